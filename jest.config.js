@@ -1,0 +1,20 @@
+// One Jest run over every project: the projects are wherever a project.json is, as for Nx.
+const { readFileSync, readdirSync, existsSync } = require('node:fs');
+const { join } = require('node:path');
+const preset = require('./jest.preset.js');
+
+const FOLDERS = ['apps', 'libs/contracts', 'libs/parley', 'libs/parley/transports'];
+
+const roots = FOLDERS.flatMap((folder) => readdirSync(join(__dirname, folder)).map((name) => join(__dirname, folder, name)))
+  .filter((root) => existsSync(join(root, 'project.json')));
+
+module.exports = {
+  maxWorkers: 2,
+  globalSetup: join(__dirname, 'tools/jest-setup.cjs'),
+  globalTeardown: join(__dirname, 'tools/jest-teardown.cjs'),
+  projects: roots.map((rootDir) => ({
+    ...preset,
+    rootDir,
+    displayName: JSON.parse(readFileSync(join(rootDir, 'project.json'), 'utf8')).name,
+  })),
+};
