@@ -1,1 +1,23 @@
-export {};
+export { type Answer, type Answerer, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
+export { type Clock, systemClock } from './clock';
+export { type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
+export { AlreadyHandled, describe, type Failure, LeaseLost, Unrecoverable } from './failure';
+export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, Subscription, type SubscriptionOptions } from './handlers';
+export { Handles, TRANSPORT_ID } from './handles';
+export { IntakeServer } from './intake';
+export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
+export type { DeadLetter, DeadLetters, Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';
+export {
+  type Backlog,
+  type CallOptions,
+  type Deliver,
+  type Delivery,
+  type Intake,
+  type IntakeHealth,
+  type LocalPublishing,
+  type Outcome,
+  queueOf,
+  type Technology,
+  type Transport,
+  type TransportContext,
+} from './technology';

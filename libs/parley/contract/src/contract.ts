@@ -1,0 +1,106 @@
+/*
+ * The words, one meaning each:
+ *   contract   what may be said: a kind, a wire name, a schema. A value, with a type of the same name.
+ *   kind       how it is said, for good: call (synchronous), command (queue), broadcast (publish/subscribe), event (stream).
+ *   owner      the service whose name starts the contract's name: it answers calls, handles commands, says broadcasts and events.
+ *   message    an envelope and a payload.
+ *   key        the field whose value names a message's lane: messages of one lane are handled in order.
+ */
+import { z } from 'zod';
+import { milliseconds, type Duration } from './duration';
+
+export type Kind = 'call' | 'command' | 'broadcast' | 'event';
+
+/** What a service may say, and how. Made by `call`, `command`, `broadcast` and `event`; never by hand. */
+export interface Contract<K extends Kind = Kind, In = unknown> {
+  readonly kind: K;
+  /** The wire name, `owner.name`: `owner.verb-noun` for calls and commands, `owner.noun-verbed` for broadcasts and events. */
+  readonly name: string;
+  readonly owner: string;
+  /** The schema's version, from 1. It travels with every message. */
+  readonly version: number;
+  readonly payload: z.ZodType<In>;
+  /** The payload's field that names its lane. Events always have one. */
+  readonly key?: string;
+}
+
+export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = CallErrors> extends Contract<'call', In> {
+  readonly reply: z.ZodType<Out>;
+  /** Errors the caller may tell apart, by code, with the schema of their details. */
+  readonly errors: Errors;
+  /** Milliseconds a caller waits when nothing shorter is left of its own budget. */
+  readonly deadline: number;
+  /** Whether asking twice is the same as asking once; only then may a lost call be asked again. */
+  readonly idempotent: boolean;
+}
+export interface Command<In = unknown, Key extends string | undefined = string | undefined> extends Contract<'command', In> {
+  readonly key: Key extends string ? Key : undefined;
+}
+export type Broadcast<In = unknown> = Contract<'broadcast', In>;
+export interface Event<In = unknown> extends Contract<'event', In> {
+  readonly key: string;
+}
+export type CallErrors = Readonly<Record<string, z.ZodType<object>>>;
+
+/** What a contract carries: `type OrderPlaced = Message<typeof OrderPlaced>`. */
+export type Message<C extends { payload: z.ZodType }> = z.infer<C['payload']>;
+/** What a call is answered with. */
+export type ReplyOf<C> = C extends { reply: z.ZodType<infer Out> } ? Out : void;
+/** The codes of a call's own errors. */
+export type ErrorCodeOf<C> = C extends { errors: infer E } ? keyof E & string : never;
+/** The details that travel with one of a call's errors. */
+export type ErrorDetails<C, Code> = C extends { errors: infer E } ? (Code extends keyof E ? (E[Code] extends z.ZodType<infer D> ? D : never) : never) : never;
+
+type ObjectSchema = z.ZodType<object>;
+/** The fields of a payload that can name a lane: those that are strings. */
+type KeyField<S extends ObjectSchema> = { [F in keyof z.infer<S>]-?: z.infer<S>[F] extends string ? F & string : never }[keyof z.infer<S>];
+
+/** A question one instance of the owner answers now. `deadline` defaults to 5 s, `idempotent` to false. */
+export function call<I extends ObjectSchema, O extends ObjectSchema, E extends CallErrors = Record<never, never>>(
+  name: string,
+  definition: { request: I; reply: O; errors?: E; deadline?: Duration; idempotent?: boolean; version?: number },
+): Call<z.infer<I>, z.infer<O>, E> {
+  return {
+    ...contract('call', name, definition.request, definition.version),
+    reply: definition.reply as unknown as z.ZodType<z.infer<O>>,
+    errors: definition.errors ?? ({} as E),
+    deadline: milliseconds(definition.deadline ?? '5s'),
+    idempotent: definition.idempotent ?? false,
+  };
+}
+
+/** An order to the owner, stored until it is handled. With a `key`, those of one key are handled in order. */
+export function command<S extends ObjectSchema, const Key extends KeyField<S> | undefined = undefined>(
+  name: string,
+  payload: S,
+  options: { key?: Key; version?: number } = {},
+): Command<z.infer<S>, Key> {
+  return { ...contract('command', name, payload, options.version), key: options.key as never };
+}
+
+/** News for whoever listens now; nothing is kept for those who do not. */
+export function broadcast<S extends ObjectSchema>(name: string, payload: S, options: { version?: number } = {}): Broadcast<z.infer<S>> {
+  return contract('broadcast', name, payload, options.version);
+}
+
+/** A fact in the durable log, ordered per `key`, for every subscription. */
+export function event<S extends ObjectSchema>(name: string, payload: S, options: { key: KeyField<S>; version?: number }): Event<z.infer<S>> {
+  return { ...contract('event', name, payload, options.version), key: options.key };
+}
+
+/** A contract that cannot work, found while it is defined. */
+export class ContractError extends Error {
+  override readonly name = 'ContractError';
+}
+
+function contract<K extends Kind, S extends ObjectSchema>(kind: K, name: string, payload: S, version = 1): Contract<K, z.infer<S>> {
+  const owner = /^([a-z][a-z0-9-]*)\.[a-z][a-z0-9-]*$/.exec(name)?.[1];
+  if (owner === undefined) throw new ContractError(`"${name}" is not a contract name; write "owner.name" in lower case with dashes`);
+  if (!Number.isInteger(version) || version < 1) throw new ContractError(`${name}: version ${version} is not a whole number from 1`);
+  return { kind, name, owner, version, payload: payload as unknown as z.ZodType<z.infer<S>> };
+}
+
+/** The lane a payload belongs to, or undefined when its contract has no key. */
+export function keyOf(contract: Contract, payload: unknown): string | undefined {
+  return contract.key === undefined ? undefined : String((payload as Record<string, unknown>)[contract.key]);
+}

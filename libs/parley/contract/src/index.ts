@@ -1,0 +1,20 @@
+export {
+  broadcast,
+  call,
+  command,
+  ContractError,
+  event,
+  keyOf,
+  type Broadcast,
+  type Call,
+  type CallErrors,
+  type Command,
+  type Contract,
+  type ErrorCodeOf,
+  type ErrorDetails,
+  type Event,
+  type Kind,
+  type Message,
+  type ReplyOf,
+} from './contract';
+export { milliseconds, type Duration } from './duration';

@@ -1,0 +1,43 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Deadline } from '@parley/resilience';
+import type { EntityManager } from 'typeorm';
+import type { Envelope } from './message';
+
+/** What a handler of a command, broadcast or event gets beside the message. */
+export interface HandlerContext<Tx = EntityManager> {
+  readonly envelope: Envelope;
+  /** 1 the first time, one more for each redelivery. */
+  readonly attempt: number;
+  /** Aborted when the handling took too long or no longer counts. Hand it to whatever waits on the outside. */
+  readonly signal: AbortSignal;
+  /** The one transaction of this handling. With `transaction: 'own'` there is none yet: reading it throws. */
+  readonly tx: Tx;
+  /** For `transaction: 'own'`: commits the handling's effects, its messages and its acknowledgement, once. */
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
+/** What a handler of a call gets beside the request. */
+export interface CallContext {
+  readonly envelope: Envelope;
+  /** After it nobody waits for the reply. */
+  readonly deadline: Deadline;
+  /** Aborted at the deadline and when the caller went away. */
+  readonly signal: AbortSignal;
+}
+
+/** What everything said while handling one message, or answering one request, has in common. */
+export interface Conversation {
+  readonly correlationId: string;
+  readonly traceparent: string;
+  /** The message being handled. */
+  readonly messageId?: string;
+  readonly contract?: string;
+  readonly deadline?: Deadline;
+}
+
+const conversations = new AsyncLocalStorage<Conversation>();
+
+/** The conversation this code runs in, if any: logs and outgoing messages carry its ids. */
+export const currentConversation = (): Conversation | undefined => conversations.getStore();
+
+export const inConversation = <T>(conversation: Conversation, run: () => T): T => conversations.run(conversation, run);

@@ -1,0 +1,44 @@
+/**
+ * Thrown by a handler to say: trying again cannot help. The message goes to the dead letters at once.
+ */
+export class Unrecoverable extends Error {
+  override readonly name: string = 'Unrecoverable';
+}
+
+/** The transaction's message belongs to another consumer by now: its lease ran out. What this handling did is rolled back. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+}
+
+/** The message took effect before; this handling is rolled back and the message acknowledged. */
+export class AlreadyHandled extends Error {
+  override readonly name = 'AlreadyHandled';
+}
+
+/** Why a handling failed, as it is kept with a dead letter. */
+export interface Failure {
+  /** The error's class. */
+  readonly error: string;
+  readonly message: string;
+  readonly stack: string;
+  /** Handlings so far, immediate retries included. */
+  readonly tries: number;
+  /** The instance that failed last. */
+  readonly instance: string;
+  /** ISO 8601. */
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+}
+
+const STACK_LIMIT = 8_000;
+const MESSAGE_LIMIT = 2_000;
+
+/** Anything thrown, as evidence: bounded in size, never throwing itself. */
+export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
+  if (!(thrown instanceof Error)) return { error: typeof thrown, message: bounded(String(thrown), MESSAGE_LIMIT), stack: '' };
+  return { error: thrown.name, message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
+}
+
+function bounded(text: string, limit: number): string {
+  return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`;
+}

@@ -1,0 +1,120 @@
+import type { Contract, Duration, Kind } from '@parley/contract';
+import type { MessageHandler } from '@nestjs/microservices';
+
+/** How a handler is retried, ordered and run. Every default is the safe one. */
+export interface HandlerOptions {
+  /**
+   * 'handler' (default): the handler runs inside the one transaction of its handling. 'own': no transaction is open; it does
+   * slow or outside work first, then commits once by `context.transaction`.
+   */
+  readonly transaction?: 'handler' | 'own';
+  /** Defaults: 3 at once, then after 1 s, 10 s and 60 s (each followed by immediate ones again), then dead letter. */
+  readonly retry?: { readonly immediate?: number; readonly delays?: readonly Duration[] };
+  /** After this a handling's signal is aborted. Default 30 s; the lease is renewed meanwhile. */
+  readonly timeout?: Duration;
+}
+
+/** Where a subscription starts to read the first time it is seen, and whether it is durable. Events only. */
+export interface SubscriptionOptions {
+  /** Default 'beginning'. */
+  readonly from?: 'beginning' | 'now' | Date;
+  /** A live tail: from now on, at most once, to every instance; no group, no retries, no store. Default false. */
+  readonly live?: boolean;
+}
+
+/**
+ * One handler class's or one saga's interest: its own position, lanes and retries. Commands of a service share one, named
+ * for the service; so do broadcasts.
+ */
+export interface Subscription extends Required<SubscriptionOptions> {
+  readonly kind: Exclude<Kind, 'call'>;
+  /** `orders.read-model`; for commands and broadcasts the service: `orders`. */
+  readonly name: string;
+  readonly handlers: ReadonlyMap<string, Handler>;
+  /** Messages handled at the same time, over all lanes. */
+  readonly concurrency: number;
+}
+
+export interface Handler {
+  readonly contract: Contract;
+  readonly options: HandlerOptions;
+  /** `StockController.reserve`, for logs and errors. */
+  readonly name: string;
+  /** Nest's: guards, interceptors, pipes, filters and the method. */
+  readonly run: MessageHandler;
+}
+
+/** What `@Handles` leaves on a method for the registry. */
+export interface HandlerExtras {
+  readonly contract: Contract;
+  readonly options: HandlerOptions;
+  readonly handlerClass: { readonly name: string };
+  readonly method: string;
+}
+
+const SUBSCRIPTION = Symbol('parley.subscription');
+
+/** Names a controller's interest in events: `@Subscription('read-model')` in orders is the subscription `orders.read-model`. */
+export const Subscription =
+  (name: string, options: SubscriptionOptions = {}): ClassDecorator =>
+  (target) =>
+    Reflect.defineMetadata(SUBSCRIPTION, { name, options }, target);
+
+/** Two handlers where one is meant, or none where one is needed: the service does not start. */
+export class HandlerError extends Error {
+  override readonly name = 'HandlerError';
+}
+
+/** Everything the service handles, as Nest's strategies hand it over at start. */
+export class HandlerRegistry {
+  private readonly calls = new Map<string, Handler>();
+  private readonly groups = new Map<string, { -readonly [P in keyof Subscription]: Subscription[P] } & { handlers: Map<string, Handler> }>();
+
+  constructor(
+    private readonly service: string,
+    private readonly concurrency = 10,
+  ) {}
+
+  add(run: MessageHandler, extras: HandlerExtras): void {
+    const { contract, options } = extras;
+    const handler: Handler = { contract, options, name: `${extras.handlerClass.name}.${extras.method}`, run };
+    if (contract.kind === 'call' || contract.kind === 'command') this.refuseForeign(handler);
+    const handlers = contract.kind === 'call' ? this.calls : this.group(contract.kind, extras).handlers;
+    const other = handlers.get(contract.name);
+    if (other) throw new HandlerError(`${contract.name} has two handlers, ${other.name} and ${handler.name}; keep one`);
+    handlers.set(contract.name, handler);
+  }
+
+  handlerOfCall(name: string): Handler | undefined {
+    return this.calls.get(name);
+  }
+
+  allCalls(): readonly Handler[] {
+    return [...this.calls.values()];
+  }
+
+  subscriptions(kind?: Subscription['kind']): readonly Subscription[] {
+    return [...this.groups.values()].filter((group) => kind === undefined || group.kind === kind);
+  }
+
+  private refuseForeign({ contract, name }: Handler): void {
+    if (contract.owner === this.service) return;
+    throw new HandlerError(`${name} handles ${contract.name}, but only its owner, ${contract.owner}, may; this is ${this.service}`);
+  }
+
+  private group(kind: Subscription['kind'], extras: HandlerExtras) {
+    const declared = Reflect.getMetadata(SUBSCRIPTION, extras.handlerClass) as { name: string; options: SubscriptionOptions } | undefined;
+    if (kind === 'event' && !declared) {
+      throw new HandlerError(`${extras.handlerClass.name} handles the event ${extras.contract.name}; name its subscription with @Subscription('…')`);
+    }
+    const name = kind === 'event' ? `${this.service}.${declared!.name}` : this.service;
+    const id = `${kind}:${name}`;
+    let group = this.groups.get(id);
+    if (!group) {
+      const { from = 'beginning', live = false } = (kind === 'event' && declared?.options) || {};
+      group = { kind, name, from, live, concurrency: this.concurrency, handlers: new Map() };
+      this.groups.set(id, group);
+    }
+    return group;
+  }
+}

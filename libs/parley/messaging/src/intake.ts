@@ -1,0 +1,41 @@
+import { Server } from '@nestjs/microservices';
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Kind } from '@parley/contract';
+import { TRANSPORT_ID } from './handles';
+import type { HandlerExtras, HandlerRegistry } from './handlers';
+import type { Intake, IntakeHealth } from './technology';
+
+/** The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the technology consume. */
+export abstract class IntakeServer extends Server implements Intake {
+  override transportId: symbol;
+
+  constructor(
+    readonly kind: Exclude<Kind, 'call'>,
+    protected readonly registry: HandlerRegistry,
+  ) {
+    super();
+    this.transportId = TRANSPORT_ID[kind];
+  }
+
+  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+    this.registry.add(run, extras as HandlerExtras);
+  }
+
+  /** Begins to consume; rejects when it cannot, and the service does not start. */
+  protected abstract start(): Promise<void>;
+  abstract stop(): Promise<void>;
+  abstract close(): Promise<void>;
+  abstract health(): IntakeHealth;
+
+  listen(started: (error?: unknown) => void): void {
+    this.start().then(() => started(), started);
+  }
+
+  on(event: string): never {
+    throw new Error(`${this.kind} intake: there is no event "${event}" to listen to; ask health()`);
+  }
+
+  unwrap<T>(): T {
+    throw new Error(`${this.kind} intake: there is no server to unwrap`);
+  }
+}

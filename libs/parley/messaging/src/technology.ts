@@ -1,0 +1,148 @@
+import type { Contract, Kind } from '@parley/contract';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import type { Failure } from './failure';
+import type { Headers, OutgoingMessage } from './message';
+import type { Store, Tx } from './store';
+import type { HandlerRegistry, Subscription } from './handlers';
+import type { Clock } from './clock';
+import type { CallTransport } from './calls';
+
+/*
+ * What a technology must do to carry messages. A transport only moves bytes, honours the pipeline's decision with what its
+ * technology has, and tells its state. Everything that makes handling dependable is the pipeline's.
+ */
+
+/** A technology, as its package exports it (`export const rabbitmq: Technology`). */
+export interface Technology {
+  /** 'postgres', 'rabbitmq' … */
+  readonly name: string;
+  /** The URL schemes it answers to, without the colon: `['amqp', 'amqps']`. */
+  readonly schemes: readonly string[];
+  /** The kinds it can carry. Asking it for another kind is refused at start. */
+  readonly kinds: readonly Kind[];
+  /** Makes a transport for commands, broadcasts and events. No I/O yet; throws one clear sentence for a URL it cannot read. */
+  open?(url: string, context: TransportContext): Transport;
+  /** Makes a transport for calls. */
+  openCalls?(options: CallOptions, context: TransportContext): CallTransport;
+}
+
+export interface CallOptions {
+  /** Where an owner answers: `grpc://127.0.0.1:5020,127.0.0.1:5021`. */
+  readonly urlOf: (owner: string) => string;
+  /** Where this service answers; undefined: it only asks. */
+  readonly listen?: { readonly host: string; readonly port: number };
+}
+
+/** What a transport is given to work with. */
+export interface TransportContext {
+  readonly service: string;
+  readonly instance: string;
+  readonly clock: Clock;
+  /** The service's own store, if it has one. */
+  readonly store?: Store;
+  readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: object) => void;
+}
+
+export interface Transport {
+  readonly technology: string;
+  /** What `explain` prints, without credentials: `postgres://127.0.0.1:54320/parley`. */
+  readonly address: string;
+  /**
+   * Opens what publishing needs and creates or checks what the technology must hold for these contracts and subscriptions.
+   * Rejects within 15 s with one sentence that says what to do. From then on the transport reconnects by itself, for ever.
+   */
+  connect(): Promise<void>;
+  /**
+   * Hands messages to the technology. Resolves when it has confirmed every one of them; rejects when one was refused, could
+   * not be routed, or is not confirmed within 10 s (outcome unknown: the caller publishes it again, under the same id).
+   * Messages of one key keep their order, in one array and across awaited calls. Broadcasts: resolves when handed over.
+   * Never called with `delay` unless `delays` is true.
+   */
+  publish(messages: readonly OutgoingMessage[]): Promise<void>;
+  /** Whether the technology itself can hold a command back. If not, the outbox waits instead. */
+  readonly delays: boolean;
+  /**
+   * Only a technology that lives in the service's own database has this: the messages are stored by the transaction itself,
+   * so there is nothing to relay.
+   */
+  readonly local?: LocalPublishing;
+  /** The Nest strategy that receives messages of one kind for the registered handlers. */
+  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake;
+  /** Releases everything. Called after every intake was closed. */
+  close(): Promise<void>;
+}
+
+export interface LocalPublishing {
+  /** Asked once, after `connect`: whether `store` commits to the very database that carries the messages (never by comparing URLs). */
+  sharesDatabaseWith(store: Store): Promise<boolean>;
+  /** Stores messages as part of the transaction. Called once per transaction, as its last statement but the acknowledgement. */
+  append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void>;
+  /** After the commit: lets consumers know. A hint; may be lost. */
+  wake(messages: readonly OutgoingMessage[]): void;
+}
+
+/** What receives messages of one kind: a Nest strategy that can also be drained and asked for its health. */
+export interface Intake extends CustomTransportStrategy {
+  /** Stops taking messages; resolves when none will be delivered any more. Deliveries under way go on. Idempotent. */
+  stop(): Promise<void>;
+  /** Nest calls it last. What is still in flight then goes back to the technology, without counting as an attempt. */
+  close(): Promise<void>;
+  health(): IntakeHealth;
+  /** Messages waiting per subscription, as far as the technology can tell. */
+  backlog?(): Promise<readonly Backlog[]>;
+}
+
+export interface IntakeHealth {
+  readonly technology: string;
+  readonly kind: Kind;
+  readonly state: 'starting' | 'consuming' | 'paused' | 'disconnected' | 'stopped';
+  /** Why it is not consuming. */
+  readonly reason?: string;
+}
+
+export interface Backlog {
+  readonly subscription: string;
+  /** Messages not yet handled; events: the lag. */
+  readonly waiting: number;
+  /** Messages held behind a failed one of their lane, or waiting for a retry. */
+  readonly parked: number;
+  readonly delayed: number;
+  readonly dead: number;
+}
+
+/** The pipeline, as a transport sees it: hand a message over, get told what to do with it. Never rejects. */
+export type Deliver = (delivery: Delivery) => Promise<Outcome>;
+
+export interface Delivery {
+  readonly subscription: Subscription;
+  /** CloudEvents attributes under their plain names; anything else the technology carried along, too. */
+  readonly headers: Headers;
+  readonly body: Buffer;
+  /** 1 for the first delivery, one more for each redelivery that counts (a delayed retry, a crash; not a drain). */
+  readonly attempt: number;
+  /** Aborted when the delivery is no longer ours (lease lost, connection gone) or the drain ran out of time. */
+  readonly signal: AbortSignal;
+  /** What failed before, when the technology kept it. */
+  readonly failure?: Failure;
+  /**
+   * Present when the message lives in the database of the handler's transaction: its acknowledgement, the transaction's last
+   * statement. Rejects with LeaseLost or AlreadyHandled, which roll the handling back. It also does the inbox's work.
+   */
+  readonly settle?: (tx: Tx) => Promise<void>;
+  /** What the transport does by itself when told so. What it lacks, the pipeline does with the service's store. */
+  readonly honours: { readonly retry: boolean; readonly dead: boolean };
+}
+
+/** What becomes of a delivery. The transport honours it exactly once, then forgets the delivery. */
+export type Outcome =
+  /** Took effect, or is kept in the service's own store: acknowledge. (With `settle`: already acknowledged by the commit.) */
+  | { readonly kind: 'done'; readonly settled: boolean }
+  /** Deliver again, not before `after` milliseconds, its lane waiting with it. The copy is confirmed before the original is acknowledged. */
+  | { readonly kind: 'retry'; readonly after: number; readonly failure: Failure }
+  /** Keep as a dead letter. `hold`: later messages of its lane wait for a person. */
+  | { readonly kind: 'dead'; readonly failure: Failure; readonly hold: boolean }
+  /** Never handled (drain, lease lost): give back as it was; counts as no attempt. */
+  | { readonly kind: 'return' };
+
+/** What a technology's publishing side needs to know of a contract: the queue or topic is the owner's. */
+export const queueOf = (contract: Contract): string => contract.owner;

@@ -1,0 +1,1 @@
+export { Deadline, DeadlineExceeded } from './deadline';
