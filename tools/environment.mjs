@@ -1,0 +1,83 @@
+// The environment of a process, from topology.ts, as an orchestrator would set it in production.
+import path from 'node:path';
+import { callsPort, httpPort, instanceName, PORTS, topology } from './topology.mjs';
+
+/** Technologies that `--on` knows: which URL they take over, and where they live unless told. */
+export const TECHNOLOGIES = {
+  rabbitmq: { sets: 'COMMANDS_URL', from: 'RABBITMQ_URL', url: 'amqp://guest:guest@127.0.0.1:5672' },
+  redis: { sets: 'BROADCASTS_URL', from: 'REDIS_URL', url: 'redis://127.0.0.1:6379' },
+};
+
+/** What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service has a role of its own. */
+const USERS_OWN = /^(?!DATABASE_URL$)(CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?$/;
+
+export const basePort = () => Number(process.env.PARLEY_PORT ?? PORTS.base);
+export const postgresPort = () => Number(process.env.PARLEY_POSTGRES_PORT ?? PORTS.postgres);
+
+const local = (port) => `http://127.0.0.1:${port}`;
+const variable = (name) => name.toUpperCase().replaceAll('-', '_');
+const one = (name) => topology.find((process) => process.name === name);
+
+/** One running copy of a process: its name and addresses. */
+export function instanceOf(process, index) {
+  const port = httpPort(process, index, basePort());
+  return { name: instanceName(process, index), service: process.name, place: process.place, index, port, callsPort: callsPort(process, index, basePort()), url: local(port) };
+}
+
+/** @param scale how many instances of which process, where it differs from the topology */
+export function instancesOf(process, scale = {}) {
+  const count = scale[process.name] ?? process.replicas;
+  return Array.from({ length: count }, (_, index) => instanceOf(process, index));
+}
+
+function callsUrls(scale) {
+  const owners = topology.filter((process) => process.answersCalls);
+  return Object.fromEntries(owners.map((owner) => {
+    const targets = instancesOf(owner, scale).map(({ callsPort }) => `grpc://127.0.0.1:${callsPort}`);
+    return [`CALLS_URL_${variable(owner.name)}`, targets.join(',')];
+  }));
+}
+
+function operationsUrls(scale) {
+  const inside = topology.filter((process) => process.place !== 'outside');
+  return JSON.stringify(Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ url }) => url)])));
+}
+
+export function technologyUrls(technologies) {
+  return Object.fromEntries(technologies.map((name) => {
+    const { sets, from, url } = TECHNOLOGIES[name];
+    return [sets, process.env[from] ?? url];
+  }));
+}
+
+export function usersOwn() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => USERS_OWN.test(name)));
+}
+
+/** What every process is told alike, each taking what it knows. */
+export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
+  return {
+    ...callsUrls(scale),
+    PAYMENT_PROVIDER_URL: instanceOf(one('payment-provider'), 0).url,
+    MAIL_URL: `file:${path.resolve('.data/mail')}`,
+    ...technologyUrls(technologies),
+    ...usersOwn(),
+  };
+}
+
+/** @param databaseUrls service → URL with its own role */
+export function environmentOf(instance, { databaseUrls, scale, technologies }) {
+  const ports = instance.callsPort ? { PORT: instance.port, CALLS_PORT: instance.callsPort } : { PORT: instance.port };
+  const database = process.env[`DATABASE_URL_${variable(instance.service)}`] ?? databaseUrls[instance.service];
+  const { DATABASE_URL: _, ...inherited } = process.env;
+  return {
+    ...inherited,
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+    INSTANCE: instance.name,
+    DATA_DIR: path.resolve('.data', instance.service),
+    ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+    ...(database ? { DATABASE_URL: database } : {}),
+    ...(instance.service === 'console' ? { OPERATIONS_URLS: operationsUrls(scale) } : {}),
+    ...sharedEnvironment({ scale, technologies }),
+  };
+}

@@ -1,0 +1,155 @@
+// The whole system on one page: every process, its ports, its data and whom it talks to. `npm start` and `nx serve` run
+// it; images and charts take their values from it. To add a service, add it here and give it a folder in apps/.
+
+export type Service =
+  | 'gateway'
+  | 'orders'
+  | 'catalog'
+  | 'inventory'
+  | 'payments'
+  | 'shipping'
+  | 'notifications'
+  | 'insights'
+  | 'console';
+
+export type ProcessName = Service | 'payment-provider';
+
+export interface Process {
+  name: ProcessName;
+  /** What it is for, as a newcomer would ask. */
+  purpose: string;
+  /** `edge` stops first, `outside` (a company we do not own) last. */
+  place: 'edge' | 'inside' | 'outside';
+  /** Which ten ports are its own: HTTP at base + 10 × slot + instance. Never reuse one, or two processes meet on a port. */
+  slot: number;
+  /** Whether it answers calls: gRPC at its HTTP port + 1000. */
+  answersCalls: boolean;
+  /** How many instances `npm start` runs unless told otherwise (`--scale inventory=3`). */
+  replicas: number;
+  /** Its schema, which only its own role can read. Without one it cannot store, so neither handle commands nor events. */
+  data?: string;
+  /** Owners it calls (synchronous, a reply or a deadline). */
+  calls?: Service[];
+  /** Owners it sends commands to (stored until handled). */
+  commands?: Service[];
+  /** Owners whose events it follows in its own pace (the durable log). */
+  follows?: Service[];
+  /** Owners whose broadcasts it listens to, live. */
+  listens?: Service[];
+  /** Outside systems it speaks to. */
+  outside?: ('payment-provider' | 'mail')[];
+}
+
+export const topology: Process[] = [
+  {
+    name: 'gateway',
+    purpose: 'the edge: REST, OpenAPI and live order events for browsers',
+    place: 'edge',
+    slot: 0,
+    answersCalls: false,
+    replicas: 1,
+    data: 'gateway',
+    calls: ['catalog', 'orders'],
+    follows: ['orders', 'shipping'],
+    listens: ['catalog', 'shipping'],
+  },
+  {
+    name: 'orders',
+    purpose: 'takes orders and leads each one through its fulfilment (saga)',
+    place: 'inside',
+    slot: 1,
+    answersCalls: true,
+    replicas: 1,
+    data: 'orders',
+    calls: ['catalog'],
+    commands: ['inventory', 'payments', 'shipping'],
+    follows: ['orders', 'inventory', 'payments', 'shipping'],
+  },
+  {
+    name: 'catalog',
+    purpose: 'products and prices: quotes them, announces changes',
+    place: 'inside',
+    slot: 2,
+    answersCalls: true,
+    replicas: 1,
+    data: 'catalog',
+  },
+  {
+    name: 'inventory',
+    purpose: 'stock: reserves and releases it, never below zero',
+    place: 'inside',
+    slot: 3,
+    answersCalls: true,
+    replicas: 1,
+    data: 'inventory',
+  },
+  {
+    name: 'payments',
+    purpose: 'charges and refunds, once, against an unreliable provider',
+    place: 'inside',
+    slot: 4,
+    answersCalls: true,
+    replicas: 1,
+    data: 'payments',
+    outside: ['payment-provider'],
+  },
+  {
+    name: 'shipping',
+    purpose: 'labels, parcels and their progress',
+    place: 'inside',
+    slot: 5,
+    answersCalls: true,
+    replicas: 1,
+    data: 'shipping',
+  },
+  {
+    name: 'notifications',
+    purpose: 'tells customers what became of their order',
+    place: 'inside',
+    slot: 6,
+    answersCalls: false,
+    replicas: 1,
+    data: 'notifications',
+    follows: ['orders', 'shipping'],
+    outside: ['mail'],
+  },
+  {
+    name: 'insights',
+    purpose: 'figures projected from the event stream, from its beginning',
+    place: 'inside',
+    slot: 7,
+    answersCalls: false,
+    replicas: 1,
+    data: 'insights',
+    follows: ['orders', 'payments', 'shipping'],
+  },
+  {
+    name: 'console',
+    purpose: 'operations: health, queues, lag, dead letters, sagas',
+    place: 'inside',
+    slot: 8,
+    answersCalls: false,
+    replicas: 1,
+    data: 'console',
+  },
+  {
+    name: 'payment-provider',
+    purpose: 'stands for an outside company: declines, is slow, fails, times out after charging',
+    place: 'outside',
+    slot: 9,
+    answersCalls: false,
+    replicas: 1,
+  },
+];
+
+export const PORTS = { base: 4000, callsAbove: 1000, postgres: 54320, slots: 10 };
+
+export function httpPort(process: Process, instance: number, base = PORTS.base): number {
+  return base + process.slot * PORTS.slots + instance;
+}
+
+export function callsPort(process: Process, instance: number, base = PORTS.base): number | undefined {
+  return process.answersCalls ? httpPort(process, instance, base) + PORTS.callsAbove : undefined;
+}
+
+export const instanceName = (process: Process, instance: number): string => `${process.name}-${instance + 1}`;
