@@ -1,1 +1,1 @@
-export {};
+export { ListStock, ReleaseStock, ReserveStock, StockLevel, StockRejected, StockReleased, StockReserved } from './inventory';

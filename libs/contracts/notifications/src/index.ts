@@ -1,1 +1,1 @@
-export {};
+export { CustomerNotified } from './notifications';

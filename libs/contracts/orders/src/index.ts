@@ -1,1 +1,15 @@
-export {};
+export {
+  Customer,
+  GetOrder,
+  HistoryEntry,
+  ListOrders,
+  Order,
+  type OrderAccepted,
+  OrderDelivered,
+  OrderPlaced,
+  OrderProgressed,
+  OrderRejected,
+  OrderShipped,
+  OrderStatus,
+  PlaceOrder,
+} from './orders';

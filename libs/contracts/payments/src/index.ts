@@ -1,1 +1,1 @@
-export {};
+export { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from './payments';

@@ -1,0 +1,103 @@
+import { Cents, Lines, QuotedLine } from '@contracts/catalog';
+import { Address } from '@contracts/shipping';
+import { broadcast, call, event, type Message, type ReplyOf } from '@parley/contract';
+import { z } from 'zod';
+
+export const Customer = z.object({ name: z.string().trim().min(1).max(200), email: z.email().max(320), address: Address });
+export type Customer = z.infer<typeof Customer>;
+
+export const OrderStatus = z.enum(['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected']);
+export type OrderStatus = z.infer<typeof OrderStatus>;
+
+/** One thing that happened to an order: `by` is the service that said so. `number` counts up from 1 without gaps. */
+export const HistoryEntry = z.object({ number: z.int().positive(), at: z.iso.datetime(), what: z.string(), by: z.string() });
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+export const Order = z.object({
+  orderId: z.uuid(),
+  status: OrderStatus,
+  lines: z.array(QuotedLine),
+  total: Cents,
+  history: z.array(HistoryEntry),
+});
+export type Order = z.infer<typeof Order>;
+
+/** Agrees the price and takes the order. The same key with the same order is the same order. */
+export const PlaceOrder = call('orders.place-order', {
+  request: z.object({
+    idempotencyKey: z.string().min(1).max(200),
+    customer: Customer,
+    lines: Lines,
+    payment: z.object({ token: z.string().min(1).max(200) }),
+  }),
+  reply: z.object({ orderId: z.uuid(), status: OrderStatus }),
+  errors: {
+    'unknown-sku': z.object({ sku: z.string(), line: z.int() }),
+    /** The key was used for another order before. */
+    'key-reused': z.object({ idempotencyKey: z.string() }),
+  },
+  deadline: '5s',
+  idempotent: true,
+});
+export type PlaceOrder = Message<typeof PlaceOrder>;
+export type OrderAccepted = ReplyOf<typeof PlaceOrder>;
+
+export const GetOrder = call('orders.get-order', {
+  request: z.object({ orderId: z.uuid() }),
+  reply: Order,
+  errors: { 'unknown-order': z.object({ orderId: z.string() }) },
+  deadline: '2s',
+  idempotent: true,
+});
+export type GetOrder = Message<typeof GetOrder>;
+
+/** Newest first, a page at a time. */
+export const ListOrders = call('orders.list-orders', {
+  request: z.object({ status: OrderStatus.optional(), limit: z.int().min(1).max(500), before: z.string().max(100).optional() }),
+  reply: z.object({
+    orders: z.array(
+      z.object({ orderId: z.uuid(), status: OrderStatus, total: Cents, placedAt: z.iso.datetime(), finishedAt: z.iso.datetime().optional() }),
+    ),
+    /** Hand it back as `before` for the next page; absent on the last one. */
+    next: z.string().optional(),
+    counts: z.record(OrderStatus, z.int()),
+  }),
+  deadline: '5s',
+  idempotent: true,
+});
+export type ListOrders = Message<typeof ListOrders>;
+
+export const OrderPlaced = event(
+  'orders.order-placed',
+  z.object({
+    orderId: z.uuid(),
+    customer: Customer,
+    lines: z.array(QuotedLine),
+    total: Cents,
+    payment: z.object({ token: z.string() }),
+  }),
+  { key: 'orderId' },
+);
+export type OrderPlaced = Message<typeof OrderPlaced>;
+
+export const OrderShipped = event(
+  'orders.order-shipped',
+  z.object({ orderId: z.uuid(), customer: Customer, total: Cents, trackingNumber: z.string() }),
+  { key: 'orderId' },
+);
+export type OrderShipped = Message<typeof OrderShipped>;
+
+export const OrderDelivered = event('orders.order-delivered', z.object({ orderId: z.uuid(), total: Cents }), { key: 'orderId' });
+export type OrderDelivered = Message<typeof OrderDelivered>;
+
+/** The order ended without delivery; everything that had been done for it was undone. */
+export const OrderRejected = event(
+  'orders.order-rejected',
+  z.object({ orderId: z.uuid(), customer: Customer, total: Cents, reason: z.string() }),
+  { key: 'orderId' },
+);
+export type OrderRejected = Message<typeof OrderRejected>;
+
+/** A history entry was written: for those who are looking at the order right now. */
+export const OrderProgressed = broadcast('orders.order-progressed', z.object({ orderId: z.uuid(), status: OrderStatus, entry: HistoryEntry }));
+export type OrderProgressed = Message<typeof OrderProgressed>;
