@@ -1,9 +1,9 @@
 import { Cents, Lines, QuotedLine } from '@contracts/catalog';
 import { Address } from '@contracts/shipping';
-import { broadcast, call, event, type Message, type ReplyOf } from '@parley/contract';
+import { broadcast, call, event, text, type Message, type ReplyOf } from '@parley/contract';
 import { z } from 'zod';
 
-export const Customer = z.object({ name: z.string().trim().min(1).max(200), email: z.email().max(320), address: Address });
+export const Customer = z.object({ name: text(200), email: z.email().max(320), address: Address });
 export type Customer = z.infer<typeof Customer>;
 
 export const OrderStatus = z.enum(['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected']);
@@ -25,10 +25,10 @@ export type Order = z.infer<typeof Order>;
 /** Agrees the price and takes the order. The same key with the same order is the same order. */
 export const PlaceOrder = call('orders.place-order', {
   request: z.object({
-    idempotencyKey: z.string().min(1).max(200),
+    idempotencyKey: text(200),
     customer: Customer,
     lines: Lines,
-    payment: z.object({ token: z.string().min(1).max(200) }),
+    payment: z.object({ token: text(200) }),
   }),
   reply: z.object({ orderId: z.uuid(), status: OrderStatus }),
   errors: {

@@ -1,11 +1,11 @@
 import { Line } from '@contracts/catalog';
-import { broadcast, call, command, event, type Message } from '@parley/contract';
+import { broadcast, call, command, event, text, type Message } from '@parley/contract';
 import { z } from 'zod';
 
 export const Address = z.object({
-  line1: z.string().trim().min(1).max(200),
-  city: z.string().trim().min(1).max(100),
-  postcode: z.string().trim().min(1).max(20),
+  line1: text(200),
+  city: text(100),
+  postcode: text(20),
   /** ISO 3166-1 alpha-2. */
   country: z.string().regex(/^[A-Z]{2}$/, 'is not a country code of two capital letters'),
 });

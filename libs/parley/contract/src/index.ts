@@ -18,3 +18,4 @@ export {
   type ReplyOf,
 } from './contract';
 export { milliseconds, type Duration } from './duration';
+export { text } from './text';
