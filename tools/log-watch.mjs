@@ -1,0 +1,73 @@
+// Shows the warnings and errors of the services, which log JSON lines into files, as one readable line each.
+import fs from 'node:fs';
+import { StringDecoder } from 'node:string_decoder';
+
+const WARN = 40;
+const LEVELS = { 40: 'warn ', 50: 'error', 60: 'fatal' };
+const PER_ROUND = 5; // a service in trouble says the same many times; the file has it all
+const LONGEST = 220;
+
+export function readable(name, line) {
+  const entry = parse(line);
+  if (!entry || !(entry.level >= WARN)) return undefined;
+  const at = new Date(entry.time ?? Date.now()).toTimeString().slice(0, 8);
+  const reason = entry.err?.message && !String(entry.msg).includes(entry.err.message) ? `: ${entry.err.message}` : '';
+  const text = `${entry.msg ?? ''}${reason}`.replaceAll(/\s+/g, ' ');
+  return `${at} ${LEVELS[entry.level] ?? 'error'} ${name}  ${text}`.slice(0, LONGEST);
+}
+
+function parse(line) {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Follows one file from its present end. */
+export class LogWatch {
+  #decoder = new StringDecoder('utf8');
+  #position;
+  #rest = '';
+
+  constructor(name, file, show) {
+    this.name = name;
+    this.file = file;
+    this.show = show;
+    this.#position = fs.existsSync(file) ? fs.statSync(file).size : 0;
+  }
+
+  poll() {
+    const lines = this.#newLines();
+    const said = lines.filter((line) => /"level":[456]0/.test(line)).map((line) => readable(this.name, line)).filter(Boolean);
+    said.slice(0, PER_ROUND).forEach((line) => this.show(line));
+    if (said.length > PER_ROUND) this.show(`         … and ${said.length - PER_ROUND} more from ${this.name} in ${this.file}`);
+  }
+
+  #newLines() {
+    const size = fs.existsSync(this.file) ? fs.statSync(this.file).size : 0;
+    if (size <= this.#position) return [];
+    const lines = (this.#rest + this.#read(size - this.#position)).split('\n');
+    this.#rest = lines.pop();
+    return lines;
+  }
+
+  #read(length) {
+    const bytes = Buffer.alloc(length);
+    const fd = fs.openSync(this.file, 'r');
+    const read = fs.readSync(fd, bytes, 0, length, this.#position);
+    fs.closeSync(fd);
+    this.#position += read;
+    return this.#decoder.write(bytes.subarray(0, read));
+  }
+}
+
+/** The end of a log in words, for a process that crashed: its last error, or its last lines when it could not log. */
+export function lastWords(file, lines = 6) {
+  if (!fs.existsSync(file)) return '';
+  const tail = fs.readFileSync(file, 'utf8').slice(-8000).trim().split('\n');
+  const errors = tail.map((line) => readable('', line)).filter(Boolean);
+  if (errors.length && tail.at(-1).startsWith('{')) return errors.at(-1);
+  return tail.filter((line) => !line.startsWith('{')).slice(-lines).join('\n');
+}

@@ -1,0 +1,44 @@
+// What a start shows while it goes on: one line that is redrawn on a terminal, plain lines anywhere else.
+const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const CLEAR = '\r\x1b[2K';
+
+export const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+export class Progress {
+  #out = process.stdout;
+  #waiting = '';
+  #frame = 0;
+  #timer;
+
+  /** What is being waited for; on a terminal it stays below everything else. */
+  waitFor(text) {
+    this.#waiting = text;
+    if (!this.#out.isTTY) return;
+    this.#timer ??= setInterval(() => this.#draw(), 100);
+    this.#draw();
+  }
+
+  say(line) {
+    if (this.#out.isTTY && this.#timer) this.#out.write(CLEAR);
+    this.#out.write(`${line}\n`);
+    if (this.#timer) this.#draw();
+  }
+
+  done() {
+    clearInterval(this.#timer);
+    if (this.#timer) this.#out.write(CLEAR);
+    this.#timer = undefined;
+  }
+
+  #draw() {
+    const width = (this.#out.columns ?? 80) - 3;
+    this.#out.write(`${CLEAR}${SPINNER[this.#frame++ % SPINNER.length]} ${this.#waiting.slice(0, width)}`);
+  }
+}
+
+/** Columns as wide as their widest cell. */
+export function table(header, rows) {
+  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => String(row[i] ?? '').length)));
+  const line = (row) => row.map((cell, i) => String(cell ?? '').padEnd(widths[i])).join('  ').trimEnd();
+  return [line(header), widths.map((width) => '─'.repeat(width)).join('──'), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,60 @@
+// What has to hold before anything is started; each says in one sentence what is wrong and what to do.
+import fs from 'node:fs';
+import net from 'node:net';
+import { TECHNOLOGIES, technologyUrls } from './environment.mjs';
+import { holderOf } from './process-tree.mjs';
+import { Mistake } from './start-options.mjs';
+
+const LEAST_DISK = 500 * 1024 * 1024;
+
+function listens(port) {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(true));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
+  });
+}
+
+function commandOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return 'a program';
+  }
+}
+
+async function checkPort({ port, variable }) {
+  if (!(await listens(port))) return;
+  const pid = holderOf(port);
+  const by = pid ? ` by ${commandOf(pid)} (pid ${pid})` : '';
+  throw new Mistake(`Port ${port} is taken${by}: stop it, or choose other ports with ${variable}.`);
+}
+
+/** @param ports {port, variable}: the variable that moves it elsewhere */
+export async function checkPorts(ports) {
+  for (const port of ports) await checkPort(port);
+}
+
+export function checkDisk(dir) {
+  const { bavail, bsize } = fs.statfsSync(dir);
+  const free = bavail * bsize;
+  if (free < LEAST_DISK) throw new Mistake(`Only ${Math.round(free / 1e6)} MB are free in ${dir}: Parley needs ${LEAST_DISK / 1024 / 1024} MB, make some room.`);
+}
+
+function answers({ hostname, port }) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: hostname, port: Number(port), timeout: 3000 });
+    const done = (yes) => (socket.destroy(), resolve(yes));
+    socket.once('connect', () => done(true)).once('error', () => done(false)).once('timeout', () => done(false));
+  });
+}
+
+/** A broker that is not there would show only as services that never become ready. */
+export async function checkBrokers(technologies) {
+  const urls = technologyUrls(technologies);
+  for (const name of technologies) {
+    const { sets, from } = TECHNOLOGIES[name];
+    const url = new URL(urls[sets]);
+    if (!(await answers(url))) throw new Mistake(`${name} does not answer at ${url.host}: start it, or say where it is with ${from}.`);
+  }
+}

@@ -1,0 +1,88 @@
+// One instance of a service as a process of its own: started, watched, started again when it crashes, stopped.
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { tryKill } from './process-tree.mjs';
+import { isReady } from './readiness.mjs';
+
+const BACKOFF = [1000, 2000, 4000, 8000, 15_000];
+const HEALTHY_AFTER = 30_000; // up for so long: what crashes next is a new story
+const POLL = 200;
+
+export const LOGS = '.data/logs';
+
+/** Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}. */
+export class Supervised extends EventEmitter {
+  ready = false;
+  #stopping = false;
+  #crashes = 0;
+  #child;
+
+  /** @param instance name, service, url … @param env its environment @param nodeFlags for every process alike */
+  constructor(instance, env, nodeFlags = []) {
+    super();
+    this.instance = instance;
+    this.log = path.resolve(LOGS, `${instance.name}.log`);
+    this.env = env;
+    this.nodeFlags = nodeFlags;
+  }
+
+  get pid() {
+    return this.#child?.pid;
+  }
+
+  start() {
+    const began = performance.now();
+    const child = this.#spawn();
+    this.#child = child;
+    this.emit('started', { pid: child.pid });
+    child.once('exit', (code, signal) => void this.#ended(code, signal, began));
+    void this.#watchReadiness(child, began);
+  }
+
+  #spawn() {
+    const main = path.resolve(`dist/apps/${this.instance.service}/src/main.js`);
+    // A file, not a pipe: logging costs the launcher nothing, and a service outlives a killed launcher in good order.
+    const out = fs.openSync(this.log, 'a');
+    // Detached: Ctrl-C reaches the launcher alone, which stops everybody in order.
+    const child = spawn(process.execPath, [...this.nodeFlags, main], { env: this.env, stdio: ['ignore', out, out], detached: true });
+    fs.closeSync(out);
+    return child;
+  }
+
+  async #watchReadiness(child, began) {
+    while (child === this.#child && child.exitCode === null && child.signalCode === null && !this.#stopping) {
+      if (await isReady(this.instance.url)) {
+        this.ready = true;
+        this.emit('ready', { took: performance.now() - began });
+        return;
+      }
+      await sleep(POLL);
+    }
+  }
+
+  async #ended(code, signal, began) {
+    this.ready = false;
+    if (this.#stopping) return;
+    if (performance.now() - began > HEALTHY_AFTER) this.#crashes = 0;
+    const delay = BACKOFF[Math.min(this.#crashes++, BACKOFF.length - 1)];
+    this.emit('crashed', { how: signal ? `was ended by ${signal}` : `ended with exit code ${code}`, delay });
+    await sleep(delay);
+    if (!this.#stopping) this.start();
+  }
+
+  /** Asks it to drain; ends it by force when `patience` is over. */
+  async stop(patience) {
+    this.#stopping = true;
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return { forced: false };
+    const exited = once(child, 'exit');
+    tryKill(child.pid, 'SIGTERM');
+    const late = setTimeout(() => tryKill(child.pid, 'SIGKILL'), patience);
+    await exited;
+    clearTimeout(late);
+    return { forced: child.signalCode === 'SIGKILL' };
+  }
+}
