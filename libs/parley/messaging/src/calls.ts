@@ -11,7 +11,8 @@ export interface CallTransport {
   /**
    * Asks one instance of the contract's owner, round robin over those that are up, and resolves with what it answered.
    * Rejects with DeadlineExceeded at the deadline, `OwnerUnavailable` when no instance could be reached (the request was
-   * certainly not handled), and the signal's reason when it is aborted; cancellation reaches the other side.
+   * certainly not handled), `AnswerLost` when the connection broke while waiting for the answer, and the signal's reason
+   * when it is aborted; cancellation reaches the other side.
    */
   call(request: OutgoingCall): Promise<Answer>;
   /** The Nest strategy that answers the registered calls. */
@@ -62,5 +63,13 @@ export class OwnerUnavailable extends Error {
   override readonly name = 'OwnerUnavailable';
   constructor(contract: Contract, why: string) {
     super(`${contract.name}: no instance of ${contract.owner} can be reached (${why}); is it running, and does CALLS_URL point to it?`);
+  }
+}
+
+/** The connection broke after the request was sent. Only an idempotent call may be asked again. */
+export class AnswerLost extends Error {
+  override readonly name = 'AnswerLost';
+  constructor(contract: Contract, why: string) {
+    super(`${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`);
   }
 }

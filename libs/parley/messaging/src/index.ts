@@ -1,4 +1,4 @@
-export { type Answer, type Answerer, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
+export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
 export { type Clock, systemClock } from './clock';
 export { type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
 export { AlreadyHandled, describe, type Failure, LeaseLost, Unrecoverable } from './failure';
