@@ -1,0 +1,61 @@
+import type { Command, Event, Message } from '@parley/contract';
+import { idsFor } from './ids';
+import type { Definition, StageOf, Timeout, Turn } from './saga';
+import type { Outgoing } from './step';
+
+interface Driven extends Definition {
+  running(state: object): readonly Timeout[];
+}
+
+/** A saga under test: a state, and what was decided last. Every step gives the next one: `given().when(A, a).when(B, b)`. */
+export class Given<S extends object> {
+  constructor(
+    private readonly saga: Driven,
+    readonly state: S | undefined,
+    private readonly at: string,
+    readonly done = false,
+    /** What the last step said. */
+    readonly out: readonly Outgoing[] = [],
+    /** Why the last message was ignored, if it was. */
+    readonly ignored?: 'unknown' | 'duplicate' | 'finished',
+    private readonly steps = 0,
+  ) {}
+
+  when<C extends Command | Event>(contract: C, message: Message<C>): Given<S> {
+    const key = this.saga.keyOf(message as object);
+    return this.then(this.saga.take(this.instance(), contract, message as object, this.info(key)));
+  }
+
+  /** A timeout runs out; unnamed: the only one that is running. */
+  whenOverdue(what?: string | { readonly in: StageOf<S> }, times = 1): Given<S> {
+    const running = this.state && !this.done ? this.saga.running(this.state).map(({ name }) => name) : [];
+    const name = what === undefined ? only(running) : typeof what === 'string' ? what : `in ${what.in}`;
+    if (!running.includes(name)) throw new Error(`no timeout "${name}" is running in this state; running: ${running.join(', ') || 'none'}`);
+    const info = { ...this.info(this.saga.keyOf(this.state!)), times };
+    return this.then(this.saga.takeTimeout(this.instance()!, name, info));
+  }
+
+  private then(turn: Turn): Given<S> {
+    if (turn.ignored) return new Given(this.saga, this.state, this.at, this.done, [], turn.ignored, this.steps + 1);
+    return new Given(this.saga, turn.state as S, this.at, turn.done, checked(turn.out), undefined, this.steps + 1);
+  }
+
+  private instance() {
+    return this.state && { state: this.state, done: this.done };
+  }
+
+  private info(key: string) {
+    return { at: this.at, id: idsFor(this.saga.name, key, `step ${this.steps}`) };
+  }
+}
+
+function only(names: readonly string[]): string {
+  if (names.length === 1) return names[0]!;
+  throw new Error(`say which timeout: ${names.join(', ') || 'none is running in this state'}`);
+}
+
+/** What would be refused on its way out fails the test already. */
+function checked(out: readonly Outgoing[]): readonly Outgoing[] {
+  for (const outgoing of out) if (outgoing.verb !== 'execute') outgoing.contract.payload.parse(outgoing.message);
+  return out;
+}

@@ -1,0 +1,226 @@
+/*
+ * A saga is a process that takes several messages: its state, what starts it, what each answer means, and what happens when an
+ * answer does not come. It is a value and it is pure: steps get everything, time and new ids included, and return everything.
+ *
+ *   export const trip = saga('trip', { state: Trip, by: 'tripId' })
+ *     .startsOn(TripRequested, (trip) => next({ ...trip, stage: 'booking' }, send(BookFlight, { … })))
+ *     .on(FlightBooked, (trip) => end({ ...trip, stage: 'booked' }, publish(TripBooked, { … })))
+ *     .on(FlightRefused, (trip, { reason }) => end({ ...trip, stage: 'refused' }, execute(new RefuseTrip(trip.tripId, reason))))
+ *     .after('2m', { in: 'booking' }, (trip) => next(trip, send(BookFlight, { … })))
+ *     .after('15m', 'overdue', (trip) => end({ ...trip, stage: 'refused' }));
+ *
+ * Correlation: `by` names the field of the state that every trigger carries, too. Its value never changes.
+ * Timeouts are durable, and of two sorts:
+ *   .after(duration, 'name', step)          once, that long after the start, unless the saga ended before.
+ *   .after(duration, { in: 'stage' }, step) that long after the state's `stage` became this, unless it was left before. While
+ *                                           the step leaves the saga in the stage it is armed again; `info.times` counts.
+ * A message for a saga that never started is ignored, or dead-lettered (`unknown: 'dead-letter'`). A second start is ignored,
+ * and so is everything that comes after the end. A finished saga is remembered for `keep` (default 30 days); only then
+ * can another one of its key start.
+ */
+import { milliseconds, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
+import { z } from 'zod';
+import { Given } from './given';
+import type { Step } from './step';
+
+/** What a step gets beside the state and the message. */
+export interface StepInfo {
+  /** When this step is taken, ISO 8601. */
+  readonly at: string;
+  /** A new UUID: another one for each label, the same one each time this step is taken again. */
+  id(label?: string): string;
+}
+
+export interface TimeoutInfo extends StepInfo {
+  /** How often this timeout ran out by now without the stage being left; 1 the first time. */
+  readonly times: number;
+}
+
+export interface SagaOptions<Z, K> {
+  /** Must be JSON: it is stored as such. A field `stage`, if there is one, is what timeouts and the console go by. */
+  readonly state: Z;
+  /** The field of the state, and of every trigger, that tells one saga from another. */
+  readonly by: K;
+  /** What becomes of a message whose saga never started. Default 'ignore'. */
+  readonly unknown?: 'ignore' | 'dead-letter';
+  /** How long a finished saga is remembered. Default 30 days. */
+  readonly keep?: Duration;
+}
+
+/** A saga that cannot work, or a step that broke the saga's own rules. Trying again cannot help. */
+export class SagaError extends Error {
+  override readonly name = 'SagaError';
+}
+
+type StateSchema = z.ZodType<object>;
+/** The fields that can tell sagas apart: those that are strings. */
+type KeyField<S> = { [F in keyof S]-?: S[F] extends string ? F & string : never }[keyof S];
+/** A trigger must carry the saga's key, in the key's own type; otherwise it does not compile. */
+type Correlated<C extends Command | Event, S, K extends keyof S> = Message<C> extends { readonly [F in K]: S[K] } ? unknown : never;
+export type StageOf<S> = S extends { readonly stage: infer Stage extends string } ? Stage : never;
+
+export interface Trigger {
+  readonly contract: Command | Event;
+  readonly starts: boolean;
+}
+
+export interface Timeout {
+  /** Names it for good: in the database, in the history. */
+  readonly name: string;
+  readonly after: number;
+  readonly stage?: string;
+}
+
+/** A saga's state as it was stored. */
+export interface Instance {
+  readonly state: unknown;
+  readonly done: boolean;
+}
+
+/** What one message or timeout does to a saga. */
+export type Turn<S = object> = { readonly ignored: 'unknown' | 'duplicate' | 'finished' } | Move<S>;
+export interface Move<S = object> extends Step<S> {
+  readonly ignored?: undefined;
+  readonly key: string;
+  /** Timeouts that start to run, and those that stop. A saga that is done has none. */
+  readonly arm: readonly Timeout[];
+  readonly disarm: readonly string[];
+}
+
+type AnyStep = (state: never, message: never, info: StepInfo) => Step<object>;
+type AnyTimeoutStep = (state: never, info: TimeoutInfo) => Step<object>;
+
+/** What runs a saga needs to know of it; `saga()` makes it with all its types. */
+export interface Definition {
+  readonly name: string;
+  readonly unknown: 'ignore' | 'dead-letter';
+  readonly keep: number;
+  triggers(): readonly Trigger[];
+  keyOf(message: object): string;
+  take(instance: Instance | undefined, contract: Contract, message: object, info: StepInfo): Turn;
+  takeTimeout(instance: Instance, name: string, info: TimeoutInfo): Turn;
+}
+
+export class Saga<S extends object, K extends keyof S & string> implements Definition {
+  readonly unknown: 'ignore' | 'dead-letter';
+  readonly keep: number;
+  private readonly steps = new Map<string, Trigger & { readonly step: AnyStep }>();
+  private readonly timeouts = new Map<string, Timeout & { readonly step: AnyTimeoutStep }>();
+
+  constructor(
+    readonly name: string,
+    private readonly options: SagaOptions<z.ZodType<S>, K>,
+  ) {
+    if (!/^[a-z][a-z0-9-]*$/.test(name)) throw new SagaError(`"${name}" is not a saga's name; write it in lower case with dashes`);
+    refuseUnlessJson(name, options.state);
+    this.unknown = options.unknown ?? 'ignore';
+    this.keep = milliseconds(options.keep ?? '30d');
+  }
+
+  startsOn<C extends Command | Event>(contract: C & Correlated<C, S, K>, step: (message: Message<C>, info: StepInfo) => Step<S>): this {
+    return this.add(contract, true, (_none: never, message: never, info) => step(message, info));
+  }
+
+  on<C extends Command | Event>(contract: C & Correlated<C, S, K>, step: (state: S, message: Message<C>, info: StepInfo) => Step<S>): this {
+    return this.add(contract, false, step as AnyStep);
+  }
+
+  after(duration: Duration, what: string | { readonly in: StageOf<S> }, step: (state: S, info: TimeoutInfo) => Step<S>): this {
+    const name = timeoutName(what);
+    if (this.timeouts.has(name)) throw new SagaError(`${this.name}: there are two timeouts "${name}"; keep one, or name the other differently`);
+    const stage = typeof what === 'string' ? undefined : what.in;
+    this.timeouts.set(name, { name, after: milliseconds(duration), stage, step: step as AnyTimeoutStep });
+    return this;
+  }
+
+  /** For tests: this saga in this state (none: not started yet), and what a message then does. Nothing runs but the steps. */
+  given(state?: S, at = '2026-01-01T00:00:00.000Z'): Given<S> {
+    return new Given<S>(this, state, at);
+  }
+
+  triggers(): readonly Trigger[] {
+    return [...this.steps.values()];
+  }
+
+  /** The timeouts that run while the saga is in this state. */
+  running(state: object): readonly Timeout[] {
+    return [...this.timeouts.values()].filter(({ stage }) => stage === undefined || stage === stageOf(state));
+  }
+
+  keyOf(message: object): string {
+    const key: unknown = (message as Record<string, unknown>)[this.options.by];
+    if (typeof key !== 'string' || key === '') throw new SagaError(`${this.name}: a message without a ${this.options.by} belongs to no saga`);
+    return key;
+  }
+
+  take(instance: Instance | undefined, contract: Contract, message: object, info: StepInfo): Turn<S> {
+    const trigger = this.steps.get(contract.name);
+    if (!trigger) throw new SagaError(`${this.name} has no step for ${contract.name}; add .on(…) or .startsOn(…)`);
+    if (instance?.done) return { ignored: 'finished' };
+    if (instance && trigger.starts) return { ignored: 'duplicate' };
+    if (!instance && !trigger.starts) return { ignored: 'unknown' };
+    const before = instance && this.read(instance.state, 'the stored state');
+    const step = trigger.step(before as never, message as never, info);
+    return this.move(this.keyOf(message), before, step, contract.name);
+  }
+
+  takeTimeout(instance: Instance, name: string, info: TimeoutInfo): Turn<S> {
+    const timeout = this.timeouts.get(name);
+    if (!timeout) return { ignored: 'unknown' };
+    if (instance.done) return { ignored: 'finished' };
+    const before = this.read(instance.state, 'the stored state');
+    return this.move(this.keyOf(before), before, timeout.step(before as never, info), name);
+  }
+
+  private add(contract: Command | Event, starts: boolean, step: AnyStep): this {
+    if (this.steps.has(contract.name)) throw new SagaError(`${this.name} has two steps for ${contract.name}; keep one`);
+    this.steps.set(contract.name, { contract, starts, step });
+    return this;
+  }
+
+  private move(key: string, before: S | undefined, step: Step<object>, trigger: string): Move<S> {
+    const state = this.read(step.state, `the state after ${trigger}`);
+    if (state[this.options.by] !== key) {
+      throw new SagaError(`${this.name} ${key}: ${trigger} would change ${this.options.by} to "${String(state[this.options.by])}"; the key of a saga stays`);
+    }
+    return { ...step, state, key, ...(step.done ? { arm: [], disarm: [] } : this.timeoutsOf(before, state, trigger)) };
+  }
+
+  private timeoutsOf(before: S | undefined, after: S, trigger: string): { arm: Timeout[]; disarm: string[] } {
+    const [from, to] = [before && stageOf(before), stageOf(after)];
+    const all = [...this.timeouts.values()];
+    const begins = ({ stage, name }: Timeout) => (stage === undefined ? !before : stage === to && (from !== to || name === trigger));
+    const stops = ({ stage }: Timeout) => stage !== undefined && stage === from && from !== to;
+    return {
+      arm: all.filter(begins).map(({ name, after, stage }) => ({ name, after, stage })),
+      disarm: all.filter(stops).map(({ name }) => name),
+    };
+  }
+
+  private read(state: unknown, what: string): S {
+    const read = this.options.state.safeParse(state);
+    if (read.success) return read.data;
+    const [issue] = read.error.issues;
+    throw new SagaError(`${this.name}: ${what} is not what the schema says: ${issue?.path.join('.')}: ${issue?.message}`);
+  }
+}
+
+/** Defines a saga; see the head of this file. */
+export const saga = <Z extends StateSchema, const K extends KeyField<z.infer<Z>>>(name: string, options: SagaOptions<Z, K>): Saga<z.infer<Z>, K> =>
+  new Saga(name, options as unknown as SagaOptions<z.ZodType<z.infer<Z>>, K>);
+
+export const timeoutName = (what: string | { readonly in: string }): string => (typeof what === 'string' ? what : `in ${what.in}`);
+
+export function stageOf(state: object): string | undefined {
+  const { stage } = state as { stage?: unknown };
+  return typeof stage === 'string' ? stage : undefined;
+}
+
+function refuseUnlessJson(name: string, schema: z.ZodType): void {
+  try {
+    z.toJSONSchema(schema);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SagaError(`${name}: the state is stored as JSON, and its schema is not (${why}); write dates as z.iso.datetime(), for example`);
+  }
+}
