@@ -1,1 +1,1 @@
-export {};
+export { grpc } from './grpc';

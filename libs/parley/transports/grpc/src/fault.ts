@@ -1,0 +1,56 @@
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import type { Fault } from '@parley/messaging';
+
+/** The fault itself, for our callers; foreign ones go by the status. */
+const TRAILER = 'parley-fault-bin';
+/** gRPC peers refuse more than 8 KiB of trailers by default, and base64 adds a third. */
+const TRAILER_LIMIT = 5_000;
+const MESSAGE_LIMIT = 1_000;
+
+const STATUS: Readonly<Record<string, status>> = {
+  'invalid-request': status.INVALID_ARGUMENT,
+  'invalid-reply': status.INTERNAL,
+  unhandled: status.INTERNAL,
+  'no-handler': status.UNIMPLEMENTED,
+  'deadline-exceeded': status.DEADLINE_EXCEEDED,
+  cancelled: status.CANCELLED,
+  'too-large': status.RESOURCE_EXHAUSTED,
+};
+
+/** A status for everyone, with the fault in a trailer. A contract's own code is a FAILED_PRECONDITION. */
+export function errorOf(fault: Fault): Partial<ServiceError> {
+  const kept = bounded(fault);
+  const metadata = new Metadata();
+  metadata.set(TRAILER, Buffer.from(JSON.stringify(kept)));
+  return { code: Object.hasOwn(STATUS, fault.code) ? STATUS[fault.code] : status.FAILED_PRECONDITION, details: `${fault.code}: ${kept.message}`, metadata };
+}
+
+/** The fault a status stands for: its trailer, or what can be said without one. Undefined when nobody answered. */
+export function faultOf(error: ServiceError): Fault | undefined {
+  return trailer(error.metadata) ?? (isBroken(error) ? undefined : { code: codeOf(error.code), message: error.details });
+}
+
+/** Statuses that grpc-js makes up when a connection or stream breaks. Whether a foreign server sent one, nobody can tell. */
+const isBroken = ({ code, details }: ServiceError): boolean =>
+  code === status.UNAVAILABLE || code === status.CANCELLED || details.startsWith('Received RST_STREAM');
+
+function bounded({ code, message, details }: Fault): Fault {
+  const short = message.length <= MESSAGE_LIMIT ? message : `${message.slice(0, MESSAGE_LIMIT)}… (${message.length} characters)`;
+  const fault = { code, message: short, details };
+  const size = Buffer.byteLength(JSON.stringify(fault));
+  return size <= TRAILER_LIMIT ? fault : { code, message: `${short} (${size} bytes of details were too many to send)` };
+}
+
+function trailer(metadata: Metadata): Fault | undefined {
+  try {
+    const fault = JSON.parse(String(metadata.get(TRAILER)[0])) as Fault;
+    return typeof fault.code === 'string' && typeof fault.message === 'string' ? fault : undefined;
+  } catch {
+    return undefined; // no trailer, or not one of ours
+  }
+}
+
+/** INTERNAL stands for two of ours; without the trailer it is the more general one. */
+function codeOf(code: status): string {
+  return Object.keys(STATUS).findLast((name) => STATUS[name] === code) ?? 'unhandled';
+}
