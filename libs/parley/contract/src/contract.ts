@@ -60,13 +60,13 @@ export function call<I extends ObjectSchema, O extends ObjectSchema, E extends C
   name: string,
   definition: { request: I; reply: O; errors?: E; deadline?: Duration; idempotent?: boolean; version?: number },
 ): Call<z.infer<I>, z.infer<O>, E> {
-  return {
+  return define({
     ...contract('call', name, definition.request, definition.version),
     reply: definition.reply as unknown as z.ZodType<z.infer<O>>,
     errors: definition.errors ?? ({} as E),
     deadline: milliseconds(definition.deadline ?? '5s'),
     idempotent: definition.idempotent ?? false,
-  };
+  });
 }
 
 /** An order to the owner, stored until it is handled. With a `key`, those of one key are handled in order. */
@@ -75,22 +75,38 @@ export function command<S extends ObjectSchema, const Key extends KeyField<S> | 
   payload: S,
   options: { key?: Key; version?: number } = {},
 ): Command<z.infer<S>, Key> {
-  return { ...contract('command', name, payload, options.version), key: options.key as never };
+  return define({ ...contract('command', name, payload, options.version), key: options.key as never });
 }
 
 /** News for whoever listens now; nothing is kept for those who do not. */
 export function broadcast<S extends ObjectSchema>(name: string, payload: S, options: { version?: number } = {}): Broadcast<z.infer<S>> {
-  return contract('broadcast', name, payload, options.version);
+  return define(contract('broadcast', name, payload, options.version));
 }
 
 /** A fact in the durable log, ordered per `key`, for every subscription. */
 export function event<S extends ObjectSchema>(name: string, payload: S, options: { key: KeyField<S>; version?: number }): Event<z.infer<S>> {
-  return { ...contract('event', name, payload, options.version), key: options.key };
+  return define({ ...contract('event', name, payload, options.version), key: options.key });
 }
 
 /** A contract that cannot work, found while it is defined. */
 export class ContractError extends Error {
   override readonly name = 'ContractError';
+}
+
+/** Every contract this process has loaded: what is stored under a contract's name finds back to it. */
+const defined = new Map<string, Contract>();
+
+/** @throws ContractError when no loaded module defines it. */
+export function contractNamed(name: string): Contract {
+  const found = defined.get(name);
+  if (!found) throw new ContractError(`${name} is not among the contracts this process has loaded; import it, or remove what still uses it`);
+  return found;
+}
+
+function define<C extends Contract>(contract: C): C {
+  if (defined.has(contract.name)) throw new ContractError(`${contract.name} is defined twice; a name means one thing`);
+  defined.set(contract.name, contract);
+  return contract;
 }
 
 function contract<K extends Kind, S extends ObjectSchema>(kind: K, name: string, payload: S, version = 1): Contract<K, z.infer<S>> {

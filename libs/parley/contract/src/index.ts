@@ -3,6 +3,7 @@ export {
   call,
   command,
   ContractError,
+  contractNamed,
   event,
   keyOf,
   type Broadcast,

@@ -42,3 +42,8 @@ export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | '
 function bounded(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`;
 }
+
+/** An earlier message of the lane failed and waits; this one must wait behind it. Its handling is rolled back. */
+export class LaneParked extends Error {
+  override readonly name = 'LaneParked';
+}

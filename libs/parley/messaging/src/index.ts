@@ -1,10 +1,20 @@
+export { CallError } from './call-error';
 export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
 export { type Clock, systemClock } from './clock';
 export { type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
-export { AlreadyHandled, describe, type Failure, LeaseLost, Unrecoverable } from './failure';
+export { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
 export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
+export { decode, encode, InvalidMessage, type Issue, validate } from './codec';
+export { Envelopes, readEnvelope } from './envelope';
 export { IntakeServer } from './intake';
+export { Messaging, type MessagingHealth, type MessagingOptions, UnknownTechnology } from './messaging';
+export { MessagingModule } from './messaging.module';
+export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';
+export type { DeliveryObserver, Handling } from './observer';
+export { NoRoute } from './publisher';
+export { traceIdOf } from './trace';
+export { NoTransaction, Transactions } from './transactions';
 export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
 export type { DeadLetter, DeadLetters, Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';
 export {

@@ -28,6 +28,7 @@ export abstract class IntakeServer extends Server implements Intake {
   abstract health(): IntakeHealth;
 
   listen(started: (error?: unknown) => void): void {
+    if (this.registry.subscriptions(this.kind).length === 0) return started();
     this.start().then(() => started(), started);
   }
 

@@ -1,0 +1,90 @@
+import type { Call } from '@parley/contract';
+import { DeadlineExceeded } from '@parley/resilience';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { CallError } from './call-error';
+import type { Answer, Fault, IncomingCall } from './calls';
+import { decode, encode, InvalidMessage, validate } from './codec';
+import { inConversation, type CallContext } from './context';
+import { readEnvelope } from './envelope';
+import { describe } from './failure';
+import type { Handler, HandlerRegistry } from './handlers';
+import type { InFlight } from './in-flight';
+import type { DeliveryObserver } from './observer';
+import type { TransportContext } from './technology';
+
+/** Answers calls: open → handle → check the reply. What the pipeline is for messages that are stored. */
+export class CallAnswerer {
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly inFlight: InFlight,
+    private readonly process: Pick<TransportContext, 'log'> & { readonly observer?: DeliveryObserver },
+  ) {}
+
+  /** @see Answerer */
+  readonly answer = (call: IncomingCall): Promise<Answer> =>
+    this.inFlight.track(async (cancelled) => {
+      const started = performance.now();
+      const answer = await this.attempt(call, cancelled).catch((error: unknown): Answer => ({ ok: false, fault: this.fault(call, error) }));
+      const outcome = answer.ok ? 'ok' : answer.fault.code;
+      const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
+      this.process.observer?.answered?.({ contract, outcome, milliseconds: performance.now() - started });
+      return answer;
+    });
+
+  private async attempt(call: IncomingCall, cancelled: AbortSignal): Promise<Answer> {
+    const handler = this.registry.handlerOfCall(call.contract);
+    if (!handler) return { ok: false, fault: { code: 'no-handler', message: `nothing here answers ${call.contract}` } };
+    const contract = handler.contract as Call;
+    const envelope = readEnvelope({ ...call.headers, type: call.contract });
+    const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
+    const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: contract.name, deadline: call.deadline };
+    const context: CallContext = { envelope, deadline: call.deadline, signal: AbortSignal.any([call.signal, cancelled]) };
+    const reply = await inConversation(hop, () => beforeDeadline(contract, context, run(handler, request, context)));
+    return { ok: true, body: encode(checked(contract, reply)) };
+  }
+
+  private fault(call: IncomingCall, error: unknown): Fault {
+    if (error instanceof InvalidMessage) return { code: 'invalid-request', message: error.message, details: error.issues };
+    if (error instanceof DeadlineExceeded) return { code: 'deadline-exceeded', message: error.message };
+    if (error instanceof CallError && error.contract.name === call.contract && error.code in error.contract.errors) {
+      return { code: error.code, message: error.message, details: error.details };
+    }
+    if (call.signal.aborted) return { code: 'cancelled', message: 'the caller went away' };
+    this.process.log('error', `${call.contract} could not be answered: ${describe(error).message}`, { error });
+    const invalidReply = error instanceof InvalidReply;
+    // What failed inside is for our log, not for the caller.
+    return invalidReply ? { code: 'invalid-reply', message: error.message } : { code: 'unhandled', message: 'the owner failed to answer' };
+  }
+}
+
+/** The handler's reply is not what the contract promises. */
+class InvalidReply extends Error {
+  override readonly name = 'InvalidReply';
+}
+
+function checked(contract: Call, reply: unknown): unknown {
+  const result = contract.reply.safeParse(reply);
+  if (result.success) return result.data;
+  throw new InvalidReply(`the reply to ${contract.name} breaks its contract: ${result.error.issues[0]?.path.join('.')} ${result.error.issues[0]?.message}`);
+}
+
+async function run(handler: Handler, request: unknown, context: CallContext): Promise<unknown> {
+  const result: unknown = await handler.run(request, context);
+  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+}
+
+/** The caller is answered at the deadline, also when the handler does not listen to its signal. */
+async function beforeDeadline<T>(contract: Call, { deadline, signal }: CallContext, work: Promise<T>): Promise<T> {
+  const budget = deadline.budget();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = () => reject(new DeadlineExceeded(contract.name, budget));
+    timer = setTimeout(fail, budget);
+    signal.addEventListener('abort', fail, { once: true });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { keyOf, type Contract } from '@parley/contract';
+import type { Clock } from './clock';
+import { InvalidMessage } from './codec';
+import { currentConversation } from './context';
+import type { Envelope, Headers } from './message';
+import { nextHop } from './trace';
+
+const HEADER_LIMIT = 1_024;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Writes the envelopes of one process. */
+export class Envelopes {
+  private sequence = 0;
+
+  constructor(
+    private readonly producer: { readonly service: string; readonly instance: string; readonly build: string },
+    private readonly clock: Clock,
+  ) {}
+
+  /** An envelope for something said now, as part of the conversation it is said in. */
+  write(contract: Contract, payload: unknown, options: { readonly expires?: number } = {}): Envelope {
+    const conversation = currentConversation();
+    const id = randomUUID();
+    const now = this.clock.now();
+    return {
+      specversion: '1.0',
+      id,
+      type: contract.name,
+      source: `/${this.producer.service}`,
+      time: new Date(now).toISOString(),
+      datacontenttype: 'application/json',
+      contractversion: String(contract.version),
+      correlationid: conversation?.correlationId ?? id,
+      causationid: conversation?.messageId,
+      partitionkey: keyOf(contract, payload),
+      expirytime: options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
+      traceparent: nextHop(conversation?.traceparent),
+      producerinstance: this.producer.instance,
+      producerbuild: this.producer.build,
+      sequence: contract.kind === 'broadcast' ? String(++this.sequence) : undefined,
+    };
+  }
+}
+
+/**
+ * The envelope of a message that anybody may have sent. What a handler cannot do without must be there and sane; the rest is
+ * filled in.
+ * @throws InvalidMessage
+ */
+export function readEnvelope(headers: Headers): Envelope {
+  const { id, type } = headers;
+  if (type === undefined || type.trim() !== type || type === '') throw invalid('type', 'names no contract');
+  if (id === undefined || !UUID.test(id)) throw invalid('id', 'is not a UUID');
+  for (const name of ATTRIBUTES) {
+    if ((headers[name]?.length ?? 0) > HEADER_LIMIT) throw invalid(name, `is longer than ${HEADER_LIMIT} characters`);
+  }
+  return {
+    ...pick(headers),
+    specversion: '1.0',
+    id,
+    type,
+    source: headers.source ?? '/unknown',
+    time: headers.time ?? new Date(0).toISOString(),
+    datacontenttype: 'application/json',
+    contractversion: headers.contractversion ?? '1',
+    correlationid: headers.correlationid ?? id,
+    traceparent: nextHop(headers.traceparent),
+    producerinstance: headers.producerinstance ?? 'unknown',
+    producerbuild: headers.producerbuild ?? 'unknown',
+  };
+}
+
+const OPTIONAL = ['causationid', 'partitionkey', 'expirytime', 'sequence'] as const;
+const ATTRIBUTES = ['id', 'type', 'source', 'time', 'contractversion', 'correlationid', 'producerinstance', 'producerbuild', ...OPTIONAL] as const;
+
+function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
+  const { causationid, partitionkey, expirytime, sequence } = headers;
+  return { causationid, partitionkey, expirytime, sequence };
+}
+
+const invalid = (attribute: string, message: string) => new InvalidMessage('envelope', [{ path: attribute, message }]);

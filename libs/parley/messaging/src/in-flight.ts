@@ -1,0 +1,33 @@
+/** What is being handled right now, so that a drain can wait for it. */
+export class InFlight {
+  private readonly running = new Set<AbortController>();
+  private idle?: () => void;
+
+  get size(): number {
+    return this.running.size;
+  }
+
+  async track<T>(work: (cancelled: AbortSignal) => Promise<T>): Promise<T> {
+    const handling = new AbortController();
+    this.running.add(handling);
+    try {
+      return await work(handling.signal);
+    } finally {
+      this.running.delete(handling);
+      if (this.running.size === 0) this.idle?.();
+    }
+  }
+
+  /** Resolves true once nothing is running, or false after `milliseconds`: what still runs is told to give up. */
+  async drained(milliseconds: number): Promise<boolean> {
+    if (this.running.size === 0) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const drained = await Promise.race([
+      new Promise<boolean>((resolve) => (this.idle = () => resolve(true))),
+      new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds))),
+    ]);
+    clearTimeout(timer);
+    if (!drained) for (const handling of this.running) handling.abort(new Error('the service is stopping'));
+    return drained;
+  }
+}

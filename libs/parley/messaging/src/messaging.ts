@@ -1,0 +1,186 @@
+import type { INestApplication } from '@nestjs/common';
+import type { Kind } from '@parley/contract';
+import { CallAnswerer } from './answerer';
+import { Caller } from './caller';
+import type { CallServer, CallTransport } from './calls';
+import { systemClock, type Clock } from './clock';
+import { Envelopes } from './envelope';
+import { HandlerError, HandlerRegistry } from './handlers';
+import { InFlight } from './in-flight';
+import { Messenger } from './messenger';
+import type { DeliveryObserver } from './observer';
+import { Pipeline } from './pipeline';
+import { Publisher, type Routes } from './publisher';
+import { Relay } from './relay';
+import type { LaneRunner, Store } from './store';
+import type { Backlog, Intake, IntakeHealth, Technology, Transport, TransportContext } from './technology';
+import { Transactions } from './transactions';
+import { UnroutedIntake } from './unrouted-intake';
+
+export interface MessagingOptions {
+  readonly service: string;
+  readonly instance: string;
+  readonly build: string;
+  /** One URL a kind; the scheme chooses the technology. A kind without a URL can be neither said nor handled. */
+  readonly urls: {
+    readonly commands?: string;
+    readonly broadcasts?: string;
+    readonly events?: string;
+    /** Where the owner of a call answers. */
+    readonly calls?: (owner: string) => string;
+  };
+  /** Where this service answers calls. */
+  readonly listen?: { readonly host: string; readonly port: number };
+  /** Every technology this process may use. */
+  readonly technologies: readonly Technology[];
+  /** Commands and events need one, or the start is refused. */
+  readonly store?: Store;
+  /** Messages of one subscription handled at the same time. Default 10. */
+  readonly concurrency?: number;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly observer?: DeliveryObserver;
+  readonly log: TransportContext['log'];
+}
+
+export interface MessagingHealth {
+  readonly intakes: readonly IntakeHealth[];
+  readonly outbox?: { readonly waiting: number; readonly oldestAge: number };
+}
+
+/** A URL that no technology of this process can serve. */
+export class UnknownTechnology extends Error {
+  override readonly name = 'UnknownTechnology';
+}
+
+const STORED = ['command', 'broadcast', 'event'] as const;
+
+/** The conversation of one process: what it says, what it handles, and how both begin and end. */
+export class Messaging {
+  readonly registry: HandlerRegistry;
+  readonly transactions: Transactions;
+  readonly messenger: Messenger;
+  readonly store?: Store;
+  private readonly inFlight = new InFlight();
+  private readonly transports = new Map<string, Transport>();
+  private readonly routes: Routes;
+  private readonly publisher: Publisher;
+  private readonly calls?: CallTransport;
+  private readonly pipeline: Pipeline;
+  private readonly answerer: CallAnswerer;
+  private readonly relay?: Relay;
+  private lanes?: LaneRunner;
+  private intakes: Intake[] = [];
+  private callServer?: CallServer;
+
+  constructor(private readonly options: MessagingOptions) {
+    const { service, store, observer, clock = systemClock, random = Math.random, log } = options;
+    const process = { instance: options.instance, clock, log, observer, random };
+    const envelopes = new Envelopes(options, clock);
+    this.store = store;
+    this.registry = new HandlerRegistry(service, options.concurrency);
+    this.routes = Object.fromEntries(STORED.flatMap((kind) => this.routeOf(kind))) as Routes;
+    this.publisher = new Publisher(this.routes, store);
+    this.transactions = new Transactions(store, this.publisher);
+    this.calls = this.openCalls();
+    this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
+    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, process);
+    this.answerer = new CallAnswerer(this.registry, this.inFlight, process);
+    this.relay = store && new Relay(store.outbox, this.publisher, process);
+  }
+
+  /** Binds the handlers of the app's controllers, each to the strategy of its kind. */
+  attach(app: INestApplication): void {
+    for (const kind of STORED) {
+      const intake = this.routes[kind]?.intake(kind, this.registry, this.pipeline.deliver) ?? new UnroutedIntake(kind, this.registry);
+      this.intakes.push(intake);
+      app.connectMicroservice({ strategy: intake }, { inheritAppConfig: true });
+    }
+    this.callServer = this.calls?.server(this.registry, this.answerer.answer);
+    if (this.callServer) app.connectMicroservice({ strategy: this.callServer }, { inheritAppConfig: true });
+  }
+
+  /** Opens the store and the technologies. The intakes start with `app.startAllMicroservices()`. */
+  async start(): Promise<void> {
+    this.refuseWithoutStore();
+    await this.store?.connect();
+    await Promise.all([...this.transports.values()].map((transport) => transport.connect()));
+    await this.publisher.connect();
+    this.relay?.start();
+    const ordered = this.registry.subscriptions().filter(({ kind, live }) => kind !== 'broadcast' && !live);
+    this.lanes = ordered.length > 0 ? this.store?.lanes.deliver(ordered, this.pipeline.deliver) : undefined;
+    await this.lanes?.start();
+  }
+
+  async health(): Promise<MessagingHealth> {
+    const used = this.intakes.filter((_, index) => this.registry.subscriptions(STORED[index]).length > 0).map((intake) => intake.health());
+    const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
+    return { intakes: [...calls, ...used], outbox: await this.store?.outbox.state() };
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    return (await Promise.all(this.intakes.map((intake) => intake.backlog?.() ?? []))).flat();
+  }
+
+  /** Takes nothing new; what is being handled goes on. */
+  async stopIntake(): Promise<void> {
+    await Promise.all([...this.intakes.map((intake) => intake.stop()), this.callServer?.stop(), this.lanes?.stop()]);
+  }
+
+  /** Whether everything under way ended within `milliseconds`; what did not is told to give up and given back. */
+  drained(milliseconds: number): Promise<boolean> {
+    return this.inFlight.drained(milliseconds);
+  }
+
+  /** Relays what is in the outbox, as far as `milliseconds` reach. */
+  async flush(milliseconds: number): Promise<void> {
+    await this.relay?.stop(milliseconds);
+  }
+
+  /** After the intakes were closed: the technologies, then the store. */
+  async close(): Promise<void> {
+    await Promise.all([...this.transports.values()].map((transport) => transport.close()));
+    await this.calls?.close();
+    await this.store?.close();
+  }
+
+  private routeOf(kind: (typeof STORED)[number]): [Kind, Transport][] {
+    const url = this.options.urls[`${kind}s`];
+    return url === undefined ? [] : [[kind, this.transport(kind, url)]];
+  }
+
+  /** One transport a URL: commands and events of one PostgreSQL share it. */
+  private transport(kind: Kind, url: string): Transport {
+    const technology = this.technology(kind, url);
+    const transport = this.transports.get(url) ?? technology.open?.(url, this.transportContext());
+    if (!transport) throw new UnknownTechnology(`${technology.name} carries no ${kind}s`);
+    this.transports.set(url, transport);
+    return transport;
+  }
+
+  private technology(kind: Kind, url: string): Technology {
+    const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1];
+    const found = this.options.technologies.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme));
+    const known = this.options.technologies.filter(({ kinds }) => kinds.includes(kind)).flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
+    if (!found) throw new UnknownTechnology(`${kind.toUpperCase()}S_URL: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`);
+    if (!found.kinds.includes(kind)) throw new UnknownTechnology(`${kind.toUpperCase()}S_URL: ${found.name} cannot carry ${kind}s; use one of ${known.join(', ')}`);
+    return found;
+  }
+
+  private openCalls(): CallTransport | undefined {
+    const { urls, listen, service } = this.options;
+    if (!urls.calls) return undefined;
+    return this.technology('call', urls.calls(service)).openCalls?.({ urlOf: urls.calls, listen }, this.transportContext());
+  }
+
+  private transportContext(): TransportContext {
+    const { service, instance, clock = systemClock, store, log } = this.options;
+    return { service, instance, clock, store, log };
+  }
+
+  private refuseWithoutStore(): void {
+    if (this.store) return;
+    const needy = this.registry.subscriptions().find(({ kind, live }) => kind !== 'broadcast' && !live);
+    if (needy) throw new HandlerError(`${needy.name} handles ${needy.kind}s, which takes a store; give MessagingModule one, or make it a live tail`);
+  }
+}

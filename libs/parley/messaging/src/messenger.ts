@@ -1,0 +1,99 @@
+import { milliseconds, type Broadcast, type Call, type Command, type Contract, type Duration, type Event, type Message, type ReplyOf } from '@parley/contract';
+import type { Caller } from './caller';
+import { encode, validate } from './codec';
+import type { Envelopes } from './envelope';
+import type { OutgoingMessage } from './message';
+import type { Publisher } from './publisher';
+import type { Transactions } from './transactions';
+
+export interface SendOptions {
+  /** Hold it back from its handler for so long. */
+  readonly delay?: Duration;
+  /** After so long it is not worth handling any more. */
+  readonly expires?: Duration;
+}
+
+/** A call would hold the open transaction's locks over the network. */
+export class CallInTransaction extends Error {
+  override readonly name = 'CallInTransaction';
+  constructor(contract: Contract) {
+    super(`${contract.name} is called while a transaction is open; call first, then open it (or handle with { transaction: 'own' })`);
+  }
+}
+
+/** Facts and news are the owner's to tell. */
+export class NotOwner extends Error {
+  override readonly name = 'NotOwner';
+  constructor(contract: Contract, service: string) {
+    super(`${contract.name} is a ${contract.kind} of ${contract.owner}; ${service} cannot say it`);
+  }
+}
+
+/**
+ * Says things: one verb a kind. While a transaction is open, what is sent, published or broadcast joins it by itself: it is
+ * said if and only if the transaction commits. Otherwise the promise resolves with the technology's confirm.
+ */
+export class Messenger {
+  constructor(
+    private readonly service: string,
+    private readonly envelopes: Envelopes,
+    private readonly transactions: Transactions,
+    private readonly publisher: Publisher,
+    private readonly caller: Caller,
+  ) {}
+
+  /**
+   * Asks one instance of the owner.
+   * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailable; InvalidMessage for a wrong request
+   */
+  async call<C extends Call>(contract: C, request: Message<C>, options: { deadline?: Duration; signal?: AbortSignal } = {}): Promise<ReplyOf<C>> {
+    if (this.transactions.isOpen()) throw new CallInTransaction(contract);
+    const deadline = options.deadline === undefined ? undefined : milliseconds(options.deadline);
+    return this.caller.call(contract, request, { ...options, deadline });
+  }
+
+  /** Orders the owner to do something. @throws InvalidMessage, NoRoute; without a transaction also what the technology refuses */
+  send<C extends Command>(contract: C, message: Message<C>, options: SendOptions = {}): Promise<void> {
+    return this.say(contract, message, options);
+  }
+
+  /** Tells whoever listens now. */
+  broadcast<C extends Broadcast>(contract: C, message: Message<C>): Promise<void> {
+    return this.say(contract, message);
+  }
+
+  /** Writes a fact into the log. */
+  publish<C extends Event>(contract: C, message: Message<C>): Promise<void> {
+    return this.say(contract, message);
+  }
+
+  /** The same verbs, without the open transaction: what is said stays said, also when the transaction fails. */
+  get outside(): Pick<Messenger, 'send' | 'broadcast' | 'publish'> {
+    const outside =
+      <A extends unknown[]>(verb: (...args: A) => Promise<void>) =>
+      (...args: A) =>
+        this.transactions.outside(() => verb.apply(this, args));
+    return { send: outside(this.send) as Messenger['send'], broadcast: outside(this.broadcast) as Messenger['broadcast'], publish: outside(this.publish) as Messenger['publish'] };
+  }
+
+  private async say(contract: Contract, payload: unknown, options: SendOptions = {}): Promise<void> {
+    this.refuse(contract);
+    const message = this.outgoing(contract, validate(contract.name, contract.payload, payload), options);
+    if (!this.transactions.join(message)) await this.publisher.now([message]);
+  }
+
+  /** What cannot be said is refused here, not at the commit. */
+  private refuse(contract: Contract): void {
+    this.publisher.route(contract);
+    if (contract.kind !== 'command' && contract.owner !== this.service) throw new NotOwner(contract, this.service);
+  }
+
+  private outgoing(contract: Contract, payload: unknown, { delay, expires }: SendOptions): OutgoingMessage {
+    return {
+      contract,
+      envelope: this.envelopes.write(contract, payload, { expires: expires === undefined ? undefined : milliseconds(expires) }),
+      body: encode(payload),
+      delay: delay === undefined ? undefined : milliseconds(delay),
+    };
+  }
+}

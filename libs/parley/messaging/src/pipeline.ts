@@ -1,0 +1,248 @@
+import { milliseconds } from '@parley/contract';
+import { isObservable, lastValueFrom } from 'rxjs';
+import type { Clock } from './clock';
+import { decode, validate } from './codec';
+import { inConversation, type HandlerContext } from './context';
+import { readEnvelope } from './envelope';
+import { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
+import type { Handler } from './handlers';
+import type { InFlight } from './in-flight';
+import type { Envelope } from './message';
+import type { DeliveryObserver, Handling } from './observer';
+import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
+import type { Store, Tx } from './store';
+import type { Delivery, Outcome, TransportContext } from './technology';
+import type { Transactions } from './transactions';
+
+/** No handler of the subscription takes this contract. */
+class NoHandler extends Unrecoverable {
+  override readonly name = 'NoHandler';
+}
+
+/** Its time was over before it was handled. */
+class Expired extends Unrecoverable {
+  override readonly name = 'Expired';
+}
+
+/** The message as its handler will see it. */
+interface Opened {
+  readonly handler: Handler;
+  readonly envelope: Envelope;
+  readonly payload: unknown;
+}
+
+/** A delivery this process works on; `cancelled` is aborted when a drain runs out of time. */
+interface Accepted extends Delivery {
+  readonly cancelled: AbortSignal;
+}
+
+type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number };
+
+const DEFAULT_TIMEOUT = 30_000;
+/** After the service's own store failed too: a message that is given back comes again at once. */
+const BREATH = 1_000;
+
+/**
+ * What happens to every message between a technology and its handler, the same for all of them:
+ * open → (wait behind a failed one of its lane) → handle in one transaction with its acknowledgement → decide.
+ */
+export class Pipeline {
+  constructor(
+    private readonly transactions: Transactions,
+    private readonly store: Store | undefined,
+    private readonly inFlight: InFlight,
+    private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
+  ) {}
+
+  /** @see Deliver */
+  readonly deliver = (delivery: Delivery): Promise<Outcome> =>
+    this.inFlight.track(async (cancelled) => {
+      const started = performance.now();
+      const result = await this.handle({ ...delivery, cancelled }).catch((error) => this.giveBack(delivery, error));
+      this.observe(delivery, result, performance.now() - started);
+      return result.outcome;
+    });
+
+  private async handle(delivery: Accepted): Promise<Result> {
+    const opened = this.open(delivery);
+    if ('failed' in opened) return this.dead(delivery, opened.failed, 0);
+    const { envelope, handler } = opened;
+    const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: handler.contract.name };
+    return inConversation(hop, () => (isDurable(delivery) ? this.handleDurably(delivery, opened) : this.handleOnce(delivery, opened)));
+  }
+
+  private open(delivery: Delivery): Opened | { readonly failed: unknown } {
+    try {
+      const envelope = readEnvelope(delivery.headers);
+      const handler = delivery.subscription.handlers.get(envelope.type);
+      if (!handler) throw new NoHandler(`nothing in ${delivery.subscription.name} handles ${envelope.type}`);
+      if (envelope.expirytime !== undefined && Date.parse(envelope.expirytime) <= this.process.clock.now()) {
+        throw new Expired(`${envelope.type} was worth handling until ${envelope.expirytime}`);
+      }
+      const payload = validate(envelope.type, handler.contract.payload, decode(envelope.type, delivery.body));
+      return { handler, envelope, payload };
+    } catch (failed) {
+      return { failed };
+    }
+  }
+
+  /** Broadcasts and live tails: at most once, no acknowledgement. */
+  private async handleOnce(delivery: Accepted, opened: Opened): Promise<Result> {
+    try {
+      await this.run(opened, this.context(delivery, opened, this.transactions.run.bind(this.transactions)));
+      return { outcome: { kind: 'done', settled: false }, as: 'done', tries: 1 };
+    } catch (error) {
+      this.process.log('error', `${opened.handler.name} failed on ${opened.envelope.type}, which is not delivered again`, { error });
+      return { outcome: { kind: 'done', settled: false }, as: 'dead', tries: 1 };
+    }
+  }
+
+  private async handleDurably(delivery: Accepted, opened: Opened): Promise<Result> {
+    const policy = retryPolicy(opened.handler.options);
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.handleInTransaction(delivery, opened);
+        return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
+      } catch (error) {
+        if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
+        if (error instanceof LaneParked) return this.waitBehind(delivery, opened, tries);
+        if (error instanceof LeaseLost || isGivenUp(delivery)) return { outcome: { kind: 'return' }, as: 'return', tries };
+        if (await this.tookEffect(delivery, opened)) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
+        if (!isRecoverable(error)) return this.dead(delivery, error, tries);
+        if (tries <= policy.immediate) continue;
+        const after = delayAfter(policy, delivery.attempt, this.process.random);
+        return after === undefined ? this.dead(delivery, error, tries) : this.retry(delivery, error, tries, after);
+      }
+    }
+  }
+
+  private async handleInTransaction(delivery: Accepted, opened: Opened): Promise<void> {
+    const acknowledge = (tx: Tx) => this.acknowledge(tx, delivery, opened);
+    if (opened.handler.options.transaction !== 'own') {
+      await this.transactions.commit((tx) => this.run(opened, this.context(delivery, opened, undefined, tx)), acknowledge);
+      return;
+    }
+    let committed = false;
+    await this.run(
+      opened,
+      this.context(delivery, opened, async (work) => {
+        if (committed) throw new Unrecoverable(`${opened.handler.name} commits twice; a handling has one transaction`);
+        const result = await this.transactions.commit(work, acknowledge);
+        committed = true;
+        return result;
+      }),
+    );
+    if (!committed) await this.transactions.commit(async () => undefined, acknowledge);
+  }
+
+  /** The last statement of a handling: it takes effect once, and not after its lane was parked. */
+  private async acknowledge(tx: Tx, delivery: Delivery, { envelope }: Opened): Promise<void> {
+    if (delivery.settle) return delivery.settle(tx);
+    if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id))) throw new AlreadyHandled(envelope.id);
+  }
+
+  /** Whether the failed message had been handled before: then its failure is only that its effects are there already. */
+  private async tookEffect(delivery: Delivery, opened: Opened): Promise<boolean> {
+    const rollback = new Error('only looked');
+    try {
+      await this.store!.transaction(async (tx) => {
+        await this.acknowledge(tx, delivery, opened);
+        throw rollback;
+      });
+    } catch (error) {
+      if (error instanceof AlreadyHandled) return true;
+      if (error !== rollback) throw error;
+    }
+    return false;
+  }
+
+  private async run({ handler, payload }: Opened, context: object): Promise<unknown> {
+    const result: unknown = await handler.run(payload, context);
+    return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+  }
+
+  private context(delivery: Accepted, { handler, envelope }: Opened, transaction?: HandlerContext<Tx>['transaction'], tx?: Tx): HandlerContext<Tx> {
+    const started = performance.now();
+    let signal: AbortSignal | undefined; // made for the few that ask: a timer a message is not free
+    return {
+      envelope,
+      attempt: delivery.attempt,
+      get signal() {
+        const left = milliseconds(handler.options.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started);
+        return (signal ??= AbortSignal.any([delivery.signal, delivery.cancelled, AbortSignal.timeout(Math.max(0, Math.ceil(left)))]));
+      },
+      get tx() {
+        if (!tx) throw new Unrecoverable(`${handler.name} has no transaction yet; use context.transaction(…)`);
+        return tx;
+      },
+      transaction: transaction ?? (async (work) => work(tx!)),
+    };
+  }
+
+  private waitBehind(delivery: Delivery, opened: Opened, tries: number): Promise<Result> {
+    return this.keep(delivery, tries, 'parked', async (tx) => {
+      if (!(await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope)))) throw new LeaseLost('the lane was released meanwhile');
+    });
+  }
+
+  private async retry(delivery: Delivery, error: unknown, tries: number, after: number): Promise<Result> {
+    const failure = this.failure(delivery, error, tries);
+    this.process.log('warn', `${delivery.headers.type} failed in ${delivery.subscription.name}, again in ${after} ms: ${failure.message}`, { failure });
+    if (delivery.honours.retry) return { outcome: { kind: 'retry', after, failure }, as: 'retry', tries };
+    return this.keep(delivery, tries, 'retry', (tx) => this.store!.lanes.park(tx, parkable(delivery), { after, failure }));
+  }
+
+  private async dead(delivery: Delivery, error: unknown, tries: number): Promise<Result> {
+    const failure = this.failure(delivery, error, tries);
+    this.process.log('error', `${delivery.headers.type} is dead in ${delivery.subscription.name}: ${failure.message}`, { failure });
+    const hold = delivery.headers.partitionkey !== undefined && tries > 0;
+    if (delivery.honours.dead || !isDurable(delivery)) return { outcome: { kind: 'dead', failure, hold }, as: 'dead', tries };
+    return this.keep(delivery, tries, 'dead', (tx) => this.store!.lanes.bury(tx, parkable(delivery), failure, hold));
+  }
+
+  /** Moves a message into the service's own store, acknowledging it in the same transaction where that can be. */
+  private async keep(delivery: Delivery, tries: number, as: Handling['outcome'], move: (tx: Tx) => Promise<void>): Promise<Result> {
+    try {
+      await this.store!.transaction(move, delivery.settle);
+      return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as, tries };
+    } catch (error) {
+      if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
+      if (error instanceof LeaseLost) return { outcome: { kind: 'return' }, as: 'return', tries };
+      throw error;
+    }
+  }
+
+  private async giveBack(delivery: Delivery, error: unknown): Promise<Result> {
+    this.process.log('error', `${delivery.headers.type} could not be kept in the store of ${delivery.subscription.name}; it is given back`, { error });
+    await new Promise<void>((resolve) => this.process.clock.after(BREATH, resolve));
+    return { outcome: { kind: 'return' }, as: 'return', tries: 1 };
+  }
+
+  private failure(delivery: Delivery, error: unknown, tries: number): Failure {
+    const now = new Date(this.process.clock.now()).toISOString();
+    return {
+      ...describe(error),
+      tries: (delivery.failure?.tries ?? 0) + tries,
+      instance: this.process.instance,
+      firstFailedAt: delivery.failure?.firstFailedAt ?? now,
+      lastFailedAt: now,
+    };
+  }
+
+  private observe({ subscription, headers, attempt }: Delivery, { as, tries }: Result, elapsed: number): void {
+    const age = this.process.clock.now() - Date.parse(headers.time ?? '');
+    const contract = subscription.handlers.has(headers.type ?? '') ? headers.type! : 'unknown';
+    this.process.observer?.handled?.({ kind: subscription.kind, contract, subscription: subscription.name, outcome: as, attempt, tries, milliseconds: elapsed, age });
+  }
+}
+
+const isDurable = ({ subscription }: Delivery): boolean => subscription.kind !== 'broadcast' && !subscription.live;
+
+const isGivenUp = ({ signal, cancelled }: Accepted): boolean => signal.aborted || cancelled.aborted;
+
+const parkable = ({ subscription, headers, body }: Delivery, envelope?: Envelope) => ({
+  subscription: subscription.name,
+  key: envelope?.partitionkey ?? headers.partitionkey,
+  headers,
+  body,
+});

@@ -1,0 +1,83 @@
+import type { Contract, Kind } from '@parley/contract';
+import type { OutgoingMessage } from './message';
+import type { Store, Tx } from './store';
+import type { Transport } from './technology';
+
+/** Nothing carries what the service wants to say. */
+export class NoRoute extends Error {
+  override readonly name = 'NoRoute';
+  constructor(contract: Contract) {
+    super(`${contract.name}: nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`);
+  }
+}
+
+export type Routes = Readonly<Partial<Record<Exclude<Kind, 'call'>, Transport>>>;
+
+/** Takes messages to the technology that carries them: through the open transaction, or straight away. */
+export class Publisher {
+  /** Transports whose messages live in the service's own database: nothing to relay. Found out at start. */
+  private local = new Set<Transport>();
+
+  constructor(
+    private readonly routes: Routes,
+    private readonly store: Store | undefined,
+  ) {}
+
+  async connect(): Promise<void> {
+    const { store } = this;
+    if (!store) return;
+    for (const transport of new Set(Object.values(this.routes))) {
+      if (await transport.local?.sharesDatabaseWith(store)) this.local.add(transport);
+    }
+  }
+
+  route(contract: Contract): Transport {
+    const transport = contract.kind === 'call' ? undefined : this.routes[contract.kind];
+    if (!transport) throw new NoRoute(contract);
+    return transport;
+  }
+
+  /** Stores messages with the transaction: in the technology itself where that is the same database, else in the outbox. */
+  async join(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
+    const relayed: OutgoingMessage[] = [];
+    for (const [transport, group] of this.byTransport(messages)) {
+      const direct = this.local.has(transport) ? group.filter(({ contract }) => contract.kind !== 'broadcast') : [];
+      if (direct.length > 0) await transport.local!.append(tx, direct);
+      relayed.push(...group.filter((message) => !direct.includes(message)));
+    }
+    if (relayed.length > 0) await this.storeOrThrow().outbox.add(tx, relayed);
+  }
+
+  /** After the commit: tells the technology that there is something new. */
+  wake(messages: readonly OutgoingMessage[]): void {
+    for (const [transport, group] of this.byTransport(messages)) {
+      if (this.local.has(transport)) transport.local!.wake(group.filter(({ contract }) => contract.kind !== 'broadcast'));
+    }
+  }
+
+  /** Hands messages over now; resolves with the technology's confirm. What it cannot hold back waits in the outbox. */
+  async now(messages: readonly OutgoingMessage[]): Promise<void> {
+    for (const [transport, group] of this.byTransport(messages)) {
+      const waiting = transport.delays ? [] : group.filter(({ delay }) => delay !== undefined && delay > 0);
+      if (waiting.length > 0) await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
+      const ready = group.filter((message) => !waiting.includes(message));
+      if (ready.length > 0) await transport.publish(ready);
+    }
+  }
+
+  private byTransport(messages: readonly OutgoingMessage[]): ReadonlyMap<Transport, OutgoingMessage[]> {
+    const groups = new Map<Transport, OutgoingMessage[]>();
+    for (const message of messages) {
+      const transport = this.route(message.contract);
+      const group = groups.get(transport);
+      if (group) group.push(message);
+      else groups.set(transport, [message]);
+    }
+    return groups;
+  }
+
+  private storeOrThrow(): Store {
+    if (!this.store) throw new Error('this service has no store to keep messages in; give MessagingModule one');
+    return this.store;
+  }
+}

@@ -1,0 +1,85 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntityManager } from 'typeorm';
+import type { OutgoingMessage } from './message';
+import type { Publisher } from './publisher';
+import type { Store, Tx } from './store';
+
+/** There is no transaction open here, or the service has no database. */
+export class NoTransaction extends Error {
+  override readonly name = 'NoTransaction';
+}
+
+interface OpenTransaction {
+  readonly tx: Tx;
+  /** What was said so far; stored by the transaction's last statements. */
+  readonly said: OutgoingMessage[];
+  over: boolean;
+}
+
+/**
+ * The service's transactions. What is said while one is open is stored by it, and so is sent if and only if it commits.
+ */
+export class Transactions {
+  private readonly open = new AsyncLocalStorage<OpenTransaction | undefined>();
+
+  constructor(
+    private readonly store: Store | undefined,
+    private readonly publisher: Publisher,
+  ) {}
+
+  /** Runs `work` in a transaction: the one that is open here, or a new one that commits when `work` resolves. */
+  async run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const open = this.joined();
+    return open ? work(open.tx as EntityManager) : this.commit(work as (tx: Tx) => Promise<T>);
+  }
+
+  /**
+   * A new transaction whose last statement is `acknowledge`.
+   * Messages are stored after `work` is through: an event's place in the log must be taken after its key's row is locked.
+   */
+  async commit<T>(work: (tx: Tx) => Promise<T>, acknowledge?: (tx: Tx) => Promise<void>): Promise<T> {
+    if (!this.store) throw new NoTransaction('this service has no store; give MessagingModule one');
+    const said: OutgoingMessage[] = [];
+    const result = await this.store.transaction(async (tx) => {
+      const open: OpenTransaction = { tx, said, over: false };
+      try {
+        const value = await this.open.run(open, () => work(tx));
+        if (said.length > 0) await this.publisher.join(tx, said);
+        return value;
+      } finally {
+        open.over = true;
+      }
+    }, acknowledge);
+    if (said.length > 0) this.publisher.wake(said);
+    return result;
+  }
+
+  /** The transaction open here. @throws NoTransaction */
+  current(): EntityManager {
+    const open = this.joined();
+    if (!open) throw new NoTransaction('no transaction is open here; wrap the work in transactions.run(…)');
+    return open.tx as EntityManager;
+  }
+
+  isOpen(): boolean {
+    return this.joined() !== undefined;
+  }
+
+  /** Runs `work` as if no transaction were open. */
+  outside<T>(work: () => T): T {
+    return this.open.run(undefined, work);
+  }
+
+  /** Says a message with the open transaction; false when none is open. */
+  join(message: OutgoingMessage): boolean {
+    const open = this.joined();
+    open?.said.push(message);
+    return open !== undefined;
+  }
+
+  private joined(): OpenTransaction | undefined {
+    const open = this.open.getStore();
+    if (open?.over) throw new NoTransaction('the transaction this code ran in is over; await everything that a handler starts');
+    return open;
+  }
+}

@@ -1,0 +1,80 @@
+// Not run: each `@ts-expect-error` line must be an error, or `npm run typecheck` fails.
+import { broadcast, call, command, event } from '@parley/contract';
+import { z } from 'zod';
+import { CallError } from './call-error';
+import type { CallContext, HandlerContext } from './context';
+import { Handles } from './handles';
+import type { Messenger } from './messenger';
+
+const Reserve = command('stock.reserve', z.object({ orderId: z.uuid(), quantity: z.int() }), { key: 'orderId' });
+const Reserved = event('stock.reserved', z.object({ orderId: z.uuid() }), { key: 'orderId' });
+const Moved = broadcast('stock.moved', z.object({ shelf: z.string() }));
+const Count = call('stock.count', {
+  request: z.object({ sku: z.string() }),
+  reply: z.object({ count: z.int() }),
+  errors: { unknown: z.object({ sku: z.string() }) },
+});
+
+// @ts-expect-error an event's key is a field of its payload
+event('stock.lost', z.object({ orderId: z.uuid() }), { key: 'order' });
+// @ts-expect-error an event has a key
+event('stock.found', z.object({ orderId: z.uuid() }));
+// @ts-expect-error a key is text
+command('stock.audit', z.object({ shelf: z.int() }), { key: 'shelf' });
+
+export class StockController {
+  @Handles(Reserve)
+  async reserve({ orderId, quantity }: { orderId: string; quantity: number }, { tx }: HandlerContext) {
+    await tx.query('select $1, $2', [orderId, quantity]);
+  }
+
+  @Handles(Count)
+  count({ sku }: { sku: string }, { deadline }: CallContext) {
+    return { count: sku.length + deadline.budget() };
+  }
+
+  // @ts-expect-error the reply lacks `count`
+  @Handles(Count)
+  wrongReply({ sku }: { sku: string }) {
+    return { sku };
+  }
+
+  // @ts-expect-error the message is another contract's
+  @Handles(Reserve)
+  async wrongMessage({ shelf }: { shelf: string }) {
+    void shelf;
+  }
+
+  // @ts-expect-error a call has no transaction of its own
+  @Handles(Count)
+  wrongContext({ sku }: { sku: string }, { tx }: HandlerContext) {
+    return { count: sku.length, tx };
+  }
+}
+
+export async function says(messenger: Messenger): Promise<number> {
+  await messenger.send(Reserve, { orderId: 'a', quantity: 1 }, { delay: '5m' });
+  await messenger.publish(Reserved, { orderId: 'a' });
+  await messenger.broadcast(Moved, { shelf: 'a' });
+  await messenger.outside.send(Reserve, { orderId: 'a', quantity: 1 });
+  // @ts-expect-error an event is published, not sent
+  await messenger.send(Reserved, { orderId: 'a' });
+  // @ts-expect-error a command is sent, not published
+  await messenger.publish(Reserve, { orderId: 'a', quantity: 1 });
+  // @ts-expect-error a broadcast is not an event
+  await messenger.publish(Moved, { shelf: 'a' });
+  // @ts-expect-error `quantity` is missing
+  await messenger.send(Reserve, { orderId: 'a' });
+  // @ts-expect-error a duration has a unit
+  await messenger.send(Reserve, { orderId: 'a', quantity: 1 }, { delay: '5 minutes' });
+  // @ts-expect-error outside has no call: it never joins
+  void messenger.outside.call;
+
+  const reply = await messenger.call(Count, { sku: 'a' }).catch((error: unknown) => {
+    if (CallError.is(error, Count, 'unknown')) return { count: error.details.sku.length };
+    // @ts-expect-error the contract has no such error
+    if (CallError.is(error, Count, 'missing')) return { count: 0 };
+    throw error;
+  });
+  return reply.count;
+}

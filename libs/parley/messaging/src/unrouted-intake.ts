@@ -1,0 +1,20 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import { HandlerError, type HandlerExtras } from './handlers';
+import { IntakeServer } from './intake';
+import type { IntakeHealth } from './technology';
+
+/** Stands where a kind has no URL: refuses to start a service that handles that kind. */
+export class UnroutedIntake extends IntakeServer {
+  override addHandler(_pattern: unknown, _run: MessageHandler, _isEvent?: boolean, extras?: unknown): never {
+    const { contract } = extras as HandlerExtras;
+    throw new HandlerError(`${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`);
+  }
+
+  protected async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  health(): IntakeHealth {
+    return { technology: 'none', kind: this.kind, state: 'stopped', reason: 'no URL' };
+  }
+}
