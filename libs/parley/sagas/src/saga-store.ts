@@ -1,0 +1,131 @@
+import type { Tx } from '@parley/messaging';
+
+/** One saga as it is stored. */
+export interface StoredSaga {
+  /** The definition's name, `trip`. */
+  readonly name: string;
+  readonly key: string;
+  readonly state: unknown;
+  readonly stage?: string;
+  readonly done: boolean;
+  /** Counts up with each change. */
+  readonly version: number;
+  /** Of the message that started it: what a timeout says belongs to the same conversation and trace. */
+  readonly correlationId: string;
+  readonly traceparent: string;
+  readonly startedAt: Date;
+  readonly changedAt: Date;
+}
+
+/** What one step did, for people. The first entry and the last ones are kept, HISTORY_LIMIT in all. */
+export interface HistoryEntry {
+  /** ISO 8601. */
+  readonly at: string;
+  /** The message's contract, or the timeout. */
+  readonly trigger: string;
+  readonly messageId?: string;
+  readonly from?: string;
+  readonly to?: string;
+  /** Contracts and commands, in the order they were said. */
+  readonly said: readonly string[];
+}
+export const HISTORY_LIMIT = 50;
+
+export interface ArmedTimeout {
+  readonly name: string;
+  /** Milliseconds from now, by the store's own clock: instances need not agree on the time. */
+  readonly after: number;
+  /** How often it ran out already. */
+  readonly times: number;
+}
+
+export interface SagaStart extends Pick<StoredSaga, 'name' | 'key' | 'state' | 'stage' | 'done' | 'correlationId' | 'traceparent'> {
+  readonly arm: readonly ArmedTimeout[];
+  readonly entry: HistoryEntry;
+}
+
+export interface SagaChange extends Pick<StoredSaga, 'name' | 'key' | 'state' | 'stage' | 'done' | 'version'> {
+  readonly arm: readonly ArmedTimeout[];
+  readonly disarm: readonly string[];
+  readonly entry: HistoryEntry;
+}
+
+export interface TimeoutId {
+  readonly saga: string;
+  readonly key: string;
+  readonly name: string;
+}
+
+export interface DueTimeout extends TimeoutId {
+  /** How often it ran out before. */
+  readonly times: number;
+  /** How often its step failed since. */
+  readonly failures: number;
+}
+
+/** A timeout this version of the service has a step for. Others are left alone: another version may know them. */
+export type KnownTimeout = Pick<TimeoutId, 'saga' | 'name'>;
+
+export interface WaitingTimeout {
+  readonly name: string;
+  readonly due: Date;
+  readonly times: number;
+  readonly failures: number;
+  readonly error?: string;
+}
+
+export interface SagaFilter {
+  readonly name?: string;
+  readonly stage?: string;
+  readonly done?: boolean;
+  /** Started at least so many milliseconds ago. */
+  readonly olderThan?: number;
+  /** Only those with a timeout whose step failed. */
+  readonly failing?: boolean;
+  /** Default 100. */
+  readonly limit?: number;
+}
+
+export interface SagaDetails extends StoredSaga {
+  readonly history: readonly HistoryEntry[];
+  readonly timeouts: readonly WaitingTimeout[];
+}
+
+/**
+ * Keeps sagas and their timeouts in the service's own database, so that a step, what it says and the message that caused it
+ * commit together. Everything happens in the given transaction; the store itself holds no connection.
+ * PostgreSQL (`PostgresSagaStore`) or memory (`MemorySagaStore`); both pass `saga-store-spec.ts`.
+ */
+export interface SagaStore {
+  /** Stores a new saga; false, and nothing changed, when one of its key is there already, be it finished. Waits for a concurrent start. */
+  start(tx: Tx, saga: SagaStart): Promise<boolean>;
+  /**
+   * The saga, locked until the transaction ends: who else wants it waits, a few seconds at most, and then fails in a way that
+   * may be tried again.
+   */
+  load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined>;
+  /** Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflict when it is not at `version` any more. */
+  save(tx: Tx, change: SagaChange): Promise<void>;
+  /**
+   * Takes one known timeout that is due, and locks its saga. Skips those whose saga is locked. The timeout is gone when the
+   * transaction commits, and due again when it does not.
+   */
+  claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ readonly timeout: DueTimeout; readonly saga: StoredSaga } | undefined>;
+  /** After its step failed: due again in `after` milliseconds, with the reason for people to see. */
+  postpone(tx: Tx, timeout: TimeoutId, after: number, error: string): Promise<void>;
+  /** Milliseconds until the next known timeout is due; negative: it is overdue. */
+  nextDue(tx: Tx, known: readonly KnownTimeout[]): Promise<number | undefined>;
+  /** Newest first. */
+  list(tx: Tx, filter?: SagaFilter): Promise<readonly StoredSaga[]>;
+  find(tx: Tx, name: string, key: string): Promise<SagaDetails | undefined>;
+  /** Removes sagas that ended more than `keep` milliseconds ago, some at a time: how many. Their keys can be used again. */
+  forget(tx: Tx, name: string, keep: number): Promise<number>;
+}
+
+/** Somebody else changed the saga meanwhile. The handling rolls back and is tried again with what is there then. */
+export class SagaConflict extends Error {
+  override readonly name = 'SagaConflict';
+  constructor(saga: string, key: string, version: number) {
+    super(`${saga} ${key} is not at version ${version} any more; the message is handled again`);
+  }
+}
