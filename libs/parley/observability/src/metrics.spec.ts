@@ -1,0 +1,93 @@
+import type { Handling } from '@parley/messaging';
+import { Metrics } from './metrics';
+
+const handling = (over: Partial<Handling> = {}): Handling => ({
+  kind: 'command',
+  contract: 'inventory.reserve-stock',
+  subscription: 'inventory',
+  outcome: 'done',
+  attempt: 1,
+  tries: 1,
+  milliseconds: 7,
+  age: 40,
+  ...over,
+});
+const of = `kind="command",contract="inventory.reserve-stock",subscription="inventory"`;
+
+describe('metrics', () => {
+  it('counts handled messages by contract, subscription and outcome', async () => {
+    const metrics = new Metrics();
+    metrics.observer.handled!(handling());
+    metrics.observer.handled!(handling());
+    metrics.observer.handled!(handling({ outcome: 'dead', tries: 4 }));
+    const text = await metrics.text();
+    expect(text).toContain(`parley_messages_handled_total{${of},outcome="done"} 2`);
+    expect(text).toContain(`parley_messages_handled_total{${of},outcome="dead"} 1`);
+    expect(text).toContain(`parley_dead_letters_total{${of}} 1`);
+    expect(text).toContain(`parley_message_redeliveries_total{${of}} 3`);
+  });
+
+  it('counts every handling of a later attempt as a redelivery', async () => {
+    const metrics = new Metrics();
+    metrics.observer.handled!(handling({ attempt: 2, tries: 2 }));
+    expect(await metrics.text()).toContain(`parley_message_redeliveries_total{${of}} 2`);
+  });
+
+  it('spreads durations and lags over cumulative buckets', async () => {
+    const metrics = new Metrics();
+    metrics.observer.handled!(handling({ milliseconds: 7, age: 40 }));
+    metrics.observer.handled!(handling({ milliseconds: 60_000, age: 60_000 }));
+    const text = await metrics.text();
+    expect(text).toContain(`parley_message_handling_seconds_bucket{${of},le="0.005"} 0`);
+    expect(text).toContain(`parley_message_handling_seconds_bucket{${of},le="0.01"} 1`);
+    expect(text).toContain(`parley_message_handling_seconds_bucket{${of},le="30"} 1`);
+    expect(text).toContain(`parley_message_handling_seconds_bucket{${of},le="+Inf"} 2`);
+    expect(text).toContain(`parley_message_handling_seconds_count{${of}} 2`);
+    expect(text).toContain(`parley_message_lag_seconds_sum{${of}} 60.04`);
+  });
+
+  it('counts calls on both sides', async () => {
+    const metrics = new Metrics();
+    metrics.observer.called!({ contract: 'catalog.quote-price', outcome: 'deadline-exceeded', milliseconds: 800 });
+    metrics.observer.answered!({ contract: 'catalog.quote-price', outcome: 'ok', milliseconds: 3 });
+    const text = await metrics.text();
+    expect(text).toContain('parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1');
+    expect(text).toContain('parley_calls_total{side="owner",contract="catalog.quote-price",outcome="ok"} 1');
+    expect(text).toContain('parley_call_seconds_count{side="owner",contract="catalog.quote-price"} 1');
+  });
+
+  it('counts relayed messages and missed broadcasts', async () => {
+    const metrics = new Metrics();
+    metrics.observer.relayed!(5);
+    metrics.observer.missed!('catalog.price-changed', 2);
+    const text = await metrics.text();
+    expect(text).toContain('parley_messages_relayed_total 5');
+    expect(text).toContain('parley_broadcasts_missed_total{contract="catalog.price-changed"} 2');
+  });
+
+  it('asks for outbox, intakes and backlog when it is read', async () => {
+    const metrics = new Metrics();
+    metrics.measure({
+      health: () => Promise.resolve({ intakes: [{ technology: 'postgres', kind: 'command', state: 'disconnected' }], outbox: { waiting: 3, oldestAge: 1500 } }),
+      backlog: () => Promise.resolve([{ subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 }]),
+    });
+    const text = await metrics.text();
+    expect(text).toContain('parley_intake_consuming{kind="command",technology="postgres"} 0');
+    expect(text).toContain('parley_outbox_waiting 3');
+    expect(text).toContain('parley_outbox_oldest_seconds 1.5');
+    expect(text).toContain('parley_backlog_messages{subscription="inventory",state="dead"} 2');
+  });
+
+  it('leaves out what cannot be asked, and tells the rest', async () => {
+    const metrics = new Metrics();
+    metrics.observer.relayed!(5);
+    metrics.measure({ health: () => Promise.reject(new Error('database gone')), backlog: () => Promise.reject(new Error('broker gone')) });
+    const text = await metrics.text();
+    expect(text).toContain('parley_messages_relayed_total 5');
+    expect(text).toContain('parley_outbox_waiting Nan');
+  });
+
+  it('tells of the process itself', async () => {
+    expect(await new Metrics().text()).toContain('process_resident_memory_bytes');
+  });
+});
