@@ -8,7 +8,7 @@ export { Handles, TRANSPORT_ID } from './handles';
 export { decode, encode, InvalidMessage, type Issue, validate } from './codec';
 export { Envelopes, readEnvelope } from './envelope';
 export { IntakeServer } from './intake';
-export { Messaging, type MessagingHealth, type MessagingOptions, UnknownTechnology } from './messaging';
+export { Messaging, type MessagingHealth, type MessagingOptions, UnknownTechnology, type Worker } from './messaging';
 export { MessagingModule } from './messaging.module';
 export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';
 export type { DeliveryObserver, Handling } from './observer';

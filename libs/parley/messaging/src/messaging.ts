@@ -53,6 +53,13 @@ export class UnknownTechnology extends Error {
   override readonly name = 'UnknownTechnology';
 }
 
+/** What a service does of its own accord, beside handling messages: a saga's timeouts. */
+export interface Worker {
+  start(): Promise<void>;
+  /** Takes up nothing new; resolves when what it was doing is done. */
+  stop(): Promise<void>;
+}
+
 const STORED = ['command', 'broadcast', 'event'] as const;
 
 /** The conversation of one process: what it says, what it handles, and how both begin and end. */
@@ -61,6 +68,8 @@ export class Messaging {
   readonly transactions: Transactions;
   readonly messenger: Messenger;
   readonly store?: Store;
+  readonly clock: Clock;
+  readonly log: TransportContext['log'];
   private readonly inFlight = new InFlight();
   private readonly transports = new Map<string, Transport>();
   private readonly routes: Routes;
@@ -70,6 +79,7 @@ export class Messaging {
   private readonly answerer: CallAnswerer;
   private readonly relay?: Relay;
   private lanes?: LaneRunner;
+  private readonly workers: Worker[] = [];
   private intakes: Intake[] = [];
   private callServer?: CallServer;
 
@@ -78,6 +88,8 @@ export class Messaging {
     const process = { instance: options.instance, clock, log, observer, random };
     const envelopes = new Envelopes(options, clock);
     this.store = store;
+    this.clock = clock;
+    this.log = log;
     this.registry = new HandlerRegistry(service, options.concurrency);
     this.routes = Object.fromEntries(STORED.flatMap((kind) => this.routeOf(kind))) as Routes;
     this.publisher = new Publisher(this.routes, store);
@@ -110,6 +122,12 @@ export class Messaging {
     const ordered = this.registry.subscriptions().filter(({ kind, live }) => kind !== 'broadcast' && !live);
     this.lanes = ordered.length > 0 ? this.store?.lanes.deliver(ordered, this.pipeline.deliver) : undefined;
     await this.lanes?.start();
+    await Promise.all(this.workers.map((worker) => worker.start()));
+  }
+
+  /** Begins with `start` and ends with the intakes. */
+  alongside(worker: Worker): void {
+    this.workers.push(worker);
   }
 
   async health(): Promise<MessagingHealth> {
@@ -124,7 +142,7 @@ export class Messaging {
 
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
-    await Promise.all([...this.intakes.map((intake) => intake.stop()), this.callServer?.stop(), this.lanes?.stop()]);
+    await Promise.all([...this.intakes.map((intake) => intake.stop()), this.callServer?.stop(), this.lanes?.stop(), ...this.workers.map((worker) => worker.stop())]);
   }
 
   /** Whether everything under way ended within `milliseconds`; what did not is told to give up and given back. */
