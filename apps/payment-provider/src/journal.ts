@@ -1,0 +1,85 @@
+import { type FileHandle, mkdir, open, readFile, truncate } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+interface Waiting {
+  readonly line: string;
+  readonly done: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+/** A record that could not be written; from then on nothing is taken. */
+export class JournalBroken extends Error {
+  override readonly name = 'JournalBroken';
+  constructor(file: string, cause: Error) {
+    super(`${file} cannot be written (${cause.message}); make room or check its permissions, then start again`, {
+      cause,
+    });
+  }
+}
+
+/** An append-only file of JSON lines. Records written at the same time share one write and one fsync. */
+export class Journal<Entry> {
+  private readonly waiting: Waiting[] = [];
+  private last: Promise<void> = Promise.resolve();
+  private writing: Promise<void> | undefined;
+  private broken: JournalBroken | undefined;
+
+  private constructor(
+    private readonly file: string,
+    private readonly handle: FileHandle,
+  ) {}
+
+  /** Opens or makes the file and reads what it holds. A last line cut short by a crash was never acknowledged and is dropped. */
+  static async open<Entry>(file: string): Promise<{ journal: Journal<Entry>; entries: Entry[] }> {
+    await mkdir(dirname(file), { recursive: true });
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    if (whole.length < text.length) await truncate(file, Buffer.byteLength(whole));
+    const entries = whole
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Entry);
+    return { journal: new Journal<Entry>(file, await open(file, 'a')), entries };
+  }
+
+  /** Resolves when the entry is on the disk. */
+  append(entry: Entry): Promise<void> {
+    if (this.broken) return Promise.reject(this.broken);
+    const written = new Promise<void>((done, failed) =>
+      this.waiting.push({ line: `${JSON.stringify(entry)}\n`, done, failed }),
+    );
+    this.last = written;
+    this.writing ??= this.write();
+    return written;
+  }
+
+  /** Resolves when everything appended so far is on the disk. */
+  settled(): Promise<void> {
+    return this.last;
+  }
+
+  async close(): Promise<void> {
+    await this.writing;
+    await this.handle.close();
+  }
+
+  private async write(): Promise<void> {
+    await Promise.resolve(); // entries of the same tick go together
+    while (this.waiting.length > 0) await this.writeBatch(this.waiting.splice(0));
+    this.writing = undefined;
+  }
+
+  private async writeBatch(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.handle.write(batch.map(({ line }) => line).join(''));
+      await this.handle.datasync();
+      batch.forEach(({ done }) => done());
+    } catch (error) {
+      const broken = (this.broken ??= new JournalBroken(this.file, error as Error));
+      [...batch, ...this.waiting.splice(0)].forEach(({ failed }) => failed(broken));
+    }
+  }
+}
