@@ -1,0 +1,126 @@
+import { Client, type ClientConfig } from 'pg';
+import type { TransportContext } from '@parley/messaging';
+
+/** Someone who wants to hear what is notified on a channel. */
+export interface Listener {
+  /** Called for every notification. A hint: notifications sent while the connection was down are lost. */
+  readonly hear: (payload: string) => void;
+  /** Called after the connection came back: whatever happened meanwhile was not heard. */
+  readonly reconnected?: () => void;
+}
+
+const PING_EVERY = 10_000;
+const PING_TIMEOUT = 5_000;
+const RECONNECT_AFTER = [50, 250, 1_000, 3_000];
+
+/**
+ * The one connection of a process that LISTENs, for everything that waits for a notification. Reconnects for ever, listens again
+ * to every channel, then tells each listener. A connection that died without a sign is found by asking it now and then.
+ */
+export class Bell {
+  private readonly listeners = new Map<string, Set<Listener>>();
+  private client?: Client;
+  private opening?: Promise<void>;
+  private cancelTimer = () => {};
+  private failures = 0;
+  private closed = false;
+
+  constructor(
+    private readonly config: ClientConfig,
+    private readonly context: Pick<TransportContext, 'clock' | 'log'>,
+  ) {}
+
+  get connected(): boolean {
+    return this.client !== undefined;
+  }
+
+  /** Resolves when the channel is listened to; the returned function ends it. */
+  async listen(channel: string, listener: Listener): Promise<() => Promise<void>> {
+    const known = this.listeners.get(channel);
+    if (known) known.add(listener);
+    else this.listeners.set(channel, new Set([listener]));
+    await (this.opening ??= this.open());
+    if (!known) await this.client?.query(`listen ${quoted(channel)}`);
+    return () => this.leave(channel, listener);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.cancelTimer();
+    await this.opening?.catch(() => {});
+    const client = this.client;
+    this.client = undefined;
+    await client?.end().catch(() => {});
+  }
+
+  private async leave(channel: string, listener: Listener): Promise<void> {
+    const left = this.listeners.get(channel);
+    left?.delete(listener);
+    if (left?.size !== 0) return;
+    this.listeners.delete(channel);
+    await this.client?.query(`unlisten ${quoted(channel)}`).catch(() => {});
+  }
+
+  private async open(): Promise<void> {
+    const client = new Client({ ...this.config, keepAlive: true, application_name: 'parley bell' });
+    client.on('error', () => this.lost(client));
+    client.on('end', () => this.lost(client));
+    client.on('notification', ({ channel, payload }) => this.ring(channel, payload ?? ''));
+    try {
+      await client.connect();
+      for (const channel of this.listeners.keys()) await client.query(`listen ${quoted(channel)}`);
+    } catch (error) {
+      if (this.failures === 0) this.opening = undefined;
+      client.end().catch(() => {});
+      throw error;
+    }
+    this.client = client;
+    if (this.closed) return void (await client.end());
+    this.failures = 0;
+    this.ping(client);
+  }
+
+  private ring(channel: string, payload: string): void {
+    for (const listener of this.listeners.get(channel) ?? []) listener.hear(payload);
+  }
+
+  private ping(client: Client): void {
+    this.cancelTimer = this.context.clock.after(PING_EVERY, () => {
+      const cancel = this.context.clock.after(PING_TIMEOUT, () => this.lost(client));
+      client.query('select').then(
+        () => {
+          cancel();
+          if (this.client === client) this.ping(client);
+        },
+        () => cancel(),
+      );
+    });
+  }
+
+  private lost(client: Client): void {
+    if (this.closed || this.client !== client) return;
+    this.client = undefined;
+    this.cancelTimer();
+    client.end().catch(() => {});
+    this.context.log('warn', 'postgres: the listening connection is lost; reconnecting');
+    this.reconnect();
+  }
+
+  private reconnect(): void {
+    const wait = RECONNECT_AFTER[Math.min(this.failures++, RECONNECT_AFTER.length - 1)]!;
+    this.cancelTimer = this.context.clock.after(wait, () => {
+      this.opening = this.open();
+      this.opening.then(
+        () => this.again(),
+        () => !this.closed && this.reconnect(),
+      );
+    });
+  }
+
+  private again(): void {
+    this.context.log('info', 'postgres: listening again');
+    for (const listener of [...this.listeners.values()].flatMap((set) => [...set])) listener.reconnected?.();
+  }
+}
+
+const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`;

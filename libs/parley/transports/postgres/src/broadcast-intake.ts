@@ -1,0 +1,115 @@
+import { setMaxListeners } from 'node:events';
+import { type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, type Subscription, type TransportContext } from '@parley/messaging';
+import type { Bell } from './bell';
+import { channelOf, notified, type Notification, unpacked } from './broadcast';
+import type { Executor } from './log-append';
+
+export interface BroadcastIntakeOptions {
+  readonly pool: Executor;
+  readonly bell: Bell;
+  readonly context: TransportContext;
+  readonly registry: HandlerRegistry;
+  readonly deliver: Deliver;
+}
+
+/** Broadcasts that may wait in memory for a handler. Beyond it the oldest are dropped: news nobody has time for is not kept. */
+const WAITING_AT_MOST = 10_000;
+
+/** Receives every broadcast said while it listens, at most once, on every instance. */
+export class BroadcastIntake extends IntakeServer {
+  private readonly subscriptions: Subscription[] = [];
+  private readonly waiting: { readonly subscription: Subscription; readonly notification: Notification }[] = [];
+  private readonly stopping = new AbortController();
+  private readonly cancels: (() => Promise<void>)[] = [];
+  private state: IntakeHealth['state'] = 'starting';
+  private running = 0;
+  /** How often the connection was away, each time for an unknown number of broadcasts. */
+  interruptions = 0;
+  /** Broadcasts dropped because too many waited, or gone before they were fetched. */
+  dropped = 0;
+
+  constructor(private readonly options: BroadcastIntakeOptions) {
+    super('broadcast', options.registry);
+    setMaxListeners(0, this.stopping.signal);
+  }
+
+  health(): IntakeHealth {
+    const away = this.state === 'consuming' && this.subscriptions.length > 0 && !this.options.bell.connected;
+    if (away) return { technology: 'postgres', kind: 'broadcast', state: 'disconnected', reason: 'the listening connection is lost' };
+    return { technology: 'postgres', kind: 'broadcast', state: this.state };
+  }
+
+  protected async start(): Promise<void> {
+    this.subscriptions.push(...this.registry.subscriptions('broadcast'));
+    for (const subscription of this.subscriptions) {
+      const owners = new Set([...subscription.handlers.values()].map(({ contract }) => contract.owner));
+      for (const owner of owners) await this.listenTo(subscription, owner);
+    }
+    this.state = 'consuming';
+  }
+
+  async stop(): Promise<void> {
+    this.state = 'stopped';
+    this.waiting.length = 0;
+    await Promise.all(this.cancels.splice(0).map((cancel) => cancel()));
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.stopping.abort(new Error('the instance stops'));
+  }
+
+  private async listenTo(subscription: Subscription, owner: string): Promise<void> {
+    const hear = (payload: string) => this.enqueue(subscription, notified(payload));
+    this.cancels.push(await this.options.bell.listen(channelOf(owner), { hear, reconnected: () => this.missed(owner) }));
+  }
+
+  private missed(owner: string): void {
+    this.interruptions++;
+    this.options.context.log('warn', `broadcasts of ${owner} may have been missed: the connection was lost for a while`, { interruptions: this.interruptions });
+  }
+
+  private enqueue(subscription: Subscription, notification: Notification): void {
+    if (this.state === 'stopped') return;
+    if (this.waiting.push({ subscription, notification }) > WAITING_AT_MOST) this.drop('handlers are too slow', this.waiting.shift()!.subscription);
+    this.work(subscription.concurrency);
+  }
+
+  private drop(why: string, { name }: Subscription): void {
+    // The first and then one in a thousand: dropping must not be slowed down by telling about it.
+    if (this.dropped++ % 1000 === 0) this.options.context.log('warn', `${name}: a broadcast was dropped: ${why}`, { dropped: this.dropped });
+  }
+
+  private work(concurrency: number): void {
+    while (this.running < concurrency && this.waiting.length > 0) void this.run(concurrency);
+  }
+
+  private async run(concurrency: number): Promise<void> {
+    this.running++;
+    const { subscription, notification } = this.waiting.shift()!;
+    const content = await this.contentOf(notification, subscription);
+    if (content && this.state !== 'stopped') await this.handOn(subscription, content);
+    this.running--;
+    this.work(concurrency);
+  }
+
+  private async handOn(subscription: Subscription, content: Buffer): Promise<void> {
+    const { headers, body } = unpacked(content);
+    if (!subscription.handlers.has(headers['type'] ?? '')) return;
+    const honours = { retry: false, dead: false };
+    await this.options.deliver({ subscription, headers, body, attempt: 1, signal: this.stopping.signal, honours });
+  }
+
+  private async contentOf(notification: Notification, subscription: Subscription): Promise<Buffer | undefined> {
+    if ('inline' in notification) return notification.inline;
+    try {
+      const answer = await this.options.pool.query('select parley.read_broadcast($1) as content', [notification.stored]);
+      const { content } = (answer as { rows: { content: Buffer | null }[] }).rows[0]!;
+      if (content) return content;
+      this.drop('it waited longer than long broadcasts are kept', subscription);
+    } catch (error) {
+      this.drop(`it could not be fetched (${(error as Error).message})`, subscription);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+import { headersOf, type Headers, type OutgoingMessage } from '@parley/messaging';
+import type { Executor } from './log-append';
+
+/** The channel on which an owner's broadcasts are notified. */
+export const channelOf = (owner: string): string => `parley_broadcast_${owner}`;
+
+/** Headers and body as one piece: the length of the headers, the headers as JSON, the body as it is. */
+export function packed(headers: Headers, body: Buffer): Buffer {
+  const head = Buffer.from(JSON.stringify(headers));
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(head.length);
+  return Buffer.concat([length, head, body]);
+}
+
+export function unpacked(content: Buffer): { readonly headers: Headers; readonly body: Buffer } {
+  const end = 4 + content.readUInt32BE(0);
+  return { headers: JSON.parse(content.subarray(4, end).toString()) as Headers, body: content.subarray(end) };
+}
+
+/** What a notification holds: the message itself (`i…`), or the id of the row that does (`t…`), it being too long. */
+export type Notification = { readonly inline: Buffer } | { readonly stored: string };
+
+export function notified(payload: string): Notification {
+  const rest = payload.slice(1);
+  return payload.startsWith('i') ? { inline: Buffer.from(rest, 'base64') } : { stored: rest };
+}
+
+/** Tells everyone who listens now. In one statement, in the given order; in a transaction: when it commits. */
+export async function publishBroadcasts(pool: Executor, messages: readonly OutgoingMessage[]): Promise<void> {
+  if (messages.length === 0) return;
+  await pool.query('select parley.say_broadcasts($1, $2)', [
+    messages.map(({ contract }) => contract.owner),
+    messages.map(({ envelope, body }) => packed(headersOf(envelope), body)),
+  ]);
+}

@@ -1,0 +1,35 @@
+import type { TransportContext } from '@parley/messaging';
+import type { Executor } from './log-append';
+
+const HOUR = 3_600_000;
+
+/**
+ * Prepares the log's tables for the days ahead and drops those past their time, now and every hour. Every instance does; the
+ * database lets one at a time.
+ */
+export class EventDays {
+  private cancel = () => {};
+
+  constructor(
+    private readonly pool: Executor,
+    private readonly context: Pick<TransportContext, 'clock' | 'log'>,
+  ) {}
+
+  async start(): Promise<void> {
+    await this.pool.query('select parley.keep_event_days()');
+    this.cancel = this.context.clock.after(HOUR, () => void this.again());
+  }
+
+  stop(): void {
+    this.cancel();
+  }
+
+  private async again(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      this.context.log('warn', 'postgres: could not prepare the days ahead of the event log; trying again in an hour', { error });
+      this.cancel = this.context.clock.after(HOUR, () => void this.again());
+    }
+  }
+}

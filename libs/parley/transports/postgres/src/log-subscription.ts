@@ -1,0 +1,204 @@
+import { setMaxListeners } from 'node:events';
+import { AlreadyHandled, LeaseLost, type Deliver, type Outcome, type Subscription, type TransportContext, type Tx } from '@parley/messaging';
+import type { Executor } from './log-append';
+import { KeyLanes } from './log-lanes';
+import { Partition } from './log-partition';
+import { type LoggedEvent, LogReader } from './log-reader';
+
+/** A partition as `lease_events` answers for it. */
+export interface Lease {
+  readonly part: number;
+  readonly pos: number;
+  readonly epoch: number;
+  /** How many partitions are this instance's fair share. */
+  readonly share: number;
+  /** For what was taken just now: offsets above the position that are done. */
+  readonly handled: readonly number[] | null;
+}
+
+export interface SubscriptionPlace {
+  readonly pool: Executor;
+  readonly context: TransportContext;
+  readonly deliver: Deliver;
+  /** Whether the service's store commits to the database of the log. */
+  readonly settles: boolean;
+  /** Asks for the leases now: one seems to be lost. */
+  readonly checkLeases: () => void;
+}
+
+const HONOURS = { retry: false, dead: false } as const;
+const ADVANCE_AFTER = 200;
+/** Positions that only passed events nobody here wanted can wait: reading them again costs next to nothing. */
+const ADVANCE_SKIPPED_AFTER = 2_000;
+const AGAIN_AFTER = 1_000;
+
+/** One durable subscription in this instance: the partitions it holds, their lanes, and how far they are done. */
+export class DurableSubscription {
+  private readonly reader: LogReader;
+  private readonly lanes: KeyLanes;
+  private advancing?: Promise<void>;
+  private readonly timers = new Map<number, () => void>();
+  private stopped = false;
+
+  constructor(
+    readonly id: number,
+    readonly subscription: Subscription,
+    private readonly place: SubscriptionPlace,
+  ) {
+    const { pool, context } = place;
+    const wanted = [...subscription.handlers.keys()];
+    this.lanes = new KeyLanes(subscription.concurrency, () => this.reader.pump());
+    this.reader = new LogReader(
+      subscription.name, id, wanted, pool, context,
+      (partition, event) => this.enqueue(partition, event),
+      () => this.advanceWithin(ADVANCE_SKIPPED_AFTER),
+    ); // prettier-ignore
+  }
+
+  get problem(): string | undefined {
+    return this.reader.problem;
+  }
+
+  get partitions(): ReadonlyMap<number, Partition> {
+    return this.reader.partitions;
+  }
+
+  hint(contracts?: readonly string[], parts?: readonly number[]): void {
+    this.reader.hint(contracts, parts);
+  }
+
+  /** What this instance holds, according to the database. */
+  leased(leases: readonly Lease[]): void {
+    const held = this.reader.partitions;
+    const granted = new Map(leases.map((lease) => [lease.part, lease]));
+    for (const partition of [...held.values()]) if (granted.get(partition.part)?.epoch !== partition.epoch) this.lose(partition);
+    if (this.stopped) return;
+    for (const lease of leases) if (!held.has(lease.part)) this.gain(lease);
+    this.giveUpSurplus(leases[0]?.share ?? 0);
+    this.reader.pump();
+  }
+
+  /** Nobody knows any more whether they are ours. */
+  loseAll(): void {
+    for (const partition of [...this.reader.partitions.values()]) this.lose(partition);
+  }
+
+  /** Starts nothing more; gives up each partition as soon as nothing of it runs. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    await this.reader.stop();
+    await Promise.all([...this.reader.partitions.values()].map((partition) => this.leave(partition)));
+  }
+
+  /** What still runs is no longer ours to finish. */
+  async close(): Promise<void> {
+    await this.stop();
+    for (const cancel of this.timers.values()) cancel();
+    await this.advance();
+    this.loseAll();
+  }
+
+  private gain(lease: Lease): void {
+    const partition = new Partition(lease.part, lease.pos, lease.epoch, new Set(lease.handled));
+    setMaxListeners(0, partition.signal);
+    this.reader.partitions.set(lease.part, partition);
+  }
+
+  private lose(partition: Partition): void {
+    if (this.reader.partitions.get(partition.part) === partition) this.reader.partitions.delete(partition.part);
+    partition.lose(new LeaseLost(`${this.subscription.name}: partition ${partition.part} belongs to another instance now`));
+  }
+
+  private giveUpSurplus(share: number): void {
+    const staying = [...this.reader.partitions.values()].filter(({ leaving }) => !leaving);
+    for (const partition of staying.slice(share)) void this.leave(partition);
+  }
+
+  private async leave(partition: Partition): Promise<void> {
+    partition.leaving = true;
+    if (partition.running > 0) return; // the last one to finish comes back here
+    await this.advanceTo([partition], true);
+    this.lose(partition);
+  }
+
+  private enqueue(partition: Partition, event: LoggedEvent): void {
+    partition.queued++;
+    this.lanes.add(event.key, async () => {
+      partition.queued--;
+      if (partition.leaving) return;
+      partition.running++;
+      await this.handle(partition, event);
+      partition.running--;
+      if (partition.leaving && !partition.signal.aborted) await this.leave(partition);
+    });
+  }
+
+  private async handle(partition: Partition, event: LoggedEvent): Promise<void> {
+    while (!(await this.finished(partition, event))) {
+      if (partition.leaving) return;
+      this.place.checkLeases();
+      await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
+      if (partition.leaving) return;
+    }
+    partition.finish(event.offset);
+    this.advanceWithin(ADVANCE_AFTER);
+  }
+
+  private async finished(partition: Partition, event: LoggedEvent): Promise<boolean> {
+    const { headers, body } = event;
+    const settle = this.place.settles ? (tx: Tx) => this.settle(tx as Executor, partition, event.offset) : undefined;
+    const outcome = await this.place.deliver({
+      subscription: this.subscription, headers, body, attempt: 1, signal: partition.signal, settle, honours: HONOURS,
+    }); // prettier-ignore
+    if (outcome.kind === 'retry' || outcome.kind === 'dead') this.refuse(outcome, headers['type']);
+    return outcome.kind === 'done';
+  }
+
+  private refuse(outcome: Outcome, contract = 'an event'): void {
+    const said = `${this.subscription.name}: ${contract} came back as "${outcome.kind}", which the log does not honour; it is delivered again`;
+    this.place.context.log('error', said, { outcome });
+  }
+
+  private async settle(tx: Executor, partition: Partition, offset: number): Promise<void> {
+    try {
+      await tx.query('select parley.settle_event($1, $2, $3, $4)', [this.id, partition.part, offset, partition.epoch]);
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === 'PY001') throw new LeaseLost(`${this.subscription.name}: ${message}`, { cause: error });
+      if (code === 'PY002') throw new AlreadyHandled(`${this.subscription.name}: ${message}`, { cause: error });
+      throw error;
+    }
+  }
+
+  private advanceWithin(milliseconds: number): void {
+    if (this.timers.has(milliseconds)) return;
+    const run = () => {
+      this.timers.delete(milliseconds);
+      void this.advance();
+    };
+    this.timers.set(milliseconds, this.place.context.clock.after(milliseconds, run));
+  }
+
+  private async advance(): Promise<void> {
+    await this.advancing;
+    const moved = [...this.reader.partitions.values()].filter(({ leaving, finished, stored }) => !leaving && finished > stored);
+    if (moved.length === 0) return;
+    this.advancing = this.advanceTo(moved, false);
+    await this.advancing;
+  }
+
+  private async advanceTo(partitions: readonly Partition[], free: boolean): Promise<void> {
+    const uptos = partitions.map(({ finished }) => finished);
+    const columns = [partitions.map(({ part }) => part), uptos, partitions.map(({ epoch }) => epoch)];
+    try {
+      const answer = await this.place.pool.query('select parley.advance_events($1, $2, $3, $4, $5) as lost', [this.id, ...columns, free]);
+      const lost = new Set((answer as { rows: { lost: number }[] }).rows.map((row) => row.lost));
+      partitions.forEach((partition, i) => (lost.has(partition.part) ? this.lose(partition) : (partition.stored = uptos[i]!)));
+    } catch (error) {
+      // Nothing is lost by it: what is handled is known, and the next call moves the position.
+      this.place.context.log('debug', `${this.subscription.name}: the position could not be moved`, { error });
+      if (!this.stopped) this.advanceWithin(ADVANCE_SKIPPED_AFTER);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { Subscription } from '@parley/messaging';
+import { KeyLanes } from './log-lanes';
+import { Partition } from './log-partition';
+import { LogReader } from './log-reader';
+import type { SubscriptionPlace } from './log-subscription';
+
+/** A live tail: every event from now on, to this instance, at most once, in order per key. Nothing of it is stored. */
+export class LiveTail {
+  private readonly reader: LogReader;
+  private readonly lanes: KeyLanes;
+
+  constructor(
+    readonly subscription: Subscription,
+    private readonly place: Pick<SubscriptionPlace, 'pool' | 'context' | 'deliver'>,
+  ) {
+    this.lanes = new KeyLanes(subscription.concurrency, () => this.reader.pump());
+    this.reader = new LogReader(subscription.name, null, [...subscription.handlers.keys()], place.pool, place.context, (partition, event) => {
+      partition.queued++;
+      this.lanes.add(event.key, async () => {
+        partition.queued--;
+        partition.finish(event.offset);
+        const { headers, body } = event;
+        if (partition.leaving) return;
+        await place.deliver({ subscription, headers, body, attempt: 1, signal: partition.signal, honours: { retry: false, dead: false } });
+      });
+    });
+  }
+
+  get problem(): string | undefined {
+    return this.reader.problem;
+  }
+
+  async start(): Promise<void> {
+    const { rows } = (await this.place.pool.query('select part, pos from parley.event_ends()')) as { rows: { part: number; pos: string }[] };
+    for (const { part, pos } of rows) this.reader.partitions.set(part, new Partition(part, Number(pos), 0));
+  }
+
+  hint(contracts?: readonly string[], parts?: readonly number[]): void {
+    this.reader.hint(contracts, parts);
+  }
+
+  async stop(): Promise<void> {
+    for (const partition of this.reader.partitions.values()) partition.leaving = true;
+    await this.reader.stop();
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    for (const partition of this.reader.partitions.values()) partition.lose(new Error(`${this.subscription.name}: the instance stops`));
+  }
+}
