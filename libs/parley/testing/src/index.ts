@@ -1,1 +1,1 @@
-export {};
+export { storeSpec, type StoreOnTrial } from './store-spec';

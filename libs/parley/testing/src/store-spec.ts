@@ -1,0 +1,392 @@
+import { randomUUID } from 'node:crypto';
+import { command, event, type Contract } from '@parley/contract';
+import { type Deliver, type Delivery, type Failure, type LaneRunner, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, type Subscription, type Tx } from '@parley/messaging';
+import { z } from 'zod';
+
+/** A store to be tried out. Each test gets an empty one. */
+export interface StoreOnTrial {
+  readonly store: Store;
+  /** The same database, as another instance of the service sees it. */
+  another(): Promise<Store>;
+  close(): Promise<void>;
+}
+
+/** What every store promises, in whatever it keeps things. Needs no virtual clock: it waits for what happens. */
+export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void {
+  describe(name, () => {
+    let trial: StoreOnTrial;
+    let store: Store;
+    const runners: LaneRunner[] = [];
+
+    beforeEach(async () => {
+      trial = await make();
+      store = trial.store;
+    });
+    afterEach(async () => {
+      await Promise.all(runners.splice(0).map((runner) => runner.stop()));
+      await trial.close();
+    });
+
+    const inTransaction = (work: (tx: Tx) => Promise<unknown>) => store.transaction(work);
+    const failing = (work: (tx: Tx) => Promise<unknown>) =>
+      expect(
+        store.transaction(async (tx) => {
+          await work(tx);
+          throw new Error('rolled back');
+        }),
+      ).rejects.toThrow('rolled back');
+
+    describe('a transaction', () => {
+      it('resolves with what its work resolved with, after its last statement', async () => {
+        const order: string[] = [];
+        const result = await store.transaction(async () => (order.push('work'), 7), async () => void order.push('last'));
+        expect([result, order]).toEqual([7, ['work', 'last']]);
+      });
+
+      it('leaves nothing behind when its last statement rejects', async () => {
+        const work = store.transaction((tx) => store.outbox.add(tx, [said()]), () => Promise.reject(new Error('no')));
+        await expect(work).rejects.toThrow('no');
+        expect(await store.outbox.due(10)).toEqual([]);
+      });
+
+      it('names its database the same for every instance', async () => {
+        expect(await (await trial.another()).installation()).toBe(await store.installation());
+      });
+    });
+
+    describe('the outbox', () => {
+      it('gives due messages, oldest first, as they were said', async () => {
+        const messages = [said({ body: Buffer.from([0, 255, 10]) }), said(), said()];
+        await inTransaction((tx) => store.outbox.add(tx, messages.slice(0, 2)));
+        await inTransaction((tx) => store.outbox.add(tx, messages.slice(2)));
+        const due = await store.outbox.due(10);
+        expect(due.map(({ headers }) => headers.id)).toEqual(messages.map(({ envelope }) => envelope.id));
+        expect(due[0]).toMatchObject({ contract: Placed.name, headers: { partitionkey: 'o-1', source: '/orders' } });
+        expect(Buffer.from(due[0]!.body)).toEqual(messages[0]!.body);
+        expect(await store.outbox.due(1)).toHaveLength(1);
+      });
+
+      it('forgets what was removed', async () => {
+        await inTransaction((tx) => store.outbox.add(tx, [said(), said()]));
+        const [first, second] = await store.outbox.due(10);
+        await store.outbox.remove([first!.id]);
+        expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual([second!.id]);
+        expect(await store.outbox.state()).toMatchObject({ waiting: 1 });
+      });
+
+      it('keeps nothing of a transaction that was rolled back', async () => {
+        await failing((tx) => store.outbox.add(tx, [said()]));
+        expect(await store.outbox.state()).toMatchObject({ waiting: 0, oldestAge: 0 });
+      });
+
+      it('holds back a message until its delay is over', async () => {
+        await inTransaction((tx) => store.outbox.add(tx, [said({ contract: Ship, delay: 60_000 }), said()]));
+        expect(await store.outbox.due(10)).toHaveLength(1);
+        const { waiting, nextDue } = await store.outbox.state();
+        expect(waiting).toBe(2);
+        expect(nextDue).toBeGreaterThan(30_000);
+        expect(nextDue).toBeLessThanOrEqual(60_000);
+      });
+
+      it('has one relay at a time', async () => {
+        const other = await trial.another();
+        const term = await store.outbox.lead();
+        expect(term?.lost.aborted).toBe(false);
+        expect(await other.outbox.lead()).toBeUndefined();
+        await term!.release();
+        const next = await other.outbox.lead();
+        expect(next).toBeDefined();
+        await next!.release();
+      });
+
+      it('wakes its relay after a commit', async () => {
+        const woken = new Promise<void>((resolve) => store.outbox.onAdded(resolve));
+        await inTransaction((tx) => store.outbox.add(tx, [said()]));
+        await woken;
+        expect(await store.outbox.due(10)).toHaveLength(1);
+      });
+    });
+
+    describe('the inbox', () => {
+      const record = (subscription: string, id: string) => store.transaction((tx) => store.inbox.record(tx, subscription, id));
+
+      it('records a message once per subscription', async () => {
+        const id = randomUUID();
+        expect([await record('a', id), await record('a', id), await record('b', id), await record('a', randomUUID())]).toEqual([true, false, true, true]);
+      });
+
+      it('forgets what was rolled back', async () => {
+        const id = randomUUID();
+        await failing((tx) => store.inbox.record(tx, 'a', id));
+        expect(await record('a', id)).toBe(true);
+      });
+
+      it('knows a message that is parked, so that its duplicate does not overtake it', async () => {
+        const parked = message();
+        await store.lanes.park(undefined, parked, { after: 60_000, failure });
+        expect(await record(SUBSCRIPTION, parked.headers.id!)).toBe(false);
+      });
+    });
+
+    describe('a lane', () => {
+      it('is free until a message of it is parked; then later ones are diverted', async () => {
+        expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(false);
+        await store.lanes.park(undefined, message({ key: 'a' }), { after: 60_000, failure });
+        expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(true);
+        expect(await store.lanes.divert(undefined, message({ key: 'b' }))).toBe(false);
+        expect(await store.lanes.divert(undefined, message({ key: 'a', subscription: 'insights.sales' }))).toBe(false);
+        expect([...(await store.lanes.parked(SUBSCRIPTION))]).toEqual(['a']);
+      });
+
+      it('stays free when the parking was rolled back', async () => {
+        await failing((tx) => store.lanes.park(tx, message({ key: 'a' }), { after: 0, failure }));
+        expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(false);
+      });
+
+      it('delivers the failed message first, then the diverted ones in order, and is free again', async () => {
+        const messages = [message(), message(), message()];
+        await parkAndDivert(messages);
+        const deliveries = runLanes();
+        await deliveries.heard(3);
+        expect(deliveries.ids()).toEqual(idsOf(messages));
+        expect(deliveries.all[0]).toMatchObject({ attempt: 2, failure: { message: 'no luck' }, honours: { retry: true, dead: true }, headers: messages[0]!.headers });
+        expect(deliveries.all[1]).toMatchObject({ attempt: 1, failure: undefined });
+        expect(Buffer.from(deliveries.all[0]!.body)).toEqual(messages[0]!.body);
+        await deliveries.settled();
+        expect(await store.lanes.divert(undefined, message())).toBe(false);
+      });
+
+      it('delivers again what is to be retried, its successors waiting', async () => {
+        const messages = [message(), message()];
+        await parkAndDivert(messages);
+        const deliveries = runLanes(({ attempt }) => (attempt === 2 ? { kind: 'retry', after: 20, failure } : 'handle'));
+        await deliveries.heard(3);
+        const [first, second] = idsOf(messages);
+        expect(deliveries.ids()).toEqual([first, first, second]);
+        expect(deliveries.all.map(({ attempt }) => attempt)).toEqual([2, 3, 1]);
+      });
+
+      it('delivers again, as it was, what is returned', async () => {
+        await store.lanes.park(undefined, message(), { after: 0, failure });
+        const deliveries = runLanes((_, count) => (count === 1 ? { kind: 'return' } : 'handle'));
+        await deliveries.heard(2);
+        expect(deliveries.all.map(({ attempt }) => attempt)).toEqual([2, 2]);
+      });
+
+      it('parks a message once, however often it is asked to', async () => {
+        const parked = message();
+        await store.lanes.park(undefined, parked, { after: 0, failure });
+        await store.lanes.park(undefined, parked, { after: 0, failure });
+        expect(await store.lanes.divert(undefined, parked)).toBe(true);
+        const deliveries = runLanes();
+        await store.lanes.divert(undefined, message());
+        await deliveries.settled();
+        expect(deliveries.ids().filter((id) => id === parked.headers.id)).toHaveLength(1);
+      });
+
+      it('takes effect once, also when the message was acknowledged in its own database while it was parked', async () => {
+        const parked = message();
+        await store.transaction(
+          (tx) => store.lanes.park(tx, parked, { after: 0, failure }),
+          async (tx) => void (await store.inbox.record(tx, SUBSCRIPTION, parked.headers.id!)),
+        );
+        const deliveries = runLanes();
+        await deliveries.settled();
+        expect(deliveries.effects).toEqual([parked.headers.id]);
+        expect(await store.transaction((tx) => store.inbox.record(tx, SUBSCRIPTION, parked.headers.id!))).toBe(false);
+      });
+
+      it('keeps a message whose handling was rolled back', async () => {
+        await store.lanes.park(undefined, message(), { after: 0, failure });
+        const deliveries = runLanes(async (delivery, count) => {
+          if (count > 1) return 'handle';
+          await expect(store.transaction(() => Promise.reject(new Error('rolled back')), delivery.settle)).rejects.toThrow('rolled back');
+          return { kind: 'return' };
+        });
+        await deliveries.heard(2);
+        await deliveries.settled();
+        expect(deliveries.effects).toHaveLength(1);
+      });
+
+      it('holds nobody else up', async () => {
+        await store.lanes.park(undefined, message({ key: 'slow' }), { after: 60_000, failure });
+        await parkAndDivert([message({ key: 'b' }), message({ key: 'b' })]);
+        await store.lanes.park(undefined, message({ key: undefined }), { after: 0, failure });
+        const deliveries = runLanes();
+        await deliveries.heard(3);
+        expect(deliveries.all.map(({ headers }) => headers.partitionkey)).not.toContain('slow');
+      });
+
+      it('of a message without a key is its own', async () => {
+        const [first, second] = [message({ key: undefined }), message({ key: undefined })];
+        await store.lanes.park(undefined, first, { after: 60_000, failure });
+        expect(await store.lanes.divert(undefined, second)).toBe(false);
+        expect((await store.lanes.parked(SUBSCRIPTION)).size).toBe(0);
+      });
+
+      it('delivers nothing more once it was stopped', async () => {
+        const deliveries = runLanes();
+        await runners.pop()!.stop();
+        await store.lanes.park(undefined, message(), { after: 0, failure });
+        const others = runLanes();
+        await others.heard(1);
+        expect(deliveries.all).toEqual([]);
+      });
+    });
+
+    describe('dead letters', () => {
+      it('keep the message with its evidence', async () => {
+        const dead = message({ key: undefined, body: Buffer.from([0, 1, 255]) });
+        await store.lanes.bury(undefined, dead, failure, false);
+        await store.lanes.bury(undefined, dead, failure, false);
+        expect(await store.lanes.deadLetters.count()).toBe(1);
+        const [letter] = await store.lanes.deadLetters.list();
+        expect(letter).toMatchObject({ subscription: SUBSCRIPTION, headers: dead.headers, failure });
+        expect(Buffer.from(letter!.body)).toEqual(dead.body);
+        expect(letter!.attempts).toBeGreaterThanOrEqual(1);
+        expect(letter!.died).toBeInstanceOf(Date);
+      });
+
+      it('are listed by subscription, so many as are asked for', async () => {
+        for (let n = 0; n < 3; n++) await store.lanes.bury(undefined, message(), failure, false);
+        expect(await store.lanes.deadLetters.list({ subscription: 'insights.sales' })).toEqual([]);
+        expect(await store.lanes.deadLetters.list({ subscription: SUBSCRIPTION, limit: 2 })).toHaveLength(2);
+      });
+
+      it('do not hold their lane unless told to', async () => {
+        await store.lanes.bury(undefined, message(), failure, false);
+        expect(await store.lanes.divert(undefined, message())).toBe(false);
+      });
+
+      it('hold their lane when told to, until they are replayed; then it goes on in order', async () => {
+        const messages = [message(), message(), message()];
+        await store.lanes.bury(undefined, messages[0]!, failure, true);
+        expect(await store.lanes.divert(undefined, messages[1]!)).toBe(true);
+        expect(await store.lanes.divert(undefined, messages[2]!)).toBe(true);
+        const marker = message({ key: 'another lane' });
+        await store.lanes.park(undefined, marker, { after: 0, failure });
+        const deliveries = runLanes();
+        await deliveries.heard(1);
+        expect(deliveries.ids()).toEqual(idsOf([marker]));
+        expect(await replayAll()).toEqual([true]);
+        await deliveries.heard(4);
+        expect(deliveries.ids().slice(1)).toEqual(idsOf(messages));
+      });
+
+      it('made of a parked message keep their place in the lane', async () => {
+        const messages = [message(), message()];
+        await parkAndDivert(messages);
+        const deliveries = runLanes((_, count) => (count === 1 ? { kind: 'dead', failure, hold: true } : 'handle'));
+        await buried(1);
+        expect(await replayAll()).toEqual([true]);
+        await deliveries.heard(3);
+        const [first, second] = idsOf(messages);
+        expect(deliveries.ids()).toEqual([first, first, second]);
+        await deliveries.settled();
+        expect(await store.lanes.deadLetters.count()).toBe(0);
+      });
+
+      it('are replayed once only', async () => {
+        await store.lanes.bury(undefined, message(), failure, false);
+        const [letter] = await store.lanes.deadLetters.list();
+        expect([await store.lanes.deadLetters.replay(letter!.id), await store.lanes.deadLetters.replay(letter!.id)]).toEqual([true, false]);
+        const deliveries = runLanes();
+        await deliveries.settled();
+        expect(deliveries.effects).toEqual([letter!.headers.id]);
+      });
+
+      const replayAll = async () => Promise.all((await store.lanes.deadLetters.list()).map(({ id }) => store.lanes.deadLetters.replay(id)));
+    });
+
+    async function parkAndDivert([failed, ...successors]: readonly ParkedMessage[]): Promise<void> {
+      await store.lanes.park(undefined, failed!, { after: 0, failure });
+      for (const successor of successors) expect(await store.lanes.divert(undefined, successor)).toBe(true);
+    }
+
+    async function buried(letters: number): Promise<void> {
+      while ((await store.lanes.deadLetters.count()) < letters) await new Promise(setImmediate);
+    }
+
+    /** Runs the lanes with a handler whose only effect is to be noted. */
+    function runLanes(decide: Decide = () => 'handle') {
+      const all: Delivery[] = [];
+      const effects: string[] = [];
+      const waiting = new Set<() => void>();
+      const deliver: Deliver = async (delivery) => {
+        all.push(delivery);
+        const decision = await decide(delivery, all.length);
+        if (decision === 'handle') await store.transaction(async () => void effects.push(delivery.headers.id!), delivery.settle);
+        for (const look of waiting) look();
+        return decision === 'handle' ? { kind: 'done', settled: true } : decision;
+      };
+      const runner = store.lanes.deliver([subscription], deliver);
+      runners.push(runner);
+      const started = runner.start();
+      const heard = (count: number) =>
+        new Promise<void>((resolve) => {
+          const look = () => all.length >= count && resolve();
+          waiting.add(look);
+          look();
+        });
+      /** Until no message is parked any more; a marker in a lane of its own comes last. */
+      const settled = async () => {
+        await started;
+        while ((await store.lanes.parked(SUBSCRIPTION)).size > 0 || all.length === 0) await new Promise(setImmediate);
+      };
+      return { all, effects, heard: (count: number) => started.then(() => heard(count)), settled, ids: () => idsOf(all) };
+    }
+  });
+}
+
+type Decide = (delivery: Delivery, count: number) => 'handle' | Outcome | Promise<'handle' | Outcome>;
+
+const SUBSCRIPTION = 'insights.orders';
+const subscription: Subscription = { kind: 'event', name: SUBSCRIPTION, handlers: new Map(), concurrency: 5, from: 'beginning', live: false };
+const Placed = event('orders.order-placed', z.object({ orderId: z.string() }), { key: 'orderId' });
+const Ship = command('shipping.ship-order', z.object({ orderId: z.string() }));
+
+const failure: Failure = {
+  error: 'TypeError',
+  message: 'no luck',
+  stack: 'TypeError: no luck\n    at nowhere',
+  tries: 4,
+  instance: 'insights-1',
+  firstFailedAt: '2026-01-01T00:00:00.000Z',
+  lastFailedAt: '2026-01-01T00:00:01.000Z',
+};
+
+const idsOf = (messages: readonly { readonly headers: ParkedMessage['headers'] }[]) => messages.map(({ headers }) => headers.id);
+
+function message(options: { key?: string; subscription?: string; body?: Buffer } = {}): ParkedMessage {
+  const key = 'key' in options ? options.key : 'o-1';
+  const partition = key === undefined ? {} : { partitionkey: key };
+  return {
+    subscription: options.subscription ?? SUBSCRIPTION,
+    key,
+    headers: { id: randomUUID(), type: Placed.name, ...partition },
+    body: options.body ?? Buffer.from('{"orderId":"o-1"}'),
+  };
+}
+
+function said({ contract = Placed, ...rest }: { contract?: Contract; body?: Buffer; delay?: number } = {}): OutgoingMessage {
+  const id = randomUUID();
+  return {
+    contract,
+    envelope: {
+      specversion: '1.0',
+      id,
+      type: contract.name,
+      source: '/orders',
+      time: '2026-01-01T00:00:00.000Z',
+      datacontenttype: 'application/json',
+      contractversion: '1',
+      correlationid: id,
+      partitionkey: 'o-1',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      producerinstance: 'orders-1',
+      producerbuild: 'test',
+    },
+    body: Buffer.from('{"orderId":"o-1"}'),
+    ...rest,
+  };
+}
