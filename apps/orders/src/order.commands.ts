@@ -1,0 +1,40 @@
+import type { Customer, OrderAccepted } from '@contracts/orders';
+import type { Quote } from '@contracts/catalog';
+import { Command } from '@nestjs/cqrs';
+
+/** Local commands: run by @nestjs/cqrs in the transaction that is open, or in one of their own. */
+export class TakeOrder extends Command<OrderAccepted> {
+  constructor(
+    readonly idempotencyKey: string,
+    readonly fingerprint: string,
+    readonly customer: Customer,
+    readonly quote: Quote,
+    readonly token: string,
+  ) {
+    super();
+  }
+}
+
+export class RecordShipment extends Command<void> {
+  constructor(
+    readonly orderId: string,
+    readonly trackingNumber: string,
+  ) {
+    super();
+  }
+}
+
+export class CompleteOrder extends Command<void> {
+  constructor(readonly orderId: string) {
+    super();
+  }
+}
+
+export class RejectOrder extends Command<void> {
+  constructor(
+    readonly orderId: string,
+    readonly reason: string,
+  ) {
+    super();
+  }
+}

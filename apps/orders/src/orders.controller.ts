@@ -1,0 +1,50 @@
+import { QuotePrice } from '@contracts/catalog';
+import { GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
+import { Controller } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { CallError, Handles, Messenger } from '@parley/messaging';
+import { fingerprintOf } from './order';
+import { TakeOrder } from './order.commands';
+import { FindOrder, ListOrderPage } from './order.queries';
+import { OrderStore } from './order.store';
+
+@Controller()
+export class OrdersController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly orders: OrderStore,
+    private readonly messenger: Messenger,
+  ) {}
+
+  @Handles(PlaceOrder)
+  async place(request: PlaceOrder) {
+    const { idempotencyKey, customer, lines, payment } = request;
+    const fingerprint = fingerprintOf(request);
+    const known = await this.orders.byKey(idempotencyKey);
+    // A repeated request is answered as before, also when prices have changed meanwhile.
+    const quote = known ? { lines: [...known.lines], total: known.total } : await this.quote(lines);
+    return this.commands.execute(new TakeOrder(idempotencyKey, fingerprint, customer, quote, payment.token));
+  }
+
+  @Handles(GetOrder)
+  async get({ orderId }: GetOrder) {
+    const order = await this.queries.execute(new FindOrder(orderId));
+    if (!order) throw new CallError(GetOrder, 'unknown-order', { orderId });
+    return order;
+  }
+
+  @Handles(ListOrders)
+  list(filter: ListOrders) {
+    return this.queries.execute(new ListOrderPage(filter));
+  }
+
+  private async quote(lines: PlaceOrder['lines']) {
+    try {
+      return await this.messenger.call(QuotePrice, { lines });
+    } catch (error) {
+      if (CallError.is(error, QuotePrice, 'unknown-sku')) throw new CallError(PlaceOrder, 'unknown-sku', error.details);
+      throw error;
+    }
+  }
+}
