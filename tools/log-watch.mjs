@@ -3,13 +3,14 @@ import fs from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
 const WARN = 40;
+const ERROR = 50;
 const LEVELS = { 40: 'warn ', 50: 'error', 60: 'fatal' };
 const PER_ROUND = 5; // a service in trouble says the same many times; the file has it all
 const LONGEST = 220;
 
-export function readable(name, line) {
+export function readable(name, line, least = WARN) {
   const entry = parse(line);
-  if (!entry || !(entry.level >= WARN)) return undefined;
+  if (!entry || !(entry.level >= least)) return undefined;
   const at = new Date(entry.time ?? Date.now()).toTimeString().slice(0, 8);
   const reason = entry.err?.message && !String(entry.msg).includes(entry.err.message) ? `: ${entry.err.message}` : '';
   const text = `${entry.msg ?? ''}${reason}`.replaceAll(/\s+/g, ' ');
@@ -67,7 +68,7 @@ export class LogWatch {
 export function lastWords(file, lines = 6) {
   if (!fs.existsSync(file)) return '';
   const tail = fs.readFileSync(file, 'utf8').slice(-8000).trim().split('\n');
-  const errors = tail.map((line) => readable('', line)).filter(Boolean);
+  const errors = tail.map((line) => readable('', line, ERROR)).filter(Boolean);
   if (errors.length && tail.at(-1).startsWith('{')) return errors.at(-1);
   return tail.filter((line) => !line.startsWith('{')).slice(-lines).join('\n');
 }

@@ -62,7 +62,7 @@ export async function usePostgres({ dir, choosePort, database = 'parley', settin
   const server = await locked(file('lock'), async () => {
     const running = readJson(file('json'));
     if (!(running && serverOf(running.data) && liveUsers(file('users')).length)) {
-      const started = await startPostgres({ dir, port: await choosePort(), user: 'parley', password: superuserPassword(file('password')), database, settings });
+      const started = await startPostgres({ dir, choosePort, user: 'parley', password: superuserPassword(file('password')), database, settings });
       fs.writeFileSync(file('json'), JSON.stringify(started), { mode: 0o600 });
     }
     fs.writeFileSync(mine, '');

@@ -7,7 +7,7 @@ import { Mistake } from './start-options.mjs';
 
 const LEAST_DISK = 500 * 1024 * 1024;
 
-function listens(port) {
+export function listens(port) {
   return new Promise((resolve) => {
     const server = net.createServer();
     server.once('error', () => resolve(true));
