@@ -96,6 +96,7 @@ export interface Definition {
   readonly unknown: 'ignore' | 'dead-letter';
   readonly keep: number;
   triggers(): readonly Trigger[];
+  timeoutNames(): readonly string[];
   keyOf(message: object): string;
   take(instance: Instance | undefined, contract: Contract, message: object, info: StepInfo): Turn;
   takeTimeout(instance: Instance, name: string, info: TimeoutInfo): Turn;
@@ -140,6 +141,10 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
 
   triggers(): readonly Trigger[] {
     return [...this.steps.values()];
+  }
+
+  timeoutNames(): readonly string[] {
+    return [...this.timeouts.keys()];
   }
 
   /** The timeouts that run while the saga is in this state. */

@@ -1,0 +1,153 @@
+import type { Tx } from '@parley/messaging';
+import {
+  HISTORY_LIMIT,
+  SagaConflict,
+  type ArmedTimeout,
+  type DueTimeout,
+  type HistoryEntry,
+  type KnownTimeout,
+  type SagaChange,
+  type SagaDetails,
+  type SagaFilter,
+  type SagaStart,
+  type SagaStore,
+  type StoredSaga,
+  type TimeoutId,
+} from './saga-store';
+
+/** What this twin needs of a transaction in memory: to be told what to take back when it fails. One runs at a time. */
+export interface UndoableTx {
+  undo(step: () => void): void;
+}
+
+interface Row extends Omit<StoredSaga, 'state' | 'done'> {
+  /** JSON, as in the database: nothing is shared with those who read it. */
+  readonly state: string;
+  readonly endedAt?: number;
+  readonly history: readonly HistoryEntry[];
+}
+
+interface TimeoutRow extends DueTimeout {
+  readonly due: number;
+  readonly error?: string;
+}
+
+/** Sagas in memory: for tests, and for the simulation of a whole system. */
+export class MemorySagaStore implements SagaStore {
+  private readonly sagas = new Map<string, Row>();
+  private readonly timeouts = new Map<string, TimeoutRow>();
+
+  constructor(private readonly now: () => number) {}
+
+  async start(tx: Tx, { arm, entry, state, done, ...saga }: SagaStart): Promise<boolean> {
+    const id = idOf(saga.name, saga.key);
+    if (this.sagas.has(id)) return false;
+    const at = new Date(this.now());
+    const row = { ...saga, version: 1, state: JSON.stringify(state), startedAt: at, changedAt: at, history: [entry] };
+    put(tx, this.sagas, id, { ...row, endedAt: done ? this.now() : undefined });
+    this.arm(tx, saga, arm);
+    return true;
+  }
+
+  async load(_tx: Tx, name: string, key: string): Promise<StoredSaga | undefined> {
+    const row = this.sagas.get(idOf(name, key));
+    return row && storedSaga(row);
+  }
+
+  async save(tx: Tx, change: SagaChange): Promise<void> {
+    const { name, key, version, stage, done, entry } = change;
+    const row = this.sagas.get(idOf(name, key));
+    if (row?.version !== version) throw new SagaConflict(name, key, version);
+    const times = { changedAt: new Date(this.now()), endedAt: done ? this.now() : undefined };
+    put(tx, this.sagas, idOf(name, key), { ...row, ...times, stage, version: version + 1, state: JSON.stringify(change.state), history: remembered(row.history, entry) });
+    for (const timeout of this.timeoutsOf(name, key)) if (done || change.disarm.includes(timeout.name)) remove(tx, this.timeouts, timeoutIdOf(timeout));
+    if (!done) this.arm(tx, change, change.arm);
+  }
+
+  async claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
+    const next = this.knownByDue(known)[0];
+    const row = next && this.sagas.get(idOf(next.saga, next.key));
+    if (!row || next.due > this.now()) return undefined;
+    remove(tx, this.timeouts, timeoutIdOf(next));
+    const { saga, key, name, times, failures } = next;
+    return { timeout: { saga, key, name, times, failures }, saga: storedSaga(row) };
+  }
+
+  async postpone(tx: Tx, timeout: TimeoutId, after: number, error: string): Promise<void> {
+    const row = this.timeouts.get(timeoutIdOf(timeout));
+    if (row) put(tx, this.timeouts, timeoutIdOf(timeout), { ...row, due: this.now() + after, failures: row.failures + 1, error });
+  }
+
+  async nextDue(_tx: Tx, known: readonly KnownTimeout[]): Promise<number | undefined> {
+    const next = this.knownByDue(known)[0];
+    return next && next.due - this.now();
+  }
+
+  async list(_tx: Tx, { name, stage, done, olderThan = 0, failing = false, limit = 100 }: SagaFilter = {}): Promise<readonly StoredSaga[]> {
+    const wanted = (row: Row) =>
+      (name === undefined || row.name === name) &&
+      (stage === undefined || row.stage === stage) &&
+      (done === undefined || (row.endedAt !== undefined) === done) &&
+      row.startedAt.getTime() <= this.now() - olderThan &&
+      (!failing || this.timeoutsOf(row.name, row.key).some(({ failures }) => failures > 0));
+    const newestFirst = (a: Row, b: Row) => b.startedAt.getTime() - a.startedAt.getTime() || (a.key < b.key ? -1 : 1);
+    return [...this.sagas.values()].filter(wanted).sort(newestFirst).slice(0, limit).map(storedSaga);
+  }
+
+  async find(_tx: Tx, name: string, key: string): Promise<SagaDetails | undefined> {
+    const row = this.sagas.get(idOf(name, key));
+    if (!row) return undefined;
+    const timeouts = this.timeoutsOf(name, key).sort((a, b) => a.due - b.due);
+    return {
+      ...storedSaga(row),
+      history: row.history,
+      timeouts: timeouts.map(({ name, due, times, failures, error }) => ({ name, due: new Date(due), times, failures, error })),
+    };
+  }
+
+  async forget(tx: Tx, name: string, keep: number): Promise<number> {
+    const old = [...this.sagas].filter(([, row]) => row.name === name && row.endedAt !== undefined && row.endedAt < this.now() - keep);
+    for (const [id] of old) remove(tx, this.sagas, id);
+    return old.length;
+  }
+
+  private arm(tx: Tx, { name: saga, key }: { name: string; key: string }, arm: readonly ArmedTimeout[]): void {
+    for (const { name, after, times } of arm) {
+      put(tx, this.timeouts, timeoutIdOf({ saga, key, name }), { saga, key, name, times, failures: 0, due: this.now() + after });
+    }
+  }
+
+  private timeoutsOf(saga: string, key: string): TimeoutRow[] {
+    return [...this.timeouts.values()].filter((row) => row.saga === saga && row.key === key);
+  }
+
+  private knownByDue(known: readonly KnownTimeout[]): TimeoutRow[] {
+    const isKnown = (row: TimeoutRow) => known.some(({ saga, name }) => row.saga === saga && row.name === name);
+    return [...this.timeouts.values()].filter(isKnown).sort((a, b) => a.due - b.due);
+  }
+}
+
+const idOf = (name: string, key: string) => JSON.stringify([name, key]);
+const timeoutIdOf = ({ saga, key, name }: TimeoutId) => JSON.stringify([saga, key, name]);
+
+function put<Value>(tx: Tx, rows: Map<string, Value>, id: string, value: Value): void {
+  takeBackWith(tx, rows, id);
+  rows.set(id, value);
+}
+
+function remove<Value>(tx: Tx, rows: Map<string, Value>, id: string): void {
+  takeBackWith(tx, rows, id);
+  rows.delete(id);
+}
+
+function takeBackWith<Value>(tx: Tx, rows: Map<string, Value>, id: string): void {
+  const before = rows.get(id);
+  (tx as UndoableTx).undo(() => (before === undefined ? rows.delete(id) : rows.set(id, before)));
+}
+
+const remembered = (history: readonly HistoryEntry[], entry: HistoryEntry) =>
+  history.length < HISTORY_LIMIT ? [...history, entry] : [history[0]!, ...history.slice(2), entry];
+
+function storedSaga({ name, key, state, stage, endedAt, version, correlationId, traceparent, startedAt, changedAt }: Row): StoredSaga {
+  return { name, key, state: JSON.parse(state), stage, done: endedAt !== undefined, version, correlationId, traceparent, startedAt, changedAt };
+}

@@ -1,0 +1,73 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { Messaging, type Store } from '@parley/messaging';
+import { MemorySagaStore } from './memory-saga-store';
+import { PostgresSagaStore } from './postgres-saga-store';
+import { SagaError, type Definition } from './saga';
+import { controllerOf } from './saga-controller';
+import { SagaOperations } from './saga-operations';
+import type { SagaStore } from './saga-store';
+import { Speaker } from './speaker';
+import { Timeouts } from './timeouts';
+import { Turns } from './turns';
+
+export const SAGA_STORE = Symbol('parley.saga-store');
+
+/**
+ * Runs sagas: their triggers as handlers, their timeouts as a worker beside the intakes. They are kept in the database of the
+ * service's MessagingModule.
+ */
+@Module({})
+export class SagaModule {
+  static forRoot(sagas: readonly Definition[]): DynamicModule {
+    refuseNamesakes(sagas);
+    return {
+      module: SagaModule,
+      controllers: sagas.map(controllerOf),
+      providers: [
+        { provide: SAGA_STORE, useFactory: storeFor, inject: [Messaging] },
+        { provide: Turns, useFactory: turnsOf, inject: [SAGA_STORE, Messaging, ModuleRef] },
+        {
+          provide: Timeouts,
+          useFactory: (store: SagaStore, turns: Turns, messaging: Messaging) => timeoutsOf(sagas, store, turns, messaging),
+          inject: [SAGA_STORE, Turns, Messaging],
+        },
+        {
+          provide: SagaOperations,
+          useFactory: (store: SagaStore, { transactions }: Messaging) => new SagaOperations(sagas, store, transactions),
+          inject: [SAGA_STORE, Messaging],
+        },
+      ],
+      exports: [SagaOperations],
+    };
+  }
+}
+
+function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Turns {
+  return new Turns(store, new Speaker(messaging.messenger, modules), messaging.clock, messaging.log);
+}
+
+function timeoutsOf(sagas: readonly Definition[], store: SagaStore, turns: Turns, messaging: Messaging): Timeouts {
+  const timeouts = new Timeouts(sagas, store, turns, messaging.transactions, messaging.clock, messaging.log);
+  messaging.alongside(timeouts);
+  return timeouts;
+}
+
+function storeFor({ store, clock }: Messaging): SagaStore {
+  if (!store) throw new SagaError('sagas are kept in the service’s own database; give MessagingModule a store');
+  return store.technology === 'memory' ? memoryOf(store, () => clock.now()) : new PostgresSagaStore();
+}
+
+const memories = new WeakMap<Store, MemorySagaStore>();
+
+/** Instances that share a store in memory share its sagas. */
+function memoryOf(store: Store, now: () => number): MemorySagaStore {
+  const memory = memories.get(store) ?? new MemorySagaStore(now);
+  memories.set(store, memory);
+  return memory;
+}
+
+function refuseNamesakes(sagas: readonly Definition[]): void {
+  const twice = sagas.find((saga, index) => sagas.findIndex(({ name }) => name === saga.name) !== index);
+  if (twice) throw new SagaError(`there are two sagas "${twice.name}"; their state would mix: name one differently`);
+}
