@@ -1,0 +1,19 @@
+import type { Line, Product, Quote } from '@contracts/catalog';
+
+/** A line that names nothing we sell. */
+export interface UnknownLine {
+  readonly sku: string;
+  /** Its place among the lines, from 0. */
+  readonly line: number;
+}
+
+/** What these lines cost at today's prices. */
+export function quote(lines: readonly Line[], products: ReadonlyMap<string, Product>): Quote | UnknownLine {
+  const line = lines.findIndex(({ sku }) => !products.has(sku));
+  if (line >= 0) return { sku: lines[line]!.sku, line };
+  const quoted = lines.map(({ sku, quantity }) => {
+    const { name, price, grams } = products.get(sku)!;
+    return { sku, quantity, name, price, grams };
+  });
+  return { lines: quoted, total: quoted.reduce((sum, { price, quantity }) => sum + price * quantity, 0) };
+}
