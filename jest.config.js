@@ -10,6 +10,7 @@ const roots = FOLDERS.flatMap((folder) => readdirSync(join(__dirname, folder)).m
 
 module.exports = {
   maxWorkers: 2,
+  reporters: [join(__dirname, 'tools/jest-reporter.cjs')],
   globalSetup: join(__dirname, 'tools/jest-setup.cjs'),
   globalTeardown: join(__dirname, 'tools/jest-teardown.cjs'),
   projects: roots.map((rootDir) => ({
