@@ -1,0 +1,130 @@
+import { withoutSecretsInText } from '@parley/observability';
+import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** The service's own schema; everything of it lives there, nothing else does. */
+  readonly schema: string;
+  /** Names its connections among the database's sessions. */
+  readonly instance: string;
+  readonly entities: readonly EntityTarget<object>[];
+  /** In order. An explicit list: what is not named is not run. */
+  readonly migrations: readonly (new () => MigrationInterface)[];
+  /** Handlings at the same time, each of which holds a connection. */
+  readonly concurrency: number;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+}
+
+/** The database cannot be used; the message says why and what to do. */
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError';
+}
+
+/** How long a start waits for a database that is not up yet. */
+const PATIENCE = 60_000;
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 2_000;
+/** Beside the handlings: the relay, health, HTTP requests, and a handler that uses a second connection. */
+const SPARE_CONNECTIONS = 5;
+const NOT_UP_YET = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
+
+/** The service's own data: one pool, its schema brought up to date before anything uses it. */
+export class Database {
+  readonly dataSource: DataSource;
+  private givenUp = false;
+
+  constructor(private readonly options: DatabaseOptions) {
+    this.dataSource = new DataSource(dataSourceOptions(options));
+  }
+
+  /**
+   * Connects, waiting for a database that is still starting, and runs the migrations that are missing.
+   * @throws DatabaseError
+   */
+  async open(): Promise<DataSource> {
+    await this.connect(Date.now() + PATIENCE);
+    await this.migrate();
+    return this.dataSource;
+  }
+
+  async ping(): Promise<void> {
+    await this.dataSource.query('select 1');
+  }
+
+  async close(): Promise<void> {
+    this.givenUp = true;
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+
+  private async connect(until: number): Promise<void> {
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+      try {
+        return void (await this.dataSource.initialize());
+      } catch (error) {
+        if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
+        if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  /** TypeORM takes no lock: two instances that start together would both run the same migration. */
+  private async migrate(): Promise<void> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      await this.prepareSchema(runner);
+      await runner.query('select pg_advisory_lock(hashtext($1))', [`parley.migrate.${this.options.schema}`]);
+      const done = await this.dataSource.runMigrations({ transaction: 'each' });
+      if (done.length > 0) this.options.log('info', `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`);
+    } catch (error) {
+      throw new DatabaseError(`migrating schema ${this.options.schema} at ${this.address} failed: ${reasonOf(error)}`, { cause: error });
+    } finally {
+      await runner.query('select pg_advisory_unlock_all()').catch(() => undefined);
+      await runner.release();
+    }
+  }
+
+  /** Asked first: `create schema if not exists` takes a right that a service's role need not have where its schema exists. */
+  private async prepareSchema(runner: QueryRunner): Promise<void> {
+    const [found] = (await runner.query('select 1 from pg_namespace where nspname = $1', [this.options.schema])) as object[];
+    if (!found) await runner.query(`create schema if not exists ${quoted(this.options.schema)}`);
+  }
+
+  private refused(error: unknown): DatabaseError {
+    return new DatabaseError(`the database at ${this.address} cannot be used: ${reasonOf(error)}; is it running, and is DATABASE_URL right?`, { cause: error });
+  }
+
+  private get address(): string {
+    return withoutSecretsInText(this.options.url);
+  }
+}
+
+function dataSourceOptions({ url, schema, instance, entities, migrations, concurrency, log }: DatabaseOptions): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url,
+    schema,
+    entities: [...entities] as never,
+    migrations: [...migrations],
+    applicationName: instance,
+    poolSize: concurrency + SPARE_CONNECTIONS,
+    connectTimeoutMS: 10_000,
+    // So that hand-written SQL and migrations need not name the schema either.
+    extra: { options: `-c search_path=${quoted(schema).replaceAll(' ', '\\ ')}` },
+    installExtensions: false,
+    synchronize: false,
+    logging: false,
+    poolErrorHandler: (error: Error) => log('warn', `a connection to the database was lost: ${error.message}`),
+  };
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown })?.code ?? '');
+const isNotUpYet = (error: unknown): boolean => NOT_UP_YET.test(codeOf(error)) || NOT_UP_YET.test(reasonOf(error));
+
+/** Connecting to a name with two addresses fails with an AggregateError whose message is empty. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
+  return withoutSecretsInText(error instanceof Error ? error.message || codeOf(error) : String(error));
+}

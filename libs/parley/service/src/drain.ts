@@ -1,0 +1,68 @@
+import type { Lifecycle } from './lifecycle';
+
+/** What a drain ends, in this order. */
+export interface Draining {
+  readonly lifecycle: Lifecycle;
+  /** The HTTP side. */
+  readonly door: { idle(milliseconds: number): Promise<boolean>; close(): Promise<void> };
+  /** Messages and calls. Absent when the start did not get that far. */
+  readonly messaging?: {
+    stopIntake(): Promise<void>;
+    drained(milliseconds: number): Promise<boolean>;
+    flush(milliseconds: number): Promise<void>;
+    close(): Promise<void>;
+  };
+  readonly app?: { close(): Promise<void> };
+  readonly database?: { close(): Promise<void> };
+  /** Milliseconds that work under way may take. */
+  readonly timeout: number;
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
+}
+
+/** The outbox keeps what is not relayed in time; the next start goes on with it. */
+const FLUSH_TIMEOUT = 2_000;
+/** For everything that merely has to let go. Together they stay below the 15 s after which a supervisor loses patience. */
+const CLOSE_TIMEOUT = 700;
+
+/**
+ * Ends the process's work in order. Nest's own order closes the intakes after the destroy hooks, under handlers still running;
+ * so it is done here, and Nest closes what is already quiet. A step that fails or hangs is reported and does not keep the
+ * others from happening. Resolves with whether everything ended as it should.
+ */
+export async function drain({ lifecycle, door, messaging, app, database, timeout, log }: Draining): Promise<boolean> {
+  const until = Date.now() + timeout;
+  const left = () => Math.max(0, until - Date.now());
+  let orderly = true;
+  const step = async (doing: string, limit: number, work: (() => Promise<unknown>) | undefined) => {
+    if (!work) return;
+    lifecycle.enter('draining', doing);
+    const problem = await within(limit, work);
+    if (problem === undefined) return;
+    orderly = false;
+    log('warn', `drain: ${doing}: ${problem}`);
+  };
+
+  await step('stopping the intakes', timeout, messaging && (() => messaging.stopIntake()));
+  await step('finishing what is under way', left() + CLOSE_TIMEOUT, async () => {
+    const quiet = await Promise.all([messaging?.drained(left()) ?? true, door.idle(left())]);
+    if (quiet.includes(false)) throw new Error(`not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`);
+  });
+  await step('relaying the outbox', FLUSH_TIMEOUT + CLOSE_TIMEOUT, messaging && (() => messaging.flush(FLUSH_TIMEOUT)));
+  await step('closing the application', CLOSE_TIMEOUT, app && (() => app.close()));
+  await step('closing the technologies', CLOSE_TIMEOUT, messaging && (() => messaging.close()));
+  await step('closing the database', CLOSE_TIMEOUT, database && (() => database.close()));
+  lifecycle.enter('stopped');
+  await within(CLOSE_TIMEOUT, () => door.close());
+  return orderly;
+}
+
+/** Why `work` did not end well in time, or undefined. */
+async function within(milliseconds: number, work: () => Promise<unknown>): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve(`did not end within ${Math.round(milliseconds)} ms`), milliseconds)));
+  const done = Promise.resolve().then(work).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,110 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { Lifecycle } from './lifecycle';
+
+/** Could not listen; the message says on what, and what to do. */
+export class DoorError extends Error {
+  override readonly name = 'DoorError';
+}
+
+/** Answered while starting and draining, too. */
+const OPERATIONAL = /^\/(health|metrics|operations)(\/|$|\?)/;
+
+/**
+ * The HTTP server of the process. It is open before the application is made and until it is gone, so that liveness and readiness
+ * always have an answer; Nest's adapter gets its requests, but not the say over listening and closing.
+ */
+export class FrontDoor {
+  private readonly server: Server;
+  private app?: RequestListener;
+  private readonly open = new Set<ServerResponse>();
+  private whenIdle?: () => void;
+
+  /** @param operations answers what OPERATIONAL names, in every phase */
+  constructor(
+    private readonly lifecycle: Lifecycle,
+    private readonly operations: RequestListener,
+  ) {
+    this.server = createServer((request, response) => this.receive(request, response));
+    this.server.keepAliveTimeout = 72_000; // longer than the usual load balancer's, so that it is the one to close
+  }
+
+  /** @throws DoorError */
+  async listen(host: string, port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => reject(new DoorError(whyNot(error, host, port))));
+      this.server.listen(port, host, resolve);
+    });
+  }
+
+  /** For the HTTP adapter: takes its handler, gives it the server. */
+  readonly serverFactory = (handler: RequestListener): Server => {
+    this.app = handler;
+    return this.server;
+  };
+
+  get httpServer(): Server {
+    return this.server;
+  }
+
+  get address(): string {
+    const address = this.server.address();
+    return typeof address === 'object' && address ? `http://${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}` : 'closed';
+  }
+
+  /** Ends streams, which never end by themselves (their readers come back elsewhere), and resolves when no other request is open, or after `milliseconds`. */
+  async idle(milliseconds: number): Promise<boolean> {
+    for (const response of this.open) if (isStream(response.req)) response.end();
+    if (this.working() === 0) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
+    await Promise.race([new Promise<void>((resolve) => (this.whenIdle = resolve)), late]);
+    clearTimeout(timer);
+    return this.working() === 0;
+  }
+
+  /** Connections that are merely kept alive do not hold it back. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private receive(request: IncomingMessage, response: ServerResponse): void {
+    this.track(response);
+    const { phase } = this.lifecycle;
+    if (phase !== 'running') response.shouldKeepAlive = false;
+    if (OPERATIONAL.test(request.url ?? '')) return this.operations(request, response);
+    if (this.app && phase === 'running') return this.app(request, response);
+    const { reason } = this.lifecycle;
+    if (reason === undefined) return answer(response, 404, { status: 404, message: 'only /health, /metrics and /operations are served here' });
+    response.setHeader('retry-after', '1');
+    answer(response, 503, { status: 503, message: reason });
+  }
+
+  private track(response: ServerResponse): void {
+    this.open.add(response);
+    response.once('close', () => {
+      this.open.delete(response);
+      if (this.working() === 0) this.whenIdle?.();
+    });
+  }
+
+  private working(): number {
+    let count = 0;
+    for (const { req } of this.open) if (!isStream(req) && !OPERATIONAL.test(req.url ?? '')) count += 1;
+    return count;
+  }
+}
+
+const isStream = (request: IncomingMessage): boolean => request.headers.accept?.includes('text/event-stream') ?? false;
+
+function answer(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+}
+
+function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
+  if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; stop what listens there or set PORT`;
+  if (error.code === 'EACCES') return `port ${port} on ${host} may not be opened by this user; set PORT to one above 1023`;
+  if (error.code === 'EADDRNOTAVAIL') return `${host} is no address of this machine; set HOST`;
+  return `cannot listen on ${host}:${port}: ${error.message}`;
+}

@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { HttpException, type INestApplication } from '@nestjs/common';
+import { Messaging, type DeadLetter } from '@parley/messaging';
+import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, type Indicator } from '@parley/observability';
+import type { Service } from './service';
+
+/** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
+export interface Inspectable {
+  list(filter: Readonly<Record<string, string>>): Promise<readonly object[]>;
+  /** What is named by the rest of the path. */
+  find?(...key: string[]): Promise<object | undefined>;
+}
+
+/** What a request is answered with. */
+interface Answer {
+  readonly status: number;
+  readonly body: object | string;
+  readonly type?: string;
+}
+
+const ASKING_TIMEOUT = 3_000;
+
+/**
+ * What a process answers about itself, whatever its application does with HTTP: no guard, filter or rate limit of the edge
+ * stands between a probe and the truth.
+ *
+ *     GET  /health/live  /health/ready  /metrics
+ *     GET  /operations/status  /operations/backlog  /operations/dead-letters?subscription=&limit=
+ *     POST /operations/dead-letters/:id/replay
+ *     GET  /operations/:name[/:key…]       what the service declares as inspectable
+ */
+export class Operations {
+  private app?: INestApplication;
+  private messaging?: Messaging;
+
+  constructor(private readonly service: Service) {}
+
+  /** From now on there is something to tell of. */
+  attach(app: INestApplication): void {
+    this.app = app;
+    this.messaging = app.get(Messaging, { strict: false });
+  }
+
+  readonly receive = (request: IncomingMessage, response: ServerResponse): void => {
+    this.answer(request)
+      .catch((error: unknown) => failed(503, error instanceof Error ? error.message : String(error)))
+      .then(({ status, body, type = 'application/json; charset=utf-8' }) => {
+        response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+        response.end(typeof body === 'string' ? body : JSON.stringify(body));
+      })
+      .catch((error: unknown) => response.destroy(error as Error));
+  };
+
+  private async answer({ method, url, headers }: IncomingMessage): Promise<Answer> {
+    const { pathname, searchParams } = new URL(url ?? '/', 'http://process');
+    const [area, name, ...rest] = pathname.split('/').slice(1).map(decodeURIComponent);
+    if (method === 'POST') return this.change(`${area}/${name}`, rest, headers);
+    if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
+    if (area === 'metrics') return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };
+    if (area === 'health') return name === 'live' ? this.live() : this.ready();
+    return this.tell(name ?? '', rest, Object.fromEntries(searchParams));
+  }
+
+  /** Whether the process works at all. Asks nobody else: restarting it would mend nothing there. */
+  private live(): Answer {
+    return { status: 200, body: { status: 'ok', phase: this.service.lifecycle.phase } };
+  }
+
+  private async ready(): Promise<Answer> {
+    const { reason } = this.service.lifecycle;
+    if (reason !== undefined || !this.app) return { status: 503, body: { status: 'error', details: { service: { status: 'down', reason } } } };
+    const indicators = await this.indicators(this.app.get(HealthIndicatorService, { strict: false }));
+    try {
+      return { status: 200, body: await this.app.get(HealthCheckService, { strict: false }).check(indicators) };
+    } catch (error) {
+      if (error instanceof HttpException) return { status: error.getStatus(), body: error.getResponse() };
+      throw error;
+    }
+  }
+
+  private async indicators(service: HealthIndicatorService): Promise<Indicator[]> {
+    const { database } = this.service;
+    const own = database ? [databaseIndicator(service, () => database.ping())] : [];
+    try {
+      const { intakes, outbox } = await inTime(this.asked.health());
+      return [...own, ...intakes.map((intake) => intakeIndicator(service, intake)), ...(outbox ? [outboxIndicator(service, outbox)] : [])];
+    } catch (error) {
+      return [...own, reasonIndicator(service, 'messaging', error instanceof Error ? error.message : String(error))];
+    }
+  }
+
+  private async tell(name: string, rest: string[], filter: Record<string, string>): Promise<Answer> {
+    if (name === 'status') return { status: 200, body: await this.status() };
+    if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
+    if (name === 'dead-letters') return this.deadLetters(filter);
+    const token = this.service.inspectable[name];
+    if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
+    const inspectable = this.app.get<Inspectable>(token, { strict: false });
+    if (rest.length === 0) return { status: 200, body: await inTime(inspectable.list(filter)) };
+    const found = await inTime(Promise.resolve(inspectable.find?.(...rest)));
+    return found ? { status: 200, body: found } : failed(404, `${name}: there is no ${rest.join('/')}`);
+  }
+
+  private async status(): Promise<object> {
+    const { name, environment, lifecycle } = this.service;
+    const health = this.messaging && (await inTime(this.messaging.health()).catch((error: Error) => ({ intakes: [], outbox: undefined, unknown: error.message })));
+    return {
+      service: name,
+      instance: environment.INSTANCE,
+      build: environment.BUILD,
+      phase: lifecycle.phase,
+      reason: lifecycle.reason,
+      startedAt: lifecycle.startedAt,
+      uptime: Math.round((Date.now() - lifecycle.startedAt.getTime()) / 1000),
+      memory: process.memoryUsage.rss(),
+      handles: this.handled(),
+      inspectable: Object.keys(this.service.inspectable),
+      ...health,
+    };
+  }
+
+  private handled(): object | undefined {
+    const registry = this.messaging?.registry;
+    return registry && {
+      calls: registry.allCalls().map(({ contract }) => contract.name),
+      subscriptions: registry.subscriptions().map(({ kind, name, handlers }) => ({ kind, name, contracts: [...handlers.keys()] })),
+    };
+  }
+
+  private async deadLetters({ subscription, limit }: Record<string, string>): Promise<Answer> {
+    const letters = this.asked.store?.lanes.deadLetters;
+    if (!letters) return { status: 200, body: { count: 0, deadLetters: [] } };
+    const bounded = Math.min(Math.max(1, Number(limit) || 100), 1000);
+    const [count, found] = await inTime(Promise.all([letters.count(), letters.list({ subscription, limit: bounded })]));
+    return { status: 200, body: { count, deadLetters: found.map(readable) } };
+  }
+
+  private async change(path: string, rest: string[], headers: IncomingMessage['headers']): Promise<Answer> {
+    // A browser sends it along with every POST: no web page may replay messages by way of somebody's loopback address.
+    if (headers.origin !== undefined) return failed(403, 'not from a browser; use the console');
+    const [id, verb] = rest;
+    const letters = this.asked.store?.lanes.deadLetters;
+    if (path !== 'operations/dead-letters' || verb !== 'replay' || id === undefined || !letters) return failed(404, 'there is nothing to change here');
+    const replayed = await inTime(letters.replay(id));
+    this.service.logger.write('info', replayed ? `dead letter ${id} is replayed` : `dead letter ${id} is not there any more`);
+    return replayed ? { status: 202, body: { replayed } } : failed(404, `there is no dead letter ${id} any more; it was replayed before, or never was`);
+  }
+
+  private get asked(): Messaging {
+    if (!this.messaging) throw new Error(this.service.lifecycle.reason ?? 'starting');
+    return this.messaging;
+  }
+}
+
+const failed = (status: number, message: string): Answer => ({ status, body: { status, message } });
+
+/** Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is lost by looking. */
+function readable({ body, ...letter }: DeadLetter): object {
+  const text = body.toString('utf8');
+  return Buffer.from(text, 'utf8').equals(body) ? { ...letter, body: text } : { ...letter, bodyBase64: body.toString('base64') };
+}
+
+/** Whoever asks gets an answer, also when a database or broker gives none. */
+async function inTime<T>(asked: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(`no answer within ${ASKING_TIMEOUT} ms`)), ASKING_TIMEOUT)));
+  return Promise.race([asked, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,131 @@
+import type { INestApplication, Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Messaging } from '@parley/messaging';
+import { withoutSecretsInText } from '@parley/observability';
+import { drain } from './drain';
+import { describeEnvironment } from './environment';
+import { FrontDoor } from './front-door';
+import { NoHttp } from './no-http';
+import { Operations } from './operations';
+import { Service } from './service';
+import { ServiceModule } from './service.module';
+
+export interface ServeOptions {
+  /** For a service with HTTP routes of its own: it gets fastify. Without it, only health, metrics and operations are served. */
+  readonly http?: {
+    /** Bytes; a larger body is answered with 413. Default 1 MiB. */
+    readonly bodyLimit?: number;
+    /** Anything else fastify takes. */
+    readonly fastify?: object;
+    /** Before the application is initialised: documents, plugins, global pipes. */
+    readonly configure?: (app: NestFastifyApplication) => void | Promise<void>;
+  };
+}
+
+/** After the drain: closing must not take longer than this on top of it. */
+const PATIENCE = 5_000;
+
+/**
+ * Runs a service until it is told to stop: opens the door, the database, the technologies, then takes work; on SIGTERM or
+ * SIGINT drains in order and exits 0. A start that fails says why in one sentence and exits 1.
+ */
+export async function serve(module: Type, options: ServeOptions = {}): Promise<void> {
+  const running: { process?: Process } = {};
+  try {
+    running.process = new Process(await serviceOf(module));
+    await running.process.start(module, options);
+  } catch (error) {
+    if (running.process?.stopping) return; // told to stop while starting: what fails now, fails because of that
+    process.stderr.write(`${sentence(error)}\n`);
+    process.exit(1);
+  }
+}
+
+class Process {
+  stopping = false;
+  private readonly door: FrontDoor;
+  private readonly operations: Operations;
+  private app?: INestApplication;
+  private messaging?: Messaging;
+
+  constructor(private readonly service: Service) {
+    this.operations = new Operations(service);
+    this.door = new FrontDoor(service.lifecycle, this.operations.receive);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop(signal));
+    process.on('unhandledRejection', (reason) => this.crash('unhandled rejection', reason));
+    process.on('uncaughtException', (error) => this.crash('uncaught exception', error));
+  }
+
+  async start(module: Type, { http }: ServeOptions): Promise<void> {
+    const { environment, lifecycle, logger, metrics } = this.service;
+    logger.write('info', 'environment', describeEnvironment(environment));
+    await this.door.listen(environment.HOST, environment.PORT);
+    lifecycle.enter('starting', 'making the application');
+    const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
+    const app = await NestFactory.create(module, adapter as NoHttp, { logger, abortOnError: false });
+    this.app = app;
+    await http?.configure?.(app as unknown as NestFastifyApplication);
+    this.messaging = app.get(Messaging);
+    this.messaging.attach(app);
+    metrics.measure(this.messaging);
+    lifecycle.enter('starting', 'opening the technologies');
+    await this.messaging.start(); // before the modules' own hooks, which may want to say something
+    await app.init();
+    if (http) await app.getHttpAdapter().getInstance().ready();
+    this.operations.attach(app);
+    lifecycle.enter('starting', 'starting the intakes');
+    await app.startAllMicroservices();
+    if (this.stopping) return;
+    lifecycle.enter('running');
+    const milliseconds = Math.round(process.uptime() * 1000);
+    logger.write('info', `${this.service.name} is ready at ${this.door.address}`, { milliseconds, rss: process.memoryUsage.rss() });
+  }
+
+  private stop(signal: string): void {
+    const { lifecycle, logger, environment, database } = this.service;
+    if (this.stopping) process.exit(130); // whoever says it twice does not want to wait
+    this.stopping = true;
+    logger.write('info', `${signal}: draining`);
+    setTimeout(() => process.exit(1), environment.DRAIN_TIMEOUT + PATIENCE).unref();
+    void drain({
+      lifecycle,
+      door: this.door,
+      messaging: this.messaging,
+      app: this.app,
+      database,
+      timeout: environment.DRAIN_TIMEOUT,
+      log: logger.write,
+    }).then((orderly) => {
+      logger.write('info', orderly ? 'stopped' : 'stopped, but not everything ended as it should; see above');
+      process.exit(0);
+    });
+  }
+
+  /** Nobody knows what state the process is in: a supervisor starts a fresh one, and what it was handling is delivered again. */
+  private crash(what: string, error: unknown): void {
+    this.service.logger.write('fatal', what, { error });
+    process.exit(1);
+  }
+}
+
+async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<ServeOptions['http']>) {
+  const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+  return new FastifyAdapter({ ...fastify, ...(bodyLimit === undefined ? {} : { bodyLimit }), serverFactory: door.serverFactory } as never);
+}
+
+/** The `Service` that the module's `ServiceModule.forRoot` made: needed before Nest makes anything, so that the door opens first. */
+async function serviceOf(module: Type): Promise<Service> {
+  const imports = await Promise.all((Reflect.getMetadata('imports', module) as unknown[] | undefined) ?? []);
+  const found = imports.find((one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> => (one as { module?: unknown } | undefined)?.module === ServiceModule);
+  const provider = found?.providers?.find((one) => (one as { provide?: unknown }).provide === Service);
+  if (!provider) throw new Error(`${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`);
+  return (provider as { useValue: Service }).useValue;
+}
+
+/** One sentence for a person; programming errors keep their place in the code. */
+function sentence(error: unknown): string {
+  if (!(error instanceof Error)) return withoutSecretsInText(String(error));
+  const unexpected = error.constructor === TypeError || error.constructor === ReferenceError || error.constructor === SyntaxError;
+  return withoutSecretsInText(unexpected ? (error.stack ?? error.message) : error.message);
+}

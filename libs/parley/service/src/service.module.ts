@@ -1,0 +1,92 @@
+import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
+import { Logger, Metrics } from '@parley/observability';
+import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
+import { Database, DatabaseError } from './database';
+import type { Environment } from './environment';
+import type { Inspectable } from './operations';
+import { Service } from './service';
+import { technologiesFor } from './technologies';
+
+export interface ServiceOptions {
+  /** Its name: the owner in its contracts, its schema, its queue. */
+  readonly service: string;
+  /** From its `config.ts`. */
+  readonly environment: Environment;
+  /** In order. With them the service has data: a DataSource, transactions, an outbox. */
+  readonly migrations?: readonly Type<MigrationInterface>[];
+  readonly entities?: readonly EntityTarget<object>[];
+  /** What `/operations/<name>` shows beside messages: `{ sagas: SagaOperations }`. */
+  readonly operations?: Readonly<Record<string, InjectionToken<Inspectable>>>;
+}
+
+/**
+ * Gives a service everything: its database, Messenger and Transactions, logs, metrics and health. Reliability is on; there is
+ * nothing to add to it.
+ */
+@Module({})
+export class ServiceModule {
+  static async forRoot(options: ServiceOptions): Promise<DynamicModule> {
+    const { environment, service: name, operations } = options;
+    const logger = new Logger({ service: name, instance: environment.INSTANCE, level: environment.LOG_LEVEL });
+    const database = options.migrations && databaseOf(options, options.migrations, logger);
+    const service = new Service(name, logger, { environment, database, inspectable: operations });
+    const messaging = await messagingOptions(service);
+    const data = database ? [{ provide: DataSource, useFactory: () => opened(service, database) }] : [];
+    return {
+      module: ServiceModule,
+      global: true,
+      imports: [
+        TerminusModule.forRoot({ logger: false }), // a probe asks every second; the answer says why
+        MessagingModule.forRootAsync({
+          inject: database ? [DataSource] : [],
+          useFactory: (...[dataSource]: DataSource[]) => messaging(dataSource),
+        }),
+      ],
+      providers: [
+        { provide: Service, useValue: service },
+        { provide: Logger, useValue: logger },
+        { provide: Metrics, useValue: service.metrics },
+        ...data,
+      ],
+      exports: [Service, Logger, Metrics, ...(database ? [DataSource] : [])],
+    };
+  }
+}
+
+function databaseOf({ service, environment, entities = [] }: ServiceOptions, migrations: readonly Type<MigrationInterface>[], logger: Logger): Database {
+  const { DATABASE_URL: url, INSTANCE: instance, CONCURRENCY: concurrency } = environment;
+  if (url === undefined) throw new DatabaseError(`${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`);
+  return new Database({ url, schema: service, instance, entities, migrations, concurrency, log: logger.write });
+}
+
+async function opened({ lifecycle }: Service, database: Database): Promise<DataSource> {
+  lifecycle.enter('starting', 'waiting for the database');
+  const dataSource = await database.open();
+  lifecycle.enter('starting', 'making the application');
+  return dataSource;
+}
+
+async function messagingOptions({ name, environment, logger, metrics, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
+  const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
+  const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name) });
+  const storeFor = database && (await storeMaker(name));
+  return (dataSource) => ({
+    service: name,
+    instance: environment.INSTANCE,
+    build: environment.BUILD,
+    urls: { commands: COMMANDS_URL, broadcasts: BROADCASTS_URL, events: EVENTS_URL, calls: callsOf },
+    listen: CALLS_PORT === undefined ? undefined : { host: HOST, port: CALLS_PORT },
+    technologies,
+    store: dataSource && storeFor?.(dataSource),
+    concurrency: environment.CONCURRENCY,
+    observer: metrics.observer,
+    log: logger.write,
+  });
+}
+
+async function storeMaker(service: string): Promise<(dataSource: DataSource) => Store> {
+  const { PostgresStore } = await import('@parley/postgres');
+  return (dataSource) => new PostgresStore(dataSource, { service });
+}

@@ -1,0 +1,32 @@
+import type { InjectionToken } from '@nestjs/common';
+import { Logger, Metrics } from '@parley/observability';
+import type { Environment } from './environment';
+import type { Database } from './database';
+import { Lifecycle } from './lifecycle';
+import type { Inspectable } from './operations';
+
+export interface ServiceParts {
+  readonly environment: Environment;
+  readonly database?: Database;
+  readonly inspectable?: Readonly<Record<string, InjectionToken<Inspectable>>>;
+}
+
+/** What one process of a service consists of, beside what it says and handles. Inject it to ask for name, environment or logger. */
+export class Service {
+  readonly environment: Environment;
+  readonly database?: Database;
+  /** What `/operations` shows beside messages, by name. */
+  readonly inspectable: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  readonly lifecycle = new Lifecycle();
+  readonly metrics = new Metrics();
+
+  constructor(
+    readonly name: string,
+    readonly logger: Logger,
+    { environment, database, inspectable = {} }: ServiceParts,
+  ) {
+    this.environment = environment;
+    this.database = database;
+    this.inspectable = inspectable;
+  }
+}
