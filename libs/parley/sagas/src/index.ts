@@ -5,6 +5,14 @@ export { type Definition, Saga, saga, SagaError, type SagaOptions, type StepInfo
 export { sagaMigrations } from './saga-migrations';
 export { SAGA_STORE, SagaModule } from './saga.module';
 export { SagaOperations } from './saga-operations';
-export { type HistoryEntry, SagaConflict, type SagaDetails, type SagaFilter, type SagaStore, type StoredSaga, type WaitingTimeout } from './saga-store';
+export {
+  type HistoryEntry,
+  SagaConflict,
+  type SagaDetails,
+  type SagaFilter,
+  type SagaStore,
+  type StoredSaga,
+  type WaitingTimeout,
+} from './saga-store';
 export { broadcast, end, execute, next, type Outgoing, publish, send, stay, type Step } from './step';
 export { Timeouts } from './timeouts';

@@ -59,8 +59,16 @@ export class MemorySagaStore implements SagaStore {
     const row = this.sagas.get(idOf(name, key));
     if (row?.version !== version) throw new SagaConflict(name, key, version);
     const times = { changedAt: new Date(this.now()), endedAt: done ? this.now() : undefined };
-    put(tx, this.sagas, idOf(name, key), { ...row, ...times, stage, version: version + 1, state: JSON.stringify(change.state), history: remembered(row.history, entry) });
-    for (const timeout of this.timeoutsOf(name, key)) if (done || change.disarm.includes(timeout.name)) remove(tx, this.timeouts, timeoutIdOf(timeout));
+    put(tx, this.sagas, idOf(name, key), {
+      ...row,
+      ...times,
+      stage,
+      version: version + 1,
+      state: JSON.stringify(change.state),
+      history: remembered(row.history, entry),
+    });
+    for (const timeout of this.timeoutsOf(name, key))
+      if (done || change.disarm.includes(timeout.name)) remove(tx, this.timeouts, timeoutIdOf(timeout));
     if (!done) this.arm(tx, change, change.arm);
   }
 

@@ -66,7 +66,9 @@ describe('the lock of a saga in PostgreSQL', () => {
 
   it('takes its tables away again', async () => {
     await database.undoLastMigration();
-    expect(await database.query('select to_regclass($1) as saga', [`${(database.options as { schema: string }).schema}.saga`])).toEqual([{ saga: null }]);
+    expect(await database.query('select to_regclass($1) as saga', [`${(database.options as { schema: string }).schema}.saga`])).toEqual([
+      { saga: null },
+    ]);
     await database.runMigrations();
   });
 });

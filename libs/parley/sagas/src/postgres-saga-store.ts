@@ -44,7 +44,17 @@ export class PostgresSagaStore implements SagaStore {
          on conflict do nothing returning key
        ), armed as (${armed(schema, 9, 'where exists (select from started)')})
        select key from started`,
-      [saga.name, saga.key, JSON.stringify(saga.state), saga.stage, saga.done, saga.correlationId, saga.traceparent, JSON.stringify(saga.entry), ...armedValues(saga.arm)],
+      [
+        saga.name,
+        saga.key,
+        JSON.stringify(saga.state),
+        saga.stage,
+        saga.done,
+        saga.correlationId,
+        saga.traceparent,
+        JSON.stringify(saga.entry),
+        ...armedValues(saga.arm),
+      ],
     );
     return rows.length > 0;
   }

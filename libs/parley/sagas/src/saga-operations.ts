@@ -12,7 +12,11 @@ export class SagaOperations {
 
   /** The sagas this service has, with what moves them. */
   definitions(): readonly { readonly name: string; readonly triggers: readonly string[]; readonly timeouts: readonly string[] }[] {
-    return this.sagas.map((saga) => ({ name: saga.name, triggers: saga.triggers().map(({ contract }) => contract.name), timeouts: saga.timeoutNames() }));
+    return this.sagas.map((saga) => ({
+      name: saga.name,
+      triggers: saga.triggers().map(({ contract }) => contract.name),
+      timeouts: saga.timeoutNames(),
+    }));
   }
 
   /** Newest first. */

@@ -152,7 +152,10 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
     describe('S6 timeouts', () => {
       it('are claimed when due, with their saga, once', async () => {
         const { key } = await start(started([due('overdue', 2), later('in flying')]));
-        expect(await claim()).toMatchObject({ timeout: { saga: 'trip', key, name: 'overdue', times: 2, failures: 0 }, saga: { key, state: { city: 'Rome' } } });
+        expect(await claim()).toMatchObject({
+          timeout: { saga: 'trip', key, name: 'overdue', times: 2, failures: 0 },
+          saga: { key, state: { city: 'Rome' } },
+        });
         expect(await claim()).toBeUndefined();
         expect(await find(key)).toMatchObject({ timeouts: [{ name: 'in flying' }] });
       });
@@ -237,12 +240,17 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
       }
       const { history } = (await find(key))!;
       expect(history).toHaveLength(HISTORY_LIMIT);
-      expect([history[0]!.trigger, history[1]!.trigger, history.at(-1)!.trigger]).toEqual(['trips.trip-requested', 'step 6', `step ${HISTORY_LIMIT + 4}`]);
+      expect([history[0]!.trigger, history[1]!.trigger, history.at(-1)!.trigger]).toEqual([
+        'trips.trip-requested',
+        'step 6',
+        `step ${HISTORY_LIMIT + 4}`,
+      ]);
     });
 
     it('lists by name, stage, end and age', async () => {
       const { key } = await start({ ...started(), stage: 'listed' });
-      const keys = async (filter: Parameters<SagaStore['list']>[1]) => (await tx((t) => store.list(t, { stage: 'listed', ...filter }))).map((saga) => saga.key);
+      const keys = async (filter: Parameters<SagaStore['list']>[1]) =>
+        (await tx((t) => store.list(t, { stage: 'listed', ...filter }))).map((saga) => saga.key);
       expect(await keys({})).toEqual([key]);
       expect(await keys({ name: 'trip', done: false })).toEqual([key]);
       expect(await keys({ done: true })).toEqual([]);

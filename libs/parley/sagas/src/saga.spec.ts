@@ -1,6 +1,18 @@
 import { event } from '@parley/contract';
 import { z } from 'zod';
-import { BookFlight, BookHotel, CancelFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip, TripBooked, TripRequested } from './booking';
+import {
+  BookFlight,
+  BookHotel,
+  CancelFlight,
+  FlightBooked,
+  FlightCancelled,
+  HotelBooked,
+  HotelFull,
+  RefuseTrip,
+  trip,
+  TripBooked,
+  TripRequested,
+} from './booking';
 import { idsFor } from './ids';
 import { saga, SagaError } from './saga';
 import { end, execute, next, publish, send } from './step';
@@ -68,7 +80,13 @@ describe('the timeouts of a saga', () => {
 
   it('begin with the saga and with the stage they belong to', () => {
     const turn = trip.take(undefined, TripRequested, { tripId, city: 'Rome' }, info);
-    expect(turn).toMatchObject({ arm: [{ name: 'in flying', after: 120_000 }, { name: 'overdue', after: 900_000 }], disarm: [] });
+    expect(turn).toMatchObject({
+      arm: [
+        { name: 'in flying', after: 120_000 },
+        { name: 'overdue', after: 900_000 },
+      ],
+      disarm: [],
+    });
   });
 
   it('stop when their stage is left, or the saga ends', () => {

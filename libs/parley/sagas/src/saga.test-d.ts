@@ -15,7 +15,9 @@ const Price = call('flights.price', { request: Id, reply: Id });
 
 const Trip = z.object({ tripId: z.string(), seats: z.int(), stage: z.enum(['flying', 'done']) });
 const trip = saga('trip', { state: Trip, by: 'tripId' })
-  .startsOn(Requested, ({ tripId, city }, { at, id }) => next({ tripId, seats: 1, stage: 'flying' }, send(Book, { tripId, city: city + at + id('x') })))
+  .startsOn(Requested, ({ tripId, city }, { at, id }) =>
+    next({ tripId, seats: 1, stage: 'flying' }, send(Book, { tripId, city: city + at + id('x') })),
+  )
   .on(Booked, (trip, { tripId }) => end({ ...trip, tripId, stage: 'done' }))
   .on(Book, (trip) => next(trip));
 

@@ -186,7 +186,9 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   private move(key: string, before: S | undefined, step: Step<object>, trigger: string): Move<S> {
     const state = this.read(step.state, `the state after ${trigger}`);
     if (state[this.options.by] !== key) {
-      throw new SagaError(`${this.name} ${key}: ${trigger} would change ${this.options.by} to "${String(state[this.options.by])}"; the key of a saga stays`);
+      throw new SagaError(
+        `${this.name} ${key}: ${trigger} would change ${this.options.by} to "${String(state[this.options.by])}"; the key of a saga stays`,
+      );
     }
     return { ...step, state, key, ...(step.done ? { arm: [], disarm: [] } : this.timeoutsOf(before, state, trigger)) };
   }

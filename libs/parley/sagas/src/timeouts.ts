@@ -17,7 +17,7 @@ export class Timeouts implements Worker {
   private readonly definitions: ReadonlyMap<string, Definition>;
   private cancel: () => void = () => undefined;
   private running: Promise<void> = Promise.resolve();
-  private stopped = true;
+  private stopped = false;
   private forgetAt = 0;
 
   constructor(
