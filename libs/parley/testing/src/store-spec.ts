@@ -359,7 +359,7 @@ const idsOf = (messages: readonly { readonly headers: ParkedMessage['headers'] }
 
 function message(options: { key?: string; subscription?: string; body?: Buffer } = {}): ParkedMessage {
   const key = 'key' in options ? options.key : 'o-1';
-  const partition = key === undefined ? {} : { partitionkey: key };
+  const partition: Record<string, string> = key === undefined ? {} : { partitionkey: key };
   return {
     subscription: options.subscription ?? SUBSCRIPTION,
     key,

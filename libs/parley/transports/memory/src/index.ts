@@ -1,1 +1,1 @@
-export {};
+export { MemoryStore, MemoryTx, NestedTransaction } from './memory-store';

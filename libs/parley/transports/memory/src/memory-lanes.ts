@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import type { DeadLetter, DeadLetters, Deliver, Failure, LaneRunner, Lanes, ParkedMessage, Subscription, Tx } from '@parley/messaging';
+import { MemoryLaneRunner } from './memory-lane-runner';
+import type { MemoryStore, MemoryTx } from './memory-store';
+
+/** A message that waits in its lane. */
+export interface Row extends ParkedMessage {
+  readonly lane: string;
+  /** Its place among the messages of its lane, dead ones included. */
+  readonly place: number;
+  readonly attempt: number;
+  readonly due: number;
+  readonly failure?: Failure;
+  readonly busy: boolean;
+}
+
+interface Letter extends DeadLetter {
+  readonly key?: string;
+  readonly lane: string;
+  readonly place: number;
+  readonly hold: boolean;
+}
+
+const keptAs = (subscription: string, messageId: string | undefined) => `${subscription}\n${messageId}`;
+/** A message without a key is alone in its lane. */
+const laneOf = ({ subscription, key, headers }: ParkedMessage) => JSON.stringify([subscription, key ?? null, key === undefined ? headers.id : null]);
+
+export class MemoryLanes implements Lanes {
+  /** Every message kept, parked or dead, by subscription and id. */
+  private readonly kept = new Set<string>();
+  private readonly lanes = new Map<string, Row[]>();
+  private readonly letters = new Map<string, Letter>();
+  private readonly runners = new Set<MemoryLaneRunner>();
+  private places = 0;
+  readonly deadLetters: DeadLetters;
+
+  constructor(readonly store: MemoryStore) {
+    this.deadLetters = {
+      list: (filter = {}) => store.turn(() => this.list(filter)),
+      count: () => store.turn(() => this.letters.size),
+      replay: (id) => store.within(undefined, (tx) => this.replay(tx, id)),
+    };
+  }
+
+  park(tx: Tx | undefined, message: ParkedMessage, { after, failure }: { readonly after: number; readonly failure: Failure }): Promise<void> {
+    return this.store.within(tx, (tx) => {
+      if (this.keeps(message.subscription, message.headers.id)) return;
+      this.insert(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message), attempt: 2, due: this.store.clock.now() + after, failure, busy: false });
+    });
+  }
+
+  divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
+    return this.store.within(tx, (tx) => {
+      if (this.keeps(message.subscription, message.headers.id)) return true;
+      const lane = laneOf(message);
+      if (message.key === undefined || !this.isParked(lane)) return false;
+      this.insert(tx, { ...copy(message), lane, place: ++this.places, attempt: 1, due: 0, busy: false });
+      return true;
+    });
+  }
+
+  parked(subscription: string): Promise<ReadonlySet<string>> {
+    return this.store.turn(() => {
+      const holding = [...this.letters.values()].filter(({ hold }) => hold);
+      const keys = [...this.rows(), ...holding].filter((kept) => kept.subscription === subscription).map(({ key }) => key);
+      return new Set(keys.filter((key) => key !== undefined));
+    });
+  }
+
+  bury(tx: Tx | undefined, message: ParkedMessage, failure: Failure, hold: boolean): Promise<void> {
+    return this.store.within(tx, (tx) => {
+      if (this.keeps(message.subscription, message.headers.id)) return;
+      this.addLetter(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message) }, 1, failure, hold);
+    });
+  }
+
+  deliver(subscriptions: readonly Subscription[], deliver: Deliver): LaneRunner {
+    return new MemoryLaneRunner(this, subscriptions, deliver, this.runners);
+  }
+
+  /** Whether a message is parked or dead here. */
+  keeps(subscription: string, messageId: string | undefined): boolean {
+    return this.kept.has(keptAs(subscription, messageId));
+  }
+
+  /** The first message of each lane that is not held by a dead letter before it. For the runner, in its turn. */
+  heads(): readonly Row[] {
+    return [...this.lanes.values()].map(([head]) => head!).filter((head) => !this.isHeld(head.lane, head.place));
+  }
+
+  *rows(): Iterable<Row> {
+    for (const rows of this.lanes.values()) yield* rows;
+  }
+
+  /** Replaces a row by a changed one; false when it is not there any more. */
+  change(row: Row, changes: Partial<Row>): Row | undefined {
+    const rows = this.lanes.get(row.lane);
+    const at = rows?.indexOf(row) ?? -1;
+    if (at < 0) return undefined;
+    return (rows![at] = { ...row, ...changes });
+  }
+
+  isThere(row: Row): boolean {
+    return this.lanes.get(row.lane)?.includes(row) ?? false;
+  }
+
+  remove(tx: MemoryTx, row: Row): void {
+    this.take(row);
+    tx.undo(() => this.put(row));
+  }
+
+  addLetter(tx: MemoryTx, message: Pick<Row, 'subscription' | 'key' | 'headers' | 'body' | 'lane' | 'place'>, attempts: number, failure: Failure, hold: boolean): void {
+    const { subscription, key, headers, body, lane, place } = message;
+    const letter: Letter = { id: randomUUID(), subscription, key, headers, body, lane, place, attempts, failure, hold, died: new Date(this.store.clock.now()) };
+    this.letters.set(letter.id, letter);
+    this.kept.add(keptAs(subscription, headers.id));
+    tx.undo(() => {
+      this.letters.delete(letter.id);
+      this.kept.delete(keptAs(subscription, headers.id));
+    });
+  }
+
+  /** Lets every runner look again. */
+  readonly wake = (): void => this.runners.forEach((runner) => runner.wake());
+
+  private list({ subscription, limit = 100 }: { readonly subscription?: string; readonly limit?: number }): readonly DeadLetter[] {
+    return [...this.letters.values()].filter((letter) => subscription === undefined || letter.subscription === subscription).slice(0, limit);
+  }
+
+  private replay(tx: MemoryTx, id: string): boolean {
+    const letter = this.letters.get(id);
+    if (!letter) return false;
+    const { subscription, key, headers, body, lane, place } = letter;
+    this.letters.delete(id);
+    tx.undo(() => this.letters.set(id, letter));
+    this.insert(tx, { subscription, key, headers, body, lane, place, attempt: 1, due: 0, busy: false });
+    return true;
+  }
+
+  private insert(tx: MemoryTx, row: Row): void {
+    this.put(row);
+    tx.undo(() => this.take(row));
+    tx.committed(this.wake);
+  }
+
+  private put(row: Row): void {
+    const rows = this.lanes.get(row.lane) ?? [];
+    this.lanes.set(row.lane, [...rows, row].sort((a, b) => a.place - b.place));
+    this.kept.add(keptAs(row.subscription, row.headers.id));
+  }
+
+  private take(row: Row): void {
+    const rest = this.lanes.get(row.lane)?.filter((other) => other.headers.id !== row.headers.id) ?? [];
+    if (rest.length > 0) this.lanes.set(row.lane, rest);
+    else this.lanes.delete(row.lane);
+    this.kept.delete(keptAs(row.subscription, row.headers.id));
+  }
+
+  /** Before whatever waits in its lane: it was delivered earlier than that. */
+  private atHead(message: ParkedMessage): number {
+    const head = this.lanes.get(laneOf(message))?.[0];
+    return head ? head.place - 1 : ++this.places;
+  }
+
+  private isParked(lane: string): boolean {
+    return this.lanes.has(lane) || this.isHeld(lane, Infinity);
+  }
+
+  private isHeld(lane: string, before: number): boolean {
+    for (const letter of this.letters.values()) if (letter.hold && letter.lane === lane && letter.place < before) return true;
+    return false;
+  }
+}
+
+const copy = ({ subscription, key, headers, body }: ParkedMessage): ParkedMessage => ({ subscription, key, headers: { ...headers }, body: Buffer.from(body) });

@@ -1,0 +1,105 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomUUID } from 'node:crypto';
+import { systemClock, type Clock, type Inbox, type Store, type Tx } from '@parley/messaging';
+import { MemoryLanes } from './memory-lanes';
+import { MemoryOutbox } from './memory-outbox';
+
+/** A transaction over things in memory: what changes something says how to undo it. */
+export class MemoryTx {
+  private readonly undos: (() => void)[] = [];
+  private readonly afterwards: (() => void)[] = [];
+
+  /** Called if the transaction is rolled back, the latest change first. */
+  undo(change: () => void): void {
+    this.undos.push(change);
+  }
+
+  /** Called once the transaction has committed. */
+  committed(notify: () => void): void {
+    this.afterwards.push(notify);
+  }
+
+  /** @internal */
+  rollBack(): void {
+    for (const undo of this.undos.reverse()) undo();
+  }
+
+  /** @internal */
+  commit(): void {
+    for (const notify of this.afterwards) notify();
+  }
+}
+
+/** A transaction was begun inside another one of the same store: it would wait for itself. */
+export class NestedTransaction extends Error {
+  override readonly name = 'NestedTransaction';
+  constructor() {
+    super('a transaction of this MemoryStore is open here, and it runs one at a time; use the open one, or begin the other after it');
+  }
+}
+
+/**
+ * The twin of a database, for tests and simulation. It is the database, not a connection: the instances of a service are given
+ * the same one. Transactions run one at a time, so nobody sees another's changes before they are committed.
+ */
+export class MemoryStore implements Store {
+  readonly technology = 'memory';
+  readonly outbox: MemoryOutbox;
+  readonly inbox: Inbox;
+  readonly lanes: MemoryLanes;
+  private readonly id = `memory:${randomUUID()}`;
+  private readonly handled = new Set<string>();
+  private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(readonly clock: Clock = systemClock) {
+    this.outbox = new MemoryOutbox(this);
+    this.lanes = new MemoryLanes(this);
+    this.inbox = { record: async (tx, subscription, messageId) => !this.lanes.keeps(subscription, messageId) && this.handle(tx, subscription, messageId) };
+  }
+
+  async connect(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  async installation(): Promise<string> {
+    return this.id;
+  }
+
+  transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+    return this.turn(async () => {
+      const tx = new MemoryTx();
+      try {
+        const result = await work(tx);
+        await last?.(tx);
+        tx.commit();
+        return result;
+      } catch (error) {
+        tx.rollBack();
+        throw error;
+      }
+    });
+  }
+
+  /** Waits for whoever is at it, then does something that nobody may see half of. */
+  turn<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransaction());
+    const turn = { over: false };
+    const result = this.last.then(() => this.turns.run(turn, work)).finally(() => (turn.over = true));
+    this.last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** In the given transaction, or in one of its own. */
+  within<T>(tx: Tx | undefined, work: (tx: MemoryTx) => T): Promise<T> {
+    return tx ? Promise.resolve(work(tx as MemoryTx)) : this.transaction(async (own) => work(own as MemoryTx));
+  }
+
+  /** Notes that a message took effect; false when it is noted already. */
+  handle(tx: Tx, subscription: string, messageId: string): boolean {
+    const entry = `${subscription}\n${messageId}`;
+    if (this.handled.has(entry)) return false;
+    this.handled.add(entry);
+    (tx as MemoryTx).undo(() => this.handled.delete(entry));
+    return true;
+  }
+}
