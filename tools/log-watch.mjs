@@ -64,11 +64,12 @@ export class LogWatch {
   }
 }
 
-/** The end of a log in words, for a process that crashed: its last error, or its last lines when it could not log. */
-export function lastWords(file, lines = 6) {
+/** The end of a log in words, for a process that crashed: its last error, logged or, when it could not log, thrown. */
+export function lastWords(file) {
   if (!fs.existsSync(file)) return '';
-  const tail = fs.readFileSync(file, 'utf8').slice(-8000).trim().split('\n');
-  const errors = tail.map((line) => readable('', line, ERROR)).filter(Boolean);
-  if (errors.length && tail.at(-1).startsWith('{')) return errors.at(-1);
-  return tail.filter((line) => !line.startsWith('{')).slice(-lines).join('\n');
+  const tail = fs.readFileSync(file, 'utf8').slice(-16_000).trim().split('\n');
+  const logged = (line) => readable('', line, ERROR);
+  const thrown = (line) => /^(Uncaught )?\w*(Error|Exception)\b.*:/.test(line);
+  const last = tail.findLast((line) => logged(line) || thrown(line));
+  return last ? (logged(last) ?? last.slice(0, LONGEST)) : '';
 }
