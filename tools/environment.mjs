@@ -1,5 +1,6 @@
 // The environment of a process, from topology.ts, as an orchestrator would set it in production.
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { callsPort, httpPort, instanceName, PORTS, topology } from './topology.mjs';
 
 /** Technologies that `--on` knows: which URL they take over, and where they live unless told. */
@@ -59,11 +60,14 @@ export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
   return {
     ...callsUrls(scale),
     PAYMENT_PROVIDER_URL: instanceOf(one('payment-provider'), 0).url,
-    MAIL_URL: `file:${path.resolve('.data/mail')}`,
+    MAIL_URL: pathToFileURL(path.resolve('.data/mail')).href,
     ...technologyUrls(technologies),
     ...usersOwn(),
   };
 }
+
+/** How long work under way may take on a stop: the edge first, everybody within the 15 s of the whole. */
+const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
 
 /** @param databaseUrls service → URL with its own role */
 export function environmentOf(instance, { databaseUrls, scale, technologies }) {
@@ -73,6 +77,7 @@ export function environmentOf(instance, { databaseUrls, scale, technologies }) {
   return {
     ...inherited,
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'info',
+    DRAIN_TIMEOUT: process.env.DRAIN_TIMEOUT ?? DRAIN_TIMEOUT[instance.place],
     INSTANCE: instance.name,
     DATA_DIR: path.resolve('.data', instance.service),
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
