@@ -93,7 +93,7 @@ export class HandlerRegistry {
     return [...this.calls.values()];
   }
 
-  subscriptions(kind?: Subscription['kind']): readonly Subscription[] {
+  subscriptions(kind?: Kind): readonly Subscription[] {
     return [...this.groups.values()].filter((group) => kind === undefined || group.kind === kind);
   }
 

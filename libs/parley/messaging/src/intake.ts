@@ -6,11 +6,11 @@ import type { HandlerExtras, HandlerRegistry } from './handlers';
 import type { Intake, IntakeHealth } from './technology';
 
 /** The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the technology consume. */
-export abstract class IntakeServer extends Server implements Intake {
+export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>> extends Server implements Intake {
   override transportId: symbol;
 
   constructor(
-    readonly kind: Exclude<Kind, 'call'>,
+    readonly kind: K,
     protected readonly registry: HandlerRegistry,
   ) {
     super();

@@ -108,8 +108,8 @@ export class Messaging {
       this.intakes.push(intake);
       app.connectMicroservice({ strategy: intake }, { inheritAppConfig: true });
     }
-    this.callServer = this.calls?.server(this.registry, this.answerer.answer);
-    if (this.callServer) app.connectMicroservice({ strategy: this.callServer }, { inheritAppConfig: true });
+    if (this.options.listen) this.callServer = this.calls?.server(this.registry, this.answerer.answer);
+    app.connectMicroservice({ strategy: this.callServer ?? new UnroutedIntake('call', this.registry) }, { inheritAppConfig: true });
   }
 
   /** Opens the store and the technologies. The intakes start with `app.startAllMicroservices()`. */

@@ -1,13 +1,14 @@
 import type { MessageHandler } from '@nestjs/microservices';
+import type { Kind } from '@parley/contract';
 import { HandlerError, type HandlerExtras } from './handlers';
 import { IntakeServer } from './intake';
 import type { IntakeHealth } from './technology';
 
-/** Stands where a kind has no URL: refuses to start a service that handles that kind. */
-export class UnroutedIntake extends IntakeServer {
+/** Stands where a kind has no URL, or calls no port: refuses to start a service that handles that kind. */
+export class UnroutedIntake extends IntakeServer<Kind> {
   override addHandler(_pattern: unknown, _run: MessageHandler, _isEvent?: boolean, extras?: unknown): never {
     const { contract } = extras as HandlerExtras;
-    throw new HandlerError(`${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`);
+    throw new HandlerError(`${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind === 'call' ? 'CALLS_PORT' : `${contract.kind.toUpperCase()}S_URL`}`);
   }
 
   protected async start(): Promise<void> {}
