@@ -24,6 +24,13 @@ describe('logger', () => {
     expect(lines[1]).not.toHaveProperty('traceId');
   });
 
+  it('keeps the details of one line out of the next', () => {
+    const { lines, logger } = recording();
+    logger.write('info', 'first', { orderId: 'o-1' });
+    logger.write('info', 'second');
+    expect(lines[1]).not.toHaveProperty('orderId');
+  });
+
   it('hides secrets in messages and details', () => {
     const { lines, logger } = recording();
     logger.write('error', 'cannot reach amqp://guest:hunter2@mq', { password: 'hunter2', error: new Error('token=hunter2') });

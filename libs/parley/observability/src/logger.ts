@@ -82,11 +82,10 @@ function contextOf(rest: readonly unknown[]): string | undefined {
   return typeof last === 'string' && !last.includes('\n') ? last : undefined;
 }
 
-const NOTHING = {};
-
+/** A new object every time: pino merges the line's details into it. */
 function conversation(): object {
   const current = currentConversation();
-  if (!current) return NOTHING;
+  if (!current) return {};
   const { traceparent, correlationId, messageId, contract } = current;
   return { traceId: traceIdOf(traceparent), correlationId, messageId, contract };
 }
