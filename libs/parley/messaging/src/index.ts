@@ -5,7 +5,7 @@ export { type CallContext, type Conversation, currentConversation, type HandlerC
 export { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
 export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
-export { decode, encode, InvalidMessage, type Issue, validate } from './codec';
+export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, validate } from './codec';
 export { Envelopes, readEnvelope } from './envelope';
 export { IntakeServer } from './intake';
 export { Messaging, type MessagingHealth, type MessagingOptions, UnknownTechnology, type Worker } from './messaging';

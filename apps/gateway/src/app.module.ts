@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ServiceModule } from '@parley/service';
+import { BroadcastsController } from './broadcasts.controller';
+import { environment } from './config';
+import { OrderFeed } from './order-feed';
+import { OrdersController } from './orders.controller';
+import { Prices } from './prices';
+import { ProblemFilter } from './problem.filter';
+import { ProductsController } from './products.controller';
+
+@Module({
+  imports: [ServiceModule.forRoot({ service: 'gateway', environment })],
+  controllers: [ProductsController, OrdersController, BroadcastsController],
+  providers: [Prices, OrderFeed, { provide: APP_FILTER, useClass: ProblemFilter }],
+})
+export class AppModule {}

@@ -1,0 +1,24 @@
+import { MAX_ISSUES } from '@parley/messaging';
+import type { z } from 'zod';
+import { invalid, problem, Refused } from './problem';
+
+/** The value as the schema sees it. @throws Refused naming the wrong fields */
+export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const errors = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({ field: fieldOf(issue), message: issue.message }));
+  throw new Refused(invalid(errors));
+}
+
+/** A header's value. @throws Refused naming the header */
+export function checkedHeader(schema: z.ZodType<string>, name: string, value: string | undefined): string {
+  if (value === undefined) throw new Refused(problem(400, `The header ${name} is missing`, undefined, [{ field: name, message: 'is missing' }]));
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw new Refused(problem(400, `The header ${name} cannot be used`, undefined, [{ field: name, message: result.error.issues[0]!.message }]));
+}
+
+function fieldOf(issue: z.core.$ZodIssue): string {
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  return [...issue.path, ...unknown].join('.') || 'body';
+}

@@ -1,0 +1,47 @@
+import { Line, Product } from '@contracts/catalog';
+import { Customer, HistoryEntry, Order, OrderStatus } from '@contracts/orders';
+import { Address } from '@contracts/shipping';
+import { text } from '@parley/contract';
+import { z } from 'zod';
+
+/** What the edge takes and gives. Strict where services are lenient: a misspelt field from outside is a mistake, not the future. */
+export const NewOrder = z.strictObject({
+  customer: z.strictObject({ ...Customer.shape, address: z.strictObject(Address.shape) }),
+  lines: z.array(z.strictObject(Line.shape)).min(1, 'is empty').max(100, 'has more than 100 lines'),
+  payment: z.strictObject({ token: text(200) }),
+});
+export type NewOrder = z.infer<typeof NewOrder>;
+
+export const AcceptedOrder = z.object({ orderId: z.uuid(), status: OrderStatus });
+
+export const OrderView = Order;
+
+export const OrderEntry = HistoryEntry;
+
+export const ProductList = z.object({ currency: z.literal('EUR'), products: z.array(Product) });
+
+export const OrderList = z.object({
+  orders: z.array(
+    z.object({ orderId: z.uuid(), status: OrderStatus, total: z.int(), placedAt: z.iso.datetime(), finishedAt: z.iso.datetime().optional() }),
+  ),
+  next: z.string().optional(),
+  counts: z.record(OrderStatus, z.int()),
+});
+
+export const OrderFilter = z.strictObject({
+  status: OrderStatus.optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  before: z.string().max(100).optional(),
+});
+export type OrderFilter = z.infer<typeof OrderFilter>;
+
+export const ProblemBody = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});
+
+export const OrderId = z.uuid();
+export const IdempotencyKey = text(200);

@@ -1,0 +1,14 @@
+import { serve } from '@parley/service';
+import { AppModule } from './app.module';
+import { BODY_LIMIT, parseJsonCarefully } from './json-body';
+import { describeEdge } from './openapi';
+
+void serve(AppModule, {
+  http: {
+    bodyLimit: BODY_LIMIT,
+    configure: (app) => {
+      parseJsonCarefully(app.getHttpAdapter().getInstance() as never);
+      describeEdge(app);
+    },
+  },
+});

@@ -1,0 +1,59 @@
+import { GetOrder, type HistoryEntry, type Order, type OrderProgressed } from '@contracts/orders';
+import { Injectable, type MessageEvent } from '@nestjs/common';
+import { Messenger } from '@parley/messaging';
+import { Observable } from 'rxjs';
+
+/** Broadcasts may be lost: so often a follower looks for itself. It also keeps idle connections open. */
+const LOOK = 10_000;
+
+/**
+ * Follows orders for those who watch them live. Broadcasts say that something happened; the order's own history, asked for
+ * when a number is missing, says what. A reader that comes back names the last number it has.
+ */
+@Injectable()
+export class OrderFeed {
+  private readonly followers = new Map<string, Set<(progress: OrderProgressed) => void>>();
+
+  constructor(private readonly messenger: Messenger) {}
+
+  progressed(progress: OrderProgressed): void {
+    for (const follower of this.followers.get(progress.orderId) ?? []) follower(progress);
+  }
+
+  /** History entries after `last`, then each new one, until the order is at its end. */
+  follow(order: Order, last: number): Observable<MessageEvent> {
+    return new Observable((reader) => {
+      let sent = last;
+      let looking: Promise<void> | undefined;
+
+      const send = (entry: HistoryEntry, status: string) => {
+        if (entry.number !== sent + 1) return;
+        sent = entry.number;
+        reader.next({ id: String(entry.number), type: 'progress', data: { ...entry, status } });
+        if (isOver(status)) reader.complete();
+      };
+      const sendAll = ({ history, status }: Order) => {
+        for (const entry of history) send(entry, entry.number === history.length ? status : 'before');
+        if (isOver(status) && sent >= history.length) reader.complete();
+      };
+      const look = () => (looking ??= this.messenger.call(GetOrder, { orderId: order.orderId }).then(sendAll, () => undefined).finally(() => (looking = undefined)));
+
+      const forget = this.listen(order.orderId, ({ entry, status }) => (entry.number > sent + 1 ? void look() : send(entry, status)));
+      const timer = setInterval(() => (reader.next({ type: 'still-here', data: {} }), void look()), LOOK);
+      sendAll(order);
+      void look(); // what happened between reading the order and listening
+      return () => (clearInterval(timer), forget());
+    });
+  }
+
+  private listen(orderId: string, follower: (progress: OrderProgressed) => void): () => void {
+    const followers = this.followers.get(orderId) ?? new Set();
+    this.followers.set(orderId, followers.add(follower));
+    return () => {
+      followers.delete(follower);
+      if (followers.size === 0) this.followers.delete(orderId);
+    };
+  }
+}
+
+const isOver = (status: string): boolean => status === 'delivered' || status === 'rejected';

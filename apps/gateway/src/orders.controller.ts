@@ -1,0 +1,80 @@
+import { GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
+import { GetLabel } from '@contracts/shipping';
+import { Body, Controller, Get, Headers, HttpCode, type MessageEvent, Param, Post, Query, Res, Sse } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiBody, ApiConflictResponse, ApiHeader, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags, ApiUnprocessableEntityResponse } from '@nestjs/swagger';
+import { Messenger } from '@parley/messaging';
+import type { FastifyReply } from 'fastify';
+import type { Observable } from 'rxjs';
+import { checked, checkedHeader } from './checked';
+import { AcceptedOrder, IdempotencyKey, NewOrder, OrderFilter, OrderId, OrderList, OrderView, ProblemBody } from './edge.schema';
+import { OrderFeed } from './order-feed';
+import { problem, Refused } from './problem';
+
+@ApiTags('orders')
+@Controller('orders')
+export class OrdersController {
+  constructor(
+    private readonly messenger: Messenger,
+    private readonly feed: OrderFeed,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  @ApiOperation({ summary: 'Place an order. The same Idempotency-Key with the same order is the same order.' })
+  @ApiHeader({ name: 'Idempotency-Key', required: true, description: 'Chosen by you, 1 to 200 characters' })
+  @ApiBody({ standardSchema: NewOrder } as never)
+  @ApiAcceptedResponse({ standardSchema: AcceptedOrder, headers: { Location: { description: 'Where the order can be seen', schema: { type: 'string' } } } })
+  @ApiConflictResponse({ standardSchema: ProblemBody, description: 'The key was used for another order' })
+  @ApiUnprocessableEntityResponse({ standardSchema: ProblemBody, description: 'Names the fields that are wrong' })
+  async place(@Body() body: unknown, @Headers('idempotency-key') key: string | undefined, @Res({ passthrough: true }) reply: FastifyReply) {
+    const idempotencyKey = checkedHeader(IdempotencyKey, 'Idempotency-Key', key);
+    const order = checked(NewOrder, body);
+    const accepted = await this.messenger.call(PlaceOrder, { idempotencyKey, ...order });
+    void reply.header('location', `/orders/${accepted.orderId}`);
+    return accepted;
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'Orders, newest first, a page at a time' })
+  @ApiQuery({ name: 'status', required: false })
+  @ApiQuery({ name: 'limit', required: false, description: '1 to 500, default 50' })
+  @ApiQuery({ name: 'before', required: false, description: '`next` of the page before' })
+  @ApiOkResponse({ standardSchema: OrderList })
+  list(@Query() filter: unknown) {
+    return this.messenger.call(ListOrders, checked(OrderFilter, filter));
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'An order, with all that happened to it' })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  @ApiOkResponse({ standardSchema: OrderView })
+  @ApiNotFoundResponse({ standardSchema: ProblemBody })
+  get(@Param('id') id: string) {
+    return this.messenger.call(GetOrder, { orderId: orderId(id) });
+  }
+
+  @Sse(':id/events')
+  @ApiOperation({ summary: 'Follow an order live (server-sent events); resumes after Last-Event-ID' })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  async events(@Param('id') id: string, @Headers('last-event-id') last?: string): Promise<Observable<MessageEvent>> {
+    const order = await this.messenger.call(GetOrder, { orderId: orderId(id) });
+    return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0);
+  }
+
+  @Get(':id/label')
+  @ApiOperation({ summary: "The parcel's label" })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  @ApiProduces('application/pdf')
+  @ApiNotFoundResponse({ standardSchema: ProblemBody })
+  async label(@Param('id') id: string, @Res() reply: FastifyReply) {
+    const { fileName, pdf } = await this.messenger.call(GetLabel, { orderId: orderId(id) });
+    void reply.header('content-type', 'application/pdf').header('content-disposition', `inline; filename="${fileName}"`).send(Buffer.from(pdf, 'base64'));
+  }
+}
+
+/** Whatever is no order's id names no order. */
+function orderId(id: string): string {
+  const result = OrderId.safeParse(id);
+  if (!result.success) throw new Refused(problem(404, 'There is no such order'));
+  return result.data;
+}

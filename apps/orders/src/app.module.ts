@@ -1,0 +1,29 @@
+import { Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import type { Duration } from '@parley/contract';
+import { SagaModule, sagaMigrations, SagaOperations } from '@parley/sagas';
+import { ServiceModule } from '@parley/service';
+import { DataSource } from 'typeorm';
+import { environment } from './config';
+import { fulfilment } from './fulfilment.saga';
+import { CreateOrders1790000100000 } from './migrations/1790000100000-create-orders';
+import { orderHandlers } from './order.handlers';
+import { OrderStore, SqlOrderStore } from './order.store';
+import { OrdersController } from './orders.controller';
+import { ReadModelController } from './read-model.controller';
+
+@Module({
+  imports: [
+    ServiceModule.forRoot({
+      service: 'orders',
+      environment,
+      migrations: [...sagaMigrations, CreateOrders1790000100000],
+      operations: { sagas: SagaOperations },
+    }),
+    SagaModule.forRoot([fulfilment(environment.ORDER_PATIENCE as Duration)]),
+    CqrsModule.forRoot(),
+  ],
+  controllers: [OrdersController, ReadModelController],
+  providers: [...orderHandlers, { provide: OrderStore, useFactory: ({ manager }: DataSource) => new SqlOrderStore(manager), inject: [DataSource] }],
+})
+export class AppModule {}
