@@ -1,4 +1,5 @@
 import type { Tx } from '@parley/messaging';
+import type { ClientBase } from 'pg';
 import type { EntityManager } from 'typeorm';
 import { schemaOf } from './saga-migrations';
 import {
@@ -36,8 +37,9 @@ const armedValues = (arm: readonly ArmedTimeout[]) => [arm.map(({ name }) => nam
  */
 export class PostgresSagaStore implements SagaStore {
   async start(tx: Tx, saga: SagaStart): Promise<boolean> {
-    const { manager, schema } = open(tx);
-    const rows = await manager.query(
+    const { schema, query } = open(tx);
+    const rows = await query(
+      'start',
       `with started as (
          insert into ${schema}saga (name, key, state, stage, ended_at, correlation_id, traceparent, history)
          values ($1, $2, $3, $4, case when $5 then statement_timestamp() end, $6, $7, jsonb_build_array($8::jsonb))
@@ -60,8 +62,9 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined> {
-    const { manager, schema } = open(tx);
-    const [row] = await manager.query(
+    const { schema, query } = open(tx);
+    const [row] = await query(
+      'load',
       `with patience as materialized (
          select set_config('lock_timeout', case current_setting('lock_timeout') when '0' then '5s' else current_setting('lock_timeout') end, true)
        )
@@ -72,8 +75,9 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async save(tx: Tx, change: SagaChange): Promise<void> {
-    const { manager, schema } = open(tx);
-    const rows = await manager.query(
+    const { schema, query } = open(tx);
+    const rows = await query(
+      'save',
       `with disarmed as (
          delete from ${schema}saga_timeout where saga = $1 and key = $2 and ($5 or name = any ($8))
        ), armed as (${armed(schema, 9)}), saved as (
@@ -99,8 +103,9 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
-    const { manager, schema } = open(tx);
-    const [row] = await manager.query(
+    const { schema, query } = open(tx);
+    const [row] = await query<Row & Pick<DueTimeout, 'times' | 'failures'> & { readonly timeout: string }>(
+      'claim',
       `with due as (
          select ${COLUMNS}, t.name as timeout
            from ${schema}saga_timeout t join ${schema}saga s on s.name = t.saga and s.key = t.key
@@ -120,8 +125,9 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async postpone(tx: Tx, { saga, key, name }: TimeoutId, after: number, error: string): Promise<void> {
-    const { manager, schema } = open(tx);
-    await manager.query(
+    const { schema, query } = open(tx);
+    await query(
+      'postpone',
       `update ${schema}saga_timeout set due = clock_timestamp() + $4 * interval '1 millisecond', failures = failures + 1, error = $5
         where saga = $1 and key = $2 and name = $3`,
       [saga, key, name, after, error],
@@ -129,8 +135,9 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async nextDue(tx: Tx, known: readonly KnownTimeout[]): Promise<number | undefined> {
-    const { manager, schema } = open(tx);
-    const [row] = await manager.query(
+    const { schema, query } = open(tx);
+    const [row] = await query<{ readonly after: string }>(
+      'nextDue',
       `select extract(epoch from due - clock_timestamp()) * 1000 as after from ${schema}saga_timeout
         where (saga, name) in (select * from unnest($1::text[], $2::text[])) order by due limit 1`,
       namesOf(known),
@@ -139,8 +146,9 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async list(tx: Tx, { name, stage, done, olderThan, failing = false, limit = 100 }: SagaFilter = {}): Promise<readonly StoredSaga[]> {
-    const { manager, schema } = open(tx);
-    const rows = await manager.query(
+    const { schema, query } = open(tx);
+    const rows = await query(
+      'list',
       `select ${COLUMNS} from ${schema}saga s
         where ($1::text is null or s.name = $1) and ($2::text is null or s.stage = $2) and ($3::boolean is null or (s.ended_at is not null) = $3)
           and ($4::float8 is null or s.started_at <= statement_timestamp() - $4 * interval '1 millisecond')
@@ -152,19 +160,25 @@ export class PostgresSagaStore implements SagaStore {
   }
 
   async find(tx: Tx, name: string, key: string): Promise<SagaDetails | undefined> {
-    const { manager, schema } = open(tx);
-    const [row] = await manager.query(`select ${COLUMNS}, s.history from ${schema}saga s where name = $1 and key = $2`, [name, key]);
+    const { schema, query } = open(tx);
+    const [row] = await query('find', `select ${COLUMNS}, s.history from ${schema}saga s where name = $1 and key = $2`, [name, key]);
     if (!row) return undefined;
-    const timeouts: (WaitingTimeout & { error: string | null })[] = await manager.query(
+    const timeouts = await query<WaitingTimeout & { error: string | null }>(
+      'find_timeouts',
       `select name, due, times, failures, error from ${schema}saga_timeout where saga = $1 and key = $2 order by due`,
       [name, key],
     );
-    return { ...storedSaga(row), history: row.history, timeouts: timeouts.map((timeout) => ({ ...timeout, error: timeout.error ?? undefined })) };
+    return {
+      ...storedSaga(row),
+      history: row.history,
+      timeouts: timeouts.map((timeout) => ({ ...timeout, error: timeout.error ?? undefined })),
+    };
   }
 
   async forget(tx: Tx, name: string, keep: number): Promise<number> {
-    const { manager, schema } = open(tx);
-    const [row] = await manager.query(
+    const { schema, query } = open(tx);
+    const [row] = await query<{ readonly count: number }>(
+      'forget',
       `with old as (
          select key from ${schema}saga where name = $1 and ended_at < statement_timestamp() - $2 * interval '1 millisecond'
           limit 1000 for update skip locked
@@ -172,13 +186,18 @@ export class PostgresSagaStore implements SagaStore {
        select count(*)::int as count from forgotten`,
       [name, keep],
     );
-    return row.count;
+    return row?.count ?? 0;
   }
 }
 
-function open(tx: Tx): { manager: EntityManager; schema: string } {
-  const manager = tx as EntityManager;
-  return { manager, schema: schemaOf(manager.dataSource.options) };
+/** Statements are prepared, once a connection: planning these takes longer than running them. */
+function open(tx: Tx) {
+  const { dataSource, queryRunner } = tx as EntityManager;
+  const query = async <R extends object = Row>(name: string, text: string, values: unknown[]): Promise<R[]> => {
+    const client = (await queryRunner!.connect()) as ClientBase;
+    return (await client.query<R>({ name: `saga_${name}`, text, values })).rows;
+  };
+  return { schema: schemaOf(dataSource.options), query };
 }
 
 const namesOf = (known: readonly KnownTimeout[]) => [known.map(({ saga }) => saga), known.map(({ name }) => name)];
@@ -186,5 +205,16 @@ const namesOf = (known: readonly KnownTimeout[]) => [known.map(({ saga }) => sag
 type Row = Omit<StoredSaga, 'stage'> & { readonly stage: string | null; readonly history: readonly HistoryEntry[] };
 
 function storedSaga({ name, key, state, stage, done, version, correlationId, traceparent, startedAt, changedAt }: Row): StoredSaga {
-  return { name, key, state, stage: stage ?? undefined, done, version, correlationId, traceparent, startedAt, changedAt };
+  return {
+    name,
+    key,
+    state,
+    stage: stage ?? undefined,
+    done,
+    version,
+    correlationId,
+    traceparent,
+    startedAt,
+    changedAt,
+  };
 }
