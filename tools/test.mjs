@@ -30,7 +30,7 @@ async function types() {
 async function specs() {
   const postgres = await useTestPostgres();
   try {
-    const flags = ['--config', 'jest.config.js', '--passWithNoTests', ...args];
+    const flags = ['--config', 'jest.config.js', ...args];
     return await run('node_modules/jest/bin/jest.js', flags, { PARLEY_TEST_POSTGRES: postgres.url, PARLEY_TEST_TOTAL: total });
   } finally {
     await postgres.release();
