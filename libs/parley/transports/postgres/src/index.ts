@@ -1,1 +1,3 @@
-export {};
+export { install, type ServiceRole } from './install';
+export { postgres } from './postgres';
+export { PostgresStore, type PostgresStoreOptions } from './store';

@@ -1,0 +1,93 @@
+import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
+import type { TransportContext } from '@parley/messaging';
+import { Bell } from './bell';
+import { Ringer } from './ringer';
+
+type Surroundings = Pick<TransportContext, 'clock' | 'log'>;
+
+/** A statement under a name: each connection prepares it once. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Runs one statement, which commits by itself. */
+export type Caller = Pick<Database, 'call'>;
+
+const CONNECTIONS = 4;
+const STATEMENT_TIMEOUT = 10_000;
+
+/**
+ * A process's own connections to one database: a few for statements that commit by themselves, one that listens. Store and
+ * transport of a process share them; whoever closes last closes them.
+ */
+export class Database {
+  private static readonly opened = new Map<string, Database>();
+  readonly bell: Bell;
+  readonly ringer: Ringer;
+  readonly pool: Pool;
+  private users = 0;
+  private known?: string;
+
+  private constructor(
+    private readonly key: string,
+    config: ClientConfig,
+    surroundings: Surroundings,
+  ) {
+    this.pool = new Pool({
+      ...config,
+      max: CONNECTIONS,
+      keepAlive: true,
+      statement_timeout: STATEMENT_TIMEOUT,
+      query_timeout: STATEMENT_TIMEOUT + 1_000,
+      connectionTimeoutMillis: STATEMENT_TIMEOUT,
+      application_name: 'parley',
+    });
+    this.pool.on('error', (error) => surroundings.log('debug', 'postgres: an idle connection ended', { error }));
+    this.bell = new Bell(config, surroundings);
+    this.ringer = new Ringer((channels) => this.call(RING, [channels]), surroundings);
+  }
+
+  static open(config: ClientConfig, surroundings: Surroundings): Database {
+    const key = JSON.stringify(config);
+    const database = this.opened.get(key) ?? new Database(key, config, surroundings);
+    this.opened.set(key, database);
+    database.users++;
+    return database;
+  }
+
+  /** Names the installation. Rejects with one sentence when there is none. */
+  async installation(): Promise<string> {
+    return (this.known ??= await this.ask());
+  }
+
+  /** Runs one statement, which commits by itself. */
+  async call<Row extends QueryResultRow>({ name, text }: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.pool.query<Row>({ name, text, values: [...values] });
+    return rows;
+  }
+
+  async close(): Promise<void> {
+    if (--this.users > 0) return;
+    Database.opened.delete(this.key);
+    await this.ringer.close();
+    await this.bell.close();
+    await this.pool.end();
+  }
+
+  private async ask(): Promise<string> {
+    try {
+      const [row] = await this.call<{ id: string }>(INSTALLATION);
+      return row!.id;
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      if (code === '3F000' || code === '42883' || code === '42501') {
+        throw new Error(`the schema parley is not installed in this database, or not for this role (${message}); run install()`, { cause: error });
+      }
+      throw new Error(`the database cannot be reached: ${message || code}`, { cause: error });
+    }
+  }
+}
+
+const INSTALLATION: Statement = { name: 'parley_installation', text: 'select parley.installation_id() id' };
+const RING: Statement = { name: 'parley_ring', text: 'select parley.ring($1)' };

@@ -1,0 +1,16 @@
+import type { Inbox, Tx } from '@parley/messaging';
+import type { Statement } from './database';
+import type { QueueIds } from './queue-ids';
+import { messageId as uuidOf } from './queue-message';
+import { statement } from './transaction';
+
+export class PostgresInbox implements Inbox {
+  constructor(private readonly queues: QueueIds) {}
+
+  async record(tx: Tx, subscription: string, messageId: string): Promise<boolean> {
+    const { rows } = await statement(tx, RECORD, [await this.queues.of(subscription), uuidOf({ id: messageId })]);
+    return (rows[0] as { recorded: boolean }).recorded;
+  }
+}
+
+const RECORD: Statement = { name: 'parley_record_message', text: 'select parley.record_message($1, $2) recorded' };

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+
+/** Who may act for a service: a role of the database. */
+export interface ServiceRole {
+  readonly role: string;
+  readonly service: string;
+}
+
+interface Script {
+  readonly name: string;
+  readonly sql: string;
+  readonly checksum: string;
+}
+
+const SCRIPTS = join(__dirname, 'sql');
+
+/**
+ * Brings the schema `parley` of a database up to date and registers its services; what is there stays. Needs a role that may
+ * create roles and schemas. Several may call it at the same time.
+ */
+export async function install(client: Client, services: readonly ServiceRole[]): Promise<void> {
+  await client.query(`select pg_advisory_lock(hashtext('parley.schema'))`);
+  try {
+    await client.query('begin');
+    await createSchema(client);
+    await runScripts(client);
+    for (const service of services) await register(client, service);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback');
+    throw new Error(`parley could not be installed: ${(error as Error).message}`, { cause: error });
+  } finally {
+    await client.query(`select pg_advisory_unlock(hashtext('parley.schema'))`);
+  }
+}
+
+async function createSchema(client: Client): Promise<void> {
+  await client.query(`
+    do $$ begin
+      if not exists (select from pg_roles where rolname = 'parley_owner') then create role parley_owner nologin; end if;
+    exception when duplicate_object or unique_violation then null; -- roles belong to all databases of a server
+    end $$;
+    do $$ begin
+      if not pg_has_role(current_user, 'parley_owner', 'member') then grant parley_owner to current_user; end if;
+    end $$;
+    create schema if not exists parley authorization parley_owner;
+    create table if not exists parley.script (name text primary key, checksum text not null);
+    alter table parley.script owner to parley_owner`);
+}
+
+async function runScripts(client: Client): Promise<void> {
+  const { rows } = await client.query<Omit<Script, 'sql'>>('select name, checksum from parley.script');
+  const known = new Map(rows.map(({ name, checksum }) => [name, checksum]));
+  const changed = scripts().filter(({ name, checksum }) => known.get(name) !== checksum);
+  if (changed.length === 0) return;
+  await client.query('set local role parley_owner');
+  for (const script of changed) {
+    for (const statement of statementsOf(script.sql)) {
+      if (!known.has(script.name) || isRepeatable(statement)) await client.query(replacing(statement));
+    }
+    const { name, checksum } = script;
+    await client.query('insert into parley.script values ($1, $2) on conflict (name) do update set checksum = excluded.checksum', [name, checksum]);
+  }
+  await client.query('revoke execute on all functions in schema parley from public');
+  await client.query('reset role');
+}
+
+function scripts(): readonly Script[] {
+  const names = readdirSync(SCRIPTS).filter((name) => name.endsWith('.sql'));
+  return names.sort().map((name) => {
+    const sql = readFileSync(join(SCRIPTS, name), 'utf8');
+    return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+  });
+}
+
+/** A statement ends with a semicolon at the end of a line, outside of a function's body. */
+export function statementsOf(sql: string): readonly string[] {
+  const parts = sql.split('$$');
+  const marked = parts.map((part, index) => (index % 2 === 0 ? part.replace(/;[ \t]*(--.*)?$/gm, ';\0') : part)).join('$$');
+  return marked.split('\0').map((statement) => statement.trim()).filter((statement) => statement.replace(/^\s*--.*$/gm, '').trim() !== '');
+}
+
+const withoutComments = (statement: string): string => statement.replace(/^(\s*--.*\n)+/, '').trimStart();
+
+/** Tables are made once, by the first version of a script; a later change of them is a new script. Functions are replaced. */
+const isRepeatable = (statement: string): boolean => /^(create function|revoke|grant)\b/i.test(withoutComments(statement));
+
+const replacing = (statement: string): string => statement.replace(/^create function/im, 'create or replace function');
+
+async function register(client: Client, { role, service }: ServiceRole): Promise<void> {
+  await client.query('insert into parley.service values ($1, $2) on conflict (role) do update set service = excluded.service', [role, service]);
+  await client.query('insert into parley.queue (name) values ($1) on conflict do nothing', [service]);
+  const grantee = client.escapeIdentifier(role);
+  await client.query(`grant usage on schema parley to ${grantee}; grant execute on all functions in schema parley to ${grantee}`);
+}

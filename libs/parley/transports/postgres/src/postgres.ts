@@ -1,0 +1,121 @@
+import {
+  queueOf, type Deliver, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Store, type Technology, type Transport,
+  type TransportContext, type Tx,
+} from '@parley/messaging'; // prettier-ignore
+import type { Kind } from '@parley/contract';
+import { BroadcastIntake } from './broadcast-intake';
+import { BroadcastPublisher } from './broadcast-publisher';
+import { Database } from './database';
+import { appendEvents, publishEvents } from './log-append';
+import { EventDays } from './log-days';
+import { LogIntake } from './log-intake';
+import { Sequencer } from './log-sequencer';
+import { QueueIntake } from './queue-intake';
+import { channelOf } from './queue-message';
+import { SEND, sendValues } from './queue-sender';
+import { connectionTo } from './store';
+import { statement } from './transaction';
+
+/** PostgreSQL carries commands, events and broadcasts; where it is the service's own database, sending is part of the transaction. */
+export const postgres: Technology = {
+  name: 'postgres',
+  schemes: ['postgres', 'postgresql'],
+  kinds: ['command', 'event', 'broadcast'],
+  open: (url, context) => new PostgresTransport(url, context),
+};
+
+class PostgresTransport implements Transport {
+  readonly technology = 'postgres';
+  readonly address: string;
+  readonly delays = true;
+  readonly local: LocalPublishing;
+  private readonly database: Database;
+  private readonly sequencer: Sequencer;
+  private readonly days: EventDays;
+  private readonly broadcasts: BroadcastPublisher;
+  /** Whether the service's store is in this very database: then handlings acknowledge by their own commit. */
+  private sharesStore = false;
+  private closing?: Promise<void>;
+
+  constructor(
+    url: string,
+    private readonly context: TransportContext,
+  ) {
+    const { host, port, pathname } = addressOf(url);
+    this.address = `postgres://${host}:${port}${pathname}`;
+    this.database = Database.open(connectionTo(url), context);
+    this.sequencer = new Sequencer(this.database, context);
+    this.days = new EventDays(this.database, context);
+    this.broadcasts = new BroadcastPublisher(this.database, context);
+    this.local = {
+      sharesDatabaseWith: (store) => this.shares(store),
+      append: (tx, messages) => this.append(tx, messages),
+      wake: (messages) => this.wake(messages),
+    };
+  }
+
+  async connect(): Promise<void> {
+    await this.database.installation();
+    this.sharesStore = this.context.store !== undefined && (await this.shares(this.context.store));
+    await this.days.start();
+  }
+
+  async publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    const { command, event, broadcast } = byKind(messages);
+    if (command.length > 0) await this.database.call(SEND, sendValues(command));
+    if (event.length > 0) await publishEvents(this.database, event);
+    this.wake(messages);
+    if (broadcast.length > 0) await this.broadcasts.publish(broadcast);
+  }
+
+  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+    const { database, context, sequencer } = this;
+    const { bell } = database;
+    const settles = () => this.sharesStore;
+    if (kind === 'command') return new QueueIntake(registry, database, deliver, settles, context);
+    if (kind === 'event') return new LogIntake({ database, bell, sequencer, context, registry, deliver, settles });
+    return new BroadcastIntake({ database, bell, context, registry, deliver });
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.release());
+  }
+
+  private async release(): Promise<void> {
+    this.days.stop();
+    await this.broadcasts.close();
+    await this.sequencer.stop();
+    await this.database.close();
+  }
+
+  private async shares(store: Store): Promise<boolean> {
+    return store.technology === this.technology && (await store.installation()) === (await this.database.installation());
+  }
+
+  private async append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
+    const { command, event } = byKind(messages);
+    if (command.length > 0) await statement(tx, SEND, sendValues(command));
+    await appendEvents({ query: (text, values = []) => statement(tx, { name: 'parley_append_events', text }, values) }, event);
+  }
+
+  private wake(messages: readonly OutgoingMessage[]): void {
+    const { command, event } = byKind(messages);
+    const now = command.filter(({ delay }) => !delay);
+    for (const queue of new Set(now.map(({ contract }) => queueOf(contract)))) this.database.ringer.ring(channelOf(queue));
+    if (event.length > 0) this.sequencer.wake();
+  }
+}
+
+function byKind(messages: readonly OutgoingMessage[]) {
+  const of = (kind: Kind) => messages.filter(({ contract }) => contract.kind === kind);
+  return { command: of('command'), event: of('event'), broadcast: of('broadcast') };
+}
+
+function addressOf(url: string): { host: string; port: string; pathname: string } {
+  try {
+    const { hostname, port, pathname } = new URL(url);
+    return { host: hostname, port: port || '5432', pathname };
+  } catch {
+    throw new Error('the URL of a PostgreSQL database looks like postgres://user:password@host:5432/database; this one cannot be read');
+  }
+}

@@ -1,0 +1,282 @@
+import type { Backlog, Clock, Deliver, Delivery, Failure, IntakeHealth, Outcome, Subscription, TransportContext } from '@parley/messaging';
+import type { Database, Statement } from './database';
+import { isKeyed, LEASE, QueueLeases, type Lane, type Leased } from './queue-leases';
+import { channelOf, unpackHeaders } from './queue-message';
+import { fence } from './transaction';
+
+export interface Consumption {
+  readonly database: Database;
+  /** Named for the service, or for its subscription. */
+  readonly queue: string;
+  readonly subscription: Subscription;
+  readonly deliver: Deliver;
+  /** Whether the handler's transaction is in the queue's database, and so acknowledges with its effects. */
+  readonly settles: boolean;
+  readonly clock: Clock;
+  readonly log: TransportContext['log'];
+}
+
+/** Only a fallback, and for messages that become due: a bell wakes consumers. */
+const POLL = 1_000;
+const SWEEP_EVERY = 60_000;
+/** How many milliseconds of work to lease ahead. */
+const AHEAD = 50;
+const MAX_LANES = 200;
+/** How long a lane that is through may wait for others before it is given back. */
+const RELEASE_WITHIN = 5;
+/** Before a lane whose handling was broken off is leased again. */
+const BREATH = 1_000;
+const MAX_BACKOFF = 5_000;
+const DUE_BATCH = 1_000;
+
+/**
+ * Consumes one queue: leases lanes, hands over their messages one after the other, and does what becomes of each. Loses its
+ * connections and finds them again, for ever.
+ */
+export class QueueConsumer {
+  private leases!: QueueLeases;
+  private readonly ready: Lane[] = [];
+  private running = 0;
+  /** The last claim got all it wanted: more is waiting. */
+  private full = false;
+  private averageTime = AHEAD;
+  private state: IntakeHealth['state'] = 'starting';
+  private reason?: string;
+  private stopping = false;
+  private closed = false;
+  private woken = true;
+  private resume = () => {};
+  private turning?: Promise<void>;
+  private loop?: Promise<void>;
+  private lookedAt = -Infinity;
+  private sweptAt: number;
+  private releasing = false;
+  private leave: () => Promise<void> = async () => {};
+  private readonly timers = new Set<() => void>();
+
+  constructor(private readonly what: Consumption) {
+    this.sweptAt = what.clock.now();
+  }
+
+  async start(): Promise<void> {
+    const { database, queue } = this.what;
+    await database.installation();
+    const [opened] = await database.call<{ id: number }>(OPEN, [queue]);
+    this.leases = new QueueLeases(database, opened!.id);
+    this.leave = await database.bell.listen(channelOf(queue), { hear: this.wake, reconnected: this.wake });
+    this.state = 'consuming';
+    this.renewRegularly();
+    this.loop = this.run();
+  }
+
+  /** No more deliveries: what was leased and not begun goes back. */
+  async stop(): Promise<void> {
+    if (this.stopping) return this.turning?.catch(nothing);
+    this.stopping = true;
+    this.state = 'stopped';
+    await this.leave().catch(nothing);
+    await this.turning?.catch(nothing);
+    await this.leases?.giveBack(this.ready.splice(0), 0).catch(nothing);
+    this.wake();
+  }
+
+  /** What is still being handled goes back, too, without counting as an attempt. */
+  async close(): Promise<void> {
+    await this.stop();
+    const unfinished = this.leases?.lanes() ?? [];
+    for (const lane of unfinished) lane.lost.abort(new Error('the service is stopping'));
+    await this.leases?.giveBack(unfinished, 0).catch(nothing);
+    this.closed = true;
+    this.wake();
+    await this.loop;
+    for (const cancel of this.timers) cancel();
+    if (this.leases?.unreleased) await this.leases.claim(0).catch(nothing);
+  }
+
+  health(): Pick<IntakeHealth, 'technology' | 'state' | 'reason'> {
+    return { technology: 'postgres', state: this.state, reason: this.reason };
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    const [counts] = await this.what.database.call<Record<'waiting' | 'parked' | 'delayed' | 'dead', string>>(BACKLOG, [[this.leases.queue]]);
+    const { waiting, parked, delayed, dead } = counts!;
+    return [{ subscription: this.what.queue, waiting: Number(waiting), parked: Number(parked), delayed: Number(delayed), dead: Number(dead) }];
+  }
+
+  /** There may be something to do. */
+  readonly wake = (): void => {
+    this.woken = true;
+    this.resume();
+  };
+
+  /** There will be something to do. */
+  wakeAfter(milliseconds: number): void {
+    this.after(milliseconds, this.wake);
+  }
+
+  private async run(): Promise<void> {
+    for (let failures = 0; !this.closed; ) {
+      try {
+        await (this.turning = this.turn());
+        failures = 0;
+        this.reachable();
+        if (!this.woken) await this.pause(POLL);
+      } catch (error) {
+        this.unreachable(error as Error);
+        await this.pause(Math.min(MAX_BACKOFF, 100 * 2 ** failures++));
+        this.woken = true;
+      }
+    }
+  }
+
+  private async turn(): Promise<void> {
+    this.woken = false;
+    if (!this.stopping) await this.look();
+    const wanted = this.wanted();
+    if (wanted === 0 && this.leases.unreleased === 0) return;
+    const lanes = await this.leases.claim(wanted);
+    this.full = wanted > 0 && lanes.length >= wanted / 2;
+    if (this.stopping) return this.leases.giveBack(lanes, 0);
+    this.ready.push(...lanes);
+    this.pump();
+  }
+
+  /** Once a second, messages whose time has come; once a minute, what others left behind. */
+  private async look(): Promise<void> {
+    const now = this.what.clock.now();
+    if (now - this.lookedAt < POLL) return;
+    this.lookedAt = now;
+    const [due] = await this.what.database.call<{ n: number }>(WAKE, [this.leases.queue, DUE_BATCH]);
+    if (due!.n === DUE_BATCH) this.lookedAt = -Infinity;
+    if (now - this.sweptAt < SWEEP_EVERY) return;
+    this.sweptAt = now;
+    await this.what.database.call(SWEEP);
+  }
+
+  /** Enough for the next moments and no more: what waits here, other instances cannot take. */
+  private wanted(): number {
+    const { concurrency } = this.what.subscription;
+    if (this.stopping || this.ready.length > concurrency / 2) return 0;
+    const ahead = Math.ceil((concurrency * AHEAD) / Math.max(1, this.averageTime));
+    return Math.max(0, Math.min(MAX_LANES, concurrency + ahead) - this.leases.size);
+  }
+
+  private pump(): void {
+    while (!this.stopping && this.running < this.what.subscription.concurrency && this.ready.length > 0) {
+      this.running++;
+      void this.work(this.ready.shift()!);
+    }
+  }
+
+  private async work(lane: Lane): Promise<void> {
+    try {
+      if (await this.handle(lane)) this.leases.finish(lane);
+    } catch (error) {
+      this.leases.forget(lane); // delivered again when its lease is over
+      this.what.log('warn', `postgres: what became of a message of ${this.what.queue} could not be stored; it will be delivered again`, { error });
+    }
+    this.running--;
+    this.pump();
+    if (this.stopping || (this.full && this.ready.length <= this.what.subscription.concurrency / 2)) this.wake();
+    else if (isKeyed(lane.id)) this.releaseSoon();
+  }
+
+  /** Hands over the lane's messages in order. True: all of them were handled, and the lane is still ours. */
+  private async handle(lane: Lane): Promise<boolean> {
+    for (const message of lane.messages) {
+      if (lane.lost.signal.aborted) return this.leases.forget(lane) && false;
+      if (this.stopping && message !== lane.messages[0]) return this.leases.giveBack([lane], 0).then(() => false);
+      const delivery = this.delivery(lane, message);
+      const started = performance.now();
+      const outcome = await this.what.deliver(delivery);
+      this.averageTime += (performance.now() - started - this.averageTime) / 20;
+      if (!(await this.honour(lane, message, delivery.attempt, outcome))) return false;
+    }
+    return true;
+  }
+
+  private delivery(lane: Lane, message: Leased): Delivery {
+    const isHead = message === lane.messages[0];
+    return {
+      subscription: this.what.subscription,
+      headers: unpackHeaders(message.headers),
+      body: message.body,
+      attempt: isHead ? message.attempts : 1,
+      signal: lane.lost.signal,
+      failure: isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
+      settle: this.what.settles ? (tx) => fence(tx, SETTLE, [this.leases.queue, lane.id, message.id, this.leases.token]) : undefined,
+      honours: { retry: true, dead: true },
+    };
+  }
+
+  /** Whether the lane's next message may follow. */
+  private async honour(lane: Lane, message: Leased, attempt: number, outcome: Outcome): Promise<boolean> {
+    switch (outcome.kind) {
+      case 'done':
+        return outcome.settled || (await this.leases.discard(lane, message)) || (this.leases.forget(lane) && false);
+      case 'retry':
+        await this.leases.retry(lane, message, attempt, outcome);
+        this.wakeAfter(outcome.after);
+        return false;
+      case 'dead':
+        await this.leases.bury(lane, message, outcome);
+        this.wake();
+        return false;
+      case 'return':
+        await this.leases.giveBack([lane], this.stopping ? 0 : BREATH);
+        return false;
+    }
+  }
+
+  private releaseSoon(): void {
+    if (this.releasing) return;
+    this.releasing = true;
+    this.after(RELEASE_WITHIN, () => {
+      this.releasing = false;
+      this.wake();
+    });
+  }
+
+  private renewRegularly(): void {
+    this.after(LEASE / 3, () => {
+      if (this.closed) return;
+      this.renewRegularly();
+      this.leases.renew(this.what.clock.now()).catch((error) => this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, { error }));
+    });
+  }
+
+  private reachable(): void {
+    if (this.state === 'disconnected') this.what.log('info', `postgres: consuming ${this.what.queue} again`);
+    if (!this.stopping) this.state = 'consuming';
+    this.reason = undefined;
+  }
+
+  private unreachable(error: Error): void {
+    if (this.state === 'consuming') this.what.log('warn', `postgres: ${this.what.queue} cannot be consumed: ${error.message}`, { error });
+    if (!this.stopping) this.state = 'disconnected';
+    this.reason = error.message;
+  }
+
+  private async pause(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.after(milliseconds, resolve);
+      this.resume = () => (cancel(), resolve());
+    });
+    this.resume = () => {};
+  }
+
+  private after(milliseconds: number, callback: () => void): () => void {
+    const cancelTimer = this.what.clock.after(milliseconds, () => (this.timers.delete(cancel), callback()));
+    const cancel = () => (this.timers.delete(cancel), cancelTimer());
+    this.timers.add(cancel);
+    return cancel;
+  }
+}
+
+const nothing = () => undefined;
+
+const OPEN: Statement = { name: 'parley_open_queue', text: 'select parley.open_queue($1) id' };
+const WAKE: Statement = { name: 'parley_wake', text: 'select parley.wake($1, $2) n' };
+const SWEEP: Statement = { name: 'parley_sweep', text: 'select parley.sweep()' };
+const SETTLE: Statement = { name: 'parley_settle', text: 'select parley.settle($1, $2, $3, $4)' };
+const BACKLOG: Statement = { name: 'parley_backlog', text: 'select * from parley.backlog($1)' };

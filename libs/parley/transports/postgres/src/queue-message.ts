@@ -1,0 +1,28 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Headers } from '@parley/messaging';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const SIGN = 1n << 63n;
+
+/** The lane of a key: a negative number made of its hash. Two keys of one hash merely share a lane. */
+export const laneOf = (key: string): string => String(BigInt.asIntN(64, digest(key).readBigUInt64BE() | SIGN));
+
+/** Only who leased a lane knows its token. Never 0, which means nobody. */
+export const newToken = (): string => String(randomBytes(8).readBigUInt64BE() >> 1n | 1n);
+
+/** A message's id as the inbox knows it. Other producers' ids need not be UUIDs: theirs are hashed. */
+export function messageId(headers: Headers): string {
+  const id = headers.id ?? '';
+  if (UUID.test(id)) return id;
+  const hex = digest(id).toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+}
+
+export const packHeaders = (headers: Headers): Buffer => Buffer.from(JSON.stringify(headers));
+
+export const unpackHeaders = (bytes: Buffer): Headers => JSON.parse(bytes.toString()) as Headers;
+
+/** Whom to wake. PostgreSQL cuts the names of channels off after 63 bytes. */
+export const channelOf = (queue: string): string => (queue.length <= 48 ? `parley_queue_${queue}` : `parley_queue_${digest(queue).toString('hex', 0, 16)}`);
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

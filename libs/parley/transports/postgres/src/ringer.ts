@@ -1,0 +1,42 @@
+import type { Clock, TransportContext } from '@parley/messaging';
+
+const APART = 5;
+
+/**
+ * Tells listeners that there is something new: after the commit, on a connection of its own, never inside a business transaction
+ * (where NOTIFY takes a lock that all writers share). Calls in quick succession become one. A hint; may be lost.
+ */
+export class Ringer {
+  private readonly due = new Set<string>();
+  private readonly clock: Clock;
+  private ringing?: Promise<void>;
+  private lastRung = -Infinity;
+
+  constructor(
+    private readonly notify: (channels: string[]) => Promise<unknown>,
+    private readonly context: Pick<TransportContext, 'clock' | 'log'>,
+  ) {
+    this.clock = context.clock;
+  }
+
+  ring(channel: string): void {
+    this.due.add(channel);
+    this.ringing ??= this.run();
+  }
+
+  async close(): Promise<void> {
+    await this.ringing;
+  }
+
+  private async run(): Promise<void> {
+    while (this.due.size > 0) {
+      const wait = this.lastRung + APART - this.clock.now();
+      await new Promise<void>((resolve) => (wait > 0 ? this.clock.after(wait, resolve) : setImmediate(resolve)));
+      const channels = [...this.due];
+      this.due.clear();
+      this.lastRung = this.clock.now();
+      await this.notify(channels).catch((error) => this.context.log('debug', 'postgres: nobody was woken; consumers will look by themselves', { error }));
+    }
+    this.ringing = undefined;
+  }
+}

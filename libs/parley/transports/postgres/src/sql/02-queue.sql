@@ -1,0 +1,278 @@
+-- Messages never change, lanes do. A message is inserted once and deleted once, in the transaction of its effect; lease, attempts
+-- and retry time live in a row of its lane, which exists only while the lane is busy or parked. A lane is a key's (negative) or,
+-- without a key, a message's own (its id). Senders never touch lane rows, so they never wait for each other.
+create sequence parley.message_number;
+
+create table parley.message (
+  queue int not null,
+  lane bigint not null,
+  id bigint not null,
+  message_id uuid not null,
+  headers bytea not null,
+  body bytea not null,
+  primary key (queue, lane, id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_threshold = -1);
+
+-- Messages of parked lanes, moved out of the way of `claim`. Only who holds the lane row's lock writes here: a message that
+-- arrived after its lane was released would lie here for ever.
+create table parley.parked (like parley.message, primary key (queue, lane, id));
+create index parked_by_message on parley.parked (queue, message_id);
+
+create table parley.lane (
+  queue int not null,
+  lane bigint not null,
+  until timestamptz not null, -- leased or closed until then
+  token bigint not null, -- who leased it; 0: nobody
+  attempts int not null,
+  parked boolean not null default false,
+  head bigint, -- the message the attempts and the failure are about
+  failure text,
+  key text, -- as JSON, for lanes that were parked by their key
+  primary key (queue, lane)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
+create index lane_by_due_time on parley.lane (queue, until) where parked;
+
+create table parley.later (
+  queue int not null,
+  due timestamptz not null,
+  id bigint not null,
+  lane bigint,
+  message_id uuid not null,
+  headers bytea not null,
+  body bytea not null,
+  primary key (queue, due, id)
+);
+
+create table parley.dead (
+  id bigint generated always as identity primary key,
+  queue int not null,
+  lane bigint not null,
+  place bigint not null, -- its id while it lived: where it goes back to in its lane
+  message_id uuid not null,
+  headers bytea not null,
+  body bytea not null,
+  attempts int not null,
+  failure text not null,
+  died timestamptz not null default clock_timestamp()
+);
+create index dead_by_message on parley.dead (queue, message_id);
+
+create table parley.inbox (
+  queue int not null,
+  message_id uuid not null,
+  at timestamptz not null default now(),
+  primary key (queue, message_id)
+) with (autovacuum_vacuum_insert_threshold = -1);
+create index inbox_by_time on parley.inbox using brin (at);
+
+-- Any service may send to any queue. One call for all messages of a transaction. Delays in milliseconds, null: none.
+create function parley.send(queues text[], lanes bigint[], ids uuid[], heads bytea[], bodies bytea[], delays bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare q int; n bigint; at timestamptz := clock_timestamp();
+begin
+  perform require_any_service();
+  for i in 1..cardinality(queues) loop
+    select k.id into q from queue k where k.name = queues[i];
+    if q is null then raise exception 'there is no queue %: no service of that name is registered here', queues[i] using errcode = 'PL404'; end if;
+    n := nextval('message_number');
+    if delays[i] is null then
+      insert into message values (q, coalesce(lanes[i], n), n, ids[i], heads[i], bodies[i]);
+    else
+      insert into later values (q, at + delays[i] * interval '1 ms', n, lanes[i], ids[i], heads[i], bodies[i]);
+    end if;
+  end loop;
+end $$;
+
+-- Messages whose time has come get their place in their lane now. Returns how many.
+create function parley.wake(q int, n int) returns int
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare at timestamptz := clock_timestamp(); c int; -- a variable: an index cannot serve the volatile function
+begin
+  perform require_queue(q);
+  with due as materialized (select x.queue, x.due, x.id from later x where x.queue = q and x.due <= at order by x.due, x.id limit n for update skip locked),
+    gone as (delete from later x using due d where x.queue = d.queue and x.due = d.due and x.id = d.id returning x.*),
+    again as materialized (select g.*, nextval('message_number') number from (select * from gone order by due, id) g)
+  insert into message select queue, coalesce(lane, number), number, message_id, headers, body from again;
+  get diagnostics c = row_count;
+  return c;
+end $$;
+
+-- Lanes of which everything leased was handled. First the locks, in a statement of its own: whoever held one may have put a
+-- message into the lane, which only the next statement's snapshot sees.
+create function parley.release_lanes(q int, done bigint[], t bigint) returns void
+language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
+declare c int;
+begin
+  perform from lane l where l.queue = q and l.lane = any(done) and l.token = t order by l.lane for update;
+  delete from lane l where l.queue = q and l.lane = any(done) and l.token = t
+    and not (l.parked and exists (select from parked p where p.queue = q and p.lane = l.lane));
+  get diagnostics c = row_count;
+  if c < cardinality(done) then
+    update lane l set until = clock_timestamp(), token = 0, attempts = 0 where l.queue = q and l.lane = any(done) and l.token = t;
+  end if;
+end $$;
+
+-- Leases up to n lanes between two bounds and reads the first messages of each: a skip scan from lane to lane, so that a long
+-- lane costs no more than a short one.
+create function parley.claim_between(q int, t bigint, above bigint, upto bigint, n int, depth int, lease interval)
+returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
+language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
+#variable_conflict use_column
+declare at timestamptz := clock_timestamp();
+begin
+  return query
+  with recursive scan (lane, until, parked, free, seen) as (
+      select above, null::timestamptz, null::boolean, 0, 0
+      union all
+      select x.lane, l.until, l.parked, s.free + (l.until is null or (not l.parked and l.until <= at))::int, s.seen + 1
+      from scan s
+        cross join lateral (select m.lane from message m where m.queue = q and m.lane > s.lane and m.lane <= upto order by m.lane limit 1) x
+        left join lateral (select l.until, l.parked from lane l where l.queue = q and l.lane = x.lane limit 1) l on true
+      where s.free < n and s.seen < n + 500),
+    seen as materialized (select * from scan where seen > 0),
+    -- Late messages of closed lanes: out of the way, so that the next scan does not meet them again.
+    closed as materialized (select l.lane from lane l
+      where l.queue = q and l.lane = any(array(select s.lane from seen s where s.parked and s.until > at)) and l.token = 0 and l.until > at
+      for update skip locked),
+    moved as (delete from message m using closed k, lateral (select y.id from message y where y.queue = q and y.lane = k.lane order by y.id limit 100) y
+      where m.queue = q and m.lane = k.lane and m.id = y.id returning m.*),
+    park as (insert into parked select * from moved),
+    due as materialized (select l.lane from lane l where l.queue = q and l.parked and l.until <= at and l.lane > above and l.lane <= upto
+      order by l.until limit n for update skip locked),
+    again as (update lane l set until = at + lease, token = t, head = h.id,
+        attempts = case when l.head = h.id then l.attempts + 1 else 1 end, failure = case when l.head = h.id then l.failure end
+      from due d left join lateral (select least(
+        (select m.id from message m where m.queue = q and m.lane = d.lane order by m.id limit 1),
+        (select p.id from parked p where p.queue = q and p.lane = d.lane order by p.id limit 1)) id) h on true
+      where l.queue = q and l.lane = d.lane returning l.lane, l.attempts, l.failure),
+    fresh as (insert into lane as l (queue, lane, until, token, attempts, head)
+      select q, s.lane, at + lease, t, 1, (select m.id from message m where m.queue = q and m.lane = s.lane order by m.id limit 1)
+      from seen s where s.until is null or (not s.parked and s.until <= at)
+      on conflict (queue, lane) do update set until = excluded.until, token = t, head = excluded.head,
+          attempts = case when l.head = excluded.head then l.attempts + 1 else 1 end, failure = case when l.head = excluded.head then l.failure end
+        where l.until <= at and not l.parked
+      returning l.lane, l.attempts, l.failure)
+  select c.lane, c.attempts, c.failure, m.id, m.message_id, m.headers, m.body
+  from (select * from again union all select * from fresh) c
+    left join lateral (
+      (select * from message m where m.queue = q and m.lane = c.lane order by m.id limit depth)
+      union all (select * from parked p where p.queue = q and p.lane = c.lane order by p.id limit depth)
+      order by 3 limit depth) m on true
+  order by 1, 4;
+end $$;
+
+-- One round trip: gives back the lanes that are through, leases others. Keyed lanes go round from the cursor, the rest is
+-- oldest first. A row without a message is a lane that a crash left empty: release it next time.
+create function parley.claim(q int, done bigint[], t bigint, cursor bigint, n int, depth int, lease interval)
+returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare lowest constant bigint := -9223372036854775808; half constant int := (n + 1) / 2; got int;
+begin
+  perform require_queue(q);
+  -- A lease that a crash of the server forgets is taken again, and its former holder is fenced.
+  perform set_config('synchronous_commit', 'off', true);
+  if cardinality(done) > 0 then perform release_lanes(q, done, t); end if;
+  if n <= 0 then return; end if;
+  perform pg_advisory_xact_lock(hashtext('parley.claim'), q); -- two that lease the same lanes in another order would wait for each other
+  return query select * from claim_between(q, t, cursor, -1, half, depth, lease);
+  get diagnostics got = row_count;
+  if got < half and cursor > lowest then
+    return query select * from claim_between(q, t, lowest, cursor, half - got, depth, lease);
+  end if;
+  return query select * from claim_between(q, t, 0, 9223372036854775807, n - least(got, half), 1, lease);
+end $$;
+
+-- The acknowledgement, the last statement of the handler's transaction. The token, which only the lane's holder knows, is the
+-- permission. The row is the fence: of two holders who both come this far, one finds it gone and is rolled back.
+create function parley.settle(q int, l bigint, i bigint, t bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare m uuid;
+begin
+  delete from message c where c.queue = q and c.lane = l and c.id = i
+    and exists (select from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0) returning c.message_id into m;
+  if m is null then
+    delete from parked c where c.queue = q and c.lane = l and c.id = i
+      and exists (select from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0) returning c.message_id into m;
+  end if;
+  if m is null then raise exception 'the lease of lane % is lost', l using errcode = 'PL001'; end if;
+  insert into inbox (queue, message_id) values (q, m) on conflict do nothing;
+  if not found then raise exception 'message % was handled before', m using errcode = 'PL002'; end if;
+end $$;
+
+-- Acknowledges on its own: what took effect elsewhere, or before. False: the lane is somebody else's.
+create function parley.discard(q int, l bigint, i bigint, t bigint) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0 for update;
+  if not found then return false; end if;
+  delete from message c where c.queue = q and c.lane = l and c.id = i;
+  if not found then delete from parked c where c.queue = q and c.lane = l and c.id = i; end if;
+  return true;
+end $$;
+
+-- Closes the lane until the message is due again; what is in it moves out of the way.
+create function parley.retry(q int, l bigint, i bigint, t bigint, attempt int, delay bigint, why text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  update lane x set until = clock_timestamp() + delay * interval '1 ms', token = 0, parked = true, head = i, attempts = attempt, failure = why
+    where x.queue = q and x.lane = l and x.token = t and t <> 0;
+  if not found then return false; end if;
+  with moved as (delete from message m using (select y.id from message y where y.queue = q and y.lane = l order by y.id limit 100) y
+    where m.queue = q and m.lane = l and m.id = y.id returning m.*)
+  insert into parked select * from moved;
+  return true;
+end $$;
+
+-- Keeps a message as a dead letter; its lane goes on, or (`hold`) waits for a person.
+create function parley.bury(q int, l bigint, i bigint, t bigint, tries int, why text, hold boolean) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0 for update;
+  if not found then return false; end if;
+  with a as (delete from message m where m.queue = q and m.lane = l and m.id = i returning m.*),
+    b as (delete from parked p where p.queue = q and p.lane = l and p.id = i returning p.*)
+  insert into dead (queue, lane, place, message_id, headers, body, attempts, failure)
+    select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why from (select * from a union all select * from b) x;
+  if hold or exists (select from parked p where p.queue = q and p.lane = l) then
+    update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, attempts = 0, head = null, failure = null
+      where x.queue = q and x.lane = l;
+  else
+    delete from lane x where x.queue = q and x.lane = l;
+  end if;
+  return true;
+end $$;
+
+-- Gives lanes back as they were, to be leased again after `pause` milliseconds; the delivery did not count.
+create function parley.give_back(q int, lanes bigint[], t bigint, pause bigint) returns void
+language sql security definer set search_path = pg_catalog, parley, pg_temp as $$
+  update lane x set until = clock_timestamp() + pause * interval '1 ms', token = 0, attempts = greatest(x.attempts - 1, 0)
+    where x.queue = q and x.lane = any(lanes) and x.token = t and t <> 0
+$$;
+
+-- Returns the lanes that are still ours.
+create function parley.renew(q int, lanes bigint[], t bigint, lease interval) returns setof bigint
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  perform from lane x where x.queue = q and x.lane = any(lanes) and x.token = t order by x.lane for update;
+  return query update lane x set until = clock_timestamp() + lease where x.queue = q and x.lane = any(lanes) and x.token = t and t <> 0 returning x.lane;
+end $$;
+
+create function parley.backlog(queues int[]) returns table (queue int, waiting bigint, parked bigint, delayed bigint, dead bigint)
+language sql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
+  select q, (select count(*) from message m where m.queue = q), (select count(*) from parked p where p.queue = q),
+    (select count(*) from later x where x.queue = q), (select count(*) from dead d where d.queue = q)
+  from unnest(queues) q
+$$;
+
+-- Now and then, by whoever comes first: lane rows that a crash left, and what the inbox need not remember any more.
+create function parley.sweep(keep interval default '7 days') returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare at timestamptz := clock_timestamp();
+begin
+  if not pg_try_advisory_xact_lock(hashtext('parley.sweep')) then return; end if;
+  perform set_config('synchronous_commit', 'off', true);
+  delete from lane l where not l.parked and l.until < at - interval '1 minute'
+    and not exists (select from message m where m.queue = l.queue and m.lane = l.lane);
+  delete from inbox where ctid = any(array(select i.ctid from inbox i where i.at < at - keep limit 10000));
+end $$;

@@ -1,0 +1,161 @@
+-- What a service keeps its side of the conversation in: outbox, inbox, parked lanes and dead letters of other technologies.
+create table parley.outbox (
+  service text not null,
+  id bigint generated always as identity,
+  contract text not null,
+  headers bytea not null,
+  body bytea not null,
+  due timestamptz, -- null: at once
+  at timestamptz not null default clock_timestamp(),
+  primary key (service, id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_threshold = -1);
+create index outbox_ready on parley.outbox (service, id) where due is null;
+create index outbox_later on parley.outbox (service, due) where due is not null;
+
+create function parley.add_to_outbox(s text, contracts text[], heads bytea[], bodies bytea[], delays bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare start timestamptz := clock_timestamp();
+begin
+  perform require_service(s);
+  insert into outbox (service, contract, headers, body, due)
+    select s, x.c, x.h, x.b, start + x.d * interval '1 ms' from unnest(contracts, heads, bodies, delays) x(c, h, b, d);
+end $$;
+
+create function parley.outbox_due(s text, n int) returns table (id bigint, contract text, headers bytea, body bytea)
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+#variable_conflict use_column
+declare now timestamptz := clock_timestamp();
+begin
+  perform require_service(s);
+  return query select x.id, x.contract, x.headers, x.body from (
+    (select * from outbox o where o.service = s and o.due is null order by o.id limit n)
+    union all (select * from outbox o where o.service = s and o.due <= now order by o.due limit n)) x
+    order by x.id limit n;
+end $$;
+
+create function parley.remove_from_outbox(s text, ids bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform require_service(s);
+  delete from outbox o where o.service = s and o.id = any(ids);
+end $$;
+
+-- In milliseconds.
+create function parley.outbox_state(s text) returns table (waiting bigint, oldest_age double precision, next_due double precision)
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare now timestamptz := clock_timestamp();
+begin
+  perform require_service(s);
+  return query select (select count(*) from outbox o where o.service = s),
+    coalesce(1000 * extract(epoch from now - least(
+      (select o.at from outbox o where o.service = s and o.due is null order by o.id limit 1),
+      (select o.due from outbox o where o.service = s and o.due <= now order by o.due limit 1)))::double precision, 0),
+    1000 * extract(epoch from (select o.due from outbox o where o.service = s and o.due > now order by o.due limit 1) - now)::double precision;
+end $$;
+
+create function parley.record_message(q int, m uuid) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform require_queue(q);
+  insert into inbox (queue, message_id) values (q, m) on conflict do nothing;
+  return found;
+end $$;
+
+-- The row of a message's lane, locked until the transaction ends. Made when it is missing.
+create function parley.lock_lane(q int, l bigint, k text) returns void
+language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  insert into lane as x (queue, lane, until, token, attempts, parked, key) values (q, l, clock_timestamp(), 0, 0, true, k)
+    on conflict (queue, lane) do update set parked = true, key = coalesce(x.key, excluded.key);
+end $$;
+
+-- Where the first message of a lane comes to lie: before all that wait there.
+create function parley.head_of_lane(q int, l bigint, otherwise bigint) returns bigint
+language sql set search_path = pg_catalog, parley, pg_temp as $$
+  select coalesce((select p.id - 1 from parked p where p.queue = q and p.lane = l order by p.id limit 1), otherwise)
+$$;
+
+-- A failed message waits at the head of its lane; `delay` in milliseconds, null: until a person says so.
+create function parley.park(q int, l bigint, k text, m uuid, h bytea, b bytea, delay bigint, why text) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare n bigint := nextval('message_number'); i bigint;
+begin
+  perform require_queue(q);
+  if l is null and exists (select from parked p where p.queue = q and p.message_id = m) then return; end if;
+  l := coalesce(l, n);
+  perform lock_lane(q, l, k);
+  if exists (select from parked p where p.queue = q and p.message_id = m) then return; end if;
+  i := head_of_lane(q, l, n);
+  insert into parked values (q, l, i, m, h, b);
+  update lane x set until = coalesce(clock_timestamp() + delay * interval '1 ms', 'infinity'), attempts = 1, head = i, failure = why
+    where x.queue = q and x.lane = l and x.token = 0;
+end $$;
+
+-- True: the message is kept behind those of its parked lane. The lane is locked first, in a statement of its own: a lane that is
+-- being released is then gone, and a lane that is not cannot be before this transaction ends.
+create function parley.divert(q int, l bigint, m uuid, h bytea, b bytea) returns boolean
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform require_queue(q);
+  if l is not null then perform from lane x where x.queue = q and x.lane = l and x.parked for update; end if;
+  if l is null or not found then return exists (select from parked p where p.queue = q and p.message_id = m); end if;
+  if exists (select from parked p where p.queue = q and p.message_id = m) then return true; end if;
+  insert into parked values (q, l, nextval('message_number'), m, h, b);
+  return true;
+end $$;
+
+create function parley.parked_keys(q int) returns setof text
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform require_queue(q);
+  return query select x.key from lane x where x.queue = q and x.parked and x.key is not null;
+end $$;
+
+-- A dead letter of another technology.
+create function parley.bury_message(q int, l bigint, k text, m uuid, h bytea, b bytea, tries int, why text, hold boolean) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare n bigint := nextval('message_number'); i bigint;
+begin
+  perform require_queue(q);
+  if l is not null and hold then perform lock_lane(q, l, k); end if;
+  if exists (select from dead d where d.queue = q and d.message_id = m) then return; end if;
+  delete from parked p where p.queue = q and p.message_id = m returning p.id into i;
+  insert into dead (queue, lane, place, message_id, headers, body, attempts, failure)
+    values (q, coalesce(l, n), coalesce(i, head_of_lane(q, l, n)), m, h, b, tries, why);
+  if l is not null and hold then
+    update lane x set until = 'infinity', attempts = 0, head = null, failure = null where x.queue = q and x.lane = l and x.token = 0;
+  end if;
+end $$;
+
+create function parley.dead_letters(s text, wanted text, n int)
+returns table (id bigint, subscription text, headers bytea, body bytea, attempts int, failure text, died timestamptz)
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform require_service(s);
+  return query select d.id, k.name, d.headers, d.body, d.attempts, d.failure, d.died from dead d join queue k on k.id = d.queue
+    where k.service = s and (wanted is null or k.name = wanted) order by d.id limit n;
+end $$;
+
+create function parley.count_dead_letters(s text) returns bigint
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  perform require_service(s);
+  return (select count(*) from dead d join queue k on k.id = d.queue where k.service = s);
+end $$;
+
+-- Puts a dead letter back to its place and lets its lane go on; returns its queue, or null when it is not there any more.
+create function parley.replay(s text, i bigint) returns text
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare d dead;
+begin
+  perform require_service(s);
+  select x.* into d from dead x join queue k on k.id = x.queue where x.id = i and k.service = s for update of x;
+  if not found then return null; end if;
+  insert into lane as x (queue, lane, until, token, attempts, parked) values (d.queue, d.lane, clock_timestamp(), 0, 0, true)
+    on conflict (queue, lane) do update set parked = true, until = case when x.token = 0 then clock_timestamp() else x.until end;
+  if exists (select from parked p where p.queue = d.queue and p.lane = d.lane and p.id = d.place) then d.place := head_of_lane(d.queue, d.lane, d.place); end if;
+  insert into parked values (d.queue, d.lane, d.place, d.message_id, d.headers, d.body);
+  delete from dead x where x.id = i;
+  return (select name from queue where id = d.queue);
+end $$;

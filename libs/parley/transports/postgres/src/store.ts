@@ -1,0 +1,74 @@
+import { systemClock, type Clock, type Store, type TransportContext, type Tx } from '@parley/messaging';
+import type { ClientConfig } from 'pg';
+import type { DataSource } from 'typeorm';
+import { Database } from './database';
+import { PostgresInbox } from './inbox';
+import { PostgresLanes } from './lanes';
+import { PostgresOutbox } from './outbox';
+import { QueueIds } from './queue-ids';
+import { transaction } from './transaction';
+
+export interface PostgresStoreOptions {
+  readonly service: string;
+  readonly clock?: Clock;
+  readonly log?: TransportContext['log'];
+}
+
+/** Keeps a service's side of the conversation in the database its data is in: the DataSource's. */
+export class PostgresStore implements Store {
+  readonly technology = 'postgres';
+  readonly outbox: PostgresOutbox;
+  readonly inbox: PostgresInbox;
+  readonly lanes: PostgresLanes;
+  private readonly database: Database;
+  private closing?: Promise<void>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    { service, clock = systemClock, log = () => undefined }: PostgresStoreOptions,
+  ) {
+    const config = connectionOf(dataSource);
+    this.database = Database.open(config, { clock, log });
+    const queues = new QueueIds(this.database);
+    this.outbox = new PostgresOutbox(this.database, config, service);
+    this.inbox = new PostgresInbox(queues);
+    this.lanes = new PostgresLanes(this.database, queues, service, { clock, log });
+  }
+
+  async connect(): Promise<void> {
+    await this.installation();
+    if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+  }
+
+  installation(): Promise<string> {
+    return this.database.installation();
+  }
+
+  async transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+    let committed: Tx | undefined;
+    const result = await transaction(this.dataSource, (tx) => work((committed = tx)), last);
+    this.outbox.committed(committed!);
+    return result;
+  }
+
+  /** The DataSource is its maker's to destroy. */
+  close(): Promise<void> {
+    return (this.closing ??= this.lanes.close().then(() => this.database.close()));
+  }
+}
+
+/** The store's own connections go where the DataSource's go. */
+function connectionOf({ options }: DataSource): ClientConfig {
+  if (options.type !== 'postgres') throw new Error(`PostgresStore needs a DataSource of type postgres, not ${options.type}`);
+  const { url, host, port, username, password, database, ssl } = options;
+  if (url !== undefined) return connectionTo(url, ssl);
+  return { host: host ?? '127.0.0.1', port: port ?? 5432, user: username, password: password as string, database, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
+}
+
+/** Written the same way for a URL and for its parts, so that store and transport find each other's connections. */
+export function connectionTo(address: string, ssl?: unknown): ClientConfig {
+  const { hostname, port, username, password, pathname, search } = new URL(address);
+  if (search !== '') return { connectionString: address };
+  const parts = { host: hostname, port: Number(port || 5432), user: decodeURIComponent(username), password: decodeURIComponent(password), database: decodeURIComponent(pathname.slice(1)) };
+  return { ...parts, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
+}

@@ -1,0 +1,127 @@
+import { AlreadyHandled, LeaseLost, type Tx } from '@parley/messaging';
+import type { ClientBase, QueryResult } from 'pg';
+import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
+import type { Statement } from './database';
+
+/** Shorter than a lease: a transaction that nobody drives any more ends before its message is somebody else's. */
+const IDLE_LIMIT = '25s';
+
+/** PostgreSQL answered COMMIT with ROLLBACK: an earlier statement had failed and its error was swallowed. */
+export class RolledBack extends Error {
+  override readonly name = 'RolledBack';
+  constructor() {
+    super('the transaction was rolled back instead of committed: one of its statements had failed and its error was caught; let such errors through');
+  }
+}
+
+interface Open {
+  readonly runner: QueryRunner;
+  readonly client: ClientBase;
+  /** The statement on which the commit depends is on its way. */
+  fenced: boolean;
+  over: boolean;
+}
+
+const prepared = new WeakSet<ClientBase>();
+const transactions = new WeakMap<QueryRunner, Open>();
+
+/**
+ * Runs `work` in a READ COMMITTED transaction on a connection of the pool. BEGIN, and `last` with the COMMIT behind it, cost no
+ * round trips of their own: statements are sent without waiting for the answers to those before.
+ */
+export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    const open = await begin(runner);
+    try {
+      const result = await work(runner.manager);
+      await commit(open, last);
+      return result;
+    } catch (error) {
+      await rollback(open);
+      throw meaningOf(error);
+    }
+  } finally {
+    await runner.release();
+  }
+}
+
+/** A statement of the open transaction, prepared once per connection. */
+export async function statement(tx: Tx, { name, text }: Statement, values: unknown[]): Promise<QueryResult> {
+  const client = openOf(tx)?.client ?? (await connectionOf(tx));
+  return client.query({ name, text, values });
+}
+
+/**
+ * The transaction's last statement, which fails when nothing may be committed: sent at once, so that the COMMIT can follow without
+ * waiting for its answer. Call it first thing in `last`, and do nothing after it.
+ */
+export function fence(tx: Tx, { name, text }: Statement, values: unknown[]): Promise<void> {
+  const open = openOf(tx);
+  if (open) open.fenced = true;
+  const sent = open ? open.client.query({ name, text, values }) : statement(tx, { name, text }, values);
+  return sent.then(nothing, (error) => {
+    throw meaningOf(error);
+  });
+}
+
+const nothing = () => undefined;
+
+async function begin(runner: QueryRunner): Promise<Open> {
+  const client = (await runner.connect()) as ClientBase;
+  if (!prepared.has(client)) {
+    Object.assign(client, { pipeline: true });
+    client.query(`set idle_in_transaction_session_timeout = '${IDLE_LIMIT}'`).catch(nothing);
+    prepared.add(client);
+  }
+  // Not awaited: if it fails, so does whatever comes next on this connection.
+  client.query('begin isolation level read committed').catch(nothing);
+  // What QueryRunner.startTransaction would note down, so that repositories join and nested transactions become savepoints.
+  Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
+  const open = { runner, client, fenced: false, over: false };
+  transactions.set(runner, open);
+  return open;
+}
+
+async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<void> {
+  open.fenced = false;
+  const acknowledged = last?.(open.runner.manager);
+  if (!open.fenced) await acknowledged;
+  const [fenced, committed] = await Promise.allSettled([acknowledged, end(open, 'commit')]);
+  if (fenced.status === 'rejected') throw fenced.reason;
+  if (committed.status === 'rejected') throw committed.reason;
+  if (committed.value.command !== 'COMMIT') throw new RolledBack();
+}
+
+async function rollback(open: Open): Promise<void> {
+  if (open.over) return;
+  // A connection that cannot even roll back is broken, and TypeORM has heard of it.
+  await end(open, 'rollback').catch(nothing);
+}
+
+async function end(open: Open, by: 'commit' | 'rollback'): Promise<QueryResult> {
+  open.over = true;
+  const ended = open.client.query(by);
+  Object.assign(open.runner, { isTransactionActive: false, transactionDepth: 0 });
+  return ended;
+}
+
+function openOf(tx: Tx): Open | undefined {
+  const runner = (tx as EntityManager).queryRunner;
+  if (runner?.isReleased) throw new Error('the transaction is over; await everything that a handler starts');
+  return runner && transactions.get(runner);
+}
+
+/** Of a transaction that was begun elsewhere: by TypeORM, or by hand on a connection of pg. */
+async function connectionOf(tx: Tx): Promise<ClientBase> {
+  const runner = (tx as EntityManager).queryRunner;
+  return runner ? ((await runner.connect()) as ClientBase) : (tx as ClientBase);
+}
+
+/** What the functions of the schema raise, as the kit's errors. */
+function meaningOf(error: unknown): unknown {
+  const { code, message } = (error ?? {}) as { code?: unknown; message: string };
+  if (code === 'PL001' || code === 'PY001') return new LeaseLost(message, { cause: error });
+  if (code === 'PL002' || code === 'PY002') return new AlreadyHandled(message, { cause: error });
+  return error;
+}
