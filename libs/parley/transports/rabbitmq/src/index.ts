@@ -1,1 +1,3 @@
-export {};
+export { RabbitUnavailable, TopologyMismatch } from './address';
+export { NotConnected, Refused, Unconfirmed, Unroutable } from './publisher';
+export { rabbitmq } from './rabbitmq';

@@ -1,0 +1,55 @@
+/** Where a RabbitMQ is, as its URL says it. */
+export class Address {
+  private readonly url: URL;
+
+  constructor(readonly secret: string) {
+    const url = URL.canParse(secret) ? new URL(secret) : undefined;
+    if (!url?.hostname || !/^amqps?:$/.test(url.protocol)) {
+      throw new TypeError('this is not a RabbitMQ URL; write amqp://user:password@host:5672/virtual-host, or amqps:// for TLS');
+    }
+    this.url = url;
+  }
+
+  /** Without user and password: for people and logs. */
+  toString(): string {
+    return `${this.url.protocol}//${this.url.host}${this.url.pathname}`;
+  }
+
+  get user(): string {
+    return decodeURIComponent(this.url.username || 'guest');
+  }
+}
+
+/** RabbitMQ could not be used at start. Once started, connections come back by themselves. */
+export class RabbitUnavailable extends Error {
+  override readonly name = 'RabbitUnavailable';
+  constructor(address: Address, cause: unknown) {
+    super(`RabbitMQ at ${address} ${explain(address, cause)}`, { cause });
+  }
+}
+
+/** A queue is there, but not as this version declares it. */
+export class TopologyMismatch extends Error {
+  override readonly name = 'TopologyMismatch';
+  constructor(address: Address, cause: Error) {
+    const [, queue = 'a queue', why = cause.message] = /PRECONDITION_FAILED - (?:.* for queue '([^']+)'.*?: )?(.*?)"?$/.exec(cause.message) ?? [];
+    super(`RabbitMQ at ${address} holds ${queue} with other settings (${why}); delete it when it is empty, or use another virtual host`, { cause });
+  }
+}
+
+/** What was thrown while connecting or declaring, as one sentence. */
+export function startFailure(address: Address, thrown: unknown): Error {
+  if (thrown instanceof RabbitUnavailable || thrown instanceof TopologyMismatch) return thrown;
+  // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
+  const cause = thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
+  if (cause instanceof Error && (cause as { code?: unknown }).code === 406) return new TopologyMismatch(address, cause);
+  return new RabbitUnavailable(address, cause);
+}
+
+function explain(address: Address, cause: unknown): string {
+  const why = cause instanceof Error ? cause.message || String((cause as { code?: unknown }).code) : String(cause);
+  if (/ACCESS.REFUSED/.test(why)) return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct COMMANDS_URL`;
+  // RabbitMQ closes instead of opening; amqplib says only that.
+  if (/NOT.ALLOWED|ConnectionOpenOk/.test(why)) return `has no such virtual host, or not for the user "${address.user}"; create it or correct COMMANDS_URL`;
+  return `cannot be reached (${why}); is it running, and does COMMANDS_URL point to it?`;
+}

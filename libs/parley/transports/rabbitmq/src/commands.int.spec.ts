@@ -1,0 +1,464 @@
+import { Logger } from '@nestjs/common';
+import { command, type Contract } from '@parley/contract';
+import { type Delivery, type Envelope, HandlerRegistry, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, systemClock, type Transport } from '@parley/messaging';
+import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { CommandIntake } from './intake';
+import { rabbitmq } from './rabbitmq';
+import { deadQueue, delayQueues, laneOf, laneQueues } from './topology';
+
+const url = process.env.RABBITMQ_URL ?? '';
+/** A command that takes `down rabbitmq` and `up rabbitmq`; without it nothing is restarted. */
+const restart = process.env.BROKERS_SCRIPT ?? '';
+if (!url) process.stdout.write('RabbitMQ: not run, for RABBITMQ_URL is not set\n');
+
+Logger.overrideLogger(false);
+jest.setTimeout(30_000);
+
+(url ? describe : describe.skip)('commands over RabbitMQ', () => {
+  let owner: string;
+  let broker: ChannelModel;
+  let direct: Channel;
+  let buried: Array<{ message: ParkedMessage; failure: { message: string } }>;
+  let opened: Array<{ close(): Promise<void> }>;
+  let contracts: { loose: Contract; keyed: Contract };
+
+  beforeEach(async () => {
+    owner = `t-${randomUUID().slice(0, 8)}`;
+    contracts = {
+      loose: command(`${owner}.do-this`, z.object({ n: z.number() })),
+      keyed: command(`${owner}.do-that`, z.object({ key: z.string(), n: z.number() }), { key: 'key' }),
+    };
+    buried = [];
+    opened = [];
+    broker = await connect(url);
+    broker.on('error', () => undefined);
+    direct = await broker.createChannel();
+    direct.on('error', () => undefined);
+  });
+
+  afterEach(async () => {
+    for (const { close } of opened.reverse()) await close();
+    const tidy = await connect(url);
+    const channel = await tidy.createChannel();
+    for (const queue of [owner, ...laneQueues(owner), ...delayQueues(owner), deadQueue(owner)]) await channel.deleteQueue(queue);
+    await tidy.close();
+    await broker.close().catch(() => undefined);
+  });
+
+  const store = { lanes: { bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string }) => void buried.push({ message, failure }) } } as unknown as Store;
+
+  async function transport(at = url): Promise<Transport> {
+    const made = rabbitmq.open!(at, { service: owner, instance: `${owner}-${randomUUID().slice(0, 4)}`, clock: systemClock, store, log: () => undefined });
+    await made.connect();
+    opened.push({ close: () => made.close() });
+    return made;
+  }
+
+  /** An instance of the owner that hands everything to `handle`. */
+  async function instance(handle: Handle = () => done, concurrency = 10, at?: Transport) {
+    const carrier = at ?? (await transport());
+    const received = new Received(handle);
+    const intake = carrier.intake('command', new HandlerRegistry(owner, concurrency), received.deliver) as CommandIntake;
+    for (const contract of Object.values(contracts)) intake.addHandler(contract.name, async () => undefined, true, extras(contract));
+    opened.push({ close: () => intake.close() });
+    await new Promise<void>((resolve, reject) => intake.listen((error) => (error ? reject(error) : resolve())));
+    return { intake, received, close: () => intake.close() };
+  }
+
+  const loose = (n: number, more: Partial<OutgoingMessage> = {}) => message(contracts.loose, { n }, more);
+  const keyed = (key: string, n: number, more: Partial<OutgoingMessage> = {}) => message(contracts.keyed, { key, n }, more, key);
+
+  it('carries every byte of the body and every attribute of the envelope', async () => {
+    const sender = await transport();
+    const { received } = await instance();
+    const sent = loose(1, { body: Buffer.from([0, 255, 0, 0x7b, 0xc3, 0x28, 10]) });
+    await sender.publish([sent]);
+    const [delivery] = await received.until(1);
+    expect(delivery!.body.equals(sent.body)).toBe(true);
+    expect(delivery!.headers).toEqual(sent.envelope);
+    expect(delivery).toMatchObject({ attempt: 1, failure: undefined, honours: { retry: true, dead: false } });
+  });
+
+  it('keeps commands for an owner that never ran', async () => {
+    const sender = await transport();
+    await sender.publish([loose(1), keyed('a', 2)]);
+    const { received } = await instance();
+    expect(numbers(await received.until(2)).sort()).toEqual([1, 2]);
+  });
+
+  it('rejects a command whose queue is gone, and declares the queue anew', async () => {
+    const sender = await transport();
+    await sender.publish([loose(1)]);
+    await direct.deleteQueue(owner);
+    await expect(sender.publish([loose(2)])).rejects.toMatchObject({ name: 'Unroutable', message: expect.stringContaining(owner) });
+    await sender.publish([loose(3)]);
+    const { received } = await instance();
+    expect(numbers(await received.until(1))).toEqual([3]);
+  });
+
+  it('brings a failed command back when it is due, with its attempt and what failed', async () => {
+    const after = 1_200;
+    const failure = { error: 'Error', message: 'no luck', stack: '', tries: 4, instance: 'i', firstFailedAt: 'a', lastFailedAt: 'b' };
+    const at: number[] = [];
+    const { received } = await instance(({ attempt }) => {
+      at.push(Date.now());
+      return attempt === 1 ? { kind: 'retry', after, failure } : done;
+    });
+    const sent = loose(1);
+    await (await transport()).publish([sent]);
+    const [, second] = await received.until(2);
+    expect(second).toMatchObject({ attempt: 2, failure, headers: sent.envelope });
+    expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(after);
+    expect(at[1]! - at[0]!).toBeLessThan(after * 2);
+  });
+
+  it('acknowledges a failed command only when its copy is confirmed', async () => {
+    const carrier = await transport();
+    const { received, intake } = await instance(() => ({ kind: 'retry', after: 60_000, failure: {} as never }), 10, carrier);
+    await carrier.publish([loose(1)]);
+    await received.until(1);
+    await eventually(async () => expect((await intake.backlog())[0]).toMatchObject({ waiting: 0, delayed: 1 }));
+    await carrier.close();
+    // Its copies cannot be stored any more: the original has to stay.
+    await (await transport()).publish([loose(2)]);
+    await received.until(2);
+    await eventually(async () => expect((await intake.backlog())[0]).toMatchObject({ delayed: 1 }));
+    dropConnection(intake);
+    const again = await received.until(3);
+    expect(numbers(again)).toEqual([1, 2, 2]);
+  });
+
+  it('holds a command back for its delay, and leads it to its lane then', async () => {
+    const { received } = await instance();
+    const sender = await transport();
+    const before = Date.now();
+    await sender.publish([keyed('a', 1, { delay: 1_100 }), keyed('a', 2)]);
+    const deliveries = await received.until(2);
+    expect(numbers(deliveries)).toEqual([2, 1]);
+    expect(Date.now() - before).toBeGreaterThanOrEqual(1_100);
+    expect(deliveries[1]).toMatchObject({ attempt: 1, honours: { retry: false, dead: false } });
+  });
+
+  it('delivers again when the connection is lost, and aborts what was under way', async () => {
+    let aborted: unknown;
+    const { received, intake } = await instance(async ({ attempt, signal }) => {
+      if (attempt > 1) return done;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      aborted = signal.reason;
+      return done;
+    });
+    await (await transport()).publish([loose(1), keyed('a', 2)]);
+    await received.until(2);
+    expect(intake.health().state).toBe('consuming');
+    dropConnection(intake);
+    await eventually(() => expect(intake.health()).toMatchObject({ state: 'disconnected', reason: expect.stringContaining('lost') }));
+    const again = (await received.until(4)).slice(2);
+    expect(numbers(again).sort()).toEqual([1, 2]);
+    expect(again.map(({ attempt }) => attempt)).toEqual([2, 2]);
+    expect(aborted).toMatchObject({ message: expect.stringContaining('connection') });
+    await eventually(() => expect(intake.health()).toEqual({ technology: 'rabbitmq', kind: 'command', state: 'consuming' }));
+  });
+
+  it('handles the commands of a key in order, one at a time, while instances join and leave', async () => {
+    const order = new Map<string, number[]>();
+    const busy = new Set<string>();
+    let overlaps = 0;
+    const handle: Handle = async ({ headers, body, attempt }) => {
+      const key = headers.partitionkey!;
+      // A repetition may meet the handling that lost its connection and has not noticed.
+      if (busy.has(key) && attempt === 1) overlaps++;
+      busy.add(key);
+      await turn();
+      order.set(key, [...(order.get(key) ?? []), numberIn(body)]);
+      busy.delete(key);
+      return done;
+    };
+    const first = await instance(handle);
+    const sender = await transport();
+    const keys = Array.from({ length: 40 }, (_, k) => `key-${k}`);
+    let sent = 0;
+    let going = true;
+    const sending = (async () => {
+      for (; going; sent++) await sender.publish(keys.map((key) => keyed(key, sent)));
+    })();
+    const second = await instance(handle);
+    await eventually(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
+    await eventually(() => expect(first.intake.activeLanes).toBeLessThanOrEqual(8));
+    const third = await instance(handle);
+    await first.close();
+    dropConnection(second.intake);
+    await eventually(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
+    going = false;
+    await sending;
+    await eventually(() => expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)));
+    // The lost connection may repeat what was not acknowledged; nothing may come for the first time behind a later one.
+    const firsts = [...order.values()].map((seen) => [...new Set(seen)]);
+    expect(firsts).toEqual(keys.map(() => Array.from({ length: sent }, (_, n) => n)));
+    expect(overlaps).toBe(0);
+  });
+
+  it('runs different keys of a lane side by side and never more than the concurrency', async () => {
+    let now = 0;
+    let most = 0;
+    const { received } = await instance(async () => {
+      most = Math.max(most, ++now);
+      await turn();
+      now--;
+      return done;
+    }, 3);
+    await (await transport()).publish(Array.from({ length: 60 }, (_, n) => keyed(`k${n}`, n)));
+    await received.until(60);
+    expect(most).toBe(3);
+  });
+
+  it('hands nothing over after stop, and what it holds goes to others without counting', async () => {
+    let finish!: () => void;
+    const first = await instance(() => new Promise<Outcome>((resolve) => (finish = () => resolve(done))), 1);
+    const sender = await transport();
+    await sender.publish([loose(1)]);
+    await first.received.until(1);
+    await sender.publish([loose(2), loose(3)]);
+    await first.intake.stop();
+    const second = await instance();
+    finish();
+    await first.close();
+    const taken = await second.received.until(2);
+    expect(numbers(taken).sort()).toEqual([2, 3]);
+    expect(taken.map(({ attempt }) => attempt)).toEqual([1, 1]);
+    expect(numbers(first.received.all)).toEqual([1]);
+    expect(first.intake.health().state).toBe('stopped');
+  });
+
+  it('aborts what is still under way when the drain runs out of time, and it comes again', async () => {
+    const now = jest.spyOn(Date, 'now');
+    const { intake, received } = await instance(({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'return' }))));
+    await (await transport()).publish([loose(1), keyed('a', 2)]);
+    await received.until(2);
+    await intake.stop();
+    now.mockReturnValue(Date.now() + 20_000);
+    await intake.close();
+    now.mockRestore();
+    const second = await instance();
+    expect(numbers(await second.received.until(2)).sort()).toEqual([1, 2]);
+  });
+
+  it('gives a command back that the pipeline returned, without counting it, and in its place', async () => {
+    let returned = 0;
+    const { received } = await instance(() => (++returned <= 1 ? { kind: 'return' } : done), 1);
+    await (await transport()).publish([keyed('a', 1), keyed('a', 2)]);
+    const deliveries = await received.until(3);
+    expect(numbers(deliveries)).toEqual([1, 1, 2]);
+    expect(deliveries.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
+  });
+
+  it('keeps what the broker gave up on, with the reason', async () => {
+    await (await transport()).publish([keyed('a', 1)]);
+    const queue = laneOf(owner, 'a');
+    await direct.consume(queue, (message) => direct.nack(message!, false, false), { consumerTag: 'refuses' });
+    await eventually(async () => expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(1));
+    await direct.cancel('refuses');
+    await instance();
+    await eventually(() => expect(buried).toHaveLength(1));
+    expect(buried[0]).toMatchObject({ message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } }, failure: { error: 'GivenUpByBroker' } });
+    expect(buried[0]!.failure.message).toContain(`${queue}: rejected`);
+    await eventually(async () => expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(0));
+  });
+
+  it('consumes again when its queue was deleted', async () => {
+    const { received, intake } = await instance();
+    await direct.deleteQueue(owner);
+    await direct.deleteQueue(laneOf(owner, 'a'));
+    const sender = await transport();
+    await eventually(async () => {
+      await sender.publish([loose(1), keyed('a', 2)]);
+      expect(new Set(numbers(received.all))).toEqual(new Set([1, 2]));
+    });
+    expect(intake.health().state).toBe('consuming');
+  });
+
+  it('understands a producer without Nest', async () => {
+    const { received } = await instance();
+    const headers = { 'cloudEvents:specversion': '1.0', 'cloudEvents:id': 'x-1', 'cloudEvents:type': contracts.loose.name, 'cloudEvents:source': '/cobol', tenant: 7 };
+    direct.publish('', owner, Buffer.from('{"n":1}'), { contentType: 'application/json', headers });
+    const [delivery] = await received.until(1);
+    expect(delivery!.headers).toEqual({ specversion: '1.0', id: 'x-1', type: contracts.loose.name, source: '/cobol', datacontenttype: 'application/json', tenant: '7' });
+    expect(delivery!.body.toString()).toBe('{"n":1}');
+  });
+
+  it('is understood by a consumer without Nest', async () => {
+    const sent = loose(1);
+    await (await transport()).publish([sent]);
+    const { content, properties } = (await direct.get(owner)) as GetMessage;
+    expect(content.toString()).toBe('{"n":1}');
+    expect(properties).toMatchObject({ messageId: sent.envelope.id, contentType: 'application/json', deliveryMode: 2 });
+    expect(properties.headers).toMatchObject({ 'cloudEvents:id': sent.envelope.id, 'cloudEvents:type': contracts.loose.name, 'cloudEvents:specversion': '1.0' });
+  });
+
+  it('tells how many wait, are delayed and are dead', async () => {
+    const { intake, received } = await instance(() => new Promise(() => undefined), 1);
+    const sender = await transport();
+    await sender.publish([loose(1)]);
+    await received.until(1);
+    await sender.publish([loose(2), loose(3), loose(4, { delay: 60_000 })]);
+    await eventually(async () => expect(await intake.backlog()).toEqual([{ subscription: owner, waiting: 2, parked: 0, delayed: 1, dead: 0 }]));
+    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 20_000);
+    await intake.close();
+    jest.restoreAllMocks();
+  });
+
+  describe('says in one sentence, without the password, and in less than 15 s', () => {
+    const failing = (at: string) => rabbitmq.open!(at, { service: owner, instance: 'i', clock: systemClock, log: () => undefined }).connect();
+    const sentence = (error: unknown) => {
+      expect(error).toBeInstanceOf(Error);
+      const { message } = error as Error;
+      expect(message).not.toContain('secret');
+      expect(message).not.toContain('\n');
+      return message;
+    };
+
+    it('that the password is wrong', async () => {
+      const at = new URL(url);
+      at.password = 'secret';
+      expect(sentence(await failing(at.href).catch((error) => error))).toMatch(/refuses the user "guest"/);
+    });
+
+    it('that there is no such virtual host', async () => {
+      const at = new URL(url);
+      at.pathname = '/nowhere';
+      expect(sentence(await failing(at.href).catch((error) => error))).toMatch(/no such virtual host/);
+    });
+
+    it('that the host is unknown', async () => {
+      expect(sentence(await failing('amqp://me:secret@nowhere.invalid').catch((error) => error))).toMatch(/amqp:\/\/nowhere.invalid cannot be reached/);
+    });
+
+    it('that nothing listens there', async () => {
+      expect(sentence(await failing('amqp://me:secret@127.0.0.1:9').catch((error) => error))).toMatch(/ECONNREFUSED/);
+    });
+
+    it('that what listens there does not answer', async () => {
+      const sockets = new Set<Socket>();
+      const mute = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
+      await once(mute, 'listening');
+      const { port } = mute.address() as { port: number };
+      const began = Date.now();
+      expect(sentence(await failing(`amqp://me:secret@127.0.0.1:${port}`).catch((error) => error))).toMatch(/cannot be reached/);
+      expect(Date.now() - began).toBeLessThan(15_500);
+      for (const socket of sockets) socket.destroy();
+      mute.close();
+    });
+
+    it('that a queue has other settings', async () => {
+      await direct.assertQueue(owner, { durable: true });
+      const started = await instance().catch((error: unknown) => error);
+      expect(sentence(started)).toMatch(new RegExp(`holds ${owner} with other settings`));
+      const sender = await transport();
+      expect(sentence(await sender.publish([loose(1)]).catch((error) => error))).toMatch(/with other settings/);
+    });
+  });
+
+  (restart ? it : it.skip)('loses nothing when the broker is restarted in the middle', async () => {
+    const { received, intake } = await instance();
+    const sender = await transport();
+    const confirmed = new Set<number>();
+    let going = true;
+    const sending = (async () => {
+      for (let n = 0; going; n++) {
+        const both = [loose(n), keyed(`k${n % 7}`, n)];
+        // As a relay does: until it is confirmed.
+        for (let sent = false; !sent; ) sent = await sender.publish(both).then(() => true, () => false);
+        confirmed.add(n);
+      }
+    })();
+    await received.until(200);
+    const brokers = (verb: string) => promisify(execFile)('bash', [restart, verb, 'rabbitmq']);
+    await brokers('down');
+    await eventually(() => expect(intake.health().state).toBe('disconnected'));
+    await brokers('up');
+    await eventually(() => expect(intake.health().state).toBe('consuming'), 60_000);
+    const before = received.all.length;
+    await received.until(before + 200);
+    going = false;
+    await sending;
+    await eventually(() => expect([...confirmed].filter((n) => !received.has(contracts.loose, n) || !received.has(contracts.keyed, n))).toEqual([]));
+  }, 150_000);
+});
+
+type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
+const done: Outcome = { kind: 'done', settled: false };
+
+/** What an intake handed over, and a way to wait for it. */
+class Received {
+  readonly all: Delivery[] = [];
+  private readonly seen = new Set<string>();
+  private waiting: Array<() => void> = [];
+
+  constructor(private readonly handle: Handle) {}
+
+  readonly deliver = async (delivery: Delivery): Promise<Outcome> => {
+    this.all.push(delivery);
+    this.seen.add(`${delivery.headers.type}:${delivery.body.toString()}`);
+    for (const wake of this.waiting.splice(0)) wake();
+    return this.handle(delivery);
+  };
+
+  has(contract: Contract, n: number): boolean {
+    return this.seen.has(`${contract.name}:${JSON.stringify(contract.key ? { key: `k${n % 7}`, n } : { n })}`);
+  }
+
+  async until(count: number): Promise<Delivery[]> {
+    while (this.all.length < count) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    return this.all.slice(0, count);
+  }
+}
+
+function message(contract: Contract, payload: object, more: Partial<OutgoingMessage>, partitionkey?: string): OutgoingMessage {
+  const envelope: Envelope = {
+    specversion: '1.0',
+    id: randomUUID(),
+    type: contract.name,
+    source: '/spec',
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    contractversion: '1',
+    correlationid: randomUUID(),
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    producerinstance: 'spec',
+    producerbuild: 'x',
+    ...(partitionkey !== undefined && { partitionkey }),
+  };
+  return { contract, envelope, body: Buffer.from(JSON.stringify(payload)), ...more };
+}
+
+function extras(contract: Contract) {
+  return { contract, options: {}, handlerClass: { name: 'Spec' }, method: contract.name };
+}
+
+const numberIn = (body: Buffer): number => (JSON.parse(body.toString()) as { n: number }).n;
+const numbers = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ body }) => numberIn(body));
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** What a crash of the process looks like to the broker. */
+function dropConnection(intake: CommandIntake): void {
+  const manager = intake.unwrap<{ connection: { connection: { stream: Socket } } }>();
+  manager.connection.connection.stream.destroy();
+}
+
+/** Asks again until it holds: for what only the broker knows. */
+async function eventually(check: () => Promise<void> | void, bound = 20_000): Promise<void> {
+  const until = Date.now() + bound;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}

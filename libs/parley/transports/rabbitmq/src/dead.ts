@@ -1,0 +1,44 @@
+import type { Failure, Store } from '@parley/messaging';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { attemptOf, deathOf, failureOf, headersOf } from './binding';
+import { acknowledge, requeue, type Deliveries } from './delivery';
+
+/** The consumer of what the broker itself gave up on: it goes to the dead letters of the service, with the reason. */
+export class DeadConsumer {
+  constructor(
+    private readonly deliveries: Deliveries,
+    private readonly store: Store,
+  ) {}
+
+  /** Never rejects. */
+  async take(message: ConsumeMessage, channel: Channel): Promise<void> {
+    try {
+      await this.deliveries.underway.add(this.bury(message));
+      acknowledge(channel, message);
+    } catch (error) {
+      this.deliveries.context.log('error', `${this.deliveries.owner}: a dead letter could not be stored, RabbitMQ keeps it: ${(error as Error).message}`);
+      await this.deliveries.pause();
+      requeue(channel, message);
+    }
+  }
+
+  private async bury(message: ConsumeMessage): Promise<void> {
+    const headers = headersOf(message);
+    const buried = { subscription: this.deliveries.owner, key: headers.partitionkey, headers, body: message.content };
+    await this.store.lanes.bury(undefined, buried, this.failureOf(message), false);
+  }
+
+  private failureOf(message: ConsumeMessage): Failure {
+    const { reason, queue, at } = deathOf(message);
+    const before = failureOf(message);
+    return {
+      error: 'GivenUpByBroker',
+      message: `RabbitMQ gave it up in ${queue}: ${reason}${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
+      stack: before?.stack ?? '',
+      tries: before?.tries ?? attemptOf(message),
+      instance: before?.instance ?? this.deliveries.context.instance,
+      firstFailedAt: before?.firstFailedAt ?? at.toISOString(),
+      lastFailedAt: at.toISOString(),
+    };
+  }
+}

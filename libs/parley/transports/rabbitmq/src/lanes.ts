@@ -1,0 +1,116 @@
+import type { Outcome } from '@parley/messaging';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { headersOf } from './binding';
+import { acknowledge, reject, type Deliveries } from './delivery';
+import { laneQueues } from './topology';
+import { Turns, Underway } from './turns';
+
+/**
+ * One lane queue. It has a channel of its own: closing it gives the lane up and puts everything unfinished back, in order,
+ * in one step; cancelling would let the next consumer begin behind what this one still holds.
+ */
+class Lane {
+  private channel?: Channel;
+  private closing = Promise.resolve();
+  private readonly handling = new Underway();
+  /** Whether messages came: of all the consumers of a lane RabbitMQ serves one, and does not tell which. */
+  active = false;
+
+  constructor(
+    private readonly queue: string,
+    private readonly turns: Turns,
+    private readonly deliveries: Deliveries,
+    private readonly broken: (error: Error) => void,
+  ) {}
+
+  async open(connection: ChannelModel): Promise<void> {
+    const channel = await connection.createChannel();
+    channel.on('error', this.broken);
+    channel.once('close', () => this.closed(channel));
+    this.channel = channel;
+    this.active = false;
+    await channel.prefetch(this.deliveries.subscription.concurrency);
+    await channel.consume(this.queue, (message) => (message ? this.take(message, channel) : this.broken(new Error(`the queue ${this.queue} was deleted`))));
+  }
+
+  /** Hands over nothing more, waits for what is under way, then lets go. */
+  close(): Promise<void> {
+    const { channel } = this;
+    if (channel) this.closing = this.letGo(channel);
+    return this.closing;
+  }
+
+  private async letGo(channel: Channel): Promise<void> {
+    this.closed(channel);
+    await this.handling.ended();
+    // Closed already with its connection: then there is nothing to let go of.
+    await channel.close().catch(() => undefined);
+  }
+
+  private closed(channel: Channel): void {
+    if (this.channel === channel) this.channel = undefined;
+  }
+
+  private take(message: ConsumeMessage, channel: Channel): void {
+    this.active = true;
+    const key = headersOf(message).partitionkey;
+    const handle = () => this.handle(message, channel);
+    void (key === undefined ? handle() : this.turns.take(key, handle));
+  }
+
+  /** Never rejects. What is left unacknowledged goes back, in its place, when the channel closes. */
+  private async handle(message: ConsumeMessage, channel: Channel): Promise<void> {
+    const { signal } = this.deliveries;
+    const wanted = () => this.channel === channel;
+    let returned = true;
+    const settle = ({ kind }: Outcome) => {
+      returned = kind === 'return' || kind === 'retry';
+      if (kind === 'done') acknowledge(channel, message);
+      if (kind === 'dead') reject(channel, message);
+    };
+    while (returned && wanted()) {
+      const handed = await this.deliveries.hand(message, { honours: { retry: false, dead: false }, signal, wanted, settle, underway: this.handling });
+      // The broker would hand it to this very consumer again, but behind its successors: so it waits here.
+      if (handed && returned) await this.deliveries.pause();
+    }
+  }
+}
+
+/**
+ * The lanes of an instance. Every instance consumes every lane, and RabbitMQ serves the one that has waited longest: when an
+ * instance goes, its lanes go on at once elsewhere. When one joins, those that have more than their share hand lanes over.
+ */
+export class Lanes {
+  private readonly lanes: readonly Lane[];
+  /** Outlives connections: a message that comes again waits until its first handling, which may not have noticed, has ended. */
+  private readonly turns = new Turns();
+
+  constructor(deliveries: Deliveries, broken: (error: Error) => void) {
+    this.lanes = laneQueues(deliveries.owner).map((queue) => new Lane(queue, this.turns, deliveries, broken));
+  }
+
+  async open(connection: ChannelModel): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.open(connection)));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close()));
+  }
+
+  /** Lanes that bring messages to this instance. */
+  get active(): number {
+    return this.lanes.filter((lane) => lane.active).length;
+  }
+
+  /** Goes to the end of the queue for every lane beyond an even share among so many instances. */
+  async share(instances: number, connection: ChannelModel, wanted: () => boolean): Promise<void> {
+    const share = Math.ceil(this.lanes.length / Math.max(1, instances));
+    const surplus = this.lanes.filter((lane) => lane.active).slice(share);
+    await Promise.all(surplus.map((lane) => this.reopen(lane, connection, wanted)));
+  }
+
+  private async reopen(lane: Lane, connection: ChannelModel, wanted: () => boolean): Promise<void> {
+    await lane.close();
+    if (wanted()) await lane.open(connection);
+  }
+}

@@ -1,0 +1,191 @@
+import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
+import { headersOf, type OutgoingMessage, queueOf, type TransportContext } from '@parley/messaging';
+import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
+import { type Address, startFailure } from './address';
+import { propertiesOf } from './binding';
+import { Presence, reconnect, within } from './bound';
+import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
+
+const CONNECTED_WITHIN = 15_000;
+const CONFIRMED_WITHIN = 10_000;
+
+export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1, connectionOptions: { timeout: 10_000 } };
+
+/** A message on its way to a queue. */
+export interface Parcel {
+  readonly body: Buffer;
+  readonly properties: Options.Publish;
+}
+
+/**
+ * Nest's client, made to keep what it is given: persistent, routed or rejected, confirmed or rejected. It publishes on the
+ * raw channel, because Nest's wrapper sends what was unconfirmed again behind what was not sent yet after a reconnect.
+ */
+export class CommandPublisher extends ClientRMQ {
+  private readonly channels = new Presence<ConfirmChannel>();
+  /** Ids the broker gave back as unroutable; it says so before it confirms them. */
+  private readonly returned = new Set<string>();
+  private declared = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly address: Address,
+    private readonly log: TransportContext['log'],
+  ) {
+    super({ urls: [address.secret], socketOptions: CONNECTION });
+  }
+
+  override async connect(): Promise<void> {
+    const late = () => startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`));
+    try {
+      await within(CONNECTED_WITHIN, super.connect(), late);
+    } catch (error) {
+      await this.close().catch(() => undefined);
+      throw startFailure(this.address, error);
+    }
+  }
+
+  /** Called for every new connection. Nest's would declare a queue of its own idea and consume replies nobody asked for. */
+  override setupChannel(channel: ConfirmChannel, done: () => void): Promise<void> {
+    this.declared = new Map();
+    channel.on('return', (message: Message) => this.returned.add(String(message.properties.messageId)));
+    channel.on('error', (error) => this.revive(error));
+    channel.once('close', () => this.channels.go(channel));
+    this.channels.come(channel);
+    done();
+    return Promise.resolve();
+  }
+
+  /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
+  async publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
+    const results = await Promise.allSettled(byLane(messages).map((lane) => this.sendInTurn(lane)));
+    // Only now: whoever publishes the rejected ones again must not meet others still under way.
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
+  async put(owner: string, queue: string, parcel: Parcel): Promise<void> {
+    await this.ensure(owner);
+    try {
+      await this.dispatchEvent({ pattern: queue, data: parcel });
+    } catch (error) {
+      if (error instanceof Unroutable) this.declared.delete(owner);
+      throw error;
+    }
+  }
+
+  /** Puts a parcel where it waits for `milliseconds` before it comes to the owner's own queue. */
+  async putLater(owner: string, milliseconds: number, body: Buffer, properties: (remaining: number) => Options.Publish): Promise<void> {
+    const wait = Math.min(Math.ceil(milliseconds), LONGEST_WAIT);
+    const remaining = Math.ceil(milliseconds) - wait;
+    await this.put(owner, rungOf(owner, wait), { body, properties: { ...properties(remaining), expiration: wait } });
+  }
+
+
+  protected override async dispatchEvent({ pattern: queue, data }: ReadPacket<Parcel>): Promise<void> {
+    const disconnected = () => new NotConnected(this.address);
+    const channel = await within(CONFIRMED_WITHIN, this.channels.arrival(), disconnected);
+    const unknown = (why: string) => new Unconfirmed(queue, this.address, why);
+    await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () => unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`));
+  }
+
+  private confirmed(channel: ConfirmChannel, queue: string, { body, properties }: Parcel, unknown: (why: string) => Error): Promise<void> {
+    const id = String(properties.messageId);
+    return new Promise((resolve, reject) => {
+      const answered = (error: unknown) => {
+        if (this.returned.delete(id)) reject(new Unroutable(queue, this.address));
+        else if (!error) resolve();
+        else if (this.channels.current === channel) reject(new Refused(queue, this.address));
+        else reject(unknown('the connection was lost first'));
+      };
+      channel.publish('', queue, body, properties, answered);
+    });
+  }
+
+  private async sendInTurn(messages: readonly OutgoingMessage[]): Promise<void> {
+    for (const message of messages) await this.sendOne(message);
+  }
+
+  private sendOne({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
+    const owner = queueOf(contract);
+    const headers = headersOf(envelope);
+    if (delay > 0) return this.putLater(owner, delay, body, (remaining) => propertiesOf(headers, { remaining }));
+    const queue = envelope.partitionkey === undefined ? owner : laneOf(owner, envelope.partitionkey);
+    return this.put(owner, queue, { body, properties: propertiesOf(headers) });
+  }
+
+  /** The owner's queues exist, whether it ever ran or not. Asked once per connection. */
+  private ensure(owner: string): Promise<void> {
+    const known = this.declared.get(owner);
+    if (known) return known;
+    const declared = this.declared;
+    const declaring = this.declareNow(owner);
+    declared.set(owner, declaring);
+    declaring.catch(() => declared.delete(owner));
+    return declaring;
+  }
+
+  private async declareNow(owner: string): Promise<void> {
+    await within(CONFIRMED_WITHIN, this.channels.arrival(), () => new NotConnected(this.address));
+    const connection = this.manager.connection as ChannelModel;
+    const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+    await within(CONFIRMED_WITHIN, declare(connection, owner), late).catch((error: Error & { code?: number }) => {
+      throw error.code === 406 ? startFailure(this.address, error) : new Unconfirmed(owner, this.address, `its queues were not declared: ${error.message}`);
+    });
+  }
+
+  /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
+  private revive(error: Error): void {
+    this.log('warn', `RabbitMQ at ${this.address} closed the publishing channel: ${error.message}; connecting anew`);
+    reconnect(this.manager);
+  }
+
+  private get manager(): AmqpConnectionManager {
+    return this.client as AmqpConnectionManager;
+  }
+}
+
+function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
+  const lanes = new Map<string, OutgoingMessage[]>();
+  for (const message of messages) {
+    const { id, partitionkey } = message.envelope;
+    const lane = partitionkey === undefined ? `id:${id}` : `${message.contract.owner}:${partitionkey}`;
+    const others = lanes.get(lane);
+    if (others) others.push(message);
+    else lanes.set(lane, [message]);
+  }
+  return [...lanes.values()];
+}
+
+/** Nothing could be handed over, for there is no connection. Nothing was stored. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected';
+  constructor(address: Address) {
+    super(`there has been no connection to RabbitMQ at ${address} for ${CONFIRMED_WITHIN / 1_000} s; publish again when it is back`);
+  }
+}
+
+/** The broker has no queue to put the command into. Nothing was stored. */
+export class Unroutable extends Error {
+  override readonly name = 'Unroutable';
+  constructor(queue: string, address: Address) {
+    super(`RabbitMQ at ${address} has no queue ${queue}: someone deleted it; publish again and it is declared anew`);
+  }
+}
+
+/** The broker said no. Nothing was stored. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  constructor(queue: string, address: Address) {
+    super(`RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; publish it again`);
+  }
+}
+
+/** Nobody knows whether the command is stored. */
+export class Unconfirmed extends Error {
+  override readonly name = 'Unconfirmed';
+  constructor(queue: string, address: Address, why: string) {
+    super(`RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); publish it again under the same id`);
+  }
+}

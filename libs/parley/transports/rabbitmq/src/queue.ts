@@ -1,0 +1,67 @@
+import type { Outcome } from '@parley/messaging';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { attemptOf, copyOf, failureOf, headersOf, remainingOf } from './binding';
+import { acknowledge, reject, requeue, type Deliveries } from './delivery';
+import { laneOf } from './topology';
+
+/** The consumer of the owner's own queue: commands without a key, and those whose delay is over. */
+export class QueueConsumer {
+  private stopped = false;
+
+  constructor(private readonly deliveries: Deliveries) {}
+
+  /** From now on nothing is handed to the pipeline; what arrives nevertheless goes back. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Never rejects. */
+  async take(message: ConsumeMessage, channel: Channel): Promise<void> {
+    const { signal } = this.deliveries;
+    try {
+      if (await this.movedOn(message)) return acknowledge(channel, message);
+      const settle = (outcome: Outcome) => this.settle(outcome, message, channel, signal);
+      const wanted = () => !this.stopped && !signal.aborted;
+      const handed = await this.deliveries.hand(message, { honours: { retry: true, dead: false }, signal, wanted, settle });
+      if (!handed) await this.deliveries.underway.add(settle({ kind: 'return' }));
+    } catch (error) {
+      this.deliveries.context.log('warn', `${this.deliveries.owner}: a command could not be moved on, its queue keeps it: ${(error as Error).message}`);
+      await this.deliveries.pause();
+      requeue(channel, message);
+    }
+  }
+
+  private async settle(outcome: Outcome, message: ConsumeMessage, channel: Channel, signal: AbortSignal): Promise<void> {
+    // Its connection is gone: the broker has it back, and a copy would be one too many.
+    if (signal.aborted) return;
+    if (outcome.kind === 'dead') return reject(channel, message);
+    if (outcome.kind === 'retry') await this.putLater(message, outcome);
+    if (outcome.kind === 'return') await this.giveBack(message);
+    // Only now: until here the broker would deliver the original again.
+    acknowledge(channel, message);
+  }
+
+  /** What came out of a delay may have more of it to wait for, or a lane to go to. */
+  private async movedOn(message: ConsumeMessage): Promise<boolean> {
+    const { owner, publisher } = this.deliveries;
+    const remaining = remainingOf(message);
+    const key = headersOf(message).partitionkey;
+    const kept = { attempt: attemptOf(message), failure: failureOf(message) };
+    if (remaining > 0) await publisher.putLater(owner, remaining, message.content, (rest) => copyOf(message, { ...kept, remaining: rest }));
+    else if (key !== undefined) await publisher.put(owner, laneOf(owner, key), { body: message.content, properties: copyOf(message, kept) });
+    return remaining > 0 || key !== undefined;
+  }
+
+  private putLater(message: ConsumeMessage, { after, failure }: Extract<Outcome, { kind: 'retry' }>): Promise<void> {
+    const { owner, publisher } = this.deliveries;
+    const attempt = attemptOf(message) + 1;
+    return publisher.putLater(owner, after, message.content, (remaining) => copyOf(message, { attempt, failure, remaining }));
+  }
+
+  /** As a copy with the same attempt: a plain requeue would be counted by the broker as one more. */
+  private async giveBack(message: ConsumeMessage): Promise<void> {
+    const { owner, publisher } = this.deliveries;
+    if (!this.stopped) await this.deliveries.pause();
+    await publisher.put(owner, owner, { body: message.content, properties: copyOf(message, { attempt: attemptOf(message), failure: failureOf(message) }) });
+  }
+}

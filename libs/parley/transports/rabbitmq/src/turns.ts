@@ -1,0 +1,52 @@
+/** Runs what shares a name one after the other, in the order of asking; different names side by side. */
+export class Turns {
+  private readonly tails = new Map<string, Promise<void>>();
+
+  /** `run` must not reject. */
+  async take(name: string, run: () => Promise<void>): Promise<void> {
+    const turn = (this.tails.get(name) ?? Promise.resolve()).then(run);
+    this.tails.set(name, turn);
+    await turn;
+    if (this.tails.get(name) === turn) this.tails.delete(name);
+  }
+}
+
+/** At most so many at a time; the others wait in the order of asking. */
+export class Slots {
+  private readonly waiting: Array<() => void> = [];
+
+  constructor(private free: number) {}
+
+  async hold<T>(run: () => Promise<T>): Promise<T> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+    try {
+      return await run();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.free++;
+    }
+  }
+}
+
+/** Work under way, to be waited for. */
+export class Underway {
+  private readonly work = new Set<Promise<unknown>>();
+
+  add<T>(promise: Promise<T>): Promise<T> {
+    this.work.add(promise);
+    const remove = () => this.work.delete(promise);
+    promise.then(remove, remove);
+    return promise;
+  }
+
+  get size(): number {
+    return this.work.size;
+  }
+
+  /** Resolves when nothing is under way, what was begun meanwhile included. */
+  async ended(): Promise<void> {
+    while (this.work.size > 0) await Promise.allSettled(this.work);
+  }
+}
