@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { Messaging, type HandlerContext, type Messenger, type OutgoingMessage, type Store, type Technology, type Transactions } from '@parley/messaging';
+
+/** What a handler said. */
+export interface Said {
+  readonly contract: string;
+  readonly message: unknown;
+  /** Milliseconds it is held back. */
+  readonly delay?: number;
+}
+
+export interface Circumstances {
+  /** 1 the first time. */
+  readonly attempt?: number;
+  /** The process ends when everything is done but the commit. */
+  readonly crash?: boolean;
+}
+
+/** The process ended before it could commit. */
+export class Crash extends Error {
+  override readonly name = 'Crash';
+  constructor() {
+    super('the process ended before the commit');
+  }
+}
+
+/**
+ * Tries a handler by itself, with a real Messenger and the transactions of a store, but without anything that delivers: what it
+ * said counts once its transaction has committed.
+ */
+export class HandlerTrial {
+  /** Everything said so far, in order. */
+  readonly said: Said[] = [];
+  readonly messenger: Messenger;
+  readonly transactions: Transactions;
+
+  constructor(service: string, store: Pick<Store, 'transaction'>) {
+    const log = () => undefined;
+    const urls = { commands: 'trial://', broadcasts: 'trial://', events: 'trial://' };
+    const messaging = new Messaging({ service, instance: 'trial', build: 'trial', urls, technologies: [this.technology()], store: this.keeping(store), log });
+    this.messenger = messaging.messenger;
+    this.transactions = messaging.transactions;
+  }
+
+  /** Handles one message in a handler of `transaction: 'own'`. */
+  async handle(run: (context: HandlerContext) => Promise<unknown>, { attempt = 1, crash = false }: Circumstances = {}): Promise<void> {
+    const acknowledge = async () => {
+      if (crash) throw new Crash();
+    };
+    await run({
+      envelope: { id: randomUUID() } as HandlerContext['envelope'],
+      attempt,
+      signal: new AbortController().signal,
+      get tx(): never {
+        throw new Error('with transaction: own there is none yet');
+      },
+      transaction: (work) => this.transactions.commit(work as (tx: object) => never, acknowledge),
+    });
+  }
+
+  /** What was said by one contract. */
+  messages({ name }: { readonly name: string }): unknown[] {
+    return this.said.filter(({ contract }) => contract === name).map(({ message }) => message);
+  }
+
+  /** A store whose outbox tells what was said, once it is committed. */
+  private keeping(store: Pick<Store, 'transaction'>): Store {
+    const kept = new WeakMap<object, OutgoingMessage[]>();
+    return {
+      transaction: async (work, last) => {
+        const { result, messages } = await store.transaction(async (tx) => ({ result: await work(tx), messages: kept.get(tx) ?? [] }), last);
+        this.note(messages);
+        return result;
+      },
+      outbox: { add: async (tx, messages) => void kept.set(tx, [...(kept.get(tx) ?? []), ...messages]) },
+    } as Store;
+  }
+
+  private technology(): Technology {
+    const transport = { technology: 'trial', delays: true, publish: async (messages: readonly OutgoingMessage[]) => this.note(messages) };
+    return { name: 'trial', schemes: ['trial'], kinds: ['command', 'broadcast', 'event'], open: () => transport as never };
+  }
+
+  private note(messages: readonly OutgoingMessage[]): void {
+    this.said.push(...messages.map(({ contract, body, delay }) => ({ contract: contract.name, message: JSON.parse(body.toString()) as unknown, delay })));
+  }
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import type { Store } from '@parley/messaging';
+import { DataSource, type MigrationInterface } from 'typeorm';
+
+/** A schema of its own in the PostgreSQL that tests are given, as a service has one: migrated at first, dropped at last. */
+export class TrialSchema implements Pick<Store, 'transaction'> {
+  private constructor(
+    readonly dataSource: DataSource,
+    private readonly name: string,
+  ) {}
+
+  static async create(migrations: readonly (new () => MigrationInterface)[], url = process.env.PARLEY_TEST_POSTGRES): Promise<TrialSchema> {
+    if (url === undefined) throw new Error('PARLEY_TEST_POSTGRES is not set; run the tests by `npm test` or through the root jest.config.js');
+    const name = `trial_${randomUUID().slice(0, 8)}`;
+    const admin = await new DataSource({ type: 'postgres', url, poolSize: 1 }).initialize();
+    await admin.query(`create schema ${name}`);
+    await admin.destroy();
+    const own = new DataSource({ type: 'postgres', url, schema: name, poolSize: 8, migrations: [...migrations], extra: { options: `-c search_path=${name}` } });
+    await own.initialize();
+    await own.runMigrations();
+    return new TrialSchema(own, name);
+  }
+
+  transaction: Store['transaction'] = (work, last) =>
+    this.dataSource.transaction(async (tx) => {
+      const result = await work(tx);
+      await last?.(tx);
+      return result;
+    });
+
+  async drop(): Promise<void> {
+    await this.dataSource.query(`drop schema ${this.name} cascade`);
+    await this.dataSource.destroy();
+  }
+}
