@@ -1,0 +1,9 @@
+import { TrialSchema } from '@parley/testing';
+import { CreatePayment1790000400000 } from './migrations/1790000400000-create-payment';
+import { SqlPaymentStore } from './payment.store';
+import { paymentStoreTrial } from './payment.store.trial';
+
+paymentStoreTrial('PostgreSQL', async () => {
+  const database = await TrialSchema.create([CreatePayment1790000400000]);
+  return { store: new SqlPaymentStore(), database, close: () => database.drop() };
+});
