@@ -1,0 +1,13 @@
+import type { Technology } from '@parley/messaging';
+import { MemoryBroker } from './memory-broker';
+import { MemoryCallTransport } from './memory-calls';
+import { MemoryTransport } from './memory-transport';
+
+/** All four kinds inside one process, for tests and simulation: `memory://shop`. Nothing survives the process. */
+export const memory: Technology = {
+  name: 'memory',
+  schemes: ['memory'],
+  kinds: ['call', 'command', 'broadcast', 'event'],
+  open: (url, context) => new MemoryTransport(url, MemoryBroker.at(url, context.clock)),
+  openCalls: (options, context) => new MemoryCallTransport(options, context),
+};
