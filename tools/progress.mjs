@@ -42,3 +42,9 @@ export function table(header, rows) {
   const line = (row) => row.map((cell, i) => String(cell ?? '').padEnd(widths[i])).join('  ').trimEnd();
   return [line(header), widths.map((width) => '─'.repeat(width)).join('──'), ...rows.map(line)].join('\n');
 }
+
+/** `[██████░░░░] 612 of 1000` */
+export function bar(done, total, width = 24) {
+  const filled = Math.round((done / Math.max(1, total)) * width);
+  return `[${'█'.repeat(filled)}${'░'.repeat(width - filled)}] ${done} of ${total}`;
+}

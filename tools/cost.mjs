@@ -1,0 +1,39 @@
+// What the running system has used so far: CPU seconds and memory of its processes, commits of PostgreSQL. Zero where the
+// operating system does not tell.
+import fs from 'node:fs';
+import pg from 'pg';
+
+const TICKS = 100; // USER_HZ: the unit of /proc/<pid>/stat on Linux
+
+export async function costNow(run) {
+  const services = Object.values(run.instances).map(({ pid }) => pid).filter(Boolean);
+  const postgres = [run.postgresPid, ...childrenOf(run.postgresPid)];
+  const nodeCpu = sum(services.map(cpuOf));
+  const postgresCpu = sum([...postgres.map(cpuOf), endedCpuOf(run.postgresPid)]);
+  return { nodeCpu, postgresCpu, cpu: nodeCpu + postgresCpu, nodeMemory: sum(services.map(memoryOf)), processes: services.length, commits: await commits(run) };
+}
+
+const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
+
+const stat = (pid) => read(`/proc/${pid}/stat`).split(') ').at(-1).split(' ');
+const cpuOf = (pid) => (Number(stat(pid)[11] ?? 0) + Number(stat(pid)[12] ?? 0)) / TICKS;
+/** Of the children that ended: a connection is a process. */
+const endedCpuOf = (pid) => (Number(stat(pid)[13] ?? 0) + Number(stat(pid)[14] ?? 0)) / TICKS;
+const memoryOf = (pid) => Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+const childrenOf = (pid) => read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+
+function read(file) {
+  try {
+    return fs.readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function commits({ databaseUrl }) {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const { rows } = await client.query('select xact_commit::int as commits from pg_stat_database where datname = current_database()');
+  await client.end();
+  return rows[0].commits;
+}
