@@ -10,7 +10,7 @@ export interface DatabaseOptions {
   readonly entities: readonly EntityTarget<object>[];
   /** In order. An explicit list: what is not named is not run. */
   readonly migrations: readonly (new () => MigrationInterface)[];
-  /** Handlings at the same time, each of which holds a connection. */
+  /** Handlings at the same time; while it writes, each holds a connection. */
   readonly concurrency: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
 }
@@ -24,6 +24,8 @@ export class DatabaseError extends Error {
 const PATIENCE = 60_000;
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 2_000;
+/** More transactions at the same time than this only wait for each other in the database. */
+const MOST_TRANSACTIONS = 15;
 /** Beside the handlings: the relay, health, HTTP requests, and a handler that uses a second connection. */
 const SPARE_CONNECTIONS = 5;
 const NOT_UP_YET = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
@@ -107,7 +109,7 @@ function dataSourceOptions({ url, schema, instance, entities, migrations, concur
     entities: [...entities] as never,
     migrations: [...migrations],
     applicationName: instance,
-    poolSize: concurrency + SPARE_CONNECTIONS,
+    poolSize: Math.min(concurrency, MOST_TRANSACTIONS) + SPARE_CONNECTIONS,
     connectTimeoutMS: 10_000,
     // So that hand-written SQL and migrations need not name the schema either.
     extra: { options: `-c search_path=${quoted(schema).replaceAll(' ', '\\ ')}` },

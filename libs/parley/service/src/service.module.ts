@@ -71,7 +71,7 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
 async function messagingOptions({ name, environment, logger, metrics, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
   const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name) });
-  const storeFor = database && (await storeMaker(name));
+  const storeFor = database && (await storeMaker(name, logger));
   return (dataSource) => ({
     service: name,
     instance: environment.INSTANCE,
@@ -86,7 +86,7 @@ async function messagingOptions({ name, environment, logger, metrics, database }
   });
 }
 
-async function storeMaker(service: string): Promise<(dataSource: DataSource) => Store> {
+async function storeMaker(service: string, { write: log }: Logger): Promise<(dataSource: DataSource) => Store> {
   const { PostgresStore } = await import('@parley/postgres');
-  return (dataSource) => new PostgresStore(dataSource, { service });
+  return (dataSource) => new PostgresStore(dataSource, { service, log });
 }
