@@ -2,19 +2,18 @@
 import fs from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
-const WARN = 40;
-const ERROR = 50;
-const LEVELS = { 40: 'warn ', 50: 'error', 60: 'fatal' };
+const WORTH_SHOWING = ['warn', 'error', 'fatal'];
+const FAILURES = ['error', 'fatal'];
 const PER_ROUND = 5; // a service in trouble says the same many times; the file has it all
 const LONGEST = 220;
 
-export function readable(name, line, least = WARN) {
+export function readable(name, line, levels = WORTH_SHOWING) {
   const entry = parse(line);
-  if (!entry || !(entry.level >= least)) return undefined;
+  if (!levels.includes(entry?.level)) return undefined;
   const at = new Date(entry.time ?? Date.now()).toTimeString().slice(0, 8);
   const reason = entry.err?.message && !String(entry.msg).includes(entry.err.message) ? `: ${entry.err.message}` : '';
   const text = `${entry.msg ?? ''}${reason}`.replaceAll(/\s+/g, ' ');
-  return `${at} ${LEVELS[entry.level] ?? 'error'} ${name}  ${text}`.slice(0, LONGEST);
+  return `${at} ${entry.level.padEnd(5)} ${name}  ${text}`.slice(0, LONGEST);
 }
 
 function parse(line) {
@@ -41,7 +40,7 @@ export class LogWatch {
 
   poll() {
     const lines = this.#newLines();
-    const said = lines.filter((line) => /"level":[456]0/.test(line)).map((line) => readable(this.name, line)).filter(Boolean);
+    const said = lines.filter((line) => /"level":"(warn|error|fatal)"/.test(line)).map((line) => readable(this.name, line)).filter(Boolean);
     said.slice(0, PER_ROUND).forEach((line) => this.show(line));
     if (said.length > PER_ROUND) this.show(`         … and ${said.length - PER_ROUND} more from ${this.name} in ${this.file}`);
   }
@@ -64,12 +63,13 @@ export class LogWatch {
   }
 }
 
-/** The end of a log in words, for a process that crashed: its last error, logged or, when it could not log, thrown. */
+/** The end of a log in words, for a process that crashed: its last logged error, or what it last wrote plainly. */
 export function lastWords(file) {
   if (!fs.existsSync(file)) return '';
   const tail = fs.readFileSync(file, 'utf8').slice(-16_000).trim().split('\n');
-  const logged = (line) => readable('', line, ERROR);
+  const logged = (line) => readable('', line, FAILURES);
   const thrown = (line) => /^(Uncaught )?\w*(Error|Exception)\b.*:/.test(line);
-  const last = tail.findLast((line) => logged(line) || thrown(line));
+  const plain = (line) => /^\w/.test(line) && !line.startsWith('Node.js v');
+  const last = tail.findLast((line) => logged(line) || thrown(line)) ?? tail.findLast(plain);
   return last ? (logged(last) ?? last.slice(0, LONGEST)) : '';
 }
