@@ -10,16 +10,16 @@ const LONGEST = 220;
 export function readable(name, line, levels = WORTH_SHOWING) {
   const entry = parse(line);
   if (!levels.includes(entry?.level)) return undefined;
-  const at = new Date(entry.time ?? Date.now()).toTimeString().slice(0, 8);
-  const reason = entry.err?.message && !String(entry.msg).includes(entry.err.message) ? `: ${entry.err.message}` : '';
-  const text = `${entry.msg ?? ''}${reason}`.replaceAll(/\s+/g, ' ');
+  const at = new Date(entry.time).toTimeString().slice(0, 8);
+  const reason = entry.error?.message && !entry.message.includes(entry.error.message) ? `: ${entry.error.message}` : '';
+  const text = `${entry.message}${reason}`.replaceAll(/\s+/g, ' ');
   return `${at} ${entry.level.padEnd(5)} ${name}  ${text}`.slice(0, LONGEST);
 }
 
 function parse(line) {
   if (!line.startsWith('{')) return undefined;
   try {
-    return JSON.parse(line);
+    return JSON.parse(line); // as the kit's logger writes it: level, time, message, error
   } catch {
     return undefined;
   }
