@@ -41,8 +41,14 @@ class GreetController {
   @Handles(Greet)
   async greet({ name, patient }: Greet, { tx }: HandlerContext): Promise<void> {
     this.service.logger.log(`greeting ${name}`);
-    while (patient && this.service.lifecycle.phase !== 'draining') await new Promise((resolve) => setTimeout(resolve, 5));
+    if (patient) await this.workBeyondTheSignal();
     await tx.query('insert into greeting values ($1)', [name]);
+  }
+
+  /** Long enough that a drain which does not wait has closed the database by then. */
+  private async workBeyondTheSignal(): Promise<void> {
+    while (this.service.lifecycle.phase !== 'draining') await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }
 
