@@ -301,15 +301,15 @@ jest.setTimeout(30_000);
   });
 
   it('tells how many wait, are delayed and are dead', async () => {
-    const { intake, received } = await instance(() => new Promise(() => undefined), 1);
+    let finish!: () => void;
+    const { intake, received } = await instance(() => new Promise((resolve) => (finish = () => resolve(done))), 1);
     const sender = await transport();
     await sender.publish([loose(1)]);
     await received.until(1);
     await sender.publish([loose(2), loose(3), loose(4, { delay: 60_000 })]);
     await eventually(async () => expect(await intake.backlog()).toEqual([{ subscription: owner, waiting: 2, parked: 0, delayed: 1, dead: 0 }]));
-    jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 20_000);
-    await intake.close();
-    jest.restoreAllMocks();
+    await intake.stop();
+    finish();
   });
 
   describe('says in one sentence, without the password, and in less than 15 s', () => {
@@ -447,7 +447,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 /** What a crash of the process looks like to the broker. */
 function dropConnection(intake: CommandIntake): void {
   const manager = intake.unwrap<{ connection: { connection: { stream: Socket } } }>();
-  manager.connection.connection.stream.destroy();
+  manager.connection.connection.stream.destroy(new Error('cut'));
 }
 
 /** Asks again until it holds: for what only the broker knows. */

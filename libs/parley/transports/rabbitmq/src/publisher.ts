@@ -10,7 +10,7 @@ import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
 
-export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1, connectionOptions: { timeout: 10_000 } };
+export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1, connectionOptions: { timeout: 5_000 } };
 
 /** A message on its way to a queue. */
 export interface Parcel {
@@ -84,8 +84,7 @@ export class CommandPublisher extends ClientRMQ {
 
 
   protected override async dispatchEvent({ pattern: queue, data }: ReadPacket<Parcel>): Promise<void> {
-    const disconnected = () => new NotConnected(this.address);
-    const channel = await within(CONFIRMED_WITHIN, this.channels.arrival(), disconnected);
+    const channel = await this.open();
     const unknown = (why: string) => new Unconfirmed(queue, this.address, why);
     await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () => unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`));
   }
@@ -127,12 +126,17 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   private async declareNow(owner: string): Promise<void> {
-    await within(CONFIRMED_WITHIN, this.channels.arrival(), () => new NotConnected(this.address));
+    await this.open();
     const connection = this.manager.connection as ChannelModel;
     const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     await within(CONFIRMED_WITHIN, declare(connection, owner), late).catch((error: Error & { code?: number }) => {
       throw error.code === 406 ? startFailure(this.address, error) : new Unconfirmed(owner, this.address, `its queues were not declared: ${error.message}`);
     });
+  }
+
+  private async open(): Promise<ConfirmChannel> {
+    if (!this.client) throw new NotConnected(this.address);
+    return within(CONFIRMED_WITHIN, this.channels.arrival(), () => new NotConnected(this.address));
   }
 
   /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
@@ -162,7 +166,7 @@ function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
 export class NotConnected extends Error {
   override readonly name = 'NotConnected';
   constructor(address: Address) {
-    super(`there has been no connection to RabbitMQ at ${address} for ${CONFIRMED_WITHIN / 1_000} s; publish again when it is back`);
+    super(`there is no connection to RabbitMQ at ${address}; nothing was stored, publish again when it is back`);
   }
 }
 
