@@ -49,9 +49,8 @@ export const topology: Process[] = [
     answersCalls: false,
     replicas: 1,
     data: 'gateway',
-    calls: ['catalog', 'orders'],
-    follows: ['orders', 'shipping'],
-    listens: ['catalog', 'shipping'],
+    calls: ['catalog', 'orders', 'shipping'],
+    listens: ['catalog', 'orders'],
   },
   {
     name: 'orders',
@@ -82,6 +81,7 @@ export const topology: Process[] = [
     answersCalls: true,
     replicas: 1,
     data: 'inventory',
+    follows: ['shipping'],
   },
   {
     name: 'payments',
@@ -110,7 +110,7 @@ export const topology: Process[] = [
     answersCalls: false,
     replicas: 1,
     data: 'notifications',
-    follows: ['orders', 'shipping'],
+    follows: ['orders'],
     outside: ['mail'],
   },
   {
@@ -118,10 +118,10 @@ export const topology: Process[] = [
     purpose: 'figures projected from the event stream, from its beginning',
     place: 'inside',
     slot: 7,
-    answersCalls: false,
+    answersCalls: true,
     replicas: 1,
     data: 'insights',
-    follows: ['orders', 'payments', 'shipping'],
+    follows: ['orders', 'notifications'],
   },
   {
     name: 'console',
@@ -131,6 +131,7 @@ export const topology: Process[] = [
     answersCalls: false,
     replicas: 1,
     data: 'console',
+    calls: ['catalog', 'insights'],
   },
   {
     name: 'payment-provider',

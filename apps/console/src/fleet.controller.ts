@@ -1,0 +1,72 @@
+import { ChangePrice, Cents, Sku } from '@contracts/catalog';
+import { GetFigures } from '@contracts/insights';
+import { BadRequestException, Body, Controller, Get, HttpException, NotFoundException, Param, Post, Put, Query } from '@nestjs/common';
+import { Messenger } from '@parley/messaging';
+import { z } from 'zod';
+import { type Answer, Fleet } from './fleet';
+
+const NewPrice = z.strictObject({ price: Cents });
+
+/** The operations console, for now as an API. */
+@Controller('api')
+export class FleetController {
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly messenger: Messenger,
+  ) {}
+
+  /** Every instance: whether it is ready, and if not, why. */
+  @Get('services')
+  async services() {
+    const [ready, status] = await Promise.all([this.fleet.askAll('/health/ready'), this.fleet.askAll('/operations/status')]);
+    return ready.map(({ service, url, ok, body, error }, index) => ({ service, url, ready: ok, health: body ?? error, status: status[index]?.ok ? status[index].body : undefined }));
+  }
+
+  /** What waits, per subscription: messages, lag, parked lanes, dead letters. */
+  @Get('backlog')
+  async backlog() {
+    return (await this.fleet.askEach('/operations/backlog')).map(told);
+  }
+
+  @Get('dead-letters')
+  async deadLetters(@Query('service') service?: string, @Query('limit') limit = '100') {
+    return (await this.fleet.askEach(`/operations/dead-letters?limit=${encodeURIComponent(limit)}`, service)).map(told);
+  }
+
+  @Post('dead-letters/:service/:id/replay')
+  async replay(@Param('service') service: string, @Param('id') id: string) {
+    return passedOn(await this.fleet.askOne(service, `/operations/dead-letters/${encodeURIComponent(id)}/replay`, 'POST'));
+  }
+
+  /** Sagas of the services that have some; `saga`, `stage`, `state` narrow it down. */
+  @Get('sagas')
+  async sagas(@Query() filter: Record<string, string>) {
+    const found = await this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`);
+    return found.filter(({ status }) => status !== 404).map(told);
+  }
+
+  @Get('sagas/:service/:saga/:key')
+  async saga(@Param('service') service: string, @Param('saga') saga: string, @Param('key') key: string) {
+    return passedOn(await this.fleet.askOne(service, `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`));
+  }
+
+  @Get('figures')
+  figures() {
+    return this.messenger.call(GetFigures, {});
+  }
+
+  @Put('prices/:sku')
+  changePrice(@Param('sku') sku: string, @Body() body: unknown) {
+    const price = NewPrice.safeParse(body);
+    if (!Sku.safeParse(sku).success) throw new NotFoundException(`${sku} is no product's number`);
+    if (!price.success) throw new BadRequestException(z.prettifyError(price.error));
+    return this.messenger.call(ChangePrice, { sku, ...price.data });
+  }
+}
+
+const told = ({ service, ok, body, error }: Answer) => (ok ? { service, ...(Array.isArray(body) ? { items: body } : (body as object)) } : { service, error: error ?? body });
+
+function passedOn({ ok, status, body, error }: Answer): unknown {
+  if (ok) return body;
+  throw new HttpException(body ?? { message: error }, status ?? 503);
+}

@@ -1,0 +1,3 @@
+import { serviceEnvironment } from '@parley/service';
+
+export const environment = serviceEnvironment();

@@ -1,0 +1,19 @@
+import type { Figures } from '@contracts/insights';
+import type { MemoryTx } from '@parley/memory';
+import { figuresOf, type OrderFact } from './figures';
+import { FiguresStore } from './figures.store';
+
+/** The twin of SqlFiguresStore, for tests and simulation. */
+export class MemoryFiguresStore extends FiguresStore<MemoryTx> {
+  private readonly facts = new Map<string, OrderFact>();
+
+  async learn(tx: MemoryTx, fact: OrderFact): Promise<void> {
+    const before = this.facts.get(fact.orderId);
+    this.facts.set(fact.orderId, { ...fact, ...before, mails: (before?.mails ?? 0) + (fact.mails ?? 0) });
+    tx.undo(() => (before ? this.facts.set(fact.orderId, before) : this.facts.delete(fact.orderId)));
+  }
+
+  async figures(): Promise<Figures> {
+    return figuresOf([...this.facts.values()]);
+  }
+}

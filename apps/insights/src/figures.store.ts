@@ -1,0 +1,41 @@
+import type { Figures } from '@contracts/insights';
+import type { EntityManager } from 'typeorm';
+import type { OrderFact } from './figures';
+
+/** The projection: one row an order, so that no two orders wait for each other. `MemoryFiguresStore` is the twin of the SQL one. */
+export abstract class FiguresStore<Tx = EntityManager> {
+  /** Adds what an event told; what was known stays. */
+  abstract learn(tx: Tx, fact: OrderFact): Promise<void>;
+  abstract figures(): Promise<Figures>;
+}
+
+export class SqlFiguresStore extends FiguresStore {
+  constructor(private readonly database: Pick<EntityManager, 'query'>) {
+    super();
+  }
+
+  async learn(tx: EntityManager, { orderId, total, lines, placedAt, outcome, finishedAt, reason, mails = 0 }: OrderFact): Promise<void> {
+    await tx.query(
+      `insert into order_fact as fact (order_id, total, lines, placed_at, outcome, finished_at, reason, mails) values ($1, $2, $3, $4, $5, $6, $7, $8)
+       on conflict (order_id) do update set total = coalesce(fact.total, excluded.total), lines = coalesce(fact.lines, excluded.lines),
+         placed_at = coalesce(fact.placed_at, excluded.placed_at), outcome = coalesce(fact.outcome, excluded.outcome),
+         finished_at = coalesce(fact.finished_at, excluded.finished_at), reason = coalesce(fact.reason, excluded.reason), mails = fact.mails + excluded.mails`,
+      [orderId, total ?? null, lines ? JSON.stringify(lines) : null, placedAt ?? null, outcome ?? null, finishedAt ?? null, reason ?? null, mails],
+    );
+  }
+
+  async figures(): Promise<Figures> {
+    const [totals] = await this.database.query(`
+      select count(placed_at)::int as placed, count(*) filter (where outcome = 'delivered')::int as delivered, count(*) filter (where outcome = 'rejected')::int as rejected,
+        coalesce(sum(total) filter (where outcome = 'delivered'), 0)::int as revenue, coalesce(sum(mails), 0)::int as mails,
+        coalesce(percentile_disc(array[0.5, 0.99]) within group (order by extract(epoch from finished_at - placed_at) * 1000)
+          filter (where finished_at is not null and placed_at is not null), '{0,0}')::int[] as durations
+      from order_fact`);
+    const bestSellers = await this.database.query(`
+      select line->>'sku' as sku, min(line->>'name') as name, sum((line->>'quantity')::int)::int as pieces
+      from order_fact, jsonb_array_elements(lines) line where outcome = 'delivered' group by 1 order by pieces desc, sku limit 10`);
+    const reasons = await this.database.query('select reason, count(*)::int as orders from order_fact where reason is not null group by 1 order by orders desc, reason limit 10');
+    const { durations, ...counts } = totals;
+    return { ...counts, underWay: counts.placed - counts.delivered - counts.rejected, duration: { p50: durations[0], p99: durations[1] }, bestSellers, reasons };
+  }
+}

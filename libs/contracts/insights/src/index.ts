@@ -1,0 +1,1 @@
+export { type Figures, GetFigures } from './insights';
