@@ -53,13 +53,14 @@ export class Operations {
   };
 
   private async answer({ method, url, headers }: IncomingMessage): Promise<Answer> {
-    const { pathname, searchParams } = new URL(url ?? '/', 'http://process');
-    const [area, name, ...rest] = pathname.split('/').slice(1).map(decodeURIComponent);
+    const path = readPath(url ?? '/');
+    if (!path) return failed(400, 'the path cannot be read');
+    const [area, name, ...rest] = path.parts;
     if (method === 'POST') return this.change(`${area}/${name}`, rest, headers);
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
     if (area === 'metrics') return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };
     if (area === 'health') return name === 'live' ? this.live() : this.ready();
-    return this.tell(name ?? '', rest, Object.fromEntries(searchParams));
+    return this.tell(name ?? '', rest, path.query);
   }
 
   /** Whether the process works at all. Asks nobody else: restarting it would mend nothing there. */
@@ -94,7 +95,7 @@ export class Operations {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
     if (name === 'dead-letters') return this.deadLetters(filter);
-    const token = this.service.inspectable[name];
+    const token = Object.hasOwn(this.service.inspectable, name) ? this.service.inspectable[name] : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
     const inspectable = this.app.get<Inspectable>(token, { strict: false });
     if (rest.length === 0) return { status: 200, body: await inTime(inspectable.list(filter)) };
@@ -154,6 +155,15 @@ export class Operations {
 }
 
 const failed = (status: number, message: string): Answer => ({ status, body: { status, message } });
+
+function readPath(url: string): { readonly parts: string[]; readonly query: Record<string, string> } | undefined {
+  try {
+    const { pathname, searchParams } = new URL(url, 'http://process');
+    return { parts: pathname.split('/').slice(1).map(decodeURIComponent), query: Object.fromEntries(searchParams) };
+  } catch {
+    return undefined;
+  }
+}
 
 /** Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is lost by looking. */
 function readable({ body, ...letter }: DeadLetter): object {
