@@ -2,15 +2,17 @@ import { setMaxListeners } from 'node:events';
 import { type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, type Subscription, type TransportContext } from '@parley/messaging';
 import type { Bell } from './bell';
 import { channelOf, notified, type Notification, unpacked } from './broadcast';
-import type { Executor } from './log-append';
+import type { Caller, Statement } from './database';
 
 export interface BroadcastIntakeOptions {
-  readonly pool: Executor;
+  readonly database: Caller;
   readonly bell: Bell;
   readonly context: TransportContext;
   readonly registry: HandlerRegistry;
   readonly deliver: Deliver;
 }
+
+const READ: Statement = { name: 'parley_read_broadcast', text: 'select parley.read_broadcast($1) content' };
 
 /** Broadcasts that may wait in memory for a handler. Beyond it the oldest are dropped: news nobody has time for is not kept. */
 const WAITING_AT_MOST = 10_000;
@@ -94,18 +96,29 @@ export class BroadcastIntake extends IntakeServer {
   }
 
   private async handOn(subscription: Subscription, content: Buffer): Promise<void> {
-    const { headers, body } = unpacked(content);
+    const message = this.read(content, subscription);
+    if (!message) return;
+    const { headers, body } = message;
     if (!subscription.handlers.has(headers['type'] ?? '')) return;
     const honours = { retry: false, dead: false };
     await this.options.deliver({ subscription, headers, body, attempt: 1, signal: this.stopping.signal, honours });
   }
 
+  /** Whoever may connect may NOTIFY: what is no message of ours must not hurt. */
+  private read(content: Buffer, subscription: Subscription): ReturnType<typeof unpacked> | undefined {
+    try {
+      return unpacked(content);
+    } catch {
+      this.drop('it is not readable', subscription);
+      return undefined;
+    }
+  }
+
   private async contentOf(notification: Notification, subscription: Subscription): Promise<Buffer | undefined> {
     if ('inline' in notification) return notification.inline;
     try {
-      const answer = await this.options.pool.query('select parley.read_broadcast($1) as content', [notification.stored]);
-      const { content } = (answer as { rows: { content: Buffer | null }[] }).rows[0]!;
-      if (content) return content;
+      const [row] = await this.options.database.call<{ content: Buffer | null }>(READ, [notification.stored]);
+      if (row?.content) return row.content;
       this.drop('it waited longer than long broadcasts are kept', subscription);
     } catch (error) {
       this.drop(`it could not be fetched (${(error as Error).message})`, subscription);

@@ -1,8 +1,9 @@
 import type { OutgoingMessage, TransportContext } from '@parley/messaging';
 import { publishBroadcasts } from './broadcast';
-import type { Executor } from './log-append';
+import type { Caller, Statement } from './database';
 
 const SWEEP_EVERY = 60_000;
+const SWEEP: Statement = { name: 'parley_sweep_broadcasts', text: 'select parley.sweep_broadcasts()' };
 
 interface Waiting {
   readonly messages: readonly OutgoingMessage[];
@@ -17,7 +18,7 @@ export class BroadcastPublisher {
   private sweptAt: number;
 
   constructor(
-    private readonly pool: Executor,
+    private readonly database: Caller,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {
     this.sweptAt = context.clock.now();
@@ -42,7 +43,7 @@ export class BroadcastPublisher {
 
   private async say(batch: readonly Waiting[]): Promise<void> {
     try {
-      await publishBroadcasts(this.pool, batch.flatMap(({ messages }) => messages));
+      await publishBroadcasts(this.database, batch.flatMap(({ messages }) => messages));
       for (const { resolve } of batch) resolve();
     } catch (error) {
       if (batch.length === 1) return batch[0]!.reject(error);
@@ -54,7 +55,7 @@ export class BroadcastPublisher {
   private sweep(): void {
     if (this.context.clock.now() - this.sweptAt < SWEEP_EVERY) return;
     this.sweptAt = this.context.clock.now();
-    this.pool.query('select parley.sweep_broadcasts()').catch((error: unknown) => {
+    this.database.call(SWEEP).catch((error: unknown) => {
       this.context.log('debug', 'postgres: old broadcasts could not be swept', { error });
     });
   }

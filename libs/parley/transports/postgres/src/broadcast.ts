@@ -1,5 +1,5 @@
 import { headersOf, type Headers, type OutgoingMessage } from '@parley/messaging';
-import type { Executor } from './log-append';
+import type { Caller, Statement } from './database';
 
 /** The channel on which an owner's broadcasts are notified. */
 export const channelOf = (owner: string): string => `parley_broadcast_${owner}`;
@@ -25,10 +25,12 @@ export function notified(payload: string): Notification {
   return payload.startsWith('i') ? { inline: Buffer.from(rest, 'base64') } : { stored: rest };
 }
 
-/** Tells everyone who listens now. In one statement, in the given order; in a transaction: when it commits. */
-export async function publishBroadcasts(pool: Executor, messages: readonly OutgoingMessage[]): Promise<void> {
+const SAY: Statement = { name: 'parley_say_broadcasts', text: 'select parley.say_broadcasts($1, $2)' };
+
+/** Tells everyone who listens now, in one statement, in the given order. */
+export async function publishBroadcasts(database: Caller, messages: readonly OutgoingMessage[]): Promise<void> {
   if (messages.length === 0) return;
-  await pool.query('select parley.say_broadcasts($1, $2)', [
+  await database.call(SAY, [
     messages.map(({ contract }) => contract.owner),
     messages.map(({ envelope, body }) => packed(headersOf(envelope), body)),
   ]);

@@ -1,6 +1,7 @@
 import { headersOf, type OutgoingMessage } from '@parley/messaging';
+import type { Caller, Statement } from './database';
 
-/** Whatever runs a statement: a transaction of TypeORM (its EntityManager), a connection or a pool of pg. */
+/** A transaction, as far as this library uses it: TypeORM's EntityManager, or a connection of pg. */
 export interface Executor {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
 }
@@ -26,14 +27,24 @@ const keyOf = ({ envelope }: OutgoingMessage): string => envelope.partitionkey ?
  * were changed, or two events of one key can swap places. They can be read only after `sequence_events` was called.
  */
 export async function appendEvents(tx: Executor, messages: readonly OutgoingMessage[]): Promise<void> {
-  if (messages.length === 0) return;
+  if (messages.length > 0) await tx.query(APPEND.text, columnsOf(messages));
+}
+
+/** The same without a transaction of one's own: committed when it resolves. */
+export async function publishEvents(database: Caller, messages: readonly OutgoingMessage[]): Promise<void> {
+  if (messages.length > 0) await database.call(APPEND, columnsOf(messages));
+}
+
+const APPEND: Statement = { name: 'parley_append_events', text: 'select parley.append_events($1, $2, $3, $4, $5, $6)' };
+
+function columnsOf(messages: readonly OutgoingMessage[]): unknown[] {
   const keys = messages.map(keyOf);
-  await tx.query('select parley.append_events($1, $2, $3, $4, $5, $6)', [
+  return [
     messages.map(({ contract }) => contract.name),
     keys,
     keys.map(partOf),
     messages.map(({ envelope }) => envelope.id),
     messages.map(({ envelope }) => Buffer.from(JSON.stringify(headersOf(envelope)))),
     messages.map(({ body }) => body),
-  ]);
+  ];
 }

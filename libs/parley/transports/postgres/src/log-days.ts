@@ -1,7 +1,8 @@
 import type { TransportContext } from '@parley/messaging';
-import type { Executor } from './log-append';
+import type { Caller, Statement } from './database';
 
 const HOUR = 3_600_000;
+const KEEP: Statement = { name: 'parley_keep_event_days', text: 'select parley.keep_event_days()' };
 
 /**
  * Prepares the log's tables for the days ahead and drops those past their time, now and every hour. Every instance does; the
@@ -11,12 +12,12 @@ export class EventDays {
   private cancel = () => {};
 
   constructor(
-    private readonly pool: Executor,
+    private readonly database: Caller,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {}
 
   async start(): Promise<void> {
-    await this.pool.query('select parley.keep_event_days()');
+    await this.database.call(KEEP);
     this.cancel = this.context.clock.after(HOUR, () => void this.again());
   }
 

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { QueryResultRow } from 'pg';
 import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, type Subscription, type TransportContext } from '@parley/messaging';
 import type { Bell } from './bell';
-import type { Executor } from './log-append';
+import type { Caller, Statement } from './database';
 import type { Sequencer } from './log-sequencer';
 import { DurableSubscription, type Lease } from './log-subscription';
 import { LiveTail } from './log-tail';
 
 export interface LogIntakeOptions {
-  readonly pool: Executor;
+  readonly database: Caller;
   readonly bell: Bell;
   readonly sequencer: Sequencer;
   readonly context: TransportContext;
@@ -19,7 +20,7 @@ export interface LogIntakeOptions {
   readonly ttl?: number;
 }
 
-interface LeaseRow {
+interface LeaseRow extends QueryResultRow {
   sub: number;
   part: number;
   pos: string;
@@ -27,6 +28,11 @@ interface LeaseRow {
   share: number;
   handled: string[] | null;
 }
+
+const BACKLOG: Statement = { name: 'parley_event_backlog', text: 'select sub, waiting from parley.event_backlog($1)' };
+const SUBSCRIBE: Statement = { name: 'parley_subscribe_events', text: 'select parley.subscribe_events($1, $2, $3) id' };
+const LEASE: Statement = { name: 'parley_lease_events', text: 'select * from parley.lease_events($1, $2, $3, $4)' };
+const LEAVE: Statement = { name: 'parley_leave_events', text: 'select parley.leave_events($1, $2)' };
 
 /** Notifications are only hints, so everything is looked at now and then. */
 const LOOK_EVERY = 5_000;
@@ -60,8 +66,8 @@ export class LogIntake extends IntakeServer {
 
   async backlog(): Promise<readonly Backlog[]> {
     if (this.durable.length === 0) return [];
-    const answer = await this.options.pool.query('select sub, waiting from parley.event_backlog($1)', [this.ids()]);
-    const waiting = new Map((answer as { rows: { sub: number; waiting: string }[] }).rows.map((row) => [row.sub, Number(row.waiting)]));
+    const rows = await this.options.database.call<{ sub: number; waiting: string }>(BACKLOG, [this.ids()]);
+    const waiting = new Map(rows.map((row) => [row.sub, Number(row.waiting)]));
     return this.durable.map(({ id, subscription }) => ({ subscription: subscription.name, waiting: waiting.get(id) ?? 0, parked: 0, delayed: 0, dead: 0 }));
   }
 
@@ -98,7 +104,7 @@ export class LogIntake extends IntakeServer {
     await Promise.all([...this.durable, ...this.tails].map((reader) => reader.close()));
     if (this.durable.length === 0) return;
     // If it fails, the leases run out by themselves.
-    await this.options.pool.query('select parley.leave_events($1, $2)', [this.ids(), this.member]).catch(() => {});
+    await this.options.database.call(LEAVE, [this.ids(), this.member]).catch(() => {});
   }
 
   private ids(): number[] {
@@ -106,19 +112,18 @@ export class LogIntake extends IntakeServer {
   }
 
   private async open(subscription: Subscription): Promise<void> {
-    const { pool, context, deliver } = this.options;
+    const { database, context, deliver } = this.options;
     if (subscription.live) {
-      const tail = new LiveTail(subscription, { pool, context, deliver });
+      const tail = new LiveTail(subscription, { database, context, deliver });
       await tail.start();
       this.tails.push(tail);
       return;
     }
     const { from, name } = subscription;
     const start = from instanceof Date ? ['time', from] : [from, null];
-    const answer = await pool.query('select parley.subscribe_events($1, $2, $3) as id', [name, ...start]);
-    const { id } = (answer as { rows: { id: number }[] }).rows[0]!;
-    const place = { pool, context, deliver, settles: this.options.settles(), checkLeases: () => void this.lease() };
-    this.durable.push(new DurableSubscription(id, subscription, place));
+    const [row] = await database.call<{ id: number }>(SUBSCRIBE, [name, ...start]);
+    const place = { database, context, deliver, settles: this.options.settles(), checkLeases: () => void this.lease() };
+    this.durable.push(new DurableSubscription(row!.id, subscription, place));
   }
 
   private async listenToHints(): Promise<void> {
@@ -160,11 +165,11 @@ export class LogIntake extends IntakeServer {
   }
 
   private async renew(): Promise<void> {
-    const { pool, context } = this.options;
+    const { database, context } = this.options;
     const asked = context.clock.now();
     try {
       const parameters = [this.ids(), this.member, `${this.ttl} milliseconds`, this.state !== 'stopped'];
-      const { rows } = (await pool.query('select * from parley.lease_events($1, $2, $3, $4)', parameters)) as { rows: LeaseRow[] };
+      const rows = await database.call<LeaseRow>(LEASE, parameters);
       this.leasedAt = asked;
       this.leaseProblem = undefined;
       for (const subscription of this.durable) subscription.leased(rows.filter(({ sub }) => sub === subscription.id).map(leaseOf));

@@ -1,5 +1,6 @@
 import type { Headers, TransportContext } from '@parley/messaging';
-import type { Executor } from './log-append';
+import type { QueryResultRow } from 'pg';
+import type { Caller, Statement } from './database';
 import type { Partition } from './log-partition';
 
 /** An event as it lies in the log. */
@@ -10,17 +11,21 @@ export interface LoggedEvent {
   readonly body: Buffer;
 }
 
-interface Row {
+interface Row extends QueryResultRow {
   part: number;
   off: string;
   made: string | null;
   key: string;
   message: string | null;
+  contract: string;
   headers: Buffer;
   body: Buffer;
 }
 
-const READ = 'select part, off, made::text, key, message, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6)';
+const READ: Statement = {
+  name: 'parley_read_events',
+  text: 'select part, off, made::text, key, message, contract, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6)',
+};
 /** Events of one partition that may wait in memory before it is read on, and of all together. */
 const PARTITION_FULL = 64;
 const ALL_FULL = 512;
@@ -43,7 +48,7 @@ export class LogReader {
     /** The subscription's id; null for a live tail. */
     private readonly subscription: number | null,
     private readonly wanted: readonly string[],
-    private readonly pool: Executor,
+    private readonly database: Caller,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
     private readonly onEvent: (partition: Partition, event: LoggedEvent) => void,
     private readonly onRead: () => void = () => {},
@@ -91,8 +96,7 @@ export class LogReader {
   private async read(due: readonly Partition[]): Promise<Row[]> {
     for (const partition of due) partition.dirty = false;
     const columns = [due.map(({ part }) => part), due.map(({ next }) => next), due.map(({ made }) => made)];
-    const { rows } = (await this.pool.query(READ, [this.subscription, ...columns, this.span, this.wanted])) as { rows: Row[] };
-    return rows;
+    return this.database.call<Row>(READ, [this.subscription, ...columns, this.span, this.wanted]);
   }
 
   private take(due: readonly Partition[], rows: readonly Row[]): void {
@@ -121,7 +125,7 @@ export class LogReader {
   private handOn(partition: Partition, row: Row): void {
     const offset = Number(row.off);
     if (!partition.begin(offset)) return;
-    this.onEvent(partition, { offset, key: row.key, headers: JSON.parse(row.headers.toString()) as Headers, body: row.body });
+    this.onEvent(partition, { offset, key: row.key, headers: headersOf(row), body: row.body });
   }
 
   /** Looks further ahead where little is wanted, less far where much is. */
@@ -136,5 +140,14 @@ export class LogReader {
     if (this.stopped) return;
     this.context.log('warn', `${this.name}: cannot read the event log; trying again`, { error });
     this.cancelRetry = this.context.clock.after(AGAIN_AFTER, () => this.pump());
+  }
+}
+
+/** Unreadable headers are no reason to stop reading: the pipeline judges what is left of the message. */
+function headersOf({ headers, contract, message }: Row): Headers {
+  try {
+    return JSON.parse(headers.toString()) as Headers;
+  } catch {
+    return { type: contract, id: message! };
   }
 }

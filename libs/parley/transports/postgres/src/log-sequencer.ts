@@ -1,11 +1,13 @@
 import type { TransportContext } from '@parley/messaging';
-import type { Executor } from './log-append';
+import type { Caller, Statement } from './database';
 
 const APART = 5;
 const POLL_BUSY = 100;
 const POLL_IDLE = 1_000;
 /** How long after the last sign of life more events are expected. */
 const BUSY_FOR = 1_000;
+
+const SEQUENCE: Statement = { name: 'parley_sequence_events', text: 'select parley.sequence_events()' };
 
 /**
  * Calls `sequence_events`, which gives offsets to the events that were committed. Any instance may, none has to: each calls it
@@ -20,7 +22,7 @@ export class Sequencer {
   private cancelPoll?: () => void;
 
   constructor(
-    private readonly pool: Executor,
+    private readonly database: Caller,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {}
 
@@ -55,7 +57,7 @@ export class Sequencer {
 
   private async sequence(): Promise<void> {
     try {
-      await this.pool.query('select parley.sequence_events()');
+      await this.database.call(SEQUENCE);
     } catch (error) {
       this.context.log('debug', 'postgres: events wait for their offsets; the next call will find them', { error });
     }

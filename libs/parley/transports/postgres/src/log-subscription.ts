@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { AlreadyHandled, LeaseLost, type Deliver, type Outcome, type Subscription, type TransportContext, type Tx } from '@parley/messaging';
+import type { Caller, Statement } from './database';
 import type { Executor } from './log-append';
 import { KeyLanes } from './log-lanes';
 import { Partition } from './log-partition';
@@ -17,7 +18,7 @@ export interface Lease {
 }
 
 export interface SubscriptionPlace {
-  readonly pool: Executor;
+  readonly database: Caller;
   readonly context: TransportContext;
   readonly deliver: Deliver;
   /** Whether the service's store commits to the database of the log. */
@@ -26,6 +27,7 @@ export interface SubscriptionPlace {
   readonly checkLeases: () => void;
 }
 
+const ADVANCE: Statement = { name: 'parley_advance_events', text: 'select parley.advance_events($1, $2, $3, $4, $5) lost' };
 const HONOURS = { retry: false, dead: false } as const;
 const ADVANCE_AFTER = 200;
 /** Positions that only passed events nobody here wanted can wait: reading them again costs next to nothing. */
@@ -45,11 +47,11 @@ export class DurableSubscription {
     readonly subscription: Subscription,
     private readonly place: SubscriptionPlace,
   ) {
-    const { pool, context } = place;
+    const { database, context } = place;
     const wanted = [...subscription.handlers.keys()];
     this.lanes = new KeyLanes(subscription.concurrency, () => this.reader.pump());
     this.reader = new LogReader(
-      subscription.name, id, wanted, pool, context,
+      subscription.name, id, wanted, database, context,
       (partition, event) => this.enqueue(partition, event),
       () => this.advanceWithin(ADVANCE_SKIPPED_AFTER),
     ); // prettier-ignore
@@ -192,8 +194,8 @@ export class DurableSubscription {
     const uptos = partitions.map(({ finished }) => finished);
     const columns = [partitions.map(({ part }) => part), uptos, partitions.map(({ epoch }) => epoch)];
     try {
-      const answer = await this.place.pool.query('select parley.advance_events($1, $2, $3, $4, $5) as lost', [this.id, ...columns, free]);
-      const lost = new Set((answer as { rows: { lost: number }[] }).rows.map((row) => row.lost));
+      const rows = await this.place.database.call<{ lost: number }>(ADVANCE, [this.id, ...columns, free]);
+      const lost = new Set(rows.map((row) => row.lost));
       partitions.forEach((partition, i) => (lost.has(partition.part) ? this.lose(partition) : (partition.stored = uptos[i]!)));
     } catch (error) {
       // Nothing is lost by it: what is handled is known, and the next call moves the position.

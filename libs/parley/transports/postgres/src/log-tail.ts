@@ -1,8 +1,11 @@
 import type { Subscription } from '@parley/messaging';
 import { KeyLanes } from './log-lanes';
 import { Partition } from './log-partition';
+import type { Statement } from './database';
 import { LogReader } from './log-reader';
 import type { SubscriptionPlace } from './log-subscription';
+
+const ENDS: Statement = { name: 'parley_event_ends', text: 'select part, pos from parley.event_ends()' };
 
 /** A live tail: every event from now on, to this instance, at most once, in order per key. Nothing of it is stored. */
 export class LiveTail {
@@ -11,10 +14,10 @@ export class LiveTail {
 
   constructor(
     readonly subscription: Subscription,
-    private readonly place: Pick<SubscriptionPlace, 'pool' | 'context' | 'deliver'>,
+    private readonly place: Pick<SubscriptionPlace, 'database' | 'context' | 'deliver'>,
   ) {
     this.lanes = new KeyLanes(subscription.concurrency, () => this.reader.pump());
-    this.reader = new LogReader(subscription.name, null, [...subscription.handlers.keys()], place.pool, place.context, (partition, event) => {
+    this.reader = new LogReader(subscription.name, null, [...subscription.handlers.keys()], place.database, place.context, (partition, event) => {
       partition.queued++;
       this.lanes.add(event.key, async () => {
         partition.queued--;
@@ -31,7 +34,7 @@ export class LiveTail {
   }
 
   async start(): Promise<void> {
-    const { rows } = (await this.place.pool.query('select part, pos from parley.event_ends()')) as { rows: { part: number; pos: string }[] };
+    const rows = await this.place.database.call<{ part: number; pos: string }>(ENDS);
     for (const { part, pos } of rows) this.reader.partitions.set(part, new Partition(part, Number(pos), 0));
   }
 

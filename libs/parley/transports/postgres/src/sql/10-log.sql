@@ -308,7 +308,7 @@ begin
   if not found then return false; end if;
   update event l set xid = case when exists (select from event_batch b where b.part = l.part and b.day = l.day and l.id = any(b.ids))
     then '0'::xid8 else pg_current_xact_id() end where l.day >= d;
-  update event_sequencer set cluster = here, closing = null, closing_xid = null, seen = now.x::text || ':' || now.x || ':'
+  update event_sequencer set cluster = here, closing = null, closing_xid = null, seen = (now.x::text || ':' || now.x || ':')::pg_snapshot
     from (select pg_snapshot_xmin(pg_current_snapshot()) x) now;
   update event_position set owner = null, epoch = epoch + 1;
   delete from event_member;
