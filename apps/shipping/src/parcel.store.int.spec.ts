@@ -1,0 +1,9 @@
+import { TrialSchema } from '@parley/testing';
+import { CreateParcel1790000500000 } from './migrations/1790000500000-create-parcel';
+import { SqlParcelStore } from './parcel.store';
+import { parcelStoreTrial } from './parcel.store.trial';
+
+parcelStoreTrial('PostgreSQL', async () => {
+  const database = await TrialSchema.create([CreateParcel1790000500000]);
+  return { store: new SqlParcelStore(database.dataSource.manager), database, close: () => database.drop() };
+});
