@@ -48,9 +48,7 @@ export class Journal<Entry> {
   /** Resolves when the entry is on the disk. */
   append(entry: Entry): Promise<void> {
     if (this.broken) return Promise.reject(this.broken);
-    const written = new Promise<void>((done, failed) =>
-      this.waiting.push({ line: `${JSON.stringify(entry)}\n`, done, failed }),
-    );
+    const written = new Promise<void>((done, failed) => this.waiting.push({ line: `${JSON.stringify(entry)}\n`, done, failed }));
     this.last = written;
     this.writing ??= this.write();
     return written;

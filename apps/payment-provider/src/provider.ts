@@ -79,8 +79,7 @@ export class Provider {
 
   async refund(key: string, { charge: chargeKey, amount }: RefundRequest): Promise<Refund> {
     const known = this.ledger.refund(key);
-    if (known)
-      return known.charge === chargeKey && known.amount === amount ? this.told(known) : refuse(new KeyReused(key));
+    if (known) return known.charge === chargeKey && known.amount === amount ? this.told(known) : refuse(new KeyReused(key));
     const charge = this.ledger.charge(chargeKey);
     if (charge?.status !== 'captured') throw new RefundRefused(`nothing was captured for ${chargeKey}`);
     const left = charge.amount - this.ledger.refundedOf(chargeKey);

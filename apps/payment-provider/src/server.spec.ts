@@ -30,8 +30,7 @@ describe('the payment provider', () => {
     const response = await fetch(url + path);
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
-  const charge = (key: string, token = 'tok_ok', amount = 1_000) =>
-    post('/charges', { amount, token, reference: 'order' }, key);
+  const charge = (key: string, token = 'tok_ok', amount = 1_000) => post('/charges', { amount, token, reference: 'order' }, key);
   const keyThat = (fits: (key: string) => boolean) => Array.from({ length: 200 }, (_, n) => `key-${n}`).find(fits)!;
 
   beforeEach(async () => {
@@ -71,25 +70,18 @@ describe('the payment provider', () => {
 
   it('fails at first and then captures with a flaky card', async () => {
     const key = keyThat((candidate) => behaviourOf('tok_flaky', candidate).failsFirst === 2);
-    const statuses = [
-      await charge(key, 'tok_flaky'),
-      await charge(key, 'tok_flaky'),
-      await charge(key, 'tok_flaky'),
-    ].map(({ status }) => status);
+    const statuses = [await charge(key, 'tok_flaky'), await charge(key, 'tok_flaky'), await charge(key, 'tok_flaky')].map(({ status }) => status);
     expect(statuses).toEqual([503, 503, 201]);
   });
 
-  it.each(['captured', 'nothing'] as const)(
-    'drops the connection of an unknown outcome and tells by key that it was %s',
-    async (outcome) => {
-      const key = keyThat((candidate) => {
-        const card = behaviourOf('tok_unknown', candidate);
-        return card.silence === 'drops' && card.outcome === outcome;
-      });
-      await expect(charge(key, 'tok_unknown')).rejects.toThrow();
-      expect((await get(`/charges?key=${key}`)).status).toBe(outcome === 'captured' ? 200 : 404);
-    },
-  );
+  it.each(['captured', 'nothing'] as const)('drops the connection of an unknown outcome and tells by key that it was %s', async (outcome) => {
+    const key = keyThat((candidate) => {
+      const card = behaviourOf('tok_unknown', candidate);
+      return card.silence === 'drops' && card.outcome === outcome;
+    });
+    await expect(charge(key, 'tok_unknown')).rejects.toThrow();
+    expect((await get(`/charges?key=${key}`)).status).toBe(outcome === 'captured' ? 200 : 404);
+  });
 
   it('does not answer the other unknown outcomes within any patience', async () => {
     const key = keyThat((candidate) => behaviourOf('tok_unknown', candidate).silence === 'hangs');

@@ -61,15 +61,12 @@ export class ProviderServer {
 
   /** What the company sells; everything here stops while it is `down`. */
   private readonly business: Readonly<Record<string, Route>> = {
-    'POST /charges': async ({ key, body }) =>
-      reply(await this.provider.charge(parse(Key, key, 'Idempotency-Key'), parse(ChargeBody, await body()))),
+    'POST /charges': async ({ key, body }) => reply(await this.provider.charge(parse(Key, key, 'Idempotency-Key'), parse(ChargeBody, await body()))),
     'GET /charges': async ({ url }) => {
       const key = parse(Key, url.searchParams.get('key'), 'key');
       const found = await this.provider.find(key);
       if (found === 'pending') return { status: 200, body: { key, status: 'pending' } };
-      return found
-        ? { status: 200, body: found }
-        : { status: 404, body: { error: 'NotFound', message: `nothing was charged under ${key}` } };
+      return found ? { status: 200, body: found } : { status: 404, body: { error: 'NotFound', message: `nothing was charged under ${key}` } };
     },
     'POST /charges/void': async ({ body }) => ({
       status: 200,
@@ -159,10 +156,7 @@ function send(response: ServerResponse, status: number, body: object): void {
 
 function stayed(response: ServerResponse, manner: Silence['manner']): void {
   if (manner === 'drops') return void response.destroy();
-  const late = setTimeout(
-    () => send(response, 504, { error: 'Timeout', message: 'the bank did not answer; look the key up' }),
-    HANGS,
-  );
+  const late = setTimeout(() => send(response, 504, { error: 'Timeout', message: 'the bank did not answer; look the key up' }), HANGS);
   response.once('close', () => clearTimeout(late));
 }
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const Duration = z.templateLiteral([z.number(), z.enum(['ms', 's', 'm'])], 'must be a duration such as 800ms or 3s');
 
-export const config = serviceEnvironment({
+export const environment = serviceEnvironment({
   PAYMENT_PROVIDER_URL: z.url('must be a URL such as https://provider.example').describe('where the payment provider answers'),
   PAYMENT_PROVIDER_TIMEOUT: Duration.default('3s').transform(milliseconds).describe('how long an answer of the provider is waited for'),
   // Waiting for the provider holds no connection to the database: more may wait than work.

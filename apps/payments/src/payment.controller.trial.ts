@@ -30,14 +30,22 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
 
     const order = (token: string, orderId: string = randomUUID()): ChargePayment => ({ orderId, amount: 990, token });
     const ledger = async (orderId: string) =>
-      (await (await fetch(`${provider.url}/ledger?reference=${orderId}`)).json()) as { captured: number; refunded: number; count: number };
+      (await (await fetch(`${provider.url}/ledger?reference=${orderId}`)).json()) as {
+        captured: number;
+        refunded: number;
+        count: number;
+      };
     const admin = (change: object) => fetch(`${provider.url}/admin`, { method: 'POST', body: JSON.stringify(change) });
     const charge = (command: ChargePayment, circumstances = {}) => trial.handle((context) => payments.charge(command, context), circumstances);
-    const refund = (orderId: string, circumstances = {}) => trial.handle((context) => payments.refund({ orderId, reason: 'test' }, context), circumstances);
+    const refund = (orderId: string, circumstances = {}) =>
+      trial.handle((context) => payments.refund({ orderId, reason: 'test' }, context), circumstances);
     /** As the kit retries: at once, three times. */
     const chargeUntilDone = async (command: ChargePayment) => {
       for (let tries = 1; ; tries++) {
-        const failure = await charge(command).then(() => undefined, (error: unknown) => error);
+        const failure = await charge(command).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
         if (failure === undefined) return tries;
         if (tries > 3) throw failure;
       }
@@ -116,7 +124,13 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
 
     const tryToCapture = async (orderId: string) => {
       const body = JSON.stringify({ amount: 990, token: 'tok_ok', reference: orderId });
-      return (await fetch(`${provider.url}/charges`, { method: 'POST', body, headers: { 'idempotency-key': `${orderId}:charge` } })).status;
+      return (
+        await fetch(`${provider.url}/charges`, {
+          method: 'POST',
+          body,
+          headers: { 'idempotency-key': `${orderId}:charge` },
+        })
+      ).status;
     };
 
     it('declines when the provider is too slow, and voids the charge so that it cannot be captured late', async () => {

@@ -25,7 +25,9 @@ describe('a charge', () => {
   });
 
   it('of an order that was given up is declined, and stays given up', () => {
-    expect(decideCharge(recorded('cancelled'), { orderId }, declined)).toEqual({ answer: { what: 'declined', reason: 'the order was cancelled' } });
+    expect(decideCharge(recorded('cancelled'), { orderId }, declined)).toEqual({
+      answer: { what: 'declined', reason: 'the order was cancelled' },
+    });
   });
 });
 
@@ -39,7 +41,10 @@ describe('a refund', () => {
   });
 
   it('of a capture that was never recorded gives it back all the same', () => {
-    expect(decideRefund(undefined, orderId, { amount: 990, reference: 'r' }).record).toMatchObject({ status: 'refunded', amount: 990 });
+    expect(decideRefund(undefined, orderId, { amount: 990, reference: 'r' }).record).toMatchObject({
+      status: 'refunded',
+      amount: 990,
+    });
   });
 
   it.each([undefined, recorded('declined')])('of nothing cancels the payment for good', (before) => {

@@ -6,7 +6,14 @@ import { PaymentChanged, type PaymentStore } from './payment.store';
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 
 /** What every PaymentStore promises. */
-export function paymentStoreTrial(name: string, open: () => Promise<{ store: PaymentStore<never>; database: Pick<Store, 'transaction'>; close?: () => Promise<void> }>): void {
+export function paymentStoreTrial(
+  name: string,
+  open: () => Promise<{
+    store: PaymentStore<never>;
+    database: Pick<Store, 'transaction'>;
+    close?: () => Promise<void>;
+  }>,
+): void {
   describe(`the payment store in ${name}`, () => {
     let store: PaymentStore<never>;
     let transaction: Transaction;

@@ -14,8 +14,7 @@ export interface Payment {
 
 /** What the provider made of a charge. */
 export type ChargeResult =
-  | { readonly status: 'captured'; readonly amount: number; readonly reference: string }
-  | { readonly status: 'declined'; readonly reason: string };
+  { readonly status: 'captured'; readonly amount: number; readonly reference: string } | { readonly status: 'declined'; readonly reason: string };
 
 /** What the provider gave back: 0 when nothing had been captured, and never will be. */
 export interface RefundResult {
@@ -45,10 +44,16 @@ export function decideCharge(recorded: Payment | undefined, { orderId }: Pick<Ch
   if (recorded?.status === 'cancelled') return { answer: { what: 'declined', reason: 'the order was cancelled' } };
   if (recorded) return {};
   if (result.status === 'declined') {
-    return { record: { orderId, status: 'declined', amount: 0, reason: result.reason }, answer: { what: 'declined', reason: result.reason } };
+    return {
+      record: { orderId, status: 'declined', amount: 0, reason: result.reason },
+      answer: { what: 'declined', reason: result.reason },
+    };
   }
   const { amount, reference } = result;
-  return { record: { orderId, status: 'captured', amount, reference }, answer: { what: 'captured', amount, reference } };
+  return {
+    record: { orderId, status: 'captured', amount, reference },
+    answer: { what: 'captured', amount, reference },
+  };
 }
 
 /** What follows from a refund, or from finding that there was nothing to refund. */

@@ -30,7 +30,11 @@ export class PaymentProvider {
   async charge({ orderId, amount, token }: ChargePayment, signal: AbortSignal): Promise<ChargeResult> {
     const key = chargeKey(orderId);
     try {
-      const answer = await this.connection.ask('POST', '/charges', { key, body: { amount, token, reference: orderId }, signal });
+      const answer = await this.connection.ask('POST', '/charges', {
+        key,
+        body: { amount, token, reference: orderId },
+        signal,
+      });
       return resultOf(read(`charge ${key}`, answer, [201, 402]));
     } catch (error) {
       if (!(error instanceof OutcomeUnknown)) throw error;
