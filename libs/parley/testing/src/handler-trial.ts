@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { Messaging, type HandlerContext, type Messenger, type OutgoingMessage, type Store, type Technology, type Transactions } from '@parley/messaging';
+import {
+  Messaging,
+  type HandlerContext,
+  type Messenger,
+  type OutgoingMessage,
+  type Store,
+  type Technology,
+  type Transactions,
+} from '@parley/messaging';
 
 /** What a handler said. */
 export interface Said {
@@ -37,7 +45,15 @@ export class HandlerTrial {
   constructor(service: string, store: Pick<Store, 'transaction'>) {
     const log = () => undefined;
     const urls = { commands: 'trial://', broadcasts: 'trial://', events: 'trial://' };
-    const messaging = new Messaging({ service, instance: 'trial', build: 'trial', urls, technologies: [this.technology()], store: this.keeping(store), log });
+    const messaging = new Messaging({
+      service,
+      instance: 'trial',
+      build: 'trial',
+      urls,
+      technologies: [this.technology()],
+      store: this.keeping(store),
+      log,
+    });
     this.messenger = messaging.messenger;
     this.transactions = messaging.transactions;
   }
@@ -82,6 +98,8 @@ export class HandlerTrial {
   }
 
   private note(messages: readonly OutgoingMessage[]): void {
-    this.said.push(...messages.map(({ contract, body, delay }) => ({ contract: contract.name, message: JSON.parse(body.toString()) as unknown, delay })));
+    this.said.push(
+      ...messages.map(({ contract, body, delay }) => ({ contract: contract.name, message: JSON.parse(body.toString()) as unknown, delay })),
+    );
   }
 }

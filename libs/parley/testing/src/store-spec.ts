@@ -342,8 +342,8 @@ type Decide = (delivery: Delivery, count: number) => 'handle' | Outcome | Promis
 
 const SUBSCRIPTION = 'insights.orders';
 const subscription: Subscription = { kind: 'event', name: SUBSCRIPTION, handlers: new Map(), concurrency: 5, from: 'beginning', live: false };
-const Placed = event('orders.order-placed', z.object({ orderId: z.string() }), { key: 'orderId' });
-const Ship = command('shipping.ship-order', z.object({ orderId: z.string() }));
+const Placed = event('trial.order-placed', z.object({ orderId: z.string() }), { key: 'orderId' });
+const Ship = command('trial.ship-order', z.object({ orderId: z.string() }));
 
 const failure: Failure = {
   error: 'TypeError',

@@ -15,7 +15,14 @@ export class TrialSchema implements Pick<Store, 'transaction'> {
     const admin = await new DataSource({ type: 'postgres', url, poolSize: 1 }).initialize();
     await admin.query(`create schema ${name}`);
     await admin.destroy();
-    const own = new DataSource({ type: 'postgres', url, schema: name, poolSize: 8, migrations: [...migrations], extra: { options: `-c search_path=${name}` } });
+    const own = new DataSource({
+      type: 'postgres',
+      url,
+      schema: name,
+      poolSize: 8,
+      migrations: [...migrations],
+      extra: { options: `-c search_path=${name}` },
+    });
     await own.initialize();
     await own.runMigrations();
     return new TrialSchema(own, name);
