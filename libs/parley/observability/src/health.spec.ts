@@ -5,21 +5,30 @@ const indicators = new HealthIndicatorService();
 
 describe('health indicators', () => {
   it('report an intake up only while it consumes', async () => {
-    const at = (state: 'consuming' | 'disconnected' | 'paused', reason?: string) => intakeIndicator(indicators, { kind: 'command', technology: 'rabbitmq', state, reason })();
+    const at = (state: 'consuming' | 'disconnected' | 'paused', reason?: string) =>
+      intakeIndicator(indicators, { kind: 'command', technology: 'rabbitmq', state, reason })();
     expect(await at('consuming')).toEqual({ 'command (rabbitmq)': { status: 'up', state: 'consuming' } });
-    expect(await at('disconnected', 'ECONNREFUSED')).toEqual({ 'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' } });
+    expect(await at('disconnected', 'ECONNREFUSED')).toEqual({
+      'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' },
+    });
     expect(await at('paused')).toMatchObject({ 'command (rabbitmq)': { status: 'down' } });
   });
 
   it('report the outbox down once its oldest message waits longer than 30 s', async () => {
-    expect(await outboxIndicator(indicators, { waiting: 5, oldestAge: 30_000 })()).toMatchObject({ outbox: { status: 'up' } });
+    expect(await outboxIndicator(indicators, { waiting: 5, oldestAge: 30_000 })()).toMatchObject({
+      outbox: { status: 'up' },
+    });
     expect(await outboxIndicator(indicators, { waiting: 5, oldestAge: 31_000 })()).toMatchObject({
       outbox: { status: 'down', reason: expect.stringContaining('oldest of 5 waiting messages is 31 s old') },
     });
   });
 
   it('report the database down when its query fails, and why', async () => {
-    expect(await databaseIndicator(new HealthIndicatorService(), () => Promise.resolve())()).toMatchObject({ database: { status: 'up' } });
-    expect(await databaseIndicator(new HealthIndicatorService(), () => Promise.reject(new Error('gone')))()).toMatchObject({ database: { status: 'down', message: 'gone' } });
+    expect(await databaseIndicator(new HealthIndicatorService(), () => Promise.resolve())()).toMatchObject({
+      database: { status: 'up' },
+    });
+    expect(
+      await databaseIndicator(new HealthIndicatorService(), () => Promise.reject(new Error('gone')))(),
+    ).toMatchObject({ database: { status: 'down', message: 'gone' } });
   });
 });

@@ -3,24 +3,47 @@ import { Logger, type LogLevel } from './logger';
 
 function recording(level: LogLevel = 'debug') {
   const lines: Record<string, unknown>[] = [];
-  const logger = new Logger({ service: 'orders', instance: 'orders-1', level, destination: { write: (line) => void lines.push(JSON.parse(line)) } });
+  const logger = new Logger({
+    service: 'orders',
+    instance: 'orders-1',
+    level,
+    destination: { write: (line) => void lines.push(JSON.parse(line)) },
+  });
   return { lines, logger };
 }
 
-const conversation = { correlationId: 'c-1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, messageId: 'm-1', contract: 'orders.order-placed' };
+const conversation = {
+  correlationId: 'c-1',
+  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+  messageId: 'm-1',
+  contract: 'orders.order-placed',
+};
 
 describe('logger', () => {
   it('says on every line which service and instance speaks', () => {
     const { lines, logger } = recording();
     logger.log('started', 'Serve');
-    expect(lines).toEqual([expect.objectContaining({ level: 'info', service: 'orders', instance: 'orders-1', context: 'Serve', message: 'started' })]);
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: 'info',
+        service: 'orders',
+        instance: 'orders-1',
+        context: 'Serve',
+        message: 'started',
+      }),
+    ]);
   });
 
   it('says on every line of a handling to which conversation it belongs', () => {
     const { lines, logger } = recording();
     inConversation(conversation, () => logger.warn('slow'));
     logger.warn('elsewhere');
-    expect(lines[0]).toMatchObject({ traceId: 'a'.repeat(32), correlationId: 'c-1', messageId: 'm-1', contract: 'orders.order-placed' });
+    expect(lines[0]).toMatchObject({
+      traceId: 'a'.repeat(32),
+      correlationId: 'c-1',
+      messageId: 'm-1',
+      contract: 'orders.order-placed',
+    });
     expect(lines[1]).not.toHaveProperty('traceId');
   });
 
@@ -33,7 +56,10 @@ describe('logger', () => {
 
   it('hides secrets in messages and details', () => {
     const { lines, logger } = recording();
-    logger.write('error', 'cannot reach amqp://guest:hunter2@mq', { password: 'hunter2', error: new Error('token=hunter2') });
+    logger.write('error', 'cannot reach amqp://guest:hunter2@mq', {
+      password: 'hunter2',
+      error: new Error('token=hunter2'),
+    });
     expect(JSON.stringify(lines)).not.toContain('hunter2');
     expect(lines).toHaveLength(1);
   });
@@ -41,7 +67,11 @@ describe('logger', () => {
   it('keeps the stack that Nest hands over', () => {
     const { lines, logger } = recording();
     logger.error('it broke', 'Error: it broke\n    at here', 'StockController');
-    expect(lines[0]).toMatchObject({ context: 'StockController', message: 'it broke', stack: 'Error: it broke\n    at here' });
+    expect(lines[0]).toMatchObject({
+      context: 'StockController',
+      message: 'it broke',
+      stack: 'Error: it broke\n    at here',
+    });
   });
 
   it('says nothing below its level', () => {

@@ -51,7 +51,9 @@ describe('metrics', () => {
     metrics.observer.called!({ contract: 'catalog.quote-price', outcome: 'deadline-exceeded', milliseconds: 800 });
     metrics.observer.answered!({ contract: 'catalog.quote-price', outcome: 'ok', milliseconds: 3 });
     const text = await metrics.text();
-    expect(text).toContain('parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1');
+    expect(text).toContain(
+      'parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1',
+    );
     expect(text).toContain('parley_calls_total{side="owner",contract="catalog.quote-price",outcome="ok"} 1');
     expect(text).toContain('parley_call_seconds_count{side="owner",contract="catalog.quote-price"} 1');
   });
@@ -68,7 +70,11 @@ describe('metrics', () => {
   it('asks for outbox, intakes and backlog when it is read', async () => {
     const metrics = new Metrics();
     metrics.measure({
-      health: () => Promise.resolve({ intakes: [{ technology: 'postgres', kind: 'command', state: 'disconnected' }], outbox: { waiting: 3, oldestAge: 1500 } }),
+      health: () =>
+        Promise.resolve({
+          intakes: [{ technology: 'postgres', kind: 'command', state: 'disconnected' }],
+          outbox: { waiting: 3, oldestAge: 1500 },
+        }),
       backlog: () => Promise.resolve([{ subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 }]),
     });
     const text = await metrics.text();
@@ -81,7 +87,10 @@ describe('metrics', () => {
   it('leaves out what cannot be asked, and tells the rest', async () => {
     const metrics = new Metrics();
     metrics.observer.relayed!(5);
-    metrics.measure({ health: () => Promise.reject(new Error('database gone')), backlog: () => Promise.reject(new Error('broker gone')) });
+    metrics.measure({
+      health: () => Promise.reject(new Error('database gone')),
+      backlog: () => Promise.reject(new Error('broker gone')),
+    });
     const text = await metrics.text();
     expect(text).toContain('parley_messages_relayed_total 5');
     expect(text).toContain('parley_outbox_waiting Nan');

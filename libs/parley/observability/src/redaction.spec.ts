@@ -13,8 +13,16 @@ describe('redaction', () => {
   });
 
   it('hides fields by their name, however deep, and leaves the others', () => {
-    const order = { payment: { token: 'tok_ok' }, headers: { Authorization: 'Basic eDp5', cookie: 'a=b' }, lines: [{ sku: 'A', apiKey: 1 }] };
-    expect(withoutSecrets(order)).toEqual({ payment: { token: HIDDEN }, headers: { Authorization: HIDDEN, cookie: HIDDEN }, lines: [{ sku: 'A', apiKey: HIDDEN }] });
+    const order = {
+      payment: { token: 'tok_ok' },
+      headers: { Authorization: 'Basic eDp5', cookie: 'a=b' },
+      lines: [{ sku: 'A', apiKey: 1 }],
+    };
+    expect(withoutSecrets(order)).toEqual({
+      payment: { token: HIDDEN },
+      headers: { Authorization: HIDDEN, cookie: HIDDEN },
+      lines: [{ sku: 'A', apiKey: HIDDEN }],
+    });
   });
 
   it('hides secrets in the message, stack and cause of an error', () => {
@@ -25,7 +33,12 @@ describe('redaction', () => {
   it('survives what cannot be logged: cycles, getters that throw, bigint, symbols', () => {
     const cycle: Record<string, unknown> = { big: 1n, symbol: Symbol('x') };
     cycle['self'] = cycle;
-    const trap = Object.defineProperty({}, 'x', { enumerable: true, get: () => { throw new Error('no'); } });
+    const trap = Object.defineProperty({}, 'x', {
+      enumerable: true,
+      get: () => {
+        throw new Error('no');
+      },
+    });
     expect(() => JSON.stringify(withoutSecrets({ cycle, trap }))).not.toThrow();
   });
 

@@ -103,7 +103,11 @@ export class Histograms<L extends string> {
 
   private samples(labels: Labels<L>, { counts, sum, total }: Distribution): Sample[] {
     let below = 0;
-    const buckets = this.bounds.map((le, i) => ({ metricName: `${this.name}_bucket`, labels: { ...labels, le }, value: (below += counts[i]!) }));
+    const buckets = this.bounds.map((le, i) => ({
+      metricName: `${this.name}_bucket`,
+      labels: { ...labels, le },
+      value: (below += counts[i]!),
+    }));
     return [
       ...buckets,
       { metricName: `${this.name}_bucket`, labels: { ...labels, le: '+Inf' }, value: total },

@@ -6,10 +6,12 @@ function process(over: { [P in 'messaging' | 'door' | 'app' | 'database']?: Part
   lifecycle.enter('running');
   const steps: string[] = [];
   const log: string[] = [];
-  const note = <T>(name: string, value: T) => () => {
-    steps.push(`${name} while ${lifecycle.phase}`);
-    return Promise.resolve(value);
-  };
+  const note =
+    <T>(name: string, value: T) =>
+    () => {
+      steps.push(`${name} while ${lifecycle.phase}`);
+      return Promise.resolve(value);
+    };
   const draining: Draining = {
     lifecycle,
     door: { idle: note('door idle', true), close: note('door closed', undefined), ...over.door },
@@ -70,7 +72,13 @@ describe('drain', () => {
       app: { close: () => new Promise(() => undefined) },
     });
     expect(await drain(draining)).toBe(false);
-    expect(steps).toEqual(expect.arrayContaining(['outbox flushed while draining', 'database closed while draining', 'door closed while stopped']));
+    expect(steps).toEqual(
+      expect.arrayContaining([
+        'outbox flushed while draining',
+        'database closed while draining',
+        'door closed while stopped',
+      ]),
+    );
     expect(log).toEqual([
       'drain: stopping the intakes: broker gone',
       expect.stringContaining('not everything ended within 20 ms (DRAIN_TIMEOUT)'),

@@ -45,7 +45,8 @@ export async function drain({ lifecycle, door, messaging, app, database, timeout
   await step('stopping the intakes', timeout, messaging && (() => messaging.stopIntake()));
   await step('finishing what is under way', left() + CLOSE_TIMEOUT, async () => {
     const quiet = await Promise.all([messaging?.drained(left()) ?? true, door.idle(left())]);
-    if (quiet.includes(false)) throw new Error(`not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`);
+    if (quiet.includes(false))
+      throw new Error(`not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`);
   });
   await step('relaying the outbox', FLUSH_TIMEOUT + CLOSE_TIMEOUT, messaging && (() => messaging.flush(FLUSH_TIMEOUT)));
   await step('closing the application', CLOSE_TIMEOUT, app && (() => app.close()));
@@ -59,10 +60,14 @@ export async function drain({ lifecycle, door, messaging, app, database, timeout
 /** Why `work` did not end well in time, or undefined. */
 async function within(milliseconds: number, work: () => Promise<unknown>): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve(`did not end within ${Math.round(milliseconds)} ms`), milliseconds)));
-  const done = Promise.resolve().then(work).then(
-    () => undefined,
-    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  const late = new Promise<string>(
+    (resolve) => (timer = setTimeout(() => resolve(`did not end within ${Math.round(milliseconds)} ms`), milliseconds)),
   );
+  const done = Promise.resolve()
+    .then(work)
+    .then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
   return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

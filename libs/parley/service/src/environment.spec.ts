@@ -15,22 +15,38 @@ function problemsOf(variables: Record<string, string>, own?: z.ZodRawShape): str
 
 describe('environment', () => {
   it('starts from safe defaults', () => {
-    expect(readEnvironment({})).toMatchObject({ PORT: 3000, HOST: '127.0.0.1', LOG_LEVEL: 'info', CONCURRENCY: 10, DRAIN_TIMEOUT: 10_000 });
+    expect(readEnvironment({})).toMatchObject({
+      PORT: 3000,
+      HOST: '127.0.0.1',
+      LOG_LEVEL: 'info',
+      CONCURRENCY: 10,
+      DRAIN_TIMEOUT: 10_000,
+    });
   });
 
   it('carries every kind by the database unless told otherwise', () => {
     const environment = readEnvironment({ DATABASE_URL, COMMANDS_URL: 'amqp://mq' });
-    expect(environment).toMatchObject({ COMMANDS_URL: 'amqp://mq', BROADCASTS_URL: DATABASE_URL, EVENTS_URL: DATABASE_URL });
+    expect(environment).toMatchObject({
+      COMMANDS_URL: 'amqp://mq',
+      BROADCASTS_URL: DATABASE_URL,
+      EVENTS_URL: DATABASE_URL,
+    });
   });
 
   it('finds an owner by the template, or by its own variable', () => {
-    const { callsOf } = readEnvironment({ CALLS_URL: 'grpc://{owner}.shop:5000', CALLS_URL_PAYMENT_DESK: 'grpc://127.0.0.1:5040,127.0.0.1:5041' });
+    const { callsOf } = readEnvironment({
+      CALLS_URL: 'grpc://{owner}.shop:5000',
+      CALLS_URL_PAYMENT_DESK: 'grpc://127.0.0.1:5040,127.0.0.1:5041',
+    });
     expect(callsOf('orders')).toBe('grpc://orders.shop:5000');
     expect(callsOf('payment-desk')).toBe('grpc://127.0.0.1:5040,127.0.0.1:5041');
   });
 
   it('tells everything that is wrong at once, a sentence each', () => {
-    const problems = problemsOf({ PORT: 'abc', LOG_LEVEL: 'loud', DRAIN_TIMEOUT: '10 s', CALLS_URL_ORDERS: 'orders:5000' }, { MAIL_URL: z.string().describe('where mail goes') });
+    const problems = problemsOf(
+      { PORT: 'abc', LOG_LEVEL: 'loud', DRAIN_TIMEOUT: '10 s', CALLS_URL_ORDERS: 'orders:5000' },
+      { MAIL_URL: z.string().describe('where mail goes') },
+    );
     expect(problems).toEqual([
       'PORT is "abc", but must be a port, a whole number from 0 to 65535 (where health, metrics and operations (and the edge) are served)',
       'LOG_LEVEL is "loud", but must be one of fatal, error, warn, info, debug, trace',
@@ -41,7 +57,10 @@ describe('environment', () => {
   });
 
   it('never shows a secret, neither in an error nor when it is printed', () => {
-    const problems = problemsOf({ API_TOKEN: 'hunter2', CALLS_URL_A: 'x://a:hunter2@b c', PORT: 'p://a:hunter2@b' }, { API_TOKEN: z.string().min(20) });
+    const problems = problemsOf(
+      { API_TOKEN: 'hunter2', CALLS_URL_A: 'x://a:hunter2@b c', PORT: 'p://a:hunter2@b' },
+      { API_TOKEN: z.string().min(20) },
+    );
     expect(problems.join()).toContain('API_TOKEN is "[hidden]"');
     const environment = readEnvironment({ DATABASE_URL, API_TOKEN: 'hunter2' }, { API_TOKEN: z.string() });
     const printed = JSON.stringify([problems, describeEnvironment(environment)]);

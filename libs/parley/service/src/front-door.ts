@@ -8,6 +8,7 @@ export class DoorError extends Error {
 
 /** Answered while starting and draining, too. */
 const OPERATIONAL = /^\/(health|metrics|operations)(\/|$|\?)/;
+const HEALTH = /^\/health(\/|$|\?)/;
 
 /**
  * The HTTP server of the process. It is open before the application is made and until it is gone, so that liveness and readiness
@@ -15,6 +16,8 @@ const OPERATIONAL = /^\/(health|metrics|operations)(\/|$|\?)/;
  */
 export class FrontDoor {
   private readonly server: Server;
+  /** Metrics and operations, when they have a port of their own. */
+  private backDoor?: Server;
   private app?: RequestListener;
   private readonly open = new Set<ServerResponse>();
   private whenIdle?: () => void;
@@ -28,12 +31,15 @@ export class FrontDoor {
     this.server.keepAliveTimeout = 72_000; // longer than the usual load balancer's, so that it is the one to close
   }
 
-  /** @throws DoorError */
-  async listen(host: string, port: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) => reject(new DoorError(whyNot(error, host, port))));
-      this.server.listen(port, host, resolve);
-    });
+  /**
+   * @param operationsPort where metrics and operations are answered instead: for a door that strangers can reach
+   * @throws DoorError
+   */
+  async listen(host: string, port: number, operationsPort?: number): Promise<void> {
+    await listening(this.server, host, port, 'PORT');
+    if (operationsPort === undefined) return;
+    this.backDoor = createServer(this.operations);
+    await listening(this.backDoor, host, operationsPort, 'OPERATIONS_PORT');
   }
 
   /** For the HTTP adapter: takes its handler, gives it the server. */
@@ -48,7 +54,9 @@ export class FrontDoor {
 
   get address(): string {
     const address = this.server.address();
-    return typeof address === 'object' && address ? `http://${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}` : 'closed';
+    return typeof address === 'object' && address
+      ? `http://${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}`
+      : 'closed';
   }
 
   /** Ends streams, which never end by themselves (their readers come back elsewhere), and resolves when no other request is open, or after `milliseconds`. */
@@ -64,21 +72,24 @@ export class FrontDoor {
 
   /** Connections that are merely kept alive do not hold it back. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeAllConnections();
-    await closed;
+    await Promise.all([this.server, this.backDoor].map((server) => server && closed(server)));
   }
 
   private receive(request: IncomingMessage, response: ServerResponse): void {
     this.track(response);
     const { phase } = this.lifecycle;
     if (phase !== 'running') response.shouldKeepAlive = false;
-    if (OPERATIONAL.test(request.url ?? '')) return this.operations(request, response);
+    if (this.isOperational(request.url ?? '')) return this.operations(request, response);
     if (this.app && phase === 'running') return this.app(request, response);
     const { reason } = this.lifecycle;
-    if (reason === undefined) return answer(response, 404, { status: 404, message: 'only /health, /metrics and /operations are served here' });
+    if (reason === undefined)
+      return answer(response, 404, { status: 404, message: 'this service has no HTTP routes of its own' });
     response.setHeader('retry-after', '1');
     answer(response, 503, { status: 503, message: reason });
+  }
+
+  private isOperational(url: string): boolean {
+    return this.backDoor ? HEALTH.test(url) : OPERATIONAL.test(url);
   }
 
   private track(response: ServerResponse): void {
@@ -102,9 +113,24 @@ function answer(response: ServerResponse, status: number, body: object): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
 }
 
-function whyNot(error: NodeJS.ErrnoException, host: string, port: number): string {
-  if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; stop what listens there or set PORT`;
-  if (error.code === 'EACCES') return `port ${port} on ${host} may not be opened by this user; set PORT to one above 1023`;
+async function listening(server: Server, host: string, port: number, variable: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new DoorError(whyNot(error, host, port, variable))));
+    server.listen(port, host, resolve);
+  });
+}
+
+async function closed(server: Server): Promise<void> {
+  const over = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await over;
+}
+
+function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variable: string): string {
+  if (error.code === 'EADDRINUSE')
+    return `port ${port} on ${host} is taken; stop what listens there or set ${variable}`;
+  if (error.code === 'EACCES')
+    return `port ${port} on ${host} may not be opened by this user; set ${variable} to one above 1023`;
   if (error.code === 'EADDRNOTAVAIL') return `${host} is no address of this machine; set HOST`;
   return `cannot listen on ${host}:${port}: ${error.message}`;
 }

@@ -13,7 +13,14 @@ export class UnexpectedRoute extends Error {
  */
 export class NoHttp extends AbstractHttpAdapter<Server, never, never> {
   constructor(private readonly door: FrontDoor) {
-    super(Object.fromEntries(['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map((verb) => [verb, refuse(verb)])));
+    super(
+      Object.fromEntries(
+        ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map((verb) => [
+          verb,
+          refuse(verb),
+        ]),
+      ),
+    );
   }
 
   initHttpServer(): void {
@@ -56,6 +63,8 @@ function unused(): never {
 
 function refuse(verb: string) {
   return (path: unknown) => {
-    throw new UnexpectedRoute(`there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`);
+    throw new UnexpectedRoute(
+      `there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`,
+    );
   };
 }

@@ -15,10 +15,21 @@ const letter: DeadLetter = {
   headers: { type: 'orders.place' },
   body: Buffer.from('{"orderId":"o-1"}'),
   attempts: 4,
-  failure: { error: 'Error', message: 'no', stack: '', tries: 4, instance: 'orders-1', firstFailedAt: '', lastFailedAt: '' },
+  failure: {
+    error: 'Error',
+    message: 'no',
+    stack: '',
+    tries: 4,
+    instance: 'orders-1',
+    firstFailedAt: '',
+    lastFailedAt: '',
+  },
   died: new Date(0),
 };
-const consuming: MessagingHealth = { intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'consuming' }], outbox: { waiting: 0, oldestAge: 0 } };
+const consuming: MessagingHealth = {
+  intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'consuming' }],
+  outbox: { waiting: 0, oldestAge: 0 },
+};
 
 let terminus: Awaited<ReturnType<typeof NestFactory.createApplicationContext>>;
 let server: Server;
@@ -34,7 +45,11 @@ beforeAll(async () => {
 beforeEach(async () => {
   const logger = new Logger({ service: 'orders', instance: 'orders-1', level: 'fatal' });
   const database = { ping: () => Promise.resolve() } as never;
-  service = new Service('orders', logger, { environment: readEnvironment({ INSTANCE: 'orders-1' }), database, inspectable: { sagas: 'SAGAS' } });
+  service = new Service('orders', logger, {
+    environment: readEnvironment({ INSTANCE: 'orders-1' }),
+    database,
+    inspectable: { sagas: 'SAGAS' },
+  });
   operations = new Operations(service);
   health = () => Promise.resolve(consuming);
   server = createServer(operations.receive).listen(0, '127.0.0.1');
@@ -45,15 +60,25 @@ afterEach(() => server.close());
 afterAll(() => terminus.close());
 
 function running(): void {
-  const deadLetters = { count: () => Promise.resolve(1), list: () => Promise.resolve([letter]), replay: (id: string) => Promise.resolve(id === '7' && replayed.push(id) === 1) };
+  const deadLetters = {
+    count: () => Promise.resolve(1),
+    list: () => Promise.resolve([letter]),
+    replay: (id: string) => Promise.resolve(id === '7' && replayed.push(id) === 1),
+  };
   const messaging = {
     health: () => health(),
     backlog: () => Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
     store: { lanes: { deadLetters } },
     registry: { allCalls: () => [], subscriptions: () => [] },
   };
-  const sagas = { list: (filter: object) => Promise.resolve([filter]), find: (name: string, key: string) => Promise.resolve(key === 'o-1' ? { name, key } : undefined) };
-  const parts = new Map<unknown, unknown>([[Messaging, messaging], ['SAGAS', sagas]]);
+  const sagas = {
+    list: (filter: object) => Promise.resolve([filter]),
+    find: (name: string, key: string) => Promise.resolve(key === 'o-1' ? { name, key } : undefined),
+  };
+  const parts = new Map<unknown, unknown>([
+    [Messaging, messaging],
+    ['SAGAS', sagas],
+  ]);
   const app = { get: (token: never) => parts.get(token) ?? terminus.get(token, { strict: false }) };
   operations.attach(app as unknown as INestApplication);
   service.lifecycle.enter('running');
@@ -69,35 +94,62 @@ describe('operations', () => {
   it('is alive, and not ready, while it starts and while it drains', async () => {
     service.lifecycle.enter('starting', 'waiting for the database');
     expect(await ask('/health/live')).toEqual({ status: 200, body: { status: 'ok', phase: 'starting' } });
-    expect(await ask('/health/ready')).toMatchObject({ status: 503, body: { details: { service: { status: 'down', reason: 'starting: waiting for the database' } } } });
+    expect(await ask('/health/ready')).toMatchObject({
+      status: 503,
+      body: { details: { service: { status: 'down', reason: 'starting: waiting for the database' } } },
+    });
     running();
     service.lifecycle.enter('draining', 'finishing what is under way');
-    expect(await ask('/health/ready')).toMatchObject({ status: 503, body: { details: { service: { reason: 'draining: finishing what is under way' } } } });
+    expect(await ask('/health/ready')).toMatchObject({
+      status: 503,
+      body: { details: { service: { reason: 'draining: finishing what is under way' } } },
+    });
     expect(await ask('/health/live')).toMatchObject({ status: 200 });
   });
 
   it('is ready when everything works', async () => {
     running();
-    expect(await ask('/health/ready')).toMatchObject({ status: 200, body: { status: 'ok', details: { database: { status: 'up' }, outbox: { status: 'up' }, 'command (rabbitmq)': { status: 'up' } } } });
+    expect(await ask('/health/ready')).toMatchObject({
+      status: 200,
+      body: {
+        status: 'ok',
+        details: { database: { status: 'up' }, outbox: { status: 'up' }, 'command (rabbitmq)': { status: 'up' } },
+      },
+    });
   });
 
   it('is not ready when an intake does not consume, and says which and why; it stays alive', async () => {
     running();
-    health = () => Promise.resolve({ intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'disconnected', reason: 'ECONNREFUSED' }] });
-    expect(await ask('/health/ready')).toMatchObject({ status: 503, body: { error: { 'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' } } } });
+    health = () =>
+      Promise.resolve({
+        intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'disconnected', reason: 'ECONNREFUSED' }],
+      });
+    expect(await ask('/health/ready')).toMatchObject({
+      status: 503,
+      body: { error: { 'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' } } },
+    });
     expect(await ask('/health/live')).toMatchObject({ status: 200 });
   });
 
   it('is not ready when messaging cannot say how it is', async () => {
     running();
     health = () => Promise.reject(new Error('database gone'));
-    expect(await ask('/health/ready')).toMatchObject({ status: 503, body: { error: { messaging: { status: 'down', reason: 'database gone' } } } });
-    expect(await ask('/operations/status')).toMatchObject({ status: 200, body: { phase: 'running', unknown: 'database gone' } });
+    expect(await ask('/health/ready')).toMatchObject({
+      status: 503,
+      body: { error: { messaging: { status: 'down', reason: 'database gone' } } },
+    });
+    expect(await ask('/operations/status')).toMatchObject({
+      status: 200,
+      body: { phase: 'running', unknown: 'database gone' },
+    });
   });
 
   it('shows dead letters with their evidence, and what is not text as base64', async () => {
     running();
-    expect(await ask('/operations/dead-letters?limit=5')).toMatchObject({ status: 200, body: { count: 1, deadLetters: [{ id: '7', body: '{"orderId":"o-1"}', failure: { tries: 4 } }] } });
+    expect(await ask('/operations/dead-letters?limit=5')).toMatchObject({
+      status: 200,
+      body: { count: 1, deadLetters: [{ id: '7', body: '{"orderId":"o-1"}', failure: { tries: 4 } }] },
+    });
     Object.assign(letter, { body: Buffer.from([0xff, 0x00]) });
     expect(await ask('/operations/dead-letters')).toMatchObject({ body: { deadLetters: [{ bodyBase64: '/wA=' }] } });
   });
@@ -114,7 +166,10 @@ describe('operations', () => {
   it('shows what the service declares as inspectable', async () => {
     running();
     expect(await ask('/operations/sagas?name=fulfilment')).toEqual({ status: 200, body: [{ name: 'fulfilment' }] });
-    expect(await ask('/operations/sagas/fulfilment/o-1')).toEqual({ status: 200, body: { name: 'fulfilment', key: 'o-1' } });
+    expect(await ask('/operations/sagas/fulfilment/o-1')).toEqual({
+      status: 200,
+      body: { name: 'fulfilment', key: 'o-1' },
+    });
     expect(await ask('/operations/sagas/fulfilment/o-2')).toMatchObject({ status: 404 });
     expect(await ask('/operations/nothing')).toMatchObject({ status: 404 });
     expect(await ask('/operations/constructor')).toMatchObject({ status: 404 });
@@ -127,4 +182,3 @@ describe('operations', () => {
     expect((await ask('/operations/status', { method: 'DELETE' })).status).toBe(405);
   });
 });
-

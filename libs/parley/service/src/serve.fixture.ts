@@ -53,7 +53,14 @@ class GreetController {
 }
 
 @Module({
-  imports: [ServiceModule.forRoot({ service: 'greeter', environment, migrations: [CreateGreeting1790000000000], operations: { greetings: Greetings } })],
+  imports: [
+    ServiceModule.forRoot({
+      service: 'greeter',
+      environment,
+      migrations: [CreateGreeting1790000000000],
+      operations: { greetings: Greetings },
+    }),
+  ],
   controllers: [GreetController],
   providers: [Greetings],
 })

@@ -55,7 +55,10 @@ class Running {
 
   constructor(variables: Record<string, string>) {
     const fixture = join(__dirname, 'serve.fixture.ts');
-    this.child = spawn(process.execPath, ['-r', '@swc-node/register', fixture], { cwd: ROOT, env: { PATH: process.env['PATH'], PORT: '0', ...variables } });
+    this.child = spawn(process.execPath, ['-r', '@swc-node/register', fixture], {
+      cwd: ROOT,
+      env: { PATH: process.env['PATH'], PORT: '0', ...variables },
+    });
     this.ended = once(this.child, 'close').then(([code]) => code as number | null);
     this.child.stderr!.on('data', (chunk) => (this.errors += chunk));
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
@@ -69,7 +72,8 @@ class Running {
     void this.ended.then(() => this.heard());
     while (!found()) {
       await new Promise<void>((resolve) => (this.heard = resolve));
-      if (this.child.exitCode !== null && !found()) throw new Error(`ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`);
+      if (this.child.exitCode !== null && !found())
+        throw new Error(`ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`);
     }
     return found()!;
   }
@@ -100,13 +104,28 @@ describe('a service', () => {
     await service.says('greeting Ada');
 
     expect(await get(`${url}/health/live`)).toMatchObject({ status: 200 });
-    expect(await get(`${url}/health/ready`)).toMatchObject({ status: 200, body: { status: 'ok', details: { database: { status: 'up' }, 'command (postgres)': { status: 'up' }, outbox: { status: 'up' } } } });
-    expect(await get(`${url}/operations/status`)).toMatchObject({ status: 200, body: { service: 'greeter', phase: 'running', handles: { subscriptions: [{ kind: 'command', contracts: ['greeter.greet'] }] } } });
+    expect(await get(`${url}/health/ready`)).toMatchObject({
+      status: 200,
+      body: {
+        status: 'ok',
+        details: { database: { status: 'up' }, 'command (postgres)': { status: 'up' }, outbox: { status: 'up' } },
+      },
+    });
+    expect(await get(`${url}/operations/status`)).toMatchObject({
+      status: 200,
+      body: {
+        service: 'greeter',
+        phase: 'running',
+        handles: { subscriptions: [{ kind: 'command', contracts: ['greeter.greet'] }] },
+      },
+    });
     expect(await get(`${url}/operations/backlog`)).toMatchObject({ status: 200 });
     expect(await get(`${url}/operations/dead-letters`)).toEqual({ status: 200, body: { count: 0, deadLetters: [] } });
     expect(await get(`${url}/operations/greetings`)).toEqual({ status: 200, body: [{ name: 'Ada' }] });
     expect(await get(`${url}/operations/greetings/Bob`)).toMatchObject({ status: 404 });
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain('parley_intake_consuming{kind="command",technology="postgres"} 1');
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+      'parley_intake_consuming{kind="command",technology="postgres"} 1',
+    );
 
     service.kill('SIGTERM');
     expect(await service.ended).toBe(0);
@@ -138,7 +157,9 @@ describe('a service', () => {
   it('says in one sentence that its database refuses it, and exits with 1', async () => {
     const service = new Running({ DATABASE_URL: urlOf('nowhere', role) });
     expect(await service.ended).toBe(1);
-    expect(service.errors).toMatch(/^the database at postgres\S+ cannot be used: database "nowhere" does not exist; is it running, and is DATABASE_URL right\?\n$/);
+    expect(service.errors).toMatch(
+      /^the database at postgres\S+ cannot be used: database "nowhere" does not exist; is it running, and is DATABASE_URL right\?\n$/,
+    );
     expect(service.errors).not.toContain('secret');
   });
 

@@ -23,7 +23,7 @@ export interface ServeOptions {
   };
 }
 
-/** After the drain: closing must not take longer than this on top of it. */
+/** Closing must not take longer than this on top of it. */
 const PATIENCE = 5_000;
 
 /**
@@ -60,7 +60,7 @@ class Process {
   async start(module: Type, { http }: ServeOptions): Promise<void> {
     const { environment, lifecycle, logger, metrics } = this.service;
     logger.write('info', 'environment', describeEnvironment(environment));
-    await this.door.listen(environment.HOST, environment.PORT);
+    await this.door.listen(environment.HOST, environment.PORT, environment.OPERATIONS_PORT);
     lifecycle.enter('starting', 'making the application');
     const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
     const app = await NestFactory.create(module, adapter as NoHttp, { logger, abortOnError: false });
@@ -79,7 +79,10 @@ class Process {
     if (this.stopping) return;
     lifecycle.enter('running');
     const milliseconds = Math.round(process.uptime() * 1000);
-    logger.write('info', `${this.service.name} is ready at ${this.door.address}`, { milliseconds, rss: process.memoryUsage.rss() });
+    logger.write('info', `${this.service.name} is ready at ${this.door.address}`, {
+      milliseconds,
+      rss: process.memoryUsage.rss(),
+    });
   }
 
   private stop(signal: string): void {
@@ -111,21 +114,32 @@ class Process {
 
 async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<ServeOptions['http']>) {
   const { FastifyAdapter } = await import('@nestjs/platform-fastify');
-  return new FastifyAdapter({ ...fastify, ...(bodyLimit === undefined ? {} : { bodyLimit }), serverFactory: door.serverFactory } as never);
+  return new FastifyAdapter({
+    ...fastify,
+    ...(bodyLimit === undefined ? {} : { bodyLimit }),
+    serverFactory: door.serverFactory,
+  } as never);
 }
 
 /** The `Service` that the module's `ServiceModule.forRoot` made: needed before Nest makes anything, so that the door opens first. */
 async function serviceOf(module: Type): Promise<Service> {
   const imports = await Promise.all((Reflect.getMetadata('imports', module) as unknown[] | undefined) ?? []);
-  const found = imports.find((one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> => (one as { module?: unknown } | undefined)?.module === ServiceModule);
+  const found = imports.find(
+    (one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> =>
+      (one as { module?: unknown } | undefined)?.module === ServiceModule,
+  );
   const provider = found?.providers?.find((one) => (one as { provide?: unknown }).provide === Service);
-  if (!provider) throw new Error(`${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`);
+  if (!provider)
+    throw new Error(
+      `${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`,
+    );
   return (provider as { useValue: Service }).useValue;
 }
 
 /** One sentence for a person; programming errors keep their place in the code. */
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return withoutSecretsInText(String(error));
-  const unexpected = error.constructor === TypeError || error.constructor === ReferenceError || error.constructor === SyntaxError;
+  const unexpected =
+    error.constructor === TypeError || error.constructor === ReferenceError || error.constructor === SyntaxError;
   return withoutSecretsInText(unexpected ? (error.stack ?? error.message) : error.message);
 }
