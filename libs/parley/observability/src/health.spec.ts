@@ -27,8 +27,8 @@ describe('health indicators', () => {
     expect(await databaseIndicator(new HealthIndicatorService(), () => Promise.resolve())()).toMatchObject({
       database: { status: 'up' },
     });
-    expect(
-      await databaseIndicator(new HealthIndicatorService(), () => Promise.reject(new Error('gone')))(),
-    ).toMatchObject({ database: { status: 'down', message: 'gone' } });
+    expect(await databaseIndicator(new HealthIndicatorService(), () => Promise.reject(new Error('gone')))()).toMatchObject({
+      database: { status: 'down', message: 'gone' },
+    });
   });
 });

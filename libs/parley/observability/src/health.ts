@@ -11,22 +11,13 @@ const DATABASE_TIMEOUT = 2_000;
 const DATABASE_CACHE = 1_000;
 
 /** Up while the intake takes messages: connected is not enough. */
-export function intakeIndicator(
-  indicators: HealthIndicatorService,
-  { kind, technology, state, reason }: IntakeHealth,
-): Indicator {
+export function intakeIndicator(indicators: HealthIndicatorService, { kind, technology, state, reason }: IntakeHealth): Indicator {
   const indicator = indicators.check(`${kind} (${technology})`);
-  return () =>
-    state === 'consuming'
-      ? indicator.up({ state })
-      : indicator.down(reason === undefined ? { state } : { state, reason });
+  return () => (state === 'consuming' ? indicator.up({ state }) : indicator.down(reason === undefined ? { state } : { state, reason }));
 }
 
 /** Up while the oldest message that is due waits less than the limit. */
-export function outboxIndicator(
-  indicators: HealthIndicatorService,
-  outbox: { readonly waiting: number; readonly oldestAge: number },
-): Indicator {
+export function outboxIndicator(indicators: HealthIndicatorService, outbox: { readonly waiting: number; readonly oldestAge: number }): Indicator {
   const indicator = indicators.check('outbox');
   if (outbox.oldestAge <= OUTBOX_AGE_LIMIT) return () => indicator.up({ ...outbox });
   const reason = `the oldest of ${outbox.waiting} waiting messages is ${Math.round(outbox.oldestAge / 1000)} s old: nothing takes them; is the broker up?`;
@@ -40,11 +31,7 @@ export function databaseIndicator(indicators: HealthIndicatorService, query: () 
 }
 
 /** A part of the service that says for itself why it cannot work. */
-export function reasonIndicator(
-  indicators: HealthIndicatorService,
-  name: string,
-  reason: string | undefined,
-): Indicator {
+export function reasonIndicator(indicators: HealthIndicatorService, name: string, reason: string | undefined): Indicator {
   const indicator = indicators.check(name);
   return () => (reason === undefined ? indicator.up() : indicator.down({ reason }));
 }

@@ -1,11 +1,4 @@
-export {
-  databaseIndicator,
-  type Indicator,
-  intakeIndicator,
-  OUTBOX_AGE_LIMIT,
-  outboxIndicator,
-  reasonIndicator,
-} from './health';
+export { databaseIndicator, type Indicator, intakeIndicator, OUTBOX_AGE_LIMIT, outboxIndicator, reasonIndicator } from './health';
 export { LOG_LEVELS, Logger, type LoggerOptions, type LogLevel } from './logger';
 export { type MeasuredMessaging, Metrics } from './metrics';
 export { HIDDEN, isSecretName, withoutSecrets, withoutSecretsInText } from './redaction';

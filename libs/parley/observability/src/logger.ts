@@ -17,14 +17,7 @@ export interface LoggerOptions {
 }
 
 /** What Nest says about its own wiring: of interest to who debugs it, twenty lines of noise at every start to all others. */
-const WIRING = new Set([
-  'InstanceLoader',
-  'NestApplication',
-  'NestFactory',
-  'NestMicroservice',
-  'RouterExplorer',
-  'RoutesResolver',
-]);
+const WIRING = new Set(['InstanceLoader', 'NestApplication', 'NestFactory', 'NestMicroservice', 'RouterExplorer', 'RoutesResolver']);
 
 /** One JSON object a line. Every line says which service, instance and conversation it belongs to; no line holds a secret. */
 export class Logger implements LoggerService {
@@ -78,8 +71,7 @@ export class Logger implements LoggerService {
   private fromNest(level: LogLevel, message: unknown, context?: string, details: object = {}): void {
     const about = context === undefined ? details : { context, ...details };
     if (message instanceof Error) this.write(level, message.message, { ...about, error: message });
-    else if (typeof message === 'object' && message !== null)
-      this.write(level, context ?? '', { ...about, ...message });
+    else if (typeof message === 'object' && message !== null) this.write(level, context ?? '', { ...about, ...message });
     else this.write(level, String(message), about);
   }
 }

@@ -51,9 +51,7 @@ describe('metrics', () => {
     metrics.observer.called!({ contract: 'catalog.quote-price', outcome: 'deadline-exceeded', milliseconds: 800 });
     metrics.observer.answered!({ contract: 'catalog.quote-price', outcome: 'ok', milliseconds: 3 });
     const text = await metrics.text();
-    expect(text).toContain(
-      'parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1',
-    );
+    expect(text).toContain('parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1');
     expect(text).toContain('parley_calls_total{side="owner",contract="catalog.quote-price",outcome="ok"} 1');
     expect(text).toContain('parley_call_seconds_count{side="owner",contract="catalog.quote-price"} 1');
   });

@@ -8,8 +8,7 @@ export const HIDDEN = '[hidden]';
 const SECRET_NAME = /pass(word|wd|phrase)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i;
 const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*):[^\s/?#]*@/gi;
 const AUTHORIZATION = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
-const ASSIGNMENT =
-  /("?(?:password|passwd|secret|token|authorization|cookie|api_?key)"?\s*[:=]\s*)("[^"]*"|(?!Bearer|Basic|\[hidden)[^\s,;&}"]+)/gi;
+const ASSIGNMENT = /("?(?:password|passwd|secret|token|authorization|cookie|api_?key)"?\s*[:=]\s*)("[^"]*"|(?!Bearer|Basic|\[hidden)[^\s,;&}"]+)/gi;
 /** How payment providers and others mark theirs: tok_…, sk_live_…, whsec_…. */
 const MARKED = /\b(tok|sk|rk|whsec)_\w+/g;
 
@@ -30,16 +29,13 @@ export function withoutSecretsInText(text: string): string {
 export function withoutSecrets(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return withoutSecretsInText(value);
   if (typeof value === 'bigint') return `${value}`;
-  if (typeof value !== 'object' || value === null)
-    return typeof value === 'function' || typeof value === 'symbol' ? String(value) : value;
+  if (typeof value !== 'object' || value === null) return typeof value === 'function' || typeof value === 'symbol' ? String(value) : value;
   if (depth >= DEPTH) return '[deeper]';
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   if (Buffer.isBuffer(value)) return `[${value.length} bytes]`;
   if (value instanceof Error) return errorWithoutSecrets(value, depth);
   if (Array.isArray(value)) return value.slice(0, ENTRIES).map((item) => withoutSecrets(item, depth + 1));
-  return Object.fromEntries(
-    fields(value).map(([name, field]) => [name, isSecretName(name) ? HIDDEN : withoutSecrets(field, depth + 1)]),
-  );
+  return Object.fromEntries(fields(value).map(([name, field]) => [name, isSecretName(name) ? HIDDEN : withoutSecrets(field, depth + 1)]));
 }
 
 function errorWithoutSecrets(error: Error, depth: number): object {

@@ -1,11 +1,5 @@
 import { withoutSecretsInText } from '@parley/observability';
-import {
-  DataSource,
-  type DataSourceOptions,
-  type EntityTarget,
-  type MigrationInterface,
-  type QueryRunner,
-} from 'typeorm';
+import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -34,8 +28,7 @@ const LONGEST_PAUSE = 2_000;
 const MOST_TRANSACTIONS = 15;
 /** Beside the handlings: the relay, health, HTTP requests, and a handler that uses a second connection. */
 const SPARE_CONNECTIONS = 5;
-const NOT_UP_YET =
-  /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
+const NOT_UP_YET = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
 
 /** The service's own data: one pool, its schema brought up to date before anything uses it. */
 export class Database {
@@ -71,8 +64,7 @@ export class Database {
         return void (await this.dataSource.initialize());
       } catch (error) {
         if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
-        if (pause === FIRST_PAUSE)
-          this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
+        if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
@@ -85,8 +77,7 @@ export class Database {
       await this.prepareSchema(runner);
       await runner.query('select pg_advisory_lock(hashtext($1))', [`parley.migrate.${this.options.schema}`]);
       const done = await this.dataSource.runMigrations({ transaction: 'each' });
-      if (done.length > 0)
-        this.options.log('info', `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`);
+      if (done.length > 0) this.options.log('info', `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`);
     } catch (error) {
       throw new DatabaseError(`migrating schema ${this.options.schema} at ${this.address} failed: ${reasonOf(error)}`, {
         cause: error,
@@ -99,17 +90,14 @@ export class Database {
 
   /** Asked first: `create schema if not exists` takes a right that a service's role need not have where its schema exists. */
   private async prepareSchema(runner: QueryRunner): Promise<void> {
-    const [found] = (await runner.query('select 1 from pg_namespace where nspname = $1', [
-      this.options.schema,
-    ])) as object[];
+    const [found] = (await runner.query('select 1 from pg_namespace where nspname = $1', [this.options.schema])) as object[];
     if (!found) await runner.query(`create schema if not exists ${quoted(this.options.schema)}`);
   }
 
   private refused(error: unknown): DatabaseError {
-    return new DatabaseError(
-      `the database at ${this.address} cannot be used: ${reasonOf(error)}; is it running, and is DATABASE_URL right?`,
-      { cause: error },
-    );
+    return new DatabaseError(`the database at ${this.address} cannot be used: ${reasonOf(error)}; is it running, and is DATABASE_URL right?`, {
+      cause: error,
+    });
   }
 
   private get address(): string {
@@ -117,15 +105,7 @@ export class Database {
   }
 }
 
-function dataSourceOptions({
-  url,
-  schema,
-  instance,
-  entities,
-  migrations,
-  concurrency,
-  log,
-}: DatabaseOptions): DataSourceOptions {
+function dataSourceOptions({ url, schema, instance, entities, migrations, concurrency, log }: DatabaseOptions): DataSourceOptions {
   return {
     type: 'postgres',
     url,

@@ -72,13 +72,7 @@ describe('drain', () => {
       app: { close: () => new Promise(() => undefined) },
     });
     expect(await drain(draining)).toBe(false);
-    expect(steps).toEqual(
-      expect.arrayContaining([
-        'outbox flushed while draining',
-        'database closed while draining',
-        'door closed while stopped',
-      ]),
-    );
+    expect(steps).toEqual(expect.arrayContaining(['outbox flushed while draining', 'database closed while draining', 'door closed while stopped']));
     expect(log).toEqual([
       'drain: stopping the intakes: broker gone',
       expect.stringContaining('not everything ended within 20 ms (DRAIN_TIMEOUT)'),

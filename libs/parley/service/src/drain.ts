@@ -45,8 +45,7 @@ export async function drain({ lifecycle, door, messaging, app, database, timeout
   await step('stopping the intakes', timeout, messaging && (() => messaging.stopIntake()));
   await step('finishing what is under way', left() + CLOSE_TIMEOUT, async () => {
     const quiet = await Promise.all([messaging?.drained(left()) ?? true, door.idle(left())]);
-    if (quiet.includes(false))
-      throw new Error(`not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`);
+    if (quiet.includes(false)) throw new Error(`not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`);
   });
   await step('relaying the outbox', FLUSH_TIMEOUT + CLOSE_TIMEOUT, messaging && (() => messaging.flush(FLUSH_TIMEOUT)));
   await step('closing the application', CLOSE_TIMEOUT, app && (() => app.close()));

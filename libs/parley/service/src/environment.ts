@@ -6,9 +6,7 @@ import { z } from 'zod';
 const number = (what: string, least: number, most: number) =>
   z.coerce.number(`must be ${what}`).int(`must be ${what}`).min(least, `must be ${what}`).max(most, `must be ${what}`);
 const port = number('a port, a whole number from 0 to 65535', 0, 65_535);
-const url = z
-  .string()
-  .regex(/^[a-z][a-z0-9+.-]*:\/\/./, 'must be a URL such as postgres://user:password@host:5432/database');
+const url = z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/./, 'must be a URL such as postgres://user:password@host:5432/database');
 
 const duration = z.string().transform((text, context) => {
   try {
@@ -22,9 +20,7 @@ const duration = z.string().transform((text, context) => {
 /** What every service reads from its environment. */
 const kit = z.object({
   PORT: port.default(3000).describe('where health, metrics and operations (and the edge) are served'),
-  OPERATIONS_PORT: port
-    .optional()
-    .describe('where metrics and operations are served instead of PORT; set it where strangers reach PORT'),
+  OPERATIONS_PORT: port.optional().describe('where metrics and operations are served instead of PORT; set it where strangers reach PORT'),
   HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
   CALLS_PORT: port.optional().describe('where calls are answered; without it, this service only asks'),
   INSTANCE: z.string().default(`${hostname()}-${process.pid}`).describe('names this process among its like'),
@@ -33,13 +29,9 @@ const kit = z.object({
   COMMANDS_URL: url.optional().describe('what carries commands; default DATABASE_URL'),
   BROADCASTS_URL: url.optional().describe('what carries broadcasts; default DATABASE_URL'),
   EVENTS_URL: url.optional().describe('what carries events; default DATABASE_URL'),
-  CALLS_URL: url
-    .default('grpc://{owner}:5000')
-    .describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
+  CALLS_URL: url.default('grpc://{owner}:5000').describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  CONCURRENCY: number('a whole number from 1 to 1000', 1, 1000)
-    .default(10)
-    .describe('messages of one subscription handled at the same time'),
+  CONCURRENCY: number('a whole number from 1 to 1000', 1, 1000).default(10).describe('messages of one subscription handled at the same time'),
   DRAIN_TIMEOUT: duration.default(10_000).describe('how long work under way may take when the service is told to stop'),
 });
 
@@ -59,9 +51,7 @@ export class EnvironmentError extends Error {
  * The environment of this process, checked. A service adds what it alone needs: `serviceEnvironment({ MAIL_URL: z.string() })`.
  * Ends the process when something is missing or wrong: it is read while modules are loaded, where nobody could catch an error.
  */
-export function serviceEnvironment<S extends z.ZodRawShape = Record<never, never>>(
-  own?: S,
-): Environment & z.infer<z.ZodObject<S>> {
+export function serviceEnvironment<S extends z.ZodRawShape = Record<never, never>>(own?: S): Environment & z.infer<z.ZodObject<S>> {
   try {
     return readEnvironment(process.env, own);
   } catch (error) {
@@ -77,12 +67,8 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
   own?: S,
 ): Environment & z.infer<z.ZodObject<S>> {
   const schema = kit.extend(own ?? {});
-  const given = Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
-  ); // compose sets "" for unset
-  const wrongUrls = Object.keys(given).filter(
-    (name) => name.startsWith('CALLS_URL_') && !url.safeParse(given[name]).success,
-  );
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== '')); // compose sets "" for unset
+  const wrongUrls = Object.keys(given).filter((name) => name.startsWith('CALLS_URL_') && !url.safeParse(given[name]).success);
   const { success, data, error } = schema.safeParse(given);
   const problems = [
     ...(error?.issues ?? []).map((issue) => sentence(issue, given, schema.shape)),
@@ -98,15 +84,8 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
 
 /** What `serviceEnvironment` read, fit to be logged. */
 export function describeEnvironment(environment: object): Readonly<Record<string, unknown>> {
-  const variables = Object.entries(environment).filter(
-    ([, value]) => value !== undefined && typeof value !== 'function',
-  );
-  return Object.fromEntries(
-    variables.map(([name, value]) => [
-      name,
-      typeof value === 'string' || isSecretName(name) ? shown(name, value) : value,
-    ]),
-  );
+  const variables = Object.entries(environment).filter(([, value]) => value !== undefined && typeof value !== 'function');
+  return Object.fromEntries(variables.map(([name, value]) => [name, typeof value === 'string' || isSecretName(name) ? shown(name, value) : value]));
 }
 
 function withDefaultUrls({ DATABASE_URL, COMMANDS_URL, BROADCASTS_URL, EVENTS_URL }: z.infer<typeof kit>) {
@@ -118,8 +97,7 @@ function withDefaultUrls({ DATABASE_URL, COMMANDS_URL, BROADCASTS_URL, EVENTS_UR
 }
 
 function callsOf(given: Variables, template: string) {
-  return (owner: string) =>
-    given[`CALLS_URL_${owner.toUpperCase().replaceAll('-', '_')}`] ?? template.replaceAll('{owner}', owner);
+  return (owner: string) => given[`CALLS_URL_${owner.toUpperCase().replaceAll('-', '_')}`] ?? template.replaceAll('{owner}', owner);
 }
 
 function sentence(issue: z.core.$ZodIssue, given: Variables, shape: z.ZodRawShape): string {
@@ -130,5 +108,4 @@ function sentence(issue: z.core.$ZodIssue, given: Variables, shape: z.ZodRawShap
   return `${name} is "${shown(name, given[name])}", but ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}${about}`;
 }
 
-const shown = (name: string, value: unknown): string =>
-  isSecretName(name) ? HIDDEN : withoutSecretsInText(String(value));
+const shown = (name: string, value: unknown): string => (isSecretName(name) ? HIDDEN : withoutSecretsInText(String(value)));

@@ -9,13 +9,8 @@ let life: Lifecycle;
 let door: FrontDoor;
 const agent = new Agent({ keepAlive: true });
 
-async function get(
-  path: string,
-  headers = {},
-): Promise<{ status: number; body: string; headers: IncomingMessage['headers'] }> {
-  const [response] = (await once(request(`${door.address}${path}`, { agent, headers }), 'response')) as [
-    IncomingMessage,
-  ];
+async function get(path: string, headers = {}): Promise<{ status: number; body: string; headers: IncomingMessage['headers'] }> {
+  const [response] = (await once(request(`${door.address}${path}`, { agent, headers }), 'response')) as [IncomingMessage];
   let body = '';
   for await (const chunk of response) body += String(chunk);
   return { status: response.statusCode!, body, headers: response.headers };
@@ -64,19 +59,17 @@ describe('front door', () => {
     door = new FrontDoor(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
     await door.listen('127.0.0.1', 0, 0);
-    expect(
-      await Promise.all(
-        ['/health/ready', '/metrics', '/operations/dead-letters'].map(async (path) => (await get(path)).body),
-      ),
-    ).toEqual(['operations', 'application', 'application']);
+    expect(await Promise.all(['/health/ready', '/metrics', '/operations/dead-letters'].map(async (path) => (await get(path)).body))).toEqual([
+      'operations',
+      'application',
+      'application',
+    ]);
   });
 
   it('waits for open requests, and gives up on them when their time is over', async () => {
     let finish!: () => void;
     const arrived = new Promise<void>((resolve) =>
-      openWith((_, response) => ((finish = () => response.end()), resolve())).then(
-        () => (life.enter('running'), void get('/slow')),
-      ),
+      openWith((_, response) => ((finish = () => response.end()), resolve())).then(() => (life.enter('running'), void get('/slow'))),
     );
     await arrived;
     expect(await door.idle(10)).toBe(false);
@@ -86,9 +79,7 @@ describe('front door', () => {
   });
 
   it('ends streams, whose readers come back elsewhere', async () => {
-    await openWith(
-      (_, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\n\n'),
-    );
+    await openWith((_, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\n\n'));
     life.enter('running');
     const stream = get('/events', { accept: 'text/event-stream' });
     await once(door.httpServer, 'request');
@@ -109,9 +100,7 @@ describe('front door', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     door = new FrontDoor(lifecycle(), () => undefined);
-    await expect(door.listen('127.0.0.1', port)).rejects.toThrow(
-      `port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT`,
-    );
+    await expect(door.listen('127.0.0.1', port)).rejects.toThrow(`port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT`);
     other.close();
   });
 });

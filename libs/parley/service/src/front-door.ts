@@ -82,8 +82,7 @@ export class FrontDoor {
     if (this.isOperational(request.url ?? '')) return this.operations(request, response);
     if (this.app && phase === 'running') return this.app(request, response);
     const { reason } = this.lifecycle;
-    if (reason === undefined)
-      return answer(response, 404, { status: 404, message: 'this service has no HTTP routes of its own' });
+    if (reason === undefined) return answer(response, 404, { status: 404, message: 'this service has no HTTP routes of its own' });
     response.setHeader('retry-after', '1');
     answer(response, 503, { status: 503, message: reason });
   }
@@ -127,10 +126,8 @@ async function closed(server: Server): Promise<void> {
 }
 
 function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variable: string): string {
-  if (error.code === 'EADDRINUSE')
-    return `port ${port} on ${host} is taken; stop what listens there or set ${variable}`;
-  if (error.code === 'EACCES')
-    return `port ${port} on ${host} may not be opened by this user; set ${variable} to one above 1023`;
+  if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; stop what listens there or set ${variable}`;
+  if (error.code === 'EACCES') return `port ${port} on ${host} may not be opened by this user; set ${variable} to one above 1023`;
   if (error.code === 'EADDRNOTAVAIL') return `${host} is no address of this machine; set HOST`;
   return `cannot listen on ${host}:${port}: ${error.message}`;
 }

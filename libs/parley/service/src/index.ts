@@ -1,11 +1,5 @@
 export { Database, DatabaseError } from './database';
-export {
-  describeEnvironment,
-  type Environment,
-  EnvironmentError,
-  readEnvironment,
-  serviceEnvironment,
-} from './environment';
+export { describeEnvironment, type Environment, EnvironmentError, readEnvironment, serviceEnvironment } from './environment';
 export { DoorError } from './front-door';
 export { Lifecycle, type Phase } from './lifecycle';
 export { UnexpectedRoute } from './no-http';

@@ -14,12 +14,7 @@ export class UnexpectedRoute extends Error {
 export class NoHttp extends AbstractHttpAdapter<Server, never, never> {
   constructor(private readonly door: FrontDoor) {
     super(
-      Object.fromEntries(
-        ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map((verb) => [
-          verb,
-          refuse(verb),
-        ]),
-      ),
+      Object.fromEntries(['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map((verb) => [verb, refuse(verb)])),
     );
   }
 
@@ -63,8 +58,6 @@ function unused(): never {
 
 function refuse(verb: string) {
   return (path: unknown) => {
-    throw new UnexpectedRoute(
-      `there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`,
-    );
+    throw new UnexpectedRoute(`there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`);
   };
 }

@@ -2,13 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { HttpException, type INestApplication } from '@nestjs/common';
 import { Messaging, type DeadLetter } from '@parley/messaging';
-import {
-  databaseIndicator,
-  intakeIndicator,
-  outboxIndicator,
-  reasonIndicator,
-  type Indicator,
-} from '@parley/observability';
+import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, type Indicator } from '@parley/observability';
 import type { Service } from './service';
 
 /** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
@@ -64,8 +58,7 @@ export class Operations {
     const [area, name, ...rest] = path.parts;
     if (method === 'POST') return this.change(`${area}/${name}`, rest, headers);
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
-    if (area === 'metrics')
-      return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };
+    if (area === 'metrics') return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };
     if (area === 'health') return name === 'live' ? this.live() : this.ready();
     return this.tell(name ?? '', rest, path.query);
   }
@@ -77,8 +70,7 @@ export class Operations {
 
   private async ready(): Promise<Answer> {
     const { reason } = this.service.lifecycle;
-    if (reason !== undefined || !this.app)
-      return { status: 503, body: { status: 'error', details: { service: { status: 'down', reason } } } };
+    if (reason !== undefined || !this.app) return { status: 503, body: { status: 'error', details: { service: { status: 'down', reason } } } };
     const indicators = await this.indicators(this.app.get(HealthIndicatorService, { strict: false }));
     try {
       return { status: 200, body: await this.app.get(HealthCheckService, { strict: false }).check(indicators) };
@@ -93,11 +85,7 @@ export class Operations {
     const own = database ? [databaseIndicator(service, () => database.ping())] : [];
     try {
       const { intakes, outbox } = await inTime(this.asked.health());
-      return [
-        ...own,
-        ...intakes.map((intake) => intakeIndicator(service, intake)),
-        ...(outbox ? [outboxIndicator(service, outbox)] : []),
-      ];
+      return [...own, ...intakes.map((intake) => intakeIndicator(service, intake)), ...(outbox ? [outboxIndicator(service, outbox)] : [])];
     } catch (error) {
       return [...own, reasonIndicator(service, 'messaging', error instanceof Error ? error.message : String(error))];
     }
@@ -144,9 +132,7 @@ export class Operations {
     return (
       registry && {
         calls: registry.allCalls().map(({ contract }) => contract.name),
-        subscriptions: registry
-          .subscriptions()
-          .map(({ kind, name, handlers }) => ({ kind, name, contracts: [...handlers.keys()] })),
+        subscriptions: registry.subscriptions().map(({ kind, name, handlers }) => ({ kind, name, contracts: [...handlers.keys()] })),
       }
     );
   }
@@ -167,10 +153,7 @@ export class Operations {
     if (path !== 'operations/dead-letters' || verb !== 'replay' || id === undefined || !letters)
       return failed(404, 'there is nothing to change here');
     const replayed = await inTime(letters.replay(id));
-    this.service.logger.write(
-      'info',
-      replayed ? `dead letter ${id} is replayed` : `dead letter ${id} is not there any more`,
-    );
+    this.service.logger.write('info', replayed ? `dead letter ${id} is replayed` : `dead letter ${id} is not there any more`);
     return replayed
       ? { status: 202, body: { replayed } }
       : failed(404, `there is no dead letter ${id} any more; it was replayed before, or never was`);
@@ -196,17 +179,14 @@ function readPath(url: string): { readonly parts: string[]; readonly query: Reco
 /** Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is lost by looking. */
 function readable({ body, ...letter }: DeadLetter): object {
   const text = body.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(body)
-    ? { ...letter, body: text }
-    : { ...letter, bodyBase64: body.toString('base64') };
+  return Buffer.from(text, 'utf8').equals(body) ? { ...letter, body: text } : { ...letter, bodyBase64: body.toString('base64') };
 }
 
 /** Whoever asks gets an answer, also when a database or broker gives none. */
 async function inTime<T>(asked: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>(
-    (_, reject) =>
-      (timer = setTimeout(() => reject(new Error(`no answer within ${ASKING_TIMEOUT} ms`)), ASKING_TIMEOUT)),
+    (_, reject) => (timer = setTimeout(() => reject(new Error(`no answer within ${ASKING_TIMEOUT} ms`)), ASKING_TIMEOUT)),
   );
   return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }

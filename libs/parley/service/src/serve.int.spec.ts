@@ -72,8 +72,7 @@ class Running {
     void this.ended.then(() => this.heard());
     while (!found()) {
       await new Promise<void>((resolve) => (this.heard = resolve));
-      if (this.child.exitCode !== null && !found())
-        throw new Error(`ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`);
+      if (this.child.exitCode !== null && !found()) throw new Error(`ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`);
     }
     return found()!;
   }
@@ -123,9 +122,7 @@ describe('a service', () => {
     expect(await get(`${url}/operations/dead-letters`)).toEqual({ status: 200, body: { count: 0, deadLetters: [] } });
     expect(await get(`${url}/operations/greetings`)).toEqual({ status: 200, body: [{ name: 'Ada' }] });
     expect(await get(`${url}/operations/greetings/Bob`)).toMatchObject({ status: 404 });
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain(
-      'parley_intake_consuming{kind="command",technology="postgres"} 1',
-    );
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('parley_intake_consuming{kind="command",technology="postgres"} 1');
 
     service.kill('SIGTERM');
     expect(await service.ended).toBe(0);

@@ -125,21 +125,16 @@ async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<Serv
 async function serviceOf(module: Type): Promise<Service> {
   const imports = await Promise.all((Reflect.getMetadata('imports', module) as unknown[] | undefined) ?? []);
   const found = imports.find(
-    (one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> =>
-      (one as { module?: unknown } | undefined)?.module === ServiceModule,
+    (one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> => (one as { module?: unknown } | undefined)?.module === ServiceModule,
   );
   const provider = found?.providers?.find((one) => (one as { provide?: unknown }).provide === Service);
-  if (!provider)
-    throw new Error(
-      `${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`,
-    );
+  if (!provider) throw new Error(`${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`);
   return (provider as { useValue: Service }).useValue;
 }
 
 /** One sentence for a person; programming errors keep their place in the code. */
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return withoutSecretsInText(String(error));
-  const unexpected =
-    error.constructor === TypeError || error.constructor === ReferenceError || error.constructor === SyntaxError;
+  const unexpected = error.constructor === TypeError || error.constructor === ReferenceError || error.constructor === SyntaxError;
   return withoutSecretsInText(unexpected ? (error.stack ?? error.message) : error.message);
 }

@@ -62,9 +62,7 @@ function databaseOf(
 ): Database {
   const { DATABASE_URL: url, INSTANCE: instance, CONCURRENCY: concurrency } = environment;
   if (url === undefined)
-    throw new DatabaseError(
-      `${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`,
-    );
+    throw new DatabaseError(`${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`);
   return new Database({ url, schema: service, instance, entities, migrations, concurrency, log: logger.write });
 }
 
@@ -75,13 +73,7 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
   return dataSource;
 }
 
-async function messagingOptions({
-  name,
-  environment,
-  logger,
-  metrics,
-  database,
-}: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
+async function messagingOptions({ name, environment, logger, metrics, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
   const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name) });
   const storeFor = database && (await storeMaker(name, logger));

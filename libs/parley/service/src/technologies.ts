@@ -30,12 +30,8 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
  * @param urls by the variable that holds them, for the error
  * @throws UnknownTechnology
  */
-export async function technologiesFor(
-  urls: Readonly<Record<string, string | undefined>>,
-): Promise<readonly Technology[]> {
-  const names = Object.entries(urls).flatMap(([variable, url]) =>
-    url === undefined ? [] : [technologyOf(variable, url)],
-  );
+export async function technologiesFor(urls: Readonly<Record<string, string | undefined>>): Promise<readonly Technology[]> {
+  const names = Object.entries(urls).flatMap(([variable, url]) => (url === undefined ? [] : [technologyOf(variable, url)]));
   return Promise.all([...new Set(names)].map((name) => LOADERS[name]!()));
 }
 
