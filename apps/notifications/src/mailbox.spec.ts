@@ -1,0 +1,106 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { mailOfShipment, type Mail } from './mail';
+import { mailboxAt } from './mailbox';
+
+const FROM = 'Parley Shop <orders@parley.example>';
+const customer = { name: 'Zoë Müller', email: 'zoe@example.com', address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' } };
+const mail: Mail = mailOfShipment({ orderId: '018f7f0e-0000-7000-8000-0000000abcde', customer, total: 990, trackingNumber: 'PL641133658579' });
+
+describe('a mailbox that is a folder', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'mail-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+  const put = (sent: Mail, path = folder) => mailboxAt(pathToFileURL(path).href, FROM).put(sent);
+  const read = async (path = folder) => readFile(join(path, `${mail.orderId}.eml`), 'latin1');
+
+  it('keeps a mail as a file any mail program opens', async () => {
+    await put(mail, join(folder, 'deep'));
+    const eml = await read(join(folder, 'deep'));
+    for (const header of [
+      /^Message-ID: <018f7f0e-[-0-9a-f]+@parley.example>\r$/m,
+      /^To: =\?UTF-8\?.* <zoe@example.com>\r$/m,
+      /^From: .*<orders@parley.example>\r$/m,
+    ]) {
+      expect(eml).toMatch(header);
+    }
+    expect(eml).toContain('multipart/alternative');
+    expect(eml).toContain('PL641133658579');
+  });
+
+  it('writes a mail that is sent again over the first, and leaves nothing else behind', async () => {
+    await put(mail);
+    await put({ ...mail, subject: 'Again' });
+    expect(await read()).toContain('Subject: Again');
+    expect(await readdir(folder)).toEqual([`${mail.orderId}.eml`]);
+  });
+
+  it('lets no line break of a customer become a header', async () => {
+    await put({ ...mail, to: { name: 'Zoë\r\nBcc: eve@example.com', address: 'zoe@example.com' }, subject: 'Hi\r\nX-Evil: yes' });
+    expect(await read()).not.toMatch(/^(Bcc|X-Evil):/m);
+  });
+
+  it('says so when it cannot write', async () => {
+    await writeFile(join(folder, 'file'), '');
+    await expect(put(mail, join(folder, 'file'))).rejects.toThrow();
+  });
+});
+
+describe('a mailbox that is a mail server', () => {
+  let server: Server;
+  let received: string[];
+  const port = () => (server.address() as AddressInfo).port;
+
+  /** As much of SMTP as a client needs. */
+  beforeEach(async () => {
+    received = [];
+    server = createServer((socket) => {
+      let data: string | undefined;
+      const say = (line: string) => socket.write(`${line}\r\n`);
+      say('220 ready');
+      socket
+        .on('error', () => undefined)
+        .on('data', (chunk) => {
+          if (data !== undefined) {
+            data += chunk.toString('latin1');
+            if (!data.endsWith('\r\n.\r\n')) return;
+            received.push(data);
+            data = undefined;
+            return void say('250 taken');
+          }
+          for (const command of chunk.toString('latin1').split('\r\n').filter(Boolean)) {
+            if (command.startsWith('DATA')) data = '';
+            say(command.startsWith('DATA') ? '354 go on' : command.startsWith('QUIT') ? '221 bye' : '250 ok');
+          }
+        });
+    });
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  });
+  afterEach(() => new Promise((closed) => server.close(closed)));
+
+  it('hands mails over, under their own Message-ID', async () => {
+    const mailbox = mailboxAt(`smtp://127.0.0.1:${port()}`, FROM);
+    await mailbox.put(mail);
+    mailbox.close();
+    expect(received).toHaveLength(1);
+    expect(received[0]).toContain(`Message-ID: ${mail.messageId}`);
+  });
+
+  it('says so when nobody answers there', async () => {
+    const mailbox = mailboxAt('smtp://127.0.0.1:1', FROM);
+    await expect(mailbox.put(mail)).rejects.toThrow('ECONNREFUSED');
+    mailbox.close();
+  });
+});
+
+describe('MAIL_URL', () => {
+  it.each(['', '/tmp', 'http://mail', 'imap://user:secret@host'])('is refused when it is "%s", without showing a password', (url) => {
+    expect(() => mailboxAt(url, FROM)).toThrow('use file:/folder, smtp://host:port');
+    expect(() => mailboxAt(url, FROM)).not.toThrow('secret');
+  });
+});

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createTransport, type SendMailOptions } from 'nodemailer';
+import type { Mail } from './mail';
+
+/** Hands mails over to whoever carries them. */
+export abstract class Mailbox {
+  /**
+   * Resolves when the mail is somebody else's responsibility. May be asked again for the same mail, after a crash: a file is then
+   * written over, a mail server gets it a second time under the same Message-ID.
+   */
+  abstract put(mail: Mail): Promise<void>;
+  close(): void {}
+}
+
+/** MAIL_URL names nothing that carries mails. */
+export class MailUrlError extends Error {
+  override readonly name = 'MailUrlError';
+  constructor(url: string) {
+    super(`MAIL_URL is "${url.replace(/\/\/[^@/]*@/, '//***@')}"; use file:/folder, smtp://host:port or smtps://user:password@host`);
+  }
+}
+
+/** @param url `file:/folder`: a file a mail; `smtp://…`, `smtps://…`: a mail server */
+export function mailboxAt(url: string, from: string): Mailbox {
+  const { protocol } = URL.canParse(url) ? new URL(url) : { protocol: '' };
+  if (protocol === 'file:') return new Folder(fileURLToPath(url), from);
+  if (protocol === 'smtp:' || protocol === 'smtps:') return new MailServer(url, from);
+  throw new MailUrlError(url);
+}
+
+const asSent = (from: string, { messageId, to, subject, text, html }: Mail): SendMailOptions => ({ from, messageId, to, subject, text, html });
+
+/** A folder of .eml files, which any mail program opens. */
+class Folder extends Mailbox {
+  private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
+  private ready?: Promise<unknown>;
+
+  constructor(
+    private readonly path: string,
+    private readonly from: string,
+  ) {
+    super();
+  }
+
+  async put(mail: Mail): Promise<void> {
+    await (this.ready ??= mkdir(this.path, { recursive: true }));
+    const { message } = await this.composer.sendMail(asSent(this.from, mail));
+    await this.write(join(this.path, `${mail.orderId}.eml`), message as Buffer);
+  }
+
+  /** Aside and renamed: nobody ever reads half a mail. */
+  private async write(file: string, message: Buffer): Promise<void> {
+    const aside = `${file}.${randomUUID()}.part`;
+    try {
+      await writeFile(aside, message, { flush: true });
+      await rename(aside, file);
+    } catch (error) {
+      await rm(aside, { force: true }).catch(() => undefined);
+      this.ready = undefined; // someone may have taken the folder away
+      throw error;
+    }
+  }
+}
+
+const PATIENCE = 10_000;
+
+class MailServer extends Mailbox {
+  private readonly transport;
+
+  constructor(
+    url: string,
+    private readonly from: string,
+  ) {
+    super();
+    const { hostname: host, port, protocol, username, password } = new URL(url);
+    const secure = protocol === 'smtps:';
+    this.transport = createTransport({
+      host,
+      port: port === '' ? (secure ? 465 : 25) : Number(port),
+      secure,
+      auth: username === '' ? undefined : { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
+      pool: true,
+      connectionTimeout: PATIENCE,
+      greetingTimeout: PATIENCE,
+      socketTimeout: PATIENCE,
+    });
+  }
+
+  async put(mail: Mail): Promise<void> {
+    await this.transport.sendMail(asSent(this.from, mail));
+  }
+
+  override close(): void {
+    this.transport.close();
+  }
+}

@@ -1,0 +1,4 @@
+import { serve } from '@parley/service';
+import { AppModule } from './app.module';
+
+void serve(AppModule);
