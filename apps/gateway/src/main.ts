@@ -1,5 +1,6 @@
 import { serve } from '@parley/service';
 import { AppModule } from './app.module';
+import { beginConversations } from './conversation';
 import { BODY_LIMIT, parseJsonCarefully } from './json-body';
 import { describeEdge } from './openapi';
 
@@ -7,7 +8,8 @@ void serve(AppModule, {
   http: {
     bodyLimit: BODY_LIMIT,
     configure: (app) => {
-      parseJsonCarefully(app.getHttpAdapter().getInstance() as never);
+      beginConversations(app);
+      parseJsonCarefully(app);
       describeEdge(app);
     },
   },

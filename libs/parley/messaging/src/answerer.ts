@@ -9,6 +9,7 @@ import { readEnvelope } from './envelope';
 import { describe } from './failure';
 import type { Handler, HandlerRegistry } from './handlers';
 import type { InFlight } from './in-flight';
+import type { Envelope } from './message';
 import type { DeliveryObserver } from './observer';
 import type { TransportContext } from './technology';
 
@@ -27,7 +28,7 @@ export class CallAnswerer {
       const answer = await this.attempt(call, cancelled).catch((error: unknown): Answer => ({ ok: false, fault: this.fault(call, error) }));
       const outcome = answer.ok ? 'ok' : answer.fault.code;
       const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
-      this.process.observer?.answered?.({ contract, outcome, milliseconds: performance.now() - started });
+      this.process.observer?.answered?.({ contract, outcome, milliseconds: performance.now() - started, envelope: envelopeOf(call) });
       return answer;
     });
 
@@ -54,6 +55,14 @@ export class CallAnswerer {
     const invalidReply = error instanceof InvalidReply;
     // What failed inside is for our log, not for the caller.
     return invalidReply ? { code: 'invalid-reply', message: error.message } : { code: 'unhandled', message: 'the owner failed to answer' };
+  }
+}
+
+function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
+  try {
+    return readEnvelope({ ...headers, type: contract });
+  } catch {
+    return undefined; // was refused for it
   }
 }
 

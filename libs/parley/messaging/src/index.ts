@@ -13,7 +13,7 @@ export { MessagingModule } from './messaging.module';
 export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';
 export type { DeliveryObserver, Handling } from './observer';
 export { NoRoute } from './publisher';
-export { traceIdOf } from './trace';
+export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
 export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
 export type { DeadLetter, DeadLetters, Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';

@@ -1,4 +1,5 @@
 import type { Kind } from '@parley/contract';
+import type { Envelope } from './message';
 
 /** Told what happened, for metrics and logs. Called on the path of every message: it must not throw, wait or do much. */
 export interface DeliveryObserver {
@@ -6,7 +7,7 @@ export interface DeliveryObserver {
   /** A call this process made. */
   called?(call: { readonly contract: string; readonly outcome: 'ok' | string; readonly milliseconds: number }): void;
   /** A call this process answered. */
-  answered?(call: { readonly contract: string; readonly outcome: 'ok' | string; readonly milliseconds: number }): void;
+  answered?(call: { readonly contract: string; readonly outcome: 'ok' | string; readonly milliseconds: number; readonly envelope?: Envelope }): void;
   /** Messages handed to a technology from the outbox. */
   relayed?(messages: number): void;
   /** Broadcasts of another instance that never arrived here. */
@@ -24,4 +25,6 @@ export interface Handling {
   readonly milliseconds: number;
   /** From said to the end of this handling. */
   readonly age: number;
+  /** Absent when it could not be read. */
+  readonly envelope?: Envelope;
 }

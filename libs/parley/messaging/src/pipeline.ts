@@ -36,7 +36,7 @@ interface Accepted extends Delivery {
   readonly cancelled: AbortSignal;
 }
 
-type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number };
+type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number; readonly envelope?: Envelope };
 
 const DEFAULT_TIMEOUT = 30_000;
 /** After the service's own store failed too: a message that is given back comes again at once. */
@@ -68,7 +68,8 @@ export class Pipeline {
     if ('failed' in opened) return this.dead(delivery, opened.failed, 0);
     const { envelope, handler } = opened;
     const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: handler.contract.name };
-    return inConversation(hop, () => (isDurable(delivery) ? this.handleDurably(delivery, opened) : this.handleOnce(delivery, opened)));
+    const result = await inConversation(hop, () => (isDurable(delivery) ? this.handleDurably(delivery, opened) : this.handleOnce(delivery, opened)));
+    return { ...result, envelope };
   }
 
   private open(delivery: Delivery): Opened | { readonly failed: unknown } {
@@ -229,10 +230,11 @@ export class Pipeline {
     };
   }
 
-  private observe({ subscription, headers, attempt }: Delivery, { as, tries }: Result, elapsed: number): void {
+  private observe({ subscription, headers, attempt }: Delivery, { as, tries, envelope }: Result, elapsed: number): void {
     const age = this.process.clock.now() - Date.parse(headers.time ?? '');
     const contract = subscription.handlers.has(headers.type ?? '') ? headers.type! : 'unknown';
-    this.process.observer?.handled?.({ kind: subscription.kind, contract, subscription: subscription.name, outcome: as, attempt, tries, milliseconds: elapsed, age });
+    const { kind, name } = subscription;
+    this.process.observer?.handled?.({ kind, contract, subscription: name, outcome: as, attempt, tries, milliseconds: elapsed, age, envelope });
   }
 }
 
