@@ -1,1 +1,3 @@
-export {};
+export { RedisUnavailable } from './address';
+export { NotSaid } from './publisher';
+export { redis } from './redis';

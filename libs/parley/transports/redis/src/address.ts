@@ -1,0 +1,42 @@
+/** Where a Redis is, as its URL says it. */
+export class Address {
+  private readonly url: URL;
+
+  constructor(readonly secret: string) {
+    const url = URL.canParse(secret) ? new URL(secret) : undefined;
+    if (!url?.hostname || !/^rediss?:$/.test(url.protocol) || !/^\/?\d*$/.test(url.pathname)) {
+      throw new TypeError('this is not a Redis URL; write redis://user:password@host:6379, or rediss:// for TLS');
+    }
+    this.url = url;
+  }
+
+  /** Without user and password: for people and logs. */
+  toString(): string {
+    return `${this.url.protocol}//${this.url.host}`;
+  }
+
+  get options() {
+    const { protocol, hostname, port, username, password } = this.url;
+    return {
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || 6379),
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+      ...(protocol === 'rediss:' && { tls: {} }),
+    };
+  }
+}
+
+/** Redis could not be used at start. Once started, connections come back by themselves. */
+export class RedisUnavailable extends Error {
+  override readonly name = 'RedisUnavailable';
+  constructor(address: Address, why: string) {
+    super(`Redis at ${address} ${explain(why)}`);
+  }
+}
+
+function explain(why: string): string {
+  if (/WRONGPASS|NOAUTH|without any password/.test(why)) return 'refuses the user: wrong name or password; correct BROADCASTS_URL';
+  if (/NOPERM/.test(why)) return `lets the user in, but not to these channels (${why}); grant &parley.*`;
+  return `cannot be reached (${why}); is it running, and does BROADCASTS_URL point to it?`;
+}

@@ -1,0 +1,50 @@
+import type { Redis } from 'ioredis';
+import type { Address } from './address';
+
+export const CONNECTED_WITHIN = 10_000;
+const CLOSED_WITHIN = 1_000;
+const RETRY_AFTER = 1_000;
+
+/** What Nest hands to ioredis. Reconnects for ever: without attempts to spare one lost connection would be final. */
+export const connectionOptions = (address: Address) => ({
+  ...address.options,
+  retryAttempts: Number.MAX_SAFE_INTEGER,
+  retryDelay: RETRY_AFTER,
+  connectTimeout: CONNECTED_WITHIN,
+  // A peer that is gone without a word is found out by the operating system.
+  keepAlive: 5_000,
+  // A broadcast is news: said when the connection is back it would be late, and said twice it would be wrong.
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  disableClientInfo: true,
+});
+
+/** Resolves when the client is connected; rejects when it is not within the bound. */
+export async function connected(client: Redis | null, late: () => Error): Promise<void> {
+  if (!client) throw late();
+  if (client.status === 'ready') return;
+  let ready!: () => void;
+  const becomesReady = new Promise<void>((resolve) => client.once('ready', (ready = resolve)));
+  await within(CONNECTED_WITHIN, becomesReady, late).finally(() => client.off('ready', ready));
+}
+
+/** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
+export async function within<T>(milliseconds: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, bound]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Says good-bye, or hangs up when that is not answered. */
+export async function hangUp(client: Redis | null | undefined): Promise<void> {
+  if (!client || client.status === 'end') return;
+  // A client that is not connected rejects at once, one whose peer is silent never answers.
+  await within(CLOSED_WITHIN, client.quit(), () => new Error('no answer')).catch(() => undefined);
+  client.disconnect();
+}
