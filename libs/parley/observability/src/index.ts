@@ -1,3 +1,4 @@
+export { Conversations, observers, type Turn } from './conversations';
 export { databaseIndicator, type Indicator, intakeIndicator, OUTBOX_AGE_LIMIT, outboxIndicator, reasonIndicator } from './health';
 export { LOG_LEVELS, Logger, type LoggerOptions, type LogLevel } from './logger';
 export { type MeasuredMessaging, Metrics } from './metrics';

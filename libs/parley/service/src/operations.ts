@@ -28,6 +28,7 @@ const ASKING_TIMEOUT = 3_000;
  *     GET  /health/live  /health/ready  /metrics
  *     GET  /operations/status  /operations/backlog  /operations/dead-letters?subscription=&limit=
  *     POST /operations/dead-letters/:id/replay
+ *     GET  /operations/conversations/:id   what this process handled lately of a conversation
  *     GET  /operations/:name[/:key…]       what the service declares as inspectable
  */
 export class Operations {
@@ -95,6 +96,7 @@ export class Operations {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
     if (name === 'dead-letters') return this.deadLetters(filter);
+    if (name === 'conversations') return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
     const token = Object.hasOwn(this.service.inspectable, name) ? this.service.inspectable[name] : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
     const inspectable = this.app.get<Inspectable>(token, { strict: false });

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
-import { Logger, Metrics } from '@parley/observability';
+import { Logger, Metrics, observers } from '@parley/observability';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
@@ -73,7 +73,7 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
   return dataSource;
 }
 
-async function messagingOptions({ name, environment, logger, metrics, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
+async function messagingOptions({ name, environment, logger, metrics, conversations, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
   const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name) });
   const storeFor = database && (await storeMaker(name, logger));
@@ -86,7 +86,7 @@ async function messagingOptions({ name, environment, logger, metrics, database }
     technologies,
     store: dataSource && storeFor?.(dataSource),
     concurrency: environment.CONCURRENCY,
-    observer: metrics.observer,
+    observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
   });
 }

@@ -1,5 +1,5 @@
 import type { InjectionToken } from '@nestjs/common';
-import { Logger, Metrics } from '@parley/observability';
+import { Conversations, Logger, Metrics } from '@parley/observability';
 import type { Environment } from './environment';
 import type { Database } from './database';
 import { Lifecycle } from './lifecycle';
@@ -19,6 +19,7 @@ export class Service {
   readonly inspectable: Readonly<Record<string, InjectionToken<Inspectable>>>;
   readonly lifecycle = new Lifecycle();
   readonly metrics = new Metrics();
+  readonly conversations: Conversations;
 
   constructor(
     readonly name: string,
@@ -26,6 +27,7 @@ export class Service {
     { environment, database, inspectable = {} }: ServiceParts,
   ) {
     this.environment = environment;
+    this.conversations = new Conversations(name);
     this.database = database;
     this.inspectable = inspectable;
   }
