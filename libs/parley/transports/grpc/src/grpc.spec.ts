@@ -253,11 +253,10 @@ describe('stopping', () => {
     const transport = transportTo(server);
     const asked = reply(transport, asking('"in flight"'));
     await begun.opened;
-    const stopped = server.stop();
+    await server.stop();
     await expect(reply(transport)).rejects.toBeInstanceOf(OwnerUnavailable);
     answer.open();
     expect(await asked).toBe('"in flight"');
-    await stopped;
     expect(server.health().state).toBe('stopped');
   });
 

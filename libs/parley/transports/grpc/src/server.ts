@@ -31,7 +31,7 @@ type Respond = sendUnaryData<Buffer>;
 /** Nest's gRPC server, with its methods made from the handlers instead of .proto files. */
 export class GrpcCallServer extends ServerGrpc implements CallServer {
   private state: IntakeHealth['state'] = 'starting';
-  private stopped?: Promise<void>;
+  private answered?: Promise<void>;
   private readonly underWay = new Map<AbortController, string>();
   /** Where it listens; differs from what was asked for when that was port 0. */
   port = 0;
@@ -66,17 +66,18 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     this.state = 'consuming';
   }
 
-  stop(): Promise<void> {
+  /** Callers are told to go elsewhere. Does not wait for the answers under way: how long they may take is the drain's to say. */
+  async stop(): Promise<void> {
     this.state = 'stopped';
     const server = this.grpcClient as Server | undefined;
-    return (this.stopped ??= new Promise((resolve) => (server ? server.tryShutdown(() => resolve()) : resolve())));
+    this.answered ??= new Promise((resolve) => (server ? server.tryShutdown(() => resolve()) : resolve()));
   }
 
   /** What is still under way is aborted, and cut off a second later. */
   override async close(): Promise<void> {
-    const stopped = this.stop();
+    await this.stop();
     for (const [call, contract] of this.underWay) call.abort(new ServerStopped(contract));
-    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, GRACE).unref())]);
+    await Promise.race([this.answered, new Promise((resolve) => setTimeout(resolve, GRACE).unref())]);
     (this.grpcClient as Server | undefined)?.forceShutdown();
   }
 

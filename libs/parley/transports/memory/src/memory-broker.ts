@@ -21,6 +21,8 @@ export class MemoryBroker {
   private readonly log: { readonly headers: Headers; readonly body: Buffer; readonly at: number }[] = [];
   private readonly tails = new Set<Listener>();
   private readonly listeners = new Set<Listener>();
+  /** Broadcasts, and events for live tails, that are being handled. */
+  hearing = 0;
   /** Told of every message that was published, before it is delivered. */
   readonly witnesses = new Set<(message: OutgoingMessage) => void>();
 
@@ -75,10 +77,11 @@ export class MemoryBroker {
     return () => this.listeners.delete(listener);
   }
 
-  /** Queues somebody consumes from that are not empty of what is due now, in words. */
+  /** What is being handled or could be now, in words; queues that nobody ever consumed from are left out. */
   unsettled(): readonly string[] {
     const queues = [...this.commands.values(), ...this.groups.values()].filter(({ known, pending }) => known && pending > 0);
-    return queues.map(({ name, pending }) => `${pending} message${pending === 1 ? '' : 's'} for ${name}`);
+    const heard = this.hearing > 0 ? [`${this.hearing} broadcasts or events being heard`] : [];
+    return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...heard];
   }
 
   private append(headers: Headers, body: Buffer): void {

@@ -63,7 +63,6 @@ export class MemoryCallServer extends Server implements CallServer {
   private state: IntakeHealth['state'] = 'starting';
   private readonly closed = new AbortController();
   private readonly outside = AsyncLocalStorage.snapshot();
-  private readonly underWay = new Set<Promise<Answer>>();
 
   constructor(
     private readonly registry: HandlerRegistry,
@@ -89,8 +88,6 @@ export class MemoryCallServer extends Server implements CallServer {
     cancelled.throwIfAborted();
     const signal = AbortSignal.any([cancelled, this.closed.signal]);
     const answered = this.outside(() => this.answer({ contract: contract.name, headers: { ...headers }, body: Buffer.from(body), deadline, signal }));
-    this.underWay.add(answered);
-    void answered.finally(() => this.underWay.delete(answered));
     try {
       const answer = await Promise.race([answered, aborted(signal)]);
       cancelled.throwIfAborted(); // a handler may answer as soon as it is told to give up
@@ -104,11 +101,10 @@ export class MemoryCallServer extends Server implements CallServer {
     this.state = 'stopped';
     const at = this.answering.indexOf(this);
     if (at >= 0) this.answering.splice(at, 1);
-    await Promise.all(this.underWay);
   }
 
   async close(): Promise<void> {
-    void this.stop();
+    await this.stop();
     this.closed.abort(new Error('the instance stopped'));
   }
 

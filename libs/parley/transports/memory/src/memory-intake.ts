@@ -71,7 +71,9 @@ export class MemoryIntake extends IntakeServer {
 
   private hear(subscription: Subscription) {
     return (headers: Headers, body: Buffer): void => {
-      if (isFor(subscription, headers)) setImmediate(() => this.outside(() => this.handOver(subscription, headers, body)));
+      if (!isFor(subscription, headers)) return;
+      this.broker.hearing++;
+      setImmediate(() => void this.outside(() => this.handOver(subscription, headers, body)).finally(() => this.broker.hearing--));
     };
   }
 

@@ -31,6 +31,10 @@ export class MemoryLaneRunner implements LaneRunner {
     await this.lanes.store.turn(() => {});
   }
 
+  serves(subscription: string): boolean {
+    return this.subscriptions.has(subscription);
+  }
+
   wake(): void {
     this.outside(() => void this.lanes.store.turn(() => this.look()));
   }

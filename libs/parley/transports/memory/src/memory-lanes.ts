@@ -52,6 +52,7 @@ export class MemoryLanes implements Lanes {
   divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
     return this.store.within(tx, (tx) => {
       if (this.keeps(message.subscription, message.headers.id)) return true;
+      if (this.store.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: whoever handles it finds out
       const lane = laneOf(message);
       if (message.key === undefined || !this.isParked(lane)) return false;
       this.insert(tx, { ...copy(message), lane, place: ++this.places, attempt: 1, due: 0, busy: false });
@@ -92,7 +93,13 @@ export class MemoryLanes implements Lanes {
     for (const rows of this.lanes.values()) yield* rows;
   }
 
-  /** Replaces a row by a changed one; false when it is not there any more. */
+  unsettled(): readonly string[] {
+    const now = this.store.clock.now();
+    const going = this.heads().filter(({ busy, due, subscription }) => busy || (due <= now && [...this.runners].some((runner) => runner.serves(subscription))));
+    return going.map(({ headers, subscription }) => `${headers.type} parked in ${subscription}`);
+  }
+
+  /** Replaces a row by a changed one; undefined when it is not there any more. */
   change(row: Row, changes: Partial<Row>): Row | undefined {
     const rows = this.lanes.get(row.lane);
     const at = rows?.indexOf(row) ?? -1;

@@ -47,6 +47,10 @@ export class MemoryOutbox implements Outbox {
     this.wakers.add(wake);
   }
 
+  unsettled(): readonly string[] {
+    return this.dueRows().map(({ contract }) => `${contract} in the outbox`);
+  }
+
   private insert(tx: MemoryTx, { contract, envelope, body, delay = 0 }: OutgoingMessage): void {
     const id = String(++this.ids);
     const added = this.store.clock.now();

@@ -51,6 +51,7 @@ export class MemoryStore implements Store {
   private readonly handled = new Set<string>();
   private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
   private last: Promise<unknown> = Promise.resolve();
+  private waitingTurns = 0;
 
   constructor(readonly clock: Clock = systemClock) {
     this.outbox = new MemoryOutbox(this);
@@ -80,11 +81,23 @@ export class MemoryStore implements Store {
     });
   }
 
+  /** What goes on here now or is due now, in words; nothing when all is quiet. */
+  unsettled(): readonly string[] {
+    const turns = this.waitingTurns > 0 ? [`${this.waitingTurns} transactions`] : [];
+    return [...turns, ...this.outbox.unsettled(), ...this.lanes.unsettled()];
+  }
+
   /** Waits for whoever is at it, then does something that nobody may see half of. */
   turn<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransaction());
     const turn = { over: false };
-    const result = this.last.then(() => this.turns.run(turn, work)).finally(() => (turn.over = true));
+    this.waitingTurns++;
+    const result = this.last
+      .then(() => this.turns.run(turn, work))
+      .finally(() => {
+        turn.over = true;
+        this.waitingTurns--;
+      });
     this.last = result.catch(() => undefined);
     return result;
   }
@@ -92,6 +105,10 @@ export class MemoryStore implements Store {
   /** In the given transaction, or in one of its own. */
   within<T>(tx: Tx | undefined, work: (tx: MemoryTx) => T): Promise<T> {
     return tx ? Promise.resolve(work(tx as MemoryTx)) : this.transaction(async (own) => work(own as MemoryTx));
+  }
+
+  wasHandled(subscription: string, messageId: string | undefined): boolean {
+    return this.handled.has(`${subscription}\n${messageId}`);
   }
 
   /** Notes that a message took effect; false when it is noted already. */

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
+import type { Broadcast, Call, Command, Contract, Duration, Event, Message, ReplyOf } from '@parley/contract';
+import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
+import { Messaging, MessagingModule, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
+import { fewTurns, VirtualClock } from './virtual-clock';
+
+export interface HarnessOptions {
+  /** What the broker does to messages, besides carrying them: `{ seed: 7, duplicate: 0.2, delay: 50, reorder: true }`. */
+  readonly mischief?: { readonly seed?: number; readonly duplicate?: number; readonly delay?: number; readonly reorder?: boolean };
+  /** What the services log. Default: what went wrong is told when `settled` rejects. */
+  readonly log?: TransportContext['log'];
+}
+
+/** One instance of a service under test. */
+export interface ServiceOnTrial {
+  readonly app: INestApplication;
+  readonly store: MemoryStore;
+  get<T>(token: Type<T> | (abstract new (...args: never[]) => T) | string | symbol): T;
+  /** Ends it as a deployment would: no new messages, what is under way is finished, then everything is closed. */
+  stop(): Promise<void>;
+}
+
+/** Something did not come to rest. */
+export class Unsettled extends Error {
+  override readonly name = 'Unsettled';
+  constructor(milliseconds: number, stuck: readonly string[], complaints: readonly string[]) {
+    super([`after ${milliseconds} ms there were still: ${stuck.join('; ')}`, ...complaints].join('\n  '));
+  }
+}
+
+const BOUND = 5_000;
+/** Real milliseconds that work may take before time is moved on without it; it may be waiting for that. */
+const PATIENCE = 50;
+const COMPLAINTS = 10;
+
+/**
+ * Services in this process, on memory instead of databases and brokers, in virtual time: the real modules, controllers and
+ * pipeline. A service that is not started has its commands waiting for it, and its calls unanswered.
+ */
+export class Harness {
+  readonly clock = new VirtualClock();
+  private readonly url: string;
+  private readonly broker: MemoryBroker;
+  private readonly stores = new Map<string, MemoryStore>();
+  private readonly running = new Set<ServiceOnTrial>();
+  private readonly owners = new Map<string, Messaging>();
+  private readonly messages: OutgoingMessage[] = [];
+  private readonly complaints: string[] = [];
+
+  constructor(private readonly options: HarnessOptions = {}) {
+    this.url = `memory://${randomUUID()}${queryOf(options.mischief)}`;
+    this.broker = MemoryBroker.at(this.url, this.clock);
+    this.broker.witnesses.add((message) => this.messages.push(message));
+  }
+
+  /** Starts an instance of a service. The instances of one service share its store. */
+  async start(service: string, parts: Pick<ModuleMetadata, 'imports' | 'controllers' | 'providers'>): Promise<ServiceOnTrial> {
+    const { NestFactory } = await import('@nestjs/core');
+    const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+    const store = this.storeOf(service);
+    const messagingModule = MessagingModule.forRoot(this.messagingOptions(service, store));
+    const module = { module: class ServiceUnderTest {}, ...parts, imports: [messagingModule, ...(parts.imports ?? [])] };
+    const app = await NestFactory.create(module, new FastifyAdapter(), { logger: false, abortOnError: false });
+    const messaging = app.get(Messaging);
+    messaging.attach(app);
+    await messaging.start();
+    await app.init();
+    await app.startAllMicroservices();
+    const trial: ServiceOnTrial = { app, store, get: (token) => app.get(token, { strict: false }), stop: () => this.stop(trial, messaging) };
+    this.running.add(trial);
+    return trial;
+  }
+
+  /** Says a command as if from outside of every service. */
+  send<C extends Command>(contract: C, message: Message<C>, options?: SendOptions): Promise<void> {
+    return this.as(contract.owner).send(contract, message, options);
+  }
+
+  /** Says an event as its owner would. */
+  publish<C extends Event>(contract: C, message: Message<C>): Promise<void> {
+    return this.as(contract.owner).publish(contract, message);
+  }
+
+  /** Says a broadcast as its owner would. */
+  broadcast<C extends Broadcast>(contract: C, message: Message<C>): Promise<void> {
+    return this.as(contract.owner).broadcast(contract, message);
+  }
+
+  call<C extends Call>(contract: C, request: Message<C>): Promise<ReplyOf<C>> {
+    return this.as(contract.owner).call(contract, request);
+  }
+
+  /** What was said of a contract, in order: by the services, after their commits, and by the test. */
+  said<C extends Contract>(contract: C): readonly Message<C>[] {
+    return this.messages.filter((message) => message.contract.name === contract.name).map(({ body }) => JSON.parse(body.toString()) as Message<C>);
+  }
+
+  /** The dead letters of all services. */
+  async deadLetters(): Promise<readonly DeadLetter[]> {
+    return (await Promise.all([...this.stores.values()].map((store) => store.lanes.deadLetters.list()))).flat();
+  }
+
+  /**
+   * Resolves when nothing is being handled, and nothing that a service here could handle is due now.
+   * @throws Unsettled with what is stuck
+   */
+  async settled(bound = BOUND): Promise<void> {
+    if (await this.quiet(bound)) return;
+    throw new Unsettled(bound, this.unsettled(), this.complaints);
+  }
+
+  /** Lets virtual time pass: every timer at its time, and after each of them everything comes to rest. */
+  advance(duration: Duration): Promise<void> {
+    return this.clock.advance(duration, async () => void (await this.quiet(PATIENCE)));
+  }
+
+  async close(): Promise<void> {
+    for (const service of this.running) await service.stop();
+    MemoryBroker.forget(this.url);
+  }
+
+  private async quiet(patience: number): Promise<boolean> {
+    const until = Date.now() + patience;
+    for (;;) {
+      // One look is not enough: what was just acknowledged may still have to wake somebody.
+      if (this.unsettled().length === 0 && (await fewTurns(), this.unsettled().length === 0)) return true;
+      if (Date.now() >= until) return false;
+      await new Promise(setImmediate);
+    }
+  }
+
+  private unsettled(): readonly string[] {
+    return [...this.broker.unsettled(), ...[...this.stores].flatMap(([service, store]) => store.unsettled().map((what) => `${service}: ${what}`))];
+  }
+
+  private storeOf(service: string): MemoryStore {
+    let store = this.stores.get(service);
+    if (!store) this.stores.set(service, (store = new MemoryStore(this.clock)));
+    return store;
+  }
+
+  private as(owner: string): Messenger {
+    let messaging = this.owners.get(owner);
+    if (!messaging) this.owners.set(owner, (messaging = new Messaging({ ...this.messagingOptions(owner), instance: 'test' })));
+    return messaging.messenger;
+  }
+
+  private messagingOptions(service: string, store?: MemoryStore): MessagingOptions {
+    const { url, clock } = this;
+    const urls = { commands: url, broadcasts: url, events: url, calls: () => url };
+    const listen = { host: 'memory', port: 0 };
+    return { service, instance: `${service}-${this.running.size + 1}`, build: 'test', urls, listen, technologies: [memory], store, clock, random: () => 0, log: this.log };
+  }
+
+  private readonly log: TransportContext['log'] = (level, message, details) => {
+    this.options.log?.(level, message, details);
+    if (level !== 'warn' && level !== 'error') return;
+    this.complaints.push(message);
+    if (this.complaints.length > COMPLAINTS) this.complaints.shift();
+  };
+
+  private async stop(trial: ServiceOnTrial, messaging: Messaging): Promise<void> {
+    if (!this.running.delete(trial)) return;
+    await messaging.stopIntake();
+    await messaging.drained(BOUND);
+    await messaging.flush(0);
+    await trial.app.close();
+    await messaging.close();
+  }
+}
+
+function queryOf(mischief: HarnessOptions['mischief']): string {
+  if (!mischief) return '';
+  const { reorder, ...numbers } = mischief;
+  const query = Object.entries(numbers).map(([name, value]) => `${name}=${value}`);
+  return `?${[...query, ...(reorder ? ['reorder'] : [])].join('&')}`;
+}

@@ -1,0 +1,54 @@
+import { milliseconds, type Duration } from '@parley/contract';
+import type { Clock } from '@parley/messaging';
+
+interface Timer {
+  readonly at: number;
+  readonly callback: () => void;
+}
+
+/** Lets what a timer set off get as far as it can without the next one. */
+export type Quiet = () => Promise<void>;
+
+/** Time that passes only when a test says so. */
+export class VirtualClock implements Clock {
+  /** In the order in which they were set. */
+  private timers: Timer[] = [];
+
+  constructor(private time = Date.parse('2026-01-01T00:00:00.000Z')) {}
+
+  now(): number {
+    return this.time;
+  }
+
+  after(delay: number, callback: () => void): () => void {
+    const timer = { at: this.time + Math.max(0, delay), callback };
+    this.timers.push(timer);
+    return () => (this.timers = this.timers.filter((other) => other !== timer));
+  }
+
+  /** Runs the timers that come due, each at its own time and after the work of the one before; timers they set count too. */
+  async advance(duration: Duration, quiet: Quiet = fewTurns): Promise<void> {
+    const until = this.time + milliseconds(duration);
+    await quiet();
+    for (let timer = this.next(until); timer; timer = this.next(until)) {
+      this.timers = this.timers.filter((other) => other !== timer);
+      this.time = timer.at;
+      timer.callback();
+      await quiet();
+    }
+    this.time = until;
+    await quiet();
+  }
+
+  private next(until: number): Timer | undefined {
+    const due = this.timers.filter(({ at }) => at <= until);
+    return due.reduce<Timer | undefined>((first, timer) => (first && first.at <= timer.at ? first : timer), undefined);
+  }
+}
+
+const TURNS = 5;
+
+/** Enough for work that waits for nothing but promises. */
+export async function fewTurns(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise(setImmediate);
+}
