@@ -8,7 +8,7 @@ import { statement } from './transaction';
 /** Parked lanes are lanes of a queue named for their subscription: what retries commands retries them. */
 export class PostgresLanes implements Lanes {
   readonly deadLetters: DeadLetters;
-  private readonly consumers = new Map<string, QueueConsumer>();
+  private readonly consumers: { readonly queue: string; readonly consumer: QueueConsumer }[] = [];
 
   constructor(
     private readonly database: Database,
@@ -22,7 +22,8 @@ export class PostgresLanes implements Lanes {
   async park(tx: Tx | undefined, message: ParkedMessage, { after, failure }: { readonly after: number; readonly failure: Failure }): Promise<void> {
     const delay = Number.isFinite(after) ? Math.ceil(after) : null;
     await this.run(tx, PARK, [...(await this.laneAndMessage(message)), delay, JSON.stringify(failure)]);
-    if (delay !== null) this.consumers.get(message.subscription)?.wakeAfter(delay);
+    if (delay === null) return;
+    for (const { queue, consumer } of this.consumers) if (queue === message.subscription) consumer.wakeAfter(delay);
   }
 
   async divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
@@ -44,7 +45,7 @@ export class PostgresLanes implements Lanes {
     const { database } = this;
     const consumers = subscriptions.map((subscription) => {
       const consumer = new QueueConsumer({ database, queue: subscription.name, subscription, deliver, settles: true, ...this.surroundings });
-      this.consumers.set(subscription.name, consumer);
+      this.consumers.push({ queue: subscription.name, consumer });
       return consumer;
     });
     return {
@@ -55,7 +56,7 @@ export class PostgresLanes implements Lanes {
 
   /** What is still being handled goes back. */
   async close(): Promise<void> {
-    await Promise.all([...this.consumers.values()].map((consumer) => consumer.close()));
+    await Promise.all(this.consumers.map(({ consumer }) => consumer.close()));
   }
 
   private async laneAndMessage({ subscription, key, headers, body }: ParkedMessage): Promise<unknown[]> {

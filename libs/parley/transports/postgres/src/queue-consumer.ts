@@ -1,6 +1,6 @@
 import type { Backlog, Clock, Deliver, Delivery, Failure, IntakeHealth, Outcome, Subscription, TransportContext } from '@parley/messaging';
 import type { Database, Statement } from './database';
-import { isKeyed, LEASE, QueueLeases, type Lane, type Leased } from './queue-leases';
+import { isKeyed, QueueLeases, type Lane, type Leased } from './queue-leases';
 import { channelOf, unpackHeaders } from './queue-message';
 import { fence } from './transaction';
 
@@ -14,7 +14,11 @@ export interface Consumption {
   readonly settles: boolean;
   readonly clock: Clock;
   readonly log: TransportContext['log'];
+  /** Milliseconds; renewed at a third of it. Longer than a transaction may idle. Default 30 s. */
+  readonly lease?: number;
 }
+
+const LEASE = 30_000;
 
 /** Only a fallback, and for messages that become due: a bell wakes consumers. */
 const POLL = 1_000;
@@ -62,14 +66,15 @@ export class QueueConsumer {
     const { database, queue } = this.what;
     await database.installation();
     const [opened] = await database.call<{ id: number }>(OPEN, [queue]);
-    this.leases = new QueueLeases(database, opened!.id);
+    this.leases = new QueueLeases(database, opened!.id, this.what.lease ?? LEASE);
     this.leave = await database.bell.listen(channelOf(queue), { hear: this.wake, reconnected: this.wake });
+    if (this.stopping) return this.leave();
     this.state = 'consuming';
     this.renewRegularly();
     this.loop = this.run();
   }
 
-  /** No more deliveries: what was leased and not begun goes back. */
+  /** No more deliveries: what was leased and not begun goes back. What is being handled may end. */
   async stop(): Promise<void> {
     if (this.stopping) return this.turning?.catch(nothing);
     this.stopping = true;
@@ -89,7 +94,6 @@ export class QueueConsumer {
     this.closed = true;
     this.wake();
     await this.loop;
-    for (const cancel of this.timers) cancel();
     if (this.leases?.unreleased) await this.leases.claim(0).catch(nothing);
   }
 
@@ -115,7 +119,7 @@ export class QueueConsumer {
   }
 
   private async run(): Promise<void> {
-    for (let failures = 0; !this.closed; ) {
+    for (let failures = 0; !this.isOver(); ) {
       try {
         await (this.turning = this.turn());
         failures = 0;
@@ -127,6 +131,11 @@ export class QueueConsumer {
         this.woken = true;
       }
     }
+    for (const cancel of this.timers) cancel();
+  }
+
+  private isOver(): boolean {
+    return this.closed || (this.stopping && this.running === 0 && this.leases.unreleased === 0);
   }
 
   private async turn(): Promise<void> {
@@ -238,8 +247,7 @@ export class QueueConsumer {
   }
 
   private renewRegularly(): void {
-    this.after(LEASE / 3, () => {
-      if (this.closed) return;
+    this.after((this.what.lease ?? LEASE) / 3, () => {
       this.renewRegularly();
       this.leases.renew(this.what.clock.now()).catch((error) => this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, { error }));
     });

@@ -21,8 +21,6 @@ export interface Lane {
   readonly lost: AbortController;
 }
 
-/** Renewed at a third of it. Longer than the pool lets a transaction idle. */
-export const LEASE = 30_000;
 /** Messages read of one lane at a time. */
 const DEPTH = 10;
 const LOWEST_LANE = '-9223372036854775808';
@@ -41,6 +39,8 @@ export class QueueLeases {
   constructor(
     private readonly database: Database,
     readonly queue: number,
+    /** Milliseconds until a lane whose holder fell silent is somebody else's. */
+    private readonly lease: number,
   ) {}
 
   get size(): number {
@@ -61,7 +61,7 @@ export class QueueLeases {
     const through = this.through;
     this.through = [];
     try {
-      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${LEASE} ms`];
+      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${this.lease} ms`];
       return this.take(await this.database.call<LeasedRow>(CLAIM, values));
     } catch (error) {
       this.through.push(...through);
@@ -90,12 +90,12 @@ export class QueueLeases {
     const lanes = this.lanes();
     if (lanes.length === 0) return void (this.renewedAt = now);
     try {
-      const rows = await this.database.call<{ lane: string }>(RENEW, [this.queue, lanes.map(({ id }) => id), this.token, `${LEASE} ms`]);
+      const rows = await this.database.call<{ lane: string }>(RENEW, [this.queue, lanes.map(({ id }) => id), this.token, `${this.lease} ms`]);
       const ours = new Set(rows.map(({ lane }) => lane));
       this.renewedAt = now;
       for (const lane of lanes) if (!ours.has(lane.id)) this.lose(lane);
     } catch (error) {
-      if (now - this.renewedAt >= LEASE) for (const lane of lanes) this.lose(lane);
+      if (now - this.renewedAt >= this.lease) for (const lane of lanes) this.lose(lane);
       throw error;
     }
   }

@@ -53,10 +53,14 @@ begin
     1000 * extract(epoch from (select o.due from outbox o where o.service = s and o.due > now order by o.due limit 1) - now)::double precision;
 end $$;
 
+-- False also for a message that waits in its lane, or for a person: its duplicate must not overtake it.
 create function parley.record_message(q int, m uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
 begin
   perform require_queue(q);
+  if exists (select from parked p where p.queue = q and p.message_id = m) or exists (select from dead d where d.queue = q and d.message_id = m) then
+    return false;
+  end if;
   insert into inbox (queue, message_id) values (q, m) on conflict do nothing;
   return found;
 end $$;
