@@ -4,6 +4,6 @@ import { SqlParcelStore } from './parcel.store';
 import { parcelStoreTrial } from './parcel.store.trial';
 
 parcelStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create([CreateParcel1790000500000]);
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreateParcel1790000500000]);
   return { store: new SqlParcelStore(database.dataSource.manager), database, close: () => database.drop() };
 });
