@@ -1,24 +1,57 @@
 // A line for each file as it ends, what failed in full, and the sum at the very end: `N passed, N failed`.
+const { writeFileSync } = require('node:fs');
 const path = require('node:path');
+
+// A test has its own time limit, which cannot stop one that blocks its whole process: such a file ends the run.
+const FILE_MAY_TAKE = 120_000;
 
 const short = (file) => path.relative(path.join(__dirname, '..'), file);
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 module.exports = class Reporter {
-  onTestResult(_test, result) {
-    const failed = result.numFailingTests || result.testExecError;
+  passed = 0;
+  failed = 0;
+  skipped = 0;
+  running = new Map();
+
+  onRunStart() {
+    this.watch = setInterval(() => this.endIfBlocked(), 1000);
+  }
+
+  onTestFileStart({ path: file }) {
+    this.running.set(file, Date.now());
+  }
+
+  onTestResult({ path: file }, result) {
+    this.running.delete(file);
+    this.passed += result.numPassingTests;
+    // A file that does not even load has no tests to count, and is a failure all the same.
+    const failed = result.numFailingTests + (result.testExecError ? 1 : 0);
+    this.failed += failed;
+    this.skipped += result.numPendingTests + result.numTodoTests;
     const took = seconds(result.perfStats.end - result.perfStats.start);
-    const count = failed ? `${result.numFailingTests} of ${result.testResults.length} failed` : `${result.numPassingTests} passed`;
-    console.log(`${failed ? '✗' : '✓'} ${short(result.testFilePath)}  ${count}  ${took}`);
+    console.log(`${failed ? '✗' : '✓'} ${short(file)}  ${result.numPassingTests} passed${failed ? `, ${failed} failed` : ''}  ${took}`);
     if (failed) console.log(result.failureMessage);
   }
 
-  onRunComplete(_contexts, { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites }) {
-    // A file that does not even load has no tests to count, and is a failure all the same.
-    const failed = numFailedTests + numRuntimeErrorTestSuites;
-    const skipped = numPendingTests + numTodoTests;
-    this.total = `${numPassedTests} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`;
-    if (!process.env.PARLEY_TEST_TOTAL) console.log(this.total);
-    else require('node:fs').writeFileSync(process.env.PARLEY_TEST_TOTAL, this.total);
+  onRunComplete() {
+    clearInterval(this.watch);
+    this.total();
+  }
+
+  endIfBlocked() {
+    const blocked = [...this.running].filter(([, since]) => Date.now() - since > FILE_MAY_TAKE).map(([file]) => file);
+    if (!blocked.length) return;
+    for (const file of blocked) console.log(`✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`);
+    this.failed += blocked.length;
+    this.total();
+    process.exit(1);
+  }
+
+  /** `npm test` adds the type check to it; a run of Jest alone says it here. */
+  total() {
+    const total = `${this.passed} passed, ${this.failed} failed${this.skipped ? `, ${this.skipped} skipped` : ''}`;
+    if (process.env.PARLEY_TEST_TOTAL) writeFileSync(process.env.PARLEY_TEST_TOTAL, total);
+    else console.log(total);
   }
 };

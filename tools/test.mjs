@@ -12,11 +12,21 @@ const args = process.argv.slice(2);
 const total = path.join(os.tmpdir(), `parley-test-total-${process.pid}`);
 
 let running;
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => running?.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endGroup(signal));
+
+/** Jest leaves its workers to themselves when it is stopped, and one may be blocked: the whole group goes. */
+function endGroup(signal) {
+  try {
+    process.kill(-running.pid, signal);
+  } catch {
+    // nobody left in it
+  }
+}
 
 async function run(program, flags, env = {}) {
-  running = spawn(process.execPath, [program, ...flags], { stdio: 'inherit', env: { ...process.env, ...env } });
+  running = spawn(process.execPath, [program, ...flags], { stdio: 'inherit', env: { ...process.env, ...env }, detached: true });
   const [code] = await once(running, 'exit');
+  endGroup('SIGKILL');
   return code === 0;
 }
 
