@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { AlreadyHandled, systemClock, type Deliver, type Failure, type ParkedMessage, type Subscription } from '@parley/messaging';
+import { Client } from 'pg';
+import type { DataSource, EntityManager } from 'typeorm';
+import { Database } from './database';
+import { connectionTo, PostgresStore } from './store';
+import { fence, RolledBack } from './transaction';
+import { TrialDatabase } from './trial-database.fixture';
+import { until } from './worker.fixture';
+
+jest.setTimeout(60_000);
+
+let database: TrialDatabase;
+let dataSource: DataSource;
+let store: PostgresStore;
+
+const SUBSCRIPTION = 'inventory.read-model';
+const subscription: Subscription = { kind: 'event', name: SUBSCRIPTION, handlers: new Map(), concurrency: 4, from: 'beginning', live: false };
+const failure: Failure = {
+  error: 'Error', message: 'no luck', stack: '', tries: 1, instance: 'trial', firstFailedAt: '2026-01-01T00:00:00.000Z', lastFailedAt: '2026-01-01T00:00:00.000Z',
+}; // prettier-ignore
+const message = (n: number, key = 'k'): ParkedMessage => ({ subscription: SUBSCRIPTION, key, headers: { id: randomUUID(), n: String(n) }, body: Buffer.from('{}') });
+const insert = (tx: object, n: number) => (tx as EntityManager).query('insert into public.effect (n) values ($1)', [n]);
+const numbers = async () => (await database.admin.query<{ n: number }>('select n from public.effect order by number')).rows.map(({ n }) => n);
+
+beforeAll(async () => {
+  database = await TrialDatabase.create(['inventory', 'orders']);
+});
+beforeEach(async () => {
+  await database.empty();
+  dataSource = database.dataSource('inventory', 'inventory');
+  store = new PostgresStore(dataSource, { service: 'inventory' });
+  await store.connect();
+});
+afterEach(async () => {
+  await store.close();
+  await dataSource.destroy();
+});
+afterAll(() => database.drop());
+
+describe('a lane', () => {
+  it('loses no message to its release, and keeps the order, however the two fall together', async () => {
+    const handled: number[] = [];
+    const deliver: Deliver = async ({ headers, settle }) => {
+      await store.transaction(async (tx) => insert(tx, Number(headers.n)), settle);
+      handled.push(Number(headers.n));
+      return { kind: 'done', settled: true };
+    };
+    await store.lanes.deliver([subscription], deliver).start();
+    let diverted = 0;
+    for (let n = 0; n < 100; ) {
+      await store.lanes.park(undefined, message(n++), { after: 0, failure });
+      // What the pipeline does: divert while the lane is parked, else handle. Each meets the release at another moment.
+      while (await store.lanes.divert(undefined, message(n))) {
+        n++;
+        diverted++;
+        await new Promise((resolve) => setTimeout(resolve, (n * 7) % 11));
+      }
+      await insert(dataSource.manager, n);
+      handled.push(n++);
+    }
+    await until(async () => (await numbers()).length === handled.length && (await store.lanes.parked(SUBSCRIPTION)).size === 0);
+    expect(await numbers()).toEqual(Array.from({ length: handled.length }, (_, n) => n));
+    expect(diverted).toBeGreaterThan(10);
+    expect((await database.admin.query('select from parley.parked')).rowCount).toBe(0);
+  });
+
+  it('waits for a diverting transaction before it is released', async () => {
+    const queue = (await database.admin.query<{ q: number }>('select parley.open_queue($1) q', [SUBSCRIPTION])).rows[0]!.q;
+    await store.lanes.park(undefined, message(0), { after: 0, failure });
+    const { rows } = await database.admin.query<{ lane: string; id: string }>(`select * from parley.claim($1, '{}', 7, 0, 1, 1, '1 min')`, [queue]).then(async (none) =>
+      none.rows.length > 0 ? none : database.admin.query(`select * from parley.claim($1, '{}', 7, -9223372036854775808, 1, 1, '1 min')`, [queue]),
+    );
+    const { lane, id } = rows[0]!;
+    await database.admin.query('select parley.settle($1, $2, $3, 7)', [queue, lane, id]);
+    let released!: Promise<unknown>;
+    await store.transaction(async (tx) => {
+      expect(await store.lanes.divert(tx, message(1))).toBe(true);
+      released = database.admin.query('select * from parley.claim($1, array[$2]::bigint[], 7, 0, 0, 1, $3)', [queue, lane, '1 min']);
+      const waiting = `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
+      await until(async () => (await database.admin.query(waiting, [database.name])).rowCount === 1);
+    });
+    await released;
+    expect((await database.admin.query('select token, parked from parley.lane')).rows).toEqual([{ token: '0', parked: true }]);
+  });
+
+  it('of a key with NUL and half a surrogate is found again', async () => {
+    const key = 'a\0\ud800';
+    await store.lanes.park(undefined, message(0, key), { after: 60_000, failure });
+    expect(await store.lanes.divert(undefined, message(1, key))).toBe(true);
+    expect([...(await store.lanes.parked(SUBSCRIPTION))]).toEqual([key]);
+  });
+});
+
+describe('a transaction', () => {
+  it('commits nothing when the statement behind which COMMIT was sent fails', async () => {
+    const work = store.transaction((tx) => insert(tx, 1), (tx) => fence(tx, { name: 'failing', text: 'select parley.settle(1, 1, 1, 1)' }, []));
+    await expect(work).rejects.toThrow('lost');
+    expect(await numbers()).toEqual([]);
+  });
+
+  it('says so when PostgreSQL rolled it back because an error was swallowed', async () => {
+    const work = store.transaction(async (tx) => {
+      await insert(tx, 1);
+      await (tx as EntityManager).query('select 1 / 0').catch(() => undefined);
+    });
+    await expect(work).rejects.toThrow(RolledBack);
+    expect(await numbers()).toEqual([]);
+  });
+
+  it('waits for a last statement that decides after its answer', async () => {
+    const id = randomUUID();
+    const once = () =>
+      store.transaction(
+        (tx) => insert(tx, 1),
+        async (tx) => {
+          if (!(await store.inbox.record(tx, 'inventory', id))) throw new AlreadyHandled(id);
+        },
+      );
+    await once();
+    await expect(once()).rejects.toThrow(AlreadyHandled);
+    expect(await numbers()).toEqual([1]);
+  });
+
+  it('lets repositories join and nests by savepoints', async () => {
+    await store.transaction(async (tx) => {
+      const manager = tx as EntityManager;
+      await insert(tx, 1);
+      await manager.transaction(async (inner) => void (await insert(inner, 2), await Promise.reject(new Error('inner')))).catch(() => undefined);
+      await manager.transaction((inner) => insert(inner, 3));
+    });
+    expect(await numbers()).toEqual([1, 3]);
+  });
+
+  it('is ended when nobody drives it any more', async () => {
+    const limits = await store.transaction((tx) => (tx as EntityManager).query('show idle_in_transaction_session_timeout'));
+    expect(limits).toEqual([{ idle_in_transaction_session_timeout: '25s' }]);
+  });
+
+  it('leaves a usable connection behind after its own was cut', async () => {
+    const cut = `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = 'inventory' and state = 'idle in transaction'`;
+    const work = store.transaction(async (tx) => {
+      await insert(tx, 1);
+      await database.admin.query(cut, [database.name]);
+      await insert(tx, 2);
+    });
+    await expect(work).rejects.toThrow();
+    await store.transaction((tx) => insert(tx, 3));
+    expect(await numbers()).toEqual([3]);
+  });
+});
+
+describe('the relay of an outbox', () => {
+  it('hands over when the connection of its leader is lost', async () => {
+    const term = await store.outbox.lead();
+    await database.admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid in (select pid from pg_locks where locktype = 'advisory')`, [database.name]);
+    await until(() => term!.lost.aborted);
+    const next = await store.outbox.lead();
+    expect(next).toBeDefined();
+    await next!.release();
+  });
+});
+
+describe('a role', () => {
+  const as = async (service: string, sql: string) => {
+    const client = new Client({ connectionString: database.url(service) });
+    await client.connect();
+    return client.query(sql).finally(() => client.end());
+  };
+  const claim = (queue: string) => `select * from parley.claim((select parley.open_queue('${queue}')), '{}', 5, 0, 1, 1, '1 s')`;
+
+  it('may consume only what is its own', async () => {
+    await as('inventory', claim('inventory'));
+    const { rows } = await database.admin.query<{ id: number }>(`select id from parley.queue where name = 'inventory'`);
+    await expect(as('orders', `select * from parley.claim(${rows[0]!.id}, '{}', 5, 0, 1, 1, '1 s')`)).rejects.toThrow('may not act for the service inventory');
+    await expect(as('orders', claim('inventory'))).rejects.toThrow('may not act for the service inventory');
+    await expect(as('orders', claim('inventory.read-model'))).rejects.toThrow('may not act for the service inventory');
+  });
+
+  it('may not look into the outbox or the dead letters of others', async () => {
+    await expect(as('orders', `select * from parley.outbox_due('inventory', 10)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select * from parley.dead_letters('inventory', null, 10)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select parley.replay('inventory', 1)`)).rejects.toThrow('may not act');
+  });
+
+  it('may send to any queue that there is', async () => {
+    const send = (queue: string) => `select parley.send('{${queue}}', '{null}', array[gen_random_uuid()], '{x}', '{x}', '{null}')`;
+    await as('orders', send('inventory'));
+    await expect(as('orders', send('nobody'))).rejects.toThrow('there is no queue nobody');
+  });
+
+  it('may not touch a table', async () => {
+    for (const table of ['message', 'lane', 'parked', 'dead', 'outbox', 'inbox', 'service']) {
+      await expect(as('inventory', `select * from parley.${table}`)).rejects.toThrow('permission denied');
+    }
+  });
+
+  it('that nobody registered may do nothing', async () => {
+    await database.admin.query(`create role ${database.name}_stranger login password 'trial'; grant usage on schema parley to ${database.name}_stranger`);
+    await expect(as('stranger', 'select parley.installation_id()')).rejects.toThrow('permission denied');
+    await database.admin.query(`drop owned by ${database.name}_stranger; drop role ${database.name}_stranger`);
+  });
+});
+
+describe('installing', () => {
+  it('again, by several at once, changes nothing', async () => {
+    const before = await store.installation();
+    await Promise.all([database.install(), database.install()]);
+    expect((await database.admin.query('select id from parley.installation')).rows).toEqual([{ id: before }]);
+  });
+
+  it('is asked for in one sentence where it is missing', async () => {
+    const elsewhere = Database.open(connectionTo(process.env.PARLEY_TEST_POSTGRES!.replace(/\/[^/]*$/, '/template1')), { clock: systemClock, log: () => undefined });
+    await expect(elsewhere.installation()).rejects.toThrow('run install()');
+    await elsewhere.close();
+  });
+});
