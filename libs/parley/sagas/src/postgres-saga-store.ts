@@ -205,16 +205,5 @@ const namesOf = (known: readonly KnownTimeout[]) => [known.map(({ saga }) => sag
 type Row = Omit<StoredSaga, 'stage'> & { readonly stage: string | null; readonly history: readonly HistoryEntry[] };
 
 function storedSaga({ name, key, state, stage, done, version, correlationId, traceparent, startedAt, changedAt }: Row): StoredSaga {
-  return {
-    name,
-    key,
-    state,
-    stage: stage ?? undefined,
-    done,
-    version,
-    correlationId,
-    traceparent,
-    startedAt,
-    changedAt,
-  };
+  return { name, key, state, stage: stage ?? undefined, done, version, correlationId, traceparent, startedAt, changedAt };
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { CommandBus } from '@nestjs/cqrs';
 import type { Contract } from '@parley/contract';
+import { MemoryStore } from '@parley/memory';
 import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
 import { z } from 'zod';
 import { BookFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip, TripBooked, TripRequested } from './booking';
 import { MemorySagaStore } from './memory-saga-store';
-import { MemoryTransactions, TestClock } from './memory.fixture';
+import { TestClock } from './clock.fixture';
 import { saga, type Definition } from './saga';
 import { Speaker } from './speaker';
 import { end, next, send } from './step';
@@ -15,7 +16,8 @@ import { Turns } from './turns';
 function system({ sagas = [trip], bus = true }: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
   const clock = new TestClock();
   const store = new MemorySagaStore(() => clock.now());
-  const transactions = new MemoryTransactions();
+  const database = new MemoryStore(clock);
+  const transactions = { run: <T>(work: (tx: never) => Promise<T>) => database.transaction(work as (tx: object) => Promise<T>) };
   const said: { verb: string; what: unknown; message?: object; correlationId?: string }[] = [];
   const log = jest.fn();
   const broken = { by: undefined as Error | undefined };

@@ -1,27 +1,4 @@
 import type { Clock } from '@parley/messaging';
-import type { UndoableTx } from './memory-saga-store';
-
-/** One transaction at a time, taken back as a whole when it fails: what a store in memory promises. */
-export class MemoryTransactions {
-  private last: Promise<unknown> = Promise.resolve();
-
-  run<T>(work: (tx: never) => Promise<T>): Promise<T> {
-    const result = this.last.then(() => this.attempt(work));
-    this.last = result.catch(() => undefined);
-    return result;
-  }
-
-  private async attempt<T>(work: (tx: never) => Promise<T>): Promise<T> {
-    const undone: (() => void)[] = [];
-    const tx: UndoableTx = { undo: (step) => undone.unshift(step) };
-    try {
-      return await work(tx as never);
-    } catch (error) {
-      for (const step of undone) step();
-      throw error;
-    }
-  }
-}
 
 /** Time that passes when it is told to. */
 export class TestClock implements Clock {

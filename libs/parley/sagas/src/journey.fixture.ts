@@ -1,0 +1,92 @@
+// Three services in one process: trips runs the saga of booking.ts, flights and hotels answer it.
+import { type INestApplication, Controller, Injectable, Module } from '@nestjs/common';
+import { CommandHandler, CqrsModule, type ICommandHandler } from '@nestjs/cqrs';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { type Clock, Handles, Messaging, type MessagingOptions, MessagingModule, Messenger, type Store, systemClock, Transactions } from '@parley/messaging';
+import { BookFlight, BookHotel, CancelFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip } from './booking';
+import { SagaModule } from './saga.module';
+
+/** Cities where something goes wrong. */
+export const NOWHERE = 'Nowhere';
+export const FULL = 'Full';
+export const SILENT = 'Silent';
+
+/** What RefuseTrip did, and in which transaction. */
+@Injectable()
+export class Refusals {
+  readonly all: { readonly tripId: string; readonly reason: string; readonly tx: object }[] = [];
+  failures = 0;
+}
+
+@CommandHandler(RefuseTrip)
+class RefuseTripHandler implements ICommandHandler<RefuseTrip> {
+  constructor(
+    private readonly refusals: Refusals,
+    private readonly transactions: Transactions,
+  ) {}
+
+  async execute({ tripId, reason }: RefuseTrip): Promise<void> {
+    const tx = this.transactions.current();
+    if (this.refusals.failures-- > 0) throw new Error('the command failed');
+    this.refusals.all.push({ tripId, reason, tx });
+  }
+}
+
+@Controller()
+class FlightsController {
+  constructor(private readonly messenger: Messenger) {}
+
+  @Handles(BookFlight)
+  async book({ tripId, city }: { tripId: string; city: string }): Promise<void> {
+    if (city !== SILENT) await this.messenger.publish(FlightBooked, { tripId, seat: '4A' });
+  }
+
+  @Handles(CancelFlight)
+  async cancel({ tripId }: { tripId: string; refundId: string }): Promise<void> {
+    await this.messenger.publish(FlightCancelled, { tripId });
+  }
+}
+
+@Controller()
+class HotelsController {
+  constructor(private readonly messenger: Messenger) {}
+
+  @Handles(BookHotel)
+  async book({ tripId }: { tripId: string }): Promise<void> {
+    if (tripId.includes(FULL)) await this.messenger.publish(HotelFull, { tripId, reason: 'no room' });
+    else await this.messenger.publish(HotelBooked, { tripId });
+  }
+}
+
+@Module({ imports: [CqrsModule.forRoot(), SagaModule.forRoot([trip])], providers: [Refusals, RefuseTripHandler], exports: [Refusals] })
+class TripsModule {}
+@Module({ controllers: [FlightsController] })
+class FlightsModule {}
+@Module({ controllers: [HotelsController] })
+class HotelsModule {}
+const MODULES = { trips: TripsModule, flights: FlightsModule, hotels: HotelsModule };
+
+export type Surroundings = Pick<MessagingOptions, 'urls' | 'technologies'> & { readonly store: Store; readonly clock?: Clock };
+
+/** A service as a process would run it. */
+export async function serve(service: keyof typeof MODULES, { clock = systemClock, ...surroundings }: Surroundings): Promise<INestApplication> {
+  const options = { service, instance: `${service}-1`, build: 'spec', clock, log: () => undefined, ...surroundings };
+  const module = await Test.createTestingModule({ imports: [MessagingModule.forRoot(options), MODULES[service]] }).compile();
+  const app = module.createNestApplication(new FastifyAdapter(), { logger: false });
+  const messaging = app.get(Messaging);
+  messaging.attach(app);
+  await app.init();
+  await messaging.start();
+  await app.startAllMicroservices();
+  return app;
+}
+
+export async function stop(app: INestApplication): Promise<void> {
+  const messaging = app.get(Messaging);
+  await messaging.stopIntake();
+  await messaging.drained(5_000);
+  await messaging.flush(5_000);
+  await app.close();
+  await messaging.close();
+}

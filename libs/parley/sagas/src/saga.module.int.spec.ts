@@ -1,0 +1,149 @@
+import { randomUUID } from 'node:crypto';
+import type { INestApplication } from '@nestjs/common';
+import { Messenger } from '@parley/messaging';
+import { install, postgres, PostgresStore } from '@parley/postgres';
+import { Client } from 'pg';
+import { DataSource } from 'typeorm';
+import { BookFlight, FlightBooked, TripRequested } from './booking';
+import { FULL, Refusals, serve, SILENT, stop } from './journey.fixture';
+import { sagaMigrations } from './saga-migrations';
+import { SagaOperations } from './saga-operations';
+import type { SagaDetails } from './saga-store';
+
+const SERVICES = ['trips', 'flights', 'hotels'] as const;
+type Service = (typeof SERVICES)[number];
+
+/** A database with the messages and, for each service, a role and a schema of its own. */
+class ShopDatabase {
+  private readonly name = `sagas_${randomUUID().slice(0, 8)}`;
+  readonly dataSources: DataSource[] = [];
+
+  async create(): Promise<void> {
+    await this.onServer(`create database ${this.name}`);
+    const client = new Client({ connectionString: this.url() });
+    await client.connect();
+    for (const service of SERVICES) {
+      await client.query(`create role ${this.role(service)} login password 'spec'; create schema ${service} authorization ${this.role(service)}`);
+      await client.query(`alter role ${this.role(service)} set search_path = ${service}`);
+    }
+    await install(client, SERVICES.map((service) => ({ role: this.role(service), service })));
+    await client.end();
+  }
+
+  async connect(service: Service): Promise<DataSource> {
+    const migrations = service === 'trips' ? sagaMigrations : [];
+    const dataSource = await new DataSource({ type: 'postgres', url: this.url(this.role(service)), migrations, poolSize: 6 }).initialize();
+    await dataSource.runMigrations();
+    this.dataSources.push(dataSource);
+    return dataSource;
+  }
+
+  async drop(): Promise<void> {
+    await Promise.all(this.dataSources.map((dataSource) => dataSource.destroy()));
+    await this.onServer(`drop database ${this.name} with (force)`, ...SERVICES.map((service) => `drop role ${this.role(service)}`));
+  }
+
+  url(role?: string): string {
+    const url = new URL(process.env.PARLEY_TEST_POSTGRES!);
+    url.pathname = `/${this.name}`;
+    if (role) Object.assign(url, { username: role, password: 'spec' });
+    return url.href;
+  }
+
+  role(service: Service): string {
+    return `${this.name}_${service}`;
+  }
+
+  private async onServer(...statements: readonly string[]): Promise<void> {
+    const client = new Client({ connectionString: process.env.PARLEY_TEST_POSTGRES });
+    await client.connect();
+    for (const statement of statements) await client.query(statement);
+    await client.end();
+  }
+}
+
+describe('sagas in PostgreSQL, their messages too', () => {
+  const database = new ShopDatabase();
+  const apps: INestApplication[] = [];
+  let trips: INestApplication;
+  let sql: DataSource;
+
+  const start = async (service: Service) => {
+    const dataSource = await database.connect(service);
+    const url = database.url(database.role(service));
+    const store = new PostgresStore(dataSource, { service });
+    const app = await serve(service, { urls: { commands: url, events: url, broadcasts: url }, technologies: [postgres], store });
+    apps.push(app);
+    return app;
+  };
+  beforeAll(async () => {
+    await database.create();
+    for (const service of SERVICES) await start(service);
+    trips = apps[0]!;
+    sql = database.dataSources[0]!;
+  });
+  afterAll(async () => {
+    await Promise.all(apps.map(stop));
+    await database.drop();
+  });
+
+  const request = (tripId: string, city = 'Rome') => trips.get(Messenger).publish(TripRequested, { tripId, city });
+  const find = (tripId: string) => trips.get(SagaOperations).find('trip', tripId);
+  const until = async (tripId: string, enough: (saga: SagaDetails) => unknown): Promise<SagaDetails> => {
+    for (const giveUp = Date.now() + 10_000; ; ) {
+      const saga = await find(tripId);
+      if (saga && enough(saga)) return saga;
+      if (Date.now() > giveUp) throw new Error(`${tripId} did not get there: ${JSON.stringify(saga)}`);
+    }
+  };
+  const ended = (tripId: string) => until(tripId, ({ done }) => done);
+  const makeDue = (tripId: string) => sql.query(`update saga_timeout set due = clock_timestamp() where key = $1 and name = 'in flying'`, [tripId]);
+
+  it('go their whole way, many at once', async () => {
+    const ids = Array.from({ length: 30 }, (_, n) => `many-${n}`);
+    await Promise.all(ids.map((id) => request(id)));
+    for (const id of ids) expect(await ended(id)).toMatchObject({ stage: 'booked', version: 3, timeouts: [] });
+    expect(await sql.query('select count(*)::int from saga_timeout')).toEqual([{ count: 0 }]);
+  });
+
+  it('S3 S4 step only together with what they say: a local command that fails takes all of it back', async () => {
+    const refusals = trips.get(Refusals, { strict: false });
+    refusals.failures = 2;
+    await request(`back-${FULL}`);
+    const saga = await ended(`back-${FULL}`);
+    expect(saga).toMatchObject({ stage: 'refused', version: 4 });
+    expect(saga.history).toHaveLength(4);
+    expect(refusals.all.map(({ tripId }) => tripId)).toEqual([`back-${FULL}`]);
+  });
+
+  it('S1 start once, however often their start is told', async () => {
+    await Promise.all([request('told'), request('told'), request('told')]);
+    expect((await ended('told')).history).toHaveLength(3);
+  });
+
+  it('take the step of a timeout that is due, once, though two instances look for it', async () => {
+    const other = await start('trips');
+    await request('silent', SILENT);
+    await until('silent', ({ timeouts }) => timeouts.length === 2);
+    await makeDue('silent');
+    const saga = await until('silent', ({ version }) => version > 1);
+    expect(saga).toMatchObject({ version: 2, stage: 'flying', history: [{}, { trigger: 'in flying', said: [BookFlight.name] }] });
+    expect(saga.timeouts).toMatchObject([{ name: 'in flying', times: 1 }, { name: 'overdue', times: 0 }]);
+    apps.splice(apps.indexOf(other), 1);
+    await stop(other);
+  });
+
+  it('survive the end of their process: the next one goes on, timeouts included', async () => {
+    await request('survivor', SILENT);
+    await until('survivor', () => true);
+    apps.splice(apps.indexOf(trips), 1);
+    await stop(trips);
+    await makeDue('survivor');
+    trips = await start('trips');
+    await until('survivor', ({ version }) => version === 2);
+    await sql.query(`update saga_timeout set due = clock_timestamp(), times = 2 where key = 'survivor' and name = 'in flying'`);
+    expect(await ended('survivor')).toMatchObject({ stage: 'refused', timeouts: [] });
+    const flights = apps[0]!.get(Messenger);
+    await flights.publish(FlightBooked, { tripId: 'survivor', seat: '4A' });
+  });
+});
