@@ -21,8 +21,11 @@ export interface Draining {
 
 /** The outbox keeps what is not relayed in time; the next start goes on with it. */
 const FLUSH_TIMEOUT = 2_000;
-/** For everything that merely has to let go. Together they stay below the 15 s after which a supervisor loses patience. */
-const CLOSE_TIMEOUT = 700;
+/** For everything that merely has to let go. */
+const CLOSE_TIMEOUT = 1_000;
+
+/** What all steps together may take beyond the time for work under way. */
+export const AFTERWARDS = FLUSH_TIMEOUT + 6 * CLOSE_TIMEOUT;
 
 /**
  * Ends the process's work in order. Nest's own order closes the intakes after the destroy hooks, under handlers still running;

@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messaging } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
-import { drain } from './drain';
+import { AFTERWARDS, drain } from './drain';
 import { describeEnvironment } from './environment';
 import { FrontDoor } from './front-door';
 import { NoHttp } from './no-http';
@@ -22,9 +22,6 @@ export interface ServeOptions {
     readonly configure?: (app: NestFastifyApplication) => void | Promise<void>;
   };
 }
-
-/** Closing must not take longer than this on top of it. */
-const PATIENCE = 5_000;
 
 /**
  * Runs a service until it is told to stop: opens the door, the database, the technologies, then takes work; on SIGTERM or
@@ -90,7 +87,7 @@ class Process {
     if (this.stopping) process.exit(130); // whoever says it twice does not want to wait
     this.stopping = true;
     logger.write('info', `${signal}: draining`);
-    setTimeout(() => process.exit(1), environment.DRAIN_TIMEOUT + PATIENCE).unref();
+    setTimeout(() => process.exit(1), environment.DRAIN_TIMEOUT + AFTERWARDS).unref();
     void drain({
       lifecycle,
       door: this.door,
@@ -108,7 +105,7 @@ class Process {
   /** Nobody knows what state the process is in: a supervisor starts a fresh one, and what it was handling is delivered again. */
   private crash(what: string, error: unknown): void {
     this.service.logger.write('fatal', what, { error });
-    process.exit(1);
+    if (!this.stopping) process.exit(1); // a drain ends by itself, and saves more than an exit would
   }
 }
 
