@@ -5,8 +5,9 @@ const preset = require('./jest.preset.js');
 
 const FOLDERS = ['apps', 'libs/contracts', 'libs/parley', 'libs/parley/transports'];
 
-const roots = FOLDERS.flatMap((folder) => readdirSync(join(__dirname, folder)).map((name) => join(__dirname, folder, name)))
-  .filter((root) => existsSync(join(root, 'project.json')));
+const roots = FOLDERS.flatMap((folder) =>
+  readdirSync(join(__dirname, folder)).map((name) => join(__dirname, folder, name)),
+).filter((root) => existsSync(join(root, 'project.json')));
 
 module.exports = {
   maxWorkers: 2,

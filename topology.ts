@@ -2,15 +2,7 @@
 // it; images and charts take their values from it. To add a service, add it here and give it a folder in apps/.
 
 export type Service =
-  | 'gateway'
-  | 'orders'
-  | 'catalog'
-  | 'inventory'
-  | 'payments'
-  | 'shipping'
-  | 'notifications'
-  | 'insights'
-  | 'console';
+  'gateway' | 'orders' | 'catalog' | 'inventory' | 'payments' | 'shipping' | 'notifications' | 'insights' | 'console';
 
 export type ProcessName = Service | 'payment-provider';
 
@@ -101,6 +93,7 @@ export const topology: Process[] = [
     answersCalls: true,
     replicas: 1,
     data: 'shipping',
+    commands: ['shipping'],
   },
   {
     name: 'notifications',

@@ -56,7 +56,8 @@ function launch() {
 }
 
 const before = readRun()?.launcher.pid; // a system that runs already makes this start fail, and is not ours to judge
-const everyoneReady = (run) => run && run.launcher.pid !== before && Object.values(run.instances).every(({ ready }) => ready) && run;
+const everyoneReady = (run) =>
+  run && run.launcher.pid !== before && Object.values(run.instances).every(({ ready }) => ready) && run;
 
 async function ready(child) {
   const died = child.exited.then(([code]) => {
@@ -68,14 +69,23 @@ async function ready(child) {
 
 function orderWith(token, sku) {
   const address = { line1: '1 Harbour Street', city: 'Riga', postcode: 'LV-1050', country: 'LV' };
-  return { customer: { name: 'Boot Check', email: 'boot@example.com', address }, lines: [{ sku, quantity: 1 }], payment: { token } };
+  return {
+    customer: { name: 'Boot Check', email: 'boot@example.com', address },
+    lines: [{ sku, quantity: 1 }],
+    payment: { token },
+  };
 }
 
 async function place(gateway, token) {
   const products = await readJson(`${gateway}/products`);
-  const [{ sku }] = Array.isArray(products) ? products : products.products ?? products.items;
+  const [{ sku }] = Array.isArray(products) ? products : (products.products ?? products.items);
   const headers = { 'idempotency-key': `boot-${token}-${Date.now()}` };
-  const { orderId } = await readJson(`${gateway}/orders`, { method: 'POST', headers, body: orderWith(token, sku), expect: 202 });
+  const { orderId } = await readJson(`${gateway}/orders`, {
+    method: 'POST',
+    headers,
+    body: orderWith(token, sku),
+    expect: 202,
+  });
   return orderId;
 }
 
@@ -85,12 +95,15 @@ async function endsAs(gateway, token, expected) {
     const found = await readJson(`${gateway}/orders/${orderId}`);
     return ['delivered', 'rejected'].includes(found.status) && found;
   });
-  if (!expected.includes(order.status)) throw new Error(`${orderId} ended ${order.status}, not ${expected.join(' or ')}`);
+  if (!expected.includes(order.status))
+    throw new Error(`${orderId} ended ${order.status}, not ${expected.join(' or ')}`);
   return order.status;
 }
 
 async function manyOrders() {
-  const child = spawn(process.execPath, ['tools/orders.mjs', '--count', '40', '--concurrency', '8'], { stdio: 'inherit' });
+  const child = spawn(process.execPath, ['tools/orders.mjs', '--count', '40', '--concurrency', '8'], {
+    stdio: 'inherit',
+  });
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`npm run orders ended with exit code ${code}`);
 }
@@ -110,7 +123,11 @@ const child = launch();
 process.on('exit', () => child.kill('SIGTERM'));
 if (await check('npm start', () => ready(child))) {
   const { gatewayUrl } = readRun();
-  await Promise.all(Object.entries(EXPECTED).map(([token, expected]) => check(`an order paid with ${token}`, () => endsAs(gatewayUrl, token, expected))));
+  await Promise.all(
+    Object.entries(EXPECTED).map(([token, expected]) =>
+      check(`an order paid with ${token}`, () => endsAs(gatewayUrl, token, expected)),
+    ),
+  );
   await check('forty orders, eight at a time', manyOrders);
 }
 const run = readRun();

@@ -13,7 +13,9 @@ const withData = () => topology.filter((process) => process.data);
 /** A password per role, made once and kept (mode 600). */
 function passwords(file) {
   const kept = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
-  const all = Object.fromEntries(withData().map(({ name }) => [name, kept[name] ?? randomBytes(18).toString('base64url')]));
+  const all = Object.fromEntries(
+    withData().map(({ name }) => [name, kept[name] ?? randomBytes(18).toString('base64url')]),
+  );
   fs.writeFileSync(file, JSON.stringify(all, null, 2), { mode: 0o600 });
   return all;
 }
@@ -42,7 +44,10 @@ async function installMessages(client) {
   const file = path.resolve(INSTALLER);
   if (!fs.existsSync(file)) throw new Error(`${INSTALLER} is missing: the build has to come first (npm run build).`);
   const { install } = createRequire(import.meta.url)(file);
-  await install(client, withData().map(({ name }) => ({ role: name, service: name })));
+  await install(
+    client,
+    withData().map(({ name }) => ({ role: name, service: name })),
+  );
 }
 
 function urlFor(superuser, role, password) {
@@ -60,7 +65,12 @@ export async function installDatabase(superuser, passwordFile) {
   try {
     // Two that start at the same time (nx serve twice) take turns.
     await client.query(`select pg_advisory_lock(hashtext('parley.install'))`);
-    await client.query(publicStatements(client) + withData().map((process) => roleStatements(client, process, secret[process.name])).join(''));
+    await client.query(
+      publicStatements(client) +
+        withData()
+          .map((process) => roleStatements(client, process, secret[process.name]))
+          .join(''),
+    );
     await installMessages(client);
   } finally {
     await client.end();

@@ -22,7 +22,15 @@ const one = (name) => topology.find((process) => process.name === name);
 /** One running copy of a process: its name and addresses. */
 export function instanceOf(process, index) {
   const port = httpPort(process, index, basePort());
-  return { name: instanceName(process, index), service: process.name, place: process.place, index, port, callsPort: callsPort(process, index, basePort()), url: local(port) };
+  return {
+    name: instanceName(process, index),
+    service: process.name,
+    place: process.place,
+    index,
+    port,
+    callsPort: callsPort(process, index, basePort()),
+    url: local(port),
+  };
 }
 
 /** @param scale how many instances of which process, where it differs from the topology */
@@ -33,22 +41,28 @@ export function instancesOf(process, scale = {}) {
 
 function callsUrls(scale) {
   const owners = topology.filter((process) => process.answersCalls);
-  return Object.fromEntries(owners.map((owner) => {
-    const targets = instancesOf(owner, scale).map(({ callsPort }) => `grpc://127.0.0.1:${callsPort}`);
-    return [`CALLS_URL_${variable(owner.name)}`, targets.join(',')];
-  }));
+  return Object.fromEntries(
+    owners.map((owner) => {
+      const targets = instancesOf(owner, scale).map(({ callsPort }) => `grpc://127.0.0.1:${callsPort}`);
+      return [`CALLS_URL_${variable(owner.name)}`, targets.join(',')];
+    }),
+  );
 }
 
 function operationsUrls(scale) {
   const inside = topology.filter((process) => process.place !== 'outside');
-  return JSON.stringify(Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ url }) => url)])));
+  return JSON.stringify(
+    Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ url }) => url)])),
+  );
 }
 
 export function technologyUrls(technologies) {
-  return Object.fromEntries(technologies.map((name) => {
-    const { sets, from, url } = TECHNOLOGIES[name];
-    return [sets, process.env[from] ?? url];
-  }));
+  return Object.fromEntries(
+    technologies.map((name) => {
+      const { sets, from, url } = TECHNOLOGIES[name];
+      return [sets, process.env[from] ?? url];
+    }),
+  );
 }
 
 export function usersOwn() {

@@ -1,8 +1,12 @@
 // A request that sends and answers JSON, and fails with what the other side said.
 export async function readJson(url, { method = 'GET', headers = {}, body, expect = 200, timeout = 10_000 } = {}) {
-  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } };
+  const json =
+    body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } };
   const response = await fetch(url, { method, headers, ...json, signal: AbortSignal.timeout(timeout) });
   const text = await response.text();
-  if (response.status !== expect) throw new Error(`${method} ${url} answered ${response.status}: ${text.slice(0, 300)}`);
+  if (response.status !== expect)
+    throw new Error(`${method} ${url} answered ${response.status}: ${text.slice(0, 300)}`);
   return JSON.parse(text);
 }

@@ -30,7 +30,9 @@ module.exports = class Reporter {
     this.failed += failed;
     this.skipped += result.numPendingTests + result.numTodoTests;
     const took = seconds(result.perfStats.end - result.perfStats.start);
-    console.log(`${failed ? '✗' : '✓'} ${short(file)}  ${result.numPassingTests} passed${failed ? `, ${failed} failed` : ''}  ${took}`);
+    console.log(
+      `${failed ? '✗' : '✓'} ${short(file)}  ${result.numPassingTests} passed${failed ? `, ${failed} failed` : ''}  ${took}`,
+    );
     if (failed) console.log(result.failureMessage);
   }
 
@@ -42,7 +44,8 @@ module.exports = class Reporter {
   endIfBlocked() {
     const blocked = [...this.running].filter(([, since]) => Date.now() - since > FILE_MAY_TAKE).map(([file]) => file);
     if (!blocked.length) return;
-    for (const file of blocked) console.log(`✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`);
+    for (const file of blocked)
+      console.log(`✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`);
     this.failed += blocked.length;
     this.total();
     process.exit(1);

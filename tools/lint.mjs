@@ -3,8 +3,12 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
 process.chdir(path.dirname(import.meta.dirname));
-const run = (program, ...args) => spawnSync(process.execPath, [program, ...args], { stdio: ['ignore', program.includes('nx') ? 'ignore' : 'inherit', 'inherit'] }).status;
+const run = (program, ...args) =>
+  spawnSync(process.execPath, [program, ...args], {
+    stdio: ['ignore', program.includes('nx') ? 'ignore' : 'inherit', 'inherit'],
+  }).status;
 
 // The boundary rule reads Nx's project graph from its cache, and checks nothing when there is none.
 const graph = run('node_modules/nx/dist/bin/nx.js', 'show', 'projects');
-process.exitCode = graph || run('node_modules/eslint/bin/eslint.js', 'apps', 'libs', 'topology.ts', ...process.argv.slice(2));
+process.exitCode =
+  graph || run('node_modules/eslint/bin/eslint.js', 'apps', 'libs', 'topology.ts', ...process.argv.slice(2));

@@ -15,7 +15,9 @@ function fail(sentence) {
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > NEEDS[0] || (major === NEEDS[0] && minor >= NEEDS[1])) return;
-  fail(`Parley needs Node ${NEEDS.join('.')} or newer, and this is ${process.version}: install a newer one from https://nodejs.org.`);
+  fail(
+    `Parley needs Node ${NEEDS.join('.')} or newer, and this is ${process.version}: install a newer one from https://nodejs.org.`,
+  );
 }
 
 /** The lock inside node_modules lists what is there; a touched but equal lock (a fresh checkout) needs no installation. */

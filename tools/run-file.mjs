@@ -30,14 +30,17 @@ export const identity = (pid) => ({ pid, started: startedAt(pid) });
 /** Refuses a second start beside a living one. */
 export function checkAlone() {
   const run = readRun();
-  if (run && isSame(run.launcher)) throw new Mistake(`Parley runs already (pid ${run.launcher.pid}): stop that one first, by Ctrl-C there or "kill ${run.launcher.pid}" here.`);
+  if (run && isSame(run.launcher))
+    throw new Mistake(
+      `Parley runs already (pid ${run.launcher.pid}): stop that one first, by Ctrl-C there or "kill ${run.launcher.pid}" here.`,
+    );
 }
 
 /** Ends the processes of a start that was killed; says how many there were. */
 export async function endLeftovers(patience = 8000) {
   const left = Object.values(readRun()?.instances ?? {}).filter((instance) => instance.pid && isSame(instance));
   for (const { pid } of left) tryKill(pid, 'SIGTERM');
-  for (const until = Date.now() + patience; Date.now() < until && left.some(isSame); ) await sleep(50);
+  for (const until = Date.now() + patience; Date.now() < until && left.some(isSame);) await sleep(50);
   for (const instance of left.filter(isSame)) tryKill(instance.pid, 'SIGKILL');
   removeRun();
   return left.length;

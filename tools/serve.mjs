@@ -12,7 +12,10 @@ import { PORTS, topology } from './topology.mjs';
 
 function processNamed(name) {
   const found = topology.find((process) => process.name === name);
-  if (!found) throw new Mistake(`There is no service "${name}" in topology.ts: it is one of ${topology.map((process) => process.name).join(', ')}.`);
+  if (!found)
+    throw new Mistake(
+      `There is no service "${name}" in topology.ts: it is one of ${topology.map((process) => process.name).join(', ')}.`,
+    );
   return found;
 }
 
@@ -41,7 +44,11 @@ function run(instance, databaseUrls) {
   const flags = ['--watch', '--watch-preserve-output', '--enable-source-maps', '-r', '@swc-node/register'];
   const env = { ...environmentOf(instance, { databaseUrls }), SWC_NODE_PROJECT: 'tsconfig.base.json' };
   // Detached: Ctrl-C comes here only, so that the service drains once and PostgreSQL stops after it.
-  return spawn(process.execPath, [...flags, `apps/${instance.service}/src/main.ts`], { env, stdio: 'inherit', detached: true });
+  return spawn(process.execPath, [...flags, `apps/${instance.service}/src/main.ts`], {
+    env,
+    stdio: 'inherit',
+    detached: true,
+  });
 }
 
 async function serve(name) {

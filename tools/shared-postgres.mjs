@@ -62,18 +62,26 @@ export async function usePostgres({ dir, choosePort, database = 'parley', settin
   const server = await locked(file('lock'), async () => {
     const running = readJson(file('json'));
     if (!(running && serverOf(running.data) && liveUsers(file('users')).length)) {
-      const started = await startPostgres({ dir, choosePort, user: 'parley', password: superuserPassword(file('password')), database, settings });
+      const started = await startPostgres({
+        dir,
+        choosePort,
+        user: 'parley',
+        password: superuserPassword(file('password')),
+        database,
+        settings,
+      });
       fs.writeFileSync(file('json'), JSON.stringify(started), { mode: 0o600 });
     }
     fs.writeFileSync(mine, '');
     return readJson(file('json'));
   });
 
-  const release = () => locked(file('lock'), async () => {
-    fs.rmSync(mine, { force: true });
-    if (liveUsers(file('users')).length) return;
-    await stopServer(server.data);
-    fs.rmSync(file('json'), { force: true });
-  });
+  const release = () =>
+    locked(file('lock'), async () => {
+      fs.rmSync(mine, { force: true });
+      if (liveUsers(file('users')).length) return;
+      await stopServer(server.data);
+      fs.rmSync(file('json'), { force: true });
+    });
   return { ...server, release };
 }

@@ -38,14 +38,20 @@ export async function checkPorts(ports) {
 export function checkDisk(dir) {
   const { bavail, bsize } = fs.statfsSync(dir);
   const free = bavail * bsize;
-  if (free < LEAST_DISK) throw new Mistake(`Only ${Math.round(free / 1e6)} MB are free in ${dir}: Parley needs ${LEAST_DISK / 1024 / 1024} MB, make some room.`);
+  if (free < LEAST_DISK)
+    throw new Mistake(
+      `Only ${Math.round(free / 1e6)} MB are free in ${dir}: Parley needs ${LEAST_DISK / 1024 / 1024} MB, make some room.`,
+    );
 }
 
 function answers({ hostname, port }) {
   return new Promise((resolve) => {
     const socket = net.connect({ host: hostname, port: Number(port), timeout: 3000 });
     const done = (yes) => (socket.destroy(), resolve(yes));
-    socket.once('connect', () => done(true)).once('error', () => done(false)).once('timeout', () => done(false));
+    socket
+      .once('connect', () => done(true))
+      .once('error', () => done(false))
+      .once('timeout', () => done(false));
   });
 }
 
@@ -55,6 +61,7 @@ export async function checkBrokers(technologies) {
   for (const name of technologies) {
     const { sets, from } = TECHNOLOGIES[name];
     const url = new URL(urls[sets]);
-    if (!(await answers(url))) throw new Mistake(`${name} does not answer at ${url.host}: start it, or say where it is with ${from}.`);
+    if (!(await answers(url)))
+      throw new Mistake(`${name} does not answer at ${url.host}: start it, or say where it is with ${from}.`);
   }
 }

@@ -6,8 +6,12 @@ import { PORTS, topology } from './topology.mjs';
 export const HELP = `npm start [-- options]      starts the whole system on this machine
 
   --scale inventory=3,orders=2   more than one instance of a service (at most ${PORTS.slots})
-  --on rabbitmq,redis            ${Object.entries(TECHNOLOGIES).map(([name, t]) => `${name} carries what ${t.sets} names`).join('; ')}
-                                 (at 127.0.0.1, or where ${Object.values(TECHNOLOGIES).map((t) => t.from).join(' and ')} say)
+  --on rabbitmq,redis            ${Object.entries(TECHNOLOGIES)
+    .map(([name, t]) => `${name} carries what ${t.sets} names`)
+    .join('; ')}
+                                 (at 127.0.0.1, or where ${Object.values(TECHNOLOGIES)
+                                   .map((t) => t.from)
+                                   .join(' and ')} say)
   --only orders,catalog          these processes only
   --help                         this
 
@@ -27,12 +31,15 @@ function known(name, all, what) {
 }
 
 function scaleOf(values) {
-  return Object.fromEntries(list(values).map((pair) => {
-    const [name, count] = pair.split('=');
-    known(name, names, 'service');
-    if (!/^\d+$/.test(count ?? '') || count < 1 || count > PORTS.slots) throw new Mistake(`--scale ${pair}: say ${name}=1 to ${name}=${PORTS.slots}.`);
-    return [name, Number(count)];
-  }));
+  return Object.fromEntries(
+    list(values).map((pair) => {
+      const [name, count] = pair.split('=');
+      known(name, names, 'service');
+      if (!/^\d+$/.test(count ?? '') || count < 1 || count > PORTS.slots)
+        throw new Mistake(`--scale ${pair}: say ${name}=1 to ${name}=${PORTS.slots}.`);
+      return [name, Number(count)];
+    }),
+  );
 }
 
 function parse(argv) {

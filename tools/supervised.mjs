@@ -47,7 +47,11 @@ export class Supervised extends EventEmitter {
     // A file, not a pipe: logging costs the launcher nothing, and a service outlives a killed launcher in good order.
     const out = fs.openSync(this.log, 'a');
     // Detached: Ctrl-C reaches the launcher alone, which stops everybody in order.
-    const child = spawn(process.execPath, [...this.nodeFlags, main], { env: this.env, stdio: ['ignore', out, out], detached: true });
+    const child = spawn(process.execPath, [...this.nodeFlags, main], {
+      env: this.env,
+      stdio: ['ignore', out, out],
+      detached: true,
+    });
     fs.closeSync(out);
     return child;
   }

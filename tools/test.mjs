@@ -24,7 +24,11 @@ function endGroup(signal) {
 }
 
 async function run(program, flags, env = {}) {
-  running = spawn(process.execPath, [program, ...flags], { stdio: 'inherit', env: { ...process.env, ...env }, detached: true });
+  running = spawn(process.execPath, [program, ...flags], {
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+    detached: true,
+  });
   const [code] = await once(running, 'exit');
   endGroup('SIGKILL');
   return code === 0;
@@ -41,7 +45,10 @@ async function specs() {
   const postgres = await useTestPostgres();
   try {
     const flags = ['--config', 'jest.config.js', ...args];
-    return await run('node_modules/jest/bin/jest.js', flags, { PARLEY_TEST_POSTGRES: postgres.url, PARLEY_TEST_TOTAL: total });
+    return await run('node_modules/jest/bin/jest.js', flags, {
+      PARLEY_TEST_POSTGRES: postgres.url,
+      PARLEY_TEST_TOTAL: total,
+    });
   } finally {
     await postgres.release();
   }

@@ -7,4 +7,6 @@ const root = path.dirname(import.meta.dirname);
 process.chdir(root); // every tool works from the root, wherever it was called
 if (!isCurrent('topology.ts')) await compile('topology.ts');
 
-export const { topology, PORTS, httpPort, callsPort, instanceName } = createRequire(import.meta.url)(path.join(root, 'dist/topology.js'));
+export const { topology, PORTS, httpPort, callsPort, instanceName } = createRequire(import.meta.url)(
+  path.join(root, 'dist/topology.js'),
+);

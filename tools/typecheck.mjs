@@ -6,6 +6,10 @@ const { config } = ts.readConfigFile('tsconfig.base.json', ts.sys.readFile);
 const { options, fileNames } = ts.parseJsonConfigFileContent({ ...config, include: [`${root}/src`] }, ts.sys, '.');
 const problems = ts.getPreEmitDiagnostics(ts.createProgram(fileNames, options));
 
-const format = { getCanonicalFileName: (file) => file, getCurrentDirectory: () => process.cwd(), getNewLine: () => '\n' };
+const format = {
+  getCanonicalFileName: (file) => file,
+  getCurrentDirectory: () => process.cwd(),
+  getNewLine: () => '\n',
+};
 if (problems.length) console.error(ts.formatDiagnosticsWithColorAndContext(problems, format));
 process.exitCode = problems.length ? 1 : 0;
