@@ -19,6 +19,9 @@ export interface Parts {
   close?(): Promise<void>;
 }
 
+/** Milliseconds the provider is waited for: less than a slow card takes. */
+const PATIENCE = 600;
+
 /** What payments promises, whatever it keeps its data in. */
 export function paymentsTrial(name: string, openProvider: () => Promise<ProviderOnTrial>, open: () => Promise<Parts>): void {
   describe(`payments, with its data in ${name}`, () => {
@@ -54,7 +57,7 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     beforeAll(async () => {
       provider = await openProvider();
       parts = await open();
-      connection = new ProviderConnection(new URL(provider.url), 250);
+      connection = new ProviderConnection(new URL(provider.url), PATIENCE);
     });
     beforeEach(() => {
       trial = new HandlerTrial('payments', parts.database);
@@ -114,7 +117,7 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
 
     it('settles every unknown outcome as the provider has it, and nothing is captured afterwards', async () => {
       const commands = Array.from({ length: 24 }, () => order('tok_unknown'));
-      await Promise.all(commands.map((command) => charge(command)));
+      await Promise.all(commands.map((command) => chargeUntilDone(command)));
       const captured = trial.messages(PaymentCaptured).map((message) => (message as PaymentCaptured).orderId);
       const declined = trial.messages(PaymentDeclined).map((message) => (message as PaymentDeclined).orderId);
       expect([...captured, ...declined].sort()).toEqual(commands.map(({ orderId }) => orderId).sort());
@@ -153,7 +156,7 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
 
     it('says nothing while it can neither charge nor look up', async () => {
       const command = order('tok_ok');
-      await admin({ delayMs: 400 }); // every answer comes too late
+      await admin({ delayMs: 2 * PATIENCE }); // every answer comes too late
       await expect(charge(command)).rejects.toThrow(OutcomeUnknown);
       await admin({ delayMs: 0 });
       expect(trial.said).toEqual([]);
