@@ -40,7 +40,7 @@ export class Bell {
     if (known) known.add(listener);
     else this.listeners.set(channel, new Set([listener]));
     await (this.opening ??= this.open());
-    if (!known) await this.client?.query(`listen ${quoted(channel)}`);
+    await this.client?.query(`listen ${quoted(channel)}`);
     return () => this.leave(channel, listener);
   }
 

@@ -50,6 +50,7 @@ export class LogIntake extends IntakeServer {
   private leasedAt = -Infinity;
   private leasing?: Promise<void>;
   private cancelLease = () => {};
+  private closed = false;
   private cancelLook = () => {};
 
   constructor(private readonly options: LogIntakeOptions) {
@@ -99,8 +100,9 @@ export class LogIntake extends IntakeServer {
 
   async close(): Promise<void> {
     await this.stop();
-    this.cancelLease();
+    this.closed = true;
     await this.leasing;
+    this.cancelLease();
     await Promise.all([...this.durable, ...this.tails].map((reader) => reader.close()));
     if (this.durable.length === 0) return;
     // If it fails, the leases run out by themselves.
@@ -155,7 +157,7 @@ export class LogIntake extends IntakeServer {
 
   /** Says that we live, learns what is ours. Asked for while it runs: the answer under way will do. */
   private lease(): Promise<void> {
-    if (this.durable.length === 0) return Promise.resolve();
+    if (this.durable.length === 0 || this.closed) return Promise.resolve();
     this.leasing ??= this.renew().finally(() => {
       this.leasing = undefined;
       this.cancelLease();

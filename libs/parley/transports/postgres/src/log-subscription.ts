@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { AlreadyHandled, LeaseLost, type Deliver, type Outcome, type Subscription, type TransportContext, type Tx } from '@parley/messaging';
+import { LeaseLost, type Deliver, type Outcome, type Subscription, type TransportContext, type Tx } from '@parley/messaging';
 import type { Caller, Statement } from './database';
-import type { Executor } from './log-append';
 import { KeyLanes } from './log-lanes';
 import { Partition } from './log-partition';
 import { type LoggedEvent, LogReader } from './log-reader';
+import { fence } from './transaction';
 
 /** A partition as `lease_events` answers for it. */
 export interface Lease {
@@ -28,6 +28,7 @@ export interface SubscriptionPlace {
 }
 
 const ADVANCE: Statement = { name: 'parley_advance_events', text: 'select parley.advance_events($1, $2, $3, $4, $5) lost' };
+const SETTLE: Statement = { name: 'parley_settle_event', text: 'select parley.settle_event($1, $2, $3, $4)' };
 const HONOURS = { retry: false, dead: false } as const;
 const ADVANCE_AFTER = 200;
 /** Positions that only passed events nobody here wanted can wait: reading them again costs next to nothing. */
@@ -149,7 +150,7 @@ export class DurableSubscription {
 
   private async finished(partition: Partition, event: LoggedEvent): Promise<boolean> {
     const { headers, body } = event;
-    const settle = this.place.settles ? (tx: Tx) => this.settle(tx as Executor, partition, event.offset) : undefined;
+    const settle = this.place.settles ? (tx: Tx) => this.settle(tx, partition, event.offset) : undefined;
     const outcome = await this.place.deliver({
       subscription: this.subscription, headers, body, attempt: 1, signal: partition.signal, settle, honours: HONOURS,
     }); // prettier-ignore
@@ -162,15 +163,9 @@ export class DurableSubscription {
     this.place.context.log('error', said, { outcome });
   }
 
-  private async settle(tx: Executor, partition: Partition, offset: number): Promise<void> {
-    try {
-      await tx.query('select parley.settle_event($1, $2, $3, $4)', [this.id, partition.part, offset, partition.epoch]);
-    } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
-      if (code === 'PY001') throw new LeaseLost(`${this.subscription.name}: ${message}`, { cause: error });
-      if (code === 'PY002') throw new AlreadyHandled(`${this.subscription.name}: ${message}`, { cause: error });
-      throw error;
-    }
+  /** The COMMIT follows without waiting for the answer. */
+  private settle(tx: Tx, partition: Partition, offset: number): Promise<void> {
+    return fence(tx, SETTLE, [this.id, partition.part, offset, partition.epoch]);
   }
 
   private advanceWithin(milliseconds: number): void {

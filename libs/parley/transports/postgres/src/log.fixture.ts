@@ -11,7 +11,7 @@ import { install } from './install';
 import { LogIntake } from './log-intake';
 import { Sequencer } from './log-sequencer';
 
-const ADMIN = process.env['PARLEY_TEST_POSTGRES'] ?? 'postgres://postgres:postgres@127.0.0.1:5432/postgres';
+const ADMIN = process.env['PARLEY_TEST_POSTGRES']!;
 
 export const OrderPlaced = event('orders.order-placed', z.object({ orderId: z.string(), n: z.number() }), { key: 'orderId' });
 export const OrderPaid = event('orders.order-paid', z.object({ orderId: z.string(), n: z.number() }), { key: 'orderId' });
@@ -54,6 +54,7 @@ export class LogDatabase {
   pool(service: string, label = service, max = 12): Pool {
     const pool = new Pool({ ...this.config(service), application_name: label, max });
     pool.on('error', () => {});
+    pool.on('connect', (client) => client.on('error', () => {})); // those in use are cut, too
     this.pools.push(pool);
     return pool;
   }
@@ -201,9 +202,9 @@ export class Instance {
 /** Does what the pipeline does: effect and acknowledgement in one transaction. */
 export async function inOneTransaction(delivery: Delivery, instance: Instance, work: (client: PoolClient) => Promise<void> = async () => {}): Promise<Outcome> {
   let client: PoolClient | undefined;
+  let broken = false;
   try {
     client = await instance.pool.connect();
-    client.on('error', () => {});
     await client.query('begin');
     const { n } = JSON.parse(delivery.body.toString()) as { n: number };
     const { id, partitionkey } = delivery.headers;
@@ -214,9 +215,9 @@ export async function inOneTransaction(delivery: Delivery, instance: Instance, w
     await client.query('commit');
     return { kind: 'done', settled: true };
   } catch (error) {
-    await client?.query('rollback').catch(() => {});
+    await client?.query('rollback').catch(() => (broken = true));
     return (error as Error).name === 'AlreadyHandled' ? { kind: 'done', settled: false } : { kind: 'return' };
   } finally {
-    client?.release(true);
+    client?.release(broken);
   }
 }

@@ -89,9 +89,9 @@ describe('the event log', () => {
     await client.query('begin');
     await appendEvents(client, [placed('slow', 0)]);
     const keys = ascending(12).map((n) => `writer-${n}`);
-    await publishNumbers(keys, 25);
+    await publishNumbers(keys, 8);
     const before = await offsets();
-    expect([...before.values()].flat().reduce((sum, { ids }) => sum + ids.length, 0)).toBe(12 * 25);
+    expect([...before.values()].flat().reduce((sum, { ids }) => sum + ids.length, 0)).toBe(12 * 8);
     await client.query('commit');
     client.release();
     expect(await sequence()).toBe(1);
@@ -106,7 +106,7 @@ describe('the event log', () => {
       }
     }
     const ids = [...all.values()].flat().flatMap((batch) => batch.ids);
-    expect(new Set(ids).size).toBe(12 * 25 + 1);
+    expect(new Set(ids).size).toBe(12 * 8 + 1);
   });
 
   it('stores nothing of a transaction that is rolled back', async () => {
@@ -163,12 +163,12 @@ describe('the event log', () => {
 describe('a subscription', () => {
   it('handles each event once, in order per key, while instances join and leave', async () => {
     const { seen, handling, stored } = effects();
-    const keys = ascending(20).map((n) => `order-${n}`);
+    const keys = ascending(15).map((n) => `order-${n}`);
     const from = new Date();
     const [a, b, c] = ['a', 'b', 'c'].map((name) => instance(name, 'joining', handling, { from: 'now' })) as [Instance, Instance, Instance];
     await a.start();
-    const publishing = publishNumbers(keys, 40);
-    await seen.reach(50);
+    const publishing = publishNumbers(keys, 20);
+    await seen.reach(30);
     await b.start();
     await seen.until((all) => all.some(({ instance: name }) => name === 'b'));
     await c.start();
@@ -176,10 +176,10 @@ describe('a subscription', () => {
     await a.close();
     await publishing;
     await publishNumbers(keys.map((key) => `${key}-late`), 5);
-    await seen.reach(20 * 45);
+    await seen.reach(15 * 25);
     const all = await stored();
-    expect(all).toHaveLength(20 * 45);
-    for (const [key, numbers] of perKey(all)) expect([key, numbers]).toEqual([key, ascending(key.endsWith('-late') ? 5 : 40)]);
+    expect(all).toHaveLength(15 * 25);
+    for (const [key, numbers] of perKey(all)) expect([key, numbers]).toEqual([key, ascending(key.endsWith('-late') ? 5 : 20)]);
     expect(from).toBeDefined();
   });
 
@@ -257,14 +257,14 @@ describe('a subscription', () => {
   it('can be read from the beginning while another one runs', async () => {
     const running = effects();
     const live = await instance('live', 'running', running.handling, { from: 'now' }).start();
-    await publishNumbers(['x', 'y', 'z'], 30);
+    await publishNumbers(['x', 'y', 'z'], 10);
     const replay = effects();
     const rebuilt = instance('rebuilt', 'rebuilt', replay.handling, { from: 'beginning' });
     const [{ n: total }] = (await database.admin.query(`select count(*)::int n from parley.event where contract = 'orders.order-placed'`)).rows as [{ n: number }];
-    await Promise.all([rebuilt.start(), publishNumbers(['x', 'y', 'z'].map((key) => `${key}2`), 30)]);
-    await running.seen.reach(180);
-    await replay.seen.reach(total + 90);
-    expect(running.seen.all).toHaveLength(180);
+    await Promise.all([rebuilt.start(), publishNumbers(['x', 'y', 'z'].map((key) => `${key}2`), 10)]);
+    await running.seen.reach(60);
+    await replay.seen.reach(total + 30);
+    expect(running.seen.all).toHaveLength(60);
     expect(live.intake.health().state).toBe('consuming');
   });
 
