@@ -4,7 +4,7 @@ export { PostgresSagaStore } from './postgres-saga-store';
 export { type Definition, Saga, saga, SagaError, type SagaOptions, type StepInfo, type TimeoutInfo } from './saga';
 export { sagaMigrations } from './saga-migrations';
 export { SAGA_STORE, SagaModule } from './saga.module';
-export { SagaOperations } from './saga-operations';
+export { SagaOperations, type SagaQuery, type SagaSummary } from './saga-operations';
 export {
   type HistoryEntry,
   SagaConflict,

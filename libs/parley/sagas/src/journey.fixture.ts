@@ -3,7 +3,17 @@ import { type INestApplication, Controller, Injectable, Module } from '@nestjs/c
 import { CommandHandler, CqrsModule, type ICommandHandler } from '@nestjs/cqrs';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { type Clock, Handles, Messaging, type MessagingOptions, MessagingModule, Messenger, type Store, systemClock, Transactions } from '@parley/messaging';
+import {
+  type Clock,
+  Handles,
+  Messaging,
+  type MessagingOptions,
+  MessagingModule,
+  Messenger,
+  type Store,
+  systemClock,
+  Transactions,
+} from '@parley/messaging';
 import { BookFlight, BookHotel, CancelFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip } from './booking';
 import { SagaModule } from './saga.module';
 

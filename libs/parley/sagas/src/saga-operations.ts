@@ -1,8 +1,24 @@
+import { milliseconds, type Duration } from '@parley/contract';
 import type { Transactions } from '@parley/messaging';
-import type { Definition } from './saga';
+import { SagaError, type Definition } from './saga';
 import type { SagaDetails, SagaFilter, SagaStore, StoredSaga } from './saga-store';
 
-/** What people may ask of a service's sagas. */
+/** As people ask: every value is text. */
+export interface SagaQuery {
+  readonly saga?: string;
+  readonly stage?: string;
+  /** 'running', 'finished', or 'failing': with a timeout whose step failed. */
+  readonly state?: string;
+  /** Started at least so long ago: `15m`. */
+  readonly olderThan?: string;
+  /** Default 100, at most 1000. */
+  readonly limit?: string;
+}
+
+/** One saga of a list; its state, which may say much about a person, only by itself. */
+export type SagaSummary = Omit<StoredSaga, 'state'>;
+
+/** What people may ask of a service's sagas: `/operations/sagas`, and `/operations/sagas/trip/trip-1`. */
 export class SagaOperations {
   constructor(
     private readonly sagas: readonly Definition[],
@@ -20,12 +36,28 @@ export class SagaOperations {
   }
 
   /** Newest first. */
-  list(filter?: SagaFilter): Promise<readonly StoredSaga[]> {
-    return this.transactions.run((tx) => this.store.list(tx, filter));
+  async list(query: SagaQuery = {}): Promise<readonly SagaSummary[]> {
+    const filter = filterOf(query);
+    const found = await this.transactions.run((tx) => this.store.list(tx, filter));
+    return found.map(({ state: _state, ...summary }) => summary);
   }
 
-  /** One saga with its history and the timeouts that run. */
-  find(name: string, key: string): Promise<SagaDetails | undefined> {
-    return this.transactions.run((tx) => this.store.find(tx, name, key));
+  /** One saga with its state, its history and the timeouts that run. */
+  find(saga: string, key: string): Promise<SagaDetails | undefined> {
+    return this.transactions.run((tx) => this.store.find(tx, saga, key));
   }
+}
+
+const STATES = ['running', 'finished', 'failing'];
+
+function filterOf({ saga, stage, state, olderThan, limit }: SagaQuery): SagaFilter {
+  if (state !== undefined && !STATES.includes(state)) throw new SagaError(`a saga's state is ${STATES.join(' or ')}, not "${state}"`);
+  return {
+    name: saga,
+    stage,
+    done: state === 'running' || state === 'finished' ? state === 'finished' : undefined,
+    failing: state === 'failing',
+    olderThan: olderThan === undefined ? undefined : milliseconds(olderThan as Duration),
+    limit: Math.min(Math.max(1, Math.trunc(Number(limit)) || 100), 1000),
+  };
 }

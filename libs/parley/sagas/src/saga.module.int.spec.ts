@@ -26,7 +26,10 @@ class ShopDatabase {
       await client.query(`create role ${this.role(service)} login password 'spec'; create schema ${service} authorization ${this.role(service)}`);
       await client.query(`alter role ${this.role(service)} set search_path = ${service}`);
     }
-    await install(client, SERVICES.map((service) => ({ role: this.role(service), service })));
+    await install(
+      client,
+      SERVICES.map((service) => ({ role: this.role(service), service })),
+    );
     await client.end();
   }
 
@@ -90,7 +93,7 @@ describe('sagas in PostgreSQL, their messages too', () => {
   const request = (tripId: string, city = 'Rome') => trips.get(Messenger).publish(TripRequested, { tripId, city });
   const find = (tripId: string) => trips.get(SagaOperations).find('trip', tripId);
   const until = async (tripId: string, enough: (saga: SagaDetails) => unknown): Promise<SagaDetails> => {
-    for (const giveUp = Date.now() + 10_000; ; ) {
+    for (const giveUp = Date.now() + 10_000; ;) {
       const saga = await find(tripId);
       if (saga && enough(saga)) return saga;
       if (Date.now() > giveUp) throw new Error(`${tripId} did not get there: ${JSON.stringify(saga)}`);
@@ -128,7 +131,10 @@ describe('sagas in PostgreSQL, their messages too', () => {
     await makeDue('silent');
     const saga = await until('silent', ({ version }) => version > 1);
     expect(saga).toMatchObject({ version: 2, stage: 'flying', history: [{}, { trigger: 'in flying', said: [BookFlight.name] }] });
-    expect(saga.timeouts).toMatchObject([{ name: 'in flying', times: 1 }, { name: 'overdue', times: 0 }]);
+    expect(saga.timeouts).toMatchObject([
+      { name: 'in flying', times: 1 },
+      { name: 'overdue', times: 0 },
+    ]);
     apps.splice(apps.indexOf(other), 1);
     await stop(other);
   });

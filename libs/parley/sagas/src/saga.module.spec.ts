@@ -16,7 +16,8 @@ describe('a saga among services', () => {
   let trips: INestApplication;
   beforeAll(async () => {
     apps = [];
-    for (const service of ['trips', 'flights', 'hotels'] as const) apps.push(await serve(service, { urls, technologies: [memory], store: new MemoryStore() }));
+    for (const service of ['trips', 'flights', 'hotels'] as const)
+      apps.push(await serve(service, { urls, technologies: [memory], store: new MemoryStore() }));
     trips = apps[0]!;
   });
   afterAll(async () => {
@@ -26,7 +27,7 @@ describe('a saga among services', () => {
 
   const request = (tripId: string, city = 'Rome') => trips.get(Messenger).publish(TripRequested, { tripId, city });
   const ended = async (tripId: string): Promise<SagaDetails> => {
-    for (const giveUp = Date.now() + 4_000; Date.now() < giveUp; ) {
+    for (const giveUp = Date.now() + 4_000; Date.now() < giveUp;) {
       const saga = await trips.get(SagaOperations).find('trip', tripId);
       if (saga?.done) return saga;
       await new Promise(setImmediate);
@@ -55,7 +56,13 @@ describe('a saga among services', () => {
     await ended('trip-2');
     const operations = trips.get(SagaOperations);
     expect(operations.definitions()).toMatchObject([{ name: 'trip', timeouts: ['in flying', 'overdue'] }]);
-    expect((await operations.list({ name: 'trip', stage: 'booked' })).map(({ key }) => key)).toContain('trip-2');
+    const found = await operations.list({ saga: 'trip', stage: 'booked', state: 'finished', limit: '10' });
+    expect(found.map(({ key }) => key)).toContain('trip-2');
+    expect(found[0]).not.toHaveProperty('state');
+    expect(await operations.list({ state: 'running' })).toEqual([]);
+    expect(await operations.list({ state: 'failing' })).toEqual([]);
+    expect(await operations.list({ olderThan: '1h' })).toEqual([]);
+    await expect(operations.list({ state: 'lost' })).rejects.toThrow('running or finished or failing');
   });
 });
 

@@ -2,6 +2,7 @@
  * Timeouts are rows beside the saga, armed and cancelled by the transaction that takes the step. Any instance of the service
  * claims those that are due. Not delayed messages: those cannot be cancelled, and every finished saga would leave some behind.
  */
+import type { OnApplicationBootstrap } from '@nestjs/common';
 import { describe, type Clock, type Transactions, type TransportContext, type Worker } from '@parley/messaging';
 import type { Definition } from './saga';
 import type { DueTimeout, KnownTimeout, SagaStore } from './saga-store';
@@ -12,12 +13,13 @@ const POLL = 1_000;
 const FORGET_EVERY = 600_000;
 const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
 
-export class Timeouts implements Worker {
+export class Timeouts implements Worker, OnApplicationBootstrap {
   private readonly known: readonly KnownTimeout[];
   private readonly definitions: ReadonlyMap<string, Definition>;
   private cancel: () => void = () => undefined;
   private running: Promise<void> = Promise.resolve();
   private stopped = false;
+  private bootstrapped = false;
   private forgetAt = 0;
 
   constructor(
@@ -34,7 +36,12 @@ export class Timeouts implements Worker {
 
   async start(): Promise<void> {
     this.stopped = false;
-    this.wait(0);
+    this.wait(POLL);
+  }
+
+  /** Steps may execute local commands, whose handlers are found only now: after the technologies were opened. */
+  onApplicationBootstrap(): void {
+    this.bootstrapped = true;
   }
 
   async stop(): Promise<void> {
@@ -64,8 +71,10 @@ export class Timeouts implements Worker {
   private async round(): Promise<void> {
     let again = POLL;
     try {
-      again = await this.takeDue();
-      await this.forget();
+      if (this.bootstrapped) {
+        again = await this.takeDue();
+        await this.forget();
+      }
     } catch (error) {
       this.log('warn', `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describe(error).message}`, { error });
     }

@@ -3,10 +3,10 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
+import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { BookFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip, TripBooked, TripRequested } from './booking';
 import { MemorySagaStore } from './memory-saga-store';
-import { TestClock } from './clock.fixture';
 import { saga, type Definition } from './saga';
 import { Speaker } from './speaker';
 import { end, next, send } from './step';
@@ -14,7 +14,7 @@ import { Timeouts } from './timeouts';
 import { Turns } from './turns';
 
 function system({ sagas = [trip], bus = true }: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
-  const clock = new TestClock();
+  const clock = new VirtualClock();
   const store = new MemorySagaStore(() => clock.now());
   const database = new MemoryStore(clock);
   const transactions = { run: <T>(work: (tx: never) => Promise<T>) => database.transaction(work as (tx: object) => Promise<T>) };
@@ -145,9 +145,9 @@ describe('a timeout', () => {
   it('takes its step when it is due, in the conversation of the saga, and not before', async () => {
     const { deliver, timeouts, clock, said } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
-    clock.pass(119_000);
+    await clock.advance(119_000);
     expect(await timeouts.takeDue()).toBe(1_000);
-    clock.pass(1_000);
+    await clock.advance(1_000);
     await timeouts.takeDue();
     expect(names(said)).toEqual([BookFlight.name, BookFlight.name]);
     expect(said[1]).toMatchObject({ correlationId: 'the journey' });
@@ -157,7 +157,7 @@ describe('a timeout', () => {
     const { deliver, timeouts, clock, find } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     for (const stage of ['flying', 'flying', 'refused']) {
-      clock.pass(120_000);
+      await clock.advance(120_000);
       await timeouts.takeDue();
       expect(await find(tripId)).toMatchObject({ stage });
     }
@@ -168,7 +168,7 @@ describe('a timeout', () => {
     const { deliver, timeouts, clock, said } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(FlightBooked, { tripId, seat: '4A' });
-    clock.pass(600_000);
+    await clock.advance(600_000);
     await timeouts.takeDue();
     expect(said).toHaveLength(2);
   });
@@ -177,7 +177,7 @@ describe('a timeout', () => {
     const { deliver, timeouts, clock, find } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(FlightCancelled, { tripId });
-    clock.pass(3_600_000);
+    await clock.advance(3_600_000);
     await timeouts.takeDue();
     expect(await find(tripId)).toMatchObject({ version: 2, stage: 'refused' });
   });
@@ -186,7 +186,7 @@ describe('a timeout', () => {
     const { deliver, timeouts, clock, broken, find, log, said } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(TripRequested, { tripId: 'trip-2', city: 'Oslo' });
-    clock.pass(120_000);
+    await clock.advance(120_000);
     broken.by = new Error('no route');
     await timeouts.takeDue();
     for (const key of [tripId, 'trip-2'])
@@ -196,24 +196,27 @@ describe('a timeout', () => {
       expect.stringContaining('"in flying" of trip trip-1 failed, again in 1000 ms: no route'),
       expect.anything(),
     );
-    clock.pass(1_000);
+    await clock.advance(1_000);
     await timeouts.takeDue();
     expect(log).toHaveBeenLastCalledWith('error', expect.stringContaining('again in 10000 ms'), expect.anything());
     broken.by = undefined;
-    clock.pass(10_000);
+    await clock.advance(10_000);
     await timeouts.takeDue();
     expect(said.slice(2)).toHaveLength(2);
   });
 
-  it('is looked for by itself from the start until the stop', async () => {
-    const { deliver, timeouts, clock, said, find } = system();
+  it('is looked for by itself from the start until the stop, once the application is there', async () => {
+    const { deliver, timeouts, clock, said } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await timeouts.start();
-    clock.pass(120_000);
-    while (said.length < 2) await find(tripId);
-    while (clock.waiting === 0) await find(tripId);
+    await clock.advance('3m');
+    expect(said).toHaveLength(1);
+    timeouts.onApplicationBootstrap();
+    await clock.advance('1s');
+    expect(said).toHaveLength(2);
     await timeouts.stop();
-    expect(clock.waiting).toBe(0);
+    await clock.advance('10m');
+    expect(said).toHaveLength(2);
   });
 });
 
@@ -224,11 +227,12 @@ describe('a finished saga', () => {
       .after('1d', 'never', (state) => end(state));
     const { deliver, timeouts, clock, said, find } = system({ sagas: [brief] });
     await deliver(TripRequested, { tripId, city: 'Rome' });
-    clock.pass(3_700_000);
+    await clock.advance(3_700_000);
+    timeouts.onApplicationBootstrap();
     await timeouts.start();
-    clock.pass(0);
-    while (await find(tripId, 'brief'));
+    await clock.advance('1s');
     await timeouts.stop();
+    expect(await find(tripId, 'brief')).toBeUndefined();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     expect(said).toHaveLength(2);
   });
