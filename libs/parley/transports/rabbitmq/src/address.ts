@@ -48,8 +48,10 @@ export function startFailure(address: Address, thrown: unknown): Error {
 
 function explain(address: Address, cause: unknown): string {
   const why = cause instanceof Error ? cause.message || String((cause as { code?: unknown }).code) : String(cause);
-  if (/ACCESS.REFUSED/.test(why)) return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct COMMANDS_URL`;
+  if (/ACCESS.REFUSED/.test(why))
+    return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct COMMANDS_URL`;
   // RabbitMQ closes instead of opening; amqplib says only that.
-  if (/NOT.ALLOWED|ConnectionOpenOk/.test(why)) return `has no such virtual host, or not for the user "${address.user}"; create it or correct COMMANDS_URL`;
+  if (/NOT.ALLOWED|ConnectionOpenOk/.test(why))
+    return `has no such virtual host, or not for the user "${address.user}"; create it or correct COMMANDS_URL`;
   return `cannot be reached (${why}); is it running, and does COMMANDS_URL point to it?`;
 }

@@ -20,7 +20,16 @@ const ATTEMPT = 'x-attempt';
 const FAILURE = 'x-failure';
 const REMAINING = 'x-remaining';
 /** Ours or the broker's: not part of the message. */
-const INTERNAL = new Set([ATTEMPT, FAILURE, REMAINING, 'x-delivery-count', 'x-death', 'x-first-death-exchange', 'x-first-death-queue', 'x-first-death-reason']);
+const INTERNAL = new Set([
+  ATTEMPT,
+  FAILURE,
+  REMAINING,
+  'x-delivery-count',
+  'x-death',
+  'x-first-death-exchange',
+  'x-first-death-queue',
+  'x-first-death-reason',
+]);
 
 /** Headers as properties of a message that must not get lost. */
 export function propertiesOf(headers: Headers, kept: Bookkeeping = {}): Options.Publish {

@@ -1,6 +1,16 @@
 import { Logger } from '@nestjs/common';
 import { command, type Contract } from '@parley/contract';
-import { type Delivery, type Envelope, HandlerRegistry, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, systemClock, type Transport } from '@parley/messaging';
+import {
+  type Delivery,
+  type Envelope,
+  HandlerRegistry,
+  type Outcome,
+  type OutgoingMessage,
+  type ParkedMessage,
+  type Store,
+  systemClock,
+  type Transport,
+} from '@parley/messaging';
 import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -51,10 +61,18 @@ jest.setTimeout(30_000);
     await broker.close().catch(() => undefined);
   });
 
-  const store = { lanes: { bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string }) => void buried.push({ message, failure }) } } as unknown as Store;
+  const store = {
+    lanes: { bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string }) => void buried.push({ message, failure }) },
+  } as unknown as Store;
 
   async function transport(at = url): Promise<Transport> {
-    const made = rabbitmq.open!(at, { service: owner, instance: `${owner}-${randomUUID().slice(0, 4)}`, clock: systemClock, store, log: () => undefined });
+    const made = rabbitmq.open!(at, {
+      service: owner,
+      instance: `${owner}-${randomUUID().slice(0, 4)}`,
+      clock: systemClock,
+      store,
+      log: () => undefined,
+    });
     await made.connect();
     opened.push({ close: () => made.close() });
     return made;
@@ -237,7 +255,9 @@ jest.setTimeout(30_000);
 
   it('aborts what is still under way when the drain runs out of time, and it comes again', async () => {
     const now = jest.spyOn(Date, 'now');
-    const { intake, received } = await instance(({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'return' }))));
+    const { intake, received } = await instance(
+      ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'return' }))),
+    );
     await (await transport()).publish([loose(1), keyed('a', 2)]);
     await received.until(2);
     await intake.stop();
@@ -265,7 +285,10 @@ jest.setTimeout(30_000);
     await direct.cancel('refuses');
     await instance();
     await eventually(() => expect(buried).toHaveLength(1));
-    expect(buried[0]).toMatchObject({ message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } }, failure: { error: 'GivenUpByBroker' } });
+    expect(buried[0]).toMatchObject({
+      message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } },
+      failure: { error: 'GivenUpByBroker' },
+    });
     expect(buried[0]!.failure.message).toContain(`${queue}: rejected`);
     await eventually(async () => expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(0));
   });
@@ -284,10 +307,23 @@ jest.setTimeout(30_000);
 
   it('understands a producer without Nest', async () => {
     const { received } = await instance();
-    const headers = { 'cloudEvents:specversion': '1.0', 'cloudEvents:id': 'x-1', 'cloudEvents:type': contracts.loose.name, 'cloudEvents:source': '/cobol', tenant: 7 };
+    const headers = {
+      'cloudEvents:specversion': '1.0',
+      'cloudEvents:id': 'x-1',
+      'cloudEvents:type': contracts.loose.name,
+      'cloudEvents:source': '/cobol',
+      tenant: 7,
+    };
     direct.publish('', owner, Buffer.from('{"n":1}'), { contentType: 'application/json', headers });
     const [delivery] = await received.until(1);
-    expect(delivery!.headers).toEqual({ specversion: '1.0', id: 'x-1', type: contracts.loose.name, source: '/cobol', datacontenttype: 'application/json', tenant: '7' });
+    expect(delivery!.headers).toEqual({
+      specversion: '1.0',
+      id: 'x-1',
+      type: contracts.loose.name,
+      source: '/cobol',
+      datacontenttype: 'application/json',
+      tenant: '7',
+    });
     expect(delivery!.body.toString()).toBe('{"n":1}');
   });
 
@@ -297,7 +333,11 @@ jest.setTimeout(30_000);
     const { content, properties } = (await direct.get(owner)) as GetMessage;
     expect(content.toString()).toBe('{"n":1}');
     expect(properties).toMatchObject({ messageId: sent.envelope.id, contentType: 'application/json', deliveryMode: 2 });
-    expect(properties.headers).toMatchObject({ 'cloudEvents:id': sent.envelope.id, 'cloudEvents:type': contracts.loose.name, 'cloudEvents:specversion': '1.0' });
+    expect(properties.headers).toMatchObject({
+      'cloudEvents:id': sent.envelope.id,
+      'cloudEvents:type': contracts.loose.name,
+      'cloudEvents:specversion': '1.0',
+    });
   });
 
   it('tells how many wait, are delayed and are dead', async () => {
@@ -335,7 +375,9 @@ jest.setTimeout(30_000);
     });
 
     it('that the host is unknown', async () => {
-      expect(sentence(await failing('amqp://me:secret@nowhere.invalid').catch((error) => error))).toMatch(/amqp:\/\/nowhere.invalid cannot be reached/);
+      expect(sentence(await failing('amqp://me:secret@nowhere.invalid').catch((error) => error))).toMatch(
+        /amqp:\/\/nowhere.invalid cannot be reached/,
+      );
     });
 
     it('that nothing listens there', async () => {
@@ -363,31 +405,41 @@ jest.setTimeout(30_000);
     });
   });
 
-  (restart ? it : it.skip)('loses nothing when the broker is restarted in the middle', async () => {
-    const { received, intake } = await instance();
-    const sender = await transport();
-    const confirmed = new Set<number>();
-    let going = true;
-    const sending = (async () => {
-      for (let n = 0; going; n++) {
-        const both = [loose(n), keyed(`k${n % 7}`, n)];
-        // As a relay does: until it is confirmed.
-        for (let sent = false; !sent; ) sent = await sender.publish(both).then(() => true, () => false);
-        confirmed.add(n);
-      }
-    })();
-    await received.until(200);
-    const brokers = (verb: string) => promisify(execFile)('bash', [restart, verb, 'rabbitmq']);
-    await brokers('down');
-    await eventually(() => expect(intake.health().state).toBe('disconnected'));
-    await brokers('up');
-    await eventually(() => expect(intake.health().state).toBe('consuming'), 60_000);
-    const before = received.all.length;
-    await received.until(before + 200);
-    going = false;
-    await sending;
-    await eventually(() => expect([...confirmed].filter((n) => !received.has(contracts.loose, n) || !received.has(contracts.keyed, n))).toEqual([]));
-  }, 150_000);
+  (restart ? it : it.skip)(
+    'loses nothing when the broker is restarted in the middle',
+    async () => {
+      const { received, intake } = await instance();
+      const sender = await transport();
+      const confirmed = new Set<number>();
+      let going = true;
+      const sending = (async () => {
+        for (let n = 0; going; n++) {
+          const both = [loose(n), keyed(`k${n % 7}`, n)];
+          // As a relay does: until it is confirmed.
+          for (let sent = false; !sent;)
+            sent = await sender.publish(both).then(
+              () => true,
+              () => false,
+            );
+          confirmed.add(n);
+        }
+      })();
+      await received.until(200);
+      const brokers = (verb: string) => promisify(execFile)('bash', [restart, verb, 'rabbitmq']);
+      await brokers('down');
+      await eventually(() => expect(intake.health().state).toBe('disconnected'));
+      await brokers('up');
+      await eventually(() => expect(intake.health().state).toBe('consuming'), 60_000);
+      const before = received.all.length;
+      await received.until(before + 200);
+      going = false;
+      await sending;
+      await eventually(() =>
+        expect([...confirmed].filter((n) => !received.has(contracts.loose, n) || !received.has(contracts.keyed, n))).toEqual([]),
+      );
+    },
+    150_000,
+  );
 });
 
 type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;

@@ -16,7 +16,10 @@ export class DeadConsumer {
       await this.deliveries.underway.add(this.bury(message));
       acknowledge(channel, message);
     } catch (error) {
-      this.deliveries.context.log('error', `${this.deliveries.owner}: a dead letter could not be stored, RabbitMQ keeps it: ${(error as Error).message}`);
+      this.deliveries.context.log(
+        'error',
+        `${this.deliveries.owner}: a dead letter could not be stored, RabbitMQ keeps it: ${(error as Error).message}`,
+      );
       await this.deliveries.pause();
       requeue(channel, message);
     }

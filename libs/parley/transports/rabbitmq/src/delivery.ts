@@ -68,7 +68,15 @@ export class Deliveries {
 
   private deliveryOf(message: ConsumeMessage, honours: Delivery['honours'], signal: AbortSignal): Delivery {
     const { subscription } = this;
-    return { subscription, headers: headersOf(message), body: message.content, attempt: attemptOf(message), failure: failureOf(message), signal, honours };
+    return {
+      subscription,
+      headers: headersOf(message),
+      body: message.content,
+      attempt: attemptOf(message),
+      failure: failureOf(message),
+      signal,
+      honours,
+    };
   }
 }
 

@@ -1,5 +1,14 @@
 import { type MessageHandler, ServerRMQ } from '@nestjs/microservices';
-import { type Backlog, type Deliver, type HandlerExtras, type HandlerRegistry, type Intake, type IntakeHealth, TRANSPORT_ID, type TransportContext } from '@parley/messaging';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerExtras,
+  type HandlerRegistry,
+  type Intake,
+  type IntakeHealth,
+  TRANSPORT_ID,
+  type TransportContext,
+} from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { type Address, RabbitUnavailable, startFailure } from './address';
@@ -108,7 +117,8 @@ export class CommandIntake extends ServerRMQ implements Intake {
     if (!owner || !connection) return [];
     const channel = await connection.createChannel();
     channel.on('error', () => undefined);
-    const count = async (queues: string[]) => (await Promise.all(queues.map((queue) => channel.checkQueue(queue)))).reduce((sum, { messageCount }) => sum + messageCount, 0);
+    const count = async (queues: string[]) =>
+      (await Promise.all(queues.map((queue) => channel.checkQueue(queue)))).reduce((sum, { messageCount }) => sum + messageCount, 0);
     const [waiting, delayed, dead] = await Promise.all([count([owner, ...laneQueues(owner)]), count(delayQueues(owner)), count([deadQueue(owner)])]);
     await channel.close();
     return [{ subscription: owner, waiting, parked: 0, delayed, dead }];
@@ -140,10 +150,11 @@ export class CommandIntake extends ServerRMQ implements Intake {
     channel.on('error', (error) => this.recover(error));
     await declare(connection, owner);
     this.deliveries!.connected();
+    this.consuming = channel;
     await this.consume(channel, owner, subscription.concurrency, (message) => queue.take(message, channel));
     if (dead) await this.consume(channel, deadQueue(owner), 1, (message) => dead.take(message, channel));
     await lanes.open(connection);
-    this.consuming = channel;
+    if (this.stopping) return;
     this.state = 'consuming';
     this.reason = undefined;
     this.rebalanceLater(connection, channel);
@@ -151,8 +162,11 @@ export class CommandIntake extends ServerRMQ implements Intake {
 
   private async consume(channel: Channel, queue: string, prefetch: number, take: Take): Promise<void> {
     await channel.prefetch(prefetch);
+    // Sent before `stop` began, or not at all: then `stop` cancels it.
+    if (this.stopping) return;
     // RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted.
-    const onMessage = (message: ConsumeMessage | null) => void (message ? take(message, channel) : this.recover(new Error(`the queue ${queue} was deleted`)));
+    const onMessage = (message: ConsumeMessage | null) =>
+      void (message ? take(message, channel) : this.recover(new Error(`the queue ${queue} was deleted`)));
     await channel.consume(queue, onMessage, { consumerTag: `${this.context.instance}:${queue}` });
   }
 
@@ -163,7 +177,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
     const { queue, lanes, dead } = this.consumers ?? {};
     this.cancelRebalance?.();
     queue?.stop();
-    void lanes?.close();
+    void lanes?.stop();
     const owner = this.deliveries?.owner;
     if (!this.consuming || !owner) return;
     const cancel = (name: string) => this.consuming!.cancel(`${this.context.instance}:${name}`);
@@ -172,7 +186,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
   }
 
   private async ended(bound: number): Promise<void> {
-    const all = Promise.all([this.deliveries?.underway.ended(), this.consumers?.lanes.close()]);
+    const all = Promise.all([this.deliveries?.underway.ended(), this.consumers?.queue.ended(), this.consumers?.lanes.stop()]);
     await within(bound, all, () => new Error('still under way')).catch(() => undefined);
   }
 
@@ -215,7 +229,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
     const wanted = () => !this.stopping && this.consuming === channel;
     if (!wanted()) return;
     const { consumerCount } = await channel.checkQueue(this.deliveries!.owner);
-    await this.consumers!.lanes.share(consumerCount, connection, wanted);
+    await this.consumers!.lanes.share(consumerCount, connection);
     this.rebalanceLater(connection, channel);
   }
 

@@ -12,6 +12,7 @@ import { Turns, Underway } from './turns';
 class Lane {
   private channel?: Channel;
   private closing = Promise.resolve();
+  private stopped = false;
   private readonly handling = new Underway();
   /** Whether messages came: of all the consumers of a lane RabbitMQ serves one, and does not tell which. */
   active = false;
@@ -25,12 +26,22 @@ class Lane {
 
   async open(connection: ChannelModel): Promise<void> {
     const channel = await connection.createChannel();
+    if (this.stopped) return channel.close();
     channel.on('error', this.broken);
     channel.once('close', () => this.closed(channel));
     this.channel = channel;
     this.active = false;
     await channel.prefetch(this.deliveries.subscription.concurrency);
-    await channel.consume(this.queue, (message) => (message ? this.take(message, channel) : this.broken(new Error(`the queue ${this.queue} was deleted`))));
+    if (this.channel !== channel) return;
+    await channel.consume(this.queue, (message) =>
+      message ? this.take(message, channel) : this.broken(new Error(`the queue ${this.queue} was deleted`)),
+    );
+  }
+
+  /** Closes for good, also what is being opened. */
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.close();
   }
 
   /** Hands over nothing more, waits for what is under way, then lets go. */
@@ -93,8 +104,8 @@ export class Lanes {
     await Promise.all(this.lanes.map((lane) => lane.open(connection)));
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.close()));
+  async stop(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.stop()));
   }
 
   /** Lanes that bring messages to this instance. */
@@ -103,14 +114,14 @@ export class Lanes {
   }
 
   /** Goes to the end of the queue for every lane beyond an even share among so many instances. */
-  async share(instances: number, connection: ChannelModel, wanted: () => boolean): Promise<void> {
+  async share(instances: number, connection: ChannelModel): Promise<void> {
     const share = Math.ceil(this.lanes.length / Math.max(1, instances));
     const surplus = this.lanes.filter((lane) => lane.active).slice(share);
-    await Promise.all(surplus.map((lane) => this.reopen(lane, connection, wanted)));
+    await Promise.all(surplus.map((lane) => this.reopen(lane, connection)));
   }
 
-  private async reopen(lane: Lane, connection: ChannelModel, wanted: () => boolean): Promise<void> {
+  private async reopen(lane: Lane, connection: ChannelModel): Promise<void> {
     await lane.close();
-    if (wanted()) await lane.open(connection);
+    await lane.open(connection);
   }
 }

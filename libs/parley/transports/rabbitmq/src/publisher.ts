@@ -82,7 +82,6 @@ export class CommandPublisher extends ClientRMQ {
     await this.put(owner, rungOf(owner, wait), { body, properties: { ...properties(remaining), expiration: wait } });
   }
 
-
   protected override async dispatchEvent({ pattern: queue, data }: ReadPacket<Parcel>): Promise<void> {
     const channel = await this.open();
     const unknown = (why: string) => new Unconfirmed(queue, this.address, why);
@@ -91,7 +90,7 @@ export class CommandPublisher extends ClientRMQ {
 
   private confirmed(channel: ConfirmChannel, queue: string, { body, properties }: Parcel, unknown: (why: string) => Error): Promise<void> {
     const id = String(properties.messageId);
-    return new Promise((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       const answered = (error: unknown) => {
         if (this.returned.delete(id)) reject(new Unroutable(queue, this.address));
         else if (!error) resolve();
@@ -99,6 +98,9 @@ export class CommandPublisher extends ClientRMQ {
         else reject(unknown('the connection was lost first'));
       };
       channel.publish('', queue, body, properties, answered);
+    }).catch((error: Error) => {
+      // Closed since it was asked for: nothing was sent.
+      throw error.name === 'IllegalOperationError' ? new NotConnected(this.address) : error;
     });
   }
 
@@ -130,7 +132,9 @@ export class CommandPublisher extends ClientRMQ {
     const connection = this.manager.connection as ChannelModel;
     const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     await within(CONFIRMED_WITHIN, declare(connection, owner), late).catch((error: Error & { code?: number }) => {
-      throw error.code === 406 ? startFailure(this.address, error) : new Unconfirmed(owner, this.address, `its queues were not declared: ${error.message}`);
+      throw error.code === 406
+        ? startFailure(this.address, error)
+        : new Unconfirmed(owner, this.address, `its queues were not declared: ${error.message}`);
     });
   }
 

@@ -3,10 +3,12 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { attemptOf, copyOf, failureOf, headersOf, remainingOf } from './binding';
 import { acknowledge, reject, requeue, type Deliveries } from './delivery';
 import { laneOf } from './topology';
+import { Underway } from './turns';
 
 /** The consumer of the owner's own queue: commands without a key, and those whose delay is over. */
 export class QueueConsumer {
   private stopped = false;
+  private readonly taken = new Underway();
 
   constructor(private readonly deliveries: Deliveries) {}
 
@@ -15,17 +17,29 @@ export class QueueConsumer {
     this.stopped = true;
   }
 
+  /** Resolves when everything taken is handled or given back. */
+  ended(): Promise<void> {
+    return this.taken.ended();
+  }
+
   /** Never rejects. */
-  async take(message: ConsumeMessage, channel: Channel): Promise<void> {
+  take(message: ConsumeMessage, channel: Channel): Promise<void> {
+    return this.taken.add(this.takeOne(message, channel));
+  }
+
+  private async takeOne(message: ConsumeMessage, channel: Channel): Promise<void> {
     const { signal } = this.deliveries;
     try {
       if (await this.movedOn(message)) return acknowledge(channel, message);
       const settle = (outcome: Outcome) => this.settle(outcome, message, channel, signal);
       const wanted = () => !this.stopped && !signal.aborted;
       const handed = await this.deliveries.hand(message, { honours: { retry: true, dead: false }, signal, wanted, settle });
-      if (!handed) await this.deliveries.underway.add(settle({ kind: 'return' }));
+      if (!handed) await settle({ kind: 'return' });
     } catch (error) {
-      this.deliveries.context.log('warn', `${this.deliveries.owner}: a command could not be moved on, its queue keeps it: ${(error as Error).message}`);
+      this.deliveries.context.log(
+        'warn',
+        `${this.deliveries.owner}: a command could not be moved on, its queue keeps it: ${(error as Error).message}`,
+      );
       await this.deliveries.pause();
       requeue(channel, message);
     }
@@ -62,6 +76,9 @@ export class QueueConsumer {
   private async giveBack(message: ConsumeMessage): Promise<void> {
     const { owner, publisher } = this.deliveries;
     if (!this.stopped) await this.deliveries.pause();
-    await publisher.put(owner, owner, { body: message.content, properties: copyOf(message, { attempt: attemptOf(message), failure: failureOf(message) }) });
+    await publisher.put(owner, owner, {
+      body: message.content,
+      properties: copyOf(message, { attempt: attemptOf(message), failure: failureOf(message) }),
+    });
   }
 }

@@ -1,0 +1,30 @@
+import { Address, RabbitUnavailable, startFailure, TopologyMismatch } from './address';
+
+const address = new Address('amqps://me:s%40cret@rabbit.example/shop');
+
+describe('the address of a RabbitMQ', () => {
+  it('shows neither user nor password', () => {
+    expect(String(address)).toBe('amqps://rabbit.example/shop');
+  });
+
+  it.each(['amqp://', 'redis://host', 'host:5672'])('refuses %s', (url) => {
+    expect(() => new Address(url)).toThrow('write amqp://');
+  });
+});
+
+describe('a failed start', () => {
+  it('is told without the URL that Nest hands along', () => {
+    const failure = startFailure(address, { err: new Error('connect ECONNREFUSED'), url: address.secret });
+    expect(failure).toBeInstanceOf(RabbitUnavailable);
+    expect(failure.message).toBe(
+      'RabbitMQ at amqps://rabbit.example/shop cannot be reached (connect ECONNREFUSED); is it running, and does COMMANDS_URL point to it?',
+    );
+  });
+
+  it('names the queue that has other settings', () => {
+    const text = `Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'stock' in vhost '/': received the value 'quorum' of type 'longstr' but current is none"`;
+    const failure = startFailure(address, Object.assign(new Error(text), { code: 406 }));
+    expect(failure).toBeInstanceOf(TopologyMismatch);
+    expect(failure.message).toContain("holds stock with other settings (received the value 'quorum' of type 'longstr' but current is none)");
+  });
+});

@@ -1,0 +1,54 @@
+import { Slots, Turns, Underway } from './turns';
+
+function gate() {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+
+describe('turns', () => {
+  it('lets one after the other through per name, in the order of asking', async () => {
+    const turns = new Turns();
+    const seen: string[] = [];
+    const [first, second] = [gate(), gate()];
+    const all = [
+      turns.take('a', async () => void (await first.opened, seen.push('a1'))),
+      turns.take('a', async () => void (await second.opened, seen.push('a2'))),
+      turns.take('b', async () => void seen.push('b1')),
+    ];
+    second.open();
+    await all[2];
+    expect(seen).toEqual(['b1']);
+    first.open();
+    await Promise.all(all);
+    expect(seen).toEqual(['b1', 'a1', 'a2']);
+  });
+});
+
+describe('slots', () => {
+  it('are never more than there are, and come free when something fails', async () => {
+    const slots = new Slots(1);
+    const { open, opened } = gate();
+    const failing = slots.hold(async () => opened.then(() => Promise.reject(new Error('no'))));
+    const next = slots.hold(async () => 'next');
+    open();
+    await expect(failing).rejects.toThrow('no');
+    await expect(next).resolves.toBe('next');
+  });
+});
+
+describe('what is under way', () => {
+  it('has ended when what began meanwhile has ended too', async () => {
+    const underway = new Underway();
+    const [first, second] = [gate(), gate()];
+    underway.add(first.opened.then(() => void underway.add(second.opened)));
+    let ended = false;
+    const end = underway.ended().then(() => (ended = true));
+    first.open();
+    await first.opened;
+    expect(ended).toBe(false);
+    second.open();
+    await end;
+    expect(underway.size).toBe(0);
+  });
+});
