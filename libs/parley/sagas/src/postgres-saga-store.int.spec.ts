@@ -4,6 +4,8 @@ import { PostgresSagaStore } from './postgres-saga-store';
 import { sagaMigrations } from './saga-migrations';
 import { describeSagaStore } from './saga-store-spec';
 
+jest.setTimeout(60_000);
+
 const url = process.env.PARLEY_TEST_POSTGRES!;
 
 /** A schema of its own, as each service has one. */

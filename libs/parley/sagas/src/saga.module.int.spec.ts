@@ -10,6 +10,8 @@ import { sagaMigrations } from './saga-migrations';
 import { SagaOperations } from './saga-operations';
 import type { SagaDetails } from './saga-store';
 
+jest.setTimeout(60_000);
+
 const SERVICES = ['trips', 'flights', 'hotels'] as const;
 type Service = (typeof SERVICES)[number];
 
@@ -93,7 +95,7 @@ describe('sagas in PostgreSQL, their messages too', () => {
   const request = (tripId: string, city = 'Rome') => trips.get(Messenger).publish(TripRequested, { tripId, city });
   const find = (tripId: string) => trips.get(SagaOperations).find('trip', tripId);
   const until = async (tripId: string, enough: (saga: SagaDetails) => unknown): Promise<SagaDetails> => {
-    for (const giveUp = Date.now() + 10_000; ;) {
+    for (const giveUp = Date.now() + 30_000; ;) {
       const saga = await find(tripId);
       if (saga && enough(saga)) return saga;
       if (Date.now() > giveUp) throw new Error(`${tripId} did not get there: ${JSON.stringify(saga)}`);
