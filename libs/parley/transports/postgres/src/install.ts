@@ -28,6 +28,7 @@ export async function install(client: Client, services: readonly ServiceRole[]):
     await createSchema(client);
     await runScripts(client);
     for (const service of services) await register(client, service);
+    await grantToAll(client);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
@@ -59,7 +60,9 @@ async function runScripts(client: Client): Promise<void> {
   await client.query('set local role parley_owner');
   for (const script of changed) {
     for (const statement of statementsOf(script.sql)) {
-      if (!known.has(script.name) || isRepeatable(statement)) await client.query(replacing(statement));
+      if (known.has(script.name) && !isRepeatable(statement)) continue;
+      await dropFormer(client, statement);
+      await client.query(statement);
     }
     const { name, checksum } = script;
     await client.query('insert into parley.script values ($1, $2) on conflict (name) do update set checksum = excluded.checksum', [name, checksum]);
@@ -88,11 +91,26 @@ const withoutComments = (statement: string): string => statement.replace(/^(\s*-
 /** Tables are made once, by the first version of a script; a later change of them is a new script. Functions are replaced. */
 const isRepeatable = (statement: string): boolean => /^(create function|revoke|grant)\b/i.test(withoutComments(statement));
 
-const replacing = (statement: string): string => statement.replace(/^create function/im, 'create or replace function');
+/** A function may come back with other parameters or another result, which `create or replace` refuses. */
+async function dropFormer(client: Client, statement: string): Promise<void> {
+  const name = /^create function parley\.(\w+)/i.exec(withoutComments(statement))?.[1];
+  if (name === undefined) return;
+  const { rows } = await client.query<{ former: string }>(
+    `select oid::regprocedure::text former from pg_proc where proname = $1 and pronamespace = 'parley'::regnamespace`,
+    [name],
+  );
+  for (const { former } of rows) await client.query(`drop function ${former}`);
+}
 
 async function register(client: Client, { role, service }: ServiceRole): Promise<void> {
   await client.query('insert into parley.service values ($1, $2) on conflict (role) do update set service = excluded.service', [role, service]);
   await client.query('insert into parley.queue (name) values ($1) on conflict do nothing', [service]);
-  const grantee = client.escapeIdentifier(role);
-  await client.query(`grant usage on schema parley to ${grantee}; grant execute on all functions in schema parley to ${grantee}`);
+}
+
+async function grantToAll(client: Client): Promise<void> {
+  const { rows } = await client.query<{ role: string }>('select role from parley.service where exists (select from pg_roles where rolname = role)');
+  for (const { role } of rows) {
+    const grantee = client.escapeIdentifier(role);
+    await client.query(`grant usage on schema parley to ${grantee}; grant execute on all functions in schema parley to ${grantee}`);
+  }
 }

@@ -144,7 +144,7 @@ export class QueueConsumer {
     const wanted = this.wanted();
     if (wanted === 0 && this.leases.unreleased === 0) return;
     const lanes = await this.leases.claim(wanted);
-    this.full = wanted > 0 && lanes.length >= wanted / 2;
+    if (wanted > 0) this.full = lanes.length >= wanted / 2;
     if (this.stopping) return this.leases.giveBack(lanes, 0);
     this.ready.push(...lanes);
     this.pump();
