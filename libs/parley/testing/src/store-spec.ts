@@ -208,6 +208,18 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(deliveries.effects).toHaveLength(1);
       });
 
+      it('forgets a message with the commit of its handling, however the delivery ends', async () => {
+        await parkAndDivert([message(), message()]);
+        const deliveries = runLanes(async (delivery, count) => {
+          if (count > 1) return 'handle';
+          await store.transaction(async () => undefined, delivery.settle);
+          return { kind: 'return' };
+        });
+        await deliveries.settled();
+        expect(deliveries.all).toHaveLength(2);
+        expect(new Set(deliveries.ids()).size).toBe(2);
+      });
+
       it('holds nobody else up', async () => {
         await store.lanes.park(undefined, message({ key: 'slow' }), { after: 60_000, failure });
         await parkAndDivert([message({ key: 'b' }), message({ key: 'b' })]);

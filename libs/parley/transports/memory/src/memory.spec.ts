@@ -126,6 +126,21 @@ describe('a command', () => {
     expect(dying.deliveries[0]!.signal.aborted).toBe(true);
   });
 
+  it('belongs to its new instance alone, whatever the old one says later', async () => {
+    const [late, finish] = [gate(), gate()];
+    const dying = await instance('shipping', Ship, () => late.opened.then(() => done));
+    await publish(said(Ship), said(Ship));
+    await dying.heard(1);
+    const living = await instance('shipping', Ship, () => finish.opened.then(() => done));
+    await dying.intake.close();
+    await living.heard(1);
+    late.open();
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(living.deliveries).toHaveLength(1);
+    finish.open();
+    await living.heard(2);
+  });
+
   it('is not delivered any more once the intake was stopped, and those under way go on', async () => {
     const finish = gate();
     const stopping = await instance('shipping', Ship, () => finish.opened.then(() => done));
