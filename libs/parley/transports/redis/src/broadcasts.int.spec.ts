@@ -168,7 +168,9 @@ jest.setTimeout(30_000);
     ['that the host is unknown', () => 'redis://me:secret@nowhere.invalid', /redis:\/\/nowhere.invalid cannot be reached/],
     ['that nothing listens there', () => 'redis://:secret@127.0.0.1:9', /ECONNREFUSED/],
   ])('says in one sentence, without the password, %s', async (_, at, expected) => {
-    const error = await closed(at()).connect().catch((thrown: unknown) => thrown as Error);
+    const error = await closed(at())
+      .connect()
+      .catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({ name: 'RedisUnavailable', message: expect.stringMatching(expected) });
     expect((error as Error).message).not.toMatch(/secret|\n/);
   });

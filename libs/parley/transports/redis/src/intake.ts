@@ -1,5 +1,14 @@
 import { type MessageHandler, ServerRedis } from '@nestjs/microservices';
-import { type Deliver, type HandlerExtras, type HandlerRegistry, type Intake, type IntakeHealth, type Subscription, TRANSPORT_ID, type TransportContext } from '@parley/messaging';
+import {
+  type Deliver,
+  type HandlerExtras,
+  type HandlerRegistry,
+  type Intake,
+  type IntakeHealth,
+  type Subscription,
+  TRANSPORT_ID,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
 import { connectionOptions, hangUp, within } from './connection';
@@ -39,7 +48,8 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   override async listen(started: (error?: unknown) => void): Promise<void> {
     [this.subscription] = this.registry.subscriptions('broadcast');
     try {
-      if (this.subscription) await within(STARTED_WITHIN, this.subscribe(this.subscription), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      if (this.subscription)
+        await within(STARTED_WITHIN, this.subscribe(this.subscription), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     } catch (error) {
       await this.close();
       return started(new RedisUnavailable(this.address, this.cause || (error as Error).message));
@@ -58,7 +68,8 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     if (this.stopping) return Promise.resolve();
     if (this.handling.size < this.subscription!.concurrency) this.handle(channel, document);
     else if (this.waiting.length < WAITING_AT_MOST) this.waiting.push({ channel, document });
-    else if (this.missed++ === 0) this.context.log('warn', `broadcasts come faster than they are handled: more than ${WAITING_AT_MOST} wait, the next ones are missed`);
+    else if (this.missed++ === 0)
+      this.context.log('warn', `broadcasts come faster than they are handled: more than ${WAITING_AT_MOST} wait, the next ones are missed`);
     return Promise.resolve();
   }
 
@@ -83,7 +94,8 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   private async subscribe({ handlers }: Subscription): Promise<void> {
     const client = (await this.createRedisClient()) as Redis;
     this.subClient = client;
-    for (const register of [this.registerErrorListener, this.registerReconnectListener, this.registerReadyListener, this.registerEndListener]) register.call(this, client);
+    for (const register of [this.registerErrorListener, this.registerReconnectListener, this.registerReadyListener, this.registerEndListener])
+      register.call(this, client);
     client.on('message', (channel, document) => void this.handleMessage(channel, document));
     await client.connect();
     await client.subscribe(...[...handlers.keys()].map(channelOf));
@@ -108,7 +120,14 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   private async deliverOne(channel: string, document: string): Promise<void> {
     try {
       const { headers, body } = decode(document);
-      await this.deliver({ subscription: this.subscription!, headers, body, attempt: 1, signal: this.end.signal, honours: { retry: false, dead: false } });
+      await this.deliver({
+        subscription: this.subscription!,
+        headers,
+        body,
+        attempt: 1,
+        signal: this.end.signal,
+        honours: { retry: false, dead: false },
+      });
     } catch (error) {
       this.context.log('warn', `${channel}: something unreadable was said and is ignored: ${(error as Error).message}`);
     }

@@ -33,7 +33,11 @@ export class BroadcastPublisher extends ClientRedis {
   }
 
   async say(messages: readonly OutgoingMessage[]): Promise<void> {
-    await Promise.all(messages.map(({ contract, envelope, body }) => this.dispatchEvent({ pattern: channelOf(contract.name), data: encode(headersOf(envelope), body) })));
+    await Promise.all(
+      messages.map(({ contract, envelope, body }) =>
+        this.dispatchEvent({ pattern: channelOf(contract.name), data: encode(headersOf(envelope), body) }),
+      ),
+    );
   }
 
   override async close(): Promise<void> {

@@ -15,9 +15,12 @@ export function encode(headers: Headers, body: Buffer): string {
 /** @throws SyntaxError when it is not a CloudEvents document. */
 export function decode(document: string): { headers: Headers; body: Buffer } {
   const parsed: unknown = JSON.parse(document);
-  if (typeof parsed !== 'object' || parsed === null || !('specversion' in parsed)) throw new SyntaxError('not a CloudEvents document: it has no specversion');
+  if (typeof parsed !== 'object' || parsed === null || !('specversion' in parsed))
+    throw new SyntaxError('not a CloudEvents document: it has no specversion');
   const { data, data_base64, ...attributes } = parsed as Record<string, unknown>;
-  const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]));
+  const headers = Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
   return { headers, body: bodyOf(data, data_base64) };
 }
 
