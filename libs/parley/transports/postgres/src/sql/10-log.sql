@@ -108,7 +108,8 @@ end $$;
 
 -- Returns how many events got their offsets. A call that finds nothing writes nothing.
 create function parley.sequence_events() returns int
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare n int; o pg_snapshot; x xid8[]; d date; m date; contracts text; parts text;
 begin
   -- What a crash of the server forgets is found again; whoever settled what was read from it made it durable, too.
@@ -141,10 +142,12 @@ end $$;
 -- whose offset is where to read on. `mades` is what that row said last time ('-infinity' at first); it spares old days.
 create function parley.read_events(s smallint, parts smallint[], froms bigint[], mades date[], span int, wanted text[])
 returns table (part smallint, off bigint, made date, key text, message uuid, contract text, headers bytea, body bytea)
-language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp set enable_seqscan = off set jit = off as $$
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$ -- planning over all the days costs three times the reading
 #variable_conflict use_column
 begin
   if s is not null then perform require_subscription(s); end if; -- a live tail has none
+  if not exists (select from unnest(parts, froms) q(p, f) join event_head h on h.part = q.p and h.next > q.f) then return; end if;
   return query
   with r as materialized (
     select q.p, f.base, f.base + span as stop, b.made, b.first, b.last, b.day, b.ids from unnest(parts, froms, mades) q(p, f, d)
@@ -316,7 +319,7 @@ begin
 end $$;
 
 -- Any instance calls it at start and every hour: days ahead, days to forget, and which days `sequence_events` may leave out.
-create function parley.keep_event_days(ahead int default 7, keep int default 30) returns void
+create function parley.keep_event_days(ahead int default 3, keep int default 30) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp set lock_timeout = '200ms' as $$
 declare now timestamptz := clock_timestamp(); today date := (now at time zone 'utc')::date; over date := ((now - interval '1 hour') at time zone 'utc')::date;
 begin
