@@ -1,7 +1,7 @@
 import type { Command, Event, Message } from '@parley/contract';
 import { idsFor } from './ids';
 import type { Definition, StageOf, Timeout, Turn } from './saga';
-import type { Outgoing } from './step';
+import { timeoutName, type Outgoing } from './step';
 
 interface Driven extends Definition {
   running(state: object): readonly Timeout[];
@@ -23,19 +23,19 @@ export class Given<S extends object> {
 
   when<C extends Command | Event>(contract: C, message: Message<C>): Given<S> {
     const key = this.saga.keyOf(message as object);
-    return this.then(this.saga.take(this.instance(), contract, message as object, this.info(key)));
+    return this.moved(this.saga.take(this.instance(), contract, message as object, this.info(key)));
   }
 
   /** A timeout runs out; unnamed: the only one that is running. */
   whenOverdue(what?: string | { readonly in: StageOf<S> }, times = 1): Given<S> {
     const running = this.state && !this.done ? this.saga.running(this.state).map(({ name }) => name) : [];
-    const name = what === undefined ? only(running) : typeof what === 'string' ? what : `in ${what.in}`;
+    const name = what === undefined ? only(running) : timeoutName(what);
     if (!running.includes(name)) throw new Error(`no timeout "${name}" is running in this state; running: ${running.join(', ') || 'none'}`);
     const info = { ...this.info(this.saga.keyOf(this.state!)), times };
-    return this.then(this.saga.takeTimeout(this.instance()!, name, info));
+    return this.moved(this.saga.takeTimeout(this.instance()!, name, info));
   }
 
-  private then(turn: Turn): Given<S> {
+  private moved(turn: Turn): Given<S> {
     if (turn.ignored) return new Given(this.saga, this.state, this.at, this.done, [], turn.ignored, this.steps + 1);
     return new Given(this.saga, turn.state as S, this.at, turn.done, checked(turn.out), undefined, this.steps + 1);
   }

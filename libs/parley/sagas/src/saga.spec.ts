@@ -51,6 +51,10 @@ describe('a saga', () => {
     expect(sleeping.when(FlightBooked, { tripId, seat: '9F' })).toMatchObject({ state: { seat: '4A' }, out: [], ignored: undefined });
   });
 
+  it('under test can be awaited and returned like any value', async () => {
+    expect(await sleeping).toBe(sleeping);
+  });
+
   it('refuses a step that changes its key', () => {
     const renaming = saga('renaming', { state: z.object({ id: z.string() }), by: 'id' }).startsOn(Named, () => next({ id: 'another' }));
     expect(() => renaming.given().when(Named, { id: 'one' })).toThrow('the key of a saga stays');

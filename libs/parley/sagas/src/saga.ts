@@ -21,7 +21,7 @@
 import { milliseconds, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
 import { z } from 'zod';
 import { Given } from './given';
-import type { Step } from './step';
+import { timeoutName, type Step } from './step';
 
 /** What a step gets beside the state and the message. */
 export interface StepInfo {
@@ -215,8 +215,6 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
 /** Defines a saga; see the head of this file. */
 export const saga = <Z extends StateSchema, const K extends KeyField<z.infer<Z>>>(name: string, options: SagaOptions<Z, K>): Saga<z.infer<Z>, K> =>
   new Saga(name, options as unknown as SagaOptions<z.ZodType<z.infer<Z>>, K>);
-
-export const timeoutName = (what: string | { readonly in: string }): string => (typeof what === 'string' ? what : `in ${what.in}`);
 
 export function stageOf(state: object): string | undefined {
   const { stage } = state as { stage?: unknown };

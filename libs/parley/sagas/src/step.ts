@@ -45,3 +45,6 @@ export const execute = (command: object): Outgoing => ({ verb: 'execute', comman
 
 /** For the history: `inventory.reserve-stock`, or the command's class. */
 export const nameOf = (outgoing: Outgoing): string => (outgoing.verb === 'execute' ? outgoing.command.constructor.name : outgoing.contract.name);
+
+/** A timeout's name for good, in the database and in the history: as given, or for the stage it belongs to. */
+export const timeoutName = (what: string | { readonly in: string }): string => (typeof what === 'string' ? what : `in ${what.in}`);
