@@ -120,9 +120,13 @@ export class Pipeline {
   private async handleInTransaction(delivery: Accepted, opened: Opened): Promise<void> {
     const acknowledge = (tx: Tx) => this.acknowledge(tx, delivery, opened);
     if (opened.handler.options.transaction !== 'own') {
-      await this.transactions.commit((tx) => this.run(opened, this.context(delivery, opened, undefined, tx)), acknowledge);
+      await this.transactions.commit(async (tx) => {
+        await this.refuseToOvertake(tx, delivery, opened);
+        return this.run(opened, this.context(delivery, opened, undefined, tx));
+      }, acknowledge);
       return;
     }
+    if (mayOvertake(delivery, opened)) await this.store!.transaction((tx) => this.refuseToOvertake(tx, delivery, opened));
     let committed = false;
     await this.run(
       opened,
@@ -136,7 +140,13 @@ export class Pipeline {
     if (!committed) await this.transactions.commit(async () => undefined, acknowledge);
   }
 
-  /** The last statement of a handling: it takes effect once, and not after its lane was parked. */
+  /** A message whose lane is parked is rolled back here, then waits with its lane (the store's own lanes know by themselves). */
+  private async refuseToOvertake(tx: Tx, delivery: Delivery, opened: Opened): Promise<void> {
+    if (!mayOvertake(delivery, opened)) return;
+    if (await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope))) throw new LaneParked(`${opened.envelope.type} waits behind a failed message of its key`);
+  }
+
+  /** The last statement of a handling: it takes effect once. */
   private async acknowledge(tx: Tx, delivery: Delivery, { envelope }: Opened): Promise<void> {
     if (delivery.settle) return delivery.settle(tx);
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id))) throw new AlreadyHandled(envelope.id);
@@ -239,6 +249,8 @@ export class Pipeline {
 }
 
 const isDurable = ({ subscription }: Delivery): boolean => subscription.kind !== 'broadcast' && !subscription.live;
+
+const mayOvertake = ({ honours }: Delivery, { envelope }: Opened): boolean => envelope.partitionkey !== undefined && !honours.retry;
 
 const isGivenUp = ({ signal, cancelled }: Accepted): boolean => signal.aborted || cancelled.aborted;
 
