@@ -122,7 +122,7 @@ describe('broadcasts', () => {
 
   it('that were too long are swept after a while', async () => {
     await publisher.publish([message(PriceChanged, undefined, randomBytes(50_000))]);
-    await database.pool('catalog', 'sweeper').query(`select parley.sweep_broadcasts('0 seconds')`);
+    await database.admin.query(`select parley.sweep_broadcasts('0 seconds')`);
     expect((await database.admin.query('select from parley.broadcast')).rowCount).toBe(0);
   });
 });

@@ -132,6 +132,17 @@ describe('the event log', () => {
     }
   });
 
+  it('drops days past their time when the owner of the installation says so, never by itself', async () => {
+    await publish(placed('old', 1));
+    await database.admin.query('create table parley.event_20200101 (like parley.event including defaults including constraints)');
+    await database.admin.query(`alter table parley.event attach partition parley.event_20200101 for values from ('2020-01-01') to ('2020-01-02')`);
+    await database.admin.query('select parley.keep_event_days()');
+    expect((await database.admin.query(`select to_regclass('parley.event_20200101') is not null there`)).rows).toEqual([{ there: true }]);
+    await database.admin.query('select parley.keep_event_days(keep => 30)');
+    expect((await database.admin.query(`select to_regclass('parley.event_20200101') is not null there`)).rows).toEqual([{ there: false }]);
+    expect((await database.admin.query(`select from parley.event where key = 'old'`)).rowCount).toBe(1);
+  });
+
   it('finds new events after the data moved to a cluster whose transaction ids are lower', async () => {
     await publishEvents(callerOf(orders()), [placed('moved', 0)]);
     await sequence();
@@ -153,6 +164,7 @@ describe('the event log', () => {
     await expect(stranger.query(`select parley.${calls[0]}`, [own.rows[0].id, 'me', '1s'])).rejects.toThrow(/may not read subscription insights.own/);
     await expect(stranger.query(`select parley.${calls[1]}`, [own.rows[0].id, 0, 5])).rejects.toThrow(/may not read subscription insights.own/);
     await expect(stranger.query(`select * from parley.event`)).rejects.toThrow(/permission denied/);
+    await expect(stranger.query(`select parley.keep_event_days(keep => 0)`)).rejects.toThrow(/may not drop events/);
   });
 
   it('keeps the partition of a key for good', () => {

@@ -318,11 +318,15 @@ begin
   return true;
 end $$;
 
--- Any instance calls it at start and every hour: days ahead, days to forget, and which days `sequence_events` may leave out.
-create function parley.keep_event_days(ahead int default 3, keep int default 30) returns void
+-- Any instance calls it at start and every hour: days ahead, and which days `sequence_events` may leave out. The log is kept for
+-- ever, unless the installation's owner calls it with a number of days to `keep`.
+create function parley.keep_event_days(ahead int default 3, keep int default null) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp set lock_timeout = '200ms' as $$
 declare now timestamptz := clock_timestamp(); today date := (now at time zone 'utc')::date; over date := ((now - interval '1 hour') at time zone 'utc')::date;
 begin
+  if keep is not null and not pg_has_role(session_user, 'parley_owner', 'member') then
+    raise exception 'role % may not drop events: only the owner of the installation may', session_user using errcode = '42501';
+  end if;
   if not pg_try_advisory_xact_lock(hashtext('parley.keep_event_days')) then return; end if;
   perform mend_events();
   -- A day is closed in two steps: an hour after its end note the next transaction id; when the sequencer has seen every older
@@ -332,10 +336,11 @@ begin
   for i in 0..ahead loop
     perform make_event_day('event', today + i), make_event_day('event_batch', today + i);
   end loop;
+  delete from event_member where until < now - interval '1 hour';
+  if keep is null then return; end if;
   perform drop_event_days('event', least(today - keep, (select since from event_sequencer))), drop_event_days('event_batch', today - keep - 1);
   delete from event_default where day < least(today - keep, (select since from event_sequencer));
   delete from event_batch_default where made < today - keep - 1;
-  delete from event_member where until < now - interval '1 hour';
 end $$;
 select parley.keep_event_days();
 
