@@ -5,7 +5,7 @@ import { Caller } from './caller';
 import type { CallServer, CallTransport } from './calls';
 import { systemClock, type Clock } from './clock';
 import { Envelopes } from './envelope';
-import { HandlerError, HandlerRegistry } from './handlers';
+import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
 import { Messenger } from './messenger';
 import type { DeliveryObserver } from './observer';
@@ -112,20 +112,24 @@ export class Messaging {
     app.connectMicroservice({ strategy: this.callServer ?? new UnroutedIntake('call', this.registry) }, { inheritAppConfig: true });
   }
 
-  /** Opens the store and the technologies. The intakes start with `app.startAllMicroservices()`. */
+  /** Opens the store and the technologies: from now on the service can say things. */
   async start(): Promise<void> {
     this.refuseWithoutStore();
     await this.store?.connect();
     await Promise.all([...this.transports.values()].map((transport) => transport.connect()));
     await this.publisher.connect();
     this.relay?.start();
-    const ordered = this.registry.subscriptions().filter(({ kind, live }) => kind !== 'broadcast' && !live);
-    this.lanes = ordered.length > 0 ? this.store?.lanes.deliver(ordered, this.pipeline.deliver) : undefined;
-    await this.lanes?.start();
-    await Promise.all(this.workers.map((worker) => worker.start()));
   }
 
-  /** Begins with `start` and ends with the intakes. */
+  /** After `app.init()`, for handlers need all of the app: takes what comes. */
+  async listen(app: INestApplication): Promise<void> {
+    await app.startAllMicroservices();
+    const parkable = this.registry.subscriptions().filter((subscription) => this.parksInStore(subscription));
+    this.lanes = parkable.length > 0 ? this.store?.lanes.deliver(parkable, this.pipeline.deliver) : undefined;
+    await Promise.all([this.lanes, ...this.workers].map((worker) => worker?.start()));
+  }
+
+  /** Begins with the intakes and ends with them. */
   alongside(worker: Worker): void {
     this.workers.push(worker);
   }
@@ -194,6 +198,10 @@ export class Messaging {
   private transportContext(): TransportContext {
     const { service, instance, clock = systemClock, store, log } = this.options;
     return { service, instance, clock, store, log };
+  }
+
+  private parksInStore({ kind, live }: Subscription): boolean {
+    return kind === 'event' ? !live : kind === 'command' && this.routes.command?.keepsLanes !== true;
   }
 
   private refuseWithoutStore(): void {

@@ -61,6 +61,8 @@ export interface Transport {
   publish(messages: readonly OutgoingMessage[]): Promise<void>;
   /** Whether the technology itself can hold a command back. If not, the outbox waits instead. */
   readonly delays: boolean;
+  /** Whether its queues retry, hold and replay keyed commands in order by themselves. If not, the consuming service's store does. */
+  readonly keepsLanes?: boolean;
   /**
    * Only a technology that lives in the service's own database has this: the messages are stored by the transaction itself,
    * so there is nothing to relay.

@@ -88,7 +88,7 @@ export async function serve(service: keyof typeof MODULES, { clock = systemClock
   messaging.attach(app);
   await app.init();
   await messaging.start();
-  await app.startAllMicroservices();
+  await messaging.listen(app);
   return app;
 }
 

@@ -72,7 +72,7 @@ class Process {
     if (http) await app.getHttpAdapter().getInstance().ready();
     this.operations.attach(app);
     lifecycle.enter('starting', 'starting the intakes');
-    await app.startAllMicroservices();
+    await this.messaging.listen(app);
     if (this.stopping) return;
     lifecycle.enter('running');
     const milliseconds = Math.round(process.uptime() * 1000);

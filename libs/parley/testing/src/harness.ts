@@ -66,7 +66,7 @@ export class Harness {
     messaging.attach(app);
     await messaging.start();
     await app.init();
-    await app.startAllMicroservices();
+    await messaging.listen(app);
     const trial: ServiceOnTrial = { app, store, get: (token) => app.get(token, { strict: false }), stop: () => this.stop(trial, messaging) };
     this.running.add(trial);
     return trial;

@@ -28,6 +28,7 @@ class PostgresTransport implements Transport {
   readonly technology = 'postgres';
   readonly address: string;
   readonly delays = true;
+  readonly keepsLanes = true;
   readonly local: LocalPublishing;
   private readonly database: Database;
   private readonly sequencer: Sequencer;
