@@ -45,6 +45,12 @@ describe('a journal', () => {
     expect(await read()).toEqual([{ n: 1 }, { n: 3 }]);
   });
 
+  it('does not open a damaged file, and says where the damage is', async () => {
+    await written(1);
+    await appendFile(file, '{"n":\n');
+    await expect(Journal.open(file)).rejects.toThrow('ledger.jsonl, line 2 is not JSON');
+  });
+
   it('takes nothing more once a write failed', async () => {
     const { journal } = await Journal.open<{ n: number }>(file);
     await journal.close(); // what is closed cannot be written

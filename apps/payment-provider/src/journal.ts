@@ -32,16 +32,11 @@ export class Journal<Entry> {
   /** Opens or makes the file and reads what it holds. A last line cut short by a crash was never acknowledged and is dropped. */
   static async open<Entry>(file: string): Promise<{ journal: Journal<Entry>; entries: Entry[] }> {
     await mkdir(dirname(file), { recursive: true });
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '';
-      throw error;
-    });
+    const text = await contentOf(file);
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     if (whole.length < text.length) await truncate(file, Buffer.byteLength(whole));
-    const entries = whole
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as Entry);
+    const lines = whole.split('\n').slice(0, -1);
+    const entries = lines.map((line, index) => parse<Entry>(line, `${file}, line ${index + 1}`));
     return { journal: new Journal<Entry>(file, await open(file, 'a')), entries };
   }
 
@@ -79,5 +74,22 @@ export class Journal<Entry> {
       const broken = (this.broken ??= new JournalBroken(this.file, error as Error));
       [...batch, ...this.waiting.splice(0)].forEach(({ failed }) => failed(broken));
     }
+  }
+}
+
+async function contentOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+function parse<Entry>(line: string, where: string): Entry {
+  try {
+    return JSON.parse(line) as Entry;
+  } catch {
+    throw new Error(`${where} is not JSON; the ledger was damaged, restore it from a copy`);
   }
 }

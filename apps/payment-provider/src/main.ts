@@ -3,9 +3,9 @@ import { Ledger } from './ledger';
 import { ProviderServer } from './server';
 
 async function main(): Promise<void> {
-  const { port, dataDir } = config();
+  const { host, port, dataDir } = config();
   const server = new ProviderServer(await Ledger.open(dataDir));
-  say(`listening on port ${await server.listen(port)}, ledger in ${dataDir}`);
+  say(`listening on port ${await server.listen(port, host)}, ledger in ${dataDir}`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void server.close().then(() => process.exit(0)));
 }
 

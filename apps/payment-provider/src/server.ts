@@ -47,8 +47,8 @@ export class ProviderServer {
   }
 
   /** @returns the port it listens on */
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => this.http.once('error', reject).listen(port, '127.0.0.1', resolve));
+  async listen(port: number, host = '127.0.0.1'): Promise<number> {
+    await new Promise<void>((resolve, reject) => this.http.once('error', reject).listen(port, host, resolve));
     return (this.http.address() as { port: number }).port;
   }
 
