@@ -11,7 +11,8 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Writes the envelopes of one process. */
 export class Envelopes {
-  private sequence = 0;
+  /** Broadcasts said so far, by contract. */
+  private readonly sequences = new Map<string, number>();
 
   constructor(
     private readonly producer: { readonly service: string; readonly instance: string; readonly build: string },
@@ -38,8 +39,14 @@ export class Envelopes {
       traceparent: nextHop(conversation?.traceparent),
       producerinstance: this.producer.instance,
       producerbuild: this.producer.build,
-      sequence: contract.kind === 'broadcast' ? String(++this.sequence) : undefined,
+      sequence: contract.kind === 'broadcast' ? this.next(contract.name) : undefined,
     };
+  }
+
+  private next(contract: string): string {
+    const sequence = (this.sequences.get(contract) ?? 0) + 1;
+    this.sequences.set(contract, sequence);
+    return String(sequence);
   }
 }
 
@@ -55,16 +62,18 @@ export function readEnvelope(headers: Headers): Envelope {
   for (const name of ATTRIBUTES) {
     if ((headers[name]?.length ?? 0) > HEADER_LIMIT) throw invalid(name, `is longer than ${HEADER_LIMIT} characters`);
   }
+  // A message whose time to expire nobody can read would never expire.
+  if (headers.expirytime !== undefined && !isTime(headers.expirytime)) throw invalid('expirytime', 'is not a time');
   return {
     ...pick(headers),
     specversion: '1.0',
     id,
     type,
     source: headers.source ?? '/unknown',
-    time: headers.time ?? new Date(0).toISOString(),
+    time: isTime(headers.time) ? headers.time : new Date(0).toISOString(),
     datacontenttype: 'application/json',
     contractversion: headers.contractversion ?? '1',
-    correlationid: headers.correlationid ?? id,
+    correlationid: headers.correlationid?.trim() || id,
     traceparent: nextHop(headers.traceparent),
     producerinstance: headers.producerinstance ?? 'unknown',
     producerbuild: headers.producerbuild ?? 'unknown',
@@ -78,5 +87,7 @@ function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
   const { causationid, partitionkey, expirytime, sequence } = headers;
   return { causationid, partitionkey, expirytime, sequence };
 }
+
+const isTime = (text?: string): text is string => !Number.isNaN(Date.parse(text ?? ''));
 
 const invalid = (attribute: string, message: string) => new InvalidMessage('envelope', [{ path: attribute, message }]);

@@ -30,7 +30,7 @@ export interface Envelope {
   /** Which process and build said it: who passed bad data always has an answer. */
   readonly producerinstance: string;
   readonly producerbuild: string;
-  /** Broadcasts only: counts up per publishing instance, so that a subscriber can tell that it missed some. */
+  /** Broadcasts only: counts up per publishing instance and contract, so that a subscriber can tell that it missed some. */
   readonly sequence?: string;
 }
 

@@ -10,6 +10,7 @@ import type { InFlight } from './in-flight';
 import type { Envelope } from './message';
 import type { DeliveryObserver, Handling } from './observer';
 import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
+import { Sequences } from './sequences';
 import type { Store, Tx } from './store';
 import type { Delivery, Outcome, TransportContext } from './technology';
 import type { Transactions } from './transactions';
@@ -47,6 +48,8 @@ const BREATH = 1_000;
  * open → (wait behind a failed one of its lane) → handle in one transaction with its acknowledgement → decide.
  */
 export class Pipeline {
+  private readonly sequences = new Sequences();
+
   constructor(
     private readonly transactions: Transactions,
     private readonly store: Store | undefined,
@@ -67,6 +70,7 @@ export class Pipeline {
     const opened = this.open(delivery);
     if ('failed' in opened) return this.dead(delivery, opened.failed, 0);
     const { envelope, handler } = opened;
+    if (delivery.subscription.kind === 'broadcast') this.noteMissed(envelope);
     const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: handler.contract.name };
     const result = await inConversation(hop, () => (isDurable(delivery) ? this.handleDurably(delivery, opened) : this.handleOnce(delivery, opened)));
     return { ...result, envelope };
@@ -85,6 +89,14 @@ export class Pipeline {
     } catch (failed) {
       return { failed };
     }
+  }
+
+  /** A hint, not a proof: what a rolled back transaction would have said leaves a gap, too. */
+  private noteMissed(envelope: Envelope): void {
+    const missed = this.sequences.missedBefore(envelope);
+    if (missed === 0) return;
+    this.process.log('debug', `${missed} broadcasts of ${envelope.type} by ${envelope.producerinstance} never arrived here`);
+    this.process.observer?.missed?.(envelope.type, missed);
   }
 
   /** Broadcasts and live tails: at most once, no acknowledgement. */
@@ -241,7 +253,8 @@ export class Pipeline {
   }
 
   private observe({ subscription, headers, attempt }: Delivery, { as, tries, envelope }: Result, elapsed: number): void {
-    const age = this.process.clock.now() - Date.parse(headers.time ?? '');
+    const said = Date.parse(headers.time ?? '');
+    const age = Number.isNaN(said) ? 0 : this.process.clock.now() - said;
     const contract = subscription.handlers.has(headers.type ?? '') ? headers.type! : 'unknown';
     const { kind, name } = subscription;
     this.process.observer?.handled?.({ kind, contract, subscription: name, outcome: as, attempt, tries, milliseconds: elapsed, age, envelope });

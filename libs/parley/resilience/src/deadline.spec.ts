@@ -1,0 +1,26 @@
+import { Deadline, DeadlineExceeded } from './deadline';
+
+describe('a deadline', () => {
+  it('is so far from now', () => {
+    expect(Deadline.within(500, undefined, 1_000).at).toBe(1_500);
+  });
+
+  it('is never later than the one that is running', () => {
+    const running = Deadline.within(200, undefined, 1_000);
+    expect(Deadline.within(5_000, running, 1_100).at).toBe(1_200);
+    expect(Deadline.within(50, running, 1_100).at).toBe(1_150);
+  });
+
+  it('leaves a budget that shrinks to nothing and no further', () => {
+    const deadline = Deadline.within(500, undefined, 1_000);
+    expect([1_000, 1_200, 1_500, 9_000].map((now) => deadline.budget(now))).toEqual([500, 300, 0, 0]);
+  });
+
+  it('goes by the clock of the process when none is given', () => {
+    expect(Deadline.within(60_000).budget()).toBeGreaterThan(50_000);
+  });
+});
+
+it('says that the outcome of what was not answered is unknown', () => {
+  expect(new DeadlineExceeded('catalog.quote-price', 799.6).message).toBe('catalog.quote-price was not answered within 800 ms; whether it took effect is unknown');
+});
