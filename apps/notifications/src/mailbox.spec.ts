@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +43,14 @@ describe('a mailbox that is a folder', () => {
   it('lets no line break of a customer become a header', async () => {
     await put({ ...mail, to: { name: 'Zoë\r\nBcc: eve@example.com', address: 'zoe@example.com' }, subject: 'Hi\r\nX-Evil: yes' });
     expect(await read()).not.toMatch(/^(Bcc|X-Evil):/m);
+  });
+
+  it('sweeps out what a killed process left half written long ago', async () => {
+    for (const name of ['old.eml.1.part', 'young.eml.2.part', 'whole.eml']) await writeFile(join(folder, name), '');
+    const longAgo = new Date(Date.now() - 3_600_000);
+    for (const name of ['old.eml.1.part', 'whole.eml']) await utimes(join(folder, name), longAgo, longAgo);
+    await put(mail);
+    expect((await readdir(folder)).sort()).toEqual([`${mail.orderId}.eml`, 'whole.eml', 'young.eml.2.part']);
   });
 
   it('says so when it cannot write', async () => {

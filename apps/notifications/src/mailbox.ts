@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTransport, type SendMailOptions } from 'nodemailer';
@@ -33,6 +33,9 @@ export function mailboxAt(url: string, from: string): Mailbox {
 
 const asSent = (from: string, { messageId, to, subject, text, html }: Mail): SendMailOptions => ({ from, messageId, to, subject, text, html });
 
+const HALF = '.part';
+const YOUNG = 60_000;
+
 /** A folder of .eml files, which any mail program opens. */
 class Folder extends Mailbox {
   private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
@@ -46,14 +49,24 @@ class Folder extends Mailbox {
   }
 
   async put(mail: Mail): Promise<void> {
-    await (this.ready ??= mkdir(this.path, { recursive: true }));
+    await (this.ready ??= this.prepare());
     const { message } = await this.composer.sendMail(asSent(this.from, mail));
     await this.write(join(this.path, `${mail.orderId}.eml`), message as Buffer);
   }
 
+  /** Makes the folder and sweeps out what a killed process left half written; what is young may be another's in the making. */
+  private async prepare(): Promise<void> {
+    await mkdir(this.path, { recursive: true });
+    const files = (await readdir(this.path)).filter((name) => name.endsWith(HALF)).map((name) => join(this.path, name));
+    for (const file of files) {
+      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }));
+      if (Date.now() - mtimeMs > YOUNG) await rm(file, { force: true });
+    }
+  }
+
   /** Aside and renamed: nobody ever reads half a mail. */
   private async write(file: string, message: Buffer): Promise<void> {
-    const aside = `${file}.${randomUUID()}.part`;
+    const aside = `${file}.${randomUUID()}${HALF}`;
     try {
       await writeFile(aside, message, { flush: true });
       await rename(aside, file);
