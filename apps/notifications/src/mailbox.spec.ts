@@ -53,9 +53,14 @@ describe('a mailbox that is a folder', () => {
     expect((await readdir(folder)).sort()).toEqual([`${mail.orderId}.eml`, 'whole.eml', 'young.eml.2.part']);
   });
 
-  it('says so when it cannot write', async () => {
-    await writeFile(join(folder, 'file'), '');
-    await expect(put(mail, join(folder, 'file'))).rejects.toThrow();
+  it('says so when it cannot write, and writes as soon as it can', async () => {
+    const path = join(folder, 'taken');
+    const mailbox = mailboxAt(pathToFileURL(path).href, FROM);
+    await writeFile(path, '');
+    await expect(mailbox.put(mail)).rejects.toThrow('EEXIST');
+    await rm(path);
+    await mailbox.put(mail);
+    expect(await readdir(path)).toHaveLength(1);
   });
 });
 

@@ -39,7 +39,7 @@ const YOUNG = 60_000;
 /** A folder of .eml files, which any mail program opens. */
 class Folder extends Mailbox {
   private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
-  private ready?: Promise<unknown>;
+  private ready?: Promise<void>;
 
   constructor(
     private readonly path: string,
@@ -49,9 +49,16 @@ class Folder extends Mailbox {
   }
 
   async put(mail: Mail): Promise<void> {
-    await (this.ready ??= this.prepare());
+    await this.open();
     const { message } = await this.composer.sendMail(asSent(this.from, mail));
     await this.write(join(this.path, `${mail.orderId}.eml`), message as Buffer);
+  }
+
+  private open(): Promise<void> {
+    return (this.ready ??= this.prepare().catch((error) => {
+      this.ready = undefined; // the next mail tries again
+      throw error;
+    }));
   }
 
   /** Makes the folder and sweeps out what a killed process left half written; what is young may be another's in the making. */
