@@ -84,8 +84,8 @@ export class LogDatabase {
     const roles = services.map((service) => ({ role: this.roleOf(service), service }));
     for (const { role } of roles) await client.query(`create role ${role} login password 'spec'`);
     await install(client, roles);
-    await client.query('create table effect (number bigserial primary key, subscription text, message text, key text, n int, instance text)');
-    await client.query('grant all on effect, effect_number_seq to public');
+    await client.query('create table public.effect (number bigserial primary key, subscription text, message text, key text, n int, instance text)');
+    await client.query('grant all on public.effect, public.effect_number_seq to public');
     await client.end();
   }
 }
