@@ -9,6 +9,7 @@ import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
+const DECLARED_AGAIN_AFTER = 1_000;
 
 export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1, connectionOptions: { timeout: 5_000 } };
 
@@ -70,7 +71,7 @@ export class CommandPublisher extends ClientRMQ {
     try {
       await this.dispatchEvent({ pattern: queue, data: parcel });
     } catch (error) {
-      if (error instanceof Unroutable) this.declared.delete(owner);
+      if (error instanceof Unroutable) this.declareAgainSoon(owner);
       throw error;
     }
   }
@@ -138,6 +139,15 @@ export class CommandPublisher extends ClientRMQ {
     });
   }
 
+  /**
+   * Not at once: a queue that is declared anew before RabbitMQ 3.10 has told its consumers of the deletion hands messages to
+   * consumers that never get them.
+   */
+  private declareAgainSoon(owner: string): void {
+    const { declared } = this;
+    setTimeout(() => declared.delete(owner), DECLARED_AGAIN_AFTER).unref();
+  }
+
   private async open(): Promise<ConfirmChannel> {
     if (!this.client) throw new NotConnected(this.address);
     return within(CONFIRMED_WITHIN, this.channels.arrival(), () => new NotConnected(this.address));
@@ -178,7 +188,7 @@ export class NotConnected extends Error {
 export class Unroutable extends Error {
   override readonly name = 'Unroutable';
   constructor(queue: string, address: Address) {
-    super(`RabbitMQ at ${address} has no queue ${queue}: someone deleted it; publish again and it is declared anew`);
+    super(`RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, publish again then`);
   }
 }
 
