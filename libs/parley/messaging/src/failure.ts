@@ -35,12 +35,22 @@ const MESSAGE_LIMIT = 2_000;
 
 /** Anything thrown, as evidence: bounded in size, never throwing itself. */
 export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
-  if (!(thrown instanceof Error)) return { error: typeof thrown, message: bounded(String(thrown), MESSAGE_LIMIT), stack: '' };
-  return { error: thrown.name, message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
+  if (!(thrown instanceof Error)) return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
+  return { error: bounded(thrown.name || 'Error', MESSAGE_LIMIT), message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
 }
 
-function bounded(text: string, limit: number): string {
+function bounded(value: unknown, limit: number): string {
+  const text = shown(value);
   return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`;
+}
+
+/** What is thrown may refuse even to be shown. A message that fails so must fail like any other. */
+function shown(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return 'something that cannot be shown';
+  }
 }
 
 /** An earlier message of the lane failed and waits; this one must wait behind it. Its handling is rolled back. */

@@ -109,12 +109,12 @@ export class HandlerRegistry {
     }
     const name = kind === 'event' ? `${this.service}.${declared!.name}` : this.service;
     const id = `${kind}:${name}`;
-    let group = this.groups.get(id);
-    if (!group) {
-      const { from = 'beginning', live = false } = (kind === 'event' && declared?.options) || {};
-      group = { kind, name, from, live, concurrency: this.concurrency, handlers: new Map() };
-      this.groups.set(id, group);
+    const { from = 'beginning', live = false } = (kind === 'event' && declared?.options) || {};
+    const group = this.groups.get(id) ?? { kind, name, from, live, concurrency: this.concurrency, handlers: new Map<string, Handler>() };
+    if (String(group.from) !== String(from) || group.live !== live) {
+      throw new HandlerError(`${extras.handlerClass.name} declares the subscription ${name} in another way than the class before it; a subscription starts in one place`);
     }
+    this.groups.set(id, group);
     return group;
   }
 }

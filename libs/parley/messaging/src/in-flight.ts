@@ -1,7 +1,7 @@
 /** What is being handled right now, so that a drain can wait for it. */
 export class InFlight {
   private readonly running = new Set<AbortController>();
-  private idle?: () => void;
+  private readonly waiting = new Set<() => void>();
 
   get size(): number {
     return this.running.size;
@@ -14,19 +14,23 @@ export class InFlight {
       return await work(handling.signal);
     } finally {
       this.running.delete(handling);
-      if (this.running.size === 0) this.idle?.();
+      if (this.running.size === 0) for (const idle of this.waiting) idle();
     }
   }
 
   /** Resolves true once nothing is running, or false after `milliseconds`: what still runs is told to give up. */
   async drained(milliseconds: number): Promise<boolean> {
     if (this.running.size === 0) return true;
-    let timer: NodeJS.Timeout | undefined;
-    const drained = await Promise.race([
-      new Promise<boolean>((resolve) => (this.idle = () => resolve(true))),
-      new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), milliseconds))),
-    ]);
-    clearTimeout(timer);
+    const drained = await new Promise<boolean>((resolve) => {
+      const settle = (idle: boolean) => {
+        clearTimeout(timer);
+        this.waiting.delete(idled);
+        resolve(idle);
+      };
+      const idled = () => settle(true);
+      const timer = setTimeout(() => settle(false), milliseconds);
+      this.waiting.add(idled);
+    });
     if (!drained) for (const handling of this.running) handling.abort(new Error('the service is stopping'));
     return drained;
   }
