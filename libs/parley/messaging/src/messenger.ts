@@ -25,7 +25,7 @@ export class CallInTransaction extends Error {
 export class NotOwner extends Error {
   override readonly name = 'NotOwner';
   constructor(contract: Contract, service: string) {
-    super(`${contract.name} is a ${contract.kind} of ${contract.owner}; ${service} cannot say it`);
+    super(`${contract.name} is for ${contract.owner} to ${contract.kind === 'event' ? 'publish' : 'broadcast'}, not for ${service}`);
   }
 }
 
