@@ -21,6 +21,7 @@ export class Bell {
   private readonly listeners = new Map<string, Set<Listener>>();
   private client?: Client;
   private opening?: Promise<void>;
+  private telling: Promise<unknown> = Promise.resolve();
   private cancelTimer = () => {};
   private failures = 0;
   private closed = false;
@@ -40,7 +41,7 @@ export class Bell {
     if (known) known.add(listener);
     else this.listeners.set(channel, new Set([listener]));
     await (this.opening ??= this.open());
-    await this.client?.query(`listen ${quoted(channel)}`);
+    await this.tell(`listen ${quoted(channel)}`);
     return () => this.leave(channel, listener);
   }
 
@@ -58,7 +59,12 @@ export class Bell {
     left?.delete(listener);
     if (left?.size !== 0) return;
     this.listeners.delete(channel);
-    await this.client?.query(`unlisten ${quoted(channel)}`).catch(() => {});
+    await this.tell(`unlisten ${quoted(channel)}`).catch(() => {});
+  }
+
+  /** One statement at a time: many start to listen at once. */
+  private tell(sql: string): Promise<unknown> {
+    return (this.telling = this.telling.catch(() => {}).then(() => this.client?.query(sql)));
   }
 
   private async open(): Promise<void> {
