@@ -24,17 +24,18 @@ export class SqlFiguresStore extends FiguresStore {
     );
   }
 
+  /** Sums and durations as double precision: whole numbers beyond 32 bits that still arrive as numbers. */
   async figures(): Promise<Figures> {
     const [totals] = await this.database.query(`
       select count(placed_at)::int as placed, count(*) filter (where outcome = 'delivered')::int as delivered, count(*) filter (where outcome = 'rejected')::int as rejected,
-        coalesce(sum(total) filter (where outcome = 'delivered'), 0)::int as revenue, coalesce(sum(mails), 0)::int as mails,
+        coalesce(sum(total) filter (where outcome = 'delivered'), 0)::float8 as revenue, coalesce(sum(mails), 0)::int as mails,
         coalesce(percentile_disc(array[0.5, 0.99]) within group (order by extract(epoch from finished_at - placed_at) * 1000)
-          filter (where finished_at is not null and placed_at is not null), '{0,0}')::int[] as durations
+          filter (where finished_at is not null and placed_at is not null), '{0,0}')::float8[] as durations
       from order_fact`);
     const bestSellers = await this.database.query(`
-      select line->>'sku' as sku, min(line->>'name') as name, sum((line->>'quantity')::int)::int as pieces
+      select (line->>'sku') collate "C" as sku, min(line->>'name') as name, sum((line->>'quantity')::int)::int as pieces
       from order_fact, jsonb_array_elements(lines) line where outcome = 'delivered' group by 1 order by pieces desc, sku limit 10`);
-    const reasons = await this.database.query('select reason, count(*)::int as orders from order_fact where reason is not null group by 1 order by orders desc, reason limit 10');
+    const reasons = await this.database.query('select reason collate "C" as reason, count(*)::int as orders from order_fact where reason is not null group by 1 order by orders desc, reason limit 10');
     const { durations, ...counts } = totals;
     return { ...counts, underWay: counts.placed - counts.delivered - counts.rejected, duration: { p50: durations[0], p99: durations[1] }, bestSellers, reasons };
   }

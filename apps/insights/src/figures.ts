@@ -44,11 +44,14 @@ function bestSellers(facts: readonly OrderFact[]): Figures['bestSellers'] {
   for (const { sku, name, quantity } of facts.filter(({ outcome }) => outcome === 'delivered').flatMap(({ lines = [] }) => lines)) {
     sold.set(sku, { sku, name, pieces: (sold.get(sku)?.pieces ?? 0) + quantity });
   }
-  return [...sold.values()].sort((a, b) => b.pieces - a.pieces || a.sku.localeCompare(b.sku)).slice(0, BEST);
+  return [...sold.values()].sort((a, b) => b.pieces - a.pieces || inOrder(a.sku, b.sku)).slice(0, BEST);
 }
 
 function reasons(facts: readonly OrderFact[]): Figures['reasons'] {
   const given = new Map<string, number>();
   for (const { reason } of facts) if (reason !== undefined) given.set(reason, (given.get(reason) ?? 0) + 1);
-  return [...given].map(([reason, orders]) => ({ reason, orders })).sort((a, b) => b.orders - a.orders || a.reason.localeCompare(b.reason)).slice(0, BEST);
+  return [...given].map(([reason, orders]) => ({ reason, orders })).sort((a, b) => b.orders - a.orders || inOrder(a.reason, b.reason)).slice(0, BEST);
 }
+
+/** The same everywhere, whatever the locale of a machine or a database. */
+const inOrder = (a: string, b: string): number => (a < b ? -1 : 1);
