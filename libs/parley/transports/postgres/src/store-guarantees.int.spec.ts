@@ -189,6 +189,21 @@ describe('a role', () => {
     await expect(as('orders', send('nobody'))).rejects.toThrow('there is no queue nobody');
   });
 
+  it('may not acknowledge, retry or bury what it did not lease', async () => {
+    const { rows } = await database.admin.query<{ id: number }>(`select id from parley.queue where name = 'inventory'`);
+    const queue = rows[0]!.id;
+    await as('orders', `select parley.send('{inventory}', '{-5}', array[gen_random_uuid()], '{x}', '{x}', '{null}')`);
+    const leased = await as('inventory', `select lane, id from parley.claim(${queue}, '{}', 77, -9223372036854775808, 2, 1, '1 min')`);
+    const { lane, id } = leased.rows[0] as { lane: string; id: string };
+    for (const token of [0, 78]) {
+      await expect(as('orders', `select parley.settle(${queue}, ${lane}, ${id}, ${token})`)).rejects.toThrow('lost');
+      for (const guess of [`discard(${queue}, ${lane}, ${id}, ${token})`, `retry(${queue}, ${lane}, ${id}, ${token}, 1, 0, '')`, `bury(${queue}, ${lane}, ${id}, ${token}, 1, '', false)`]) {
+        expect((await as('orders', `select parley.${guess} ours`)).rows).toEqual([{ ours: false }]);
+      }
+    }
+    await as('inventory', `select parley.settle(${queue}, ${lane}, ${id}, 77)`);
+  });
+
   it('may not touch a table', async () => {
     for (const table of ['message', 'lane', 'parked', 'dead', 'outbox', 'inbox', 'service']) {
       await expect(as('inventory', `select * from parley.${table}`)).rejects.toThrow('permission denied');
