@@ -25,10 +25,10 @@ export class MemoryLaneRunner implements LaneRunner {
     this.wake();
   }
 
+  /** At once: `look` asks whether it still runs, and a turn of the store may last as long as a handler. */
   async stop(): Promise<void> {
     this.running.delete(this);
     this.cancelTimer();
-    await this.lanes.store.turn(() => {});
   }
 
   serves(subscription: string): boolean {
