@@ -39,17 +39,17 @@ export class CallAnswerer {
     const envelope = readEnvelope({ ...call.headers, type: call.contract });
     const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
     const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: contract.name, deadline: call.deadline };
-    const context: CallContext = { envelope, deadline: call.deadline, signal: AbortSignal.any([call.signal, cancelled]) };
-    const reply = await inConversation(hop, () => beforeDeadline(contract, context, run(handler, request, context)));
+    const late = new AbortController();
+    const context: CallContext = { envelope, deadline: call.deadline, signal: AbortSignal.any([call.signal, cancelled, late.signal]) };
+    const reply = await inConversation(hop, () => beforeDeadline(contract, context, late, run(handler, request, context)));
     return { ok: true, body: encode(checked(contract, reply)) };
   }
 
   private fault(call: IncomingCall, error: unknown): Fault {
     if (error instanceof InvalidMessage) return { code: 'invalid-request', message: error.message, details: error.issues };
     if (error instanceof DeadlineExceeded) return { code: 'deadline-exceeded', message: error.message };
-    if (error instanceof CallError && error.contract.name === call.contract && error.code in error.contract.errors) {
-      return { code: error.code, message: error.message, details: error.details };
-    }
+    const promised = promisedFault(call.contract, error);
+    if (promised) return promised;
     if (call.signal.aborted) return { code: 'cancelled', message: 'the caller went away' };
     this.process.log('error', `${call.contract} could not be answered: ${describe(error).message}`, { error });
     const invalidReply = error instanceof InvalidReply;
@@ -64,6 +64,13 @@ function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
   } catch {
     return undefined; // was refused for it
   }
+}
+
+/** An error that the contract promises, with nothing but what it promises. */
+function promisedFault(contract: string, error: unknown): Fault | undefined {
+  if (!(error instanceof CallError) || error.contract.name !== contract || !Object.hasOwn(error.contract.errors, error.code)) return undefined;
+  const details = error.contract.errors[error.code]!.safeParse(error.details);
+  return details.success ? { code: error.code, message: error.message, details: details.data } : undefined;
 }
 
 /** The handler's reply is not what the contract promises. */
@@ -83,16 +90,16 @@ async function run(handler: Handler, request: unknown, context: CallContext): Pr
 }
 
 /** The caller is answered at the deadline, also when the handler does not listen to its signal. */
-async function beforeDeadline<T>(contract: Call, { deadline, signal }: CallContext, work: Promise<T>): Promise<T> {
+async function beforeDeadline<T>(contract: Call, { deadline, signal }: CallContext, late: AbortController, work: Promise<T>): Promise<T> {
   const budget = deadline.budget();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timer = setTimeout(() => late.abort(new DeadlineExceeded(contract.name, budget)), budget);
+  const over = new Promise<never>((_, reject) => {
     const fail = () => reject(new DeadlineExceeded(contract.name, budget));
-    timer = setTimeout(fail, budget);
-    signal.addEventListener('abort', fail, { once: true });
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, over]);
   } finally {
     clearTimeout(timer);
   }

@@ -42,6 +42,7 @@ export class Caller {
     if (!this.transport) throw new OwnerUnavailable(contract, 'CALLS_URL is not set');
     const payload = validate(contract.name, contract.payload, request);
     const deadline = Deadline.within(options.deadline ?? contract.deadline, currentConversation()?.deadline);
+    const budget = deadline.budget();
     const call: OutgoingCall = {
       contract,
       headers: headersOf(this.envelopes.write(contract, payload)),
@@ -50,7 +51,7 @@ export class Caller {
       signal: options.signal,
     };
     const answer = await this.reach(call, this.transport);
-    if (!answer.ok) throw callError(contract, answer.fault);
+    if (!answer.ok) throw answer.fault.code === 'deadline-exceeded' ? new DeadlineExceeded(contract.name, budget) : callError(contract, answer.fault);
     return validate(contract.name, contract.reply, decode(contract.name, answer.body)) as ReplyOf<C>;
   }
 
