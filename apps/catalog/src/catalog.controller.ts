@@ -17,6 +17,7 @@ export class CatalogController {
     const found = await this.products.find(lines.map(({ sku }) => sku));
     const quoted = quote(lines, new Map(found.map((product) => [product.sku, product])));
     if ('line' in quoted) throw new CallError(QuotePrice, 'unknown-sku', quoted);
+    if ('most' in quoted) throw new CallError(QuotePrice, 'too-much', quoted);
     return quoted;
   }
 

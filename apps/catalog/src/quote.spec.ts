@@ -14,6 +14,15 @@ describe('a quote', () => {
   });
 });
 
+describe('a quote that is too high', () => {
+  const dear = new Map([['TEA-0001', { ...products[0]!, price: 500_000 }]]);
+
+  it('tells what it comes to and what an order may be worth', () => {
+    expect(quote([{ sku: 'TEA-0001', quantity: 200 }], dear)).toMatchObject({ total: 100_000_000, lines: { length: 1 } });
+    expect(quote([{ sku: 'TEA-0001', quantity: 201 }], dear)).toEqual({ total: 100_500_000, most: 100_000_000 });
+  });
+});
+
 describe('the catalogue', () => {
   it('has at least 60 products, each once', () => {
     expect(known.size).toBe(products.length);

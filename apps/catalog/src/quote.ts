@@ -1,4 +1,4 @@
-import type { Line, Product, Quote } from '@contracts/catalog';
+import { type Line, MOST_CENTS, type Product, type Quote } from '@contracts/catalog';
 
 /** A line that names nothing we sell. */
 export interface UnknownLine {
@@ -7,13 +7,20 @@ export interface UnknownLine {
   readonly line: number;
 }
 
+/** Lines that come to more than an order may be worth. */
+export interface TooMuch {
+  readonly total: number;
+  readonly most: number;
+}
+
 /** What these lines cost at today's prices. */
-export function quote(lines: readonly Line[], products: ReadonlyMap<string, Product>): Quote | UnknownLine {
+export function quote(lines: readonly Line[], products: ReadonlyMap<string, Product>): Quote | UnknownLine | TooMuch {
   const line = lines.findIndex(({ sku }) => !products.has(sku));
   if (line >= 0) return { sku: lines[line]!.sku, line };
   const quoted = lines.map(({ sku, quantity }) => {
     const { name, price, grams } = products.get(sku)!;
     return { sku, quantity, name, price, grams };
   });
-  return { lines: quoted, total: quoted.reduce((sum, { price, quantity }) => sum + price * quantity, 0) };
+  const total = quoted.reduce((sum, { price, quantity }) => sum + price * quantity, 0);
+  return total > MOST_CENTS ? { total, most: MOST_CENTS } : { lines: quoted, total };
 }

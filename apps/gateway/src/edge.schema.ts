@@ -1,5 +1,5 @@
 import { Line, Product } from '@contracts/catalog';
-import { Customer, HistoryEntry, Order, OrderStatus } from '@contracts/orders';
+import { Customer, HistoryEntry, Order, OrderStatus, PageEnd } from '@contracts/orders';
 import { Address } from '@contracts/shipping';
 import { text } from '@parley/contract';
 import { z } from 'zod';
@@ -31,7 +31,7 @@ export const OrderList = z.object({
 export const OrderFilter = z.strictObject({
   status: OrderStatus.optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: z.string().max(100).optional(),
+  before: PageEnd.optional(),
 });
 export type OrderFilter = z.infer<typeof OrderFilter>;
 

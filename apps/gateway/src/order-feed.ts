@@ -1,4 +1,4 @@
-import { GetOrder, type HistoryEntry, type Order, type OrderProgressed } from '@contracts/orders';
+import { GetOrder, type HistoryEntry, type Order, type OrderProgressed, type OrderStatus } from '@contracts/orders';
 import { Injectable, type MessageEvent } from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
 import { Observable } from 'rxjs';
@@ -20,23 +20,40 @@ export class OrderFeed {
     for (const follower of this.followers.get(progress.orderId) ?? []) follower(progress);
   }
 
+  /** How many orders somebody is watching right now. */
+  get watched(): number {
+    return this.followers.size;
+  }
+
   /** History entries after `last`, then each new one, until the order is at its end. */
   follow(order: Order, last: number): Observable<MessageEvent> {
     return new Observable((reader) => {
-      let sent = last;
-      let looking: Promise<void> | undefined;
+      let sent = Math.min(last, order.history.length);
+      let looking = false;
+      let missed = false;
 
-      const send = (entry: HistoryEntry, status: string) => {
+      const send = (entry: HistoryEntry, status?: OrderStatus) => {
         if (entry.number !== sent + 1) return;
         sent = entry.number;
         reader.next({ id: String(entry.number), type: 'progress', data: { ...entry, status } });
         if (isOver(status)) reader.complete();
       };
+      // The history does not say which status each of its entries led to, but for the last one.
       const sendAll = ({ history, status }: Order) => {
-        for (const entry of history) send(entry, entry.number === history.length ? status : 'before');
+        for (const entry of history) send(entry, entry.number === history.length ? status : undefined);
         if (isOver(status) && sent >= history.length) reader.complete();
       };
-      const look = () => (looking ??= this.messenger.call(GetOrder, { orderId: order.orderId }).then(sendAll, () => undefined).finally(() => (looking = undefined)));
+      // One look at a time; what turns out to be missing meanwhile may be younger than the answer, and is looked for once more.
+      const look = async () => {
+        missed = true;
+        if (looking) return;
+        looking = true;
+        while (missed && !reader.closed) {
+          missed = false;
+          await this.messenger.call(GetOrder, { orderId: order.orderId }).then(sendAll, () => undefined);
+        }
+        looking = false;
+      };
 
       const forget = this.listen(order.orderId, ({ entry, status }) => (entry.number > sent + 1 ? void look() : send(entry, status)));
       const timer = setInterval(() => (reader.next({ type: 'still-here', data: {} }), void look()), LOOK);
@@ -56,4 +73,4 @@ export class OrderFeed {
   }
 }
 
-const isOver = (status: string): boolean => status === 'delivered' || status === 'rejected';
+const isOver = (status?: OrderStatus): boolean => status === 'delivered' || status === 'rejected';

@@ -5,10 +5,15 @@ import { Messenger } from '@parley/messaging';
 /** A price that was missed while nobody listened is wrong for so long at most. */
 const FRESH = 30_000;
 
-/** The products as this instance shows them: read once, corrected by every PriceChanged. */
+/**
+ * The products as this instance shows them: read once, corrected by every PriceChanged. While catalog is away they are shown
+ * as they were; what an order costs is agreed when it is placed.
+ */
 @Injectable()
 export class Prices {
   private products = new Map<string, Product>();
+  /** Since the last reading began: its answer may be older. */
+  private readonly heard = new Map<string, PriceChanged>();
   private readAt = -Infinity;
   private reading?: Promise<void>;
 
@@ -19,14 +24,25 @@ export class Prices {
     return [...this.products.values()];
   }
 
-  changed({ sku, price }: PriceChanged): void {
+  changed(change: PriceChanged): void {
+    this.heard.set(change.sku, change);
+    this.correct(change);
+  }
+
+  private correct({ sku, price }: PriceChanged): void {
     const product = this.products.get(sku);
     if (product) this.products.set(sku, { ...product, price });
   }
 
   private async read(): Promise<void> {
-    const { products } = await this.messenger.call(ListProducts, {});
-    this.products = new Map(products.map((product) => [product.sku, product]));
-    this.readAt = performance.now();
+    this.heard.clear();
+    try {
+      const { products } = await this.messenger.call(ListProducts, {});
+      this.products = new Map(products.map((product) => [product.sku, product]));
+      this.readAt = performance.now();
+      for (const change of this.heard.values()) this.correct(change);
+    } catch (error) {
+      if (this.products.size === 0) throw error;
+    }
   }
 }

@@ -50,6 +50,10 @@ function ofCall({ code, details }: CallError): Problem | undefined {
     const { sku, line } = details as { sku: string; line: number };
     return invalid([{ field: `lines.${line}.sku`, message: `${sku} is not sold here` }]);
   }
+  if (code === 'too-much') {
+    const { total, most } = details as { total: number; most: number };
+    return invalid([{ field: 'lines', message: `come to ${euros(total)}, more than the ${euros(most)} an order may be worth; split it` }]);
+  }
   if (code === 'key-reused') return problem(409, 'This Idempotency-Key was used for another order', 'Send the same order again, or use a new key.');
   if (code === 'unknown-order') return problem(404, 'There is no such order');
   if (code === 'no-label') return problem(404, 'There is no label for this order yet');
@@ -58,17 +62,20 @@ function ofCall({ code, details }: CallError): Problem | undefined {
   return undefined;
 }
 
+const euros = (cents: number): string => `€${(cents / 100).toFixed(2)}`;
+
 const TITLES: Readonly<Record<number, string>> = {
   400: 'The request cannot be read',
   404: 'There is nothing here',
   405: 'This method is not for this resource',
   413: 'The request is too large',
+  414: 'The address is too long',
   415: 'The request must be application/json',
 };
 
 /** Errors of the HTTP framework carry a status of their own. */
 function ofHttp(error: unknown): Problem | undefined {
-  const { statusCode, status } = error as { statusCode?: number; status?: number };
+  const { statusCode, status } = (error ?? {}) as { statusCode?: number; status?: number };
   const code = statusCode ?? status ?? 500;
-  return code >= 400 && code < 500 ? problem(code, TITLES[code] ?? 'The request was refused', (error as Error).message) : undefined;
+  return code >= 400 && code < 500 ? problem(code, TITLES[code] ?? 'The request was refused', (error as Error).message.slice(0, 200)) : undefined;
 }

@@ -44,6 +44,7 @@ export class OrdersController {
       return await this.messenger.call(QuotePrice, { lines });
     } catch (error) {
       if (CallError.is(error, QuotePrice, 'unknown-sku')) throw new CallError(PlaceOrder, 'unknown-sku', error.details);
+      if (CallError.is(error, QuotePrice, 'too-much')) throw new CallError(PlaceOrder, 'too-much', error.details);
       throw error;
     }
   }

@@ -4,8 +4,9 @@ import { z } from 'zod';
 /** A product's number, as printed on the shelf: `TEA-0042`. */
 export const Sku = z.string().regex(/^[A-Z]{2,6}-\d{4}$/);
 
-/** Whole cents. The shop sells in euro only. */
-export const Cents = z.int().min(0).max(100_000_000);
+/** Whole cents. The shop sells in euro only, and takes no order above this. */
+export const MOST_CENTS = 100_000_000;
+export const Cents = z.int().min(0).max(MOST_CENTS);
 
 /** So many of a product. */
 export const Line = z.object({ sku: Sku, quantity: z.int().min(1).max(1_000) });
@@ -29,7 +30,11 @@ export type QuotedLine = z.infer<typeof QuotedLine>;
 export const QuotePrice = call('catalog.quote-price', {
   request: z.object({ lines: Lines }),
   reply: z.object({ lines: z.array(QuotedLine), total: Cents }),
-  errors: { 'unknown-sku': z.object({ sku: z.string(), line: z.int() }) },
+  errors: {
+    'unknown-sku': z.object({ sku: z.string(), line: z.int() }),
+    /** In cents: what the lines come to, and what an order may be worth. */
+    'too-much': z.object({ total: z.int(), most: z.int() }),
+  },
   deadline: '2s',
   idempotent: true,
 });

@@ -11,5 +11,6 @@ export {
   OrderRejected,
   OrderShipped,
   OrderStatus,
+  PageEnd,
   PlaceOrder,
 } from './orders';

@@ -33,6 +33,8 @@ export const PlaceOrder = call('orders.place-order', {
   reply: z.object({ orderId: z.uuid(), status: OrderStatus }),
   errors: {
     'unknown-sku': z.object({ sku: z.string(), line: z.int() }),
+    /** In cents: what the order comes to, and what it may be worth. */
+    'too-much': z.object({ total: z.int(), most: z.int() }),
     /** The key was used for another order before. */
     'key-reused': z.object({ idempotencyKey: z.string() }),
   },
@@ -51,15 +53,19 @@ export const GetOrder = call('orders.get-order', {
 });
 export type GetOrder = Message<typeof GetOrder>;
 
+/** Where a page of orders ends: the time its last order was placed, and that order's id. */
+export const PageEnd = z.string().refine((end) => MomentAndId.safeParse(end).success, 'is not where a page ended');
+const MomentAndId = z.templateLiteral([z.iso.datetime(), '~', z.uuid()]);
+
 /** Newest first, a page at a time. */
 export const ListOrders = call('orders.list-orders', {
-  request: z.object({ status: OrderStatus.optional(), limit: z.int().min(1).max(500), before: z.string().max(100).optional() }),
+  request: z.object({ status: OrderStatus.optional(), limit: z.int().min(1).max(500), before: PageEnd.optional() }),
   reply: z.object({
     orders: z.array(
       z.object({ orderId: z.uuid(), status: OrderStatus, total: Cents, placedAt: z.iso.datetime(), finishedAt: z.iso.datetime().optional() }),
     ),
     /** Hand it back as `before` for the next page; absent on the last one. */
-    next: z.string().optional(),
+    next: PageEnd.optional(),
     counts: z.record(OrderStatus, z.int()),
   }),
   deadline: '5s',

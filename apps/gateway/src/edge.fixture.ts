@@ -1,0 +1,142 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Messenger } from '@parley/messaging';
+import { Harness } from '@parley/testing';
+import { startCatalog } from '../../catalog/src/catalog.fixture';
+import { startOrders } from '../../orders/src/orders.fixture';
+import { AppModule } from './app.module';
+import { BroadcastsController } from './broadcasts.controller';
+import { edge } from './edge';
+import { OrderFeed } from './order-feed';
+import { Prices } from './prices';
+
+/** What the edge asked for, by the contract's name. */
+type Asked = { readonly contract: string; readonly request: unknown };
+
+/** The edge on a port of its own, with orders and catalog behind it, in memory. */
+export class EdgeOnTrial {
+  readonly asked: Asked[] = [];
+  readonly harness = new Harness();
+  private app!: NestFastifyApplication;
+
+  static async start(): Promise<EdgeOnTrial> {
+    const trial = new EdgeOnTrial();
+    await startCatalog(trial.harness);
+    await startOrders(trial.harness);
+    await trial.open();
+    return trial;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get port(): number {
+    return (this.app.getHttpServer().address() as AddressInfo).port;
+  }
+
+  get feed(): OrderFeed {
+    return this.app.get(OrderFeed);
+  }
+
+  /** Writes bytes as they are, ends, and reads until the other side closes. */
+  async raw(bytes: string): Promise<string> {
+    const socket = connect(this.port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (heard += text));
+    socket.write(bytes);
+    await once(socket, 'close');
+    return heard;
+  }
+
+  /** Goes away in the middle of a request. */
+  async breakOff(bytes: string): Promise<void> {
+    const socket = connect(this.port, '127.0.0.1');
+    await once(socket, 'connect');
+    await new Promise((written) => socket.write(bytes, written));
+    socket.resetAndDestroy();
+    await once(socket, 'close');
+  }
+
+  async close(): Promise<void> {
+    this.app.getHttpServer().closeAllConnections();
+    await this.app.close();
+    await this.harness.close();
+  }
+
+  private async open(): Promise<void> {
+    const module = { module: class EdgeUnderTest {}, ...partsOf(AppModule), imports: [this.messaging()] };
+    this.app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }), { logger: false, abortOnError: false });
+    edge.configure(this.app);
+    await this.app.listen(0, '127.0.0.1');
+    const heard = [OrderFeed, Prices].map((part) => ({ provide: part, useValue: this.app.get<object>(part) }));
+    await this.harness.start('gateway', { controllers: [BroadcastsController], providers: heard });
+  }
+
+  private messaging(): DynamicModule {
+    const call = (contract: { name: string }, request: unknown) => {
+      this.asked.push({ contract: contract.name, request });
+      return this.harness.call(contract as never, request as never);
+    };
+    return { module: class {}, global: true, providers: [{ provide: Messenger, useValue: { call } }], exports: [Messenger] };
+  }
+}
+
+/** All of a module but its imports. */
+const partsOf = (module: object) => ({
+  controllers: Reflect.getMetadata('controllers', module) as [],
+  providers: Reflect.getMetadata('providers', module) as [],
+});
+
+export interface ServerSentEvent {
+  readonly id?: string;
+  readonly type?: string;
+  readonly data: { readonly number?: number; readonly what?: string; readonly status?: string };
+}
+
+/** Somebody who reads server-sent events. */
+export class EventReader {
+  private readonly leaving = new AbortController();
+  private events!: AsyncGenerator<ServerSentEvent, void>;
+  response!: Response;
+
+  static async open(url: string, last?: string): Promise<EventReader> {
+    const reader = new EventReader();
+    const headers = { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) };
+    reader.response = await fetch(url, { headers, signal: reader.leaving.signal });
+    reader.events = eventsIn(reader.response.body!);
+    return reader;
+  }
+
+  /** The next ones, fewer when the stream ends before. */
+  async next(count: number): Promise<ServerSentEvent[]> {
+    const events: ServerSentEvent[] = [];
+    while (events.length < count) {
+      const { done, value } = await this.events.next();
+      if (done) break;
+      events.push(value);
+    }
+    return events;
+  }
+
+  leave(): void {
+    this.leaving.abort();
+  }
+}
+
+async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerSentEvent, void> {
+  let text = '';
+  const decoder = new TextDecoder();
+  for await (const bytes of body) {
+    text += decoder.decode(bytes, { stream: true });
+    const blocks = text.split('\n\n');
+    text = blocks.pop()!;
+    for (const block of blocks) {
+      const fields = Object.fromEntries(block.split('\n').filter(Boolean).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
+      if (fields['data'] !== undefined) yield { id: fields['id'], type: fields['event'], data: JSON.parse(fields['data']) as ServerSentEvent['data'] };
+    }
+  }
+}

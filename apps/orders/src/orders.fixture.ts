@@ -1,0 +1,17 @@
+import { CqrsModule } from '@nestjs/cqrs';
+import { SagaModule } from '@parley/sagas';
+import type { Harness, ServiceOnTrial } from '@parley/testing';
+import { fulfilment } from './fulfilment.saga';
+import { orderHandlers } from './order.handlers';
+import { OrderStore } from './order.store';
+import { MemoryOrderStore } from './order.store.memory';
+import { OrdersController } from './orders.controller';
+import { ReadModelController } from './read-model.controller';
+
+/** An instance of orders, whole; the instances that are given one store are one service. */
+export const startOrders = (harness: Harness, store = new MemoryOrderStore()): Promise<ServiceOnTrial> =>
+  harness.start('orders', {
+    imports: [SagaModule.forRoot([fulfilment('15m')]), CqrsModule.forRoot()],
+    controllers: [OrdersController, ReadModelController],
+    providers: [...orderHandlers, { provide: OrderStore, useValue: store }],
+  });
