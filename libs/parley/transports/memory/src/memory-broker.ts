@@ -77,9 +77,9 @@ export class MemoryBroker {
     return () => this.listeners.delete(listener);
   }
 
-  /** What is being handled or could be now, in words; queues that nobody ever consumed from are left out. */
+  /** What is being handled or could be now, in words; queues that nobody consumes from are left out. */
   unsettled(): readonly string[] {
-    const queues = [...this.commands.values(), ...this.groups.values()].filter(({ known, pending }) => known && pending > 0);
+    const queues = [...this.commands.values(), ...this.groups.values()].filter(({ pending }) => pending > 0);
     const heard = this.hearing > 0 ? [`${this.hearing} broadcasts or events being heard`] : [];
     return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...heard];
   }

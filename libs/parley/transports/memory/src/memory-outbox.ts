@@ -47,7 +47,9 @@ export class MemoryOutbox implements Outbox {
     this.wakers.add(wake);
   }
 
+  /** What somebody relays. Without a relay it waits for one. */
   unsettled(): readonly string[] {
+    if (!this.led) return [];
     return this.dueRows().map(({ contract }) => `${contract} in the outbox`);
   }
 

@@ -25,8 +25,6 @@ export class MemoryQueue {
   private readonly consumers: Consumer[] = [];
   private unkeyed = 0;
   private cancelTimer = () => {};
-  /** Whether anybody ever consumed from it. */
-  known = false;
 
   constructor(
     readonly name: string,
@@ -40,7 +38,6 @@ export class MemoryQueue {
   }
 
   attach(consumer: Consumer): void {
-    this.known = true;
     this.consumers.push(consumer);
     this.deliverSoon();
   }
@@ -63,9 +60,9 @@ export class MemoryQueue {
     return [...this.lanes.values()].reduce((sum, items) => sum + items.length, 0);
   }
 
-  /** Messages that are being handled or could be, now. */
+  /** Messages that are being handled or could be, now, by those who consume. */
   get pending(): number {
-    return this.underWay.size + [...this.ready()].length;
+    return this.underWay.size + (this.consumers.length > 0 ? [...this.ready()].length : 0);
   }
 
   private append(item: Item): void {
