@@ -80,7 +80,7 @@ export const topology: Process[] = [
     purpose: 'charges and refunds, once, against an unreliable provider',
     place: 'inside',
     slot: 4,
-    answersCalls: true,
+    answersCalls: false,
     replicas: 1,
     data: 'payments',
     outside: ['payment-provider'],

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import { ServiceModule } from '@parley/service';
+import { CallProblemFilter } from './call-problem.filter';
 import { environment } from './config';
 import { Fleet } from './fleet';
 import { FleetController } from './fleet.controller';
@@ -7,6 +9,9 @@ import { FleetController } from './fleet.controller';
 @Module({
   imports: [ServiceModule.forRoot({ service: 'console', environment })],
   controllers: [FleetController],
-  providers: [Fleet],
+  providers: [
+    { provide: Fleet, useFactory: () => new Fleet(environment.OPERATIONS_URLS) },
+    { provide: APP_FILTER, useClass: CallProblemFilter },
+  ],
 })
 export class AppModule {}

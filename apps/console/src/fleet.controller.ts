@@ -1,7 +1,8 @@
 import { ChangePrice, Cents, Sku } from '@contracts/catalog';
 import { GetFigures } from '@contracts/insights';
-import { BadRequestException, Body, Controller, Get, HttpException, NotFoundException, Param, Post, Put, Query } from '@nestjs/common';
+import { BadRequestException, Body, Controller, Get, NotFoundException, Param, Post, Put, Query, Res } from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { type Answer, Fleet } from './fleet';
 
@@ -34,8 +35,8 @@ export class FleetController {
   }
 
   @Post('dead-letters/:service/:id/replay')
-  async replay(@Param('service') service: string, @Param('id') id: string) {
-    return passedOn(await this.fleet.askOne(service, `/operations/dead-letters/${encodeURIComponent(id)}/replay`, 'POST'));
+  async replay(@Param('service') service: string, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return passedOn(reply, await this.fleet.tellOne(service, `/operations/dead-letters/${encodeURIComponent(id)}/replay`));
   }
 
   /** Sagas of the services that have some; `saga`, `stage`, `state` narrow it down. */
@@ -46,8 +47,8 @@ export class FleetController {
   }
 
   @Get('sagas/:service/:saga/:key')
-  async saga(@Param('service') service: string, @Param('saga') saga: string, @Param('key') key: string) {
-    return passedOn(await this.fleet.askOne(service, `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`));
+  async saga(@Param('service') service: string, @Param('saga') saga: string, @Param('key') key: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return passedOn(reply, await this.fleet.askOne(service, `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`));
   }
 
   @Get('figures')
@@ -66,7 +67,7 @@ export class FleetController {
 
 const told = ({ service, ok, body, error }: Answer) => (ok ? { service, ...(Array.isArray(body) ? { items: body } : (body as object)) } : { service, error: error ?? body });
 
-function passedOn({ ok, status, body, error }: Answer): unknown {
-  if (ok) return body;
-  throw new HttpException(body ?? { message: error }, status ?? 503);
+function passedOn(reply: FastifyReply, { status = 503, body, error }: Answer): unknown {
+  void reply.status(status);
+  return body ?? { message: error };
 }

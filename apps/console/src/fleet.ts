@@ -1,6 +1,3 @@
-import { Injectable } from '@nestjs/common';
-import { environment } from './config';
-
 /** Milliseconds; an instance that answers later is shown as not answering. */
 const PATIENCE = 3_000;
 
@@ -14,44 +11,63 @@ export interface Answer {
 }
 
 /** Every instance of every service, as they speak of themselves. */
-@Injectable()
 export class Fleet {
-  private readonly addresses: Readonly<Record<string, readonly string[]>> = environment.OPERATIONS_URLS;
+  private readonly addresses: ReadonlyMap<string, readonly string[]>;
 
-  services(): readonly string[] {
-    return Object.keys(this.addresses);
+  /** @param addresses the base URLs of each service's instances */
+  constructor(
+    addresses: Readonly<Record<string, readonly string[]>>,
+    private readonly patience = PATIENCE,
+  ) {
+    this.addresses = new Map(Object.entries(addresses));
   }
 
-  /** Asks every instance, or only those of one service. */
-  askAll(path: string, service?: string): Promise<Answer[]> {
-    const asked = Object.entries(this.addresses).filter(([name]) => service === undefined || name === service);
-    return Promise.all(asked.flatMap(([name, urls]) => urls.map((url) => this.ask(name, url, path))));
+  /** Asks every instance of every service. */
+  askAll(path: string): Promise<Answer[]> {
+    return Promise.all([...this.addresses].flatMap(([service, urls]) => urls.map((url) => this.ask(service, url, path))));
   }
 
-  /** Asks one instance of each service, or of one: what they keep together in their database. The first that answers counts. */
-  async askEach(path: string, service?: string): Promise<Answer[]> {
-    const names = this.services().filter((name) => service === undefined || name === service);
+  /** Asks each service, or one, for what its instances keep together in their database. */
+  askEach(path: string, service?: string): Promise<Answer[]> {
+    const names = [...this.addresses.keys()].filter((name) => service === undefined || name === service);
     return Promise.all(names.map((name) => this.askOne(name, path)));
   }
 
-  async askOne(service: string, path: string, method = 'GET'): Promise<Answer> {
-    let last: Answer = { service, url: '', ok: false, error: 'no such service' };
-    for (const url of this.addresses[service] ?? []) {
-      last = await this.ask(service, url, path, method);
-      if (last.status !== undefined && last.status < 500) return last;
+  /** Asks all instances of a service at once: the first that knows an answer counts. */
+  async askOne(service: string, path: string): Promise<Answer> {
+    const urls = this.addresses.get(service) ?? [];
+    const failures: Answer[] = [];
+    const answers = urls.map(async (url) => {
+      const answer = await this.ask(service, url, path);
+      if (!knows(answer)) throw failures.push(answer);
+      return answer;
+    });
+    return Promise.any(answers).catch(() => failures[0] ?? unknown(service));
+  }
+
+  /** Tells one instance after the other, until one knows: what is to be done once is not told to two at the same time. */
+  async tellOne(service: string, path: string): Promise<Answer> {
+    let last = unknown(service);
+    for (const url of this.addresses.get(service) ?? []) {
+      last = await this.ask(service, url, path, 'POST');
+      if (knows(last)) return last;
     }
     return last;
   }
 
   private async ask(service: string, url: string, path: string, method = 'GET'): Promise<Answer> {
     try {
-      const response = await fetch(new URL(path, url), { method, signal: AbortSignal.timeout(PATIENCE) });
+      const response = await fetch(new URL(path, url), { method, signal: AbortSignal.timeout(this.patience) });
       return { service, url, ok: response.ok, status: response.status, body: await response.json() };
     } catch (error) {
       return { service, url, ok: false, error: describe(error) };
     }
   }
 }
+
+const unknown = (service: string): Answer => ({ service, url: '', ok: false, status: 404, error: `there is no service ${service}` });
+
+const knows = ({ status }: Answer): boolean => status !== undefined && status < 500;
 
 function describe(error: unknown): string {
   const { message, cause } = error as Error;

@@ -1,0 +1,118 @@
+import type { AddressInfo } from 'node:net';
+import { ChangePrice } from '@contracts/catalog';
+import { GetFigures } from '@contracts/insights';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { CallError, Messenger, OwnerUnavailable } from '@parley/messaging';
+import { CallProblemFilter } from './call-problem.filter';
+import { Fleet } from './fleet';
+import { FleetController } from './fleet.controller';
+import { InstanceOnTrial } from './instance.fixture';
+import { refuseForeignPages } from './same-origin';
+
+const DEAD = 'http://127.0.0.1:1';
+
+/** As an instance of orders answers: `/operations` takes no change from a web page. */
+const orders = () =>
+  InstanceOnTrial.start(({ method, url, headers }) => {
+    if (method === 'POST' && headers.origin !== undefined) return { status: 403, body: { message: 'not from a browser' } };
+    if (url === '/operations/dead-letters/7/replay') return { status: 202, body: { replayed: true } };
+    if (method === 'POST') return { status: 404, body: { message: 'there is no dead letter any more' } };
+    if (url === '/health/ready') return { status: 503, body: { status: 'error', details: { database: { status: 'down' } } } };
+    if (url === '/operations/status') return { body: { service: 'orders', phase: 'running' } };
+    if (url?.startsWith('/operations/sagas')) return { body: [{ key: 'a' }] };
+    return { body: { count: 0, asked: url } };
+  });
+/** One without sagas. */
+const catalog = () => InstanceOnTrial.start(({ url }) => (url?.startsWith('/operations/sagas') ? { status: 404, body: {} } : { body: { count: 1 } }));
+
+describe('the console', () => {
+  let app: NestFastifyApplication;
+  let url: string;
+  let instances: InstanceOnTrial[];
+  let call: jest.Mock;
+  const get = async (path: string) => (await fetch(`${url}/api/${path}`)).json() as Promise<unknown>;
+  const change = (method: string, path: string, body?: object, headers = {}) =>
+    fetch(`${url}/api/${path}`, { method, body: body && JSON.stringify(body), headers: { ...(body && { 'content-type': 'application/json' }), ...headers } });
+
+  beforeAll(async () => {
+    instances = [await orders(), await catalog()];
+    const fleet = new Fleet({ orders: [DEAD, instances[0]!.url], catalog: [instances[1]!.url] }, 1_000);
+    const providers = [
+      { provide: Fleet, useValue: fleet },
+      { provide: Messenger, useValue: { call: (...asked: unknown[]) => call(...asked) as unknown } },
+      { provide: APP_FILTER, useClass: CallProblemFilter },
+    ];
+    app = await NestFactory.create<NestFastifyApplication>({ module: class ConsoleUnderTest {}, controllers: [FleetController], providers }, new FastifyAdapter(), { logger: false });
+    refuseForeignPages(app);
+    await app.listen(0, '127.0.0.1');
+    url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
+  });
+  beforeEach(() => void (call = jest.fn(async () => ({}))));
+  afterAll(async () => {
+    await app.close();
+    for (const instance of instances) await instance.stop();
+  });
+
+  it('shows every instance, and why one is not ready', async () => {
+    expect(await get('services')).toEqual([
+      { service: 'orders', url: DEAD, ready: false, health: expect.stringContaining('fetch failed') },
+      { service: 'orders', url: instances[0]!.url, ready: false, health: expect.objectContaining({ status: 'error' }), status: { service: 'orders', phase: 'running' } },
+      { service: 'catalog', url: instances[1]!.url, ready: true, health: { count: 1 }, status: { count: 1 } },
+    ]);
+  });
+
+  it('shows what waits and what failed, of all services or of one', async () => {
+    expect(await get('backlog')).toEqual([{ service: 'orders', count: 0, asked: '/operations/backlog' }, { service: 'catalog', count: 1 }]);
+    expect(await get('dead-letters?service=orders&limit=5')).toEqual([{ service: 'orders', count: 0, asked: '/operations/dead-letters?limit=5' }]);
+  });
+
+  it('shows the sagas of those who have some', async () => {
+    expect(await get('sagas?state=open')).toEqual([{ service: 'orders', items: [{ key: 'a' }] }]);
+  });
+
+  it('has a dead letter replayed, and passes on what became of it', async () => {
+    const replayed = await change('POST', 'dead-letters/orders/7/replay');
+    expect([replayed.status, await replayed.json()]).toEqual([202, { replayed: true }]);
+    const gone = await change('POST', 'dead-letters/orders/8/replay');
+    expect([gone.status, await gone.json()]).toEqual([404, { message: 'there is no dead letter any more' }]);
+    expect((await change('POST', 'dead-letters/nobody/7/replay')).status).toBe(404);
+    expect((await change('POST', 'dead-letters/__proto__/7/replay')).status).toBe(404);
+  });
+
+  it('names a dead letter by its id, whatever that looks like', async () => {
+    await change('POST', `dead-letters/orders/${encodeURIComponent('../../x?y')}/replay`);
+    expect(instances[0]!.asked.at(-1)).toBe('POST /operations/dead-letters/..%2F..%2Fx%3Fy/replay');
+  });
+
+  it('takes no change from a page of somewhere else', async () => {
+    const origin = { origin: 'https://elsewhere.example' };
+    expect((await change('POST', 'dead-letters/orders/7/replay', undefined, origin)).status).toBe(403);
+    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, origin)).status).toBe(403);
+    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: 'null' })).status).toBe(403);
+    expect(call).not.toHaveBeenCalled();
+    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: url })).status).toBe(200);
+  });
+
+  it('shows the figures', async () => {
+    call.mockResolvedValue({ placed: 3 });
+    expect(await get('figures')).toEqual({ placed: 3 });
+    expect(call).toHaveBeenCalledWith(GetFigures, {});
+  });
+
+  it('changes a price, and says what is wrong with one', async () => {
+    await change('PUT', 'prices/TEA-0001', { price: 700 });
+    expect(call).toHaveBeenCalledWith(ChangePrice, { sku: 'TEA-0001', price: 700 });
+    for (const price of [-1, 1.5, '7', undefined]) expect((await change('PUT', 'prices/TEA-0001', { price })).status).toBe(400);
+    expect((await change('PUT', 'prices/tea', { price: 1 })).status).toBe(404);
+    expect(call).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells of a product that nobody sells, and of an owner who is away', async () => {
+    call.mockRejectedValueOnce(new CallError(ChangePrice, 'unknown-sku', { sku: 'TEA-9999' }));
+    expect((await change('PUT', 'prices/TEA-9999', { price: 1 })).status).toBe(404);
+    call.mockRejectedValueOnce(new OwnerUnavailable(GetFigures, 'nobody answers'));
+    const away = await fetch(`${url}/api/figures`);
+    expect([away.status, await away.json()]).toEqual([503, { message: expect.stringContaining('insights') }]);
+  });
+});

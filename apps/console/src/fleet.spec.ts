@@ -1,0 +1,75 @@
+import { Fleet } from './fleet';
+import { InstanceOnTrial } from './instance.fixture';
+
+const DEAD = 'http://127.0.0.1:1';
+const PATIENCE = 200;
+
+describe('the fleet', () => {
+  const instances: InstanceOnTrial[] = [];
+  const start = async (...answers: Parameters<typeof InstanceOnTrial.start>) => {
+    const instance = await InstanceOnTrial.start(...answers);
+    instances.push(instance);
+    return instance;
+  };
+  const well = (name: string) => start(() => ({ body: { name } }));
+  const slow = () => start(() => 'silence');
+  const ill = () => start(() => ({ status: 503, body: { status: 'error' } }));
+
+  afterEach(async () => {
+    for (const instance of instances.splice(0)) await instance.stop();
+  });
+
+  it('tells of every instance, also of those that are dead or slow, and does not wait for them longer than it has patience', async () => {
+    const [a, b, sick] = [await well('a'), await slow(), await ill()];
+    const fleet = new Fleet({ orders: [a.url, DEAD, b.url], inventory: [sick.url] }, PATIENCE);
+    const began = performance.now();
+    const answers = await fleet.askAll('/health/ready');
+    expect(performance.now() - began).toBeLessThan(PATIENCE * 5);
+    expect(answers).toEqual([
+      { service: 'orders', url: a.url, ok: true, status: 200, body: { name: 'a' } },
+      { service: 'orders', url: DEAD, ok: false, error: expect.stringContaining('fetch failed') },
+      { service: 'orders', url: b.url, ok: false, error: expect.stringContaining('timeout') },
+      { service: 'inventory', url: sick.url, ok: false, status: 503, body: { status: 'error' } },
+    ]);
+  });
+
+  it('asks a service by whichever of its instances answers', async () => {
+    const [silent, sick, works] = [await slow(), await ill(), await well('c')];
+    const fleet = new Fleet({ orders: [DEAD, silent.url, sick.url, works.url] }, 30_000);
+    expect(await fleet.askEach('/operations/backlog')).toMatchObject([{ service: 'orders', url: works.url, ok: true }]);
+  });
+
+  it('says what failed when no instance of a service answers', async () => {
+    const fleet = new Fleet({ orders: [DEAD], catalog: [(await well('c')).url] }, PATIENCE);
+    expect(await fleet.askEach('/operations/backlog')).toMatchObject([
+      { service: 'orders', ok: false, error: expect.stringContaining('fetch failed') },
+      { service: 'catalog', ok: true },
+    ]);
+  });
+
+  it('says so when an answer is no JSON', async () => {
+    const fleet = new Fleet({ orders: [(await start(() => ({ body: '<html>' }))).url] });
+    expect(await fleet.askOne('orders', '/')).toMatchObject({ ok: false, error: expect.stringContaining('JSON') });
+  });
+
+  it('takes a refusal for an answer', async () => {
+    const [refuses, works] = [await start(() => ({ status: 404, body: { message: 'none' } })), await well('c')];
+    expect(await new Fleet({ orders: [refuses.url, works.url] }).tellOne('orders', '/x')).toMatchObject({ status: 404, body: { message: 'none' } });
+    expect(works.asked).toEqual([]);
+  });
+
+  it('tells a change to one instance only, and to the next when that one cannot', async () => {
+    const [sick, works, other] = [await ill(), await well('c'), await well('d')];
+    const fleet = new Fleet({ orders: [DEAD, sick.url, works.url, other.url] }, PATIENCE);
+    expect(await fleet.tellOne('orders', '/operations/dead-letters/7/replay')).toMatchObject({ ok: true, url: works.url });
+    expect(works.asked).toEqual(['POST /operations/dead-letters/7/replay']);
+    expect(other.asked).toEqual([]);
+  });
+
+  it.each(['nobody', '__proto__', 'constructor'])('knows no service %s', async (name) => {
+    const fleet = new Fleet({ orders: [] });
+    expect(await fleet.askOne(name, '/')).toMatchObject({ ok: false, status: 404, error: `there is no service ${name}` });
+    expect(await fleet.tellOne(name, '/')).toMatchObject({ ok: false, status: 404 });
+    expect(await fleet.askEach('/', name)).toEqual([]);
+  });
+});
