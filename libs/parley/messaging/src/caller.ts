@@ -52,7 +52,7 @@ export class Caller {
     };
     const answer = await this.reach(call, this.transport);
     if (!answer.ok) throw answer.fault.code === 'deadline-exceeded' ? new DeadlineExceeded(contract.name, budget) : callError(contract, answer.fault);
-    return validate(contract.name, contract.reply, decode(contract.name, answer.body)) as ReplyOf<C>;
+    return read(contract, answer.body);
   }
 
   private async reach(call: OutgoingCall, transport: CallTransport): Promise<Answer> {
@@ -67,5 +67,14 @@ export class Caller {
     }
     if (call.deadline.budget() === 0) throw new DeadlineExceeded(call.contract.name, call.contract.deadline);
     return transport.call(call);
+  }
+}
+
+/** A reply that is not what the contract promises is the owner's mistake; an InvalidMessage would blame the request. */
+function read<C extends Call>(contract: C, body: Buffer): ReplyOf<C> {
+  try {
+    return validate(contract.name, contract.reply, decode(contract.name, body)) as ReplyOf<C>;
+  } catch (error) {
+    throw callError(contract, { code: 'invalid-reply', message: `the reply breaks its contract: ${(error as Error).message}` });
   }
 }
