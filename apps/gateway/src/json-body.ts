@@ -15,7 +15,7 @@ export function takeJsonOnly(app: NestFastifyApplication): void {
     try {
       done(null, decode('the body', body));
     } catch (error) {
-      done(error instanceof InvalidMessage ? new Refused(problem(400, 'The request cannot be read', error.message)) : (error as Error), undefined);
+      done(error instanceof InvalidMessage ? new Refused(problem(400, 'The request cannot be read', `The body ${error.issues[0]!.message}.`)) : (error as Error), undefined);
     }
   });
   app.useBodyParser('*', { bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(new Refused(problem(415, 'The request must be application/json')), undefined));
