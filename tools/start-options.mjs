@@ -17,6 +17,7 @@ export const HELP = `npm start [-- options]      starts the whole system on this
 
 Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT (${PORTS.postgres}), LOG_LEVEL (info), and
 COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, MAIL_URL, PAYMENT_PROVIDER_URL: yours win over what is computed here.
+PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
 `;
 
 /** A mistake of the person at the keyboard: told in one sentence, without a stack. */

@@ -48,7 +48,7 @@ export class Supervised extends EventEmitter {
     const out = fs.openSync(this.log, 'a');
     // Detached: Ctrl-C reaches the launcher alone, which stops everybody in order.
     const child = spawn(process.execPath, [...this.nodeFlags, main], {
-      env: this.env,
+      env: { MALLOC_ARENA_MAX: '2', ...this.env }, // an arena a thread would cost tens of megabytes
       stdio: ['ignore', out, out],
       detached: true,
     });

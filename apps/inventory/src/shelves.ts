@@ -1,4 +1,4 @@
-/** Pieces on the shelves on the first day. Two are scarce on purpose: one is sold out, of one there is a single piece. */
+/** Pieces on the shelves on the first day. One product is sold out, so that there is something to run into. */
 export const shelves: readonly { readonly sku: string; readonly pieces: number }[] = [
   { sku: 'TEA-0001', pieces: 20000 },
   { sku: 'TEA-0002', pieces: 20000 },
@@ -56,7 +56,7 @@ export const shelves: readonly { readonly sku: string; readonly pieces: number }
   { sku: 'MUG-0006', pieces: 20000 },
   { sku: 'MUG-0007', pieces: 20000 },
   { sku: 'MUG-0008', pieces: 20000 },
-  { sku: 'POT-0001', pieces: 1 },
+  { sku: 'POT-0001', pieces: 20000 },
   { sku: 'POT-0002', pieces: 20000 },
   { sku: 'POT-0003', pieces: 20000 },
   { sku: 'POT-0004', pieces: 20000 },

@@ -152,7 +152,7 @@ export class Pipeline {
     if (!committed) await this.transactions.commit(async () => undefined, acknowledge);
   }
 
-  /** A message whose lane is parked is rolled back here, then waits with its lane (the store's own lanes know by themselves). */
+  /** A message whose lane is parked is rolled back, then waits with its lane. Where `settle` looks for that, it costs nothing here. */
   private async refuseToOvertake(tx: Tx, delivery: Delivery, opened: Opened): Promise<void> {
     if (!mayOvertake(delivery, opened)) return;
     if (await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope))) throw new LaneParked(`${opened.envelope.type} waits behind a failed message of its key`);
@@ -160,7 +160,7 @@ export class Pipeline {
 
   /** The last statement of a handling: it takes effect once. */
   private async acknowledge(tx: Tx, delivery: Delivery, { envelope }: Opened): Promise<void> {
-    if (delivery.settle) return delivery.settle(tx);
+    if (delivery.settle) return delivery.settle(tx, IN_ORDER);
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id))) throw new AlreadyHandled(envelope.id);
   }
 
@@ -226,7 +226,7 @@ export class Pipeline {
   /** Moves a message into the service's own store, acknowledging it in the same transaction where that can be. */
   private async keep(delivery: Delivery, tries: number, as: Handling['outcome'], move: (tx: Tx) => Promise<void>): Promise<Result> {
     try {
-      await this.store!.transaction(move, delivery.settle);
+      await this.store!.transaction(move, delivery.settle && ((tx) => delivery.settle!(tx)));
       return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as, tries };
     } catch (error) {
       if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
@@ -261,9 +261,11 @@ export class Pipeline {
   }
 }
 
+const IN_ORDER = { inOrder: true };
+
 const isDurable = ({ subscription }: Delivery): boolean => subscription.kind !== 'broadcast' && !subscription.live;
 
-const mayOvertake = ({ honours }: Delivery, { envelope }: Opened): boolean => envelope.partitionkey !== undefined && !honours.retry;
+const mayOvertake = ({ honours, settle }: Delivery, { envelope }: Opened): boolean => envelope.partitionkey !== undefined && !honours.retry && !settle;
 
 const isGivenUp = ({ signal, cancelled }: Accepted): boolean => signal.aborted || cancelled.aborted;
 

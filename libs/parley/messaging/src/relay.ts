@@ -6,6 +6,8 @@ import type { Outbox, StoredMessage } from './store';
 import type { TransportContext } from './technology';
 
 const BATCH = 500;
+/** After a pass that found something: those delayed meanwhile are looked for in the next one. */
+const SOON = 250;
 /** Only a fallback: the outbox wakes the relay after each commit. */
 const POLL = 1_000;
 const MAX_BACKOFF = 5_000;
@@ -57,7 +59,7 @@ export class Relay {
         failures = 0;
         if (relayed === BATCH) continue;
         if (this.stopping && relayed === 0) return;
-        await this.pause(await this.untilNext());
+        await this.pause(relayed > 0 ? SOON : await this.untilNext());
       } catch (error) {
         if (this.stopping) return;
         const backoff = Math.min(MAX_BACKOFF, 100 * 2 ** failures++);
@@ -75,7 +77,6 @@ export class Relay {
     this.process.observer?.relayed?.(stored.length);
     return stored.length;
   }
-
 
   private async untilNext(): Promise<number> {
     const { nextDue } = await this.outbox.state();

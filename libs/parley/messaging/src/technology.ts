@@ -128,9 +128,10 @@ export interface Delivery {
   readonly failure?: Failure;
   /**
    * Present when the message lives in the database of the handler's transaction: its acknowledgement, the transaction's last
-   * statement. Rejects with LeaseLost or AlreadyHandled, which roll the handling back. It also does the inbox's work.
+   * statement. Rejects with LeaseLost or AlreadyHandled, which roll the handling back. It also does the inbox's work. With
+   * `inOrder` it rejects with LaneParked when an earlier message of the lane is parked in the service's store.
    */
-  readonly settle?: (tx: Tx) => Promise<void>;
+  readonly settle?: (tx: Tx, options?: { readonly inOrder: boolean }) => Promise<void>;
   /** What the transport does by itself when told so. What it lacks, the pipeline does with the service's store. */
   readonly honours: { readonly retry: boolean; readonly dead: boolean };
 }

@@ -1,5 +1,7 @@
 import { withoutSecretsInText } from '@parley/observability';
+import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { prepareStatements } from './prepared';
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -61,13 +63,20 @@ export class Database {
   private async connect(until: number): Promise<void> {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
-        return void (await this.dataSource.initialize());
+        await this.dataSource.initialize();
+        return this.prepareStatements();
       } catch (error) {
         if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
         if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
+  }
+
+  /** On every connection the pool opens from now on. */
+  private prepareStatements(): void {
+    const { master } = this.dataSource.driver as unknown as { master: Pool };
+    master.on('connect', prepareStatements);
   }
 
   /** TypeORM takes no lock: two instances that start together would both run the same migration. */

@@ -1,7 +1,10 @@
 import type { TransportContext } from '@parley/messaging';
 import type { Caller, Statement } from './database';
 
+/** Milliseconds between the starts of two calls, at least … */
 const APART = 5;
+/** … and so many times as long as the last one took: under load, calls grow and their number does not. */
+const REST = 4;
 const POLL_BUSY = 100;
 const POLL_IDLE = 1_000;
 /** How long after the last sign of life more events are expected. */
@@ -16,7 +19,7 @@ const SEQUENCE: Statement = { name: 'parley_sequence_events', text: 'select parl
 export class Sequencer {
   private running?: Promise<void>;
   private waiting = false;
-  private startedAt = -Infinity;
+  private nextAt = -Infinity;
   private busyUntil = -Infinity;
   private stopped = false;
   private cancelPoll?: () => void;
@@ -46,11 +49,12 @@ export class Sequencer {
 
   private async run(): Promise<void> {
     while (this.waiting) {
-      const wait = this.startedAt + APART - this.context.clock.now();
+      const wait = this.nextAt - this.context.clock.now();
       if (wait > 0) await new Promise<void>((resolve) => this.context.clock.after(wait, resolve));
       this.waiting = false;
-      this.startedAt = this.context.clock.now();
+      const started = this.context.clock.now();
       await this.sequence();
+      this.nextAt = Math.max(started + APART, this.context.clock.now() + (REST - 1) * (this.context.clock.now() - started));
     }
     this.running = undefined;
   }

@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { LeaseLost, type Deliver, type Outcome, type Subscription, type TransportContext, type Tx } from '@parley/messaging';
+import { type Deliver, type Delivery, LeaseLost, type Outcome, type Subscription, type TransportContext } from '@parley/messaging';
 import type { Caller, Statement } from './database';
 import { KeyLanes } from './log-lanes';
 import { Partition } from './log-partition';
 import { type LoggedEvent, LogReader } from './log-reader';
+import { laneOf } from './queue-message';
 import { fence } from './transaction';
 
 /** A partition as `lease_events` answers for it. */
@@ -28,7 +29,7 @@ export interface SubscriptionPlace {
 }
 
 const ADVANCE: Statement = { name: 'parley_advance_events', text: 'select parley.advance_events($1, $2, $3, $4, $5) lost' };
-const SETTLE: Statement = { name: 'parley_settle_event', text: 'select parley.settle_event($1, $2, $3, $4)' };
+const SETTLE: Statement = { name: 'parley_settle_event', text: 'select parley.settle_event($1, $2, $3, $4, $5)' };
 const HONOURS = { retry: false, dead: false } as const;
 const ADVANCE_AFTER = 200;
 /** Positions that only passed events nobody here wanted can wait: reading them again costs next to nothing. */
@@ -150,7 +151,7 @@ export class DurableSubscription {
 
   private async finished(partition: Partition, event: LoggedEvent): Promise<boolean> {
     const { headers, body } = event;
-    const settle = this.place.settles ? (tx: Tx) => this.settle(tx, partition, event.offset) : undefined;
+    const settle = this.place.settles ? this.settling(partition, event) : undefined;
     const outcome = await this.place.deliver({
       subscription: this.subscription, headers, body, attempt: 1, signal: partition.signal, settle, honours: HONOURS,
     }); // prettier-ignore
@@ -164,8 +165,8 @@ export class DurableSubscription {
   }
 
   /** The COMMIT follows without waiting for the answer. */
-  private settle(tx: Tx, partition: Partition, offset: number): Promise<void> {
-    return fence(tx, SETTLE, [this.id, partition.part, offset, partition.epoch]);
+  private settling({ part, epoch }: Partition, { key, offset }: LoggedEvent): Delivery['settle'] {
+    return (tx, order) => fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
   }
 
   private advanceWithin(milliseconds: number): void {

@@ -11,6 +11,8 @@ export class PostgresOutbox implements Outbox {
   private readonly wakers = new Set<() => void>();
   private listening?: Promise<unknown>;
   private readonly channel: string;
+  /** Until it is aborted, this process relays. */
+  private leading?: AbortSignal;
 
   constructor(
     private readonly database: Database,
@@ -39,11 +41,14 @@ export class PostgresOutbox implements Outbox {
     const lose = () => lost.abort(new Error(`the outbox of ${this.service} is relayed by another instance now: its connection was lost`));
     client.on('error', lose);
     client.on('end', lose);
-    const release = () => client.end().catch(() => undefined);
+    const release = () => (lose(), client.end().catch(() => undefined));
     try {
       await client.connect();
       const { rows } = await client.query<{ leads: boolean }>(`select pg_try_advisory_lock(hashtext('parley.outbox'), hashtext($1)) leads`, [this.service]);
-      if (rows[0]!.leads) return { lost: lost.signal, release };
+      if (rows[0]!.leads) {
+        this.leading = lost.signal;
+        return { lost: lost.signal, release };
+      }
       await release();
       return undefined;
     } catch (error) {
@@ -79,7 +84,7 @@ export class PostgresOutbox implements Outbox {
   committed(tx: Tx): void {
     if (!this.added.delete(tx)) return;
     for (const wake of this.wakers) wake();
-    this.database.ringer.ring(this.channel);
+    if (this.leading?.aborted !== false) this.database.ringer.ring(this.channel);
   }
 }
 

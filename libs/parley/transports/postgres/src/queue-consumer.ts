@@ -22,6 +22,8 @@ const LEASE = 30_000;
 
 /** Only a fallback, and for messages that become due: a bell wakes consumers. */
 const POLL = 1_000;
+/** While there is work, messages that become due are looked for more often. */
+const LOOK_BUSY = 200;
 const SWEEP_EVERY = 60_000;
 /** How many milliseconds of work to lease ahead. */
 const AHEAD = 50;
@@ -153,7 +155,7 @@ export class QueueConsumer {
   /** Once a second, messages whose time has come; once a minute, what others left behind. */
   private async look(): Promise<void> {
     const now = this.what.clock.now();
-    if (now - this.lookedAt < POLL) return;
+    if (now - this.lookedAt < (this.running > 0 ? LOOK_BUSY : POLL)) return;
     this.lookedAt = now;
     const [due] = await this.what.database.call<{ n: number }>(WAKE, [this.leases.queue, DUE_BATCH]);
     if (due!.n === DUE_BATCH) this.lookedAt = -Infinity;

@@ -1,6 +1,6 @@
 import type { Clock, TransportContext } from '@parley/messaging';
 
-const APART = 5;
+const APART = 10;
 
 /**
  * Tells listeners that there is something new: after the commit, on a connection of its own, never inside a business transaction

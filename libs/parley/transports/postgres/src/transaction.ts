@@ -1,4 +1,4 @@
-import { AlreadyHandled, LeaseLost, type Tx } from '@parley/messaging';
+import { AlreadyHandled, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { Statement } from './database';
@@ -123,5 +123,6 @@ function meaningOf(error: unknown): unknown {
   const { code, message } = (error ?? {}) as { code?: unknown; message: string };
   if (code === 'PL001' || code === 'PY001') return new LeaseLost(message, { cause: error });
   if (code === 'PL002' || code === 'PY002') return new AlreadyHandled(message, { cause: error });
+  if (code === 'PY003') return new LaneParked(message, { cause: error });
   return error;
 }

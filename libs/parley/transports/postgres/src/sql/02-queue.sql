@@ -67,7 +67,8 @@ create index inbox_by_time on parley.inbox using brin (at);
 
 -- Any service may send to any queue. One call for all messages of a transaction. Delays in milliseconds, null: none.
 create function parley.send(queues text[], lanes bigint[], ids uuid[], heads bytea[], bodies bytea[], delays bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare q int; n bigint; at timestamptz := clock_timestamp();
 begin
   perform require_any_service();
@@ -85,10 +86,12 @@ end $$;
 
 -- Messages whose time has come get their place in their lane now. Returns how many.
 create function parley.wake(q int, n int) returns int
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare at timestamptz := clock_timestamp(); c int; -- a variable: an index cannot serve the volatile function
 begin
   perform require_queue(q);
+  perform set_config('synchronous_commit', 'off', true); -- a crash of the server puts them back, all or none
   with due as materialized (select x.queue, x.due, x.id from later x where x.queue = q and x.due <= at order by x.due, x.id limit n for update skip locked),
     gone as (delete from later x using due d where x.queue = d.queue and x.due = d.due and x.id = d.id returning x.*),
     again as materialized (select g.*, nextval('message_number') number from (select * from gone order by due, id) g)
@@ -165,7 +168,8 @@ end $$;
 -- oldest first. A row without a message is a lane that a crash left empty: release it next time.
 create function parley.claim(q int, done bigint[], t bigint, cursor bigint, n int, depth int, lease interval)
 returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare lowest constant bigint := -9223372036854775808; half constant int := (n + 1) / 2; got int;
 begin
   perform require_queue(q);
@@ -185,7 +189,8 @@ end $$;
 -- The acknowledgement, the last statement of the handler's transaction. The token, which only the lane's holder knows, is the
 -- permission. The row is the fence: of two holders who both come this far, one finds it gone and is rolled back.
 create function parley.settle(q int, l bigint, i bigint, t bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare m uuid;
 begin
   delete from message c where c.queue = q and c.lane = l and c.id = i
@@ -201,7 +206,8 @@ end $$;
 
 -- Acknowledges on its own: what took effect elsewhere, or before. False: the lane is somebody else's.
 create function parley.discard(q int, l bigint, i bigint, t bigint) returns boolean
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0 for update;
   if not found then return false; end if;
@@ -212,7 +218,8 @@ end $$;
 
 -- Closes the lane until the message is due again; what is in it moves out of the way.
 create function parley.retry(q int, l bigint, i bigint, t bigint, attempt int, delay bigint, why text) returns boolean
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   update lane x set until = clock_timestamp() + delay * interval '1 ms', token = 0, parked = true, head = i, attempts = attempt, failure = why
     where x.queue = q and x.lane = l and x.token = t and t <> 0;
@@ -225,7 +232,8 @@ end $$;
 
 -- Keeps a message as a dead letter; its lane goes on, or (`hold`) waits for a person.
 create function parley.bury(q int, l bigint, i bigint, t bigint, tries int, why text, hold boolean) returns boolean
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0 for update;
   if not found then return false; end if;
@@ -251,7 +259,8 @@ $$;
 
 -- Returns the lanes that are still ours.
 create function parley.renew(q int, lanes bigint[], t bigint, lease interval) returns setof bigint
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform set_config('synchronous_commit', 'off', true);
   perform from lane x where x.queue = q and x.lane = any(lanes) and x.token = t order by x.lane for update;
@@ -267,7 +276,8 @@ $$;
 
 -- Now and then, by whoever comes first: lane rows that a crash left, and what the inbox need not remember any more.
 create function parley.sweep(keep interval default '7 days') returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare at timestamptz := clock_timestamp();
 begin
   if not pg_try_advisory_xact_lock(hashtext('parley.sweep')) then return; end if;

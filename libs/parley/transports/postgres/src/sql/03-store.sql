@@ -13,7 +13,8 @@ create index outbox_ready on parley.outbox (service, id) where due is null;
 create index outbox_later on parley.outbox (service, due) where due is not null;
 
 create function parley.add_to_outbox(s text, contracts text[], heads bytea[], bodies bytea[], delays bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare start timestamptz := clock_timestamp();
 begin
   perform require_service(s);
@@ -22,7 +23,8 @@ begin
 end $$;
 
 create function parley.outbox_due(s text, n int) returns table (id bigint, contract text, headers bytea, body bytea)
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare now timestamptz := clock_timestamp();
 begin
@@ -34,15 +36,18 @@ begin
 end $$;
 
 create function parley.remove_from_outbox(s text, ids bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform require_service(s);
+  perform set_config('synchronous_commit', 'off', true); -- what a crash of the server brings back is published again, under the same id
   delete from outbox o where o.service = s and o.id = any(ids);
 end $$;
 
 -- In milliseconds.
 create function parley.outbox_state(s text) returns table (waiting bigint, oldest_age double precision, next_due double precision)
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare now timestamptz := clock_timestamp();
 begin
   perform require_service(s);
@@ -55,7 +60,8 @@ end $$;
 
 -- False also for a message that waits in its lane, or for a person: its duplicate must not overtake it.
 create function parley.record_message(q int, m uuid) returns boolean
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform require_queue(q);
   if exists (select from parked p where p.queue = q and p.message_id = m) or exists (select from dead d where d.queue = q and d.message_id = m) then
@@ -81,7 +87,8 @@ $$;
 
 -- A failed message waits at the head of its lane; `delay` in milliseconds, null: until a person says so.
 create function parley.park(q int, l bigint, k text, m uuid, h bytea, b bytea, delay bigint, why text) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare n bigint := nextval('message_number'); i bigint;
 begin
   perform require_queue(q);
@@ -98,7 +105,8 @@ end $$;
 -- True: the message is kept behind those of its parked lane. The lane is locked first, in a statement of its own: a lane that is
 -- being released is then gone, and a lane that is not cannot be before this transaction ends.
 create function parley.divert(q int, l bigint, m uuid, h bytea, b bytea) returns boolean
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform require_queue(q);
   if l is not null then perform from lane x where x.queue = q and x.lane = l and x.parked for update; end if;
@@ -117,7 +125,8 @@ end $$;
 
 -- A dead letter of another technology.
 create function parley.bury_message(q int, l bigint, k text, m uuid, h bytea, b bytea, tries int, why text, hold boolean) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare n bigint := nextval('message_number'); i bigint;
 begin
   perform require_queue(q);
@@ -150,7 +159,8 @@ end $$;
 
 -- Puts a dead letter back to its place and lets its lane go on; returns its queue, or null when it is not there any more.
 create function parley.replay(s text, i bigint) returns text
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare d dead;
 begin
   perform require_service(s);

@@ -92,7 +92,8 @@ end $$;
 
 -- Called last in a transaction, after the rows its events describe are locked: ids then have the order of the changes.
 create function parley.append_events(contracts text[], keys text[], parts smallint[], messages uuid[], heads bytea[], bodies bytea[]) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare foreigner text; today date;
 begin
   select c into foreigner from unnest(contracts) c
@@ -223,8 +224,10 @@ end $$;
 
 -- The last statement of the handler's transaction, READ COMMITTED. The row goes in first, then the lease is looked at in a new
 -- snapshot: who takes over either waits for that row or has raised the epoch, which is seen here. So no lock is needed.
-create function parley.settle_event(s smallint, p smallint, o bigint, e bigint) returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+-- `l`: the lane of the event's key; no earlier event of it may be parked, if given.
+create function parley.settle_event(s smallint, p smallint, o bigint, e bigint, l bigint default null) returns void
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare n int;
 begin
   perform require_subscription(s);
@@ -233,11 +236,15 @@ begin
   perform from event_position where sub = s and part = p and epoch = e and pos <= o;
   if not found then raise exception 'the lease of partition % is lost', p using errcode = 'PY001'; end if;
   if n = 0 then raise exception 'offset % of partition % was handled already', o, p using errcode = 'PY002'; end if;
+  if l is not null and exists (select from event_subscription u join queue q on q.name = u.name join lane x on x.queue = q.id where u.id = s and x.lane = l and x.parked) then
+    raise exception 'the lane of offset % of partition % is parked', o, p using errcode = 'PY003';
+  end if;
 end $$;
 
 -- Moves positions forward, returns the partitions whose lease is lost. `free` gives them up, too.
 create function parley.advance_events(s smallint, parts smallint[], uptos bigint[], epochs bigint[], free boolean default false) returns setof smallint
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare moved smallint[];
 begin
   perform require_subscription(s);
