@@ -13,6 +13,15 @@ export async function costNow(run) {
   return { nodeCpu, postgresCpu, cpu: nodeCpu + postgresCpu, nodeMemory: sum(services.map(memoryOf)), processes: services.length, commits: await commits(run) };
 }
 
+/** Handlings beyond the first of a message, as the services that live now have counted them. */
+export async function redeliveriesNow(run) {
+  const counts = Object.values(run.instances).map(async ({ url }) => {
+    const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(3000) }).then((response) => response.text(), () => '');
+    return sum([...text.matchAll(/^parley_message_redeliveries_total\{.*\} (\d+)/gm)].map(([, count]) => Number(count)));
+  });
+  return sum(await Promise.all(counts));
+}
+
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 const stat = (pid) => read(`/proc/${pid}/stat`).split(') ').at(-1).split(' ');

@@ -3,7 +3,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { costNow } from './cost.mjs';
+import { costNow, redeliveriesNow } from './cost.mjs';
 import { readJson } from './http-json.mjs';
 import { readOrders } from './order-csv.mjs';
 import { bar, Progress, seconds } from './progress.mjs';
@@ -45,7 +45,8 @@ const refused = [];
 await placeAll();
 const placedAfter = performance.now() - began;
 const ended = await allEnded();
-const after = await costNow(run);
+const after = await costNow(readRun() ?? run);
+const redeliveries = await redeliveriesNow(readRun() ?? run);
 const findings = await reconciled(20_000, run);
 progress.done();
 summarise();
@@ -149,6 +150,7 @@ function summarise() {
   console.log(`speed       ${(done.length / elapsed).toFixed(1)} orders/s to their final state; p50 ${quantile(0.5)}, p99 ${quantile(0.99)}`);
   console.log(`an order    ${each(after.commits - before.commits)} commits, ${each((after.cpu - before.cpu) * 1000, 0)} ms CPU (Node ${each((after.nodeCpu - before.nodeCpu) * 1000, 0)}, PostgreSQL ${each((after.postgresCpu - before.postgresCpu) * 1000, 0)})`);
   console.log(`memory      ${Math.round(after.nodeMemory / 2 ** 20)} MiB in ${after.processes} Node processes`);
+  console.log(`again       ${redeliveries} handlings beyond the first of a message since the services started`);
   for (const { what, ok, detail } of findings) console.log(`${ok ? '✓' : '✗'} ${what}: ${detail}`);
   const fine = done.length === accepted.size && refused.length === 0 && findings.every(({ ok }) => ok);
   process.exit(fine ? 0 : 1);
