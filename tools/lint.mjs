@@ -1,4 +1,5 @@
-// npm run lint: one run of ESLint over the whole tree; one per project (nx affected -t lint) would load it thirty times.
+// npm run lint: the documentation's links, then one run of ESLint over the whole tree; one per project (nx affected -t lint)
+// would load it thirty times.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
@@ -8,7 +9,8 @@ const run = (program, ...args) =>
     stdio: ['ignore', program.includes('nx') ? 'ignore' : 'inherit', 'inherit'],
   }).status;
 
+const documentation = run('tools/check-docs.mjs');
 // The boundary rule reads Nx's project graph from its cache, and checks nothing when there is none.
 const graph = run('node_modules/nx/dist/bin/nx.js', 'show', 'projects');
-process.exitCode =
-  graph || run('node_modules/eslint/bin/eslint.js', 'apps', 'libs', 'topology.ts', ...process.argv.slice(2));
+const code = graph || run('node_modules/eslint/bin/eslint.js', 'apps', 'libs', 'topology.ts', ...process.argv.slice(2));
+process.exitCode = documentation || code;
