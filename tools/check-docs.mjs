@@ -1,5 +1,6 @@
 // Part of npm run lint: what the documentation points to must be there. Every relative link of every *.md of the
-// repository, and every file named in backticks by a path, from the root or from where it is named. Says what is missing and
+// repository, every file named in backticks by a path, from the root or from where it is named, and in blocks of code every
+// line under a comment that names a file (`// apps/orders/src/order.ts`): it must stand in that file. Says what is wrong and
 // in which line; exits 1.
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,6 +10,7 @@ process.chdir(path.dirname(import.meta.dirname));
 const LINK = /\]\(([^)\s]+)\)/g;
 /** `apps/orders/src/fulfilment.saga.ts`, `sql/02-queue.sql`, `docs/decisions`. A pattern (`libs/contracts/*`) names no file. */
 const NAMED_PATH = /`((?:(?:apps|libs|docs|tools)\/[\w./-]+)|[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|js|md|sql|json|yaml))`/g;
+const SOURCE = /^\s*\/\/ ((?:apps|libs|tools)\/\S+\.(?:ts|mjs))/;
 /** What only exists in the reader's hands: the service that docs/add-a-service.md adds. */
 const EXAMPLES = /^(?:apps|libs\/contracts)\/loyalty(?:\/|$)/;
 
@@ -31,14 +33,20 @@ function documents(folder = '.') {
   });
 }
 
-/** The lines outside of code blocks: what stands there is prose. */
-function prose(text) {
+const FENCE = /^\s*```/;
+const END = '\0';
+
+/** The lines of one part, in their places: those outside of code blocks, or those inside. */
+function part(text, inside) {
   let inCode = false;
   return text.split('\n').map((line) => {
-    if (/^\s*```/.test(line)) inCode = !inCode;
-    return inCode ? '' : line;
+    if (FENCE.test(line)) return (inCode = !inCode) ? '' : END;
+    return inCode === inside ? line : '';
   });
 }
+
+const prose = (text) => part(text, false);
+const code = (text) => part(text, true);
 
 const headings = new Map();
 function anchorsOf(file) {
@@ -62,16 +70,38 @@ function brokenLink(from, link) {
 const isThere = (name, from) =>
   EXAMPLES.test(name) || ['', path.dirname(from), path.join(path.dirname(from), 'src')].some((folder) => fs.existsSync(path.join(folder, name)));
 
+const trimmedLines = (file) =>
+  new Set(
+    fs
+      .readFileSync(file, 'utf8')
+      .split('\n')
+      .map((line) => line.trim()),
+  );
+
+/** Lines with an ellipsis stand for what was left out. */
+function misquotedOf(file) {
+  let quoted;
+  return code(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
+    const source = SOURCE.exec(line)?.[1];
+    if (source) quoted = EXAMPLES.test(source) ? undefined : { source, lines: trimmedLines(source) };
+    else if (line === END) quoted = undefined;
+    else if (quoted && line.trim() !== '' && !line.includes('…') && !quoted.lines.has(line.trim()))
+      return [`${file}:${index + 1} is not in ${quoted.source}: ${line.trim()}`];
+    return [];
+  });
+}
+
 function problemsOf(file) {
-  return prose(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
+  const pointers = prose(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
     const links = [...line.replace(/`[^`]*`/g, '').matchAll(LINK)].map(([, link]) => brokenLink(file, link)).filter(Boolean);
     const names = [...line.matchAll(NAMED_PATH)].filter(([, name]) => !isThere(name, file)).map(([, name]) => `names ${name}, which is not there`);
     return [...links, ...names].map((problem) => `${file}:${index + 1} ${problem}`);
   });
+  return [...pointers, ...misquotedOf(file)];
 }
 
 const files = documents();
 const problems = files.flatMap(problemsOf);
 for (const problem of problems) console.error(problem);
-console.log(`${files.length} documents, ${problems.length} broken links`);
+console.log(`${files.length} documents, ${problems.length} problems`);
 process.exitCode = problems.length > 0 ? 1 : 0;
