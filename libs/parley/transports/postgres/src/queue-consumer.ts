@@ -22,8 +22,8 @@ const LEASE = 30_000;
 
 /** Only a fallback, and for messages that become due: a bell wakes consumers. */
 const POLL = 1_000;
-/** While there is work, messages that become due are looked for more often. */
-const LOOK_BUSY = 200;
+/** Messages that become due are looked for no more often than this. */
+const LOOK = 200;
 const SWEEP_EVERY = 60_000;
 /** How many milliseconds of work to lease ahead. */
 const AHEAD = 50;
@@ -152,13 +152,14 @@ export class QueueConsumer {
     this.pump();
   }
 
-  /** Once a second, messages whose time has come; once a minute, what others left behind. */
+  /** Messages whose time has come; once a minute, what others left behind. */
   private async look(): Promise<void> {
     const now = this.what.clock.now();
-    if (now - this.lookedAt < (this.running > 0 ? LOOK_BUSY : POLL)) return;
+    if (now - this.lookedAt < LOOK) return;
     this.lookedAt = now;
-    const [due] = await this.what.database.call<{ n: number }>(WAKE, [this.leases.queue, DUE_BATCH]);
-    if (due!.n === DUE_BATCH) this.lookedAt = -Infinity;
+    const [due] = await this.what.database.call<{ woken: number; next: number | null }>(WAKE, [this.leases.queue, DUE_BATCH]);
+    if (due!.woken === DUE_BATCH) this.lookedAt = -Infinity;
+    if (due!.next !== null && due!.next < POLL) this.wakeAfter(Math.max(LOOK, Math.ceil(due!.next)));
     if (now - this.sweptAt < SWEEP_EVERY) return;
     this.sweptAt = now;
     await this.what.database.call(SWEEP);
@@ -286,7 +287,7 @@ export class QueueConsumer {
 const nothing = () => undefined;
 
 const OPEN: Statement = { name: 'parley_open_queue', text: 'select parley.open_queue($1) id' };
-const WAKE: Statement = { name: 'parley_wake', text: 'select parley.wake($1, $2) n' };
+const WAKE: Statement = { name: 'parley_wake', text: 'select woken, next from parley.wake($1, $2)' };
 const SWEEP: Statement = { name: 'parley_sweep', text: 'select parley.sweep()' };
 const SETTLE: Statement = { name: 'parley_settle', text: 'select parley.settle($1, $2, $3, $4)' };
 const BACKLOG: Statement = { name: 'parley_backlog', text: 'select * from parley.backlog($1)' };

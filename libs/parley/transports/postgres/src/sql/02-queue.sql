@@ -85,10 +85,11 @@ begin
 end $$;
 
 -- Messages whose time has come get their place in their lane now. Returns how many.
-create function parley.wake(q int, n int) returns int
+-- `next`: milliseconds until the next one is due, null when there is none.
+create function parley.wake(q int, n int, out woken int, out next double precision)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare at timestamptz := clock_timestamp(); c int; -- a variable: an index cannot serve the volatile function
+declare at timestamptz := clock_timestamp(); -- a variable: an index cannot serve the volatile function
 begin
   perform require_queue(q);
   perform set_config('synchronous_commit', 'off', true); -- a crash of the server puts them back, all or none
@@ -96,8 +97,8 @@ begin
     gone as (delete from later x using due d where x.queue = d.queue and x.due = d.due and x.id = d.id returning x.*),
     again as materialized (select g.*, nextval('message_number') number from (select * from gone order by due, id) g)
   insert into message select queue, coalesce(lane, number), number, message_id, headers, body from again;
-  get diagnostics c = row_count;
-  return c;
+  get diagnostics woken = row_count;
+  select extract(epoch from x.due - at) * 1000 into next from later x where x.queue = q and x.due > at order by x.due limit 1;
 end $$;
 
 -- Lanes of which everything leased was handled. First the locks, in a statement of its own: whoever held one may have put a
