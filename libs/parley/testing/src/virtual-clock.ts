@@ -26,18 +26,24 @@ export class VirtualClock implements Clock {
     return () => (this.timers = this.timers.filter((other) => other !== timer));
   }
 
-  /** Runs the timers that come due, each at its own time and after the work of the one before; timers they set count too. */
+  /** Runs the timers that come due: those of one instant together, then their work, then those of the next; timers they set count too. */
   async advance(duration: Duration, quiet: Quiet = fewTurns): Promise<void> {
     const until = this.time + milliseconds(duration);
     await quiet();
-    for (let timer = this.next(until); timer; timer = this.next(until)) {
-      this.timers = this.timers.filter((other) => other !== timer);
-      this.time = timer.at;
-      timer.callback();
+    for (let next = this.next(until); next; next = this.next(until)) {
+      this.time = next.at;
+      for (const timer of this.timers.filter(({ at }) => at === next.at)) this.run(timer);
       await quiet();
     }
     this.time = until;
     await quiet();
+  }
+
+  /** Unless one of the same instant has cancelled it. */
+  private run(timer: Timer): void {
+    if (!this.timers.includes(timer)) return;
+    this.timers = this.timers.filter((other) => other !== timer);
+    timer.callback();
   }
 
   private next(until: number): Timer | undefined {

@@ -11,18 +11,20 @@ export class MemoryOutbox implements Outbox {
   private readonly wakers = new Set<() => void>();
   private ids = 0;
   private led = false;
+  private cancelTimer = () => {};
 
   constructor(private readonly store: MemoryStore) {}
 
   async add(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     for (const message of messages) this.insert(tx as MemoryTx, message);
-    (tx as MemoryTx).committed(() => this.wakers.forEach((wake) => wake()));
+    (tx as MemoryTx).committed(this.wake);
   }
 
   async lead(): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined> {
     if (this.led) return undefined;
     this.led = true;
-    return { lost: new AbortController().signal, release: async () => void (this.led = false) };
+    this.wakeForDue();
+    return { lost: new AbortController().signal, release: async () => this.release() };
   }
 
   due(limit: number): Promise<readonly StoredMessage[]> {
@@ -51,6 +53,24 @@ export class MemoryOutbox implements Outbox {
   unsettled(): readonly string[] {
     if (!this.led) return [];
     return this.dueRows().map(({ contract }) => `${contract} in the outbox`);
+  }
+
+  private readonly wake = (): void => {
+    for (const wake of this.wakers) wake();
+    this.wakeForDue();
+  };
+
+  /** A relay that polls would be late, and nobody could tell when all is quiet. */
+  private wakeForDue(): void {
+    this.cancelTimer();
+    const now = this.store.clock.now();
+    const due = Math.min(...[...this.rows.values()].map((row) => row.due).filter((due) => due > now));
+    if (this.led && due < Infinity) this.cancelTimer = this.store.clock.after(due - now, this.wake);
+  }
+
+  private release(): void {
+    this.led = false;
+    this.cancelTimer();
   }
 
   private insert(tx: MemoryTx, { contract, envelope, body, delay = 0 }: OutgoingMessage): void {
