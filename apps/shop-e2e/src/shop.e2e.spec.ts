@@ -1,4 +1,3 @@
-import { GetOrder } from '@contracts/orders';
 import { ReleaseStock, ReserveStock } from '@contracts/inventory';
 import { ChargePayment, RefundPayment } from '@contracts/payments';
 import { behaviourOf } from '../../payment-provider/src/card';

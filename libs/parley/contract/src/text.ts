@@ -13,7 +13,6 @@ export const text = (max: number) =>
     .refine((value) => isWellFormed(value), 'holds half of a surrogate pair')
     .refine((value) => !CONTROL.test(value), 'holds a control character');
 
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** `String.prototype.isWellFormed`, which the ES2023 library does not know yet. */

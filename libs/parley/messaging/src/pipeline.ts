@@ -1,6 +1,5 @@
 import { milliseconds } from '@parley/contract';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { Clock } from './clock';
 import { decode, validate } from './codec';
 import { inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
