@@ -9,9 +9,12 @@ const TEST = /\.(spec|trial|fixture|test-d)\.ts$/;
 const HANDLED = /@Handles\((\w+)|\.(?:startsOn|on)\((\w+),/g;
 const SAID = /\b(?:call|send|broadcast|publish)\((\w+),/g;
 
+const foldersOf = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+
 /** Every contract of the shop by the name that code uses. */
 const contracts = new Map<string, Contract>(
-  readdirSync(join(ROOT, 'libs/contracts')).flatMap((owner) =>
+  foldersOf('libs/contracts').flatMap((owner) =>
     Object.entries(jest.requireActual<Record<string, Contract>>(`@contracts/${owner}`)).filter(([, value]) => typeof value.kind === 'string'),
   ),
 );
@@ -35,8 +38,8 @@ const services = topology.filter(({ place }) => place !== 'outside').map((proces
 
 describe('topology.ts', () => {
   it('has every app, and no other', () => {
-    const apps = readdirSync(join(ROOT, 'apps'), { withFileTypes: true }).filter((entry) => entry.isDirectory() && readdirSync(join(ROOT, 'apps', entry.name, 'src')).includes('main.ts'));
-    expect(topology.map(({ name }) => name).sort()).toEqual(apps.map(({ name }) => name).sort());
+    const apps = foldersOf('apps').filter((name) => readdirSync(join(ROOT, 'apps', name, 'src')).includes('main.ts'));
+    expect(topology.map(({ name }) => name).sort()).toEqual(apps.sort());
   });
 
   it('gives no two processes one slot', () => {
