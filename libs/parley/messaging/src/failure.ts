@@ -36,8 +36,11 @@ const MESSAGE_LIMIT = 2_000;
 /** Anything thrown, as evidence: bounded in size, never throwing itself. */
 export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
   if (!(thrown instanceof Error)) return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
-  return { error: bounded(thrown.name || 'Error', MESSAGE_LIMIT), message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
+  return { error: bounded(classOf(thrown), MESSAGE_LIMIT), message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
 }
+
+/** Many classes leave `name` as they found it. */
+const classOf = ({ name, constructor }: Error): string => (name && name !== 'Error' ? name : constructor?.name || 'Error');
 
 function bounded(value: unknown, limit: number): string {
   const text = shown(value);

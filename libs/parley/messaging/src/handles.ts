@@ -1,9 +1,9 @@
 import 'reflect-metadata';
-import { Catch, UseFilters, type ExceptionFilter } from '@nestjs/common';
+import { UseFilters } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Call, Contract, Kind, Message, ReplyOf } from '@parley/contract';
-import { throwError } from 'rxjs';
 import type { CallContext, HandlerContext } from './context';
+import { noteHandler, PassOn } from './exception-filters';
 import type { HandlerExtras, HandlerOptions } from './handlers';
 
 /** Nest binds a handler to the one strategy that carries its kind by this. */
@@ -27,15 +27,8 @@ export const Handles =
     Payload()(target, method, 0);
     Ctx()(target, method, 1);
     UseFilters(PassOn)(target, method, descriptor as PropertyDescriptor);
+    noteHandler(descriptor.value as object, contract.kind === 'call');
     const extras: HandlerExtras = { contract, options, handlerClass: target.constructor, method };
     const bind = contract.kind === 'call' ? MessagePattern : EventPattern;
     bind(contract.name, TRANSPORT_ID[contract.kind] as never, extras)(target, method, descriptor as PropertyDescriptor);
   };
-
-/** Hands the error itself to the pipeline: Nest's own filter would replace it by "Internal server error" before anyone can judge it. */
-@Catch()
-class PassOn implements ExceptionFilter {
-  catch(error: unknown) {
-    return throwError(() => error);
-  }
-}

@@ -5,6 +5,7 @@ import { Caller } from './caller';
 import type { CallServer, CallTransport } from './calls';
 import { systemClock, type Clock } from './clock';
 import { Envelopes } from './envelope';
+import { showErrorsToFilters } from './exception-filters';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
 import { Messenger } from './messenger';
@@ -103,6 +104,7 @@ export class Messaging {
 
   /** Binds the handlers of the app's controllers, each to the strategy of its kind. */
   attach(app: INestApplication): void {
+    showErrorsToFilters(app);
     for (const kind of STORED) {
       const intake = this.routes[kind]?.intake(kind, this.registry, this.pipeline.deliver) ?? new UnroutedIntake(kind, this.registry);
       this.intakes.push(intake);
