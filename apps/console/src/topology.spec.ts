@@ -65,8 +65,3 @@ describe('topology.ts', () => {
     else expect(speakers).toEqual([contract.owner]);
   });
 });
-
-function foldersOf(path: string): string[] {
-  const entries = readdirSync(join(ROOT, path), { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-}

@@ -254,13 +254,10 @@ describe('the edge', () => {
       const chunk = new TextEncoder().encode('x'.repeat(100_000));
       let sentChunks = 0;
       const body = new ReadableStream({ pull: (stream) => (sentChunks++ < 100 ? stream.enqueue(chunk) : stream.close()) });
-      const large = fetch(`${edge.url}/orders`, { method: 'POST', body, duplex: 'half', headers: { ...JSON_TYPE, 'idempotency-key': randomUUID() } } as RequestInit).then(
-        (response) => response.status,
-        () => 'closed', // the edge need not read to the end of what it will not take
-      );
+      const large = fetch(`${edge.url}/orders`, { method: 'POST', body, duplex: 'half', headers: { ...JSON_TYPE, 'idempotency-key': randomUUID() } } as RequestInit).then(({ status }) => status);
       const others = await Promise.all(Array.from({ length: 5 }, () => fetch(`${edge.url}/products`)));
       expect(others.map(({ status }) => status)).toEqual(Array(5).fill(200));
-      expect([413, 'closed']).toContain(await large);
+      expect(await large).toBe(413);
       nothingWasAsked();
     });
 

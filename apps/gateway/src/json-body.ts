@@ -1,9 +1,27 @@
+import type { IncomingMessage } from 'node:http';
 import { decode, InvalidMessage } from '@parley/messaging';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { problem, Refused } from './problem';
 
 /** Bytes; an order of 100 lines is far below. */
 export const BODY_LIMIT = 256 * 1024;
+
+/** Of a body that is too large: so much of it is read to its end, for so long. */
+const SWALLOWED = 64 * 1024 * 1024;
+const SWALLOWING_TIME = 10_000;
+
+/** Reads what is left of a request and forgets it: a client that still writes would see its connection break, not the answer. */
+export function swallowed(request: IncomingMessage): Promise<void> {
+  let left = SWALLOWED;
+  return new Promise((resolve) => {
+    const enough = () => (clearTimeout(timer), resolve());
+    const timer = setTimeout(enough, SWALLOWING_TIME);
+    if (request.readableEnded || request.destroyed) return enough();
+    request.on('data', (chunk: Buffer) => (left -= chunk.length) < 0 && enough());
+    for (const end of ['end', 'close', 'error']) request.once(end, enough);
+    request.resume();
+  });
+}
 
 /**
  * Reads JSON bodies as carefully as messages are read: depth is counted before anything parses, and UTF-8 must be UTF-8. No

@@ -143,7 +143,9 @@ export class Messaging {
   }
 
   async backlog(): Promise<readonly Backlog[]> {
-    return (await Promise.all(this.intakes.map((intake) => intake.backlog?.() ?? []))).flat();
+    const [incoming, kept] = await Promise.all([Promise.all(this.intakes.map((intake) => intake.backlog?.() ?? [])), this.lanes?.backlog() ?? []]);
+    const inStore = new Map(kept.map((backlog) => [backlog.subscription, backlog]));
+    return incoming.flat().map((backlog) => withKept(backlog, inStore.get(backlog.subscription)));
   }
 
   /** Takes nothing new; what is being handled goes on. */
@@ -211,4 +213,10 @@ export class Messaging {
     const needy = this.registry.subscriptions().find(({ kind, live }) => kind !== 'broadcast' && !live);
     if (needy) throw new HandlerError(`${needy.name} handles ${needy.kind}s, which takes a store; give MessagingModule one, or make it a live tail`);
   }
+}
+
+/** What waits in the technology and what the service's own store keeps of it. */
+function withKept(backlog: Backlog, kept: Backlog | undefined): Backlog {
+  if (!kept) return backlog;
+  return { ...backlog, parked: backlog.parked + kept.parked + kept.waiting, delayed: backlog.delayed + kept.delayed, dead: backlog.dead + kept.dead };
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { LeaseLost, type Deliver, type Delivery, type LaneRunner, type Outcome, type Subscription } from '@parley/messaging';
+import { type Backlog, LeaseLost, type Deliver, type Delivery, type LaneRunner, type Outcome, type Subscription } from '@parley/messaging';
 import type { MemoryLanes, Row } from './memory-lanes';
 import type { MemoryTx } from './memory-store';
 
@@ -29,6 +29,10 @@ export class MemoryLaneRunner implements LaneRunner {
   async stop(): Promise<void> {
     this.running.delete(this);
     this.cancelTimer();
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    return [...this.subscriptions.keys()].map((subscription) => ({ subscription, waiting: 0, delayed: 0, ...this.lanes.countOf(subscription) }));
   }
 
   serves(subscription: string): boolean {

@@ -1,8 +1,9 @@
-import type { DeadLetter, DeadLetters, Deliver, Failure, LaneRunner, Lanes, ParkedMessage, Subscription, Tx } from '@parley/messaging';
+import type { DeadLetters, Deliver, Failure, LaneRunner, Lanes, ParkedMessage, Subscription, Tx } from '@parley/messaging';
 import type { Database, Statement } from './database';
+import { PostgresDeadLetters } from './dead-letters';
 import { QueueConsumer, type Consumption } from './queue-consumer';
 import type { QueueIds } from './queue-ids';
-import { channelOf, laneOf, messageId, packHeaders, unpackHeaders } from './queue-message';
+import { laneOf, messageId, packHeaders } from './queue-message';
 import { statement } from './transaction';
 
 /** Parked lanes are lanes of a queue named for their subscription: what retries commands retries them. */
@@ -51,6 +52,7 @@ export class PostgresLanes implements Lanes {
     return {
       start: async () => void (await Promise.all(consumers.map((consumer) => consumer.start()))),
       stop: async () => void (await Promise.all(consumers.map((consumer) => consumer.stop()))),
+      backlog: async () => (await Promise.all(consumers.map((consumer) => consumer.backlog()))).flat(),
     };
   }
 
@@ -69,37 +71,7 @@ export class PostgresLanes implements Lanes {
   }
 }
 
-class PostgresDeadLetters implements DeadLetters {
-  constructor(
-    private readonly database: Database,
-    private readonly service: string,
-  ) {}
-
-  async list({ subscription, limit = 100 }: { readonly subscription?: string; readonly limit?: number } = {}): Promise<readonly DeadLetter[]> {
-    const rows = await this.database.call<DeadRow>(LIST, [this.service, subscription ?? null, limit]);
-    return rows.map((row) => ({ ...row, headers: unpackHeaders(row.headers), failure: JSON.parse(row.failure) as Failure }));
-  }
-
-  async count(): Promise<number> {
-    const [row] = await this.database.call<{ n: string }>(COUNT, [this.service]);
-    return Number(row!.n);
-  }
-
-  async replay(id: string): Promise<boolean> {
-    if (!/^\d{1,18}$/.test(id)) return false;
-    const [row] = await this.database.call<{ queue: string | null }>(REPLAY, [this.service, id]);
-    if (row!.queue === null) return false;
-    this.database.ringer.ring(channelOf(row!.queue));
-    return true;
-  }
-}
-
-type DeadRow = Omit<DeadLetter, 'headers' | 'failure'> & { readonly headers: Buffer; readonly failure: string };
-
 const PARK: Statement = { name: 'parley_park', text: 'select parley.park($1, $2, $3, $4, $5, $6, $7, $8)' };
 const DIVERT: Statement = { name: 'parley_divert', text: 'select parley.divert($1, $2, $3, $4, $5) diverted' };
 const PARKED: Statement = { name: 'parley_parked_keys', text: 'select key from parley.parked_keys($1) key' };
 const BURY: Statement = { name: 'parley_bury_message', text: 'select parley.bury_message($1, $2, $3, $4, $5, $6, $7, $8, $9)' };
-const LIST: Statement = { name: 'parley_dead_letters', text: 'select * from parley.dead_letters($1, $2, $3)' };
-const COUNT: Statement = { name: 'parley_count_dead_letters', text: 'select parley.count_dead_letters($1) n' };
-const REPLAY: Statement = { name: 'parley_replay', text: 'select parley.replay($1, $2) queue' };
