@@ -16,7 +16,21 @@ export { NoRoute } from './publisher';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
 export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
-export type { DeadLetter, DeadLetters, Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';
+export {
+  type AuditEntry,
+  type AuditFilter,
+  type Cause,
+  causeOf,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterGroup,
+  type DeadLetters,
+  type Decision,
+  type Edit,
+  type FoundDeadLetter,
+  SOMEBODY,
+} from './dead-letters';
+export type { Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';
 export {
   type Backlog,
   type CallOptions,

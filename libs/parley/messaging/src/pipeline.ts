@@ -115,11 +115,11 @@ export class Pipeline {
       try {
         await this.handleInTransaction(delivery, opened);
         return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
-      } catch (error) {
+      } catch (thrown) {
+        const error = await this.causeOf(thrown, delivery, opened);
         if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
         if (error instanceof LaneParked) return this.waitBehind(delivery, opened, tries);
         if (error instanceof LeaseLost || isGivenUp(delivery)) return { outcome: { kind: 'return' }, as: 'return', tries };
-        if (await this.tookEffect(delivery, opened)) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
         if (!isRecoverable(error)) return this.dead(delivery, error, tries);
         if (tries <= policy.immediate) continue;
         const after = delayAfter(policy, delivery.attempt, this.process.random);
@@ -132,12 +132,13 @@ export class Pipeline {
     const acknowledge = (tx: Tx) => this.acknowledge(tx, delivery, opened);
     if (opened.handler.options.transaction !== 'own') {
       await this.transactions.commit(async (tx) => {
-        await this.refuseToOvertake(tx, delivery, opened);
+        if (hasLane(delivery, opened) && !delivery.settle) await this.refuseToOvertake(tx, delivery, opened);
         return this.run(opened, this.context(delivery, opened, undefined, tx));
       }, acknowledge);
       return;
     }
-    if (mayOvertake(delivery, opened)) await this.store!.transaction((tx) => this.refuseToOvertake(tx, delivery, opened));
+    // What it does outside cannot be rolled back: it must be its turn before it begins.
+    if (hasLane(delivery, opened)) await this.refuseToOvertake(undefined, delivery, opened);
     let committed = false;
     await this.run(
       opened,
@@ -152,8 +153,7 @@ export class Pipeline {
   }
 
   /** A message whose lane is parked is rolled back, then waits with its lane. Where `settle` looks for that, it costs nothing here. */
-  private async refuseToOvertake(tx: Tx, delivery: Delivery, opened: Opened): Promise<void> {
-    if (!mayOvertake(delivery, opened)) return;
+  private async refuseToOvertake(tx: Tx | undefined, delivery: Delivery, opened: Opened): Promise<void> {
     if (await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope))) throw new LaneParked(`${opened.envelope.type} waits behind a failed message of its key`);
   }
 
@@ -163,19 +163,23 @@ export class Pipeline {
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id))) throw new AlreadyHandled(envelope.id);
   }
 
-  /** Whether the failed message had been handled before: then its failure is only that its effects are there already. */
-  private async tookEffect(delivery: Delivery, opened: Opened): Promise<boolean> {
+  /**
+   * Why a handling really failed: of a message that was handled before the effects are there already, and of one that came before
+   * its turn they are not there yet. So it is asked what would have become of its acknowledgement.
+   */
+  private async causeOf(error: unknown, delivery: Accepted, opened: Opened): Promise<unknown> {
+    if (isVerdict(error) || isGivenUp(delivery)) return error;
     const rollback = new Error('only looked');
     try {
       await this.store!.transaction(async (tx) => {
         await this.acknowledge(tx, delivery, opened);
         throw rollback;
       });
-    } catch (error) {
-      if (error instanceof AlreadyHandled) return true;
-      if (error !== rollback) throw error;
+    } catch (verdict) {
+      if (isVerdict(verdict)) return verdict;
+      if (verdict !== rollback) throw verdict;
     }
-    return false;
+    return error;
   }
 
   private async run({ handler, payload }: Opened, context: object): Promise<unknown> {
@@ -264,7 +268,10 @@ const IN_ORDER = { inOrder: true };
 
 const isDurable = ({ subscription }: Delivery): boolean => subscription.kind !== 'broadcast' && !subscription.live;
 
-const mayOvertake = ({ honours, settle }: Delivery, { envelope }: Opened): boolean => envelope.partitionkey !== undefined && !honours.retry && !settle;
+/** Whether its lane is in the service's store, if it is parked; those who deliver from there know by themselves. */
+const hasLane = ({ honours }: Delivery, { envelope }: Opened): boolean => envelope.partitionkey !== undefined && !honours.retry;
+
+const isVerdict = (error: unknown): boolean => error instanceof AlreadyHandled || error instanceof LaneParked || error instanceof LeaseLost;
 
 const isGivenUp = ({ signal, cancelled }: Accepted): boolean => signal.aborted || cancelled.aborted;
 

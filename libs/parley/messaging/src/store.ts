@@ -1,6 +1,7 @@
+import type { DeadLetters } from './dead-letters';
 import type { Failure } from './failure';
 import type { Headers, OutgoingMessage } from './message';
-import type { Deliver } from './technology';
+import type { Backlog, Deliver } from './technology';
 import type { Subscription } from './handlers';
 
 /**
@@ -86,6 +87,8 @@ export interface Lanes {
 export interface LaneRunner {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** What is parked and dead here, per subscription. */
+  backlog(): Promise<readonly Backlog[]>;
 }
 
 export interface ParkedMessage {
@@ -94,21 +97,4 @@ export interface ParkedMessage {
   readonly key?: string;
   readonly headers: Headers;
   readonly body: Buffer;
-}
-
-export interface DeadLetters {
-  list(filter?: { readonly subscription?: string; readonly limit?: number }): Promise<readonly DeadLetter[]>;
-  count(): Promise<number>;
-  /** Puts it back at the place in its lane it had. Once only: false when it is not there any more. */
-  replay(id: string): Promise<boolean>;
-}
-
-export interface DeadLetter {
-  readonly id: string;
-  readonly subscription: string;
-  readonly headers: Headers;
-  readonly body: Buffer;
-  readonly attempts: number;
-  readonly failure: Failure;
-  readonly died: Date;
 }
