@@ -25,6 +25,9 @@ const letter: DeadLetter = {
     lastFailedAt: '',
   },
   died: new Date(0),
+  holds: false,
+  edits: 0,
+  group: 'c0ffee00',
 };
 const consuming: MessagingHealth = {
   intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'consuming' }],

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
-import { type Deliver, type Delivery, type Failure, type LaneRunner, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, type Subscription, type Tx } from '@parley/messaging';
+import { causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, type LaneRunner, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, type Subscription, type Tx } from '@parley/messaging';
 import { z } from 'zod';
 
 /** A store to be tried out. Each test gets an empty one. */
@@ -307,6 +307,155 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(deliveries.effects).toEqual([letter!.headers.id]);
       });
 
+      const only = async () => (await store.lanes.deadLetters.list())[0]!;
+      const buryOne = async (options: Parameters<typeof message>[0] = {}, why: Partial<Failure> = {}, hold = false) => {
+        await store.lanes.bury(undefined, message(options), { ...failure, ...why }, hold);
+        return (await store.lanes.deadLetters.list({ newest: true, limit: 1 }))[0]!;
+      };
+      const idsFound = async (filter: DeadLetterFilter) => (await store.lanes.deadLetters.list(filter)).map(({ id }) => id);
+
+      it('are found by contract, error class, cause, time and age', async () => {
+        const [a, b, c] = [await buryOne(), await buryOne({ type: Ship.name }), await buryOne({}, { error: 'RangeError' })];
+        expect(await idsFound({ contract: Placed.name })).toEqual([a.id, c.id]);
+        expect(await idsFound({ error: 'TypeError' })).toEqual([a.id, b.id]);
+        expect(await idsFound({ group: c.group })).toEqual([c.id]);
+        expect(await idsFound({ upTo: b.id })).toEqual([a.id, b.id]);
+        expect(await idsFound({ newest: true })).toEqual([c.id, b.id, a.id]);
+        expect(await idsFound({ from: a.died, to: new Date(c.died.getTime() + 1_000) })).toEqual([a.id, b.id, c.id]);
+        expect(await idsFound({ from: new Date(c.died.getTime() + 1_000) })).toEqual([]);
+        expect(await idsFound({ to: new Date(a.died.getTime() - 1_000) })).toEqual([]);
+        expect(await store.lanes.deadLetters.count({ contract: Placed.name })).toBe(2);
+      });
+
+      it('are grouped by what they died of, whichever order it was about', async () => {
+        for (const key of [randomUUID(), randomUUID()]) await buryOne({ key }, { message: `no stock for ${key}\nnor for anybody` });
+        const alone = await buryOne({ subscription: 'insights.sales' }, { error: 'RangeError' });
+        const groups = await store.lanes.deadLetters.groups();
+        expect(groups).toMatchObject([
+          { error: 'TypeError', cause: 'no stock for …', contract: Placed.name, count: 2, subscriptions: [SUBSCRIPTION] },
+          { group: alone.group, error: 'RangeError', cause: 'no luck', count: 1, subscriptions: ['insights.sales'], first: alone.died, last: alone.died },
+        ]);
+        expect(groups.map(({ group }) => group)).toEqual((await store.lanes.deadLetters.groups()).map(({ group }) => group));
+        expect((await only()).group).toBe(causeOf(await only()).group);
+        expect(await store.lanes.deadLetters.groups({ group: alone.group })).toHaveLength(1);
+      });
+
+      it('can be listed whatever their sender wrote into them', async () => {
+        const hostile = await buryOne({ type: 'a\0\ud800' }, { error: 'E\0', message: '\0' });
+        expect(hostile.headers.type).toBe('a\0\ud800');
+        expect(await store.lanes.deadLetters.groups()).toMatchObject([{ count: 1 }]);
+      });
+
+      it('tell how many wait behind them, and whether they were handled before', async () => {
+        const messages = [message(), message(), message()];
+        await store.lanes.bury(undefined, messages[0]!, failure, true);
+        for (const later of messages.slice(1)) await store.lanes.divert(undefined, later);
+        const letter = await only();
+        expect(await store.lanes.deadLetters.find(letter.id)).toMatchObject({ id: letter.id, holds: true, waiting: 2, handledBefore: false, headers: letter.headers });
+        expect(await store.lanes.deadLetters.find('999999')).toBeUndefined();
+        expect(await store.lanes.deadLetters.find('../1')).toBeUndefined();
+      });
+
+      it('are discarded once, with a reason; the lane they held goes on without them, and no duplicate brings them back', async () => {
+        const messages = [message(), message()];
+        await store.lanes.bury(undefined, messages[0]!, failure, true);
+        await store.lanes.divert(undefined, messages[1]!);
+        const { id } = await only();
+        const deliveries = runLanes();
+        const other = await trial.another();
+        const discards = [store, other].map(({ lanes }, n) => lanes.deadLetters.discard(id, { who: `operator ${n}`, reason: 'a test order' }));
+        expect((await Promise.all(discards)).sort()).toEqual([false, true]);
+        await deliveries.heard(1);
+        await deliveries.settled();
+        expect(deliveries.effects).toEqual([messages[1]!.headers.id]);
+        expect(await store.lanes.deadLetters.count()).toBe(0);
+        expect(await store.transaction((tx) => store.inbox.record(tx, SUBSCRIPTION, messages[0]!.headers.id!))).toBe(false);
+        expect(await store.lanes.divert(undefined, message())).toBe(false);
+      });
+
+      it('discarded from a lane in which nothing waits leave it free', async () => {
+        await store.lanes.bury(undefined, message(), failure, true);
+        expect(await store.lanes.divert(undefined, message({ key: 'another' }))).toBe(false);
+        expect(await store.lanes.deadLetters.discard((await only()).id, { who: 'ada' })).toBe(true);
+        expect(await store.lanes.divert(undefined, message())).toBe(false);
+        expect((await store.lanes.parked(SUBSCRIPTION)).size).toBe(0);
+      });
+
+      it('are replayed with another body, the old one kept in the audit', async () => {
+        await store.lanes.bury(undefined, message({ body: Buffer.from('{"orderId":7}') }), failure, false);
+        const { id } = await only();
+        expect(await store.lanes.deadLetters.edit(id, Buffer.from('{"orderId":"7"}'), { who: 'ada', reason: 'a number', replay: true, edits: 0 })).toBe('done');
+        const deliveries = runLanes();
+        await deliveries.heard(1);
+        expect(Buffer.from(deliveries.all[0]!.body).toString()).toBe('{"orderId":"7"}');
+        await deliveries.settled();
+        const [entry] = await store.lanes.deadLetters.audit();
+        expect(entry).toMatchObject({ action: 'edit and replay', who: 'ada', reason: 'a number', letter: id, outcome: 'done', subscription: SUBSCRIPTION, failure, became: 'handled' });
+        expect([entry!.before, entry!.after].map((body) => Buffer.from(body!).toString())).toEqual(['{"orderId":7}', '{"orderId":"7"}']);
+      });
+
+      it('are not edited over the edit of somebody else', async () => {
+        await store.lanes.bury(undefined, message(), failure, false);
+        const { id } = await only();
+        const edit = (body: string) => store.lanes.deadLetters.edit(id, Buffer.from(body), { who: 'ada', edits: 0 });
+        expect([await edit('{"a":1}'), await edit('{"b":1}')]).toEqual(['done', 'edited meanwhile']);
+        expect(Buffer.from((await only()).body).toString()).toBe('{"a":1}');
+        expect((await only()).edits).toBe(1);
+        expect(await store.lanes.deadLetters.edit('999999', Buffer.from('{}'), { who: 'ada' })).toBe('gone');
+      });
+
+      it('are replayed by one of two operators, and both are in the audit', async () => {
+        for (let n = 0; n < 20; n++) await buryOne({ key: `k-${n % 5}` });
+        const other = await trial.another();
+        const letters = await store.lanes.deadLetters.list();
+        const replayed = await Promise.all(letters.flatMap(({ id }) => [store, other].map(({ lanes }, n) => lanes.deadLetters.replay(id, { who: `operator ${n}` }))));
+        expect(replayed.filter((done) => done)).toHaveLength(20);
+        const deliveries = runLanes();
+        await deliveries.heard(20);
+        await deliveries.settled();
+        expect(new Set(deliveries.effects).size).toBe(20);
+        expect(deliveries.effects).toHaveLength(20);
+        const audit = await store.lanes.deadLetters.audit();
+        expect([audit.length, audit.filter(({ outcome }) => outcome === 'done').length, audit.filter(({ outcome }) => outcome === 'gone').length]).toEqual([40, 20, 20]);
+        expect(await store.lanes.deadLetters.audit({ letter: letters[0]!.id })).toHaveLength(2);
+        expect(await store.lanes.deadLetters.audit({ who: 'operator 1', limit: 5 })).toHaveLength(5);
+      });
+
+      it('wait, replayed, for another one that holds their lane', async () => {
+        const [early, held, late] = [message(), message(), message()];
+        await store.lanes.bury(undefined, early, failure, false);
+        await store.lanes.bury(undefined, held, failure, true);
+        await store.lanes.divert(undefined, late);
+        const [first, second] = await store.lanes.deadLetters.list();
+        expect(await store.lanes.deadLetters.find(first!.id)).toMatchObject({ heldBy: second!.id });
+        expect(await store.lanes.deadLetters.replay(first!.id)).toBe(true);
+        const marker = message({ key: 'another lane' });
+        await store.lanes.park(undefined, marker, { after: 0, failure });
+        const deliveries = runLanes();
+        await deliveries.heard(1);
+        expect(deliveries.ids()).toEqual(idsOf([marker]));
+        expect(await store.lanes.deadLetters.replay(second!.id)).toBe(true);
+        await deliveries.heard(4);
+        expect(deliveries.ids().at(-1)).toBe(late.headers.id);
+      });
+
+      it('say of a replay what became of it', async () => {
+        const letter = await buryOne();
+        await store.lanes.deadLetters.replay(letter.id);
+        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({ action: 'replay', who: 'somebody', became: 'waiting' });
+        runLanes((_, count) => (count === 1 ? { kind: 'dead', failure, hold: false } : 'handle'));
+        await buried(1);
+        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({ became: 'dead again' });
+        expect(Number((await only()).id)).toBeGreaterThan(Number(letter.id));
+      });
+
+      it('have it written down when something was refused', async () => {
+        const { id, body } = await buryOne();
+        await store.lanes.deadLetters.refused(id, { who: 'ada', action: 'edit', outcome: 'orderId is missing', after: Buffer.from('{}') });
+        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({ who: 'ada', action: 'edit', outcome: 'orderId is missing', before: body, contract: Placed.name });
+        expect(await store.lanes.deadLetters.count()).toBe(1);
+      });
+
       const replayAll = async () => Promise.all((await store.lanes.deadLetters.list()).map(({ id }) => store.lanes.deadLetters.replay(id)));
     });
 
@@ -369,13 +518,13 @@ const failure: Failure = {
 
 const idsOf = (messages: readonly { readonly headers: ParkedMessage['headers'] }[]) => messages.map(({ headers }) => headers.id);
 
-function message(options: { key?: string; subscription?: string; body?: Buffer } = {}): ParkedMessage {
+function message(options: { key?: string; subscription?: string; body?: Buffer; type?: string } = {}): ParkedMessage {
   const key = 'key' in options ? options.key : 'o-1';
   const partition: Record<string, string> = key === undefined ? {} : { partitionkey: key };
   return {
     subscription: options.subscription ?? SUBSCRIPTION,
     key,
-    headers: { id: randomUUID(), type: Placed.name, ...partition },
+    headers: { id: randomUUID(), type: options.type ?? Placed.name, ...partition },
     body: options.body ?? Buffer.from('{"orderId":"o-1"}'),
   };
 }

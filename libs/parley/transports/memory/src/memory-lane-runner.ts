@@ -98,6 +98,6 @@ export class MemoryLaneRunner implements LaneRunner {
     else if (outcome.kind === 'retry') {
       this.lanes.change(row, { busy: false, attempt: row.attempt + 1, due: this.lanes.store.clock.now() + outcome.after, failure: outcome.failure });
     } else this.lanes.remove(tx, row);
-    if (outcome.kind === 'dead') this.lanes.addLetter(tx, row, row.attempt, outcome.failure, outcome.hold);
+    if (outcome.kind === 'dead') this.lanes.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
   }
 }

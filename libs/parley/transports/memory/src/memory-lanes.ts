@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import type { DeadLetter, DeadLetters, Deliver, Failure, LaneRunner, Lanes, ParkedMessage, Subscription, Tx } from '@parley/messaging';
+import type { Deliver, Failure, LaneRunner, Lanes, ParkedMessage, Subscription, Tx } from '@parley/messaging';
+import { MemoryDeadLetters } from './memory-dead-letters';
 import { MemoryLaneRunner } from './memory-lane-runner';
 import type { MemoryStore, MemoryTx } from './memory-store';
 
@@ -14,13 +14,6 @@ export interface Row extends ParkedMessage {
   readonly busy: boolean;
 }
 
-interface Letter extends DeadLetter {
-  readonly key?: string;
-  readonly lane: string;
-  readonly place: number;
-  readonly hold: boolean;
-}
-
 const keptAs = (subscription: string, messageId: string | undefined) => `${subscription}\n${messageId}`;
 /** A message without a key is alone in its lane. */
 const laneOf = ({ subscription, key, headers }: ParkedMessage) => JSON.stringify([subscription, key ?? null, key === undefined ? headers.id : null]);
@@ -29,17 +22,12 @@ export class MemoryLanes implements Lanes {
   /** Every message kept, parked or dead, by subscription and id. */
   private readonly kept = new Set<string>();
   private readonly lanes = new Map<string, Row[]>();
-  private readonly letters = new Map<string, Letter>();
   private readonly runners = new Set<MemoryLaneRunner>();
   private places = 0;
-  readonly deadLetters: DeadLetters;
+  readonly deadLetters: MemoryDeadLetters;
 
   constructor(readonly store: MemoryStore) {
-    this.deadLetters = {
-      list: (filter = {}) => store.turn(() => this.list(filter)),
-      count: () => store.turn(() => this.letters.size),
-      replay: (id) => store.within(undefined, (tx) => this.replay(tx, id)),
-    };
+    this.deadLetters = new MemoryDeadLetters(store, this);
   }
 
   park(tx: Tx | undefined, message: ParkedMessage, { after, failure }: { readonly after: number; readonly failure: Failure }): Promise<void> {
@@ -62,8 +50,7 @@ export class MemoryLanes implements Lanes {
 
   parked(subscription: string): Promise<ReadonlySet<string>> {
     return this.store.turn(() => {
-      const holding = [...this.letters.values()].filter(({ hold }) => hold);
-      const keys = [...this.rows(), ...holding].filter((kept) => kept.subscription === subscription).map(({ key }) => key);
+      const keys = [...this.rows(), ...this.deadLetters.holding()].filter((kept) => kept.subscription === subscription).map(({ key }) => key);
       return new Set(keys.filter((key) => key !== undefined));
     });
   }
@@ -71,7 +58,7 @@ export class MemoryLanes implements Lanes {
   bury(tx: Tx | undefined, message: ParkedMessage, failure: Failure, hold: boolean): Promise<void> {
     return this.store.within(tx, (tx) => {
       if (this.keeps(message.subscription, message.headers.id)) return;
-      this.addLetter(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message) }, 1, failure, hold);
+      this.deadLetters.add(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message) }, 1, failure, hold);
     });
   }
 
@@ -79,14 +66,27 @@ export class MemoryLanes implements Lanes {
     return new MemoryLaneRunner(this, subscriptions, deliver, this.runners);
   }
 
+  countOf(subscription: string): { readonly parked: number; readonly dead: number } {
+    const count = (all: Iterable<{ readonly subscription: string }>) => [...all].filter((one) => one.subscription === subscription).length;
+    return { parked: count(this.rows()), dead: count(this.deadLetters.all()) };
+  }
+
   /** Whether a message is parked or dead here. */
   keeps(subscription: string, messageId: string | undefined): boolean {
     return this.kept.has(keptAs(subscription, messageId));
   }
 
-  /** The first message of each lane that is not held by a dead letter before it. For the runner, in its turn. */
+  keep({ subscription, headers }: Pick<Row, 'subscription' | 'headers'>): void {
+    this.kept.add(keptAs(subscription, headers.id));
+  }
+
+  letGo({ subscription, headers }: Pick<Row, 'subscription' | 'headers'>): void {
+    this.kept.delete(keptAs(subscription, headers.id));
+  }
+
+  /** The first message of each lane that does not wait for a dead letter. For the runner, in its turn. */
   heads(): readonly Row[] {
-    return [...this.lanes.values()].map(([head]) => head!).filter((head) => !this.isHeld(head.lane, head.place));
+    return [...this.lanes.values()].map(([head]) => head!).filter((head) => !this.isHeld(head.lane));
   }
 
   *rows(): Iterable<Row> {
@@ -116,35 +116,10 @@ export class MemoryLanes implements Lanes {
     tx.undo(() => this.put(row));
   }
 
-  addLetter(tx: MemoryTx, message: Pick<Row, 'subscription' | 'key' | 'headers' | 'body' | 'lane' | 'place'>, attempts: number, failure: Failure, hold: boolean): void {
-    const { subscription, key, headers, body, lane, place } = message;
-    const letter: Letter = { id: randomUUID(), subscription, key, headers, body, lane, place, attempts, failure, hold, died: new Date(this.store.clock.now()) };
-    this.letters.set(letter.id, letter);
-    this.kept.add(keptAs(subscription, headers.id));
-    tx.undo(() => {
-      this.letters.delete(letter.id);
-      this.kept.delete(keptAs(subscription, headers.id));
-    });
-  }
-
   /** Lets every runner look again. */
   readonly wake = (): void => this.runners.forEach((runner) => runner.wake());
 
-  private list({ subscription, limit = 100 }: { readonly subscription?: string; readonly limit?: number }): readonly DeadLetter[] {
-    return [...this.letters.values()].filter((letter) => subscription === undefined || letter.subscription === subscription).slice(0, limit);
-  }
-
-  private replay(tx: MemoryTx, id: string): boolean {
-    const letter = this.letters.get(id);
-    if (!letter) return false;
-    const { subscription, key, headers, body, lane, place } = letter;
-    this.letters.delete(id);
-    tx.undo(() => this.letters.set(id, letter));
-    this.insert(tx, { subscription, key, headers, body, lane, place, attempt: 1, due: 0, busy: false });
-    return true;
-  }
-
-  private insert(tx: MemoryTx, row: Row): void {
+  insert(tx: MemoryTx, row: Row): void {
     this.put(row);
     tx.undo(() => this.take(row));
     tx.committed(this.wake);
@@ -153,14 +128,14 @@ export class MemoryLanes implements Lanes {
   private put(row: Row): void {
     const rows = this.lanes.get(row.lane) ?? [];
     this.lanes.set(row.lane, [...rows, row].sort((a, b) => a.place - b.place));
-    this.kept.add(keptAs(row.subscription, row.headers.id));
+    this.keep(row);
   }
 
   private take(row: Row): void {
     const rest = this.lanes.get(row.lane)?.filter((other) => other.headers.id !== row.headers.id) ?? [];
     if (rest.length > 0) this.lanes.set(row.lane, rest);
     else this.lanes.delete(row.lane);
-    this.kept.delete(keptAs(row.subscription, row.headers.id));
+    this.letGo(row);
   }
 
   /** Before whatever waits in its lane: it was delivered earlier than that. */
@@ -170,12 +145,11 @@ export class MemoryLanes implements Lanes {
   }
 
   private isParked(lane: string): boolean {
-    return this.lanes.has(lane) || this.isHeld(lane, Infinity);
+    return this.lanes.has(lane) || this.isHeld(lane);
   }
 
-  private isHeld(lane: string, before: number): boolean {
-    for (const letter of this.letters.values()) if (letter.hold && letter.lane === lane && letter.place < before) return true;
-    return false;
+  private isHeld(lane: string): boolean {
+    return this.deadLetters.holding(lane).length > 0;
   }
 }
 

@@ -179,8 +179,11 @@ describe('a role', () => {
 
   it('may not look into the outbox or the dead letters of others', async () => {
     await expect(as('orders', `select * from parley.outbox_due('inventory', 10)`)).rejects.toThrow('may not act');
-    await expect(as('orders', `select * from parley.dead_letters('inventory', null, 10)`)).rejects.toThrow('may not act');
-    await expect(as('orders', `select parley.replay('inventory', 1)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select * from parley.dead_letters('inventory', null, null, null, null, null, null, null, 10, false)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select parley.replay('inventory', 1, 'me', null)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select parley.edit_letter('inventory', 1, '{}', null, true, 'me', null)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select parley.discard_letter('inventory', 1, 'me', null)`)).rejects.toThrow('may not act');
+    await expect(as('orders', `select * from parley.audit_entries('inventory', null, null, 10)`)).rejects.toThrow('may not act');
   });
 
   it('may send to any queue that there is', async () => {
@@ -205,7 +208,7 @@ describe('a role', () => {
   });
 
   it('may not touch a table', async () => {
-    for (const table of ['message', 'lane', 'parked', 'dead', 'outbox', 'inbox', 'service']) {
+    for (const table of ['message', 'lane', 'parked', 'dead', 'audit', 'outbox', 'inbox', 'service']) {
       await expect(as('inventory', `select * from parley.${table}`)).rejects.toThrow('permission denied');
     }
   });

@@ -49,7 +49,7 @@ export class TrialDatabase {
   }
 
   async empty(): Promise<void> {
-    await this.admin.query(`truncate public.effect, parley.message, parley.parked, parley.lane, parley.later, parley.dead, parley.inbox, parley.outbox`);
+    await this.admin.query(`truncate public.effect, parley.message, parley.parked, parley.lane, parley.later, parley.dead, parley.audit, parley.inbox, parley.outbox`);
   }
 
   async drop(): Promise<void> {

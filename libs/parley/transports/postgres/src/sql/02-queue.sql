@@ -240,8 +240,8 @@ begin
   if not found then return false; end if;
   with a as (delete from message m where m.queue = q and m.lane = l and m.id = i returning m.*),
     b as (delete from parked p where p.queue = q and p.lane = l and p.id = i returning p.*)
-  insert into dead (queue, lane, place, message_id, headers, body, attempts, failure)
-    select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why from (select * from a union all select * from b) x;
+  insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
+    select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why, hold from (select * from a union all select * from b) x;
   if hold or exists (select from parked p where p.queue = q and p.lane = l) then
     update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, attempts = 0, head = null, failure = null
       where x.queue = q and x.lane = l;

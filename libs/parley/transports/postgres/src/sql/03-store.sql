@@ -133,43 +133,9 @@ begin
   if l is not null and hold then perform lock_lane(q, l, k); end if;
   if exists (select from dead d where d.queue = q and d.message_id = m) then return; end if;
   delete from parked p where p.queue = q and p.message_id = m returning p.id into i;
-  insert into dead (queue, lane, place, message_id, headers, body, attempts, failure)
-    values (q, coalesce(l, n), coalesce(i, head_of_lane(q, l, n)), m, h, b, tries, why);
+  insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
+    values (q, coalesce(l, n), coalesce(i, head_of_lane(q, l, n)), m, h, b, tries, why, hold and l is not null);
   if l is not null and hold then
     update lane x set until = 'infinity', attempts = 0, head = null, failure = null where x.queue = q and x.lane = l and x.token = 0;
   end if;
-end $$;
-
-create function parley.dead_letters(s text, wanted text, n int)
-returns table (id bigint, subscription text, headers bytea, body bytea, attempts int, failure text, died timestamptz)
-language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
-#variable_conflict use_column
-begin
-  perform require_service(s);
-  return query select d.id, k.name, d.headers, d.body, d.attempts, d.failure, d.died from dead d join queue k on k.id = d.queue
-    where k.service = s and (wanted is null or k.name = wanted) order by d.id limit n;
-end $$;
-
-create function parley.count_dead_letters(s text) returns bigint
-language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
-begin
-  perform require_service(s);
-  return (select count(*) from dead d join queue k on k.id = d.queue where k.service = s);
-end $$;
-
--- Puts a dead letter back to its place and lets its lane go on; returns its queue, or null when it is not there any more.
-create function parley.replay(s text, i bigint) returns text
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
-set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare d dead;
-begin
-  perform require_service(s);
-  select x.* into d from dead x join queue k on k.id = x.queue where x.id = i and k.service = s for update of x;
-  if not found then return null; end if;
-  insert into lane as x (queue, lane, until, token, attempts, parked) values (d.queue, d.lane, clock_timestamp(), 0, 0, true)
-    on conflict (queue, lane) do update set parked = true, until = case when x.token = 0 then clock_timestamp() else x.until end;
-  if exists (select from parked p where p.queue = d.queue and p.lane = d.lane and p.id = d.place) then d.place := head_of_lane(d.queue, d.lane, d.place); end if;
-  insert into parked values (d.queue, d.lane, d.place, d.message_id, d.headers, d.body);
-  delete from dead x where x.id = i;
-  return (select name from queue where id = d.queue);
 end $$;
