@@ -40,12 +40,14 @@ export class Publisher {
   /** Stores messages with the transaction: in the technology itself where that is the same database, else in the outbox. */
   async join(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     const relayed: OutgoingMessage[] = [];
+    const stored: Promise<void>[] = []; // sent one after the other, waited for together
     for (const [transport, group] of this.byTransport(messages)) {
       const direct = this.local.has(transport) ? group.filter(({ contract }) => contract.kind !== 'broadcast') : [];
-      if (direct.length > 0) await transport.local!.append(tx, direct);
+      if (direct.length > 0) stored.push(transport.local!.append(tx, direct));
       relayed.push(...group.filter((message) => !direct.includes(message)));
     }
-    if (relayed.length > 0) await this.storeOrThrow().outbox.add(tx, relayed);
+    if (relayed.length > 0) stored.push(this.storeOrThrow().outbox.add(tx, relayed));
+    await Promise.all(stored);
   }
 
   /** After the commit: tells the technology that there is something new. */

@@ -95,8 +95,8 @@ class PostgresTransport implements Transport {
 
   private async append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     const { command, event } = byKind(messages);
-    if (command.length > 0) await statement(tx, SEND, sendValues(command));
-    await appendEvents({ query: (text, values = []) => statement(tx, { name: 'parley_append_events', text }, values) }, event);
+    const sent = command.length > 0 ? statement(tx, SEND, sendValues(command)) : undefined; // waited for together with the events
+    await Promise.all([sent, appendEvents({ query: (text, values = []) => statement(tx, { name: 'parley_append_events', text }, values) }, event)]);
   }
 
   private wake(messages: readonly OutgoingMessage[]): void {

@@ -1,4 +1,5 @@
 import { AlreadyHandled, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
+import type { Socket } from 'node:net';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { Statement } from './database';
@@ -74,7 +75,11 @@ async function begin(runner: QueryRunner): Promise<Open> {
     client.query(`set idle_in_transaction_session_timeout = '${IDLE_LIMIT}'`).catch(nothing);
     prepared.add(client);
   }
-  // Not awaited: if it fails, so does whatever comes next on this connection.
+  // Not awaited: if it fails, so does whatever comes next on this connection. Held back until this turn of the event loop is
+  // over: the handler's first statement mostly comes within it, and both go out as one packet.
+  const stream = streamOf(client);
+  stream.cork();
+  setImmediate(() => stream.uncork());
   client.query('begin isolation level read committed').catch(nothing);
   // What QueryRunner.startTransaction would note down, so that repositories join and nested transactions become savepoints.
   Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
@@ -85,13 +90,24 @@ async function begin(runner: QueryRunner): Promise<Open> {
 
 async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<void> {
   open.fenced = false;
+  const stream = streamOf(open.client);
+  stream.cork();
   const acknowledged = last?.(open.runner.manager);
-  if (!open.fenced) await acknowledged;
-  const [fenced, committed] = await Promise.allSettled([acknowledged, end(open, 'commit')]);
+  if (!open.fenced) {
+    stream.uncork();
+    await acknowledged;
+    stream.cork();
+  }
+  const ended = end(open, 'commit');
+  stream.uncork();
+  const [fenced, committed] = await Promise.allSettled([acknowledged, ended]);
   if (fenced.status === 'rejected') throw fenced.reason;
   if (committed.status === 'rejected') throw committed.reason;
   if (committed.value.command !== 'COMMIT') throw new RolledBack();
 }
+
+/** What is written to it while it is corked goes out together. */
+const streamOf = (client: ClientBase): Socket => (client as unknown as { connection: { stream: Socket } }).connection.stream;
 
 async function rollback(open: Open): Promise<void> {
   if (open.over) return;
