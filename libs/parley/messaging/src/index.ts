@@ -30,6 +30,7 @@ export {
   type FoundDeadLetter,
   SOMEBODY,
 } from './dead-letters';
+export { type Bulk, type BulkResult, DeadLetterDesk, EditRefused, type ReplayPreview } from './dead-letter-desk';
 export type { Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';
 export {
   type Backlog,

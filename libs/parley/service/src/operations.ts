@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { HttpException, type INestApplication } from '@nestjs/common';
-import { Messaging, type DeadLetter } from '@parley/messaging';
+import { Messaging } from '@parley/messaging';
 import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, type Indicator } from '@parley/observability';
+import { type Answer, DeadLetterRequests, failed } from './dead-letter-requests';
 import type { Service } from './service';
 
 /** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
@@ -12,13 +13,6 @@ export interface Inspectable {
   find?(...key: string[]): Promise<object | undefined>;
 }
 
-/** What a request is answered with. */
-interface Answer {
-  readonly status: number;
-  readonly body: object | string;
-  readonly type?: string;
-}
-
 const ASKING_TIMEOUT = 3_000;
 
 /**
@@ -26,8 +20,10 @@ const ASKING_TIMEOUT = 3_000;
  * stands between a probe and the truth.
  *
  *     GET  /health/live  /health/ready  /metrics
- *     GET  /operations/status  /operations/backlog  /operations/dead-letters?subscription=&limit=
- *     POST /operations/dead-letters/:id/replay
+ *     GET  /operations/status  /operations/backlog  /operations/explain/:contract
+ *     GET  /operations/dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
+ *     GET  /operations/dead-letters/:id  /operations/dead-letters/audit?letter=&who=&limit=
+ *     POST /operations/dead-letters/:id/replay|edit|discard  /operations/dead-letters/replay|discard
  *     GET  /operations/conversations/:id   what this process handled lately of a conversation
  *     GET  /operations/:name[/:key…]       what the service declares as inspectable
  */
@@ -53,11 +49,12 @@ export class Operations {
       .catch((error: unknown) => response.destroy(error as Error));
   };
 
-  private async answer({ method, url, headers }: IncomingMessage): Promise<Answer> {
+  private async answer(request: IncomingMessage): Promise<Answer> {
+    const { method, url } = request;
     const path = readPath(url ?? '/');
     if (!path) return failed(400, 'the path cannot be read');
     const [area, name, ...rest] = path.parts;
-    if (method === 'POST') return this.change(`${area}/${name}`, rest, headers);
+    if (method === 'POST') return this.change(`${area}/${name}`, rest, request);
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
     if (area === 'metrics') return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };
     if (area === 'health') return name === 'live' ? this.live() : this.ready();
@@ -95,7 +92,7 @@ export class Operations {
   private async tell(name: string, rest: string[], filter: Record<string, string>): Promise<Answer> {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
-    if (name === 'dead-letters') return this.deadLetters(filter);
+    if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
     if (name === 'conversations') return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
     const token = Object.hasOwn(this.service.inspectable, name) ? this.service.inspectable[name] : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
@@ -139,26 +136,15 @@ export class Operations {
     );
   }
 
-  private async deadLetters({ subscription, limit }: Record<string, string>): Promise<Answer> {
-    const letters = this.asked.store?.lanes.deadLetters;
-    if (!letters) return { status: 200, body: { count: 0, deadLetters: [] } };
-    const bounded = Math.min(Math.max(1, Number(limit) || 100), 1000);
-    const [count, found] = await inTime(Promise.all([letters.count(), letters.list({ subscription, limit: bounded })]));
-    return { status: 200, body: { count, deadLetters: found.map(readable) } };
+  private async change(path: string, rest: string[], request: IncomingMessage): Promise<Answer> {
+    // A browser sends it along with every POST: no web page may replay messages by way of somebody's loopback address.
+    if (request.headers.origin !== undefined) return failed(403, 'not from a browser; use the console');
+    if (path !== 'operations/dead-letters') return failed(404, 'there is nothing to change here');
+    return inTime(this.deadLetters.change(rest, request));
   }
 
-  private async change(path: string, rest: string[], headers: IncomingMessage['headers']): Promise<Answer> {
-    // A browser sends it along with every POST: no web page may replay messages by way of somebody's loopback address.
-    if (headers.origin !== undefined) return failed(403, 'not from a browser; use the console');
-    const [id, verb] = rest;
-    const letters = this.asked.store?.lanes.deadLetters;
-    if (path !== 'operations/dead-letters' || verb !== 'replay' || id === undefined || !letters)
-      return failed(404, 'there is nothing to change here');
-    const replayed = await inTime(letters.replay(id));
-    this.service.logger.write('info', replayed ? `dead letter ${id} is replayed` : `dead letter ${id} is not there any more`);
-    return replayed
-      ? { status: 202, body: { replayed } }
-      : failed(404, `there is no dead letter ${id} any more; it was replayed before, or never was`);
+  private get deadLetters(): DeadLetterRequests {
+    return new DeadLetterRequests(this.asked, (message) => this.service.logger.write('info', message));
   }
 
   private get asked(): Messaging {
@@ -167,8 +153,6 @@ export class Operations {
   }
 }
 
-const failed = (status: number, message: string): Answer => ({ status, body: { status, message } });
-
 function readPath(url: string): { readonly parts: string[]; readonly query: Record<string, string> } | undefined {
   try {
     const { pathname, searchParams } = new URL(url, 'http://process');
@@ -176,12 +160,6 @@ function readPath(url: string): { readonly parts: string[]; readonly query: Reco
   } catch {
     return undefined;
   }
-}
-
-/** Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is lost by looking. */
-function readable({ body, ...letter }: DeadLetter): object {
-  const text = body.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(body) ? { ...letter, body: text } : { ...letter, bodyBase64: body.toString('base64') };
 }
 
 /** Whoever asks gets an answer, also when a database or broker gives none. */

@@ -1,0 +1,159 @@
+import { keyOf } from '@parley/contract';
+import type { Clock } from './clock';
+import { decode, InvalidMessage, validate } from './codec';
+import type { DeadLetter, DeadLetterFilter, DeadLetters, Decision, Edit, FoundDeadLetter } from './dead-letters';
+import { readEnvelope } from './envelope';
+import type { Handler, HandlerRegistry } from './handlers';
+
+/** What a replay of a letter would come to, as far as can be told without handling it. */
+export interface ReplayPreview {
+  readonly letter: string;
+  readonly subscription: string;
+  readonly contract: string;
+  /** `StockController.reserve` */
+  readonly handler?: string;
+  readonly expect: 'handled' | 'no effect' | 'waits' | 'dead again';
+  readonly why: string;
+  /** The key of its lane, whether the lane waits for this letter, and how many messages wait in it behind the letter. */
+  readonly lane?: { readonly key: string; readonly held: boolean; readonly waiting: number; readonly heldBy?: string };
+}
+
+/** An edit that would not help: the body is not what its contract says, or the message would not be the same one any more. */
+export class EditRefused extends Error {
+  override readonly name = 'EditRefused';
+}
+
+export interface Bulk extends Decision {
+  readonly filter: Omit<DeadLetterFilter, 'limit' | 'newest'>;
+  /** At most so many a second. Default 10. */
+  readonly rate?: number;
+  /** At most so many now. Never more than a second takes. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface BulkResult {
+  /** To be handed in again as `filter.upTo`: those that die again meanwhile are not among them. */
+  readonly upTo?: string;
+  readonly done: readonly string[];
+  /** Somebody else was first. */
+  readonly gone: readonly string[];
+  readonly left: number;
+}
+
+const DEFAULT_RATE = 10;
+const MOST_AT_ONCE = 100;
+
+/** Where people decide about dead letters: it knows the handlers that run here, so it can tell what a decision would come to. */
+export class DeadLetterDesk {
+  constructor(
+    readonly letters: DeadLetters,
+    private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
+    private readonly clock: Clock,
+  ) {}
+
+  async find(id: string): Promise<{ readonly letter: FoundDeadLetter; readonly preview: ReplayPreview } | undefined> {
+    const letter = await this.letters.find(id);
+    return letter && { letter, preview: this.preview(letter) };
+  }
+
+  /** A dry run of many: what each replay would come to. */
+  async previews(filter: DeadLetterFilter): Promise<readonly ReplayPreview[]> {
+    const found = await Promise.all((await this.letters.list(filter)).map(({ id }) => this.letters.find(id)));
+    return found.filter((letter) => letter !== undefined).map((letter) => this.preview(letter));
+  }
+
+  /**
+   * Gives a letter another body, once that is what its contract says.
+   * @throws EditRefused naming the field
+   */
+  async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
+    const letter = await this.letters.find(id);
+    if (!letter) return 'gone';
+    const refusal = this.refusalOf(letter, body);
+    if (refusal === undefined) return this.letters.edit(id, body, edit);
+    const { who, reason, replay } = edit;
+    await this.letters.refused(id, { who, reason, action: replay ? 'edit and replay' : 'edit', outcome: refusal, after: body });
+    throw new EditRefused(refusal);
+  }
+
+  /** The next of a group or of all, the oldest first: ask again with the `upTo` it answers until nothing is left. */
+  replayNext(bulk: Bulk): Promise<BulkResult> {
+    return this.next(bulk, (id) => this.letters.replay(id, decisionOf(bulk)));
+  }
+
+  discardNext(bulk: Bulk): Promise<BulkResult> {
+    return this.next(bulk, (id) => this.letters.discard(id, decisionOf(bulk)));
+  }
+
+  private async next({ filter, rate = DEFAULT_RATE, limit = Infinity, signal }: Bulk, act: (id: string) => Promise<boolean>): Promise<BulkResult> {
+    const upTo = filter.upTo ?? (await this.letters.list({ ...filter, newest: true, limit: 1 }))[0]?.id;
+    if (upTo === undefined) return { done: [], gone: [], left: 0 };
+    const bounded = { ...filter, upTo };
+    const found = await this.letters.list({ ...bounded, limit: Math.max(1, Math.floor(Math.min(limit, rate, MOST_AT_ONCE))) });
+    const [done, gone]: [string[], string[]] = [[], []];
+    for (const { id } of found) {
+      if (signal?.aborted) break;
+      ((await act(id)) ? done : gone).push(id);
+      await this.pause(1_000 / rate); // also after the last one: another request may follow
+    }
+    return { upTo, done, gone, left: await this.letters.count(bounded) };
+  }
+
+  private preview(letter: FoundDeadLetter): ReplayPreview {
+    const { id, subscription, headers, handledBefore, heldBy, holds, waiting } = letter;
+    const handler = this.handlerOf(letter);
+    const key = headers.partitionkey;
+    return {
+      letter: id,
+      subscription,
+      contract: headers.type ?? '',
+      ...(handler && { handler: handler.name }),
+      ...this.expectation(letter, handler, handledBefore, heldBy),
+      ...(key !== undefined && { lane: { key, held: holds || heldBy !== undefined, waiting, ...(heldBy !== undefined && { heldBy }) } }),
+    };
+  }
+
+  private expectation(letter: DeadLetter, handler: Handler | undefined, handledBefore: boolean, heldBy?: string): Pick<ReplayPreview, 'expect' | 'why'> {
+    if (handledBefore) return { expect: 'no effect', why: 'the inbox has it: it was handled before' };
+    const hopeless = this.hopeless(letter, letter.body);
+    if (hopeless !== undefined) return { expect: 'dead again', why: hopeless };
+    if (heldBy !== undefined) return { expect: 'waits', why: `its lane waits for letter ${heldBy}` };
+    return { expect: 'handled', why: `${handler!.name} runs; whether it succeeds, only a replay tells` };
+  }
+
+  private refusalOf(letter: DeadLetter, body: Buffer): string | undefined {
+    const hopeless = this.hopeless(letter, body);
+    if (hopeless !== undefined) return hopeless;
+    const { contract } = this.handlerOf(letter)!;
+    const was = letter.headers.partitionkey;
+    if (was === undefined || keyOf(contract, decode(contract.name, body)) === was) return undefined;
+    return `${contract.name}: ${contract.key} is the message's lane and stays ${was}; discard this one and say another instead`;
+  }
+
+  /** Why no handler would get to see it. */
+  private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
+    const handler = this.handlerOf(letter);
+    if (!handler) return `nothing in ${letter.subscription} handles ${letter.headers.type ?? 'a message without type'}`;
+    try {
+      const { expirytime } = readEnvelope(letter.headers);
+      if (expirytime !== undefined && Date.parse(expirytime) <= this.clock.now()) return `${handler.contract.name} was worth handling until ${expirytime}`;
+      validate(handler.contract.name, handler.contract.payload, decode(handler.contract.name, body));
+      return undefined;
+    } catch (error) {
+      if (error instanceof InvalidMessage) return error.message;
+      throw error;
+    }
+  }
+
+  private handlerOf({ subscription, headers }: DeadLetter): Handler | undefined {
+    const found = this.registry.subscriptions().find(({ kind, name }) => kind !== 'broadcast' && name === subscription);
+    return found?.handlers.get(headers.type ?? '');
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(milliseconds, resolve));
+  }
+}
+
+const decisionOf = ({ who, reason }: Decision): Decision => ({ who, ...(reason !== undefined && { reason }) });
