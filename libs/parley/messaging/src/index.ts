@@ -7,6 +7,7 @@ export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, Ha
 export { Handles, TRANSPORT_ID } from './handles';
 export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, validate } from './codec';
 export { Envelopes, readEnvelope } from './envelope';
+export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
 export { IntakeServer } from './intake';
 export { Messaging, type MessagingHealth, type MessagingOptions, UnknownTechnology, type Worker } from './messaging';
 export { MessagingModule } from './messaging.module';
@@ -37,6 +38,7 @@ export {
   type CallOptions,
   type Deliver,
   type Delivery,
+  type Hop,
   type Intake,
   type IntakeHealth,
   type LocalPublishing,

@@ -1,11 +1,12 @@
 import type { INestApplication } from '@nestjs/common';
-import type { Kind } from '@parley/contract';
+import type { Contract, Kind } from '@parley/contract';
 import { CallAnswerer } from './answerer';
 import { Caller } from './caller';
 import type { CallServer, CallTransport } from './calls';
 import { systemClock, type Clock } from './clock';
 import { Envelopes } from './envelope';
 import { showErrorsToFilters } from './exception-filters';
+import { handlerInfo, sayingHop, withoutCredentials, type HandlerInfo, type RouteInfo, type SayingExplained } from './explain';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
 import { Messenger } from './messenger';
@@ -148,6 +149,29 @@ export class Messaging {
     return incoming.flat().map((backlog) => withKept(backlog, inStore.get(backlog.subscription)));
   }
 
+  /** How this service carries each kind. */
+  routeInfo(): Readonly<Partial<Record<Kind, RouteInfo>>> {
+    const calls = this.calls && { technology: this.calls.technology, address: withoutCredentials(this.options.urls.calls!('{owner}')) };
+    const stored = STORED.flatMap((kind) => (this.routes[kind] ? [[kind, infoOf(this.routes[kind])] as const] : []));
+    return { ...(calls && { call: calls }), ...Object.fromEntries(stored) };
+  }
+
+  /** Everything that is handled here, and how. */
+  handlerInfo(): readonly HandlerInfo[] {
+    const handled = this.registry.subscriptions().flatMap((subscription) => [...subscription.handlers.values()].map((handler) => handlerInfo(handler, subscription)));
+    return [...this.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
+  }
+
+  /** How this service would say a contract; undefined: nothing here carries its kind. */
+  explain(contract: Contract): SayingExplained | undefined {
+    const { kind, owner } = contract;
+    if (kind === 'call') return this.calls && this.explainCall(this.calls.technology, owner);
+    const transport = this.routes[kind];
+    if (!transport) return undefined;
+    const how = { local: this.publisher.joins(transport), stored: this.store !== undefined };
+    return { ...infoOf(transport), hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])] };
+  }
+
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
     await Promise.all([...this.intakes.map((intake) => intake.stop()), this.callServer?.stop(), this.lanes?.stop(), ...this.workers.map((worker) => worker.stop())]);
@@ -168,6 +192,12 @@ export class Messaging {
     await Promise.all([...this.transports.values()].map((transport) => transport.close()));
     await this.calls?.close();
     await this.store?.close();
+  }
+
+  private explainCall(technology: string, owner: string): SayingExplained {
+    const address = withoutCredentials(this.options.urls.calls!(owner));
+    const hop = { what: 'instances', name: address, why: `round robin over the instances of ${owner} that are up` };
+    return { technology, address, hops: [sayingHop('call', technology, { local: false, stored: false }), hop] };
   }
 
   private routeOf(kind: (typeof STORED)[number]): [Kind, Transport][] {
@@ -220,3 +250,5 @@ function withKept(backlog: Backlog, kept: Backlog | undefined): Backlog {
   if (!kept) return backlog;
   return { ...backlog, parked: backlog.parked + kept.parked + kept.waiting, delayed: backlog.delayed + kept.delayed, dead: backlog.dead + kept.dead };
 }
+
+const infoOf = ({ technology, address }: Transport): RouteInfo => ({ technology, address: withoutCredentials(address) });

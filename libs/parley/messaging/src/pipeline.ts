@@ -38,7 +38,7 @@ interface Accepted extends Delivery {
 
 type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number; readonly envelope?: Envelope };
 
-const DEFAULT_TIMEOUT = 30_000;
+export const DEFAULT_TIMEOUT = 30_000;
 /** After the service's own store failed too: a message that is given back comes again at once. */
 const BREATH = 1_000;
 

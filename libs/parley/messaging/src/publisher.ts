@@ -31,6 +31,11 @@ export class Publisher {
     }
   }
 
+  /** Whether a transaction of the service stores the messages itself. */
+  joins(transport: Transport): boolean {
+    return this.local.has(transport);
+  }
+
   route(contract: Contract): Transport {
     const transport = contract.kind === 'call' ? undefined : this.routes[contract.kind];
     if (!transport) throw new NoRoute(contract);

@@ -70,8 +70,18 @@ export interface Transport {
   readonly local?: LocalPublishing;
   /** The Nest strategy that receives messages of one kind for the registered handlers. */
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake;
+  /** What a contract's messages pass here, in order, from the publisher to the consumer. For people: `explain` prints it. */
+  describe?(contract: Contract): readonly Hop[];
   /** Releases everything. Called after every intake was closed. */
   close(): Promise<void>;
+}
+
+/** A place that messages pass: a queue, a channel, a partition. */
+export interface Hop {
+  /** `queue` */
+  readonly what: string;
+  readonly name: string;
+  readonly why: string;
 }
 
 export interface LocalPublishing {

@@ -73,6 +73,8 @@ function running(): void {
     backlog: () => Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
     store: { lanes: { deadLetters } },
     registry: { allCalls: () => [], subscriptions: () => [] },
+    routeInfo: () => ({ command: { technology: 'rabbitmq', address: 'amqp://127.0.0.1' } }),
+    handlerInfo: () => [],
   };
   const sagas = {
     list: (filter: object) => Promise.resolve([filter]),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { HttpException, type INestApplication } from '@nestjs/common';
+import { ContractError, contractNamed, type Contract } from '@parley/contract';
 import { Messaging } from '@parley/messaging';
 import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, type Indicator } from '@parley/observability';
 import { type Answer, DeadLetterRequests, failed } from './dead-letter-requests';
@@ -91,6 +92,7 @@ export class Operations {
 
   private async tell(name: string, rest: string[], filter: Record<string, string>): Promise<Answer> {
     if (name === 'status') return { status: 200, body: await this.status() };
+    if (name === 'explain') return this.explain(rest[0] ?? '');
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
     if (name === 'conversations') return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
@@ -121,9 +123,20 @@ export class Operations {
       uptime: Math.round((Date.now() - lifecycle.startedAt.getTime()) / 1000),
       memory: process.memoryUsage.rss(),
       handles: this.handled(),
+      routes: this.messaging?.routeInfo(),
+      handlers: this.messaging?.handlerInfo(),
       inspectable: Object.keys(this.service.inspectable),
       ...health,
     };
+  }
+
+  /** What this service has to do with a contract: how it would say it, and what handles it here. */
+  private explain(name: string): Answer {
+    const contract = known(name);
+    if (!contract) return failed(404, `${this.service.name} has not loaded a contract ${name}`);
+    const { kind, owner, version, key } = contract;
+    const handlers = this.asked.handlerInfo().filter((handler) => handler.contract === name);
+    return { status: 200, body: { service: this.service.name, contract: { name, kind, owner, version, key }, says: this.asked.explain(contract), handlers } };
   }
 
   private handled(): object | undefined {
@@ -159,6 +172,15 @@ function readPath(url: string): { readonly parts: string[]; readonly query: Reco
     return { parts: pathname.split('/').slice(1).map(decodeURIComponent), query: Object.fromEntries(searchParams) };
   } catch {
     return undefined;
+  }
+}
+
+function known(name: string): Contract | undefined {
+  try {
+    return contractNamed(name);
+  } catch (error) {
+    if (error instanceof ContractError) return undefined;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
-import type { Kind } from '@parley/contract';
-import type { Deliver, HandlerRegistry, Intake, OutgoingMessage, Transport } from '@parley/messaging';
+import type { Contract, Kind } from '@parley/contract';
+import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Transport } from '@parley/messaging';
 import type { MemoryBroker } from './memory-broker';
 import { MemoryIntake } from './memory-intake';
 
@@ -17,6 +17,10 @@ export class MemoryTransport implements Transport {
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
     for (const message of messages) this.broker.publish(message);
+  }
+
+  describe({ owner, kind }: Contract): readonly Hop[] {
+    return [{ what: kind === 'command' ? 'queue' : 'log', name: owner, why: 'in this process; nothing survives it' }];
   }
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {

@@ -1,8 +1,9 @@
-import type { Deliver, HandlerRegistry, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
-import type { Kind } from '@parley/contract';
+import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
+import type { Contract, Kind } from '@parley/contract';
 import { Address } from './address';
 import { CommandIntake } from './intake';
 import { CommandPublisher } from './publisher';
+import { deadQueue, LANES, RUNGS } from './topology';
 
 export const rabbitmq: Technology = {
   name: 'rabbitmq',
@@ -36,6 +37,15 @@ class RabbitTransport implements Transport {
 
   intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
     return new CommandIntake(this.where, registry, deliver, this.publisher, this.context);
+  }
+
+  describe({ owner, key }: Contract): readonly Hop[] {
+    const lanes = { what: 'queue', name: `${owner}.lane-00 … lane-${LANES - 1}, by ${key}`, why: `one active consumer each: those of one ${key} are handled in the order they were sent` };
+    return [
+      { what: 'queue', name: `${owner}.delay.${RUNGS[0]}s … ${RUNGS.at(-1)}s`, why: 'only commands with a delay wait here; the broker moves them on' },
+      key === undefined ? { what: 'queue', name: owner, why: 'quorum queue: commands wait for their owner' } : lanes,
+      { what: 'queue', name: deadQueue(owner), why: 'what the broker itself gives up on; the owner keeps it with its dead letters' },
+    ];
   }
 
   close(): Promise<void> {

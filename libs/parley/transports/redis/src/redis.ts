@@ -1,8 +1,8 @@
-import type { Kind } from '@parley/contract';
-import type { Deliver, HandlerRegistry, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
+import type { Contract, Kind } from '@parley/contract';
+import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
-import { BroadcastPublisher } from './publisher';
+import { BroadcastPublisher, channelOf } from './publisher';
 
 export const redis: Technology = {
   name: 'redis',
@@ -35,6 +35,10 @@ class RedisTransport implements Transport {
 
   intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
     return new BroadcastIntake(this.where, registry, deliver, this.context);
+  }
+
+  describe(contract: Contract): readonly Hop[] {
+    return [{ what: 'channel', name: channelOf(contract.name), why: 'to every instance that listens now; kept for nobody' }];
   }
 
   close(): Promise<void> {
