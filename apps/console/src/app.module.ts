@@ -3,12 +3,13 @@ import { APP_FILTER } from '@nestjs/core';
 import { ServiceModule } from '@parley/service';
 import { CallProblemFilter } from './call-problem.filter';
 import { environment } from './config';
+import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
 import { FleetController } from './fleet.controller';
 
 @Module({
   imports: [ServiceModule.forRoot({ service: 'console', environment })],
-  controllers: [FleetController],
+  controllers: [FleetController, DeadLettersController],
   providers: [
     { provide: Fleet, useFactory: () => new Fleet(environment.OPERATIONS_URLS) },
     { provide: APP_FILTER, useClass: CallProblemFilter },

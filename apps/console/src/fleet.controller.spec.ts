@@ -5,6 +5,7 @@ import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CallError, Messenger, OwnerUnavailable } from '@parley/messaging';
 import { CallProblemFilter } from './call-problem.filter';
+import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
 import { FleetController } from './fleet.controller';
 import { InstanceOnTrial } from './instance.fixture';
@@ -43,7 +44,7 @@ describe('the console', () => {
       { provide: Messenger, useValue: { call: (...asked: unknown[]) => call(...asked) as unknown } },
       { provide: APP_FILTER, useClass: CallProblemFilter },
     ];
-    app = await NestFactory.create<NestFastifyApplication>({ module: class ConsoleUnderTest {}, controllers: [FleetController], providers }, new FastifyAdapter(), { logger: false });
+    app = await NestFactory.create<NestFastifyApplication>({ module: class ConsoleUnderTest {}, controllers: [FleetController, DeadLettersController], providers }, new FastifyAdapter(), { logger: false });
     refuseForeignPages(app);
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;

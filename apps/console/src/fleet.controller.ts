@@ -1,10 +1,11 @@
 import { ChangePrice, Cents, Sku } from '@contracts/catalog';
 import { GetFigures } from '@contracts/insights';
-import { BadRequestException, Body, Controller, Get, NotFoundException, Param, Post, Put, Query, Res } from '@nestjs/common';
+import { BadRequestException, Body, Controller, Get, NotFoundException, Param, Put, Query, Res } from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { type Answer, Fleet } from './fleet';
+import { Fleet } from './fleet';
+import { passedOn, told } from './passed-on';
 
 const NewPrice = z.strictObject({ price: Cents });
 
@@ -29,16 +30,6 @@ export class FleetController {
     return (await this.fleet.askEach('/operations/backlog')).map(told);
   }
 
-  @Get('dead-letters')
-  async deadLetters(@Query('service') service?: string, @Query('limit') limit = '100') {
-    return (await this.fleet.askEach(`/operations/dead-letters?limit=${encodeURIComponent(limit)}`, service)).map(told);
-  }
-
-  @Post('dead-letters/:service/:id/replay')
-  async replay(@Param('service') service: string, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
-    return passedOn(reply, await this.fleet.tellOne(service, `/operations/dead-letters/${encodeURIComponent(id)}/replay`));
-  }
-
   /** Sagas of the services that have some; `saga`, `stage`, `state` narrow it down. */
   @Get('sagas')
   async sagas(@Query() filter: Record<string, string>) {
@@ -49,6 +40,13 @@ export class FleetController {
   @Get('sagas/:service/:saga/:key')
   async saga(@Param('service') service: string, @Param('saga') saga: string, @Param('key') key: string, @Res({ passthrough: true }) reply: FastifyReply) {
     return passedOn(reply, await this.fleet.askOne(service, `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`));
+  }
+
+  /** What each service has to do with a contract: how it would say it, and what handles it there. */
+  @Get('explain/:contract')
+  async explain(@Param('contract') contract: string) {
+    const found = await this.fleet.askEach(`/operations/explain/${encodeURIComponent(contract)}`);
+    return found.filter(({ status }) => status !== 404).map(told);
   }
 
   @Get('figures')
@@ -63,11 +61,4 @@ export class FleetController {
     if (!price.success) throw new BadRequestException(z.prettifyError(price.error));
     return this.messenger.call(ChangePrice, { sku, ...price.data });
   }
-}
-
-const told = ({ service, ok, body, error }: Answer) => (ok ? { service, ...(Array.isArray(body) ? { items: body } : (body as object)) } : { service, error: error ?? body });
-
-function passedOn(reply: FastifyReply, { status = 503, body, error }: Answer): unknown {
-  void reply.status(status);
-  return body ?? { message: error };
 }

@@ -10,6 +10,12 @@ export interface Answer {
   readonly error?: string;
 }
 
+/** What an instance is told to do, and by whom. */
+export interface Order {
+  readonly body?: unknown;
+  readonly operator?: string;
+}
+
 /** Every instance of every service, as they speak of themselves. */
 export class Fleet {
   private readonly addresses: ReadonlyMap<string, readonly string[]>;
@@ -46,23 +52,28 @@ export class Fleet {
   }
 
   /** Tells one instance after the other, until one knows: what is to be done once is not told to two at the same time. */
-  async tellOne(service: string, path: string): Promise<Answer> {
+  async tellOne(service: string, path: string, order: Order = {}): Promise<Answer> {
     let last = unknown(service);
     for (const url of this.addresses.get(service) ?? []) {
-      last = await this.ask(service, url, path, 'POST');
+      last = await this.ask(service, url, path, order);
       if (knows(last)) return last;
     }
     return last;
   }
 
-  private async ask(service: string, url: string, path: string, method = 'GET'): Promise<Answer> {
+  private async ask(service: string, url: string, path: string, order?: Order): Promise<Answer> {
     try {
-      const response = await fetch(new URL(path, url), { method, signal: AbortSignal.timeout(this.patience) });
+      const response = await fetch(new URL(path, url), { ...(order && posted(order)), signal: AbortSignal.timeout(this.patience) });
       return { service, url, ok: response.ok, status: response.status, body: await response.json() };
     } catch (error) {
       return { service, url, ok: false, error: describe(error) };
     }
   }
+}
+
+function posted({ body, operator }: Order): RequestInit {
+  const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...(operator !== undefined && { 'x-operator': operator }) };
+  return { method: 'POST', headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
 }
 
 const unknown = (service: string): Answer => ({ service, url: '', ok: false, status: 404, error: `there is no service ${service}` });

@@ -1,0 +1,65 @@
+import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Fleet } from './fleet';
+import { passedOn, told } from './passed-on';
+
+const PATH = '/operations/dead-letters';
+
+/** Dead letters of all services, or of one. The services decide; this passes on. */
+@Controller('api/dead-letters')
+export class DeadLettersController {
+  constructor(private readonly fleet: Fleet) {}
+
+  /** `service`, and what the services take: `subscription`, `contract`, `error`, `group`, `from`, `to`, `newest`, `limit`. */
+  @Get()
+  async list(@Query() { service, ...filter }: Record<string, string>) {
+    return (await this.fleet.askEach(`${PATH}${queryOf({ limit: '100', ...filter })}`, service)).map(told);
+  }
+
+  /** By what they died of. */
+  @Get('groups')
+  async groups(@Query() { service, ...filter }: Record<string, string>) {
+    return (await this.fleet.askEach(`${PATH}/groups${queryOf(filter)}`, service)).map(told);
+  }
+
+  /** Who did what to which, and what came of it. */
+  @Get('audit')
+  async audit(@Query() { service, ...filter }: Record<string, string>) {
+    return (await this.fleet.askEach(`${PATH}/audit${queryOf(filter)}`, service)).map(told);
+  }
+
+  @Get(':service/:id')
+  async show(@Param('service') service: string, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return passedOn(reply, await this.fleet.askOne(service, `${PATH}/${encodeURIComponent(id)}`));
+  }
+
+  /** The next of many; `replay` or `discard` with a `filter`. */
+  @Post(':service/:action')
+  async many(
+    @Param('service') service: string,
+    @Param('action') action: string,
+    @Body() body: unknown,
+    @Headers('x-operator') operator: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return passedOn(reply, await this.fleet.tellOne(service, `${PATH}/${encodeURIComponent(action)}`, { body, operator }));
+  }
+
+  /** `replay`, `edit` or `discard` one. */
+  @Post(':service/:id/:action')
+  async one(
+    @Param('service') service: string,
+    @Param('id') id: string,
+    @Param('action') action: string,
+    @Body() body: unknown,
+    @Headers('x-operator') operator: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return passedOn(reply, await this.fleet.tellOne(service, `${PATH}/${encodeURIComponent(id)}/${encodeURIComponent(action)}`, { body, operator }));
+  }
+}
+
+function queryOf(filter: Record<string, string>): string {
+  const query = String(new URLSearchParams(filter));
+  return query === '' ? '' : `?${query}`;
+}
