@@ -8,6 +8,7 @@ import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
 import type { Envelope } from './message';
 import type { DeliveryObserver, Handling } from './observer';
+import { ParkedLanes } from './parked-lanes';
 import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
 import { Sequences } from './sequences';
 import type { Store, Tx } from './store';
@@ -48,6 +49,7 @@ const BREATH = 1_000;
  */
 export class Pipeline {
   private readonly sequences = new Sequences();
+  private readonly parkedLanes = new ParkedLanes();
 
   constructor(
     private readonly transactions: Transactions,
@@ -109,9 +111,10 @@ export class Pipeline {
     }
   }
 
-  private async handleDurably(delivery: Accepted, opened: Opened): Promise<Result> {
-    const policy = retryPolicy(opened.handler.options);
+  private async handleDurably(delivery: Accepted, first: Opened): Promise<Result> {
+    const policy = retryPolicy(first.handler.options);
     for (let tries = 1; ; tries++) {
+      const opened = tries === 1 ? first : anew(delivery, first);
       try {
         await this.handleInTransaction(delivery, opened);
         return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
@@ -132,7 +135,7 @@ export class Pipeline {
     const acknowledge = (tx: Tx) => this.acknowledge(tx, delivery, opened);
     if (opened.handler.options.transaction !== 'own') {
       await this.transactions.commit(async (tx) => {
-        if (hasLane(delivery, opened) && !delivery.settle) await this.refuseToOvertake(tx, delivery, opened);
+        if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
         return this.run(opened, this.context(delivery, opened, undefined, tx));
       }, acknowledge);
       return;
@@ -152,9 +155,16 @@ export class Pipeline {
     if (!committed) await this.transactions.commit(async () => undefined, acknowledge);
   }
 
-  /** A message whose lane is parked is rolled back, then waits with its lane. Where `settle` looks for that, it costs nothing here. */
+  /** Where `settle` looks at the lane, asking first is for those that are known to be parked: it would cost every message a statement. */
+  private mustAsk(delivery: Delivery, opened: Opened): boolean {
+    if (!hasLane(delivery, opened)) return false;
+    return !delivery.settle || this.parkedLanes.has(delivery.subscription.name, opened.envelope.partitionkey!);
+  }
+
+  /** A message whose lane is parked is rolled back, then waits with its lane. */
   private async refuseToOvertake(tx: Tx | undefined, delivery: Delivery, opened: Opened): Promise<void> {
     if (await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope))) throw new LaneParked(`${opened.envelope.type} waits behind a failed message of its key`);
+    this.parkedLanes.delete(delivery.subscription.name, opened.envelope.partitionkey!);
   }
 
   /** The last statement of a handling: it takes effect once. */
@@ -191,7 +201,7 @@ export class Pipeline {
     const started = performance.now();
     let signal: AbortSignal | undefined; // made for the few that ask: a timer a message is not free
     return {
-      envelope,
+      envelope: { ...envelope }, // the handler's own; ours still names the message
       attempt: delivery.attempt,
       get signal() {
         const left = milliseconds(handler.options.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started);
@@ -230,6 +240,7 @@ export class Pipeline {
   private async keep(delivery: Delivery, tries: number, as: Handling['outcome'], move: (tx: Tx) => Promise<void>): Promise<Result> {
     try {
       await this.store!.transaction(move, delivery.settle && ((tx) => delivery.settle!(tx)));
+      if (delivery.headers.partitionkey !== undefined) this.parkedLanes.add(delivery.subscription.name, delivery.headers.partitionkey);
       return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as, tries };
     } catch (error) {
       if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
@@ -263,6 +274,13 @@ export class Pipeline {
     this.process.observer?.handled?.({ kind, contract, subscription: name, outcome: as, attempt, tries, milliseconds: elapsed, age, envelope });
   }
 }
+
+/** What a handler did to its message must not reach the next try. */
+const anew = (delivery: Delivery, { handler, envelope }: Opened): Opened => ({
+  handler,
+  envelope,
+  payload: validate(envelope.type, handler.contract.payload, decode(envelope.type, delivery.body)),
+});
 
 const IN_ORDER = { inOrder: true };
 

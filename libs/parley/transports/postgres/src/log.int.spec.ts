@@ -32,7 +32,7 @@ function effects(options: { of?: string } = {}) {
     const outcome = await inOneTransaction(delivery, instance);
     const { id, partitionkey } = delivery.headers;
     const { n } = JSON.parse(delivery.body.toString()) as { n: number };
-    if (outcome.kind === 'done') seen.add({ instance: instance.name, id: id!, key: partitionkey!, n });
+    if (outcome.kind === 'done' && outcome.settled) seen.add({ instance: instance.name, id: id!, key: partitionkey!, n });
     return outcome;
   };
   const stored = async () =>
