@@ -1,0 +1,34 @@
+// npm run parley: what people ask of a running system, and tell it. Talks to the console's API.
+import path from 'node:path';
+import { Refusal } from './parley/console-api.mjs';
+import { Usage } from './parley/arguments.mjs';
+
+process.chdir(path.dirname(import.meta.dirname));
+
+const COMMANDS = {
+  'dead-letters': () => import('./parley/dead-letters.mjs'),
+  explain: () => import('./parley/explain.mjs'),
+};
+
+const HELP = `npm run parley -- <command> [options]
+
+  dead-letters   what no handling helped: list, show, edit, replay, discard, audit
+  explain        every hop of a contract, from its sender to its handlers, and why
+
+  <command> --help says more. The system is the one that "npm start" runs here, or the one at CONSOLE_URL.`;
+
+async function main([name, ...rest]) {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return console.log(HELP);
+  if (!Object.hasOwn(COMMANDS, name)) throw new Usage(`There is no command "${name}".`, HELP);
+  const { run } = await COMMANDS[name]();
+  await run(rest);
+}
+
+/** Whoever reads our output may have read enough (`| head`). */
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
+main(process.argv.slice(2)).catch((error) => {
+  if (error instanceof Usage) console.error(`${error.message}\n\n${error.help}`);
+  else console.error(error instanceof Refusal ? error.message : error);
+  process.exitCode = error instanceof Usage ? 2 : 1;
+});
