@@ -53,7 +53,7 @@ export async function audit(args) {
   if (asked.json) return console.log(JSON.stringify(answers, null, 2));
   const entries = answers.flatMap(({ service, entries = [] }) => entries.map((entry) => ({ service, ...entry }))).sort((a, b) => (a.at < b.at ? 1 : -1));
   if (entries.length === 0) return console.log('Nothing was done to any dead letter.');
-  const row = ({ service, at, who, action, letter, outcome, became, subscription, reason }) => [moment(at), who, action, `${service}/${letter}`, became ?? outcome, subscription, reason];
+  const row = ({ service, at, who, action, letter, outcome, became, subscription, reason }) => [moment(at), who, action, `${service}/${letter}`, clip(became ?? outcome, 60), subscription, reason];
   console.log(table(['when', 'who', 'action', 'letter', 'outcome', 'subscription', 'reason'], entries.map(row)));
 }
 
@@ -89,14 +89,14 @@ function showGroups(answers) {
   console.log(table(['group', 'letters', 'service', 'contract', 'error', 'cause', 'subscriptions', 'first', 'last'], groups.map(row)));
 }
 
-function described(service, { id, subscription, headers, body, bodyBase64, failure, attempts, died, holds, edits, group, replay }) {
+function described(service, { id, subscription, headers, body, bodyBase64, failure, died, holds, edits, group, replay }) {
   const { lane } = replay;
   const waiting = lane ? `${lane.key} ${lane.held ? `waits for ${lane.heldBy ? `letter ${lane.heldBy}` : 'this letter'}` : 'goes on without it'}, ${lane.waiting} behind it` : 'none: it has no key';
   const facts = [
     ['letter', `${service}/${id}${edits > 0 ? ` (edited ${edits === 1 ? 'once' : `${edits} times`})` : ''}`],
     ['contract', `${headers.type} version ${headers.contractversion ?? '?'}`],
     ['subscription', subscription],
-    ['died', `${moment(died)} in ${failure.instance}, after ${failure.tries} tries in ${attempts} deliveries since ${moment(failure.firstFailedAt)}`],
+    ['died', `${moment(died)} in ${failure.instance}, after ${failure.tries} tries since ${moment(failure.firstFailedAt)}`],
     ['producer', `${headers.producerinstance ?? '?'}, build ${headers.producerbuild ?? '?'}, said ${moment(headers.time)}`],
     ['lane', holds ? paint('yellow', waiting) : waiting],
     ['group', group],
@@ -105,9 +105,7 @@ function described(service, { id, subscription, headers, body, bodyBase64, failu
   const width = Math.max(...facts.map(([name]) => name.length), ...Object.keys(headers).map((name) => name.length));
   const lines = (pairs) => pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
   const failed = `${paint('red', `${failure.error}: ${failure.message}`)}${failure.stack ? `\n${failure.stack}` : ''}`;
-  return [lines(facts), '── failure', failed, '── headers', lines(Object.entries(headers)), '── body', bodyBase64 ? `(not text, base64) ${bodyBase64}` : pretty(body), holds && !replay.lane?.heldBy && replay.lane?.waiting ? paint('yellow', `${replay.lane.waiting} messages wait until it is replayed or discarded.`) : undefined]
-    .filter((part) => part !== undefined && part !== false)
-    .join('\n');
+  return [lines(facts), '── failure', failed, '── headers', lines(Object.entries(headers)), '── body', bodyBase64 ? `(not text, base64) ${bodyBase64}` : pretty(body)].join('\n');
 }
 
 export function pretty(body) {

@@ -123,8 +123,9 @@ async function inBulk(action, api, { reason, json }, services, { filter, rate, l
   }
   process.off('SIGINT', stop);
   progress.done();
+  const others = sum.stopped ? sum.gone.length : total - sum.done.length; // theirs may have been gone before we came to ask
   if (json) console.log(JSON.stringify(sum, null, 2));
-  else console.log(`${sum.done.length} of ${total} ${action === 'replay' ? 'replayed' : 'discarded'}${sum.gone.length ? `, ${sum.gone.length} by somebody else` : ''}${sum.stopped ? '; stopped' : ''}.`);
+  else console.log(`${sum.done.length} of ${total} ${action === 'replay' ? 'replayed' : 'discarded'}${others > 0 ? `, ${others} by somebody else` : ''}${sum.stopped ? '; stopped' : ''}.`);
   if (sum.stopped) process.exitCode = 130;
 }
 

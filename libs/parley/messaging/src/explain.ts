@@ -54,7 +54,7 @@ export function sayingHop(kind: Kind, technology: string, how: { readonly local:
   if (how.local && kind !== 'broadcast') {
     return { what: 'transaction', name: `the sender's database`, why: `it is also what carries ${kind}s: the transaction that says it stores it; nothing to relay` };
   }
-  if (how.stored) return { what: 'outbox', name: 'parley.outbox', why: `stored with the transaction that says it, relayed after its commit, removed when ${technology} has confirmed it` };
+  if (how.stored) return { what: 'outbox', name: 'parley.outbox', why: `stored with the transaction that says it, relayed after its commit, removed when ${technology} has confirmed it; outside a transaction it is said straight away` };
   return { what: 'publisher', name: technology, why: 'this service has no store: said straight away, resolved by the confirm' };
 }
 

@@ -84,6 +84,26 @@ describe('a lane', () => {
     expect((await database.admin.query('select token, parked from parley.lane')).rows).toEqual([{ token: '0', parked: true }]);
   });
 
+  it('is not stuck when its dead letter is discarded while a message joins it', async () => {
+    const handled: string[] = [];
+    const deliver: Deliver = async ({ headers, settle }) => {
+      await store.transaction(async () => undefined, settle);
+      handled.push(headers.n!);
+      return { kind: 'done', settled: true };
+    };
+    await store.lanes.deliver([subscription], deliver).start();
+    let diverted = 0;
+    for (let n = 0; n < 40; n++) {
+      await store.lanes.bury(undefined, message(-1, `k-${n}`), failure, true);
+      const [letter] = await store.lanes.deadLetters.list();
+      const [joined] = await Promise.all([store.lanes.divert(undefined, message(n, `k-${n}`)), store.lanes.deadLetters.discard(letter!.id, { who: 'ada' })]);
+      if (joined) diverted++;
+    }
+    await until(async () => handled.length === diverted && (await store.lanes.parked(SUBSCRIPTION)).size === 0);
+    expect((await database.admin.query('select from parley.parked')).rowCount).toBe(0);
+    expect((await database.admin.query(`select from parley.lane where until = 'infinity'`)).rowCount).toBe(0);
+  });
+
   it('of a key with NUL and half a surrogate is found again', async () => {
     const key = 'a\0\ud800';
     await store.lanes.park(undefined, message(0, key), { after: 60_000, failure });
@@ -225,6 +245,29 @@ describe('installing', () => {
     const before = await store.installation();
     await Promise.all([database.install(), database.install()]);
     expect((await database.admin.query('select id from parley.installation')).rows).toEqual([{ id: before }]);
+  });
+
+  it('tells the causes of letters that died before causes were kept, and which of them hold their lanes', async () => {
+    await store.lanes.bury(undefined, message(1), { ...failure, message: 'no luck with 3f2504e0-4f89-41d3-9a0c-0305e82c3301\nat all' }, true);
+    await store.lanes.bury(undefined, message(2, 'other'), { ...failure, message: '\0' }, false);
+    const now = await store.lanes.deadLetters.list();
+    await database.admin.query(`
+      drop trigger find_cause on parley.dead; drop function parley.find_cause; drop table parley.audit; drop index parley.dead_that_holds;
+      drop function parley.with_cause, parley.write_down, parley.open_lane, parley.put_back;
+      alter table parley.dead drop contract, drop error, drop cause, drop grouped, drop holds, drop edits;
+      delete from parley.script where name = '04-dead-letters.sql'`);
+    await database.install();
+    expect(await store.lanes.deadLetters.list()).toEqual(now);
+    expect(now.map(({ holds }) => holds)).toEqual([true, false]);
+    expect(await store.lanes.deadLetters.groups()).toMatchObject([{ cause: 'no luck with …', contract: '' }, { cause: '' }]);
+  });
+
+  it('again after a change of its functions keeps what is there', async () => {
+    await store.lanes.bury(undefined, message(1), failure, true);
+    await database.admin.query(`update parley.script set checksum = 'of an earlier version'`);
+    await database.install();
+    expect(await store.lanes.deadLetters.discard((await store.lanes.deadLetters.list())[0]!.id, { who: 'ada', reason: 'x' })).toBe(true);
+    expect(await store.lanes.deadLetters.audit()).toMatchObject([{ who: 'ada', action: 'discard' }]);
   });
 
   it('is asked for in one sentence where it is missing', async () => {
