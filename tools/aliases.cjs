@@ -8,6 +8,7 @@ const { paths: patterns } = JSON.parse(readFileSync(join(root, 'tsconfig.base.js
 
 // [alias, file] of every library that is where the pattern says.
 function librariesAt(pattern, place) {
+  if (!pattern.includes('*')) return [[pattern, place]];
   const [folder, file] = place.split('*');
   return readdirSync(join(root, folder))
     .map((name) => [pattern.replace('*', name), folder + name + file])

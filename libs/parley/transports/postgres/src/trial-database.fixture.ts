@@ -8,7 +8,7 @@ export class TrialDatabase {
   private constructor(
     readonly name: string,
     readonly admin: Pool,
-    private readonly services: readonly string[],
+    private readonly services: string[],
   ) {}
 
   static async create(services: readonly string[]): Promise<TrialDatabase> {
@@ -16,7 +16,7 @@ export class TrialDatabase {
     await onServer((server) => server.query(`create database ${name}`));
     const admin = new Pool({ connectionString: at(name), max: 4 });
     admin.on('error', () => undefined);
-    const database = new TrialDatabase(name, admin, services);
+    const database = new TrialDatabase(name, admin, [...services]);
     for (const service of services) await admin.query(`create role ${database.roleOf(service)} login password 'trial'`);
     await database.install();
     await admin.query('create table public.effect (number bigserial primary key, lane text, n int, by text)');
@@ -29,6 +29,17 @@ export class TrialDatabase {
     await client.connect();
     await install(client, this.services.map((service) => ({ role: this.roleOf(service), service })));
     await client.end();
+  }
+
+  /** Registers one more service. */
+  async admit(service: string): Promise<void> {
+    if (this.services.includes(service)) return;
+    this.services.push(service);
+    const role = this.roleOf(service);
+    await this.admin.query(`create role "${role}" login password 'trial'`);
+    await this.admin.query('insert into parley.service values ($1, $2)', [role, service]);
+    await this.admin.query('insert into parley.queue (name) values ($1) on conflict do nothing', [service]);
+    await this.admin.query(`grant usage on schema parley to "${role}"; grant execute on all functions in schema parley to "${role}"`);
   }
 
   roleOf(service: string): string {
@@ -56,7 +67,7 @@ export class TrialDatabase {
     await this.admin.end();
     await onServer(async (server) => {
       await server.query(`drop database ${this.name} with (force)`);
-      for (const service of this.services) await server.query(`drop role ${this.roleOf(service)}`);
+      for (const service of this.services) await server.query(`drop role "${this.roleOf(service)}"`);
     });
   }
 }

@@ -1,0 +1,2 @@
+/** A folder for the results. Where there is one, everything is tried; else only what is fast. */
+export const reportFolder = (): string | undefined => process.env.CONFORMANCE_REPORT || undefined;

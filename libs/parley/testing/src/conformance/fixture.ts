@@ -1,0 +1,67 @@
+import type { MessagingOptions, Tx } from '@parley/messaging';
+
+/** What a technology may offer. What is declared is tried; what is not is skipped, with the reason printed. */
+export type Feature =
+  /** Instances can be killed: `Place.kill`. */
+  | 'death'
+  /** The technology can be away and come back while the store is there: `Place.way`. Then messages wait in the outbox. */
+  | 'outbox'
+  /** Connections can be cut, also those to the store: `Place.cut`. */
+  | 'cuts'
+  /** The technology's confirm can get lost on its way: `Way.deafen`. */
+  | 'confirms'
+  /** Commands and events: keeps messages while nobody handles them. */
+  | 'persistent'
+  /** Bodies above a limit are refused where they are said. */
+  | 'limits';
+
+export interface Features {
+  /** Declared: true. Not declared: why, for the report. */
+  readonly offers: Readonly<Partial<Record<Feature, true | string>>>;
+  /** Milliseconds by which a delayed message may come later than asked for. */
+  readonly lateness?: number;
+  /** Bytes of the largest body that is promised to arrive. */
+  readonly largest?: number;
+  /** Milliseconds in which a place that died is taken over by others. */
+  readonly takeover?: number;
+}
+
+/** How one instance reaches the technology. */
+export interface Way {
+  /** Drops every connection and lets none through; says how many it dropped. */
+  down(): number;
+  up(): void;
+  /** What the technology says is lost from now on, until `down`; what is said to it arrives. */
+  deafen?(): void;
+}
+
+/** Where one instance of a service lives: its database and its connections, nobody else's. */
+export interface Place {
+  readonly options: Pick<MessagingOptions, 'urls' | 'technologies' | 'listen' | 'store'>;
+  /** To the technology alone. */
+  readonly way?: Way;
+  /** Drops all connections, without a goodbye; new ones are let through. Says how many it dropped. */
+  cut?(): number;
+  /** As `kill -9`: nothing the instance does gets anywhere any more. Says how many connections, or other ties, it dropped. */
+  kill(): number;
+  /** Whether something still gets through; asked after `kill`. */
+  alive(): boolean;
+  close(): Promise<void>;
+}
+
+/** How to make, start, stop and kill instances on a technology. */
+export interface Fixture {
+  /** The name of its column: `postgres, own database`. */
+  readonly technology: string;
+  readonly features: Features;
+  setUp?(): Promise<void>;
+  tearDown?(): Promise<void>;
+  /** Makes a service known to the technology, as a deployment does before anything starts. Called again for what is known. */
+  admit?(service: string): Promise<void>;
+  /** A place for one more instance. The instances of one service share their database. */
+  open(service: string): Promise<Place>;
+  /** Notes an effect in a service's database as part of the transaction. */
+  record(service: string, tx: Tx, effect: string): Promise<void>;
+  /** The committed effects of a service, in order. */
+  effects(service: string): Promise<readonly string[]>;
+}

@@ -1,0 +1,52 @@
+/** What was seen, in order, and a way to wait for it. */
+export class Journal<T> {
+  readonly entries: T[] = [];
+  private readonly waiting = new Set<() => void>();
+
+  readonly note = (entry: T): void => {
+    this.entries.push(entry);
+    for (const look of [...this.waiting]) look();
+  };
+
+  /** Resolves once as many entries, of those that count, are there; rejects with what was seen instead. */
+  async reach(count: number, which: (entry: T) => boolean = () => true, patience = 20_000): Promise<readonly T[]> {
+    await this.until((entries) => entries.filter(which).length >= count, `${count} entries`, patience);
+    return this.entries.filter(which);
+  }
+
+  until(holds: (entries: readonly T[]) => boolean, what: string, patience = 20_000): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (!holds(this.entries)) return;
+        clearTimeout(timer);
+        this.waiting.delete(look);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.waiting.delete(look);
+        reject(new Error(`waited ${patience} ms for ${what}; seen were ${this.entries.length}: ${JSON.stringify(this.entries.slice(-20)).slice(0, 1_500)}`));
+      }, patience);
+      this.waiting.add(look);
+      look();
+    });
+  }
+}
+
+/** Something to wait for that the test opens. */
+export class Gate {
+  open!: () => void;
+  readonly opened = new Promise<void>((resolve) => (this.open = resolve));
+}
+
+const OFTEN = 10;
+
+/** Looks again until there is something: for what only a database or a broker knows. */
+export async function eventually<T>(look: () => Promise<T | undefined | false> | T | undefined | false, what: string, patience = 20_000): Promise<T> {
+  const until = Date.now() + patience;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > until) throw new Error(`waited ${patience} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, OFTEN));
+  }
+}

@@ -1,0 +1,82 @@
+import { MemoryStore, type MemoryTx } from '@parley/memory';
+import type { Store, Technology, Tx } from '@parley/messaging';
+
+/** Connections to something in memory that can be away, for one instance. */
+export class MemoryLink {
+  private up = true;
+
+  isUp = (): boolean => this.up;
+
+  /** There is one connection to drop. */
+  set(up: boolean): number {
+    const dropped = this.up && !up ? 1 : 0;
+    this.up = up;
+    return dropped;
+  }
+
+  /** @throws when the other side is away */
+  require(what: string): void {
+    if (!this.up) throw new Error(`${what} cannot be reached`);
+  }
+}
+
+/** The databases of services, in memory; each instance has a link of its own to it. */
+export class MemoryDatabases {
+  private readonly databases = new Map<string, { readonly store: MemoryStore; readonly effects: string[] }>();
+
+  of(service: string) {
+    let database = this.databases.get(service);
+    if (!database) this.databases.set(service, (database = { store: new MemoryStore(), effects: [] }));
+    return database;
+  }
+
+  record(service: string, tx: Tx, effect: string): void {
+    const { effects } = this.of(service);
+    effects.push(effect);
+    (tx as MemoryTx).undo(() => effects.splice(effects.lastIndexOf(effect), 1));
+  }
+
+  effects(service: string): readonly string[] {
+    return [...this.of(service).effects];
+  }
+
+  /** The store as one instance reaches it. What is not committed when the link goes down never is. */
+  linked(service: string, link: MemoryLink): Store {
+    const { store } = this.of(service);
+    const transaction: Store['transaction'] = (work, last) => {
+      if (!link.isUp()) return Promise.reject(new Error('the database cannot be reached'));
+      return store.transaction(work, async (tx) => {
+        await last?.(tx);
+        link.require('the database');
+      });
+    };
+    return over(store, link, { transaction, outbox: over(store.outbox, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
+  }
+}
+
+/** A technology in memory as one instance reaches it. */
+export function linkedTechnology(technology: Technology, link: MemoryLink): Technology {
+  return {
+    ...technology,
+    open: (url, context) => over(technology.open!(url, context), link, {}, ['publish']),
+  };
+}
+
+/** The same object, whose promises are rejected while the link is down. */
+function over<T extends object>(target: T, link: MemoryLink, own: Partial<T> = {}, only?: readonly string[]): T {
+  return new Proxy(target, {
+    get(_, name) {
+      if (name in own) return own[name as keyof T];
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      const isTied = only ? only.includes(String(name)) : !LOCAL.has(String(name));
+      return (...args: unknown[]) => {
+        if (isTied && !link.isUp()) return Promise.reject(new Error('it cannot be reached'));
+        return (value as (...args: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+}
+
+/** What needs no connection, or could not reject. */
+const LOCAL = new Set(['onAdded', 'deliver', 'unsettled', 'close', 'connect', 'installation']);

@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Way } from './fixture';
+
+/** A way over TCP that can be cut, closed, and made to lose what comes back. */
+export class Road implements Way {
+  private readonly pairs = new Set<readonly [near: Socket, far: Socket]>();
+  private open = true;
+  private deaf = false;
+
+  private constructor(
+    private readonly server: Server,
+    readonly port: number,
+    private readonly to: { readonly host: string; readonly port: number },
+  ) {
+    server.on('connection', (near) => this.join(near));
+  }
+
+  /** To where a URL leads. */
+  static async to(url: string, defaultPort: number): Promise<Road> {
+    const { hostname, port } = new URL(url);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const own = (server.address() as { port: number }).port;
+    return new Road(server, own, { host: hostname, port: Number(port || defaultPort) });
+  }
+
+  /** The same URL, over this road. */
+  along(url: string): string {
+    const own = new URL(url);
+    own.host = `127.0.0.1:${this.port}`;
+    return own.href;
+  }
+
+  /** Connections over it now. */
+  get traffic(): number {
+    return this.pairs.size;
+  }
+
+  cut(): number {
+    const dropped = this.pairs.size;
+    for (const [near, far] of this.pairs) {
+      near.destroy();
+      far.destroy();
+    }
+    this.pairs.clear();
+    return dropped;
+  }
+
+  down(): number {
+    this.open = false;
+    this.deaf = false;
+    return this.cut();
+  }
+
+  up(): void {
+    this.open = true;
+  }
+
+  deafen(): void {
+    this.deaf = true;
+  }
+
+  async close(): Promise<void> {
+    this.down();
+    if (!this.server.listening) return;
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  private join(near: Socket): void {
+    if (!this.open) return void near.destroy();
+    const far = connect(this.to.port, this.to.host);
+    const pair = [near, far] as const;
+    this.pairs.add(pair);
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        this.pairs.delete(pair);
+        near.destroy();
+        far.destroy();
+      });
+    }
+    near.on('data', (bytes) => far.write(bytes));
+    far.on('data', (bytes) => {
+      if (!this.deaf) near.write(bytes);
+    });
+  }
+}

@@ -1,0 +1,35 @@
+import { broadcastSuite, callSuite, commandSuite, eventSuite, linkedTechnology, MemoryDatabases, MemoryLink, type Fixture } from '@parley/testing/conformance';
+import { memory } from './memory';
+
+const url = 'memory://conformance';
+const databases = new MemoryDatabases();
+
+const fixture: Fixture = {
+  technology: 'memory',
+  features: {
+    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, limits: 'memory sets no limit' },
+    lateness: 500,
+  },
+  open: async (service) => {
+    const [broker, database] = [new MemoryLink(), new MemoryLink()];
+    return {
+      options: {
+        urls: { commands: url, broadcasts: url, events: url, calls: () => url },
+        listen: { host: 'memory', port: 0 },
+        technologies: [linkedTechnology(memory, broker)],
+        store: databases.linked(service, database),
+      },
+      way: { down: () => broker.set(false), up: () => void broker.set(true) },
+      kill: () => broker.set(false) + database.set(false),
+      alive: () => broker.isUp() || database.isUp(),
+      close: async () => undefined,
+    };
+  },
+  record: async (service, tx, effect) => databases.record(service, tx, effect),
+  effects: async (service) => databases.effects(service),
+};
+
+callSuite(fixture);
+commandSuite(fixture);
+broadcastSuite(fixture);
+eventSuite(fixture);

@@ -1,0 +1,74 @@
+import type { Tx } from '@parley/messaging';
+import { Road, type Fixture, type Place } from '@parley/testing/conformance';
+import { DataSource, type EntityManager } from 'typeorm';
+import { postgres } from './postgres';
+import { PostgresStore } from './store';
+import { TrialDatabase } from './trial-database.fixture';
+
+const POOL = 8;
+
+/** Messages and the services' data in one database, or in two. */
+export function postgresFixture(where: 'own database' | 'another database'): Fixture {
+  const apart = where === 'another database';
+  let data: TrialDatabase;
+  let messages: TrialDatabase;
+
+  async function open(service: string): Promise<Place> {
+    const home = await Road.to(data.url(service), 5432);
+    const way = apart ? await Road.to(messages.url(service), 5432) : undefined;
+    const roads = way ? [home, way] : [home];
+    const url = way ? way.along(plain(messages.url(service))) : home.along(plain(data.url(service)));
+    const dataSource = new DataSource({ type: 'postgres', url: home.along(plain(data.url(service))), poolSize: POOL });
+    return {
+      options: {
+        urls: { commands: url, broadcasts: url, events: url },
+        technologies: [postgres],
+        store: new PostgresStore(dataSource, { service }),
+      },
+      way,
+      cut: () => sum(roads.map((road) => road.cut())),
+      kill: () => sum(roads.map((road) => road.down())),
+      alive: () => roads.some(({ traffic }) => traffic > 0),
+      close: async () => {
+        if (dataSource.isInitialized) await dataSource.destroy().catch(() => undefined);
+        for (const road of roads) await road.close();
+      },
+    };
+  }
+
+  const outbox = apart ? true : 'its messages are in the database of the transaction: where that is away nothing commits';
+  return {
+    technology: `postgres, ${where}`,
+    features: {
+      offers: { death: true, cuts: true, persistent: true, outbox, confirms: apart ? true : outbox, limits: 'PostgreSQL sets no limit below 1 GB' },
+      lateness: 1_500,
+    },
+    setUp: async () => {
+      data = await TrialDatabase.create([]);
+      messages = apart ? await TrialDatabase.create([]) : data;
+    },
+    tearDown: async () => {
+      for (const database of new Set([data, messages])) await database.drop();
+    },
+    admit: async (service: string) => {
+      for (const database of new Set([data, messages])) await database.admit(service);
+    },
+    open,
+    record: async (service: string, tx: Tx, effect: string) => {
+      await (tx as EntityManager).query('insert into public.effect (lane, by) values ($1, $2)', [effect, service]);
+    },
+    effects: async (service: string) => {
+      const { rows } = await data.admin.query<{ lane: string }>('select lane from public.effect where by = $1 order by number', [service]);
+      return rows.map(({ lane }) => lane);
+    },
+  };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** Without parameters, as a service's configuration has it. */
+function plain(url: string): string {
+  const bare = new URL(url);
+  bare.search = '';
+  return bare.href;
+}

@@ -1,0 +1,30 @@
+import { commandSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { rabbitmq } from './rabbitmq';
+
+const url = process.env.RABBITMQ_URL ?? '';
+const databases = new MemoryDatabases();
+
+const fixture: Fixture = {
+  technology: 'rabbitmq',
+  features: {
+    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, limits: 'the kit sets none, RabbitMQ refuses 128 MB' },
+    // A delay waits in a queue of its rung: up to twice as long, at least 2 s.
+    lateness: 2_500,
+  },
+  open: async (service) => {
+    const [way, database] = [await Road.to(url, 5672), new MemoryLink()];
+    return {
+      options: { urls: { commands: way.along(url) }, technologies: [rabbitmq], store: databases.linked(service, database) },
+      way,
+      cut: () => way.cut(),
+      kill: () => way.down() + database.set(false),
+      alive: () => way.traffic > 0 || database.isUp(),
+      close: () => way.close(),
+    };
+  },
+  record: async (service, tx, effect) => databases.record(service, tx, effect),
+  effects: async (service) => databases.effects(service),
+};
+
+if (url) commandSuite(fixture);
+else it.skip('RabbitMQ: not run, for RABBITMQ_URL is not set', () => undefined);

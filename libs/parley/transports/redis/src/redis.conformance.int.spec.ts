@@ -1,0 +1,26 @@
+import { broadcastSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { redis } from './redis';
+
+const url = process.env.REDIS_URL ?? '';
+const databases = new MemoryDatabases();
+
+const fixture: Fixture = {
+  technology: 'redis',
+  features: { offers: { death: true, outbox: true, limits: 'the kit sets none, Redis refuses 512 MB' } },
+  open: async (service) => {
+    const [way, database] = [await Road.to(url, 6379), new MemoryLink()];
+    return {
+      options: { urls: { broadcasts: way.along(url) }, technologies: [redis], store: databases.linked(service, database) },
+      way,
+      cut: () => way.cut(),
+      kill: () => way.down() + database.set(false),
+      alive: () => way.traffic > 0 || database.isUp(),
+      close: () => way.close(),
+    };
+  },
+  record: async (service, tx, effect) => databases.record(service, tx, effect),
+  effects: async (service) => databases.effects(service),
+};
+
+if (url) broadcastSuite(fixture);
+else it.skip('Redis: not run, for REDIS_URL is not set', () => undefined);
