@@ -55,6 +55,7 @@ export class QueueConsumer {
   private turning?: Promise<void>;
   private loop?: Promise<void>;
   private lookedAt = -Infinity;
+  private looking = false;
   private sweptAt: number;
   private releasing = false;
   private leave: () => Promise<void> = async () => {};
@@ -155,7 +156,7 @@ export class QueueConsumer {
   /** Messages whose time has come; once a minute, what others left behind. */
   private async look(): Promise<void> {
     const now = this.what.clock.now();
-    if (now - this.lookedAt < LOOK) return;
+    if (now - this.lookedAt < LOOK) return this.lookLater(this.lookedAt + LOOK - now);
     this.lookedAt = now;
     const [due] = await this.what.database.call<{ woken: number; next: number | null }>(WAKE, [this.leases.queue, DUE_BATCH]);
     if (due!.woken === DUE_BATCH) this.lookedAt = -Infinity;
@@ -163,6 +164,16 @@ export class QueueConsumer {
     if (now - this.sweptAt < SWEEP_EVERY) return;
     this.sweptAt = now;
     await this.what.database.call(SWEEP);
+  }
+
+  /** What was handled since the last look may have sent itself something for soon. */
+  private lookLater(milliseconds: number): void {
+    if (this.looking) return;
+    this.looking = true;
+    this.after(milliseconds, () => {
+      this.looking = false;
+      this.wake();
+    });
   }
 
   /** Enough for the next moments and no more: what waits here, other instances cannot take. */
