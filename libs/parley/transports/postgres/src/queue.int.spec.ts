@@ -160,7 +160,7 @@ it('holds a key behind its dead letter until that is replayed, then goes on in o
   await until(async () => (await numbersOf('other')).length === 1);
   expect(await numbersOf('k')).toEqual([0]);
   broken = false;
-  await database.admin.query(`select parley.replay('inventory', id) from parley.dead`);
+  await database.admin.query(`select parley.replay('inventory', id, 'spec', 'mended') from parley.dead`);
   await until(async () => (await numbersOf('k')).length === 6);
   expect(await numbersOf('k')).toEqual(upTo(6));
 });
