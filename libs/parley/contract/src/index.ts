@@ -18,5 +18,7 @@ export {
   type Message,
   type ReplyOf,
 } from './contract';
+export { breaksOf, type Break } from './compatibility';
+export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schema';
 export { milliseconds, type Duration } from './duration';
 export { text } from './text';

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { Call, Contract, Kind } from './contract';
+
+/** What zod writes of JSON Schema (draft 2020-12), as far as it can be compared. */
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+}
+
+/** A contract as plain data: what is committed, to tell later what was promised. */
+export interface ContractSchema {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly version: number;
+  readonly key?: string;
+  readonly deadline?: number;
+  readonly idempotent?: boolean;
+  /** Of a call: its request. */
+  readonly payload: JsonSchema;
+  readonly reply?: JsonSchema;
+  readonly errors?: Readonly<Record<string, JsonSchema>>;
+}
+
+/** Refinements are functions, and no schema can show them: what they forbid is not in here. */
+export function schemaOf(contract: Contract): ContractSchema {
+  const { name, kind, version, key } = contract;
+  return {
+    name,
+    kind,
+    version,
+    ...(key !== undefined && { key }),
+    ...callPart(contract),
+    payload: jsonSchema(contract.payload),
+    ...answers(contract),
+  };
+}
+
+const isCall = (contract: Contract): contract is Call => contract.kind === 'call';
+
+const callPart = (contract: Contract) => (isCall(contract) ? { deadline: contract.deadline, idempotent: contract.idempotent } : {});
+
+function answers(contract: Contract) {
+  if (!isCall(contract)) return {};
+  const errors = Object.entries(contract.errors).map(([code, details]) => [code, jsonSchema(details)] as const);
+  return { reply: jsonSchema(contract.reply), errors: Object.fromEntries(errors) };
+}
+
+/** As it crosses the wire: before defaults are filled in. */
+function jsonSchema(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  return rest;
+}
