@@ -49,4 +49,8 @@ function parse(text) {
 }
 
 /** HTTP headers are Latin-1: what is not goes as its nearest letters, or as a question mark. */
-const encodeName = (name) => name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/[^\x20-\x7e]/g, '?');
+const encodeName = (name) =>
+  name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^\x20-\x7e]/g, '?');

@@ -28,7 +28,10 @@ export async function list(args) {
   if (!asked) return;
   const query = { ...filterOf(asked, LIST), service: asked.service, limit: number('limit', asked.limit, 1, 1000, LIST) };
   const api = new ConsoleApi();
-  const answers = answered(await api.get(asked.groups ? 'dead-letters/groups' : 'dead-letters', asked.groups ? query : { ...query, newest: true }), asked);
+  const answers = answered(
+    await api.get(asked.groups ? 'dead-letters/groups' : 'dead-letters', asked.groups ? query : { ...query, newest: true }),
+    asked,
+  );
   if (asked.json) return console.log(JSON.stringify(answers, null, 2));
   if (asked.groups) showGroups(answers);
   else showLetters(answers);
@@ -51,9 +54,19 @@ export async function audit(args) {
   const query = { service: about.service, letter: about.id, who: asked.who, limit: number('limit', asked.limit, 1, 1000, AUDIT) };
   const answers = answered(await new ConsoleApi().get('dead-letters/audit', query), asked);
   if (asked.json) return console.log(JSON.stringify(answers, null, 2));
-  const entries = answers.flatMap(({ service, entries = [] }) => entries.map((entry) => ({ service, ...entry }))).sort((a, b) => (a.at < b.at ? 1 : -1));
+  const entries = answers
+    .flatMap(({ service, entries = [] }) => entries.map((entry) => ({ service, ...entry })))
+    .sort((a, b) => (a.at < b.at ? 1 : -1));
   if (entries.length === 0) return console.log('Nothing was done to any dead letter.');
-  const row = ({ service, at, who, action, letter, outcome, became, subscription, reason }) => [moment(at), who, action, `${service}/${letter}`, clip(became ?? outcome, 60), subscription, reason];
+  const row = ({ service, at, who, action, letter, outcome, became, subscription, reason }) => [
+    moment(at),
+    who,
+    action,
+    `${service}/${letter}`,
+    clip(became ?? outcome, 60),
+    subscription,
+    reason,
+  ];
   console.log(table(['when', 'who', 'action', 'letter', 'outcome', 'subscription', 'reason'], entries.map(row)));
 }
 
@@ -91,7 +104,9 @@ function showGroups(answers) {
 
 function described(service, { id, subscription, headers, body, bodyBase64, failure, died, holds, edits, group, replay }) {
   const { lane } = replay;
-  const waiting = lane ? `${lane.key} ${lane.held ? `waits for ${lane.heldBy ? `letter ${lane.heldBy}` : 'this letter'}` : 'goes on without it'}, ${lane.waiting} behind it` : 'none: it has no key';
+  const waiting = lane
+    ? `${lane.key} ${lane.held ? `waits for ${lane.heldBy ? `letter ${lane.heldBy}` : 'this letter'}` : 'goes on without it'}, ${lane.waiting} behind it`
+    : 'none: it has no key';
   const facts = [
     ['letter', `${service}/${id}${edits > 0 ? ` (edited ${edits === 1 ? 'once' : `${edits} times`})` : ''}`],
     ['contract', `${headers.type} version ${headers.contractversion ?? '?'}`],
@@ -105,7 +120,15 @@ function described(service, { id, subscription, headers, body, bodyBase64, failu
   const width = Math.max(...facts.map(([name]) => name.length), ...Object.keys(headers).map((name) => name.length));
   const lines = (pairs) => pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
   const failed = `${paint('red', `${failure.error}: ${failure.message}`)}${failure.stack ? `\n${failure.stack}` : ''}`;
-  return [lines(facts), '── failure', failed, '── headers', lines(Object.entries(headers)), '── body', bodyBase64 ? `(not text, base64) ${bodyBase64}` : pretty(body)].join('\n');
+  return [
+    lines(facts),
+    '── failure',
+    failed,
+    '── headers',
+    lines(Object.entries(headers)),
+    '── body',
+    bodyBase64 ? `(not text, base64) ${bodyBase64}` : pretty(body),
+  ].join('\n');
 }
 
 export function pretty(body) {

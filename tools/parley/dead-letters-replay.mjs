@@ -53,10 +53,21 @@ export async function discard(args) {
 
 async function decide(action, asked, help) {
   const many = asked.all || asked.group !== undefined;
-  if (many === asked.given.length > 0) throw new Usage(many ? 'Either letters by name, or --group, or --all.' : `Say which: <service>/<number>, --group or --all.`, help);
+  if (many === asked.given.length > 0)
+    throw new Usage(many ? 'Either letters by name, or --group, or --all.' : `Say which: <service>/<number>, --group or --all.`, help);
   const api = new ConsoleApi(asked.as);
-  if (!many) return each(action, api, asked, asked.given.map((text) => letter(text, help)));
-  const bulk = { filter: filterOf(asked, help), rate: number('rate', asked.rate, 0.5, 1000, help), limit: number('limit', asked.limit, 1, 1e6, help) ?? Infinity };
+  if (!many)
+    return each(
+      action,
+      api,
+      asked,
+      asked.given.map((text) => letter(text, help)),
+    );
+  const bulk = {
+    filter: filterOf(asked, help),
+    rate: number('rate', asked.rate, 0.5, 1000, help),
+    limit: number('limit', asked.limit, 1, 1e6, help) ?? Infinity,
+  };
   const counted = answered(await api.get('dead-letters/groups', { ...bulk.filter, service: asked.service }), { service: asked.service });
   const services = counted.filter(({ count }) => count > 0);
   if (asked['dry-run']) return dryRuns(api, asked, services, bulk);
@@ -85,12 +96,16 @@ async function each(action, api, { reason, json, 'dry-run': dryRun }, letters) {
 async function dryRuns(api, { json }, services, { filter, limit }) {
   const previews = [];
   for (const { service } of services) {
-    const most = Math.min(1000, limit);
-    const { replays } = await api.post(`dead-letters/${service}/replay`, { filter, dryRun: true, limit: most });
+    const { replays } = await api.post(`dead-letters/${service}/replay`, { filter, dryRun: true, limit: Math.min(1000, limit) });
     previews.push(...replays.map((one) => ({ service, ...one })));
   }
   if (json) return console.log(JSON.stringify(previews, null, 2));
   showPreviews(previews);
+  const total = Math.min(
+    limit,
+    services.reduce((sum, { count }) => sum + count, 0),
+  );
+  if (total > previews.length) console.log(`Those are the oldest of ${total}.`);
 }
 
 function showPreviews(previews) {
@@ -104,14 +119,22 @@ function showPreviews(previews) {
 
 /** Asks for a second's worth at a time: whoever stops us, or the service, loses nothing and repeats nothing. */
 async function inBulk(action, api, { reason, json }, services, { filter, rate, limit }) {
-  const total = Math.min(limit, services.reduce((sum, { count }) => sum + count, 0));
+  const total = Math.min(
+    limit,
+    services.reduce((sum, { count }) => sum + count, 0),
+  );
   const progress = new Progress();
   const sum = { done: [], gone: [], left: 0, stopped: false };
   const stop = () => (sum.stopped = true);
   process.once('SIGINT', stop);
   for (const { service } of services) {
-    for (let upTo, left = Infinity; left > 0 && sum.done.length < limit && !sum.stopped; ) {
-      const request = { filter: { ...filter, ...(upTo && { upTo }) }, rate, limit: Math.min(limit - sum.done.length, 1000), ...(reason && { reason }) };
+    for (let upTo, left = Infinity; left > 0 && sum.done.length < limit && !sum.stopped;) {
+      const request = {
+        filter: { ...filter, ...(upTo && { upTo }) },
+        rate,
+        limit: Math.min(limit - sum.done.length, 1000),
+        ...(reason && { reason }),
+      };
       const answer = await api.post(`dead-letters/${service}/${action}`, request);
       ({ upTo, left } = answer);
       for (const id of answer.done) sum.done.push(`${service}/${id}`);
@@ -125,7 +148,10 @@ async function inBulk(action, api, { reason, json }, services, { filter, rate, l
   progress.done();
   const others = sum.stopped ? sum.gone.length : total - sum.done.length; // theirs may have been gone before we came to ask
   if (json) console.log(JSON.stringify(sum, null, 2));
-  else console.log(`${sum.done.length} of ${total} ${action === 'replay' ? 'replayed' : 'discarded'}${others > 0 ? `, ${others} by somebody else` : ''}${sum.stopped ? '; stopped' : ''}.`);
+  else
+    console.log(
+      `${sum.done.length} of ${total} ${action === 'replay' ? 'replayed' : 'discarded'}${others > 0 ? `, ${others} by somebody else` : ''}${sum.stopped ? '; stopped' : ''}.`,
+    );
   if (sum.stopped) process.exitCode = 130;
 }
 

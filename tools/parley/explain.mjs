@@ -34,7 +34,9 @@ export async function run(args) {
 function explanationOf(answers) {
   const { contract } = answers[0];
   const list = CALLERS[contract.kind];
-  const allowed = topology.filter((service) => (list ? service[list]?.includes(contract.owner) : service.name === contract.owner)).map(({ name }) => name);
+  const allowed = topology
+    .filter((service) => (list ? service[list]?.includes(contract.owner) : service.name === contract.owner))
+    .map(({ name }) => name);
   const senders = answers.filter(({ service, says }) => says && allowed.includes(service)).map(({ service, says }) => ({ service, ...says }));
   const handlers = answers.flatMap(({ service, handlers }) => handlers.map((handler) => ({ service, ...handler })));
   return { contract, senders, declared: allowed, handlers };
@@ -42,9 +44,14 @@ function explanationOf(answers) {
 
 function drawn({ contract, senders, declared, handlers }) {
   const { name, kind, owner, version, key } = contract;
-  const lines = [`${paint('cyan', name)}  ${kind} of ${owner}, version ${version}${key ? `, key ${key}` : ''}`, paint('grey', `  ${kind}: ${KINDS[kind]}`), ''];
-  if (senders.length === 0) lines.push(declared.length ? `said by ${declared.join(', ')}, not running with anything that carries it` : 'nobody in topology.ts says it');
-  for (const [way, services] of ways(senders)) lines.push(...drawnWay(way, services));
+  const lines = [
+    `${paint('cyan', name)}  ${kind} of ${owner}, version ${version}${key ? `, key ${key}` : ''}`,
+    paint('grey', `  ${kind}: ${KINDS[kind]}`),
+    '',
+  ];
+  if (senders.length === 0)
+    lines.push(declared.length ? `said by ${declared.join(', ')}, not running with anything that carries it` : 'nobody in topology.ts says it');
+  for (const [way, services] of ways(senders)) lines.push(...drawnWay(way, services, kind));
   lines.push(handlers.length === 0 ? paint('red', '  nothing that runs handles it') : `  handled by`);
   for (const handler of handlers) lines.push(...drawnHandler(handler));
   return lines.join('\n');
@@ -60,9 +67,11 @@ function ways(senders) {
   return [...found.values()].map(({ way, services }) => [way, services]);
 }
 
-function drawnWay({ technology, address, hops }, services) {
+function drawnWay({ technology, address, hops }, services, kind) {
   const hop = ({ what, name, why }) => [`  │`, `  ▼ ${what.padEnd(11)} ${paint('yellow', name)}`, paint('grey', `  │ ${''.padEnd(11)} ${why}`)];
-  return [`  said by ${services.join(', ')}, carried by ${paint('green', technology)} at ${address}`, ...hops.flatMap(hop), '  │'];
+  const chosen = `${kind.toUpperCase()}S_URL of the sender chooses it${kind === 'call' ? '' : '; default DATABASE_URL'}`;
+  const carried = `  said by ${services.join(', ')}, carried by ${paint('green', technology)} at ${address}`;
+  return [carried, paint('grey', `  │ ${''.padEnd(11)} ${chosen}`), ...hops.flatMap(hop), '  │'];
 }
 
 function drawnHandler(handler) {
@@ -74,13 +83,28 @@ function drawnHandler(handler) {
 const ms = (value) => (value >= 1000 && value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`);
 
 function policiesOf({ kind, key, live, from, concurrency, transaction, timeout, retry, deadline, idempotent }) {
-  if (kind === 'call') return [`deadline ${ms(deadline)} unless less is left of the caller's budget`, idempotent ? 'idempotent: asked again when the answer is lost' : 'not idempotent: a lost answer is told, never asked for again'];
+  if (kind === 'call')
+    return [
+      `deadline ${ms(deadline)} unless less is left of the caller's budget`,
+      idempotent ? 'idempotent: asked again when the answer is lost' : 'not idempotent: a lost answer is told, never asked for again',
+    ];
   const policies = [`${concurrency} at a time in each instance${key ? `, one at a time of one ${key}` : ''}`];
-  if (kind === 'event') policies.push(live ? 'live tail: from now on, at most once, to every instance' : `starts at ${from === 'beginning' ? 'the beginning of the log' : from} the first time it is seen; its instances share it`);
+  if (kind === 'event')
+    policies.push(
+      live
+        ? 'live tail: from now on, at most once, to every instance'
+        : `starts at ${from === 'beginning' ? 'the beginning of the log' : from} the first time it is seen; its instances share it`,
+    );
   if (kind === 'broadcast') policies.push('at most once, no retries, no order promised');
   if (!retry) return policies;
-  policies.push(transaction === 'own' ? 'its own transaction: outside work first, then one commit' : 'in one transaction with its effects, what it says and the acknowledgement');
-  policies.push(`${retry.immediate} more tries at once${retry.delays.length ? `, deliveries again after ${retry.delays.map(ms).join(', ')}` : ', no later deliveries'}, then a dead letter${key ? ' that its lane waits for' : ''}`);
+  policies.push(
+    transaction === 'own'
+      ? 'its own transaction: outside work first, then one commit'
+      : 'in one transaction with its effects, what it says and the acknowledgement',
+  );
+  policies.push(
+    `${retry.immediate} more tries at once${retry.delays.length ? `, deliveries again after ${retry.delays.map(ms).join(', ')}` : ', no later deliveries'}, then a dead letter${key ? ' that its lane waits for' : ''}`,
+  );
   policies.push(`told to give up after ${ms(timeout)}`);
   return policies;
 }

@@ -68,7 +68,11 @@ describe('the desk where people decide about dead letters', () => {
     await say('b', 4);
     expect(weighed).toEqual(['a:1', 'b:4']);
     const [letter] = await letters();
-    expect((await desk.find(letter!.id))!.preview).toMatchObject({ handler: 'BookController.write', expect: 'handled', lane: { key: 'a', held: true, waiting: 2 } });
+    expect((await desk.find(letter!.id))!.preview).toMatchObject({
+      handler: 'BookController.write',
+      expect: 'handled',
+      lane: { key: 'a', held: true, waiting: 2 },
+    });
     most = 1_000;
     expect(await desk.letters.replay(letter!.id, by)).toBe(true);
     await harness.settled();
@@ -116,7 +120,12 @@ describe('the desk where people decide about dead letters', () => {
     await expect(edit).rejects.toThrow(EditRefused);
     await expect(edit).rejects.toThrow(named);
     expect((await letters())[0]).toEqual(letter);
-    expect((await desk.letters.audit())[0]).toMatchObject({ who: 'ada', action: 'edit and replay', outcome: expect.stringContaining(named), after: Buffer.from(body) });
+    expect((await desk.letters.audit())[0]).toMatchObject({
+      who: 'ada',
+      action: 'edit and replay',
+      outcome: expect.stringContaining(named),
+      after: Buffer.from(body),
+    });
   });
 
   it('knows which replays are hopeless', async () => {
@@ -128,8 +137,14 @@ describe('the desk where people decide about dead letters', () => {
       return (await desk.find((await deadLetters.list({ newest: true, limit: 1 }))[0]!.id))!.preview;
     };
     expect(await bury({ id, type: 'scales.melted' })).toMatchObject({ expect: 'dead again', why: 'nothing in scales.book handles scales.melted' });
-    expect(await bury({ id: id.replace('3', '4'), type: Weighed.name }, '{}')).toMatchObject({ expect: 'dead again', why: expect.stringContaining('parcel') });
-    expect(await bury({ id: id.replace('3', '5'), type: Weighed.name, expirytime: '2020-01-01T00:00:00Z' })).toMatchObject({ expect: 'dead again', why: expect.stringContaining('until 2020') });
+    expect(await bury({ id: id.replace('3', '4'), type: Weighed.name }, '{}')).toMatchObject({
+      expect: 'dead again',
+      why: expect.stringContaining('parcel'),
+    });
+    expect(await bury({ id: id.replace('3', '5'), type: Weighed.name, expirytime: '2020-01-01T00:00:00Z' })).toMatchObject({
+      expect: 'dead again',
+      why: expect.stringContaining('until 2020'),
+    });
     expect(await bury({ id: 'no uuid', type: Weighed.name })).toMatchObject({ expect: 'dead again', why: expect.stringContaining('UUID') });
     expect(await bury({ id, type: Weighed.name }, undefined, 'scales.closed')).toMatchObject({ expect: 'dead again' });
     await service.store.transaction(async (tx) => void (await service.store.inbox.record(tx, 'scales.book', id.replace('3', '6'))));

@@ -114,7 +114,12 @@ export class DeadLetterDesk {
     };
   }
 
-  private expectation(letter: DeadLetter, handler: Handler | undefined, handledBefore: boolean, heldBy?: string): Pick<ReplayPreview, 'expect' | 'why'> {
+  private expectation(
+    letter: DeadLetter,
+    handler: Handler | undefined,
+    handledBefore: boolean,
+    heldBy?: string,
+  ): Pick<ReplayPreview, 'expect' | 'why'> {
     if (handledBefore) return { expect: 'no effect', why: 'the inbox has it: it was handled before' };
     const hopeless = this.hopeless(letter, letter.body);
     if (hopeless !== undefined) return { expect: 'dead again', why: hopeless };
@@ -137,7 +142,8 @@ export class DeadLetterDesk {
     if (!handler) return `nothing in ${letter.subscription} handles ${letter.headers.type ?? 'a message without type'}`;
     try {
       const { expirytime } = readEnvelope(letter.headers);
-      if (expirytime !== undefined && Date.parse(expirytime) <= this.clock.now()) return `${handler.contract.name} was worth handling until ${expirytime}`;
+      if (expirytime !== undefined && Date.parse(expirytime) <= this.clock.now())
+        return `${handler.contract.name} was worth handling until ${expirytime}`;
       validate(handler.contract.name, handler.contract.payload, decode(handler.contract.name, body));
       return undefined;
     } catch (error) {

@@ -42,7 +42,11 @@ export function handlerInfo({ contract, options, name }: Handler, subscription?:
   const about = { contract: contract.name, kind, version, handler: name, ...(key !== undefined && { key }) };
   if (!subscription) return { ...about, ...callPolicy(contract) };
   const { concurrency, from, live } = subscription;
-  const where = { subscription: subscription.name, concurrency, ...(kind === 'event' && { from: from instanceof Date ? from.toISOString() : from, live }) };
+  const where = {
+    subscription: subscription.name,
+    concurrency,
+    ...(kind === 'event' && { from: from instanceof Date ? from.toISOString() : from, live }),
+  };
   if (kind === 'broadcast' || live) return { ...about, ...where };
   const transaction = options.transaction ?? 'handler';
   return { ...about, ...where, timeout: milliseconds(options.timeout ?? DEFAULT_TIMEOUT), transaction, retry: retryPolicy(options) };
@@ -52,9 +56,18 @@ export function handlerInfo({ contract, options, name }: Handler, subscription?:
 export function sayingHop(kind: Kind, technology: string, how: { readonly local: boolean; readonly stored: boolean }): Hop {
   if (kind === 'call') return { what: 'call', name: technology, why: 'the caller waits: for the reply, an error of the contract, or the deadline' };
   if (how.local && kind !== 'broadcast') {
-    return { what: 'transaction', name: `the sender's database`, why: `it is also what carries ${kind}s: the transaction that says it stores it; nothing to relay` };
+    return {
+      what: 'transaction',
+      name: `the sender's database`,
+      why: `it is also what carries ${kind}s: the transaction that says it stores it; nothing to relay`,
+    };
   }
-  if (how.stored) return { what: 'outbox', name: 'parley.outbox', why: `stored with the transaction that says it, relayed after its commit, removed when ${technology} has confirmed it; outside a transaction it is said straight away` };
+  if (how.stored)
+    return {
+      what: 'outbox',
+      name: 'parley.outbox',
+      why: `stored with the transaction that says it, relayed after its commit, removed when ${technology} has confirmed it; outside a transaction it is said straight away`,
+    };
   return { what: 'publisher', name: technology, why: 'this service has no store: said straight away, resolved by the confirm' };
 }
 

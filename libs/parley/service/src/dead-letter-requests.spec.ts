@@ -64,9 +64,23 @@ describe('dead letters of a service, over HTTP', () => {
   it('are listed, found by what they are, and grouped by what they died of', async () => {
     const [first] = await die({ room: 'a', nights: 1 }, { room: 'b', nights: 2 });
     expect(await ask('dead-letters/groups')).toMatchObject({
-      body: { count: 2, groups: [{ group: first!.group, count: 2, error: 'Error', cause: 'no room in hotel …', contract: 'hotel.room-booked', subscriptions: ['hotel.desk'] }] },
+      body: {
+        count: 2,
+        groups: [
+          {
+            group: first!.group,
+            count: 2,
+            error: 'Error',
+            cause: 'no room in hotel …',
+            contract: 'hotel.room-booked',
+            subscriptions: ['hotel.desk'],
+          },
+        ],
+      },
     });
-    expect(await ask('dead-letters?contract=hotel.room-booked&error=Error&limit=1')).toMatchObject({ body: { count: 2, deadLetters: [{ id: first!.id }] } });
+    expect(await ask('dead-letters?contract=hotel.room-booked&error=Error&limit=1')).toMatchObject({
+      body: { count: 2, deadLetters: [{ id: first!.id }] },
+    });
     expect(await ask('dead-letters?newest=true&limit=1')).toMatchObject({ body: { deadLetters: [{ id: '2' }] } });
     expect(await ask('dead-letters?from=2099-01-01T00:00:00Z')).toMatchObject({ body: { count: 0 } });
     expect(await ask('dead-letters?from=yesterday')).toMatchObject({ status: 400, body: { message: expect.stringContaining('from') } });
@@ -98,13 +112,18 @@ describe('dead letters of a service, over HTTP', () => {
     expect(booked).toEqual(['a:1', 'a:2']);
     const { entries } = (await ask('dead-letters/audit?letter=1')).body as { entries: object[] };
     expect(entries).toHaveLength(2);
-    expect(entries).toContainEqual(expect.objectContaining({ outcome: 'done', became: 'handled', before: '{"room":"a","nights":1}', subscription: 'hotel.desk' }));
+    expect(entries).toContainEqual(
+      expect.objectContaining({ outcome: 'done', became: 'handled', before: '{"room":"a","nights":1}', subscription: 'hotel.desk' }),
+    );
     expect(await ask('dead-letters/audit?who=ada')).toMatchObject({ body: { entries: [{ who: 'ada' }] } });
   });
 
   it('are edited when the body is what the contract says, and refused naming the field', async () => {
     await die({ room: 'a', nights: 1 });
-    expect(await post('1/edit', { body: { room: 'a', nights: -1 }, replay: true })).toMatchObject({ status: 422, body: { message: expect.stringContaining('nights') } });
+    expect(await post('1/edit', { body: { room: 'a', nights: -1 }, replay: true })).toMatchObject({
+      status: 422,
+      body: { message: expect.stringContaining('nights') },
+    });
     expect(await post('1/edit', { body: { room: 'a', nights: 3 }, edits: 0 })).toMatchObject({ status: 200 });
     expect((await post('1/edit', { body: { room: 'a', nights: 4 }, edits: 0 })).status).toBe(409);
     full = false;
@@ -129,7 +148,9 @@ describe('dead letters of a service, over HTTP', () => {
     expect((await post('1/discard', { reason: 'a joke' })).status).toBe(200);
     await harness.settled();
     expect(booked).toEqual(['a:2']);
-    expect((await ask('dead-letters/audit')).body).toMatchObject({ entries: [{ action: 'discard', reason: 'a joke', before: '{"room":"a","nights":1}', headers: { type: 'hotel.room-booked' } }] });
+    expect((await ask('dead-letters/audit')).body).toMatchObject({
+      entries: [{ action: 'discard', reason: 'a joke', before: '{"room":"a","nights":1}', headers: { type: 'hotel.room-booked' } }],
+    });
   });
 
   it('are replayed in bulk, a batch a request', async () => {
@@ -169,15 +190,29 @@ describe('a contract explained', () => {
     operations.attach(hotel.app);
     const server = createServer(operations.receive).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const ask = async (path: string) => (await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}/operations/${path}`)).json() as Promise<object>;
+    const ask = async (path: string) =>
+      (await fetch(`http://127.0.0.1:${(server.address() as { port: number }).port}/operations/${path}`)).json() as Promise<object>;
     expect(await ask('explain/hotel.room-booked')).toMatchObject({
       service: 'hotel',
       contract: { kind: 'event', owner: 'hotel', version: 1, key: 'room' },
       says: { technology: 'memory', hops: [{ what: 'outbox' }, { what: 'log' }] },
-      handlers: [{ handler: 'DeskController.book', subscription: 'hotel.desk', concurrency: 10, from: 'beginning', live: false, timeout: 30_000, retry: { immediate: 0, delays: [] } }],
+      handlers: [
+        {
+          handler: 'DeskController.book',
+          subscription: 'hotel.desk',
+          concurrency: 10,
+          from: 'beginning',
+          live: false,
+          timeout: 30_000,
+          retry: { immediate: 0, delays: [] },
+        },
+      ],
     });
     expect(await ask('explain/hotel.nothing')).toMatchObject({ status: 404 });
-    expect(await ask('status')).toMatchObject({ routes: { event: { technology: 'memory', address: expect.not.stringContaining('@') } }, handlers: [{ contract: 'hotel.room-booked' }] });
+    expect(await ask('status')).toMatchObject({
+      routes: { event: { technology: 'memory', address: expect.not.stringContaining('@') } },
+      handlers: [{ contract: 'hotel.room-booked' }],
+    });
     server.close();
     await harness.close();
   });

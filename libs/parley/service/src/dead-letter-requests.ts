@@ -1,5 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { type AuditEntry, type DeadLetter, DeadLetterDesk, type DeadLetterFilter, type Decision, EditRefused, type Messaging, systemClock } from '@parley/messaging';
+import {
+  type AuditEntry,
+  type DeadLetter,
+  DeadLetterDesk,
+  type DeadLetterFilter,
+  type Decision,
+  EditRefused,
+  type Messaging,
+  systemClock,
+} from '@parley/messaging';
 import { z } from 'zod';
 
 /** What a request is answered with. */
@@ -12,7 +21,8 @@ export interface Answer {
 export const failed = (status: number, message: string): Answer => ({ status, body: { status, message } });
 
 const MAX_BODY = 4 * 1024 * 1024;
-const LIMIT = { normal: 100, most: 1000 };
+/** A preview asks the database about each letter. */
+const LIMIT = { normal: 100, most: 1000, previews: 300 };
 
 const Reason = z.string().trim().min(1).max(1000);
 const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
@@ -25,10 +35,17 @@ const Filter = z.object({
   group: name.optional(),
   from: time.optional(),
   to: time.optional(),
-  upTo: z.string().regex(/^\d{1,18}$/, 'must be the id of a letter').optional(),
+  upTo: z
+    .string()
+    .regex(/^\d{1,18}$/, 'must be the id of a letter')
+    .optional(),
 });
 const Query = Filter.extend({
-  limit: z.coerce.number().optional().transform((limit) => Math.min(Math.max(1, limit || LIMIT.normal), LIMIT.most)).catch(LIMIT.normal),
+  limit: z.coerce
+    .number()
+    .optional()
+    .transform((limit) => Math.min(Math.max(1, limit || LIMIT.normal), LIMIT.most))
+    .catch(LIMIT.normal),
   newest: z.stringbool().optional(),
 });
 const AuditQuery = z.object({ letter: name.optional(), who: name.optional(), limit: Query.shape.limit });
@@ -78,7 +95,8 @@ export class DeadLetterRequests {
 
   async change([first, verb, ...rest]: readonly string[], request: IncomingMessage): Promise<Answer> {
     const { desk } = this;
-    const known = rest.length === 0 && (verb === undefined ? ['replay', 'discard'].includes(first ?? '') : ['replay', 'edit', 'discard'].includes(verb));
+    const known =
+      rest.length === 0 && (verb === undefined ? ['replay', 'discard'].includes(first ?? '') : ['replay', 'edit', 'discard'].includes(verb));
     if (!known || !desk || first === undefined) return failed(404, 'there is nothing to change here');
     return refusing(async () => {
       const asked = await bodyOf(request);
@@ -145,7 +163,7 @@ export class DeadLetterRequests {
   }
 
   private async previews(desk: DeadLetterDesk, filter: DeadLetterFilter, limit: number = LIMIT.normal): Promise<Answer> {
-    const [count, replays] = await Promise.all([desk.letters.count(filter), desk.previews({ ...filter, limit: Math.min(limit, LIMIT.most) })]);
+    const [count, replays] = await Promise.all([desk.letters.count(filter), desk.previews({ ...filter, limit: Math.min(limit, LIMIT.previews) })]);
     return { status: 200, body: { count, replays } };
   }
 }

@@ -109,11 +109,31 @@ export class MemoryDeadLetters implements DeadLetters {
     return [...this.letters.values()].filter((letter) => letter.holds && (lane === undefined || letter.lane === lane));
   }
 
-  add(tx: MemoryTx, message: Pick<Row, 'subscription' | 'key' | 'headers' | 'body' | 'lane' | 'place'>, attempts: number, failure: Failure, hold: boolean): void {
+  add(
+    tx: MemoryTx,
+    message: Pick<Row, 'subscription' | 'key' | 'headers' | 'body' | 'lane' | 'place'>,
+    attempts: number,
+    failure: Failure,
+    hold: boolean,
+  ): void {
     const { subscription, key, headers, body, lane, place } = message;
     const died = new Date(this.store.clock.now());
     const { group } = causeOf({ headers, failure });
-    const letter: Letter = { id: String(++this.ids), subscription, key, headers, body, lane, place, attempts, failure, holds: hold && key !== undefined, died, edits: 0, group };
+    const letter: Letter = {
+      id: String(++this.ids),
+      subscription,
+      key,
+      headers,
+      body,
+      lane,
+      place,
+      attempts,
+      failure,
+      holds: hold && key !== undefined,
+      died,
+      edits: 0,
+      group,
+    };
     this.letters.set(letter.id, letter);
     this.lanes.keep(letter);
     tx.undo(() => this.forget(letter));
@@ -154,7 +174,13 @@ export class MemoryDeadLetters implements DeadLetters {
 
   private writeDown(tx: MemoryTx, id: string, entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>): void {
     const letter = this.letters.get(id);
-    const known = letter && { subscription: letter.subscription, contract: letter.headers.type, headers: letter.headers, failure: letter.failure, before: letter.body };
+    const known = letter && {
+      subscription: letter.subscription,
+      contract: letter.headers.type,
+      headers: letter.headers,
+      failure: letter.failure,
+      before: letter.body,
+    };
     const written = { ...entry, at: new Date(this.store.clock.now()), letter: id, messageId: letter?.headers.id, ...known };
     this.entries.push(written);
     tx.undo(() => this.entries.splice(this.entries.indexOf(written), 1));

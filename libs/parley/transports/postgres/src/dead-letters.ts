@@ -40,7 +40,14 @@ export class PostgresDeadLetters implements DeadLetters {
 
   async edit(id: string, body: Buffer, { who, reason, replay = false, edits }: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
     if (!isId(id)) return 'gone';
-    const row = await this.call<{ outcome: 'done' | 'gone' | 'edited meanwhile'; wake: string | null }>(EDIT, [id, body, edits ?? null, replay, text(who), text(reason)]);
+    const row = await this.call<{ outcome: 'done' | 'gone' | 'edited meanwhile'; wake: string | null }>(EDIT, [
+      id,
+      body,
+      edits ?? null,
+      replay,
+      text(who),
+      text(reason),
+    ]);
     this.awoken(row);
     return row.outcome;
   }
@@ -71,13 +78,25 @@ export class PostgresDeadLetters implements DeadLetters {
   }
 
   private narrowed({ subscription, contract, error, group, from, to, upTo }: DeadLetterFilter): unknown[] {
-    return [this.service, text(subscription), text(contract), text(error), text(group), from ?? null, to ?? null, upTo === undefined || !isId(upTo) ? null : upTo];
+    return [
+      this.service,
+      text(subscription),
+      text(contract),
+      text(error),
+      text(group),
+      from ?? null,
+      to ?? null,
+      upTo === undefined || !isId(upTo) ? null : upTo,
+    ];
   }
 }
 
 type LetterRow = Omit<DeadLetter, 'headers' | 'failure'> & { readonly headers: Buffer; readonly failure: string };
 type FoundRow = LetterRow & { readonly handled: boolean; readonly waiting: number; readonly held_by: string | null };
-type AuditRow = { readonly [Name in keyof AuditEntry]-?: AuditEntry[Name] | null } & { readonly headers: Buffer | null; readonly failure: string | null };
+type AuditRow = { readonly [Name in keyof AuditEntry]-?: AuditEntry[Name] | null } & {
+  readonly headers: Buffer | null;
+  readonly failure: string | null;
+};
 
 const isId = (id: string): boolean => /^\d{1,18}$/.test(id);
 

@@ -1,0 +1,172 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { InstanceOnTrial } from './instance.fixture';
+
+jest.setTimeout(30_000);
+
+const ROOT = join(__dirname, '../../..');
+const letter = {
+  id: '7', subscription: 'orders.fulfilment', headers: { type: 'payments.payment-declined', contractversion: '1', producerinstance: 'payments-1' }, body: '{"orderId":"o-1","lines":[{"quantity":1}]}',
+  attempts: 4, edits: 2, died: '2026-11-23T09:00:00.000Z', holds: true, group: 'c0ffee00',
+  failure: { error: 'TypeError', message: 'no reason\nat all', stack: 'TypeError: no reason\n    at decide', tries: 16, instance: 'orders-1', firstFailedAt: '2026-11-23T08:59:00.000Z' },
+  replay: { letter: '7', contract: 'payments.payment-declined', handler: 'FulfilmentSaga.on', expect: 'handled', why: 'it runs', lane: { key: 'o-1', held: true, waiting: 3 } },
+}; // prettier-ignore
+
+/** What the console answers, by request; the bodies it got. */
+let answers: Record<string, { status?: number; body: unknown }[]>;
+let got: string[];
+let theConsole: InstanceOnTrial;
+
+beforeAll(async () => {
+  theConsole = await InstanceOnTrial.start((request) => {
+    request.on('data', (chunk) => got.push(String(chunk)));
+    return (
+      answers[`${request.method} ${decodeURIComponent(request.url!)}`]?.shift() ?? { status: 404, body: { message: `unexpected ${request.url}` } }
+    );
+  });
+});
+beforeEach(() => {
+  [answers, got] = [{}, []];
+  theConsole.asked.length = 0;
+});
+afterAll(() => theConsole.stop());
+
+async function parley(...words: string[]) {
+  const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), ...words], {
+    env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url, PARLEY_OPERATOR: 'ada' },
+  });
+  const said = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (said.out += chunk));
+  child.stderr.on('data', (chunk) => (said.err += chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, ...said };
+}
+
+describe('npm run parley', () => {
+  it.each(
+    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain']].map(
+      (words) => [words],
+    ),
+  )('helps with %j', async (words) => {
+    expect(await parley(...words, '--help')).toMatchObject({ code: 0, out: expect.stringContaining('npm run parley -- '), err: '' });
+    expect(theConsole.asked).toEqual([]);
+  });
+
+  it.each([
+    [['nothing'], 'There is no command "nothing"'],
+    [['dead-letters', 'show', '7'], 'orders/12'],
+    [['dead-letters', 'list', '--from', 'yesterday'], 'how long ago'],
+    [['dead-letters', 'replay'], 'Say which'],
+    [['dead-letters', 'replay', 'orders/7', '--all'], 'Either'],
+    [['dead-letters', 'replay', '--all', '--rate', 'fast'], '--rate is "fast"'],
+    [['dead-letters', 'discard', 'orders/7'], 'Say why'],
+    [['dead-letters', 'discard', '--all', '--reason', 'x'], '--yes'],
+  ])('refuses %j and says what would be right', async (words, sentence) => {
+    expect(await parley(...words)).toMatchObject({ code: 2, err: expect.stringContaining(sentence) });
+    expect(theConsole.asked).toEqual([]);
+  });
+
+  it('lists letters, a line each, and names a service that does not answer', async () => {
+    answers['GET /api/dead-letters?contract=a.b&limit=50&newest=true'] = [
+      {
+        body: [
+          { service: 'orders', count: 9, deadLetters: [letter] },
+          { service: 'catalog', error: 'fetch failed' },
+        ],
+      },
+    ];
+    const { out, err } = await parley('dead-letters', 'list', '--contract', 'a.b');
+    expect(out).toMatch(/orders\/7 .*payments.payment-declined .*TypeError .*no reason +16 +holds +c0ffee00\n1 of 9/);
+    expect(err).toBe('catalog does not answer: fetch failed\n');
+  });
+
+  it('shows one whole', async () => {
+    answers['GET /api/dead-letters/orders/7'] = [{ body: letter }];
+    const { out } = await parley('dead-letters', 'show', 'orders/7');
+    for (const part of ['edited 2 times', 'payments-1', 'at decide', '"quantity": 1', 'o-1 waits for this letter, 3 behind it', 'handled: it runs'])
+      expect(out).toContain(part);
+  });
+
+  it('edits a field deep inside, over nobody else, and says why it was refused', async () => {
+    answers['GET /api/dead-letters/orders/7'] = [{ body: letter }];
+    answers['POST /api/dead-letters/orders/7/edit'] = [{ status: 422, body: { message: 'lines.0.quantity: too many' } }];
+    const { code, err } = await parley('dead-letters', 'edit', 'orders/7', '--set', 'lines.0.quantity=99', '--replay', '--reason', 'typo');
+    expect([code, err]).toEqual([1, 'lines.0.quantity: too many\n']);
+    expect(JSON.parse(got.join(''))).toEqual({ body: '{"orderId":"o-1","lines":[{"quantity":99}]}', edits: 2, replay: true, reason: 'typo' });
+  });
+
+  it('replays a group in every service that has it, batch by batch, up to the letters there were', async () => {
+    answers['GET /api/dead-letters/groups?group=c0ffee00'] = [
+      {
+        body: [
+          { service: 'orders', count: 3 },
+          { service: 'catalog', count: 0 },
+        ],
+      },
+    ];
+    answers['POST /api/dead-letters/orders/replay'] = [
+      { body: { upTo: '9', done: ['7', '8'], gone: [], left: 1 } },
+      { body: { upTo: '9', done: ['9'], gone: [], left: 0 } },
+    ];
+    const { code, out } = await parley('dead-letters', 'replay', '--group', 'c0ffee00', '--rate', '2', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ done: ['orders/7', 'orders/8', 'orders/9'], left: 0, stopped: false });
+    expect(got.map((body) => JSON.parse(body) as object)).toMatchObject([
+      { filter: { group: 'c0ffee00' }, rate: 2 },
+      { filter: { group: 'c0ffee00', upTo: '9' }, rate: 2 },
+    ]);
+  });
+
+  it('says what a replay would come to, and replays nothing', async () => {
+    answers['POST /api/dead-letters/orders/7/replay'] = [{ body: { replayed: false, replay: letter.replay } }];
+    const { out } = await parley('dead-letters', 'replay', 'orders/7', '--dry-run');
+    expect(out).toMatch(/orders\/7 .*FulfilmentSaga.on .*handled .*parked, 3 behind/);
+    expect(got).toEqual(['{"dryRun":true}']);
+  });
+
+  it('explains who says a contract, what carries it and who handles it', async () => {
+    const says = { technology: 'postgres', address: 'postgres://db/parley', hops: [{ what: 'log', name: 'parley.event', why: 'kept' }] };
+    const handler = {
+      contract: 'orders.order-placed',
+      kind: 'event',
+      handler: 'FiguresController.placed',
+      subscription: 'insights.figures',
+      key: 'orderId',
+      concurrency: 10,
+      from: 'beginning',
+      live: false,
+      timeout: 30000,
+      transaction: 'handler',
+      retry: { immediate: 3, delays: [1000] },
+    };
+    const contract = { name: 'orders.order-placed', kind: 'event', owner: 'orders', version: 1, key: 'orderId' };
+    answers['GET /api/explain/orders.order-placed'] = [
+      {
+        body: [
+          { service: 'orders', contract, says, handlers: [] },
+          { service: 'insights', contract, says, handlers: [handler] },
+        ],
+      },
+    ];
+    const { out } = await parley('explain', 'orders.order-placed');
+    for (const part of [
+      'said by orders, carried by postgres at postgres://db/parley',
+      'parley.event',
+      'insights.figures',
+      'FiguresController.placed',
+      '3 more tries at once, deliveries again after 1 s',
+    ])
+      expect(out).toContain(part);
+  });
+
+  it('says so when nothing answers', async () => {
+    const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), 'dead-letters', 'list'], {
+      env: { PATH: process.env['PATH'], CONSOLE_URL: 'http://127.0.0.1:9' },
+    });
+    let err = '';
+    child.stderr.on('data', (chunk) => (err += chunk));
+    expect((await once(child, 'close'))[0]).toBe(1);
+    expect(err).toMatch(/^The console at http:\/\/127.0.0.1:9 does not answer .*\n$/);
+  });
+});
