@@ -43,8 +43,8 @@ function callsUrls(scale) {
   const owners = topology.filter((process) => process.answersCalls);
   return Object.fromEntries(
     owners.map((owner) => {
-      const targets = instancesOf(owner, scale).map(({ callsPort }) => `grpc://127.0.0.1:${callsPort}`);
-      return [`CALLS_URL_${variable(owner.name)}`, targets.join(',')];
+      const targets = instancesOf(owner, scale).map(({ callsPort }) => `127.0.0.1:${callsPort}`);
+      return [`CALLS_URL_${variable(owner.name)}`, `grpc://${targets.join(',')}`];
     }),
   );
 }
