@@ -1,0 +1,103 @@
+// Customers: place orders at a steady rate, each under a key of its own, and try again under the same key until they know. Every
+// attempt is recorded as `invoke` and then `ok`, `fail` (surely not taken) or `unknown`.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hostileRequest } from './hostile.mjs';
+import { randomOf } from './random.mjs';
+
+const ANSWER_WITHIN = 8000;
+const PAUSE = 700;
+const MOST_UNDER_WAY = 150;
+const TOKENS = [...Array(80).fill('tok_ok'), ...Array(7).fill('tok_declined'), ...Array(6).fill('tok_flaky'), ...Array(5).fill('tok_slow'), ...Array(2).fill('tok_unknown')];
+const PLACES = [
+  ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
+  ['Rua do Ouro 12', 'Lisboa', '1100-060', 'PT'],
+  ['Hauptstraße 7', 'Köln', '50667', 'DE'],
+  ['1 Brīvības iela', 'Rīga', 'LV-1010', 'LV'],
+];
+/** Nothing is shipped there: money and stock must come back. */
+const UNSHIPPABLE = ['Mars Base', 'Atlantis', '00000', 'AQ'];
+
+export class Customers {
+  /** How many times the rate, while there is a burst. */
+  haste = 1;
+  placed = 0;
+  #open = new Set();
+  #ending = false;
+  #patientUntil = Infinity;
+
+  constructor({ seed, rate, gatewayUrl, products, history, hostile }) {
+    Object.assign(this, { seed, rate, gatewayUrl, products, history, hostile });
+    this.random = randomOf(seed, 'orders');
+  }
+
+  /** Until told to end. */
+  async run() {
+    for (let next = Date.now(); !this.#ending; next = Math.max(Date.now() - 1000, next) + 1000 / (this.rate * this.haste)) {
+      await sleep(Math.max(0, next - Date.now()));
+      if (this.#open.size < MOST_UNDER_WAY) this.#begin();
+    }
+  }
+
+  /** No new ones; who does not know yet may go on asking for so long. */
+  async end(milliseconds) {
+    this.#ending = true;
+    this.#patientUntil = Date.now() + milliseconds;
+    await Promise.all(this.#open);
+  }
+
+  #begin() {
+    const number = this.placed++;
+    const order = this.#invent(number);
+    const work = this.hostile && this.random.next() < 0.05 ? this.#attack(number, order) : this.#place(`chaos-${this.seed}-${number}`, order);
+    this.#open.add(work);
+    void work.finally(() => this.#open.delete(work));
+  }
+
+  #invent(number) {
+    const { random } = this;
+    const [line1, city, postcode, country] = random.below(50) === 0 ? UNSHIPPABLE : random.pick(PLACES);
+    const quantities = new Map(Array.from({ length: 1 + random.below(3) }, () => [random.pick(this.products).sku, 1 + random.below(3)]));
+    return {
+      customer: { name: `Customer ${number}`, email: `customer-${number}@example.org`, address: { line1, city, postcode, country } },
+      lines: [...quantities].map(([sku, quantity]) => ({ sku, quantity })),
+      payment: { token: random.pick(TOKENS) },
+    };
+  }
+
+  async #place(key, order) {
+    for (let attempt = 1; ; attempt++) {
+      this.history.add({ type: 'invoke', key, attempt, ...(attempt === 1 && { lines: order.lines }) });
+      const outcome = await this.#ask(key, order);
+      this.history.add({ ...outcome, key, attempt });
+      if (outcome.type !== 'unknown' || Date.now() > this.#patientUntil) return;
+      await sleep(PAUSE);
+    }
+  }
+
+  async #ask(key, order) {
+    try {
+      const response = await this.#send({ headers: { 'content-type': 'application/json', 'idempotency-key': key }, body: JSON.stringify(order) });
+      const answer = await response.json();
+      if (response.status === 202) return { type: 'ok', orderId: answer.orderId };
+      // 408 and 429 ask to try again; what is 5xx may have been done all the same.
+      const sure = response.status < 500 && ![408, 429].includes(response.status);
+      return { type: sure ? 'fail' : 'unknown', why: `${response.status} ${answer.title ?? ''}` };
+    } catch (error) {
+      return { type: 'unknown', why: error.cause?.code ?? error.name };
+    }
+  }
+
+  #send(request) {
+    return fetch(`${this.gatewayUrl}/orders`, { method: 'POST', signal: AbortSignal.timeout(ANSWER_WITHIN), ...request });
+  }
+
+  async #attack(number, order) {
+    const key = `hostile-${this.seed}-${number}`;
+    const { sort, request } = hostileRequest(this.random, key, order);
+    const status = await this.#send(request).then(
+      (response) => response.arrayBuffer().then(() => response.status),
+      () => 0, // no answer: the gateway may be down, or hung up
+    );
+    this.history.add({ type: 'hostile', key, sort, status });
+  }
+}

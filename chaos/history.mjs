@@ -1,0 +1,20 @@
+// What happened, in the order it was seen: JSON lines, written at once, so that nothing is lost when a run breaks off.
+import fs from 'node:fs';
+
+export class History {
+  #file;
+
+  constructor(file) {
+    this.#file = fs.openSync(file, 'a');
+  }
+
+  add(entry) {
+    fs.writeSync(this.#file, `${JSON.stringify({ at: Date.now(), ...entry })}\n`);
+  }
+
+  close() {
+    fs.closeSync(this.#file);
+  }
+}
+
+export const readHistory = (file) => fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));

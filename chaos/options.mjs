@@ -1,0 +1,75 @@
+// What can be said after `npm run chaos --`.
+import { parseArgs } from 'node:util';
+import { PLANTS } from './plants.mjs';
+import { FAULTS, shortestFor } from './schedule.mjs';
+
+export class Mistake extends Error {}
+
+export const HELP = `npm run chaos -- [options]   runs the whole shop under load, breaks it on a schedule, and judges what is left
+
+  --seed N          repeats the schedule and the orders of an earlier run (default 1)
+  --minutes M       how long there is load and harm (default 5); healing and judging come on top
+  --faults F01,F03  only these (default: all)
+${Object.entries(FAULTS)
+  .map(([id, { what }]) => `                      ${id}  ${what}`)
+  .join('\n')}
+  --planted NAME    breaks a promise in the run's own database; the run is good when that is found
+${Object.entries(PLANTS)
+  .map(([name, { what }]) => `                      ${name}  ${what}`)
+  .join('\n')}
+  --rate N          orders a second (default 3)
+  --within SECONDS  until everything must be at rest after the last fault is healed (default 180)
+  --schedule        prints the schedule and does nothing
+  --help            this
+
+It copies the checkout into a folder below the system's temporary one, with data and ports of its own: a shop that runs here is
+left alone. PARLEY_PORT (14000) and PARLEY_POSTGRES_PORT (15432) say which ports. Records are kept in .data/chaos; judge one
+again with node chaos/check.mjs FOLDER. Ends with 0 when all holds and every fault bit, 1 when not, 2 for a mistake in the options.
+`;
+
+const OPTIONS = {
+  seed: { type: 'string', default: '1' },
+  minutes: { type: 'string', default: '5' },
+  faults: { type: 'string', default: Object.keys(FAULTS).join(',') },
+  planted: { type: 'string' },
+  rate: { type: 'string', default: '3' },
+  within: { type: 'string', default: '180' },
+  schedule: { type: 'boolean' },
+  help: { type: 'boolean' },
+};
+
+function positive(name, text) {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0 && value <= 100_000) return value;
+  throw new Mistake(`--${name} is "${text}", but must be a number above 0.`);
+}
+
+function known(name, all, what) {
+  if (name in all) return name;
+  throw new Mistake(`There is no ${what} "${name}": it is one of ${Object.keys(all).join(', ')}.`);
+}
+
+function parse(argv) {
+  try {
+    return parseArgs({ args: argv, options: OPTIONS }).values;
+  } catch (error) {
+    throw new Mistake(`${error.message.split('.')[0]}. See npm run chaos -- --help.`);
+  }
+}
+
+export function chaosOptions(argv) {
+  const values = parse(argv);
+  const faults = values.faults.split(',').filter(Boolean).map((id) => known(id, FAULTS, 'fault'));
+  const seconds = positive('minutes', values.minutes) * 60;
+  if (!values.help && seconds < shortestFor(faults)) throw new Mistake(`${faults.join(', ')} take at least ${(shortestFor(faults) / 60).toFixed(1)} minutes: say --minutes or fewer --faults.`);
+  if (!/^\d{1,9}$/.test(values.seed)) throw new Mistake(`--seed is "${values.seed}", but must be a whole number.`);
+  return {
+    ...values,
+    seed: Number(values.seed),
+    seconds,
+    faults,
+    rate: positive('rate', values.rate),
+    within: positive('within', values.within),
+    planted: values.planted === undefined ? undefined : known(values.planted, PLANTS, 'plant'),
+  };
+}

@@ -1,0 +1,93 @@
+// npm run chaos: starts the shop, lets customers order, does harm on schedule, heals, waits until all is at rest, and judges.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { check, readRecord, verdictTable } from './check.mjs';
+import { Customers } from './client.mjs';
+import { Harm } from './faults.mjs';
+import { History } from './history.mjs';
+import { chaosOptions, HELP, Mistake } from './options.mjs';
+import { plant } from './plants.mjs';
+import { described, scheduleOf } from './schedule.mjs';
+import { Shop } from './shop.mjs';
+import { readSinks, rest } from './sinks.mjs';
+import { readJson } from '../tools/http-json.mjs';
+
+process.chdir(path.dirname(import.meta.dirname));
+
+const CUSTOMERS_PATIENCE = 60_000;
+const say = (text) => console.log(text);
+
+/** In the order of their times, each without waiting for the one before: some take long. */
+async function harmOnSchedule(schedule, seconds, harm, faults) {
+  const began = Date.now();
+  const under = schedule.map(async (event) => {
+    await sleep(event.at * 1000);
+    const done = await harm.do(event).catch((error) => ({ bit: false, error: error.message }));
+    faults.add({ ...event, at: Date.now(), planned: event.at, ...done });
+    if (event.until || !done.bit) say(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`);
+  });
+  await Promise.all([sleep(seconds * 1000), ...under]);
+}
+
+async function experiment(options, folder, shop) {
+  const history = new History(path.join(folder, 'history.jsonl'));
+  const faults = new History(path.join(folder, 'faults.jsonl'));
+  const schedule = scheduleOf(options);
+  const afterStart = async () => options.planted && (await plant(options.planted, shop.run().databaseUrl));
+  await shop.start();
+  await afterStart();
+  say('The shop is ready; orders come in.');
+  const { gatewayUrl } = shop.run();
+  const { products } = await readJson(`${gatewayUrl}/products`);
+  const customers = new Customers({ ...options, gatewayUrl, products, history, hostile: options.faults.includes('F16') });
+  const harm = new Harm({ shop, customers, afterStart });
+  const ordering = customers.run();
+  await harmOnSchedule(schedule, options.seconds, harm, faults);
+  await harm.heal();
+  say('Healed.');
+  const [found] = await Promise.all([customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, () => undefined)), ordering]);
+  const { seed, seconds, faults: ids, rate, within, planted } = options;
+  fs.writeFileSync(path.join(folder, 'run.json'), JSON.stringify({ options: { seed, seconds, faults: ids, rate, within, planted }, rest: found }));
+  fs.writeFileSync(path.join(folder, 'sinks.json'), JSON.stringify(await readSinks(shop.run())));
+  history.close();
+  faults.close();
+  return check(readRecord(folder));
+}
+
+async function perform(options) {
+  const folder = path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`);
+  fs.mkdirSync(folder, { recursive: true });
+  const shop = new Shop();
+  let stopping;
+  const stop = () => (stopping ??= shop.stop().finally(() => shop.remove(folder)));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void stop().finally(() => process.exit(130)));
+  try {
+    const findings = await experiment(options, folder, shop);
+    say(`\nseed ${options.seed}, ${options.seconds / 60} minutes, ${options.faults.join(' ')}${options.planted ? `, planted: ${options.planted}` : ''}\n${verdictTable(findings)}\n\nRecord: ${path.relative('.', folder)}`);
+    return findings;
+  } finally {
+    await stop();
+  }
+}
+
+/** With a plant, red is good: then something other than "the faults did not bite" must have been found. */
+function isGood(findings, planted) {
+  const broken = findings.filter(({ ok }) => !ok).map(({ id }) => id);
+  if (!planted) return broken.length === 0;
+  const found = broken.some((id) => id !== 'bit') && !broken.includes('bit');
+  say(found ? `The planted bug was found by ${broken.join(', ')}.` : 'The planted bug was NOT found.');
+  return found;
+}
+
+try {
+  const options = chaosOptions(process.argv.slice(2));
+  if (options.help) say(HELP);
+  else {
+    say(`Seed ${options.seed}:\n${scheduleOf(options).map(described).join('\n')}\n`);
+    if (!options.schedule) process.exitCode = isGood(await perform(options), options.planted) ? 0 : 1;
+  }
+} catch (error) {
+  console.error(error instanceof Mistake ? error.message : error);
+  process.exitCode = error instanceof Mistake ? 2 : 1;
+}

@@ -1,0 +1,83 @@
+// Which fault comes when: a pure function of the seed, so that a run that found something can be repeated.
+import { randomOf } from './random.mjs';
+
+/** `seconds`: how long one takes, one after the other. Without: it goes on all the time, beside the others. */
+export const FAULTS = {
+  F01: { what: 'kill -9 of a random process every 3 s' },
+  F03: { what: 'SIGSTOP of a payments and an orders process beyond their leases, then SIGCONT', seconds: 42 },
+  F08: { what: 'kill -9 of PostgreSQL', seconds: 15 },
+  F14: { what: 'ten times the orders with a slow payment provider', seconds: 15 },
+  F16: { what: '5 % hostile requests at the edge, and rubbish in the queues' },
+  F17: { what: 'power cut: everything killed at once, then a cold start', seconds: 30 },
+};
+
+/** More than one where a process that stands still must be replaced by another. */
+export const SCALE = { orders: 2, inventory: 2, payments: 2 };
+const VICTIMS = ['gateway-1', 'orders-1', 'orders-2', 'catalog-1', 'inventory-1', 'inventory-2', 'payments-1', 'payments-2', 'shipping-1', 'notifications-1', 'insights-1', 'console-1'];
+const QUEUES = ['inventory', 'payments', 'shipping'];
+
+const CALM = 8; // before the first, and between two
+const KILL_EVERY = 3;
+const RUBBISH_EVERY = 10;
+
+const inTurn = (faults) => faults.filter((id) => FAULTS[id].seconds);
+
+/** In seconds. */
+export const shortestFor = (faults) => CALM + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
+
+/** Rounds of the faults that come one after the other, as many as there is time for, each in an order of its own. */
+function rounds({ seed, seconds, faults }) {
+  const random = randomOf(seed, 'rounds');
+  const round = shortestFor(faults) - CALM;
+  const found = [];
+  if (round === 0) return found;
+  for (let from = CALM; from + round <= seconds; from += round) {
+    let at = from;
+    for (const fault of random.shuffled(inTurn(faults))) {
+      found.push({ at, until: at + FAULTS[fault].seconds, fault, ...detailsOf(fault, random) });
+      at += FAULTS[fault].seconds + CALM;
+    }
+  }
+  return found;
+}
+
+function detailsOf(fault, random) {
+  return fault === 'F03' ? { victims: [`payments-${1 + random.below(2)}`, `orders-${1 + random.below(2)}`] } : {};
+}
+
+/** Nobody can be killed in a power cut; and while one stands still, its twin must live to take over. */
+function spared(at, turns) {
+  const now = turns.filter((turn) => at >= turn.at - KILL_EVERY && at < turn.until + KILL_EVERY);
+  if (now.some(({ fault }) => fault === 'F17')) return VICTIMS;
+  return now.some(({ fault }) => fault === 'F03') ? VICTIMS.filter((name) => /^(payments|orders)-/.test(name)) : [];
+}
+
+function kills({ seed, seconds }, turns) {
+  const random = randomOf(seed, 'kills');
+  const times = Array.from({ length: Math.floor(seconds / KILL_EVERY) - 1 }, (_, n) => (n + 1) * KILL_EVERY + random.next());
+  return times.flatMap((at) => {
+    const victims = VICTIMS.filter((name) => !spared(at, turns).includes(name));
+    return victims.length ? [{ at, fault: 'F01', victim: random.pick(victims) }] : [];
+  });
+}
+
+function rubbish({ seed, seconds }) {
+  const random = randomOf(seed, 'rubbish');
+  const times = Array.from({ length: Math.floor(seconds / RUBBISH_EVERY) }, (_, n) => n * RUBBISH_EVERY + 4 + random.next());
+  return times.map((at) => ({ at, fault: 'F16', queue: random.pick(QUEUES), sort: random.below(4) }));
+}
+
+/** [{ at, until?, fault, … }] in seconds from the beginning of the load, earliest first. */
+export function scheduleOf(options) {
+  const turns = rounds(options);
+  return [
+    ...turns,
+    ...(options.faults.includes('F01') ? kills(options, turns) : []),
+    ...(options.faults.includes('F16') ? rubbish(options) : []),
+  ].sort((a, b) => a.at - b.at);
+}
+
+export function described({ at, until, fault, victim, victims, queue }) {
+  const whom = victim ?? victims?.join(' and ') ?? (queue && `rubbish into ${queue}`) ?? FAULTS[fault].what;
+  return `${at.toFixed(1).padStart(6)} s  ${fault}  ${whom}${until ? `, until ${until.toFixed(1)} s` : ''}`;
+}

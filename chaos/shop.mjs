@@ -1,0 +1,100 @@
+// The shop under test: a copy of the checkout in a folder of its own, started by the same launcher as always.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive, isSame, tryKill } from '../tools/process-tree.mjs';
+import { SCALE } from './schedule.mjs';
+
+const COPIED = ['apps', 'libs', 'tools', 'dist', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc'];
+const READY_WITHIN = 150_000;
+
+export class Shop {
+  #launcher;
+
+  constructor() {
+    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-'));
+    fs.chmodSync(this.dir, 0o755); // PostgreSQL may run as another user
+    const keep = { recursive: true, preserveTimestamps: true, filter: (file) => !file.includes('node_modules') };
+    for (const name of COPIED) if (fs.existsSync(name)) fs.cpSync(name, path.join(this.dir, name), keep);
+    fs.symlinkSync(path.resolve('node_modules'), path.join(this.dir, 'node_modules'));
+    this.log = path.join(this.dir, 'launcher.log');
+  }
+
+  /** Resolves when every process is ready. */
+  async start() {
+    const out = fs.openSync(this.log, 'a');
+    const scale = Object.entries(SCALE).map(([name, count]) => `${name}=${count}`);
+    this.#launcher = spawn(process.execPath, ['tools/start.mjs', '--scale', scale.join(',')], {
+      cwd: this.dir,
+      // As from npm: then it stops by itself should this process be killed.
+      env: { ...process.env, npm_lifecycle_event: 'start', PARLEY_PORT: process.env.PARLEY_PORT ?? '14000', PARLEY_POSTGRES_PORT: process.env.PARLEY_POSTGRES_PORT ?? '15432' },
+      stdio: ['ignore', out, out],
+      detached: true,
+    });
+    fs.closeSync(out);
+    await this.allReady();
+  }
+
+  async allReady(within = READY_WITHIN) {
+    for (const until = Date.now() + within; Date.now() < until; await sleep(250)) {
+      if (this.#launcher.exitCode !== null || this.#launcher.signalCode !== null) break;
+      if (this.isReady()) return;
+    }
+    throw new Error(`The shop did not get ready. Its launcher said:\n${fs.readFileSync(this.log, 'utf8').slice(-2000)}`);
+  }
+
+  isReady() {
+    const run = this.run();
+    const instances = Object.values(run?.instances ?? {});
+    return run?.launcher.pid === this.#launcher.pid && instances.length > 0 && instances.every((instance) => instance.pid && instance.ready && isSame(instance));
+  }
+
+  run() {
+    try {
+      return JSON.parse(fs.readFileSync(path.join(this.dir, '.data/run.json'), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The pid that got the signal; undefined when there was none, for example between two starts. */
+  signal(name, signal) {
+    const instance = this.run()?.instances[name];
+    if (!instance?.pid || !isSame(instance)) return undefined;
+    tryKill(instance.pid, signal);
+    return instance.pid;
+  }
+
+  /** Everything at once, PostgreSQL included. */
+  async powerCut() {
+    const victims = [this.#launcher.pid];
+    tryKill(this.#launcher.pid, 'SIGKILL'); // first: it would start the others again
+    const run = this.run();
+    victims.push(...Object.values(run.instances).filter((instance) => instance.pid && isSame(instance)).map(({ pid }) => pid), run.postgresPid);
+    for (const pid of victims) tryKill(pid, 'SIGKILL');
+    for (const until = Date.now() + 10_000; Date.now() < until && victims.some(isAlive); ) await sleep(20);
+    return { killed: victims.length, alive: victims.filter(isAlive).length };
+  }
+
+  async stop() {
+    if (!this.#launcher || this.#launcher.exitCode !== null || this.#launcher.signalCode !== null) return;
+    for (const instance of Object.values(this.run()?.instances ?? {})) if (instance.pid && isSame(instance)) tryKill(instance.pid, 'SIGCONT');
+    const exited = once(this.#launcher, 'exit');
+    tryKill(this.#launcher.pid, 'SIGTERM');
+    const late = setTimeout(() => void this.powerCut(), 40_000);
+    await exited;
+    clearTimeout(late);
+  }
+
+  /** After `stop`: the copy and its data are gone; logs are worth keeping only when something was found. */
+  remove(keepLogsIn) {
+    if (keepLogsIn) {
+      fs.cpSync(this.log, path.join(keepLogsIn, 'launcher.log'));
+      fs.cpSync(path.join(this.dir, '.data/logs'), path.join(keepLogsIn, 'logs'), { recursive: true });
+    }
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+}

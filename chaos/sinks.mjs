@@ -1,0 +1,67 @@
+// What is left when all is over: read from the outside's books (payment provider, mails) and from the services' own.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { readJson } from '../tools/http-json.mjs';
+
+const EVENTS = `select id::text, contract, key, message, convert_from(body, 'UTF8')::json as body from parley.event order by id`;
+const LEFT = `select (select count(*)::int from parley.outbox) as outbox, (select count(*)::int from parley.message) as queued,
+  (select count(*)::int from parley.later) as delayed, (select count(*)::int from parley.parked) as parked,
+  (select count(*)::int from orders.saga_timeout) as timers,
+  (select coalesce(sum(head.next - p.pos), 0)::int from parley.event_position p join parley.event_head head using (part)) as lag`;
+/** At rest: nothing under way, every order at its end, and everybody who follows has followed. */
+const OPEN = `select (select count(*)::int from orders.order_view where finished_at is null) as orders,
+  (select count(*)::int from orders.saga where ended_at is null) as sagas,
+  (select count(*)::int from orders.order_view) - (select count(*)::int from insights.order_fact where finished_at is not null and mails > 0) as figures`;
+
+export async function withDatabase(run, work) {
+  const client = new pg.Client({ connectionString: run.databaseUrl, connectionTimeoutMillis: 5000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await work(async (sql) => (await client.query(sql)).rows);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Asks until all is at rest, or for so long. */
+export async function rest(run, milliseconds, say) {
+  const began = Date.now();
+  for (let open; ; await sleep(1000)) {
+    open = await withDatabase(run, async (rows) => ({ ...(await rows(OPEN))[0], ...(await rows(LEFT))[0] })).catch((error) => ({ unreachable: error.message }));
+    const waiting = Object.entries(open).filter(([, count]) => count !== 0);
+    const after = (Date.now() - began) / 1000;
+    say(`${after.toFixed(0)} s after healing: ${waiting.map(([what, count]) => `${what} ${count}`).join(', ') || 'at rest'}`);
+    if (!waiting.length || Date.now() - began > milliseconds) return { atRest: !waiting.length, after, waiting: Object.fromEntries(waiting) };
+  }
+}
+
+export async function readSinks(run) {
+  const { entries } = await readJson(`${run.providerUrl}/ledger?entries=true`);
+  return withDatabase(run, async (rows) => ({
+    ledger: entries,
+    mails: readMails(run.mailDir),
+    orders: await rows('select order_id, idempotency_key, lines, total from orders.orders'),
+    views: await rows('select order_id, status, total, lines, history from orders.order_view'),
+    sagas: await rows('select key, stage, ended_at, history from orders.saga'),
+    stock: await rows('select sku, initial, available, reserved, shipped from inventory.stock'),
+    reservations: await rows('select order_id, status from inventory.reservation'),
+    payments: await rows('select order_id, status, amount from payments.payment'),
+    parcels: await rows('select order_id, status, tracking_number from shipping.parcel'),
+    figures: await rows('select order_id, total, outcome, mails from insights.order_fact'),
+    events: await rows(EVENTS),
+    dead: await rows('select q.name as queue, d.message_id, d.contract, d.error, d.cause from parley.dead d join parley.queue q on q.id = d.queue'),
+    left: (await rows(LEFT))[0],
+  }));
+}
+
+/** The order a mail is about, by its Message-ID. */
+function readMails(folder) {
+  if (!fs.existsSync(folder)) return [];
+  return fs.readdirSync(folder).map((file) => {
+    const text = fs.readFileSync(path.join(folder, file), 'utf8');
+    return { file, order: /^Message-ID: <([0-9a-f-]{36})@/im.exec(text)?.[1] };
+  });
+}
