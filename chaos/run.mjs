@@ -46,7 +46,7 @@ async function experiment(options, folder, shop) {
   await harmOnSchedule(schedule, options.seconds, harm, faults);
   await harm.heal();
   say('Healed.');
-  const [found] = await Promise.all([customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, () => undefined)), ordering]);
+  const [found] = await Promise.all([customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, say)), ordering]);
   const { seed, seconds, faults: ids, rate, within, planted } = options;
   fs.writeFileSync(path.join(folder, 'run.json'), JSON.stringify({ options: { seed, seconds, faults: ids, rate, within, planted }, rest: found }));
   fs.writeFileSync(path.join(folder, 'sinks.json'), JSON.stringify(await readSinks(shop.run())));
@@ -91,3 +91,4 @@ try {
   console.error(error instanceof Mistake ? error.message : error);
   process.exitCode = error instanceof Mistake ? 2 : 1;
 }
+process.exit(); // customers of a run that broke off would go on ordering

@@ -29,11 +29,11 @@ export async function withDatabase(run, work) {
 /** Asks until all is at rest, or for so long. */
 export async function rest(run, milliseconds, say) {
   const began = Date.now();
-  for (let open; ; await sleep(1000)) {
+  for (let open, looks = 0; ; await sleep(1000)) {
     open = await withDatabase(run, async (rows) => ({ ...(await rows(OPEN))[0], ...(await rows(LEFT))[0] })).catch((error) => ({ unreachable: error.message }));
     const waiting = Object.entries(open).filter(([, count]) => count !== 0);
     const after = (Date.now() - began) / 1000;
-    say(`${after.toFixed(0)} s after healing: ${waiting.map(([what, count]) => `${what} ${count}`).join(', ') || 'at rest'}`);
+    if (looks++ % 10 === 0 || !waiting.length) say(`${after.toFixed(0)} s after healing: ${waiting.map(([what, count]) => `${what} ${count}`).join(', ') || 'at rest'}`);
     if (!waiting.length || Date.now() - began > milliseconds) return { atRest: !waiting.length, after, waiting: Object.fromEntries(waiting) };
   }
 }
