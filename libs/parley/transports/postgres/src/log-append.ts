@@ -30,12 +30,13 @@ export async function appendEvents(tx: Executor, messages: readonly OutgoingMess
   if (messages.length > 0) await tx.query(APPEND.text, columnsOf(messages));
 }
 
-/** The same without a transaction of one's own: committed when it resolves. */
+/** The same without a transaction of one's own: committed when it resolves. What the log has already, by its id, is left out. */
 export async function publishEvents(database: Caller, messages: readonly OutgoingMessage[]): Promise<void> {
-  if (messages.length > 0) await database.call(APPEND, columnsOf(messages));
+  if (messages.length > 0) await database.call(PUBLISH, columnsOf(messages));
 }
 
 const APPEND: Statement = { name: 'parley_append_events', text: 'select parley.append_events($1, $2, $3, $4, $5, $6)' };
+const PUBLISH: Statement = { name: 'parley_publish_events', text: 'select parley.publish_events($1, $2, $3, $4, $5, $6)' };
 
 function columnsOf(messages: readonly OutgoingMessage[]): unknown[] {
   const keys = messages.map(keyOf);

@@ -3,10 +3,11 @@ import type { Caller, Statement } from './database';
 
 const HOUR = 3_600_000;
 const KEEP: Statement = { name: 'parley_keep_event_days', text: 'select parley.keep_event_days()' };
+const FORGET: Statement = { name: 'parley_forget_published', text: 'select parley.forget_published()' };
 
 /**
- * Prepares the log's tables for the days ahead and drops those past their time, now and every hour. Every instance does; the
- * database lets one at a time.
+ * Prepares the log's tables for the days ahead, drops those past their time and forgets what was published long ago: now and
+ * every hour. Every instance does; the database lets one at a time.
  */
 export class EventDays {
   private cancel = () => {};
@@ -18,6 +19,7 @@ export class EventDays {
 
   async start(): Promise<void> {
     await this.database.call(KEEP);
+    await this.database.call(FORGET);
     this.cancel = this.context.clock.after(HOUR, () => void this.again());
   }
 
