@@ -20,10 +20,10 @@ export interface Features {
   readonly offers: Readonly<Partial<Record<Feature, true | string>>>;
   /** Milliseconds by which a delayed message may come later than asked for. */
   readonly lateness?: number;
+  /** What holds except in one respect, by the promise's number: the respect. It is printed with the result. */
+  readonly exceptions?: Readonly<Record<string, string>>;
   /** Bytes of the largest body that is promised to arrive. */
   readonly largest?: number;
-  /** Milliseconds in which a place that died is taken over by others. */
-  readonly takeover?: number;
 }
 
 /** How one instance reaches the technology. */

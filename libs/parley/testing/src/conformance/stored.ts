@@ -238,7 +238,6 @@ export function storedPromises(promise: TryPromise): void {
     await trial.say(contract, { key: 'k', n: 1 });
     await failed.opened;
     await first.handlings.reach(1);
-    if (trial.offers('cuts')) first.place.cut!();
     await first.stop();
     await trial.hear(contract, (job, context) => (at.push(Date.now()), note(seen)(job, context)), interest);
     const [again] = await seen.reach(1);
@@ -486,23 +485,28 @@ export function storedPromises(promise: TryPromise): void {
   });
 
   promise('T43', async (trial) => {
-    const contract = trial.contract();
-    const begun = new Gate();
-    const told = new Journal<unknown>();
-    const handle: Handle = async (_, { signal }) => {
-      begun.open();
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-      told.note(signal.reason);
-      throw new Error('gave up');
-    };
-    const first = await trial.hear(contract, handle, { options: OWN });
-    await trial.say(contract, { key: 'k', n: 1 });
-    await begun.opened;
-    await first.stop(50);
-    expect(told.entries).toHaveLength(1);
-    const seen = trial.journal();
-    await trial.hear(contract, note(seen));
-    expect(await seen.reach(1)).toMatchObject([{ job: { n: 1 }, attempt: 1 }]);
+    for (const keyed of [true, false]) {
+      const contract = trial.contract(keyed ? 'do-job' : 'do-any-job', keyed);
+      const begun = new Gate();
+      const told = new Journal<unknown>();
+      const handle: Handle = async (_, { signal }) => {
+        begun.open();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        told.note(signal.reason);
+        throw new Error('gave up');
+      };
+      const first = await trial.hear(contract, handle, { options: OWN, subscription: contract.name.split('.')[1] });
+      await trial.say(contract, { key: 'k', n: 1 });
+      await begun.opened;
+      await first.stop(50);
+      expect(told.entries).toHaveLength(1);
+      const seen = trial.journal();
+      const second = await trial.hear(contract, note(seen), { subscription: contract.name.split('.')[1] });
+      const [again] = await seen.reach(1);
+      expect(again!.job.n).toBe(1);
+      if (!keyed || trial.features.exceptions?.T43 === undefined) expect(again!.attempt).toBe(1);
+      await second.stop();
+    }
   });
 
   promise('T44', async (trial) => {

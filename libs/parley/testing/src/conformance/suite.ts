@@ -57,7 +57,7 @@ export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromi
 async function tried(id: PromiseId, trial: Trial, attempt: Attempt, report: Report): Promise<void> {
   try {
     await attempt(trial);
-    report.note(id, { verdict: 'held' });
+    report.note(id, { verdict: 'held', except: trial.features.exceptions?.[id] });
   } catch (error) {
     report.note(id, { verdict: 'failed', why: (error as Error).message.slice(0, 500) });
     trial.explain(error);

@@ -1,0 +1,8 @@
+import { broadcastSuite, commandSuite, eventSuite } from '@parley/testing/conformance';
+import { postgresFixture } from './conformance.fixture';
+
+const fixture = postgresFixture('own database');
+
+commandSuite(fixture);
+broadcastSuite(fixture);
+eventSuite(fixture);

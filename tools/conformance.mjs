@@ -1,0 +1,82 @@
+// npm run conformance [-- <path pattern>]: every promise on every technology that can be reached (RABBITMQ_URL, REDIS_URL …), one
+// after the other, then the table in docs/guarantees.md. What is not offered is printed with its reason. Exits 1 when a promise
+// was not held, or when no test is written for one.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { useTestPostgres } from './test-postgres.mjs';
+
+process.chdir(path.dirname(import.meta.dirname));
+const PAGE = 'docs/guarantees.md';
+const FILE_MAY_TAKE = 15 * 60_000;
+const MARK = { held: '✓', failed: '✗', 'not offered': '—', untested: '?' };
+const SPECS = ['\\.conformance\\.(int\\.)?spec', 'memory-store\\.spec', 'postgres/src/store\\.int\\.spec', 'saga-store\\.(int\\.)?spec'];
+
+const pattern = process.argv[2];
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-conformance-'));
+const ok = await run();
+const columns = results();
+print(columns);
+if (!pattern) write(columns);
+fs.rmSync(folder, { recursive: true });
+process.exitCode = ok && columns.every(({ results }) => results.every(({ verdict }) => verdict === 'held' || verdict === 'not offered')) ? 0 : 1;
+
+async function run() {
+  const postgres = await useTestPostgres();
+  const env = { ...process.env, CONFORMANCE_REPORT: folder, PARLEY_TEST_POSTGRES: postgres.url, PARLEY_FILE_MAY_TAKE: String(FILE_MAY_TAKE) };
+  const flags = ['--config', 'jest.config.js', '--runInBand', '--forceExit', '--testPathPatterns', ...(pattern ? [pattern] : SPECS)];
+  try {
+    const [code] = await once(spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], { stdio: 'inherit', env }), 'exit');
+    return code === 0;
+  } finally {
+    await postgres.release();
+  }
+}
+
+/** One column a technology and kind, each with all promises of its kind. */
+function results() {
+  const read = (file) => JSON.parse(fs.readFileSync(path.join(folder, file), 'utf8'));
+  return fs.readdirSync(folder).sort().map(read);
+}
+
+function print(all) {
+  for (const { technology, kind, results } of all) {
+    const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
+    const failed = results.filter(({ verdict }) => verdict === 'failed' || verdict === 'untested').map(({ id, verdict }) => `${id} ${verdict}`);
+    console.log([`${technology}, ${kind}s: ${count('held')} held, ${count('not offered')} not offered`, ...failed].join(', '));
+  }
+}
+
+function write(all) {
+  const notes = [];
+  const noted = (mark, why) => {
+    if (!why) return mark;
+    if (!notes.includes(why)) notes.push(why);
+    return `${mark} <sup>${notes.indexOf(why) + 1}</sup>`;
+  };
+  const says = new Map(all.flatMap(({ results }) => results.map(({ id, says }) => [id, says])));
+  const cell = (column, id) => {
+    const result = column.results.find((one) => one.id === id);
+    return result ? noted(MARK[result.verdict], result.why ?? result.except) : '';
+  };
+  const rows = [...says].sort(([a], [b]) => a.localeCompare(b)).map(([id, text]) => [id, text, ...all.map((column) => cell(column, id))]);
+  const heads = all.map(({ technology, kind }) => `${technology}: ${kind}s`);
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const table = [line(['', 'promise', ...heads]), line(Array(heads.length + 2).fill('---')), ...rows.map(line)];
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const legend = '✓ held · — not offered · ✗ failed · ? no test is written for it yet · empty: a promise of other kinds';
+  const page = [
+    '# Guarantees',
+    `What each technology was seen to hold, written by \`npm run conformance\` on ${new Date().toISOString().slice(0, 10)} at ${commit}. Not edited by hand.`,
+    'Each line is a test in `libs/parley/testing/src/conformance`, named by its sentence and number, tried with real services, the real',
+    'pipeline and the technology itself; connections are cut and lost on a road between the two. What stores of inbox, outbox, lanes and',
+    'sagas promise is tried by specs of their own in the same run.',
+    legend,
+    table.join('\n'),
+    notes.map((why, index) => `${index + 1}. ${why}`).join('\n'),
+  ];
+  fs.writeFileSync(PAGE, `${page[0]}\n\n${page[1]}\n${page.slice(2, 5).join('\n')}\n\n${page.slice(5).join('\n\n')}\n`);
+  console.log(`${PAGE} is written`);
+}
