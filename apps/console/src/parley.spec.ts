@@ -118,6 +118,22 @@ describe('npm run parley', () => {
     ]);
   });
 
+  it('stops when told to, and says how far it came', async () => {
+    answers['GET /api/dead-letters/groups'] = [{ body: [{ service: 'orders', count: 1_000_000 }] }];
+    answers['POST /api/dead-letters/orders/replay'] = Array.from({ length: 100_000 }, () => ({
+      body: { upTo: '9', done: ['7'], gone: [], left: 5 },
+    }));
+    const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), 'dead-letters', 'replay', '--all'], {
+      env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url },
+    });
+    let out = '';
+    child.stdout.on('data', (chunk) => (out += chunk));
+    while (got.length === 0) await new Promise(setImmediate);
+    child.kill('SIGINT');
+    expect((await once(child, 'close'))[0]).toBe(130);
+    expect(out).toMatch(/^\d+ of 1000000 replayed; stopped\.\n$/);
+  });
+
   it('says what a replay would come to, and replays nothing', async () => {
     answers['POST /api/dead-letters/orders/7/replay'] = [{ body: { replayed: false, replay: letter.replay } }];
     const { out } = await parley('dead-letters', 'replay', 'orders/7', '--dry-run');

@@ -1,0 +1,24 @@
+import { command } from '@parley/contract';
+import { systemClock } from '@parley/messaging';
+import { z } from 'zod';
+import { rabbitmq } from './rabbitmq';
+
+const payload = z.object({ orderId: z.string() });
+const Keyed = command('inventory.describe-keyed', payload, { key: 'orderId' });
+const Loose = command('inventory.describe-loose', payload);
+
+describe('RabbitMQ, explained', () => {
+  const transport = rabbitmq.open!('amqp://me:secret@broker/shop', {
+    service: 'orders',
+    instance: 'orders-1',
+    clock: systemClock,
+    log: () => undefined,
+  });
+  const names = (contract: typeof Keyed | typeof Loose) => transport.describe!(contract).map(({ name }) => name);
+
+  it('names the queues that a command passes', () => {
+    expect(names(Keyed)).toEqual(['inventory.delay.1s … 2048s', 'inventory.lane-00 … lane-15, by orderId', 'inventory.dead']);
+    expect(names(Loose)).toEqual(['inventory.delay.1s … 2048s', 'inventory', 'inventory.dead']);
+    expect(transport.address).toBe('amqp://broker/shop');
+  });
+});
