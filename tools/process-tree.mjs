@@ -7,7 +7,7 @@ export function isAlive(pid) {
   } catch (error) {
     return error.code === 'EPERM';
   }
-  return stateOf(pid) !== 'Z'; // a zombie waits for its parent only
+  return !isZombie(pid);
 }
 
 /** Fields of /proc/<pid>/stat after the name, which may itself hold spaces and parentheses. */
@@ -19,7 +19,8 @@ function statOf(pid) {
   }
 }
 
-const stateOf = (pid) => statOf(pid)?.[0];
+/** Ended, and waits for its parent to take notice only. */
+export const isZombie = (pid) => statOf(pid)?.[0] === 'Z';
 
 /** With the pid, when it started names a process for good: pids are given again. Undefined where there is no /proc. */
 export const startedAt = (pid) => statOf(pid)?.[19];
