@@ -52,14 +52,14 @@ export class Harm {
     await this.#provider({ delayMs: 1000 });
     const before = this.customers.placed;
     this.customers.haste = 10;
-    let waiting = 0;
+    let open = 0;
     for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(1000)) {
-      const [{ count }] = await this.#query(`select count(*)::int from parley.message m join parley.queue q on q.id = m.queue where q.name = 'payments'`).catch(() => [{ count: 0 }]);
-      waiting = Math.max(waiting, count);
+      const [{ count }] = await this.#query('select count(*)::int from orders.order_view where finished_at is null').catch(() => [{ count: 0 }]);
+      open = Math.max(open, count);
     }
     this.customers.haste = 1;
     await this.#provider({ delayMs: 0 });
-    return { placed: this.customers.placed - before, waiting, bit: waiting >= 10 };
+    return { placed: this.customers.placed - before, open, bit: open >= 20 * this.customers.rate };
   }
 
   async F16({ queue, sort }) {
