@@ -9,6 +9,7 @@ export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, validate } from
 export { Envelopes, readEnvelope } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
 export { IntakeServer } from './intake';
+export type { KillSwitchOptions, Paused } from './kill-switch';
 export { Messaging, type MessagingHealth, type MessagingOptions, UnknownTechnology, type Worker } from './messaging';
 export { MessagingModule } from './messaging.module';
 export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';

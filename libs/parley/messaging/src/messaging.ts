@@ -9,6 +9,7 @@ import { showErrorsToFilters } from './exception-filters';
 import { handlerInfo, sayingHop, withoutCredentials, type HandlerInfo, type RouteInfo, type SayingExplained } from './explain';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
+import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
 import { Messenger } from './messenger';
 import type { DeliveryObserver } from './observer';
 import { Pipeline } from './pipeline';
@@ -39,6 +40,8 @@ export interface MessagingOptions {
   readonly store?: Store;
   /** Messages of one subscription handled at the same time. Default 10. */
   readonly concurrency?: number;
+  /** When a subscription most of whose handlings fail is paused; false: never. */
+  readonly killSwitch?: Partial<KillSwitchOptions> | false;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;
@@ -47,6 +50,8 @@ export interface MessagingOptions {
 
 export interface MessagingHealth {
   readonly intakes: readonly IntakeHealth[];
+  /** Subscriptions that wait because most of their handlings failed. */
+  readonly paused?: readonly Paused[];
   readonly outbox?: { readonly waiting: number; readonly oldestAge: number };
 }
 
@@ -73,6 +78,7 @@ export class Messaging {
   readonly clock: Clock;
   readonly log: TransportContext['log'];
   private readonly inFlight = new InFlight();
+  private readonly killSwitches: KillSwitches;
   private readonly transports = new Map<string, Transport>();
   private readonly routes: Routes;
   private readonly publisher: Publisher;
@@ -98,7 +104,8 @@ export class Messaging {
     this.transactions = new Transactions(store, this.publisher);
     this.calls = this.openCalls();
     this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
-    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, process);
+    this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
+    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, process);
     this.answerer = new CallAnswerer(this.registry, this.inFlight, process);
     this.relay = store && new Relay(store.outbox, this.publisher, process);
   }
@@ -138,9 +145,10 @@ export class Messaging {
   }
 
   async health(): Promise<MessagingHealth> {
-    const used = this.intakes.filter((_, index) => this.registry.subscriptions(STORED[index]).length > 0).map((intake) => intake.health());
+    const paused = this.killSwitches.paused();
+    const used = this.intakes.filter((_, index) => this.registry.subscriptions(STORED[index]).length > 0).map((intake) => withPause(intake.health(), paused));
     const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
-    return { intakes: [...calls, ...used], outbox: await this.store?.outbox.state() };
+    return { intakes: [...calls, ...used], paused, outbox: await this.store?.outbox.state() };
   }
 
   async backlog(): Promise<readonly Backlog[]> {
@@ -174,6 +182,7 @@ export class Messaging {
 
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
+    this.killSwitches.stop();
     await Promise.all([...this.intakes.map((intake) => intake.stop()), this.callServer?.stop(), this.lanes?.stop(), ...this.workers.map((worker) => worker.stop())]);
   }
 
@@ -243,6 +252,13 @@ export class Messaging {
     const needy = this.registry.subscriptions().find(({ kind, live }) => kind !== 'broadcast' && !live);
     if (needy) throw new HandlerError(`${needy.name} handles ${needy.kind}s, which takes a store; give MessagingModule one, or make it a live tail`);
   }
+}
+
+/** An intake says itself whether its technology works; that its handlers do not, is known here. */
+function withPause(health: IntakeHealth, paused: readonly Paused[]): IntakeHealth {
+  const own = paused.filter(({ kind }) => kind === health.kind);
+  if (health.state !== 'consuming' || own.length === 0) return health;
+  return { ...health, state: 'paused', reason: own.map(({ subscription, reason }) => `${subscription}: ${reason}`).join('; ') };
 }
 
 /** What waits in the technology and what the service's own store keeps of it. */

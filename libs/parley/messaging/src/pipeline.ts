@@ -6,6 +6,7 @@ import { readEnvelope } from './envelope';
 import { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
 import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
+import type { KillSwitches, Turn } from './kill-switch';
 import type { Envelope } from './message';
 import type { DeliveryObserver, Handling } from './observer';
 import { ParkedLanes } from './parked-lanes';
@@ -45,7 +46,7 @@ const BREATH = 1_000;
 
 /**
  * What happens to every message between a technology and its handler, the same for all of them:
- * open → (wait behind a failed one of its lane) → handle in one transaction with its acknowledgement → decide.
+ * open → (wait for what it needs, or behind a failed one of its lane) → handle in one transaction with its acknowledgement → decide.
  */
 export class Pipeline {
   private readonly sequences = new Sequences();
@@ -55,6 +56,7 @@ export class Pipeline {
     private readonly transactions: Transactions,
     private readonly store: Store | undefined,
     private readonly inFlight: InFlight,
+    private readonly killSwitches: KillSwitches,
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
   ) {}
 
@@ -113,13 +115,22 @@ export class Pipeline {
 
   private async handleDurably(delivery: Accepted, first: Opened): Promise<Result> {
     const policy = retryPolicy(first.handler.options);
+    let opened = first;
     for (let tries = 1; ; tries++) {
-      const opened = tries === 1 ? first : anew(delivery, first);
+      const turn = await this.killSwitches.turn(delivery.subscription, delivery.signal, delivery.cancelled);
+      if (!turn) return { outcome: { kind: 'return' }, as: 'return', tries: tries - 1 };
       try {
         await this.handleInTransaction(delivery, opened);
+        turn.succeeded();
         return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
       } catch (thrown) {
-        const error = await this.causeOf(thrown, delivery, opened);
+        const error = await this.causeOf(thrown, delivery, opened).catch((cause) => this.noted(turn, cause, opened));
+        opened = anew(delivery, first);
+        if (isVerdict(error) || isGivenUp(delivery) || !isRecoverable(error)) turn.undecided();
+        else if (turn.failed(error, opened.envelope.id)) {
+          tries--;
+          continue;
+        }
         if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
         if (error instanceof LaneParked) return this.waitBehind(delivery, opened, tries);
         if (error instanceof LeaseLost || isGivenUp(delivery)) return { outcome: { kind: 'return' }, as: 'return', tries };
@@ -129,6 +140,12 @@ export class Pipeline {
         return after === undefined ? this.dead(delivery, error, tries) : this.retry(delivery, error, tries, after);
       }
     }
+  }
+
+  /** The store cannot be asked: the message is given back, and the next ones may fare no better. */
+  private noted(turn: Turn, error: unknown, { envelope }: Opened): never {
+    turn.failed(error, envelope.id);
+    throw error;
   }
 
   private async handleInTransaction(delivery: Accepted, opened: Opened): Promise<void> {

@@ -5,13 +5,19 @@ const indicators = new HealthIndicatorService();
 
 describe('health indicators', () => {
   it('report an intake up only while it consumes', async () => {
-    const at = (state: 'consuming' | 'disconnected' | 'paused', reason?: string) =>
+    const at = (state: 'consuming' | 'disconnected', reason?: string) =>
       intakeIndicator(indicators, { kind: 'command', technology: 'rabbitmq', state, reason })();
     expect(await at('consuming')).toEqual({ 'command (rabbitmq)': { status: 'up', state: 'consuming' } });
     expect(await at('disconnected', 'ECONNREFUSED')).toEqual({
       'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' },
     });
-    expect(await at('paused')).toMatchObject({ 'command (rabbitmq)': { status: 'down' } });
+  });
+
+  it('report an intake that is paused up, and why it is', async () => {
+    const paused = { kind: 'command', technology: 'rabbitmq', state: 'paused', reason: '20 of 20 handlings failed' } as const;
+    expect(await intakeIndicator(indicators, paused)()).toMatchObject({
+      'command (rabbitmq)': { status: 'up', state: 'paused', reason: '20 of 20 handlings failed' },
+    });
   });
 
   it('report the outbox down once its oldest message waits longer than 30 s', async () => {

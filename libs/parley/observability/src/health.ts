@@ -10,10 +10,14 @@ const DATABASE_TIMEOUT = 2_000;
 /** Probes come from several sides; the database is asked once a second at most. */
 const DATABASE_CACHE = 1_000;
 
-/** Up while the intake takes messages: connected is not enough. */
+/**
+ * Up while the intake takes messages: connected is not enough. One that is paused is up, and says so: waiting for what its handlers need is what it
+ * is there for, and a service that was not ready for it could not be called either.
+ */
 export function intakeIndicator(indicators: HealthIndicatorService, { kind, technology, state, reason }: IntakeHealth): Indicator {
   const indicator = indicators.check(`${kind} (${technology})`);
-  return () => (state === 'consuming' ? indicator.up({ state }) : indicator.down(reason === undefined ? { state } : { state, reason }));
+  const details: Record<string, string> = reason === undefined ? { state } : { state, reason };
+  return () => (state === 'consuming' || state === 'paused' ? indicator.up(details) : indicator.down(details));
 }
 
 /** Up while the oldest message that is due waits less than the limit. */

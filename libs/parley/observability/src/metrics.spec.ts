@@ -71,12 +71,14 @@ describe('metrics', () => {
       health: () =>
         Promise.resolve({
           intakes: [{ technology: 'postgres', kind: 'command', state: 'disconnected' }],
+          paused: [{ kind: 'command', subscription: 'inventory', reason: 'most fails', since: 0, nextProbe: 1000 }],
           outbox: { waiting: 3, oldestAge: 1500 },
         }),
       backlog: () => Promise.resolve([{ subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 }]),
     });
     const text = await metrics.text();
     expect(text).toContain('parley_intake_consuming{kind="command",technology="postgres"} 0');
+    expect(text).toContain('parley_subscription_paused{kind="command",subscription="inventory"} 1');
     expect(text).toContain('parley_outbox_waiting 3');
     expect(text).toContain('parley_outbox_oldest_seconds 1.5');
     expect(text).toContain('parley_backlog_messages{subscription="inventory",state="dead"} 2');

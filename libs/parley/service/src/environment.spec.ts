@@ -20,6 +20,7 @@ describe('environment', () => {
       HOST: '127.0.0.1',
       LOG_LEVEL: 'info',
       CONCURRENCY: 10,
+      PAUSE_AT: 50,
       DRAIN_TIMEOUT: 10_000,
     });
   });

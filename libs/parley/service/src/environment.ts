@@ -32,6 +32,9 @@ const kit = z.object({
   CALLS_URL: url.default('grpc://{owner}:5000').describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CONCURRENCY: number('a whole number from 1 to 1000', 1, 1000).default(10).describe('messages of one subscription handled at the same time'),
+  PAUSE_AT: number('a percentage, a whole number from 0 to 100', 0, 100)
+    .default(50)
+    .describe('share of failed handlings in 10 s, in percent, at which a subscription pauses; 0: never'),
   DRAIN_TIMEOUT: duration.default(10_000).describe('how long work under way may take when the service is told to stop'),
 });
 

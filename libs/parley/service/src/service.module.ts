@@ -86,6 +86,7 @@ async function messagingOptions({ name, environment, logger, metrics, conversati
     technologies,
     store: dataSource && storeFor?.(dataSource),
     concurrency: environment.CONCURRENCY,
+    killSwitch: environment.PAUSE_AT > 0 && { rate: environment.PAUSE_AT / 100 },
     observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
   });

@@ -10,6 +10,8 @@ export interface HarnessOptions {
   readonly mischief?: { readonly seed?: number; readonly duplicate?: number; readonly delay?: number; readonly reorder?: boolean };
   /** What the services log. Default: what went wrong is told when `settled` rejects. */
   readonly log?: TransportContext['log'];
+  /** When subscriptions are paused, as for `Messaging`. Default never: what a test has fail, it has fail on purpose. */
+  readonly killSwitch?: MessagingOptions['killSwitch'];
 }
 
 /** One instance of a service under test. */
@@ -150,7 +152,9 @@ export class Harness {
     const { url, clock } = this;
     const urls = { commands: url, broadcasts: url, events: url, calls: () => url };
     const listen = { host: 'memory', port: 0 };
-    return { service, instance: `${service}-${this.running.size + 1}`, build: 'test', urls, listen, technologies: [memory], store, clock, random: () => 0, log: this.log };
+    const { killSwitch = false } = this.options;
+    const instance = `${service}-${this.running.size + 1}`;
+    return { service, instance, build: 'test', urls, listen, technologies: [memory], store, killSwitch, clock, random: () => 0, log: this.log };
   }
 
   private readonly log: TransportContext['log'] = (level, message, details) => {
