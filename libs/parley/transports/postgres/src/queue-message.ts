@@ -20,7 +20,18 @@ export function messageId(headers: Headers): string {
 
 export const packHeaders = (headers: Headers): Buffer => Buffer.from(JSON.stringify(headers));
 
-export const unpackHeaders = (bytes: Buffer): Headers => JSON.parse(bytes.toString()) as Headers;
+/** Bytes that are no headers give none: no envelope can be read from those, so the message dies at once, with its bytes kept. */
+export function unpackHeaders(bytes: Buffer): Headers {
+  try {
+    const read: unknown = JSON.parse(bytes.toString());
+    return isHeaders(read) ? read : {};
+  } catch {
+    return {};
+  }
+}
+
+const isHeaders = (read: unknown): read is Headers =>
+  typeof read === 'object' && read !== null && !Array.isArray(read) && Object.values(read).every((value) => typeof value === 'string');
 
 /** Whom to wake. PostgreSQL cuts the names of channels off after 63 bytes. */
 export const channelOf = (queue: string): string => (queue.length <= 48 ? `parley_queue_${queue}` : `parley_queue_${digest(queue).toString('hex', 0, 16)}`);
