@@ -108,7 +108,7 @@ function once({ sinks }, wrong) {
 
 function sagas({ sinks }, wrong) {
   const found = by(sinks.sagas, 'key');
-  const told = grouped(sinks.events, ({ key }) => key);
+  const told = grouped([...sinks.events].sort((a, b) => Number(a.id) - Number(b.id)), ({ key }) => key);
   let undone = 0;
   for (const { order_id: order } of sinks.orders) {
     const saga = found.get(order);

@@ -59,7 +59,7 @@ export class Harm {
     }
     this.customers.haste = 1;
     await this.#provider({ delayMs: 0 });
-    return { placed: this.customers.placed - before, open, bit: open >= 20 * this.customers.rate };
+    return { placed: this.customers.placed - before, open, bit: open >= 10 * this.customers.rate };
   }
 
   async F16({ queue, sort }) {

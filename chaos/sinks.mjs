@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { readJson } from '../tools/http-json.mjs';
 
-const EVENTS = `select id::text, contract, key, message, convert_from(body, 'UTF8')::json as body from parley.event order by id`;
+const EVENTS = `select id::text, contract, key, message, convert_from(body, 'UTF8')::json as body from parley.event e order by e.id`;
 const LEFT = `select (select count(*)::int from parley.outbox) as outbox, (select count(*)::int from parley.message) as queued,
   (select count(*)::int from parley.later) as delayed, (select count(*)::int from parley.parked) as parked,
   (select count(*)::int from orders.saga_timeout) as timers,
