@@ -29,7 +29,6 @@ class PostgresTransport implements Transport {
   readonly technology = 'postgres';
   readonly address: string;
   readonly delays = true;
-  readonly keepsLanes = true;
   readonly local: LocalPublishing;
   private readonly database: Database;
   private readonly sequencer: Sequencer;
@@ -54,6 +53,11 @@ class PostgresTransport implements Transport {
       append: (tx, messages) => this.append(tx, messages),
       wake: (messages) => this.wake(messages),
     };
+  }
+
+  /** In another database than the service's, its own store keeps what failed: its dead letters are looked for there. */
+  get keepsLanes(): boolean {
+    return this.sharesStore;
   }
 
   async connect(): Promise<void> {

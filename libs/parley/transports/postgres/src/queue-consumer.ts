@@ -228,7 +228,7 @@ export class QueueConsumer {
       signal: lane.lost.signal,
       failure: isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
       settle: this.what.settles ? (tx) => fence(tx, SETTLE, [this.leases.queue, lane.id, message.id, this.leases.token]) : undefined,
-      honours: { retry: true, dead: true },
+      honours: { retry: this.what.settles, dead: this.what.settles },
     };
   }
 
