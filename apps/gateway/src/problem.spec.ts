@@ -43,6 +43,7 @@ describe('what the caller is told', () => {
 
   it('about an owner that is late is that the outcome is unknown, about one that is away that nothing was done', () => {
     expect(problemOf(new DeadlineExceeded(PlaceOrder.name, 5_000))).toMatchObject({ status: 504, detail: expect.stringContaining('unknown') });
+    expect(problemOf(new CallError(PlaceOrder, 'unavailable' as never, undefined as never))).toMatchObject({ status: 503 });
     expect(problemOf(new OwnerUnavailable(PlaceOrder, 'nobody answers'))).toMatchObject({ status: 503, detail: expect.stringContaining('Nothing was done') });
   });
 

@@ -39,9 +39,11 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof CallError) return ofCall(error);
   if (error instanceof InvalidMessage) return invalid(error.issues.map(({ path, message }) => ({ field: path, message })));
   if (error instanceof DeadlineExceeded) return problem(504, 'Nobody answered in time', 'Whether it took effect is unknown; ask again with the same Idempotency-Key.');
-  if (error instanceof OwnerUnavailable) return problem(503, 'A service is not available right now', 'Nothing was done; try again in a moment.');
+  if (error instanceof OwnerUnavailable) return AWAY;
   return ofHttp(error);
 }
+
+const AWAY = problem(503, 'A service is not available right now', 'Nothing was done; try again in a moment.');
 
 export const invalid = (errors: readonly FieldError[]): Problem => problem(422, 'The request breaks its schema', undefined, errors);
 
@@ -58,6 +60,7 @@ function ofCall({ code, details }: CallError): Problem | undefined {
   if (code === 'unknown-order') return problem(404, 'There is no such order');
   if (code === 'no-label') return problem(404, 'There is no label for this order yet');
   if (code === 'invalid-request') return invalid((details as { path: string; message: string }[]).map(({ path, message }) => ({ field: path, message })));
+  if (code === 'unavailable') return AWAY;
   if (code === 'deadline-exceeded') return problem(504, 'Nobody answered in time');
   return undefined;
 }

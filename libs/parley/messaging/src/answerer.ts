@@ -2,7 +2,7 @@ import type { Call } from '@parley/contract';
 import { DeadlineExceeded } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
-import type { Answer, Fault, IncomingCall } from './calls';
+import { OwnerUnavailable, type Answer, type Fault, type IncomingCall } from './calls';
 import { decode, encode, InvalidMessage, validate } from './codec';
 import { inConversation, type CallContext } from './context';
 import { readEnvelope } from './envelope';
@@ -48,6 +48,8 @@ export class CallAnswerer {
   private fault(call: IncomingCall, error: unknown): Fault {
     if (error instanceof InvalidMessage) return { code: 'invalid-request', message: error.message, details: error.issues };
     if (error instanceof DeadlineExceeded) return { code: 'deadline-exceeded', message: error.message };
+    // Somebody it had to ask is away: worth another try, unlike a failure of its own.
+    if (error instanceof OwnerUnavailable) return { code: 'unavailable', message: `nobody answers for ${error.owner} right now` };
     const promised = promisedFault(call.contract, error);
     if (promised) return promised;
     if (call.signal.aborted) return { code: 'cancelled', message: 'the caller went away' };

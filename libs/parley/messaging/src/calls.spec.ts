@@ -118,6 +118,13 @@ describe('a call', () => {
     expect(complaints).toHaveLength(1);
   });
 
+  it('whose handler could not reach another owner is told so, for trying again may help', async () => {
+    scales.answer = () => Promise.reject(new OwnerUnavailable(GetPostage, 'connection refused at 10.0.0.7'));
+    const error = await failure(stamps.call(GetWeight, { sku: 'a' }));
+    expect(error).toMatchObject({ code: 'unavailable' });
+    expect(error.message).not.toContain('10.0.0.7');
+  });
+
   it('whose own error comes with details that break its contract is unhandled', async () => {
     scales.answer = () => Promise.reject(new CallError(GetWeight, 'too-heavy', { grams: 'many', secret: 'hunter2' } as never));
     expect(await failure(stamps.call(GetWeight, { sku: 'a' }))).toMatchObject({ code: 'unhandled', details: undefined });

@@ -52,7 +52,7 @@ export type Answer = { readonly ok: true; readonly body: Buffer } | { readonly o
 /** An error as it crosses the wire. */
 export interface Fault {
   /** One of the contract's own codes, or one of these. */
-  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'deadline-exceeded' | 'cancelled';
+  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'unavailable' | 'deadline-exceeded' | 'cancelled';
   readonly message: string;
   /** For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20. */
   readonly details?: unknown;
@@ -61,8 +61,11 @@ export interface Fault {
 /** No instance of the owner could be reached; the request was not handled. */
 export class OwnerUnavailable extends Error {
   override readonly name = 'OwnerUnavailable';
+  readonly owner: string;
+
   constructor(contract: Contract, why: string) {
     super(`${contract.name}: no instance of ${contract.owner} can be reached (${why}); is it running, and does CALLS_URL point to it?`);
+    this.owner = contract.owner;
   }
 }
 
