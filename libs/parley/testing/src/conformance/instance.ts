@@ -36,11 +36,16 @@ export class Instance {
     const module = { module: class ServiceOnTrial {}, imports: [MessagingModule.forRoot(options)], controllers: [...controllers] };
     instance.app = await NestFactory.create(module, new FastifyAdapter(), { logger: false, abortOnError: false });
     instance.messaging = instance.app.get(Messaging);
-    instance.messaging.attach(instance.app);
-    await instance.messaging.start();
-    await instance.app.init();
-    await instance.messaging.listen(instance.app);
-    return instance;
+    try {
+      instance.messaging.attach(instance.app);
+      await instance.messaging.start();
+      await instance.app.init();
+      await instance.messaging.listen(instance.app);
+      return instance;
+    } catch (error) {
+      await instance.bury();
+      throw error;
+    }
   }
 
   get messenger(): Messenger {
