@@ -182,6 +182,15 @@ describe('a kill switch', () => {
     expect(held.admitted).toBe(false);
   });
 
+  it('probes when its timer fires, also when that is before the clock has come so far', async () => {
+    const early = { now: () => clock.now(), after: (delay: number, callback: () => void) => clock.after(delay - 1, callback) };
+    killSwitch = new KillSwitch(OPTIONS, early);
+    fail(20);
+    const held = wait();
+    await clock.advance('999ms');
+    expect(held.admitted).toBe(true);
+  });
+
   it('gives everything back when the service stops', async () => {
     fail(20);
     const held = wait();

@@ -165,7 +165,13 @@ export class KillSwitch {
   private probeAfterWait(): void {
     this.pause!.nextProbe = this.clock.now() + this.wait;
     this.cancelTimer();
-    if (!this.stopped) this.cancelTimer = this.clock.after(this.wait, () => this.probe());
+    if (!this.stopped) this.cancelTimer = this.clock.after(this.wait, () => this.due());
+  }
+
+  /** A timer may fire a millisecond before the clock says so; nobody would call again. */
+  private due(): void {
+    if (this.pause) this.pause.nextProbe = Math.min(this.pause.nextProbe, this.clock.now());
+    this.probe();
   }
 
   private close(): void {
