@@ -89,6 +89,6 @@ export function eventSuite(fixture: Fixture): void {
       for (const order of first.values()) expect(order).toEqual([...order].sort((a, b) => a - b));
     });
 
-    for (const id of ['T17', 'T36', 'T46'] as const) skip(id, NOT_BUILT[id]);
+    skip('T17', NOT_BUILT.T17);
   });
 }

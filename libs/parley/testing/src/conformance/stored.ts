@@ -541,6 +541,31 @@ export function storedPromises(promise: TryPromise): void {
     expect((await trial.effects()).filter((one, place, all) => all.indexOf(one) !== place)).toHaveLength(repeatedlySaid(seen.entries));
   }, ['cuts']);
 
+  promise('T46', async (trial) => {
+    const contract = trial.contract();
+    const seen = trial.journal();
+    let broken = true;
+    const handle: Handle = async (job, context) => {
+      if (broken) throw new Error('what it needs is down');
+      await effect(trial, seen)(job, context);
+    };
+    const killSwitch = { least: 10, rate: 0.5, firstWait: '300ms', longestWait: '300ms' } as const;
+    const instance = await trial.hear(contract, handle, { options: NEVER_AGAIN, killSwitch, concurrency: 4 });
+    await trial.say(contract, ...jobs(60, (n) => `k${n}-`));
+    await eventually(async () => (await instance.messaging.health()).intakes.some(({ state }) => state === 'paused'), 'the pause');
+    broken = false;
+    const died = () => instance.deadLetters().then(({ length }) => length);
+    const ended = async () => [...(await trial.effects()), ...(await instance.deadLetters()).map(({ body }) => jobOf(body))].sort();
+    const all = jobs(60, (n) => `k${n}-`).map(({ key, n }) => `${key}${n}`);
+    await eventually(async () => (await ended()).length >= 60, 'all to be handled, or dead since before the pause').catch(async (error: Error) => {
+      error.message += `; ended did ${(await ended()).join(' ')}`;
+      throw error;
+    });
+    expect(await ended()).toEqual(all.sort());
+    expect(await died()).toBeLessThan(30);
+    expect((await instance.messaging.health()).intakes.map(({ state }) => state)).toEqual(['consuming']);
+  });
+
   promise('T47', async (trial) => {
     const [contract, afterwards] = [trial.contract(), trial.afterwards()];
     const seen = new Journal<HandlerContext['envelope']>();
@@ -565,6 +590,10 @@ function repeatedlySaid(seen: readonly Seen[]): number {
   return [...ids.values()].reduce((sum, { size }) => sum + size - 1, 0);
 }
 
+const jobOf = (body: Buffer): string => {
+  const { key, n } = JSON.parse(Buffer.from(body).toString()) as Job;
+  return `${key}${n}`;
+};
 const traceOf = (traceparent: string): string => traceparent.split('-')[1]!;
 
 /** For keys and values; a technology may refuse at most one of them where it is said. */
