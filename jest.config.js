@@ -10,6 +10,8 @@ const roots = FOLDERS.flatMap((folder) =>
 ).filter((root) => existsSync(join(root, 'project.json')));
 
 module.exports = {
+  // Generous: a test waits for what happens, and a busy machine takes its time.
+  testTimeout: 30_000,
   maxWorkers: 2,
   reporters: [join(__dirname, 'tools/jest-reporter.cjs')],
   globalSetup: join(__dirname, 'tools/jest-setup.cjs'),
