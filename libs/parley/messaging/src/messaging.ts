@@ -38,6 +38,8 @@ export interface MessagingOptions {
   readonly technologies: readonly Technology[];
   /** Commands and events need one, or the start is refused. */
   readonly store?: Store;
+  /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
+  readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
   readonly concurrency?: number;
   /** When a subscription most of whose handlings fail is paused; false: never. */
@@ -239,8 +241,8 @@ export class Messaging {
   }
 
   private transportContext(): TransportContext {
-    const { service, instance, clock = systemClock, store, log } = this.options;
-    return { service, instance, clock, store, log };
+    const { service, instance, clock = systemClock, store, topology, log } = this.options;
+    return { service, instance, clock, store, topology, log };
   }
 
   private parksInStore({ kind, live }: Subscription): boolean {

@@ -40,6 +40,8 @@ export interface TransportContext {
   readonly clock: Clock;
   /** The service's own store, if it has one. */
   readonly store?: Store;
+  /** 'verify': queues, topics and the like are somebody else's to make; a missing or different one refuses the start. Default 'create'. */
+  readonly topology?: 'create' | 'verify';
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: object) => void;
 }
 
@@ -63,6 +65,8 @@ export interface Transport {
   readonly delays: boolean;
   /** Whether its queues retry, hold and replay keyed commands in order by themselves. If not, the consuming service's store does. */
   readonly keepsLanes?: boolean;
+  /** Bytes of the largest body it takes; undefined: it has no limit worth minding. What is larger goes by claim check. */
+  readonly largest?: number;
   /**
    * Only a technology that lives in the service's own database has this: the messages are stored by the transaction itself,
    * so there is nothing to relay.
@@ -72,6 +76,10 @@ export interface Transport {
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake;
   /** What a contract's messages pass here, in order, from the publisher to the consumer. For people: `explain` prints it. */
   describe?(contract: Contract): readonly Hop[];
+  /** Everything that must exist at the technology for what a service says and handles: `topology` prints it, 'verify' demands it. */
+  topology?(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[];
+  /** Whether what was confirmed would survive a crash of the technology, setting by setting: `doctor` prints it. After `connect`. */
+  examine?(): Promise<readonly Finding[]>;
   /** Releases everything. Called after every intake was closed. */
   close(): Promise<void>;
 }
@@ -82,6 +90,23 @@ export interface Hop {
   readonly what: string;
   readonly name: string;
   readonly why: string;
+}
+
+/** Something that exists at the technology: a queue, a topic, a stream. */
+export interface Resource {
+  /** `queue` */
+  readonly what: string;
+  readonly name: string;
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** What was found of one setting on which the durability of messages depends. */
+export interface Finding {
+  /** The setting and its value: `appendfsync everysec`. */
+  readonly what: string;
+  readonly verdict: 'safe' | 'unsafe' | 'unknown';
+  /** What it means for messages; if unsafe, what to set. */
+  readonly says: string;
 }
 
 export interface LocalPublishing {

@@ -1,3 +1,4 @@
+export { freePort } from './free-port';
 export { type Circumstances, Crash, HandlerTrial, type Said } from './handler-trial';
 export { Harness, type HarnessOptions, type ServiceOnTrial, Unsettled } from './harness';
 export { storeSpec, type StoreOnTrial } from './store-spec';

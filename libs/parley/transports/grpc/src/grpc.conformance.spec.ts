@@ -1,6 +1,4 @@
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import { callSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { callSuite, freePort, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
 import { grpc } from './grpc';
 
 const databases = new MemoryDatabases();
@@ -37,10 +35,7 @@ function urlOf(owner: string): string {
 }
 
 async function door() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  probe.close();
+  const port = await freePort();
   return { port, road: await Road.to(`grpc://127.0.0.1:${port}`, port) };
 }
 

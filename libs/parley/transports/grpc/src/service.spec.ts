@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { call } from '@parley/contract';
 import { CallError, type CallContext, Handles, Messaging, MessagingModule, type MessagingOptions, Messenger } from '@parley/messaging';
-import { createServer, type AddressInfo } from 'node:net';
+import { freePort } from '@parley/testing';
 import { z } from 'zod';
 import { grpc } from './grpc';
 
@@ -26,15 +26,6 @@ class PricesController {
 
 @Module({})
 class ServiceModule {}
-
-/** A port that was free a moment ago. */
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 
 describe('services that talk by gRPC', () => {
   const apps: INestApplication[] = [];
