@@ -7,14 +7,17 @@ import { systemClock, type Clock } from './clock';
 import { Envelopes } from './envelope';
 import { showErrorsToFilters } from './exception-filters';
 import { handlerInfo, sayingHop, withoutCredentials, type HandlerInfo, type RouteInfo, type SayingExplained } from './explain';
+import type { Passes } from './fail-point';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
 import { Messenger } from './messenger';
 import type { DeliveryObserver } from './observer';
 import { Pipeline } from './pipeline';
-import { Publisher, type Routes } from './publisher';
+import { Publisher } from './publisher';
+import { RegistryPart } from './registry-part';
 import { Relay } from './relay';
+import { Routes, STORED_KINDS, type Urls } from './routes';
 import type { LaneRunner, Store } from './store';
 import type { Backlog, Intake, IntakeHealth, Technology, Transport, TransportContext } from './technology';
 import { Transactions } from './transactions';
@@ -24,14 +27,7 @@ export interface MessagingOptions {
   readonly service: string;
   readonly instance: string;
   readonly build: string;
-  /** One URL a kind; the scheme chooses the technology. A kind without a URL can be neither said nor handled. */
-  readonly urls: {
-    readonly commands?: string;
-    readonly broadcasts?: string;
-    readonly events?: string;
-    /** Where the owner of a call answers. */
-    readonly calls?: (owner: string) => string;
-  };
+  readonly urls: Urls;
   /** Where this service answers calls. */
   readonly listen?: { readonly host: string; readonly port: number };
   /** Every technology this process may use. */
@@ -48,6 +44,8 @@ export interface MessagingOptions {
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;
   readonly log: TransportContext['log'];
+  /** Told of each step of a message's way: for trials that end the process there. */
+  readonly passes?: Passes;
 }
 
 export interface MessagingHealth {
@@ -57,19 +55,12 @@ export interface MessagingHealth {
   readonly outbox?: { readonly waiting: number; readonly oldestAge: number };
 }
 
-/** A URL that no technology of this process can serve. */
-export class UnknownTechnology extends Error {
-  override readonly name = 'UnknownTechnology';
-}
-
 /** What a service does of its own accord, beside handling messages: a saga's timeouts. */
 export interface Worker {
   start(): Promise<void>;
   /** Takes up nothing new; resolves when what it was doing is done. */
   stop(): Promise<void>;
 }
-
-const STORED = ['command', 'broadcast', 'event'] as const;
 
 /** The conversation of one process: what it says, what it handles, and how both begin and end. */
 export class Messaging {
@@ -79,9 +70,9 @@ export class Messaging {
   readonly store?: Store;
   readonly clock: Clock;
   readonly log: TransportContext['log'];
+  readonly passes?: Passes;
   private readonly inFlight = new InFlight();
   private readonly killSwitches: KillSwitches;
-  private readonly transports = new Map<string, Transport>();
   private readonly routes: Routes;
   private readonly publisher: Publisher;
   private readonly calls?: CallTransport;
@@ -90,21 +81,22 @@ export class Messaging {
   private readonly relay?: Relay;
   private lanes?: LaneRunner;
   private readonly workers: Worker[] = [];
-  private intakes: Intake[] = [];
+  private readonly intakes: { readonly kind: Kind; readonly handlers: HandlerRegistry; readonly intake: Intake }[] = [];
   private callServer?: CallServer;
 
   constructor(private readonly options: MessagingOptions) {
-    const { service, store, observer, clock = systemClock, random = Math.random, log } = options;
-    const process = { instance: options.instance, clock, log, observer, random };
+    const { service, store, observer, clock = systemClock, random = Math.random, log, passes } = options;
+    const process = { instance: options.instance, clock, log, observer, random, passes };
     const envelopes = new Envelopes(options, clock);
     this.store = store;
     this.clock = clock;
     this.log = log;
+    this.passes = passes;
     this.registry = new HandlerRegistry(service, options.concurrency);
-    this.routes = Object.fromEntries(STORED.flatMap((kind) => this.routeOf(kind))) as Routes;
+    this.routes = new Routes(options.urls, options.technologies, this.transportContext());
     this.publisher = new Publisher(this.routes, store);
-    this.transactions = new Transactions(store, this.publisher);
-    this.calls = this.openCalls();
+    this.transactions = new Transactions(store, this.publisher, passes);
+    this.calls = options.urls.calls && this.routes.calls(options.urls.calls, options.listen);
     this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
     this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, process);
@@ -115,11 +107,7 @@ export class Messaging {
   /** Binds the handlers of the app's controllers, each to the strategy of its kind. */
   attach(app: INestApplication): void {
     showErrorsToFilters(app);
-    for (const kind of STORED) {
-      const intake = this.routes[kind]?.intake(kind, this.registry, this.pipeline.deliver) ?? new UnroutedIntake(kind, this.registry);
-      this.intakes.push(intake);
-      app.connectMicroservice({ strategy: intake }, { inheritAppConfig: true });
-    }
+    for (const kind of STORED_KINDS) this.attachKind(app, kind);
     if (this.options.listen) this.callServer = this.calls?.server(this.registry, this.answerer.answer);
     app.connectMicroservice({ strategy: this.callServer ?? new UnroutedIntake('call', this.registry) }, { inheritAppConfig: true });
   }
@@ -128,7 +116,7 @@ export class Messaging {
   async start(): Promise<void> {
     this.refuseWithoutStore();
     await this.store?.connect();
-    await Promise.all([...this.transports.values()].map((transport) => transport.connect()));
+    await Promise.all(this.routes.all().map((transport) => transport.connect()));
     await this.publisher.connect();
     this.relay?.start();
   }
@@ -148,21 +136,24 @@ export class Messaging {
 
   async health(): Promise<MessagingHealth> {
     const paused = this.killSwitches.paused();
-    const used = this.intakes.filter((_, index) => this.registry.subscriptions(STORED[index]).length > 0).map((intake) => withPause(intake.health(), paused));
+    const used = this.intakes.filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0).map(({ intake }) => withPause(intake.health(), paused));
     const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
     return { intakes: [...calls, ...used], paused, outbox: await this.store?.outbox.state() };
   }
 
   async backlog(): Promise<readonly Backlog[]> {
-    const [incoming, kept] = await Promise.all([Promise.all(this.intakes.map((intake) => intake.backlog?.() ?? [])), this.lanes?.backlog() ?? []]);
+    const [incoming, kept] = await Promise.all([Promise.all(this.intakes.map(({ intake }) => intake.backlog?.() ?? [])), this.lanes?.backlog() ?? []]);
     const inStore = new Map(kept.map((backlog) => [backlog.subscription, backlog]));
-    return incoming.flat().map((backlog) => withKept(backlog, inStore.get(backlog.subscription)));
+    return together(incoming.flat()).map((backlog) => withKept(backlog, inStore.get(backlog.subscription)));
   }
 
   /** How this service carries each kind. */
   routeInfo(): Readonly<Partial<Record<Kind, RouteInfo>>> {
     const calls = this.calls && { technology: this.calls.technology, address: withoutCredentials(this.options.urls.calls!('{owner}')) };
-    const stored = STORED.flatMap((kind) => (this.routes[kind] ? [[kind, infoOf(this.routes[kind])] as const] : []));
+    const stored = STORED_KINDS.flatMap((kind) => {
+      const transport = this.routes.ofKind(kind);
+      return transport ? [[kind, infoOf(transport)] as const] : [];
+    });
     return { ...(calls && { call: calls }), ...Object.fromEntries(stored) };
   }
 
@@ -176,16 +167,26 @@ export class Messaging {
   explain(contract: Contract): SayingExplained | undefined {
     const { kind, owner } = contract;
     if (kind === 'call') return this.calls && this.explainCall(this.calls.technology, owner);
-    const transport = this.routes[kind];
+    const transport = this.routes.of(contract);
     if (!transport) return undefined;
     const how = { local: this.publisher.joins(transport), stored: this.store !== undefined };
     return { ...infoOf(transport), hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])] };
   }
 
+  /**
+   * How many messages of a subscription this instance handles at the same time, at once and until it ends; says how many it were
+   * before. Lowered, what runs is finished.
+   */
+  setConcurrency(subscription: string, concurrency: number): number {
+    const before = this.registry.setConcurrency(subscription, concurrency);
+    this.log('info', `${subscription} handles ${concurrency} messages at a time now; it were ${before}`);
+    return before;
+  }
+
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
     this.killSwitches.stop();
-    await Promise.all([...this.intakes.map((intake) => intake.stop()), this.callServer?.stop(), this.lanes?.stop(), ...this.workers.map((worker) => worker.stop())]);
+    await Promise.all([...this.intakes.map(({ intake }) => intake.stop()), this.callServer?.stop(), this.lanes?.stop(), ...this.workers.map((worker) => worker.stop())]);
   }
 
   /** Whether everything under way ended within `milliseconds`; what did not is told to give up and given back. */
@@ -200,7 +201,7 @@ export class Messaging {
 
   /** After the intakes were closed: the technologies, then the store. */
   async close(): Promise<void> {
-    await Promise.all([...this.transports.values()].map((transport) => transport.close()));
+    await Promise.all(this.routes.all().map((transport) => transport.close()));
     await this.calls?.close();
     await this.store?.close();
   }
@@ -211,42 +212,31 @@ export class Messaging {
     return { technology, address, hops: [sayingHop('call', technology, { local: false, stored: false }), hop] };
   }
 
-  private routeOf(kind: (typeof STORED)[number]): [Kind, Transport][] {
-    const url = this.options.urls[`${kind}s`];
-    return url === undefined ? [] : [[kind, this.transport(kind, url)]];
+  /** Nest offers the handlers of a kind to every strategy of it: where several technologies carry the kind, each takes its own. */
+  private attachKind(app: INestApplication, kind: (typeof STORED_KINDS)[number]): void {
+    const transports = this.routes.carrying(kind);
+    const handlersOf = (transport: Transport) => (transports.length === 1 && this.routes.ofKind(kind) ? this.registry : new RegistryPart(this.registry, (contract) => this.routes.of(contract) === transport));
+    for (const transport of transports) {
+      const handlers = handlersOf(transport);
+      this.bind(app, kind, handlers, transport.intake(kind, handlers, this.pipeline.deliver));
+    }
+    if (this.routes.ofKind(kind)) return;
+    const none = new RegistryPart(this.registry, () => false);
+    this.bind(app, kind, none, new UnroutedIntake(kind, none, (contract) => this.routes.of(contract) !== undefined));
   }
 
-  /** One transport a URL: commands and events of one PostgreSQL share it. */
-  private transport(kind: Kind, url: string): Transport {
-    const technology = this.technology(kind, url);
-    const transport = this.transports.get(url) ?? technology.open?.(url, this.transportContext());
-    if (!transport) throw new UnknownTechnology(`${technology.name} carries no ${kind}s`);
-    this.transports.set(url, transport);
-    return transport;
-  }
-
-  private technology(kind: Kind, url: string): Technology {
-    const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1];
-    const found = this.options.technologies.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme));
-    const known = this.options.technologies.filter(({ kinds }) => kinds.includes(kind)).flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
-    if (!found) throw new UnknownTechnology(`${kind.toUpperCase()}S_URL: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`);
-    if (!found.kinds.includes(kind)) throw new UnknownTechnology(`${kind.toUpperCase()}S_URL: ${found.name} cannot carry ${kind}s; use one of ${known.join(', ')}`);
-    return found;
-  }
-
-  private openCalls(): CallTransport | undefined {
-    const { urls, listen, service } = this.options;
-    if (!urls.calls) return undefined;
-    return this.technology('call', urls.calls(service)).openCalls?.({ urlOf: urls.calls, listen }, this.transportContext());
+  private bind(app: INestApplication, kind: Kind, handlers: HandlerRegistry, intake: Intake): void {
+    this.intakes.push({ kind, handlers, intake });
+    app.connectMicroservice({ strategy: intake }, { inheritAppConfig: true });
   }
 
   private transportContext(): TransportContext {
-    const { service, instance, clock = systemClock, store, topology, log } = this.options;
-    return { service, instance, clock, store, topology, log };
+    const { service, instance, clock = systemClock, store, topology, log, passes } = this.options;
+    return { service, instance, clock, store, topology, log, passes };
   }
 
   private parksInStore({ kind, live }: Subscription): boolean {
-    return kind === 'event' ? !live : kind === 'command' && this.routes.command?.keepsLanes !== true;
+    return kind === 'event' ? !live : kind === 'command' && this.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
   }
 
   private refuseWithoutStore(): void {
@@ -261,6 +251,16 @@ function withPause(health: IntakeHealth, paused: readonly Paused[]): IntakeHealt
   const own = paused.filter(({ kind }) => kind === health.kind);
   if (health.state !== 'consuming' || own.length === 0) return health;
   return { ...health, state: 'paused', reason: own.map(({ subscription, reason }) => `${subscription}: ${reason}`).join('; ') };
+}
+
+/** Two technologies may carry parts of one subscription. */
+function together(backlogs: readonly Backlog[]): readonly Backlog[] {
+  const sums = new Map<string, Backlog>();
+  for (const one of backlogs) {
+    const { waiting, parked, delayed, dead } = sums.get(one.subscription) ?? { waiting: 0, parked: 0, delayed: 0, dead: 0 };
+    sums.set(one.subscription, { ...one, waiting: waiting + one.waiting, parked: parked + one.parked, delayed: delayed + one.delayed, dead: dead + one.dead });
+  }
+  return [...sums.values()];
 }
 
 /** What waits in the technology and what the service's own store keeps of it. */

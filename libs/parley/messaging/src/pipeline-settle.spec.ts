@@ -31,7 +31,7 @@ type Run = (context: HandlerContext<MemoryTx>) => Promise<unknown>;
 /** A delivery of a technology that lives in the service's database, and so acknowledges within the transaction. */
 function deliver(run: Run, settle: Delivery['settle'], options: HandlerOptions = {}) {
   const process = { instance: 'chancery-1', clock, random: () => 0, log: (level: string, message: string) => void (level === 'error' && complaints.push(message)) };
-  const pipeline = new Pipeline(new Transactions(store, new Publisher({}, store)), store, new InFlight(), new KillSwitches(false, clock, process.log), process);
+  const pipeline = new Pipeline(new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store)), store, new InFlight(), new KillSwitches(false, clock, process.log), process);
   const handler: Handler = { contract: Sealed, options, name: 'Clerk.sealed', run: ((_: unknown, context: HandlerContext<MemoryTx>) => run(context)) as never };
   const subscription: Subscription = { kind: 'event', name: 'chancery.book', from: 'beginning', live: false, concurrency: 1, handlers: new Map([[Sealed.name, handler]]) };
   const headers = { id: randomUUID(), type: Sealed.name, partitionkey: 'l-1' };

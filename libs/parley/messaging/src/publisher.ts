@@ -1,5 +1,6 @@
-import type { Contract, Kind } from '@parley/contract';
+import type { Contract } from '@parley/contract';
 import type { OutgoingMessage } from './message';
+import type { Routes } from './routes';
 import type { Store, Tx } from './store';
 import type { Transport } from './technology';
 
@@ -11,22 +12,20 @@ export class NoRoute extends Error {
   }
 }
 
-export type Routes = Readonly<Partial<Record<Exclude<Kind, 'call'>, Transport>>>;
-
 /** Takes messages to the technology that carries them: through the open transaction, or straight away. */
 export class Publisher {
   /** Transports whose messages live in the service's own database: nothing to relay. Found out at start. */
   private local = new Set<Transport>();
 
   constructor(
-    private readonly routes: Routes,
+    private readonly routes: Pick<Routes, 'of' | 'all'>,
     private readonly store: Store | undefined,
   ) {}
 
   async connect(): Promise<void> {
     const { store } = this;
     if (!store) return;
-    for (const transport of new Set(Object.values(this.routes))) {
+    for (const transport of this.routes.all()) {
       if (await transport.local?.sharesDatabaseWith(store)) this.local.add(transport);
     }
   }
@@ -37,7 +36,7 @@ export class Publisher {
   }
 
   route(contract: Contract): Transport {
-    const transport = contract.kind === 'call' ? undefined : this.routes[contract.kind];
+    const transport = this.routes.of(contract);
     if (!transport) throw new NoRoute(contract);
     return transport;
   }

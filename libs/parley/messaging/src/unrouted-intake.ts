@@ -1,13 +1,22 @@
 import type { MessageHandler } from '@nestjs/microservices';
-import type { Kind } from '@parley/contract';
-import { HandlerError, type HandlerExtras } from './handlers';
+import type { Contract, Kind } from '@parley/contract';
+import { HandlerError, type HandlerExtras, type HandlerRegistry } from './handlers';
 import { IntakeServer } from './intake';
 import type { IntakeHealth } from './technology';
 
 /** Stands where a kind has no URL, or calls no port: refuses to start a service that handles that kind. */
 export class UnroutedIntake extends IntakeServer<Kind> {
-  override addHandler(_pattern: unknown, _run: MessageHandler, _isEvent?: boolean, extras?: unknown): never {
+  constructor(
+    kind: Kind,
+    registry: HandlerRegistry,
+    private readonly carried: (contract: Contract) => boolean = () => false,
+  ) {
+    super(kind, registry);
+  }
+
+  override addHandler(_pattern: unknown, _run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
     const { contract } = extras as HandlerExtras;
+    if (this.carried(contract)) return;
     throw new HandlerError(`${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind === 'call' ? 'CALLS_PORT' : `${contract.kind.toUpperCase()}S_URL`}`);
   }
 
