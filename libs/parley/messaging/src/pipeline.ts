@@ -57,15 +57,17 @@ export class Pipeline {
     private readonly store: Store | undefined,
     private readonly inFlight: InFlight,
     private readonly killSwitches: KillSwitches,
-    private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
+    private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
   ) {}
 
   /** @see Deliver */
   readonly deliver = (delivery: Delivery): Promise<Outcome> =>
     this.inFlight.track(async (cancelled) => {
       const started = performance.now();
+      this.process.passes?.('delivery.received');
       const result = await this.handle({ ...delivery, cancelled }).catch((error) => this.giveBack(delivery, error));
       this.observe(delivery, result, performance.now() - started);
+      this.process.passes?.('delivery.handled');
       return result.outcome;
     });
 
@@ -188,6 +190,7 @@ export class Pipeline {
   private async acknowledge(tx: Tx, delivery: Delivery, { envelope }: Opened): Promise<void> {
     if (delivery.settle) return delivery.settle(tx, IN_ORDER);
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id))) throw new AlreadyHandled(envelope.id);
+    this.process.passes?.('inbox.recorded');
   }
 
   /**
@@ -211,7 +214,9 @@ export class Pipeline {
 
   private async run({ handler, payload }: Opened, context: object): Promise<unknown> {
     const result: unknown = await handler.run(payload, context);
-    return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+    const value: unknown = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
+    this.process.passes?.('handler.returned');
+    return value;
   }
 
   private context(delivery: Accepted, { handler, envelope }: Opened, transaction?: HandlerContext<Tx>['transaction'], tx?: Tx): HandlerContext<Tx> {
@@ -257,6 +262,7 @@ export class Pipeline {
   private async keep(delivery: Delivery, tries: number, as: Handling['outcome'], move: (tx: Tx) => Promise<void>): Promise<Result> {
     try {
       await this.store!.transaction(move, delivery.settle && ((tx) => delivery.settle!(tx)));
+      this.process.passes?.('message.kept');
       if (delivery.headers.partitionkey !== undefined) this.parkedLanes.add(delivery.subscription.name, delivery.headers.partitionkey);
       return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as, tries };
     } catch (error) {

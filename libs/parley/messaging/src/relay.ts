@@ -27,7 +27,7 @@ export class Relay {
   constructor(
     private readonly outbox: Outbox,
     private readonly publisher: Publisher,
-    private readonly process: Pick<TransportContext, 'clock' | 'log'> & { readonly observer?: DeliveryObserver },
+    private readonly process: Pick<TransportContext, 'clock' | 'log' | 'passes'> & { readonly observer?: DeliveryObserver },
   ) {}
 
   start(): void {
@@ -72,8 +72,11 @@ export class Relay {
   private async relay(): Promise<number> {
     const stored = await this.outbox.due(BATCH);
     if (stored.length === 0) return 0;
+    this.process.passes?.('relay.read');
     await this.publisher.now(stored.map(outgoing));
+    this.process.passes?.('relay.published');
     await this.outbox.remove(stored.map(({ id }) => id));
+    this.process.passes?.('relay.removed');
     this.process.observer?.relayed?.(stored.length);
     return stored.length;
   }

@@ -1,5 +1,6 @@
 import type { Contract, Kind } from '@parley/contract';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
+import type { Passes } from './fail-point';
 import type { Failure } from './failure';
 import type { Headers, OutgoingMessage } from './message';
 import type { Store, Tx } from './store';
@@ -43,6 +44,8 @@ export interface TransportContext {
   /** 'verify': queues, topics and the like are somebody else's to make; a missing or different one refuses the start. Default 'create'. */
   readonly topology?: 'create' | 'verify';
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: object) => void;
+  /** Told of each step of a message's way. For trials that end the process there. */
+  readonly passes?: Passes;
 }
 
 export interface Transport {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
+import type { Passes } from './fail-point';
 import type { OutgoingMessage } from './message';
 import type { Publisher } from './publisher';
 import type { Store, Tx } from './store';
@@ -25,6 +26,7 @@ export class Transactions {
   constructor(
     private readonly store: Store | undefined,
     private readonly publisher: Publisher,
+    private readonly passes?: Passes,
   ) {}
 
   /** Runs `work` in a transaction: the one that is open here, or a new one that commits when `work` resolves. */
@@ -44,12 +46,15 @@ export class Transactions {
       const open: OpenTransaction = { tx, said, over: false };
       try {
         const value = await this.open.run(open, () => work(tx));
+        this.passes?.('transaction.worked');
         if (said.length > 0) await this.publisher.join(tx, said);
+        this.passes?.('transaction.said');
         return value;
       } finally {
         open.over = true;
       }
     }, acknowledge);
+    this.passes?.('transaction.committed');
     if (said.length > 0) this.publisher.wake(said);
     return result;
   }

@@ -44,7 +44,7 @@ export class SagaModule {
 }
 
 function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Turns {
-  return new Turns(store, new Speaker(messaging.messenger, modules), messaging.clock, messaging.log);
+  return new Turns(store, new Speaker(messaging.messenger, modules), messaging.clock, messaging.log, messaging.passes);
 }
 
 function timeoutsOf(sagas: readonly Definition[], store: SagaStore, turns: Turns, messaging: Messaging): Timeouts {

@@ -1,4 +1,4 @@
-import { type Clock, type Envelope, inConversation, type TransportContext, type Tx, Unrecoverable } from '@parley/messaging';
+import { type Clock, type Envelope, inConversation, type Passes, type TransportContext, type Tx, Unrecoverable } from '@parley/messaging';
 import type { Contract } from '@parley/contract';
 import { idsFor } from './ids';
 import { SagaError, stageOf, type Definition, type Move, type Turn } from './saga';
@@ -13,6 +13,7 @@ export class Turns {
     private readonly speaker: Speaker,
     private readonly clock: Clock,
     private readonly log: TransportContext['log'],
+    private readonly passes?: Passes,
   ) {}
 
   /** A message arrived, for a saga that is there or that it starts. */
@@ -28,6 +29,7 @@ export class Turns {
     const entry = entryOf(turn, stored, { at: info.at, trigger: contract.name, messageId: envelope.id });
     if (stored) await this.save(tx, stored, turn, entry);
     else if (!(await this.begin(tx, saga, turn, entry, envelope))) return this.ignore(saga, key, contract.name, 'duplicate');
+    this.passes?.('saga.saved');
     await this.speaker.say(turn.out);
   }
 
@@ -38,6 +40,7 @@ export class Turns {
     const turn = saga.takeTimeout(stored, timeout.name, info);
     if (turn.ignored) return this.ignore(saga, stored.key, timeout.name, turn.ignored);
     await this.save(tx, stored, turn, entryOf(turn, stored, { at: info.at, trigger: timeout.name }), { name: timeout.name, times });
+    this.passes?.('saga.saved');
     await inConversation({ correlationId: stored.correlationId, traceparent: stored.traceparent }, () => this.speaker.say(turn.out));
   }
 

@@ -57,6 +57,11 @@ describe('environment', () => {
     ]);
   });
 
+  it('refuses a step that no message takes', () => {
+    expect(problemsOf({ PARLEY_FAILPOINT: 'relay.published:17, queue.claimed' })).toEqual([]);
+    expect(problemsOf({ PARLEY_FAILPOINT: 'relay.publish:17' })[0]).toContain(`"relay.publish:17" names no step of a message's way; say relay.published:17`);
+  });
+
   it('never shows a secret, neither in an error nor when it is printed', () => {
     const problems = problemsOf(
       { API_TOKEN: 'hunter2', CALLS_URL_A: 'x://a:hunter2@b c', PORT: 'p://a:hunter2@b' },

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { milliseconds, type Duration } from '@parley/contract';
+import { endAt } from '@parley/messaging';
 import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
 import { z } from 'zod';
 
@@ -7,6 +8,14 @@ const number = (what: string, least: number, most: number) =>
   z.coerce.number(`must be ${what}`).int(`must be ${what}`).min(least, `must be ${what}`).max(most, `must be ${what}`);
 const port = number('a port, a whole number from 0 to 65535', 0, 65_535);
 const url = z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/./, 'must be a URL such as postgres://user:password@host:5432/database');
+
+const failPoint = z.string().superRefine((text, context) => {
+  try {
+    endAt(text, () => undefined);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+  }
+});
 
 const duration = z.string().transform((text, context) => {
   try {
@@ -35,6 +44,7 @@ const kit = z.object({
   PAUSE_AT: number('a percentage, a whole number from 0 to 100', 0, 100)
     .default(50)
     .describe('share of failed handlings in 10 s, in percent, at which a subscription pauses; 0: never'),
+  PARLEY_FAILPOINT: failPoint.optional().describe('for trials: kill -9 of this process when it passes a step of the way of a message, such as relay.published:17'),
   DRAIN_TIMEOUT: duration.default(10_000).describe('how long work under way may take when the service is told to stop'),
 });
 

@@ -2,9 +2,11 @@ import { Module, type DynamicModule, type InjectionToken, type Type } from '@nes
 import { TerminusModule } from '@nestjs/terminus';
 import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
 import { Logger, Metrics, observers } from '@parley/observability';
+import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
+import { passesOf } from './fail-point';
 import type { Inspectable } from './operations';
 import { Service } from './service';
 import { technologiesFor } from './technologies';
@@ -76,7 +78,8 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
 async function messagingOptions({ name, environment, logger, metrics, conversations, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
   const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name) });
-  const storeFor = database && (await storeMaker(name, logger));
+  const passes = passesOf(environment, logger);
+  const storeFor = database && (await storeMaker({ service: name, log: logger.write, passes }));
   return (dataSource) => ({
     service: name,
     instance: environment.INSTANCE,
@@ -89,10 +92,11 @@ async function messagingOptions({ name, environment, logger, metrics, conversati
     killSwitch: environment.PAUSE_AT > 0 && { rate: environment.PAUSE_AT / 100 },
     observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
+    passes,
   });
 }
 
-async function storeMaker(service: string, { write: log }: Logger): Promise<(dataSource: DataSource) => Store> {
+async function storeMaker(options: PostgresStoreOptions): Promise<(dataSource: DataSource) => Store> {
   const { PostgresStore } = await import('@parley/postgres');
-  return (dataSource) => new PostgresStore(dataSource, { service, log });
+  return (dataSource) => new PostgresStore(dataSource, options);
 }

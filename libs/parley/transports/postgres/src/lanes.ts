@@ -15,7 +15,7 @@ export class PostgresLanes implements Lanes {
     private readonly database: Database,
     private readonly queues: QueueIds,
     service: string,
-    private readonly surroundings: Pick<Consumption, 'clock' | 'log'>,
+    private readonly surroundings: Pick<Consumption, 'clock' | 'log' | 'passes'>,
   ) {
     this.deadLetters = new PostgresDeadLetters(database, service);
   }

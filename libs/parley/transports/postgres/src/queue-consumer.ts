@@ -14,6 +14,7 @@ export interface Consumption {
   readonly settles: boolean;
   readonly clock: Clock;
   readonly log: TransportContext['log'];
+  readonly passes?: TransportContext['passes'];
   /** Milliseconds; renewed at a third of it. Longer than a transaction may idle. Default 30 s. */
   readonly lease?: number;
 }
@@ -148,6 +149,7 @@ export class QueueConsumer {
     if (wanted === 0 && this.leases.unreleased === 0) return;
     const lanes = await this.leases.claim(wanted);
     if (wanted > 0) this.full = lanes.length >= wanted / 2;
+    if (lanes.length > 0) this.what.passes?.('queue.claimed');
     if (this.stopping) return this.leases.giveBack(lanes, 0);
     this.ready.push(...lanes);
     this.pump();
@@ -213,7 +215,9 @@ export class QueueConsumer {
       const started = performance.now();
       const outcome = await this.what.deliver(delivery);
       this.averageTime += (performance.now() - started - this.averageTime) / 20;
-      if (!(await this.honour(lane, message, delivery.attempt, outcome))) return false;
+      const ours = await this.honour(lane, message, delivery.attempt, outcome);
+      this.what.passes?.('queue.told');
+      if (!ours) return false;
     }
     return true;
   }

@@ -22,7 +22,7 @@ export class QueueIntake extends IntakeServer {
     const settles = this.settles();
     this.consumers = this.registry
       .subscriptions('command')
-      .map((subscription) => new QueueConsumer({ database, queue: subscription.name, subscription, deliver, settles, clock: context.clock, log: context.log }));
+      .map((subscription) => new QueueConsumer({ database, queue: subscription.name, subscription, deliver, settles, clock: context.clock, log: context.log, passes: context.passes }));
     await Promise.all(this.consumers.map((consumer) => consumer.start()));
   }
 

@@ -12,6 +12,8 @@ export interface PostgresStoreOptions {
   readonly service: string;
   readonly clock?: Clock;
   readonly log?: TransportContext['log'];
+  /** Told of each step of a message that is delivered from here. */
+  readonly passes?: TransportContext['passes'];
 }
 
 /** Keeps a service's side of the conversation in the database its data is in: the DataSource's. */
@@ -25,14 +27,14 @@ export class PostgresStore implements Store {
 
   constructor(
     private readonly dataSource: DataSource,
-    { service, clock = systemClock, log = () => undefined }: PostgresStoreOptions,
+    { service, clock = systemClock, log = () => undefined, passes }: PostgresStoreOptions,
   ) {
     const config = connectionOf(dataSource);
     this.database = Database.open(config, { clock, log });
     const queues = new QueueIds(this.database);
     this.outbox = new PostgresOutbox(this.database, config, service);
     this.inbox = new PostgresInbox(queues);
-    this.lanes = new PostgresLanes(this.database, queues, service, { clock, log });
+    this.lanes = new PostgresLanes(this.database, queues, service, { clock, log, passes });
   }
 
   async connect(): Promise<void> {
