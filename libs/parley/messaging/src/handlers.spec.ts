@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { broadcast, call, command, event, type Contract } from '@parley/contract';
 import { z } from 'zod';
-import { HandlerError, HandlerRegistry, Subscription } from './handlers';
+import { HandlerError, HandlerRegistry, NoSubscription, Subscription } from './handlers';
 
 const Letter = z.object({ letter: z.string() });
 const Sort = command('mailroom.sort-letter', Letter);
@@ -72,5 +72,22 @@ describe('the handlers of a service', () => {
     const all = registry('mailroom', [Count, Clerk, 'count']);
     expect(all.handlerOfCall('mailroom.count-letters')).toMatchObject({ name: 'Clerk.count', contract: Count });
     expect(['mailroom.sort-letter', 'constructor', ''].map((name) => all.handlerOfCall(name))).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe('the concurrency of a subscription', () => {
+  it('is changed for all who ask, who are told, and is no other subscription\'s business', () => {
+    const all = registry('garage', [Sorted, Archive], [Sorted, Window]);
+    const [archive, window] = all.subscriptions('event');
+    const told: number[] = [];
+    archive!.onConcurrency!(() => told.push(archive!.concurrency));
+    expect([all.setConcurrency('garage.archive', 9), all.setConcurrency('garage.archive', 1)]).toEqual([4, 9]);
+    expect([told, window!.concurrency]).toEqual([[9, 1], 4]);
+  });
+
+  it('is refused where it cannot be, and for what is not there', () => {
+    const all = registry('garage', [Sorted, Archive]);
+    for (const wrong of [0, -1, 1.5, NaN, 1001]) expect(() => all.setConcurrency('garage.archive', wrong)).toThrow('a whole number from 1 to 1000');
+    expect(() => all.setConcurrency('garage.cellar', 2)).toThrow(new NoSubscription('garage has no subscription garage.cellar; it has garage.archive'));
   });
 });

@@ -31,8 +31,10 @@ export interface Subscription extends Required<SubscriptionOptions> {
   /** `orders.read-model`; for commands and broadcasts the service: `orders`. */
   readonly name: string;
   readonly handlers: ReadonlyMap<string, Handler>;
-  /** Messages handled at the same time, over all lanes. */
+  /** Messages this instance handles at the same time, over all lanes. It may change while it runs: read it whenever it counts. */
   readonly concurrency: number;
+  /** Calls `changed` after every change of the concurrency. What runs goes on; a raised bound has room at once. */
+  readonly onConcurrency?: (changed: () => void) => void;
 }
 
 export interface Handler {
@@ -65,10 +67,20 @@ export class HandlerError extends Error {
   override readonly name = 'HandlerError';
 }
 
+/** Somebody asked about a subscription that this service does not have. */
+export class NoSubscription extends Error {
+  override readonly name = 'NoSubscription';
+}
+
+/** More than any process handles at the same time. */
+const MOST_AT_A_TIME = 1_000;
+
+type Group = { -readonly [P in keyof Subscription]: Subscription[P] } & { readonly handlers: Map<string, Handler>; readonly listeners: (() => void)[] };
+
 /** Everything the service handles, as Nest's strategies hand it over at start. */
 export class HandlerRegistry {
   private readonly calls = new Map<string, Handler>();
-  private readonly groups = new Map<string, { -readonly [P in keyof Subscription]: Subscription[P] } & { handlers: Map<string, Handler> }>();
+  private readonly groups = new Map<string, Group>();
 
   constructor(
     private readonly service: string,
@@ -97,6 +109,27 @@ export class HandlerRegistry {
     return [...this.groups.values()].filter((group) => kind === undefined || group.kind === kind);
   }
 
+  /**
+   * How many messages of a subscription this instance handles at the same time from now on, until it ends; what runs goes on.
+   * Says how many it were. Commands and broadcasts of a service go by one name, and change together.
+   */
+  setConcurrency(name: string, concurrency: number): number {
+    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MOST_AT_A_TIME) {
+      throw new HandlerError(`${name}: ${concurrency} messages at a time cannot be; say a whole number from 1 to ${MOST_AT_A_TIME}`);
+    }
+    const groups = [...this.groups.values()].filter((group) => group.name === name);
+    const [first] = groups;
+    if (!first) throw new NoSubscription(`${this.service} has no subscription ${name}; it has ${this.names().join(', ') || 'none'}`);
+    const before = first.concurrency;
+    for (const group of groups) group.concurrency = concurrency;
+    for (const changed of groups.flatMap(({ listeners }) => listeners)) changed();
+    return before;
+  }
+
+  private names(): readonly string[] {
+    return [...new Set([...this.groups.values()].map(({ name }) => name))];
+  }
+
   private refuseForeign({ contract, name }: Handler): void {
     if (contract.owner === this.service) return;
     throw new HandlerError(`${name} handles ${contract.name}, but only its owner, ${contract.owner}, may; this is ${this.service}`);
@@ -110,11 +143,17 @@ export class HandlerRegistry {
     const name = kind === 'event' ? `${this.service}.${declared!.name}` : this.service;
     const id = `${kind}:${name}`;
     const { from = 'beginning', live = false } = (kind === 'event' && declared?.options) || {};
-    const group = this.groups.get(id) ?? { kind, name, from, live, concurrency: this.concurrency, handlers: new Map<string, Handler>() };
+    const group = this.groups.get(id) ?? this.newGroup({ kind, name, from, live });
     if (String(group.from) !== String(from) || group.live !== live) {
       throw new HandlerError(`${extras.handlerClass.name} declares the subscription ${name} in another way than the class before it; a subscription starts in one place`);
     }
     this.groups.set(id, group);
     return group;
+  }
+
+  private newGroup(named: Pick<Subscription, 'kind' | 'name' | 'from' | 'live'>): Group {
+    const listeners: (() => void)[] = [];
+    const onConcurrency = (changed: () => void) => void listeners.push(changed);
+    return { ...named, concurrency: this.concurrency, handlers: new Map(), listeners, onConcurrency };
   }
 }

@@ -77,12 +77,11 @@ export function commandSuite(fixture: Fixture): void {
       expect(followed.entries.map(({ job }) => job.n)).toEqual([20, 30]);
     });
 
-    for (const id of ['T17', 'T41'] as const) skip(id, NOT_BUILT[id]);
+    skip('T41', NOT_BUILT.T41);
   });
 }
 
 /** What the kit itself does not have yet, whatever the technology. */
 export const NOT_BUILT = {
-  T17: 'the kit sets the concurrency at start only',
   T41: 'the kit has no idempotency keys for callers; the inbox knows messages by their ids',
 } as const;

@@ -1,5 +1,4 @@
 import type { Fixture } from './fixture';
-import { NOT_BUILT } from './command';
 import { eventually } from './journal';
 import { storedPromises } from './stored';
 import { suite } from './suite';
@@ -7,7 +6,7 @@ import { jobs, note, say, type Handle, type Interest } from './trial';
 
 /** What events promise: a durable log, in order per key, for every subscription. */
 export function eventSuite(fixture: Fixture): void {
-  suite('event', fixture, (promise, skip) => {
+  suite('event', fixture, (promise) => {
     storedPromises(promise);
 
     promise('T05', async (trial) => {
@@ -88,7 +87,5 @@ export function eventSuite(fixture: Fixture): void {
       }
       for (const order of first.values()) expect(order).toEqual([...order].sort((a, b) => a - b));
     });
-
-    skip('T17', NOT_BUILT.T17);
   });
 }

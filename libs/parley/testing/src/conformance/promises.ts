@@ -29,7 +29,7 @@ export const promises = {
   T14: { kinds: all, says: 'a body may be empty, or large, and one that is too large is refused where it is said' },
   T15: { kinds: [C], says: 'an expired command is not handled, and is kept as evidence' },
   T16: { kinds: stored, fast: true, says: 'no more messages are handled at a time than allowed' },
-  T17: { kinds: stored, says: 'how many are handled at a time can be changed while it runs' },
+  T17: { kinds: stored, fast: true, says: 'how many are handled at a time can be changed while it runs' },
   T18: { kinds: stored, fast: true, says: 'a message whose handler throws is delivered again, as the same message' },
   T19: { kinds: stored, fast: true, says: 'a message is tried as often as its policy says, then dies' },
   T20: { kinds: stored, fast: true, says: 'a delayed retry does not come before it is due, nor long after' },

@@ -184,6 +184,44 @@ export function storedPromises(promise: TryPromise): void {
     expect(most).toBeLessThanOrEqual(3);
   });
 
+  promise('T17', async (trial) => {
+    const contract = trial.contract();
+    const seen = trial.journal();
+    const running = new Set<() => void>();
+    const handle: Handle = async (job, context) => {
+      note(seen)(job, context);
+      await new Promise<void>((end) => running.add(end));
+      await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
+    };
+    const endOne = () => {
+      const [end] = running;
+      running.delete(end!);
+      end!();
+    };
+    await trial.say(contract, ...jobs(20, (n) => `k${n}-`));
+    const instance = await trial.hear(contract, handle, { concurrency: 2, options: OWN });
+    const { name } = instance.messaging.registry.subscriptions(trial.kind)[0]!;
+    await seen.reach(2);
+    expect(instance.messaging.setConcurrency(name, 6)).toBe(2);
+    await seen.reach(6);
+    expect(running.size).toBe(6);
+    instance.messaging.setConcurrency(name, 1);
+    for (let over = 5; over > 0; over--) {
+      const ended = instance.handlings.entries.length + 1;
+      endOne();
+      await instance.handlings.reach(ended);
+    }
+    await pause(50); // for one that begins although it may not
+    expect([running.size, seen.entries.length]).toEqual([1, 6]);
+    for (let n = 7; n <= 20; n++) {
+      endOne();
+      await seen.reach(n);
+      expect(running.size).toBe(1);
+    }
+    endOne();
+    expect([...(await effectsReach(trial, 20))].sort()).toEqual(jobs(20, (n) => `k${n}-`).map(({ key, n }) => `${key}${n}`).sort());
+  });
+
   promise('T18', async (trial) => {
     const contract = trial.contract();
     const seen = trial.journal();

@@ -64,7 +64,8 @@ export class MemoryIntake extends IntakeServer {
       if (subscription.kind === 'event' && !isFor(subscription, item.headers)) return Promise.resolve({ kind: 'done', settled: false });
       return this.outside(() => this.handOver(subscription, item.headers, item.body));
     };
-    const consumer: Consumer = { concurrency: subscription.concurrency, handle };
+    const consumer: Consumer = { subscription, handle };
+    subscription.onConcurrency?.(() => queue.widened());
     this.attached.push({ queue, consumer });
     queue.attach(consumer);
   }

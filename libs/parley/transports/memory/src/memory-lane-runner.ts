@@ -18,6 +18,7 @@ export class MemoryLaneRunner implements LaneRunner {
     private readonly running: Set<MemoryLaneRunner>,
   ) {
     this.subscriptions = new Map(subscriptions.map((subscription) => [subscription.name, subscription]));
+    for (const subscription of subscriptions) subscription.onConcurrency?.(() => this.wake());
   }
 
   async start(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Clock, Headers, Outcome } from '@parley/messaging';
+import type { Clock, Headers, Outcome, Subscription } from '@parley/messaging';
 import type { Mischief } from './mischief';
 
 export interface Item {
@@ -10,8 +10,8 @@ export interface Item {
 
 /** Whoever handles a queue's messages: one intake of one instance. */
 export interface Consumer {
-  /** Messages it takes at the same time. */
-  readonly concurrency: number;
+  /** Whose concurrency bounds what it takes at the same time. */
+  readonly subscription: Pick<Subscription, 'concurrency'>;
   readonly handle: (item: Item) => Promise<Outcome>;
 }
 
@@ -39,6 +39,11 @@ export class MemoryQueue {
 
   attach(consumer: Consumer): void {
     this.consumers.push(consumer);
+    this.deliverSoon();
+  }
+
+  /** A consumer has more room than before. */
+  widened(): void {
     this.deliverSoon();
   }
 
@@ -125,7 +130,7 @@ export class MemoryQueue {
     for (let tried = 0; tried < this.consumers.length; tried++) {
       const consumer = this.consumers.shift()!;
       this.consumers.push(consumer);
-      if (this.handledBy(consumer) < consumer.concurrency) return consumer;
+      if (this.handledBy(consumer) < consumer.subscription.concurrency) return consumer;
     }
     return undefined;
   }

@@ -74,7 +74,7 @@ export class BroadcastIntake extends IntakeServer {
   private enqueue(subscription: Subscription, notification: Notification): void {
     if (this.state === 'stopped') return;
     if (this.waiting.push({ subscription, notification }) > WAITING_AT_MOST) this.drop('handlers are too slow', this.waiting.shift()!.subscription);
-    this.work(subscription.concurrency);
+    this.work(subscription);
   }
 
   private drop(why: string, { name }: Subscription): void {
@@ -82,17 +82,18 @@ export class BroadcastIntake extends IntakeServer {
     if (this.dropped++ % 1000 === 0) this.options.context.log('warn', `${name}: a broadcast was dropped: ${why}`, { dropped: this.dropped });
   }
 
-  private work(concurrency: number): void {
-    while (this.running < concurrency && this.waiting.length > 0) void this.run(concurrency);
+  /** Broadcasts of all owners go to one subscription. */
+  private work(bound: Subscription): void {
+    while (this.running < bound.concurrency && this.waiting.length > 0) void this.run(bound);
   }
 
-  private async run(concurrency: number): Promise<void> {
+  private async run(bound: Subscription): Promise<void> {
     this.running++;
     const { subscription, notification } = this.waiting.shift()!;
     const content = await this.contentOf(notification, subscription);
     if (content && this.state !== 'stopped') await this.handOn(subscription, content);
     this.running--;
-    this.work(concurrency);
+    this.work(bound);
   }
 
   private async handOn(subscription: Subscription, content: Buffer): Promise<void> {

@@ -11,7 +11,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('key lanes', () => {
   it('run the tasks of one key one after the other, those of others meanwhile, and no more at a time than allowed', async () => {
-    const lanes = new KeyLanes(2);
+    const lanes = new KeyLanes({ concurrency: 2 });
     const [a1, a2, b1, c1] = [task(), task(), task(), task()];
     lanes.add('a', a1.run);
     lanes.add('a', a2.run);

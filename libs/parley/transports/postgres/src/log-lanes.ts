@@ -1,6 +1,8 @@
+import type { Subscription } from '@parley/messaging';
+
 /**
- * Runs tasks: those of one key one after the other, in the order they came; different keys at the same time, up to `concurrency`
- * in all. Lanes take turns, so that a long one does not hold the others up.
+ * Runs tasks: those of one key one after the other, in the order they came; different keys at the same time, up to the concurrency
+ * of their subscription in all. Lanes take turns, so that a long one does not hold the others up.
  */
 export class KeyLanes {
   private readonly lanes = new Map<string, (() => Promise<void>)[]>();
@@ -8,10 +10,12 @@ export class KeyLanes {
   private running = 0;
 
   constructor(
-    private readonly concurrency: number,
+    private readonly subscription: Pick<Subscription, 'concurrency' | 'onConcurrency'>,
     /** After each task. Tasks never reject. */
     private readonly onFinished: () => void = () => {},
-  ) {}
+  ) {
+    subscription.onConcurrency?.(() => this.start());
+  }
 
   add(key: string, task: () => Promise<void>): void {
     const lane = this.lanes.get(key);
@@ -22,7 +26,7 @@ export class KeyLanes {
   }
 
   private start(): void {
-    while (this.running < this.concurrency && this.ready.length > 0) void this.run(this.ready.shift()!);
+    while (this.running < this.subscription.concurrency && this.ready.length > 0) void this.run(this.ready.shift()!);
   }
 
   private async run(key: string): Promise<void> {

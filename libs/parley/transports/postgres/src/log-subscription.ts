@@ -51,7 +51,7 @@ export class DurableSubscription {
   ) {
     const { database, context } = place;
     const wanted = [...subscription.handlers.keys()];
-    this.lanes = new KeyLanes(subscription.concurrency, () => this.reader.pump());
+    this.lanes = new KeyLanes(subscription, () => this.reader.pump());
     this.reader = new LogReader(
       subscription.name, id, wanted, database, context,
       (partition, event) => this.enqueue(partition, event),

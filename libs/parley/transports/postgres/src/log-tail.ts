@@ -16,7 +16,7 @@ export class LiveTail {
     readonly subscription: Subscription,
     private readonly place: Pick<SubscriptionPlace, 'database' | 'context' | 'deliver'>,
   ) {
-    this.lanes = new KeyLanes(subscription.concurrency, () => this.reader.pump());
+    this.lanes = new KeyLanes(subscription, () => this.reader.pump());
     this.reader = new LogReader(subscription.name, null, [...subscription.handlers.keys()], place.database, place.context, (partition, event) => {
       partition.queued++;
       this.lanes.add(event.key, async () => {

@@ -64,6 +64,10 @@ export class QueueConsumer {
 
   constructor(private readonly what: Consumption) {
     this.sweptAt = what.clock.now();
+    what.subscription.onConcurrency?.(() => {
+      this.pump();
+      this.wake();
+    });
   }
 
   async start(): Promise<void> {

@@ -26,7 +26,8 @@ export class Deliveries {
     readonly context: TransportContext,
     private readonly pipeline: Deliver,
   ) {
-    this.slots = new Slots(subscription.concurrency);
+    this.slots = new Slots(() => subscription.concurrency);
+    subscription.onConcurrency?.(() => this.slots.changed());
   }
 
   get owner(): string {

@@ -44,6 +44,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
   private stoppedAt?: number;
   private stopping?: Promise<void>;
   private cancelRebalance?: () => void;
+  private changing = Promise.resolve();
   private failStart?: (error: unknown) => void;
 
   constructor(
@@ -65,6 +66,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
     if (!subscription) return this.consumingNothing(started);
     this.deliveries = new Deliveries(subscription, this.publisher, this.context, this.deliver);
     this.consumers = this.consumersOf(this.deliveries);
+    subscription.onConcurrency?.(() => (this.changing = this.changing.then(() => this.prefetchAnew()).catch((error: Error) => this.recover(error))));
     const late = () => new RabbitUnavailable(this.address, new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     try {
       await within(STARTED_WITHIN, this.consumingBegins(), late);
@@ -145,19 +147,32 @@ export class CommandIntake extends ServerRMQ implements Intake {
   }
 
   private async consumeFrom(connection: ChannelModel, channel: ConfirmChannel): Promise<void> {
-    const { owner, subscription } = this.deliveries!;
-    const { queue, lanes, dead } = this.consumers!;
+    const { owner } = this.deliveries!;
+    const { lanes, dead } = this.consumers!;
     channel.on('error', (error) => this.recover(error));
     await declare(connection, owner);
     this.deliveries!.connected();
     this.consuming = channel;
-    await this.consume(channel, owner, subscription.concurrency, (message) => queue.take(message, channel));
+    await this.consumeQueue(channel);
     if (dead) await this.consume(channel, deadQueue(owner), 1, (message) => dead.take(message, channel));
     await lanes.open(connection);
     if (this.stopping) return;
     this.state = 'consuming';
     this.reason = undefined;
     this.rebalanceLater(connection, channel);
+  }
+
+  private consumeQueue(channel: Channel): Promise<void> {
+    const { owner, subscription } = this.deliveries!;
+    return this.consume(channel, owner, subscription.concurrency, (message) => this.consumers!.queue.take(message, channel));
+  }
+
+  /** A prefetch counts for the consumers that follow: so the owner's queue gets another one. What the old one brought stays. */
+  private async prefetchAnew(): Promise<void> {
+    const channel = this.consuming;
+    if (!channel || this.stopping) return;
+    await channel.cancel(this.tagOf(this.deliveries!.owner));
+    if (this.consuming === channel) await this.consumeQueue(channel);
   }
 
   private async consume(channel: Channel, queue: string, prefetch: number, take: Take): Promise<void> {
@@ -167,7 +182,11 @@ export class CommandIntake extends ServerRMQ implements Intake {
     // RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted.
     const onMessage = (message: ConsumeMessage | null) =>
       void (message ? take(message, channel) : this.recover(new Error(`the queue ${queue} was deleted`)));
-    await channel.consume(queue, onMessage, { consumerTag: `${this.context.instance}:${queue}` });
+    await channel.consume(queue, onMessage, { consumerTag: this.tagOf(queue) });
+  }
+
+  private tagOf(queue: string): string {
+    return `${this.context.instance}:${queue}`;
   }
 
   private async stopNow(): Promise<void> {
@@ -180,7 +199,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
     void lanes?.stop();
     const owner = this.deliveries?.owner;
     if (!this.consuming || !owner) return;
-    const cancel = (name: string) => this.consuming!.cancel(`${this.context.instance}:${name}`);
+    const cancel = (name: string) => this.consuming!.cancel(this.tagOf(name));
     // A channel that is closed already brings nothing either.
     await Promise.allSettled([cancel(owner), ...(dead ? [cancel(deadQueue(owner))] : [])]);
   }

@@ -6,6 +6,12 @@ import { laneQueues } from './topology';
 import { Turns, Underway } from './turns';
 
 /**
+ * What a lane holds at most, if the concurrency is not more: the slots bound what is handled. A consumer's prefetch cannot be
+ * changed without giving up the lane, and so the concurrency can be raised without doing so.
+ */
+const LANE_AHEAD = 16;
+
+/**
  * One lane queue. It has a channel of its own: closing it gives the lane up and puts everything unfinished back, in order,
  * in one step; cancelling would let the next consumer begin behind what this one still holds.
  */
@@ -31,7 +37,7 @@ class Lane {
     channel.once('close', () => this.closed(channel));
     this.channel = channel;
     this.active = false;
-    await channel.prefetch(this.deliveries.subscription.concurrency);
+    await channel.prefetch(Math.max(LANE_AHEAD, this.deliveries.subscription.concurrency));
     if (this.channel !== channel) return;
     await channel.consume(this.queue, (message) =>
       message ? this.take(message, channel) : this.broken(new Error(`the queue ${this.queue} was deleted`)),

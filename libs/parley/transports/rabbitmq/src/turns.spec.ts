@@ -27,13 +27,39 @@ describe('turns', () => {
 
 describe('slots', () => {
   it('are never more than there are, and come free when something fails', async () => {
-    const slots = new Slots(1);
+    const slots = new Slots(() => 1);
     const { open, opened } = gate();
     const failing = slots.hold(async () => opened.then(() => Promise.reject(new Error('no'))));
     const next = slots.hold(async () => 'next');
     open();
     await expect(failing).rejects.toThrow('no');
     await expect(next).resolves.toBe('next');
+  });
+});
+
+describe('slots whose number changes', () => {
+  it('let in those who wait when there are more, and nobody until enough have gone when there are fewer', async () => {
+    let most = 1;
+    const slots = new Slots(() => most);
+    const gates = Array.from({ length: 5 }, gate);
+    const begun: number[] = [];
+    const all = gates.map(({ opened }, n) => slots.hold(() => (begun.push(n), opened)));
+    most = 3;
+    slots.changed();
+    await Promise.resolve();
+    expect(begun).toEqual([0, 1, 2]);
+    most = 1;
+    slots.changed();
+    for (const n of [0, 1]) {
+      gates[n]!.open();
+      await all[n];
+    }
+    expect(begun).toEqual([0, 1, 2]);
+    gates[2]!.open();
+    await all[2];
+    expect(begun).toEqual([0, 1, 2, 3]);
+    for (const { open } of gates) open();
+    await Promise.all(all);
   });
 });
 

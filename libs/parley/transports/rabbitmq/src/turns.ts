@@ -11,21 +11,28 @@ export class Turns {
   }
 }
 
-/** At most so many at a time; the others wait in the order of asking. */
+/** At most so many at a time; the others wait in the order of asking. The bound may change: then call `changed`. */
 export class Slots {
   private readonly waiting: Array<() => void> = [];
+  private taken = 0;
 
-  constructor(private free: number) {}
+  constructor(private readonly most: () => number) {}
 
   async hold<T>(run: () => Promise<T>): Promise<T> {
-    if (this.free > 0) this.free--;
+    if (this.taken < this.most()) this.taken++;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
     try {
       return await run();
     } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free++;
+      this.taken--;
+      this.changed();
+    }
+  }
+
+  changed(): void {
+    while (this.taken < this.most() && this.waiting.length > 0) {
+      this.taken++;
+      this.waiting.shift()!();
     }
   }
 }

@@ -47,6 +47,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
 
   override async listen(started: (error?: unknown) => void): Promise<void> {
     [this.subscription] = this.registry.subscriptions('broadcast');
+    this.subscription?.onConcurrency?.(() => this.handleWaiting());
     try {
       if (this.subscription)
         await within(STARTED_WITHIN, this.subscribe(this.subscription), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
@@ -109,11 +110,17 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   private handle(channel: string, document: string): void {
     const handling = this.deliverOne(channel, document).finally(() => {
       this.handling.delete(handling);
-      const next = this.waiting.shift();
-      if (next) this.handle(next.channel, next.document);
-      else this.missed = 0;
+      this.handleWaiting();
     });
     this.handling.add(handling);
+  }
+
+  private handleWaiting(): void {
+    while (this.handling.size < this.subscription!.concurrency && this.waiting.length > 0) {
+      const { channel, document } = this.waiting.shift()!;
+      this.handle(channel, document);
+    }
+    if (this.waiting.length === 0) this.missed = 0;
   }
 
   /** Never rejects. There is nobody to give a broadcast back to: whatever becomes of it, it is over. */
