@@ -213,3 +213,23 @@ describe('a call', () => {
     expect(breaksOf(asked(A, A, {}, true), asked(A, A, {}, false)).map(({ field }) => field)).toEqual(['idempotent']);
   });
 });
+
+describe('personal fields', () => {
+  const shape = z.object({ id: z.string(), owner: z.string(), name: z.string(), mail: z.string() });
+  const about = (subject: 'id' | 'owner', fields: { name?: string; mail?: string }) =>
+    schemaOf(event(fresh(), shape, { key: 'id', ...(Object.keys(fields).length > 0 && { personal: { subject, fields } }) }));
+  const breaks = (before: ReturnType<typeof about>, after: ReturnType<typeof about>) => breaksOf(before, after).map(({ field, breaks }) => `${breaks}: ${field}`);
+
+  it('are found encrypted by readers that do not know of it', () => {
+    expect(breaks(about('id', {}), about('id', { name: 'erased' }))).toEqual(['old readers: personal.name']);
+  });
+
+  it('stay encrypted in what was said before', () => {
+    expect(breaks(about('id', { name: 'erased', mail: 'erased' }), about('id', { name: 'erased' }))).toEqual(['old messages: personal.mail']);
+  });
+
+  it('keep their subject, but may be shown in another way', () => {
+    expect(breaks(about('id', { name: 'erased' }), about('owner', { name: 'erased' }))).toEqual(['old messages: personal.subject', 'old readers: personal.subject']);
+    expect(breaks(about('id', { name: 'erased' }), about('id', { name: 'gone' }))).toEqual([]);
+  });
+});

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Call, Contract, Kind } from './contract';
+import type { Personal } from './personal';
 
 /** What zod writes of JSON Schema (draft 2020-12), as far as it can be compared. */
 export interface JsonSchema {
@@ -12,6 +13,7 @@ export interface ContractSchema {
   readonly kind: Kind;
   readonly version: number;
   readonly key?: string;
+  readonly personal?: Personal;
   readonly deadline?: number;
   readonly idempotent?: boolean;
   /** Of a call: its request. */
@@ -22,12 +24,13 @@ export interface ContractSchema {
 
 /** Refinements are functions, and no schema can show them: what they forbid is not in here. */
 export function schemaOf(contract: Contract): ContractSchema {
-  const { name, kind, version, key } = contract;
+  const { name, kind, version, key, personal } = contract;
   return {
     name,
     kind,
     version,
     ...(key !== undefined && { key }),
+    ...(personal && { personal }),
     ...callPart(contract),
     payload: jsonSchema(contract.payload),
     ...answers(contract),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { broadcast, call, command, contractNamed, ContractError, event, keyOf } from './contract';
+import { broadcast, call, command, contractNamed, event, keyOf } from './contract';
+import { ContractError } from './contract-error';
 
 const Lines = z.object({ orderId: z.string(), lines: z.number() });
 

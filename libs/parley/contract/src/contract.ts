@@ -7,7 +7,9 @@
  *   key        the field whose value names a message's lane: messages of one lane are handled in order.
  */
 import { z } from 'zod';
+import { ContractError } from './contract-error';
 import { milliseconds, type Duration } from './duration';
+import { personalOf, type Personal, type PersonalFields } from './personal';
 
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
 
@@ -22,6 +24,8 @@ export interface Contract<K extends Kind = Kind, In = unknown> {
   readonly payload: z.ZodType<In>;
   /** The payload's field that names its lane. Events always have one. */
   readonly key?: string;
+  /** Which fields are about a person, and about whom. Calls have none: they are stored nowhere. */
+  readonly personal?: Personal;
 }
 
 export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = CallErrors> extends Contract<'call', In> {
@@ -73,24 +77,24 @@ export function call<I extends ObjectSchema, O extends ObjectSchema, E extends C
 export function command<S extends ObjectSchema, const Key extends KeyField<S> | undefined = undefined>(
   name: string,
   payload: S,
-  options: { key?: Key; version?: number } = {},
+  options: { key?: Key; version?: number; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
 ): Command<z.infer<S>, Key> {
-  return define({ ...contract('command', name, payload, options.version), key: options.key as never });
+  return define({ ...contract('command', name, payload, options.version), key: options.key as never, ...personal(name, payload, options) });
 }
 
 /** News for whoever listens now; nothing is kept for those who do not. */
-export function broadcast<S extends ObjectSchema>(name: string, payload: S, options: { version?: number } = {}): Broadcast<z.infer<S>> {
-  return define(contract('broadcast', name, payload, options.version));
+export function broadcast<S extends ObjectSchema>(name: string, payload: S, options: { version?: number; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {}): Broadcast<z.infer<S>> {
+  return define({ ...contract('broadcast', name, payload, options.version), ...personal(name, payload, options) });
 }
 
 /** A fact in the durable log, ordered per `key`, for every subscription. */
-export function event<S extends ObjectSchema>(name: string, payload: S, options: { key: KeyField<S>; version?: number }): Event<z.infer<S>> {
-  return define({ ...contract('event', name, payload, options.version), key: options.key });
+export function event<S extends ObjectSchema>(name: string, payload: S, options: { key: KeyField<S>; version?: number; personal?: PersonalFields<z.infer<S>, KeyField<S>> }): Event<z.infer<S>> {
+  return define({ ...contract('event', name, payload, options.version), key: options.key, ...personal(name, payload, options) });
 }
 
-/** A contract that cannot work, found while it is defined. */
-export class ContractError extends Error {
-  override readonly name = 'ContractError';
+function personal(name: string, payload: z.ZodType, options: { key?: string; personal?: Personal }): Pick<Contract, 'personal'> {
+  const declared = personalOf(name, payload, options.personal, options.key);
+  return declared ? { personal: declared } : {};
 }
 
 /** Every contract this process has loaded: what is stored under a contract's name finds back to it. */

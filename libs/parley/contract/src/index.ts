@@ -2,7 +2,6 @@ export {
   broadcast,
   call,
   command,
-  ContractError,
   contractNamed,
   event,
   keyOf,
@@ -18,7 +17,9 @@ export {
   type Message,
   type ReplyOf,
 } from './contract';
+export { ContractError } from './contract-error';
 export { breaksOf, type Break } from './compatibility';
 export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schema';
 export { milliseconds, type Duration } from './duration';
+export { type At, type PathOf, type Personal, type PersonalFields } from './personal';
 export { text } from './text';

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { ContractError } from './contract-error';
+
+/**
+ * Which fields of a contract are about a person, and about whom. They leave the service encrypted with a key of that subject;
+ * where the key was thrown away, what is declared here stands in their place, for ever and everywhere.
+ */
+export interface Personal {
+  /** The payload's field that names the subject: an id, never itself personal. */
+  readonly subject: string;
+  /** By path (`customer.email`): what is shown once the subject was erased. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+type Scalar = string | number | boolean | bigint | symbol | null | undefined;
+type Fields<T> = NonNullable<T> extends Scalar | readonly unknown[] ? never : keyof NonNullable<T> & string;
+
+/** The paths of a payload, four levels deep: `customer`, `customer.email`. None leads into a list: a list is personal as a whole. */
+export type PathOf<T, Deep extends readonly unknown[] = [1, 1, 1]> = {
+  [F in Fields<T>]: Deep extends readonly [unknown, ...infer Rest] ? F | `${F}.${PathOf<NonNullable<T>[F], Rest>}` : F;
+}[Fields<T>];
+
+/** What lies at a path. */
+export type At<T, P extends string> = P extends `${infer F}.${infer Rest}`
+  ? F extends keyof NonNullable<T>
+    ? At<NonNullable<T>[F], Rest>
+    : never
+  : P extends keyof NonNullable<T>
+    ? NonNullable<T>[P]
+    : never;
+
+/** As it is declared: paths and values are checked by the compiler, and again while the contract is defined. */
+export interface PersonalFields<T, Subject extends string> {
+  readonly subject: Subject;
+  readonly fields: { readonly [P in PathOf<T>]?: At<T, P> };
+}
+
+/** @throws ContractError for a path that leads nowhere, or a value that its schema refuses */
+export function personalOf(contract: string, schema: z.ZodType, declared: Personal | undefined, key: string | undefined): Personal | undefined {
+  if (declared === undefined) return undefined;
+  const { subject, fields } = declared;
+  const paths = Object.keys(fields);
+  if (paths.length === 0) throw new ContractError(`${contract}: personal names no fields; say which, or leave it out`);
+  if (!(schemaAt(schema, [subject]) instanceof z.ZodType)) throw new ContractError(`${contract}: personal.subject "${subject}" is no field of its payload`);
+  for (const path of paths) refuse(contract, schema, { path, paths, ids: [subject, key], erased: fields[path] });
+  return { subject, fields };
+}
+
+interface Declared {
+  readonly path: string;
+  readonly paths: readonly string[];
+  /** What names the subject and the lane travels around the payload, too, where nothing is encrypted. */
+  readonly ids: readonly (string | undefined)[];
+  readonly erased: unknown;
+}
+
+function refuse(contract: string, schema: z.ZodType, { path, paths, ids, erased }: Declared): void {
+  if (ids.includes(path)) throw new ContractError(`${contract}: ${path} names the subject or the lane, so it cannot be personal; use an id that says nothing by itself`);
+  const outer = paths.find((other) => path.startsWith(`${other}.`));
+  if (outer !== undefined) throw new ContractError(`${contract}: ${path} lies within ${outer}, which is personal as a whole; keep one of them`);
+  const field = schemaAt(schema, path.split('.'));
+  if (!field) throw new ContractError(`${contract}: personal field "${path}" is no field of its payload`);
+  const { success, error } = field.safeParse(erased);
+  if (success) return;
+  throw new ContractError(`${contract}: what is shown for ${path} once erased is not what its schema takes: ${error.issues[0]!.message}`);
+}
+
+/** The schema of a field, however its objects are wrapped. */
+function schemaAt(schema: z.ZodType, [field, ...rest]: readonly string[]): z.ZodType | undefined {
+  if (field === undefined) return schema;
+  const object = unwrapped(schema);
+  const inner = object instanceof z.ZodObject && Object.hasOwn(object.shape, field) ? (object.shape[field] as z.ZodType) : undefined;
+  return inner && schemaAt(inner, rest);
+}
+
+function unwrapped(schema: z.ZodType): z.ZodType {
+  const wraps = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodReadonly || schema instanceof z.ZodDefault;
+  return wraps ? unwrapped(schema.unwrap() as z.ZodType) : schema;
+}
