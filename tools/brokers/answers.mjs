@@ -1,0 +1,19 @@
+// How one sees that a broker is ready.
+import net from 'node:net';
+
+const QUICKLY = 2_000;
+
+export const listens = (port) =>
+  new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1', timeout: QUICKLY });
+    const end = (answer) => (socket.destroy(), resolve(answer));
+    socket.once('connect', () => end(true)).once('error', () => end(false)).once('timeout', () => end(false));
+  });
+
+export async function says(url, headers = {}) {
+  try {
+    return (await fetch(url, { headers, signal: AbortSignal.timeout(QUICKLY) })).ok;
+  } catch {
+    return false;
+  }
+}

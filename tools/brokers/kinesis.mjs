@@ -1,0 +1,18 @@
+import { listens } from './answers.mjs';
+import { npmPackage } from './downloads.mjs';
+
+const VERSION = 'kinesalite@3.3.3';
+const port = Number(process.env.KINESIS_PORT ?? 4567);
+
+// Its own command would listen on every interface.
+const server = (data) =>
+  `require('kinesalite')(${JSON.stringify({ path: `${data}/db`, createStreamMs: 10, deleteStreamMs: 10, updateStreamMs: 10, shardLimit: 100 })}).listen(${port}, '127.0.0.1')`;
+
+/** Kinesalite stands for Kinesis: it speaks its protocol, over HTTP/1.1 only. */
+export const kinesis = {
+  name: 'kinesis',
+  urls: { KINESIS_URL: `kinesis://127.0.0.1:${port}` },
+  install: (place) => place.fill(VERSION, (folder) => npmPackage(folder, VERSION)),
+  command: async (place) => ({ file: process.execPath, args: ['-e', server(place.data)], cwd: place.lib }),
+  ready: () => listens(port),
+};

@@ -1,0 +1,16 @@
+import { listens } from './answers.mjs';
+import { packages } from './downloads.mjs';
+
+const port = Number(process.env.MQTT_PORT ?? 1883);
+
+/** Mosquitto. */
+export const mqtt = {
+  name: 'mqtt',
+  urls: { MQTT_URL: `mqtt://127.0.0.1:${port}` },
+  install: () => packages('mosquitto'),
+  async command(place) {
+    const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence true', `persistence_location ${place.data}/`];
+    return { file: '/usr/sbin/mosquitto', args: ['-c', place.write('mosquitto.conf', process.getuid?.() === 0 ? [...lines, 'user root'] : lines)] };
+  },
+  ready: () => listens(port),
+};

@@ -1,0 +1,65 @@
+// Where brokers live: what was downloaded (lib), what they store (data), what they print (log), and who runs (run).
+import fs from 'node:fs';
+import path from 'node:path';
+import { isAlive, isSame, startedAt } from '../process-tree.mjs';
+
+const ROOT = path.resolve(process.env.BROKERS_DIR ?? path.join(import.meta.dirname, '../../.data/brokers'));
+
+/** The folders of one broker, and the process that was started there. */
+export class Place {
+  constructor(name) {
+    this.name = name;
+    this.lib = path.join(ROOT, 'lib', name);
+    this.data = path.join(ROOT, 'data', name);
+    this.log = path.join(ROOT, 'log', `${name}.log`);
+    this.run = path.join(ROOT, 'run', `${name}.json`);
+    for (const dir of [path.dirname(this.lib), this.data, path.dirname(this.log), path.dirname(this.run)]) fs.mkdirSync(dir, { recursive: true });
+  }
+
+  file(name) {
+    return path.join(this.data, name);
+  }
+
+  write(name, lines) {
+    fs.mkdirSync(path.dirname(this.file(name)), { recursive: true });
+    fs.writeFileSync(this.file(name), `${[].concat(lines).join('\n')}\n`);
+    return this.file(name);
+  }
+
+  has(name) {
+    return fs.existsSync(this.file(name));
+  }
+
+  /** Downloaded, whole, in this version. */
+  holds(version) {
+    const mark = path.join(this.lib, '.version');
+    return fs.existsSync(mark) && fs.readFileSync(mark, 'utf8') === version;
+  }
+
+  /** Made beside, then moved into place: a download that broke off is never taken for a whole one. */
+  async fill(version, download) {
+    if (this.holds(version)) return;
+    const unfinished = `${this.lib}.unfinished`;
+    fs.rmSync(unfinished, { recursive: true, force: true });
+    fs.mkdirSync(unfinished, { recursive: true });
+    await download(unfinished);
+    fs.writeFileSync(path.join(unfinished, '.version'), version);
+    fs.rmSync(this.lib, { recursive: true, force: true });
+    fs.renameSync(unfinished, this.lib);
+  }
+
+  note(pid) {
+    fs.writeFileSync(this.run, JSON.stringify({ pid, started: startedAt(pid) }));
+  }
+
+  /** The pid of the process we started, while it is that very process. */
+  get pid() {
+    if (!fs.existsSync(this.run)) return undefined;
+    const noted = JSON.parse(fs.readFileSync(this.run, 'utf8'));
+    return isAlive(noted.pid) && isSame(noted) ? noted.pid : undefined;
+  }
+
+  lastWords(lines = 15) {
+    return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '';
+  }
+}

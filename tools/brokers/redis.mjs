@@ -1,0 +1,15 @@
+import { listens } from './answers.mjs';
+import { packages } from './downloads.mjs';
+
+const port = Number(process.env.REDIS_PORT ?? 6379);
+
+export const redis = {
+  name: 'redis',
+  urls: { REDIS_URL: `redis://127.0.0.1:${port}` },
+  install: () => packages('redis-server'),
+  async command(place) {
+    const args = { bind: '127.0.0.1', port, appendonly: 'yes', appendfsync: 'everysec', save: '', dir: place.data };
+    return { file: 'redis-server', args: Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]) };
+  },
+  ready: () => listens(port),
+};
