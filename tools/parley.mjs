@@ -7,12 +7,14 @@ process.chdir(path.dirname(import.meta.dirname));
 
 const COMMANDS = {
   'dead-letters': () => import('./parley/dead-letters.mjs'),
+  concurrency: () => import('./parley/concurrency.mjs'),
   explain: () => import('./parley/explain.mjs'),
 };
 
 const HELP = `npm run parley -- <command> [options]
 
   dead-letters   what no handling helped: list, show, edit, replay, discard, audit
+  concurrency    how many messages every instance handles at the same time; changed while they run
   explain        every hop of a contract, from its sender to its handlers, and why
 
   <command> --help says more. The system is the one that "npm start" runs here, or the one at CONSOLE_URL.`;

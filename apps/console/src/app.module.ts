@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { ServiceModule } from '@parley/service';
 import { CallProblemFilter } from './call-problem.filter';
+import { ConcurrencyController } from './concurrency.controller';
 import { environment } from './config';
 import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
@@ -9,7 +10,7 @@ import { FleetController } from './fleet.controller';
 
 @Module({
   imports: [ServiceModule.forRoot({ service: 'console', environment })],
-  controllers: [FleetController, DeadLettersController],
+  controllers: [FleetController, DeadLettersController, ConcurrencyController],
   providers: [
     { provide: Fleet, useFactory: () => new Fleet(environment.OPERATIONS_URLS) },
     { provide: APP_FILTER, useClass: CallProblemFilter },

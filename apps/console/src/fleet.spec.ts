@@ -52,6 +52,14 @@ describe('the fleet', () => {
     expect(await fleet.askOne('orders', '/')).toMatchObject({ ok: false, error: expect.stringContaining('JSON') });
   });
 
+  it('tells every instance of one service what each must know for itself', async () => {
+    const [a, b, other] = [await well('a'), await well('b'), await well('c')];
+    const fleet = new Fleet({ orders: [a.url, b.url, DEAD], catalog: [other.url] }, PATIENCE);
+    expect(await fleet.tellAll('orders', '/x', { body: {} })).toMatchObject([{ ok: true }, { ok: true }, { ok: false, url: DEAD }]);
+    expect([a.asked, b.asked, other.asked]).toEqual([['POST /x'], ['POST /x'], []]);
+    expect(await fleet.tellAll('nobody', '/x', {})).toMatchObject([{ ok: false, status: 404 }]);
+  });
+
   it('takes a refusal for an answer', async () => {
     const [refuses, works] = [await start(() => ({ status: 404, body: { message: 'none' } })), await well('c')];
     expect(await new Fleet({ orders: [refuses.url, works.url] }).tellOne('orders', '/x')).toMatchObject({ status: 404, body: { message: 'none' } });

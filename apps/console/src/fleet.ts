@@ -28,9 +28,16 @@ export class Fleet {
     this.addresses = new Map(Object.entries(addresses));
   }
 
-  /** Asks every instance of every service. */
-  askAll(path: string): Promise<Answer[]> {
-    return Promise.all([...this.addresses].flatMap(([service, urls]) => urls.map((url) => this.ask(service, url, path))));
+  /** Asks every instance of every service, or of one. */
+  askAll(path: string, only?: string): Promise<Answer[]> {
+    const asked = [...this.addresses].filter(([service]) => only === undefined || only === service);
+    return Promise.all(asked.flatMap(([service, urls]) => urls.map((url) => this.ask(service, url, path))));
+  }
+
+  /** Tells every instance of a service what each must know for itself. */
+  async tellAll(service: string, path: string, order: Order): Promise<Answer[]> {
+    const urls = this.addresses.get(service);
+    return urls ? Promise.all(urls.map((url) => this.ask(service, url, path, order))) : [unknown(service)];
   }
 
   /** Asks each service, or one, for what its instances keep together in their database. */

@@ -45,7 +45,7 @@ async function parley(...words: string[]) {
 
 describe('npm run parley', () => {
   it.each(
-    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain']].map(
+    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain'], ['concurrency']].map(
       (words) => [words],
     ),
   )('helps with %j', async (words) => {
@@ -62,6 +62,7 @@ describe('npm run parley', () => {
     [['dead-letters', 'replay', '--all', '--rate', 'fast'], '--rate is "fast"'],
     [['dead-letters', 'discard', 'orders/7'], 'Say why'],
     [['dead-letters', 'discard', '--all', '--reason', 'x'], '--yes'],
+    [['concurrency', 'orders', 'many'], 'a whole number from 1 to 1000'],
   ])('refuses %j and says what would be right', async (words, sentence) => {
     expect(await parley(...words)).toMatchObject({ code: 2, err: expect.stringContaining(sentence) });
     expect(theConsole.asked).toEqual([]);
@@ -174,6 +175,18 @@ describe('npm run parley', () => {
       '3 more tries at once, deliveries again after 1 s',
     ])
       expect(out).toContain(part);
+  });
+
+  it('tells every instance how many messages to handle at the same time', async () => {
+    const instances = [
+      { service: 'orders', url: 'http://orders-1', subscription: 'orders.saga', before: 10, concurrency: 4 },
+      { service: 'orders', url: 'http://orders-2', error: 'fetch failed' },
+    ];
+    answers['POST /api/concurrency/orders.saga'] = [{ body: { subscription: 'orders.saga', instances } }];
+    const { code, out, err } = await parley('concurrency', 'orders.saga', '4', '--reason', 'slow');
+    expect(JSON.parse(got.join(''))).toEqual({ concurrency: 4, reason: 'slow' });
+    expect(out).toMatch(/orders.saga +http:\/\/orders-1 +4 +10/);
+    expect([code, err]).toEqual([1, 'orders at http://orders-2 does not answer: fetch failed\n']);
   });
 
   it('says so when nothing answers', async () => {

@@ -178,9 +178,7 @@ export class Messaging {
    * before. Lowered, what runs is finished.
    */
   setConcurrency(subscription: string, concurrency: number): number {
-    const before = this.registry.setConcurrency(subscription, concurrency);
-    this.log('info', `${subscription} handles ${concurrency} messages at a time now; it were ${before}`);
-    return before;
+    return this.registry.setConcurrency(subscription, concurrency);
   }
 
   /** Takes nothing new; what is being handled goes on. */

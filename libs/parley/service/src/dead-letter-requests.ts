@@ -10,17 +10,8 @@ import {
   systemClock,
 } from '@parley/messaging';
 import { z } from 'zod';
+import { type Answer, BadRequest, bodyOf, failed, operatorOf, read, refusingBadRequests } from './operator-request';
 
-/** What a request is answered with. */
-export interface Answer {
-  readonly status: number;
-  readonly body: object | string;
-  readonly type?: string;
-}
-
-export const failed = (status: number, message: string): Answer => ({ status, body: { status, message } });
-
-const MAX_BODY = 4 * 1024 * 1024;
 /** A preview asks the database about each letter. */
 const LIMIT = { normal: 100, most: 1000, previews: 300 };
 
@@ -65,9 +56,6 @@ const Bulk = z.strictObject({
   reason: Reason.optional(),
   dryRun: z.boolean().optional(),
 });
-
-/** A request that says something that cannot be; the answer is 400. */
-class BadRequest extends Error {}
 
 /** What `/operations/dead-letters` answers, and does. */
 export class DeadLetterRequests {
@@ -168,46 +156,17 @@ export class DeadLetterRequests {
   }
 }
 
-async function refusing(answer: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await answer();
-  } catch (error) {
-    if (error instanceof BadRequest) return failed(400, error.message);
-    if (error instanceof EditRefused) return failed(422, error.message);
-    throw error;
-  }
-}
+const refusing = (answer: () => Promise<Answer>): Promise<Answer> =>
+  refusingBadRequests(() =>
+    answer().catch((error: unknown) => {
+      if (error instanceof EditRefused) return failed(422, error.message);
+      throw error;
+    }),
+  );
 
 const gone = (id: string): Answer => failed(404, `there is no dead letter ${id} any more; it was replayed or discarded before, or never was`);
 
 const decision = (who: string, reason?: string): Decision => ({ who, ...(reason !== undefined && { reason }) });
-
-function read<T>(schema: z.ZodType<T>, given: unknown): T {
-  const result = schema.safeParse(given);
-  if (result.success) return result.data;
-  throw new BadRequest(result.error.issues.map(({ path, message }) => `${path.join('.') || 'the request'}: ${message}`).join('; '));
-}
-
-/** Until people log in: whoever they say they are. */
-function operatorOf({ headers }: IncomingMessage): string {
-  const said = headers['x-operator'];
-  return (typeof said === 'string' && said.trim().slice(0, 100)) || 'somebody';
-}
-
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    if ((size += chunk.length) > MAX_BODY) throw new BadRequest(`the request is longer than ${MAX_BODY} bytes`);
-    chunks.push(chunk);
-  }
-  if (size === 0) return {};
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    throw new BadRequest('the request is not JSON');
-  }
-}
 
 /** Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is lost by looking. */
 function readable({ body, ...letter }: DeadLetter): object {

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import { Messaging, type DeadLetter, type MessagingHealth } from '@parley/messaging';
+import { Messaging, NoSubscription, type DeadLetter, type MessagingHealth } from '@parley/messaging';
 import { Logger } from '@parley/observability';
 import { readEnvironment } from './environment';
 import { Operations } from './operations';
@@ -72,7 +72,11 @@ function running(): void {
     health: () => health(),
     backlog: () => Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
     store: { lanes: { deadLetters } },
-    registry: { allCalls: () => [], subscriptions: () => [] },
+    registry: { allCalls: () => [], subscriptions: () => [{ kind: 'event', name: 'orders.saga', concurrency: 10, handlers: new Map() }] },
+    setConcurrency: (name: string) => {
+      if (name !== 'orders.saga') throw new NoSubscription(`no ${name}; there is orders.saga`);
+      return 10;
+    },
     routeInfo: () => ({ command: { technology: 'rabbitmq', address: 'amqp://127.0.0.1' } }),
     handlerInfo: () => [],
   };
@@ -166,6 +170,25 @@ describe('operations', () => {
     expect(replayed).toEqual([]);
     expect(await replay()).toEqual({ status: 202, body: { replayed: true } });
     expect(await replay()).toMatchObject({ status: 404 });
+  });
+
+  it('changes how many messages a subscription handles at the same time, and notes who did it', async () => {
+    running();
+    const said: string[] = [];
+    jest.spyOn(service.logger, 'write').mockImplementation((_, message) => void said.push(message));
+    const change = (subscription: string, body: object) =>
+      ask(`/operations/concurrency/${subscription}`, { method: 'POST', headers: { 'x-operator': 'ada' }, body: JSON.stringify(body) });
+    expect(await change('orders.saga', { concurrency: 3, reason: 'the provider is slow' })).toEqual({
+      status: 200,
+      body: { subscription: 'orders.saga', before: 10, concurrency: 3 },
+    });
+    expect(said).toEqual(['ada (the provider is slow) lets orders.saga handle 3 messages at a time; it were 10']);
+    expect(await change('orders.saga', { concurrency: 0 })).toMatchObject({ status: 400 });
+    expect(await change('orders.nothing', { concurrency: 3 })).toMatchObject({ status: 404, body: { message: expect.stringContaining('orders.saga') } });
+    expect(await ask('/operations/concurrency')).toEqual({
+      status: 200,
+      body: { subscriptions: [{ kind: 'event', subscription: 'orders.saga', concurrency: 10 }] },
+    });
   });
 
   it('shows what the service declares as inspectable', async () => {

@@ -4,7 +4,9 @@ import { HttpException, type INestApplication } from '@nestjs/common';
 import { ContractError, contractNamed, type Contract } from '@parley/contract';
 import { Messaging } from '@parley/messaging';
 import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, type Indicator } from '@parley/observability';
-import { type Answer, DeadLetterRequests, failed } from './dead-letter-requests';
+import { ConcurrencyRequests } from './concurrency-requests';
+import { DeadLetterRequests } from './dead-letter-requests';
+import { type Answer, failed } from './operator-request';
 import type { Service } from './service';
 
 /** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
@@ -25,6 +27,7 @@ const ASKING_TIMEOUT = 3_000;
  *     GET  /operations/dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  /operations/dead-letters/:id  /operations/dead-letters/audit?letter=&who=&limit=
  *     POST /operations/dead-letters/:id/replay|edit|discard  /operations/dead-letters/replay|discard
+ *     GET  /operations/concurrency   POST /operations/concurrency/:subscription
  *     GET  /operations/conversations/:id   what this process handled lately of a conversation
  *     GET  /operations/:name[/:key…]       what the service declares as inspectable
  */
@@ -94,6 +97,7 @@ export class Operations {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'explain') return this.explain(rest[0] ?? '');
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
+    if (name === 'concurrency') return this.concurrency.tell();
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
     if (name === 'conversations') return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
     const token = Object.hasOwn(this.service.inspectable, name) ? this.service.inspectable[name] : undefined;
@@ -152,13 +156,20 @@ export class Operations {
   private async change(path: string, rest: string[], request: IncomingMessage): Promise<Answer> {
     // A browser sends it along with every POST: no web page may replay messages by way of somebody's loopback address.
     if (request.headers.origin !== undefined) return failed(403, 'not from a browser; use the console');
+    if (path === 'operations/concurrency') return inTime(this.concurrency.change(rest, request));
     if (path !== 'operations/dead-letters') return failed(404, 'there is nothing to change here');
     return inTime(this.deadLetters.change(rest, request));
   }
 
   private get deadLetters(): DeadLetterRequests {
-    return new DeadLetterRequests(this.asked, (message) => this.service.logger.write('info', message));
+    return new DeadLetterRequests(this.asked, this.note);
   }
+
+  private get concurrency(): ConcurrencyRequests {
+    return new ConcurrencyRequests(this.asked, this.note);
+  }
+
+  private readonly note = (message: string): void => this.service.logger.write('info', message);
 
   private get asked(): Messaging {
     if (!this.messaging) throw new Error(this.service.lifecycle.reason ?? 'starting');

@@ -1,0 +1,34 @@
+import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Fleet } from './fleet';
+
+const PATH = '/operations/concurrency';
+
+/** How many messages each instance handles at the same time. Every instance of a service is told, for each knows only of itself. */
+@Controller('api/concurrency')
+export class ConcurrencyController {
+  constructor(private readonly fleet: Fleet) {}
+
+  @Get()
+  async list(@Query('service') service?: string) {
+    return (await this.fleet.askAll(PATH, service)).map(ofInstance);
+  }
+
+  @Post(':subscription')
+  async change(
+    @Param('subscription') subscription: string,
+    @Body() body: unknown,
+    @Headers('x-operator') operator: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const [service = ''] = subscription.split('.');
+    const answers = await this.fleet.tellAll(service, `${PATH}/${encodeURIComponent(subscription)}`, { body, operator });
+    void reply.status(answers.find(({ ok }) => ok)?.status ?? answers[0]?.status ?? 503);
+    const [first] = answers;
+    if (answers.every(({ ok }) => !ok)) return first?.body ?? { message: first?.error };
+    return { subscription, instances: answers.map(ofInstance) };
+  }
+}
+
+const ofInstance = ({ service, url, ok, body, error }: Awaited<ReturnType<Fleet['askAll']>>[number]) =>
+  ok ? { service, url, ...(body as object) } : { service, url, error: error ?? body };
