@@ -107,6 +107,9 @@ export function contractNamed(name: string): Contract {
   return found;
 }
 
+/** In the order in which their modules were loaded. */
+export const contractsLoaded = (): readonly Contract[] => [...defined.values()];
+
 function define<C extends Contract>(contract: C): C {
   if (defined.has(contract.name)) throw new ContractError(`${contract.name} is defined twice; a name means one thing`);
   defined.set(contract.name, contract);

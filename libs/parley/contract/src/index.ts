@@ -3,6 +3,7 @@ export {
   call,
   command,
   contractNamed,
+  contractsLoaded,
   event,
   keyOf,
   type Broadcast,

@@ -43,6 +43,13 @@ describe('environment', () => {
     expect(callsOf('payment-desk')).toBe('grpc://127.0.0.1:5040,127.0.0.1:5041');
   });
 
+  it('knows the contracts that have a URL of their own', () => {
+    const variables = { BROADCASTS_URL_SHIPPING_PARCEL_MOVED: 'mqtt://devices', CALLS_URL_ORDERS: 'grpc://orders:1' };
+    expect(readEnvironment(variables).contractUrls).toEqual({ BROADCASTS_URL_SHIPPING_PARCEL_MOVED: 'mqtt://devices' });
+    expect(problemsOf({ EVENTS_URL_ORDERS_ORDER_PLACED: 'kafka' })).toEqual(['EVENTS_URL_ORDERS_ORDER_PLACED is "kafka", but must be a URL such as kafka://host:9092']);
+    expect(describeEnvironment(readEnvironment({ EVENTS_URL_ORDERS_ORDER_PLACED: 'kafka://me:hunter2@host:9092' }))).not.toEqual(expect.objectContaining({ EVENTS_URL_ORDERS_ORDER_PLACED: expect.stringContaining('hunter2') }));
+  });
+
   it('tells everything that is wrong at once, a sentence each', () => {
     const problems = problemsOf(
       { PORT: 'abc', LOG_LEVEL: 'loud', DRAIN_TIMEOUT: '10 s', CALLS_URL_ORDERS: 'orders:5000' },

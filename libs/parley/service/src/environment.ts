@@ -39,6 +39,10 @@ const kit = z.object({
   BROADCASTS_URL: url.optional().describe('what carries broadcasts; default DATABASE_URL'),
   EVENTS_URL: url.optional().describe('what carries events; default DATABASE_URL'),
   CALLS_URL: url.default('grpc://{owner}:5000').describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
+  PARLEY_TOPOLOGY: z
+    .enum(['create', 'verify'], 'must be create or verify')
+    .default('create')
+    .describe('whether queues, topics and streams are made at start, or only checked'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   CONCURRENCY: number('a whole number from 1 to 1000', 1, 1000).default(10).describe('messages of one subscription handled at the same time'),
   PAUSE_AT: number('a percentage, a whole number from 0 to 100', 0, 100)
@@ -51,7 +55,12 @@ const kit = z.object({
 export type Environment = z.infer<typeof kit> & {
   /** Where an owner answers calls. */
   readonly callsOf: (owner: string) => string;
+  /** URLs of single contracts, by variable: `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`. The rest of their kind goes by the kind's. */
+  readonly contractUrls: Readonly<Record<string, string>>;
 };
+
+/** A URL for one owner (calls) or one contract instead of a whole kind. */
+const URL_OF_ONE = /^(CALLS|COMMANDS|BROADCASTS|EVENTS)_URL_[A-Z0-9_]+$/;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -81,23 +90,25 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
 ): Environment & z.infer<z.ZodObject<S>> {
   const schema = kit.extend(own ?? {});
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== '')); // compose sets "" for unset
-  const wrongUrls = Object.keys(given).filter((name) => name.startsWith('CALLS_URL_') && !url.safeParse(given[name]).success);
+  const wrongUrls = Object.keys(given).filter((name) => URL_OF_ONE.test(name) && !url.safeParse(given[name]).success);
   const { success, data, error } = schema.safeParse(given);
   const problems = [
     ...(error?.issues ?? []).map((issue) => sentence(issue, given, schema.shape)),
-    ...wrongUrls.map((name) => `${name} is "${shown(name, given[name])}", but must be a URL such as grpc://host:5000`),
+    ...wrongUrls.map((name) => `${name} is "${shown(name, given[name])}", but must be a URL such as ${name.startsWith('CALLS_') ? 'grpc://host:5000' : 'kafka://host:9092'}`),
   ];
   if (!success || problems.length > 0) throw new EnvironmentError(problems.join('\n'));
   return {
     ...(data as z.infer<typeof kit>),
     ...withDefaultUrls(data as z.infer<typeof kit>),
     callsOf: callsOf(given, data['CALLS_URL'] as string),
+    contractUrls: Object.fromEntries(Object.entries(given).filter(([name]) => URL_OF_ONE.test(name) && !name.startsWith('CALLS_'))),
   } as never;
 }
 
 /** What `serviceEnvironment` read, fit to be logged. */
 export function describeEnvironment(environment: object): Readonly<Record<string, unknown>> {
-  const variables = Object.entries(environment).filter(([, value]) => value !== undefined && typeof value !== 'function');
+  const { contractUrls = {}, ...rest } = environment as Partial<Environment>;
+  const variables = Object.entries({ ...rest, ...contractUrls }).filter(([, value]) => value !== undefined && typeof value !== 'function');
   return Object.fromEntries(variables.map(([name, value]) => [name, typeof value === 'string' || isSecretName(name) ? shown(name, value) : value]));
 }
 

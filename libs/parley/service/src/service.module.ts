@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
-import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
+import { contractsLoaded } from '@parley/contract';
+import { MessagingModule, type MessagingOptions, type Store, urlVariable } from '@parley/messaging';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
@@ -77,22 +78,33 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
 
 async function messagingOptions({ name, environment, logger, metrics, conversations, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
-  const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name) });
+  const own = contractsWithUrl(environment);
+  const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name), ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])) });
   const passes = passesOf(environment, logger);
   const storeFor = database && (await storeMaker({ service: name, log: logger.write, passes }));
   return (dataSource) => ({
     service: name,
     instance: environment.INSTANCE,
     build: environment.BUILD,
-    urls: { commands: COMMANDS_URL, broadcasts: BROADCASTS_URL, events: EVENTS_URL, calls: callsOf },
+    urls: { commands: COMMANDS_URL, broadcasts: BROADCASTS_URL, events: EVENTS_URL, calls: callsOf, contracts: Object.fromEntries(own.map(({ contract, url }) => [contract, url])) },
     listen: CALLS_PORT === undefined ? undefined : { host: HOST, port: CALLS_PORT },
     technologies,
     store: dataSource && storeFor?.(dataSource),
+    topology: environment.PARLEY_TOPOLOGY,
     concurrency: environment.CONCURRENCY,
     killSwitch: environment.PAUSE_AT > 0 && { rate: environment.PAUSE_AT / 100 },
     observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
     passes,
+  });
+}
+
+/** The contracts this process has loaded that have a URL of their own. All processes may be told all of them: each takes what it knows. */
+function contractsWithUrl({ contractUrls }: Environment) {
+  return contractsLoaded().flatMap(({ kind, name }) => {
+    const variable = urlVariable(kind, name);
+    const url = contractUrls[variable];
+    return kind === 'call' || url === undefined ? [] : [{ contract: name, variable, url }];
   });
 }
 
