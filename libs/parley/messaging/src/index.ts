@@ -6,6 +6,7 @@ export { endAt, FAIL_POINTS, type FailPoint, type Passes, UnknownFailPoint } fro
 export { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
 export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
+export { type Heard, Hearing } from './hearing';
 export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, validate } from './codec';
 export { Envelopes, readEnvelope } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
