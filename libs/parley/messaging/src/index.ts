@@ -20,6 +20,7 @@ export { NoRoute } from './publisher';
 export { UnknownTechnology, type Urls, urlVariable } from './routes';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
+export { within } from './within';
 export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
 export {
   type AuditEntry,
