@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import { passwordVariable, roles } from './database.mjs';
-import { TECHNOLOGIES } from './environment.mjs';
 import { httpPort, topology } from './topology.mjs';
 
 const YAML = 'docker/compose.yaml';
@@ -15,6 +14,9 @@ const ENV = 'docker/.env';
 const HTTP = 3000;
 const OPERATIONS = 9000;
 const CALLS = 5000;
+
+/** The technologies that have a container here, and the variable each takes over. */
+const TECHNOLOGIES = { rabbitmq: { sets: 'COMMANDS_URL' }, redis: { sets: 'BROADCASTS_URL' } };
 
 /** Work under way may take the first on a stop; the second leaves the outbox, the technologies and the database time to close. */
 const DRAIN_TIMEOUT = '10s';

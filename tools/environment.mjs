@@ -1,16 +1,11 @@
 // The environment of a process, from topology.ts, as an orchestrator would set it in production.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { technologyUrls } from './technologies.mjs';
 import { callsPort, httpPort, instanceName, PORTS, topology } from './topology.mjs';
 
-/** Technologies that `--on` knows: which URL they take over, and where they live unless told. */
-export const TECHNOLOGIES = {
-  rabbitmq: { sets: 'COMMANDS_URL', from: 'RABBITMQ_URL', url: 'amqp://guest:guest@127.0.0.1:5672' },
-  redis: { sets: 'BROADCASTS_URL', from: 'REDIS_URL', url: 'redis://127.0.0.1:6379' },
-};
-
 /** What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service has a role of its own. */
-const USERS_OWN = /^(?!DATABASE_URL$)(CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?$/;
+const USERS_OWN = /^(?!DATABASE_URL$)((CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?|PARLEY_TOPOLOGY)$/;
 
 export const basePort = () => Number(process.env.PARLEY_PORT ?? PORTS.base);
 export const postgresPort = () => Number(process.env.PARLEY_POSTGRES_PORT ?? PORTS.postgres);
@@ -53,15 +48,6 @@ function operationsUrls(scale) {
   const inside = topology.filter((process) => process.place !== 'outside');
   return JSON.stringify(
     Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ url }) => url)])),
-  );
-}
-
-export function technologyUrls(technologies) {
-  return Object.fromEntries(
-    technologies.map((name) => {
-      const { sets, from, url } = TECHNOLOGIES[name];
-      return [sets, process.env[from] ?? url];
-    }),
   );
 }
 

@@ -1,7 +1,7 @@
 // What has to hold before anything is started; each says in one sentence what is wrong and what to do.
 import fs from 'node:fs';
 import net from 'node:net';
-import { TECHNOLOGIES, technologyUrls } from './environment.mjs';
+import { TECHNOLOGIES, urlOf } from './technologies.mjs';
 import { holderOf } from './process-tree.mjs';
 import { Mistake } from './start-options.mjs';
 
@@ -55,13 +55,19 @@ function answers({ hostname, port }) {
   });
 }
 
+/** The first host of a URL that may name several; undefined where it names no port, as AWS's do not. */
+function hostOf(url) {
+  const [, hostname, port] = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?([^:/?,]+):(\d+)/.exec(url) ?? [];
+  return port && { hostname, port };
+}
+
 /** A broker that is not there would show only as services that never become ready. */
 export async function checkBrokers(technologies) {
-  const urls = technologyUrls(technologies);
   for (const name of technologies) {
-    const { sets, from } = TECHNOLOGIES[name];
-    const url = new URL(urls[sets]);
-    if (!(await answers(url)))
-      throw new Mistake(`${name} does not answer at ${url.host}: start it, or say where it is with ${from}.`);
+    const host = hostOf(urlOf(name));
+    if (host && !(await answers(host)))
+      throw new Mistake(
+        `${name} does not answer at ${host.hostname}:${host.port}: start it (npm run brokers -- up ${name}), or say where it is with ${TECHNOLOGIES[name].from}.`,
+      );
   }
 }

@@ -1,17 +1,20 @@
 // What can be said after `npm start --`.
 import { parseArgs } from 'node:util';
-import { TECHNOLOGIES } from './environment.mjs';
+import { TECHNOLOGIES } from './technologies.mjs';
 import { PORTS, topology } from './topology.mjs';
+
+/** `rabbitmq (commands, broadcasts), kafka (…` */
+const able = () =>
+  Object.entries(TECHNOLOGIES)
+    .map(([name, { carries }]) => `${name} (${carries.length > 0 ? carries.join(', ').toLowerCase() : 'what is for devices'})`)
+    .join(', ');
 
 export const HELP = `npm start [-- options]      starts the whole system on this machine
 
   --scale inventory=3,orders=2   more than one instance of a service (at most ${PORTS.slots})
-  --on rabbitmq,redis            ${Object.entries(TECHNOLOGIES)
-    .map(([name, t]) => `${name} carries what ${t.sets} names`)
-    .join('; ')}
-                                 (at 127.0.0.1, or where ${Object.values(TECHNOLOGIES)
-                                   .map((t) => t.from)
-                                   .join(' and ')} say)
+  --on rabbitmq,kafka,redis      what carries messages instead of PostgreSQL, each what it is best at:
+                                 ${able()}
+                                 (npm run brokers starts them; at 127.0.0.1, or where RABBITMQ_URL, KAFKA_URL … say)
   --only orders,catalog          these processes only
   --help                         this
 
