@@ -11,6 +11,7 @@ export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, validate } from
 export { Envelopes, readEnvelope } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
 export { IntakeServer } from './intake';
+export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';
 export { Messaging, type MessagingHealth, type MessagingOptions, type Worker } from './messaging';
 export { MessagingModule } from './messaging.module';
@@ -18,6 +19,7 @@ export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './mess
 export type { DeliveryObserver, Handling } from './observer';
 export { NoRoute } from './publisher';
 export { UnknownTechnology, type Urls, urlVariable } from './routes';
+export { fromStructured, toStructured } from './structured';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
 export { within } from './within';
