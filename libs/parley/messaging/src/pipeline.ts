@@ -135,6 +135,7 @@ export class Pipeline {
         }
         if (error instanceof AlreadyHandled) return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
         if (error instanceof LaneParked) return this.waitBehind(delivery, opened, tries);
+        if (error instanceof LeaseLost) this.noteLost(delivery, error);
         if (error instanceof LeaseLost || isGivenUp(delivery)) return { outcome: { kind: 'return' }, as: 'return', tries };
         if (!isRecoverable(error)) return this.dead(delivery, error, tries);
         if (tries <= policy.immediate) continue;
@@ -142,6 +143,11 @@ export class Pipeline {
         return after === undefined ? this.dead(delivery, error, tries) : this.retry(delivery, error, tries, after);
       }
     }
+  }
+
+  /** Of interest to who wonders what a process that stood still, or was cut off, did when it came back. */
+  private noteLost({ headers, subscription }: Delivery, { message }: LeaseLost): void {
+    this.process.log('info', `${headers.type} was handled for ${subscription.name} after its lease was lost, and rolled back: ${message}`);
   }
 
   /** The store cannot be asked: the message is given back, and the next ones may fare no better. */
