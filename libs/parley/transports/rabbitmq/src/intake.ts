@@ -45,6 +45,9 @@ export class CommandIntake extends ServerRMQ implements Intake {
   private stopping?: Promise<void>;
   private cancelRebalance?: () => void;
   private changing = Promise.resolve();
+  /** By queue. Never the same twice: a quorum queue takes a tag that comes again for a consumer that has lost what it held. */
+  private readonly tags = new Map<string, string>();
+  private consumed = 0;
   private failStart?: (error: unknown) => void;
 
   constructor(
@@ -171,7 +174,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
   private async prefetchAnew(): Promise<void> {
     const channel = this.consuming;
     if (!channel || this.stopping) return;
-    await channel.cancel(this.tagOf(this.deliveries!.owner));
+    await channel.cancel(this.tags.get(this.deliveries!.owner)!);
     if (this.consuming === channel) await this.consumeQueue(channel);
   }
 
@@ -182,11 +185,9 @@ export class CommandIntake extends ServerRMQ implements Intake {
     // RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted.
     const onMessage = (message: ConsumeMessage | null) =>
       void (message ? take(message, channel) : this.recover(new Error(`the queue ${queue} was deleted`)));
-    await channel.consume(queue, onMessage, { consumerTag: this.tagOf(queue) });
-  }
-
-  private tagOf(queue: string): string {
-    return `${this.context.instance}:${queue}`;
+    const consumerTag = `${this.context.instance}:${queue}:${++this.consumed}`;
+    this.tags.set(queue, consumerTag);
+    await channel.consume(queue, onMessage, { consumerTag });
   }
 
   private async stopNow(): Promise<void> {
@@ -199,7 +200,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
     void lanes?.stop();
     const owner = this.deliveries?.owner;
     if (!this.consuming || !owner) return;
-    const cancel = (name: string) => this.consuming!.cancel(this.tagOf(name));
+    const cancel = (name: string) => this.consuming!.cancel(this.tags.get(name)!);
     // A channel that is closed already brings nothing either.
     await Promise.allSettled([cancel(owner), ...(dead ? [cancel(deadQueue(owner))] : [])]);
   }
