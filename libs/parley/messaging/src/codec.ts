@@ -2,8 +2,12 @@ import type { z } from 'zod';
 
 /** Deeper than any honest message, shallower than what makes recursive code run out of stack. */
 const MAX_DEPTH = 64;
+/** More than any honest message holds: each wrong one of them costs a validator an issue. */
+const MAX_VALUES = 100_000;
 /** Issues kept of one bad message: a hundred thousand bad items must not become a twelve megabyte error. */
 export const MAX_ISSUES = 20;
+/** Characters kept of an issue's path and of its message: names of fields are the sender's to choose. */
+const MAX_ISSUE = 200;
 
 /** A payload that is not what its contract says. Trying again cannot help. */
 export class InvalidMessage extends Error {
@@ -26,11 +30,15 @@ export interface Issue {
 export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unknown): T {
   const result = schema.safeParse(payload);
   if (result.success) return result.data;
-  throw new InvalidMessage(
-    contract,
-    result.error.issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path: path.join('.'), message })),
-  );
+  throw new InvalidMessage(contract, issuesOf(result.error));
 }
+
+/** The first issues of a failed validation, each bounded. */
+export function issuesOf({ issues }: z.ZodError): Issue[] {
+  return issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path: shortened(path.join('.')), message: shortened(message) }));
+}
+
+const shortened = (text: string): string => (text.length <= MAX_ISSUE ? text : `${text.slice(0, MAX_ISSUE)}…`);
 
 export const encode = (payload: unknown): Buffer => Buffer.from(JSON.stringify(payload), 'utf8');
 
@@ -38,31 +46,37 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses JSON that anybody may have written. */
 export function decode(contract: string, body: Buffer): unknown {
-  if (depthOf(body) > MAX_DEPTH) throw new InvalidMessage(contract, [{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }]);
+  const refuse = (message: string) => new InvalidMessage(contract, [{ path: '', message }]);
+  const { depth, values } = measure(body);
+  if (depth > MAX_DEPTH) throw refuse(`is nested deeper than ${MAX_DEPTH} levels`);
+  if (values > MAX_VALUES) throw refuse(`holds more than ${MAX_VALUES} values`);
   try {
     return JSON.parse(utf8.decode(body));
   } catch (error) {
-    throw new InvalidMessage(contract, [{ path: '', message: `is not JSON in UTF-8 (${(error as Error).message.slice(0, 200)})` }]);
+    throw refuse(`is not JSON in UTF-8 (${(error as Error).message.slice(0, 200)})`);
   }
 }
 
-/** Counts brackets outside strings before anything recursive sees them; stops once it is too deep. */
-export function depthOf(json: Buffer): number {
+/** How deep JSON is nested; stops once it is too deep. */
+export const depthOf = (json: Buffer): number => measure(json).depth;
+
+/** Counts brackets and commas outside strings, before anything recursive sees them; stops once there are too many. */
+function measure(json: Buffer): { readonly depth: number; readonly values: number } {
+  let level = 0;
   let depth = 0;
-  let deepest = 0;
+  let values = 1;
   let inString = false;
-  for (let i = 0; i < json.length; i++) {
+  for (let i = 0; i < json.length && depth <= MAX_DEPTH && values <= MAX_VALUES; i++) {
     const byte = json[i];
     if (inString) {
       if (byte === BACKSLASH) i++;
       else if (byte === QUOTE) inString = false;
     } else if (byte === QUOTE) inString = true;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      deepest = Math.max(deepest, ++depth);
-      if (deepest > MAX_DEPTH) return deepest;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
+    else if (byte === COMMA) values++;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth = Math.max(depth, ++level);
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) level--;
   }
-  return deepest;
+  return { depth, values };
 }
 
-const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = Buffer.from('"\\{}[]');
+const [QUOTE, BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = Buffer.from('"\\,{}[]');

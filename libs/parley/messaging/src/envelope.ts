@@ -6,7 +6,15 @@ import { currentConversation } from './context';
 import type { Envelope, Headers } from './message';
 import { nextHop } from './trace';
 
+/**
+ * Where a technology's headers cannot be read, it hands over this one, and what it knows otherwise: why they cannot. The message
+ * dies of it.
+ */
+export const UNREADABLE = 'unreadable';
+
 const HEADER_LIMIT = 1_024;
+const VERSION = /^[1-9]\d{0,8}$/;
+const JSON_TYPE = /^application\/json(;|$)/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Writes the envelopes of one process. */
@@ -56,12 +64,16 @@ export class Envelopes {
  * @throws InvalidMessage
  */
 export function readEnvelope(headers: Headers): Envelope {
-  const { id, type } = headers;
+  const { id, type, specversion = '1.0', datacontenttype = 'application/json', contractversion = '1' } = headers;
+  if (headers[UNREADABLE] !== undefined) throw new InvalidMessage('envelope', [{ path: '', message: `headers cannot be read: ${headers[UNREADABLE]}` }]);
   if (type === undefined || type.trim() !== type || type === '') throw invalid('type', 'names no contract');
   if (id === undefined || !UUID.test(id)) throw invalid('id', 'is not a UUID');
   for (const name of ATTRIBUTES) {
     if ((headers[name]?.length ?? 0) > HEADER_LIMIT) throw invalid(name, `is longer than ${HEADER_LIMIT} characters`);
   }
+  if (specversion !== '1.0') throw invalid('specversion', 'is not 1.0');
+  if (!JSON_TYPE.test(datacontenttype)) throw invalid('datacontenttype', 'is not application/json');
+  if (!VERSION.test(contractversion)) throw invalid('contractversion', 'is not a version');
   // A message whose time to expire nobody can read would never expire.
   if (headers.expirytime !== undefined && !isTime(headers.expirytime)) throw invalid('expirytime', 'is not a time');
   return {
@@ -72,7 +84,7 @@ export function readEnvelope(headers: Headers): Envelope {
     source: headers.source ?? '/unknown',
     time: isTime(headers.time) ? headers.time : new Date(0).toISOString(),
     datacontenttype: 'application/json',
-    contractversion: headers.contractversion ?? '1',
+    contractversion,
     correlationid: headers.correlationid?.trim() || id,
     traceparent: nextHop(headers.traceparent),
     producerinstance: headers.producerinstance ?? 'unknown',

@@ -7,8 +7,8 @@ export { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecove
 export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
 export { type Heard, Hearing } from './hearing';
-export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, validate } from './codec';
-export { Envelopes, readEnvelope } from './envelope';
+export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, issuesOf, validate } from './codec';
+export { Envelopes, readEnvelope, UNREADABLE } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';

@@ -297,7 +297,7 @@ export class Pipeline {
 
   private observe({ subscription, headers, attempt }: Delivery, { as, tries, envelope }: Result, elapsed: number): void {
     const said = Date.parse(headers.time ?? '');
-    const age = Number.isNaN(said) ? 0 : this.process.clock.now() - said;
+    const age = Number.isNaN(said) ? 0 : Math.max(0, this.process.clock.now() - said);
     const contract = subscription.handlers.has(headers.type ?? '') ? headers.type! : 'unknown';
     const { kind, name } = subscription;
     this.process.observer?.handled?.({ kind, contract, subscription: name, outcome: as, attempt, tries, milliseconds: elapsed, age, envelope });

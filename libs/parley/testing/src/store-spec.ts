@@ -340,6 +340,14 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(await store.lanes.deadLetters.groups({ group: alone.group })).toHaveLength(1);
       });
 
+      it('are each kept, also when they have no id or one id together', async () => {
+        const ids = [undefined, undefined, '', 'one', 'one', randomUUID()];
+        const strange = ids.map((id, n) => ({ ...message({ body: Buffer.from(`{"n":${n}}`) }), headers: id === undefined ? {} : { id } }) as ParkedMessage);
+        const reused = { ...strange[5]!, body: Buffer.from('another') };
+        for (const one of [...strange, reused, ...strange]) await store.lanes.bury(undefined, one, failure, false);
+        expect((await store.lanes.deadLetters.list()).map(({ body }) => Buffer.from(body).toString())).toEqual([...strange, reused].map(({ body }) => body.toString()));
+      });
+
       it('can be listed whatever their sender wrote into them', async () => {
         const hostile = await buryOne({ type: 'a\0\ud800' }, { error: 'E\0', message: '\0' });
         expect(hostile.headers.type).toBe('a\0\ud800');

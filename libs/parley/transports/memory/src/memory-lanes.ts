@@ -57,7 +57,7 @@ export class MemoryLanes implements Lanes {
 
   bury(tx: Tx | undefined, message: ParkedMessage, failure: Failure, hold: boolean): Promise<void> {
     return this.store.within(tx, (tx) => {
-      if (this.keeps(message.subscription, message.headers.id)) return;
+      if (this.keepsThis(message)) return;
       this.deadLetters.add(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message) }, 1, failure, hold);
     });
   }
@@ -74,6 +74,12 @@ export class MemoryLanes implements Lanes {
   /** Whether a message is parked or dead here. */
   keeps(subscription: string, messageId: string | undefined): boolean {
     return this.kept.has(keptAs(subscription, messageId));
+  }
+
+  /** Another message under the same id, forged or by mistake, is another one. */
+  private keepsThis({ subscription, headers: { id }, body }: ParkedMessage): boolean {
+    const isIt = (kept: ParkedMessage) => kept.subscription === subscription && kept.headers.id === id && body.equals(kept.body);
+    return this.keeps(subscription, id) && [...this.rows(), ...this.deadLetters.all()].some(isIt);
   }
 
   keep({ subscription, headers }: Pick<Row, 'subscription' | 'headers'>): void {

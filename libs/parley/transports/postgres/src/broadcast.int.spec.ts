@@ -114,7 +114,8 @@ describe('broadcasts', () => {
   it('do not hurt when they are none: anybody may notify', async () => {
     const [listener] = await start(1);
     const notify = (payload: string) => database.admin.query(`select pg_notify('parley_broadcast_catalog', $1)`, [payload]);
-    for (const payload of ['', 'i', 'iAAAA', 'i/////w==', 'tgarbage', 't999999', 'x']) await notify(payload);
+    const headless = ['null', '[]', '7', '{"type":1}', ''].map((headers) => `i${Buffer.concat([Buffer.from([0, 0, 0, headers.length]), Buffer.from(headers)]).toString('base64')}`);
+    for (const payload of ['', 'i', 'iAAAA', 'i/////w==', 'tgarbage', 't999999', 'x', ...headless]) await notify(payload);
     await publisher.publish([message(PriceChanged, undefined, { sku: 'fine' })]);
     await listener!.seen.reach(1);
     expect(listener!.seen.all).toHaveLength(1);

@@ -1,5 +1,6 @@
 import { headersOf, type Headers, type OutgoingMessage } from '@parley/messaging';
 import type { Caller, Statement } from './database';
+import { unpackHeaders } from './queue-message';
 
 /** The channel on which an owner's broadcasts are notified. */
 export const channelOf = (owner: string): string => `parley_broadcast_${owner}`;
@@ -14,7 +15,7 @@ export function packed(headers: Headers, body: Buffer): Buffer {
 
 export function unpacked(content: Buffer): { readonly headers: Headers; readonly body: Buffer } {
   const end = 4 + content.readUInt32BE(0);
-  return { headers: JSON.parse(content.subarray(4, end).toString()) as Headers, body: content.subarray(end) };
+  return { headers: unpackHeaders(content.subarray(4, end)), body: content.subarray(end) };
 }
 
 /** What a notification holds: the message itself (`i…`), or the id of the row that does (`t…`), it being too long. */

@@ -63,7 +63,7 @@ export class PostgresLanes implements Lanes {
 
   private async laneAndMessage({ subscription, key, headers, body }: ParkedMessage): Promise<unknown[]> {
     const queue = await this.queues.of(subscription);
-    return [queue, key === undefined ? null : laneOf(key), key === undefined ? null : JSON.stringify(key), messageId(headers), packHeaders(headers), body];
+    return [queue, key === undefined ? null : laneOf(key), key === undefined ? null : JSON.stringify(key), messageId(headers, body), packHeaders(headers), body];
   }
 
   private async run<Row>(tx: Tx | undefined, what: Statement, values: unknown[]): Promise<Row[]> {

@@ -2,6 +2,7 @@ import type { Headers, TransportContext } from '@parley/messaging';
 import type { QueryResultRow } from 'pg';
 import type { Caller, Statement } from './database';
 import type { Partition } from './log-partition';
+import { unpackHeaders } from './queue-message';
 
 /** An event as it lies in the log. */
 export interface LoggedEvent {
@@ -125,7 +126,7 @@ export class LogReader {
   private handOn(partition: Partition, row: Row): void {
     const offset = Number(row.off);
     if (!partition.begin(offset)) return;
-    this.onEvent(partition, { offset, key: row.key, headers: headersOf(row), body: row.body });
+    this.onEvent(partition, { offset, key: row.key, headers: unpackHeaders(row.headers, { id: row.message!, type: row.contract }), body: row.body });
   }
 
   /** Looks further ahead where little is wanted, less far where much is. */
@@ -140,14 +141,5 @@ export class LogReader {
     if (this.stopped) return;
     this.context.log('warn', `${this.name}: cannot read the event log; trying again`, { error });
     this.cancelRetry = this.context.clock.after(AGAIN_AFTER, () => this.pump());
-  }
-}
-
-/** Unreadable headers are no reason to stop reading: the pipeline judges what is left of the message. */
-function headersOf({ headers, contract, message }: Row): Headers {
-  try {
-    return JSON.parse(headers.toString()) as Headers;
-  } catch {
-    return { type: contract, id: message! };
   }
 }

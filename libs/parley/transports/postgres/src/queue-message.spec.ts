@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { UNREADABLE } from '@parley/messaging';
 import { packHeaders, unpackHeaders } from './queue-message';
 
 it('headers come out as they went in', () => {
@@ -12,4 +13,10 @@ it.each([
   ['null', Buffer.from('null')],
   ['a list', Buffer.from('["id"]')],
   ['values that are no text', Buffer.from('{"id":{"a":1}}')],
-])('%s in the place of headers are none', (_, bytes) => expect(unpackHeaders(bytes)).toEqual({}));
+  ['a depth that no parser bears', Buffer.from('['.repeat(3_000_000))],
+])('%s in the place of headers says so, beside what is known otherwise', (_, bytes) => {
+  const { [UNREADABLE]: why, ...known } = unpackHeaders(bytes, { id: 'known' });
+  expect(known).toEqual({ id: 'known' });
+  expect(why).toMatch(new RegExp(`\\(${bytes.length} bytes\\)$`));
+  expect(why!.length).toBeLessThan(200);
+});

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Headers } from '@parley/messaging';
+import { UNREADABLE, type Headers } from '@parley/messaging';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Bytes of unreadable headers that are shown. */
+const SAMPLE = 100;
 const SIGN = 1n << 63n;
 
 /** The lane of a key: a negative number made of its hash. Two keys of one hash merely share a lane. */
@@ -10,24 +12,28 @@ export const laneOf = (key: string): string => String(BigInt.asIntN(64, digest(k
 /** Only who leased a lane knows its token. Never 0, which means nobody. */
 export const newToken = (): string => String(randomBytes(8).readBigUInt64BE() >> 1n | 1n);
 
-/** A message's id as the inbox knows it. Other producers' ids need not be UUIDs: theirs are hashed. */
-export function messageId(headers: Headers): string {
+/**
+ * A message's id as the tables know it. One that is no UUID is made of all there is, if given: many messages may have no id, or
+ * the same wrong one, and each is kept.
+ */
+export function messageId(headers: Headers, body?: Buffer): string {
   const id = headers.id ?? '';
   if (UUID.test(id)) return id;
-  const hex = digest(id).toString('hex');
+  const hex = (body ? createHash('sha256').update(JSON.stringify(headers)).update(body).digest() : digest(id)).toString('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
 export const packHeaders = (headers: Headers): Buffer => Buffer.from(JSON.stringify(headers));
 
-/** Bytes that are no headers give none: no envelope can be read from those, so the message dies at once, with its bytes kept. */
-export function unpackHeaders(bytes: Buffer): Headers {
+/** Bytes that are no headers say so, with what is known otherwise: the message dies of it at once, its body kept. */
+export function unpackHeaders(bytes: Buffer, known: Headers = {}): Headers {
   try {
     const read: unknown = JSON.parse(bytes.toString());
-    return isHeaders(read) ? read : {};
+    if (isHeaders(read)) return read;
   } catch {
-    return {};
+    // no JSON at all, or too deep for a parser
   }
+  return { ...known, [UNREADABLE]: `${bytes.toString('latin1', 0, SAMPLE)} (${bytes.length} bytes)` };
 }
 
 const isHeaders = (read: unknown): read is Headers =>

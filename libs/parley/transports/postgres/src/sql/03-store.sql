@@ -123,7 +123,7 @@ begin
   return query select x.key from lane x where x.queue = q and x.parked and x.key is not null;
 end $$;
 
--- A dead letter of another technology.
+-- A dead letter of another technology. Another message under the same id, forged or by mistake, is kept beside the first.
 create function parley.bury_message(q int, l bigint, k text, m uuid, h bytea, b bytea, tries int, why text, hold boolean) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -131,8 +131,8 @@ declare n bigint := nextval('message_number'); i bigint;
 begin
   perform require_queue(q);
   if l is not null and hold then perform lock_lane(q, l, k); end if;
-  if exists (select from dead d where d.queue = q and d.message_id = m) then return; end if;
-  delete from parked p where p.queue = q and p.message_id = m returning p.id into i;
+  if exists (select from dead d where d.queue = q and d.message_id = m and d.body = b) then return; end if;
+  delete from parked p where p.queue = q and p.message_id = m and p.body = b returning p.id into i;
   insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
     values (q, coalesce(l, n), coalesce(i, head_of_lane(q, l, n)), m, h, b, tries, why, hold and l is not null);
   if l is not null and hold then

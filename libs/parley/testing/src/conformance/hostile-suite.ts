@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { HOSTILE, reasonOf, type Attributes, type Expected, type Good, type Hostile } from './hostile';
+
+/** What became of a message: who refuses it says why, in so many words. */
+export type Fate = 'taken' | { readonly refused: string };
+
+/** A way by which messages come in from people who mean harm. */
+export interface WayIn {
+  /** `gRPC`, `straight into the queue` … */
+  readonly name: string;
+  readonly good: Good;
+  /** The wire name of the contract. */
+  readonly type: string;
+  /** What is larger is refused before it is read, for this reason. */
+  readonly largest?: { readonly bytes: number; readonly reason: string };
+  /** Unknown fields are refused. */
+  readonly strict?: boolean;
+  /** It is a call, with a deadline. */
+  readonly called?: boolean;
+  /** Attributes are bytes that the attacker writes, texts under names, or not the attacker's to say at all. */
+  readonly attributes: 'bytes' | 'texts' | 'none';
+  open(): Promise<void>;
+  close(): Promise<void>;
+  /** Sends it past everything that would refuse it on the sender's side; resolves once its fate is known. */
+  send(body: Buffer, attributes: Attributes | Buffer): Promise<Fate>;
+  /** A message that is in order, from somebody else. Resolves when it was served. */
+  neighbour(): Promise<void>;
+}
+
+/** Milliseconds for one message and its neighbour; on a busy machine, too. */
+const PROMPTLY = 10_000;
+/** Bytes of the longest reason that is kept or told. */
+const REASON = 8_000;
+/** What may be left of a flood, in bytes: of the heap, and of the process, whose allocator keeps some. */
+const LEFT = { heap: 24 * 2 ** 20, process: 256 * 2 ** 20 };
+const WAVES = 3;
+
+/** Every hostile message of the list by one way in: refused or taken as it must be, the next one served, the memory given back. */
+export function hostileSuite(way: WayIn): void {
+  const items = HOSTILE.filter((item) => applies(item, way));
+
+  describe(`what means harm, by ${way.name}`, () => {
+    beforeAll(() => way.open(), 60_000);
+    afterAll(() => way.close(), 60_000);
+
+    it.each(items.map((item) => [`${item.class}: ${item.item}`, item] as const))('%s', async (_, item) => {
+      const { body, attributes } = made(item, way);
+      const started = performance.now();
+      const fate = await way.send(body, attributes);
+      expectFate(fate, expectedOf(item, body, way), way);
+      await way.neighbour();
+      expect(performance.now() - started).toBeLessThan(PROMPTLY);
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    });
+
+    it('all of it again and again leaves nothing behind in memory', async () => {
+      const wave = async () => {
+        for (const item of items) {
+          const { body, attributes } = made(item, way);
+          await way.send(body, attributes);
+        }
+      };
+      await wave();
+      const before = memory();
+      for (let waves = 0; waves < WAVES; waves++) await wave();
+      const after = memory();
+      await way.neighbour();
+      const mebibytes = ({ heap, process }: ReturnType<typeof memory>) => `heap ${(heap / 2 ** 20).toFixed(0)} MiB, process ${(process / 2 ** 20).toFixed(0)} MiB`;
+      process.stdout.write(`${way.name}: ${items.length * WAVES} hostile messages: ${mebibytes(before)} before, ${mebibytes(after)} after\n`);
+      expect(after.heap - before.heap).toBeLessThan(LEFT.heap);
+      expect(after.process - before.process).toBeLessThan(LEFT.process);
+    }, 300_000);
+  });
+}
+
+const applies = ({ attributes }: Hostile, way: WayIn): boolean =>
+  !attributes || way.attributes === 'bytes' || (way.attributes === 'texts' && !Buffer.isBuffer(attributes(attributesOf(way))));
+
+function made({ body, attributes }: Hostile, way: WayIn) {
+  const good = attributesOf(way);
+  return { body: body?.(way.good) ?? Buffer.from(JSON.stringify(way.good.payload)), attributes: attributes?.(good) ?? good };
+}
+
+const attributesOf = ({ type }: WayIn): Attributes => ({ id: randomUUID(), specversion: '1.0', type, source: '/mallory', time: new Date().toISOString(), contractversion: '1' });
+
+function expectedOf(item: Hostile, body: Buffer, { largest, strict, called }: WayIn): Expected {
+  if (largest && body.length > largest.bytes) return { refused: largest.reason };
+  return (strict && item.strictly) || (called && item.called) || item.expected;
+}
+
+function expectFate(fate: Fate, expected: Expected, { good }: WayIn): void {
+  if (expected === 'taken') return expect(fate).toBe('taken');
+  expect(fate).toEqual({ refused: expect.stringContaining(reasonOf(good, expected)) as string });
+  expect(Buffer.byteLength((fate as { refused: string }).refused)).toBeLessThan(REASON);
+}
+
+function memory(): { readonly heap: number; readonly process: number } {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  collect();
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+  return { heap: heapUsed + arrayBuffers, process: rss };
+}
