@@ -9,6 +9,8 @@ const COMMANDS = {
   'dead-letters': () => import('./parley/dead-letters.mjs'),
   concurrency: () => import('./parley/concurrency.mjs'),
   explain: () => import('./parley/explain.mjs'),
+  topology: () => import('./parley/topology.mjs'),
+  doctor: () => import('./parley/doctor.mjs'),
 };
 
 const HELP = `npm run parley -- <command> [options]
@@ -16,6 +18,8 @@ const HELP = `npm run parley -- <command> [options]
   dead-letters   what no handling helped: list, show, edit, replay, discard, audit
   concurrency    how many messages every instance handles at the same time; changed while they run
   explain        every hop of a contract, from its sender to its handlers, and why
+  topology       the queues, topics and streams that must exist, as a manifest
+  doctor         whether what the technologies confirm would survive their crash
 
   <command> --help says more. The system is the one that "npm start" runs here, or the one at CONSOLE_URL.`;
 

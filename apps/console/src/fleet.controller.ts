@@ -49,6 +49,18 @@ export class FleetController {
     return found.filter(({ status }) => status !== 404).map(told);
   }
 
+  /** What must exist at the technologies for what each service says and handles. */
+  @Get('topology')
+  async topology() {
+    return (await this.fleet.askEach('/operations/topology')).map(told);
+  }
+
+  /** Whether what the technologies confirmed would survive their crash, as each service is connected to them. */
+  @Get('doctor')
+  async doctor() {
+    return (await this.fleet.askEach('/operations/doctor')).map(told);
+  }
+
   @Get('figures')
   figures() {
     return this.messenger.call(GetFigures, {});

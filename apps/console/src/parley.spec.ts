@@ -45,7 +45,7 @@ async function parley(...words: string[]) {
 
 describe('npm run parley', () => {
   it.each(
-    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain'], ['concurrency']].map(
+    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain'], ['concurrency'], ['topology'], ['doctor']].map(
       (words) => [words],
     ),
   )('helps with %j', async (words) => {
@@ -197,5 +197,25 @@ describe('npm run parley', () => {
     child.stderr.on('data', (chunk) => (err += chunk));
     expect((await once(child, 'close'))[0]).toBe(1);
     expect(err).toMatch(/^The console at http:\/\/127.0.0.1:9 does not answer .*\n$/);
+  });
+
+  it('prints what must exist, a technology once, whoever uses it', async () => {
+    const queue = { what: 'queue', name: 'orders', settings: { durable: true } };
+    const at = { technology: 'rabbitmq', address: 'amqp://mq' };
+    answers['GET /api/topology'] = [{ body: [{ service: 'orders', items: [{ ...at, resources: [queue] }] }, { service: 'catalog', items: [{ ...at, resources: [queue] }] }] }];
+    const { code, out } = await parley('topology');
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: ['- technology: rabbitmq', '  address: amqp://mq', '  services:', '    - catalog', '    - orders', '  resources:', '    - queue: orders', '      durable: true', ''].join('\n'),
+    });
+  });
+
+  it('says what is unsafe, and fails', async () => {
+    const findings = [
+      { what: 'fsync off', verdict: 'unsafe', says: 'set fsync = on' },
+      { what: 'synchronous_commit on', verdict: 'safe', says: 'fine' },
+    ];
+    answers['GET /api/doctor'] = [{ body: [{ service: 'orders', items: [{ technology: 'postgres', address: 'postgres://db', findings }] }] }];
+    expect(await parley('doctor')).toMatchObject({ code: 1, out: expect.stringContaining('✗ fsync off\n    set fsync = on\n  ✓ synchronous_commit on') });
   });
 });

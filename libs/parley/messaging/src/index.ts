@@ -10,6 +10,7 @@ export { type Heard, Hearing } from './hearing';
 export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, issuesOf, validate } from './codec';
 export { Envelopes, readEnvelope, UNREADABLE } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
+export type { Examination, Manifest } from './inspection';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';

@@ -10,6 +10,7 @@ import { handlerInfo, sayingHop, withoutCredentials, type HandlerInfo, type Rout
 import type { Passes } from './fail-point';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
+import { examinationsOf, manifestsOf, type Examination, type Manifest } from './inspection';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
 import { Messenger } from './messenger';
 import type { DeliveryObserver } from './observer';
@@ -179,6 +180,16 @@ export class Messaging {
    */
   setConcurrency(subscription: string, concurrency: number): number {
     return this.registry.setConcurrency(subscription, concurrency);
+  }
+
+  /** What must exist at the technologies for what this service says and handles. */
+  topology(): readonly Manifest[] {
+    return manifestsOf(this.options.service, this.routes, this.registry);
+  }
+
+  /** Whether what the technologies confirmed would survive their crash. */
+  examine(): Promise<readonly Examination[]> {
+    return examinationsOf(this.routes);
   }
 
   /** Takes nothing new; what is being handled goes on. */

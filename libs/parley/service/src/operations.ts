@@ -23,7 +23,7 @@ const ASKING_TIMEOUT = 3_000;
  * stands between a probe and the truth.
  *
  *     GET  /health/live  /health/ready  /metrics
- *     GET  /operations/status  /operations/backlog  /operations/explain/:contract
+ *     GET  /operations/status  /operations/backlog  /operations/explain/:contract  /operations/topology  /operations/doctor
  *     GET  /operations/dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  /operations/dead-letters/:id  /operations/dead-letters/audit?letter=&who=&limit=
  *     POST /operations/dead-letters/:id/replay|edit|discard  /operations/dead-letters/replay|discard
@@ -96,6 +96,8 @@ export class Operations {
   private async tell(name: string, rest: string[], filter: Record<string, string>): Promise<Answer> {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'explain') return this.explain(rest[0] ?? '');
+    if (name === 'topology') return { status: 200, body: this.asked.topology() };
+    if (name === 'doctor') return { status: 200, body: await inTime(this.asked.examine()) };
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
     if (name === 'concurrency') return this.concurrency.tell();
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));

@@ -1,13 +1,14 @@
 import {
-  queueOf, type Deliver, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Store, type Technology, type Transport,
-  type TransportContext, type Tx,
+  queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Store,
+  type Subscription, type Technology, type Transport, type TransportContext, type Tx,
 } from '@parley/messaging'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
-import { channelOf as broadcastChannelOf } from './broadcast';
 import { BroadcastIntake } from './broadcast-intake';
 import { BroadcastPublisher } from './broadcast-publisher';
 import { Database } from './database';
-import { appendEvents, PARTITIONS, publishEvents } from './log-append';
+import { describeChannel, describeLog, describeQueue, resourcesOf } from './describe';
+import { examine } from './examine';
+import { appendEvents, publishEvents } from './log-append';
 import { EventDays } from './log-days';
 import { LogIntake } from './log-intake';
 import { Sequencer } from './log-sequencer';
@@ -88,6 +89,14 @@ class PostgresTransport implements Transport {
     return contract.kind === 'event' ? describeLog(contract) : describeChannel(contract);
   }
 
+  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+    return resourcesOf(said, handled);
+  }
+
+  examine(): Promise<readonly Finding[]> {
+    return examine(this.database);
+  }
+
   close(): Promise<void> {
     return (this.closing ??= this.release());
   }
@@ -130,21 +139,3 @@ function addressOf(url: string): { host: string; port: string; pathname: string 
     throw new Error('the URL of a PostgreSQL database looks like postgres://user:password@host:5432/database; this one cannot be read');
   }
 }
-
-function describeQueue({ owner, key }: Contract): readonly Hop[] {
-  const lane = key === undefined ? { name: 'its own', why: 'without a key, commands wait for nothing' } : { name: `by ${key}`, why: `those of one ${key} are handled in the order they were sent` };
-  return [
-    { what: 'queue', name: `${owner} in parley.message`, why: 'commands wait for their owner; delayed ones in parley.later until they are due' },
-    { what: 'lane', ...lane },
-    { what: 'channel', name: channelOf(owner), why: 'wakes an instance that waits; a hint, nothing is lost without it' },
-  ];
-}
-
-const describeLog = ({ key }: Contract): readonly Hop[] => [
-  { what: 'log', name: 'parley.event', why: 'facts are kept for every subscription, also for those that come later' },
-  { what: 'partition', name: `1 of ${PARTITIONS}, by ${key}`, why: `those of one ${key} keep their order; the instances of a subscription share the partitions` },
-];
-
-const describeChannel = ({ owner }: Contract): readonly Hop[] => [
-  { what: 'channel', name: broadcastChannelOf(owner), why: 'notified to every instance that listens now; kept for nobody' },
-];

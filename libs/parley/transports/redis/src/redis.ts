@@ -1,5 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
+import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
 import { BroadcastPublisher, channelOf } from './publisher';
@@ -39,6 +39,16 @@ class RedisTransport implements Transport {
 
   describe(contract: Contract): readonly Hop[] {
     return [{ what: 'channel', name: channelOf(contract.name), why: 'to every instance that listens now; kept for nobody' }];
+  }
+
+  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+    const contracts = [...said.map(({ name }) => name), ...handled.flatMap(({ handlers }) => [...handlers.keys()])];
+    return [...new Set(contracts)].map((name) => ({ what: 'channel', name: channelOf(name), settings: {} }));
+  }
+
+  /** There is no setting that would keep a broadcast. */
+  async examine(): Promise<readonly Finding[]> {
+    return [{ what: 'publish/subscribe', verdict: 'safe', says: 'broadcasts are kept for nobody, so there is nothing to lose; outboxes keep those of transactions until Redis takes them' }];
   }
 
   close(): Promise<void> {
