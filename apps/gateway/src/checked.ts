@@ -1,4 +1,4 @@
-import { MAX_ISSUES } from '@parley/messaging';
+import { issuesOf } from '@parley/messaging';
 import type { z } from 'zod';
 import { invalid, problem, Refused } from './problem';
 
@@ -6,8 +6,7 @@ import { invalid, problem, Refused } from './problem';
 export function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const errors = result.error.issues.slice(0, MAX_ISSUES).map((issue) => ({ field: fieldOf(issue), message: issue.message }));
-  throw new Refused(invalid(errors));
+  throw new Refused(invalid(issuesOf(result.error).map(({ path, message }) => ({ field: path || 'body', message }))));
 }
 
 /** A header's value. @throws Refused naming the header */
@@ -16,9 +15,4 @@ export function checkedHeader(schema: z.ZodType<string>, name: string, value: st
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new Refused(problem(400, `The header ${name} cannot be used`, undefined, [{ field: name, message: result.error.issues[0]!.message }]));
-}
-
-function fieldOf(issue: z.core.$ZodIssue): string {
-  const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-  return [...issue.path, ...unknown].join('.') || 'body';
 }

@@ -33,9 +33,12 @@ export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unk
   throw new InvalidMessage(contract, issuesOf(result.error));
 }
 
-/** The first issues of a failed validation, each bounded. */
+/** The first issues of a failed validation, each bounded. A field too many is named by itself. */
 export function issuesOf({ issues }: z.ZodError): Issue[] {
-  return issues.slice(0, MAX_ISSUES).map(({ path, message }) => ({ path: shortened(path.join('.')), message: shortened(message) }));
+  return issues.slice(0, MAX_ISSUES).map((issue) => {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+    return { path: shortened([...issue.path, ...unknown].join('.')), message: shortened(issue.message) };
+  });
 }
 
 const shortened = (text: string): string => (text.length <= MAX_ISSUE ? text : `${text.slice(0, MAX_ISSUE)}…`);
