@@ -84,6 +84,18 @@ function broken({ breaksOf }, contract, before) {
   );
 }
 
+/** Messages of older versions are stored as long as their schemas are here: the newest version must be able to read them. */
+function unread({ unreadOf }, contract, before) {
+  const { schema } = contract;
+  const older = (before.get(schema.name) ?? []).filter(({ version }) => version < schema.version);
+  return older.flatMap((old) =>
+    unreadOf(old, schema).map(
+      (one) =>
+        `${schema.name} v${schema.version} (${schema.kind}), ${one.field}: ${one.what} since v${old.version} [${one.breaks}] ${concerned(contract, one)}. Give it upcasts: { ${old.version}: … }, or delete ${fileOf(old)} once nothing of it is stored.`,
+    ),
+  );
+}
+
 /** Promised before, and gone from the sources. */
 function orphans(contracts, before) {
   const names = new Set(contracts.map(({ schema }) => schema.name));
@@ -109,7 +121,7 @@ const rules = load('libs/parley/contract');
 const contracts = promised(rules);
 const here = committed();
 const before = options.base ? committed(options.base) : here;
-const problems = [...contracts.flatMap((contract) => broken(rules, contract, before)), ...orphans(contracts, here)];
+const problems = [...contracts.flatMap((contract) => [...broken(rules, contract, before), ...unread(rules, contract, here)]), ...orphans(contracts, here)];
 const stale = contracts.filter(({ schema }) => !isWritten(schema));
 if (options.check) problems.push(...stale.map(({ schema }) => `${fileOf(schema)} is not as its contract; run npm run contracts`));
 else if (problems.length === 0) write(stale);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { breaksOf } from './compatibility';
+import { breaksOf, unreadOf } from './compatibility';
 import { call, type CallErrors, command, event } from './contract';
 import { schemaOf } from './contract-schema';
 
@@ -231,5 +231,27 @@ describe('personal fields', () => {
   it('keep their subject, but may be shown in another way', () => {
     expect(breaks(about('id', { name: 'erased' }), about('owner', { name: 'erased' }))).toEqual(['old messages: personal.subject', 'old readers: personal.subject']);
     expect(breaks(about('id', { name: 'erased' }), about('id', { name: 'gone' }))).toEqual([]);
+  });
+});
+
+describe('a new version', () => {
+  const One = z.object({ id: z.string(), total: z.int() });
+  const Two = z.object({ id: z.string(), amount: z.object({ cents: z.int() }) });
+  const upcasts = { 1: (old: z.infer<typeof One>) => ({ id: old.id, amount: { cents: old.total } }) };
+  const older = schemaOf(event(fresh(), One, { key: 'id' }));
+
+  it('reads what was said under the older one where it upcasts it, or only added to it', () => {
+    expect(unreadOf(older, schemaOf(event(fresh(), Two, { key: 'id', version: 2, upcasts })))).toEqual([]);
+    expect(unreadOf(older, schemaOf(event(fresh(), One.extend({ note: z.string().optional() }), { key: 'id', version: 2 })))).toEqual([]);
+  });
+
+  it('does not where it neither does', () => {
+    const fields = unreadOf(older, schemaOf(event(fresh(), Two, { key: 'id', version: 2 }))).map(({ field }) => field);
+    expect(fields).toEqual(['payload.total', 'payload.amount']);
+    expect(unreadOf(older, schemaOf(event(fresh(), Two, { key: 'id', version: 3, upcasts: { 2: (old) => old as z.infer<typeof Two> } })))).toHaveLength(2);
+  });
+
+  it('is named in its schema with what it upcasts', () => {
+    expect(schemaOf(event(fresh(), Two, { key: 'id', version: 2, upcasts }))).toMatchObject({ version: 2, upcasts: [1] });
   });
 });

@@ -41,6 +41,15 @@ export function breaksOf(before: ContractSchema, after: ContractSchema): readonl
   ];
 }
 
+/**
+ * Why messages of an older version could not be read under a newer one: it neither upcasts them nor takes them as they are. Calls are not
+ * stored: who asks under an older version is told that its request is invalid.
+ */
+export function unreadOf(older: ContractSchema, newer: ContractSchema): readonly Break[] {
+  if (newer.kind === 'call' || newer.upcasts?.includes(older.version)) return [];
+  return breaksOf(older, newer).filter(({ breaks }) => breaks === 'old messages');
+}
+
 function traits(before: ContractSchema, after: ContractSchema): readonly Break[] {
   const key =
     before.key === after.key

@@ -13,6 +13,8 @@ export interface ContractSchema {
   readonly kind: Kind;
   readonly version: number;
   readonly key?: string;
+  /** The older versions that it can read. */
+  readonly upcasts?: readonly number[];
   readonly personal?: Personal;
   readonly deadline?: number;
   readonly idempotent?: boolean;
@@ -24,12 +26,13 @@ export interface ContractSchema {
 
 /** Refinements are functions, and no schema can show them: what they forbid is not in here. */
 export function schemaOf(contract: Contract): ContractSchema {
-  const { name, kind, version, key, personal } = contract;
+  const { name, kind, version, key, upcasts, personal } = contract;
   return {
     name,
     kind,
     version,
     ...(key !== undefined && { key }),
+    ...(upcasts && { upcasts: Object.keys(upcasts).map(Number) }),
     ...(personal && { personal }),
     ...callPart(contract),
     payload: jsonSchema(contract.payload),

@@ -28,6 +28,13 @@ describe('a contract', () => {
     expect(() => command('warehouse.version-lines', Lines, { version })).toThrow(ContractError);
   });
 
+  it('upcasts older versions than its own, and no others', () => {
+    const upcasts = { 1: ({ order }: { order: string }) => ({ orderId: order, lines: 0 }) };
+    expect(event('warehouse.lines-counted', Lines, { key: 'orderId', version: 2, upcasts }).upcasts).toBe(upcasts);
+    for (const [version, name] of [[1, 'one'], [undefined, 'none']] as const)
+      expect(() => event(`warehouse.${name}-counted`, Lines, { key: 'orderId', version, upcasts })).toThrow('upcasts version 1, but is itself of version 1');
+  });
+
   it.each(['warehouse', 'Warehouse.pick', 'warehouse.pick.lines', 'warehouse.', '.pick', 'warehouse.Pick', '1st.pick', 'warehouse.pick lines', 'warehouse.pick\n', ''])(
     'refuses the name %j',
     (name) => {

@@ -24,6 +24,8 @@ export interface Contract<K extends Kind = Kind, In = unknown> {
   readonly payload: z.ZodType<In>;
   /** The payload's field that names its lane. Events always have one. */
   readonly key?: string;
+  /** How what was said under an older version becomes what the schema says now, by that version. Calls have none: no call is stored. */
+  readonly upcasts?: Upcasts;
   /** Which fields are about a person, and about whom. Calls have none: they are stored nowhere. */
   readonly personal?: Personal;
 }
@@ -55,6 +57,11 @@ export type ErrorCodeOf<C> = C extends { errors: infer E } ? keyof E & string : 
 /** The details that travel with one of a call's errors. */
 export type ErrorDetails<C, Code> = C extends { errors: infer E } ? (Code extends keyof E ? (E[Code] extends z.ZodType<infer D> ? D : never) : never) : never;
 
+/** By the older version: makes its payload, as it was parsed, into one of the current version. Pure: it runs at every reading. */
+export type Upcasts<Current = unknown> = Readonly<Record<number, Upcast<Current>>>;
+/** What was said then is known to whoever writes the upcast: `old` may be given any object's type. */
+type Upcast<Current> = { by(old: Readonly<Record<string, unknown>>): Current }['by'];
+
 type ObjectSchema = z.ZodType<object>;
 /** The fields of a payload that can name a lane: those that are strings. */
 type KeyField<S extends ObjectSchema> = { [F in keyof z.infer<S>]-?: z.infer<S>[F] extends string ? F & string : never }[keyof z.infer<S>];
@@ -77,19 +84,27 @@ export function call<I extends ObjectSchema, O extends ObjectSchema, E extends C
 export function command<S extends ObjectSchema, const Key extends KeyField<S> | undefined = undefined>(
   name: string,
   payload: S,
-  options: { key?: Key; version?: number; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
+  options: { key?: Key; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
 ): Command<z.infer<S>, Key> {
-  return define({ ...contract('command', name, payload, options.version), key: options.key as never, ...personal(name, payload, options) });
+  return define({ ...stored('command', name, payload, options), key: options.key as never, ...personal(name, payload, options) });
 }
 
 /** News for whoever listens now; nothing is kept for those who do not. */
-export function broadcast<S extends ObjectSchema>(name: string, payload: S, options: { version?: number; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {}): Broadcast<z.infer<S>> {
-  return define({ ...contract('broadcast', name, payload, options.version), ...personal(name, payload, options) });
+export function broadcast<S extends ObjectSchema>(
+  name: string,
+  payload: S,
+  options: { version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
+): Broadcast<z.infer<S>> {
+  return define({ ...stored('broadcast', name, payload, options), ...personal(name, payload, options) });
 }
 
 /** A fact in the durable log, ordered per `key`, for every subscription. */
-export function event<S extends ObjectSchema>(name: string, payload: S, options: { key: KeyField<S>; version?: number; personal?: PersonalFields<z.infer<S>, KeyField<S>> }): Event<z.infer<S>> {
-  return define({ ...contract('event', name, payload, options.version), key: options.key, ...personal(name, payload, options) });
+export function event<S extends ObjectSchema>(
+  name: string,
+  payload: S,
+  options: { key: KeyField<S>; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> },
+): Event<z.infer<S>> {
+  return define({ ...stored('event', name, payload, options), key: options.key, ...personal(name, payload, options) });
 }
 
 function personal(name: string, payload: z.ZodType, options: { key?: string; personal?: Personal }): Pick<Contract, 'personal'> {
@@ -121,6 +136,15 @@ function contract<K extends Kind, S extends ObjectSchema>(kind: K, name: string,
   if (owner === undefined) throw new ContractError(`"${name}" is not a contract name; write "owner.name" in lower case with dashes`);
   if (!Number.isInteger(version) || version < 1) throw new ContractError(`${name}: version ${version} is not a whole number from 1`);
   return { kind, name, owner, version, payload: payload as unknown as z.ZodType<z.infer<S>> };
+}
+
+function stored<K extends Kind, S extends ObjectSchema>(kind: K, name: string, payload: S, { version, upcasts }: { version?: number; upcasts?: Upcasts<z.input<S>> }) {
+  const made = contract(kind, name, payload, version);
+  for (const from of Object.keys(upcasts ?? {}).map(Number)) {
+    if (!Number.isInteger(from) || from < 1 || from >= made.version)
+      throw new ContractError(`${name} upcasts version ${from}, but is itself of version ${made.version}; an upcast is from an older version`);
+  }
+  return { ...made, ...(upcasts && { upcasts: upcasts as Upcasts }) };
 }
 
 /** The lane a payload belongs to, or undefined when its contract has no key. */

@@ -17,9 +17,10 @@ export {
   type Kind,
   type Message,
   type ReplyOf,
+  type Upcasts,
 } from './contract';
 export { ContractError } from './contract-error';
-export { breaksOf, type Break } from './compatibility';
+export { breaksOf, type Break, unreadOf } from './compatibility';
 export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schema';
 export { milliseconds, type Duration } from './duration';
 export { type At, type PathOf, type Personal, type PersonalFields } from './personal';

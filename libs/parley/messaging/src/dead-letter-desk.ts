@@ -1,9 +1,11 @@
 import { keyOf } from '@parley/contract';
 import type { Clock } from './clock';
-import { decode, InvalidMessage, validate } from './codec';
+import { decode, InvalidMessage } from './codec';
 import type { DeadLetter, DeadLetterFilter, DeadLetters, Decision, Edit, FoundDeadLetter } from './dead-letters';
 import { readEnvelope } from './envelope';
+import { Unrecoverable } from './failure';
 import type { Handler, HandlerRegistry } from './handlers';
+import { currentPayload } from './versions';
 
 /** What a replay of a letter would come to, as far as can be told without handling it. */
 export interface ReplayPreview {
@@ -132,7 +134,8 @@ export class DeadLetterDesk {
     if (hopeless !== undefined) return hopeless;
     const { contract } = this.handlerOf(letter)!;
     const was = letter.headers.partitionkey;
-    if (was === undefined || keyOf(contract, decode(contract.name, body)) === was) return undefined;
+    const payload = currentPayload(contract, readEnvelope(letter.headers), decode(contract.name, body));
+    if (was === undefined || keyOf(contract, payload) === was) return undefined;
     return `${contract.name}: ${contract.key} is the message's lane and stays ${was}; discard this one and say another instead`;
   }
 
@@ -141,13 +144,14 @@ export class DeadLetterDesk {
     const handler = this.handlerOf(letter);
     if (!handler) return `nothing in ${letter.subscription} handles ${letter.headers.type ?? 'a message without type'}`;
     try {
-      const { expirytime } = readEnvelope(letter.headers);
+      const envelope = readEnvelope(letter.headers);
+      const { expirytime } = envelope;
       if (expirytime !== undefined && Date.parse(expirytime) <= this.clock.now())
         return `${handler.contract.name} was worth handling until ${expirytime}`;
-      validate(handler.contract.name, handler.contract.payload, decode(handler.contract.name, body));
+      currentPayload(handler.contract, envelope, decode(handler.contract.name, body));
       return undefined;
     } catch (error) {
-      if (error instanceof InvalidMessage) return error.message;
+      if (error instanceof InvalidMessage || error instanceof Unrecoverable) return error.message;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { milliseconds } from '@parley/contract';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { decode, validate } from './codec';
+import { decode } from './codec';
 import { inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
 import { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
@@ -15,6 +15,7 @@ import { Sequences } from './sequences';
 import type { Store, Tx } from './store';
 import type { Delivery, Outcome, TransportContext } from './technology';
 import type { Transactions } from './transactions';
+import { currentPayload, NewerVersion } from './versions';
 
 /** No handler of the subscription takes this contract. */
 class NoHandler extends Unrecoverable {
@@ -89,7 +90,7 @@ export class Pipeline {
       if (envelope.expirytime !== undefined && Date.parse(envelope.expirytime) <= this.process.clock.now()) {
         throw new Expired(`${envelope.type} was worth handling until ${envelope.expirytime}`);
       }
-      const payload = validate(envelope.type, handler.contract.payload, decode(envelope.type, delivery.body));
+      const payload = currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body));
       return { handler, envelope, payload };
     } catch (failed) {
       return { failed };
@@ -259,7 +260,8 @@ export class Pipeline {
   private async dead(delivery: Delivery, error: unknown, tries: number): Promise<Result> {
     const failure = this.failure(delivery, error, tries);
     this.process.log('error', `${delivery.headers.type} is dead in ${delivery.subscription.name}: ${failure.message}`, { failure });
-    const hold = delivery.headers.partitionkey !== undefined && tries > 0;
+    // Garbage harms nobody behind it; what a newer build said is as good as what follows it.
+    const hold = delivery.headers.partitionkey !== undefined && (tries > 0 || error instanceof NewerVersion);
     if (delivery.honours.dead || !isDurable(delivery)) return { outcome: { kind: 'dead', failure, hold }, as: 'dead', tries };
     return this.keep(delivery, tries, 'dead', (tx) => this.store!.lanes.bury(tx, parkable(delivery), failure, hold));
   }
@@ -308,7 +310,7 @@ export class Pipeline {
 const anew = (delivery: Delivery, { handler, envelope }: Opened): Opened => ({
   handler,
   envelope,
-  payload: validate(envelope.type, handler.contract.payload, decode(envelope.type, delivery.body)),
+  payload: currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body)),
 });
 
 const IN_ORDER = { inOrder: true };

@@ -22,6 +22,17 @@ event('stock.found', z.object({ orderId: z.uuid() }));
 // @ts-expect-error a key is text
 command('stock.audit', z.object({ shelf: z.int() }), { key: 'shelf' });
 
+const upcasts = { 1: (old: { order: string }) => ({ orderId: old.order }) };
+event('stock.counted', z.object({ orderId: z.uuid() }), { key: 'orderId', version: 2, upcasts });
+command('stock.recount', z.object({ orderId: z.uuid() }), { version: 2, upcasts: { 1: ({ order }) => ({ orderId: String(order) }) } });
+broadcast('stock.recounted', z.object({ shelf: z.string().default('none') }), { version: 2, upcasts: { 1: () => ({}) } });
+// @ts-expect-error what an upcast makes is what the contract carries
+event('stock.miscounted', z.object({ orderId: z.uuid() }), { key: 'orderId', version: 2, upcasts: { 1: () => ({ order: 'a' }) } });
+// @ts-expect-error what was said under an older version is unknown until somebody says what it was
+command('stock.count-again', z.object({ orderId: z.uuid() }), { version: 2, upcasts: { 1: (old) => ({ orderId: old['orderId'] }) } });
+// @ts-expect-error a call is not stored: there is nothing to upcast
+call('stock.ask', { request: z.object({}), reply: z.object({}), version: 2, upcasts: { 1: () => ({}) } });
+
 export class StockController {
   @Handles(Reserve)
   async reserve({ orderId, quantity }: { orderId: string; quantity: number }, { tx }: HandlerContext) {
