@@ -5,17 +5,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { readHistory } from './history.mjs';
 
-const CHECKS = { I1: acknowledged, I2: money, I3: stock, I4: once, I5: sagas, I6: terminal, I7: emptied, I8: projections, I9: deadLetters, hostile: hostile, bit };
+const CHECKS = { I1: acknowledged, I2: money, I3: stock, I4: once, I5: sagas, I6: terminal, I7: emptied, I8: projections, I9: deadLetters, clock, hostile, bit };
 const MEANING = {
   I1: 'every acknowledged order exists, one per key, and nobody got one unasked',
   I2: 'captured − refunded = value of what was delivered, for every order',
   I3: 'stock: available + reserved + shipped = initial; what was delivered was shipped',
   I4: 'at most one charge, shipment and mail an order',
   I5: 'every saga ended; what was undone was undone in reverse order',
-  I6: 'all at rest in time after healing',
+  I6: 'all at rest after healing, never stuck on the way',
   I7: 'outboxes, queues, timers and logs are through',
   I8: 'projections = what their events say',
   I9: 'dead letters have an injected cause, and what was injected died',
+  clock: 'a process whose clock is wrong, or jumps, goes on working',
   hostile: 'hostile requests were refused',
   bit: 'every fault bit',
 };
@@ -137,8 +138,8 @@ function judgeUndoing(order, events, wrong) {
 
 function terminal({ sinks, rest, options }, wrong) {
   for (const view of sinks.views) if (!isFinal(view)) wrong(`${view.order_id} is still ${view.status}`);
-  if (!rest.atRest) wrong(`not at rest ${rest.after.toFixed(0)} s after healing: ${JSON.stringify(rest.waiting)}`);
-  else if (rest.after > options.within + 5) wrong(`at rest only ${rest.after.toFixed(0)} s after healing`);
+  if (!rest.atRest) wrong(`not at rest ${rest.after.toFixed(0)} s after healing, and no closer to it for ${rest.stoodStill.toFixed(0)} s: ${JSON.stringify(rest.waiting)}`);
+  else if (rest.stoodStill > options.within + 5) wrong(`at rest, but stood still for ${rest.stoodStill.toFixed(0)} s before`);
   return `${sinks.views.filter(isFinal).length} of ${sinks.views.length} at their end, ${rest.after.toFixed(0)} s after healing`;
 }
 
@@ -200,13 +201,32 @@ function hostile({ history }, wrong) {
   return `${attacks.length} requests, ${attacks.filter(({ status }) => status >= 400 && status < 500).length} refused`;
 }
 
-/** A run whose faults did nothing proves nothing. */
-function bit({ faults, history, options }, wrong) {
-  const bites = Object.fromEntries(options.faults.map((id) => [id, faults.filter((event) => event.fault === id && event.bit).length]));
-  for (const [id, count] of Object.entries(bites)) if (count === 0) wrong(`${id} never bit: ${JSON.stringify(faults.find(({ fault }) => fault === id) ?? 'it was not in the schedule')}`);
-  if (options.faults.includes('F16') && !history.some(({ type, status }) => type === 'hostile' && status >= 400 && status < 500)) wrong('F16: no hostile request was refused');
-  return Object.entries(bites).map(([id, count]) => `${id} ${count}×`).join(', ');
+function clock({ faults }, wrong) {
+  const skews = faults.filter(({ fault, phases }) => fault === 'F12' && phases);
+  for (const { victim, phases } of skews)
+    phases.forEach(({ off, worked }, n) => {
+      if (!(worked > 0)) wrong(`${victim} did nothing ${off ? `while its clock was ${off} h off` : `after its clock had jumped back from ${phases[n - 1].off} h off`}`);
+    });
+  return skews.map(({ victim, phases }) => `${victim} ${phases.map(({ off, worked }) => `${off} h: ${worked}`).join(', ')}`).join('; ') || 'no clock was touched';
 }
+
+/** A run whose faults did nothing proves nothing. */
+function bit({ faults, history, sinks, options }, wrong) {
+  const bites = Object.fromEntries(options.faults.map((id) => [id, faults.filter((event) => event.fault === id && event.bit).length]));
+  for (const [id, count] of Object.entries(bites)) {
+    const first = faults.find(({ fault }) => fault === id);
+    if (first?.notRun) wrong(`${id} was not run, so this is no full pass: ${first.notRun}`);
+    else if (count === 0) wrong(`${id} never bit: ${JSON.stringify(first ?? 'it was not in the schedule')}`);
+  }
+  for (const { point } of faults.flatMap(({ gaps = [] }) => gaps).filter(neverBit)) wrong(`F02: no process ended at ${point}`);
+  if (options.faults.includes('F01') && !(sinks.redeliveries > 0)) wrong('F01: nothing was delivered again, although processes were killed');
+  if (options.faults.includes('F16') && !history.some(({ type, status }) => type === 'hostile' && status >= 400 && status < 500)) wrong('F16: no hostile request was refused');
+  const refused = faults.flatMap(({ fault, refused = 0 }) => (fault === 'F03' ? [refused] : []));
+  return `${Object.entries(bites).map(([id, count]) => `${id} ${count}×`).join(', ')}; ${sinks.redeliveries} delivered again, ${sum(refused)} late writes refused`;
+}
+
+/** Of all the times that a gap was tried. */
+const neverBit = ({ point }, _, all) => !all.some((gap) => gap.point === point && gap.bit);
 
 export function readRecord(folder) {
   const json = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'));

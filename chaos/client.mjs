@@ -6,7 +6,8 @@ import { randomOf } from './random.mjs';
 
 const ANSWER_WITHIN = 8000;
 const PAUSE = 700;
-const MOST_UNDER_WAY = 150;
+const MOST_UNDER_WAY = 300;
+const PACE_OVER = 8000;
 const TOKENS = [...Array(80).fill('tok_ok'), ...Array(7).fill('tok_declined'), ...Array(6).fill('tok_flaky'), ...Array(5).fill('tok_slow'), ...Array(2).fill('tok_unknown')];
 const PLACES = [
   ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
@@ -21,6 +22,8 @@ export class Customers {
   /** How many times the rate, while there is a burst. */
   haste = 1;
   placed = 0;
+  since = Date.now();
+  #lately = [];
   #open = new Set();
   #ending = false;
   #patientUntil = Infinity;
@@ -45,7 +48,13 @@ export class Customers {
     await Promise.all(this.#open);
   }
 
+  /** Orders a second, lately. */
+  pace() {
+    return this.#lately.filter((at) => at > Date.now() - PACE_OVER).length / (Math.min(PACE_OVER, Date.now() - this.since) / 1000);
+  }
+
   #begin() {
+    this.#lately = [...this.#lately.filter((at) => at > Date.now() - PACE_OVER), Date.now()];
     const number = this.placed++;
     const order = this.#invent(number);
     const work = this.hostile && this.random.next() < 0.05 ? this.#attack(number, order) : this.#place(`chaos-${this.seed}-${number}`, order);

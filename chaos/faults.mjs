@@ -1,37 +1,105 @@
 // Does the harm, and tells what it did: each answers with evidence of whether it bit.
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tryKill, isAlive } from '../tools/process-tree.mjs';
+import { tryKill, isAlive, isSame } from '../tools/process-tree.mjs';
 import { rubbish } from './hostile.mjs';
+import { FAULTS, QUEUES, serviceOf, sparedBy } from './schedule.mjs';
+import { faketime, MISSING, setSkew, skewedBy } from './skewed-clock.mjs';
+
+/** However busy the machine is. */
+const PATIENCE = 90_000;
+const HOUR = 3600;
 
 /** What the faults may touch. `afterStart` puts back what a cold start undoes. */
 export class Harm {
+  /** Whom F01 leaves alone just now. */
+  #spared = [];
+  #turn = Promise.resolve();
+
   constructor({ shop, customers, afterStart }) {
     Object.assign(this, { shop, customers, afterStart });
   }
 
-  async do(event) {
-    return this[event.fault](event, (event.until - event.at) * 1000);
+  /** Those that take time come one after the other, also when one of them took longer than planned. */
+  do(event) {
+    if (event.until === undefined) return this[event.fault](event);
+    const turn = this.#turn.then(() => this.#take(event));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
   }
 
-  F01({ victim }) {
+  async #take(event) {
+    this.#spared = sparedBy(event);
+    try {
+      return await this[event.fault](event, FAULTS[event.fault].seconds * 1000);
+    } finally {
+      this.#spared = [];
+    }
+  }
+
+  /** Who handles commands is killed when its service holds some, if that can be had soon: else most would die idle. */
+  async F01({ victim }) {
+    if (QUEUES.includes(serviceOf(victim))) await this.#until(2000, () => this.#holds(serviceOf(victim)), 20);
+    if (this.#spared.includes(victim)) return { victim, bit: false, why: 'it was spared' };
     const pid = this.shop.signal(victim, 'SIGKILL');
     return { victim, pid, bit: pid !== undefined };
   }
 
-  /** Slow payments first, so that whoever stops surely holds leases. */
+  /** The processes of one service one after the other, the services side by side. */
+  async F02({ gaps }) {
+    const services = [...new Set(gaps.map(({ victims }) => serviceOf(victims[0])))];
+    const chains = services.map((service) => gaps.filter(({ victims }) => serviceOf(victims[0]) === service));
+    const ends = await Promise.all(chains.map((chain) => this.#endEach(chain)));
+    return { gaps: ends.flat(), bit: ends.flat().every((gap) => gap.bit) };
+  }
+
+  async #endEach(chain) {
+    const done = [];
+    for (const gap of chain) done.push({ ...gap, ...(await this.#endAt(gap)) });
+    return done;
+  }
+
+  /** Starts the victims again with the fail point; it bit when one is gone that nobody here killed. */
+  async #endAt({ point, victims, pass }) {
+    for (const until = Date.now() + PATIENCE; Date.now() < until; ) {
+      for (const name of victims) this.shop.setEnvironmentOnce(name, { PARLEY_FAILPOINT: `${point}:${pass}` });
+      for (const name of victims) this.shop.signal(name, 'SIGKILL');
+      const started = () => victims.map((name) => this.shop.startedWithIt(name));
+      await this.#until(until - Date.now(), () => started().every(Boolean), 50);
+      const those = started();
+      const ended = () => those.filter((one) => one && !isSame(one) && !this.shop.wasKilled(one.pid));
+      await this.#until(until - Date.now(), () => ended().length > 0, 50);
+      const [first] = ended();
+      for (const name of victims) this.shop.forgetEnvironmentOnce(name);
+      for (const [n, one] of those.entries()) if (one && isSame(one)) this.shop.signal(victims[n], 'SIGKILL'); // or it would end later
+      if (first) return { pid: first.pid, bit: true };
+    }
+    return { bit: false };
+  }
+
+  /** In a rush with slow payments, so that whoever stops surely holds leases and work. */
   async F03({ victims }, milliseconds) {
     await this.#provider({ delayMs: 1500 });
-    await sleep(2000);
+    this.customers.haste = 5;
+    await sleep(3000);
+    const places = victims.map((name) => this.shop.logSize(name));
     const pids = victims.map((name) => this.shop.signal(name, 'SIGSTOP'));
+    this.customers.haste = 1;
     try {
       const first = await this.#holders();
       await sleep(15_000);
       const second = await this.#holders();
-      await sleep(milliseconds - 17_000);
+      await sleep(milliseconds - 18_000);
       const taken = takenOver(first, second, await this.#holders());
-      return { victims, pids, ...taken, bit: pids.every(Boolean) && taken.lanes + taken.partitions > 0 };
+      for (const pid of pids) if (pid) tryKill(pid, 'SIGCONT');
+      await this.#provider({ delayMs: 0 });
+      const refused = () => victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n])));
+      const accepted = () => this.#query('select count(*)::int as count from chaos.late_write').then(([{ count }]) => count, () => 0);
+      await this.#until(PATIENCE, async () => refused().length + (await accepted()) > 0, 500);
+      const late = { refused: refused().length, example: refused()[0], accepted: await accepted() };
+      return { victims, pids, ...taken, ...late, bit: pids.every(Boolean) && taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0 };
     } finally {
       for (const pid of pids) if (pid) tryKill(pid, 'SIGCONT');
       await this.#provider({ delayMs: 0 });
@@ -41,25 +109,57 @@ export class Harm {
   async F08() {
     const { postgresPid } = this.shop.run();
     tryKill(postgresPid, 'SIGKILL');
-    for (const until = Date.now() + 60_000; Date.now() < until; await sleep(100)) {
-      const now = this.shop.run()?.postgresPid;
-      if (now && now !== postgresPid && isAlive(now)) return { postgresPid, now, bit: true };
+    const again = () => ![undefined, postgresPid].includes(this.shop.run()?.postgresPid) && isAlive(this.shop.run().postgresPid);
+    const bit = await this.#until(PATIENCE, again, 100);
+    return { postgresPid, now: this.shop.run()?.postgresPid, bit, ...(!bit && { why: 'PostgreSQL was not started again' }) };
+  }
+
+  /** What an hour is to one process, its twin and the database do not agree with. */
+  async F12({ victims: [victim], hours }) {
+    const library = faketime();
+    if (!library) return { victim, bit: false, notRun: MISSING };
+    const file = path.join(this.shop.dir, `${victim}.skew`);
+    setSkew(file, 0);
+    this.shop.setEnvironment(victim, skewedBy(file, library));
+    const before = this.shop.signal(victim, 'SIGKILL');
+    try {
+      const back = () => this.shop.run()?.instances[victim];
+      await this.#until(PATIENCE, () => back()?.ready && back().pid !== before, 200);
+      const phases = [];
+      for (const off of [hours[0], 0, hours[1], 0]) phases.push(await this.#skewed(victim, file, off));
+      const [{ count: said }] = await this.#query(SAID_AT_ANOTHER_TIME, [new Date(this.customers.since)]);
+      return { victim, phases, said, bit: phases.every(({ off, seen }) => off === seen) && said > 0 };
+    } finally {
+      setSkew(file, 0);
+      this.shop.setEnvironment(victim);
     }
-    return { postgresPid, bit: false, why: 'PostgreSQL was not started again' };
+  }
+
+  /** `seen`: how many hours off the process itself says it is. `worked`: what it handled and answered meanwhile. */
+  async #skewed(victim, file, off) {
+    const { url } = this.shop.run().instances[victim];
+    setSkew(file, off * HOUR);
+    const seen = () => fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(({ headers }) => Math.round((Date.parse(headers.get('date')) - Date.now()) / 1000 / HOUR), () => undefined);
+    await this.#until(PATIENCE, async () => (await seen()) === off, 200);
+    const before = await workOf(url);
+    await sleep(6000);
+    await this.#until(PATIENCE / 2, async () => (await workOf(url)) > before, 500);
+    return { off, seen: await seen(), worked: (await workOf(url)) - before };
   }
 
   async F14(_, milliseconds) {
     await this.#provider({ delayMs: 1000 });
+    const usual = this.customers.pace(); // in this very run, on this machine
     const before = this.customers.placed;
+    const openBefore = await this.#open();
+    const began = Date.now();
     this.customers.haste = 10;
     let open = 0;
-    for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(1000)) {
-      const [{ count }] = await this.#query('select count(*)::int from orders.order_view where finished_at is null').catch(() => [{ count: 0 }]);
-      open = Math.max(open, count);
-    }
+    for (const until = began + milliseconds; Date.now() < until; await sleep(1000)) open = Math.max(open, await this.#open());
     this.customers.haste = 1;
+    const pace = (this.customers.placed - before) / ((Date.now() - began) / 1000);
     await this.#provider({ delayMs: 0 });
-    return { placed: this.customers.placed - before, open, bit: open >= 10 * this.customers.rate };
+    return { usual, pace, openBefore, open, bit: pace >= 3 * usual && open > openBefore };
   }
 
   async F16({ queue, sort }) {
@@ -84,9 +184,24 @@ export class Harm {
     await this.#provider({ delayMs: 0, down: false });
   }
 
+  async #until(milliseconds, isSo, every) {
+    for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(every)) if (await isSo()) return true;
+    return false;
+  }
+
   async #provider(body) {
     const ask = () => fetch(`${this.shop.run().providerUrl}/admin`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(3000) });
     await ask().catch(() => sleep(1000).then(ask)).catch(() => undefined);
+  }
+
+  async #open() {
+    const [{ count }] = await this.#query('select count(*)::int from orders.order_view where finished_at is null').catch(() => [{ count: 0 }]);
+    return count;
+  }
+
+  async #holds(service) {
+    const [{ held }] = await this.#query(`select exists (select from parley.lane l join parley.queue q on q.id = l.queue where q.name = $1 and l.token <> 0) held`, [service]).catch(() => [{ held: true }]);
+    return held;
   }
 
   async #holders() {
@@ -106,6 +221,20 @@ export class Harm {
       await client.end().catch(() => undefined);
     }
   }
+}
+
+/** Lines of orders' histories hold when the message behind them was said, by the clock of who said it. */
+const SAID_AT_ANOTHER_TIME = `select count(*)::int as count from orders.order_view, jsonb_array_elements(history) line
+  where (line->>'at')::timestamptz not between $1::timestamptz - interval '20 minutes' and clock_timestamp() + interval '20 minutes'`;
+
+/** What a process that stood still did when it came back, and was refused. */
+const lateWrites = (log) => log.split('\n').filter((line) => line.includes('after its lease was lost')).map((line) => JSON.parse(line).message);
+
+/** Messages handled and calls answered so far, by the process's own figures. */
+async function workOf(url) {
+  const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) }).then((response) => response.text(), () => '');
+  const done = /^parley_(?:messages_handled_total\{.*outcome="done".*\}|calls_total\{.*outcome="ok".*\}) (\d+)/gm;
+  return [...text.matchAll(done)].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /**

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { check } from './check.mjs';
-import { scheduleOf } from './schedule.mjs';
+import { chaosOptions } from './options.mjs';
+import { PLANTS } from './plants.mjs';
+import { FAULTS, GAPS, scheduleOf, sparedBy } from './schedule.mjs';
 
 const event = (id, contract, key, body = {}) => ({ id, contract, key, message: `m${id}`, body });
 
@@ -12,7 +14,7 @@ function rightRecord() {
   const way = (key, contracts, from) => contracts.map((contract, n) => event(String(from + n), contract, key, { total: 500 }));
   return {
     options: { faults: ['F01'], within: 60 },
-    rest: { atRest: true, after: 3, waiting: {} },
+    rest: { atRest: true, after: 3, stoodStill: 1, waiting: {} },
     history: [
       { type: 'invoke', key: 'k1', lines },
       { type: 'unknown', key: 'k1' },
@@ -46,6 +48,7 @@ function rightRecord() {
       ],
       dead: [],
       left: { outbox: 0, queued: 0 },
+      redeliveries: 2,
     },
   };
 }
@@ -72,6 +75,7 @@ const BROKEN = [
   ['a delivered order was undone', ({ sinks }) => sinks.events.push(event('99', 'inventory.stock-released', 'good')), 'I5'],
   ['an order stays open', ({ sinks }) => (sinks.views[0].status = 'paid'), 'I6'],
   ['it never came to rest', ({ rest }) => Object.assign(rest, { atRest: false, waiting: { queued: 3 } }), 'I6'],
+  ['it stood still too long', ({ rest }) => (rest.stoodStill = 90), 'I6'],
   ['a message stays in a queue', ({ sinks }) => (sinks.left.queued = 1), 'I7'],
   ['a view holds a line twice', ({ sinks }) => sinks.views[0].history.push({}), 'I8'],
   ['a figure counted twice', ({ sinks }) => (sinks.figures[0].mails = 2), 'I8'],
@@ -80,7 +84,11 @@ const BROKEN = [
   ['rubbish vanished', ({ faults }) => faults.push({ fault: 'F16', id: 'r', sent: true, bit: true }), 'I9'],
   ['a hostile request was taken', ({ history }) => history.push({ type: 'hostile', key: 'h2', sort: 'empty', status: 202 }), 'hostile'],
   ['a hostile request broke the edge', ({ history }) => history.push({ type: 'hostile', key: 'h2', sort: 'empty', status: 500 }), 'hostile'],
+  ['a process with a wrong clock slept', ({ faults }) => faults.push({ fault: 'F12', victim: 'v', phases: [{ off: 1, worked: 3 }, { off: 0, worked: 0 }] }), 'clock'],
   ['a fault did nothing', ({ faults }) => (faults[0].bit = false), 'bit'],
+  ['a fault could not be run', ({ faults, options }) => (options.faults.push('F12'), faults.push({ fault: 'F12', bit: false, notRun: 'no library' })), 'bit'],
+  ['no process ended at one of the steps', ({ faults }) => faults.push({ fault: 'F02', gaps: [{ point: 'a', bit: true }, { point: 'b', bit: false }] }), 'bit'],
+  ['kills had nothing delivered again', ({ sinks }) => (sinks.redeliveries = 0), 'bit'],
 ];
 
 const broken = (record) => check(record).filter(({ ok }) => !ok);
@@ -97,7 +105,7 @@ describe('the judge', () => {
 });
 
 describe('the schedule', () => {
-  const options = { seed: 42, seconds: 300, faults: ['F01', 'F03', 'F08', 'F14', 'F16', 'F17'] };
+  const options = { seed: 42, seconds: 300, faults: Object.keys(FAULTS).sort() };
 
   it('is the same for the same seed', () => assert.deepEqual(scheduleOf(options), scheduleOf(options)));
   it('is another for another seed', () => assert.notDeepEqual(scheduleOf(options), scheduleOf({ ...options, seed: 43 })));
@@ -106,5 +114,22 @@ describe('the schedule', () => {
     const cuts = scheduleOf(options).filter(({ fault }) => fault === 'F17');
     const killed = scheduleOf(options).filter(({ fault, at }) => fault === 'F01' && cuts.some((cut) => at >= cut.at && at < cut.until));
     assert.deepEqual(killed, []);
+  });
+  it('tries every step of a message', () => {
+    const { gaps } = scheduleOf(options).find(({ fault }) => fault === 'F02');
+    assert.deepEqual(gaps.map(({ point }) => point), Object.keys(GAPS));
+  });
+  it('kills nobody who stands still, ends by itself, or has a wrong clock, nor those who must take over', () => {
+    const turns = scheduleOf(options).filter(({ until }) => until);
+    const killed = scheduleOf(options).filter(({ fault, at, victim }) => fault === 'F01' && turns.some((turn) => at >= turn.at && at < turn.until && sparedBy(turn).includes(victim)));
+    assert.deepEqual(killed, []);
+    assert.ok(sparedBy({ fault: 'F03', victims: ['orders-2'] }).includes('orders-1'));
+  });
+  it('is another for a plant: what bites it, and nothing else', () => {
+    for (const [planted, { faults, gaps }] of Object.entries(PLANTS)) {
+      const schedule = scheduleOf(chaosOptions(['--planted', planted]));
+      assert.deepEqual([...new Set(schedule.map(({ fault }) => fault))].sort(), faults);
+      if (gaps) assert.deepEqual(schedule.find((event) => event.gaps).gaps.map(({ point }) => point), gaps);
+    }
   });
 });

@@ -7,10 +7,11 @@ import { Customers } from './client.mjs';
 import { Harm } from './faults.mjs';
 import { History } from './history.mjs';
 import { chaosOptions, HELP, Mistake } from './options.mjs';
-import { plant } from './plants.mjs';
+import { flagsOf, PLANTS, statementsOf } from './plants.mjs';
+import { proveAll } from './all.mjs';
 import { described, scheduleOf } from './schedule.mjs';
 import { Shop } from './shop.mjs';
-import { readSinks, rest } from './sinks.mjs';
+import { readSinks, rest, withDatabase } from './sinks.mjs';
 import { readJson } from '../tools/http-json.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -25,7 +26,7 @@ async function harmOnSchedule(schedule, seconds, harm, faults) {
     await sleep(event.at * 1000);
     const done = await harm.do(event).catch((error) => ({ bit: false, error: error.message }));
     faults.add({ ...event, at: Date.now(), planned: event.at, ...done });
-    if (event.until || !done.bit) say(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`);
+    if (event.until) say(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`);
   });
   await Promise.all([sleep(seconds * 1000), ...under]);
 }
@@ -34,7 +35,7 @@ async function experiment(options, folder, shop) {
   const history = new History(path.join(folder, 'history.jsonl'));
   const faults = new History(path.join(folder, 'faults.jsonl'));
   const schedule = scheduleOf(options);
-  const afterStart = async () => options.planted && (await plant(options.planted, shop.run().databaseUrl));
+  const afterStart = () => withDatabase(shop.run(), (query) => query(statementsOf(options.planted)));
   await shop.start();
   await afterStart();
   say('The shop is ready; orders come in.');
@@ -56,37 +57,44 @@ async function experiment(options, folder, shop) {
 }
 
 async function perform(options) {
-  const folder = path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`);
+  const folder = options.record ?? path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`);
   fs.mkdirSync(folder, { recursive: true });
-  const shop = new Shop();
+  const shop = new Shop(flagsOf(options.planted));
   let stopping;
   const stop = () => (stopping ??= shop.stop().finally(() => shop.remove(folder)));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void stop().finally(() => process.exit(130)));
   try {
     const findings = await experiment(options, folder, shop);
     say(`\nseed ${options.seed}, ${options.seconds / 60} minutes, ${options.faults.join(' ')}${options.planted ? `, planted: ${options.planted}` : ''}\n${verdictTable(findings)}\n\nRecord: ${path.relative('.', folder)}`);
-    return findings;
+    return { folder, findings };
   } finally {
     await stop();
   }
 }
 
-/** With a plant, red is good: then something other than "the faults did not bite" must have been found. */
-function isGood(findings, planted) {
+/** With a plant, red is good: if what is broken by it was found, and every fault bit. */
+function verdictOf(findings, planted) {
   const broken = findings.filter(({ ok }) => !ok).map(({ id }) => id);
-  if (!planted) return broken.length === 0;
-  const found = broken.some((id) => id !== 'bit') && !broken.includes('bit');
-  say(found ? `The planted bug was found by ${broken.join(', ')}.` : 'The planted bug was NOT found.');
-  return found;
+  if (!planted) return { good: broken.length === 0, broken };
+  const found = broken.filter((id) => PLANTS[planted].finds.includes(id));
+  const good = found.length > 0 && !broken.includes('bit');
+  say(good ? `The planted bug was found by ${found.join(' and ')}.` : 'The planted bug was NOT found.');
+  return { good, broken, found };
+}
+
+async function one(options) {
+  say(`Seed ${options.seed}:\n${scheduleOf(options).map(described).join('\n')}\n`);
+  if (options.schedule) return true;
+  const { folder, findings } = await perform(options);
+  const verdict = verdictOf(findings, options.planted);
+  fs.writeFileSync(path.join(folder, 'verdict.json'), JSON.stringify({ ...verdict, findings }, null, 2));
+  return verdict.good;
 }
 
 try {
   const options = chaosOptions(process.argv.slice(2));
   if (options.help) say(HELP);
-  else {
-    say(`Seed ${options.seed}:\n${scheduleOf(options).map(described).join('\n')}\n`);
-    if (!options.schedule) process.exitCode = isGood(await perform(options), options.planted) ? 0 : 1;
-  }
+  else process.exitCode = (await (options.all ? proveAll(options, say) : one(options))) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Mistake ? error.message : error);
   process.exitCode = error instanceof Mistake ? 2 : 1;

@@ -8,29 +8,37 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, isSame, tryKill } from '../tools/process-tree.mjs';
 import { SCALE } from './schedule.mjs';
 
-const COPIED = ['apps', 'libs', 'tools', 'dist', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc'];
+const COPIED = ['chaos', 'apps', 'libs', 'tools', 'dist', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc'];
 const READY_WITHIN = 150_000;
+
+/** Below the shop's own folder: what is different for single processes. Read by circumstances.mjs. */
+export const CIRCUMSTANCES = '.data/circumstances';
 
 export class Shop {
   #launcher;
+  /** Every pid that got a SIGKILL from here. */
+  #killed = new Set();
 
-  constructor() {
+  /** @param nodeFlags for every process, to load a plant */
+  constructor(nodeFlags) {
+    this.nodeFlags = nodeFlags;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-'));
     fs.chmodSync(this.dir, 0o755); // PostgreSQL may run as another user
     const keep = { recursive: true, preserveTimestamps: true, filter: (file) => !file.includes('node_modules') };
     for (const name of COPIED) if (fs.existsSync(name)) fs.cpSync(name, path.join(this.dir, name), keep);
     fs.symlinkSync(path.resolve('node_modules'), path.join(this.dir, 'node_modules'));
     this.log = path.join(this.dir, 'launcher.log');
+    fs.mkdirSync(path.join(this.dir, CIRCUMSTANCES), { recursive: true });
   }
 
   /** Resolves when every process is ready. */
   async start() {
     const out = fs.openSync(this.log, 'a');
     const scale = Object.entries(SCALE).map(([name, count]) => `${name}=${count}`);
-    this.#launcher = spawn(process.execPath, ['tools/start.mjs', '--scale', scale.join(',')], {
+    this.#launcher = spawn(process.execPath, ['--import', './chaos/circumstances.mjs', 'tools/start.mjs', '--scale', scale.join(',')], {
       cwd: this.dir,
       // As from npm: then it stops by itself should this process be killed.
-      env: { ...process.env, npm_lifecycle_event: 'start', PARLEY_PORT: process.env.PARLEY_PORT ?? '14000', PARLEY_POSTGRES_PORT: process.env.PARLEY_POSTGRES_PORT ?? '15432' },
+      env: { ...process.env, ...(this.nodeFlags && { PARLEY_NODE_FLAGS: this.nodeFlags }), npm_lifecycle_event: 'start', PARLEY_PORT: process.env.PARLEY_PORT ?? '14000', PARLEY_POSTGRES_PORT: process.env.PARLEY_POSTGRES_PORT ?? '15432' },
       stdio: ['ignore', out, out],
       detached: true,
     });
@@ -64,8 +72,55 @@ export class Shop {
   signal(name, signal) {
     const instance = this.run()?.instances[name];
     if (!instance?.pid || !isSame(instance)) return undefined;
+    if (signal === 'SIGKILL') this.#killed.add(instance.pid);
     tryKill(instance.pid, signal);
     return instance.pid;
+  }
+
+  wasKilled(pid) {
+    return this.#killed.has(pid);
+  }
+
+  /** The environment of a process from its next start on. Without `variables`: the usual one. */
+  setEnvironment(name, variables) {
+    if (variables) fs.writeFileSync(this.#circumstance(name), JSON.stringify(variables));
+    else fs.rmSync(this.#circumstance(name), { force: true });
+  }
+
+  /** … for its next start only. */
+  setEnvironmentOnce(name, variables) {
+    fs.rmSync(this.#circumstance(`${name}.armed`), { force: true });
+    fs.writeFileSync(this.#circumstance(`${name}.once`), JSON.stringify(variables));
+  }
+
+  /** {pid, started} of the process that was started with it. */
+  startedWithIt(name) {
+    try {
+      return JSON.parse(fs.readFileSync(this.#circumstance(`${name}.armed`), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  forgetEnvironmentOnce(name) {
+    for (const which of ['once', 'armed']) fs.rmSync(this.#circumstance(`${name}.${which}`), { force: true });
+  }
+
+  #circumstance(name) {
+    return path.join(this.dir, CIRCUMSTANCES, `${name}.json`);
+  }
+
+  logSize(name) {
+    return fs.statSync(this.#log(name), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** What a process said from that place of its log on. */
+  logFrom(name, place) {
+    return fs.readFileSync(this.#log(name)).subarray(place).toString('utf8');
+  }
+
+  #log(name) {
+    return path.join(this.dir, '.data/logs', `${name}.log`);
   }
 
   /** Everything at once, PostgreSQL included. */

@@ -1,0 +1,30 @@
+// Loaded into the launcher of a run, before it: gives single processes another environment. What stands in
+// .data/circumstances is read anew at each start of a process, so that the launcher needs no switch for it.
+import fs from 'node:fs';
+import path from 'node:path';
+import { startedAt } from '../tools/process-tree.mjs';
+import { Supervised } from '../tools/supervised.mjs';
+import { CIRCUMSTANCES } from './shop.mjs';
+
+const file = (name) => path.join(CIRCUMSTANCES, `${name}.json`);
+
+function read(name) {
+  try {
+    return JSON.parse(fs.readFileSync(file(name), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+const { start } = Supervised.prototype;
+
+/** `<name>.json` holds for every start, `<name>.once.json` for the next one: then `<name>.armed.json` says which process has it. */
+Supervised.prototype.start = function () {
+  const { name } = this.instance;
+  const once = read(`${name}.once`);
+  this.usual ??= this.env;
+  this.env = { ...this.usual, ...read(name), ...once };
+  if (once) fs.rmSync(file(`${name}.once`));
+  start.call(this);
+  if (once) fs.writeFileSync(file(`${name}.armed`), JSON.stringify({ pid: this.pid, started: startedAt(this.pid) }));
+};

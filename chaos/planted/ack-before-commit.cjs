@@ -1,0 +1,17 @@
+// Loaded by every process of a planted run: as stock transports do, the queue forgets a command when it hands it over.
+require('reflect-metadata');
+const path = require('node:path');
+const { QueueConsumer } = require(path.resolve('dist/libs/parley/transports/postgres/src/queue-consumer.js'));
+
+const { delivery, start } = QueueConsumer.prototype;
+
+QueueConsumer.prototype.delivery = function (lane, message) {
+  const usual = delivery.call(this, lane, message);
+  return { ...usual, settle: undefined, forget: () => this.leases.discard(lane, message) };
+};
+
+QueueConsumer.prototype.start = function () {
+  const { deliver } = this.what;
+  this.what = { ...this.what, deliver: async ({ forget, ...rest }) => (await forget(), deliver(rest)) };
+  return start.call(this);
+};

@@ -1,0 +1,33 @@
+// Another time for one process: libfaketime, which reads from a file how far it is off. Timers go on as they are: what jumps is
+// the time of day.
+import fs from 'node:fs';
+import path from 'node:path';
+
+const PLACES = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib'];
+const NAME = 'libfaketimeMT.so.1';
+
+/** Where the library is, if it is installed: beside the others, or below a folder named for the machine's architecture. */
+export function faketime() {
+  const folders = PLACES.filter((place) => fs.existsSync(place)).flatMap((place) => [place, ...foldersIn(place)]);
+  return folders.flatMap((folder) => [path.join(folder, NAME), path.join(folder, 'faketime', NAME)]).find((file) => fs.existsSync(file));
+}
+
+const foldersIn = (place) => fs.readdirSync(place, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => path.join(place, name));
+
+export const MISSING = 'libfaketime is not installed here (Debian: apt-get install faketime)';
+
+/** What makes a process read its time's error, in seconds, from `file`; it looks every second. */
+export const skewedBy = (file, library) => ({
+  LD_PRELOAD: library,
+  FAKETIME_TIMESTAMP_FILE: file,
+  FAKETIME_CACHE_DURATION: '1',
+  FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  FAKETIME_DISABLE_SHM: '1', // a killed process would leave it behind
+  NO_FAKE_STAT: '1',
+});
+
+/** Written aside and renamed: nobody reads half of it. */
+export function setSkew(file, seconds) {
+  fs.writeFileSync(`${file}.new`, `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}\n`);
+  fs.renameSync(`${file}.new`, file);
+}
