@@ -10,6 +10,8 @@ export type Feature =
   | 'cuts'
   /** The technology's confirm can get lost on its way: `Way.deafen`. */
   | 'confirms'
+  /** The technology's own process can be killed and started again: `Fixture.broker`. */
+  | 'broker'
   /** Commands and events: keeps messages while nobody handles them. */
   | 'persistent'
   /** Bodies above a limit are refused where they are said. */
@@ -62,6 +64,8 @@ export interface Fixture {
   open(service: string): Promise<Place>;
   /** Notes an effect in a service's database as part of the transaction. */
   record(service: string, tx: Tx, effect: string): Promise<void>;
+  /** The technology's own process: killed as by a power cut, started again on what it stored. Both resolve when it is done. */
+  readonly broker?: { kill(): Promise<void>; start(): Promise<void> };
   /** The committed effects of a service, in order. */
   effects(service: string): Promise<readonly string[]>;
 }

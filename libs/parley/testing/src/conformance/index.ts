@@ -1,3 +1,4 @@
+export { brokerProcess, offersBroker } from './broker-process';
 export { callSuite } from './call';
 export { commandSuite } from './command';
 export { broadcastSuite } from './broadcast';

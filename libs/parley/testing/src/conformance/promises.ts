@@ -6,6 +6,8 @@ export interface Promised {
   readonly kinds: readonly Kind[];
   /** Tried with every run of the tests, not only when the whole table is made. */
   readonly fast?: true;
+  /** Milliseconds that trying it may take. Default 90 s. */
+  readonly patience?: number;
 }
 
 const [R, C, B, E] = ['call', 'command', 'broadcast', 'event'] as const;
@@ -61,6 +63,7 @@ export const promises = {
   T46: { kinds: stored, says: 'a consumer that mostly fails pauses, probes and resumes' },
   T47: { kinds: all, fast: true, says: 'trace, correlation and causation flow from one message to the next' },
   T48: { kinds: [E], says: 'instances that come and go under load lose nothing and keep the order' },
+  T49: { kinds: stored, patience: 600_000, says: 'the technology is killed in mid-traffic and comes back, then is away for 30 s: nothing is lost, one effect each, readiness tells' },
 } as const satisfies Record<string, Promised>;
 
 export type PromiseId = keyof typeof promises;

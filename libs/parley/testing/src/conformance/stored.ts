@@ -3,6 +3,7 @@ import type { Contract } from '@parley/contract';
 import { Unrecoverable, type HandlerContext } from '@parley/messaging';
 import type { Instance } from './instance';
 import { eventually, Gate, Journal } from './journal';
+import { outagePromise } from './outage';
 import type { TryPromise } from './suite';
 import { handler, jobs, note, raw, say, type Handle, type Job, type Seen, type Trial } from './trial';
 
@@ -545,6 +546,8 @@ export function storedPromises(promise: TryPromise): void {
     await eventually(async () => new Set(await trial.effects()).size === said.length, 'every effect', 60_000);
     expect((await trial.effects()).filter((one, place, all) => all.indexOf(one) !== place)).toHaveLength(repeatedlySaid(seen.entries));
   }, ['cuts']);
+
+  outagePromise(promise);
 
   promise('T46', async (trial) => {
     const contract = trial.contract();

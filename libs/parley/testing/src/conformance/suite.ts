@@ -36,7 +36,7 @@ export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromi
         for (const feature of needs) used.add(feature);
         await tried(id, new Trial(kind, fixture, (feature) => used.add(feature)), attempt, report);
       },
-      PATIENCE,
+      (promises[id] as Promised).patience ?? PATIENCE,
     );
   };
 
@@ -85,6 +85,7 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   death: ['call', 'command', 'broadcast', 'event'],
   outbox: ['command', 'broadcast', 'event'],
   cuts: ['command', 'event'],
+  broker: ['command', 'event'],
   confirms: ['command', 'event'],
   persistent: ['command', 'event'],
   limits: ['call', 'command', 'broadcast', 'event'],

@@ -44,7 +44,7 @@ export class Trial {
 
   constructor(
     readonly kind: Kind,
-    private readonly fixture: Fixture,
+    readonly fixture: Fixture,
     /** Told of every feature that is tried. */
     private readonly use: (feature: Feature) => void,
   ) {}

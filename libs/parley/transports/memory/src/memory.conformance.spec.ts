@@ -7,7 +7,7 @@ const databases = new MemoryDatabases();
 const fixture: Fixture = {
   technology: 'memory',
   features: {
-    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, limits: 'memory sets no limit' },
+    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, broker: 'it is a part of this process', limits: 'memory sets no limit' },
     lateness: 500,
   },
   open: async (service) => {

@@ -1,13 +1,14 @@
-import { commandSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
 import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';
 const databases = new MemoryDatabases();
+const broker = brokerProcess('rabbitmq');
 
 const fixture: Fixture = {
   technology: 'rabbitmq',
   features: {
-    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, limits: 'the kit sets none, RabbitMQ refuses 128 MB' },
+    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'the kit sets none, RabbitMQ refuses 128 MB' },
     // A delay waits in a queue of its rung: up to twice as long, at least 2 s.
     lateness: 2_500,
     exceptions: { T43: 'RabbitMQ counts every return to a lane as a delivery: a keyed command comes back as its second attempt' },
@@ -25,6 +26,7 @@ const fixture: Fixture = {
   },
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
+  broker,
 };
 
 if (url) commandSuite(fixture);
