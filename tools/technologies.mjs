@@ -5,8 +5,8 @@ export const TECHNOLOGIES = {
   rabbitmq: { carries: ['COMMANDS', 'BROADCASTS'], from: 'RABBITMQ_URL', url: local('amqp', 5672, 'guest:guest@') },
   kafka: { carries: ['EVENTS', 'COMMANDS', 'BROADCASTS'], from: 'KAFKA_URL', url: local('kafka', 9092) },
   activemq: { carries: ['COMMANDS', 'BROADCASTS'], from: 'ACTIVEMQ_URL', url: local('activemq', 61616, 'admin:admin@') },
-  sqs: { carries: ['COMMANDS'], from: 'SQS_URL', url: local('sqs', 9324) },
-  kinesis: { carries: ['EVENTS', 'COMMANDS'], from: 'KINESIS_URL', url: local('kinesis', 4567) },
+  sqs: { carries: ['COMMANDS'], from: 'SQS_URL', url: `${local('sqs', 9324, 'parley:parley@')}?insecure=true` },
+  kinesis: { carries: ['EVENTS', 'COMMANDS'], from: 'KINESIS_URL', url: `${local('kinesis', 4567, 'parley:parley@')}?insecure=true` },
   redis: { carries: ['BROADCASTS'], from: 'REDIS_URL', url: local('redis', 6379) },
   // Devices listen there: what is for them goes there, whatever carries the other broadcasts.
   mqtt: { carries: [], contracts: ['BROADCASTS_URL_SHIPPING_PARCEL_LOCATED'], from: 'MQTT_URL', url: local('mqtt', 1883) },

@@ -11,7 +11,7 @@ const server = (data) =>
 /** Kinesalite stands for Kinesis: it speaks its protocol, over HTTP/1.1 only. */
 export const kinesis = {
   name: 'kinesis',
-  urls: { KINESIS_URL: `kinesis://127.0.0.1:${port}` },
+  urls: { KINESIS_URL: `kinesis://parley:parley@127.0.0.1:${port}?insecure=true` },
   install: (place) => place.fill(VERSION, (folder) => npmPackage(folder, VERSION)),
   command: async (place) => ({ file: process.execPath, args: ['-e', server(place.data)], cwd: place.lib }),
   ready: () => listens(port),

@@ -16,7 +16,7 @@ const settings = (data) => [
 /** ElasticMQ stands for SQS: it speaks its protocol and keeps messages on disk. */
 export const sqs = {
   name: 'sqs',
-  urls: { SQS_URL: `sqs://127.0.0.1:${port}` },
+  urls: { SQS_URL: `sqs://parley:parley@127.0.0.1:${port}?insecure=true` },
   async install(place) {
     await packages('openjdk-17-jre-headless', 'maven');
     await place.fill(ARTIFACT, (folder) => jars(folder, ARTIFACT));

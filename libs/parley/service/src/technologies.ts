@@ -9,6 +9,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   postgres: async () => (await import('@parley/postgres')).postgres,
   rabbitmq: async () => (await import('@parley/rabbitmq')).rabbitmq,
   redis: async () => (await import('@parley/redis')).redis,
+  sqs: async () => (await import('@parley/sqs')).sqs,
   grpc: async () => (await import('@parley/grpc')).grpc,
   memory: async () => (await import('@parley/memory')).memory,
 };
@@ -20,6 +21,7 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   amqps: 'rabbitmq',
   redis: 'redis',
   rediss: 'redis',
+  sqs: 'sqs',
   grpc: 'grpc',
   grpcs: 'grpc',
   memory: 'memory',

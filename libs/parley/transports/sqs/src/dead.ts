@@ -1,0 +1,85 @@
+import { DeleteMessageCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { Failure, Store, TransportContext } from '@parley/messaging';
+import { reasonOf } from './address';
+import { bounded } from './topology';
+import { attemptOf, contentOf, failureOf } from './wire';
+
+const WAIT = 20;
+const AGAIN_AFTER = 5_000;
+
+/** The consumer of what SQS itself gave up on: it goes to the dead letters of the service, with the reason. */
+export class DeadConsumer {
+  private readonly stopped = new AbortController();
+  private running?: Promise<unknown>;
+
+  constructor(
+    private readonly client: SQSClient,
+    private readonly urls: readonly string[],
+    private readonly owner: string,
+    private readonly store: Store,
+    private readonly context: TransportContext,
+  ) {}
+
+  start(): void {
+    this.running = Promise.all(this.urls.map((url) => this.drain(url)));
+  }
+
+  /** What SQS hands out at this very moment comes again. */
+  async stop(): Promise<void> {
+    this.stopped.abort();
+    await this.running;
+  }
+
+  private async drain(url: string): Promise<void> {
+    while (!this.stopped.signal.aborted) {
+      try {
+        for (const message of await this.receive(url)) await this.bury(message, url);
+      } catch (error) {
+        if (this.stopped.signal.aborted) return;
+        this.context.log('warn', `${this.owner}: the dead letters of SQS could not be taken over, SQS keeps them: ${reasonOf(error)}`);
+        await this.pause();
+      }
+    }
+  }
+
+  private async receive(url: string): Promise<readonly Message[]> {
+    const command = new ReceiveMessageCommand({
+      QueueUrl: url,
+      MaxNumberOfMessages: 10,
+      VisibilityTimeout: 30,
+      WaitTimeSeconds: WAIT,
+      MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
+      MessageAttributeNames: ['All'],
+    });
+    return (await this.client.send(command, bounded(WAIT * 1_000 + 5_000, this.stopped.signal))).Messages ?? [];
+  }
+
+  private async bury(message: Message, url: string): Promise<void> {
+    const { headers, body } = contentOf(message);
+    await this.store.lanes.bury(undefined, { subscription: this.owner, key: headers.partitionkey, headers, body }, this.failure(message), false);
+    await this.client.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }), bounded());
+  }
+
+  private failure(message: Message): Failure {
+    const before = failureOf(message);
+    const now = new Date(this.context.clock.now()).toISOString();
+    const tries = attemptOf(message);
+    return {
+      error: 'GivenUpByBroker',
+      message: `SQS gave it up after it was handed out so often without an end${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
+      stack: before?.stack ?? '',
+      tries: before?.tries ?? tries,
+      instance: before?.instance ?? this.context.instance,
+      firstFailedAt: before?.firstFailedAt ?? now,
+      lastFailedAt: now,
+    };
+  }
+
+  private pause(): Promise<void> {
+    const { signal } = this.stopped;
+    return new Promise((resolve) => {
+      const cancel = this.context.clock.after(AGAIN_AFTER, resolve);
+      signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
+    });
+  }
+}

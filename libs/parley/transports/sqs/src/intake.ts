@@ -1,0 +1,111 @@
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Subscription, type TransportContext } from '@parley/messaging';
+import { type Address, startFailure } from './address';
+import { DeadConsumer } from './dead';
+import type { CommandPublisher } from './publisher';
+import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from './queue';
+import type { QueueUrls, Topology } from './topology';
+
+/** From `stop` on, what is under way has this long before its signal is aborted, and then this long to notice. */
+const ENDED_WITHIN = 10_000;
+const NOTICED_WITHIN = 1_000;
+
+/** Consumes an owner's queues, and what SQS gave up on. */
+export class CommandIntake extends IntakeServer {
+  private state: IntakeHealth['state'] = 'starting';
+  private consumers: readonly QueueConsumer[] = [];
+  private dead?: DeadConsumer;
+  private urls?: QueueUrls;
+  private stoppedAt = 0;
+  private stopping?: Promise<void>;
+
+  constructor(
+    private readonly client: SQSClient,
+    private readonly address: Address,
+    registry: HandlerRegistry,
+    private readonly deliver: Deliver,
+    private readonly publisher: CommandPublisher,
+    private readonly topology: Topology,
+    private readonly context: TransportContext,
+  ) {
+    super('command', registry);
+  }
+
+  health(): IntakeHealth {
+    const problem = this.consumers.find((consumer) => consumer.problem)?.problem;
+    const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
+    return { technology: 'sqs', kind: 'command', state, ...(state === 'disconnected' && { reason: `SQS at ${this.address}: ${problem}` }) };
+  }
+
+  stop(): Promise<void> {
+    return (this.stopping ??= this.stopNow());
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - Date.now()));
+    for (const consumer of this.consumers) consumer.abandon('the drain ran out of time');
+    await this.ended(NOTICED_WITHIN);
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    if (!this.urls) return [];
+    const { commands, lanes, dead, deadLanes } = this.urls;
+    const [one, two, three, four] = await Promise.all([commands, lanes, dead, deadLanes].map((url) => this.topology.attributesOf(url)));
+    const sum = (name: string, ...all: (Readonly<Record<string, string>> | undefined)[]) => all.reduce((total, found) => total + Number(found?.[name] ?? 0), 0);
+    const waiting = sum('ApproximateNumberOfMessages', one, two);
+    const [delayed, gone] = [sum('ApproximateNumberOfMessagesDelayed', one, two), sum('ApproximateNumberOfMessages', three, four)];
+    return [{ subscription: this.subscription.name, waiting, parked: 0, delayed, dead: gone }];
+  }
+
+  protected async start(): Promise<void> {
+    try {
+      this.urls = await this.topology.of(this.subscription.name);
+    } catch (error) {
+      throw startFailure(this.address, error);
+    }
+    const place = this.place();
+    this.consumers = [new StandardConsumer(this.urls.commands, place), new LaneConsumer(this.urls.lanes, place)];
+    for (const consumer of this.consumers) consumer.start();
+    this.drainTheDead(this.urls);
+    this.state = 'consuming';
+  }
+
+  private get subscription(): Subscription {
+    return this.registry.subscriptions('command')[0]!;
+  }
+
+  private place(): Place {
+    const { client, address, subscription, deliver, publisher, context, topology } = this;
+    const lanes = new KeyLanes(subscription, () => this.roomMade());
+    const declareAnew = async () => {
+      topology.forget(subscription.name);
+      await topology.of(subscription.name);
+    };
+    return { client, address, subscription, deliver, publisher, context, lanes, declareAnew };
+  }
+
+  private roomMade(): void {
+    for (const consumer of this.consumers) consumer.roomMade();
+  }
+
+  private drainTheDead({ dead, deadLanes }: QueueUrls): void {
+    const { client, context, subscription } = this;
+    if (!context.store) return;
+    this.dead = new DeadConsumer(client, [dead, deadLanes], subscription.name, context.store, context);
+    this.dead.start();
+  }
+
+  private async stopNow(): Promise<void> {
+    this.stoppedAt = Date.now();
+    this.state = 'stopped';
+    await Promise.all([...this.consumers.map((consumer) => consumer.stop()), this.dead?.stop()]);
+  }
+
+  private async ended(bound: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, bound)));
+    await Promise.race([Promise.all(this.consumers.map((consumer) => consumer.ended())), late]);
+    clearTimeout(timer);
+  }
+}

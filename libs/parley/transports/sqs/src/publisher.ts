@@ -1,0 +1,118 @@
+import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import { headersOf, type OutgoingMessage, queueOf } from '@parley/messaging';
+import { type Address, reasonOf } from './address';
+import { Batches, EntryRefused } from './batches';
+import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
+import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './wire';
+
+/** The longest SQS holds a message back, in seconds; what is left of a longer delay waits in further goes. */
+const LONGEST_WAIT = 900;
+
+type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & Parcel;
+
+/** Puts commands into the queues of their owners. */
+export class CommandPublisher {
+  /** By queue URL: what is said at about the same time goes in one request. */
+  private readonly batches = new Map<string, Batches<Ready>>();
+
+  constructor(
+    private readonly client: SQSClient,
+    private readonly address: Address,
+    private readonly topology: Topology,
+  ) {}
+
+  /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
+  async publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
+    const results = await Promise.allSettled(byLane(messages).map((lane) => this.sendInTurn(lane)));
+    // Only now: whoever publishes the rejected ones again must not meet others still under way.
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  /** Resolves when SQS has it. The id makes SQS keep one of several copies that are said within 5 minutes. */
+  putInLane(owner: string, key: string, id: string, parcel: Parcel): Promise<void> {
+    return this.put(owner, 'lanes', { ...parcel, MessageGroupId: groupOf(key), MessageDeduplicationId: groupOf(id) });
+  }
+
+  /** Resolves when SQS has it; it is handed out after `milliseconds`, or waits anew for what remains of them. */
+  putLater(owner: string, milliseconds: number, parcel: (remaining: number) => Parcel): Promise<void> {
+    const wait = Math.min(Math.ceil(milliseconds / 1_000), LONGEST_WAIT);
+    const remaining = Math.max(0, Math.ceil(milliseconds) - wait * 1_000);
+    return this.put(owner, 'commands', { ...parcel(remaining), ...(wait > 0 && { DelaySeconds: wait }) });
+  }
+
+  private async sendInTurn(messages: readonly OutgoingMessage[]): Promise<void> {
+    for (const message of messages) await this.sendOne(message);
+  }
+
+  private sendOne({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
+    const [owner, headers, key] = [queueOf(contract), headersOf(envelope), envelope.partitionkey];
+    // A FIFO queue holds no single message back: it waits in the other one, and its owner moves it on.
+    if (delay > 0 || key === undefined) return this.putLater(owner, delay, (remaining) => parcelOf(headers, body, { remaining }));
+    return this.putInLane(owner, key, envelope.id, parcelOf(headers, body));
+  }
+
+  private async put(owner: string, role: keyof QueueUrls, entry: Ready): Promise<void> {
+    const size = sizeOf(entry);
+    if (size > LARGEST_MESSAGE) throw new MessageTooLarge(owner, size);
+    try {
+      const urls = await this.topology.of(owner);
+      await this.batchesOf(urls[role]).add(entry);
+    } catch (error) {
+      if (isMissing(error)) this.topology.forget(owner);
+      throw this.failure(owner, error);
+    }
+  }
+
+  private failure(owner: string, error: unknown): Error {
+    if (error instanceof EntryRefused && error.isOurFault) return new Refused(owner, this.address, error.message);
+    const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
+    if (name === 'TopologyMismatch' || name === 'SqsUnavailable') return error as Error;
+    return $fault === 'client' ? new Refused(owner, this.address, `${name}: ${message}`) : new Unconfirmed(owner, this.address, reasonOf(error));
+  }
+
+  private batchesOf(url: string): Batches<Ready> {
+    let batches = this.batches.get(url);
+    if (!batches) {
+      const request = (entries: SendMessageBatchRequestEntry[]) => this.client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries }), bounded());
+      this.batches.set(url, (batches = new Batches(request, LARGEST_MESSAGE, sizeOf)));
+    }
+    return batches;
+  }
+}
+
+function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
+  const lanes = new Map<string, OutgoingMessage[]>();
+  for (const message of messages) {
+    const { id, partitionkey } = message.envelope;
+    const lane = partitionkey === undefined ? `id:${id}` : `${message.contract.owner}:${partitionkey}`;
+    const others = lanes.get(lane);
+    if (others) others.push(message);
+    else lanes.set(lane, [message]);
+  }
+  return [...lanes.values()];
+}
+
+/** SQS said no. Nothing was stored. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  constructor(owner: string, address: Address, why: string) {
+    super(`SQS at ${address} refused a command for ${owner} (${why}); nothing was stored`);
+  }
+}
+
+/** More than SQS takes. Nothing was stored. */
+export class MessageTooLarge extends Error {
+  override readonly name = 'MessageTooLarge';
+  constructor(owner: string, size: number) {
+    super(`a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${LARGEST_MESSAGE}; say less, or where it can be found`);
+  }
+}
+
+/** Nobody knows whether the command is stored. */
+export class Unconfirmed extends Error {
+  override readonly name = 'Unconfirmed';
+  constructor(owner: string, address: Address, why: string) {
+    super(`SQS at ${address} did not confirm a command for ${owner} (${why}); publish it again under the same id`);
+  }
+}

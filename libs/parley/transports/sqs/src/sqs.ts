@@ -1,0 +1,89 @@
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { Contract, Kind } from '@parley/contract';
+import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { Address, startFailure } from './address';
+import { examine } from './examine';
+import { CommandIntake } from './intake';
+import { CommandPublisher } from './publisher';
+import { queueNames, resourcesOf, Topology } from './topology';
+import { LARGEST_BODY } from './wire';
+
+export const sqs: Technology = {
+  name: 'sqs',
+  schemes: ['sqs'],
+  kinds: ['command'],
+  open: (url, context) => new SqsTransport(new Address(url), context),
+};
+
+class SqsTransport implements Transport {
+  readonly technology = 'sqs';
+  readonly delays = true;
+  readonly largest = LARGEST_BODY;
+  readonly address: string;
+  private readonly client: SQSClient;
+  private readonly topologyOfOwners: Topology;
+  private readonly publisher: CommandPublisher;
+
+  constructor(
+    private readonly where: Address,
+    private readonly context: TransportContext,
+  ) {
+    this.address = where.toString();
+    this.client = clientOf(where);
+    this.topologyOfOwners = new Topology(this.client, where, context.topology);
+    this.publisher = new CommandPublisher(this.client, where, this.topologyOfOwners);
+  }
+
+  /** Asks for a queue, whether there is one or not: so much takes an SQS that answers, and credentials that are good. */
+  async connect(): Promise<void> {
+    try {
+      await this.topologyOfOwners.urlOf(queueNames(this.where.prefix, this.context.service).commands);
+    } catch (error) {
+      this.client.destroy();
+      throw startFailure(this.where, error);
+    }
+  }
+
+  publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    return this.publisher.publishInOrder(messages);
+  }
+
+  intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+    return new CommandIntake(this.client, this.where, registry, deliver, this.publisher, this.topologyOfOwners, this.context);
+  }
+
+  describe({ owner, key }: Contract): readonly Hop[] {
+    const { commands, lanes, dead, deadLanes } = queueNames(this.where.prefix, owner);
+    const keyed = { what: 'queue', name: `${lanes}, by ${key}`, why: `FIFO, a message group each: those of one ${key} are handled in the order they were sent` };
+    return [
+      key === undefined ? { what: 'queue', name: commands, why: 'commands wait for their owner, up to 14 days' } : keyed,
+      { what: 'queue', name: key === undefined ? dead : deadLanes, why: 'what SQS itself gives up on; the owner keeps it with its dead letters' },
+    ];
+  }
+
+  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+    const owners = new Set([...said.filter(({ kind }) => kind === 'command').map(({ owner }) => owner), ...handled.filter(({ kind }) => kind === 'command').map(({ name }) => name)]);
+    return [...owners].flatMap((owner) => resourcesOf(this.where, owner));
+  }
+
+  examine(): Promise<readonly Finding[]> {
+    return examine(this.topologyOfOwners, this.where, this.context.service);
+  }
+
+  async close(): Promise<void> {
+    this.client.destroy();
+  }
+}
+
+function clientOf({ region, endpoint, credentials }: Address): SQSClient {
+  return new SQSClient({
+    region,
+    endpoint,
+    credentials,
+    // A queue's URL may name a host that only SQS itself knows: it is asked where it was found.
+    useQueueUrlAsEndpoint: false,
+    maxAttempts: 2,
+    requestHandler: new NodeHttpHandler({ connectionTimeout: 3_000, httpAgent: { maxSockets: 100 }, httpsAgent: { maxSockets: 100 } }),
+  });
+}

@@ -1,0 +1,96 @@
+import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
+import { type Failure, fromStructured, type Headers, toStructured } from '@parley/messaging';
+
+/*
+ * A command is a CloudEvent in structured JSON mode, the body of an SQS message. CloudEvents has no binding for SQS, and as
+ * attributes it would not fit: SQS allows ten. The few attributes are the content type, and what travels along with a command
+ * that comes back.
+ */
+
+/** Bytes of a message, its attributes included. */
+export const LARGEST_MESSAGE = 262_144;
+/** What a failure may add, and an envelope: the rest is left for the body. */
+export const LARGEST_BODY = LARGEST_MESSAGE - 40_960;
+
+/** What travels along with a command that comes back. */
+export interface Bookkeeping {
+  /** Handings-over that count, this one included. */
+  readonly attempt?: number;
+  readonly failure?: Failure;
+  /** Milliseconds of a long delay that are still to be waited for afterwards. */
+  readonly remaining?: number;
+}
+
+/** A message as SQS takes it, wherever it goes. */
+export interface Parcel {
+  readonly MessageBody: string;
+  readonly MessageAttributes: Record<string, MessageAttributeValue>;
+}
+
+const CONTENT_TYPE = 'content-type';
+const ATTEMPT = 'x-attempt';
+const FAILURE = 'x-failure';
+const REMAINING = 'x-remaining';
+
+export function parcelOf(headers: Headers, body: Buffer, kept: Bookkeeping = {}): Parcel {
+  const type = text('application/cloudevents+json; charset=UTF-8');
+  return { MessageBody: sayable(toStructured(headers, body)), MessageAttributes: { [CONTENT_TYPE]: type, ...bookkeeping(kept) } };
+}
+
+/** The same message once more, with other bookkeeping. */
+export function copyOf(message: Message, kept: Bookkeeping): Parcel {
+  const { [ATTEMPT]: _a, [FAILURE]: _f, [REMAINING]: _r, ...own } = message.MessageAttributes ?? {};
+  const copy = (with_: Bookkeeping) => ({ MessageBody: message.Body ?? '', MessageAttributes: { ...own, ...bookkeeping(with_) } });
+  const whole = copy(kept);
+  if (!kept.failure || sizeOf(whole) <= LARGEST_MESSAGE) return whole;
+  return copy({ ...kept, failure: { ...kept.failure, stack: '' } });
+}
+
+/** The headers and the body; whatever is no CloudEvent has none, and is kept as it came. */
+export function contentOf(message: Message): { readonly headers: Headers; readonly body: Buffer } {
+  return fromStructured(Buffer.from(message.Body ?? ''));
+}
+
+/** What a copy says, and the handings-over that SQS counted on top. */
+export function attemptOf(message: Message): number {
+  const received = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
+  return numberIn(message, ATTEMPT, 1) + Math.max(0, received - 1);
+}
+
+export function remainingOf(message: Message): number {
+  return numberIn(message, REMAINING, 0);
+}
+
+export function failureOf(message: Message): Failure | undefined {
+  try {
+    return JSON.parse(message.MessageAttributes?.[FAILURE]?.StringValue ?? '') as Failure;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As SQS counts: body, and names, types and values of attributes. */
+export function sizeOf({ MessageBody, MessageAttributes }: Parcel): number {
+  const bytes = (value: string | undefined) => Buffer.byteLength(value ?? '');
+  const attributes = Object.entries(MessageAttributes).map(([name, value]) => bytes(name) + bytes(value.DataType) + bytes(value.StringValue) + (value.BinaryValue?.length ?? 0));
+  return attributes.reduce((sum, size) => sum + size, bytes(MessageBody));
+}
+
+function bookkeeping({ attempt, failure, remaining }: Bookkeeping): Record<string, MessageAttributeValue> {
+  return {
+    ...(attempt !== undefined && { [ATTEMPT]: number(attempt) }),
+    ...(failure && { [FAILURE]: text(sayable(JSON.stringify(failure))) }),
+    ...(remaining && { [REMAINING]: number(remaining) }),
+  };
+}
+
+function numberIn({ MessageAttributes }: Message, name: string, otherwise: number): number {
+  const value = Number(MessageAttributes?.[name]?.StringValue ?? NaN);
+  return Number.isSafeInteger(value) && value >= 0 ? value : otherwise;
+}
+
+const text = (value: string): MessageAttributeValue => ({ DataType: 'String', StringValue: value });
+const number = (value: number): MessageAttributeValue => ({ DataType: 'Number', StringValue: String(value) });
+
+/** SQS takes the characters of XML only. In JSON the others can be escaped, and most of them are already. */
+const sayable = (json: string): string => json.replace(/[\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
