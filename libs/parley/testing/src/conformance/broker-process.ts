@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { brokersFolder } from './config';
 import type { Fixture } from './fixture';
 
 const run = promisify(execFile);
@@ -12,7 +13,7 @@ const TOOL = 'tools/brokers.mjs';
  * that way: nobody else's broker is killed.
  */
 export function brokerProcess(name: string): Fixture['broker'] {
-  const running = join(process.env.BROKERS_DIR ?? '.data/brokers', 'run', `${name}.json`);
+  const running = join(brokersFolder(), 'run', `${name}.json`);
   if (!existsSync(running)) return undefined;
   const brokers = async (verb: string) => void (await run(process.execPath, [TOOL, verb, name]));
   return { kill: () => brokers('kill'), start: () => brokers('up') };
