@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { activemq } from './brokers/activemq.mjs';
 import { kafka } from './brokers/kafka.mjs';
 import { kinesis } from './brokers/kinesis.mjs';
@@ -24,6 +25,9 @@ const HELP = `npm run brokers -- <command> [names]      names: ${Object.keys(BRO
   kill      as a power cut: kill -9
   status    who runs, since when it answers, and its memory
   urls      the variables that the system and the tests read: env $(npm run --silent brokers -- urls) npm test
+
+  --available   with up: what cannot be installed on this machine is said and left out
+  --running     with urls: of those that run
 
 Everything is kept in .data/brokers, or in BROKERS_DIR. Ports: KAFKA_PORT, RABBIT_PORT, REDIS_PORT, ACTIVEMQ_PORT, SQS_PORT,
 KINESIS_PORT, MQTT_PORT. Their passwords are for 127.0.0.1 only.`;
@@ -98,29 +102,58 @@ async function status(chosen) {
 
 const urls = (chosen) => chosen.map(({ urls }) => Object.entries(urls).map(([name, url]) => `${name}=${url}`).join('\n')).join('\n');
 
+/** One after the other: package managers lock. What may be left out is left out with its reason. */
+async function installed(chosen, { available }) {
+  const there = [];
+  for (const broker of chosen) {
+    try {
+      await broker.install(new Place(broker.name));
+      there.push(broker);
+    } catch (error) {
+      if (!available) throw error;
+      console.error(`${broker.name} cannot be installed here and is left out: ${error.message}`);
+    }
+  }
+  return there;
+}
+
 const VERBS = {
-  install: async (chosen) => {
-    for (const broker of chosen) await broker.install(new Place(broker.name));
-  },
-  up: async (chosen) => {
-    for (const broker of chosen) await broker.install(new Place(broker.name)); // one after the other: package managers lock
-    await Promise.all(chosen.map(up));
-    console.log(urls(chosen));
+  install: installed,
+  up: async (chosen, options) => {
+    const there = await installed(chosen, options);
+    await Promise.all(there.map(up));
+    console.log(urls(there));
   },
   down: (chosen) => Promise.all(chosen.map((broker) => end(broker, 'SIGTERM'))),
   kill: (chosen) => Promise.all(chosen.map((broker) => end(broker, 'SIGKILL'))),
   status,
-  urls: async (chosen) => console.log(urls(chosen)),
+  urls: async (chosen, { running }) => console.log(urls(running ? chosen.filter(({ name }) => new Place(name).pid) : chosen)),
 };
 
-async function main([verb, ...names]) {
-  if (verb === undefined || ['help', '--help', '-h'].includes(verb)) return console.log(HELP);
-  const unknown = names.find((name) => !Object.hasOwn(BROKERS, name));
-  if (!Object.hasOwn(VERBS, verb) || unknown !== undefined) {
-    console.error(`There is no ${unknown === undefined ? `command "${verb}"` : `broker "${unknown}"`}.\n\n${HELP}`);
+const FLAGS = { available: { type: 'boolean' }, running: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } };
+
+function understood(argv) {
+  try {
+    const { values, positionals } = parseArgs({ args: argv, options: FLAGS, allowPositionals: true });
+    const [verb, ...names] = positionals;
+    if (values.help || verb === undefined || verb === 'help') return { verb: 'help' };
+    if (!Object.hasOwn(VERBS, verb)) throw new Error(`There is no command "${verb}".`);
+    const unknown = names.find((name) => !Object.hasOwn(BROKERS, name));
+    if (unknown !== undefined) throw new Error(`There is no broker "${unknown}".`);
+    return { verb, options: values, chosen: names.length > 0 ? names.map((name) => BROKERS[name]) : Object.values(BROKERS) };
+  } catch (error) {
+    return { mistake: error.message };
+  }
+}
+
+async function main(argv) {
+  const { mistake, verb, chosen, options } = understood(argv);
+  if (mistake !== undefined) {
+    console.error(`${mistake}\n\n${HELP}`);
     return void (process.exitCode = 2);
   }
-  await VERBS[verb](names.length > 0 ? names.map((name) => BROKERS[name]) : Object.values(BROKERS));
+  if (verb === 'help') return console.log(HELP);
+  await VERBS[verb](chosen, options);
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === import.meta.filename) {

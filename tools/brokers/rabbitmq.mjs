@@ -27,7 +27,7 @@ export const rabbitmq = {
       RABBITMQ_NODENAME: `parley${port}@localhost`,
       RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
       RABBITMQ_NODE_PORT: String(port),
-      RABBITMQ_DIST_PORT: String(port + 20_000),
+      RABBITMQ_DIST_PORT: String(port + 3), // between nodes; there is one
       RABBITMQ_MNESIA_BASE: place.file('mnesia'),
       RABBITMQ_LOG_BASE: place.file('log'),
       RABBITMQ_CONFIG_FILE: place.file('rabbitmq'),
