@@ -1,0 +1,21 @@
+/** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
+export async function within<T>(milliseconds: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, bound]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Waits for `promise`, but not longer than `milliseconds`; says whether it was settled by then. Never rejects. */
+export function settledWithin(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  return within(milliseconds, settled, () => new Error('late')).catch(() => false);
+}

@@ -1,0 +1,290 @@
+import { setMaxListeners } from 'node:events';
+import { randomUUID } from 'node:crypto';
+import type { Backlog, Deliver, Subscription, TransportContext } from '@parley/messaging';
+import { typeOf, unpack } from './binding';
+import { settledWithin } from './bound';
+import type { Batch, GroupConsumer, GroupListener, Incoming, KafkaClient, Position } from './client';
+import { KeyLanes } from './lanes';
+import { Progress } from './progress';
+import { ownersOf, topicOf, type Topics } from './topics';
+
+const COMMIT_AFTER = 200;
+/** Positions that only passed messages nobody here wanted can wait: reading them again costs next to nothing. */
+const COMMIT_SKIPPED_AFTER = 2_000;
+const AGAIN_AFTER = 1_000;
+const REVIVED_AFTER = 1_000;
+/** How long reading a partition waits for room before the partition is paused, so that others need not wait for it. */
+const ROOM_WITHIN = 100;
+/** Before partitions are given back, what is under way has this long to end, and then this long to give up. Less than a session. */
+const FINISHED_WITHIN = 4_000;
+const GIVEN_UP_WITHIN = 500;
+const CLOSED_WITHIN = 3_000;
+const HONOURS = { retry: false, dead: false } as const;
+
+export interface ReaderPlace {
+  readonly client: KafkaClient;
+  readonly topics: Topics;
+  readonly deliver: Deliver;
+  readonly context: TransportContext;
+}
+
+/** The time from a join of the group to the next: what was assigned, and what is under way of it. */
+class Membership {
+  readonly partitions = new Map<string, Progress>();
+  private readonly end = new AbortController();
+  /** Nothing more is begun. */
+  leaving = false;
+  /** Its positions are others' to store. */
+  over = false;
+
+  constructor(readonly lanes: KeyLanes) {
+    setMaxListeners(0, this.end.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.end.signal;
+  }
+
+  leave(): void {
+    this.leaving = true;
+    this.lanes.clear();
+  }
+
+  abandon(why: string): void {
+    this.leave();
+    this.end.abort(new Error(why));
+  }
+}
+
+/** Reads one subscription as a member of its group: the partitions this instance has, their lanes, and how far they are done. */
+export class GroupReader implements GroupListener {
+  readonly topics: readonly string[];
+  private readonly durable: boolean;
+  private readonly id: string;
+  private membership?: Membership;
+  private consumer?: GroupConsumer;
+  private committing = Promise.resolve();
+  private readonly timers = new Map<number, () => void>();
+  private stopping = false;
+  private leaving?: Promise<void>;
+  private joined = false;
+  private trouble?: string;
+
+  constructor(
+    readonly subscription: Subscription,
+    private readonly place: ReaderPlace,
+  ) {
+    const { kind, name, live, handlers } = subscription;
+    this.durable = kind !== 'broadcast' && !live;
+    this.id = this.durable ? name : `${name}.${live ? 'live' : 'broadcasts'}.${place.context.instance}.${randomUUID().slice(0, 8)}`;
+    this.topics = ownersOf([...handlers.values()].map(({ contract }) => contract)).map((owner) => topicOf(kind, owner));
+    subscription.onConcurrency?.(() => this.membership?.lanes.changed());
+  }
+
+  /** Why it does not read; undefined: it does. */
+  get problem(): string | undefined {
+    if (this.trouble) return this.trouble;
+    return this.joined && !this.consumer?.connected ? `there is no connection to Kafka` : undefined;
+  }
+
+  async start(): Promise<void> {
+    const { kind, handlers, from } = this.subscription;
+    for (const owner of ownersOf([...handlers.values()].map(({ contract }) => contract))) await this.place.topics.ensure(kind, owner);
+    const group = { id: this.id, topics: this.topics, from: this.durable ? from : 'now', durable: this.durable } as const;
+    const consumer = this.place.client.consumer(group, this);
+    this.consumer = consumer;
+    try {
+      await consumer.start();
+    } catch (error) {
+      void settledWithin(CLOSED_WITHIN, consumer.close());
+      throw error;
+    }
+    this.trouble = undefined;
+  }
+
+  /** Begins nothing more, and leaves the group as soon as nothing is under way: others go on with what was not begun. */
+  stop(): void {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.membership?.leave();
+    this.leaving = (this.membership?.lanes.idle() ?? Promise.resolve()).then(() => this.quit());
+  }
+
+  /** What is still under way is given up. */
+  async close(why: string): Promise<void> {
+    this.stop();
+    this.membership?.abandon(why);
+    await settledWithin(GIVEN_UP_WITHIN, this.membership?.lanes.idle() ?? Promise.resolve());
+    await this.quit();
+    await this.leaving;
+  }
+
+  async backlog(): Promise<Backlog | undefined> {
+    if (!this.durable) return undefined;
+    const waiting = await this.place.topics.ask((admin) => admin.lag(this.id, this.topics));
+    return { subscription: this.subscription.name, waiting, parked: 0, delayed: 0, dead: 0 };
+  }
+
+  assigned(): void {
+    this.joined = true;
+    // What one instance reads for itself alone goes on as if nothing had happened.
+    if (!this.durable && this.membership && !this.membership.leaving) return;
+    this.membership = new Membership(new KeyLanes(() => this.subscription.concurrency));
+    if (this.stopping) this.membership.leave();
+  }
+
+  async revoked(): Promise<void> {
+    const { membership } = this;
+    if (!membership || !this.durable) return;
+    membership.leave();
+    const finished = await settledWithin(FINISHED_WITHIN, membership.lanes.idle());
+    if (!finished) {
+      membership.abandon(`${this.subscription.name}: the group shares its partitions anew`);
+      await settledWithin(GIVEN_UP_WITHIN, membership.lanes.idle());
+    }
+    await this.commit();
+    membership.over = true;
+    membership.abandon(`${this.subscription.name}: the partition belongs to another instance now`);
+  }
+
+  async fetched({ topic, partition, messages, next }: Batch): Promise<void> {
+    const { membership } = this;
+    if (!membership || membership.leaving) return;
+    const progress = this.progressOf(membership, topic, partition, messages[0]?.offset ?? next);
+    for (const message of messages) if (this.wants(message)) this.enqueue(membership, progress, message);
+    progress.next = next;
+    this.commitWithin(COMMIT_SKIPPED_AFTER);
+    await progress.room(ROOM_WITHIN);
+    if (!progress.full || membership.leaving) return;
+    progress.paused = true;
+    this.consumer!.pause(topic, partition);
+  }
+
+  missed(topic: string, partition: number): void {
+    this.place.context.log('error', `${this.subscription.name}: messages of ${topic}, partition ${partition}, were deleted before they were handled; it goes on with the earliest that is left`);
+  }
+
+  crashed(error: Error): void {
+    this.trouble = `the consumer of ${this.id} ended: ${error.message}`;
+    if (this.stopping) return;
+    this.place.context.log('warn', `${this.trouble}; it is made anew`);
+    this.membership?.abandon(this.trouble);
+    this.membership = undefined;
+    this.reviveSoon();
+  }
+
+  private reviveSoon(): void {
+    this.place.context.clock.after(REVIVED_AFTER, () => void this.revive());
+  }
+
+  private async revive(): Promise<void> {
+    if (this.stopping) return;
+    const dead = this.consumer;
+    void settledWithin(CLOSED_WITHIN, dead?.close() ?? Promise.resolve());
+    for (const topic of this.topics) this.place.topics.forget(topic);
+    try {
+      await this.start();
+    } catch (error) {
+      this.trouble = `the consumer of ${this.id} does not come back: ${(error as Error).message}`;
+      // A crash during the start was told already.
+      if (this.consumer === dead || !this.stopping) this.reviveSoon();
+    }
+  }
+
+  /** Other contracts of the owner are in the same topic. What cannot be read at all is everybody's evidence. */
+  private wants(message: Incoming): boolean {
+    const { kind, handlers } = this.subscription;
+    if (kind === 'command') return true;
+    const type = typeOf(message) ?? unpack(message).headers.type;
+    if (type === undefined) return this.durable;
+    return handlers.has(type);
+  }
+
+  private progressOf(membership: Membership, topic: string, partition: number, from: number): Progress {
+    const name = `${topic}/${partition}`;
+    const known = membership.partitions.get(name);
+    if (known) return known;
+    const progress = new Progress(topic, partition, from);
+    membership.partitions.set(name, progress);
+    return progress;
+  }
+
+  private enqueue(membership: Membership, progress: Progress, message: Incoming): void {
+    const { offset, value } = message;
+    const { headers, body } = unpack(message);
+    const key = headers.partitionkey;
+    const lane = key === undefined ? `${progress.topic}/${progress.partition}/${offset}` : `${progress.topic} ${key}`;
+    progress.begin(offset, value?.length ?? 0);
+    membership.lanes.add(lane, async () => {
+      if (membership.leaving) return;
+      if (await this.handle(membership, { headers, body })) this.finish(membership, progress, offset);
+    });
+  }
+
+  /** False when it was given up. What is given back without anybody stopping is tried again here, its lane waiting with it. */
+  private async handle(membership: Membership, message: ReturnType<typeof unpack>): Promise<boolean> {
+    for (;;) {
+      const outcome = await this.place.deliver({ subscription: this.subscription, ...message, attempt: 1, signal: membership.signal, honours: HONOURS });
+      if (outcome.kind === 'done' || (outcome.kind === 'dead' && !this.durable)) return true;
+      if (outcome.kind !== 'return') this.refuse(outcome.kind, message.headers.type);
+      if (membership.leaving) return false;
+      await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
+      if (membership.leaving) return false;
+    }
+  }
+
+  private refuse(outcome: string, type = 'a message'): void {
+    this.place.context.log('error', `${this.subscription.name}: ${type} came back as "${outcome}", which Kafka does not honour; it is delivered again`);
+  }
+
+  private finish(membership: Membership, progress: Progress, offset: number): void {
+    progress.finish(offset);
+    this.commitWithin(COMMIT_AFTER);
+    if (!progress.paused || membership.leaving || !progress.hasRoom) return;
+    progress.paused = false;
+    this.consumer!.resume(progress.topic, progress.partition);
+  }
+
+  private commitWithin(milliseconds: number): void {
+    if (!this.durable || this.timers.has(milliseconds)) return;
+    const run = () => {
+      this.timers.delete(milliseconds);
+      void this.commit();
+    };
+    this.timers.set(milliseconds, this.place.context.clock.after(milliseconds, run));
+  }
+
+  /** One after the other. Never rejects: what is done is known to the inbox, and the next commit says the same and more. */
+  private commit(): Promise<void> {
+    return (this.committing = this.committing.then(() => this.commitNow()));
+  }
+
+  private async commitNow(): Promise<void> {
+    const { membership, consumer } = this;
+    if (!membership || !consumer || !this.durable || membership.over) return;
+    const moved = [...membership.partitions.values()].filter((progress) => progress.moved);
+    if (moved.length === 0) return;
+    const positions: Position[] = moved.map(({ topic, partition, finished }) => ({ topic, partition, offset: finished }));
+    try {
+      await consumer.commit(positions);
+      moved.forEach((progress, at) => (progress.committed = positions[at]!.offset));
+    } catch (error) {
+      this.place.context.log('debug', `${this.subscription.name}: the positions were not stored: ${(error as Error).message}`);
+      if (!this.stopping) this.commitWithin(COMMIT_SKIPPED_AFTER);
+    }
+  }
+
+  private quitting?: Promise<void>;
+
+  private quit(): Promise<void> {
+    return (this.quitting ??= this.quitNow());
+  }
+
+  private async quitNow(): Promise<void> {
+    for (const cancel of this.timers.values()) cancel();
+    await settledWithin(CLOSED_WITHIN, this.commit());
+    this.membership?.abandon(`${this.subscription.name}: the instance stops`);
+    await settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());
+    if (!this.durable) await settledWithin(CLOSED_WITHIN, this.place.topics.ask((admin) => admin.forgetGroup(this.id)));
+  }
+}

@@ -1,0 +1,30 @@
+import { broadcastSuite, commandSuite, eventSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { kafka } from './kafka';
+
+const url = process.env.KAFKA_URL ?? '';
+const databases = new MemoryDatabases();
+
+const fixture: Fixture = {
+  technology: 'kafka',
+  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, limits: true }, largest: 1_000_000 },
+  open: async (service) => {
+    const [way, database] = [await Road.to(url, 9092), new MemoryLink()];
+    const own = `${way.along(url)}?forwarded=true`;
+    return {
+      options: { urls: { commands: own, broadcasts: own, events: own }, technologies: [kafka], store: databases.linked(service, database) },
+      way,
+      cut: () => way.cut(),
+      kill: () => way.down() + database.set(false),
+      alive: () => way.traffic > 0 || database.isUp(),
+      close: () => way.close(),
+    };
+  },
+  record: async (service, tx, effect) => databases.record(service, tx, effect),
+  effects: async (service) => databases.effects(service),
+};
+
+if (url) {
+  commandSuite(fixture);
+  broadcastSuite(fixture);
+  eventSuite(fixture);
+} else it.skip('Kafka: not run, for KAFKA_URL is not set', () => undefined);

@@ -1,0 +1,207 @@
+import { ClientKafka } from '@nestjs/microservices';
+import { type Admin as KafkaJsAdmin, ConfigResourceTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type ProducerBatch } from 'kafkajs';
+import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { Address } from './address';
+import { settledWithin } from './bound';
+import { type Admin, type Group, type GroupConsumer, type GroupListener, type KafkaClient, type NewTopic, type Outgoing, type Producer, Rejection, type TopicState } from './client';
+import { KafkaJsConsumer } from './kafkajs-consumer';
+
+/** What the client says by itself: for those who look closely. */
+export type Note = (message: string) => void;
+
+const CONNECTED_WITHIN = 3_000;
+/** One attempt and a second one fit into the time that a publish may take. */
+const PRODUCED_WITHIN = 4_500;
+const ANSWERED_WITHIN = 10_000;
+const CLOSED_WITHIN = 2_000;
+const KEEP_ALIVE = 30_000;
+/** All of it said, for kafkajs has other defaults when it finds itself in a test. */
+const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2 };
+
+/** kafkajs 2, whose connections are counted. */
+export class KafkaJsClient implements KafkaClient {
+  constructor(
+    private readonly address: Address,
+    private readonly name: string,
+    private readonly note: Note,
+  ) {}
+
+  async producer(): Promise<Producer> {
+    const producer = new KafkaJsProducer(this.kafka(PRODUCED_WITHIN));
+    await producer.connect();
+    return producer;
+  }
+
+  async admin(): Promise<Admin> {
+    const admin = this.kafka(ANSWERED_WITHIN).admin();
+    await admin.connect();
+    return new KafkaJsAdministration(admin);
+  }
+
+  consumer(group: Group, listener: GroupListener): GroupConsumer {
+    const sockets = new Set<Socket>();
+    return new KafkaJsConsumer(this.kafka(ANSWERED_WITHIN, sockets), group, listener, this.address.session, () => sockets.size > 0);
+  }
+
+  private kafka(requestTimeout: number, sockets = new Set<Socket>()): Kafka {
+    const { brokers, tls, user } = this.address;
+    const config: KafkaConfig = {
+      clientId: this.name,
+      brokers: [...brokers],
+      ssl: tls,
+      ...(user && { sasl: { mechanism: user.mechanism as 'plain', username: user.name, password: user.password } }),
+      connectionTimeout: CONNECTED_WITHIN,
+      authenticationTimeout: CONNECTED_WITHIN,
+      requestTimeout,
+      retry: RETRY,
+      socketFactory: ({ host, port, ssl, onConnect }) => counted(sockets, open(this.placeOf(host, port), ssl && (ssl as object), onConnect)),
+      logLevel: logLevel.WARN,
+      logCreator: () => (entry) => this.note(`${entry.namespace}: ${entry.log.message}`),
+    };
+    return new Kafka(config);
+  }
+
+  private placeOf(host: string, port: number): { host: string; port: number; servername: string } {
+    const [via = host, viaPort = port] = this.address.forwarded ? this.address.brokers[0]!.split(':') : [];
+    return { host: via, port: Number(viaPort), servername: host };
+  }
+}
+
+function open({ servername, ...place }: { host: string; port: number; servername: string }, tls: object | undefined, onConnect: () => void): Socket {
+  const socket = tls ? connectTls({ ...place, ...(!/^[\d.]+$/.test(servername) && { servername }), ...tls }, onConnect) : connectPlain(place, onConnect);
+  return socket.setKeepAlive(true, KEEP_ALIVE).setNoDelay(true);
+}
+
+function counted(sockets: Set<Socket>, socket: Socket): Socket {
+  sockets.add(socket);
+  return socket.once('close', () => sockets.delete(socket));
+}
+
+/**
+ * Nest's client, used as a producer only. Idempotent, which in kafkajs is sound under three conditions that publisher.ts keeps: one send
+ * at a time, partitions that are chosen before, and a new producer after a send that failed (kafkajs sets its sequence numbers back, and
+ * the broker would take the next messages for copies of those that failed).
+ */
+class KafkaJsProducer extends ClientKafka implements Producer {
+  constructor(private readonly kafka: Kafka) {
+    super({
+      producerOnlyMode: true,
+      producer: { idempotent: true, allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner, retry: { ...RETRY, retries: 1 } },
+    });
+  }
+
+  override createClient<T>(): Promise<T> {
+    return Promise.resolve(this.kafka as T);
+  }
+
+  async produce(messages: readonly Outgoing[]): Promise<void> {
+    try {
+      await this.producer.sendBatch({ acks: -1, timeout: PRODUCED_WITHIN, ...byTopic(messages) });
+    } catch (error) {
+      throw rejectionOf(error);
+    }
+  }
+
+  override async close(): Promise<void> {
+    // It waits for answers that may never come.
+    await settledWithin(CLOSED_WITHIN, super.close());
+  }
+}
+
+function byTopic(messages: readonly Outgoing[]): Pick<ProducerBatch, 'topicMessages'> {
+  const topics = new Map<string, Outgoing[]>();
+  for (const message of messages) {
+    const others = topics.get(message.topic);
+    if (others) others.push(message);
+    else topics.set(message.topic, [message]);
+  }
+  return { topicMessages: [...topics].map(([topic, list]) => ({ topic, messages: list })) };
+}
+
+/** Errors of the protocol after which nothing was stored and nothing will be. */
+const FINAL: Readonly<Record<string, Rejection['what']>> = {
+  UNKNOWN_TOPIC_OR_PARTITION: 'no such topic',
+  INVALID_TOPIC_EXCEPTION: 'no such topic',
+  MESSAGE_TOO_LARGE: 'too large',
+  RECORD_LIST_TOO_LARGE: 'too large',
+  TOPIC_AUTHORIZATION_FAILED: 'refused',
+  CLUSTER_AUTHORIZATION_FAILED: 'refused',
+  INVALID_RECORD: 'refused',
+  POLICY_VIOLATION: 'refused',
+  NOT_ENOUGH_REPLICAS: 'unsent',
+};
+
+function rejectionOf(thrown: unknown): Rejection {
+  const error = innermost(thrown) as Error & { type?: string; code?: string };
+  const never = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND' || error.message === 'Connection timeout';
+  return new Rejection(FINAL[error.type ?? ''] ?? (never ? 'unsent' : 'unknown'), error.message, { cause: error });
+}
+
+/** kafkajs wraps what happened in how often it tried. */
+function innermost(thrown: unknown): Error {
+  let error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  while (error.cause instanceof Error) error = error.cause;
+  return error;
+}
+
+const isMissing = (thrown: unknown): boolean => {
+  const { type } = innermost(thrown) as { type?: string };
+  return type === 'UNKNOWN_TOPIC_OR_PARTITION';
+};
+
+class KafkaJsAdministration implements Admin {
+  constructor(private readonly admin: KafkaJsAdmin) {}
+
+  names(): Promise<readonly string[]> {
+    return this.admin.listTopics();
+  }
+
+  async topic(name: string): Promise<TopicState | undefined> {
+    try {
+      const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
+      const partitions = topics[0]?.partitions ?? [];
+      return { name, partitions: partitions.length, replication: Math.min(...partitions.map(({ replicas }) => replicas.length)) };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw innermost(error);
+    }
+  }
+
+  async create({ name, partitions = -1, replication = -1, settings }: NewTopic): Promise<void> {
+    const configEntries = Object.entries(settings).map(([setting, value]) => ({ name: setting, value }));
+    try {
+      await this.admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor: replication, configEntries }], waitForLeaders: true, timeout: ANSWERED_WITHIN });
+    } catch (error) {
+      const { errors = [] } = error as { errors?: readonly Error[] };
+      throw innermost(errors[0] ?? error);
+    }
+  }
+
+  async settings(topic: string): Promise<Readonly<Record<string, string>>> {
+    const { resources } = await this.admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] });
+    return Object.fromEntries((resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]));
+  }
+
+  async lag(group: string, topics: readonly string[]): Promise<number> {
+    const committed = await this.admin.fetchOffsets({ groupId: group, topics: [...topics] });
+    const sums = await Promise.all(
+      committed.map(async ({ topic, partitions }) => {
+        const ends = await this.admin.fetchTopicOffsets(topic);
+        const positions = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+        return sum(ends.map(({ partition, high, low }) => Math.max(0, Number(high) - Math.max(Number(low), positions.get(partition) ?? -1))));
+      }),
+    );
+    return sum(sums);
+  }
+
+  async forgetGroup(group: string): Promise<void> {
+    await this.admin.deleteGroups([group]);
+  }
+
+  async close(): Promise<void> {
+    await settledWithin(CLOSED_WITHIN, this.admin.disconnect());
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);

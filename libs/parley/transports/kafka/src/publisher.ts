@@ -1,0 +1,245 @@
+import { headersOf, type OutgoingMessage, type TransportContext } from '@parley/messaging';
+import { type Address, startFailure } from './address';
+import { pack, sizeOf } from './binding';
+import { settledWithin, within } from './bound';
+import { type KafkaClient, type Outgoing, type Producer, Rejection } from './client';
+import { partitionOf } from './partition';
+import { type KnownTopic, type Stored, topicOf, type Topics } from './topics';
+
+const CONNECTED_WITHIN = 15_000;
+const CONFIRMED_WITHIN = 10_000;
+const AGAIN_AFTER = 200;
+/** Of a request: as much as one partition takes at a time, for all may go to one. */
+const BATCH_HEADROOM = 4_096;
+const MOST_AT_A_TIME = 5_000;
+
+/** Messages that are confirmed together. */
+interface Shipment {
+  readonly messages: readonly Outgoing[];
+  readonly bytes: number;
+  readonly until: number;
+  readonly confirm: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * Puts messages into topics: one request at a time, which takes everything that came while the last one was under way. So messages of a
+ * key keep their order, and one that failed is not overtaken by its copy.
+ */
+export class KafkaPublisher {
+  private readonly waiting: Shipment[] = [];
+  private producer?: Promise<Producer>;
+  private shipping?: Promise<void>;
+  private turn = 0;
+  private closed = false;
+
+  constructor(
+    private readonly client: KafkaClient,
+    private readonly topics: Topics,
+    private readonly address: Address,
+    private readonly context: Pick<TransportContext, 'log'>,
+  ) {}
+
+  async connect(): Promise<void> {
+    const late = () => new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`);
+    try {
+      await within(CONNECTED_WITHIN, this.connected(), late);
+    } catch (error) {
+      await this.close();
+      throw startFailure(this.address, error);
+    }
+  }
+
+  async publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    const until = Date.now() + CONFIRMED_WITHIN;
+    const topics = await this.topicsOf(messages);
+    const outgoing = messages.map((message) => this.outgoing(message, topics.get(topicFor(message))!));
+    const limit = Math.min(...[...topics.values()].map((topic) => topic.limit)) - BATCH_HEADROOM;
+    for (const parts of inParts(outgoing, limit)) await this.ship(parts, until);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await settledWithin(CONFIRMED_WITHIN, this.shipping ?? Promise.resolve());
+    await this.discard();
+  }
+
+  private async connected(): Promise<void> {
+    await this.topics.connect();
+    await this.open();
+  }
+
+  private async topicsOf(messages: readonly OutgoingMessage[]): Promise<ReadonlyMap<string, KnownTopic>> {
+    const wanted = new Map(messages.map((message) => [topicFor(message), message.contract]));
+    const ensured = [...wanted].map(async ([name, { kind, owner }]) => [name, await this.topics.ensure(kind as Stored, owner)] as const);
+    const late = () => new NotConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+    try {
+      return new Map(await within(CONFIRMED_WITHIN, Promise.all(ensured), late));
+    } catch (error) {
+      if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch') throw error;
+      throw new NotConnected(this.address, (error as Error).message, error);
+    }
+  }
+
+  private outgoing({ contract, envelope, body }: OutgoingMessage, topic: KnownTopic): Sized {
+    const headers = pack(headersOf(envelope));
+    const key = envelope.partitionkey === undefined ? null : Buffer.from(envelope.partitionkey);
+    const bytes = sizeOf(key, body, headers);
+    if (bytes > topic.limit - BATCH_HEADROOM) throw new TooLarge(contract.name, bytes, topic, this.address);
+    const partition = key ? partitionOf(key, topic.partitions) : this.turn++ % topic.partitions;
+    return { topic: topic.name, partition, key, value: body, headers, bytes };
+  }
+
+  private ship(messages: readonly Sized[], until: number): Promise<void> {
+    return new Promise((confirm, reject) => {
+      const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);
+      this.waiting.push({ messages, bytes, until, confirm, reject });
+      this.shipping ??= this.shipAll().finally(() => (this.shipping = undefined));
+    });
+  }
+
+  private async shipAll(): Promise<void> {
+    while (this.waiting.length > 0) await this.deliver(this.next());
+  }
+
+  /** As many as fit into what one partition takes; all of them may be for one. */
+  private next(): readonly Shipment[] {
+    const limit = this.topics.largest;
+    let [bytes, messages, count] = [0, 0, 0];
+    for (const shipment of this.waiting) {
+      bytes += shipment.bytes;
+      messages += shipment.messages.length;
+      if (count > 0 && (bytes > limit || messages > MOST_AT_A_TIME)) break;
+      count++;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private async deliver(batch: readonly Shipment[]): Promise<void> {
+    try {
+      await this.produce(batch);
+      for (const { confirm } of batch) confirm();
+    } catch (thrown) {
+      const rejection = thrown instanceof Rejection ? thrown : new Rejection('unknown', (thrown as Error).message, { cause: thrown });
+      await this.discard();
+      // One of them may be to blame; it is not to take the others with it.
+      if (batch.length > 1 && isFinal(rejection)) for (const shipment of batch) await this.deliver([shipment]);
+      else for (const shipment of batch) shipment.reject(this.errorOf(rejection, shipment));
+    }
+  }
+
+  /** Tries until the first of them has waited long enough. Once an attempt may have got through, they are of unknown fate. */
+  private async produce(batch: readonly Shipment[]): Promise<void> {
+    const until = Math.min(...batch.map((shipment) => shipment.until));
+    const messages = batch.flatMap((shipment) => shipment.messages);
+    let unknown: Rejection | undefined;
+    for (;;) {
+      try {
+        return await within(Math.max(1, until - Date.now()), this.attempt(messages), () => unknown ?? new Rejection('unknown', 'no confirm in time'));
+      } catch (thrown) {
+        const rejection = thrown instanceof Rejection ? thrown : new Rejection('unsent', (thrown as Error).message, { cause: thrown });
+        if (rejection.what === 'unknown') unknown = rejection;
+        if (isFinal(rejection)) throw rejection;
+        if (this.closed || Date.now() + AGAIN_AFTER >= until) throw unknown ?? rejection;
+        this.context.log('debug', `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`);
+        // After a lost connection the same producer repeats itself, so that the broker knows the copy.
+        if (isComplaint(rejection)) await this.discard();
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER));
+      }
+    }
+  }
+
+  private async attempt(messages: readonly Outgoing[]): Promise<void> {
+    const producer = await this.open();
+    await producer.produce(messages);
+  }
+
+  private open(): Promise<Producer> {
+    if (this.producer) return this.producer;
+    const opening = this.client.producer();
+    this.producer = opening;
+    opening.catch(() => (this.producer = this.producer === opening ? undefined : this.producer));
+    return opening;
+  }
+
+  /** Not waited for: what it still does takes its time. */
+  private async discard(): Promise<void> {
+    const { producer } = this;
+    this.producer = undefined;
+    if (this.closed) await producer?.then((one) => one.close()).catch(() => undefined);
+    else void producer?.then((one) => one.close()).catch(() => undefined);
+  }
+
+  private errorOf(rejection: Rejection, { messages }: Shipment): Error {
+    const { topic } = messages[0]!;
+    if (rejection.what === 'unsent') return new NotConnected(this.address, rejection.message, rejection);
+    if (rejection.what === 'unknown') return new Unconfirmed(topic, this.address, rejection);
+    if (rejection.what === 'refused' || rejection.what === 'too large') return new Refused(topic, this.address, rejection);
+    this.topics.forget(topic);
+    return new Unroutable(topic, this.address, rejection);
+  }
+}
+
+type Sized = Outgoing & { readonly bytes: number };
+
+const topicFor = ({ contract }: OutgoingMessage): string => topicOf(contract.kind as Stored, contract.owner);
+
+const isFinal = ({ what }: Rejection): boolean => what !== 'unsent' && what !== 'unknown';
+
+/** Of the broker, not of the connection. */
+const isComplaint = ({ cause }: Rejection): boolean => (cause as { type?: unknown } | undefined)?.type !== undefined;
+
+/** In order, none larger than `limit`. */
+function inParts(messages: readonly Sized[], limit: number): readonly (readonly Sized[])[] {
+  const parts: Sized[][] = [];
+  let room = 0;
+  for (const message of messages) {
+    if (message.bytes > room || parts.at(-1)!.length >= MOST_AT_A_TIME) {
+      parts.push([]);
+      room = limit;
+    }
+    parts.at(-1)!.push(message);
+    room -= message.bytes;
+  }
+  return parts;
+}
+
+/** Nothing could be handed over. Nothing was stored. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected';
+  constructor(address: Address, why: string, cause?: unknown) {
+    super(`Kafka at ${address} takes nothing (${why}); nothing was stored, publish again when it is back`, { cause });
+  }
+}
+
+/** There is no topic to put the message into. Nothing was stored. */
+export class Unroutable extends Error {
+  override readonly name = 'Unroutable';
+  constructor(topic: string, address: Address, cause: Error) {
+    super(`Kafka at ${address} has no topic ${topic}: someone deleted it; publish again, and it is made anew where that is allowed`, { cause });
+  }
+}
+
+/** The broker said no. Nothing was stored. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  constructor(topic: string, address: Address, cause: Error) {
+    super(`Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`, { cause });
+  }
+}
+
+/** More than the topic takes. Nothing was stored. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge';
+  constructor(contract: string, bytes: number, { name, limit }: KnownTopic, address: Address) {
+    super(`${contract}: a message of ${bytes} bytes is more than ${name} at ${address} takes (max.message.bytes ${limit}); say less, or where it is to be found`);
+  }
+}
+
+/** Nobody knows whether the message is stored. */
+export class Unconfirmed extends Error {
+  override readonly name = 'Unconfirmed';
+  constructor(topic: string, address: Address, cause: Error) {
+    super(`Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); publish it again under the same id`, { cause });
+  }
+}

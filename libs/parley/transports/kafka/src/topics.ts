@@ -1,0 +1,174 @@
+import type { Contract, Kind } from '@parley/contract';
+import type { Finding, Resource, TransportContext } from '@parley/messaging';
+import { type Address, TopologyMismatch } from './address';
+import type { Admin, KafkaClient, NewTopic, TopicState } from './client';
+
+export type Stored = Exclude<Kind, 'call'>;
+
+/*
+ * What Kafka holds for an owner: one topic a kind. Messages of one key are in one partition whatever contract they are of, so order
+ * holds within one key of one owner.
+ *
+ *   inventory.commands     read by the group `inventory`
+ *   inventory.events       read by a group a subscription, named for it
+ *   inventory.broadcasts   read by a group an instance, which ends with it
+ */
+export const topicOf = (kind: Stored, owner: string): string => `${owner}.${kind}s`;
+const OURS = /^[a-z][a-z0-9-]*\.(commands|events|broadcasts)$/;
+
+const DAY = 86_400_000;
+const HOUR = 3_600_000;
+/** Kafka does not know what was handled. Commands go with time; longer than any outage of their owner. */
+const KEPT: Readonly<Record<Stored, number>> = { command: 30 * DAY, event: -1, broadcast: HOUR };
+const LEAST_KEPT = 7 * DAY;
+
+/** Kafka's own limit of a batch, and what of it a body may not use: the envelope, and what Kafka adds. */
+const USUAL_LIMIT = 1_048_588;
+const HEADROOM = 32_768;
+/** Others learn of new partitions after as long. */
+const KNOWN_FOR = 300_000;
+
+/** A topic as a publisher needs to know it. */
+export interface KnownTopic extends TopicState {
+  /** Bytes of the largest batch, and so of the largest message. */
+  readonly limit: number;
+}
+
+/** The topics of a cluster: made when somebody first needs them, or only looked at. */
+export class Topics {
+  private readonly known = new Map<string, { readonly at: number; readonly topic: Promise<KnownTopic> }>();
+  private admin?: Promise<Admin>;
+  private smallest = USUAL_LIMIT;
+
+  constructor(
+    private readonly client: KafkaClient,
+    private readonly address: Address,
+    private readonly context: TransportContext,
+  ) {}
+
+  /** Resolves when Kafka can be reached at all. */
+  async connect(): Promise<void> {
+    await this.ask((admin) => admin.names());
+  }
+
+  /** Bytes of the largest body that every known topic takes. */
+  get largest(): number {
+    return this.smallest - HEADROOM;
+  }
+
+  /** The topic, made if it may be. Asked once in a while. */
+  ensure(kind: Stored, owner: string): Promise<KnownTopic> {
+    const name = topicOf(kind, owner);
+    const now = this.context.clock.now();
+    const known = this.known.get(name);
+    if (known && now - known.at < KNOWN_FOR) return known.topic;
+    const topic = this.open(kind, owner);
+    this.known.set(name, { at: now, topic });
+    topic.catch(() => this.forget(name));
+    return topic;
+  }
+
+  /** It is not there any more, or not as it was. */
+  forget(name: string): void {
+    this.known.delete(name);
+  }
+
+  /** Asks the cluster; an administration that failed once is not asked again. */
+  async ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = (this.admin ??= this.client.admin());
+    try {
+      return await question(await admin);
+    } catch (error) {
+      if (this.admin === admin) this.admin = undefined;
+      void admin.then((failed) => failed.close()).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const admin = await this.admin?.catch(() => undefined);
+    this.admin = undefined;
+    await admin?.close();
+  }
+
+  resource(kind: Stored, owner: string): Resource {
+    const { partitions, replication, settings } = this.wanted(kind, owner);
+    const orDefault = (count?: number) => count ?? 'cluster default';
+    return { what: 'topic', name: topicOf(kind, owner), settings: { partitions: orDefault(partitions), replication: orDefault(replication), ...settings } };
+  }
+
+  /** Whether what was confirmed would survive: of every topic of this kit that the cluster has. */
+  async examine(): Promise<readonly Finding[]> {
+    const names = (await this.ask((admin) => admin.names())).filter((name) => OURS.test(name)).sort();
+    const findings = [];
+    for (const name of names) {
+      const [topic, settings] = await this.ask((admin) => Promise.all([admin.topic(name), admin.settings(name)]));
+      if (topic) findings.push(...findingsOf(topic, settings));
+    }
+    return [ACKS, ...findings];
+  }
+
+  private async open(kind: Stored, owner: string): Promise<KnownTopic> {
+    const topic = await this.find(this.wanted(kind, owner));
+    const settings = await this.ask((admin) => admin.settings(topic.name)).catch((): Readonly<Record<string, string>> => ({}));
+    this.demand(topic, settings);
+    const limit = Number(settings['max.message.bytes'] ?? USUAL_LIMIT);
+    this.smallest = Math.min(this.smallest, limit);
+    return { ...topic, limit };
+  }
+
+  private async find(wanted: NewTopic): Promise<TopicState> {
+    const there = await this.ask((admin) => admin.topic(wanted.name));
+    if (there) return there;
+    if (this.context.topology === 'verify') {
+      throw new TopologyMismatch(`Kafka at ${this.address} has no topic ${wanted.name}; create it, or let PARLEY_TOPOLOGY be create`);
+    }
+    return this.ask(async (admin) => {
+      await admin.create(wanted);
+      const made = await admin.topic(wanted.name);
+      if (!made) throw new TopologyMismatch(`Kafka at ${this.address} made the topic ${wanted.name} and does not have it; is somebody deleting it?`);
+      return made;
+    });
+  }
+
+  private demand(topic: TopicState, settings: Readonly<Record<string, string>>): void {
+    const { partitions, replication, minInsync } = this.address;
+    const insync = Number(settings['min.insync.replicas'] ?? 1);
+    const differ = (what: string, is: number, wanted: number) =>
+      new TopologyMismatch(`Kafka at ${this.address} holds ${topic.name} with ${what} ${is}, not ${wanted}; change the topic, or the URL`);
+    if (partitions !== undefined && topic.partitions !== partitions) throw differ('partitions', topic.partitions, partitions);
+    if (replication !== undefined && topic.replication < replication) throw differ('replication', topic.replication, replication);
+    if (minInsync !== undefined && insync < minInsync) throw differ('min.insync.replicas', insync, minInsync);
+  }
+
+  private wanted(kind: Stored, owner: string): NewTopic {
+    const { partitions, replication, minInsync, retention } = this.address;
+    const kept = kind === 'broadcast' ? KEPT.broadcast : (retention ?? KEPT[kind]);
+    const insync: Record<string, string> = minInsync === undefined ? {} : { 'min.insync.replicas': String(minInsync) };
+    const settings = { 'cleanup.policy': 'delete', 'retention.ms': String(kept), 'unclean.leader.election.enable': 'false', ...insync };
+    return { name: topicOf(kind, owner), partitions, replication, settings };
+  }
+}
+
+const ACKS: Finding = { what: 'acks=all, idempotent', verdict: 'safe', says: 'every publish here waits for all in-sync replicas' };
+
+function findingsOf({ name, partitions, replication }: TopicState, settings: Readonly<Record<string, string>>): readonly Finding[] {
+  const finding = (what: string, safe: boolean, says: string, or: string): Finding => ({ what: `${name}: ${what}`, verdict: safe ? 'safe' : 'unsafe', says: safe ? says : or });
+  const insync = Number(settings['min.insync.replicas'] ?? 1);
+  const unclean = settings['unclean.leader.election.enable'] === 'true';
+  const kept = Number(settings['retention.ms'] ?? NaN);
+  const found = [
+    finding(`replication factor ${replication}`, replication >= 3, 'two brokers may be lost', 'one broker lost may be all messages lost; make it 3'),
+    finding(`min.insync.replicas ${insync}`, insync >= 2, 'what is confirmed is on two brokers at least', 'what is confirmed may be on one broker only; make it 2, with a replication factor of 3'),
+    finding(`unclean.leader.election.enable ${unclean}`, !unclean, 'a broker that lags behind never leads', 'a broker that lags behind may lead, and what it lacks is gone; make it false'),
+    finding(`partitions ${partitions}`, partitions > 1, `up to ${partitions} instances share the work`, 'only one instance of a service gets messages; give it more before it is used, for keys change places'),
+  ];
+  if (name.endsWith('.broadcasts')) return found;
+  const lasts = kept === -1 || kept >= LEAST_KEPT;
+  const verdict = Number.isNaN(kept) ? 'unknown' : lasts ? 'safe' : 'unsafe';
+  const says = lasts ? 'longer than an outage' : 'a consumer that is away for longer loses what it did not read; make it seven days or more';
+  return [...found, { what: `${name}: retention.ms ${settings['retention.ms'] ?? 'unknown'}`, verdict, says }];
+}
+
+/** Owners of contracts, each once. */
+export const ownersOf = (contracts: Iterable<Contract>): readonly string[] => [...new Set([...contracts].map(({ owner }) => owner))];
