@@ -45,7 +45,7 @@ describe('the desk where people decide about dead letters', () => {
     [most, weighed] = [100, []];
     harness = new Harness();
     service = await harness.start('scales', { controllers: [ScalesController, BookController] });
-    desk = new DeadLetterDesk(service.store.lanes.deadLetters, service.get(Messaging).registry, harness.clock);
+    desk = new DeadLetterDesk(service.store.lanes.deadLetters, service.get(Messaging).registry, harness.clock, service.get(Messaging).bodies);
   });
   afterEach(() => harness.close());
 

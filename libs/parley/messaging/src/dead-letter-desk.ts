@@ -1,10 +1,12 @@
-import { keyOf } from '@parley/contract';
+import { keyOf, type Contract } from '@parley/contract';
 import type { Clock } from './clock';
-import { decode, InvalidMessage } from './codec';
+import { decode, encode, InvalidMessage } from './codec';
 import type { DeadLetter, DeadLetterFilter, DeadLetters, Decision, Edit, FoundDeadLetter } from './dead-letters';
 import { readEnvelope } from './envelope';
 import { Unrecoverable } from './failure';
 import type { Handler, HandlerRegistry } from './handlers';
+import type { Bodies } from './bodies';
+import type { Envelope } from './message';
 import { currentPayload } from './versions';
 
 /** What a replay of a letter would come to, as far as can be told without handling it. */
@@ -52,16 +54,18 @@ export class DeadLetterDesk {
     readonly letters: DeadLetters,
     private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
     private readonly clock: Clock,
+    private readonly bodies: Bodies,
   ) {}
 
+  /** As a handler would see its body now: decrypted, where it still can be. */
   async find(id: string): Promise<{ readonly letter: FoundDeadLetter; readonly preview: ReplayPreview } | undefined> {
-    const letter = await this.letters.find(id);
+    const letter = await this.findShown(id);
     return letter && { letter, preview: this.preview(letter) };
   }
 
   /** A dry run of many: what each replay would come to. */
   async previews(filter: DeadLetterFilter): Promise<readonly ReplayPreview[]> {
-    const found = await Promise.all((await this.letters.list(filter)).map(({ id }) => this.letters.find(id)));
+    const found = await Promise.all((await this.letters.list(filter)).map(({ id }) => this.findShown(id)));
     return found.filter((letter) => letter !== undefined).map((letter) => this.preview(letter));
   }
 
@@ -72,10 +76,12 @@ export class DeadLetterDesk {
   async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
     const letter = await this.letters.find(id);
     if (!letter) return 'gone';
-    const refusal = this.refusalOf(letter, body);
-    if (refusal === undefined) return this.letters.edit(id, body, edit);
+    const refusal = this.refusalOf(letter, await this.shown(letter, body));
+    if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, body), edit);
     const { who, reason, replay } = edit;
-    await this.letters.refused(id, { who, reason, action: replay ? 'edit and replay' : 'edit', outcome: refusal, after: body });
+    // Nobody can tell what is personal in a body that is not what its contract says.
+    const after = this.handlerOf(letter)?.contract.personal ? undefined : body;
+    await this.letters.refused(id, { who, reason, action: replay ? 'edit and replay' : 'edit', outcome: refusal, after });
     throw new EditRefused(refusal);
   }
 
@@ -86,6 +92,35 @@ export class DeadLetterDesk {
 
   discardNext(bulk: Bulk): Promise<BulkResult> {
     return this.next(bulk, (id) => this.letters.discard(id, decisionOf(bulk)));
+  }
+
+  private async findShown(id: string): Promise<FoundDeadLetter | undefined> {
+    const letter = await this.letters.find(id);
+    return letter && { ...letter, body: await this.shown(letter, letter.body) };
+  }
+
+  /** A body for people; as it is kept, when it cannot be read. */
+  private async shown(letter: DeadLetter, body: Buffer): Promise<Buffer> {
+    const message = this.messageOf(letter);
+    return message ? this.bodies.shown(message.contract, message.envelope, body).catch(() => body) : body;
+  }
+
+  private async kept(letter: DeadLetter, body: Buffer): Promise<Buffer> {
+    const { contract, envelope } = this.messageOf(letter)!;
+    if (!contract.personal) return body;
+    const shown = await this.shown(letter, body);
+    // Fields that the contract does not know could hold anything; of an older version they are not known here.
+    const known = envelope.contractversion === String(contract.version) ? encode(currentPayload(contract, envelope, decode(contract.name, shown))) : shown;
+    return (await this.bodies.sealed({ contract, envelope, body: known })).body;
+  }
+
+  private messageOf(letter: DeadLetter): { readonly contract: Contract; readonly envelope: Envelope } | undefined {
+    const contract = this.handlerOf(letter)?.contract;
+    try {
+      return contract && { contract, envelope: readEnvelope(letter.headers) };
+    } catch {
+      return undefined; // nobody can read who said it to whom
+    }
   }
 
   private async next({ filter, rate = DEFAULT_RATE, limit = Infinity, signal }: Bulk, act: (id: string) => Promise<boolean>): Promise<BulkResult> {

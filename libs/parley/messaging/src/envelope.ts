@@ -92,12 +92,12 @@ export function readEnvelope(headers: Headers): Envelope {
   };
 }
 
-const OPTIONAL = ['causationid', 'partitionkey', 'expirytime', 'sequence'] as const;
+const OPTIONAL = ['causationid', 'partitionkey', 'expirytime', 'sequence', 'dataref'] as const;
 const ATTRIBUTES = ['id', 'type', 'source', 'time', 'contractversion', 'correlationid', 'producerinstance', 'producerbuild', ...OPTIONAL] as const;
 
 function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
-  const { causationid, partitionkey, expirytime, sequence } = headers;
-  return { causationid, partitionkey, expirytime, sequence };
+  const { causationid, partitionkey, expirytime, sequence, dataref } = headers;
+  return { causationid, partitionkey, expirytime, sequence, dataref };
 }
 
 const isTime = (text?: string): text is string => !Number.isNaN(Date.parse(text ?? ''));

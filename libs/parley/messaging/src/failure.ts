@@ -39,6 +39,16 @@ export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | '
   return { error: bounded(classOf(thrown), MESSAGE_LIMIT), message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
 }
 
+/** Shorter texts are everywhere: nothing would be left of a stack. */
+const TELLING = 3;
+
+/** Evidence without what is personal in its message: evidence is not encrypted. */
+export function impersonal<E extends Pick<Failure, 'message' | 'stack'>>(evidence: E, personal: readonly string[]): E {
+  const texts = personal.filter(({ length }) => length >= TELLING).sort((a, b) => b.length - a.length);
+  const without = (text: string) => texts.reduce((left, one) => left.replaceAll(one, '…'), text);
+  return texts.length === 0 ? evidence : { ...evidence, message: without(evidence.message), stack: without(evidence.stack) };
+}
+
 /** Many classes leave `name` as they found it. */
 const classOf = ({ name, constructor }: Error): string => (name && name !== 'Error' ? name : constructor?.name || 'Error');
 

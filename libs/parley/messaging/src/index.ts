@@ -11,6 +11,11 @@ export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, issuesOf, valid
 export { Envelopes, readEnvelope, UNREADABLE } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
 export type { Examination, Manifest } from './inspection';
+export { Bodies } from './bodies';
+export { type Claim, CLAIM_DAYS, claimDays, ClaimMissing, type ClaimStore, TooLarge } from './claims';
+export { KEY_LIFETIME, KeyRing } from './key-ring';
+export { isPersonal, unsealed } from './sealing';
+export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, UnknownKey } from './subject-keys';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';

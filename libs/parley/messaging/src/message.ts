@@ -32,6 +32,8 @@ export interface Envelope {
   readonly producerbuild: string;
   /** Broadcasts only: counts up per publishing instance and contract, so that a subscriber can tell that it missed some. */
   readonly sequence?: string;
+  /** Where the body waits, when it was too large to travel: `urn:uuid:…`, a name in the claim store. The body is empty then. */
+  readonly dataref?: string;
 }
 
 /** A message on its way out: validated, encoded, not yet anywhere. */

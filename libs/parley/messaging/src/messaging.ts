@@ -1,6 +1,8 @@
 import type { INestApplication } from '@nestjs/common';
 import type { Contract, Kind } from '@parley/contract';
 import { CallAnswerer } from './answerer';
+import { claimsAt, keysAt } from './beside-messages';
+import { Bodies } from './bodies';
 import { Caller } from './caller';
 import type { CallServer, CallTransport } from './calls';
 import { systemClock, type Clock } from './clock';
@@ -11,6 +13,7 @@ import type { Passes } from './fail-point';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
 import { examinationsOf, manifestsOf, type Examination, type Manifest } from './inspection';
+import { KeyRing } from './key-ring';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
 import { Messenger } from './messenger';
 import type { DeliveryObserver } from './observer';
@@ -20,6 +23,7 @@ import { RegistryPart } from './registry-part';
 import { Relay } from './relay';
 import { Routes, STORED_KINDS, type Urls } from './routes';
 import type { LaneRunner, Store } from './store';
+import { NoSubjectKeys } from './subject-keys';
 import type { Backlog, Intake, IntakeHealth, Technology, Transport, TransportContext } from './technology';
 import { Transactions } from './transactions';
 import { UnroutedIntake } from './unrouted-intake';
@@ -35,6 +39,10 @@ export interface MessagingOptions {
   readonly technologies: readonly Technology[];
   /** Commands and events need one, or the start is refused. */
   readonly store?: Store;
+  /** Where the keys of those are kept whom messages are about: a URL. Default: the store. All services of an installation need the same. */
+  readonly keys?: string;
+  /** Where bodies wait that are too large for their technology: a URL. Default: the store. Whoever says and handles them needs the same. */
+  readonly claims?: string;
   /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
   readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
@@ -75,6 +83,9 @@ export class Messaging {
   private readonly inFlight = new InFlight();
   private readonly killSwitches: KillSwitches;
   private readonly routes: Routes;
+  /** The keys of those whom messages are about. */
+  readonly keyRing?: KeyRing;
+  readonly bodies: Bodies;
   private readonly publisher: Publisher;
   private readonly calls?: CallTransport;
   private readonly pipeline: Pipeline;
@@ -95,12 +106,15 @@ export class Messaging {
     this.passes = passes;
     this.registry = new HandlerRegistry(service, options.concurrency);
     this.routes = new Routes(options.urls, options.technologies, this.transportContext());
-    this.publisher = new Publisher(this.routes, store);
+    const keys = keysAt(options.keys, options.technologies, this.transportContext());
+    this.keyRing = keys && new KeyRing(keys, clock);
+    this.bodies = new Bodies(this.keyRing, claimsAt(options.claims, options.technologies, this.transportContext()));
+    this.publisher = new Publisher(this.routes, store, this.bodies);
     this.transactions = new Transactions(store, this.publisher, passes);
     this.calls = options.urls.calls && this.routes.calls(options.urls.calls, options.listen);
     this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
-    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, process);
+    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, this.bodies, process);
     this.answerer = new CallAnswerer(this.registry, this.inFlight, process);
     this.relay = store && new Relay(store.outbox, this.publisher, process);
   }
@@ -116,8 +130,9 @@ export class Messaging {
   /** Opens the store and the technologies: from now on the service can say things. */
   async start(): Promise<void> {
     this.refuseWithoutStore();
+    this.refuseWithoutKeys();
     await this.store?.connect();
-    await Promise.all(this.routes.all().map((transport) => transport.connect()));
+    await Promise.all([this.bodies.connect(this.store), ...this.routes.all().map((transport) => transport.connect())]);
     await this.publisher.connect();
     this.relay?.start();
   }
@@ -212,6 +227,7 @@ export class Messaging {
   async close(): Promise<void> {
     await Promise.all(this.routes.all().map((transport) => transport.close()));
     await this.calls?.close();
+    await this.bodies.close();
     await this.store?.close();
   }
 
@@ -246,6 +262,12 @@ export class Messaging {
 
   private parksInStore({ kind, live }: Subscription): boolean {
     return kind === 'event' ? !live : kind === 'command' && this.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
+  }
+
+  private refuseWithoutKeys(): void {
+    const handled = this.registry.subscriptions().flatMap(({ handlers }) => [...handlers.values()]);
+    const personal = handled.find(({ contract }) => contract.personal !== undefined);
+    if (personal && !this.keyRing) throw new NoSubjectKeys(personal.contract.name);
   }
 
   private refuseWithoutStore(): void {

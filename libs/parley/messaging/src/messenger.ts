@@ -79,7 +79,8 @@ export class Messenger {
   private async say(contract: Contract, payload: unknown, options: SendOptions = {}): Promise<void> {
     this.refuse(contract);
     const message = this.outgoing(contract, validate(contract.name, contract.payload, payload), options);
-    if (!this.transactions.join(message)) await this.publisher.now([message]);
+    this.publisher.foresee(message);
+    if (!this.transactions.join(message)) await this.publisher.say(message);
   }
 
   /** What cannot be said is refused here, not at the commit. */

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { HandlerContext } from './context';
 import { AlreadyHandled, type Failure, LaneParked, LeaseLost } from './failure';
 import type { Handler, HandlerOptions, Subscription } from './handlers';
+import { Bodies } from './bodies';
 import { InFlight } from './in-flight';
 import { KillSwitches } from './kill-switch';
 import { Pipeline } from './pipeline';
@@ -31,7 +32,8 @@ type Run = (context: HandlerContext<MemoryTx>) => Promise<unknown>;
 /** A delivery of a technology that lives in the service's database, and so acknowledges within the transaction. */
 function deliver(run: Run, settle: Delivery['settle'], options: HandlerOptions = {}) {
   const process = { instance: 'chancery-1', clock, random: () => 0, log: (level: string, message: string) => void (level === 'error' && complaints.push(message)) };
-  const pipeline = new Pipeline(new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store)), store, new InFlight(), new KillSwitches(false, clock, process.log), process);
+  const bodies = new Bodies(undefined, undefined);
+  const pipeline = new Pipeline(new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)), store, new InFlight(), new KillSwitches(false, clock, process.log), bodies, process);
   const handler: Handler = { contract: Sealed, options, name: 'Clerk.sealed', run: ((_: unknown, context: HandlerContext<MemoryTx>) => run(context)) as never };
   const subscription: Subscription = { kind: 'event', name: 'chancery.book', from: 'beginning', live: false, concurrency: 1, handlers: new Map([[Sealed.name, handler]]) };
   const headers = { id: randomUUID(), type: Sealed.name, partitionkey: 'l-1' };

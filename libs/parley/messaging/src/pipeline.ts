@@ -1,9 +1,10 @@
 import { milliseconds } from '@parley/contract';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { Bodies } from './bodies';
 import { decode } from './codec';
 import { inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
-import { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
+import { AlreadyHandled, describe, type Failure, impersonal, LaneParked, LeaseLost, Unrecoverable } from './failure';
 import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
 import type { KillSwitches, Turn } from './kill-switch';
@@ -11,6 +12,7 @@ import type { Envelope } from './message';
 import type { DeliveryObserver, Handling } from './observer';
 import { ParkedLanes } from './parked-lanes';
 import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
+import { isPersonal, personalTexts } from './sealing';
 import { Sequences } from './sequences';
 import type { Store, Tx } from './store';
 import type { Delivery, Outcome, TransportContext } from './technology';
@@ -32,12 +34,19 @@ interface Opened {
   readonly handler: Handler;
   readonly envelope: Envelope;
   readonly payload: unknown;
+  /** Its body is elsewhere or encrypted, in parts: there is no payload yet. */
+  readonly packed: boolean;
 }
 
 /** A delivery this process works on; `cancelled` is aborted when a drain runs out of time. */
 interface Accepted extends Delivery {
   readonly cancelled: AbortSignal;
+  /** Says what is personal in it, once that is known. */
+  readonly personalTexts?: () => readonly string[];
 }
+
+/** A message that was unpacked is not what its contract says: no handler saw it. */
+class Unreadable extends Unrecoverable {}
 
 type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number; readonly envelope?: Envelope };
 
@@ -58,6 +67,7 @@ export class Pipeline {
     private readonly store: Store | undefined,
     private readonly inFlight: InFlight,
     private readonly killSwitches: KillSwitches,
+    private readonly bodies: Bodies,
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
   ) {}
 
@@ -90,10 +100,28 @@ export class Pipeline {
       if (envelope.expirytime !== undefined && Date.parse(envelope.expirytime) <= this.process.clock.now()) {
         throw new Expired(`${envelope.type} was worth handling until ${envelope.expirytime}`);
       }
+      if (this.bodies.isPacked(handler.contract, envelope, delivery.body)) return { handler, envelope, payload: undefined, packed: true };
       const payload = currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body));
-      return { handler, envelope, payload };
+      return { handler, envelope, payload, packed: false };
     } catch (failed) {
       return { failed };
+    }
+  }
+
+  /**
+   * Fetches what is elsewhere and decrypts what is encrypted, before the transaction: that must not wait for others. From now on the
+   * whole body is the message's, so that what is kept of it is kept whole; what is personal stays encrypted in it.
+   */
+  private async unpack(delivery: Accepted, { handler, envelope }: Opened): Promise<{ readonly delivery: Accepted; readonly opened: Opened }> {
+    const { contract } = handler;
+    try {
+      const { body, decrypt } = await this.bodies.unpack(contract, envelope, delivery.body);
+      const read = () => currentPayload(contract, envelope, decode(contract.name, body), decrypt);
+      const personal = isPersonal(contract) ? { personalTexts: () => personalTexts(read(), contract.personal) } : {};
+      return { delivery: { ...delivery, body, ...personal }, opened: { handler, envelope, payload: read(), packed: true } };
+    } catch (error) {
+      if (!isRecoverable(error)) throw new Unreadable(`${contract.name} cannot be read`, { cause: error });
+      throw error;
     }
   }
 
@@ -106,8 +134,10 @@ export class Pipeline {
   }
 
   /** Broadcasts and live tails: at most once, no acknowledgement. */
-  private async handleOnce(delivery: Accepted, opened: Opened): Promise<Result> {
+  private async handleOnce(given: Accepted, first: Opened): Promise<Result> {
+    let [delivery, opened] = [given, first];
     try {
+      if (first.packed) ({ delivery, opened } = await this.unpack(given, first));
       await this.run(opened, this.context(delivery, opened, this.transactions.run.bind(this.transactions)));
       return { outcome: { kind: 'done', settled: false }, as: 'done', tries: 1 };
     } catch (error) {
@@ -116,13 +146,14 @@ export class Pipeline {
     }
   }
 
-  private async handleDurably(delivery: Accepted, first: Opened): Promise<Result> {
+  private async handleDurably(given: Accepted, first: Opened): Promise<Result> {
     const policy = retryPolicy(first.handler.options);
-    let opened = first;
+    let [delivery, opened] = [given, first];
     for (let tries = 1; ; tries++) {
       const turn = await this.killSwitches.turn(delivery.subscription, delivery.signal, delivery.cancelled);
       if (!turn) return { outcome: { kind: 'return' }, as: 'return', tries: tries - 1 };
       try {
+        if (first.packed) ({ delivery, opened } = await this.unpack(given, first));
         await this.handleInTransaction(delivery, opened);
         turn.succeeded();
         return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
@@ -138,6 +169,7 @@ export class Pipeline {
         if (error instanceof LaneParked) return this.waitBehind(delivery, opened, tries);
         if (error instanceof LeaseLost) this.noteLost(delivery, error);
         if (error instanceof LeaseLost || isGivenUp(delivery)) return { outcome: { kind: 'return' }, as: 'return', tries };
+        if (error instanceof Unreadable) return this.dead(delivery, error.cause, 0);
         if (!isRecoverable(error)) return this.dead(delivery, error, tries);
         if (tries <= policy.immediate) continue;
         const after = delayAfter(policy, delivery.attempt, this.process.random);
@@ -286,10 +318,10 @@ export class Pipeline {
     return { outcome: { kind: 'return' }, as: 'return', tries: 1 };
   }
 
-  private failure(delivery: Delivery, error: unknown, tries: number): Failure {
+  private failure(delivery: Pick<Accepted, 'failure' | 'personalTexts'>, error: unknown, tries: number): Failure {
     const now = new Date(this.process.clock.now()).toISOString();
     return {
-      ...describe(error),
+      ...impersonal(describe(error), delivery.personalTexts?.() ?? []),
       tries: (delivery.failure?.tries ?? 0) + tries,
       instance: this.process.instance,
       firstFailedAt: delivery.failure?.firstFailedAt ?? now,
@@ -306,12 +338,11 @@ export class Pipeline {
   }
 }
 
-/** What a handler did to its message must not reach the next try. */
-const anew = (delivery: Delivery, { handler, envelope }: Opened): Opened => ({
-  handler,
-  envelope,
-  payload: currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body)),
-});
+/** What a handler did to its message must not reach the next try. What is packed is unpacked again then. */
+const anew = (delivery: Delivery, first: Opened): Opened => {
+  const { envelope, handler, packed } = first;
+  return packed ? first : { ...first, payload: currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body)) };
+};
 
 const IN_ORDER = { inOrder: true };
 

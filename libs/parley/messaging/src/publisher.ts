@@ -1,4 +1,5 @@
 import type { Contract } from '@parley/contract';
+import type { Bodies } from './bodies';
 import type { OutgoingMessage } from './message';
 import type { Routes } from './routes';
 import type { Store, Tx } from './store';
@@ -20,6 +21,7 @@ export class Publisher {
   constructor(
     private readonly routes: Pick<Routes, 'of' | 'all'>,
     private readonly store: Store | undefined,
+    private readonly bodies: Bodies,
   ) {}
 
   async connect(): Promise<void> {
@@ -41,11 +43,17 @@ export class Publisher {
     return transport;
   }
 
+  /** What could not leave is refused before it is promised. @throws NoRoute, TooLarge, NoSubjectKeys */
+  foresee(message: OutgoingMessage): void {
+    this.bodies.foresee(message, this.route(message.contract));
+  }
+
   /** Stores messages with the transaction: in the technology itself where that is the same database, else in the outbox. */
   async join(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
+    const packed = await this.bodies.pack(messages, (contract) => this.route(contract), tx);
     const relayed: OutgoingMessage[] = [];
     const stored: Promise<void>[] = []; // sent one after the other, waited for together
-    for (const [transport, group] of this.byTransport(messages)) {
+    for (const [transport, group] of this.byTransport(packed)) {
       const direct = this.local.has(transport) ? group.filter(({ contract }) => contract.kind !== 'broadcast') : [];
       if (direct.length > 0) stored.push(transport.local!.append(tx, direct));
       relayed.push(...group.filter((message) => !direct.includes(message)));
@@ -61,7 +69,12 @@ export class Publisher {
     }
   }
 
-  /** Hands messages over now; resolves with the technology's confirm. What it cannot hold back waits in the outbox. */
+  /** Without a transaction; resolves with the technology's confirm. */
+  async say(message: OutgoingMessage): Promise<void> {
+    await this.now(await this.bodies.pack([message], (contract) => this.route(contract)));
+  }
+
+  /** Hands packed messages over now; resolves with the technology's confirm. What it cannot hold back waits in the outbox. */
   async now(messages: readonly OutgoingMessage[]): Promise<void> {
     for (const [transport, group] of this.byTransport(messages)) {
       const waiting = transport.delays ? [] : group.filter(({ delay }) => delay !== undefined && delay > 0);

@@ -1,8 +1,10 @@
+import type { ClaimStore } from './claims';
 import type { DeadLetters } from './dead-letters';
 import type { Failure } from './failure';
 import type { Headers, OutgoingMessage } from './message';
 import type { Backlog, Deliver } from './technology';
 import type { Subscription } from './handlers';
+import type { SubjectKeys } from './subject-keys';
 
 /**
  * The open transaction. What it is depends on the store: TypeORM's EntityManager for PostgreSQL, `MemoryTx` for the twin.
@@ -28,6 +30,10 @@ export interface Store {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly lanes: Lanes;
+  /** The keys of those whom messages are about, unless KEYS_URL says otherwise. */
+  readonly subjectKeys?: SubjectKeys;
+  /** Where bodies wait that are too large to travel, unless CLAIMS_URL says otherwise. */
+  readonly claims?: ClaimStore;
   close(): Promise<void>;
 }
 

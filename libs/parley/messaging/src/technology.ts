@@ -3,7 +3,9 @@ import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { Passes } from './fail-point';
 import type { Failure } from './failure';
 import type { Headers, OutgoingMessage } from './message';
+import type { ClaimStore } from './claims';
 import type { Store, Tx } from './store';
+import type { SubjectKeys } from './subject-keys';
 import type { HandlerRegistry, Subscription } from './handlers';
 import type { Clock } from './clock';
 import type { CallTransport } from './calls';
@@ -23,6 +25,10 @@ export interface Technology {
   readonly kinds: readonly Kind[];
   /** Makes a transport for commands, broadcasts and events. No I/O yet; throws one clear sentence for a URL it cannot read. */
   open?(url: string, context: TransportContext): Transport;
+  /** Keeps the keys of those whom messages are about. */
+  openKeys?(url: string, context: TransportContext): SubjectKeys;
+  /** Keeps bodies that are too large to travel. */
+  openClaims?(url: string, context: TransportContext): ClaimStore;
   /** Makes a transport for calls. */
   openCalls?(options: CallOptions, context: TransportContext): CallTransport;
 }

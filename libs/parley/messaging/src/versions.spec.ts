@@ -110,7 +110,7 @@ describe('what was said under another version of its contract', () => {
 
   it('is edited and replayed as the version it was said under', async () => {
     await said(Fill, 1, { sack: 's', ounces: 'many' });
-    const desk = new DeadLetterDesk(mill.store.lanes.deadLetters, mill.get(Messaging).registry, harness.clock);
+    const desk = new DeadLetterDesk(mill.store.lanes.deadLetters, mill.get(Messaging).registry, harness.clock, mill.get(Messaging).bodies);
     const [letter] = await desk.letters.list();
     expect((await desk.find(letter!.id))!.preview).toMatchObject({ expect: 'dead again', why: expect.stringContaining('its upcast failed') });
     await expect(desk.edit(letter!.id, encode({ sack: 's', grams: 2 }), { who: 'ada', replay: true })).rejects.toThrow('version 1');

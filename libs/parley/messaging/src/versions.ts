@@ -15,17 +15,21 @@ export class UnreadableVersion extends Unrecoverable {
 
 type Said = Pick<Envelope, 'contractversion' | 'producerinstance'>;
 
+type Decrypt = (payload: unknown) => unknown;
+const same: Decrypt = (payload) => payload;
+
 /**
  * A payload as its contract's schema says it now, whatever version it was said under. Where an older version has no upcast it is
  * taken as it is, if it fits: what was only added does not need one.
+ * @param decrypt where its fields are now: an upcast moves encrypted fields, it cannot look into them
  * @throws InvalidMessage, NewerVersion, UnreadableVersion
  */
-export function currentPayload<In>(contract: Contract<Contract['kind'], In>, said: Said, payload: unknown): In {
+export function currentPayload<In>(contract: Contract<Contract['kind'], In>, said: Said, payload: unknown, decrypt: Decrypt = same): In {
   const version = Number(said.contractversion);
-  if (version === contract.version) return validate(contract.name, contract.payload, payload);
+  if (version === contract.version) return validate(contract.name, contract.payload, decrypt(payload));
   if (version > contract.version) throw new NewerVersion(`${sentence(contract, said)}: deploy a newer build here, then replay it`);
   const upcast = contract.upcasts?.[version];
-  return upcast ? upcasted(contract, said, () => upcast(payload as never)) : asItIs(contract, said, payload);
+  return upcast ? upcasted(contract, said, () => decrypt(upcast(payload as never))) : asItIs(contract, said, () => decrypt(payload));
 }
 
 function upcasted<In>(contract: Contract<Contract['kind'], In>, said: Said, upcast: () => unknown): In {
@@ -36,9 +40,9 @@ function upcasted<In>(contract: Contract<Contract['kind'], In>, said: Said, upca
   }
 }
 
-function asItIs<In>(contract: Contract<Contract['kind'], In>, said: Said, payload: unknown): In {
+function asItIs<In>(contract: Contract<Contract['kind'], In>, said: Said, payload: () => unknown): In {
   try {
-    return validate(contract.name, contract.payload, payload);
+    return validate(contract.name, contract.payload, payload());
   } catch (error) {
     if (!(error instanceof InvalidMessage)) throw error;
     throw new UnreadableVersion(`${sentence(contract, said)}, has no upcast and does not fit as it is: ${error.message}`, { cause: error });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import type { Broadcast, Call, Command, Contract, Duration, Event, Message, ReplyOf } from '@parley/contract';
-import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
-import { Messaging, MessagingModule, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
+import { memory, MemoryBroker, MemoryStore, type MemorySubjectKeys } from '@parley/memory';
+import { isPersonal, Messaging, MessagingModule, unsealed, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
 import { fewTurns, VirtualClock } from './virtual-clock';
 
 export interface HarnessOptions {
@@ -95,7 +95,12 @@ export class Harness {
 
   /** What was said of a contract, in order: by the services, after their commits, and by the test. */
   said<C extends Contract>(contract: C): readonly Message<C>[] {
-    return this.messages.filter((message) => message.contract.name === contract.name).map(({ body }) => JSON.parse(body.toString()) as Message<C>);
+    return this.messages.filter((message) => message.contract.name === contract.name).map((message) => this.plain(message) as Message<C>);
+  }
+
+  /** The keys of those whom messages are about. */
+  get subjectKeys(): MemorySubjectKeys {
+    return this.broker.subjectKeys;
   }
 
   /** The dead letters of all services. */
@@ -136,6 +141,11 @@ export class Harness {
     return [...this.broker.unsettled(), ...[...this.stores].flatMap(([service, store]) => store.unsettled().map((what) => `${service}: ${what}`))];
   }
 
+  private plain({ contract, envelope, body }: OutgoingMessage): unknown {
+    const payload: unknown = JSON.parse(body.toString());
+    return isPersonal(contract) ? unsealed(payload, contract, envelope, (id) => this.subjectKeys.peek(id)!) : payload;
+  }
+
   private storeOf(service: string): MemoryStore {
     let store = this.stores.get(service);
     if (!store) this.stores.set(service, (store = new MemoryStore(this.clock)));
@@ -154,7 +164,7 @@ export class Harness {
     const listen = { host: 'memory', port: 0 };
     const { killSwitch = false } = this.options;
     const instance = `${service}-${this.running.size + 1}`;
-    return { service, instance, build: 'test', urls, listen, technologies: [memory], store, killSwitch, clock, random: () => 0, log: this.log };
+    return { service, instance, build: 'test', urls, listen, technologies: [memory], store, keys: url, claims: url, killSwitch, clock, random: () => 0, log: this.log };
   }
 
   private readonly log: TransportContext['log'] = (level, message, details) => {

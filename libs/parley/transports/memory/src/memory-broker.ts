@@ -1,7 +1,9 @@
 import type { Clock, Headers, OutgoingMessage, Subscription } from '@parley/messaging';
 import { headersOf } from '@parley/messaging';
 import type { MemoryCallServer } from './memory-calls';
+import { MemoryClaims } from './memory-claims';
 import { MemoryQueue, type Item } from './memory-queue';
+import { MemorySubjectKeys } from './memory-subject-keys';
 import { Mischief } from './mischief';
 
 const brokers = new Map<string, MemoryBroker>();
@@ -26,10 +28,17 @@ export class MemoryBroker {
   /** Told of every message that was published, before it is delivered. */
   readonly witnesses = new Set<(message: OutgoingMessage) => void>();
 
+  /** What its services share beside messages. */
+  readonly subjectKeys: MemorySubjectKeys;
+  readonly claims: MemoryClaims;
+
   private constructor(
     private readonly clock: Clock,
     private readonly mischief: Mischief,
-  ) {}
+  ) {
+    this.subjectKeys = new MemorySubjectKeys(clock);
+    this.claims = new MemoryClaims(clock);
+  }
 
   /** The broker a URL names, made if need be. Its clock and its mischief are those of whoever comes first. */
   static at(url: string, clock: Clock): MemoryBroker {

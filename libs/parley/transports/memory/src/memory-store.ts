@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { systemClock, type Clock, type Inbox, type Store, type Tx } from '@parley/messaging';
+import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';
+import { MemorySubjectKeys } from './memory-subject-keys';
 
 /** A transaction over things in memory: what changes something says how to undo it. */
 export class MemoryTx {
@@ -47,6 +49,8 @@ export class MemoryStore implements Store {
   readonly outbox: MemoryOutbox;
   readonly inbox: Inbox;
   readonly lanes: MemoryLanes;
+  readonly subjectKeys: MemorySubjectKeys;
+  readonly claims: MemoryClaims;
   private readonly id = `memory:${randomUUID()}`;
   private readonly handled = new Set<string>();
   private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
@@ -56,6 +60,8 @@ export class MemoryStore implements Store {
   constructor(readonly clock: Clock = systemClock) {
     this.outbox = new MemoryOutbox(this);
     this.lanes = new MemoryLanes(this);
+    this.subjectKeys = new MemorySubjectKeys(clock);
+    this.claims = new MemoryClaims(clock, this);
     this.inbox = { record: async (tx, subscription, messageId) => !this.lanes.keeps(subscription, messageId) && this.handle(tx, subscription, messageId) };
   }
 

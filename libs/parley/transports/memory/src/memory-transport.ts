@@ -6,17 +6,28 @@ import { MemoryIntake } from './memory-intake';
 export class MemoryTransport implements Transport {
   readonly technology = 'memory';
   readonly delays = true;
+  /** `memory://shop?largest=1000`: nothing here forces a limit, but others have one. */
+  readonly largest?: number;
 
   constructor(
     readonly address: string,
     private readonly broker: MemoryBroker,
-  ) {}
+  ) {
+    const largest = new URL(address).searchParams.get('largest');
+    if (largest !== null) this.largest = Number(largest);
+  }
 
   async connect(): Promise<void> {}
   async close(): Promise<void> {}
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    for (const message of messages) this.broker.publish(message);
+    for (const message of messages) this.publishOne(message);
+  }
+
+  private publishOne(message: OutgoingMessage): void {
+    const { length } = message.body;
+    if (this.largest !== undefined && length > this.largest) throw new Error(`a body of ${length} bytes is larger than ${this.largest}`);
+    this.broker.publish(message);
   }
 
   describe({ owner, kind }: Contract): readonly Hop[] {

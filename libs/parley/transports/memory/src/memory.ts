@@ -9,5 +9,7 @@ export const memory: Technology = {
   schemes: ['memory'],
   kinds: ['call', 'command', 'broadcast', 'event'],
   open: (url, context) => new MemoryTransport(url, MemoryBroker.at(url, context.clock)),
+  openKeys: (url, context) => MemoryBroker.at(url, context.clock).subjectKeys,
+  openClaims: (url, context) => MemoryBroker.at(url, context.clock).claims,
   openCalls: (options, context) => new MemoryCallTransport(options, context),
 };

@@ -1,0 +1,129 @@
+import type { Contract } from '@parley/contract';
+import { ClaimMissing, idOfReference, referenceTo, TooLarge, type ClaimStore } from './claims';
+import { decode, encode, InvalidMessage } from './codec';
+import type { KeyRing } from './key-ring';
+import type { Envelope, OutgoingMessage } from './message';
+import { isPersonal, keyIdsOf, seal, unsealed, type PersonalContract } from './sealing';
+import type { Store, Tx } from './store';
+import { NoSubjectKeys, UnknownKey, type SubjectKey } from './subject-keys';
+import type { Transport } from './technology';
+
+/** A body that lies here whole, and the keys of what is encrypted in it. */
+export interface Unpacked {
+  /** What is personal in it is still encrypted. */
+  readonly body: Buffer;
+  /** Decrypts a payload read from it, which is changed. */
+  decrypt(payload: unknown): unknown;
+}
+
+type Carrier = Pick<Transport, 'technology' | 'largest'>;
+
+/**
+ * What the body of a message is between its payload and its technology: encrypted where it is personal, and elsewhere when it is
+ * too large. Other messages, which are nearly all, pass untouched.
+ */
+export class Bodies {
+  /** Whether claims are stored by the service's own transactions. Found out at start. */
+  private claimsJoin = false;
+
+  constructor(
+    private readonly ring: KeyRing | undefined,
+    private readonly claims: ClaimStore | undefined,
+  ) {}
+
+  async connect(store: Store | undefined): Promise<void> {
+    await Promise.all([this.ring?.keys.connect(), this.claims?.connect()]);
+    this.claimsJoin = store !== undefined && (await this.claims?.sharesDatabaseWith(store)) === true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.ring?.keys.close(), this.claims?.close()]);
+  }
+
+  /**
+   * Before anything is promised: what cannot leave is refused. The subject's key is asked for already, so that the end of a
+   * transaction need not wait for it.
+   * @throws TooLarge, NoSubjectKeys
+   */
+  foresee({ contract, body }: OutgoingMessage, carrier: Carrier): void {
+    if (!this.claims) this.refuseTooLarge(contract, body, carrier);
+    if (!isPersonal(contract)) return;
+    const key = this.ringFor(contract).of(subjectOf(contract, decode(contract.name, body)));
+    if (key instanceof Promise) key.catch(() => undefined);
+  }
+
+  /** As they leave. With `tx`, whatever is stored is stored by it, where it can be. */
+  async pack(messages: readonly OutgoingMessage[], carrierOf: (contract: Contract) => Carrier, tx?: Tx): Promise<readonly OutgoingMessage[]> {
+    const isLarge = ({ contract, body }: OutgoingMessage) => body.length > (carrierOf(contract).largest ?? Infinity);
+    const plain = messages.every((message) => !message.contract.personal) ? messages : await Promise.all(messages.map((message) => this.sealed(message)));
+    if (!plain.some(isLarge)) return plain;
+    const large = plain.filter(isLarge);
+    if (!this.claims) for (const { contract, body } of large) this.refuseTooLarge(contract, body, carrierOf(contract));
+    await this.claims!.put(large.map(({ envelope: { id }, body }) => ({ id, body })), this.claimsJoin ? tx : undefined);
+    return plain.map((message) => (isLarge(message) ? checkedIn(message) : message));
+  }
+
+  /** Whether a body must be unpacked before it can be read. */
+  isPacked(contract: Contract, { dataref }: Envelope, body: Buffer): boolean {
+    return contract.personal !== undefined || (dataref !== undefined && body.length === 0);
+  }
+
+  /** @throws ClaimMissing, UnknownKey, whatever keeps bodies or keys: trying again may help; InvalidMessage: it cannot */
+  async unpack(contract: Contract, envelope: Envelope, delivered: Buffer): Promise<Unpacked> {
+    const body = await this.whole(contract, envelope, delivered);
+    if (!isPersonal(contract)) return { body, decrypt: (payload) => payload };
+    const keys = await this.keysFor(contract, decode(contract.name, body));
+    return { body, decrypt: (payload) => unsealed(payload, contract, envelope, (id) => keys.get(id)!) };
+  }
+
+  /** For people: a body whole and decrypted. */
+  async shown(contract: Contract, envelope: Envelope, kept: Buffer): Promise<Buffer> {
+    if (!this.isPacked(contract, envelope, kept)) return kept;
+    const { body, decrypt } = await this.unpack(contract, envelope, kept);
+    return contract.personal ? encode(decrypt(decode(contract.name, body))) : body;
+  }
+
+  /** What a person made of it, fit to be kept. */
+  async sealed(message: OutgoingMessage): Promise<OutgoingMessage> {
+    const { contract, envelope, body } = message;
+    if (!isPersonal(contract)) return message;
+    const payload = decode(contract.name, body);
+    const key = await this.ringFor(contract).of(subjectOf(contract, payload));
+    seal(payload, contract.personal, envelope, key);
+    return { ...message, body: encode(payload) };
+  }
+
+  private async whole(contract: Contract, { dataref }: Envelope, body: Buffer): Promise<Buffer> {
+    if (dataref === undefined || body.length > 0) return body;
+    const id = idOfReference(dataref);
+    if (id === undefined) throw new InvalidMessage(contract.name, [{ path: 'dataref', message: 'is not urn:uuid:…, the name of a body in a claim store' }]);
+    const found = await this.claims?.get(id);
+    if (!found) throw new ClaimMissing(contract, dataref, this.claims?.address);
+    return found;
+  }
+
+  private async keysFor(contract: PersonalContract, payload: unknown): Promise<ReadonlyMap<string, SubjectKey>> {
+    const ids = keyIdsOf(payload);
+    const found = await Promise.all(ids.map((id) => this.ringFor(contract).byId(id)));
+    return new Map(ids.map((id, place) => [id, found[place] ?? unknown(contract, id)]));
+  }
+
+  private ringFor({ name }: Contract): KeyRing {
+    if (!this.ring) throw new NoSubjectKeys(name);
+    return this.ring;
+  }
+
+  private refuseTooLarge({ name }: Contract, { length }: Buffer, { largest, technology }: Carrier): void {
+    if (largest !== undefined && length > largest) throw new TooLarge(name, length, largest, technology);
+  }
+}
+
+function checkedIn(message: OutgoingMessage): OutgoingMessage {
+  return { ...message, envelope: { ...message.envelope, dataref: referenceTo(message.envelope.id) }, body: Buffer.alloc(0) };
+}
+
+const subjectOf = ({ personal }: PersonalContract, payload: unknown): string => String((payload as Record<string, unknown>)[personal.subject]);
+
+function unknown({ name }: Contract, id: string): never {
+  throw new UnknownKey(name, id);
+}

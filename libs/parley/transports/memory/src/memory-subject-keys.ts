@@ -1,0 +1,57 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Clock, Decision, SubjectKey, SubjectKeys, SubjectRecord } from '@parley/messaging';
+
+interface Row {
+  key: SubjectKey;
+  record: SubjectRecord;
+}
+
+/** The twin of a key store, for tests and simulation. */
+export class MemorySubjectKeys implements SubjectKeys {
+  private readonly rows = new Map<string, Row>();
+  private readonly subjects = new Map<string, string>();
+  /** How often it was asked for keys: who asks for many at once is cheap. */
+  asked = 0;
+
+  constructor(private readonly clock: Clock) {}
+
+  async connect(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  async of(subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    this.asked++;
+    return new Map(subjects.map((subject) => [subject, this.row(subject).key]));
+  }
+
+  async byId(ids: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    this.asked++;
+    return new Map(ids.flatMap((id) => (this.peek(id) ? [[id, this.peek(id)!]] : [])));
+  }
+
+  async erase(subject: string, { who, reason }: Decision): Promise<'erased' | 'erased before' | 'unknown'> {
+    const row = this.rows.get(subject);
+    if (!row) return 'unknown';
+    if (row.record.erased) return 'erased before';
+    const at = new Date(this.clock.now());
+    this.rows.set(subject, { key: { id: row.key.id }, record: { ...row.record, erased: { at, who, ...(reason !== undefined && { reason }) } } });
+    return 'erased';
+  }
+
+  async find(subject: string): Promise<SubjectRecord | undefined> {
+    return this.rows.get(subject)?.record;
+  }
+
+  /** A key by its id, without waiting. */
+  peek(id: string): SubjectKey | undefined {
+    return this.rows.get(this.subjects.get(id) ?? '')?.key;
+  }
+
+  private row(subject: string): Row {
+    const known = this.rows.get(subject);
+    if (known) return known;
+    const made = { key: { id: randomUUID(), secret: randomBytes(32) }, record: { since: new Date(this.clock.now()) } };
+    this.rows.set(subject, made);
+    this.subjects.set(made.key.id, subject);
+    return made;
+  }
+}
