@@ -8,6 +8,7 @@ import { UnknownTechnology } from '@parley/messaging';
 const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   postgres: async () => (await import('@parley/postgres')).postgres,
   rabbitmq: async () => (await import('@parley/rabbitmq')).rabbitmq,
+  kafka: async () => (await import('@parley/kafka')).kafka,
   redis: async () => (await import('@parley/redis')).redis,
   sqs: async () => (await import('@parley/sqs')).sqs,
   grpc: async () => (await import('@parley/grpc')).grpc,
@@ -19,6 +20,8 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   postgresql: 'postgres',
   amqp: 'rabbitmq',
   amqps: 'rabbitmq',
+  kafka: 'kafka',
+  kafkas: 'kafka',
   redis: 'redis',
   rediss: 'redis',
   sqs: 'sqs',
