@@ -11,6 +11,7 @@ import { faketime, MISSING, setSkew, skewedBy } from './skewed-clock.mjs';
 /** However busy the machine is. */
 const PATIENCE = 90_000;
 const HOUR = 3600;
+const IGNORANT_FOR = 20_000;
 
 /** What the faults may touch. `afterStart` puts back what a cold start undoes. */
 export class Harm {
@@ -79,31 +80,64 @@ export class Harm {
     return { bit: false };
   }
 
-  /** In a rush with slow payments, so that whoever stops surely holds leases and work. */
+  /** In a rush with slow payments. Who stops is caught at work: one that stops idle has nothing to write late. */
   async F03({ victims }, milliseconds) {
     await this.#provider({ delayMs: 1500 });
-    this.customers.haste = 5;
-    await sleep(3000);
+    this.customers.haste = 6;
+    await this.#until(PATIENCE, async () => (await this.#holders()).lanes.length >= 6, 100);
     const places = victims.map((name) => this.shop.logSize(name));
-    const pids = victims.map((name) => this.shop.signal(name, 'SIGSTOP'));
+    const caught = await this.#stopAtWork(victims);
     this.customers.haste = 1;
     try {
       const first = await this.#holders();
       await sleep(15_000);
       const second = await this.#holders();
-      await sleep(milliseconds - 18_000);
+      await sleep(milliseconds - 15_000);
       const taken = takenOver(first, second, await this.#holders());
-      for (const pid of pids) if (pid) tryKill(pid, 'SIGCONT');
+      const goOnLearning = await this.#keepIgnorant(victims);
+      this.#goOn(victims);
       await this.#provider({ delayMs: 0 });
       const refused = () => victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n])));
       const accepted = () => this.#query('select count(*)::int as count from chaos.late_write').then(([{ count }]) => count, () => 0);
-      await this.#until(PATIENCE, async () => refused().length + (await accepted()) > 0, 500);
+      await this.#until(IGNORANT_FOR, async () => refused().length + (await accepted()) > 0, 250);
+      await goOnLearning();
       const late = { refused: refused().length, example: refused()[0], accepted: await accepted() };
-      return { victims, pids, ...taken, ...late, bit: pids.every(Boolean) && taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0 };
+      return { victims, caught, ...taken, ...late, bit: caught && taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0 };
     } finally {
-      for (const pid of pids) if (pid) tryKill(pid, 'SIGCONT');
+      this.#goOn(victims);
       await this.#provider({ delayMs: 0 });
     }
+  }
+
+  /** They stand still when this is over, with a transaction of the read model open, if that can be had. Payments asks outside first. */
+  async #stopAtWork(victims) {
+    const stop = async () => {
+      for (const name of victims) this.shop.signal(name, 'SIGSTOP');
+      await sleep(700);
+      const [{ caught }] = await this.#query(LEFT_OPEN);
+      if (!caught) this.#goOn(victims);
+      return caught;
+    };
+    if (await this.#until(PATIENCE, stop, 250)) return true;
+    for (const name of victims) this.shop.signal(name, 'SIGSTOP');
+    return false;
+  }
+
+  /**
+   * Most who come back learn that their leases are gone before they write anything, and what they do is dropped. The fence is for
+   * the others: so the answer about the leases is made to be later than the work. Resolves with what ends that.
+   */
+  async #keepIgnorant(victims) {
+    const client = new pg.Client({ connectionString: this.shop.run().databaseUrl });
+    client.on('error', () => undefined);
+    await client.connect();
+    await client.query('begin');
+    await client.query(`select from parley.event_member where split_part(instance, '/', 1) = any($1) for update`, [victims]);
+    return () => client.end();
+  }
+
+  #goOn(victims) {
+    for (const name of victims) this.shop.signal(name, 'SIGCONT');
   }
 
   async F08() {
@@ -226,6 +260,10 @@ export class Harm {
 /** Lines of orders' histories hold when the message behind them was said, by the clock of who said it. */
 const SAID_AT_ANOTHER_TIME = `select count(*)::int as count from orders.order_view, jsonb_array_elements(history) line
   where (line->>'at')::timestamptz not between $1::timestamptz - interval '20 minutes' and clock_timestamp() + interval '20 minutes'`;
+
+/** Nobody who lives leaves a transaction waiting for so long. One of the read model: what it writes twice is seen twice. */
+const LEFT_OPEN = `select exists (select from pg_stat_activity where usename = 'orders' and state = 'idle in transaction' and query ~ '(from|update) order_view'
+  and state_change < clock_timestamp() - interval '500 ms') as caught`;
 
 /** What a process that stood still did when it came back, and was refused. */
 const lateWrites = (log) => log.split('\n').filter((line) => line.includes('after its lease was lost')).map((line) => JSON.parse(line).message);
