@@ -1,0 +1,41 @@
+import { broadcastSuite, brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import { activemq } from './activemq';
+import { removeTraces } from './traces.fixture';
+
+const url = process.env.ACTIVEMQ_URL ?? '';
+const broker = brokerProcess('activemq');
+const databases = new MemoryDatabases();
+const services = new Set<string>();
+
+const fixture: Fixture = {
+  technology: 'activemq',
+  features: {
+    offers: {
+      ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true },
+      broker: offersBroker(broker),
+      limits: 'the kit sets none, ActiveMQ keeps large bodies on its disk',
+    },
+  },
+  open: async (service) => {
+    services.add(service);
+    const [way, database] = [await Road.to(url, 61_616), new MemoryLink()];
+    const here = way.along(url);
+    return {
+      options: { urls: { commands: here, broadcasts: here }, technologies: [activemq], store: databases.linked(service, database) },
+      way,
+      cut: () => way.cut(),
+      kill: () => way.down() + database.set(false),
+      alive: () => way.traffic > 0 || database.isUp(),
+      close: () => way.close(),
+    };
+  },
+  record: async (service, tx, effect) => databases.record(service, tx, effect),
+  effects: async (service) => databases.effects(service),
+  broker,
+  tearDown: () => removeTraces(url, [...services]),
+};
+
+if (url) {
+  commandSuite(fixture);
+  broadcastSuite(fixture);
+} else it.skip('ActiveMQ: not run, for ACTIVEMQ_URL is not set', () => undefined);

@@ -1,0 +1,68 @@
+const DEFAULT_PORT = { 'activemq:': 61_616, 'activemqs:': 61_617 } as const;
+
+/** Where an ActiveMQ Artemis is, as its URL says it. */
+export class Address {
+  private readonly url: URL;
+
+  constructor(readonly secret: string) {
+    const url = URL.canParse(secret) ? new URL(secret) : undefined;
+    if (!url?.hostname || !(url.protocol in DEFAULT_PORT) || !/^\/?$/.test(url.pathname)) {
+      throw new TypeError('this is not an ActiveMQ URL; write activemq://user:password@host:61616, or activemqs:// for TLS');
+    }
+    if (url.search || url.hash) throw new TypeError(`an ActiveMQ URL has no options, but this one has "${url.search}${url.hash}"; take them away`);
+    this.url = url;
+  }
+
+  /** Without user and password: for people and logs. */
+  toString(): string {
+    return `${this.url.protocol}//${this.url.host}`;
+  }
+
+  get user(): string {
+    return decodeURIComponent(this.url.username) || 'anonymous';
+  }
+
+  /** What rhea needs to connect. Without a password it says that it is anonymous. */
+  get options() {
+    const { protocol, hostname, port, password } = this.url;
+    return {
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || DEFAULT_PORT[protocol as keyof typeof DEFAULT_PORT]),
+      username: this.user,
+      ...(password && { password: decodeURIComponent(password) }),
+      transport: protocol === 'activemqs:' ? ('tls' as const) : ('tcp' as const),
+    };
+  }
+}
+
+/** ActiveMQ could not be used at start. Once started, connections come back by themselves. */
+export class ActiveMqUnavailable extends Error {
+  override readonly name = 'ActiveMqUnavailable';
+  constructor(address: Address, cause: unknown) {
+    super(`ActiveMQ at ${address} ${explain(address, cause)}`, { cause });
+  }
+}
+
+/** What ActiveMQ holds is not what this version needs, or not there at all. */
+export class TopologyMismatch extends Error {
+  override readonly name = 'TopologyMismatch';
+  constructor(address: Address, what: string) {
+    super(`ActiveMQ at ${address} ${what}`);
+  }
+}
+
+/** What was thrown while connecting or declaring, as one sentence. */
+export function startFailure(address: Address, thrown: unknown): Error {
+  return thrown instanceof ActiveMqUnavailable || thrown instanceof TopologyMismatch ? thrown : new ActiveMqUnavailable(address, thrown);
+}
+
+function explain(address: Address, cause: unknown): string {
+  const { message, code, condition, description } = (cause ?? {}) as Partial<Record<'message' | 'code' | 'condition' | 'description', string>>;
+  const why = (message || description || code || condition || String(cause)).replace(/\s+/g, ' ');
+  if (condition === 'amqp:unauthorized-access' && !/permission/.test(why))
+    return `refuses the user "${address.user}": wrong name or password; correct the URL`;
+  const permission = /does not have permission='(\w+)'.* on (?:address|queue) (\S+)/.exec(why);
+  if (permission) return `lets the user "${address.user}" in, but not ${permission[1]} ${permission[2]}; grant it`;
+  if (/protocol header|not ActiveMQ/i.test(why)) return `is something else: what answers there is not ActiveMQ Artemis; correct the URL`;
+  return `cannot be reached (${why}); is it running, and does the URL point to it?`;
+}

@@ -1,0 +1,163 @@
+import { type Deliver, type Delivery, type Failure, KeyLanes, type Outcome, type Store, type Subscription, type TransportContext } from '@parley/messaging';
+import type { Message } from 'rhea';
+import { attemptOf, copyOf, deathOf, failureOf, received } from './binding';
+import type { Arrival } from './inlet';
+import type { Publisher } from './publisher';
+import { deadQueue, laneOf } from './topology';
+
+/** How long a message waits that the pipeline gave back although nobody is stopping, or that could not be moved on. */
+const PAUSE = 1_000;
+
+/** What becomes of the commands of an owner that came: no more at a time than the subscription allows, those of one key one after the other. */
+export class Commands {
+  /** Outlives connections: a message that comes again waits until its first handling, which may not have noticed, has ended. */
+  private readonly lanes: KeyLanes;
+  private connection = new AbortController();
+  private count = 0;
+
+  constructor(
+    private readonly subscription: Subscription,
+    private readonly publisher: Publisher,
+    private readonly context: TransportContext,
+    private readonly pipeline: Deliver,
+  ) {
+    this.lanes = new KeyLanes(subscription);
+  }
+
+  get owner(): string {
+    return this.subscription.name;
+  }
+
+  /** What comes from now on belongs to a new connection. */
+  connected(): void {
+    this.connection = new AbortController();
+  }
+
+  /** What is under way is not ours any more: the broker hands it out again. */
+  abandon(why: string): void {
+    this.connection.abort(new Error(why));
+  }
+
+  /** From the owner's own queue: commands without a key, and those that somebody put there although they have one. */
+  takeLoose(arrival: Arrival): void {
+    this.add(`#${this.count++}`, arrival, (signal) => this.handleLoose(arrival, signal));
+  }
+
+  /** From a lane. */
+  takeKeyed(arrival: Arrival): void {
+    const key = received(arrival.message).headers.partitionkey;
+    this.add(key === undefined ? `#${this.count++}` : `=${key}`, arrival, (signal) => this.handleKeyed(arrival, signal));
+  }
+
+  /** What the broker gave up on: it goes to the dead letters of the service, with the reason. */
+  takeDead(arrival: Arrival, store: Store): void {
+    void arrival.begin(() => this.bury(arrival, store));
+  }
+
+  private add(key: string, arrival: Arrival, handle: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = this.connection;
+    this.lanes.add(key, async () => {
+      if (arrival.isWanted()) await arrival.begin(() => handle(signal));
+    });
+  }
+
+  private async handleLoose(arrival: Arrival, signal: AbortSignal): Promise<void> {
+    const { message } = arrival;
+    try {
+      if (await this.movedOn(message)) return arrival.accept();
+      const outcome = await this.deliver(message, signal, { retry: true, dead: false });
+      // Its connection is gone: the broker has it back, and a copy would be one too many.
+      if (signal.aborted) return;
+      if (outcome.kind === 'return') return await this.giveBack(arrival);
+      await this.copied(message, outcome);
+      // Only now: until here the broker would deliver the original again.
+      arrival.accept();
+    } catch (error) {
+      this.context.log('warn', `${this.owner}: a command could not be moved on, its queue keeps it: ${(error as Error).message}`);
+      await this.giveBack(arrival);
+    }
+  }
+
+  /** Never rejects. What is left unsettled goes back, in its place, when the link is let go of. */
+  private async handleKeyed(arrival: Arrival, signal: AbortSignal): Promise<void> {
+    while (arrival.isWanted() && !signal.aborted) {
+      const outcome = await this.deliver(arrival.message, signal, { retry: false, dead: false });
+      const isOver = await this.keyedIsOver(arrival, outcome, signal);
+      // The broker would hand it out again, but behind its successors: so it waits here.
+      if (isOver || !arrival.isWanted()) return;
+      await this.pause();
+    }
+  }
+
+  private async keyedIsOver({ message, accept }: Arrival, outcome: Outcome, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return true;
+    if (outcome.kind === 'return' || outcome.kind === 'retry') return false;
+    try {
+      await this.copied(message, outcome);
+      accept();
+      return true;
+    } catch (error) {
+      this.context.log('warn', `${this.owner}: a dead command could not be moved on, its lane keeps it: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  private async giveBack(arrival: Arrival): Promise<void> {
+    if (arrival.isWanted()) await this.pause();
+    arrival.release();
+  }
+
+  /** Somebody else's sender may not know lanes. */
+  private async movedOn(message: Message): Promise<boolean> {
+    const key = received(message).headers.partitionkey;
+    if (key === undefined) return false;
+    await this.publisher.put(this.owner, laneOf(this.owner, key), copyOf(message, { attempt: attemptOf(message), failure: failureOf(message) }));
+    return true;
+  }
+
+  private async copied(message: Message, outcome: Outcome): Promise<void> {
+    const attempt = attemptOf(message);
+    if (outcome.kind === 'retry')
+      await this.publisher.put(this.owner, this.owner, copyOf(message, { attempt: attempt + 1, failure: outcome.failure }, outcome.after));
+    if (outcome.kind === 'dead')
+      await this.publisher.put(this.owner, deadQueue(this.owner), copyOf(message, { attempt, failure: outcome.failure }));
+  }
+
+  private deliver(message: Message, signal: AbortSignal, honours: Delivery['honours']): Promise<Outcome> {
+    const { subscription } = this;
+    return this.pipeline({ subscription, ...received(message), attempt: attemptOf(message), failure: failureOf(message), signal, honours });
+  }
+
+  private async bury(arrival: Arrival, store: Store): Promise<void> {
+    const { headers, body } = received(arrival.message);
+    const letter = { subscription: this.owner, key: headers.partitionkey, headers, body };
+    while (arrival.isWanted()) {
+      try {
+        await store.lanes.bury(undefined, letter, this.failureOf(arrival.message), false);
+        return arrival.accept();
+      } catch (error) {
+        this.context.log('error', `${this.owner}: a dead letter could not be stored, ActiveMQ keeps it: ${(error as Error).message}`);
+        await this.pause();
+      }
+    }
+  }
+
+  private failureOf(message: Message): Failure {
+    const { reason, queue } = deathOf(message);
+    const before = failureOf(message);
+    const now = new Date(this.context.clock.now()).toISOString();
+    return {
+      error: 'GivenUpByBroker',
+      message: `ActiveMQ gave it up in ${queue}: ${reason}${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
+      stack: before?.stack ?? '',
+      tries: before?.tries ?? attemptOf(message),
+      instance: before?.instance ?? this.context.instance,
+      firstFailedAt: before?.firstFailedAt ?? now,
+      lastFailedAt: now,
+    };
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => this.context.clock.after(PAUSE, resolve));
+  }
+}

@@ -1,0 +1,151 @@
+import { within } from '@parley/messaging';
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import rhea, { type Connection } from 'rhea';
+import { ActiveMqUnavailable, type Address, startFailure } from './address';
+
+const STARTED_WITHIN = 15_000;
+const OPENED_WITHIN = 5_000;
+const AGAIN_AFTER = 1_000;
+const CLOSED_WITHIN = 1_000;
+/** Milliseconds of silence that the broker may allow itself; after twice as many its connection counts as lost. */
+const SILENCE = 5_000;
+/**
+ * Deliveries of a session that may be unsettled; rhea settles them in the order they came, so that a long handling must not
+ * fill what is behind it.
+ */
+export const UNSETTLED_AT_MOST = 65_536;
+
+export interface Ends {
+  /** Called for every new connection. When it rejects, the connection is given up and another one opened. */
+  readonly opened?: (connection: Connection) => Promise<void>;
+  /** Called when a connection is gone, whoever ended it, and after every attempt to open another one that failed. */
+  readonly lost?: (why: Error) => void;
+}
+
+interface Dialled {
+  readonly connection: Connection;
+  /** Resolves when the connection is gone. */
+  readonly gone: Promise<Error>;
+}
+
+/** A connection to the broker that is opened anew whenever it is gone, for ever. rhea's own way back would keep links that the broker forgot. */
+export class Line {
+  current?: Connection;
+  private ended = false;
+  private waiting: Array<(connection: Connection) => void> = [];
+
+  constructor(
+    private readonly address: Address,
+    private readonly name: string,
+    private readonly on: Ends = {},
+  ) {}
+
+  /** Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing more is tried. */
+  async start(): Promise<void> {
+    const late = () => new ActiveMqUnavailable(this.address, new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+    try {
+      void this.keep(await within(STARTED_WITHIN, this.establish(), late));
+    } catch (error) {
+      await this.close();
+      throw startFailure(this.address, error);
+    }
+  }
+
+  /** The connection that is there, or the next one. */
+  arrival(): Promise<Connection> {
+    return this.current ? Promise.resolve(this.current) : new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Gives this connection up and opens another one. */
+  renew(connection: Connection): void {
+    hangUp(connection);
+  }
+
+  async close(): Promise<void> {
+    this.ended = true;
+    const { current } = this;
+    if (!current) return;
+    const gone = new Promise<void>((resolve) => socketOf(current).once('close', () => resolve()));
+    current.close();
+    await within(CLOSED_WITHIN, gone, () => new Error('no answer')).catch(() => hangUp(current));
+  }
+
+  private async establish(): Promise<Dialled> {
+    const dialled = await dial(this.address, this.name);
+    const { connection, gone } = dialled;
+    try {
+      if (this.ended) throw new Error('not wanted any more');
+      await Promise.race([this.on.opened?.(connection), gone.then((why) => Promise.reject(why))]);
+    } catch (error) {
+      hangUp(connection);
+      throw error;
+    }
+    this.current = connection;
+    for (const resolve of this.waiting.splice(0)) resolve(connection);
+    return dialled;
+  }
+
+  private async keep(first: Dialled): Promise<void> {
+    for (let dialled: Dialled | undefined = first; dialled; dialled = await this.again()) {
+      const why = await dialled.gone;
+      this.current = undefined;
+      this.on.lost?.(why);
+    }
+  }
+
+  private async again(): Promise<Dialled | undefined> {
+    while (!this.ended) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER).unref());
+      if (this.ended) return undefined;
+      try {
+        return await this.establish();
+      } catch (error) {
+        this.on.lost?.(startFailure(this.address, error));
+      }
+    }
+    return undefined;
+  }
+}
+
+/** Opens a connection. */
+function dial(address: Address, name: string): Promise<Dialled> {
+  const connection = connectionTo(address, name);
+  let cause: Error | undefined;
+  const note = (error?: Error) => (cause ??= error);
+  for (const event of ['connection_error', 'connection_close', 'disconnected', 'session_error', 'session_close'])
+    connection.on(event, (context?: { error?: Error }) => note(context?.error));
+  for (const event of ['protocol_error', 'error']) connection.on(event, note);
+  connection.connect();
+  const gone = new Promise<Error>((resolve) => {
+    socketOf(connection).once('close', () => {
+      // rhea waits for 'end' and 'error' only, and would go on writing heartbeats.
+      connection._disconnected();
+      resolve(cause ?? new Error('the connection was closed'));
+    });
+  });
+  const opened = new Promise<Dialled>((resolve, reject) => {
+    connection.once('connection_open', () => {
+      if (isArtemis(connection)) return resolve({ connection, gone });
+      note(new Error('not ActiveMQ'));
+      hangUp(connection);
+    });
+    void gone.then(reject);
+  });
+  return within(OPENED_WITHIN, opened, () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN / 1_000} s`)));
+}
+
+function connectionTo(address: Address, name: string): Connection {
+  const container = rhea.create_container({ id: `${name}-${randomUUID().slice(0, 8)}` });
+  return container.create_connection({
+    ...address.options,
+    reconnect: false,
+    idle_time_out: SILENCE,
+    session_buffer_size: UNSETTLED_AT_MOST,
+    tcp_no_delay: true,
+  } as never);
+}
+
+const isArtemis = ({ properties }: Connection): boolean => /artemis/.test(String(properties?.product));
+const socketOf = (connection: Connection): Socket => connection.socket as Socket;
+const hangUp = (connection: Connection): void => void socketOf(connection).destroy();

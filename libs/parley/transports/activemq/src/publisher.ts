@@ -1,0 +1,110 @@
+import { type OutgoingMessage, queueOf, type TransportContext, within } from '@parley/messaging';
+import type { Message } from 'rhea';
+import type { Address } from './address';
+import { messageOf } from './binding';
+import { Line } from './line';
+import { Management } from './management';
+import { NotConnected, Outlets, Unroutable } from './outlets';
+import { addressOf, declare, laneOf, missingFrom } from './topology';
+
+const CONNECTED_WITHIN = 10_000;
+
+/** Says commands and broadcasts over one connection. */
+export class Publisher {
+  private readonly line: Line;
+  private readonly outlets: Outlets;
+  private management?: Management;
+  private declared = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly address: Address,
+    private readonly context: TransportContext,
+  ) {
+    const opened = (connection: ConstructorParameters<typeof Management>[0]) => {
+      this.management = new Management(connection);
+      this.declared = new Map();
+      return Promise.resolve();
+    };
+    this.line = new Line(address, `${context.instance}-says`, { opened, lost: (why) => this.outlets.lost(why) });
+    this.outlets = new Outlets(this.line, address);
+  }
+
+  connect(): Promise<void> {
+    return this.line.start();
+  }
+
+  close(): Promise<void> {
+    return this.line.close();
+  }
+
+  /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
+  async publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    const results = await Promise.allSettled(byLane(messages).map((lane) => this.sayInTurn(lane)));
+    // Only now: whoever says the rejected ones again must not meet others still under way.
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  /** Puts a command into a queue of the owner. Resolves when the broker has it. */
+  async put(owner: string, queue: string, message: Message): Promise<void> {
+    await this.ensure(owner, (management) => declare(management, owner, this.address, this.context.topology));
+    try {
+      await this.outlets.send(queue, 'queue', message);
+    } catch (error) {
+      if (error instanceof Unroutable) this.declared.delete(owner);
+      throw error;
+    }
+  }
+
+  /** Asks the broker about itself. */
+  async manage<T>(work: (management: Management) => Promise<T>): Promise<T> {
+    await within(CONNECTED_WITHIN, this.line.arrival(), () => new NotConnected(this.address));
+    return work(this.management!);
+  }
+
+  private async sayInTurn(messages: readonly OutgoingMessage[]): Promise<void> {
+    for (const message of messages) await (message.contract.kind === 'broadcast' ? this.broadcast(message) : this.send(message));
+  }
+
+  private send(message: OutgoingMessage): Promise<void> {
+    const owner = queueOf(message.contract);
+    const { partitionkey } = message.envelope;
+    return this.put(owner, partitionkey === undefined ? owner : laneOf(owner, partitionkey), messageOf(message, true));
+  }
+
+  /** The broker makes the address when a link to it is opened; where that is not its to do, it is looked for first. */
+  private async broadcast(message: OutgoingMessage): Promise<void> {
+    const target = addressOf(message.contract.name);
+    if (this.context.topology === 'verify') await this.ensure(target, (management) => addressIsThere(management, target, this.address));
+    await this.outlets.send(target, 'topic', messageOf(message, false));
+  }
+
+  /** Asked once per connection. */
+  private ensure(what: string, look: (management: Management) => Promise<void>): Promise<void> {
+    return this.manage((management) => {
+      const { declared } = this;
+      const looking = declared.get(what) ?? look(management);
+      declared.set(what, looking);
+      looking.catch(() => declared.delete(what));
+      return looking;
+    });
+  }
+}
+
+export async function addressIsThere(management: Management, target: string, address: Address): Promise<void> {
+  await management.ask('getAddressInfo', target).catch((error: Error) => {
+    throw /does not exist|no address|AMQ229203/i.test(error.message) ? missingFrom(address, `the address ${target}`) : error;
+  });
+}
+
+function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
+  const lanes = new Map<string, OutgoingMessage[]>();
+  for (const message of messages) {
+    const { id, partitionkey } = message.envelope;
+    const lane = partitionkey === undefined ? `id:${id}` : `${message.contract.owner}:${partitionkey}`;
+    const others = lanes.get(lane);
+    if (others) others.push(message);
+    else lanes.set(lane, [message]);
+  }
+  return [...lanes.values()];
+}
