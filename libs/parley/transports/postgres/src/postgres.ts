@@ -1,10 +1,11 @@
 import {
-  queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Store,
+  claimDays, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Store,
   type Subscription, type Technology, type Transport, type TransportContext, type Tx,
 } from '@parley/messaging'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
 import { BroadcastIntake } from './broadcast-intake';
 import { BroadcastPublisher } from './broadcast-publisher';
+import { PostgresClaims } from './claims';
 import { Database } from './database';
 import { describeChannel, describeLog, describeQueue, resourcesOf } from './describe';
 import { examine } from './examine';
@@ -16,6 +17,7 @@ import { QueueIntake } from './queue-intake';
 import { channelOf } from './queue-message';
 import { SEND, sendValues } from './queue-sender';
 import { connectionTo } from './store';
+import { PostgresSubjectKeys } from './subject-keys';
 import { statement } from './transaction';
 
 /** PostgreSQL carries commands, events and broadcasts; where it is the service's own database, sending is part of the transaction. */
@@ -24,7 +26,17 @@ export const postgres: Technology = {
   schemes: ['postgres', 'postgresql'],
   kinds: ['command', 'event', 'broadcast'],
   open: (url, context) => new PostgresTransport(url, context),
+  openKeys: (url, context) => new PostgresSubjectKeys(Database.open(connectionTo(url), context), true),
+  openClaims: (url, context) => claimsAt(url, context),
 };
+
+/** `postgres://user:password@host/database?days=90` */
+function claimsAt(url: string, context: TransportContext): PostgresClaims {
+  const bare = new URL(url);
+  bare.searchParams.delete('days');
+  const { host, port, pathname } = addressOf(url);
+  return new PostgresClaims(Database.open(connectionTo(bare.href), context), { address: `postgres://${host}:${port}${pathname}`, days: claimDays(url), own: true }, context);
+}
 
 class PostgresTransport implements Transport {
   readonly technology = 'postgres';

@@ -1,10 +1,13 @@
-import { systemClock, type Clock, type Store, type TransportContext, type Tx } from '@parley/messaging';
+import { CLAIM_DAYS, systemClock, type Clock, type Store, type TransportContext, type Tx } from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
+import { PostgresClaims } from './claims';
 import { Database } from './database';
 import { PostgresInbox } from './inbox';
 import { PostgresLanes } from './lanes';
 import { PostgresOutbox } from './outbox';
+import { PostgresPositions } from './positions';
+import { PostgresSubjectKeys } from './subject-keys';
 import { QueueIds } from './queue-ids';
 import { transaction } from './transaction';
 
@@ -22,6 +25,9 @@ export class PostgresStore implements Store {
   readonly outbox: PostgresOutbox;
   readonly inbox: PostgresInbox;
   readonly lanes: PostgresLanes;
+  readonly positions: PostgresPositions;
+  readonly subjectKeys: PostgresSubjectKeys;
+  readonly claims: PostgresClaims;
   private readonly database: Database;
   private closing?: Promise<void>;
 
@@ -32,8 +38,11 @@ export class PostgresStore implements Store {
     const config = connectionOf(dataSource);
     this.database = Database.open(config, { clock, log });
     const queues = new QueueIds(this.database);
+    this.positions = new PostgresPositions(this.database);
     this.outbox = new PostgresOutbox(this.database, config, service);
     this.inbox = new PostgresInbox(queues);
+    this.subjectKeys = new PostgresSubjectKeys(this.database, false);
+    this.claims = new PostgresClaims(this.database, { address: `the database of ${service}`, days: CLAIM_DAYS, own: false }, { clock, log });
     this.lanes = new PostgresLanes(this.database, queues, service, { clock, log, passes });
   }
 
