@@ -92,7 +92,7 @@ const NOT_SQS = /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_
 export function reasonOf(error: unknown): string {
   const { name, message, code, cause } = error as { name?: string; message?: string; code?: string; cause?: unknown };
   if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
-  return message || code || (cause ? reasonOf(cause) : String(error));
+  return message?.replace(/^AWS SDK error wrapper for \w*: /, '') || code || (cause ? reasonOf(cause) : String(error));
 }
 
 function explain(address: Address, cause: unknown): string {

@@ -1,4 +1,4 @@
-import { DeleteQueueCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { DeleteQueueCommand, GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { Address } from './address';
 
 /** The SQS of the tests, asked and changed behind the back of the code on trial. */
@@ -21,8 +21,12 @@ export class TrialQueues {
     return urls;
   }
 
-  async drop(prefix: string): Promise<void> {
+  async attributes(url: string): Promise<Readonly<Record<string, string>>> {
+    return (await this.client.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }))).Attributes ?? {};
+  }
+
+  async drop(prefix: string, ends = true): Promise<void> {
     for (const url of await this.list(prefix)) await this.client.send(new DeleteQueueCommand({ QueueUrl: url }));
-    this.client.destroy();
+    if (ends) this.client.destroy();
   }
 }
