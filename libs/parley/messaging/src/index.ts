@@ -23,6 +23,7 @@ export { Messaging, type MessagingHealth, type MessagingOptions, type Worker } f
 export { MessagingModule } from './messaging.module';
 export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';
 export type { DeliveryObserver, Handling } from './observer';
+export type { Positions, Reader, Shard, ShardLease, ShardMove } from './positions';
 export { NoRoute } from './publisher';
 export { UnknownTechnology, type Urls, urlVariable } from './routes';
 export { fromStructured, toStructured } from './structured';

@@ -2,6 +2,7 @@ import type { ClaimStore } from './claims';
 import type { DeadLetters } from './dead-letters';
 import type { Failure } from './failure';
 import type { Headers, OutgoingMessage } from './message';
+import type { Positions } from './positions';
 import type { Backlog, Deliver } from './technology';
 import type { Subscription } from './handlers';
 import type { SubjectKeys } from './subject-keys';
@@ -34,6 +35,8 @@ export interface Store {
   readonly subjectKeys?: SubjectKeys;
   /** Where bodies wait that are too large to travel, unless CLAIMS_URL says otherwise. */
   readonly claims?: ClaimStore;
+  /** For technologies that keep no positions of their own. */
+  readonly positions?: Positions;
   close(): Promise<void>;
 }
 

@@ -50,7 +50,7 @@ export class MemoryDatabases {
         link.require('the database');
       });
     };
-    return over(store, link, { transaction, outbox: over(store.outbox, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
+    return over(store, link, { transaction, outbox: over(store.outbox, link), positions: over(store.positions, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
   }
 }
 

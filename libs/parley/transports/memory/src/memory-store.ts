@@ -4,6 +4,7 @@ import { systemClock, type Clock, type Inbox, type Store, type Tx } from '@parle
 import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';
+import { MemoryPositions } from './memory-positions';
 import { MemorySubjectKeys } from './memory-subject-keys';
 
 /** A transaction over things in memory: what changes something says how to undo it. */
@@ -49,6 +50,7 @@ export class MemoryStore implements Store {
   readonly outbox: MemoryOutbox;
   readonly inbox: Inbox;
   readonly lanes: MemoryLanes;
+  readonly positions: MemoryPositions;
   readonly subjectKeys: MemorySubjectKeys;
   readonly claims: MemoryClaims;
   private readonly id = `memory:${randomUUID()}`;
@@ -59,6 +61,7 @@ export class MemoryStore implements Store {
 
   constructor(readonly clock: Clock = systemClock) {
     this.outbox = new MemoryOutbox(this);
+    this.positions = new MemoryPositions(clock);
     this.lanes = new MemoryLanes(this);
     this.subjectKeys = new MemorySubjectKeys(clock);
     this.claims = new MemoryClaims(clock, this);
