@@ -82,13 +82,14 @@ function drawnHandler(handler) {
 
 const ms = (value) => (value >= 1000 && value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`);
 
-function policiesOf({ kind, key, live, from, concurrency, transaction, timeout, retry, deadline, idempotent }) {
+function policiesOf({ kind, key, live, from, concurrency, batch, transaction, timeout, retry, deadline, idempotent }) {
   if (kind === 'call')
     return [
       `deadline ${ms(deadline)} unless less is left of the caller's budget`,
       idempotent ? 'idempotent: asked again when the answer is lost' : 'not idempotent: a lost answer is told, never asked for again',
     ];
   const policies = [`${concurrency} at a time in each instance${key ? `, one at a time of one ${key}` : ''}`];
+  if (batch) policies.push(`up to ${batch} together in one transaction; each alone when that fails`);
   if (kind === 'event')
     policies.push(
       live

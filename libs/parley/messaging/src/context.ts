@@ -16,6 +16,16 @@ export interface HandlerContext<Tx = EntityManager> {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }
 
+/** What a handler of batches gets beside the messages. What it says begins a conversation of its own: it follows from all of them. */
+export interface BatchContext<Tx = EntityManager> {
+  /** In the order of the messages. */
+  readonly envelopes: readonly Envelope[];
+  /** Aborted when the handling took too long, or no longer counts for one of them. */
+  readonly signal: AbortSignal;
+  /** The one transaction in which all of them take effect and are acknowledged, or none. */
+  readonly tx: Tx;
+}
+
 /** What a handler of a call gets beside the request. */
 export interface CallContext {
   readonly envelope: Envelope;

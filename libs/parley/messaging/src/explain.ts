@@ -30,6 +30,8 @@ export interface HandlerInfo {
   readonly deadline?: number;
   readonly idempotent?: boolean;
   readonly concurrency?: number;
+  /** Messages handled together. */
+  readonly batch?: number;
   readonly transaction?: 'handler' | 'own' | 'none';
   /** Tries at once after each delivery, and milliseconds until each further delivery; then the message is a dead letter. */
   readonly retry?: { readonly immediate: number; readonly delays: readonly number[] };
@@ -49,7 +51,8 @@ export function handlerInfo({ contract, options, name }: Handler, subscription?:
   };
   if (kind === 'broadcast' || live) return { ...about, ...where };
   const transaction = options.transaction ?? 'handler';
-  return { ...about, ...where, timeout: milliseconds(options.timeout ?? DEFAULT_TIMEOUT), transaction, retry: retryPolicy(options) };
+  const batch = options.batch === undefined ? {} : { batch: options.batch };
+  return { ...about, ...where, ...batch, timeout: milliseconds(options.timeout ?? DEFAULT_TIMEOUT), transaction, retry: retryPolicy(options) };
 }
 
 /** What stands between a service that says something and the technology that carries it. */

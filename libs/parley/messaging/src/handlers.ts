@@ -14,6 +14,16 @@ export interface HandlerOptions {
   readonly timeout?: Duration;
 }
 
+/**
+ * For a handler that takes messages as they come, up to `batch` at a time, in one transaction with all their acknowledgements. When that
+ * fails nothing of it happened, and each is handled alone, as a batch of one. Commands and events only; with `transaction: 'own'` the
+ * service does not start.
+ */
+export interface BatchOptions extends HandlerOptions {
+  /** From 1 to 1000. The subscription's concurrency is at least this. */
+  readonly batch: number;
+}
+
 /** Where a subscription starts to read the first time it is seen, and whether it is durable. Events only. */
 export interface SubscriptionOptions {
   /** Default 'beginning'. */
@@ -39,7 +49,7 @@ export interface Subscription extends Required<SubscriptionOptions> {
 
 export interface Handler {
   readonly contract: Contract;
-  readonly options: HandlerOptions;
+  readonly options: HandlerOptions & Partial<BatchOptions>;
   /** `StockController.reserve`, for logs and errors. */
   readonly name: string;
   /** Nest's: guards, interceptors, pipes, filters and the method. */
@@ -49,7 +59,7 @@ export interface Handler {
 /** What `@Handles` leaves on a method for the registry. */
 export interface HandlerExtras {
   readonly contract: Contract;
-  readonly options: HandlerOptions;
+  readonly options: HandlerOptions & Partial<BatchOptions>;
   readonly handlerClass: { readonly name: string };
   readonly method: string;
 }
@@ -91,7 +101,9 @@ export class HandlerRegistry {
     const { contract, options } = extras;
     const handler: Handler = { contract, options, name: `${extras.handlerClass.name}.${extras.method}`, run };
     if (contract.kind === 'call' || contract.kind === 'command') this.refuseForeign(handler);
-    const handlers = contract.kind === 'call' ? this.calls : this.group(contract.kind, extras).handlers;
+    const group = contract.kind === 'call' ? undefined : this.group(contract.kind, extras);
+    if (options.batch !== undefined) this.makeRoom(handler, options.batch, group);
+    const handlers = group?.handlers ?? this.calls;
     const other = handlers.get(contract.name);
     if (other) throw new HandlerError(`${contract.name} has two handlers, ${other.name} and ${handler.name}; keep one`);
     handlers.set(contract.name, handler);
@@ -124,6 +136,15 @@ export class HandlerRegistry {
     for (const group of groups) group.concurrency = concurrency;
     for (const changed of groups.flatMap(({ listeners }) => listeners)) changed();
     return before;
+  }
+
+  /** A batch needs as many messages in flight as it may hold. */
+  private makeRoom({ name, contract, options }: Handler, batch: number, group: Group | undefined): void {
+    const refuse = (why: string) => new HandlerError(`${name} takes batches of ${contract.name}, ${why}`);
+    if (!Number.isInteger(batch) || batch < 1 || batch > MOST_AT_A_TIME) throw refuse(`but of ${batch}; say a whole number from 1 to ${MOST_AT_A_TIME}`);
+    if (!group || group.kind === 'broadcast' || group.live) throw refuse('but nothing acknowledges them together; handle one at a time');
+    if (options.transaction === 'own') throw refuse("but with transaction: 'own', and a batch has only one transaction; leave out one of the two");
+    group.concurrency = Math.max(group.concurrency, batch);
   }
 
   private names(): readonly string[] {

@@ -2,9 +2,9 @@ import 'reflect-metadata';
 import { UseFilters } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { Call, Contract, Kind, Message, ReplyOf } from '@parley/contract';
-import type { CallContext, HandlerContext } from './context';
+import type { BatchContext, CallContext, HandlerContext } from './context';
 import { noteHandler, PassOn } from './exception-filters';
-import type { HandlerExtras, HandlerOptions } from './handlers';
+import type { BatchOptions, HandlerExtras, HandlerOptions } from './handlers';
 
 /** Nest binds a handler to the one strategy that carries its kind by this. */
 export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
@@ -17,18 +17,24 @@ export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
 type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
 type HandlerMethod<C extends Contract> = (message: Message<C>, context: ContextOf<C>) => Promise<ReplyOf<C>> | ReplyOf<C>;
 
+type BatchMethod<C extends Contract> = (messages: Message<C>[], context: BatchContext<never>) => Promise<void> | void;
+type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(target: object, method: string, descriptor: TypedPropertyDescriptor<H>) => void;
+
+/** The method takes as many messages as are there, up to `batch`, and a context for all of them. @see BatchOptions */
+export function Handles<C extends Contract<'command' | 'event'>>(contract: C, options: BatchOptions): Binding<BatchMethod<C>>;
 /**
  * Binds a controller's method to a contract. A wrong payload or reply does not compile. The method needs no parameter
  * decorators: it gets the message, then its context.
  */
-export const Handles =
-  <C extends Contract>(contract: C, options: HandlerOptions = {}) =>
-  <H extends HandlerMethod<C>>(target: object, method: string, descriptor: TypedPropertyDescriptor<H>): void => {
+export function Handles<C extends Contract>(contract: C, options?: HandlerOptions): Binding<HandlerMethod<C>>;
+export function Handles(contract: Contract, options: HandlerExtras['options'] = {}) {
+  return (target: object, method: string, descriptor: PropertyDescriptor): void => {
     Payload()(target, method, 0);
     Ctx()(target, method, 1);
-    UseFilters(PassOn)(target, method, descriptor as PropertyDescriptor);
+    UseFilters(PassOn)(target, method, descriptor);
     noteHandler(descriptor.value as object, contract.kind === 'call');
     const extras: HandlerExtras = { contract, options, handlerClass: target.constructor, method };
     const bind = contract.kind === 'call' ? MessagePattern : EventPattern;
-    bind(contract.name, TRANSPORT_ID[contract.kind] as never, extras)(target, method, descriptor as PropertyDescriptor);
+    bind(contract.name, TRANSPORT_ID[contract.kind] as never, extras)(target, method, descriptor);
   };
+}

@@ -1,10 +1,10 @@
 export { CallError } from './call-error';
 export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
 export { type Clock, systemClock } from './clock';
-export { type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
+export { type BatchContext, type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
 export { endAt, FAIL_POINTS, type FailPoint, type Passes, UnknownFailPoint } from './fail-point';
 export { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
-export { type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
+export { type BatchOptions, type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
 export { type Heard, Hearing } from './hearing';
 export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, issuesOf, validate } from './codec';

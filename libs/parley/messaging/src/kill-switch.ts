@@ -252,6 +252,10 @@ export class KillSwitches {
     return (this.switches.get(subscription) ?? this.make(subscription, this.options)).turn(...signals);
   }
 
+  isPaused(subscription: Subscription): boolean {
+    return this.switches.get(subscription)?.paused !== undefined;
+  }
+
   paused(): readonly Paused[] {
     return [...this.switches].flatMap(([{ kind, name }, { paused }]) => (paused ? [{ kind, subscription: name, ...paused }] : []));
   }

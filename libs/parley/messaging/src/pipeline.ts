@@ -1,8 +1,9 @@
 import { milliseconds } from '@parley/contract';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { Batches } from './batches';
 import type { Bodies } from './bodies';
 import { decode } from './codec';
-import { inConversation, type HandlerContext } from './context';
+import { type BatchContext, inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
 import { AlreadyHandled, describe, type Failure, impersonal, LaneParked, LeaseLost, Unrecoverable } from './failure';
 import type { Handler } from './handlers';
@@ -48,6 +49,12 @@ interface Accepted extends Delivery {
 /** A message that was unpacked is not what its contract says: no handler saw it. */
 class Unreadable extends Unrecoverable {}
 
+/** Of a batch. */
+interface Member {
+  readonly delivery: Accepted;
+  readonly opened: Opened;
+}
+
 type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number; readonly envelope?: Envelope };
 
 export const DEFAULT_TIMEOUT = 30_000;
@@ -61,6 +68,7 @@ const BREATH = 1_000;
 export class Pipeline {
   private readonly sequences = new Sequences();
   private readonly parkedLanes = new ParkedLanes();
+  private readonly batches = new Batches<Member>((members) => this.handleTogether(members));
 
   constructor(
     private readonly transactions: Transactions,
@@ -146,7 +154,47 @@ export class Pipeline {
     }
   }
 
-  private async handleDurably(given: Accepted, first: Opened): Promise<Result> {
+  private async handleDurably(delivery: Accepted, opened: Opened): Promise<Result> {
+    const { batch } = opened.handler.options;
+    if (batch === undefined || !this.looksForCompany(delivery, opened)) return this.handleAlone(delivery, opened);
+    // What the message's own database acknowledges and what the inbox does end their transactions differently.
+    const name = `${delivery.subscription.name} ${opened.envelope.type} ${delivery.settle !== undefined}`;
+    const company = await this.batches.join(name, batch, { delivery, opened });
+    if (!company.alone) return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries: 1 };
+    return this.handleAlone(delivery, anew(delivery, opened)).finally(company.over);
+  }
+
+  /** What failed before, or waits behind what did, would only spoil it for others. */
+  private looksForCompany(delivery: Accepted, { envelope }: Opened): boolean {
+    const { subscription, attempt } = delivery;
+    const parked = envelope.partitionkey !== undefined && this.parkedLanes.has(subscription.name, envelope.partitionkey);
+    return attempt === 1 && !parked && !isGivenUp(delivery) && !this.killSwitches.isPaused(subscription);
+  }
+
+  /** In one transaction with all their acknowledgements. False: it was rolled back, and nothing is known of any single one. */
+  private async handleTogether(members: readonly Member[]): Promise<boolean> {
+    const { delivery, opened } = members[0]!;
+    const turn = this.killSwitches.isPaused(delivery.subscription) ? undefined : await this.killSwitches.turn(delivery.subscription);
+    if (!turn) return false;
+    try {
+      const ready = await Promise.all(members.map(async ({ delivery, opened }) => (opened.packed ? this.unpack(delivery, opened) : { delivery, opened })));
+      await this.transactions.commit(
+        async (tx) => {
+          for (const { delivery, opened } of ready) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
+          await this.run({ handler: opened.handler, payload: ready.map(({ opened }) => opened.payload) }, this.batchContext(ready, tx));
+        },
+        (tx) => allDone(ready.map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))),
+      );
+      members.forEach(() => turn.succeeded());
+      return true;
+    } catch (error) {
+      turn.undecided();
+      this.process.log('debug', `${members.length} messages of ${opened.envelope.type} failed together in ${delivery.subscription.name}; now each alone`, { error });
+      return false;
+    }
+  }
+
+  private async handleAlone(given: Accepted, first: Opened): Promise<Result> {
     const policy = retryPolicy(first.handler.options);
     let [delivery, opened] = [given, first];
     for (let tries = 1; ; tries++) {
@@ -194,6 +242,8 @@ export class Pipeline {
     if (opened.handler.options.transaction !== 'own') {
       await this.transactions.commit(async (tx) => {
         if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
+        const { handler, payload } = opened;
+        if (handler.options.batch !== undefined) return this.run({ handler, payload: [payload] }, this.batchContext([{ delivery, opened }], tx));
         return this.run(opened, this.context(delivery, opened, undefined, tx));
       }, acknowledge);
       return;
@@ -251,7 +301,7 @@ export class Pipeline {
     return error;
   }
 
-  private async run({ handler, payload }: Opened, context: object): Promise<unknown> {
+  private async run({ handler, payload }: Pick<Opened, 'handler' | 'payload'>, context: object): Promise<unknown> {
     const result: unknown = await handler.run(payload, context);
     const value: unknown = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
     this.process.passes?.('handler.returned');
@@ -259,20 +309,32 @@ export class Pipeline {
   }
 
   private context(delivery: Accepted, { handler, envelope }: Opened, transaction?: HandlerContext<Tx>['transaction'], tx?: Tx): HandlerContext<Tx> {
-    const started = performance.now();
-    let signal: AbortSignal | undefined; // made for the few that ask: a timer a message is not free
+    const signalFor = signalOf(handler, [delivery]);
     return {
       envelope: { ...envelope }, // the handler's own; ours still names the message
       attempt: delivery.attempt,
       get signal() {
-        const left = milliseconds(handler.options.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started);
-        return (signal ??= AbortSignal.any([delivery.signal, delivery.cancelled, AbortSignal.timeout(Math.max(0, Math.ceil(left)))]));
+        return signalFor();
       },
       get tx() {
         if (!tx) throw new Unrecoverable(`${handler.name} has no transaction yet; use context.transaction(…)`);
         return tx;
       },
       transaction: transaction ?? (async (work) => work(tx!)),
+    };
+  }
+
+  private batchContext(members: readonly Member[], tx: Tx): BatchContext<Tx> {
+    const signalFor = signalOf(
+      members[0]!.opened.handler,
+      members.map(({ delivery }) => delivery),
+    );
+    return {
+      envelopes: members.map(({ opened }) => ({ ...opened.envelope })),
+      get signal() {
+        return signalFor();
+      },
+      tx,
     };
   }
 
@@ -343,6 +405,20 @@ const anew = (delivery: Delivery, first: Opened): Opened => {
   const { envelope, handler, packed } = first;
   return packed ? first : { ...first, payload: currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body)) };
 };
+
+/** From now on. Made for the few that ask: a timer a message is not free. */
+function signalOf({ options }: Handler, deliveries: readonly Accepted[]): () => AbortSignal {
+  const started = performance.now();
+  let signal: AbortSignal | undefined;
+  const left = () => Math.max(0, Math.ceil(milliseconds(options.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started)));
+  return () => (signal ??= AbortSignal.any([...deliveries.flatMap((delivery) => [delivery.signal, delivery.cancelled]), AbortSignal.timeout(left())]));
+}
+
+/** Not at the first failure: what is still under way then would end up behind the rollback. */
+async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(acknowledged)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}
 
 const IN_ORDER = { inOrder: true };
 

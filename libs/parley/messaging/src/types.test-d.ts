@@ -2,7 +2,7 @@
 import { broadcast, call, command, event } from '@parley/contract';
 import { z } from 'zod';
 import { CallError } from './call-error';
-import type { CallContext, HandlerContext } from './context';
+import type { BatchContext, CallContext, HandlerContext } from './context';
 import { Handles } from './handles';
 import type { Messenger } from './messenger';
 
@@ -88,4 +88,41 @@ export async function says(messenger: Messenger): Promise<number> {
     throw error;
   });
   return reply.count;
+}
+
+export class BatchController {
+  @Handles(Reserve, { batch: 50 })
+  async reserve(commands: { orderId: string; quantity: number }[], { tx, envelopes }: BatchContext) {
+    await tx.query('select $1', [commands.length + envelopes.length]);
+  }
+
+  // @ts-expect-error a batch is a list
+  @Handles(Reserved, { batch: 50 })
+  async notAList({ orderId }: { orderId: string }) {
+    void orderId;
+  }
+
+  // @ts-expect-error without `batch` they come one by one
+  @Handles(Reserved)
+  async notOne(events: { orderId: string }[]) {
+    void events;
+  }
+
+  // @ts-expect-error the messages are another contract's
+  @Handles(Reserved, { batch: 50 })
+  async wrongMessages(events: { shelf: string }[]) {
+    void events;
+  }
+
+  // @ts-expect-error a batch has no single envelope
+  @Handles(Reserved, { batch: 50 })
+  async wrongContext(events: { orderId: string }[], { envelope }: HandlerContext) {
+    void [events, envelope];
+  }
+
+  // @ts-expect-error nobody acknowledges a broadcast
+  @Handles(Moved, { batch: 50 })
+  async noBatches(moved: { shelf: string }[]) {
+    void moved;
+  }
 }
