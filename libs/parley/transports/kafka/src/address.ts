@@ -74,7 +74,7 @@ function explain({ user, tls }: Address, cause: unknown): string {
       : `wants a user; write kafka://user:password@host:port?sasl=scram-sha-256`;
   }
   if (/AUTHORIZATION_FAILED|not authorized/i.test(why)) return `does not allow what is needed (${why}); grant it to ${user?.name ?? 'everybody'}`;
-  if (/timed out|no answer|Closed connection|Connection closed|disconnected before secure/i.test(why)) {
+  if (/timed out|no answer|Broker not connected|Closed connection|Connection closed|disconnected before secure/i.test(why)) {
     return `was reached but does not answer as Kafka does (${why}); is it Kafka that listens there, and ${tls ? 'does it speak TLS' : 'without TLS'}?`;
   }
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;

@@ -41,6 +41,11 @@ export class Rejection extends Error {
   }
 }
 
+/** The cluster is there and not ready: it has just started, or moves a group. A moment later it may be. */
+export class NotYet extends Error {
+  override readonly name = 'NotYet';
+}
+
 export interface Group {
   readonly id: string;
   readonly topics: readonly string[];
@@ -87,7 +92,7 @@ export interface GroupListener {
 }
 
 export interface GroupConsumer {
-  /** Resolves when the group is joined and positions of new partitions are stored. */
+  /** Resolves when the group is joined and positions of new partitions are stored. Rejects with NotYet where another one may have more luck. */
   start(): Promise<void>;
   commit(positions: readonly Position[]): Promise<void>;
   pause(topic: string, partition: number): void;

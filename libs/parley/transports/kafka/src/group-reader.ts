@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Backlog, Deliver, Subscription, TransportContext } from '@parley/messaging';
 import { typeOf, unpack } from './binding';
 import { settledWithin } from './bound';
-import type { Batch, GroupConsumer, GroupListener, Incoming, KafkaClient, Position } from './client';
+import { type Batch, type GroupConsumer, type GroupListener, type Incoming, type KafkaClient, NotYet, type Position } from './client';
 import { KeyLanes } from './lanes';
 import { Progress } from './progress';
 import { ownersOf, topicOf, type Topics } from './topics';
@@ -13,6 +13,7 @@ const COMMIT_AFTER = 200;
 const COMMIT_SKIPPED_AFTER = 2_000;
 const AGAIN_AFTER = 1_000;
 const REVIVED_AFTER = 1_000;
+const JOINED_AGAIN_AFTER = 300;
 /** How long reading a partition waits for room before the partition is paused, so that others need not wait for it. */
 const ROOM_WITHIN = 100;
 /** Before partitions are given back, what is under way has this long to end, and then this long to give up. Less than a session. */
@@ -87,7 +88,19 @@ export class GroupReader implements GroupListener {
     return this.joined && !this.consumer?.connected ? `there is no connection to Kafka` : undefined;
   }
 
+  /** Waits for a cluster that is just starting; whoever calls does not wait for ever. */
   async start(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.join();
+      } catch (error) {
+        if (!(error instanceof NotYet) || this.stopping) throw error;
+        await new Promise<void>((resolve) => this.place.context.clock.after(JOINED_AGAIN_AFTER, resolve));
+      }
+    }
+  }
+
+  private async join(): Promise<void> {
     const { kind, handlers, from } = this.subscription;
     for (const owner of ownersOf([...handlers.values()].map(({ contract }) => contract))) await this.place.topics.ensure(kind, owner);
     const group = { id: this.id, topics: this.topics, from: this.durable ? from : 'now', durable: this.durable } as const;
@@ -183,7 +196,7 @@ export class GroupReader implements GroupListener {
     void settledWithin(CLOSED_WITHIN, dead?.close() ?? Promise.resolve());
     for (const topic of this.topics) this.place.topics.forget(topic);
     try {
-      await this.start();
+      await this.join();
     } catch (error) {
       this.trouble = `the consumer of ${this.id} does not come back: ${(error as Error).message}`;
       // A crash during the start was told already.

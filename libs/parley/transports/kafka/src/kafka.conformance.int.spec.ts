@@ -1,12 +1,13 @@
-import { broadcastSuite, commandSuite, eventSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { broadcastSuite, brokerProcess, commandSuite, eventSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
 import { kafka } from './kafka';
 
 const url = process.env.KAFKA_URL ?? '';
 const databases = new MemoryDatabases();
+const broker = brokerProcess('kafka');
 
 const fixture: Fixture = {
   technology: 'kafka',
-  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, limits: true }, largest: 1_000_000 },
+  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'what Kafka does not take (max.message.bytes) goes by claim check' }, largest: 1_000_000 },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 9092), new MemoryLink()];
     const own = `${way.along(url)}?forwarded=true`;
@@ -21,6 +22,7 @@ const fixture: Fixture = {
   },
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
+  broker,
 };
 
 if (url) {

@@ -1,9 +1,10 @@
 import { type Cluster, type Consumer, type EachBatchPayload, type IHeaders, type Kafka, type KafkaMessage, type PartitionAssigner, PartitionAssigners, type TopicOffsets } from 'kafkajs';
-import type { Group, GroupConsumer, GroupListener, Incoming, Position } from './client';
+import { type Group, type GroupConsumer, type GroupListener, type Incoming, NotYet, type Position } from './client';
 
 /** How long the broker waits for news before it answers "none"; also how late a partition that was paused is read again. */
 const NEWS_WITHIN = 500;
-const HEARTBEAT_EVERY = 2_000;
+/** Also how soon a member learns that another one came or went. */
+const HEARTBEAT_EVERY = 300;
 /** Longer than `revoked` ever takes. */
 const REJOINED_WITHIN = 30_000;
 const PARTITIONS_AT_A_TIME = 64;
@@ -186,10 +187,15 @@ export class KafkaJsConsumer implements GroupConsumer {
 
   private crash(error: Error): void {
     this.joined = false;
-    this.ready.reject(error);
+    this.ready.reject(isGettingReady(error) ? new NotYet(error.message, { cause: error }) : error);
     if (!this.closing) this.listener.crashed(error);
   }
 }
+
+const GETTING_READY: readonly unknown[] = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'LEADER_NOT_AVAILABLE'];
+
+const isGettingReady = (error: Error): boolean =>
+  GETTING_READY.includes((error as { type?: unknown }).type) || (error.cause instanceof Error && isGettingReady(error.cause));
 
 const nameOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
