@@ -2,13 +2,21 @@ import { Deadline, DeadlineExceeded } from './deadline';
 
 describe('a deadline', () => {
   it('is so far from now', () => {
-    expect(Deadline.within(500, undefined, 1_000).at).toBe(1_500);
+    const { at } = Deadline.within(60_000);
+    expect(Math.abs(at - Date.now() - 60_000)).toBeLessThan(1_000);
+  });
+
+  it('is not put off when the time of day is set back', () => {
+    const deadline = Deadline.within(500);
+    const time = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
+    expect([deadline.budget(), Deadline.within(5_000, deadline).budget(), deadline.at - Date.now()].every((left) => left <= 500)).toBe(true);
+    time.mockRestore();
   });
 
   it('is never later than the one that is running', () => {
     const running = Deadline.within(200, undefined, 1_000);
-    expect(Deadline.within(5_000, running, 1_100).at).toBe(1_200);
-    expect(Deadline.within(50, running, 1_100).at).toBe(1_150);
+    expect(Deadline.within(5_000, running, 1_100).budget(1_100)).toBe(100);
+    expect(Deadline.within(50, running, 1_100).budget(1_100)).toBe(50);
   });
 
   it('leaves a budget that shrinks to nothing and no further', () => {

@@ -3,19 +3,22 @@
  * a call made while answering another never outlives it.
  */
 export class Deadline {
-  private constructor(
-    /** Milliseconds since the epoch. */
-    readonly at: number,
-  ) {}
+  /** @param due by the process's own clock, which never jumps: no budget grows because the time of day is set back */
+  private constructor(private readonly due: number) {}
 
   /** The earlier of now + `milliseconds` and the deadline already running, if any. */
-  static within(milliseconds: number, running?: Deadline, now = Date.now()): Deadline {
-    return new Deadline(Math.min(now + milliseconds, running?.at ?? Infinity));
+  static within(milliseconds: number, running?: Deadline, now = performance.now()): Deadline {
+    return new Deadline(Math.min(now + milliseconds, running?.due ?? Infinity));
+  }
+
+  /** Milliseconds since the epoch, as the time of day is just now. */
+  get at(): number {
+    return Date.now() + this.due - performance.now();
   }
 
   /** Milliseconds left; never negative. */
-  budget(now = Date.now()): number {
-    return Math.max(0, this.at - now);
+  budget(now = performance.now()): number {
+    return Math.max(0, this.due - now);
   }
 }
 

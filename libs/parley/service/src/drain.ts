@@ -33,8 +33,8 @@ export const AFTERWARDS = FLUSH_TIMEOUT + 6 * CLOSE_TIMEOUT;
  * others from happening. Resolves with whether everything ended as it should.
  */
 export async function drain({ lifecycle, door, messaging, app, database, timeout, log }: Draining): Promise<boolean> {
-  const until = Date.now() + timeout;
-  const left = () => Math.max(0, until - Date.now());
+  const until = performance.now() + timeout;
+  const left = () => Math.max(0, until - performance.now());
   let orderly = true;
   const step = async (doing: string, limit: number, work: (() => Promise<unknown>) | undefined) => {
     if (!work) return;

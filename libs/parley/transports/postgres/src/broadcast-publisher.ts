@@ -21,7 +21,7 @@ export class BroadcastPublisher {
     private readonly database: Caller,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {
-    this.sweptAt = context.clock.now();
+    this.sweptAt = performance.now();
   }
 
   publish(messages: readonly OutgoingMessage[]): Promise<void> {
@@ -53,8 +53,8 @@ export class BroadcastPublisher {
 
   /** Long broadcasts are kept in a table for a few minutes; who publishes cleans up. */
   private sweep(): void {
-    if (this.context.clock.now() - this.sweptAt < SWEEP_EVERY) return;
-    this.sweptAt = this.context.clock.now();
+    if (performance.now() - this.sweptAt < SWEEP_EVERY) return;
+    this.sweptAt = performance.now();
     this.database.call(SWEEP).catch((error: unknown) => {
       this.context.log('debug', 'postgres: old broadcasts could not be swept', { error });
     });

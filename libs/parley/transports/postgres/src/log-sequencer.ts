@@ -31,7 +31,7 @@ export class Sequencer {
 
   /** After a commit. One call runs, one waits; calls start at least 5 ms apart. */
   wake(): void {
-    this.busyUntil = this.context.clock.now() + BUSY_FOR;
+    this.busyUntil = performance.now() + BUSY_FOR;
     this.waiting = true;
     if (!this.running && !this.stopped) this.running = this.run();
   }
@@ -49,12 +49,12 @@ export class Sequencer {
 
   private async run(): Promise<void> {
     while (this.waiting) {
-      const wait = this.nextAt - this.context.clock.now();
+      const wait = this.nextAt - performance.now();
       if (wait > 0) await new Promise<void>((resolve) => this.context.clock.after(wait, resolve));
       this.waiting = false;
-      const started = this.context.clock.now();
+      const started = performance.now();
       await this.sequence();
-      this.nextAt = Math.max(started + APART, this.context.clock.now() + (REST - 1) * (this.context.clock.now() - started));
+      this.nextAt = Math.max(started + APART, started + REST * (performance.now() - started));
     }
     this.running = undefined;
   }
@@ -68,7 +68,7 @@ export class Sequencer {
   }
 
   private poll(): void {
-    const wait = this.context.clock.now() < this.busyUntil ? POLL_BUSY : POLL_IDLE;
+    const wait = performance.now() < this.busyUntil ? POLL_BUSY : POLL_IDLE;
     this.cancelPoll = this.context.clock.after(wait, () => {
       if (this.stopped) return;
       this.waiting = true;

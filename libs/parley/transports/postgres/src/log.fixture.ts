@@ -126,8 +126,10 @@ export class Seen<T> {
 /** The system's time, until it is stopped: then nothing that waits for it happens any more. */
 export class StoppableClock implements Clock {
   stopped = false;
+  /** Milliseconds that the time of day is off. */
+  off = 0;
   now(): number {
-    return systemClock.now();
+    return systemClock.now() + this.off;
   }
   after(milliseconds: number, callback: () => void): () => void {
     return systemClock.after(milliseconds, () => !this.stopped && callback());

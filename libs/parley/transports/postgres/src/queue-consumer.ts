@@ -63,7 +63,7 @@ export class QueueConsumer {
   private readonly timers = new Set<() => void>();
 
   constructor(private readonly what: Consumption) {
-    this.sweptAt = what.clock.now();
+    this.sweptAt = performance.now();
     what.subscription.onConcurrency?.(() => {
       this.pump();
       this.wake();
@@ -161,7 +161,7 @@ export class QueueConsumer {
 
   /** Messages whose time has come; once a minute, what others left behind. */
   private async look(): Promise<void> {
-    const now = this.what.clock.now();
+    const now = performance.now(); // the time of day may jump, and must not keep messages waiting
     if (now - this.lookedAt < LOOK) return this.lookLater(this.lookedAt + LOOK - now);
     this.lookedAt = now;
     const [due] = await this.what.database.call<{ woken: number; next: number | null }>(WAKE, [this.leases.queue, DUE_BATCH]);
@@ -235,7 +235,7 @@ export class QueueConsumer {
       attempt: isHead ? message.attempts : 1,
       signal: lane.lost.signal,
       failure: isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
-      settle: this.what.settles ? (tx) => fence(tx, SETTLE, [this.leases.queue, lane.id, message.id, this.leases.token]) : undefined,
+      settle: this.what.settles ? (tx, options) => fence(tx, SETTLE, [this.leases.queue, lane.id, message.id, this.leases.token, options?.print ?? null]) : undefined,
       honours: { retry: this.what.settles, dead: this.what.settles },
     };
   }
@@ -271,7 +271,7 @@ export class QueueConsumer {
   private renewRegularly(): void {
     this.after((this.what.lease ?? LEASE) / 3, () => {
       this.renewRegularly();
-      this.leases.renew(this.what.clock.now()).catch((error) => this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, { error }));
+      this.leases.renew(performance.now()).catch((error) => this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, { error }));
     });
   }
 
@@ -308,5 +308,5 @@ const nothing = () => undefined;
 const OPEN: Statement = { name: 'parley_open_queue', text: 'select parley.open_queue($1) id' };
 const WAKE: Statement = { name: 'parley_wake', text: 'select woken, next from parley.wake($1, $2)' };
 const SWEEP: Statement = { name: 'parley_sweep', text: 'select parley.sweep()' };
-const SETTLE: Statement = { name: 'parley_settle', text: 'select parley.settle($1, $2, $3, $4)' };
+const SETTLE: Statement = { name: 'parley_settle', text: 'select parley.settle($1, $2, $3, $4, $5)' };
 const BACKLOG: Statement = { name: 'parley_backlog', text: 'select * from parley.backlog($1)' };

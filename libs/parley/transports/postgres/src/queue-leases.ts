@@ -85,7 +85,7 @@ export class QueueLeases {
     if (lanes.length > 0) await this.database.call(GIVE_BACK, [this.queue, lanes.map(({ id }) => id), this.token, pause]);
   }
 
-  /** Keeps what is held; what others have by now is aborted. */
+  /** Keeps what is held; what others have by now is aborted. `now`: of a clock that never jumps. */
   async renew(now: number): Promise<void> {
     const lanes = this.lanes();
     if (lanes.length === 0) return void (this.renewedAt = now);

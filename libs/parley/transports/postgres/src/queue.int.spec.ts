@@ -67,6 +67,15 @@ it('wakes a consumer that has nothing to do', async () => {
   await until(async () => (await effects(database)).length === 1);
 });
 
+it('does not keep what is delayed waiting when the time of day is set back', async () => {
+  const worker = await run('a', settle);
+  await send(reserve('k', 0));
+  await until(async () => (await effects(database)).length === 1);
+  worker.clock.off = -3_600_000;
+  await send(reserve('k', 1, { delay: 300 }));
+  await until(async () => (await effects(database)).length === 2);
+});
+
 it('delivers again, elsewhere, what a consumer died with', async () => {
   const dying = await run('a', () => new Promise(() => undefined), { lease: 300 });
   await send(reserve('k', 0));

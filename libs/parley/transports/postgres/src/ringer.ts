@@ -30,11 +30,11 @@ export class Ringer {
 
   private async run(): Promise<void> {
     while (this.due.size > 0) {
-      const wait = this.lastRung + APART - this.clock.now();
+      const wait = this.lastRung + APART - performance.now();
       await new Promise<void>((resolve) => (wait > 0 ? this.clock.after(wait, resolve) : setImmediate(resolve)));
       const channels = [...this.due];
       this.due.clear();
-      this.lastRung = this.clock.now();
+      this.lastRung = performance.now();
       await this.notify(channels).catch((error) => this.context.log('debug', 'postgres: nobody was woken; consumers will look by themselves', { error }));
     }
     this.ringing = undefined;

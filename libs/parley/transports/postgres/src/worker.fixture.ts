@@ -22,8 +22,10 @@ export function reserve(key: string | undefined, n: number, options: { id?: stri
 /** A process's clock; once stopped, nothing that waits for it happens any more. */
 export class StoppableClock implements Clock {
   stopped = false;
+  /** Milliseconds that the time of day is off. */
+  off = 0;
   now(): number {
-    return systemClock.now();
+    return systemClock.now() + this.off;
   }
   after(milliseconds: number, callback: () => void): () => void {
     return systemClock.after(milliseconds, () => !this.stopped && callback());
