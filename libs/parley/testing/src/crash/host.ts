@@ -1,0 +1,50 @@
+import type { INestApplication } from '@nestjs/common';
+import { Subscription, TRANSPORT_ID, type HandlerContext, type HandlerOptions, type Intake } from '@parley/messaging';
+import type { Contract } from '@parley/contract';
+
+/** One handler, as a controller would declare it. */
+export interface Work {
+  readonly contract: Contract;
+  readonly options?: HandlerOptions;
+  /** Events only. */
+  readonly subscription?: string;
+  readonly handle: (message: never, context: HandlerContext<object>) => Promise<void>;
+}
+
+/** What `Messaging` wants of a Nest application, without one: it binds handlers to the strategies of their kinds, and lets them consume. */
+export class Host {
+  private readonly strategies: Intake[] = [];
+
+  constructor(private readonly works: readonly Work[]) {}
+
+  get asApplication(): INestApplication {
+    return this as unknown as INestApplication;
+  }
+
+  connectMicroservice({ strategy }: { readonly strategy: Intake }): void {
+    this.strategies.push(strategy);
+    for (const work of this.works) {
+      if (TRANSPORT_ID[work.contract.kind] !== strategy.transportId) continue;
+      const { contract, options = {}, subscription = 'work', handle } = work;
+      const handlerClass = class {};
+      Subscription(subscription)(handlerClass);
+      (strategy as unknown as Binder).addHandler(contract.name, handle, true, { contract, options, handlerClass, method: contract.name });
+    }
+  }
+
+  async startAllMicroservices(): Promise<void> {
+    await Promise.all(this.strategies.map((strategy) => listening(strategy)));
+  }
+
+  /** Of whatever provider: there is none. */
+  get(): ReadonlyMap<never, never> {
+    return new Map<never, never>();
+  }
+}
+
+interface Binder {
+  addHandler(pattern: string, run: unknown, isEvent: boolean, extras: object): void;
+}
+
+const listening = (strategy: Intake): Promise<void> =>
+  new Promise((resolve, reject) => strategy.listen((error?: unknown) => (error === undefined || error === null ? resolve() : reject(error as Error))));

@@ -1,0 +1,3 @@
+export { Campaign, type CampaignOptions, type CampaignResult, stepsOf } from './campaign';
+export { CONSUMER, SENDER, type CrashPlace, type CrashSite, type Entry, type Life, type OpenPlace, type UnderWay } from './place';
+export { type Plant, PLANTS } from './plants';

@@ -1,0 +1,66 @@
+import type { Passes, Store, Technology, TransportContext, Tx } from '@parley/messaging';
+
+export const SENDER = 'desk';
+export const CONSUMER = 'works';
+
+/** Something said, or an effect of it. */
+export interface Entry {
+  readonly kind: string;
+  readonly key: string;
+  readonly n: number;
+}
+
+/** What a worker works with. A technology's module exports `openPlace(data, life): CrashPlace`; `data` is what its site hands over. */
+export interface CrashPlace {
+  readonly urls: { readonly commands: string; readonly events: string };
+  readonly technologies: readonly Technology[];
+  readonly store: Store;
+  /** Writes down what the open transaction says, as the next of its key: its number. One transaction of a key at a time. */
+  next(tx: Tx, kind: string, key: string): Promise<number>;
+  /** Writes an effect down, without looking whether it is there already. */
+  effect(tx: Tx, entry: Entry): Promise<void>;
+  /** How many things that were said have had no effect yet, about. */
+  behind(): Promise<number>;
+}
+
+/** One life of a worker. */
+export interface Life {
+  readonly service: string;
+  readonly instance: string;
+  readonly passes?: Passes;
+  readonly log: TransportContext['log'];
+}
+
+export type OpenPlace = (data: never, life: Life) => Promise<CrashPlace>;
+
+/** What of a stopped process would be cut off if it died now. */
+export interface UnderWay {
+  /** Its open transactions in the services' database. */
+  readonly transactions: number;
+  /** Messages it took and did not acknowledge. */
+  readonly unacknowledged: number;
+  /** Committed in its outbox and not published. */
+  readonly unpublished: number;
+  /** Published, and still in its outbox. */
+  readonly unremoved: number;
+}
+
+/** Databases and a technology where workers die, as the one who drives them sees them. */
+export interface CrashSite {
+  readonly name: string;
+  /** Where `openPlace` is, and what it is given. */
+  readonly module: string;
+  readonly data: object;
+  /** Whether messages reach the technology by outbox and relay. */
+  readonly relays: boolean;
+  underWay(service: string, instance: string): Promise<UnderWay>;
+  /** A dead process's leases end now and not when their time is over: nothing else waits for that in this proof. */
+  expire(): Promise<void>;
+  said(): Promise<readonly Entry[]>;
+  /** In the order in which they were made. */
+  effects(): Promise<readonly Entry[]>;
+  dead(): Promise<readonly Entry[]>;
+  /** Messages on their way: in an outbox, in the technology, or parked. */
+  left(): Promise<number>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,90 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import type { Orders } from './worker';
+
+export interface Death {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const PATIENCE = 30_000;
+
+/** A worker process. Warm: everything is loaded, and nothing is connected yet. */
+export class Victim {
+  readonly died: Promise<Death>;
+  private said?: string;
+  private dead = false;
+  private hear = () => {};
+
+  private constructor(private readonly child: ChildProcess) {
+    this.died = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Death);
+    void this.died.then(() => ((this.dead = true), this.hear()));
+    child.on('message', (said: string) => ((this.said = said), this.hear()));
+    child.on('error', () => undefined); // a message to one that died meanwhile
+  }
+
+  static fork(worker: string, module: string): Victim {
+    return new Victim(fork(worker, [module], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** It connects and begins. Resolves when it is at work, or dead already. */
+  async go(orders: Orders): Promise<void> {
+    await this.until('warm');
+    if (this.dead) return;
+    this.child.send(orders);
+    await this.until('ready');
+  }
+
+  /** Frozen, wherever it is. */
+  stop(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  async kill(): Promise<Death> {
+    if (!this.dead) process.kill(this.pid, 'SIGKILL');
+    return this.died;
+  }
+
+  /** As a deployment ends it. */
+  async end(): Promise<Death> {
+    if (!this.dead) this.child.send('end');
+    return this.died;
+  }
+
+  private until(word: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`worker ${this.pid} was not ${word} within ${PATIENCE} ms`)), PATIENCE);
+      this.hear = () => {
+        if (!this.dead && this.said !== word && !(word === 'warm' && this.said === 'ready')) return;
+        clearTimeout(timer);
+        this.hear = () => {};
+        resolve();
+      };
+      this.hear();
+    });
+  }
+}
+
+/** Has the next workers warmed up while the present one lives. */
+export class Nursery {
+  private readonly warm: Victim[] = [];
+
+  constructor(
+    private readonly worker: string,
+    private readonly module: string,
+    private readonly spare = 1,
+  ) {}
+
+  take(): Victim {
+    while (this.warm.length <= this.spare) this.warm.push(Victim.fork(this.worker, this.module));
+    return this.warm.shift()!;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.warm.splice(0).map((victim) => victim.kill()));
+  }
+}

@@ -1,0 +1,138 @@
+import { command, event } from '@parley/contract';
+import { Unrecoverable, type HandlerContext, type Messaging } from '@parley/messaging';
+import { z } from 'zod';
+import type { Work } from './host';
+import { CONSUMER, SENDER, type CrashPlace } from './place';
+
+const Numbered = z.object({ key: z.string(), n: z.int() });
+type Numbered = z.infer<typeof Numbered>;
+
+export const DoJob = command(`${CONSUMER}.do-job`, Numbered, { key: 'key' });
+export const CloseJob = command(`${CONSUMER}.close-job`, Numbered, { key: 'key' });
+export const Poison = command(`${CONSUMER}.take-poison`, Numbered);
+export const JobNoted = event(`${SENDER}.job-noted`, Numbered, { key: 'key' });
+
+/** What must be there for each thing said: `job` → its effect and that of the follow-up its handler sends; `noted`; `poison` → a dead letter. */
+export const KINDS = { job: ['job', 'closed'], noted: ['noted'] } as const;
+
+const KEYS = 24;
+const POISON_EVERY = 29;
+const ROLLBACK_EVERY = 7;
+const FAIL_EVERY = 7;
+const LOOK_EVERY = 10;
+/** Things said ahead of their effects: enough to be never idle, few enough to be through soon. */
+const AHEAD = 100;
+/** What a sender says in any case, however far behind its consumers are: it is to die at work. */
+const AT_LEAST = 40;
+
+/** Whether there is work to do now: the sender waits for consumers that fall behind. */
+class Pace {
+  private behind = 0;
+  private granted = 0;
+  private stopped = false;
+
+  constructor(private readonly place: CrashPlace) {}
+
+  async watch(): Promise<void> {
+    while (!this.stopped) {
+      this.behind = await this.place.behind();
+      await pause(LOOK_EVERY);
+    }
+  }
+
+  async room(): Promise<boolean> {
+    while (!this.stopped && this.behind > AHEAD && this.granted >= AT_LEAST) await pause(LOOK_EVERY);
+    this.granted++;
+    return !this.stopped;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+}
+
+/** Says things for ever, each in a transaction with a row of its own; every so often one that is rolled back. */
+export class Sender {
+  private readonly pace: Pace;
+  private loops?: Promise<unknown>;
+  private count = 0;
+
+  constructor(
+    private readonly messaging: Messaging,
+    private readonly place: CrashPlace,
+  ) {
+    this.pace = new Pace(place);
+  }
+
+  start(): void {
+    const keys = Array.from({ length: KEYS }, (_, index) => `k${index}`);
+    this.loops = Promise.all([this.pace.watch(), ...keys.map((key) => this.say(key))]);
+  }
+
+  async stop(): Promise<void> {
+    this.pace.stop();
+    await this.loops;
+  }
+
+  private async say(key: string): Promise<void> {
+    while (await this.pace.room()) {
+      const count = ++this.count;
+      await this.sayOnce(key);
+      if (count % ROLLBACK_EVERY === 0) await this.sayInVain(key, -count);
+    }
+  }
+
+  private async sayOnce(key: string): Promise<void> {
+    const { messenger, transactions } = this.messaging;
+    await transactions.run(async (tx) => {
+      const n = await this.place.next(tx, 'job', key);
+      await messenger.send(DoJob, { key, n });
+      await messenger.publish(JobNoted, { key, n: await this.place.next(tx, 'noted', key) });
+      if (n % POISON_EVERY === 0) await messenger.send(Poison, { key, n: await this.place.next(tx, 'poison', key) });
+    });
+  }
+
+  private async sayInVain(key: string, n: number): Promise<void> {
+    const { messenger, transactions } = this.messaging;
+    const change = transactions.run(async () => {
+      await messenger.send(DoJob, { key, n });
+      await messenger.publish(JobNoted, { key, n });
+      throw new InVain();
+    });
+    await change.catch((error) => {
+      if (!(error instanceof InVain)) throw error;
+    });
+  }
+}
+
+class InVain extends Error {}
+
+/** What the consumer does: an effect a message, in its transaction. Some fail at first, some are never handled, some say more. */
+export function worksOf(place: CrashPlace, messaging: () => Messaging): readonly Work[] {
+  const effect = (kind: string) => async ({ key, n }: Numbered, { tx }: HandlerContext<object>) => place.effect(tx, { kind, key, n });
+  return [
+    {
+      contract: DoJob,
+      options: { retry: { immediate: 0, delays: ['10ms', '10ms', '10ms'] } },
+      handle: async (job: Numbered, context) => {
+        if (job.n % FAIL_EVERY === 0 && context.attempt === 1) throw new Error('not at the first attempt');
+        await effect('job')(job, context);
+        await messaging().messenger.send(CloseJob, job);
+      },
+    },
+    {
+      contract: CloseJob,
+      options: { transaction: 'own' },
+      handle: ({ key, n }: Numbered, { transaction }) => transaction((tx) => place.effect(tx, { kind: 'closed', key, n })),
+    },
+    {
+      contract: Poison,
+      handle: async ({ n }: Numbered) => {
+        throw new Unrecoverable(`${n} can never be handled`);
+      },
+    },
+    { contract: JobNoted, subscription: 'notes', handle: effect('noted') },
+  ];
+}
+
+const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -1,0 +1,102 @@
+// npm run crash [-- --kills 200 --failpoints 1000 --seed n --plant name]: workers of the kit, as consumers and as relays, killed at
+// random moments and ended at enumerated steps of a message's way while messages flow. Then the books are compared: what was
+// committed is what took effect, each once, in order per key. Exits 1 when it is not, or when nothing was cut off.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createRequire } from 'node:module';
+import { parseArgs } from 'node:util';
+import { build } from './build.mjs';
+import { useTestPostgres } from './test-postgres.mjs';
+
+process.chdir(path.dirname(import.meta.dirname));
+const OUT = '.data/crash/dist'; // of its own: a run must not change because somebody builds
+const ONE_FILE = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-crash-'));
+const WORKER = `${OUT}/libs/parley/testing/src/crash/worker.js`;
+const PLACE = `${OUT}/libs/parley/transports/postgres/src/crash.fixture.js`;
+const require = createRequire(path.resolve(OUT, 'crash.js'));
+
+const { values: options } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '200' },
+    failpoints: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: String(Date.now() % 100_000) },
+    plant: { type: 'string' },
+  },
+});
+const seed = Number(options.seed);
+const [kills, failPoints] = [Number(options.kills), Number(options.failpoints)];
+
+/** Mulberry32. */
+function randomOf(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Who dies where, and which part of the deaths it gets. */
+const CAMPAIGNS = [
+  { title: 'consumer, its messages in its database', where: 'own database', victim: 'CONSUMER', share: 0.5, plants: [] },
+  { title: 'consumer, with an inbox', where: 'another database', victim: 'CONSUMER', share: 0.5, plants: ['no-inbox', 'early-acknowledgement'] },
+  { title: 'publisher and relay, with an outbox', where: 'another database', victim: 'SENDER', share: 1, plants: ['early-removal'] },
+];
+
+async function run({ title, where, victim, share }, index) {
+  const kit = require('./libs/parley/testing/src/crash/index.js');
+  const { postgresSite } = require(path.resolve(PLACE));
+  const site = await postgresSite(where);
+  const campaign = new kit.Campaign({
+    site,
+    victim: kit[victim],
+    worker: path.join(ONE_FILE, 'start.cjs'),
+    random: randomOf(seed + index),
+    kills: Math.round(kills * share),
+    failPoints: Math.round(failPoints * share),
+    plant: options.plant,
+    progress: (text) => progress(title, text),
+  });
+  try {
+    return { title, ...(await campaign.run()) };
+  } finally {
+    await site.close();
+  }
+}
+
+let shown = 0;
+function progress(title, text) {
+  if (Date.now() - shown < 5_000) return;
+  shown = Date.now();
+  console.log(`${title}: ${text}`);
+}
+
+function print(results) {
+  for (const { title, kills, cut, ends, said, effects, faults, milliseconds } of results) {
+    console.log(`\n${title} (${Math.round(milliseconds / 1000)} s)`);
+    const cutOff = `${cut.transactions} inside a transaction, ${cut.unacknowledged} with messages not acknowledged, ${cut.unpublished} before publishing, ${cut.unremoved} between publishing and removing`;
+    console.log(`  ${kills} kills at random: ${cutOff}`);
+    const total = [...ends.values()].reduce((sum, count) => sum + count, 0);
+    console.log(`  ${total} ends at steps: ${[...ends].map(([step, count]) => `${step} ${count}`).join(', ')}`);
+    console.log(`  ${said} things said and committed, ${effects} effects: ${faults.length === 0 ? 'each once, in order per key, nothing else' : ''}`);
+    for (const fault of faults) console.log(`  ✗ ${fault}`);
+  }
+}
+
+const { files } = await build(OUT);
+execFileSync(process.execPath, ['tools/one-file.cjs', ONE_FILE, WORKER, PLACE], { stdio: 'inherit' });
+console.log(`${files} files compiled; seed ${seed}${options.plant ? `; planted: ${options.plant}` : ''}`);
+const postgres = await useTestPostgres();
+process.env.PARLEY_TEST_POSTGRES = postgres.url;
+try {
+  const chosen = CAMPAIGNS.filter(({ plants }) => !options.plant || plants.includes(options.plant));
+  const results = await Promise.all(chosen.map(run));
+  print(results);
+  process.exitCode = results.every(({ faults }) => faults.length === 0) ? 0 : 1;
+} finally {
+  await postgres.release();
+  fs.rmSync(ONE_FILE, { recursive: true });
+}
+process.exit();
