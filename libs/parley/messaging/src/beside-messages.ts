@@ -15,7 +15,8 @@ export function keysAt(url: string | undefined, technologies: readonly Technolog
 }
 
 /** @throws UnknownTechnology */
-export function claimsAt(url: string | undefined, technologies: readonly Technology[], context: TransportContext): ClaimStore | undefined {
+export function claimsAt(url: string | false | undefined, technologies: readonly Technology[], context: TransportContext): ClaimStore | undefined {
+  if (url === false) return undefined;
   if (url === undefined) return context.store?.claims;
   if (url.startsWith('file:')) return new FileClaims(url, context);
   return opened('CLAIMS_URL', url, technologies, (technology) => technology.openClaims?.(url, context));

@@ -13,6 +13,8 @@ export interface RouteInfo {
 
 /** How a service would say a contract: what it passes on its way to its handlers, and why. */
 export interface SayingExplained extends RouteInfo {
+  /** Bytes of the largest body that travels itself; undefined: any does. */
+  readonly largest?: number;
   readonly hops: readonly Hop[];
 }
 

@@ -41,8 +41,11 @@ export interface MessagingOptions {
   readonly store?: Store;
   /** Where the keys of those are kept whom messages are about: a URL. Default: the store. All services of an installation need the same. */
   readonly keys?: string;
-  /** Where bodies wait that are too large for their technology: a URL. Default: the store. Whoever says and handles them needs the same. */
-  readonly claims?: string;
+  /**
+   * Where bodies wait that are too large for their technology: a URL. Default: the store; false: nowhere, they are refused. Whoever says
+   * and handles them needs the same.
+   */
+  readonly claims?: string | false;
   /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
   readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
@@ -186,7 +189,7 @@ export class Messaging {
     const transport = this.routes.of(contract);
     if (!transport) return undefined;
     const how = { local: this.publisher.joins(transport), stored: this.store !== undefined };
-    return { ...infoOf(transport), hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])] };
+    return { ...infoOf(transport), largest: transport.largest, hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])] };
   }
 
   /**

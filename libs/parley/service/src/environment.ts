@@ -38,6 +38,11 @@ const kit = z.object({
   COMMANDS_URL: url.optional().describe('what carries commands; default DATABASE_URL'),
   BROADCASTS_URL: url.optional().describe('what carries broadcasts; default DATABASE_URL'),
   EVENTS_URL: url.optional().describe('what carries events; default DATABASE_URL'),
+  KEYS_URL: url.optional().describe('where the keys of those are kept whom messages are about; default DATABASE_URL'),
+  CLAIMS_URL: z
+    .union([z.literal('none'), url], 'must be a URL such as postgres://user:password@host:5432/database or file:///folder, or none')
+    .optional()
+    .describe('where bodies wait that are too large for what carries them; default DATABASE_URL'),
   CALLS_URL: url.default('grpc://{owner}:5000').describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
   PARLEY_TOPOLOGY: z
     .enum(['create', 'verify'], 'must be create or verify')

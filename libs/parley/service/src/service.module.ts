@@ -77,9 +77,10 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
 }
 
 async function messagingOptions({ name, environment, logger, metrics, conversations, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
-  const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, HOST, CALLS_PORT, callsOf } = environment;
+  const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, HOST, CALLS_PORT, callsOf } = environment;
+  const claims = environment.CLAIMS_URL === 'none' ? false : environment.CLAIMS_URL;
   const own = contractsWithUrl(environment);
-  const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, CALLS_URL: callsOf(name), ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])) });
+  const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, ...(claims && !claims.startsWith('file:') && { CLAIMS_URL: claims }), CALLS_URL: callsOf(name), ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])) });
   const passes = passesOf(environment, logger);
   const storeFor = database && (await storeMaker({ service: name, log: logger.write, passes }));
   return (dataSource) => ({
@@ -90,6 +91,8 @@ async function messagingOptions({ name, environment, logger, metrics, conversati
     listen: CALLS_PORT === undefined ? undefined : { host: HOST, port: CALLS_PORT },
     technologies,
     store: dataSource && storeFor?.(dataSource),
+    keys: KEYS_URL,
+    claims,
     topology: environment.PARLEY_TOPOLOGY,
     concurrency: environment.CONCURRENCY,
     killSwitch: environment.PAUSE_AT > 0 && { rate: environment.PAUSE_AT / 100 },

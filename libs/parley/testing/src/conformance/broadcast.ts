@@ -4,6 +4,7 @@ import { eventually, Gate, Journal } from './journal';
 import { ODD_TEXTS } from './stored';
 import { suite } from './suite';
 import { handler, jobs, note, raw, say, type Handle, type Job, type Seen } from './trial';
+import { tryTooLarge, withClaims } from './too-large';
 
 const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n);
 
@@ -68,17 +69,17 @@ export function broadcastSuite(fixture: Fixture): void {
       expect([...arrived.entries].sort((a, b) => a.job.n - b.job.n)).toEqual(said);
     });
 
-    promise('T14', async (trial) => {
+    promise('T14', (trial) => withClaims(async (claims) => {
       const contract = trial.contract();
       const seen = trial.journal();
-      await trial.hear(contract, note(seen));
+      await trial.hear(contract, note(seen), { claims });
       const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
       await trial.inject(raw(contract, Buffer.alloc(0)));
       await trial.say(contract, { key: 'k', n: 1, text: large });
       const [job] = await seen.reach(1);
       expect(job!.job.text).toHaveLength(large.length);
-      if (trial.offers('limits')) await expect(trial.say(contract, { key: 'k', n: 2, text: large.repeat(2) })).rejects.toThrow();
-    });
+      await tryTooLarge(trial, contract, seen, claims);
+    }));
 
     promise('T27', async (trial) => {
       const contract = trial.contract();

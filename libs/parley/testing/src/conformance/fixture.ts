@@ -14,7 +14,7 @@ export type Feature =
   | 'broker'
   /** Commands and events: keeps messages while nobody handles them. */
   | 'persistent'
-  /** Bodies above a limit are refused where they are said. */
+  /** Calls: bodies above a limit are refused where they are said. (What else is said has its limit in `Transport.largest`, which is always tried.) */
   | 'limits';
 
 export interface Features {

@@ -28,7 +28,7 @@ export const promises = {
   T11: { kinds: stored, says: 'a failed message waits with the later ones of its key while other keys flow' },
   T12: { kinds: [R, C], fast: true, says: 'what nobody can get is refused, never swallowed' },
   T13: { kinds: all, fast: true, says: 'any text survives, in the payload and around it' },
-  T14: { kinds: all, says: 'a body may be empty, or large, and one that is too large is refused where it is said' },
+  T14: { kinds: all, says: 'a body may be empty, or large; one that is too large waits elsewhere while its message travels, or is refused where it is said' },
   T15: { kinds: [C], says: 'an expired command is not handled, and is kept as evidence' },
   T16: { kinds: stored, fast: true, says: 'no more messages are handled at a time than allowed' },
   T17: { kinds: stored, fast: true, says: 'how many are handled at a time can be changed while it runs' },

@@ -88,6 +88,6 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   broker: ['command', 'event'],
   confirms: ['command', 'event'],
   persistent: ['command', 'event'],
-  limits: ['call', 'command', 'broadcast', 'event'],
+  limits: ['call'],
 };
 

@@ -8,7 +8,7 @@ const broker = brokerProcess('rabbitmq');
 const fixture: Fixture = {
   technology: 'rabbitmq',
   features: {
-    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'the kit sets none, RabbitMQ refuses 128 MB' },
+    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
     // A delay waits in a queue of its rung: up to twice as long, at least 2 s.
     lateness: 2_500,
     exceptions: { T43: 'RabbitMQ counts every return to a lane as a delivery: a keyed command comes back as its second attempt' },

@@ -13,8 +13,12 @@ export const rabbitmq: Technology = {
 };
 
 /** One connection to publish, one to consume: a broker that slows publishers down must not slow acknowledgements down. */
+/** RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker closes the channel, and so other messages would suffer. */
+const LARGEST = 16 * 1024 * 1024;
+
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
+  readonly largest = LARGEST;
   readonly delays = true;
   readonly address: string;
   private readonly publisher: CommandPublisher;

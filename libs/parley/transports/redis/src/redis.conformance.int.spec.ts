@@ -6,7 +6,7 @@ const databases = new MemoryDatabases();
 
 const fixture: Fixture = {
   technology: 'redis',
-  features: { offers: { death: true, outbox: true, limits: 'the kit sets none, Redis refuses 512 MB' } },
+  features: { offers: { death: true, outbox: true, limits: 'what is larger goes by claim check' } },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 6379), new MemoryLink()];
     return {

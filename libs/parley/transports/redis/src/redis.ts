@@ -11,8 +11,15 @@ export const redis: Technology = {
   open: (url, context) => new RedisTransport(new Address(url), context),
 };
 
+/**
+ * Redis takes 512 MB, but ends the connection of a subscriber for which 32 MB wait at once, or 8 MB for a minute
+ * (`client-output-buffer-limit pubsub`): one that is busy must survive a few of them.
+ */
+const LARGEST = 1024 * 1024;
+
 class RedisTransport implements Transport {
   readonly technology = 'redis';
+  readonly largest = LARGEST;
   readonly delays = false;
   readonly address: string;
   private readonly publisher: BroadcastPublisher;
