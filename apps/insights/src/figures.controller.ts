@@ -2,8 +2,11 @@ import { CustomerNotified } from '@contracts/notifications';
 import { GetFigures } from '@contracts/insights';
 import { OrderDelivered, OrderPlaced, OrderRejected } from '@contracts/orders';
 import { Controller } from '@nestjs/common';
-import { type HandlerContext, Handles, Subscription } from '@parley/messaging';
+import { type BatchContext, Handles, Subscription } from '@parley/messaging';
 import { FiguresStore } from './figures.store';
+
+/** A commit costs more than a row: what is there is counted together. */
+const TOGETHER = { batch: 50 };
 
 /** Reads the stream from its beginning. */
 @Controller()
@@ -11,24 +14,24 @@ import { FiguresStore } from './figures.store';
 export class FiguresController {
   constructor(private readonly store: FiguresStore) {}
 
-  @Handles(OrderPlaced)
-  placed({ orderId, total, lines }: OrderPlaced, { tx, envelope }: HandlerContext) {
-    return this.store.learn(tx, { orderId, total, lines, placedAt: envelope.time });
+  @Handles(OrderPlaced, TOGETHER)
+  placed(orders: OrderPlaced[], { tx, envelopes }: BatchContext) {
+    return this.store.learn(tx, ...orders.map(({ orderId, total, lines }, n) => ({ orderId, total, lines, placedAt: envelopes[n]!.time })));
   }
 
-  @Handles(OrderDelivered)
-  delivered({ orderId }: OrderDelivered, { tx, envelope }: HandlerContext) {
-    return this.store.learn(tx, { orderId, outcome: 'delivered', finishedAt: envelope.time });
+  @Handles(OrderDelivered, TOGETHER)
+  delivered(orders: OrderDelivered[], { tx, envelopes }: BatchContext) {
+    return this.store.learn(tx, ...orders.map(({ orderId }, n) => ({ orderId, outcome: 'delivered' as const, finishedAt: envelopes[n]!.time })));
   }
 
-  @Handles(OrderRejected)
-  rejected({ orderId, reason }: OrderRejected, { tx, envelope }: HandlerContext) {
-    return this.store.learn(tx, { orderId, outcome: 'rejected', finishedAt: envelope.time, reason });
+  @Handles(OrderRejected, TOGETHER)
+  rejected(orders: OrderRejected[], { tx, envelopes }: BatchContext) {
+    return this.store.learn(tx, ...orders.map(({ orderId, reason }, n) => ({ orderId, outcome: 'rejected' as const, finishedAt: envelopes[n]!.time, reason })));
   }
 
-  @Handles(CustomerNotified)
-  notified({ orderId }: CustomerNotified, { tx }: HandlerContext) {
-    return this.store.learn(tx, { orderId, mails: 1 });
+  @Handles(CustomerNotified, TOGETHER)
+  notified(mails: CustomerNotified[], { tx }: BatchContext) {
+    return this.store.learn(tx, ...mails.map(({ orderId }) => ({ orderId, mails: 1 })));
   }
 
   @Handles(GetFigures)

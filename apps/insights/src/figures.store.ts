@@ -1,11 +1,11 @@
 import type { Figures } from '@contracts/insights';
 import type { EntityManager } from 'typeorm';
-import type { OrderFact } from './figures';
+import { merged, type OrderFact } from './figures';
 
 /** The projection: one row an order, so that no two orders wait for each other. `MemoryFiguresStore` is the twin of the SQL one. */
 export abstract class FiguresStore<Tx = EntityManager> {
-  /** Adds what an event told; what was known stays. */
-  abstract learn(tx: Tx, fact: OrderFact): Promise<void>;
+  /** Adds what events told; what was known stays. */
+  abstract learn(tx: Tx, ...facts: OrderFact[]): Promise<void>;
   abstract figures(): Promise<Figures>;
 }
 
@@ -14,13 +14,26 @@ export class SqlFiguresStore extends FiguresStore {
     super();
   }
 
-  async learn(tx: EntityManager, { orderId, total, lines, placedAt, outcome, finishedAt, reason, mails = 0 }: OrderFact): Promise<void> {
+  /** One statement for all of them, in the order of their ids: others learn at the same time, and must not wait for each other in a circle. */
+  async learn(tx: EntityManager, ...facts: OrderFact[]): Promise<void> {
+    const orders = merged(facts).sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
+    const column = (value: (fact: OrderFact) => unknown) => orders.map((fact) => value(fact) ?? null);
     await tx.query(
-      `insert into order_fact as fact (order_id, total, lines, placed_at, outcome, finished_at, reason, mails) values ($1, $2, $3, $4, $5, $6, $7, $8)
+      `insert into order_fact as fact (order_id, total, lines, placed_at, outcome, finished_at, reason, mails)
+       select * from unnest($1::uuid[], $2::int[], $3::jsonb[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::text[], $8::int[])
        on conflict (order_id) do update set total = coalesce(fact.total, excluded.total), lines = coalesce(fact.lines, excluded.lines),
          placed_at = coalesce(fact.placed_at, excluded.placed_at), outcome = coalesce(fact.outcome, excluded.outcome),
          finished_at = coalesce(fact.finished_at, excluded.finished_at), reason = coalesce(fact.reason, excluded.reason), mails = fact.mails + excluded.mails`,
-      [orderId, total ?? null, lines ? JSON.stringify(lines) : null, placedAt ?? null, outcome ?? null, finishedAt ?? null, reason ?? null, mails],
+      [
+        column(({ orderId }) => orderId),
+        column(({ total }) => total),
+        column(({ lines }) => lines && JSON.stringify(lines)),
+        column(({ placedAt }) => placedAt),
+        column(({ outcome }) => outcome),
+        column(({ finishedAt }) => finishedAt),
+        column(({ reason }) => reason),
+        column(({ mails }) => mails ?? 0),
+      ],
     );
   }
 

@@ -15,6 +15,16 @@ export interface OrderFact {
 
 const BEST = 10;
 
+/** One fact an order: what was told first stays, mails add up. */
+export function merged(facts: readonly OrderFact[]): OrderFact[] {
+  const orders = new Map<string, OrderFact>();
+  for (const fact of facts) {
+    const before = orders.get(fact.orderId);
+    orders.set(fact.orderId, { ...fact, ...before, mails: (before?.mails ?? 0) + (fact.mails ?? 0) });
+  }
+  return [...orders.values()];
+}
+
 /** Adds up facts. The SQL store lets the database do the same. */
 export function figuresOf(facts: readonly OrderFact[]): Figures {
   const count = (outcome: string) => facts.filter((fact) => fact.outcome === outcome).length;
