@@ -1,6 +1,6 @@
 import { milliseconds } from '@parley/contract';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { Batches } from './batches';
+import { Gatherings } from './gatherings';
 import type { Bodies } from './bodies';
 import { decode } from './codec';
 import { type BatchContext, inConversation, type HandlerContext } from './context';
@@ -68,7 +68,7 @@ const BREATH = 1_000;
 export class Pipeline {
   private readonly sequences = new Sequences();
   private readonly parkedLanes = new ParkedLanes();
-  private readonly batches = new Batches<Member>((members) => this.handleTogether(members));
+  private readonly batches = new Gatherings<Member>((members) => this.handleTogether(members));
 
   constructor(
     private readonly transactions: Transactions,
