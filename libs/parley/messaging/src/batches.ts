@@ -1,68 +1,58 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+interface Asked<E> {
+  readonly entry: E;
+  readonly size: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
-/** What became of a delivery that looked for company. */
-export type Company =
-  /** It was handled, and acknowledged, with others. */
-  | { readonly alone: false }
-  /** It is to be handled by itself; `over` is told when that has ended. */
-  | { readonly alone: true; over(): void };
-
-interface Gathering<Member> {
-  readonly waiting: { readonly member: Member; readonly resolve: (company: Company) => void }[];
-  running: number;
-  scheduled: boolean;
+export interface BatchLimits<E> {
+  /** Entries of one request. */
+  readonly most: number;
+  /** Bytes of all entries of one request. */
+  readonly bytes?: number;
+  readonly sizeOf?: (entry: E) => number;
 }
 
 /**
- * Collects the deliveries that are in flight at the same time. A batch goes at the end of the turn of the event loop in which its
- * first member came: nobody waits for company that may never come. What comes while it is handled is the next one.
- *
- * Two messages of one key are never in one batch, for those of a lane are delivered one after the other.
+ * Puts what is asked for at about the same time into one request, as technologies like it that are asked by HTTP. Each learns
+ * what became of its own part.
  */
-export class Batches<Member> {
-  private readonly gatherings = new Map<string, Gathering<Member>>();
-  /** A batch is not handled in the conversation of whoever came first. */
-  private readonly outside = AsyncLocalStorage.snapshot();
+export class Batches<E> {
+  private waiting: Asked<E>[] = [];
 
   constructor(
-    /** Handles all of them, or nothing of them: says which. Never rejects. */
-    private readonly together: (members: readonly Member[]) => Promise<boolean>,
+    /** Answers with why an entry was refused, at its place; what was not refused is taken. Rejects when nobody knows. */
+    private readonly request: (entries: readonly E[]) => Promise<readonly (Error | undefined)[]>,
+    private readonly limits: BatchLimits<E>,
   ) {}
 
-  /** Waits with others of that name. `most`: members of one batch. */
-  join(name: string, most: number, member: Member): Promise<Company> {
-    const gathering = this.gatherings.get(name) ?? { waiting: [], running: 0, scheduled: false };
-    this.gatherings.set(name, gathering);
-    return new Promise((resolve) => {
-      gathering.waiting.push({ member, resolve });
-      this.goSoon(gathering, most);
-    });
+  add(entry: E): Promise<void> {
+    if (this.waiting.length === 0) setImmediate(() => this.flush());
+    const size = this.limits.sizeOf?.(entry) ?? 0;
+    return new Promise((resolve, reject) => this.waiting.push({ entry, size, resolve, reject }));
   }
 
-  private goSoon(gathering: Gathering<Member>, most: number): void {
-    if (gathering.scheduled || gathering.waiting.length === 0) return;
-    if (gathering.running > 0 && gathering.waiting.length < most) return;
-    gathering.scheduled = true;
-    setImmediate(() => this.outside(() => this.go(gathering, most)));
+  private flush(): void {
+    const { most, bytes = Infinity } = this.limits;
+    let group: Asked<E>[] = [];
+    let sum = 0;
+    for (const asked of this.waiting.splice(0)) {
+      if (group.length === most || (group.length > 0 && sum + asked.size > bytes)) {
+        void this.ask(group);
+        [group, sum] = [[], 0];
+      }
+      group.push(asked);
+      sum += asked.size;
+    }
+    void this.ask(group);
   }
 
-  private go(gathering: Gathering<Member>, most: number): void {
-    gathering.scheduled = false;
-    gathering.running++;
-    const over = () => {
-      gathering.running--;
-      this.goSoon(gathering, most);
-    };
-    const batch = gathering.waiting.splice(0, most);
-    const [first] = batch;
-    if (batch.length === 1) first!.resolve({ alone: true, over });
-    else void this.handle(batch, over);
-    this.goSoon(gathering, most);
-  }
-
-  private async handle(batch: Gathering<Member>['waiting'], over: () => void): Promise<void> {
-    const handled = await this.together(batch.map(({ member }) => member));
-    for (const { resolve } of batch) resolve(handled ? { alone: false } : { alone: true, over: () => undefined });
-    over();
+  private async ask(group: readonly Asked<E>[]): Promise<void> {
+    try {
+      const refusals = await this.request(group.map(({ entry }) => entry));
+      group.forEach(({ resolve, reject }, place) => (refusals[place] ? reject(refusals[place]) : resolve()));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
   }
 }

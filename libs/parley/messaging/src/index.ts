@@ -1,3 +1,4 @@
+export { Batches, type BatchLimits } from './batches';
 export { CallError } from './call-error';
 export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
 export { type Clock, systemClock } from './clock';
@@ -16,6 +17,7 @@ export { type Claim, CLAIM_DAYS, claimDays, ClaimMissing, type ClaimStore, TooLa
 export { KEY_LIFETIME, KeyRing } from './key-ring';
 export { isPersonal, unsealed } from './sealing';
 export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, UnknownKey } from './subject-keys';
+export { sendInOrder } from './in-order';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';

@@ -1,6 +1,6 @@
 import { ChangeMessageVisibilityBatchCommand, type ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchCommand, type DeleteMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
-import type { TransportContext } from '@parley/messaging';
-import { Batches, EntryRefused } from './batches';
+import type { Batches, TransportContext } from '@parley/messaging';
+import { batchesOf, EntryRefused } from './batches';
 import type { Held } from './held';
 import { bounded } from './topology';
 
@@ -21,8 +21,8 @@ export class Leases {
     private readonly lease: number,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {
-    this.deletions = new Batches((Entries) => client.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }), bounded()));
-    this.visibilities = new Batches((Entries) => client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }), bounded()));
+    this.deletions = batchesOf((Entries) => client.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }), bounded()));
+    this.visibilities = batchesOf((Entries) => client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }), bounded()));
   }
 
   get size(): number {

@@ -1,7 +1,7 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
-import { headersOf, type OutgoingMessage, queueOf } from '@parley/messaging';
+import { type Batches, headersOf, type OutgoingMessage, queueOf, sendInOrder } from '@parley/messaging';
 import { type Address, reasonOf } from './address';
-import { Batches, EntryRefused } from './batches';
+import { batchesOf, EntryRefused } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
 import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './wire';
 
@@ -22,11 +22,8 @@ export class CommandPublisher {
   ) {}
 
   /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
-  async publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
-    const results = await Promise.allSettled(byLane(messages).map((lane) => this.sendInTurn(lane)));
-    // Only now: whoever publishes the rejected ones again must not meet others still under way.
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+  publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
+    return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
   /** Resolves when SQS has it. The id makes SQS keep one of several copies that are said within 5 minutes. */
@@ -39,10 +36,6 @@ export class CommandPublisher {
     const wait = Math.min(Math.ceil(milliseconds / 1_000), LONGEST_WAIT);
     const remaining = Math.max(0, Math.ceil(milliseconds) - wait * 1_000);
     return this.put(owner, 'commands', { ...parcel(remaining), ...(wait > 0 && { DelaySeconds: wait }) });
-  }
-
-  private async sendInTurn(messages: readonly OutgoingMessage[]): Promise<void> {
-    for (const message of messages) await this.sendOne(message);
   }
 
   private sendOne({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
@@ -74,23 +67,11 @@ export class CommandPublisher {
   private batchesOf(url: string): Batches<Ready> {
     let batches = this.batches.get(url);
     if (!batches) {
-      const request = (entries: SendMessageBatchRequestEntry[]) => this.client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries }), bounded());
-      this.batches.set(url, (batches = new Batches(request, LARGEST_MESSAGE, sizeOf)));
+      const request = (Entries: SendMessageBatchRequestEntry[]) => this.client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }), bounded());
+      this.batches.set(url, (batches = batchesOf<Ready>(request, { bytes: LARGEST_MESSAGE, sizeOf })));
     }
     return batches;
   }
-}
-
-function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
-  const lanes = new Map<string, OutgoingMessage[]>();
-  for (const message of messages) {
-    const { id, partitionkey } = message.envelope;
-    const lane = partitionkey === undefined ? `id:${id}` : `${message.contract.owner}:${partitionkey}`;
-    const others = lanes.get(lane);
-    if (others) others.push(message);
-    else lanes.set(lane, [message]);
-  }
-  return [...lanes.values()];
 }
 
 /** SQS said no. Nothing was stored. */
