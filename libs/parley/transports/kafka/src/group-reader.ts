@@ -19,6 +19,7 @@ const ROOM_WITHIN = 100;
 /** Before partitions are given back, what is under way has this long to end, and then this long to give up. Less than a session. */
 const FINISHED_WITHIN = 4_000;
 const GIVEN_UP_WITHIN = 500;
+const COMMITTED_WITHIN = 2_000;
 const CLOSED_WITHIN = 3_000;
 const HONOURS = { retry: false, dead: false } as const;
 
@@ -70,6 +71,8 @@ export class GroupReader implements GroupListener {
   private leaving?: Promise<void>;
   private joined = false;
   private trouble?: string;
+  private quitting?: Promise<void>;
+  private cancelRevival = (): void => undefined;
 
   constructor(
     readonly subscription: Subscription,
@@ -103,6 +106,7 @@ export class GroupReader implements GroupListener {
   private async join(): Promise<void> {
     const { kind, handlers, from } = this.subscription;
     for (const owner of ownersOf([...handlers.values()].map(({ contract }) => contract))) await this.place.topics.ensure(kind, owner);
+    if (this.stopping) throw new Error('it was stopped meanwhile');
     const group = { id: this.id, topics: this.topics, from: this.durable ? from : 'now', durable: this.durable } as const;
     const consumer = this.place.client.consumer(group, this);
     this.consumer = consumer;
@@ -155,7 +159,7 @@ export class GroupReader implements GroupListener {
       membership.abandon(`${this.subscription.name}: the group shares its partitions anew`);
       await settledWithin(GIVEN_UP_WITHIN, membership.lanes.idle());
     }
-    await this.commit();
+    await settledWithin(COMMITTED_WITHIN, this.commit());
     membership.over = true;
     membership.abandon(`${this.subscription.name}: the partition belongs to another instance now`);
   }
@@ -181,26 +185,26 @@ export class GroupReader implements GroupListener {
     this.trouble = `the consumer of ${this.id} ended: ${error.message}`;
     if (this.stopping) return;
     this.place.context.log('warn', `${this.trouble}; it is made anew`);
-    this.membership?.abandon(this.trouble);
-    this.membership = undefined;
+    if (this.durable) {
+      this.membership?.abandon(this.trouble);
+      this.membership = undefined;
+    }
     this.reviveSoon();
   }
 
   private reviveSoon(): void {
-    this.place.context.clock.after(REVIVED_AFTER, () => void this.revive());
+    this.cancelRevival = this.place.context.clock.after(REVIVED_AFTER, () => void this.revive());
   }
 
   private async revive(): Promise<void> {
     if (this.stopping) return;
-    const dead = this.consumer;
-    void settledWithin(CLOSED_WITHIN, dead?.close() ?? Promise.resolve());
+    void settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());
     for (const topic of this.topics) this.place.topics.forget(topic);
     try {
       await this.join();
     } catch (error) {
       this.trouble = `the consumer of ${this.id} does not come back: ${(error as Error).message}`;
-      // A crash during the start was told already.
-      if (this.consumer === dead || !this.stopping) this.reviveSoon();
+      if (!this.stopping) this.reviveSoon();
     }
   }
 
@@ -287,14 +291,12 @@ export class GroupReader implements GroupListener {
     }
   }
 
-  private quitting?: Promise<void>;
-
   private quit(): Promise<void> {
     return (this.quitting ??= this.quitNow());
   }
 
   private async quitNow(): Promise<void> {
-    for (const cancel of this.timers.values()) cancel();
+    for (const cancel of [...this.timers.values(), this.cancelRevival]) cancel();
     await settledWithin(CLOSED_WITHIN, this.commit());
     this.membership?.abandon(`${this.subscription.name}: the instance stops`);
     await settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());

@@ -1,3 +1,3 @@
 export { KafkaUnavailable, TopologyMismatch } from './address';
 export { kafka } from './kafka';
-export { NotConnected, Refused, TooLarge, Unconfirmed, Unroutable } from './publisher';
+export { NotConnected, Refused, Unconfirmed, Unroutable } from './publisher';

@@ -7,7 +7,7 @@ const broker = brokerProcess('kafka');
 
 const fixture: Fixture = {
   technology: 'kafka',
-  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'what Kafka does not take (max.message.bytes) goes by claim check' }, largest: 1_000_000 },
+  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'what is larger than max.message.bytes goes by claim check' }, largest: 1_000_000 },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 9092), new MemoryLink()];
     const own = `${way.along(url)}?forwarded=true`;

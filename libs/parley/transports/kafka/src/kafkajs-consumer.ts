@@ -30,6 +30,7 @@ export class KafkaJsConsumer implements GroupConsumer {
   private cluster?: OpenCluster;
   private joined = false;
   private closing = false;
+  private started = false;
   /** Where each partition is read on, in this membership. */
   private positions = new Map<string, number>();
   private ready: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => undefined, reject: () => undefined };
@@ -53,7 +54,7 @@ export class KafkaJsConsumer implements GroupConsumer {
     });
     const { GROUP_JOIN, CRASH, FETCH, START_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.join(payload.memberAssignment));
-    this.consumer.on(FETCH, () => this.ready.resolve());
+    this.consumer.on(FETCH, () => this.begun());
     this.consumer.on(START_BATCH_PROCESS, ({ payload }) => this.passOver(payload));
     this.consumer.on(CRASH, ({ payload }) => this.crash(payload.error));
   }
@@ -109,16 +110,17 @@ export class KafkaJsConsumer implements GroupConsumer {
   private async leave(): Promise<void> {
     if (!this.joined) return;
     this.joined = false;
-    await this.listener.revoked();
+    if (!this.closing) await this.listener.revoked();
   }
 
   private join(assignment: Readonly<Record<string, readonly number[]>>): void {
+    if (this.closing) return;
     const assigned = Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })));
     this.joined = true;
     if (this.group.durable) this.positions = new Map();
     this.consumer.resume(this.consumer.paused());
     this.listener.assigned(assigned);
-    if (assigned.length === 0) this.ready.resolve();
+    if (assigned.length === 0) this.begun();
   }
 
   /**
@@ -157,7 +159,7 @@ export class KafkaJsConsumer implements GroupConsumer {
       found.push({ topic, partitions: starts });
     }
     if (this.group.durable) await this.commit(found.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) }))));
-    this.ready.resolve();
+    this.begun();
     return found;
   }
 
@@ -185,10 +187,16 @@ export class KafkaJsConsumer implements GroupConsumer {
     return String(this.cluster?.findTopicPartitionMetadata(topic).length ?? 0);
   }
 
+  private begun(): void {
+    this.started = true;
+    this.ready.resolve();
+  }
+
+  /** Before it began, whoever starts it is told; afterwards the listener. */
   private crash(error: Error): void {
     this.joined = false;
-    this.ready.reject(isGettingReady(error) ? new NotYet(error.message, { cause: error }) : error);
-    if (!this.closing) this.listener.crashed(error);
+    if (!this.started) this.ready.reject(isGettingReady(error) ? new NotYet(error.message, { cause: error }) : error);
+    else if (!this.closing) this.listener.crashed(error);
   }
 }
 

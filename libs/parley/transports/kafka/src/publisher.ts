@@ -1,10 +1,10 @@
-import { headersOf, type OutgoingMessage, type TransportContext } from '@parley/messaging';
+import { headersOf, type OutgoingMessage, TooLarge, type TransportContext } from '@parley/messaging';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './binding';
 import { settledWithin, within } from './bound';
 import { type KafkaClient, type Outgoing, type Producer, Rejection } from './client';
 import { partitionOf } from './partition';
-import { type KnownTopic, type Stored, topicOf, type Topics } from './topics';
+import { type KnownTopic, largestBody, type Stored, topicOf, type Topics } from './topics';
 
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
@@ -85,7 +85,7 @@ export class KafkaPublisher {
     const headers = pack(headersOf(envelope));
     const key = envelope.partitionkey === undefined ? null : Buffer.from(envelope.partitionkey);
     const bytes = sizeOf(key, body, headers);
-    if (bytes > topic.limit - BATCH_HEADROOM) throw new TooLarge(contract.name, bytes, topic, this.address);
+    if (bytes > topic.limit - BATCH_HEADROOM) throw new TooLarge(contract.name, body.length, largestBody(topic), 'kafka');
     const partition = key ? partitionOf(key, topic.partitions) : this.turn++ % topic.partitions;
     return { topic: topic.name, partition, key, value: body, headers, bytes };
   }
@@ -225,14 +225,6 @@ export class Refused extends Error {
   override readonly name = 'Refused';
   constructor(topic: string, address: Address, cause: Error) {
     super(`Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`, { cause });
-  }
-}
-
-/** More than the topic takes. Nothing was stored. */
-export class TooLarge extends Error {
-  override readonly name = 'TooLarge';
-  constructor(contract: string, bytes: number, { name, limit }: KnownTopic, address: Address) {
-    super(`${contract}: a message of ${bytes} bytes is more than ${name} at ${address} takes (max.message.bytes ${limit}); say less, or where it is to be found`);
   }
 }
 

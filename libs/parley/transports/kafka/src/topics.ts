@@ -34,6 +34,9 @@ export interface KnownTopic extends TopicState {
   readonly limit: number;
 }
 
+/** Bytes of the largest body it takes, whatever travels around it. */
+export const largestBody = ({ limit }: Pick<KnownTopic, 'limit'>): number => limit - HEADROOM;
+
 /** The topics of a cluster: made when somebody first needs them, or only looked at. */
 export class Topics {
   private readonly known = new Map<string, { readonly at: number; readonly topic: Promise<KnownTopic> }>();
@@ -53,7 +56,7 @@ export class Topics {
 
   /** Bytes of the largest body that every known topic takes. */
   get largest(): number {
-    return this.smallest - HEADROOM;
+    return largestBody({ limit: this.smallest });
   }
 
   /** The topic, made if it may be. Asked once in a while. */
