@@ -63,6 +63,6 @@ function explain(address: Address, cause: unknown): string {
     return `refuses the user "${address.user}": wrong name or password; correct the URL`;
   const permission = /does not have permission='(\w+)'.* on (?:address|queue) (\S+)/.exec(why);
   if (permission) return `lets the user "${address.user}" in, but not ${permission[1]} ${permission[2]}; grant it`;
-  if (/protocol header|not ActiveMQ/i.test(why)) return `is something else: what answers there is not ActiveMQ Artemis; correct the URL`;
+  if (/protocol header|AMQP version|not ActiveMQ/i.test(why)) return `is something else: what answers there is not ActiveMQ Artemis; correct the URL`;
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;
 }
