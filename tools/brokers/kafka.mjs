@@ -6,15 +6,21 @@ import { jars, packages, run } from './downloads.mjs';
 const ARTIFACTS = ['org.apache.kafka:kafka_2.13:4.3.1', 'org.slf4j:slf4j-simple:1.7.36'];
 
 const port = Number(process.env.KAFKA_PORT ?? 9092);
+/** Beside it, for who wants to be asked for a password. */
+const guarded = port + 2;
 const once = 'replication.factor=1';
+const users = 'username="parley" password="parley" user_parley="parley"';
 
 /** One broker that is its own controller, so every internal topic has one copy. */
 const settings = (data) => [
   'process.roles=broker,controller',
   'node.id=1',
   `controller.quorum.voters=1@127.0.0.1:${port + 1}`,
-  `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1}`,
-  `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+  `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${port + 1},GUARDED://127.0.0.1:${guarded}`,
+  `advertised.listeners=PLAINTEXT://127.0.0.1:${port},GUARDED://127.0.0.1:${guarded}`,
+  'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT',
+  'listener.name.guarded.sasl.enabled.mechanisms=PLAIN',
+  `listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`,
   'controller.listener.names=CONTROLLER',
   `log.dirs=${data}/logs`,
   'num.partitions=3',
@@ -27,7 +33,7 @@ const settings = (data) => [
 
 export const kafka = {
   name: 'kafka',
-  urls: { KAFKA_URL: `kafka://127.0.0.1:${port}` },
+  urls: { KAFKA_URL: `kafka://127.0.0.1:${port}`, KAFKA_SASL_URL: `kafka://parley:parley@127.0.0.1:${guarded}?sasl=plain` },
   async install(place) {
     await packages('openjdk-17-jre-headless', 'maven');
     await place.fill(ARTIFACTS.join(), (folder) => jars(folder, ...ARTIFACTS));
