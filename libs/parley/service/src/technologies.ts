@@ -12,6 +12,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   activemq: async () => (await import('@parley/activemq')).activemq,
   redis: async () => (await import('@parley/redis')).redis,
   sqs: async () => (await import('@parley/sqs')).sqs,
+  kinesis: async () => (await import('@parley/kinesis')).kinesis,
   grpc: async () => (await import('@parley/grpc')).grpc,
   memory: async () => (await import('@parley/memory')).memory,
 };
@@ -28,6 +29,7 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   redis: 'redis',
   rediss: 'redis',
   sqs: 'sqs',
+  kinesis: 'kinesis',
   grpc: 'grpc',
   grpcs: 'grpc',
   memory: 'memory',

@@ -1,0 +1,3 @@
+export { KinesisUnavailable, TopologyMismatch } from './address';
+export { kinesis } from './kinesis';
+export { RecordTooLarge, Refused, Unconfirmed } from './publisher';

@@ -1,0 +1,49 @@
+import { randomBytes } from 'node:crypto';
+import { commandSuite, eventSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { kinesis } from './kinesis';
+import { TrialStreams } from './streams.fixture';
+
+const given = process.env.KINESIS_URL ?? '';
+const prefix = `conformance-${randomBytes(4).toString('hex')}-`;
+const databases = new MemoryDatabases();
+const streams = given ? TrialStreams.at(given) : undefined;
+let world = '';
+
+/** Kinesalite has few shards to give: each test's streams go when the next one begins. */
+async function enter(service: string): Promise<void> {
+  const base = service.split('-', 1)[0]!;
+  if (base === world) return;
+  world = base;
+  await streams!.drop((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}${base}`));
+}
+
+const fixture: Fixture = {
+  technology: 'kinesis',
+  features: {
+    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, limits: 'what is larger goes by claim check' },
+    largest: 900_000,
+    lateness: 2_000,
+  },
+  tearDown: () => streams!.drop((name) => name.startsWith(prefix)),
+  open: async (service) => {
+    await enter(service);
+    const [way, database] = [await Road.to(given, 4567), new MemoryLink()];
+    const url = new URL(way.along(given));
+    for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' })) url.searchParams.set(name, value);
+    return {
+      options: { urls: { commands: url.href, events: url.href }, technologies: [kinesis], store: databases.linked(service, database) },
+      way,
+      cut: () => way.cut(),
+      kill: () => way.down() + database.set(false),
+      alive: () => way.traffic > 0 || database.isUp(),
+      close: () => way.close(),
+    };
+  },
+  record: async (service, tx, effect) => databases.record(service, tx, effect),
+  effects: async (service) => databases.effects(service),
+};
+
+if (given) {
+  commandSuite(fixture);
+  eventSuite(fixture);
+} else it.skip('Kinesis: not run, for KINESIS_URL is not set', () => undefined);

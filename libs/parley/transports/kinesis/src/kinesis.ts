@@ -1,0 +1,86 @@
+import { KinesisClient } from '@aws-sdk/client-kinesis';
+import type { Contract, Kind } from '@parley/contract';
+import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { Address, startFailure } from './address';
+import { examine } from './examine';
+import { StreamIntake } from './intake';
+import { StreamPublisher } from './publisher';
+import { resourceOf, streamName, Streams } from './streams';
+import { LARGEST_BODY } from './wire';
+
+export const kinesis: Technology = {
+  name: 'kinesis',
+  schemes: ['kinesis'],
+  kinds: ['command', 'event'],
+  open: (url, context) => new KinesisTransport(new Address(url), context),
+};
+
+class KinesisTransport implements Transport {
+  readonly technology = 'kinesis';
+  readonly delays = false;
+  readonly largest = LARGEST_BODY;
+  readonly address: string;
+  private readonly client: KinesisClient;
+  private readonly streams: Streams;
+  private readonly publisher: StreamPublisher;
+
+  constructor(
+    private readonly where: Address,
+    private readonly context: TransportContext,
+  ) {
+    this.address = where.toString();
+    this.client = clientOf(where);
+    this.streams = new Streams(this.client, where, context.topology);
+    this.publisher = new StreamPublisher(this.client, where, this.streams);
+  }
+
+  /** Asks for a stream, whether there is one or not: so much takes a Kinesis that answers, and credentials that are good. */
+  async connect(): Promise<void> {
+    try {
+      await this.streams.find(streamName(this.where, this.context.service, 'command'));
+    } catch (error) {
+      this.client.destroy();
+      throw startFailure(this.where, error);
+    }
+  }
+
+  publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    return this.publisher.publishInOrder(messages);
+  }
+
+  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+    const { client, where: address, streams, context } = this;
+    return new StreamIntake(kind as 'command' | 'event', registry, { client, address, streams, context, deliver });
+  }
+
+  describe({ owner, kind, key }: Contract): readonly Hop[] {
+    const name = streamName(this.where, owner, kind);
+    const order = key === undefined ? 'they have no key, and no order' : `those of one ${key} are in one shard, in the order they were said`;
+    const readers = kind === 'command' ? 'the instances of the owner share its shards' : 'each subscription has a position of its own, and its instances share the shards';
+    return [
+      { what: 'stream', name, why: `kept for ${this.where.retention} h; ${order}` },
+      { what: 'positions', name: `of ${kind === 'command' ? owner : 'each subscription'} in ${name}`, why: `in the store of the service that reads: ${readers}` },
+    ];
+  }
+
+  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
+    const streams = new Map(contracts.filter(({ kind }) => kinesis.kinds.includes(kind)).map(({ owner, kind }) => [`${owner} ${kind}`, resourceOf(this.where, owner, kind)]));
+    return [...streams.values()];
+  }
+
+  examine(): Promise<readonly Finding[]> {
+    return examine(this.streams, this.where, this.context.service);
+  }
+
+  async close(): Promise<void> {
+    this.client.destroy();
+  }
+}
+
+/** Over HTTP/1.1: AWS's own choice, HTTP/2, is what stand-ins for Kinesis do not speak. */
+function clientOf({ region, endpoint, credentials }: Address): KinesisClient {
+  const requestHandler = new NodeHttpHandler({ connectionTimeout: 3_000, httpAgent: { maxSockets: 100 }, httpsAgent: { maxSockets: 100 } });
+  return new KinesisClient({ region, endpoint, credentials, maxAttempts: 2, requestHandler });
+}

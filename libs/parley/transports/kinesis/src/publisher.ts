@@ -1,0 +1,101 @@
+import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
+import { Batches, headersOf, type OutgoingMessage, sendInOrder } from '@parley/messaging';
+import { type Address, reasonOf } from './address';
+import { bounded, isMissing, streamName, type Streams } from './streams';
+import { type KinesisRecord, LARGEST_RECORD, recordOf, sizeOf } from './wire';
+
+/** Records, and bytes, of one request. */
+const MOST = 500;
+const MOST_BYTES = 5 * 1_048_576;
+const CONFIRMED_WITHIN = 10_000;
+const [FIRST_WAIT, LONGEST_WAIT] = [50, 1_000];
+
+/** Kinesis took other records of a request, but not this one, which it may take later. */
+class RecordRefused extends Error {
+  override readonly name = 'RecordRefused';
+}
+
+/** Puts messages into the streams of their owners. */
+export class StreamPublisher {
+  /** By stream: what is said at about the same time goes in one request. */
+  private readonly batches = new Map<string, Batches<KinesisRecord>>();
+
+  constructor(
+    private readonly client: KinesisClient,
+    private readonly address: Address,
+    private readonly streams: Streams,
+  ) {}
+
+  /** Of one key one is unconfirmed at a time: Kinesis may refuse some records of a request and take others. */
+  publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
+    return sendInOrder(messages, (message) => this.sendOne(message));
+  }
+
+  private async sendOne({ contract, envelope, body }: OutgoingMessage): Promise<void> {
+    const stream = streamName(this.address, contract.owner, contract.kind);
+    const record = recordOf(headersOf(envelope), body);
+    if (sizeOf(record) > LARGEST_RECORD) throw new RecordTooLarge(contract.name, sizeOf(record));
+    try {
+      await this.streams.ensure(stream);
+      await this.put(stream, record);
+    } catch (error) {
+      if (isMissing(error)) this.streams.forget(stream);
+      throw this.failure(stream, error);
+    }
+  }
+
+  /** A shard that is too busy takes it a little later. */
+  private async put(stream: string, record: KinesisRecord): Promise<void> {
+    const until = Date.now() + CONFIRMED_WITHIN;
+    for (let wait = FIRST_WAIT; ; wait = Math.min(LONGEST_WAIT, wait * 2)) {
+      try {
+        return await this.batchesOf(stream).add(record);
+      } catch (error) {
+        if (!(error instanceof RecordRefused) || Date.now() + wait > until) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  private failure(stream: string, error: unknown): Error {
+    const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
+    if (name === 'TopologyMismatch' || name === 'KinesisUnavailable') return error as Error;
+    const isRefused = error instanceof RecordRefused || ($fault === 'client' && name !== 'AbortError');
+    return isRefused ? new Refused(stream, this.address, `${name}: ${message}`) : new Unconfirmed(stream, this.address, reasonOf(error));
+  }
+
+  private batchesOf(stream: string): Batches<KinesisRecord> {
+    let batches = this.batches.get(stream);
+    if (!batches) this.batches.set(stream, (batches = new Batches((records) => this.request(stream, records), { most: MOST, bytes: MOST_BYTES, sizeOf })));
+    return batches;
+  }
+
+  private async request(StreamName: string, records: readonly KinesisRecord[]): Promise<readonly (Error | undefined)[]> {
+    const { Records = [] } = await this.client.send(new PutRecordsCommand({ StreamName, Records: [...records] }), bounded(CONFIRMED_WITHIN));
+    return Records.map(({ ErrorCode, ErrorMessage }) => (ErrorCode === undefined ? undefined : new RecordRefused(`${ErrorCode}: ${ErrorMessage ?? ''}`)));
+  }
+}
+
+/** Kinesis said no. Nothing was stored. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  constructor(stream: string, address: Address, why: string) {
+    super(`Kinesis at ${address} refused a message for ${stream} (${why}); nothing was stored`);
+  }
+}
+
+/** More than Kinesis takes. Nothing was stored. */
+export class RecordTooLarge extends Error {
+  override readonly name = 'RecordTooLarge';
+  constructor(contract: string, size: number) {
+    super(`${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${LARGEST_RECORD}; say less, or where it can be found`);
+  }
+}
+
+/** Nobody knows whether the message is stored. */
+export class Unconfirmed extends Error {
+  override readonly name = 'Unconfirmed';
+  constructor(stream: string, address: Address, why: string) {
+    super(`Kinesis at ${address} did not confirm a message for ${stream} (${why}); publish it again under the same id`);
+  }
+}

@@ -1,0 +1,171 @@
+import type { Positions, Reader, ShardLease, ShardMove } from '@parley/messaging';
+import type { Place } from './handling';
+import { HeldShard } from './held-shard';
+
+const ADVANCE_AFTER = 200;
+/** Splitting and merging are looked for so often, also when no shard has ended. */
+const SHARDS_KNOWN_FOR = 30_000;
+
+/** One durable subscription's reading of one stream, in this instance: the shards it holds, and how far they are done. */
+export class StreamSubscription {
+  private readonly held = new Map<string, HeldShard>();
+  private readonly reader: Reader;
+  private advancing: Promise<void> = Promise.resolve();
+  private cancelAdvance?: () => void;
+  private knownAt = -Infinity;
+  private renewedAt = -Infinity;
+  private stopped = false;
+  private leaseProblem?: string;
+  private share = 0;
+
+  constructor(
+    readonly stream: string,
+    private readonly place: Place,
+    private readonly positions: Positions,
+    private readonly member: string,
+    /** Where to begin, the first time. */
+    private readonly start: string,
+    /** Asks for the leases now. */
+    private readonly leaseSoon: () => void,
+  ) {
+    this.reader = { subscription: place.subscription.name, stream };
+  }
+
+  get subscription(): string {
+    return this.reader.subscription;
+  }
+
+  get problem(): string | undefined {
+    return this.leaseProblem ?? [...this.held.values()].find((shard) => shard.problem)?.problem;
+  }
+
+  get waiting(): number {
+    return [...this.held.values()].reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** The shards this instance holds. */
+  get shards(): readonly string[] {
+    return [...this.held.keys()];
+  }
+
+  get hasItsShare(): boolean {
+    return this.held.size >= this.share;
+  }
+
+  /** Says that we live, learns what is ours. Rejects only when `mustSucceed`. */
+  async lease(mustSucceed = false): Promise<void> {
+    const { clock, address, context } = { ...this.place, clock: this.place.context.clock };
+    const asked = clock.now();
+    try {
+      if (asked - this.knownAt > SHARDS_KNOWN_FOR && !this.stopped) await this.know();
+      const leases = await this.positions.lease(this.reader, this.member, address.lease, !this.stopped);
+      this.renewedAt = asked;
+      this.leaseProblem = undefined;
+      await this.leased(leases);
+    } catch (error) {
+      if (mustSucceed) throw error;
+      this.leaseProblem = (error as Error).message;
+      context.log('warn', `${this.reader.subscription}: the leases on ${this.stream} could not be renewed: ${this.leaseProblem}`);
+      if (clock.now() - this.renewedAt > address.lease) for (const shard of [...this.held.values()]) this.lose(shard, 'may be another’s: its lease could not be renewed');
+    }
+  }
+
+  /** Begins nothing more; gives each shard up as soon as nothing of it runs. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all([...this.held.values()].map((shard) => this.leave(shard)));
+  }
+
+  /** What still runs is no longer ours to finish. */
+  async close(): Promise<void> {
+    this.cancelAdvance?.();
+    await this.advance();
+    for (const shard of [...this.held.values()]) this.lose(shard, 'is given up: the instance stops');
+    // If it fails, the leases run out by themselves.
+    await this.positions.leave(this.reader, this.member).catch(() => undefined);
+  }
+
+  private async know(): Promise<void> {
+    const { streams, context } = this.place;
+    await streams.ensure(this.stream);
+    await this.positions.know(this.reader, await streams.shards(this.stream), this.start);
+    this.knownAt = context.clock.now();
+  }
+
+  private async leased(leases: readonly ShardLease[]): Promise<void> {
+    const granted = new Map(leases.map((lease) => [lease.shard, lease]));
+    for (const shard of [...this.held.values()]) {
+      if (granted.get(shard.lease.shard)?.epoch !== shard.lease.epoch && !shard.isFinished) this.lose(shard, 'belongs to another instance now');
+    }
+    if (this.stopped) return;
+    this.share = leases[0]?.share ?? 0;
+    for (const lease of leases) if (!this.held.has(lease.shard)) this.held.set(lease.shard, this.read(lease));
+    const staying = [...this.held.values()].filter(({ leaving }) => !leaving);
+    for (const shard of staying.slice(Math.max(1, this.share))) void this.leave(shard);
+  }
+
+  private read(lease: ShardLease): HeldShard {
+    return new HeldShard(this.stream, lease, this.place, (shard) => this.finished(shard));
+  }
+
+  private finished(shard: HeldShard): void {
+    if (this.held.get(shard.lease.shard) !== shard) return;
+    if (shard.leaving) return void (shard.isIdle && this.giveUp(shard));
+    if (shard.isFinished) return void this.goOn();
+    this.cancelAdvance ??= this.place.context.clock.after(ADVANCE_AFTER, () => {
+      this.cancelAdvance = undefined;
+      void this.advance();
+    });
+  }
+
+  /** Read to its end, and all of it done: what it was split or merged into can begin. */
+  private async goOn(): Promise<void> {
+    this.knownAt = -Infinity;
+    await this.advance();
+    this.leaseSoon();
+  }
+
+  private async leave(shard: HeldShard): Promise<void> {
+    await shard.leave();
+    if (shard.isIdle) await this.giveUp(shard);
+  }
+
+  private async giveUp(shard: HeldShard): Promise<void> {
+    if (this.held.get(shard.lease.shard) !== shard) return;
+    this.held.delete(shard.lease.shard);
+    const { shard: name, epoch, position } = shard.lease;
+    await this.tell([shard.move ?? { shard: name, epoch, position, over: false }], true);
+    shard.lose('is given up');
+  }
+
+  private lose(shard: HeldShard, why: string): void {
+    if (this.held.get(shard.lease.shard) === shard) this.held.delete(shard.lease.shard);
+    shard.lose(why);
+  }
+
+  /** One at a time: a later position must not be overtaken by an earlier one. */
+  private advance(): Promise<void> {
+    this.advancing = this.advancing.then(async () => {
+      const moved = [...this.held.values()].filter(({ leaving, move }) => !leaving && move !== undefined);
+      const moves = moved.map(({ move }) => move!);
+      const lost = moves.length > 0 ? await this.tell(moves, false) : [];
+      if (lost === undefined) return;
+      moved.forEach((shard, place) => this.told(shard, moves[place]!, lost));
+    });
+    return this.advancing;
+  }
+
+  private told(shard: HeldShard, move: ShardMove, lost: readonly string[]): void {
+    if (lost.includes(move.shard)) return this.lose(shard, 'belongs to another instance now');
+    shard.moved(move);
+    if (move.over) this.lose(shard, 'was read to its end');
+  }
+
+  /** Nothing is lost when it fails: what is handled is in the inbox, and the next time moves the position. */
+  private async tell(moves: readonly ShardMove[], free: boolean): Promise<readonly string[] | undefined> {
+    return this.positions.advance(this.reader, moves, free).catch((error: Error) => {
+      this.place.context.log('debug', `${this.reader.subscription}: the position in ${this.stream} could not be moved: ${error.message}`);
+      return undefined;
+    });
+  }
+}

@@ -1,0 +1,119 @@
+import {
+  CreateStreamCommand, DescribeStreamSummaryCommand, IncreaseStreamRetentionPeriodCommand, type KinesisClient, ListShardsCommand, type Shard as KinesisShard, type StreamDescriptionSummary,
+} from '@aws-sdk/client-kinesis'; // prettier-ignore
+import type { Kind } from '@parley/contract';
+import type { Resource, Shard, TransportContext } from '@parley/messaging';
+import { type Address, TopologyMismatch } from './address';
+
+const LONGEST_NAME = 128;
+const BOUND = 10_000;
+const LOOK_EVERY = 250;
+
+/** A stream per owner and kind. No owner's name has a dot. */
+export const streamName = ({ prefix }: Address, owner: string, kind: Kind): string => `${prefix}${owner}.${kind}s`;
+
+/** For people: what `topology` prints. */
+export const resourceOf = (address: Address, owner: string, kind: Kind): Resource => ({
+  what: 'stream',
+  name: streamName(address, owner, kind),
+  settings: { ShardCount: address.shards, RetentionPeriodHours: address.retention },
+});
+
+/** Knows which streams exist; makes them, or checks them. */
+export class Streams {
+  private readonly known = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly client: KinesisClient,
+    private readonly address: Address,
+    private readonly mode: TransportContext['topology'] = 'create',
+  ) {}
+
+  /** The stream exists and can be used. Asked once. */
+  ensure(stream: string): Promise<void> {
+    const known = this.known.get(stream);
+    if (known) return known;
+    const declaring = this.declare(stream);
+    this.known.set(stream, declaring);
+    declaring.catch(() => this.known.delete(stream));
+    return declaring;
+  }
+
+  /** Somebody deleted it: it is made anew when it is asked for again. */
+  forget(stream: string): void {
+    this.known.delete(stream);
+  }
+
+  /** @returns undefined when there is none */
+  async find(stream: string): Promise<StreamDescriptionSummary | undefined> {
+    try {
+      return (await this.client.send(new DescribeStreamSummaryCommand({ StreamName: stream }), bounded())).StreamDescriptionSummary;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Those of them that take nothing new any more, too. */
+  async shards(stream: string): Promise<readonly (Shard & { readonly isOpen: boolean })[]> {
+    const shards: KinesisShard[] = [];
+    let next: string | undefined;
+    do {
+      const page = await this.client.send(new ListShardsCommand(next === undefined ? { StreamName: stream } : { NextToken: next }), bounded());
+      shards.push(...(page.Shards ?? []));
+      next = page.NextToken;
+    } while (next !== undefined);
+    return shards.map(({ ShardId, ParentShardId, AdjacentParentShardId, SequenceNumberRange }) => ({
+      id: ShardId!,
+      parents: [ParentShardId, AdjacentParentShardId].filter((parent) => parent !== undefined),
+      isOpen: SequenceNumberRange?.EndingSequenceNumber === undefined,
+    }));
+  }
+
+  private async declare(stream: string): Promise<void> {
+    if (stream.length > LONGEST_NAME) throw new TopologyMismatch(this.address, stream, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
+    const found = await this.find(stream);
+    if (found === undefined && this.mode === 'verify') {
+      throw new TopologyMismatch(this.address, stream, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
+    }
+    if (found === undefined) return this.create(stream);
+    const { RetentionPeriodHours: hours = 0 } = await this.becomeActive(stream, found);
+    if (hours >= this.address.retention) return;
+    throw new TopologyMismatch(this.address, stream, `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`);
+  }
+
+  private async create(stream: string): Promise<void> {
+    const { shards, retention } = this.address;
+    try {
+      await this.client.send(new CreateStreamCommand({ StreamName: stream, ShardCount: shards }), bounded());
+    } catch (error) {
+      if ((error as Error).name !== 'ResourceInUseException') throw error;
+    }
+    const { RetentionPeriodHours: hours = 0 } = await this.becomeActive(stream);
+    if (hours < retention) await this.keepLonger(stream);
+  }
+
+  /** Of several who make it at the same time, one is the first to raise it. */
+  private async keepLonger(stream: string): Promise<void> {
+    const raise = new IncreaseStreamRetentionPeriodCommand({ StreamName: stream, RetentionPeriodHours: this.address.retention });
+    await this.client.send(raise, bounded()).catch((error: Error) => {
+      if (!/InvalidArgument|ResourceInUse/.test(error.name)) throw error;
+    });
+    await this.becomeActive(stream);
+  }
+
+  /** AWS takes its time to make one; that of a start and of a publishing is bounded. */
+  private async becomeActive(stream: string, found?: StreamDescriptionSummary): Promise<StreamDescriptionSummary> {
+    const until = Date.now() + BOUND;
+    for (let current = found; ; current = await this.find(stream)) {
+      if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING') return current;
+      if (Date.now() > until) throw new TopologyMismatch(this.address, stream, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
+      await new Promise((resolve) => setTimeout(resolve, current ? LOOK_EVERY : 0));
+    }
+  }
+}
+
+export const isMissing = (error: unknown): boolean => (error as Error).name === 'ResourceNotFoundException';
+
+/** For one request: Kinesis answers in time, or not at all. */
+export const bounded = (milliseconds = BOUND): { readonly abortSignal: AbortSignal } => ({ abortSignal: AbortSignal.timeout(milliseconds) });
