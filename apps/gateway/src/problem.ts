@@ -1,4 +1,4 @@
-import { CallError, InvalidMessage, OwnerUnavailable } from '@parley/messaging';
+import { CallError, IdempotencyConflict, InvalidMessage, OwnerUnavailable } from '@parley/messaging';
 import { DeadlineExceeded } from '@parley/resilience';
 
 /** What went wrong, as RFC 9457 says it: `application/problem+json`. */
@@ -38,6 +38,7 @@ export function problemOf(error: unknown): Problem | undefined {
   if (error instanceof Refused) return error.problem;
   if (error instanceof CallError) return ofCall(error);
   if (error instanceof InvalidMessage) return invalid(error.issues.map(({ path, message }) => ({ field: path, message })));
+  if (error instanceof IdempotencyConflict) return problem(422, 'This Idempotency-Key was used for another request', 'Send the same request again, or use a new key.');
   if (error instanceof DeadlineExceeded) return problem(504, 'Nobody answered in time', 'Whether it took effect is unknown; ask again with the same Idempotency-Key.');
   if (error instanceof OwnerUnavailable) return AWAY;
   return ofHttp(error);

@@ -11,7 +11,10 @@ import type { Handler, HandlerRegistry } from './handlers';
 import type { InFlight } from './in-flight';
 import type { Envelope } from './message';
 import type { DeliveryObserver } from './observer';
+import { RepeatedCalls, type HandleOnce } from './repeated-calls';
+import { keyedRequest } from './requests';
 import type { TransportContext } from './technology';
+import { NoTransaction, type Transactions } from './transactions';
 
 /** Answers calls: open → handle → check the reply. What the pipeline is for messages that are stored. */
 export class CallAnswerer {
@@ -19,6 +22,8 @@ export class CallAnswerer {
     private readonly registry: HandlerRegistry,
     private readonly inFlight: InFlight,
     private readonly process: Pick<TransportContext, 'log'> & { readonly observer?: DeliveryObserver },
+    private readonly transactions?: Transactions,
+    private readonly repeated?: RepeatedCalls,
   ) {}
 
   /** @see Answerer */
@@ -40,10 +45,22 @@ export class CallAnswerer {
     const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
     const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: contract.name, deadline: call.deadline };
     const late = new AbortController();
-    const context: CallContext = { envelope, deadline: call.deadline, signal: AbortSignal.any([call.signal, cancelled, late.signal]) };
-    const reply = await inConversation(hop, () => beforeDeadline(contract, context, late, run(handler, request, context)));
-    return { ok: true, body: encode(checked(contract, reply)) };
+    const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
+    const encoded = (reply: unknown) => encode(checked(contract, reply));
+    const handle = async (transaction: CallContext['transaction']): Promise<Answer> => {
+      const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };
+      return { ok: true, body: encoded(await inConversation(hop, () => beforeDeadline(contract, context, late, run(handler, request, context)))) };
+    };
+    if (envelope.idempotencykey === undefined) return handle((work) => this.commit(work));
+    if (!this.repeated) return { ok: false, fault: { code: 'no-memory', message: `${contract.owner} has no store to remember answers in; ask without an idempotency key` } };
+    const attempt: HandleOnce = (transaction) => handle(transaction).catch((error: unknown) => ({ ok: false, fault: this.fault(call, error) }));
+    return this.repeated.answer(keyedRequest(envelope, encode(request)), call, encoded, attempt);
   }
+
+  private commit: CallContext['transaction'] = (work) => {
+    if (!this.transactions) throw new NoTransaction('this service has no store; give MessagingModule one');
+    return this.transactions.run(work);
+  };
 
   private fault(call: IncomingCall, error: unknown): Fault {
     if (error instanceof InvalidMessage) return { code: 'invalid-request', message: error.message, details: error.issues };

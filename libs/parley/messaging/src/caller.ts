@@ -7,11 +7,13 @@ import { currentConversation } from './context';
 import type { Envelopes } from './envelope';
 import { headersOf } from './message';
 import type { DeliveryObserver } from './observer';
+import { IdempotencyConflict } from './requests';
 
 export interface CallOptions {
   /** Milliseconds; never longer than what the call being answered has left. Default: the contract's. */
   readonly deadline?: number;
   readonly signal?: AbortSignal;
+  readonly idempotencyKey?: string;
 }
 
 /** Waits before another instance is tried when the first could not be reached; the request had not left. */
@@ -45,12 +47,13 @@ export class Caller {
     const budget = deadline.budget();
     const call: OutgoingCall = {
       contract,
-      headers: headersOf(this.envelopes.write(contract, payload)),
+      headers: headersOf(this.envelopes.write(contract, payload, { idempotencyKey: options.idempotencyKey })),
       body: encode(payload),
       deadline,
       signal: options.signal,
     };
     const answer = await this.reach(call, this.transport);
+    if (!answer.ok && answer.fault.code === 'idempotency-conflict') throw new IdempotencyConflict(contract, options.idempotencyKey ?? '');
     if (!answer.ok) throw answer.fault.code === 'deadline-exceeded' ? new DeadlineExceeded(contract.name, budget) : callError(contract, answer.fault);
     return read(contract, answer.body);
   }

@@ -52,7 +52,7 @@ export type Answer = { readonly ok: true; readonly body: Buffer } | { readonly o
 /** An error as it crosses the wire. */
 export interface Fault {
   /** One of the contract's own codes, or one of these. */
-  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'unavailable' | 'deadline-exceeded' | 'cancelled';
+  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'unavailable' | 'deadline-exceeded' | 'cancelled' | 'idempotency-conflict' | 'no-memory';
   readonly message: string;
   /** For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20. */
   readonly details?: unknown;

@@ -33,6 +33,11 @@ export interface CallContext {
   readonly deadline: Deadline;
   /** Aborted at the deadline and when the caller went away. */
   readonly signal: AbortSignal;
+  /**
+   * Commits what the call does; what `work` resolves with is the reply, to be returned. Under an idempotency key the reply is kept
+   * by the same transaction, so that the call takes effect once, whoever dies when. Once a call.
+   */
+  transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
 }
 
 /** What everything said while handling one message, or answering one request, has in common. */

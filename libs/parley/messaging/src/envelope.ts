@@ -4,6 +4,7 @@ import type { Clock } from './clock';
 import { InvalidMessage } from './codec';
 import { currentConversation } from './context';
 import type { Envelope, Headers } from './message';
+import { idUnder } from './requests';
 import { nextHop } from './trace';
 
 /**
@@ -28,21 +29,24 @@ export class Envelopes {
   ) {}
 
   /** An envelope for something said now, as part of the conversation it is said in. */
-  write(contract: Contract, payload: unknown, options: { readonly expires?: number } = {}): Envelope {
+  write(contract: Contract, payload: unknown, options: { readonly expires?: number; readonly idempotencyKey?: string } = {}): Envelope {
     const conversation = currentConversation();
-    const id = randomUUID();
+    const source = `/${this.producer.service}`;
+    const key = options.idempotencyKey;
+    const id = key === undefined || contract.kind === 'call' ? randomUUID() : idUnder(source, contract.name, key);
     const now = this.clock.now();
     return {
       specversion: '1.0',
       id,
       type: contract.name,
-      source: `/${this.producer.service}`,
+      source,
       time: new Date(now).toISOString(),
       datacontenttype: 'application/json',
       contractversion: String(contract.version),
       correlationid: conversation?.correlationId ?? id,
       causationid: conversation?.messageId,
       partitionkey: keyOf(contract, payload),
+      idempotencykey: key,
       expirytime: options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
       traceparent: nextHop(conversation?.traceparent),
       producerinstance: this.producer.instance,
@@ -92,12 +96,12 @@ export function readEnvelope(headers: Headers): Envelope {
   };
 }
 
-const OPTIONAL = ['causationid', 'partitionkey', 'expirytime', 'sequence', 'dataref'] as const;
+const OPTIONAL = ['causationid', 'partitionkey', 'expirytime', 'sequence', 'dataref', 'idempotencykey'] as const;
 const ATTRIBUTES = ['id', 'type', 'source', 'time', 'contractversion', 'correlationid', 'producerinstance', 'producerbuild', ...OPTIONAL] as const;
 
 function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
-  const { causationid, partitionkey, expirytime, sequence, dataref } = headers;
-  return { causationid, partitionkey, expirytime, sequence, dataref };
+  const { causationid, partitionkey, expirytime, sequence, dataref, idempotencykey } = headers;
+  return { causationid, partitionkey, expirytime, sequence, dataref, idempotencykey };
 }
 
 const isTime = (text?: string): text is string => !Number.isNaN(Date.parse(text ?? ''));

@@ -15,6 +15,17 @@ export class AlreadyHandled extends Error {
   override readonly name = 'AlreadyHandled';
 }
 
+/**
+ * Another message was handled under this id before: its idempotency key was used for two things, or somebody forges. It is kept as
+ * a dead letter; its lane does not wait for it.
+ */
+export class IdConflict extends Unrecoverable {
+  override readonly name = 'IdConflict';
+  constructor(id: string) {
+    super(`message ${id} was handled before with another body: its id, or its idempotency key, was used for two things`);
+  }
+}
+
 /** Why a handling failed, as it is kept with a dead letter. */
 export interface Failure {
   /** The error's class. */

@@ -4,7 +4,7 @@ export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTrans
 export { type Clock, systemClock } from './clock';
 export { type BatchContext, type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
 export { endAt, FAIL_POINTS, type FailPoint, type Passes, UnknownFailPoint } from './fail-point';
-export { AlreadyHandled, describe, type Failure, LaneParked, LeaseLost, Unrecoverable } from './failure';
+export { AlreadyHandled, describe, type Failure, IdConflict, LaneParked, LeaseLost, Unrecoverable } from './failure';
 export { type BatchOptions, type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
 export { type Heard, Hearing } from './hearing';
@@ -24,6 +24,7 @@ export type { KillSwitchOptions, Paused } from './kill-switch';
 export { Messaging, type MessagingHealth, type MessagingOptions, type Worker } from './messaging';
 export { MessagingModule } from './messaging.module';
 export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';
+export { type Begun, type Claim as RequestClaim, claimLost, IdempotencyConflict, type KeyedRequest, printOf, REQUEST_DAYS, refuseConflict, type Requests } from './requests';
 export type { DeliveryObserver, Handling } from './observer';
 export type { Positions, Reader, Shard, ShardLease, ShardMove } from './positions';
 export { NoRoute } from './publisher';

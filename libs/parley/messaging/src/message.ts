@@ -23,6 +23,8 @@ export interface Envelope {
   readonly causationid?: string;
   /** The value of the contract's key: the message's lane. */
   readonly partitionkey?: string;
+  /** Chosen by whoever said it: what is said again under it, by the same service, takes effect once. */
+  readonly idempotencykey?: string;
   /** When it stops being worth handling, ISO 8601. */
   readonly expirytime?: string;
   /** W3C Trace Context of the hop that said it. */

@@ -20,6 +20,7 @@ import type { DeliveryObserver } from './observer';
 import { Pipeline } from './pipeline';
 import { Publisher } from './publisher';
 import { RegistryPart } from './registry-part';
+import { RepeatedCalls } from './repeated-calls';
 import { Relay } from './relay';
 import { Routes, STORED_KINDS, type Urls } from './routes';
 import type { LaneRunner, Store } from './store';
@@ -118,7 +119,7 @@ export class Messaging {
     this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
     this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, this.bodies, process);
-    this.answerer = new CallAnswerer(this.registry, this.inFlight, process);
+    this.answerer = new CallAnswerer(this.registry, this.inFlight, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests));
     this.relay = store && new Relay(store.outbox, this.publisher, process);
   }
 

@@ -4,6 +4,7 @@ import { encode, validate } from './codec';
 import type { Envelopes } from './envelope';
 import type { OutgoingMessage } from './message';
 import type { Publisher } from './publisher';
+import { checkedKey } from './requests';
 import type { Transactions } from './transactions';
 
 export interface SendOptions {
@@ -11,6 +12,19 @@ export interface SendOptions {
   readonly delay?: Duration;
   /** After so long it is not worth handling any more. */
   readonly expires?: Duration;
+  /** Said again under the same key, by the same service, it takes effect once: for as long as the owner's inbox remembers. */
+  readonly idempotencyKey?: string;
+}
+
+export interface AskOptions {
+  /** Default: the contract's. */
+  readonly deadline?: Duration;
+  readonly signal?: AbortSignal;
+  /**
+   * Asked again under the same key, by the same service, the first answer is given: for REQUEST_DAYS days. The owner must have a
+   * store. See docs/calls.md for what is promised when it dies in the middle.
+   */
+  readonly idempotencyKey?: string;
 }
 
 /** A call would hold the open transaction's locks over the network. */
@@ -44,10 +58,12 @@ export class Messenger {
 
   /**
    * Asks one instance of the owner.
-   * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailable; InvalidMessage for a wrong request
+   * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailable; InvalidMessage for a wrong request;
+   * IdempotencyConflict when the key stands for another one
    */
-  async call<C extends Call>(contract: C, request: Message<C>, options: { deadline?: Duration; signal?: AbortSignal } = {}): Promise<ReplyOf<C>> {
+  async call<C extends Call>(contract: C, request: Message<C>, options: AskOptions = {}): Promise<ReplyOf<C>> {
     if (this.transactions.isOpen()) throw new CallInTransaction(contract);
+    if (options.idempotencyKey !== undefined) checkedKey(contract, options.idempotencyKey);
     const deadline = options.deadline === undefined ? undefined : milliseconds(options.deadline);
     return this.caller.call(contract, request, { ...options, deadline });
   }
@@ -89,10 +105,11 @@ export class Messenger {
     if (contract.kind !== 'command' && contract.owner !== this.service) throw new NotOwner(contract, this.service);
   }
 
-  private outgoing(contract: Contract, payload: unknown, { delay, expires }: SendOptions): OutgoingMessage {
+  private outgoing(contract: Contract, payload: unknown, { delay, expires, idempotencyKey }: SendOptions): OutgoingMessage {
+    if (idempotencyKey !== undefined) checkedKey(contract, idempotencyKey);
     return {
       contract,
-      envelope: this.envelopes.write(contract, payload, { expires: expires === undefined ? undefined : milliseconds(expires) }),
+      envelope: this.envelopes.write(contract, payload, { idempotencyKey, expires: expires === undefined ? undefined : milliseconds(expires) }),
       body: encode(payload),
       delay: delay === undefined ? undefined : milliseconds(delay),
     };

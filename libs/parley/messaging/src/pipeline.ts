@@ -5,7 +5,7 @@ import type { Bodies } from './bodies';
 import { decode } from './codec';
 import { type BatchContext, inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
-import { AlreadyHandled, describe, type Failure, impersonal, LaneParked, LeaseLost, Unrecoverable } from './failure';
+import { AlreadyHandled, describe, type Failure, IdConflict, impersonal, LaneParked, LeaseLost, Unrecoverable } from './failure';
 import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
 import type { KillSwitches, Turn } from './kill-switch';
@@ -14,6 +14,7 @@ import type { DeliveryObserver, Handling } from './observer';
 import { ParkedLanes } from './parked-lanes';
 import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
 import { isPersonal, personalTexts } from './sealing';
+import { printOf } from './requests';
 import { Sequences } from './sequences';
 import type { Store, Tx } from './store';
 import type { Delivery, Outcome, TransportContext } from './technology';
@@ -276,9 +277,11 @@ export class Pipeline {
   }
 
   /** The last statement of a handling: it takes effect once. */
-  private async acknowledge(tx: Tx, delivery: Delivery, { envelope }: Opened): Promise<void> {
-    if (delivery.settle) return delivery.settle(tx, IN_ORDER);
-    if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id))) throw new AlreadyHandled(envelope.id);
+  private async acknowledge(tx: Tx, delivery: Delivery, { envelope, handler }: Opened): Promise<void> {
+    // What is personal is encrypted anew whenever it is said: its bytes say nothing.
+    const print = isPersonal(handler.contract) ? undefined : printOf(delivery.body);
+    if (delivery.settle) return delivery.settle(tx, { inOrder: true, print });
+    if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id, print))) throw new AlreadyHandled(envelope.id);
     this.process.passes?.('inbox.recorded');
   }
 
@@ -355,7 +358,8 @@ export class Pipeline {
     const failure = this.failure(delivery, error, tries);
     this.process.log('error', `${delivery.headers.type} is dead in ${delivery.subscription.name}: ${failure.message}`, { failure });
     // Garbage harms nobody behind it; what a newer build said is as good as what follows it.
-    const hold = delivery.headers.partitionkey !== undefined && (tries > 0 || error instanceof NewerVersion);
+    const waits = (tries > 0 && !(error instanceof IdConflict)) || error instanceof NewerVersion;
+    const hold = delivery.headers.partitionkey !== undefined && waits;
     if (delivery.honours.dead || !isDurable(delivery)) return { outcome: { kind: 'dead', failure, hold }, as: 'dead', tries };
     return this.keep(delivery, tries, 'dead', (tx) => this.store!.lanes.bury(tx, parkable(delivery), failure, hold));
   }
@@ -420,14 +424,12 @@ async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {
   if (failed) throw (failed as PromiseRejectedResult).reason;
 }
 
-const IN_ORDER = { inOrder: true };
-
 const isDurable = ({ subscription }: Delivery): boolean => subscription.kind !== 'broadcast' && !subscription.live;
 
 /** Whether its lane is in the service's store, if it is parked; those who deliver from there know by themselves. */
 const hasLane = ({ honours }: Delivery, { envelope }: Opened): boolean => envelope.partitionkey !== undefined && !honours.retry;
 
-const isVerdict = (error: unknown): boolean => error instanceof AlreadyHandled || error instanceof LaneParked || error instanceof LeaseLost;
+const isVerdict = (error: unknown): boolean => error instanceof AlreadyHandled || error instanceof IdConflict || error instanceof LaneParked || error instanceof LeaseLost;
 
 const isGivenUp = ({ signal, cancelled }: Accepted): boolean => signal.aborted || cancelled.aborted;
 

@@ -5,6 +5,7 @@ import type { Headers, OutgoingMessage } from './message';
 import type { Positions } from './positions';
 import type { Backlog, Deliver } from './technology';
 import type { Subscription } from './handlers';
+import type { Requests } from './requests';
 import type { SubjectKeys } from './subject-keys';
 
 /**
@@ -35,6 +36,8 @@ export interface Store {
   readonly subjectKeys?: SubjectKeys;
   /** Where bodies wait that are too large to travel, unless CLAIMS_URL says otherwise. */
   readonly claims?: ClaimStore;
+  /** What was answered to calls with an idempotency key. Without it they are refused. */
+  readonly requests?: Requests;
   /** For technologies that keep no positions of their own. */
   readonly positions?: Positions;
   close(): Promise<void>;
@@ -65,8 +68,11 @@ export interface StoredMessage {
 
 /** What was handled, so that it takes effect once per subscription. */
 export interface Inbox {
-  /** Records a message in the handler's transaction; false when it is there already. */
-  record(tx: Tx, subscription: string, messageId: string): Promise<boolean>;
+  /**
+   * Records a message in the handler's transaction; false when it is there already. Rejects with IdConflict when one with another
+   * `print` is: the id stands for two things.
+   */
+  record(tx: Tx, subscription: string, messageId: string, print?: string): Promise<boolean>;
 }
 
 /**

@@ -173,9 +173,10 @@ export interface Delivery {
   /**
    * Present when the message lives in the database of the handler's transaction: its acknowledgement, the transaction's last
    * statement. Rejects with LeaseLost or AlreadyHandled, which roll the handling back. It also does the inbox's work. With
-   * `inOrder` it rejects with LaneParked when an earlier message of the lane is parked in the service's store.
+   * `inOrder` it rejects with LaneParked when an earlier message of the lane is parked in the service's store; where the inbox goes by
+   * ids, with IdConflict when a message with another `print` took effect under this one's.
    */
-  readonly settle?: (tx: Tx, options?: { readonly inOrder: boolean }) => Promise<void>;
+  readonly settle?: (tx: Tx, options?: { readonly inOrder: boolean; readonly print?: string }) => Promise<void>;
   /** What the transport does by itself when told so. What it lacks, the pipeline does with the service's store. */
   readonly honours: { readonly retry: boolean; readonly dead: boolean };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
-import { causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, type LaneRunner, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, type Subscription, type Tx } from '@parley/messaging';
+import { type Answer, type Begun, causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, IdConflict, type LaneRunner, LeaseLost, type Outcome, type OutgoingMessage, type ParkedMessage, printOf, type Store, type Subscription, type Tx } from '@parley/messaging';
 import { z } from 'zod';
 
 /** A store to be tried out. Each test gets an empty one. */
@@ -107,6 +107,67 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
     });
 
+    describe('what was answered under keys', () => {
+      const requests = () => store.requests!;
+      const request = (body = 'one') => ({ scope: printOf(randomUUID()), print: printOf(body) });
+      const answer: Answer = { ok: true, body: Buffer.from([0, 255, 123]) };
+      const claimOf = (begun: Begun) => (begun as Extract<Begun, { state: 'ours' }>).claim;
+
+      it('is given to whoever asks again; meanwhile it is busy', async () => {
+        const asked = request();
+        const begun = await requests().begin(asked, 60_000);
+        expect(await requests().begin(asked, 60_000)).toEqual({ state: 'busy' });
+        await requests().complete(undefined, claimOf(begun), answer);
+        expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
+        const fault: Answer = { ok: false, fault: { code: 'refused', message: 'no', details: { n: 1 } } };
+        const refused = claimOf(await requests().begin(request(), 60_000));
+        await requests().complete(undefined, refused, fault);
+        expect(await requests().begin(refused, 60_000)).toEqual({ state: 'done', answer: fault });
+      });
+
+      it('is begun by one of many', async () => {
+        const asked = request();
+        const begun = await Promise.all(Array.from({ length: 10 }, () => requests().begin(asked, 60_000)));
+        expect(begun.filter(({ state }) => state === 'ours')).toHaveLength(1);
+        expect(begun.filter(({ state }) => state === 'busy')).toHaveLength(9);
+      });
+
+      it('is refused for another request, also while the first is handled', async () => {
+        const asked = request();
+        const begun = await requests().begin(asked, 60_000);
+        const other = { ...asked, print: printOf('other') };
+        expect(await requests().begin(other, 60_000)).toEqual({ state: 'conflict' });
+        await requests().complete(undefined, claimOf(begun), answer);
+        expect(await requests().begin(other, 60_000)).toEqual({ state: 'conflict' });
+      });
+
+      it('commits with what was done, or not at all', async () => {
+        const asked = request();
+        const claim = claimOf(await requests().begin(asked, 60_000));
+        await failing((tx) => requests().complete(tx, claim, answer));
+        expect(await requests().begin(asked, 60_000)).toEqual({ state: 'busy' });
+        await store.transaction(async () => undefined, (tx) => requests().complete(tx, claim, answer));
+        expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
+      });
+
+      it('is free again once it was given up', async () => {
+        const asked = request();
+        await requests().release(claimOf(await requests().begin(asked, 60_000)));
+        expect(await requests().begin(asked, 60_000)).toMatchObject({ state: 'ours' });
+      });
+
+      it('is taken over from whoever fell silent, who then cannot commit any more', async () => {
+        const asked = request();
+        const first = claimOf(await requests().begin(asked, 0));
+        const second = claimOf(await requests().begin(asked, 60_000));
+        await expect(store.transaction(async () => undefined, (tx) => requests().complete(tx, first, answer))).rejects.toThrow(LeaseLost);
+        await requests().release(first);
+        await requests().complete(undefined, second, answer);
+        expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
+        await expect(requests().complete(undefined, second, answer)).rejects.toThrow(LeaseLost);
+      });
+    });
+
     describe('the inbox', () => {
       const record = (subscription: string, id: string) => store.transaction((tx) => store.inbox.record(tx, subscription, id));
 
@@ -119,6 +180,15 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const id = randomUUID();
         await failing((tx) => store.inbox.record(tx, 'a', id));
         expect(await record('a', id)).toBe(true);
+      });
+
+      it('refuses another message under an id that it knows, by its print', async () => {
+        const id = randomUUID();
+        const [one, another] = [printOf('one'), printOf('another')];
+        const printed = (print?: string) => store.transaction((tx) => store.inbox.record(tx, 'a', id, print));
+        expect([await printed(one), await printed(one), await printed()]).toEqual([true, false, false]);
+        await expect(printed(another)).rejects.toThrow(IdConflict);
+        expect(await printed(one)).toBe(false);
       });
 
       it('knows a message that is parked, so that its duplicate does not overtake it', async () => {

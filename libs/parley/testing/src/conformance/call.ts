@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { call, type Call } from '@parley/contract';
-import { CallError, CallInTransaction, headersOf, OwnerUnavailable, type CallContext, type OutgoingCall } from '@parley/messaging';
+import { CallError, CallInTransaction, headersOf, IdempotencyConflict, OwnerUnavailable, type CallContext, type OutgoingCall } from '@parley/messaging';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
-import { NOT_BUILT } from './command';
 import type { Fixture } from './fixture';
 import { Gate, Journal } from './journal';
 import { ODD_TEXTS } from './stored';
 import { suite } from './suite';
-import { handler, Job, raw, type Handle } from './trial';
+import { handler, Job, raw, type Handle, type Trial } from './trial';
 
 const asking = (contract: Call, body: Buffer, correlationid = 'a-conversation'): OutgoingCall => ({
   contract,
@@ -18,7 +17,7 @@ const asking = (contract: Call, body: Buffer, correlationid = 'a-conversation'):
 
 /** What calls promise: a reply, a typed error or the deadline, never a hang. */
 export function callSuite(fixture: Fixture): void {
-  suite('call', fixture, (promise, skip) => {
+  suite('call', fixture, (promise) => {
     promise('T01', async (trial) => {
       const contract = trial.question();
       const contexts = new Journal<{ job: Job; context: CallContext }>();
@@ -178,6 +177,52 @@ export function callSuite(fixture: Fixture): void {
       expect(follow!.traceparent.split('-')[1]).toBe(cause!.traceparent.split('-')[1]);
     });
 
-    skip('T41', NOT_BUILT.T41);
+    promise('T41', async (trial) => {
+      const contract = trial.question();
+      const handled: Job[] = [];
+      let broken = true;
+      const answer = async (job: Job, { transaction }: CallContext) => {
+        handled.push(job);
+        if (job.key === 'refused') throw new CallError(contract, 'refused', job);
+        if (job.key === 'broken' && broken) throw new Error('a bug');
+        return transaction(async (tx) => (await trial.record(tx, `${job.key}${job.n}`), { ...job, text: `handling ${handled.length}` }));
+      };
+      for (let i = 0; i < 2; i++) await trial.answer(contract, answer);
+      const [speaker, stranger] = [await trial.speaks(), await trial.instance(`${trial.base}-stranger`)];
+      const ask = (idempotencyKey: string, job: Job, by = speaker) => by.messenger.call(contract, job, { idempotencyKey });
+
+      const meanwhile = await Promise.all(Array.from({ length: 5 }, () => ask('one', { key: 'a', n: 1 })));
+      expect([...meanwhile, await ask('one', { key: 'a', n: 1 })]).toEqual(Array(6).fill({ key: 'a', n: 1, text: 'handling 1' }));
+      await expect(ask('one', { key: 'a', n: 2 })).rejects.toThrow(IdempotencyConflict);
+      expect((await ask('one', { key: 'b', n: 1 }, stranger)).text).toBe('handling 2'); // a key is its service's own
+      for (let i = 0; i < 2; i++) await expect(ask('two', { key: 'refused', n: 1 })).rejects.toMatchObject({ code: 'refused', details: { n: 1 } });
+      expect(handled).toHaveLength(3);
+      await expect(ask('three', { key: 'broken', n: 1 })).rejects.toMatchObject({ code: 'unhandled' });
+      broken = false;
+      expect((await ask('three', { key: 'broken', n: 1 })).text).toBe('handling 5');
+      expect(await trial.effects()).toEqual(['a1', 'b1', 'broken1']);
+      await expect(ask(' ', { key: 'a', n: 1 })).rejects.toThrow(TypeError);
+      if (trial.offers('death')) await answeredAfterDeath(trial);
+    });
   });
+}
+
+/** Whoever answers dies after its commit, before the caller hears of it: the next one to be asked knows the answer. */
+async function answeredAfterDeath(trial: Trial): Promise<void> {
+  const committed = new Gate();
+  const mortal = async (job: Job, { transaction }: CallContext) => {
+    await transaction(async (tx) => (await trial.record(tx, 'mortal'), { ...job, text: 'the first answer' }));
+    committed.open();
+    return new Promise<never>(() => undefined);
+  };
+  const service = `${trial.base}-mortal`;
+  const question = call(`${service}.ask-job`, { request: Job, reply: Job, deadline: '20s' });
+  const victim = await trial.start(service, [handler(question, mortal as unknown as Handle)]);
+  const { messenger } = await trial.speaks();
+  const lost = messenger.call(question, { key: 'k', n: 1 }, { idempotencyKey: 'mortal', deadline: '5s' }).then(({ text }) => text, (error: Error) => error.name);
+  await committed.opened;
+  victim.kill();
+  expect(['AnswerLost', 'DeadlineExceeded', 'the first answer']).toContain(await lost); // in memory the last breath is heard
+  await trial.start(service, [handler(question, (() => Promise.reject(new Error('handled twice'))) as Handle)]);
+  expect(await messenger.call(question, { key: 'k', n: 1 }, { idempotencyKey: 'mortal' })).toEqual({ key: 'k', n: 1, text: 'the first answer' });
 }

@@ -1,13 +1,13 @@
 import { command, type Command } from '@parley/contract';
 import { HandlerError, NoRoute, Unrecoverable } from '@parley/messaging';
 import type { Fixture } from './fixture';
-import { storedPromises } from './stored';
+import { effectsReach, storedPromises } from './stored';
 import { suite } from './suite';
 import { handler, Job, jobs, note, raw, say, type Handle } from './trial';
 
 /** What commands promise: stored until their one owner handled them. */
 export function commandSuite(fixture: Fixture): void {
-  suite('command', fixture, (promise, skip) => {
+  suite('command', fixture, (promise) => {
     storedPromises(promise);
 
     promise('T04', async (trial) => {
@@ -77,11 +77,31 @@ export function commandSuite(fixture: Fixture): void {
       expect(followed.entries.map(({ job }) => job.n)).toEqual([20, 30]);
     });
 
-    skip('T41', NOT_BUILT.T41);
+    promise('T41', async (trial) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      const handle: Handle = async (job, context) => {
+        await trial.record(context.tx, `${job.key}${job.n}`);
+        note(seen)(job, context);
+      };
+      const instance = await trial.hear(contract, handle);
+      await trial.hear(contract, handle);
+      const order = contract as unknown as Command;
+      const [speaker, stranger] = [await trial.speaks(), await trial.instance(`${trial.base}-stranger`)];
+      const send = (idempotencyKey: string, n: number, by = speaker) => by.messenger.send(order, { key: 'k', n }, { idempotencyKey });
+      await Promise.all(Array.from({ length: 5 }, () => send('one', 1)));
+      await speaker.transactions.run(() => send('one', 1));
+      await send('one', 1, stranger); // a key is its service's own
+      await send('two', 2);
+      await seen.reach(1, ({ job }) => job.n === 2);
+      await send('one', 3); // another body under the first key
+      const [letter] = await trial.dead(instance);
+      expect(letter!.failure.error).toBe('IdConflict');
+      expect(JSON.parse(Buffer.from(letter!.body).toString())).toEqual({ key: 'k', n: 3 });
+      expect(letter!.headers.idempotencykey).toBe('one');
+      await send('three', 4); // the lane does not wait for it
+      await seen.reach(1, ({ job }) => job.n === 4);
+      expect([...(await effectsReach(trial, 4))].sort()).toEqual(['k1', 'k1', 'k2', 'k4']);
+    });
   });
 }
-
-/** What the kit itself does not have yet, whatever the technology. */
-export const NOT_BUILT = {
-  T41: 'the kit has no idempotency keys for callers; the inbox knows messages by their ids',
-} as const;

@@ -81,16 +81,16 @@ export class MemoryLaneRunner implements LaneRunner {
       attempt: row.attempt,
       signal: new AbortController().signal,
       failure: row.failure,
-      settle: async (tx) => this.settle(tx as MemoryTx, row),
+      settle: async (tx, options) => this.settle(tx as MemoryTx, row, options?.print),
       honours: { retry: true, dead: true },
     };
   }
 
   /** Whether the message is in the inbox already does not matter: it may have been acknowledged there when it was parked. */
-  private settle(tx: MemoryTx, row: Row): void {
+  private settle(tx: MemoryTx, row: Row, print?: string): void {
     if (!this.lanes.isThere(row)) throw new LeaseLost(`${row.headers.type} is no longer parked in ${row.subscription}`);
     this.lanes.remove(tx, row);
-    this.lanes.store.handle(tx, row.subscription, row.headers.id!);
+    this.lanes.store.handle(tx, row.subscription, row.headers.id!, print);
   }
 
   private honour(tx: MemoryTx, row: Row, outcome: Outcome): void {

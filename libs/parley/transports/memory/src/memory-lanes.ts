@@ -1,4 +1,4 @@
-import type { Deliver, Failure, LaneRunner, Lanes, ParkedMessage, Subscription, Tx } from '@parley/messaging';
+import { printOf, type Deliver, type Failure, type LaneRunner, type Lanes, type ParkedMessage, type Subscription, type Tx } from '@parley/messaging';
 import { MemoryDeadLetters } from './memory-dead-letters';
 import { MemoryLaneRunner } from './memory-lane-runner';
 import type { MemoryStore, MemoryTx } from './memory-store';
@@ -20,7 +20,7 @@ const laneOf = ({ subscription, key, headers }: ParkedMessage) => JSON.stringify
 
 export class MemoryLanes implements Lanes {
   /** Every message kept, parked or dead, by subscription and id. */
-  private readonly kept = new Set<string>();
+  private readonly kept = new Map<string, readonly string[]>();
   private readonly lanes = new Map<string, Row[]>();
   private readonly runners = new Set<MemoryLaneRunner>();
   private places = 0;
@@ -32,14 +32,14 @@ export class MemoryLanes implements Lanes {
 
   park(tx: Tx | undefined, message: ParkedMessage, { after, failure }: { readonly after: number; readonly failure: Failure }): Promise<void> {
     return this.store.within(tx, (tx) => {
-      if (this.keeps(message.subscription, message.headers.id)) return;
+      if (this.keepsThis(message)) return;
       this.insert(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message), attempt: 2, due: this.store.clock.now() + after, failure, busy: false });
     });
   }
 
   divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
     return this.store.within(tx, (tx) => {
-      if (this.keeps(message.subscription, message.headers.id)) return true;
+      if (this.keepsThis(message)) return true;
       if (this.store.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: whoever handles it finds out
       const lane = laneOf(message);
       if (message.key === undefined || !this.isParked(lane)) return false;
@@ -71,23 +71,27 @@ export class MemoryLanes implements Lanes {
     return { parked: count(this.rows()), dead: count(this.deadLetters.all()) };
   }
 
-  /** Whether a message is parked or dead here. */
-  keeps(subscription: string, messageId: string | undefined): boolean {
-    return this.kept.has(keptAs(subscription, messageId));
+  /** Whether a message is parked or dead here; with this print, if given: another one may have come under its id. */
+  keeps(subscription: string, messageId: string | undefined, print?: string): boolean {
+    const prints = this.kept.get(keptAs(subscription, messageId));
+    return prints !== undefined && (print === undefined || prints.includes(print));
   }
 
-  /** Another message under the same id, forged or by mistake, is another one. */
-  private keepsThis({ subscription, headers: { id }, body }: ParkedMessage): boolean {
-    const isIt = (kept: ParkedMessage) => kept.subscription === subscription && kept.headers.id === id && body.equals(kept.body);
-    return this.keeps(subscription, id) && [...this.rows(), ...this.deadLetters.all()].some(isIt);
+  private keepsThis({ subscription, headers, body }: ParkedMessage): boolean {
+    return this.keeps(subscription, headers.id, printOf(body));
   }
 
-  keep({ subscription, headers }: Pick<Row, 'subscription' | 'headers'>): void {
-    this.kept.add(keptAs(subscription, headers.id));
+  keep({ subscription, headers, body }: Pick<Row, 'subscription' | 'headers' | 'body'>): void {
+    const entry = keptAs(subscription, headers.id);
+    this.kept.set(entry, [...(this.kept.get(entry) ?? []), printOf(body)]);
   }
 
-  letGo({ subscription, headers }: Pick<Row, 'subscription' | 'headers'>): void {
-    this.kept.delete(keptAs(subscription, headers.id));
+  letGo({ subscription, headers, body }: Pick<Row, 'subscription' | 'headers' | 'body'>): void {
+    const entry = keptAs(subscription, headers.id);
+    const prints = this.kept.get(entry) ?? [];
+    const rest = prints.toSpliced(Math.max(0, prints.indexOf(printOf(body))), 1); // edited meanwhile: not there under its print
+    if (rest.length > 0) this.kept.set(entry, rest);
+    else this.kept.delete(entry);
   }
 
   /** The first message of each lane that does not wait for a dead letter. For the runner, in its turn. */
@@ -138,7 +142,7 @@ export class MemoryLanes implements Lanes {
   }
 
   private take(row: Row): void {
-    const rest = this.lanes.get(row.lane)?.filter((other) => other.headers.id !== row.headers.id) ?? [];
+    const rest = this.lanes.get(row.lane)?.filter((other) => other.headers.id !== row.headers.id || other.place !== row.place) ?? [];
     if (rest.length > 0) this.lanes.set(row.lane, rest);
     else this.lanes.delete(row.lane);
     this.letGo(row);

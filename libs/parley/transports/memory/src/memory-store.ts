@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { systemClock, type Clock, type Inbox, type Store, type Tx } from '@parley/messaging';
+import { refuseConflict, systemClock, type Clock, type Inbox, type Store, type Tx } from '@parley/messaging';
 import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';
 import { MemoryPositions } from './memory-positions';
+import { MemoryRequests } from './memory-requests';
 import { MemorySubjectKeys } from './memory-subject-keys';
 
 /** A transaction over things in memory: what changes something says how to undo it. */
@@ -51,10 +52,12 @@ export class MemoryStore implements Store {
   readonly inbox: Inbox;
   readonly lanes: MemoryLanes;
   readonly positions: MemoryPositions;
+  readonly requests: MemoryRequests;
   readonly subjectKeys: MemorySubjectKeys;
   readonly claims: MemoryClaims;
   private readonly id = `memory:${randomUUID()}`;
-  private readonly handled = new Set<string>();
+  /** The prints of what was handled. */
+  private readonly handled = new Map<string, string | undefined>();
   private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
   private last: Promise<unknown> = Promise.resolve();
   private waitingTurns = 0;
@@ -65,7 +68,8 @@ export class MemoryStore implements Store {
     this.lanes = new MemoryLanes(this);
     this.subjectKeys = new MemorySubjectKeys(clock);
     this.claims = new MemoryClaims(clock, this);
-    this.inbox = { record: async (tx, subscription, messageId) => !this.lanes.keeps(subscription, messageId) && this.handle(tx, subscription, messageId) };
+    this.requests = new MemoryRequests(this);
+    this.inbox = { record: async (tx, subscription, messageId, print) => !this.lanes.keeps(subscription, messageId, print) && this.handle(tx, subscription, messageId, print) };
   }
 
   async connect(): Promise<void> {}
@@ -120,11 +124,12 @@ export class MemoryStore implements Store {
     return this.handled.has(`${subscription}\n${messageId}`);
   }
 
-  /** Notes that a message took effect; false when it is noted already. */
-  handle(tx: Tx, subscription: string, messageId: string): boolean {
+  /** Notes that a message took effect; false when it is noted already. @throws IdConflict when another one is */
+  handle(tx: Tx, subscription: string, messageId: string, print?: string): boolean {
     const entry = `${subscription}\n${messageId}`;
+    refuseConflict(messageId, this.handled.get(entry), print);
     if (this.handled.has(entry)) return false;
-    this.handled.add(entry);
+    this.handled.set(entry, print);
     (tx as MemoryTx).undo(() => this.handled.delete(entry));
     return true;
   }

@@ -9,6 +9,7 @@ import { PostgresOutbox } from './outbox';
 import { PostgresPositions } from './positions';
 import { PostgresSubjectKeys } from './subject-keys';
 import { QueueIds } from './queue-ids';
+import { PostgresRequests } from './requests';
 import { transaction } from './transaction';
 
 export interface PostgresStoreOptions {
@@ -26,6 +27,7 @@ export class PostgresStore implements Store {
   readonly inbox: PostgresInbox;
   readonly lanes: PostgresLanes;
   readonly positions: PostgresPositions;
+  readonly requests: PostgresRequests;
   readonly subjectKeys: PostgresSubjectKeys;
   readonly claims: PostgresClaims;
   private readonly database: Database;
@@ -41,6 +43,7 @@ export class PostgresStore implements Store {
     this.positions = new PostgresPositions(this.database);
     this.outbox = new PostgresOutbox(this.database, config, service);
     this.inbox = new PostgresInbox(queues);
+    this.requests = new PostgresRequests(this.database, service);
     this.subjectKeys = new PostgresSubjectKeys(this.database, false);
     this.claims = new PostgresClaims(this.database, { address: `the database of ${service}`, days: CLAIM_DAYS, own: false }, { clock, log });
     this.lanes = new PostgresLanes(this.database, queues, service, { clock, log, passes });

@@ -1,4 +1,4 @@
-import { AlreadyHandled, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
+import { AlreadyHandled, IdConflict, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
 import type { Socket } from 'node:net';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
@@ -135,9 +135,10 @@ async function connectionOf(tx: Tx): Promise<ClientBase> {
 }
 
 /** What the functions of the schema raise, as the kit's errors. */
-function meaningOf(error: unknown): unknown {
+export function meaningOf(error: unknown): unknown {
   const { code, message } = (error ?? {}) as { code?: unknown; message: string };
   if (code === 'PL001' || code === 'PY001') return new LeaseLost(message, { cause: error });
+  if (code === 'PL003') return new IdConflict(message);
   if (code === 'PL002' || code === 'PY002') return new AlreadyHandled(message, { cause: error });
   if (code === 'PY003') return new LaneParked(message, { cause: error });
   return error;

@@ -189,7 +189,7 @@ end $$;
 
 -- The acknowledgement, the last statement of the handler's transaction. The token, which only the lane's holder knows, is the
 -- permission. The row is the fence: of two holders who both come this far, one finds it gone and is rolled back.
-create function parley.settle(q int, l bigint, i bigint, t bigint) returns void
+create function parley.settle(q int, l bigint, i bigint, t bigint, p uuid default null) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare m uuid;
@@ -201,8 +201,16 @@ begin
       and exists (select from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0) returning c.message_id into m;
   end if;
   if m is null then raise exception 'the lease of lane % is lost', l using errcode = 'PL001'; end if;
-  insert into inbox (queue, message_id) values (q, m) on conflict do nothing;
-  if not found then raise exception 'message % was handled before', m using errcode = 'PL002'; end if;
+  insert into inbox (queue, message_id, print) values (q, m, p) on conflict do nothing;
+  if not found then perform refuse_repeated(q, m, p); end if;
+end $$;
+
+-- It is in the inbox already: as the same message, or as another one under its id.
+create function parley.refuse_repeated(q int, m uuid, p uuid) returns void
+language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  if exists (select from inbox i where i.queue = q and i.message_id = m and i.print <> p) then raise exception '%', m using errcode = 'PL003'; end if;
+  raise exception 'message % was handled before', m using errcode = 'PL002';
 end $$;
 
 -- Acknowledges on its own: what took effect elsewhere, or before. False: the lane is somebody else's.

@@ -58,17 +58,24 @@ begin
     1000 * extract(epoch from (select o.due from outbox o where o.service = s and o.due > now order by o.due limit 1) - now)::double precision;
 end $$;
 
+-- As the kit makes it of a body.
+create function parley.print_of(body bytea) returns uuid
+language sql immutable set search_path = pg_catalog, parley, pg_temp as $$ select left(encode(sha256(body), 'hex'), 32)::uuid $$;
+
 -- False also for a message that waits in its lane, or for a person: its duplicate must not overtake it.
-create function parley.record_message(q int, m uuid) returns boolean
+create function parley.record_message(q int, m uuid, p uuid default null) returns boolean
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform require_queue(q);
-  if exists (select from parked p where p.queue = q and p.message_id = m) or exists (select from dead d where d.queue = q and d.message_id = m) then
+  if exists (select from parked w where w.queue = q and w.message_id = m and (p is null or print_of(w.body) = p))
+    or exists (select from dead d where d.queue = q and d.message_id = m and (p is null or print_of(d.body) = p)) then
     return false;
   end if;
-  insert into inbox (queue, message_id) values (q, m) on conflict do nothing;
-  return found;
+  insert into inbox (queue, message_id, print) values (q, m, p) on conflict do nothing;
+  if found then return true; end if;
+  if exists (select from inbox i where i.queue = q and i.message_id = m and i.print <> p) then raise exception '%', m using errcode = 'PL003'; end if;
+  return false;
 end $$;
 
 -- The row of a message's lane, locked until the transaction ends. Made when it is missing.
@@ -92,10 +99,10 @@ set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan 
 declare n bigint := nextval('message_number'); i bigint;
 begin
   perform require_queue(q);
-  if l is null and exists (select from parked p where p.queue = q and p.message_id = m) then return; end if;
+  if l is null and exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return; end if;
   l := coalesce(l, n);
   perform lock_lane(q, l, k);
-  if exists (select from parked p where p.queue = q and p.message_id = m) then return; end if;
+  if exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return; end if;
   i := head_of_lane(q, l, n);
   insert into parked values (q, l, i, m, h, b);
   update lane x set until = coalesce(clock_timestamp() + delay * interval '1 ms', 'infinity'), attempts = 1, head = i, failure = why
@@ -110,8 +117,8 @@ set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan 
 begin
   perform require_queue(q);
   if l is not null then perform from lane x where x.queue = q and x.lane = l and x.parked for update; end if;
-  if l is null or not found then return exists (select from parked p where p.queue = q and p.message_id = m); end if;
-  if exists (select from parked p where p.queue = q and p.message_id = m) then return true; end if;
+  if l is null or not found then return exists (select from parked p where p.queue = q and p.message_id = m and p.body = b); end if;
+  if exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return true; end if;
   insert into parked values (q, l, nextval('message_number'), m, h, b);
   return true;
 end $$;
