@@ -1,4 +1,4 @@
-// npm run crash [-- --kills 200 --failpoints 1000 --seed n --plant name]: workers of the kit, as consumers and as relays, killed at
+// npm run crash [-- --kills 200 --failpoints 1000 --minutes n --seed n --steps relay.read,… --plant name]: workers of the kit, as consumers and as relays, killed at
 // random moments and ended at enumerated steps of a message's way while messages flow. Then the books are compared: what was
 // committed is what took effect, each once, in order per key. Exits 1 when it is not, or when nothing was cut off.
 import { execFileSync } from 'node:child_process';
@@ -22,10 +22,13 @@ const { values: options } = parseArgs({
     kills: { type: 'string', default: '200' },
     failpoints: { type: 'string', default: '1000' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
+    minutes: { type: 'string', default: '600' }, // after that nobody dies any more, and what happened is judged
+    steps: { type: 'string' },
     plant: { type: 'string' },
   },
 });
 const seed = Number(options.seed);
+const until = Date.now() + Number(options.minutes) * 60_000;
 const [kills, failPoints] = [Number(options.kills), Number(options.failpoints)];
 
 /** Mulberry32. */
@@ -57,6 +60,8 @@ async function run({ title, where, victim, share }, index) {
     kills: Math.round(kills * share),
     failPoints: Math.round(failPoints * share),
     plant: options.plant,
+    steps: options.steps?.split(','),
+    over: () => Date.now() > until,
     progress: (text) => progress(title, text),
   });
   try {

@@ -1,4 +1,4 @@
-// npm run lint: the documentation's links, the contracts' schemas, then one run of ESLint over the whole tree; one per project (nx affected -t lint)
+// npm run lint: the documentation's links, the contracts' schemas, whether removals still fit, then one run of ESLint over the whole tree; one per project (nx affected -t lint)
 // would load it thirty times.
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -11,7 +11,8 @@ const run = (program, ...args) =>
 
 const documentation = run('tools/check-docs.mjs');
 const contracts = run('tools/contracts.mjs', '--check');
+const removals = run('tools/removals.mjs', '--check');
 // The boundary rule reads Nx's project graph from its cache, and checks nothing when there is none.
 const graph = run('node_modules/nx/dist/bin/nx.js', 'show', 'projects');
 const code = graph || run('node_modules/eslint/bin/eslint.js', 'apps', 'libs', 'topology.ts', ...process.argv.slice(2));
-process.exitCode = documentation || contracts || code;
+process.exitCode = documentation || contracts || removals || code;

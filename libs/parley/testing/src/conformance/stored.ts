@@ -481,6 +481,8 @@ export function storedPromises(promise: TryPromise): void {
     await begun.opened;
     await first.messaging.stopIntake();
     await trial.say(contract, { key: 'b', n: 2 });
+    const drained = first.messaging.drained(5_000).then(() => 'over');
+    expect(await Promise.race([drained, new Promise((resolve) => setImmediate(resolve, 'under way'))])).toBe('under way');
     const stopped = first.stop();
     finish.open();
     await stopped;

@@ -18,6 +18,10 @@ export interface CampaignOptions {
   /** Processes that end at an enumerated pass of a step. */
   readonly failPoints: number;
   readonly plant?: Plant;
+  /** Instead of all that the victim takes. */
+  readonly steps?: readonly FailPoint[];
+  /** True: nobody dies any more, and the books are compared. */
+  readonly over?: () => boolean;
   readonly progress?: (text: string) => void;
 }
 
@@ -80,8 +84,8 @@ export class Campaign {
   }
 
   private async killAtRandom(): Promise<void> {
-    const { kills, victim, random, site, progress } = this.options;
-    for (; this.lives.kills < kills; this.lives.kills++) {
+    const { kills, victim, random, site, progress, over } = this.options;
+    for (; this.lives.kills < kills && !over?.(); this.lives.kills++) {
       const one = await this.live(victim);
       await pause(random() * LIFE);
       one.stop();
@@ -92,9 +96,8 @@ export class Campaign {
   }
 
   private async endAtSteps(): Promise<void> {
-    const { failPoints, victim, site, progress } = this.options;
-    const steps = stepsOf(victim, site.relays);
-    for (let end = 0; end < failPoints; end++) {
+    const { failPoints, victim, site, progress, over, steps = stepsOf(victim, site.relays) } = this.options;
+    for (let end = 0; end < failPoints && !over?.(); end++) {
       const step = steps[end % steps.length]!;
       const failPoint = `${step}:${1 + (Math.floor(end / steps.length) % (RARE[step] ?? PASSES))}`;
       const one = await this.live(victim, { failPoint });
