@@ -8,6 +8,7 @@ process.chdir(path.dirname(import.meta.dirname));
 const COMMANDS = {
   'dead-letters': () => import('./parley/dead-letters.mjs'),
   concurrency: () => import('./parley/concurrency.mjs'),
+  erase: () => import('./parley/erase.mjs'),
   explain: () => import('./parley/explain.mjs'),
   topology: () => import('./parley/topology.mjs'),
   doctor: () => import('./parley/doctor.mjs'),
@@ -17,6 +18,7 @@ const HELP = `npm run parley -- <command> [options]
 
   dead-letters   what no handling helped: list, show, edit, replay, discard, audit
   concurrency    how many messages every instance handles at the same time; changed while they run
+  erase          makes unreadable what messages say of somebody
   explain        every hop of a contract, from its sender to its handlers, and why
   topology       the queues, topics and streams that must exist, as a manifest
   doctor         whether what the technologies confirm would survive their crash

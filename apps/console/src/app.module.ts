@@ -7,10 +7,11 @@ import { environment } from './config';
 import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
 import { FleetController } from './fleet.controller';
+import { SubjectsController } from './subjects.controller';
 
 @Module({
   imports: [ServiceModule.forRoot({ service: 'console', environment })],
-  controllers: [FleetController, DeadLettersController, ConcurrencyController],
+  controllers: [FleetController, DeadLettersController, ConcurrencyController, SubjectsController],
   providers: [
     { provide: Fleet, useFactory: () => new Fleet(environment.OPERATIONS_URLS) },
     { provide: APP_FILTER, useClass: CallProblemFilter },

@@ -68,6 +68,11 @@ export class Fleet {
     return last;
   }
 
+  /** Tells each service: one instance of it. */
+  tellEach(path: string, order?: Order): Promise<Answer[]> {
+    return Promise.all([...this.addresses.keys()].map((name) => this.tellOne(name, path, order)));
+  }
+
   private async ask(service: string, url: string, path: string, order?: Order): Promise<Answer> {
     try {
       const response = await fetch(new URL(path, url), { ...(order && posted(order)), signal: AbortSignal.timeout(this.patience) });

@@ -8,7 +8,7 @@ import { MailsController } from './mails.controller';
 import { CreateMail1790000600000 } from './migrations/1790000600000-create-mail';
 
 @Module({
-  imports: [ServiceModule.forRoot({ service: 'notifications', environment, migrations: [CreateMail1790000600000] })],
+  imports: [ServiceModule.forRoot({ service: 'notifications', environment, migrations: [CreateMail1790000600000], ownCopies: 'notifications.mail.recipient; the mails themselves (MAIL_URL)' })],
   controllers: [MailsController],
   providers: [
     { provide: MailStore, useFactory: ({ manager }: DataSource) => new SqlMailStore(manager), inject: [DataSource] },

@@ -19,6 +19,7 @@ import { ReadModelController } from './read-model.controller';
       environment,
       migrations: [...sagaMigrations, CreateOrders1790000100000],
       operations: { sagas: SagaOperations },
+      ownCopies: 'orders.orders.customer: name, email and address; the sagas of orders (state)',
     }),
     SagaModule.forRoot([fulfilment(environment.ORDER_PATIENCE as Duration)]),
     CqrsModule.forRoot(),

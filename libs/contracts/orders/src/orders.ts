@@ -1,10 +1,15 @@
 import { Cents, Lines, QuotedLine } from '@contracts/catalog';
-import { Address } from '@contracts/shipping';
+import { Address, ERASED_ADDRESS } from '@contracts/shipping';
 import { broadcast, call, event, text, type Message, type ReplyOf } from '@parley/contract';
 import { z } from 'zod';
 
 export const Customer = z.object({ name: text(200), email: z.email().max(320), address: Address });
 export type Customer = z.infer<typeof Customer>;
+/** Nobody has an account here: a customer is known by the order. */
+const personal = {
+  subject: 'orderId' as const,
+  fields: { customer: { name: 'erased', email: 'erased@invalid.example', address: ERASED_ADDRESS } },
+};
 
 export const OrderStatus = z.enum(['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected']);
 export type OrderStatus = z.infer<typeof OrderStatus>;
@@ -82,14 +87,14 @@ export const OrderPlaced = event(
     total: Cents,
     payment: z.object({ token: z.string() }),
   }),
-  { key: 'orderId' },
+  { key: 'orderId', version: 2, personal },
 );
 export type OrderPlaced = Message<typeof OrderPlaced>;
 
 export const OrderShipped = event(
   'orders.order-shipped',
   z.object({ orderId: z.uuid(), customer: Customer, total: Cents, trackingNumber: z.string() }),
-  { key: 'orderId' },
+  { key: 'orderId', version: 2, personal },
 );
 export type OrderShipped = Message<typeof OrderShipped>;
 
@@ -100,7 +105,7 @@ export type OrderDelivered = Message<typeof OrderDelivered>;
 export const OrderRejected = event(
   'orders.order-rejected',
   z.object({ orderId: z.uuid(), customer: Customer, total: Cents, reason: z.string() }),
-  { key: 'orderId' },
+  { key: 'orderId', version: 2, personal },
 );
 export type OrderRejected = Message<typeof OrderRejected>;
 

@@ -2,6 +2,7 @@ export {
   Address,
   AdvanceParcel,
   CancelShipment,
+  ERASED_ADDRESS,
   GetLabel,
   ParcelDelivered,
   ParcelDispatched,

@@ -10,12 +10,14 @@ export const Address = z.object({
   country: z.string().regex(/^[A-Z]{2}$/, 'is not a country code of two capital letters'),
 });
 export type Address = z.infer<typeof Address>;
+/** Where somebody lived who was erased. */
+export const ERASED_ADDRESS: Address = { line1: 'erased', city: 'erased', postcode: 'erased', country: 'XX' };
 
 /** Packs, prints the label and hands the parcel to the carrier. Answered by ParcelDispatched or ShipmentRefused. */
 export const ShipOrder = command(
   'shipping.ship-order',
   z.object({ orderId: z.uuid(), recipient: z.string(), address: Address, lines: z.array(Line), grams: z.int().positive() }),
-  { key: 'orderId' },
+  { key: 'orderId', version: 2, personal: { subject: 'orderId', fields: { recipient: 'erased', address: ERASED_ADDRESS } } },
 );
 export type ShipOrder = Message<typeof ShipOrder>;
 

@@ -8,6 +8,7 @@ import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
 import { type Answer, failed } from './operator-request';
 import type { Service } from './service';
+import { SubjectRequests } from './subject-requests';
 
 /** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
 export interface Inspectable {
@@ -28,6 +29,7 @@ const ASKING_TIMEOUT = 3_000;
  *     GET  /operations/dead-letters/:id  /operations/dead-letters/audit?letter=&who=&limit=
  *     POST /operations/dead-letters/:id/replay|edit|discard  /operations/dead-letters/replay|discard
  *     GET  /operations/concurrency   POST /operations/concurrency/:subscription
+ *     GET  /operations/subjects/:subject   POST /operations/subjects/:subject/erase
  *     GET  /operations/conversations/:id   what this process handled lately of a conversation
  *     GET  /operations/:name[/:key…]       what the service declares as inspectable
  */
@@ -101,6 +103,7 @@ export class Operations {
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
     if (name === 'concurrency') return this.concurrency.tell();
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
+    if (name === 'subjects') return inTime(this.subjects.tell(rest));
     if (name === 'conversations') return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
     const token = Object.hasOwn(this.service.inspectable, name) ? this.service.inspectable[name] : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
@@ -159,8 +162,13 @@ export class Operations {
     // A browser sends it along with every POST: no web page may replay messages by way of somebody's loopback address.
     if (request.headers.origin !== undefined) return failed(403, 'not from a browser; use the console');
     if (path === 'operations/concurrency') return inTime(this.concurrency.change(rest, request));
+    if (path === 'operations/subjects') return inTime(this.subjects.change(rest, request));
     if (path !== 'operations/dead-letters') return failed(404, 'there is nothing to change here');
     return inTime(this.deadLetters.change(rest, request));
+  }
+
+  private get subjects(): SubjectRequests {
+    return new SubjectRequests(this.asked, this.service.ownCopies, (message) => this.service.logger.write('info', message));
   }
 
   private get deadLetters(): DeadLetterRequests {

@@ -22,6 +22,11 @@ export interface ServiceOptions {
   readonly entities?: readonly EntityTarget<object>[];
   /** What `/operations/<name>` shows beside messages: `{ sagas: SagaOperations }`. */
   readonly operations?: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  /**
+   * What of those whom messages are about it keeps in tables and files of its own, in words: whoever erases a subject is told, for no
+   * key does it.
+   */
+  readonly ownCopies?: string;
 }
 
 /**
@@ -34,7 +39,7 @@ export class ServiceModule {
     const { environment, service: name, operations } = options;
     const logger = new Logger({ service: name, instance: environment.INSTANCE, level: environment.LOG_LEVEL });
     const database = options.migrations && databaseOf(options, options.migrations, logger);
-    const service = new Service(name, logger, { environment, database, inspectable: operations });
+    const service = new Service(name, logger, { environment, database, inspectable: operations, ownCopies: options.ownCopies });
     const messaging = await messagingOptions(service);
     const data = database ? [{ provide: DataSource, useFactory: () => opened(service, database) }] : [];
     return {

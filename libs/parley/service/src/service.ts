@@ -9,6 +9,7 @@ export interface ServiceParts {
   readonly environment: Environment;
   readonly database?: Database;
   readonly inspectable?: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  readonly ownCopies?: string;
 }
 
 /** What one process of a service consists of, beside what it says and handles. Inject it to ask for name, environment or logger. */
@@ -17,6 +18,8 @@ export class Service {
   readonly database?: Database;
   /** What `/operations` shows beside messages, by name. */
   readonly inspectable: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  /** What of those whom messages are about it keeps by itself, in words. */
+  readonly ownCopies?: string;
   readonly lifecycle = new Lifecycle();
   readonly metrics = new Metrics();
   readonly conversations: Conversations;
@@ -24,11 +27,12 @@ export class Service {
   constructor(
     readonly name: string,
     readonly logger: Logger,
-    { environment, database, inspectable = {} }: ServiceParts,
+    { environment, database, inspectable = {}, ownCopies }: ServiceParts,
   ) {
     this.environment = environment;
     this.conversations = new Conversations(name);
     this.database = database;
     this.inspectable = inspectable;
+    this.ownCopies = ownCopies;
   }
 }

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import { MemorySubjectKeys } from '@parley/memory';
 import {
   Messaging,
   type HandlerContext,
   type Messenger,
   type OutgoingMessage,
   type Store,
+  systemClock,
   type Technology,
   type Transactions,
 } from '@parley/messaging';
+import { plainPayload } from './plain-payload';
 
 /** What a handler said. */
 export interface Said {
@@ -41,6 +44,7 @@ export class HandlerTrial {
   readonly said: Said[] = [];
   readonly messenger: Messenger;
   readonly transactions: Transactions;
+  private readonly subjectKeys = new MemorySubjectKeys(systemClock);
 
   constructor(service: string, store: Pick<Store, 'transaction'>) {
     const log = () => undefined;
@@ -51,6 +55,7 @@ export class HandlerTrial {
       build: 'trial',
       urls,
       technologies: [this.technology()],
+      keys: 'trial://',
       store: this.keeping(store),
       log,
     });
@@ -94,12 +99,12 @@ export class HandlerTrial {
 
   private technology(): Technology {
     const transport = { technology: 'trial', delays: true, publish: async (messages: readonly OutgoingMessage[]) => this.note(messages) };
-    return { name: 'trial', schemes: ['trial'], kinds: ['command', 'broadcast', 'event'], open: () => transport as never };
+    return { name: 'trial', schemes: ['trial'], kinds: ['command', 'broadcast', 'event'], open: () => transport as never, openKeys: () => this.subjectKeys };
   }
 
   private note(messages: readonly OutgoingMessage[]): void {
     this.said.push(
-      ...messages.map(({ contract, body, delay }) => ({ contract: contract.name, message: JSON.parse(body.toString()) as unknown, delay })),
+      ...messages.map((message) => ({ contract: message.contract.name, message: plainPayload(message, this.subjectKeys), delay: message.delay })),
     );
   }
 }

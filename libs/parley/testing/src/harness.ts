@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import type { Broadcast, Call, Command, Contract, Duration, Event, Message, ReplyOf } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore, type MemorySubjectKeys } from '@parley/memory';
-import { isPersonal, Messaging, MessagingModule, unsealed, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
+import { Messaging, MessagingModule, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
+import { plainPayload } from './plain-payload';
 import { fewTurns, VirtualClock } from './virtual-clock';
 
 export interface HarnessOptions {
@@ -95,7 +96,7 @@ export class Harness {
 
   /** What was said of a contract, in order: by the services, after their commits, and by the test. */
   said<C extends Contract>(contract: C): readonly Message<C>[] {
-    return this.messages.filter((message) => message.contract.name === contract.name).map((message) => this.plain(message) as Message<C>);
+    return this.messages.filter((message) => message.contract.name === contract.name).map((message) => plainPayload(message, this.subjectKeys) as Message<C>);
   }
 
   /** The keys of those whom messages are about. */
@@ -139,11 +140,6 @@ export class Harness {
 
   private unsettled(): readonly string[] {
     return [...this.broker.unsettled(), ...[...this.stores].flatMap(([service, store]) => store.unsettled().map((what) => `${service}: ${what}`))];
-  }
-
-  private plain({ contract, envelope, body }: OutgoingMessage): unknown {
-    const payload: unknown = JSON.parse(body.toString());
-    return isPersonal(contract) ? unsealed(payload, contract, envelope, (id) => this.subjectKeys.peek(id)!) : payload;
   }
 
   private storeOf(service: string): MemoryStore {
