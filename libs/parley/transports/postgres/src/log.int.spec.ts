@@ -175,14 +175,13 @@ describe('the event log', () => {
 describe('a subscription', () => {
   it('goes on giving events their places when the time of day is set back', async () => {
     const { seen, handling } = effects();
-    const one = await instance('a', 'clock', handling).start();
-    await publishEvents(callerOf(orders()), [placed('k', 0)]);
-    one.sequencer.wake();
-    await seen.reach(1);
-    one.clock.off = -3_600_000;
-    await publishEvents(callerOf(orders()), [placed('k', 1)]);
-    one.sequencer.wake();
-    await seen.reach(2);
+    const one = await instance('a', 'clock', handling, { from: 'now' }).start();
+    for (const [n, off] of [0, -3_600_000].entries()) {
+      one.clock.off = off;
+      await publishEvents(callerOf(orders()), [placed('clock', n)]);
+      one.sequencer.wake();
+      await seen.until((all) => all.some((effect) => effect.key === 'clock' && effect.n === n));
+    }
   });
 
   it('handles each event once, in order per key, while instances join and leave', async () => {
