@@ -1,19 +1,19 @@
 // npm run conformance [-- <path pattern>]: every promise on every technology that can be reached (RABBITMQ_URL, REDIS_URL …), one
 // after the other, then the table in docs/guarantees.md. What is not offered is printed with its reason. Exits 1 when a promise
-// was not held.
+// was not held. With --check nothing is tried: exits 1 when the committed table says other things than the code declares.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { drift, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
-const PAGE = 'docs/guarantees.md';
 const FILE_MAY_TAKE = 15 * 60_000;
-const MARK = { held: '✓', failed: '✗', 'not offered': '—', untested: '?' };
 const SPECS = ['\\.conformance\\.(int\\.)?spec', 'memory-store\\.spec', 'postgres/src/store\\.int\\.spec', 'saga-store\\.(int\\.)?spec'];
 
+if (process.argv.includes('--check')) check();
 const pattern = process.argv[2];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-conformance-'));
 const ok = await run();
@@ -22,6 +22,14 @@ print(columns);
 if (!pattern) write(columns);
 fs.rmSync(folder, { recursive: true });
 process.exitCode = ok && columns.every(({ results }) => results.every(({ verdict }) => verdict !== 'failed')) ? 0 : 1;
+
+function check() {
+  const { page, columns, differences } = drift();
+  for (const difference of differences) console.error(`✗ ${difference}`);
+  const verdict = differences.length === 0 ? 'it says what the code declares' : `${differences.length} differences; npm run conformance writes it anew`;
+  console.log(`${PAGE}: the run of ${page.date} at ${page.commit}, ${page.columns.length} columns; ${columns} are declared; ${verdict}`);
+  process.exit(differences.length === 0 ? 0 : 1);
+}
 
 async function run() {
   const postgres = await useTestPostgres();
@@ -78,5 +86,6 @@ function write(all) {
     notes.map((why, index) => `${index + 1}. ${why}`).join('\n'),
   ];
   fs.writeFileSync(PAGE, `${page[0]}\n\n${page[1]}\n${page.slice(2, 5).join('\n')}\n\n${page.slice(5).join('\n\n')}\n`);
-  console.log(`${PAGE} is written`);
+  writeReadme(readPage());
+  console.log(`${PAGE} and the table in the README are written`);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Kind } from '@parley/contract';
 import { promisesOf, type PromiseId } from './promises';
 
-export type Verdict = { readonly verdict: 'held'; readonly except?: string } | { readonly verdict: 'failed' | 'not offered' | 'untested'; readonly why: string };
+export type Verdict = { readonly verdict: 'held' | 'declared'; readonly except?: string } | { readonly verdict: 'failed' | 'not offered' | 'untested'; readonly why: string };
 
 /** What became of every promise of one kind on one technology. */
 export class Report {

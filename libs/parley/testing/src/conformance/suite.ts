@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Kind } from '@parley/contract';
-import { reportFolder } from './config';
+import { declaredFolder, reportFolder } from './config';
 import type { Feature, Fixture } from './fixture';
 import { promises, type PromiseId, type Promised } from './promises';
 import { Report } from './report';
@@ -15,6 +15,8 @@ const PATIENCE = 90_000;
 
 /** Describes the tests of one kind on one technology, and checks at the end that the fixture did what it was asked to. */
 export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromise, skip: (id: PromiseId, why: string) => void) => void): void {
+  const declared = declaredFolder();
+  if (declared) return declare(kind, fixture, register, declared);
   const folder = reportFolder();
   const report = new Report(fixture.technology, kind);
   const used = new Set<Feature>();
@@ -52,6 +54,19 @@ export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromi
     register(promise, skip);
     if (folder) it('the fixture was asked for everything it declares', () => expect(unasked(kind, fixture, used)).toEqual([]));
   });
+}
+
+/** What would be tried, and what is not offered, without trying anything. */
+function declare(kind: Kind, fixture: Fixture, register: Parameters<typeof suite>[2], folder: string): void {
+  const report = new Report(fixture.technology, kind);
+  const skip = (id: PromiseId, why: string) => report.note(id, { verdict: 'not offered', why });
+  const promise: TryPromise = (id, _, needs = []) => {
+    const missing = needs.find((feature) => fixture.features.offers[feature] !== true);
+    if (missing) return skip(id, reasonOf(fixture, missing));
+    report.note(id, { verdict: 'declared', except: fixture.features.exceptions?.[id] });
+  };
+  register(promise, skip);
+  report.write(folder);
 }
 
 async function tried(id: PromiseId, trial: Trial, attempt: Attempt, report: Report): Promise<void> {
