@@ -14,6 +14,8 @@ export type Feature =
   | 'broker'
   /** Commands and events: keeps messages while nobody handles them. */
   | 'persistent'
+  /** Commands and events: what was handled can be forgotten before its time, by `Fixture.forget`. */
+  | 'forgets'
   /** Calls: bodies above a limit are refused where they are said. (What else is said has its limit in `Transport.largest`, which is always tried.) */
   | 'limits';
 
@@ -62,6 +64,8 @@ export interface Fixture {
   admit?(service: string): Promise<void>;
   /** A place for one more instance. The instances of one service share their database. */
   open(service: string): Promise<Place>;
+  /** Lets a service's inbox, and whatever else knows messages by their ids, forget what is older than so many milliseconds. */
+  forget?(service: string, olderThan: number): Promise<void>;
   /** Notes an effect in a service's database as part of the transaction. */
   record(service: string, tx: Tx, effect: string): Promise<void>;
   /** The technology's own process: killed as by a power cut, started again on what it stored. Both resolve when it is done. */

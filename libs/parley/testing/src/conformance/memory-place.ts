@@ -36,6 +36,10 @@ export class MemoryDatabases {
     (tx as MemoryTx).undo(() => effects.splice(effects.lastIndexOf(effect), 1));
   }
 
+  forget(service: string, olderThan: number): void {
+    this.of(service).store.forget(olderThan);
+  }
+
   effects(service: string): readonly string[] {
     return [...this.of(service).effects];
   }

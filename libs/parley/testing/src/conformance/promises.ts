@@ -50,7 +50,7 @@ export const promises = {
   T33: { kinds: stored, fast: true, says: 'copies of a message have one effect, one after the other or all at once' },
   T34: { kinds: [E], says: 'two subscriptions handle one event each for itself' },
   T35: { kinds: stored, says: 'two relays, and the death of one, neither lose, double nor reorder' },
-  T36: { kinds: stored, says: 'outbox and inbox forget in time, and not before' },
+  T36: { kinds: stored, fast: true, says: 'outbox and inbox forget in time, and not before' },
   T37: { kinds: all, says: 'while the technology is away a transaction still commits, and saying directly fails in bounded time' },
   T38: { kinds: stored, says: 'what may or may not have been taken is said again, and has one effect' },
   T39: { kinds: [R], fast: true, says: 'every caller gets its own reply, and errors arrive with their type' },

@@ -428,6 +428,26 @@ export function storedPromises(promise: TryPromise): void {
     expectOrderPerKey(firstTimes(seen.entries));
   }, ['death', 'outbox']);
 
+  promise('T36', async (trial) => {
+    const contract = trial.contract();
+    const seen = trial.journal();
+    await trial.hear(contract, effect(trial, seen));
+    const speaker = await trial.speaks();
+    const sent = raw(contract, { key: 'k', n: 1 });
+    await trial.inject(sent);
+    await sayInTransaction(speaker, contract, { key: 'k', n: 2 });
+    await effectsReach(trial, 2);
+    await eventually(async () => (await speaker.store.outbox.state()).waiting === 0, 'the outbox to let go of what was taken');
+    await trial.forget(600_000); // younger than that is all of it
+    await trial.inject(sent);
+    await trial.say(contract, { key: 'k', n: 3 });
+    expect(await effectsReach(trial, 3)).toEqual(['k1', 'k2', 'k3']);
+    await pause(20);
+    await trial.forget(10);
+    await trial.inject(sent);
+    expect(await effectsReach(trial, 4)).toEqual(['k1', 'k2', 'k3', 'k1']);
+  }, ['forgets']);
+
   promise('T37', async (trial) => {
     const contract = trial.contract();
     const seen = trial.journal();

@@ -103,6 +103,7 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   broker: ['command', 'event'],
   confirms: ['command', 'event'],
   persistent: ['command', 'event'],
+  forgets: ['command', 'event'],
   limits: ['call'],
 };
 

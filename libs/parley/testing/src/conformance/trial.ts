@@ -138,6 +138,11 @@ export class Trial {
     return this.fixture.record(service, tx, effect);
   }
 
+  /** @see Fixture.forget */
+  forget(olderThan: number): Promise<void> {
+    return this.fixture.forget!(this.hearer, olderThan);
+  }
+
   effects(service = this.hearer): Promise<readonly string[]> {
     return this.fixture.effects(service);
   }

@@ -59,10 +59,15 @@ export class MemoryStore implements Store {
   /** The prints of what was handled. */
   private readonly handled = new Map<string, string | undefined>();
   private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
+  private readonly handledAt = new Map<string, number>();
   private last: Promise<unknown> = Promise.resolve();
   private waitingTurns = 0;
 
-  constructor(readonly clock: Clock = systemClock) {
+  /** `window`: milliseconds for which the inbox knows what was handled. Default 7 days. */
+  constructor(
+    readonly clock: Clock = systemClock,
+    private readonly window = 7 * 86_400_000,
+  ) {
     this.outbox = new MemoryOutbox(this);
     this.positions = new MemoryPositions(clock);
     this.lanes = new MemoryLanes(this);
@@ -124,12 +129,24 @@ export class MemoryStore implements Store {
     return this.handled.has(`${subscription}\n${messageId}`);
   }
 
+  /** What was handled longer ago than this is not known any more: a copy that comes now takes effect again. */
+  forget(olderThan = this.window): void {
+    for (const [entry, at] of this.handledAt) {
+      if (at >= this.clock.now() - olderThan) return;
+      this.handledAt.delete(entry);
+      this.handled.delete(entry);
+    }
+  }
+
   /** Notes that a message took effect; false when it is noted already. @throws IdConflict when another one is */
   handle(tx: Tx, subscription: string, messageId: string, print?: string): boolean {
+    this.forget();
     const entry = `${subscription}\n${messageId}`;
     refuseConflict(messageId, this.handled.get(entry), print);
     if (this.handled.has(entry)) return false;
     this.handled.set(entry, print);
+    this.handledAt.delete(entry); // what was undone and comes again is the latest
+    this.handledAt.set(entry, this.clock.now());
     (tx as MemoryTx).undo(() => this.handled.delete(entry));
     return true;
   }

@@ -7,7 +7,7 @@ const databases = new MemoryDatabases();
 const fixture: Fixture = {
   technology: 'memory',
   features: {
-    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, broker: 'it is a part of this process', limits: 'memory sets no limit' },
+    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, forgets: true, broker: 'it is a part of this process', limits: 'memory sets no limit' },
     lateness: 500,
   },
   open: async (service) => {
@@ -25,6 +25,7 @@ const fixture: Fixture = {
       close: async () => undefined,
     };
   },
+  forget: async (service, olderThan) => databases.forget(service, olderThan),
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
 };

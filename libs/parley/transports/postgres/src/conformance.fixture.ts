@@ -40,7 +40,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
   return {
     technology: `postgres, ${where}`,
     features: {
-      offers: { death: true, cuts: true, persistent: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, confirms: apart ? true : outbox, limits: 'PostgreSQL sets no limit below 1 GB' },
+      offers: { death: true, cuts: true, persistent: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, confirms: apart ? true : outbox, limits: 'PostgreSQL sets no limit below 1 GB' },
       lateness: 1_500,
     },
     setUp: async () => {
@@ -54,6 +54,11 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
       for (const database of new Set([data, messages])) await database.admit(service);
     },
     open,
+    forget: async (_service: string, olderThan: number) => {
+      for (const database of new Set([data, messages])) {
+        for (const forget of ['forget_handled', 'forget_published']) await database.admin.query(`select parley.${forget}($1 * interval '1 ms')`, [olderThan]);
+      }
+    },
     record: async (service: string, tx: Tx, effect: string) => {
       await (tx as EntityManager).query('insert into public.effect (lane, by) values ($1, $2)', [effect, service]);
     },

@@ -2,7 +2,7 @@ import type { TransportContext } from '@parley/messaging';
 import type { Caller, Statement } from './database';
 
 const HOUR = 3_600_000;
-const KEEP: Statement = { name: 'parley_keep_event_days', text: 'select parley.keep_event_days()' };
+const KEEP: Statement = { name: 'parley_keep_event_days', text: 'select parley.keep_event_days() said' };
 const FORGET: Statement = { name: 'parley_forget_published', text: 'select parley.forget_published()' };
 
 /**
@@ -18,7 +18,8 @@ export class EventDays {
   ) {}
 
   async start(): Promise<void> {
-    await this.database.call(KEEP);
+    const [kept] = await this.database.call<{ said: string | null }>(KEEP);
+    if (kept?.said) this.context.log('info', `postgres: of the event log, ${kept.said}`);
     await this.database.call(FORGET);
     this.cancel = this.context.clock.after(HOUR, () => void this.again());
   }

@@ -143,6 +143,28 @@ describe('the event log', () => {
     expect((await database.admin.query(`select from parley.event where key = 'old'`)).rowCount).toBe(1);
   });
 
+  it('keeps what a subscription has not read, and says for whom, until it is told to drop that, too', async () => {
+    await publish(placed('read', 1));
+    await database.admin.query('select parley.sequence_events()');
+    await database.pool('insights').query(`select parley.subscribe_events('insights.late', 'beginning')`);
+    // Its only event is of long ago; so is the batch that has it.
+    for (const table of ['event', 'event_batch']) {
+      await database.admin.query(`create table parley.${table}_20200101 (like parley.${table} including defaults including constraints)`);
+      await database.admin.query(`alter table parley.${table} attach partition parley.${table}_20200101 for values from ('2020-01-01') to ('2020-01-02')`);
+    }
+    const { rows } = await database.admin.query<{ id: string }>(`update parley.event set day = '2020-01-01' where key = 'read' returning id`);
+    await database.admin.query(`update parley.event_batch set day = '2020-01-01', made = '2020-01-01' where $1 = any(ids)`, [rows[0]!.id]);
+    const said = async (how: string) => (await database.admin.query<{ said: string }>(`select parley.keep_event_days(${how}) said`)).rows[0]!.said;
+    await database.admin.query(`select parley.keep('log', '30 days')`);
+    const isThere = async () => (await database.admin.query(`select from parley.event where key = 'read'`)).rowCount === 1;
+    expect(await said('')).toMatch(/^days from 2019-12-31 on stay for .*insights.late.*, which have not read them$/);
+    expect(await isThere()).toBe(true);
+    expect(await said('unread => true')).toBe('dropped 2020-01-01');
+    expect(await isThere()).toBe(false);
+    await database.admin.query(`select parley.keep('log', null)`);
+    await expect(database.pool('insights').query(`select parley.keep('log', '1 day')`)).rejects.toThrow(/may not keep/);
+  });
+
   it('finds new events after the data moved to a cluster whose transaction ids are lower', async () => {
     await publishEvents(callerOf(orders()), [placed('moved', 0)]);
     await sequence();

@@ -282,16 +282,3 @@ language sql stable security definer set search_path = pg_catalog, parley, pg_te
     (select count(*) from later x where x.queue = q), (select count(*) from dead d where d.queue = q)
   from unnest(queues) q
 $$;
-
--- Now and then, by whoever comes first: lane rows that a crash left, and what the inbox need not remember any more.
-create function parley.sweep(keep interval default '7 days') returns void
-language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
-set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare moment timestamptz := clock_timestamp();
-begin
-  if not pg_try_advisory_xact_lock(hashtext('parley.sweep')) then return; end if;
-  perform set_config('synchronous_commit', 'off', true);
-  delete from lane l where not l.parked and l.until < moment - interval '1 minute'
-    and not exists (select from message m where m.queue = l.queue and m.lane = l.lane);
-  delete from inbox where ctid = any(array(select i.ctid from inbox i where i.at < moment - keep limit 10000));
-end $$;

@@ -293,18 +293,30 @@ exception
     raise log 'parley: % stays without its own table for now (%)', child, sqlerrm; -- its rows go to the default partition
 end $$;
 
-create function parley.drop_event_days(parent text, before date) returns void
+-- The days that were dropped.
+create function parley.drop_event_days(parent text, before date) returns text
 language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
-declare child text;
+declare child text; dropped text[] := '{}';
 begin
   for child in select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-      where i.inhparent = ('parley.' || parent)::regclass and c.relname ~ '_\d{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < before loop
+      where i.inhparent = ('parley.' || parent)::regclass and c.relname ~ '_\d{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < before order by 1 loop
     begin
       execute format('drop table parley.%I', child);
+      dropped := dropped || to_date(right(child, 8), 'YYYYMMDD')::text;
     exception when lock_not_available then null; -- publishers would queue behind us: next time
     end;
   end loop;
+  return nullif(array_to_string(dropped, ', '), '');
 end $$;
+
+-- The first day of which a subscription has something to read, and which subscriptions they are.
+create function parley.unread_days() returns table (day date, name text)
+language sql stable set search_path = pg_catalog, parley, pg_temp as $$
+  -- What became visible late may be of the day before.
+  select min(least(b.day, b.made)) - 1, s.name from event_position p join event_subscription s on s.id = p.sub
+    cross join lateral (select b.day, b.made from event_batch b where b.part = p.part and b.last >= p.pos order by b.made, b.last limit 1) b
+    group by s.name
+$$;
 
 -- Transaction ids belong to a cluster. In another one (a dump was restored) new events would never be found: what is in a batch
 -- gets an id nobody looks for, the rest that of this transaction.
@@ -325,16 +337,16 @@ begin
   return true;
 end $$;
 
--- Any instance calls it at start and every hour: days ahead, and which days `sequence_events` may leave out. The log is kept for
--- ever, unless the installation's owner calls it with a number of days to `keep`.
-create function parley.keep_event_days(ahead int default 3, keep int default null) returns void
+-- Any instance calls it at start and every hour: days ahead, which days `sequence_events` may leave out, and which are past their
+-- time. The log is kept for ever, unless the installation's owner says otherwise: for good, by keep('log', '90 days'), or now, by
+-- `keep`. What a subscription has not read stays; with `unread` it goes, too. Answers with what was dropped, and what was not and why.
+create function parley.keep_event_days(ahead int default 3, keep int default null, unread boolean default false) returns text
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp set lock_timeout = '200ms' as $$
 declare now timestamptz := clock_timestamp(); today date := (now at time zone 'utc')::date; over date := ((now - interval '1 hour') at time zone 'utc')::date;
+  border date; waited date; readers text; dropped text;
 begin
-  if keep is not null and not pg_has_role(session_user, 'parley_owner', 'member') then
-    raise exception 'role % may not drop events: only the owner of the installation may', session_user using errcode = '42501';
-  end if;
-  if not pg_try_advisory_xact_lock(hashtext('parley.keep_event_days')) then return; end if;
+  if keep is not null or unread then perform require_owner('drop events'); end if;
+  if not pg_try_advisory_xact_lock(hashtext('parley.keep_event_days')) then return null; end if;
   perform mend_events();
   -- A day is closed in two steps: an hour after its end note the next transaction id; when the sequencer has seen every older
   -- transaction end, nothing of that day can appear any more (append_events takes its id before it reads the clock).
@@ -344,10 +356,16 @@ begin
     perform make_event_day('event', today + i), make_event_day('event_batch', today + i);
   end loop;
   delete from event_member where until < now - interval '1 hour';
-  if keep is null then return; end if;
-  perform drop_event_days('event', least(today - keep, (select since from event_sequencer))), drop_event_days('event_batch', today - keep - 1);
-  delete from event_default where day < least(today - keep, (select since from event_sequencer));
-  delete from event_batch_default where made < today - keep - 1;
+  keep := coalesce(keep, extract(epoch from kept('log', null)) / 86400);
+  if keep is null then return null; end if;
+  border := least(today - keep, (select since from event_sequencer));
+  if not unread then select min(d.day), string_agg(d.name, ', ' order by d.name) into waited, readers from unread_days() d where d.day < border; end if;
+  border := least(border, waited);
+  dropped := drop_event_days('event', border);
+  perform drop_event_days('event_batch', border - 1);
+  delete from event_default where day < border;
+  delete from event_batch_default where made < border - 1;
+  return nullif(concat_ws('; ', 'dropped ' || dropped, 'days from ' || waited || ' on stay for ' || readers || ', which have not read them'), '');
 end $$;
 select parley.keep_event_days();
 

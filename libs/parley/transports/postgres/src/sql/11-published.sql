@@ -19,7 +19,13 @@ begin
 end $$;
 
 -- Longer than any outbox is relayed after its first attempt.
-create function parley.forget_published(keep interval default '7 days') returns void
-language sql security definer set search_path = pg_catalog, parley, pg_temp as $$
-  delete from event_published where ctid = any(array(select ctid from event_published where at < clock_timestamp() - keep limit 100000))
-$$;
+create function parley.forget_published(older interval default null) returns int
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+declare border timestamptz; n int;
+begin
+  if older is not null then perform require_owner('forget what was published'); end if;
+  border := clock_timestamp() - coalesce(older, kept('published', '7 days'));
+  delete from event_published where ctid = any(array(select ctid from event_published where at < border limit 100000));
+  get diagnostics n = row_count;
+  return n;
+end $$;
