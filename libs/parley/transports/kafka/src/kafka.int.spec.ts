@@ -13,6 +13,9 @@ class Gate {
 
 const url = process.env.KAFKA_URL ?? '';
 if (!url) process.stdout.write('Kafka: not run, for KAFKA_URL is not set\n');
+/** The same one, where it asks for a user and a password. */
+const guarded = process.env.KAFKA_SASL_URL ?? '';
+if (url && !guarded) process.stdout.write('Kafka: users and passwords are not tried, for KAFKA_SASL_URL is not set\n');
 
 Logger.overrideLogger(false);
 jest.setTimeout(60_000);
@@ -263,6 +266,24 @@ jest.setTimeout(60_000);
     await intake.close();
     const { groups } = await scene.admin((admin) => admin.listGroups());
     expect(groups.filter(({ groupId }) => groupId.startsWith(scene.owner))).toEqual([]);
+  });
+
+  (guarded ? describe : describe.skip)('that asks for a password', () => {
+    it('lets in who knows it', async () => {
+      const transport = await scene.transport(guarded);
+      await transport.publish([message(scene.said, 1)]);
+      const seen = new Journal<number>();
+      await scene.hear((_, { n }) => seen.note(n), {}, guarded);
+      await seen.reach(1);
+    });
+
+    it('keeps others out, and says so in one sentence without the password', async () => {
+      const refused = (at: string) => scene.closed(at).connect();
+      const wrong = guarded.replace(/:\/\/(\w+):[^@]*@/, '://$1:secret@');
+      await expect(refused(wrong)).rejects.toThrow(/^Kafka at kafka:\/\/127.0.0.1:\d+ refuses the user "parley" \(plain\): wrong name, password or mechanism; correct the URL$/);
+      await expect(refused(guarded.replace('sasl=plain', 'sasl=scram-sha-256'))).rejects.toThrow(/refuses the user "parley" \(scram-sha-256\)/);
+      await expect(refused(guarded.replace(/\/\/[^@]*@|\?.*/g, (part) => (part[0] === '?' ? '' : '//')))).rejects.toThrow(/without TLS and without a password\?$/);
+    });
   });
 
   describe('topics', () => {

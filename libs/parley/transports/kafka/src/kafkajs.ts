@@ -75,6 +75,8 @@ function open({ servername, ...place }: { host: string; port: number; servername
 
 function counted(sockets: Set<Socket>, socket: Socket): Socket {
   sockets.add(socket);
+  // Every farewell to a broker that is away adds one that never goes.
+  socket.setMaxListeners(0);
   return socket.once('close', () => sockets.delete(socket));
 }
 
