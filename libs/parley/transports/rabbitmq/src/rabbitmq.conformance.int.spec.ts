@@ -1,9 +1,11 @@
 import { brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';
 const databases = new MemoryDatabases();
 const broker = brokerProcess('rabbitmq');
+const services = new Set<string>();
 
 const fixture: Fixture = {
   technology: 'rabbitmq',
@@ -13,6 +15,8 @@ const fixture: Fixture = {
     lateness: 2_500,
     exceptions: { T43: 'RabbitMQ counts every return to a lane as a delivery: a keyed command comes back as its second attempt' },
   },
+  admit: async (service) => void services.add(service),
+  tearDown: async () => expect(await dropQueuesOf(url, services)).toEqual([]),
   open: async (service) => {
     const [way, database] = [await Road.to(url, 5672), new MemoryLink()];
     return {
