@@ -38,7 +38,7 @@ export interface CampaignResult {
   readonly milliseconds: number;
 }
 
-/** A worker lives no longer than this, in milliseconds, before it is killed. */
+/** A worker lives no longer than this, in milliseconds, after its first commit. */
 const LIFE = 50;
 /** Steps are ended at their first pass, their second … as far as this, and then again: no two lives are the same. */
 const PASSES = 25;
@@ -86,7 +86,7 @@ export class Campaign {
   private async killAtRandom(): Promise<void> {
     const { kills, victim, random, site, progress, over } = this.options;
     for (; this.lives.kills < kills && !over?.(); this.lives.kills++) {
-      const one = await this.live(victim);
+      const one = await this.live(victim, { atWork: true });
       await pause(random() * LIFE);
       one.stop();
       this.count(await site.underWay(victim, this.name(victim)));

@@ -7,7 +7,7 @@ export interface Death {
   readonly signal: NodeJS.Signals | null;
 }
 
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 /** A worker process. Warm: everything is loaded, and nothing is connected yet. */
 export class Victim {

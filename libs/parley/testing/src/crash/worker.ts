@@ -1,5 +1,5 @@
 import './without-nest';
-import { endAt, Messaging, type Store } from '@parley/messaging';
+import { endAt, Messaging, type Passes, type Store } from '@parley/messaging';
 import { Host } from './host';
 import { CONSUMER, SENDER, type CrashPlace, type Life, type OpenPlace } from './place';
 import { planted, type Plant } from './plants';
@@ -13,6 +13,8 @@ export interface Orders {
   /** Where it ends by itself, as `relay.published:17`. */
   readonly failPoint?: string;
   readonly plant?: Plant;
+  /** It says that it is ready once it committed something: who kills it sooner, on a busy machine, cuts nothing off. */
+  readonly atWork?: boolean;
   /** A sender that says nothing: it only relays. */
   readonly silent?: boolean;
 }
@@ -22,8 +24,8 @@ const CONCURRENCY = 5;
 
 /** A process of the kit, without Nest: it loads the module it is told, says that it is warm, and begins when it gets its orders. */
 async function work(openPlace: OpenPlace, orders: Orders): Promise<void> {
-  const { service, instance, failPoint } = orders;
-  const passes = failPoint === undefined ? undefined : endAt(failPoint, () => process.kill(process.pid, 'SIGKILL'));
+  const { service, instance } = orders;
+  const passes = passesOf(orders);
   const life: Life = { service, instance, passes, log: complain };
   const opened = await openPlace(orders.data as never, life);
   const place = orders.plant ? planted(opened, orders.plant) : opened;
@@ -35,7 +37,12 @@ async function work(openPlace: OpenPlace, orders: Orders): Promise<void> {
   const sender = service === SENDER && !orders.silent ? new Sender(messaging, place) : undefined;
   sender?.start();
   process.once('message', () => void end(messaging, place.store, sender));
-  process.send!('ready');
+  if (!orders.atWork) process.send!('ready');
+}
+
+function passesOf({ failPoint, atWork }: Orders): Passes | undefined {
+  if (failPoint !== undefined) return endAt(failPoint, () => process.kill(process.pid, 'SIGKILL'));
+  return atWork ? endAt('transaction.committed', () => process.send!('ready')) : undefined;
 }
 
 const messagingOf = ({ urls, technologies, store }: CrashPlace, { service, instance, passes, log }: Life): Messaging =>
