@@ -1,0 +1,79 @@
+const DEFAULT_PORT = { 'mqtt:': 1_883, 'mqtts:': 8_883 } as const;
+const OPTIONS = ['by', 'retain', 'mode'] as const;
+type Option = (typeof OPTIONS)[number];
+
+/** Where an MQTT broker is, and how contracts are said there, as a URL says it. */
+export class Address {
+  private readonly url: URL;
+  /** The payload's field whose value is the last level of the topic, so that a device can follow one parcel only. */
+  readonly by?: string;
+  /** Whether the broker keeps the last value of every topic for devices that come later. */
+  readonly retain: boolean;
+  /** `structured`: one JSON document a message, for devices that speak MQTT 3.1.1 and want the envelope, too. */
+  readonly mode: 'binary' | 'structured';
+
+  constructor(readonly secret: string) {
+    const url = URL.canParse(secret) ? new URL(secret) : undefined;
+    if (!url?.hostname || !(url.protocol in DEFAULT_PORT) || !/^\/?$/.test(url.pathname) || url.hash) {
+      throw new TypeError('this is not an MQTT URL; write mqtt://user:password@host:1883, or mqtts:// for TLS');
+    }
+    this.url = url;
+    const options = optionsOf(url.searchParams);
+    this.by = options.by;
+    this.retain = oneOf('retain', options.retain ?? 'false', ['true', 'false']) === 'true';
+    this.mode = oneOf('mode', options.mode ?? 'binary', ['binary', 'structured']);
+  }
+
+  /** Without user and password: for people and logs. */
+  toString(): string {
+    return `${this.url.protocol}//${this.url.host}`;
+  }
+
+  get user(): string {
+    return decodeURIComponent(this.url.username) || 'nobody';
+  }
+
+  get connection() {
+    const { protocol, hostname, port, username, password } = this.url;
+    return {
+      protocol: protocol.slice(0, -1) as 'mqtt' | 'mqtts',
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: Number(port || DEFAULT_PORT[protocol as keyof typeof DEFAULT_PORT]),
+      ...(username && { username: decodeURIComponent(username) }),
+      ...(password && { password: decodeURIComponent(password) }),
+    };
+  }
+}
+
+/** The broker could not be used at start. Once started, connections come back by themselves. */
+export class MqttUnavailable extends Error {
+  override readonly name = 'MqttUnavailable';
+  constructor(address: Address, cause: unknown) {
+    super(`the MQTT broker at ${address} ${explain(address, cause)}`, { cause });
+  }
+}
+
+function optionsOf(parameters: URLSearchParams): Partial<Record<Option, string>> {
+  const unknown = [...parameters.keys()].find((name) => !(OPTIONS as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new TypeError(`an MQTT URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
+  return Object.fromEntries(parameters) as Partial<Record<Option, string>>;
+}
+
+function oneOf<T extends string>(option: Option, value: string, values: readonly T[]): T {
+  if ((values as readonly string[]).includes(value)) return value as T;
+  throw new TypeError(`the option ${option} of an MQTT URL is ${values.join(' or ')}, not "${value}"`);
+}
+
+/** Reason codes of CONNACK, of MQTT 5 and 3.1.1. */
+const REFUSED = new Set([4, 5, 134, 135]);
+const OTHER_VERSION = new Set([1, 132]);
+
+function explain(address: Address, cause: unknown): string {
+  const { message = String(cause), code } = (cause ?? {}) as { message?: string; code?: number | string };
+  const why = (message || String(code)).replace(/\s+/g, ' ');
+  if (REFUSED.has(code as number)) return `refuses the user "${address.user}": wrong name or password; correct the URL`;
+  if (OTHER_VERSION.has(code as number)) return 'does not speak MQTT 5; use one that does, devices may still speak 3.1.1';
+  if (/does not offer/.test(why)) return why;
+  if (/header|packet|parse|protocol|connack/i.test(why) && !/timeout/i.test(why)) return 'is something else: what answers there does not speak MQTT; correct the URL';
+  return `cannot be reached (${why}); is it running, and does the URL point to it?`;
+}

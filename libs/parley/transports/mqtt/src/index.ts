@@ -1,0 +1,3 @@
+export { MqttUnavailable } from './address';
+export { mqtt } from './mqtt';
+export { NotSaid } from './publisher';

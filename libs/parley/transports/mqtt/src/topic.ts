@@ -1,0 +1,26 @@
+import type { OutgoingMessage } from '@parley/messaging';
+import type { Address } from './address';
+
+/** The topic of a contract: `parley/shipping/parcel-located`. */
+export const topicOf = (contract: string): string => `parley/${contract.replaceAll('.', '/')}`;
+
+/** Everything that is said of a contract, whatever its last level. */
+export const filterOf = (contract: string): string => `${topicOf(contract)}/#`;
+
+/** Where a message is said: below its contract's topic, if the URL names a field that its payload has. */
+export function topicFor({ contract, body }: OutgoingMessage, { by }: Address): string {
+  const value = by === undefined ? undefined : fieldOf(body, by);
+  return value === undefined ? topicOf(contract.name) : `${topicOf(contract.name)}/${levelOf(value)}`;
+}
+
+/** One level of a topic: `/`, `+` and `#` have a meaning there, control characters are refused. */
+export const levelOf = (value: string): string => encodeURIComponent(value);
+
+function fieldOf(body: Buffer, field: string): string | undefined {
+  try {
+    const value = (JSON.parse(body.toString()) as Record<string, unknown> | null)?.[field];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
