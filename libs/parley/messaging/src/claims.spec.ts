@@ -83,7 +83,8 @@ describe('a body above what its technology takes', () => {
   it('is stored by the transaction that says it', async () => {
     const { messenger, transactions } = await lab();
     await transactions.run(async () => messenger.send(Scan, large('s-1')));
-    await expect(transactions.run(async () => (await messenger.send(Scan, large('s-2')), await Promise.reject(new Error('no'))))).rejects.toThrow('no');
+    const refused = transactions.commit(() => messenger.send(Scan, large('s-2')), () => Promise.reject(new Error('no'))); // at its very end
+    await expect(refused).rejects.toThrow('no');
     await quiet();
     expect(seen).toEqual([large('s-1')]);
     expect(store.claims.size).toBe(1);
