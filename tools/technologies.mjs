@@ -9,7 +9,7 @@ export const TECHNOLOGIES = {
   kinesis: { carries: ['EVENTS', 'COMMANDS'], from: 'KINESIS_URL', url: `${local('kinesis', 4567, 'parley:parley@')}?insecure=true` },
   redis: { carries: ['BROADCASTS'], from: 'REDIS_URL', url: local('redis', 6379) },
   // Devices listen there: what is for them goes there, whatever carries the other broadcasts.
-  mqtt: { carries: [], contracts: ['BROADCASTS_URL_SHIPPING_PARCEL_LOCATED'], from: 'MQTT_URL', url: local('mqtt', 1883) },
+  mqtt: { carries: [], contracts: ['BROADCASTS_URL_SHIPPING_PARCEL_LOCATED'], from: 'MQTT_URL', url: `${local('mqtt', 1883)}?by=parcelId&retain=true` },
 };
 
 const KINDS = ['COMMANDS', 'BROADCASTS', 'EVENTS'];
