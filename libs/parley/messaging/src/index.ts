@@ -26,7 +26,7 @@ export { MessagingModule } from './messaging.module';
 export { CallInTransaction, Messenger, NotOwner, type SendOptions } from './messenger';
 export { type Begun, type Claim as RequestClaim, claimLost, IdempotencyConflict, type KeyedRequest, printOf, REQUEST_DAYS, refuseConflict, type Requests } from './requests';
 export type { DeliveryObserver, Handling } from './observer';
-export type { Positions, Reader, Shard, ShardLease, ShardMove } from './positions';
+export type { Positions, Reader, Shard, ShardLease, ShardLeases, ShardMove } from './positions';
 export { NoRoute } from './publisher';
 export { UnknownTechnology, type Urls, urlVariable } from './routes';
 export { fromStructured, toStructured } from './structured';

@@ -18,6 +18,10 @@ export interface ShardLease {
   readonly position: string;
   /** Counts the shard's holders: what a former one says is not heard any more. */
   readonly epoch: number;
+}
+
+export interface ShardLeases {
+  readonly held: readonly ShardLease[];
   /** How many shards are this instance's fair share. */
   readonly share: number;
 }
@@ -41,7 +45,7 @@ export interface Positions {
    * Says that `member` lives for `ttl` milliseconds more, takes its share of what is free if told to `take`, and answers with all it
    * holds. Shards that are over, or whose parents are not, are nobody's to read. Who holds more than its share gives it up by `advance`.
    */
-  lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<readonly ShardLease[]>;
+  lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<ShardLeases>;
   /** Moves positions, giving the shards up if told to `free`. Answers with those that are not the caller's any more. */
   advance(reader: Reader, moves: readonly ShardMove[], free: boolean): Promise<readonly string[]>;
   /** Gives up everything, and lives no more. */

@@ -74,6 +74,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   }
 
   protected async start(): Promise<void> {
+    if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
     try {
       for (const subscription of this.registry.subscriptions(this.kind)) await this.open(subscription);
       await Promise.all(this.durable.map((reader) => reader.lease(true)));
@@ -106,7 +107,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
 
   private positions(): Positions {
     const positions = this.options.context.store?.positions;
-    if (!positions) throw new Error('this service’s store keeps no positions in streams, which Kinesis leaves to its readers; use a store that does, or another technology');
+    if (!positions) throw new NoPositions(this.options.context.service);
     return positions;
   }
 
@@ -155,6 +156,14 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
 
   private waitingOf(name: string): number {
     return this.durable.filter(({ subscription }) => subscription === name).reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+}
+
+/** Kinesis leaves it to its readers to know where they are. */
+export class NoPositions extends Error {
+  override readonly name = 'NoPositions';
+  constructor(service: string) {
+    super(`the store of ${service} keeps no positions in streams, and Kinesis keeps none for its readers; give it a store that does, or use another technology`);
   }
 }
 

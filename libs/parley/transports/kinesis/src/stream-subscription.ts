@@ -1,4 +1,4 @@
-import type { Positions, Reader, ShardLease, ShardMove } from '@parley/messaging';
+import type { Positions, Reader, ShardLease, ShardLeases, ShardMove } from '@parley/messaging';
 import type { Place } from './handling';
 import { HeldShard } from './held-shard';
 
@@ -92,16 +92,16 @@ export class StreamSubscription {
     this.knownAt = context.clock.now();
   }
 
-  private async leased(leases: readonly ShardLease[]): Promise<void> {
-    const granted = new Map(leases.map((lease) => [lease.shard, lease]));
+  private async leased({ held, share }: ShardLeases): Promise<void> {
+    const granted = new Map(held.map((lease) => [lease.shard, lease]));
     for (const shard of [...this.held.values()]) {
       if (granted.get(shard.lease.shard)?.epoch !== shard.lease.epoch && !shard.isFinished) this.lose(shard, 'belongs to another instance now');
     }
     if (this.stopped) return;
-    this.share = leases[0]?.share ?? 0;
-    for (const lease of leases) if (!this.held.has(lease.shard)) this.held.set(lease.shard, this.read(lease));
+    this.share = share;
+    for (const lease of held) if (!this.held.has(lease.shard)) this.held.set(lease.shard, this.read(lease));
     const staying = [...this.held.values()].filter(({ leaving }) => !leaving);
-    for (const shard of staying.slice(Math.max(1, this.share))) void this.leave(shard);
+    for (const shard of staying.slice(share)) void this.leave(shard);
   }
 
   private read(lease: ShardLease): HeldShard {

@@ -1,4 +1,4 @@
-import type { Clock, Positions, Reader, Shard, ShardLease, ShardMove } from '@parley/messaging';
+import type { Clock, Positions, Reader, Shard, ShardLeases, ShardMove } from '@parley/messaging';
 
 interface KnownShard extends Shard {
   position: string;
@@ -27,7 +27,7 @@ export class MemoryPositions implements Positions {
     }
   }
 
-  async lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<readonly ShardLease[]> {
+  async lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<ShardLeases> {
     const { shards, members } = this.of(reader);
     const now = this.clock.now();
     members.set(member, now + ttl);
@@ -37,7 +37,7 @@ export class MemoryPositions implements Positions {
     const held = open.filter(({ owner }) => owner === member);
     const free = take ? open.filter(({ owner }) => !lives(owner)).slice(0, Math.max(0, share - held.length)) : [];
     for (const shard of free) Object.assign(shard, { owner: member, epoch: shard.epoch + 1 });
-    return [...held, ...free].map(({ id, position, epoch }) => ({ shard: id, position, epoch, share }));
+    return { share, held: [...held, ...free].map(({ id, position, epoch }) => ({ shard: id, position, epoch })) };
   }
 
   async advance(reader: Reader, moves: readonly ShardMove[], free: boolean): Promise<readonly string[]> {

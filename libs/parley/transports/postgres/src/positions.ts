@@ -1,4 +1,4 @@
-import type { Positions, Reader, Shard, ShardLease, ShardMove } from '@parley/messaging';
+import type { Positions, Reader, Shard, ShardLeases, ShardMove } from '@parley/messaging';
 import type { Caller, Statement } from './database';
 
 const KNOW: Statement = { name: 'parley_know_shards', text: 'select parley.know_shards($1, $2, $3, $4, $5)' };
@@ -14,9 +14,10 @@ export class PostgresPositions implements Positions {
     await this.database.call(KNOW, [subscription, stream, shards.map(({ id }) => id), parents, start]);
   }
 
-  async lease({ subscription, stream }: Reader, member: string, ttl: number, take: boolean): Promise<readonly ShardLease[]> {
-    const rows = await this.database.call<{ shard: string; pos: string; epoch: string; share: number }>(LEASE, [subscription, stream, member, `${ttl} milliseconds`, take]);
-    return rows.map(({ shard, pos, epoch, share }) => ({ shard, position: pos, epoch: Number(epoch), share }));
+  async lease({ subscription, stream }: Reader, member: string, ttl: number, take: boolean): Promise<ShardLeases> {
+    const rows = await this.database.call<{ shard: string | null; pos: string; epoch: string; share: number }>(LEASE, [subscription, stream, member, `${ttl} milliseconds`, take]);
+    const held = rows.flatMap(({ shard, pos, epoch }) => (shard === null ? [] : [{ shard, position: pos, epoch: Number(epoch) }]));
+    return { share: rows[0]!.share, held };
   }
 
   async advance({ subscription, stream }: Reader, moves: readonly ShardMove[], free: boolean): Promise<readonly string[]> {

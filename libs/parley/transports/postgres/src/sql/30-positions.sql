@@ -30,7 +30,7 @@ begin
 end $$;
 
 -- Called every ttl/5: says that the instance lives, takes its share of what is free, answers with all it holds. Without `take` it
--- only keeps what it has: the instance is about to go.
+-- only keeps what it has: the instance is about to go. Who holds none gets one row without a shard, for its share.
 create function parley.lease_shards(s text, st text, me text, ttl interval, take boolean)
 returns table (shard text, pos text, epoch bigint, share int)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
@@ -52,7 +52,7 @@ begin
         and not exists (select from stream_member m where m.subscription = s and m.stream = st and m.instance = o.owner and m.until > now)
         order by random() limit due - held);
   end if;
-  return query select o.shard, o.pos, o.epoch, due from open_shards(s, st) o where o.owner = me;
+  return query select o.shard, o.pos, o.epoch, due from (select) one left join open_shards(s, st) o on o.owner = me;
 end $$;
 
 -- Not read to their ends, while all that they go on from is.
