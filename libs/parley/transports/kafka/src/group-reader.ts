@@ -98,6 +98,7 @@ export class GroupReader implements GroupListener {
         return await this.join();
       } catch (error) {
         if (!(error instanceof NotYet) || this.stopping) throw error;
+        this.trouble = error.message;
         await new Promise<void>((resolve) => this.place.context.clock.after(JOINED_AGAIN_AFTER, resolve));
       }
     }

@@ -32,7 +32,7 @@ export class KafkaIntake extends ServerKafka implements Intake {
 
   override async listen(started: (error?: unknown) => void): Promise<void> {
     this.readers = this.registry.subscriptions(this.kind).map((subscription) => new GroupReader(subscription, { ...this.parts, deliver: this.pipeline }));
-    const late = () => new KafkaUnavailable(this.address, new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+    const late = () => new KafkaUnavailable(this.address, new Error(`${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN / 1_000} s`));
     try {
       await within(STARTED_WITHIN, Promise.all(this.readers.map((reader) => reader.start())), late);
     } catch (error) {

@@ -66,11 +66,15 @@ export class KafkaJsConsumer implements GroupConsumer {
   async start(): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => (this.ready = { resolve, reject }));
     ready.catch(() => undefined);
-    await this.consumer.connect();
-    // Where a position was deleted it goes on with the earliest that is left.
-    await this.consumer.subscribe({ topics: [...this.group.topics], fromBeginning: true });
-    await this.consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: PARTITIONS_AT_A_TIME, eachBatch: (payload) => this.take(payload) });
-    await ready;
+    try {
+      await this.consumer.connect();
+      // Where a position was deleted it goes on with the earliest that is left.
+      await this.consumer.subscribe({ topics: [...this.group.topics], fromBeginning: true });
+      await this.consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: PARTITIONS_AT_A_TIME, eachBatch: (payload) => this.take(payload) });
+      await ready;
+    } catch (error) {
+      throw isGettingReady(error) ? new NotYet((error as Error).message, { cause: error }) : error;
+    }
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
@@ -195,15 +199,15 @@ export class KafkaJsConsumer implements GroupConsumer {
   /** Before it began, whoever starts it is told; afterwards the listener. */
   private crash(error: Error): void {
     this.joined = false;
-    if (!this.started) this.ready.reject(isGettingReady(error) ? new NotYet(error.message, { cause: error }) : error);
+    if (!this.started) this.ready.reject(error);
     else if (!this.closing) this.listener.crashed(error);
   }
 }
 
-const GETTING_READY: readonly unknown[] = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'LEADER_NOT_AVAILABLE'];
+const GETTING_READY: readonly unknown[] = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'];
 
-const isGettingReady = (error: Error): boolean =>
-  GETTING_READY.includes((error as { type?: unknown }).type) || (error.cause instanceof Error && isGettingReady(error.cause));
+const isGettingReady = (error: unknown): boolean =>
+  error instanceof Error && (GETTING_READY.includes((error as { type?: unknown }).type) || isGettingReady(error.cause));
 
 const nameOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 

@@ -176,7 +176,9 @@ class KafkaJsAdministration implements Admin {
       await this.admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor: replication, configEntries }], waitForLeaders: true, timeout: ANSWERED_WITHIN });
     } catch (error) {
       const { errors = [] } = error as { errors?: readonly Error[] };
-      throw innermost(errors[0] ?? error);
+      const cause = innermost(errors[0] ?? error);
+      // Made, and not known to every broker yet.
+      if (!isMissing(cause)) throw cause;
     }
   }
 

@@ -27,6 +27,8 @@ const USUAL_LIMIT = 1_048_588;
 const HEADROOM = 32_768;
 /** Others learn of new partitions after as long. */
 const KNOWN_FOR = 300_000;
+const APPEARS_WITHIN = 5_000;
+const LOOK_EVERY = 100;
 
 /** A topic as a publisher needs to know it. */
 export interface KnownTopic extends TopicState {
@@ -126,12 +128,19 @@ export class Topics {
     if (this.context.topology === 'verify') {
       throw new TopologyMismatch(`Kafka at ${this.address} has no topic ${wanted.name}; create it, or let PARLEY_TOPOLOGY be create`);
     }
-    return this.ask(async (admin) => {
-      await admin.create(wanted);
-      const made = await admin.topic(wanted.name);
-      if (!made) throw new TopologyMismatch(`Kafka at ${this.address} made the topic ${wanted.name} and does not have it; is somebody deleting it?`);
-      return made;
-    });
+    await this.ask((admin) => admin.create(wanted));
+    return this.appears(wanted.name);
+  }
+
+  /** It takes a moment until every broker knows of a topic. */
+  private async appears(name: string): Promise<TopicState> {
+    const { clock } = this.context;
+    for (const until = clock.now() + APPEARS_WITHIN; clock.now() < until; ) {
+      const made = await this.ask((admin) => admin.topic(name));
+      if (made) return made;
+      await new Promise<void>((resolve) => clock.after(LOOK_EVERY, resolve));
+    }
+    throw new TopologyMismatch(`Kafka at ${this.address} made the topic ${name} and does not have it; is somebody deleting it?`);
   }
 
   private demand(topic: TopicState, settings: Readonly<Record<string, string>>): void {
