@@ -41,7 +41,7 @@ export interface CampaignResult {
 /** A worker lives no longer than this, in milliseconds, after its first commit. */
 const LIFE = 50;
 /** Steps are ended at their first pass, their second … as far as this, and then again: no two lives are the same. */
-const PASSES = 25;
+const PASSES = 100;
 /** Of steps that few messages take. */
 const RARE: Partial<Record<FailPoint, number>> = { 'message.kept': 8 };
 const MUST_DIE_WITHIN = 60_000;
@@ -76,7 +76,7 @@ export class Campaign {
       await this.killAtRandom();
       await this.endAtSteps();
       await this.settle(steady);
-      this.faults.push(...(await faultsOf(this.options.site)), ...this.vacuous());
+      this.faults.push(...(await faultsOf(this.options.site)), ...(await this.vacuous()));
     } finally {
       await Promise.all([steady.kill(), this.nursery.close()]);
     }
@@ -156,12 +156,16 @@ export class Campaign {
     for (const what of Object.keys(underWay) as (keyof UnderWay)[]) if (underWay[what] > 0) this.lives.cut[what]++;
   }
 
-  /** A run in which no kill cut anything off proves nothing. */
-  private vacuous(): readonly string[] {
-    const { victim, site, kills } = this.options;
-    const { cut } = this.lives;
+  /** A run in which no kill cut anything off, or in which fewer things happened than deaths, proves nothing. */
+  private async vacuous(): Promise<readonly string[]> {
+    const { victim, site } = this.options;
+    const { cut, kills } = this.lives;
+    const { said, effects } = await this.counts();
     const what = victim === CONSUMER ? cut.transactions + cut.unacknowledged : cut.transactions + (site.relays ? cut.unpublished : 0);
-    return kills > 0 && what === 0 ? [`none of ${kills} kills cut anything off: vacuous`] : [];
+    return [
+      ...(kills > 0 && what === 0 ? [`none of ${kills} kills cut anything off: vacuous`] : []),
+      ...(said < kills || effects < kills ? [`${said} things said and ${effects} effects in ${kills} lives: too few to prove anything`] : []),
+    ];
   }
 
   private async counts(): Promise<{ readonly said: number; readonly effects: number }> {
