@@ -14,6 +14,12 @@ export interface Row extends ParkedMessage {
   readonly busy: boolean;
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Many messages may have no id, or the same wrong one: those are known by all there is of them. */
+const whole = ({ headers, body }: Pick<ParkedMessage, 'headers' | 'body'>) =>
+  UUID.test(headers.id ?? '') ? printOf(body) : printOf(`${JSON.stringify(headers)}\n${printOf(body)}`);
+
 const keptAs = (subscription: string, messageId: string | undefined) => `${subscription}\n${messageId}`;
 /** A message without a key is alone in its lane. */
 const laneOf = ({ subscription, key, headers }: ParkedMessage) => JSON.stringify([subscription, key ?? null, key === undefined ? headers.id : null]);
@@ -78,18 +84,18 @@ export class MemoryLanes implements Lanes {
   }
 
   private keepsThis({ subscription, headers, body }: ParkedMessage): boolean {
-    return this.keeps(subscription, headers.id, printOf(body));
+    return this.keeps(subscription, headers.id, whole({ headers, body }));
   }
 
   keep({ subscription, headers, body }: Pick<Row, 'subscription' | 'headers' | 'body'>): void {
     const entry = keptAs(subscription, headers.id);
-    this.kept.set(entry, [...(this.kept.get(entry) ?? []), printOf(body)]);
+    this.kept.set(entry, [...(this.kept.get(entry) ?? []), whole({ headers, body })]);
   }
 
   letGo({ subscription, headers, body }: Pick<Row, 'subscription' | 'headers' | 'body'>): void {
     const entry = keptAs(subscription, headers.id);
     const prints = this.kept.get(entry) ?? [];
-    const rest = prints.toSpliced(Math.max(0, prints.indexOf(printOf(body))), 1); // edited meanwhile: not there under its print
+    const rest = prints.toSpliced(Math.max(0, prints.indexOf(whole({ headers, body }))), 1); // edited meanwhile: not there under its print
     if (rest.length > 0) this.kept.set(entry, rest);
     else this.kept.delete(entry);
   }
