@@ -6,7 +6,7 @@ import { randomOf } from './random.mjs';
 
 const ANSWER_WITHIN = 8000;
 const PAUSE = 700;
-const MOST_UNDER_WAY = 300;
+const MOST_UNDER_WAY = 150;
 const PACE_OVER = 8000;
 const TOKENS = [...Array(80).fill('tok_ok'), ...Array(7).fill('tok_declined'), ...Array(6).fill('tok_flaky'), ...Array(5).fill('tok_slow'), ...Array(2).fill('tok_unknown')];
 const PLACES = [

@@ -182,6 +182,7 @@ export class Harm {
   }
 
   async F14(_, milliseconds) {
+    await this.#until(PATIENCE, () => this.customers.pace() >= this.customers.rate / 2, 500); // who waits for an answer orders nothing more
     await this.#provider({ delayMs: 1000 });
     const usual = this.customers.pace(); // in this very run, on this machine
     const before = this.customers.placed;
@@ -193,7 +194,7 @@ export class Harm {
     this.customers.haste = 1;
     const pace = (this.customers.placed - before) / ((Date.now() - began) / 1000);
     await this.#provider({ delayMs: 0 });
-    return { usual, pace, openBefore, open, bit: pace >= 3 * usual && open > openBefore };
+    return { usual, pace, openBefore, open, bit: usual > 0 && pace >= 3 * usual && open > openBefore };
   }
 
   async F16({ queue, sort }) {
