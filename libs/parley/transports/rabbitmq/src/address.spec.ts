@@ -17,7 +17,7 @@ describe('a failed start', () => {
     const failure = startFailure(address, { err: new Error('connect ECONNREFUSED'), url: address.secret });
     expect(failure).toBeInstanceOf(RabbitUnavailable);
     expect(failure.message).toBe(
-      'RabbitMQ at amqps://rabbit.example/shop cannot be reached (connect ECONNREFUSED); is it running, and does COMMANDS_URL point to it?',
+      'RabbitMQ at amqps://rabbit.example/shop cannot be reached (connect ECONNREFUSED); is it running, and does its URL point to it?',
     );
   });
 

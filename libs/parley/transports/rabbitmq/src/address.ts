@@ -28,18 +28,26 @@ export class RabbitUnavailable extends Error {
   }
 }
 
-/** A queue is there, but not as this version declares it. */
+/** A queue or an exchange is there, but not as this version declares it. */
 export class TopologyMismatch extends Error {
   override readonly name = 'TopologyMismatch';
   constructor(address: Address, cause: Error) {
-    const [, queue = 'a queue', why = cause.message] = /PRECONDITION_FAILED - (?:.* for queue '([^']+)'.*?: )?(.*?)"?$/.exec(cause.message) ?? [];
-    super(`RabbitMQ at ${address} holds ${queue} with other settings (${why}); delete it when it is empty, or use another virtual host`, { cause });
+    const [, found = 'a queue', why = cause.message] = /PRECONDITION_FAILED - (?:.* for (?:queue|exchange) '([^']+)'.*?: )?(.*?)"?$/.exec(cause.message) ?? [];
+    super(`RabbitMQ at ${address} holds ${found} with other settings (${why}); delete it when it is empty, or use another virtual host`, { cause });
+  }
+}
+
+/** The exchange of a broadcast is not there, and is somebody else's to make. */
+export class NoExchange extends Error {
+  override readonly name = 'NoExchange';
+  constructor(address: Address, exchange: string) {
+    super(`RabbitMQ at ${address} has no exchange ${exchange}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`);
   }
 }
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  if (thrown instanceof RabbitUnavailable || thrown instanceof TopologyMismatch) return thrown;
+  if (thrown instanceof RabbitUnavailable || thrown instanceof TopologyMismatch || thrown instanceof NoExchange) return thrown;
   // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
   const cause = thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
   if (cause instanceof Error && (cause as { code?: unknown }).code === 406) return new TopologyMismatch(address, cause);
@@ -49,9 +57,9 @@ export function startFailure(address: Address, thrown: unknown): Error {
 function explain(address: Address, cause: unknown): string {
   const why = cause instanceof Error ? cause.message || String((cause as { code?: unknown }).code) : String(cause);
   if (/ACCESS.REFUSED/.test(why))
-    return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct COMMANDS_URL`;
+    return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct its URL`;
   // RabbitMQ closes instead of opening; amqplib says only that.
   if (/NOT.ALLOWED|ConnectionOpenOk/.test(why))
-    return `has no such virtual host, or not for the user "${address.user}"; create it or correct COMMANDS_URL`;
-  return `cannot be reached (${why}); is it running, and does COMMANDS_URL point to it?`;
+    return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
+  return `cannot be reached (${why}); is it running, and does its URL point to it?`;
 }

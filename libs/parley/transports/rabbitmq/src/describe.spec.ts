@@ -1,10 +1,11 @@
-import { command } from '@parley/contract';
+import { broadcast, command } from '@parley/contract';
 import { systemClock } from '@parley/messaging';
 import { z } from 'zod';
 import { rabbitmq } from './rabbitmq';
 
 const payload = z.object({ orderId: z.string() });
 const Keyed = command('inventory.describe-keyed', payload, { key: 'orderId' });
+const News = broadcast('catalog.describe-said', payload);
 const Loose = command('inventory.describe-loose', payload);
 
 describe('RabbitMQ, explained', () => {
@@ -14,11 +15,12 @@ describe('RabbitMQ, explained', () => {
     clock: systemClock,
     log: () => undefined,
   });
-  const names = (contract: typeof Keyed | typeof Loose) => transport.describe!(contract).map(({ name }) => name);
+  const names = (contract: typeof Keyed | typeof Loose | typeof News) => transport.describe!(contract).map(({ name }) => name);
 
-  it('names the queues that a command passes', () => {
+  it('names the queues that a command passes, and the exchange of a broadcast', () => {
     expect(names(Keyed)).toEqual(['inventory.delay.1s … 2048s', 'inventory.lane-00 … lane-15, by orderId', 'inventory.dead']);
     expect(names(Loose)).toEqual(['inventory.delay.1s … 2048s', 'inventory', 'inventory.dead']);
+    expect(names(News)).toEqual(['parley.catalog.describe-said']);
     expect(transport.address).toBe('amqp://broker/shop');
   });
 });

@@ -1,8 +1,12 @@
 import { connect, type ChannelModel } from 'amqplib';
+import { exchangeOf } from './fanout';
 import { deadQueue, delayQueues, laneQueues } from './topology';
 
 /** How many services' queues are deleted at a time: each has thirty. */
 const AT_A_TIME = 4;
+
+/** What the suites broadcast. */
+const NEWS = ['do-job', 'follow-up', 'bell-one', 'bell-two', 'bell-three'];
 
 export const queuesOf = (owner: string): string[] => [owner, deadQueue(owner), ...laneQueues(owner), ...delayQueues(owner)];
 
@@ -23,6 +27,7 @@ async function drop(connection: ChannelModel, owner: string): Promise<readonly s
   const channel = await connection.createChannel();
   // What is not there is deleted, too, says RabbitMQ.
   await Promise.all(queuesOf(owner).map((queue) => channel.deleteQueue(queue)));
+  await Promise.all(NEWS.map((name) => channel.deleteExchange(exchangeOf(`${owner}.${name}`))));
   await channel.close();
   const found = await Promise.all([owner, deadQueue(owner)].map(async (queue) => ((await isThere(connection, queue)) ? queue : [])));
   return found.flat();

@@ -2,9 +2,10 @@ import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
 import { headersOf, type OutgoingMessage, queueOf, type TransportContext } from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
-import { type Address, startFailure } from './address';
+import { type Address, NoExchange, startFailure } from './address';
 import { propertiesOf } from './binding';
 import { Presence, reconnect, within } from './bound';
+import { exchangeOf, exchanges } from './fanout';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
 const CONNECTED_WITHIN = 15_000;
@@ -15,6 +16,8 @@ export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSecond
 
 /** A message on its way to a queue. */
 export interface Parcel {
+  /** Not to a queue of that name, but to all who listen to this exchange. */
+  readonly exchange?: string;
   readonly body: Buffer;
   readonly properties: Options.Publish;
 }
@@ -32,6 +35,7 @@ export class CommandPublisher extends ClientRMQ {
   constructor(
     private readonly address: Address,
     private readonly log: TransportContext['log'],
+    private readonly topology: TransportContext['topology'] = 'create',
   ) {
     super({ urls: [address.secret], socketOptions: CONNECTION });
   }
@@ -67,7 +71,7 @@ export class CommandPublisher extends ClientRMQ {
 
   /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
   async put(owner: string, queue: string, parcel: Parcel): Promise<void> {
-    await this.ensure(owner);
+    await this.ensure(owner, (connection) => declare(connection, owner));
     try {
       await this.dispatchEvent({ pattern: queue, data: parcel });
     } catch (error) {
@@ -89,7 +93,7 @@ export class CommandPublisher extends ClientRMQ {
     await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () => unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`));
   }
 
-  private confirmed(channel: ConfirmChannel, queue: string, { body, properties }: Parcel, unknown: (why: string) => Error): Promise<void> {
+  private confirmed(channel: ConfirmChannel, queue: string, { exchange, body, properties }: Parcel, unknown: (why: string) => Error): Promise<void> {
     const id = String(properties.messageId);
     return new Promise<void>((resolve, reject) => {
       const answered = (error: unknown) => {
@@ -98,7 +102,7 @@ export class CommandPublisher extends ClientRMQ {
         else if (this.channels.current === channel) reject(new Refused(queue, this.address));
         else reject(unknown('the connection was lost first'));
       };
-      channel.publish('', queue, body, properties, answered);
+      channel.publish(exchange ?? '', exchange === undefined ? queue : '', body, properties, answered);
     }).catch((error: Error) => {
       // Closed since it was asked for: nothing was sent.
       throw error.name === 'IllegalOperationError' ? new NotConnected(this.address) : error;
@@ -109,7 +113,23 @@ export class CommandPublisher extends ClientRMQ {
     for (const message of messages) await this.sendOne(message);
   }
 
-  private sendOne({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
+  private sendOne(message: OutgoingMessage): Promise<void> {
+    return message.contract.kind === 'broadcast' ? this.say(message) : this.sendCommand(message);
+  }
+
+  /** To whoever listens; nobody is an audience, too. */
+  private async say({ contract, envelope, body }: OutgoingMessage): Promise<void> {
+    const exchange = exchangeOf(contract.name);
+    await this.ensure(exchange, (connection) => exchanges(connection, [exchange], this.address, this.topology));
+    const properties = { ...propertiesOf(headersOf(envelope)), persistent: false, mandatory: false };
+    await this.dispatchEvent({ pattern: exchange, data: { exchange, body, properties } }).catch((error: Error) => {
+      // The broker closes the channel when the exchange is gone; the next connection makes it anew.
+      this.declared.delete(exchange);
+      throw error;
+    });
+  }
+
+  private sendCommand({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
     const owner = queueOf(contract);
     const headers = headersOf(envelope);
     if (delay > 0) return this.putLater(owner, delay, body, (remaining) => propertiesOf(headers, { remaining }));
@@ -117,25 +137,25 @@ export class CommandPublisher extends ClientRMQ {
     return this.put(owner, queue, { body, properties: propertiesOf(headers) });
   }
 
-  /** The owner's queues exist, whether it ever ran or not. Asked once per connection. */
-  private ensure(owner: string): Promise<void> {
-    const known = this.declared.get(owner);
+  /** The owner's queues, or an exchange, exist, whether anybody ever ran or not. Asked once per connection. */
+  private ensure(what: string, make: (connection: ChannelModel) => Promise<void>): Promise<void> {
+    const known = this.declared.get(what);
     if (known) return known;
     const declared = this.declared;
-    const declaring = this.declareNow(owner);
-    declared.set(owner, declaring);
-    declaring.catch(() => declared.delete(owner));
+    const declaring = this.declareNow(what, make);
+    declared.set(what, declaring);
+    declaring.catch(() => declared.delete(what));
     return declaring;
   }
 
-  private async declareNow(owner: string): Promise<void> {
+  private async declareNow(what: string, make: (connection: ChannelModel) => Promise<void>): Promise<void> {
     await this.open();
     const connection = this.manager.connection as ChannelModel;
     const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
-    await within(CONFIRMED_WITHIN, declare(connection, owner), late).catch((error: Error & { code?: number }) => {
-      throw error.code === 406
+    await within(CONFIRMED_WITHIN, make(connection), late).catch((error: Error & { code?: number }) => {
+      throw error.code === 406 || error instanceof NoExchange
         ? startFailure(this.address, error)
-        : new Unconfirmed(owner, this.address, `its queues were not declared: ${error.message}`);
+        : new Unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`);
     });
   }
 

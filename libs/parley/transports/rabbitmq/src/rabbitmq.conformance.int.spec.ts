@@ -1,4 +1,4 @@
-import { brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import { broadcastSuite, brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
@@ -20,7 +20,7 @@ const fixture: Fixture = {
   open: async (service) => {
     const [way, database] = [await Road.to(url, 5672), new MemoryLink()];
     return {
-      options: { urls: { commands: way.along(url) }, technologies: [rabbitmq], store: databases.linked(service, database) },
+      options: { urls: { commands: way.along(url), broadcasts: way.along(url) }, technologies: [rabbitmq], store: databases.linked(service, database) },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
@@ -34,5 +34,7 @@ const fixture: Fixture = {
   broker,
 };
 
-if (url) commandSuite(fixture);
-else it.skip('RabbitMQ: not run, for RABBITMQ_URL is not set', () => undefined);
+if (url) {
+  commandSuite(fixture);
+  broadcastSuite(fixture);
+} else it.skip('RabbitMQ: not run, for RABBITMQ_URL is not set', () => undefined);

@@ -1,6 +1,8 @@
 import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
 import type { Contract, Kind } from '@parley/contract';
 import { Address } from './address';
+import { BroadcastIntake } from './broadcast-intake';
+import { exchangeOf } from './fanout';
 import { CommandIntake } from './intake';
 import { CommandPublisher } from './publisher';
 import { deadQueue, LANES, RUNGS } from './topology';
@@ -8,14 +10,14 @@ import { deadQueue, LANES, RUNGS } from './topology';
 export const rabbitmq: Technology = {
   name: 'rabbitmq',
   schemes: ['amqp', 'amqps'],
-  kinds: ['command'],
+  kinds: ['command', 'broadcast'],
   open: (url, context) => new RabbitTransport(new Address(url), context),
 };
 
-/** One connection to publish, one to consume: a broker that slows publishers down must not slow acknowledgements down. */
 /** RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker closes the channel, and so other messages would suffer. */
 const LARGEST = 16 * 1024 * 1024;
 
+/** One connection to publish, others to consume: a broker that slows publishers down must not slow acknowledgements down. */
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
   readonly largest = LARGEST;
@@ -28,7 +30,7 @@ class RabbitTransport implements Transport {
     private readonly context: TransportContext,
   ) {
     this.address = where.toString();
-    this.publisher = new CommandPublisher(where, context.log);
+    this.publisher = new CommandPublisher(where, context.log, context.topology);
   }
 
   connect(): Promise<void> {
@@ -39,11 +41,13 @@ class RabbitTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+    if (kind === 'broadcast') return new BroadcastIntake(this.where, registry, deliver, this.context);
     return new CommandIntake(this.where, registry, deliver, this.publisher, this.context);
   }
 
-  describe({ owner, key }: Contract): readonly Hop[] {
+  describe({ kind, name, owner, key }: Contract): readonly Hop[] {
+    if (kind === 'broadcast') return [{ what: 'exchange', name: exchangeOf(name), why: 'fanout: a copy to the queue of every instance that listens now; kept for nobody else' }];
     const lanes = { what: 'queue', name: `${owner}.lane-00 … lane-${LANES - 1}, by ${key}`, why: `one active consumer each: those of one ${key} are handled in the order they were sent` };
     return [
       { what: 'queue', name: `${owner}.delay.${RUNGS[0]}s … ${RUNGS.at(-1)}s`, why: 'only commands with a delay wait here; the broker moves them on' },
