@@ -23,7 +23,11 @@ function commandOf(pid) {
   }
 }
 
+// What browsers and fetch will not talk to. https://fetch.spec.whatwg.org/#port-blocking
+const BLOCKED = new Set([1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080]);
+
 async function checkPort({ port, variable }) {
+  if (BLOCKED.has(port)) throw new Mistake(`Port ${port} is one that browsers refuse to talk to: choose other ports with ${variable}.`);
   if (!(await listens(port))) return;
   const pid = holderOf(port);
   const by = pid ? ` by ${commandOf(pid)} (pid ${pid})` : '';
