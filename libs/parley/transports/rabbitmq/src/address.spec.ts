@@ -10,6 +10,11 @@ describe('the address of a RabbitMQ', () => {
   it.each(['amqp://', 'redis://host', 'host:5672'])('refuses %s', (url) => {
     expect(() => new Address(url)).toThrow('write amqp://');
   });
+
+  it('refuses options it does not have', () => {
+    expect(String(new Address('amqp://h?heartbeat=5'))).toBe('amqp://h');
+    expect(() => new Address('amqp://h?prefetch=5')).toThrow('no option "prefetch"; it has heartbeat');
+  });
 });
 
 describe('a failed start', () => {

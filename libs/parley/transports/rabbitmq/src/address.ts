@@ -1,3 +1,6 @@
+/** Of AMQP's own tuning; the client reads them. */
+const OPTIONS: readonly string[] = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
+
 /** Where a RabbitMQ is, as its URL says it. */
 export class Address {
   private readonly url: URL;
@@ -7,6 +10,8 @@ export class Address {
     if (!url?.hostname || !/^amqps?:$/.test(url.protocol)) {
       throw new TypeError('this is not a RabbitMQ URL; write amqp://user:password@host:5672/virtual-host, or amqps:// for TLS');
     }
+    const unknown = [...url.searchParams.keys()].find((option) => !OPTIONS.includes(option));
+    if (unknown !== undefined) throw new TypeError(`a RabbitMQ URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
     this.url = url;
   }
 
@@ -37,17 +42,17 @@ export class TopologyMismatch extends Error {
   }
 }
 
-/** The exchange of a broadcast is not there, and is somebody else's to make. */
-export class NoExchange extends Error {
-  override readonly name = 'NoExchange';
-  constructor(address: Address, exchange: string) {
-    super(`RabbitMQ at ${address} has no exchange ${exchange}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`);
+/** A queue or an exchange is not there, and is somebody else's to make. */
+export class NotThere extends Error {
+  override readonly name = 'NotThere';
+  constructor(address: Address, what: string) {
+    super(`RabbitMQ at ${address} has no ${what}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`);
   }
 }
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  if (thrown instanceof RabbitUnavailable || thrown instanceof TopologyMismatch || thrown instanceof NoExchange) return thrown;
+  if (thrown instanceof RabbitUnavailable || thrown instanceof TopologyMismatch || thrown instanceof NotThere) return thrown;
   // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
   const cause = thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
   if (cause instanceof Error && (cause as { code?: unknown }).code === 406) return new TopologyMismatch(address, cause);
@@ -61,5 +66,7 @@ function explain(address: Address, cause: unknown): string {
   // RabbitMQ closes instead of opening; amqplib says only that.
   if (/NOT.ALLOWED|ConnectionOpenOk/.test(why))
     return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
+  if (/Invalid frame|Frame size|server closed .*before|Expected ConnectionStart|protocol version/i.test(why))
+    return `is something else: what answers there does not speak AMQP 0-9-1; correct its URL`;
   return `cannot be reached (${why}); is it running, and does its URL point to it?`;
 }

@@ -374,6 +374,12 @@ jest.setTimeout(30_000);
     finish();
   });
 
+  it('says what the durability depends on', async () => {
+    const findings = await (await transport()).examine!();
+    expect(findings.map(({ verdict }) => verdict)).toEqual(['safe', 'safe', 'unknown']);
+    expect(findings[0]!.what).toMatch(/^version \d/);
+  });
+
   describe('says in one sentence, without the password, and in less than 15 s', () => {
     const failing = (at: string) => rabbitmq.open!(at, { service: owner, instance: 'i', clock: systemClock, log: () => undefined }).connect();
     const sentence = (error: unknown) => {
@@ -416,6 +422,29 @@ jest.setTimeout(30_000);
       expect(Date.now() - began).toBeLessThan(15_500);
       for (const socket of sockets) socket.destroy();
       mute.close();
+    });
+
+    it.each([
+      ['Redis', Buffer.from('-ERR unknown command\r\n')],
+      ['AMQP 1.0', Buffer.from([0x41, 0x4d, 0x51, 0x50, 3, 1, 0, 0])],
+      ['a web server', Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
+    ])('that %s listens there', async (_, answer) => {
+      const other = createServer((socket) => socket.on('error', () => undefined).end(answer)).listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const { port } = other.address() as { port: number };
+      expect(sentence(await failing(`amqp://me:secret@127.0.0.1:${port}`).catch((error) => error))).toMatch(/is something else/);
+      other.close();
+    });
+
+    it('that a queue is missing which is not its own to make', async () => {
+      const verifying = rabbitmq.open!(url, { service: owner, instance: 'i', clock: systemClock, store, topology: 'verify', log: () => undefined });
+      await verifying.connect();
+      opened.push({ close: () => verifying.close() });
+      expect(sentence(await instance(() => done, 10, verifying).catch((error: unknown) => error))).toMatch(/has no queue .* only verified/);
+      expect(sentence(await verifying.publish([loose(1)]).catch((error) => error))).toMatch(/has no queue/);
+      await (await transport()).publish([loose(1)]);
+      const { received } = await instance(() => done, 10, verifying);
+      expect(numbers(await received.until(1))).toEqual([1]);
     });
 
     it('that a queue has other settings', async () => {

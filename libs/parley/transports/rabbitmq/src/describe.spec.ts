@@ -23,4 +23,14 @@ describe('RabbitMQ, explained', () => {
     expect(names(News)).toEqual(['parley.catalog.describe-said']);
     expect(transport.address).toBe('amqp://broker/shop');
   });
+
+  it('lists everything that must exist', () => {
+    const resources = transport.topology!([Keyed, Loose, News], []);
+    expect(resources).toHaveLength(1 + 1 + 16 + 12 + 1);
+    expect(resources.find(({ name }) => name === 'inventory.lane-15')).toMatchObject({
+      what: 'queue',
+      settings: { durable: true, 'x-queue-type': 'quorum', 'x-single-active-consumer': true },
+    });
+    expect(resources.at(-1)).toEqual({ what: 'exchange', name: 'parley.catalog.describe-said', settings: { type: 'fanout', durable: true } });
+  });
 });

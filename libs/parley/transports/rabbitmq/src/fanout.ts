@@ -1,6 +1,7 @@
 import type { TransportContext } from '@parley/messaging';
 import type { ChannelModel, Options } from 'amqplib';
-import { type Address, NoExchange } from './address';
+import type { Address } from './address';
+import { mustBeThere } from './topology';
 
 /*
  * Broadcasts: an exchange a contract, which copies what is said to the queue of every instance that listens. Such a queue is
@@ -20,7 +21,7 @@ export async function exchanges(connection: ChannelModel, names: readonly string
   // The refusal also rejects the call; without a listener it would end the connection.
   channel.on('error', () => undefined);
   for (const name of names) {
-    if (mode === 'verify') await channel.checkExchange(name).catch((error: Error & { code?: number }) => Promise.reject(error.code === 404 ? new NoExchange(address, name) : error));
+    if (mode === 'verify') await mustBeThere(channel.checkExchange(name), address, `exchange ${name}`);
     // Says too whether one that is there is another: of all its settings only the type matters, and that is looked at.
     await channel.assertExchange(name, 'fanout', EXCHANGE);
   }

@@ -1,3 +1,3 @@
-export { RabbitUnavailable, TopologyMismatch } from './address';
+export { NotThere, RabbitUnavailable, TopologyMismatch } from './address';
 export { NotConnected, Refused, Unconfirmed, Unroutable } from './publisher';
 export { rabbitmq } from './rabbitmq';

@@ -153,7 +153,7 @@ export class CommandIntake extends ServerRMQ implements Intake {
     const { owner } = this.deliveries!;
     const { lanes, dead } = this.consumers!;
     channel.on('error', (error) => this.recover(error));
-    await declare(connection, owner);
+    await declare(connection, owner, this.address, this.context.topology);
     this.deliveries!.connected();
     this.consuming = channel;
     await this.consumeQueue(channel);

@@ -2,7 +2,7 @@ import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
 import { headersOf, type OutgoingMessage, queueOf, type TransportContext } from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
-import { type Address, NoExchange, startFailure } from './address';
+import { type Address, NotThere, startFailure } from './address';
 import { propertiesOf } from './binding';
 import { Presence, reconnect, within } from './bound';
 import { exchangeOf, exchanges } from './fanout';
@@ -71,7 +71,7 @@ export class CommandPublisher extends ClientRMQ {
 
   /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
   async put(owner: string, queue: string, parcel: Parcel): Promise<void> {
-    await this.ensure(owner, (connection) => declare(connection, owner));
+    await this.ensure(owner, (connection) => declare(connection, owner, this.address, this.topology));
     try {
       await this.dispatchEvent({ pattern: queue, data: parcel });
     } catch (error) {
@@ -85,6 +85,13 @@ export class CommandPublisher extends ClientRMQ {
     const wait = Math.min(Math.ceil(milliseconds), LONGEST_WAIT);
     const remaining = Math.ceil(milliseconds) - wait;
     await this.put(owner, rungOf(owner, wait), { body, properties: { ...properties(remaining), expiration: wait } });
+  }
+
+  /** What the broker says of itself. */
+  async server(): Promise<Readonly<Record<string, unknown>>> {
+    await this.open();
+    const { connection } = this.manager.connection as ChannelModel;
+    return connection.serverProperties as unknown as Readonly<Record<string, unknown>>;
   }
 
   protected override async dispatchEvent({ pattern: queue, data }: ReadPacket<Parcel>): Promise<void> {
@@ -153,7 +160,7 @@ export class CommandPublisher extends ClientRMQ {
     const connection = this.manager.connection as ChannelModel;
     const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     await within(CONFIRMED_WITHIN, make(connection), late).catch((error: Error & { code?: number }) => {
-      throw error.code === 406 || error instanceof NoExchange
+      throw error.code === 406 || error instanceof NotThere
         ? startFailure(this.address, error)
         : new Unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`);
     });

@@ -1,11 +1,24 @@
-import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Technology, Transport, TransportContext } from '@parley/messaging';
+import {
+  type Deliver,
+  type Finding,
+  type HandlerRegistry,
+  type Hop,
+  type Intake,
+  type OutgoingMessage,
+  queueOf,
+  type Resource,
+  type Subscription,
+  type Technology,
+  type Transport,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Contract, Kind } from '@parley/contract';
 import { Address } from './address';
 import { BroadcastIntake } from './broadcast-intake';
 import { exchangeOf } from './fanout';
 import { CommandIntake } from './intake';
 import { CommandPublisher } from './publisher';
-import { deadQueue, LANES, RUNGS } from './topology';
+import { deadQueue, LANES, queuesOf, RUNGS } from './topology';
 
 export const rabbitmq: Technology = {
   name: 'rabbitmq',
@@ -53,6 +66,26 @@ class RabbitTransport implements Transport {
       { what: 'queue', name: `${owner}.delay.${RUNGS[0]}s … ${RUNGS.at(-1)}s`, why: 'only commands with a delay wait here; the broker moves them on' },
       key === undefined ? { what: 'queue', name: owner, why: 'quorum queue: commands wait for their owner' } : lanes,
       { what: 'queue', name: deadQueue(owner), why: 'what the broker itself gives up on; the owner keeps it with its dead letters' },
+    ];
+  }
+
+  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
+    const owners = [...new Set(contracts.filter(({ kind }) => kind === 'command').map(queueOf))];
+    const exchanges = [...new Set(contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => exchangeOf(name)))];
+    return [
+      ...owners.flatMap(queuesOf).map(([name, { durable, arguments: settings }]) => ({ what: 'queue', name, settings: { durable: durable!, ...settings } })),
+      ...exchanges.map((name) => ({ what: 'exchange', name, settings: { type: 'fanout', durable: true } })),
+    ];
+  }
+
+  /** Over AMQP a broker tells little of itself; what it lets be declared, it keeps to. */
+  async examine(): Promise<readonly Finding[]> {
+    const { version } = await this.publisher.server();
+    return [
+      { what: `version ${String(version)}`, verdict: 'safe', says: 'it knows quorum queues, single active consumers and dead letters at least once' },
+      { what: 'x-queue-type quorum', verdict: 'safe', says: 'a command is confirmed when most members of its queue have it on their disk; another type of queue refuses the start' },
+      { what: 'members of the quorum queues', verdict: 'unknown', says: 'AMQP does not tell how many: in production three nodes, so that the loss of one loses nothing' },
     ];
   }
 

@@ -1,5 +1,7 @@
+import type { TransportContext } from '@parley/messaging';
 import type { ChannelModel, Options } from 'amqplib';
 import { crc32 } from 'node:zlib';
+import { type Address, NotThere } from './address';
 
 /*
  * What RabbitMQ holds for an owner. Sender and consumer declare the same queues with the same arguments, whoever comes
@@ -42,19 +44,35 @@ export const laneOf = (owner: string, key: string): string => laneQueue(owner, c
 export const rungOf = (owner: string, milliseconds: number): string =>
   delayQueue(owner, RUNGS.findLast((rung) => rung * 1_000 <= milliseconds) ?? RUNGS[0]!);
 
-/** Declares all of it, on a channel of its own: a refusal closes the channel it came by. */
-export async function declare(connection: ChannelModel, owner: string): Promise<void> {
+/** The dead letters first: the others lead there. */
+export const queuesOf = (owner: string): readonly (readonly [name: string, options: Options.AssertQueue])[] => [
+  [deadQueue(owner), durable({ 'x-delivery-limit': KEPT })],
+  [owner, durable(deadLettersTo(deadQueue(owner)))],
+  ...laneQueues(owner).map((lane) => [lane, durable({ ...deadLettersTo(deadQueue(owner)), 'x-single-active-consumer': true })] as const),
+  ...delayQueues(owner).map((delay) => [delay, durable(deadLettersTo(owner))] as const),
+];
+
+/** Declares all of it, or only looks whether it is there, on a channel of its own: a refusal closes the channel it came by. */
+export async function declare(connection: ChannelModel, owner: string, address: Address, mode: TransportContext['topology'] = 'create'): Promise<void> {
   const channel = await connection.createChannel();
   // The refusal also rejects the call; without a listener it would end the connection.
   channel.on('error', () => undefined);
-  const queue = (name: string, options: Options.AssertQueue) => channel.assertQueue(name, options);
-  await queue(deadQueue(owner), durable({ 'x-delivery-limit': KEPT }));
-  await Promise.all([
-    queue(owner, durable(deadLettersTo(deadQueue(owner)))),
-    ...laneQueues(owner).map((lane) => queue(lane, durable({ ...deadLettersTo(deadQueue(owner)), 'x-single-active-consumer': true }))),
-    ...delayQueues(owner).map((delay) => queue(delay, durable(deadLettersTo(owner)))),
-  ]);
+  const [first, ...others] = queuesOf(owner);
+  const make = async ([name, options]: (typeof others)[number]) => {
+    if (mode === 'verify') await mustBeThere(channel.checkQueue(name), address, `queue ${name}`);
+    // Of what is there, this only looks at the settings.
+    await channel.assertQueue(name, options);
+  };
+  await make(first!);
+  await Promise.all(others.map(make));
   await channel.close();
+}
+
+/** @throws NotThere */
+export async function mustBeThere(check: PromiseLike<unknown>, address: Address, what: string): Promise<void> {
+  await Promise.resolve(check).catch((error: Error & { code?: number }) => {
+    throw error.code === 404 ? new NotThere(address, what) : error;
+  });
 }
 
 function durable(more: Record<string, unknown>): Options.AssertQueue {
