@@ -52,11 +52,15 @@ export class HeldShard {
     return this.progress.count;
   }
 
-  /** What there is to tell the store; undefined: nothing new. */
-  get move(): ShardMove | undefined {
+  /** How far it is done. */
+  get standing(): ShardMove {
     const { shard, epoch } = this.lease;
-    if (this.progress.position === this.stored && !this.isFinished) return undefined;
     return { shard, epoch, position: this.progress.position, over: this.isFinished };
+  }
+
+  /** Whether the store does not know that yet. */
+  get hasMoved(): boolean {
+    return this.progress.position !== this.stored || this.isFinished;
   }
 
   moved({ position }: ShardMove): void {

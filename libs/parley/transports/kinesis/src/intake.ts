@@ -1,5 +1,5 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
-import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Positions, type Subscription, type TransportContext } from '@parley/messaging';
+import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Positions, type Subscription, type TransportContext, within } from '@parley/messaging';
 import { randomUUID } from 'node:crypto';
 import { type Address, startFailure } from './address';
 import type { Place } from './handling';
@@ -10,6 +10,9 @@ import { streamName, type Streams } from './streams';
 
 /** A lease is renewed so often while it lasts. */
 const RENEWALS = 5;
+/** Of the time for a start. */
+const LONGEST_WAIT_FOR_SHARE = 8_000;
+const STARTED_WITHIN = 15_000;
 /** From `stop` on, what is under way has this long before its signal is aborted. */
 const ENDED_WITHIN = 10_000;
 
@@ -76,15 +79,19 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   protected async start(): Promise<void> {
     if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
     try {
-      for (const subscription of this.registry.subscriptions(this.kind)) await this.open(subscription);
-      await Promise.all(this.durable.map((reader) => reader.lease(true)));
-      await this.getOurShare();
+      await within(STARTED_WITHIN, this.begin(), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     } catch (error) {
       this.closed = true;
       throw startFailure(this.options.address, error);
     }
     this.leaseLater();
     this.state = 'consuming';
+  }
+
+  private async begin(): Promise<void> {
+    for (const subscription of this.registry.subscriptions(this.kind)) await this.open(subscription);
+    await Promise.all(this.durable.map((reader) => reader.lease(true)));
+    await this.getOurShare();
   }
 
   private async open(subscription: Subscription): Promise<void> {
@@ -119,7 +126,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   /** Whoever has more than its share gives it up when it renews its leases: so long, but not longer, a start waits for it. */
   private async getOurShare(): Promise<void> {
     const { address, context } = this.options;
-    const until = context.clock.now() + (3 * address.lease) / RENEWALS;
+    const until = context.clock.now() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
     while (this.durable.some(({ hasItsShare }) => !hasItsShare) && context.clock.now() < until) {
       await new Promise<void>((resolve) => context.clock.after(address.lease / RENEWALS / 10, resolve));
       await Promise.all(this.durable.map((reader) => reader.lease()));

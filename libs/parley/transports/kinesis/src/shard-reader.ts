@@ -120,8 +120,9 @@ export class ShardReader {
 
   private async failed(error: Error): Promise<void> {
     // Iterators live for five minutes, and belong to one stream: another one is asked for.
-    if (this.position !== LATEST) this.iterator = undefined;
-    if (error.name === 'ExpiredIteratorException') return;
+    const isExpired = error.name === 'ExpiredIteratorException';
+    if (this.position !== LATEST || isExpired) this.iterator = undefined;
+    if (isExpired) return;
     if (!this.stopped && this.problem === undefined) this.place.context.log('warn', `${this.stream}, ${this.shard}: cannot be read now: ${reasonOf(error)}`);
     this.problem = reasonOf(error);
     await this.pause(AGAIN_AFTER);

@@ -10,6 +10,8 @@ const SHARDS_KNOWN_FOR = 30_000;
 export class StreamSubscription {
   private readonly held = new Map<string, HeldShard>();
   private readonly reader: Reader;
+  /** Ours to the store until it was told. */
+  private readonly givenUp = new Set<string>();
   private advancing: Promise<void> = Promise.resolve();
   private cancelAdvance?: () => void;
   private knownAt = -Infinity;
@@ -99,7 +101,7 @@ export class StreamSubscription {
     }
     if (this.stopped) return;
     this.share = share;
-    for (const lease of held) if (!this.held.has(lease.shard)) this.held.set(lease.shard, this.read(lease));
+    for (const lease of held) if (!this.held.has(lease.shard) && !this.givenUp.has(lease.shard)) this.held.set(lease.shard, this.read(lease));
     const staying = [...this.held.values()].filter(({ leaving }) => !leaving);
     for (const shard of staying.slice(share)) void this.leave(shard);
   }
@@ -133,8 +135,9 @@ export class StreamSubscription {
   private async giveUp(shard: HeldShard): Promise<void> {
     if (this.held.get(shard.lease.shard) !== shard) return;
     this.held.delete(shard.lease.shard);
-    const { shard: name, epoch, position } = shard.lease;
-    await this.tell([shard.move ?? { shard: name, epoch, position, over: false }], true);
+    this.givenUp.add(shard.lease.shard);
+    await this.tell([shard.standing], true);
+    this.givenUp.delete(shard.lease.shard);
     shard.lose('is given up');
   }
 
@@ -146,8 +149,8 @@ export class StreamSubscription {
   /** One at a time: a later position must not be overtaken by an earlier one. */
   private advance(): Promise<void> {
     this.advancing = this.advancing.then(async () => {
-      const moved = [...this.held.values()].filter(({ leaving, move }) => !leaving && move !== undefined);
-      const moves = moved.map(({ move }) => move!);
+      const moved = [...this.held.values()].filter(({ leaving, hasMoved }) => !leaving && hasMoved);
+      const moves = moved.map(({ standing }) => standing);
       const lost = moves.length > 0 ? await this.tell(moves, false) : [];
       if (lost === undefined) return;
       moved.forEach((shard, place) => this.told(shard, moves[place]!, lost));

@@ -1,6 +1,6 @@
 import { MergeShardsCommand, PutRecordCommand, SplitShardCommand } from '@aws-sdk/client-kinesis';
 import { event } from '@parley/contract';
-import { type Delivery, HandlerRegistry, type Intake, type OutgoingMessage, type Outcome, Subscription, type SubscriptionOptions, systemClock, type TransportContext } from '@parley/messaging';
+import { type Delivery, HandlerRegistry, type Intake, type OutgoingMessage, type Outcome, type Positions, type ShardMove, type Store, Subscription, type SubscriptionOptions, systemClock, type TransportContext } from '@parley/messaging';
 import { freePort } from '@parley/testing';
 import { eventually, MemoryDatabases, MemoryLink, Road } from '@parley/testing/conformance';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -176,6 +176,25 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     await one.listen(second, { handle: handle(second, false) });
     await eventually(() => second.some(({ n }) => n === stuck.n), 'what was not finished');
     await road.close();
+  });
+
+  it('hand nothing over again that was done when somebody left', async () => {
+    const one = world();
+    const [before, after]: [Job[], Job[]] = [[], []];
+    const moved: ShardMove[] = [];
+    const store = databases.linked(`${one.owner}-hearer`, new MemoryLink());
+    const advance: Positions['advance'] = (reader, moves, free) => store.positions!.advance(reader, moves, free).finally(() => moved.push(...moves));
+    const positions = Object.create(store.positions!, { advance: { value: advance } }) as Positions;
+    const first = await one.listen(before, { context: { store: Object.create(store, { positions: { value: positions } }) as Store } });
+    await one.say([...jobs(1, 30, 1), { key: 'other', n: 31 }]);
+    await reach(before, 31);
+    const known = moved.length;
+    await eventually(() => moved.length > known, 'the last one’s position to be known');
+    await first.close();
+    await one.listen(after);
+    await one.say([{ key: 'k0', n: 32 }]);
+    await reach(after, 1);
+    expect(sorted(after)).toEqual([32]);
   });
 
   it('are heard live by every instance, from now on, also where they are split', async () => {

@@ -1,11 +1,12 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Subscription, type TransportContext } from '@parley/messaging';
+import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Subscription, type TransportContext, within } from '@parley/messaging';
 import { type Address, startFailure } from './address';
 import { DeadConsumer } from './dead';
 import type { CommandPublisher } from './publisher';
 import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from './queue';
 import type { QueueUrls, Topology } from './topology';
 
+const STARTED_WITHIN = 15_000;
 /** From `stop` on, what is under way has this long before its signal is aborted, and then this long to notice. */
 const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
@@ -60,7 +61,7 @@ export class CommandIntake extends IntakeServer {
 
   protected async start(): Promise<void> {
     try {
-      this.urls = await this.topology.of(this.subscription.name);
+      this.urls = await within(STARTED_WITHIN, this.topology.of(this.subscription.name), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     } catch (error) {
       throw startFailure(this.address, error);
     }
@@ -103,9 +104,7 @@ export class CommandIntake extends IntakeServer {
   }
 
   private async ended(bound: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, bound)));
-    await Promise.race([Promise.all(this.consumers.map((consumer) => consumer.ended())), late]);
-    clearTimeout(timer);
+    const all = Promise.all(this.consumers.map((consumer) => consumer.ended()));
+    await within(bound, all, () => new Error('still under way')).catch(() => undefined);
   }
 }

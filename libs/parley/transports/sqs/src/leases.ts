@@ -89,8 +89,11 @@ export class Leases {
 
   private lose(held: Held, error: Error): void {
     this.complain('is not ours any more: its lease could not be renewed', error);
-    this.drop(held);
-    held.lose(`the lease of a command in ${this.url} was lost: ${error.message}`);
+    // Its successors must not be handled before it: whoever gets it gets them, too.
+    for (const one of held.group === undefined ? [held] : this.ofGroup(held.group)) {
+      this.drop(one);
+      one.lose(`the lease of a command in ${this.url} was lost: ${error.message}`);
+    }
   }
 
   private complain(what: string, error: Error): void {

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { commandSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import { brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
 import { TrialQueues } from './queues.fixture';
 import { sqs } from './sqs';
 
 const given = process.env.SQS_URL ?? '';
 const prefix = `conformance-${randomBytes(4).toString('hex')}-`;
 const databases = new MemoryDatabases();
+const broker = brokerProcess('sqs');
 
 const fixture: Fixture = {
   technology: 'sqs',
   features: {
-    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, limits: 'what is larger goes by claim check' },
+    offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
     largest: 200_000,
     // SQS counts in whole seconds.
     lateness: 2_500,
@@ -34,6 +35,7 @@ const fixture: Fixture = {
   },
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
+  broker,
 };
 
 if (given) commandSuite(fixture);
