@@ -11,7 +11,7 @@ const fixture: Fixture = {
   technology: 'activemq',
   features: {
     offers: {
-      ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true },
+      ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true, forgets: true },
       broker: offersBroker(broker),
       limits: 'the kit sets none, ActiveMQ keeps large bodies on its disk',
     },
@@ -29,6 +29,7 @@ const fixture: Fixture = {
       close: () => way.close(),
     };
   },
+  forget: async (service, olderThan) => databases.forget(service, olderThan),
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
   broker,
