@@ -1,14 +1,17 @@
 import { broadcastSuite, brokerProcess, commandSuite, eventSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
 import { kafka } from './kafka';
+import { dropTopicsOf } from './leftovers.fixture';
 
 const url = process.env.KAFKA_URL ?? '';
 const databases = new MemoryDatabases();
 const broker = brokerProcess('kafka');
+const services = new Set<string>();
 
 const fixture: Fixture = {
   technology: 'kafka',
-  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, broker: offersBroker(broker), limits: 'what is larger than max.message.bytes goes by claim check' }, largest: 1_000_000 },
+  features: { offers: { death: true, outbox: true, cuts: true, confirms: true, persistent: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger than max.message.bytes goes by claim check' }, largest: 1_000_000 },
   open: async (service) => {
+    services.add(service);
     const [way, database] = [await Road.to(url, 9092), new MemoryLink()];
     const own = `${way.along(url)}?forwarded=true`;
     return {
@@ -22,7 +25,9 @@ const fixture: Fixture = {
   },
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
+  forget: async (service, olderThan) => databases.forget(service, olderThan),
   broker,
+  tearDown: () => dropTopicsOf(url, services),
 };
 
 if (url) {

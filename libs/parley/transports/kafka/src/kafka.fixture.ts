@@ -4,6 +4,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { kafka } from './kafka';
+import { dropTopicsOf } from './leftovers.fixture';
 
 const Numbered = z.object({ key: z.string(), n: z.int() });
 
@@ -83,6 +84,7 @@ export class Scene {
 
   async close(): Promise<void> {
     for (const one of this.opened.reverse()) await one.close();
+    await dropTopicsOf(this.url, [this.owner]);
   }
 }
 

@@ -52,10 +52,11 @@ export class KafkaJsConsumer implements GroupConsumer {
       allowAutoTopicCreation: false,
       retry: RETRY,
     });
-    const { GROUP_JOIN, CRASH, FETCH, START_BATCH_PROCESS } = this.consumer.events;
+    const { GROUP_JOIN, STOP, CRASH, FETCH, START_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.join(payload.memberAssignment));
     this.consumer.on(FETCH, () => this.begun());
     this.consumer.on(START_BATCH_PROCESS, ({ payload }) => this.passOver(payload));
+    this.consumer.on(STOP, () => (this.joined = false));
     this.consumer.on(CRASH, ({ payload }) => this.crash(payload.error));
   }
 
@@ -82,12 +83,13 @@ export class KafkaJsConsumer implements GroupConsumer {
     await this.consumer.commitOffsets(named);
   }
 
+  /** Only a member can; whoever becomes one anew reads all that is assigned. */
   pause(topic: string, partition: number): void {
-    this.consumer.pause([{ topic, partitions: [partition] }]);
+    if (this.joined && !this.closing) this.consumer.pause([{ topic, partitions: [partition] }]);
   }
 
   resume(topic: string, partition: number): void {
-    if (!this.closing) this.consumer.resume([{ topic, partitions: [partition] }]);
+    if (this.joined && !this.closing) this.consumer.resume([{ topic, partitions: [partition] }]);
   }
 
   async close(): Promise<void> {

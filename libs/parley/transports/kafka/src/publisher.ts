@@ -4,7 +4,7 @@ import { pack, sizeOf } from './binding';
 import { settledWithin, within } from './bound';
 import { type KafkaClient, type Outgoing, type Producer, Rejection } from './client';
 import { partitionOf } from './partition';
-import { type KnownTopic, largestBody, type Stored, topicOf, type Topics } from './topics';
+import { type KnownTopic, largestBody, type Stored, type Topics } from './topics';
 
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
@@ -52,10 +52,11 @@ export class KafkaPublisher {
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
     const until = Date.now() + CONFIRMED_WITHIN;
-    const topics = await this.topicsOf(messages);
-    const outgoing = messages.map((message) => this.outgoing(message, topics.get(topicFor(message))!));
-    const limit = Math.min(...[...topics.values()].map((topic) => topic.limit)) - BATCH_HEADROOM;
-    for (const parts of inParts(outgoing, limit)) await this.ship(parts, until);
+    const known = messages.map(({ contract: { kind, owner } }) => this.topics.peek(kind as Stored, owner));
+    const topics = known.every((topic) => topic !== undefined) ? known : await this.topicsOf(messages);
+    const outgoing = messages.map((message, place) => this.outgoing(message, topics[place]!));
+    const limit = Math.min(...topics.map((topic) => topic.limit)) - BATCH_HEADROOM;
+    for (const part of inParts(outgoing, limit)) await this.ship(part, until);
   }
 
   async close(): Promise<void> {
@@ -69,12 +70,11 @@ export class KafkaPublisher {
     await this.open();
   }
 
-  private async topicsOf(messages: readonly OutgoingMessage[]): Promise<ReadonlyMap<string, KnownTopic>> {
-    const wanted = new Map(messages.map((message) => [topicFor(message), message.contract]));
-    const ensured = [...wanted].map(async ([name, { kind, owner }]) => [name, await this.topics.ensure(kind as Stored, owner)] as const);
+  private async topicsOf(messages: readonly OutgoingMessage[]): Promise<readonly KnownTopic[]> {
+    const ensured = messages.map(({ contract: { kind, owner } }) => this.topics.ensure(kind as Stored, owner));
     const late = () => new NotConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
-      return new Map(await within(CONFIRMED_WITHIN, Promise.all(ensured), late));
+      return await within(CONFIRMED_WITHIN, Promise.all(ensured), late);
     } catch (error) {
       if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch') throw error;
       throw new NotConnected(this.address, (error as Error).message, error);
@@ -94,12 +94,14 @@ export class KafkaPublisher {
     return new Promise((confirm, reject) => {
       const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);
       this.waiting.push({ messages, bytes, until, confirm, reject });
-      this.shipping ??= this.shipAll().finally(() => (this.shipping = undefined));
+      this.shipping ??= this.shipAll();
     });
   }
 
   private async shipAll(): Promise<void> {
     while (this.waiting.length > 0) await this.deliver(this.next());
+    // In the same breath: what comes later must not think that somebody still looks.
+    this.shipping = undefined;
   }
 
   /** As many as fit into what one partition takes; all of them may be for one. */
@@ -181,8 +183,6 @@ export class KafkaPublisher {
 }
 
 type Sized = Outgoing & { readonly bytes: number };
-
-const topicFor = ({ contract }: OutgoingMessage): string => topicOf(contract.kind as Stored, contract.owner);
 
 const isFinal = ({ what }: Rejection): boolean => what !== 'unsent' && what !== 'unknown';
 

@@ -41,7 +41,7 @@ export const largestBody = ({ limit }: Pick<KnownTopic, 'limit'>): number => lim
 
 /** The topics of a cluster: made when somebody first needs them, or only looked at. */
 export class Topics {
-  private readonly known = new Map<string, { readonly at: number; readonly topic: Promise<KnownTopic> }>();
+  private readonly known = new Map<string, { readonly at: number; readonly topic: Promise<KnownTopic>; found?: KnownTopic }>();
   private admin?: Promise<Admin>;
   private smallest = USUAL_LIMIT;
 
@@ -67,10 +67,16 @@ export class Topics {
     const now = this.context.clock.now();
     const known = this.known.get(name);
     if (known && now - known.at < KNOWN_FOR) return known.topic;
-    const topic = this.open(kind, owner);
-    this.known.set(name, { at: now, topic });
-    topic.catch(() => this.forget(name));
-    return topic;
+    const entry: NonNullable<typeof known> = { at: now, topic: this.open(kind, owner) };
+    this.known.set(name, entry);
+    entry.topic.then((found) => (entry.found = found), () => this.forget(name));
+    return entry.topic;
+  }
+
+  /** The topic, if nobody has to be asked. */
+  peek(kind: Stored, owner: string): KnownTopic | undefined {
+    const known = this.known.get(topicOf(kind, owner));
+    return known && this.context.clock.now() - known.at < KNOWN_FOR ? known.found : undefined;
   }
 
   /** It is not there any more, or not as it was. */
