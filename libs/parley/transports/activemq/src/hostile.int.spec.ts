@@ -1,0 +1,95 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Controller } from '@nestjs/common';
+import { command, text } from '@parley/contract';
+import { MemoryStore } from '@parley/memory';
+import { type DeadLetter, Handles } from '@parley/messaging';
+import { type Attributes, eventually, type Good, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import rhea, { type EventContext, type Sender } from 'rhea';
+import { z } from 'zod';
+import { activemq } from './activemq';
+import { Address } from './address';
+import { Line } from './line';
+import { removeTraces } from './traces.fixture';
+
+const url = process.env.ACTIVEMQ_URL ?? '';
+const OWNER = `t${randomBytes(4).toString('hex')}`;
+
+const Order = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
+const Ship = command(`${OWNER}.ship-order`, Order);
+const good: Good = {
+  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
+  text: 'name',
+  id: 'id',
+  number: 'lines.0.quantity',
+  list: 'lines',
+};
+const handled = new Journal<string>();
+
+@Controller()
+class Victim {
+  @Handles(Ship)
+  async ship({ name }: z.infer<typeof Order>): Promise<void> {
+    handled.note(name);
+  }
+}
+
+let victim: Instance;
+let line: Line;
+let attacker: Sender;
+let known = 0;
+
+/** As any program with the broker's password can. */
+async function say(body: Buffer, attributes: Attributes): Promise<void> {
+  const named = Object.entries(attributes).filter(([, value]) => value !== undefined);
+  const application_properties = Object.fromEntries(named.map(([name, value]) => [`cloudEvents:${name}`, value]));
+  const accepted = once(attacker, 'accepted') as Promise<[EventContext]>;
+  attacker.send({ durable: true, application_properties, body: rhea.message.data_section(body) });
+  await accepted;
+}
+
+async function nextDead(): Promise<DeadLetter | undefined> {
+  const { deadLetters } = victim.store.lanes;
+  return (await deadLetters.count()) > known ? (await deadLetters.list({ newest: true, limit: 1 }))[0] : undefined;
+}
+
+async function open(): Promise<void> {
+  const options = { urls: { commands: url }, technologies: [activemq], store: new MemoryStore() };
+  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
+  line = new Line(new Address(url), 'attacker');
+  await line.start();
+  attacker = line.current!.open_sender({ target: { address: OWNER, capabilities: ['queue'] } as never });
+  await once(attacker, 'sendable');
+}
+
+async function close(): Promise<void> {
+  await line.close();
+  await victim.stop();
+  await removeTraces(url, [OWNER]);
+}
+
+async function send(body: Buffer, attributes: Attributes) {
+  const before = handled.entries.length;
+  await say(body, attributes);
+  return eventually(async () => {
+    if (handled.entries.length > before) return 'taken' as const;
+    const letter = await nextDead();
+    if (!letter) return undefined;
+    known++;
+    expect(Buffer.from(letter.body).equals(body)).toBe(true);
+    return { refused: `${letter.failure.error}: ${letter.failure.message}` };
+  }, 'what becomes of a hostile message');
+}
+
+async function neighbour(): Promise<void> {
+  const before = handled.entries.length;
+  await say(Buffer.from(JSON.stringify(good.payload)), { id: randomUUID(), type: Ship.name });
+  await handled.reach(before + 1);
+}
+
+if (url) {
+  hostileSuite({
+    ...{ name: 'messages in a queue of ActiveMQ', type: Ship.name, good, attributes: 'texts', keepsInMemory: true },
+    ...{ open, close, neighbour, send: (body, attributes) => send(body, attributes as Attributes) },
+  });
+} else it.skip('ActiveMQ: not run, for ACTIVEMQ_URL is not set', () => undefined);
