@@ -1,6 +1,6 @@
 import { DeleteMessageCommand, type Message, ReceiveMessageCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { MemoryStore } from '@parley/memory';
-import { command } from '@parley/contract';
+import { command, type Command } from '@parley/contract';
 import { type Delivery, HandlerRegistry, type Intake, type OutgoingMessage, type Outcome, systemClock, type Transport, type TransportContext } from '@parley/messaging';
 import { freePort } from '@parley/testing';
 import { eventually } from '@parley/testing/conformance';
@@ -14,6 +14,7 @@ import { sqs } from './sqs';
 const given = process.env.SQS_URL ?? '';
 const prefix = `trial-${randomBytes(4).toString('hex')}-`;
 const Job = z.object({ key: z.string(), n: z.int() });
+type Job = z.infer<typeof Job>;
 const DONE: Outcome = { kind: 'done', settled: false };
 
 const withOptions = (options: Readonly<Record<string, string>>, url = given): string => {
@@ -24,9 +25,9 @@ const withOptions = (options: Readonly<Record<string, string>>, url = given): st
 
 /** One owner with its queues, and what it is handed. */
 class Owner {
-  readonly name = `t${randomBytes(4).toString('hex')}`;
-  readonly keyed = command(`${this.name}.do-keyed`, Job, { key: 'key' });
-  readonly loose = command(`${this.name}.do-loose`, Job);
+  readonly name: string;
+  readonly keyed: Command<Job>;
+  readonly loose: Command<Job>;
   readonly store = new MemoryStore();
   readonly handed: Delivery[] = [];
   readonly transport: Transport;
@@ -37,13 +38,18 @@ class Owner {
     private readonly handle: (delivery: Delivery, n: number) => Promise<Outcome> | Outcome = () => DONE,
     options: Readonly<Record<string, string>> = {},
     more: Partial<TransportContext> = {},
+    /** Of whom this is one more instance. */
+    first?: Owner,
   ) {
+    this.name = first?.name ?? `t${randomBytes(4).toString('hex')}`;
+    this.keyed = first?.keyed ?? command(`${this.name}.do-keyed`, Job, { key: 'key' });
+    this.loose = first?.loose ?? command(`${this.name}.do-loose`, Job);
     const url = withOptions({ prefix, wait: '1s', lease: '3s', ...options });
     this.transport = sqs.open!(url, { service: this.name, instance: `${this.name}-1`, clock: systemClock, store: this.store, log: () => undefined, ...more });
   }
 
-  async listen(): Promise<this> {
-    const registry = new HandlerRegistry(this.name);
+  async listen(concurrency?: number): Promise<this> {
+    const registry = new HandlerRegistry(this.name, concurrency);
     const extras = (contract: typeof this.keyed | typeof this.loose) => ({ contract, options: {}, handlerClass: class {}, method: 'handle' });
     for (const contract of [this.keyed, this.loose]) registry.add((async () => undefined) as never, extras(contract) as never);
     this.intake = this.transport.intake('command', registry, async (delivery) => {
@@ -105,19 +111,21 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
   });
 
   it('stay with their handler for longer than a lease', async () => {
-    let finish!: () => void;
-    const one = owner(() => new Promise<Outcome>((resolve) => (finish = () => resolve(DONE))));
-    const other = owner();
+    const finish: (() => void)[] = [];
+    const one = owner(() => new Promise<Outcome>((resolve) => void finish.push(() => resolve(DONE))));
+    const [other, clock] = [owner(undefined, undefined, undefined, one), owner()];
     await one.transport.publish([one.message(one.keyed, 1), one.message(one.loose, 2)]);
-    await one.listen();
+    // Busy with them, it asks for no more: the other one would get what is not renewed.
+    await one.listen(2);
     await one.reach(2);
-    // Leases last 3 s; another consumer would get the commands when they are not renewed.
-    await other.transport.publish([other.message(other.loose, 1, { delay: 5_000 })]);
     await other.listen();
-    await other.reach(1);
+    await clock.transport.publish([clock.message(clock.loose, 1, { delay: 5_000 })]);
+    await clock.listen();
+    await clock.reach(1);
+    expect(other.handed).toEqual([]);
     expect(one.handed.map(numberOf).sort()).toEqual([1, 2]);
     expect(one.handed.map(({ signal }) => signal.aborted)).toEqual([false, false]);
-    finish();
+    for (const end of finish) end();
   });
 
   it('wait as long as they were told to, with a key and without', async () => {
@@ -209,10 +217,7 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
       const one = owner();
       await one.transport.publish([one.message(one.loose, 1)]);
       await queues.client.send(new SetQueueAttributesCommand({ QueueUrl: await urlOf(one), Attributes: { MessageRetentionPeriod: '3600', DelaySeconds: '5' } }));
-      const same = new Owner();
-      Object.assign(same, { name: one.name, keyed: one.keyed, loose: one.loose });
-      await expect(same.listen()).rejects.toThrow(`the queue ${prefix}${one.name} has DelaySeconds 5 instead of 0; change it, or use another prefix`);
-      await same.close();
+      await expect(owner(undefined, undefined, undefined, one).listen()).rejects.toThrow(`the queue ${prefix}${one.name} has DelaySeconds 5 instead of 0; change it, or use another prefix`);
     });
 
     it('is refused when a queue is missing that is somebody else’s to make', async () => {
