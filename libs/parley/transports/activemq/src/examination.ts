@@ -12,7 +12,6 @@ export async function examine(management: Management, owner: string): Promise<re
   ]);
   const full = String(settings.addressFullMessagePolicy ?? 'PAGE');
   const dead = String(settings.deadLetterAddress ?? '');
-  const keepsDead = dead === deadQueue(owner);
   return [
     { what: `version ${version}`, verdict: 'safe', says: 'ActiveMQ Artemis, spoken to by AMQP 1.0' },
     persistence
@@ -24,8 +23,7 @@ export async function examine(management: Management, owner: string): Promise<re
     full === 'PAGE' || full === 'BLOCK' || full === 'FAIL'
       ? { what: `address-full-policy ${full}`, verdict: 'safe', says: 'no command is dropped when memory is full' }
       : { what: `address-full-policy ${full}`, verdict: 'unsafe', says: 'commands are dropped without a word when memory is full; set PAGE' },
-    keepsDead
-      ? { what: `dead-letter-address ${dead}`, verdict: 'safe', says: 'the owner keeps what the broker gives up on' }
-      : { what: `dead-letter-address ${dead || 'none'}`, verdict: 'unknown', says: `its owner has not run here yet, or nothing is handled: ${deadQueue(owner)} is set when it does` },
+    // A service that owns no commands has nothing there.
+    ...(dead === deadQueue(owner) ? [{ what: `dead-letter-address ${dead}`, verdict: 'safe' as const, says: 'the owner keeps what the broker gives up on' }] : []),
   ];
 }
