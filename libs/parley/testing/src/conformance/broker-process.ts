@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { brokersFolder } from './config';
+import { brokersFolder, declaredFolder } from './config';
 import type { Fixture } from './fixture';
 
 const run = promisify(execFile);
@@ -14,7 +14,7 @@ const TOOL = 'tools/brokers.mjs';
  */
 export function brokerProcess(name: string): Fixture['broker'] {
   const running = join(brokersFolder(), 'run', `${name}.json`);
-  if (!existsSync(running)) return undefined;
+  if (!existsSync(running) && !declaredFolder()) return undefined; // what is declared does not hang on what runs just now
   const brokers = async (verb: string) => void (await run(process.execPath, [TOOL, verb, name]));
   return { kill: () => brokers('kill'), start: () => brokers('up') };
 }
