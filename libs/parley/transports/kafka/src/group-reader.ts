@@ -68,7 +68,6 @@ export class GroupReader implements GroupListener {
   private committing = Promise.resolve();
   private readonly timers = new Map<number, () => void>();
   private stopping = false;
-  private leaving?: Promise<void>;
   private joined = false;
   private trouble?: string;
   private quitting?: Promise<void>;
@@ -125,16 +124,15 @@ export class GroupReader implements GroupListener {
     if (this.stopping) return;
     this.stopping = true;
     this.membership?.leave();
-    this.leaving = (this.membership?.lanes.idle() ?? Promise.resolve()).then(() => this.quit());
+    void (this.membership?.lanes.idle() ?? Promise.resolve()).then(() => this.quit());
   }
 
-  /** What is still under way is given up. */
+  /** What is still under way is given up, whether it notices or not. */
   async close(why: string): Promise<void> {
     this.stop();
     this.membership?.abandon(why);
     await settledWithin(GIVEN_UP_WITHIN, this.membership?.lanes.idle() ?? Promise.resolve());
     await this.quit();
-    await this.leaving;
   }
 
   async backlog(): Promise<Backlog | undefined> {

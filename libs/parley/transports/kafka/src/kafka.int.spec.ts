@@ -161,6 +161,18 @@ jest.setTimeout(60_000);
       expect(await seen.reach(3)).toEqual([1, 1, 2]);
     });
 
+    it('is left although a handler does not notice that it is to give up, and its message is another’s', async () => {
+      const [begun, never] = [new Gate(), new Gate()];
+      const intake = await scene.hear(() => (begun.open(), never.opened));
+      await scene.say(message(scene.said, 1));
+      await begun.opened;
+      await intake.close();
+      const seen = new Journal<number>();
+      await scene.hear((_, { n }) => seen.note(n));
+      expect(await seen.reach(1)).toEqual([1]);
+      never.open();
+    });
+
     it('is made anew when its consumer crashed, and says meanwhile why it does not read', async () => {
       const seen = new Journal<number>();
       const intake = await scene.hear((_, { n }) => seen.note(n));

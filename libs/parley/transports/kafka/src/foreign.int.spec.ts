@@ -1,0 +1,18 @@
+import { foreignSuite } from '@parley/testing/foreign';
+import { kafka } from './kafka';
+import { dropTopicsOf } from './leftovers.fixture';
+import { topicOf } from './topics';
+
+const url = process.env.KAFKA_URL ?? '';
+
+for (const kind of ['event', 'command'] as const)
+  foreignSuite({
+    technology: kafka,
+    url,
+    kind,
+    program: 'kafka_program.py',
+    at: ({ owner }) => ({ topic: topicOf(kind, owner) }),
+    prefix: 'ce_',
+    beside: ['key', 'content-type'],
+    tidy: (services) => dropTopicsOf(url, services),
+  });
