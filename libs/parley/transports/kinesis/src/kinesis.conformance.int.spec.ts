@@ -41,6 +41,7 @@ const fixture: Fixture = {
   },
   record: async (service, tx, effect) => databases.record(service, tx, effect),
   effects: async (service) => databases.effects(service),
+  forget: async (service, olderThan) => databases.forget(service, olderThan),
 };
 
 if (given) {

@@ -1,5 +1,6 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
 import { type Batches, headersOf, type OutgoingMessage, queueOf, sendInOrder } from '@parley/messaging';
+import { createHash } from 'node:crypto';
 import { type Address, reasonOf } from './address';
 import { batchesOf, EntryRefused } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
@@ -26,9 +27,9 @@ export class CommandPublisher {
     return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
-  /** Resolves when SQS has it. The id makes SQS keep one of several copies that are said within 5 minutes. */
-  putInLane(owner: string, key: string, id: string, parcel: Parcel): Promise<void> {
-    return this.put(owner, 'lanes', { ...parcel, MessageGroupId: groupOf(key), MessageDeduplicationId: groupOf(id) });
+  /** Resolves when SQS has it. Of several copies that are said within 5 minutes SQS keeps one; the same id with another body is no copy. */
+  putInLane(owner: string, key: string, parcel: Parcel): Promise<void> {
+    return this.put(owner, 'lanes', { ...parcel, MessageGroupId: groupOf(key), MessageDeduplicationId: printOf(parcel) });
   }
 
   /** Resolves when SQS has it; it is handed out after `milliseconds`, or waits anew for what remains of them. */
@@ -42,7 +43,7 @@ export class CommandPublisher {
     const [owner, headers, key] = [queueOf(contract), headersOf(envelope), envelope.partitionkey];
     // A FIFO queue holds no single message back: it waits in the other one, and its owner moves it on.
     if (delay > 0 || key === undefined) return this.putLater(owner, delay, (remaining) => parcelOf(headers, body, { remaining }));
-    return this.putInLane(owner, key, envelope.id, parcelOf(headers, body));
+    return this.putInLane(owner, key, parcelOf(headers, body));
   }
 
   private async put(owner: string, role: keyof QueueUrls, entry: Ready): Promise<void> {
@@ -73,6 +74,9 @@ export class CommandPublisher {
     return batches;
   }
 }
+
+/** The envelope is part of the body, and so is the id. */
+const printOf = ({ MessageBody }: Parcel): string => createHash('sha256').update(MessageBody).digest('hex');
 
 /** SQS said no. Nothing was stored. */
 export class Refused extends Error {

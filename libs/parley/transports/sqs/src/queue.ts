@@ -194,9 +194,9 @@ export class StandardConsumer extends QueueConsumer {
       await publisher.putLater(subscription.name, remaining, (rest) => copyOf(message, { ...kept, remaining: rest }));
       return true;
     }
-    const { partitionkey, id } = contentOf(message).headers;
+    const { partitionkey } = contentOf(message).headers;
     if (partitionkey === undefined) return false;
-    await publisher.putInLane(subscription.name, partitionkey, id ?? message.MessageId!, copyOf(message, kept));
+    await publisher.putInLane(subscription.name, partitionkey, copyOf(message, kept));
     return true;
   }
 
