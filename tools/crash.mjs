@@ -1,4 +1,4 @@
-// npm run crash [-- --kills 200 --failpoints 1000 --minutes n --seed n --steps relay.read,… --plant name]: workers of the kit, as consumers and as relays, killed at
+// npm run crash [-- --kills 200 --failpoints 1000 --minutes n --seed n --from n --steps relay.read,… --plant name]: workers of the kit, as consumers and as relays, killed at
 // random moments and ended at enumerated steps of a message's way while messages flow. Then the books are compared: what was
 // committed is what took effect, each once, in order per key. Exits 1 when it is not, or when nothing was cut off.
 import { execFileSync } from 'node:child_process';
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     failpoints: { type: 'string', default: '1000' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     minutes: { type: 'string', default: '600' }, // after that nobody dies any more, and what happened is judged
+    from: { type: 'string', default: '0' }, // of the enumerated ends, as the campaign of an earlier run was cut short
     steps: { type: 'string' },
     plant: { type: 'string' },
   },
@@ -59,6 +60,7 @@ async function run({ title, where, victim, share }, index) {
     random: randomOf(seed + index),
     kills: Math.round(kills * share),
     failPoints: Math.round(failPoints * share),
+    from: Math.round(Number(options.from) * share),
     plant: options.plant,
     steps: options.steps?.split(','),
     over: () => Date.now() > until,

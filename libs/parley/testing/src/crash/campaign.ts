@@ -17,6 +17,8 @@ export interface CampaignOptions {
   readonly kills: number;
   /** Processes that end at an enumerated pass of a step. */
   readonly failPoints: number;
+  /** The first of the enumerated ones, to go on where an earlier campaign ended. Default 0. */
+  readonly from?: number;
   readonly plant?: Plant;
   /** Instead of all that the victim takes. */
   readonly steps?: readonly FailPoint[];
@@ -96,8 +98,8 @@ export class Campaign {
   }
 
   private async endAtSteps(): Promise<void> {
-    const { failPoints, victim, site, progress, over, steps = stepsOf(victim, site.relays) } = this.options;
-    for (let end = 0; end < failPoints && !over?.(); end++) {
+    const { failPoints, from = 0, victim, site, progress, over, steps = stepsOf(victim, site.relays) } = this.options;
+    for (let end = from; end < failPoints && !over?.(); end++) {
       const step = steps[end % steps.length]!;
       const failPoint = `${step}:${1 + (Math.floor(end / steps.length) % (RARE[step] ?? PASSES))}`;
       const one = await this.live(victim, { failPoint });
