@@ -1,0 +1,7 @@
+import { foreignSuite } from '@parley/testing/foreign';
+import { mqtt } from './mqtt';
+import { topicOf } from './topic';
+
+const url = process.env.MQTT_URL ?? '';
+
+foreignSuite({ technology: mqtt, url, kind: 'broadcast', program: 'mqtt.py', at: ({ name }) => ({ topic: topicOf(name) }), prefix: '', beside: ['content-type'] });

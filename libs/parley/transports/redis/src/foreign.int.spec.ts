@@ -1,0 +1,6 @@
+import { foreignSuite } from '@parley/testing/foreign';
+import { redis } from './redis';
+
+const url = process.env.REDIS_URL ?? '';
+
+foreignSuite({ technology: redis, url, kind: 'broadcast', program: 'redis_program.py', at: ({ name }) => ({ channel: `parley.${name}` }), prefix: '' });
