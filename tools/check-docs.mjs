@@ -1,7 +1,7 @@
 // Part of npm run lint: what the documentation points to must be there. Every relative link of every *.md of the
 // repository, every file named in backticks by a path, from the root or from where it is named, and in blocks of code every
-// line under a comment that names a file (`// apps/orders/src/order.ts`): it must stand in that file. Says what is wrong and
-// in which line; exits 1.
+// line under a comment that names a file (`// apps/orders/src/order.ts`): it must stand in that file. Tests that are
+// named, too. Says what is wrong and in which line; exits 1.
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -91,11 +91,21 @@ function misquotedOf(file) {
   });
 }
 
+/** `[grpc](…/grpc.spec.ts): *sentence*` names a test, or a promise: it must be in that file, as a text of its own. */
+const NAMED_TEST = /\]\(([^)\s]+\.ts)\): \*([^*]+)\*/g;
+
+function missingTestsOf(line, from) {
+  return [...line.matchAll(NAMED_TEST)]
+    .map(([, link, sentence]) => ({ source: path.join(path.dirname(from), link), sentence }))
+    .filter(({ source, sentence }) => fs.existsSync(source) && !fs.readFileSync(source, 'utf8').includes(`'${sentence}'`))
+    .map(({ source, sentence }) => `names the test "${sentence}", which is not in ${source}`);
+}
+
 function problemsOf(file) {
   const pointers = prose(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
     const links = [...line.replace(/`[^`]*`/g, '').matchAll(LINK)].map(([, link]) => brokenLink(file, link)).filter(Boolean);
     const names = [...line.matchAll(NAMED_PATH)].filter(([, name]) => !isThere(name, file)).map(([, name]) => `names ${name}, which is not there`);
-    return [...links, ...names].map((problem) => `${file}:${index + 1} ${problem}`);
+    return [...links, ...names, ...missingTestsOf(line, file)].map((problem) => `${file}:${index + 1} ${problem}`);
   });
   return [...pointers, ...misquotedOf(file)];
 }
