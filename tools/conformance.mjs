@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { drift, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
+import { declared, drift, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -19,7 +19,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-conformance-'));
 const ok = await run();
 const columns = results();
 print(columns);
-if (!pattern) write(columns);
+if (!pattern) write([...columns, ...notRun(columns)].sort((a, b) => nameOf(a).localeCompare(nameOf(b))));
 fs.rmSync(folder, { recursive: true });
 process.exitCode = ok && columns.every(({ results }) => results.every(({ verdict }) => verdict !== 'failed')) ? 0 : 1;
 
@@ -49,6 +49,17 @@ function results() {
   return fs.readdirSync(folder).sort().map(read);
 }
 
+/** What was not tried, for its broker was not given, has a column that says so. */
+function notRun(columns) {
+  const run = new Set(columns.map(nameOf));
+  const untested = (result) => (result.verdict === 'declared' ? { ...result, verdict: 'untested', why: 'not run: the URL of its broker was not given' } : result);
+  return declared()
+    .filter((column) => !run.has(nameOf(column)))
+    .map((column) => ({ ...column, results: column.results.map(untested) }));
+}
+
+const nameOf = ({ technology, kind }) => `${technology}, ${kind}`;
+
 function print(all) {
   for (const { technology, kind, results } of all) {
     const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
@@ -74,7 +85,7 @@ function write(all) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(['', 'promise', ...heads]), line(Array(heads.length + 2).fill('---')), ...rows.map(line)];
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const legend = '✓ held · — not offered · ✗ failed · ? no test is written for it yet · empty: a promise of other kinds';
+  const legend = '✓ held · — not offered · ✗ failed · ? not tested, see the note · empty: a promise of other kinds';
   const page = [
     '# Guarantees',
     `What each technology was seen to hold, written by \`npm run conformance\` on ${new Date().toISOString().slice(0, 10)} at ${commit}. Not edited by hand.`,
