@@ -1,4 +1,4 @@
-import { DeleteStreamCommand, KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis';
+import { DeleteStreamCommand, KinesisClient, ListStreamsCommand, ResourceNotFoundException } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
 
@@ -22,6 +22,10 @@ export class TrialStreams {
   }
 
   async drop(which: (name: string) => boolean): Promise<void> {
-    for (const name of (await this.list()).filter(which)) await this.client.send(new DeleteStreamCommand({ StreamName: name }));
+    for (const name of (await this.list()).filter(which)) {
+      await this.client.send(new DeleteStreamCommand({ StreamName: name })).catch((error: unknown) => {
+        if (!(error instanceof ResourceNotFoundException)) throw error; // a list still tells of those that are just going
+      });
+    }
   }
 }
