@@ -58,7 +58,10 @@ function notRun(columns) {
     .map((column) => ({ ...column, results: column.results.map(untested) }));
 }
 
-const nameOf = ({ technology, kind }) => `${technology}, ${kind}`;
+/** A declaration, not a constant: it is used above. */
+function nameOf({ technology, kind }) {
+  return `${technology}, ${kind}`;
+}
 
 function print(all) {
   for (const { technology, kind, results } of all) {

@@ -45,6 +45,7 @@ function shortTable({ date, commit, columns }) {
     const column = columns.find((one) => one.technology === technology && one.kind === kind);
     if (!column) return '';
     const count = (verdict) => column.results.filter((result) => result.verdict === verdict).length;
+    if (count('held') + count('failed') === 0) return 'not run';
     const rest = [[count('not offered'), 'not offered'], [count('failed'), '**not held**'], [count('untested'), 'not tested']].filter(([n]) => n > 0);
     return [`${count('held')} of ${column.results.length}`, ...rest.map(([n, what]) => `${n} ${what}`)].join(', ');
   };

@@ -42,15 +42,15 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     const charge = (command: ChargePayment, circumstances = {}) => trial.handle((context) => payments.charge(command, context), circumstances);
     const refund = (orderId: string, circumstances = {}) =>
       trial.handle((context) => payments.refund({ orderId, reason: 'test' }, context), circumstances);
-    /** As the kit retries: at once, three times. */
-    const chargeUntilDone = async (command: ChargePayment) => {
+    /** As the kit retries: at once, three times; `most` where later deliveries count, too. */
+    const chargeUntilDone = async (command: ChargePayment, most = 3) => {
       for (let tries = 1; ; tries++) {
         const failure = await charge(command).then(
           () => undefined,
           (error: unknown) => error,
         );
         if (failure === undefined) return tries;
-        if (tries > 3) throw failure;
+        if (tries > most) throw failure;
       }
     };
 
@@ -117,7 +117,7 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
 
     it('settles every unknown outcome as the provider has it, and nothing is captured afterwards', async () => {
       const commands = Array.from({ length: 24 }, () => order('tok_unknown'));
-      await Promise.all(commands.map((command) => chargeUntilDone(command)));
+      await Promise.all(commands.map((command) => chargeUntilDone(command, 12)));
       const captured = trial.messages(PaymentCaptured).map((message) => (message as PaymentCaptured).orderId);
       const declined = trial.messages(PaymentDeclined).map((message) => (message as PaymentDeclined).orderId);
       expect([...captured, ...declined].sort()).toEqual(commands.map(({ orderId }) => orderId).sort());
