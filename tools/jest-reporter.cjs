@@ -13,6 +13,7 @@ module.exports = class Reporter {
   failed = 0;
   skipped = 0;
   running = new Map();
+  failures = [];
 
   onRunStart() {
     this.watch = setInterval(() => this.endIfBlocked(), 1000);
@@ -33,7 +34,9 @@ module.exports = class Reporter {
     console.log(
       `${failed ? '✗' : '✓'} ${short(file)}  ${result.numPassingTests} passed${failed ? `, ${failed} failed` : ''}  ${took}`,
     );
-    if (failed) console.log(result.failureMessage);
+    if (!failed) return;
+    this.failures.push({ file: short(file), passed: result.numPassingTests, failed });
+    console.log(result.failureMessage);
   }
 
   onRunComplete() {
@@ -53,8 +56,8 @@ module.exports = class Reporter {
 
   /** `npm test` adds the type check to it; a run of Jest alone says it here. */
   total() {
-    const total = `${this.passed} passed, ${this.failed} failed${this.skipped ? `, ${this.skipped} skipped` : ''}`;
-    if (process.env.PARLEY_TEST_TOTAL) writeFileSync(process.env.PARLEY_TEST_TOTAL, total);
-    else console.log(total);
+    const { passed, failed, skipped, failures } = this;
+    if (process.env.PARLEY_TEST_TOTAL) writeFileSync(process.env.PARLEY_TEST_TOTAL, JSON.stringify({ passed, failed, skipped, failures }));
+    else console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
   }
 };
