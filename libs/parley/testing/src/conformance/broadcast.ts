@@ -1,7 +1,7 @@
 import type { HandlerContext } from '@parley/messaging';
 import type { Fixture } from './fixture';
 import { eventually, Gate, Journal } from './journal';
-import { ODD_TEXTS } from './stored';
+import { ODD_TEXTS } from './effects';
 import { suite } from './suite';
 import { handler, jobs, note, raw, say, type Handle, type Job, type Seen } from './trial';
 import { tryTooLarge, withClaims } from './too-large';

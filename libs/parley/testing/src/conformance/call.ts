@@ -4,7 +4,7 @@ import { CallError, CallInTransaction, headersOf, IdempotencyConflict, OwnerUnav
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import type { Fixture } from './fixture';
 import { Gate, Journal } from './journal';
-import { ODD_TEXTS } from './stored';
+import { ODD_TEXTS } from './effects';
 import { suite } from './suite';
 import { handler, Job, raw, type Handle, type Trial } from './trial';
 

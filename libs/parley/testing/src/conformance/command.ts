@@ -1,7 +1,8 @@
 import { command, type Command } from '@parley/contract';
 import { HandlerError, NoRoute, Unrecoverable } from '@parley/messaging';
+import { effectsReach } from './effects';
 import type { Fixture } from './fixture';
-import { effectsReach, storedPromises } from './stored';
+import { storedPromises } from './stored';
 import { suite } from './suite';
 import { handler, Job, jobs, note, raw, say, type Handle } from './trial';
 
