@@ -1,11 +1,13 @@
-import { Controller } from '@nestjs/common';
+import { Controller, Logger, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { type CustomTransportStrategy, MessagePattern, Server, Transport } from '@nestjs/microservices';
+import { ClientRMQ, ClientTCP, type CustomTransportStrategy, MessagePattern, Server, Transport } from '@nestjs/microservices';
 import { command } from '@parley/contract';
 import { Handles } from '@parley/messaging';
-import { isObservable, lastValueFrom } from 'rxjs';
+import { firstValueFrom, isObservable, lastValueFrom } from 'rxjs';
 import { z } from 'zod';
+import { Gate } from './conformance/journal';
+import { freePort } from './free-port';
 
 /** A strategy that only takes what Nest binds to it. */
 class Capture extends Server implements CustomTransportStrategy {
@@ -41,7 +43,20 @@ async function bound(controller: new () => object, ...strategies: Capture[]): Pr
   return () => app.close();
 }
 
+/** What the code under test tells Nest's logger. */
+function listenToLog(): unknown[] {
+  const words: unknown[] = [];
+  const hear = (...said: unknown[]) => void words.push(said);
+  const logger: LoggerService = { log: hear, warn: hear, error: hear, fatal: hear, debug: hear, verbose: hear };
+  Logger.overrideLogger(logger);
+  return words;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 describe('stock Nest', () => {
+  afterEach(() => Logger.overrideLogger(false));
+
   @Controller()
   class Untagged {
     @MessagePattern('ask')
@@ -79,6 +94,49 @@ describe('stock Nest', () => {
     const close = await bound(Untagged, strategy);
     await expect(strategy.ask('ask')).rejects.toEqual({ status: 'error', message: 'Internal server error' });
     await close();
+  });
+
+  it('says nothing of an emit() that failed while nobody subscribed to it', async () => {
+    const port = await freePort();
+    for (const sender of [new ClientTCP({ host: '127.0.0.1', port }), new ClientRMQ({ urls: [`amqp://127.0.0.1:${port}`] })]) {
+      const words = listenToLog();
+      sender.emit('do', 1);
+      // They wait for the same connection: when somebody hears of the second failure, there was the first one.
+      await expect(lastValueFrom(sender.emit('do', 2))).rejects.toBeDefined();
+      // An unhandled rejection would fail the test.
+      await turn();
+      expect(words).toEqual([]);
+      await sender.close();
+    }
+  });
+
+  it('closes before what it handles has ended, and the caller is not told how it ends', async () => {
+    const [begun, end] = [new Gate(), new Gate()];
+    let ended = false;
+    @Controller()
+    class Slow {
+      @MessagePattern('ask')
+      async ask(): Promise<void> {
+        begun.open();
+        await end.opened;
+        ended = true;
+      }
+    }
+    const at = { host: '127.0.0.1', port: await freePort() };
+    const app = await NestFactory.createMicroservice(
+      { module: class App {}, controllers: [Slow] },
+      { transport: Transport.TCP, options: at, logger: false },
+    );
+    await app.listen();
+    const sender = new ClientTCP(at);
+    const answer = expect(firstValueFrom(sender.send('ask', 1))).rejects.toThrow('Connection closed');
+    await begun.opened;
+    await app.close();
+    await answer;
+    expect(ended).toBe(false);
+    end.open();
+    await turn();
+    expect(ended).toBe(true);
   });
 });
 
