@@ -48,4 +48,23 @@ describe('lanes of keys', () => {
     await settled();
     expect(seen).toEqual(['a1', 'b1', 'a2', 'b2']);
   });
+
+  it('forget what has not begun, and tell when nothing runs', async () => {
+    const [first, second] = [gate(), gate()];
+    const seen: string[] = [];
+    const lanes = new KeyLanes({ concurrency: 1 });
+    lanes.add('a', async () => void (await first.opened, seen.push('a1')));
+    for (const text of ['a2', 'b1']) lanes.add(text[0]!, async () => void seen.push(text));
+    let idle = false;
+    void lanes.idle().then(() => (idle = true));
+    lanes.clear();
+    lanes.add('a', async () => void (await second.opened, seen.push('a3')));
+    first.open();
+    await settled();
+    expect([seen, idle]).toEqual([['a1'], false]);
+    second.open();
+    await settled();
+    expect([seen, idle]).toEqual([['a1', 'a3'], true]);
+    await lanes.idle();
+  });
 });

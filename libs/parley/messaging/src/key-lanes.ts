@@ -4,14 +4,18 @@ export interface Bound {
   readonly onConcurrency?: (changed: () => void) => void;
 }
 
+type Task = () => Promise<void>;
+
 /**
  * Runs tasks: those of one key one after the other, in the order they came; different keys at the same time, as many as the bound
  * says. Lanes take turns, so that a long one does not hold the others up.
  */
 export class KeyLanes {
-  private readonly lanes = new Map<string, (() => Promise<void>)[]>();
-  private readonly ready: string[] = [];
+  /** By key: what has not begun. A lane is here while it waits or one of it runs. */
+  private readonly lanes = new Map<string, Task[]>();
+  private ready: string[] = [];
   private running = 0;
+  private readonly idlers: (() => void)[] = [];
 
   constructor(
     private readonly bound: Bound,
@@ -19,7 +23,7 @@ export class KeyLanes {
     private readonly onRoom: () => void = () => {},
   ) {
     bound.onConcurrency?.(() => {
-      this.start();
+      this.changed();
       this.onRoom();
     });
   }
@@ -30,27 +34,42 @@ export class KeyLanes {
   }
 
   /** `task` must not reject. */
-  add(key: string, task: () => Promise<void>): void {
+  add(key: string, task: Task): void {
     const lane = this.lanes.get(key);
     if (lane) return void lane.push(task);
     this.lanes.set(key, [task]);
     this.ready.push(key);
-    this.start();
+    this.changed();
   }
 
-  private start(): void {
-    while (this.running < this.bound.concurrency && this.ready.length > 0) void this.run(this.ready.shift()!);
+  /** Forgets what has not begun. */
+  clear(): void {
+    for (const key of this.ready) this.lanes.delete(key);
+    this.ready = [];
+    for (const lane of this.lanes.values()) lane.length = 0;
   }
 
-  private async run(key: string): Promise<void> {
-    const lane = this.lanes.get(key)!;
+  /** Resolves when nothing runs. */
+  idle(): Promise<void> {
+    return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.idlers.push(resolve));
+  }
+
+  /** More may run now. For those who hear of it themselves: a bound that tells is listened to. */
+  changed(): void {
+    while (this.running < this.bound.concurrency && this.ready.length > 0) {
+      const key = this.ready.shift()!;
+      void this.run(key, this.lanes.get(key)!);
+    }
+  }
+
+  private async run(key: string, lane: Task[]): Promise<void> {
     this.running++;
-    await lane[0]!();
+    await lane.shift()!();
     this.running--;
-    lane.shift();
     if (lane.length > 0) this.ready.push(key);
     else this.lanes.delete(key);
-    this.start();
+    this.changed();
     this.onRoom();
+    if (this.running === 0) for (const idle of this.idlers.splice(0)) idle();
   }
 }

@@ -1,10 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import type { Backlog, Deliver, Subscription, TransportContext } from '@parley/messaging';
+import { type Backlog, type Bound, type Deliver, KeyLanes, type Subscription, type TransportContext } from '@parley/messaging';
 import { typeOf, unpack } from './binding';
 import { settledWithin } from './bound';
 import { type Batch, type GroupConsumer, type GroupListener, type Incoming, type KafkaClient, NotYet, type Position } from './client';
-import { KeyLanes } from './lanes';
 import { Progress } from './progress';
 import { ownersOf, topicOf, type Topics } from './topics';
 
@@ -63,6 +62,8 @@ export class GroupReader implements GroupListener {
   readonly topics: readonly string[];
   private readonly durable: boolean;
   private readonly id: string;
+  /** Of the lanes of each membership: only those of the present one are told when it changes. */
+  private readonly bound: Bound;
   private membership?: Membership;
   private consumer?: GroupConsumer;
   private committing = Promise.resolve();
@@ -81,6 +82,11 @@ export class GroupReader implements GroupListener {
     this.durable = kind !== 'broadcast' && !live;
     this.id = this.durable ? name : `${name}.${live ? 'live' : 'broadcasts'}.${place.context.instance}.${randomUUID().slice(0, 8)}`;
     this.topics = ownersOf([...handlers.values()].map(({ contract }) => contract)).map((owner) => topicOf(kind, owner));
+    this.bound = {
+      get concurrency() {
+        return subscription.concurrency;
+      },
+    };
     subscription.onConcurrency?.(() => this.membership?.lanes.changed());
   }
 
@@ -145,7 +151,7 @@ export class GroupReader implements GroupListener {
     this.joined = true;
     // What one instance reads for itself alone goes on as if nothing had happened.
     if (!this.durable && this.membership && !this.membership.leaving) return;
-    this.membership = new Membership(new KeyLanes(() => this.subscription.concurrency));
+    this.membership = new Membership(new KeyLanes(this.bound));
     if (this.stopping) this.membership.leave();
   }
 

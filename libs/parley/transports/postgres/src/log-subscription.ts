@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { type Deliver, type Delivery, LeaseLost, type Outcome, type Subscription, type TransportContext } from '@parley/messaging';
+import { type Deliver, type Delivery, KeyLanes, LeaseLost, type Outcome, type Subscription, type TransportContext } from '@parley/messaging';
 import type { Caller, Statement } from './database';
-import { KeyLanes } from './log-lanes';
 import { Partition } from './log-partition';
 import { type LoggedEvent, LogReader } from './log-reader';
 import { laneOf } from './queue-message';

@@ -1,5 +1,4 @@
-import type { Subscription } from '@parley/messaging';
-import { KeyLanes } from './log-lanes';
+import { KeyLanes, type Subscription } from '@parley/messaging';
 import { Partition } from './log-partition';
 import type { Statement } from './database';
 import { LogReader } from './log-reader';
