@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import type { Line } from '@contracts/catalog';
 import { GetFigures, type Figures } from '@contracts/insights';
 import { ListStock, type StockLevel } from '@contracts/inventory';
 import { CustomerNotified } from '@contracts/notifications';
 import { GetOrder, type Order, PlaceOrder } from '@contracts/orders';
 import type { ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
+import type { Contract } from '@parley/contract';
 import { SagaModule } from '@parley/sagas';
 import { Harness, type HarnessOptions, type ServiceOnTrial } from '@parley/testing';
 import { CatalogController } from '../../catalog/src/catalog.controller';
@@ -44,23 +44,13 @@ import { ProviderConnection } from '../../payments/src/provider-connection';
 import { Pace, ParcelController } from '../../shipping/src/parcel.controller';
 import { ParcelStore } from '../../shipping/src/parcel.store';
 import { MemoryParcelStore } from '../../shipping/src/parcel.store.memory';
+import { ProviderWindow } from './provider-window.fixture';
+import { ASKED, SCARCE, SERVICES, type Service, type Stage, type Wish } from './stage';
 
 /** How long payments waits for its provider: longer than `tok_slow` takes. Real time, as the provider is real. */
 const PATIENCE = 2_500;
 /** Real milliseconds until something must have come to rest. */
 const BOUND = 20_000;
-
-/** There is one piece of it. */
-export const SCARCE = 'POT-0001';
-
-export const SERVICES = ['orders', 'catalog', 'inventory', 'payments', 'shipping', 'notifications', 'insights'] as const;
-export type Service = (typeof SERVICES)[number];
-
-export interface Wish {
-  readonly token?: string;
-  readonly lines?: readonly Line[];
-  readonly country?: string;
-}
 
 /** Keeps every mail it is handed, also the same one twice. */
 class Tray extends Mailbox {
@@ -72,7 +62,7 @@ class Tray extends Mailbox {
 }
 
 /** The whole shop in this process: its controllers, rules and sagas, on memory and in virtual time. Only the payment provider is another's, over HTTP. */
-export class Shop {
+export class Shop implements Stage {
   readonly harness: Harness;
   readonly orderIds: string[] = [];
   private readonly tray = new Tray();
@@ -81,37 +71,66 @@ export class Shop {
   private constructor(
     options: HarnessOptions,
     private readonly folder: string,
-    private readonly provider: ProviderServer,
-    private readonly providerUrl: URL,
+    private readonly server: ProviderServer,
+    private readonly provider: ProviderWindow,
     private readonly connection: ProviderConnection,
   ) {
     this.harness = new Harness(options);
   }
 
-  static async open(services: readonly Service[] = SERVICES, options: HarnessOptions = {}): Promise<Shop> {
+  static async open(options: HarnessOptions = {}): Promise<Shop> {
     const folder = await mkdtemp(join(tmpdir(), 'shop-'));
-    const provider = new ProviderServer(await Ledger.open(folder));
-    const url = new URL(`http://127.0.0.1:${await provider.listen(0)}`);
-    const shop = new Shop(options, folder, provider, url, new ProviderConnection(url, PATIENCE));
-    for (const service of services) await shop.start(service);
+    const server = new ProviderServer(await Ledger.open(folder));
+    const url = new URL(`http://127.0.0.1:${await server.listen(0)}`);
+    const shop = new Shop(options, folder, server, new ProviderWindow(url), new ProviderConnection(url, PATIENCE));
+    for (const service of SERVICES) await shop.back(service);
     return shop;
   }
 
   async close(): Promise<void> {
     await this.harness.close();
     this.connection.close();
-    await this.provider.close();
+    await this.server.close();
     await rm(this.folder, { recursive: true });
   }
 
-  async start(service: Service): Promise<void> {
+  async back(service: Service): Promise<void> {
     this.running.set(service, await this.harness.start(service, this.parts()[service]));
   }
 
   /** The whole of its instances; what it kept stays. */
-  async stop(service: Service): Promise<void> {
+  async away(service: Service): Promise<void> {
     await this.running.get(service)?.stop();
     this.running.delete(service);
+  }
+
+  async restart(service: Service): Promise<void> {
+    await this.harness.advance('50ms');
+    await this.away(service);
+    await this.harness.advance('50ms');
+    await this.back(service);
+  }
+
+  async patienceEnds(): Promise<void> {
+    await this.harness.advance('16m');
+  }
+
+  async askedUpTo(orderId: string, last: Contract): Promise<readonly string[]> {
+    await this.someTime();
+    const asked = ASKED.flatMap((contract) => this.harness.said(contract).filter((message) => message.orderId === orderId).map(() => contract.name));
+    if (!asked.includes(last.name)) throw new Error(`${last.name} was not asked for, only ${asked.join(', ')}`);
+    return asked;
+  }
+
+  triedInVain(): Promise<void> {
+    return this.someTime();
+  }
+
+  /** More than a broker delays, and than the first retries wait. */
+  private async someTime(): Promise<void> {
+    await this.settled();
+    await this.harness.advance('5s');
+    await this.settled();
   }
 
   async place({ token = 'tok_ok', lines = [{ sku: 'TEA-0001', quantity: 2 }], country = 'DE' }: Wish = {}): Promise<string> {
@@ -133,7 +152,7 @@ export class Shop {
     throw new Error(`orders did not end: ${(await this.orders()).map(({ orderId, status, history }) => `${orderId} ${status} (${history.at(-1)?.what})`).join(', ')}`);
   }
 
-  settled(): Promise<void> {
+  private settled(): Promise<void> {
     return this.harness.settled(BOUND);
   }
 
@@ -141,28 +160,27 @@ export class Shop {
     return this.harness.call(GetOrder, { orderId });
   }
 
-  async storyOf(orderId: string): Promise<readonly string[]> {
-    return (await this.order(orderId)).history.map(({ what }) => what);
-  }
-
-  orders(): Promise<Order[]> {
+  private orders(): Promise<Order[]> {
     return Promise.all(this.orderIds.map((orderId) => this.order(orderId)));
   }
 
-  /** What the provider says about itself. */
-  async ledger(): Promise<Sums> {
-    return (await (await fetch(new URL('/ledger', this.providerUrl))).json()) as Sums;
+  providerDown(down: boolean): Promise<void> {
+    return this.provider.setDown(down);
   }
 
-  async admin(order: { readonly down?: boolean; readonly delayMs?: number }): Promise<void> {
-    await fetch(new URL('/admin', this.providerUrl), { method: 'POST', body: JSON.stringify(order) });
+  captured(orderIds: readonly string[]): Promise<number> {
+    return this.provider.captured(orderIds);
   }
 
-  async books(): Promise<Books> {
+  async expectToAddUp(): Promise<void> {
+    expectToAddUp(await this.books());
+  }
+
+  private async books(): Promise<Books> {
     const { levels } = await this.harness.call(ListStock, {});
     return {
       orders: await this.orders(),
-      ledger: await this.ledger(),
+      ledger: await this.provider.sums(),
       levels,
       figures: await this.harness.call(GetFigures, {}),
       mails: this.tray.mails,
@@ -218,7 +236,7 @@ export class Shop {
 }
 
 /** What everybody has written down. */
-export interface Books {
+interface Books {
   readonly orders: readonly Order[];
   readonly ledger: Sums;
   readonly levels: readonly StockLevel[];
@@ -229,7 +247,7 @@ export interface Books {
 }
 
 /** Whatever happened: the money, the stock and the mails of all services add up. */
-export function expectToAddUp({ orders, ledger, levels, figures, mails, notified, dead }: Books): void {
+function expectToAddUp({ orders, ledger, levels, figures, mails, notified, dead }: Books): void {
   const delivered = orders.filter(({ status }) => status === 'delivered');
   const revenue = sum(delivered.map(({ total }) => total));
   const pieces = sum(delivered.flatMap(({ lines }) => lines.map(({ quantity }) => quantity)));

@@ -1,0 +1,179 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ChargePayment } from '@contracts/payments';
+import type { Order } from '@contracts/orders';
+import type { Contract } from '@parley/contract';
+import { Client } from 'pg';
+import { ProviderWindow } from './provider-window.fixture';
+import { ASKED, SCARCE, type Service, type Stage, type Wish } from './stage';
+
+const ROOT = resolve(__dirname, '../../..');
+/** Milliseconds until whatever is waited for must have happened: services may be connecting anew, and a retry waits up to a minute. */
+const PATIENCE = 150_000;
+const LOOK_EVERY = 100;
+const FINAL = ['delivered', 'rejected'];
+const TO_BE_ASKED = new Set<string>(ASKED.map(({ name }) => name));
+
+interface Process {
+  readonly service: string;
+  readonly url: string;
+  readonly pid: number;
+  readonly ready: boolean;
+}
+
+/** What `npm start` writes down. */
+interface Run {
+  readonly gatewayUrl: string;
+  readonly providerUrl: string;
+  readonly databaseUrl: string;
+  readonly instances: Readonly<Record<string, Process>>;
+}
+
+/** The shop that runs here, seen and touched from outside: over HTTP, by signals to its processes, and in its database where no door leads. */
+export class RunningShop implements Stage {
+  private readonly conversations = new Map<string, string>();
+  private readonly frozen = new Set<number>();
+
+  private constructor(
+    private readonly runFile: string,
+    private readonly database: Client,
+  ) {}
+
+  static async open(runFile: string): Promise<RunningShop> {
+    const database = new Client({ connectionString: readRun(runFile).databaseUrl });
+    await database.connect();
+    // As after a day of selling: nothing that had been there is lost, it was shipped to others.
+    await database.query('update inventory.stock set initial = initial - available + 1, available = 1 where sku = $1', [SCARCE]);
+    return new RunningShop(runFile, database);
+  }
+
+  async close(): Promise<void> {
+    for (const pid of this.frozen) process.kill(pid, 'SIGCONT');
+    await this.provider.setDown(false);
+    await this.database.end();
+  }
+
+  async place({ token = 'tok_ok', lines = [{ sku: 'TEA-0001', quantity: 2 }], country = 'DE' }: Wish = {}): Promise<string> {
+    const address = { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country };
+    const body = JSON.stringify({ customer: { name: 'Ada', email: 'ada@example.org', address }, lines, payment: { token } });
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    const response = await fetch(`${this.run.gatewayUrl}/orders`, { method: 'POST', headers, body });
+    if (response.status !== 202) throw new Error(`the gateway answered ${response.status}: ${await response.text()}`);
+    const { orderId } = (await response.json()) as { orderId: string };
+    this.conversations.set(orderId, response.headers.get('x-correlation-id')!);
+    return orderId;
+  }
+
+  /** A service that starts again may be missed for a moment. */
+  order(orderId: string): Promise<Order> {
+    return this.until(`order ${orderId} to be shown`, async () => {
+      const response = await fetch(`${this.run.gatewayUrl}/orders/${orderId}`);
+      return response.ok ? ((await response.json()) as Order) : undefined;
+    });
+  }
+
+  async finish(): Promise<void> {
+    for (const orderId of this.conversations.keys()) {
+      await this.until(`order ${orderId} to end`, async () => FINAL.includes((await this.order(orderId)).status));
+    }
+  }
+
+  providerDown(down: boolean): Promise<void> {
+    return this.provider.setDown(down);
+  }
+
+  async triedInVain(orderId: string): Promise<void> {
+    const { url } = this.processOf('payments');
+    await this.until('payments to try in vain', async () => {
+      const turns = await json<readonly { contract: string; outcome: string }[]>(`${url}/operations/conversations/${this.conversations.get(orderId)}`);
+      return turns.some(({ contract, outcome }) => contract === ChargePayment.name && outcome !== 'done');
+    });
+  }
+
+  captured(orderIds: readonly string[]): Promise<number> {
+    return this.provider.captured(orderIds);
+  }
+
+  /** Frozen: it keeps its connections, as one that hangs. */
+  async away(service: Service): Promise<void> {
+    const { pid } = this.processOf(service);
+    process.kill(pid, 'SIGSTOP');
+    this.frozen.add(pid);
+  }
+
+  async back(service: Service): Promise<void> {
+    const { pid } = this.processOf(service);
+    process.kill(pid, 'SIGCONT');
+    this.frozen.delete(pid);
+  }
+
+  async restart(service: Service): Promise<void> {
+    const { pid } = this.processOf(service);
+    process.kill(pid, 'SIGKILL');
+    await this.until(`${service} to be back`, () => {
+      const process = this.processOf(service);
+      return process.pid !== pid && process.ready;
+    });
+  }
+
+  /** As if it were later than it is, for this order alone. */
+  async patienceEnds(orderId: string): Promise<void> {
+    const { rowCount } = await this.database.query('update orders.saga_timeout set due = clock_timestamp() where key = $1', [orderId]);
+    if (rowCount !== 1) throw new Error(`${rowCount} timeouts run for order ${orderId}`);
+  }
+
+  askedUpTo(orderId: string, last: Contract): Promise<readonly string[]> {
+    return this.until(`${last.name} to be asked for`, async () => {
+      const { rows } = await this.database.query<{ said: string }>(
+        `select said from orders.saga, jsonb_array_elements(history) with ordinality step(entry, place), jsonb_array_elements_text(entry -> 'said') said where key = $1 order by place`,
+        [orderId],
+      );
+      const asked = rows.map(({ said }) => said).filter((said) => TO_BE_ASKED.has(said));
+      return asked.includes(last.name) ? asked : undefined;
+    });
+  }
+
+  /** Of everything that was ever ordered here. */
+  async expectToAddUp(): Promise<void> {
+    const { stdout } = await promisify(execFile)(process.execPath, ['tools/books.mjs', '--wait', String(PATIENCE / 1000)], { cwd: ROOT }).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(stdout.split('\n').filter((line) => line.startsWith('✗'))).toEqual([]);
+    expect(stdout).toContain('✓');
+  }
+
+  private get run(): Run {
+    return readRun(this.runFile);
+  }
+
+  private get provider(): ProviderWindow {
+    return new ProviderWindow(new URL(this.run.providerUrl));
+  }
+
+  private processOf(service: Service): Process {
+    const process = Object.values(this.run.instances).find((instance) => instance.service === service);
+    if (!process) throw new Error(`${service} does not run`);
+    return process;
+  }
+
+  /** @returns what `look` found, once it is neither false nor undefined */
+  private async until<Found>(what: string, look: () => Found | undefined | false | Promise<Found | undefined | false>): Promise<Found> {
+    let why: unknown;
+    for (const end = Date.now() + PATIENCE; Date.now() < end; await new Promise((next) => setTimeout(next, LOOK_EVERY))) {
+      const found = await Promise.resolve(look()).catch((error: unknown) => void (why = error));
+      if (found !== undefined && found !== false) return found;
+    }
+    throw new Error(`waited ${PATIENCE / 1000} s for ${what}`, { cause: why });
+  }
+}
+
+const readRun = (file: string): Run => JSON.parse(readFileSync(resolve(ROOT, file), 'utf8')) as Run;
+
+async function json<Answer>(url: string): Promise<Answer> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return (await response.json()) as Answer;
+}
