@@ -68,10 +68,10 @@ export class RunningShop implements Stage {
   }
 
   /** A service that starts again may be missed for a moment. */
-  order(orderId: string): Promise<Order> {
-    return this.until(`order ${orderId} to be shown`, async () => {
-      const response = await fetch(`${this.run.gatewayUrl}/orders/${orderId}`);
-      return response.ok ? ((await response.json()) as Order) : undefined;
+  order(orderId: string, entries = 1): Promise<Order> {
+    return this.until(`order ${orderId} to be shown with ${entries} entries`, async () => {
+      const order = await json<Order>(`${this.run.gatewayUrl}/orders/${orderId}`);
+      return order.history.length >= entries && order;
     });
   }
 

@@ -23,7 +23,8 @@ export interface Wish {
 /** The whole shop, and what can happen to it: in this process and in virtual time, or as processes over whatever technology carries its messages. */
 export interface Stage {
   place(wish?: Wish): Promise<string>;
-  order(orderId: string): Promise<Order>;
+  /** As people see it, once its history has so many entries. */
+  order(orderId: string, entries?: number): Promise<Order>;
   /** Lets time pass until every order has ended, and everybody knows. */
   finish(): Promise<void>;
   /** Nothing arrives at the payment provider, or again. */
@@ -45,5 +46,3 @@ export interface Stage {
   expectToAddUp(): Promise<void>;
   close(): Promise<void>;
 }
-
-export const storyOf = async (stage: Stage, orderId: string): Promise<readonly string[]> => (await stage.order(orderId)).history.map(({ what }) => what);

@@ -43,7 +43,7 @@ export interface CampaignResult {
 /** A worker lives no longer than this, in milliseconds, after its first commit. */
 const LIFE = 50;
 /** Steps are ended at their first pass, their second … as far as this, and then again: no two lives are the same. */
-const PASSES = 100;
+const PASSES = 50;
 /** Of steps that few messages take. */
 const RARE: Partial<Record<FailPoint, number>> = { 'message.kept': 8 };
 const MUST_DIE_WITHIN = 60_000;
