@@ -329,6 +329,19 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(letter!.died).toBeInstanceOf(Date);
       });
 
+      it('keep a message once, also when copies of it die, or are parked, at the same moment', async () => {
+        const [dead, parked, last] = [message({ key: undefined }), message({ key: undefined }), message({ key: undefined })];
+        const stores = [store, await trial.another()];
+        const atOnce = (keep: (store: Store) => Promise<void>) => Promise.all(stores.flatMap((store) => Array.from({ length: 10 }, () => keep(store))));
+        await atOnce(({ lanes }) => lanes.bury(undefined, dead, failure, false));
+        expect(await store.lanes.deadLetters.list()).toHaveLength(1);
+        await atOnce(({ lanes }) => lanes.park(undefined, parked, { after: 0, failure }));
+        await store.lanes.park(undefined, last, { after: 0, failure });
+        const deliveries = runLanes(() => ({ kind: 'dead', failure, hold: false }));
+        await deliveries.heard(2);
+        expect(deliveries.ids().sort()).toEqual(idsOf([parked, last]).sort());
+      });
+
       it('are listed by subscription, so many as are asked for', async () => {
         for (let n = 0; n < 3; n++) await store.lanes.bury(undefined, message(), failure, false);
         expect(await store.lanes.deadLetters.list({ subscription: 'insights.sales' })).toEqual([]);

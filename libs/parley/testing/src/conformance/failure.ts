@@ -2,7 +2,7 @@ import { Unrecoverable } from '@parley/messaging';
 import { AT_ONCE, NEVER_AGAIN, OWN, effect, effectsReach, expectOrderPerKey, keyOf, numbers, sorted, upTo } from './effects';
 import { eventually, Gate, Journal } from './journal';
 import type { TryPromise } from './suite';
-import { jobs, note, raw, type Handle, type Job } from './trial';
+import { handler, jobs, note, raw, type Handle, type Job } from './trial';
 
 /** What fails is tried again as its policy says, kept when it cannot succeed, and keeps nobody else waiting. */
 export function failurePromises(promise: TryPromise): void {
@@ -119,16 +119,25 @@ export function failurePromises(promise: TryPromise): void {
 
   promise('T24', async (trial) => {
     const contract = trial.contract();
+    const [loose, copies] = [trial.contract('do-any-job', false), 20];
     const seen = trial.journal();
     const handle: Handle = (job, context) => {
       note(seen)(job, context);
       throw new Unrecoverable('why try again');
     };
-    const instance = await trial.hear(contract, handle);
+    const instance = await trial.hear(contract, handle, { beside: trial.kind === 'command' ? [handler(loose, handle)] : [] });
     await trial.say(contract, { key: 'k', n: 1 });
     const [letter] = await trial.dead(instance);
     expect(letter!.failure).toMatchObject({ error: 'Unrecoverable', tries: 1 });
     expect(seen.entries).toHaveLength(1);
+    if (trial.kind !== 'command') return;
+    // Nothing orders copies of a message without a key: they die at the same moment.
+    const copy = raw(loose, { key: 'c', n: 2 });
+    await Promise.all(Array.from({ length: copies }, () => trial.inject(copy)));
+    await instance.handlings.reach(1 + copies);
+    await instance.stop();
+    const later = await trial.hear(contract, handle);
+    expect((await later.deadLetters()).map(({ body }) => jobOf(body))).toEqual(['k1', 'c2']);
   });
 
   promise('T25', async (trial) => {

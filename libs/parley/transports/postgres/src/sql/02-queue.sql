@@ -239,17 +239,21 @@ begin
   return true;
 end $$;
 
--- Keeps a message as a dead letter; its lane goes on, or (`hold`) waits for a person.
+-- Keeps a message as a dead letter; its lane goes on, or (`hold`) waits for a person. A copy of a dead letter is only dropped.
 create function parley.bury(q int, l bigint, i bigint, t bigint, tries int, why text, hold boolean) returns boolean
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
   perform from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0 for update;
   if not found then return false; end if;
+  perform lock_message(y.message_id) from (select m.message_id from message m where m.queue = q and m.lane = l and m.id = i
+    union all select p.message_id from parked p where p.queue = q and p.lane = l and p.id = i) y;
   with a as (delete from message m where m.queue = q and m.lane = l and m.id = i returning m.*),
     b as (delete from parked p where p.queue = q and p.lane = l and p.id = i returning p.*)
   insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
-    select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why, hold from (select * from a union all select * from b) x;
+    select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why, hold from (select * from a union all select * from b) x
+    where not exists (select from dead d where d.queue = q and d.message_id = x.message_id and d.body = x.body);
+  hold := hold and found;
   if hold or exists (select from parked p where p.queue = q and p.lane = l) then
     update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, attempts = 0, head = null, failure = null
       where x.queue = q and x.lane = l;

@@ -92,6 +92,13 @@ language sql set search_path = pg_catalog, parley, pg_temp as $$
   select coalesce((select p.id - 1 from parked p where p.queue = q and p.lane = l order by p.id limit 1), otherwise)
 $$;
 
+-- Copies of a message that nothing orders fail at the same moment. Who comes second waits until the first has committed, and its next
+-- statement sees what became of that one.
+create function parley.lock_message(m uuid) returns void
+language sql set search_path = pg_catalog, parley, pg_temp as $$
+  select pg_advisory_xact_lock(hashtext('parley.message'), hashtext(m::text))
+$$;
+
 -- A failed message waits at the head of its lane; `delay` in milliseconds, null: until a person says so.
 create function parley.park(q int, l bigint, k text, m uuid, h bytea, b bytea, delay bigint, why text) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
@@ -99,7 +106,10 @@ set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan 
 declare n bigint := nextval('message_number'); i bigint;
 begin
   perform require_queue(q);
-  if l is null and exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return; end if;
+  if l is null then
+    perform lock_message(m);
+    if exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return; end if;
+  end if;
   l := coalesce(l, n);
   perform lock_lane(q, l, k);
   if exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return; end if;
@@ -138,6 +148,7 @@ declare n bigint := nextval('message_number'); i bigint;
 begin
   perform require_queue(q);
   if l is not null and hold then perform lock_lane(q, l, k); end if;
+  perform lock_message(m);
   if exists (select from dead d where d.queue = q and d.message_id = m and d.body = b) then return; end if;
   delete from parked p where p.queue = q and p.message_id = m and p.body = b returning p.id into i;
   insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
