@@ -23,7 +23,7 @@ export interface Wish {
 /** The whole shop, and what can happen to it: in this process and in virtual time, or as processes over whatever technology carries its messages. */
 export interface Stage {
   place(wish?: Wish): Promise<string>;
-  /** As people see it, once its history has so many entries. */
+  /** As people see it, once its history has so many entries: what one owner tells may arrive after the end. In the order in which it happened. */
   order(orderId: string, entries?: number): Promise<Order>;
   /** Lets time pass until every order has ended, and everybody knows. */
   finish(): Promise<void>;
