@@ -67,13 +67,17 @@ export class LogWatch {
   }
 }
 
-/** The end of a log in words, for a process that crashed: its last logged error, or what it last wrote plainly. */
+/**
+ * The end of a log in words, for a process that crashed: the sentence with which it refused to start, if that is the last of it; else its
+ * last logged error, or what it last wrote plainly.
+ */
 export function lastWords(file) {
   if (!fs.existsSync(file)) return '';
   const tail = fs.readFileSync(file, 'utf8').slice(-16_000).trim().split('\n');
   const logged = (line) => readable('', line, FAILURES);
   const thrown = (line) => /^(Uncaught )?\w*(Error|Exception)\b.*:/.test(line);
   const plain = (line) => /^\w/.test(line) && !line.startsWith('Node.js v');
+  if (plain(tail.at(-1))) return tail.at(-1);
   const last = tail.findLast((line) => logged(line) || thrown(line)) ?? tail.findLast(plain);
   return last ? (logged(last) ?? last.slice(0, LONGEST)) : '';
 }

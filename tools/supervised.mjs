@@ -10,12 +10,18 @@ import { isReady } from './readiness.mjs';
 const BACKOFF = [1000, 2000, 4000, 8000, 15_000];
 const HEALTHY_AFTER = 30_000; // up for so long: what crashes next is a new story
 const POLL = 200;
+/** Starts that end with exit code 1 before there was one that became ready: the first may have met a broker that was still starting itself. */
+const GIVEN_UP_AFTER = 2;
 
 export const LOGS = '.data/logs';
 
-/** Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}. */
+/** Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}. One that never was ready and refuses to start is not started for ever. */
 export class Supervised extends EventEmitter {
   ready = false;
+  /** It said why, and would say it again. */
+  givenUp = false;
+  #everReady = false;
+  #refusals = 0;
   #stopping = false;
   #crashes = 0;
   #child;
@@ -59,7 +65,7 @@ export class Supervised extends EventEmitter {
   async #watchReadiness(child, began) {
     while (child === this.#child && child.exitCode === null && child.signalCode === null && !this.#stopping) {
       if (await isReady(this.instance.url)) {
-        this.ready = true;
+        this.ready = this.#everReady = true;
         this.emit('ready', { took: performance.now() - began });
         return;
       }
@@ -70,6 +76,7 @@ export class Supervised extends EventEmitter {
   async #ended(code, signal, began) {
     this.ready = false;
     if (this.#stopping) return;
+    if (code === 1 && !this.#everReady && ++this.#refusals === GIVEN_UP_AFTER) return void (this.givenUp = true);
     if (performance.now() - began > HEALTHY_AFTER) this.#crashes = 0;
     const delay = BACKOFF[Math.min(this.#crashes++, BACKOFF.length - 1)];
     this.emit('crashed', { how: signal ? `was ended by ${signal}` : `ended with exit code ${code}`, delay });

@@ -34,7 +34,7 @@ export function claimDays(url: string): number {
   const asked = new URL(url).searchParams.get('days');
   const days = asked === null ? CLAIM_DAYS : Number(asked);
   if (Number.isFinite(days) && days > 0) return days;
-  throw new Error(`CLAIMS_URL: days is "${asked}", but must be a number above 0`);
+  throw new Error(`days is "${asked}", but must be a number above 0, such as ?days=90`);
 }
 
 /** A body is larger than its technology takes, and there is nowhere to keep it. */

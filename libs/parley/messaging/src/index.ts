@@ -28,7 +28,7 @@ export { type Begun, type Claim as RequestClaim, claimLost, IdempotencyConflict,
 export type { DeliveryObserver, Handling } from './observer';
 export type { Positions, Reader, Shard, ShardLease, ShardLeases, ShardMove } from './positions';
 export { NoRoute } from './publisher';
-export { UnknownTechnology, type Urls, urlVariable } from './routes';
+export { readable, UnknownTechnology, UnusableUrl, type Urls, urlVariable } from './routes';
 export { fromStructured, toStructured } from './structured';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';

@@ -18,6 +18,23 @@ export class UnknownTechnology extends Error {
   override readonly name = 'UnknownTechnology';
 }
 
+/** A URL that its technology cannot read, or that asks for what it does not have. */
+export class UnusableUrl extends Error {
+  override readonly name = 'UnusableUrl';
+  constructor(variable: string, cause: unknown) {
+    super(`${variable}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** What is wrong with a URL, its technology says; which variable holds it, is known here. @throws UnusableUrl */
+export function readable<T>(variable: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw new UnusableUrl(variable, error);
+  }
+}
+
 export const STORED_KINDS = ['command', 'broadcast', 'event'] as const;
 
 /** The variable that holds the URL of a kind, or of one contract: `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`. */
@@ -30,7 +47,7 @@ export class Routes {
   private readonly byKind = new Map<Kind, Transport>();
   private readonly byContract = new Map<string, Transport>();
 
-  /** @throws UnknownTechnology, ContractError */
+  /** @throws UnknownTechnology, UnusableUrl, ContractError */
   constructor(
     urls: Urls,
     private readonly technologies: readonly Technology[],
@@ -65,15 +82,15 @@ export class Routes {
     return [...this.transports.values()];
   }
 
-  /** @throws UnknownTechnology */
+  /** @throws UnknownTechnology, UnusableUrl */
   calls(urlOf: (owner: string) => string, listen: CallOptions['listen']): CallTransport | undefined {
     const technology = this.technology('call', urlOf(this.context.service), urlVariable('call'));
-    return technology.openCalls?.({ urlOf, listen }, this.context);
+    return readable(urlVariable('call'), () => technology.openCalls?.({ urlOf, listen }, this.context));
   }
 
   private transport(kind: Kind, url: string, variable: string): Transport {
     const technology = this.technology(kind, url, variable);
-    const transport = this.transports.get(url) ?? technology.open?.(url, this.context);
+    const transport = this.transports.get(url) ?? readable(variable, () => technology.open?.(url, this.context));
     if (!transport) throw new UnknownTechnology(`${variable}: ${technology.name} carries no ${kind}s`);
     this.transports.set(url, transport);
     return transport;
@@ -84,7 +101,9 @@ export class Routes {
     const found = this.technologies.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme));
     const known = this.technologies.filter(({ kinds }) => kinds.includes(kind)).flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
     if (!found) throw new UnknownTechnology(`${variable}: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`);
-    if (!found.kinds.includes(kind)) throw new UnknownTechnology(`${variable}: ${found.name} cannot carry ${kind}s; use one of ${known.join(', ')}`);
+    // A process knows the technologies that its URLs name, which need not be all there are.
+    if (!found.kinds.includes(kind))
+      throw new UnknownTechnology(`${variable}: ${found.name} cannot carry ${kind}s; use ${[...known, 'another technology that can'].join(' or ')}`);
     return found;
   }
 }

@@ -192,8 +192,17 @@ describe('a URL', () => {
     expect(() => carrierWith({ urls })).toThrow(sentence);
   });
 
+  it('that its technology cannot read is refused at start, with the variable that holds it', () => {
+    const open = () => {
+      throw new TypeError('a radio URL has no option "colour"; it has fm');
+    };
+    const radio = { name: 'radio', schemes: ['radio'], kinds: ['command' as const], open };
+    const starting = () => carrierWith({ urls: { commands: 'radio://fm?colour=blue' }, technologies: [memory, radio] });
+    expect(starting).toThrow(expect.objectContaining({ name: 'UnusableUrl', message: 'COMMANDS_URL: a radio URL has no option "colour"; it has fm' }));
+  });
+
   it('of a technology that cannot carry the kind is refused at start', () => {
     const radio = { name: 'radio', schemes: ['radio'], kinds: ['broadcast' as const], open: () => ({}) as never };
-    expect(() => carrierWith({ urls: { commands: 'radio://fm' }, technologies: [memory, radio] })).toThrow('COMMANDS_URL: radio cannot carry commands; use one of memory://');
+    expect(() => carrierWith({ urls: { commands: 'radio://fm' }, technologies: [memory, radio] })).toThrow('COMMANDS_URL: radio cannot carry commands; use memory:// or another technology that can');
   });
 });

@@ -54,6 +54,12 @@ describe('logger', () => {
     expect(lines[1]).not.toHaveProperty('orderId');
   });
 
+  it('leaves a start that failed to whoever started, and its stack to who debugs it', () => {
+    const { lines, logger } = recording();
+    logger.error(new Error('RabbitMQ cannot be reached'), 'ExceptionHandler');
+    expect(lines).toEqual([expect.objectContaining({ level: 'debug', message: 'RabbitMQ cannot be reached' })]);
+  });
+
   it('hides secrets in messages and details', () => {
     const { lines, logger } = recording();
     logger.write('error', 'cannot reach amqp://guest:hunter2@mq', {

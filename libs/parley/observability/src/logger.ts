@@ -19,6 +19,9 @@ export interface LoggerOptions {
 /** What Nest says about its own wiring: of interest to who debugs it, twenty lines of noise at every start to all others. */
 const WIRING = new Set(['InstanceLoader', 'NestApplication', 'NestFactory', 'NestMicroservice', 'RouterExplorer', 'RoutesResolver']);
 
+/** What makes an application fail Nest logs with its stack, and throws it, too: whoever started it says it, in one sentence. */
+const START = 'ExceptionHandler';
+
 /** One JSON object a line. Every line says which service, instance and conversation it belongs to; no line holds a secret. */
 export class Logger implements LoggerService {
   private readonly pino: Pino;
@@ -49,7 +52,7 @@ export class Logger implements LoggerService {
   error(message: unknown, ...rest: unknown[]): void {
     const context = contextOf(rest);
     const stack = rest.find((part) => typeof part === 'string' && part.includes('\n'));
-    this.fromNest('error', message, context, stack === undefined ? {} : { stack });
+    this.fromNest(context === START ? 'debug' : 'error', message, context, stack === undefined ? {} : { stack });
   }
 
   warn(message: unknown, ...rest: unknown[]): void {

@@ -4,6 +4,9 @@ describe('redaction', () => {
   it.each([
     ['postgres://orders:s3cret@db:5432/parley', `postgres://orders:${HIDDEN}@db:5432/parley`],
     ['amqp://guest:p@ss@mq and redis://:hunter2@r', `amqp://guest:${HIDDEN}@mq and redis://:${HIDDEN}@r`],
+    ['amqp://guest:p/a?s#s@mq:5672/shop', `amqp://guest:${HIDDEN}@mq:5672/shop`],
+    ['http://127.0.0.1:4000/users/ada@example.com', 'http://127.0.0.1:4000/users/ada@example.com'],
+    ['write kafka://user:password@host:9092', 'write kafka://user:password@host:9092'],
     ['authorization: Bearer abcdef.ghijkl', `authorization: Bearer ${HIDDEN}`],
     ['{"password":"x y","name":"Ada"}', `{"password":${HIDDEN},"name":"Ada"}`],
     ['charged tok_declined for 3', `charged tok_${HIDDEN} for 3`],

@@ -6,7 +6,11 @@
 export const HIDDEN = '[hidden]';
 
 const SECRET_NAME = /pass(word|wd|phrase)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i;
-const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*):[^\s/?#]*@/gi;
+/**
+ * Up to the last @, for a password that was not percent-encoded, as it has to be, may hold anything. A port is none, and neither is what
+ * shows how such a URL is written.
+ */
+const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*):(?!\d+(?:[/?#]|$))[^\s"'<>]{0,256}@/gi;
 const AUTHORIZATION = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
 const ASSIGNMENT = /("?(?:password|passwd|secret|token|authorization|cookie|api_?key)"?\s*[:=]\s*)("[^"]*"|(?!Bearer|Basic|\[hidden)[^\s,;&}"]+)/gi;
 /** How payment providers and others mark theirs: tok_…, sk_live_…, whsec_…. */

@@ -1,3 +1,4 @@
+import { within } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
 import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
@@ -22,8 +23,8 @@ export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
 }
 
-/** How long a start waits for a database that is not up yet. */
-const PATIENCE = 60_000;
+/** How long a start waits for a database that is not up yet; whoever supervises the process may then start it again. */
+const PATIENCE = 12_000;
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 2_000;
 /** More transactions at the same time than this only wait for each other in the database. */
@@ -61,12 +62,14 @@ export class Database {
   }
 
   private async connect(until: number): Promise<void> {
+    let reason = new Error(`no answer within ${PATIENCE / 1_000} s`);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
-        await this.dataSource.initialize();
+        await within(until - Date.now(), this.dataSource.initialize(), () => reason);
         return this.prepareStatements();
       } catch (error) {
         if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
+        reason = error as Error;
         if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
@@ -88,9 +91,12 @@ export class Database {
       const done = await this.dataSource.runMigrations({ transaction: 'each' });
       if (done.length > 0) this.options.log('info', `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`);
     } catch (error) {
-      throw new DatabaseError(`migrating schema ${this.options.schema} at ${this.address} failed: ${reasonOf(error)}`, {
-        cause: error,
-      });
+      throw new DatabaseError(
+        `migrating schema ${this.options.schema} at ${this.address} failed: ${reasonOf(error)}; nothing is kept of a migration that fails, so correct its cause and start again`,
+        {
+          cause: error,
+        },
+      );
     } finally {
       await runner.query('select pg_advisory_unlock_all()').catch(() => undefined);
       await runner.release();

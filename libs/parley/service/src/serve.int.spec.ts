@@ -1,15 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { install } from '@parley/postgres';
 import { Client } from 'pg';
+import { ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(60_000);
 
-const ROOT = join(__dirname, '../../../..');
 const SUPERUSER = process.env['PARLEY_TEST_POSTGRES']!;
 const role = `greeter_${randomUUID().slice(0, 8)}`;
 
@@ -45,44 +43,13 @@ afterAll(async () => {
   await server.end();
 });
 
-/** The fixture as a process, with what it said. */
-class Running {
-  readonly lines: Record<string, unknown>[] = [];
-  errors = '';
-  readonly ended: Promise<number | null>;
-  private readonly child: ChildProcess;
-  private heard = () => {};
-
+class Running extends ServiceProcess {
   constructor(variables: Record<string, string>) {
-    const fixture = join(__dirname, 'serve.fixture.ts');
-    this.child = spawn(process.execPath, ['-r', '@swc-node/register', fixture], {
-      cwd: ROOT,
-      env: { PATH: process.env['PATH'], PORT: '0', ...variables },
-    });
-    this.ended = once(this.child, 'close').then(([code]) => code as number | null);
-    this.child.stderr!.on('data', (chunk) => (this.errors += chunk));
-    createInterface({ input: this.child.stdout! }).on('line', (line) => {
-      this.lines.push(JSON.parse(line) as Record<string, unknown>);
-      this.heard();
-    });
-  }
-
-  async says(text: string): Promise<string> {
-    const found = () => this.lines.map(({ message }) => String(message)).find((message) => message.includes(text));
-    void this.ended.then(() => this.heard());
-    while (!found()) {
-      await new Promise<void>((resolve) => (this.heard = resolve));
-      if (this.child.exitCode !== null && !found()) throw new Error(`ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`);
-    }
-    return found()!;
+    super(['-r', '@swc-node/register', join(__dirname, 'serve.fixture.ts')], variables);
   }
 
   async url(): Promise<string> {
     return /http:\S+/.exec(await this.says('greeter is ready at'))![0];
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.child.kill(signal);
   }
 }
 

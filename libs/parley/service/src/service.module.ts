@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { contractsLoaded } from '@parley/contract';
-import { MessagingModule, type MessagingOptions, type Store, urlVariable } from '@parley/messaging';
+import { MessagingModule, type MessagingOptions, readable, type Store, urlVariable } from '@parley/messaging';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
@@ -38,7 +38,7 @@ export class ServiceModule {
   static async forRoot(options: ServiceOptions): Promise<DynamicModule> {
     const { environment, service: name, operations } = options;
     const logger = new Logger({ service: name, instance: environment.INSTANCE, level: environment.LOG_LEVEL });
-    const database = options.migrations && databaseOf(options, options.migrations, logger);
+    const database = options.migrations && (await databaseOf(options, options.migrations, logger));
     const service = new Service(name, logger, { environment, database, inspectable: operations, ownCopies: options.ownCopies });
     const messaging = await messagingOptions(service);
     const data = database ? [{ provide: DataSource, useFactory: () => opened(service, database) }] : [];
@@ -63,14 +63,16 @@ export class ServiceModule {
   }
 }
 
-function databaseOf(
+async function databaseOf(
   { service, environment, entities = [] }: ServiceOptions,
   migrations: readonly Type<MigrationInterface>[],
   logger: Logger,
-): Database {
+): Promise<Database> {
   const { DATABASE_URL: url, INSTANCE: instance, CONCURRENCY: concurrency } = environment;
   if (url === undefined)
     throw new DatabaseError(`${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`);
+  const { postgresUrl } = await import('@parley/postgres');
+  readable('DATABASE_URL', () => postgresUrl(url));
   return new Database({ url, schema: service, instance, entities, migrations, concurrency, log: logger.write });
 }
 

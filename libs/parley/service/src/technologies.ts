@@ -12,11 +12,16 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   activemq: async () => (await import('@parley/activemq')).activemq,
   mqtt: async () => (await import('@parley/mqtt')).mqtt,
   redis: async () => (await import('@parley/redis')).redis,
-  sqs: async () => (await import('@parley/sqs')).sqs,
-  kinesis: async () => (await import('@parley/kinesis')).kinesis,
+  sqs: async () => (spareAdvice(), (await import('@parley/sqs')).sqs),
+  kinesis: async () => (spareAdvice(), (await import('@parley/kinesis')).kinesis),
   grpc: async () => (await import('@parley/grpc')).grpc,
   memory: async () => (await import('@parley/memory')).memory,
 };
+
+/** Which Node its versions to come will need, AWS's SDK writes to stderr whenever a process starts; whoever raises its version here finds it in the release notes. */
+function spareAdvice(): void {
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+}
 
 const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   postgres: 'postgres',
@@ -34,7 +39,6 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   sqs: 'sqs',
   kinesis: 'kinesis',
   grpc: 'grpc',
-  grpcs: 'grpc',
   memory: 'memory',
 };
 
@@ -52,6 +56,9 @@ function technologyOf(variable: string, url: string): string {
   const scheme = url.slice(0, url.indexOf(':'));
   const name = SCHEMES[scheme];
   if (name !== undefined) return name;
-  const known = Object.keys(SCHEMES).map((one) => `${one}://`);
+  const isForCalls = /^CALLS_URL/.test(variable);
+  const known = Object.keys(SCHEMES)
+    .filter((one) => isForCalls === (SCHEMES[one] === 'grpc'))
+    .map((one) => `${one}://`);
   throw new UnknownTechnology(`${variable}: "${scheme}" names no technology; use one of ${known.join(', ')}`);
 }

@@ -29,6 +29,7 @@ describe('a failed start', () => {
       'ActiveMQ at activemqs://broker.example cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',
     );
     expect(told(Object.assign(new Error('Failed to authenticate: 1'), { condition: 'amqp:unauthorized-access' }))).toContain('refuses the user "me"');
+    expect(told(new Error('it was closed at once'))).toContain('hangs up (it was closed at once); is it ActiveMQ that listens there');
     expect(told(new Error('Invalid AMQP version (or protocol header)'))).toContain('not ActiveMQ Artemis');
     expect(told(new Error("AMQ229032: User: me does not have permission='MANAGE' on address activemq.management"))).toContain(
       'not MANAGE activemq.management; grant it',

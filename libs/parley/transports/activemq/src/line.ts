@@ -130,7 +130,7 @@ function dial(address: Address, name: string): Promise<Dialled> {
       note(new Error('not ActiveMQ'));
       hangUp(connection);
     });
-    void gone.then(reject);
+    void gone.then((why) => reject(cause ? why : new Error('it was closed at once')));
   });
   return within(OPENED_WITHIN, opened, () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN / 1_000} s`)));
 }

@@ -1,4 +1,5 @@
 import { Client, credentials, status, type ChannelOptions, type ClientUnaryCall } from '@grpc/grpc-js';
+import { contractsLoaded } from '@parley/contract';
 import {
   AnswerLost,
   OwnerUnavailable,
@@ -44,7 +45,10 @@ export class GrpcCallTransport implements CallTransport {
   constructor(
     private readonly options: CallOptions,
     private readonly context: TransportContext,
-  ) {}
+  ) {
+    // Of every owner that could be asked: now, not when it is.
+    for (const { kind, owner } of contractsLoaded()) if (kind === 'call') targetOf(options.urlOf(owner));
+  }
 
   async call(request: OutgoingCall): Promise<Answer> {
     const client = this.clientOf(request.contract.owner);

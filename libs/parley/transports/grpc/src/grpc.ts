@@ -1,4 +1,5 @@
-import type { Technology } from '@parley/messaging';
+import { setLogger } from '@grpc/grpc-js';
+import type { Technology, TransportContext } from '@parley/messaging';
 import { GrpcCallTransport } from './client';
 
 /** Calls by gRPC: one method per contract, HTTP/2, deadlines and cancellation on the wire. */
@@ -6,5 +7,14 @@ export const grpc: Technology = {
   name: 'grpc',
   schemes: ['grpc'],
   kinds: ['call'],
-  openCalls: (options, context) => new GrpcCallTransport(options, context),
+  openCalls: (options, context) => {
+    setLogger(noteFor(context));
+    return new GrpcCallTransport(options, context);
+  },
 };
+
+/** What grpc-js would write to stderr comes as an error to whoever asked, too: it is for those who look closely. */
+function noteFor({ log }: TransportContext): Partial<Console> {
+  const note = (...said: unknown[]) => log('debug', `gRPC: ${said.join(' ')}`);
+  return { error: note, info: note, debug: note };
+}

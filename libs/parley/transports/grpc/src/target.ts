@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** A calls URL that cannot be read, found when the owner is first asked for. */
+/** A calls URL that cannot be read. */
 export class GrpcUrlError extends Error {
   override readonly name = 'GrpcUrlError';
   constructor(url: string, why: string) {

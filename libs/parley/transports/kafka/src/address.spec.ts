@@ -33,9 +33,10 @@ describe('a Kafka URL', () => {
     ['kafka://host?acks=1', /no option "acks"/],
     ['kafka://me:secret@host?sasl=gssapi', /sasl=gssapi is not supported; use one of plain/],
     ['kafka://host?sasl=plain', /takes a user and a password/],
-    ['kafka://host?partitions=0', /partitions=0 is not a whole number from 1/],
-    ['kafka://host?retention=long', /retention=long is not a duration/],
-    ['kafka://host?session=1s', /session=1s is not between 6s and 30m/],
+    ['kafka://host?partitions=0', /partitions=0 of a Kafka URL is a whole number from 1/],
+    ['kafka://host?retention=long', /retention=long of a Kafka URL is not a duration/],
+    ['kafka://host?session=1s', /session=1s of a Kafka URL is not between 6s and 30m/],
+    ['kafka://host?forwarded=perhaps', /forwarded=perhaps of a Kafka URL is true or false/],
   ])('says in one sentence what is wrong with %s', (url, expected) => {
     const refused = () => new Address(url);
     expect(refused).toThrow(expected);

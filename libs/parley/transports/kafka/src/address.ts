@@ -39,7 +39,7 @@ export class Address {
     this.minInsync = countOf(options, 'min-insync');
     this.retention = retentionOf(options.get('retention'));
     this.session = sessionOf(options.get('session'));
-    this.forwarded = options.get('forwarded') === 'true';
+    this.forwarded = flagOf(options, 'forwarded');
   }
 
   /** Without user and password: for people and logs. */
@@ -90,7 +90,7 @@ function sentenceOf(thrown: unknown): string {
 function optionsOf(query = ''): URLSearchParams {
   const options = new URLSearchParams(query);
   const unknown = [...options.keys()].find((name) => !OPTIONS.includes(name));
-  if (unknown !== undefined) throw new TypeError(`Kafka has no option "${unknown}" here; there are ${OPTIONS.join(', ')}`);
+  if (unknown !== undefined) throw new TypeError(`a Kafka URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
   return options;
 }
 
@@ -114,8 +114,14 @@ function userOf(credentials: string | undefined, sasl: string | null): Address['
 function countOf(options: URLSearchParams, name: string): number | undefined {
   const value = options.get(name);
   if (value === null) return undefined;
-  if (!/^[1-9]\d{0,4}$/.test(value)) throw new TypeError(`${name}=${value} is not a whole number from 1`);
+  if (!/^[1-9]\d{0,4}$/.test(value)) throw new TypeError(`the option ${name}=${value} of a Kafka URL is a whole number from 1`);
   return Number(value);
+}
+
+function flagOf(options: URLSearchParams, name: string): boolean {
+  const value = options.get(name) ?? 'false';
+  if (value !== 'true' && value !== 'false') throw new TypeError(`the option ${name}=${value} of a Kafka URL is true or false`);
+  return value === 'true';
 }
 
 function retentionOf(value: string | null): number | undefined {
@@ -125,7 +131,7 @@ function retentionOf(value: string | null): number | undefined {
 function sessionOf(value: string | null): number {
   if (value === null) return DEFAULT_SESSION;
   const session = durationOf('session', value);
-  if (session < SHORTEST_SESSION || session > LONGEST_SESSION) throw new TypeError(`session=${value} is not between ${SHORTEST_SESSION / 1_000}s and ${LONGEST_SESSION / 60_000}m`);
+  if (session < SHORTEST_SESSION || session > LONGEST_SESSION) throw new TypeError(`the option session=${value} of a Kafka URL is not between ${SHORTEST_SESSION / 1_000}s and ${LONGEST_SESSION / 60_000}m`);
   return session;
 }
 
@@ -133,6 +139,6 @@ function durationOf(name: string, value: string): number {
   try {
     return milliseconds(value as Duration);
   } catch {
-    throw new TypeError(`${name}=${value} is not a duration; write 30d, 12h or 45s`);
+    throw new TypeError(`the option ${name}=${value} of a Kafka URL is not a duration; write 30d, 12h or 45s`);
   }
 }

@@ -30,6 +30,9 @@ const KNOWN_FOR = 300_000;
 const APPEARS_WITHIN = 5_000;
 const LOOK_EVERY = 100;
 
+/** Answers to a wish for a topic that no repetition helps. */
+const NOT_TO_BE_HAD = /^(INVALID_(PARTITIONS|REPLICATION_FACTOR|REPLICA_ASSIGNMENT|CONFIG)|POLICY_VIOLATION)$/;
+
 /** A topic as a publisher needs to know it. */
 export interface KnownTopic extends TopicState {
   /** Bytes of the largest batch, and so of the largest message. */
@@ -134,8 +137,14 @@ export class Topics {
     if (this.context.topology === 'verify') {
       throw new TopologyMismatch(`Kafka at ${this.address} has no topic ${wanted.name}; create it, or let PARLEY_TOPOLOGY be create`);
     }
-    await this.ask((admin) => admin.create(wanted));
+    await this.ask((admin) => admin.create(wanted)).catch((error: Error & { type?: string }) => {
+      throw NOT_TO_BE_HAD.test(error.type ?? '') ? this.notMade(wanted, error) : error;
+    });
     return this.appears(wanted.name);
+  }
+
+  private notMade({ name }: NewTopic, { message }: Error): TopologyMismatch {
+    return new TopologyMismatch(`Kafka at ${this.address} does not make the topic ${name} as its URL wants it (${message}); correct the URL's options, or give Kafka what they need`);
   }
 
   /** It takes a moment until every broker knows of a topic. */

@@ -24,7 +24,7 @@ export class Address {
 
   constructor(secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
-    if (!url?.hostname || url.protocol !== 'kinesis:' || !['', '/'].includes(url.pathname)) {
+    if (!url?.hostname || url.protocol !== 'kinesis:' || url.hash || !['', '/'].includes(url.pathname)) {
       throw new TypeError('this is not a Kinesis URL; write kinesis://eu-west-1 for AWS, or kinesis://key:secret@host:port?insecure=true for another one');
     }
     this.url = url;
@@ -101,7 +101,8 @@ const NOT_KINESIS = /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|
 /** What went wrong, in the words of whoever noticed it first. */
 export function reasonOf(error: unknown): string {
   const { name, message, code, cause } = error as { name?: string; message?: string; code?: string; cause?: unknown };
-  if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
+  // A connection that is closed has its reason, though the SDK calls it a timeout, too.
+  if (name === 'AbortError' || (name === 'TimeoutError' && typeof code !== 'string')) return 'no answer in time';
   return message?.replace(/^AWS SDK error wrapper for \w*: /, '') || code || (cause ? reasonOf(cause) : String(error));
 }
 

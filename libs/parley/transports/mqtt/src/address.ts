@@ -75,5 +75,6 @@ function explain(address: Address, cause: unknown): string {
   if (OTHER_VERSION.has(code as number)) return 'does not speak MQTT 5; use one that does, devices may still speak 3.1.1';
   if (/does not offer/.test(why)) return why;
   if (/header|packet|parse|protocol|connack/i.test(why) && !/timeout/i.test(why)) return 'is something else: what answers there does not speak MQTT; correct the URL';
+  if (/^the connection was closed|ECONNRESET/.test(why)) return `hangs up (${why}); is it an MQTT broker that listens there, and does it want TLS (mqtts://)?`;
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;
 }

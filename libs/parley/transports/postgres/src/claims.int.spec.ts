@@ -50,6 +50,6 @@ describe('claims in PostgreSQL', () => {
   });
 
   it('want to know for how long', () => {
-    expect(() => postgres.openClaims!('postgres://h/d?days=soon', context)).toThrow('CLAIMS_URL: days is "soon"');
+    expect(() => postgres.openClaims!('postgres://h/d?days=soon', context)).toThrow('days is "soon"');
   });
 });

@@ -1,5 +1,6 @@
 import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
 import type { TransportContext } from '@parley/messaging';
+import { PostgresUnavailable } from './address';
 import { Bell } from './bell';
 import { Ringer } from './ringer';
 
@@ -31,7 +32,7 @@ export class Database {
 
   private constructor(
     private readonly key: string,
-    config: ClientConfig,
+    private readonly config: ClientConfig,
     surroundings: Surroundings,
   ) {
     this.pool = new Pool({
@@ -56,7 +57,7 @@ export class Database {
     return database;
   }
 
-  /** Names the installation. Rejects with one sentence when there is none. */
+  /** Names the installation. @throws PostgresUnavailable, also when there is none */
   async installation(): Promise<string> {
     return (this.known ??= await this.ask());
   }
@@ -80,11 +81,7 @@ export class Database {
       const [row] = await this.call<{ id: string }>(INSTALLATION);
       return row!.id;
     } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
-      if (code === '3F000' || code === '42883' || code === '42501') {
-        throw new Error(`the schema parley is not installed in this database, or not for this role (${message}); run install()`, { cause: error });
-      }
-      throw new Error(`the database cannot be reached: ${message || code}`, { cause: error });
+      throw new PostgresUnavailable(this.config, error);
     }
   }
 }

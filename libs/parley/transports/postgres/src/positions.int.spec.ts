@@ -2,7 +2,7 @@ import { systemClock } from '@parley/messaging';
 import { positionsSpec } from '@parley/testing';
 import { Database } from './database';
 import { PostgresPositions } from './positions';
-import { connectionTo } from './store';
+import { connectionTo } from './address';
 import { TrialDatabase } from './trial-database.fixture';
 
 let trial: TrialDatabase;

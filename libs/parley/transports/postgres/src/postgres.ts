@@ -3,6 +3,7 @@ import {
   type Subscription, type Technology, type Transport, type TransportContext, type Tx,
 } from '@parley/messaging'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
+import { connectionTo, placeOf } from './address';
 import { BroadcastIntake } from './broadcast-intake';
 import { BroadcastPublisher } from './broadcast-publisher';
 import { PostgresClaims } from './claims';
@@ -16,7 +17,6 @@ import { Sequencer } from './log-sequencer';
 import { QueueIntake } from './queue-intake';
 import { channelOf } from './queue-message';
 import { SEND, sendValues } from './queue-sender';
-import { connectionTo } from './store';
 import { PostgresSubjectKeys } from './subject-keys';
 import { statement } from './transaction';
 
@@ -34,8 +34,7 @@ export const postgres: Technology = {
 function claimsAt(url: string, context: TransportContext): PostgresClaims {
   const bare = new URL(url);
   bare.searchParams.delete('days');
-  const { host, port, pathname } = addressOf(url);
-  return new PostgresClaims(Database.open(connectionTo(bare.href), context), { address: `postgres://${host}:${port}${pathname}`, days: claimDays(url), own: true }, context);
+  return new PostgresClaims(Database.open(connectionTo(bare.href), context), { address: placeOf(bare.href), days: claimDays(url), own: true }, context);
 }
 
 class PostgresTransport implements Transport {
@@ -55,8 +54,7 @@ class PostgresTransport implements Transport {
     url: string,
     private readonly context: TransportContext,
   ) {
-    const { host, port, pathname } = addressOf(url);
-    this.address = `postgres://${host}:${port}${pathname}`;
+    this.address = placeOf(url);
     this.database = Database.open(connectionTo(url), context);
     this.sequencer = new Sequencer(this.database, context);
     this.days = new EventDays(this.database, context);
@@ -141,13 +139,4 @@ class PostgresTransport implements Transport {
 function byKind(messages: readonly OutgoingMessage[]) {
   const of = (kind: Kind) => messages.filter(({ contract }) => contract.kind === kind);
   return { command: of('command'), event: of('event'), broadcast: of('broadcast') };
-}
-
-function addressOf(url: string): { host: string; port: string; pathname: string } {
-  try {
-    const { hostname, port, pathname } = new URL(url);
-    return { host: hostname, port: port || '5432', pathname };
-  } catch {
-    throw new Error('the URL of a PostgreSQL database looks like postgres://user:password@host:5432/database; this one cannot be read');
-  }
 }

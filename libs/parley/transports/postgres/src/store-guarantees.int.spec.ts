@@ -3,7 +3,8 @@ import { AlreadyHandled, systemClock, type Deliver, type Failure, type ParkedMes
 import { Client } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { Database } from './database';
-import { connectionTo, PostgresStore } from './store';
+import { connectionTo } from './address';
+import { PostgresStore } from './store';
 import { fence, RolledBack } from './transaction';
 import { TrialDatabase } from './trial-database.fixture';
 import { until } from './worker.fixture';

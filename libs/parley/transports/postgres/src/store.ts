@@ -1,6 +1,7 @@
 import { CLAIM_DAYS, systemClock, type Clock, type Store, type TransportContext, type Tx } from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
+import { connectionTo } from './address';
 import { PostgresClaims } from './claims';
 import { Database } from './database';
 import { PostgresInbox } from './inbox';
@@ -77,12 +78,4 @@ function connectionOf({ options }: DataSource): ClientConfig {
   const { url, host, port, username, password, database, ssl } = options;
   if (url !== undefined) return connectionTo(url, ssl);
   return { host: host ?? '127.0.0.1', port: port ?? 5432, user: username, password: password as string, database, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
-}
-
-/** Written the same way for a URL and for its parts, so that store and transport find each other's connections. */
-export function connectionTo(address: string, ssl?: unknown): ClientConfig {
-  const { hostname, port, username, password, pathname, search } = new URL(address);
-  if (search !== '') return { connectionString: address };
-  const parts = { host: hostname, port: Number(port || 5432), user: decodeURIComponent(username), password: decodeURIComponent(password), database: decodeURIComponent(pathname.slice(1)) };
-  return { ...parts, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
 }

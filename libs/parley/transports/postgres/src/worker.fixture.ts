@@ -5,7 +5,8 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { Database } from './database';
 import { QueueConsumer } from './queue-consumer';
-import { connectionTo, PostgresStore } from './store';
+import { connectionTo } from './address';
+import { PostgresStore } from './store';
 import type { TrialDatabase } from './trial-database.fixture';
 
 export const Reserve = command('inventory.reserve', z.object({ key: z.string(), n: z.number() }), { key: 'key' });

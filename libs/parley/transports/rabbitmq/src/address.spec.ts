@@ -14,6 +14,7 @@ describe('the address of a RabbitMQ', () => {
   it('refuses options it does not have', () => {
     expect(String(new Address('amqp://h?heartbeat=5'))).toBe('amqp://h');
     expect(() => new Address('amqp://h?prefetch=5')).toThrow('no option "prefetch"; it has heartbeat');
+    expect(() => new Address('amqp://h?heartbeat=soon')).toThrow('the option heartbeat=soon of a RabbitMQ URL is a whole number');
   });
 });
 
@@ -24,6 +25,11 @@ describe('a failed start', () => {
     expect(failure.message).toBe(
       'RabbitMQ at amqps://rabbit.example/shop cannot be reached (connect ECONNREFUSED); is it running, and does its URL point to it?',
     );
+  });
+
+  it('says that something else may be listening where it is hung up on', () => {
+    const { message } = startFailure(address, new Error('Socket closed abruptly during opening handshake'));
+    expect(message).toMatch(/hangs up \(Socket closed abruptly.*\); is it RabbitMQ that listens there, and does it want TLS/);
   });
 
   it('names the queue that has other settings', () => {

@@ -7,11 +7,13 @@ export class Address {
 
   constructor(readonly secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
-    if (!url?.hostname || !/^amqps?:$/.test(url.protocol)) {
+    if (!url?.hostname || !/^amqps?:$/.test(url.protocol) || url.hash) {
       throw new TypeError('this is not a RabbitMQ URL; write amqp://user:password@host:5672/virtual-host, or amqps:// for TLS');
     }
     const unknown = [...url.searchParams.keys()].find((option) => !OPTIONS.includes(option));
     if (unknown !== undefined) throw new TypeError(`a RabbitMQ URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
+    const unfit = [...url.searchParams].find(([option, value]) => option !== 'locale' && !/^\d+$/.test(value));
+    if (unfit) throw new TypeError(`the option ${unfit.join('=')} of a RabbitMQ URL is a whole number`);
     this.url = url;
   }
 
@@ -68,5 +70,6 @@ function explain(address: Address, cause: unknown): string {
     return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
   if (/Invalid frame|Frame size|server closed .*before|Expected ConnectionStart|protocol version/i.test(why))
     return `is something else: what answers there does not speak AMQP 0-9-1; correct its URL`;
+  if (/closed abruptly/.test(why)) return `hangs up (${why}); is it RabbitMQ that listens there, and does it want TLS (amqps://)?`;
   return `cannot be reached (${why}); is it running, and does its URL point to it?`;
 }

@@ -11,4 +11,21 @@ describe('the address of a Redis', () => {
   it.each(['redis://', 'amqp://host', 'host:6379', 'redis://host/db'])('refuses %s', (url) => {
     expect(() => new Address(url)).toThrow('write redis://');
   });
+
+  it('refuses options, of which it has none', () => {
+    expect(() => new Address('redis://host?colour=blue')).toThrow('a Redis URL has no options, but this one has "?colour=blue"; take them away');
+  });
+
+  it.each([
+    [
+      'ERR AUTH <password> called without any password configured for the default user.',
+      /asks nobody for a password, but its URL has one; let Redis ask/,
+    ],
+    ['WRONGPASS invalid username-password pair', /refuses the user: .*; correct/],
+    ['Unknown RESP type 72 "H". Please report this.', /is something else: .*; correct/],
+    ['read ECONNRESET', /hangs up \(read ECONNRESET\); is it Redis/],
+    ['connect ECONNREFUSED 127.0.0.1:9', /cannot be reached \(connect ECONNREFUSED 127.0.0.1:9\); is it running/],
+  ])('says in one sentence what to do about %j', (why, expected) => {
+    expect(new RedisUnavailable(new Address('redis://cache'), why).message).toMatch(expected);
+  });
 });

@@ -7,6 +7,7 @@ export class Address {
     if (!url?.hostname || !/^rediss?:$/.test(url.protocol) || !/^\/?\d*$/.test(url.pathname)) {
       throw new TypeError('this is not a Redis URL; write redis://user:password@host:6379, or rediss:// for TLS');
     }
+    if (url.search || url.hash) throw new TypeError(`a Redis URL has no options, but this one has "${url.search}${url.hash}"; take them away`);
     this.url = url;
   }
 
@@ -35,8 +36,15 @@ export class RedisUnavailable extends Error {
   }
 }
 
+/** What Redis says to a password for a user who needs none. */
+export const WITHOUT_PASSWORD = /without any password/;
+
 function explain(why: string): string {
-  if (/WRONGPASS|NOAUTH|without any password/.test(why)) return 'refuses the user: wrong name or password; correct BROADCASTS_URL';
+  if (WITHOUT_PASSWORD.test(why))
+    return 'asks nobody for a password, but its URL has one; let Redis ask for it (requirepass), or take it out of BROADCASTS_URL';
+  if (/WRONGPASS|NOAUTH/.test(why)) return 'refuses the user: wrong name or password; correct BROADCASTS_URL';
   if (/NOPERM/.test(why)) return `lets the user in, but not to these channels (${why}); grant &parley.*`;
+  if (/Unknown RESP type/.test(why)) return 'is something else: what answers there does not speak as Redis does; correct BROADCASTS_URL';
+  if (/^Connection is closed|ECONNRESET/.test(why)) return `hangs up (${why}); is it Redis that listens there, and does it want TLS (rediss://)?`;
   return `cannot be reached (${why}); is it running, and does BROADCASTS_URL point to it?`;
 }

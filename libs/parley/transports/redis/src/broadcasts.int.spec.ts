@@ -165,6 +165,7 @@ jest.setTimeout(30_000);
 
   it.each([
     ['that the password is wrong', () => Object.assign(new URL(url), { username: 'me', password: 'secret' }).href, /refuses the user/],
+    ['that it asks for no password', () => Object.assign(new URL(url), { password: 'secret' }).href, /asks nobody for a password|refuses the user/],
     ['that the host is unknown', () => 'redis://me:secret@nowhere.invalid', /redis:\/\/nowhere.invalid cannot be reached/],
     ['that nothing listens there', () => 'redis://:secret@127.0.0.1:9', /ECONNREFUSED/],
   ])('says in one sentence, without the password, %s', async (_, at, expected) => {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Address } from './address';
+import { type Address, WITHOUT_PASSWORD } from './address';
 
 export const CONNECTED_WITHIN = 10_000;
 const CLOSED_WITHIN = 1_000;
@@ -26,6 +26,18 @@ export async function connected(client: Redis | null, late: () => Error): Promis
   let ready!: () => void;
   const becomesReady = new Promise<void>((resolve) => client.once('ready', (ready = resolve)));
   await within(CONNECTED_WITHIN, becomesReady, late).finally(() => client.off('ready', ready));
+}
+
+/**
+ * A Redis that asks for no password takes any that comes with `HELLO`; to `AUTH` it says so. Whoever wrote one believes that it keeps others
+ * out.
+ * @throws what Redis says
+ */
+export async function refuseNeedlessPassword(client: Redis, { options: { username = 'default', password } }: Address): Promise<void> {
+  if (password === undefined || username !== 'default') return;
+  await client.auth(password).catch((error: Error) => {
+    if (WITHOUT_PASSWORD.test(error.message)) throw error;
+  });
 }
 
 /** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */

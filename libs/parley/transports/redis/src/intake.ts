@@ -15,7 +15,7 @@ import { connectionOptions, hangUp, within } from './connection';
 import { channelOf } from './publisher';
 import { decode } from './structured';
 
-const STARTED_WITHIN = 15_000;
+const STARTED_WITHIN = 10_000;
 const ENDED_WITHIN = 1_000;
 /** News that wait for a handler. Those who listen too slowly miss some, as the sequence numbers tell them. */
 const WAITING_AT_MOST = 10_000;

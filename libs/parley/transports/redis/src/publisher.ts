@@ -2,10 +2,10 @@ import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
 import { headersOf, type OutgoingMessage } from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
-import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, within } from './connection';
+import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, refuseNeedlessPassword, within } from './connection';
 import { encode } from './structured';
 
-const STARTED_WITHIN = 15_000;
+const STARTED_WITHIN = 10_000;
 
 /** The channel of a contract. Those who listen to it get it, nobody else has it brought to them. */
 export const channelOf = (contract: string): string => `parley.${contract}`;
@@ -20,7 +20,7 @@ export class BroadcastPublisher extends ClientRedis {
 
   override async connect(): Promise<void> {
     try {
-      await within(STARTED_WITHIN, super.connect(), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      await within(STARTED_WITHIN, this.opened(), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     } catch (error) {
       await this.close();
       throw new RedisUnavailable(this.address, this.cause || (error as Error).message);
@@ -43,6 +43,11 @@ export class BroadcastPublisher extends ClientRedis {
   override async close(): Promise<void> {
     this.isManuallyClosed = true;
     await Promise.all([hangUp(this.pubClient as Redis | null), hangUp(this.subClient as Redis | null)]);
+  }
+
+  private async opened(): Promise<void> {
+    await super.connect();
+    await refuseNeedlessPassword(this.pubClient as Redis, this.address);
   }
 
   protected override async dispatchEvent({ pattern: channel, data }: ReadPacket<string>): Promise<void> {

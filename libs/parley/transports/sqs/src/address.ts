@@ -21,7 +21,7 @@ export class Address {
 
   constructor(secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
-    if (!url?.hostname || url.protocol !== 'sqs:' || !['', '/'].includes(url.pathname)) {
+    if (!url?.hostname || url.protocol !== 'sqs:' || url.hash || !['', '/'].includes(url.pathname)) {
       throw new TypeError('this is not an SQS URL; write sqs://eu-west-1 for AWS, or sqs://key:secret@host:port?insecure=true for another one');
     }
     this.url = url;
@@ -91,7 +91,8 @@ const NOT_SQS = /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_
 /** What went wrong, in the words of whoever noticed it first. */
 export function reasonOf(error: unknown): string {
   const { name, message, code, cause } = error as { name?: string; message?: string; code?: string; cause?: unknown };
-  if (name === 'AbortError' || name === 'TimeoutError') return 'no answer in time';
+  // A connection that is closed has its reason, though the SDK calls it a timeout, too.
+  if (name === 'AbortError' || (name === 'TimeoutError' && typeof code !== 'string')) return 'no answer in time';
   return message?.replace(/^AWS SDK error wrapper for \w*: /, '') || code || (cause ? reasonOf(cause) : String(error));
 }
 

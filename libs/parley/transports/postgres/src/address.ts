@@ -1,0 +1,67 @@
+import type { ClientConfig } from 'pg';
+
+/** What pg reads of a URL. Anything else it would pass over, and nobody would know that it was not done. */
+const OPTIONS: readonly string[] = [
+  'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat', 'ssl', 'host', 'port', 'options', 'application_name',
+  'fallback_application_name', 'client_encoding', 'statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
+]; // prettier-ignore
+
+/** Reads the URL of a PostgreSQL. @throws TypeError with one sentence that says what is wrong with it */
+export function postgresUrl(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hash) {
+    throw new TypeError(
+      'this is not a PostgreSQL URL; write postgres://user:password@host:5432/database, with what is special in a password percent-encoded',
+    );
+  }
+  const unknown = [...url.searchParams.keys()].find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) throw new TypeError(`a PostgreSQL URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
+  return url;
+}
+
+/** Without user and password: for people and logs. */
+export function placeOf(address: string): string {
+  const { hostname, port, pathname } = postgresUrl(address);
+  return `postgres://${hostname}:${port || '5432'}${pathname}`;
+}
+
+/** Written the same way for a URL and for its parts, so that store and transport find each other's connections. */
+export function connectionTo(address: string, ssl?: unknown): ClientConfig {
+  const { hostname, port, username, password, pathname, search } = postgresUrl(address);
+  if (search !== '') return { connectionString: address };
+  const parts = {
+    host: hostname,
+    port: Number(port || 5432),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database: decodeURIComponent(pathname.slice(1)),
+  };
+  return { ...parts, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
+}
+
+/** A database could not be used at start. Once started, connections come back by themselves. */
+export class PostgresUnavailable extends Error {
+  override readonly name = 'PostgresUnavailable';
+  constructor(config: ClientConfig, cause: unknown) {
+    const { user, place } = described(config);
+    super(`PostgreSQL at ${place} ${explain(user, cause)}`, { cause });
+  }
+}
+
+function described({ connectionString, user, host, port, database }: ClientConfig): { user: string; place: string } {
+  if (connectionString === undefined) return { user: user ?? '', place: `postgres://${host}:${port}/${database}` };
+  return { user: decodeURIComponent(postgresUrl(connectionString).username), place: placeOf(connectionString) };
+}
+
+const NOT_INSTALLED = new Set(['3F000', '42883', '42501']);
+const REFUSED = new Set(['28P01', '28000']);
+
+function explain(user: string, cause: unknown): string {
+  const { code = '', message } = cause as { code?: string; message?: string };
+  const why = (message || code).replace(/\s+/g, ' ');
+  if (NOT_INSTALLED.has(code)) return `has no schema parley, or not for the role "${user}" (${why}); run install(), here by npm run install-database`;
+  if (REFUSED.has(code)) return `refuses the user "${user}" (${why}); correct its URL`;
+  if (code === '3D000') return `has no such database (${why}); create it, or correct its URL`;
+  if (/terminated unexpectedly|ECONNRESET/.test(why)) return `hangs up (${why}); is it PostgreSQL that listens there?`;
+  return `cannot be reached (${why}); is it running, and does its URL point to it?`;
+}
