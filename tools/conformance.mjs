@@ -1,12 +1,13 @@
-// npm run conformance [-- <path pattern>]: every promise on every technology that can be reached (RABBITMQ_URL, REDIS_URL …), one
-// after the other, then the table in docs/guarantees.md. What is not offered is printed with its reason. Exits 1 when a promise
-// was not held. With --check nothing is tried: exits 1 when the committed table says other things than the code declares.
+// npm run conformance [-- <path pattern> [--write]]: every promise on every technology that can be reached (RABBITMQ_URL, REDIS_URL …),
+// one after the other, then the table in docs/guarantees.md. What is not offered is printed with its reason. Exits 1 when a promise
+// was not held. With a pattern only those specs; with --write their columns, too, replace the former ones, and the page says so.
+// With --check nothing is tried: exits 1 when the committed table says other things than the code declares.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { declared, drift, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
+import { declared, drift, laterLine, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -14,12 +15,13 @@ const FILE_MAY_TAKE = 15 * 60_000;
 const SPECS = ['\\.conformance\\.(int\\.)?spec', 'memory-store\\.spec', 'postgres/src/store\\.int\\.spec', 'saga-store\\.(int\\.)?spec'];
 
 if (process.argv.includes('--check')) check();
-const pattern = process.argv[2];
+const pattern = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-conformance-'));
 const ok = await run();
 const columns = results();
 print(columns);
-if (!pattern) write([...columns, ...notRun(columns)].sort((a, b) => nameOf(a).localeCompare(nameOf(b))));
+if (!pattern) write([...columns, ...notRun(columns)], seenNow(), new Map());
+else if (process.argv.includes('--write')) replace(columns);
 fs.rmSync(folder, { recursive: true });
 process.exitCode = ok && columns.every(({ results }) => results.every(({ verdict }) => verdict !== 'failed')) ? 0 : 1;
 
@@ -58,7 +60,23 @@ function notRun(columns) {
     .map((column) => ({ ...column, results: column.results.map(untested) }));
 }
 
-/** A declaration, not a constant: it is used above. */
+function seenNow() {
+  return { date: new Date().toISOString().slice(0, 10), commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim() };
+}
+
+/** The columns of these take the place of the former ones. */
+function replace(columns) {
+  const { date, commit, columns: former, later } = readPage();
+  const names = new Set(columns.map(nameOf));
+  for (const column of columns) later.set(titleOf(column), seenNow());
+  write([...former.filter((column) => !names.has(nameOf(column))), ...columns], { date, commit }, later);
+}
+
+/** Declarations, not constants: they are used above. */
+function titleOf({ technology, kind }) {
+  return `${technology}: ${kind}s`;
+}
+
 function nameOf({ technology, kind }) {
   return `${technology}, ${kind}`;
 }
@@ -71,7 +89,8 @@ function print(all) {
   }
 }
 
-function write(all) {
+function write(columns, { date, commit }, later) {
+  const all = columns.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)));
   const notes = [];
   const noted = (mark, why) => {
     if (!why) return mark;
@@ -84,17 +103,17 @@ function write(all) {
     return result ? noted(MARK[result.verdict], result.why ?? result.except) : '';
   };
   const rows = [...says].sort(([a], [b]) => a.localeCompare(b)).map(([id, text]) => [id, text, ...all.map((column) => cell(column, id))]);
-  const heads = all.map(({ technology, kind }) => `${technology}: ${kind}s`);
+  const heads = all.map(titleOf);
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(['', 'promise', ...heads]), line(Array(heads.length + 2).fill('---')), ...rows.map(line)];
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const legend = '✓ held · — not offered · ✗ failed · ? not tested, see the note · empty: a promise of other kinds';
   const page = [
     '# Guarantees',
-    `What each technology was seen to hold, written by \`npm run conformance\` on ${new Date().toISOString().slice(0, 10)} at ${commit}. Not edited by hand.`,
+    `What each technology was seen to hold, written by \`npm run conformance\` on ${date} at ${commit}. Not edited by hand.`,
     'Each line is a test in `libs/parley/testing/src/conformance`, named by its sentence and number, tried with real services, the real',
     'pipeline and the technology itself; connections are cut and lost on a road between the two. What stores of inbox, outbox, lanes and',
     'sagas promise is tried by specs of their own in the same run.',
+    ...(later.size > 0 ? [laterLine(later)] : []),
     legend,
     table.join('\n'),
     notes.map((why, index) => `${index + 1}. ${why}`).join('\n'),

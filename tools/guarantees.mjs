@@ -11,7 +11,7 @@ export const MARK = { held: '✓', failed: '✗', 'not offered': '—', untested
 const KINDS = ['call', 'command', 'broadcast', 'event'];
 const VERDICTS = Object.fromEntries(Object.entries(MARK).map(([verdict, mark]) => [mark, verdict]));
 
-/** The page as it is committed: when and at which commit it was written, and its columns as the suites report them. */
+/** The page as it is committed: when and at which commit it was written, its columns as the suites report them, and which were seen later. */
 export function readPage(text = fs.readFileSync(PAGE, 'utf8')) {
   const [, date, commit] = /written by `npm run conformance` on (\S+) at (\w+)/.exec(text) ?? [];
   const notes = new Map([...text.matchAll(/^(\d+)\. (.*)$/gm)].map(([, number, why]) => [number, why]));
@@ -21,8 +21,14 @@ export function readPage(text = fs.readFileSync(PAGE, 'utf8')) {
     const results = rows.map((cells) => resultOf(cells, cells[index + 2] ?? '', notes)).filter(Boolean);
     return { technology, kind: kind.replace(/s$/, ''), results };
   });
-  return { date, commit, columns };
+  const [, alone = ''] = /^Seen later, by themselves: (.*)\.$/m.exec(text) ?? [];
+  const later = new Map([...alone.matchAll(/(\w[^()]*) \((\S+) at (\w+)\)/g)].map(([, title, date, commit]) => [title, { date, commit }]));
+  return { date, commit, columns, later };
 }
+
+/** `Seen later, by themselves: sqs: commands (2026-11-26 at 1234567).`; nothing, where one run saw all of it. */
+export const laterLine = (later) =>
+  later.size > 0 ? `Seen later, by themselves: ${[...later].map(([title, { date, commit }]) => `${title} (${date} at ${commit})`).join(', ')}.` : '';
 
 const cellsOf = (line) => line.split('|').slice(1, -1).map((cell) => cell.trim());
 
@@ -34,12 +40,12 @@ function resultOf([id, says], cell, notes) {
 }
 
 /** Technology × kind: how many promises it was seen to hold. */
-export function writeReadme({ date, commit, columns }) {
+export function writeReadme({ date, commit, columns, later }) {
   const text = fs.readFileSync(README, 'utf8');
-  fs.writeFileSync(README, text.replace(text.slice(text.indexOf(BEGIN), text.indexOf(END) + END.length), shortTable({ date, commit, columns })));
+  fs.writeFileSync(README, text.replace(text.slice(text.indexOf(BEGIN), text.indexOf(END) + END.length), shortTable({ date, commit, columns, later })));
 }
 
-function shortTable({ date, commit, columns }) {
+function shortTable({ date, commit, columns, later }) {
   const technologies = [...new Set(columns.map(({ technology }) => technology))];
   const cell = (technology, kind) => {
     const column = columns.find((one) => one.technology === technology && one.kind === kind);
@@ -56,7 +62,7 @@ function shortTable({ date, commit, columns }) {
     line(Array(KINDS.length + 1).fill('---')),
     ...technologies.map((technology) => line([technology, ...KINDS.map((kind) => cell(technology, kind))])),
     '',
-    `As seen on ${date} at ${commit}. Each promise, and why some are not offered: [docs/guarantees.md](docs/guarantees.md).`,
+    `As seen on ${date} at ${commit}.${later.size > 0 ? ` ${laterLine(later)}` : ''} Each promise, and why some are not offered: [docs/guarantees.md](docs/guarantees.md).`,
     END,
   ].join('\n');
 }

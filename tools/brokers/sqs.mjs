@@ -9,7 +9,8 @@ const settings = (data) => [
   `node-address { protocol = http, host = 127.0.0.1, port = ${port}, context-path = "" }`,
   `rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = ${port}, sqs-limits = strict }`,
   'rest-stats { enabled = false }',
-  `messages-storage { enabled = true, uri = "jdbc:h2:${data}/messages" }`,
+  // H2 would write half a second after the commit: SQS confirms what is stored.
+  `messages-storage { enabled = true, uri = "jdbc:h2:${data}/messages;WRITE_DELAY=0" }`,
   `queues-storage { enabled = true, path = "${data}/queues.conf" }`,
 ];
 
