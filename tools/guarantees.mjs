@@ -22,13 +22,17 @@ export function readPage(text = fs.readFileSync(PAGE, 'utf8')) {
     return { technology, kind: kind.replace(/s$/, ''), results };
   });
   const [, alone = ''] = /^Seen later, by themselves: (.*)\.$/m.exec(text) ?? [];
-  const later = new Map([...alone.matchAll(/(\w[^()]*) \((\S+) at (\w+)\)/g)].map(([, title, date, commit]) => [title, { date, commit }]));
+  const runs = alone.split('; ').map((run) => /^at (\w+) on (\S+): (.*)$/.exec(run)).filter(Boolean);
+  const later = new Map(runs.flatMap(([, commit, date, titles]) => titles.split(' · ').map((title) => [title, { date, commit }])));
   return { date, commit, columns, later };
 }
 
-/** `Seen later, by themselves: sqs: commands (2026-11-26 at 1234567).`; nothing, where one run saw all of it. */
-export const laterLine = (later) =>
-  later.size > 0 ? `Seen later, by themselves: ${[...later].map(([title, { date, commit }]) => `${title} (${date} at ${commit})`).join(', ')}.` : '';
+/** `Seen later, by themselves: at 1234567 on 2026-11-26: sqs: commands · redis: broadcasts; at …` */
+export function laterLine(later) {
+  const runs = new Map();
+  for (const [title, { date, commit }] of later) runs.set(`at ${commit} on ${date}`, [...(runs.get(`at ${commit} on ${date}`) ?? []), title]);
+  return `Seen later, by themselves: ${[...runs].map(([run, titles]) => `${run}: ${titles.join(' · ')}`).join('; ')}.`;
+}
 
 const cellsOf = (line) => line.split('|').slice(1, -1).map((cell) => cell.trim());
 
@@ -62,7 +66,7 @@ function shortTable({ date, commit, columns, later }) {
     line(Array(KINDS.length + 1).fill('---')),
     ...technologies.map((technology) => line([technology, ...KINDS.map((kind) => cell(technology, kind))])),
     '',
-    `As seen on ${date} at ${commit}.${later.size > 0 ? ` ${laterLine(later)}` : ''} Each promise, and why some are not offered: [docs/guarantees.md](docs/guarantees.md).`,
+    `As seen on ${date} at ${commit}${later.size > 0 ? ', some columns later by themselves' : ''}. Each promise, when it was seen, and why some are not offered: [docs/guarantees.md](docs/guarantees.md).`,
     END,
   ].join('\n');
 }
