@@ -25,7 +25,10 @@ startsFail({
     {
       with: 'RabbitMQ on its port',
       sets: { BROADCASTS_URL: 'redis://:{wrong}@{rabbitmq}' },
-      says: 'Redis at redis://{rabbitmq} is something else: what answers there does not speak as Redis does; correct BROADCASTS_URL',
+      says: [
+        'Redis at redis://{rabbitmq} is something else: what answers there does not speak as Redis does; correct BROADCASTS_URL',
+        'Redis at redis://{rabbitmq} hangs up (…); is it Redis that listens there, and does it want TLS (rediss://)?',
+      ],
     },
     {
       with: 'Kafka on its port',
@@ -72,7 +75,10 @@ startsFail({
     {
       with: 'RabbitMQ on its port',
       sets: { BROADCASTS_URL: 'mqtt://me:{wrong}@{rabbitmq}' },
-      says: 'the MQTT broker at mqtt://{rabbitmq} is something else: what answers there does not speak MQTT; correct the URL',
+      says: [
+        'the MQTT broker at mqtt://{rabbitmq} is something else: what answers there does not speak MQTT; correct the URL',
+        'the MQTT broker at mqtt://{rabbitmq} hangs up (…); is it an MQTT broker that listens there, and does it want TLS (mqtts://)?',
+      ],
     },
     {
       with: 'an option with a value that it does not have',

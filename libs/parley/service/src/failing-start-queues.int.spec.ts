@@ -74,7 +74,10 @@ startsFail({
     {
       with: 'RabbitMQ on its port',
       sets: { COMMANDS_URL: 'activemq://me:{wrong}@{rabbitmq}' },
-      says: 'ActiveMQ at activemq://{rabbitmq} is something else: what answers there is not ActiveMQ Artemis; correct the URL',
+      says: [
+        'ActiveMQ at activemq://{rabbitmq} is something else: what answers there is not ActiveMQ Artemis; correct the URL',
+        'ActiveMQ at activemq://{rabbitmq} hangs up (…); is it ActiveMQ that listens there, and does it want TLS (activemqs://)?',
+      ],
     },
     {
       with: 'an option, of which it has none',

@@ -14,8 +14,8 @@ export interface Fault {
    * name, `{role}` its role in the database, `{wrong}` a wrong password.
    */
   readonly sets: Readonly<Record<string, string>>;
-  /** All that stderr has to hold. `…` is anything in one line. */
-  readonly says: string;
+  /** All that stderr has to hold. `…` is anything in one line. Of several, one: who answers and hangs up is heard, or not any more. */
+  readonly says: string | readonly string[];
   /** Makes what the service finds; resolves to what takes it away. */
   readonly finds?: (name: string) => Promise<() => Promise<unknown>>;
 }
@@ -141,8 +141,8 @@ class FailingStarts {
   }
 
   sentence(start: Start): RegExp {
-    const parts = this.filled(start.says, start).split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')); // prettier-ignore
-    return new RegExp(`^${parts.join('[^\\n]*')}\\n$`);
+    const pattern = (says: string) => this.filled(says, start).split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^\\n]*'); // prettier-ignore
+    return new RegExp(`^(${[start.says].flat().map(pattern).join('|')})\\n$`);
   }
 
   private async run(start: Start): Promise<Ended> {

@@ -64,6 +64,6 @@ function explain(address: Address, cause: unknown): string {
   const permission = /does not have permission='(\w+)'.* on (?:address|queue) (\S+)/.exec(why);
   if (permission) return `lets the user "${address.user}" in, but not ${permission[1]} ${permission[2]}; grant it`;
   if (/protocol header|AMQP version|not ActiveMQ/i.test(why)) return `is something else: what answers there is not ActiveMQ Artemis; correct the URL`;
-  if (/closed at once/.test(why)) return `hangs up (${why}); is it ActiveMQ that listens there, and does it want TLS (activemqs://)?`;
+  if (/closed at once|ECONNRESET/.test(why)) return `hangs up (${why}); is it ActiveMQ that listens there, and does it want TLS (activemqs://)?`;
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;
 }

@@ -74,7 +74,7 @@ function explain({ user, tls }: Address, cause: unknown): string {
       : `wants a user; write kafka://user:password@host:port?sasl=scram-sha-256`;
   }
   if (/AUTHORIZATION_FAILED|not authorized/i.test(why)) return `does not allow what is needed (${why}); grant it to ${user?.name ?? 'everybody'}`;
-  if (/timed out|no answer|Broker not connected|Closed connection|Connection closed|disconnected before secure/i.test(why)) {
+  if (/timed out|no answer|Broker not connected|Closed connection|Connection closed|disconnected before secure|ECONNRESET/i.test(why)) {
     return `was reached but does not answer as Kafka does (${why}); is it Kafka that listens there, ${tls ? 'with' : 'without'} TLS and ${user ? 'with' : 'without'} a password?`;
   }
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;

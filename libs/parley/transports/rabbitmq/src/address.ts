@@ -70,6 +70,6 @@ function explain(address: Address, cause: unknown): string {
     return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
   if (/Invalid frame|Frame size|server closed .*before|Expected ConnectionStart|protocol version/i.test(why))
     return `is something else: what answers there does not speak AMQP 0-9-1; correct its URL`;
-  if (/closed abruptly/.test(why)) return `hangs up (${why}); is it RabbitMQ that listens there, and does it want TLS (amqps://)?`;
+  if (/closed abruptly|ECONNRESET/.test(why)) return `hangs up (${why}); is it RabbitMQ that listens there, and does it want TLS (amqps://)?`;
   return `cannot be reached (${why}); is it running, and does its URL point to it?`;
 }
