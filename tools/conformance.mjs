@@ -11,7 +11,7 @@ import { declared, drift, laterLine, MARK, PAGE, readPage, writeReadme } from '.
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
-const FILE_MAY_TAKE = 30 * 60_000;
+const FILE_MAY_TAKE = 15 * 60_000;
 const SPECS = ['\\.conformance\\.(int\\.)?spec', 'memory-store\\.spec', 'postgres/src/store\\.int\\.spec', 'saga-store\\.(int\\.)?spec'];
 
 if (process.argv.includes('--check')) check();

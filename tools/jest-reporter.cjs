@@ -3,7 +3,7 @@ const { writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 // A test has its own time limit, which cannot stop one that blocks its whole process: such a file ends the run.
-const FILE_MAY_TAKE = Number(process.env.PARLEY_FILE_MAY_TAKE ?? 420_000);
+const FILE_MAY_TAKE = Number(process.env.PARLEY_FILE_MAY_TAKE ?? 240_000);
 
 const short = (file) => path.relative(path.join(__dirname, '..'), file);
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;

@@ -1,7 +1,7 @@
 import { scenarios } from './scenarios.fixture';
 import { Shop } from './shop.fixture';
 
-jest.setTimeout(180_000);
+jest.setTimeout(60_000);
 
 describe('in one process, on memory', () => scenarios(() => Shop.open()));
 describe('under a broker that repeats, delays and reorders', () => {

@@ -25,17 +25,12 @@ export const effect =
     await trial.record(context.tx, `${job.key}${job.n}`, service);
   };
 
-/** Effects appear when their transactions commit, which is after their handlers were seen. Many take a slow technology a while. */
+/** Effects appear when their transactions commit, which is after their handlers were seen. */
 export async function effectsReach(trial: Trial, count: number, service?: string): Promise<readonly string[]> {
-  const patience = 20_000 + 200 * count;
-  return eventually(
-    async () => {
-      const effects = await trial.effects(service);
-      return effects.length >= count && effects;
-    },
-    `${count} effects`,
-    patience,
-  );
+  return eventually(async () => {
+    const effects = await trial.effects(service);
+    return effects.length >= count && effects;
+  }, `${count} effects`);
 }
 
 export function expectOrderPerKey(seen: readonly Seen[]): void {

@@ -15,7 +15,7 @@ export function failurePromises(promise: TryPromise): void {
       if (job.key === 'bad' && job.n === 1 && context.attempt === 1) throw new Error('not yet');
       note(done)(job, context);
     };
-    await trial.hear(contract, handle, { options: { retry: { immediate: 0, delays: ['3s'] } } });
+    await trial.hear(contract, handle, { options: { retry: { immediate: 0, delays: ['1s'] } } });
     await trial.say(contract, ...jobs(5, () => 'bad'), ...jobs(5, () => 'good'));
     await done.reach(10);
     const keys = done.entries.map(keyOf);

@@ -6,6 +6,12 @@ import { HOSTILE, reasonOf, type Attributes, type Expected, type Good, type Host
 /** What became of a message: who refuses it says why, in so many words. */
 export type Fate = 'taken' | { readonly refused: string };
 
+/** More bytes than these are refused, for this reason. */
+export interface Limit {
+  readonly bytes: number;
+  readonly reason: string;
+}
+
 /** A way by which messages come in from people who mean harm. */
 export interface WayIn {
   /** `gRPC`, `straight into the queue` … */
@@ -14,7 +20,9 @@ export interface WayIn {
   /** The wire name of the contract. */
   readonly type: string;
   /** What is larger is refused before it is read, for this reason. */
-  readonly largest?: { readonly bytes: number; readonly reason: string };
+  readonly largest?: Limit;
+  /** The same of headers that are written as bytes. */
+  readonly largestHeaders?: Limit;
   /** Unknown fields are refused. */
   readonly strict?: boolean;
   /** Dead letters are kept in the memory of this process: their bodies may be left there. */
@@ -51,7 +59,7 @@ export function hostileSuite(way: WayIn): void {
       const { body, attributes } = made(item, way);
       const started = performance.now();
       const fate = await way.send(body, attributes);
-      expectFate(fate, expectedOf(item, body, way), way);
+      expectFate(fate, expectedOf(item, body, attributes, way), way);
       await way.neighbour();
       expect(performance.now() - started).toBeLessThan(PROMPTLY);
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
@@ -88,8 +96,9 @@ function made({ body, attributes }: Hostile, way: WayIn) {
 
 const attributesOf = ({ type }: WayIn): Attributes => ({ id: randomUUID(), specversion: '1.0', type, source: '/mallory', time: new Date().toISOString(), contractversion: '1' });
 
-function expectedOf(item: Hostile, body: Buffer, { largest, strict, called }: WayIn): Expected {
+function expectedOf(item: Hostile, body: Buffer, attributes: Attributes | Buffer, { largest, largestHeaders, strict, called }: WayIn): Expected {
   if (largest && body.length > largest.bytes) return { refused: largest.reason };
+  if (largestHeaders && Buffer.isBuffer(attributes) && attributes.length > largestHeaders.bytes) return { refused: largestHeaders.reason };
   return (strict && item.strictly) || (called && item.called) || item.expected;
 }
 

@@ -40,7 +40,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
   return {
     technology: `postgres, ${where}`,
     features: {
-      offers: { death: true, cuts: true, persistent: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, confirms: apart ? true : outbox, limits: 'PostgreSQL sets no limit below 1 GB' },
+      offers: { death: true, cuts: true, persistent: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, confirms: apart ? true : outbox, limits: 'what is larger goes by claim check' },
       lateness: 1_500,
     },
     setUp: async () => {

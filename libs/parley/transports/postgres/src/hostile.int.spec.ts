@@ -3,7 +3,7 @@ import { Controller, type Type } from '@nestjs/common';
 import { command, event, text, type Contract } from '@parley/contract';
 import { Handles, Subscription, type DeadLetter } from '@parley/messaging';
 import { eventually, hostileSuite, Instance, Journal, type Good, type WayIn } from '@parley/testing/conformance';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { z } from 'zod';
 import { partOf } from './log-append';
 import { postgres } from './postgres';
@@ -64,6 +64,8 @@ function wayIn(name: string, contract: Contract, who: 'superuser' | 'service', w
     good,
     attributes: 'bytes',
     type: contract.name,
+    largest: { bytes: 1024 * 1024, reason: 'body_of_at_most_1_mib' },
+    largestHeaders: { bytes: 64 * 1024, reason: 'headers_of_at_most_64_kib' },
     open: async () => {
       database = await TrialDatabase.create([OWNER]);
       victim = await Instance.start(OWNER, `${OWNER}-1`, placeIn(database), [handlerOf(contract, handled)]);
@@ -79,7 +81,9 @@ function wayIn(name: string, contract: Contract, who: 'superuser' | 'service', w
     send: async (body, attributes) => {
       const id = randomUUID();
       const before = handled.entries.length;
-      await put(id, Buffer.isBuffer(attributes) ? attributes : Buffer.from(JSON.stringify(attributes)), body);
+      const headers = Buffer.isBuffer(attributes) ? attributes : Buffer.from(JSON.stringify(attributes));
+      const written = await put(id, headers, body).catch((error: Error) => error);
+      if (written instanceof DatabaseError) return { refused: written.message };
       return eventually(async () => {
         if (handled.entries.length > before) return 'taken' as const;
         const letter = await nextDead();

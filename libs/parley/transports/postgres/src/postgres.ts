@@ -20,6 +20,9 @@ import { SEND, sendValues } from './queue-sender';
 import { PostgresSubjectKeys } from './subject-keys';
 import { statement } from './transaction';
 
+/** Bytes of the largest body, as the tables have it (`40-size-limits.sql`). */
+const LARGEST = 1024 * 1024;
+
 /** PostgreSQL carries commands, events and broadcasts; where it is the service's own database, sending is part of the transaction. */
 export const postgres: Technology = {
   name: 'postgres',
@@ -39,6 +42,7 @@ function claimsAt(url: string, context: TransportContext): PostgresClaims {
 
 class PostgresTransport implements Transport {
   readonly technology = 'postgres';
+  readonly largest = LARGEST;
   readonly address: string;
   readonly delays = true;
   readonly local: LocalPublishing;
