@@ -70,7 +70,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
 
   private heard(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
     const heard = read(payload, properties);
-    if ('type' in heard.headers) this.hearing!.hear(heard);
+    if (Object.keys(heard.headers).length > 0) this.hearing!.hear(heard);
     else this.context.log('warn', `${topic}: something unreadable was said and is ignored`);
   }
 

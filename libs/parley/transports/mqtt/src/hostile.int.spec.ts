@@ -1,0 +1,144 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Controller } from '@nestjs/common';
+import { broadcast, text } from '@parley/contract';
+import { MemoryStore } from '@parley/memory';
+import { Handles } from '@parley/messaging';
+import { type Attributes, eventually, type Good, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
+import { z } from 'zod';
+import { mqtt } from './mqtt';
+import { topicOf } from './topic';
+
+const url = process.env.MQTT_URL ?? '';
+const OWNER = `t${randomBytes(4).toString('hex')}`;
+
+const Place = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
+const PlaceChanged = broadcast(`${OWNER}.place-changed`, Place);
+const TOPIC = topicOf(PlaceChanged.name);
+const good: Good = {
+  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
+  text: 'name',
+  id: 'id',
+  number: 'lines.0.quantity',
+  list: 'lines',
+};
+const handled = new Journal<string>();
+
+@Controller()
+class Victim {
+  @Handles(PlaceChanged)
+  changed({ name }: z.infer<typeof Place>): void {
+    handled.note(name);
+  }
+}
+
+let victim: Instance;
+let attacker: MqttClient;
+let old: MqttClient;
+
+async function open(): Promise<void> {
+  const options = { urls: { broadcasts: url }, technologies: [mqtt], store: new MemoryStore() };
+  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
+  attacker = await connectAsync(url, { protocolVersion: 5 });
+  old = await connectAsync(url, { protocolVersion: 4 });
+}
+
+async function close(): Promise<void> {
+  await Promise.all([attacker.endAsync(), old.endAsync()]);
+  await victim.stop();
+}
+
+/** As any device that the broker admits can. Nobody keeps a broadcast: what became of it is said in the log. */
+async function say(payload: Buffer | string, { from = attacker, topic = TOPIC, ...options }: IClientPublishOptions & { from?: MqttClient; topic?: string } = {}) {
+  const [before, complaints] = [handled.entries.length, victim.complaints.length];
+  await from.publishAsync(topic, payload, { qos: 1, ...options });
+  return eventually(() => {
+    if (handled.entries.length > before) return 'taken' as const;
+    const complaint = victim.complaints[complaints];
+    return complaint !== undefined && { refused: complaint };
+  }, 'what becomes of a hostile broadcast');
+}
+
+/** As user properties; brokers refuse control characters there, so those go as a document, as they can. */
+function send(body: Buffer, { datacontenttype, ...attributes }: Attributes) {
+  const named = Object.entries(attributes).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  if (named.some(([, value]) => /[\u0000-\u001f]/.test(value))) return say(JSON.stringify({ ...attributes, data_base64: body.toString('base64') }), { from: old });
+  return say(body, { properties: { userProperties: Object.fromEntries(named), ...(datacontenttype !== undefined && { contentType: String(datacontenttype) }) } });
+}
+
+const attributesOf = (): Record<string, string> => ({ specversion: '1.0', id: randomUUID(), type: PlaceChanged.name, source: '/shop' });
+const inOrder = () => ({ properties: { userProperties: attributesOf() } });
+const body = JSON.stringify(good.payload);
+const neighbour = async () => expect(await say(body, inOrder())).toBe('taken');
+
+if (url) {
+  hostileSuite({
+    ...{ name: 'broadcasts over MQTT', type: PlaceChanged.name, good, attributes: 'texts' },
+    ...{ open, close, neighbour, send: (payload, attributes) => send(payload, attributes as Attributes) },
+  });
+
+  describe('what means harm, as MQTT carries it', () => {
+    const document = (data: string) => `{"specversion":"1.0","id":"${randomUUID()}","type":"${PlaceChanged.name}","source":"/mallory","data":${data}}`;
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    const refused = { refused: expect.any(String) as string };
+
+    beforeAll(open);
+    afterAll(close);
+    afterEach(neighbour);
+
+    it.each([
+      ['nothing', ''],
+      ['random bytes', Buffer.from([0xff, 0, 0x7b, 0xc3])],
+      ['null', 'null'],
+      ['a list', '[]'],
+      ['half a document', document('{}').slice(0, -2)],
+      ['3,000 levels', document(nested(3_000))],
+      ['200,000 levels', document(nested(200_000))],
+      ['a number for the id', document('{}').replace(/"id":"[^"]*"/, '"id":7')],
+      ['__proto__', document('{"__proto__":{"polluted":true}}')],
+    ])('is refused from a device of 3.1.1: %s', async (_, payload) => {
+      expect(await say(payload, { from: old })).toEqual(refused);
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    });
+
+    it.each<[string, Record<string, string | string[]>]>([
+      ['of nothing known', { hello: 'world' }],
+      ['with two ids, the last of them none', { ...attributesOf(), id: [randomUUID(), 'none'] }],
+      ['with two types, the last of them unknown', { ...attributesOf(), type: [PlaceChanged.name, 'nobody.knows-this'] }],
+    ])('is refused with user properties %s', async (_, userProperties) => {
+      expect(await say(body, { properties: { userProperties } })).toEqual(refused);
+    });
+
+    it('is handled once by whom it reaches by a topic below the contract’s', async () => {
+      const before = handled.entries.length;
+      expect(await say(body, { ...inOrder(), topic: `${TOPIC}/__proto__/%00/${'x'.repeat(1_000)}` })).toBe('taken');
+      await neighbour();
+      expect(handled.entries).toHaveLength(before + 2);
+    });
+
+    it('is not answered, whatever topic it names for that', async () => {
+      const answers: string[] = [];
+      attacker.on('message', (topic) => answers.push(topic));
+      await attacker.subscribeAsync('mallory/#');
+      expect(await say(body, { properties: { ...inOrder().properties, responseTopic: 'mallory/answers', correlationData: Buffer.from('7') } })).toBe('taken');
+      await neighbour();
+      await attacker.publishAsync('mallory/end', '', { qos: 1 });
+      await eventually(() => answers.includes('mallory/end'), 'the end of the answers');
+      expect(answers).toEqual(['mallory/end']);
+    });
+
+    it('is not brought to those who come after it was said, though it was retained', async () => {
+      expect(await say('{', { from: old, retain: true })).toEqual(refused);
+      const late = await Instance.start(OWNER, `${OWNER}-2`, { ...victim.place, close: async () => undefined }, [Victim]);
+      try {
+        const before = handled.entries.length;
+        await attacker.publishAsync(TOPIC, body, { qos: 1, ...inOrder() });
+        await handled.reach(before + 2);
+        expect(late.complaints).toEqual([]);
+      } finally {
+        await late.stop();
+        expect(await say('', { from: old, retain: true })).toEqual(refused);
+      }
+    });
+  });
+} else it.skip('MQTT: not run, for MQTT_URL is not set', () => undefined);
