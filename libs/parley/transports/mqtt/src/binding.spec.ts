@@ -19,6 +19,8 @@ describe('CloudEvents over MQTT', () => {
     ['binary', headers],
     ['structured', headers],
     ['binary', { ...headers, correlationid: 'two\nlines' }],
+    ['binary', { ...headers, correlationid: 'none: \uffff\ufdd0\u{1fffe}' }],
+    ['binary', { ...headers, correlationid: 'é'.repeat(32_768) }],
   ] as const)('reads back what it wrote, in %s mode', (mode, written) => {
     const { payload, properties } = write(written, body, mode);
     expect(read(payload, properties)).toEqual({ headers: written, body });
@@ -49,11 +51,13 @@ describe('a topic', () => {
     expect(filterOf(contract.name)).toBe('parley/shipping/topic-tried/#');
   });
 
-  it('is the contract’s where there is no such field', () => {
+  it('is the contract’s where there is no such field, or its value too long', () => {
+    expect(topic(JSON.stringify({ id: 'é'.repeat(11_000) }), 'id')).toBe('parley/shipping/topic-tried');
     expect([topic('{}', 'id'), topic('{', 'id'), topic('null', 'id')]).toEqual(Array(3).fill('parley/shipping/topic-tried'));
   });
 
   it('has one level for a value, whatever is in it', () => {
     expect(topic('{"id":"a/+#\\u0000b"}', 'id')).toBe('parley/shipping/topic-tried/a%2F%2B%23%00b');
+    expect(topic('{"id":"a\\ud800b"}', 'id')).toBe('parley/shipping/topic-tried/a%EF%BF%BDb');
   });
 });

@@ -7,8 +7,10 @@ import type { IClientPublishOptions, IPublishPacket } from 'mqtt';
  */
 const STRUCTURED = 'application/cloudevents+json';
 
-/** What the MQTT specification leaves to brokers to refuse in text, and some do. */
-const UNFIT = /[\u0000-\u001f\u007f-\u009f]/;
+/** What the MQTT specification leaves to brokers to refuse in text, and some do: they close the connection. */
+const UNFIT = /[\u0000-\u001f\u007f-\u009f\p{Noncharacter_Code_Point}]/u;
+/** Bytes of the longest text; its length is two bytes. A longer one would leave half a message on the connection. */
+export const LONGEST = 65_535;
 
 export interface Said {
   readonly payload: Buffer;
@@ -17,7 +19,7 @@ export interface Said {
 
 /** A message on its way. One whose attributes do not fit into properties goes in structured mode. */
 export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structured'): Said {
-  if (mode === 'structured' || Object.values(headers).some((value) => UNFIT.test(value)))
+  if (mode === 'structured' || Object.values(headers).some((value) => UNFIT.test(value) || Buffer.byteLength(value) > LONGEST))
     return { payload: Buffer.from(toStructured(headers, body)), properties: { contentType: STRUCTURED } };
   const { datacontenttype, ...attributes } = headers;
   return { payload: body, properties: { ...(datacontenttype !== undefined && { contentType: datacontenttype }), userProperties: attributes } };

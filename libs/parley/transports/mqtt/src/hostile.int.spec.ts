@@ -7,13 +7,15 @@ import { type Attributes, eventually, type Good, hostileSuite, Instance, Journal
 import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { mqtt } from './mqtt';
-import { topicOf } from './topic';
+import { filterOf, topicOf } from './topic';
 
 const url = process.env.MQTT_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
 const Place = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
 const PlaceChanged = broadcast(`${OWNER}.place-changed`, Place);
+const PlaceAsked = broadcast(`${OWNER}.place-asked`, z.object({ where: z.string() }));
+const PlaceTold = broadcast(`${OWNER}.place-told`, z.object({ where: z.string() }));
 const TOPIC = topicOf(PlaceChanged.name);
 const good: Good = {
   payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
@@ -30,6 +32,12 @@ class Victim {
   changed({ name }: z.infer<typeof Place>): void {
     handled.note(name);
   }
+
+  /** Says on what it heard, in the same conversation. */
+  @Handles(PlaceAsked)
+  async asked({ where }: z.infer<typeof PlaceAsked.payload>): Promise<void> {
+    await victim.messenger.broadcast(PlaceTold, { where });
+  }
 }
 
 let victim: Instance;
@@ -37,7 +45,7 @@ let attacker: MqttClient;
 let old: MqttClient;
 
 async function open(): Promise<void> {
-  const options = { urls: { broadcasts: url }, technologies: [mqtt], store: new MemoryStore() };
+  const options = { urls: { broadcasts: `${url}?by=where` }, technologies: [mqtt], store: new MemoryStore() };
   victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
   attacker = await connectAsync(url, { protocolVersion: 5 });
   old = await connectAsync(url, { protocolVersion: 4 });
@@ -99,6 +107,65 @@ if (url) {
     ])('is refused from a device of 3.1.1: %s', async (_, payload) => {
       expect(await say(payload, { from: old })).toEqual(refused);
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    });
+
+    it.each<[string, IClientPublishOptions]>([
+      ['a document that is none', { properties: { contentType: 'application/cloudevents+json', userProperties: attributesOf() } }],
+      ['a batch of documents', { properties: { contentType: 'application/cloudevents-batch+json' } }],
+    ])('is refused as %s', async (_, options) => {
+      expect(await say(body, options)).toEqual(refused);
+    });
+
+    it.each([0, 1, 2] as const)('is refused once, with QoS %d and marked as a duplicate where that has a meaning', async (qos) => {
+      const before = victim.complaints.length;
+      expect(await say('{', { from: old, qos, dup: qos > 0 })).toEqual(refused);
+      await neighbour();
+      expect(victim.complaints).toHaveLength(before + 1);
+    });
+
+    it('is refused in a few words, however long its topic is', async () => {
+      const fate = await say('{', { from: old, topic: `${TOPIC}/${'x'.repeat(60_000)}` });
+      expect(fate).toEqual({ refused: expect.stringMatching(/^.{0,300}unreadable.{0,100}$/) as string });
+    });
+
+    it.each([`${TOPIC}x`, `${TOPIC}x/y`, `/${TOPIC}`, TOPIC.toUpperCase(), 'parley', topicOf('nobody.knows-this')])('is not heard on a topic that only looks like the contract’s: %s', async (topic) => {
+      const [before, complaints] = [handled.entries.length, victim.complaints.length];
+      await attacker.publishAsync(topic, body, { qos: 1, ...inOrder() });
+      await neighbour();
+      expect([handled.entries.length, victim.complaints.length]).toEqual([before + 1, complaints]);
+    });
+
+    it.each<[string, () => Record<string, string | string[]>]>([
+      ['10,000 names', () => ({ ...attributesOf(), ...Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'v'])) })],
+      ['one name 10,000 times', () => ({ ...attributesOf(), x: Array<string>(10_000).fill('v') })],
+      ['a value of 60 KB', () => ({ ...attributesOf(), x: 'v'.repeat(60_000) })],
+      ['names that every object has', () => JSON.parse(`{"__proto__":"x","constructor":"y","toString":"z","":"w",${JSON.stringify(attributesOf()).slice(1)}`) as Record<string, string>],
+    ])('is taken for what it is with user properties of %s', async (_, userProperties) => {
+      expect(await say(body, { properties: { userProperties: userProperties() } })).toBe('taken');
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    });
+
+    it.each([
+      ['a correlation of characters that are none', { correlationid: 'a\uffff\ufdd0\u{1fffe}b' }, 'x'],
+      ['a level that no topic has room for', {}, 'x'.repeat(70_000)],
+      ['a level with half a character', {}, 'a\ud800b'],
+    ])('does no harm to what is said next, by %s', async (_, attributes, where) => {
+      const told: string[] = [];
+      const note = (topic: string) => told.push(topic);
+      const ask = (more: object, place: string) =>
+        old.publishAsync(topicOf(PlaceAsked.name), JSON.stringify({ ...attributesOf(), type: PlaceAsked.name, ...more, data: { where: place } }), { qos: 1 });
+      attacker.on('message', note);
+      await attacker.subscribeAsync(filterOf(PlaceTold.name), { qos: 1 });
+      try {
+        await ask(attributes, where);
+        await eventually(() => told.length === 1, 'what is said on a hostile broadcast', 5_000);
+        await ask({}, 'next');
+        await eventually(() => told.length === 2, 'what is said next', 5_000);
+        expect(told[1]).toBe(`${topicOf(PlaceTold.name)}/next`);
+      } finally {
+        await attacker.unsubscribeAsync(filterOf(PlaceTold.name));
+        attacker.off('message', note);
+      }
     });
 
     it.each<[string, Record<string, string | string[]>]>([

@@ -9,6 +9,8 @@ const STOPPED_WITHIN = 1_000;
 /** Of MQTT 5: nothing that was retained is brought when the subscription begins. A broadcast is for those who are there. */
 const NOTHING_RETAINED = 2;
 const LEAST_FAILURE = 128;
+/** Characters told of a topic: its last levels are the sender's to choose. */
+const TOPIC_TOLD = 200;
 
 /**
  * Hears broadcasts. Not on Nest's server: it subscribes before it is connected, does not look whether that was granted, and
@@ -71,7 +73,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
   private heard(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
     const heard = read(payload, properties);
     if (Object.keys(heard.headers).length > 0) this.hearing!.hear(heard);
-    else this.context.log('warn', `${topic}: something unreadable was said and is ignored`);
+    else this.context.log('warn', `${topic.slice(0, TOPIC_TOLD)}: something unreadable was said and is ignored`);
   }
 
   private async stopNow(): Promise<void> {

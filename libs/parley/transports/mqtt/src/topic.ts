@@ -1,5 +1,6 @@
 import type { OutgoingMessage } from '@parley/messaging';
 import type { Address } from './address';
+import { LONGEST } from './binding';
 
 /** The topic of a contract: `parley/shipping/parcel-located`. */
 export const topicOf = (contract: string): string => `parley/${contract.replaceAll('.', '/')}`;
@@ -7,14 +8,15 @@ export const topicOf = (contract: string): string => `parley/${contract.replaceA
 /** Everything that is said of a contract, whatever its last level. */
 export const filterOf = (contract: string): string => `${topicOf(contract)}/#`;
 
-/** Where a message is said: below its contract's topic, if the URL names a field that its payload has. */
+/** Where a message is said: below its contract's topic, if the URL names a field that its payload has, and a topic has room for it. */
 export function topicFor({ contract, body }: OutgoingMessage, { by }: Address): string {
   const value = by === undefined ? undefined : fieldOf(body, by);
-  return value === undefined ? topicOf(contract.name) : `${topicOf(contract.name)}/${levelOf(value)}`;
+  const topic = value === undefined ? topicOf(contract.name) : `${topicOf(contract.name)}/${levelOf(value)}`;
+  return topic.length > LONGEST ? topicOf(contract.name) : topic;
 }
 
-/** One level of a topic: `/`, `+` and `#` have a meaning there, control characters are refused. */
-export const levelOf = (value: string): string => encodeURIComponent(value);
+/** One level of a topic: `/`, `+` and `#` have a meaning there, control characters are refused. Half a character is none in UTF-8. */
+export const levelOf = (value: string): string => encodeURIComponent(Buffer.from(value).toString());
 
 function fieldOf(body: Buffer, field: string): string | undefined {
   try {
