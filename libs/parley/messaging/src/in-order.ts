@@ -14,7 +14,8 @@ export async function sendInOrder(messages: readonly OutgoingMessage[], send: (m
   if (failed) throw failed.reason;
 }
 
-function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
+/** Those of one key and owner together, in their order; one without a key is alone. */
+export function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
   const lanes = new Map<string, OutgoingMessage[]>();
   for (const message of messages) {
     const { id, partitionkey } = message.envelope;

@@ -17,7 +17,7 @@ export { type Claim, CLAIM_DAYS, claimDays, ClaimMissing, type ClaimStore, TooLa
 export { KEY_LIFETIME, KeyRing } from './key-ring';
 export { isPersonal, unsealed } from './sealing';
 export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, UnknownKey } from './subject-keys';
-export { sendInOrder } from './in-order';
+export { byLane, sendInOrder } from './in-order';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';

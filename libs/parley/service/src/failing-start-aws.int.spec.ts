@@ -14,17 +14,17 @@ startsFail({
     {
       with: 'an unknown host',
       sets: { COMMANDS_URL: 'sqs://key:{wrong}@nowhere.invalid?insecure=true' },
-      says: 'SQS at sqs://nowhere.invalid cannot be reached (getaddrinfo …); is it running, and does COMMANDS_URL point to it?',
+      says: 'SQS at sqs://nowhere.invalid cannot be reached (getaddrinfo …); is it running, and does the URL point to it?',
     },
     {
       with: 'nothing on its port',
       sets: { COMMANDS_URL: 'sqs://key:{wrong}@{nothing}?insecure=true' },
-      says: 'SQS at sqs://{nothing} cannot be reached (connect ECONNREFUSED {nothing}); is it running, and does COMMANDS_URL point to it?',
+      says: 'SQS at sqs://{nothing} cannot be reached (connect ECONNREFUSED {nothing}); is it running, and does the URL point to it?',
     },
     {
       with: 'a website on its port',
       sets: { COMMANDS_URL: 'sqs://key:{wrong}@{website}?insecure=true' },
-      says: 'SQS at sqs://{website} does not answer like SQS (…); does COMMANDS_URL point to it?',
+      says: 'SQS at sqs://{website} does not answer like SQS (…); does the URL point to it?',
     },
     {
       with: 'a queue that is missing and not to be made',

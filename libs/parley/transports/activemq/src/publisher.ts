@@ -1,4 +1,4 @@
-import { type OutgoingMessage, queueOf, type TransportContext, within } from '@parley/messaging';
+import { byLane, type OutgoingMessage, queueOf, type TransportContext, within } from '@parley/messaging';
 import type { Message } from 'rhea';
 import type { Address } from './address';
 import { messageOf } from './binding';
@@ -95,16 +95,4 @@ export async function addressIsThere(management: Management, target: string, add
   await management.ask('getAddressInfo', target).catch((error: Error) => {
     throw /does not exist|no address|AMQ229203/i.test(error.message) ? missingFrom(address, `the address ${target}`) : error;
   });
-}
-
-function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
-  const lanes = new Map<string, OutgoingMessage[]>();
-  for (const message of messages) {
-    const { id, partitionkey } = message.envelope;
-    const lane = partitionkey === undefined ? `id:${id}` : `${message.contract.owner}:${partitionkey}`;
-    const others = lanes.get(lane);
-    if (others) others.push(message);
-    else lanes.set(lane, [message]);
-  }
-  return [...lanes.values()];
 }

@@ -1,4 +1,5 @@
-import { Address, KinesisUnavailable, startFailure, TopologyMismatch } from './address';
+import { AwsUnavailable, startFailure, TopologyMismatch } from '@parley/aws';
+import { Address } from './address';
 
 const own = new Address('kinesis://me:s%40cret@streams.example:4567?insecure=true&region=here');
 
@@ -22,11 +23,11 @@ describe('the address of a Kinesis', () => {
   });
 
   it.each([
-    ['fanout=yes', 'has no option fanout; it has region, insecure, prefix, shards, retention, lease, poll'],
+    ['fanout=yes', 'has no option "fanout"; it has region, insecure, prefix, shards, retention, lease, poll'],
     ['insecure=yes', 'true or false'],
     ['shards=0', 'a whole number from 1 to 500'],
-    ['retention=1h', 'a duration from 86400000 ms'],
-    ['poll=soon', 'a duration from 10 ms to 60000 ms'],
+    ['retention=1h', 'a duration from 24h to 365d'],
+    ['poll=soon', 'a duration from 10ms to 60s'],
     ['prefix=a/b', 'letters, digits'],
   ])('refuses the option %s', (option, why) => {
     expect(() => new Address(`kinesis://eu-west-1?${option}`)).toThrow(why);
@@ -56,8 +57,8 @@ describe('a failed start', () => {
   });
 
   it('leaves alone what says enough', () => {
-    const failure = new TopologyMismatch(own, 'stock', 'does not exist');
+    const failure = new TopologyMismatch(own, 'the queue stock', 'does not exist');
     expect(startFailure(own, failure)).toBe(failure);
-    expect(startFailure(own, new Error('x'))).toBeInstanceOf(KinesisUnavailable);
+    expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailable);
   });
 });

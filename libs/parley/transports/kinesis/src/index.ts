@@ -1,3 +1,3 @@
-export { KinesisUnavailable, TopologyMismatch } from './address';
+export { AwsUnavailable, TopologyMismatch } from '@parley/aws';
 export { kinesis } from './kinesis';
 export { RecordTooLarge, Refused, Unconfirmed } from './publisher';

@@ -1,7 +1,8 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { startFailure } from '@parley/aws';
 import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Positions, type Subscription, type TransportContext, within } from '@parley/messaging';
 import { randomUUID } from 'node:crypto';
-import { type Address, startFailure } from './address';
+import type { Address } from './address';
 import type { Place } from './handling';
 import { LiveTail } from './live-tail';
 import { since } from './shard-reader';

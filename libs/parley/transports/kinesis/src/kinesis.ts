@@ -1,8 +1,9 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
+import { HTTP, startFailure } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
 import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { Address, startFailure } from './address';
+import { Address } from './address';
 import { examine } from './examine';
 import { StreamIntake } from './intake';
 import { StreamPublisher } from './publisher';
@@ -81,6 +82,5 @@ class KinesisTransport implements Transport {
 
 /** Over HTTP/1.1: AWS's own choice, HTTP/2, is what stand-ins for Kinesis do not speak. */
 function clientOf({ region, endpoint, credentials }: Address): KinesisClient {
-  const requestHandler = new NodeHttpHandler({ connectionTimeout: 3_000, httpAgent: { maxSockets: 100 }, httpsAgent: { maxSockets: 100 } });
-  return new KinesisClient({ region, endpoint, credentials, maxAttempts: 2, requestHandler });
+  return new KinesisClient({ region, endpoint, credentials, maxAttempts: 2, requestHandler: new NodeHttpHandler(HTTP) });
 }

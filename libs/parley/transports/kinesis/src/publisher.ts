@@ -1,6 +1,7 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
+import { isUnusable, reasonOf } from '@parley/aws';
 import { Batches, headersOf, type OutgoingMessage, sendInOrder } from '@parley/messaging';
-import { type Address, reasonOf } from './address';
+import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './streams';
 import { type KinesisRecord, LARGEST_RECORD, recordOf, sizeOf } from './wire';
 
@@ -59,7 +60,7 @@ export class StreamPublisher {
 
   private failure(stream: string, error: unknown): Error {
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
-    if (name === 'TopologyMismatch' || name === 'KinesisUnavailable') return error as Error;
+    if (isUnusable(error)) return error;
     const isRefused = error instanceof RecordRefused || ($fault === 'client' && name !== 'AbortError');
     return isRefused ? new Refused(stream, this.address, `${name}: ${message}`) : new Unconfirmed(stream, this.address, reasonOf(error));
   }

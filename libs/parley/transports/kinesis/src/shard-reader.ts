@@ -1,6 +1,7 @@
 import { GetRecordsCommand, GetShardIteratorCommand, type GetShardIteratorCommandInput, type KinesisClient, type _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
+import { reasonOf } from '@parley/aws';
 import type { TransportContext } from '@parley/messaging';
-import { type Address, reasonOf } from './address';
+import type { Address } from './address';
 import { bounded } from './streams';
 
 /** Where to begin: '' at the beginning, LATEST at the end, `@` and milliseconds at a time, else after that sequence number. */

@@ -1,9 +1,10 @@
+import { TopologyMismatch } from '@parley/aws';
 import {
   CreateStreamCommand, DescribeStreamSummaryCommand, IncreaseStreamRetentionPeriodCommand, type KinesisClient, ListShardsCommand, type Shard as KinesisShard, type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis'; // prettier-ignore
 import type { Kind } from '@parley/contract';
 import type { Resource, Shard, TransportContext } from '@parley/messaging';
-import { type Address, TopologyMismatch } from './address';
+import type { Address } from './address';
 
 const LONGEST_NAME = 128;
 const BOUND = 10_000;
@@ -71,15 +72,15 @@ export class Streams {
   }
 
   private async declare(stream: string): Promise<void> {
-    if (stream.length > LONGEST_NAME) throw new TopologyMismatch(this.address, stream, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
+    if (stream.length > LONGEST_NAME) throw new TopologyMismatch(this.address, `the stream ${stream}`, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
     const found = await this.find(stream);
     if (found === undefined && this.mode === 'verify') {
-      throw new TopologyMismatch(this.address, stream, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
+      throw new TopologyMismatch(this.address, `the stream ${stream}`, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
     }
     if (found === undefined) return this.create(stream);
     const { RetentionPeriodHours: hours = 0 } = await this.becomeActive(stream, found);
     if (hours >= this.address.retention) return;
-    throw new TopologyMismatch(this.address, stream, `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`);
+    throw new TopologyMismatch(this.address, `the stream ${stream}`, `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`);
   }
 
   private async create(stream: string): Promise<void> {
@@ -107,7 +108,7 @@ export class Streams {
     const until = Date.now() + BOUND;
     for (let current = found; ; current = await this.find(stream)) {
       if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING') return current;
-      if (Date.now() > until) throw new TopologyMismatch(this.address, stream, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
+      if (Date.now() > until) throw new TopologyMismatch(this.address, `the stream ${stream}`, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
       await new Promise((resolve) => setTimeout(resolve, current ? LOOK_EVERY : 0));
     }
   }

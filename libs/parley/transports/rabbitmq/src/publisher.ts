@@ -1,10 +1,10 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
-import { headersOf, type OutgoingMessage, queueOf, type TransportContext } from '@parley/messaging';
+import { byLane, headersOf, type OutgoingMessage, queueOf, type TransportContext, within } from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';
 import { propertiesOf } from './binding';
-import { Presence, reconnect, within } from './bound';
+import { Presence, reconnect } from './connections';
 import { exchangeOf, exchanges } from './fanout';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
@@ -189,18 +189,6 @@ export class CommandPublisher extends ClientRMQ {
   private get manager(): AmqpConnectionManager {
     return this.client as AmqpConnectionManager;
   }
-}
-
-function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
-  const lanes = new Map<string, OutgoingMessage[]>();
-  for (const message of messages) {
-    const { id, partitionkey } = message.envelope;
-    const lane = partitionkey === undefined ? `id:${id}` : `${message.contract.owner}:${partitionkey}`;
-    const others = lanes.get(lane);
-    if (others) others.push(message);
-    else lanes.set(lane, [message]);
-  }
-  return [...lanes.values()];
 }
 
 /** Nothing could be handed over, for there is no connection. Nothing was stored. */

@@ -1,4 +1,5 @@
-import { Address, SqsUnavailable, startFailure, TopologyMismatch } from './address';
+import { AwsUnavailable, startFailure, TopologyMismatch } from '@parley/aws';
+import { Address } from './address';
 
 const own = new Address('sqs://me:s%40cret@queues.example:9324?insecure=true&region=here');
 
@@ -22,9 +23,9 @@ describe('the address of an SQS', () => {
   });
 
   it.each([
-    ['visibility=3', 'has no option visibility; it has region, insecure, prefix, lease, wait'],
+    ['visibility=3', 'has no option "visibility"; it has region, insecure, prefix, lease, wait'],
     ['insecure=yes', 'true or false'],
-    ['lease=1s', 'a duration from 3s to 43200s'],
+    ['lease=1s', 'a duration from 3s to 12h'],
     ['wait=long', 'a duration from 0s to 20s'],
     ['prefix=a.b', 'letters, digits'],
   ])('refuses the option %s', (option, why) => {
@@ -47,7 +48,7 @@ describe('a failed start', () => {
   });
 
   it('says that nobody is there', () => {
-    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain('cannot be reached (connect ECONNREFUSED); is it running, and does COMMANDS_URL point to it?');
+    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain('cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?');
   });
 
   it('says that somebody else is there', () => {
@@ -55,8 +56,8 @@ describe('a failed start', () => {
   });
 
   it('leaves alone what says enough', () => {
-    const failure = new TopologyMismatch(own, 'stock', 'does not exist');
+    const failure = new TopologyMismatch(own, 'the queue stock', 'does not exist');
     expect(startFailure(own, failure)).toBe(failure);
-    expect(startFailure(own, new Error('x'))).toBeInstanceOf(SqsUnavailable);
+    expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailable);
   });
 });

@@ -1,6 +1,6 @@
 import { DeleteMessageCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { reasonOf } from '@parley/aws';
 import type { Failure, Store, TransportContext } from '@parley/messaging';
-import { reasonOf } from './address';
 import { bounded } from './topology';
 import { attemptOf, contentOf, failureOf } from './wire';
 
@@ -78,8 +78,13 @@ export class DeadConsumer {
   private pause(): Promise<void> {
     const { signal } = this.stopped;
     return new Promise((resolve) => {
-      const cancel = this.context.clock.after(AGAIN_AFTER, resolve);
-      signal.addEventListener('abort', () => (cancel(), resolve()), { once: true });
+      const go = () => {
+        cancel();
+        signal.removeEventListener('abort', go);
+        resolve();
+      };
+      const cancel = this.context.clock.after(AGAIN_AFTER, go);
+      signal.addEventListener('abort', go);
     });
   }
 }

@@ -1,3 +1,3 @@
 export { MessageTooLarge, Refused, Unconfirmed } from './publisher';
-export { SqsUnavailable, TopologyMismatch } from './address';
+export { AwsUnavailable, TopologyMismatch } from '@parley/aws';
 export { sqs } from './sqs';

@@ -1,6 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import { startFailure } from '@parley/aws';
 import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Subscription, type TransportContext, within } from '@parley/messaging';
-import { type Address, startFailure } from './address';
+import type { Address } from './address';
 import { DeadConsumer } from './dead';
 import type { CommandPublisher } from './publisher';
 import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from './queue';

@@ -1,7 +1,8 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import { isUnusable, reasonOf } from '@parley/aws';
 import { type Batches, headersOf, type OutgoingMessage, queueOf, sendInOrder } from '@parley/messaging';
 import { createHash } from 'node:crypto';
-import { type Address, reasonOf } from './address';
+import type { Address } from './address';
 import { batchesOf, EntryRefused } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
 import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './wire';
@@ -61,7 +62,7 @@ export class CommandPublisher {
   private failure(owner: string, error: unknown): Error {
     if (error instanceof EntryRefused && error.isOurFault) return new Refused(owner, this.address, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
-    if (name === 'TopologyMismatch' || name === 'SqsUnavailable') return error as Error;
+    if (isUnusable(error)) return error;
     return $fault === 'client' ? new Refused(owner, this.address, `${name}: ${message}`) : new Unconfirmed(owner, this.address, reasonOf(error));
   }
 

@@ -1,7 +1,8 @@
 import { type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { reasonOf } from '@parley/aws';
 import type { Deliver, Delivery, KeyLanes, Outcome, Subscription, TransportContext } from '@parley/messaging';
 import { randomUUID } from 'node:crypto';
-import { type Address, reasonOf } from './address';
+import type { Address } from './address';
 import { Held } from './held';
 import { Leases } from './leases';
 import type { CommandPublisher } from './publisher';

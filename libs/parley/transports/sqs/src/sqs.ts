@@ -1,8 +1,9 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
+import { HTTP, startFailure } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
 import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import { Address, startFailure } from './address';
+import { Address } from './address';
 import { examine } from './examine';
 import { CommandIntake } from './intake';
 import { CommandPublisher } from './publisher';
@@ -84,6 +85,6 @@ function clientOf({ region, endpoint, credentials }: Address): SQSClient {
     // A queue's URL may name a host that only SQS itself knows: it is asked where it was found.
     useQueueUrlAsEndpoint: false,
     maxAttempts: 2,
-    requestHandler: new NodeHttpHandler({ connectionTimeout: 3_000, httpAgent: { maxSockets: 100 }, httpsAgent: { maxSockets: 100 } }),
+    requestHandler: new NodeHttpHandler(HTTP),
   });
 }

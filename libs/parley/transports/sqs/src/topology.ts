@@ -1,7 +1,8 @@
 import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
+import { TopologyMismatch } from '@parley/aws';
 import type { Resource, TransportContext } from '@parley/messaging';
 import { createHash } from 'node:crypto';
-import { type Address, TopologyMismatch } from './address';
+import type { Address } from './address';
 
 /*
  * What SQS holds for an owner. Sender and consumer declare the same queues, whoever comes first; so commands wait for an owner
@@ -104,14 +105,14 @@ export class Topology {
   }
 
   private async ensure(queue: string, role: Role, deadArn?: string): Promise<string> {
-    if (queue.length > LONGEST_NAME) throw new TopologyMismatch(this.address, queue, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
+    if (queue.length > LONGEST_NAME) throw new TopologyMismatch(this.address, `the queue ${queue}`, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
     const settings = settingsOf(role, this.address, deadArn);
     const url = await this.urlOf(queue);
     if (url !== undefined) {
       this.refuseOther(queue, settings, await this.attributesOf(url));
       return url;
     }
-    if (this.mode === 'verify') throw new TopologyMismatch(this.address, queue, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
+    if (this.mode === 'verify') throw new TopologyMismatch(this.address, `the queue ${queue}`, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
     return this.create(queue, settings);
   }
 
@@ -120,8 +121,8 @@ export class Topology {
       return (await this.client.send(new CreateQueueCommand({ QueueName: queue, Attributes: settings }), bounded())).QueueUrl!;
     } catch (error) {
       const { name } = error as Error;
-      if (name === 'QueueDeletedRecently') throw new TopologyMismatch(this.address, queue, 'was deleted a moment ago; AWS lets it be made again after 60 s');
-      if (name === 'QueueNameExists' || name === 'QueueAlreadyExists') throw new TopologyMismatch(this.address, queue, 'has other settings; delete it when it is empty, or use another prefix');
+      if (name === 'QueueDeletedRecently') throw new TopologyMismatch(this.address, `the queue ${queue}`, 'was deleted a moment ago; AWS lets it be made again after 60 s');
+      if (name === 'QueueNameExists' || name === 'QueueAlreadyExists') throw new TopologyMismatch(this.address, `the queue ${queue}`, 'has other settings; delete it when it is empty, or use another prefix');
       throw error;
     }
   }
@@ -131,7 +132,7 @@ export class Topology {
     const missing = wanted.RedrivePolicy !== undefined && found.RedrivePolicy === undefined ? 'RedrivePolicy' : undefined;
     const name = other ?? missing;
     if (name === undefined) return;
-    throw new TopologyMismatch(this.address, queue, `has ${name} ${found[name] ?? 'not set'} instead of ${wanted[name] ?? 'none'}; change it, or use another prefix`);
+    throw new TopologyMismatch(this.address, `the queue ${queue}`, `has ${name} ${found[name] ?? 'not set'} instead of ${wanted[name] ?? 'none'}; change it, or use another prefix`);
   }
 }
 

@@ -1,0 +1,2 @@
+export { AwsAddress, type AwsService, HTTP } from './address';
+export { AwsUnavailable, isUnusable, reasonOf, startFailure, TopologyMismatch } from './unavailable';

@@ -1,0 +1,49 @@
+import type { AwsAddress } from './address';
+
+/** A service of AWS could not be used at start. Once started, it is tried again for ever. */
+export class AwsUnavailable extends Error {
+  override readonly name = 'AwsUnavailable';
+  constructor(address: AwsAddress, cause: unknown) {
+    super(`${address.service.name} at ${address} ${explain(address, cause)}`, { cause });
+  }
+}
+
+/** Something that messages lie in is missing, or other than declared. */
+export class TopologyMismatch extends Error {
+  override readonly name = 'TopologyMismatch';
+  /** @param what `the queue orders` */
+  constructor(address: AwsAddress, what: string, why: string) {
+    super(`${address.service.name} at ${address}: ${what} ${why}`);
+  }
+}
+
+/** What was thrown at start, as one sentence. */
+export function startFailure(address: AwsAddress, thrown: unknown): Error {
+  return isUnusable(thrown) ? thrown : new AwsUnavailable(address, thrown);
+}
+
+/** Whether it says already what is wrong with the service, or with what is in it. */
+export const isUnusable = (thrown: unknown): thrown is Error => thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatch;
+
+const REFUSED =
+  /InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|InvalidAccessKeyId|AccessDenied|InvalidSecurity|InvalidSignature|IncompleteSignature|AuthFailure|NotAuthorized|ExpiredToken/;
+const NOT_AWS = /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_|Unexpected token|UnknownError|InvalidAction|404/;
+
+/** What went wrong, in the words of whoever noticed it first. */
+export function reasonOf(error: unknown): string {
+  const { name, message, code, cause } = error as { name?: string; message?: string; code?: string; cause?: unknown };
+  // A connection that is closed has its reason, though the SDK calls it a timeout, too.
+  if (name === 'AbortError' || (name === 'TimeoutError' && typeof code !== 'string')) return 'no answer in time';
+  return message?.replace(/^AWS SDK error wrapper for \w*: /, '') || code || (cause ? reasonOf(cause) : String(error));
+}
+
+function explain({ endpoint, service }: AwsAddress, cause: unknown): string {
+  const { name, scheme, holds } = service;
+  const why = reasonOf(cause).split('\n', 1)[0]!;
+  const signs = `${(cause as Error)?.name} ${(cause as { code?: string })?.code} ${why}`;
+  const own = endpoint === undefined ? '' : `, and does the URL point to it${endpoint.startsWith('https:') ? ' (without TLS it needs ?insecure=true)' : ''}`;
+  if (/CredentialsProvider|Could not load credentials/.test(signs)) return `needs credentials; write them into the URL (${scheme}://key:secret@…), or give them as AWS has it, by AWS_ACCESS_KEY_ID or a role`;
+  if (REFUSED.test(signs)) return `refuses the credentials (${why}); correct them, or allow them ${scheme}:* on the ${holds} of this service`;
+  if (NOT_AWS.test(signs)) return `does not answer like ${name} (${why}); does the URL point to it?`;
+  return `cannot be reached (${why}); is it running${own}?`;
+}

@@ -1,0 +1,134 @@
+import { type MessageHandler, ServerRMQ } from '@nestjs/microservices';
+import { type HandlerExtras, type HandlerRegistry, type Intake, type IntakeHealth, TRANSPORT_ID, type TransportContext, within } from '@parley/messaging';
+import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import type { ChannelModel, ConfirmChannel } from 'amqplib';
+import { type Address, RabbitUnavailable, startFailure } from './address';
+import { reconnect } from './connections';
+import { CONNECTION } from './publisher';
+
+const STARTED_WITHIN = 15_000;
+const CLOSED_WITHIN = 3_000;
+const RECONNECT_AFTER = 1_000;
+
+/** Nest's server, made to start within a bound, to come back for ever and to say when it is away. */
+export abstract class RabbitServer extends ServerRMQ implements Intake {
+  override transportId: never;
+  protected state: IntakeHealth['state'] = 'starting';
+  protected reason?: string;
+  protected stopping?: Promise<void>;
+  private failStart?: (error: unknown) => void;
+
+  constructor(
+    private readonly kind: 'command' | 'broadcast',
+    protected readonly address: Address,
+    protected readonly registry: HandlerRegistry,
+    protected readonly context: TransportContext,
+  ) {
+    super({ urls: [address.secret], noAck: kind === 'broadcast', socketOptions: CONNECTION, maxConnectionAttempts: 1 });
+    this.transportId = TRANSPORT_ID[kind] as never;
+  }
+
+  /** Declares what is consumed and begins with it, on a channel of a new connection. */
+  protected abstract consumeFrom(connection: ChannelModel, channel: ConfirmChannel): Promise<void>;
+  /** The connection is gone, and all its channels. */
+  protected abstract lost(): void;
+  /** Takes nothing more. */
+  protected abstract stopNow(): Promise<void>;
+  /** Resolves when what is under way has ended, or was given up. */
+  protected abstract drained(): Promise<void>;
+
+  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+    this.registry.add(run, extras as HandlerExtras);
+  }
+
+  /** Called for every new connection, with a channel of it. A failure here would otherwise end as an unhandled rejection. */
+  override async setupChannel(channel: ConfirmChannel, begun: () => void): Promise<void> {
+    if (this.stopping) return;
+    const connection = this.manager.connection as ChannelModel;
+    channel.on('error', (error) => this.recover(error));
+    try {
+      await this.consumeFrom(connection, channel);
+      begun();
+    } catch (error) {
+      this.consumingFailed(error, connection);
+    }
+  }
+
+  stop(): Promise<void> {
+    return (this.stopping ??= this.stopped());
+  }
+
+  override async close(): Promise<void> {
+    await this.stop();
+    await this.drained();
+    await within(CLOSED_WITHIN, super.close(), () => new Error('not closed in time')).catch((error: Error) => {
+      this.context.log('warn', `RabbitMQ at ${this.address}: the connection that brings ${this.kind}s did not close well: ${error.message}`);
+    });
+  }
+
+  health(): IntakeHealth {
+    return { technology: 'rabbitmq', kind: this.kind, state: this.state, ...(this.reason && { reason: this.reason }) };
+  }
+
+  protected async begin(started: (error?: unknown) => void): Promise<void> {
+    const late = () => new RabbitUnavailable(this.address, new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+    try {
+      await within(STARTED_WITHIN, this.consumingBegins(), late);
+    } catch (error) {
+      await this.close();
+      return started(startFailure(this.address, error));
+    }
+    started();
+  }
+
+  protected consuming(): void {
+    this.state = 'consuming';
+    this.reason = undefined;
+  }
+
+  /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
+  protected recover(error: Error): void {
+    if (this.stopping || this.state !== 'consuming') return;
+    this.reason = `RabbitMQ at ${this.address} stopped a consumer: ${error.message}`;
+    this.context.log('warn', `${this.reason}; connecting anew`);
+    this.reconnectFrom(this.manager.connection as ChannelModel);
+  }
+
+  protected get manager(): AmqpConnectionManager {
+    return this.server as AmqpConnectionManager;
+  }
+
+  private consumingBegins(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.failStart = reject;
+      this.start((error) => (error ? reject(error) : resolve())).catch(reject);
+      this.on('disconnect', ({ err } = {} as never) => this.disconnected(err));
+    });
+  }
+
+  private stopped(): Promise<void> {
+    this.state = 'stopped';
+    this.reason = undefined;
+    return this.stopNow();
+  }
+
+  private disconnected(error?: Error): void {
+    this.lost();
+    if (this.stopping) return;
+    this.state = 'disconnected';
+    this.reason ??= `the connection to RabbitMQ at ${this.address} was lost${error ? `: ${error.message}` : ''}`;
+  }
+
+  private consumingFailed(error: unknown, connection: ChannelModel): void {
+    const failure = startFailure(this.address, error);
+    if (this.state === 'starting') return this.failStart?.(failure);
+    this.reason = failure.message;
+    this.context.log('error', failure.message);
+    this.context.clock.after(RECONNECT_AFTER, () => this.reconnectFrom(connection));
+  }
+
+  private reconnectFrom(connection: ChannelModel): void {
+    if (this.stopping || this.manager.connection !== (connection as unknown)) return;
+    reconnect(this.manager);
+  }
+}
