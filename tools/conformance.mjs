@@ -1,29 +1,58 @@
-// npm run conformance [-- <path pattern> [--write]]: every promise on every technology that can be reached (RABBITMQ_URL, REDIS_URL …),
-// one after the other, then the table in docs/guarantees.md. What is not offered is printed with its reason. Exits 1 when a promise
-// was not held. With a pattern only those specs; with --write their columns, too, replace the former ones, and the page says so.
-// With --check nothing is tried: exits 1 when the committed table says other things than the code declares.
+// npm run conformance: every promise on every technology that can be reached, then the table in docs/guarantees.md. What is not
+// offered is printed with its reason. Exits 1 when a promise was not held.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { declared, drift, laterLine, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 const FILE_MAY_TAKE = 15 * 60_000;
+const JEST = ['node_modules/jest/bin/jest.js', '--config', 'jest.config.js'];
 const SPECS = ['\\.conformance\\.(int\\.)?spec', 'memory-store\\.spec', 'postgres/src/store\\.int\\.spec', 'saga-store\\.(int\\.)?spec'];
 
-if (process.argv.includes('--check')) check();
-const pattern = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
+const USAGE = `npm run conformance [-- <path pattern>] [--write] [--at-once N] [--check]
+
+  Tries every promise on memory, PostgreSQL, gRPC and each broker whose URL is given:
+  env $(npm run --silent brokers -- urls) npm run conformance
+  Then it writes the table of docs/guarantees.md and the one of the README.
+
+  <path pattern>   only these specs; nothing is written
+  --write          with a pattern: their columns replace the former ones, and the page says so
+  --at-once N      so many files side by side (1)
+  --check          tries nothing; exits 1 when the committed table says other things than the code declares`;
+
+const { options, pattern } = asked();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+if (options.check) check();
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-conformance-'));
+const totals = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-conformance-totals-'));
 const ok = await run();
 const columns = results();
 print(columns);
 if (!pattern) write([...columns, ...notRun(columns)], seenNow(), new Map());
-else if (process.argv.includes('--write')) replace(columns);
-fs.rmSync(folder, { recursive: true });
+else if (options.write) replace(columns);
+for (const made of [folder, totals]) fs.rmSync(made, { recursive: true });
 process.exitCode = ok && columns.every(({ results }) => results.every(({ verdict }) => verdict !== 'failed')) ? 0 : 1;
+
+function asked() {
+  const flags = { write: { type: 'boolean' }, check: { type: 'boolean' }, help: { type: 'boolean' }, 'at-once': { type: 'string', default: '1' } };
+  try {
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: flags });
+    if (positionals.length > 1) throw new Error(`one pattern, not ${positionals.length}: ${positionals.join(' ')}`);
+    if (!/^[1-9]$/.test(values['at-once'])) throw new Error(`--at-once is a number from 1 to 9, not ${values['at-once']}`);
+    return { options: values, pattern: positionals[0] };
+  } catch (error) {
+    console.error(`${error.message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 function check() {
   const { page, columns, differences } = drift();
@@ -33,16 +62,35 @@ function check() {
   process.exit(differences.length === 0 ? 0 : 1);
 }
 
+/** Each file in a process of its own: what one leaves behind, heap above all, must not slow down the next. */
 async function run() {
+  const files = execFileSync(process.execPath, [...JEST, '--listTests', '--testPathPatterns', ...(pattern ? [pattern] : SPECS)], { encoding: 'utf8' });
   const postgres = await useTestPostgres();
-  const env = { ...process.env, CONFORMANCE_REPORT: folder, PARLEY_TEST_POSTGRES: postgres.url, PARLEY_FILE_MAY_TAKE: String(FILE_MAY_TAKE) };
-  const flags = ['--config', 'jest.config.js', '--runInBand', '--forceExit', '--testPathPatterns', ...(pattern ? [pattern] : SPECS)];
+  const waiting = files.trim().split('\n').sort();
+  const env = { ...process.env, CONFORMANCE_REPORT: folder, PARLEY_TEST_POSTGRES: postgres.url, PARLEY_FILE_MAY_TAKE: String(FILE_MAY_TAKE), PARLEY_EACH_TEST: 'yes' };
+  const sum = { passed: 0, failed: 0 };
+  const lane = async () => {
+    for (let file = waiting.shift(); file; file = waiting.shift()) {
+      const { passed, failed } = await runFile(file, env);
+      sum.passed += passed;
+      sum.failed += failed;
+    }
+  };
   try {
-    const [code] = await once(spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], { stdio: 'inherit', env }), 'exit');
-    return code === 0;
+    await Promise.all(Array.from({ length: Number(options['at-once']) }, lane));
   } finally {
     await postgres.release();
   }
+  console.log(`${sum.passed} passed, ${sum.failed} failed`);
+  return sum.failed === 0;
+}
+
+async function runFile(file, env) {
+  const total = path.join(totals, path.basename(file));
+  const flags = ['--runInBand', '--forceExit', '--runTestsByPath', file];
+  const [code] = await once(spawn(process.execPath, [...JEST, ...flags], { stdio: 'inherit', env: { ...env, PARLEY_TEST_TOTAL: total } }), 'exit');
+  const { passed, failed } = fs.existsSync(total) ? JSON.parse(fs.readFileSync(total, 'utf8')) : { passed: 0, failed: 1 };
+  return { passed, failed: failed || (code === 0 ? 0 : 1) };
 }
 
 /** One column a technology and kind, each with all promises of its kind. */

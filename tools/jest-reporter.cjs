@@ -4,6 +4,9 @@ const path = require('node:path');
 
 // A test has its own time limit, which cannot stop one that blocks its whole process: such a file ends the run.
 const FILE_MAY_TAKE = Number(process.env.PARLEY_FILE_MAY_TAKE ?? 240_000);
+// Where a file takes minutes: a line for each of its tests as it ends.
+const EACH_TEST = process.env.PARLEY_EACH_TEST === 'yes';
+const SIGNS = { passed: '✓', failed: '✗', pending: '—' };
 
 const short = (file) => path.relative(path.join(__dirname, '..'), file);
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
@@ -23,6 +26,12 @@ module.exports = class Reporter {
     this.running.set(file, Date.now());
   }
 
+  onTestCaseResult(_file, { ancestorTitles, title, status, duration, failureMessages }) {
+    if (!EACH_TEST) return;
+    console.log(`  ${SIGNS[status] ?? status} ${[...ancestorTitles, title].join(': ')}${duration ? `  ${seconds(duration)}` : ''}`);
+    for (const message of failureMessages) console.log(message);
+  }
+
   onTestResult({ path: file }, result) {
     this.running.delete(file);
     this.passed += result.numPassingTests;
@@ -36,7 +45,7 @@ module.exports = class Reporter {
     );
     if (!failed) return;
     this.failures.push({ file: short(file), passed: result.numPassingTests, failed });
-    console.log(result.failureMessage);
+    if (!EACH_TEST || result.testExecError) console.log(result.failureMessage);
   }
 
   onRunComplete() {
