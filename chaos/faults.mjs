@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tryKill, isAlive, isSame } from '../tools/process-tree.mjs';
 import { rubbish } from './hostile.mjs';
 import { FAULTS, QUEUES, serviceOf, sparedBy } from './schedule.mjs';
-import { faketime, MISSING, setSkew, skewedBy } from './skewed-clock.mjs';
+import { faketime, setSkew, skewedBy } from './skewed-clock.mjs';
 
 /** However busy the machine is. */
 const PATIENCE = 90_000;
@@ -150,11 +150,9 @@ export class Harm {
 
   /** What an hour is to one process, its twin and the database do not agree with. */
   async F12({ victims: [victim], hours }) {
-    const library = faketime();
-    if (!library) return { victim, bit: false, notRun: MISSING };
     const file = path.join(this.shop.dir, `${victim}.skew`);
     setSkew(file, 0);
-    this.shop.setEnvironment(victim, skewedBy(file, library));
+    this.shop.setEnvironment(victim, skewedBy(file, faketime()));
     const before = this.shop.signal(victim, 'SIGKILL');
     try {
       const back = () => this.shop.run()?.instances[victim];

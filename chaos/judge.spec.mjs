@@ -86,7 +86,6 @@ const BROKEN = [
   ['a hostile request broke the edge', ({ history }) => history.push({ type: 'hostile', key: 'h2', sort: 'empty', status: 500 }), 'hostile'],
   ['a process with a wrong clock slept', ({ faults }) => faults.push({ fault: 'F12', victim: 'v', phases: [{ off: 1, worked: 3 }, { off: 0, worked: 0 }] }), 'clock'],
   ['a fault did nothing', ({ faults }) => (faults[0].bit = false), 'bit'],
-  ['a fault could not be run', ({ faults, options }) => (options.faults.push('F12'), faults.push({ fault: 'F12', bit: false, notRun: 'no library' })), 'bit'],
   ['no process ended at one of the steps', ({ faults }) => faults.push({ fault: 'F02', gaps: [{ point: 'a', bit: true }, { point: 'b', bit: false }] }), 'bit'],
   ['kills had nothing delivered again', ({ sinks }) => (sinks.redeliveries = 0), 'bit'],
 ];

@@ -14,8 +14,6 @@ export function faketime() {
 
 const foldersIn = (place) => fs.readdirSync(place, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => path.join(place, name));
 
-export const MISSING = 'libfaketime is not installed here (Debian: apt-get install faketime)';
-
 /** What makes a process read its time's error, in seconds, from `file`; it looks every second. */
 export const skewedBy = (file, library) => ({
   LD_PRELOAD: library,
