@@ -12,8 +12,12 @@ const readJson = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(fil
 
 /** An empty file is being written this moment, a missing one was given back: both count as held, and are asked again. */
 function holder(file) {
-  const pid = fs.existsSync(file) && fs.readFileSync(file, 'utf8');
-  return pid ? Number(pid) : process.pid;
+  try {
+    return Number(fs.readFileSync(file, 'utf8')) || process.pid;
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    return process.pid;
+  }
 }
 
 /** A file that only one process can create; one whose maker died is taken over. */
