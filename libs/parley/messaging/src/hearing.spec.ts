@@ -3,10 +3,10 @@ import { Hearing } from './hearing';
 import type { Delivery, Outcome } from './technology';
 
 const done: Outcome = { kind: 'done', settled: false };
-const heard = (n: number) => ({ headers: { n: String(n) }, body: Buffer.alloc(0) });
+const heard = (n: number, size = 0) => ({ headers: { n: String(n) }, body: Buffer.alloc(size) });
 
 /** Handles what it is told to, when it is told to. */
-function listening(concurrency: number, most?: number) {
+function listening(concurrency: number, most?: { messages: number; bytes: number }) {
   const deliveries: Delivery[] = [];
   const warnings: string[] = [];
   const finish: Array<(outcome: Outcome) => void> = [];
@@ -33,11 +33,21 @@ describe('hearing broadcasts', () => {
   });
 
   it('misses what exceeds those that may wait, and warns once a time', async () => {
-    const { hearing, numbers, next, warnings } = listening(1, 2);
+    const { hearing, numbers, next, warnings } = listening(1, { messages: 2, bytes: 1_000 });
     for (let n = 1; n <= 6; n++) hearing.hear(heard(n));
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3]);
     expect(warnings).toHaveLength(1);
+  });
+
+  it('misses what is too much to keep, however few they are, and hears again when there is room', async () => {
+    const { hearing, numbers, next, warnings } = listening(1, { messages: 10, bytes: 1_000 });
+    for (let n = 1; n <= 4; n++) hearing.hear(heard(n, 400));
+    expect(warnings).toEqual([expect.stringContaining('2 wait')]);
+    await next();
+    hearing.hear(heard(5, 400));
+    for (let n = 0; n < 3; n++) await next();
+    expect(numbers()).toEqual([1, 2, 3, 5]);
   });
 
   it('hands nothing over after stop, and tells what is under way to give up', async () => {

@@ -3,8 +3,8 @@ import type { Headers } from './message';
 import type { Deliver, TransportContext } from './technology';
 import { within } from './within';
 
-/** News that wait for a handler. Those who listen too slowly miss some, as the sequence numbers tell them. */
-const WAITING_AT_MOST = 10_000;
+/** News that wait for a handler, and what they weigh. Those who listen too slowly miss some, as the sequence numbers tell them. */
+const WAITING_AT_MOST = { messages: 10_000, bytes: 64 * 2 ** 20 };
 const ENDED_WITHIN = 1_000;
 
 /** Something that was said, as a technology brings it. */
@@ -21,6 +21,7 @@ export class Hearing {
   private readonly end = new AbortController();
   private readonly handling = new Set<Promise<unknown>>();
   private waiting: Heard[] = [];
+  private bytes = 0;
   private missed = 0;
   private stopped = false;
 
@@ -36,9 +37,8 @@ export class Hearing {
   /** Never throws. */
   hear(heard: Heard): void {
     if (this.stopped) return;
-    if (this.waiting.length < this.most) this.waiting.push(heard);
-    else if (this.missed++ === 0)
-      this.log('warn', `broadcasts come faster than they are handled: more than ${this.most} wait, the next ones are missed`);
+    if (this.hasRoomFor(heard)) this.wait(heard);
+    else if (this.missed++ === 0) this.log('warn', `broadcasts come faster than they are handled: ${this.waiting.length} wait, the next ones are missed`);
     this.handleWaiting();
   }
 
@@ -46,6 +46,7 @@ export class Hearing {
   stop(): void {
     this.stopped = true;
     this.waiting = [];
+    this.bytes = 0;
   }
 
   /** Tells what is under way to give up, and leaves it a moment to do so. */
@@ -55,8 +56,21 @@ export class Hearing {
     await within(ENDED_WITHIN, Promise.allSettled(this.handling), () => new Error('still under way')).catch(() => undefined);
   }
 
+  private hasRoomFor(heard: Heard): boolean {
+    return this.waiting.length < this.most.messages && this.bytes + sizeOf(heard) <= this.most.bytes;
+  }
+
+  private wait(heard: Heard): void {
+    this.waiting.push(heard);
+    this.bytes += sizeOf(heard);
+  }
+
   private handleWaiting(): void {
-    while (this.handling.size < this.subscription.concurrency && this.waiting.length > 0) this.handle(this.waiting.shift()!);
+    while (this.handling.size < this.subscription.concurrency && this.waiting.length > 0) {
+      const next = this.waiting.shift()!;
+      this.bytes -= sizeOf(next);
+      this.handle(next);
+    }
     if (this.waiting.length === 0) this.missed = 0;
   }
 
@@ -70,4 +84,10 @@ export class Hearing {
     });
     this.handling.add(handling);
   }
+}
+
+function sizeOf({ headers, body }: Heard): number {
+  let size = body.length;
+  for (const name in headers) size += name.length + headers[name]!.length;
+  return size;
 }

@@ -7,7 +7,7 @@ describe('a CloudEvent in structured mode', () => {
     expect(JSON.parse(toStructured(headers, Buffer.from('{"n":1}')))).toEqual({ ...headers, data: { n: 1 } });
   });
 
-  it.each(['{"n":1}', '{ "n" : 1 }', '', '9007199254740993', '{"a":', '"ü\\u0000"', '['.repeat(3_000), `${'['.repeat(64)}${']'.repeat(64)}`])(
+  it.each(['{"n":1}', '{ "n" : 1 }', '{"__proto__":{"admin":true}}', '', '9007199254740993', '{"a":', '"ü\\u0000"', '['.repeat(3_000), `${'['.repeat(64)}${']'.repeat(64)}`])(
     'brings the bytes back: %.20s',
     (text) => {
       expect(fromStructured(Buffer.from(toStructured(headers, Buffer.from(text))))).toEqual({ headers, body: Buffer.from(text) });

@@ -1,3 +1,4 @@
+import { within } from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, WITHOUT_PASSWORD } from './address';
 
@@ -38,19 +39,6 @@ export async function refuseNeedlessPassword(client: Redis, { options: { usernam
   await client.auth(password).catch((error: Error) => {
     if (WITHOUT_PASSWORD.test(error.message)) throw error;
   });
-}
-
-/** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
-export async function within<T>(milliseconds: number, promise: Promise<T>, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const bound = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), milliseconds);
-  });
-  try {
-    return await Promise.race([promise, bound]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** Says good-bye, or hangs up when that is not answered. */

@@ -1,33 +1,29 @@
 import { type MessageHandler, ServerRedis } from '@nestjs/microservices';
 import {
   type Deliver,
+  fromStructured,
   type HandlerExtras,
   type HandlerRegistry,
+  Hearing,
   type Intake,
   type IntakeHealth,
   type Subscription,
   TRANSPORT_ID,
   type TransportContext,
+  within,
 } from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
-import { connectionOptions, hangUp, within } from './connection';
+import { connectionOptions, hangUp } from './connection';
 import { channelOf } from './publisher';
-import { decode } from './structured';
 
 const STARTED_WITHIN = 10_000;
 const ENDED_WITHIN = 1_000;
-/** News that wait for a handler. Those who listen too slowly miss some, as the sequence numbers tell them. */
-const WAITING_AT_MOST = 10_000;
 
 /** Nest's server, made to come back after every lost connection and to say when it is away. */
 export class BroadcastIntake extends ServerRedis implements Intake {
   override transportId = TRANSPORT_ID.broadcast;
-  private readonly end = new AbortController();
-  private readonly handling = new Set<Promise<unknown>>();
-  private waiting: Array<{ channel: string; document: string }> = [];
-  private missed = 0;
-  private subscription?: Subscription;
+  private hearing?: Hearing;
   private stopping?: Promise<void>;
   private started = false;
   private cause = '';
@@ -46,11 +42,10 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   }
 
   override async listen(started: (error?: unknown) => void): Promise<void> {
-    [this.subscription] = this.registry.subscriptions('broadcast');
-    this.subscription?.onConcurrency?.(() => this.handleWaiting());
+    const [subscription] = this.registry.subscriptions('broadcast');
+    if (subscription) this.hearing = new Hearing(subscription, this.deliver, this.context.log);
     try {
-      if (this.subscription)
-        await within(STARTED_WITHIN, this.subscribe(this.subscription), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      if (subscription) await within(STARTED_WITHIN, this.subscribe(subscription), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     } catch (error) {
       await this.close();
       return started(new RedisUnavailable(this.address, this.cause || (error as Error).message));
@@ -66,11 +61,9 @@ export class BroadcastIntake extends ServerRedis implements Intake {
 
   /** Called for everything that is said on the channels. */
   override handleMessage(channel: string, document: string): Promise<void> {
-    if (this.stopping) return Promise.resolve();
-    if (this.handling.size < this.subscription!.concurrency) this.handle(channel, document);
-    else if (this.waiting.length < WAITING_AT_MOST) this.waiting.push({ channel, document });
-    else if (this.missed++ === 0)
-      this.context.log('warn', `broadcasts come faster than they are handled: more than ${WAITING_AT_MOST} wait, the next ones are missed`);
+    const heard = fromStructured(Buffer.from(document));
+    if (Object.keys(heard.headers).length > 0) this.hearing?.hear(heard);
+    else this.context.log('warn', `${channel}: something unreadable was said and is ignored`);
     return Promise.resolve();
   }
 
@@ -80,8 +73,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
 
   override async close(): Promise<void> {
     await this.stop();
-    this.end.abort(new Error('the drain ran out of time'));
-    await within(ENDED_WITHIN, Promise.allSettled(this.handling), () => new Error('still under way')).catch(() => undefined);
+    await this.hearing?.close();
     this.isManuallyClosed = true;
     await hangUp(this.client);
   }
@@ -103,41 +95,8 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   }
 
   private async stopNow(): Promise<void> {
-    this.waiting = [];
+    this.hearing?.stop();
     if (this.client?.status === 'ready') await within(ENDED_WITHIN, this.client.unsubscribe(), () => new Error('no answer')).catch(() => undefined);
-  }
-
-  private handle(channel: string, document: string): void {
-    const handling = this.deliverOne(channel, document).finally(() => {
-      this.handling.delete(handling);
-      this.handleWaiting();
-    });
-    this.handling.add(handling);
-  }
-
-  private handleWaiting(): void {
-    while (this.handling.size < this.subscription!.concurrency && this.waiting.length > 0) {
-      const { channel, document } = this.waiting.shift()!;
-      this.handle(channel, document);
-    }
-    if (this.waiting.length === 0) this.missed = 0;
-  }
-
-  /** Never rejects. There is nobody to give a broadcast back to: whatever becomes of it, it is over. */
-  private async deliverOne(channel: string, document: string): Promise<void> {
-    try {
-      const { headers, body } = decode(document);
-      await this.deliver({
-        subscription: this.subscription!,
-        headers,
-        body,
-        attempt: 1,
-        signal: this.end.signal,
-        honours: { retry: false, dead: false },
-      });
-    } catch (error) {
-      this.context.log('warn', `${channel}: something unreadable was said and is ignored: ${(error as Error).message}`);
-    }
   }
 
   private get client(): Redis | undefined {

@@ -1,9 +1,8 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
-import { headersOf, type OutgoingMessage } from '@parley/messaging';
+import { headersOf, type OutgoingMessage, toStructured, within } from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
-import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, refuseNeedlessPassword, within } from './connection';
-import { encode } from './structured';
+import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, refuseNeedlessPassword } from './connection';
 
 const STARTED_WITHIN = 10_000;
 
@@ -35,7 +34,7 @@ export class BroadcastPublisher extends ClientRedis {
   async say(messages: readonly OutgoingMessage[]): Promise<void> {
     await Promise.all(
       messages.map(({ contract, envelope, body }) =>
-        this.dispatchEvent({ pattern: channelOf(contract.name), data: encode(headersOf(envelope), body) }),
+        this.dispatchEvent({ pattern: channelOf(contract.name), data: toStructured(headersOf(envelope), body) }),
       ),
     );
   }
