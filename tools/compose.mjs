@@ -44,6 +44,7 @@ function environment({ name, data, answersCalls, outside = [], ...rest }) {
     ...(isPublished({ name, ...rest }) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
     ...(outside.includes('payment-provider') ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`] : []),
     ...(outside.includes('mail') ? [`MAIL_URL: ${optional('PARLEY_MAIL_URL', 'file:///data/mail')}`] : []),
+    ...(name === 'gateway' ? ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map((variable) => `${variable}: ${optional(variable)}`) : []),
     ...(name === 'console' ? [`OPERATIONS_URLS: '${operationsUrls()}'`] : []),
   ];
 }

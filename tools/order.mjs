@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { paint } from './colours.mjs';
+import { asCustomer } from './customer.mjs';
 import { readJson } from './http-json.mjs';
 import { readRun } from './run-file.mjs';
 
@@ -14,7 +15,8 @@ const HELP = `npm run order -- [options]
   --token T         tok_ok (default), tok_slow, tok_flaky, tok_declined, tok_unknown
   --country CC      where to (default GB; AQ cannot be shipped to)
   --watch           show broadcasts as well
-  --help`;
+  --help
+CUSTOMER_TOKEN in the environment: whose order it is, where the edge asks for that`;
 
 const PATIENCE = 180_000;
 /** After the final state: mails and figures follow by themselves. */
@@ -35,7 +37,7 @@ const began = Date.now();
 let order;
 do {
   await sleep(100);
-  order = await readJson(`${gateway}/orders/${orderId}`).catch(() => order);
+  order = await readJson(`${gateway}/orders/${orderId}`, { headers: asCustomer }).catch(() => order);
   await draw();
 } while (!isOver(order) && Date.now() - began < PATIENCE);
 for (const until = Date.now() + EPILOGUE; Date.now() < until; await sleep(200)) await draw();
@@ -66,7 +68,7 @@ async function linesOf(wanted) {
 async function place() {
   const address = { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1 1AA', country: options.country };
   const body = { customer: { name: 'Ada Byron', email: 'ada@example.org', address }, lines, payment: { token: options.token } };
-  const response = await fetch(`${gateway}/orders`, { method: 'POST', headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() }, body: JSON.stringify(body) });
+  const response = await fetch(`${gateway}/orders`, { method: 'POST', headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), ...asCustomer }, body: JSON.stringify(body) });
   const answer = await response.json();
   if (response.status !== 202) fail(`The order was refused: ${answer.title}${(answer.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('')}`);
   return { orderId: answer.orderId, conversation: response.headers.get('x-correlation-id') };

@@ -1,8 +1,9 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { ServiceModule } from '@parley/service';
+import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
-import { environment } from './config';
+import { environment, issuerOf } from './config';
 import { OrderFeed } from './order-feed';
 import { OrdersController } from './orders.controller';
 import { Prices } from './prices';
@@ -12,6 +13,11 @@ import { ProductsController } from './products.controller';
 @Module({
   imports: [ServiceModule.forRoot({ service: 'gateway', environment })],
   controllers: [ProductsController, OrdersController, BroadcastsController],
-  providers: [Prices, OrderFeed, { provide: APP_FILTER, useClass: ProblemFilter }],
+  providers: [
+    Prices,
+    OrderFeed,
+    { provide: Authentication, useFactory: () => new Authentication(issuerOf(environment)) },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+  ],
 })
 export class AppModule {}

@@ -8,6 +8,7 @@ import { Harness } from '@parley/testing';
 import { startCatalog } from '../../catalog/src/catalog.fixture';
 import { startOrders } from '../../orders/src/orders.fixture';
 import { AppModule } from './app.module';
+import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
 import { edge } from './edge';
 import { OrderFeed } from './order-feed';
@@ -22,11 +23,12 @@ export class EdgeOnTrial {
   readonly harness = new Harness();
   private app!: NestFastifyApplication;
 
-  static async start(): Promise<EdgeOnTrial> {
+  /** @param authentication open, unless given */
+  static async start(authentication?: Authentication): Promise<EdgeOnTrial> {
     const trial = new EdgeOnTrial();
     await startCatalog(trial.harness);
     await startOrders(trial.harness);
-    await trial.open();
+    await trial.open(authentication ?? new Authentication());
     return trial;
   }
 
@@ -67,8 +69,10 @@ export class EdgeOnTrial {
     await this.harness.close();
   }
 
-  private async open(): Promise<void> {
-    const module = { module: class EdgeUnderTest {}, ...partsOf(AppModule), imports: [this.messaging()] };
+  private async open(authentication: Authentication): Promise<void> {
+    const { controllers, providers } = partsOf(AppModule);
+    const own = [...providers, { provide: Authentication, useValue: authentication }];
+    const module = { module: class EdgeUnderTest {}, controllers, providers: own, imports: [this.messaging()] };
     this.app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }), { logger: false, abortOnError: false });
     edge.configure(this.app);
     await this.app.listen(0, '127.0.0.1');
@@ -103,9 +107,9 @@ export class EventReader {
   private events!: AsyncGenerator<ServerSentEvent, void>;
   response!: Response;
 
-  static async open(url: string, last?: string): Promise<EventReader> {
+  static async open(url: string, last?: string, others: Record<string, string> = {}): Promise<EventReader> {
     const reader = new EventReader();
-    const headers = { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) };
+    const headers = { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }), ...others };
     reader.response = await fetch(url, { headers, signal: reader.leaving.signal });
     reader.events = eventsIn(reader.response.body!);
     return reader;

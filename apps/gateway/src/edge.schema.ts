@@ -14,7 +14,8 @@ export type NewOrder = z.infer<typeof NewOrder>;
 
 export const AcceptedOrder = z.object({ orderId: z.uuid(), status: OrderStatus });
 
-export const OrderView = Order;
+export const OrderView = Order.omit({ account: true });
+export type OrderView = z.infer<typeof OrderView>;
 
 export const OrderEntry = HistoryEntry;
 

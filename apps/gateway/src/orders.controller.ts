@@ -1,4 +1,5 @@
-import { GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
+import { createHash } from 'node:crypto';
+import { type Account, GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
 import { GetLabel } from '@contracts/shipping';
 import { Body, Controller, Get, Headers, HttpCode, type MessageEvent, Param, Post, Query, Res, Sse } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiConflictResponse, ApiHeader, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags, ApiUnprocessableEntityResponse } from '@nestjs/swagger';
@@ -6,11 +7,13 @@ import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import { checked, checkedHeader } from './checked';
+import { AccountOf, ForCustomers } from './customers';
 import { AcceptedOrder, IdempotencyKey, NewOrder, OrderFilter, OrderId, OrderList, OrderView, ProblemBody } from './edge.schema';
 import { OrderFeed } from './order-feed';
 import { problem, Refused } from './problem';
 
 @ApiTags('orders')
+@ForCustomers()
 @Controller('orders')
 export class OrdersController {
   constructor(
@@ -26,10 +29,15 @@ export class OrdersController {
   @ApiAcceptedResponse({ standardSchema: AcceptedOrder, headers: { Location: { description: 'Where the order can be seen', schema: { type: 'string' } } } })
   @ApiConflictResponse({ standardSchema: ProblemBody, description: 'The key was used for another order' })
   @ApiUnprocessableEntityResponse({ standardSchema: ProblemBody, description: 'Names the fields that are wrong' })
-  async place(@Body() body: unknown, @Headers('idempotency-key') key: string | undefined, @Res({ passthrough: true }) reply: FastifyReply) {
-    const idempotencyKey = checkedHeader(IdempotencyKey, 'Idempotency-Key', key);
+  async place(
+    @AccountOf() account: Account | undefined,
+    @Body() body: unknown,
+    @Headers('idempotency-key') key: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const idempotencyKey = keyOf(account, PlaceOrder.name, checkedHeader(IdempotencyKey, 'Idempotency-Key', key));
     const order = checked(NewOrder, body);
-    const accepted = await this.messenger.call(PlaceOrder, { idempotencyKey, ...order });
+    const accepted = await this.messenger.call(PlaceOrder, { ...order, idempotencyKey, account });
     void reply.header('location', `/orders/${accepted.orderId}`);
     return accepted;
   }
@@ -40,8 +48,8 @@ export class OrdersController {
   @ApiQuery({ name: 'limit', required: false, description: '1 to 500, default 50' })
   @ApiQuery({ name: 'before', required: false, description: '`next` of the page before' })
   @ApiOkResponse({ standardSchema: OrderList })
-  list(@Query() filter: unknown) {
-    return this.messenger.call(ListOrders, checked(OrderFilter, filter));
+  list(@AccountOf() account: Account | undefined, @Query() filter: unknown) {
+    return this.messenger.call(ListOrders, { ...checked(OrderFilter, filter), account });
   }
 
   @Get(':id')
@@ -49,15 +57,15 @@ export class OrdersController {
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ standardSchema: OrderView })
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
-  get(@Param('id') id: string) {
-    return this.messenger.call(GetOrder, { orderId: orderId(id) });
+  get(@AccountOf() account: Account | undefined, @Param('id') id: string): Promise<OrderView> {
+    return this.orderOf(account, orderId(id));
   }
 
   @Sse(':id/events')
   @ApiOperation({ summary: 'Follow an order live (server-sent events); resumes after Last-Event-ID' })
   @ApiParam({ name: 'id', format: 'uuid' })
-  async events(@Param('id') id: string, @Headers('last-event-id') last?: string): Promise<Observable<MessageEvent>> {
-    const order = await this.messenger.call(GetOrder, { orderId: orderId(id) });
+  async events(@AccountOf() account: Account | undefined, @Param('id') id: string, @Headers('last-event-id') last?: string): Promise<Observable<MessageEvent>> {
+    const order = await this.orderOf(account, orderId(id));
     return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0);
   }
 
@@ -66,15 +74,30 @@ export class OrdersController {
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiProduces('application/pdf')
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
-  async label(@Param('id') id: string, @Res() reply: FastifyReply) {
+  async label(@AccountOf() account: Account | undefined, @Param('id') id: string, @Res() reply: FastifyReply) {
+    if (account !== undefined) await this.orderOf(account, orderId(id)); // shipping knows no accounts
     const { fileName, pdf } = await this.messenger.call(GetLabel, { orderId: orderId(id) });
     void reply.header('content-type', 'application/pdf').header('content-disposition', `inline; filename="${fileName}"`).send(Buffer.from(pdf, 'base64'));
   }
+
+  /** Another account's order is not there: nobody learns which ids exist. */
+  private async orderOf(account: Account | undefined, orderId: string): Promise<OrderView> {
+    const { account: placedBy, ...order } = await this.messenger.call(GetOrder, { orderId });
+    if (account !== undefined && account !== placedBy) throw new Refused(NO_SUCH_ORDER);
+    return order;
+  }
 }
+
+const NO_SUCH_ORDER = problem(404, 'There is no such order');
 
 /** Whatever is no order's id names no order. */
 function orderId(id: string): string {
   const result = OrderId.safeParse(id);
-  if (!result.success) throw new Refused(problem(404, 'There is no such order'));
+  if (!result.success) throw new Refused(NO_SUCH_ORDER);
   return result.data;
+}
+
+/** A key is one account's, for one operation: others that choose the same text have another key. */
+function keyOf(account: Account | undefined, operation: string, key: string): string {
+  return account === undefined ? key : createHash('sha256').update(JSON.stringify([account, operation, key])).digest('base64url');
 }

@@ -18,6 +18,7 @@ export function answerProblem(error: unknown, { method, url, raw }: FastifyReque
   const known = problemOf(error);
   if (!known) logger.error({ message: `${method} ${url} failed`, error });
   const answer = known ?? problem(500, 'Something went wrong here', 'It was not your request; we have a note of it.');
+  if (answer.status === 401) void reply.header('www-authenticate', 'Bearer');
   if (answer.status === 503) void reply.header('retry-after', '1');
   const send = () => void reply.status(answer.status).header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(answer));
   if (answer.status === 413) void swallowed(raw).then(send);

@@ -7,6 +7,7 @@ import { DataSource } from 'typeorm';
 import { environment } from './config';
 import { fulfilment } from './fulfilment.saga';
 import { CreateOrders1790000100000 } from './migrations/1790000100000-create-orders';
+import { AddAccount1790000110000 } from './migrations/1790000110000-add-account';
 import { orderHandlers } from './order.handlers';
 import { OrderStore, SqlOrderStore } from './order.store';
 import { OrdersController } from './orders.controller';
@@ -17,9 +18,9 @@ import { ReadModelController } from './read-model.controller';
     ServiceModule.forRoot({
       service: 'orders',
       environment,
-      migrations: [...sagaMigrations, CreateOrders1790000100000],
+      migrations: [...sagaMigrations, CreateOrders1790000100000, AddAccount1790000110000],
       operations: { sagas: SagaOperations },
-      ownCopies: 'orders.orders.customer: name, email and address; the sagas of orders (state)',
+      ownCopies: 'orders.orders.customer: name, email and address; account of orders.orders and orders.order_view; the sagas of orders (state)',
     }),
     SagaModule.forRoot([fulfilment(environment.ORDER_PATIENCE as Duration)]),
     CqrsModule.forRoot(),

@@ -1,4 +1,4 @@
-import type { Customer, OrderAccepted } from '@contracts/orders';
+import type { Account, Customer, OrderAccepted } from '@contracts/orders';
 import type { Quote } from '@contracts/catalog';
 import { Command } from '@nestjs/cqrs';
 
@@ -10,6 +10,7 @@ export class TakeOrder extends Command<OrderAccepted> {
     readonly customer: Customer,
     readonly quote: Quote,
     readonly token: string,
+    readonly account: Account | undefined,
   ) {
     super();
   }

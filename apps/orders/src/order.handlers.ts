@@ -16,11 +16,11 @@ export class TakeOrderHandler implements ICommandHandler<TakeOrder> {
   ) {}
 
   execute(command: TakeOrder): Promise<OrderAccepted> {
-    const { idempotencyKey, fingerprint, customer, quote, token } = command;
+    const { idempotencyKey, fingerprint, customer, quote, token, account } = command;
     return this.transactions.run(async (tx) => {
       const orderId = randomUUID();
       const placedAt = new Date().toISOString();
-      const known = await this.orders.take(tx, { orderId, idempotencyKey, fingerprint, customer, ...quote, placedAt });
+      const known = await this.orders.take(tx, { orderId, idempotencyKey, fingerprint, customer, ...quote, placedAt, account });
       if (known) return this.sameOrder(known.orderId, known.fingerprint, command);
       await this.messenger.publish(OrderPlaced, { orderId, customer, ...quote, payment: { token } });
       await this.messenger.broadcast(OrderProgressed, { orderId, status: 'placed', entry: firstEntry(placedAt) });

@@ -17,9 +17,9 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
   async take(tx: MemoryTx, order: TakenOrder): Promise<TakenOrder | undefined> {
     const known = await this.byKey(order.idempotencyKey);
     if (known) return known;
-    const { orderId, placedAt, lines, total } = order;
+    const { orderId, placedAt, lines, total, account } = order;
     this.orders.set(orderId, order);
-    this.views.set(orderId, { orderId, status: 'placed', lines: [...lines], total, history: [firstEntry(placedAt)], placedAt });
+    this.views.set(orderId, { orderId, status: 'placed', lines: [...lines], total, history: [firstEntry(placedAt)], placedAt, account });
     tx.undo(() => (this.orders.delete(orderId), this.views.delete(orderId)));
     return undefined;
   }
@@ -46,12 +46,12 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
 
   async view(orderId: string): Promise<Order | undefined> {
     const view = this.views.get(orderId);
-    return view && { orderId, status: view.status, lines: view.lines, total: view.total, history: view.history };
+    return view && { orderId, status: view.status, lines: view.lines, total: view.total, history: view.history, account: view.account };
   }
 
-  async page({ status, limit, before }: ListOrders): Promise<OrderPage> {
+  async page({ status, limit, before, account }: ListOrders): Promise<OrderPage> {
     const from = before === undefined ? undefined : readCursor(before);
-    const all = [...this.views.values()];
+    const all = [...this.views.values()].filter((view) => account === undefined || view.account === account);
     const orders = all
       .filter((view) => status === undefined || view.status === status)
       .map(summary)

@@ -54,6 +54,14 @@ export function orderStoreTrial(name: string, open: Open): void {
         });
       });
 
+      it('keeps whose an order is', async () => {
+        const order = anOrder({ account: 'ada' });
+        await take(order);
+        expect(await store.byKey(order.idempotencyKey)).toEqual(order);
+        await advance(order.orderId, 'stock reserved', 'reserved');
+        expect(await store.view(order.orderId)).toMatchObject({ account: 'ada', status: 'reserved' });
+      });
+
       it('takes one order a key: the second gets the first one back, and is not kept', async () => {
         const first = anOrder();
         const second = anOrder({ idempotencyKey: first.idempotencyKey, total: 1 });
@@ -180,6 +188,17 @@ export function orderStoreTrial(name: string, open: Open): void {
         const page = await store.page({ limit: 50, status: 'delivered' });
         expect(idsOf(page)).toEqual([orders[0]!.orderId]);
         expect(page.counts).toEqual({ placed: 3, reserved: 0, paid: 0, shipped: 0, delivered: 1, rejected: 1 });
+      });
+
+      it('can be asked for one account, page by page, and then counts its orders only', async () => {
+        const theirs = [3, 4].map((minute) => anOrder({ placedAt: at(minute), account: 'ada' }));
+        for (const order of [...theirs, anOrder({ account: 'ada ' })]) await take(order);
+        const first = await store.page({ limit: 1, account: 'ada' });
+        const second = await store.page({ limit: 2, account: 'ada', before: first.next });
+        expect([...idsOf(first), ...idsOf(second)]).toEqual([theirs[1]!.orderId, theirs[0]!.orderId]);
+        expect(first.counts).toEqual({ placed: 2, reserved: 0, paid: 0, shipped: 0, delivered: 0, rejected: 0 });
+        expect(await store.page({ limit: 50, account: 'ada', status: 'delivered' })).toMatchObject({ orders: [] });
+        expect(await store.page({ limit: 50, account: 'nobody' })).toMatchObject({ orders: [], counts: { placed: 0 } });
       });
     });
   });

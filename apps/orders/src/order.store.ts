@@ -1,5 +1,5 @@
 import type { QuotedLine } from '@contracts/catalog';
-import type { Customer, HistoryEntry, ListOrders, Order, OrderStatus } from '@contracts/orders';
+import type { Account, Customer, HistoryEntry, ListOrders, Order, OrderStatus } from '@contracts/orders';
 import type { EntityManager } from 'typeorm';
 import { cursorOf, firstEntry, isFinal, later, type Progress, readCursor } from './order';
 import type { OrderPage, OrderSummary } from './order.queries';
@@ -13,6 +13,7 @@ export interface TakenOrder {
   readonly lines: readonly QuotedLine[];
   readonly total: number;
   readonly placedAt: string;
+  readonly account?: Account;
 }
 
 /** What the order's view became by a progress. */
@@ -50,6 +51,7 @@ interface OrderRow {
   lines: QuotedLine[];
   total: number;
   placed_at: Date;
+  account: Account | null;
 }
 
 interface ViewRow {
@@ -60,6 +62,7 @@ interface ViewRow {
   history: HistoryEntry[];
   placed_at: Date;
   finished_at: Date | null;
+  account: Account | null;
 }
 
 export class SqlOrderStore extends OrderStore {
@@ -71,10 +74,10 @@ export class SqlOrderStore extends OrderStore {
     const inserted = await rows(
       tx,
       `with taken as (
-         insert into orders (order_id, idempotency_key, fingerprint, customer, lines, total, placed_at)
-         values ($1, $2, $3, $4, $5, $6, $7) on conflict (idempotency_key) do nothing returning order_id)
-       insert into order_view (order_id, status, lines, total, history, placed_at)
-       select order_id, 'placed', $5, $6, $8, $7 from taken returning order_id`,
+         insert into orders (order_id, idempotency_key, fingerprint, customer, lines, total, placed_at, account)
+         values ($1, $2, $3, $4, $5, $6, $7, $9) on conflict (idempotency_key) do nothing returning order_id)
+       insert into order_view (order_id, status, lines, total, history, placed_at, account)
+       select order_id, 'placed', $5, $6, $8, $7, $9 from taken returning order_id`,
       [
         order.orderId,
         order.idempotencyKey,
@@ -84,6 +87,7 @@ export class SqlOrderStore extends OrderStore {
         order.total,
         order.placedAt,
         JSON.stringify([firstEntry(order.placedAt)]),
+        order.account ?? null,
       ],
     );
     return inserted.length > 0 ? undefined : this.firstByKey(tx, order.idempotencyKey);
@@ -119,19 +123,24 @@ export class SqlOrderStore extends OrderStore {
 
   async view(orderId: string): Promise<Order | undefined> {
     const [row] = await rows<ViewRow>(this.database, 'select * from order_view where order_id = $1', [orderId]);
-    return row && { orderId: row.order_id, status: row.status, lines: row.lines, total: row.total, history: row.history };
+    return row && { orderId: row.order_id, status: row.status, lines: row.lines, total: row.total, history: row.history, account: row.account ?? undefined };
   }
 
-  async page({ status, limit, before }: ListOrders): Promise<OrderPage> {
+  async page({ status, limit, before, account }: ListOrders): Promise<OrderPage> {
     const from = before === undefined ? undefined : readCursor(before);
     const found = await rows<ViewRow>(
       this.database,
       `select order_id, status, total, placed_at, finished_at from order_view
        where ($1::text is null or status = $1) and ($2::timestamptz is null or (placed_at, order_id) < ($2, $3::uuid))
+         and ($5::text is null or account = $5)
        order by placed_at desc, order_id desc limit $4`,
-      [status ?? null, from?.placedAt ?? null, from?.orderId ?? null, limit],
+      [status ?? null, from?.placedAt ?? null, from?.orderId ?? null, limit, account ?? null],
     );
-    const counts = await rows<{ status: OrderStatus; count: number }>(this.database, 'select status, count(*)::int as count from order_view group by status');
+    const counts = await rows<{ status: OrderStatus; count: number }>(
+      this.database,
+      'select status, count(*)::int as count from order_view where $1::text is null or account = $1 group by status',
+      [account ?? null],
+    );
     const orders = found.map(summary);
     const last = orders.at(-1);
     return {
@@ -159,6 +168,7 @@ const taken = (row: OrderRow): TakenOrder => ({
   lines: row.lines,
   total: row.total,
   placedAt: row.placed_at.toISOString(),
+  account: row.account ?? undefined,
 });
 
 const summary = (row: ViewRow): OrderSummary => ({

@@ -20,8 +20,9 @@ export const isFinal = (status: OrderStatus): boolean => status === 'delivered' 
 export const firstEntry = (at: string): HistoryEntry => ({ number: 1, at, what: 'order placed', by: 'orders' });
 
 /** Tells whether a request under a known key is the same order. */
-export function fingerprintOf({ customer, lines, payment }: PlaceOrder): string {
-  return createHash('sha256').update(JSON.stringify([customer, lines, payment])).digest('base64url');
+export function fingerprintOf({ customer, lines, payment, account }: PlaceOrder): string {
+  const told = [customer, lines, payment, ...(account === undefined ? [] : [account])];
+  return createHash('sha256').update(JSON.stringify(told)).digest('base64url');
 }
 
 /** Where a page ends: the time an order was placed and, among those of one time, its id. */

@@ -19,12 +19,12 @@ export class OrdersController {
 
   @Handles(PlaceOrder)
   async place(request: PlaceOrder) {
-    const { idempotencyKey, customer, lines, payment } = request;
+    const { idempotencyKey, customer, lines, payment, account } = request;
     const fingerprint = fingerprintOf(request);
     const known = await this.orders.byKey(idempotencyKey);
     // A repeated request is answered as before, also when prices have changed meanwhile.
     const quote = known ? { lines: [...known.lines], total: known.total } : await this.quote(lines);
-    return this.commands.execute(new TakeOrder(idempotencyKey, fingerprint, customer, quote, payment.token));
+    return this.commands.execute(new TakeOrder(idempotencyKey, fingerprint, customer, quote, payment.token, account));
   }
 
   @Handles(GetOrder)

@@ -69,12 +69,22 @@ describe('the service orders, two instances, told twice and out of order', () =>
       ['another card', { payment: { token: 'tok_slow' } }],
       ['another customer', { customer: { ...customer, name: 'Grace' } }],
       ['a product that nobody sells', { lines: [{ sku: 'TEA-9999', quantity: 1 }] }],
+      ['another account', { account: 'eve' }],
     ])('refuses a used key with %s', async (_what, change) => {
       const request = anOrder();
       await place(request);
       await expect(place({ ...request, ...change })).rejects.toMatchObject({ code: 'key-reused', details: { idempotencyKey: request.idempotencyKey } });
       await harness.settled();
       expect(harness.said(OrderPlaced)).toHaveLength(1);
+    });
+
+    it('keeps whose the order is, and tells nobody but who asks for it', async () => {
+      const mine = await placed(anOrder({ account: 'ada' }));
+      const nobodys = await placed();
+      expect(await harness.call(GetOrder, { orderId: mine })).toMatchObject({ account: 'ada' });
+      expect(await harness.call(GetOrder, { orderId: nobodys })).not.toHaveProperty('account');
+      expect((await harness.call(ListOrders, { limit: 50, account: 'ada' })).orders.map(({ orderId }) => orderId)).toEqual([mine]);
+      expect(JSON.stringify([harness.said(OrderPlaced), harness.said(OrderProgressed)])).not.toContain('"account"');
     });
 
     it('names the line that nobody sells, keeps nothing, and leaves the key free', async () => {

@@ -1,4 +1,5 @@
 export {
+  Account,
   Customer,
   GetOrder,
   HistoryEntry,

@@ -5,7 +5,10 @@ import { z } from 'zod';
 
 export const Customer = z.object({ name: text(200), email: z.email().max(320), address: Address });
 export type Customer = z.infer<typeof Customer>;
-/** Nobody has an account here: a customer is known by the order. */
+/** Whose an order is: the subject of a token. Not trimmed: two subjects that differ by a space are two accounts. */
+export const Account = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
+export type Account = z.infer<typeof Account>;
+/** Nobody needs an account here: a customer is known by the order. */
 const personal = {
   subject: 'orderId' as const,
   fields: { customer: { name: 'erased', email: 'erased@invalid.example', address: ERASED_ADDRESS } },
@@ -24,6 +27,7 @@ export const Order = z.object({
   lines: z.array(QuotedLine),
   total: Cents,
   history: z.array(HistoryEntry),
+  account: Account.optional(),
 });
 export type Order = z.infer<typeof Order>;
 
@@ -34,6 +38,8 @@ export const PlaceOrder = call('orders.place-order', {
     customer: Customer,
     lines: Lines,
     payment: z.object({ token: text(200) }),
+    /** Whose the order is: known by whoever calls, never by what a customer writes. */
+    account: Account.optional(),
   }),
   reply: z.object({ orderId: z.uuid(), status: OrderStatus }),
   errors: {
@@ -62,9 +68,9 @@ export type GetOrder = Message<typeof GetOrder>;
 export const PageEnd = z.string().refine((end) => MomentAndId.safeParse(end).success, 'is not where a page ended');
 const MomentAndId = z.templateLiteral([z.iso.datetime(), '~', z.uuid()]);
 
-/** Newest first, a page at a time. */
+/** Newest first, a page at a time; of one account, or of all. */
 export const ListOrders = call('orders.list-orders', {
-  request: z.object({ status: OrderStatus.optional(), limit: z.int().min(1).max(500), before: PageEnd.optional() }),
+  request: z.object({ status: OrderStatus.optional(), limit: z.int().min(1).max(500), before: PageEnd.optional(), account: Account.optional() }),
   reply: z.object({
     orders: z.array(
       z.object({ orderId: z.uuid(), status: OrderStatus, total: Cents, placedAt: z.iso.datetime(), finishedAt: z.iso.datetime().optional() }),

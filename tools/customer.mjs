@@ -1,0 +1,5 @@
+// Who the tools are to the edge, when it asks: CUSTOMER_TOKEN is sent as the bearer token.
+const { CUSTOMER_TOKEN } = process.env;
+
+/** Headers. */
+export const asCustomer = CUSTOMER_TOKEN ? { authorization: `Bearer ${CUSTOMER_TOKEN}` } : {};
