@@ -2,14 +2,15 @@ import type { Headers, TransportContext } from '@parley/messaging';
 import type { QueryResultRow } from 'pg';
 import type { Caller, Statement } from './database';
 import type { Partition } from './log-partition';
-import { unpackHeaders } from './queue-message';
+import { READ_AHEAD, unpackHeaders } from './queue-message';
 
 /** An event as it lies in the log. */
 export interface LoggedEvent {
   readonly offset: number;
   readonly key: string;
   readonly headers: Headers;
-  readonly body: Buffer;
+  /** Null: too large to be read ahead. */
+  readonly body: Buffer | null;
 }
 
 interface Row extends QueryResultRow {
@@ -20,13 +21,14 @@ interface Row extends QueryResultRow {
   message: string | null;
   contract: string;
   headers: Buffer;
-  body: Buffer;
+  body: Buffer | null;
 }
 
 const READ: Statement = {
   name: 'parley_read_events',
-  text: 'select part, off, made::text, key, message, contract, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6)',
+  text: 'select part, off, made::text, key, message, contract, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6, $7)',
 };
+const BODY: Statement = { name: 'parley_read_event_body', text: 'select parley.read_event_body($1, $2, $3) body' };
 /** Events of one partition that may wait in memory before it is read on, and of all together. */
 const PARTITION_FULL = 64;
 const ALL_FULL = 512;
@@ -69,6 +71,13 @@ export class LogReader {
     this.reading = this.readAll();
   }
 
+  /** A body that was not read ahead; undefined: the event is not in the log any more. */
+  async fetch({ part }: Partition, { offset }: LoggedEvent): Promise<Buffer | undefined> {
+    const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [this.subscription, part, offset]);
+    if (!row!.body) this.context.log('warn', `${this.name}: an event was dropped from the log, being too old, before it was handled`, { partition: part, offset });
+    return row!.body ?? undefined;
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelRetry();
@@ -97,7 +106,7 @@ export class LogReader {
   private async read(due: readonly Partition[]): Promise<Row[]> {
     for (const partition of due) partition.dirty = false;
     const columns = [due.map(({ part }) => part), due.map(({ next }) => next), due.map(({ made }) => made)];
-    return this.database.call<Row>(READ, [this.subscription, ...columns, this.span, this.wanted]);
+    return this.database.call<Row>(READ, [this.subscription, ...columns, this.span, this.wanted, READ_AHEAD]);
   }
 
   private take(due: readonly Partition[], rows: readonly Row[]): void {

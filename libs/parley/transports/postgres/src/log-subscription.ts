@@ -149,13 +149,24 @@ export class DurableSubscription {
   }
 
   private async finished(partition: Partition, event: LoggedEvent): Promise<boolean> {
-    const { headers, body } = event;
+    const body = event.body ?? (await this.fetched(partition, event));
+    if (body === 'gone' || body === 'later') return body === 'gone';
+    const { headers } = event;
     const settle = this.place.settles ? this.settling(partition, event) : undefined;
     const outcome = await this.place.deliver({
       subscription: this.subscription, headers, body, attempt: 1, signal: partition.signal, settle, honours: HONOURS,
     }); // prettier-ignore
     if (outcome.kind === 'retry' || outcome.kind === 'dead') this.refuse(outcome, headers['type']);
     return outcome.kind === 'done';
+  }
+
+  private async fetched(partition: Partition, event: LoggedEvent): Promise<Buffer | 'gone' | 'later'> {
+    try {
+      return (await this.reader.fetch(partition, event)) ?? 'gone';
+    } catch (error) {
+      this.place.context.log('warn', `${this.subscription.name}: an event cannot be read; trying again`, { error });
+      return 'later';
+    }
   }
 
   private refuse(outcome: Outcome, contract = 'an event'): void {

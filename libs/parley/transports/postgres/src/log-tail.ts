@@ -1,7 +1,7 @@
 import { KeyLanes, type Subscription } from '@parley/messaging';
 import { Partition } from './log-partition';
 import type { Statement } from './database';
-import { LogReader } from './log-reader';
+import { type LoggedEvent, LogReader } from './log-reader';
 import type { SubscriptionPlace } from './log-subscription';
 
 const ENDS: Statement = { name: 'parley_event_ends', text: 'select part, pos from parley.event_ends()' };
@@ -21,15 +21,23 @@ export class LiveTail {
       this.lanes.add(event.key, async () => {
         partition.queued--;
         partition.finish(event.offset);
-        const { headers, body } = event;
         if (partition.leaving) return;
-        await place.deliver({ subscription, headers, body, attempt: 1, signal: partition.signal, honours: { retry: false, dead: false } });
+        const body = event.body ?? (await this.fetched(partition, event));
+        if (body) await place.deliver({ subscription, headers: event.headers, body, attempt: 1, signal: partition.signal, honours: { retry: false, dead: false } });
       });
     });
   }
 
   get problem(): string | undefined {
     return this.reader.problem;
+  }
+
+  /** At most once: what cannot be read now is missed. */
+  private fetched(partition: Partition, event: LoggedEvent): Promise<Buffer | undefined> {
+    return this.reader.fetch(partition, event).catch((error: Error) => {
+      this.place.context.log('warn', `${this.subscription.name}: an event cannot be read, and is missed`, { error });
+      return undefined;
+    });
   }
 
   async start(): Promise<void> {

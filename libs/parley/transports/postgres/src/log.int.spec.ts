@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { LeaseLost } from '@parley/messaging';
 import { appendEvents, partOf, publishEvents } from './log-append';
-import { callerOf, type Effect, type Handling, inOneTransaction, Instance, LogDatabase, OrderPaid, placed, message, Seen } from './log.fixture';
+import { callerOf, type Effect, type Handling, inOneTransaction, Instance, LogDatabase, OrderPaid, OrderPlaced, placed, message, Seen } from './log.fixture';
 
 jest.setTimeout(60_000);
 
@@ -304,6 +304,33 @@ describe('a subscription', () => {
     expect(past(wanted.now.seen.all)).toEqual([3]);
   });
 
+  it('does not read large events ahead, and brings them whole, in order', async () => {
+    const [count, size] = [60, 300_000];
+    const { seen, handling } = effects();
+    const sizes: number[] = [];
+    let before = 0;
+    let read = 0;
+    const measured: Handling = (delivery, self) => {
+      read ||= process.memoryUsage().arrayBuffers - before; // by now half of them are read
+      sizes.push(delivery.body.length);
+      return handling(delivery, self);
+    };
+    await instance('left', 'large', measured, { from: 'now' }).start();
+    const body = `convert_to(json_build_object('orderId', 'large', 'n', n, 'pad', repeat('x', $2))::text, 'utf8')`;
+    await database.admin.query(
+      `select parley.append_events(array['orders.order-placed'], array['large'], array[$1]::smallint[],
+         array[gen_random_uuid()], array[convert_to(json_build_object('id', gen_random_uuid(), 'partitionkey', 'large')::text, 'utf8')], array[${body}])
+       from generate_series(0, ${count - 1}) n`,
+      [partOf('large'), size],
+    );
+    before = process.memoryUsage().arrayBuffers;
+    await sequence();
+    await seen.reach(count);
+    expect(seen.all.map(({ n }) => n)).toEqual(ascending(count));
+    expect(Math.min(...sizes)).toBeGreaterThan(size);
+    expect(read).toBeLessThan(20 * size);
+  });
+
   it('can be read from the beginning while another one runs', async () => {
     const running = effects();
     const live = await instance('live', 'running', running.handling, { from: 'now' }).start();
@@ -386,7 +413,7 @@ describe('a live tail', () => {
     };
     for (const name of ['left', 'right']) await instance(name, 'tail', tail, { live: true }).start();
     await publish(placed('tail', 1));
-    await publish(placed('tail', 2));
+    await publish(message(OrderPlaced, 'tail', { orderId: 'tail', n: 2, pad: 'x'.repeat(100_000) })); // too large to be read ahead
     await seen.reach(4);
     for (const name of ['left', 'right']) expect(seen.all.filter((one) => one.name === name).map(({ n }) => n)).toEqual([1, 2]);
     expect((await database.admin.query(`select from parley.event_subscription where name = 'insights.tail'`)).rowCount).toBe(0);

@@ -202,7 +202,7 @@ export class QueueConsumer {
       if (await this.handle(lane)) this.leases.finish(lane);
     } catch (error) {
       this.leases.forget(lane); // delivered again when its lease is over
-      this.what.log('warn', `postgres: what became of a message of ${this.what.queue} could not be stored; it will be delivered again`, { error });
+      this.what.log('warn', `postgres: a message of ${this.what.queue} could not be read, or what became of it not stored; it will be delivered again`, { error });
     }
     this.running--;
     this.pump();
@@ -215,7 +215,9 @@ export class QueueConsumer {
     for (const message of lane.messages) {
       if (lane.lost.signal.aborted) return this.leases.forget(lane) && false;
       if (this.stopping && message !== lane.messages[0]) return this.leases.giveBack([lane], 0).then(() => false);
-      const delivery = this.delivery(lane, message);
+      const body = message.body ?? (await this.leases.fetch(message));
+      if (!body) return this.leases.forget(lane) && false;
+      const delivery = this.delivery(lane, message, body);
       const started = performance.now();
       const outcome = await this.what.deliver(delivery);
       this.averageTime += (performance.now() - started - this.averageTime) / 20;
@@ -226,12 +228,12 @@ export class QueueConsumer {
     return true;
   }
 
-  private delivery(lane: Lane, message: Leased): Delivery {
+  private delivery(lane: Lane, message: Leased, body: Buffer): Delivery {
     const isHead = message === lane.messages[0];
     return {
       subscription: this.what.subscription,
       headers: unpackHeaders(message.headers),
-      body: message.body,
+      body,
       attempt: isHead ? message.attempts : 1,
       signal: lane.lost.signal,
       failure: isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,

@@ -1,6 +1,6 @@
 import type { Failure, Outcome } from '@parley/messaging';
 import type { Database, Statement } from './database';
-import { newToken } from './queue-message';
+import { newToken, READ_AHEAD } from './queue-message';
 
 /** A message as it was read of a leased lane. */
 export interface Leased {
@@ -11,7 +11,8 @@ export interface Leased {
   readonly id: string;
   readonly message_id: string;
   readonly headers: Buffer;
-  readonly body: Buffer;
+  /** Null: too large to be read ahead. */
+  readonly body: Buffer | null;
 }
 
 /** A lane this process leased, and the first messages of it, in order. */
@@ -61,12 +62,18 @@ export class QueueLeases {
     const through = this.through;
     this.through = [];
     try {
-      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${this.lease} ms`];
+      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${this.lease} ms`, READ_AHEAD];
       return this.take(await this.database.call<LeasedRow>(CLAIM, values));
     } catch (error) {
       this.through.push(...through);
       throw error;
     }
+  }
+
+  /** A body that was not read ahead; undefined: the message is not there any more, so the lane is somebody else's. */
+  async fetch({ lane, id }: Leased): Promise<Buffer | undefined> {
+    const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [this.queue, lane, id]);
+    return row!.body ?? undefined;
   }
 
   /** Everything read of the lane was handled: the next claim gives it back. */
@@ -147,7 +154,8 @@ export class QueueLeases {
 
 type LeasedRow = Omit<Leased, 'id'> & { readonly id: string | null };
 
-const CLAIM: Statement = { name: 'parley_claim', text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7)' };
+const CLAIM: Statement = { name: 'parley_claim', text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7, $8)' };
+const BODY: Statement = { name: 'parley_read_message_body', text: 'select parley.read_message_body($1, $2, $3) body' };
 const RENEW: Statement = { name: 'parley_renew', text: 'select lane from parley.renew($1, $2, $3, $4) lane' };
 const GIVE_BACK: Statement = { name: 'parley_give_back', text: 'select parley.give_back($1, $2, $3, $4)' };
 const DISCARD: Statement = { name: 'parley_discard', text: 'select parley.discard($1, $2, $3, $4) ours' };

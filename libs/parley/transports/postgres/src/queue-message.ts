@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UNREADABLE, type Headers } from '@parley/messaging';
 
+/** Bytes of the largest body that is read ahead. Larger ones are fetched when they are handled: hundreds may wait in memory. */
+export const READ_AHEAD = 8_192;
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Bytes of unreadable headers that are shown. */
 const SAMPLE = 100;

@@ -45,6 +45,26 @@ it('handles 1000 messages once each, keyed or not', async () => {
   await until(async () => (await left('lane')) === 0);
 });
 
+it.each([8_192, 8_193, 500_000])('brings a body of %d bytes whole, at the first try and at the next', async (size) => {
+  const message = reserve('k', 0);
+  const body = Buffer.alloc(size, 'x');
+  body.write(message.body.toString().slice(0, -1) + ',"pad":"');
+  body.write('"}', size - 2);
+  const tries: boolean[] = [];
+  await run('a', ({ delivery, settle: commit }) => (tries.push(delivery.body.equals(body)) > 1 ? commit() : Promise.resolve(retry(5))));
+  await send({ ...message, body });
+  await until(async () => (await effects(database)).length === 1);
+  expect(tries).toEqual([true, true]);
+});
+
+it('does not read large bodies ahead', async () => {
+  await send(...upTo(5).map((n) => ({ ...reserve('k', n), body: Buffer.alloc(n < 4 ? 8_193 : 8_192, 'x') })));
+  const { rows } = await database.admin.query<{ bytes: number | null }>(
+    `select octet_length(body) bytes from parley.claim((select id from parley.queue where name = 'inventory'), '{}', 7, -9223372036854775808, 10, 10, '1 s', 8192)`,
+  );
+  expect(rows.map(({ bytes }) => bytes)).toEqual([null, null, null, null, 8_192]);
+});
+
 it('keeps the order of each key among four consumers, some of whose handlings fail', async () => {
   const failed = new Set<string>();
   const handle = async (handling: Handling) => {

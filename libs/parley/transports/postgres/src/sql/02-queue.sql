@@ -118,7 +118,7 @@ end $$;
 
 -- Leases up to n lanes between two bounds and reads the first messages of each: a skip scan from lane to lane, so that a long
 -- lane costs no more than a short one.
-create function parley.claim_between(q int, t bigint, above bigint, upto bigint, n int, depth int, lease interval)
+create function parley.claim_between(q int, t bigint, above bigint, upto bigint, n int, depth int, lease interval, most int)
 returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
 language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
 #variable_conflict use_column
@@ -156,7 +156,7 @@ begin
           attempts = case when l.head = excluded.head then l.attempts + 1 else 1 end, failure = case when l.head = excluded.head then l.failure end
         where l.until <= at and not l.parked
       returning l.lane, l.attempts, l.failure)
-  select c.lane, c.attempts, c.failure, m.id, m.message_id, m.headers, m.body
+  select c.lane, c.attempts, c.failure, m.id, m.message_id, m.headers, case when octet_length(m.body) <= most then m.body end
   from (select * from again union all select * from fresh) c
     left join lateral (
       (select * from message m where m.queue = q and m.lane = c.lane order by m.id limit depth)
@@ -166,8 +166,9 @@ begin
 end $$;
 
 -- One round trip: gives back the lanes that are through, leases others. Keyed lanes go round from the cursor, the rest is
--- oldest first. A row without a message is a lane that a crash left empty: release it next time.
-create function parley.claim(q int, done bigint[], t bigint, cursor bigint, n int, depth int, lease interval)
+-- oldest first. A row without a message is a lane that a crash left empty: release it next time. Bodies of more than `most` bytes are
+-- null: `read_message_body` has them.
+create function parley.claim(q int, done bigint[], t bigint, cursor bigint, n int, depth int, lease interval, most int default 2147483647)
 returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -179,12 +180,21 @@ begin
   if cardinality(done) > 0 then perform release_lanes(q, done, t); end if;
   if n <= 0 then return; end if;
   perform pg_advisory_xact_lock(hashtext('parley.claim'), q); -- two that lease the same lanes in another order would wait for each other
-  return query select * from claim_between(q, t, cursor, -1, half, depth, lease);
+  return query select * from claim_between(q, t, cursor, -1, half, depth, lease, most);
   get diagnostics got = row_count;
   if got < half and cursor > lowest then
-    return query select * from claim_between(q, t, lowest, cursor, half - got, depth, lease);
+    return query select * from claim_between(q, t, lowest, cursor, half - got, depth, lease, most);
   end if;
-  return query select * from claim_between(q, t, 0, 9223372036854775807, n - least(got, half), 1, lease);
+  return query select * from claim_between(q, t, 0, 9223372036854775807, n - least(got, half), 1, lease, most);
+end $$;
+
+-- Null: it is not there any more.
+create function parley.read_message_body(q int, l bigint, i bigint) returns bytea
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+  perform require_queue(q);
+  return coalesce((select m.body from message m where m.queue = q and m.lane = l and m.id = i), (select p.body from parked p where p.queue = q and p.lane = l and p.id = i));
 end $$;
 
 -- The acknowledgement, the last statement of the handler's transaction. The token, which only the lane's holder knows, is the

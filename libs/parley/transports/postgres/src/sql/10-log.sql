@@ -140,8 +140,9 @@ begin
 end $$;
 
 -- Of each partition the next `span` offsets from `froms` on: the events of `wanted` contracts, and one row without a message
--- whose offset is where to read on. `mades` is what that row said last time ('-infinity' at first); it spares old days.
-create function parley.read_events(s smallint, parts smallint[], froms bigint[], mades date[], span int, wanted text[])
+-- whose offset is where to read on. `mades` is what that row said last time ('-infinity' at first); it spares old days. Bodies of
+-- more than `most` bytes are null: `read_event_body` has them.
+create function parley.read_events(s smallint, parts smallint[], froms bigint[], mades date[], span int, wanted text[], most int default 2147483647)
 returns table (part smallint, off bigint, made date, key text, message uuid, contract text, headers bytea, body bytea)
 language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$ -- planning over all the days costs three times the reading
@@ -157,12 +158,22 @@ begin
         order by b.made, b.last limit 1) f
       cross join lateral (select b.* from event_batch b where b.part = q.p and b.made >= f.made and b.last >= f.base and b.last < f.base + span + 1000
         and b.first < f.base + span order by b.made, b.last) b)
-  select r.p, r.first + u.o - 1 as off, null::date, l.key, l.message, l.contract, l.headers, l.body
+  select r.p, r.first + u.o - 1 as off, null::date, l.key, l.message, l.contract, l.headers, case when octet_length(l.body) <= most then l.body end
     from r, unnest(r.ids) with ordinality u(id, o), event l
     where l.day = r.day and l.id = u.id and r.first + u.o - 1 >= r.base and r.first + u.o - 1 < r.stop and l.contract = any(wanted)
   union all
   select r.p, max(least(r.last + 1, r.stop)), max(r.made), null, null, null, null, null from r group by r.p
   order by 1, 2;
+end $$;
+
+-- Null: it is not there any more.
+create function parley.read_event_body(s smallint, p smallint, o bigint) returns bytea
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+  if s is not null then perform require_subscription(s); end if;
+  return (select l.body from event_batch b join event l on l.day = b.day and l.id = b.ids[(o - b.first + 1)::int]
+    where b.part = p and b.last >= o and b.first <= o);
 end $$;
 
 create function parley.subscribe_events(subscription text, start text, since timestamptz default null) returns smallint
