@@ -1,4 +1,4 @@
-import type { Backlog, Clock, Deliver, Delivery, Failure, IntakeHealth, Outcome, Subscription, TransportContext } from '@parley/messaging';
+import { type Backlog, type Clock, type Deliver, type Delivery, type Failure, type IntakeHealth, type Outcome, type Subscription, type TransportContext, within } from '@parley/messaging';
 import type { Database, Statement } from './database';
 import { isKeyed, QueueLeases, type Lane, type Leased } from './queue-leases';
 import { channelOf, unpackHeaders } from './queue-message';
@@ -34,6 +34,8 @@ const RELEASE_WITHIN = 5;
 /** Before a lane whose handling was broken off is leased again. */
 const BREATH = 1_000;
 const MAX_BACKOFF = 5_000;
+/** What was handled may still be acknowledged when the consumer closes. */
+const ACKNOWLEDGED_WITHIN = 1_000;
 const DUE_BATCH = 1_000;
 
 /**
@@ -44,6 +46,7 @@ export class QueueConsumer {
   private leases!: QueueLeases;
   private readonly ready: Lane[] = [];
   private running = 0;
+  private readonly honouring = new Set<Promise<boolean>>();
   /** The last claim got all it wanted: more is waiting. */
   private full = false;
   private averageTime = AHEAD;
@@ -96,6 +99,7 @@ export class QueueConsumer {
   /** What is still being handled goes back, too, without counting as an attempt. */
   async close(): Promise<void> {
     await this.stop();
+    await within(ACKNOWLEDGED_WITHIN, Promise.allSettled(this.honouring), () => new Error('no answer')).catch(nothing);
     const unfinished = this.leases?.lanes() ?? [];
     for (const lane of unfinished) lane.lost.abort(new Error('the service is stopping'));
     await this.leases?.giveBack(unfinished, 0).catch(nothing);
@@ -221,7 +225,9 @@ export class QueueConsumer {
       const started = performance.now();
       const outcome = await this.what.deliver(delivery);
       this.averageTime += (performance.now() - started - this.averageTime) / 20;
-      const ours = await this.honour(lane, message, delivery.attempt, outcome);
+      const honoured = this.honour(lane, message, delivery.attempt, outcome);
+      this.honouring.add(honoured);
+      const ours = await honoured.finally(() => this.honouring.delete(honoured));
       this.what.passes?.('queue.told');
       if (!ours) return false;
     }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging';
+import { Database } from './database';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from './trial-database.fixture';
 import { effects, reserve, until, Worker, type Handling } from './worker.fixture';
@@ -55,6 +56,23 @@ it.each([8_192, 8_193, 500_000])('brings a body of %d bytes whole, at the first 
   await send({ ...message, body });
   await until(async () => (await effects(database)).length === 1);
   expect(tries).toEqual([true, true]);
+});
+
+it('acknowledges what was handled before it closes, however slowly', async () => {
+  const { call } = Database.prototype;
+  const slow = jest.spyOn(Database.prototype, 'call').mockImplementation(async function (this: Database, statement, values) {
+    if (statement.name === 'parley_discard') await new Promise((resolve) => setTimeout(resolve, 100));
+    return call.call(this, statement, values);
+  });
+  try {
+    const worker = await run('a', async () => ({ kind: 'done', settled: false }), { settles: false });
+    await send(reserve(undefined, 0));
+    await until(() => worker.deliveries.length === 1);
+    await workers.splice(workers.indexOf(worker), 1)[0]!.close();
+    expect(await left('message')).toBe(0);
+  } finally {
+    slow.mockRestore();
+  }
 });
 
 it('does not read large bodies ahead', async () => {
