@@ -5,8 +5,8 @@ const { QueueConsumer } = require(path.resolve('dist/libs/parley/transports/post
 
 const { delivery, start } = QueueConsumer.prototype;
 
-QueueConsumer.prototype.delivery = function (lane, message) {
-  const usual = delivery.call(this, lane, message);
+QueueConsumer.prototype.delivery = function (lane, message, body) {
+  const usual = delivery.call(this, lane, message, body);
   return { ...usual, settle: undefined, forget: () => this.leases.discard(lane, message) };
 };
 
