@@ -138,7 +138,7 @@ export class DurableSubscription {
   }
 
   private async handle(partition: Partition, event: LoggedEvent): Promise<void> {
-    while (!(await this.finished(partition, event))) {
+    while (!(await this.finished(partition, event).catch((error: Error) => this.unread(error)))) {
       if (partition.leaving) return;
       this.place.checkLeases();
       await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
@@ -149,8 +149,9 @@ export class DurableSubscription {
   }
 
   private async finished(partition: Partition, event: LoggedEvent): Promise<boolean> {
-    const body = event.body ?? (await this.fetched(partition, event));
-    if (body === 'gone' || body === 'later') return body === 'gone';
+    const body = event.body ?? (await this.reader.fetch(partition, event));
+    if (body === undefined) return true;
+    if (partition.leaving) return false; // meanwhile
     const { headers } = event;
     const settle = this.place.settles ? this.settling(partition, event) : undefined;
     const outcome = await this.place.deliver({
@@ -160,13 +161,9 @@ export class DurableSubscription {
     return outcome.kind === 'done';
   }
 
-  private async fetched(partition: Partition, event: LoggedEvent): Promise<Buffer | 'gone' | 'later'> {
-    try {
-      return (await this.reader.fetch(partition, event)) ?? 'gone';
-    } catch (error) {
-      this.place.context.log('warn', `${this.subscription.name}: an event cannot be read; trying again`, { error });
-      return 'later';
-    }
+  private unread(error: Error): false {
+    this.place.context.log('warn', `${this.subscription.name}: an event could not be read; trying again`, { error });
+    return false;
   }
 
   private refuse(outcome: Outcome, contract = 'an event'): void {

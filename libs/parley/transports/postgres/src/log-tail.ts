@@ -23,7 +23,7 @@ export class LiveTail {
         partition.finish(event.offset);
         if (partition.leaving) return;
         const body = event.body ?? (await this.fetched(partition, event));
-        if (body) await place.deliver({ subscription, headers: event.headers, body, attempt: 1, signal: partition.signal, honours: { retry: false, dead: false } });
+        if (body && !partition.leaving) await place.deliver({ subscription, headers: event.headers, body, attempt: 1, signal: partition.signal, honours: { retry: false, dead: false } });
       });
     });
   }

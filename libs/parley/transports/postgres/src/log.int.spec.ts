@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { LeaseLost } from '@parley/messaging';
 import { appendEvents, partOf, publishEvents } from './log-append';
+import { LogReader } from './log-reader';
 import { callerOf, type Effect, type Handling, inOneTransaction, Instance, LogDatabase, OrderPaid, OrderPlaced, placed, message, Seen } from './log.fixture';
 
 jest.setTimeout(60_000);
@@ -329,6 +330,32 @@ describe('a subscription', () => {
     expect(seen.all.map(({ n }) => n)).toEqual(ascending(count));
     expect(Math.min(...sizes)).toBeGreaterThan(size);
     expect(read).toBeLessThan(20 * size);
+  });
+
+  it('does not begin with an event whose body came after the stop', async () => {
+    const { fetch } = LogReader.prototype;
+    const [fetching, arrived] = [new Seen<string>(), effects()];
+    let go = () => {};
+    const stopped = new Promise<void>((resolve) => (go = resolve));
+    const slow = jest.spyOn(LogReader.prototype, 'fetch').mockImplementation(async function (this: LogReader, partition, event) {
+      fetching.add(event.key);
+      await stopped;
+      return fetch.call(this, partition, event);
+    });
+    try {
+      const begun: string[] = [];
+      const noting: Handling = (delivery, self) => (begun.push(self.name), arrived.handling(delivery, self));
+      const left = await instance('left', 'slow-bodies', noting, { from: 'now' }).start();
+      await publish(message(OrderPlaced, 'late', { orderId: 'late', n: 0, pad: 'x'.repeat(10_000) }));
+      await fetching.reach(1);
+      await left.intake.stop();
+      go();
+      await instance('right', 'slow-bodies', noting, { from: 'now' }).start();
+      await arrived.seen.reach(1);
+      expect(begun).toEqual(['right']);
+    } finally {
+      slow.mockRestore();
+    }
   });
 
   it('can be read from the beginning while another one runs', async () => {

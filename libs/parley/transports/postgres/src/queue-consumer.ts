@@ -217,10 +217,9 @@ export class QueueConsumer {
   /** Hands over the lane's messages in order. True: all of them were handled, and the lane is still ours. */
   private async handle(lane: Lane): Promise<boolean> {
     for (const message of lane.messages) {
-      if (lane.lost.signal.aborted) return this.leases.forget(lane) && false;
-      if (this.stopping && message !== lane.messages[0]) return this.leases.giveBack([lane], 0).then(() => false);
       const body = message.body ?? (await this.leases.fetch(message));
-      if (!body) return this.leases.forget(lane) && false;
+      if (!body || lane.lost.signal.aborted) return this.leases.forget(lane) && false;
+      if (this.stopping) return this.leases.giveBack([lane], 0).then(() => false);
       const delivery = this.delivery(lane, message, body);
       const started = performance.now();
       const outcome = await this.what.deliver(delivery);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging';
 import { Database } from './database';
+import { QueueLeases } from './queue-leases';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from './trial-database.fixture';
 import { effects, reserve, until, Worker, type Handling } from './worker.fixture';
@@ -70,6 +71,32 @@ it('acknowledges what was handled before it closes, however slowly', async () =>
     await until(() => worker.deliveries.length === 1);
     await workers.splice(workers.indexOf(worker), 1)[0]!.close();
     expect(await left('message')).toBe(0);
+  } finally {
+    slow.mockRestore();
+  }
+});
+
+it('does not begin with a message whose body came after the stop', async () => {
+  const { fetch } = QueueLeases.prototype;
+  let asked = () => {};
+  const fetching = new Promise<void>((resolve) => (asked = resolve));
+  let go = () => {};
+  const stopped = new Promise<void>((resolve) => (go = resolve));
+  const slow = jest.spyOn(QueueLeases.prototype, 'fetch').mockImplementation(async function (this: QueueLeases, message) {
+    asked();
+    await stopped;
+    return fetch.call(this, message);
+  });
+  try {
+    const worker = await run('a', settle);
+    const large = reserve('k', 0);
+    await send({ ...large, body: Buffer.from(`${large.body.toString().slice(0, -1)},"pad":"${'x'.repeat(10_000)}"}`) });
+    await fetching;
+    await worker.stop();
+    go();
+    const other = await run('b', settle);
+    await until(() => other.deliveries.length === 1);
+    expect([worker.deliveries.length, other.deliveries[0]!.attempt]).toEqual([0, 1]);
   } finally {
     slow.mockRestore();
   }
