@@ -4,6 +4,7 @@ export { commandSuite } from './command';
 export { broadcastSuite } from './broadcast';
 export { eventSuite } from './event';
 export { type Feature, type Features, type Fixture, type Place, type Way } from './fixture';
+export { GoodOrder, goodOrder } from './good-order';
 export { hostileSuite, type Fate, type WayIn } from './hostile-suite';
 export { type Attributes, type Good, type Hostile, HOSTILE } from './hostile';
 export { Instance } from './instance';

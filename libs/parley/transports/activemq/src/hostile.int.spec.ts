@@ -1,12 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Controller } from '@nestjs/common';
-import { command, text } from '@parley/contract';
+import { command } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { type DeadLetter, Handles } from '@parley/messaging';
-import { type Attributes, eventually, type Good, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import { type Attributes, eventually, GoodOrder, goodOrder, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
 import rhea, { type EventContext, type Sender } from 'rhea';
-import { z } from 'zod';
 import { activemq } from './activemq';
 import { Address } from './address';
 import { Line } from './line';
@@ -15,21 +14,13 @@ import { removeTraces } from './traces.fixture';
 const url = process.env.ACTIVEMQ_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
-const Order = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
-const Ship = command(`${OWNER}.ship-order`, Order);
-const good: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
-  text: 'name',
-  id: 'id',
-  number: 'lines.0.quantity',
-  list: 'lines',
-};
+const Ship = command(`${OWNER}.ship-order`, GoodOrder);
 const handled = new Journal<string>();
 
 @Controller()
 class Victim {
   @Handles(Ship)
-  async ship({ name }: z.infer<typeof Order>): Promise<void> {
+  async ship({ name }: GoodOrder): Promise<void> {
     handled.note(name);
   }
 }
@@ -83,13 +74,13 @@ async function send(body: Buffer, attributes: Attributes) {
 
 async function neighbour(): Promise<void> {
   const before = handled.entries.length;
-  await say(Buffer.from(JSON.stringify(good.payload)), { id: randomUUID(), type: Ship.name });
+  await say(Buffer.from(JSON.stringify(goodOrder.payload)), { id: randomUUID(), type: Ship.name });
   await handled.reach(before + 1);
 }
 
 if (url) {
   hostileSuite({
-    ...{ name: 'messages in a queue of ActiveMQ', type: Ship.name, good, attributes: 'texts', keepsInMemory: true },
+    ...{ name: 'messages in a queue of ActiveMQ', type: Ship.name, good: goodOrder, attributes: 'texts', keepsInMemory: true },
     ...{ open, close, neighbour, send: (body, attributes) => send(body, attributes as Attributes) },
   });
 } else it.skip('ActiveMQ: not run, for ACTIVEMQ_URL is not set', () => undefined);

@@ -3,25 +3,20 @@ import { connect, type ClientHttp2Session, type IncomingHttpHeaders, type Outgoi
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
-import { call, text } from '@parley/contract';
+import { call } from '@parley/contract';
 import { Handles } from '@parley/messaging';
-import { freePort, hostileSuite, Instance, type Attributes, type Fate, type Good } from '@parley/testing/conformance';
+import { freePort, hostileSuite, Instance, type Attributes, type Fate, GoodOrder, goodOrder } from '@parley/testing/conformance';
 import { z } from 'zod';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { grpc } from './grpc';
 
-const Order = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
-const Quote = call('victim.quote-price', { request: Order, reply: z.object({ name: z.string() }) });
-const good: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
-  text: 'name', id: 'id', number: 'lines.0.quantity', list: 'lines',
-}; // prettier-ignore
+const Quote = call('victim.quote-price', { request: GoodOrder, reply: z.object({ name: z.string() }) });
 const { path } = methodOf(Quote);
 
 @Controller()
 class Victim {
   @Handles(Quote)
-  async quote({ name }: z.infer<typeof Order>) {
+  async quote({ name }: GoodOrder) {
     return { name };
   }
 }
@@ -59,11 +54,11 @@ function metadataOf(attributes: Attributes): Metadata {
 }
 
 async function neighbour(): Promise<void> {
-  expect(await ask(honest, Buffer.from(JSON.stringify(good.payload)), metadataOf({ id: randomUUID() }))).toEqual(Buffer.from('{"name":"Ada"}'));
+  expect(await ask(honest, Buffer.from(JSON.stringify(goodOrder.payload)), metadataOf({ id: randomUUID() }))).toEqual(Buffer.from('{"name":"Ada"}'));
 }
 
 hostileSuite({
-  name: 'gRPC', type: Quote.name, good, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'gRPC', type: Quote.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
   largest: { bytes: MESSAGE_LIMIT, reason: 'RESOURCE_EXHAUSTED' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await ask(attacker, body, metadataOf(attributes as Attributes));
@@ -116,7 +111,7 @@ describe('what means harm, below what gRPC carries', () => {
     return Buffer.concat([head, body]);
   }
 
-  const BODY = Buffer.from(JSON.stringify(good.payload));
+  const BODY = Buffer.from(JSON.stringify(goodOrder.payload));
   const isRefused = ({ status: http, grpc: code, ended }: Heard) => (code !== undefined ? code !== status.OK : (http ?? 0) >= 400 || ended !== 'stream 0');
 
   it('is heard as it is: an honest stream is answered', async () => {

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
-import { broadcast, text } from '@parley/contract';
+import { broadcast } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { Handles } from '@parley/messaging';
-import { type Attributes, eventually, type Good, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import { type Attributes, eventually, GoodOrder, goodOrder, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
 import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { mqtt } from './mqtt';
@@ -12,24 +12,16 @@ import { filterOf, topicOf } from './topic';
 const url = process.env.MQTT_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
-const Place = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
-const PlaceChanged = broadcast(`${OWNER}.place-changed`, Place);
+const PlaceChanged = broadcast(`${OWNER}.place-changed`, GoodOrder);
 const PlaceAsked = broadcast(`${OWNER}.place-asked`, z.object({ where: z.string() }));
 const PlaceTold = broadcast(`${OWNER}.place-told`, z.object({ where: z.string() }));
 const TOPIC = topicOf(PlaceChanged.name);
-const good: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
-  text: 'name',
-  id: 'id',
-  number: 'lines.0.quantity',
-  list: 'lines',
-};
 const handled = new Journal<string>();
 
 @Controller()
 class Victim {
   @Handles(PlaceChanged)
-  changed({ name }: z.infer<typeof Place>): void {
+  changed({ name }: GoodOrder): void {
     handled.note(name);
   }
 
@@ -76,12 +68,12 @@ function send(body: Buffer, { datacontenttype, ...attributes }: Attributes) {
 
 const attributesOf = (): Record<string, string> => ({ specversion: '1.0', id: randomUUID(), type: PlaceChanged.name, source: '/shop' });
 const inOrder = () => ({ properties: { userProperties: attributesOf() } });
-const body = JSON.stringify(good.payload);
+const body = JSON.stringify(goodOrder.payload);
 const neighbour = async () => expect(await say(body, inOrder())).toBe('taken');
 
 if (url) {
   hostileSuite({
-    ...{ name: 'broadcasts over MQTT', type: PlaceChanged.name, good, attributes: 'texts' },
+    ...{ name: 'broadcasts over MQTT', type: PlaceChanged.name, good: goodOrder, attributes: 'texts' },
     ...{ open, close, neighbour, send: (payload, attributes) => send(payload, attributes as Attributes) },
   });
 

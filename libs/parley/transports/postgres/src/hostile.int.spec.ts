@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Controller, type Type } from '@nestjs/common';
-import { command, event, text, type Contract } from '@parley/contract';
+import { command, event, type Contract } from '@parley/contract';
 import { Handles, Subscription, type DeadLetter } from '@parley/messaging';
-import { eventually, hostileSuite, Instance, Journal, type Good, type WayIn } from '@parley/testing/conformance';
+import { eventually, hostileSuite, Instance, Journal, GoodOrder, goodOrder, type WayIn } from '@parley/testing/conformance';
 import { Client, DatabaseError } from 'pg';
-import { z } from 'zod';
 import { partOf } from './log-append';
 import { postgres } from './postgres';
 import { channelOf, laneOf } from './queue-message';
@@ -16,15 +15,10 @@ import { TrialDatabase } from './trial-database.fixture';
  * passed nobody's validation.
  */
 
-const Order = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
-const good: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
-  text: 'name', id: 'id', number: 'lines.0.quantity', list: 'lines',
-}; // prettier-ignore
 
 const OWNER = 'victim';
-const Reserve = command(`${OWNER}.reserve-stock`, Order, { key: 'name' });
-const Placed = event(`${OWNER}.order-placed`, Order, { key: 'name' });
+const Reserve = command(`${OWNER}.reserve-stock`, GoodOrder, { key: 'name' });
+const Placed = event(`${OWNER}.order-placed`, GoodOrder, { key: 'name' });
 const KEY = 'Ada';
 
 /** What stands in a row: names and values in the order of the table's columns. */
@@ -61,7 +55,7 @@ function wayIn(name: string, contract: Contract, who: 'superuser' | 'service', w
 
   return {
     name,
-    good,
+    good: goodOrder,
     attributes: 'bytes',
     type: contract.name,
     largest: { bytes: 1024 * 1024, reason: 'body_of_at_most_1_mib' },
@@ -97,7 +91,7 @@ function wayIn(name: string, contract: Contract, who: 'superuser' | 'service', w
     neighbour: async () => {
       const before = handled.entries.length;
       const id = randomUUID();
-      await put(id, Buffer.from(JSON.stringify({ id, type: contract.name })), Buffer.from(JSON.stringify(good.payload)));
+      await put(id, Buffer.from(JSON.stringify({ id, type: contract.name })), Buffer.from(JSON.stringify(goodOrder.payload)));
       await handled.reach(before + 1);
     },
   };
@@ -117,7 +111,7 @@ function placeIn(database: TrialDatabase): Instance['place'] {
 function handlerOf(contract: Contract, handled: Journal<string>): Type {
   @Controller()
   class Victim {
-    async handle(order: z.infer<typeof Order>): Promise<void> {
+    async handle(order: GoodOrder): Promise<void> {
       handled.note(order.name);
     }
   }

@@ -1,30 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { MemoryStore } from '@parley/memory';
-import { command, text } from '@parley/contract';
+import { command } from '@parley/contract';
 import { Handles, type DeadLetter } from '@parley/messaging';
-import { eventually, hostileSuite, Instance, Journal, type Attributes, type Good } from '@parley/testing/conformance';
+import { eventually, hostileSuite, Instance, Journal, type Attributes, GoodOrder, goodOrder } from '@parley/testing/conformance';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
-import { z } from 'zod';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
-const Order = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
-const Reserve = command(`${OWNER}.reserve-stock`, Order);
-const good: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
-  text: 'name', id: 'id', number: 'lines.0.quantity', list: 'lines',
-}; // prettier-ignore
+const Reserve = command(`${OWNER}.reserve-stock`, GoodOrder);
 
 const handled = new Journal<string>();
 
 @Controller()
 class Victim {
   @Handles(Reserve)
-  async reserve({ name }: z.infer<typeof Order>): Promise<void> {
+  async reserve({ name }: GoodOrder): Promise<void> {
     handled.note(name);
   }
 }
@@ -61,7 +55,7 @@ const close = async () => {
 
 if (url) {
   hostileSuite({
-    name: 'messages in a queue of RabbitMQ', type: Reserve.name, good, attributes: 'texts', keepsInMemory: true, open, close,
+    name: 'messages in a queue of RabbitMQ', type: Reserve.name, good: goodOrder, attributes: 'texts', keepsInMemory: true, open, close,
     send: async (body, attributes) => {
       const before = handled.entries.length;
       await publish(body, attributes as Attributes);
@@ -76,7 +70,7 @@ if (url) {
     },
     neighbour: async () => {
       const before = handled.entries.length;
-      await publish(Buffer.from(JSON.stringify(good.payload)), { id: randomUUID(), type: Reserve.name });
+      await publish(Buffer.from(JSON.stringify(goodOrder.payload)), { id: randomUUID(), type: Reserve.name });
       await handled.reach(before + 1);
     },
   }); // prettier-ignore

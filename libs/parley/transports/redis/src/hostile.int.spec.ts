@@ -1,32 +1,23 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
-import { broadcast, text } from '@parley/contract';
+import { broadcast } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { Handles } from '@parley/messaging';
-import { type Attributes, eventually, type Good, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import { type Attributes, eventually, GoodOrder, goodOrder, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
 import { Redis } from 'ioredis';
-import { z } from 'zod';
 import { channelOf } from './publisher';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
-const Price = z.object({ id: z.uuid(), name: text(200), lines: z.array(z.object({ sku: z.string(), quantity: z.int().min(1).max(1_000_000) })).min(1).max(100) });
-const PriceChanged = broadcast(`${OWNER}.price-changed`, Price);
-const good: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] },
-  text: 'name',
-  id: 'id',
-  number: 'lines.0.quantity',
-  list: 'lines',
-};
+const PriceChanged = broadcast(`${OWNER}.price-changed`, GoodOrder);
 const handled = new Journal<string>();
 
 @Controller()
 class Victim {
   @Handles(PriceChanged)
-  changed({ name }: z.infer<typeof Price>): void {
+  changed({ name }: GoodOrder): void {
     handled.note(name);
   }
 }
@@ -59,11 +50,11 @@ async function say(document: string | Buffer) {
 const send = (body: Buffer, attributes: Attributes) => say(JSON.stringify({ ...attributes, data_base64: body.toString('base64') }));
 
 const neighbour = async () =>
-  expect(await say(JSON.stringify({ specversion: '1.0', id: randomUUID(), type: PriceChanged.name, source: '/shop', data: good.payload }))).toBe('taken');
+  expect(await say(JSON.stringify({ specversion: '1.0', id: randomUUID(), type: PriceChanged.name, source: '/shop', data: goodOrder.payload }))).toBe('taken');
 
 if (url) {
   hostileSuite({
-    ...{ name: 'broadcasts over Redis', type: PriceChanged.name, good, attributes: 'texts' },
+    ...{ name: 'broadcasts over Redis', type: PriceChanged.name, good: goodOrder, attributes: 'texts' },
     ...{ open, close, neighbour, send: (body, attributes) => send(body, attributes as Attributes) },
   });
 
