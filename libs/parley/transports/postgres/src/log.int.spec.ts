@@ -350,6 +350,7 @@ describe('a subscription', () => {
       await fetching.reach(1);
       await left.intake.stop();
       go();
+      await left.close(); // until then half of the partitions are its share
       await instance('right', 'slow-bodies', noting, { from: 'now' }).start();
       await arrived.seen.reach(1);
       expect(begun).toEqual(['right']);
