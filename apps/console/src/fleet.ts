@@ -1,3 +1,5 @@
+import { abortAfter } from '@parley/resilience';
+
 /** Milliseconds; an instance that answers later is shown as not answering. */
 const PATIENCE = 3_000;
 
@@ -75,7 +77,7 @@ export class Fleet {
 
   private async ask(service: string, url: string, path: string, order?: Order): Promise<Answer> {
     try {
-      const response = await fetch(new URL(path, url), { ...(order && posted(order)), signal: AbortSignal.timeout(this.patience) });
+      const response = await fetch(new URL(path, url), { ...(order && posted(order)), signal: abortAfter(this.patience) });
       return { service, url, ok: response.ok, status: response.status, body: await response.json() };
     } catch (error) {
       return { service, url, ok: false, error: describe(error) };

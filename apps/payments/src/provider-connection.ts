@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { abortAfter } from '@parley/resilience';
 
 export interface ProviderAnswer {
   readonly status: number;
@@ -59,7 +60,7 @@ export class ProviderConnection {
       ...(bytes && { 'content-type': 'application/json', 'content-length': bytes.length }),
       ...(key !== undefined && { 'idempotency-key': key }),
     };
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(this.patience)]);
+    const limited = AbortSignal.any([signal, abortAfter(this.patience)]);
     const request = this.open(new URL(path, this.base), { method, headers, signal: limited, agent: this.agent });
     try {
       return await answerTo(request, bytes);

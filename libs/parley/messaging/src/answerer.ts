@@ -1,5 +1,5 @@
 import type { Call } from '@parley/contract';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
 import { OwnerUnavailable, type Answer, type Fault, type IncomingCall } from './calls';
@@ -111,7 +111,7 @@ async function run(handler: Handler, request: unknown, context: CallContext): Pr
 /** The caller is answered at the deadline, also when the handler does not listen to its signal. */
 async function beforeDeadline<T>(contract: Call, { deadline, signal }: CallContext, late: AbortController, work: Promise<T>): Promise<T> {
   const budget = deadline.budget();
-  const timer = setTimeout(() => late.abort(new DeadlineExceeded(contract.name, budget)), budget);
+  const cancel = startTimer(budget, () => late.abort(new DeadlineExceeded(contract.name, budget)));
   const over = new Promise<never>((_, reject) => {
     const fail = () => reject(new DeadlineExceeded(contract.name, budget));
     if (signal.aborted) fail();
@@ -120,6 +120,6 @@ async function beforeDeadline<T>(contract: Call, { deadline, signal }: CallConte
   try {
     return await Promise.race([work, over]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

@@ -1,5 +1,5 @@
 import type { Call, Message, ReplyOf } from '@parley/contract';
-import { Deadline, DeadlineExceeded } from '@parley/resilience';
+import { Deadline, DeadlineExceeded, sleep } from '@parley/resilience';
 import { callError, CallError } from './call-error';
 import { OwnerUnavailable, type Answer, type CallTransport, type OutgoingCall } from './calls';
 import { decode, encode, validate } from './codec';
@@ -65,7 +65,7 @@ export class Caller {
       } catch (error) {
         if (!(error instanceof OwnerUnavailable)) throw error;
         if (call.deadline.budget() <= wait) throw error;
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await sleep(wait);
       }
     }
     if (call.deadline.budget() === 0) throw new DeadlineExceeded(call.contract.name, call.contract.deadline);

@@ -1,3 +1,5 @@
+import { startTimer } from '@parley/resilience';
+
 /** What is being handled right now, so that a drain can wait for it. */
 export class InFlight {
   private readonly running = new Set<AbortController>();
@@ -23,12 +25,12 @@ export class InFlight {
     if (this.running.size === 0) return true;
     const drained = await new Promise<boolean>((resolve) => {
       const settle = (idle: boolean) => {
-        clearTimeout(timer);
+        cancel();
         this.waiting.delete(idled);
         resolve(idle);
       };
       const idled = () => settle(true);
-      const timer = setTimeout(() => settle(false), milliseconds);
+      const cancel = startTimer(milliseconds, () => settle(false));
       this.waiting.add(idled);
     });
     if (!drained) for (const handling of this.running) handling.abort(new Error('the service is stopping'));

@@ -1,4 +1,5 @@
 import { milliseconds } from '@parley/contract';
+import { abortAfter } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { Gatherings } from './gatherings';
 import type { Bodies } from './bodies';
@@ -415,7 +416,7 @@ function signalOf({ options }: Handler, deliveries: readonly Accepted[]): () => 
   const started = performance.now();
   let signal: AbortSignal | undefined;
   const left = () => Math.max(0, Math.ceil(milliseconds(options.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started)));
-  return () => (signal ??= AbortSignal.any([...deliveries.flatMap((delivery) => [delivery.signal, delivery.cancelled]), AbortSignal.timeout(left())]));
+  return () => (signal ??= AbortSignal.any([...deliveries.flatMap((delivery) => [delivery.signal, delivery.cancelled]), abortAfter(left())]));
 }
 
 /** Not at the first failure: what is still under way then would end up behind the rollback. */

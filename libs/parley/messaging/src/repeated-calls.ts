@@ -1,3 +1,4 @@
+import { sleep } from '@parley/resilience';
 import type { Answer } from './calls';
 import type { CallContext } from './context';
 import { LeaseLost } from './failure';
@@ -31,7 +32,7 @@ export class RepeatedCalls {
         const answer = await this.handle(begun.claim, encoded, handle);
         if (answer) return answer;
       } else if (deadline.budget() <= wait) return TOO_LATE;
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(wait);
     }
   }
 

@@ -1,12 +1,14 @@
+import { startTimer } from '@parley/resilience';
+
 /** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
 export async function within<T>(milliseconds: number, promise: Promise<T>, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => undefined;
   const bound = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), milliseconds);
+    cancel = startTimer(milliseconds, () => reject(late()));
   });
   try {
     return await Promise.race([promise, bound]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }

@@ -1,5 +1,6 @@
 import { within } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
+import { sleep } from '@parley/resilience';
 import type { Pool } from 'pg';
 import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { prepareStatements } from './prepared';
@@ -71,7 +72,7 @@ export class Database {
         if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
         reason = error as Error;
         if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        await sleep(pause);
       }
     }
   }

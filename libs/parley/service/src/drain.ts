@@ -1,3 +1,4 @@
+import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 
 /** What a drain ends, in this order. */
@@ -61,15 +62,13 @@ export async function drain({ lifecycle, door, messaging, app, database, timeout
 
 /** Why `work` did not end well in time, or undefined. */
 async function within(milliseconds: number, work: () => Promise<unknown>): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>(
-    (resolve) => (timer = setTimeout(() => resolve(`did not end within ${Math.round(milliseconds)} ms`), milliseconds)),
-  );
+  let cancel = (): void => undefined;
+  const late = new Promise<string>((resolve) => (cancel = startTimer(milliseconds, () => resolve(`did not end within ${Math.round(milliseconds)} ms`))));
   const done = Promise.resolve()
     .then(work)
     .then(
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
     );
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+  return Promise.race([done, late]).finally(() => cancel());
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 
 /** Could not listen; the message says on what, and what to do. */
@@ -63,10 +64,10 @@ export class FrontDoor {
   async idle(milliseconds: number): Promise<boolean> {
     for (const response of this.open) if (isStream(response.req)) response.end();
     if (this.working() === 0) return true;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-    await Promise.race([new Promise<void>((resolve) => (this.whenIdle = resolve)), late]);
-    clearTimeout(timer);
+    await new Promise<void>((resolve) => {
+      const cancel = startTimer(milliseconds, resolve);
+      this.whenIdle = () => (cancel(), resolve());
+    });
     return this.working() === 0;
   }
 

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messaging } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
+import { startTimer } from '@parley/resilience';
 import { AFTERWARDS, drain } from './drain';
 import { describeEnvironment } from './environment';
 import { FrontDoor } from './front-door';
@@ -87,7 +88,7 @@ class Process {
     if (this.stopping) process.exit(130); // whoever says it twice does not want to wait
     this.stopping = true;
     logger.write('info', `${signal}: draining`);
-    setTimeout(() => process.exit(1), environment.DRAIN_TIMEOUT + AFTERWARDS).unref();
+    startTimer(environment.DRAIN_TIMEOUT + AFTERWARDS, () => process.exit(1), { ref: false });
     void drain({
       lifecycle,
       door: this.door,

@@ -2,7 +2,7 @@ import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } f
 import { ServerGrpc, type MessageHandler } from '@nestjs/microservices';
 import { milliseconds, type Call } from '@parley/contract';
 import { TRANSPORT_ID, type Answerer, type CallServer, type HandlerExtras, type HandlerRegistry, type IncomingCall, type IntakeHealth } from '@parley/messaging';
-import { Deadline, DeadlineExceeded } from '@parley/resilience';
+import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { errorOf } from './fault';
 import { headersFrom } from './headers';
@@ -103,12 +103,12 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     const deadline = deadlineOf(call, contract);
     const abort = new AbortController();
     const budget = deadline.budget();
-    const late = setTimeout(() => abort.abort(new DeadlineExceeded(contract.name, budget)), budget);
+    const cancel = startTimer(budget, () => abort.abort(new DeadlineExceeded(contract.name, budget)));
     call.on('cancelled', () => abort.abort(deadline.budget() === 0 ? new DeadlineExceeded(contract.name, budget) : new CallerGone(contract.name)));
     this.underWay.set(abort, contract.name);
     const answer = await this.answer(incoming(contract, call, deadline, abort.signal));
     this.underWay.delete(abort);
-    clearTimeout(late);
+    cancel();
     if (answer.ok) respond(null, answer.body);
     else respond(errorOf(answer.fault));
   }

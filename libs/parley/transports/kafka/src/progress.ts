@@ -1,3 +1,5 @@
+import { startTimer } from '@parley/resilience';
+
 /** How far one partition is read and done. Only what lies below everything unfinished may be committed. */
 export class Progress {
   /** Offsets that were begun and are not finished, ascending, with the bytes each of them holds. */
@@ -52,11 +54,11 @@ export class Progress {
     if (!this.full) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
-        clearTimeout(timer);
+        cancel();
         this.waiting.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, milliseconds);
+      const cancel = startTimer(milliseconds, done);
       this.waiting.add(done);
     });
   }

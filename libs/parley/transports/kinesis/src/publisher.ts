@@ -1,6 +1,7 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
 import { Batches, headersOf, type OutgoingMessage, sendInOrder } from '@parley/messaging';
+import { sleep } from '@parley/resilience';
 import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './streams';
 import { type KinesisRecord, LARGEST_RECORD, recordOf, sizeOf } from './wire';
@@ -54,7 +55,7 @@ export class StreamPublisher {
       } catch (error) {
         if (!(error instanceof RecordRefused) || Date.now() + wait > until) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, wait));
+      await sleep(wait);
     }
   }
 

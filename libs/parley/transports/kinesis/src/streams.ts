@@ -4,6 +4,7 @@ import {
 } from '@aws-sdk/client-kinesis'; // prettier-ignore
 import type { Kind } from '@parley/contract';
 import type { Resource, Shard, TransportContext } from '@parley/messaging';
+import { abortAfter, sleep } from '@parley/resilience';
 import type { Address } from './address';
 
 const LONGEST_NAME = 128;
@@ -109,7 +110,7 @@ export class Streams {
     for (let current = found; ; current = await this.find(stream)) {
       if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING') return current;
       if (Date.now() > until) throw new TopologyMismatch(this.address, `the stream ${stream}`, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
-      await new Promise((resolve) => setTimeout(resolve, current ? LOOK_EVERY : 0));
+      await sleep(current ? LOOK_EVERY : 0);
     }
   }
 }
@@ -117,4 +118,4 @@ export class Streams {
 export const isMissing = (error: unknown): boolean => (error as Error).name === 'ResourceNotFoundException';
 
 /** For one request: Kinesis answers in time, or not at all. */
-export const bounded = (milliseconds = BOUND): { readonly abortSignal: AbortSignal } => ({ abortSignal: AbortSignal.timeout(milliseconds) });
+export const bounded = (milliseconds = BOUND): { readonly abortSignal: AbortSignal } => ({ abortSignal: abortAfter(milliseconds) });

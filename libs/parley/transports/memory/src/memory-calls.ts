@@ -15,7 +15,7 @@ import {
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging';
-import { DeadlineExceeded } from '@parley/resilience';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MemoryBroker } from './memory-broker';
 
 /** Asks within the process. Deadlines are real time, also under a virtual clock: nothing else ends a handler that hangs. */
@@ -35,12 +35,12 @@ export class MemoryCallTransport implements CallTransport {
     answering.push(instance);
     const over = new AbortController();
     const budget = deadline.budget();
-    const timer = setTimeout(() => over.abort(new DeadlineExceeded(contract.name, budget)), budget);
+    const cancel = startTimer(budget, () => over.abort(new DeadlineExceeded(contract.name, budget)));
     const cancelled = signal ? AbortSignal.any([over.signal, signal]) : over.signal;
     try {
       return await instance.ask(request, cancelled);
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 

@@ -1,6 +1,7 @@
 import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
 import { TopologyMismatch } from '@parley/aws';
 import type { Resource, TransportContext } from '@parley/messaging';
+import { abortAfter } from '@parley/resilience';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
 
@@ -147,6 +148,6 @@ export const isMissing = (error: unknown): boolean => /QueueDoesNotExist|NonExis
 
 /** For one request: SQS answers in time, or not at all. */
 export const bounded = (milliseconds = BOUND, signal?: AbortSignal): { readonly abortSignal: AbortSignal } => {
-  const timeout = AbortSignal.timeout(milliseconds);
+  const timeout = abortAfter(milliseconds);
   return { abortSignal: signal ? AbortSignal.any([signal, timeout]) : timeout };
 };
