@@ -7,6 +7,9 @@ import { callsPort, httpPort, instanceName, PORTS, topology } from './topology.m
 /** What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service has a role of its own. */
 const USERS_OWN = /^(?!DATABASE_URL$)((CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?|PARLEY_TOPOLOGY)$/;
 
+/** Where each instance answers health and operations; the console reads it again when it changes. */
+export const OPERATIONS_FILE = '.data/operations.json';
+
 export const basePort = () => Number(process.env.PARLEY_PORT ?? PORTS.base);
 export const postgresPort = () => Number(process.env.PARLEY_POSTGRES_PORT ?? PORTS.postgres);
 
@@ -44,13 +47,6 @@ function callsUrls(scale) {
   );
 }
 
-function operationsUrls(scale) {
-  const inside = topology.filter((process) => process.place !== 'outside');
-  return JSON.stringify(
-    Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ url }) => url)])),
-  );
-}
-
 export function usersOwn() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => USERS_OWN.test(name)));
 }
@@ -82,7 +78,7 @@ export function environmentOf(instance, { databaseUrls, scale, technologies }) {
     DATA_DIR: path.resolve('.data', instance.service),
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
     ...(database ? { DATABASE_URL: database } : {}),
-    ...(instance.service === 'console' ? { OPERATIONS_URLS: operationsUrls(scale) } : {}),
+    ...(instance.service === 'console' ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href } : {}),
     ...sharedEnvironment({ scale, technologies }),
   };
 }

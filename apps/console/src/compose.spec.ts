@@ -78,7 +78,7 @@ describe('docker/compose.yaml', () => {
   });
 
   it('tells the console where each service speaks of itself', () => {
-    const urls = Object.entries(readBy('console')['OPERATIONS_URLS'] as Record<string, string[]>);
+    const urls = Object.entries((readBy('console')['OPERATIONS_URLS'] as () => Record<string, string[]>)());
     expect(urls.map(([name]) => name)).toEqual(services);
     for (const [name, [url]] of urls) {
       const { PORT, OPERATIONS_PORT } = readBy(name);

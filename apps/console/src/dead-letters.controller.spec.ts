@@ -39,7 +39,7 @@ describe('dead letters by way of the console', () => {
       if (request.url?.endsWith('/edit')) return { status: 422, body: { message: 'total: expected number' } };
       return request.url?.endsWith('/9') ? { status: 404, body: { message: 'gone' } } : { body: { count: 0 } };
     });
-    const providers = [{ provide: Fleet, useValue: new Fleet({ orders: [orders.url] }, 1_000) }];
+    const providers = [{ provide: Fleet, useValue: new Fleet(() => ({ orders: [orders.url] }), 1_000) }];
     app = await NestFactory.create<NestFastifyApplication>(
       { module: class ConsoleUnderTest {}, controllers: [DeadLettersController], providers },
       new FastifyAdapter(),

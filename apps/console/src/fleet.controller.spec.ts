@@ -38,7 +38,7 @@ describe('the console', () => {
 
   beforeAll(async () => {
     instances = [await orders(), await catalog()];
-    const fleet = new Fleet({ orders: [DEAD, instances[0]!.url], catalog: [instances[1]!.url] }, 1_000);
+    const fleet = new Fleet(() => ({ orders: [DEAD, instances[0]!.url], catalog: [instances[1]!.url] }), 1_000);
     const providers = [
       { provide: Fleet, useValue: fleet },
       { provide: Messenger, useValue: { call: (...asked: unknown[]) => call(...asked) as unknown } },

@@ -20,14 +20,14 @@ export interface Order {
 
 /** Every instance of every service, as they speak of themselves. */
 export class Fleet {
-  private readonly addresses: ReadonlyMap<string, readonly string[]>;
-
-  /** @param addresses the base URLs of each service's instances */
+  /** @param currentAddresses the base URLs of each service's instances, asked at each request */
   constructor(
-    addresses: Readonly<Record<string, readonly string[]>>,
+    private readonly currentAddresses: () => Readonly<Record<string, readonly string[]>>,
     private readonly patience = PATIENCE,
-  ) {
-    this.addresses = new Map(Object.entries(addresses));
+  ) {}
+
+  private get addresses(): ReadonlyMap<string, readonly string[]> {
+    return new Map(Object.entries(this.currentAddresses()));
   }
 
   /** Asks every instance of every service, or of one. */

@@ -29,7 +29,7 @@ const service = (ownCopies?: string) =>
 beforeAll(async () => {
   instances = [await service('its table of customers'), await service(), await InstanceOnTrial.start(() => ({ status: 404, body: {} }))];
   const [orders, insights, gateway] = instances.map((one) => [one.url]);
-  const fleet = new Fleet({ orders: orders!, insights: insights!, gateway: gateway! }, 5_000);
+  const fleet = new Fleet(() => ({ orders: orders!, insights: insights!, gateway: gateway! }), 5_000);
   app = await NestFactory.create<NestFastifyApplication>({ module: class ConsoleUnderTest {}, controllers: [SubjectsController], providers: [{ provide: Fleet, useValue: fleet }] }, new FastifyAdapter(), { logger: false });
   await app.listen(0, '127.0.0.1');
   url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
