@@ -11,6 +11,7 @@ import { NoHttp } from './no-http';
 import { Operations } from './operations';
 import { Service } from './service';
 import { ServiceModule } from './service.module';
+import { mapStacks } from './source-positions';
 
 export interface ServeOptions {
   /** For a service with HTTP routes of its own: it gets fastify. Without it, only health, metrics and operations are served. */
@@ -29,6 +30,7 @@ export interface ServeOptions {
  * SIGINT drains in order and exits 0. A start that fails says why in one sentence and exits 1.
  */
 export async function serve(module: Type, options: ServeOptions = {}): Promise<void> {
+  mapStacks();
   const running: { process?: Process } = {};
   try {
     running.process = new Process(await serviceOf(module));
