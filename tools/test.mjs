@@ -1,4 +1,5 @@
-// npm test [-- pattern]: every spec of every project in one run of Jest, on one embedded PostgreSQL, and the type tests.
+// npm test [-- pattern]: every spec of every project in one run of Jest, on one embedded PostgreSQL, those of tools and chaos in one of
+// Node's own runner, and the type tests.
 // The last line is the sum of all: `N passed, N failed`. With --again, files that failed are run once more, each by itself, when the
 // others are through: what fails twice has failed, what passes then is named as unsteady.
 import { spawn } from 'node:child_process';
@@ -6,6 +7,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -45,6 +47,18 @@ async function types() {
   return ok;
 }
 
+/** Tools and chaos are plain Node, and so are their specs. */
+async function plainSpecs() {
+  const files = ['tools', 'chaos'].flatMap((folder) => fs.readdirSync(folder).filter((name) => name.endsWith('.spec.mjs')).map((name) => `${folder}/${name}`)); // prettier-ignore
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...files], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const output = await text(child.stdout);
+  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(output)?.[1] ?? 0);
+  const [passed, failed] = [count('pass'), count('fail') + count('cancelled')];
+  if (failed > 0 || passed === 0) console.log(output);
+  console.log(`${failed === 0 ? '✓' : '✗'} ${files.join(', ')}  ${passed} passed`);
+  return { passed, failed: failed || (passed === 0 ? 1 : 0) };
+}
+
 /** @returns what Jest counted: { passed, failed, skipped, failures } */
 async function specs(flags) {
   const postgres = await useTestPostgres();
@@ -72,10 +86,12 @@ async function secondLook(first) {
   return { ...first, passed, failed };
 }
 
-const typesOk = args.length ? undefined : await types(); // a pattern asks for some specs only
+// A pattern asks for some of Jest's specs only.
+const typesOk = args.length ? undefined : await types();
+const plain = args.length ? { passed: 0, failed: 0 } : await plainSpecs();
 const first = await specs(args);
 const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
 const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
-const sums = { passed: passed + (typesOk ? 1 : 0), failed: failed + (typesOk === false ? 1 : 0) };
+const sums = { passed: passed + plain.passed + (typesOk ? 1 : 0), failed: failed + plain.failed + (typesOk === false ? 1 : 0) };
 console.log(`${sums.passed} passed, ${sums.failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
 process.exitCode = sums.failed === 0 ? 0 : 1;
