@@ -3,7 +3,7 @@
 // `-- --print` only shows the YAML.
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import { parseArgs } from 'node:util';
+import { commandLine } from './command-line.mjs';
 import { passwordVariable, roles } from './database.mjs';
 import { httpPort, topology } from './topology.mjs';
 
@@ -233,7 +233,13 @@ function chosen({ on }) {
   process.exit(1);
 }
 
-const { values } = parseArgs({ options: { on: { type: 'string' }, print: { type: 'boolean' } } });
+const HELP = `npm run compose [-- options]      writes docker/compose.yaml from topology.ts, and docker/.env with a password for each role
+
+  --on a,b     what carries messages: ${['postgres', ...Object.keys(TECHNOLOGIES)].join(', ')}; kept in .env until said otherwise
+  --print      prints the YAML and writes nothing
+  --help`;
+
+const { values } = commandLine(HELP, { options: { on: { type: 'string' }, print: { type: 'boolean' } } });
 if (values.print) {
   process.stdout.write(yaml());
 } else {

@@ -1,13 +1,11 @@
 // npm run contracts: writes what the contracts promise to libs/contracts/<owner>/schemas/<contract>.v<version>.json, unless
 // that would break the conversation without a new version.
-//   -- --check          writes nothing; fails when a schema is not as its contract, too (part of npm run lint)
-//   -- --base main      compares with the schemas of that revision instead of those in the folder
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { compile, isCurrent } from './build.mjs';
+import { commandLine } from './command-line.mjs';
 import { usersOf } from './contract-users.mjs';
 import { topology } from './topology.mjs';
 
@@ -17,7 +15,13 @@ const require = createRequire(import.meta.url);
 const HOME = 'libs/contracts';
 const SCHEMA = /^libs\/contracts\/[a-z0-9-]+\/schemas\/([a-z0-9-]+\.[a-z0-9-]+)\.v(\d+)\.json$/;
 
-const { values: options } = parseArgs({ options: { check: { type: 'boolean' }, base: { type: 'string' } } });
+const HELP = `npm run contracts [-- options]      writes the schemas of the contracts, unless that would break the conversation
+
+  --check        writes nothing; fails when a schema is not as its contract (part of npm run lint)
+  --base REV     compares with the schemas of that revision, such as origin/main, instead of those in the folder
+  --help`;
+
+const { values: options } = commandLine(HELP, { options: { check: { type: 'boolean' }, base: { type: 'string' } } });
 
 const owners = fs.readdirSync(HOME).filter((owner) => fs.existsSync(path.join(HOME, owner, 'src/index.ts')));
 const fileOf = ({ name, version }) => `${HOME}/${name.split('.')[0]}/schemas/${name}.v${version}.json`;

@@ -1,13 +1,12 @@
-// npm run crash [-- --kills 200 --failpoints 1000 --minutes n --seed n --from n --steps relay.read,… --plant name]: workers of the kit, as consumers and as relays, killed at
-// random moments and ended at enumerated steps of a message's way while messages flow. Then the books are compared: what was
-// committed is what took effect, each once, in order per key. Exits 1 when it is not, or when nothing was cut off.
+// npm run crash: workers of the kit, as consumers and as relays, are killed at random moments and ended at enumerated steps of a
+// message's way while messages flow. Then the books are compared.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createRequire } from 'node:module';
-import { parseArgs } from 'node:util';
 import { build } from './build.mjs';
+import { commandLine, wholeNumber } from './command-line.mjs';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -17,7 +16,20 @@ const WORKER = `${OUT}/libs/parley/testing/src/crash/worker.js`;
 const PLACE = `${OUT}/libs/parley/transports/postgres/src/crash.fixture.js`;
 const require = createRequire(path.resolve(OUT, 'crash.js'));
 
-const { values: options } = parseArgs({
+const HELP = `npm run crash [-- options]      kills workers of the kit while messages flow, then compares what was committed with what took effect
+
+  --kills N         kill -9 at random moments, per role: consumer and relay (200)
+  --failpoints N    ends at enumerated steps of a message's way, per role (1000)
+  --seed N          of the random moments (from the clock; printed)
+  --minutes N       after that nothing is killed any more, and what happened is judged (600)
+  --from N          first of the enumerated ends, to go on with a run that was cut short (0)
+  --steps a,b       only these steps, such as relay.read
+  --plant NAME      plants a fault that must be found: no-inbox, early-acknowledgement, early-removal
+  --help
+
+Exits with 1 when an effect is missing, doubled or out of order, and when nothing was cut off. The defaults take about an hour.`;
+
+const { values: options } = commandLine(HELP, {
   options: {
     kills: { type: 'string', default: '200' },
     failpoints: { type: 'string', default: '1000' },
@@ -28,9 +40,10 @@ const { values: options } = parseArgs({
     plant: { type: 'string' },
   },
 });
-const seed = Number(options.seed);
-const until = Date.now() + Number(options.minutes) * 60_000;
-const [kills, failPoints] = [Number(options.kills), Number(options.failpoints)];
+const number = (name) => wholeNumber(name, options[name]);
+const seed = number('seed');
+const until = Date.now() + number('minutes') * 60_000;
+const [kills, failPoints, first] = [number('kills'), number('failpoints'), number('from')];
 
 /** Mulberry32. */
 function randomOf(state) {
@@ -60,7 +73,7 @@ async function run({ title, where, victim, share }, index) {
     random: randomOf(seed + index),
     kills: Math.round(kills * share),
     failPoints: Math.round(failPoints * share),
-    from: Math.round(Number(options.from) * share),
+    from: Math.round(first * share),
     plant: options.plant,
     steps: options.steps?.split(','),
     over: () => Date.now() > until,
@@ -92,6 +105,11 @@ function print(results) {
   }
 }
 
+const PLANTS = CAMPAIGNS.flatMap(({ plants }) => plants);
+if (options.plant && !PLANTS.includes(options.plant)) {
+  console.error(`There is no plant "${options.plant}": it is one of ${PLANTS.join(', ')}.`);
+  process.exit(2);
+}
 const { files } = await build(OUT);
 execFileSync(process.execPath, ['tools/one-file.cjs', ONE_FILE, WORKER, PLACE], { stdio: 'inherit' });
 console.log(`${files} files compiled; seed ${seed}${options.plant ? `; planted: ${options.plant}` : ''}`);

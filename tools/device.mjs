@@ -1,10 +1,14 @@
 // npm run device: a device that follows a parcel over MQTT. It knows MQTT, a topic and JSON, and nothing of Parley's code.
 import mqtt from 'mqtt';
 import { parseArgs } from 'node:util';
+import path from 'node:path';
 import { paint } from './colours.mjs';
+import { readRun } from './run-file.mjs';
+
+process.chdir(path.dirname(import.meta.dirname));
 
 const HELP = `npm run device -- [parcelId] [options]      follows one parcel, or all of them
-  --url URL     the MQTT broker (default: MQTT_URL, or mqtt://127.0.0.1:1883)
+  --url URL     the MQTT broker (default: that of the running shop, else MQTT_URL, else mqtt://127.0.0.1:1883)
   --help`;
 
 const TOPIC = 'parley/shipping/parcel-located';
@@ -22,10 +26,16 @@ function understood(argv) {
     const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true });
     if (values.help) return end(HELP, 0);
     if (positionals.length > 1) throw new Error('One parcel at a time.');
-    return { parcelId: positionals[0], url: brokerAt(values.url ?? (process.env.MQTT_URL || 'mqtt://127.0.0.1:1883')) };
+    return { parcelId: positionals[0], url: brokerAt(values.url ?? brokerOfShop() ?? (process.env.MQTT_URL || 'mqtt://127.0.0.1:1883')) };
   } catch (error) {
     return end(`${error.message}\n\n${HELP}`, 2);
   }
+}
+
+/** Where the shop that runs here says what devices follow; undefined when it does not say it by MQTT. */
+function brokerOfShop() {
+  const url = readRun()?.environment?.BROADCASTS_URL_SHIPPING_PARCEL_LOCATED;
+  return url?.startsWith('mqtt') ? url : undefined;
 }
 
 /** What is in the query is for who says something, not for the broker. */

@@ -48,7 +48,9 @@ async function stock(rows) {
 async function mails(rows, { mailDir }) {
   const [{ orders }] = await rows(`select count(*)::int as orders from orders.order_view where status = any('{${FINAL}}')`);
   if (!mailDir) return { what: 'one mail an order', ok: true, detail: 'mails go to a server; not counted' };
-  const files = fs.existsSync(mailDir) ? fs.readdirSync(mailDir).filter((name) => name.endsWith('.eml')).length : 0;
+  const folder = fs.statSync(mailDir, { throwIfNoEntry: false });
+  if (folder && !folder.isDirectory()) return { what: 'one mail an order', ok: false, detail: `${mailDir} is a file, not a folder of mails` };
+  const files = folder ? fs.readdirSync(mailDir).filter((name) => name.endsWith('.eml')).length : 0;
   return { what: 'one mail an order', ok: files === orders, detail: `${files} mails, ${orders} orders` };
 }
 

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { commandLine } from './command-line.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 const KIT = 'libs/parley/messaging/src';
@@ -121,10 +122,18 @@ function report(names) {
   }
 }
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.find((name) => name !== '--check' && !(name in REMOVALS));
+const HELP = `npm run removals [-- name …]      removes one safeguard at a time from a copy of the sources: which conformance tests notice
+
+  names      ${Object.keys(REMOVALS).join(', ')}; without any: all
+  --check    only whether every removal still fits the sources (part of npm run lint)
+  --help
+
+Exits with 1 when a removal goes unnoticed.`;
+
+const { values, positionals: wanted } = commandLine(HELP, { options: { check: { type: 'boolean' } }, allowPositionals: true });
+const unknown = wanted.find((name) => !(name in REMOVALS));
 if (unknown) {
   console.error(`"${unknown}" is no removal; there are: ${Object.keys(REMOVALS).join(', ')}`);
-  process.exitCode = 1;
-} else if (wanted[0] === '--check') check();
+  process.exitCode = 2;
+} else if (values.check) check();
 else process.exitCode = report(wanted.length ? wanted : Object.keys(REMOVALS)).every(Boolean) ? 0 : 1;

@@ -39,6 +39,14 @@ export async function checkPorts(ports) {
   for (const port of ports) await checkPort(port);
 }
 
+/** Folders that a start, its services and the tools write to. A file in the place of one would end them with a stack. */
+export function checkFolders(folders) {
+  for (const folder of folders) {
+    const stats = fs.statSync(folder, { throwIfNoEntry: false });
+    if (stats && !stats.isDirectory()) throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);
+  }
+}
+
 export function checkDisk(dir) {
   const { bavail, bsize } = fs.statfsSync(dir);
   const free = bavail * bsize;

@@ -11,6 +11,17 @@ import { text } from 'node:stream/consumers';
 import { useTestPostgres } from './test-postgres.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
+
+const HELP = `npm test [-- options] [-- pattern …]      runs every spec and the type tests, or the specs whose path matches
+
+  -t NAME      only the tests whose name matches
+  --again      files that failed are run once more, each by itself, when the others are through
+  --help       this; any other option is Jest's`;
+if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
+  console.log(HELP);
+  process.exit(0);
+}
+
 const again = process.argv.includes('--again');
 const args = process.argv.slice(2).filter((argument) => argument !== '--again');
 /** More of them are not unsteady, but broken. */
