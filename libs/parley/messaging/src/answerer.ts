@@ -2,7 +2,7 @@ import type { Call } from '@parley/contract';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
-import { OwnerUnavailable, type Answer, type Fault, type IncomingCall } from './calls';
+import type { Answer, Fault, IncomingCall } from './calls';
 import { decode, encode, InvalidMessage, validate } from './codec';
 import { inConversation, type CallContext } from './context';
 import { readEnvelope } from './envelope';
@@ -11,26 +11,34 @@ import type { Handler, HandlerRegistry } from './handlers';
 import type { InFlight } from './in-flight';
 import type { Envelope } from './message';
 import type { DeliveryObserver } from './observer';
+import { effectAfter, notingEffects, type OutageError, outageIn, type OutageReader } from './outage';
 import { RepeatedCalls, type HandleOnce } from './repeated-calls';
 import { keyedRequest } from './requests';
+import { moreTimes, Sparingly } from './sparingly';
 import type { TransportContext } from './technology';
 import { NoTransaction, type Transactions } from './transactions';
 
 /** Answers calls: open → handle → check the reply. What the pipeline is for messages that are stored. */
 export class CallAnswerer {
+  private readonly outages = new Sparingly();
+
   constructor(
     private readonly registry: HandlerRegistry,
     private readonly inFlight: InFlight,
     private readonly process: Pick<TransportContext, 'log'> & { readonly observer?: DeliveryObserver },
     private readonly transactions?: Transactions,
     private readonly repeated?: RepeatedCalls,
+    /** Of the store and the technologies: their clients' errors. */
+    private readonly outageReaders: readonly OutageReader[] = [],
   ) {}
 
   /** @see Answerer */
   readonly answer = (call: IncomingCall): Promise<Answer> =>
     this.inFlight.track(async (cancelled) => {
       const started = performance.now();
-      const answer = await this.attempt(call, cancelled).catch((error: unknown): Answer => ({ ok: false, fault: this.fault(call, error) }));
+      const answer = await notingEffects(() =>
+        this.attempt(call, cancelled).catch((error: unknown): Answer => ({ ok: false, fault: this.fault(call, error) })),
+      );
       const outcome = answer.ok ? 'ok' : answer.fault.code;
       const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
       this.process.observer?.answered?.({ contract, outcome, milliseconds: performance.now() - started, envelope: envelopeOf(call) });
@@ -43,7 +51,13 @@ export class CallAnswerer {
     const contract = handler.contract as Call;
     const envelope = readEnvelope({ ...call.headers, type: call.contract });
     const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
-    const hop = { correlationId: envelope.correlationid, traceparent: envelope.traceparent, messageId: envelope.id, contract: contract.name, deadline: call.deadline };
+    const hop = {
+      correlationId: envelope.correlationid,
+      traceparent: envelope.traceparent,
+      messageId: envelope.id,
+      contract: contract.name,
+      deadline: call.deadline,
+    };
     const late = new AbortController();
     const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
     const encoded = (reply: unknown) => encode(checked(contract, reply));
@@ -52,7 +66,11 @@ export class CallAnswerer {
       return { ok: true, body: encoded(await inConversation(hop, () => beforeDeadline(contract, context, late, run(handler, request, context)))) };
     };
     if (envelope.idempotencykey === undefined) return handle((work) => this.commit(work));
-    if (!this.repeated) return { ok: false, fault: { code: 'no-memory', message: `${contract.owner} has no store to remember answers in; ask without an idempotency key` } };
+    if (!this.repeated)
+      return {
+        ok: false,
+        fault: { code: 'no-memory', message: `${contract.owner} has no store to remember answers in; ask without an idempotency key` },
+      };
     const attempt: HandleOnce = (transaction) => handle(transaction).catch((error: unknown) => ({ ok: false, fault: this.fault(call, error) }));
     return this.repeated.answer(keyedRequest(envelope, encode(request)), call, encoded, attempt);
   }
@@ -65,15 +83,25 @@ export class CallAnswerer {
   private fault(call: IncomingCall, error: unknown): Fault {
     if (error instanceof InvalidMessage) return { code: 'invalid-request', message: error.message, details: error.issues };
     if (error instanceof DeadlineExceeded) return { code: 'deadline-exceeded', message: error.message };
-    // Somebody it had to ask is away: worth another try, unlike a failure of its own.
-    if (error instanceof OwnerUnavailable) return { code: 'unavailable', message: `nobody answers for ${error.owner} right now` };
+    if (error instanceof Interrupted) return { code: 'cancelled', message: error.message };
     const promised = promisedFault(call.contract, error);
     if (promised) return promised;
     if (call.signal.aborted) return { code: 'cancelled', message: 'the caller went away' };
+    const outage = outageIn(error, this.outageReaders);
+    if (outage) return this.away(call, outage);
     this.process.log('error', `${call.contract} could not be answered: ${describe(error).message}`, { error });
     const invalidReply = error instanceof InvalidReply;
     // What failed inside is for our log, not for the caller.
     return invalidReply ? { code: 'invalid-reply', message: error.message } : { code: 'unhandled', message: 'the owner failed to answer' };
+  }
+
+  /** What it needed is away: worth another try, unlike a failure of its own. The log says what, the caller hears what is known. */
+  private away({ contract }: IncomingCall, outage: OutageError): Fault {
+    this.outages.say(`${contract} ${outage.name}`, (more) =>
+      this.process.log('warn', `${contract} could not be answered: ${outage.message}${moreTimes(more)}`),
+    );
+    if (effectAfter(outage) === 'none') return { code: 'unavailable', message: 'what the owner needs is away right now; nothing was done' };
+    return { code: 'outcome-unknown', message: 'what the owner needs went away meanwhile; whether the call took effect is unknown' };
   }
 }
 
@@ -92,6 +120,14 @@ function promisedFault(contract: string, error: unknown): Fault | undefined {
   return details.success ? { code: error.code, message: error.message, details: details.data } : undefined;
 }
 
+/** The caller went away, or this instance stops, before the handler answered. */
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  constructor() {
+    super('the answer was given up: this instance stops, or the caller went away');
+  }
+}
+
 /** The handler's reply is not what the contract promises. */
 class InvalidReply extends Error {
   override readonly name = 'InvalidReply';
@@ -100,7 +136,9 @@ class InvalidReply extends Error {
 function checked(contract: Call, reply: unknown): unknown {
   const result = contract.reply.safeParse(reply);
   if (result.success) return result.data;
-  throw new InvalidReply(`the reply to ${contract.name} breaks its contract: ${result.error.issues[0]?.path.join('.')} ${result.error.issues[0]?.message}`);
+  throw new InvalidReply(
+    `the reply to ${contract.name} breaks its contract: ${result.error.issues[0]?.path.join('.')} ${result.error.issues[0]?.message}`,
+  );
 }
 
 async function run(handler: Handler, request: unknown, context: CallContext): Promise<unknown> {
@@ -113,7 +151,7 @@ async function beforeDeadline<T>(contract: Call, { deadline, signal }: CallConte
   const budget = deadline.budget();
   const cancel = startTimer(budget, () => late.abort(new DeadlineExceeded(contract.name, budget)));
   const over = new Promise<never>((_, reject) => {
-    const fail = () => reject(new DeadlineExceeded(contract.name, budget));
+    const fail = () => reject(signal.reason instanceof DeadlineExceeded || deadline.budget() === 0 ? new DeadlineExceeded(contract.name, budget) : new Interrupted());
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });
   });

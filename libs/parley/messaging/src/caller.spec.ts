@@ -2,6 +2,7 @@ import { call } from '@parley/contract';
 import { z } from 'zod';
 import { CallError } from './call-error';
 import { Caller } from './caller';
+import { AnswerLost, OwnerUnavailable, type Answer } from './calls';
 import { systemClock } from './clock';
 import { InvalidMessage } from './codec';
 import { Envelopes } from './envelope';
@@ -25,5 +26,73 @@ describe('the asking side of a call', () => {
 
   it('refuses a request that breaks the contract before it leaves', async () => {
     await expect(answeredWith('{}').call(GetLength, { sku: 7 } as never)).rejects.toBeInstanceOf(InvalidMessage);
+  });
+});
+
+const ReadLength = call('rulers.read-length', { request: z.object({ sku: z.string() }), reply: z.object({ metres: z.number() }), idempotent: true });
+const reply = { ok: true, body: Buffer.from('{"metres":7}') } as const;
+const fault = (code: string) => ({ ok: false, fault: { code, message: 'for a while' } }) as const;
+
+/** A caller for whom each attempt ends as the list says, the last one for ever. */
+function callerOf(...ends: (Error | Answer)[]) {
+  let attempts = 0;
+  const transport = {
+    call: async () => {
+      const end = ends[Math.min(attempts++, ends.length - 1)]!;
+      if (end instanceof Error) throw end;
+      return end;
+    },
+  };
+  return { caller: new Caller(transport as never, new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock)), attempts: () => attempts };
+}
+
+describe('a call whose first attempt fails', () => {
+  const lost = new AnswerLost(GetLength, 'connection reset');
+  const away = new OwnerUnavailable(GetLength, 'nobody there');
+
+  it.each([
+    ['the answer is lost', lost],
+    ['no instance is reached', away],
+    ['what the owner needs is away', fault('unavailable')],
+    ['what the owner needs went away in the middle', fault('outcome-unknown')],
+    ['the instance stops', fault('cancelled')],
+  ])('is made again when it is idempotent and %s', async (_what, end) => {
+    const { caller, attempts } = callerOf(end, reply);
+    expect(await caller.call(ReadLength, { sku: 'a' })).toEqual({ metres: 7 });
+    expect(attempts()).toBe(2);
+  });
+
+  it.each([
+    ['the answer is lost', lost, AnswerLost],
+    ['what the owner needs went away in the middle', fault('outcome-unknown'), AnswerLost],
+    ['the instance stops', fault('cancelled'), AnswerLost],
+    ['what the owner needs is away', fault('unavailable'), OwnerUnavailable],
+  ])('is not made again when it is not idempotent and %s', async (_what, end, error) => {
+    const { caller, attempts } = callerOf(end, reply);
+    await expect(caller.call(GetLength, { sku: 'a' })).rejects.toBeInstanceOf(error);
+    expect(attempts()).toBe(1);
+  });
+
+  it('is made again under an idempotency key, and when it certainly never left', async () => {
+    const keyed = callerOf(lost, reply);
+    expect(await keyed.caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k' })).toEqual({ metres: 7 });
+    const unreached = callerOf(away, reply);
+    expect(await unreached.caller.call(GetLength, { sku: 'a' })).toEqual({ metres: 7 });
+  });
+
+  it('is never made again for an error of the contract, a bug or its own failure', async () => {
+    for (const end of [fault('unhandled'), fault('unknown-sku'), new TypeError('of a client library')]) {
+      const { caller, attempts } = callerOf(end, reply);
+      const failure: unknown = await caller.call(ReadLength, { sku: 'a' }).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(end instanceof Error ? TypeError : CallError);
+      expect(attempts()).toBe(1);
+    }
+  });
+
+  it('ends within its deadline, with what was last known', async () => {
+    const { caller } = callerOf(lost);
+    const started = performance.now();
+    await expect(caller.call(ReadLength, { sku: 'a' }, { deadline: 150 })).rejects.toBeInstanceOf(AnswerLost);
+    expect(performance.now() - started).toBeLessThan(150);
   });
 });

@@ -1,12 +1,13 @@
 import type { Call, Message, ReplyOf } from '@parley/contract';
 import { Deadline, DeadlineExceeded, sleep } from '@parley/resilience';
 import { callError, CallError } from './call-error';
-import { OwnerUnavailable, type Answer, type CallTransport, type OutgoingCall } from './calls';
+import { AnswerLost, OwnerUnavailable, type Answer, type CallTransport, type OutgoingCall } from './calls';
 import { decode, encode, validate } from './codec';
 import { currentConversation } from './context';
 import type { Envelopes } from './envelope';
 import { headersOf } from './message';
 import type { DeliveryObserver } from './observer';
+import { noteEffect } from './outage';
 import { IdempotencyConflict } from './requests';
 
 export interface CallOptions {
@@ -16,8 +17,13 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
 }
 
-/** Waits before another instance is tried when the first could not be reached; the request had not left. */
-const RECONNECTS = [50, 200, 500];
+/** Milliseconds to wait before a call is made again. */
+const PAUSES_MS = [50, 200, 500];
+
+/** Faults after which another instance may answer, or the same one a little later. */
+const PASSING = new Set(['unavailable', 'outcome-unknown', 'cancelled']);
+/** Faults that say no more than a broken connection does. */
+const LOST = new Set(['outcome-unknown', 'cancelled']);
 
 /** The asking side of calls: every one has a deadline. */
 export class Caller {
@@ -52,26 +58,59 @@ export class Caller {
       deadline,
       signal: options.signal,
     };
-    const answer = await this.reach(call, this.transport);
+    const answer = await this.answerTo(call, this.transport);
+    if (!answer.ok && answer.fault.code === 'unavailable') throw OwnerUnavailable.lacking(contract, answer.fault.message);
+    if (!answer.ok && LOST.has(answer.fault.code)) throw new AnswerLost(contract, answer.fault.message);
     if (!answer.ok && answer.fault.code === 'idempotency-conflict') throw new IdempotencyConflict(contract, options.idempotencyKey ?? '');
     if (!answer.ok) throw answer.fault.code === 'deadline-exceeded' ? new DeadlineExceeded(contract.name, budget) : callError(contract, answer.fault);
     return read(contract, answer.body);
   }
 
-  private async reach(call: OutgoingCall, transport: CallTransport): Promise<Answer> {
-    for (const wait of RECONNECTS) {
-      try {
-        return await transport.call(call);
-      } catch (error) {
-        if (!(error instanceof OwnerUnavailable)) throw error;
-        if (call.deadline.budget() <= wait) throw error;
-        await sleep(wait);
-      }
+  /** A call that is not idempotent may have taken effect as soon as it left. */
+  private async answerTo(call: OutgoingCall, transport: CallTransport): Promise<Answer> {
+    try {
+      const answer = await this.reach(call, transport, mayBeRepeated(call));
+      if (!call.contract.idempotent && (answer.ok || answer.fault.code !== 'unavailable')) noteEffect();
+      return answer;
+    } catch (error) {
+      if (!call.contract.idempotent && !(error instanceof OwnerUnavailable)) noteEffect();
+      throw error;
+    }
+  }
+
+  /** Asks again, within the deadline, what was certainly not handled; what may be repeated also when its answer is lost. */
+  private async reach(call: OutgoingCall, transport: CallTransport, repeatable: boolean): Promise<Answer> {
+    for (const pause of PAUSES_MS) {
+      const tried = await attempt(transport, call);
+      const isOver =
+        'answer' in tried
+          ? !repeatable || !isPassing(tried.answer)
+          : !(tried.error instanceof OwnerUnavailable || (repeatable && tried.error instanceof AnswerLost));
+      if (isOver || call.deadline.budget() <= pause || call.signal?.aborted) return resultOf(tried);
+      await sleep(pause);
     }
     if (call.deadline.budget() === 0) throw new DeadlineExceeded(call.contract.name, call.contract.deadline);
     return transport.call(call);
   }
 }
+
+type Tried = { readonly answer: Answer } | { readonly error: unknown };
+
+const attempt = (transport: CallTransport, call: OutgoingCall): Promise<Tried> =>
+  transport.call(call).then(
+    (answer) => ({ answer }),
+    (error: unknown) => ({ error }),
+  );
+
+function resultOf(tried: Tried): Answer {
+  if ('error' in tried) throw tried.error;
+  return tried.answer;
+}
+
+const isPassing = (answer: Answer): boolean => !answer.ok && PASSING.has(answer.fault.code);
+
+/** Asked twice, it takes effect once: by its contract, or because the owner knows its key. */
+const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean => contract.idempotent || headers['idempotencykey'] !== undefined;
 
 /** A reply that is not what the contract promises is the owner's mistake; an InvalidMessage would blame the request. */
 function read<C extends Call>(contract: C, body: Buffer): ReplyOf<C> {

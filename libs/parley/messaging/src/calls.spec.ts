@@ -7,8 +7,9 @@ import { of } from 'rxjs';
 import { z } from 'zod';
 import { CallAnswerer } from './answerer';
 import { CallError } from './call-error';
-import { OwnerUnavailable, type Answer } from './calls';
+import { AnswerLost, OwnerUnavailable, type Answer } from './calls';
 import { InvalidMessage, MAX_ISSUES } from './codec';
+import { noteEffect, OutageError } from './outage';
 import type { CallContext } from './context';
 import { Handles } from './handles';
 import { HandlerRegistry } from './handlers';
@@ -24,6 +25,10 @@ const GetWeight = call('scales.get-weight', {
   deadline: '2s',
 });
 const GetPostage = call('stamps.get-postage', { request: Question, reply: z.object({ cents: z.int() }), deadline: '10s' });
+
+class CupboardAway extends OutageError {
+  override readonly effect = 'none';
+}
 
 class Scales {
   answer: (sku: string, context: CallContext) => unknown = () => ({ grams: 5 });
@@ -56,10 +61,12 @@ let harness: Harness;
 let scales: Scales;
 let stamps: Messenger;
 let complaints: string[];
+let warnings: string[];
 
 beforeEach(async () => {
   complaints = [];
-  harness = new Harness({ log: (level, message) => level === 'error' && complaints.push(message) });
+  warnings = [];
+  harness = new Harness({ log: (level, message) => (level === 'error' ? complaints.push(message) : level === 'warn' && warnings.push(message)) });
   scales = new Scales();
   await harness.start('scales', { controllers: [ScalesController], providers: [{ provide: Scales, useValue: scales }] });
   const service: ServiceOnTrial = await harness.start('stamps', { controllers: [StampsController] });
@@ -121,7 +128,7 @@ describe('a call', () => {
   it('whose handler could not reach another owner is told so, for trying again may help', async () => {
     scales.answer = () => Promise.reject(new OwnerUnavailable(GetPostage, 'connection refused at 10.0.0.7'));
     const error = await failure(stamps.call(GetWeight, { sku: 'a' }));
-    expect(error).toMatchObject({ code: 'unavailable' });
+    expect(error).toBeInstanceOf(OwnerUnavailable);
     expect(error.message).not.toContain('10.0.0.7');
   });
 
@@ -134,6 +141,24 @@ describe('a call', () => {
   it('gets no more of an error than its contract promises', async () => {
     scales.answer = () => Promise.reject(new CallError(GetWeight, 'too-heavy', { grams: 9, secret: 'hunter2' } as never));
     expect((await failure(stamps.call(GetWeight, { sku: 'a' }))).details).toEqual({ grams: 9 });
+  });
+
+  it('whose owner lacks what it needs learns that nothing was done; the log is warned, once for many', async () => {
+    scales.answer = () => Promise.reject(new CupboardAway('the cupboard is locked'));
+    const errors = await Promise.all(['a', 'b', 'c'].map((sku) => failure(stamps.call(GetWeight, { sku }))));
+    for (const error of errors) expect(error).toMatchObject({ name: 'OwnerUnavailable', message: expect.stringContaining('nothing was done') });
+    expect(warnings).toEqual(['scales.get-weight could not be answered: the cupboard is locked']);
+    expect(complaints).toEqual([]);
+  });
+
+  it('whose owner lost what it needs after something took effect is an answer that was lost', async () => {
+    scales.answer = async () => {
+      noteEffect();
+      throw new CupboardAway('the cupboard is locked');
+    };
+    await expect(stamps.call(GetWeight, { sku: 'a' })).rejects.toBeInstanceOf(AnswerLost);
+    scales.answer = () => Promise.reject(new CupboardAway('the cupboard is locked'));
+    expect(await failure(stamps.call(GetPostage, { sku: 'a' }))).toBeInstanceOf(OwnerUnavailable);
   });
 
   it('that nobody answers says who and why', async () => {

@@ -3,6 +3,7 @@ import type { Deadline } from '@parley/resilience';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { HandlerRegistry } from './handlers';
 import type { Headers } from './message';
+import { OutageError } from './outage';
 import type { IntakeHealth } from './technology';
 
 /** What a technology that carries calls must do. */
@@ -52,26 +53,33 @@ export type Answer = { readonly ok: true; readonly body: Buffer } | { readonly o
 /** An error as it crosses the wire. */
 export interface Fault {
   /** One of the contract's own codes, or one of these. */
-  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'unavailable' | 'deadline-exceeded' | 'cancelled' | 'idempotency-conflict' | 'no-memory';
+  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'unavailable' | 'outcome-unknown' | 'deadline-exceeded' | 'cancelled' | 'idempotency-conflict' | 'no-memory';
   readonly message: string;
   /** For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20. */
   readonly details?: unknown;
 }
 
-/** No instance of the owner could be reached; the request was not handled. */
-export class OwnerUnavailable extends Error {
+/** No instance of the owner could be reached, or what the owner needs is away: the request took no effect. */
+export class OwnerUnavailable extends OutageError {
   override readonly name = 'OwnerUnavailable';
+  override readonly effect = 'none';
   readonly owner: string;
 
-  constructor(contract: Contract, why: string) {
-    super(`${contract.name}: no instance of ${contract.owner} can be reached (${why}); is it running, and does CALLS_URL point to it?`);
+  constructor(contract: Contract, why: string, whatIs = `no instance of ${contract.owner} can be reached`, advice = 'is it running, and does CALLS_URL point to it?') {
+    super(`${contract.name}: ${whatIs} (${why}); ${advice}`);
     this.owner = contract.owner;
+  }
+
+  /** It was reached, but something that it needs was not. */
+  static lacking(contract: Contract, why: string): OwnerUnavailable {
+    return new OwnerUnavailable(contract, why, `${contract.owner} cannot answer right now`, 'its log says what it waits for');
   }
 }
 
 /** The connection broke after the request was sent. Only an idempotent call may be asked again. */
-export class AnswerLost extends Error {
+export class AnswerLost extends OutageError {
   override readonly name = 'AnswerLost';
+  override readonly effect = 'unknown';
   constructor(contract: Contract, why: string) {
     super(`${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`);
   }

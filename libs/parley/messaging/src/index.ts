@@ -33,6 +33,8 @@ export { fromStructured, toStructured } from './structured';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
 export { within } from './within';
+export { type EffectOfOutage, effectAfter, hadEffect, noteEffect, notingEffects, OutageError, type OutageReader } from './outage';
+export { moreTimes, Sparingly } from './sparingly';
 export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
 export {
   type AuditEntry,

@@ -16,6 +16,7 @@ import { examinationsOf, manifestsOf, type Examination, type Manifest } from './
 import { KeyRing } from './key-ring';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
 import { Messenger } from './messenger';
+import { outageIn, type OutageError, type OutageReader } from './outage';
 import type { DeliveryObserver } from './observer';
 import { Pipeline } from './pipeline';
 import { Publisher } from './publisher';
@@ -119,7 +120,7 @@ export class Messaging {
     this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
     this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, this.bodies, process);
-    this.answerer = new CallAnswerer(this.registry, this.inFlight, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests));
+    this.answerer = new CallAnswerer(this.registry, this.inFlight, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests), this.outageReaders());
     this.relay = store && new Relay(store.outbox, this.publisher, process);
   }
 
@@ -211,6 +212,11 @@ export class Messaging {
     return examinationsOf(this.routes);
   }
 
+  /** The outage that an error tells of, if any: also where the error is one of a database's or broker's client. */
+  outageIn(error: unknown): OutageError | undefined {
+    return outageIn(error, this.outageReaders());
+  }
+
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
     this.killSwitches.stop();
@@ -262,6 +268,10 @@ export class Messaging {
   private transportContext(): TransportContext {
     const { service, instance, clock = systemClock, store, topology, log, passes } = this.options;
     return { service, instance, clock, store, topology, log, passes };
+  }
+
+  private outageReaders(): readonly OutageReader[] {
+    return [this.store, ...this.routes.all()].flatMap((part) => part?.outage ?? []);
   }
 
   private parksInStore({ kind, live }: Subscription): boolean {

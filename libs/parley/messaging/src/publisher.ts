@@ -1,6 +1,7 @@
 import type { Contract } from '@parley/contract';
 import type { Bodies } from './bodies';
 import type { OutgoingMessage } from './message';
+import { noteEffect } from './outage';
 import type { Routes } from './routes';
 import type { Store, Tx } from './store';
 import type { Transport } from './technology';
@@ -72,6 +73,7 @@ export class Publisher {
   /** Without a transaction; resolves with the technology's confirm. */
   async say(message: OutgoingMessage): Promise<void> {
     await this.now(await this.bodies.pack([message], (contract) => this.route(contract)));
+    noteEffect();
   }
 
   /** Hands packed messages over now; resolves with the technology's confirm. What it cannot hold back waits in the outbox. */

@@ -70,7 +70,7 @@ export class RepeatedCalls {
 
 const LATE = new Set(['deadline-exceeded', 'cancelled']);
 /** What may be otherwise the next time. */
-const PASSING = new Set(['unhandled', 'unavailable', 'invalid-reply', 'invalid-request']);
+const PASSING = new Set(['unhandled', 'unavailable', 'outcome-unknown', 'invalid-reply', 'invalid-request']);
 
 const CONFLICT: Answer = { ok: false, fault: { code: 'idempotency-conflict', message: 'the idempotency key was used for another request' } };
 const TOO_LATE: Answer = { ok: false, fault: { code: 'deadline-exceeded', message: 'the same request is still being handled' } };

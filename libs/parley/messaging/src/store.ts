@@ -2,6 +2,7 @@ import type { ClaimStore } from './claims';
 import type { DeadLetters } from './dead-letters';
 import type { Failure } from './failure';
 import type { Headers, OutgoingMessage } from './message';
+import type { OutageReader } from './outage';
 import type { Positions } from './positions';
 import type { Backlog, Deliver } from './technology';
 import type { Subscription } from './handlers';
@@ -40,6 +41,8 @@ export interface Store {
   readonly requests?: Requests;
   /** For technologies that keep no positions of their own. */
   readonly positions?: Positions;
+  /** Tells which errors of its client mean that it is away. */
+  readonly outage?: OutageReader;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import type { Contract, Kind } from '@parley/contract';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { Passes } from './fail-point';
 import type { Failure } from './failure';
+import type { OutageReader } from './outage';
 import type { Headers, OutgoingMessage } from './message';
 import type { ClaimStore } from './claims';
 import type { Store, Tx } from './store';
@@ -89,6 +90,8 @@ export interface Transport {
   topology?(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[];
   /** Whether what was confirmed would survive a crash of the technology, setting by setting: `doctor` prints it. After `connect`. */
   examine?(): Promise<readonly Finding[]>;
+  /** Tells which errors of its client mean that it is away. */
+  readonly outage?: OutageReader;
   /** Releases everything. Called after every intake was closed. */
   close(): Promise<void>;
 }

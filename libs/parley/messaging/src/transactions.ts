@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
 import type { Passes } from './fail-point';
 import type { OutgoingMessage } from './message';
+import { noteEffect } from './outage';
 import type { Publisher } from './publisher';
 import type { Store, Tx } from './store';
 
@@ -54,6 +55,7 @@ export class Transactions {
         open.over = true;
       }
     }, acknowledge);
+    noteEffect();
     this.passes?.('transaction.committed');
     if (said.length > 0) this.publisher.wake(said);
     return result;

@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging';
+import { within, OutageError } from '@parley/messaging';
 import type { Connection, Delivery, EventContext, Message, Sender } from 'rhea';
 import type { Address } from './address';
 import type { Line } from './line';
@@ -106,16 +106,18 @@ function reasonOf({ remote_state }: Delivery): string | undefined {
 }
 
 /** Nothing could be handed over, for there is no connection. Nothing was stored. */
-export class NotConnected extends Error {
+export class NotConnected extends OutageError {
   override readonly name = 'NotConnected';
+  override readonly effect = 'none';
   constructor(address: Address) {
     super(`there is no connection to ActiveMQ at ${address}; nothing was stored, say it again when it is back`);
   }
 }
 
 /** The broker has no such address. Nothing was stored. */
-export class Unroutable extends Error {
+export class Unroutable extends OutageError {
   override readonly name = 'Unroutable';
+  override readonly effect = 'none';
   constructor(target: string, address: Address) {
     super(`ActiveMQ at ${address} has no ${target}: someone deleted it; it is made anew for the next message, so say it again`);
   }
@@ -130,8 +132,9 @@ export class Refused extends Error {
 }
 
 /** Nobody knows whether the message was taken. */
-export class Unconfirmed extends Error {
+export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
+  override readonly effect = 'unknown';
   constructor(target: string, address: Address, why: string) {
     super(`ActiveMQ at ${address} did not confirm a message for ${target} (${why}); say it again under the same id`);
   }

@@ -9,6 +9,8 @@ const MESSAGE_LIMIT = 1_000;
 
 const STATUS: Readonly<Record<string, status>> = {
   'invalid-request': status.INVALID_ARGUMENT,
+  unavailable: status.UNAVAILABLE,
+  'outcome-unknown': status.INTERNAL,
   'invalid-reply': status.INTERNAL,
   unhandled: status.INTERNAL,
   'no-handler': status.UNIMPLEMENTED,
@@ -50,7 +52,7 @@ function trailer(metadata: Metadata): Fault | undefined {
   }
 }
 
-/** INTERNAL stands for two of ours; without the trailer it is the more general one. */
+/** INTERNAL stands for several of ours; without the trailer it is the most general one. */
 function codeOf(code: status): string {
   return Object.keys(STATUS).findLast((name) => STATUS[name] === code) ?? 'unhandled';
 }

@@ -14,8 +14,22 @@ const Quote = call('catalog.quote-price', {
   deadline: '3s',
 });
 
+const ReadPrice = call('catalog.read-price', { request: z.object({ sku: z.string() }), reply: z.object({ price: z.number() }), deadline: '3s', idempotent: true });
+
 @Controller()
 class PricesController {
+  /** Called once, by whichever instance is asked first; it never answers that question. */
+  static onBreak?: (asked: PricesController) => void;
+
+  @Handles(ReadPrice)
+  async read() {
+    const { onBreak } = PricesController;
+    PricesController.onBreak = undefined;
+    onBreak?.(this);
+    if (onBreak) await new Promise(() => undefined);
+    return { price: 7 };
+  }
+
   @Handles(Quote)
   async quote({ sku }: { sku: string }, { deadline, envelope }: CallContext) {
     if (sku === 'none') throw new CallError(Quote, 'unknown-sku', { sku });
@@ -69,5 +83,17 @@ describe('services that talk by gRPC', () => {
 
   it('are not told what broke inside', async () => {
     await expect(ask('broken')).rejects.toMatchObject({ code: 'unhandled', message: expect.not.stringContaining('shelf') });
+  });
+
+  it('are answered by another instance when the first one breaks off in the middle, if the call is idempotent', async () => {
+    const [first, second] = [await freePort(), await freePort()];
+    const urls = { calls: () => `grpc://127.0.0.1:${first},127.0.0.1:${second}` };
+    const instances = [await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port: first } }, [PricesController]), await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port: second } }, [PricesController])];
+    const asking = await serve({ service: 'orders', urls }, []);
+    PricesController.onBreak = (controller) => void instances.find((app) => app.get(PricesController) === controller)!.close();
+    const { price } = await asking.get(Messenger).call(ReadPrice, { sku: 'P-1' });
+    expect(price).toBe(7);
+    expect(PricesController.onBreak).toBeUndefined();
+    await asking.get(Messaging).close();
   });
 });

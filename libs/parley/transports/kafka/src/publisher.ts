@@ -1,4 +1,4 @@
-import { headersOf, type OutgoingMessage, TooLarge, type TransportContext } from '@parley/messaging';
+import { headersOf, type OutgoingMessage, TooLarge, type TransportContext, OutageError } from '@parley/messaging';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './binding';
 import { settledWithin, within } from './bound';
@@ -205,16 +205,18 @@ function inParts(messages: readonly Sized[], limit: number): readonly (readonly 
 }
 
 /** Nothing could be handed over. Nothing was stored. */
-export class NotConnected extends Error {
+export class NotConnected extends OutageError {
   override readonly name = 'NotConnected';
+  override readonly effect = 'none';
   constructor(address: Address, why: string, cause?: unknown) {
     super(`Kafka at ${address} takes nothing (${why}); nothing was stored, publish again when it is back`, { cause });
   }
 }
 
 /** There is no topic to put the message into. Nothing was stored. */
-export class Unroutable extends Error {
+export class Unroutable extends OutageError {
   override readonly name = 'Unroutable';
+  override readonly effect = 'none';
   constructor(topic: string, address: Address, cause: Error) {
     super(`Kafka at ${address} has no topic ${topic}: someone deleted it; publish again, and it is made anew where that is allowed`, { cause });
   }
@@ -229,8 +231,9 @@ export class Refused extends Error {
 }
 
 /** Nobody knows whether the message is stored. */
-export class Unconfirmed extends Error {
+export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
+  override readonly effect = 'unknown';
   constructor(topic: string, address: Address, cause: Error) {
     super(`Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); publish it again under the same id`, { cause });
   }

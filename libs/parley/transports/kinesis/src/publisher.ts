@@ -1,6 +1,6 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { Batches, headersOf, type OutgoingMessage, sendInOrder } from '@parley/messaging';
+import { Batches, headersOf, type OutgoingMessage, sendInOrder, OutageError } from '@parley/messaging';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './streams';
@@ -95,8 +95,9 @@ export class RecordTooLarge extends Error {
 }
 
 /** Nobody knows whether the message is stored. */
-export class Unconfirmed extends Error {
+export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
+  override readonly effect = 'unknown';
   constructor(stream: string, address: Address, why: string) {
     super(`Kinesis at ${address} did not confirm a message for ${stream} (${why}); publish it again under the same id`);
   }

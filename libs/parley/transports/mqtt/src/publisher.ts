@@ -1,4 +1,4 @@
-import { headersOf, type OutgoingMessage, type TransportContext } from '@parley/messaging';
+import { headersOf, type OutgoingMessage, type TransportContext, OutageError } from '@parley/messaging';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
 import { write } from './binding';
@@ -61,8 +61,9 @@ export class Publisher {
 }
 
 /** A broadcast that did not reach the broker, or of which nobody knows whether it did. */
-export class NotSaid extends Error {
+export class NotSaid extends OutageError {
   override readonly name = 'NotSaid';
+  override readonly effect = 'unknown';
   constructor(topic: string, address: Address, why: string) {
     super(`the broadcast to ${topic} was not taken by the MQTT broker at ${address} (${why}); nothing keeps it, so say it again if it still matters`);
   }

@@ -14,6 +14,7 @@ import { appendEvents, publishEvents } from './log-append';
 import { EventDays } from './log-days';
 import { LogIntake } from './log-intake';
 import { Sequencer } from './log-sequencer';
+import { outageOf } from './outage';
 import { QueueIntake } from './queue-intake';
 import { channelOf } from './queue-message';
 import { SEND, sendValues } from './queue-sender';
@@ -45,6 +46,7 @@ class PostgresTransport implements Transport {
   readonly largest = LARGEST;
   readonly address: string;
   readonly delays = true;
+  readonly outage = outageOf;
   readonly local: LocalPublishing;
   private readonly database: Database;
   private readonly sequencer: Sequencer;

@@ -6,6 +6,7 @@ import { PostgresClaims } from './claims';
 import { Database } from './database';
 import { PostgresInbox } from './inbox';
 import { PostgresLanes } from './lanes';
+import { outageOf } from './outage';
 import { PostgresOutbox } from './outbox';
 import { PostgresPositions } from './positions';
 import { PostgresSubjectKeys } from './subject-keys';
@@ -31,6 +32,7 @@ export class PostgresStore implements Store {
   readonly requests: PostgresRequests;
   readonly subjectKeys: PostgresSubjectKeys;
   readonly claims: PostgresClaims;
+  readonly outage = outageOf;
   private readonly database: Database;
   private closing?: Promise<void>;
 

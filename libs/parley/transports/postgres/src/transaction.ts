@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { Statement } from './database';
+import { beforeCommit, connectionBroke, underCommit } from './outage';
 
 /** Shorter than a lease: a transaction that nobody drives any more ends before its message is somebody else's. */
 const IDLE_LIMIT = '25s';
@@ -39,8 +40,9 @@ export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => P
       await commit(open, last);
       return result;
     } catch (error) {
+      const isOpen = !open.over;
       await rollback(open);
-      throw meaningOf(error);
+      throw isOpen ? beforeCommit(meaningOf(error)) : meaningOf(error);
     }
   } finally {
     await runner.release();
@@ -101,8 +103,9 @@ async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<voi
   const ended = end(open, 'commit');
   stream.uncork();
   const [fenced, committed] = await Promise.allSettled([acknowledged, ended]);
-  if (fenced.status === 'rejected') throw fenced.reason;
-  if (committed.status === 'rejected') throw committed.reason;
+  // Both were on their way: a connection that broke under the fence may have taken the COMMIT with it.
+  if (fenced.status === 'rejected') throw underCommit(fenced.reason);
+  if (committed.status === 'rejected') throw underCommit(committed.reason);
   if (committed.value.command !== 'COMMIT') throw new RolledBack();
 }
 
@@ -124,8 +127,9 @@ async function end(open: Open, by: 'commit' | 'rollback'): Promise<QueryResult> 
 
 function openOf(tx: Tx): Open | undefined {
   const runner = (tx as EntityManager).queryRunner;
-  if (runner?.isReleased) throw new Error('the transaction is over; await everything that a handler starts');
-  return runner && transactions.get(runner);
+  const open = runner && transactions.get(runner);
+  if (runner?.isReleased) throw open?.over === false ? connectionBroke() : new Error('the transaction is over; await everything that a handler starts');
+  return open;
 }
 
 /** Of a transaction that was begun elsewhere: by TypeORM, or by hand on a connection of pg. */

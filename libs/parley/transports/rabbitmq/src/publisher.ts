@@ -1,5 +1,5 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
-import { byLane, headersOf, type OutgoingMessage, queueOf, type TransportContext, within } from '@parley/messaging';
+import { byLane, headersOf, type OutgoingMessage, queueOf, type TransportContext, within, OutageError } from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';
@@ -192,32 +192,36 @@ export class CommandPublisher extends ClientRMQ {
 }
 
 /** Nothing could be handed over, for there is no connection. Nothing was stored. */
-export class NotConnected extends Error {
+export class NotConnected extends OutageError {
   override readonly name = 'NotConnected';
+  override readonly effect = 'none';
   constructor(address: Address) {
     super(`there is no connection to RabbitMQ at ${address}; nothing was stored, publish again when it is back`);
   }
 }
 
 /** The broker has no queue to put the command into. Nothing was stored. */
-export class Unroutable extends Error {
+export class Unroutable extends OutageError {
   override readonly name = 'Unroutable';
+  override readonly effect = 'none';
   constructor(queue: string, address: Address) {
     super(`RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, publish again then`);
   }
 }
 
 /** The broker said no. Nothing was stored. */
-export class Refused extends Error {
+export class Refused extends OutageError {
   override readonly name = 'Refused';
+  override readonly effect = 'none';
   constructor(queue: string, address: Address) {
     super(`RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; publish it again`);
   }
 }
 
 /** Nobody knows whether the command is stored. */
-export class Unconfirmed extends Error {
+export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
+  override readonly effect = 'unknown';
   constructor(queue: string, address: Address, why: string) {
     super(`RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); publish it again under the same id`);
   }

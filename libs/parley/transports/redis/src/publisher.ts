@@ -1,5 +1,5 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
-import { headersOf, type OutgoingMessage, toStructured, within } from '@parley/messaging';
+import { headersOf, type OutgoingMessage, toStructured, within, OutageError } from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
 import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, refuseNeedlessPassword } from './connection';
@@ -60,8 +60,9 @@ export class BroadcastPublisher extends ClientRedis {
 }
 
 /** A broadcast that did not reach Redis, or of which nobody knows whether it did. */
-export class NotSaid extends Error {
+export class NotSaid extends OutageError {
   override readonly name = 'NotSaid';
+  override readonly effect = 'unknown';
   constructor(channel: string, address: Address, why: string) {
     super(`the broadcast to ${channel} was not taken by Redis at ${address} (${why}); nothing keeps it, so say it again if it still matters`);
   }

@@ -1,6 +1,6 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { type Batches, headersOf, type OutgoingMessage, queueOf, sendInOrder } from '@parley/messaging';
+import { type Batches, headersOf, type OutgoingMessage, queueOf, sendInOrder, OutageError } from '@parley/messaging';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
 import { batchesOf, EntryRefused } from './batches';
@@ -96,8 +96,9 @@ export class MessageTooLarge extends Error {
 }
 
 /** Nobody knows whether the command is stored. */
-export class Unconfirmed extends Error {
+export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
+  override readonly effect = 'unknown';
   constructor(owner: string, address: Address, why: string) {
     super(`SQS at ${address} did not confirm a command for ${owner} (${why}); publish it again under the same id`);
   }

@@ -1,0 +1,24 @@
+/** Milliseconds between two lines that say the same. */
+const INTERVAL_MS = 10_000;
+/** More subjects than this are forgotten together. */
+const MOST_SUBJECTS = 1_000;
+
+/** Says the same thing once every 10 s at most; the next line says how often it happened meanwhile. */
+export class Sparingly {
+  private readonly last = new Map<string, { at: number; more: number }>();
+
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** @param write gets how many times nothing was written since the last line */
+  say(subject: string, write: (more: number) => void): void {
+    const before = this.last.get(subject);
+    const now = this.now();
+    if (before && now - before.at < INTERVAL_MS) return void before.more++;
+    if (this.last.size >= MOST_SUBJECTS) this.last.clear();
+    this.last.set(subject, { at: now, more: 0 });
+    write(before?.more ?? 0);
+  }
+}
+
+/** ` (7 more times since the last such line)`; nothing for 0. */
+export const moreTimes = (more: number): string => (more === 0 ? '' : ` (${more} more times since the last such line)`);
