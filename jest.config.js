@@ -2,12 +2,17 @@
 const { readFileSync, readdirSync, existsSync } = require('node:fs');
 const { join } = require('node:path');
 const preset = require('./jest.preset.js');
+const { patternsOf, specsIn } = require('./tools/jest-selection.cjs');
 
 const FOLDERS = ['apps', 'libs/contracts', 'libs/parley', 'libs/parley/transports'];
 
 const roots = FOLDERS.flatMap((folder) =>
   readdirSync(join(__dirname, folder)).map((name) => join(__dirname, folder, name)),
 ).filter((root) => existsSync(join(root, 'project.json')));
+
+const nameOf = (root) => JSON.parse(readFileSync(join(root, 'project.json'), 'utf8')).name;
+const patterns = patternsOf(process.argv, roots.map(nameOf));
+const { testMatch: _everySpec, ...shared } = preset;
 
 module.exports = {
   // Generous: a test waits for what happens, and a busy machine takes its time.
@@ -19,8 +24,9 @@ module.exports = {
   globalSetup: join(__dirname, 'tools/jest-setup.cjs'),
   globalTeardown: join(__dirname, 'tools/jest-teardown.cjs'),
   projects: roots.map((rootDir) => ({
-    ...preset,
+    ...shared,
+    ...specsIn(rootDir, patterns),
     rootDir,
-    displayName: JSON.parse(readFileSync(join(rootDir, 'project.json'), 'utf8')).name,
+    displayName: nameOf(rootDir),
   })),
 };

@@ -3,7 +3,7 @@ const { join } = require('node:path');
 const { forJest } = require('./tools/aliases.cjs');
 
 module.exports = {
-  testEnvironment: 'node',
+  testEnvironment: join(__dirname, 'tools/jest-environment.cjs'),
   testMatch: ['<rootDir>/src/**/*.spec.ts'],
   transform: { '\\.[cm]?[jt]s$': join(__dirname, 'tools/jest-swc.cjs') },
   transformIgnorePatterns: [],

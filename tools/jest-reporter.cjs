@@ -1,15 +1,24 @@
 // A line for each file as it ends, what failed in full, and the sum at the very end: `N passed, N failed`.
-const { writeFileSync } = require('node:fs');
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const inspector = require('node:inspector');
+const { tmpdir } = require('node:os');
 const path = require('node:path');
+const { noteOf } = require('./jest-environment.cjs');
 
-// A test has its own time limit, which cannot stop one that blocks its whole process: such a file ends the run.
+// A test has its own time limit, which cannot stop one that blocks its whole process: that process is ended, and the run goes on.
 const FILE_MAY_TAKE = Number(process.env.PARLEY_FILE_MAY_TAKE ?? 240_000);
 // Where a file takes minutes: a line for each of its tests as it ends.
 const EACH_TEST = process.env.PARLEY_EACH_TEST === 'yes';
 const SIGNS = { passed: '✓', failed: '✗', pending: '—' };
 
 const short = (file) => path.relative(path.join(__dirname, '..'), file);
+const indented = (text) => text.replace(/^/gm, '    ');
+/** The line of a spec or source that wrote it, of all the lines on the way there. */
+const placeIn = (origin = '') => /\(?([^\s()]+:\d+:\d+)\)?/.exec(origin)?.[1]?.replace(`${path.join(__dirname, '..')}/`, '') ?? '';
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+/** Somebody may be standing at a breakpoint. */
+const isInspected = () => inspector.url() !== undefined || /--inspect/.test(`${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`);
 
 module.exports = class Reporter {
   passed = 0;
@@ -17,9 +26,15 @@ module.exports = class Reporter {
   skipped = 0;
   running = new Map();
   failures = [];
+  overdue = new Set();
+
+  constructor() {
+    // Before Jest starts its workers, which take it over with the rest of the environment.
+    process.env.PARLEY_TEST_PROCESSES = this.processes = mkdtempSync(path.join(tmpdir(), 'parley-jest-'));
+  }
 
   onRunStart() {
-    this.watch = setInterval(() => this.endIfBlocked(), 1000);
+    if (!isInspected()) this.watch = setInterval(() => this.endOverdue(), 1000);
   }
 
   onTestFileStart({ path: file }) {
@@ -43,23 +58,43 @@ module.exports = class Reporter {
     console.log(
       `${failed ? '✗' : '✓'} ${short(file)}  ${result.numPassingTests} passed${failed ? `, ${failed} failed` : ''}  ${took}`,
     );
+    for (const { type, message, origin } of result.console ?? []) console.log(`  console.${type} ${placeIn(origin)}\n${indented(message)}`);
     if (!failed) return;
     this.failures.push({ file: short(file), passed: result.numPassingTests, failed });
-    if (!EACH_TEST || result.testExecError) console.log(result.failureMessage);
+    if (this.overdue.has(file)) console.log(`  It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended.`);
+    else if (!EACH_TEST || result.testExecError) console.log(result.failureMessage);
   }
 
   onRunComplete() {
     clearInterval(this.watch);
+    rmSync(this.processes, { recursive: true, force: true });
     this.total();
   }
 
-  endIfBlocked() {
-    const blocked = [...this.running].filter(([, since]) => Date.now() - since > FILE_MAY_TAKE).map(([file]) => file);
-    if (!blocked.length) return;
-    for (const file of blocked)
-      console.log(`✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`);
-    this.failed += blocked.length;
-    this.total();
+  endOverdue() {
+    for (const [file, since] of this.running) {
+      if (Date.now() - since <= FILE_MAY_TAKE || this.overdue.has(file)) continue;
+      this.overdue.add(file);
+      const pid = this.processOf(file);
+      if (pid === undefined || pid === process.pid) this.endRun(file);
+      process.kill(pid, 'SIGKILL'); // Jest says of the file that it failed, and goes on with another worker
+    }
+  }
+
+  processOf(file) {
+    try {
+      return Number(readFileSync(noteOf(this.processes, file), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** With --runInBand there is no other process than this one. */
+  endRun(file) {
+    console.log(`✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`);
+    this.failed += 1;
+    this.failures.push({ file: short(file), passed: 0, failed: 1 });
+    this.onRunComplete();
     process.exit(1);
   }
 
