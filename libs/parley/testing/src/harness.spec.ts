@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller } from '@nestjs/common';
 import { broadcast, call, command, event } from '@parley/contract';
 import { type HandlerContext, Handles, Messenger, Subscription, Unrecoverable } from '@parley/messaging';
@@ -132,6 +133,24 @@ describe('a harness', () => {
     await store.lanes.deadLetters.replay(letters[0]!.id);
     await harness.settled();
     expect(depot.lines.map(({ line }) => line)).toEqual([1, 2]);
+  });
+
+  it('lets time pass only when real work is through, however long it takes', async () => {
+    await startDepot();
+    depot.hang = sleep(300);
+    await send(1);
+    await harness.advance('1ms');
+    expect(depot.lines).toHaveLength(1);
+  });
+
+  it('does not wait for work that waits for virtual time', async () => {
+    await startDepot();
+    depot.hang = new Promise((resolve) => void harness.clock.after(1000, resolve));
+    await send(1);
+    await harness.advance('999ms');
+    expect(depot.lines).toEqual([]);
+    await harness.advance('1ms');
+    expect(depot.lines).toHaveLength(1);
   });
 
   it('says what is stuck', async () => {

@@ -4,6 +4,7 @@ import type { Broadcast, Call, Command, Contract, Duration, Event, Message, Repl
 import { memory, MemoryBroker, MemoryStore, type MemorySubjectKeys } from '@parley/memory';
 import { Messaging, MessagingModule, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
 import { plainPayload } from './plain-payload';
+import { RealWork } from './real-work';
 import { fewTurns, VirtualClock } from './virtual-clock';
 
 export interface HarnessOptions {
@@ -33,7 +34,7 @@ export class Unsettled extends Error {
 }
 
 const BOUND = 5_000;
-/** Real milliseconds that work may take before time is moved on without it; it may be waiting for that. */
+/** Real milliseconds until work that waits for nothing real counts as waiting for virtual time. */
 const PATIENCE = 50;
 const COMPLAINTS = 10;
 
@@ -50,6 +51,7 @@ export class Harness {
   private readonly owners = new Map<string, Messaging>();
   private readonly messages: OutgoingMessage[] = [];
   private readonly complaints: string[] = [];
+  private readonly realWork = new RealWork();
 
   constructor(private readonly options: HarnessOptions = {}) {
     this.url = `memory://${randomUUID()}${queryOf(options.mischief)}`;
@@ -118,14 +120,24 @@ export class Harness {
     throw new Unsettled(bound, this.unsettled(), this.complaints);
   }
 
-  /** Lets virtual time pass: every timer at its time, and after each of them everything comes to rest. */
+  /**
+   * Lets virtual time pass: every timer at its time, and after each of them everything comes to rest. Work that waits for a file, a
+   * socket or a real timer is waited for, up to 5 s a timer; work that waits for virtual time is not.
+   */
   advance(duration: Duration): Promise<void> {
-    return this.clock.advance(duration, async () => void (await this.quiet(PATIENCE)));
+    return this.clock.advance(duration, () => this.rest());
   }
 
   async close(): Promise<void> {
     for (const service of this.running) await service.stop();
     MemoryBroker.forget(this.url);
+  }
+
+  private async rest(): Promise<void> {
+    for (const until = Date.now() + BOUND; Date.now() < until; ) {
+      if (await this.quiet(PATIENCE)) return this.realWork.none();
+      if (!this.realWork.goesOn()) return;
+    }
   }
 
   private async quiet(patience: number): Promise<boolean> {
