@@ -1,6 +1,7 @@
 // Customers: place orders at a steady rate, each under a key of its own, and try again under the same key until they know. Every
 // attempt is recorded as `invoke` and then `ok`, `fail` (surely not taken) or `unknown`.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { follow } from './follower.mjs';
 import { hostileRequest } from './hostile.mjs';
 import { randomOf } from './random.mjs';
 
@@ -17,6 +18,10 @@ const PLACES = [
 ];
 /** Nothing is shipped there: money and stock must come back. */
 const UNSHIPPABLE = ['Mars Base', 'Atlantis', '00000', 'AQ'];
+/** Every so many is paid and cannot be shipped, so that in every run something is undone. */
+const UNSHIPPABLE_EVERY = 30;
+const FOLLOWED_EVERY = 4;
+const MOST_FOLLOWED = 40;
 
 export class Customers {
   /** How many times the rate, while there is a burst. */
@@ -25,12 +30,14 @@ export class Customers {
   since = Date.now();
   #lately = [];
   #open = new Set();
+  #following = new Set();
   #ending = false;
   #patientUntil = Infinity;
 
   constructor({ seed, rate, gatewayUrl, products, history, hostile }) {
     Object.assign(this, { seed, rate, gatewayUrl, products, history, hostile });
     this.random = randomOf(seed, 'orders');
+    history.add({ type: 'prices', prices: Object.fromEntries(products.map(({ sku, price }) => [sku, price])) });
   }
 
   /** Until told to end. */
@@ -48,6 +55,14 @@ export class Customers {
     await Promise.all(this.#open);
   }
 
+  /** Waits for those who follow an order to see its end, for so long. */
+  async seenTheEnd(milliseconds) {
+    const following = [...this.#following];
+    const late = setTimeout(() => following.forEach(({ leave }) => leave.abort()), milliseconds);
+    await Promise.all(following.map(({ done }) => done));
+    clearTimeout(late);
+  }
+
   /** Orders a second, lately. */
   pace() {
     return this.#lately.filter((at) => at > Date.now() - PACE_OVER).length / (Math.min(PACE_OVER, Date.now() - this.since) / 1000);
@@ -57,28 +72,44 @@ export class Customers {
     this.#lately = [...this.#lately.filter((at) => at > Date.now() - PACE_OVER), Date.now()];
     const number = this.placed++;
     const order = this.#invent(number);
-    const work = this.hostile && this.random.next() < 0.05 ? this.#attack(number, order) : this.#place(`chaos-${this.seed}-${number}`, order);
+    const work = this.hostile && this.random.next() < 0.05 ? this.#attack(number, order) : this.#shop(number, order);
     this.#open.add(work);
     void work.finally(() => this.#open.delete(work));
   }
 
   #invent(number) {
     const { random } = this;
-    const [line1, city, postcode, country] = random.below(50) === 0 ? UNSHIPPABLE : random.pick(PLACES);
+    const unshippable = number % UNSHIPPABLE_EVERY === UNSHIPPABLE_EVERY - 1;
+    const [line1, city, postcode, country] = unshippable ? UNSHIPPABLE : random.pick(PLACES);
     const quantities = new Map(Array.from({ length: 1 + random.below(3) }, () => [random.pick(this.products).sku, 1 + random.below(3)]));
     return {
       customer: { name: `Customer ${number}`, email: `customer-${number}@example.org`, address: { line1, city, postcode, country } },
       lines: [...quantities].map(([sku, quantity]) => ({ sku, quantity })),
-      payment: { token: random.pick(TOKENS) },
+      payment: { token: unshippable ? 'tok_ok' : random.pick(TOKENS) },
     };
   }
 
-  async #place(key, order) {
+  async #shop(number, order) {
+    const orderId = await this.place(`chaos-${this.seed}-${number}`, order);
+    if (orderId && number % FOLLOWED_EVERY === 0 && this.#following.size < MOST_FOLLOWED) this.#follow(orderId);
+  }
+
+  #follow(orderId) {
+    const leave = new AbortController();
+    const done = follow(this.gatewayUrl, orderId, this.history, leave.signal);
+    const one = { done, leave };
+    this.#following.add(one);
+    void done.finally(() => this.#following.delete(one));
+  }
+
+  /** Resolves with the order's id; undefined when it was refused, or patience ended first. */
+  async place(key, order) {
+    const { lines, payment, customer } = order;
     for (let attempt = 1; ; attempt++) {
-      this.history.add({ type: 'invoke', key, attempt, ...(attempt === 1 && { lines: order.lines }) });
+      this.history.add({ type: 'invoke', key, attempt, ...(attempt === 1 && { lines, token: payment.token, email: customer.email }) });
       const outcome = await this.#ask(key, order);
       this.history.add({ ...outcome, key, attempt });
-      if (outcome.type !== 'unknown' || Date.now() > this.#patientUntil) return;
+      if (outcome.type !== 'unknown' || Date.now() > this.#patientUntil) return outcome.orderId;
       await sleep(PAUSE);
     }
   }

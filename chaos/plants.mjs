@@ -1,20 +1,24 @@
-// Broken promises, to prove that a run finds them. No product code has a switch for them: they replace functions of the run's own
-// database, or methods of the processes of the run, by a module that these load first.
+// Broken promises, to prove that a run finds them. No product code has a switch for them: they change the sources of the run's own
+// copy, or methods of its processes, by a module that these load first. What is not found there ends the run.
 import path from 'node:path';
 
-/** `finds`: the invariants that are broken by it, one of which must be named. `faults`, `gaps`, `minutes`: what bites it. */
+const QUEUE = 'libs/parley/transports/postgres/src/sql/02-queue.sql';
+const LOG = 'libs/parley/transports/postgres/src/sql/10-log.sql';
+const SAGA = 'apps/orders/src/fulfilment.saga.ts';
+/** Found without any harm, in a few orders. */
+const PLAIN = { faults: [], minutes: 0.4 };
+
+/**
+ * `finds`: the invariants that are broken by it, one of which must be named. `faults`, `gaps`, `minutes`: what bites it. `edits` of
+ * the sources (see edits.mjs), or a module to `preload`.
+ */
 export const PLANTS = {
   'dedup-off': {
     what: 'nobody notes which events were handled: after a crash they are handled again',
     finds: ['I4', 'I8'],
     faults: ['F01'],
     minutes: 1.5,
-    sql: `create or replace function parley.settle_event(s smallint, p smallint, o bigint, e bigint, l bigint default null) returns void
-      language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$ begin
-        perform require_subscription(s);
-        perform from event_position where sub = s and part = p and epoch = e and pos <= o;
-        if not found then raise exception 'the lease of partition % is lost', p using errcode = 'PY001'; end if;
-      end $$`,
+    edits: [{ file: LOG, after: 'create function parley.settle_event(', from: '  insert into event_handled values (s, p, o) on conflict do nothing;\n  get diagnostics n = row_count;\n', to: '  n := 1;\n' }],
   },
   'outbox-off': {
     what: 'messages are not stored with the transaction, but sent after its commit',
@@ -37,44 +41,108 @@ export const PLANTS = {
     finds: ['I4', 'I8'],
     faults: ['F03'],
     minutes: 1,
-    sql: `create or replace function parley.settle_event(s smallint, p smallint, o bigint, e bigint, l bigint default null) returns void
-      language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$ declare n int; begin
-        perform require_subscription(s);
-        if not exists (select from event_position where sub = s and part = p and epoch = e) then
-          insert into chaos.late_write values (format('offset %s of partition %s', o, p));
-          return;
-        end if;
-        insert into event_handled values (s, p, o) on conflict do nothing;
-        get diagnostics n = row_count;
-        if n = 0 then raise exception 'offset % of partition % was handled already', o, p using errcode = 'PY002'; end if;
-        if l is not null and exists (select from event_subscription u join queue q on q.name = u.name join lane x on x.queue = q.id where u.id = s and x.lane = l and x.parked) then
-          raise exception 'the lane of offset % of partition % is parked', o, p using errcode = 'PY003';
-        end if;
-      end $$;
-      create or replace function parley.settle(q int, l bigint, i bigint, t bigint) returns void
-      language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$ declare m uuid; begin
-        if not exists (select from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0) then
-          insert into chaos.late_write values (format('message %s of lane %s', i, l));
-          return;
-        end if;
-        with a as (delete from message c where c.queue = q and c.lane = l and c.id = i returning c.message_id),
-          b as (delete from parked c where c.queue = q and c.lane = l and c.id = i returning c.message_id)
-        select message_id into m from (select * from a union all select * from b) x;
-        if m is null then raise exception 'the lease of lane % is lost', l using errcode = 'PL001'; end if;
-        insert into inbox (queue, message_id) values (q, m) on conflict do nothing;
-        if not found then raise exception 'message % was handled before', m using errcode = 'PL002'; end if;
-      end $$`,
+    edits: [
+      {
+        file: LOG,
+        after: 'create function parley.settle_event(',
+        from: 'begin\n  perform require_subscription(s);\n',
+        to: `begin
+  perform require_subscription(s);
+  if not exists (select from event_position where sub = s and part = p and epoch = e) then
+    insert into chaos.late_write values (format('offset %s of partition %s', o, p));
+    return;
+  end if;
+`,
+      },
+      {
+        file: QUEUE,
+        after: 'create function parley.settle(',
+        from: 'begin\n',
+        to: `begin
+  if not exists (select from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0) then
+    insert into chaos.late_write values (format('message %s of lane %s', i, l));
+    return;
+  end if;
+`,
+      },
+    ],
+  },
+  'a-tenth-charged': {
+    what: 'an order costs a tenth of what its lines cost',
+    finds: ['I2'],
+    ...PLAIN,
+    edits: [{ file: 'apps/catalog/src/quote.ts', from: 'sum + price * quantity', to: 'sum + Math.round((price * quantity) / 10)' }],
+  },
+  'refund-unrecorded': {
+    what: 'payments keeps as captured what was given back',
+    finds: ['I2'],
+    ...PLAIN,
+    edits: [{ file: 'apps/payments/src/payment.ts', from: "status: reference === undefined ? 'cancelled' : 'refunded'", to: "status: reference === undefined ? 'cancelled' : 'captured'" }],
+  },
+  'one-piece-each': {
+    what: 'one piece of each line is reserved and shipped, however many were ordered',
+    finds: ['I3'],
+    ...PLAIN,
+    edits: [{ file: 'apps/inventory/src/stock.store.ts', from: '[orderId, JSON.stringify(lines)],', to: '[orderId, JSON.stringify(lines.map(({ sku }) => ({ sku, quantity: 1 })))],' }],
+  },
+  'stage-left-behind': {
+    what: 'the saga of a delivered order ends as if its parcel were on its way',
+    finds: ['I5'],
+    ...PLAIN,
+    edits: [{ file: SAGA, from: "end({ ...order, stage: 'delivered' }", to: "end({ ...order, stage: 'delivering' }" }],
+  },
+  'history-backwards': {
+    what: 'the newest line of an order’s history comes first',
+    finds: ['I8'],
+    ...PLAIN,
+    edits: [{ file: 'apps/orders/src/order.store.ts', from: 'history = history || $3::jsonb', to: 'history = $3::jsonb || history' }],
+  },
+  'delivered-at-dispatch': {
+    what: 'an order counts as delivered when its parcel leaves',
+    finds: ['steps'],
+    ...PLAIN,
+    edits: [
+      {
+        file: SAGA,
+        from: "? next({ ...order, stage: 'delivering', reason: undefined }, execute(new RecordShipment(order.orderId, trackingNumber)))",
+        to: "? end({ ...order, stage: 'delivered', reason: undefined }, execute(new RecordShipment(order.orderId, trackingNumber)), execute(new CompleteOrder(order.orderId)))",
+      },
+    ],
+  },
+  'shipped-unpaid': {
+    what: 'an order is paid when its parcel has left',
+    finds: ['steps'],
+    ...PLAIN,
+    edits: [
+      { file: SAGA, from: "(order.stage === 'reserving' ? charge(order) : stay(order))", to: "(order.stage === 'reserving' ? ship(order) : stay(order))" },
+      {
+        file: SAGA,
+        from: 'execute(new RecordShipment(order.orderId, trackingNumber)))',
+        to: 'execute(new RecordShipment(order.orderId, trackingNumber)), send(ChargePayment, { orderId: order.orderId, amount: order.total, token: order.token }))',
+      },
+    ],
+  },
+  'mail-over-another-sum': {
+    what: 'mails speak of ten times the amount',
+    finds: ['mails'],
+    ...PLAIN,
+    edits: [{ file: 'apps/notifications/src/mail.ts', from: 'We charged ${euro(total)} to your card.', to: 'We charged ${euro(10 * total)} to your card.' }],
+  },
+  'stages-told-twice': {
+    what: 'who follows an order live is told stages that were told before',
+    finds: ['followed'],
+    ...PLAIN,
+    edits: [{ file: 'apps/gateway/src/order-feed.ts', from: '        if (entry.number !== sent + 1) return;\n', to: '' }],
   },
 };
 
 /** For Node, in every process of the run. */
 export const flagsOf = (name) => PLANTS[name]?.preload && `--require ${path.join(import.meta.dirname, PLANTS[name].preload)}`;
 
-/** What the run notes in its own database, and what is planted there. Again after every cold start: a start brings functions up to date. */
-export const statementsOf = (name) => NOTES + (PLANTS[name]?.sql ?? '');
+export const editsOf = (name) => PLANTS[name]?.edits ?? [];
 
-/** A lane leased again for the same message, that did not fail: its holder is gone. Renewals are the same attempt. */
-const NOTES = `
+/** What the run notes in its own database. A lane leased again for the same message, that did not fail: its holder is gone. Renewals are the same attempt. */
+export const NOTES = `
   create schema if not exists chaos;
   create table if not exists chaos.redelivery (queue int, lane bigint, head bigint, attempts int, primary key (queue, lane, head, attempts));
   create table if not exists chaos.late_write (what text);

@@ -7,17 +7,20 @@ import { Customers } from './client.mjs';
 import { Harm } from './faults.mjs';
 import { History } from './history.mjs';
 import { chaosOptions, HELP, Mistake } from './options.mjs';
-import { flagsOf, PLANTS, statementsOf } from './plants.mjs';
+import { editsOf, flagsOf, NOTES, PLANTS } from './plants.mjs';
 import { proveAll } from './all.mjs';
 import { described, scheduleOf } from './schedule.mjs';
 import { Shop } from './shop.mjs';
 import { faketime } from './skewed-clock.mjs';
-import { readSinks, rest, withDatabase } from './sinks.mjs';
+import { readSinks, rest } from './sinks.mjs';
+import { withDatabase } from '../tools/books-read.mjs';
 import { readJson } from '../tools/http-json.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 
 const CUSTOMERS_PATIENCE = 60_000;
+/** Once all is at rest, who follows an order looks again every 10 s at the latest. */
+const FOLLOWERS_PATIENCE = 45_000;
 const say = (text) => console.log(text);
 
 /** In the order of their times, each without waiting for the one before: some take long. */
@@ -36,7 +39,7 @@ async function experiment(options, folder, shop) {
   const history = new History(path.join(folder, 'history.jsonl'));
   const faults = new History(path.join(folder, 'faults.jsonl'));
   const schedule = scheduleOf(options);
-  const afterStart = () => withDatabase(shop.run(), (query) => query(statementsOf(options.planted)));
+  const afterStart = () => withDatabase(shop.run(), (query) => query(NOTES));
   await shop.start();
   await afterStart();
   say('The shop is ready; orders come in.');
@@ -49,6 +52,7 @@ async function experiment(options, folder, shop) {
   await harm.heal();
   say('Healed.');
   const [found] = await Promise.all([customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, say)), ordering]);
+  await customers.seenTheEnd(FOLLOWERS_PATIENCE);
   const { seed, seconds, faults: ids, rate, within, planted } = options;
   fs.writeFileSync(path.join(folder, 'run.json'), JSON.stringify({ options: { seed, seconds, faults: ids, rate, within, planted }, rest: found }));
   fs.writeFileSync(path.join(folder, 'sinks.json'), JSON.stringify(await readSinks(shop.run())));
@@ -60,7 +64,7 @@ async function experiment(options, folder, shop) {
 async function perform(options) {
   const folder = options.record ?? path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`);
   fs.mkdirSync(folder, { recursive: true });
-  const shop = new Shop(flagsOf(options.planted));
+  const shop = new Shop({ nodeFlags: flagsOf(options.planted), edits: editsOf(options.planted) });
   let stopping;
   const stop = () => (stopping ??= shop.stop().finally(() => shop.remove(folder)));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void stop().finally(() => process.exit(130)));

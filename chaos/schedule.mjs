@@ -13,6 +13,11 @@ export const FAULTS = {
   F17: { what: 'power cut: everything killed at once, then a cold start', seconds: 30 },
 };
 
+/** Faults that are meant for one message or one connection alone, so that all others must keep their pace, but for what they cost by design: seconds. */
+export const APART = {
+  F20: { what: 'the handler of one order hangs for ever', costs: 0 },
+};
+
 /** More than one where a process that stands still must be replaced by another. */
 export const SCALE = { orders: 2, inventory: 2, payments: 2 };
 const VICTIMS = ['gateway-1', 'orders-1', 'orders-2', 'catalog-1', 'inventory-1', 'inventory-2', 'payments-1', 'payments-2', 'shipping-1', 'notifications-1', 'insights-1', 'console-1'];

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, isSame, tryKill } from '../tools/process-tree.mjs';
+import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
 
 const COPIED = ['chaos', 'apps', 'libs', 'tools', 'dist', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc'];
@@ -19,13 +20,14 @@ export class Shop {
   /** Every pid that got a SIGKILL from here. */
   #killed = new Set();
 
-  /** @param nodeFlags for every process, to load a plant */
-  constructor(nodeFlags) {
+  /** @param nodeFlags for every process, to load a plant @param edits what is different in the sources of the copy */
+  constructor({ nodeFlags, edits = [] } = {}) {
     this.nodeFlags = nodeFlags;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-'));
     fs.chmodSync(this.dir, 0o755); // PostgreSQL may run as another user
     const keep = { recursive: true, preserveTimestamps: true, filter: (file) => !file.includes('node_modules') };
     for (const name of COPIED) if (fs.existsSync(name)) fs.cpSync(name, path.join(this.dir, name), keep);
+    for (const edit of edits) applyEdit(this.dir, edit);
     fs.symlinkSync(path.resolve('node_modules'), path.join(this.dir, 'node_modules'));
     this.log = path.join(this.dir, 'launcher.log');
     fs.mkdirSync(path.join(this.dir, CIRCUMSTANCES), { recursive: true });

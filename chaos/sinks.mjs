@@ -1,11 +1,12 @@
 // What is left when all is over: read from the outside's books (payment provider, mails) and from the services' own.
-import fs from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import { readJson } from '../tools/http-json.mjs';
+import { readBooks, withDatabase } from '../tools/books-read.mjs';
 
-const EVENTS = `select id::text, contract, key, message, convert_from(body, 'UTF8')::json as body from parley.event e order by e.id`;
+/** In the order in which everybody who follows the log reads them. */
+const EVENTS = `select e.id::text, e.contract, e.key, e.message, convert_from(e.body, 'UTF8')::json as body
+  from parley.event e
+  left join (select b.part, b.made, b.first, entry.id, entry.place from parley.event_batch b, unnest(b.ids) with ordinality entry (id, place)) o on o.id = e.id
+  order by e.part, o.first + o.place nulls last, e.id`;
 const LEFT = `select (select count(*)::int from parley.outbox) as outbox, (select count(*)::int from parley.message) as queued,
   (select count(*)::int from parley.later) as delayed, (select count(*)::int from parley.parked) as parked,
   (select count(*)::int from orders.saga_timeout) as timers,
@@ -17,17 +18,6 @@ const OPEN = `select (select count(*)::int from orders.order_view where finished
 
 /** However much it still moves. */
 const LONGEST = 1_200_000;
-
-export async function withDatabase(run, work) {
-  const client = new pg.Client({ connectionString: run.databaseUrl, connectionTimeoutMillis: 5000 });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await work(async (sql) => (await client.query(sql)).rows);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
 
 /**
  * Asks until all is at rest, or nothing came closer to it for so long. A slow machine takes its time; what is stuck is stuck.
@@ -50,31 +40,12 @@ export async function rest(run, milliseconds, say) {
   }
 }
 
-export async function readSinks(run) {
-  const { entries } = await readJson(`${run.providerUrl}/ledger?entries=true`);
+export function readSinks(run) {
   return withDatabase(run, async (rows) => ({
-    ledger: entries,
-    mails: readMails(run.mailDir),
-    orders: await rows('select order_id, idempotency_key, lines, total from orders.orders'),
-    views: await rows('select order_id, status, total, lines, history from orders.order_view'),
-    sagas: await rows('select key, stage, ended_at, history from orders.saga'),
-    stock: await rows('select sku, initial, available, reserved, shipped from inventory.stock'),
-    reservations: await rows('select order_id, status from inventory.reservation'),
-    payments: await rows('select order_id, status, amount from payments.payment'),
-    parcels: await rows('select order_id, status, tracking_number from shipping.parcel'),
-    figures: await rows('select order_id, total, outcome, mails from insights.order_fact'),
+    ...(await readBooks(rows, run)),
     events: await rows(EVENTS),
     dead: await rows('select q.name as queue, d.message_id, d.contract, d.error, d.cause from parley.dead d join parley.queue q on q.id = d.queue'),
     left: (await rows(LEFT))[0],
     redeliveries: (await rows('select count(*)::int as count from chaos.redelivery'))[0].count,
   }));
-}
-
-/** The order a mail is about, by its Message-ID. */
-function readMails(folder) {
-  if (!fs.existsSync(folder)) return [];
-  return fs.readdirSync(folder).map((file) => {
-    const text = fs.readFileSync(path.join(folder, file), 'utf8');
-    return { file, order: /^Message-ID: <([0-9a-f-]{36})@/im.exec(text)?.[1] };
-  });
 }

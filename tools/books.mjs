@@ -1,7 +1,7 @@
 // npm run books: whether the books of all services agree with each other, with the payment provider's ledger and with the mails.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { reconciled } from './reconcile.mjs';
+import { findingsTable, reconciled } from './reconcile.mjs';
 import { readRun } from './run-file.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -32,5 +32,5 @@ if (!/^\d{1,5}$/.test(wait)) fail(`--wait is "${wait}", but must be a whole numb
 const run = readRun();
 if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
 const findings = await reconciled(Number(wait) * 1000, run);
-for (const { what, ok, detail } of findings) console.log(`${ok ? '✓' : '✗'} ${what}: ${detail}`);
+console.log(findingsTable(findings));
 process.exitCode = findings.every(({ ok }) => ok) ? 0 : 1;

@@ -8,7 +8,7 @@ import { asCustomer } from './customer.mjs';
 import { readJson } from './http-json.mjs';
 import { readOrders } from './order-csv.mjs';
 import { bar, Progress, seconds } from './progress.mjs';
-import { reconciled } from './reconcile.mjs';
+import { findingsTable, reconciled } from './reconcile.mjs';
 import { readRun } from './run-file.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -153,7 +153,7 @@ function summarise() {
   console.log(`an order    ${each(after.commits - before.commits)} commits, ${each((after.cpu - before.cpu) * 1000, 0)} ms CPU (Node ${each((after.nodeCpu - before.nodeCpu) * 1000, 0)}, PostgreSQL ${each((after.postgresCpu - before.postgresCpu) * 1000, 0)})`);
   console.log(`memory      ${Math.round(after.nodeMemory / 2 ** 20)} MiB in ${after.processes} Node processes`);
   console.log(`again       ${redeliveries} handlings beyond the first of a message since the services started`);
-  for (const { what, ok, detail } of findings) console.log(`${ok ? '✓' : '✗'} ${what}: ${detail}`);
+  console.log(findingsTable(findings));
   const fine = done.length === accepted.size && refused.length === 0 && findings.every(({ ok }) => ok);
   process.exit(fine ? 0 : 1);
 }

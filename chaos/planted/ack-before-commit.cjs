@@ -2,16 +2,25 @@
 require('reflect-metadata');
 const path = require('node:path');
 const { QueueConsumer } = require(path.resolve('dist/libs/parley/transports/postgres/src/queue-consumer.js'));
+const { replace } = require('./replace.cjs');
 
-const { delivery, start } = QueueConsumer.prototype;
+replace(
+  QueueConsumer.prototype,
+  'delivery',
+  (delivery) =>
+    function (lane, message, body) {
+      const usual = delivery.call(this, lane, message, body);
+      return { ...usual, settle: undefined, forget: () => this.leases.discard(lane, message) };
+    },
+);
 
-QueueConsumer.prototype.delivery = function (lane, message, body) {
-  const usual = delivery.call(this, lane, message, body);
-  return { ...usual, settle: undefined, forget: () => this.leases.discard(lane, message) };
-};
-
-QueueConsumer.prototype.start = function () {
-  const { deliver } = this.what;
-  this.what = { ...this.what, deliver: async ({ forget, ...rest }) => (await forget(), deliver(rest)) };
-  return start.call(this);
-};
+replace(
+  QueueConsumer.prototype,
+  'start',
+  (start) =>
+    function () {
+      const { deliver } = this.what;
+      this.what = { ...this.what, deliver: async ({ forget, ...rest }) => (await forget(), deliver(rest)) };
+      return start.call(this);
+    },
+);

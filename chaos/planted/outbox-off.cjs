@@ -3,8 +3,14 @@
 require('reflect-metadata');
 const path = require('node:path');
 const { Publisher } = require(path.resolve('dist/libs/parley/messaging/src/publisher.js'));
+const { replace } = require('./replace.cjs');
 
-Publisher.prototype.join = async () => undefined;
-Publisher.prototype.wake = function (messages) {
-  this.now(messages).catch(() => undefined);
-};
+replace(Publisher.prototype, 'join', () => async () => undefined);
+replace(
+  Publisher.prototype,
+  'wake',
+  () =>
+    function (messages) {
+      this.now(messages).catch(() => undefined);
+    },
+);
