@@ -68,7 +68,7 @@ function drawBarcode(page: Page, trackingNumber: string): void {
     x += width * module;
   });
   page.fill('#000');
-  write(page, 'Courier-Bold', 13, 254, trackingNumber.replace(/(?<=^..)(?=.)|(?<=^..(?:\d{4})+)(?=\d)/g, ' '), 'center');
+  write(page, 'Courier-Bold', 13, 254, inFours(trackingNumber), 'center');
   rule(page, 278);
 }
 
@@ -79,6 +79,9 @@ function drawContents(page: Page, { lines, grams }: LabelData): void {
   listed.forEach(({ sku, quantity }, index) => write(page, 'Courier', 8, 304 + index * 12, `${String(quantity).padStart(4)} x ${sku}`));
   if (listed.length < lines.length) write(page, 'Courier', 8, 304 + listed.length * 12, `     and ${lines.length - listed.length} more`);
 }
+
+/** `PA 0000 0017`: to be read aloud. */
+const inFours = (trackingNumber: string): string => [trackingNumber.slice(0, 2), ...(trackingNumber.slice(2).match(/.{1,4}/g) ?? [])].join(' ');
 
 const kilograms = (grams: number): string => (grams / 1_000).toFixed(grams < 10_000 ? 2 : 1);
 

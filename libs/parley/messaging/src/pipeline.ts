@@ -229,8 +229,8 @@ export class Pipeline {
   }
 
   /** Of interest to who wonders what a process that stood still, or was cut off, did when it came back. */
-  private noteLost({ headers, subscription }: Delivery, { message }: LeaseLost): void {
-    this.process.log('info', `${headers.type} was handled for ${subscription.name} after its lease was lost, and rolled back: ${message}`);
+  private noteLost(delivery: Delivery, { message }: LeaseLost): void {
+    this.process.log('info', `${typeOf(delivery)} was handled for ${delivery.subscription.name} after its lease was lost, and rolled back: ${message}`);
   }
 
   /** The store cannot be asked: the message is given back, and the next ones may fare no better. */
@@ -350,14 +350,14 @@ export class Pipeline {
 
   private async retry(delivery: Delivery, error: unknown, tries: number, after: number): Promise<Result> {
     const failure = this.failure(delivery, error, tries);
-    this.process.log('warn', `${delivery.headers.type} failed in ${delivery.subscription.name}, again in ${after} ms: ${failure.message}`, { failure });
+    this.process.log('warn', `${typeOf(delivery)} failed in ${delivery.subscription.name}, again in ${after} ms: ${failure.message}`, { failure });
     if (delivery.honours.retry) return { outcome: { kind: 'retry', after, failure }, as: 'retry', tries };
     return this.keep(delivery, tries, 'retry', (tx) => this.store!.lanes.park(tx, parkable(delivery), { after, failure }));
   }
 
   private async dead(delivery: Delivery, error: unknown, tries: number): Promise<Result> {
     const failure = this.failure(delivery, error, tries);
-    this.process.log('error', `${delivery.headers.type} is dead in ${delivery.subscription.name}: ${failure.message}`, { failure });
+    this.process.log('error', `${typeOf(delivery)} is dead in ${delivery.subscription.name}: ${failure.message}`, { failure });
     // Garbage harms nobody behind it; what a newer build said is as good as what follows it.
     const waits = (tries > 0 && !(error instanceof IdConflict)) || error instanceof NewerVersion;
     const hold = delivery.headers.partitionkey !== undefined && waits;
@@ -380,7 +380,7 @@ export class Pipeline {
   }
 
   private async giveBack(delivery: Delivery, error: unknown): Promise<Result> {
-    this.process.log('error', `${delivery.headers.type} could not be kept in the store of ${delivery.subscription.name}; it is given back`, { error });
+    this.process.log('error', `${typeOf(delivery)} could not be kept in the store of ${delivery.subscription.name}; it is given back`, { error });
     await new Promise<void>((resolve) => this.process.clock.after(BREATH, resolve));
     return { outcome: { kind: 'return' }, as: 'return', tries: 1 };
   }
@@ -424,6 +424,11 @@ async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(acknowledged)).find(({ status }) => status === 'rejected');
   if (failed) throw (failed as PromiseRejectedResult).reason;
 }
+
+/** Characters of a type that a log line names: any program may have written it. */
+const TYPE_SHOWN = 200;
+
+const typeOf = ({ headers: { type = 'a message without type' } }: Delivery): string => (type.length <= TYPE_SHOWN ? type : `${type.slice(0, TYPE_SHOWN)}…`);
 
 const isDurable = ({ subscription }: Delivery): boolean => subscription.kind !== 'broadcast' && !subscription.live;
 

@@ -70,6 +70,18 @@ describe('logger', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('writes a line of bounded length, whatever somebody else wrote', () => {
+    const { lines, logger } = recording();
+    const hostile = 'k'.repeat(500_000);
+    inConversation({ ...conversation, correlationId: `tok_visa ${hostile}`, contract: hostile }, () => {
+      logger.write('error', `${hostile} is dead`, { failure: { message: hostile, stack: hostile }, [hostile]: hostile });
+      logger.error(hostile, `${hostile}\n`, 'StockController');
+    });
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(JSON.stringify(line).length).toBeLessThan(100_000);
+    expect(JSON.stringify(lines)).not.toContain('tok_visa');
+  });
+
   it('keeps the stack that Nest hands over', () => {
     const { lines, logger } = recording();
     logger.error('it broke', 'Error: it broke\n    at here', 'StockController');

@@ -90,5 +90,8 @@ function conversation(): object {
   const current = currentConversation();
   if (!current) return {};
   const { traceparent, correlationId, messageId, contract } = current;
-  return { traceId: traceIdOf(traceparent), correlationId, messageId, contract };
+  return { traceId: traceIdOf(traceparent), correlationId: shown(correlationId), messageId: shown(messageId), contract: shown(contract) };
 }
+
+/** Other programs may have written it. */
+const shown = (attribute?: string): string | undefined => attribute && withoutSecretsInText(attribute);

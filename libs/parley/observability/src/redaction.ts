@@ -1,27 +1,51 @@
 /*
- * Logs outlive the people who may read a secret. Names tell most secrets; for free text there are the three shapes in which
- * one usually arrives: a URL's password, an authorization header, a `name=value`.
+ * Logs outlive the people who may read a secret. Names tell most secrets; for free text there are the shapes in which one usually
+ * arrives: a URL's password, an authorization header, a `name=value`, a marked key. Texts come from anybody, so each one is bounded
+ * before a pattern meets it, and no pattern takes more than linear time (regular-expressions.spec.ts).
  */
 
 export const HIDDEN = '[hidden]';
 
-const SECRET_NAME = /pass(word|wd|phrase)|secret|token|authorization|cookie|credential|api[-_]?key|private[-_]?key/i;
+/** Characters of one text that are logged. More than an error's stack has. */
+export const TEXT_LIMIT = 10_000;
+/** Characters beyond the limit that the patterns still see: a secret that begins before the limit is hidden whole. */
+const OVERLAP = 1_000;
+
+const SECRET_NAME = /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key/i;
 /**
  * Up to the last @, for a password that was not percent-encoded, as it has to be, may hold anything. A port is none, and neither is what
- * shows how such a URL is written.
+ * shows how such a URL is written. A scheme begins where a run of its characters does: were it tried from each of them, a long run would
+ * take quadratic time.
  */
-const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*):(?!\d+(?:[/?#]|$))[^\s"'<>]{0,256}@/gi;
+const URL_PASSWORD =
+  /((?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*):(?!\d+(?:[/?#]|$))[^\s"'<>]{0,256}@/gi;
 const AUTHORIZATION = /\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi;
-const ASSIGNMENT = /("?(?:password|passwd|secret|token|authorization|cookie|api_?key)"?\s*[:=]\s*)("[^"]*"|(?!Bearer|Basic|\[hidden)[^\s,;&}"]+)/gi;
+/** Also within JSON that is a text within JSON, and with a quote that a cut has left open. */
+const ASSIGNMENT =
+  /((?:pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key)\\?["']?\s*[:=]\s*)(\\?"[^"]*(?:"|$)|'[^']*(?:'|$)|(?!Bearer|Basic|\[hidden)[^\s,;&}"']+)/gi;
 /** How payment providers and others mark theirs: tok_…, sk_live_…, whsec_…. */
 const MARKED = /\b(tok|sk|rk|whsec)_\w+/g;
 
 const DEPTH = 6;
 const ENTRIES = 100;
+const NAME_LIMIT = 200;
+/** Fields and items of one value in all: 100 in each of 6 levels would be 10^12. */
+const MOST = 2_000;
+/** Characters of all texts of one value together. */
+const TEXTS_LIMIT = 100_000;
 
-export const isSecretName = (name: string): boolean => SECRET_NAME.test(name);
+export const isSecretName = (name: string): boolean => SECRET_NAME.test(name.slice(0, NAME_LIMIT));
 
+/** The text without secrets, TEXT_LIMIT characters of it at most. */
 export function withoutSecretsInText(text: string): string {
+  if (text.length <= TEXT_LIMIT) return hidden(text);
+  return `${hidden(text.slice(0, TEXT_LIMIT + OVERLAP)).slice(0, TEXT_LIMIT)}… (${text.length} characters)`;
+}
+
+/** A copy that can be logged: secrets hidden, bounded in depth, width and size, errors as plain objects. Never throws. */
+export const withoutSecrets = (value: unknown): unknown => new Copy().of(value, 0);
+
+function hidden(text: string): string {
   return text
     .replace(URL_PASSWORD, `$1:${HIDDEN}@`)
     .replace(AUTHORIZATION, `$1 ${HIDDEN}`)
@@ -29,32 +53,74 @@ export function withoutSecretsInText(text: string): string {
     .replace(MARKED, `$1_${HIDDEN}`);
 }
 
-/** A copy that can be logged: secrets hidden, bounded in depth and width, errors as plain objects. Never throws. */
-export function withoutSecrets(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return withoutSecretsInText(value);
-  if (typeof value === 'bigint') return `${value}`;
-  if (typeof value !== 'object' || value === null) return typeof value === 'function' || typeof value === 'symbol' ? String(value) : value;
-  if (depth >= DEPTH) return '[deeper]';
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-  if (Buffer.isBuffer(value)) return `[${value.length} bytes]`;
-  if (value instanceof Error) return errorWithoutSecrets(value, depth);
-  if (Array.isArray(value)) return value.slice(0, ENTRIES).map((item) => withoutSecrets(item, depth + 1));
-  return Object.fromEntries(fields(value).map(([name, field]) => [name, isSecretName(name) ? HIDDEN : withoutSecrets(field, depth + 1)]));
-}
+/** One value for the log; what is left of its bounds. */
+class Copy {
+  private entries = MOST;
+  private characters = TEXTS_LIMIT;
 
-function errorWithoutSecrets(error: Error, depth: number): object {
-  return {
-    type: error.name,
-    message: withoutSecretsInText(error.message),
-    stack: withoutSecretsInText(error.stack ?? ''),
-    ...(error.cause === undefined ? {} : { cause: withoutSecrets(error.cause, depth + 1) }),
-  };
-}
+  of(value: unknown, depth: number): unknown {
+    try {
+      return this.copied(value, depth);
+    } catch (error) {
+      return `[unreadable: ${this.text(error instanceof Error ? error.message : 'it throws')}]`; // a getter that throws must not take the service down with its log line
+    }
+  }
 
-function fields(value: object): [string, unknown][] {
-  try {
-    return Object.entries(value).slice(0, ENTRIES);
-  } catch (error) {
-    return [['unreadable', String(error)]]; // a getter that throws must not take the service down with its log line
+  private copied(value: unknown, depth: number): unknown {
+    if (typeof value === 'string') return this.text(value);
+    if (typeof value === 'bigint') return this.text(`${value}`);
+    if (typeof value === 'function' || typeof value === 'symbol') return this.text(String(value));
+    if (typeof value !== 'object' || value === null) return value;
+    if (depth >= DEPTH) return '[deeper]';
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+    if (value instanceof Error) return this.error(value, depth);
+    if (Array.isArray(value)) return this.items(value, depth);
+    return this.fields(value, depth);
+  }
+
+  private text(value: unknown): string {
+    if (this.characters <= 0) return '[more]';
+    const text = withoutSecretsInText(String(value));
+    this.characters -= text.length;
+    return text;
+  }
+
+  private error(error: Error, depth: number): object {
+    return {
+      type: this.text(error.name),
+      message: this.text(error.message),
+      stack: this.text(error.stack ?? ''),
+      ...(error.cause === undefined ? {} : { cause: this.of(error.cause, depth + 1) }),
+    };
+  }
+
+  private items(list: readonly unknown[], depth: number): unknown[] {
+    const copies: unknown[] = [];
+    for (let index = 0; index < Math.min(list.length, ENTRIES) && this.takes(); index++) copies.push(this.of(list[index], depth + 1));
+    return copies;
+  }
+
+  private fields(value: object, depth: number): object {
+    const copies: [string, unknown][] = [];
+    for (const name in value) {
+      if (!Object.hasOwn(value, name)) continue;
+      if (copies.length >= ENTRIES || !this.takes()) break;
+      copies.push([this.text(name.slice(0, NAME_LIMIT)), isSecretName(name) ? HIDDEN : this.field(value, name, depth)]);
+    }
+    return Object.fromEntries(copies);
+  }
+
+  /** Its getter may throw, and the other fields are there nevertheless. */
+  private field(value: object, name: string, depth: number): unknown {
+    try {
+      return this.of((value as Record<string, unknown>)[name], depth + 1);
+    } catch (error) {
+      return this.of(error, depth + 1);
+    }
+  }
+
+  private takes(): boolean {
+    return this.entries-- > 0;
   }
 }

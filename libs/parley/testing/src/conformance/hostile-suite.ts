@@ -41,6 +41,8 @@ export interface WayIn {
 
 /** Milliseconds for one message and its neighbour; on a busy machine, too. */
 const PROMPTLY = 10_000;
+/** Milliseconds of this process's own CPU for one message and its neighbour: no other process has a part in it. */
+const CPU_MS = 1_000;
 /** Bytes of the longest reason that is kept or told. */
 const REASON = 8_000;
 /** What may be left of a flood, in bytes: of the heap, and of the process, whose allocator keeps some. */
@@ -57,11 +59,12 @@ export function hostileSuite(way: WayIn): void {
 
     it.each(items.map((item) => [`${item.class}: ${item.item}`, item] as const))('%s', async (_, item) => {
       const { body, attributes } = made(item, way);
-      const started = performance.now();
+      const [started, cpu] = [performance.now(), process.cpuUsage()];
       const fate = await way.send(body, attributes);
       expectFate(fate, expectedOf(item, body, attributes, way), way);
       await way.neighbour();
       expect(performance.now() - started).toBeLessThan(PROMPTLY);
+      expect(process.cpuUsage(cpu).user / 1_000).toBeLessThan(CPU_MS);
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
     });
 

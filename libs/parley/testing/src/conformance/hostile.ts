@@ -168,6 +168,8 @@ export const HOSTILE: readonly Hostile[] = [
   wrong('cpu', 'space, and no end of it', 'text', JSON.stringify(`a${' \t'.repeat(60_000)}b`)),
   wrong('cpu', 'backslashes', 'text', JSON.stringify('\\'.repeat(80_000))),
 
+  attribute('cpu', 'a type of 60,000 letters', { type: 'a'.repeat(60_000) }, refused('type is longer than 1024'), 'taken'),
+
   attribute('identity', 'no id', { id: undefined }, refused('id is not a UUID')),
   attribute('identity', 'an empty id', { id: '' }, refused('id is not a UUID')),
   attribute('identity', 'an id of space', { id: ' ' }, refused('id is not a UUID')),

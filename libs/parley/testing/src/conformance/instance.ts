@@ -1,5 +1,6 @@
 import type { INestApplication, Type } from '@nestjs/common';
 import { Messaging, MessagingModule, type DeadLetter, type DeliveryObserver, type Handling, type MessagingOptions, type Messenger, type OutgoingCall, type OutgoingMessage, type Store, type TransportContext, systemClock, type Transactions } from '@parley/messaging';
+import { Logger } from '@parley/observability';
 import type { Place } from './fixture';
 import { Journal } from './journal';
 
@@ -20,12 +21,16 @@ export class Instance {
   readonly handlings = new Journal<Handling>();
   readonly complaints: string[] = [];
   private ended = false;
+  /** As a service logs; its lines are not looked at, but what harms it while it writes them shows. */
+  private readonly logger: Logger;
 
   private constructor(
     readonly service: string,
     readonly name: string,
     readonly place: Place,
-  ) {}
+  ) {
+    this.logger = new Logger({ service, instance: name, level: 'debug', destination: { write: () => undefined } });
+  }
 
   app!: INestApplication;
   messaging!: Messaging;
@@ -121,7 +126,8 @@ export class Instance {
     await quietly(() => this.place.close());
   }
 
-  private readonly log: TransportContext['log'] = (level, message) => {
+  private readonly log: TransportContext['log'] = (level, message, details) => {
+    this.logger.write(level, message, details);
     if (level === 'warn' || level === 'error') this.complaints.push(`${this.name}: ${message}`);
   };
 }

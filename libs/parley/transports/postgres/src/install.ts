@@ -83,7 +83,7 @@ function scripts(): readonly Script[] {
 export function statementsOf(sql: string): readonly string[] {
   const parts = sql.split('$$');
   const marked = parts.map((part, index) => (index % 2 === 0 ? part.replace(/;[ \t]*(--.*)?$/gm, ';\0') : part)).join('$$');
-  return marked.split('\0').map((statement) => statement.trim()).filter((statement) => statement.replace(/^\s*--.*$/gm, '').trim() !== '');
+  return marked.split('\0').map((statement) => statement.trim()).filter((statement) => statement.replace(/^[ \t]*--.*$/gm, '').trim() !== '');
 }
 
 const withoutComments = (statement: string): string => statement.replace(/^(\s*--.*\n)+/, '').trimStart();
