@@ -43,7 +43,7 @@ export const kafka = {
     const classpath = ['-cp', `${place.lib}/*`];
     if (!place.has('logs/meta.properties')) {
       const cluster = randomBytes(16).toString('base64url');
-      await run('java', ['-Xmx128m', ...classpath, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', file]);
+      await run('java', ['-Xmx128m', ...classpath, 'kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', file]);
     }
     const log = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
     return { file: 'java', args: ['-Xms128m', '-Xmx512m', log, ...classpath, 'kafka.Kafka', file] };
