@@ -13,6 +13,7 @@ export { Envelopes, readEnvelope, UNREADABLE } from './envelope';
 export type { HandlerInfo, RouteInfo, SayingExplained } from './explain';
 export type { Examination, Manifest } from './inspection';
 export { Bodies } from './bodies';
+export type { Carrier, Carriers, FormerCarrier, Unread } from './carriers';
 export { type Claim, CLAIM_DAYS, claimDays, ClaimMissing, type ClaimStore, TooLarge } from './claims';
 export { KEY_LIFETIME, KeyRing } from './key-ring';
 export { isPersonal, unsealed } from './sealing';

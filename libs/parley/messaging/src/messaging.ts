@@ -15,6 +15,7 @@ import { InFlight } from './in-flight';
 import { examinationsOf, manifestsOf, type Examination, type Manifest } from './inspection';
 import { KeyRing } from './key-ring';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
+import { warnOfMessagesLeftBehind } from './left-behind';
 import { Messenger } from './messenger';
 import { outageIn, type OutageError, type OutageReader } from './outage';
 import type { DeliveryObserver } from './observer';
@@ -139,6 +140,7 @@ export class Messaging {
     await this.store?.connect();
     await Promise.all([this.bodies.connect(this.store), ...this.routes.all().map((transport) => transport.connect())]);
     await this.publisher.connect();
+    await warnOfMessagesLeftBehind(this.store, this.routes, this.registry, this.log);
     this.relay?.start();
   }
 

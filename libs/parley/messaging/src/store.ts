@@ -1,3 +1,4 @@
+import type { Carriers } from './carriers';
 import type { ClaimStore } from './claims';
 import type { DeadLetters } from './dead-letters';
 import type { Failure } from './failure';
@@ -43,6 +44,8 @@ export interface Store {
   readonly positions?: Positions;
   /** Tells which errors of its client mean that it is away. */
   readonly outage?: OutageReader;
+  /** Without it, a change of technology is not told of. */
+  readonly carriers?: Carriers;
   close(): Promise<void>;
 }
 

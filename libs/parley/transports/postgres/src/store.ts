@@ -2,6 +2,7 @@ import { CLAIM_DAYS, systemClock, type Clock, type Store, type TransportContext,
 import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { connectionTo } from './address';
+import { PostgresCarriers } from './carriers';
 import { PostgresClaims } from './claims';
 import { Database } from './database';
 import { PostgresInbox } from './inbox';
@@ -33,6 +34,7 @@ export class PostgresStore implements Store {
   readonly subjectKeys: PostgresSubjectKeys;
   readonly claims: PostgresClaims;
   readonly outage = outageOf;
+  readonly carriers: PostgresCarriers;
   private readonly database: Database;
   private closing?: Promise<void>;
 
@@ -48,6 +50,7 @@ export class PostgresStore implements Store {
     this.inbox = new PostgresInbox(queues);
     this.requests = new PostgresRequests(this.database, service);
     this.subjectKeys = new PostgresSubjectKeys(this.database, false);
+    this.carriers = new PostgresCarriers(this.database, service);
     this.claims = new PostgresClaims(this.database, { address: `the database of ${service}`, days: CLAIM_DAYS, own: false }, { clock, log });
     this.lanes = new PostgresLanes(this.database, queues, service, { clock, log, passes });
   }
