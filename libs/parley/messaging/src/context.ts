@@ -6,7 +6,7 @@ import type { Envelope } from './message';
 /** What a handler of a command, broadcast or event gets beside the message. */
 export interface HandlerContext<Tx = EntityManager> {
   readonly envelope: Envelope;
-  /** 1 the first time, one more for each redelivery. */
+  /** 1 the first time, one more for each delayed retry. */
   readonly attempt: number;
   /** Aborted when the handling took too long or no longer counts. Hand it to whatever waits on the outside. */
   readonly signal: AbortSignal;

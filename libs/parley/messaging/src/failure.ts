@@ -26,6 +26,21 @@ export class IdConflict extends Unrecoverable {
   }
 }
 
+/** A handling that began and had no outcome. */
+export interface UnfinishedHandling {
+  readonly instance: string;
+  readonly at: Date;
+}
+
+/** The process that handled the message ended, or lost its lease, as often as is allowed. Nobody saw an error: this is the evidence. */
+export class ProcessEndedError extends Unrecoverable {
+  override readonly name = 'ProcessEndedError';
+  constructor(readonly unfinished: readonly UnfinishedHandling[]) {
+    const times = unfinished.map(({ instance, at }) => `\n${at.toISOString()} ${instance}`);
+    super(`its process ended, or lost its lease, while it was handled alone, ${times.length} times in a row:${times.join('')}`);
+  }
+}
+
 /** Why a handling failed, as it is kept with a dead letter. */
 export interface Failure {
   /** The error's class. */

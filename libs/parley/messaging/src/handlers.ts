@@ -9,7 +9,15 @@ export interface HandlerOptions {
    */
   readonly transaction?: 'handler' | 'own';
   /** Defaults: 3 at once, then after 1 s, 10 s and 60 s (each followed by immediate ones again), then dead letter. */
-  readonly retry?: { readonly immediate?: number; readonly delays?: readonly Duration[] };
+  readonly retry?: {
+    readonly immediate?: number;
+    readonly delays?: readonly Duration[];
+    /**
+     * Deliveries, each handled alone, that may end without an outcome (the process ended, the lease was lost) before the message is a
+     * dead letter of the class `ProcessEndedError`. Default 4.
+     */
+    readonly unfinished?: number;
+  };
   /** After this a handling's signal is aborted. Default 30 s; the lease is renewed meanwhile. */
   readonly timeout?: Duration;
 }

@@ -4,7 +4,7 @@ export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTrans
 export { type Clock, systemClock } from './clock';
 export { type BatchContext, type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
 export { endAt, FAIL_POINTS, type FailPoint, type Passes, UnknownFailPoint } from './fail-point';
-export { AlreadyHandled, describe, type Failure, IdConflict, LaneParked, LeaseLost, Unrecoverable } from './failure';
+export { AlreadyHandled, describe, type Failure, IdConflict, LaneParked, LeaseLost, ProcessEndedError, type UnfinishedHandling, Unrecoverable } from './failure';
 export { type BatchOptions, type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
 export { Handles, TRANSPORT_ID } from './handles';
 export { type Heard, Hearing } from './hearing';
@@ -31,6 +31,7 @@ export type { Positions, Reader, Shard, ShardLease, ShardLeases, ShardMove } fro
 export { NoRoute } from './publisher';
 export { readable, UnknownTechnology, UnusableUrl, type Urls, urlVariable } from './routes';
 export { fromStructured, toStructured } from './structured';
+export { type Suspects, UNFINISHED_AT_MOST } from './suspects';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
 export { within } from './within';

@@ -6,7 +6,7 @@ import type { Bodies } from './bodies';
 import { decode } from './codec';
 import { type BatchContext, inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
-import { AlreadyHandled, describe, type Failure, IdConflict, impersonal, LaneParked, LeaseLost, Unrecoverable } from './failure';
+import { AlreadyHandled, describe, type Failure, IdConflict, impersonal, LaneParked, LeaseLost, ProcessEndedError, Unrecoverable } from './failure';
 import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
 import type { KillSwitches, Turn } from './kill-switch';
@@ -18,6 +18,7 @@ import { isPersonal, personalTexts } from './sealing';
 import { printOf } from './requests';
 import { Sequences } from './sequences';
 import type { Store, Tx } from './store';
+import { evidenceOf, Solitude, SuspectHandling } from './suspects';
 import type { Delivery, Outcome, TransportContext } from './technology';
 import type { Transactions } from './transactions';
 import { currentPayload, NewerVersion } from './versions';
@@ -44,6 +45,8 @@ interface Opened {
 /** A delivery this process works on; `cancelled` is aborted when a drain runs out of time. */
 interface Accepted extends Delivery {
   readonly cancelled: AbortSignal;
+  /** Of a suspect. */
+  readonly suspectHandling?: SuspectHandling;
   /** Says what is personal in it, once that is known. */
   readonly personalTexts?: () => readonly string[];
 }
@@ -70,6 +73,7 @@ const BREATH = 1_000;
 export class Pipeline {
   private readonly sequences = new Sequences();
   private readonly parkedLanes = new ParkedLanes();
+  private readonly solitude: Solitude;
   private readonly batches = new Gatherings<Member>((members) => this.handleTogether(members));
 
   constructor(
@@ -79,7 +83,9 @@ export class Pipeline {
     private readonly killSwitches: KillSwitches,
     private readonly bodies: Bodies,
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
-  ) {}
+  ) {
+    this.solitude = new Solitude(process.clock);
+  }
 
   /** @see Deliver */
   readonly deliver = (delivery: Delivery): Promise<Outcome> =>
@@ -148,7 +154,8 @@ export class Pipeline {
     let [delivery, opened] = [given, first];
     try {
       if (first.packed) ({ delivery, opened } = await this.unpack(given, first));
-      await this.run(opened, this.context(delivery, opened, this.transactions.run.bind(this.transactions)));
+      const context = this.context(delivery, opened, this.transactions.run.bind(this.transactions));
+      await this.solitude.beside(() => this.run(opened, context));
       return { outcome: { kind: 'done', settled: false }, as: 'done', tries: 1 };
     } catch (error) {
       this.process.log('error', `${opened.handler.name} failed on ${opened.envelope.type}, which is not delivered again`, { error });
@@ -157,6 +164,7 @@ export class Pipeline {
   }
 
   private async handleDurably(delivery: Accepted, opened: Opened): Promise<Result> {
+    if (delivery.suspect) return this.handleSuspect(delivery, opened);
     const { batch } = opened.handler.options;
     if (batch === undefined || !this.looksForCompany(delivery, opened)) return this.handleAlone(delivery, opened);
     // What the message's own database acknowledges and what the inbox does end their transactions differently.
@@ -164,6 +172,20 @@ export class Pipeline {
     const company = await this.batches.join(name, batch, { delivery, opened });
     if (!company.alone) return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries: 1 };
     return this.handleAlone(delivery, anew(delivery, opened)).finally(company.over);
+  }
+
+  /** Its handlings are counted until one has an outcome. Being given back because the service stops is one, a lost lease is not. */
+  private async handleSuspect(delivery: Accepted, opened: Opened): Promise<Result> {
+    const { suspects } = this.store!;
+    const suspectHandling = suspects && new SuspectHandling({ suspects, ...this.process }, delivery, opened.envelope, opened.handler.options.retry?.unfinished);
+    try {
+      const result = await this.handleAlone({ ...delivery, suspectHandling }, opened);
+      if (result.as !== 'return' || delivery.cancelled.aborted) await suspectHandling?.end();
+      return result;
+    } catch (error) {
+      await suspectHandling?.end(); // the store failed, the process lives
+      throw error;
+    }
   }
 
   /** What failed before, or waits behind what did, would only spoil it for others. */
@@ -180,13 +202,7 @@ export class Pipeline {
     if (!turn) return false;
     try {
       const ready = await Promise.all(members.map(async ({ delivery, opened }) => (opened.packed ? this.unpack(delivery, opened) : { delivery, opened })));
-      await this.transactions.commit(
-        async (tx) => {
-          for (const { delivery, opened } of ready) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
-          await this.run({ handler: opened.handler, payload: ready.map(({ opened }) => opened.payload) }, this.batchContext(ready, tx));
-        },
-        (tx) => allDone(ready.map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))),
-      );
+      await this.solitude.beside(() => this.handleReady(ready));
       members.forEach(() => turn.succeeded());
       return true;
     } catch (error) {
@@ -194,6 +210,17 @@ export class Pipeline {
       this.process.log('debug', `${members.length} messages of ${opened.envelope.type} failed together in ${delivery.subscription.name}; now each alone`, { error });
       return false;
     }
+  }
+
+  private handleReady(ready: readonly Member[]): Promise<void> {
+    const { handler } = ready[0]!.opened;
+    return this.transactions.commit(
+      async (tx) => {
+        for (const { delivery, opened } of ready) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
+        await this.run({ handler, payload: ready.map(({ opened }) => opened.payload) }, this.batchContext(ready, tx));
+      },
+      (tx) => allDone(ready.map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))),
+    );
   }
 
   private async handleAlone(given: Accepted, first: Opened): Promise<Result> {
@@ -204,7 +231,7 @@ export class Pipeline {
       if (!turn) return { outcome: { kind: 'return' }, as: 'return', tries: tries - 1 };
       try {
         if (first.packed) ({ delivery, opened } = await this.unpack(given, first));
-        await this.handleInTransaction(delivery, opened);
+        await this.handleInCompany(delivery, opened);
         turn.succeeded();
         return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
       } catch (thrown) {
@@ -237,6 +264,16 @@ export class Pipeline {
   private noted(turn: Turn, error: unknown, { envelope }: Opened): never {
     turn.failed(error, envelope.id);
     throw error;
+  }
+
+  /** A suspect has no company: the end of its process is to tell of nobody else. */
+  private handleInCompany(delivery: Accepted, opened: Opened): Promise<void> {
+    const handle = () => this.handleInTransaction(delivery, opened);
+    if (!delivery.suspect) return this.solitude.beside(handle);
+    return this.solitude.alone(async () => {
+      await delivery.suspectHandling?.begin();
+      await handle();
+    });
   }
 
   private async handleInTransaction(delivery: Accepted, opened: Opened): Promise<void> {
@@ -386,6 +423,7 @@ export class Pipeline {
   }
 
   private failure(delivery: Pick<Accepted, 'failure' | 'personalTexts'>, error: unknown, tries: number): Failure {
+    if (error instanceof ProcessEndedError) return evidenceOf(error, delivery.failure);
     const now = new Date(this.process.clock.now()).toISOString();
     return {
       ...impersonal(describe(error), delivery.personalTexts?.() ?? []),

@@ -9,6 +9,7 @@ import type { Backlog, Deliver } from './technology';
 import type { Subscription } from './handlers';
 import type { Requests } from './requests';
 import type { SubjectKeys } from './subject-keys';
+import type { Suspects } from './suspects';
 
 /**
  * The open transaction. What it is depends on the store: TypeORM's EntityManager for PostgreSQL, `MemoryTx` for the twin.
@@ -40,6 +41,8 @@ export interface Store {
   readonly claims?: ClaimStore;
   /** What was answered to calls with an idempotency key. Without it they are refused. */
   readonly requests?: Requests;
+  /** Counts the handlings that ended without an outcome. Without it such messages are delivered for ever. */
+  readonly suspects?: Suspects;
   /** For technologies that keep no positions of their own. */
   readonly positions?: Positions;
   /** Tells which errors of its client mean that it is away. */

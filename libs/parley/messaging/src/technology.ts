@@ -167,8 +167,13 @@ export interface Delivery {
   /** CloudEvents attributes under their plain names; anything else the technology carried along, too. */
   readonly headers: Headers;
   readonly body: Buffer;
-  /** 1 for the first delivery, one more for each redelivery that counts (a delayed retry, a crash; not a drain). */
+  /** 1 for the first delivery, one more for each delayed retry. A delivery that had no outcome, or was given back, does not count. */
   readonly attempt: number;
+  /**
+   * True: it may have been delivered before without an outcome, because a process ended or lost its lease while it held it. It is then
+   * handled alone in its process, and its handlings are counted in the service's store.
+   */
+  readonly suspect?: boolean;
   /** Aborted when the delivery is no longer ours (lease lost, connection gone) or the drain ran out of time. */
   readonly signal: AbortSignal;
   /** What failed before, when the technology kept it. */

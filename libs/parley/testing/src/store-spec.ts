@@ -54,6 +54,32 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
     });
 
+    describe('what it knows of suspects', () => {
+      it('counts handlings without an outcome per message and subscription, whoever began them, until one has an outcome', async () => {
+        const [id, other] = [randomUUID(), randomUUID()];
+        const { suspects } = await trial.another();
+        expect(await store.suspects!.begin('orders', id, 'orders-1')).toEqual([]);
+        expect(await suspects!.begin('orders', id, 'orders-2')).toMatchObject([{ instance: 'orders-1', at: expect.any(Date) }]);
+        expect(await store.suspects!.begin('orders', other, 'orders-1')).toEqual([]);
+        expect(await store.suspects!.begin('orders.sales', id, 'orders-1')).toEqual([]);
+        expect((await store.suspects!.begin('orders', id, 'orders-3')).map(({ instance }) => instance)).toEqual(['orders-1', 'orders-2']);
+        await suspects!.end('orders', id);
+        expect(await store.suspects!.begin('orders', id, 'orders-1')).toEqual([]);
+        expect(await store.suspects!.begin('orders', other, 'orders-1')).toHaveLength(1);
+      });
+
+      it('tells who takes a part of a log whether its former reader handed it back', async () => {
+        const { suspects } = await trial.another();
+        expect(await store.suspects!.take('orders', 't/0', 'one')).toBe(false);
+        expect(await store.suspects!.take('orders', 't/0', 'one')).toBe(false);
+        expect(await store.suspects!.take('orders', 't/1', 'one')).toBe(false);
+        expect(await suspects!.take('orders', 't/0', 'two')).toBe(true);
+        await store.suspects!.handBack('orders', ['t/0', 't/1'], 'one'); // it has only one of them still
+        expect(await suspects!.take('orders', 't/1', 'two')).toBe(false);
+        expect(await store.suspects!.take('orders', 't/0', 'one')).toBe(true);
+      });
+    });
+
     describe('the outbox', () => {
       it('gives due messages, oldest first, as they were said', async () => {
         const messages = [said({ body: Buffer.from([0, 255, 10]) }), said(), said()];

@@ -7,6 +7,7 @@ import { MemoryOutbox } from './memory-outbox';
 import { MemoryPositions } from './memory-positions';
 import { MemoryRequests } from './memory-requests';
 import { MemorySubjectKeys } from './memory-subject-keys';
+import { MemorySuspects } from './memory-suspects';
 
 /** A transaction over things in memory: what changes something says how to undo it. */
 export class MemoryTx {
@@ -52,6 +53,7 @@ export class MemoryStore implements Store {
   readonly inbox: Inbox;
   readonly lanes: MemoryLanes;
   readonly positions: MemoryPositions;
+  readonly suspects: MemorySuspects;
   readonly requests: MemoryRequests;
   readonly subjectKeys: MemorySubjectKeys;
   readonly claims: MemoryClaims;
@@ -70,6 +72,7 @@ export class MemoryStore implements Store {
   ) {
     this.outbox = new MemoryOutbox(this);
     this.positions = new MemoryPositions(clock);
+    this.suspects = new MemorySuspects(clock);
     this.lanes = new MemoryLanes(this);
     this.subjectKeys = new MemorySubjectKeys(clock);
     this.claims = new MemoryClaims(clock, this);

@@ -2,6 +2,7 @@ import { type Backlog, type Clock, type Deliver, type Delivery, type Failure, ty
 import type { Database, Statement } from './database';
 import { isKeyed, QueueLeases, type Lane, type Leased } from './queue-leases';
 import { channelOf, unpackHeaders } from './queue-message';
+import { SuspectTurns } from './queue-suspects';
 import { fence } from './transaction';
 
 export interface Consumption {
@@ -34,6 +35,8 @@ const RELEASE_WITHIN = 5;
 /** Before a lane whose handling was broken off is leased again. */
 const BREATH = 1_000;
 const MAX_BACKOFF = 5_000;
+/** Milliseconds until a scan goes on that was broken off behind lanes of others. */
+const SCAN_ON = 20;
 /** What was handled may still be acknowledged when the consumer closes. */
 const ACKNOWLEDGED_WITHIN = 1_000;
 const DUE_BATCH = 1_000;
@@ -45,6 +48,7 @@ const DUE_BATCH = 1_000;
 export class QueueConsumer {
   private leases!: QueueLeases;
   private readonly ready: Lane[] = [];
+  private readonly suspects = new SuspectTurns();
   private running = 0;
   private readonly honouring = new Set<Promise<boolean>>();
   /** The last claim got all it wanted: more is waiting. */
@@ -92,7 +96,7 @@ export class QueueConsumer {
     this.state = 'stopped';
     await this.leave().catch(nothing);
     await this.turning?.catch(nothing);
-    await this.leases?.giveBack(this.ready.splice(0), 0).catch(nothing);
+    await this.leases?.giveBack([...this.ready.splice(0), ...this.suspects.take()], 0).catch(nothing);
     this.wake();
   }
 
@@ -153,13 +157,29 @@ export class QueueConsumer {
   private async turn(): Promise<void> {
     this.woken = false;
     if (!this.stopping) await this.look();
+    if (!this.stopping && this.suspects.isDue()) this.suspects.hold(await this.leases.claimSuspect());
     const wanted = this.wanted();
-    if (wanted === 0 && this.leases.unreleased === 0) return;
+    if (wanted === 0 && this.leases.unreleased === 0) return this.handleSuspect();
     const lanes = await this.leases.claim(wanted);
-    if (wanted > 0) this.full = lanes.length >= wanted / 2;
+    if (wanted > 0) {
+      this.full = lanes.length >= wanted / 2;
+      if (this.leases.brokenOff) this.wakeAfter(SCAN_ON);
+      this.suspects.othersHadTheirTurn();
+    }
     if (lanes.length > 0) this.what.passes?.('queue.claimed');
     if (this.stopping) return this.leases.giveBack(lanes, 0);
     this.ready.push(...lanes);
+    this.pump();
+    await this.handleSuspect();
+    if (this.suspects.isDue()) this.woken = true;
+  }
+
+  /** As soon as nothing else is leased here: what is leased beside it would be lost with it for as long as a lease lasts. */
+  private async handleSuspect(): Promise<void> {
+    if (!this.suspects.isHeld || this.leases.size > 1 || this.leases.unreleased > 0) return;
+    const suspect = this.suspects.take();
+    if (this.stopping) return this.leases.giveBack(suspect, 0);
+    this.ready.push(...suspect);
     this.pump();
   }
 
@@ -168,7 +188,8 @@ export class QueueConsumer {
     const now = performance.now(); // the time of day may jump, and must not keep messages waiting
     if (now - this.lookedAt < LOOK) return this.lookLater(this.lookedAt + LOOK - now);
     this.lookedAt = now;
-    const [due] = await this.what.database.call<{ woken: number; next: number | null }>(WAKE, [this.leases.queue, DUE_BATCH]);
+    const [due] = await this.what.database.call<{ woken: number; next: number | null; suspects: boolean }>(WAKE, [this.leases.queue, DUE_BATCH]);
+    if (due!.suspects) this.suspects.appeared();
     if (due!.woken === DUE_BATCH) this.lookedAt = -Infinity;
     if (due!.next !== null && due!.next < POLL) this.wakeAfter(Math.max(LOOK, Math.ceil(due!.next)));
     if (now - this.sweptAt < SWEEP_EVERY) return;
@@ -189,7 +210,7 @@ export class QueueConsumer {
   /** Enough for the next moments and no more: what waits here, other instances cannot take. */
   private wanted(): number {
     const { concurrency } = this.what.subscription;
-    if (this.stopping || this.ready.length > concurrency / 2) return 0;
+    if (this.stopping || this.suspects.isHeld || this.ready.length > concurrency / 2) return 0;
     const ahead = Math.ceil((concurrency * AHEAD) / Math.max(1, this.averageTime));
     return Math.max(0, Math.min(MAX_LANES, concurrency + ahead) - this.leases.size);
   }
@@ -209,8 +230,9 @@ export class QueueConsumer {
       this.what.log('warn', `postgres: a message of ${this.what.queue} could not be read, or what became of it not stored; it will be delivered again`, { error });
     }
     this.running--;
+    this.suspects.over(lane);
     this.pump();
-    if (this.stopping || (this.full && this.ready.length <= this.what.subscription.concurrency / 2)) this.wake();
+    if (this.stopping || lane.suspect || this.suspects.isHeld || (this.full && this.ready.length <= this.what.subscription.concurrency / 2)) this.wake();
     else if (isKeyed(lane.id)) this.releaseSoon();
   }
 
@@ -240,6 +262,7 @@ export class QueueConsumer {
       headers: unpackHeaders(message.headers),
       body,
       attempt: isHead ? message.attempts : 1,
+      suspect: lane.suspect,
       signal: lane.lost.signal,
       failure: isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
       settle: this.what.settles ? (tx, options) => fence(tx, SETTLE, [this.leases.queue, lane.id, message.id, this.leases.token, options?.print ?? null]) : undefined,
@@ -313,7 +336,7 @@ export class QueueConsumer {
 const nothing = () => undefined;
 
 const OPEN: Statement = { name: 'parley_open_queue', text: 'select parley.open_queue($1) id' };
-const WAKE: Statement = { name: 'parley_wake', text: 'select woken, next from parley.wake($1, $2)' };
+const WAKE: Statement = { name: 'parley_wake', text: 'select woken, next, suspects from parley.wake($1, $2)' };
 const SWEEP: Statement = { name: 'parley_sweep', text: 'select parley.sweep()' };
 const SETTLE: Statement = { name: 'parley_settle', text: 'select parley.settle($1, $2, $3, $4, $5)' };
 const BACKLOG: Statement = { name: 'parley_backlog', text: 'select * from parley.backlog($1)' };

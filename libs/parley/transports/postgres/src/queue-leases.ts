@@ -5,7 +5,7 @@ import { newToken, READ_AHEAD } from './queue-message';
 /** A message as it was read of a leased lane. */
 export interface Leased {
   readonly lane: string;
-  /** Deliveries of the lane's first message, this one included. */
+  /** Deliveries of the lane's first message that count, this one included. */
   readonly attempts: number;
   readonly failure: string | null;
   readonly id: string;
@@ -20,11 +20,15 @@ export interface Lane {
   readonly id: string;
   readonly messages: readonly Leased[];
   readonly lost: AbortController;
+  /** It came back without an outcome, and is leased with nothing but its first message. */
+  readonly suspect: boolean;
 }
 
 /** Messages read of one lane at a time. */
 const DEPTH = 10;
 const LOWEST_LANE = '-9223372036854775808';
+/** Lanes without a key are leased from the oldest on, at least so often: others may have given back what was passed. */
+const OLDEST_EVERY_MS = 1_000;
 
 export const isKeyed = (lane: string): boolean => lane.startsWith('-');
 
@@ -35,6 +39,11 @@ export class QueueLeases {
   private readonly held = new Map<string, Lane>();
   private through: string[] = [];
   private cursor = LOWEST_LANE;
+  /** Of the lanes without a key, those up to here are known to be held. */
+  private beyond = '0';
+  private oldestAt = -Infinity;
+  /** The last claim was broken off behind many lanes of others: there may be more to lease. */
+  brokenOff = false;
   private renewedAt = 0;
 
   constructor(
@@ -57,17 +66,26 @@ export class QueueLeases {
     return [...this.held.values()];
   }
 
-  /** One round trip: gives back what is through and leases up to about `wanted` lanes. */
-  async claim(wanted: number): Promise<Lane[]> {
+  /** One round trip: releases finished lanes and leases up to about `wanted` others. `now`: of a clock that never jumps. */
+  async claim(wanted: number, now = performance.now()): Promise<Lane[]> {
+    if (now - this.oldestAt >= OLDEST_EVERY_MS) [this.beyond, this.oldestAt] = ['0', now];
     const through = this.through;
     this.through = [];
     try {
-      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${this.lease} ms`, READ_AHEAD];
-      return this.take(await this.database.call<LeasedRow>(CLAIM, values));
+      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${this.lease} ms`, READ_AHEAD, this.beyond];
+      const rows = await this.database.call<LeasedRow | Reached>(CLAIM, values);
+      const leased = rows.filter((row): row is LeasedRow => row.lane !== null);
+      if (wanted > 0) this.goOn(leased, rows.filter((row): row is Reached => row.lane === null), wanted);
+      return this.take(leased, false);
     } catch (error) {
       this.through.push(...through);
       throw error;
     }
+  }
+
+  /** A lane that came back without an outcome, if there is one that nobody else has. */
+  async claimSuspect(): Promise<Lane | undefined> {
+    return this.take(await this.database.call<LeasedRow>(CLAIM_SUSPECT, [this.queue, this.token, `${this.lease} ms`, READ_AHEAD]), true)[0];
   }
 
   /** A body that was not read ahead; undefined: the message is not there any more, so the lane is somebody else's. */
@@ -127,17 +145,26 @@ export class QueueLeases {
     return row!.ours;
   }
 
-  private take(rows: readonly LeasedRow[]): Lane[] {
+  /** Where the next claim begins. */
+  private goOn(leased: readonly LeasedRow[], reached: readonly Reached[], wanted: number): void {
+    const [keyed, loose] = [reached.find(({ reached }) => isKeyed(reached)), reached.find(({ reached }) => !isKeyed(reached))];
+    const lastOf = (which: boolean) => leased.findLast(({ lane }) => isKeyed(lane) === which)?.lane;
+    this.brokenOff = reached.length > 0;
+    this.cursor = keyed?.reached ?? lastOf(true) ?? this.cursor;
+    const isAtEnd = !loose && leased.length < wanted;
+    this.beyond = isAtEnd ? '0' : (loose?.reached ?? lastOf(false) ?? this.beyond);
+  }
+
+  private take(rows: readonly LeasedRow[], suspect: boolean): Lane[] {
     const lanes = new Map<string, Leased[]>();
     for (const row of rows) {
       const messages = lanes.get(row.lane) ?? [];
       lanes.set(row.lane, messages);
       if (row.id === null) this.through.push(row.lane);
       else messages.push(row as Leased);
-      if (isKeyed(row.lane)) this.cursor = row.lane;
     }
     const taken = [...lanes].filter(([, messages]) => messages.length > 0);
-    return taken.map(([id, messages]) => ({ id, messages, lost: new AbortController() })).filter((lane) => this.hold(lane));
+    return taken.map(([id, messages]) => ({ id, messages, lost: new AbortController(), suspect })).filter((lane) => this.hold(lane));
   }
 
   /** A lane that was lost and leased again while its former handling still runs stays leased until it expires: that has to end first. */
@@ -153,8 +180,11 @@ export class QueueLeases {
 }
 
 type LeasedRow = Omit<Leased, 'id'> & { readonly id: string | null };
+/** How far a scan came that was broken off. */
+type Reached = { readonly lane: null; readonly reached: string };
 
-const CLAIM: Statement = { name: 'parley_claim', text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7, $8)' };
+const CLAIM: Statement = { name: 'parley_claim', text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)' };
+const CLAIM_SUSPECT: Statement = { name: 'parley_claim_suspect', text: 'select * from parley.claim_suspect($1, $2, $3, $4)' };
 const BODY: Statement = { name: 'parley_read_message_body', text: 'select parley.read_message_body($1, $2, $3) body' };
 const RENEW: Statement = { name: 'parley_renew', text: 'select lane from parley.renew($1, $2, $3, $4) lane' };
 const GIVE_BACK: Statement = { name: 'parley_give_back', text: 'select parley.give_back($1, $2, $3, $4)' };

@@ -13,6 +13,7 @@ import { PostgresPositions } from './positions';
 import { PostgresSubjectKeys } from './subject-keys';
 import { QueueIds } from './queue-ids';
 import { PostgresRequests } from './requests';
+import { PostgresSuspects } from './suspects';
 import { transaction } from './transaction';
 
 export interface PostgresStoreOptions {
@@ -30,6 +31,7 @@ export class PostgresStore implements Store {
   readonly inbox: PostgresInbox;
   readonly lanes: PostgresLanes;
   readonly positions: PostgresPositions;
+  readonly suspects: PostgresSuspects;
   readonly requests: PostgresRequests;
   readonly subjectKeys: PostgresSubjectKeys;
   readonly claims: PostgresClaims;
@@ -46,6 +48,7 @@ export class PostgresStore implements Store {
     this.database = Database.open(config, { clock, log });
     const queues = new QueueIds(this.database);
     this.positions = new PostgresPositions(this.database);
+    this.suspects = new PostgresSuspects(this.database, queues);
     this.outbox = new PostgresOutbox(this.database, config, service);
     this.inbox = new PostgresInbox(queues);
     this.requests = new PostgresRequests(this.database, service);

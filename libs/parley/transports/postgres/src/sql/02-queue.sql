@@ -85,8 +85,8 @@ begin
 end $$;
 
 -- Messages whose time has come get their place in their lane now. Returns how many.
--- `next`: milliseconds until the next one is due, null when there is none.
-create function parley.wake(q int, n int, out woken int, out next double precision)
+-- `next`: milliseconds until the next one is due, null when there is none. `suspects`: whether `claim_suspect` has something.
+create function parley.wake(q int, n int, out woken int, out next double precision, out suspects boolean)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare at timestamptz := clock_timestamp(); -- a variable: an index cannot serve the volatile function
@@ -99,6 +99,7 @@ begin
   insert into message select queue, coalesce(lane, number), number, message_id, headers, body from again;
   get diagnostics woken = row_count;
   select extract(epoch from x.due - at) * 1000 into next from later x where x.queue = q and x.due > at order by x.due limit 1;
+  suspects := exists (select from lane l where l.queue = q and l.suspect and l.until <= at);
 end $$;
 
 -- Lanes of which everything leased was handled. First the locks, in a statement of its own: whoever held one may have put a
@@ -112,67 +113,80 @@ begin
     and not (l.parked and exists (select from parked p where p.queue = q and p.lane = l.lane));
   get diagnostics c = row_count;
   if c < cardinality(done) then
-    update lane l set until = clock_timestamp(), token = 0, attempts = 0 where l.queue = q and l.lane = any(done) and l.token = t;
+    update lane l set until = clock_timestamp(), token = 0, attempts = 0, suspect = false where l.queue = q and l.lane = any(done) and l.token = t;
   end if;
 end $$;
 
 -- Leases up to n lanes between two bounds and reads the first messages of each: a skip scan from lane to lane, so that a long
--- lane costs no more than a short one.
-create function parley.claim_between(q int, t bigint, above bigint, upto bigint, n int, depth int, lease interval, most int)
-returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
+-- lane costs no more than a short one. A scan that meets 500 lanes which are not free is broken off; `reached` of a row without a lane
+-- says where, and the next scan goes on from there: so nobody starves behind the lanes of others. With `aside`, a lane whose lease ran
+-- out is not leased but marked: a process may have ended of its first message.
+create function parley.claim_between(q int, t bigint, above bigint, upto bigint, n int, depth int, lease interval, most int, aside boolean)
+returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea, reached bigint)
 language plpgsql set search_path = pg_catalog, parley, pg_temp as $$
 #variable_conflict use_column
 declare at timestamptz := clock_timestamp();
 begin
   return query
-  with recursive scan (lane, until, parked, free, seen) as (
-      select above, null::timestamptz, null::boolean, 0, 0
+  with recursive scan (lane, state, free, seen) as (
+      select above, null::text, 0, 0
       union all
-      select x.lane, l.until, l.parked, s.free + (l.until is null or (not l.parked and l.until <= at))::int, s.seen + 1
+      select x.lane, l.state, s.free + (l.state is null)::int, s.seen + 1
       from scan s
         cross join lateral (select m.lane from message m where m.queue = q and m.lane > s.lane and m.lane <= upto order by m.lane limit 1) x
-        left join lateral (select l.until, l.parked from lane l where l.queue = q and l.lane = x.lane limit 1) l on true
+        left join lateral (select case
+            when l.until > at then case when l.parked then 'closed' else 'held' end
+            when l.parked then 'due'
+            when aside and l.suspect then 'suspect'
+            when aside and l.token <> 0 then 'lost' end state
+          from lane l where l.queue = q and l.lane = x.lane limit 1) l on true
       where s.free < n and s.seen < n + 500),
     seen as materialized (select * from scan where seen > 0),
     -- Late messages of closed lanes: out of the way, so that the next scan does not meet them again.
     closed as materialized (select l.lane from lane l
-      where l.queue = q and l.lane = any(array(select s.lane from seen s where s.parked and s.until > at)) and l.token = 0 and l.until > at
+      where l.queue = q and l.lane = any(array(select s.lane from seen s where s.state = 'closed')) and l.token = 0 and l.until > at
       for update skip locked),
     moved as (delete from message m using closed k, lateral (select y.id from message y where y.queue = q and y.lane = k.lane order by y.id limit 100) y
       where m.queue = q and m.lane = k.lane and m.id = y.id returning m.*),
     park as (insert into parked select * from moved),
-    due as materialized (select l.lane from lane l where l.queue = q and l.parked and l.until <= at and l.lane > above and l.lane <= upto
+    due as materialized (select l.lane, aside and l.token <> 0 lost from lane l
+      where l.queue = q and l.parked and l.until <= at and l.lane > above and l.lane <= upto and not (aside and l.suspect)
       order by l.until limit n for update skip locked),
+    marked as (update lane l set suspect = true, token = 0
+      where l.queue = q and l.lane = any(array(select s.lane from seen s where s.state = 'lost' union all select d.lane from due d where d.lost)) and l.until <= at),
     again as (update lane l set until = at + lease, token = t, head = h.id,
-        attempts = case when l.head = h.id then l.attempts + 1 else 1 end, failure = case when l.head = h.id then l.failure end
+        attempts = attempts_of(l, h.id), failure = case when l.head = h.id then l.failure end
       from due d left join lateral (select least(
         (select m.id from message m where m.queue = q and m.lane = d.lane order by m.id limit 1),
         (select p.id from parked p where p.queue = q and p.lane = d.lane order by p.id limit 1)) id) h on true
-      where l.queue = q and l.lane = d.lane returning l.lane, l.attempts, l.failure),
+      where not d.lost and l.queue = q and l.lane = d.lane returning l.lane, l.attempts, l.failure),
     fresh as (insert into lane as l (queue, lane, until, token, attempts, head)
       select q, s.lane, at + lease, t, 1, (select m.id from message m where m.queue = q and m.lane = s.lane order by m.id limit 1)
-      from seen s where s.until is null or (not s.parked and s.until <= at)
+      from seen s where s.state is null
       on conflict (queue, lane) do update set until = excluded.until, token = t, head = excluded.head,
-          attempts = case when l.head = excluded.head then l.attempts + 1 else 1 end, failure = case when l.head = excluded.head then l.failure end
+          attempts = attempts_of(l, excluded.head), failure = case when l.head = excluded.head then l.failure end
         where l.until <= at and not l.parked
       returning l.lane, l.attempts, l.failure)
-  select c.lane, c.attempts, c.failure, m.id, m.message_id, m.headers, case when octet_length(m.body) <= most then m.body end
+  select c.lane, c.attempts, c.failure, m.id, m.message_id, m.headers, case when octet_length(m.body) <= most then m.body end, null::bigint
   from (select * from again union all select * from fresh) c
     left join lateral (
       (select * from message m where m.queue = q and m.lane = c.lane order by m.id limit depth)
       union all (select * from parked p where p.queue = q and p.lane = c.lane order by p.id limit depth)
       order by 3 limit depth) m on true
+  union all (select null, null, null, null, null, null, null, s.lane from seen s where s.seen = n + 500 and s.free < n)
   order by 1, 4;
 end $$;
 
--- One round trip: gives back the lanes that are through, leases others. Keyed lanes go round from the cursor, the rest is
--- oldest first. A row without a message is a lane that a crash left empty: release it next time. Bodies of more than `most` bytes are
--- null: `read_message_body` has them.
-create function parley.claim(q int, done bigint[], t bigint, cursor bigint, n int, depth int, lease interval, most int default 2147483647)
-returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
+-- One round trip: releases finished lanes, leases others. Keyed lanes go round from the cursor, the rest is oldest first, from `beyond`
+-- on. A row without a message is a lane that a crash left empty: release it next time. A row without a lane says how far a scan came
+-- that was broken off: keyed below 0. Bodies of more than `most` bytes are null: `read_message_body` has them. `beyond` null: a build
+-- that knows neither of broken-off scans nor of suspects.
+create function parley.claim(q int, done bigint[], t bigint, cursor bigint, n int, depth int, lease interval, most int default 2147483647, beyond bigint default null)
+returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea, reached bigint)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare lowest constant bigint := -9223372036854775808; half constant int := (n + 1) / 2; got int;
+#variable_conflict use_column
+declare lowest constant bigint := -9223372036854775808; half constant int := (n + 1) / 2; aside constant boolean := beyond is not null; got int;
 begin
   perform require_queue(q);
   -- A lease that a crash of the server forgets is taken again, and its former holder is fenced.
@@ -180,12 +194,37 @@ begin
   if cardinality(done) > 0 then perform release_lanes(q, done, t); end if;
   if n <= 0 then return; end if;
   perform pg_advisory_xact_lock(hashtext('parley.claim'), q); -- two that lease the same lanes in another order would wait for each other
-  return query select * from claim_between(q, t, cursor, -1, half, depth, lease, most);
+  return query select * from claim_between(q, t, cursor, -1, half, depth, lease, most, aside) c where aside or c.lane is not null;
   get diagnostics got = row_count;
   if got < half and cursor > lowest then
-    return query select * from claim_between(q, t, lowest, cursor, half - got, depth, lease, most);
+    return query select * from claim_between(q, t, lowest, cursor, half - got, depth, lease, most, aside) c where aside or c.lane is not null;
   end if;
-  return query select * from claim_between(q, t, 0, 9223372036854775807, n - least(got, half), 1, lease, most);
+  return query select * from claim_between(q, t, coalesce(beyond, 0), 9223372036854775807, n - least(got, half), 1, lease, most, aside) c where aside or c.lane is not null;
+end $$;
+
+-- Leases one lane that came back without an outcome, with its first message alone: nothing of what follows is to share its fate.
+-- Those that came back last come last. Nothing: there is none, or others have them.
+create function parley.claim_suspect(q int, t bigint, lease interval, most int)
+returns table (lane bigint, attempts int, failure text, id bigint, message_id uuid, headers bytea, body bytea)
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
+set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare at timestamptz := clock_timestamp();
+begin
+  perform require_queue(q);
+  perform set_config('synchronous_commit', 'off', true);
+  return query
+  with due as materialized (select l.lane from lane l where l.queue = q and l.suspect and l.until <= at order by l.until limit 1 for update skip locked),
+    again as (update lane l set until = at + lease, token = t, head = h.id,
+        attempts = attempts_of(l, h.id), failure = case when l.head = h.id then l.failure end
+      from due d left join lateral (select least(
+        (select m.id from message m where m.queue = q and m.lane = d.lane order by m.id limit 1),
+        (select p.id from parked p where p.queue = q and p.lane = d.lane order by p.id limit 1)) id) h on true
+      where l.queue = q and l.lane = d.lane returning l.lane, l.attempts, l.failure, l.head)
+  select c.lane, c.attempts, c.failure, m.id, m.message_id, m.headers, case when octet_length(m.body) <= most then m.body end
+  from again c left join lateral (
+      (select * from message m where m.queue = q and m.lane = c.lane and m.id = c.head)
+      union all (select * from parked p where p.queue = q and p.lane = c.lane and p.id = c.head)) m on true;
 end $$;
 
 -- Null: it is not there any more.
@@ -240,7 +279,7 @@ create function parley.retry(q int, l bigint, i bigint, t bigint, attempt int, d
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
-  update lane x set until = clock_timestamp() + delay * interval '1 ms', token = 0, parked = true, head = i, attempts = attempt, failure = why
+  update lane x set until = clock_timestamp() + delay * interval '1 ms', token = 0, parked = true, suspect = false, head = i, attempts = attempt, failure = why
     where x.queue = q and x.lane = l and x.token = t and t <> 0;
   if not found then return false; end if;
   with moved as (delete from message m using (select y.id from message y where y.queue = q and y.lane = l order by y.id limit 100) y
@@ -265,7 +304,7 @@ begin
     where not exists (select from dead d where d.queue = q and d.message_id = x.message_id and d.body = x.body);
   hold := hold and found;
   if hold or exists (select from parked p where p.queue = q and p.lane = l) then
-    update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, attempts = 0, head = null, failure = null
+    update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, suspect = false, attempts = 0, head = null, failure = null
       where x.queue = q and x.lane = l;
   else
     delete from lane x where x.queue = q and x.lane = l;
@@ -275,10 +314,12 @@ end $$;
 
 -- Gives lanes back as they were, to be leased again after `pause` milliseconds; the delivery did not count.
 create function parley.give_back(q int, lanes bigint[], t bigint, pause bigint) returns void
-language sql security definer set search_path = pg_catalog, parley, pg_temp as $$
-  update lane x set until = clock_timestamp() + pause * interval '1 ms', token = 0, attempts = greatest(x.attempts - 1, 0)
-    where x.queue = q and x.lane = any(lanes) and x.token = t and t <> 0
-$$;
+language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
+begin
+  update lane x set until = clock_timestamp() + pause * interval '1 ms', token = 0,
+      attempts = case when x.suspect then x.attempts else greatest(x.attempts - 1, 0) end
+    where x.queue = q and x.lane = any(lanes) and x.token = t and t <> 0;
+end $$;
 
 -- Returns the lanes that are still ours.
 create function parley.renew(q int, lanes bigint[], t bigint, lease interval) returns setof bigint

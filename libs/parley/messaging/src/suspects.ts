@@ -1,0 +1,145 @@
+import type { Envelope } from './message';
+import type { Clock } from './clock';
+import { describe, type Failure, ProcessEndedError, type UnfinishedHandling } from './failure';
+import type { Delivery, TransportContext } from './technology';
+
+/**
+ * The handlings of suspects: messages that were delivered before and came back without an outcome, because a process ended or lost its
+ * lease. Only these are counted, so that a message nobody suspects costs no statement.
+ */
+export interface Suspects {
+  /** Records that a handling begins. Answers with the earlier ones that were not ended, the oldest first. */
+  begin(subscription: string, messageId: string, instance: string): Promise<readonly UnfinishedHandling[]>;
+  /** Forgets the message: its handling had an outcome. */
+  end(subscription: string, messageId: string): Promise<void>;
+  /** Records who reads a part of a log. True: its former reader did not hand it back, so what follows may have ended that one's process. */
+  take(subscription: string, part: string, reader: string): Promise<boolean>;
+  /** The parts' reader is done with them; those that somebody else took meanwhile stay taken. */
+  handBack(subscription: string, parts: readonly string[], reader: string): Promise<void>;
+}
+
+/** Deliveries, each handled alone, that may end without an outcome before the message is a dead letter. */
+export const UNFINISHED_AT_MOST = 4;
+
+/** Milliseconds for which a suspect waits until everything else in its process has ended; then it is handled all the same. */
+const ALONE_WITHIN_MS = 10_000;
+const ENDED_AGAIN_AFTER_MS = 1_000;
+
+/** What a suspect's handling is recorded with. */
+export interface SuspectPlace {
+  readonly suspects: Suspects;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly log: TransportContext['log'];
+}
+
+/** One delivery of a suspect: from the moment its handler is about to run until it has an outcome. */
+export class SuspectHandling {
+  private begun = false;
+
+  constructor(
+    private readonly place: SuspectPlace,
+    private readonly delivery: Pick<Delivery, 'subscription'>,
+    private readonly envelope: Envelope,
+    private readonly atMost: number = UNFINISHED_AT_MOST,
+  ) {}
+
+  /** @throws ProcessEndedError when too many handlings before this one had no outcome */
+  async begin(): Promise<void> {
+    if (this.begun) return;
+    this.begun = true;
+    const { suspects, instance, log } = this.place;
+    const { subscription } = this.delivery;
+    const unfinished = await suspects.begin(subscription.name, this.envelope.id, instance);
+    if (unfinished.length >= this.atMost) throw new ProcessEndedError(unfinished);
+    const before = unfinished.length === 0 ? '' : `; ${unfinished.length} of ${this.atMost} deliveries alone had none`;
+    log('warn', `${this.envelope.type} came back to ${subscription.name} without an outcome and is handled alone${before}`, {
+      messageId: this.envelope.id,
+    });
+  }
+
+  /** Tries again until the store knows it: the message must not die of a handling that had an outcome. */
+  async end(): Promise<void> {
+    if (!this.begun) return;
+    const { suspects, clock, log } = this.place;
+    try {
+      await suspects.end(this.delivery.subscription.name, this.envelope.id);
+    } catch (error) {
+      log('debug', `the outcome of ${this.envelope.type} could not be recorded; trying again`, { error });
+      clock.after(ENDED_AGAIN_AFTER_MS, () => void this.end());
+    }
+  }
+}
+
+/** What is kept with the dead letter: it counts the handlings that had no outcome, not the delivery that found them. */
+export function evidenceOf(error: ProcessEndedError, former: Failure | undefined): Failure {
+  const [first, last] = [error.unfinished.at(0)!, error.unfinished.at(-1)!];
+  return {
+    ...describe(error),
+    stack: '', // of nobody's code
+    tries: (former?.tries ?? 0) + error.unfinished.length,
+    instance: last.instance,
+    firstFailedAt: former?.firstFailedAt ?? first.at.toISOString(),
+    lastFailedAt: last.at.toISOString(),
+  };
+}
+
+/** Lets handlings run beside each other, and some of them alone, in the order in which they came. */
+export class Solitude {
+  private running = 0;
+  private isAlone = false;
+  private readonly waiting: { readonly alone: boolean; readonly go: () => void }[] = [];
+
+  constructor(private readonly clock: Clock) {}
+
+  async beside<T>(work: () => Promise<T>): Promise<T> {
+    return this.run(false, work);
+  }
+
+  /** Waits until nothing else runs, but not for ever; meanwhile nothing else begins. */
+  async alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.run(true, work);
+  }
+
+  private async run<T>(alone: boolean, work: () => Promise<T>): Promise<T> {
+    if (this.waiting.length > 0 || !this.hasRoom(alone)) await this.turn(alone);
+    else this.enter(alone);
+    try {
+      return await work();
+    } finally {
+      this.running--;
+      if (alone) this.isAlone = false;
+      while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone)) this.waiting.shift()!.go();
+    }
+  }
+
+  private turn(alone: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      let cancel = () => {};
+      const one = {
+        alone,
+        go: () => {
+          cancel();
+          this.enter(alone);
+          resolve();
+        },
+      };
+      const waitNoLonger = () => {
+        if (this.isAlone) return void (cancel = this.clock.after(ALONE_WITHIN_MS, waitNoLonger));
+        this.waiting.splice(this.waiting.indexOf(one), 1);
+        one.go();
+      };
+      this.waiting.push(one);
+      if (alone) cancel = this.clock.after(ALONE_WITHIN_MS, waitNoLonger);
+    });
+  }
+
+  private enter(alone: boolean): void {
+    this.running++;
+    if (alone) this.isAlone = true;
+  }
+
+  private hasRoom(alone: boolean): boolean {
+    return !this.isAlone && (!alone || this.running === 0);
+  }
+}
