@@ -36,7 +36,7 @@ export class ConsoleApi {
     const text = await response.text();
     const answer = parse(text);
     if (response.ok && answer !== undefined) return answer;
-    throw new Refusal(answer?.message ?? `The console at ${this.url} answered ${response.status}: ${text.slice(0, 300)}`, response.status);
+    throw new Refusal(answer?.message ?? answer?.detail ?? answer?.title ?? `The console at ${this.url} answered ${response.status}: ${text.slice(0, 300)}`, response.status);
   }
 }
 

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
 import { ServiceModule } from '@parley/service';
 import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
@@ -7,7 +6,6 @@ import { environment, issuerOf } from './config';
 import { OrderFeed } from './order-feed';
 import { OrdersController } from './orders.controller';
 import { Prices } from './prices';
-import { ProblemFilter } from './problem.filter';
 import { ProductsController } from './products.controller';
 
 @Module({
@@ -17,7 +15,6 @@ import { ProductsController } from './products.controller';
     Prices,
     OrderFeed,
     { provide: Authentication, useFactory: () => new Authentication(issuerOf(environment)) },
-    { provide: APP_FILTER, useClass: ProblemFilter },
   ],
 })
 export class AppModule {}

@@ -7,7 +7,7 @@ import { type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose';
 import { Authentication } from './authentication';
 import { EdgeOnTrial, EventReader } from './edge.fixture';
 import { IssuerOnTrial, seconds } from './issuer.fixture';
-import { Refused } from './problem';
+import { ProblemError } from '@parley/service';
 
 const customer = { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } };
 const order = { customer, lines: [{ sku: 'TEA-0001', quantity: 2 }], payment: { token: 'tok_ok' } };
@@ -127,6 +127,15 @@ describe('an edge that knows its customers', () => {
       ['an empty subject', () => changed({ sub: '' })],
       ['a subject that is a number', () => changed({ sub: 7 })],
       ['a subject with a line break', () => changed({ sub: 'ada\neve' })],
+      ['the nonce of an ID token', () => changed({ nonce: 'n' })],
+      ['the at_hash of an ID token', () => changed({ at_hash: 'h' })],
+      ["Keycloak's kind of an ID token", () => changed({ typ: 'ID' })],
+      ["Keycloak's kind of a refresh token", () => changed({ typ: 'Refresh' })],
+      ["Cognito's use of an ID token", () => changed({ token_use: 'id' })],
+      ['the type of another JWT', () => signed({ alg: 'RS256', kid: 'rsa', typ: 'logout+jwt' }, issuer.pair('rsa').privateKey)],
+      ['a beginning of life that is to come', () => changed({ iat: seconds() + 60 })],
+      ['a life of more than a day', () => changed({ iat: seconds(), exp: seconds() + 86_460 })],
+      ['an end in a thousand years', () => changed({ exp: seconds() + 31_536_000_000 })],
       ['a subject of 256 letters', () => changed({ sub: 'x'.repeat(256) })],
     ])('is refused: %s', async (_what, write) => {
       await refused(await post({ authorization: `Bearer ${await write()}` }));
@@ -149,8 +158,23 @@ describe('an edge that knows its customers', () => {
     ['for several shops', { aud: ['another-shop', 'the-shop'] }],
     ['of a clock that is a little ahead', { nbf: seconds() + 5 }],
     ['of the longest subject', { sub: 'x'.repeat(255) }],
+    ['that lives for a day', { iat: seconds(), exp: seconds() + 86_400 }],
+    ["of Keycloak's kind", { typ: 'Bearer' }],
+    ["of Cognito's use", { token_use: 'access' }],
   ])('takes a token %s', async (_what, change) => {
     expect((await post({ authorization: `bearer ${await changed(change)}` })).status).toBe(202);
+  });
+
+  it('takes a token that says that it is an access token', async () => {
+    const token = await signed({ alg: 'RS256', kid: 'rsa', typ: 'at+JWT' }, issuer.pair('rsa').privateKey);
+    expect((await post({ authorization: `Bearer ${token}` })).status).toBe(202);
+  });
+
+  it('ends a stream of events with the token that opened it', async () => {
+    const orderId = await place('ada');
+    const token = await changed({ exp: seconds() + 2 });
+    const reader = await EventReader.open(`${edge.url}/orders/${orderId}/events`, undefined, { authorization: `Bearer ${token}` });
+    expect((await reader.next(1_000)).map(({ id }) => id)).toEqual(['1']); // to the end
   });
 
   describe('what it shows to whom', () => {
@@ -279,13 +303,13 @@ describe('an edge that knows its customers', () => {
     });
 
     const strange = (kid: string = randomUUID()) => signed({ alg: 'RS256', kid }, aStranger.privateKey);
-    /** Refused how. */
+    /** How it is refused. */
     const statusOf = async (authentication: Authentication, token: string) => {
       const error = await authentication.accountOf(`Bearer ${token}`).then(
         () => undefined,
         (reason: unknown) => reason,
       );
-      return error instanceof Refused ? error.problem.status : error;
+      return error instanceof ProblemError ? error.problem.status : error;
     };
 
     it('are asked for once, however many tokens name keys that nobody has', async () => {

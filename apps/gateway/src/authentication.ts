@@ -1,7 +1,7 @@
 import { Account } from '@contracts/orders';
 import { Logger } from '@nestjs/common';
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import { problem, Refused } from './problem';
+import { problem, ProblemError } from '@parley/service';
+import { createRemoteJWKSet, customFetch, errors, type JWTHeaderParameters, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 
 /** Who signs the tokens of customers. */
 export interface Issuer {
@@ -18,6 +18,16 @@ const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 
 /** Seconds by which the clocks of issuer and edge may differ. */
 const CLOCKS = 10;
+
+/** Milliseconds between the beginning and the end of a token; a longer one would outlive every change of what its owner may do. */
+const LONGEST_LIFE_MS = 24 * 3_600_000;
+
+/** A customer, as a token proves it. */
+export interface Proven {
+  readonly account: Account;
+  /** Milliseconds for which the token is still good. */
+  readonly left: number;
+}
 
 /** Milliseconds. The keys are read anew after KEPT; for a key they do not hold no sooner than NEW_KEY after the last reading. */
 const KEPT = 600_000;
@@ -40,16 +50,23 @@ export class Authentication {
     return this.issuer !== undefined;
   }
 
-  /** Whose token it is; undefined when authentication is off. @throws Refused */
+  /** Whose token it is; undefined when authentication is off. @throws ProblemError */
   async accountOf(authorization: string | undefined): Promise<Account | undefined> {
+    return (await this.customerOf(authorization))?.account;
+  }
+
+  /** Whose token it is, and how long it is good; undefined when authentication is off. @throws ProblemError */
+  async customerOf(authorization: string | undefined): Promise<Proven | undefined> {
     if (!this.issuer || !this.keys) return undefined;
     const token = /^Bearer ([\w.-]+)$/i.exec(authorization ?? '')?.[1] ?? '';
     const { name: issuer, audience } = this.issuer;
     try {
       const rules = { algorithms: ALGORITHMS, issuer, audience, clockTolerance: CLOCKS, requiredClaims: ['exp', 'sub'] };
-      return Account.parse((await jwtVerify(token, this.keys, rules)).payload.sub);
+      const { payload, protectedHeader } = await jwtVerify(token, this.keys, rules);
+      refuseOtherKinds(protectedHeader, payload);
+      return { account: Account.parse(payload.sub), left: timeLeft(payload) };
     } catch (error) {
-      throw error instanceof Refused ? error : new Refused(UNKNOWN); // what is wrong with a token helps who forges one
+      throw error instanceof ProblemError ? error : new ProblemError(UNKNOWN); // what is wrong with a token helps who forges one
     }
   }
 
@@ -65,10 +82,30 @@ export class Authentication {
         if (TOKENS_FAULT.some((fault) => error instanceof fault)) throw error;
         if (mayAsk()) this.logger.warn({ message: `the keys of ${name} cannot be read from ${keys}`, error });
         if (mayAsk()) failedAt = performance.now();
-        throw new Refused(AWAY);
+        throw new ProblemError(AWAY);
       }
     };
   }
+}
+
+/** What an issuer signs beside access tokens, by the claims that only those others have: ID tokens, Keycloak's and Cognito's kinds. */
+const OTHERS_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
+const ACCESS_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
+
+/** An ID token tells a client who logged in; whoever holds it may do nothing here. The same issuer signs both, often for the same audience. */
+function refuseOtherKinds({ typ = 'JWT' }: JWTHeaderParameters, payload: JWTPayload): void {
+  const { typ: kind, token_use: use } = payload;
+  const isOther = OTHERS_CLAIMS.some((claim) => payload[claim] !== undefined) || (kind !== undefined && kind !== 'Bearer') || (use !== undefined && use !== 'access');
+  if (isOther || !ACCESS_TYPES.has(typ.toLowerCase())) throw new Error('no access token');
+}
+
+/** Milliseconds until the token ends. @throws Error when it begins in the future, or lives for too long */
+function timeLeft({ exp = 0, iat }: JWTPayload): number {
+  const now = Date.now();
+  const [begins, ends] = [iat === undefined ? now : iat * 1_000, exp * 1_000];
+  if (!(begins <= now + CLOCKS * 1_000)) throw new Error('issued in the future');
+  if (!(ends - begins <= LONGEST_LIFE_MS)) throw new Error('lives for too long');
+  return Math.max(0, ends - now);
 }
 
 /** The issuer has no such key, or more than one: the token does not say which. */

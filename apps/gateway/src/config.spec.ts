@@ -1,7 +1,7 @@
 import { EnvironmentError, readEnvironment } from '@parley/service';
 import { authenticationIn, issuerOf } from './config';
 
-const whole = { AUTH_ISSUER: 'https://login.example', AUTH_AUDIENCE: 'the-shop', AUTH_JWKS_URL: 'https://login.example/keys' };
+const whole = { AUTH_ISSUER: 'https://login.example', AUTH_AUDIENCE: 'the-shop', AUTH_JWKS_URL: 'https://login.example/keys', OPERATIONS_PORT: '9000' };
 const read = (variables: Record<string, string>) => issuerOf(readEnvironment(variables, authenticationIn(variables)) as never);
 
 function problemsOf(variables: Record<string, string>): string[] {
@@ -28,6 +28,12 @@ describe('the settings of authentication', () => {
     ],
   ])('are refused without %s', (name, problem) => {
     expect(problemsOf({ ...whole, [name]: '' })).toEqual([problem]);
+  });
+
+  it('are refused where operations would be open to the customers', () => {
+    expect(problemsOf({ ...whole, OPERATIONS_PORT: '' })).toEqual([
+      expect.stringMatching(/^AUTH_ISSUER is "https:\/\/login.example", but needs OPERATIONS_PORT beside it: /),
+    ]);
   });
 
   it('are refused without an issuer', () => {

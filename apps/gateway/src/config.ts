@@ -17,11 +17,13 @@ const issuer = {
 
 const nobody = z.undefined('must come with AUTH_ISSUER; without it the edge knows no customers').optional();
 
+const OPEN_OPERATIONS = 'needs OPERATIONS_PORT beside it: on the port of the customers, metrics and operations would be open to everybody';
+
 /** All three, or none. */
-export const authenticationIn = ({ AUTH_ISSUER }: Variables): Record<keyof typeof issuer, z.ZodType<string | undefined>> => {
+export const authenticationIn = ({ AUTH_ISSUER, OPERATIONS_PORT }: Variables): Record<keyof typeof issuer, z.ZodType<string | undefined>> => {
   const { AUTH_AUDIENCE, AUTH_JWKS_URL } = AUTH_ISSUER ? issuer : { AUTH_AUDIENCE: nobody, AUTH_JWKS_URL: nobody };
   return {
-    AUTH_ISSUER: issuer.AUTH_ISSUER.optional().describe(
+    AUTH_ISSUER: issuer.AUTH_ISSUER.refine(() => OPERATIONS_PORT, OPEN_OPERATIONS).optional().describe(
       'who signs the tokens of customers, as their iss says it; without it everybody sees all orders',
     ),
     AUTH_AUDIENCE: AUTH_AUDIENCE.describe('what tokens must be meant for, as their aud says it'),

@@ -2,10 +2,10 @@ import type { Account } from '@contracts/orders';
 import { applyDecorators, type CanActivate, createParamDecorator, type ExecutionContext, Injectable, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiUnauthorizedResponse } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { Authentication } from './authentication';
+import { Authentication, type Proven } from './authentication';
 import { ProblemBody } from './edge.schema';
 
-const accounts = new WeakMap<object, Account | undefined>();
+const customers = new WeakMap<object, Proven | undefined>();
 const requestIn = (context: ExecutionContext) => context.switchToHttp().getRequest<FastifyRequest>();
 
 @Injectable()
@@ -14,7 +14,7 @@ class CustomerGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = requestIn(context);
-    accounts.set(request, await this.authentication.accountOf(request.headers.authorization));
+    customers.set(request, await this.authentication.customerOf(request.headers.authorization));
     return true;
   }
 }
@@ -24,12 +24,19 @@ export const ForCustomers = () =>
   applyDecorators(
     UseGuards(CustomerGuard),
     ApiBearerAuth(),
-    ApiUnauthorizedResponse({ standardSchema: ProblemBody, description: 'There is no valid bearer token' }),
+    ApiUnauthorizedResponse({ standardSchema: ProblemBody, description: 'There is no valid bearer token, or what it allowed is over' }),
   );
 
 /** Whose request it is; undefined when authentication is off. */
 export const AccountOf = createParamDecorator((_: unknown, context: ExecutionContext): Account | undefined => {
-  const request = requestIn(context);
-  if (!accounts.has(request)) throw new Error('a route asks for an account, but is not ForCustomers');
-  return accounts.get(request);
+  return customerIn(context)?.account;
 });
+
+/** Milliseconds for which the request's token is still good; undefined when authentication is off. */
+export const TokenLeft = createParamDecorator((_: unknown, context: ExecutionContext): number | undefined => customerIn(context)?.left);
+
+function customerIn(context: ExecutionContext): Proven | undefined {
+  const request = requestIn(context);
+  if (!customers.has(request)) throw new Error('a route asks for an account, but is not ForCustomers');
+  return customers.get(request);
+}

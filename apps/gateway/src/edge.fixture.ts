@@ -4,6 +4,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messenger } from '@parley/messaging';
+import { answerProblems, ProblemFilter } from '@parley/service';
 import { Harness } from '@parley/testing';
 import { startCatalog } from '../../catalog/src/catalog.fixture';
 import { startOrders } from '../../orders/src/orders.fixture';
@@ -74,6 +75,7 @@ export class EdgeOnTrial {
     const own = [...providers, { provide: Authentication, useValue: authentication }];
     const module = { module: class EdgeUnderTest {}, controllers, providers: own, imports: [this.messaging()] };
     this.app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }), { logger: false, abortOnError: false });
+    answerProblems(this.app, new ProblemFilter(edge));
     edge.configure(this.app);
     await this.app.listen(0, '127.0.0.1');
     const heard = [OrderFeed, Prices].map((part) => ({ provide: part, useValue: this.app.get<object>(part) }));

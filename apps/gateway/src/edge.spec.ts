@@ -3,7 +3,7 @@ import { ChangePrice } from '@contracts/catalog';
 import { StockRejected, StockReserved } from '@contracts/inventory';
 import { GetOrder, OrderPlaced, PlaceOrder } from '@contracts/orders';
 import { EdgeOnTrial, EventReader } from './edge.fixture';
-import type { Problem } from './problem';
+import type { Problem } from '@parley/service';
 
 const customer = { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } };
 const order = { customer, lines: [{ sku: 'TEA-0001', quantity: 2 }], payment: { token: 'tok_ok' } };
@@ -282,6 +282,22 @@ describe('the edge', () => {
       nothingWasAsked();
     });
 
+    it.each(['Idempotency-Key', 'Content-Type', 'Authorization', 'Traceparent', 'Last-Event-ID'])('has the header %s twice, in any letters, also with one value', async (name) => {
+      const values: Record<string, string> = { 'Idempotency-Key': randomUUID(), 'Content-Type': 'application/json' };
+      const body = JSON.stringify(order);
+      const lines = Object.entries({ ...values, [name]: values[name] ?? 'x' }).map(([header, value]) => `${header}: ${value}`);
+      const head = ['POST /orders HTTP/1.1', 'Host: edge', 'Connection: close', `Content-Length: ${body.length}`, ...lines, `${name.toUpperCase()}: ${values[name] ?? 'x'}`];
+      const answer = await edge.raw(`${head.join('\r\n')}\r\n\r\n${body}`);
+      expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      expect(answer).toContain(`The header ${name} comes twice`);
+      nothingWasAsked();
+    });
+
+    it.each(['gzip', 'br', 'identity, gzip', 'x'])('says that it is encoded as %s', async (encoding) => {
+      await problemIn(await post(JSON.stringify(order), { 'content-encoding': encoding }), 415);
+      nothingWasAsked();
+    });
+
     it('has the Idempotency-Key of another order', async () => {
       const key = randomUUID();
       await place(order, key);
@@ -313,6 +329,16 @@ describe('the edge', () => {
       const response = await fetch(`${edge.url}${path}`, { method });
       expect([404, 405]).toContain(response.status);
       await problemIn(response, response.status);
+    });
+
+    it.each([
+      ['DELETE', '/orders', 'GET, HEAD, POST'],
+      ['PUT', '/orders/b3f1c9de-8d4a-4e2e-9a57-3c1f6b0f5a11', 'GET, HEAD'],
+      ['POST', '/products?x=1', 'GET, HEAD'],
+    ])('is a method that is not for a resource that is: %s %s', async (method, path, allowed) => {
+      const response = await fetch(`${edge.url}${path}`, { method });
+      await problemIn(response, 405);
+      expect(response.headers.get('allow')).toBe(allowed);
     });
 
     it('is a problem also when the path is far too long', async () => {
@@ -440,9 +466,30 @@ describe('the edge', () => {
       expect(danglingReferences(description)).toEqual([]);
     });
 
-    it('can be read as a page', async () => {
+    it('says which problems may be answered, and what a page of orders may be asked for', async () => {
+      const { paths } = (await (await fetch(`${edge.url}/openapi.json`)).json()) as {
+        paths: Record<string, Record<string, { responses: Record<string, { content?: object }>; parameters?: { name: string; schema?: object }[] }>>;
+      };
+      for (const operation of Object.values(paths).flatMap((verbs) => Object.values(verbs))) {
+        for (const status of ['400', '405', '500', '503', '504']) expect(operation.responses[status]).toMatchObject({ content: { 'application/problem+json': { schema: { properties: { title: {} } } } } });
+      }
+      const list = paths['/orders']!['get']!;
+      expect(list.parameters).toEqual(
+        expect.arrayContaining([
+          expect.objectContaining({ name: 'limit', schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 } }),
+          expect.objectContaining({ name: 'before', schema: { type: 'string' } }),
+        ]),
+      );
+      expect(Object.keys(list.responses)).toContain('422');
+      expect(Object.keys(paths['/orders']!['post']!.responses)).toEqual(expect.arrayContaining(['413', '415', '422', '409']));
+    });
+
+    it('can be read as a page, which runs and shows nothing of others', async () => {
       const page = await fetch(`${edge.url}/docs`);
       expect(page.status).toBe(200);
+      expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self';.*frame-ancestors 'none'$/);
+      expect([page.headers.get('x-content-type-options'), page.headers.get('referrer-policy')]).toEqual(['nosniff', 'no-referrer']);
+      expect(await page.text()).not.toMatch(/<script>|<script [^>]*src="https?:/);
       expect(page.headers.get('content-type')).toContain('text/html');
     });
   });

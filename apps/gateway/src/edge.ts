@@ -1,18 +1,30 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ProblemFilter, type Problem } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { beginConversations } from './conversation';
-import { BODY_LIMIT, takeJsonOnly } from './json-body';
+import { BODY_LIMIT, swallowed, takeJsonOnly } from './json-body';
+import { refuseOtherMethods } from './methods';
 import { describeEdge } from './openapi';
-import { answerProblem } from './problem.filter';
+import { shopProblemOf } from './problem';
+import { secureAnswers } from './security-headers';
+
+/** Answers as problems what never reaches Nest. */
+const beforeNest = new ProblemFilter();
 
 /** How the edge takes HTTP. */
 export const edge = {
   bodyLimit: BODY_LIMIT,
-  /** Paths that cannot be read never reach Nest. */
-  fastify: { frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply): void => answerProblem(error, request, reply) },
+  fastify: { frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply): void => beforeNest.answer(error, request, reply) },
+  problemOf: shopProblemOf,
+  beforeAnswer: ({ status }: Problem, { raw }: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
+    if (status === 401) void reply.header('www-authenticate', 'Bearer');
+    return status === 413 ? swallowed(raw) : undefined;
+  },
   configure: (app: NestFastifyApplication): void => {
     beginConversations(app);
+    secureAnswers(app);
     takeJsonOnly(app);
+    refuseOtherMethods(app);
     describeEdge(app);
   },
 };

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { decode, InvalidMessage } from '@parley/messaging';
+import { problem, ProblemError } from '@parley/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { problem, Refused } from './problem';
 
 /** Bytes; an order of 100 lines is far below. */
 export const BODY_LIMIT = 256 * 1024;
@@ -33,8 +33,16 @@ export function takeJsonOnly(app: NestFastifyApplication): void {
     try {
       done(null, decode('the body', body));
     } catch (error) {
-      done(error instanceof InvalidMessage ? new Refused(problem(400, 'The request cannot be read', `The body ${error.issues[0]!.message}.`)) : (error as Error), undefined);
+      done(error instanceof InvalidMessage ? new ProblemError(problem(400, 'The request cannot be read', `The body ${error.issues[0]!.message}.`)) : (error as Error), undefined);
     }
   });
-  app.useBodyParser('*', { bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(new Refused(problem(415, 'The request must be application/json')), undefined));
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', ({ headers }, _reply, done) => {
+      const encoding = headers['content-encoding'];
+      if (encoding === undefined || encoding === 'identity') done();
+      else done(new ProblemError(problem(415, 'The request must not be encoded', `Content-Encoding ${encoding.slice(0, 50)} is not taken; send plain JSON.`)));
+    });
+  app.useBodyParser('*', { bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(new ProblemError(problem(415, 'The request must be application/json')), undefined));
 }

@@ -1,6 +1,7 @@
 import { GetOrder, type HistoryEntry, type Order, type OrderProgressed, type OrderStatus } from '@contracts/orders';
 import { Injectable, type MessageEvent } from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
+import { startTimer } from '@parley/resilience';
 import { Observable } from 'rxjs';
 
 /** Broadcasts may be lost: so often a follower looks for itself. It also keeps idle connections open. */
@@ -25,8 +26,11 @@ export class OrderFeed {
     return this.followers.size;
   }
 
-  /** History entries after `last`, then each new one, until the order is at its end. */
-  follow(order: Order, last: number): Observable<MessageEvent> {
+  /**
+   * History entries after `last`, then each new one, until the order is at its end.
+   * @param left milliseconds after which the reader has to come back with a token that is still good
+   */
+  follow(order: Order, last: number, left?: number): Observable<MessageEvent> {
     return new Observable((reader) => {
       let sent = Math.min(last, order.history.length);
       let looking = false;
@@ -57,9 +61,10 @@ export class OrderFeed {
 
       const forget = this.listen(order.orderId, ({ entry, status }) => (entry.number > sent + 1 ? void look() : send(entry, status)));
       const timer = setInterval(() => (reader.next({ type: 'still-here', data: {} }), void look()), LOOK);
+      const stay = left === undefined ? () => undefined : startTimer(left, () => reader.complete());
       sendAll(order);
       void look(); // what happened between reading the order and listening
-      return () => (clearInterval(timer), forget());
+      return () => (clearInterval(timer), stay(), forget());
     });
   }
 

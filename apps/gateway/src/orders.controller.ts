@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
-import { type Account, GetOrder, ListOrders, PlaceOrder } from '@contracts/orders';
+import { type Account, GetOrder, ListOrders, OrderStatus, PlaceOrder } from '@contracts/orders';
 import { GetLabel } from '@contracts/shipping';
 import { Body, Controller, Get, Headers, HttpCode, type MessageEvent, Param, Post, Query, Res, Sse } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBody, ApiConflictResponse, ApiHeader, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags, ApiUnprocessableEntityResponse } from '@nestjs/swagger';
 import { Messenger } from '@parley/messaging';
+import { checked, checkedHeader, problem, ProblemError } from '@parley/service';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
-import { checked, checkedHeader } from './checked';
-import { AccountOf, ForCustomers } from './customers';
+import { AccountOf, ForCustomers, TokenLeft } from './customers';
 import { AcceptedOrder, IdempotencyKey, NewOrder, OrderFilter, OrderId, OrderList, OrderView, ProblemBody } from './edge.schema';
 import { OrderFeed } from './order-feed';
-import { problem, Refused } from './problem';
 
 @ApiTags('orders')
 @ForCustomers()
@@ -44,9 +43,9 @@ export class OrdersController {
 
   @Get()
   @ApiOperation({ summary: 'Orders, newest first, a page at a time' })
-  @ApiQuery({ name: 'status', required: false })
-  @ApiQuery({ name: 'limit', required: false, description: '1 to 500, default 50' })
-  @ApiQuery({ name: 'before', required: false, description: '`next` of the page before' })
+  @ApiQuery({ name: 'status', required: false, enum: OrderStatus.options })
+  @ApiQuery({ name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 }, description: 'Orders of a page' })
+  @ApiQuery({ name: 'before', required: false, schema: { type: 'string' }, description: '`next` of the page before' })
   @ApiOkResponse({ standardSchema: OrderList })
   list(@AccountOf() account: Account | undefined, @Query() filter: unknown) {
     return this.messenger.call(ListOrders, { ...checked(OrderFilter, filter), account });
@@ -64,9 +63,14 @@ export class OrdersController {
   @Sse(':id/events')
   @ApiOperation({ summary: 'Follow an order live (server-sent events); resumes after Last-Event-ID' })
   @ApiParam({ name: 'id', format: 'uuid' })
-  async events(@AccountOf() account: Account | undefined, @Param('id') id: string, @Headers('last-event-id') last?: string): Promise<Observable<MessageEvent>> {
+  async events(
+    @AccountOf() account: Account | undefined,
+    @TokenLeft() left: number | undefined,
+    @Param('id') id: string,
+    @Headers('last-event-id') last?: string,
+  ): Promise<Observable<MessageEvent>> {
     const order = await this.orderOf(account, orderId(id));
-    return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0);
+    return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0, left);
   }
 
   @Get(':id/label')
@@ -83,7 +87,7 @@ export class OrdersController {
   /** Another account's order is not there: nobody learns which ids exist. */
   private async orderOf(account: Account | undefined, orderId: string): Promise<OrderView> {
     const { account: placedBy, ...order } = await this.messenger.call(GetOrder, { orderId });
-    if (account !== undefined && account !== placedBy) throw new Refused(NO_SUCH_ORDER);
+    if (account !== undefined && account !== placedBy) throw new ProblemError(NO_SUCH_ORDER);
     return order;
   }
 }
@@ -93,7 +97,7 @@ const NO_SUCH_ORDER = problem(404, 'There is no such order');
 /** Whatever is no order's id names no order. */
 function orderId(id: string): string {
   const result = OrderId.safeParse(id);
-  if (!result.success) throw new Refused(NO_SUCH_ORDER);
+  if (!result.success) throw new ProblemError(NO_SUCH_ORDER);
   return result.data;
 }
 

@@ -1,6 +1,6 @@
 import { Agent, get as request, type IncomingMessage, type RequestListener } from 'node:http';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { FrontDoor } from './front-door';
 import { Lifecycle } from './lifecycle';
 
@@ -21,6 +21,16 @@ async function openWith(app?: RequestListener): Promise<void> {
   door = new FrontDoor(life, (_, response) => response.end('operations'));
   if (app) door.serverFactory(app);
   await door.listen('127.0.0.1', 0);
+}
+
+/** What comes back until the other side closes. */
+async function heard(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+  socket.write(bytes);
+  await once(socket, 'close');
+  return text;
 }
 
 afterEach(() => door.close());
@@ -93,6 +103,18 @@ describe('front door', () => {
     await get('/');
     await door.close();
     expect(door.address).toBe('closed');
+  });
+
+  it('holds no request whose headers or body never come', async () => {
+    life = lifecycle();
+    life.enter('running');
+    door = new FrontDoor(life, (_, response) => response.end('operations'), { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 50 });
+    door.serverFactory((request, response) => request.resume().on('end', () => response.end('application')));
+    await door.listen('127.0.0.1', 0, 0);
+    const held = ['POST / HTTP/1.1\r\nhost: door\r\ncontent-length: 10\r\n\r\nhalf', 'GET / HTTP/1.1\r\nhost: door\r\n'];
+    const answers = await Promise.all(held.map((bytes) => heard(Number(new URL(door.address).port), bytes)));
+    expect(answers.map((text) => text.split('\r\n')[0])).toEqual(['HTTP/1.1 408 Request Timeout', 'HTTP/1.1 408 Request Timeout']);
+    expect((await get('/')).body).toBe('application');
   });
 
   it('says which port is taken', async () => {

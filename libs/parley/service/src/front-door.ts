@@ -1,11 +1,22 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
+import { problem } from './problem';
 
 /** Could not listen; the message says on what, and what to do. */
 export class DoorError extends Error {
   override readonly name = 'DoorError';
 }
+
+/** Milliseconds within which a request must have come: its headers, and all of it. Node looks every `connectionsCheckingInterval`. */
+export interface DoorLimits {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly connectionsCheckingInterval: number;
+}
+
+/** Bodies are small here: 30 s are enough for 256 KiB at the speed of a bad line. What is slower is cut off with 408. */
+const LIMITS: DoorLimits = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 
 /** Answered while starting and draining, too. */
 const OPERATIONAL = /^\/(health|metrics|operations)(\/|$|\?)/;
@@ -27,8 +38,9 @@ export class FrontDoor {
   constructor(
     private readonly lifecycle: Lifecycle,
     private readonly operations: RequestListener,
+    private readonly limits: DoorLimits = LIMITS,
   ) {
-    this.server = createServer((request, response) => this.receive(request, response));
+    this.server = createServer(limits, (request, response) => this.receive(request, response));
     this.server.keepAliveTimeout = 72_000; // longer than the usual load balancer's, so that it is the one to close
   }
 
@@ -39,7 +51,7 @@ export class FrontDoor {
   async listen(host: string, port: number, operationsPort?: number): Promise<void> {
     await listening(this.server, host, port, 'PORT');
     if (operationsPort === undefined) return;
-    this.backDoor = createServer(this.operations);
+    this.backDoor = createServer(this.limits, this.operations);
     await listening(this.backDoor, host, operationsPort, 'OPERATIONS_PORT');
   }
 
@@ -85,7 +97,7 @@ export class FrontDoor {
     const { reason } = this.lifecycle;
     if (reason === undefined) return answer(response, 404, { status: 404, message: 'this service has no HTTP routes of its own' });
     response.setHeader('retry-after', '1');
-    answer(response, 503, { status: 503, message: reason });
+    answer(response, 503, problem(503, 'This service takes no requests right now', `Nothing was done; it is ${reason}.`), 'application/problem+json');
   }
 
   private isOperational(url: string): boolean {
@@ -109,8 +121,8 @@ export class FrontDoor {
 
 const isStream = (request: IncomingMessage): boolean => request.headers.accept?.includes('text/event-stream') ?? false;
 
-function answer(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+function answer(response: ServerResponse, status: number, body: object, type = 'application/json'): void {
+  response.writeHead(status, { 'content-type': `${type}; charset=utf-8` }).end(JSON.stringify(body));
 }
 
 async function listening(server: Server, host: string, port: number, variable: string): Promise<void> {

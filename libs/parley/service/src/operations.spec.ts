@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
@@ -201,6 +202,24 @@ describe('operations', () => {
     expect(await ask('/operations/sagas/fulfilment/o-2')).toMatchObject({ status: 404 });
     expect(await ask('/operations/nothing')).toMatchObject({ status: 404 });
     expect(await ask('/operations/constructor')).toMatchObject({ status: 404 });
+  });
+
+  it.each(['/operations/sagas/order/%00', '/operations/sagas/%00', '/operations/dead-letters/%00', '/operations/sagas?key=%00', '/operations/explain/a%00b'])(
+    'refuses text that nobody keeps: %s',
+    async (path) => {
+      running();
+      expect(await ask(path)).toEqual({ status: 400, body: { status: 400, message: 'the path cannot be read' } });
+    },
+  );
+
+  it('refuses an operator who is named twice', async () => {
+    running();
+    const { port } = server.address() as { port: number };
+    const socket = connect(port, '127.0.0.1');
+    socket.write('POST /operations/dead-letters/7/replay HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Operator: ada\r\nX-Operator: eve\r\nContent-Length: 0\r\n\r\n');
+    let text = '';
+    for await (const part of socket) text += String(part);
+    expect(text).toMatch(/^HTTP\/1.1 400 [^]*the header X-Operator comes twice/);
   });
 
   it('answers a path that cannot be read, and a change where nothing can be changed', async () => {

@@ -8,6 +8,7 @@ import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
 import { type Answer, failed } from './operator-request';
 import type { Service } from './service';
+import { repeatedHeader } from './single-headers';
 import { SubjectRequests } from './subject-requests';
 
 /** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
@@ -57,6 +58,8 @@ export class Operations {
 
   private async answer(request: IncomingMessage): Promise<Answer> {
     const { method, url } = request;
+    const repeated = repeatedHeader(request.rawHeaders);
+    if (repeated !== undefined) return failed(400, `the header ${repeated} comes twice`);
     const path = readPath(url ?? '/');
     if (!path) return failed(400, 'the path cannot be read');
     const [area, name, ...rest] = path.parts;
@@ -187,10 +190,14 @@ export class Operations {
   }
 }
 
+/** What no database keeps in a text: NUL, and halves of a surrogate pair. */
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
 function readPath(url: string): { readonly parts: string[]; readonly query: Record<string, string> } | undefined {
   try {
     const { pathname, searchParams } = new URL(url, 'http://process');
-    return { parts: pathname.split('/').slice(1).map(decodeURIComponent), query: Object.fromEntries(searchParams) };
+    const read = { parts: pathname.split('/').slice(1).map(decodeURIComponent), query: Object.fromEntries(searchParams) };
+    return [...read.parts, ...Object.values(read.query)].some((text) => UNSTORABLE.test(text)) ? undefined : read;
   } catch {
     return undefined;
   }

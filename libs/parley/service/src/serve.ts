@@ -7,6 +7,7 @@ import { startTimer } from '@parley/resilience';
 import { AFTERWARDS, drain } from './drain';
 import { describeEnvironment } from './environment';
 import { FrontDoor } from './front-door';
+import { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 import { NoHttp } from './no-http';
 import { Operations } from './operations';
 import { Service } from './service';
@@ -15,7 +16,7 @@ import { mapStacks } from './source-positions';
 
 export interface ServeOptions {
   /** For a service with HTTP routes of its own: it gets fastify. Without it, only health, metrics and operations are served. */
-  readonly http?: {
+  readonly http?: Pick<ProblemOptions, 'problemOf' | 'beforeAnswer'> & {
     /** Bytes; a larger body is answered with 413. Default 1 MiB. */
     readonly bodyLimit?: number;
     /** Anything else fastify takes. */
@@ -65,6 +66,7 @@ class Process {
     const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
     const app = await NestFactory.create(module, adapter as NoHttp, { logger, abortOnError: false });
     this.app = app;
+    if (http) answerProblems(app as unknown as NestFastifyApplication, this.problems(http));
     await http?.configure?.(app as unknown as NestFastifyApplication);
     this.messaging = app.get(Messaging);
     this.messaging.attach(app);
@@ -83,6 +85,10 @@ class Process {
       milliseconds,
       rss: process.memoryUsage.rss(),
     });
+  }
+
+  private problems(http: NonNullable<ServeOptions['http']>): ProblemFilter {
+    return new ProblemFilter({ ...http, outageIn: (error) => this.messaging?.outageIn(error) });
   }
 
   private stop(signal: string): void {

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { checked, checkedHeader } from './checked';
-import type { Refused } from './problem';
+import type { ProblemError } from './problem';
 
 const refusal = (work: () => unknown) => {
   try {
     work();
   } catch (error) {
-    return (error as Refused).problem;
+    return (error as ProblemError).problem;
   }
   throw new Error('nothing was refused');
 };
