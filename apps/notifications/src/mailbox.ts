@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTransport, type SendMailOptions } from 'nodemailer';
+import { socketHost } from '@parley/messaging';
 import type { Mail } from './mail';
 
 /** Hands mails over to whoever carries them. */
@@ -95,10 +96,10 @@ class MailServer extends Mailbox {
     private readonly from: string,
   ) {
     super();
-    const { hostname: host, port, protocol, username, password } = new URL(url);
+    const { hostname, port, protocol, username, password } = new URL(url);
     const secure = protocol === 'smtps:';
     this.transport = createTransport({
-      host,
+      host: socketHost(hostname),
       port: port === '' ? (secure ? 465 : 25) : Number(port),
       secure,
       auth: username === '' ? undefined : { user: decodeURIComponent(username), pass: decodeURIComponent(password) },

@@ -18,6 +18,7 @@ export { type Claim, CLAIM_DAYS, claimDays, ClaimMissing, type ClaimStore, TooLa
 export { KEY_LIFETIME, KeyRing } from './key-ring';
 export { isPersonal, unsealed } from './sealing';
 export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, UnknownKey } from './subject-keys';
+export { hostAndPort, socketHost } from './host';
 export { byLane, sendInOrder } from './in-order';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { hostAndPort } from '@parley/messaging';
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 import { problem } from './problem';
@@ -67,9 +68,7 @@ export class FrontDoor {
 
   get address(): string {
     const address = this.server.address();
-    return typeof address === 'object' && address
-      ? `http://${address.address.includes(':') ? `[${address.address}]` : address.address}:${address.port}`
-      : 'closed';
+    return typeof address === 'object' && address ? `http://${hostAndPort(address.address, address.port)}` : 'closed';
   }
 
   /** Ends streams, which never end by themselves (their readers come back elsewhere), and resolves when no other request is open, or after `milliseconds`. */
@@ -142,5 +141,5 @@ function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variab
   if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; stop what listens there or set ${variable}`;
   if (error.code === 'EACCES') return `port ${port} on ${host} may not be opened by this user; set ${variable} to one above 1023`;
   if (error.code === 'EADDRNOTAVAIL') return `${host} is no address of this machine; set HOST`;
-  return `cannot listen on ${host}:${port}: ${error.message}`;
+  return `cannot listen on ${hostAndPort(host, port)}: ${error.message}`;
 }

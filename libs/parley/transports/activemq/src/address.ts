@@ -1,3 +1,5 @@
+import { socketHost } from '@parley/messaging';
+
 const DEFAULT_PORT = { 'activemq:': 61_616, 'activemqs:': 61_617 } as const;
 
 /** Where an ActiveMQ Artemis is, as its URL says it. */
@@ -26,7 +28,7 @@ export class Address {
   get options() {
     const { protocol, hostname, port, password } = this.url;
     return {
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: socketHost(hostname),
       port: Number(port || DEFAULT_PORT[protocol as keyof typeof DEFAULT_PORT]),
       username: this.user,
       ...(password && { password: decodeURIComponent(password) }),

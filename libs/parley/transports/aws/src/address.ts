@@ -39,7 +39,7 @@ export abstract class AwsAddress {
   ) {
     const url = urlOf(secret, service);
     refuseUnknown(url, service);
-    const isElsewhere = url.port !== '' || url.hostname.includes('.');
+    const isElsewhere = url.port !== '' || /[.:]/.test(url.hostname);
     this.host = url.host;
     this.options = url.searchParams;
     this.region = isElsewhere ? (this.option('region') ?? 'us-east-1') : url.hostname;
@@ -80,7 +80,9 @@ export abstract class AwsAddress {
 function urlOf(secret: string, { one, scheme }: AwsService): URL {
   const url = URL.canParse(secret) ? new URL(secret) : undefined;
   if (url?.hostname && url.protocol === `${scheme}:` && !url.hash && ['', '/'].includes(url.pathname)) return url;
-  throw new TypeError(`this is not ${one} URL; write ${scheme}://eu-west-1 for AWS, or ${scheme}://key:secret@host:port?insecure=true for another one`);
+  throw new TypeError(
+    `this is not ${one} URL; write ${scheme}://eu-west-1 for AWS, or ${scheme}://key:secret@host:port?insecure=true for another one`,
+  );
 }
 
 function refuseUnknown({ searchParams }: URL, { one, options }: AwsService): void {

@@ -17,8 +17,8 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
 });
 
-async function serve(answer: Answerer, port = 0): Promise<GrpcCallServer> {
-  const server = new GrpcCallServer({ host: '127.0.0.1', port }, new HandlerRegistry('catalog'), answer);
+async function serve(answer: Answerer, port = 0, host = '127.0.0.1'): Promise<GrpcCallServer> {
+  const server = new GrpcCallServer({ host, port }, new HandlerRegistry('catalog'), answer);
   server.addHandler(Ask.name, (async () => {}) as never, false, { contract: Ask, options: {}, handlerClass: class Prices {}, method: 'quote' });
   await new Promise<void>((resolve, reject) => void server.listen((error) => (error ? reject(error) : resolve())));
   open.push(server);
@@ -294,6 +294,13 @@ describe('at start', () => {
 
   it.each(['http://a:1', 'grpc://', 'grpc://a', 'grpc://a:1,b:2', 'grpc://a:99999', 'grpc://a:1?colour=blue'])('the URL %s of an owner is refused', (url) => {
     expect(() => grpc.openCalls!({ urlOf: () => url }, context)).toThrow(/write grpc:\/\//);
+  });
+
+  it('an IPv6 address is listened to, and found', async () => {
+    const { port } = await serve(echo, 0, '::1');
+    const transport = grpc.openCalls!({ urlOf: () => `grpc://[::1]:${port}` }, context) as GrpcCallTransport;
+    open.push(transport);
+    expect(await reply(transport, asking('{"n":6}'))).toBe('{"n":6}');
   });
 
   it('a name is resolved', async () => {

@@ -1,7 +1,7 @@
 import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { ServerGrpc, type MessageHandler } from '@nestjs/microservices';
 import { milliseconds, type Call } from '@parley/contract';
-import { TRANSPORT_ID, type Answerer, type CallServer, type HandlerExtras, type HandlerRegistry, type IncomingCall, type IntakeHealth } from '@parley/messaging';
+import { hostAndPort, TRANSPORT_ID, type Answerer, type CallServer, type HandlerExtras, type HandlerRegistry, type IncomingCall, type IntakeHealth } from '@parley/messaging';
 import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { errorOf } from './fault';
@@ -41,7 +41,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     private readonly registry: HandlerRegistry,
     private readonly answer: Answerer,
   ) {
-    super({ url: `${at.host}:${at.port}`, package: '', protoPath: '' });
+    super({ url: hostAndPort(at.host, at.port), package: '', protoPath: '' });
     this.transportId = TRANSPORT_ID.call;
   }
 

@@ -22,6 +22,11 @@ describe('a Kafka URL', () => {
     expect([new Address('kafka://a?retention=forever').retention, new Address('kafka://me:x@a').user?.mechanism]).toEqual([-1, 'plain']);
   });
 
+  it('may name IPv6 addresses', () => {
+    expect(new Address('kafka://me:x@[::1]:9093,[::2]').brokers).toEqual(['[::1]:9093', '[::2]:9092']);
+    expect(() => new Address('kafka://::1:9092')).toThrow('is not a host and port');
+  });
+
   it('shows neither user nor password', () => {
     expect(String(new Address('kafka://me:secret@one,two:9093?partitions=3'))).toBe('kafka://one:9092,two:9093');
   });

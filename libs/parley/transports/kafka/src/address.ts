@@ -95,7 +95,7 @@ function optionsOf(query = ''): URLSearchParams {
 }
 
 function brokerOf(host: string): string {
-  const [, name, port = '9092'] = /^([^:\s]+)(?::(\d+))?$/.exec(host) ?? [];
+  const [, name, port = '9092'] = /^(\[[\da-f:.]+\]|[^:[\]\s]+)(?::(\d+))?$/i.exec(host) ?? [];
   if (name === undefined || Number(port) > 65_535) throw new TypeError(`"${host}" is not a host and port; write ${FORM}`);
   return `${name}:${port}`;
 }
@@ -131,7 +131,8 @@ function retentionOf(value: string | null): number | undefined {
 function sessionOf(value: string | null): number {
   if (value === null) return DEFAULT_SESSION;
   const session = durationOf('session', value);
-  if (session < SHORTEST_SESSION || session > LONGEST_SESSION) throw new TypeError(`the option session=${value} of a Kafka URL is not between ${SHORTEST_SESSION / 1_000}s and ${LONGEST_SESSION / 60_000}m`);
+  if (session < SHORTEST_SESSION || session > LONGEST_SESSION)
+    throw new TypeError(`the option session=${value} of a Kafka URL is not between ${SHORTEST_SESSION / 1_000}s and ${LONGEST_SESSION / 60_000}m`);
   return session;
 }
 

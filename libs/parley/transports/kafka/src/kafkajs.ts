@@ -1,6 +1,7 @@
 import { ClientKafka } from '@nestjs/microservices';
+import { socketHost } from '@parley/messaging';
 import { type Admin as KafkaJsAdmin, ConfigResourceTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type ProducerBatch } from 'kafkajs';
-import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from './address';
 import { settledWithin } from './bound';
@@ -48,7 +49,7 @@ export class KafkaJsClient implements KafkaClient {
     const { brokers, tls, user } = this.address;
     const config: KafkaConfig = {
       clientId: this.name,
-      brokers: [...brokers],
+      brokers: brokers.map(seedOf),
       ssl: tls,
       ...(user && { sasl: { mechanism: user.mechanism as 'plain', username: user.name, password: user.password } }),
       connectionTimeout: CONNECTED_WITHIN,
@@ -63,13 +64,23 @@ export class KafkaJsClient implements KafkaClient {
   }
 
   private placeOf(host: string, port: number): { host: string; port: number; servername: string } {
-    const [via = host, viaPort = port] = this.address.forwarded ? this.address.brokers[0]!.split(':') : [];
-    return { host: via, port: Number(viaPort), servername: host };
+    const { brokers, forwarded } = this.address;
+    const number = SEED.exec(host)?.[1];
+    const seed = number === undefined ? host : socketHost(placeIn(brokers[Number(number)]!).hostname);
+    if (!forwarded) return { host: seed, port, servername: seed };
+    const via = placeIn(brokers[0]!);
+    return { host: socketHost(via.hostname), port: Number(via.port), servername: seed };
   }
 }
 
+/** kafkajs cuts what it is told at the first colon: an IPv6 address goes by a name that only `placeOf` knows. */
+const seedOf = (broker: string, number: number): string => (broker.startsWith('[') ? `ipv6-${number}:${placeIn(broker).port}` : broker);
+const SEED = /^ipv6-(\d+)$/;
+
+const placeIn = (broker: string): URL => new URL(`kafka://${broker}`);
+
 function open({ servername, ...place }: { host: string; port: number; servername: string }, tls: object | undefined, onConnect: () => void): Socket {
-  const socket = tls ? connectTls({ ...place, ...(!/^[\d.]+$/.test(servername) && { servername }), ...tls }, onConnect) : connectPlain(place, onConnect);
+  const socket = tls ? connectTls({ ...place, ...(isIP(servername) === 0 && { servername }), ...tls }, onConnect) : connectPlain(place, onConnect);
   return socket.setKeepAlive(true, KEEP_ALIVE).setNoDelay(true);
 }
 

@@ -8,6 +8,11 @@ describe('the address of an MQTT broker', () => {
     expect(new MqttUnavailable(address, new Error('connect ECONNREFUSED')).message).not.toContain('cret');
   });
 
+  it('may be an IPv6 address', () => {
+    expect(new Address('mqtt://[::1]:1884').connection).toEqual({ protocol: 'mqtt', host: '::1', port: 1_884 });
+    expect(String(new Address('mqtt://[::1]:1884'))).toBe('mqtt://[::1]:1884');
+  });
+
   it('says by which field topics are made, whether last values are kept, and in which mode', () => {
     expect(new Address('mqtt://h')).toMatchObject({ by: undefined, retain: false, mode: 'binary' });
     expect(new Address('mqtt://h?by=orderId&retain=true&mode=structured')).toMatchObject({ by: 'orderId', retain: true, mode: 'structured' });

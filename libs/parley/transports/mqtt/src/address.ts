@@ -1,3 +1,5 @@
+import { socketHost } from '@parley/messaging';
+
 const DEFAULT_PORT = { 'mqtt:': 1_883, 'mqtts:': 8_883 } as const;
 const OPTIONS = ['by', 'retain', 'mode'] as const;
 type Option = (typeof OPTIONS)[number];
@@ -37,7 +39,7 @@ export class Address {
     const { protocol, hostname, port, username, password } = this.url;
     return {
       protocol: protocol.slice(0, -1) as 'mqtt' | 'mqtts',
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: socketHost(hostname),
       port: Number(port || DEFAULT_PORT[protocol as keyof typeof DEFAULT_PORT]),
       ...(username && { username: decodeURIComponent(username) }),
       ...(password && { password: decodeURIComponent(password) }),

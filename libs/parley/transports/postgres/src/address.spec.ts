@@ -12,6 +12,12 @@ describe('the address of a PostgreSQL', () => {
     expect(connectionTo('postgres://db/shop?sslmode=disable')).toEqual({ connectionString: 'postgres://db/shop?sslmode=disable' });
   });
 
+  it('may be an IPv6 address', () => {
+    expect(placeOf('postgres://me:secret@[::1]/shop')).toBe('postgres://[::1]:5432/shop');
+    expect(connectionTo('postgres://me:secret@[::1]:6000/shop')).toMatchObject({ host: '::1', port: 6000 });
+    expect(new PostgresUnavailable(connectionTo('postgres://me:secret@[::1]:6000/shop'), {}).message).toMatch(/^PostgreSQL at postgres:\/\/\[::1\]:6000\/shop /);
+  });
+
   it.each(['mysql://db/shop', 'db:5432', 'postgres://me:s#cret@db/shop'])('refuses %s', (url) => {
     expect(() => postgresUrl(url)).toThrow('write postgres://');
   });

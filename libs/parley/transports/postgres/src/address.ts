@@ -1,3 +1,4 @@
+import { hostAndPort, socketHost } from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 
 /** What pg reads of a URL. Anything else it would pass over, and nobody would know that it was not done. */
@@ -22,7 +23,7 @@ export function postgresUrl(address: string): URL {
 /** Without user and password: for people and logs. */
 export function placeOf(address: string): string {
   const { hostname, port, pathname } = postgresUrl(address);
-  return `postgres://${hostname}:${port || '5432'}${pathname}`;
+  return `postgres://${hostAndPort(hostname, port || 5432)}${pathname}`;
 }
 
 /** Written the same way for a URL and for its parts, so that store and transport find each other's connections. */
@@ -30,7 +31,7 @@ export function connectionTo(address: string, ssl?: unknown): ClientConfig {
   const { hostname, port, username, password, pathname, search } = postgresUrl(address);
   if (search !== '') return { connectionString: address };
   const parts = {
-    host: hostname,
+    host: socketHost(hostname),
     port: Number(port || 5432),
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),
@@ -49,7 +50,7 @@ export class PostgresUnavailable extends Error {
 }
 
 function described({ connectionString, user, host, port, database }: ClientConfig): { user: string; place: string } {
-  if (connectionString === undefined) return { user: user ?? '', place: `postgres://${host}:${port}/${database}` };
+  if (connectionString === undefined) return { user: user ?? '', place: `postgres://${hostAndPort(host ?? '', port ?? 5432)}/${database}` };
   return { user: decodeURIComponent(postgresUrl(connectionString).username), place: placeOf(connectionString) };
 }
 

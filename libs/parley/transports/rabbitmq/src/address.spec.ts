@@ -7,6 +7,10 @@ describe('the address of a RabbitMQ', () => {
     expect(String(address)).toBe('amqps://rabbit.example/shop');
   });
 
+  it('may be an IPv6 address', () => {
+    expect(String(new Address('amqp://me:x@[::1]:5673/shop'))).toBe('amqp://[::1]:5673/shop');
+  });
+
   it.each(['amqp://', 'redis://host', 'host:5672'])('refuses %s', (url) => {
     expect(() => new Address(url)).toThrow('write amqp://');
   });

@@ -8,6 +8,11 @@ describe('the address of a Redis', () => {
     expect(new RedisUnavailable(address, 'connect ECONNREFUSED').message).not.toContain('cret');
   });
 
+  it('may be an IPv6 address', () => {
+    expect(new Address('redis://[::1]:6380').options).toEqual({ host: '::1', port: 6380 });
+    expect(String(new Address('redis://[::1]:6380'))).toBe('redis://[::1]:6380');
+  });
+
   it.each(['redis://', 'amqp://host', 'host:6379', 'redis://host/db'])('refuses %s', (url) => {
     expect(() => new Address(url)).toThrow('write redis://');
   });

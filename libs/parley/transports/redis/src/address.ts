@@ -1,3 +1,5 @@
+import { socketHost } from '@parley/messaging';
+
 /** Where a Redis is, as its URL says it. */
 export class Address {
   private readonly url: URL;
@@ -19,7 +21,7 @@ export class Address {
   get options() {
     const { protocol, hostname, port, username, password } = this.url;
     return {
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: socketHost(hostname),
       port: Number(port || 6379),
       ...(username && { username: decodeURIComponent(username) }),
       ...(password && { password: decodeURIComponent(password) }),

@@ -14,6 +14,11 @@ describe('the address of an SQS', () => {
     expect(new Address('sqs://localhost:9324').endpoint).toBe('https://localhost:9324');
   });
 
+  it('or an IPv6 address', () => {
+    expect(new Address('sqs://[::1]:9324?insecure=true').endpoint).toBe('http://[::1]:9324');
+    expect(new Address('sqs://[::1]').endpoint).toBe('https://[::1]');
+  });
+
   it('shows neither key nor secret', () => {
     expect(String(own)).toBe('sqs://queues.example:9324');
   });

@@ -1,0 +1,6 @@
+/** A URL's host as sockets take it: `URL.hostname` has brackets around an IPv6 address. */
+export const socketHost = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1');
+
+/** Host and port as URLs and people write them: `127.0.0.1:5000`, `[::1]:5000`. */
+export const hostAndPort = (host: string, port: number | string): string =>
+  `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
