@@ -1,7 +1,7 @@
 import { within } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
-import type { Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { prepareStatements } from './prepared';
 
@@ -17,7 +17,17 @@ export interface DatabaseOptions {
   /** Handlings at the same time; while it writes, each holds a connection. */
   readonly concurrency: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
+  /** Of `@parley/postgres`: gives a connection's session these settings, and has it watched. */
+  readonly prepareSession: (client: ClientBase, settings: Readonly<Record<string, string>>) => Promise<void>;
 }
+
+interface Use {
+  readonly connections?: number;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** A migration may take long: one connection has the lock, the other one migrates. */
+const MIGRATING: Use = { connections: 2, settings: { statement_timeout: '0' } };
 
 /** The database cannot be used; the message says why and what to do. */
 export class DatabaseError extends Error {
@@ -32,6 +42,8 @@ const LONGEST_PAUSE = 2_000;
 const MOST_TRANSACTIONS = 15;
 /** Beside the handlings: the relay, health, HTTP requests, and a handler that uses a second connection. */
 const SPARE_CONNECTIONS = 5;
+/** Milliseconds of silence until the operating system asks whether the other side is still there. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
 const NOT_UP_YET = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
 
 /** The service's own data: one pool, its schema brought up to date before anything uses it. */
@@ -67,7 +79,7 @@ export class Database {
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
         await within(until - Date.now(), this.dataSource.initialize(), () => reason);
-        return this.prepareStatements();
+        return;
       } catch (error) {
         if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
         reason = error as Error;
@@ -77,19 +89,17 @@ export class Database {
     }
   }
 
-  /** On every connection the pool opens from now on. */
-  private prepareStatements(): void {
-    const { master } = this.dataSource.driver as unknown as { master: Pool };
-    master.on('connect', prepareStatements);
-  }
-
   /** TypeORM takes no lock: two instances that start together would both run the same migration. */
   private async migrate(): Promise<void> {
-    const runner = this.dataSource.createQueryRunner();
+    const migrating = new DataSource(dataSourceOptions(this.options, MIGRATING));
+    await migrating.initialize().catch((error: unknown) => {
+      throw this.refused(error);
+    });
+    const runner = migrating.createQueryRunner();
     try {
       await this.prepareSchema(runner);
       await runner.query('select pg_advisory_lock(hashtext($1))', [`parley.migrate.${this.options.schema}`]);
-      const done = await this.dataSource.runMigrations({ transaction: 'each' });
+      const done = await migrating.runMigrations({ transaction: 'each' });
       if (done.length > 0) this.options.log('info', `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`);
     } catch (error) {
       throw new DatabaseError(
@@ -101,6 +111,7 @@ export class Database {
     } finally {
       await runner.query('select pg_advisory_unlock_all()').catch(() => undefined);
       await runner.release();
+      await migrating.destroy();
     }
   }
 
@@ -111,6 +122,7 @@ export class Database {
   }
 
   private refused(error: unknown): DatabaseError {
+    if ((error as Error).name === 'PoolerError') return new DatabaseError(reasonOf(error), { cause: error });
     return new DatabaseError(`the database at ${this.address} cannot be used: ${reasonOf(error)}; is it running, and is DATABASE_URL right?`, {
       cause: error,
     });
@@ -121,7 +133,8 @@ export class Database {
   }
 }
 
-function dataSourceOptions({ url, schema, instance, entities, migrations, concurrency, log }: DatabaseOptions): DataSourceOptions {
+function dataSourceOptions(options: DatabaseOptions, { connections, settings = {} }: Use = {}): DataSourceOptions {
+  const { url, schema, instance, entities, migrations, concurrency, log, prepareSession } = options;
   return {
     type: 'postgres',
     url,
@@ -129,10 +142,17 @@ function dataSourceOptions({ url, schema, instance, entities, migrations, concur
     entities: [...entities] as never,
     migrations: [...migrations],
     applicationName: instance,
-    poolSize: Math.min(concurrency, MOST_TRANSACTIONS) + SPARE_CONNECTIONS,
+    poolSize: connections ?? Math.min(concurrency, MOST_TRANSACTIONS) + SPARE_CONNECTIONS,
     connectTimeoutMS: 10_000,
-    // So that hand-written SQL and migrations need not name the schema either.
-    extra: { options: `-c search_path=${quoted(schema).replaceAll(' ', '\\ ')}` },
+    extra: {
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+      onConnect: async (client: ClientBase) => {
+        // So that hand-written SQL and migrations need not name the schema either.
+        await prepareSession(client, { search_path: quoted(schema), ...settings });
+        prepareStatements(client);
+      },
+    },
     installExtensions: false,
     synchronize: false,
     logging: false,

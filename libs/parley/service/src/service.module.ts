@@ -71,9 +71,9 @@ async function databaseOf(
   const { DATABASE_URL: url, INSTANCE: instance, CONCURRENCY: concurrency } = environment;
   if (url === undefined)
     throw new DatabaseError(`${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`);
-  const { postgresUrl } = await import('@parley/postgres');
+  const { postgresUrl, prepareSession } = await import('@parley/postgres');
   readable('DATABASE_URL', () => postgresUrl(url));
-  return new Database({ url, schema: service, instance, entities, migrations, concurrency, log: logger.write });
+  return new Database({ url, schema: service, instance, entities, migrations, concurrency, log: logger.write, prepareSession });
 }
 
 async function opened({ lifecycle }: Service, database: Database): Promise<DataSource> {

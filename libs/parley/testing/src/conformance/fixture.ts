@@ -46,6 +46,8 @@ export interface Place {
   readonly way?: Way;
   /** Drops all connections, without a goodbye; new ones are let through. Says how many it dropped. */
   cut?(): number;
+  /** Whatever goes over the connections there are is lost without a sign; new ones are let through. Says how many. */
+  swallow?(): number;
   /** As `kill -9`: nothing the instance does gets anywhere any more. Says how many connections, or other ties, it dropped. */
   kill(): number;
   /** Whether something still gets through; asked after `kill`. */

@@ -8,7 +8,7 @@ export { GoodOrder, goodOrder } from './good-order';
 export { hostileSuite, type Fate, type WayIn } from './hostile-suite';
 export { type Attributes, type Good, type Hostile, HOSTILE } from './hostile';
 export { Instance } from './instance';
-export { eventually, Journal } from './journal';
+export { eventually, Gate, Journal } from './journal';
 export { freePort } from '../free-port';
 export { linkedTechnology, MemoryDatabases, MemoryLink } from './memory-place';
 export { promises, promisesOf, type PromiseId } from './promises';

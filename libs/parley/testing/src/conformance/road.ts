@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { socketHost } from '@parley/messaging';
 import type { Way } from './fixture';
 
-/** A way over TCP that can be cut, closed, and made to lose what comes back. */
+/** A way over TCP that can be cut, closed, and made to lose what comes back, or everything, without a sign. */
 export class Road implements Way {
   private readonly pairs = new Set<readonly [near: Socket, far: Socket]>();
   private open = true;
   private deaf = false;
+  private readonly swallowed = new WeakSet<Socket>();
 
   private constructor(
     private readonly server: Server,
@@ -22,7 +24,7 @@ export class Road implements Way {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const own = (server.address() as { port: number }).port;
-    return new Road(server, own, { host: hostname, port: Number(port || defaultPort) });
+    return new Road(server, own, { host: socketHost(hostname), port: Number(port || defaultPort) });
   }
 
   /** The same URL, over this road. */
@@ -61,6 +63,12 @@ export class Road implements Way {
     this.deaf = true;
   }
 
+  /** Loses from now on whatever goes over the connections there are, both ways, and keeps them open; new ones are not affected. Says how many. */
+  swallow(): number {
+    for (const sockets of this.pairs) for (const socket of sockets) this.swallowed.add(socket);
+    return this.pairs.size;
+  }
+
   async close(): Promise<void> {
     this.down();
     if (!this.server.listening) return;
@@ -78,13 +86,16 @@ export class Road implements Way {
       socket.on('error', () => undefined);
       socket.on('close', () => {
         this.pairs.delete(pair);
+        if (this.swallowed.has(socket)) return; // nor does the other side hear of the end
         near.destroy();
         far.destroy();
       });
     }
-    near.on('data', (bytes) => far.write(bytes));
+    near.on('data', (bytes) => {
+      if (!this.swallowed.has(near)) far.write(bytes);
+    });
     far.on('data', (bytes) => {
-      if (!this.deaf) near.write(bytes);
+      if (!this.deaf && !this.swallowed.has(far)) near.write(bytes);
     });
   }
 }

@@ -1,5 +1,6 @@
-import { Client, type ClientConfig } from 'pg';
+import type { Client, ClientConfig } from 'pg';
 import type { TransportContext } from '@parley/messaging';
+import { KIT_SETTINGS, openSession } from './session';
 
 /** Someone who wants to hear what is notified on a channel. */
 export interface Listener {
@@ -68,22 +69,29 @@ export class Bell {
   }
 
   private async open(): Promise<void> {
-    const client = new Client({ ...this.config, keepAlive: true, application_name: 'parley bell' });
-    client.on('error', () => this.lost(client));
-    client.on('end', () => this.lost(client));
-    client.on('notification', ({ channel, payload }) => this.ring(channel, payload ?? ''));
-    try {
-      await client.connect();
-      for (const channel of this.listeners.keys()) await client.query(`listen ${quoted(channel)}`);
-    } catch (error) {
+    const client = await this.connect().catch((error: unknown) => {
       if (this.failures === 0) this.opening = undefined;
-      client.end().catch(() => {});
       throw error;
-    }
+    });
     this.client = client;
     if (this.closed) return void (await client.end());
     this.failures = 0;
     this.ping(client);
+  }
+
+  private async connect(): Promise<Client> {
+    const client = await openSession({ ...this.config, application_name: 'parley bell' }, KIT_SETTINGS, (client) => {
+      client.on('error', () => this.lost(client));
+      client.on('end', () => this.lost(client));
+      client.on('notification', ({ channel, payload }) => this.ring(channel, payload ?? ''));
+    });
+    try {
+      for (const channel of this.listeners.keys()) await client.query(`listen ${quoted(channel)}`);
+      return client;
+    } catch (error) {
+      client.end().catch(() => {});
+      throw error;
+    }
   }
 
   private ring(channel: string, payload: string): void {

@@ -27,6 +27,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
       },
       way,
       cut: () => sum(roads.map((road) => road.cut())),
+      swallow: () => sum(roads.map((road) => road.swallow())),
       kill: () => sum(roads.map((road) => road.down())),
       alive: () => roads.some(({ traffic }) => traffic > 0),
       close: async () => {

@@ -2,7 +2,9 @@ import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
 import type { TransportContext } from '@parley/messaging';
 import { PostgresUnavailable } from './address';
 import { Bell } from './bell';
+import { PoolerError } from './pooler';
 import { Ringer } from './ringer';
+import { KIT_SETTINGS, sessionPool } from './session';
 
 type Surroundings = Pick<TransportContext, 'clock' | 'log'>;
 
@@ -16,7 +18,6 @@ export interface Statement {
 export type Caller = Pick<Database, 'call'>;
 
 const CONNECTIONS = 4;
-const STATEMENT_TIMEOUT = 10_000;
 
 /**
  * A process's own connections to one database: a few for statements that commit by themselves, one that listens. Store and
@@ -37,11 +38,8 @@ export class Database {
   ) {
     this.pool = new Pool({
       ...config,
+      ...sessionPool(KIT_SETTINGS),
       max: CONNECTIONS,
-      keepAlive: true,
-      statement_timeout: STATEMENT_TIMEOUT,
-      query_timeout: STATEMENT_TIMEOUT + 1_000,
-      connectionTimeoutMillis: STATEMENT_TIMEOUT,
       application_name: 'parley',
     });
     this.pool.on('error', (error) => surroundings.log('debug', 'postgres: an idle connection ended', { error }));
@@ -81,6 +79,7 @@ export class Database {
       const [row] = await this.call<{ id: string }>(INSTALLATION);
       return row!.id;
     } catch (error) {
+      if (error instanceof PoolerError) throw error;
       throw new PostgresUnavailable(this.config, error);
     }
   }

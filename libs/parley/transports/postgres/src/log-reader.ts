@@ -26,7 +26,7 @@ interface Row extends QueryResultRow {
 
 const READ: Statement = {
   name: 'parley_read_events',
-  text: 'select part, off, made::text, key, message, contract, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6, $7)',
+  text: `select part, off, to_char(made, 'YYYY-MM-DD') made, key, message, contract, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6, $7)`,
 };
 const BODY: Statement = { name: 'parley_read_event_body', text: 'select parley.read_event_body($1, $2, $3) body' };
 /** Events of one partition that may wait in memory before it is read on, and of all together. */

@@ -1,10 +1,14 @@
 import { headersOf, type Outbox, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
-import { Client, type ClientConfig } from 'pg';
+import type { ClientConfig } from 'pg';
 import type { Database, Statement } from './database';
 import { packHeaders, unpackHeaders } from './queue-message';
+import { KIT_SETTINGS, openSession, type Settings } from './session';
 import { statement } from './transaction';
 
-const KEEP_ALIVE = 10_000;
+/** How often who relays asks whether its connection, and with it the lock, is still there. */
+const BEAT_EVERY_MS = 5_000;
+/** The server ends the session, and so frees the lock, of a relay whose beats do not arrive. */
+const RELAY_SETTINGS: Settings = { ...KIT_SETTINGS, idle_session_timeout: '20s' };
 
 /** The outbox of a service, in its own database. */
 export class PostgresOutbox implements Outbox {
@@ -36,15 +40,16 @@ export class PostgresOutbox implements Outbox {
 
   /** The lock is the session's: whoever dies gives it up. */
   async lead(): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined> {
-    const client = new Client({ ...this.config, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE, application_name: `parley relay of ${this.service}` });
     const lost = new AbortController();
     const lose = () => lost.abort(new Error(`the outbox of ${this.service} is relayed by another instance now: its connection was lost`));
-    client.on('error', lose);
-    client.on('end', lose);
-    const release = () => (lose(), client.end().catch(() => undefined));
+    const config = { ...this.config, application_name: `parley relay of ${this.service}` };
+    const client = await openSession(config, RELAY_SETTINGS, (client) => client.on('error', lose).on('end', lose));
+    const beats = setInterval(() => client.query('select 1').catch(lose), BEAT_EVERY_MS).unref();
+    const release = () => (clearInterval(beats), lose(), client.end().catch(() => undefined));
     try {
-      await client.connect();
-      const { rows } = await client.query<{ leads: boolean }>(`select pg_try_advisory_lock(hashtext('parley.outbox'), hashtext($1)) leads`, [this.service]);
+      const { rows } = await client.query<{ leads: boolean }>(`select pg_try_advisory_lock(hashtext('parley.outbox'), hashtext($1)) leads`, [
+        this.service,
+      ]);
       if (rows[0]!.leads) {
         this.leading = lost.signal;
         return { lost: lost.signal, release };

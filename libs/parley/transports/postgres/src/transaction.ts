@@ -4,9 +4,7 @@ import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import type { Statement } from './database';
 import { beforeCommit, connectionBroke, underCommit } from './outage';
-
-/** Shorter than a lease: a transaction that nobody drives any more ends before its message is somebody else's. */
-const IDLE_LIMIT = '25s';
+import { isPrepared, prepareSession } from './session';
 
 /** PostgreSQL answered COMMIT with ROLLBACK: an earlier statement had failed and its error was swallowed. */
 export class RolledBack extends Error {
@@ -24,7 +22,6 @@ interface Open {
   over: boolean;
 }
 
-const prepared = new WeakSet<ClientBase>();
 const transactions = new WeakMap<QueryRunner, Open>();
 
 /**
@@ -72,11 +69,8 @@ const nothing = () => undefined;
 
 async function begin(runner: QueryRunner): Promise<Open> {
   const client = (await runner.connect()) as ClientBase;
-  if (!prepared.has(client)) {
-    Object.assign(client, { pipeline: true });
-    client.query(`set idle_in_transaction_session_timeout = '${IDLE_LIMIT}'`).catch(nothing);
-    prepared.add(client);
-  }
+  Object.assign(client, { pipeline: true });
+  if (!isPrepared(client)) prepareSession(client).catch(nothing); // of a DataSource that somebody else made
   // Not awaited: if it fails, so does whatever comes next on this connection. Held back until this turn of the event loop is
   // over: the handler's first statement mostly comes within it, and both go out as one packet.
   const stream = streamOf(client);
