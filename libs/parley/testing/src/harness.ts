@@ -34,8 +34,10 @@ export class Unsettled extends Error {
 }
 
 const BOUND = 5_000;
-/** Real milliseconds until work that waits for nothing real counts as waiting for virtual time. */
-const PATIENCE = 50;
+/** Real milliseconds until work that waits for nothing real, and does not move, counts as waiting for virtual time. */
+const PATIENCE = 10;
+/** … and rounds of the event loop. */
+const TURNS = 100;
 const COMPLAINTS = 10;
 
 /**
@@ -135,17 +137,24 @@ export class Harness {
 
   private async rest(): Promise<void> {
     for (const until = Date.now() + BOUND; Date.now() < until; ) {
-      if (await this.quiet(PATIENCE)) return this.realWork.none();
-      if (!this.realWork.goesOn()) return;
+      const before = this.picture();
+      if (await this.quiet(PATIENCE, TURNS)) return this.realWork.none();
+      if (!this.realWork.goesOn() && this.picture() === before) return;
     }
   }
 
-  private async quiet(patience: number): Promise<boolean> {
+  /** Looks otherwise when anything has moved. */
+  private picture(): string {
+    return [this.messages.length, ...this.unsettled()].join();
+  }
+
+  /** @param turns of the event loop to wait at least: the processor may have been somebody else's for all of the time */
+  private async quiet(patience: number, turns = 0): Promise<boolean> {
     const until = Date.now() + patience;
-    for (;;) {
+    for (let turn = 0; ; turn++) {
       // One look is not enough: what was just acknowledged may still have to wake somebody.
       if (this.unsettled().length === 0 && (await fewTurns(), this.unsettled().length === 0)) return true;
-      if (Date.now() >= until) return false;
+      if (turn >= turns && Date.now() >= until) return false;
       await new Promise(setImmediate);
     }
   }

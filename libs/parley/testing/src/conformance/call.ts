@@ -112,7 +112,7 @@ export function callSuite(fixture: Fixture): void {
       };
       for (let i = 0; i < 2; i++) await trial.answer(contract, answer);
       const { messenger } = await trial.speaks();
-      const ask = (n: number) => messenger.call(contract, { key: 'k', n }).then(({ text }) => text, (error) => (CallError.is(error, contract, 'refused') ? `refused ${error.details.n}` : error));
+      const ask = (n: number) => messenger.call(contract, { key: 'k', n }, { deadline: '60s' }).then(({ text }) => text, (error) => (CallError.is(error, contract, 'refused') ? `refused ${error.details.n}` : error));
       const replies = await Promise.all(Array.from({ length: 1_000 }, (_, n) => ask(n)));
       expect(replies).toEqual(Array.from({ length: 1_000 }, (_, n) => (n % 100 === 0 ? `refused ${n}` : `reply to ${n}`)));
     });

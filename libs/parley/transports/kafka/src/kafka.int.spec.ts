@@ -185,9 +185,9 @@ jest.setTimeout(60_000);
     });
   });
 
-  describe('three instances that join and leave every two seconds under load', () => {
+  describe('three instances that join and leave under load', () => {
     it('lose nothing, keep the order of each key, and repeat at most what was under way', async () => {
-      const [concurrency, keys] = [5, 20];
+      const [concurrency, keys, changes] = [5, 20, 6];
       const handled: { key: string; n: number }[] = [];
       let abandoned = 0;
       const handle = async ({ signal }: { signal: AbortSignal }, { key, n }: { key: string; n: number }) => {
@@ -200,33 +200,40 @@ jest.setTimeout(60_000);
       const instances = [await start(), await start()];
       const speaker = await scene.transport();
       let [said, stopped] = [0, false];
+      const isBehind = () => said - handled.length > 10 * keys;
       const talking = Promise.all(
         Array.from({ length: keys }, async (_, key) => {
           for (let n = 1; !stopped; n++) {
             await speaker.publish([message(scene.said, n, `k${key}`)]);
             said++;
-            await new Promise((resolve) => setTimeout(resolve, 10));
+            do await new Promise((resolve) => setTimeout(resolve, 10));
+            while (isBehind() && !stopped); // on a slow machine, too, there is work under way, but no heap of it
           }
         }),
       );
-      for (let change = 0; change < 6; change++) {
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      /** The group has come to terms, and works. */
+      const working = async () => {
+        const before = handled.length;
+        await eventually(() => handled.length > before + 5 * keys, 'the group to go on after a change', 60_000);
+      };
+      for (let change = 0; change < changes; change++) {
         instances.push(await start());
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        await working();
         await instances.shift()!.close();
+        await working();
       }
       stopped = true;
       await talking;
       const first = () => new Set(handled.map(({ key, n }) => `${key}/${n}`));
-      await eventually(() => first().size === said, 'everything to be handled', 30_000);
+      await eventually(() => first().size === said, 'everything to be handled', 60_000);
       const repeated = handled.length - said;
-      process.stdout.write(`Kafka: ${said} messages, 12 changes of the group, ${repeated} repeated, ${abandoned} given up\n`);
-      expect(repeated).toBeLessThanOrEqual(concurrency * 12);
+      process.stdout.write(`Kafka: ${said} messages, ${2 * changes} changes of the group, ${repeated} repeated, ${abandoned} given up\n`);
+      expect(repeated).toBeLessThanOrEqual(concurrency * 2 * changes);
       for (let key = 0; key < keys; key++) {
         const order = [...new Set(handled.filter((one) => one.key === `k${key}`).map(({ n }) => n))];
         expect(order).toEqual([...order].sort((a, b) => a - b));
       }
-    });
+    }, 240_000);
   });
 
   describe('others', () => {
