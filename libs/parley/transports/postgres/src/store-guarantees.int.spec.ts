@@ -15,6 +15,8 @@ let database: TrialDatabase;
 let dataSource: DataSource;
 let store: PostgresStore;
 
+/** So many messages that met a lane about to be released, each at another moment, whatever the machine takes for that. */
+const ENOUGH = 30;
 const SUBSCRIPTION = 'inventory.read-model';
 const subscription: Subscription = { kind: 'event', name: SUBSCRIPTION, handlers: new Map(), concurrency: 4, from: 'beginning', live: false };
 const failure: Failure = {
@@ -49,7 +51,7 @@ describe('a lane', () => {
     };
     await store.lanes.deliver([subscription], deliver).start();
     let diverted = 0;
-    for (let n = 0; n < 100; ) {
+    for (let n = 0; diverted < ENOUGH; ) {
       await store.lanes.park(undefined, message(n++), { after: 0, failure });
       // What the pipeline does: divert while the lane is parked, else handle. Each meets the release at another moment.
       while (await store.lanes.divert(undefined, message(n))) {
@@ -62,7 +64,6 @@ describe('a lane', () => {
     }
     await until(async () => (await numbers()).length === handled.length && (await store.lanes.parked(SUBSCRIPTION)).size === 0);
     expect(await numbers()).toEqual(Array.from({ length: handled.length }, (_, n) => n));
-    expect(diverted).toBeGreaterThan(10);
     expect((await database.admin.query('select from parley.parked')).rowCount).toBe(0);
   });
 
