@@ -5,12 +5,14 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { PLANTS } from './plants.mjs';
+import { APART, shortestFor } from './schedule.mjs';
 import { tryKill } from '../tools/process-tree.mjs';
 
 const SEEDS = [1, 7, 42];
 
 const proofs = ({ seconds, rate, within }) => [
   ...SEEDS.map((seed) => ({ name: `seed ${seed}`, args: ['--seed', seed, '--minutes', seconds / 60, '--rate', rate, '--within', within] })),
+  { name: 'one alone', args: ['--faults', Object.keys(APART).join(','), '--minutes', Math.ceil(shortestFor(Object.keys(APART)) / 60), '--within', within] },
   ...Object.entries(PLANTS).map(([name, { what }]) => ({ name, what, args: ['--planted', name, '--within', within] })),
 ];
 

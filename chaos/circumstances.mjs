@@ -16,6 +16,14 @@ function read(name) {
   }
 }
 
+/** DATABASE_PORT: the same database, reached another way. */
+function another({ DATABASE_PORT: port, ...environment }) {
+  if (port === undefined) return environment;
+  const url = new URL(environment.DATABASE_URL);
+  url.port = port;
+  return { ...environment, DATABASE_URL: url.href };
+}
+
 const { start } = Supervised.prototype;
 
 /** `<name>.json` holds for every start, `<name>.once.json` for the next one: then `<name>.armed.json` says which process has it. */
@@ -23,7 +31,7 @@ Supervised.prototype.start = function () {
   const { name } = this.instance;
   const once = read(`${name}.once`);
   this.usual ??= this.env;
-  this.env = { ...this.usual, ...read(name), ...once };
+  this.env = another({ ...this.usual, ...read(name), ...once });
   if (once) fs.rmSync(file(`${name}.once`));
   start.call(this);
   if (once) fs.writeFileSync(file(`${name}.armed`), JSON.stringify({ pid: this.pid, started: startedAt(this.pid) }));

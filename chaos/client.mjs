@@ -90,7 +90,7 @@ export class Customers {
   }
 
   async #shop(number, order) {
-    const orderId = await this.place(`chaos-${this.seed}-${number}`, order);
+    const orderId = await this.#place(`chaos-${this.seed}-${number}`, order);
     if (orderId && number % FOLLOWED_EVERY === 0 && this.#following.size < MOST_FOLLOWED) this.#follow(orderId);
   }
 
@@ -102,8 +102,14 @@ export class Customers {
     void done.finally(() => this.#following.delete(one));
   }
 
+  /** One order for a card of one's own, whatever becomes of it. */
+  placeOne(token) {
+    const order = this.#invent(0);
+    return this.#place(`chaos-${this.seed}-${token}-${Date.now()}`, { ...order, payment: { token } });
+  }
+
   /** Resolves with the order's id; undefined when it was refused, or patience ended first. */
-  async place(key, order) {
+  async #place(key, order) {
     const { lines, payment, customer } = order;
     for (let attempt = 1; ; attempt++) {
       this.history.add({ type: 'invoke', key, attempt, ...(attempt === 1 && { lines, token: payment.token, email: customer.email }) });

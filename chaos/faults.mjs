@@ -4,6 +4,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tryKill, isAlive, isSame } from '../tools/process-tree.mjs';
+import { poison, silence } from './apart.mjs';
 import { rubbish } from './hostile.mjs';
 import { FAULTS, QUEUES, serviceOf, sparedBy } from './schedule.mjs';
 import { faketime, setSkew, skewedBy } from './skewed-clock.mjs';
@@ -193,6 +194,28 @@ export class Harm {
     const pace = (this.customers.placed - before) / ((Date.now() - began) / 1000);
     await this.#provider({ delayMs: 0 });
     return { usual, pace, openBefore, open, bit: usual > 0 && pace >= 3 * usual && open > openBefore };
+  }
+
+  /** What those that are meant for one alone may touch. */
+  get #hands() {
+    const { shop, customers } = this;
+    return { shop, customers, until: (milliseconds, isSo, every) => this.#until(milliseconds, isSo, every) };
+  }
+
+  F05(_, milliseconds) {
+    return silence(this.#hands, milliseconds);
+  }
+
+  F20(event, milliseconds) {
+    return poison(this.#hands, event, milliseconds);
+  }
+
+  F21(event, milliseconds) {
+    return poison(this.#hands, event, milliseconds);
+  }
+
+  F22(event, milliseconds) {
+    return poison(this.#hands, event, milliseconds);
   }
 
   async F16({ queue, sort }) {

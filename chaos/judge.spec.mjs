@@ -6,9 +6,10 @@ import { parseMail } from '../tools/mails.mjs';
 import { check } from './check.mjs';
 import { edited } from './edits.mjs';
 import { chaosOptions } from './options.mjs';
+import { FAULTY_EDITS } from './faulty.mjs';
 import { replace } from './planted/replace.cjs';
 import { PLANTS } from './plants.mjs';
-import { FAULTS, GAPS, scheduleOf, sparedBy } from './schedule.mjs';
+import { APART, GAPS, scheduleOf, shortestFor, sparedBy, TOGETHER } from './schedule.mjs';
 
 const event = (contract, key, body = {}) => ({ contract, key, body });
 const LINES = [{ sku: 'TEA-1', quantity: 2, price: 250 }];
@@ -253,6 +254,9 @@ describe('a plant', () => {
     it(`${name} is to be found by what the judge knows`, () => assert.deepEqual(finds.filter((id) => !check(rightRecord()).some((finding) => finding.id === id)), []));
   }
 
+  it('may be a faulty build, whose edits find what they replace', () => {
+    for (const edit of FAULTY_EDITS) edited(fs.readFileSync(edit.file, 'utf8'), edit);
+  });
   it('that does not find what it replaces says so', () => {
     assert.throws(() => edited('a b a', { file: 'f', from: 'c', to: '' }), /f contains "c" nowhere/);
     assert.throws(() => edited('a b a', { file: 'f', from: 'a', to: '' }), /f contains "a" more than once/);
@@ -272,7 +276,14 @@ describe('a mail', () => {
 });
 
 describe('the schedule', () => {
-  const options = { seed: 42, seconds: 300, faults: Object.keys(FAULTS).sort() };
+  const options = { seed: 42, seconds: 300, faults: [...TOGETHER].sort() };
+
+  it('has those that are meant for one alone beside no others', () => {
+    const apart = Object.keys(APART).sort();
+    const alone = scheduleOf({ seed: 42, seconds: shortestFor(apart), faults: apart });
+    assert.deepEqual(alone.map(({ fault }) => fault).sort(), apart);
+    assert.throws(() => chaosOptions(['--faults', `F01,${apart[0]}`]), /meant for one alone/);
+  });
 
   it('is the same for the same seed', () => assert.deepEqual(scheduleOf(options), scheduleOf(options)));
   it('is another for another seed', () => assert.notDeepEqual(scheduleOf(options), scheduleOf({ ...options, seed: 43 })));

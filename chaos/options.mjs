@@ -1,7 +1,7 @@
 // What can be said after `npm run chaos --`.
 import { parseArgs } from 'node:util';
 import { PLANTS } from './plants.mjs';
-import { FAULTS, shortestFor } from './schedule.mjs';
+import { APART, FAULTS, shortestFor, TOGETHER } from './schedule.mjs';
 
 export class Mistake extends Error {}
 
@@ -9,8 +9,10 @@ export const HELP = `npm run chaos -- [options]   runs the whole shop under load
 
   --seed N          repeats the schedule and the orders of an earlier run (default 1)
   --minutes M       how long there is load and harm (default 5); healing and judging come on top
-  --all             the whole proof: seeds 1, 7 and 42 for 10 minutes (or --minutes) each, then every plant; one table at the end
-  --faults F01,F03  only these (default: all)
+  --all             the whole proof: seeds 1, 7 and 42 for 10 minutes (or --minutes) each, then those
+                    that are meant for one alone, then every plant; one table at the end
+  --faults F01,F03  only these (default: ${TOGETHER[0]} to ${TOGETHER.at(-1)}; ${Object.keys(APART).join(', ')} are meant for one message or connection,
+                    and run beside no others)
 ${Object.entries(FAULTS)
   .map(([id, { what }]) => `                      ${id}  ${what}`)
   .join('\n')}
@@ -63,7 +65,8 @@ function parse(argv) {
 export function chaosOptions(argv) {
   const values = parse(argv);
   const plant = values.planted === undefined ? undefined : known(values.planted, PLANTS, 'plant') && PLANTS[values.planted];
-  const faults = values.faults?.split(',').filter(Boolean).map((id) => known(id, FAULTS, 'fault')) ?? plant?.faults ?? Object.keys(FAULTS);
+  const faults = values.faults?.split(',').filter(Boolean).map((id) => known(id, FAULTS, 'fault')) ?? plant?.faults ?? TOGETHER;
+  if (faults.some((id) => id in APART) && !faults.every((id) => id in APART)) throw new Mistake(`${Object.keys(APART).join(', ')} are meant for one alone: say them without the others.`);
   const seconds = positive('minutes', values.minutes ?? String(plant?.minutes ?? (values.all ? 10 : 5))) * 60;
   if (!values.help && seconds < shortestFor(faults)) throw new Mistake(`${faults.join(', ')} take at least ${(shortestFor(faults) / 60).toFixed(1)} minutes: say --minutes or fewer --faults.`);
   if (!/^\d{1,9}$/.test(values.seed)) throw new Mistake(`--seed is "${values.seed}", but must be a whole number.`);

@@ -9,7 +9,9 @@ import { History } from './history.mjs';
 import { chaosOptions, HELP, Mistake } from './options.mjs';
 import { editsOf, flagsOf, NOTES, PLANTS } from './plants.mjs';
 import { proveAll } from './all.mjs';
-import { described, scheduleOf } from './schedule.mjs';
+import { prepareApart } from './apart.mjs';
+import { FAULTY_EDITS } from './faulty.mjs';
+import { APART, described, scheduleOf } from './schedule.mjs';
 import { Shop } from './shop.mjs';
 import { faketime } from './skewed-clock.mjs';
 import { readSinks, rest } from './sinks.mjs';
@@ -40,6 +42,7 @@ async function experiment(options, folder, shop) {
   const faults = new History(path.join(folder, 'faults.jsonl'));
   const schedule = scheduleOf(options);
   const afterStart = () => withDatabase(shop.run(), (query) => query(NOTES));
+  prepareApart(shop, options.faults);
   await shop.start();
   await afterStart();
   say('The shop is ready; orders come in.');
@@ -64,7 +67,7 @@ async function experiment(options, folder, shop) {
 async function perform(options) {
   const folder = options.record ?? path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`);
   fs.mkdirSync(folder, { recursive: true });
-  const shop = new Shop({ nodeFlags: flagsOf(options.planted), edits: editsOf(options.planted) });
+  const shop = new Shop({ nodeFlags: flagsOf(options.planted), edits: [...editsOf(options.planted), ...(options.faults.some((id) => id in APART) ? FAULTY_EDITS : [])] });
   let stopping;
   const stop = () => (stopping ??= shop.stop().finally(() => shop.remove(folder)));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void stop().finally(() => process.exit(130)));

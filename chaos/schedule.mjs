@@ -11,12 +11,19 @@ export const FAULTS = {
   F14: { what: 'ten times the orders with a slow payment provider', seconds: 15 },
   F16: { what: '5 % hostile requests at the edge, and rubbish in the queues' },
   F17: { what: 'power cut: everything killed at once, then a cold start', seconds: 30 },
+  F05: { what: 'the network between one process and PostgreSQL falls silent', seconds: 45, costs: 45 },
+  F20: { what: 'the handler of one order hangs for ever', seconds: 60, costs: 0 },
+  F21: { what: 'the handler of one order ends its process', seconds: 60, costs: 35 },
+  F22: { what: 'the handler of one order blocks its process for longer than a lease', seconds: 60, costs: 50 },
 };
 
-/** Faults that are meant for one message or one connection alone, so that all others must keep their pace, but for what they cost by design: seconds. */
-export const APART = {
-  F20: { what: 'the handler of one order hangs for ever', costs: 0 },
-};
+/**
+ * Meant for one message or one connection, so that all others must keep their pace: these run beside no other fault. `costs`: seconds
+ * that others may wait all the same. Silence: a statement's time limit (30 s) and a lease (10 s in such a run), and some. A process that
+ * ends: two leases and the launcher's longest wait (15 s). A process that stands still: twice what it stands (15 s) and two leases.
+ */
+export const APART = Object.fromEntries(Object.entries(FAULTS).filter(([, { costs }]) => costs !== undefined));
+export const TOGETHER = Object.keys(FAULTS).filter((id) => !(id in APART));
 
 /** More than one where a process that stands still must be replaced by another. */
 export const SCALE = { orders: 2, inventory: 2, payments: 2 };
@@ -38,21 +45,26 @@ export const GAPS = {
 const MOST_PASSES = 8;
 
 const CALM = 8; // before the first, and between two
+/** Long enough to tell the pace that others must keep. */
+const CALM_BEFORE_APART = 20;
 const KILL_EVERY = 3;
 const RUBBISH_EVERY = 10;
 
 const inTurn = (faults) => faults.filter((id) => FAULTS[id].seconds);
 
+const calmBefore = (faults) => (faults.some((id) => id in APART) ? CALM_BEFORE_APART : CALM);
+
 /** In seconds. */
-export const shortestFor = (faults) => CALM + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
+export const shortestFor = (faults) => calmBefore(faults) + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
 
 /** Rounds of the faults that come one after the other, as many as there is time for, each in an order of its own. */
 function rounds({ seed, seconds, faults, gaps }) {
   const random = randomOf(seed, 'rounds');
-  const round = shortestFor(faults) - CALM;
+  const calm = calmBefore(faults);
+  const round = shortestFor(faults) - calm;
   const found = [];
   if (round === 0) return found;
-  for (let from = CALM; from + round <= seconds; from += round) {
+  for (let from = calm; from + round <= seconds; from += round) {
     let at = from;
     for (const fault of random.shuffled(inTurn(faults))) {
       found.push({ at, until: at + FAULTS[fault].seconds, fault, ...DETAILS[fault]?.(random, gaps) });

@@ -1,0 +1,31 @@
+// The faulty build of a run: what is different in its copy, so that one order's handler does harm, and so that nobody has to wait
+// minutes for what a shorter lease shows as well.
+import fs from 'node:fs';
+import path from 'node:path';
+
+export const LEASE_SECONDS = 10;
+export const PAYMENTS = ['payments-1', 'payments-2'];
+/** A fault → the card by which the faulty build knows its one order. */
+export const CARDS = { F20: 'tok_hangs', F21: 'tok_exits', F22: 'tok_blocks' };
+
+export const FAULTY_EDITS = [
+  { file: 'libs/parley/transports/postgres/src/queue-consumer.ts', from: 'const LEASE = 30_000;', to: `const LEASE = ${LEASE_SECONDS}_000;` },
+  {
+    file: 'apps/payments/src/payment.controller.ts',
+    from: "@Handles(ChargePayment, { transaction: 'own' })",
+    to: "@Handles(ChargePayment, { transaction: 'own', timeout: '5s', retry: { immediate: 1, delays: ['1s'] } })",
+  },
+];
+
+export const faultyEnvironment = (dir) => ({
+  NODE_OPTIONS: `--require ${path.join(dir, 'chaos/faulty/payments.cjs')}`,
+  PARLEY_CHAOS_BLOCK_MS: String(1.5 * LEASE_SECONDS * 1000),
+});
+
+/** How often the handler of that order was entered. */
+export function harmDone(dir, card) {
+  const file = path.join(dir, '.data', `${card}.done`);
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).length : 0;
+}
+
+export const repair = (dir, card) => fs.writeFileSync(path.join(dir, '.data', `${card}.repaired`), '');

@@ -1,0 +1,60 @@
+// A network between one process and PostgreSQL that can fall silent: what open connections carry is swallowed, both ways, and neither
+// side is told. New connections work.
+import net from 'node:net';
+import { once } from 'node:events';
+
+export class SilentProxy {
+  #pairs = new Set();
+  #server;
+  swallowed = 0;
+
+  static async before(port) {
+    const proxy = new SilentProxy();
+    proxy.#server = net.createServer((client) => proxy.#join(client, port)).listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port() {
+    return this.#server.address().port;
+  }
+
+  /** How many connections fell silent. */
+  hush() {
+    const loud = [...this.#pairs].filter((pair) => !pair.silent);
+    for (const pair of loud) pair.silent = true;
+    return loud.length;
+  }
+
+  /** Connections that fell silent are reset, as when a network is back that has forgotten them. */
+  restore() {
+    for (const pair of this.#pairs) if (pair.silent) this.#end(pair);
+  }
+
+  close() {
+    this.#server.close();
+    for (const pair of this.#pairs) this.#end(pair);
+  }
+
+  #join(client, port) {
+    const server = net.connect(port, '127.0.0.1');
+    const pair = { client, server, silent: false };
+    this.#pairs.add(pair);
+    this.#carry(pair, client, server);
+    this.#carry(pair, server, client);
+  }
+
+  #carry(pair, from, to) {
+    from.on('data', (data) => {
+      if (pair.silent) this.swallowed += data.length;
+      else if (!to.write(data)) from.pause();
+    });
+    to.on('drain', () => from.resume());
+    for (const event of ['end', 'error', 'close']) from.on(event, () => pair.silent || this.#end(pair)); // of a silent one nobody hears
+  }
+
+  #end(pair) {
+    this.#pairs.delete(pair);
+    for (const socket of [pair.client, pair.server]) socket.destroy();
+  }
+}
