@@ -141,7 +141,7 @@ export const flagsOf = (name) => PLANTS[name]?.preload && `--require ${path.join
 
 export const editsOf = (name) => PLANTS[name]?.edits ?? [];
 
-/** What the run notes in its own database. A lane leased again for the same message, that did not fail: its holder is gone. Renewals are the same attempt. */
+/** What the run notes in its own database: a lane leased again after a lease without an outcome, whose holder is gone. Renewals are the same attempt. */
 export const NOTES = `
   create schema if not exists chaos;
   create table if not exists chaos.redelivery (queue int, lane bigint, head bigint, attempts int, primary key (queue, lane, head, attempts));
@@ -153,5 +153,5 @@ export const NOTES = `
     return null;
   end $$;
   create or replace trigger chaos_redelivery after insert or update on parley.lane for each row
-    when (new.attempts > 1 and new.failure is null and new.token <> 0) execute function chaos.note_redelivery();
+    when (new.token <> 0 and (new.suspect or (new.attempts > 1 and new.failure is null))) execute function chaos.note_redelivery();
 `;
