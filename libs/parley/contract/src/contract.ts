@@ -122,6 +122,8 @@ export function contractNamed(name: string): Contract {
   return found;
 }
 
+export const contractIfLoaded = (name: string): Contract | undefined => defined.get(name);
+
 /** In the order in which their modules were loaded. */
 export const contractsLoaded = (): readonly Contract[] => [...defined.values()];
 

@@ -2,7 +2,7 @@ export {
   broadcast,
   call,
   command,
-  contractNamed,
+  contractIfLoaded, contractNamed,
   contractsLoaded,
   event,
   keyOf,

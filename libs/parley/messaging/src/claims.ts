@@ -1,4 +1,5 @@
 import type { Contract } from '@parley/contract';
+import { UnpublishableError } from './publishing';
 import type { Store, Tx } from './store';
 
 /** A body that waits elsewhere; its message carries only `dataref`, CloudEvents' extension for it. */
@@ -38,7 +39,7 @@ export function claimDays(url: string): number {
 }
 
 /** A body is larger than its technology takes, and there is nowhere to keep it. */
-export class TooLarge extends Error {
+export class TooLarge extends UnpublishableError {
   override readonly name = 'TooLarge';
   constructor(
     readonly contract: string,

@@ -1,4 +1,4 @@
-import { keyOf, type Contract } from '@parley/contract';
+import { contractIfLoaded, keyOf, type Contract } from '@parley/contract';
 import type { Clock } from './clock';
 import { decode, encode, InvalidMessage } from './codec';
 import type { DeadLetter, DeadLetterFilter, DeadLetters, Decision, Edit, FoundDeadLetter } from './dead-letters';
@@ -7,6 +7,7 @@ import { Unrecoverable } from './failure';
 import type { Handler, HandlerRegistry } from './handlers';
 import type { Bodies } from './bodies';
 import type { Envelope } from './message';
+import { outboxSubscription } from './outbox-name';
 import { currentPayload } from './versions';
 
 /** What a replay of a letter would come to, as far as can be told without handling it. */
@@ -48,6 +49,11 @@ export interface BulkResult {
 const DEFAULT_RATE = 10;
 const MOST_AT_ONCE = 100;
 
+/** Who gets a letter when it is replayed. */
+interface Reader extends Pick<Handler, 'contract' | 'name'> {
+  readonly does: string;
+}
+
 /** Where people decide about dead letters: it knows the handlers that run here, so it can tell what a decision would come to. */
 export class DeadLetterDesk {
   constructor(
@@ -55,6 +61,8 @@ export class DeadLetterDesk {
     private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
     private readonly clock: Clock,
     private readonly bodies: Bodies,
+    /** Whose own sending the letters may be of, too. */
+    private readonly service?: string,
   ) {}
 
   /** As a handler would see its body now: decrypted, where it still can be. */
@@ -80,7 +88,7 @@ export class DeadLetterDesk {
     if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, body), edit);
     const { who, reason, replay } = edit;
     // Nobody can tell what is personal in a body that is not what its contract says.
-    const after = this.handlerOf(letter)?.contract.personal ? undefined : body;
+    const after = this.readerOf(letter)?.contract.personal ? undefined : body;
     await this.letters.refused(id, { who, reason, action: replay ? 'edit and replay' : 'edit', outcome: refusal, after });
     throw new EditRefused(refusal);
   }
@@ -115,7 +123,7 @@ export class DeadLetterDesk {
   }
 
   private messageOf(letter: DeadLetter): { readonly contract: Contract; readonly envelope: Envelope } | undefined {
-    const contract = this.handlerOf(letter)?.contract;
+    const contract = this.readerOf(letter)?.contract;
     try {
       return contract && { contract, envelope: readEnvelope(letter.headers) };
     } catch {
@@ -139,7 +147,7 @@ export class DeadLetterDesk {
 
   private preview(letter: FoundDeadLetter): ReplayPreview {
     const { id, subscription, headers, handledBefore, heldBy, holds, waiting } = letter;
-    const handler = this.handlerOf(letter);
+    const handler = this.readerOf(letter);
     const key = headers.partitionkey;
     return {
       letter: id,
@@ -153,7 +161,7 @@ export class DeadLetterDesk {
 
   private expectation(
     letter: DeadLetter,
-    handler: Handler | undefined,
+    handler: Reader | undefined,
     handledBefore: boolean,
     heldBy?: string,
   ): Pick<ReplayPreview, 'expect' | 'why'> {
@@ -161,13 +169,13 @@ export class DeadLetterDesk {
     const hopeless = this.hopeless(letter, letter.body);
     if (hopeless !== undefined) return { expect: 'dead again', why: hopeless };
     if (heldBy !== undefined) return { expect: 'waits', why: `its lane waits for letter ${heldBy}` };
-    return { expect: 'handled', why: `${handler!.name} runs; whether it succeeds, only a replay tells` };
+    return { expect: 'handled', why: `${handler!.does}; whether it succeeds, only a replay tells` };
   }
 
   private refusalOf(letter: DeadLetter, body: Buffer): string | undefined {
     const hopeless = this.hopeless(letter, body);
     if (hopeless !== undefined) return hopeless;
-    const { contract } = this.handlerOf(letter)!;
+    const { contract } = this.readerOf(letter)!;
     const was = letter.headers.partitionkey;
     const payload = currentPayload(contract, readEnvelope(letter.headers), decode(contract.name, body));
     if (was === undefined || keyOf(contract, payload) === was) return undefined;
@@ -176,8 +184,8 @@ export class DeadLetterDesk {
 
   /** Why no handler would get to see it. */
   private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
-    const handler = this.handlerOf(letter);
-    if (!handler) return `nothing in ${letter.subscription} handles ${letter.headers.type ?? 'a message without type'}`;
+    const handler = this.readerOf(letter);
+    if (!handler) return `nothing in ${letter.subscription} ${this.isOwn(letter) ? 'knows' : 'handles'} ${letter.headers.type ?? 'a message without type'}`;
     try {
       const envelope = readEnvelope(letter.headers);
       const { expirytime } = envelope;
@@ -191,9 +199,20 @@ export class DeadLetterDesk {
     }
   }
 
-  private handlerOf({ subscription, headers }: DeadLetter): Handler | undefined {
+  private readerOf(letter: DeadLetter): Reader | undefined {
+    const { subscription, headers } = letter;
+    if (this.isOwn(letter)) {
+      const contract = contractIfLoaded(headers.type ?? '');
+      return contract && { contract, name: 'the relay', does: 'it is published again' };
+    }
     const found = this.registry.subscriptions().find(({ kind, name }) => kind !== 'broadcast' && name === subscription);
-    return found?.handlers.get(headers.type ?? '');
+    const handler = found?.handlers.get(headers.type ?? '');
+    return handler && { contract: handler.contract, name: handler.name, does: `${handler.name} runs` };
+  }
+
+  /** Whether it is a message that this service could not publish. */
+  private isOwn({ subscription }: DeadLetter): boolean {
+    return this.service !== undefined && subscription === outboxSubscription(this.service);
   }
 
   private pause(milliseconds: number): Promise<void> {

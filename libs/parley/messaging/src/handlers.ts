@@ -1,4 +1,5 @@
 import type { Contract, Duration, Kind } from '@parley/contract';
+import { OUTBOX } from './outbox-name';
 import type { MessageHandler } from '@nestjs/microservices';
 
 /** How a handler is retried, ordered and run. Every default is the safe one. */
@@ -168,6 +169,9 @@ export class HandlerRegistry {
     const declared = Reflect.getMetadata(SUBSCRIPTION, extras.handlerClass) as { name: string; options: SubscriptionOptions } | undefined;
     if (kind === 'event' && !declared) {
       throw new HandlerError(`${extras.handlerClass.name} handles the event ${extras.contract.name}; name its subscription with @Subscription('…')`);
+    }
+    if (kind === 'event' && declared!.name === OUTBOX) {
+      throw new HandlerError(`${extras.handlerClass.name} is the subscription "${OUTBOX}", which is what dead letters of this service's own outbox are kept under; name it otherwise`);
     }
     const name = kind === 'event' ? `${this.service}.${declared!.name}` : this.service;
     const id = `${kind}:${name}`;

@@ -19,7 +19,7 @@ export { KEY_LIFETIME, KeyRing } from './key-ring';
 export { isPersonal, unsealed } from './sealing';
 export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, UnknownKey } from './subject-keys';
 export { hostAndPort, socketHost } from './host';
-export { byLane, sendInOrder } from './in-order';
+export { failuresInOrder, failuresTogether, publishInTurn, sendInOrder } from './in-order';
 export { IntakeServer } from './intake';
 export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';
@@ -30,6 +30,8 @@ export { type Begun, type Claim as RequestClaim, claimLost, IdempotencyConflict,
 export type { DeliveryObserver, Handling } from './observer';
 export type { Positions, Reader, Shard, ShardLease, ShardLeases, ShardMove } from './positions';
 export { NoRoute } from './publisher';
+export { type Failures, failureOf, NotTriedError, PartlyPublishedError, UnpublishableError, UnpublishedError } from './publishing';
+export { outboxSubscription } from './outbox-name';
 export { readable, UnknownTechnology, UnusableUrl, type Urls, urlVariable } from './routes';
 export { fromStructured, toStructured } from './structured';
 export { type Suspects, UNFINISHED_AT_MOST } from './suspects';
@@ -54,7 +56,7 @@ export {
   SOMEBODY,
 } from './dead-letters';
 export { type Bulk, type BulkResult, DeadLetterDesk, EditRefused, type ReplayPreview } from './dead-letter-desk';
-export type { Inbox, LaneRunner, Lanes, Outbox, ParkedMessage, Store, StoredMessage, Tx } from './store';
+export type { Inbox, LaneRunner, Lanes, Outbox, OutboxExcept, ParkedMessage, Store, StoredMessage, Tx } from './store';
 export {
   type Backlog,
   type CallOptions,

@@ -67,7 +67,13 @@ export interface MessagingHealth {
   readonly intakes: readonly IntakeHealth[];
   /** Subscriptions that wait because most of their handlings failed. */
   readonly paused?: readonly Paused[];
-  readonly outbox?: { readonly waiting: number; readonly oldestAge: number };
+  readonly outbox?: {
+    readonly waiting: number;
+    /** Milliseconds. */
+    readonly oldestAge: number;
+    /** Why messages wait, where this instance relays. */
+    readonly reasons?: readonly string[];
+  };
 }
 
 /** What a service does of its own accord, beside handling messages: a saga's timeouts. */
@@ -79,6 +85,7 @@ export interface Worker {
 
 /** The conversation of one process: what it says, what it handles, and how both begin and end. */
 export class Messaging {
+  readonly service: string;
   readonly registry: HandlerRegistry;
   readonly transactions: Transactions;
   readonly messenger: Messenger;
@@ -106,6 +113,7 @@ export class Messaging {
     const { service, store, observer, clock = systemClock, random = Math.random, log, passes } = options;
     const process = { instance: options.instance, clock, log, observer, random, passes };
     const envelopes = new Envelopes(options, clock);
+    this.service = service;
     this.store = store;
     this.clock = clock;
     this.log = log;
@@ -122,7 +130,7 @@ export class Messaging {
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
     this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, this.bodies, process);
     this.answerer = new CallAnswerer(this.registry, this.inFlight, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests), this.outageReaders());
-    this.relay = store && new Relay(store.outbox, this.publisher, process);
+    this.relay = store && new Relay(store, this.publisher, { service, ...process });
   }
 
   /** Binds the handlers of the app's controllers, each to the strategy of its kind. */
@@ -161,13 +169,18 @@ export class Messaging {
     const paused = this.killSwitches.paused();
     const used = this.intakes.filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0).map(({ intake }) => withPause(intake.health(), paused));
     const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
-    return { intakes: [...calls, ...used], paused, outbox: await this.store?.outbox.state() };
+    const outbox = await this.store?.outbox.state();
+    return { intakes: [...calls, ...used], paused, outbox: outbox && { ...outbox, reasons: this.relay!.reasons() } };
   }
 
   async backlog(): Promise<readonly Backlog[]> {
-    const [incoming, kept] = await Promise.all([Promise.all(this.intakes.map(({ intake }) => intake.backlog?.() ?? [])), this.lanes?.backlog() ?? []]);
+    const [incoming, kept, unsent] = await Promise.all([
+      Promise.all(this.intakes.map(({ intake }) => intake.backlog?.() ?? [])),
+      this.lanes?.backlog() ?? [],
+      this.relay?.backlog() ?? [],
+    ]);
     const inStore = new Map(kept.map((backlog) => [backlog.subscription, backlog]));
-    return together(incoming.flat()).map((backlog) => withKept(backlog, inStore.get(backlog.subscription)));
+    return [...together(incoming.flat()).map((backlog) => withKept(backlog, inStore.get(backlog.subscription))), ...unsent];
   }
 
   /** How this service carries each kind. */

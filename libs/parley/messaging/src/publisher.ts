@@ -2,12 +2,13 @@ import type { Contract } from '@parley/contract';
 import type { Bodies } from './bodies';
 import type { OutgoingMessage } from './message';
 import { noteEffect } from './outage';
+import { type Failures, PartlyPublishedError, UnpublishableError } from './publishing';
 import type { Routes } from './routes';
 import type { Store, Tx } from './store';
 import type { Transport } from './technology';
 
 /** Nothing carries what the service wants to say. */
-export class NoRoute extends Error {
+export class NoRoute extends UnpublishableError {
   override readonly name = 'NoRoute';
   constructor(contract: Contract) {
     super(`${contract.name}: nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`);
@@ -38,6 +39,12 @@ export class Publisher {
     return this.local.has(transport);
   }
 
+  /** What carries it; undefined: nothing does. */
+  transportOf(contract: Contract): Transport | undefined {
+    return this.routes.of(contract);
+  }
+
+  /** @throws NoRoute */
   route(contract: Contract): Transport {
     const transport = this.routes.of(contract);
     if (!transport) throw new NoRoute(contract);
@@ -83,6 +90,16 @@ export class Publisher {
       if (waiting.length > 0) await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
       const ready = group.filter((message) => !waiting.includes(message));
       if (ready.length > 0) await transport.publish(ready);
+    }
+  }
+
+  /** Hands messages of one technology over; resolves with what was not taken, and why. The others are confirmed. */
+  async each(transport: Transport, messages: readonly OutgoingMessage[]): Promise<Failures> {
+    try {
+      await transport.publish(messages);
+      return new Map();
+    } catch (error) {
+      return error instanceof PartlyPublishedError ? error.failures : new Map(messages.map((message) => [message, error]));
     }
   }
 

@@ -57,14 +57,20 @@ export interface Outbox {
   add(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void>;
   /** Becomes the one active relay of this service, or undefined while another instance is. Released when the connection ends. */
   lead(): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined>;
-  /** Due messages, oldest first; those whose delay is not over are left out. */
-  due(limit: number): Promise<readonly StoredMessage[]>;
-  /** After the technology confirmed them. */
-  remove(ids: readonly string[]): Promise<void>;
+  /** Due messages, oldest first; those whose delay is not over are left out, and those of `except`. */
+  due(limit: number, except?: OutboxExcept): Promise<readonly StoredMessage[]>;
+  /** After the technology confirmed them. Joins `tx` if given. */
+  remove(ids: readonly string[], tx?: Tx): Promise<void>;
   /** Milliseconds until the next delayed message is due, and how many there are in all and for how long the oldest due one waits. */
   state(): Promise<{ readonly waiting: number; readonly oldestAge: number; readonly nextDue?: number }>;
   /** Calls back, soon, after a commit that added messages. A hint; may be lost. */
   onAdded(wake: () => void): void;
+}
+
+/** Messages of the outbox that are not wanted now. */
+export interface OutboxExcept {
+  readonly ids: readonly string[];
+  readonly contracts: readonly string[];
 }
 
 export interface StoredMessage {

@@ -67,6 +67,8 @@ export interface Transport {
   /**
    * Hands messages to the technology. Resolves when it has confirmed every one of them; rejects when one was refused, could
    * not be routed, or is not confirmed within 10 s (outcome unknown: the caller publishes it again, under the same id).
+   * `UnpublishableError`: nothing was stored, and never would be. `PartlyPublishedError` says which were not taken, where some were;
+   * after any other error all of them are published again.
    * Messages of one key keep their order, in one array and across awaited calls. Broadcasts: resolves when handed over.
    * Never called with `delay` unless `delays` is true.
    */

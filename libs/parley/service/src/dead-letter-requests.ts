@@ -66,7 +66,7 @@ export class DeadLetterRequests {
     private readonly log: (message: string) => void,
   ) {
     const letters = messaging.store?.lanes.deadLetters;
-    this.desk = letters && new DeadLetterDesk(letters, messaging.registry, messaging.clock ?? systemClock, messaging.bodies);
+    this.desk = letters && new DeadLetterDesk(letters, messaging.registry, messaging.clock ?? systemClock, messaging.bodies, messaging.service);
   }
 
   async tell([what, ...rest]: readonly string[], query: Readonly<Record<string, string>>): Promise<Answer> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
 import { type Answer, type Begun, causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, IdConflict, type LaneRunner, LeaseLost, type Outcome, type OutgoingMessage, type ParkedMessage, printOf, type Store, type Subscription, type Tx } from '@parley/messaging';
 import { z } from 'zod';
+import { eventually } from './conformance/journal';
 
 /** A store to be tried out. Each test gets an empty one. */
 export interface StoreOnTrial {
@@ -98,6 +99,30 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         await store.outbox.remove([first!.id]);
         expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual([second!.id]);
         expect(await store.outbox.state()).toMatchObject({ waiting: 1 });
+      });
+
+      it('leaves out what the relay has in hand, and contracts that it has no room for', async () => {
+        await inTransaction((tx) => store.outbox.add(tx, [said(), said(), said({ contract: Ship }), said()]));
+        const [first, second, , last] = await store.outbox.due(10);
+        const due = await store.outbox.due(10, { ids: [first!.id], contracts: [Ship.name] });
+        expect(due.map(({ id }) => id)).toEqual([second!.id, last!.id]);
+        expect(await store.outbox.due(1, { ids: [first!.id, second!.id], contracts: [] })).toMatchObject([{ contract: Ship.name }]);
+      });
+
+      it('gives messages that became due together in the order in which they were said', async () => {
+        const delayed = [30, 20, 10].map((delay) => said({ contract: Ship, delay }));
+        await inTransaction((tx) => store.outbox.add(tx, delayed));
+        const due = await eventually(async () => (await store.outbox.due(10)).length === 3 && (await store.outbox.due(10)), 'all to be due');
+        expect(due.map(({ headers }) => headers.id)).toEqual(delayed.map(({ envelope }) => envelope.id));
+      });
+
+      it('removes as part of a transaction, or not at all', async () => {
+        await inTransaction((tx) => store.outbox.add(tx, [said(), said()]));
+        const [first, second] = await store.outbox.due(10);
+        await failing((tx) => store.outbox.remove([first!.id], tx));
+        expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual([first!.id, second!.id]);
+        await inTransaction((tx) => store.outbox.remove([first!.id], tx));
+        expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual([second!.id]);
       });
 
       it('keeps nothing of a transaction that was rolled back', async () => {

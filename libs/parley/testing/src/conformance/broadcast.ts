@@ -4,6 +4,7 @@ import { eventually, Gate, Journal } from './journal';
 import { ODD_TEXTS } from './effects';
 import { suite } from './suite';
 import { handler, jobs, note, raw, say, type Handle, type Job, type Seen } from './trial';
+import { unpublishablePromise } from './unpublishable';
 import { tryTooLarge, withClaims } from './too-large';
 
 const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n);
@@ -11,6 +12,8 @@ const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n
 /** What broadcasts promise: in real time, to everyone who is there, at most once. */
 export function broadcastSuite(fixture: Fixture): void {
   suite('broadcast', fixture, (promise) => {
+    unpublishablePromise(promise);
+
     promise('T01', async (trial) => {
       const contract = trial.contract();
       const arrived = new Journal<{ job: Job; envelope: HandlerContext['envelope'] }>();

@@ -16,6 +16,8 @@ export type Feature =
   | 'persistent'
   /** Commands and events: what was handled can be forgotten before its time, by `Fixture.forget`. */
   | 'forgets'
+  /** There is a body that it never takes: one above `Transport.largest`. */
+  | 'refuses'
   /** Calls: bodies above a limit are refused where they are said. (What else is said has its limit in `Transport.largest`, which is always tried.) */
   | 'limits';
 

@@ -64,6 +64,7 @@ export const promises = {
   T47: { kinds: all, fast: true, says: 'trace, correlation and causation flow from one message to the next' },
   T48: { kinds: [E], says: 'instances that come and go under load lose nothing and keep the order' },
   T49: { kinds: stored, patience: 600_000, says: 'the technology is killed in mid-traffic and comes back, then is away for 30 s: nothing is lost, one effect each, readiness tells' },
+  T54: { kinds: [C, B, E], fast: true, says: 'a message that can never be published is kept as a dead letter of its sender; its lane waits, others flow, each published once' },
 } as const satisfies Record<string, Promised>;
 
 export type PromiseId = keyof typeof promises;

@@ -4,6 +4,7 @@ import { outagePromise } from './outage';
 import { stoppingPromises } from './stopping';
 import type { TryPromise } from './suite';
 import { transactionPromises } from './transaction';
+import { unpublishablePromise } from './unpublishable';
 
 /** What commands and events promise alike: they are stored, delivered until they took effect, and kept when they cannot. */
 export function storedPromises(promise: TryPromise): void {
@@ -12,4 +13,5 @@ export function storedPromises(promise: TryPromise): void {
   transactionPromises(promise);
   stoppingPromises(promise);
   outagePromise(promise);
+  unpublishablePromise(promise);
 }

@@ -104,6 +104,7 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   confirms: ['command', 'event'],
   persistent: ['command', 'event'],
   forgets: ['command', 'event'],
+  refuses: ['command', 'broadcast', 'event'],
   limits: ['call'],
 };
 

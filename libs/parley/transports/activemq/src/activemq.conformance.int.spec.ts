@@ -12,6 +12,7 @@ const fixture: Fixture = {
   features: {
     offers: {
       ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true, forgets: true },
+      refuses: 'ActiveMQ takes bodies of any size',
       broker: offersBroker(broker),
       limits: 'the kit sets none, ActiveMQ keeps large bodies on its disk',
     },

@@ -1,4 +1,4 @@
-import { within, OutageError } from '@parley/messaging';
+import { OutageError, UnpublishableError, within } from '@parley/messaging';
 import type { Connection, Delivery, EventContext, Message, Sender } from 'rhea';
 import type { Address } from './address';
 import type { Line } from './line';
@@ -22,7 +22,7 @@ class Outlet {
     sender.on('sendable', () => this.wake());
     sender.on('accepted', ({ delivery }: EventContext) => this.take(delivery!)?.resolve());
     for (const no of ['rejected', 'released'])
-      sender.on(no, ({ delivery }: EventContext) => this.take(delivery!)?.reject(new Refused(target, address, reasonOf(delivery!) ?? no)));
+      sender.on(no, ({ delivery }: EventContext) => this.take(delivery!)?.reject(refusal(target, address, delivery!, no)));
     sender.on('sender_close', () => this.close(linkError(sender).message));
   }
 
@@ -100,9 +100,13 @@ export class Outlets {
   }
 }
 
-function reasonOf({ remote_state }: Delivery): string | undefined {
+/** Error conditions of AMQP 1.0 that speak of the message itself. */
+const OF_THE_MESSAGE = /^amqp:(decode-error|invalid-field|not-implemented|frame-size-too-small|link:message-size-exceeded)$/;
+
+function refusal(target: string, address: Address, { remote_state }: Delivery, how: string): Error {
   const error = (remote_state as { error?: { description?: string; condition?: string } } | undefined)?.error;
-  return error?.description ?? error?.condition;
+  const why = error?.description ?? error?.condition ?? how;
+  return OF_THE_MESSAGE.test(error?.condition ?? '') ? new Unacceptable(target, address, why) : new Refused(target, address, why);
 }
 
 /** Nothing could be handed over, for there is no connection. Nothing was stored. */
@@ -128,6 +132,14 @@ export class Refused extends Error {
   override readonly name = 'Refused';
   constructor(target: string, address: Address, why: string) {
     super(`ActiveMQ at ${address} refused a message for ${target}: ${why}`);
+  }
+}
+
+/** The broker takes no such message. Nothing was stored, and saying it again does not help. */
+export class Unacceptable extends UnpublishableError {
+  override readonly name = 'Unacceptable';
+  constructor(target: string, address: Address, why: string) {
+    super(`ActiveMQ at ${address} takes no such message for ${target}: ${why}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { byLane, type OutgoingMessage, queueOf, type TransportContext, within } from '@parley/messaging';
+import { type OutgoingMessage, queueOf, sendInOrder, type TransportContext, within } from '@parley/messaging';
 import type { Message } from 'rhea';
 import type { Address } from './address';
 import { messageOf } from './binding';
@@ -38,11 +38,8 @@ export class Publisher {
   }
 
   /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
-  async publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    const results = await Promise.allSettled(byLane(messages).map((lane) => this.sayInTurn(lane)));
-    // Only now: whoever says the rejected ones again must not meet others still under way.
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+  publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    return sendInOrder(messages, (message) => (message.contract.kind === 'broadcast' ? this.broadcast(message) : this.send(message)));
   }
 
   /** Puts a command into a queue of the owner. Resolves when the broker has it. */
@@ -60,10 +57,6 @@ export class Publisher {
   async manage<T>(work: (management: Management) => Promise<T>): Promise<T> {
     await within(CONNECTED_WITHIN, this.line.arrival(), () => new NotConnected(this.address));
     return work(this.management!);
-  }
-
-  private async sayInTurn(messages: readonly OutgoingMessage[]): Promise<void> {
-    for (const message of messages) await (message.contract.kind === 'broadcast' ? this.broadcast(message) : this.send(message));
   }
 
   private send(message: OutgoingMessage): Promise<void> {

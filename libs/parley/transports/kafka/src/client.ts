@@ -32,8 +32,8 @@ export interface Producer {
 export class Rejection extends Error {
   override readonly name = 'Rejection';
   constructor(
-    /** 'unsent': nothing was stored. 'unknown': nobody knows. Others: nothing was stored, and trying again does not help. */
-    readonly what: 'unsent' | 'unknown' | 'no such topic' | 'too large' | 'refused',
+    /** 'unsent': nothing was stored. 'unknown': nobody knows. Others: nothing was stored, and trying again at once does not help. */
+    readonly what: 'unsent' | 'unknown' | 'no such topic' | 'too large' | 'refused' | 'not allowed',
     message: string,
     options?: ErrorOptions,
   ) {

@@ -1,4 +1,4 @@
-import { headersOf, type OutgoingMessage, TooLarge, type TransportContext, OutageError } from '@parley/messaging';
+import { failureOf, failuresTogether, headersOf, NotTriedError, OutageError, type OutgoingMessage, TooLarge, type TransportContext, UnpublishableError, UnpublishedError } from '@parley/messaging';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './binding';
 import { settledWithin, within } from './bound';
@@ -52,11 +52,41 @@ export class KafkaPublisher {
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
     const until = Date.now() + CONFIRMED_WITHIN;
-    const known = messages.map(({ contract: { kind, owner } }) => this.topics.peek(kind as Stored, owner));
-    const topics = known.every((topic) => topic !== undefined) ? known : await this.topicsOf(messages);
-    const outgoing = messages.map((message, place) => this.outgoing(message, topics[place]!));
-    const limit = Math.min(...topics.map((topic) => topic.limit)) - BATCH_HEADROOM;
-    for (const part of inParts(outgoing, limit)) await this.ship(part, until);
+    const failures = new Map<OutgoingMessage, unknown>();
+    const outgoing = await this.allOutgoing(messages, failures);
+    const limit = this.topics.smallestBatch - BATCH_HEADROOM;
+    for (const part of inParts([...outgoing.keys()], (message) => outgoing.get(message)!.bytes, limit)) {
+      const ready = part.filter((message) => !isBehind(message, failures));
+      const failed = await failuresTogether(ready, (some) => {
+        const shipped = this.ship(some.map((message) => outgoing.get(message)!), until);
+        return some.length > 1 ? shipped.catch(ofOneTopic) : shipped;
+      });
+      for (const message of part) if (!ready.includes(message)) failures.set(message, behind());
+      for (const [message, error] of failed) failures.set(message, error);
+    }
+    if (failures.size > 0) throw failureOf(failures, messages);
+  }
+
+  /** As they go to their topics. What cannot is noted as failed, and those behind it. */
+  private async allOutgoing(messages: readonly OutgoingMessage[], failures: Map<OutgoingMessage, unknown>): Promise<ReadonlyMap<OutgoingMessage, Sized>> {
+    const asked = new Map<string, Promise<KnownTopic>>();
+    for (const message of messages) {
+      const { kind, owner } = message.contract;
+      if (this.topics.peek(kind as Stored, owner) || asked.has(`${kind} ${owner}`)) continue;
+      asked.set(`${kind} ${owner}`, this.topicOf(message));
+    }
+    await Promise.allSettled(asked.values());
+    const outgoing = new Map<OutgoingMessage, Sized>();
+    for (const message of messages) {
+      const { kind, owner } = message.contract;
+      try {
+        if (isBehind(message, failures)) throw behind();
+        outgoing.set(message, this.outgoing(message, (await asked.get(`${kind} ${owner}`)) ?? this.topics.peek(kind as Stored, owner)!));
+      } catch (error) {
+        failures.set(message, error);
+      }
+    }
+    return outgoing;
   }
 
   async close(): Promise<void> {
@@ -70,11 +100,10 @@ export class KafkaPublisher {
     await this.open();
   }
 
-  private async topicsOf(messages: readonly OutgoingMessage[]): Promise<readonly KnownTopic[]> {
-    const ensured = messages.map(({ contract: { kind, owner } }) => this.topics.ensure(kind as Stored, owner));
+  private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
     const late = () => new NotConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
-      return await within(CONFIRMED_WITHIN, Promise.all(ensured), late);
+      return await within(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
     } catch (error) {
       if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch') throw error;
       throw new NotConnected(this.address, (error as Error).message, error);
@@ -177,6 +206,7 @@ export class KafkaPublisher {
     if (rejection.what === 'unsent') return new NotConnected(this.address, rejection.message, rejection);
     if (rejection.what === 'unknown') return new Unconfirmed(topic, this.address, rejection);
     if (rejection.what === 'refused' || rejection.what === 'too large') return new Refused(topic, this.address, rejection);
+    if (rejection.what === 'not allowed') return new NotAllowed(topic, this.address, rejection);
     this.topics.forget(topic);
     return new Unroutable(topic, this.address, rejection);
   }
@@ -190,18 +220,31 @@ const isFinal = ({ what }: Rejection): boolean => what !== 'unsent' && what !== 
 const isComplaint = ({ cause }: Rejection): boolean => (cause as { type?: unknown } | undefined)?.type !== undefined;
 
 /** In order, none larger than `limit`. */
-function inParts(messages: readonly Sized[], limit: number): readonly (readonly Sized[])[] {
-  const parts: Sized[][] = [];
+function inParts<M>(messages: readonly M[], bytesOf: (message: M) => number, limit: number): readonly (readonly M[])[] {
+  const parts: M[][] = [];
   let room = 0;
   for (const message of messages) {
-    if (message.bytes > room || parts.at(-1)!.length >= MOST_AT_A_TIME) {
+    if (bytesOf(message) > room || parts.at(-1)!.length >= MOST_AT_A_TIME) {
       parts.push([]);
       room = limit;
     }
     parts.at(-1)!.push(message);
-    room -= message.bytes;
+    room -= bytesOf(message);
   }
   return parts;
+}
+
+/** Messages for other topics are good. */
+function ofOneTopic(error: Error): never {
+  throw error instanceof Unroutable ? new UnpublishedError(error.message, { cause: error }) : error;
+}
+
+const behind = () => new NotTriedError('an earlier message of its key was not published');
+
+/** Whether an earlier message of its key, for the same owner, was not published. */
+function isBehind({ contract: { owner }, envelope: { partitionkey } }: OutgoingMessage, failures: ReadonlyMap<OutgoingMessage, unknown>): boolean {
+  if (partitionkey === undefined || failures.size === 0) return false;
+  return [...failures.keys()].some(({ contract, envelope }) => contract.owner === owner && envelope.partitionkey === partitionkey);
 }
 
 /** Nothing could be handed over. Nothing was stored. */
@@ -223,10 +266,18 @@ export class Unroutable extends OutageError {
 }
 
 /** The broker said no. Nothing was stored. */
-export class Refused extends Error {
+export class Refused extends UnpublishableError {
   override readonly name = 'Refused';
   constructor(topic: string, address: Address, cause: Error) {
     super(`Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`, { cause });
+  }
+}
+
+/** This service may not write to the topic. Nothing was stored. */
+export class NotAllowed extends UnpublishedError {
+  override readonly name = 'NotAllowed';
+  constructor(topic: string, address: Address, cause: Error) {
+    super(`Kafka at ${address} lets this service not write to ${topic} (${cause.message}); nothing was stored, publish it again when it may`, { cause });
   }
 }
 

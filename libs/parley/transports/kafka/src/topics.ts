@@ -59,6 +59,11 @@ export class Topics {
     await this.ask((admin) => admin.names());
   }
 
+  /** Bytes of the largest batch that every known topic takes. */
+  get smallestBatch(): number {
+    return this.smallest;
+  }
+
   /** Bytes of the largest body that every known topic takes. */
   get largest(): number {
     return largestBody({ limit: this.smallest });

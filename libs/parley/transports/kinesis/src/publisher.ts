@@ -1,6 +1,6 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { Batches, headersOf, type OutgoingMessage, sendInOrder, OutageError } from '@parley/messaging';
+import { Batches, headersOf, OutageError, type OutgoingMessage, sendInOrder, UnpublishableError } from '@parley/messaging';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './streams';
@@ -87,7 +87,7 @@ export class Refused extends Error {
 }
 
 /** More than Kinesis takes. Nothing was stored. */
-export class RecordTooLarge extends Error {
+export class RecordTooLarge extends UnpublishableError {
   override readonly name = 'RecordTooLarge';
   constructor(contract: string, size: number) {
     super(`${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${LARGEST_RECORD}; say less, or where it can be found`);

@@ -1,4 +1,4 @@
-import { headersOf, type Outbox, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
+import { headersOf, type Outbox, type OutboxExcept, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
 import type { MemoryStore, MemoryTx } from './memory-store';
 
 interface Row extends StoredMessage {
@@ -27,12 +27,22 @@ export class MemoryOutbox implements Outbox {
     return { lost: new AbortController().signal, release: async () => this.release() };
   }
 
-  due(limit: number): Promise<readonly StoredMessage[]> {
-    return this.store.turn(() => this.dueRows().slice(0, limit));
+  due(limit: number, { ids, contracts }: OutboxExcept = { ids: [], contracts: [] }): Promise<readonly StoredMessage[]> {
+    return this.store.turn(() => {
+      const wanted = this.dueRows().filter(({ id, contract }) => !ids.includes(id) && !contracts.includes(contract));
+      return wanted.slice(0, limit);
+    });
   }
 
-  remove(ids: readonly string[]): Promise<void> {
-    return this.store.turn(() => ids.forEach((id) => this.rows.delete(id)));
+  remove(ids: readonly string[], tx?: Tx): Promise<void> {
+    return this.store.within(tx, (tx) => {
+      for (const id of ids) {
+        const row = this.rows.get(id);
+        if (!row) continue;
+        this.rows.delete(id);
+        tx.undo(() => this.rows.set(id, row));
+      }
+    });
   }
 
   state(): Promise<{ readonly waiting: number; readonly oldestAge: number; readonly nextDue?: number }> {
@@ -82,6 +92,6 @@ export class MemoryOutbox implements Outbox {
 
   private dueRows(): Row[] {
     const now = this.store.clock.now();
-    return [...this.rows.values()].filter(({ due }) => due <= now);
+    return [...this.rows.values()].filter(({ due }) => due <= now).sort((a, b) => Number(a.id) - Number(b.id));
   }
 }

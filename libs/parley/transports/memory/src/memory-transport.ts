@@ -1,5 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, HandlerRegistry, Hop, Intake, OutgoingMessage, Transport } from '@parley/messaging';
+import { type Deliver, type HandlerRegistry, type Hop, type Intake, type OutgoingMessage, publishInTurn, TooLarge, type Transport } from '@parley/messaging';
 import type { MemoryBroker } from './memory-broker';
 import { MemoryIntake } from './memory-intake';
 
@@ -21,12 +21,12 @@ export class MemoryTransport implements Transport {
   async close(): Promise<void> {}
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    for (const message of messages) this.publishOne(message);
+    publishInTurn(messages, (message) => this.publishOne(message));
   }
 
   private publishOne(message: OutgoingMessage): void {
     const { length } = message.body;
-    if (this.largest !== undefined && length > this.largest) throw new Error(`a body of ${length} bytes is larger than ${this.largest}`);
+    if (this.largest !== undefined && length > this.largest) throw new TooLarge(message.contract.name, length, this.largest, this.technology);
     this.broker.publish(message);
   }
 

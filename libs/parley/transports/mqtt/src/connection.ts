@@ -22,6 +22,8 @@ export class Connection {
   client?: MqttClient;
   /** Why it is not there. */
   cause?: Error;
+  /** Bytes of the largest packet that the broker takes, as it said itself. */
+  largest = Infinity;
   private isReady = false;
   private waiting: Array<() => void> = [];
 
@@ -73,6 +75,7 @@ export class Connection {
   private async opened(client: MqttClient, packet: IConnackPacket): Promise<void> {
     try {
       refuseLess(packet, this.address);
+      this.largest = packet.properties?.maximumPacketSize ?? Infinity;
       await this.on.opened?.(client);
     } catch (error) {
       this.cause = error as Error;

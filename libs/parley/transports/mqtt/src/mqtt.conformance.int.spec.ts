@@ -6,7 +6,7 @@ const databases = new MemoryDatabases();
 
 const fixture: Fixture = {
   technology: 'mqtt',
-  features: { offers: { death: true, outbox: true, limits: 'the kit sets none, MQTT refuses 256 MB' } },
+  features: { offers: { death: true, outbox: true, refuses: 'the kit sets no limit, and the broker’s own is not known', limits: 'the kit sets none, MQTT refuses 256 MB' } },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 1_883), new MemoryLink()];
     return {

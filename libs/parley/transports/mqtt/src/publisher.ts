@@ -1,4 +1,4 @@
-import { headersOf, type OutgoingMessage, type TransportContext, OutageError } from '@parley/messaging';
+import { headersOf, OutageError, type OutgoingMessage, sendInOrder, type TransportContext, UnpublishableError } from '@parley/messaging';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
 import { write } from './binding';
@@ -7,6 +7,12 @@ import { topicFor } from './topic';
 
 /** Where an instance says that it is there; its last will says that it is not. */
 export const presenceOf = ({ service, instance }: Pick<TransportContext, 'service' | 'instance'>): string => `parley/${service}/instances/${instance}`;
+
+/** Reason codes of MQTT 5 that speak of the message itself: its topic's name, its size, its format. */
+const FOR_GOOD: ReadonlySet<unknown> = new Set([0x90, 0x95, 0x99]);
+
+const sizeOf = ({ userProperties = {} }: ReturnType<typeof write>['properties']): number =>
+  Object.entries(userProperties).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
 
 /** Says broadcasts with QoS 1. */
 export class Publisher {
@@ -32,21 +38,24 @@ export class Publisher {
     await this.connection.close();
   }
 
-  async say(messages: readonly OutgoingMessage[]): Promise<void> {
-    const results = await Promise.allSettled(messages.map((message) => this.sayOne(message)));
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+  say(messages: readonly OutgoingMessage[]): Promise<void> {
+    return sendInOrder(messages, (message) => this.sayOne(message));
   }
 
   private async sayOne(message: OutgoingMessage): Promise<void> {
     const { address } = this;
     const topic = topicFor(message, address);
     const { payload, properties } = write(headersOf(message.envelope), message.body, address.mode);
+    const [size, largest] = [payload.length + topic.length + sizeOf(properties), this.connection.largest];
+    if (size > largest) throw new Unacceptable(topic, address, `it has ${size} bytes, and the broker takes ${largest}`);
     let id: number | undefined;
     const notSaid = (why: string) => new NotSaid(topic, address, why);
     const said = (client: MqttClient) =>
       new Promise<void>((resolve, reject) => {
-        const answered = (error?: Error | null) => (error ? reject(notSaid(error.message)) : resolve());
+        const answered = (error?: (Error & { readonly code?: unknown }) | null) => {
+          if (!error) resolve();
+          else reject(FOR_GOOD.has(error.code) ? new Unacceptable(topic, address, error.message) : notSaid(error.message));
+        };
         client.publish(topic, payload, { qos: 1, retain: address.retain, properties }, answered);
         id = client.getLastMessageId();
       });
@@ -57,6 +66,14 @@ export class Publisher {
       if (id !== undefined) this.connection.client!.removeOutgoingMessage(id);
       throw error;
     }
+  }
+}
+
+/** The broker takes no such message. Saying it again does not help. */
+export class Unacceptable extends UnpublishableError {
+  override readonly name = 'Unacceptable';
+  constructor(topic: string, address: Address, why: string) {
+    super(`the MQTT broker at ${address} takes no such broadcast to ${topic}: ${why}`);
   }
 }
 

@@ -41,7 +41,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
   return {
     technology: `postgres, ${where}`,
     features: {
-      offers: { death: true, cuts: true, persistent: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, confirms: apart ? true : outbox, limits: 'what is larger goes by claim check' },
+      offers: { death: true, cuts: true, persistent: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, refuses: apart ? true : outbox, confirms: apart ? true : outbox, limits: 'what is larger goes by claim check' },
       lateness: 1_500,
     },
     setUp: async () => {

@@ -1,4 +1,4 @@
-import { headersOf, type Outbox, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
+import { headersOf, type Outbox, type OutboxExcept, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 import type { Database, Statement } from './database';
 import { packHeaders, unpackHeaders } from './queue-message';
@@ -62,13 +62,15 @@ export class PostgresOutbox implements Outbox {
     }
   }
 
-  async due(limit: number): Promise<readonly StoredMessage[]> {
-    const rows = await this.database.call<Row>(DUE, [this.service, limit]);
+  async due(limit: number, { ids, contracts }: OutboxExcept = { ids: [], contracts: [] }): Promise<readonly StoredMessage[]> {
+    const rows = await this.database.call<Row>(DUE, [this.service, limit, ids, contracts]);
     return rows.map(({ id, contract, headers, body }) => ({ id, contract, headers: unpackHeaders(headers), body }));
   }
 
-  async remove(ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.database.call(REMOVE, [this.service, ids]);
+  async remove(ids: readonly string[], tx?: Tx): Promise<void> {
+    if (ids.length === 0) return;
+    const values = [this.service, [...ids]];
+    await (tx ? statement(tx, REMOVE, values) : this.database.call(REMOVE, values));
   }
 
   async state(): Promise<{ readonly waiting: number; readonly oldestAge: number; readonly nextDue?: number }> {
@@ -96,6 +98,6 @@ export class PostgresOutbox implements Outbox {
 type Row = { readonly id: string; readonly contract: string; readonly headers: Buffer; readonly body: Buffer };
 
 const ADD: Statement = { name: 'parley_add_to_outbox', text: 'select parley.add_to_outbox($1, $2, $3, $4, $5)' };
-const DUE: Statement = { name: 'parley_outbox_due', text: 'select * from parley.outbox_due($1, $2)' };
+const DUE: Statement = { name: 'parley_outbox_due', text: 'select * from parley.outbox_due($1, $2, $3, $4)' };
 const REMOVE: Statement = { name: 'parley_remove_from_outbox', text: 'select parley.remove_from_outbox($1, $2)' };
 const STATE: Statement = { name: 'parley_outbox_state', text: 'select * from parley.outbox_state($1)' };

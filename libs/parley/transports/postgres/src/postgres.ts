@@ -1,6 +1,6 @@
 import {
-  claimDays, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Store,
-  type Subscription, type Technology, type Transport, type TransportContext, type Tx,
+  claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Store,
+  type Failures, type Subscription, type Technology, type Transport, type TransportContext, type Tx,
 } from '@parley/messaging'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
 import { connectionTo, placeOf } from './address';
@@ -18,6 +18,7 @@ import { outageOf } from './outage';
 import { QueueIntake } from './queue-intake';
 import { channelOf } from './queue-message';
 import { SEND, sendValues } from './queue-sender';
+import { refused } from './refused';
 import { PostgresSubjectKeys } from './subject-keys';
 import { statement } from './transaction';
 
@@ -85,10 +86,18 @@ class PostgresTransport implements Transport {
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
     const { command, event, broadcast } = byKind(messages);
-    if (command.length > 0) await this.database.call(SEND, sendValues(command));
-    if (event.length > 0) await publishEvents(this.database, event);
-    this.wake(messages);
-    if (broadcast.length > 0) await this.broadcasts.publish(broadcast);
+    const failures = new Map([
+      ...(await this.published(command, (some) => this.database.call(SEND, sendValues(some)))),
+      ...(await this.published(event, (some) => publishEvents(this.database, some))),
+      ...(await this.published(broadcast, (some) => this.broadcasts.publish(some))),
+    ]);
+    this.wake(messages.filter((message) => !failures.has(message)));
+    if (failures.size > 0) throw failureOf(failures, messages);
+  }
+
+  private async published(messages: readonly OutgoingMessage[], publish: (messages: readonly OutgoingMessage[]) => Promise<unknown>): Promise<Failures> {
+    if (messages.length === 0) return new Map();
+    return failuresTogether(messages, (some) => publish(some).then(nothing, (error) => refused(error)));
   }
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
@@ -141,6 +150,8 @@ class PostgresTransport implements Transport {
     if (event.length > 0) this.sequencer.wake();
   }
 }
+
+const nothing = () => undefined;
 
 function byKind(messages: readonly OutgoingMessage[]) {
   const of = (kind: Kind) => messages.filter(({ contract }) => contract.kind === kind);

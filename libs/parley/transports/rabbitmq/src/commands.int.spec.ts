@@ -18,7 +18,9 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { Address } from './address';
 import { CommandIntake } from './intake';
+import { CommandPublisher } from './publisher';
 import { rabbitmq } from './rabbitmq';
 import { deadQueue, delayQueues, laneOf, laneQueues } from './topology';
 
@@ -108,6 +110,28 @@ jest.setTimeout(30_000);
     await sender.publish([loose(1), keyed('a', 2)]);
     const { received } = await instance();
     expect(numbers(await received.until(2)).sort()).toEqual([1, 2]);
+  });
+
+  it('finds the one because of which the broker closes the channel, and says each of the others', async () => {
+    const publisher = new CommandPublisher(new Address(url), () => undefined);
+    await publisher.connect();
+    opened.push({ close: () => publisher.close() });
+    const put = (expiration?: string) => {
+      const properties = { messageId: randomUUID(), persistent: true, mandatory: true, expiration };
+      return { say: () => publisher.put(owner, owner, { body: Buffer.from('{}'), properties }), expiration };
+    };
+    let waiting = [put(), put(), put('soon, says the forger'), put(), put()];
+    const taken: unknown[] = [];
+    for (let rounds = 0; waiting.length > 0 && rounds < 5; rounds++) {
+      const results = await Promise.all(waiting.map((one) => one.say().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
+      taken.push(...results.filter((result) => !('error' in result)));
+      const refused = results.find((result) => 'error' in result && result.error.name === 'Unacceptable');
+      if (refused) expect(refused.one.expiration).toBeDefined();
+      waiting = results.filter((result) => 'error' in result && result !== refused).map(({ one }) => one);
+      if (!refused) continue;
+      expect(refused).toMatchObject({ error: { message: expect.stringMatching(/invalid expiration/) } });
+    }
+    expect([taken.length, waiting.length]).toEqual([4, 0]);
   });
 
   it('rejects a command whose queue is gone, and declares the queue anew', async () => {

@@ -1,5 +1,5 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
-import { byLane, headersOf, type OutgoingMessage, queueOf, type TransportContext, within, OutageError } from '@parley/messaging';
+import { headersOf, OutageError, type OutgoingMessage, queueOf, sendInOrder, TooLarge, type TransportContext, UnpublishableError, within } from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';
@@ -8,9 +8,16 @@ import { Presence, reconnect } from './connections';
 import { exchangeOf, exchanges } from './fanout';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
+/** Bytes: RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker closes the channel, and so other messages would suffer. */
+export const LARGEST = 16 * 1024 * 1024;
+
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
 const DECLARED_AGAIN_AFTER = 1_000;
+/** How long messages are said one by one after the broker closed the channel because of one of them. */
+const CAREFUL_FOR_MS = 30_000;
+/** The broker closed the channel because of what a message says. */
+const PRECONDITION_FAILED = 406;
 
 export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1, connectionOptions: { timeout: 5_000 } };
 
@@ -31,6 +38,9 @@ export class CommandPublisher extends ClientRMQ {
   /** Ids the broker gave back as unroutable; it says so before it confirms them. */
   private readonly returned = new Set<string>();
   private declared = new Map<string, Promise<void>>();
+  /** Ids of messages that are sent and not confirmed. */
+  private readonly unconfirmed = new Set<string>();
+  private readonly guilty = new Guilty();
 
   constructor(
     private readonly address: Address,
@@ -54,7 +64,7 @@ export class CommandPublisher extends ClientRMQ {
   override setupChannel(channel: ConfirmChannel, done: () => void): Promise<void> {
     this.declared = new Map();
     channel.on('return', (message: Message) => this.returned.add(String(message.properties.messageId)));
-    channel.on('error', (error) => this.revive(error));
+    channel.on('error', (error) => this.revive(channel, error));
     channel.once('close', () => this.channels.go(channel));
     this.channels.come(channel);
     done();
@@ -62,11 +72,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
-  async publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
-    const results = await Promise.allSettled(byLane(messages).map((lane) => this.sendInTurn(lane)));
-    // Only now: whoever publishes the rejected ones again must not meet others still under way.
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed) throw failed.reason;
+  publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
+    return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
   /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
@@ -95,9 +102,12 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   protected override async dispatchEvent({ pattern: queue, data }: ReadPacket<Parcel>): Promise<void> {
-    const channel = await this.open();
     const unknown = (why: string) => new Unconfirmed(queue, this.address, why);
-    await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () => unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`));
+    const send = async () => {
+      const channel = await this.open();
+      await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () => unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`));
+    };
+    await this.guilty.search(send);
   }
 
   private confirmed(channel: ConfirmChannel, queue: string, { exchange, body, properties }: Parcel, unknown: (why: string) => Error): Promise<void> {
@@ -106,21 +116,24 @@ export class CommandPublisher extends ClientRMQ {
       const answered = (error: unknown) => {
         if (this.returned.delete(id)) reject(new Unroutable(queue, this.address));
         else if (!error) resolve();
+        else if (this.guilty.verdict(channel, id)) reject(new Unacceptable(queue, this.address, this.guilty.verdict(channel, id)!));
         else if (this.channels.current === channel) reject(new Refused(queue, this.address));
         else reject(unknown('the connection was lost first'));
       };
-      channel.publish(exchange ?? '', exchange === undefined ? queue : '', body, properties, answered);
-    }).catch((error: Error) => {
-      // Closed since it was asked for: nothing was sent.
-      throw error.name === 'IllegalOperationError' ? new NotConnected(this.address) : error;
-    });
+      this.unconfirmed.add(id);
+      try {
+        channel.publish(exchange ?? '', exchange === undefined ? queue : '', body, properties, answered);
+      } catch (error) {
+        // Closed since it was asked for, or it cannot even be written: nothing was sent.
+        const { name, message } = error as Error;
+        reject(name === 'IllegalOperationError' ? new NotConnected(this.address) : new Unacceptable(queue, this.address, message));
+      }
+    }).finally(() => this.unconfirmed.delete(id));
   }
 
-  private async sendInTurn(messages: readonly OutgoingMessage[]): Promise<void> {
-    for (const message of messages) await this.sendOne(message);
-  }
-
-  private sendOne(message: OutgoingMessage): Promise<void> {
+  private async sendOne(message: OutgoingMessage): Promise<void> {
+    const { contract, body } = message;
+    if (body.length > LARGEST) throw new TooLarge(contract.name, body.length, LARGEST, 'rabbitmq');
     return message.contract.kind === 'broadcast' ? this.say(message) : this.sendCommand(message);
   }
 
@@ -181,13 +194,51 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
-  private revive(error: Error): void {
+  private revive(channel: ConfirmChannel, error: Error & { readonly code?: number }): void {
+    if (error.code === PRECONDITION_FAILED) this.guilty.accuse(channel, this.unconfirmed, error.message);
     this.log('warn', `RabbitMQ at ${this.address} closed the publishing channel: ${error.message}; connecting anew`);
     reconnect(this.manager);
   }
 
   private get manager(): AmqpConnectionManager {
     return this.client as AmqpConnectionManager;
+  }
+}
+
+/**
+ * Finds the message because of which the broker closed the channel: of several that were under way nobody knows which it was. So for
+ * a while they are sent one by one, and the one that is alone when the channel is closed again is it.
+ */
+class Guilty {
+  private carefulUntil = -Infinity;
+  private last: Promise<unknown> = Promise.resolve();
+  private readonly verdicts = new WeakMap<ConfirmChannel, { readonly id: string; readonly why: string }>();
+
+  accuse(channel: ConfirmChannel, suspects: ReadonlySet<string>, why: string): void {
+    const [id] = suspects;
+    if (id !== undefined && suspects.size === 1) this.verdicts.set(channel, { id, why });
+    else this.carefulUntil = performance.now() + CAREFUL_FOR_MS;
+  }
+
+  /** What the broker says of this message; undefined: it said nothing, or not of this one. */
+  verdict(channel: ConfirmChannel, id: string): string | undefined {
+    const found = this.verdicts.get(channel);
+    return found?.id === id ? found.why : undefined;
+  }
+
+  search(send: () => Promise<void>): Promise<void> {
+    if (performance.now() > this.carefulUntil) return send();
+    const sent = this.last.then(send);
+    this.last = sent.catch(() => undefined);
+    return sent;
+  }
+}
+
+/** The broker, or its protocol, does not take such a message. Nothing was stored, and publishing it again does not help. */
+export class Unacceptable extends UnpublishableError {
+  override readonly name = 'Unacceptable';
+  constructor(queue: string, address: Address, why: string) {
+    super(`RabbitMQ at ${address} takes no such message for ${queue}: ${why}`);
   }
 }
 

@@ -17,7 +17,7 @@ import { Address } from './address';
 import { BroadcastIntake } from './broadcast-intake';
 import { exchangeOf } from './fanout';
 import { CommandIntake } from './intake';
-import { CommandPublisher } from './publisher';
+import { CommandPublisher, LARGEST } from './publisher';
 import { deadQueue, LANES, queuesOf, RUNGS } from './topology';
 
 export const rabbitmq: Technology = {
@@ -26,9 +26,6 @@ export const rabbitmq: Technology = {
   kinds: ['command', 'broadcast'],
   open: (url, context) => new RabbitTransport(new Address(url), context),
 };
-
-/** RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker closes the channel, and so other messages would suffer. */
-const LARGEST = 16 * 1024 * 1024;
 
 /** One connection to publish, others to consume: a broker that slows publishers down must not slow acknowledgements down. */
 class RabbitTransport implements Transport {

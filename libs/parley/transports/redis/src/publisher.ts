@@ -1,8 +1,14 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
-import { headersOf, type OutgoingMessage, toStructured, within, OutageError } from '@parley/messaging';
+import { headersOf, OutageError, type OutgoingMessage, sendInOrder, TooLarge, toStructured, within } from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
 import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, refuseNeedlessPassword } from './connection';
+
+/**
+ * Bytes of the largest body. Redis takes 512 MB, but ends the connection of a subscriber for which 32 MB wait at once, or 8 MB for a
+ * minute (`client-output-buffer-limit pubsub`): one that is busy must survive a few of them.
+ */
+export const LARGEST = 1024 * 1024;
 
 const STARTED_WITHIN = 10_000;
 
@@ -32,11 +38,10 @@ export class BroadcastPublisher extends ClientRedis {
   }
 
   async say(messages: readonly OutgoingMessage[]): Promise<void> {
-    await Promise.all(
-      messages.map(({ contract, envelope, body }) =>
-        this.dispatchEvent({ pattern: channelOf(contract.name), data: toStructured(headersOf(envelope), body) }),
-      ),
-    );
+    await sendInOrder(messages, async ({ contract, envelope, body }) => {
+      if (body.length > LARGEST) throw new TooLarge(contract.name, body.length, LARGEST, 'redis');
+      await this.dispatchEvent({ pattern: channelOf(contract.name), data: toStructured(headersOf(envelope), body) });
+    });
   }
 
   override async close(): Promise<void> {

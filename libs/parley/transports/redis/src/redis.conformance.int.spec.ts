@@ -6,7 +6,7 @@ const databases = new MemoryDatabases();
 
 const fixture: Fixture = {
   technology: 'redis',
-  features: { offers: { death: true, outbox: true, limits: 'what is larger goes by claim check' } },
+  features: { offers: { death: true, outbox: true, refuses: true, limits: 'what is larger goes by claim check' } },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 6379), new MemoryLink()];
     return {

@@ -2,7 +2,7 @@ import type { Contract, Kind } from '@parley/contract';
 import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
-import { BroadcastPublisher, channelOf } from './publisher';
+import { BroadcastPublisher, channelOf, LARGEST } from './publisher';
 
 export const redis: Technology = {
   name: 'redis',
@@ -10,12 +10,6 @@ export const redis: Technology = {
   kinds: ['broadcast'],
   open: (url, context) => new RedisTransport(new Address(url), context),
 };
-
-/**
- * Redis takes 512 MB, but ends the connection of a subscriber for which 32 MB wait at once, or 8 MB for a minute
- * (`client-output-buffer-limit pubsub`): one that is busy must survive a few of them.
- */
-const LARGEST = 1024 * 1024;
 
 class RedisTransport implements Transport {
   readonly technology = 'redis';

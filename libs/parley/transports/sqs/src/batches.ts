@@ -10,12 +10,17 @@ export type Entry = { readonly Id: string };
 export class EntryRefused extends Error {
   override readonly name = 'EntryRefused';
   constructor(
-    code: string,
+    private readonly code: string,
     message: string,
     /** Whether it would be refused again. */
     readonly isOurFault: boolean,
   ) {
     super(`${code}: ${message}`);
+  }
+
+  /** Whether it is refused for what it says. */
+  get isForGood(): boolean {
+    return /InvalidMessageContents|InvalidParameterValue/.test(this.code);
   }
 }
 

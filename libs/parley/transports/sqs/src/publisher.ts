@@ -1,6 +1,6 @@
 import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { type Batches, headersOf, type OutgoingMessage, queueOf, sendInOrder, OutageError } from '@parley/messaging';
+import { type Batches, headersOf, OutageError, type OutgoingMessage, queueOf, sendInOrder, UnpublishableError } from '@parley/messaging';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
 import { batchesOf, EntryRefused } from './batches';
@@ -60,6 +60,7 @@ export class CommandPublisher {
   }
 
   private failure(owner: string, error: unknown): Error {
+    if (error instanceof EntryRefused && error.isForGood) return new Unacceptable(owner, this.address, error.message);
     if (error instanceof EntryRefused && error.isOurFault) return new Refused(owner, this.address, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
@@ -87,8 +88,16 @@ export class Refused extends Error {
   }
 }
 
+/** SQS takes no such message. Nothing was stored, and sending it again does not help. */
+export class Unacceptable extends UnpublishableError {
+  override readonly name = 'Unacceptable';
+  constructor(owner: string, address: Address, why: string) {
+    super(`SQS at ${address} takes no such command for ${owner} (${why}); nothing was stored`);
+  }
+}
+
 /** More than SQS takes. Nothing was stored. */
-export class MessageTooLarge extends Error {
+export class MessageTooLarge extends UnpublishableError {
   override readonly name = 'MessageTooLarge';
   constructor(owner: string, size: number) {
     super(`a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${LARGEST_MESSAGE}; say less, or where it can be found`);

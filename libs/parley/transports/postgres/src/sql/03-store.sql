@@ -22,7 +22,8 @@ begin
     select s, x.c, x.h, x.b, start + x.d * interval '1 ms' from unnest(contracts, heads, bodies, delays) x(c, h, b, d);
 end $$;
 
-create function parley.outbox_due(s text, n int) returns table (id bigint, contract text, headers bytea, body bytea)
+-- Oldest first, without those in the relay's hand and those of contracts that it has no room for.
+create function parley.outbox_due(s text, n int, held bigint[] default '{}', unwanted text[] default '{}') returns table (id bigint, contract text, headers bytea, body bytea)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -30,8 +31,8 @@ declare now timestamptz := clock_timestamp();
 begin
   perform require_service(s);
   return query select x.id, x.contract, x.headers, x.body from (
-    (select * from outbox o where o.service = s and o.due is null order by o.id limit n)
-    union all (select * from outbox o where o.service = s and o.due <= now order by o.due limit n)) x
+    (select * from outbox o where o.service = s and o.due is null and o.id <> all(held) and o.contract <> all(unwanted) order by o.id limit n)
+    union all (select * from outbox o where o.service = s and o.due <= now and o.id <> all(held) and o.contract <> all(unwanted) order by o.due limit n)) x
     order by x.id limit n;
 end $$;
 
