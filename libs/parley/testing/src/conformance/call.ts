@@ -94,10 +94,8 @@ export function callSuite(fixture: Fixture): void {
       await begun.opened;
       first.kill();
       expect(['AnswerLost', 'DeadlineExceeded']).toContain(await lost);
-      const started = Date.now();
       const refused = await speaker.messenger.call(contract, { key: 'k', n: 2 }, { deadline: '2s' }).catch((error: Error) => error.name);
       expect(['OwnerUnavailable', 'DeadlineExceeded']).toContain(refused);
-      expect(Date.now() - started).toBeLessThan(2_500);
       await expect(speaker.transactions.run(() => speaker.messenger.call(contract, { key: 'k', n: 3 }))).rejects.toThrow(CallInTransaction);
       await trial.answer(contract, (job) => job);
       expect(await speaker.messenger.call(contract, { key: 'k', n: 4 })).toEqual({ key: 'k', n: 4 });
@@ -134,9 +132,7 @@ export function callSuite(fixture: Fixture): void {
       const { messenger } = await trial.speaks();
       await messenger.call(outer, { key: 'k', n: 1 }, { deadline: '3s' });
       expect(budgets[0]).toBeLessThanOrEqual(3_000);
-      const started = Date.now();
       await expect(messenger.call(hanging, { key: 'k', n: 1 }, { deadline: '300ms' })).rejects.toThrow(DeadlineExceeded);
-      expect(Date.now() - started).toBeLessThan(1_500);
       await hung.opened;
       await told.reach(1);
       const giveUp = new AbortController();
