@@ -3,17 +3,22 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDatabase } from '../tools/books-read.mjs';
-import { CARDS, faultyEnvironment, harmDone, PAYMENTS, repair } from './faulty.mjs';
+import { CARDS, faultyPayments, harmDone, PAYMENTS, repair, slowInventory } from './faulty.mjs';
 import { SilentProxy } from './silent-proxy.mjs';
 
 /** Until the message of a faulty handler must have died. Ten deliveries, each with a lease that must run out, and a launcher that waits longer from crash to crash. */
 const DEAD_WITHIN = 300_000;
 const PATIENCE = 90_000;
+const REPLAYED_WITHIN = 20_000;
 const BEHIND_PROXY = 'inventory-1';
 
-/** Before the shop starts: what its payments processes load. */
-export function prepareApart(shop, faults) {
-  if (faults.some((id) => id in CARDS)) for (const name of PAYMENTS) shop.setEnvironment(name, faultyEnvironment(shop.dir));
+/** Before the shop starts: the faulty build of payments; a network to inventory's database that can fall silent. @returns { proxy? } */
+export async function prepareApart(shop, faults) {
+  if (faults.some((id) => id in CARDS)) for (const name of PAYMENTS) shop.setEnvironment(name, faultyPayments(shop.dir));
+  if (!faults.includes('F05')) return {};
+  const proxy = await SilentProxy.before(shop.postgresPort);
+  shop.setEnvironment(BEHIND_PROXY, { ...slowInventory(shop.dir), DATABASE_PORT: String(proxy.port) });
+  return { proxy };
 }
 
 /** One order whose handler does harm, until its message is a dead letter; then a sound build, and a replay. */
@@ -30,8 +35,9 @@ export async function poison({ shop, customers, until }, { fault }, milliseconds
   repair(shop.dir, card);
   for (const name of PAYMENTS) shop.signal(name, 'SIGKILL'); // a handler that hangs ends with its build
   await shop.allReady();
-  const replayed = died && (await replay(shop, deaths));
-  return { calm: customers.since, from, to, poison: order, times, after, deaths, replayed, bit: times > 0 };
+  const why = died ? await replay(shop, deaths, until) : 'it never died';
+  const replayed = why === undefined;
+  return { calm: customers.since, from, to, poison: order, times, after, deaths, replayed, ...(why && { why }), bit: times > 0 };
 }
 
 const DEATHS = `select q.name as queue, d.id::text, d.error, d.cause, d.attempts, d.failure, convert_from(d.body, 'UTF8') as body from parley.dead d join parley.queue q on q.id = d.queue`;
@@ -41,35 +47,25 @@ async function deathsOf(shop, orderId) {
   return rows.filter(({ body }) => body.includes(orderId)).map(({ body: _, attempts, ...death }) => ({ ...death, orderId, deliveries: attempts }));
 }
 
-async function replay(shop, deaths) {
+/** As an operator would. Resolves with what the command says when it does not work, also after some tries: processes are just back. */
+async function replay(shop, deaths, until) {
   const names = deaths.map(({ queue, id }) => `${queue.split('.')[0]}/${id}`);
-  const asked = promisify(execFile)(process.execPath, ['tools/parley.mjs', 'dead-letters', 'replay', ...names, '--reason', 'the build is sound again'], { cwd: shop.dir });
-  return asked.then(() => true, () => false);
+  const command = ['tools/parley.mjs', 'dead-letters', 'replay', ...names, '--reason', 'the build is sound again'];
+  let why;
+  const asked = () => promisify(execFile)(process.execPath, command, { cwd: shop.dir }).then(() => (why = undefined), (error) => (why = `${error.stdout}${error.stderr}`.trim() || error.message));
+  await until(REPLAYED_WITHIN, async () => (await asked()) === undefined, 1000);
+  return why;
 }
 
-/** A process whose open connections to PostgreSQL fall silent while its handlers run. Its twin, and new connections, work. */
-export async function silence({ shop, customers, until }, milliseconds) {
-  const proxy = await SilentProxy.before(Number(new URL(shop.run().databaseUrl).port));
-  try {
-    await startAnew(shop, until, { DATABASE_PORT: String(proxy.port) });
-    customers.haste = 3;
-    await sleep(5000);
-    const from = Date.now();
-    const connections = proxy.hush();
-    customers.haste = 1;
-    await sleep(milliseconds);
-    const to = Date.now();
-    return { victim: BEHIND_PROXY, calm: customers.since, from, to, connections, swallowed: proxy.swallowed, bit: connections > 0 && proxy.swallowed > 0 };
-  } finally {
-    customers.haste = 1;
-    proxy.restore();
-    await startAnew(shop, until);
-    proxy.close();
-  }
+/** A process whose open connections to PostgreSQL fall silent while its handlers have transactions open. Its twin, and new connections, work. */
+export async function silence({ shop, proxy, customers, until, query }, milliseconds) {
+  const caught = await until(PATIENCE, async () => (await query(HALF_DONE))[0].count > 0, 20);
+  const from = Date.now();
+  const connections = proxy.hush();
+  await sleep(milliseconds);
+  const to = Date.now();
+  proxy.restore();
+  return { victim: BEHIND_PROXY, calm: customers.since, from, to, caught, connections, swallowed: proxy.swallowed, bit: caught && connections > 0 && proxy.swallowed > 0 };
 }
 
-async function startAnew(shop, until, variables) {
-  shop.setEnvironment(BEHIND_PROXY, variables);
-  const before = shop.signal(BEHIND_PROXY, 'SIGKILL');
-  await until(PATIENCE, () => shop.run()?.instances[BEHIND_PROXY]?.ready && shop.run().instances[BEHIND_PROXY].pid !== before, 200);
-}
+const HALF_DONE = `select count(*)::int as count from pg_stat_activity where usename = 'inventory' and state = 'idle in transaction' and state_change < clock_timestamp() - interval '100 ms'`;

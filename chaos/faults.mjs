@@ -20,8 +20,8 @@ export class Harm {
   #spared = [];
   #turn = Promise.resolve();
 
-  constructor({ shop, customers, afterStart }) {
-    Object.assign(this, { shop, customers, afterStart });
+  constructor({ shop, customers, afterStart, proxy }) {
+    Object.assign(this, { shop, customers, afterStart, proxy });
   }
 
   /** Those that take time come one after the other, also when one of them took longer than planned. */
@@ -198,8 +198,8 @@ export class Harm {
 
   /** What those that are meant for one alone may touch. */
   get #hands() {
-    const { shop, customers } = this;
-    return { shop, customers, until: (milliseconds, isSo, every) => this.#until(milliseconds, isSo, every) };
+    const { shop, customers, proxy } = this;
+    return { shop, customers, proxy, until: (milliseconds, isSo, every) => this.#until(milliseconds, isSo, every), query: (sql) => this.#query(sql) };
   }
 
   F05(_, milliseconds) {

@@ -17,8 +17,11 @@ export const FAULTY_EDITS = [
   },
 ];
 
-export const faultyEnvironment = (dir) => ({
-  NODE_OPTIONS: `--require ${path.join(dir, 'chaos/faulty/payments.cjs')}`,
+const loading = (dir, file) => ({ NODE_OPTIONS: `--require ${path.join(dir, 'chaos/faulty', file)}` });
+
+export const slowInventory = (dir) => loading(dir, 'inventory.cjs');
+export const faultyPayments = (dir) => ({
+  ...loading(dir, 'payments.cjs'),
   PARLEY_CHAOS_BLOCK_MS: String(1.5 * LEASE_SECONDS * 1000),
 });
 

@@ -26,11 +26,11 @@ export function deadLetters({ sinks, faults }, wrong) {
 }
 
 /** What no handler survives must die itself, and say of what. `deaths` were read before it was replayed on a sound build. */
-function judgePoison({ fault, poison, deaths = [], replayed }, wrong) {
+function judgePoison({ fault, poison, deaths = [], replayed, why }, wrong) {
   const death = deaths.find(({ orderId }) => orderId === poison);
   if (!death) wrong(`${fault}: the message of ${poison}, which no handler survives, never became a dead letter`);
   else if (!death.error || !death.cause || !(death.deliveries > 0)) wrong(`${fault}: the dead letter of ${poison} lacks evidence: ${JSON.stringify(death)}`);
-  else if (!replayed) wrong(`${fault}: the dead letter of ${poison} could not be replayed`);
+  else if (!replayed) wrong(`${fault}: the dead letter of ${poison} could not be replayed: ${why}`);
 }
 
 export function clock({ faults }, wrong) {

@@ -42,14 +42,14 @@ async function experiment(options, folder, shop) {
   const faults = new History(path.join(folder, 'faults.jsonl'));
   const schedule = scheduleOf(options);
   const afterStart = () => withDatabase(shop.run(), (query) => query(NOTES));
-  prepareApart(shop, options.faults);
+  const prepared = await prepareApart(shop, options.faults);
   await shop.start();
   await afterStart();
   say('The shop is ready; orders come in.');
   const { gatewayUrl } = shop.run();
   const { products } = await readJson(`${gatewayUrl}/products`);
   const customers = new Customers({ ...options, gatewayUrl, products, history, hostile: options.faults.includes('F16') });
-  const harm = new Harm({ shop, customers, afterStart });
+  const harm = new Harm({ shop, customers, afterStart, ...prepared });
   const ordering = customers.run();
   await harmOnSchedule(schedule, options.seconds, harm, faults);
   await harm.heal();

@@ -20,6 +20,9 @@ export class Shop {
   /** Every pid that got a SIGKILL from here. */
   #killed = new Set();
 
+  /** Where its PostgreSQL will listen. */
+  postgresPort = Number(process.env.PARLEY_POSTGRES_PORT ?? 15432);
+
   /** @param nodeFlags for every process, to load a plant @param edits what is different in the sources of the copy */
   constructor({ nodeFlags, edits = [] } = {}) {
     this.nodeFlags = nodeFlags;
@@ -40,7 +43,7 @@ export class Shop {
     this.#launcher = spawn(process.execPath, ['--import', './chaos/circumstances.mjs', 'tools/start.mjs', '--scale', scale.join(',')], {
       cwd: this.dir,
       // As from npm: then it stops by itself should this process be killed.
-      env: { ...process.env, ...(this.nodeFlags && { PARLEY_NODE_FLAGS: this.nodeFlags }), npm_lifecycle_event: 'start', PARLEY_PORT: process.env.PARLEY_PORT ?? '14000', PARLEY_POSTGRES_PORT: process.env.PARLEY_POSTGRES_PORT ?? '15432' },
+      env: { ...process.env, ...(this.nodeFlags && { PARLEY_NODE_FLAGS: this.nodeFlags }), npm_lifecycle_event: 'start', PARLEY_PORT: process.env.PARLEY_PORT ?? '14000', PARLEY_POSTGRES_PORT: String(this.postgresPort) },
       stdio: ['ignore', out, out],
       detached: true,
     });
