@@ -12,7 +12,7 @@ export interface Process {
   purpose: string;
   /** `edge` stops first, `outside` (a company we do not own) last. */
   place: 'edge' | 'inside' | 'outside';
-  /** Which ten ports are its own: HTTP at base + 10 × slot + instance. Never reuse one, or two processes meet on a port. */
+  /** Which ten ports are its own: HTTP at base + 10 × slot + instance; metrics and operations of the edge 100 above. Never reuse one, or two processes meet on a port. */
   slot: number;
   /** Whether it answers calls: gRPC at its HTTP port + 1000. */
   answersCalls: boolean;
@@ -136,7 +136,7 @@ export const topology: Process[] = [
   },
 ];
 
-export const PORTS = { base: 4000, callsAbove: 1000, postgres: 54320, slots: 10 };
+export const PORTS = { base: 4000, operationsAbove: 100, callsAbove: 1000, postgres: 54320, slots: 10 };
 
 export function httpPort(process: Process, instance: number, base = PORTS.base): number {
   return base + process.slot * PORTS.slots + instance;
@@ -144,6 +144,11 @@ export function httpPort(process: Process, instance: number, base = PORTS.base):
 
 export function callsPort(process: Process, instance: number, base = PORTS.base): number | undefined {
   return process.answersCalls ? httpPort(process, instance, base) + PORTS.callsAbove : undefined;
+}
+
+/** Where metrics and operations are, if not at its HTTP port: that of the edge is for strangers. */
+export function operationsPort(process: Process, instance: number, base = PORTS.base): number | undefined {
+  return process.place === 'edge' ? httpPort(process, instance, base) + PORTS.operationsAbove : undefined;
 }
 
 export const instanceName = (process: Process, instance: number): string => `${process.name}-${instance + 1}`;

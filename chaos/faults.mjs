@@ -170,7 +170,7 @@ export class Harm {
 
   /** `seen`: how many hours off the process itself says it is. `worked`: what it handled and answered meanwhile. */
   async #skewed(victim, file, off) {
-    const { url } = this.shop.run().instances[victim];
+    const { operationsUrl: url } = this.shop.run().instances[victim];
     setSkew(file, off * HOUR);
     const seen = () => fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(({ headers }) => Math.round((Date.parse(headers.get('date')) - Date.now()) / 1000 / HOUR), () => undefined);
     await this.#until(PATIENCE, async () => (await seen()) === off, 200);

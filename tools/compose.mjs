@@ -42,6 +42,7 @@ function environment({ name, data, answersCalls, outside = [], ...rest }) {
     ...(data ? [`DATABASE_URL: ${databaseUrl(name, passwordVariable(name))}`] : []),
     ...(answersCalls ? [`CALLS_PORT: '${CALLS}'`] : []),
     ...(isPublished({ name, ...rest }) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
+    ...(rest.place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
     ...(outside.includes('payment-provider') ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`] : []),
     ...(outside.includes('mail') ? [`MAIL_URL: ${optional('PARLEY_MAIL_URL', 'file:///data/mail')}`] : []),
     ...(name === 'gateway' ? ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map((variable) => `${variable}: ${optional(variable)}`) : []),
@@ -107,6 +108,7 @@ x-environment: &environment
   BROADCASTS_URL: ${optional('PARLEY_BROADCASTS_URL')}
   EVENTS_URL: ${optional('PARLEY_EVENTS_URL')}
   LOG_LEVEL: ${optional('PARLEY_LOG_LEVEL', 'info')}
+  OPERATIONS_TOKEN: ${required('OPERATIONS_TOKEN')}
   DRAIN_TIMEOUT: ${DRAIN_TIMEOUT}
 
 x-stores: &stores
@@ -201,7 +203,7 @@ const password = () => randomBytes(24).toString('base64url');
 
 function passwords(kept) {
   const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES)].map(passwordVariable);
-  return Object.fromEntries(variables.map((variable) => [variable, kept[variable] ?? password()]));
+  return Object.fromEntries([...variables, 'OPERATIONS_TOKEN'].map((variable) => [variable, kept[variable] ?? password()]));
 }
 
 /** @param on what carries messages; postgres carries what nobody else does */

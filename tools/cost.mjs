@@ -15,8 +15,8 @@ export async function costNow(run) {
 
 /** Handlings beyond the first of a message, as the services that live now have counted them. */
 export async function redeliveriesNow(run) {
-  const counts = Object.values(run.instances).map(async ({ url }) => {
-    const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(3000) }).then((response) => response.text(), () => '');
+  const counts = Object.values(run.instances).map(async ({ operationsUrl }) => {
+    const text = await fetch(`${operationsUrl}/metrics`, { signal: AbortSignal.timeout(3000) }).then((response) => response.text(), () => '');
     return sum([...text.matchAll(/^parley_message_redeliveries_total\{.*\} (\d+)/gm)].map(([, count]) => Number(count)));
   });
   return sum(await Promise.all(counts));

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { technologyUrls } from './technologies.mjs';
-import { callsPort, httpPort, instanceName, PORTS, topology } from './topology.mjs';
+import { callsPort, httpPort, instanceName, operationsPort, PORTS, topology } from './topology.mjs';
 
 /** What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service has a role of its own. */
 const USERS_OWN = /^(?!DATABASE_URL$)((CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?|PARLEY_TOPOLOGY)$/;
@@ -20,6 +20,7 @@ const one = (name) => topology.find((process) => process.name === name);
 /** One running copy of a process: its name and addresses. */
 export function instanceOf(process, index) {
   const port = httpPort(process, index, basePort());
+  const operations = operationsPort(process, index, basePort());
   return {
     name: instanceName(process, index),
     service: process.name,
@@ -28,6 +29,9 @@ export function instanceOf(process, index) {
     port,
     callsPort: callsPort(process, index, basePort()),
     url: local(port),
+    operationsPort: operations,
+    /** Where metrics and operations are. */
+    operationsUrl: local(operations ?? port),
   };
 }
 
@@ -67,7 +71,7 @@ const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
 
 /** @param databaseUrls service → URL with its own role */
 export function environmentOf(instance, { databaseUrls, scale, technologies }) {
-  const ports = instance.callsPort ? { PORT: instance.port, CALLS_PORT: instance.callsPort } : { PORT: instance.port };
+  const ports = { PORT: instance.port, CALLS_PORT: instance.callsPort, OPERATIONS_PORT: instance.operationsPort };
   const database = process.env[`DATABASE_URL_${variable(instance.service)}`] ?? databaseUrls[instance.service];
   const { DATABASE_URL: _, ...inherited } = process.env;
   return {
@@ -76,7 +80,7 @@ export function environmentOf(instance, { databaseUrls, scale, technologies }) {
     DRAIN_TIMEOUT: process.env.DRAIN_TIMEOUT ?? DRAIN_TIMEOUT[instance.place],
     INSTANCE: instance.name,
     DATA_DIR: path.resolve('.data', instance.service),
-    ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+    ...Object.fromEntries(Object.entries(ports).flatMap(([name, port]) => (port ? [[name, String(port)]] : []))),
     ...(database ? { DATABASE_URL: database } : {}),
     ...(instance.service === 'console' ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href } : {}),
     ...sharedEnvironment({ scale, technologies }),

@@ -2,9 +2,9 @@
 export async function readJson(url, { method = 'GET', headers = {}, body, expect = 200, timeout = 10_000 } = {}) {
   const json =
     body === undefined
-      ? {}
+      ? { headers }
       : { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } };
-  const response = await fetch(url, { method, headers, ...json, signal: AbortSignal.timeout(timeout) });
+  const response = await fetch(url, { method, ...json, signal: AbortSignal.timeout(timeout) });
   const text = await response.text();
   if (response.status !== expect)
     throw new Error(`${method} ${url} answered ${response.status}: ${text.slice(0, 300)}`);

@@ -23,17 +23,17 @@ function write(addresses) {
 /** Written by `npm start`: the instances of the topology. */
 export function writeAddresses(scale = {}) {
   const inside = topology.filter(({ place }) => place !== 'outside');
-  write(Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ url }) => url)])));
+  write(Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ operationsUrl }) => operationsUrl)])));
 }
 
 /** @param beside whether a start runs: else the addresses of an earlier one are forgotten */
-export function addAddress({ service, url }, beside) {
+export function addAddress({ service, operationsUrl: url }, beside) {
   if (!beside || !read()) writeAddresses();
   const { [service]: urls = [], ...others } = read();
   write({ ...others, [service]: [...new Set([...urls, url])] });
 }
 
-export function removeAddress({ service, url }) {
+export function removeAddress({ service, operationsUrl: url }) {
   const { [service]: urls = [], ...others } = read() ?? {};
   write({ ...others, [service]: urls.filter((one) => one !== url) });
 }

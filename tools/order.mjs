@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { paint } from './colours.mjs';
 import { asCustomer } from './customer.mjs';
 import { readJson } from './http-json.mjs';
+import { asOperator } from './operations-token.mjs';
 import { readRun } from './run-file.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
@@ -75,8 +76,8 @@ async function place() {
 }
 
 async function draw() {
-  const urls = Object.values(run.instances).filter(({ service }) => service !== 'payment-provider').map(({ url }) => url);
-  const told = await Promise.all(urls.map((url) => readJson(`${url}/operations/conversations/${conversation}`).catch(() => [])));
+  const urls = Object.values(run.instances).filter(({ service }) => service !== 'payment-provider').map(({ operationsUrl }) => operationsUrl);
+  const told = await Promise.all(urls.map((url) => readJson(`${url}/operations/conversations/${conversation}`, { headers: asOperator(run) }).catch(() => [])));
   const turns = told.flat().filter(({ kind }) => options.watch || kind !== 'broadcast');
   for (const turn of turns.sort((a, b) => (a.said < b.said ? -1 : 1))) {
     const id = `${turn.messageId} ${turn.to} ${turn.outcome}`;

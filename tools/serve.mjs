@@ -6,6 +6,7 @@ import { build } from './build.mjs';
 import { installDatabase } from './database.mjs';
 import { environmentOf, instanceOf, postgresPort, usersOwn } from './environment.mjs';
 import { addAddress, removeAddress } from './operations-file.mjs';
+import { operationsToken } from './operations-token.mjs';
 import { isSame } from './process-tree.mjs';
 import { readRun } from './run-file.mjs';
 import { usePostgres } from './shared-postgres.mjs';
@@ -58,7 +59,13 @@ function runningStart() {
 /** The variables of the running start, unless this shell has its own. */
 function environmentBeside(run, instance, databaseUrls) {
   const own = usersOwn();
-  return { ...environmentOf(instance, { databaseUrls }), ...run?.environment, ...own, SWC_NODE_PROJECT: 'tsconfig.base.json' };
+  return { ...environmentOf(instance, { databaseUrls }), ...run?.environment, ...own, ...tokenBeside(run), SWC_NODE_PROJECT: 'tsconfig.base.json' };
+}
+
+/** Alone, operations ask for none, unless this shell has one: it listens on loopback. */
+function tokenBeside(run) {
+  const token = run && operationsToken(run);
+  return token ? { OPERATIONS_TOKEN: token } : {};
 }
 
 /** The service as a child process that is replaced at each change. */

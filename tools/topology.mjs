@@ -11,6 +11,6 @@ if (existsSync('topology.ts')) {
   if (!isCurrent('topology.ts')) await compile('topology.ts');
 }
 
-export const { topology, PORTS, httpPort, callsPort, instanceName } = createRequire(import.meta.url)(
+export const { topology, PORTS, httpPort, callsPort, operationsPort, instanceName } = createRequire(import.meta.url)(
   path.join(root, 'dist/topology.js'),
 );

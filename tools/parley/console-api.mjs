@@ -1,5 +1,6 @@
 // The console's API, as the command line needs it.
 import os from 'node:os';
+import { asOperator } from '../operations-token.mjs';
 import { readRun } from '../run-file.mjs';
 
 /** The system said no, or nothing. */
@@ -30,12 +31,14 @@ export class ConsoleApi {
   }
 
   async #ask(path, options) {
-    const response = await fetch(new URL(`/api/${path}`, this.url), { ...options, signal: AbortSignal.timeout(PATIENCE) }).catch((error) => {
+    const headers = { ...options?.headers, ...asOperator() };
+    const response = await fetch(new URL(`/api/${path}`, this.url), { ...options, headers, signal: AbortSignal.timeout(PATIENCE) }).catch((error) => {
       throw new Refusal(`The console at ${this.url} does not answer (${error.cause?.message || error.message}); is the system running?`);
     });
     const text = await response.text();
     const answer = parse(text);
     if (response.ok && answer !== undefined) return answer;
+    if (response.status === 401) throw new Refusal(`The console at ${this.url} asks for the token of operations: set OPERATIONS_TOKEN to the one its services have.`, 401);
     throw new Refusal(answer?.message ?? answer?.detail ?? answer?.title ?? `The console at ${this.url} answered ${response.status}: ${text.slice(0, 300)}`, response.status);
   }
 }

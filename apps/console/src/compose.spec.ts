@@ -67,8 +67,9 @@ describe('docker/compose.yaml', () => {
 
   it.each(services)('gives %s its own role, and no other', (name) => {
     const secrets = JSON.stringify(environmentOf(name)).match(/secret-of-\w+/g);
-    expect(secrets).toEqual([`secret-of-PARLEY_${name.toUpperCase()}_PASSWORD`]);
-    expect(readBy(name)).toMatchObject({ DATABASE_URL: `postgres://${name}:${secrets![0]}@postgres:5432/parley` });
+    expect(secrets).toEqual(expect.arrayContaining([`secret-of-PARLEY_${name.toUpperCase()}_PASSWORD`, 'secret-of-OPERATIONS_TOKEN']));
+    expect(secrets).toHaveLength(2);
+    expect(readBy(name)).toMatchObject({ DATABASE_URL: `postgres://${name}:secret-of-PARLEY_${name.toUpperCase()}_PASSWORD@postgres:5432/parley` });
   });
 
   it('lets callers find every owner where it answers', () => {
@@ -83,6 +84,7 @@ describe('docker/compose.yaml', () => {
     for (const [name, [url]] of urls) {
       const { PORT, OPERATIONS_PORT } = readBy(name);
       expect(url).toBe(`http://${name}:${String(OPERATIONS_PORT ?? PORT)}`);
+      expect(readBy(name)).toMatchObject({ ALLOWED_HOSTS: [name], OPERATIONS_TOKEN: readBy('console')['OPERATIONS_TOKEN'] });
     }
   });
 

@@ -5,7 +5,11 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
 import { InstanceOnTrial } from './instance.fixture';
-import { refuseForeignPages } from './same-origin';
+import { OperationsAccess, readEnvironment } from '@parley/service';
+import { guard } from './access';
+
+const TOKEN = 'a-token-of-operators';
+const AUTHORIZED = { authorization: `Bearer ${TOKEN}` };
 
 /** Requests as they arrive at an instance of orders. */
 let arrived: { readonly method?: string; readonly url?: string; readonly operator: unknown; readonly body: unknown }[];
@@ -29,7 +33,7 @@ describe('dead letters by way of the console', () => {
   const post = (path: string, body?: object, headers = {}) =>
     fetch(`${url}/${path}`, {
       method: 'POST',
-      headers: { ...(body && { 'content-type': 'application/json' }), ...headers },
+      headers: { ...(body && { 'content-type': 'application/json' }), ...AUTHORIZED, ...headers },
       body: body && JSON.stringify(body),
     });
 
@@ -45,7 +49,7 @@ describe('dead letters by way of the console', () => {
       new FastifyAdapter(),
       { logger: false },
     );
-    refuseForeignPages(app);
+    guard(app, new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })));
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}/api/dead-letters`;
   });
@@ -61,7 +65,7 @@ describe('dead letters by way of the console', () => {
     ['/audit?letter=7&who=ada', '/operations/dead-letters/audit?letter=7&who=ada'],
     ['/orders/7', '/operations/dead-letters/7'],
   ])('are asked for by %s', async (path, asked) => {
-    expect((await fetch(`${url}${path}`)).status).toBe(200);
+    expect((await fetch(`${url}${path}`, { headers: AUTHORIZED })).status).toBe(200);
     expect(arrived).toMatchObject([{ method: 'GET', url: asked }]);
   });
 
@@ -77,7 +81,7 @@ describe('dead letters by way of the console', () => {
   it('are refused as the service refuses them', async () => {
     const refused = await post('orders/7/edit', { body: { total: 'x' } });
     expect([refused.status, await refused.json()]).toEqual([422, { message: 'total: expected number' }]);
-    expect((await fetch(`${url}/orders/9`)).status).toBe(404);
+    expect((await fetch(`${url}/orders/9`, { headers: AUTHORIZED })).status).toBe(404);
     expect((await post('nobody/7/replay')).status).toBe(404);
   });
 

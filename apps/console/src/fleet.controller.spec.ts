@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage, type RequestOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ChangePrice } from '@contracts/catalog';
 import { GetFigures } from '@contracts/insights';
@@ -9,8 +11,11 @@ import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
 import { FleetController } from './fleet.controller';
 import { InstanceOnTrial } from './instance.fixture';
-import { refuseForeignPages } from './same-origin';
+import { OperationsAccess, readEnvironment } from '@parley/service';
+import { guard } from './access';
 
+const TOKEN = 'a-token-of-operators';
+const AUTHORIZED = { authorization: `Bearer ${TOKEN}` };
 const DEAD = 'http://127.0.0.1:1';
 
 /** As an instance of orders answers: `/operations` takes no change from a web page. */
@@ -32,9 +37,9 @@ describe('the console', () => {
   let url: string;
   let instances: InstanceOnTrial[];
   let call: jest.Mock;
-  const get = async (path: string) => (await fetch(`${url}/api/${path}`)).json() as Promise<unknown>;
+  const get = async (path: string) => (await fetch(`${url}/api/${path}`, { headers: AUTHORIZED })).json() as Promise<unknown>;
   const change = (method: string, path: string, body?: object, headers = {}) =>
-    fetch(`${url}/api/${path}`, { method, body: body && JSON.stringify(body), headers: { ...(body && { 'content-type': 'application/json' }), ...headers } });
+    fetch(`${url}/api/${path}`, { method, body: body && JSON.stringify(body), headers: { ...(body && { 'content-type': 'application/json' }), ...AUTHORIZED, ...headers } });
 
   beforeAll(async () => {
     instances = [await orders(), await catalog()];
@@ -45,7 +50,7 @@ describe('the console', () => {
       { provide: APP_FILTER, useClass: CallProblemFilter },
     ];
     app = await NestFactory.create<NestFastifyApplication>({ module: class ConsoleUnderTest {}, controllers: [FleetController, DeadLettersController], providers }, new FastifyAdapter(), { logger: false });
-    refuseForeignPages(app);
+    guard(app, new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })));
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
   });
@@ -95,6 +100,23 @@ describe('the console', () => {
     expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: url })).status).toBe(200);
   });
 
+  it.each([
+    ['GET', 'dead-letters'],
+    ['GET', 'sagas'],
+    ['GET', 'nothing'],
+    ['POST', 'dead-letters/orders/7/discard'],
+    ['PUT', 'prices/TEA-0001'],
+  ])('answers %s %s to nobody by a foreign name or without the token', async (method, path) => {
+    const asked = instances.flatMap((instance) => instance.asked).length;
+    const { port } = new URL(url);
+    const foreign = `evil.example:${port}`;
+    const ask = (headers: Record<string, string>) => statusOf({ port, method, path: `/api/${path}`, headers });
+    expect(await ask({ host: foreign, origin: `http://${foreign}`, ...AUTHORIZED })).toBe(421);
+    expect(await ask({ host: `127.0.0.1:${port}` })).toBe(401);
+    expect(await ask({ host: `127.0.0.1:${port}`, authorization: 'Bearer guess' })).toBe(401);
+    expect(instances.flatMap((instance) => instance.asked)).toHaveLength(asked);
+  });
+
   it('shows the figures', async () => {
     call.mockResolvedValue({ placed: 3 });
     expect(await get('figures')).toEqual({ placed: 3 });
@@ -113,7 +135,14 @@ describe('the console', () => {
     call.mockRejectedValueOnce(new CallError(ChangePrice, 'unknown-sku', { sku: 'TEA-9999' }));
     expect((await change('PUT', 'prices/TEA-9999', { price: 1 })).status).toBe(404);
     call.mockRejectedValueOnce(new OwnerUnavailable(GetFigures, 'nobody answers'));
-    const away = await fetch(`${url}/api/figures`);
+    const away = await fetch(`${url}/api/figures`, { headers: AUTHORIZED });
     expect([away.status, await away.json()]).toEqual([503, { message: expect.stringContaining('insights') }]);
   });
 });
+
+/** `fetch` sets Host by itself. */
+async function statusOf(options: RequestOptions): Promise<number> {
+  const [response] = (await once(request({ host: '127.0.0.1', ...options }).end(), 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode!;
+}

@@ -71,6 +71,15 @@ describe('the fleet', () => {
     expect(await fleet.tellAll('nobody', '/x', {})).toMatchObject([{ ok: false, status: 404 }]);
   });
 
+  it('shows its token to every instance it asks or tells', async () => {
+    const seen: unknown[] = [];
+    const instance = await start(({ headers }) => (seen.push(headers.authorization), { body: {} }));
+    const fleet = new Fleet(() => ({ orders: [instance.url] }), PATIENCE, 'a-token-of-operators');
+    await fleet.askOne('orders', '/x');
+    await fleet.tellOne('orders', '/x', { body: {} });
+    expect(seen).toEqual(['Bearer a-token-of-operators', 'Bearer a-token-of-operators']);
+  });
+
   it('takes a refusal for an answer', async () => {
     const [refuses, works] = [await start(() => ({ status: 404, body: { message: 'none' } })), await well('c')];
     expect(await new Fleet(() => ({ orders: [refuses.url, works.url] })).tellOne('orders', '/x')).toMatchObject({ status: 404, body: { message: 'none' } });

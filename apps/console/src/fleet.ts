@@ -20,10 +20,14 @@ export interface Order {
 
 /** Every instance of every service, as they speak of themselves. */
 export class Fleet {
-  /** @param currentAddresses the base URLs of each service's instances, asked at each request */
+  /**
+   * @param currentAddresses the base URLs of each service's instances, asked at each request
+   * @param token the token of operations, if they ask for one
+   */
   constructor(
     private readonly currentAddresses: () => Readonly<Record<string, readonly string[]>>,
     private readonly patience = PATIENCE,
+    private readonly token?: string,
   ) {}
 
   private get addresses(): ReadonlyMap<string, readonly string[]> {
@@ -77,17 +81,20 @@ export class Fleet {
 
   private async ask(service: string, url: string, path: string, order?: Order): Promise<Answer> {
     try {
-      const response = await fetch(new URL(path, url), { ...(order && posted(order)), signal: abortAfter(this.patience) });
+      const response = await fetch(new URL(path, url), { ...this.request(order), signal: abortAfter(this.patience) });
       return { service, url, ok: response.ok, status: response.status, body: await response.json() };
     } catch (error) {
       return { service, url, ok: false, error: describe(error) };
     }
   }
-}
 
-function posted({ body, operator }: Order): RequestInit {
-  const headers = { ...(body !== undefined && { 'content-type': 'application/json' }), ...(operator !== undefined && { 'x-operator': operator }) };
-  return { method: 'POST', headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+  private request(order?: Order): RequestInit {
+    const authorization = this.token !== undefined && { authorization: `Bearer ${this.token}` };
+    if (!order) return { headers: { ...authorization } };
+    const { body, operator } = order;
+    const headers = { ...authorization, ...(body !== undefined && { 'content-type': 'application/json' }), ...(operator !== undefined && { 'x-operator': operator }) };
+    return { method: 'POST', headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
+  }
 }
 
 const unknown = (service: string): Answer => ({ service, url: '', ok: false, status: 404, error: `there is no service ${service}` });

@@ -1,5 +1,6 @@
-import { serve } from '@parley/service';
+import { OperationsAccess, serve } from '@parley/service';
+import { guard } from './access';
 import { AppModule } from './app.module';
-import { refuseForeignPages } from './same-origin';
+import { environment } from './config';
 
-void serve(AppModule, { http: { configure: refuseForeignPages } });
+void serve(AppModule, { http: { configure: (app) => guard(app, new OperationsAccess(environment)) } });

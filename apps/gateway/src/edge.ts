@@ -13,6 +13,7 @@ const beforeNest = new ProblemFilter();
 
 /** How the edge takes HTTP. */
 export const edge = {
+  toStrangers: true,
   bodyLimit: BODY_LIMIT,
   fastify: { frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply): void => beforeNest.answer(error, request, reply) },
   problemOf: shopProblemOf,

@@ -29,6 +29,7 @@ interface Run {
   readonly gatewayUrl: string;
   readonly providerUrl: string;
   readonly databaseUrl: string;
+  readonly operationsToken: string;
   readonly instances: Readonly<Record<string, Process>>;
 }
 
@@ -90,7 +91,7 @@ export class RunningShop implements Stage {
   async triedInVain(orderId: string): Promise<void> {
     const { url } = this.processOf('payments');
     await this.until('payments to try in vain', async () => {
-      const turns = await json<readonly { contract: string; outcome: string }[]>(`${url}/operations/conversations/${this.conversations.get(orderId)}`);
+      const turns = await json<readonly { contract: string; outcome: string }[]>(`${url}/operations/conversations/${this.conversations.get(orderId)}`, { authorization: `Bearer ${this.run.operationsToken}` });
       return turns.some(({ contract, outcome }) => contract === ChargePayment.name && outcome !== 'done');
     });
   }
@@ -174,8 +175,8 @@ export class RunningShop implements Stage {
 
 const readRun = (file: string): Run => JSON.parse(readFileSync(resolve(ROOT, file), 'utf8')) as Run;
 
-async function json<Answer>(url: string): Promise<Answer> {
-  const response = await fetch(url);
+async function json<Answer>(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  const response = await fetch(url, { headers });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return (await response.json()) as Answer;
 }

@@ -25,6 +25,17 @@ describe('environment', () => {
     });
   });
 
+  it.each(['0.0.0.0', '::', '10.0.0.7', 'shop.example'])('wants a token for operations when it listens on %s', (HOST) => {
+    expect(problemsOf({ HOST })).toEqual([expect.stringContaining(`OPERATIONS_TOKEN is not set, but HOST is ${HOST}`)]);
+    expect(problemsOf({ HOST, OPERATIONS_TOKEN: 'a-token-of-operators' })).toEqual([]);
+    expect(problemsOf({ HOST, OPERATIONS_TOKEN: 'short' })).toEqual([expect.stringMatching(/OPERATIONS_TOKEN is "\[hidden\]", but must have 16 characters/)]);
+  });
+
+  it('needs no token for operations on loopback, and never logs one', () => {
+    for (const HOST of ['localhost', '127.0.0.1', '127.1.2.3', '::1']) expect(problemsOf({ HOST })).toEqual([]);
+    expect(JSON.stringify(describeEnvironment(readEnvironment({ OPERATIONS_TOKEN: 'a-token-of-operators' })))).not.toContain('a-token');
+  });
+
   it('carries every kind by the database unless told otherwise', () => {
     const environment = readEnvironment({ DATABASE_URL, COMMANDS_URL: 'amqp://mq' });
     expect(environment).toMatchObject({

@@ -30,6 +30,17 @@ const duration = z.string().transform((text, context) => {
 const kit = z.object({
   PORT: port.default(3000).describe('where health, metrics and operations (and the edge) are served'),
   OPERATIONS_PORT: port.optional().describe('where metrics and operations are served instead of PORT; set it where strangers reach PORT'),
+  OPERATIONS_TOKEN: z
+    .string()
+    .min(16, 'must have 16 characters or more')
+    .regex(/^[!-~]+$/, 'must be printable ASCII without spaces')
+    .optional()
+    .describe('what operations and the console ask of those who use them: a secret of the operators, the same for all services'),
+  ALLOWED_HOSTS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').map((host) => host.trim()).filter((host) => host !== ''))
+    .describe('names by which operations are reached, beside those of loopback and HOST, with commas in between'),
   HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
   CALLS_PORT: port.optional().describe('where calls are answered; without it, this service only asks'),
   INSTANCE: z.string().default(`${hostname()}-${process.pid}`).describe('names this process among its like'),
@@ -101,6 +112,7 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
     ...(error?.issues ?? []).map((issue) => sentence(issue, given, schema.shape)),
     ...wrongUrls.map((name) => `${name} is "${shown(name, given[name])}", but must be a URL such as ${name.startsWith('CALLS_') ? 'grpc://host:5000' : 'kafka://host:9092'}`),
   ];
+  if (isReachable(given['HOST']) && given['OPERATIONS_TOKEN'] === undefined) problems.push(NO_TOKEN(given['HOST']!));
   if (!success || problems.length > 0) throw new EnvironmentError(problems.join('\n'));
   return {
     ...(data as z.infer<typeof kit>),
@@ -124,6 +136,12 @@ function withDefaultUrls({ DATABASE_URL, COMMANDS_URL, BROADCASTS_URL, EVENTS_UR
     EVENTS_URL: EVENTS_URL ?? DATABASE_URL,
   };
 }
+
+/** Whether others than the processes of this machine can open what listens there. */
+const isReachable = (host?: string): boolean => host !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
+
+const NO_TOKEN = (host: string): string =>
+  `OPERATIONS_TOKEN is not set, but HOST is ${host}: whoever reaches that address could read and discard messages; set it to a secret of 16 characters or more, the same for all services`;
 
 function callsOf(given: Variables, template: string) {
   return (owner: string) => given[`CALLS_URL_${owner.toUpperCase().replaceAll('-', '_')}`] ?? template.replaceAll('{owner}', owner);

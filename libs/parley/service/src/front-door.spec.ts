@@ -1,6 +1,7 @@
 import { Agent, get as request, type IncomingMessage, type RequestListener } from 'node:http';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { freePort } from '@parley/testing';
 import { FrontDoor } from './front-door';
 import { Lifecycle } from './lifecycle';
 
@@ -74,6 +75,26 @@ describe('front door', () => {
       'application',
       'application',
     ]);
+  });
+
+  it('answers metrics and operations nowhere, when strangers reach its port and no other one is given', async () => {
+    life = lifecycle();
+    life.enter('running');
+    door = new FrontDoor(life, (_, response) => response.end('operations'));
+    door.serverFactory((_, response) => response.end('application'));
+    await door.listen('127.0.0.1', 0, undefined, true);
+    const bodies = await Promise.all(['/health/ready', '/metrics', '/operations/status'].map(async (path) => (await get(path)).body));
+    expect(bodies).toEqual(['operations', 'application', 'application']);
+  });
+
+  it('answers them on the port that strangers reach when it is told so', async () => {
+    const port = await freePort();
+    life = lifecycle();
+    life.enter('running');
+    door = new FrontDoor(life, (_, response) => response.end('operations'));
+    door.serverFactory((_, response) => response.end('application'));
+    await door.listen('127.0.0.1', port, port, true);
+    expect((await get('/operations/status')).body).toBe('operations');
   });
 
   it('waits for open requests, and gives up on them when their time is over', async () => {

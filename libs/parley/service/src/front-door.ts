@@ -31,6 +31,8 @@ export class FrontDoor {
   private readonly server: Server;
   /** Metrics and operations, when they have a port of their own. */
   private backDoor?: Server;
+  /** Whether metrics and operations are not served on the port of the application. */
+  private strangersOnly = false;
   private app?: RequestListener;
   private readonly open = new Set<ServerResponse>();
   private whenIdle?: () => void;
@@ -46,12 +48,14 @@ export class FrontDoor {
   }
 
   /**
-   * @param operationsPort where metrics and operations are answered instead: for a door that strangers can reach
+   * @param operationsPort where metrics and operations are answered; the same as `port`: there
+   * @param toStrangers the port is meant for strangers: without `operationsPort`, metrics and operations are answered nowhere
    * @throws DoorError
    */
-  async listen(host: string, port: number, operationsPort?: number): Promise<void> {
+  async listen(host: string, port: number, operationsPort?: number, toStrangers = false): Promise<void> {
+    this.strangersOnly = operationsPort === undefined ? toStrangers : operationsPort !== port || port === 0;
     await listening(this.server, host, port, 'PORT');
-    if (operationsPort === undefined) return;
+    if (operationsPort === undefined || !this.strangersOnly) return;
     this.backDoor = createServer(this.limits, this.operations);
     await listening(this.backDoor, host, operationsPort, 'OPERATIONS_PORT');
   }
@@ -100,7 +104,7 @@ export class FrontDoor {
   }
 
   private isOperational(url: string): boolean {
-    return this.backDoor ? HEALTH.test(url) : OPERATIONAL.test(url);
+    return this.strangersOnly ? HEALTH.test(url) : OPERATIONAL.test(url);
   }
 
   private track(response: ServerResponse): void {

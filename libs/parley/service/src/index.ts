@@ -7,6 +7,7 @@ export { UnexpectedRoute } from './no-http';
 export type { Inspectable } from './operations';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 export { type Asked, type FieldError, invalid, problem, type Problem, ProblemError, problemOf } from './problem';
+export { OperationsAccess, type Refusal } from './operations-access';
 export { serve, type ServeOptions } from './serve';
 export { Service } from './service';
 export { ServiceModule, type ServiceOptions } from './service.module';

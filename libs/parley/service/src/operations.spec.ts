@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { connect } from 'node:net';
+import { createServer, type IncomingMessage, request, type RequestOptions, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
@@ -173,6 +173,25 @@ describe('operations', () => {
     expect(await replay()).toMatchObject({ status: 404 });
   });
 
+  it('answers operations to nobody by a foreign name or without the token, whatever they ask; health and metrics to everybody', async () => {
+    service = new Service('orders', service.logger, { environment: readEnvironment({ OPERATIONS_TOKEN: 'a-token-of-operators' }), inspectable: { sagas: 'SAGAS' } });
+    operations = new Operations(service);
+    server.removeAllListeners('request').on('request', operations.receive);
+    running();
+    const before = [...replayed];
+    const asked = [['GET', 'status'], ['GET', 'dead-letters'], ['GET', 'sagas'], ['GET', 'nothing'], ['POST', 'dead-letters/7/replay'], ['POST', 'concurrency/orders.saga'], ['DELETE', 'status']];
+    const by = async (host: string, authorization: string) => {
+      const statuses = [];
+      for (const [method, path] of asked) statuses.push(await statusOf({ method, path: `/operations/${path}`, headers: { host, authorization } }));
+      return new Set(statuses);
+    };
+    expect(await by('evil.example:4080', 'Bearer a-token-of-operators')).toEqual(new Set([421]));
+    expect(await by('localhost', 'Bearer guess')).toEqual(new Set([401]));
+    expect(replayed).toEqual(before);
+    expect(await statusOf({ path: '/operations/status', headers: { host: 'localhost', authorization: 'Bearer a-token-of-operators' } })).toBe(200);
+    for (const path of ['/metrics', '/health/live', '/health/ready']) expect(await statusOf({ path, headers: { host: '10.0.0.7' } })).toBe(200);
+  });
+
   it('changes how many messages a subscription handles at the same time, and notes who did it', async () => {
     running();
     const said: string[] = [];
@@ -229,3 +248,10 @@ describe('operations', () => {
     expect((await ask('/operations/status', { method: 'DELETE' })).status).toBe(405);
   });
 });
+
+/** `fetch` sets Host by itself. */
+async function statusOf(options: RequestOptions): Promise<number> {
+  const [response] = (await once(request({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, ...options }).end(), 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode!;
+}

@@ -7,6 +7,7 @@ import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, t
 import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
 import { type Answer, failed } from './operator-request';
+import { OperationsAccess } from './operations-access';
 import type { Service } from './service';
 import { repeatedHeader } from './single-headers';
 import { SubjectRequests } from './subject-requests';
@@ -22,7 +23,7 @@ const ASKING_TIMEOUT = 3_000;
 
 /**
  * What a process answers about itself, whatever its application does with HTTP: no guard, filter or rate limit of the edge
- * stands between a probe and the truth.
+ * stands between a probe and the truth. Health and metrics are open; operations are for those who have their token (OperationsAccess).
  *
  *     GET  /health/live  /health/ready  /metrics
  *     GET  /operations/status  /operations/backlog  /operations/explain/:contract  /operations/topology  /operations/doctor
@@ -38,7 +39,11 @@ export class Operations {
   private app?: INestApplication;
   private messaging?: Messaging;
 
-  constructor(private readonly service: Service) {}
+  private readonly access: OperationsAccess;
+
+  constructor(private readonly service: Service) {
+    this.access = new OperationsAccess(service.environment);
+  }
 
   /** From now on there is something to tell of. */
   attach(app: INestApplication): void {
@@ -63,6 +68,8 @@ export class Operations {
     const path = readPath(url ?? '/');
     if (!path) return failed(400, 'the path cannot be read');
     const [area, name, ...rest] = path.parts;
+    const refusal = area === 'operations' && this.access.refusalOf(request.headers);
+    if (refusal) return failed(refusal.status, refusal.message);
     if (method === 'POST') return this.change(`${area}/${name}`, rest, request);
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
     if (area === 'metrics') return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };

@@ -17,6 +17,8 @@ import { mapStacks } from './source-positions';
 export interface ServeOptions {
   /** For a service with HTTP routes of its own: it gets fastify. Without it, only health, metrics and operations are served. */
   readonly http?: Pick<ProblemOptions, 'problemOf' | 'beforeAnswer'> & {
+    /** Strangers reach PORT: metrics and operations are answered at OPERATIONS_PORT only, and nowhere without it. Default false. */
+    readonly toStrangers?: boolean;
     /** Bytes; a larger body is answered with 413. Default 1 MiB. */
     readonly bodyLimit?: number;
     /** Anything else fastify takes. */
@@ -61,7 +63,7 @@ class Process {
   async start(module: Type, { http }: ServeOptions): Promise<void> {
     const { environment, lifecycle, logger, metrics } = this.service;
     logger.write('info', 'environment', describeEnvironment(environment));
-    await this.door.listen(environment.HOST, environment.PORT, environment.OPERATIONS_PORT);
+    await this.door.listen(environment.HOST, environment.PORT, environment.OPERATIONS_PORT, http?.toStrangers);
     lifecycle.enter('starting', 'making the application');
     const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
     const app = await NestFactory.create(module, adapter as NoHttp, { logger, abortOnError: false });
