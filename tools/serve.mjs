@@ -7,6 +7,7 @@ import { installDatabase } from './database.mjs';
 import { environmentOf, instanceOf, postgresPort, usersOwn } from './environment.mjs';
 import { addAddress, removeAddress } from './operations-file.mjs';
 import { operationsToken } from './operations-token.mjs';
+import { keepPrivate } from './private-folder.mjs';
 import { isSame } from './process-tree.mjs';
 import { readRun } from './run-file.mjs';
 import { usePostgres } from './shared-postgres.mjs';
@@ -127,6 +128,7 @@ function carriersOf(env) {
 }
 
 async function serve(name) {
+  keepPrivate();
   const run = runningStart();
   if (run) process.env.PARLEY_PORT ??= String(run.basePort);
   const instance = await freeInstance(processNamed(name));

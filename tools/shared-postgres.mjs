@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serverOf, startPostgres, stopServer } from './postgres.mjs';
+import { keepPrivate } from './private-folder.mjs';
 import { isAlive } from './process-tree.mjs';
 
 const readJson = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined);
@@ -60,6 +61,7 @@ function liveUsers(folder) {
  */
 export async function usePostgres({ dir, choosePort, database = 'parley', settings }) {
   const file = (suffix) => `${path.resolve(dir)}.${suffix}`;
+  keepPrivate(path.dirname(path.resolve(dir)));
   fs.mkdirSync(file('users'), { recursive: true });
   const mine = path.join(file('users'), String(process.pid));
 

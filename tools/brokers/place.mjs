@@ -1,6 +1,7 @@
 // Where brokers live: what was downloaded (lib), what they store (data), what they print (log), and who runs (run).
 import fs from 'node:fs';
 import path from 'node:path';
+import { keepPrivate } from '../private-folder.mjs';
 import { isAlive, isSame, startedAt } from '../process-tree.mjs';
 
 const ROOT = path.resolve(process.env.BROKERS_DIR ?? path.join(import.meta.dirname, '../../.data/brokers'));
@@ -8,6 +9,7 @@ const ROOT = path.resolve(process.env.BROKERS_DIR ?? path.join(import.meta.dirna
 /** The folders of one broker, and the process that was started there. */
 export class Place {
   constructor(name) {
+    keepPrivate(ROOT);
     this.name = name;
     this.lib = path.join(ROOT, 'lib', name);
     this.data = path.join(ROOT, 'data', name);

@@ -17,6 +17,8 @@ export class ConsoleApi {
   constructor(operator = process.env.PARLEY_OPERATOR ?? os.userInfo().username) {
     this.operator = operator;
     this.url = process.env.CONSOLE_URL ?? readRun()?.consoleUrl;
+    // The token of the start that runs here is for its own console only.
+    this.authorization = process.env.CONSOLE_URL ? asOperator({}) : asOperator();
     if (!this.url) throw new Refusal('Parley is not running here: type "npm start" in another terminal first, or set CONSOLE_URL.');
   }
 
@@ -31,7 +33,7 @@ export class ConsoleApi {
   }
 
   async #ask(path, options) {
-    const headers = { ...options?.headers, ...asOperator() };
+    const headers = { ...options?.headers, ...this.authorization };
     const response = await fetch(new URL(`/api/${path}`, this.url), { ...options, headers, signal: AbortSignal.timeout(PATIENCE) }).catch((error) => {
       throw new Refusal(`The console at ${this.url} does not answer (${error.cause?.message || error.message}); is the system running?`);
     });

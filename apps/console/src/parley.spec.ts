@@ -16,25 +16,27 @@ const letter = {
 /** What the console answers, by request; the bodies it got. */
 let answers: Record<string, { status?: number; body: unknown }[]>;
 let got: string[];
+let authorizations: (string | undefined)[];
 let theConsole: InstanceOnTrial;
 
 beforeAll(async () => {
   theConsole = await InstanceOnTrial.start((request) => {
     request.on('data', (chunk) => got.push(String(chunk)));
+    authorizations.push(request.headers.authorization);
     return (
       answers[`${request.method} ${decodeURIComponent(request.url!)}`]?.shift() ?? { status: 404, body: { message: `unexpected ${request.url}` } }
     );
   });
 });
 beforeEach(() => {
-  [answers, got] = [{}, []];
+  [answers, got, authorizations] = [{}, [], []];
   theConsole.asked.length = 0;
 });
 afterAll(() => theConsole.stop());
 
 async function parley(...words: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), ...words], {
-    env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url, PARLEY_OPERATOR: 'ada' },
+    env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url, PARLEY_OPERATOR: 'ada', OPERATIONS_TOKEN: 'a-token-of-operators' },
   });
   const said = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (said.out += chunk));
@@ -66,6 +68,13 @@ describe('npm run parley', () => {
   ])('refuses %j and says what would be right', async (words, sentence) => {
     expect(await parley(...words)).toMatchObject({ code: 2, err: expect.stringContaining(sentence) });
     expect(theConsole.asked).toEqual([]);
+  });
+
+  it('shows the token of operations, and says what to do when the console asks for another one', async () => {
+    answers['GET /api/dead-letters?limit=50&newest=true'] = [{ status: 401, body: { message: 'no' } }];
+    const { code, err } = await parley('dead-letters', 'list');
+    expect([code, err]).toEqual([1, expect.stringContaining('set OPERATIONS_TOKEN')]);
+    expect(authorizations).toEqual(['Bearer a-token-of-operators']);
   });
 
   it('lists letters, a line each, and names a service that does not answer', async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,12 @@ describe('a mailbox that is a folder', () => {
     }
     expect(eml).toContain('multipart/alternative');
     expect(eml).toContain('PL641133658579');
+  });
+
+  it('keeps mails from the other users of the machine', async () => {
+    await put(mail, join(folder, 'deep'));
+    const modes = await Promise.all([join(folder, 'deep'), join(folder, 'deep', `${mail.orderId}.eml`)].map(async (path) => (await stat(path)).mode & 0o777));
+    expect(modes).toEqual([0o700, 0o600]);
   });
 
   it('writes a mail that is sent again over the first, and leaves nothing else behind', async () => {

@@ -64,7 +64,7 @@ class Folder extends Mailbox {
 
   /** Makes the folder and sweeps out what a killed process left half written; what is young may be another's in the making. */
   private async prepare(): Promise<void> {
-    await mkdir(this.path, { recursive: true });
+    await mkdir(this.path, { recursive: true, mode: 0o700 });
     const files = (await readdir(this.path)).filter((name) => name.endsWith(HALF)).map((name) => join(this.path, name));
     for (const file of files) {
       const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }));
@@ -76,7 +76,7 @@ class Folder extends Mailbox {
   private async write(file: string, message: Buffer): Promise<void> {
     const aside = `${file}.${randomUUID()}${HALF}`;
     try {
-      await writeFile(aside, message, { flush: true });
+      await writeFile(aside, message, { flush: true, mode: 0o600 });
       await rename(aside, file);
     } catch (error) {
       await rm(aside, { force: true }).catch(() => undefined);

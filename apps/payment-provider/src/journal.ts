@@ -31,13 +31,13 @@ export class Journal<Entry> {
 
   /** Opens or makes the file and reads what it holds. A last line cut short by a crash was never acknowledged and is dropped. */
   static async open<Entry>(file: string): Promise<{ journal: Journal<Entry>; entries: Entry[] }> {
-    await mkdir(dirname(file), { recursive: true });
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     const text = await contentOf(file);
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     if (whole.length < text.length) await truncate(file, Buffer.byteLength(whole));
     const lines = whole.split('\n').slice(0, -1);
     const entries = lines.map((line, index) => parse<Entry>(line, `${file}, line ${index + 1}`));
-    return { journal: new Journal<Entry>(file, await open(file, 'a')), entries };
+    return { journal: new Journal<Entry>(file, await open(file, 'a', 0o600)), entries };
   }
 
   /** Resolves when the entry is on the disk. */

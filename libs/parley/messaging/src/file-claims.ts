@@ -26,7 +26,7 @@ export class FileClaims implements ClaimStore {
   }
 
   async connect(): Promise<void> {
-    await mkdir(this.folder, { recursive: true }).catch((error: Error) => {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 }).catch((error: Error) => {
       throw new Error(`CLAIMS_URL: the folder ${this.folder} cannot be made: ${error.message}`, { cause: error });
     });
     await this.sweep();
