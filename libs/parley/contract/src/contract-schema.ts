@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Call, Contract, Kind } from './contract';
 import type { Personal } from './personal';
+import { textFormOf } from './wire';
 
 /** What zod writes of JSON Schema (draft 2020-12), as far as it can be compared. */
 export interface JsonSchema {
@@ -24,7 +25,7 @@ export interface ContractSchema {
   readonly errors?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** Refinements are functions, and no schema can show them: what they forbid is not in here. */
+/** Refinements and `z.custom` are functions, and no schema can show them: what they forbid is not in here. */
 export function schemaOf(contract: Contract): ContractSchema {
   const { name, kind, version, key, upcasts, personal } = contract;
   return {
@@ -50,8 +51,15 @@ function answers(contract: Contract) {
   return { reply: jsonSchema(contract.reply), errors: Object.fromEntries(errors) };
 }
 
-/** As it crosses the wire: before defaults are filled in. */
+/** As it crosses the wire: before defaults are filled in, and texts are made values. */
 function jsonSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: showTextForm });
   return rest;
+}
+
+function showTextForm({ zodSchema, jsonSchema: shown }: { zodSchema: z.core.$ZodType; jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  const text = textFormOf(zodSchema);
+  if (!text) return;
+  delete shown.anyOf;
+  Object.assign(shown, jsonSchema(text));
 }

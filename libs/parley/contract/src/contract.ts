@@ -10,18 +10,19 @@ import { z } from 'zod';
 import { ContractError } from './contract-error';
 import { milliseconds, type Duration } from './duration';
 import { personalOf, type Personal, type PersonalFields } from './personal';
+import { wireFormatOf } from './wire-format';
 
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
 
 /** What a service may say, and how. Made by `call`, `command`, `broadcast` and `event`; never by hand. */
-export interface Contract<K extends Kind = Kind, In = unknown> {
+export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   readonly kind: K;
   /** The wire name, `owner.name`: `owner.verb-noun` for calls and commands, `owner.noun-verbed` for broadcasts and events. */
   readonly name: string;
   readonly owner: string;
   /** The schema's version, from 1. It travels with every message. */
   readonly version: number;
-  readonly payload: z.ZodType<In>;
+  readonly payload: z.ZodType<In, Sent>;
   /** The payload's field that names its lane. Events always have one. */
   readonly key?: string;
   /** How what was said under an older version becomes what the schema says now, by that version. Calls have none: no call is stored. */
@@ -30,8 +31,8 @@ export interface Contract<K extends Kind = Kind, In = unknown> {
   readonly personal?: Personal;
 }
 
-export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = CallErrors> extends Contract<'call', In> {
-  readonly reply: z.ZodType<Out>;
+export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = CallErrors, Sent = unknown, Answered = unknown> extends Contract<'call', In, Sent> {
+  readonly reply: z.ZodType<Out, Answered>;
   /** Errors the caller may tell apart, by code, with the schema of their details. */
   readonly errors: Errors;
   /** Milliseconds a caller waits when nothing shorter is left of its own budget. */
@@ -39,19 +40,23 @@ export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = C
   /** Whether asking twice is the same as asking once; only then may a lost call be asked again. */
   readonly idempotent: boolean;
 }
-export interface Command<In = unknown, Key extends string | undefined = string | undefined> extends Contract<'command', In> {
+export interface Command<In = unknown, Key extends string | undefined = string | undefined, Sent = unknown> extends Contract<'command', In, Sent> {
   readonly key: Key extends string ? Key : undefined;
 }
-export type Broadcast<In = unknown> = Contract<'broadcast', In>;
-export interface Event<In = unknown> extends Contract<'event', In> {
+export type Broadcast<In = unknown, Sent = unknown> = Contract<'broadcast', In, Sent>;
+export interface Event<In = unknown, Sent = unknown> extends Contract<'event', In, Sent> {
   readonly key: string;
 }
 export type CallErrors = Readonly<Record<string, z.ZodType<object>>>;
 
-/** What a contract carries: `type OrderPlaced = Message<typeof OrderPlaced>`. */
-export type Message<C extends { payload: z.ZodType }> = z.infer<C['payload']>;
-/** What a call is answered with. */
+/** What a contract carries, as a handler gets it: `type OrderPlaced = Message<typeof OrderPlaced>`. */
+export type Message<C extends { payload: z.ZodType }> = z.output<C['payload']>;
+/** What a sender hands in: fields with a default may be left out. */
+export type MessageInput<C extends { payload: z.ZodType }> = z.input<C['payload']>;
+/** What a call is answered with, as the caller gets it. */
 export type ReplyOf<C> = C extends { reply: z.ZodType<infer Out> } ? Out : void;
+/** What its handler answers: fields with a default may be left out. */
+export type ReplyInputOf<C> = C extends { reply: infer R extends z.ZodType } ? z.input<R> : void;
 /** The codes of a call's own errors. */
 export type ErrorCodeOf<C> = C extends { errors: infer E } ? keyof E & string : never;
 /** The details that travel with one of a call's errors. */
@@ -70,11 +75,11 @@ type KeyField<S extends ObjectSchema> = { [F in keyof z.infer<S>]-?: z.infer<S>[
 export function call<I extends ObjectSchema, O extends ObjectSchema, E extends CallErrors = Record<never, never>>(
   name: string,
   definition: { request: I; reply: O; errors?: E; deadline?: Duration; idempotent?: boolean; version?: number },
-): Call<z.infer<I>, z.infer<O>, E> {
+): Call<z.output<I>, z.output<O>, E, z.input<I>, z.input<O>> {
   return define({
-    ...contract('call', name, definition.request, definition.version),
-    reply: definition.reply as unknown as z.ZodType<z.infer<O>>,
-    errors: definition.errors ?? ({} as E),
+    ...contract('call', name, { request: definition.request }, definition.version),
+    reply: carriable(name, 'reply', definition.reply),
+    errors: checkedErrors(name, definition.errors ?? ({} as E)),
     deadline: milliseconds(definition.deadline ?? '5s'),
     idempotent: definition.idempotent ?? false,
   });
@@ -85,7 +90,7 @@ export function command<S extends ObjectSchema, const Key extends KeyField<S> | 
   name: string,
   payload: S,
   options: { key?: Key; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
-): Command<z.infer<S>, Key> {
+): Command<z.output<S>, Key, z.input<S>> {
   return define({ ...stored('command', name, payload, options), key: options.key as never, ...personal(name, payload, options) });
 }
 
@@ -94,7 +99,7 @@ export function broadcast<S extends ObjectSchema>(
   name: string,
   payload: S,
   options: { version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
-): Broadcast<z.infer<S>> {
+): Broadcast<z.output<S>, z.input<S>> {
   return define({ ...stored('broadcast', name, payload, options), ...personal(name, payload, options) });
 }
 
@@ -103,7 +108,7 @@ export function event<S extends ObjectSchema>(
   name: string,
   payload: S,
   options: { key: KeyField<S>; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> },
-): Event<z.infer<S>> {
+): Event<z.output<S>, z.input<S>> {
   return define({ ...stored('event', name, payload, options), key: options.key, ...personal(name, payload, options) });
 }
 
@@ -133,15 +138,32 @@ function define<C extends Contract>(contract: C): C {
   return contract;
 }
 
-function contract<K extends Kind, S extends ObjectSchema>(kind: K, name: string, payload: S, version = 1): Contract<K, z.infer<S>> {
+function contract<K extends Kind, S extends ObjectSchema>(
+  kind: K,
+  name: string,
+  schema: { readonly payload: S } | { readonly request: S },
+  version = 1,
+): Contract<K, z.output<S>, z.input<S>> {
   const owner = /^([a-z][a-z0-9-]*)\.[a-z][a-z0-9-]*$/.exec(name)?.[1];
   if (owner === undefined) throw new ContractError(`"${name}" is not a contract name; write "owner.name" in lower case with dashes`);
   if (!Number.isInteger(version) || version < 1) throw new ContractError(`${name}: version ${version} is not a whole number from 1`);
-  return { kind, name, owner, version, payload: payload as unknown as z.ZodType<z.infer<S>> };
+  const payload = 'request' in schema ? carriable(name, 'request', schema.request) : carriable(name, 'payload', schema.payload);
+  return { kind, name, owner, version, payload };
+}
+
+/** @throws ContractError when JSON cannot carry what the schema takes */
+function carriable<S extends ObjectSchema>(name: string, where: string, schema: S): z.ZodType<z.output<S>, z.input<S>> {
+  wireFormatOf(schema, `${name}: ${where}`);
+  return schema as unknown as z.ZodType<z.output<S>, z.input<S>>;
+}
+
+function checkedErrors<E extends CallErrors>(name: string, errors: E): E {
+  for (const [code, details] of Object.entries(errors)) carriable(name, `errors.${code}`, details);
+  return errors;
 }
 
 function stored<K extends Kind, S extends ObjectSchema>(kind: K, name: string, payload: S, { version, upcasts }: { version?: number; upcasts?: Upcasts<z.input<S>> }) {
-  const made = contract(kind, name, payload, version);
+  const made = contract(kind, name, { payload }, version);
   for (const from of Object.keys(upcasts ?? {}).map(Number)) {
     if (!Number.isInteger(from) || from < 1 || from >= made.version)
       throw new ContractError(`${name} upcasts version ${from}, but is itself of version ${made.version}; an upcast is from an older version`);

@@ -16,6 +16,8 @@ export {
   type Event,
   type Kind,
   type Message,
+  type MessageInput,
+  type ReplyInputOf,
   type ReplyOf,
   type Upcasts,
 } from './contract';
@@ -25,3 +27,5 @@ export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schem
 export { milliseconds, type Duration } from './duration';
 export { type At, type PathOf, type Personal, type PersonalFields } from './personal';
 export { text } from './text';
+export { wire } from './wire';
+export { wireForm, wireFormatOf, type WireFormat } from './wire-format';

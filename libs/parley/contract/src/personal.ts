@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ContractError } from './contract-error';
+import { wireForm } from './wire-format';
 
 /**
  * Which fields of a contract are about a person, and about whom. They leave the service encrypted with a key of that subject;
@@ -8,7 +9,7 @@ import { ContractError } from './contract-error';
 export interface Personal {
   /** The payload's field that names the subject: an id, never itself personal. */
   readonly subject: string;
-  /** By path (`customer.email`): what is shown once the subject was erased. */
+  /** By path (`customer.email`): what is shown once the subject was erased, as it crosses the wire. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
@@ -43,7 +44,8 @@ export function personalOf(contract: string, schema: z.ZodType, declared: Person
   if (paths.length === 0) throw new ContractError(`${contract}: personal names no fields; say which, or leave it out`);
   if (!(schemaAt(schema, [subject]) instanceof z.ZodType)) throw new ContractError(`${contract}: personal.subject "${subject}" is no field of its payload`);
   for (const path of paths) refuse(contract, schema, { path, paths, ids: [subject, key], erased: fields[path] });
-  return { subject, fields };
+  const erased = (path: string) => wireForm(schemaAt(schema, path.split('.'))!, fields[path]);
+  return { subject, fields: Object.fromEntries(paths.map((path) => [path, erased(path)])) };
 }
 
 interface Declared {

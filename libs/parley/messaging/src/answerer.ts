@@ -1,9 +1,9 @@
-import type { Call } from '@parley/contract';
+import { wireForm, type Call } from '@parley/contract';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
 import type { Answer, Fault, IncomingCall } from './calls';
-import { decode, encode, InvalidMessage, validate } from './codec';
+import { decode, encode, InvalidMessage, prepare, validate } from './codec';
 import { inConversation, type CallContext } from './context';
 import { readEnvelope } from './envelope';
 import { describe } from './failure';
@@ -60,7 +60,7 @@ export class CallAnswerer {
     };
     const late = new AbortController();
     const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
-    const encoded = (reply: unknown) => encode(checked(contract, reply));
+    const encoded = (reply: unknown) => bodyOf(contract, reply);
     const handle = async (transaction: CallContext['transaction']): Promise<Answer> => {
       const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };
       return { ok: true, body: encoded(await inConversation(hop, () => beforeDeadline(contract, context, late, run(handler, request, context)))) };
@@ -72,7 +72,7 @@ export class CallAnswerer {
         fault: { code: 'no-memory', message: `${contract.owner} has no store to remember answers in; ask without an idempotency key` },
       };
     const attempt: HandleOnce = (transaction) => handle(transaction).catch((error: unknown) => ({ ok: false, fault: this.fault(call, error) }));
-    return this.repeated.answer(keyedRequest(envelope, encode(request)), call, encoded, attempt);
+    return this.repeated.answer(keyedRequest(envelope, encode(wireForm(contract.payload, request))), call, encoded, attempt);
   }
 
   private commit: CallContext['transaction'] = (work) => {
@@ -116,8 +116,11 @@ function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
 /** An error that the contract promises, with nothing but what it promises. */
 function promisedFault(contract: string, error: unknown): Fault | undefined {
   if (!(error instanceof CallError) || error.contract.name !== contract || !Object.hasOwn(error.contract.errors, error.code)) return undefined;
-  const details = error.contract.errors[error.code]!.safeParse(error.details);
-  return details.success ? { code: error.code, message: error.message, details: details.data } : undefined;
+  try {
+    return { code: error.code, message: error.message, details: prepare(contract, error.contract.errors[error.code]!, error.details).wire };
+  } catch {
+    return undefined; // it is none that the contract promises
+  }
 }
 
 /** The caller went away, or this instance stops, before the handler answered. */
@@ -133,12 +136,14 @@ class InvalidReply extends Error {
   override readonly name = 'InvalidReply';
 }
 
-function checked(contract: Call, reply: unknown): unknown {
-  const result = contract.reply.safeParse(reply);
-  if (result.success) return result.data;
-  throw new InvalidReply(
-    `the reply to ${contract.name} breaks its contract: ${result.error.issues[0]?.path.join('.')} ${result.error.issues[0]?.message}`,
-  );
+function bodyOf(contract: Call, reply: unknown): Buffer {
+  try {
+    return prepare(contract.name, contract.reply, reply).body;
+  } catch (error) {
+    if (!(error instanceof InvalidMessage)) throw error;
+    const [issue] = error.issues;
+    throw new InvalidReply(`the reply to ${contract.name} breaks its contract: ${issue?.path} ${issue?.message}`);
+  }
 }
 
 async function run(handler: Handler, request: unknown, context: CallContext): Promise<unknown> {

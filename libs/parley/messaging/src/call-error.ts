@@ -1,4 +1,5 @@
 import type { Call, ErrorCodeOf, ErrorDetails } from '@parley/contract';
+import type { z } from 'zod';
 import type { Fault } from './calls';
 
 /**
@@ -24,5 +25,13 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
 }
 
 /** As the caller sees what crossed the wire. */
-export const callError = (contract: Call, { code, details, message }: Fault): CallError =>
-  new CallError(contract, code, details as never, `${contract.name}: ${message} (${code})`);
+export function callError(contract: Call, { code, details, message }: Fault): CallError {
+  const schema = Object.hasOwn(contract.errors, code) ? contract.errors[code] : undefined;
+  return new CallError(contract, code, (schema ? inTypes(schema, details) : details) as never, `${contract.name}: ${message} (${code})`);
+}
+
+/** Dates are dates again. Details that are not as the contract says stay as they came: the error itself is worth more. */
+function inTypes(schema: z.ZodType, details: unknown): unknown {
+  const { success, data } = schema.safeParse(details);
+  return success ? data : details;
+}

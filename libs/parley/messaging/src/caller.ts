@@ -1,8 +1,8 @@
-import type { Call, Message, ReplyOf } from '@parley/contract';
+import type { Call, MessageInput, ReplyOf } from '@parley/contract';
 import { Deadline, DeadlineExceeded, sleep } from '@parley/resilience';
 import { callError, CallError } from './call-error';
 import { AnswerLost, OwnerUnavailable, type Answer, type CallTransport, type OutgoingCall } from './calls';
-import { decode, encode, validate } from './codec';
+import { decode, prepare, validate } from './codec';
 import { currentConversation } from './context';
 import type { Envelopes } from './envelope';
 import { headersOf } from './message';
@@ -33,7 +33,7 @@ export class Caller {
     private readonly observer?: DeliveryObserver,
   ) {}
 
-  async call<C extends Call>(contract: C, request: Message<C>, options: CallOptions = {}): Promise<ReplyOf<C>> {
+  async call<C extends Call>(contract: C, request: MessageInput<C>, options: CallOptions = {}): Promise<ReplyOf<C>> {
     const started = performance.now();
     try {
       const reply = await this.ask(contract, request, options);
@@ -46,15 +46,15 @@ export class Caller {
     }
   }
 
-  private async ask<C extends Call>(contract: C, request: Message<C>, options: CallOptions): Promise<ReplyOf<C>> {
+  private async ask<C extends Call>(contract: C, request: MessageInput<C>, options: CallOptions): Promise<ReplyOf<C>> {
     if (!this.transport) throw new OwnerUnavailable(contract, 'CALLS_URL is not set');
-    const payload = validate(contract.name, contract.payload, request);
+    const { payload, body } = prepare(contract.name, contract.payload, request);
     const deadline = Deadline.within(options.deadline ?? contract.deadline, currentConversation()?.deadline);
     const budget = deadline.budget();
     const call: OutgoingCall = {
       contract,
       headers: headersOf(this.envelopes.write(contract, payload, { idempotencyKey: options.idempotencyKey })),
-      body: encode(payload),
+      body,
       deadline,
       signal: options.signal,
     };

@@ -1,4 +1,6 @@
-import type { z } from 'zod';
+import { wireForm, wireFormatOf } from '@parley/contract';
+import { z } from 'zod';
+import { difference, unwritable } from './proof';
 
 /** Deeper than any honest message, shallower than what makes recursive code run out of stack. */
 const MAX_DEPTH = 64;
@@ -28,9 +30,65 @@ export interface Issue {
 
 /** The payload as its contract's schema sees it, unknown fields dropped. */
 export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unknown): T {
-  const result = schema.safeParse(payload);
+  const result = readable(contract, payload, () => schema.safeParse(payload));
   if (result.success) return result.data;
   throw new InvalidMessage(contract, issuesOf(result.error));
+}
+
+/** A payload on its way out. */
+export interface Prepared<T> {
+  /** As a handler will see it. */
+  readonly payload: T;
+  /** As JSON holds it. */
+  readonly wire: unknown;
+  readonly body: Buffer;
+}
+
+/**
+ * What a sender hands in, as its contract's schema sees it, in bytes that every reader takes. For a schema that is known to survive JSON
+ * nothing more is done than to check and to write; any other is read again, and compared.
+ * @throws InvalidMessage naming the path
+ */
+export function prepare<T>(contract: string, schema: z.ZodType<T>, given: unknown): Prepared<T> {
+  const payload = validate(contract, schema, given);
+  const { plain, encoded, depth } = wireFormatOf(schema);
+  const wire = encoded ? encodedForm(contract, schema, payload) : payload;
+  const body = Buffer.from(
+    readable(contract, wire, () => JSON.stringify(wire)),
+    'utf8',
+  );
+  if (!plain) prove(contract, schema, { payload, wire, body });
+  else if (isLarge(body, depth)) refuseBeyondLimits(contract, body);
+  return { payload, wire, body };
+}
+
+function encodedForm<T>(contract: string, schema: z.ZodType<T>, payload: T): unknown {
+  try {
+    return wireForm(schema, payload);
+  } catch (error) {
+    if (error instanceof z.ZodError) throw new InvalidMessage(contract, issuesOf(error));
+    throw new InvalidMessage(contract, [{ path: '', message: `cannot be encoded: ${shortened((error as Error).message)}` }]);
+  }
+}
+
+/** What JSON and every reader will do, done by the sender. */
+function prove<T>(contract: string, schema: z.ZodType<T>, { payload, wire, body }: Prepared<T>): void {
+  const read = decode(contract, body);
+  const found = difference(wire, read) ?? difference(payload, validate(contract, schema, read));
+  if (found) throw new InvalidMessage(contract, [{ path: shortened(found.path), message: shortened(found.message) }]);
+}
+
+/** Getters, `toJSON`, codecs and refinements are somebody's code, and values may hold themselves: whatever that throws is told by path. */
+function readable<T>(contract: string, payload: unknown, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { path, message } = unwritable(payload) ?? {
+      path: '',
+      message: `cannot be checked: ${error instanceof Error ? error.message : typeof error}`,
+    };
+    throw new InvalidMessage(contract, [{ path: shortened(path), message: shortened(message) }]);
+  }
 }
 
 /** The first issues of a failed validation, each bounded. A field too many is named by itself. */
@@ -50,14 +108,21 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Parses JSON that anybody may have written. */
 export function decode(contract: string, body: Buffer): unknown {
   const refuse = (message: string) => new InvalidMessage(contract, [{ path: '', message }]);
-  const { depth, values } = measure(body);
-  if (depth > MAX_DEPTH) throw refuse(`is nested deeper than ${MAX_DEPTH} levels`);
-  if (values > MAX_VALUES) throw refuse(`holds more than ${MAX_VALUES} values`);
+  refuseBeyondLimits(contract, body);
   try {
     return JSON.parse(utf8.decode(body));
   } catch (error) {
     throw refuse(`is not JSON in UTF-8 (${(error as Error).message.slice(0, 200)})`);
   }
+}
+
+/** Whether a body may go beyond the limits of its readers: nearly all are too short for it. */
+const isLarge = ({ length }: Buffer, depth: number): boolean => length > 2 * MAX_VALUES || (depth > MAX_DEPTH && length > 2 * MAX_DEPTH);
+
+function refuseBeyondLimits(contract: string, body: Buffer): void {
+  const { depth, values } = measure(body);
+  if (depth > MAX_DEPTH) throw new InvalidMessage(contract, [{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }]);
+  if (values > MAX_VALUES) throw new InvalidMessage(contract, [{ path: '', message: `holds more than ${MAX_VALUES} values` }]);
 }
 
 /** How deep JSON is nested; stops once it is too deep. */

@@ -1,6 +1,6 @@
 import { contractIfLoaded, keyOf, type Contract } from '@parley/contract';
 import type { Clock } from './clock';
-import { decode, encode, InvalidMessage } from './codec';
+import { decode, InvalidMessage, prepare } from './codec';
 import type { DeadLetter, DeadLetterFilter, DeadLetters, Decision, Edit, FoundDeadLetter } from './dead-letters';
 import { readEnvelope } from './envelope';
 import { Unrecoverable } from './failure';
@@ -118,7 +118,7 @@ export class DeadLetterDesk {
     if (!contract.personal) return body;
     const shown = await this.shown(letter, body);
     // Fields that the contract does not know could hold anything; of an older version they are not known here.
-    const known = envelope.contractversion === String(contract.version) ? encode(currentPayload(contract, envelope, decode(contract.name, shown))) : shown;
+    const known = envelope.contractversion === String(contract.version) ? prepare(contract.name, contract.payload, currentPayload(contract, envelope, decode(contract.name, shown))).body : shown;
     return (await this.bodies.sealed({ contract, envelope, body: known })).body;
   }
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { UseFilters } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import type { Call, Contract, Kind, Message, ReplyOf } from '@parley/contract';
+import type { Call, Contract, Kind, Message, ReplyInputOf } from '@parley/contract';
 import type { BatchContext, CallContext, HandlerContext } from './context';
 import { noteHandler, PassOn } from './exception-filters';
 import type { BatchOptions, HandlerExtras, HandlerOptions } from './handlers';
@@ -15,7 +15,7 @@ export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
 };
 
 type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
-type HandlerMethod<C extends Contract> = (message: Message<C>, context: ContextOf<C>) => Promise<ReplyOf<C>> | ReplyOf<C>;
+type HandlerMethod<C extends Contract> = (message: Message<C>, context: ContextOf<C>) => Promise<ReplyInputOf<C>> | ReplyInputOf<C>;
 
 type BatchMethod<C extends Contract> = (messages: Message<C>[], context: BatchContext<never>) => Promise<void> | void;
 type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(target: object, method: string, descriptor: TypedPropertyDescriptor<H>) => void;

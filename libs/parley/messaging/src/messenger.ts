@@ -1,6 +1,6 @@
-import { milliseconds, type Broadcast, type Call, type Command, type Contract, type Duration, type Event, type Message, type ReplyOf } from '@parley/contract';
+import { milliseconds, type Broadcast, type Call, type Command, type Contract, type Duration, type Event, type MessageInput, type ReplyOf } from '@parley/contract';
 import type { Caller } from './caller';
-import { encode, validate } from './codec';
+import { prepare, type Prepared } from './codec';
 import type { Envelopes } from './envelope';
 import type { OutgoingMessage } from './message';
 import type { Publisher } from './publisher';
@@ -61,7 +61,7 @@ export class Messenger {
    * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailable; InvalidMessage for a wrong request;
    * IdempotencyConflict when the key stands for another one
    */
-  async call<C extends Call>(contract: C, request: Message<C>, options: AskOptions = {}): Promise<ReplyOf<C>> {
+  async call<C extends Call>(contract: C, request: MessageInput<C>, options: AskOptions = {}): Promise<ReplyOf<C>> {
     if (this.transactions.isOpen()) throw new CallInTransaction(contract);
     if (options.idempotencyKey !== undefined) checkedKey(contract, options.idempotencyKey);
     const deadline = options.deadline === undefined ? undefined : milliseconds(options.deadline);
@@ -69,17 +69,17 @@ export class Messenger {
   }
 
   /** Orders the owner to do something. @throws InvalidMessage, NoRoute; without a transaction also what the technology refuses */
-  send<C extends Command>(contract: C, message: Message<C>, options: SendOptions = {}): Promise<void> {
+  send<C extends Command>(contract: C, message: MessageInput<C>, options: SendOptions = {}): Promise<void> {
     return this.say(contract, message, options);
   }
 
   /** Tells whoever listens now. */
-  broadcast<C extends Broadcast>(contract: C, message: Message<C>): Promise<void> {
+  broadcast<C extends Broadcast>(contract: C, message: MessageInput<C>): Promise<void> {
     return this.say(contract, message);
   }
 
   /** Writes a fact into the log. */
-  publish<C extends Event>(contract: C, message: Message<C>): Promise<void> {
+  publish<C extends Event>(contract: C, message: MessageInput<C>): Promise<void> {
     return this.say(contract, message);
   }
 
@@ -94,7 +94,7 @@ export class Messenger {
 
   private async say(contract: Contract, payload: unknown, options: SendOptions = {}): Promise<void> {
     this.refuse(contract);
-    const message = this.outgoing(contract, validate(contract.name, contract.payload, payload), options);
+    const message = this.outgoing(contract, prepare(contract.name, contract.payload, payload), options);
     this.publisher.foresee(message);
     if (!this.transactions.join(message)) await this.publisher.say(message);
   }
@@ -105,12 +105,12 @@ export class Messenger {
     if (contract.kind !== 'command' && contract.owner !== this.service) throw new NotOwner(contract, this.service);
   }
 
-  private outgoing(contract: Contract, payload: unknown, { delay, expires, idempotencyKey }: SendOptions): OutgoingMessage {
+  private outgoing(contract: Contract, { payload, body }: Prepared<unknown>, { delay, expires, idempotencyKey }: SendOptions): OutgoingMessage {
     if (idempotencyKey !== undefined) checkedKey(contract, idempotencyKey);
     return {
       contract,
       envelope: this.envelopes.write(contract, payload, { idempotencyKey, expires: expires === undefined ? undefined : milliseconds(expires) }),
-      body: encode(payload),
+      body,
       delay: delay === undefined ? undefined : milliseconds(delay),
     };
   }

@@ -1,4 +1,4 @@
-import { milliseconds } from '@parley/contract';
+import { milliseconds, wireForm } from '@parley/contract';
 import { abortAfter } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { Gatherings } from './gatherings';
@@ -133,7 +133,7 @@ export class Pipeline {
     try {
       const { body, decrypt } = await this.bodies.unpack(contract, envelope, delivery.body);
       const read = () => currentPayload(contract, envelope, decode(contract.name, body), decrypt);
-      const personal = isPersonal(contract) ? { personalTexts: () => personalTexts(read(), contract.personal) } : {};
+      const personal = isPersonal(contract) ? { personalTexts: () => personalTexts(wireForm(contract.payload, read()), contract.personal) } : {};
       return { delivery: { ...delivery, body, ...personal }, opened: { handler, envelope, payload: read(), packed: true } };
     } catch (error) {
       if (!isRecoverable(error)) throw new Unreadable(`${contract.name} cannot be read`, { cause: error });

@@ -1,5 +1,5 @@
 // Not run: each `@ts-expect-error` line must be an error, or `npm run typecheck` fails.
-import { broadcast, call, command, event } from '@parley/contract';
+import { broadcast, call, command, event, wire } from '@parley/contract';
 import { z } from 'zod';
 import { CallError } from './call-error';
 import type { BatchContext, CallContext, HandlerContext } from './context';
@@ -125,4 +125,43 @@ export class BatchController {
   async noBatches(moved: { shelf: string }[]) {
     void moved;
   }
+}
+
+const Meter = z.object({
+  meter: z.string(),
+  at: wire.date(),
+  total: wire.bigint(),
+  price: wire.decimal(2).optional(),
+  unit: z.string().default('kWh'),
+});
+const Read = command('meters.read-meter', Meter, { key: 'meter' });
+const Ask = call('meters.ask-meter', { request: Meter, reply: Meter });
+
+export class MeterController {
+  @Handles(Read)
+  async read({ at, total, price, unit }: { at: Date; total: bigint; price?: bigint; unit: string }) {
+    void [at.getTime(), total * 2n, price, unit.length];
+  }
+
+  // @ts-expect-error a date is a Date, not its text
+  @Handles(Read)
+  async wrongDate({ at }: { at: string }) {
+    void at;
+  }
+
+  @Handles(Ask)
+  ask({ meter, at }: { meter: string; at: Date }) {
+    return { meter, at, total: 1n };
+  }
+}
+
+export async function measures(messenger: Messenger): Promise<void> {
+  await messenger.send(Read, { meter: 'a', at: new Date(), total: 1n });
+  await messenger.send(Read, { meter: 'a', at: '2026-01-31T12:00:00Z', total: '1', price: 150n, unit: 'm3' });
+  // @ts-expect-error only what has a default may be left out
+  await messenger.send(Read, { meter: 'a', at: new Date() });
+  // @ts-expect-error a number is no bigint
+  await messenger.send(Read, { meter: 'a', at: new Date(), total: 1 });
+  const { unit, at } = await messenger.call(Ask, { meter: 'a', at: new Date(), total: 1n });
+  void [unit.length, at.getTime()];
 }

@@ -1,4 +1,4 @@
-import type { Command, Event, Message } from '@parley/contract';
+import type { Command, Event, Message, MessageInput } from '@parley/contract';
 import { idsFor } from './ids';
 import type { Definition, StageOf, Timeout, Turn } from './saga';
 import { timeoutName, type Outgoing } from './step';
@@ -21,9 +21,10 @@ export class Given<S extends object> {
     private readonly steps = 0,
   ) {}
 
-  when<C extends Command | Event>(contract: C, message: Message<C>): Given<S> {
-    const key = this.saga.keyOf(message as object);
-    return this.moved(this.saga.take(this.instance(), contract, message as object, this.info(key)));
+  when<C extends Command | Event>(contract: C, message: MessageInput<C>): Given<S> {
+    const read = contract.payload.safeParse(message);
+    const arrived = (read.success ? read.data : message) as Message<C> & object;
+    return this.moved(this.saga.take(this.instance(), contract, arrived, this.info(this.saga.keyOf(arrived))));
   }
 
   /** A timeout runs out; unnamed: the only one that is running. */

@@ -18,8 +18,8 @@
  * and so is everything that comes after the end. A finished saga is remembered for `keep` (default 30 days); only then
  * can another one of its key start.
  */
-import { milliseconds, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
-import { z } from 'zod';
+import { ContractError, milliseconds, wireForm, wireFormatOf, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
+import type { z } from 'zod';
 import { Given } from './given';
 import { timeoutName, type Step } from './step';
 
@@ -37,7 +37,7 @@ export interface TimeoutInfo extends StepInfo {
 }
 
 export interface SagaOptions<Z, K> {
-  /** Must be JSON: it is stored as such. A field `stage`, if there is one, is what timeouts and the console go by. */
+  /** It is stored as JSON: of dates and big integers as `wire` writes them. A field `stage`, if there is one, is what timeouts and the console go by. */
   readonly state: Z;
   /** The field of the state, and of every trigger, that tells one saga from another. */
   readonly by: K;
@@ -100,6 +100,8 @@ export interface Definition {
   keyOf(message: object): string;
   take(instance: Instance | undefined, contract: Contract, message: object, info: StepInfo): Turn;
   takeTimeout(instance: Instance, name: string, info: TimeoutInfo): Turn;
+  /** A state as JSON holds it. */
+  stored(state: object): object;
 }
 
 export class Saga<S extends object, K extends keyof S & string> implements Definition {
@@ -177,6 +179,10 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     return this.move(this.keyOf(before), before, timeout.step(before as never, info), name);
   }
 
+  stored(state: object): object {
+    return wireForm(this.options.state, state) as object;
+  }
+
   private add(contract: Command | Event, starts: boolean, step: AnyStep): this {
     if (this.steps.has(contract.name)) throw new SagaError(`${this.name} has two steps for ${contract.name}; keep one`);
     this.steps.set(contract.name, { contract, starts, step });
@@ -223,9 +229,9 @@ export function stageOf(state: object): string | undefined {
 
 function refuseUnlessJson(name: string, schema: z.ZodType): void {
   try {
-    z.toJSONSchema(schema);
+    wireFormatOf(schema, 'the state');
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SagaError(`${name}: the state is stored as JSON, and its schema is not (${why}); write dates as z.iso.datetime(), for example`);
+    if (!(cause instanceof ContractError)) throw cause;
+    throw new SagaError(`${name} is stored as JSON: ${cause.message}`);
   }
 }

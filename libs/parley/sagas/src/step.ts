@@ -1,4 +1,4 @@
-import type { Broadcast, Command, Duration, Event, Message } from '@parley/contract';
+import type { Broadcast, Command, Duration, Event, MessageInput } from '@parley/contract';
 
 /** What a step decided: the state from now on, whether the saga is over, and what is said, in this order. */
 export interface Step<S> {
@@ -25,16 +25,16 @@ export const end = <S>(state: S, ...out: Outgoing[]): Step<S> => ({ state, done:
 /** Nothing changes and nothing is said: an answer that came late, or twice. */
 export const stay = <S>(state: S): Step<S> => ({ state, done: false, changed: false, out: [] });
 
-export const send = <C extends Command>(contract: C, message: Message<C>, options: { readonly delay?: Duration } = {}): Outgoing => ({
+export const send = <C extends Command>(contract: C, message: MessageInput<C>, options: { readonly delay?: Duration } = {}): Outgoing => ({
   verb: 'send',
   contract,
   message: message as object,
   options,
 });
 
-export const publish = <C extends Event>(contract: C, message: Message<C>): Outgoing => ({ verb: 'publish', contract, message: message as object });
+export const publish = <C extends Event>(contract: C, message: MessageInput<C>): Outgoing => ({ verb: 'publish', contract, message: message as object });
 
-export const broadcast = <C extends Broadcast>(contract: C, message: Message<C>): Outgoing => ({
+export const broadcast = <C extends Broadcast>(contract: C, message: MessageInput<C>): Outgoing => ({
   verb: 'broadcast',
   contract,
   message: message as object,

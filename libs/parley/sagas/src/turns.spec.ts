@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CommandBus } from '@nestjs/cqrs';
-import type { Contract } from '@parley/contract';
+import { event, wire, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
 import { VirtualClock } from '@parley/testing';
@@ -235,5 +235,28 @@ describe('a finished saga', () => {
     expect(await find(tripId, 'brief')).toBeUndefined();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     expect(said).toHaveLength(2);
+  });
+});
+
+describe('a state with dates and big integers', () => {
+  const Paid = event('meter.bill-paid', z.object({ bill: z.string(), at: wire.date(), amount: wire.decimal(2) }), { key: 'bill' });
+  const State = z.object({ bill: z.string(), first: wire.date(), sum: wire.bigint() });
+  const bills = saga('bills', { state: State, by: 'bill' })
+    .startsOn(Paid, ({ bill, at, amount }) => next({ bill, first: at, sum: amount }))
+    .after('1d', 'reminder', ({ first, ...state }) => end({ ...state, first, sum: state.sum + BigInt(first.getTime()) }));
+
+  it('is stored as text, and has its values in every step', async () => {
+    const { deliver, find, clock, timeouts } = system({ sagas: [bills] });
+    await deliver(Paid, { bill: 'b', at: new Date(5), amount: 2n ** 70n });
+    expect(await find('b', 'bills')).toMatchObject({ state: { first: '1970-01-01T00:00:00.005Z', sum: String(2n ** 70n) } });
+    await clock.advance('1d');
+    await timeouts.takeDue();
+    expect(await find('b', 'bills')).toMatchObject({ done: true, state: { sum: String(2n ** 70n + 5n) } });
+  });
+
+  it('is tried by hand as it is', () => {
+    const given = bills.given().when(Paid, { bill: 'b', at: '1970-01-01T00:00:00.005Z', amount: 5n });
+    expect(given.state).toEqual({ bill: 'b', first: new Date(5), sum: 5n });
+    expect(given.whenOverdue('reminder').state?.sum).toBe(10n);
   });
 });

@@ -27,7 +27,7 @@ export class Turns {
     if (turn.ignored) return this.ignore(saga, key, contract.name, turn.ignored);
     if (!turn.changed) return;
     const entry = entryOf(turn, stored, { at: info.at, trigger: contract.name, messageId: envelope.id });
-    if (stored) await this.save(tx, stored, turn, entry);
+    if (stored) await this.save(tx, saga, stored, turn, entry);
     else if (!(await this.begin(tx, saga, turn, entry, envelope))) return this.ignore(saga, key, contract.name, 'duplicate');
     this.passes?.('saga.saved');
     await this.speaker.say(turn.out);
@@ -39,22 +39,22 @@ export class Turns {
     const info = { at: this.now(), id: idsFor(saga.name, stored.key, `${timeout.name} ${stored.version}`), times };
     const turn = saga.takeTimeout(stored, timeout.name, info);
     if (turn.ignored) return this.ignore(saga, stored.key, timeout.name, turn.ignored);
-    await this.save(tx, stored, turn, entryOf(turn, stored, { at: info.at, trigger: timeout.name }), { name: timeout.name, times });
+    await this.save(tx, saga, stored, turn, entryOf(turn, stored, { at: info.at, trigger: timeout.name }), { name: timeout.name, times });
     this.passes?.('saga.saved');
     await inConversation({ correlationId: stored.correlationId, traceparent: stored.traceparent }, () => this.speaker.say(turn.out));
   }
 
   private begin(tx: Tx, saga: Definition, turn: Move, entry: HistoryEntry, envelope: Envelope): Promise<boolean> {
-    const { state, key, done } = turn;
+    const { key, done } = turn;
     const arm = turn.arm.map(({ name, after }) => ({ name, after, times: 0 }));
     const { correlationid: correlationId, traceparent } = envelope;
-    return this.store.start(tx, { name: saga.name, key, state, stage: stageOf(state), done, correlationId, traceparent, arm, entry });
+    return this.store.start(tx, { name: saga.name, key, state: saga.stored(turn.state), stage: stageOf(turn.state), done, correlationId, traceparent, arm, entry });
   }
 
-  private save(tx: Tx, { name, key, version }: StoredSaga, turn: Move, entry: HistoryEntry, ranOut?: { name: string; times: number }): Promise<void> {
-    const { state, done, disarm } = turn;
+  private save(tx: Tx, saga: Definition, { name, key, version }: StoredSaga, turn: Move, entry: HistoryEntry, ranOut?: { name: string; times: number }): Promise<void> {
+    const { done, disarm } = turn;
     const arm = turn.arm.map((timeout) => ({ name: timeout.name, after: timeout.after, times: timeout.name === ranOut?.name ? ranOut.times : 0 }));
-    return this.store.save(tx, { name, key, version, state, stage: stageOf(state), done, arm, disarm, entry });
+    return this.store.save(tx, { name, key, version, state: saga.stored(turn.state), stage: stageOf(turn.state), done, arm, disarm, entry });
   }
 
   private ignore(saga: Definition, key: string, trigger: string, why: NonNullable<Turn['ignored']>): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
-import type { Broadcast, Call, Command, Contract, Duration, Event, Message, ReplyOf } from '@parley/contract';
+import type { Broadcast, Call, Command, Contract, Duration, Event, Message, MessageInput, ReplyOf } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore, type MemorySubjectKeys } from '@parley/memory';
 import { Messaging, MessagingModule, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
 import { plainPayload } from './plain-payload';
@@ -80,27 +80,27 @@ export class Harness {
   }
 
   /** Says a command as if from outside of every service. */
-  send<C extends Command>(contract: C, message: Message<C>, options?: SendOptions): Promise<void> {
+  send<C extends Command>(contract: C, message: MessageInput<C>, options?: SendOptions): Promise<void> {
     return this.as(contract.owner).send(contract, message, options);
   }
 
   /** Says an event as its owner would. */
-  publish<C extends Event>(contract: C, message: Message<C>): Promise<void> {
+  publish<C extends Event>(contract: C, message: MessageInput<C>): Promise<void> {
     return this.as(contract.owner).publish(contract, message);
   }
 
   /** Says a broadcast as its owner would. */
-  broadcast<C extends Broadcast>(contract: C, message: Message<C>): Promise<void> {
+  broadcast<C extends Broadcast>(contract: C, message: MessageInput<C>): Promise<void> {
     return this.as(contract.owner).broadcast(contract, message);
   }
 
-  call<C extends Call>(contract: C, request: Message<C>): Promise<ReplyOf<C>> {
+  call<C extends Call>(contract: C, request: MessageInput<C>): Promise<ReplyOf<C>> {
     return this.as(contract.owner).call(contract, request);
   }
 
   /** What was said of a contract, in order: by the services, after their commits, and by the test. */
   said<C extends Contract>(contract: C): readonly Message<C>[] {
-    return this.messages.filter((message) => message.contract.name === contract.name).map((message) => plainPayload(message, this.subjectKeys) as Message<C>);
+    return this.messages.filter((message) => message.contract.name === contract.name).map((message) => contract.payload.parse(plainPayload(message, this.subjectKeys)) as Message<C>);
   }
 
   /** The keys of those whom messages are about. */
