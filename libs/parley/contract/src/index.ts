@@ -24,7 +24,7 @@ export {
 export { ContractError } from './contract-error';
 export { breaksOf, type Break, unreadOf } from './compatibility';
 export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schema';
-export { milliseconds, type Duration } from './duration';
+export { isDuration, milliseconds, type Duration } from './duration';
 export { type At, type PathOf, type Personal, type PersonalFields } from './personal';
 export { text } from './text';
 export { wire } from './wire';
