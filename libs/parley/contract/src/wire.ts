@@ -31,17 +31,17 @@ function codec<Value>(text: z.ZodType<string>, value: z.ZodType<Value, Value>, {
 }
 
 /** A `Date`, to the millisecond, in the years 0 to 9999: `2026-01-31T12:00:00.000Z`. */
-const date = () => codec(z.iso.datetime({ offset: true }), z.date(), { decode: (text) => new Date(text), encode: (value) => value.toISOString() });
+const date = () => codec<Date>(z.iso.datetime({ offset: true }), z.date(), { decode: (text) => new Date(text), encode: (value) => value.toISOString() });
 
 /** A whole number of any size as a `bigint`, up to 1,000 digits: `-12345678901234567890`. */
 const bigint = () =>
-  codec(
+  codec<bigint>(
     z
       .string()
       .regex(/^(?:0|-?[1-9]\d*)$/)
       .max(MAX_DIGITS),
     z.bigint(),
-    { decode: BigInt, encode: String },
+    { decode: (digits) => BigInt(digits), encode: (value) => String(value) },
   );
 
 /**
@@ -58,7 +58,7 @@ function decimal(places: number) {
     .string()
     .regex(new RegExp(`^-?(?:0|[1-9]\\d*)\\.\\d{${places}}$`))
     .max(MAX_DIGITS);
-  return codec(text, z.bigint(), { decode: (written) => BigInt(written.replace('.', '')), encode: (units) => pointed(units, places) });
+  return codec<bigint>(text, z.bigint(), { decode: (written) => BigInt(written.replace('.', '')), encode: (units) => pointed(units, places) });
 }
 
 function pointed(units: bigint, places: number): string {
