@@ -42,6 +42,16 @@ describe('a contract', () => {
     },
   );
 
+  it('has a name that queues and channels can be made of', () => {
+    expect(() => command(`${'w'.repeat(41)}.pick-lines`, Lines)).toThrow(/is too long; use at most 128 characters, of them 40 for the owner/);
+    expect(() => command(`warehouse.${'w'.repeat(119)}`, Lines)).toThrow(ContractError);
+    expect(command(`${'w'.repeat(40)}.${'w'.repeat(87)}`, Lines).name).toHaveLength(128);
+  });
+
+  it('needs time to be answered', () => {
+    expect(() => call('warehouse.ask-now', { request: Lines, reply: Lines, deadline: '0s' })).toThrow('deadline of nothing');
+  });
+
   it('cannot be defined twice, be it of another kind', () => {
     command('warehouse.count-lines', Lines);
     expect(() => broadcast('warehouse.count-lines', Lines)).toThrow('warehouse.count-lines is defined twice');

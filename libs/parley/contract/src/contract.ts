@@ -67,6 +67,9 @@ export type Upcasts<Current = unknown> = Readonly<Record<number, Upcast<Current>
 /** What was said then is known to whoever writes the upcast: `old` may be given any object's type. */
 type Upcast<Current> = { by(old: Readonly<Record<string, unknown>>): Current }['by'];
 
+/** Characters of a contract's name, and of its owner's: names of queues, channels and topics are made of them. */
+const [MAX_NAME, MAX_OWNER] = [128, 40];
+
 type ObjectSchema = z.ZodType<object>;
 /** The fields of a payload that can name a lane: those that are strings. */
 type KeyField<S extends ObjectSchema> = { [F in keyof z.infer<S>]-?: z.infer<S>[F] extends string ? F & string : never }[keyof z.infer<S>];
@@ -80,9 +83,15 @@ export function call<I extends ObjectSchema, O extends ObjectSchema, E extends C
     ...contract('call', name, { request: definition.request }, definition.version),
     reply: carriable(name, 'reply', definition.reply),
     errors: checkedErrors(name, definition.errors ?? ({} as E)),
-    deadline: milliseconds(definition.deadline ?? '5s'),
+    deadline: deadlineOf(name, definition.deadline ?? '5s'),
     idempotent: definition.idempotent ?? false,
   });
+}
+
+function deadlineOf(name: string, deadline: Duration): number {
+  const budget = milliseconds(deadline);
+  if (budget === 0) throw new ContractError(`${name}: with a deadline of nothing it could never be answered; leave it out for 5 s`);
+  return budget;
 }
 
 /** An order to the owner, stored until it is handled. With a `key`, those of one key are handled in order. */
@@ -145,6 +154,8 @@ function contract<K extends Kind, S extends ObjectSchema>(
   version = 1,
 ): Contract<K, z.output<S>, z.input<S>> {
   const owner = /^([a-z][a-z0-9-]*)\.[a-z][a-z0-9-]*$/.exec(name)?.[1];
+  if (name.length > MAX_NAME || (owner?.length ?? 0) > MAX_OWNER)
+    throw new ContractError(`"${name.slice(0, MAX_NAME)}" is too long; use at most ${MAX_NAME} characters, of them ${MAX_OWNER} for the owner`);
   if (owner === undefined) throw new ContractError(`"${name}" is not a contract name; write "owner.name" in lower case with dashes`);
   if (!Number.isInteger(version) || version < 1) throw new ContractError(`${name}: version ${version} is not a whole number from 1`);
   const payload = 'request' in schema ? carriable(name, 'request', schema.request) : carriable(name, 'payload', schema.payload);

@@ -3,6 +3,7 @@ import { keyOf, type Contract } from '@parley/contract';
 import type { Clock } from './clock';
 import { InvalidMessage } from './codec';
 import { currentConversation } from './context';
+import { MAX_ATTRIBUTE_CHARACTERS, refuseBeyondLimits, refuseLongNames } from './envelope-limits';
 import type { Envelope, Headers } from './message';
 import { idUnder } from './requests';
 import { nextHop } from './trace';
@@ -13,7 +14,6 @@ import { nextHop } from './trace';
  */
 export const UNREADABLE = 'unreadable';
 
-const HEADER_LIMIT = 1_024;
 const VERSION = /^[1-9]\d{0,8}$/;
 const JSON_TYPE = /^application\/json(;|$)/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -26,16 +26,18 @@ export class Envelopes {
   constructor(
     private readonly producer: { readonly service: string; readonly instance: string; readonly build: string },
     private readonly clock: Clock,
-  ) {}
+  ) {
+    refuseLongNames(producer);
+  }
 
-  /** An envelope for something said now, as part of the conversation it is said in. */
+  /** An envelope for something said now, as part of the conversation it is said in. @throws InvalidMessage beyond the limits of readers */
   write(contract: Contract, payload: unknown, options: { readonly expires?: number; readonly idempotencyKey?: string } = {}): Envelope {
     const conversation = currentConversation();
     const source = `/${this.producer.service}`;
     const key = options.idempotencyKey;
     const id = key === undefined || contract.kind === 'call' ? randomUUID() : idUnder(source, contract.name, key);
     const now = this.clock.now();
-    return {
+    const envelope: Envelope = {
       specversion: '1.0',
       id,
       type: contract.name,
@@ -51,8 +53,9 @@ export class Envelopes {
       traceparent: nextHop(conversation?.traceparent),
       producerinstance: this.producer.instance,
       producerbuild: this.producer.build,
-      sequence: contract.kind === 'broadcast' ? this.next(contract.name) : undefined,
     };
+    refuseBeyondLimits(contract, envelope);
+    return contract.kind === 'broadcast' ? { ...envelope, sequence: this.next(contract.name) } : envelope;
   }
 
   private next(contract: string): string {
@@ -73,7 +76,7 @@ export function readEnvelope(headers: Headers): Envelope {
   if (type === undefined || type.trim() !== type || type === '') throw invalid('type', 'names no contract');
   if (id === undefined || !UUID.test(id)) throw invalid('id', 'is not a UUID');
   for (const name of ATTRIBUTES) {
-    if ((headers[name]?.length ?? 0) > HEADER_LIMIT) throw invalid(name, `is longer than ${HEADER_LIMIT} characters`);
+    if ((headers[name]?.length ?? 0) > MAX_ATTRIBUTE_CHARACTERS) throw invalid(name, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
   }
   if (specversion !== '1.0') throw invalid('specversion', 'is not 1.0');
   if (!JSON_TYPE.test(datacontenttype)) throw invalid('datacontenttype', 'is not application/json');

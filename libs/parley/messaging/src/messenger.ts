@@ -1,6 +1,6 @@
 import { milliseconds, type Broadcast, type Call, type Command, type Contract, type Duration, type Event, type MessageInput, type ReplyOf } from '@parley/contract';
 import type { Caller } from './caller';
-import { prepare, type Prepared } from './codec';
+import { InvalidMessage, prepare, type Prepared } from './codec';
 import type { Envelopes } from './envelope';
 import type { OutgoingMessage } from './message';
 import type { Publisher } from './publisher';
@@ -10,7 +10,7 @@ import type { Transactions } from './transactions';
 export interface SendOptions {
   /** Hold it back from its handler for so long. */
   readonly delay?: Duration;
-  /** After so long it is not worth handling any more. */
+  /** After so long it is not worth handling any more: more than nothing. */
   readonly expires?: Duration;
   /** Said again under the same key, by the same service, it takes effect once: for as long as the owner's inbox remembers. */
   readonly idempotencyKey?: string;
@@ -107,9 +107,11 @@ export class Messenger {
 
   private outgoing(contract: Contract, { payload, body }: Prepared<unknown>, { delay, expires, idempotencyKey }: SendOptions): OutgoingMessage {
     if (idempotencyKey !== undefined) checkedKey(contract, idempotencyKey);
+    const expiresAfter = expires === undefined ? undefined : milliseconds(expires);
+    if (expiresAfter === 0) throw new InvalidMessage(contract.name, [{ path: 'expires', message: 'is nothing: it would never be handled' }]);
     return {
       contract,
-      envelope: this.envelopes.write(contract, payload, { idempotencyKey, expires: expires === undefined ? undefined : milliseconds(expires) }),
+      envelope: this.envelopes.write(contract, payload, { idempotencyKey, expires: expiresAfter }),
       body,
       delay: delay === undefined ? undefined : milliseconds(delay),
     };

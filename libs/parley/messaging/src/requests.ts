@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Call } from '@parley/contract';
 import type { Answer } from './calls';
+import { InvalidMessage } from './codec';
 import { IdConflict, LeaseLost } from './failure';
 import type { Envelope } from './message';
 import type { Tx } from './store';
@@ -51,9 +52,10 @@ export class IdempotencyConflict extends Error {
 /** Characters of the longest key. */
 const KEY_LIMIT = 200;
 
+/** @throws InvalidMessage */
 export function checkedKey(contract: { readonly name: string }, key: string): string {
   if (key.trim() !== '' && key.length <= KEY_LIMIT) return key;
-  throw new TypeError(`${contract.name}: an idempotency key has 1 to ${KEY_LIMIT} characters, not only space`);
+  throw new InvalidMessage(contract.name, [{ path: 'idempotencykey', message: `has 1 to ${KEY_LIMIT} characters, not only space` }]);
 }
 
 /** The same for the same bytes. 32 hexadecimal digits. */

@@ -76,6 +76,9 @@ export async function says(messenger: Messenger): Promise<number> {
   await messenger.publish(Moved, { shelf: 'a' });
   // @ts-expect-error `quantity` is missing
   await messenger.send(Reserve, { orderId: 'a' });
+  // @ts-expect-error a duration has no space
+  await messenger.send(Reserve, { orderId: 'a', quantity: 1 }, { delay: '5 m' });
+  await messenger.send(Reserve, { orderId: 'a', quantity: 1 }, { delay: '1.5s', expires: 90_000 });
   // @ts-expect-error a duration has a unit
   await messenger.send(Reserve, { orderId: 'a', quantity: 1 }, { delay: '5 minutes' });
   // @ts-expect-error outside has no call: it never joins

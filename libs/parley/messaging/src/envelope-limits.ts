@@ -1,0 +1,58 @@
+import type { Contract } from '@parley/contract';
+import { InvalidMessage } from './codec';
+import type { Envelope } from './message';
+
+/*
+ * What may travel around a payload. Writers and readers have the same limits, and every technology carries what they allow: see the
+ * table in docs/technologies.md.
+ */
+
+/** Characters of the longest attribute. */
+export const MAX_ATTRIBUTE_CHARACTERS = 1_024;
+/** Bytes of all attributes together, as JSON writes their values. Leaves room in the smallest headroom, that of SQS. */
+export const MAX_ENVELOPE_BYTES = 8_192;
+/** Characters of the names of a service, an instance and a build. */
+export const MAX_PRODUCER_CHARACTERS = 200;
+/** Bytes that the rest of an envelope takes at most, beside what others choose. */
+const FIXED_BYTES = 2_048;
+/** Bytes that JSON makes of one character at most: an escaped control character. */
+const BYTES_PER_CHARACTER = 6;
+
+/** Attributes that somebody else chose, and no name that was checked at start. */
+const CHOSEN = ['partitionkey', 'correlationid', 'causationid'] as const;
+
+/** Half a character has no UTF-8: another text would arrive. */
+const HALF_CHARACTER = /\p{Surrogate}/u;
+
+/** @throws InvalidMessage naming the field or attribute that readers would refuse, or get otherwise */
+export function refuseBeyondLimits(contract: Contract, envelope: Envelope): void {
+  let characters = 0;
+  for (const attribute of CHOSEN) {
+    const value = envelope[attribute];
+    if (value === undefined) continue;
+    characters += value.length;
+    if (value.length > MAX_ATTRIBUTE_CHARACTERS) throw refusal(contract, attribute, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
+    if (HALF_CHARACTER.test(value)) throw refusal(contract, attribute, 'holds half of a surrogate pair');
+  }
+  if (characters * BYTES_PER_CHARACTER + FIXED_BYTES <= MAX_ENVELOPE_BYTES) return;
+  const bytes = Buffer.byteLength(JSON.stringify(envelope));
+  if (bytes > MAX_ENVELOPE_BYTES) throw new InvalidMessage(contract.name, [{ path: 'envelope', message: `takes ${bytes} bytes, more than ${MAX_ENVELOPE_BYTES}; shorten its key` }]);
+}
+
+function refusal(contract: Contract, attribute: (typeof CHOSEN)[number], message: string): InvalidMessage {
+  const isKey = attribute === 'partitionkey' && contract.key !== undefined;
+  return new InvalidMessage(contract.name, [{ path: isKey ? contract.key : attribute, message: isKey ? `names a lane, and ${message}` : message }]);
+}
+
+interface Producer {
+  readonly service: string;
+  readonly instance: string;
+  readonly build: string;
+}
+
+/** @throws RangeError at start: with such a name nothing that it says could be read */
+export function refuseLongNames({ service, instance, build }: Producer): void {
+  for (const [what, name] of Object.entries({ service, instance, build })) {
+    if (name.length > MAX_PRODUCER_CHARACTERS) throw new RangeError(`the name of the ${what} has ${name.length} characters: "${name.slice(0, 50)}…"; use at most ${MAX_PRODUCER_CHARACTERS}`);
+  }
+}
