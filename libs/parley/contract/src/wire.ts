@@ -18,13 +18,13 @@ interface Forms<Value> {
 }
 
 /** By the schema that takes both forms: the one of the text. */
-const texts = new WeakMap<z.core.$ZodType, z.ZodType<string>>();
+const texts = new WeakMap<z.core.$ZodType, z.ZodType<string, string>>();
 
 /** What crosses the wire where this schema takes both forms; undefined: it is none of those. */
-export const textFormOf = (schema: z.core.$ZodType): z.ZodType<string> | undefined => texts.get(schema);
+export const textFormOf = (schema: z.core.$ZodType): z.ZodType<string, string> | undefined => texts.get(schema);
 
 /** A value of any class as text. `text` is what JSON Schema shows; `value` is checked at both ends. */
-function codec<Value>(text: z.ZodType<string>, value: z.ZodType<Value, Value>, { decode, encode }: Forms<Value>) {
+function codec<Value>(text: z.ZodType<string, string>, value: z.ZodType<Value, Value>, { decode, encode }: Forms<Value>) {
   const either = z.union([value, text]);
   texts.set(either, text);
   return z.codec(either, value, { decode: (given) => (typeof given === 'string' ? decode(given) : given), encode });

@@ -69,7 +69,7 @@ async function quiet(): Promise<void> {
   for (let still = 0; still < 5; still = busy() ? 0 : still + 1) await new Promise(setImmediate);
 }
 
-const pass = (milliseconds: number) => clock.advance(`${milliseconds}ms`, quiet);
+const pass = (milliseconds: number) => clock.advance(milliseconds, quiet);
 
 describe('a body above what its technology takes', () => {
   it('waits elsewhere while its message travels, and is handled whole', async () => {
