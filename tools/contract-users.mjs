@@ -5,8 +5,8 @@ import path from 'node:path';
 const TEST = /\.(?:spec|fixture|trial|test-d)\.ts$/;
 const CONTRACTS_IMPORT = /import\s+(?!type\b)\{([^}]*)\}\s+from\s+'@contracts\/[a-z-]+'/g;
 
-function sourcesOf(app) {
-  const folder = path.join('apps', app, 'src');
+function sourcesOf(app, root) {
+  const folder = path.join(root, 'apps', app, 'src');
   if (!fs.existsSync(folder)) return [];
   const files = fs.readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.ts') && !TEST.test(file));
   return files.map((file) => fs.readFileSync(path.join(folder, file), 'utf8'));
@@ -25,10 +25,10 @@ function says(source, name) {
   return new RegExp(`\\b${name}\\b`).test(others.reduce((rest, other) => rest.replace(other, ''), source));
 }
 
-/** `{ said: ['orders'], handled: ['inventory'] }`, by service. */
-export function usersOf({ name, kind, exported }, services) {
+/** `{ said: ['orders'], handled: ['inventory'] }`, by service, as the sources below `root` have it. */
+export function usersOf({ name, kind, exported }, services, root = '.') {
   const owner = name.split('.')[0];
-  const sources = services.map((service) => [service, sourcesOf(service).filter((source) => isNamed(source, exported))]);
+  const sources = services.map((service) => [service, sourcesOf(service, root).filter((source) => isNamed(source, exported))]);
   const handlers = sources.filter(([, files]) => files.some((source) => handles(source, exported))).map(([service]) => service);
   const told = kind === 'event' || kind === 'broadcast';
   const isSaid = ([service, files]) =>

@@ -208,8 +208,11 @@ describe('a call', () => {
     ]);
   });
 
-  it('may have another deadline, and become idempotent, but not stop being it', () => {
-    expect(breaksOf(asked(A, A, {}, false), asked(A, A, {}, true, '1s'))).toEqual([]);
+  it('may have a longer deadline, and become idempotent, but not stop being it', () => {
+    expect(breaksOf(asked(A, A, {}, false, '1s'), asked(A, A, {}, true, '2s'))).toEqual([]);
+    expect(breaksOf(asked(A, A, {}, true, '2s'), asked(A, A, {}, true, '1s'))).toEqual([
+      { field: 'deadline', breaks: 'old readers', what: 'was 2000 ms, is 1000 ms: what was answered in time may be given up now' },
+    ]);
     expect(breaksOf(asked(A, A, {}, true), asked(A, A, {}, false)).map(({ field }) => field)).toEqual(['idempotent']);
   });
 });

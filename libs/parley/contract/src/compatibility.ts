@@ -50,13 +50,19 @@ export function unreadOf(older: ContractSchema, newer: ContractSchema): readonly
   return breaksOf(older, newer).filter(({ breaks }) => breaks === 'old messages');
 }
 
+/** Callers that were built with the longer one rely on it. */
+function shorter(before: number | undefined, after: number | undefined): readonly Break[] {
+  if (before === undefined || after === undefined || after >= before) return [];
+  return [{ field: 'deadline', breaks: 'old readers', what: `was ${before} ms, is ${after} ms: what was answered in time may be given up now` }];
+}
+
 function traits(before: ContractSchema, after: ContractSchema): readonly Break[] {
   const key =
     before.key === after.key
       ? []
       : both('key', `was ${before.key ?? 'none'}, is ${after.key ?? 'none'}: messages of one lane would overtake each other`);
   const lost = before.idempotent === true && after.idempotent === false;
-  const found = [...key, ...personalTraits(before.personal, after.personal)];
+  const found = [...key, ...shorter(before.deadline, after.deadline), ...personalTraits(before.personal, after.personal)];
   return lost ? [...found, { field: 'idempotent', breaks: 'old readers', what: 'was true: callers ask again when an answer is lost' }] : found;
 }
 
