@@ -166,11 +166,21 @@ export class Messaging {
   }
 
   async health(): Promise<MessagingHealth> {
+    return { ...this.intakeHealth(), outbox: await this.outboxHealth() };
+  }
+
+  /** What messages and calls are taken right now. Asks nobody. */
+  intakeHealth(): Pick<MessagingHealth, 'intakes' | 'paused'> {
     const paused = this.killSwitches.paused();
     const used = this.intakes.filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0).map(({ intake }) => withPause(intake.health(), paused));
     const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
+    return { intakes: [...calls, ...used], paused };
+  }
+
+  /** What waits to be relayed; undefined without a store. Asks the store. */
+  async outboxHealth(): Promise<MessagingHealth['outbox']> {
     const outbox = await this.store?.outbox.state();
-    return { intakes: [...calls, ...used], paused, outbox: outbox && { ...outbox, reasons: this.relay!.reasons() } };
+    return outbox && { ...outbox, reasons: this.relay!.reasons() };
   }
 
   async backlog(): Promise<readonly Backlog[]> {

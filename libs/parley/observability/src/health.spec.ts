@@ -21,10 +21,10 @@ describe('health indicators', () => {
   });
 
   it('report the outbox down once its oldest message waits longer than 30 s', async () => {
-    expect(await outboxIndicator(indicators, { waiting: 5, oldestAge: 30_000 })()).toMatchObject({
+    expect(await outboxIndicator(indicators, async () => ({ waiting: 5, oldestAge: 30_000 }))()).toMatchObject({
       outbox: { status: 'up' },
     });
-    expect(await outboxIndicator(indicators, { waiting: 5, oldestAge: 31_000 })()).toMatchObject({
+    expect(await outboxIndicator(indicators, async () => ({ waiting: 5, oldestAge: 31_000 }))()).toMatchObject({
       outbox: { status: 'down', reason: expect.stringContaining('oldest of 5 waiting messages is 31 s old') },
     });
   });

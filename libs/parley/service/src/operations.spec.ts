@@ -39,7 +39,9 @@ let terminus: Awaited<ReturnType<typeof NestFactory.createApplicationContext>>;
 let server: Server;
 let service: Service;
 let operations: Operations;
-let health: () => Promise<MessagingHealth>;
+let health: () => MessagingHealth;
+let pings: number;
+let ping: () => Promise<void>;
 const replayed: string[] = [];
 
 beforeAll(async () => {
@@ -48,14 +50,15 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   const logger = new Logger({ service: 'orders', instance: 'orders-1', level: 'fatal' });
-  const database = { ping: () => Promise.resolve() } as never;
+  [pings, ping] = [0, () => Promise.resolve()];
+  const database = { ping: () => (pings++, ping()) } as never;
   service = new Service('orders', logger, {
     environment: readEnvironment({ INSTANCE: 'orders-1' }),
     database,
     inspectable: { sagas: 'SAGAS' },
   });
   operations = new Operations(service);
-  health = () => Promise.resolve(consuming);
+  health = () => consuming;
   server = createServer(operations.receive).listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
@@ -63,14 +66,16 @@ beforeEach(async () => {
 afterEach(() => server.close());
 afterAll(() => terminus.close());
 
-function running(): void {
+function running(hasRoutes = false): void {
   const deadLetters = {
     count: () => Promise.resolve(1),
     list: () => Promise.resolve([letter]),
     replay: (id: string) => Promise.resolve(id === '7' && replayed.push(id) === 1),
   };
   const messaging = {
-    health: () => health(),
+    health: async () => health(),
+    intakeHealth: () => health(),
+    outboxHealth: async () => (await ping(), health().outbox),
     backlog: () => Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
     store: { lanes: { deadLetters } },
     registry: { allCalls: () => [], subscriptions: () => [{ kind: 'event', name: 'orders.saga', concurrency: 10, handlers: new Map() }] },
@@ -90,7 +95,7 @@ function running(): void {
     ['SAGAS', sagas],
   ]);
   const app = { get: (token: never) => parts.get(token) ?? terminus.get(token, { strict: false }) };
-  operations.attach(app as unknown as INestApplication);
+  operations.attach(app as unknown as INestApplication, hasRoutes);
   service.lifecycle.enter('running');
 }
 
@@ -130,10 +135,7 @@ describe('operations', () => {
 
   it('is not ready when an intake does not consume, and says which and why; it stays alive', async () => {
     running();
-    health = () =>
-      Promise.resolve({
-        intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'disconnected', reason: 'ECONNREFUSED' }],
-      });
+    health = () => ({ intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'disconnected', reason: 'ECONNREFUSED' }] });
     expect(await ask('/health/ready')).toMatchObject({
       status: 503,
       body: { error: { 'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' } } },
@@ -141,9 +143,50 @@ describe('operations', () => {
     expect(await ask('/health/live')).toMatchObject({ status: 200 });
   });
 
+  describe('of a service that still answers', () => {
+    const away = (kind: 'broadcast' | 'command') => ({ technology: 'redis', kind, state: 'disconnected', reason: 'ECONNREFUSED' }) as const;
+    const calls = (state: 'consuming' | 'stopped') => ({ technology: 'grpc', kind: 'call', state }) as const;
+    const degraded = (kind: string) => ({ status: 200, body: { status: 'degraded', details: { [`${kind} (redis)`]: { status: 'up', degraded: true, state: 'disconnected', reason: 'ECONNREFUSED' } } } });
+
+    it('are ready and degraded while an edge hears no broadcasts', async () => {
+      running(true);
+      health = () => ({ intakes: [away('broadcast')] });
+      expect(await ask('/health/ready')).toMatchObject(degraded('broadcast'));
+    });
+
+    it('are ready and degraded while calls are answered and commands do not come', async () => {
+      running();
+      health = () => ({ intakes: [calls('consuming'), away('command')], outbox: { waiting: 9, oldestAge: 60_000 } });
+      expect(await ask('/health/ready')).toMatchObject(degraded('command'));
+      expect(await ask('/health/ready')).toMatchObject({ status: 200, body: { details: { outbox: { degraded: true, reason: expect.stringContaining('60 s old') } } } });
+    });
+
+    it('are not ready when calls are not answered any more', async () => {
+      running();
+      health = () => ({ intakes: [calls('stopped'), away('command')] });
+      expect(await ask('/health/ready')).toMatchObject({ status: 503, body: { error: { 'call (grpc)': { status: 'down' }, 'command (redis)': { status: 'down' } } } });
+    });
+  });
+
+  it('is told within a second that a frozen database does not answer, and asks it once', async () => {
+    running();
+    ping = () => new Promise(() => undefined);
+    const down = { status: 503, body: { error: { database: { status: 'down' }, outbox: { status: 'down' } } } };
+    for (let cached = true; cached; ) {
+      const started = performance.now();
+      const answers = await Promise.all(Array.from({ length: 5 }, () => ask('/health/ready')));
+      expect(performance.now() - started).toBeLessThan(1_000);
+      cached = /"database":\{[^}]*"status":"up"/.test(JSON.stringify(answers)); // for a second
+      if (!cached) for (const answer of answers) expect(answer).toMatchObject(down);
+    }
+    expect(pings).toBe(1);
+  });
+
   it('is not ready when messaging cannot say how it is', async () => {
     running();
-    health = () => Promise.reject(new Error('database gone'));
+    health = () => {
+      throw new Error('database gone');
+    };
     expect(await ask('/health/ready')).toMatchObject({
       status: 503,
       body: { error: { messaging: { status: 'down', reason: 'database gone' } } },

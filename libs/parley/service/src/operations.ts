@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { HttpException, type INestApplication } from '@nestjs/common';
 import { ContractError, contractNamed, type Contract } from '@parley/contract';
-import { Messaging } from '@parley/messaging';
-import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, type Indicator } from '@parley/observability';
+import { Messaging, type MessagingHealth } from '@parley/messaging';
+import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, withDegraded, type Indicator } from '@parley/observability';
 import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
 import { type Answer, failed } from './operator-request';
@@ -38,6 +38,8 @@ const ASKING_TIMEOUT = 3_000;
 export class Operations {
   private app?: INestApplication;
   private messaging?: Messaging;
+  private hasRoutes = false;
+  private readonly pending = new Map<string, Promise<unknown>>();
 
   private readonly access: OperationsAccess;
 
@@ -45,9 +47,10 @@ export class Operations {
     this.access = new OperationsAccess(service.environment);
   }
 
-  /** From now on there is something to tell of. */
-  attach(app: INestApplication): void {
+  /** From now on there is something to tell of. @param hasRoutes whether the service has HTTP routes of its own */
+  attach(app: INestApplication, hasRoutes = false): void {
     this.app = app;
+    this.hasRoutes = hasRoutes;
     this.messaging = app.get(Messaging, { strict: false });
   }
 
@@ -85,24 +88,41 @@ export class Operations {
   private async ready(): Promise<Answer> {
     const { reason } = this.service.lifecycle;
     if (reason !== undefined || !this.app) return { status: 503, body: { status: 'error', details: { service: { status: 'down', reason } } } };
-    const indicators = await this.indicators(this.app.get(HealthIndicatorService, { strict: false }));
+    const indicators = this.indicators(this.app.get(HealthIndicatorService, { strict: false }));
     try {
-      return { status: 200, body: await this.app.get(HealthCheckService, { strict: false }).check(indicators) };
+      return { status: 200, body: withDegraded(await this.app.get(HealthCheckService, { strict: false }).check(indicators)) };
     } catch (error) {
       if (error instanceof HttpException) return { status: error.getStatus(), body: error.getResponse() };
       throw error;
     }
   }
 
-  private async indicators(service: HealthIndicatorService): Promise<Indicator[]> {
+  /**
+   * A service that still answers something stays in rotation: what it does not get meanwhile waits for it. One that answers nothing is not
+   * ready while it takes nothing.
+   */
+  private indicators(service: HealthIndicatorService): Indicator[] {
     const { database } = this.service;
-    const own = database ? [databaseIndicator(service, () => database.ping())] : [];
+    const own = database ? [databaseIndicator(service, () => this.once('database', () => database.ping()))] : [];
     try {
-      const { intakes, outbox } = await inTime(this.asked.health());
-      return [...own, ...intakes.map((intake) => intakeIndicator(service, intake)), ...(outbox ? [outboxIndicator(service, outbox)] : [])];
+      const { intakes } = this.asked.intakeHealth();
+      const answers = this.hasRoutes || intakes.some(({ kind, state }) => kind === 'call' && state === 'consuming');
+      const taking = intakes.map((intake) => intakeIndicator(service, intake, intake.kind === 'call' || !answers));
+      return [...own, ...taking, ...(this.asked.store ? [outboxIndicator(service, () => this.once('outbox', () => this.outbox()), !answers)] : [])];
     } catch (error) {
       return [...own, reasonIndicator(service, 'messaging', error instanceof Error ? error.message : String(error))];
     }
+  }
+
+  private async outbox(): Promise<NonNullable<MessagingHealth['outbox']>> {
+    return (await this.asked.outboxHealth()) ?? { waiting: 0, oldestAge: 0 };
+  }
+
+  /** The answer that is still waited for serves all who ask meanwhile: probes of a frozen database would take its connections. */
+  private once<T>(what: string, ask: () => Promise<T>): Promise<T> {
+    const asked = (this.pending.get(what) as Promise<T> | undefined) ?? ask().finally(() => this.pending.delete(what));
+    this.pending.set(what, asked);
+    return asked;
   }
 
   private async tell(name: string, rest: string[], filter: Record<string, string>): Promise<Answer> {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { install } from '@parley/postgres';
 import { Client } from 'pg';
+import { Road } from '@parley/testing/conformance';
 import { ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(60_000);
@@ -96,6 +97,27 @@ describe('a service', () => {
     expect(await greetings()).toContain('Ada');
     expect(service.errors).toBe('');
     expect(JSON.stringify(service.lines)).not.toContain('secret');
+  });
+
+  it('says within a second that its database says nothing, and is ready when it speaks again', async () => {
+    const road = await Road.to(DATABASE_URL, 5432);
+    const service = new Running({ DATABASE_URL: road.along(DATABASE_URL), GREET: 'Eve' });
+    const url = await service.url();
+    await service.says('greeting Eve');
+    road.deafen();
+    for (let status = 200; status === 200; ) {
+      const started = performance.now();
+      const answer = await get(`${url}/health/ready`);
+      expect(performance.now() - started).toBeLessThan(1_000);
+      status = answer.status; // 200 while the last good answer of the database is younger than a second
+      if (status !== 200) expect(answer.body).toMatchObject({ status: 'error', error: { outbox: { status: 'down' } } });
+    }
+    road.down();
+    road.up();
+    while ((await get(`${url}/health/ready`)).status !== 200);
+    service.kill('SIGTERM');
+    expect(await service.ended).toBe(0);
+    await road.close();
   });
 
   it('finishes what it is handling when it is told to stop', async () => {

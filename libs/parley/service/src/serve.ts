@@ -77,7 +77,7 @@ class Process {
     await this.messaging.start(); // before the modules' own hooks, which may want to say something
     await app.init();
     if (http) await app.getHttpAdapter().getInstance().ready();
-    this.operations.attach(app);
+    this.operations.attach(app, http !== undefined);
     lifecycle.enter('starting', 'starting the intakes');
     await this.messaging.listen(app);
     if (this.stopping) return;
