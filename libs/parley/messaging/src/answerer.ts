@@ -7,6 +7,7 @@ import { decode, encode, InvalidMessage, prepare, validate } from './codec';
 import { inConversation, type CallContext } from './context';
 import { readEnvelope } from './envelope';
 import { describe } from './failure';
+import type { HandlerRun, HandlerRuns } from './handler-runs';
 import type { Handler, HandlerRegistry } from './handlers';
 import type { InFlight } from './in-flight';
 import type { Envelope } from './message';
@@ -25,6 +26,7 @@ export class CallAnswerer {
   constructor(
     private readonly registry: HandlerRegistry,
     private readonly inFlight: InFlight,
+    private readonly runs: HandlerRuns,
     private readonly process: Pick<TransportContext, 'log'> & { readonly observer?: DeliveryObserver },
     private readonly transactions?: Transactions,
     private readonly repeated?: RepeatedCalls,
@@ -63,7 +65,9 @@ export class CallAnswerer {
     const encoded = (reply: unknown) => bodyOf(contract, reply);
     const handle = async (transaction: CallContext['transaction']): Promise<Answer> => {
       const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };
-      return { ok: true, body: encoded(await inConversation(hop, () => beforeDeadline(contract, context, late, run(handler, request, context)))) };
+      const facts = { kind: contract.kind, contract: contract.name, id: envelope.id, what: handler.name, timeout: Math.ceil(call.deadline.budget()) };
+      const reply = this.runs.bounded(facts, (ending) => inConversation(hop, () => this.during(ending, () => run(handler, request, context))));
+      return { ok: true, body: encoded(await beforeDeadline(contract, context, late, reply)) };
     };
     if (envelope.idempotencykey === undefined) return handle((work) => this.commit(work));
     if (!this.repeated)
@@ -73,6 +77,11 @@ export class CallAnswerer {
       };
     const attempt: HandleOnce = (transaction) => handle(transaction).catch((error: unknown) => ({ ok: false, fault: this.fault(call, error) }));
     return this.repeated.answer(keyedRequest(envelope, encode(wireForm(contract.payload, request))), call, encoded, attempt);
+  }
+
+  /** Who is late may still commit until the grace is over, too. */
+  private during<T>(ending: HandlerRun, work: () => T): T {
+    return this.transactions ? this.transactions.during(ending, work) : work();
   }
 
   private commit: CallContext['transaction'] = (work) => {

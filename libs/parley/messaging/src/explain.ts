@@ -1,6 +1,6 @@
-import { milliseconds, type Call, type Contract, type Kind } from '@parley/contract';
+import { type Call, type Contract, type Kind } from '@parley/contract';
 import type { Handler, Subscription } from './handlers';
-import { DEFAULT_TIMEOUT } from './pipeline';
+import { timeoutOf } from './pipeline';
 import { retryPolicy } from './retry-policy';
 import type { Hop } from './technology';
 
@@ -41,7 +41,8 @@ export interface HandlerInfo {
   readonly live?: boolean;
 }
 
-export function handlerInfo({ contract, options, name }: Handler, subscription?: Subscription): HandlerInfo {
+export function handlerInfo(handler: Handler, subscription?: Subscription): HandlerInfo {
+  const { contract, options, name } = handler;
   const { kind, version, key } = contract;
   const about = { contract: contract.name, kind, version, handler: name, ...(key !== undefined && { key }) };
   if (!subscription) return { ...about, ...callPolicy(contract) };
@@ -54,7 +55,7 @@ export function handlerInfo({ contract, options, name }: Handler, subscription?:
   if (kind === 'broadcast' || live) return { ...about, ...where };
   const transaction = options.transaction ?? 'handler';
   const batch = options.batch === undefined ? {} : { batch: options.batch };
-  return { ...about, ...where, ...batch, timeout: milliseconds(options.timeout ?? DEFAULT_TIMEOUT), transaction, retry: retryPolicy(options) };
+  return { ...about, ...where, ...batch, timeout: timeoutOf(handler), transaction, retry: retryPolicy(options) };
 }
 
 /** What stands between a service that says something and the technology that carries it. */

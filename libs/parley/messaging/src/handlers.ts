@@ -19,7 +19,7 @@ export interface HandlerOptions {
      */
     readonly unfinished?: number;
   };
-  /** After this a handling's signal is aborted. Default 30 s; the lease is renewed meanwhile. */
+  /** After this a handling's signal is aborted, and 5 s later it is ended, so that it fails. Default 30 s; the lease is renewed meanwhile. */
   readonly timeout?: Duration;
 }
 

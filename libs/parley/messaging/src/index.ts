@@ -1,11 +1,12 @@
 export { Batches, type BatchLimits } from './batches';
 export { CallError } from './call-error';
 export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
-export { type Clock, systemClock } from './clock';
+export { type Clock, monotonic, systemClock } from './clock';
 export { type BatchContext, type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
 export { endAt, FAIL_POINTS, type FailPoint, type Passes, UnknownFailPoint } from './fail-point';
 export { AlreadyHandled, describe, type Failure, IdConflict, LaneParked, LeaseLost, ProcessEndedError, type UnfinishedHandling, Unrecoverable } from './failure';
 export { type BatchOptions, type Handler, HandlerError, type HandlerExtras, type HandlerOptions, HandlerRegistry, NoSubscription, Subscription, type SubscriptionOptions } from './handlers';
+export { GRACE_MS, HandlerTimeoutError, type Overdue, StoppedError } from './handler-runs';
 export { Handles, TRANSPORT_ID } from './handles';
 export { type Heard, Hearing } from './hearing';
 export { decode, encode, InvalidMessage, MAX_ISSUES, type Issue, issuesOf, validate } from './codec';
@@ -56,7 +57,7 @@ export {
   SOMEBODY,
 } from './dead-letters';
 export { type Bulk, type BulkResult, DeadLetterDesk, EditRefused, type ReplayPreview } from './dead-letter-desk';
-export type { Inbox, LaneRunner, Lanes, Outbox, OutboxExcept, ParkedMessage, Store, StoredMessage, Tx } from './store';
+export type { Ending, Inbox, LaneRunner, Lanes, Outbox, OutboxExcept, ParkedMessage, Store, StoredMessage, Tx } from './store';
 export {
   type Backlog,
   type CallOptions,

@@ -1,5 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
-import type { Contract, Kind } from '@parley/contract';
+import { milliseconds, type Contract, type Duration, type Kind } from '@parley/contract';
 import { CallAnswerer } from './answerer';
 import { claimsAt, keysAt } from './beside-messages';
 import { Bodies } from './bodies';
@@ -13,6 +13,7 @@ import type { Passes } from './fail-point';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
 import { examinationsOf, manifestsOf, type Examination, type Manifest } from './inspection';
+import { HandlerRuns, type Overdue } from './handler-runs';
 import { KeyRing } from './key-ring';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
 import { warnOfMessagesLeftBehind } from './left-behind';
@@ -53,6 +54,8 @@ export interface MessagingOptions {
   readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
   readonly concurrency?: number;
+  /** How long a handler may go on after its timeout, at which its signal is aborted, before it is ended. Default 5 s. */
+  readonly handlerGrace?: Duration;
   /** When a subscription most of whose handlings fail is paused; false: never. */
   readonly killSwitch?: Partial<KillSwitchOptions> | false;
   readonly clock?: Clock;
@@ -67,6 +70,8 @@ export interface MessagingHealth {
   readonly intakes: readonly IntakeHealth[];
   /** Subscriptions that wait because most of their handlings failed. */
   readonly paused?: readonly Paused[];
+  /** Handlers over their timeout and still running, also those that were ended; the oldest first. */
+  readonly overdue?: readonly Overdue[];
   readonly outbox?: {
     readonly waiting: number;
     /** Milliseconds. */
@@ -94,6 +99,7 @@ export class Messaging {
   readonly log: TransportContext['log'];
   readonly passes?: Passes;
   private readonly inFlight = new InFlight();
+  private readonly runs: HandlerRuns;
   private readonly killSwitches: KillSwitches;
   private readonly routes: Routes;
   /** The keys of those whom messages are about. */
@@ -128,8 +134,9 @@ export class Messaging {
     this.calls = options.urls.calls && this.routes.calls(options.urls.calls, options.listen);
     this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
-    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.killSwitches, this.bodies, process);
-    this.answerer = new CallAnswerer(this.registry, this.inFlight, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests), this.outageReaders());
+    this.runs = new HandlerRuns(clock, log, options.handlerGrace === undefined ? undefined : milliseconds(options.handlerGrace));
+    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.runs, this.killSwitches, this.bodies, process);
+    this.answerer = new CallAnswerer(this.registry, this.inFlight, this.runs, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests), this.outageReaders());
     this.relay = store && new Relay(store, this.publisher, { service, ...process });
   }
 
@@ -170,11 +177,13 @@ export class Messaging {
   }
 
   /** What messages and calls are taken right now. Asks nobody. */
-  intakeHealth(): Pick<MessagingHealth, 'intakes' | 'paused'> {
+  intakeHealth(): Pick<MessagingHealth, 'intakes' | 'paused' | 'overdue'> {
     const paused = this.killSwitches.paused();
+    const overdue = this.runs.overdue();
     const used = this.intakes.filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0).map(({ intake }) => withPause(intake.health(), paused));
     const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
-    return { intakes: [...calls, ...used], paused };
+    const intakes = [...calls, ...used].map((health) => withOverdue(health, overdue));
+    return { intakes, paused, overdue };
   }
 
   /** What waits to be relayed; undefined without a store. Asks the store. */
@@ -260,6 +269,7 @@ export class Messaging {
 
   /** After the intakes were closed: the technologies, then the store. */
   async close(): Promise<void> {
+    this.runs.stop();
     await Promise.all(this.routes.all().map((transport) => transport.close()));
     await this.calls?.close();
     await this.bodies.close();
@@ -321,6 +331,15 @@ function withPause(health: IntakeHealth, paused: readonly Paused[]): IntakeHealt
   const own = paused.filter(({ kind }) => kind === health.kind);
   if (health.state !== 'consuming' || own.length === 0) return health;
   return { ...health, state: 'paused', reason: own.map(({ subscription, reason }) => `${subscription}: ${reason}`).join('; ') };
+}
+
+/** Others are handled; but the slot, or the code, of these is lost until it is looked into. */
+function withOverdue(health: IntakeHealth, overdue: readonly Overdue[]): IntakeHealth {
+  const [oldest, ...others] = overdue.filter(({ kind }) => kind === health.kind);
+  if (!oldest) return health;
+  const { contract, id, age } = oldest;
+  const reason = `${others.length + 1} over their timeout and still running, the oldest for ${Math.round(age / 1_000)} s: ${contract} ${id}`;
+  return { ...health, reason: health.reason === undefined ? reason : `${health.reason}; ${reason}` };
 }
 
 /** Two technologies may carry parts of one subscription. */

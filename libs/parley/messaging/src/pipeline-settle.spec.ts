@@ -7,6 +7,7 @@ import type { HandlerContext } from './context';
 import { AlreadyHandled, type Failure, LaneParked, LeaseLost } from './failure';
 import type { Handler, HandlerOptions, Subscription } from './handlers';
 import { Bodies } from './bodies';
+import { HandlerRuns } from './handler-runs';
 import { InFlight } from './in-flight';
 import { KillSwitches } from './kill-switch';
 import { Pipeline } from './pipeline';
@@ -33,7 +34,7 @@ type Run = (context: HandlerContext<MemoryTx>) => Promise<unknown>;
 function deliver(run: Run, settle: Delivery['settle'], options: HandlerOptions = {}) {
   const process = { instance: 'chancery-1', clock, random: () => 0, log: (level: string, message: string) => void (level === 'error' && complaints.push(message)) };
   const bodies = new Bodies(undefined, undefined);
-  const pipeline = new Pipeline(new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)), store, new InFlight(), new KillSwitches(false, clock, process.log), bodies, process);
+  const pipeline = new Pipeline(new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)), store, new InFlight(), new HandlerRuns(clock, process.log), new KillSwitches(false, clock, process.log), bodies, process);
   const handler: Handler = { contract: Sealed, options, name: 'Clerk.sealed', run: ((_: unknown, context: HandlerContext<MemoryTx>) => run(context)) as never };
   const subscription: Subscription = { kind: 'event', name: 'chancery.book', from: 'beginning', live: false, concurrency: 1, handlers: new Map([[Sealed.name, handler]]) };
   const headers = { id: randomUUID(), type: Sealed.name, partitionkey: 'l-1' };

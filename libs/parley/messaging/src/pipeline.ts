@@ -1,5 +1,4 @@
 import { milliseconds, wireForm } from '@parley/contract';
-import { abortAfter } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { Gatherings } from './gatherings';
 import type { Bodies } from './bodies';
@@ -7,13 +6,14 @@ import { decode } from './codec';
 import { type BatchContext, inConversation, type HandlerContext } from './context';
 import { readEnvelope } from './envelope';
 import { AlreadyHandled, describe, type Failure, IdConflict, impersonal, LaneParked, LeaseLost, ProcessEndedError, Unrecoverable } from './failure';
+import { type HandlerRun, type HandlerRuns, HandlerTimeoutError, type RunFacts } from './handler-runs';
 import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
 import type { KillSwitches, Turn } from './kill-switch';
 import type { Envelope } from './message';
 import type { DeliveryObserver, Handling } from './observer';
 import { ParkedLanes } from './parked-lanes';
-import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
+import { delayAfter, isRecoverable, retryPolicy, type RetryPolicy } from './retry-policy';
 import { isPersonal, personalTexts } from './sealing';
 import { printOf } from './requests';
 import { Sequences } from './sequences';
@@ -62,7 +62,9 @@ interface Member {
 
 type Result = { readonly outcome: Outcome; readonly as: Handling['outcome']; readonly tries: number; readonly envelope?: Envelope };
 
-export const DEFAULT_TIMEOUT = 30_000;
+const DEFAULT_TIMEOUT = 30_000;
+/** Milliseconds that the service's own store may take for a step of its own. */
+const STORE_TIMEOUT_MS = 30_000;
 /** After the service's own store failed too: a message that is given back comes again at once. */
 const BREATH = 1_000;
 
@@ -80,6 +82,7 @@ export class Pipeline {
     private readonly transactions: Transactions,
     private readonly store: Store | undefined,
     private readonly inFlight: InFlight,
+    private readonly runs: HandlerRuns,
     private readonly killSwitches: KillSwitches,
     private readonly bodies: Bodies,
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'> & { readonly observer?: DeliveryObserver; readonly random: () => number },
@@ -153,9 +156,13 @@ export class Pipeline {
   private async handleOnce(given: Accepted, first: Opened): Promise<Result> {
     let [delivery, opened] = [given, first];
     try {
-      if (first.packed) ({ delivery, opened } = await this.unpack(given, first));
-      const context = this.context(delivery, opened, this.transactions.run.bind(this.transactions));
-      await this.solitude.beside(() => this.run(opened, context));
+      await this.solitude.beside(() =>
+        this.runs.bounded(factsOf(delivery, opened), async (run) => {
+          if (first.packed) ({ delivery, opened } = await this.unpacked(run, given, first));
+          const context = this.context(run, delivery, opened, this.transactions.run.bind(this.transactions));
+          await this.transactions.during(run, () => this.run(run, opened, context));
+        }),
+      );
       return { outcome: { kind: 'done', settled: false }, as: 'done', tries: 1 };
     } catch (error) {
       this.process.log('error', `${opened.handler.name} failed on ${opened.envelope.type}, which is not delivered again`, { error });
@@ -201,8 +208,7 @@ export class Pipeline {
     const turn = this.killSwitches.isPaused(delivery.subscription) ? undefined : await this.killSwitches.turn(delivery.subscription);
     if (!turn) return false;
     try {
-      const ready = await Promise.all(members.map(async ({ delivery, opened }) => (opened.packed ? this.unpack(delivery, opened) : { delivery, opened })));
-      await this.solitude.beside(() => this.handleReady(ready));
+      await this.solitude.beside(() => this.runs.bounded(factsOf(delivery, opened), (run) => this.handleMembers(run, members)));
       members.forEach(() => turn.succeeded());
       return true;
     } catch (error) {
@@ -212,15 +218,14 @@ export class Pipeline {
     }
   }
 
-  private handleReady(ready: readonly Member[]): Promise<void> {
+  private async handleMembers(run: HandlerRun, members: readonly Member[]): Promise<void> {
+    const ready = await Promise.all(members.map(async ({ delivery, opened }) => (opened.packed ? this.unpack(delivery, opened) : { delivery, opened })));
     const { handler } = ready[0]!.opened;
-    return this.transactions.commit(
-      async (tx) => {
-        for (const { delivery, opened } of ready) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
-        await this.run({ handler, payload: ready.map(({ opened }) => opened.payload) }, this.batchContext(ready, tx));
-      },
-      (tx) => allDone(ready.map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))),
-    );
+    const work = async (tx: Tx) => {
+      for (const { delivery, opened } of ready) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
+      await this.run(run, { handler, payload: ready.map(({ opened }) => opened.payload) }, this.batchContext(run, ready, tx));
+    };
+    await this.transactions.commit(work, (tx) => allDone(ready.map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))), run);
   }
 
   private async handleAlone(given: Accepted, first: Opened): Promise<Result> {
@@ -230,8 +235,13 @@ export class Pipeline {
       const turn = await this.killSwitches.turn(delivery.subscription, delivery.signal, delivery.cancelled);
       if (!turn) return { outcome: { kind: 'return' }, as: 'return', tries: tries - 1 };
       try {
-        if (first.packed) ({ delivery, opened } = await this.unpack(given, first));
-        await this.handleInCompany(delivery, opened);
+        await this.inCompany(delivery, () =>
+          this.runs.bounded(factsOf(delivery, opened), async (run) => {
+            if (first.packed) ({ delivery, opened } = await this.unpacked(run, given, first));
+            await delivery.suspectHandling?.begin();
+            await this.handleInTransaction(run, delivery, opened);
+          }),
+        );
         turn.succeeded();
         return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as: 'done', tries };
       } catch (thrown) {
@@ -248,7 +258,7 @@ export class Pipeline {
         if (error instanceof LeaseLost || isGivenUp(delivery)) return { outcome: { kind: 'return' }, as: 'return', tries };
         if (error instanceof Unreadable) return this.dead(delivery, error.cause, 0);
         if (!isRecoverable(error)) return this.dead(delivery, error, tries);
-        if (tries <= policy.immediate) continue;
+        if (tries <= policy.immediate && !holdsOthersUp(error, policy)) continue;
         const after = delayAfter(policy, delivery.attempt, this.process.random);
         return after === undefined ? this.dead(delivery, error, tries) : this.retry(delivery, error, tries, after);
       }
@@ -267,39 +277,39 @@ export class Pipeline {
   }
 
   /** A suspect has no company: the end of its process is to tell of nobody else. */
-  private handleInCompany(delivery: Accepted, opened: Opened): Promise<void> {
-    const handle = () => this.handleInTransaction(delivery, opened);
-    if (!delivery.suspect) return this.solitude.beside(handle);
-    return this.solitude.alone(async () => {
-      await delivery.suspectHandling?.begin();
-      await handle();
-    });
+  private inCompany<T>(delivery: Accepted, handle: () => Promise<T>): Promise<T> {
+    return delivery.suspect ? this.solitude.alone(handle) : this.solitude.beside(handle);
   }
 
-  private async handleInTransaction(delivery: Accepted, opened: Opened): Promise<void> {
+  /** A run that was ended meanwhile must not change what the next try begins with. */
+  private async unpacked(run: HandlerRun, delivery: Accepted, opened: Opened): ReturnType<Pipeline['unpack']> {
+    const ready = await this.unpack(delivery, opened);
+    run.refuseIfEnded();
+    return ready;
+  }
+
+  private async handleInTransaction(run: HandlerRun, delivery: Accepted, opened: Opened): Promise<void> {
     const acknowledge = (tx: Tx) => this.acknowledge(tx, delivery, opened);
     if (opened.handler.options.transaction !== 'own') {
       await this.transactions.commit(async (tx) => {
         if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
         const { handler, payload } = opened;
-        if (handler.options.batch !== undefined) return this.run({ handler, payload: [payload] }, this.batchContext([{ delivery, opened }], tx));
-        return this.run(opened, this.context(delivery, opened, undefined, tx));
-      }, acknowledge);
+        if (handler.options.batch !== undefined) return this.run(run, { handler, payload: [payload] }, this.batchContext(run, [{ delivery, opened }], tx));
+        return this.run(run, opened, this.context(run, delivery, opened, undefined, tx));
+      }, acknowledge, run);
       return;
     }
     // What it does outside cannot be rolled back: it must be its turn before it begins.
     if (hasLane(delivery, opened)) await this.refuseToOvertake(undefined, delivery, opened);
     let committed = false;
-    await this.run(
-      opened,
-      this.context(delivery, opened, async (work) => {
-        if (committed) throw new Unrecoverable(`${opened.handler.name} commits twice; a handling has one transaction`);
-        const result = await this.transactions.commit(work, acknowledge);
-        committed = true;
-        return result;
-      }),
-    );
-    if (!committed) await this.transactions.commit(async () => undefined, acknowledge);
+    const context = this.context(run, delivery, opened, async (work) => {
+      if (committed) throw new Unrecoverable(`${opened.handler.name} commits twice; a handling has one transaction`);
+      const result = await this.transactions.commit(work, acknowledge, run);
+      committed = true;
+      return result;
+    });
+    await this.transactions.during(run, () => this.run(run, opened, context));
+    if (!committed) await this.transactions.commit(async () => undefined, acknowledge, run);
   }
 
   /** Where `settle` looks at the lane, asking first is for those that are known to be parked: it would cost every message a statement. */
@@ -331,7 +341,7 @@ export class Pipeline {
     if (isVerdict(error) || isGivenUp(delivery)) return error;
     const rollback = new Error('only looked');
     try {
-      await this.store!.transaction(async (tx) => {
+      await this.inStore(delivery, async (tx) => {
         await this.acknowledge(tx, delivery, opened);
         throw rollback;
       });
@@ -342,20 +352,28 @@ export class Pipeline {
     return error;
   }
 
-  private async run({ handler, payload }: Pick<Opened, 'handler' | 'payload'>, context: object): Promise<unknown> {
+  /** A step in the service's own store, which is bounded as a handler is. */
+  private inStore<T>({ subscription, headers }: Delivery, work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+    const { kind, name } = subscription;
+    const facts = { kind, contract: headers.type ?? 'unknown', subscription: name, id: headers.id ?? '', what: `the store of ${name}`, timeout: STORE_TIMEOUT_MS };
+    return this.runs.bounded(facts, (run) => this.store!.transaction(work, last, run));
+  }
+
+  private async run(run: HandlerRun, { handler, payload }: Pick<Opened, 'handler' | 'payload'>, context: object): Promise<unknown> {
+    run.refuseIfEnded();
     const result: unknown = await handler.run(payload, context);
     const value: unknown = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
     this.process.passes?.('handler.returned');
     return value;
   }
 
-  private context(delivery: Accepted, { handler, envelope }: Opened, transaction?: HandlerContext<Tx>['transaction'], tx?: Tx): HandlerContext<Tx> {
-    const signalFor = signalOf(handler, [delivery]);
+  private context(run: HandlerRun, delivery: Accepted, { handler, envelope }: Opened, transaction?: HandlerContext<Tx>['transaction'], tx?: Tx): HandlerContext<Tx> {
+    let signal: AbortSignal | undefined;
     return {
       envelope: { ...envelope }, // the handler's own; ours still names the message
       attempt: delivery.attempt,
       get signal() {
-        return signalFor();
+        return (signal ??= run.signal([delivery.signal, delivery.cancelled]));
       },
       get tx() {
         if (!tx) throw new Unrecoverable(`${handler.name} has no transaction yet; use context.transaction(…)`);
@@ -365,15 +383,12 @@ export class Pipeline {
     };
   }
 
-  private batchContext(members: readonly Member[], tx: Tx): BatchContext<Tx> {
-    const signalFor = signalOf(
-      members[0]!.opened.handler,
-      members.map(({ delivery }) => delivery),
-    );
+  private batchContext(run: HandlerRun, members: readonly Member[], tx: Tx): BatchContext<Tx> {
+    let signal: AbortSignal | undefined;
     return {
       envelopes: members.map(({ opened }) => ({ ...opened.envelope })),
       get signal() {
-        return signalFor();
+        return (signal ??= run.signal(members.flatMap(({ delivery }) => [delivery.signal, delivery.cancelled])));
       },
       tx,
     };
@@ -405,7 +420,7 @@ export class Pipeline {
   /** Moves a message into the service's own store, acknowledging it in the same transaction where that can be. */
   private async keep(delivery: Delivery, tries: number, as: Handling['outcome'], move: (tx: Tx) => Promise<void>): Promise<Result> {
     try {
-      await this.store!.transaction(move, delivery.settle && ((tx) => delivery.settle!(tx)));
+      await this.inStore(delivery, move, delivery.settle && ((tx) => delivery.settle!(tx)));
       this.process.passes?.('message.kept');
       if (delivery.headers.partitionkey !== undefined) this.parkedLanes.add(delivery.subscription.name, delivery.headers.partitionkey);
       return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as, tries };
@@ -449,13 +464,16 @@ const anew = (delivery: Delivery, first: Opened): Opened => {
   return packed ? first : { ...first, payload: currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body)) };
 };
 
-/** From now on. Made for the few that ask: a timer a message is not free. */
-function signalOf({ options }: Handler, deliveries: readonly Accepted[]): () => AbortSignal {
-  const started = performance.now();
-  let signal: AbortSignal | undefined;
-  const left = () => Math.max(0, Math.ceil(milliseconds(options.timeout ?? DEFAULT_TIMEOUT) - (performance.now() - started)));
-  return () => (signal ??= AbortSignal.any([...deliveries.flatMap((delivery) => [delivery.signal, delivery.cancelled]), abortAfter(left())]));
+/** Milliseconds. */
+export const timeoutOf = ({ options: { timeout } }: Handler): number => (timeout === undefined ? DEFAULT_TIMEOUT : milliseconds(timeout));
+
+function factsOf({ subscription }: Delivery, { envelope, handler }: Opened): RunFacts {
+  const { kind, name } = subscription;
+  return { kind, contract: envelope.type, subscription: name, id: envelope.id, what: handler.name, timeout: timeoutOf(handler) };
 }
+
+/** A handler that did not end is not run again at once: it would keep its slot and its lane from others for as long again. */
+const holdsOthersUp = (error: unknown, { delays }: RetryPolicy): boolean => error instanceof HandlerTimeoutError && delays.length > 0;
 
 /** Not at the first failure: what is still under way then would end up behind the rollback. */
 async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {

@@ -17,6 +17,16 @@ import type { Suspects } from './suspects';
  */
 export type Tx = object;
 
+/** Something that may be ended from outside, at a bound. */
+export interface Ending {
+  /** Why it was ended; undefined: it goes on. */
+  readonly ended?: Error;
+  /** Calls `close` when it is ended later on; the returned function forgets it. */
+  onEnd(close: () => void): () => void;
+  /** So many milliseconds were spent waiting for others, and count for nothing. */
+  waited(milliseconds: number): void;
+}
+
 /**
  * What a service keeps its side of the conversation in: the database its own data is in. PostgreSQL
  * (`@parley/postgres`) or, for tests and simulation, memory (`@parley/memory`); both pass the same spec.
@@ -29,9 +39,10 @@ export interface Store {
   installation(): Promise<string>;
   /**
    * Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. `last` is the transaction's last
-   * statement, sent together with the commit where the store can: when it rejects, nothing is committed.
+   * statement, sent together with the commit where the store can: when it rejects, nothing is committed. When `ending` ends, it is
+   * rolled back at once and what it holds is free, also if `work` never settles; from then on nothing of it can commit.
    */
-  transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T>;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly lanes: Lanes;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Bodies } from './bodies';
 import type { Failure } from './failure';
 import type { Handler, HandlerOptions, Subscription } from './handlers';
+import { HandlerRuns } from './handler-runs';
 import { InFlight } from './in-flight';
 import { KillSwitches } from './kill-switch';
 import { Pipeline } from './pipeline';
@@ -36,7 +37,7 @@ function processOf(instance: string, options: HandlerOptions = {}) {
   const bodies = new Bodies(undefined, undefined);
   const publisher = new Publisher({ of: () => undefined, all: () => [] }, store, bodies);
   const inFlight = new InFlight();
-  const pipeline = new Pipeline(new Transactions(store, publisher), store, inFlight, new KillSwitches(false, clock, surroundings.log), bodies, surroundings);
+  const pipeline = new Pipeline(new Transactions(store, publisher), store, inFlight, new HandlerRuns(clock, surroundings.log), new KillSwitches(false, clock, surroundings.log), bodies, surroundings);
   const deliver = (run: () => Promise<unknown>, delivery: Partial<Delivery> & { readonly id?: string } = {}): Promise<Outcome> => {
     const handler: Handler = { contract: Seal, options, name: 'Clerk.seal', run: run as never };
     const subscription: Subscription = { kind: 'command', name: 'chancery', from: 'beginning', live: false, concurrency: 9, handlers: new Map([[Seal.name, handler]]) };

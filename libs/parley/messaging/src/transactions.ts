@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
 import type { Passes } from './fail-point';
+import type { HandlerRun } from './handler-runs';
 import type { OutgoingMessage } from './message';
 import { noteEffect } from './outage';
 import type { Publisher } from './publisher';
@@ -9,6 +10,12 @@ import type { Store, Tx } from './store';
 /** There is no transaction open here, or the service has no database. */
 export class NoTransaction extends Error {
   override readonly name = 'NoTransaction';
+}
+
+/** What code runs in: a handler, a transaction, both or neither. */
+interface Surroundings {
+  readonly run?: HandlerRun;
+  readonly open?: OpenTransaction;
 }
 
 interface OpenTransaction {
@@ -22,7 +29,7 @@ interface OpenTransaction {
  * The service's transactions. What is said while one is open is stored by it, and so is sent if and only if it commits.
  */
 export class Transactions {
-  private readonly open = new AsyncLocalStorage<OpenTransaction | undefined>();
+  private readonly around = new AsyncLocalStorage<Surroundings | undefined>();
 
   constructor(
     private readonly store: Store | undefined,
@@ -39,14 +46,16 @@ export class Transactions {
   /**
    * A new transaction whose last statement is `acknowledge`.
    * Messages are stored after `work` is through: an event's place in the log must be taken after its key's row is locked.
+   * It ends with `run`, the handler that opened it.
    */
-  async commit<T>(work: (tx: Tx) => Promise<T>, acknowledge?: (tx: Tx) => Promise<void>): Promise<T> {
+  async commit<T>(work: (tx: Tx) => Promise<T>, acknowledge?: (tx: Tx) => Promise<void>, run = this.around.getStore()?.run): Promise<T> {
+    run?.refuseIfEnded();
     if (!this.store) throw new NoTransaction('this service has no store; give MessagingModule one');
     const said: OutgoingMessage[] = [];
     const result = await this.store.transaction(async (tx) => {
       const open: OpenTransaction = { tx, said, over: false };
       try {
-        const value = await this.open.run(open, () => work(tx));
+        const value = await this.around.run({ run, open }, () => work(tx));
         this.passes?.('transaction.worked');
         if (said.length > 0) await this.publisher.join(tx, said);
         this.passes?.('transaction.said');
@@ -54,7 +63,7 @@ export class Transactions {
       } finally {
         open.over = true;
       }
-    }, acknowledge);
+    }, acknowledge, run);
     noteEffect();
     this.passes?.('transaction.committed');
     if (said.length > 0) this.publisher.wake(said);
@@ -74,7 +83,13 @@ export class Transactions {
 
   /** Runs `work` as if no transaction were open. */
   outside<T>(work: () => T): T {
-    return this.open.run(undefined, work);
+    const run = this.around.getStore()?.run;
+    return this.around.run(run && { run }, work);
+  }
+
+  /** Does what belongs to a handler that has no transaction yet: those it opens end with it. */
+  during<T>(run: HandlerRun, work: () => T): T {
+    return this.around.run({ run }, work);
   }
 
   /** Says a message with the open transaction; false when none is open. */
@@ -85,7 +100,8 @@ export class Transactions {
   }
 
   private joined(): OpenTransaction | undefined {
-    const open = this.open.getStore();
+    const { run, open } = this.around.getStore() ?? {};
+    if (open) run?.refuseIfEnded();
     if (open?.over) throw new NoTransaction('the transaction this code ran in is over; await everything that a handler starts');
     return open;
   }

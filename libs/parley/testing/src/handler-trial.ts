@@ -88,8 +88,8 @@ export class HandlerTrial {
   private keeping(store: Pick<Store, 'transaction'>): Store {
     const kept = new WeakMap<object, OutgoingMessage[]>();
     return {
-      transaction: async (work, last) => {
-        const { result, messages } = await store.transaction(async (tx) => ({ result: await work(tx), messages: kept.get(tx) ?? [] }), last);
+      transaction: async (work, last, ending) => {
+        const { result, messages } = await store.transaction(async (tx) => ({ result: await work(tx), messages: kept.get(tx) ?? [] }), last, ending);
         this.note(messages);
         return result;
       },

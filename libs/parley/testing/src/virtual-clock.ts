@@ -20,6 +20,10 @@ export class VirtualClock implements Clock {
     return this.time;
   }
 
+  monotonic(): number {
+    return this.time;
+  }
+
   after(delay: number, callback: () => void): () => void {
     const timer = { at: this.time + Math.max(0, delay), callback };
     this.timers.push(timer);

@@ -47,12 +47,13 @@ export class MemoryDatabases {
   /** The store as one instance reaches it. What is not committed when the link goes down never is. */
   linked(service: string, link: MemoryLink): Store {
     const { store } = this.of(service);
-    const transaction: Store['transaction'] = (work, last) => {
+    const transaction: Store['transaction'] = (work, last, ending) => {
       if (!link.isUp()) return Promise.reject(new Error('the database cannot be reached'));
-      return store.transaction(work, async (tx) => {
+      const lastly = async (tx: Tx) => {
         await last?.(tx);
         link.require('the database');
-      });
+      };
+      return store.transaction(work, lastly, ending);
     };
     return over(store, link, { transaction, outbox: over(store.outbox, link), positions: over(store.positions, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
   }

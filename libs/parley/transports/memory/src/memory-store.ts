@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { refuseConflict, systemClock, type Clock, type Inbox, type Store, type Tx } from '@parley/messaging';
+import { monotonic, refuseConflict, systemClock, type Clock, type Ending, type Inbox, type Store, type Tx } from '@parley/messaging';
 import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';
@@ -13,10 +13,13 @@ import { MemorySuspects } from './memory-suspects';
 export class MemoryTx {
   private readonly undos: (() => void)[] = [];
   private readonly afterwards: (() => void)[] = [];
+  private over = false;
 
-  /** Called if the transaction is rolled back, the latest change first. */
+  /** Called if the transaction is rolled back, the latest change first. @throws at once, undone, if that has happened already */
   undo(change: () => void): void {
-    this.undos.push(change);
+    if (!this.over) return void this.undos.push(change);
+    change();
+    throw new Error('the transaction is over');
   }
 
   /** Called once the transaction has committed. */
@@ -26,11 +29,13 @@ export class MemoryTx {
 
   /** @internal */
   rollBack(): void {
+    this.over = true;
     for (const undo of this.undos.reverse()) undo();
   }
 
   /** @internal */
   commit(): void {
+    this.over = true;
     for (const notify of this.afterwards) notify();
   }
 }
@@ -87,12 +92,18 @@ export class MemoryStore implements Store {
     return this.id;
   }
 
-  transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+  transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
+    const asked = monotonic(this.clock);
     return this.turn(async () => {
+      ending?.waited(monotonic(this.clock) - asked);
       const tx = new MemoryTx();
-      try {
+      const whole = async () => {
         const result = await work(tx);
         await last?.(tx);
+        return result;
+      };
+      try {
+        const result = await (ending ? untilEnded(ending, whole) : whole());
         tx.commit();
         return result;
       } catch (error) {
@@ -153,4 +164,13 @@ export class MemoryStore implements Store {
     (tx as MemoryTx).undo(() => this.handled.delete(entry));
     return true;
   }
+}
+
+/** What `work` comes to, unless it is ended before. */
+function untilEnded<T>(ending: Ending, work: () => Promise<T>): Promise<T> {
+  if (ending.ended) return Promise.reject(ending.ended);
+  return new Promise((resolve, reject) => {
+    const forget = ending.onEnd(() => reject(ending.ended));
+    work().then(resolve, reject).finally(forget);
+  });
 }

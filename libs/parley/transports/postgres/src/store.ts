@@ -1,4 +1,4 @@
-import { CLAIM_DAYS, systemClock, type Clock, type Store, type TransportContext, type Tx } from '@parley/messaging';
+import { CLAIM_DAYS, systemClock, type Clock, type Ending, type Store, type TransportContext, type Tx } from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { connectionTo } from './address';
@@ -67,9 +67,9 @@ export class PostgresStore implements Store {
     return this.database.installation();
   }
 
-  async transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+  async transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
     let committed: Tx | undefined;
-    const result = await transaction(this.dataSource, (tx) => work((committed = tx)), last);
+    const result = await transaction(this.dataSource, (tx) => work((committed = tx)), last, ending);
     this.outbox.committed(committed!);
     return result;
   }

@@ -1,4 +1,4 @@
-import { AlreadyHandled, IdConflict, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
+import { AlreadyHandled, type Ending, IdConflict, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
 import type { Socket } from 'node:net';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
@@ -20,19 +20,30 @@ interface Open {
   /** The statement on which the commit depends is on its way. */
   fenced: boolean;
   over: boolean;
+  /** By the clock of performance.now(). */
+  readonly began: number;
 }
+
+/** A transaction began at the server up to so many milliseconds after it began here. */
+const ROUND_TRIP_MS = 1_000;
+/** Its age tells the session from one that got its number later. */
+const TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and usename = current_user and xact_start <= clock_timestamp() - $2::interval";
 
 const transactions = new WeakMap<QueryRunner, Open>();
 
 /**
  * Runs `work` in a READ COMMITTED transaction on a connection of the pool. BEGIN, and `last` with the COMMIT behind it, cost no
- * round trips of their own: statements are sent without waiting for the answers to those before.
+ * round trips of their own: statements are sent without waiting for the answers to those before. When `ending` ends, its connection is
+ * destroyed, which gives its place in the pool to another one.
  */
-export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>): Promise<T> {
+export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
   const runner = dataSource.createQueryRunner();
+  let forget: (() => void) | undefined;
   try {
     const open = await begin(runner);
+    forget = ending?.onEnd(() => destroy(dataSource, open));
     try {
+      if (ending?.ended) throw ending.ended;
       const result = await work(runner.manager);
       await commit(open, last);
       return result;
@@ -42,6 +53,7 @@ export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => P
       throw isOpen ? beforeCommit(meaningOf(error)) : meaningOf(error);
     }
   } finally {
+    forget?.();
     await runner.release();
   }
 }
@@ -79,12 +91,13 @@ async function begin(runner: QueryRunner): Promise<Open> {
   client.query('begin isolation level read committed').catch(nothing);
   // What QueryRunner.startTransaction would note down, so that repositories join and nested transactions become savepoints.
   Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
-  const open = { runner, client, fenced: false, over: false };
+  const open = { runner, client, fenced: false, over: false, began: performance.now() };
   transactions.set(runner, open);
   return open;
 }
 
 async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<void> {
+  if (open.over) throw new Error('the transaction is over; its connection was destroyed');
   open.fenced = false;
   const stream = streamOf(open.client);
   stream.cork();
@@ -110,6 +123,18 @@ async function rollback(open: Open): Promise<void> {
   if (open.over) return;
   // A connection that cannot even roll back is broken, and TypeORM has heard of it.
   await end(open, 'rollback').catch(nothing);
+}
+
+/**
+ * Ends a transaction that nobody waits for: from now on nothing can be sent on its connection. The pool hears of it by the error.
+ * A statement that still runs there would not notice for long; its session is ended, too.
+ */
+function destroy(dataSource: DataSource, open: Open): void {
+  const age = performance.now() - open.began - ROUND_TRIP_MS;
+  open.over = true;
+  streamOf(open.client).destroy();
+  const { processID } = open.client as ClientBase & { readonly processID?: number };
+  dataSource.query(TERMINATE, [processID, `${Math.max(0, age)} ms`]).catch(nothing);
 }
 
 async function end(open: Open, by: 'commit' | 'rollback'): Promise<QueryResult> {
