@@ -35,6 +35,18 @@ export async function list(args) {
   if (asked.json) return console.log(JSON.stringify(answers, null, 2));
   if (asked.groups) showGroups(answers);
   else showLetters(answers);
+  showWaiting(await api.get('backlog').catch(() => []), asked);
+}
+
+/** What is not dead, but waits: for its retry, or behind a message of its key that failed or died. */
+function showWaiting(answers, { service, subscription }) {
+  const waiting = answers
+    .filter((one) => service === undefined || one.service === service)
+    .flatMap(({ items = [] }) => items)
+    .filter((one) => one.parked > 0 && (subscription === undefined || one.subscription === subscription));
+  if (waiting.length === 0) return;
+  console.log('\nNot dead, but waiting for a retry, or behind a message of their key that failed or died:');
+  console.log(table(['subscription', 'waiting', 'dead'], waiting.map(({ subscription, parked, dead }) => [subscription, parked, dead]))); // prettier-ignore
 }
 
 export async function show(args) {

@@ -68,6 +68,17 @@ describe('the console', () => {
     ]);
   });
 
+  it('shows with each saga the dead letters of its conversation', async () => {
+    const dead = [{ letter: 'inventory/3', contract: 'inventory.reserve-stock', holds: true }];
+    const letter = (id: string, correlationid: string) => ({ id, holds: true, headers: { type: 'inventory.reserve-stock', correlationid } });
+    const shelf = await InstanceOnTrial.start(({ url }) => (url?.startsWith('/operations/dead-letters') ? { body: { count: 2, deadLetters: [letter('3', 'x'), letter('4', 'other')] } } : { status: 404, body: {} }));
+    const saga = await InstanceOnTrial.start(({ url }) => (url?.startsWith('/operations/sagas') ? { body: [{ key: 'a', correlationId: 'x' }, { key: 'b', correlationId: 'y' }] } : { status: 404, body: {} }));
+    const fleet = new Fleet(() => ({ inventory: [shelf.url], orders: [saga.url] }), 1_000);
+    const told = await new FleetController(fleet, {} as Messenger).sagas({});
+    expect(told).toEqual([{ service: 'orders', items: [{ key: 'a', correlationId: 'x', dead }, { key: 'b', correlationId: 'y', dead: [] }] }]);
+    await Promise.all([shelf.stop(), saga.stop()]);
+  });
+
   it('shows what waits and what failed, of all services or of one', async () => {
     expect(await get('backlog')).toEqual([{ service: 'orders', count: 0, asked: '/operations/backlog' }, { service: 'catalog', count: 1 }]);
     expect(await get('dead-letters?service=orders&limit=5')).toEqual([{ service: 'orders', count: 0, asked: '/operations/dead-letters?limit=5' }]);

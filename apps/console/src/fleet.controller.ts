@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Fleet } from './fleet';
 import { passedOn, told } from './passed-on';
+import { deadOf, withDead } from './stuck-sagas';
 
 const NewPrice = z.strictObject({ price: Cents });
 
@@ -30,11 +31,15 @@ export class FleetController {
     return (await this.fleet.askEach('/operations/backlog')).map(told);
   }
 
-  /** Sagas of the services that have some; `saga`, `stage`, `state` narrow it down. */
+  /** Sagas of the services that have some, each with the dead letters of its conversation; `saga`, `stage`, `state` narrow it down. */
   @Get('sagas')
   async sagas(@Query() filter: Record<string, string>) {
-    const found = await this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`);
-    return found.filter(({ status }) => status !== 404).map(told);
+    const [found, letters] = await Promise.all([
+      this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`),
+      this.fleet.askEach('/operations/dead-letters?newest=true&limit=1000'),
+    ]);
+    const dead = deadOf(letters);
+    return found.filter(({ status }) => status !== 404).map((answer) => told(withDead(answer, dead)));
   }
 
   @Get('sagas/:service/:saga/:key')

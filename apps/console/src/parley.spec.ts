@@ -47,7 +47,7 @@ async function parley(...words: string[]) {
 
 describe('npm run parley', () => {
   it.each(
-    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain'], ['concurrency'], ['topology'], ['doctor']].map(
+    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain'], ['sagas'], ['concurrency'], ['topology'], ['doctor']].map(
       (words) => [words],
     ),
   )('helps with %j', async (words) => {
@@ -91,6 +91,26 @@ describe('npm run parley', () => {
     expect(err).toBe('catalog does not answer: fetch failed\n');
   });
 
+  it('lists what is not dead but waits behind it', async () => {
+    answers = {
+      'GET /api/dead-letters?limit=50&newest=true': [{ body: [{ service: 'orders', count: 0, deadLetters: [] }] }],
+      'GET /api/backlog': [
+        {
+          body: [
+            { service: 'orders', items: [{ subscription: 'orders.fulfilment', waiting: 0, parked: 82, delayed: 0, dead: 0 }] },
+            { service: 'payments', items: [{ subscription: 'payments', waiting: 4, parked: 0, delayed: 0, dead: 0 }] },
+            { service: 'insights', error: 'it is away' },
+          ],
+        },
+      ],
+    };
+    const { out, code } = await parley('dead-letters', 'list');
+    expect(code).toBe(0);
+    expect(out).toContain('There are no dead letters of that kind.');
+    expect(out).toMatch(/orders\.fulfilment +82 +0/);
+    expect(out).not.toContain('payments');
+  });
+
   it('shows one whole', async () => {
     answers['GET /api/dead-letters/orders/7'] = [{ body: letter }];
     const { out } = await parley('dead-letters', 'show', 'orders/7');
@@ -104,6 +124,17 @@ describe('npm run parley', () => {
     const { code, err } = await parley('dead-letters', 'edit', 'orders/7', '--set', 'lines.0.quantity=99', '--replay', '--reason', 'typo');
     expect([code, err]).toEqual([1, 'lines.0.quantity: too many\n']);
     expect(JSON.parse(got.join(''))).toEqual({ body: '{"orderId":"o-1","lines":[{"quantity":99}]}', edits: 2, replay: true, reason: 'typo' });
+  });
+
+  it('lists sagas, and those that a dead letter keeps from their end', async () => {
+    const saga = (key: string, dead: object[], done = false) => ({ name: 'fulfilment', key, stage: 'releasing', done, startedAt: '2026-11-23T09:00:00.000Z', changedAt: '2026-11-23T09:00:01.000Z', dead });
+    const items = [saga('o-1', []), saga('o-2', [{ letter: 'inventory/3', contract: 'inventory.reserve-stock', holds: true }], true)];
+    answers = { 'GET /api/sagas?limit=50': [{ body: [{ service: 'orders', items }] }, { body: [{ service: 'orders', items }] }] };
+    const all = (await parley('sagas')).out;
+    expect(all).toMatch(/orders\/fulfilment +o-1 +releasing +running/);
+    const stuck = (await parley('sagas', '--stuck')).out;
+    expect(stuck).toMatch(/o-2 +releasing +done .*inventory\/3 \(inventory\.reserve-stock, its lane waits\)/);
+    expect(stuck).not.toContain('o-1');
   });
 
   it('replays a group in every service that has it, batch by batch, up to the letters there were', async () => {

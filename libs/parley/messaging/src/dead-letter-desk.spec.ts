@@ -111,6 +111,7 @@ describe('the desk where people decide about dead letters', () => {
   it.each([
     ['a wrong field, naming it', '{"parcel":"a","grams":"heavy"}', 'grams'],
     ['a missing field', '{"grams":1}', 'parcel'],
+    ['a name that its contract does not have', '{"parcel":"a","grams":1,"gramms":2}', 'has no gramms'],
     ['what is no JSON', '{"parcel":', 'not JSON'],
     ['another key: that would be another lane', '{"parcel":"b","grams":1}', "parcel is the message's lane and stays a"],
   ])('refuses %s', async (_, body, named) => {

@@ -84,7 +84,7 @@ export class DeadLetterDesk {
   async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
     const letter = await this.letters.find(id);
     if (!letter) return 'gone';
-    const refusal = this.refusalOf(letter, await this.shown(letter, body));
+    const refusal = this.refusalOf(letter, await this.shown(letter, body), readable(await this.shown(letter, letter.body)));
     if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, body), edit);
     const { who, reason, replay } = edit;
     // Nobody can tell what is personal in a body that is not what its contract says.
@@ -172,12 +172,15 @@ export class DeadLetterDesk {
     return { expect: 'handled', why: `${handler!.does}; whether it succeeds, only a replay tells` };
   }
 
-  private refusalOf(letter: DeadLetter, body: Buffer): string | undefined {
+  private refusalOf(letter: DeadLetter, body: Buffer, former: unknown): string | undefined {
     const hopeless = this.hopeless(letter, body);
     if (hopeless !== undefined) return hopeless;
     const { contract } = this.readerOf(letter)!;
     const was = letter.headers.partitionkey;
-    const payload = currentPayload(contract, readEnvelope(letter.headers), decode(contract.name, body));
+    const [sent, envelope] = [decode(contract.name, body), readEnvelope(letter.headers)];
+    const payload = currentPayload(contract, envelope, decode(contract.name, body));
+    const stray = envelope.contractversion === String(contract.version) ? strayName(sent, payload, former) : undefined;
+    if (stray !== undefined) return `${contract.name} has no ${stray}: it would be ignored`;
     if (was === undefined || keyOf(contract, payload) === was) return undefined;
     return `${contract.name}: ${contract.key} is the message's lane and stays ${was}; discard this one and say another instead`;
   }
@@ -218,6 +221,29 @@ export class DeadLetterDesk {
   private pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => this.clock.after(milliseconds, resolve));
   }
+}
+
+/** A body as it was, however bad. */
+function readable(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
+
+/** The first name in what was sent that reading it left out, as a path. Names that were there before may be a newer sender's. */
+function strayName(sent: unknown, read: unknown, former: unknown, path = ''): string | undefined {
+  if (!isObject(sent) || !isObject(read) || read instanceof Date) return undefined;
+  const was = isObject(former) ? former : {};
+  for (const name of Object.keys(sent)) {
+    if (!Object.hasOwn(read, name) && !Object.hasOwn(was, name)) return `${path}${name}`;
+    const stray = strayName(sent[name], read[name], was[name], `${path}${name}.`);
+    if (stray !== undefined) return stray;
+  }
+  return undefined;
 }
 
 const decisionOf = ({ who, reason }: Decision): Decision => ({ who, ...(reason !== undefined && { reason }) });

@@ -31,7 +31,7 @@ export class Envelopes {
   }
 
   /** An envelope for something said now, as part of the conversation it is said in. @throws InvalidMessage beyond the limits of readers */
-  write(contract: Contract, payload: unknown, options: { readonly expires?: number; readonly idempotencyKey?: string } = {}): Envelope {
+  write(contract: Contract, payload: unknown, options: { readonly expires?: number; readonly idempotencyKey?: string; readonly outOfTurn?: boolean } = {}): Envelope {
     const conversation = currentConversation();
     const source = `/${this.producer.service}`;
     const key = options.idempotencyKey;
@@ -47,7 +47,7 @@ export class Envelopes {
       contractversion: String(contract.version),
       correlationid: conversation?.correlationId ?? id,
       causationid: conversation?.messageId,
-      partitionkey: keyOf(contract, payload),
+      partitionkey: options.outOfTurn ? undefined : keyOf(contract, payload),
       idempotencykey: key,
       expirytime: options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
       traceparent: nextHop(conversation?.traceparent),

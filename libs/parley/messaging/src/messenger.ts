@@ -14,6 +14,11 @@ export interface SendOptions {
   readonly expires?: Duration;
   /** Said again under the same key, by the same service, it takes effect once: for as long as the owner's inbox remembers. */
   readonly idempotencyKey?: string;
+  /**
+   * Not in the lane of its key: it waits behind nothing of it, not even behind a dead letter, and nothing waits behind it. For what
+   * undoes an earlier command whose owner also understands it before that one. Default false.
+   */
+  readonly outOfTurn?: boolean;
 }
 
 export interface AskOptions {
@@ -105,13 +110,13 @@ export class Messenger {
     if (contract.kind !== 'command' && contract.owner !== this.service) throw new NotOwner(contract, this.service);
   }
 
-  private outgoing(contract: Contract, { payload, body }: Prepared<unknown>, { delay, expires, idempotencyKey }: SendOptions): OutgoingMessage {
+  private outgoing(contract: Contract, { payload, body }: Prepared<unknown>, { delay, expires, idempotencyKey, outOfTurn }: SendOptions): OutgoingMessage {
     if (idempotencyKey !== undefined) checkedKey(contract, idempotencyKey);
     const expiresAfter = expires === undefined ? undefined : milliseconds(expires);
     if (expiresAfter === 0) throw new InvalidMessage(contract.name, [{ path: 'expires', message: 'is nothing: it would never be handled' }]);
     return {
       contract,
-      envelope: this.envelopes.write(contract, payload, { idempotencyKey, expires: expiresAfter }),
+      envelope: this.envelopes.write(contract, payload, { idempotencyKey, outOfTurn, expires: expiresAfter }),
       body,
       delay: delay === undefined ? undefined : milliseconds(delay),
     };

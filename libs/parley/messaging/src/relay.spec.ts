@@ -6,6 +6,7 @@ import { eventually } from '@parley/testing/conformance';
 import { z } from 'zod';
 import { Bodies } from './bodies';
 import { systemClock, type Clock } from './clock';
+import { DeadLetterDesk } from './dead-letter-desk';
 import type { OutgoingMessage } from './message';
 import { Publisher } from './publisher';
 import { sendInOrder } from './in-order';
@@ -13,7 +14,7 @@ import { UnpublishableError } from './publishing';
 import { Relay } from './relay';
 import type { Transport } from './technology';
 
-const Key = z.object({ key: z.string() });
+const Key = z.object({ key: z.string(), note: z.string().optional() });
 const Paid = event('till.bill-paid', Key, { key: 'key' });
 const Print = command('till.print-bill', Key, { key: 'key' });
 
@@ -127,6 +128,25 @@ describe('the relay', () => {
     await add(said(after, 'a'));
     await emptied();
     expect(counter.published.at(-1)).toBe(after);
+  });
+
+  it('has letters that people see, edit against the contract, and replay', async () => {
+    const [bad, behind] = ['bad0', 'behi'].map(idOf);
+    counter.arrived = async (messages) => void (bodies = [...bodies, ...messages.map(({ body }) => String(body))]);
+    counter.refusing = (id) => (id === bad && bodies.at(-1)?.includes('note') !== true ? new UnpublishableError('it has no note') : undefined);
+    let bodies: string[] = [];
+    await add({ ...said(bad!, 'a'), envelope: { ...said(bad!, 'a').envelope, contractversion: '1' } }, said(behind!, 'a'));
+    relay();
+    await emptied();
+    const desk = new DeadLetterDesk(store.lanes.deadLetters, { subscriptions: () => [] }, systemClock, new Bodies(undefined, undefined), 'till');
+    const [{ id } = { id: '' }] = await letters();
+    expect((await desk.find(id))!.preview).toMatchObject({ handler: 'the relay', expect: 'handled', lane: { key: 'a', held: true, waiting: 1 } });
+    await expect(desk.edit(id, Buffer.from('{"key":"a","nota":"x"}'), { who: 'ann' })).rejects.toThrow('has no nota');
+    await expect(desk.edit(id, Buffer.from('{"key":"b"}'), { who: 'ann' })).rejects.toThrow('stays a');
+    expect(await desk.edit(id, Buffer.from('{"key":"a","note":"x"}'), { who: 'ann', replay: true })).toBe('done');
+    await eventually(() => counter.published.length === 2, 'both');
+    expect(counter.published).toEqual([bad, behind]);
+    expect(bodies.slice(-2)).toEqual(['{"key":"a","note":"x"}', '{"key":"a"}']);
   });
 
   it('lets the lane go on when the letter is discarded', async () => {

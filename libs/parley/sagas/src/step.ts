@@ -1,4 +1,5 @@
-import type { Broadcast, Command, Duration, Event, MessageInput } from '@parley/contract';
+import type { Broadcast, Command, Event, MessageInput } from '@parley/contract';
+import type { SendOptions } from '@parley/messaging';
 
 /** What a step decided: the state from now on, whether the saga is over, and what is said, in this order. */
 export interface Step<S> {
@@ -9,9 +10,12 @@ export interface Step<S> {
   readonly out: readonly Outgoing[];
 }
 
+/** Of a command that a step sends. */
+export type SayOptions = Pick<SendOptions, 'delay' | 'outOfTurn'>;
+
 /** Something a step says. A value: it is the module that says it, in the transaction that stores the state. */
 export type Outgoing =
-  | { readonly verb: 'send'; readonly contract: Command; readonly message: object; readonly options: { readonly delay?: Duration } }
+  | { readonly verb: 'send'; readonly contract: Command; readonly message: object; readonly options: SayOptions }
   | { readonly verb: 'publish'; readonly contract: Event; readonly message: object }
   | { readonly verb: 'broadcast'; readonly contract: Broadcast; readonly message: object }
   | { readonly verb: 'execute'; readonly command: object };
@@ -25,7 +29,7 @@ export const end = <S>(state: S, ...out: Outgoing[]): Step<S> => ({ state, done:
 /** Nothing changes and nothing is said: an answer that came late, or twice. */
 export const stay = <S>(state: S): Step<S> => ({ state, done: false, changed: false, out: [] });
 
-export const send = <C extends Command>(contract: C, message: MessageInput<C>, options: { readonly delay?: Duration } = {}): Outgoing => ({
+export const send = <C extends Command>(contract: C, message: MessageInput<C>, options: SayOptions = {}): Outgoing => ({
   verb: 'send',
   contract,
   message: message as object,
