@@ -10,6 +10,7 @@ import { Bodies } from './bodies';
 import { HandlerRuns } from './handler-runs';
 import { InFlight } from './in-flight';
 import { KillSwitches } from './kill-switch';
+import { OutageError } from './outage';
 import { Pipeline } from './pipeline';
 import { Publisher } from './publisher';
 import type { Delivery } from './technology';
@@ -17,6 +18,10 @@ import { Transactions } from './transactions';
 
 const Sealed = event('chancery.letter-sealed', z.object({ letter: z.string() }), { key: 'letter' });
 const failure: Failure = { error: 'Error', message: 'm', stack: '', tries: 1, instance: 'i', firstFailedAt: '', lastFailedAt: '' };
+
+class StoreAway extends OutageError {
+  override readonly effect = 'none';
+}
 
 let store: MemoryStore;
 let clock: VirtualClock;
@@ -116,5 +121,13 @@ describe('a store that fails', () => {
     await clock.advance('1ms');
     expect(await delivered).toEqual({ kind: 'return' });
     expect(complaints).toEqual([expect.stringContaining('chancery.letter-sealed could not be kept in the store of chancery.book; it is given back')]);
+  });
+
+  it('is no error of the service when it is away', async () => {
+    store.transaction = () => Promise.reject(new StoreAway('nobody there'));
+    const delivered = deliver(fails, undefined);
+    await clock.advance('1s');
+    expect(await delivered).toEqual({ kind: 'return' });
+    expect(complaints).toEqual([]);
   });
 });

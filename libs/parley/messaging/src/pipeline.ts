@@ -11,12 +11,14 @@ import type { Handler } from './handlers';
 import type { InFlight } from './in-flight';
 import type { KillSwitches, Turn } from './kill-switch';
 import type { Envelope } from './message';
+import { outageIn } from './outage';
 import type { DeliveryObserver, Handling } from './observer';
 import { ParkedLanes } from './parked-lanes';
 import { delayAfter, isRecoverable, retryPolicy, type RetryPolicy } from './retry-policy';
 import { isPersonal, personalTexts } from './sealing';
 import { printOf } from './requests';
 import { Sequences } from './sequences';
+import { moreTimes, Sparingly } from './sparingly';
 import type { Store, Tx } from './store';
 import { evidenceOf, Solitude, SuspectHandling } from './suspects';
 import type { Delivery, Outcome, TransportContext } from './technology';
@@ -77,6 +79,7 @@ export class Pipeline {
   private readonly parkedLanes = new ParkedLanes();
   private readonly solitude: Solitude;
   private readonly batches = new Gatherings<Member>((members) => this.handleTogether(members));
+  private readonly outages = new Sparingly();
 
   constructor(
     private readonly transactions: Transactions,
@@ -432,9 +435,17 @@ export class Pipeline {
   }
 
   private async giveBack(delivery: Delivery, error: unknown): Promise<Result> {
-    this.process.log('error', `${typeOf(delivery)} could not be kept in the store of ${delivery.subscription.name}; it is given back`, { error });
+    this.noteGivenBack(delivery, error);
     await new Promise<void>((resolve) => this.process.clock.after(BREATH, resolve));
     return { outcome: { kind: 'return' }, as: 'return', tries: 1 };
+  }
+
+  /** A store that is away gives back every message that fails meanwhile: that is said once in a while. */
+  private noteGivenBack(delivery: Delivery, error: unknown): void {
+    const { name } = delivery.subscription;
+    const outage = outageIn(error, this.store?.outage ? [this.store.outage] : []);
+    if (!outage) return this.process.log('error', `${typeOf(delivery)} could not be kept in the store of ${name}; it is given back`, { error });
+    this.outages.say(name, (more) => this.process.log('warn', `messages of ${name} cannot be kept in its store and are given back: ${outage.message}${moreTimes(more)}`));
   }
 
   private failure(delivery: Pick<Accepted, 'failure' | 'personalTexts'>, error: unknown, tries: number): Failure {
