@@ -22,6 +22,7 @@ export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, U
 export { hostAndPort, socketHost } from './host';
 export { failuresInOrder, failuresTogether, publishInTurn, sendInOrder } from './in-order';
 export { IntakeServer } from './intake';
+export { FirstOfKeys } from './first-of-keys';
 export { type Bound, KeyLanes } from './key-lanes';
 export type { KillSwitchOptions, Paused } from './kill-switch';
 export { Messaging, type MessagingHealth, type MessagingOptions, type Worker } from './messaging';

@@ -241,7 +241,6 @@ export class Pipeline {
         await this.inCompany(delivery, () =>
           this.runs.bounded(factsOf(delivery, opened), async (run) => {
             if (first.packed) ({ delivery, opened } = await this.unpacked(run, given, first));
-            await delivery.suspectHandling?.begin();
             await this.handleInTransaction(run, delivery, opened);
           }),
         );
@@ -281,7 +280,8 @@ export class Pipeline {
 
   /** A suspect has no company: the end of its process is to tell of nobody else. */
   private inCompany<T>(delivery: Accepted, handle: () => Promise<T>): Promise<T> {
-    return delivery.suspect ? this.solitude.alone(handle) : this.solitude.beside(handle);
+    if (!delivery.suspect) return this.solitude.beside(handle);
+    return delivery.suspectHandling ? delivery.suspectHandling.run(this.solitude, handle) : this.solitude.alone(handle);
   }
 
   /** A run that was ended meanwhile must not change what the next try begins with. */

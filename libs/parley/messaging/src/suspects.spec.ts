@@ -58,6 +58,7 @@ describe('a suspect', () => {
     const slow = deliver(() => new Promise<void>((resolve) => (finish = resolve)).then(() => void steps.push('slow')));
     await settled();
     const suspect = deliver(async () => (steps.push('suspect begins'), await settled(), void steps.push('suspect ends')), { suspect: true });
+    await settled();
     const later = deliver(async () => void steps.push('later'));
     await settled();
     expect(steps).toEqual([]);
@@ -82,7 +83,26 @@ describe('a suspect', () => {
     expect(Date.parse(lastFailedAt) - Date.parse(firstFailedAt)).toBe(1_000 * (UNFINISHED_AT_MOST - 1));
     expect(message.split('\n').slice(1)).toEqual(Array.from({ length: UNFINISHED_AT_MOST }, (_, n) => expect.stringMatching(new RegExp(`^\\S+Z chancery-${n + 1}$`))));
     await store.lanes.deadLetters.replay(letter!.id);
-    expect(await store.suspects.begin('chancery', id, 'chancery-9')).toEqual([]); // fresh again
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]); // fresh again
+  });
+
+  it('that ended a process before lets those that come meanwhile be handled first', async () => {
+    const id = randomUUID();
+    ending('chancery-1', id);
+    await settled();
+    const { deliver } = processOf('chancery-2', { transaction: 'own' });
+    const steps: string[] = [];
+    let finish = () => {};
+    const slow = deliver(() => new Promise<void>((resolve) => (finish = resolve)));
+    await settled();
+    const suspect = deliver(async () => void steps.push('poison'), { id, suspect: true });
+    await settled();
+    await deliver(async () => void steps.push('one'));
+    await deliver(async () => void steps.push('another'));
+    expect(steps).toEqual(['one', 'another']);
+    finish();
+    await Promise.all([slow, suspect]);
+    expect(steps.at(-1)).toBe('poison');
   });
 
   it('may have another bound', async () => {
@@ -99,7 +119,7 @@ describe('a suspect', () => {
   ])('%s is not counted', async (_, run) => {
     const id = randomUUID();
     await processOf('chancery-1', { retry: { immediate: 0 } }).deliver(run, { id, suspect: true });
-    expect(await store.suspects.begin('chancery', id, 'chancery-2')).toEqual([]);
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]);
   });
 
   it('that is given back by a stopping service is not counted; one whose lease is lost is', async () => {
@@ -113,7 +133,7 @@ describe('a suspect', () => {
       else lease.abort(new Error('lost'));
       fail(new Error('gave up'));
       expect(await outcome).toEqual({ kind: 'return' });
-      expect(await store.suspects.begin('chancery', id, 'chancery-2')).toHaveLength(counted);
+      expect(await store.suspects.unfinished('chancery', id)).toHaveLength(counted);
     }
   });
 
@@ -133,7 +153,7 @@ describe('a suspect', () => {
     await processOf('chancery-1').deliver(async () => undefined, { id, suspect: true });
     store.suspects.end = end;
     await clock.advance(1_000);
-    expect(await store.suspects.begin('chancery', id, 'chancery-2')).toEqual([]);
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]);
   });
 });
 

@@ -8,8 +8,10 @@ import type { Delivery, TransportContext } from './technology';
  * lease. Only these are counted, so that a message nobody suspects costs no statement.
  */
 export interface Suspects {
-  /** Records that a handling begins. Answers with the earlier ones that were not ended, the oldest first. */
-  begin(subscription: string, messageId: string, instance: string): Promise<readonly UnfinishedHandling[]>;
+  /** Records that a handling begins. */
+  begin(subscription: string, messageId: string, instance: string): Promise<void>;
+  /** The handlings that began and were not ended, the oldest first. */
+  unfinished(subscription: string, messageId: string): Promise<readonly UnfinishedHandling[]>;
   /** Forgets the message: its handling had an outcome. */
   end(subscription: string, messageId: string): Promise<void>;
   /** Records who reads a part of a log. True: its former reader did not hand it back, so what follows may have ended that one's process. */
@@ -23,6 +25,8 @@ export const UNFINISHED_AT_MOST = 4;
 
 /** Milliseconds for which a suspect waits until everything else in its process has ended; then it is handled all the same. */
 const ALONE_WITHIN_MS = 10_000;
+/** Milliseconds for which one that ended a process before lets others begin first: what is read beside it is lost with it. */
+const LAST_WITHIN_MS = 2_000;
 const ENDED_AGAIN_AFTER_MS = 1_000;
 
 /** What a suspect's handling is recorded with. */
@@ -33,7 +37,7 @@ export interface SuspectPlace {
   readonly log: TransportContext['log'];
 }
 
-/** One delivery of a suspect: from the moment its handler is about to run until it has an outcome. */
+/** One delivery of a suspect, until it has an outcome. */
 export class SuspectHandling {
   private begun = false;
 
@@ -44,18 +48,31 @@ export class SuspectHandling {
     private readonly atMost: number = UNFINISHED_AT_MOST,
   ) {}
 
-  /** @throws ProcessEndedError when too many handlings before this one had no outcome */
-  async begin(): Promise<void> {
-    if (this.begun) return;
-    this.begun = true;
-    const { suspects, instance, log } = this.place;
-    const { subscription } = this.delivery;
-    const unfinished = await suspects.begin(subscription.name, this.envelope.id, instance);
-    if (unfinished.length >= this.atMost) throw new ProcessEndedError(unfinished);
-    const before = unfinished.length === 0 ? '' : `; ${unfinished.length} of ${this.atMost} deliveries alone had none`;
-    log('warn', `${this.envelope.type} came back to ${subscription.name} without an outcome and is handled alone${before}`, {
-      messageId: this.envelope.id,
+  /** Runs the handling alone, recorded for as long as it has no outcome. @throws ProcessEndedError when too many before it had none */
+  async run<T>(solitude: Solitude, work: () => Promise<T>): Promise<T> {
+    if (!this.begun && (await this.before()) > 0) await solitude.idle(LAST_WITHIN_MS);
+    return solitude.alone(async () => {
+      if (!this.begun) await this.begin();
+      return work();
     });
+  }
+
+  private async before(): Promise<number> {
+    const { suspects, log } = this.place;
+    const { name } = this.delivery.subscription;
+    const unfinished = await suspects.unfinished(name, this.envelope.id);
+    if (unfinished.length >= this.atMost) {
+      this.begun = true; // dead is an outcome
+      throw new ProcessEndedError(unfinished);
+    }
+    const told = unfinished.length === 0 ? '' : `; ${unfinished.length} of ${this.atMost} handlings alone had none`;
+    log('warn', `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`, { messageId: this.envelope.id });
+    return unfinished.length;
+  }
+
+  private async begin(): Promise<void> {
+    await this.place.suspects.begin(this.delivery.subscription.name, this.envelope.id, this.place.instance);
+    this.begun = true;
   }
 
   /** Tries again until the store knows it: the message must not die of a handling that had an outcome. */
@@ -88,12 +105,23 @@ export function evidenceOf(error: ProcessEndedError, former: Failure | undefined
 export class Solitude {
   private running = 0;
   private isAlone = false;
+  private readonly idlers = new Set<() => void>();
   private readonly waiting: { readonly alone: boolean; readonly go: () => void }[] = [];
 
   constructor(private readonly clock: Clock) {}
 
   async beside<T>(work: () => Promise<T>): Promise<T> {
     return this.run(false, work);
+  }
+
+  /** Resolves when nothing runs and nothing waits, or after so many milliseconds; meanwhile others may begin. */
+  async idle(milliseconds: number): Promise<void> {
+    if (this.running === 0 && this.waiting.length === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.clock.after(milliseconds, () => (this.idlers.delete(idled), resolve()));
+      const idled = () => (cancel(), resolve());
+      this.idlers.add(idled);
+    });
   }
 
   /** Waits until nothing else runs, but not for ever; meanwhile nothing else begins. */
@@ -110,7 +138,13 @@ export class Solitude {
       this.running--;
       if (alone) this.isAlone = false;
       while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone)) this.waiting.shift()!.go();
+      if (this.running === 0 && this.waiting.length === 0) this.wakeIdlers();
     }
+  }
+
+  private wakeIdlers(): void {
+    for (const idled of this.idlers) idled();
+    this.idlers.clear();
   }
 
   private turn(alone: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
-import { type Answer, type Begun, causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, IdConflict, type LaneRunner, LeaseLost, type Outcome, type OutgoingMessage, type ParkedMessage, printOf, type Store, type Subscription, type Tx } from '@parley/messaging';
+import { type Answer, type Begun, causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, IdConflict, type LaneRunner, LeaseLost, type Outcome, type OutgoingMessage, type ParkedMessage, printOf, type Store, type Subscription, type Tx, type UnfinishedHandling } from '@parley/messaging';
 import { z } from 'zod';
 import { eventually } from './conformance/journal';
 
@@ -59,14 +59,17 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('counts handlings without an outcome per message and subscription, whoever began them, until one has an outcome', async () => {
         const [id, other] = [randomUUID(), randomUUID()];
         const { suspects } = await trial.another();
-        expect(await store.suspects!.begin('orders', id, 'orders-1')).toEqual([]);
-        expect(await suspects!.begin('orders', id, 'orders-2')).toMatchObject([{ instance: 'orders-1', at: expect.any(Date) }]);
-        expect(await store.suspects!.begin('orders', other, 'orders-1')).toEqual([]);
-        expect(await store.suspects!.begin('orders.sales', id, 'orders-1')).toEqual([]);
-        expect((await store.suspects!.begin('orders', id, 'orders-3')).map(({ instance }) => instance)).toEqual(['orders-1', 'orders-2']);
+        const of = async (message: string, subscription = 'orders') => (await suspects!.unfinished(subscription, message)).map(({ instance }) => instance);
+        const before = Date.now();
+        await store.suspects!.begin('orders', id, 'orders-1');
+        await suspects!.begin('orders', id, 'orders-2');
+        await store.suspects!.begin('orders', other, 'orders-1');
+        await store.suspects!.begin('orders.sales', id, 'orders-3');
+        expect([await of(id), await of(other), await of(id, 'orders.sales')]).toEqual([['orders-1', 'orders-2'], ['orders-1'], ['orders-3']]);
+        const [{ at }] = (await suspects!.unfinished('orders', id)) as [UnfinishedHandling];
+        expect(at.getTime()).toBeGreaterThanOrEqual(before - 1_000);
         await suspects!.end('orders', id);
-        expect(await store.suspects!.begin('orders', id, 'orders-1')).toEqual([]);
-        expect(await store.suspects!.begin('orders', other, 'orders-1')).toHaveLength(1);
+        expect([await of(id), await of(other), await of(id, 'orders.sales')]).toEqual([[], ['orders-1'], ['orders-3']]);
       });
 
       it('tells who takes a part of a log whether its former reader handed it back', async () => {

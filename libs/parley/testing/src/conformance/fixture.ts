@@ -12,6 +12,8 @@ export type Feature =
   | 'confirms'
   /** The technology's own process can be killed and started again: `Fixture.broker`. */
   | 'broker'
+  /** Commands and events: what a process held when it ended is delivered again. */
+  | 'orphans'
   /** Commands and events: keeps messages while nobody handles them. */
   | 'persistent'
   /** Commands and events: what was handled can be forgotten before its time, by `Fixture.forget`. */
@@ -70,6 +72,8 @@ export interface Fixture {
   open(service: string): Promise<Place>;
   /** Lets a service's inbox, and whatever else knows messages by their ids, forget what is older than so many milliseconds. */
   forget?(service: string, olderThan: number): Promise<void>;
+  /** What the dead leased is free now and not when their time is over: a proof need not wait for that. */
+  expire?(): Promise<void>;
   /** Notes an effect in a service's database as part of the transaction. */
   record(service: string, tx: Tx, effect: string): Promise<void>;
   /** The technology's own process: killed as by a power cut, started again on what it stored. Both resolve when it is done. */

@@ -55,7 +55,7 @@ export class MemoryDatabases {
       };
       return store.transaction(work, lastly, ending);
     };
-    return over(store, link, { transaction, outbox: over(store.outbox, link), positions: over(store.positions, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
+    return over(store, link, { transaction, outbox: over(store.outbox, link), positions: over(store.positions, link), suspects: over(store.suspects, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
   }
 }
 

@@ -65,6 +65,7 @@ export const promises = {
   T48: { kinds: [E], says: 'instances that come and go under load lose nothing and keep the order' },
   T49: { kinds: stored, patience: 600_000, says: 'the technology is killed in mid-traffic and comes back, then is away for 30 s: nothing is lost, one effect each, readiness tells' },
   T54: { kinds: [C, B, E], fast: true, says: 'a message that can never be published is kept as a dead letter of its sender; its lane waits, others flow, each published once' },
+  T51: { kinds: stored, patience: 300_000, says: 'a message whose handling ends its process is dead after a stated number of deliveries, with evidence, and its neighbours keep their retries' },
 } as const satisfies Record<string, Promised>;
 
 export type PromiseId = keyof typeof promises;

@@ -1,4 +1,5 @@
 import { arrivalPromises } from './arrival';
+import { endingPromise } from './ending';
 import { failurePromises } from './failure';
 import { outagePromise } from './outage';
 import { stoppingPromises } from './stopping';
@@ -14,4 +15,5 @@ export function storedPromises(promise: TryPromise): void {
   stoppingPromises(promise);
   outagePromise(promise);
   unpublishablePromise(promise);
+  endingPromise(promise);
 }

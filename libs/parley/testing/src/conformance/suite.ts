@@ -102,6 +102,7 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   cuts: ['command', 'event'],
   broker: ['command', 'event'],
   confirms: ['command', 'event'],
+  orphans: ['command', 'event'],
   persistent: ['command', 'event'],
   forgets: ['command', 'event'],
   refuses: ['command', 'broadcast', 'event'],

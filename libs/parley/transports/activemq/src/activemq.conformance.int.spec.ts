@@ -11,7 +11,7 @@ const fixture: Fixture = {
   technology: 'activemq',
   features: {
     offers: {
-      ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true, forgets: true },
+      ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true },
       refuses: 'ActiveMQ takes bodies of any size',
       broker: offersBroker(broker),
       limits: 'the kit sets none, ActiveMQ keeps large bodies on its disk',

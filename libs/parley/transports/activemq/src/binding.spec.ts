@@ -2,7 +2,7 @@ import { command } from '@parley/contract';
 import type { Envelope, OutgoingMessage } from '@parley/messaging';
 import rhea, { type Message } from 'rhea';
 import { z } from 'zod';
-import { attemptOf, copyOf, deathOf, failureOf, messageOf, received } from './binding';
+import { attemptOf, copyOf, deathOf, failureOf, messageOf, received, unansweredOf } from './binding';
 
 const contract = command('a.do-b', z.object({}));
 const envelope = { specversion: '1.0', id: '1', type: 'a.do-b', time: '2026-01-01T00:00:00.500Z', datacontenttype: 'application/json' } as Envelope;
@@ -32,7 +32,8 @@ describe('CloudEvents over AMQP 1.0', () => {
 
   it('adds the deliveries the broker counted', () => {
     expect(attemptOf({ body: '' })).toBe(1);
-    expect(attemptOf({ body: '', delivery_count: 2, application_properties: { parley_attempt: 2 } })).toBe(4);
+    const again = { body: '', delivery_count: 2, application_properties: { parley_attempt: 2 } };
+    expect([attemptOf(again), unansweredOf(again)]).toEqual([2, 2]);
   });
 
   it.each([

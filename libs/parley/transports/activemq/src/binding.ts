@@ -59,10 +59,13 @@ export function received(message: Message): { readonly headers: Headers; readonl
   return 'type' in structured.headers ? structured : plain;
 }
 
-/** What a copy says, and what the broker counted on top. */
+/** What a copy says. What the broker counts on top had no outcome. */
 export function attemptOf(message: Message): number {
-  return whole(message.application_properties?.[ATTEMPT], 1) + whole(message.delivery_count, 0);
+  return whole(message.application_properties?.[ATTEMPT], 1);
 }
+
+/** How often the broker handed it out and got no answer. What is given back it does not count. */
+export const unansweredOf = (message: Message): number => whole(message.delivery_count, 0);
 
 export function failureOf(message: Message): Failure | undefined {
   const kept: unknown = message.application_properties?.[FAILURE];

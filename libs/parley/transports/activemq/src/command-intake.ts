@@ -92,7 +92,8 @@ export class CommandIntake extends IntakeServer<'command'> {
     const broken = (error: Error) => this.recover(error);
     const inlet = (options: Omit<InletOptions, 'broken'>) => new Inlet({ ...options, broken });
     const ahead = () => Math.max(LANE_AHEAD, concurrency());
-    const lane = (queue: string) => inlet({ queue, most: ahead, isUnordered: false, take: (arrival) => commands.takeKeyed(arrival) });
+    const lane = (queue: string) =>
+      inlet({ queue, most: ahead, isUnordered: false, take: (arrival) => commands.takeKeyed(arrival), takeOver: () => commands.takeOver(queue), handBack: () => commands.handBack(queue) });
     this.lanes = laneQueues(owner).map(lane);
     const own = inlet({ queue: owner, most: concurrency, isUnordered: true, take: (arrival) => commands.takeLoose(arrival) });
     if (!store) return [own, ...this.lanes];

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { type Deliver, type Delivery, type Failure, KeyLanes, type Outcome, type Store, type Subscription, type TransportContext } from '@parley/messaging';
 import type { Message } from 'rhea';
-import { attemptOf, copyOf, deathOf, failureOf, received } from './binding';
+import { attemptOf, copyOf, deathOf, failureOf, received, unansweredOf } from './binding';
 import type { Arrival } from './inlet';
 import type { Publisher } from './publisher';
 import { deadQueue, laneOf } from './topology';
@@ -14,6 +15,8 @@ export class Commands {
   private readonly lanes: KeyLanes;
   private connection = new AbortController();
   private count = 0;
+  /** Another life of the same instance must not be taken for this one. */
+  private readonly member: string;
 
   constructor(
     private readonly subscription: Subscription,
@@ -22,6 +25,7 @@ export class Commands {
     private readonly pipeline: Deliver,
   ) {
     this.lanes = new KeyLanes(subscription);
+    this.member = `${context.instance}/${randomUUID().slice(0, 8)}`;
   }
 
   get owner(): string {
@@ -54,6 +58,15 @@ export class Commands {
     void arrival.begin(() => this.bury(arrival, store));
   }
 
+  /** The broker's own count of deliveries without an outcome leaves some out. Who cannot be asked about is suspected. */
+  async takeOver(lane: string): Promise<boolean> {
+    return this.context.store?.suspects?.take(this.owner, lane, this.member).catch(() => true) ?? false;
+  }
+
+  async handBack(lane: string): Promise<void> {
+    await this.context.store?.suspects?.handBack(this.owner, [lane], this.member).catch(() => undefined);
+  }
+
   private add(key: string, arrival: Arrival, handle: (signal: AbortSignal) => Promise<void>): void {
     const { signal } = this.connection;
     this.lanes.add(key, async () => {
@@ -65,7 +78,7 @@ export class Commands {
     const { message } = arrival;
     try {
       if (await this.movedOn(message)) return arrival.accept();
-      const outcome = await this.deliver(message, signal, { retry: true, dead: false });
+      const outcome = await this.deliver(message, signal, { retry: true, dead: false }, unansweredOf(message) > 0);
       // Its connection is gone: the broker has it back, and a copy would be one too many.
       if (signal.aborted) return;
       if (outcome.kind === 'return') return await this.giveBack(arrival);
@@ -80,8 +93,10 @@ export class Commands {
 
   /** Never rejects. What is left unsettled goes back, in its place, when the link is let go of. */
   private async handleKeyed(arrival: Arrival, signal: AbortSignal): Promise<void> {
+    const suspects = await arrival.suspects;
+    const suspect = suspects.take(received(arrival.message).headers.partitionkey ?? '') || unansweredOf(arrival.message) > 0;
     while (arrival.isWanted() && !signal.aborted) {
-      const outcome = await this.deliver(arrival.message, signal, { retry: false, dead: false });
+      const outcome = await this.deliver(arrival.message, signal, { retry: false, dead: false }, suspect);
       const isOver = await this.keyedIsOver(arrival, outcome, signal);
       // The broker would hand it out again, but behind its successors: so it waits here.
       if (isOver || !arrival.isWanted()) return;
@@ -123,9 +138,9 @@ export class Commands {
       await this.publisher.put(this.owner, deadQueue(this.owner), copyOf(message, { attempt, failure: outcome.failure }));
   }
 
-  private deliver(message: Message, signal: AbortSignal, honours: Delivery['honours']): Promise<Outcome> {
+  private deliver(message: Message, signal: AbortSignal, honours: Delivery['honours'], suspect: boolean): Promise<Outcome> {
     const { subscription } = this;
-    return this.pipeline({ subscription, ...received(message), attempt: attemptOf(message), failure: failureOf(message), signal, honours });
+    return this.pipeline({ subscription, ...received(message), attempt: attemptOf(message), suspect, failure: failureOf(message), signal, honours });
   }
 
   private async bury(arrival: Arrival, store: Store): Promise<void> {
@@ -150,7 +165,7 @@ export class Commands {
       error: 'GivenUpByBroker',
       message: `ActiveMQ gave it up in ${queue}: ${reason}${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
       stack: before?.stack ?? '',
-      tries: before?.tries ?? attemptOf(message),
+      tries: before?.tries ?? attemptOf(message) + unansweredOf(message),
       instance: before?.instance ?? this.context.instance,
       firstFailedAt: before?.firstFailedAt ?? now,
       lastFailedAt: now,

@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging';
+import { FirstOfKeys, within } from '@parley/messaging';
 import type { Connection, Delivery, EventContext, Message, Receiver } from 'rhea';
 import { UNSETTLED_AT_MOST } from './line';
 import { attached, linkError } from './management';
@@ -15,6 +15,8 @@ export interface Arrival {
   readonly accept: () => void;
   /** Back into its queue at once, for anybody; counts as no delivery. */
   readonly release: () => void;
+  /** What may have ended the process of the queue's former consumer. */
+  readonly suspects: Promise<FirstOfKeys>;
 }
 
 export interface InletOptions {
@@ -26,6 +28,10 @@ export interface InletOptions {
   /** Must neither throw nor wait. */
   readonly take: (arrival: Arrival) => void;
   readonly broken: (error: Error) => void;
+  /** Of a queue that has one consumer at a time: its first message came. Whether the former one did not hand it back. */
+  readonly takeOver?: () => Promise<boolean>;
+  /** Everything that was begun has ended. */
+  readonly handBack?: () => Promise<void>;
 }
 
 type Settling = 'accept' | 'release';
@@ -37,6 +43,7 @@ interface Link {
   /** Asked for and not settled. */
   ahead: number;
   gone: boolean;
+  suspects?: Promise<FirstOfKeys>;
   saying?: Settling;
 }
 
@@ -101,6 +108,7 @@ export class Inlet {
   private async letGo(link: Link): Promise<void> {
     if (this.options.isUnordered) for (const delivery of link.held) this.settle(link, delivery, 'release');
     while (link.begun.size > 0) await Promise.allSettled(link.begun);
+    if (link.suspects && !link.gone) await this.options.handBack?.();
     // Whatever is still to be said of a delivery is said now; rhea says it in the next tick.
     await new Promise(setImmediate);
     if (link.gone || link.receiver.is_closed()) return;
@@ -114,13 +122,19 @@ export class Inlet {
     if (this.link !== link) return this.options.isUnordered ? this.settle(link, delivery!, 'release') : undefined;
     this.active = true;
     link.held.add(delivery!);
+    link.suspects ??= this.takeOver();
     this.options.take({
       message: message!,
+      suspects: link.suspects,
       isWanted: () => this.link === link,
       begin: (work) => this.begin(link, delivery!, work),
       accept: () => this.settle(link, delivery!, 'accept'),
       release: () => this.settle(link, delivery!, 'release'),
     });
+  }
+
+  private async takeOver(): Promise<FirstOfKeys> {
+    return new FirstOfKeys((await this.options.takeOver?.()) ?? false);
   }
 
   private begin(link: Link, delivery: Delivery, work: () => Promise<void>): Promise<void> {

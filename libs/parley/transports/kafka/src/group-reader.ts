@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { type Backlog, type Bound, type Deliver, KeyLanes, type Subscription, type TransportContext } from '@parley/messaging';
+import { type Backlog, type Bound, type Deliver, FirstOfKeys, KeyLanes, type Subscription, type TransportContext } from '@parley/messaging';
 import { typeOf, unpack } from './binding';
 import { settledWithin } from './bound';
 import { type Batch, type GroupConsumer, type GroupListener, type Incoming, type KafkaClient, NotYet, type Position } from './client';
@@ -62,6 +62,8 @@ export class GroupReader implements GroupListener {
   readonly topics: readonly string[];
   private readonly durable: boolean;
   private readonly id: string;
+  /** Another life of the same instance must not be taken for this one. */
+  private readonly member: string;
   /** Of the lanes of each membership: only those of the present one are told when it changes. */
   private readonly bound: Bound;
   private membership?: Membership;
@@ -80,6 +82,7 @@ export class GroupReader implements GroupListener {
   ) {
     const { kind, name, live, handlers } = subscription;
     this.durable = kind !== 'broadcast' && !live;
+    this.member = `${place.context.instance}/${randomUUID().slice(0, 8)}`;
     this.id = this.durable ? name : `${name}.${live ? 'live' : 'broadcasts'}.${place.context.instance}.${randomUUID().slice(0, 8)}`;
     this.topics = ownersOf([...handlers.values()].map(({ contract }) => contract)).map((owner) => topicOf(kind, owner));
     this.bound = {
@@ -164,7 +167,7 @@ export class GroupReader implements GroupListener {
       membership.abandon(`${this.subscription.name}: the group shares its partitions anew`);
       await settledWithin(GIVEN_UP_WITHIN, membership.lanes.idle());
     }
-    await settledWithin(COMMITTED_WITHIN, this.commit());
+    await settledWithin(COMMITTED_WITHIN, this.commit().then(() => this.handBack(membership)));
     membership.over = true;
     membership.abandon(`${this.subscription.name}: the partition belongs to another instance now`);
   }
@@ -173,6 +176,8 @@ export class GroupReader implements GroupListener {
     const { membership } = this;
     if (!membership || membership.leaving) return;
     const progress = this.progressOf(membership, topic, partition, messages[0]?.offset ?? next);
+    if (messages.length > 0) progress.suspects ??= new FirstOfKeys(await this.isOrphaned(progress));
+    if (membership.leaving) return;
     for (const message of messages) if (this.wants(message)) this.enqueue(membership, progress, message);
     progress.next = next;
     this.commitWithin(COMMIT_SKIPPED_AFTER);
@@ -222,6 +227,20 @@ export class GroupReader implements GroupListener {
     return handlers.has(type);
   }
 
+  /** Who cannot be asked about is suspected. */
+  private async isOrphaned({ topic, partition }: Progress): Promise<boolean> {
+    const { store } = this.place.context;
+    if (!this.durable) return false;
+    return store?.suspects?.take(this.subscription.name, `${topic}/${partition}`, this.member).catch(() => true) ?? false;
+  }
+
+  /** What this member read, and has stored the positions of: whoever reads it next need not suspect anything. */
+  private async handBack(membership: Membership | undefined): Promise<void> {
+    const parts = [...(membership?.partitions.keys() ?? [])];
+    if (parts.length === 0 || !this.durable) return;
+    await this.place.context.store?.suspects?.handBack(this.subscription.name, parts, this.member).catch(() => undefined);
+  }
+
   private progressOf(membership: Membership, topic: string, partition: number, from: number): Progress {
     const name = `${topic}/${partition}`;
     const known = membership.partitions.get(name);
@@ -236,17 +255,18 @@ export class GroupReader implements GroupListener {
     const { headers, body } = unpack(message);
     const key = headers.partitionkey;
     const lane = key === undefined ? `${progress.topic}/${progress.partition}/${offset}` : `${progress.topic} ${key}`;
+    const suspect = progress.suspects?.take(lane) ?? false;
     progress.begin(offset, value?.length ?? 0);
     membership.lanes.add(lane, async () => {
       if (membership.leaving) return;
-      if (await this.handle(membership, { headers, body })) this.finish(membership, progress, offset);
+      if (await this.handle(membership, { headers, body }, suspect)) this.finish(membership, progress, offset);
     });
   }
 
   /** False when it was given up. What is given back without anybody stopping is tried again here, its lane waiting with it. */
-  private async handle(membership: Membership, message: ReturnType<typeof unpack>): Promise<boolean> {
+  private async handle(membership: Membership, message: ReturnType<typeof unpack>, suspect: boolean): Promise<boolean> {
     for (;;) {
-      const outcome = await this.place.deliver({ subscription: this.subscription, ...message, attempt: 1, signal: membership.signal, honours: HONOURS });
+      const outcome = await this.place.deliver({ subscription: this.subscription, ...message, attempt: 1, suspect, signal: membership.signal, honours: HONOURS });
       if (outcome.kind === 'done' || (outcome.kind === 'dead' && !this.durable)) return true;
       if (outcome.kind !== 'return') this.refuse(outcome.kind, message.headers.type);
       if (membership.leaving) return false;
@@ -302,7 +322,7 @@ export class GroupReader implements GroupListener {
 
   private async quitNow(): Promise<void> {
     for (const cancel of [...this.timers.values(), this.cancelRevival]) cancel();
-    await settledWithin(CLOSED_WITHIN, this.commit());
+    await settledWithin(CLOSED_WITHIN, this.commit().then(() => this.handBack(this.membership)));
     this.membership?.abandon(`${this.subscription.name}: the instance stops`);
     await settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());
     if (!this.durable) await settledWithin(CLOSED_WITHIN, this.place.topics.ask((admin) => admin.forgetGroup(this.id)));

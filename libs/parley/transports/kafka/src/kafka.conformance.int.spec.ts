@@ -9,7 +9,7 @@ const services = new Set<string>();
 
 const fixture: Fixture = {
   technology: 'kafka',
-  features: { offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger than max.message.bytes goes by claim check' }, largest: 1_000_000 },
+  features: { offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger than max.message.bytes goes by claim check' }, largest: 1_000_000 },
   open: async (service) => {
     services.add(service);
     const [way, database] = [await Road.to(url, 9092), new MemoryLink()];

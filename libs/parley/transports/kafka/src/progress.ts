@@ -1,5 +1,7 @@
 import { startTimer } from '@parley/resilience';
 
+import type { FirstOfKeys } from '@parley/messaging';
+
 /** How far one partition is read and done. Only what lies below everything unfinished may be committed. */
 export class Progress {
   /** Offsets that were begun and are not finished, ascending, with the bytes each of them holds. */
@@ -9,6 +11,8 @@ export class Progress {
   /** What the group's coordinator knows. */
   committed = 0;
   paused = false;
+  /** What its former reader may have been handling when its process ended; known with the first messages. */
+  suspects?: FirstOfKeys;
 
   constructor(
     readonly topic: string,

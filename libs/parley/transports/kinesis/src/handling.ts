@@ -18,8 +18,8 @@ const HONOURS = { retry: false, dead: false } as const;
 export const isWanted = ({ kind, handlers }: Subscription, { type }: Headers): boolean => kind === 'command' || type === undefined || handlers.has(type);
 
 /** Hands one message over. What the stream cannot do, retry and keep the dead, the service's store does. */
-export async function handOver({ subscription, deliver, context }: Place, headers: Headers, body: Buffer, signal: AbortSignal): Promise<Outcome['kind']> {
-  const outcome = await deliver({ subscription, headers, body, attempt: 1, signal, honours: HONOURS });
+export async function handOver({ subscription, deliver, context }: Place, headers: Headers, body: Buffer, suspect: boolean, signal: AbortSignal): Promise<Outcome['kind']> {
+  const outcome = await deliver({ subscription, headers, body, attempt: 1, suspect, signal, honours: HONOURS });
   if (outcome.kind === 'retry' || outcome.kind === 'dead') {
     context.log('error', `${subscription.name}: ${headers.type ?? 'a message'} came back as "${outcome.kind}", which Kinesis does not honour; it is delivered again`, { outcome });
   }

@@ -1,5 +1,5 @@
 import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
-import { LeaseLost, type ShardLease, type ShardMove } from '@parley/messaging';
+import { FirstOfKeys, LeaseLost, type ShardLease, type ShardMove } from '@parley/messaging';
 import { setMaxListeners } from 'node:events';
 import { handOver, isWanted, type Place } from './handling';
 import { Progress } from './progress';
@@ -12,6 +12,7 @@ const AGAIN_AFTER = 1_000;
 export class HeldShard {
   private readonly progress: Progress;
   private readonly reader: ShardReader;
+  private readonly suspects: FirstOfKeys;
   private readonly lost = new AbortController();
   private running = 0;
   private isOver = false;
@@ -24,10 +25,13 @@ export class HeldShard {
     stream: string,
     readonly lease: ShardLease,
     private readonly place: Place,
+    /** Its former reader did not hand it back. */
+    orphaned: boolean,
     /** Something changed: a message is finished, or all of them. */
     private readonly onFinished: (shard: HeldShard) => void,
   ) {
     this.stored = lease.position;
+    this.suspects = new FirstOfKeys(orphaned);
     this.progress = new Progress(lease.position);
     const sink = { take: (record: KinesisRecord) => this.take(record), ended: () => this.ended() };
     this.reader = new ShardReader(stream, lease.shard, lease.position, sink, place);
@@ -93,7 +97,8 @@ export class HeldShard {
       this.onFinished(this);
     } else {
       const lane = headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`;
-      lanes.add(lane, () => this.handle(() => handOver(this.place, headers, body, this.lost.signal), finish));
+      const suspect = this.suspects.take(lane);
+      lanes.add(lane, () => this.handle(() => handOver(this.place, headers, body, suspect, this.lost.signal), finish));
     }
     return this.progress.count;
   }

@@ -20,7 +20,7 @@ async function enter(service: string): Promise<void> {
 const fixture: Fixture = {
   technology: 'kinesis',
   features: {
-    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, forgets: true, broker: 'Kinesalite stands for Kinesis: its disk would prove nothing of Amazon’s', limits: 'what is larger goes by claim check' },
+    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true, broker: 'Kinesalite stands for Kinesis: its disk would prove nothing of Amazon’s', limits: 'what is larger goes by claim check' },
     largest: 900_000,
     lateness: 2_000,
   },

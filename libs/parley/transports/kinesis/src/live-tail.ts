@@ -72,7 +72,7 @@ export class LiveTail {
     if (!isWanted(subscription, headers) || headers.type === undefined) return this.waiting;
     this.waiting++;
     lanes.add(headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`, async () => {
-      if (!this.stopped) await handOver(this.place, headers, body, this.end.signal);
+      if (!this.stopped) await handOver(this.place, headers, body, false, this.end.signal);
       this.waiting--;
       for (const reader of this.readers.values()) reader.roomMade(this.waiting);
     });

@@ -82,7 +82,9 @@ export class StreamSubscription {
   async close(): Promise<void> {
     this.cancelAdvance?.();
     await this.advance();
-    for (const shard of [...this.held.values()]) this.lose(shard, 'is given up: the instance stops');
+    const shards = [...this.held.values()];
+    for (const shard of shards) this.lose(shard, 'is given up: the instance stops');
+    await this.handBack(shards);
     // If it fails, the leases run out by themselves.
     await this.positions.leave(this.reader, this.member).catch(() => undefined);
   }
@@ -101,13 +103,28 @@ export class StreamSubscription {
     }
     if (this.stopped) return;
     this.share = share;
-    for (const lease of held) if (!this.held.has(lease.shard) && !this.givenUp.has(lease.shard)) this.held.set(lease.shard, this.read(lease));
+    for (const lease of held.filter(({ shard }) => !this.held.has(shard) && !this.givenUp.has(shard))) {
+      const orphaned = await this.isOrphaned(lease.shard);
+      if (this.stopped) return;
+      this.held.set(lease.shard, this.read(lease, orphaned));
+    }
     const staying = [...this.held.values()].filter(({ leaving }) => !leaving);
     for (const shard of staying.slice(share)) void this.leave(shard);
   }
 
-  private read(lease: ShardLease): HeldShard {
-    return new HeldShard(this.stream, lease, this.place, (shard) => this.finished(shard));
+  /** Who cannot be asked about is suspected. */
+  private async isOrphaned(shard: string): Promise<boolean> {
+    const { suspects } = this.place.context.store ?? {};
+    return suspects?.take(this.reader.subscription, `${this.stream}/${shard}`, this.member).catch(() => true) ?? false;
+  }
+
+  private async handBack(shards: readonly HeldShard[]): Promise<void> {
+    const parts = shards.map(({ lease: { shard } }) => `${this.stream}/${shard}`);
+    if (parts.length > 0) await this.place.context.store?.suspects?.handBack(this.reader.subscription, parts, this.member).catch(() => undefined);
+  }
+
+  private read(lease: ShardLease, orphaned: boolean): HeldShard {
+    return new HeldShard(this.stream, lease, this.place, orphaned, (shard) => this.finished(shard));
   }
 
   private finished(shard: HeldShard): void {
@@ -136,6 +153,7 @@ export class StreamSubscription {
     if (this.held.get(shard.lease.shard) !== shard) return;
     this.held.delete(shard.lease.shard);
     this.givenUp.add(shard.lease.shard);
+    await this.handBack([shard]); // first: whoever takes it next is to find it handed back
     await this.tell([shard.standing], true);
     this.givenUp.delete(shard.lease.shard);
     shard.lose('is given up');
@@ -161,7 +179,9 @@ export class StreamSubscription {
   private told(shard: HeldShard, move: ShardMove, lost: readonly string[]): void {
     if (lost.includes(move.shard)) return this.lose(shard, 'belongs to another instance now');
     shard.moved(move);
-    if (move.over) this.lose(shard, 'was read to its end');
+    if (!move.over) return;
+    this.lose(shard, 'was read to its end');
+    void this.handBack([shard]);
   }
 
   /** Nothing is lost when it fails: what is handled is in the inbox, and the next time moves the position. */

@@ -2,20 +2,22 @@ import type { Clock, Suspects, UnfinishedHandling } from '@parley/messaging';
 
 /** Handlings without an outcome. */
 export class MemorySuspects implements Suspects {
-  private readonly unfinished = new Map<string, UnfinishedHandling[]>();
+  private readonly begun = new Map<string, readonly UnfinishedHandling[]>();
   private readonly readers = new Map<string, string>();
 
   constructor(private readonly clock: Clock) {}
 
-  async begin(subscription: string, messageId: string, instance: string): Promise<readonly UnfinishedHandling[]> {
-    const entry = `${subscription}\n${messageId}`;
-    const before = this.unfinished.get(entry) ?? [];
-    this.unfinished.set(entry, [...before, { instance, at: new Date(this.clock.now()) }]);
-    return before;
+  async begin(subscription: string, messageId: string, instance: string): Promise<void> {
+    const before = await this.unfinished(subscription, messageId);
+    this.begun.set(`${subscription}\n${messageId}`, [...before, { instance, at: new Date(this.clock.now()) }]);
+  }
+
+  async unfinished(subscription: string, messageId: string): Promise<readonly UnfinishedHandling[]> {
+    return this.begun.get(`${subscription}\n${messageId}`) ?? [];
   }
 
   async end(subscription: string, messageId: string): Promise<void> {
-    this.unfinished.delete(`${subscription}\n${messageId}`);
+    this.begun.delete(`${subscription}\n${messageId}`);
   }
 
   async take(subscription: string, part: string, reader: string): Promise<boolean> {

@@ -7,7 +7,7 @@ const databases = new MemoryDatabases();
 const fixture: Fixture = {
   technology: 'memory',
   features: {
-    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, forgets: true, refuses: true, broker: 'it is a part of this process', limits: 'memory sets no limit' },
+    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, orphans: 'its messages are in the process: what ends the process ends them, too', forgets: true, refuses: true, broker: 'it is a part of this process', limits: 'memory sets no limit' },
     lateness: 500,
   },
   open: async (service) => {

@@ -41,7 +41,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
   return {
     technology: `postgres, ${where}`,
     features: {
-      offers: { death: true, cuts: true, persistent: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, refuses: apart ? true : outbox, confirms: apart ? true : outbox, limits: 'what is larger goes by claim check' },
+      offers: { death: true, cuts: true, persistent: true, orphans: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, refuses: apart ? true : outbox, confirms: apart ? true : outbox, limits: 'what is larger goes by claim check' },
       lateness: 1_500,
     },
     setUp: async () => {
@@ -58,6 +58,12 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
     forget: async (_service: string, olderThan: number) => {
       for (const database of new Set([data, messages])) {
         for (const forget of ['forget_handled', 'forget_published']) await database.admin.query(`select parley.${forget}($1 * interval '1 ms')`, [olderThan]);
+      }
+    },
+    expire: async () => {
+      for (const { admin } of new Set([data, messages])) {
+        await admin.query('update parley.lane set until = clock_timestamp() where token <> 0');
+        await admin.query('update parley.event_member set until = clock_timestamp()');
       }
     },
     record: async (service: string, tx: Tx, effect: string) => {

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Contract } from '@parley/contract';
 import { type Failure, type OutgoingMessage, UNFINISHED_AT_MOST } from '@parley/messaging';
-import { TakeJob } from './poison-process.fixture';
+import { appendEvents } from './log-append';
+import { JobDone, TakeJob } from './poison-process.fixture';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from './trial-database.fixture';
 import { until } from './worker.fixture';
@@ -68,12 +69,14 @@ const dead = async () => (await database.admin.query<{ failure: string; holds: b
 it.each([
   ['command', 'a rejection that nobody handles', TakeJob],
   ['command', 'a lack of memory', TakeJob],
+  ['event', 'exit', JobDone],
 ])('a %s that ends its process by %s is dead after a stated number of deliveries, and its neighbours take effect', async (_, how, contract) => {
   await database.empty();
   const poison = `poison ${how}`;
   const good = ['a', 'b', 'c', 'd', 'fails twice'];
   const messages = [said(contract, 'a', 0), said(contract, poison, 1), ...good.slice(1).map((key, n) => said(contract, key, n)), said(contract, poison, 2)];
-  await database.admin.query(SEND.text, sendValues(messages));
+  if (contract.kind === 'command') await database.admin.query(SEND.text, sendValues(messages));
+  else await appendEvents(database.admin, messages);
   const goodAfter: number[] = [];
   const supervisor = new Supervisor(database.url('inventory'), async () => void goodAfter.push((await effects()).length));
   try {

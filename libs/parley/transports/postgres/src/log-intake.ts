@@ -27,6 +27,7 @@ interface LeaseRow extends QueryResultRow {
   epoch: string;
   share: number;
   handled: string[] | null;
+  orphaned: boolean;
 }
 
 const BACKLOG: Statement = { name: 'parley_event_backlog', text: 'select sub, waiting from parley.event_backlog($1)' };
@@ -183,10 +184,11 @@ export class LogIntake extends IntakeServer {
   }
 }
 
-const leaseOf = ({ part, pos, epoch, share, handled }: LeaseRow): Lease => ({
+const leaseOf = ({ part, pos, epoch, share, handled, orphaned }: LeaseRow): Lease => ({
   part,
   pos: Number(pos),
   epoch: Number(epoch),
   share,
   handled: handled?.map(Number) ?? null,
+  orphaned,
 });

@@ -1,3 +1,5 @@
+import { FirstOfKeys } from '@parley/messaging';
+
 /** One partition as a reader of it knows it: where to read on, and what of it is not finished. */
 export class Partition {
   /** Offsets handed on and not finished, ascending. */
@@ -10,6 +12,8 @@ export class Partition {
   /** Waiting for their lane, and in their handler. */
   queued = 0;
   running = 0;
+  /** What its former holder may have been handling when its process ended. */
+  readonly suspects: FirstOfKeys;
   /** Something may be there to read. */
   dirty = true;
   /** Nothing of it is to be started any more: it is being given up, or is gone. */
@@ -22,8 +26,10 @@ export class Partition {
     readonly epoch: number,
     /** Offsets that were handled before we got the partition. */
     private readonly handled = new Set<number>(),
+    orphaned = false,
   ) {
     this.stored = next;
+    this.suspects = new FirstOfKeys(orphaned);
   }
 
   /** Aborted when the partition is no longer ours. */

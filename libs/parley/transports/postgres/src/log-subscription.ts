@@ -15,6 +15,8 @@ export interface Lease {
   readonly share: number;
   /** For what was taken just now: offsets above the position that are done. */
   readonly handled: readonly number[] | null;
+  /** Taken just now from one that did not give it up: its process may have ended of an event. */
+  readonly orphaned: boolean;
 }
 
 export interface SubscriptionPlace {
@@ -103,7 +105,7 @@ export class DurableSubscription {
   }
 
   private gain(lease: Lease): void {
-    const partition = new Partition(lease.part, lease.pos, lease.epoch, new Set(lease.handled));
+    const partition = new Partition(lease.part, lease.pos, lease.epoch, new Set(lease.handled), lease.orphaned);
     setMaxListeners(0, partition.signal);
     this.reader.partitions.set(lease.part, partition);
   }
@@ -127,18 +129,19 @@ export class DurableSubscription {
 
   private enqueue(partition: Partition, event: LoggedEvent): void {
     partition.queued++;
+    const suspect = partition.suspects.take(event.key);
     this.lanes.add(event.key, async () => {
       partition.queued--;
       if (partition.leaving) return;
       partition.running++;
-      await this.handle(partition, event);
+      await this.handle(partition, event, suspect);
       partition.running--;
       if (partition.leaving && !partition.signal.aborted) await this.leave(partition);
     });
   }
 
-  private async handle(partition: Partition, event: LoggedEvent): Promise<void> {
-    while (!(await this.finished(partition, event).catch((error: Error) => this.unread(error)))) {
+  private async handle(partition: Partition, event: LoggedEvent, suspect: boolean): Promise<void> {
+    while (!(await this.finished(partition, event, suspect).catch((error: Error) => this.unread(error)))) {
       if (partition.leaving) return;
       this.place.checkLeases();
       await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
@@ -148,14 +151,14 @@ export class DurableSubscription {
     this.advanceWithin(ADVANCE_AFTER);
   }
 
-  private async finished(partition: Partition, event: LoggedEvent): Promise<boolean> {
+  private async finished(partition: Partition, event: LoggedEvent, suspect: boolean): Promise<boolean> {
     const body = event.body ?? (await this.reader.fetch(partition, event));
     if (body === undefined) return true;
     if (partition.leaving) return false; // meanwhile
     const { headers } = event;
     const settle = this.place.settles ? this.settling(partition, event) : undefined;
     const outcome = await this.place.deliver({
-      subscription: this.subscription, headers, body, attempt: 1, signal: partition.signal, settle, honours: HONOURS,
+      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, settle, honours: HONOURS,
     }); // prettier-ignore
     if (outcome.kind === 'retry' || outcome.kind === 'dead') this.refuse(outcome, headers['type']);
     return outcome.kind === 'done';

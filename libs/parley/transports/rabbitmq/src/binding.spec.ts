@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { attemptOf, copyOf, deathOf, failureOf, headersOf, propertiesOf, remainingOf } from './binding';
+import { attemptOf, copyOf, deathOf, deliveriesOf, failureOf, headersOf, isSuspect, propertiesOf, remainingOf } from './binding';
 
 const received = (properties: object): ConsumeMessage =>
   ({ content: Buffer.alloc(0), fields: {}, properties: { headers: {}, ...properties } }) as never;
@@ -27,7 +27,9 @@ describe('CloudEvents over AMQP', () => {
 
   it('adds the deliveries the broker counted', () => {
     expect(attemptOf(received({}))).toBe(1);
-    expect(attemptOf(received({ headers: { 'x-attempt': 2, 'x-delivery-count': 1 } }))).toBe(3);
+    const again = (count: number) => received({ headers: { 'x-attempt': 2, 'x-delivery-count': count } });
+    expect([attemptOf(again(1)), deliveriesOf(again(1)), isSuspect(again(1))]).toEqual([2, 3, false]);
+    expect([attemptOf(again(2)), deliveriesOf(again(2)), isSuspect(again(2))]).toEqual([2, 4, true]);
   });
 
   it('reads the other prefix, other types of values, and the message id of those who know no CloudEvents', () => {

@@ -68,10 +68,21 @@ export function headersOf(message: ConsumeMessage): Headers {
   return Object.fromEntries([...others, ...properties, ...attributes]) as Headers;
 }
 
-/** What a copy says, and what the broker counted on top. */
+/** What a copy says. What the broker counts on top had no outcome, or was given back. */
 export function attemptOf(message: ConsumeMessage): number {
-  return number(message, ATTEMPT, 1) + number(message, 'x-delivery-count', 0);
+  return number(message, ATTEMPT, 1);
 }
+
+/** How often the broker handed it out, as far as it and the copies tell. */
+export function deliveriesOf(message: ConsumeMessage): number {
+  return attemptOf(message) + number(message, 'x-delivery-count', 0);
+}
+
+/** The broker counts what a stopping instance gives back as it counts what a process ended with; the first one is not held against a message. */
+const RETURNS_UNSUSPECTED = 1;
+
+/** Whether its processes may have ended of it. */
+export const isSuspect = (message: ConsumeMessage): boolean => number(message, 'x-delivery-count', 0) > RETURNS_UNSUSPECTED;
 
 export function remainingOf(message: ConsumeMessage): number {
   return number(message, REMAINING, 0);

@@ -1,6 +1,6 @@
 import type { Failure, Store } from '@parley/messaging';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { attemptOf, deathOf, failureOf, headersOf } from './binding';
+import { deliveriesOf, deathOf, failureOf, headersOf } from './binding';
 import { acknowledge, requeue, type Deliveries } from './delivery';
 
 /** The consumer of what the broker itself gave up on: it goes to the dead letters of the service, with the reason. */
@@ -38,7 +38,7 @@ export class DeadConsumer {
       error: 'GivenUpByBroker',
       message: `RabbitMQ gave it up in ${queue}: ${reason}${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
       stack: before?.stack ?? '',
-      tries: before?.tries ?? attemptOf(message),
+      tries: before?.tries ?? deliveriesOf(message),
       instance: before?.instance ?? this.deliveries.context.instance,
       firstFailedAt: before?.firstFailedAt ?? at.toISOString(),
       lastFailedAt: at.toISOString(),

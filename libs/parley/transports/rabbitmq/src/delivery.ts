@@ -1,6 +1,6 @@
 import type { Deliver, Delivery, Outcome, Subscription, TransportContext } from '@parley/messaging';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { attemptOf, failureOf, headersOf } from './binding';
+import { attemptOf, failureOf, headersOf, isSuspect } from './binding';
 import type { CommandPublisher } from './publisher';
 import { Slots, Underway } from './turns';
 
@@ -74,6 +74,7 @@ export class Deliveries {
       headers: headersOf(message),
       body: message.content,
       attempt: attemptOf(message),
+      suspect: isSuspect(message),
       failure: failureOf(message),
       signal,
       honours,

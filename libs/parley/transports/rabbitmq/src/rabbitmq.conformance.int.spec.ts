@@ -10,10 +10,9 @@ const services = new Set<string>();
 const fixture: Fixture = {
   technology: 'rabbitmq',
   features: {
-    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
+    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
     // A delay waits in a queue of its rung: up to twice as long, at least 2 s.
     lateness: 2_500,
-    exceptions: { T43: 'RabbitMQ counts every return to a lane as a delivery: a keyed command comes back as its second attempt' },
   },
   admit: async (service) => void services.add(service),
   tearDown: async () => expect(await dropQueuesOf(url, services)).toEqual([]),

@@ -2,7 +2,7 @@ import { DeleteMessageCommand, type Message, ReceiveMessageCommand, type SQSClie
 import { reasonOf } from '@parley/aws';
 import type { Failure, Store, TransportContext } from '@parley/messaging';
 import { bounded } from './topology';
-import { attemptOf, contentOf, failureOf } from './wire';
+import { deliveriesOf, contentOf, failureOf } from './wire';
 
 const WAIT = 20;
 const AGAIN_AFTER = 5_000;
@@ -63,7 +63,7 @@ export class DeadConsumer {
   private failure(message: Message): Failure {
     const before = failureOf(message);
     const now = new Date(this.context.clock.now()).toISOString();
-    const tries = attemptOf(message);
+    const tries = deliveriesOf(message);
     return {
       error: 'GivenUpByBroker',
       message: `SQS gave it up after it was handed out so often without an end${before ? `; before that: ${before.error}: ${before.message}` : ''}`,

@@ -7,7 +7,7 @@ import { Held } from './held';
 import { Leases } from './leases';
 import type { CommandPublisher } from './publisher';
 import { bounded, isMissing } from './topology';
-import { attemptOf, contentOf, copyOf, failureOf, remainingOf } from './wire';
+import { attemptOf, contentOf, copyOf, failureOf, isSuspect, remainingOf } from './wire';
 
 /** SQS hands out no more at once. */
 const MOST_AT_ONCE = 10;
@@ -171,7 +171,7 @@ export abstract class QueueConsumer {
 
   private deliveryOf({ message, signal }: Held): Delivery {
     const { subscription } = this.place;
-    return { subscription, ...contentOf(message), attempt: attemptOf(message), failure: failureOf(message), signal, honours: this.honours };
+    return { subscription, ...contentOf(message), attempt: attemptOf(message), suspect: isSuspect(message), failure: failureOf(message), signal, honours: this.honours };
   }
 }
 

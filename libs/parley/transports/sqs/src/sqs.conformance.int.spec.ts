@@ -11,7 +11,7 @@ const broker = brokerProcess('sqs');
 const fixture: Fixture = {
   technology: 'sqs',
   features: {
-    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, forgets: 'SQS itself drops copies of a keyed command for five minutes, and cannot be told to forget', broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
+    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: 'SQS itself drops copies of a keyed command for five minutes, and cannot be told to forget', broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
     largest: 200_000,
     // SQS counts in whole seconds.
     lateness: 2_500,

@@ -1,5 +1,5 @@
 import type { Message } from '@aws-sdk/client-sqs';
-import { attemptOf, contentOf, copyOf, failureOf, LARGEST_MESSAGE, parcelOf, remainingOf, sizeOf } from './wire';
+import { attemptOf, contentOf, copyOf, deliveriesOf, failureOf, isSuspect, LARGEST_MESSAGE, parcelOf, remainingOf, sizeOf } from './wire';
 
 const headers = { specversion: '1.0', id: '1', type: 'a.b' };
 const failure = { error: 'Error', message: 'no', stack: 'at x', tries: 1, instance: 'i', firstFailedAt: 'a', lastFailedAt: 'b' };
@@ -20,7 +20,9 @@ describe('a command as SQS has it', () => {
   it('comes back as it was, with its bookkeeping', () => {
     const message = received(parcelOf(headers, Buffer.from('{ }'), { attempt: 3, failure, remaining: 5 }), 2);
     expect(contentOf(message)).toEqual({ headers, body: Buffer.from('{ }') });
-    expect([attemptOf(message), failureOf(message), remainingOf(message)]).toEqual([4, failure, 5]);
+    expect([attemptOf(message), failureOf(message), remainingOf(message)]).toEqual([3, failure, 5]);
+    expect([deliveriesOf(message), isSuspect(message)]).toEqual([4, false]);
+    expect(isSuspect({ ...message, Attributes: { ApproximateReceiveCount: '3' } })).toBe(true);
   });
 
   it('has no character that SQS refuses', () => {

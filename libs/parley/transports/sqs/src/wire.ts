@@ -51,11 +51,23 @@ export function contentOf(message: Message): { readonly headers: Headers; readon
   return fromStructured(Buffer.from(message.Body ?? ''));
 }
 
-/** What a copy says, and the handings-over that SQS counted on top. */
+/** What a copy says. What SQS counts on top had no outcome, or was given back. */
 export function attemptOf(message: Message): number {
-  const received = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
-  return numberIn(message, ATTEMPT, 1) + Math.max(0, received - 1);
+  return numberIn(message, ATTEMPT, 1);
 }
+
+/** How often SQS handed it over, as far as it and the copies tell. */
+export function deliveriesOf(message: Message): number {
+  return attemptOf(message) + Math.max(0, receivedTimes(message) - 1);
+}
+
+/** SQS counts what a stopping instance gives back as it counts what a process ended with; the first one is not held against a message. */
+const RECEIVED_UNSUSPECTED = 2;
+
+/** Whether its processes may have ended of it. */
+export const isSuspect = (message: Message): boolean => receivedTimes(message) > RECEIVED_UNSUSPECTED;
+
+const receivedTimes = ({ Attributes }: Message): number => Number(Attributes?.ApproximateReceiveCount ?? 1);
 
 export function remainingOf(message: Message): number {
   return numberIn(message, REMAINING, 0);

@@ -202,12 +202,12 @@ language sql stable security definer set search_path = pg_catalog, parley, pg_te
 
 -- Called every ttl/5: says that the instance lives, takes its share of what is free, answers with all it holds. Who holds more
 -- than its share drains the surplus and gives it back by `advance_events`. `handled`: for what was taken just now, the offsets
--- from the position on that are done already. Without `take` it only keeps what it has: the instance is about to go.
+-- from the position on that are done already. `orphaned`: who held it before did not give it up. Without `take` it only keeps what it has: the instance is about to go.
 create function parley.lease_events(subs smallint[], me text, ttl interval, take boolean default true)
-returns table (sub smallint, part smallint, pos bigint, epoch bigint, share int, handled bigint[])
+returns table (sub smallint, part smallint, pos bigint, epoch bigint, share int, handled bigint[], orphaned boolean)
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
 #variable_conflict use_column
-declare s smallint; now timestamptz := clock_timestamp(); due int; held int; taken smallint[];
+declare s smallint; now timestamptz := clock_timestamp(); due int; held int; taken smallint[]; orphans smallint[];
 begin
   -- A lease that a crash of the server forgets is taken again; whatever was settled under it made it durable, too.
   perform set_config('synchronous_commit', 'off', true);
@@ -216,19 +216,20 @@ begin
     insert into event_member values (s, me, now + ttl) on conflict (sub, instance) do update set until = excluded.until;
     select ceil((select count(*) from event_head)::numeric / count(*)) into due from event_member m where m.sub = s and m.until > now;
     select count(*) into held from event_position p where p.sub = s and p.owner = me;
-    taken := '{}';
+    taken := '{}'; orphans := '{}';
     if take and held < due and exists (select from event_position p where p.sub = s and p.owner is distinct from me
         and not exists (select from event_member m where m.sub = s and m.instance = p.owner and m.until > now)) then
       perform from event_subscription where id = s for no key update; -- one taker at a time, and a fresh snapshot after it
       with free as (
-          select p.part from event_position p where p.sub = s and p.owner is distinct from me
+          select p.part, p.owner from event_position p where p.sub = s and p.owner is distinct from me
             and not exists (select from event_member m where m.sub = s and m.instance = p.owner and m.until > now)
           order by random() limit due - held for update skip locked),
-        took as (update event_position p set owner = me, epoch = p.epoch + 1 from free where p.sub = s and p.part = free.part returning p.part)
-        select coalesce(array_agg(took.part), '{}') into taken from took;
+        took as (update event_position p set owner = me, epoch = p.epoch + 1 from free where p.sub = s and p.part = free.part returning p.part, free.owner former)
+        select coalesce(array_agg(took.part), '{}'), coalesce(array_agg(took.part) filter (where took.former is not null), '{}') into taken, orphans from took;
     end if;
     return query select s, p.part, p.pos, p.epoch, due,
-        case when p.part = any(taken) then array(select h.off from event_handled h where h.sub = s and h.part = p.part and h.off >= p.pos) end
+        case when p.part = any(taken) then array(select h.off from event_handled h where h.sub = s and h.part = p.part and h.off >= p.pos) end,
+        p.part = any(orphans)
       from event_position p where p.sub = s and p.owner = me;
   end loop;
 end $$;

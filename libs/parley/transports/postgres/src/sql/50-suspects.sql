@@ -27,16 +27,23 @@ create table parley.part_reader (
   primary key (queue, part)
 );
 
--- Answers with the earlier handlings that had no outcome, the oldest first. Each call also forgets a few that nobody asks for any more.
-create function parley.begin_suspect(q int, m uuid, who text) returns table (instance text, at timestamptz)
+-- Each call also forgets a few that nobody asks for any more.
+create function parley.begin_suspect(q int, m uuid, who text) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp as $$
-#variable_conflict use_column
 declare border timestamptz := clock_timestamp() - interval '7 days';
 begin
   perform require_queue(q);
   delete from unfinished where ctid = any(array(select u.ctid from unfinished u where u.at < border order by u.at limit 20 for update skip locked));
-  return query select u.instance, u.at from unfinished u where u.queue = q and u.message_id = m order by u.at;
   insert into unfinished (queue, message_id, instance) values (q, m, who);
+end $$;
+
+-- The oldest first; `at` in milliseconds.
+create function parley.unfinished_handlings(q int, m uuid) returns table (instance text, at bigint)
+language plpgsql stable security definer set search_path = pg_catalog, parley, pg_temp as $$
+#variable_conflict use_column
+begin
+  perform require_queue(q);
+  return query select u.instance, floor(extract(epoch from u.at) * 1000)::bigint from unfinished u where u.queue = q and u.message_id = m order by u.at;
 end $$;
 
 create function parley.end_suspect(q int, m uuid) returns void
