@@ -66,9 +66,10 @@ class Folder extends Mailbox {
   private async prepare(): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     const files = (await readdir(this.path)).filter((name) => name.endsWith(HALF)).map((name) => join(this.path, name));
+    const timeOfDay = Date.now();
     for (const file of files) {
       const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }));
-      if (Date.now() - mtimeMs > YOUNG) await rm(file, { force: true });
+      if (timeOfDay - mtimeMs > YOUNG) await rm(file, { force: true });
     }
   }
 

@@ -13,7 +13,7 @@ const Rang = broadcast('postoffice.bell-rang', z.object({ letter: z.string() }))
 const Closed = broadcast('postoffice.desk-closed', z.object({ letter: z.string() }));
 
 const NOW = Date.parse('2026-01-01T12:00:00.000Z');
-const office = () => new Envelopes({ service: 'postoffice', instance: 'postoffice-1', build: 'abc' }, { now: () => NOW, after: () => () => {} });
+const office = () => new Envelopes({ service: 'postoffice', instance: 'postoffice-1', build: 'abc' }, { now: () => NOW, elapsed: () => 0, after: () => () => {} });
 const letter = { letter: 'l-1' };
 
 describe('an envelope that is written', () => {

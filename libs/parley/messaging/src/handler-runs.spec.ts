@@ -253,7 +253,7 @@ describe('the bound', () => {
 
   it('does not move with the time of day, and is put off while nothing can run', async () => {
     let [now, ring] = [0, () => {}];
-    const wall = { now: () => Math.random(), monotonic: () => now, after: (_: number, callback: () => void) => ((ring = callback), () => {}) };
+    const wall = { now: () => Math.random(), elapsed: () => now, after: (_: number, callback: () => void) => ((ring = callback), () => {}) };
     const blocked = new HandlerRuns(wall, () => undefined, 1_000);
     const ended = jest.fn();
     blocked.bounded(facts(9_000), never).catch(ended);

@@ -1,5 +1,5 @@
 import type { Kind } from '@parley/contract';
-import { monotonic, type Clock } from './clock';
+import type { Clock } from './clock';
 import type { Ending } from './store';
 import type { TransportContext } from './technology';
 
@@ -64,13 +64,13 @@ export class HandlerRun implements Ending {
     private readonly clock: Clock,
     private readonly reject: (error: Error) => void,
   ) {
-    this.began = monotonic(clock);
+    this.began = clock.elapsed();
     this.bound = this.began + facts.timeout + grace;
   }
 
   /** Milliseconds since it began. */
   get age(): number {
-    return monotonic(this.clock) - this.began;
+    return this.clock.elapsed() - this.began;
   }
 
   /** Aborted at the timeout, or with one of `others`. Made for the few that ask: a timer a message is not free. */
@@ -167,11 +167,11 @@ export class HandlerRuns {
   private lookAt(bound: number): void {
     this.cancelTimer?.();
     this.dueAt = bound;
-    this.cancelTimer = this.clock.after(Math.max(0, Math.ceil(bound - monotonic(this.clock))), () => this.look(), { ref: false });
+    this.cancelTimer = this.clock.after(Math.max(0, Math.ceil(bound - this.clock.elapsed())), () => this.look(), { ref: false });
   }
 
   private look(): void {
-    const now = monotonic(this.clock);
+    const now = this.clock.elapsed();
     if (now - this.dueAt > BLOCKED_MS) for (const run of this.running) run.bound = Math.max(run.bound, now + this.grace);
     this.dueAt = Infinity;
     // One at a time: others may have waited for nothing but what it holds, and that was not their own time.

@@ -1,7 +1,7 @@
 export { Batches, type BatchLimits } from './batches';
 export { CallError } from './call-error';
 export { type Answer, type Answerer, AnswerLost, type CallServer, type CallTransport, type Fault, type IncomingCall, OwnerUnavailable, type OutgoingCall } from './calls';
-export { type Clock, monotonic, systemClock } from './clock';
+export { type Clock, systemClock } from './clock';
 export { type BatchContext, type CallContext, type Conversation, currentConversation, type HandlerContext, inConversation } from './context';
 export { endAt, FAIL_POINTS, type FailPoint, type Passes, UnknownFailPoint } from './fail-point';
 export { AlreadyHandled, describe, type Failure, IdConflict, LaneParked, LeaseLost, ProcessEndedError, type UnfinishedHandling, Unrecoverable } from './failure';

@@ -21,7 +21,7 @@ export class KeyRing {
   ) {
     this.byKeyId = new KeyCache(clock, (ids) => keys.byId(ids));
     this.bySubject = new KeyCache(clock, async (subjects) => {
-      const asked = clock.now();
+      const asked = clock.elapsed();
       const found = await keys.of(subjects);
       // Who says something mostly handles it, too: one fetch is enough.
       for (const key of found.values()) this.byKeyId.keep(key.id, key, asked);
@@ -58,7 +58,7 @@ class KeyCache {
 
   get(name: string): SubjectKey | undefined | Promise<SubjectKey | undefined> {
     const known = this.known.get(name);
-    if (known && known.until > this.clock.now()) return known.key;
+    if (known && known.until > this.clock.elapsed()) return known.key;
     this.next ??= this.gather();
     this.next.names.add(name);
     return this.next.found.then((found) => found.get(name));
@@ -86,7 +86,7 @@ class KeyCache {
 
   private async fetchAll(names: ReadonlySet<string>): Promise<Found> {
     if (this.next?.names === names) this.next = undefined;
-    const [asked, clearings] = [this.clock.now(), this.clearings];
+    const [asked, clearings] = [this.clock.elapsed(), this.clearings];
     const found = await this.fetch([...names]);
     if (clearings === this.clearings) for (const [name, key] of found) this.keep(name, key, asked);
     return found;

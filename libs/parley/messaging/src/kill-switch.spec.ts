@@ -183,7 +183,7 @@ describe('a kill switch', () => {
   });
 
   it('probes when its timer fires, also when that is before the clock has come so far', async () => {
-    const early = { now: () => clock.now(), after: (delay: number, callback: () => void) => clock.after(delay - 1, callback) };
+    const early = { now: () => clock.now(), elapsed: () => clock.elapsed(), after: (delay: number, callback: () => void) => clock.after(delay - 1, callback) };
     killSwitch = new KillSwitch(OPTIONS, early);
     fail(20);
     const held = wait();

@@ -59,6 +59,8 @@ export class KillSwitch {
   private readonly waiting = new Set<Waiting>();
   private readonly excused = new Map<string, number>();
   private pause?: { readonly since: number; readonly reason: string; nextProbe: number };
+  /** By the clock that never jumps, as `resumed`. */
+  private probeFrom = 0;
   private resumed = -Infinity;
   private wait: number;
   private probing = false;
@@ -112,7 +114,7 @@ export class KillSwitch {
 
   /** The one that waits longest is the next probe, so that a poison message does not speak for all. */
   private probe(): void {
-    if (!this.pause || this.probing || this.clock.now() < this.pause.nextProbe) return;
+    if (!this.pause || this.probing || this.clock.elapsed() < this.probeFrom) return;
     const [next] = this.waiting;
     if (!next) return; // whoever comes next is it
     this.probing = true;
@@ -156,7 +158,7 @@ export class KillSwitch {
     const { error: name, message } = describe(error);
     const reason = `${failed} of ${all} handlings failed within ${this.options.window}, the last with ${name}: ${message}`;
     // What failed again as soon as it went on was not over.
-    this.wait = now - this.resumed < milliseconds(this.options.window) ? Math.min(this.wait * 2, this.longestWait) : this.firstWait;
+    this.wait = this.clock.elapsed() - this.resumed < milliseconds(this.options.window) ? Math.min(this.wait * 2, this.longestWait) : this.firstWait;
     this.pause = { since: now, reason, nextProbe: now };
     this.probeAfterWait();
     this.changed({ reason });
@@ -164,20 +166,21 @@ export class KillSwitch {
 
   private probeAfterWait(): void {
     this.pause!.nextProbe = this.clock.now() + this.wait;
+    this.probeFrom = this.clock.elapsed() + this.wait;
     this.cancelTimer();
     if (!this.stopped) this.cancelTimer = this.clock.after(this.wait, () => this.due());
   }
 
   /** A timer may fire a millisecond before the clock says so; nobody would call again. */
   private due(): void {
-    if (this.pause) this.pause.nextProbe = Math.min(this.pause.nextProbe, this.clock.now());
+    this.probeFrom = Math.min(this.probeFrom, this.clock.elapsed());
     this.probe();
   }
 
   private close(): void {
     this.pause = undefined;
     this.probing = false;
-    this.resumed = this.clock.now();
+    this.resumed = this.clock.elapsed();
     this.excused.clear();
     this.results.clear();
     this.cancelTimer();
@@ -226,7 +229,7 @@ class Results {
     for (const entry of this.slices) entry.slice = -1;
   }
 
-  private readonly now = (): number => Math.floor((this.clock.now() * SLICES) / this.window);
+  private readonly now = (): number => Math.floor((this.clock.elapsed() * SLICES) / this.window);
 }
 
 /** Without a kill switch every turn is free. */

@@ -13,7 +13,8 @@ export class Deadline {
 
   /** Milliseconds since the epoch, as the time of day is just now. */
   get at(): number {
-    return Date.now() + this.due - performance.now();
+    const timeOfDay = Date.now();
+    return timeOfDay + this.due - performance.now();
   }
 
   /** Milliseconds left; never negative. */

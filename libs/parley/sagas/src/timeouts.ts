@@ -106,10 +106,10 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   }
 
   private async forget(): Promise<void> {
-    if (this.clock.now() < this.forgetAt) return;
+    if (this.clock.elapsed() < this.forgetAt) return;
     for (const { name, keep } of this.definitions.values()) {
       while (!this.stopped && (await this.transactions.run((tx) => this.store.forget(tx, name, keep))) > 0);
     }
-    this.forgetAt = this.clock.now() + FORGET_EVERY;
+    this.forgetAt = this.clock.elapsed() + FORGET_EVERY;
   }
 }

@@ -27,7 +27,7 @@ interface Use {
 }
 
 /** A migration may take long: one connection has the lock, the other one migrates. */
-const MIGRATING: Use = { connections: 2, settings: { statement_timeout: '0' } };
+const MIGRATING: Use = { connections: 2, settings: { statement_timeout: '0', idle_in_transaction_session_timeout: '0' } };
 
 /** The database cannot be used; the message says why and what to do. */
 export class DatabaseError extends Error {
@@ -60,7 +60,7 @@ export class Database {
    * @throws DatabaseError
    */
   async open(): Promise<DataSource> {
-    await this.connect(Date.now() + PATIENCE);
+    await this.connect(performance.now() + PATIENCE);
     await this.migrate();
     return this.dataSource;
   }
@@ -78,10 +78,10 @@ export class Database {
     let reason = new Error(`no answer within ${PATIENCE / 1_000} s`);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
-        await within(until - Date.now(), this.dataSource.initialize(), () => reason);
+        await within(until - performance.now(), this.dataSource.initialize(), () => reason);
         return;
       } catch (error) {
-        if (this.givenUp || !isNotUpYet(error) || Date.now() + pause > until) throw this.refused(error);
+        if (this.givenUp || !isNotUpYet(error) || performance.now() + pause > until) throw this.refused(error);
         reason = error as Error;
         if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
         await sleep(pause);

@@ -159,7 +159,7 @@ export class Operations {
       phase: lifecycle.phase,
       reason: lifecycle.reason,
       startedAt: lifecycle.startedAt,
-      uptime: Math.round((Date.now() - lifecycle.startedAt.getTime()) / 1000),
+      uptime: Math.round(process.uptime()),
       memory: process.memoryUsage.rss(),
       handles: this.handled(),
       routes: this.messaging?.routeInfo(),

@@ -14,14 +14,22 @@ export class VirtualClock implements Clock {
   /** In the order in which they were set. */
   private timers: Timer[] = [];
 
+  /** By how much the time of day was set wrong. */
+  private off = 0;
+
   constructor(private time = Date.parse('2026-01-01T00:00:00.000Z')) {}
 
   now(): number {
+    return this.time + this.off;
+  }
+
+  elapsed(): number {
     return this.time;
   }
 
-  monotonic(): number {
-    return this.time;
+  /** Sets the time of day by so many milliseconds, back or forth: no time passes. */
+  jump(milliseconds: number): void {
+    this.off += milliseconds;
   }
 
   after(delay: number, callback: () => void): () => void {

@@ -46,7 +46,7 @@ export class CommandIntake extends IntakeServer<'command'> {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - Date.now()));
+    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - performance.now()));
     this.commands?.abandon('the drain ran out of time');
     await this.ended(NOTICED_WITHIN);
     await this.line.close();
@@ -114,7 +114,7 @@ export class CommandIntake extends IntakeServer<'command'> {
   }
 
   private async stopNow(): Promise<void> {
-    this.stoppedAt = Date.now();
+    this.stoppedAt = performance.now();
     this.state = 'stopped';
     this.reason = undefined;
     this.cancelRebalance();

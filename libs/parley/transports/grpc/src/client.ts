@@ -12,7 +12,7 @@ import {
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging';
-import { DeadlineExceeded } from '@parley/resilience';
+import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { faultOf } from './fault';
 import { metadataOf } from './headers';
@@ -111,5 +111,6 @@ const wasSent = (call: ClientUnaryCall, client: Client): boolean => call.getPeer
 /** Whether an instance can be reached soon: grpc-js fails at once while it waits to reconnect, though the owner may be back already. */
 function connected(client: Client, { deadline, signal }: OutgoingCall): Promise<boolean> {
   if (signal?.aborted) return Promise.resolve(false);
-  return new Promise((resolve) => client.waitForReady(Math.min(deadline.at, Date.now() + PATIENCE), (error) => resolve(!error)));
+  const patience = Deadline.within(PATIENCE, deadline).at;
+  return new Promise((resolve) => client.waitForReady(patience, (error) => resolve(!error)));
 }

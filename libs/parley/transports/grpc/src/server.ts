@@ -121,5 +121,6 @@ function incoming(contract: Call, call: ServerUnaryCall<Buffer, Buffer>, deadlin
 /** A foreign caller may have set none: the contract's then counts. */
 function deadlineOf(call: ServerUnaryCall<Buffer, Buffer>, contract: Call): Deadline {
   const at = Number(call.getDeadline());
-  return Deadline.within(Number.isFinite(at) ? at - Date.now() : contract.deadline);
+  const timeOfDay = Date.now();
+  return Deadline.within(Number.isFinite(at) ? at - timeOfDay : contract.deadline);
 }

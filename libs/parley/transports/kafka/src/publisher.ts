@@ -51,7 +51,7 @@ export class KafkaPublisher {
   }
 
   async publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    const until = Date.now() + CONFIRMED_WITHIN;
+    const until = performance.now() + CONFIRMED_WITHIN;
     const failures = new Map<OutgoingMessage, unknown>();
     const outgoing = await this.allOutgoing(messages, failures);
     const limit = this.topics.smallestBatch - BATCH_HEADROOM;
@@ -166,12 +166,12 @@ export class KafkaPublisher {
     let unknown: Rejection | undefined;
     for (;;) {
       try {
-        return await within(Math.max(1, until - Date.now()), this.attempt(messages), () => unknown ?? new Rejection('unknown', 'no confirm in time'));
+        return await within(Math.max(1, until - performance.now()), this.attempt(messages), () => unknown ?? new Rejection('unknown', 'no confirm in time'));
       } catch (thrown) {
         const rejection = thrown instanceof Rejection ? thrown : new Rejection('unsent', (thrown as Error).message, { cause: thrown });
         if (rejection.what === 'unknown') unknown = rejection;
         if (isFinal(rejection)) throw rejection;
-        if (this.closed || Date.now() + AGAIN_AFTER >= until) throw unknown ?? rejection;
+        if (this.closed || performance.now() + AGAIN_AFTER >= until) throw unknown ?? rejection;
         this.context.log('debug', `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`);
         // After a lost connection the same producer repeats itself, so that the broker knows the copy.
         if (isComplaint(rejection)) await this.discard();

@@ -72,7 +72,7 @@ export class Topics {
   /** The topic, made if it may be. Asked once in a while. */
   ensure(kind: Stored, owner: string): Promise<KnownTopic> {
     const name = topicOf(kind, owner);
-    const now = this.context.clock.now();
+    const now = this.context.clock.elapsed();
     const known = this.known.get(name);
     if (known && now - known.at < KNOWN_FOR) return known.topic;
     const entry: NonNullable<typeof known> = { at: now, topic: this.open(kind, owner) };
@@ -84,7 +84,7 @@ export class Topics {
   /** The topic, if nobody has to be asked. */
   peek(kind: Stored, owner: string): KnownTopic | undefined {
     const known = this.known.get(topicOf(kind, owner));
-    return known && this.context.clock.now() - known.at < KNOWN_FOR ? known.found : undefined;
+    return known && this.context.clock.elapsed() - known.at < KNOWN_FOR ? known.found : undefined;
   }
 
   /** It is not there any more, or not as it was. */
@@ -155,7 +155,7 @@ export class Topics {
   /** It takes a moment until every broker knows of a topic. */
   private async appears(name: string): Promise<TopicState> {
     const { clock } = this.context;
-    for (const until = clock.now() + APPEARS_WITHIN; clock.now() < until; ) {
+    for (const until = clock.elapsed() + APPEARS_WITHIN; clock.elapsed() < until; ) {
       const made = await this.ask((admin) => admin.topic(name));
       if (made) return made;
       await new Promise<void>((resolve) => clock.after(LOOK_EVERY, resolve));

@@ -127,8 +127,8 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   /** Whoever has more than its share gives it up when it renews its leases: so long, but not longer, a start waits for it. */
   private async getOurShare(): Promise<void> {
     const { address, context } = this.options;
-    const until = context.clock.now() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
-    while (this.durable.some(({ hasItsShare }) => !hasItsShare) && context.clock.now() < until) {
+    const until = context.clock.elapsed() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
+    while (this.durable.some(({ hasItsShare }) => !hasItsShare) && context.clock.elapsed() < until) {
       await new Promise<void>((resolve) => context.clock.after(address.lease / RENEWALS / 10, resolve));
       await Promise.all(this.durable.map((reader) => reader.lease()));
     }
@@ -152,14 +152,14 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   }
 
   private async stopNow(): Promise<void> {
-    this.stoppedAt = this.options.context.clock.now();
+    this.stoppedAt = this.options.context.clock.elapsed();
     this.state = 'stopped';
     await Promise.all([...this.durable, ...this.tails].map((reader) => reader.stop()));
   }
 
   private async ended(until: number): Promise<void> {
     const { clock } = this.options.context;
-    while (this.durable.some(({ shards }) => shards.length > 0) && clock.now() < until) await new Promise<void>((resolve) => clock.after(20, resolve));
+    while (this.durable.some(({ shards }) => shards.length > 0) && clock.elapsed() < until) await new Promise<void>((resolve) => clock.after(20, resolve));
   }
 
   private waitingOf(name: string): number {

@@ -48,12 +48,12 @@ export class StreamPublisher {
 
   /** A shard that is too busy takes it a little later. */
   private async put(stream: string, record: KinesisRecord): Promise<void> {
-    const until = Date.now() + CONFIRMED_WITHIN;
+    const until = performance.now() + CONFIRMED_WITHIN;
     for (let wait = FIRST_WAIT; ; wait = Math.min(LONGEST_WAIT, wait * 2)) {
       try {
         return await this.batchesOf(stream).add(record);
       } catch (error) {
-        if (!(error instanceof RecordRefused) || Date.now() + wait > until) throw error;
+        if (!(error instanceof RecordRefused) || performance.now() + wait > until) throw error;
       }
       await sleep(wait);
     }

@@ -57,7 +57,7 @@ export class StreamSubscription {
   /** Says that we live, learns what is ours. Rejects only when `mustSucceed`. */
   async lease(mustSucceed = false): Promise<void> {
     const { clock, address, context } = { ...this.place, clock: this.place.context.clock };
-    const asked = clock.now();
+    const asked = clock.elapsed();
     try {
       if (asked - this.knownAt > SHARDS_KNOWN_FOR && !this.stopped) await this.know();
       const leases = await this.positions.lease(this.reader, this.member, address.lease, !this.stopped);
@@ -68,7 +68,7 @@ export class StreamSubscription {
       if (mustSucceed) throw error;
       this.leaseProblem = (error as Error).message;
       context.log('warn', `${this.reader.subscription}: the leases on ${this.stream} could not be renewed: ${this.leaseProblem}`);
-      if (clock.now() - this.renewedAt > address.lease) for (const shard of [...this.held.values()]) this.lose(shard, 'may be another’s: its lease could not be renewed');
+      if (clock.elapsed() - this.renewedAt > address.lease) for (const shard of [...this.held.values()]) this.lose(shard, 'may be another’s: its lease could not be renewed');
     }
   }
 
@@ -93,7 +93,7 @@ export class StreamSubscription {
     const { streams, context } = this.place;
     await streams.ensure(this.stream);
     await this.positions.know(this.reader, await streams.shards(this.stream), this.start);
-    this.knownAt = context.clock.now();
+    this.knownAt = context.clock.elapsed();
   }
 
   private async leased({ held, share }: ShardLeases): Promise<void> {

@@ -106,10 +106,10 @@ export class Streams {
 
   /** AWS takes its time to make one; that of a start and of a publishing is bounded. */
   private async becomeActive(stream: string, found?: StreamDescriptionSummary): Promise<StreamDescriptionSummary> {
-    const until = Date.now() + BOUND;
+    const until = performance.now() + BOUND;
     for (let current = found; ; current = await this.find(stream)) {
       if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING') return current;
-      if (Date.now() > until) throw new TopologyMismatch(this.address, `the stream ${stream}`, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
+      if (performance.now() > until) throw new TopologyMismatch(this.address, `the stream ${stream}`, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
       await sleep(current ? LOOK_EVERY : 0);
     }
   }

@@ -57,7 +57,7 @@ export class MemoryBroker {
     const headers = headersOf(message.envelope);
     const body = Buffer.from(message.body);
     for (const witness of this.witnesses) witness(message);
-    if (message.contract.kind === 'command') this.commandsOf(message.contract.owner).add({ headers, body, due: this.clock.now() + (message.delay ?? 0) });
+    if (message.contract.kind === 'command') this.commandsOf(message.contract.owner).add({ headers, body, due: this.clock.elapsed() + (message.delay ?? 0) });
     else if (message.contract.kind === 'event') this.append(headers, body);
     else for (const hear of this.listeners) hear(headers, body);
   }

@@ -46,7 +46,7 @@ export class MemoryLaneRunner implements LaneRunner {
 
   private look(): void {
     if (!this.running.has(this)) return;
-    const now = this.lanes.store.clock.now();
+    const now = this.lanes.store.clock.elapsed();
     const heads = this.lanes.heads().filter(({ busy, subscription }) => !busy && this.subscriptions.has(subscription));
     for (const head of heads) if (head.due <= now) this.begin(head);
     this.wakeAt(Math.min(...heads.map(({ due }) => due).filter((due) => due > now)), now);
@@ -97,7 +97,7 @@ export class MemoryLaneRunner implements LaneRunner {
     if (!this.lanes.isThere(row)) return;
     if (outcome.kind === 'return') this.lanes.change(row, { busy: false });
     else if (outcome.kind === 'retry') {
-      this.lanes.change(row, { busy: false, attempt: row.attempt + 1, due: this.lanes.store.clock.now() + outcome.after, failure: outcome.failure });
+      this.lanes.change(row, { busy: false, attempt: row.attempt + 1, due: this.lanes.store.clock.elapsed() + outcome.after, failure: outcome.failure });
     } else this.lanes.remove(tx, row);
     if (outcome.kind === 'dead') this.lanes.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
   }

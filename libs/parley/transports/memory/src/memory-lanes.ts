@@ -39,7 +39,7 @@ export class MemoryLanes implements Lanes {
   park(tx: Tx | undefined, message: ParkedMessage, { after, failure }: { readonly after: number; readonly failure: Failure }): Promise<void> {
     return this.store.within(tx, (tx) => {
       if (this.keepsThis(message)) return;
-      this.insert(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message), attempt: 2, due: this.store.clock.now() + after, failure, busy: false });
+      this.insert(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message), attempt: 2, due: this.store.clock.elapsed() + after, failure, busy: false });
     });
   }
 
@@ -110,7 +110,7 @@ export class MemoryLanes implements Lanes {
   }
 
   unsettled(): readonly string[] {
-    const now = this.store.clock.now();
+    const now = this.store.clock.elapsed();
     const going = this.heads().filter(({ busy, due, subscription }) => busy || (due <= now && [...this.runners].some((runner) => runner.serves(subscription))));
     return going.map(({ headers, subscription }) => `${headers.type} parked in ${subscription}`);
   }

@@ -47,7 +47,7 @@ export class MemoryOutbox implements Outbox {
 
   state(): Promise<{ readonly waiting: number; readonly oldestAge: number; readonly nextDue?: number }> {
     return this.store.turn(() => {
-      const now = this.store.clock.now();
+      const now = this.store.clock.elapsed();
       const delayed = [...this.rows.values()].map(({ due }) => due).filter((due) => due > now);
       const oldest = this.dueRows()[0];
       const nextDue = delayed.length > 0 ? Math.min(...delayed) - now : undefined;
@@ -73,7 +73,7 @@ export class MemoryOutbox implements Outbox {
   /** A relay that polls would be late, and nobody could tell when all is quiet. */
   private wakeForDue(): void {
     this.cancelTimer();
-    const now = this.store.clock.now();
+    const now = this.store.clock.elapsed();
     const due = Math.min(...[...this.rows.values()].map((row) => row.due).filter((due) => due > now));
     if (this.led && due < Infinity) this.cancelTimer = this.store.clock.after(due - now, this.wake);
   }
@@ -85,13 +85,13 @@ export class MemoryOutbox implements Outbox {
 
   private insert(tx: MemoryTx, { contract, envelope, body, delay = 0 }: OutgoingMessage): void {
     const id = String(++this.ids);
-    const added = this.store.clock.now();
+    const added = this.store.clock.elapsed();
     this.rows.set(id, { id, contract: contract.name, headers: headersOf(envelope), body: Buffer.from(body), added, due: added + delay });
     tx.undo(() => this.rows.delete(id));
   }
 
   private dueRows(): Row[] {
-    const now = this.store.clock.now();
+    const now = this.store.clock.elapsed();
     return [...this.rows.values()].filter(({ due }) => due <= now).sort((a, b) => Number(a.id) - Number(b.id));
   }
 }

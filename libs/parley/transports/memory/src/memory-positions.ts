@@ -29,7 +29,7 @@ export class MemoryPositions implements Positions {
 
   async lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<ShardLeases> {
     const { shards, members } = this.of(reader);
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     members.set(member, now + ttl);
     const lives = (name: string | undefined) => name !== undefined && (members.get(name) ?? 0) > now;
     const open = [...shards.values()].filter((shard) => !shard.over && shard.parents.every((parent) => shards.get(parent)?.over !== false));

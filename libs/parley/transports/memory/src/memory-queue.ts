@@ -33,7 +33,7 @@ export class MemoryQueue {
   ) {}
 
   add(item: Item): void {
-    for (const each of this.mischief.tamper(item, this.clock.now())) this.append(each);
+    for (const each of this.mischief.tamper(item, this.clock.elapsed())) this.append(each);
     this.deliverSoon();
   }
 
@@ -94,7 +94,7 @@ export class MemoryQueue {
 
   private wakeForDue(): void {
     this.cancelTimer();
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     let due = Infinity;
     for (const [head] of this.lanes.values()) if (head!.due > now) due = Math.min(due, head!.due);
     if (due < Infinity && this.consumers.length > 0) this.cancelTimer = this.clock.after(due - now, () => this.deliver());
@@ -121,7 +121,7 @@ export class MemoryQueue {
 
   /** The head of each lane that is neither being handled nor held back. */
   private *ready(): Generator<[string, Item], undefined> {
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     for (const [lane, [head]] of this.lanes) if (head!.due <= now && !this.underWay.has(head!)) yield [lane, head!];
   }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { monotonic, refuseConflict, systemClock, type Clock, type Ending, type Inbox, type Store, type Tx } from '@parley/messaging';
+import { refuseConflict, systemClock, type Clock, type Ending, type Inbox, type Store, type Tx } from '@parley/messaging';
 import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';
@@ -93,9 +93,9 @@ export class MemoryStore implements Store {
   }
 
   transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
-    const asked = monotonic(this.clock);
+    const asked = this.clock.elapsed();
     return this.turn(async () => {
-      ending?.waited(monotonic(this.clock) - asked);
+      ending?.waited(this.clock.elapsed() - asked);
       const tx = new MemoryTx();
       const whole = async () => {
         const result = await work(tx);

@@ -25,7 +25,7 @@ const MEMORY = 'memory://raw-school';
 let database: TrialDatabase;
 let ending: (() => Promise<unknown>)[];
 let later: number;
-const clock = { now: () => Date.now() + later, after: (milliseconds: number, call: () => void) => { const timer = setTimeout(call, milliseconds); return () => clearTimeout(timer); } };
+const clock = { now: () => Date.now() + later, elapsed: () => performance.now() + later, after: (milliseconds: number, call: () => void) => { const timer = setTimeout(call, milliseconds); return () => clearTimeout(timer); } };
 
 beforeAll(async () => void (database = await TrialDatabase.create(['rawschool', 'rawoffice', 'rawarchive'])));
 afterAll(() => database.drop());

@@ -25,6 +25,10 @@ export class StoppableClock implements Clock {
   stopped = false;
   /** Milliseconds that the time of day is off. */
   off = 0;
+  elapsed(): number {
+    return systemClock.elapsed();
+  }
+
   now(): number {
     return systemClock.now() + this.off;
   }

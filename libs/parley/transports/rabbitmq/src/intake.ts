@@ -120,7 +120,7 @@ export class CommandIntake extends RabbitServer {
   }
 
   protected override async stopNow(): Promise<void> {
-    this.stoppedAt = Date.now();
+    this.stoppedAt = performance.now();
     const { queue, lanes, dead } = this.consumers ?? {};
     this.cancelRebalance?.();
     queue?.stop();
@@ -134,7 +134,7 @@ export class CommandIntake extends RabbitServer {
   }
 
   protected override async drained(): Promise<void> {
-    const left = Math.max(0, this.stoppedAt! + ENDED_WITHIN - Date.now());
+    const left = Math.max(0, this.stoppedAt! + ENDED_WITHIN - performance.now());
     await this.ended(left);
     this.deliveries?.abandon('the drain ran out of time');
     await this.ended(NOTICED_WITHIN);

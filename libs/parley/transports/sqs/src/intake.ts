@@ -45,7 +45,7 @@ export class CommandIntake extends IntakeServer {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - Date.now()));
+    await this.ended(Math.max(0, this.stoppedAt + ENDED_WITHIN - performance.now()));
     for (const consumer of this.consumers) consumer.abandon('the drain ran out of time');
     await this.ended(NOTICED_WITHIN);
   }
@@ -99,7 +99,7 @@ export class CommandIntake extends IntakeServer {
   }
 
   private async stopNow(): Promise<void> {
-    this.stoppedAt = Date.now();
+    this.stoppedAt = performance.now();
     this.state = 'stopped';
     await Promise.all([...this.consumers.map((consumer) => consumer.stop()), this.dead?.stop()]);
   }

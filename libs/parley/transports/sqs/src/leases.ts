@@ -76,14 +76,14 @@ export class Leases {
 
   private async renew(held: Held): Promise<void> {
     const { clock } = this.context;
-    const asked = clock.now();
+    const asked = clock.elapsed();
     try {
       await this.visibilities.add({ ReceiptHandle: held.message.ReceiptHandle, VisibilityTimeout: this.lease });
       held.until = asked + this.lease * 1_000;
     } catch (error) {
       // Gone since is what was deleted or given back meanwhile, too.
       if (held.ended) return;
-      if (error instanceof EntryRefused || clock.now() + (this.lease * 1_000) / RENEWALS > held.until) this.lose(held, error as Error);
+      if (error instanceof EntryRefused || clock.elapsed() + (this.lease * 1_000) / RENEWALS > held.until) this.lose(held, error as Error);
     }
   }
 

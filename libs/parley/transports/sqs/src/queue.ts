@@ -100,7 +100,7 @@ export abstract class QueueConsumer {
   }
 
   private async receive(room: number): Promise<void> {
-    const asked = this.place.context.clock.now();
+    const asked = this.place.context.clock.elapsed();
     try {
       for (const message of await this.ask(room)) this.take(message, asked);
       this.problem = undefined;
