@@ -39,7 +39,10 @@ export class Management {
   }
 
   private async asked<T>(operation: string, parameters: readonly unknown[]): Promise<T> {
-    const { sender, receiver } = await (this.links ??= this.attach());
+    const { sender, receiver } = await (this.links ??= this.attach().catch((error: unknown) => {
+      this.links = undefined; // what was refused may be granted by the next time
+      throw error;
+    }));
     const id = randomUUID();
     const answered = new Promise<T>((resolve, reject) => {
       this.waiting.set(id, ({ message }) => {
@@ -64,6 +67,7 @@ export class Management {
     await attached(receiver, 'receiver_open');
     const sender = this.connection.open_sender('activemq.management');
     await attached(sender, 'sendable');
+    for (const link of [receiver, sender]) for (const end of ['receiver_close', 'sender_close']) link.on(end, () => (this.links = undefined));
     return { sender, receiver };
   }
 }
