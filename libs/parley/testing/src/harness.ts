@@ -54,6 +54,8 @@ export class Harness {
   private readonly messages: OutgoingMessage[] = [];
   private readonly complaints: string[] = [];
   private readonly realWork = new RealWork();
+  /** The picture that real work did not change: it is not waited for again. */
+  private waitedInVain?: string;
 
   constructor(private readonly options: HarnessOptions = {}) {
     this.url = `memory://${randomUUID()}${queryOf(options.mischief)}`;
@@ -124,7 +126,7 @@ export class Harness {
 
   /**
    * Lets virtual time pass: every timer at its time, and after each of them everything comes to rest. Work that waits for a file, a
-   * socket or a real timer is waited for, up to 5 s a timer; work that waits for virtual time is not.
+   * socket or a real timer is waited for, up to 5 s; work that waits for virtual time is not.
    */
   advance(duration: Duration): Promise<void> {
     return this.clock.advance(duration, () => this.rest());
@@ -139,8 +141,10 @@ export class Harness {
     for (const until = Date.now() + BOUND; Date.now() < until; ) {
       const before = this.picture();
       if (await this.quiet(PATIENCE, TURNS)) return this.realWork.none();
-      if (!this.realWork.goesOn() && this.picture() === before) return;
+      const now = this.picture();
+      if (now === this.waitedInVain || (now === before && !this.realWork.goesOn())) return;
     }
+    this.waitedInVain = this.picture();
   }
 
   /** Looks otherwise when anything has moved. */
