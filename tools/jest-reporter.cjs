@@ -27,6 +27,8 @@ module.exports = class Reporter {
   running = new Map();
   failures = [];
   overdue = new Set();
+  /** File → the test it is at. */
+  current = new Map();
 
   constructor() {
     // Before Jest starts its workers, which take it over with the rest of the environment.
@@ -39,6 +41,10 @@ module.exports = class Reporter {
 
   onTestFileStart({ path: file }) {
     this.running.set(file, Date.now());
+  }
+
+  onTestCaseStart({ path: file }, { fullName }) {
+    this.current.set(file, fullName);
   }
 
   onTestCaseResult(_file, { ancestorTitles, title, status, duration, failureMessages }) {
@@ -61,7 +67,7 @@ module.exports = class Reporter {
     for (const { type, message, origin } of result.console ?? []) console.log(`  console.${type} ${placeIn(origin)}\n${indented(message)}`);
     if (!failed) return;
     this.failures.push({ file: short(file), passed: result.numPassingTests, failed });
-    if (this.overdue.has(file)) console.log(`  It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended.`);
+    if (this.overdue.has(file)) console.log(`  It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended${this.current.has(file) ? `, at "${this.current.get(file)}"` : ''}.`);
     else if (!EACH_TEST || result.testExecError) console.log(result.failureMessage);
   }
 

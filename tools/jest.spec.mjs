@@ -35,11 +35,12 @@ describe('the reporter of the specs', () => {
     const ended = once(blocked, 'exit');
     fs.writeFileSync(Environment.noteOf(reporter.processes, FILE), String(blocked.pid));
     reporter.running.set(FILE, LONG_AGO).set(YOUNG, Date.now());
+    reporter.onTestCaseStart({ path: FILE }, { fullName: 'it blocks' });
     reporter.endOverdue();
     assert.deepEqual(await ended, [null, 'SIGKILL']);
     reporter.onTestResult({ path: FILE }, { ...NONE, testExecError: new Error('a worker was terminated') });
     assert.match(told, /blocked\.spec\.ts {2}0 passed, 1 failed/);
-    assert.match(told, /It did not end within/);
+    assert.match(told, /It did not end within .*: its process was ended, at "it blocks"/);
     assert.deepEqual([...reporter.running.keys()], [YOUNG]);
   });
 
