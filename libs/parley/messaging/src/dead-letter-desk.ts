@@ -210,7 +210,7 @@ export class DeadLetterDesk {
     }
     const found = this.registry.subscriptions().find(({ kind, name }) => kind !== 'broadcast' && name === subscription);
     const handler = found?.handlers.get(headers.type ?? '');
-    return handler && { contract: handler.contract, name: handler.name, does: `${handler.name} runs` };
+    return handler && !handler.missing ? { contract: handler.contract, name: handler.name, does: `${handler.name} runs` } : undefined;
   }
 
   /** Whether it is a message that this service could not publish. */

@@ -63,6 +63,8 @@ export interface Handler {
   readonly name: string;
   /** Nest's: guards, interceptors, pipes, filters and the method. */
   readonly run: MessageHandler;
+  /** Nothing handles it: it stands for a command of this service, so that its queue is read and what comes is kept as a dead letter. */
+  readonly missing?: true;
 }
 
 /** What `@Handles` leaves on a method for the registry. */
@@ -116,6 +118,19 @@ export class HandlerRegistry {
     const other = handlers.get(contract.name);
     if (other) throw new HandlerError(`${contract.name} has two handlers, ${other.name} and ${handler.name}; keep one`);
     handlers.set(contract.name, handler);
+  }
+
+  /** Whether something here handles it. */
+  handles({ name }: Contract): boolean {
+    const handlers = [this.calls, ...[...this.groups.values()].map((group) => group.handlers)];
+    return handlers.some((known) => known.has(name) && !known.get(name)!.missing);
+  }
+
+  /** Commands of this service without a handler: they are taken all the same, to be kept as dead letters. */
+  keepUnhandled(commands: readonly Contract[]): void {
+    if (commands.length === 0) return;
+    const { handlers } = this.groupOf({ kind: 'command', name: this.service, from: 'beginning', live: false });
+    for (const contract of commands) handlers.set(contract.name, { contract, options: {}, name: 'no handler', run: nobody, missing: true });
   }
 
   handlerOfCall(name: string): Handler | undefined {
@@ -174,19 +189,24 @@ export class HandlerRegistry {
       throw new HandlerError(`${extras.handlerClass.name} is the subscription "${OUTBOX}", which is what dead letters of this service's own outbox are kept under; name it otherwise`);
     }
     const name = kind === 'event' ? `${this.service}.${declared!.name}` : this.service;
-    const id = `${kind}:${name}`;
     const { from = 'beginning', live = false } = (kind === 'event' && declared?.options) || {};
-    const group = this.groups.get(id) ?? this.newGroup({ kind, name, from, live });
+    const group = this.groupOf({ kind, name, from, live });
     if (String(group.from) !== String(from) || group.live !== live) {
       throw new HandlerError(`${extras.handlerClass.name} declares the subscription ${name} in another way than the class before it; a subscription starts in one place`);
     }
-    this.groups.set(id, group);
     return group;
   }
 
-  private newGroup(named: Pick<Subscription, 'kind' | 'name' | 'from' | 'live'>): Group {
+  private groupOf(named: Pick<Subscription, 'kind' | 'name' | 'from' | 'live'>): Group {
+    const id = `${named.kind}:${named.name}`;
+    const known = this.groups.get(id);
+    if (known) return known;
     const listeners: (() => void)[] = [];
     const onConcurrency = (changed: () => void) => void listeners.push(changed);
-    return { ...named, concurrency: this.concurrency, handlers: new Map(), listeners, onConcurrency };
+    const group: Group = { ...named, concurrency: this.concurrency, handlers: new Map(), listeners, onConcurrency };
+    this.groups.set(id, group);
+    return group;
   }
 }
+
+const nobody: MessageHandler = () => Promise.reject(new HandlerError('there is no handler'));

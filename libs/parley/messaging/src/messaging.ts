@@ -1,5 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
-import { milliseconds, type Contract, type Duration, type Kind } from '@parley/contract';
+import { contractsLoaded, milliseconds, type Contract, type Duration, type Kind } from '@parley/contract';
 import { CallAnswerer } from './answerer';
 import { claimsAt, keysAt } from './beside-messages';
 import { Bodies } from './bodies';
@@ -56,6 +56,11 @@ export interface MessagingOptions {
   readonly concurrency?: number;
   /** How long a handler may go on after its timeout, at which its signal is aborted, before it is ended. Default 5 s. */
   readonly handlerGrace?: Duration;
+  /**
+   * What becomes of commands of this service for which it has no handler. 'keep' (default): they are dead letters. 'leave': they wait for
+   * another process of the same service that handles them.
+   */
+  readonly unhandled?: 'keep' | 'leave';
   /** When a subscription most of whose handlings fail is paused; false: never. */
   readonly killSwitch?: Partial<KillSwitchOptions> | false;
   readonly clock?: Clock;
@@ -146,6 +151,7 @@ export class Messaging {
     for (const kind of STORED_KINDS) this.attachKind(app, kind);
     if (this.options.listen) this.callServer = this.calls?.server(this.registry, this.answerer.answer);
     app.connectMicroservice({ strategy: this.callServer ?? new UnroutedIntake('call', this.registry) }, { inheritAppConfig: true });
+    this.keepUnhandled();
   }
 
   /** Opens the store and the technologies: from now on the service can say things. */
@@ -214,7 +220,7 @@ export class Messaging {
 
   /** Everything that is handled here, and how. */
   handlerInfo(): readonly HandlerInfo[] {
-    const handled = this.registry.subscriptions().flatMap((subscription) => [...subscription.handlers.values()].map((handler) => handlerInfo(handler, subscription)));
+    const handled = this.registry.subscriptions().flatMap((subscription) => [...subscription.handlers.values()].filter(({ missing }) => !missing).map((handler) => handlerInfo(handler, subscription)));
     return [...this.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
   }
 
@@ -309,13 +315,25 @@ export class Messaging {
     return [this.store, ...this.routes.all()].flatMap((part) => part?.outage ?? []);
   }
 
+  /** What others send to a command's owner must not wait for ever, unseen, because the owner forgot to handle it. */
+  private keepUnhandled(): void {
+    const { service, unhandled = 'keep' } = this.options;
+    const own = contractsLoaded().filter(({ kind, owner }) => kind === 'command' && owner === service);
+    const missing = own.filter((contract) => !this.registry.handles(contract));
+    if (missing.length === 0 || unhandled === 'leave') return;
+    const names = missing.map(({ name }) => name).join(', ');
+    const kept = this.store ? 'what is sent is kept as a dead letter' : 'without a store what is sent waits in its queue';
+    this.log('warn', `nothing here handles ${names}, although ${service} is the owner: ${kept}; write @Handles(…), or delete the contract`);
+    if (this.store) this.registry.keepUnhandled(missing.filter((contract) => this.routes.of(contract) !== undefined));
+  }
+
   private parksInStore({ kind, live }: Subscription): boolean {
     return kind === 'event' ? !live : kind === 'command' && this.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
   }
 
   private refuseWithoutKeys(): void {
     const handled = this.registry.subscriptions().flatMap(({ handlers }) => [...handlers.values()]);
-    const personal = handled.find(({ contract }) => contract.personal !== undefined);
+    const personal = handled.find(({ contract, missing }) => contract.personal !== undefined && !missing);
     if (personal && !this.keyRing) throw new NoSubjectKeys(personal.contract.name);
   }
 

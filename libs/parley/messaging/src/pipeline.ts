@@ -118,7 +118,7 @@ export class Pipeline {
     try {
       const envelope = readEnvelope(delivery.headers);
       const handler = delivery.subscription.handlers.get(envelope.type);
-      if (!handler) throw new NoHandler(`nothing in ${delivery.subscription.name} handles ${envelope.type}`);
+      if (!handler || handler.missing) throw new NoHandler(`nothing in ${delivery.subscription.name} handles ${envelope.type}`);
       if (envelope.expirytime !== undefined && Date.parse(envelope.expirytime) <= this.process.clock.now()) {
         throw new Expired(`${envelope.type} was worth handling until ${envelope.expirytime}`);
       }

@@ -2,6 +2,7 @@ import type { HandlerContext } from '@parley/messaging';
 import type { Fixture } from './fixture';
 import { eventually, Gate, Journal } from './journal';
 import { ODD_TEXTS } from './effects';
+import { limitPromises } from './limits';
 import { suite } from './suite';
 import { handler, jobs, note, raw, say, type Handle, type Job, type Seen } from './trial';
 import { unpublishablePromise } from './unpublishable';
@@ -13,6 +14,7 @@ const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n
 export function broadcastSuite(fixture: Fixture): void {
   suite('broadcast', fixture, (promise) => {
     unpublishablePromise(promise);
+    limitPromises(promise);
 
     promise('T01', async (trial) => {
       const contract = trial.contract();

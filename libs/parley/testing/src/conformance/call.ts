@@ -5,6 +5,7 @@ import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import type { Fixture } from './fixture';
 import { Gate, Journal } from './journal';
 import { ODD_TEXTS } from './effects';
+import { limitPromises } from './limits';
 import { suite } from './suite';
 import { handler, Job, raw, type Handle, type Trial } from './trial';
 
@@ -18,6 +19,8 @@ const asking = (contract: Call, body: Buffer, correlationid = 'a-conversation'):
 /** What calls promise: a reply, a typed error or the deadline, never a hang. */
 export function callSuite(fixture: Fixture): void {
   suite('call', fixture, (promise) => {
+    limitPromises(promise);
+
     promise('T01', async (trial) => {
       const contract = trial.question();
       const contexts = new Journal<{ job: Job; context: CallContext }>();

@@ -60,6 +60,13 @@ export function commandSuite(fixture: Fixture): void {
       const [letter] = await trial.dead(instance);
       expect(letter).toMatchObject({ headers: { type: unknown.name }, failure: { error: 'NoHandler' } });
       await seen.reach(1);
+      // Nor does its owner handle anything else.
+      const service = `${trial.base}-idle`;
+      const unhandled = command(`${service}.do-nothing`, Job, { key: 'key' });
+      const idle = await trial.start(service, []);
+      await trial.say(unhandled, { key: 'k', n: 3 });
+      expect((await trial.dead(idle))[0]).toMatchObject({ headers: { type: unhandled.name, partitionkey: 'k' }, failure: { error: 'NoHandler' } });
+      expect(idle.complaints.join()).toContain(`nothing here handles ${unhandled.name}`);
     });
 
     promise('T32', async (trial) => {

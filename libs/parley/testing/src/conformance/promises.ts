@@ -64,6 +64,8 @@ export const promises = {
   T47: { kinds: all, fast: true, says: 'trace, correlation and causation flow from one message to the next' },
   T48: { kinds: [E], says: 'instances that come and go under load lose nothing and keep the order' },
   T49: { kinds: stored, patience: 600_000, says: 'the technology is killed in mid-traffic and comes back, then is away for 30 s: nothing is lost, one effect each, readiness tells' },
+  T52: { kinds: all, fast: true, says: 'what the sender accepts, every reader takes: the largest key and attributes arrive, what is larger is refused at the call and nothing is stored' },
+  T53: { kinds: all, fast: true, says: 'dates, big integers and decimals arrive as they were sent' },
   T54: { kinds: [C, B, E], fast: true, says: 'a message that can never be published is kept as a dead letter of its sender; its lane waits, others flow, each published once' },
   T51: { kinds: stored, patience: 300_000, says: 'a message whose handling ends its process is dead after a stated number of deliveries, with evidence, and its neighbours keep their retries' },
 } as const satisfies Record<string, Promised>;

@@ -1,6 +1,7 @@
 import { arrivalPromises } from './arrival';
 import { endingPromise } from './ending';
 import { failurePromises } from './failure';
+import { limitPromises } from './limits';
 import { outagePromise } from './outage';
 import { stoppingPromises } from './stopping';
 import type { TryPromise } from './suite';
@@ -16,4 +17,5 @@ export function storedPromises(promise: TryPromise): void {
   outagePromise(promise);
   unpublishablePromise(promise);
   endingPromise(promise);
+  limitPromises(promise);
 }
