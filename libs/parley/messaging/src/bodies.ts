@@ -1,6 +1,7 @@
 import type { Contract } from '@parley/contract';
 import { ClaimMissing, idOfReference, referenceTo, TooLarge, type ClaimStore } from './claims';
 import { decode, encode, InvalidMessage } from './codec';
+import { MAX_INDEXED_CHARACTERS } from './envelope-limits';
 import type { KeyRing } from './key-ring';
 import type { Envelope, OutgoingMessage } from './message';
 import { isPersonal, keyIdsOf, seal, unsealed, type PersonalContract } from './sealing';
@@ -43,12 +44,14 @@ export class Bodies {
   /**
    * Before anything is promised: what cannot leave is refused. The subject's key is asked for already, so that the end of a
    * transaction need not wait for it.
-   * @throws TooLarge, NoSubjectKeys
+   * @throws TooLarge, NoSubjectKeys, InvalidMessage when the subject is too long to be looked up
    */
   foresee({ contract, body }: OutgoingMessage, carrier: Carrier): void {
     if (!this.claims) this.refuseTooLarge(contract, body, carrier);
     if (!isPersonal(contract)) return;
-    const key = this.ringFor(contract).of(subjectOf(contract, decode(contract.name, body)));
+    const subject = subjectOf(contract, decode(contract.name, body));
+    if (subject.length > MAX_INDEXED_CHARACTERS) throw new InvalidMessage(contract.name, [{ path: contract.personal.subject, message: `names a person, and is longer than ${MAX_INDEXED_CHARACTERS} characters` }]);
+    const key = this.ringFor(contract).of(subject);
     if (key instanceof Promise) key.catch(() => undefined);
   }
 

@@ -14,6 +14,10 @@ import { Messenger } from './messenger';
 const Parcel = z.object({ parcel: z.string(), n: z.int().default(1) });
 const Weigh = command('scales.weigh-parcel', Parcel, { key: 'parcel' });
 const Weighed = event('scales.parcel-weighed', Parcel, { key: 'parcel' });
+const Known = event('scales.owner-told', z.object({ parcel: z.string(), owner: z.string(), name: z.string() }), {
+  key: 'parcel',
+  personal: { subject: 'owner', fields: { name: 'erased' } },
+});
 const Ask = call('scales.ask-weight', { request: Parcel, reply: Parcel });
 
 const PRODUCER = { service: 'scales', instance: 'scales-1', build: 'test' };
@@ -37,8 +41,9 @@ describe('what a sender writes around a payload', () => {
     expect(run).toThrow(expect.objectContaining({ name: 'InvalidMessage', issues: [issue] }));
   });
 
-  it.each(['service', 'instance', 'build'])('needs names that can be written: the %s', (what) => {
-    expect(() => new Envelopes({ ...PRODUCER, [what]: 'n'.repeat(201) }, new VirtualClock())).toThrow(`the name of the ${what} has 201 characters`);
+  it.each([['service', 40], ['instance', 200], ['build', 200]] as const)('needs names that can be written: the %s', (what, most) => {
+    expect(() => new Envelopes({ ...PRODUCER, [what]: 'n'.repeat(most + 1) }, new VirtualClock())).toThrow(`the name of the ${what} has ${most + 1} characters`);
+    expect(() => new Envelopes({ ...PRODUCER, [what]: 'n'.repeat(most) }, new VirtualClock())).not.toThrow();
   });
 });
 
@@ -70,6 +75,16 @@ describe('a key that no reader would take', () => {
     await messenger.send(Weigh, { parcel: 'k'.repeat(1_024) });
     await harness.settled();
     expect(handled.splice(0)).toEqual(['k'.repeat(1_024)]);
+    await harness.close();
+  });
+
+  it('is not alone: subjects are looked up, too', async () => {
+    const harness = new Harness();
+    const messenger = (await harness.start('scales', { controllers: [Scales as Type] })).get(Messenger);
+    const known = (length: number) => messenger.publish(Known, { parcel: 'a', owner: '水'.repeat(length), name: 'Ada' });
+    await expect(known(801)).rejects.toMatchObject({ name: 'InvalidMessage', issues: [{ path: 'owner', message: 'names a person, and is longer than 800 characters' }] });
+    await known(800);
+    expect(harness.said(Known)).toHaveLength(1);
     await harness.close();
   });
 

@@ -11,8 +11,10 @@ import type { Envelope } from './message';
 export const MAX_ATTRIBUTE_CHARACTERS = 1_024;
 /** Bytes of all attributes together, as JSON writes their values. Leaves room in the smallest headroom, that of SQS. */
 export const MAX_ENVELOPE_BYTES = 8_192;
-/** Characters of the names of a service, an instance and a build. */
-export const MAX_PRODUCER_CHARACTERS = 200;
+/** Characters of the names of an instance and a build, and of a service: it owns contracts, and names channels. */
+const MAX_NAME_CHARACTERS = { service: 40, instance: 200, build: 200 } as const;
+/** Characters of a text by which something is looked up in a database: an index row of PostgreSQL takes 2,704 bytes. */
+export const MAX_INDEXED_CHARACTERS = 800;
 /** Bytes that the rest of an envelope takes at most, beside what others choose. */
 const FIXED_BYTES = 2_048;
 /** Bytes that JSON makes of one character at most: an escaped control character. */
@@ -52,7 +54,11 @@ interface Producer {
 
 /** @throws RangeError at start: with such a name nothing that it says could be read */
 export function refuseLongNames({ service, instance, build }: Producer): void {
-  for (const [what, name] of Object.entries({ service, instance, build })) {
-    if (name.length > MAX_PRODUCER_CHARACTERS) throw new RangeError(`the name of the ${what} has ${name.length} characters: "${name.slice(0, 50)}…"; use at most ${MAX_PRODUCER_CHARACTERS}`);
+  for (const [what, name, most] of [
+    ['service', service, MAX_NAME_CHARACTERS.service],
+    ['instance', instance, MAX_NAME_CHARACTERS.instance],
+    ['build', build, MAX_NAME_CHARACTERS.build],
+  ] as const) {
+    if (name.length > most) throw new RangeError(`the name of the ${what} has ${name.length} characters: "${name.slice(0, 50)}…"; use at most ${most}`);
   }
 }

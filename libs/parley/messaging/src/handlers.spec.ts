@@ -40,6 +40,16 @@ describe('the handlers of a service', () => {
     expect(() => registry('garage', [contract, Clerk])).toThrow(`Clerk.handle handles ${contract.name}, but only its owner, mailroom, may; this is garage`);
   });
 
+  it('have a subscription whose name fits', () => {
+    const named = (length: number) => {
+      class Long {}
+      Subscription('s'.repeat(length))(Long);
+      return () => registry('garage', [Sorted, Long]);
+    };
+    expect(named(121)).not.toThrow();
+    expect(named(122)).toThrow(/has 129 characters; use at most 128, its service included/);
+  });
+
   it('take events only under a subscription', () => {
     expect(() => registry('garage', [Sorted, Clerk])).toThrow("Clerk handles the event mailroom.letter-sorted; name its subscription with @Subscription('…')");
     expect(registry('garage', [Sorted, Archive]).subscriptions('event')).toMatchObject([{ name: 'garage.archive', from: 'beginning', live: false, concurrency: 4 }]);

@@ -93,6 +93,9 @@ export class NoSubscription extends Error {
   override readonly name = 'NoSubscription';
 }
 
+/** Groups, positions and tables have keys that are made of it. */
+const MAX_SUBSCRIPTION_CHARACTERS = 128;
+
 /** More than any process handles at the same time. */
 const MOST_AT_A_TIME = 1_000;
 
@@ -189,6 +192,7 @@ export class HandlerRegistry {
       throw new HandlerError(`${extras.handlerClass.name} is the subscription "${OUTBOX}", which is what dead letters of this service's own outbox are kept under; name it otherwise`);
     }
     const name = kind === 'event' ? `${this.service}.${declared!.name}` : this.service;
+    if (name.length > MAX_SUBSCRIPTION_CHARACTERS) throw new HandlerError(`the subscription "${name.slice(0, 50)}…" has ${name.length} characters; use at most ${MAX_SUBSCRIPTION_CHARACTERS}, its service included`);
     const { from = 'beginning', live = false } = (kind === 'event' && declared?.options) || {};
     const group = this.groupOf({ kind, name, from, live });
     if (String(group.from) !== String(from) || group.live !== live) {

@@ -16,6 +16,7 @@ export type { Examination, Manifest } from './inspection';
 export { Bodies } from './bodies';
 export type { Carrier, Carriers, FormerCarrier, Unread } from './carriers';
 export { type Claim, CLAIM_DAYS, claimDays, ClaimMissing, type ClaimStore, TooLarge } from './claims';
+export { MAX_INDEXED_CHARACTERS } from './envelope-limits';
 export { KEY_LIFETIME, KeyRing } from './key-ring';
 export { isPersonal, unsealed } from './sealing';
 export { NoSubjectKeys, type SubjectKey, type SubjectKeys, type SubjectRecord, UnknownKey } from './subject-keys';

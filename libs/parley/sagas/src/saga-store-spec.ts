@@ -1,4 +1,5 @@
-import type { Tx } from '@parley/messaging';
+import { randomInt } from 'node:crypto';
+import { MAX_INDEXED_CHARACTERS, type Tx } from '@parley/messaging';
 import { HISTORY_LIMIT, SagaConflict, type ArmedTimeout, type SagaChange, type SagaStart, type SagaStore } from './saga-store';
 
 export interface SagaStoreUnderTest {
@@ -70,6 +71,12 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
         const made = await Promise.all(Array.from({ length: 8 }, () => tx((t) => store.start(t, saga))));
         expect(made.filter(Boolean)).toHaveLength(1);
         expect(await find(saga.key)).toMatchObject({ version: 1, stage: 'flying', done: false, correlationId: 'correlation', traceparent: 'trace' });
+      });
+
+      it('may have the longest key that is taken, in a text that does not compress', async () => {
+        const key = longest();
+        await start({ ...started([later()]), key });
+        expect(await find(key)).toMatchObject({ key, version: 1, timeouts: [{ name: 'overdue' }] });
       });
 
       it('that comes second changes neither state nor timeouts', async () => {
@@ -259,3 +266,6 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
     });
   });
 }
+
+/** Of characters that take three bytes each, in no order. */
+const longest = (): string => Array.from({ length: MAX_INDEXED_CHARACTERS }, () => String.fromCodePoint(0x4e00 + randomInt(20_000))).join('');

@@ -64,6 +64,11 @@ describe('a saga', () => {
     expect(() => trip.given().when(TripRequested, { tripId: '', city: 'Rome' })).toThrow('belongs to no saga');
   });
 
+  it.each(['x'.repeat(801), 'a\0b'])('refuses a key that no store can look up', (tooLong) => {
+    expect(() => trip.given().when(TripRequested, { tripId: tooLong, city: 'Rome' })).toThrow(/names no saga; it has at most 800/);
+    expect(trip.given().when(TripRequested, { tripId: '水'.repeat(800), city: 'Rome' }).done).toBe(false);
+  });
+
   it('refuses a state its schema does not know, also one stored by another version', () => {
     const stored = { state: { tripId, stage: 'swimming' }, done: false };
     expect(() => trip.take(stored, HotelBooked, { tripId }, info)).toThrow(SagaError);

@@ -19,6 +19,7 @@
  * can another one of its key start.
  */
 import { ContractError, milliseconds, wireForm, wireFormatOf, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
+import { MAX_INDEXED_CHARACTERS } from '@parley/messaging';
 import type { z } from 'zod';
 import { Given } from './given';
 import { timeoutName, type Step } from './step';
@@ -157,6 +158,8 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   keyOf(message: object): string {
     const key: unknown = (message as Record<string, unknown>)[this.options.by];
     if (typeof key !== 'string' || key === '') throw new SagaError(`${this.name}: a message without a ${this.options.by} belongs to no saga`);
+    if (key.length > MAX_INDEXED_CHARACTERS || key.includes('\0'))
+      throw new SagaError(`${this.name}: a ${this.options.by} of ${key.length} characters names no saga; it has at most ${MAX_INDEXED_CHARACTERS}, and no NUL`);
     return key;
   }
 

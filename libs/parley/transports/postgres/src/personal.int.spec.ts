@@ -1,9 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { Controller, type INestApplication, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { command, event, type Message } from '@parley/contract';
 import { memory, MemoryBroker } from '@parley/memory';
-import { DeadLetterDesk, Handles, KEY_LIFETIME, Messaging, MessagingModule, Subscription } from '@parley/messaging';
+import { DeadLetterDesk, Handles, KEY_LIFETIME, MAX_INDEXED_CHARACTERS, Messaging, MessagingModule, Subscription } from '@parley/messaging';
 import { eventually } from '@parley/testing/conformance';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';
@@ -168,5 +169,14 @@ describe('what was said of a person', () => {
     await expect(keys.of(['p-ada'])).rejects.toThrow(/permission denied/);
     await keys.close();
     await database.admin.query(`revoke all on schema parley from ${database.name}_stranger; drop role ${database.name}_stranger`);
+  });
+});
+
+describe('a person with the longest name that is taken', () => {
+  it('has a key, in a text that does not compress', async () => {
+    const school = await start('rawschool', [], MEMORY);
+    const pupilId = Array.from({ length: MAX_INDEXED_CHARACTERS }, () => String.fromCodePoint(0x4e00 + randomInt(20_000))).join('');
+    await school.messaging.transactions.run(() => school.messaging.messenger.publish(Enrolled, { ...ADA, pupilId }));
+    expect(await secretOf(pupilId)).not.toBeNull();
   });
 });
