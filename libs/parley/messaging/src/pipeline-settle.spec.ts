@@ -4,7 +4,7 @@ import { MemoryStore, type MemoryTx } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { HandlerContext } from './context';
-import { AlreadyHandled, type Failure, LaneParked, LeaseLost } from './failure';
+import { AlreadyHandled, type Failure, IdConflict, LaneParked, LeaseLost } from './failure';
 import type { Handler, HandlerOptions, Subscription } from './handlers';
 import { Bodies } from './bodies';
 import { HandlerRuns } from './handler-runs';
@@ -60,6 +60,13 @@ describe('an acknowledgement within the transaction', () => {
     const steps: string[] = [];
     const outcome = await deliver(async () => void steps.push('handled'), async () => void steps.push('settled'));
     expect([outcome, steps]).toEqual([{ kind: 'done', settled: true }, ['handled', 'settled']]);
+  });
+
+  it('that finds another message under its id makes it a dead letter for which its lane does not wait', async () => {
+    const outcome = await deliver(succeeds, (_, order) => (order?.print === undefined ? Promise.resolve() : Promise.reject(new IdConflict('an id'))));
+    expect(outcome).toEqual({ kind: 'done', settled: true });
+    expect(await store.lanes.deadLetters.list()).toMatchObject([{ holds: false, failure: { error: 'IdConflict' } }]);
+    expect([...(await store.lanes.parked('chancery.book'))]).toEqual([]);
   });
 
   it.each<[string, Run]>([

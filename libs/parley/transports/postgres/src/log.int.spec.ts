@@ -178,6 +178,29 @@ describe('the event log', () => {
     expect(await sequence()).toBe(0);
   });
 
+  it('does not close a day while a transaction is open that wrote to it', async () => {
+    const since = async () => (await database.admin.query<{ since: string }>('select since::text from parley.event_sequencer')).rows[0]!.since;
+    const keep = () => database.admin.query('select parley.keep_event_days()');
+    await database.admin.query(`update parley.event_sequencer set since = since - 5, closing = null, closing_xid = null`);
+    const before = await since();
+    const writer = await orders().connect();
+    await writer.query('begin');
+    await appendEvents(writer, [placed('late', 0)]);
+    await keep(); // notes the next transaction id
+    await sequence();
+    await keep();
+    expect(await since()).toBe(before);
+    await writer.query('commit');
+    writer.release();
+    expect(await sequence()).toBe(1);
+    // Other transactions of this database server may be older than the note.
+    for (let n = 0; n < 100 && (await since()) === before; n++) {
+      await publish(placed('closer', n));
+      await keep();
+    }
+    expect(await since()).not.toBe(before);
+  });
+
   it('refuses events of another owner, and subscriptions of another service', async () => {
     const stranger = database.pool('stranger');
     await expect(publishEvents(callerOf(stranger), [placed('forged', 1)])).rejects.toThrow(/may not publish orders.order-placed: only its owner, orders/);

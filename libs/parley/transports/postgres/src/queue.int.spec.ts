@@ -217,6 +217,13 @@ it('holds a command back until its delay is over', async () => {
   expect((await effects(database)).map(({ n }) => n)).toEqual([1, 0]);
 });
 
+it('delivers commands that become due together in the order in which they were sent', async () => {
+  await send(...upTo(5).map((n) => reserve('k', n, { delay: 200 })));
+  await run('a', settle);
+  await until(async () => (await effects(database)).length === 5);
+  expect((await effects(database)).map(({ n }) => n)).toEqual(upTo(5));
+});
+
 it('keeps a dead letter with its evidence and goes on', async () => {
   await run('a', async (handling) => (handling.n === 0 ? { kind: 'dead', failure, hold: false } : handling.settle()));
   await send(reserve('k', 0), reserve('k', 1));

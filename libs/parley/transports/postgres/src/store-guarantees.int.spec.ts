@@ -278,3 +278,34 @@ describe('installing', () => {
     await elsewhere.close();
   });
 });
+
+describe('what is confirmed', () => {
+  /** A crash of the server undoes what they do, and everybody goes on from there: a lease is taken again, a message is published again. */
+  const MAY_BE_LOST = ['advance_events', 'advance_shards', 'claim', 'claim_suspect', 'lease_events', 'lease_shards', 'remove_from_outbox', 'renew', 'ring', 'sequence_events', 'sweep', 'wake'];
+
+  it('is on the disk: no other function lets a commit be lost', async () => {
+    const { rows } = await database.admin.query<{ name: string }>(
+      `select proname name from pg_proc where pronamespace = 'parley'::regnamespace and (prosrc ~ 'synchronous_commit' or proconfig::text ~ 'synchronous_commit')`,
+    );
+    expect(rows.map(({ name }) => name).sort()).toEqual(MAY_BE_LOST);
+  });
+
+  it('is on the disk: the transaction of a handling is not told otherwise, by whatever it does', async () => {
+    const settings: string[] = [];
+    const look = async (tx: object) => {
+      const [found] = (await (tx as EntityManager).query(`select current_setting('synchronous_commit') setting`)) as { setting: string }[];
+      settings.push(found!.setting);
+    };
+    await store.transaction(async (tx) => {
+      await look(tx);
+      await store.lanes.park(tx, message(1), { after: 60_000, failure });
+      await store.lanes.divert(tx, message(2));
+      await store.lanes.bury(tx, message(3, 'other'), failure, true);
+      await look(tx);
+    }, async (tx) => {
+      await store.inbox.record(tx, SUBSCRIPTION, randomUUID());
+      await look(tx);
+    }); // prettier-ignore
+    expect(settings).toEqual(['on', 'on', 'on']);
+  });
+});
