@@ -20,7 +20,7 @@ export const BROKERS = Object.fromEntries([kafka, rabbitmq, redis, activemq, sqs
 const HELP = `npm run brokers -- <command> [names]      names: ${Object.keys(BROKERS).join(', ')}; without any: all
 
   install   downloads what is missing (Debian packages as root, Maven, npm)
-  up        installs and starts; resolves when they answer
+  up        installs and starts; returns when they work: a group joined, a channel opened, a ping answered
   down      stops them in an orderly way
   kill      as a power cut: kill -9
   status    who runs, since when it answers, and its memory
@@ -51,6 +51,13 @@ async function launch(broker, place) {
   place.note(child.pid);
 }
 
+/** What listens need not work yet: it is used once, as a service uses it. */
+const whyNot = async ({ works }) =>
+  works?.().then(
+    () => undefined,
+    (error) => error.message || String(error.code),
+  );
+
 async function up(broker) {
   const place = new Place(broker.name);
   const started = Date.now();
@@ -59,9 +66,10 @@ async function up(broker) {
     if (await broker.ready()) throw new Error(`${broker.name}: its port is taken by somebody else; stop that, or give it another port`);
     await launch(broker, place);
   }
-  const ready = await until(async () => !place.pid || (await broker.ready()), READY_WITHIN);
+  let why;
+  const ready = await until(async () => !place.pid || ((await broker.ready()) && !(why = await whyNot(broker))), READY_WITHIN);
   if (!place.pid) throw new Error(`${broker.name} ended:\n${place.lastWords()}`);
-  if (!ready) throw new Error(`${broker.name} does not answer after ${seconds(READY_WITHIN)}:\n${place.lastWords()}`);
+  if (!ready) throw new Error(`${broker.name} does not answer after ${seconds(READY_WITHIN)}${why ? ` (${why})` : ''}:\n${place.lastWords()}`);
   console.error(`${broker.name} answers after ${seconds(Date.now() - started)}`);
 }
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { listens } from './answers.mjs';
+import { opensConnection } from './uses.mjs';
 import { distribution, packages, run } from './downloads.mjs';
 
 const ARTIFACT = 'org.apache.artemis:apache-artemis:2.56.0:tar.gz:bin';
@@ -32,4 +33,5 @@ export const activemq = {
     return { file: artemis, args: ['run'] };
   },
   ready: () => listens(port),
+  works: () => opensConnection({ port, username: 'admin', password: 'admin' }),
 };

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { listens } from './answers.mjs';
 import { jars, packages, run } from './downloads.mjs';
+import { joinsKafka } from './uses.mjs';
 
 // 4.4.0 cannot be resolved from Maven: one of its artifacts is missing there. slf4j-simple must be of Kafka's slf4j, 1.7.
 const ARTIFACTS = ['org.apache.kafka:kafka_2.13:4.3.1', 'org.slf4j:slf4j-simple:1.7.36'];
@@ -49,4 +50,5 @@ export const kafka = {
     return { file: 'java', args: ['-Xms128m', '-Xmx512m', log, ...classpath, 'kafka.Kafka', file] };
   },
   ready: () => listens(port),
+  works: () => joinsKafka(port),
 };

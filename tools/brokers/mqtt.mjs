@@ -1,5 +1,6 @@
 import { listens } from './answers.mjs';
 import { packages } from './downloads.mjs';
+import { connectsMqtt } from './uses.mjs';
 
 const port = Number(process.env.MQTT_PORT ?? 1883);
 
@@ -13,4 +14,5 @@ export const mqtt = {
     return { file: '/usr/sbin/mosquitto', args: ['-c', place.write('mosquitto.conf', process.getuid?.() === 0 ? [...lines, 'user root'] : lines)] };
   },
   ready: () => listens(port),
+  works: () => connectsMqtt(mqtt.urls.MQTT_URL),
 };

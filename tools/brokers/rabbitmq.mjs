@@ -1,5 +1,6 @@
 import { says } from './answers.mjs';
 import { packages } from './downloads.mjs';
+import { opensChannel } from './uses.mjs';
 
 const port = Number(process.env.RABBIT_PORT ?? 5672);
 const management = Number(process.env.RABBIT_MGMT_PORT ?? port + 10_000);
@@ -38,4 +39,5 @@ export const rabbitmq = {
     return { file: '/usr/lib/rabbitmq/bin/rabbitmq-server', args: [], env }; // /usr/sbin's would become another user
   },
   ready: () => says(`${rabbitmq.urls.RABBITMQ_MGMT}/api/health/checks/local-alarms`, GUEST),
+  works: () => opensChannel(rabbitmq.urls.RABBITMQ_URL),
 };

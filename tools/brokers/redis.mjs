@@ -1,5 +1,6 @@
 import { listens } from './answers.mjs';
 import { packages } from './downloads.mjs';
+import { replies } from './uses.mjs';
 
 const port = Number(process.env.REDIS_PORT ?? 6379);
 
@@ -12,4 +13,9 @@ export const redis = {
     return { file: 'redis-server', args: Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]) };
   },
   ready: () => listens(port),
+  /** While it reads its file, it answers LOADING. */
+  async works() {
+    const answer = await replies(port, 'PING\r\n');
+    if (!answer.startsWith('+PONG')) throw new Error(answer.trim());
+  },
 };

@@ -4,8 +4,9 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messaging } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
 import { startTimer } from '@parley/resilience';
+import { brokersUp } from './broker-wait';
 import { AFTERWARDS, drain } from './drain';
-import { describeEnvironment } from './environment';
+import { describeEnvironment, type Environment } from './environment';
 import { FrontDoor } from './front-door';
 import { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 import { NoHttp } from './no-http';
@@ -64,6 +65,7 @@ class Process {
     const { environment, lifecycle, logger, metrics } = this.service;
     logger.write('info', 'environment', describeEnvironment(environment));
     await this.door.listen(environment.HOST, environment.PORT, environment.OPERATIONS_PORT, http?.toStrangers);
+    const brokers = brokersUp(brokerUrls(environment), { log: logger.write }); // looked for while the application is made
     lifecycle.enter('starting', 'making the application');
     const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
     const app = await NestFactory.create(module, adapter as NoHttp, { logger, abortOnError: false });
@@ -73,6 +75,8 @@ class Process {
     this.messaging = app.get(Messaging);
     this.messaging.attach(app);
     metrics.measure(this.messaging);
+    lifecycle.enter('starting', 'waiting for the brokers');
+    await brokers;
     lifecycle.enter('starting', 'opening the technologies');
     await this.messaging.start(); // before the modules' own hooks, which may want to say something
     await app.init();
@@ -118,6 +122,11 @@ class Process {
     this.service.logger.write('fatal', what, { error });
     if (!this.stopping) process.exit(1); // a drain ends by itself, and saves more than an exit would
   }
+}
+
+/** The service's own database is waited for where it is opened. */
+function brokerUrls({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, DATABASE_URL, contractUrls }: Environment): readonly (string | undefined)[] {
+  return [COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, ...Object.values(contractUrls)].filter((url) => url !== DATABASE_URL);
 }
 
 async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<ServeOptions['http']>) {

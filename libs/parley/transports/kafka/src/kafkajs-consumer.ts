@@ -1,5 +1,6 @@
 import { type Cluster, type Consumer, type EachBatchPayload, type IHeaders, type Kafka, type KafkaMessage, type PartitionAssigner, PartitionAssigners, type TopicOffsets } from 'kafkajs';
 import { type Group, type GroupConsumer, type GroupListener, type Incoming, NotYet, type Position } from './client';
+import { isComingUp } from './coming-up';
 
 /** How long the broker waits for news before it answers "none"; also how late a partition that was paused is read again. */
 const NEWS_WITHIN = 500;
@@ -206,10 +207,10 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 }
 
-const GETTING_READY: readonly unknown[] = ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'LEADER_NOT_AVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION'];
+/** A topic that was just made is not known to every broker yet. */
+const isGettingReady = (error: unknown): boolean => isComingUp(error) || isUnknown(error);
 
-const isGettingReady = (error: unknown): boolean =>
-  error instanceof Error && (GETTING_READY.includes((error as { type?: unknown }).type) || isGettingReady(error.cause));
+const isUnknown = (error: unknown): boolean => error instanceof Error && ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION' || isUnknown(error.cause));
 
 const nameOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 

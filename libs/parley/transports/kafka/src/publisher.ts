@@ -1,13 +1,16 @@
 import { failureOf, failuresTogether, headersOf, NotTriedError, OutageError, type OutgoingMessage, TooLarge, type TransportContext, UnpublishableError, UnpublishedError } from '@parley/messaging';
+import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './binding';
 import { settledWithin, within } from './bound';
 import { type KafkaClient, type Outgoing, type Producer, Rejection } from './client';
+import { isComingUp } from './coming-up';
 import { partitionOf } from './partition';
 import { type KnownTopic, largestBody, type Stored, type Topics } from './topics';
 
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
+const COMES_UP_AGAIN_AFTER = 500;
 const AGAIN_AFTER = 200;
 /** Of a request: as much as one partition takes at a time, for all may go to one. */
 const BATCH_HEADROOM = 4_096;
@@ -96,8 +99,17 @@ export class KafkaPublisher {
   }
 
   private async connected(): Promise<void> {
-    await this.topics.connect();
-    await this.open();
+    while (!this.closed) {
+      try {
+        await this.topics.connect();
+        await this.open();
+        return;
+      } catch (error) {
+        if (!isComingUp(error)) throw error;
+        this.context.log('warn', `waiting for Kafka at ${this.address}: ${(error as Error).message}`);
+        await sleep(COMES_UP_AGAIN_AFTER);
+      }
+    }
   }
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {

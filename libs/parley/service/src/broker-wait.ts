@@ -1,0 +1,89 @@
+import { connect } from 'node:net';
+import { withoutSecretsInText } from '@parley/observability';
+import { sleep } from '@parley/resilience';
+
+/** Milliseconds that a start waits for brokers that are not up yet: with what a technology takes to say why it cannot be used, less than 15 s. */
+const PATIENCE_MS = 8_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 1_000;
+const CONNECTED_WITHIN_MS = 1_000;
+/** Whoever hangs up sooner is still booting, or something else. */
+const STAYS_OPEN_MS = 150;
+
+/** By scheme. What is not here has no port of its own to look at: AWS's services, files, memory. */
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  amqp: 5672,
+  amqps: 5671,
+  kafka: 9092,
+  kafkas: 9092,
+  activemq: 5672,
+  activemqs: 5671,
+  mqtt: 1883,
+  mqtts: 8883,
+  redis: 6379,
+  rediss: 6379,
+  postgres: 5432,
+  postgresql: 5432,
+};
+
+interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where a URL leads: one of several is enough. `kafka://user:secret@a:9092,[::1]:9093/x` has two. */
+export function placesOf(url: string): readonly Place[] {
+  const [, scheme = '', authority = ''] = /^([a-z]+):\/\/(?:[^@/]*@)?([^/?#]*)/i.exec(url) ?? [];
+  const port = DEFAULT_PORTS[scheme.toLowerCase()];
+  if (port === undefined || authority === '') return [];
+  return authority.split(',').flatMap((place) => {
+    const [, ipv6, name, own] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(place) ?? [];
+    const host = ipv6 ?? name;
+    return host === undefined ? [] : [{ host, port: Number(own ?? port) }];
+  });
+}
+
+export interface WaitOptions {
+  readonly log: (level: 'warn', message: string) => void;
+  /** Milliseconds. */
+  readonly patience?: number;
+}
+
+/**
+ * Resolves when something listens at each URL and does not hang up, or when the patience is over: what is wrong is then the technology's to
+ * say. So that services and brokers may be started together.
+ */
+export async function brokersUp(urls: readonly (string | undefined)[], options: WaitOptions): Promise<void> {
+  await Promise.all([...new Set(urls)].map((url) => url !== undefined && brokerUp(url, options)));
+}
+
+async function brokerUp(url: string, { log, patience = PATIENCE_MS }: WaitOptions): Promise<void> {
+  const places = placesOf(url);
+  const until = performance.now() + patience;
+  for (let pause = FIRST_PAUSE_MS; places.length > 0; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    const reasons = await Promise.all(places.map(whyNot));
+    if (reasons.includes(undefined) || performance.now() + pause > until) return;
+    if (pause === FIRST_PAUSE_MS) log('warn', `waiting for what listens at ${withoutSecretsInText(url)}: ${reasons[0]}`);
+    await sleep(pause);
+  }
+}
+
+/** Why nobody answers there; undefined: somebody does. */
+function whyNot({ host, port }: Place): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const end = (reason?: string) => {
+      clearTimeout(timer);
+      socket.removeAllListeners('close').destroy();
+      resolve(reason);
+    };
+    let timer = setTimeout(() => end('no answer'), CONNECTED_WITHIN_MS);
+    socket.once('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
+    socket.once('close', () => end('it hangs up'));
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      timer = setTimeout(end, STAYS_OPEN_MS);
+    });
+    socket.resume();
+  });
+}
