@@ -65,6 +65,7 @@ async function installMessages(client) {
   await install(
     client,
     withData().map(({ name }) => ({ role: name, service: name })),
+    console.log,
   );
 }
 

@@ -225,10 +225,10 @@ export class Pipeline {
     const ready = await Promise.all(members.map(async ({ delivery, opened }) => (opened.packed ? this.unpack(delivery, opened) : { delivery, opened })));
     const { handler } = ready[0]!.opened;
     const work = async (tx: Tx) => {
-      for (const { delivery, opened } of ready) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
+      for (const { delivery, opened } of inOneOrder(ready)) if (this.mustAsk(delivery, opened)) await this.refuseToOvertake(tx, delivery, opened);
       await this.run(run, { handler, payload: ready.map(({ opened }) => opened.payload) }, this.batchContext(run, ready, tx));
     };
-    await this.transactions.commit(work, (tx) => allDone(ready.map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))), run);
+    await this.transactions.commit(work, (tx) => allDone(inOneOrder(ready).map(({ delivery, opened }) => this.acknowledge(tx, delivery, opened))), run);
   }
 
   private async handleAlone(given: Accepted, first: Opened): Promise<Result> {
@@ -485,6 +485,10 @@ function factsOf({ subscription }: Delivery, { envelope, handler }: Opened): Run
 
 /** A handler that did not end is not run again at once: it would keep its slot and its lane from others for as long again. */
 const holdsOthersUp = (error: unknown, { delays }: RetryPolicy): boolean => error instanceof HandlerTimeoutError && delays.length > 0;
+
+/** Two batches with the same messages or lanes, in whatever order they came, lock them in the same order: else each could wait for the other. */
+const inOneOrder = (members: readonly Member[]): readonly Member[] => members.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+const orderOf = ({ opened: { envelope } }: Member): string => `${envelope.partitionkey ?? ''}\n${envelope.id}`;
 
 /** Not at the first failure: what is still under way then would end up behind the rollback. */
 async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {

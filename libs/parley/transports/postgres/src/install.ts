@@ -17,14 +17,46 @@ interface Script {
 
 const SCRIPTS = join(__dirname, 'sql');
 
+/** Milliseconds for which a change waits for a table in use: whoever comes to use it meanwhile waits behind the change. */
+const LOCK_TIMEOUT_MS = 2_000;
+/** Milliseconds between two attempts, and attempts. */
+const [PAUSE_MS, ATTEMPTS] = [1_000, 40];
+/** SQLSTATEs: a lock was not given in time, a deadlock was ended. */
+const IN_USE = new Set(['55P03', '40P01']);
+
 /**
  * Brings the schema `parley` of a database up to date and registers its services; what is there stays. Needs a role that may
- * create roles and schemas. Several may call it at the same time.
+ * create roles and schemas. Several may call it at the same time, and services may run meanwhile.
+ * @param say told, in a sentence, why it takes longer
  */
-export async function install(client: Client, services: readonly ServiceRole[]): Promise<void> {
+export async function install(client: Client, services: readonly ServiceRole[], say: (sentence: string) => void = () => undefined): Promise<void> {
   await client.query(`select pg_advisory_lock(hashtext('parley.schema'))`);
   try {
-    await client.query('begin');
+    await withPatience(() => installOnce(client, services), say);
+  } catch (error) {
+    throw new Error(`parley could not be installed: ${(error as Error).message}`, { cause: error });
+  } finally {
+    await client.query(`select pg_advisory_unlock(hashtext('parley.schema'))`);
+  }
+}
+
+async function withPatience(work: () => Promise<void>, say: (sentence: string) => void): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const { code = '', message } = error as { code?: string; message: string };
+      if (!IN_USE.has(code) || attempt === ATTEMPTS) throw error;
+      say(`parley is being installed: a table is in use (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
+/** All or nothing. */
+async function installOnce(client: Client, services: readonly ServiceRole[]): Promise<void> {
+  await client.query(`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local statement_timeout = 0; set local datestyle = 'ISO, MDY'`);
+  try {
     await createSchema(client);
     await runScripts(client);
     for (const service of services) await register(client, service);
@@ -32,9 +64,7 @@ export async function install(client: Client, services: readonly ServiceRole[]):
     await client.query('commit');
   } catch (error) {
     await client.query('rollback');
-    throw new Error(`parley could not be installed: ${(error as Error).message}`, { cause: error });
-  } finally {
-    await client.query(`select pg_advisory_unlock(hashtext('parley.schema'))`);
+    throw error;
   }
 }
 
@@ -48,8 +78,11 @@ async function createSchema(client: Client): Promise<void> {
       if not pg_has_role(current_user, 'parley_owner', 'member') then grant parley_owner to current_user; end if;
     end $$;
     create schema if not exists parley authorization parley_owner;
-    create table if not exists parley.script (name text primary key, checksum text not null);
-    alter table parley.script owner to parley_owner`);
+    do $$ begin
+      if to_regclass('parley.script') is not null then return; end if; -- to alter a table takes it from all others, also where nothing changes
+      create table parley.script (name text primary key, checksum text not null);
+      alter table parley.script owner to parley_owner;
+    end $$`);
 }
 
 async function runScripts(client: Client): Promise<void> {
