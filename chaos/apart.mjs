@@ -37,7 +37,7 @@ export async function poison({ shop, customers, until }, { fault }, milliseconds
   await shop.allReady();
   const why = died ? await replay(shop, deaths, until) : 'it never died';
   const replayed = why === undefined;
-  return { calm: customers.since, from, to, poison: order, times, after, deaths, replayed, ...(why && { why }), bit: times > 0 };
+  return { from, to, poison: order, times, after, deaths, replayed, ...(why && { why }), bit: times > 0 };
 }
 
 const DEATHS = `select q.name as queue, d.id::text, d.error, d.cause, d.attempts, d.failure, convert_from(d.body, 'UTF8') as body from parley.dead d join parley.queue q on q.id = d.queue`;
@@ -65,7 +65,7 @@ export async function silence({ shop, proxy, customers, until, query }, millisec
   await sleep(milliseconds);
   const to = Date.now();
   proxy.restore();
-  return { victim: BEHIND_PROXY, calm: customers.since, from, to, caught, connections, swallowed: proxy.swallowed, bit: caught && connections > 0 && proxy.swallowed > 0 };
+  return { victim: BEHIND_PROXY, from, to, caught, connections, swallowed: proxy.swallowed, bit: caught && connections > 0 && proxy.swallowed > 0 };
 }
 
 const HALF_DONE = `select count(*)::int as count from pg_stat_activity where usename = 'inventory' and state = 'idle in transaction' and state_change < clock_timestamp() - interval '100 ms'`;

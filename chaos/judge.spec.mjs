@@ -112,7 +112,7 @@ function withPace(record, took) {
   const { history, sinks, faults, options } = record;
   options.faults = ['F20'];
   faults.length = 0;
-  faults.push({ fault: 'F20', bit: true, calm: 0, from: 100_000, to: 200_000, poison: 'bad', replayed: true, deaths: [{ orderId: 'bad', error: 'HandlerTimeoutError', cause: 'it did not end', deliveries: 3 }] });
+  faults.push({ fault: 'F20', bit: true, from: 100_000, to: 200_000, poison: 'bad', replayed: true, deaths: [{ orderId: 'bad', error: 'HandlerTimeoutError', cause: 'it did not end', deliveries: 3 }] });
   for (let n = 0; n < 60; n++) {
     const [order, key, began] = [`o${n}`, `kp${n}`, n < 30 ? n * 1000 : 100_000 + n * 1000];
     history.push({ type: 'invoke', key, lines: [], token: 'tok_ok', email: 'e', at: began });
@@ -215,6 +215,7 @@ const BROKEN = [
   ['a hostile request broke the edge', ({ history }) => history.push({ type: 'hostile', key: 'h2', sort: 'empty', status: 500 }), 'hostile'],
   ['a process with a wrong clock slept', ({ faults }) => faults.push({ fault: 'F12', victim: 'v', phases: [{ off: 1, worked: 3 }, { off: 0, worked: 0 }] }), 'clock'],
   ['the others became slow', paceOf(({ sinks }) => sinks.views.slice(-30).forEach((view) => (view.finished_at = new Date(view.placed_at.getTime() + 5000)))), 'I10'],
+  ['one of the others was caught for as long as the network was silent', paceOf(({ sinks, faults, options }) => (options.faults = ['F05'], faults[0].fault = 'F05', faults[0].poison = undefined, sinks.views.at(-1).finished_at = new Date(sinks.views.at(-1).placed_at.getTime() + 50_000))), 'I10'],
   ['too few orders tell the pace', paceOf(({ sinks }) => sinks.views.splice(-20)), 'I10'],
   ['poison never died', paceOf(({ faults }) => (faults[0].deaths = [])), 'I9'],
   ['poison died without evidence', paceOf(({ faults }) => (faults[0].deaths[0].cause = '')), 'I9'],

@@ -54,7 +54,9 @@ const SLOWER = 3;
  */
 export function pace({ faults, history, sinks }, wrong) {
   const meant = faults.filter(({ fault, from }) => fault in APART && from);
-  return meant.map((event) => judgePace(event, ordinary({ history, sinks, meant }), wrong)).join('; ') || 'no fault was meant for one alone';
+  const orders = ordinary({ history, sinks, meant });
+  const calmUntil = Math.min(...meant.map(({ from }) => from));
+  return meant.map((event) => judgePace({ ...event, calmUntil }, orders, wrong)).join('; ') || 'no fault was meant for one alone';
 }
 
 /** [{ began, took }] of orders that went smoothly by themselves, in milliseconds. */
@@ -67,20 +69,23 @@ function ordinary({ history, sinks, meant }) {
     .map(({ placed_at: placed, finished_at: finished }) => ({ began: Date.parse(placed), took: Date.parse(finished) - Date.parse(placed) }));
 }
 
-function judgePace({ fault, calm, from, to }, orders, wrong) {
-  const p99 = (since, until) => {
-    const took = orders.filter(({ began }) => began >= since && began < until).map((order) => order.took).sort((a, b) => a - b);
-    return took.length < ENOUGH ? undefined : quantile(took, 0.99);
+function judgePace({ fault, calmUntil, from, to }, orders, wrong) {
+  const slow = (which, q) => {
+    const took = orders.filter(which).map((order) => order.took).sort((a, b) => a - b);
+    return took.length < ENOUGH ? undefined : quantile(took, q);
   };
-  const [before, during] = [p99(calm, from), p99(from, to)];
+  // What was under way when the fault began counts as during it: that is what it catches.
+  const [q, name] = APART[fault].catches ? [1, 'slowest'] : [0.99, 'p99'];
+  const before = slow(({ began, took }) => began + took <= calmUntil, 0.99);
+  const during = slow(({ began, took }) => began < to && began + took > from, q);
   if (before === undefined || during === undefined) {
     wrong(`${fault}: too few orders to tell a pace`);
     return `${fault} unknown`;
   }
   const most = SLOWER * before + APART[fault].costs * 1000;
   const [was, is] = [before, during].map((took) => `${(took / 1000).toFixed(1)} s`);
-  if (during > most) wrong(`${fault}: the p99 of the others was ${was} before and ${is} during it, more than ${(most / 1000).toFixed(0)} s`);
-  return `${fault} p99 ${was} → ${is}`;
+  if (during > most) wrong(`${fault}: the p99 of the others was ${was} before, and the ${name} ${is} during it, more than ${(most / 1000).toFixed(0)} s`);
+  return `${fault} p99 ${was} → ${name} ${is}`;
 }
 
 /** A run whose faults did nothing proves nothing, nor one in which nothing had to be undone. */

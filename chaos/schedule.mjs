@@ -11,7 +11,7 @@ export const FAULTS = {
   F14: { what: 'ten times the orders with a slow payment provider', seconds: 15 },
   F16: { what: '5 % hostile requests at the edge, and rubbish in the queues' },
   F17: { what: 'power cut: everything killed at once, then a cold start', seconds: 30 },
-  F05: { what: 'the network between one process and PostgreSQL falls silent', seconds: 45, costs: 45 },
+  F05: { what: 'the network between one process and PostgreSQL falls silent', seconds: 75, costs: 45, catches: true },
   F20: { what: 'the handler of one order hangs for ever', seconds: 60, costs: 0 },
   F21: { what: 'the handler of one order ends its process', seconds: 60, costs: 35 },
   F22: { what: 'the handler of one order blocks its process for longer than a lease', seconds: 60, costs: 50 },
@@ -19,8 +19,8 @@ export const FAULTS = {
 
 /**
  * Meant for one message or one connection, so that all others must keep their pace: these run beside no other fault. `costs`: seconds
- * that others may wait all the same. Silence: a statement's time limit (30 s) and a lease (10 s in such a run), and some. A process that
- * ends: two leases and the launcher's longest wait (15 s). A process that stands still: twice what it stands (15 s) and two leases.
+ * that others may wait all the same. Silence: a handler's time limit (30 s) and a lease (10 s in such a run), and some; it lasts longer
+ * than that. `catches`: it holds some few of the others, of whom none may wait longer, not only 99 of 100. A process that ends: two leases and the launcher's longest wait (15 s). A process that stands still: twice what it stands (15 s) and two leases.
  */
 export const APART = Object.fromEntries(Object.entries(FAULTS).filter(([, { costs }]) => costs !== undefined));
 export const TOGETHER = Object.keys(FAULTS).filter((id) => !(id in APART));
