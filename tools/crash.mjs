@@ -42,8 +42,14 @@ const { values: options } = commandLine(HELP, {
 });
 const number = (name) => wholeNumber(name, options[name]);
 const seed = number('seed');
-const until = Date.now() + number('minutes') * 60_000;
+const until = Date.now() + minutes(options.minutes) * 60_000;
 const [kills, failPoints, first] = [number('kills'), number('failpoints'), number('from')];
+
+/** Half a minute is enough for a look. */
+function minutes(text) {
+  const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  return Number.isNaN(number) ? wholeNumber('minutes', text) : number;
+}
 
 /** Mulberry32. */
 function randomOf(state) {

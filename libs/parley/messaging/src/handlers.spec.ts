@@ -50,6 +50,11 @@ describe('the handlers of a service', () => {
     expect(named(122)).toThrow(/has 129 characters; use at most 128, its service included/);
   });
 
+  it.each([0, 1.5, 9, NaN])('may not end their process %p times by one message', (unfinished) => {
+    const extras = { contract: Sort, options: { retry: { unfinished } }, handlerClass: Clerk, method: 'sort' };
+    expect(() => new HandlerRegistry('mailroom', 4).add(run as never, extras)).toThrow('say a whole number from 1 to 8');
+  });
+
   it('take events only under a subscription', () => {
     expect(() => registry('garage', [Sorted, Clerk])).toThrow("Clerk handles the event mailroom.letter-sorted; name its subscription with @Subscription('…')");
     expect(registry('garage', [Sorted, Archive]).subscriptions('event')).toMatchObject([{ name: 'garage.archive', from: 'beginning', live: false, concurrency: 4 }]);

@@ -15,7 +15,7 @@ export interface HandlerOptions {
     readonly delays?: readonly Duration[];
     /**
      * Deliveries, each handled alone, that may end without an outcome (the process ended, the lease was lost) before the message is a
-     * dead letter of the class `ProcessEndedError`. Default 4.
+     * dead letter of the class `ProcessEndedError`. From 1 to 8, default 4.
      */
     readonly unfinished?: number;
   };
@@ -98,6 +98,8 @@ const MAX_SUBSCRIPTION_CHARACTERS = 128;
 
 /** More than any process handles at the same time. */
 const MOST_AT_A_TIME = 1_000;
+/** With the deliveries before a message is a suspect these are 10 at most. */
+const MOST_UNFINISHED = 8;
 
 type Group = { -readonly [P in keyof Subscription]: Subscription[P] } & { readonly handlers: Map<string, Handler>; readonly listeners: (() => void)[] };
 
@@ -116,6 +118,7 @@ export class HandlerRegistry {
     const handler: Handler = { contract, options, name: `${extras.handlerClass.name}.${extras.method}`, run };
     if (contract.kind === 'call' || contract.kind === 'command') this.refuseForeign(handler);
     const group = contract.kind === 'call' ? undefined : this.group(contract.kind, extras);
+    refuseUnbounded(handler);
     if (options.batch !== undefined) this.makeRoom(handler, options.batch, group);
     const handlers = group?.handlers ?? this.calls;
     const other = handlers.get(contract.name);
@@ -214,3 +217,9 @@ export class HandlerRegistry {
 }
 
 const nobody: MessageHandler = () => Promise.reject(new HandlerError('there is no handler'));
+
+function refuseUnbounded({ name, options: { retry } }: Handler): void {
+  const { unfinished } = retry ?? {};
+  if (unfinished === undefined || (Number.isInteger(unfinished) && unfinished >= 1 && unfinished <= MOST_UNFINISHED)) return;
+  throw new HandlerError(`${name} may end its process ${unfinished} times by one message; say a whole number from 1 to ${MOST_UNFINISHED}`);
+}

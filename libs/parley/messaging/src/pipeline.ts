@@ -40,7 +40,7 @@ interface Opened {
   readonly handler: Handler;
   readonly envelope: Envelope;
   readonly payload: unknown;
-  /** Its body is elsewhere or encrypted, in parts: there is no payload yet. */
+  /** Its body is elsewhere, encrypted in parts, or a suspect's: there is no payload yet. */
   readonly packed: boolean;
 }
 
@@ -122,7 +122,8 @@ export class Pipeline {
       if (envelope.expirytime !== undefined && Date.parse(envelope.expirytime) <= this.process.clock.now()) {
         throw new Expired(`${envelope.type} was worth handling until ${envelope.expirytime}`);
       }
-      if (this.bodies.isPacked(handler.contract, envelope, delivery.body)) return { handler, envelope, payload: undefined, packed: true };
+      // Reading a body may end the process, too: that of a suspect is read when its handling is recorded.
+      if (delivery.suspect || this.bodies.isPacked(handler.contract, envelope, delivery.body)) return { handler, envelope, payload: undefined, packed: true };
       const payload = currentPayload(handler.contract, envelope, decode(envelope.type, delivery.body));
       return { handler, envelope, payload, packed: false };
     } catch (failed) {

@@ -15,7 +15,8 @@ import { Solitude, UNFINISHED_AT_MOST } from './suspects';
 import type { Delivery, Outcome } from './technology';
 import { Transactions } from './transactions';
 
-const Seal = command('chancery.seal', z.object({ letter: z.string() }), { key: 'letter' });
+let onRead = () => {};
+const Seal = command('chancery.seal', z.object({ letter: z.string().refine(() => (onRead(), true)) }), { key: 'letter' });
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const never = () => new Promise<undefined>(() => undefined);
@@ -103,6 +104,21 @@ describe('a suspect', () => {
     finish();
     await Promise.all([slow, suspect]);
     expect(steps.at(-1)).toBe('poison');
+  });
+
+  it('is not even read before its handling is recorded: what reads it may end the process', async () => {
+    const steps: string[] = [];
+    const begin = store.suspects.begin.bind(store.suspects);
+    store.suspects.begin = (...args) => (steps.push('recorded'), begin(...args));
+    onRead = () => void steps.push('read');
+    await processOf('chancery-1').deliver(async () => void steps.push('handled'), { suspect: true });
+    onRead = () => {};
+    expect(steps).toEqual(['recorded', 'read', 'handled']);
+  });
+
+  it('that cannot be read is dead for that reason', async () => {
+    await processOf('chancery-1').deliver(async () => undefined, { suspect: true, body: Buffer.from('{') });
+    expect(await letters()).toMatchObject([{ holds: false, failure: { error: 'InvalidMessage', tries: 0 } }]);
   });
 
   it('may have another bound', async () => {
