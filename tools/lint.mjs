@@ -20,7 +20,8 @@ const run = (program, ...args) =>
 const documentation = run('tools/check-docs.mjs');
 const contracts = run('tools/contracts.mjs', '--check');
 const removals = run('tools/removals.mjs', '--check');
+const mutants = run('tools/mutants.mjs', '--check');
 // The boundary rule reads Nx's project graph from its cache, and checks nothing when there is none.
 const graph = run('node_modules/nx/dist/bin/nx.js', 'show', 'projects');
 const code = graph || run('node_modules/eslint/bin/eslint.js', 'apps', 'libs', 'topology.ts', ...(values.fix ? ['--fix'] : []));
-process.exitCode = documentation || contracts || removals || code;
+process.exitCode = documentation || contracts || removals || mutants || code;

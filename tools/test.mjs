@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { useTestPostgres } from './test-postgres.mjs';
+import { untried } from './untried.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 
@@ -104,5 +105,6 @@ const first = await specs(args);
 const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
 const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
 const sums = { passed: passed + plain.passed + (typesOk ? 1 : 0), failed: failed + plain.failed + (typesOk === false ? 1 : 0) };
+if (args.length === 0) for (const line of untried(process.env)) console.log(line);
 console.log(`${sums.passed} passed, ${sums.failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
 process.exitCode = sums.failed === 0 ? 0 : 1;

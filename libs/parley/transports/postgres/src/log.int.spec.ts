@@ -3,6 +3,7 @@ import { LeaseLost } from '@parley/messaging';
 import { appendEvents, partOf, publishEvents } from './log-append';
 import { LogReader } from './log-reader';
 import { callerOf, type Effect, type Handling, inOneTransaction, Instance, LogDatabase, OrderPaid, OrderPlaced, placed, message, Seen } from './log.fixture';
+import { until } from './worker.fixture';
 
 jest.setTimeout(60_000);
 
@@ -219,6 +220,39 @@ describe('the event log', () => {
 });
 
 describe('a subscription', () => {
+  it('gives a partition away only when nothing of it is handled any more', async () => {
+    const { handling, stored } = effects();
+    const running = new Set<string>();
+    const twice: string[] = [];
+    let open!: () => void;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const begun = { first: 0 };
+    const slow: Handling = async (delivery, one) => {
+      const key = delivery.headers.partitionkey!;
+      if (running.has(key)) twice.push(key);
+      running.add(key);
+      begun.first++;
+      await opened;
+      return handling(delivery, one).finally(() => running.delete(key));
+    };
+    const quick: Handling = async (delivery, one) => {
+      if (running.has(delivery.headers.partitionkey!)) twice.push(delivery.headers.partitionkey!);
+      return handling(delivery, one);
+    };
+    const keys = Array.from({ length: 40 }, (_, n) => `given-${n}`);
+    await instance('first', 'handed', slow, { from: 'now', concurrency: 64 }).start();
+    await publish(...keys.map((key) => placed(key, 0)));
+    await until(() => begun.first === keys.length);
+    await instance('second', 'handed', quick, { from: 'now' }).start();
+    await until(async () => (await database.admin.query(`select from parley.event_member m join parley.event_subscription s on s.id = m.sub where s.name = 'insights.handed'`)).rowCount === 2);
+    await publish(...keys.map((key) => placed(key, 1)));
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // more than two leases: what was given away would be taken by now
+    open();
+    await until(async () => (await stored()).length === 2 * keys.length);
+    expect(twice).toEqual([]);
+    for (const numbers of perKey(await stored()).values()) expect(numbers).toEqual([0, 1]);
+  });
+
   it('goes on giving events their places when the time of day is set back', async () => {
     const { seen, handling } = effects();
     const one = await instance('a', 'clock', handling, { from: 'now' }).start();
