@@ -19,6 +19,8 @@ import { channelOf } from './publisher';
 
 const STARTED_WITHIN = 10_000;
 const ENDED_WITHIN = 1_000;
+/** Whoever only listens would never notice that the network lost its connection: Redis is asked so often, and answers within. */
+const [ASK_EVERY_MS, ANSWERED_WITHIN_MS] = [10_000, 5_000];
 
 /** Nest's server, made to come back after every lost connection and to say when it is away. */
 export class BroadcastIntake extends ServerRedis implements Intake {
@@ -27,6 +29,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   private stopping?: Promise<void>;
   private started = false;
   private cause = '';
+  private cancelBeat = () => {};
 
   constructor(
     private readonly address: Address,
@@ -92,10 +95,28 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     client.on('message', (channel, document) => void this.handleMessage(channel, document));
     await client.connect();
     await client.subscribe(...[...handlers.keys()].map(channelOf));
+    this.beatLater(client);
+  }
+
+  private beatLater(client: Redis): void {
+    this.cancelBeat = this.context.clock.after(ASK_EVERY_MS, () => void this.beat(client));
+  }
+
+  private async beat(client: Redis): Promise<void> {
+    const late = () => new Error(`no answer within ${ANSWERED_WITHIN_MS / 1_000} s`);
+    if (client.status === 'ready') await within(ANSWERED_WITHIN_MS, client.ping(), late).catch((error: Error) => this.connectAnew(client, error));
+    if (!this.stopping) this.beatLater(client);
+  }
+
+  private connectAnew(client: Redis, { message }: Error): void {
+    if (this.stopping || client.status !== 'ready') return;
+    this.context.log('warn', `the connection that hears broadcasts from Redis at ${this.address} is silent (${message}); connecting anew, some may be missed`);
+    client.disconnect(true);
   }
 
   private async stopNow(): Promise<void> {
     this.hearing?.stop();
+    this.cancelBeat();
     if (this.client?.status === 'ready') await within(ENDED_WITHIN, this.client.unsubscribe(), () => new Error('no answer')).catch(() => undefined);
   }
 
