@@ -8,6 +8,7 @@ process.chdir(path.dirname(import.meta.dirname));
 const COMMANDS = {
   'dead-letters': () => import('./parley/dead-letters.mjs'),
   sagas: () => import('./parley/sagas.mjs'),
+  overdue: () => import('./parley/overdue.mjs'),
   concurrency: () => import('./parley/concurrency.mjs'),
   erase: () => import('./parley/erase.mjs'),
   explain: () => import('./parley/explain.mjs'),
@@ -19,6 +20,7 @@ const HELP = `npm run parley -- <command> [options]
 
   dead-letters   what no handling helped: list, show, edit, replay, discard, audit
   sagas          where each process of several messages stands, and which are stuck behind a dead letter
+  overdue        handlers over their timeout: contract, message, age
   concurrency    how many messages every instance handles at the same time; changed while they run
   erase          makes unreadable what messages say of somebody
   explain        every hop of a contract, from its sender to its handlers, and why

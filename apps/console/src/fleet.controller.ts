@@ -31,6 +31,12 @@ export class FleetController {
     return (await this.fleet.askEach('/operations/backlog')).map(told);
   }
 
+  /** Handlings over their timeout, of each instance. */
+  @Get('overdue')
+  async overdue() {
+    return (await this.fleet.askAll('/operations/overdue')).map((answer) => ({ url: answer.url, ...told(answer) }));
+  }
+
   /** Sagas of the services that have some, each with the dead letters of its conversation; `saga`, `stage`, `state` narrow it down. */
   @Get('sagas')
   async sagas(@Query() filter: Record<string, string>) {

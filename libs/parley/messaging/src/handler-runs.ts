@@ -50,9 +50,9 @@ export interface Overdue extends Omit<RunFacts, 'timeout' | 'what'> {
 /** One run of a handler, with the transactions it opens. */
 export class HandlerRun implements Ending {
   ended?: Error;
-  /** By the monotonic clock. */
+  /** By `elapsed` of the clock. */
   private began: number;
-  /** When it is ended, by the monotonic clock. */
+  /** When it is ended, by `elapsed` of the clock. */
   bound: number;
   private readonly closing = new Set<() => void>();
   private controller?: AbortController;
@@ -62,6 +62,7 @@ export class HandlerRun implements Ending {
     readonly facts: RunFacts,
     grace: number,
     private readonly clock: Clock,
+    private readonly boundMoved: (bound: number) => void,
     private readonly reject: (error: Error) => void,
   ) {
     this.began = clock.elapsed();
@@ -84,9 +85,15 @@ export class HandlerRun implements Ending {
     return () => this.closing.delete(close);
   }
 
-  waited(milliseconds: number): void {
-    this.began += milliseconds;
-    this.bound += milliseconds;
+  pause(): () => void {
+    const [since, bound] = [this.clock.elapsed(), this.bound];
+    this.bound = Infinity;
+    return () => {
+      const waited = this.clock.elapsed() - since;
+      this.began += waited;
+      this.bound = bound + waited;
+      this.boundMoved(this.bound);
+    };
   }
 
   /** @throws what it was ended with */
@@ -135,9 +142,9 @@ export class HandlerRuns {
   /** Does `work`, which ends at its timeout plus the grace whether it listens to its signal or not. @throws HandlerTimeoutError */
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const run = new HandlerRun(facts, this.grace, this.clock, reject);
+      const run = new HandlerRun(facts, this.grace, this.clock, this.lookBy, reject);
       this.running.add(run);
-      if (run.bound < this.dueAt) this.lookAt(run.bound);
+      this.lookBy(run.bound);
       work(run).then(
         (result) => (this.settled(run), resolve(result)),
         (error) => (this.settled(run), reject(error)),
@@ -163,6 +170,10 @@ export class HandlerRuns {
     if (run.ended) this.lost.delete(run);
   }
 
+  private readonly lookBy = (bound: number): void => {
+    if (bound < this.dueAt) this.lookAt(bound);
+  };
+
   /** It stays set when the run it was set for is over: setting one for each would cost more than looking in vain. */
   private lookAt(bound: number): void {
     this.cancelTimer?.();
@@ -178,7 +189,7 @@ export class HandlerRuns {
     const [first] = this.byBound();
     if (first && first.bound <= now) this.expire(first);
     const [next] = this.byBound();
-    if (next) this.lookAt(next.bound);
+    if (next) this.lookBy(next.bound);
   }
 
   private byBound(): readonly HandlerRun[] {

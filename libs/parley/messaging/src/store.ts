@@ -23,8 +23,8 @@ export interface Ending {
   readonly ended?: Error;
   /** Calls `close` when it is ended later on; the returned function forgets it. */
   onEnd(close: () => void): () => void;
-  /** So many milliseconds were spent waiting for others, and count for nothing. */
-  waited(milliseconds: number): void;
+  /** It waits for others, which does not count, until the returned function is called. */
+  pause(): () => void;
 }
 
 /**

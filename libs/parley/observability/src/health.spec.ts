@@ -20,6 +20,12 @@ describe('health indicators', () => {
     });
   });
 
+  it('report an intake that takes messages while handlers of it do not end degraded', async () => {
+    const health = { kind: 'command', technology: 'rabbitmq', state: 'consuming', reason: '1 over their timeout' } as const;
+    const up = { status: 'up', state: 'consuming', reason: '1 over their timeout', degraded: true };
+    expect(await intakeIndicator(indicators, health)()).toEqual({ 'command (rabbitmq)': up });
+  });
+
   it('report the outbox down once its oldest message waits longer than 30 s', async () => {
     expect(await outboxIndicator(indicators, async () => ({ waiting: 5, oldestAge: 30_000 }))()).toMatchObject({
       outbox: { status: 'up' },

@@ -13,13 +13,15 @@ const DATABASE_CACHE = 1_000;
 
 /**
  * Up while the intake takes messages: connected is not enough. One that is paused is up, and says so: waiting for what its handlers need is what it
- * is there for, and a service that was not ready for it could not be called either.
+ * is there for, and a service that was not ready for it could not be called either. One that takes messages and has a reason to complain, as handlers
+ * that do not end, is degraded.
  * @param isNeeded whether the service is of no use without it; else it is up and degraded
  */
 export function intakeIndicator(indicators: HealthIndicatorService, { kind, technology, state, reason }: IntakeHealth, isNeeded = true): Indicator {
   const indicator = indicators.check(`${kind} (${technology})`);
   const details: Record<string, string> = reason === undefined ? { state } : { state, reason };
-  if (state === 'consuming' || state === 'paused') return () => indicator.up(details);
+  const degraded = state === 'consuming' && reason !== undefined ? { degraded: true } : {};
+  if (state === 'consuming' || state === 'paused') return () => indicator.up({ ...details, ...degraded });
   return () => (isNeeded ? indicator.down(details) : indicator.up({ ...details, degraded: true }));
 }
 

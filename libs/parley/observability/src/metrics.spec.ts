@@ -72,6 +72,7 @@ describe('metrics', () => {
         Promise.resolve({
           intakes: [{ technology: 'postgres', kind: 'command', state: 'disconnected' }],
           paused: [{ kind: 'command', subscription: 'inventory', reason: 'most fails', since: 0, nextProbe: 1000 }],
+          overdue: ['1', '2'].map((id) => ({ kind: 'command', contract: 'inventory.count', subscription: 'inventory', id, handler: 'A.b', age: 40_000, ended: true })),
           outbox: { waiting: 3, oldestAge: 1500 },
         }),
       backlog: () => Promise.resolve([{ subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 }]),
@@ -79,6 +80,7 @@ describe('metrics', () => {
     const text = await metrics.text();
     expect(text).toContain('parley_intake_consuming{kind="command",technology="postgres"} 0');
     expect(text).toContain('parley_subscription_paused{kind="command",subscription="inventory"} 1');
+    expect(text).toContain('parley_handlings_overdue{kind="command",subscription="inventory"} 2');
     expect(text).toContain('parley_outbox_waiting 3');
     expect(text).toContain('parley_outbox_oldest_seconds 1.5');
     expect(text).toContain('parley_backlog_messages{subscription="inventory",state="dead"} 2');

@@ -86,6 +86,7 @@ export class Metrics {
   measure(messaging: MeasuredMessaging): void {
     const intakes = this.gauge('parley_intake_consuming', 'Whether an intake takes messages (1) or not (0)', ['kind', 'technology']);
     const paused = this.gauge('parley_subscription_paused', 'Whether a subscription waits because most of its handlings failed; absent when not', ['kind', 'subscription']);
+    const overdue = this.gauge('parley_handlings_overdue', 'Handlings over their timeout and still running; absent when none', ['kind', 'subscription']);
     const outbox = this.gauge('parley_outbox_waiting', 'Messages in the outbox, not yet relayed');
     const oldest = this.gauge('parley_outbox_oldest_seconds', 'How long the oldest due message in the outbox waits');
     const backlog = this.gauge('parley_backlog_messages', 'Messages of a subscription by what they wait for: waiting, parked, delayed, dead', [
@@ -95,9 +96,10 @@ export class Metrics {
     this.refresh = async () => {
       const [health, backlogs] = await Promise.all([soon<MessagingHealth>(messaging.health()), soon<readonly Backlog[]>(messaging.backlog())]);
       // What could not be asked is absent or NaN: a stale figure, or a zero, would be a lie.
-      for (const gauge of [intakes, paused, outbox, oldest, backlog]) gauge.reset();
+      for (const gauge of [intakes, paused, overdue, outbox, oldest, backlog]) gauge.reset();
       for (const { kind, technology, state } of health?.intakes ?? []) intakes.set({ kind, technology }, state === 'consuming' ? 1 : 0);
       for (const { kind, subscription } of health?.paused ?? []) paused.set({ kind, subscription }, 1);
+      for (const { kind, contract, subscription = contract } of health?.overdue ?? []) overdue.inc({ kind, subscription });
       outbox.set(health?.outbox?.waiting ?? NaN);
       oldest.set((health?.outbox?.oldestAge ?? NaN) / 1000);
       for (const { subscription, ...states } of backlogs ?? []) {

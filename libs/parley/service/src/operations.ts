@@ -30,6 +30,7 @@ const ASKING_TIMEOUT = 3_000;
  *     GET  /operations/dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  /operations/dead-letters/:id  /operations/dead-letters/audit?letter=&who=&limit=
  *     POST /operations/dead-letters/:id/replay|edit|discard  /operations/dead-letters/replay|discard
+ *     GET  /operations/overdue             handlings over their timeout: contract, id, age
  *     GET  /operations/concurrency   POST /operations/concurrency/:subscription
  *     GET  /operations/subjects/:subject   POST /operations/subjects/:subject/erase
  *     GET  /operations/conversations/:id   what this process handled lately of a conversation
@@ -131,6 +132,7 @@ export class Operations {
     if (name === 'topology') return { status: 200, body: this.asked.topology() };
     if (name === 'doctor') return { status: 200, body: await inTime(this.asked.examine()) };
     if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
+    if (name === 'overdue') return { status: 200, body: this.asked.intakeHealth().overdue ?? [] };
     if (name === 'concurrency') return this.concurrency.tell();
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
     if (name === 'subjects') return inTime(this.subjects.tell(rest));

@@ -6,6 +6,7 @@ import { withoutSecretsInText } from '@parley/observability';
 import { startTimer } from '@parley/resilience';
 import { brokersUp } from './broker-wait';
 import { AFTERWARDS, drain } from './drain';
+import { watchEventLoop } from './blocked-loop';
 import { describeEnvironment, type Environment } from './environment';
 import { FrontDoor } from './front-door';
 import { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
@@ -55,6 +56,7 @@ class Process {
 
   constructor(private readonly service: Service) {
     this.operations = new Operations(service);
+    watchEventLoop((message) => service.logger.write('warn', message));
     this.door = new FrontDoor(service.lifecycle, this.operations.receive);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop(signal));
     process.on('unhandledRejection', (reason) => this.crash('unhandled rejection', reason));

@@ -3,6 +3,7 @@ import type { Fixture } from './fixture';
 import { eventually, Gate, Journal } from './journal';
 import { ODD_TEXTS } from './effects';
 import { limitPromises } from './limits';
+import { neverSettlingBroadcasts } from './never-settling';
 import { suite } from './suite';
 import { handler, jobs, note, raw, say, type Handle, type Job, type Seen } from './trial';
 import { unpublishablePromise } from './unpublishable';
@@ -15,6 +16,7 @@ export function broadcastSuite(fixture: Fixture): void {
   suite('broadcast', fixture, (promise) => {
     unpublishablePromise(promise);
     limitPromises(promise);
+    neverSettlingBroadcasts(promise);
 
     promise('T01', async (trial) => {
       const contract = trial.contract();

@@ -6,6 +6,7 @@ import type { Fixture } from './fixture';
 import { Gate, Journal } from './journal';
 import { ODD_TEXTS } from './effects';
 import { limitPromises } from './limits';
+import { neverSettlingCalls } from './never-settling';
 import { suite } from './suite';
 import { handler, Job, raw, type Handle, type Trial } from './trial';
 
@@ -20,6 +21,7 @@ const asking = (contract: Call, body: Buffer, correlationid = 'a-conversation'):
 export function callSuite(fixture: Fixture): void {
   suite('call', fixture, (promise) => {
     limitPromises(promise);
+    neverSettlingCalls(promise);
 
     promise('T01', async (trial) => {
       const contract = trial.question();

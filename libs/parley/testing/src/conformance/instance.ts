@@ -7,6 +7,7 @@ import { Journal } from './journal';
 export interface InstanceOptions {
   readonly concurrency?: number;
   readonly killSwitch?: MessagingOptions['killSwitch'];
+  readonly handlerGrace?: MessagingOptions['handlerGrace'];
   /** Instead of those of the place. */
   readonly urls?: MessagingOptions['urls'];
   /** Where bodies wait that are too large to travel. */
@@ -35,12 +36,12 @@ export class Instance {
   app!: INestApplication;
   messaging!: Messaging;
 
-  static async start(service: string, name: string, place: Place, controllers: readonly Type[], { concurrency, killSwitch, urls, claims }: InstanceOptions = {}): Promise<Instance> {
+  static async start(service: string, name: string, place: Place, controllers: readonly Type[], { concurrency, killSwitch, handlerGrace, urls, claims }: InstanceOptions = {}): Promise<Instance> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     const instance = new Instance(service, name, place);
     const observer: DeliveryObserver = { handled: instance.handlings.note };
-    const options = { service, instance: name, build: 'conformance', ...place.options, ...(urls && { urls }), claims, concurrency, killSwitch, random: () => 0, observer, log: instance.log };
+    const options = { service, instance: name, build: 'conformance', ...place.options, ...(urls && { urls }), claims, concurrency, killSwitch, handlerGrace, random: () => 0, observer, log: instance.log };
     const module = { module: class ServiceOnTrial {}, imports: [MessagingModule.forRoot(options)], controllers: [...controllers] };
     instance.app = await NestFactory.create(module, new FastifyAdapter(), { logger: false, abortOnError: false });
     instance.messaging = instance.app.get(Messaging);

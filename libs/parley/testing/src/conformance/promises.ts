@@ -64,6 +64,7 @@ export const promises = {
   T47: { kinds: all, fast: true, says: 'trace, correlation and causation flow from one message to the next' },
   T48: { kinds: [E], says: 'instances that come and go under load lose nothing and keep the order' },
   T49: { kinds: stored, patience: 600_000, says: 'the technology is killed in mid-traffic and comes back, then is away for 30 s: nothing is lost, one effect each, readiness tells' },
+  T50: { kinds: all, fast: true, says: 'a handler that never settles is ended at its timeout plus grace; its slot and lane are free, its late commit has no effect, others are handled' },
   T52: { kinds: all, fast: true, says: 'what the sender accepts, every reader takes: the largest key and attributes arrive, what is larger is refused at the call and nothing is stored' },
   T53: { kinds: all, fast: true, says: 'dates, big integers and decimals arrive as they were sent' },
   T54: { kinds: [C, B, E], fast: true, says: 'a message that can never be published is kept as a dead letter of its sender; its lane waits, others flow, each published once' },

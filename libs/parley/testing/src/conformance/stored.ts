@@ -2,6 +2,7 @@ import { arrivalPromises } from './arrival';
 import { endingPromise } from './ending';
 import { failurePromises } from './failure';
 import { limitPromises } from './limits';
+import { neverSettlingStored } from './never-settling';
 import { outagePromise } from './outage';
 import { stoppingPromises } from './stopping';
 import type { TryPromise } from './suite';
@@ -18,4 +19,5 @@ export function storedPromises(promise: TryPromise): void {
   unpublishablePromise(promise);
   endingPromise(promise);
   limitPromises(promise);
+  neverSettlingStored(promise);
 }

@@ -37,7 +37,9 @@ class Handling implements Ending {
     return () => this.closing.delete(close);
   }
 
-  waited(): void {}
+  pause(): () => void {
+    return () => undefined;
+  }
 
   end(): void {
     this.ended = new Error('it took too long');
