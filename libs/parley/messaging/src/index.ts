@@ -41,7 +41,7 @@ export { type Suspects, UNFINISHED_AT_MOST } from './suspects';
 export { nextHop, traceIdOf } from './trace';
 export { NoTransaction, Transactions } from './transactions';
 export { within } from './within';
-export { type EffectOfOutage, effectAfter, hadEffect, noteEffect, notingEffects, OutageError, type OutageReader } from './outage';
+export { type EffectOfOutage, effectAfter, hadEffect, isBug, noteEffect, notingEffects, OutageError, type OutageReader } from './outage';
 export { moreTimes, Sparingly } from './sparingly';
 export { type Envelope, type Headers, headersOf, type OutgoingMessage } from './message';
 export {

@@ -40,3 +40,7 @@ export const hadEffect = (): boolean => noted.getStore()?.any ?? false;
 
 /** What is known of the whole request after this outage. */
 export const effectAfter = ({ effect }: OutageError): EffectOfOutage => (hadEffect() ? 'unknown' : effect);
+
+/** A mistake in code, of ours or of a client library, and so no outage. (`fetch failed` is a TypeError as well, but names its cause.) */
+export const isBug = (error: unknown): error is Error =>
+  (error instanceof TypeError || error instanceof ReferenceError) && error.cause === undefined && !('code' in error);

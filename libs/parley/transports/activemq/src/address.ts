@@ -1,4 +1,4 @@
-import { socketHost } from '@parley/messaging';
+import { isBug, socketHost } from '@parley/messaging';
 
 const DEFAULT_PORT = { 'activemq:': 61_616, 'activemqs:': 61_617 } as const;
 
@@ -55,7 +55,7 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  return thrown instanceof ActiveMqUnavailable || thrown instanceof TopologyMismatch ? thrown : new ActiveMqUnavailable(address, thrown);
+  return isBug(thrown) || thrown instanceof ActiveMqUnavailable || thrown instanceof TopologyMismatch ? thrown : new ActiveMqUnavailable(address, thrown);
 }
 
 function explain(address: Address, cause: unknown): string {

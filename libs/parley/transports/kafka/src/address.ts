@@ -1,3 +1,4 @@
+import { isBug } from '@parley/messaging';
 import { milliseconds, type Duration } from '@parley/contract';
 
 export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512';
@@ -63,7 +64,7 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown while connecting, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  return thrown instanceof KafkaUnavailable || thrown instanceof TopologyMismatch ? thrown : new KafkaUnavailable(address, thrown);
+  return isBug(thrown) || thrown instanceof KafkaUnavailable || thrown instanceof TopologyMismatch ? thrown : new KafkaUnavailable(address, thrown);
 }
 
 function explain({ user, tls }: Address, cause: unknown): string {

@@ -42,6 +42,11 @@ describe('a Kafka that is coming up', () => {
     await publisher.close();
   });
 
+  it('is not blamed for a mistake in code', async () => {
+    const bug = new TypeError("Cannot read properties of undefined (reading 'brokers')");
+    await expect(publisherOf(bug).connect()).rejects.toBe(bug);
+  });
+
   it('is not waited for when it is not that', async () => {
     await expect(publisherOf(protocolError('SASL_AUTHENTICATION_FAILED')).connect()).rejects.toBeInstanceOf(KafkaUnavailable);
   });

@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging';
+import { isBug, within } from '@parley/messaging';
 import { randomUUID } from 'node:crypto';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
 import { type Address, MqttUnavailable } from './address';
@@ -48,7 +48,7 @@ export class Connection {
       await within(STARTED_WITHIN, first, () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
     } catch (error) {
       await this.close();
-      throw new MqttUnavailable(this.address, error);
+      throw isBug(error) ? error : new MqttUnavailable(this.address, error);
     }
   }
 

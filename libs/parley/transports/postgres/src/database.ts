@@ -1,5 +1,5 @@
 import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
-import type { TransportContext } from '@parley/messaging';
+import { isBug, type TransportContext } from '@parley/messaging';
 import { PostgresUnavailable } from './address';
 import { Bell } from './bell';
 import { PoolerError } from './pooler';
@@ -80,7 +80,7 @@ export class Database {
       return row!.id;
     } catch (error) {
       if (error instanceof PoolerError) throw error;
-      throw new PostgresUnavailable(this.config, error);
+      throw isBug(error) ? error : new PostgresUnavailable(this.config, error);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { isBug } from '@parley/messaging';
 /** Of AMQP's own tuning; the client reads them. */
 const OPTIONS: readonly string[] = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 
@@ -58,7 +59,7 @@ export function startFailure(address: Address, thrown: unknown): Error {
   // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
   const cause = thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
   if (cause instanceof Error && (cause as { code?: unknown }).code === 406) return new TopologyMismatch(address, cause);
-  return new RabbitUnavailable(address, cause);
+  return isBug(cause) ? cause : new RabbitUnavailable(address, cause);
 }
 
 function explain(address: Address, cause: unknown): string {
