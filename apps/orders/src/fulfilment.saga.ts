@@ -1,6 +1,6 @@
 import { QuotedLine } from '@contracts/catalog';
 import { ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
-import { Customer, OrderPlaced } from '@contracts/orders';
+import { Customer, ERASED_CUSTOMER, OrderPlaced } from '@contracts/orders';
 import { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from '@contracts/payments';
 import { CancelShipment, ParcelDelivered, ParcelDispatched, ShipmentCancelled, ShipmentRefused, ShipOrder } from '@contracts/shipping';
 import type { Duration } from '@parley/contract';
@@ -17,15 +17,21 @@ const Fulfilment = z.object({
   customer: Customer,
   lines: z.array(QuotedLine),
   total: z.int(),
-  token: z.string(),
+  /** Until the payment was asked for. */
+  token: z.string().optional(),
   /** Why it is being undone. */
   reason: z.string().optional(),
 });
 type Fulfilment = z.infer<typeof Fulfilment>;
 
+const hidden = {
+  personal: { fields: { customer: ERASED_CUSTOMER } },
+  secret: { fields: { token: 'expired' }, life: '3d' as const },
+};
+
 /** The whole way of an order. What was done is undone in reverse order, each step after the one before was confirmed. */
 export const fulfilment = (patience: Duration) =>
-  saga('fulfilment', { state: Fulfilment, by: 'orderId' })
+  saga('fulfilment', { state: Fulfilment, by: 'orderId', ...hidden })
     .startsOn(OrderPlaced, ({ orderId, customer, lines, total, payment }) =>
       next({ orderId, stage: 'reserving', customer, lines, total, token: payment.token }, send(ReserveStock, { orderId, lines: pieces(lines) })),
     )
@@ -57,8 +63,8 @@ function giveUp(order: Fulfilment): Step<Fulfilment> {
 }
 
 function charge(order: Fulfilment): Step<Fulfilment> {
-  const { orderId, total, token } = order;
-  return next({ ...order, stage: 'charging' }, send(ChargePayment, { orderId, amount: total, token }));
+  const { token = '', ...rest } = order;
+  return next({ ...rest, stage: 'charging' }, send(ChargePayment, { orderId: rest.orderId, amount: rest.total, token }));
 }
 
 function ship(order: Fulfilment): Step<Fulfilment> {

@@ -1,6 +1,7 @@
 export {
   Account,
   Customer,
+  ERASED_CUSTOMER,
   GetOrder,
   HistoryEntry,
   ListOrders,

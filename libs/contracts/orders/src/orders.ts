@@ -8,11 +8,9 @@ export type Customer = z.infer<typeof Customer>;
 /** Whose an order is: the subject of a token. Not trimmed: two subjects that differ by a space are two accounts. */
 export const Account = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
 export type Account = z.infer<typeof Account>;
+export const ERASED_CUSTOMER: Customer = { name: 'erased', email: 'erased@invalid.example', address: ERASED_ADDRESS };
 /** Nobody needs an account here: a customer is known by the order. */
-const personal = {
-  subject: 'orderId' as const,
-  fields: { customer: { name: 'erased', email: 'erased@invalid.example', address: ERASED_ADDRESS } },
-};
+const personal = { subject: 'orderId' as const, fields: { customer: ERASED_CUSTOMER } };
 
 export const OrderStatus = z.enum(['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected']);
 export type OrderStatus = z.infer<typeof OrderStatus>;
@@ -93,7 +91,7 @@ export const OrderPlaced = event(
     total: Cents,
     payment: z.object({ token: z.string() }),
   }),
-  { key: 'orderId', version: 2, personal },
+  { key: 'orderId', version: 3, personal, secret: { fields: { 'payment.token': 'expired' }, life: '3d' } },
 );
 export type OrderPlaced = Message<typeof OrderPlaced>;
 

@@ -3,7 +3,11 @@ import { command, event, type Message } from '@parley/contract';
 import { z } from 'zod';
 
 /** Charges the customer once per order, however often it is asked. Answered by PaymentCaptured or PaymentDeclined. */
-export const ChargePayment = command('payments.charge-payment', z.object({ orderId: z.uuid(), amount: Cents, token: z.string() }), { key: 'orderId' });
+export const ChargePayment = command('payments.charge-payment', z.object({ orderId: z.uuid(), amount: Cents, token: z.string() }), {
+  key: 'orderId',
+  version: 2,
+  secret: { fields: { token: 'expired' }, life: '3d' },
+});
 export type ChargePayment = Message<typeof ChargePayment>;
 
 /** Gives back what was captured for an order, if anything; a later charge for it is refused. Answered by PaymentRefunded. */

@@ -62,20 +62,27 @@ function traits(before: ContractSchema, after: ContractSchema): readonly Break[]
       ? []
       : both('key', `was ${before.key ?? 'none'}, is ${after.key ?? 'none'}: messages of one lane would overtake each other`);
   const lost = before.idempotent === true && after.idempotent === false;
-  const found = [...key, ...shorter(before.deadline, after.deadline), ...personalTraits(before.personal, after.personal)];
+  const found = [...key, ...shorter(before.deadline, after.deadline), ...personalTraits(before.personal, after.personal), ...sealedTraits('secret', before.secret, after.secret)];
   return lost ? [...found, { field: 'idempotent', breaks: 'old readers', what: 'was true: callers ask again when an answer is lost' }] : found;
 }
 
 /**
- * A field that becomes personal is read by new readers from old messages as it is; old readers find what they cannot read. One that is no longer
- * personal stands encrypted in old messages. Another subject leaves what was said under the former one to the former one's key.
+ * A field that becomes personal or secret is read by new readers from old messages as it is; old readers find what they cannot read. One that is no
+ * longer stands encrypted in old messages.
  */
-function personalTraits(before: Personal | undefined, after: Personal | undefined): readonly Break[] {
+function sealedTraits(sort: 'personal' | 'secret', before: Sealed, after: Sealed): readonly Break[] {
   const [old, now] = [Object.keys(before?.fields ?? {}), Object.keys(after?.fields ?? {})];
-  const fresh = now.filter((path) => !old.includes(path)).map((path): Break => ({ field: `personal.${path}`, breaks: 'old readers', what: 'is personal now: they find it encrypted' }));
-  const lost = old.filter((path) => !now.includes(path)).map((path): Break => ({ field: `personal.${path}`, breaks: 'old messages', what: 'is personal no longer: in them it is encrypted' }));
+  const fresh = now.filter((path) => !old.includes(path)).map((path): Break => ({ field: `${sort}.${path}`, breaks: 'old readers', what: `is ${sort} now: they find it encrypted` }));
+  const lost = old.filter((path) => !now.includes(path)).map((path): Break => ({ field: `${sort}.${path}`, breaks: 'old messages', what: `is ${sort} no longer: in them it is encrypted` }));
+  return [...fresh, ...lost];
+}
+
+type Sealed = { readonly fields: Readonly<Record<string, unknown>> } | undefined;
+
+/** Another subject leaves what was said under the former one to the former one's key. */
+function personalTraits(before: Personal | undefined, after: Personal | undefined): readonly Break[] {
   const moved = before && after && before.subject !== after.subject;
-  return [...fresh, ...lost, ...(moved ? both('personal.subject', `was ${before.subject}, is ${after.subject}: erasing one would not erase what was said of the other`) : [])];
+  return [...sealedTraits('personal', before, after), ...(moved ? both('personal.subject', `was ${before.subject}, is ${after.subject}: erasing one would not erase what was said of the other`) : [])];
 }
 
 function answered(before: ContractSchema, after: ContractSchema): readonly Change[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Call, Contract, Kind } from './contract';
 import type { Personal } from './personal';
+import type { Secret } from './secret';
 import { textFormOf } from './wire';
 
 /** What zod writes of JSON Schema (draft 2020-12), as far as it can be compared. */
@@ -17,6 +18,7 @@ export interface ContractSchema {
   /** The older versions that it can read. */
   readonly upcasts?: readonly number[];
   readonly personal?: Personal;
+  readonly secret?: Secret;
   readonly deadline?: number;
   readonly idempotent?: boolean;
   /** Of a call: its request. */
@@ -27,7 +29,7 @@ export interface ContractSchema {
 
 /** Refinements and `z.custom` are functions, and no schema can show them: what they forbid is not in here. */
 export function schemaOf(contract: Contract): ContractSchema {
-  const { name, kind, version, key, upcasts, personal } = contract;
+  const { name, kind, version, key, upcasts, personal, secret } = contract;
   return {
     name,
     kind,
@@ -35,6 +37,7 @@ export function schemaOf(contract: Contract): ContractSchema {
     ...(key !== undefined && { key }),
     ...(upcasts && { upcasts: Object.keys(upcasts).map(Number) }),
     ...(personal && { personal }),
+    ...(secret && { secret }),
     ...callPart(contract),
     payload: jsonSchema(contract.payload),
     ...answers(contract),

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { ContractError } from './contract-error';
 import { milliseconds, type Duration } from './duration';
 import { personalOf, type Personal, type PersonalFields } from './personal';
+import { secretOf, type Secret, type SecretFields } from './secret';
 import { wireFormatOf } from './wire-format';
 
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
@@ -29,6 +30,8 @@ export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   readonly upcasts?: Upcasts;
   /** Which fields are about a person, and about whom. Calls have none: they are stored nowhere. */
   readonly personal?: Personal;
+  /** Which fields are secrets that are worth something for a while. Calls have none: they are stored nowhere. */
+  readonly secret?: Secret;
 }
 
 export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = CallErrors, Sent = unknown, Answered = unknown> extends Contract<'call', In, Sent> {
@@ -98,32 +101,33 @@ function deadlineOf(name: string, deadline: Duration): number {
 export function command<S extends ObjectSchema, const Key extends KeyField<S> | undefined = undefined>(
   name: string,
   payload: S,
-  options: { key?: Key; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
+  options: { key?: Key; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>>; secret?: SecretFields<z.infer<S>> } = {},
 ): Command<z.output<S>, Key, z.input<S>> {
-  return define({ ...stored('command', name, payload, options), key: options.key as never, ...personal(name, payload, options) });
+  return define({ ...stored('command', name, payload, options), key: options.key as never, ...sealed(name, payload, options) });
 }
 
 /** News for whoever listens now; nothing is kept for those who do not. */
 export function broadcast<S extends ObjectSchema>(
   name: string,
   payload: S,
-  options: { version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> } = {},
+  options: { version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>>; secret?: SecretFields<z.infer<S>> } = {},
 ): Broadcast<z.output<S>, z.input<S>> {
-  return define({ ...stored('broadcast', name, payload, options), ...personal(name, payload, options) });
+  return define({ ...stored('broadcast', name, payload, options), ...sealed(name, payload, options) });
 }
 
 /** A fact in the durable log, ordered per `key`, for every subscription. */
 export function event<S extends ObjectSchema>(
   name: string,
   payload: S,
-  options: { key: KeyField<S>; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>> },
+  options: { key: KeyField<S>; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>>; secret?: SecretFields<z.infer<S>> },
 ): Event<z.output<S>, z.input<S>> {
-  return define({ ...stored('event', name, payload, options), key: options.key, ...personal(name, payload, options) });
+  return define({ ...stored('event', name, payload, options), key: options.key, ...sealed(name, payload, options) });
 }
 
-function personal(name: string, payload: z.ZodType, options: { key?: string; personal?: Personal }): Pick<Contract, 'personal'> {
-  const declared = personalOf(name, payload, options.personal, options.key);
-  return declared ? { personal: declared } : {};
+function sealed(name: string, payload: z.ZodType, options: { key?: string; personal?: Personal; secret?: SecretFields<never> }): Pick<Contract, 'personal' | 'secret'> {
+  const personal = personalOf(name, payload, options.personal, options.key);
+  const secret = secretOf(name, payload, options.secret, options.key, personal);
+  return { ...(personal && { personal }), ...(secret && { secret }) };
 }
 
 /** Every contract this process has loaded: what is stored under a contract's name finds back to it. */

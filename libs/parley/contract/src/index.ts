@@ -25,6 +25,7 @@ export { ContractError } from './contract-error';
 export { breaksOf, type Break, unreadOf } from './compatibility';
 export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schema';
 export { isDuration, milliseconds, type Duration } from './duration';
+export { hiddenIn, type Secret, type SecretFields } from './secret';
 export { type At, type PathOf, type Personal, type PersonalFields } from './personal';
 export { text } from './text';
 export { wire } from './wire';

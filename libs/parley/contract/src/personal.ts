@@ -40,15 +40,25 @@ export interface PersonalFields<T, Subject extends string> {
 export function personalOf(contract: string, schema: z.ZodType, declared: Personal | undefined, key: string | undefined): Personal | undefined {
   if (declared === undefined) return undefined;
   const { subject, fields } = declared;
-  const paths = Object.keys(fields);
-  if (paths.length === 0) throw new ContractError(`${contract}: personal names no fields; say which, or leave it out`);
   if (!(schemaAt(schema, [subject]) instanceof z.ZodType)) throw new ContractError(`${contract}: personal.subject "${subject}" is no field of its payload`);
-  for (const path of paths) refuse(contract, schema, { path, paths, ids: [subject, key], erased: fields[path] });
-  const erased = (path: string) => wireForm(schemaAt(schema, path.split('.'))!, fields[path]);
-  return { subject, fields: Object.fromEntries(paths.map((path) => [path, erased(path)])) };
+  return { subject, fields: checkedFields(contract, 'personal', schema, fields, [subject, key]) };
+}
+
+
+
+/**
+ * What stands in the place of fields that are encrypted, as JSON holds it.
+ * @throws ContractError for fields that cannot be encrypted, or for what their schema refuses
+ */
+export function checkedFields(contract: string, sort: 'personal' | 'secret', schema: z.ZodType, fields: Personal['fields'], ids: readonly (string | undefined)[]): Personal['fields'] {
+  const paths = Object.keys(fields);
+  if (paths.length === 0) throw new ContractError(`${contract}: ${sort} names no fields; say which, or leave it out`);
+  for (const path of paths) refuse(contract, schema, { sort, path, paths, ids, erased: fields[path] });
+  return Object.fromEntries(paths.map((path) => [path, wireForm(schemaAt(schema, path.split('.'))!, fields[path])]));
 }
 
 interface Declared {
+  readonly sort: 'personal' | 'secret';
   readonly path: string;
   readonly paths: readonly string[];
   /** What names the subject and the lane travels around the payload, too, where nothing is encrypted. */
@@ -56,12 +66,12 @@ interface Declared {
   readonly erased: unknown;
 }
 
-function refuse(contract: string, schema: z.ZodType, { path, paths, ids, erased }: Declared): void {
-  if (ids.includes(path)) throw new ContractError(`${contract}: ${path} names the subject or the lane, so it cannot be personal; use an id that says nothing by itself`);
+function refuse(contract: string, schema: z.ZodType, { sort, path, paths, ids, erased }: Declared): void {
+  if (ids.includes(path)) throw new ContractError(`${contract}: ${path} names the subject or the lane, so it cannot be ${sort}; use an id that says nothing by itself`);
   const outer = paths.find((other) => path.startsWith(`${other}.`));
-  if (outer !== undefined) throw new ContractError(`${contract}: ${path} lies within ${outer}, which is personal as a whole; keep one of them`);
+  if (outer !== undefined) throw new ContractError(`${contract}: ${path} lies within ${outer}, which is ${sort} as a whole; keep one of them`);
   const field = schemaAt(schema, path.split('.'));
-  if (!field) throw new ContractError(`${contract}: personal field "${path}" is no field of its payload`);
+  if (!field) throw new ContractError(`${contract}: ${sort} field "${path}" is no field of its payload`);
   const { success, error } = field.safeParse(erased);
   if (success) return;
   throw new ContractError(`${contract}: what is shown for ${path} once erased is not what its schema takes: ${error.issues[0]!.message}`);

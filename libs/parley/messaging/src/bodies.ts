@@ -1,17 +1,17 @@
-import type { Contract } from '@parley/contract';
+import type { Contract, Personal } from '@parley/contract';
 import { ClaimMissing, idOfReference, referenceTo, TooLarge, type ClaimStore } from './claims';
 import { decode, encode, InvalidMessage } from './codec';
 import { MAX_INDEXED_CHARACTERS } from './envelope-limits';
 import type { KeyRing } from './key-ring';
 import type { Envelope, OutgoingMessage } from './message';
-import { isPersonal, keyIdsOf, seal, unsealed, type PersonalContract } from './sealing';
+import { isSealed, keyIdsOf, masked, seal, unmasked, unsealed } from './sealing';
 import type { Store, Tx } from './store';
 import { NoSubjectKeys, UnknownKey, type SubjectKey } from './subject-keys';
 import type { Transport } from './technology';
 
 /** A body that lies here whole, and the keys of what is encrypted in it. */
 export interface Unpacked {
-  /** What is personal in it is still encrypted. */
+  /** What is personal or secret in it is still encrypted. */
   readonly body: Buffer;
   /** Decrypts a payload read from it, which is changed. */
   decrypt(payload: unknown): unknown;
@@ -20,7 +20,7 @@ export interface Unpacked {
 type Carrier = Pick<Transport, 'technology' | 'largest'>;
 
 /**
- * What the body of a message is between its payload and its technology: encrypted where it is personal, and elsewhere when it is
+ * What the body of a message is between its payload and its technology: encrypted where it is personal or secret, and elsewhere when it is
  * too large. Other messages, which are nearly all, pass untouched.
  */
 export class Bodies {
@@ -48,17 +48,13 @@ export class Bodies {
    */
   foresee({ contract, body }: OutgoingMessage, carrier: Carrier): void {
     if (!this.claims) this.refuseTooLarge(contract, body, carrier);
-    if (!isPersonal(contract)) return;
-    const subject = subjectOf(contract, decode(contract.name, body));
-    if (subject.length > MAX_INDEXED_CHARACTERS) throw new InvalidMessage(contract.name, [{ path: contract.personal.subject, message: `names a person, and is longer than ${MAX_INDEXED_CHARACTERS} characters` }]);
-    const key = this.ringFor(contract).of(subject);
-    if (key instanceof Promise) key.catch(() => undefined);
+    for (const key of this.keysOf(contract, body)) if (key instanceof Promise) key.catch(() => undefined);
   }
 
   /** As they leave. With `tx`, whatever is stored is stored by it, where it can be. */
   async pack(messages: readonly OutgoingMessage[], carrierOf: (contract: Contract) => Carrier, tx?: Tx): Promise<readonly OutgoingMessage[]> {
     const isLarge = ({ contract, body }: OutgoingMessage) => body.length > (carrierOf(contract).largest ?? Infinity);
-    const plain = messages.every((message) => !message.contract.personal) ? messages : await Promise.all(messages.map((message) => this.sealed(message)));
+    const plain = messages.every((message) => !isSealed(message.contract)) ? messages : await Promise.all(messages.map((message) => this.sealed(message)));
     if (!plain.some(isLarge)) return plain;
     const large = plain.filter(isLarge);
     if (!this.claims) for (const { contract, body } of large) this.refuseTooLarge(contract, body, carrierOf(contract));
@@ -68,32 +64,51 @@ export class Bodies {
 
   /** Whether a body must be unpacked before it can be read. */
   isPacked(contract: Contract, { dataref }: Envelope, body: Buffer): boolean {
-    return contract.personal !== undefined || (dataref !== undefined && body.length === 0);
+    return isSealed(contract) || (dataref !== undefined && body.length === 0);
   }
 
   /** @throws ClaimMissing, UnknownKey, whatever keeps bodies or keys: trying again may help; InvalidMessage: it cannot */
   async unpack(contract: Contract, envelope: Envelope, delivered: Buffer): Promise<Unpacked> {
     const body = await this.whole(contract, envelope, delivered);
-    if (!isPersonal(contract)) return { body, decrypt: (payload) => payload };
+    if (!isSealed(contract)) return { body, decrypt: (payload) => payload };
     const keys = await this.keysFor(contract, decode(contract.name, body));
     return { body, decrypt: (payload) => unsealed(payload, contract, envelope, (id) => keys.get(id)!) };
   }
 
-  /** For people: a body whole and decrypted. */
-  async shown(contract: Contract, envelope: Envelope, kept: Buffer): Promise<Buffer> {
+  /** A body whole and decrypted: for what checks it, not for people. */
+  async opened(contract: Contract, envelope: Envelope, kept: Buffer): Promise<Buffer> {
     if (!this.isPacked(contract, envelope, kept)) return kept;
     const { body, decrypt } = await this.unpack(contract, envelope, kept);
-    return contract.personal ? encode(decrypt(decode(contract.name, body))) : body;
+    return isSealed(contract) ? encode(decrypt(decode(contract.name, body))) : body;
+  }
+
+  /** What people see of a body: nothing personal, no secret. A body that is no JSON is as it is. */
+  masked(contract: Contract, body: Buffer): Buffer {
+    return isSealed(contract) ? changed(contract, body, (payload) => masked(payload, contract)) : body;
+  }
+
+  /** A body that a person edited while it was masked, with what it masked. */
+  unmasked(contract: Contract, edited: Buffer, original: Buffer): Buffer {
+    return isSealed(contract) ? changed(contract, edited, (payload) => unmasked(payload, decode(contract.name, original), contract)) : edited;
   }
 
   /** What a person made of it, fit to be kept. */
   async sealed(message: OutgoingMessage): Promise<OutgoingMessage> {
     const { contract, envelope, body } = message;
-    if (!isPersonal(contract)) return message;
+    if (!isSealed(contract)) return message;
     const payload = decode(contract.name, body);
-    const key = await this.ringFor(contract).of(subjectOf(contract, payload));
-    seal(payload, contract.personal, envelope, key);
+    const { personal, secret } = contract;
+    if (personal) seal(payload, personal.fields, envelope, await this.ringFor(contract).of(subjectOf(personal, payload)));
+    if (secret) seal(payload, secret.fields, envelope, await this.ringFor(contract).current(secret.life));
     return { ...message, body: encode(payload) };
+  }
+
+  private keysOf(contract: Contract, body: Buffer): readonly (SubjectKey | Promise<SubjectKey>)[] {
+    const { name, personal, secret } = contract;
+    return [
+      ...(personal ? [this.ringFor(contract).of(shortSubject(name, personal, decode(name, body)))] : []),
+      ...(secret ? [this.ringFor(contract).current(secret.life)] : []),
+    ];
   }
 
   private async whole(contract: Contract, { dataref }: Envelope, body: Buffer): Promise<Buffer> {
@@ -105,7 +120,7 @@ export class Bodies {
     return found;
   }
 
-  private async keysFor(contract: PersonalContract, payload: unknown): Promise<ReadonlyMap<string, SubjectKey>> {
+  private async keysFor(contract: Contract, payload: unknown): Promise<ReadonlyMap<string, SubjectKey>> {
     const ids = keyIdsOf(payload);
     const found = await Promise.all(ids.map((id) => this.ringFor(contract).byId(id)));
     return new Map(ids.map((id, place) => [id, found[place] ?? unknown(contract, id)]));
@@ -125,7 +140,22 @@ function checkedIn(message: OutgoingMessage): OutgoingMessage {
   return { ...message, envelope: { ...message.envelope, dataref: referenceTo(message.envelope.id) }, body: Buffer.alloc(0) };
 }
 
-const subjectOf = ({ personal }: PersonalContract, payload: unknown): string => String((payload as Record<string, unknown>)[personal.subject]);
+const subjectOf = ({ subject }: Personal, payload: unknown): string => String((payload as Record<string, unknown>)[subject]);
+
+function shortSubject(contract: string, personal: Personal, payload: unknown): string {
+  const subject = subjectOf(personal, payload);
+  if (subject.length <= MAX_INDEXED_CHARACTERS) return subject;
+  throw new InvalidMessage(contract, [{ path: personal.subject, message: `names a person, and is longer than ${MAX_INDEXED_CHARACTERS} characters` }]);
+}
+
+function changed(contract: Contract, body: Buffer, change: (payload: unknown) => unknown): Buffer {
+  try {
+    return encode(change(decode(contract.name, body)));
+  } catch (error) {
+    if (error instanceof InvalidMessage) return body;
+    throw error;
+  }
+}
 
 function unknown({ name }: Contract, id: string): never {
   throw new UnknownKey(name, id);

@@ -8,6 +8,7 @@ import type { Handler, HandlerRegistry } from './handlers';
 import type { Bodies } from './bodies';
 import type { Envelope } from './message';
 import { outboxSubscription } from './outbox-name';
+import { isSealed } from './sealing';
 import { currentPayload } from './versions';
 
 /** What a replay of a letter would come to, as far as can be told without handling it. */
@@ -65,30 +66,37 @@ export class DeadLetterDesk {
     private readonly service?: string,
   ) {}
 
-  /** As a handler would see its body now: decrypted, where it still can be. */
+  /** As it is listed: with nothing in it that is personal or secret. */
+  async list(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
+    return (await this.letters.list(filter)).map((letter) => this.masked(letter));
+  }
+
+  /** What is personal or secret in its body is masked: what stands there is what its contract declares. */
   async find(id: string): Promise<{ readonly letter: FoundDeadLetter; readonly preview: ReplayPreview } | undefined> {
-    const letter = await this.findShown(id);
-    return letter && { letter, preview: this.preview(letter) };
+    const letter = await this.findOpened(id);
+    return letter && { letter: this.masked(letter), preview: this.preview(letter) };
   }
 
   /** A dry run of many: what each replay would come to. */
   async previews(filter: DeadLetterFilter): Promise<readonly ReplayPreview[]> {
-    const found = await Promise.all((await this.letters.list(filter)).map(({ id }) => this.findShown(id)));
+    const found = await Promise.all((await this.letters.list(filter)).map(({ id }) => this.findOpened(id)));
     return found.filter((letter) => letter !== undefined).map((letter) => this.preview(letter));
   }
 
   /**
-   * Gives a letter another body, once that is what its contract says.
+   * Gives a letter another body, once that is what its contract says. What is still masked in it stays what it was.
    * @throws EditRefused naming the field
    */
   async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
     const letter = await this.letters.find(id);
     if (!letter) return 'gone';
-    const refusal = this.refusalOf(letter, await this.shown(letter, body), readable(await this.shown(letter, letter.body)));
-    if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, body), edit);
+    const whole = await this.unmasked(letter, body);
+    const refusal = this.refusalOf(letter, whole, readable(await this.opened(letter, letter.body)));
+    if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, whole), edit);
     const { who, reason, replay } = edit;
-    // Nobody can tell what is personal in a body that is not what its contract says.
-    const after = this.readerOf(letter)?.contract.personal ? undefined : body;
+    // Nobody can tell what is personal or secret in a body that is not what its contract says.
+    const contract = this.readerOf(letter)?.contract;
+    const after = contract && isSealed(contract) ? undefined : body;
     await this.letters.refused(id, { who, reason, action: replay ? 'edit and replay' : 'edit', outcome: refusal, after });
     throw new EditRefused(refusal);
   }
@@ -102,23 +110,32 @@ export class DeadLetterDesk {
     return this.next(bulk, (id) => this.letters.discard(id, decisionOf(bulk)));
   }
 
-  private async findShown(id: string): Promise<FoundDeadLetter | undefined> {
+  private async findOpened(id: string): Promise<FoundDeadLetter | undefined> {
     const letter = await this.letters.find(id);
-    return letter && { ...letter, body: await this.shown(letter, letter.body) };
+    return letter && { ...letter, body: await this.opened(letter, letter.body) };
   }
 
-  /** A body for people; as it is kept, when it cannot be read. */
-  private async shown(letter: DeadLetter, body: Buffer): Promise<Buffer> {
+  /** A body decrypted, for what checks it; as it is kept, when it cannot be read. */
+  private async opened(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const message = this.messageOf(letter);
-    return message ? this.bodies.shown(message.contract, message.envelope, body).catch(() => body) : body;
+    return message ? this.bodies.opened(message.contract, message.envelope, body).catch(() => body) : body;
+  }
+
+  private masked<L extends DeadLetter>(letter: L): L {
+    const contract = this.readerOf(letter)?.contract;
+    return contract ? { ...letter, body: this.bodies.masked(contract, letter.body) } : letter;
+  }
+
+  private async unmasked(letter: DeadLetter, edited: Buffer): Promise<Buffer> {
+    const contract = this.readerOf(letter)?.contract;
+    return contract ? this.bodies.unmasked(contract, await this.opened(letter, edited), await this.opened(letter, letter.body)) : edited;
   }
 
   private async kept(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const { contract, envelope } = this.messageOf(letter)!;
-    if (!contract.personal) return body;
-    const shown = await this.shown(letter, body);
+    if (!isSealed(contract)) return body;
     // Fields that the contract does not know could hold anything; of an older version they are not known here.
-    const known = envelope.contractversion === String(contract.version) ? prepare(contract.name, contract.payload, currentPayload(contract, envelope, decode(contract.name, shown))).body : shown;
+    const known = envelope.contractversion === String(contract.version) ? prepare(contract.name, contract.payload, currentPayload(contract, envelope, decode(contract.name, body))).body : body;
     return (await this.bodies.sealed({ contract, envelope, body: known })).body;
   }
 

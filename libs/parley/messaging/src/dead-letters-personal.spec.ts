@@ -40,9 +40,9 @@ describe('the letters of a person', () => {
     return { hotel, id: letter!.id };
   }
 
-  it('are shown decrypted, kept encrypted, and edited so, with what was before', async () => {
+  it('are shown without the person, kept encrypted, and edited so, with what was before', async () => {
     const { hotel, id } = await died();
-    expect(JSON.parse(String((await desk(hotel).find(id))!.letter.body))).toEqual({ bookingId: 'b-1', guest: 'Ada Lovelace', nights: -1 });
+    expect(JSON.parse(String((await desk(hotel).find(id))!.letter.body))).toEqual({ bookingId: 'b-1', guest: 'erased', nights: -1 });
     await desk(hotel).edit(id, Buffer.from('{"bookingId":"b-1","guest":"Ada King","nights":2,"note":"Ada again"}'), { who: 'ann' });
     const [kept] = await hotel.store.lanes.deadLetters.list();
     const [entry] = await hotel.store.lanes.deadLetters.audit();
@@ -50,6 +50,13 @@ describe('the letters of a person', () => {
     await hotel.store.lanes.deadLetters.replay(id);
     await harness.settled();
     expect(guests).toEqual(['Ada King']);
+  });
+
+  it('stay of that person when an edit leaves alone what it was not shown', async () => {
+    const { hotel, id } = await died();
+    await desk(hotel).edit(id, Buffer.from('{"bookingId":"b-1","guest":"erased","nights":2}'), { who: 'ann', replay: true });
+    await harness.settled();
+    expect(guests).toEqual(['Ada Lovelace']);
   });
 
   it('are not kept when an edit is refused', async () => {

@@ -14,6 +14,7 @@ type Found = ReadonlyMap<string, SubjectKey>;
 export class KeyRing {
   private readonly bySubject: KeyCache;
   private readonly byKeyId: KeyCache;
+  private readonly byLife: KeyCache;
 
   constructor(
     readonly keys: SubjectKeys,
@@ -27,11 +28,17 @@ export class KeyRing {
       for (const key of found.values()) this.byKeyId.keep(key.id, key, asked);
       return found;
     });
+    this.byLife = new KeyCache(clock, async (lives) => new Map(await Promise.all(lives.map(async (life) => [life, await keys.current(Number(life))] as const))));
   }
 
   /** A subject's key, made if need be; at once, without a turn of the event loop, when it is known. */
   of(subject: string): SubjectKey | Promise<SubjectKey> {
     return this.bySubject.get(subject) as SubjectKey | Promise<SubjectKey>;
+  }
+
+  /** The key of secrets that live so many milliseconds; at once when it is known. */
+  current(life: number): SubjectKey | Promise<SubjectKey> {
+    return this.byLife.get(String(life)) as SubjectKey | Promise<SubjectKey>;
   }
 
   /** undefined: it was never made where this service looks. */
@@ -42,6 +49,7 @@ export class KeyRing {
   /** After an erasure here: this process is through with it at once. */
   forget(): void {
     this.bySubject.clear();
+    this.byLife.clear();
     this.byKeyId.clear();
   }
 }

@@ -27,6 +27,7 @@ import { RepeatedCalls } from './repeated-calls';
 import { Relay } from './relay';
 import { Routes, STORED_KINDS, type Urls } from './routes';
 import type { LaneRunner, Store } from './store';
+import { isSealed } from './sealing';
 import { NoSubjectKeys } from './subject-keys';
 import type { Backlog, Intake, IntakeHealth, Technology, Transport, TransportContext } from './technology';
 import { Transactions } from './transactions';
@@ -333,8 +334,8 @@ export class Messaging {
 
   private refuseWithoutKeys(): void {
     const handled = this.registry.subscriptions().flatMap(({ handlers }) => [...handlers.values()]);
-    const personal = handled.find(({ contract, missing }) => contract.personal !== undefined && !missing);
-    if (personal && !this.keyRing) throw new NoSubjectKeys(personal.contract.name);
+    const sealed = handled.find(({ contract, missing }) => isSealed(contract) && !missing);
+    if (sealed && !this.keyRing) throw new NoSubjectKeys(sealed.contract.name);
   }
 
   private refuseWithoutStore(): void {

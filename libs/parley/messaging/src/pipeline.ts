@@ -15,7 +15,7 @@ import { outageIn } from './outage';
 import type { DeliveryObserver, Handling } from './observer';
 import { ParkedLanes } from './parked-lanes';
 import { delayAfter, isRecoverable, retryPolicy, type RetryPolicy } from './retry-policy';
-import { isPersonal, personalTexts } from './sealing';
+import { isSealed, sealedTexts } from './sealing';
 import { printOf } from './requests';
 import { Sequences } from './sequences';
 import { moreTimes, Sparingly } from './sparingly';
@@ -140,7 +140,7 @@ export class Pipeline {
     try {
       const { body, decrypt } = await this.bodies.unpack(contract, envelope, delivery.body);
       const read = () => currentPayload(contract, envelope, decode(contract.name, body), decrypt);
-      const personal = isPersonal(contract) ? { personalTexts: () => personalTexts(wireForm(contract.payload, read()), contract.personal) } : {};
+      const personal = isSealed(contract) ? { personalTexts: () => sealedTexts(wireForm(contract.payload, read()), contract) } : {};
       return { delivery: { ...delivery, body, ...personal }, opened: { handler, envelope, payload: read(), packed: true } };
     } catch (error) {
       if (!isRecoverable(error)) throw new Unreadable(`${contract.name} cannot be read`, { cause: error });
@@ -330,8 +330,8 @@ export class Pipeline {
 
   /** The last statement of a handling: it takes effect once. */
   private async acknowledge(tx: Tx, delivery: Delivery, { envelope, handler }: Opened): Promise<void> {
-    // What is personal is encrypted anew whenever it is said: its bytes say nothing.
-    const print = isPersonal(handler.contract) ? undefined : printOf(delivery.body);
+    // What is personal or secret is encrypted anew whenever it is said: its bytes say nothing.
+    const print = isSealed(handler.contract) ? undefined : printOf(delivery.body);
     if (delivery.settle) return delivery.settle(tx, { inOrder: true, print });
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id, print))) throw new AlreadyHandled(envelope.id);
     this.process.passes?.('inbox.recorded');

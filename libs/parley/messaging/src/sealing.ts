@@ -1,11 +1,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import type { Contract, Personal } from '@parley/contract';
+import { isDeepStrictEqual } from 'node:util';
+import type { Contract } from '@parley/contract';
 import { InvalidMessage } from './codec';
 import type { Envelope } from './message';
-import type { SubjectKey } from './subject-keys';
+import { SecretExpired, type SubjectKey } from './subject-keys';
 
 /*
- * A personal field on the wire is a text in the place of its value:
+ * A personal or secret field on the wire is a text in the place of its value:
  *
  *     sealed:v1:<path>:<base64url of key id (16 bytes) | nonce (12) | tag (16) | AES-256-GCM of its JSON>
  *
@@ -17,9 +18,13 @@ const [ID, NONCE, TAG] = [16, 12, 16];
 /** The contract and message a field belongs to. */
 type Owner = Pick<Envelope, 'type' | 'id'>;
 
-export type PersonalContract = Contract & { readonly personal: Personal };
+/** By path: what stands in a field's place for those who may not, or cannot, read it. */
+type Fields = Readonly<Record<string, unknown>>;
 
-export const isPersonal = (contract: Contract): contract is PersonalContract => contract.personal !== undefined;
+/** Whether some of its fields are encrypted on their way: personal ones, or secrets. */
+export const isSealed = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): boolean => personal !== undefined || secret !== undefined;
+
+const fieldsIn = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): Fields => ({ ...personal?.fields, ...secret?.fields });
 
 /** A field as it stands in a payload. */
 interface Field {
@@ -28,34 +33,59 @@ interface Field {
   set(value: unknown): void;
 }
 
-/** Encrypts what is personal in a payload, which is changed. Of an erased subject nothing is told any more. */
-export function seal(payload: unknown, personal: Personal, owner: Owner, key: SubjectKey): void {
-  for (const field of fieldsOf(payload, personal)) field.set(key.secret ? sealed(field, owner, key.id, key.secret) : structuredClone(personal.fields[field.path]));
+/** Encrypts fields of a payload, which is changed. Of an erased subject nothing is told any more. */
+export function seal(payload: unknown, fields: Fields, owner: Owner, key: SubjectKey): void {
+  for (const field of fieldsOf(payload, fields)) field.set(key.secret ? sealed(field, owner, key.id, key.secret) : structuredClone(fields[field.path]));
+}
+
+/** For people: what stands in the place of what is personal or secret, whether it is encrypted or not. The payload is changed. */
+export function masked<T>(payload: T, contract: Pick<Contract, 'personal' | 'secret'>): T {
+  const fields = fieldsIn(contract);
+  for (const field of fieldsOf(payload, fields)) field.set(structuredClone(fields[field.path]));
+  return payload;
+}
+
+/** Takes a masked payload that somebody edited: what is still masked in it is as it was in the original. It is changed. */
+export function unmasked<T>(payload: T, original: unknown, contract: Pick<Contract, 'personal' | 'secret'>): T {
+  const fields = fieldsIn(contract);
+  const before = new Map(fieldsOf(original, fields).map(({ path, value }) => [path, value]));
+  for (const field of fieldsOf(payload, fields)) {
+    if (before.has(field.path) && isDeepStrictEqual(field.value, fields[field.path])) field.set(structuredClone(before.get(field.path)));
+  }
+  return payload;
 }
 
 /** The ids of the keys that a payload needs, wherever its encrypted fields are: one, unless somebody put it together by hand. */
 export const keyIdsOf = (payload: unknown): readonly string[] => [...new Set(textsIn(payload).flatMap((text) => read(text)?.keyId ?? []))];
 
 /**
- * Decrypts what is personal in a payload, which is changed. A field that is not encrypted stays as it is: another program, or a
- * version of the contract that was not yet aware of it, may have written it.
- * @throws InvalidMessage when a field was tampered with
+ * Decrypts what is personal or secret in a payload, which is changed. A field that is not encrypted stays as it is: another program, or
+ * a version of the contract that was not yet aware of it, may have written it.
+ * @throws InvalidMessage when a field was tampered with; SecretExpired when a command cannot be handled without it
  */
-export function unsealed<T>(payload: T, { personal, name, version }: PersonalContract, owner: Owner & Pick<Envelope, 'contractversion'>, keyOf: (id: string) => SubjectKey): T {
+export function unsealed<T>(payload: T, contract: Sealable, owner: Owner & Pick<Envelope, 'contractversion'>, keyOf: (id: string) => SubjectKey): T {
+  const { name, version } = contract;
+  const fields = fieldsIn(contract);
   const moved = owner.contractversion !== String(version); // upcasting moved it: it is what it was at its former place
-  for (const field of fieldsOf(payload, personal)) {
+  for (const field of fieldsOf(payload, fields)) {
     const found = read(field.value);
     if (!found) continue;
     if (!moved && found.path !== field.path) throw new InvalidMessage(name, [{ path: field.path, message: `holds what was encrypted as ${found.path}` }]);
     const { secret } = keyOf(found.keyId);
-    field.set(secret ? opened(found, owner, secret, field.path) : structuredClone(personal.fields[field.path]));
+    if (!secret && isNeeded(contract, field.path)) throw new SecretExpired(name, field.path);
+    field.set(secret ? opened(found, owner, secret, field.path) : structuredClone(fields[field.path]));
   }
   return payload;
 }
 
-/** Every text within the payload's personal fields: what must not show up in errors. */
-export function personalTexts(payload: unknown, personal: Personal): readonly string[] {
-  return fieldsOf(payload, personal).flatMap(({ value }) => textsIn(value));
+type Sealable = Pick<Contract, 'kind' | 'name' | 'version' | 'personal' | 'secret'>;
+
+/** A command cannot be carried out without its secret. An event is history: who reads it again has other reasons. */
+const isNeeded = ({ kind, secret }: Sealable, path: string): boolean => kind === 'command' && secret !== undefined && Object.hasOwn(secret.fields, path);
+
+/** Every text within the payload's personal and secret fields: what must not show up in errors. */
+export function sealedTexts(payload: unknown, contract: Pick<Contract, 'personal' | 'secret'>): readonly string[] {
+  return fieldsOf(payload, fieldsIn(contract)).flatMap(({ value }) => textsIn(value));
 }
 
 function textsIn(value: unknown): readonly string[] {
@@ -102,7 +132,7 @@ const boundTo = ({ type, id }: Owner, path: string): Buffer => Buffer.from(JSON.
 const uuid = (hex: string): string => [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
 
 /** The declared fields that the payload has. */
-const fieldsOf = (payload: unknown, { fields }: Personal): readonly Field[] => Object.keys(fields).flatMap((path) => fieldAt(payload, path) ?? []);
+const fieldsOf = (payload: unknown, fields: Fields): readonly Field[] => Object.keys(fields).flatMap((path) => fieldAt(payload, path) ?? []);
 
 function fieldAt(payload: unknown, path: string): Field | undefined {
   const names = path.split('.');

@@ -1,12 +1,13 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { Messaging, type Store } from '@parley/messaging';
+import { isSealed, Messaging, type Store } from '@parley/messaging';
 import { MemorySagaStore } from './memory-saga-store';
 import { PostgresSagaStore } from './postgres-saga-store';
 import { SagaError, type Definition } from './saga';
 import { controllerOf } from './saga-controller';
 import { SagaOperations } from './saga-operations';
 import type { SagaStore } from './saga-store';
+import { SealedSagaStore } from './sealed-saga-store';
 import { Speaker } from './speaker';
 import { Timeouts } from './timeouts';
 import { Turns } from './turns';
@@ -25,7 +26,7 @@ export class SagaModule {
       module: SagaModule,
       controllers: sagas.map(controllerOf),
       providers: [
-        { provide: SAGA_STORE, useFactory: storeFor, inject: [Messaging] },
+        { provide: SAGA_STORE, useFactory: (messaging: Messaging) => sealedWhereNeeded(sagas, messaging), inject: [Messaging] },
         { provide: Turns, useFactory: turnsOf, inject: [SAGA_STORE, Messaging, ModuleRef] },
         {
           provide: Timeouts,
@@ -51,6 +52,11 @@ function timeoutsOf(sagas: readonly Definition[], store: SagaStore, turns: Turns
   const timeouts = new Timeouts(sagas, store, turns, messaging.transactions, messaging.clock, messaging.log);
   messaging.alongside(timeouts);
   return timeouts;
+}
+
+function sealedWhereNeeded(sagas: readonly Definition[], messaging: Messaging): SagaStore {
+  const store = storeFor(messaging);
+  return sagas.some(({ hidden }) => isSealed(hidden)) ? new SealedSagaStore(store, sagas, messaging.keyRing) : store;
 }
 
 function storeFor({ store, clock }: Messaging): SagaStore {

@@ -18,7 +18,7 @@
  * and so is everything that comes after the end. A finished saga is remembered for `keep` (default 30 days); only then
  * can another one of its key start.
  */
-import { ContractError, milliseconds, wireForm, wireFormatOf, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
+import { ContractError, hiddenIn, milliseconds, type PersonalFields, type SecretFields, wireForm, wireFormatOf, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
 import { MAX_INDEXED_CHARACTERS } from '@parley/messaging';
 import type { z } from 'zod';
 import { Given } from './given';
@@ -46,6 +46,10 @@ export interface SagaOptions<Z, K> {
   readonly unknown?: 'ignore' | 'dead-letter';
   /** How long a finished saga is remembered. Default 30 days. */
   readonly keep?: Duration;
+  /** Fields of the state that are about a person, by path, and what people are shown in their place. They are stored as they are. */
+  readonly personal?: Pick<PersonalFields<Z extends z.ZodType ? z.output<Z> : never, never>, 'fields'>;
+  /** Fields of the state that are secrets, and what stands in their place once their time is over: they are stored encrypted. */
+  readonly secret?: SecretFields<Z extends z.ZodType ? z.output<Z> : never>;
 }
 
 /** A saga that cannot work, or a step that broke the saga's own rules. Trying again cannot help. */
@@ -96,6 +100,8 @@ export interface Definition {
   readonly name: string;
   readonly unknown: 'ignore' | 'dead-letter';
   readonly keep: number;
+  /** What people are not shown of its state. */
+  readonly hidden: Pick<Contract, 'personal' | 'secret'>;
   triggers(): readonly Trigger[];
   timeoutNames(): readonly string[];
   keyOf(message: object): string;
@@ -108,6 +114,7 @@ export interface Definition {
 export class Saga<S extends object, K extends keyof S & string> implements Definition {
   readonly unknown: 'ignore' | 'dead-letter';
   readonly keep: number;
+  readonly hidden: Pick<Contract, 'personal' | 'secret'>;
   private readonly steps = new Map<string, Trigger & { readonly step: AnyStep }>();
   private readonly timeouts = new Map<string, Timeout & { readonly step: AnyTimeoutStep }>();
 
@@ -119,6 +126,7 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     refuseUnlessJson(name, options.state);
     this.unknown = options.unknown ?? 'ignore';
     this.keep = milliseconds(options.keep ?? '30d');
+    this.hidden = hiddenIn(`saga ${name}`, options.state, options.by, options);
   }
 
   startsOn<C extends Command | Event>(contract: C & Correlated<C, S, K>, step: (message: Message<C>, info: StepInfo) => Step<S>): this {

@@ -97,7 +97,7 @@ export class DeadLetterRequests {
   }
 
   private async list(desk: DeadLetterDesk, filter: DeadLetterFilter): Promise<Answer> {
-    const [count, found] = await Promise.all([desk.letters.count(filter), desk.letters.list(filter)]);
+    const [count, found] = await Promise.all([desk.letters.count(filter), desk.list(filter)]);
     return { status: 200, body: { count, deadLetters: found.map(readable) } };
   }
 

@@ -10,6 +10,9 @@ interface Row {
 export class MemorySubjectKeys implements SubjectKeys {
   private readonly rows = new Map<string, Row>();
   private readonly subjects = new Map<string, string>();
+  /** Of secrets: the newest key, by their life; and when each key is gone. */
+  private readonly secrets = new Map<number, { readonly key: SubjectKey; readonly since: number }>();
+  private readonly ends = new Map<string, { readonly key: SubjectKey; readonly end: number }>();
   /** How often it was asked for keys: who asks for many at once is cheap. */
   asked = 0;
 
@@ -28,6 +31,17 @@ export class MemorySubjectKeys implements SubjectKeys {
     return new Map(ids.flatMap((id) => (this.peek(id) ? [[id, this.peek(id)!]] : [])));
   }
 
+  async current(life: number): Promise<SubjectKey> {
+    this.asked++;
+    const now = this.clock.now();
+    const newest = this.secrets.get(life);
+    if (newest && now < newest.since + life) return newest.key;
+    const made = { key: { id: randomUUID(), secret: randomBytes(32) }, since: now };
+    this.secrets.set(life, made);
+    this.ends.set(made.key.id, { key: made.key, end: now + 2 * life });
+    return made.key;
+  }
+
   async erase(subject: string, { who, reason }: Decision): Promise<'erased' | 'erased before' | 'unknown'> {
     const row = this.rows.get(subject);
     if (!row) return 'unknown';
@@ -43,6 +57,8 @@ export class MemorySubjectKeys implements SubjectKeys {
 
   /** A key by its id, without waiting. */
   peek(id: string): SubjectKey | undefined {
+    const ending = this.ends.get(id);
+    if (ending) return this.clock.now() < ending.end ? ending.key : { id };
     return this.rows.get(this.subjects.get(id) ?? '')?.key;
   }
 

@@ -112,7 +112,7 @@ describe('what was said of a person', () => {
     const letter = await eventually(async () => (await store.lanes.deadLetters.list())[0] ?? false, 'a dead letter');
     await eventually(async () => list.seen.length > 0 && office.seen.length > 0, 'both to be handled');
     const desk = new DeadLetterDesk(store.lanes.deadLetters, messaging.registry, clock, messaging.bodies);
-    expect(String((await desk.find(letter.id))!.letter.body)).toContain('Ada Lovelace');
+    expect(String((await desk.find(letter.id))!.letter.body)).not.toContain('Ada');
     await desk.edit(letter.id, Buffer.from(JSON.stringify({ ...ADA, name: 'Ada Lovelace-King' })), { who: 'ann' });
     expect([list.seen, office.seen]).toEqual([[ADA], [ADA]]);
 

@@ -28,6 +28,11 @@ export class PostgresSubjectKeys implements SubjectKeys {
     return new Map(rows.map((row) => [row.id, keyOf(row)]));
   }
 
+  async current(life: number): Promise<SubjectKey> {
+    const [row] = await this.database.call<Row>(CURRENT, [life, randomUUID(), randomBytes(BYTES)]);
+    return keyOf(row!);
+  }
+
   async erase(subject: string, { who, reason }: Decision): Promise<'erased' | 'erased before' | 'unknown'> {
     const [row] = await this.database.call<{ outcome: 'erased' | 'erased before' | 'unknown' }>(ERASE, [text(subject), text(who), reason === undefined ? null : text(reason)]);
     return row!.outcome;
@@ -54,5 +59,6 @@ const text = (given: string): string => given.replaceAll('\0', '\ufffd');
 
 const OF: Statement = { name: 'parley_subject_keys', text: 'select * from parley.subject_keys($1, $2, $3)' };
 const BY_ID: Statement = { name: 'parley_keys_by_id', text: 'select * from parley.keys_by_id($1)' };
+const CURRENT: Statement = { name: 'parley_secret_key', text: 'select * from parley.secret_key($1, $2, $3)' };
 const ERASE: Statement = { name: 'parley_erase_subject', text: 'select parley.erase_subject($1, $2, $3) outcome' };
 const FIND: Statement = { name: 'parley_find_subject', text: 'select * from parley.find_subject($1)' };

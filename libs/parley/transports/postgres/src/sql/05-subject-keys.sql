@@ -29,7 +29,8 @@ set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan 
 #variable_conflict use_column
 begin
   perform require_any_service();
-  return query select x.id, x.secret from subject_key x where x.id = any(ids);
+  return query select x.id, x.secret from subject_key x where x.id = any(ids)
+    union all select y.id, case when y.ends > clock_timestamp() then y.secret end from secret_key y where y.id = any(ids);
 end $$;
 
 create function parley.erase_subject(s text, by_whom text, why text) returns text

@@ -59,5 +59,5 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   delete from lane l where not l.parked and l.until < moment - interval '1 minute'
     and not exists (select from message m where m.queue = l.queue and m.lane = l.lane);
-  perform forget_handled(), forget_audit();
+  perform forget_handled(), forget_audit(), destroy_secret_keys();
 end $$;
