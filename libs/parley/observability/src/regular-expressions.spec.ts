@@ -112,9 +112,13 @@ const ofZod: Found[] = Object.entries({ email: z.regexes.email, uuid: z.regexes.
   ([name, expression]) => ({ where: `zod: ${name}`, expression }),
 );
 
+/** Of a number that the contract's author gives; one of them is measured below. */
+const MADE_FOR_A_CONTRACT = /^libs\/parley\/contract\/src\/wire\.ts:/;
+const ofContracts: Found[] = [{ where: 'wire.decimal(2)', expression: /^-?(?:0|[1-9]\d*)\.\d{2}$/ }];
+
 describe('regular expressions', () => {
   it('are all found: none is made while the program runs', () => {
-    expect(made).toEqual([]);
+    expect(made.filter((where) => !MADE_FOR_A_CONTRACT.test(where))).toEqual([]);
     expect(found.length).toBeGreaterThan(30);
   });
 
@@ -123,7 +127,7 @@ describe('regular expressions', () => {
     expect(slowText(/\s+$/)).toContain('characters');
   });
 
-  it.each([...found, ...ofZod].map((one) => [one.where, one.expression] as const))('%s takes linear time', (_, expression) => {
+  it.each([...found, ...ofZod, ...ofContracts].map((one) => [one.where, one.expression] as const))('%s takes linear time', (_, expression) => {
     expect(slowText(expression)).toBeUndefined();
   });
 });

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 /** Parsed maps kept in memory, about 100 KB each. */
 const KEPT_MAPS = 20;
-/** `…/dist/apps/orders/src/main.js:12:7`, as V8 writes a position. */
-const POSITION = /((?:file:\/\/)?\/[^\s()]{1,1000}\.js):(\d{1,9}):(\d{1,9})/;
+/** `…/dist/apps/orders/src/main.js:12:7`, as V8 writes a position: alone, or in parentheses. */
+const POSITION = /(?<![^\s(])((?:file:\/\/)?\/[^\s()]{1,1000}\.js):(\d{1,9}):(\d{1,9})/;
 
 const maps = new Map<string, SourceMap | undefined>();
 
