@@ -8,6 +8,8 @@ import { until } from './worker.fixture';
 jest.setTimeout(60_000);
 
 const POOL_SIZE = 12;
+/** Sooner than the server ends an idle transaction by itself, after 25 s, and a statement. */
+const SOON_MS = 20_000;
 let database: TrialDatabase;
 let dataSource: DataSource;
 let store: PostgresStore;
@@ -72,7 +74,7 @@ describe('a transaction that nobody ends', () => {
     expect(new Set(await Promise.all(go.map(({ outcome }) => outcome)))).not.toContain('committed');
     await until(async () => (await sessions('idle in transaction')) === 0);
     expect(await numbers()).toEqual([100]);
-  });
+  }, SOON_MS);
 
   it('does not keep its locks while a statement of it still runs', async () => {
     const handling = new Handling();
@@ -84,7 +86,7 @@ describe('a transaction that nobody ends', () => {
     await store.transaction((tx) => insert(tx, 2));
     expect(await outcome).toContain('terminated');
     expect(await numbers()).toEqual([2]);
-  });
+  }, SOON_MS);
 
   it('does not begin when its handling was ended while it waited for a connection', async () => {
     const busy = Array.from({ length: POOL_SIZE }, () => new Handling());
