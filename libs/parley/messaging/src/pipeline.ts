@@ -196,6 +196,8 @@ export class Pipeline {
     } catch (error) {
       await suspectHandling?.end(); // the store failed, the process lives
       throw error;
+    } finally {
+      suspectHandling?.release();
     }
   }
 
@@ -236,6 +238,8 @@ export class Pipeline {
     const policy = retryPolicy(first.handler.options);
     let [delivery, opened] = [given, first];
     for (let tries = 1; ; tries++) {
+      // Others need not wait with it until the pause is over.
+      if (delivery.suspectHandling && this.killSwitches.isPaused(delivery.subscription)) await delivery.suspectHandling.end();
       const turn = await this.killSwitches.turn(delivery.subscription, delivery.signal, delivery.cancelled);
       if (!turn) return { outcome: { kind: 'return' }, as: 'return', tries: tries - 1 };
       try {

@@ -68,6 +68,25 @@ describe('a suspect', () => {
     expect(steps).toEqual(['slow', 'suspect begins', 'suspect ends', 'later']);
   });
 
+  it('stays alone until its outcome is stored: the next one, which ends the process, is not counted against it', async () => {
+    const [failing, poison] = [randomUUID(), randomUUID()];
+    const { deliver } = processOf('chancery-1', { transaction: 'own', retry: { immediate: 0 } });
+    const end = store.suspects.end.bind(store.suspects);
+    const steps: string[] = [];
+    store.suspects.end = async (...args) => {
+      await settled();
+      await end(...args);
+      steps.push('outcome stored');
+    };
+    const failed = deliver(() => Promise.reject(new Error('not yet')), { id: failing, suspect: true });
+    void deliver(async () => (steps.push('poison begins'), never()), { id: poison, suspect: true, headers: { id: poison, type: Seal.name, partitionkey: 'l-2' } });
+    await failed;
+    await settled();
+    expect(steps).toEqual(['outcome stored', 'poison begins']);
+    expect(await store.suspects.unfinished('chancery', failing)).toEqual([]);
+    expect(await store.suspects.unfinished('chancery', poison)).toHaveLength(1);
+  });
+
   it('is dead after so many handlings without an outcome, with the evidence, and holds its lane', async () => {
     const id = randomUUID();
     for (let n = 1; n <= UNFINISHED_AT_MOST; n++) {

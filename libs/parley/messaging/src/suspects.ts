@@ -40,6 +40,8 @@ export interface SuspectPlace {
 /** One delivery of a suspect, until it has an outcome. */
 export class SuspectHandling {
   private begun = false;
+  /** Ends the solitude, while it lasts. */
+  private leave?: () => void;
 
   constructor(
     private readonly place: SuspectPlace,
@@ -48,13 +50,18 @@ export class SuspectHandling {
     private readonly atMost: number = UNFINISHED_AT_MOST,
   ) {}
 
-  /** Runs the handling alone, recorded for as long as it has no outcome. @throws ProcessEndedError when too many before it had none */
+  /**
+   * Runs one try. The handling is alone and recorded from its first try until `end` or `release`: were it alone for its tries only, the
+   * next suspect could end the process before the outcome of this one is stored, and it would be counted against both.
+   * @throws ProcessEndedError when too many handlings before it had no outcome
+   */
   async run<T>(solitude: Solitude, work: () => Promise<T>): Promise<T> {
-    if (!this.begun && (await this.before()) > 0) await solitude.idle(LAST_WITHIN_MS);
-    return solitude.alone(async () => {
-      if (!this.begun) await this.begin();
-      return work();
-    });
+    if (!this.leave) {
+      if ((await this.before()) > 0) await solitude.idle(LAST_WITHIN_MS);
+      this.leave = await solitude.enterAlone();
+    }
+    if (!this.begun) await this.begin();
+    return work();
   }
 
   private async before(): Promise<number> {
@@ -75,15 +82,31 @@ export class SuspectHandling {
     this.begun = true;
   }
 
-  /** Tries again until the store knows it: the message must not die of a handling that had an outcome. */
+  /** It had an outcome. Tries again until the store knows: the message must not die of such a handling. */
   async end(): Promise<void> {
+    await this.forget();
+    this.release();
+  }
+
+  /** It is not alone any more; without an outcome it stays recorded. */
+  release(): void {
+    this.leave?.();
+    this.leave = undefined;
+  }
+
+  private async forget(): Promise<void> {
     if (!this.begun) return;
+    this.begun = false;
+    await this.recordEnd();
+  }
+
+  private async recordEnd(): Promise<void> {
     const { suspects, clock, log } = this.place;
     try {
       await suspects.end(this.delivery.subscription.name, this.envelope.id);
     } catch (error) {
       log('debug', `the outcome of ${this.envelope.type} could not be recorded; trying again`, { error });
-      clock.after(ENDED_AGAIN_AFTER_MS, () => void this.end());
+      clock.after(ENDED_AGAIN_AFTER_MS, () => void this.recordEnd());
     }
   }
 }
@@ -129,17 +152,28 @@ export class Solitude {
     return this.run(true, work);
   }
 
+  /** As `alone`; resolves to what ends it. */
+  async enterAlone(): Promise<() => void> {
+    if (this.waiting.length > 0 || !this.hasRoom(true)) await this.turn(true);
+    else this.enter(true);
+    return () => this.leave(true);
+  }
+
   private async run<T>(alone: boolean, work: () => Promise<T>): Promise<T> {
     if (this.waiting.length > 0 || !this.hasRoom(alone)) await this.turn(alone);
     else this.enter(alone);
     try {
       return await work();
     } finally {
-      this.running--;
-      if (alone) this.isAlone = false;
-      while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone)) this.waiting.shift()!.go();
-      if (this.running === 0 && this.waiting.length === 0) this.wakeIdlers();
+      this.leave(alone);
     }
+  }
+
+  private leave(alone: boolean): void {
+    this.running--;
+    if (alone) this.isAlone = false;
+    while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone)) this.waiting.shift()!.go();
+    if (this.running === 0 && this.waiting.length === 0) this.wakeIdlers();
   }
 
   private wakeIdlers(): void {
