@@ -89,6 +89,16 @@ describe('a call whose first attempt fails', () => {
     }
   });
 
+  it.each([
+    ['nobody is reached', away],
+    ['what the owner needs is away', fault('unavailable')],
+  ])('may have taken effect although %s when it is made again', async (_what, end) => {
+    for (const first of [lost, fault('outcome-unknown')]) {
+      const { caller } = callerOf(first, end);
+      await expect(caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k', deadline: 2_000 })).rejects.toBeInstanceOf(AnswerLost);
+    }
+  });
+
   it('ends before its deadline does, with what was last known', async () => {
     const { caller } = callerOf(lost);
     await expect(caller.call(ReadLength, { sku: 'a' }, { deadline: 150 })).rejects.toBeInstanceOf(AnswerLost);

@@ -80,17 +80,21 @@ export class Caller {
 
   /** Asks again, within the deadline, what was certainly not handled; what may be repeated also when its answer is lost. */
   private async reach(call: OutgoingCall, transport: CallTransport, repeatable: boolean): Promise<Answer> {
+    let lost: Tried | undefined;
+    // What an earlier try may have done is not undone by a later one that reached nobody.
+    const result = (tried: Tried) => resultOf(lost && didNothing(tried) ? lost : tried);
     for (const pause of PAUSES_MS) {
       const tried = await attempt(transport, call);
+      if (isLost(tried)) lost = tried;
       const isOver =
         'answer' in tried
           ? !repeatable || !isPassing(tried.answer)
           : !(tried.error instanceof OwnerUnavailable || (repeatable && tried.error instanceof AnswerLost));
-      if (isOver || call.deadline.budget() <= pause || call.signal?.aborted) return resultOf(tried);
+      if (isOver || call.deadline.budget() <= pause || call.signal?.aborted) return result(tried);
       await sleep(pause);
     }
     if (call.deadline.budget() === 0) throw new DeadlineExceeded(call.contract.name, call.contract.deadline);
-    return transport.call(call);
+    return result(await attempt(transport, call));
   }
 }
 
@@ -106,6 +110,11 @@ function resultOf(tried: Tried): Answer {
   if ('error' in tried) throw tried.error;
   return tried.answer;
 }
+
+/** Whether the try may have taken effect, and nobody knows. */
+const isLost = (tried: Tried): boolean => ('answer' in tried ? !tried.answer.ok && LOST.has(tried.answer.fault.code) : tried.error instanceof AnswerLost);
+
+const didNothing = (tried: Tried): boolean => ('answer' in tried ? !tried.answer.ok && tried.answer.fault.code === 'unavailable' : tried.error instanceof OwnerUnavailable);
 
 const isPassing = (answer: Answer): boolean => !answer.ok && PASSING.has(answer.fault.code);
 

@@ -27,6 +27,8 @@ export const UNFINISHED_AT_MOST = 4;
 const ALONE_WITHIN_MS = 10_000;
 /** Milliseconds for which one that ended a process before lets others begin first: what is read beside it is lost with it. */
 const LAST_WITHIN_MS = 2_000;
+/** Milliseconds that others are left to arrive before a suspect is handled which may have ended a process while it was alone. */
+const ARRIVE_WITHIN_MS = 500;
 const ENDED_AGAIN_AFTER_MS = 1_000;
 
 /** What a suspect's handling is recorded with. */
@@ -57,11 +59,19 @@ export class SuspectHandling {
    */
   async run<T>(solitude: Solitude, work: () => Promise<T>): Promise<T> {
     if (!this.leave) {
-      if ((await this.before()) > 0) await solitude.idle(LAST_WITHIN_MS);
+      if ((await this.before()) > 0) {
+        await this.letOthersArrive();
+        await solitude.idle(LAST_WITHIN_MS);
+      }
       this.leave = await solitude.enterAlone();
     }
     if (!this.begun) await this.begin();
     return work();
+  }
+
+  /** A process that has just started has hardly read anything else yet. */
+  private letOthersArrive(): Promise<void> {
+    return new Promise((resolve) => void this.place.clock.after(ARRIVE_WITHIN_MS, resolve));
   }
 
   private async before(): Promise<number> {

@@ -47,14 +47,16 @@ it('leases what came back without an outcome one at a time, with nothing beside 
   const leased: number[] = [];
   const next = await run('next', async (handling) => {
     const { rows } = await database.admin.query<{ n: string }>('select count(*) n from parley.lane where token <> 0 and until > clock_timestamp()');
-    if (handling.delivery.suspect) leased.push(Number(rows[0]!.n));
+    if (handling.delivery.suspect) {
+      leased.push(Number(rows[0]!.n));
+      await send(reserve(`other${leased.length}`, 100 + leased.length));
+    }
     return handling.settle();
   });
-  await send(...upTo(40).map((n) => reserve(`other${n}`, 100 + n)));
-  await until(async () => (await effectsOf()) === 48);
+  await until(async () => (await effectsOf()) === 16);
   expect(leased).toEqual(Array(8).fill(1));
   const order = next.deliveries.map(({ suspect }) => suspect === true);
-  expect(order.slice(0, 48).lastIndexOf(false)).toBeGreaterThan(order.indexOf(true)); // others had turns in between
+  expect(order.slice(order.indexOf(true), order.lastIndexOf(true))).toContain(false); // others had turns in between
   await until(async () => Number((await database.admin.query('select count(*) n from parley.lane')).rows[0].n) === 0);
 });
 
