@@ -83,7 +83,8 @@ export class SuspectHandling {
       throw new ProcessEndedError(unfinished);
     }
     const told = unfinished.length === 0 ? '' : `; ${unfinished.length} of ${this.atMost} handlings alone had none`;
-    log('warn', `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`, { messageId: this.envelope.id });
+    // In flight when a process ended: usual. Again, and alone: it may be the reason.
+    log(unfinished.length === 0 ? 'info' : 'warn', `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`, { messageId: this.envelope.id });
     return unfinished.length;
   }
 
