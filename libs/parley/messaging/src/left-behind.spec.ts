@@ -36,6 +36,13 @@ describe('messages left behind by a change of technology', () => {
     ]);
   });
 
+  it('are not told of when the own database only has another address, and counted there when it is not used any more', async () => {
+    expect((await warnings({ events: own })).noted).toEqual([[{ kind: 'event', technology: 'postgres', address: "the service's own database" }]]);
+    const former = [{ kind: 'event', technology: 'postgres', address: "the service's own database" }] as const;
+    expect((await warnings({ former })).said).toEqual([]);
+    expect((await warnings({ former, unread })).said).toHaveLength(1);
+  });
+
   it('are none where the own database carries them, and nothing is asked of a live tail', async () => {
     expect((await warnings({ events: own, unread })).said).toEqual([]);
     expect(await warnings({ live: true, unread })).toEqual({ noted: [[]], said: [] });

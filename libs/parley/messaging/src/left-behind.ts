@@ -1,8 +1,11 @@
-import { KEPT_KINDS, type KeptKind } from './carriers';
+import { type Carrier, KEPT_KINDS } from './carriers';
 import type { HandlerRegistry } from './handlers';
 import { type Routes, urlVariable } from './routes';
 import type { Store } from './store';
 import type { TransportContext } from './technology';
+
+/** Whatever address it is reached by: a database that moved is the same one. */
+const OWN_DATABASE = "the service's own database";
 
 /**
  * Warns of messages that nobody reads after another technology was chosen: once of each former one, and at each start of those
@@ -10,20 +13,28 @@ import type { TransportContext } from './technology';
  */
 export async function warnOfMessagesLeftBehind(store: Store | undefined, routes: Routes, registry: HandlerRegistry, log: TransportContext['log']): Promise<void> {
   if (!store?.carriers) return;
-  const handled = KEPT_KINDS.filter((kind) => registry.subscriptions(kind).some(({ live }) => !live));
-  const carriers = handled.flatMap((kind) => {
-    const transport = routes.ofKind(kind);
-    return transport ? [{ kind, transport, technology: transport.technology, address: transport.address }] : [];
-  });
-  for (const { kind, technology, address, since } of await store.carriers.note(carriers.map(({ kind, technology, address }) => ({ kind, technology, address })))) {
+  const carriers = await carriersOf(store, routes, registry);
+  for (const { kind, technology, address, since } of await store.carriers.note(carriers)) {
+    if (address === OWN_DATABASE) continue; // what waits there is counted below
     const now = carriers.find((carrier) => carrier.kind === kind)!;
     log('warn', `${kind}s came from ${technology} at ${address} since ${since.toISOString()}, and come from ${now.technology} at ${now.address} now: what still waits there is not read; start once with the former ${urlVariable(kind)} to have it handled`);
   }
-  const elsewhere: KeptKind[] = [];
-  for (const { kind, transport } of carriers) if (!(await transport.local?.sharesDatabaseWith(store))) elsewhere.push(kind);
+  const elsewhere = carriers.filter(({ address }) => address !== OWN_DATABASE).map(({ kind }) => kind);
   if (elsewhere.length === 0) return;
   for (const { kind, subscription, messages } of await store.carriers.unread()) {
     if (!elsewhere.includes(kind)) continue;
-    log('warn', `${messages} ${kind}s for ${subscription} wait unread in the service's own database, for ${urlVariable(kind)} names another technology; start once without it to have them handled`);
+    log('warn', `${messages} ${kind}s for ${subscription} wait unread in ${OWN_DATABASE}, for ${urlVariable(kind)} names another technology; start once without it to have them handled`);
   }
+}
+
+/** Of the kinds that are handled here, and kept until they are. */
+async function carriersOf(store: Store, routes: Routes, registry: HandlerRegistry): Promise<readonly Carrier[]> {
+  const handled = KEPT_KINDS.filter((kind) => registry.subscriptions(kind).some(({ live }) => !live));
+  const carriers = handled.map(async (kind): Promise<readonly Carrier[]> => {
+    const transport = routes.ofKind(kind);
+    if (!transport) return [];
+    const isOwn = await transport.local?.sharesDatabaseWith(store);
+    return [{ kind, technology: transport.technology, address: isOwn ? OWN_DATABASE : transport.address }];
+  });
+  return (await Promise.all(carriers)).flat();
 }
