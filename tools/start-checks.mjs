@@ -68,10 +68,12 @@ function answers({ hostname, port }) {
 }
 
 /** The first host of a URL that may name several; undefined where it names no port, as AWS's do not. */
-function hostOf(url) {
-  const [, hostname, port] = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?([^:/?,]+):(\d+)/.exec(url) ?? [];
-  return port && { hostname, port };
+export function hostOf(url) {
+  const [, ipv6, name, port] = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?(?:\[([^\]]+)\]|([^:/?,[]+)):(\d+)/.exec(url) ?? [];
+  return port && { hostname: ipv6 ?? name, port };
 }
+
+const shown = ({ hostname, port }) => (hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`);
 
 /** A broker that is not there would show only as services that never become ready. */
 export async function checkBrokers(technologies) {
@@ -79,7 +81,7 @@ export async function checkBrokers(technologies) {
     const host = hostOf(urlOf(name));
     if (host && !(await answers(host)))
       throw new Mistake(
-        `${name} does not answer at ${host.hostname}:${host.port}: start it (npm run brokers -- up ${name}), or say where it is with ${TECHNOLOGIES[name].from}.`,
+        `${name} does not answer at ${shown(host)}: start it (npm run brokers -- up ${name}), or say where it is with ${TECHNOLOGIES[name].from}.`,
       );
   }
 }
