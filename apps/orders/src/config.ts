@@ -1,4 +1,4 @@
-import { milliseconds, type Duration } from '@parley/contract';
+import { isDuration, milliseconds } from '@parley/contract';
 import { serviceEnvironment } from '@parley/service';
 import { z } from 'zod';
 
@@ -6,14 +6,6 @@ export const environment = serviceEnvironment({
   ORDER_PATIENCE: z
     .string()
     .default('15m')
-    .refine(isDuration, 'must be a duration such as 90s or 15m')
+    .refine((text) => isDuration(text) && milliseconds(text) > 0, 'must be a duration such as 90s or 15m')
     .describe('how long an order may take before what was done for it is undone'),
 });
-
-function isDuration(text: string): boolean {
-  try {
-    return milliseconds(text as Duration) > 0;
-  } catch {
-    return false;
-  }
-}
