@@ -130,7 +130,8 @@ describe('a network that loses open connections without a sign', () => {
       const told = await ready();
       return told.status !== 'ok' && told;
     }, 'readiness to name it', 15_000); // prettier-ignore
-    expect(unready.error).toHaveProperty('database');
+    // Either, by which of its connections was asked first: new ones work.
+    expect(Object.keys(unready.error ?? {})).toEqual(expect.arrayContaining([expect.stringMatching(/^(database|outbox)$/)]));
     await eventually(async () => (await ready()).status === 'ok', 'it to be ready again', 15_000);
     await running.at(-1)!.stop();
     await road.close();
