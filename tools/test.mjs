@@ -90,7 +90,7 @@ async function secondLook(first) {
   let { passed, failed } = first;
   for (const one of first.failures) {
     console.log(`── again, by itself: ${one.file}`);
-    const second = await specs(['--runInBand', '--runTestsByPath', one.file]);
+    const second = await specs(['--runInBand', '--forceExit', '--runTestsByPath', one.file]);
     passed += second.passed - one.passed;
     failed += second.failed - one.failed;
     if (second.failed === 0) console.log(`unsteady: ${one.file} failed beside others, and passes by itself`);
