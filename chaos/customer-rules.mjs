@@ -1,4 +1,4 @@
-// What customers saw must be what was done.
+// Rules that compare what customers were shown with what was done.
 import { by, isFinal, pieces } from '../tools/accounting.mjs';
 import { rank } from './event-rules.mjs';
 
@@ -20,7 +20,7 @@ export function acknowledged({ history, sinks }, wrong) {
   return `${oks.length} acknowledged, ${lost} not, ${orders.size} orders, ${history.filter(({ type }) => type === 'unknown').length} attempts of unknown outcome`;
 }
 
-/** Nobody changed a price during the run: what was shown is what is paid, by the card that was named. */
+/** The price shown is the price paid, by the card that was named: no price changes during a run. */
 export function asShown({ history, sinks }, wrong) {
   const shown = history.find(({ type }) => type === 'prices')?.prices ?? {};
   const cards = new Map(history.filter(({ type, lines }) => type === 'invoke' && lines).map(({ key, token }) => [key, token]));

@@ -4,7 +4,7 @@ import type { OperationsAccess } from '@parley/service';
 const READS = ['GET', 'HEAD'];
 
 /**
- * Who may use the console: requests to a known host name, with the token of operations. Pages of somewhere else cannot change
+ * Admits requests to a known host name, with the token of operations. Pages of somewhere else cannot change
  * anything by way of a browser that reaches the console, either: browsers name the page's origin with everything that changes
  * something.
  */

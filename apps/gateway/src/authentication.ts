@@ -50,12 +50,12 @@ export class Authentication {
     return this.issuer !== undefined;
   }
 
-  /** Whose token it is; undefined when authentication is off. @throws ProblemError */
+  /** The customer of the token; undefined when authentication is off. @throws ProblemError */
   async accountOf(authorization: string | undefined): Promise<Account | undefined> {
     return (await this.customerOf(authorization))?.account;
   }
 
-  /** Whose token it is, and how long it is good; undefined when authentication is off. @throws ProblemError */
+  /** The customer of the token and the time it expires; undefined when authentication is off. @throws ProblemError */
   async customerOf(authorization: string | undefined): Promise<Proven | undefined> {
     if (!this.issuer || !this.keys) return undefined;
     const token = /^Bearer ([\w.-]+)$/i.exec(authorization ?? '')?.[1] ?? '';
@@ -88,7 +88,7 @@ export class Authentication {
   }
 }
 
-/** What an issuer signs beside access tokens, by the claims that only those others have: ID tokens, Keycloak's and Cognito's kinds. */
+/** Claims that only other tokens of an issuer have, not access tokens: ID tokens, Keycloak's and Cognito's kinds. */
 const OTHERS_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
 const ACCESS_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
 

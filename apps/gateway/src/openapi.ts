@@ -8,7 +8,7 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 const VERBS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** What every route may answer beside what it is for. */
+/** Answers that every route may give beside its own. */
 const ALWAYS: Readonly<Record<string, string>> = {
   400: 'The request cannot be read, or a header comes twice',
   405: 'The method is not for this resource; Allow names those that are',

@@ -1,7 +1,7 @@
 import { CallError } from '@parley/messaging';
 import { invalid, problem, type Problem } from '@parley/service';
 
-/** What the errors of the shop's contracts mean to a customer; undefined: the kit knows, or it is ours. */
+/** The answer to a customer for an error of the shop's contracts; undefined: the kit's own answer applies. */
 export function shopProblemOf(error: unknown): Problem | undefined {
   if (!(error instanceof CallError)) return undefined;
   const { code, details } = error;
