@@ -57,7 +57,7 @@ export interface TransportContext {
 
 export interface Transport {
   readonly technology: string;
-  /** What `explain` prints, without credentials: `postgres://127.0.0.1:54320/parley`. */
+  /** What `explain` prints, without credentials: `postgres://127.0.0.1:25432/parley`. */
   readonly address: string;
   /**
    * Opens what publishing needs and creates or checks what the technology must hold for these contracts and subscriptions.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeEnvironment, EnvironmentError, readEnvironment } from './environment';
 
-const DATABASE_URL = 'postgres://orders:hunter2@127.0.0.1:54320/parley';
+const DATABASE_URL = 'postgres://orders:hunter2@127.0.0.1:25432/parley';
 
 function problemsOf(variables: Record<string, string>, own?: z.ZodRawShape): string[] {
   try {
@@ -89,7 +89,7 @@ describe('environment', () => {
     const environment = readEnvironment({ DATABASE_URL, API_TOKEN: 'hunter2' }, { API_TOKEN: z.string() });
     const printed = JSON.stringify([problems, describeEnvironment(environment)]);
     expect(printed).not.toContain('hunter2');
-    expect(printed).toContain('postgres://orders:[hidden]@127.0.0.1:54320/parley');
+    expect(printed).toContain('postgres://orders:[hidden]@127.0.0.1:25432/parley');
   });
 
   it("adds a service's own variables, typed", () => {
