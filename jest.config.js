@@ -18,7 +18,8 @@ module.exports = {
   // Generous: a test waits for what happens, and a busy machine takes its time.
   testTimeout: 30_000,
   maxWorkers: 2,
-  // What the files of a run leave in the heap of their worker adds up to gigabytes: between two files it may be started anew.
+  // What the files of a run leave in the heap of their worker adds up to gigabytes: between two
+  // files it may be started anew.
   workerIdleMemoryLimit: '1.5GB',
   reporters: [join(__dirname, 'tools/jest-reporter.cjs')],
   globalSetup: join(__dirname, 'tools/jest-setup.cjs'),

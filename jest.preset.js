@@ -1,4 +1,5 @@
-// What every project's tests share; tools/jest-swc.cjs says how TypeScript and pure-ESM packages are compiled.
+// What every project's tests share; tools/jest-swc.cjs says how TypeScript and pure-ESM packages
+// are compiled.
 const { join } = require('node:path');
 const { forJest } = require('./tools/aliases.cjs');
 

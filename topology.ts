@@ -1,8 +1,17 @@
-// The whole system on one page: every process, its ports, its data and whom it talks to. `npm start` and `nx serve` run
-// it; images and charts take their values from it. To add a service, add it here and give it a folder in apps/.
+// The whole system on one page: every process, its ports, its data and whom it talks to. `npm
+// start` and `nx serve` run it; images and charts take their values from it. To add a service, add
+// it here and give it a folder in apps/.
 
 export type Service =
-  'gateway' | 'orders' | 'catalog' | 'inventory' | 'payments' | 'shipping' | 'notifications' | 'insights' | 'console';
+  | 'gateway'
+  | 'orders'
+  | 'catalog'
+  | 'inventory'
+  | 'payments'
+  | 'shipping'
+  | 'notifications'
+  | 'insights'
+  | 'console';
 
 export type ProcessName = Service | 'payment-provider';
 
@@ -12,13 +21,19 @@ export interface Process {
   purpose: string;
   /** `edge` stops first, `outside` (a company we do not own) last. */
   place: 'edge' | 'inside' | 'outside';
-  /** Which ten ports are its own: HTTP at base + 10 × slot + instance; metrics and operations of the edge 100 above. Never reuse one, or two processes meet on a port. */
+  /**
+   * Which ten ports are its own: HTTP at base + 10 × slot + instance; metrics and operations of the
+   * edge 100 above. Never reuse one, or two processes meet on a port.
+   */
   slot: number;
   /** Whether it answers calls: gRPC at its HTTP port + 1000. */
   answersCalls: boolean;
   /** How many instances `npm start` runs unless told otherwise (`--scale inventory=3`). */
   replicas: number;
-  /** Its schema, which only its own role can read. Without one it cannot store, so neither handle commands nor events. */
+  /**
+   * Its schema, which only its own role can read. Without one it cannot store, so neither handle
+   * commands nor events.
+   */
   data?: string;
   /** Owners it calls (synchronous, a reply or a deadline). */
   calls?: Service[];
@@ -136,20 +151,38 @@ export const topology: Process[] = [
   },
 ];
 
-// Below the ports that systems give to outgoing connections (Linux: 32768 and up): one of those would make a start fail now and then.
-export const PORTS = { base: 4000, operationsAbove: 100, callsAbove: 1000, postgres: 25432, slots: 10 };
+// Below the ports that systems give to outgoing connections (Linux: 32768 and up): one of those
+// would make a start fail now and then.
+export const PORTS = {
+  base: 4000,
+  operationsAbove: 100,
+  callsAbove: 1000,
+  postgres: 25432,
+  slots: 10,
+};
 
 export function httpPort(process: Process, instance: number, base = PORTS.base): number {
   return base + process.slot * PORTS.slots + instance;
 }
 
-export function callsPort(process: Process, instance: number, base = PORTS.base): number | undefined {
+export function callsPort(
+  process: Process,
+  instance: number,
+  base = PORTS.base,
+): number | undefined {
   return process.answersCalls ? httpPort(process, instance, base) + PORTS.callsAbove : undefined;
 }
 
 /** Where metrics and operations are, if not at its HTTP port: that of the edge is for strangers. */
-export function operationsPort(process: Process, instance: number, base = PORTS.base): number | undefined {
-  return process.place === 'edge' ? httpPort(process, instance, base) + PORTS.operationsAbove : undefined;
+export function operationsPort(
+  process: Process,
+  instance: number,
+  base = PORTS.base,
+): number | undefined {
+  return process.place === 'edge'
+    ? httpPort(process, instance, base) + PORTS.operationsAbove
+    : undefined;
 }
 
-export const instanceName = (process: Process, instance: number): string => `${process.name}-${instance + 1}`;
+export const instanceName = (process: Process, instance: number): string =>
+  `${process.name}-${instance + 1}`;

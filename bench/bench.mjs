@@ -1,4 +1,5 @@
-// npm run bench -- poison [--events 10000 --keys 100 --rate 250 --pairs 5]: what is measured side by side, on a PostgreSQL of its own.
+// npm run bench -- poison [--events 10000 --keys 100 --rate 250 --pairs 5]: what is measured side
+// by side, on a PostgreSQL of its own.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from '../tools/build.mjs';
@@ -21,18 +22,24 @@ const HELP = `npm run bench -- <name> [options]      measures side by side, on a
 
 const { values, positionals } = commandLine(HELP, {
   allowPositionals: true,
-  options: Object.fromEntries(['events', 'keys', 'rate', 'pairs'].map((name) => [name, { type: 'string' }])),
+  options: Object.fromEntries(
+    ['events', 'keys', 'rate', 'pairs'].map((name) => [name, { type: 'string' }]),
+  ),
 });
 const bench = BENCHES[positionals[0]];
 if (!bench) {
-  console.error(`${positionals[0] ? `There is no bench "${positionals[0]}".` : 'Which bench?'}\n\n${HELP}`);
+  console.error(
+    `${positionals[0] ? `There is no bench "${positionals[0]}".` : 'Which bench?'}\n\n${HELP}`,
+  );
   process.exit(2);
 }
 await build(OUT);
 const postgres = await useTestPostgres();
 process.env.PARLEY_TEST_POSTGRES = postgres.url;
 try {
-  const options = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, wholeNumber(name, value, 1)]));
+  const options = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, wholeNumber(name, value, 1)]),
+  );
   process.exitCode = (await bench(createRequire(path.resolve(OUT, 'bench.js')), options)) ? 0 : 1;
 } finally {
   await postgres.release();

@@ -1,13 +1,18 @@
-// One event that fails for ever among others: runs without and with it, one after the other in turn, so that what the machine
-// does meanwhile meets both. True when the other lanes' p99 stays below twice that without, and no effect is missing or doubled.
+// One event that fails for ever among others: runs without and with it, one after the other in
+// turn, so that what the machine does meanwhile meets both. True when the other lanes' p99 stays
+// below twice that without, and no effect is missing or doubled.
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const ms = (number) => `${number.toFixed(0)} ms`;
 
 export async function poison(require, { events = 10_000, keys = 100, rate = 250, pairs = 5 }) {
   const { poisonRun } = require('./libs/parley/transports/postgres/src/poison.fixture.js');
-  console.log(`${events} events of ${keys} keys, ${rate} a second, ${pairs} runs without and ${pairs} with one that fails whenever it is handled\n`);
-  console.log('| run | poison | p50 | p99 | longest | parked behind it | lane released in | wrong |');
+  console.log(
+    `${events} events of ${keys} keys, ${rate} a second, ${pairs} runs without and ${pairs} with one that fails whenever it is handled\n`,
+  );
+  console.log(
+    '| run | poison | p50 | p99 | longest | parked behind it | lane released in | wrong |',
+  );
   console.log('|---|---|--:|--:|--:|--:|--:|---|');
   const runs = { without: [], with: [] };
   for (let run = 1; run <= pairs; run++) {
@@ -16,11 +21,17 @@ export async function poison(require, { events = 10_000, keys = 100, rate = 250,
       runs[sort].push(result);
       const { p50, p99, longest, parked, released, faults } = result;
       const lane = sort === 'with' ? [parked, ms(released)] : ['', ''];
-      console.log(`| ${[run, sort, ms(p50), ms(p99), ms(longest), ...lane, faults.slice(0, 3).join('; ') || 'nothing'].join(' | ')} |`);
+      console.log(
+        `| ${[run, sort, ms(p50), ms(p99), ms(longest), ...lane, faults.slice(0, 3).join('; ') || 'nothing'].join(' | ')} |`,
+      );
     }
   }
-  const [without, withPoison] = [runs.without, runs.with].map((all) => median(all.map(({ p99 }) => p99)));
-  console.log(`\np99 of the other lanes, medians: ${ms(without)} without, ${ms(withPoison)} with: ${(withPoison / without).toFixed(2)} times`);
+  const [without, withPoison] = [runs.without, runs.with].map((all) =>
+    median(all.map(({ p99 }) => p99)),
+  );
+  console.log(
+    `\np99 of the other lanes, medians: ${ms(without)} without, ${ms(withPoison)} with: ${(withPoison / without).toFixed(2)} times`,
+  );
   const isWhole = [...runs.without, ...runs.with].every(({ faults }) => faults.length === 0);
   return isWhole && withPoison < 2 * without;
 }

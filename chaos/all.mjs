@@ -1,5 +1,6 @@
-// The whole proof: three seeds with every fault, in which all must hold, and every plant, which must be found. Each is a run of its
-// own, in a process of its own; one table at the end says it all.
+// The whole proof: three seeds with every fault, in which all must hold, and every plant, which
+// must be found. Each is a run of its own, in a process of its own; one table at the end says it
+// all.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -11,19 +12,42 @@ import { tryKill } from '../tools/process-tree.mjs';
 const SEEDS = [1, 7, 42];
 
 const proofs = ({ seconds, rate, within }) => [
-  ...SEEDS.map((seed) => ({ name: `seed ${seed}`, args: ['--seed', seed, '--minutes', seconds / 60, '--rate', rate, '--within', within] })),
-  { name: 'one alone', args: ['--faults', Object.keys(APART).join(','), '--minutes', Math.ceil(shortestFor(Object.keys(APART)) / 60), '--within', within] },
-  ...Object.entries(PLANTS).map(([name, { what }]) => ({ name, what, args: ['--planted', name, '--within', within] })),
+  ...SEEDS.map((seed) => ({
+    name: `seed ${seed}`,
+    args: ['--seed', seed, '--minutes', seconds / 60, '--rate', rate, '--within', within],
+  })),
+  {
+    name: 'one alone',
+    args: [
+      '--faults',
+      Object.keys(APART).join(','),
+      '--minutes',
+      Math.ceil(shortestFor(Object.keys(APART)) / 60),
+      '--within',
+      within,
+    ],
+  },
+  ...Object.entries(PLANTS).map(([name, { what }]) => ({
+    name,
+    what,
+    args: ['--planted', name, '--within', within],
+  })),
 ];
 
 /** @returns whether every run was good */
 export async function proveAll(options, say) {
-  const folder = path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-all`);
+  const folder = path.resolve(
+    '.data/chaos',
+    `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-all`,
+  );
   fs.mkdirSync(folder, { recursive: true });
   const done = [];
   for (const proof of proofs(options)) {
     say(`\n=== ${proof.name}`);
-    done.push({ ...proof, ...(await prove(proof, path.join(folder, proof.name.replace(' ', '-')))) });
+    done.push({
+      ...proof,
+      ...(await prove(proof, path.join(folder, proof.name.replace(' ', '-')))),
+    });
     fs.writeFileSync(path.join(folder, 'table.txt'), tableOf(done));
   }
   say(`\n${tableOf(done)}\nRecords: ${path.relative('.', folder)}`);
@@ -33,7 +57,11 @@ export async function proveAll(options, say) {
 async function prove({ args }, record) {
   fs.mkdirSync(record, { recursive: true });
   const began = Date.now();
-  const child = spawn(process.execPath, ['chaos/run.mjs', ...args.map(String), '--record', record], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(
+    process.execPath,
+    ['chaos/run.mjs', ...args.map(String), '--record', record],
+    { stdio: ['ignore', 'inherit', 'inherit'] },
+  );
   const pass = (signal) => tryKill(child.pid, signal);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, pass);
   const [code] = await once(child, 'exit');
@@ -50,8 +78,20 @@ async function prove({ args }, record) {
 /** @param done [{ name, what?, good, broken, found?, findings, minutes }] */
 export function tableOf(done) {
   const rows = done.map(({ name, what, good, broken, found, findings = [], minutes }) => {
-    const verdict = what === undefined ? (good ? 'all holds, every fault bit' : `broken: ${broken.join(', ')}`) : good ? `found by ${found.join(' and ')}` : `NOT found (red: ${broken.join(', ') || 'nothing'})`;
-    const detail = what ?? findings.filter(({ id }) => id === 'I1' || id === 'bit').map(({ detail }) => detail).join('; ');
+    const verdict =
+      what === undefined
+        ? good
+          ? 'all holds, every fault bit'
+          : `broken: ${broken.join(', ')}`
+        : good
+          ? `found by ${found.join(' and ')}`
+          : `NOT found (red: ${broken.join(', ') || 'nothing'})`;
+    const detail =
+      what ??
+      findings
+        .filter(({ id }) => id === 'I1' || id === 'bit')
+        .map(({ detail }) => detail)
+        .join('; ');
     return `${good ? '✓' : '✗'} ${name.padEnd(18)} ${`${minutes.toFixed(1)} min`.padStart(9)}  ${verdict.padEnd(28)}  ${detail}\n`;
   });
   return `${rows.join('')}${done.filter(({ good }) => good).length} of ${done.length} as they must be\n`;

@@ -6,27 +6,44 @@ import { withDatabase } from '../tools/books-read.mjs';
 import { CARDS, faultyPayments, harmDone, PAYMENTS, repair, slowInventory } from './faulty.mjs';
 import { SilentProxy } from './silent-proxy.mjs';
 
-/** Until the message of a faulty handler must have died. Ten deliveries, each with a lease that must run out, and a launcher that waits longer from crash to crash. */
+/**
+ * Until the message of a faulty handler must have died. Ten deliveries, each with a lease that must
+ * run out, and a launcher that waits longer from crash to crash.
+ */
 const DEAD_WITHIN = 300_000;
 const PATIENCE = 90_000;
 const REPLAYED_WITHIN = 20_000;
 const BEHIND_PROXY = 'inventory-1';
 
-/** Before the shop starts: the faulty build of payments; a network to inventory's database that can fall silent. @returns { proxy? } */
+/**
+ * Before the shop starts: the faulty build of payments; a network to inventory's database that can
+ * fall silent. @returns { proxy? }
+ */
 export async function prepareApart(shop, faults) {
-  if (faults.some((id) => id in CARDS)) for (const name of PAYMENTS) shop.setEnvironment(name, faultyPayments(shop.dir));
+  if (faults.some((id) => id in CARDS))
+    for (const name of PAYMENTS) shop.setEnvironment(name, faultyPayments(shop.dir));
   if (!faults.includes('F05')) return {};
   const proxy = await SilentProxy.before(shop.postgresPort);
-  shop.setEnvironment(BEHIND_PROXY, { ...slowInventory(shop.dir), DATABASE_PORT: String(proxy.port) });
+  shop.setEnvironment(BEHIND_PROXY, {
+    ...slowInventory(shop.dir),
+    DATABASE_PORT: String(proxy.port),
+  });
   return { proxy };
 }
 
-/** One order whose handler does harm, until its message is a dead letter; then a sound build, and a replay. */
+/**
+ * One order whose handler does harm, until its message is a dead letter; then a sound build, and a
+ * replay.
+ */
 export async function poison({ shop, customers, until }, { fault }, milliseconds) {
   const card = CARDS[fault];
   const from = Date.now();
   const order = await customers.placeOne(card);
-  const died = await until(Math.max(milliseconds, DEAD_WITHIN), async () => (await deathsOf(shop, order)).length > 0, 500);
+  const died = await until(
+    Math.max(milliseconds, DEAD_WITHIN),
+    async () => (await deathsOf(shop, order)).length > 0,
+    500,
+  );
   const after = (Date.now() - from) / 1000;
   await sleep(Math.max(0, from + milliseconds - Date.now()));
   const to = Date.now();
@@ -37,27 +54,56 @@ export async function poison({ shop, customers, until }, { fault }, milliseconds
   await shop.allReady();
   const why = died ? await replay(shop, deaths, until) : 'it never died';
   const replayed = why === undefined;
-  return { from, to, poison: order, times, after, deaths, replayed, ...(why && { why }), bit: times > 0 };
+  return {
+    from,
+    to,
+    poison: order,
+    times,
+    after,
+    deaths,
+    replayed,
+    ...(why && { why }),
+    bit: times > 0,
+  };
 }
 
 const DEATHS = `select q.name as queue, d.id::text, d.error, d.cause, d.attempts, d.failure, convert_from(d.body, 'UTF8') as body from parley.dead d join parley.queue q on q.id = d.queue`;
 
 async function deathsOf(shop, orderId) {
   const rows = await withDatabase(shop.run(), (query) => query(DEATHS)).catch(() => []);
-  return rows.filter(({ body }) => body.includes(orderId)).map(({ body: _, attempts, ...death }) => ({ ...death, orderId, deliveries: attempts }));
+  return rows
+    .filter(({ body }) => body.includes(orderId))
+    .map(({ body: _, attempts, ...death }) => ({ ...death, orderId, deliveries: attempts }));
 }
 
-/** As an operator would. Resolves with what the command says when it does not work, also after some tries: processes are just back. */
+/**
+ * As an operator would. Resolves with what the command says when it does not work, also after some
+ * tries: processes are just back.
+ */
 async function replay(shop, deaths, until) {
   const names = deaths.map(({ queue, id }) => `${queue.split('.')[0]}/${id}`);
-  const command = ['tools/parley.mjs', 'dead-letters', 'replay', ...names, '--reason', 'the build is sound again'];
+  const command = [
+    'tools/parley.mjs',
+    'dead-letters',
+    'replay',
+    ...names,
+    '--reason',
+    'the build is sound again',
+  ];
   let why;
-  const asked = () => promisify(execFile)(process.execPath, command, { cwd: shop.dir }).then(() => (why = undefined), (error) => (why = `${error.stdout}${error.stderr}`.trim() || error.message));
+  const asked = () =>
+    promisify(execFile)(process.execPath, command, { cwd: shop.dir }).then(
+      () => (why = undefined),
+      (error) => (why = `${error.stdout}${error.stderr}`.trim() || error.message),
+    );
   await until(REPLAYED_WITHIN, async () => (await asked()) === undefined, 1000);
   return why;
 }
 
-/** A process whose open connections to PostgreSQL fall silent while its handlers have transactions open. Its twin, and new connections, work. */
+/**
+ * A process whose open connections to PostgreSQL fall silent while its handlers have transactions
+ * open. Its twin, and new connections, work.
+ */
 export async function silence({ shop, proxy, customers, until, query }, milliseconds) {
   const caught = await until(PATIENCE, async () => (await query(HALF_DONE))[0].count > 0, 20);
   const from = Date.now();
@@ -65,7 +111,15 @@ export async function silence({ shop, proxy, customers, until, query }, millisec
   await sleep(milliseconds);
   const to = Date.now();
   proxy.restore();
-  return { victim: BEHIND_PROXY, from, to, caught, connections, swallowed: proxy.swallowed, bit: caught && connections > 0 && proxy.swallowed > 0 };
+  return {
+    victim: BEHIND_PROXY,
+    from,
+    to,
+    caught,
+    connections,
+    swallowed: proxy.swallowed,
+    bit: caught && connections > 0 && proxy.swallowed > 0,
+  };
 }
 
 const HALF_DONE = `select count(*)::int as count from pg_stat_activity where usename = 'inventory' and state = 'idle in transaction' and state_change < clock_timestamp() - interval '100 ms'`;

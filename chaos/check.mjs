@@ -1,31 +1,61 @@
-// The judge: what clients and the outside saw against what must hold. A pure function over a record, so that any run can be
-// judged again: node chaos/check.mjs FOLDER
+// The judge: what clients and the outside saw against what must hold. A pure function over a
+// record, so that any run can be judged again: node chaos/check.mjs FOLDER
 import fs from 'node:fs';
 import path from 'node:path';
 import * as accounting from '../tools/accounting.mjs';
 import { acknowledged, asShown, followed, hostile } from './customer-rules.mjs';
-import { amounts, judgeUndoing, ONCE, projections, sagaPaths, steps, told } from './event-rules.mjs';
+import {
+  amounts,
+  judgeUndoing,
+  ONCE,
+  projections,
+  sagaPaths,
+  steps,
+  told,
+} from './event-rules.mjs';
 import { readHistory } from './history.mjs';
 import { bit, clock, deadLetters, emptied, pace, terminal } from './run-rules.mjs';
 
 const { by, grouped } = accounting;
 /** A rule of `npm run books`, for a record. */
-const books = (rule) => ({ sinks }, wrong) => rule(sinks, wrong);
+const books =
+  (rule) =>
+  ({ sinks }, wrong) =>
+    rule(sinks, wrong);
 
 /** The first of several rules says what was counted. */
 const CHECKS = {
   I1: ['every acknowledged order exists, one per key, and nobody got one unasked', acknowledged],
-  I2: ['price × quantity = total = charge, in every book; captured − refunded = value of what was delivered', books(accounting.money), books(accounting.prices), books(accounting.payments), asShown, amounts],
-  I3: ['stock: available + reserved + shipped = initial; each order got what it is over, parcel included', books(accounting.stock), books(accounting.parcels)],
+  I2: [
+    'price × quantity = total = charge, in every book; captured − refunded = value of what was delivered',
+    books(accounting.money),
+    books(accounting.prices),
+    books(accounting.payments),
+    asShown,
+    amounts,
+  ],
+  I3: [
+    'stock: available + reserved + shipped = initial; each order got what it is over, parcel included',
+    books(accounting.stock),
+    books(accounting.parcels),
+  ],
   I4: ['at most one charge, shipment and mail an order', once],
-  I5: ['every saga ended as its order did; what was undone was undone in reverse order', sagas, books(accounting.stages), sagaPaths],
+  I5: [
+    'every saga ended as its order did; what was undone was undone in reverse order',
+    sagas,
+    books(accounting.stages),
+    sagaPaths,
+  ],
   I6: ['all at rest after healing, never stuck on the way', terminal],
   I7: ['outboxes, queues, timers and logs are through', emptied],
   I8: ['projections = what their events say, line by line', projections],
   I9: ['dead letters have an injected cause, and what was injected died', deadLetters],
   I10: ['who has nothing to do with a fault keeps the pace', pace],
   steps: ['reserved → paid → shipped → delivered, none before the one it needs', steps],
-  mails: ['one mail an order, to its customer, with its number and amount', books(accounting.mails)],
+  mails: [
+    'one mail an order, to its customer, with its number and amount',
+    books(accounting.mails),
+  ],
   followed: ['who follows an order live sees every stage in order, and the end', followed],
   clock: ['a process whose clock is wrong, or jumps, goes on working', clock],
   hostile: ['hostile requests were refused', hostile],
@@ -46,14 +76,27 @@ export function check(record) {
 
 function once({ sinks }, wrong) {
   const twice = (rows, keyOf, what) => {
-    for (const [key, group] of grouped(rows, keyOf)) if (group.length > 1) wrong(`${group.length} × ${what} of ${key}`);
+    for (const [key, group] of grouped(rows, keyOf))
+      if (group.length > 1) wrong(`${group.length} × ${what} of ${key}`);
   };
   const order = ({ key }) => key.split(':')[0];
-  twice(sinks.ledger.filter(({ kind, status }) => kind === 'charge' && status === 'captured'), order, 'charge');
-  twice(sinks.ledger.filter(({ kind }) => kind === 'refund'), order, 'refund');
+  twice(
+    sinks.ledger.filter(({ kind, status }) => kind === 'charge' && status === 'captured'),
+    order,
+    'charge',
+  );
+  twice(
+    sinks.ledger.filter(({ kind }) => kind === 'refund'),
+    order,
+    'refund',
+  );
   twice(sinks.parcels, (parcel) => parcel.order_id, 'parcel');
   twice(sinks.mails, (mail) => mail.order ?? mail.file, 'mail');
-  twice(sinks.events.filter(({ contract }) => ONCE.includes(contract)), ({ contract, key }) => `${contract} ${key}`, 'event');
+  twice(
+    sinks.events.filter(({ contract }) => ONCE.includes(contract)),
+    ({ contract, key }) => `${contract} ${key}`,
+    'event',
+  );
   return `${sinks.ledger.length} ledger entries, ${sinks.parcels.length} parcels, ${sinks.mails.length} mails`;
 }
 
@@ -72,16 +115,23 @@ function sagas({ sinks }, wrong) {
 
 export function readRecord(folder) {
   const json = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'));
-  return { history: readHistory(path.join(folder, 'history.jsonl')), faults: readHistory(path.join(folder, 'faults.jsonl')), sinks: json('sinks.json'), ...json('run.json') };
+  return {
+    history: readHistory(path.join(folder, 'history.jsonl')),
+    faults: readHistory(path.join(folder, 'faults.jsonl')),
+    sinks: json('sinks.json'),
+    ...json('run.json'),
+  };
 }
 
 export function verdictTable(findings, most = 5) {
   const width = Math.max(...findings.map(({ what }) => what.length));
-  return findings.flatMap(({ id, what, ok, detail, wrong }) => [
-    `${ok ? '✓' : '✗'} ${id.padEnd(8)} ${what.padEnd(width)}  ${detail}`,
-    ...wrong.slice(0, most).map((sentence) => `             ${sentence}`),
-    ...(wrong.length > most ? [`             … and ${wrong.length - most} more`] : []),
-  ]).join('\n');
+  return findings
+    .flatMap(({ id, what, ok, detail, wrong }) => [
+      `${ok ? '✓' : '✗'} ${id.padEnd(8)} ${what.padEnd(width)}  ${detail}`,
+      ...wrong.slice(0, most).map((sentence) => `             ${sentence}`),
+      ...(wrong.length > most ? [`             … and ${wrong.length - most} more`] : []),
+    ])
+    .join('\n');
 }
 
 if (process.argv[1] === import.meta.filename) {

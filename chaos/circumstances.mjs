@@ -1,5 +1,6 @@
-// Loaded into the launcher of a run, before it: gives single processes another environment. What stands in
-// .data/circumstances is read anew at each start of a process, so that the launcher needs no switch for it.
+// Loaded into the launcher of a run, before it: gives single processes another environment. What
+// stands in .data/circumstances is read anew at each start of a process, so that the launcher needs
+// no switch for it.
 import fs from 'node:fs';
 import path from 'node:path';
 import { startedAt } from '../tools/process-tree.mjs';
@@ -26,7 +27,10 @@ function another({ DATABASE_PORT: port, ...environment }) {
 
 const { start } = Supervised.prototype;
 
-/** `<name>.json` holds for every start, `<name>.once.json` for the next one: then `<name>.armed.json` says which process has it. */
+/**
+ * `<name>.json` holds for every start, `<name>.once.json` for the next one: then
+ * `<name>.armed.json` says which process has it.
+ */
 Supervised.prototype.start = function () {
   const { name } = this.instance;
   const once = read(`${name}.once`);
@@ -34,5 +38,9 @@ Supervised.prototype.start = function () {
   this.env = another({ ...this.usual, ...read(name), ...once });
   if (once) fs.rmSync(file(`${name}.once`));
   start.call(this);
-  if (once) fs.writeFileSync(file(`${name}.armed`), JSON.stringify({ pid: this.pid, started: startedAt(this.pid) }));
+  if (once)
+    fs.writeFileSync(
+      file(`${name}.armed`),
+      JSON.stringify({ pid: this.pid, started: startedAt(this.pid) }),
+    );
 };

@@ -1,5 +1,6 @@
-// Customers: place orders at a steady rate, each under a key of its own, and try again under the same key until they know. Every
-// attempt is recorded as `invoke` and then `ok`, `fail` (surely not taken) or `unknown`.
+// Customers: place orders at a steady rate, each under a key of its own, and try again under the
+// same key until they know. Every attempt is recorded as `invoke` and then `ok`, `fail` (surely not
+// taken) or `unknown`.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { follow } from './follower.mjs';
 import { hostileRequest } from './hostile.mjs';
@@ -9,7 +10,13 @@ const ANSWER_WITHIN = 8000;
 const PAUSE = 700;
 const MOST_UNDER_WAY = 150;
 const PACE_OVER = 8000;
-const TOKENS = [...Array(80).fill('tok_ok'), ...Array(7).fill('tok_declined'), ...Array(6).fill('tok_flaky'), ...Array(5).fill('tok_slow'), ...Array(2).fill('tok_unknown')];
+const TOKENS = [
+  ...Array(80).fill('tok_ok'),
+  ...Array(7).fill('tok_declined'),
+  ...Array(6).fill('tok_flaky'),
+  ...Array(5).fill('tok_slow'),
+  ...Array(2).fill('tok_unknown'),
+];
 const PLACES = [
   ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
   ['Rua do Ouro 12', 'Lisboa', '1100-060', 'PT'],
@@ -37,12 +44,19 @@ export class Customers {
   constructor({ seed, rate, gatewayUrl, products, history, hostile }) {
     Object.assign(this, { seed, rate, gatewayUrl, products, history, hostile });
     this.random = randomOf(seed, 'orders');
-    history.add({ type: 'prices', prices: Object.fromEntries(products.map(({ sku, price }) => [sku, price])) });
+    history.add({
+      type: 'prices',
+      prices: Object.fromEntries(products.map(({ sku, price }) => [sku, price])),
+    });
   }
 
   /** Until told to end. */
   async run() {
-    for (let next = Date.now(); !this.#ending; next = Math.max(Date.now() - 1000, next) + 1000 / (this.rate * this.haste)) {
+    for (
+      let next = Date.now();
+      !this.#ending;
+      next = Math.max(Date.now() - 1000, next) + 1000 / (this.rate * this.haste)
+    ) {
       await sleep(Math.max(0, next - Date.now()));
       if (this.#open.size < MOST_UNDER_WAY) this.#begin();
     }
@@ -65,14 +79,20 @@ export class Customers {
 
   /** Orders a second, lately. */
   pace() {
-    return this.#lately.filter((at) => at > Date.now() - PACE_OVER).length / (Math.min(PACE_OVER, Date.now() - this.since) / 1000);
+    return (
+      this.#lately.filter((at) => at > Date.now() - PACE_OVER).length /
+      (Math.min(PACE_OVER, Date.now() - this.since) / 1000)
+    );
   }
 
   #begin() {
     this.#lately = [...this.#lately.filter((at) => at > Date.now() - PACE_OVER), Date.now()];
     const number = this.placed++;
     const order = this.#invent(number);
-    const work = this.hostile && this.random.next() < 0.05 ? this.#attack(number, order) : this.#shop(number, order);
+    const work =
+      this.hostile && this.random.next() < 0.05
+        ? this.#attack(number, order)
+        : this.#shop(number, order);
     this.#open.add(work);
     void work.finally(() => this.#open.delete(work));
   }
@@ -81,9 +101,18 @@ export class Customers {
     const { random } = this;
     const unshippable = number % UNSHIPPABLE_EVERY === UNSHIPPABLE_EVERY - 1;
     const [line1, city, postcode, country] = unshippable ? UNSHIPPABLE : random.pick(PLACES);
-    const quantities = new Map(Array.from({ length: 1 + random.below(3) }, () => [random.pick(this.products).sku, 1 + random.below(3)]));
+    const quantities = new Map(
+      Array.from({ length: 1 + random.below(3) }, () => [
+        random.pick(this.products).sku,
+        1 + random.below(3),
+      ]),
+    );
     return {
-      customer: { name: `Customer ${number}`, email: `customer-${number}@example.org`, address: { line1, city, postcode, country } },
+      customer: {
+        name: `Customer ${number}`,
+        email: `customer-${number}@example.org`,
+        address: { line1, city, postcode, country },
+      },
       lines: [...quantities].map(([sku, quantity]) => ({ sku, quantity })),
       payment: { token: unshippable ? 'tok_ok' : random.pick(TOKENS) },
     };
@@ -91,7 +120,8 @@ export class Customers {
 
   async #shop(number, order) {
     const orderId = await this.#place(`chaos-${this.seed}-${number}`, order);
-    if (orderId && number % FOLLOWED_EVERY === 0 && this.#following.size < MOST_FOLLOWED) this.#follow(orderId);
+    if (orderId && number % FOLLOWED_EVERY === 0 && this.#following.size < MOST_FOLLOWED)
+      this.#follow(orderId);
   }
 
   #follow(orderId) {
@@ -105,14 +135,22 @@ export class Customers {
   /** One order for a card of one's own, whatever becomes of it. */
   placeOne(token) {
     const order = this.#invent(0);
-    return this.#place(`chaos-${this.seed}-${token}-${Date.now()}`, { ...order, payment: { token } });
+    return this.#place(`chaos-${this.seed}-${token}-${Date.now()}`, {
+      ...order,
+      payment: { token },
+    });
   }
 
   /** Resolves with the order's id; undefined when it was refused, or patience ended first. */
   async #place(key, order) {
     const { lines, payment, customer } = order;
     for (let attempt = 1; ; attempt++) {
-      this.history.add({ type: 'invoke', key, attempt, ...(attempt === 1 && { lines, token: payment.token, email: customer.email }) });
+      this.history.add({
+        type: 'invoke',
+        key,
+        attempt,
+        ...(attempt === 1 && { lines, token: payment.token, email: customer.email }),
+      });
       const outcome = await this.#ask(key, order);
       this.history.add({ ...outcome, key, attempt });
       if (outcome.type !== 'unknown' || Date.now() > this.#patientUntil) return outcome.orderId;
@@ -122,7 +160,10 @@ export class Customers {
 
   async #ask(key, order) {
     try {
-      const response = await this.#send({ headers: { 'content-type': 'application/json', 'idempotency-key': key }, body: JSON.stringify(order) });
+      const response = await this.#send({
+        headers: { 'content-type': 'application/json', 'idempotency-key': key },
+        body: JSON.stringify(order),
+      });
       const answer = await response.json();
       if (response.status === 202) return { type: 'ok', orderId: answer.orderId };
       // 408 and 429 ask to try again; what is 5xx may have been done all the same.
@@ -134,7 +175,11 @@ export class Customers {
   }
 
   #send(request) {
-    return fetch(`${this.gatewayUrl}/orders`, { method: 'POST', signal: AbortSignal.timeout(ANSWER_WITHIN), ...request });
+    return fetch(`${this.gatewayUrl}/orders`, {
+      method: 'POST',
+      signal: AbortSignal.timeout(ANSWER_WITHIN),
+      ...request,
+    });
   }
 
   async #attack(number, order) {

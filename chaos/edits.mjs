@@ -1,19 +1,28 @@
-// Changes to the sources of a run's own copy. One that does not find what it replaces would break nothing, and prove nothing: it
-// ends the run.
+// Changes to the sources of a run's own copy. One that does not find what it replaces would break
+// nothing, and prove nothing: it ends the run.
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** @param edit `from` must stand once in the file; with `after`, the first `from` behind that, which itself must stand once */
+/**
+ * @param edit `from` must stand once in the file; with `after`, the first `from` behind that, which
+ * itself must stand once
+ */
 export function edited(text, { file, after, from, to }) {
   const anchor = after === undefined ? 0 : onlyPlaceOf(text, after, file);
   const at = after === undefined ? onlyPlaceOf(text, from, file) : text.indexOf(from, anchor);
-  if (at < 0) throw new Error(`${file} does not contain "${from}" behind "${after}": the plant must follow the code.`);
+  if (at < 0)
+    throw new Error(
+      `${file} does not contain "${from}" behind "${after}": the plant must follow the code.`,
+    );
   return text.slice(0, at) + to + text.slice(at + from.length);
 }
 
 function onlyPlaceOf(text, part, file) {
   const at = text.indexOf(part);
-  if (at < 0 || text.indexOf(part, at + 1) >= 0) throw new Error(`${file} contains "${part}" ${at < 0 ? 'nowhere' : 'more than once'}: the plant must follow the code.`);
+  if (at < 0 || text.indexOf(part, at + 1) >= 0)
+    throw new Error(
+      `${file} contains "${part}" ${at < 0 ? 'nowhere' : 'more than once'}: the plant must follow the code.`,
+    );
   return at;
 }
 

@@ -1,16 +1,37 @@
-// What must hold of an order's events, read in the order of the log, and of the books that are told from them.
+// What must hold of an order's events, read in the order of the log, and of the books that are told
+// from them.
 import { createHash } from 'node:crypto';
 import { by, euros, grouped, pieces } from '../tools/accounting.mjs';
 
 /** Each step comes after the one it needs. */
 const NEEDS = [
-  ['inventory.stock-reserved', 'orders.order-placed', 'its stock was reserved before it was placed'],
-  ['payments.payment-captured', 'inventory.stock-reserved', 'it was paid before its stock was reserved'],
+  [
+    'inventory.stock-reserved',
+    'orders.order-placed',
+    'its stock was reserved before it was placed',
+  ],
+  [
+    'payments.payment-captured',
+    'inventory.stock-reserved',
+    'it was paid before its stock was reserved',
+  ],
   ['shipping.parcel-dispatched', 'payments.payment-captured', 'it was shipped before it was paid'],
-  ['orders.order-shipped', 'shipping.parcel-dispatched', 'it was told as shipped before its parcel left'],
+  [
+    'orders.order-shipped',
+    'shipping.parcel-dispatched',
+    'it was told as shipped before its parcel left',
+  ],
   ['shipping.parcel-moved', 'shipping.parcel-dispatched', 'its parcel was seen before it left'],
-  ['shipping.parcel-delivered', 'shipping.parcel-dispatched', 'its parcel was delivered before it left'],
-  ['orders.order-delivered', 'shipping.parcel-delivered', 'it was told as delivered before its parcel was'],
+  [
+    'shipping.parcel-delivered',
+    'shipping.parcel-dispatched',
+    'its parcel was delivered before it left',
+  ],
+  [
+    'orders.order-delivered',
+    'shipping.parcel-delivered',
+    'it was told as delivered before its parcel was',
+  ],
 ];
 
 /** The events of each order, as the log has them. */
@@ -28,11 +49,20 @@ function judgeSteps(order, events, wrong) {
     const [first, second] = [at(earlier), at(later)];
     if (second >= 0 && (first < 0 || first > second)) wrong(`${order}: ${sentence}`);
   }
-  const refund = events.findIndex(({ contract, body }) => contract === 'payments.payment-refunded' && body.amount > 0);
-  if (refund >= 0 && !(at('payments.payment-captured') >= 0 && at('payments.payment-captured') < refund)) wrong(`${order}: it was refunded before it was charged`);
+  const refund = events.findIndex(
+    ({ contract, body }) => contract === 'payments.payment-refunded' && body.amount > 0,
+  );
+  if (
+    refund >= 0 &&
+    !(at('payments.payment-captured') >= 0 && at('payments.payment-captured') < refund)
+  )
+    wrong(`${order}: it was refunded before it was charged`);
   const mail = at('notifications.customer-notified');
-  const reasons = ['orders.order-shipped', 'orders.order-rejected'].map(at).filter((place) => place >= 0);
-  if (mail >= 0 && !reasons.some((place) => place < mail)) wrong(`${order}: its customer was told before it was shipped or rejected`);
+  const reasons = ['orders.order-shipped', 'orders.order-rejected']
+    .map(at)
+    .filter((place) => place >= 0);
+  if (mail >= 0 && !reasons.some((place) => place < mail))
+    wrong(`${order}: its customer was told before it was shipped or rejected`);
 }
 
 /** Amounts, lines and tracking numbers in events are the order's own. */
@@ -47,27 +77,60 @@ export function amounts({ sinks }, wrong) {
     }
     const amount = body.total ?? body.amount;
     const nothingToRefund = contract === 'payments.payment-refunded' && amount === 0;
-    if (amount !== undefined && amount !== order.total && !nothingToRefund) wrong(`${key} costs ${euros(order.total)}, but ${contract} says ${euros(amount)}`);
-    if (body.lines && pieces(body.lines) !== pieces(order.lines)) wrong(`${key} is over ${pieces(order.lines)}, but ${contract} says ${pieces(body.lines)}`);
-    if (body.trackingNumber !== undefined && body.trackingNumber !== parcels.get(key)?.tracking_number) wrong(`${contract} names the parcel ${body.trackingNumber} for ${key}, shipping ${parcels.get(key)?.tracking_number}`);
+    if (amount !== undefined && amount !== order.total && !nothingToRefund)
+      wrong(`${key} costs ${euros(order.total)}, but ${contract} says ${euros(amount)}`);
+    if (body.lines && pieces(body.lines) !== pieces(order.lines))
+      wrong(`${key} is over ${pieces(order.lines)}, but ${contract} says ${pieces(body.lines)}`);
+    if (
+      body.trackingNumber !== undefined &&
+      body.trackingNumber !== parcels.get(key)?.tracking_number
+    )
+      wrong(
+        `${contract} names the parcel ${body.trackingNumber} for ${key}, shipping ${parcels.get(key)?.tracking_number}`,
+      );
   }
 }
 
 /** A declined payment may be said again to who asked again. */
-export const ONCE = ['orders.order-placed', 'orders.order-shipped', 'orders.order-delivered', 'orders.order-rejected', 'inventory.stock-reserved', 'inventory.stock-released', 'payments.payment-captured', 'payments.payment-refunded', 'shipping.parcel-dispatched', 'shipping.parcel-delivered', 'notifications.customer-notified'];
+export const ONCE = [
+  'orders.order-placed',
+  'orders.order-shipped',
+  'orders.order-delivered',
+  'orders.order-rejected',
+  'inventory.stock-reserved',
+  'inventory.stock-released',
+  'payments.payment-captured',
+  'payments.payment-refunded',
+  'shipping.parcel-dispatched',
+  'shipping.parcel-delivered',
+  'notifications.customer-notified',
+];
 
 /** @returns 1 if something was undone */
 export function judgeUndoing(order, events, wrong) {
   const at = (contract) => events.findIndex((event) => event.contract === contract);
-  const [reserved, captured, dispatched] = ['inventory.stock-reserved', 'payments.payment-captured', 'shipping.parcel-dispatched'].map(at);
-  const [released, refunded, rejected, delivered] = ['inventory.stock-released', 'payments.payment-refunded', 'orders.order-rejected', 'orders.order-delivered'].map(at);
+  const [reserved, captured, dispatched] = [
+    'inventory.stock-reserved',
+    'payments.payment-captured',
+    'shipping.parcel-dispatched',
+  ].map(at);
+  const [released, refunded, rejected, delivered] = [
+    'inventory.stock-released',
+    'payments.payment-refunded',
+    'orders.order-rejected',
+    'orders.order-delivered',
+  ].map(at);
   if (rejected >= 0 && delivered >= 0) wrong(`${order} was both delivered and rejected`);
-  if (delivered >= 0 && (released >= 0 || refunded >= 0)) wrong(`${order} was delivered, but undone`);
+  if (delivered >= 0 && (released >= 0 || refunded >= 0))
+    wrong(`${order} was delivered, but undone`);
   if (rejected < 0) return 0;
   if (dispatched >= 0) wrong(`${order} was rejected, but its parcel left`);
-  if (captured >= 0 && refunded < captured) wrong(`${order} was rejected after its payment, and not refunded`);
-  if (reserved >= 0 && released < reserved) wrong(`${order} was rejected after its reservation, and its stock not released`);
-  if (captured >= 0 && released >= 0 && refunded > released) wrong(`${order}: stock was released before the payment was refunded`);
+  if (captured >= 0 && refunded < captured)
+    wrong(`${order} was rejected after its payment, and not refunded`);
+  if (reserved >= 0 && released < reserved)
+    wrong(`${order} was rejected after its reservation, and its stock not released`);
+  if (captured >= 0 && released >= 0 && refunded > released)
+    wrong(`${order}: stock was released before the payment was refunded`);
   if (released > rejected) wrong(`${order} was rejected before its stock was released`);
   return released >= 0 || refunded >= 0 ? 1 : 0;
 }
@@ -79,11 +142,17 @@ const LINES = {
   'inventory.stock-rejected': [undefined, ({ sku, reason }) => `no stock of ${sku}: ${reason}`],
   'payments.payment-captured': ['paid', ({ amount }) => `payment of ${euros(amount)} captured`],
   'payments.payment-declined': [undefined, ({ reason }) => `payment declined: ${reason}`],
-  'shipping.parcel-dispatched': ['shipped', ({ trackingNumber }) => `parcel ${trackingNumber} handed to the carrier`],
+  'shipping.parcel-dispatched': [
+    'shipped',
+    ({ trackingNumber }) => `parcel ${trackingNumber} handed to the carrier`,
+  ],
   'shipping.shipment-refused': [undefined, ({ reason }) => `cannot be shipped: ${reason}`],
   'shipping.shipment-cancelled': [undefined, () => 'shipment cancelled'],
   'shipping.parcel-moved': [undefined, ({ place }) => `parcel seen in ${place}`],
-  'payments.payment-refunded': [undefined, ({ amount }) => (amount > 0 ? `${euros(amount)} refunded` : 'nothing to refund')],
+  'payments.payment-refunded': [
+    undefined,
+    ({ amount }) => (amount > 0 ? `${euros(amount)} refunded` : 'nothing to refund'),
+  ],
   'inventory.stock-released': [undefined, () => 'stock released'],
   'orders.order-delivered': ['delivered', () => 'order delivered'],
   'orders.order-rejected': ['rejected', ({ reason }) => `order rejected: ${reason}`],
@@ -94,12 +163,22 @@ export const rank = (status) => RANK.indexOf(status);
 /** What the two projections must hold of an order, told again from its events. */
 function fold(events) {
   const lines = events.filter(({ contract }) => contract in LINES);
-  const status = lines.reduce((reached, { contract }) => (rank(LINES[contract][0]) > rank(reached) ? LINES[contract][0] : reached), 'placed');
+  const status = lines.reduce(
+    (reached, { contract }) =>
+      rank(LINES[contract][0]) > rank(reached) ? LINES[contract][0] : reached,
+    'placed',
+  );
   const total = events.find(({ contract }) => contract === 'orders.order-placed')?.body.total;
-  const history = lines.map(({ contract, body }, n) => `${n + 1} ${contract.split('.')[0]}: ${LINES[contract][1](body)}`);
+  const history = lines.map(
+    ({ contract, body }, n) => `${n + 1} ${contract.split('.')[0]}: ${LINES[contract][1](body)}`,
+  );
   return {
     view: [status, total, ...history].join('; '),
-    figure: [total, rank(status) > 3 ? status : null, events.filter(({ contract }) => contract === 'notifications.customer-notified').length].join(' '),
+    figure: [
+      total,
+      rank(status) > 3 ? status : null,
+      events.filter(({ contract }) => contract === 'notifications.customer-notified').length,
+    ].join(' '),
   };
 }
 
@@ -111,10 +190,18 @@ export function projections({ sinks }, wrong) {
   for (const { order_id: order } of sinks.orders) {
     const expected = fold(log.get(order) ?? []);
     const [view, figure] = [views.get(order), figures.get(order)];
-    const viewKept = view && [view.status, view.total, ...view.history.map(({ number, by: who, what }) => `${number} ${who}: ${what}`)].join('; ');
+    const viewKept =
+      view &&
+      [
+        view.status,
+        view.total,
+        ...view.history.map(({ number, by: who, what }) => `${number} ${who}: ${what}`),
+      ].join('; ');
     const figureKept = figure && [figure.total, figure.outcome, figure.mails].join(' ');
-    if (viewKept !== expected.view) wrong(`the view of ${order} is "${viewKept}", its events say "${expected.view}"`);
-    if (figureKept !== expected.figure) wrong(`the figures hold "${figureKept}" of ${order}, its events say "${expected.figure}"`);
+    if (viewKept !== expected.view)
+      wrong(`the view of ${order} is "${viewKept}", its events say "${expected.view}"`);
+    if (figureKept !== expected.figure)
+      wrong(`the figures hold "${figureKept}" of ${order}, its events say "${expected.figure}"`);
     kept.push(`${order} ${viewKept} ${figureKept}`);
   }
   return `${sinks.events.length} events; checksum ${createHash('sha256').update(kept.sort().join('\n')).digest('hex').slice(0, 12)}`;
@@ -125,8 +212,10 @@ export function sagaPaths({ sinks }, wrong) {
   for (const { key: order, stage, history } of sinks.sagas) {
     for (const [n, { from, to }] of history.entries()) {
       const before = history[n - 1]?.to;
-      if (n > 0 && from !== before) wrong(`the saga of ${order} went on from ${from}, but stood at ${before}`);
-      if (n === history.length - 1 && to !== stage) wrong(`the saga of ${order} stands at ${stage}, but its history ends at ${to}`);
+      if (n > 0 && from !== before)
+        wrong(`the saga of ${order} went on from ${from}, but stood at ${before}`);
+      if (n === history.length - 1 && to !== stage)
+        wrong(`the saga of ${order} stands at ${stage}, but its history ends at ${to}`);
     }
   }
 }

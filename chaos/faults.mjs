@@ -24,7 +24,9 @@ export class Harm {
     Object.assign(this, { shop, customers, afterStart, proxy });
   }
 
-  /** Those that take time come one after the other, also when one of them took longer than planned. */
+  /**
+   * Those that take time come one after the other, also when one of them took longer than planned.
+   */
   do(event) {
     if (event.until === undefined) return this[event.fault](event);
     const turn = this.#turn.then(() => this.#take(event));
@@ -41,9 +43,13 @@ export class Harm {
     }
   }
 
-  /** Who handles commands is killed when its service holds some, if that can be had soon: else most would die idle. */
+  /**
+   * Who handles commands is killed when its service holds some, if that can be had soon: else most
+   * would die idle.
+   */
   async F01({ victim }) {
-    if (QUEUES.includes(serviceOf(victim))) await this.#until(2000, () => this.#holds(serviceOf(victim)), 20);
+    if (QUEUES.includes(serviceOf(victim)))
+      await this.#until(2000, () => this.#holds(serviceOf(victim)), 20);
     if (this.#spared.includes(victim)) return { victim, bit: false, why: 'it was spared' };
     const pid = this.shop.signal(victim, 'SIGKILL');
     return { victim, pid, bit: pid !== undefined };
@@ -52,7 +58,9 @@ export class Harm {
   /** The processes of one service one after the other, the services side by side. */
   async F02({ gaps }) {
     const services = [...new Set(gaps.map(({ victims }) => serviceOf(victims[0])))];
-    const chains = services.map((service) => gaps.filter(({ victims }) => serviceOf(victims[0]) === service));
+    const chains = services.map((service) =>
+      gaps.filter(({ victims }) => serviceOf(victims[0]) === service),
+    );
     const ends = await Promise.all(chains.map((chain) => this.#endEach(chain)));
     return { gaps: ends.flat(), bit: ends.flat().every((gap) => gap.bit) };
   }
@@ -63,25 +71,33 @@ export class Harm {
     return done;
   }
 
-  /** Starts the victims again with the fail point; it bit when one is gone that nobody here killed. */
+  /**
+   * Starts the victims again with the fail point; it bit when one is gone that nobody here killed.
+   */
   async #endAt({ point, victims, pass }) {
-    for (const until = Date.now() + PATIENCE; Date.now() < until; ) {
-      for (const name of victims) this.shop.setEnvironmentOnce(name, { PARLEY_FAILPOINT: `${point}:${pass}` });
+    for (const until = Date.now() + PATIENCE; Date.now() < until;) {
+      for (const name of victims)
+        this.shop.setEnvironmentOnce(name, { PARLEY_FAILPOINT: `${point}:${pass}` });
       for (const name of victims) this.shop.signal(name, 'SIGKILL');
       const started = () => victims.map((name) => this.shop.startedWithIt(name));
       await this.#until(until - Date.now(), () => started().every(Boolean), 50);
       const those = started();
-      const ended = () => those.filter((one) => one && !isSame(one) && !this.shop.wasKilled(one.pid));
+      const ended = () =>
+        those.filter((one) => one && !isSame(one) && !this.shop.wasKilled(one.pid));
       await this.#until(until - Date.now(), () => ended().length > 0, 50);
       const [first] = ended();
       for (const name of victims) this.shop.forgetEnvironmentOnce(name);
-      for (const [n, one] of those.entries()) if (one && isSame(one)) this.shop.signal(victims[n], 'SIGKILL'); // or it would end later
+      for (const [n, one] of those.entries())
+        if (one && isSame(one)) this.shop.signal(victims[n], 'SIGKILL'); // or it would end later
       if (first) return { pid: first.pid, bit: true };
     }
     return { bit: false };
   }
 
-  /** In a rush with slow payments. Who stops is caught at work: one that stops idle has nothing to write late. */
+  /**
+   * In a rush with slow payments. Who stops is caught at work: one that stops idle has nothing to
+   * write late.
+   */
   async F03({ victims }, milliseconds) {
     await this.#provider({ delayMs: 1500 });
     this.customers.haste = 6;
@@ -98,19 +114,33 @@ export class Harm {
       const goOnLearning = await this.#keepIgnorant(victims);
       this.#goOn(victims);
       await this.#provider({ delayMs: 0 });
-      const refused = () => victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n])));
-      const accepted = () => this.#query('select count(*)::int as count from chaos.late_write').then(([{ count }]) => count, () => 0);
+      const refused = () =>
+        victims.flatMap((name, n) => lateWrites(this.shop.logFrom(name, places[n])));
+      const accepted = () =>
+        this.#query('select count(*)::int as count from chaos.late_write').then(
+          ([{ count }]) => count,
+          () => 0,
+        );
       await this.#until(IGNORANT_FOR, async () => refused().length + (await accepted()) > 0, 250);
       await goOnLearning();
       const late = { refused: refused().length, example: refused()[0], accepted: await accepted() };
-      return { victims, caught, ...taken, ...late, bit: taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0 };
+      return {
+        victims,
+        caught,
+        ...taken,
+        ...late,
+        bit: taken.lanes + taken.partitions > 0 && late.refused + late.accepted > 0,
+      };
     } finally {
       this.#goOn(victims);
       await this.#provider({ delayMs: 0 });
     }
   }
 
-  /** They stand still when this is over, with a transaction of the read model open, if that can be had. Payments asks outside first. */
+  /**
+   * They stand still when this is over, with a transaction of the read model open, if that can be
+   * had. Payments asks outside first.
+   */
   async #stopAtWork(victims) {
     const stop = async () => {
       for (const name of victims) this.shop.signal(name, 'SIGSTOP');
@@ -125,15 +155,19 @@ export class Harm {
   }
 
   /**
-   * Most who come back learn that their leases are gone before they write anything, and what they do is dropped. The fence is for
-   * the others: so the answer about the leases is made to be later than the work. Resolves with what ends that.
+   * Most who come back learn that their leases are gone before they write anything, and what they
+   * do is dropped. The fence is for the others: so the answer about the leases is made to be later
+   * than the work. Resolves with what ends that.
    */
   async #keepIgnorant(victims) {
     const client = new pg.Client({ connectionString: this.shop.run().databaseUrl });
     client.on('error', () => undefined);
     await client.connect();
     await client.query('begin');
-    await client.query(`select from parley.event_member where split_part(instance, '/', 1) = any($1) for update`, [victims]);
+    await client.query(
+      `select from parley.event_member where split_part(instance, '/', 1) = any($1) for update`,
+      [victims],
+    );
     return () => client.end();
   }
 
@@ -144,9 +178,16 @@ export class Harm {
   async F08() {
     const { postgresPid } = this.shop.run();
     tryKill(postgresPid, 'SIGKILL');
-    const again = () => ![undefined, postgresPid].includes(this.shop.run()?.postgresPid) && isAlive(this.shop.run().postgresPid);
+    const again = () =>
+      ![undefined, postgresPid].includes(this.shop.run()?.postgresPid) &&
+      isAlive(this.shop.run().postgresPid);
     const bit = await this.#until(PATIENCE, again, 100);
-    return { postgresPid, now: this.shop.run()?.postgresPid, bit, ...(!bit && { why: 'PostgreSQL was not started again' }) };
+    return {
+      postgresPid,
+      now: this.shop.run()?.postgresPid,
+      bit,
+      ...(!bit && { why: 'PostgreSQL was not started again' }),
+    };
   }
 
   /** What an hour is to one process, its twin and the database do not agree with. */
@@ -159,20 +200,35 @@ export class Harm {
       const back = () => this.shop.run()?.instances[victim];
       await this.#until(PATIENCE, () => back()?.ready && back().pid !== before, 200);
       const phases = [];
-      for (const off of [hours[0], 0, hours[1], 0]) phases.push(await this.#skewed(victim, file, off));
-      const [{ count: said }] = await this.#query(SAID_AT_ANOTHER_TIME, [new Date(this.customers.since)]);
-      return { victim, phases, said, bit: phases.every(({ off, seen }) => off === seen) && said > 0 };
+      for (const off of [hours[0], 0, hours[1], 0])
+        phases.push(await this.#skewed(victim, file, off));
+      const [{ count: said }] = await this.#query(SAID_AT_ANOTHER_TIME, [
+        new Date(this.customers.since),
+      ]);
+      return {
+        victim,
+        phases,
+        said,
+        bit: phases.every(({ off, seen }) => off === seen) && said > 0,
+      };
     } finally {
       setSkew(file, 0);
       this.shop.setEnvironment(victim);
     }
   }
 
-  /** `seen`: how many hours off the process itself says it is. `worked`: what it handled and answered meanwhile. */
+  /**
+   * `seen`: how many hours off the process itself says it is. `worked`: what it handled and
+   * answered meanwhile.
+   */
   async #skewed(victim, file, off) {
     const { operationsUrl: url } = this.shop.run().instances[victim];
     setSkew(file, off * HOUR);
-    const seen = () => fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(({ headers }) => Math.round((Date.parse(headers.get('date')) - Date.now()) / 1000 / HOUR), () => undefined);
+    const seen = () =>
+      fetch(`${url}/health/live`, { signal: AbortSignal.timeout(3000) }).then(
+        ({ headers }) => Math.round((Date.parse(headers.get('date')) - Date.now()) / 1000 / HOUR),
+        () => undefined,
+      );
     await this.#until(PATIENCE, async () => (await seen()) === off, 200);
     const before = await workOf(url);
     await sleep(6000);
@@ -189,17 +245,30 @@ export class Harm {
     const began = Date.now();
     this.customers.haste = 10;
     let open = 0;
-    for (const until = began + milliseconds; Date.now() < until; await sleep(1000)) open = Math.max(open, await this.#open());
+    for (const until = began + milliseconds; Date.now() < until; await sleep(1000))
+      open = Math.max(open, await this.#open());
     this.customers.haste = 1;
     const pace = (this.customers.placed - before) / ((Date.now() - began) / 1000);
     await this.#provider({ delayMs: 0 });
-    return { usual, pace, openBefore, open, bit: usual > 0 && pace >= 3 * usual && open > openBefore };
+    return {
+      usual,
+      pace,
+      openBefore,
+      open,
+      bit: usual > 0 && pace >= 3 * usual && open > openBefore,
+    };
   }
 
   /** What those that are meant for one alone may touch. */
   get #hands() {
     const { shop, customers, proxy } = this;
-    return { shop, customers, proxy, until: (milliseconds, isSo, every) => this.#until(milliseconds, isSo, every), query: (sql) => this.#query(sql) };
+    return {
+      shop,
+      customers,
+      proxy,
+      until: (milliseconds, isSo, every) => this.#until(milliseconds, isSo, every),
+      query: (sql) => this.#query(sql),
+    };
   }
 
   F05(_, milliseconds) {
@@ -221,7 +290,13 @@ export class Harm {
   async F16({ queue, sort }) {
     const id = randomUUID();
     const [headers, body] = rubbish(sort);
-    const sent = await this.#query('select parley.send(array[$1], array[null]::bigint[], array[$2]::uuid[], array[$3]::bytea[], array[$4]::bytea[], array[null]::bigint[])', [queue, id, headers, body]).then(() => true, () => undefined);
+    const sent = await this.#query(
+      'select parley.send(array[$1], array[null]::bigint[], array[$2]::uuid[], array[$3]::bytea[], array[$4]::bytea[], array[null]::bigint[])',
+      [queue, id, headers, body],
+    ).then(
+      () => true,
+      () => undefined,
+    );
     return { queue, sort, id, sent, bit: sent === true };
   }
 
@@ -234,41 +309,63 @@ export class Harm {
   }
 
   async heal() {
-    for (const name of Object.keys(this.shop.run()?.instances ?? {})) this.shop.signal(name, 'SIGCONT');
+    for (const name of Object.keys(this.shop.run()?.instances ?? {}))
+      this.shop.signal(name, 'SIGCONT');
     this.customers.haste = 1;
     await this.shop.allReady();
     await this.#provider({ delayMs: 0, down: false });
   }
 
   async #until(milliseconds, isSo, every) {
-    for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(every)) if (await isSo()) return true;
+    for (const until = Date.now() + milliseconds; Date.now() < until; await sleep(every))
+      if (await isSo()) return true;
     return false;
   }
 
   async #provider(body) {
-    const ask = () => fetch(`${this.shop.run().providerUrl}/admin`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(3000) });
-    await ask().catch(() => sleep(1000).then(ask)).catch(() => undefined);
+    const ask = () =>
+      fetch(`${this.shop.run().providerUrl}/admin`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(3000),
+      });
+    await ask()
+      .catch(() => sleep(1000).then(ask))
+      .catch(() => undefined);
   }
 
   async #open() {
-    const [{ count }] = await this.#query('select count(*)::int from orders.order_view where finished_at is null').catch(() => [{ count: 0 }]);
+    const [{ count }] = await this.#query(
+      'select count(*)::int from orders.order_view where finished_at is null',
+    ).catch(() => [{ count: 0 }]);
     return count;
   }
 
   async #holds(service) {
-    const [{ held }] = await this.#query(`select exists (select from parley.lane l join parley.queue q on q.id = l.queue where q.name = $1 and l.token <> 0) held`, [service]).catch(() => [{ held: true }]);
+    const [{ held }] = await this.#query(
+      `select exists (select from parley.lane l join parley.queue q on q.id = l.queue where q.name = $1 and l.token <> 0) held`,
+      [service],
+    ).catch(() => [{ held: true }]);
     return held;
   }
 
   async #holders() {
     return {
-      lanes: await this.#query(`select l.queue, l.lane::text, l.token::text, l.until::text from parley.lane l join parley.queue q on q.id = l.queue where q.name = 'payments' and l.token <> 0`),
-      partitions: await this.#query(`select p.sub, p.part, p.epoch::text from parley.event_position p join parley.event_subscription s on s.id = p.sub where s.service = 'orders'`),
+      lanes: await this.#query(
+        `select l.queue, l.lane::text, l.token::text, l.until::text from parley.lane l join parley.queue q on q.id = l.queue where q.name = 'payments' and l.token <> 0`,
+      ),
+      partitions: await this.#query(
+        `select p.sub, p.part, p.epoch::text from parley.event_position p join parley.event_subscription s on s.id = p.sub where s.service = 'orders'`,
+      ),
     };
   }
 
   async #query(sql, values) {
-    const client = new pg.Client({ connectionString: this.shop.run().databaseUrl, connectionTimeoutMillis: 5000 });
+    const client = new pg.Client({
+      connectionString: this.shop.run().databaseUrl,
+      connectionTimeoutMillis: 5000,
+    });
     client.on('error', () => undefined); // a killed server: the query says so, too
     try {
       await client.connect();
@@ -279,34 +376,56 @@ export class Harm {
   }
 }
 
-/** Lines of orders' histories hold when the message behind them was said, by the clock of who said it. */
+/**
+ * Lines of orders' histories hold when the message behind them was said, by the clock of who said
+ * it.
+ */
 const SAID_AT_ANOTHER_TIME = `select count(*)::int as count from orders.order_view, jsonb_array_elements(history) line
   where (line->>'at')::timestamptz not between $1::timestamptz - interval '20 minutes' and clock_timestamp() + interval '20 minutes'`;
 
-/** Nobody who lives leaves a transaction waiting for so long. One of the read model: what it writes twice is seen twice. */
+/**
+ * Nobody who lives leaves a transaction waiting for so long. One of the read model: what it writes
+ * twice is seen twice.
+ */
 const LEFT_OPEN = `select exists (select from pg_stat_activity where usename = 'orders' and state = 'idle in transaction' and query ~ '(from|update) order_view'
   and state_change < clock_timestamp() - interval '250 ms') as caught`;
 
 /** What a process that stood still did when it came back, and was refused. */
-const lateWrites = (log) => log.split('\n').filter((line) => line.includes('after its lease was lost')).map((line) => JSON.parse(line).message);
+const lateWrites = (log) =>
+  log
+    .split('\n')
+    .filter((line) => line.includes('after its lease was lost'))
+    .map((line) => JSON.parse(line).message);
 
 /** Messages handled and calls answered so far, by the process's own figures. */
 async function workOf(url) {
-  const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) }).then((response) => response.text(), () => '');
-  const done = /^parley_(?:messages_handled_total\{.*outcome="done".*\}|calls_total\{.*outcome="ok".*\}) (\d+)/gm;
+  const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) }).then(
+    (response) => response.text(),
+    () => '',
+  );
+  const done =
+    /^parley_(?:messages_handled_total\{.*outcome="done".*\}|calls_total\{.*outcome="ok".*\}) (\d+)/gm;
   return [...text.matchAll(done)].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /**
- * Leases that somebody else got while their holder stood still. Partitions count their holders. Of lanes, those that were neither
- * finished nor renewed between the first two looks were the stopped one's.
+ * Leases that somebody else got while their holder stood still. Partitions count their holders. Of
+ * lanes, those that were neither finished nor renewed between the first two looks were the stopped
+ * one's.
  */
 function takenOver(first, second, third) {
-  const held = (looks) => new Map(looks.lanes.map(({ queue, lane, token, until }) => [`${queue}/${lane}`, `${token} ${until}`]));
+  const held = (looks) =>
+    new Map(
+      looks.lanes.map(({ queue, lane, token, until }) => [`${queue}/${lane}`, `${token} ${until}`]),
+    );
   const [before, between, after] = [first, second, third].map(held);
   const epochs = new Map(third.partitions.map(({ sub, part, epoch }) => [`${sub}/${part}`, epoch]));
   return {
-    lanes: [...before].filter(([lane, holder]) => between.get(lane) === holder && after.get(lane) !== holder).length,
-    partitions: first.partitions.filter(({ sub, part, epoch }) => epochs.get(`${sub}/${part}`) !== epoch).length,
+    lanes: [...before].filter(
+      ([lane, holder]) => between.get(lane) === holder && after.get(lane) !== holder,
+    ).length,
+    partitions: first.partitions.filter(
+      ({ sub, part, epoch }) => epochs.get(`${sub}/${part}`) !== epoch,
+    ).length,
   };
 }

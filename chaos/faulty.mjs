@@ -1,5 +1,5 @@
-// The faulty build of a run: what is different in its copy, so that one order's handler does harm, and so that nobody has to wait
-// minutes for what a shorter lease shows as well.
+// The faulty build of a run: what is different in its copy, so that one order's handler does harm,
+// and so that nobody has to wait minutes for what a shorter lease shows as well.
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -9,7 +9,11 @@ export const PAYMENTS = ['payments-1', 'payments-2'];
 export const CARDS = { F20: 'tok_hangs', F21: 'tok_exits', F22: 'tok_blocks' };
 
 export const FAULTY_EDITS = [
-  { file: 'libs/parley/transports/postgres/src/queue-consumer.ts', from: 'const LEASE = 30_000;', to: `const LEASE = ${LEASE_SECONDS}_000;` },
+  {
+    file: 'libs/parley/transports/postgres/src/queue-consumer.ts',
+    from: 'const LEASE = 30_000;',
+    to: `const LEASE = ${LEASE_SECONDS}_000;`,
+  },
   {
     file: 'apps/payments/src/payment.controller.ts',
     from: "@Handles(ChargePayment, { transaction: 'own' })",
@@ -17,7 +21,9 @@ export const FAULTY_EDITS = [
   },
 ];
 
-const loading = (dir, file) => ({ NODE_OPTIONS: `--require ${path.join(dir, 'chaos/faulty', file)}` });
+const loading = (dir, file) => ({
+  NODE_OPTIONS: `--require ${path.join(dir, 'chaos/faulty', file)}`,
+});
 
 export const slowInventory = (dir) => loading(dir, 'inventory.cjs');
 export const faultyPayments = (dir) => ({
@@ -31,4 +37,5 @@ export function harmDone(dir, card) {
   return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).length : 0;
 }
 
-export const repair = (dir, card) => fs.writeFileSync(path.join(dir, '.data', `${card}.repaired`), '');
+export const repair = (dir, card) =>
+  fs.writeFileSync(path.join(dir, '.data', `${card}.repaired`), '');

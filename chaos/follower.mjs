@@ -1,14 +1,23 @@
-// A customer who watches an order live (server-sent events), and comes back with the last number seen after every interruption.
+// A customer who watches an order live (server-sent events), and comes back with the last number
+// seen after every interruption.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const PAUSE = 500;
 
-/** Records each stage as `seen`, and `followed` once the stream ended behind a final status. Resolves then, or when `signal` aborts. */
+/**
+ * Records each stage as `seen`, and `followed` once the stream ended behind a final status.
+ * Resolves then, or when `signal` aborts.
+ */
 export async function follow(gatewayUrl, orderId, history, signal) {
   history.add({ type: 'follow', orderId });
   const watch = { last: 0, over: false };
   while (!signal.aborted) {
-    const ended = await watchOnce(`${gatewayUrl}/orders/${orderId}/events`, watch, signal, (stage) => history.add({ type: 'seen', orderId, ...stage })).catch(() => false);
+    const ended = await watchOnce(
+      `${gatewayUrl}/orders/${orderId}/events`,
+      watch,
+      signal,
+      (stage) => history.add({ type: 'seen', orderId, ...stage }),
+    ).catch(() => false);
     if (ended && watch.over) return history.add({ type: 'followed', orderId });
     await sleep(PAUSE);
   }
@@ -16,7 +25,10 @@ export async function follow(gatewayUrl, orderId, history, signal) {
 
 /** Resolves with true when the other side ended the stream in good order. */
 async function watchOnce(url, watch, signal, seen) {
-  const headers = { accept: 'text/event-stream', ...(watch.last && { 'last-event-id': String(watch.last) }) };
+  const headers = {
+    accept: 'text/event-stream',
+    ...(watch.last && { 'last-event-id': String(watch.last) }),
+  };
   const response = await fetch(url, { headers, signal });
   if (response.status !== 200) return false;
   let text = '';

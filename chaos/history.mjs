@@ -1,4 +1,5 @@
-// What happened, in the order it was seen: JSON lines, written at once, so that nothing is lost when a run breaks off.
+// What happened, in the order it was seen: JSON lines, written at once, so that nothing is lost
+// when a run breaks off.
 import fs from 'node:fs';
 
 export class History {
@@ -17,4 +18,9 @@ export class History {
   }
 }
 
-export const readHistory = (file) => fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
+export const readHistory = (file) =>
+  fs
+    .readFileSync(file, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));

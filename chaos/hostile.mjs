@@ -9,24 +9,41 @@ const SORTS = {
   'half a character': () => Buffer.from([0x7b, 0x22, 0xc3, 0x22, 0x7d]),
   'too deep': () => nested(20_000),
   'too long': () => JSON.stringify({ text: 'x'.repeat(3_000_000) }),
-  'polluted prototype': (order) => JSON.stringify(order).replace('{', '{"__proto__":{"admin":true},'),
+  'polluted prototype': (order) =>
+    JSON.stringify(order).replace('{', '{"__proto__":{"admin":true},'),
   'field too many': (order) => JSON.stringify({ ...order, discount: 100 }),
-  'negative quantity': (order) => JSON.stringify({ ...order, lines: [{ sku: order.lines[0].sku, quantity: -1 }] }),
-  'endless quantity': (order) => JSON.stringify(order).replace(/"quantity":\d+/, '"quantity":1e400'),
+  'negative quantity': (order) =>
+    JSON.stringify({ ...order, lines: [{ sku: order.lines[0].sku, quantity: -1 }] }),
+  'endless quantity': (order) =>
+    JSON.stringify(order).replace(/"quantity":\d+/, '"quantity":1e400'),
   'no lines': (order) => JSON.stringify({ ...order, lines: [] }),
-  'NUL in a name': (order) => JSON.stringify({ ...order, customer: { ...order.customer, name: 'Ada\u0000' } }),
-  'unknown product': (order) => JSON.stringify({ ...order, lines: [{ sku: 'TEA-9999', quantity: 1 }] }),
+  'NUL in a name': (order) =>
+    JSON.stringify({ ...order, customer: { ...order.customer, name: 'Ada\u0000' } }),
+  'unknown product': (order) =>
+    JSON.stringify({ ...order, lines: [{ sku: 'TEA-9999', quantity: 1 }] }),
 };
 
 export function hostileRequest(random, key, order) {
   const sort = random.pick([...Object.keys(SORTS), 'no key', 'not JSON by its type']);
-  const headers = { 'content-type': sort === 'not JSON by its type' ? 'application/xml' : 'application/json', ...(sort !== 'no key' && { 'idempotency-key': key }) };
+  const headers = {
+    'content-type': sort === 'not JSON by its type' ? 'application/xml' : 'application/json',
+    ...(sort !== 'no key' && { 'idempotency-key': key }),
+  };
   return { sort, request: { headers, body: SORTS[sort]?.(order) ?? JSON.stringify(order) } };
 }
 
 /** [headers, body] as they stand in a queue. */
 export function rubbish(sort) {
-  const headers = (type) => Buffer.from(JSON.stringify({ id: randomUUID(), type, version: '1', source: '/chaos', time: new Date().toISOString() }));
+  const headers = (type) =>
+    Buffer.from(
+      JSON.stringify({
+        id: randomUUID(),
+        type,
+        version: '1',
+        source: '/chaos',
+        time: new Date().toISOString(),
+      }),
+    );
   return [
     () => [randomBytes(40), randomBytes(200)],
     () => [headers('inventory.reserve-stock'), Buffer.from('{"orderId":')],

@@ -64,12 +64,33 @@ function parse(argv) {
 
 export function chaosOptions(argv) {
   const values = parse(argv);
-  const plant = values.planted === undefined ? undefined : known(values.planted, PLANTS, 'plant') && PLANTS[values.planted];
-  const faults = values.faults?.split(',').filter(Boolean).map((id) => known(id, FAULTS, 'fault')) ?? plant?.faults ?? TOGETHER;
-  if (faults.some((id) => id in APART) && !faults.every((id) => id in APART)) throw new Mistake(`${Object.keys(APART).join(', ')} are meant for one alone: say them without the others.`);
-  const seconds = positive('minutes', values.minutes ?? String(plant?.minutes ?? (values.all ? 10 : 5))) * 60;
-  if (!values.help && seconds < shortestFor(faults)) throw new Mistake(`${faults.join(', ')} take at least ${(shortestFor(faults) / 60).toFixed(1)} minutes: say --minutes or fewer --faults.`);
-  if (!/^\d{1,9}$/.test(values.seed)) throw new Mistake(`--seed is "${values.seed}", but must be a whole number.`);
-  const numbers = { seed: Number(values.seed), rate: positive('rate', values.rate), within: positive('within', values.within) };
+  const plant =
+    values.planted === undefined
+      ? undefined
+      : known(values.planted, PLANTS, 'plant') && PLANTS[values.planted];
+  const faults =
+    values.faults
+      ?.split(',')
+      .filter(Boolean)
+      .map((id) => known(id, FAULTS, 'fault')) ??
+    plant?.faults ??
+    TOGETHER;
+  if (faults.some((id) => id in APART) && !faults.every((id) => id in APART))
+    throw new Mistake(
+      `${Object.keys(APART).join(', ')} are meant for one alone: say them without the others.`,
+    );
+  const seconds =
+    positive('minutes', values.minutes ?? String(plant?.minutes ?? (values.all ? 10 : 5))) * 60;
+  if (!values.help && seconds < shortestFor(faults))
+    throw new Mistake(
+      `${faults.join(', ')} take at least ${(shortestFor(faults) / 60).toFixed(1)} minutes: say --minutes or fewer --faults.`,
+    );
+  if (!/^\d{1,9}$/.test(values.seed))
+    throw new Mistake(`--seed is "${values.seed}", but must be a whole number.`);
+  const numbers = {
+    seed: Number(values.seed),
+    rate: positive('rate', values.rate),
+    within: positive('within', values.within),
+  };
   return { ...values, ...numbers, seconds, faults, gaps: plant?.gaps };
 }

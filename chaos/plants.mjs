@@ -1,5 +1,6 @@
-// Broken promises, to prove that a run finds them. No product code has a switch for them: they change the sources of the run's own
-// copy, or methods of its processes, by a module that these load first. What is not found there ends the run.
+// Broken promises, to prove that a run finds them. No product code has a switch for them: they
+// change the sources of the run's own copy, or methods of its processes, by a module that these
+// load first. What is not found there ends the run.
 import path from 'node:path';
 
 const QUEUE = 'libs/parley/transports/postgres/src/sql/02-queue.sql';
@@ -9,8 +10,8 @@ const SAGA = 'apps/orders/src/fulfilment.saga.ts';
 const PLAIN = { faults: [], minutes: 0.4 };
 
 /**
- * `finds`: the invariants that are broken by it, one of which must be named. `faults`, `gaps`, `minutes`: what bites it. `edits` of
- * the sources (see edits.mjs), or a module to `preload`.
+ * `finds`: the invariants that are broken by it, one of which must be named. `faults`, `gaps`,
+ * `minutes`: what bites it. `edits` of the sources (see edits.mjs), or a module to `preload`.
  */
 export const PLANTS = {
   'dedup-off': {
@@ -18,7 +19,14 @@ export const PLANTS = {
     finds: ['I4', 'I8'],
     faults: ['F01'],
     minutes: 1.5,
-    edits: [{ file: LOG, after: 'create function parley.settle_event(', from: '  insert into event_handled values (s, p, o) on conflict do nothing;\n  get diagnostics n = row_count;\n', to: '  n := 1;\n' }],
+    edits: [
+      {
+        file: LOG,
+        after: 'create function parley.settle_event(',
+        from: '  insert into event_handled values (s, p, o) on conflict do nothing;\n  get diagnostics n = row_count;\n',
+        to: '  n := 1;\n',
+      },
+    ],
   },
   'outbox-off': {
     what: 'messages are not stored with the transaction, but sent after its commit',
@@ -71,31 +79,61 @@ export const PLANTS = {
     what: 'an order costs a tenth of what its lines cost',
     finds: ['I2'],
     ...PLAIN,
-    edits: [{ file: 'apps/catalog/src/quote.ts', from: 'sum + price * quantity', to: 'sum + Math.round((price * quantity) / 10)' }],
+    edits: [
+      {
+        file: 'apps/catalog/src/quote.ts',
+        from: 'sum + price * quantity',
+        to: 'sum + Math.round((price * quantity) / 10)',
+      },
+    ],
   },
   'refund-unrecorded': {
     what: 'payments keeps as captured what was given back',
     finds: ['I2'],
     ...PLAIN,
-    edits: [{ file: 'apps/payments/src/payment.ts', from: "status: reference === undefined ? 'cancelled' : 'refunded'", to: "status: reference === undefined ? 'cancelled' : 'captured'" }],
+    edits: [
+      {
+        file: 'apps/payments/src/payment.ts',
+        from: "status: reference === undefined ? 'cancelled' : 'refunded'",
+        to: "status: reference === undefined ? 'cancelled' : 'captured'",
+      },
+    ],
   },
   'one-piece-each': {
     what: 'one piece of each line is reserved and shipped, however many were ordered',
     finds: ['I3'],
     ...PLAIN,
-    edits: [{ file: 'apps/inventory/src/stock.store.ts', from: '[orderId, JSON.stringify(lines)],', to: '[orderId, JSON.stringify(lines.map(({ sku }) => ({ sku, quantity: 1 })))],' }],
+    edits: [
+      {
+        file: 'apps/inventory/src/stock.store.ts',
+        from: '[orderId, JSON.stringify(lines)],',
+        to: '[orderId, JSON.stringify(lines.map(({ sku }) => ({ sku, quantity: 1 })))],',
+      },
+    ],
   },
   'stage-left-behind': {
     what: 'the saga of a delivered order ends as if its parcel were on its way',
     finds: ['I5'],
     ...PLAIN,
-    edits: [{ file: SAGA, from: "end({ ...order, stage: 'delivered' }", to: "end({ ...order, stage: 'delivering' }" }],
+    edits: [
+      {
+        file: SAGA,
+        from: "end({ ...order, stage: 'delivered' }",
+        to: "end({ ...order, stage: 'delivering' }",
+      },
+    ],
   },
   'history-backwards': {
     what: 'the newest line of an order’s history comes first',
     finds: ['I8'],
     ...PLAIN,
-    edits: [{ file: 'apps/orders/src/order.store.ts', from: 'history = history || $3::jsonb', to: 'history = $3::jsonb || history' }],
+    edits: [
+      {
+        file: 'apps/orders/src/order.store.ts',
+        from: 'history = history || $3::jsonb',
+        to: 'history = $3::jsonb || history',
+      },
+    ],
   },
   'delivered-at-dispatch': {
     what: 'an order counts as delivered when its parcel leaves',
@@ -104,8 +142,8 @@ export const PLANTS = {
     edits: [
       {
         file: SAGA,
-        from: "? next({ ...order, stage: 'delivering', reason: undefined }, execute(new RecordShipment(order.orderId, trackingNumber)))",
-        to: "? end({ ...order, stage: 'delivered', reason: undefined }, execute(new RecordShipment(order.orderId, trackingNumber)), execute(new CompleteOrder(order.orderId)))",
+        from: "? next(\n            { ...order, stage: 'delivering', reason: undefined },",
+        to: "? end(\n            { ...order, stage: 'delivered', reason: undefined },\n            execute(new CompleteOrder(order.orderId)),",
       },
     ],
   },
@@ -114,11 +152,15 @@ export const PLANTS = {
     finds: ['steps'],
     ...PLAIN,
     edits: [
-      { file: SAGA, from: "(order.stage === 'reserving' ? charge(order) : stay(order))", to: "(order.stage === 'reserving' ? ship(order) : stay(order))" },
       {
         file: SAGA,
-        from: 'execute(new RecordShipment(order.orderId, trackingNumber)))',
-        to: 'execute(new RecordShipment(order.orderId, trackingNumber)), send(ChargePayment, { orderId: order.orderId, amount: order.total, token: order.token }))',
+        from: "(order.stage === 'reserving' ? charge(order) : stay(order))",
+        to: "(order.stage === 'reserving' ? ship(order) : stay(order))",
+      },
+      {
+        file: SAGA,
+        from: 'execute(new RecordShipment(order.orderId, trackingNumber)),',
+        to: 'execute(new RecordShipment(order.orderId, trackingNumber)), send(ChargePayment, { orderId: order.orderId, amount: order.total, token: order.token }),',
       },
     ],
   },
@@ -126,22 +168,38 @@ export const PLANTS = {
     what: 'mails speak of ten times the amount',
     finds: ['mails'],
     ...PLAIN,
-    edits: [{ file: 'apps/notifications/src/mail.ts', from: 'We charged ${euro(total)} to your card.', to: 'We charged ${euro(10 * total)} to your card.' }],
+    edits: [
+      {
+        file: 'apps/notifications/src/mail.ts',
+        from: 'We charged ${euro(total)} to your card.',
+        to: 'We charged ${euro(10 * total)} to your card.',
+      },
+    ],
   },
   'stages-told-twice': {
     what: 'who follows an order live is told stages that were told before',
     finds: ['followed'],
     ...PLAIN,
-    edits: [{ file: 'apps/gateway/src/order-feed.ts', from: '        if (entry.number !== sent + 1) return;\n', to: '' }],
+    edits: [
+      {
+        file: 'apps/gateway/src/order-feed.ts',
+        from: '        if (entry.number !== sent + 1) return;\n',
+        to: '',
+      },
+    ],
   },
 };
 
 /** For Node, in every process of the run. */
-export const flagsOf = (name) => PLANTS[name]?.preload && `--require ${path.join(import.meta.dirname, PLANTS[name].preload)}`;
+export const flagsOf = (name) =>
+  PLANTS[name]?.preload && `--require ${path.join(import.meta.dirname, PLANTS[name].preload)}`;
 
 export const editsOf = (name) => PLANTS[name]?.edits ?? [];
 
-/** What the run notes in its own database: a lane leased again after a lease without an outcome, whose holder is gone. Renewals are the same attempt. */
+/**
+ * What the run notes in its own database: a lane leased again after a lease without an outcome,
+ * whose holder is gone. Renewals are the same attempt.
+ */
 export const NOTES = `
   create schema if not exists chaos;
   create table if not exists chaos.redelivery (queue int, lane bigint, head bigint, attempts int, primary key (queue, lane, head, attempts));

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 export function randomOf(seed, name) {
   let drawn = 0;
   /** From 0 up to, not including, 1. */
-  const next = () => createHash('sha256').update(`${seed} ${name} ${drawn++}`).digest().readUIntBE(0, 6) / 2 ** 48;
+  const next = () =>
+    createHash('sha256').update(`${seed} ${name} ${drawn++}`).digest().readUIntBE(0, 6) / 2 ** 48;
   const below = (n) => Math.floor(next() * n);
   const pick = (list) => list[below(list.length)];
   const shuffled = (list) =>

@@ -1,35 +1,55 @@
-// What must hold of the run as a whole: it came to rest, nothing was left, its faults bit, and who was not meant kept their pace.
+// What must hold of the run as a whole: it came to rest, nothing was left, its faults bit, and who
+// was not meant kept their pace.
 import { isFinal, sum } from '../tools/accounting.mjs';
 import { APART } from './schedule.mjs';
 
 export function terminal({ sinks, rest, options }, wrong) {
-  for (const view of sinks.views) if (!isFinal(view)) wrong(`${view.order_id} is still ${view.status}`);
-  if (!rest.atRest) wrong(`not at rest ${rest.after.toFixed(0)} s after healing, and no closer to it for ${rest.stoodStill.toFixed(0)} s: ${JSON.stringify(rest.waiting)}`);
-  else if (rest.stoodStill > options.within + 5) wrong(`at rest, but stood still for ${rest.stoodStill.toFixed(0)} s before`);
+  for (const view of sinks.views)
+    if (!isFinal(view)) wrong(`${view.order_id} is still ${view.status}`);
+  if (!rest.atRest)
+    wrong(
+      `not at rest ${rest.after.toFixed(0)} s after healing, and no closer to it for ${rest.stoodStill.toFixed(0)} s: ${JSON.stringify(rest.waiting)}`,
+    );
+  else if (rest.stoodStill > options.within + 5)
+    wrong(`at rest, but stood still for ${rest.stoodStill.toFixed(0)} s before`);
   return `${sinks.views.filter(isFinal).length} of ${sinks.views.length} at their end, ${rest.after.toFixed(0)} s after healing`;
 }
 
 export function emptied({ sinks }, wrong) {
-  for (const [what, count] of Object.entries(sinks.left)) if (count !== 0) wrong(`${what}: ${count} left`);
-  return Object.entries(sinks.left).map(([what, count]) => `${what} ${count}`).join(', ');
+  for (const [what, count] of Object.entries(sinks.left))
+    if (count !== 0) wrong(`${what}: ${count} left`);
+  return Object.entries(sinks.left)
+    .map(([what, count]) => `${what} ${count}`)
+    .join(', ');
 }
 
 export function deadLetters({ sinks, faults }, wrong) {
-  const injected = new Set(faults.filter(({ fault, sent }) => fault === 'F16' && sent).map(({ id }) => id));
+  const injected = new Set(
+    faults.filter(({ fault, sent }) => fault === 'F16' && sent).map(({ id }) => id),
+  );
   const maybe = new Set(faults.filter(({ fault }) => fault === 'F16').map(({ id }) => id)); // its outcome is not known
-  for (const { queue, message_id: id, contract, error, cause } of sinks.dead) if (!maybe.has(id)) wrong(`${contract} in ${queue} died of ${error}: ${cause}`);
+  for (const { queue, message_id: id, contract, error, cause } of sinks.dead)
+    if (!maybe.has(id)) wrong(`${contract} in ${queue} died of ${error}: ${cause}`);
   const dead = new Set(sinks.dead.map(({ message_id: id }) => id));
-  for (const id of injected) if (!dead.has(id)) wrong(`the rubbish ${id} is gone without a dead letter`);
+  for (const id of injected)
+    if (!dead.has(id)) wrong(`the rubbish ${id} is gone without a dead letter`);
   const poison = faults.filter(({ poison: one }) => one);
   for (const one of poison) judgePoison(one, wrong);
   return `${sinks.dead.length} dead letters, ${injected.size} injected${poison.length ? `; ${poison.map(({ fault, deaths }) => `${fault} died after ${deaths?.[0]?.deliveries ?? '?'} deliveries`).join(', ')}` : ''}`;
 }
 
-/** What no handler survives must die itself, and say of what. `deaths` were read before it was replayed on a sound build. */
+/**
+ * What no handler survives must die itself, and say of what. `deaths` were read before it was
+ * replayed on a sound build.
+ */
 function judgePoison({ fault, poison, deaths = [], replayed, why }, wrong) {
   const death = deaths.find(({ orderId }) => orderId === poison);
-  if (!death) wrong(`${fault}: the message of ${poison}, which no handler survives, never became a dead letter`);
-  else if (!death.error || !death.cause || !(death.deliveries > 0)) wrong(`${fault}: the dead letter of ${poison} lacks evidence: ${JSON.stringify(death)}`);
+  if (!death)
+    wrong(
+      `${fault}: the message of ${poison}, which no handler survives, never became a dead letter`,
+    );
+  else if (!death.error || !death.cause || !(death.deliveries > 0))
+    wrong(`${fault}: the dead letter of ${poison} lacks evidence: ${JSON.stringify(death)}`);
   else if (!replayed) wrong(`${fault}: the dead letter of ${poison} could not be replayed: ${why}`);
 }
 
@@ -37,9 +57,19 @@ export function clock({ faults }, wrong) {
   const skews = faults.filter(({ fault, phases }) => fault === 'F12' && phases);
   for (const { victim, phases } of skews)
     phases.forEach(({ off, worked }, n) => {
-      if (!(worked > 0)) wrong(`${victim} did nothing ${off ? `while its clock was ${off} h off` : `after its clock had jumped back from ${phases[n - 1].off} h off`}`);
+      if (!(worked > 0))
+        wrong(
+          `${victim} did nothing ${off ? `while its clock was ${off} h off` : `after its clock had jumped back from ${phases[n - 1].off} h off`}`,
+        );
     });
-  return skews.map(({ victim, phases }) => `${victim} ${phases.map(({ off, worked }) => `${off} h: ${worked}`).join(', ')}`).join('; ') || 'no clock was touched';
+  return (
+    skews
+      .map(
+        ({ victim, phases }) =>
+          `${victim} ${phases.map(({ off, worked }) => `${off} h: ${worked}`).join(', ')}`,
+      )
+      .join('; ') || 'no clock was touched'
+  );
 }
 
 const quantile = (sorted, q) => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
@@ -49,29 +79,48 @@ const ENOUGH = 20;
 const SLOWER = 3;
 
 /**
- * Orders that have nothing to do with a fault that concerns one message or one connection end as fast as before it, measured in the
- * same run, but for what the fault may cost them by design (`costs`, in seconds).
+ * Orders that have nothing to do with a fault that concerns one message or one connection end as
+ * fast as before it, measured in the same run, but for what the fault may cost them by design
+ * (`costs`, in seconds).
  */
 export function pace({ faults, history, sinks }, wrong) {
   const meant = faults.filter(({ fault, from }) => fault in APART && from);
   const orders = ordinary({ history, sinks, meant });
   const calmUntil = Math.min(...meant.map(({ from }) => from));
-  return meant.map((event) => judgePace({ ...event, calmUntil }, orders, wrong)).join('; ') || 'no fault was meant for one alone';
+  return (
+    meant.map((event) => judgePace({ ...event, calmUntil }, orders, wrong)).join('; ') ||
+    'no fault was meant for one alone'
+  );
 }
 
 /** [{ began, took }] of orders that went smoothly by themselves, in milliseconds. */
 function ordinary({ history, sinks, meant }) {
   const poison = new Set(meant.map(({ poison: one }) => one));
-  const smooth = new Map(history.filter(({ type, lines, token }) => type === 'invoke' && lines && token === 'tok_ok').map(({ key, at }) => [key, at]));
-  const keys = new Map(sinks.orders.map(({ order_id: order, idempotency_key: key }) => [order, key]));
+  const smooth = new Map(
+    history
+      .filter(({ type, lines, token }) => type === 'invoke' && lines && token === 'tok_ok')
+      .map(({ key, at }) => [key, at]),
+  );
+  const keys = new Map(
+    sinks.orders.map(({ order_id: order, idempotency_key: key }) => [order, key]),
+  );
   return sinks.views
-    .filter(({ order_id: order, status }) => !poison.has(order) && status === 'delivered' && smooth.has(keys.get(order)))
-    .map(({ placed_at: placed, finished_at: finished }) => ({ began: Date.parse(placed), took: Date.parse(finished) - Date.parse(placed) }));
+    .filter(
+      ({ order_id: order, status }) =>
+        !poison.has(order) && status === 'delivered' && smooth.has(keys.get(order)),
+    )
+    .map(({ placed_at: placed, finished_at: finished }) => ({
+      began: Date.parse(placed),
+      took: Date.parse(finished) - Date.parse(placed),
+    }));
 }
 
 function judgePace({ fault, calmUntil, from, to }, orders, wrong) {
   const slow = (which, q) => {
-    const took = orders.filter(which).map((order) => order.took).sort((a, b) => a - b);
+    const took = orders
+      .filter(which)
+      .map((order) => order.took)
+      .sort((a, b) => a - b);
     return took.length < ENOUGH ? undefined : quantile(took, q);
   };
   // What was under way when the fault began counts as during it: that is what it catches.
@@ -84,24 +133,45 @@ function judgePace({ fault, calmUntil, from, to }, orders, wrong) {
   }
   const most = SLOWER * before + APART[fault].costs * 1000;
   const [was, is] = [before, during].map((took) => `${(took / 1000).toFixed(1)} s`);
-  if (during > most) wrong(`${fault}: the p99 of the others was ${was} before, and the ${name} ${is} during it, more than ${(most / 1000).toFixed(0)} s`);
+  if (during > most)
+    wrong(
+      `${fault}: the p99 of the others was ${was} before, and the ${name} ${is} during it, more than ${(most / 1000).toFixed(0)} s`,
+    );
   return `${fault} p99 ${was} → ${name} ${is}`;
 }
 
 /** A run whose faults did nothing proves nothing, nor one in which nothing had to be undone. */
 export function bit({ faults, history, sinks, options }, wrong) {
-  const bites = Object.fromEntries(options.faults.map((id) => [id, faults.filter((event) => event.fault === id && event.bit).length]));
+  const bites = Object.fromEntries(
+    options.faults.map((id) => [
+      id,
+      faults.filter((event) => event.fault === id && event.bit).length,
+    ]),
+  );
   for (const [id, count] of Object.entries(bites)) {
     const first = faults.find(({ fault }) => fault === id);
-    if (count === 0) wrong(`${id} never bit: ${JSON.stringify(first ?? 'it was not in the schedule')}`);
+    if (count === 0)
+      wrong(`${id} never bit: ${JSON.stringify(first ?? 'it was not in the schedule')}`);
   }
-  for (const { point } of faults.flatMap(({ gaps = [] }) => gaps).filter(neverBit)) wrong(`F02: no process ended at ${point}`);
-  if (options.faults.includes('F01') && !(sinks.redeliveries > 0)) wrong('F01: nothing was delivered again, although processes were killed');
-  if (options.faults.includes('F16') && !history.some(({ type, status }) => type === 'hostile' && status >= 400 && status < 500)) wrong('F16: no hostile request was refused');
-  for (const [what, contract] of [['payment was given back', 'payments.payment-refunded'], ['stock was released', 'inventory.stock-released']])
-    if (!sinks.events.some((event) => event.contract === contract)) wrong(`no ${what}: nothing shows that undoing works`);
+  for (const { point } of faults.flatMap(({ gaps = [] }) => gaps).filter(neverBit))
+    wrong(`F02: no process ended at ${point}`);
+  if (options.faults.includes('F01') && !(sinks.redeliveries > 0))
+    wrong('F01: nothing was delivered again, although processes were killed');
+  if (
+    options.faults.includes('F16') &&
+    !history.some(({ type, status }) => type === 'hostile' && status >= 400 && status < 500)
+  )
+    wrong('F16: no hostile request was refused');
+  for (const [what, contract] of [
+    ['payment was given back', 'payments.payment-refunded'],
+    ['stock was released', 'inventory.stock-released'],
+  ])
+    if (!sinks.events.some((event) => event.contract === contract))
+      wrong(`no ${what}: nothing shows that undoing works`);
   const refused = faults.flatMap(({ fault, refused = 0 }) => (fault === 'F03' ? [refused] : []));
-  return `${Object.entries(bites).map(([id, count]) => `${id} ${count}×`).join(', ')}; ${sinks.redeliveries} delivered again, ${sum(refused)} late writes refused`;
+  return `${Object.entries(bites)
+    .map(([id, count]) => `${id} ${count}×`)
+    .join(', ')}; ${sinks.redeliveries} delivered again, ${sum(refused)} late writes refused`;
 }
 
 /** Of all the times that a gap was tried. */

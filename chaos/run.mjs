@@ -1,4 +1,5 @@
-// npm run chaos: starts the shop, lets customers order, does harm on schedule, heals, waits until all is at rest, and judges.
+// npm run chaos: starts the shop, lets customers order, does harm on schedule, heals, waits until
+// all is at rest, and judges.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,7 +33,10 @@ async function harmOnSchedule(schedule, seconds, harm, faults) {
     await sleep(event.at * 1000);
     const done = await harm.do(event).catch((error) => ({ bit: false, error: error.message }));
     faults.add({ ...event, at: Date.now(), planned: event.at, ...done });
-    if (event.until) say(`${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`);
+    if (event.until)
+      say(
+        `${((Date.now() - began) / 1000).toFixed(1).padStart(6)} s  ${event.fault}  ${JSON.stringify(done)}`,
+      );
   });
   await Promise.all([sleep(seconds * 1000), ...under]);
 }
@@ -48,16 +52,28 @@ async function experiment(options, folder, shop) {
   say('The shop is ready; orders come in.');
   const { gatewayUrl } = shop.run();
   const { products } = await readJson(`${gatewayUrl}/products`);
-  const customers = new Customers({ ...options, gatewayUrl, products, history, hostile: options.faults.includes('F16') });
+  const customers = new Customers({
+    ...options,
+    gatewayUrl,
+    products,
+    history,
+    hostile: options.faults.includes('F16'),
+  });
   const harm = new Harm({ shop, customers, afterStart, ...prepared });
   const ordering = customers.run();
   await harmOnSchedule(schedule, options.seconds, harm, faults);
   await harm.heal();
   say('Healed.');
-  const [found] = await Promise.all([customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, say)), ordering]);
+  const [found] = await Promise.all([
+    customers.end(CUSTOMERS_PATIENCE).then(() => rest(shop.run(), options.within * 1000, say)),
+    ordering,
+  ]);
   await customers.seenTheEnd(FOLLOWERS_PATIENCE);
   const { seed, seconds, faults: ids, rate, within, planted } = options;
-  fs.writeFileSync(path.join(folder, 'run.json'), JSON.stringify({ options: { seed, seconds, faults: ids, rate, within, planted }, rest: found }));
+  fs.writeFileSync(
+    path.join(folder, 'run.json'),
+    JSON.stringify({ options: { seed, seconds, faults: ids, rate, within, planted }, rest: found }),
+  );
   fs.writeFileSync(path.join(folder, 'sinks.json'), JSON.stringify(await readSinks(shop.run())));
   history.close();
   faults.close();
@@ -65,15 +81,29 @@ async function experiment(options, folder, shop) {
 }
 
 async function perform(options) {
-  const folder = options.record ?? path.resolve('.data/chaos', `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`);
+  const folder =
+    options.record ??
+    path.resolve(
+      '.data/chaos',
+      `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-seed-${options.seed}${options.planted ? `-${options.planted}` : ''}`,
+    );
   fs.mkdirSync(folder, { recursive: true });
-  const shop = new Shop({ nodeFlags: flagsOf(options.planted), edits: [...editsOf(options.planted), ...(options.faults.some((id) => id in APART) ? FAULTY_EDITS : [])] });
+  const shop = new Shop({
+    nodeFlags: flagsOf(options.planted),
+    edits: [
+      ...editsOf(options.planted),
+      ...(options.faults.some((id) => id in APART) ? FAULTY_EDITS : []),
+    ],
+  });
   let stopping;
   const stop = () => (stopping ??= shop.stop().finally(() => shop.remove(folder)));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void stop().finally(() => process.exit(130)));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.once(signal, () => void stop().finally(() => process.exit(130)));
   try {
     const findings = await experiment(options, folder, shop);
-    say(`\nseed ${options.seed}, ${options.seconds / 60} minutes, ${options.faults.join(' ')}${options.planted ? `, planted: ${options.planted}` : ''}\n${verdictTable(findings)}\n\nRecord: ${path.relative('.', folder)}`);
+    say(
+      `\nseed ${options.seed}, ${options.seconds / 60} minutes, ${options.faults.join(' ')}${options.planted ? `, planted: ${options.planted}` : ''}\n${verdictTable(findings)}\n\nRecord: ${path.relative('.', folder)}`,
+    );
     return { folder, findings };
   } finally {
     await stop();
@@ -86,13 +116,20 @@ function verdictOf(findings, planted) {
   if (!planted) return { good: broken.length === 0, broken };
   const found = broken.filter((id) => PLANTS[planted].finds.includes(id));
   const good = found.length > 0 && !broken.includes('bit');
-  say(good ? `The planted bug was found by ${found.join(' and ')}.` : 'The planted bug was NOT found.');
+  say(
+    good
+      ? `The planted bug was found by ${found.join(' and ')}.`
+      : 'The planted bug was NOT found.',
+  );
   return { good, broken, found };
 }
 
 /** Before half an hour is spent on a run that could not count. */
 function refuseToStart({ schedule, faults }) {
-  if (!schedule && faults.includes('F12') && !faketime()) throw new Mistake('F12 needs libfaketime: apt-get install faketime, or say --faults without F12.');
+  if (!schedule && faults.includes('F12') && !faketime())
+    throw new Mistake(
+      'F12 needs libfaketime: apt-get install faketime, or say --faults without F12.',
+    );
 }
 
 async function one(options) {
@@ -100,7 +137,10 @@ async function one(options) {
   if (options.schedule) return true;
   const { folder, findings } = await perform(options);
   const verdict = verdictOf(findings, options.planted);
-  fs.writeFileSync(path.join(folder, 'verdict.json'), JSON.stringify({ ...verdict, findings }, null, 2));
+  fs.writeFileSync(
+    path.join(folder, 'verdict.json'),
+    JSON.stringify({ ...verdict, findings }, null, 2),
+  );
   return verdict.good;
 }
 

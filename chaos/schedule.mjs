@@ -1,39 +1,87 @@
-// Which fault comes when: a pure function of the seed, so that a run that found something can be repeated.
+// Which fault comes when: a pure function of the seed, so that a run that found something can be
+// repeated.
 import { randomOf } from './random.mjs';
 
-/** `seconds`: how long one takes, one after the other. Without: it goes on all the time, beside the others. */
+/**
+ * `seconds`: how long one takes, one after the other. Without: it goes on all the time, beside the
+ * others.
+ */
 export const FAULTS = {
   F01: { what: 'kill -9 of a random process every 3 s' },
   F02: { what: 'processes end themselves between two steps of a message', seconds: 60 },
-  F03: { what: 'SIGSTOP of a payments and an orders process beyond their leases, then SIGCONT', seconds: 42 },
+  F03: {
+    what: 'SIGSTOP of a payments and an orders process beyond their leases, then SIGCONT',
+    seconds: 42,
+  },
   F08: { what: 'kill -9 of PostgreSQL', seconds: 15 },
-  F12: { what: 'the clock of one process jumps an hour ahead, back, an hour behind, and back', seconds: 45 },
+  F12: {
+    what: 'the clock of one process jumps an hour ahead, back, an hour behind, and back',
+    seconds: 45,
+  },
   F14: { what: 'ten times the orders with a slow payment provider', seconds: 15 },
   F16: { what: '5 % hostile requests at the edge, and rubbish in the queues' },
   F17: { what: 'power cut: everything killed at once, then a cold start', seconds: 30 },
-  F05: { what: 'the network between one process and PostgreSQL falls silent', seconds: 75, costs: 45, catches: true },
+  F05: {
+    what: 'the network between one process and PostgreSQL falls silent',
+    seconds: 75,
+    costs: 45,
+    catches: true,
+  },
   F20: { what: 'the handler of one order hangs for ever', seconds: 60, costs: 0 },
   F21: { what: 'the handler of one order ends its process', seconds: 60, costs: 35 },
-  F22: { what: 'the handler of one order blocks its process for longer than a lease', seconds: 60, costs: 50 },
+  F22: {
+    what: 'the handler of one order blocks its process for longer than a lease',
+    seconds: 60,
+    costs: 50,
+  },
 };
 
 /**
- * Meant for one message or one connection, so that all others must keep their pace: these run beside no other fault. `costs`: seconds
- * that others may wait all the same. Silence: a handler's time limit (30 s) and a lease (10 s in such a run), and some; it lasts longer
- * than that. `catches`: it holds some few of the others, of whom none may wait longer, not only 99 of 100. A process that ends: two leases and the launcher's longest wait (15 s). A process that stands still: twice what it stands (15 s) and two leases.
+ * Meant for one message or one connection, so that all others must keep their pace: these run
+ * beside no other fault. `costs`: seconds that others may wait all the same. Silence: a handler's
+ * time limit (30 s) and a lease (10 s in such a run), and some; it lasts longer than that.
+ * `catches`: it holds some few of the others, of whom none may wait longer, not only 99 of 100. A
+ * process that ends: two leases and the launcher's longest wait (15 s). A process that stands
+ * still: twice what it stands (15 s) and two leases.
  */
-export const APART = Object.fromEntries(Object.entries(FAULTS).filter(([, { costs }]) => costs !== undefined));
+export const APART = Object.fromEntries(
+  Object.entries(FAULTS).filter(([, { costs }]) => costs !== undefined),
+);
 export const TOGETHER = Object.keys(FAULTS).filter((id) => !(id in APART));
 
 /** More than one where a process that stands still must be replaced by another. */
 export const SCALE = { orders: 2, inventory: 2, payments: 2 };
-const VICTIMS = ['gateway-1', 'orders-1', 'orders-2', 'catalog-1', 'inventory-1', 'inventory-2', 'payments-1', 'payments-2', 'shipping-1', 'notifications-1', 'insights-1', 'console-1'];
+const VICTIMS = [
+  'gateway-1',
+  'orders-1',
+  'orders-2',
+  'catalog-1',
+  'inventory-1',
+  'inventory-2',
+  'payments-1',
+  'payments-2',
+  'shipping-1',
+  'notifications-1',
+  'insights-1',
+  'console-1',
+];
 export const QUEUES = ['inventory', 'payments', 'shipping'];
 /** They say events, so that the time they believe in can be seen. */
-const WITH_A_CLOCK = ['orders-1', 'orders-2', 'inventory-1', 'inventory-2', 'payments-1', 'payments-2', 'shipping-1'];
+const WITH_A_CLOCK = [
+  'orders-1',
+  'orders-2',
+  'inventory-1',
+  'inventory-2',
+  'payments-1',
+  'payments-2',
+  'shipping-1',
+];
 const twins = (service) => [`${service}-1`, `${service}-2`];
 
-/** Between which two steps a process ends (names of the kit's fail points), and which processes may be it. */
+/**
+ * Between which two steps a process ends (names of the kit's fail points), and which processes may
+ * be it.
+ */
 export const GAPS = {
   'relay.read': { what: 'commit → publish', of: twins('orders'), all: true }, // who of them relays is not known beforehand
   'relay.published': { what: 'publish → mark', of: twins('orders'), all: true },
@@ -55,9 +103,13 @@ const inTurn = (faults) => faults.filter((id) => FAULTS[id].seconds);
 const calmBefore = (faults) => (faults.some((id) => id in APART) ? CALM_BEFORE_APART : CALM);
 
 /** In seconds. */
-export const shortestFor = (faults) => calmBefore(faults) + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
+export const shortestFor = (faults) =>
+  calmBefore(faults) + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
 
-/** Rounds of the faults that come one after the other, as many as there is time for, each in an order of its own. */
+/**
+ * Rounds of the faults that come one after the other, as many as there is time for, each in an
+ * order of its own.
+ */
 function rounds({ seed, seconds, faults, gaps }) {
   const random = randomOf(seed, 'rounds');
   const calm = calmBefore(faults);
@@ -67,7 +119,12 @@ function rounds({ seed, seconds, faults, gaps }) {
   for (let from = calm; from + round <= seconds; from += round) {
     let at = from;
     for (const fault of random.shuffled(inTurn(faults))) {
-      found.push({ at, until: at + FAULTS[fault].seconds, fault, ...DETAILS[fault]?.(random, gaps) });
+      found.push({
+        at,
+        until: at + FAULTS[fault].seconds,
+        fault,
+        ...DETAILS[fault]?.(random, gaps),
+      });
       at += FAULTS[fault].seconds + CALM;
     }
   }
@@ -77,7 +134,13 @@ function rounds({ seed, seconds, faults, gaps }) {
 const DETAILS = {
   F02: (random, gaps = Object.keys(GAPS)) => ({ gaps: gaps.map((point) => gap(point, random)) }),
   F03: (random) => ({ victims: [random.pick(twins('payments')), random.pick(twins('orders'))] }),
-  F12: (random) => ({ victims: [random.pick(WITH_A_CLOCK)], hours: random.pick([[1, -1], [-1, 1]]) }),
+  F12: (random) => ({
+    victims: [random.pick(WITH_A_CLOCK)],
+    hours: random.pick([
+      [1, -1],
+      [-1, 1],
+    ]),
+  }),
 };
 
 function gap(point, random) {
@@ -87,18 +150,27 @@ function gap(point, random) {
 
 export const serviceOf = (name) => name.replace(/-\d+$/, '');
 
-/** Whom F01 leaves alone during a turn: in a power cut everybody; whom it is about, and their twins, who must live to take over. */
+/**
+ * Whom F01 leaves alone during a turn: in a power cut everybody; whom it is about, and their twins,
+ * who must live to take over.
+ */
 export function sparedBy({ fault, victims = [], gaps = [] }) {
   if (fault === 'F17') return VICTIMS;
   const services = [...victims, ...gaps.flatMap((gap) => gap.victims)].map(serviceOf);
   return VICTIMS.filter((name) => services.includes(serviceOf(name)));
 }
 
-const spared = (at, turns) => turns.filter((turn) => at >= turn.at - KILL_EVERY && at < turn.until + KILL_EVERY).flatMap(sparedBy);
+const spared = (at, turns) =>
+  turns
+    .filter((turn) => at >= turn.at - KILL_EVERY && at < turn.until + KILL_EVERY)
+    .flatMap(sparedBy);
 
 function kills({ seed, seconds }, turns) {
   const random = randomOf(seed, 'kills');
-  const times = Array.from({ length: Math.floor(seconds / KILL_EVERY) - 1 }, (_, n) => (n + 1) * KILL_EVERY + random.next());
+  const times = Array.from(
+    { length: Math.floor(seconds / KILL_EVERY) - 1 },
+    (_, n) => (n + 1) * KILL_EVERY + random.next(),
+  );
   return times.flatMap((at) => {
     const victims = VICTIMS.filter((name) => !spared(at, turns).includes(name));
     return victims.length ? [{ at, fault: 'F01', victim: random.pick(victims) }] : [];
@@ -107,8 +179,16 @@ function kills({ seed, seconds }, turns) {
 
 function rubbish({ seed, seconds }) {
   const random = randomOf(seed, 'rubbish');
-  const times = Array.from({ length: Math.floor(seconds / RUBBISH_EVERY) }, (_, n) => n * RUBBISH_EVERY + 4 + random.next());
-  return times.map((at) => ({ at, fault: 'F16', queue: random.pick(QUEUES), sort: random.below(4) }));
+  const times = Array.from(
+    { length: Math.floor(seconds / RUBBISH_EVERY) },
+    (_, n) => n * RUBBISH_EVERY + 4 + random.next(),
+  );
+  return times.map((at) => ({
+    at,
+    fault: 'F16',
+    queue: random.pick(QUEUES),
+    sort: random.below(4),
+  }));
 }
 
 /** [{ at, until?, fault, … }] in seconds from the beginning of the load, earliest first. */
@@ -122,7 +202,14 @@ export function scheduleOf(options) {
 }
 
 export function described({ at, until, fault, victim, victims, gaps, queue }) {
-  const ends = gaps?.map(({ point, pass, victims: those }) => `${those.join(' or ')} at ${point}:${pass}`).join(', ');
-  const whom = victim ?? victims?.join(' and ') ?? ends ?? (queue && `rubbish into ${queue}`) ?? FAULTS[fault].what;
+  const ends = gaps
+    ?.map(({ point, pass, victims: those }) => `${those.join(' or ')} at ${point}:${pass}`)
+    .join(', ');
+  const whom =
+    victim ??
+    victims?.join(' and ') ??
+    ends ??
+    (queue && `rubbish into ${queue}`) ??
+    FAULTS[fault].what;
   return `${at.toFixed(1).padStart(6)} s  ${fault}  ${whom}${until ? `, until ${until.toFixed(1)} s` : ''}`;
 }

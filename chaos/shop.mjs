@@ -1,4 +1,5 @@
-// The shop under test: a copy of the checkout in a folder of its own, started by the same launcher as always.
+// The shop under test: a copy of the checkout in a folder of its own, started by the same launcher
+// as always.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -9,10 +10,23 @@ import { isAlive, isSame, tryKill } from '../tools/process-tree.mjs';
 import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
 
-const COPIED = ['chaos', 'apps', 'libs', 'tools', 'dist', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc'];
+const COPIED = [
+  'chaos',
+  'apps',
+  'libs',
+  'tools',
+  'dist',
+  'topology.ts',
+  'tsconfig.json',
+  'tsconfig.base.json',
+  'package.json',
+  '.swcrc',
+];
 const READY_WITHIN = 150_000;
 
-/** Below the shop's own folder: what is different for single processes. Read by circumstances.mjs. */
+/**
+ * Below the shop's own folder: what is different for single processes. Read by circumstances.mjs.
+ */
 export const CIRCUMSTANCES = '.data/circumstances';
 
 export class Shop {
@@ -23,13 +37,21 @@ export class Shop {
   /** Where its PostgreSQL will listen. */
   postgresPort = Number(process.env.PARLEY_POSTGRES_PORT ?? 15432);
 
-  /** @param nodeFlags for every process, to load a plant @param edits what is different in the sources of the copy */
+  /**
+   * @param nodeFlags for every process, to load a plant @param edits what is different in the
+   * sources of the copy
+   */
   constructor({ nodeFlags, edits = [] } = {}) {
     this.nodeFlags = nodeFlags;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-'));
     fs.chmodSync(this.dir, 0o755); // PostgreSQL may run as another user
-    const keep = { recursive: true, preserveTimestamps: true, filter: (file) => !file.includes('node_modules') };
-    for (const name of COPIED) if (fs.existsSync(name)) fs.cpSync(name, path.join(this.dir, name), keep);
+    const keep = {
+      recursive: true,
+      preserveTimestamps: true,
+      filter: (file) => !file.includes('node_modules'),
+    };
+    for (const name of COPIED)
+      if (fs.existsSync(name)) fs.cpSync(name, path.join(this.dir, name), keep);
     for (const edit of edits) applyEdit(this.dir, edit);
     fs.symlinkSync(path.resolve('node_modules'), path.join(this.dir, 'node_modules'));
     this.log = path.join(this.dir, 'launcher.log');
@@ -40,13 +62,23 @@ export class Shop {
   async start() {
     const out = fs.openSync(this.log, 'a');
     const scale = Object.entries(SCALE).map(([name, count]) => `${name}=${count}`);
-    this.#launcher = spawn(process.execPath, ['--import', './chaos/circumstances.mjs', 'tools/start.mjs', '--scale', scale.join(',')], {
-      cwd: this.dir,
-      // As from npm: then it stops by itself should this process be killed.
-      env: { ...process.env, ...(this.nodeFlags && { PARLEY_NODE_FLAGS: this.nodeFlags }), npm_lifecycle_event: 'start', PARLEY_PORT: process.env.PARLEY_PORT ?? '14000', PARLEY_POSTGRES_PORT: String(this.postgresPort) },
-      stdio: ['ignore', out, out],
-      detached: true,
-    });
+    this.#launcher = spawn(
+      process.execPath,
+      ['--import', './chaos/circumstances.mjs', 'tools/start.mjs', '--scale', scale.join(',')],
+      {
+        cwd: this.dir,
+        // As from npm: then it stops by itself should this process be killed.
+        env: {
+          ...process.env,
+          ...(this.nodeFlags && { PARLEY_NODE_FLAGS: this.nodeFlags }),
+          npm_lifecycle_event: 'start',
+          PARLEY_PORT: process.env.PARLEY_PORT ?? '14000',
+          PARLEY_POSTGRES_PORT: String(this.postgresPort),
+        },
+        stdio: ['ignore', out, out],
+        detached: true,
+      },
+    );
     fs.closeSync(out);
     await this.allReady();
   }
@@ -56,13 +88,19 @@ export class Shop {
       if (this.#launcher.exitCode !== null || this.#launcher.signalCode !== null) break;
       if (this.isReady()) return;
     }
-    throw new Error(`The shop did not get ready. Its launcher said:\n${fs.readFileSync(this.log, 'utf8').slice(-2000)}`);
+    throw new Error(
+      `The shop did not get ready. Its launcher said:\n${fs.readFileSync(this.log, 'utf8').slice(-2000)}`,
+    );
   }
 
   isReady() {
     const run = this.run();
     const instances = Object.values(run?.instances ?? {});
-    return run?.launcher.pid === this.#launcher.pid && instances.length > 0 && instances.every((instance) => instance.pid && instance.ready && isSame(instance));
+    return (
+      run?.launcher.pid === this.#launcher.pid &&
+      instances.length > 0 &&
+      instances.every((instance) => instance.pid && instance.ready && isSame(instance))
+    );
   }
 
   run() {
@@ -108,7 +146,8 @@ export class Shop {
   }
 
   forgetEnvironmentOnce(name) {
-    for (const which of ['once', 'armed']) fs.rmSync(this.#circumstance(`${name}.${which}`), { force: true });
+    for (const which of ['once', 'armed'])
+      fs.rmSync(this.#circumstance(`${name}.${which}`), { force: true });
   }
 
   #circumstance(name) {
@@ -133,15 +172,23 @@ export class Shop {
     const victims = [this.#launcher.pid];
     tryKill(this.#launcher.pid, 'SIGKILL'); // first: it would start the others again
     const run = this.run();
-    victims.push(...Object.values(run.instances).filter((instance) => instance.pid && isSame(instance)).map(({ pid }) => pid), run.postgresPid);
+    victims.push(
+      ...Object.values(run.instances)
+        .filter((instance) => instance.pid && isSame(instance))
+        .map(({ pid }) => pid),
+      run.postgresPid,
+    );
     for (const pid of victims) tryKill(pid, 'SIGKILL');
-    for (const until = Date.now() + 10_000; Date.now() < until && victims.some(isAlive); ) await sleep(20);
+    for (const until = Date.now() + 10_000; Date.now() < until && victims.some(isAlive);)
+      await sleep(20);
     return { killed: victims.length, alive: victims.filter(isAlive).length };
   }
 
   async stop() {
-    if (!this.#launcher || this.#launcher.exitCode !== null || this.#launcher.signalCode !== null) return;
-    for (const instance of Object.values(this.run()?.instances ?? {})) if (instance.pid && isSame(instance)) tryKill(instance.pid, 'SIGCONT');
+    if (!this.#launcher || this.#launcher.exitCode !== null || this.#launcher.signalCode !== null)
+      return;
+    for (const instance of Object.values(this.run()?.instances ?? {}))
+      if (instance.pid && isSame(instance)) tryKill(instance.pid, 'SIGCONT');
     const exited = once(this.#launcher, 'exit');
     tryKill(this.#launcher.pid, 'SIGTERM');
     const late = setTimeout(() => void this.powerCut(), 40_000);
@@ -149,11 +196,16 @@ export class Shop {
     clearTimeout(late);
   }
 
-  /** After `stop`: the copy and its data are gone; logs are worth keeping only when something was found. */
+  /**
+   * After `stop`: the copy and its data are gone; logs are worth keeping only when something was
+   * found.
+   */
   remove(keepLogsIn) {
     if (keepLogsIn) {
       fs.cpSync(this.log, path.join(keepLogsIn, 'launcher.log'));
-      fs.cpSync(path.join(this.dir, '.data/logs'), path.join(keepLogsIn, 'logs'), { recursive: true });
+      fs.cpSync(path.join(this.dir, '.data/logs'), path.join(keepLogsIn, 'logs'), {
+        recursive: true,
+      });
     }
     fs.rmSync(this.dir, { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
-// A network between one process and PostgreSQL that can fall silent: what open connections carry is swallowed, both ways, and neither
-// side is told. New connections work.
+// A network between one process and PostgreSQL that can fall silent: what open connections carry is
+// swallowed, both ways, and neither side is told. New connections work.
 import net from 'node:net';
 import { once } from 'node:events';
 
@@ -50,7 +50,8 @@ export class SilentProxy {
       else if (!to.write(data)) from.pause();
     });
     to.on('drain', () => from.resume());
-    for (const event of ['end', 'error', 'close']) from.on(event, () => pair.silent || this.#end(pair)); // of a silent one nobody hears
+    for (const event of ['end', 'error', 'close'])
+      from.on(event, () => pair.silent || this.#end(pair)); // of a silent one nobody hears
   }
 
   #end(pair) {

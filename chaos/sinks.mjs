@@ -1,4 +1,5 @@
-// What is left when all is over: read from the outside's books (payment provider, mails) and from the services' own.
+// What is left when all is over: read from the outside's books (payment provider, mails) and from
+// the services' own.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readBooks, withDatabase } from '../tools/books-read.mjs';
 
@@ -20,23 +21,36 @@ const OPEN = `select (select count(*)::int from orders.order_view where finished
 const LONGEST = 1_200_000;
 
 /**
- * Asks until all is at rest, or nothing came closer to it for so long. A slow machine takes its time; what is stuck is stuck.
- * @returns { atRest, after, stoodStill, waiting }: seconds since healing, and the longest time without progress
+ * Asks until all is at rest, or nothing came closer to it for so long. A slow machine takes its
+ * time; what is stuck is stuck.
+ * @returns { atRest, after, stoodStill, waiting }: seconds since healing, and the longest time
+ * without progress
  */
 export async function rest(run, milliseconds, say) {
   const began = Date.now();
   let [moved, fewest, stoodStill] = [began, Infinity, 0];
   for (let open, looks = 0; ; await sleep(1000)) {
-    open = await withDatabase(run, async (rows) => ({ ...(await rows(OPEN))[0], ...(await rows(LEFT))[0] })).catch((error) => ({ unreachable: error.message }));
+    open = await withDatabase(run, async (rows) => ({
+      ...(await rows(OPEN))[0],
+      ...(await rows(LEFT))[0],
+    })).catch((error) => ({ unreachable: error.message }));
     const waiting = Object.entries(open).filter(([, count]) => count !== 0);
     const now = Date.now();
     const left = open.unreachable ? Infinity : waiting.reduce((sum, [, count]) => sum + count, 0);
     stoodStill = Math.max(stoodStill, now - moved);
     if (left < fewest) [fewest, moved] = [left, now];
     const after = (now - began) / 1000;
-    if (looks++ % 10 === 0 || !waiting.length) say(`${after.toFixed(0)} s after healing: ${waiting.map(([what, count]) => `${what} ${count}`).join(', ') || 'at rest'}`);
+    if (looks++ % 10 === 0 || !waiting.length)
+      say(
+        `${after.toFixed(0)} s after healing: ${waiting.map(([what, count]) => `${what} ${count}`).join(', ') || 'at rest'}`,
+      );
     if (waiting.length && now - moved < milliseconds && now - began < LONGEST) continue;
-    return { atRest: !waiting.length, after, stoodStill: stoodStill / 1000, waiting: Object.fromEntries(waiting) };
+    return {
+      atRest: !waiting.length,
+      after,
+      stoodStill: stoodStill / 1000,
+      waiting: Object.fromEntries(waiting),
+    };
   }
 }
 
@@ -44,7 +58,9 @@ export function readSinks(run) {
   return withDatabase(run, async (rows) => ({
     ...(await readBooks(rows, run)),
     events: await rows(EVENTS),
-    dead: await rows('select q.name as queue, d.message_id, d.contract, d.error, d.cause from parley.dead d join parley.queue q on q.id = d.queue'),
+    dead: await rows(
+      'select q.name as queue, d.message_id, d.contract, d.error, d.cause from parley.dead d join parley.queue q on q.id = d.queue',
+    ),
     left: (await rows(LEFT))[0],
     redeliveries: (await rows('select count(*)::int as count from chaos.redelivery'))[0].count,
   }));

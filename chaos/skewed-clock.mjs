@@ -1,18 +1,30 @@
-// Another time for one process: libfaketime, which reads from a file how far it is off. Timers go on as they are: what jumps is
-// the time of day.
+// Another time for one process: libfaketime, which reads from a file how far it is off. Timers go
+// on as they are: what jumps is the time of day.
 import fs from 'node:fs';
 import path from 'node:path';
 
 const PLACES = ['/usr/lib', '/usr/lib64', '/usr/local/lib', '/lib'];
 const NAME = 'libfaketimeMT.so.1';
 
-/** Where the library is, if it is installed: beside the others, or below a folder named for the machine's architecture. */
+/**
+ * Where the library is, if it is installed: beside the others, or below a folder named for the
+ * machine's architecture.
+ */
 export function faketime() {
-  const folders = PLACES.filter((place) => fs.existsSync(place)).flatMap((place) => [place, ...foldersIn(place)]);
-  return folders.flatMap((folder) => [path.join(folder, NAME), path.join(folder, 'faketime', NAME)]).find((file) => fs.existsSync(file));
+  const folders = PLACES.filter((place) => fs.existsSync(place)).flatMap((place) => [
+    place,
+    ...foldersIn(place),
+  ]);
+  return folders
+    .flatMap((folder) => [path.join(folder, NAME), path.join(folder, 'faketime', NAME)])
+    .find((file) => fs.existsSync(file));
 }
 
-const foldersIn = (place) => fs.readdirSync(place, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => path.join(place, name));
+const foldersIn = (place) =>
+  fs
+    .readdirSync(place, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => path.join(place, name));
 
 /** What makes a process read its time's error, in seconds, from `file`; it looks every second. */
 export const skewedBy = (file, library) => ({

@@ -1,4 +1,5 @@
-// Asks the process of this container whether it is `live` or `ready`; the image has no curl. Exits 0 or 1.
+// Asks the process of this container whether it is `live` or `ready`; the image has no curl. Exits
+// 0 or 1.
 import http from 'node:http';
 
 const url = `http://127.0.0.1:${process.env.PORT ?? 3000}/health/${process.argv[2] ?? 'live'}`;

@@ -1,13 +1,18 @@
-// What must hold between the books of all services, the payment provider's ledger and the mails, once nothing is under way. Pure
-// functions over rows as they are kept: for `npm run books` and for the judge of `npm run chaos` alike. Each calls `wrong` with a
-// sentence per finding and returns what it counted.
+// What must hold between the books of all services, the payment provider's ledger and the mails,
+// once nothing is under way. Pure functions over rows as they are kept: for `npm run books` and for
+// the judge of `npm run chaos` alike. Each calls `wrong` with a sentence per finding and returns
+// what it counted.
 
 export const isFinal = ({ status }) => status === 'delivered' || status === 'rejected';
 export const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 export const by = (rows, field) => new Map(rows.map((row) => [row[field], row]));
 export const euros = (cents) => `€${(Number(cents) / 100).toFixed(2)}`;
 /** Lines without their prices, in one order. */
-export const pieces = (lines = []) => lines.map(({ sku, quantity }) => `${quantity} ${sku}`).sort().join(', ');
+export const pieces = (lines = []) =>
+  lines
+    .map(({ sku, quantity }) => `${quantity} ${sku}`)
+    .sort()
+    .join(', ');
 
 export function grouped(rows, keyOf) {
   const groups = new Map();
@@ -28,74 +33,115 @@ export function prices({ orders, views, figures }, wrong) {
   const counted = by(figures, 'order_id');
   for (const { order_id: order, lines, total } of orders) {
     const cost = sum(lines.map(({ price, quantity }) => price * quantity));
-    if (total !== cost) wrong(`${order} was taken for ${euros(total)}, but its lines cost ${euros(cost)}`);
+    if (total !== cost)
+      wrong(`${order} was taken for ${euros(total)}, but its lines cost ${euros(cost)}`);
     const [view, figure] = [shown.get(order), counted.get(order)];
-    if (view && view.total !== total) wrong(`${order} was taken for ${euros(total)}, but is shown with ${euros(view.total)}`);
-    if (view && pieces(view.lines) !== pieces(lines)) wrong(`${order} was taken with ${pieces(lines)}, but is shown with ${pieces(view.lines)}`);
-    if (figure && figure.total !== null && figure.total !== total) wrong(`${order} was taken for ${euros(total)}, but the figures hold ${euros(figure.total)}`);
+    if (view && view.total !== total)
+      wrong(`${order} was taken for ${euros(total)}, but is shown with ${euros(view.total)}`);
+    if (view && pieces(view.lines) !== pieces(lines))
+      wrong(`${order} was taken with ${pieces(lines)}, but is shown with ${pieces(view.lines)}`);
+    if (figure && figure.total !== null && figure.total !== total)
+      wrong(`${order} was taken for ${euros(total)}, but the figures hold ${euros(figure.total)}`);
   }
   return `${orders.length} orders over ${euros(sum(orders.map(({ total }) => total)))}`;
 }
 
-/** Charged in full or not at all, refunded after the charge and in full, and kept only for what was delivered. */
+/**
+ * Charged in full or not at all, refunded after the charge and in full, and kept only for what was
+ * delivered.
+ */
 export function money({ orders, views, ledger }, wrong) {
   const totals = new Map(orders.map(({ order_id: order, total }) => [order, total]));
   const shown = by(views, 'order_id');
   const net = new Map(views.map(({ order_id: order }) => [order, 0]));
-  const [captured, refunds] = [ledger.filter(isCaptured), ledger.filter(({ kind }) => kind === 'refund')];
+  const [captured, refunds] = [
+    ledger.filter(isCaptured),
+    ledger.filter(({ kind }) => kind === 'refund'),
+  ];
   const charges = by(captured, 'key');
   for (const { key, amount } of captured) {
     const order = orderOf({ key });
-    if (totals.has(order) && amount !== totals.get(order)) wrong(`${order} costs ${euros(totals.get(order))}, but ${euros(amount)} was charged`);
+    if (totals.has(order) && amount !== totals.get(order))
+      wrong(`${order} costs ${euros(totals.get(order))}, but ${euros(amount)} was charged`);
     net.set(order, (net.get(order) ?? 0) + amount);
   }
   for (const { key, charge: chargeKey, amount, at } of refunds) {
     const charge = charges.get(chargeKey);
-    if (!charge) wrong(`${orderOf({ key })} got ${euros(amount)} back, but nothing had been charged`);
+    if (!charge)
+      wrong(`${orderOf({ key })} got ${euros(amount)} back, but nothing had been charged`);
     else if (at < charge.at) wrong(`${orderOf({ key })} got its money back before it was charged`);
-    else if (amount !== charge.amount) wrong(`${orderOf({ key })} got ${euros(amount)} back of ${euros(charge.amount)}`);
+    else if (amount !== charge.amount)
+      wrong(`${orderOf({ key })} got ${euros(amount)} back of ${euros(charge.amount)}`);
     net.set(orderOf({ key }), (net.get(orderOf({ key })) ?? 0) - amount);
   }
   for (const [order, paid] of net) {
     const view = shown.get(order);
     const due = view?.status === 'delivered' ? view.total : 0;
-    if (paid !== due) wrong(`${order} (${view?.status ?? 'unknown'}) paid ${euros(paid)}, but owes ${euros(due)}`);
+    if (paid !== due)
+      wrong(`${order} (${view?.status ?? 'unknown'}) paid ${euros(paid)}, but owes ${euros(due)}`);
   }
   return `${euros(sum(captured.map(({ amount }) => amount)))} − ${euros(sum(refunds.map(({ amount }) => amount)))} = ${euros(sum([...net.values()]))}`;
 }
 
 /** Payments' own book says what the provider's ledger says, and what became of the order. */
 export function payments({ payments: kept, views, ledger }, wrong) {
-  const charges = by(ledger.filter(isCaptured).map((charge) => ({ ...charge, order: orderOf(charge) })), 'order');
-  const refunds = by(ledger.filter(({ kind }) => kind === 'refund').map((refund) => ({ ...refund, order: orderOf(refund) })), 'order');
+  const charges = by(
+    ledger.filter(isCaptured).map((charge) => ({ ...charge, order: orderOf(charge) })),
+    'order',
+  );
+  const refunds = by(
+    ledger
+      .filter(({ kind }) => kind === 'refund')
+      .map((refund) => ({ ...refund, order: orderOf(refund) })),
+    'order',
+  );
   const book = by(kept, 'order_id');
   for (const { order_id: order, status, amount, reference } of kept) {
     const [charge, refund] = [charges.get(order), refunds.get(order)];
     const held = status === 'captured' || status === 'refunded';
-    if (held !== Boolean(charge)) wrong(`payments keeps ${order} as ${status}, but the provider ${charge ? 'captured' : 'never captured'} its money`);
-    else if ((status === 'refunded') !== Boolean(refund)) wrong(`payments keeps ${order} as ${status}, but the provider ${refund ? 'gave' : 'never gave'} its money back`);
-    else if (held && amount !== charge.amount) wrong(`payments keeps ${euros(amount)} for ${order}, the provider ${euros(charge.amount)}`);
-    else if (held && reference !== charge.id) wrong(`payments keeps the charge ${reference} for ${order}, the provider ${charge.id}`);
+    if (held !== Boolean(charge))
+      wrong(
+        `payments keeps ${order} as ${status}, but the provider ${charge ? 'captured' : 'never captured'} its money`,
+      );
+    else if ((status === 'refunded') !== Boolean(refund))
+      wrong(
+        `payments keeps ${order} as ${status}, but the provider ${refund ? 'gave' : 'never gave'} its money back`,
+      );
+    else if (held && amount !== charge.amount)
+      wrong(`payments keeps ${euros(amount)} for ${order}, the provider ${euros(charge.amount)}`);
+    else if (held && reference !== charge.id)
+      wrong(`payments keeps the charge ${reference} for ${order}, the provider ${charge.id}`);
   }
-  for (const order of charges.keys()) if (!book.has(order)) wrong(`the provider captured money for ${order}, but payments does not know it`);
+  for (const order of charges.keys())
+    if (!book.has(order))
+      wrong(`the provider captured money for ${order}, but payments does not know it`);
   for (const { order_id: order, status } of views.filter(isFinal)) {
     const payment = book.get(order)?.status;
-    if (status === 'delivered' ? payment !== 'captured' : payment === 'captured') wrong(`${order} is ${status}, but its payment ${payment ?? 'unknown'}`);
+    if (status === 'delivered' ? payment !== 'captured' : payment === 'captured')
+      wrong(`${order} is ${status}, but its payment ${payment ?? 'unknown'}`);
   }
   return `${kept.length} payments`;
 }
 
 /** Pieces neither appear nor vanish, and each order holds exactly what was ordered. */
 export function stock({ stock: shelves, reservations, orders, views }, wrong) {
-  const moved = new Map(['reserved', 'shipped'].map((status) => [status, piecesBySku(reservations.filter((one) => one.status === status))]));
+  const moved = new Map(
+    ['reserved', 'shipped'].map((status) => [
+      status,
+      piecesBySku(reservations.filter((one) => one.status === status)),
+    ]),
+  );
   const delivered = piecesBySku(views.filter(({ status }) => status === 'delivered'));
   for (const { sku, initial, available, reserved, shipped } of shelves) {
     const of = (counts) => counts.get(sku) ?? 0;
-    if (available < 0 || available + reserved + shipped !== initial) wrong(`${sku}: ${available} + ${reserved} + ${shipped} is not ${initial}`);
+    if (available < 0 || available + reserved + shipped !== initial)
+      wrong(`${sku}: ${available} + ${reserved} + ${shipped} is not ${initial}`);
     if (shipped !== of(delivered)) wrong(`${sku}: ${shipped} shipped, ${of(delivered)} delivered`);
     if (reserved !== 0) wrong(`${sku}: ${reserved} still reserved`);
-    if (shipped !== of(moved.get('shipped'))) wrong(`${sku}: ${shipped} shipped, ${of(moved.get('shipped'))} by its reservations`);
-    if (reserved !== of(moved.get('reserved'))) wrong(`${sku}: ${reserved} reserved, ${of(moved.get('reserved'))} by its reservations`);
+    if (shipped !== of(moved.get('shipped')))
+      wrong(`${sku}: ${shipped} shipped, ${of(moved.get('shipped'))} by its reservations`);
+    if (reserved !== of(moved.get('reserved')))
+      wrong(`${sku}: ${reserved} reserved, ${of(moved.get('reserved'))} by its reservations`);
   }
   reservedAsOrdered({ reservations, orders, views }, wrong);
   return `${sum(shelves.map(({ shipped }) => shipped))} pieces shipped, ${sum(shelves.map(({ reserved }) => reserved))} reserved`;
@@ -107,17 +153,22 @@ function reservedAsOrdered({ reservations, orders, views }, wrong) {
   for (const { order_id: order, lines } of reservations) {
     if (!taken.has(order)) wrong(`stock was reserved for ${order}, which is no order`);
     // A release that came before its reservation holds no lines.
-    else if (lines.length && pieces(lines) !== pieces(taken.get(order).lines)) wrong(`${order} is over ${pieces(taken.get(order).lines)}, but ${pieces(lines)} were reserved`);
+    else if (lines.length && pieces(lines) !== pieces(taken.get(order).lines))
+      wrong(
+        `${order} is over ${pieces(taken.get(order).lines)}, but ${pieces(lines)} were reserved`,
+      );
   }
   for (const { order_id: order, status } of views.filter(isFinal)) {
     const reservation = held.get(order)?.status;
-    if (status === 'delivered' ? reservation !== 'shipped' : reservation === 'shipped') wrong(`${order} is ${status}, but its stock ${reservation ?? 'was never reserved'}`);
+    if (status === 'delivered' ? reservation !== 'shipped' : reservation === 'shipped')
+      wrong(`${order} is ${status}, but its stock ${reservation ?? 'was never reserved'}`);
   }
 }
 
 function piecesBySku(orders) {
   const counts = new Map();
-  for (const { sku, quantity } of orders.flatMap(({ lines }) => lines)) counts.set(sku, (counts.get(sku) ?? 0) + quantity);
+  for (const { sku, quantity } of orders.flatMap(({ lines }) => lines))
+    counts.set(sku, (counts.get(sku) ?? 0) + quantity);
   return counts;
 }
 
@@ -125,11 +176,13 @@ function piecesBySku(orders) {
 export function parcels({ parcels: sent, orders, views }, wrong) {
   const found = by(sent, 'order_id');
   const taken = by(orders, 'order_id');
-  for (const { order_id: order } of sent) if (!taken.has(order)) wrong(`a parcel was made for ${order}, which is no order`);
+  for (const { order_id: order } of sent)
+    if (!taken.has(order)) wrong(`a parcel was made for ${order}, which is no order`);
   for (const { order_id: order, status } of views.filter(isFinal)) {
     const parcel = found.get(order)?.status;
     const left = parcel === 'dispatched' || parcel === 'delivered';
-    if (status === 'delivered' ? parcel !== 'delivered' : left) wrong(`${order} is ${status}, but its parcel ${parcel ?? 'does not exist'}`);
+    if (status === 'delivered' ? parcel !== 'delivered' : left)
+      wrong(`${order} is ${status}, but its parcel ${parcel ?? 'does not exist'}`);
   }
   return `${sent.length} parcels`;
 }
@@ -150,24 +203,38 @@ export function stages({ sagas, views }, wrong) {
 export function mails({ mails: sent, orders, views, parcels: made }, wrong) {
   const taken = by(orders, 'order_id');
   const shown = by(views, 'order_id');
-  const tracking = new Map(made.map(({ order_id: order, tracking_number: number }) => [order, number]));
+  const tracking = new Map(
+    made.map(({ order_id: order, tracking_number: number }) => [order, number]),
+  );
   for (const [order, group] of grouped(sent, (mail) => mail.order ?? mail.file)) {
     if (group.length > 1) wrong(`${group.length} × mail of ${order}`);
     if (!taken.has(order)) wrong(`a mail speaks of ${order}, which is no order`);
-    else for (const mail of group) judgeMail(mail, { ...taken.get(order), status: shown.get(order)?.status, tracking: tracking.get(order) }, wrong);
+    else
+      for (const mail of group)
+        judgeMail(
+          mail,
+          { ...taken.get(order), status: shown.get(order)?.status, tracking: tracking.get(order) },
+          wrong,
+        );
   }
   const told = new Set(sent.map(({ order }) => order));
-  for (const { order_id: order, status } of views.filter(isFinal)) if (!told.has(order)) wrong(`${order} is ${status}, but nobody was told by mail`);
+  for (const { order_id: order, status } of views.filter(isFinal))
+    if (!told.has(order)) wrong(`${order} is ${status}, but nobody was told by mail`);
   return `${sent.length} mails`;
 }
 
 function judgeMail({ to, text }, { order_id: order, total, email, status, tracking }, wrong) {
-  if (email !== undefined && to !== email) wrong(`the mail about ${order} went to ${to}, not to ${email}`);
+  if (email !== undefined && to !== email)
+    wrong(`the mail about ${order} went to ${to}, not to ${email}`);
   if (!text.includes(order)) wrong(`the mail about ${order} does not name it`);
   const amount = /(?:We charged|your order over) € (\d+\.\d\d)/.exec(text)?.[1];
-  if (amount !== (total / 100).toFixed(2)) wrong(`the mail about ${order} speaks of €${amount}, but it costs ${euros(total)}`);
+  if (amount !== (total / 100).toFixed(2))
+    wrong(`the mail about ${order} speaks of €${amount}, but it costs ${euros(total)}`);
   const sorry = text.includes('could not fulfil');
-  if (status === 'rejected' && !sorry) wrong(`the mail about ${order} promises a parcel, but it was rejected`);
-  if (status === 'delivered' && sorry) wrong(`the mail about ${order} says it could not be fulfilled, but it was delivered`);
-  if (status === 'delivered' && !sorry && !text.includes(tracking)) wrong(`the mail about ${order} does not name its parcel ${tracking}`);
+  if (status === 'rejected' && !sorry)
+    wrong(`the mail about ${order} promises a parcel, but it was rejected`);
+  if (status === 'delivered' && sorry)
+    wrong(`the mail about ${order} says it could not be fulfilled, but it was delivered`);
+  if (status === 'delivered' && !sorry && !text.includes(tracking))
+    wrong(`the mail about ${order} does not name its parcel ${tracking}`);
 }

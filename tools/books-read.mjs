@@ -1,10 +1,14 @@
-// The books as they are kept: each service's own, the payment provider's ledger, and the mails on disk.
+// The books as they are kept: each service's own, the payment provider's ledger, and the mails on
+// disk.
 import pg from 'pg';
 import { readJson } from './http-json.mjs';
 import { readMails } from './mails.mjs';
 
 export async function withDatabase(run, work) {
-  const client = new pg.Client({ connectionString: run.databaseUrl, connectionTimeoutMillis: 5000 });
+  const client = new pg.Client({
+    connectionString: run.databaseUrl,
+    connectionTimeoutMillis: 5000,
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -20,8 +24,12 @@ export async function readBooks(rows, run) {
   return {
     ledger: entries,
     mails: readMails(run.mailDir),
-    orders: await rows(`select order_id, idempotency_key, lines, total, customer ->> 'email' as email from orders.orders`),
-    views: await rows('select order_id, status, total, lines, history, placed_at, finished_at from orders.order_view'),
+    orders: await rows(
+      `select order_id, idempotency_key, lines, total, customer ->> 'email' as email from orders.orders`,
+    ),
+    views: await rows(
+      'select order_id, status, total, lines, history, placed_at, finished_at from orders.order_view',
+    ),
     sagas: await rows('select key, stage, ended_at, history from orders.saga'),
     stock: await rows('select sku, initial, available, reserved, shipped from inventory.stock'),
     reservations: await rows('select order_id, status, lines from inventory.reservation'),

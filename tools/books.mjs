@@ -1,4 +1,5 @@
-// npm run books: whether the books of all services agree with each other, with the payment provider's ledger and with the mails.
+// npm run books: whether the books of all services agree with each other, with the payment
+// provider's ledger and with the mails.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { findingsTable, reconciled } from './reconcile.mjs';
@@ -17,7 +18,9 @@ function fail(message) {
 
 function read() {
   try {
-    return parseArgs({ options: { wait: { type: 'string', default: '20' }, help: { type: 'boolean' } } }).values;
+    return parseArgs({
+      options: { wait: { type: 'string', default: '20' }, help: { type: 'boolean' } },
+    }).values;
   } catch (error) {
     return fail(`${error.message}\n\n${HELP}`);
   }

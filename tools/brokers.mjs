@@ -1,4 +1,5 @@
-// npm run brokers: real brokers on 127.0.0.1 of a plain Debian machine, without containers, for tests and for trying.
+// npm run brokers: real brokers on 127.0.0.1 of a plain Debian machine, without containers, for
+// tests and for trying.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,7 +16,9 @@ import { sqs } from './brokers/sqs.mjs';
 import { isAlive, tryKill } from './process-tree.mjs';
 import { seconds, table } from './progress.mjs';
 
-export const BROKERS = Object.fromEntries([kafka, rabbitmq, redis, activemq, sqs, kinesis, mqtt].map((broker) => [broker.name, broker]));
+export const BROKERS = Object.fromEntries(
+  [kafka, rabbitmq, redis, activemq, sqs, kinesis, mqtt].map((broker) => [broker.name, broker]),
+);
 
 const HELP = `npm run brokers -- <command> [names]      names: ${Object.keys(BROKERS).join(', ')}; without any: all
 
@@ -36,7 +39,8 @@ const READY_WITHIN = Number(process.env.BROKERS_WAIT ?? 180) * 1_000;
 const STOPPED_WITHIN = 30_000;
 
 async function until(holds, within) {
-  for (const end = Date.now() + within; Date.now() < end; await sleep(100)) if (await holds()) return true;
+  for (const end = Date.now() + within; Date.now() < end; await sleep(100))
+    if (await holds()) return true;
   return false;
 }
 
@@ -44,7 +48,12 @@ async function until(holds, within) {
 async function launch(broker, place) {
   const { file, args, env = {}, cwd } = await broker.command(place);
   const log = fs.openSync(place.log, 'a');
-  const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, detached: true, stdio: ['ignore', log, log] });
+  const child = spawn(file, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
   fs.closeSync(log);
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   child.unref();
@@ -63,13 +72,22 @@ async function up(broker) {
   const started = Date.now();
   await broker.install(place);
   if (!place.pid) {
-    if (await broker.ready()) throw new Error(`${broker.name}: its port is taken by somebody else; stop that, or give it another port`);
+    if (await broker.ready())
+      throw new Error(
+        `${broker.name}: its port is taken by somebody else; stop that, or give it another port`,
+      );
     await launch(broker, place);
   }
   let why;
-  const ready = await until(async () => !place.pid || ((await broker.ready()) && !(why = await whyNot(broker))), READY_WITHIN);
+  const ready = await until(
+    async () => !place.pid || ((await broker.ready()) && !(why = await whyNot(broker))),
+    READY_WITHIN,
+  );
   if (!place.pid) throw new Error(`${broker.name} ended:\n${place.lastWords()}`);
-  if (!ready) throw new Error(`${broker.name} does not answer after ${seconds(READY_WITHIN)}${why ? ` (${why})` : ''}:\n${place.lastWords()}`);
+  if (!ready)
+    throw new Error(
+      `${broker.name} does not answer after ${seconds(READY_WITHIN)}${why ? ` (${why})` : ''}:\n${place.lastWords()}`,
+    );
   console.error(`${broker.name} answers after ${seconds(Date.now() - started)}`);
 }
 
@@ -88,8 +106,14 @@ function memoryOf(group) {
   const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const kib = pids.map((pid) => {
     try {
-      if (fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[2] !== String(group)) return 0;
-      return Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+      if (
+        fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[2] !==
+        String(group)
+      )
+        return 0;
+      return Number(
+        /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0,
+      );
     } catch {
       return 0; // ended meanwhile
     }
@@ -102,13 +126,26 @@ async function status(chosen) {
     chosen.map(async (broker) => {
       const { pid } = new Place(broker.name);
       const state = !pid ? 'down' : (await broker.ready()) ? 'ready' : 'starting';
-      return [broker.name, state, pid ?? '', pid ? `${memoryOf(pid)} MiB` : '', Object.values(broker.urls)[0]];
+      return [
+        broker.name,
+        state,
+        pid ?? '',
+        pid ? `${memoryOf(pid)} MiB` : '',
+        Object.values(broker.urls)[0],
+      ];
     }),
   );
   console.log(table(['broker', 'state', 'pid', 'memory', 'URL'], rows));
 }
 
-const urls = (chosen) => chosen.map(({ urls }) => Object.entries(urls).map(([name, url]) => `${name}=${url}`).join('\n')).join('\n');
+const urls = (chosen) =>
+  chosen
+    .map(({ urls }) =>
+      Object.entries(urls)
+        .map(([name, url]) => `${name}=${url}`)
+        .join('\n'),
+    )
+    .join('\n');
 
 /** One after the other: package managers lock. What may be left out is left out with its reason. */
 async function installed(chosen, { available }) {
@@ -135,20 +172,33 @@ const VERBS = {
   down: (chosen) => Promise.all(chosen.map((broker) => end(broker, 'SIGTERM'))),
   kill: (chosen) => Promise.all(chosen.map((broker) => end(broker, 'SIGKILL'))),
   status,
-  urls: async (chosen, { running }) => console.log(urls(running ? chosen.filter(({ name }) => new Place(name).pid) : chosen)),
+  urls: async (chosen, { running }) =>
+    console.log(urls(running ? chosen.filter(({ name }) => new Place(name).pid) : chosen)),
 };
 
-const FLAGS = { available: { type: 'boolean' }, running: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } };
+const FLAGS = {
+  available: { type: 'boolean' },
+  running: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+};
 
 function understood(argv) {
   try {
-    const { values, positionals } = parseArgs({ args: argv, options: FLAGS, allowPositionals: true });
+    const { values, positionals } = parseArgs({
+      args: argv,
+      options: FLAGS,
+      allowPositionals: true,
+    });
     const [verb, ...names] = positionals;
     if (values.help || verb === undefined || verb === 'help') return { verb: 'help' };
     if (!Object.hasOwn(VERBS, verb)) throw new Error(`There is no command "${verb}".`);
     const unknown = names.find((name) => !Object.hasOwn(BROKERS, name));
     if (unknown !== undefined) throw new Error(`There is no broker "${unknown}".`);
-    return { verb, options: values, chosen: names.length > 0 ? names.map((name) => BROKERS[name]) : Object.values(BROKERS) };
+    return {
+      verb,
+      options: values,
+      chosen: names.length > 0 ? names.map((name) => BROKERS[name]) : Object.values(BROKERS),
+    };
   } catch (error) {
     return { mistake: error.message };
   }

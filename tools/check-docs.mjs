@@ -1,15 +1,20 @@
-// Part of npm run lint: what the documentation points to must be there. Every relative link of every *.md of the
-// repository, every file named in backticks by a path, from the root or from where it is named, and in blocks of code every
-// line under a comment that names a file (`// apps/orders/src/order.ts`): it must stand in that file. Tests that are
-// named, too. Says what is wrong and in which line; exits 1.
+// Part of npm run lint: what the documentation points to must be there. Every relative link of
+// every *.md of the repository, every file named in backticks by a path, from the root or from
+// where it is named, and in blocks of code every line under a comment that names a file (`//
+// apps/orders/src/order.ts`): it must stand in that file. Tests that are named, too. Says what is
+// wrong and in which line; exits 1.
 import fs from 'node:fs';
 import path from 'node:path';
 
 process.chdir(path.dirname(import.meta.dirname));
 
 const LINK = /\]\(([^)\s]+)\)/g;
-/** `apps/orders/src/fulfilment.saga.ts`, `sql/02-queue.sql`, `docs/decisions`. A pattern (`libs/contracts/*`) names no file. */
-const NAMED_PATH = /`((?:(?:apps|libs|docs|tools)\/[\w./-]+)|[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|js|md|sql|json|yaml))`/g;
+/**
+ * `apps/orders/src/fulfilment.saga.ts`, `sql/02-queue.sql`, `docs/decisions`. A pattern
+ * (`libs/contracts/*`) names no file.
+ */
+const NAMED_PATH =
+  /`((?:(?:apps|libs|docs|tools)\/[\w./-]+)|[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|js|md|sql|json|yaml))`/g;
 const SOURCE = /^\s*\/\/ ((?:apps|libs|tools)\/\S+\.(?:ts|mjs))/;
 /** What only exists in the reader's hands: the service that docs/add-a-service.md adds. */
 const EXAMPLES = /^(?:apps|libs\/contracts)\/loyalty(?:\/|$)/;
@@ -62,13 +67,17 @@ function brokenLink(from, link) {
   const [target, anchor] = link.split('#');
   const file = target === '' ? from : path.join(path.dirname(from), decodeURI(target));
   if (!fs.existsSync(file)) return `links to ${link}, which is not there`;
-  if (anchor && file.endsWith('.md') && !anchorsOf(file).has(anchor)) return `links to ${link}, but no heading of ${file} is called so`;
+  if (anchor && file.endsWith('.md') && !anchorsOf(file).has(anchor))
+    return `links to ${link}, but no heading of ${file} is called so`;
   return undefined;
 }
 
 /** Libraries speak of their own files without `src/`. */
 const isThere = (name, from) =>
-  EXAMPLES.test(name) || ['', path.dirname(from), path.join(path.dirname(from), 'src')].some((folder) => fs.existsSync(path.join(folder, name)));
+  EXAMPLES.test(name) ||
+  ['', path.dirname(from), path.join(path.dirname(from), 'src')].some((folder) =>
+    fs.existsSync(path.join(folder, name)),
+  );
 
 const trimmedLines = (file) =>
   new Set(
@@ -83,7 +92,8 @@ function misquotedOf(file) {
   let quoted;
   return code(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
     const source = SOURCE.exec(line)?.[1];
-    if (source) quoted = EXAMPLES.test(source) ? undefined : { source, lines: trimmedLines(source) };
+    if (source)
+      quoted = EXAMPLES.test(source) ? undefined : { source, lines: trimmedLines(source) };
     else if (line === END) quoted = undefined;
     else if (quoted && line.trim() !== '' && !line.includes('…') && !quoted.lines.has(line.trim()))
       return [`${file}:${index + 1} is not in ${quoted.source}: ${line.trim()}`];
@@ -91,21 +101,33 @@ function misquotedOf(file) {
   });
 }
 
-/** `[grpc](…/grpc.spec.ts): *sentence*` names a test, or a promise: it must be in that file, as a text of its own. */
+/**
+ * `[grpc](…/grpc.spec.ts): *sentence*` names a test, or a promise: it must be in that file, as a
+ * text of its own.
+ */
 const NAMED_TEST = /\]\(([^)\s]+\.ts)\): \*([^*]+)\*/g;
 
 function missingTestsOf(line, from) {
   return [...line.matchAll(NAMED_TEST)]
     .map(([, link, sentence]) => ({ source: path.join(path.dirname(from), link), sentence }))
-    .filter(({ source, sentence }) => fs.existsSync(source) && !fs.readFileSync(source, 'utf8').includes(`'${sentence}'`))
+    .filter(
+      ({ source, sentence }) =>
+        fs.existsSync(source) && !fs.readFileSync(source, 'utf8').includes(`'${sentence}'`),
+    )
     .map(({ source, sentence }) => `names the test "${sentence}", which is not in ${source}`);
 }
 
 function problemsOf(file) {
   const pointers = prose(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
-    const links = [...line.replace(/`[^`]*`/g, '').matchAll(LINK)].map(([, link]) => brokenLink(file, link)).filter(Boolean);
-    const names = [...line.matchAll(NAMED_PATH)].filter(([, name]) => !isThere(name, file)).map(([, name]) => `names ${name}, which is not there`);
-    return [...links, ...names, ...missingTestsOf(line, file)].map((problem) => `${file}:${index + 1} ${problem}`);
+    const links = [...line.replace(/`[^`]*`/g, '').matchAll(LINK)]
+      .map(([, link]) => brokenLink(file, link))
+      .filter(Boolean);
+    const names = [...line.matchAll(NAMED_PATH)]
+      .filter(([, name]) => !isThere(name, file))
+      .map(([, name]) => `names ${name}, which is not there`);
+    return [...links, ...names, ...missingTestsOf(line, file)].map(
+      (problem) => `${file}:${index + 1} ${problem}`,
+    );
   });
   return [...pointers, ...misquotedOf(file)];
 }

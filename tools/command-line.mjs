@@ -1,4 +1,5 @@
-// What was typed after a command: `--help` prints its text, a mistake is told in one sentence and exits with 2.
+// What was typed after a command: `--help` prints its text, a mistake is told in one sentence and
+// exits with 2.
 import { parseArgs } from 'node:util';
 
 /**
@@ -7,7 +8,10 @@ import { parseArgs } from 'node:util';
  * @returns values and positionals
  */
 export function commandLine(help, { options = {}, ...config } = {}) {
-  const given = parsed(help, { options: { ...options, help: { type: 'boolean', short: 'h' } }, ...config });
+  const given = parsed(help, {
+    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    ...config,
+  });
   if (!given.values.help) return given;
   console.log(help);
   process.exit(0);

@@ -1,6 +1,6 @@
-// npm run compose: docker/compose.yaml from topology.ts, and beside it, untracked, docker/.env with a password for everybody.
-// What is in .env stays; `-- --on rabbitmq,redis` says there what carries messages, `-- --on postgres` takes it back.
-// `-- --print` only shows the YAML.
+// npm run compose: docker/compose.yaml from topology.ts, and beside it, untracked, docker/.env with
+// a password for everybody. What is in .env stays; `-- --on rabbitmq,redis` says there what carries
+// messages, `-- --on postgres` takes it back. `-- --print` only shows the YAML.
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { commandLine } from './command-line.mjs';
@@ -18,13 +18,17 @@ const CALLS = 5000;
 /** The technologies that have a container here, and the variable each takes over. */
 const TECHNOLOGIES = { rabbitmq: { sets: 'COMMANDS_URL' }, redis: { sets: 'BROADCASTS_URL' } };
 
-/** Work under way may take the first on a stop; the second leaves the outbox, the technologies and the database time to close. */
+/**
+ * Work under way may take the first on a stop; the second leaves the outbox, the technologies and
+ * the database time to close.
+ */
 const DRAIN_TIMEOUT = '10s';
 const STOP_GRACE = '20s';
 
 const required = (variable) => `\${${variable}:?is in docker/.env, which npm run compose makes}`;
 const optional = (variable, otherwise = '') => `\${${variable}:-${otherwise}}`;
-const databaseUrl = (role, variable) => `postgres://${role}:${required(variable)}@postgres:5432/parley`;
+const databaseUrl = (role, variable) =>
+  `postgres://${role}:${required(variable)}@postgres:5432/parley`;
 const indented = (lines, by) => lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
 
 /** What people outside of the containers reach. Metrics and operations are elsewhere. */
@@ -34,7 +38,9 @@ const keepsFiles = ({ place, outside = [] }) => place === 'outside' || outside.i
 function operationsUrls() {
   const inside = topology.filter(({ place }) => place !== 'outside');
   const url = (process) => `http://${process.name}:${isPublished(process) ? OPERATIONS : HTTP}`;
-  return JSON.stringify(Object.fromEntries(inside.map((process) => [process.name, [url(process)]])));
+  return JSON.stringify(
+    Object.fromEntries(inside.map((process) => [process.name, [url(process)]])),
+  );
 }
 
 function environment({ name, data, answersCalls, outside = [], ...rest }) {
@@ -43,16 +49,27 @@ function environment({ name, data, answersCalls, outside = [], ...rest }) {
     ...(answersCalls ? [`CALLS_PORT: '${CALLS}'`] : []),
     ...(isPublished({ name, ...rest }) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
     ...(rest.place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
-    ...(outside.includes('payment-provider') ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`] : []),
-    ...(outside.includes('mail') ? [`MAIL_URL: ${optional('PARLEY_MAIL_URL', 'file:///data/mail')}`] : []),
-    ...(name === 'gateway' ? ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map((variable) => `${variable}: ${optional(variable)}`) : []),
+    ...(outside.includes('payment-provider')
+      ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`]
+      : []),
+    ...(outside.includes('mail')
+      ? [`MAIL_URL: ${optional('PARLEY_MAIL_URL', 'file:///data/mail')}`]
+      : []),
+    ...(name === 'gateway'
+      ? ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map(
+          (variable) => `${variable}: ${optional(variable)}`,
+        )
+      : []),
     ...(name === 'console' ? [`OPERATIONS_URLS: '${operationsUrls()}'`] : []),
   ];
 }
 
 /** Who is called is ready before its callers start, and stops after them. */
 function dependencies({ data, calls = [], outside = [] }) {
-  const others = [...calls, ...outside.filter((name) => topology.some((process) => process.name === name))];
+  const others = [
+    ...calls,
+    ...outside.filter((name) => topology.some((process) => process.name === name)),
+  ];
   return [
     ...(data ? ['<<: *stores'] : []),
     ...others.map((name) => `${name}: { condition: service_healthy }`),
@@ -79,9 +96,14 @@ const installEnvironment = () => [
   ...roles().map((role) => `${passwordVariable(role)}: ${required(passwordVariable(role))}`),
 ];
 
-const volumes = () => ['postgres', ...Object.keys(TECHNOLOGIES), ...topology.filter(keepsFiles).map(({ name }) => name)];
+const volumes = () => [
+  'postgres',
+  ...Object.keys(TECHNOLOGIES),
+  ...topology.filter(keepsFiles).map(({ name }) => name),
+];
 
-const yaml = () => `# Made by npm run compose from topology.ts: change it there, or in tools/compose.mjs. Passwords are in .env, which is made, too.
+const yaml =
+  () => `# Made by npm run compose from topology.ts: change it there, or in tools/compose.mjs. Passwords are in .env, which is made, too.
 #   npm run compose && docker compose -f docker/compose.yaml build && docker compose -f docker/compose.yaml up --wait
 name: parley
 
@@ -196,14 +218,23 @@ ${volumes()
 `;
 
 const readEnv = () =>
-  fs.existsSync(ENV) ? Object.fromEntries([...fs.readFileSync(ENV, 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value])) : {};
+  fs.existsSync(ENV)
+    ? Object.fromEntries(
+        [...fs.readFileSync(ENV, 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
+          name,
+          value,
+        ]),
+      )
+    : {};
 
 /** Letters, digits, - and _: they mean nothing in a URL, nor in .env. */
 const password = () => randomBytes(24).toString('base64url');
 
 function passwords(kept) {
   const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES)].map(passwordVariable);
-  return Object.fromEntries([...variables, 'OPERATIONS_TOKEN'].map((variable) => [variable, kept[variable] ?? password()]));
+  return Object.fromEntries(
+    [...variables, 'OPERATIONS_TOKEN'].map((variable) => [variable, kept[variable] ?? password()]),
+  );
 }
 
 /** @param on what carries messages; postgres carries what nobody else does */
@@ -212,8 +243,14 @@ function carriers(on, secret) {
     rabbitmq: `amqp://parley:${secret[passwordVariable('rabbitmq')]}@rabbitmq:5672`,
     redis: `redis://:${secret[passwordVariable('redis')]}@redis:6379`,
   };
-  const chosen = Object.entries(TECHNOLOGIES).map(([name, { sets }]) => [`PARLEY_${sets}`, on.includes(name) ? urls[name] : '']);
-  return { COMPOSE_PROFILES: on.filter((name) => name in TECHNOLOGIES).join(','), ...Object.fromEntries(chosen) };
+  const chosen = Object.entries(TECHNOLOGIES).map(([name, { sets }]) => [
+    `PARLEY_${sets}`,
+    on.includes(name) ? urls[name] : '',
+  ]);
+  return {
+    COMPOSE_PROFILES: on.filter((name) => name in TECHNOLOGIES).join(','),
+    ...Object.fromEntries(chosen),
+  };
 }
 
 function writeEnv(on) {
@@ -223,7 +260,9 @@ function writeEnv(on) {
   const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
   fs.writeFileSync(ENV, lines.join(''), { mode: 0o600 });
   const added = Object.keys(secret).filter((name) => !(name in kept)).length;
-  console.log(`${ENV}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all.COMPOSE_PROFILES || 'postgres'}`);
+  console.log(
+    `${ENV}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all.COMPOSE_PROFILES || 'postgres'}`,
+  );
 }
 
 function chosen({ on }) {
@@ -241,7 +280,9 @@ const HELP = `npm run compose [-- options]      writes docker/compose.yaml from 
   --print      prints the YAML and writes nothing
   --help`;
 
-const { values } = commandLine(HELP, { options: { on: { type: 'string' }, print: { type: 'boolean' } } });
+const { values } = commandLine(HELP, {
+  options: { on: { type: 'string' }, print: { type: 'boolean' } },
+});
 if (values.print) {
   process.stdout.write(yaml());
 } else {

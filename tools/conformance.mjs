@@ -1,5 +1,6 @@
-// npm run conformance: every promise on every technology that can be reached, then the table in docs/guarantees.md. What is not
-// offered is printed with its reason. Exits 1 when a promise was not held.
+// npm run conformance: every promise on every technology that can be reached, then the table in
+// docs/guarantees.md. What is not offered is printed with its reason. Exits 1 when a promise was
+// not held.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -12,7 +13,12 @@ import { useTestPostgres } from './test-postgres.mjs';
 process.chdir(path.dirname(import.meta.dirname));
 const FILE_MAY_TAKE = 15 * 60_000;
 const JEST = ['node_modules/jest/bin/jest.js', '--config', 'jest.config.js'];
-const SPECS = ['\\.conformance\\.(int\\.)?spec', 'memory-store\\.spec', 'postgres/src/store\\.int\\.spec', 'saga-store\\.(int\\.)?spec'];
+const SPECS = [
+  '\\.conformance\\.(int\\.)?spec',
+  'memory-store\\.spec',
+  'postgres/src/store\\.int\\.spec',
+  'saga-store\\.(int\\.)?spec',
+];
 
 const USAGE = `npm run conformance [-- <path pattern>] [--write] [--at-once N] [--check]
 
@@ -39,14 +45,24 @@ print(columns);
 if (!pattern) write([...columns, ...notRun(columns)], seenNow(), new Map());
 else if (options.write) replace(columns);
 for (const made of [folder, totals]) fs.rmSync(made, { recursive: true });
-process.exitCode = ok && columns.every(({ results }) => results.every(({ verdict }) => verdict !== 'failed')) ? 0 : 1;
+process.exitCode =
+  ok && columns.every(({ results }) => results.every(({ verdict }) => verdict !== 'failed'))
+    ? 0
+    : 1;
 
 function asked() {
-  const flags = { write: { type: 'boolean' }, check: { type: 'boolean' }, help: { type: 'boolean' }, 'at-once': { type: 'string', default: '1' } };
+  const flags = {
+    write: { type: 'boolean' },
+    check: { type: 'boolean' },
+    help: { type: 'boolean' },
+    'at-once': { type: 'string', default: '1' },
+  };
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: flags });
-    if (positionals.length > 1) throw new Error(`one pattern, not ${positionals.length}: ${positionals.join(' ')}`);
-    if (!/^[1-9]$/.test(values['at-once'])) throw new Error(`--at-once is a number from 1 to 9, not ${values['at-once']}`);
+    if (positionals.length > 1)
+      throw new Error(`one pattern, not ${positionals.length}: ${positionals.join(' ')}`);
+    if (!/^[1-9]$/.test(values['at-once']))
+      throw new Error(`--at-once is a number from 1 to 9, not ${values['at-once']}`);
     return { options: values, pattern: positionals[0] };
   } catch (error) {
     console.error(`${error.message}\n\n${USAGE}`);
@@ -57,17 +73,35 @@ function asked() {
 function check() {
   const { page, columns, differences } = drift();
   for (const difference of differences) console.error(`✗ ${difference}`);
-  const verdict = differences.length === 0 ? 'it says what the code declares' : `${differences.length} differences; npm run conformance writes it anew`;
-  console.log(`${PAGE}: the run of ${page.date} at ${page.commit}, ${page.columns.length} columns; ${columns} are declared; ${verdict}`);
+  const verdict =
+    differences.length === 0
+      ? 'it says what the code declares'
+      : `${differences.length} differences; npm run conformance writes it anew`;
+  console.log(
+    `${PAGE}: the run of ${page.date} at ${page.commit}, ${page.columns.length} columns; ${columns} are declared; ${verdict}`,
+  );
   process.exit(differences.length === 0 ? 0 : 1);
 }
 
-/** Each file in a process of its own: what one leaves behind, heap above all, must not slow down the next. */
+/**
+ * Each file in a process of its own: what one leaves behind, heap above all, must not slow down the
+ * next.
+ */
 async function run() {
-  const files = execFileSync(process.execPath, [...JEST, '--listTests', '--testPathPatterns', ...(pattern ? [pattern] : SPECS)], { encoding: 'utf8' });
+  const files = execFileSync(
+    process.execPath,
+    [...JEST, '--listTests', '--testPathPatterns', ...(pattern ? [pattern] : SPECS)],
+    { encoding: 'utf8' },
+  );
   const postgres = await useTestPostgres();
   const waiting = files.trim().split('\n').sort();
-  const env = { ...process.env, CONFORMANCE_REPORT: folder, PARLEY_TEST_POSTGRES: postgres.url, PARLEY_FILE_MAY_TAKE: String(FILE_MAY_TAKE), PARLEY_EACH_TEST: 'yes' };
+  const env = {
+    ...process.env,
+    CONFORMANCE_REPORT: folder,
+    PARLEY_TEST_POSTGRES: postgres.url,
+    PARLEY_FILE_MAY_TAKE: String(FILE_MAY_TAKE),
+    PARLEY_EACH_TEST: 'yes',
+  };
   const sum = { passed: 0, failed: 0 };
   const lane = async () => {
     for (let file = waiting.shift(); file; file = waiting.shift()) {
@@ -88,8 +122,16 @@ async function run() {
 async function runFile(file, env) {
   const total = path.join(totals, path.basename(file));
   const flags = ['--runInBand', '--forceExit', '--runTestsByPath', file];
-  const [code] = await once(spawn(process.execPath, [...JEST, ...flags], { stdio: 'inherit', env: { ...env, PARLEY_TEST_TOTAL: total } }), 'exit');
-  const { passed, failed } = fs.existsSync(total) ? JSON.parse(fs.readFileSync(total, 'utf8')) : { passed: 0, failed: 1 };
+  const [code] = await once(
+    spawn(process.execPath, [...JEST, ...flags], {
+      stdio: 'inherit',
+      env: { ...env, PARLEY_TEST_TOTAL: total },
+    }),
+    'exit',
+  );
+  const { passed, failed } = fs.existsSync(total)
+    ? JSON.parse(fs.readFileSync(total, 'utf8'))
+    : { passed: 0, failed: 1 };
   return { passed, failed: failed || (code === 0 ? 0 : 1) };
 }
 
@@ -102,14 +144,20 @@ function results() {
 /** What was not tried, for its broker was not given, has a column that says so. */
 function notRun(columns) {
   const run = new Set(columns.map(nameOf));
-  const untested = (result) => (result.verdict === 'declared' ? { ...result, verdict: 'untested', why: 'not run: the URL of its broker was not given' } : result);
+  const untested = (result) =>
+    result.verdict === 'declared'
+      ? { ...result, verdict: 'untested', why: 'not run: the URL of its broker was not given' }
+      : result;
   return declared()
     .filter((column) => !run.has(nameOf(column)))
     .map((column) => ({ ...column, results: column.results.map(untested) }));
 }
 
 function seenNow() {
-  return { date: new Date().toISOString().slice(0, 10), commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim() };
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+  };
 }
 
 /** The columns of these take the place of the former ones. */
@@ -117,7 +165,11 @@ function replace(columns) {
   const { date, commit, columns: former, later } = readPage();
   const names = new Set(columns.map(nameOf));
   for (const column of columns) later.set(titleOf(column), seenNow());
-  write([...former.filter((column) => !names.has(nameOf(column))), ...columns], { date, commit }, later);
+  write(
+    [...former.filter((column) => !names.has(nameOf(column))), ...columns],
+    { date, commit },
+    later,
+  );
 }
 
 /** Declarations, not constants: they are used above. */
@@ -132,8 +184,15 @@ function nameOf({ technology, kind }) {
 function print(all) {
   for (const { technology, kind, results } of all) {
     const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
-    const failed = results.filter(({ verdict }) => verdict === 'failed' || verdict === 'untested').map(({ id, verdict }) => `${id} ${verdict}`);
-    console.log([`${technology}, ${kind}s: ${count('held')} held, ${count('not offered')} not offered`, ...failed].join(', '));
+    const failed = results
+      .filter(({ verdict }) => verdict === 'failed' || verdict === 'untested')
+      .map(({ id, verdict }) => `${id} ${verdict}`);
+    console.log(
+      [
+        `${technology}, ${kind}s: ${count('held')} held, ${count('not offered')} not offered`,
+        ...failed,
+      ].join(', '),
+    );
   }
 }
 
@@ -150,11 +209,18 @@ function write(columns, { date, commit }, later) {
     const result = column.results.find((one) => one.id === id);
     return result ? noted(MARK[result.verdict], result.why ?? result.except) : '';
   };
-  const rows = [...says].sort(([a], [b]) => a.localeCompare(b)).map(([id, text]) => [id, text, ...all.map((column) => cell(column, id))]);
+  const rows = [...says]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([id, text]) => [id, text, ...all.map((column) => cell(column, id))]);
   const heads = all.map(titleOf);
   const line = (cells) => `| ${cells.join(' | ')} |`;
-  const table = [line(['', 'promise', ...heads]), line(Array(heads.length + 2).fill('---')), ...rows.map(line)];
-  const legend = '✓ held · — not offered · ✗ failed · ? not tested, see the note · empty: a promise of other kinds';
+  const table = [
+    line(['', 'promise', ...heads]),
+    line(Array(heads.length + 2).fill('---')),
+    ...rows.map(line),
+  ];
+  const legend =
+    '✓ held · — not offered · ✗ failed · ? not tested, see the note · empty: a promise of other kinds';
   const page = [
     '# Guarantees',
     `What each technology was seen to hold, written by \`npm run conformance\` on ${date} at ${commit}. Not edited by hand.`,
@@ -166,7 +232,10 @@ function write(columns, { date, commit }, later) {
     table.join('\n'),
     notes.map((why, index) => `${index + 1}. ${why}`).join('\n'),
   ];
-  fs.writeFileSync(PAGE, `${page[0]}\n\n${page[1]}\n${page.slice(2, 5).join('\n')}\n\n${page.slice(5).join('\n\n')}\n`);
+  fs.writeFileSync(
+    PAGE,
+    `${page[0]}\n\n${page[1]}\n${page.slice(2, 5).join('\n')}\n\n${page.slice(5).join('\n\n')}\n`,
+  );
   writeReadme(readPage());
   console.log(`${PAGE} and the table in the README are written`);
 }

@@ -1,4 +1,5 @@
-// Who says and who handles a contract, as far as the sources of the services tell: for those whom a change concerns.
+// Who says and who handles a contract, as far as the sources of the services tell: for those whom a
+// change concerns.
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -8,30 +9,53 @@ const CONTRACTS_IMPORT = /import\s+(?!type\b)\{([^}]*)\}\s+from\s+'@contracts\/[
 function sourcesOf(app, root) {
   const folder = path.join(root, 'apps', app, 'src');
   if (!fs.existsSync(folder)) return [];
-  const files = fs.readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.ts') && !TEST.test(file));
+  const files = fs
+    .readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith('.ts') && !TEST.test(file));
   return files.map((file) => fs.readFileSync(path.join(folder, file), 'utf8'));
 }
 
-const isNamed = (source, name) => [...source.matchAll(CONTRACTS_IMPORT)].some(([, names]) => names.split(',').some((one) => one.trim() === name));
+const isNamed = (source, name) =>
+  [...source.matchAll(CONTRACTS_IMPORT)].some(([, names]) =>
+    names.split(',').some((one) => one.trim() === name),
+  );
 
 const HANDLING = '\\b(?:Handles|on|startsOn)\\(\\s*';
 
 /** `@Handles(OrderPlaced)`, `.on(OrderPlaced, …)` of a saga. */
 const handles = (source, name) => new RegExp(`${HANDLING}${name}\\b`).test(source);
 
-/** Any other use than handling it, as a type, and in the import: `send(ShipOrder, …)`, or by way of a function of its own. */
+/**
+ * Any other use than handling it, as a type, and in the import: `send(ShipOrder, …)`, or by way of
+ * a function of its own.
+ */
 function says(source, name) {
-  const others = [CONTRACTS_IMPORT, new RegExp(`${HANDLING}${name}\\b`, 'g'), new RegExp(`:\\s*${name}\\b`, 'g')];
-  return new RegExp(`\\b${name}\\b`).test(others.reduce((rest, other) => rest.replace(other, ''), source));
+  const others = [
+    CONTRACTS_IMPORT,
+    new RegExp(`${HANDLING}${name}\\b`, 'g'),
+    new RegExp(`:\\s*${name}\\b`, 'g'),
+  ];
+  return new RegExp(`\\b${name}\\b`).test(
+    others.reduce((rest, other) => rest.replace(other, ''), source),
+  );
 }
 
-/** `{ said: ['orders'], handled: ['inventory'] }`, by service, as the sources below `root` have it. */
+/**
+ * `{ said: ['orders'], handled: ['inventory'] }`, by service, as the sources below `root` have it.
+ */
 export function usersOf({ name, kind, exported }, services, root = '.') {
   const owner = name.split('.')[0];
-  const sources = services.map((service) => [service, sourcesOf(service, root).filter((source) => isNamed(source, exported))]);
-  const handlers = sources.filter(([, files]) => files.some((source) => handles(source, exported))).map(([service]) => service);
+  const sources = services.map((service) => [
+    service,
+    sourcesOf(service, root).filter((source) => isNamed(source, exported)),
+  ]);
+  const handlers = sources
+    .filter(([, files]) => files.some((source) => handles(source, exported)))
+    .map(([service]) => service);
   const told = kind === 'event' || kind === 'broadcast';
   const isSaid = ([service, files]) =>
-    told ? service === owner : !(kind === 'call' && service === owner) && files.some((source) => says(source, exported));
+    told
+      ? service === owner
+      : !(kind === 'call' && service === owner) && files.some((source) => says(source, exported));
   return { said: sources.filter(isSaid).map(([service]) => service), handled: handlers };
 }

@@ -1,23 +1,41 @@
-// What the running system has used so far: CPU seconds and memory of its processes, commits of PostgreSQL. Zero where the
-// operating system does not tell.
+// What the running system has used so far: CPU seconds and memory of its processes, commits of
+// PostgreSQL. Zero where the operating system does not tell.
 import fs from 'node:fs';
 import pg from 'pg';
 
 const TICKS = 100; // USER_HZ: the unit of /proc/<pid>/stat on Linux
 
 export async function costNow(run) {
-  const services = Object.values(run.instances).map(({ pid }) => pid).filter(Boolean);
+  const services = Object.values(run.instances)
+    .map(({ pid }) => pid)
+    .filter(Boolean);
   const postgres = [run.postgresPid, ...childrenOf(run.postgresPid)];
   const nodeCpu = sum(services.map(cpuOf));
   const postgresCpu = sum([...postgres.map(cpuOf), endedCpuOf(run.postgresPid)]);
-  return { nodeCpu, postgresCpu, cpu: nodeCpu + postgresCpu, nodeMemory: sum(services.map(memoryOf)), processes: services.length, commits: await commits(run) };
+  return {
+    nodeCpu,
+    postgresCpu,
+    cpu: nodeCpu + postgresCpu,
+    nodeMemory: sum(services.map(memoryOf)),
+    processes: services.length,
+    commits: await commits(run),
+  };
 }
 
 /** Handlings beyond the first of a message, as the services that live now have counted them. */
 export async function redeliveriesNow(run) {
   const counts = Object.values(run.instances).map(async ({ operationsUrl }) => {
-    const text = await fetch(`${operationsUrl}/metrics`, { signal: AbortSignal.timeout(3000) }).then((response) => response.text(), () => '');
-    return sum([...text.matchAll(/^parley_message_redeliveries_total\{.*\} (\d+)/gm)].map(([, count]) => Number(count)));
+    const text = await fetch(`${operationsUrl}/metrics`, {
+      signal: AbortSignal.timeout(3000),
+    }).then(
+      (response) => response.text(),
+      () => '',
+    );
+    return sum(
+      [...text.matchAll(/^parley_message_redeliveries_total\{.*\} (\d+)/gm)].map(([, count]) =>
+        Number(count),
+      ),
+    );
   });
   return sum(await Promise.all(counts));
 }
@@ -28,8 +46,10 @@ const stat = (pid) => read(`/proc/${pid}/stat`).split(') ').at(-1).split(' ');
 const cpuOf = (pid) => (Number(stat(pid)[11] ?? 0) + Number(stat(pid)[12] ?? 0)) / TICKS;
 /** Of the children that ended: a connection is a process. */
 const endedCpuOf = (pid) => (Number(stat(pid)[13] ?? 0) + Number(stat(pid)[14] ?? 0)) / TICKS;
-const memoryOf = (pid) => Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
-const childrenOf = (pid) => read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+const memoryOf = (pid) =>
+  Number(/VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+const childrenOf = (pid) =>
+  read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
 function read(file) {
   try {
@@ -42,7 +62,9 @@ function read(file) {
 async function commits({ databaseUrl }) {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
-  const { rows } = await client.query('select xact_commit::int as commits from pg_stat_database where datname = current_database()');
+  const { rows } = await client.query(
+    'select xact_commit::int as commits from pg_stat_database where datname = current_database()',
+  );
   await client.end();
   return rows[0].commits;
 }

@@ -1,5 +1,5 @@
-// npm run crash: workers of the kit, as consumers and as relays, are killed at random moments and ended at enumerated steps of a
-// message's way while messages flow. Then the books are compared.
+// npm run crash: workers of the kit, as consumers and as relays, are killed at random moments and
+// ended at enumerated steps of a message's way while messages flow. Then the books are compared.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -63,9 +63,27 @@ function randomOf(state) {
 
 /** Who dies where, and which part of the deaths it gets. */
 const CAMPAIGNS = [
-  { title: 'consumer, its messages in its database', where: 'own database', victim: 'CONSUMER', share: 0.5, plants: [] },
-  { title: 'consumer, with an inbox', where: 'another database', victim: 'CONSUMER', share: 0.5, plants: ['no-inbox', 'early-acknowledgement'] },
-  { title: 'publisher and relay, with an outbox', where: 'another database', victim: 'SENDER', share: 1, plants: ['early-removal'] },
+  {
+    title: 'consumer, its messages in its database',
+    where: 'own database',
+    victim: 'CONSUMER',
+    share: 0.5,
+    plants: [],
+  },
+  {
+    title: 'consumer, with an inbox',
+    where: 'another database',
+    victim: 'CONSUMER',
+    share: 0.5,
+    plants: ['no-inbox', 'early-acknowledgement'],
+  },
+  {
+    title: 'publisher and relay, with an outbox',
+    where: 'another database',
+    victim: 'SENDER',
+    share: 1,
+    plants: ['early-removal'],
+  },
 ];
 
 async function run({ title, where, victim, share }, index) {
@@ -105,8 +123,12 @@ function print(results) {
     const cutOff = `${cut.transactions} inside a transaction, ${cut.unacknowledged} with messages not acknowledged, ${cut.unpublished} before publishing, ${cut.unremoved} between publishing and removing`;
     console.log(`  ${kills} kills at random: ${cutOff}`);
     const total = [...ends.values()].reduce((sum, count) => sum + count, 0);
-    console.log(`  ${total} ends at steps: ${[...ends].map(([step, count]) => `${step} ${count}`).join(', ')}`);
-    console.log(`  ${said} things said and committed, ${effects} effects: ${faults.length === 0 ? 'each once, in order per key, nothing else' : ''}`);
+    console.log(
+      `  ${total} ends at steps: ${[...ends].map(([step, count]) => `${step} ${count}`).join(', ')}`,
+    );
+    console.log(
+      `  ${said} things said and committed, ${effects} effects: ${faults.length === 0 ? 'each once, in order per key, nothing else' : ''}`,
+    );
     for (const fault of faults) console.log(`  ✗ ${fault}`);
   }
 }
@@ -117,8 +139,12 @@ if (options.plant && !PLANTS.includes(options.plant)) {
   process.exit(2);
 }
 const { files } = await build(OUT);
-execFileSync(process.execPath, ['tools/one-file.cjs', ONE_FILE, WORKER, PLACE], { stdio: 'inherit' });
-console.log(`${files} files compiled; seed ${seed}${options.plant ? `; planted: ${options.plant}` : ''}`);
+execFileSync(process.execPath, ['tools/one-file.cjs', ONE_FILE, WORKER, PLACE], {
+  stdio: 'inherit',
+});
+console.log(
+  `${files} files compiled; seed ${seed}${options.plant ? `; planted: ${options.plant}` : ''}`,
+);
 const postgres = await useTestPostgres();
 process.env.PARLEY_TEST_POSTGRES = postgres.url;
 try {

@@ -1,4 +1,5 @@
-// The one database of the embedded default: a role and a schema for each service, and the schema of the messages.
+// The one database of the embedded default: a role and a schema for each service, and the schema of
+// the messages.
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,17 +15,23 @@ const withData = () => topology.filter((process) => process.data);
 export const roles = () => withData().map(({ name }) => name);
 
 /** Where a password is given from outside: a container, an `.env`, a secret. */
-export const passwordVariable = (role) => `PARLEY_${role.toUpperCase().replaceAll('-', '_')}_PASSWORD`;
+export const passwordVariable = (role) =>
+  `PARLEY_${role.toUpperCase().replaceAll('-', '_')}_PASSWORD`;
 
 /** A password per role, made once and kept (mode 600). */
 export function keptPasswords(file) {
   const kept = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
-  const all = Object.fromEntries(roles().map((name) => [name, kept[name] ?? randomBytes(18).toString('base64url')]));
+  const all = Object.fromEntries(
+    roles().map((name) => [name, kept[name] ?? randomBytes(18).toString('base64url')]),
+  );
   fs.writeFileSync(file, JSON.stringify(all, null, 2), { mode: 0o600 });
   return all;
 }
 
-/** Idempotent: what is there stays, except the password. Only a superuser makes schemas for roles that it is no member of. */
+/**
+ * Idempotent: what is there stays, except the password. Only a superuser makes schemas for roles
+ * that it is no member of.
+ */
 function roleStatements(client, { name, data }, password) {
   const role = client.escapeIdentifier(name);
   const schema = client.escapeIdentifier(data);
@@ -42,7 +49,10 @@ function roleStatements(client, { name, data }, password) {
     grant connect on database ${client.escapeIdentifier(client.database)} to ${role};`;
 }
 
-/** Since PostgreSQL 16, who makes a role may grant it, but not act as it: that has to be granted, too. */
+/**
+ * Since PostgreSQL 16, who makes a role may grant it, but not act as it: that has to be granted,
+ * too.
+ */
 const OWNER_STATEMENTS = `
   do $$ begin
     if not exists (select from pg_roles where rolname = 'parley_owner') then create role parley_owner nologin; end if;
@@ -52,7 +62,10 @@ const OWNER_STATEMENTS = `
     if current_setting('is_superuser') = 'off' then grant parley_owner to current_user; end if;
   end $$;`;
 
-/** What PostgreSQL grants to everybody is taken back first: a role sees its own schema and nothing else. */
+/**
+ * What PostgreSQL grants to everybody is taken back first: a role sees its own schema and nothing
+ * else.
+ */
 function publicStatements(client) {
   const database = client.escapeIdentifier(client.database);
   return `revoke all on database ${database} from public; revoke all on schema public from public;`;
@@ -60,7 +73,8 @@ function publicStatements(client) {
 
 async function installMessages(client) {
   const file = path.resolve(INSTALLER);
-  if (!fs.existsSync(file)) throw new Error(`${INSTALLER} is missing: the build has to come first (npm run build).`);
+  if (!fs.existsSync(file))
+    throw new Error(`${INSTALLER} is missing: the build has to come first (npm run build).`);
   const { install } = createRequire(import.meta.url)(file);
   await install(
     client,

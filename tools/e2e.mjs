@@ -1,5 +1,6 @@
-// npm run e2e: starts the whole system as a newcomer would, on whatever technologies, lets happen to it what the end-to-end suite
-// has in store, sends orders through it, stops it, and looks at what is left. Ends with `N passed, N failed`.
+// npm run e2e: starts the whole system as a newcomer would, on whatever technologies, lets happen
+// to it what the end-to-end suite has in store, sends orders through it, stops it, and looks at
+// what is left. Ends with `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -55,8 +56,12 @@ function readOptions() {
   const on = { type: 'string', multiple: true, default: ['postgres'] };
   const number = (of) => ({ type: 'string', default: of });
   try {
-    const { values } = parseArgs({ options: { on, orders: number('40'), concurrency: number('8'), help: { type: 'boolean' } } });
-    for (const name of ['orders', 'concurrency']) if (!/^[1-9]\d{0,5}$/.test(values[name])) throw new Error(`--${name} is "${values[name]}", but must be a whole number from 1`);
+    const { values } = parseArgs({
+      options: { on, orders: number('40'), concurrency: number('8'), help: { type: 'boolean' } },
+    });
+    for (const name of ['orders', 'concurrency'])
+      if (!/^[1-9]\d{0,5}$/.test(values[name]))
+        throw new Error(`--${name} is "${values[name]}", but must be a whole number from 1`);
     if (!values.help) return values;
   } catch (error) {
     console.error(`${error.message}\n\n${HELP}`);
@@ -67,40 +72,79 @@ function readOptions() {
 }
 
 function launch(on) {
-  const child = spawn('npm', ['start', ...(on === 'postgres' ? [] : ['--', '--on', on])], { stdio: 'inherit' });
+  const child = spawn('npm', ['start', ...(on === 'postgres' ? [] : ['--', '--on', on])], {
+    stdio: 'inherit',
+  });
   child.exited = once(child, 'exit');
   return child;
 }
 
 const everyoneReady = (run, before) =>
-  run && run.launcher.pid !== before && Object.values(run.instances).every(({ ready }) => ready) && run;
+  run &&
+  run.launcher.pid !== before &&
+  Object.values(run.instances).every(({ ready }) => ready) &&
+  run;
 
 async function ready(child) {
   const before = readRun()?.launcher.pid; // a system that runs already makes this start fail, and is not ours to judge
   const died = child.exited.then(([code]) => {
     throw new Error(`npm start ended with exit code ${code}`);
   });
-  const run = await Promise.race([died, until(READY_WITHIN, 'ready', () => everyoneReady(readRun(), before))]);
+  const run = await Promise.race([
+    died,
+    until(READY_WITHIN, 'ready', () => everyoneReady(readRun(), before)),
+  ]);
   return `${Object.keys(run.instances).length} processes`;
 }
 
 /** Its own sum: each scenario counts. */
 async function suite() {
   const total = path.join(os.tmpdir(), `parley-e2e-total-${process.pid}`);
-  const flags = ['--config', 'jest.config.js', '--selectProjects', 'shop-e2e', '--runInBand', '--testPathPatterns', 'running-shop'];
-  const env = { ...process.env, SHOP_RUN_FILE: path.resolve(RUN_FILE), PARLEY_TEST_TOTAL: total, PARLEY_TEST_POSTGRES: 'not needed', PARLEY_FILE_MAY_TAKE: String(SUITE_WITHIN) };
-  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], { stdio: 'inherit', env });
+  const flags = [
+    '--config',
+    'jest.config.js',
+    '--selectProjects',
+    'shop-e2e',
+    '--runInBand',
+    '--testPathPatterns',
+    'running-shop',
+  ];
+  const env = {
+    ...process.env,
+    SHOP_RUN_FILE: path.resolve(RUN_FILE),
+    PARLEY_TEST_TOTAL: total,
+    PARLEY_TEST_POSTGRES: 'not needed',
+    PARLEY_FILE_MAY_TAKE: String(SUITE_WITHIN),
+  };
+  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], {
+    stdio: 'inherit',
+    env,
+  });
   const [code] = await once(child, 'exit');
-  const counted = fs.existsSync(total) ? JSON.parse(fs.readFileSync(total, 'utf8')) : { passed: 0, failed: 0 };
+  const counted = fs.existsSync(total)
+    ? JSON.parse(fs.readFileSync(total, 'utf8'))
+    : { passed: 0, failed: 0 };
   fs.rmSync(total, { force: true });
   passed += counted.passed;
   failed += counted.failed || (code === 0 && counted.passed > 0 ? 0 : 1);
 }
 
 async function manyOrders() {
-  const child = spawn(process.execPath, ['tools/orders.mjs', '--count', options.orders, '--concurrency', options.concurrency, '--wait', '600'], {
-    stdio: 'inherit',
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      'tools/orders.mjs',
+      '--count',
+      options.orders,
+      '--concurrency',
+      options.concurrency,
+      '--wait',
+      '600',
+    ],
+    {
+      stdio: 'inherit',
+    },
+  );
   const [code] = await once(child, 'exit');
   if (code !== 0) throw new Error(`npm run orders ended with exit code ${code}`);
 }
@@ -126,8 +170,14 @@ async function through(on) {
     await check(`${options.orders} orders on ${on}, ${options.concurrency} at a time`, manyOrders);
   }
   const run = readRun();
-  const postgres = run && { name: 'PostgreSQL', pid: run.postgresPid, started: run.postgresStarted };
-  const processes = run ? [...Object.values(run.instances), postgres, { name: 'npm start', ...run.launcher }] : [];
+  const postgres = run && {
+    name: 'PostgreSQL',
+    pid: run.postgresPid,
+    started: run.postgresStarted,
+  };
+  const processes = run
+    ? [...Object.values(run.instances), postgres, { name: 'npm start', ...run.launcher }]
+    : [];
   await check('SIGTERM stops everything, nothing is left', () => stopped(child, processes));
   process.off('exit', end);
 }

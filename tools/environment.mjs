@@ -4,10 +4,16 @@ import { pathToFileURL } from 'node:url';
 import { technologyUrls } from './technologies.mjs';
 import { callsPort, httpPort, instanceName, operationsPort, PORTS, topology } from './topology.mjs';
 
-/** What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service has a role of its own. */
-const USERS_OWN = /^(?!DATABASE_URL$)((CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?|PARLEY_TOPOLOGY)$/;
+/**
+ * What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service
+ * has a role of its own.
+ */
+const USERS_OWN =
+  /^(?!DATABASE_URL$)((CALLS|COMMANDS|BROADCASTS|EVENTS|DATABASE|PAYMENT_PROVIDER|MAIL)_URL(_[A-Z_]+)?|PARLEY_TOPOLOGY)$/;
 
-/** Where each instance answers health and operations; the console reads it again when it changes. */
+/**
+ * Where each instance answers health and operations; the console reads it again when it changes.
+ */
 export const OPERATIONS_FILE = '.data/operations.json';
 
 export const basePort = () => Number(process.env.PARLEY_PORT ?? PORTS.base);
@@ -66,13 +72,21 @@ export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
   };
 }
 
-/** How long work under way may take on a stop: the edge first, everybody within the 15 s of the whole. */
+/**
+ * How long work under way may take on a stop: the edge first, everybody within the 15 s of the
+ * whole.
+ */
 const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
 
 /** @param databaseUrls service → URL with its own role */
 export function environmentOf(instance, { databaseUrls, scale, technologies }) {
-  const ports = { PORT: instance.port, CALLS_PORT: instance.callsPort, OPERATIONS_PORT: instance.operationsPort };
-  const database = process.env[`DATABASE_URL_${variable(instance.service)}`] ?? databaseUrls[instance.service];
+  const ports = {
+    PORT: instance.port,
+    CALLS_PORT: instance.callsPort,
+    OPERATIONS_PORT: instance.operationsPort,
+  };
+  const database =
+    process.env[`DATABASE_URL_${variable(instance.service)}`] ?? databaseUrls[instance.service];
   const { DATABASE_URL: _, ...inherited } = process.env;
   return {
     ...inherited,
@@ -80,9 +94,13 @@ export function environmentOf(instance, { databaseUrls, scale, technologies }) {
     DRAIN_TIMEOUT: process.env.DRAIN_TIMEOUT ?? DRAIN_TIMEOUT[instance.place],
     INSTANCE: instance.name,
     DATA_DIR: path.resolve('.data', instance.service),
-    ...Object.fromEntries(Object.entries(ports).flatMap(([name, port]) => (port ? [[name, String(port)]] : []))),
+    ...Object.fromEntries(
+      Object.entries(ports).flatMap(([name, port]) => (port ? [[name, String(port)]] : [])),
+    ),
     ...(database ? { DATABASE_URL: database } : {}),
-    ...(instance.service === 'console' ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href } : {}),
+    ...(instance.service === 'console'
+      ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href }
+      : {}),
     ...sharedEnvironment({ scale, technologies }),
   };
 }

@@ -9,14 +9,18 @@ const root = path.dirname(import.meta.dirname);
 const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 
 const OURS = /^(?:exec )?node ((?:tools|bench|chaos)\/\S+\.mjs)$/;
-const commands = Object.entries(scripts).filter(([name, command]) => OURS.test(command) && !name.startsWith('pre'));
+const commands = Object.entries(scripts).filter(
+  ([name, command]) => OURS.test(command) && !name.startsWith('pre'),
+);
 
 assert.ok(commands.length > 15, 'the commands of package.json were not recognised');
 
 for (const [name, command] of commands)
   test(`npm run ${name} -- --help says how it is used, and does nothing`, async () => {
     const [, file] = OURS.exec(command);
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, '--help'], { cwd: root });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, '--help'], {
+      cwd: root,
+    });
     assert.match(stdout, new RegExp(`^npm (?:run )?${name}\\b`));
     assert.equal(stderr, '');
   });

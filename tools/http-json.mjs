@@ -1,5 +1,8 @@
 // A request that sends and answers JSON, and fails with what the other side said.
-export async function readJson(url, { method = 'GET', headers = {}, body, expect = 200, timeout = 10_000 } = {}) {
+export async function readJson(
+  url,
+  { method = 'GET', headers = {}, body, expect = 200, timeout = 10_000 } = {},
+) {
   const json =
     body === undefined
       ? { headers }

@@ -1,6 +1,7 @@
-// npm run install-database -- --url postgres://admin:password@host:5432/parley: what `npm start` does for the embedded
-// PostgreSQL, for any other (15 or later): a role and a schema for each service, and the schema of the messages. Says what it
-// did; run again, it does what is missing. An administrator need not be a superuser: CREATEROLE and the database are enough.
+// npm run install-database -- --url postgres://admin:password@host:5432/parley: what `npm start`
+// does for the embedded PostgreSQL, for any other (15 or later): a role and a schema for each
+// service, and the schema of the messages. Says what it did; run again, it does what is missing. An
+// administrator need not be a superuser: CREATEROLE and the database are enough.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +24,11 @@ const NOT_UP_YET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAI
 class Mistake extends Error {}
 
 function parsed() {
-  const options = { url: { type: 'string' }, passwords: { type: 'string', default: '.data/passwords.json' }, help: { type: 'boolean' } };
+  const options = {
+    url: { type: 'string' },
+    passwords: { type: 'string', default: '.data/passwords.json' },
+    help: { type: 'boolean' },
+  };
   try {
     return parseArgs({ options }).values;
   } catch (error) {
@@ -34,7 +39,8 @@ function parsed() {
 function readOptions() {
   const values = parsed();
   const url = values.url ?? process.env.INSTALL_URL;
-  if (!values.help && !/^postgres(ql)?:\/\//.test(url ?? '')) throw new Mistake(`Which database? It is given as a URL.\n\n${HELP}`);
+  if (!values.help && !/^postgres(ql)?:\/\//.test(url ?? ''))
+    throw new Mistake(`Which database? It is given as a URL.\n\n${HELP}`);
   return { ...values, url };
 }
 
@@ -42,13 +48,21 @@ function readOptions() {
 function passwords(file) {
   const given = roles().filter((role) => process.env[passwordVariable(role)]);
   if (given.length === roles().length)
-    return { from: 'the environment', secret: Object.fromEntries(given.map((role) => [role, process.env[passwordVariable(role)]])) };
+    return {
+      from: 'the environment',
+      secret: Object.fromEntries(given.map((role) => [role, process.env[passwordVariable(role)]])),
+    };
   if (given.length) {
     const missing = roles().filter((role) => !given.includes(role));
-    throw new Mistake(`The environment has passwords for some roles only: set ${missing.map(passwordVariable).join(', ')}, too.`);
+    throw new Mistake(
+      `The environment has passwords for some roles only: set ${missing.map(passwordVariable).join(', ')}, too.`,
+    );
   }
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  return { from: `${file}, where each service's DATABASE_URL takes it from`, secret: keptPasswords(file) };
+  return {
+    from: `${file}, where each service's DATABASE_URL takes it from`,
+    secret: keptPasswords(file),
+  };
 }
 
 async function connected(connectionString) {
@@ -60,7 +74,8 @@ async function connected(connectionString) {
     } catch (error) {
       await client.end().catch(() => {});
       const reason = error.errors?.[0] ?? error; // a name with two addresses fails twice
-      if (!NOT_UP_YET.has(reason.code) || Date.now() > until) throw new Mistake(`The database cannot be reached: ${reason.message}.`);
+      if (!NOT_UP_YET.has(reason.code) || Date.now() > until)
+        throw new Mistake(`The database cannot be reached: ${reason.message}.`);
     }
   }
 }
@@ -68,7 +83,8 @@ async function connected(connectionString) {
 async function checkVersion(client) {
   const { rows } = await client.query('show server_version');
   const version = rows[0].server_version.split(' ')[0];
-  if (Number.parseInt(version) < OLDEST) throw new Mistake(`This is PostgreSQL ${version}; Parley needs ${OLDEST} or later.`);
+  if (Number.parseInt(version) < OLDEST)
+    throw new Mistake(`This is PostgreSQL ${version}; Parley needs ${OLDEST} or later.`);
   return version;
 }
 
@@ -82,16 +98,27 @@ async function present(client) {
   const schemas = [...topology.flatMap(({ data }) => data ?? []), 'parley'];
   const [hasScripts] = await names(client, `select to_regclass('parley.script') is not null`);
   return {
-    roles: await names(client, 'select rolname from pg_roles where rolname = any($1)', [[...roles(), 'parley_owner']]),
-    schemas: await names(client, 'select nspname from pg_namespace where nspname = any($1)', [schemas]),
-    'scripts of the messages': hasScripts ? await names(client, `select name || ' ' || left(checksum, 8) from parley.script order by name`) : [],
+    roles: await names(client, 'select rolname from pg_roles where rolname = any($1)', [
+      [...roles(), 'parley_owner'],
+    ]),
+    schemas: await names(client, 'select nspname from pg_namespace where nspname = any($1)', [
+      schemas,
+    ]),
+    'scripts of the messages': hasScripts
+      ? await names(
+          client,
+          `select name || ' ' || left(checksum, 8) from parley.script order by name`,
+        )
+      : [],
   };
 }
 
 function report(before, after) {
   for (const [what, all] of Object.entries(after)) {
     const made = all.filter((name) => !before[what].includes(name));
-    console.log(`${what}: ${made.length ? `made or renewed ${made.join(', ')}` : `all ${all.length} were there`}`);
+    console.log(
+      `${what}: ${made.length ? `made or renewed ${made.join(', ')}` : `all ${all.length} were there`}`,
+    );
   }
 }
 
@@ -100,7 +127,9 @@ async function install({ url, passwords: file }) {
   const client = await connected(url);
   try {
     const version = await checkVersion(client);
-    console.log(`PostgreSQL ${version} at ${client.host}:${client.port}, database ${client.database}, as ${client.user}`);
+    console.log(
+      `PostgreSQL ${version} at ${client.host}:${client.port}, database ${client.database}, as ${client.user}`,
+    );
     const before = await present(client);
     await installServices(client, secret);
     report(before, await present(client));
@@ -113,7 +142,9 @@ async function install({ url, passwords: file }) {
 /** PostgreSQL's own words, with what it advises. */
 function explained(error) {
   const said = error.cause ?? error;
-  return ['The database could not be installed: ' + error.message, said.detail, said.hint].filter(Boolean).join('; ');
+  return ['The database could not be installed: ' + error.message, said.detail, said.hint]
+    .filter(Boolean)
+    .join('; ');
 }
 
 try {

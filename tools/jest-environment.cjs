@@ -1,4 +1,5 @@
-// Jest's usual environment, which also tells the reporter in which process a spec file runs: so it can end that one alone.
+// Jest's usual environment, which also tells the reporter in which process a spec file runs: so it
+// can end that one alone.
 const { createHash } = require('node:crypto');
 const { writeFileSync } = require('node:fs');
 const path = require('node:path');

@@ -1,5 +1,6 @@
-// `npx jest --selectProjects orders order.store`: Jest takes every word behind the option for the name of a project, and runs all
-// specs of those it knows. Here words that name no project are patterns, as everywhere else on that line.
+// `npx jest --selectProjects orders order.store`: Jest takes every word behind the option for the
+// name of a project, and runs all specs of those it knows. Here words that name no project are
+// patterns, as everywhere else on that line.
 const OPTION = '--selectProjects';
 
 /** @returns the words behind the option that are no project's name */
@@ -16,7 +17,11 @@ const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 /** Which files of a project are specs: those that a pattern finds, if there are any. */
 function specsIn(root, patterns) {
   if (patterns.length === 0) return { testMatch: ['<rootDir>/src/**/*.spec.ts'] };
-  return { testRegex: patterns.map((pattern) => `^(?=.*(?:${pattern}))${escaped(root)}/src/.*\\.spec\\.ts$`) };
+  return {
+    testRegex: patterns.map(
+      (pattern) => `^(?=.*(?:${pattern}))${escaped(root)}/src/.*\\.spec\\.ts$`,
+    ),
+  };
 }
 
 module.exports = { patternsOf, specsIn };

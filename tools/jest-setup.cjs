@@ -1,4 +1,5 @@
-// Before the tests of a project alone (`nx test orders`): `npm test` has brought a PostgreSQL along already.
+// Before the tests of a project alone (`nx test orders`): `npm test` has brought a PostgreSQL along
+// already.
 module.exports = async () => {
   if (process.env.PARLEY_TEST_POSTGRES) return;
   const { useTestPostgres } = await import('./test-postgres.mjs');

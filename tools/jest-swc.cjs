@@ -7,7 +7,11 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { createTransformer } = require('@swc/jest');
 
-const { $schema: _, sourceMaps: __, ...swcrc } = JSON.parse(readFileSync(join(__dirname, '../.swcrc'), 'utf8'));
+const {
+  $schema: _,
+  sourceMaps: __,
+  ...swcrc
+} = JSON.parse(readFileSync(join(__dirname, '../.swcrc'), 'utf8'));
 const ours = createTransformer({ ...swcrc, swcrc: false });
 const theirs = createTransformer({
   swcrc: false,

@@ -12,7 +12,13 @@ import selection from './jest-selection.cjs';
 const FILE = '/somewhere/blocked.spec.ts';
 const YOUNG = '/somewhere/young.spec.ts';
 const LONG_AGO = 0;
-const NONE = { numPassingTests: 0, numFailingTests: 0, numPendingTests: 0, numTodoTests: 0, perfStats: { start: 0, end: 0 } };
+const NONE = {
+  numPassingTests: 0,
+  numFailingTests: 0,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  perfStats: { start: 0, end: 0 },
+};
 
 describe('the reporter of the specs', () => {
   let reporter;
@@ -38,7 +44,10 @@ describe('the reporter of the specs', () => {
     reporter.onTestCaseStart({ path: FILE }, { fullName: 'it blocks' });
     reporter.endOverdue();
     assert.deepEqual(await ended, [null, 'SIGKILL']);
-    reporter.onTestResult({ path: FILE }, { ...NONE, testExecError: new Error('a worker was terminated') });
+    reporter.onTestResult(
+      { path: FILE },
+      { ...NONE, testExecError: new Error('a worker was terminated') },
+    );
     assert.match(told, /blocked\.spec\.ts {2}0 passed, 1 failed/);
     assert.match(told, /It did not end within .*: its process was ended, at "it blocks"/);
     assert.deepEqual([...reporter.running.keys()], [YOUNG]);
@@ -57,7 +66,10 @@ describe('the reporter of the specs', () => {
   it('shows what a spec writes to the console, and where', (test) => {
     listening(test);
     const origin = `    at ${path.resolve(import.meta.dirname, '../libs/some.spec.ts')}:3:9\n    at other.ts:1:1`;
-    reporter.onTestResult({ path: FILE }, { ...NONE, console: [{ type: 'log', message: 'two\nlines', origin }] });
+    reporter.onTestResult(
+      { path: FILE },
+      { ...NONE, console: [{ type: 'log', message: 'two\nlines', origin }] },
+    );
     assert.ok(told.includes('  console.log libs/some.spec.ts:3:9\n    two\n    lines\n'), told);
   });
 });
@@ -66,15 +78,29 @@ describe('--selectProjects', () => {
   const names = ['orders', 'parley-grpc'];
 
   it('leaves words that name no project to be patterns', () => {
-    assert.deepEqual(selection.patternsOf(['--selectProjects', 'orders', 'order.store', '--verbose', 'x'], names), ['order.store']);
-    assert.deepEqual(selection.patternsOf(['--selectProjects', 'orders', 'parley-grpc'], names), []);
+    assert.deepEqual(
+      selection.patternsOf(['--selectProjects', 'orders', 'order.store', '--verbose', 'x'], names),
+      ['order.store'],
+    );
+    assert.deepEqual(
+      selection.patternsOf(['--selectProjects', 'orders', 'parley-grpc'], names),
+      [],
+    );
     assert.deepEqual(selection.patternsOf(['order.store'], names), []);
   });
 
   it('finds the specs that match one of them', () => {
-    const { testRegex } = selection.specsIn('/a/apps/orders', ['order.store', 'apps/orders/src/saga']);
+    const { testRegex } = selection.specsIn('/a/apps/orders', [
+      'order.store',
+      'apps/orders/src/saga',
+    ]);
     const found = (file) => testRegex.some((regex) => new RegExp(regex).test(file));
-    const files = ['order.store.int.spec.ts', 'saga.spec.ts', 'orders.spec.ts', 'order.store.ts'].map((name) => `/a/apps/orders/src/${name}`);
+    const files = [
+      'order.store.int.spec.ts',
+      'saga.spec.ts',
+      'orders.spec.ts',
+      'order.store.ts',
+    ].map((name) => `/a/apps/orders/src/${name}`);
     assert.deepEqual(files.map(found), [true, true, false, false]);
     assert.deepEqual(selection.specsIn('/a', []), { testMatch: ['<rootDir>/src/**/*.spec.ts'] });
   });

@@ -1,4 +1,5 @@
-// Shows the warnings and errors of the services, which log JSON lines into files, as one readable line each.
+// Shows the warnings and errors of the services, which log JSON lines into files, as one readable
+// line each.
 import fs from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
@@ -11,7 +12,10 @@ export function readable(name, line, levels = WORTH_SHOWING) {
   const entry = parse(line);
   if (!levels.includes(entry?.level)) return undefined;
   const at = new Date(entry.time).toTimeString().slice(0, 8);
-  const reason = entry.error?.message && !entry.message.includes(entry.error.message) ? `: ${entry.error.message}` : '';
+  const reason =
+    entry.error?.message && !entry.message.includes(entry.error.message)
+      ? `: ${entry.error.message}`
+      : '';
   const text = `${entry.message}${reason}`.replaceAll(/\s+/g, ' ');
   return `${at} ${entry.level.padEnd(5)} ${name}  ${text}`.slice(0, LONGEST);
 }
@@ -68,8 +72,8 @@ export class LogWatch {
 }
 
 /**
- * The end of a log in words, for a process that crashed: the sentence with which it refused to start, if that is the last of it; else its
- * last logged error, or what it last wrote plainly.
+ * The end of a log in words, for a process that crashed: the sentence with which it refused to
+ * start, if that is the last of it; else its last logged error, or what it last wrote plainly.
  */
 export function lastWords(file) {
   if (!fs.existsSync(file)) return '';

@@ -1,6 +1,7 @@
-// npm run mutants [-- name …]: breaks one line at a time in a scratch copy of the sources (TypeScript and SQL) and runs the specs that
-// should notice. A mutant that lives is a promise that is written down and not tried. Prints the score; exits 1 when one lives.
-// node tools/mutants.mjs --check: only whether every mutant still fits the sources (npm run lint asks).
+// npm run mutants [-- name …]: breaks one line at a time in a scratch copy of the sources
+// (TypeScript and SQL) and runs the specs that should notice. A mutant that lives is a promise that
+// is written down and not tried. Prints the score; exits 1 when one lives. node tools/mutants.mjs
+// --check: only whether every mutant still fits the sources (npm run lint asks).
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -10,14 +11,27 @@ import { commandLine } from './command-line.mjs';
 process.chdir(path.dirname(import.meta.dirname));
 const MESSAGING = 'libs/parley/messaging/src';
 const POSTGRES = 'libs/parley/transports/postgres/src';
-const COPIED = ['libs', 'tools', 'jest.config.js', 'jest.preset.js', 'tsconfig.base.json', '.swcrc', 'package.json', 'topology.ts'];
+const COPIED = [
+  'libs',
+  'tools',
+  'jest.config.js',
+  'jest.preset.js',
+  'tsconfig.base.json',
+  '.swcrc',
+  'package.json',
+  'topology.ts',
+];
 
-/** `text` is replaced by `instead`; `specs` are paths, `tests` the names of the tests that should notice. */
+/**
+ * `text` is replaced by `instead`; `specs` are paths, `tests` the names of the tests that should
+ * notice.
+ */
 const MUTANTS = {
   'removed from the outbox before it is published': {
     file: `${MESSAGING}/relay-line.ts`,
     text: '    const failures = await publish(free.map',
-    instead: '    await this.context.remove(free.map(({ id }) => id));\n    const failures = await publish(free.map',
+    instead:
+      '    await this.context.remove(free.map(({ id }) => id));\n    const failures = await publish(free.map',
     specs: `${MESSAGING}/relay.spec`,
     tests: 'not before',
   },
@@ -37,8 +51,8 @@ const MUTANTS = {
   },
   'a delayed message goes out at once': {
     file: `${MESSAGING}/publisher.ts`,
-    text: 'transport.delays ? [] :',
-    instead: 'transport.technology ? [] :',
+    text: 'const waiting = transport.delays\n',
+    instead: 'const waiting = transport.technology\n',
     specs: `${MESSAGING}/publisher.spec`,
     tests: 'a delayed message',
   },
@@ -73,7 +87,8 @@ const MUTANTS = {
   'a handling commits without waiting for the disk': {
     file: `${POSTGRES}/transaction.ts`,
     text: "client.query('begin isolation level read committed')",
-    instead: "client.query('begin isolation level read committed; set local synchronous_commit = off')",
+    instead:
+      "client.query('begin isolation level read committed; set local synchronous_commit = off')",
     specs: `${POSTGRES}/store-guarantees.int.spec`,
     tests: 'is on the disk',
   },
@@ -113,18 +128,23 @@ Exits with 1 when a mutant lives.`;
 /** The file with its mutant. */
 function mutated(source, name, { file, text, instead }) {
   const found = source.split(text).length - 1;
-  if (found !== 1) throw new Error(`the mutant "${name}" looks for a text that is ${found} times in ${file}: bring tools/mutants.mjs up to date`);
+  if (found !== 1)
+    throw new Error(
+      `the mutant "${name}" looks for a text that is ${found} times in ${file}: bring tools/mutants.mjs up to date`,
+    );
   return source.replace(text, () => instead);
 }
 
 function check() {
-  for (const [name, mutant] of Object.entries(MUTANTS)) mutated(fs.readFileSync(mutant.file, 'utf8'), name, mutant);
+  for (const [name, mutant] of Object.entries(MUTANTS))
+    mutated(fs.readFileSync(mutant.file, 'utf8'), name, mutant);
   console.log(`${Object.keys(MUTANTS).length} mutants fit the sources`);
 }
 
 function scratchCopy() {
   const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-mutants-'));
-  for (const part of COPIED) if (fs.existsSync(part)) fs.cpSync(part, path.join(copy, part), { recursive: true });
+  for (const part of COPIED)
+    if (fs.existsSync(part)) fs.cpSync(part, path.join(copy, part), { recursive: true });
   fs.mkdirSync(path.join(copy, 'apps'));
   fs.symlinkSync(path.resolve('node_modules'), path.join(copy, 'node_modules'));
   return copy;
@@ -132,8 +152,12 @@ function scratchCopy() {
 
 /** Whether the specs of a mutant are green. */
 function isGreen(copy, { specs, tests }) {
-  const { status, stdout } = spawnSync(process.execPath, ['tools/test.mjs', specs, '-t', tests], { cwd: copy, encoding: 'utf8' });
-  if (!/\d+ passed/.test(stdout)) throw new Error(`the tests of ${specs} did not run: ${stdout.slice(-2_000)}`);
+  const { status, stdout } = spawnSync(process.execPath, ['tools/test.mjs', specs, '-t', tests], {
+    cwd: copy,
+    encoding: 'utf8',
+  });
+  if (!/\d+ passed/.test(stdout))
+    throw new Error(`the tests of ${specs} did not run: ${stdout.slice(-2_000)}`);
   return status === 0;
 }
 
@@ -165,13 +189,18 @@ function report(names) {
   }
 }
 
-const { values, positionals } = commandLine(HELP, { options: { check: { type: 'boolean' }, file: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = commandLine(HELP, {
+  options: { check: { type: 'boolean' }, file: { type: 'string' } },
+  allowPositionals: true,
+});
 const unknown = positionals.find((name) => !(name in MUTANTS));
 const wanted = Object.keys(MUTANTS)
   .filter((name) => positionals.length === 0 || positionals.includes(name))
   .filter((name) => values.file === undefined || MUTANTS[name].file.endsWith(values.file));
 if (unknown || wanted.length === 0) {
-  console.error(`there is no mutant ${unknown ? `"${unknown}"` : `of ${values.file}`}; npm run mutants -- --help lists them`);
+  console.error(
+    `there is no mutant ${unknown ? `"${unknown}"` : `of ${values.file}`}; npm run mutants -- --help lists them`,
+  );
   process.exitCode = 2;
 } else if (values.check) check();
 else process.exitCode = report(wanted) ? 0 : 1;

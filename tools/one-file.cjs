@@ -1,6 +1,7 @@
-// node tools/one-file.cjs <out> <entry> <argument>: runs the entry until it says 'warm', then writes everything it loaded into
-// one file, with V8's compiled code beside it, and <out>/start.cjs to run that: a process that is started thousands of times spends
-// its time elsewhere. What is loaded later is found as usual.
+// node tools/one-file.cjs <out> <entry> <argument>: runs the entry until it says 'warm', then
+// writes everything it loaded into one file, with V8's compiled code beside it, and <out>/start.cjs
+// to run that: a process that is started thousands of times spends its time elsewhere. What is
+// loaded later is found as usual.
 const fs = require('node:fs');
 const Module = require('node:module');
 const path = require('node:path');
@@ -72,7 +73,9 @@ function write() {
     fs.writeFileSync(path.join(out, 'all.cache'), script.createCachedData()); // now: what it took to get warm is compiled
     process.exit(0);
   };
-  script.runInThisContext()(Object.assign((request) => Module._load(request, module, false), { resolve: require.resolve }))(entry);
+  script.runInThisContext()(
+    Object.assign((request) => Module._load(request, module, false), { resolve: require.resolve }),
+  )(entry);
 }
 
 process.argv.splice(2, 3, argument);

@@ -1,5 +1,6 @@
-// .data/operations.json: where each instance answers health and operations. The console reads it again when it changes, so that
-// an instance which joins while the system runs (`nx serve`) is known there.
+// .data/operations.json: where each instance answers health and operations. The console reads it
+// again when it changes, so that an instance which joins while the system runs (`nx serve`) is
+// known there.
 import fs from 'node:fs';
 import path from 'node:path';
 import { instancesOf, OPERATIONS_FILE as FILE } from './environment.mjs';
@@ -23,7 +24,14 @@ function write(addresses) {
 /** Written by `npm start`: the instances of the topology. */
 export function writeAddresses(scale = {}) {
   const inside = topology.filter(({ place }) => place !== 'outside');
-  write(Object.fromEntries(inside.map((process) => [process.name, instancesOf(process, scale).map(({ operationsUrl }) => operationsUrl)])));
+  write(
+    Object.fromEntries(
+      inside.map((process) => [
+        process.name,
+        instancesOf(process, scale).map(({ operationsUrl }) => operationsUrl),
+      ]),
+    ),
+  );
 }
 
 /** @param beside whether a start runs: else the addresses of an earlier one are forgotten */

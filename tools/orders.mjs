@@ -1,5 +1,5 @@
-// npm run orders: places many orders, waits until each is delivered or rejected, and says how long that took and whether the
-// books agree.
+// npm run orders: places many orders, waits until each is delivered or rejected, and says how long
+// that took and whether the books agree.
 import { randomInt, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -36,8 +36,14 @@ const options = readOptions();
 const run = readRun();
 if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
 const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl;
-const products = (await readJson(`${gateway}/products`).catch((error) => fail(`The gateway at ${gateway} does not answer: ${error.message}`))).products;
-const orders = options.csv ? await readOrders(options.csv).catch((error) => fail(error.message)) : Array.from({ length: options.count }, invent);
+const products = (
+  await readJson(`${gateway}/products`).catch((error) =>
+    fail(`The gateway at ${gateway} does not answer: ${error.message}`),
+  )
+).products;
+const orders = options.csv
+  ? await readOrders(options.csv).catch((error) => fail(error.message))
+  : Array.from({ length: options.count }, invent);
 
 const progress = new Progress();
 const before = await costNow(run);
@@ -54,14 +60,26 @@ progress.done();
 summarise();
 
 function readOptions() {
-  const flags = { count: { type: 'string', default: '100' }, concurrency: { type: 'string', default: '10' }, csv: { type: 'string' }, token: { type: 'string' }, wait: { type: 'string', default: '180' }, help: { type: 'boolean' } };
+  const flags = {
+    count: { type: 'string', default: '100' },
+    concurrency: { type: 'string', default: '10' },
+    csv: { type: 'string' },
+    token: { type: 'string' },
+    wait: { type: 'string', default: '180' },
+    help: { type: 'boolean' },
+  };
   try {
     const { values } = parseArgs({ options: flags });
     if (values.help) {
       console.log(HELP);
       process.exit(0);
     }
-    return { ...values, count: whole('count', values.count), concurrency: whole('concurrency', values.concurrency), wait: whole('wait', values.wait) * 1000 };
+    return {
+      ...values,
+      count: whole('count', values.count),
+      concurrency: whole('concurrency', values.concurrency),
+      wait: whole('wait', values.wait) * 1000,
+    };
   } catch (error) {
     return fail(`${error.message}\n\n${HELP}`);
   }
@@ -80,15 +98,25 @@ function fail(message) {
 /** Nine in ten go smoothly. */
 function tokenOf(index) {
   if (options.token) return options.token;
-  return { 11: 'tok_declined', 27: 'tok_flaky', 43: 'tok_slow', 59: 'tok_unknown', 75: 'tok_declined' }[index % 100] ?? 'tok_ok';
+  return (
+    { 11: 'tok_declined', 27: 'tok_flaky', 43: 'tok_slow', 59: 'tok_unknown', 75: 'tok_declined' }[
+      index % 100
+    ] ?? 'tok_ok'
+  );
 }
 
 function invent(_, index) {
-  const [line1, city, postcode, country] = index % 100 === 91 ? ['Mars Base', 'Atlantis', '00000', 'AQ'] : PLACES[index % PLACES.length];
+  const [line1, city, postcode, country] =
+    index % 100 === 91 ? ['Mars Base', 'Atlantis', '00000', 'AQ'] : PLACES[index % PLACES.length];
   const lines = new Map();
-  for (let i = 0; i <= index % 3; i++) lines.set(products[randomInt(products.length)].sku, 1 + randomInt(2));
+  for (let i = 0; i <= index % 3; i++)
+    lines.set(products[randomInt(products.length)].sku, 1 + randomInt(2));
   return {
-    customer: { name: `Customer ${index + 1}`, email: `customer-${index + 1}@example.org`, address: { line1, city, postcode, country } },
+    customer: {
+      name: `Customer ${index + 1}`,
+      email: `customer-${index + 1}@example.org`,
+      address: { line1, city, postcode, country },
+    },
     lines: [...lines].map(([sku, quantity]) => ({ sku, quantity })),
     payment: { token: tokenOf(index) },
   };
@@ -107,7 +135,12 @@ async function place(order) {
   const key = randomUUID();
   for (let tries = 1; ; tries++) {
     try {
-      const { orderId } = await readJson(`${gateway}/orders`, { method: 'POST', headers: { 'idempotency-key': key, ...asCustomer }, body: order, expect: 202 });
+      const { orderId } = await readJson(`${gateway}/orders`, {
+        method: 'POST',
+        headers: { 'idempotency-key': key, ...asCustomer },
+        body: order,
+        expect: 202,
+      });
       accepted.set(orderId, order);
       return progress.waitFor(`placing ${bar(accepted.size, orders.length)}`);
     } catch (error) {
@@ -120,18 +153,34 @@ async function place(order) {
 
 /** Newest first, so that one look at the first page of the open ones is cheap. */
 async function allEnded() {
-  for (const until = Date.now() + options.wait; ; await new Promise((resolve) => setTimeout(resolve, 250))) {
-    const counts = await readJson(`${gateway}/orders?limit=1`, { headers: asCustomer }).then((page) => page.counts, () => undefined);
-    const open = counts && Object.entries(counts).reduce((sum, [status, count]) => sum + (FINAL.has(status) ? 0 : count), 0);
-    if (open !== undefined) progress.waitFor(`finishing ${bar(Math.max(0, accepted.size - open), accepted.size)}`);
+  for (
+    const until = Date.now() + options.wait;
+    ;
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  ) {
+    const counts = await readJson(`${gateway}/orders?limit=1`, { headers: asCustomer }).then(
+      (page) => page.counts,
+      () => undefined,
+    );
+    const open =
+      counts &&
+      Object.entries(counts).reduce(
+        (sum, [status, count]) => sum + (FINAL.has(status) ? 0 : count),
+        0,
+      );
+    if (open !== undefined)
+      progress.waitFor(`finishing ${bar(Math.max(0, accepted.size - open), accepted.size)}`);
     if (open === 0 || Date.now() > until) return ourOrders();
   }
 }
 
 async function ourOrders() {
   const found = [];
-  for (let before; ; ) {
-    const page = await readJson(`${gateway}/orders?limit=500${before ? `&before=${encodeURIComponent(before)}` : ''}`, { headers: asCustomer });
+  for (let before; ;) {
+    const page = await readJson(
+      `${gateway}/orders?limit=500${before ? `&before=${encodeURIComponent(before)}` : ''}`,
+      { headers: asCustomer },
+    );
     found.push(...page.orders.filter(({ orderId }) => accepted.has(orderId)));
     if (!page.next || found.length === accepted.size) return found;
     before = page.next;
@@ -140,20 +189,36 @@ async function ourOrders() {
 
 function summarise() {
   const done = ended.filter(({ status }) => FINAL.has(status));
-  const durations = done.map(({ placedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(placedAt)).sort((a, b) => a - b);
-  const quantile = (q) => seconds(durations[Math.min(durations.length - 1, Math.floor(q * durations.length))] ?? 0);
+  const durations = done
+    .map(({ placedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(placedAt))
+    .sort((a, b) => a - b);
+  const quantile = (q) =>
+    seconds(durations[Math.min(durations.length - 1, Math.floor(q * durations.length))] ?? 0);
   const count = (status) => ended.filter((order) => order.status === status).length;
   const first = Math.min(...done.map(({ placedAt }) => Date.parse(placedAt)));
   const last = Math.max(...done.map(({ finishedAt }) => Date.parse(finishedAt)));
   const elapsed = (last - first) / 1000;
   const each = (value, digits = 1) => (value / Math.max(1, done.length)).toFixed(digits);
-  console.log(`accepted    ${accepted.size} of ${orders.length} in ${seconds(placedAfter)}${refused.length ? `, ${refused.length} refused: ${refused[0]}` : ''}`);
-  console.log(`ended       ${count('delivered')} delivered, ${count('rejected')} rejected, ${accepted.size - done.length} still under way`);
-  console.log(`speed       ${(done.length / elapsed).toFixed(1)} orders/s to their final state; p50 ${quantile(0.5)}, p99 ${quantile(0.99)}`);
-  console.log(`an order    ${each(after.commits - before.commits)} commits, ${each((after.cpu - before.cpu) * 1000, 0)} ms CPU (Node ${each((after.nodeCpu - before.nodeCpu) * 1000, 0)}, PostgreSQL ${each((after.postgresCpu - before.postgresCpu) * 1000, 0)})`);
-  console.log(`memory      ${Math.round(after.nodeMemory / 2 ** 20)} MiB in ${after.processes} Node processes`);
-  console.log(`again       ${redeliveries} handlings beyond the first of a message since the services started`);
+  console.log(
+    `accepted    ${accepted.size} of ${orders.length} in ${seconds(placedAfter)}${refused.length ? `, ${refused.length} refused: ${refused[0]}` : ''}`,
+  );
+  console.log(
+    `ended       ${count('delivered')} delivered, ${count('rejected')} rejected, ${accepted.size - done.length} still under way`,
+  );
+  console.log(
+    `speed       ${(done.length / elapsed).toFixed(1)} orders/s to their final state; p50 ${quantile(0.5)}, p99 ${quantile(0.99)}`,
+  );
+  console.log(
+    `an order    ${each(after.commits - before.commits)} commits, ${each((after.cpu - before.cpu) * 1000, 0)} ms CPU (Node ${each((after.nodeCpu - before.nodeCpu) * 1000, 0)}, PostgreSQL ${each((after.postgresCpu - before.postgresCpu) * 1000, 0)})`,
+  );
+  console.log(
+    `memory      ${Math.round(after.nodeMemory / 2 ** 20)} MiB in ${after.processes} Node processes`,
+  );
+  console.log(
+    `again       ${redeliveries} handlings beyond the first of a message since the services started`,
+  );
   console.log(findingsTable(findings));
-  const fine = done.length === accepted.size && refused.length === 0 && findings.every(({ ok }) => ok);
+  const fine =
+    done.length === accepted.size && refused.length === 0 && findings.every(({ ok }) => ok);
   process.exit(fine ? 0 : 1);
 }

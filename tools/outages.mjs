@@ -1,5 +1,6 @@
-// npm run outages: takes away, one after the other, what the running shop needs, asks every route of the edge meanwhile, and prints which
-// statuses came. An outage is told as 503 or 504; a 500 fails the run.
+// npm run outages: takes away, one after the other, what the running shop needs, asks every route
+// of the edge meanwhile, and prints which statuses came. An outage is told as 503 or 504; a 500
+// fails the run.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,13 +26,16 @@ const PATIENCE_MS = 9_000;
 const RECOVERED_WITHIN_MS = 60_000;
 
 const options = readOptions();
-const run = () => readRun() ?? fail('Parley is not running: type "npm start" in another terminal first.');
+const run = () =>
+  readRun() ?? fail('Parley is not running: type "npm start" in another terminal first.');
 const gateway = run().gatewayUrl;
 const orderId = (await place().then((response) => response.json())).orderId;
 const results = [];
 for (const name of options.names) results.push({ name, ...(await tried(name)) });
 console.log(statusTable(results, options.markdown, table));
-const bugs = results.flatMap(({ name, during }) => during.filter(({ status }) => status === 500).map(({ route }) => `${name}: ${route}`));
+const bugs = results.flatMap(({ name, during }) =>
+  during.filter(({ status }) => status === 500).map(({ route }) => `${name}: ${route}`),
+);
 if (bugs.length > 0) fail(`500 where an outage should be told:\n${[...new Set(bugs)].join('\n')}`);
 
 function routes() {
@@ -47,14 +51,34 @@ function routes() {
 }
 
 function get(url) {
-  return fetch(`${gateway}${url}`, { headers: asCustomer, signal: AbortSignal.timeout(PATIENCE_MS) });
+  return fetch(`${gateway}${url}`, {
+    headers: asCustomer,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
 }
 
 function place() {
-  const customer = { name: 'Olive Outage', email: 'olive@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1 1AA', country: 'GB' } };
-  const order = { customer, lines: [{ sku: 'TEA-0001', quantity: 1 }], payment: { token: 'tok_ok' } };
-  const headers = { ...asCustomer, 'content-type': 'application/json', 'idempotency-key': randomUUID() };
-  return fetch(`${gateway}/orders`, { method: 'POST', headers, body: JSON.stringify(order), signal: AbortSignal.timeout(PATIENCE_MS) });
+  const customer = {
+    name: 'Olive Outage',
+    email: 'olive@example.org',
+    address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1 1AA', country: 'GB' },
+  };
+  const order = {
+    customer,
+    lines: [{ sku: 'TEA-0001', quantity: 1 }],
+    payment: { token: 'tok_ok' },
+  };
+  const headers = {
+    ...asCustomer,
+    'content-type': 'application/json',
+    'idempotency-key': randomUUID(),
+  };
+  return fetch(`${gateway}/orders`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(order),
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
 }
 
 /** What became of one request: its status, or how it failed. */
@@ -65,7 +89,11 @@ async function asked([route, ask]) {
     void response.body?.cancel();
     return { route, status: response.status, took: performance.now() - began };
   } catch (error) {
-    return { route, status: error.name === 'TimeoutError' ? 'no answer' : (error.cause?.code ?? error.name), took: performance.now() - began };
+    return {
+      route,
+      status: error.name === 'TimeoutError' ? 'no answer' : (error.cause?.code ?? error.name),
+      took: performance.now() - began,
+    };
   }
 }
 
@@ -74,7 +102,10 @@ function asking() {
   const all = Object.entries(routes());
   const answers = [];
   let turn = 0;
-  const timer = setInterval(() => answers.push(asked(all[turn++ % all.length])), 1000 / options.rate);
+  const timer = setInterval(
+    () => answers.push(asked(all[turn++ % all.length])),
+    1000 / options.rate,
+  );
   return { stop: () => (clearInterval(timer), Promise.all(answers)) };
 }
 
@@ -99,7 +130,8 @@ async function tried(name) {
 async function recoveredAfter(ended) {
   while (performance.now() - ended < RECOVERED_WITHIN_MS) {
     const answers = await Promise.all(Object.entries(routes()).map(asked));
-    if (answers.every(({ status }) => status < 300 || status === 404)) return `${((performance.now() - ended) / 1000).toFixed(1)} s`;
+    if (answers.every(({ status }) => status < 300 || status === 404))
+      return `${((performance.now() - ended) / 1000).toFixed(1)} s`;
     await sleep(200);
   }
   return `not within ${RECOVERED_WITHIN_MS / 1000} s`;
@@ -108,15 +140,32 @@ async function recoveredAfter(ended) {
 function readOptions() {
   const text = (of) => ({ type: 'string', default: of });
   try {
-    const { values } = parseArgs({ options: { only: { type: 'string' }, seconds: text('8'), rate: text('20'), markdown: { type: 'boolean' }, help: { type: 'boolean' } } });
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string' },
+        seconds: text('8'),
+        rate: text('20'),
+        markdown: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
     if (values.help) {
       console.log(HELP);
       process.exit(0);
     }
     const names = values.only?.split(',') ?? Object.keys(OUTAGES);
     for (const name of names) if (!OUTAGES[name]) throw new Error(`There is no outage "${name}".`);
-    for (const name of ['seconds', 'rate']) if (!/^[1-9]\d{0,2}$/.test(values[name])) throw new Error(`--${name} is "${values[name]}", but must be a whole number from 1 to 999.`);
-    return { names, seconds: Number(values.seconds), rate: Number(values.rate), markdown: values.markdown };
+    for (const name of ['seconds', 'rate'])
+      if (!/^[1-9]\d{0,2}$/.test(values[name]))
+        throw new Error(
+          `--${name} is "${values[name]}", but must be a whole number from 1 to 999.`,
+        );
+    return {
+      names,
+      seconds: Number(values.seconds),
+      rate: Number(values.rate),
+      markdown: values.markdown,
+    };
   } catch (error) {
     return fail(`${error.message}\n\n${HELP}`);
   }

@@ -30,7 +30,8 @@ const HELP = `npm run parley -- <command> [options]
   <command> --help says more. The system is the one that "npm start" runs here, or the one at CONSOLE_URL.`;
 
 async function main([name, ...rest]) {
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return console.log(HELP);
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
+    return console.log(HELP);
   if (!Object.hasOwn(COMMANDS, name)) throw new Usage(`There is no command "${name}".`, HELP);
   const { run } = await COMMANDS[name]();
   await run(rest);

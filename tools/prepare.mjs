@@ -1,4 +1,5 @@
-// Runs before `npm start` and `npm test`, on a machine that may have nothing yet: Node's built-ins only.
+// Runs before `npm start` and `npm test`, on a machine that may have nothing yet: Node's built-ins
+// only.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -20,7 +21,10 @@ function checkNode() {
   );
 }
 
-/** The lock inside node_modules lists what is there; a touched but equal lock (a fresh checkout) needs no installation. */
+/**
+ * The lock inside node_modules lists what is there; a touched but equal lock (a fresh checkout)
+ * needs no installation.
+ */
 function installedMatches() {
   const wanted = JSON.parse(readFileSync(LOCK, 'utf8')).packages;
   const present = JSON.parse(readFileSync(INSTALLED, 'utf8')).packages;
@@ -37,12 +41,18 @@ function whyInstall() {
 
 function install(why) {
   console.log(`${why}: running npm ci (about a minute) …`);
-  // Nothing installed here needs its install script; what PostgreSQL's would do, tools/postgres.mjs does itself.
-  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    stdio: 'inherit',
-    shell: process.platform === 'win32',
-  });
-  if (status !== 0) fail('npm ci did not succeed: its message above says why. Check the network and try again.');
+  // Nothing installed here needs its install script; what PostgreSQL's would do, tools/postgres.mjs
+  // does itself.
+  const { status } = spawnSync(
+    'npm',
+    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      stdio: 'inherit',
+      shell: process.platform === 'win32',
+    },
+  );
+  if (status !== 0)
+    fail('npm ci did not succeed: its message above says why. Check the network and try again.');
 }
 
 checkNode();

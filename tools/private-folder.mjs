@@ -2,18 +2,24 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** PostgreSQL runs as another user when this is root's: it passes through to its own folder, and sees no names on its way. */
+/**
+ * PostgreSQL runs as another user when this is root's: it passes through to its own folder, and
+ * sees no names on its way.
+ */
 const PASSABLE = 0o711;
 
 /**
- * What this process and its children make from now on is their user's alone, and so is what is in the folder already.
- * @param folder made when it is missing; its folders are closed, so that the modes of what is deeper do not matter
+ * What this process and its children make from now on is their user's alone, and so is what is in
+ * the folder already.
+ * @param folder made when it is missing; its folders are closed, so that the modes of what is
+ * deeper do not matter
  */
 export function keepPrivate(folder = '.data') {
   process.umask(0o077);
   fs.mkdirSync(folder, { recursive: true });
   fs.chmodSync(folder, process.getuid?.() === 0 ? PASSABLE : 0o700);
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) close(path.join(folder, entry.name), entry);
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true }))
+    close(path.join(folder, entry.name), entry);
 }
 
 function close(file, entry) {

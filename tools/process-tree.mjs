@@ -22,7 +22,10 @@ function statOf(pid) {
 /** Ended, and waits for its parent to take notice only. */
 export const isZombie = (pid) => statOf(pid)?.[0] === 'Z';
 
-/** With the pid, when it started names a process for good: pids are given again. Undefined where there is no /proc. */
+/**
+ * With the pid, when it started names a process for good: pids are given again. Undefined where
+ * there is no /proc.
+ */
 export const startedAt = (pid) => statOf(pid)?.[19];
 
 /** Still the process that was written down, and not another that was given its pid. */

@@ -1,4 +1,5 @@
-// What a start shows while it goes on: one line that is redrawn on a terminal, plain lines anywhere else.
+// What a start shows while it goes on: one line that is redrawn on a terminal, plain lines anywhere
+// else.
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const CLEAR = '\r\x1b[2K';
 
@@ -32,19 +33,27 @@ export class Progress {
 
   #draw() {
     const width = (this.#out.columns ?? 80) - 3;
-    this.#out.write(`${CLEAR}${SPINNER[this.#frame++ % SPINNER.length]} ${this.#waiting.slice(0, width)}`);
+    this.#out.write(
+      `${CLEAR}${SPINNER[this.#frame++ % SPINNER.length]} ${this.#waiting.slice(0, width)}`,
+    );
   }
 }
 
 /** Columns as wide as their widest cell. */
 export function table(header, rows) {
-  const widths = header.map((_, i) => Math.max(...[header, ...rows].map((row) => String(row[i] ?? '').length)));
+  const widths = header.map((_, i) =>
+    Math.max(...[header, ...rows].map((row) => String(row[i] ?? '').length)),
+  );
   const line = (row) =>
     row
       .map((cell, i) => String(cell ?? '').padEnd(widths[i]))
       .join('  ')
       .trimEnd();
-  return [line(header), widths.map((width) => '─'.repeat(width)).join('──'), ...rows.map(line)].join('\n');
+  return [
+    line(header),
+    widths.map((width) => '─'.repeat(width)).join('──'),
+    ...rows.map(line),
+  ].join('\n');
 }
 
 /** `[██████░░░░] 612 of 1000` */

@@ -1,5 +1,6 @@
-// Do the books agree? Compares what the services keep with each other and with what the outside saw: the payment provider's ledger
-// and the mails on disk. Holds for everything ever ordered here, so it may be asked at any time when nothing is under way.
+// Do the books agree? Compares what the services keep with each other and with what the outside
+// saw: the payment provider's ledger and the mails on disk. Holds for everything ever ordered here,
+// so it may be asked at any time when nothing is under way.
 import fs from 'node:fs';
 import * as accounting from './accounting.mjs';
 import { readBooks, withDatabase } from './books-read.mjs';
@@ -9,7 +10,10 @@ const RULES = [
   ['every order costs what its lines cost, in every book', accounting.prices],
   ['captured − refunded = value of delivered orders, each charged in full', accounting.money],
   ["payments' book = the provider's ledger", accounting.payments],
-  ['available + reserved + shipped = initial, and what left the stock was delivered', accounting.stock],
+  [
+    'available + reserved + shipped = initial, and what left the stock was delivered',
+    accounting.stock,
+  ],
   ['a parcel was delivered for every delivered order, and for no other', accounting.parcels],
   ['every saga ended as its order did', accounting.stages],
 ];
@@ -18,7 +22,12 @@ const RULES = [
 export function reconcile(run = readRun()) {
   return withDatabase(run, async (rows) => {
     const books = await readBooks(rows, run);
-    return [...RULES.map(([what, rule]) => judged(what, rule, books)), mails(books, run), await leftOver(rows), await durability(rows)];
+    return [
+      ...RULES.map(([what, rule]) => judged(what, rule, books)),
+      mails(books, run),
+      await leftOver(rows),
+      await durability(rows),
+    ];
   });
 }
 
@@ -32,12 +41,21 @@ function mails(books, { mailDir }) {
   const what = 'one mail an order, with its number and amount';
   if (!mailDir) return { what, ok: true, detail: 'mails go to a server; not counted', wrong: [] };
   const isFile = fs.statSync(mailDir, { throwIfNoEntry: false })?.isDirectory() === false;
-  return isFile ? { what, ok: false, detail: `${mailDir} is a file, not a folder of mails`, wrong: [] } : judged(what, accounting.mails, books);
+  return isFile
+    ? { what, ok: false, detail: `${mailDir} is a file, not a folder of mails`, wrong: [] }
+    : judged(what, accounting.mails, books);
 }
 
 async function leftOver(rows) {
   const [left] = await rows(LEFT);
-  return { what: 'nothing is left in an outbox or queue', ok: Object.values(left).every((count) => count === 0), detail: Object.entries(left).map(([name, count]) => `${name} ${count}`).join(', '), wrong: [] };
+  return {
+    what: 'nothing is left in an outbox or queue',
+    ok: Object.values(left).every((count) => count === 0),
+    detail: Object.entries(left)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', '),
+    wrong: [],
+  };
 }
 
 const LEFT = `select (select count(*)::int from orders.order_view where finished_at is null) as orders, (select count(*)::int from parley.outbox) as outbox,
@@ -46,8 +64,15 @@ const LEFT = `select (select count(*)::int from orders.order_view where finished
   (select coalesce(sum(head.next - p.pos), 0)::int from parley.event_position p join parley.event_head head using (part)) as lag`;
 
 async function durability(rows) {
-  const settings = await rows(`select name, setting from pg_settings where name in ('fsync', 'synchronous_commit') order by name`);
-  return { what: 'PostgreSQL waits for the disk', ok: settings.every(({ setting }) => setting === 'on'), detail: settings.map(({ name, setting }) => `${name} ${setting}`).join(', '), wrong: [] };
+  const settings = await rows(
+    `select name, setting from pg_settings where name in ('fsync', 'synchronous_commit') order by name`,
+  );
+  return {
+    what: 'PostgreSQL waits for the disk',
+    ok: settings.every(({ setting }) => setting === 'on'),
+    detail: settings.map(({ name, setting }) => `${name} ${setting}`).join(', '),
+    wrong: [],
+  };
 }
 
 /** Whether it is worth reading all the books: they cannot agree while something is under way. */
@@ -56,9 +81,16 @@ async function isQuiet(run) {
   return ok;
 }
 
-/** Asks again until the books agree or time is up: positions follow lazily, and mails are the last to be written. */
+/**
+ * Asks again until the books agree or time is up: positions follow lazily, and mails are the last
+ * to be written.
+ */
 export async function reconciled(milliseconds, run = readRun()) {
-  for (const end = Date.now() + milliseconds; ; await new Promise((resolve) => setTimeout(resolve, 500))) {
+  for (
+    const end = Date.now() + milliseconds;
+    ;
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  ) {
     const late = Date.now() > end;
     if (!late && !(await isQuiet(run))) continue;
     const findings = await reconcile(run);

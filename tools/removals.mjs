@@ -1,6 +1,7 @@
-// npm run removals [-- name …]: takes one safeguard at a time out of a scratch copy of the sources and runs the conformance tests
-// that should notice, on memory. Prints which named tests went red; exits 1 when a removal goes unnoticed.
-// node tools/removals.mjs --check: only whether every removal still fits the sources (npm run lint asks).
+// npm run removals [-- name …]: takes one safeguard at a time out of a scratch copy of the sources
+// and runs the conformance tests that should notice, on memory. Prints which named tests went red;
+// exits 1 when a removal goes unnoticed. node tools/removals.mjs --check: only whether every
+// removal still fits the sources (npm run lint asks).
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -10,7 +11,15 @@ import { commandLine } from './command-line.mjs';
 process.chdir(path.dirname(import.meta.dirname));
 const KIT = 'libs/parley/messaging/src';
 const SPEC = 'transports/memory/src/memory.conformance.spec';
-const COPIED = ['libs', 'tools', 'jest.config.js', 'jest.preset.js', 'tsconfig.base.json', '.swcrc', 'package.json'];
+const COPIED = [
+  'libs',
+  'tools',
+  'jest.config.js',
+  'jest.preset.js',
+  'tsconfig.base.json',
+  '.swcrc',
+  'package.json',
+];
 
 const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
 
@@ -62,12 +71,16 @@ const REMOVALS = {
 /** The file without its safeguard. */
 function removedFrom(source, name, { file, text, instead }) {
   const found = source.split(text).length - 1;
-  if (found !== 1) throw new Error(`the removal "${name}" looks for a text that is ${found} times in ${file}: bring tools/removals.mjs up to date`);
+  if (found !== 1)
+    throw new Error(
+      `the removal "${name}" looks for a text that is ${found} times in ${file}: bring tools/removals.mjs up to date`,
+    );
   return source.replace(text, () => instead);
 }
 
 function check() {
-  for (const [name, removal] of Object.entries(REMOVALS)) removedFrom(fs.readFileSync(removal.file, 'utf8'), name, removal);
+  for (const [name, removal] of Object.entries(REMOVALS))
+    removedFrom(fs.readFileSync(removal.file, 'utf8'), name, removal);
   console.log(`${Object.keys(REMOVALS).length} removals fit the sources`);
 }
 
@@ -83,14 +96,38 @@ function scratchCopy() {
 function tried(copy, tests) {
   const output = path.join(copy, 'result.json');
   fs.rmSync(output, { force: true });
-  const flags = ['--config', 'jest.config.js', '--runInBand', '--forceExit', '--silent', '--json', '--outputFile', output];
+  const flags = [
+    '--config',
+    'jest.config.js',
+    '--runInBand',
+    '--forceExit',
+    '--silent',
+    '--json',
+    '--outputFile',
+    output,
+  ];
   const which = ['--testPathPatterns', SPEC, '--testNamePattern', `\\((${tests.join('|')})\\)`];
-  // A folder for the results: without one the suites try only what is fast. No test here needs the PostgreSQL.
-  const env = { ...process.env, CONFORMANCE_REPORT: copy, PARLEY_TEST_POSTGRES: 'postgres://nobody@nowhere/none', PARLEY_FILE_MAY_TAKE: '600000' };
-  const { stderr } = spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', ...flags, ...which], { cwd: copy, env, encoding: 'utf8' });
+  // A folder for the results: without one the suites try only what is fast. No test here needs the
+  // PostgreSQL.
+  const env = {
+    ...process.env,
+    CONFORMANCE_REPORT: copy,
+    PARLEY_TEST_POSTGRES: 'postgres://nobody@nowhere/none',
+    PARLEY_FILE_MAY_TAKE: '600000',
+  };
+  const { stderr } = spawnSync(
+    process.execPath,
+    ['node_modules/jest/bin/jest.js', ...flags, ...which],
+    { cwd: copy, env, encoding: 'utf8' },
+  );
   if (!fs.existsSync(output)) throw new Error(`Jest broke down: ${stderr}`);
-  const results = JSON.parse(fs.readFileSync(output, 'utf8')).testResults.flatMap(({ assertionResults }) => assertionResults);
-  const named = (status) => results.filter((result) => result.status === status).map(({ ancestorTitles, title }) => `${ancestorTitles.at(-1).split(' ')[0]}: ${title}`);
+  const results = JSON.parse(fs.readFileSync(output, 'utf8')).testResults.flatMap(
+    ({ assertionResults }) => assertionResults,
+  );
+  const named = (status) =>
+    results
+      .filter((result) => result.status === status)
+      .map(({ ancestorTitles, title }) => `${ancestorTitles.at(-1).split(' ')[0]}: ${title}`);
   return { passed: named('passed'), failed: named('failed') };
 }
 
@@ -110,8 +147,13 @@ function report(names) {
   const copy = scratchCopy();
   try {
     const whole = tried(copy, [...new Set(names.flatMap((name) => REMOVALS[name].tests))]);
-    if (whole.failed.length > 0 || whole.passed.length === 0) throw new Error(`with nothing removed, these are red: ${whole.failed.join(', ') || 'no test ran'}`);
-    console.log(`nothing removed: ${whole.passed.length} tests, all green\n\n| removed | goes red |\n|---|---|`);
+    if (whole.failed.length > 0 || whole.passed.length === 0)
+      throw new Error(
+        `with nothing removed, these are red: ${whole.failed.join(', ') || 'no test ran'}`,
+      );
+    console.log(
+      `nothing removed: ${whole.passed.length} tests, all green\n\n| removed | goes red |\n|---|---|`,
+    );
     return names.map((name) => {
       const { failed } = without(copy, name);
       console.log(`| ${name} | ${failed.join('<br>') || '**nothing**'} |`);
@@ -130,10 +172,14 @@ const HELP = `npm run removals [-- name …]      removes one safeguard at a tim
 
 Exits with 1 when a removal goes unnoticed.`;
 
-const { values, positionals: wanted } = commandLine(HELP, { options: { check: { type: 'boolean' } }, allowPositionals: true });
+const { values, positionals: wanted } = commandLine(HELP, {
+  options: { check: { type: 'boolean' } },
+  allowPositionals: true,
+});
 const unknown = wanted.find((name) => !(name in REMOVALS));
 if (unknown) {
   console.error(`"${unknown}" is no removal; there are: ${Object.keys(REMOVALS).join(', ')}`);
   process.exitCode = 2;
 } else if (values.check) check();
-else process.exitCode = report(wanted.length ? wanted : Object.keys(REMOVALS)).every(Boolean) ? 0 : 1;
+else
+  process.exitCode = report(wanted.length ? wanted : Object.keys(REMOVALS)).every(Boolean) ? 0 : 1;

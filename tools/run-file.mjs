@@ -1,5 +1,5 @@
-// .data/run.json: what runs now. Other tools read it to find the system; the next start reads it to end what a killed
-// start left behind.
+// .data/run.json: what runs now. Other tools read it to find the system; the next start reads it to
+// end what a killed start left behind.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,7 +16,10 @@ export function readRun() {
   }
 }
 
-/** Written aside and renamed, so that a reader never sees half of it. Mode 600: it holds the superuser's URL. */
+/**
+ * Written aside and renamed, so that a reader never sees half of it. Mode 600: it holds the
+ * superuser's URL.
+ */
 export function writeRun(run) {
   fs.mkdirSync(path.dirname(RUN_FILE), { recursive: true });
   fs.writeFileSync(`${RUN_FILE}.new`, JSON.stringify(run, null, 2), { mode: 0o600 });
@@ -38,9 +41,12 @@ export function checkAlone() {
 
 /** Ends the processes of a start that was killed; says how many there were. */
 export async function endLeftovers(patience = 8000) {
-  const left = Object.values(readRun()?.instances ?? {}).filter((instance) => instance.pid && isSame(instance));
+  const left = Object.values(readRun()?.instances ?? {}).filter(
+    (instance) => instance.pid && isSame(instance),
+  );
   for (const { pid } of left) tryKill(pid, 'SIGTERM');
-  for (const until = Date.now() + patience; Date.now() < until && left.some(isSame);) await sleep(50);
+  for (const until = Date.now() + patience; Date.now() < until && left.some(isSame);)
+    await sleep(50);
   for (const instance of left.filter(isSame)) tryKill(instance.pid, 'SIGKILL');
   removeRun();
   return left.length;

@@ -1,5 +1,6 @@
-// nx serve <app>: one service from its sources, started again at each change, on the embedded PostgreSQL (started here when
-// nothing else did). Beside `npm start` it is one more instance of that service, on the same technologies.
+// nx serve <app>: one service from its sources, started again at each change, on the embedded
+// PostgreSQL (started here when nothing else did). Beside `npm start` it is one more instance of
+// that service, on the same technologies.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { build } from './build.mjs';
@@ -26,7 +27,10 @@ const STOPPED_WITHIN_MS = 10_000;
 
 function processNamed(name) {
   const found = topology.find((process) => process.name === name);
-  if (!found) throw new Mistake(`There is no service "${name}" in topology.ts: it is one of ${topology.map((process) => process.name).join(', ')}.`);
+  if (!found)
+    throw new Mistake(
+      `There is no service "${name}" in topology.ts: it is one of ${topology.map((process) => process.name).join(', ')}.`,
+    );
   return found;
 }
 
@@ -43,7 +47,10 @@ async function database() {
     await checkPorts([{ port: postgresPort(), variable: 'PARLEY_POSTGRES_PORT' }]);
     return postgresPort();
   };
-  const [postgres] = await Promise.all([usePostgres({ dir: '.data/postgres', choosePort }), build()]);
+  const [postgres] = await Promise.all([
+    usePostgres({ dir: '.data/postgres', choosePort }),
+    build(),
+  ]);
   const urls = await installDatabase(postgres.url, '.data/roles.json').catch(async (error) => {
     await postgres.release();
     throw error;
@@ -60,7 +67,13 @@ function runningStart() {
 /** The variables of the running start, unless this shell has its own. */
 function environmentBeside(run, instance, databaseUrls) {
   const own = usersOwn();
-  return { ...environmentOf(instance, { databaseUrls }), ...run?.environment, ...own, ...tokenBeside(run), SWC_NODE_PROJECT: 'tsconfig.base.json' };
+  return {
+    ...environmentOf(instance, { databaseUrls }),
+    ...run?.environment,
+    ...own,
+    ...tokenBeside(run),
+    SWC_NODE_PROJECT: 'tsconfig.base.json',
+  };
 }
 
 /** Alone, operations ask for none, unless this shell has one: it listens on loopback. */
@@ -83,11 +96,24 @@ class Served {
   }
 
   start() {
-    const flags = ['--enable-source-maps', '-r', '@swc-node/register', `apps/${this.service}/src/main.ts`];
-    // Detached: Ctrl-C comes to this process only, so that the service drains once and PostgreSQL stops after it.
-    const child = spawn(process.execPath, flags, { env: this.env, stdio: 'inherit', detached: true });
+    const flags = [
+      '--enable-source-maps',
+      '-r',
+      '@swc-node/register',
+      `apps/${this.service}/src/main.ts`,
+    ];
+    // Detached: Ctrl-C comes to this process only, so that the service drains once and PostgreSQL
+    // stops after it.
+    const child = spawn(process.execPath, flags, {
+      env: this.env,
+      stdio: 'inherit',
+      detached: true,
+    });
     child.once('exit', (code, signal) => {
-      if (!this.#stopping && !this.#replacing) console.log(`${this.service} ended with ${signal ?? `exit code ${code}`}; it starts again at the next change.`);
+      if (!this.#stopping && !this.#replacing)
+        console.log(
+          `${this.service} ended with ${signal ?? `exit code ${code}`}; it starts again at the next change.`,
+        );
     });
     this.#child = child;
   }
@@ -134,12 +160,19 @@ async function serve(name) {
   const instance = await freeInstance(processNamed(name));
   const { postgres, urls } = await database();
   const env = environmentBeside(run, instance, urls);
-  console.log([`${instance.name} at ${instance.url}`, `database at ${new URL(postgres.url).host}`, ...carriersOf(env)].join(', '));
+  console.log(
+    [
+      `${instance.name} at ${instance.url}`,
+      `database at ${new URL(postgres.url).host}`,
+      ...carriersOf(env),
+    ].join(', '),
+  );
   addAddress(instance, run !== undefined);
   const served = new Served(name, env);
   served.start();
   const watcher = watchSources(['libs', `apps/${name}/src`], (file) => served.restart(file));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void served.stop());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => void served.stop());
   const code = await served.ended;
   removeAddress(instance);
   await watcher.close();

@@ -1,6 +1,6 @@
-// One embedded PostgreSQL for everybody who needs it at the same time (`npm start`, several `nx serve`, test runs):
-// the first to come starts it, the last to leave stops it. Who uses it is written down as a file per process, so that
-// one that was killed is noticed and not waited for.
+// One embedded PostgreSQL for everybody who needs it at the same time (`npm start`, several `nx
+// serve`, test runs): the first to come starts it, the last to leave stops it. Who uses it is
+// written down as a file per process, so that one that was killed is noticed and not waited for.
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,9 +9,13 @@ import { serverOf, startPostgres, stopServer } from './postgres.mjs';
 import { keepPrivate } from './private-folder.mjs';
 import { isAlive } from './process-tree.mjs';
 
-const readJson = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined);
+const readJson = (file) =>
+  fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined;
 
-/** An empty file is being written this moment, a missing one was given back: both count as held, and are asked again. */
+/**
+ * An empty file is being written this moment, a missing one was given back: both count as held, and
+ * are asked again.
+ */
 function holder(file) {
   try {
     return Number(fs.readFileSync(file, 'utf8')) || process.pid;
@@ -30,7 +34,8 @@ async function locked(file, work) {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
       if (!isAlive(holder(file))) fs.rmSync(file, { force: true });
-      if (Date.now() > until) throw new Error(`${file} has been held for a minute: remove it if nothing is starting.`);
+      if (Date.now() > until)
+        throw new Error(`${file} has been held for a minute: remove it if nothing is starting.`);
     }
   }
   try {
@@ -42,7 +47,8 @@ async function locked(file, work) {
 
 /** Made once and kept (mode 600) beside the data it opens. */
 function superuserPassword(file) {
-  if (!fs.existsSync(file)) fs.writeFileSync(file, randomBytes(18).toString('base64url'), { mode: 0o600 });
+  if (!fs.existsSync(file))
+    fs.writeFileSync(file, randomBytes(18).toString('base64url'), { mode: 0o600 });
   return fs.readFileSync(file, 'utf8').trim();
 }
 

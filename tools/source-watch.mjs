@@ -11,7 +11,8 @@ const isLoaded = (file) => LOADED.test(file) && !NOT_LOADED.test(file);
 
 /**
  * Watches folders, not files: editors and git replace a file by renaming another one over it.
- * @param changed called with the first of the files that changed together, relative to the working directory
+ * @param changed called with the first of the files that changed together, relative to the working
+ * directory
  * @returns {import('chokidar').FSWatcher} emits `ready` when it watches
  */
 export function watchSources(folders, changed) {

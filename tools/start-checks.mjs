@@ -1,4 +1,5 @@
-// What has to hold before anything is started; each says in one sentence what is wrong and what to do.
+// What has to hold before anything is started; each says in one sentence what is wrong and what to
+// do.
 import fs from 'node:fs';
 import net from 'node:net';
 import { TECHNOLOGIES, urlOf } from './technologies.mjs';
@@ -24,10 +25,16 @@ function commandOf(pid) {
 }
 
 // What browsers and fetch will not talk to. https://fetch.spec.whatwg.org/#port-blocking
-const BLOCKED = new Set([1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080]);
+const BLOCKED = new Set([
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+  6679, 6697, 10080,
+]);
 
 async function checkPort({ port, variable }) {
-  if (BLOCKED.has(port)) throw new Mistake(`Port ${port} is one that browsers refuse to talk to: choose other ports with ${variable}.`);
+  if (BLOCKED.has(port))
+    throw new Mistake(
+      `Port ${port} is one that browsers refuse to talk to: choose other ports with ${variable}.`,
+    );
   if (!(await listens(port))) return;
   const pid = holderOf(port);
   const by = pid ? ` by ${commandOf(pid)} (pid ${pid})` : '';
@@ -39,11 +46,15 @@ export async function checkPorts(ports) {
   for (const port of ports) await checkPort(port);
 }
 
-/** Folders that a start, its services and the tools write to. A file in the place of one would end them with a stack. */
+/**
+ * Folders that a start, its services and the tools write to. A file in the place of one would end
+ * them with a stack.
+ */
 export function checkFolders(folders) {
   for (const folder of folders) {
     const stats = fs.statSync(folder, { throwIfNoEntry: false });
-    if (stats && !stats.isDirectory()) throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);
+    if (stats && !stats.isDirectory())
+      throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);
   }
 }
 
@@ -67,13 +78,17 @@ function answers({ hostname, port }) {
   });
 }
 
-/** The first host of a URL that may name several; undefined where it names no port, as AWS's do not. */
+/**
+ * The first host of a URL that may name several; undefined where it names no port, as AWS's do not.
+ */
 export function hostOf(url) {
-  const [, ipv6, name, port] = /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?(?:\[([^\]]+)\]|([^:/?,[]+)):(\d+)/.exec(url) ?? [];
+  const [, ipv6, name, port] =
+    /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?(?:\[([^\]]+)\]|([^:/?,[]+)):(\d+)/.exec(url) ?? [];
   return port && { hostname: ipv6 ?? name, port };
 }
 
-const shown = ({ hostname, port }) => (hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`);
+const shown = ({ hostname, port }) =>
+  hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 
 /** A broker that is not there would show only as services that never become ready. */
 export async function checkBrokers(technologies) {

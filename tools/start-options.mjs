@@ -6,7 +6,10 @@ import { PORTS, topology } from './topology.mjs';
 /** `rabbitmq (commands, broadcasts), kafka (…` */
 const able = () =>
   Object.entries(TECHNOLOGIES)
-    .map(([name, { carries }]) => `${name} (${carries.length > 0 ? carries.join(', ').toLowerCase() : 'what is for devices'})`)
+    .map(
+      ([name, { carries }]) =>
+        `${name} (${carries.length > 0 ? carries.join(', ').toLowerCase() : 'what is for devices'})`,
+    )
     .join(', ');
 
 export const HELP = `npm start [-- options]      starts the whole system on this machine
@@ -49,7 +52,10 @@ function scaleOf(values) {
 function parse(argv) {
   const text = { type: 'string', multiple: true };
   try {
-    return parseArgs({ args: argv, options: { scale: text, on: text, only: text, help: { type: 'boolean' } } }).values;
+    return parseArgs({
+      args: argv,
+      options: { scale: text, on: text, only: text, help: { type: 'boolean' } },
+    }).values;
   } catch (error) {
     throw new Mistake(`${error.message.split('.')[0]}. See npm start -- --help.`);
   }

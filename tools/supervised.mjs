@@ -1,4 +1,5 @@
-// One instance of a service as a process of its own: started, watched, started again when it crashes, stopped.
+// One instance of a service as a process of its own: started, watched, started again when it
+// crashes, stopped.
 import { spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import fs from 'node:fs';
@@ -10,12 +11,18 @@ import { isReady } from './readiness.mjs';
 const BACKOFF = [1000, 2000, 4000, 8000, 15_000];
 const HEALTHY_AFTER = 30_000; // up for so long: what crashes next is a new story
 const POLL = 200;
-/** Starts that end with exit code 1 before there was one that became ready: the first may have met a broker that was still starting itself. */
+/**
+ * Starts that end with exit code 1 before there was one that became ready: the first may have met a
+ * broker that was still starting itself.
+ */
 const GIVEN_UP_AFTER = 2;
 
 export const LOGS = '.data/logs';
 
-/** Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}. One that never was ready and refuses to start is not started for ever. */
+/**
+ * Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}. One that never was ready and
+ * refuses to start is not started for ever.
+ */
 export class Supervised extends EventEmitter {
   ready = false;
   /** It said why, and would say it again. */
@@ -26,7 +33,10 @@ export class Supervised extends EventEmitter {
   #crashes = 0;
   #child;
 
-  /** @param instance name, service, url … @param env its environment @param nodeFlags for every process alike */
+  /**
+   * @param instance name, service, url … @param env its environment @param nodeFlags for every
+   * process alike
+   */
   constructor(instance, env, nodeFlags = []) {
     super();
     this.instance = instance;
@@ -50,7 +60,8 @@ export class Supervised extends EventEmitter {
 
   #spawn() {
     const main = path.resolve(`dist/apps/${this.instance.service}/src/main.js`);
-    // A file, not a pipe: logging costs the launcher nothing, and a service outlives a killed launcher in good order.
+    // A file, not a pipe: logging costs the launcher nothing, and a service outlives a killed
+    // launcher in good order.
     const out = fs.openSync(this.log, 'a');
     // Detached: Ctrl-C reaches the launcher alone, which stops everybody in order.
     const child = spawn(process.execPath, [...this.nodeFlags, main], {
@@ -63,7 +74,12 @@ export class Supervised extends EventEmitter {
   }
 
   async #watchReadiness(child, began) {
-    while (child === this.#child && child.exitCode === null && child.signalCode === null && !this.#stopping) {
+    while (
+      child === this.#child &&
+      child.exitCode === null &&
+      child.signalCode === null &&
+      !this.#stopping
+    ) {
       if (await isReady(this.instance.url)) {
         this.ready = this.#everReady = true;
         this.emit('ready', { took: performance.now() - began });
@@ -76,10 +92,14 @@ export class Supervised extends EventEmitter {
   async #ended(code, signal, began) {
     this.ready = false;
     if (this.#stopping) return;
-    if (code === 1 && !this.#everReady && ++this.#refusals === GIVEN_UP_AFTER) return void (this.givenUp = true);
+    if (code === 1 && !this.#everReady && ++this.#refusals === GIVEN_UP_AFTER)
+      return void (this.givenUp = true);
     if (performance.now() - began > HEALTHY_AFTER) this.#crashes = 0;
     const delay = BACKOFF[Math.min(this.#crashes++, BACKOFF.length - 1)];
-    this.emit('crashed', { how: signal ? `was ended by ${signal}` : `ended with exit code ${code}`, delay });
+    this.emit('crashed', {
+      how: signal ? `was ended by ${signal}` : `ended with exit code ${code}`,
+      delay,
+    });
     await sleep(delay);
     if (!this.#stopping) this.start();
   }

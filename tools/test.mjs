@@ -1,7 +1,8 @@
-// npm test [-- pattern]: every spec of every project in one run of Jest, on one embedded PostgreSQL, those of tools and chaos in one of
-// Node's own runner, and the type tests.
-// The last line is the sum of all: `N passed, N failed`. With --again, files that failed are run once more, each by itself, when the
-// others are through: what fails twice has failed, what passes then is named as unsteady.
+// npm test [-- pattern]: every spec of every project in one run of Jest, on one embedded
+// PostgreSQL, those of tools and chaos in one of Node's own runner, and the type tests. The last
+// line is the sum of all: `N passed, N failed`. With --again, files that failed are run once more,
+// each by itself, when the others are through: what fails twice has failed, what passes then is
+// named as unsteady.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -32,7 +33,10 @@ const total = path.join(os.tmpdir(), `parley-test-total-${process.pid}`);
 let running;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endGroup(signal));
 
-/** Jest leaves its workers to themselves when it is stopped, and one may be blocked: the whole group goes. */
+/**
+ * Jest leaves its workers to themselves when it is stopped, and one may be blocked: the whole group
+ * goes.
+ */
 function endGroup(signal) {
   try {
     process.kill(-running.pid, signal);
@@ -62,7 +66,9 @@ async function types() {
 /** Tools and chaos are plain Node, and so are their specs. */
 async function plainSpecs() {
   const files = ['tools', 'chaos'].flatMap((folder) => fs.readdirSync(folder).filter((name) => name.endsWith('.spec.mjs')).map((name) => `${folder}/${name}`)); // prettier-ignore
-  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...files], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...files], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const output = await text(child.stdout);
   const count = (what) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(output)?.[1] ?? 0);
   const [passed, failed] = [count('pass'), count('fail') + count('cancelled')];
@@ -76,8 +82,14 @@ async function specs(flags) {
   const postgres = await useTestPostgres();
   try {
     const env = { PARLEY_TEST_POSTGRES: postgres.url, PARLEY_TEST_TOTAL: total };
-    const ok = await run('node_modules/jest/bin/jest.js', ['--config', 'jest.config.js', ...flags], env);
-    const counted = fs.existsSync(total) ? JSON.parse(fs.readFileSync(total, 'utf8')) : { passed: 0, failed: 0, skipped: 0, failures: [] };
+    const ok = await run(
+      'node_modules/jest/bin/jest.js',
+      ['--config', 'jest.config.js', ...flags],
+      env,
+    );
+    const counted = fs.existsSync(total)
+      ? JSON.parse(fs.readFileSync(total, 'utf8'))
+      : { passed: 0, failed: 0, skipped: 0, failures: [] };
     return ok || counted.failed > 0 ? counted : { ...counted, failed: 1 }; // without a failed test, Jest itself broke down
   } finally {
     fs.rmSync(total, { force: true });
@@ -93,7 +105,8 @@ async function secondLook(first) {
     const second = await specs(['--runInBand', '--forceExit', '--runTestsByPath', one.file]);
     passed += second.passed - one.passed;
     failed += second.failed - one.failed;
-    if (second.failed === 0) console.log(`unsteady: ${one.file} failed beside others, and passes by itself`);
+    if (second.failed === 0)
+      console.log(`unsteady: ${one.file} failed beside others, and passes by itself`);
   }
   return { ...first, passed, failed };
 }
@@ -104,7 +117,10 @@ const plain = args.length ? { passed: 0, failed: 0 } : await plainSpecs();
 const first = await specs(args);
 const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
 const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
-const sums = { passed: passed + plain.passed + (typesOk ? 1 : 0), failed: failed + plain.failed + (typesOk === false ? 1 : 0) };
+const sums = {
+  passed: passed + plain.passed + (typesOk ? 1 : 0),
+  failed: failed + plain.failed + (typesOk === false ? 1 : 0),
+};
 if (args.length === 0) for (const line of untried(process.env)) console.log(line);
 console.log(`${sums.passed} passed, ${sums.failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
 process.exitCode = sums.failed === 0 ? 0 : 1;

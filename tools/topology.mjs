@@ -1,4 +1,5 @@
-// topology.ts for the tools: compiled alone, as it is needed before the build (which ports must be free?).
+// topology.ts for the tools: compiled alone, as it is needed before the build (which ports must be
+// free?).
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -11,6 +12,6 @@ if (existsSync('topology.ts')) {
   if (!isCurrent('topology.ts')) await compile('topology.ts');
 }
 
-export const { topology, PORTS, httpPort, callsPort, operationsPort, instanceName } = createRequire(import.meta.url)(
-  path.join(root, 'dist/topology.js'),
-);
+export const { topology, PORTS, httpPort, callsPort, operationsPort, instanceName } = createRequire(
+  import.meta.url,
+)(path.join(root, 'dist/topology.js'));

@@ -1,9 +1,14 @@
-// nx typecheck <project>: the types of one project and of what it imports. `npm run typecheck` checks the whole tree.
+// nx typecheck <project>: the types of one project and of what it imports. `npm run typecheck`
+// checks the whole tree.
 import ts from 'typescript';
 
 const root = process.argv[2];
 const { config } = ts.readConfigFile('tsconfig.base.json', ts.sys.readFile);
-const { options, fileNames } = ts.parseJsonConfigFileContent({ ...config, include: [`${root}/src`] }, ts.sys, '.');
+const { options, fileNames } = ts.parseJsonConfigFileContent(
+  { ...config, include: [`${root}/src`] },
+  ts.sys,
+  '.',
+);
 const problems = ts.getPreEmitDiagnostics(ts.createProgram(fileNames, options));
 
 const format = {

@@ -1,4 +1,5 @@
-// Which promises a run of `npm test` did not try, and how to try them: said at its end, so that green is not taken for more than it is.
+// Which promises a run of `npm test` did not try, and how to try them: said at its end, so that
+// green is not taken for more than it is.
 import fs from 'node:fs';
 
 const PROMISES = 'libs/parley/testing/src/conformance/promises.ts';
@@ -17,12 +18,17 @@ const BROKERS = {
 export function untried(env) {
   if (env.CONFORMANCE_REPORT) return [];
   const source = fs.readFileSync(PROMISES, 'utf8');
-  const promises = [...source.matchAll(/^ {2}(T\d+): \{(.*)$/gm)].map(([, id, rest]) => ({ id, isFast: rest.includes('fast: true') }));
+  const promises = [...source.matchAll(/^ {2}(T\d+): \{(.*)$/gm)].map(([, id, rest]) => ({
+    id,
+    isFast: rest.includes('fast: true'),
+  }));
   const slow = promises.filter(({ isFast }) => !isFast).map(({ id }) => id);
   const away = Object.entries(BROKERS).filter(([, variable]) => !env[variable]).map(([technology]) => technology); // prettier-ignore
   return [
     `Not tried here, for they take longer: ${slow.length} of ${promises.length} promises (${slow.join(' ')}), and PostgreSQL in another database than the service's`,
-    ...(away.length > 0 ? [`Not tried here, for no broker was given: every promise of ${away.join(', ')}`] : []),
+    ...(away.length > 0
+      ? [`Not tried here, for no broker was given: every promise of ${away.join(', ')}`]
+      : []),
     'npm run conformance tries all of them; npm run crash, npm run removals, npm run mutants and npm run chaos try the rest',
   ];
 }

@@ -1,5 +1,5 @@
-// Loaded by the inventory process whose network is to fall silent: reserving takes a second, with its transaction open, so that some
-// are under way at any time.
+// Loaded by the inventory process whose network is to fall silent: reserving takes a second, with
+// its transaction open, so that some are under way at any time.
 require('reflect-metadata');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');

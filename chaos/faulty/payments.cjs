@@ -1,5 +1,5 @@
-// Loaded by the payments processes of a run with a faulty build: charging one order does harm, told by its card. Until the build is
-// repaired; then the card is one that the provider does not know.
+// Loaded by the payments processes of a run with a faulty build: charging one order does harm, told
+// by its card. Until the build is repaired; then the card is one that the provider does not know.
 require('reflect-metadata');
 const { appendFileSync, existsSync } = require('node:fs');
 const path = require('node:path');
@@ -10,7 +10,10 @@ const HARM = {
   tok_hangs: () => new Promise(() => undefined),
   tok_exits: () => process.exit(70),
   tok_blocks: () => {
-    for (const until = performance.now() + Number(process.env.PARLEY_CHAOS_BLOCK_MS); performance.now() < until; );
+    for (
+      const until = performance.now() + Number(process.env.PARLEY_CHAOS_BLOCK_MS);
+      performance.now() < until;
+    );
   },
 };
 const folder = path.resolve('.data');

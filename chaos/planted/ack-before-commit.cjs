@@ -1,7 +1,10 @@
-// Loaded by every process of a planted run: as stock transports do, the queue forgets a command when it hands it over.
+// Loaded by every process of a planted run: as stock transports do, the queue forgets a command
+// when it hands it over.
 require('reflect-metadata');
 const path = require('node:path');
-const { QueueConsumer } = require(path.resolve('dist/libs/parley/transports/postgres/src/queue-consumer.js'));
+const { QueueConsumer } = require(
+  path.resolve('dist/libs/parley/transports/postgres/src/queue-consumer.js'),
+);
 const { replace } = require('./replace.cjs');
 
 replace(
@@ -20,7 +23,10 @@ replace(
   (start) =>
     function () {
       const { deliver } = this.what;
-      this.what = { ...this.what, deliver: async ({ forget, ...rest }) => (await forget(), deliver(rest)) };
+      this.what = {
+        ...this.what,
+        deliver: async ({ forget, ...rest }) => (await forget(), deliver(rest)),
+      };
       return start.call(this);
     },
 );

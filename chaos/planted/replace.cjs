@@ -1,5 +1,9 @@
-// Replaces a method of the product, for the processes of a planted run alone. A method that is not there any more ends the process.
+// Replaces a method of the product, for the processes of a planted run alone. A method that is not
+// there any more ends the process.
 exports.replace = (owner, name, make) => {
-  if (typeof owner?.[name] !== 'function') throw new Error(`There is no method ${name} to plant a fault in: the plant must follow the code.`);
+  if (typeof owner?.[name] !== 'function')
+    throw new Error(
+      `There is no method ${name} to plant a fault in: the plant must follow the code.`,
+    );
   owner[name] = make(owner[name]);
 };

@@ -7,9 +7,28 @@ import { distribution, packages, run } from './downloads.mjs';
 const ARTIFACT = 'org.apache.artemis:apache-artemis:2.56.0:tar.gz:bin';
 const port = Number(process.env.ACTIVEMQ_PORT ?? 61616);
 
-const INSTANCE = ['--user', 'admin', '--password', 'admin', '--require-login', '--host', '127.0.0.1', '--default-port', String(port)];
+const INSTANCE = [
+  '--user',
+  'admin',
+  '--password',
+  'admin',
+  '--require-login',
+  '--host',
+  '127.0.0.1',
+  '--default-port',
+  String(port),
+];
 // One acceptor speaks every protocol; its web console is not needed.
-const LEAN = ['--no-amqp-acceptor', '--no-hornetq-acceptor', '--no-mqtt-acceptor', '--no-stomp-acceptor', '--no-autotune', '--no-web', '--nio', '--silent'];
+const LEAN = [
+  '--no-amqp-acceptor',
+  '--no-hornetq-acceptor',
+  '--no-mqtt-acceptor',
+  '--no-stomp-acceptor',
+  '--no-autotune',
+  '--no-web',
+  '--nio',
+  '--silent',
+];
 
 function edit(file, from, to) {
   const text = fs.readFileSync(file, 'utf8');

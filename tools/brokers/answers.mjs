@@ -7,7 +7,10 @@ export const listens = (port) =>
   new Promise((resolve) => {
     const socket = net.connect({ port, host: '127.0.0.1', timeout: QUICKLY });
     const end = (answer) => (socket.destroy(), resolve(answer));
-    socket.once('connect', () => end(true)).once('error', () => end(false)).once('timeout', () => end(false));
+    socket
+      .once('connect', () => end(true))
+      .once('error', () => end(false))
+      .once('timeout', () => end(false));
   });
 
 export async function says(url, headers = {}) {

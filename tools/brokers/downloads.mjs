@@ -1,18 +1,26 @@
-// What brokers are made of, from the archives this machine is set up for: Debian packages, Maven artifacts, npm packages.
+// What brokers are made of, from the archives this machine is set up for: Debian packages, Maven
+// artifacts, npm packages.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 
 const NO_AUTOSTART = '/usr/sbin/policy-rc.d';
-const installed = (name) => fs.existsSync(`/var/lib/dpkg/info/${name}.list`) || fs.existsSync(`/var/lib/dpkg/info/${name}:amd64.list`);
+const installed = (name) =>
+  fs.existsSync(`/var/lib/dpkg/info/${name}.list`) ||
+  fs.existsSync(`/var/lib/dpkg/info/${name}:amd64.list`);
 
 export async function run(file, args, options = {}) {
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output = (output + chunk).slice(-4_000)));
-  const [code] = await Promise.race([once(child, 'close'), once(child, 'error').then(([error]) => Promise.reject(error))]);
-  if (code !== 0) throw new Error(`${file} ${args.slice(0, 3).join(' ')} … failed:\n${output.trimEnd()}`);
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => (output = (output + chunk).slice(-4_000)));
+  const [code] = await Promise.race([
+    once(child, 'close'),
+    once(child, 'error').then(([error]) => Promise.reject(error)),
+  ]);
+  if (code !== 0)
+    throw new Error(`${file} ${args.slice(0, 3).join(' ')} … failed:\n${output.trimEnd()}`);
   return output;
 }
 
@@ -25,7 +33,19 @@ export async function packages(...names) {
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     await run('apt-get', ['-qq', 'update'], { env });
-    await run('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', 'install', '-y', '--no-install-recommends', ...missing], { env });
+    await run(
+      'apt-get',
+      [
+        '-qq',
+        '-o',
+        'DPkg::Lock::Timeout=300',
+        'install',
+        '-y',
+        '--no-install-recommends',
+        ...missing,
+      ],
+      { env },
+    );
   } finally {
     if (ours) fs.rmSync(NO_AUTOSTART);
   }
@@ -38,17 +58,36 @@ export async function jars(folder, ...artifacts) {
     return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`;
   });
   const pom = path.join(folder, 'pom.xml');
-  const head = '<modelVersion>4.0.0</modelVersion><groupId>parley</groupId><artifactId>broker</artifactId><version>1</version>';
-  fs.writeFileSync(pom, `<project>${head}<dependencies>${dependencies.join('')}</dependencies></project>`);
-  await run('mvn', ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${folder}`]);
+  const head =
+    '<modelVersion>4.0.0</modelVersion><groupId>parley</groupId><artifactId>broker</artifactId><version>1</version>';
+  fs.writeFileSync(
+    pom,
+    `<project>${head}<dependencies>${dependencies.join('')}</dependencies></project>`,
+  );
+  await run('mvn', [
+    '-q',
+    '-B',
+    '-f',
+    pom,
+    'dependency:copy-dependencies',
+    '-DincludeScope=runtime',
+    `-DoutputDirectory=${folder}`,
+  ]);
 }
 
 /** A distribution in a tar.gz, unpacked without its top folder. */
 export async function distribution(folder, artifact) {
-  await run('mvn', ['-q', '-B', 'dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`]);
+  await run('mvn', [
+    '-q',
+    '-B',
+    'dependency:copy',
+    `-Dartifact=${artifact}`,
+    `-DoutputDirectory=${folder}`,
+  ]);
   const [archive] = fs.readdirSync(folder).filter((name) => name.endsWith('.tar.gz'));
   await run('tar', ['xzf', path.join(folder, archive), '-C', folder, '--strip-components=1']);
   fs.rmSync(path.join(folder, archive));
 }
 
-export const npmPackage = (folder, name) => run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, name]);
+export const npmPackage = (folder, name) =>
+  run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, name]);

@@ -3,7 +3,8 @@ import { listens } from './answers.mjs';
 import { jars, packages, run } from './downloads.mjs';
 import { joinsKafka } from './uses.mjs';
 
-// 4.4.0 cannot be resolved from Maven: one of its artifacts is missing there. slf4j-simple must be of Kafka's slf4j, 1.7.
+// 4.4.0 cannot be resolved from Maven: one of its artifacts is missing there. slf4j-simple must be
+// of Kafka's slf4j, 1.7.
 const ARTIFACTS = ['org.apache.kafka:kafka_2.13:4.3.1', 'org.slf4j:slf4j-simple:1.7.36'];
 
 const port = Number(process.env.KAFKA_PORT ?? 9092);
@@ -27,14 +28,21 @@ const settings = (data) => [
   'num.partitions=3',
   'group.initial.rebalance.delay.ms=0',
   'auto.create.topics.enable=false',
-  ...['offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic'].map((topic) => `${topic}.${once}`),
-  ...['transaction.state.log', 'share.coordinator.state.topic'].map((topic) => `${topic}.min.isr=1`),
+  ...['offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic'].map(
+    (topic) => `${topic}.${once}`,
+  ),
+  ...['transaction.state.log', 'share.coordinator.state.topic'].map(
+    (topic) => `${topic}.min.isr=1`,
+  ),
   ...['offsets.topic', 'transaction.state.log'].map((topic) => `${topic}.num.partitions=4`),
 ];
 
 export const kafka = {
   name: 'kafka',
-  urls: { KAFKA_URL: `kafka://127.0.0.1:${port}`, KAFKA_SASL_URL: `kafka://parley:parley@127.0.0.1:${guarded}?sasl=plain` },
+  urls: {
+    KAFKA_URL: `kafka://127.0.0.1:${port}`,
+    KAFKA_SASL_URL: `kafka://parley:parley@127.0.0.1:${guarded}?sasl=plain`,
+  },
   async install(place) {
     await packages('openjdk-17-jre-headless', 'maven');
     await place.fill(ARTIFACTS.join(), (folder) => jars(folder, ...ARTIFACTS));
@@ -44,7 +52,15 @@ export const kafka = {
     const classpath = ['-cp', `${place.lib}/*`];
     if (!place.has('logs/meta.properties')) {
       const cluster = randomBytes(16).toString('base64url');
-      await run('java', ['-Xmx128m', ...classpath, 'kafka.tools.StorageTool', 'format', `--cluster-id=${cluster}`, '-c', file]);
+      await run('java', [
+        '-Xmx128m',
+        ...classpath,
+        'kafka.tools.StorageTool',
+        'format',
+        `--cluster-id=${cluster}`,
+        '-c',
+        file,
+      ]);
     }
     const log = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
     return { file: 'java', args: ['-Xms128m', '-Xmx512m', log, ...classpath, 'kafka.Kafka', file] };

@@ -13,6 +13,10 @@ export const kinesis = {
   name: 'kinesis',
   urls: { KINESIS_URL: `kinesis://parley:parley@127.0.0.1:${port}?insecure=true` },
   install: (place) => place.fill(VERSION, (folder) => npmPackage(folder, VERSION)),
-  command: async (place) => ({ file: process.execPath, args: ['-e', server(place.data)], cwd: place.lib }),
+  command: async (place) => ({
+    file: process.execPath,
+    args: ['-e', server(place.data)],
+    cwd: place.lib,
+  }),
   ready: () => listens(port),
 };

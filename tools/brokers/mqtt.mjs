@@ -10,8 +10,19 @@ export const mqtt = {
   urls: { MQTT_URL: `mqtt://127.0.0.1:${port}` },
   install: () => packages('mosquitto'),
   async command(place) {
-    const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'persistence true', `persistence_location ${place.data}/`];
-    return { file: '/usr/sbin/mosquitto', args: ['-c', place.write('mosquitto.conf', process.getuid?.() === 0 ? [...lines, 'user root'] : lines)] };
+    const lines = [
+      `listener ${port} 127.0.0.1`,
+      'allow_anonymous true',
+      'persistence true',
+      `persistence_location ${place.data}/`,
+    ];
+    return {
+      file: '/usr/sbin/mosquitto',
+      args: [
+        '-c',
+        place.write('mosquitto.conf', process.getuid?.() === 0 ? [...lines, 'user root'] : lines),
+      ],
+    };
   },
   ready: () => listens(port),
   works: () => connectsMqtt(mqtt.urls.MQTT_URL),

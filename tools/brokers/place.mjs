@@ -1,10 +1,13 @@
-// Where brokers live: what was downloaded (lib), what they store (data), what they print (log), and who runs (run).
+// Where brokers live: what was downloaded (lib), what they store (data), what they print (log), and
+// who runs (run).
 import fs from 'node:fs';
 import path from 'node:path';
 import { keepPrivate } from '../private-folder.mjs';
 import { isAlive, isSame, startedAt } from '../process-tree.mjs';
 
-const ROOT = path.resolve(process.env.BROKERS_DIR ?? path.join(import.meta.dirname, '../../.data/brokers'));
+const ROOT = path.resolve(
+  process.env.BROKERS_DIR ?? path.join(import.meta.dirname, '../../.data/brokers'),
+);
 
 /** The folders of one broker, and the process that was started there. */
 export class Place {
@@ -15,7 +18,13 @@ export class Place {
     this.data = path.join(ROOT, 'data', name);
     this.log = path.join(ROOT, 'log', `${name}.log`);
     this.run = path.join(ROOT, 'run', `${name}.json`);
-    for (const dir of [path.dirname(this.lib), this.data, path.dirname(this.log), path.dirname(this.run)]) fs.mkdirSync(dir, { recursive: true });
+    for (const dir of [
+      path.dirname(this.lib),
+      this.data,
+      path.dirname(this.log),
+      path.dirname(this.run),
+    ])
+      fs.mkdirSync(dir, { recursive: true });
   }
 
   file(name) {
@@ -38,7 +47,9 @@ export class Place {
     return fs.existsSync(mark) && fs.readFileSync(mark, 'utf8') === version;
   }
 
-  /** Made beside, then moved into place: a download that broke off is never taken for a whole one. */
+  /**
+   * Made beside, then moved into place: a download that broke off is never taken for a whole one.
+   */
   async fill(version, download) {
     if (this.holds(version)) return;
     const unfinished = `${this.lib}.unfinished`;
@@ -62,6 +73,8 @@ export class Place {
   }
 
   lastWords(lines = 15) {
-    return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '';
+    return fs.existsSync(this.log)
+      ? fs.readFileSync(this.log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
+      : '';
   }
 }

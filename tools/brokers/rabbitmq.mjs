@@ -17,7 +17,10 @@ const settings = [
 
 export const rabbitmq = {
   name: 'rabbitmq',
-  urls: { RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${port}`, RABBITMQ_MGMT: `http://127.0.0.1:${management}` },
+  urls: {
+    RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${port}`,
+    RABBITMQ_MGMT: `http://127.0.0.1:${management}`,
+  },
   install: () => packages('rabbitmq-server'),
   async command(place) {
     place.write('rabbitmq.conf', settings);

@@ -9,8 +9,18 @@ export const redis = {
   urls: { REDIS_URL: `redis://127.0.0.1:${port}` },
   install: () => packages('redis-server'),
   async command(place) {
-    const args = { bind: '127.0.0.1', port, appendonly: 'yes', appendfsync: 'everysec', save: '', dir: place.data };
-    return { file: 'redis-server', args: Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]) };
+    const args = {
+      bind: '127.0.0.1',
+      port,
+      appendonly: 'yes',
+      appendfsync: 'everysec',
+      save: '',
+      dir: place.data,
+    };
+    return {
+      file: 'redis-server',
+      args: Object.entries(args).flatMap(([name, value]) => [`--${name}`, String(value)]),
+    };
   },
   ready: () => listens(port),
   /** While it reads its file, it answers LOADING. */

@@ -24,7 +24,16 @@ export const sqs = {
   },
   async command(place) {
     const file = place.write('elasticmq.conf', settings(place.data));
-    return { file: 'java', args: ['-Xmx192m', `-Dconfig.file=${file}`, '-cp', `${place.lib}/*`, 'org.elasticmq.server.Main'] };
+    return {
+      file: 'java',
+      args: [
+        '-Xmx192m',
+        `-Dconfig.file=${file}`,
+        '-cp',
+        `${place.lib}/*`,
+        'org.elasticmq.server.Main',
+      ],
+    };
   },
   ready: () => says(`http://127.0.0.1:${port}/health`),
 };

@@ -1,4 +1,5 @@
-// Uses a broker once, as a service does: what listens need not work yet. Each rejects until it does, and leaves nothing behind.
+// Uses a broker once, as a service does: what listens need not work yet. Each rejects until it
+// does, and leaves nothing behind.
 import net from 'node:net';
 
 const QUICKLY_MS = 10_000;
@@ -14,13 +15,24 @@ export function replies(port, bytes) {
   });
 }
 
-/** Joins a group and stores a position: the first time, Kafka makes the topic of its positions and chooses their coordinator. */
+/**
+ * Joins a group and stores a position: the first time, Kafka makes the topic of its positions and
+ * chooses their coordinator.
+ */
 export async function joinsKafka(port) {
   const { Kafka, logLevel } = (await import('kafkajs')).default;
   const topic = 'parley.ready';
-  const kafka = new Kafka({ clientId: 'brokers', brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, retry: { retries: 1, initialRetryTime: 100 } });
+  const kafka = new Kafka({
+    clientId: 'brokers',
+    brokers: [`127.0.0.1:${port}`],
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 1, initialRetryTime: 100 },
+  });
   const admin = kafka.admin();
-  const consumer = kafka.consumer({ groupId: topic, retry: { retries: 1, initialRetryTime: 100, restartOnFailure: async () => false } });
+  const consumer = kafka.consumer({
+    groupId: topic,
+    retry: { retries: 1, initialRetryTime: 100, restartOnFailure: async () => false },
+  });
   try {
     await admin.connect();
     await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
@@ -54,14 +66,21 @@ export async function opensChannel(url) {
 export async function opensConnection({ port, username, password }) {
   const { default: rhea } = await import('rhea');
   await new Promise((resolve, reject) => {
-    const connection = rhea.create_container().connect({ host: '127.0.0.1', port, username, password, reconnect: false });
+    const connection = rhea
+      .create_container()
+      .connect({ host: '127.0.0.1', port, username, password, reconnect: false });
     connection.once('connection_open', () => (connection.close(), resolve()));
-    for (const failure of ['connection_error', 'disconnected']) connection.once(failure, ({ error }) => reject(error ?? new Error('it hung up')));
+    for (const failure of ['connection_error', 'disconnected'])
+      connection.once(failure, ({ error }) => reject(error ?? new Error('it hung up')));
   });
 }
 
 export async function connectsMqtt(url) {
   const { default: mqtt } = await import('mqtt');
-  const client = await mqtt.connectAsync(url, { connectTimeout: QUICKLY_MS, reconnectPeriod: 0 }, false);
+  const client = await mqtt.connectAsync(
+    url,
+    { connectTimeout: QUICKLY_MS, reconnectPeriod: 0 },
+    false,
+  );
   await client.endAsync();
 }

@@ -8,7 +8,10 @@ import { readRun } from '../run-file.mjs';
 
 const nothing = async () => undefined;
 
-const instancesOf = (run, service) => Object.values(run.instances).filter((instance) => instance.service === service && instance.pid && isSame(instance));
+const instancesOf = (run, service) =>
+  Object.values(run.instances).filter(
+    (instance) => instance.service === service && instance.pid && isSame(instance),
+  );
 
 const hung = (service) => ({
   async begin(run) {
@@ -28,7 +31,9 @@ const killed = (service) => ({
 
 /** PostgreSQL's processes: the postmaster, and its children. */
 function postgresProcesses({ postgresPid }) {
-  const children = fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === postgresPid);
+  const children = fs
+    .readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === postgresPid);
   return [postgresPid, ...children.map(Number)];
 }
 
@@ -67,7 +72,10 @@ async function query(text) {
   }
 }
 
-/** ALTER SYSTEM runs in no transaction block, so the reload is a statement of its own; both are allowed in a read-only session. */
+/**
+ * ALTER SYSTEM runs in no transaction block, so the reload is a statement of its own; both are
+ * allowed in a read-only session.
+ */
 async function setReadOnly(text) {
   await query(`alter system ${text}`);
   await query('select pg_reload_conf()');
@@ -85,7 +93,9 @@ const outOfConnections = {
   async begin() {
     const [database] = (await query('select current_database() as name')).rows;
     await query(`alter database "${database.name}" connection limit 0`);
-    await query(`select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user and backend_type = 'client backend'`);
+    await query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user and backend_type = 'client backend'`,
+    );
     return () => query(`alter database "${database.name}" connection limit -1`);
   },
 };
@@ -98,9 +108,13 @@ const brokers = async (command, name) => {
 
 const away = (name, scheme) => ({
   skip(run) {
-    const uses = [run.commandsUrl, run.broadcastsUrl, run.eventsUrl].some((url) => url.startsWith(scheme));
+    const uses = [run.commandsUrl, run.broadcastsUrl, run.eventsUrl].some((url) =>
+      url.startsWith(scheme),
+    );
     if (!uses) return `the shop is not on ${name}`;
-    return process.env.BROKERS_DIR ? undefined : 'BROKERS_DIR is not set: whose broker it is, is not known';
+    return process.env.BROKERS_DIR
+      ? undefined
+      : 'BROKERS_DIR is not set: whose broker it is, is not known';
   },
   async begin() {
     await brokers('kill', name);

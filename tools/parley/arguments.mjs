@@ -9,7 +9,10 @@ export class Usage extends Error {
   }
 }
 
-const COMMON = { json: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } };
+const COMMON = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+};
 
 /** Reads arguments; prints the help and returns nothing when that is what was asked for. */
 export function read(args, { help, options = {}, positionals = [0, 0] }) {
@@ -44,12 +47,18 @@ export function time(name, text, help) {
   const [, count, unit] = /^(\d+)([smhd])$/.exec(text) ?? [];
   const at = unit ? Date.now() - count * UNITS[unit] : Date.parse(text);
   if (!Number.isNaN(at)) return new Date(at).toISOString();
-  throw new Usage(`--${name} is "${text}", but must be a time (2026-11-23T09:00:00Z) or how long ago (15m, 2h, 3d).`, help);
+  throw new Usage(
+    `--${name} is "${text}", but must be a time (2026-11-23T09:00:00Z) or how long ago (15m, 2h, 3d).`,
+    help,
+  );
 }
 
 /** `orders/12`: letter 12 of orders. */
 export function letter(text, help) {
   const [, service, id] = /^([a-z][a-z0-9-]*)\/(\d+)$/.exec(text) ?? [];
   if (id) return { service, id };
-  throw new Usage(`"${text}" names no dead letter; write <service>/<number>, as the list shows it: orders/12.`, help);
+  throw new Usage(
+    `"${text}" names no dead letter; write <service>/<number>, as the list shows it: orders/12.`,
+    help,
+  );
 }

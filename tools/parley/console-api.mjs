@@ -19,7 +19,10 @@ export class ConsoleApi {
     this.url = process.env.CONSOLE_URL ?? readRun()?.consoleUrl;
     // The token of the start that runs here is for its own console only.
     this.authorization = process.env.CONSOLE_URL ? asOperator({}) : asOperator();
-    if (!this.url) throw new Refusal('Parley is not running here: type "npm start" in another terminal first, or set CONSOLE_URL.');
+    if (!this.url)
+      throw new Refusal(
+        'Parley is not running here: type "npm start" in another terminal first, or set CONSOLE_URL.',
+      );
   }
 
   get(path, query = {}) {
@@ -34,14 +37,30 @@ export class ConsoleApi {
 
   async #ask(path, options) {
     const headers = { ...options?.headers, ...this.authorization };
-    const response = await fetch(new URL(`/api/${path}`, this.url), { ...options, headers, signal: AbortSignal.timeout(PATIENCE) }).catch((error) => {
-      throw new Refusal(`The console at ${this.url} does not answer (${error.cause?.message || error.message}); is the system running?`);
+    const response = await fetch(new URL(`/api/${path}`, this.url), {
+      ...options,
+      headers,
+      signal: AbortSignal.timeout(PATIENCE),
+    }).catch((error) => {
+      throw new Refusal(
+        `The console at ${this.url} does not answer (${error.cause?.message || error.message}); is the system running?`,
+      );
     });
     const text = await response.text();
     const answer = parse(text);
     if (response.ok && answer !== undefined) return answer;
-    if (response.status === 401) throw new Refusal(`The console at ${this.url} asks for the token of operations: set OPERATIONS_TOKEN to the one its services have.`, 401);
-    throw new Refusal(answer?.message ?? answer?.detail ?? answer?.title ?? `The console at ${this.url} answered ${response.status}: ${text.slice(0, 300)}`, response.status);
+    if (response.status === 401)
+      throw new Refusal(
+        `The console at ${this.url} asks for the token of operations: set OPERATIONS_TOKEN to the one its services have.`,
+        401,
+      );
+    throw new Refusal(
+      answer?.message ??
+        answer?.detail ??
+        answer?.title ??
+        `The console at ${this.url} answered ${response.status}: ${text.slice(0, 300)}`,
+      response.status,
+    );
   }
 }
 

@@ -34,16 +34,26 @@ export async function edit(args) {
   const found = await api.get(`dead-letters/${service}/${id}`);
   const body = newBody(found, asked);
   if (body === found.body && !asked.replay) return console.log('Nothing changed.');
-  const answer = await api.post(`dead-letters/${service}/${id}/edit`, { body, edits: found.edits, replay: asked.replay, reason: asked.reason });
+  const answer = await api.post(`dead-letters/${service}/${id}/edit`, {
+    body,
+    edits: found.edits,
+    replay: asked.replay,
+    reason: asked.reason,
+  });
   if (asked.json) return console.log(JSON.stringify(answer, null, 2));
-  console.log(`${service}/${id} ${asked.replay ? 'has its new body and is replayed' : 'has its new body; replay it when its cause is gone'}.`);
+  console.log(
+    `${service}/${id} ${asked.replay ? 'has its new body and is replayed' : 'has its new body; replay it when its cause is gone'}.`,
+  );
 }
 
 function newBody(found, { set, body }) {
   if (set.length > 0 && body !== undefined) throw new Usage('Either --set or --body.', HELP);
   if (body !== undefined) return given(body);
-  if (found.bodyBase64 !== undefined) throw new Refusal('Its body is no text; give it a whole new one by --body.');
-  return set.length > 0 ? JSON.stringify(set.reduce(withField, parsed(found.body))) : inEditor(pretty(found.body));
+  if (found.bodyBase64 !== undefined)
+    throw new Refusal('Its body is no text; give it a whole new one by --body.');
+  return set.length > 0
+    ? JSON.stringify(set.reduce(withField, parsed(found.body)))
+    : inEditor(pretty(found.body));
 }
 
 function given(body) {
@@ -60,7 +70,9 @@ function parsed(body) {
   try {
     return JSON.parse(body);
   } catch {
-    throw new Refusal('Its body is no JSON, so no field of it can be set; give it a whole new one by --body.');
+    throw new Refusal(
+      'Its body is no JSON, so no field of it can be set; give it a whole new one by --body.',
+    );
   }
 }
 
@@ -72,9 +84,15 @@ function withField(document, assignment) {
   let place = document;
   for (const name of names) {
     place = Object.hasOwn(Object(place), name) ? place[name] : undefined;
-    if (place === null || typeof place !== 'object') throw new Refusal(`There is no ${[...names, last].join('.')} in its body.`);
+    if (place === null || typeof place !== 'object')
+      throw new Refusal(`There is no ${[...names, last].join('.')} in its body.`);
   }
-  Object.defineProperty(place, last, { value: valueOf(assignment.slice(at + 1)), enumerable: true, writable: true, configurable: true });
+  Object.defineProperty(place, last, {
+    value: valueOf(assignment.slice(at + 1)),
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
   return document;
 }
 
@@ -88,7 +106,8 @@ function valueOf(text) {
 
 function inEditor(text) {
   const editor = process.env.VISUAL ?? process.env.EDITOR;
-  if (!editor || !process.stdin.isTTY) throw new Usage('Say what to change: --set, --body, or set EDITOR on a terminal.', HELP);
+  if (!editor || !process.stdin.isTTY)
+    throw new Usage('Say what to change: --set, --body, or set EDITOR on a terminal.', HELP);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-'));
   const file = path.join(folder, 'body.json');
   try {

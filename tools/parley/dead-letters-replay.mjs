@@ -39,12 +39,20 @@ const OPTIONS = {
 };
 
 export async function replay(args) {
-  const asked = read(args, { help: REPLAY, options: { ...OPTIONS, 'dry-run': { type: 'boolean', default: false } }, positionals: [0, 1000] });
+  const asked = read(args, {
+    help: REPLAY,
+    options: { ...OPTIONS, 'dry-run': { type: 'boolean', default: false } },
+    positionals: [0, 1000],
+  });
   if (asked) await decide('replay', asked, REPLAY);
 }
 
 export async function discard(args) {
-  const asked = read(args, { help: DISCARD, options: { ...OPTIONS, yes: { type: 'boolean', default: false } }, positionals: [0, 1000] });
+  const asked = read(args, {
+    help: DISCARD,
+    options: { ...OPTIONS, yes: { type: 'boolean', default: false } },
+    positionals: [0, 1000],
+  });
   if (!asked) return;
   if (!asked.reason?.trim()) throw new Usage('Say why, by --reason.', DISCARD);
   if (asked.all && !asked.yes) throw new Usage('All of them? Say so, by --yes.', DISCARD);
@@ -54,7 +62,12 @@ export async function discard(args) {
 async function decide(action, asked, help) {
   const many = asked.all || asked.group !== undefined;
   if (many === asked.given.length > 0)
-    throw new Usage(many ? 'Either letters by name, or --group, or --all.' : `Say which: <service>/<number>, --group or --all.`, help);
+    throw new Usage(
+      many
+        ? 'Either letters by name, or --group, or --all.'
+        : `Say which: <service>/<number>, --group or --all.`,
+      help,
+    );
   const api = new ConsoleApi(asked.as);
   if (!many)
     return each(
@@ -68,7 +81,10 @@ async function decide(action, asked, help) {
     rate: number('rate', asked.rate, 0.5, 1000, help),
     limit: number('limit', asked.limit, 1, 1e6, help) ?? Infinity,
   };
-  const counted = answered(await api.get('dead-letters/groups', { ...bulk.filter, service: asked.service }), { service: asked.service });
+  const counted = answered(
+    await api.get('dead-letters/groups', { ...bulk.filter, service: asked.service }),
+    { service: asked.service },
+  );
   const services = counted.filter(({ count }) => count > 0);
   if (asked['dry-run']) return dryRuns(api, asked, services, bulk);
   await inBulk(action, api, asked, services, bulk);
@@ -78,25 +94,37 @@ async function each(action, api, { reason, json, 'dry-run': dryRun }, letters) {
   const outcomes = [];
   for (const { service, id } of letters) {
     const body = { ...(reason && { reason }), ...(dryRun && { dryRun }) };
-    const answer = await api.post(`dead-letters/${service}/${id}/${action}`, body).catch((error) => {
-      if (error instanceof Refusal && error.status === 404) return { refused: error.message };
-      throw error;
-    });
+    const answer = await api
+      .post(`dead-letters/${service}/${id}/${action}`, body)
+      .catch((error) => {
+        if (error instanceof Refusal && error.status === 404) return { refused: error.message };
+        throw error;
+      });
     outcomes.push({ service, id, ...answer });
   }
   if (outcomes.some(({ refused }) => refused)) process.exitCode = 1;
   if (json) return console.log(JSON.stringify(outcomes, null, 2));
-  if (dryRun) showPreviews(outcomes.filter(({ replay }) => replay).map(({ service, replay }) => ({ service, ...replay })));
+  if (dryRun)
+    showPreviews(
+      outcomes
+        .filter(({ replay }) => replay)
+        .map(({ service, replay }) => ({ service, ...replay })),
+    );
   for (const { service, id, refused } of outcomes) {
     if (refused) console.error(paint('red', refused));
-    else if (!dryRun) console.log(`${service}/${id} is ${action === 'replay' ? 'replayed' : 'discarded'}.`);
+    else if (!dryRun)
+      console.log(`${service}/${id} is ${action === 'replay' ? 'replayed' : 'discarded'}.`);
   }
 }
 
 async function dryRuns(api, { json }, services, { filter, limit }) {
   const previews = [];
   for (const { service } of services) {
-    const { replays } = await api.post(`dead-letters/${service}/replay`, { filter, dryRun: true, limit: Math.min(1000, limit) });
+    const { replays } = await api.post(`dead-letters/${service}/replay`, {
+      filter,
+      dryRun: true,
+      limit: Math.min(1000, limit),
+    });
     previews.push(...replays.map((one) => ({ service, ...one })));
   }
   if (json) return console.log(JSON.stringify(previews, null, 2));
@@ -110,14 +138,27 @@ async function dryRuns(api, { json }, services, { filter, limit }) {
 
 function showPreviews(previews) {
   if (previews.length === 0) return console.log('There are no dead letters of that kind.');
-  const behind = ({ lane }) => (lane ? `${lane.held ? 'parked' : 'free'}, ${lane.waiting} behind` : '');
-  const row = (one) => [`${one.service}/${one.letter}`, one.contract, one.handler, one.expect, behind(one), one.why];
+  const behind = ({ lane }) =>
+    lane ? `${lane.held ? 'parked' : 'free'}, ${lane.waiting} behind` : '';
+  const row = (one) => [
+    `${one.service}/${one.letter}`,
+    one.contract,
+    one.handler,
+    one.expect,
+    behind(one),
+    one.why,
+  ];
   console.log(table(['letter', 'contract', 'handler', 'expect', 'lane', 'why'], previews.map(row)));
   const counts = countsOf(previews);
-  console.log(`${previews.length} would be replayed: ${counts.map(([expect, n]) => `${n} ${expect}`).join(', ')}. Nothing was changed.`);
+  console.log(
+    `${previews.length} would be replayed: ${counts.map(([expect, n]) => `${n} ${expect}`).join(', ')}. Nothing was changed.`,
+  );
 }
 
-/** Asks for a second's worth at a time: whoever stops us, or the service, loses nothing and repeats nothing. */
+/**
+ * Asks for a second's worth at a time: whoever stops us, or the service, loses nothing and repeats
+ * nothing.
+ */
 async function inBulk(action, api, { reason, json }, services, { filter, rate, limit }) {
   const total = Math.min(
     limit,
@@ -140,7 +181,10 @@ async function inBulk(action, api, { reason, json }, services, { filter, rate, l
       for (const id of answer.done) sum.done.push(`${service}/${id}`);
       for (const id of answer.gone) sum.gone.push(`${service}/${id}`);
       if (answer.done.length + answer.gone.length === 0) break;
-      if (!json) progress.waitFor(`${action === 'replay' ? 'replaying' : 'discarding'} ${bar(sum.done.length, total)}`);
+      if (!json)
+        progress.waitFor(
+          `${action === 'replay' ? 'replaying' : 'discarding'} ${bar(sum.done.length, total)}`,
+        );
       sum.left = left;
     }
   }
@@ -155,4 +199,10 @@ async function inBulk(action, api, { reason, json }, services, { filter, rate, l
   if (sum.stopped) process.exitCode = 130;
 }
 
-const countsOf = (previews) => Object.entries(previews.reduce((counts, { expect }) => ({ ...counts, [expect]: (counts[expect] ?? 0) + 1 }), {}));
+const countsOf = (previews) =>
+  Object.entries(
+    previews.reduce(
+      (counts, { expect }) => ({ ...counts, [expect]: (counts[expect] ?? 0) + 1 }),
+      {},
+    ),
+  );

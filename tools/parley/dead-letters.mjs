@@ -22,8 +22,10 @@ const COMMANDS = {
 };
 
 export async function run([name, ...rest]) {
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return console.log(HELP);
-  if (!Object.hasOwn(COMMANDS, name)) throw new Usage(`There is no command "dead-letters ${name}".`, HELP);
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
+    return console.log(HELP);
+  if (!Object.hasOwn(COMMANDS, name))
+    throw new Usage(`There is no command "dead-letters ${name}".`, HELP);
   await (
     await COMMANDS[name]()
   )(rest);

@@ -16,7 +16,9 @@ export async function run(args) {
   const asked = read(args, { help: HELP });
   if (!asked) return;
   const technologies = byTechnology(answered(await new ConsoleApi().get('doctor')), 'findings');
-  const unsafe = technologies.flatMap(({ findings }) => findings).filter(({ verdict }) => verdict === 'unsafe').length;
+  const unsafe = technologies
+    .flatMap(({ findings }) => findings)
+    .filter(({ verdict }) => verdict === 'unsafe').length;
   if (unsafe > 0) process.exitCode = 1;
   if (asked.json) return console.log(JSON.stringify(technologies, null, 2));
   for (const technology of technologies) console.log(described(technology));
@@ -28,5 +30,9 @@ function described({ technology, address, services, findings }) {
     const [colour, mark] = SHOWN[verdict];
     return `  ${paint(colour, mark)} ${what}\n    ${says}`;
   });
-  return [`${paint('cyan', technology)} at ${address}, used by ${services.sort().join(', ')}`, ...(lines.length > 0 ? lines : ['  nothing to look at']), ''].join('\n');
+  return [
+    `${paint('cyan', technology)} at ${address}, used by ${services.sort().join(', ')}`,
+    ...(lines.length > 0 ? lines : ['  nothing to look at']),
+    '',
+  ].join('\n');
 }

@@ -30,14 +30,18 @@ export async function run(args) {
   const [subject] = asked.given;
   const api = new ConsoleApi(asked.as);
   const found = answered(await api.get(`subjects/${encodeURIComponent(subject)}`));
-  if (!found.some(({ known }) => known)) throw new Refusal(`No message says anything personal of ${subject}: it has no key.`);
+  if (!found.some(({ known }) => known))
+    throw new Refusal(`No message says anything personal of ${subject}: it has no key.`);
   if (asked['dry-run']) return tell(asked, found, described(subject, found));
   await confirm(subject, found, asked);
-  const done = answered(await api.post(`subjects/${encodeURIComponent(subject)}/erase`, { reason: asked.reason }));
+  const done = answered(
+    await api.post(`subjects/${encodeURIComponent(subject)}/erase`, { reason: asked.reason }),
+  );
   tell(asked, done, [outcomeOf(subject, done), ...copies(done)]);
 }
 
-const tell = ({ json }, data, lines) => console.log(json ? JSON.stringify(data, null, 2) : lines.join('\n'));
+const tell = ({ json }, data, lines) =>
+  console.log(json ? JSON.stringify(data, null, 2) : lines.join('\n'));
 
 function described(subject, found) {
   const { since, erased } = found.find(({ known }) => known);
@@ -50,11 +54,15 @@ function described(subject, found) {
 function copies(found) {
   const own = found.filter(({ ownCopies }) => ownCopies);
   if (own.length === 0) return [];
-  return ['own copies, which no key erases:', ...own.map(({ service, ownCopies }) => `  ${paint('yellow', service.padEnd(14))} ${ownCopies}`)];
+  return [
+    'own copies, which no key erases:',
+    ...own.map(({ service, ownCopies }) => `  ${paint('yellow', service.padEnd(14))} ${ownCopies}`),
+  ];
 }
 
 function outcomeOf(subject, done) {
-  if (done.some(({ outcome }) => outcome === 'erased')) return `${subject} is erased; processes that still have the key forget it within a minute.`;
+  if (done.some(({ outcome }) => outcome === 'erased'))
+    return `${subject} is erased; processes that still have the key forget it within a minute.`;
   return `${subject} was erased before.`;
 }
 
@@ -63,6 +71,8 @@ async function confirm(subject, found, { yes, json }) {
   if (!process.stdin.isTTY || json) throw new Usage('This cannot be undone: say --yes.', HELP);
   console.log(described(subject, found).join('\n'));
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`Type the subject again to erase it: `).finally(() => terminal.close());
+  const answer = await terminal
+    .question(`Type the subject again to erase it: `)
+    .finally(() => terminal.close());
   if (answer.trim() !== subject) throw new Refusal('Nothing was erased.');
 }

@@ -25,20 +25,31 @@ export async function run(args) {
   if (!asked) return;
   const name = asked.given[0];
   const answers = answered(await new ConsoleApi().get(`explain/${encodeURIComponent(name)}`));
-  if (answers.length === 0) throw new Refusal(`No service that runs knows a contract ${name}; the contracts are in libs/contracts.`);
+  if (answers.length === 0)
+    throw new Refusal(
+      `No service that runs knows a contract ${name}; the contracts are in libs/contracts.`,
+    );
   const explained = explanationOf(answers);
   console.log(asked.json ? JSON.stringify(explained, null, 2) : drawn(explained));
 }
 
-/** Calls and commands are said by those who are declared to, events and broadcasts by their owner. */
+/**
+ * Calls and commands are said by those who are declared to, events and broadcasts by their owner.
+ */
 function explanationOf(answers) {
   const { contract } = answers[0];
   const list = CALLERS[contract.kind];
   const allowed = topology
-    .filter((service) => (list ? service[list]?.includes(contract.owner) : service.name === contract.owner))
+    .filter((service) =>
+      list ? service[list]?.includes(contract.owner) : service.name === contract.owner,
+    )
     .map(({ name }) => name);
-  const senders = answers.filter(({ service, says }) => says && allowed.includes(service)).map(({ service, says }) => ({ service, ...says }));
-  const handlers = answers.flatMap(({ service, handlers }) => handlers.map((handler) => ({ service, ...handler })));
+  const senders = answers
+    .filter(({ service, says }) => says && allowed.includes(service))
+    .map(({ service, says }) => ({ service, ...says }));
+  const handlers = answers.flatMap(({ service, handlers }) =>
+    handlers.map((handler) => ({ service, ...handler })),
+  );
   return { contract, senders, declared: allowed, handlers };
 }
 
@@ -50,9 +61,15 @@ function drawn({ contract, senders, declared, handlers }) {
     '',
   ];
   if (senders.length === 0)
-    lines.push(declared.length ? `said by ${declared.join(', ')}, not running with anything that carries it` : 'nobody in topology.ts says it');
+    lines.push(
+      declared.length
+        ? `said by ${declared.join(', ')}, not running with anything that carries it`
+        : 'nobody in topology.ts says it',
+    );
   for (const [way, services] of ways(senders)) lines.push(...drawnWay(way, services, kind));
-  lines.push(handlers.length === 0 ? paint('red', '  nothing that runs handles it') : `  handled by`);
+  lines.push(
+    handlers.length === 0 ? paint('red', '  nothing that runs handles it') : `  handled by`,
+  );
   for (const handler of handlers) lines.push(...drawnHandler(handler));
   return lines.join('\n');
 }
@@ -62,13 +79,20 @@ function ways(senders) {
   const found = new Map();
   for (const { service, technology, address, hops } of senders) {
     const id = JSON.stringify([technology, address, hops]);
-    found.set(id, { way: { technology, address, hops }, services: [...(found.get(id)?.services ?? []), service] });
+    found.set(id, {
+      way: { technology, address, hops },
+      services: [...(found.get(id)?.services ?? []), service],
+    });
   }
   return [...found.values()].map(({ way, services }) => [way, services]);
 }
 
 function drawnWay({ technology, address, hops }, services, kind) {
-  const hop = ({ what, name, why }) => [`  │`, `  ▼ ${what.padEnd(11)} ${paint('yellow', name)}`, paint('grey', `  │ ${''.padEnd(11)} ${why}`)];
+  const hop = ({ what, name, why }) => [
+    `  │`,
+    `  ▼ ${what.padEnd(11)} ${paint('yellow', name)}`,
+    paint('grey', `  │ ${''.padEnd(11)} ${why}`),
+  ];
   const chosen = `${kind.toUpperCase()}S_URL of the sender chooses it${kind === 'call' ? '' : '; default DATABASE_URL'}`;
   const carried = `  said by ${services.join(', ')}, carried by ${paint('green', technology)} at ${address}`;
   return [carried, paint('grey', `  │ ${''.padEnd(11)} ${chosen}`), ...hops.flatMap(hop), '  │'];
@@ -82,14 +106,31 @@ function drawnHandler(handler) {
 
 const ms = (value) => (value >= 1000 && value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`);
 
-function policiesOf({ kind, key, live, from, concurrency, batch, transaction, timeout, retry, deadline, idempotent }) {
+function policiesOf({
+  kind,
+  key,
+  live,
+  from,
+  concurrency,
+  batch,
+  transaction,
+  timeout,
+  retry,
+  deadline,
+  idempotent,
+}) {
   if (kind === 'call')
     return [
       `deadline ${ms(deadline)} unless less is left of the caller's budget`,
-      idempotent ? 'idempotent: asked again when the answer is lost' : 'not idempotent: a lost answer is told, never asked for again',
+      idempotent
+        ? 'idempotent: asked again when the answer is lost'
+        : 'not idempotent: a lost answer is told, never asked for again',
     ];
-  const policies = [`${concurrency} at a time in each instance${key ? `, one at a time of one ${key}` : ''}`];
-  if (batch) policies.push(`up to ${batch} together in one transaction; each alone when that fails`);
+  const policies = [
+    `${concurrency} at a time in each instance${key ? `, one at a time of one ${key}` : ''}`,
+  ];
+  if (batch)
+    policies.push(`up to ${batch} together in one transaction; each alone when that fails`);
   if (kind === 'event')
     policies.push(
       live

@@ -19,6 +19,13 @@ export const FILTER_HELP = `  --service S        of this service
   --from T, --to T   that died since, or before: 2026-11-23T09:00:00Z, or ago: 2h`;
 
 export function filterOf({ subscription, contract, error, group, from, to }, help) {
-  const filter = { subscription, contract, error, group, from: time('from', from, help), to: time('to', to, help) };
+  const filter = {
+    subscription,
+    contract,
+    error,
+    group,
+    from: time('from', from, help),
+    to: time('to', to, help),
+  };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
 }

@@ -12,9 +12,19 @@ message, which is delivered again or dead; its code still runs, and only a resta
 export async function run(args) {
   const asked = read(args, { help: HELP });
   if (!asked) return;
-  const rows = answered(await new ConsoleApi().get('overdue')).flatMap(({ service, url, items }) => items.map((one) => ({ service, url, ...one })));
+  const rows = answered(await new ConsoleApi().get('overdue')).flatMap(({ service, url, items }) =>
+    items.map((one) => ({ service, url, ...one })),
+  );
   if (asked.json) return console.log(JSON.stringify(rows, null, 2));
   if (rows.length === 0) return console.log('No handler is over its timeout.');
-  const cells = rows.map(({ service, url, contract, id, handler, age, ended }) => [service, url, contract, id, handler, `${Math.round(age / 1_000)} s`, ended ? 'ended' : '']);
+  const cells = rows.map(({ service, url, contract, id, handler, age, ended }) => [
+    service,
+    url,
+    contract,
+    id,
+    handler,
+    `${Math.round(age / 1_000)} s`,
+    ended ? 'ended' : '',
+  ]);
   console.log(table(['service', 'instance', 'contract', 'message', 'handler', 'age', ''], cells));
 }

@@ -1,4 +1,5 @@
-// npm run parley -- sagas: processes of several messages, where each stands, and which are stuck behind a dead letter.
+// npm run parley -- sagas: processes of several messages, where each stands, and which are stuck
+// behind a dead letter.
 import { paint } from '../colours.mjs';
 import { table } from '../progress.mjs';
 import { number, read } from './arguments.mjs';
@@ -29,16 +30,28 @@ export async function run(args) {
   const asked = read(args, { help: HELP, options: OPTIONS });
   if (!asked) return;
   const { saga, stage, state, limit } = asked;
-  const query = { saga, stage, state, olderThan: asked['older-than'], limit: number('limit', limit, 1, 1000, HELP) };
+  const query = {
+    saga,
+    stage,
+    state,
+    olderThan: asked['older-than'],
+    limit: number('limit', limit, 1, 1000, HELP),
+  };
   const answers = answered(await new ConsoleApi().get('sagas', query), asked);
-  const sagas = answers.flatMap(({ service, items = [] }) => items.map((one) => ({ service, ...one })));
+  const sagas = answers.flatMap(({ service, items = [] }) =>
+    items.map((one) => ({ service, ...one })),
+  );
   const wanted = sagas.filter(({ dead = [] }) => !asked.stuck || dead.length > 0);
   if (asked.json) return console.log(JSON.stringify(wanted, null, 2));
-  if (wanted.length === 0) return console.log(`There are no ${asked.stuck ? 'stuck ' : ''}sagas of that kind.`);
+  if (wanted.length === 0)
+    return console.log(`There are no ${asked.stuck ? 'stuck ' : ''}sagas of that kind.`);
   const row = ({ service, name, key, stage = '', done, startedAt, changedAt, dead = [] }) => [
     `${service}/${name}`, key, stage, done ? 'done' : 'running', moment(startedAt), moment(changedAt), dead.length > 0 ? paint('yellow', dead.map(described).join(', ')) : '',
   ]; // prettier-ignore
-  console.log(table(['saga', 'key', 'stage', '', 'started', 'changed', 'dead letters'], wanted.map(row)));
+  console.log(
+    table(['saga', 'key', 'stage', '', 'started', 'changed', 'dead letters'], wanted.map(row)),
+  );
 }
 
-const described = ({ letter, contract, holds }) => `${letter} (${contract}${holds ? ', its lane waits' : ''})`;
+const described = ({ letter, contract, holds }) =>
+  `${letter} (${contract}${holds ? ', its lane waits' : ''})`;

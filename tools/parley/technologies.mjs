@@ -1,6 +1,10 @@
-// What the services say of their technologies, a technology once: several services are connected to each.
+// What the services say of their technologies, a technology once: several services are connected to
+// each.
 
-/** Answers of services, each with its technologies, by technology and address. `list` names what is told of each. */
+/**
+ * Answers of services, each with its technologies, by technology and address. `list` names what is
+ * told of each.
+ */
 export function byTechnology(answers, list) {
   const found = new Map();
   for (const { service, items } of answers) {
@@ -12,5 +16,7 @@ export function byTechnology(answers, list) {
       found.set(id, known);
     }
   }
-  return [...found.values()].map((known) => ({ ...known, [list]: [...known[list].values()] })).sort((a, b) => a.technology.localeCompare(b.technology));
+  return [...found.values()]
+    .map((known) => ({ ...known, [list]: [...known[list].values()] }))
+    .sort((a, b) => a.technology.localeCompare(b.technology));
 }

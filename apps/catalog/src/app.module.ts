@@ -7,8 +7,20 @@ import { CreateProducts1790000200000 } from './migrations/1790000200000-create-p
 import { ProductStore, SqlProductStore } from './product.store';
 
 @Module({
-  imports: [ServiceModule.forRoot({ service: 'catalog', environment, migrations: [CreateProducts1790000200000] })],
+  imports: [
+    ServiceModule.forRoot({
+      service: 'catalog',
+      environment,
+      migrations: [CreateProducts1790000200000],
+    }),
+  ],
   controllers: [CatalogController],
-  providers: [{ provide: ProductStore, useFactory: ({ manager }: DataSource) => new SqlProductStore(manager), inject: [DataSource] }],
+  providers: [
+    {
+      provide: ProductStore,
+      useFactory: ({ manager }: DataSource) => new SqlProductStore(manager),
+      inject: [DataSource],
+    },
+  ],
 })
 export class AppModule {}

@@ -6,4 +6,7 @@ import { products } from './products';
 
 /** An instance of catalog, whole, with the products of the first day. */
 export const startCatalog = (harness: Harness): Promise<ServiceOnTrial> =>
-  harness.start('catalog', { controllers: [CatalogController], providers: [{ provide: ProductStore, useValue: new MemoryProductStore(products) }] });
+  harness.start('catalog', {
+    controllers: [CatalogController],
+    providers: [{ provide: ProductStore, useValue: new MemoryProductStore(products) }],
+  });

@@ -4,6 +4,12 @@ import { SqlProductStore } from './product.store';
 import { productStoreTrial } from './product.store.trial';
 
 productStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreateProducts1790000200000]);
-  return { store: new SqlProductStore(database.dataSource.manager), database, close: () => database.drop() };
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+    CreateProducts1790000200000,
+  ]);
+  return {
+    store: new SqlProductStore(database.dataSource.manager),
+    database,
+    close: () => database.drop(),
+  };
 });

@@ -3,4 +3,7 @@ import { MemoryProductStore } from './product.store.memory';
 import { productStoreTrial } from './product.store.trial';
 import { products } from './products';
 
-productStoreTrial('memory', async () => ({ store: new MemoryProductStore(products), database: new MemoryStore() }));
+productStoreTrial('memory', async () => ({
+  store: new MemoryProductStore(products),
+  database: new MemoryStore(),
+}));

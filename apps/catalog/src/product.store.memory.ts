@@ -12,7 +12,9 @@ export class MemoryProductStore extends ProductStore<MemoryTx> {
   }
 
   async find(skus?: readonly string[]): Promise<Product[]> {
-    return [...this.products.values()].filter(({ sku }) => skus === undefined || skus.includes(sku)).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+    return [...this.products.values()]
+      .filter(({ sku }) => skus === undefined || skus.includes(sku))
+      .sort((a, b) => (a.sku < b.sku ? -1 : 1));
   }
 
   async reprice(tx: MemoryTx, sku: string, price: number): Promise<number | undefined> {

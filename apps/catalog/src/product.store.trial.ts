@@ -7,13 +7,18 @@ type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 /** What every ProductStore promises, with the products of the first day in it. */
 export function productStoreTrial(
   name: string,
-  open: () => Promise<{ store: ProductStore<never>; database: Pick<Store, 'transaction'>; close?: () => Promise<void> }>,
+  open: () => Promise<{
+    store: ProductStore<never>;
+    database: Pick<Store, 'transaction'>;
+    close?: () => Promise<void>;
+  }>,
 ): void {
   describe(`the products in ${name}`, () => {
     let store: ProductStore<never>;
     let transaction: Transaction;
     let close: (() => Promise<void>) | undefined;
-    const reprice = (sku: string, price: number) => transaction((tx) => store.reprice(tx, sku, price));
+    const reprice = (sku: string, price: number) =>
+      transaction((tx) => store.reprice(tx, sku, price));
     const priceOf = async (sku: string) => (await store.find([sku]))[0]?.price;
 
     beforeAll(async () => {

@@ -15,11 +15,17 @@ export class SqlProductStore extends ProductStore {
   }
 
   find(skus?: readonly string[]): Promise<Product[]> {
-    return this.database.query('select sku, name, description, price, grams from product where $1::text[] is null or sku = any($1) order by sku', [skus ?? null]);
+    return this.database.query(
+      'select sku, name, description, price, grams from product where $1::text[] is null or sku = any($1) order by sku',
+      [skus ?? null],
+    );
   }
 
   async reprice(tx: EntityManager, sku: string, price: number): Promise<number | undefined> {
-    const before: { price: number }[] = await tx.query('select price from product where sku = $1 for update', [sku]);
+    const before: { price: number }[] = await tx.query(
+      'select price from product where sku = $1 for update',
+      [sku],
+    );
     if (before[0]) await tx.query('update product set price = $2 where sku = $1', [sku, price]);
     return before[0]?.price;
   }

@@ -14,7 +14,10 @@ export interface TooMuch {
 }
 
 /** What these lines cost at today's prices. */
-export function quote(lines: readonly Line[], products: ReadonlyMap<string, Product>): Quote | UnknownLine | TooMuch {
+export function quote(
+  lines: readonly Line[],
+  products: ReadonlyMap<string, Product>,
+): Quote | UnknownLine | TooMuch {
   const line = lines.findIndex(({ sku }) => !products.has(sku));
   if (line >= 0) return { sku: lines[line]!.sku, line };
   const quoted = lines.map(({ sku, quantity }) => {

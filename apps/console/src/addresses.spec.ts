@@ -27,7 +27,10 @@ describe('the addresses of the fleet', () => {
     expect(current()).toMatchObject({ loyalty: ['http://127.0.0.1:4700'] });
   });
 
-  it.each(['', '[]', '{"orders":"http://127.0.0.1:4010"}', '{"orders":["nowhere"]}'])('are not read from %s', (text) => {
-    expect(addressesOf(text)).toBeUndefined();
-  });
+  it.each(['', '[]', '{"orders":"http://127.0.0.1:4010"}', '{"orders":["nowhere"]}'])(
+    'are not read from %s',
+    (text) => {
+      expect(addressesOf(text)).toBeUndefined();
+    },
+  );
 });

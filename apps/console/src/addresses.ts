@@ -17,8 +17,8 @@ export function addressesOf(text: string): Addresses | undefined {
 }
 
 /**
- * Reads the addresses from a file, again whenever it has changed: instances that join while the console runs are known at once.
- * The last good ones are kept while the file is away or unreadable.
+ * Reads the addresses from a file, again whenever it has changed: instances that join while the
+ * console runs are known at once. The last good ones are kept while the file is away or unreadable.
  */
 export function addressesIn(url: string): () => Addresses {
   const file = fileURLToPath(url);

@@ -13,7 +13,11 @@ import { SubjectsController } from './subjects.controller';
   imports: [ServiceModule.forRoot({ service: 'console', environment })],
   controllers: [FleetController, DeadLettersController, ConcurrencyController, SubjectsController],
   providers: [
-    { provide: Fleet, useFactory: () => new Fleet(environment.OPERATIONS_URLS, undefined, environment.OPERATIONS_TOKEN) },
+    {
+      provide: Fleet,
+      useFactory: () =>
+        new Fleet(environment.OPERATIONS_URLS, undefined, environment.OPERATIONS_TOKEN),
+    },
     { provide: APP_FILTER, useClass: CallProblemFilter },
   ],
 })

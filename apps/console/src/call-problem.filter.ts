@@ -3,7 +3,10 @@ import { BaseExceptionFilter } from '@nestjs/core';
 import { CallError, OwnerUnavailable } from '@parley/messaging';
 import { DeadlineExceeded } from '@parley/resilience';
 
-/** A call that was answered with an error, or not at all, is told as it was: operators may see what callers may not. */
+/**
+ * A call that was answered with an error, or not at all, is told as it was: operators may see what
+ * callers may not.
+ */
 @Catch(CallError, OwnerUnavailable, DeadlineExceeded)
 export class CallProblemFilter extends BaseExceptionFilter implements ExceptionFilter {
   override catch(error: Error, host: ArgumentsHost): void {

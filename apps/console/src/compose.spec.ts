@@ -19,17 +19,35 @@ interface Container {
 
 const ROOT = join(__dirname, '../../..');
 const text = readFileSync(join(ROOT, 'docker/compose.yaml'), 'utf8');
-const compose = parse(text, { merge: true }) as { services: Record<string, Container>; volumes: Record<string, null> };
+const compose = parse(text, { merge: true }) as {
+  services: Record<string, Container>;
+  volumes: Record<string, null>;
+};
 const containers = Object.entries(compose.services);
 
-/** As Compose fills it in from .env, where every password is `secret-of-<VARIABLE>` and nothing else is set. */
+/**
+ * As Compose fills it in from .env, where every password is `secret-of-<VARIABLE>` and nothing else
+ * is set.
+ */
 const filledIn = (value: string): string =>
-  String(value).replace(/\$\{(\w+)(:[-?])([^}]*)\}/g, (_, name: string, operator: string, otherwise: string) => (operator === ':-' ? otherwise : `secret-of-${name}`));
+  String(value).replace(
+    /\$\{(\w+)(:[-?])([^}]*)\}/g,
+    (_, name: string, operator: string, otherwise: string) =>
+      operator === ':-' ? otherwise : `secret-of-${name}`,
+  );
 
 const environmentOf = (name: string): Record<string, string> =>
-  Object.fromEntries(Object.entries(compose.services[name]!.environment!).map(([variable, value]) => [variable, filledIn(value)]));
+  Object.fromEntries(
+    Object.entries(compose.services[name]!.environment!).map(([variable, value]) => [
+      variable,
+      filledIn(value),
+    ]),
+  );
 
-/** What the service makes of it: its own config.ts, which ends the process when something does not fit. */
+/**
+ * What the service makes of it: its own config.ts, which ends the process when something does not
+ * fit.
+ */
 function readBy(name: string): Record<string, unknown> {
   const before = process.env;
   const exit = jest.spyOn(process, 'exit').mockImplementation(() => {
@@ -42,7 +60,10 @@ function readBy(name: string): Record<string, unknown> {
   try {
     let read: Record<string, unknown> = {};
     jest.isolateModules(() => {
-      const exported = jest.requireActual<{ environment?: Record<string, unknown>; config?: () => Record<string, unknown> }>(join(ROOT, 'apps', name, 'src/config'));
+      const exported = jest.requireActual<{
+        environment?: Record<string, unknown>;
+        config?: () => Record<string, unknown>;
+      }>(join(ROOT, 'apps', name, 'src/config'));
       read = exported.environment ?? exported.config!();
     });
     return read;
@@ -57,7 +78,12 @@ const services = topology.filter(({ place }) => place !== 'outside').map(({ name
 
 describe('docker/compose.yaml', () => {
   it('is what npm run compose makes of topology.ts', () => {
-    expect(text).toBe(execFileSync(process.execPath, ['tools/compose.mjs', '--print'], { cwd: ROOT, encoding: 'utf8' }));
+    expect(text).toBe(
+      execFileSync(process.execPath, ['tools/compose.mjs', '--print'], {
+        cwd: ROOT,
+        encoding: 'utf8',
+      }),
+    );
   });
 
   it.each(topology.map(({ name }) => name))('runs %s, in an environment that fits it', (name) => {
@@ -67,9 +93,16 @@ describe('docker/compose.yaml', () => {
 
   it.each(services)('gives %s its own role, and no other', (name) => {
     const secrets = JSON.stringify(environmentOf(name)).match(/secret-of-\w+/g);
-    expect(secrets).toEqual(expect.arrayContaining([`secret-of-PARLEY_${name.toUpperCase()}_PASSWORD`, 'secret-of-OPERATIONS_TOKEN']));
+    expect(secrets).toEqual(
+      expect.arrayContaining([
+        `secret-of-PARLEY_${name.toUpperCase()}_PASSWORD`,
+        'secret-of-OPERATIONS_TOKEN',
+      ]),
+    );
     expect(secrets).toHaveLength(2);
-    expect(readBy(name)).toMatchObject({ DATABASE_URL: `postgres://${name}:secret-of-PARLEY_${name.toUpperCase()}_PASSWORD@postgres:5432/parley` });
+    expect(readBy(name)).toMatchObject({
+      DATABASE_URL: `postgres://${name}:secret-of-PARLEY_${name.toUpperCase()}_PASSWORD@postgres:5432/parley`,
+    });
   });
 
   it('lets callers find every owner where it answers', () => {
@@ -79,54 +112,74 @@ describe('docker/compose.yaml', () => {
   });
 
   it('tells the console where each service speaks of itself', () => {
-    const urls = Object.entries((readBy('console')['OPERATIONS_URLS'] as () => Record<string, string[]>)());
+    const urls = Object.entries(
+      (readBy('console')['OPERATIONS_URLS'] as () => Record<string, string[]>)(),
+    );
     expect(urls.map(([name]) => name)).toEqual(services);
     for (const [name, [url]] of urls) {
       const { PORT, OPERATIONS_PORT } = readBy(name);
       expect(url).toBe(`http://${name}:${String(OPERATIONS_PORT ?? PORT)}`);
-      expect(readBy(name)).toMatchObject({ ALLOWED_HOSTS: [name], OPERATIONS_TOKEN: readBy('console')['OPERATIONS_TOKEN'] });
+      expect(readBy(name)).toMatchObject({
+        ALLOWED_HOSTS: [name],
+        OPERATIONS_TOKEN: readBy('console')['OPERATIONS_TOKEN'],
+      });
     }
   });
 
   it('publishes the gateway and the console, to this machine only, without their operations', () => {
-    const published = containers.filter(([, { ports }]) => ports).map(([name, { ports }]) => [name, ports!.map(filledIn)]);
+    const published = containers
+      .filter(([, { ports }]) => ports)
+      .map(([name, { ports }]) => [name, ports!.map(filledIn)]);
     expect(published).toEqual([
       ['gateway', ['127.0.0.1:4000:3000']],
       ['console', ['127.0.0.1:4080:3000']],
     ]);
-    for (const name of ['gateway', 'console']) expect(readBy(name)).toMatchObject({ PORT: 3000, OPERATIONS_PORT: 9000 });
+    for (const name of ['gateway', 'console'])
+      expect(readBy(name)).toMatchObject({ PORT: 3000, OPERATIONS_PORT: 9000 });
   });
 
   it('leaves a drain the time it takes', () => {
     for (const name of services)
-      expect(milliseconds(compose.services[name]!.stop_grace_period as Duration)).toBeGreaterThan((readBy(name)['DRAIN_TIMEOUT'] as number) + AFTERWARDS);
+      expect(milliseconds(compose.services[name]!.stop_grace_period as Duration)).toBeGreaterThan(
+        (readBy(name)['DRAIN_TIMEOUT'] as number) + AFTERWARDS,
+      );
   });
 
   it('lets nobody write but to their own files', () => {
-    for (const { name } of topology) expect(compose.services[name]).toMatchObject({ read_only: true });
+    for (const { name } of topology)
+      expect(compose.services[name]).toMatchObject({ read_only: true });
   });
 
   it('waits for containers that are there, and needs none of a profile', () => {
     for (const [, { depends_on = {} }] of containers)
-      for (const [name, { required = true }] of Object.entries(depends_on)) expect(required).toBe(compose.services[name]!.profiles === undefined);
+      for (const [name, { required = true }] of Object.entries(depends_on))
+        expect(required).toBe(compose.services[name]!.profiles === undefined);
   });
 
   it('starts in some order: nobody waits for who waits for them', () => {
-    const left = new Map(containers.map(([name, { depends_on = {} }]) => [name, Object.keys(depends_on)]));
+    const left = new Map(
+      containers.map(([name, { depends_on = {} }]) => [name, Object.keys(depends_on)]),
+    );
     for (let free = ['']; free.length > 0;) {
-      free = [...left].filter(([, waits]) => waits.every((name) => !left.has(name))).map(([name]) => name);
+      free = [...left]
+        .filter(([, waits]) => waits.every((name) => !left.has(name)))
+        .map(([name]) => name);
       for (const name of free) left.delete(name);
     }
     expect([...left.keys()]).toEqual([]);
   });
 
   it('keeps what must outlive a container in volumes that have names', () => {
-    const kept = containers.flatMap(([, { volumes = [] }]) => volumes.filter((volume) => !volume.startsWith('.')).map((volume) => volume.split(':')[0]));
+    const kept = containers.flatMap(([, { volumes = [] }]) =>
+      volumes.filter((volume) => !volume.startsWith('.')).map((volume) => volume.split(':')[0]),
+    );
     expect(kept.sort()).toEqual(Object.keys(compose.volumes).sort());
   });
 
   it('holds no password', () => {
-    const secrets = text.match(/^.*(?:PASS\b|PASSWORD\b|REDISCLI_AUTH|requirepass|:\/\/\S+:\S+@).*$/gm)!;
+    const secrets = text.match(
+      /^.*(?:PASS\b|PASSWORD\b|REDISCLI_AUTH|requirepass|:\/\/\S+:\S+@).*$/gm,
+    )!;
     expect(secrets.length).toBeGreaterThan(20);
     for (const line of secrets) expect(line).toMatch(/\$\{PARLEY_\w+_PASSWORD:\?/);
   });

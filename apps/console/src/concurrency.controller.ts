@@ -4,7 +4,10 @@ import { Fleet } from './fleet';
 
 const PATH = '/operations/concurrency';
 
-/** How many messages each instance handles at the same time. Every instance of a service is told, for each knows only of itself. */
+/**
+ * How many messages each instance handles at the same time. Every instance of a service is told,
+ * for each knows only of itself.
+ */
 @Controller('api/concurrency')
 export class ConcurrencyController {
   constructor(private readonly fleet: Fleet) {}
@@ -22,7 +25,11 @@ export class ConcurrencyController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const [service = ''] = subscription.split('.');
-    const answers = await this.fleet.tellAll(service, `${PATH}/${encodeURIComponent(subscription)}`, { body, operator });
+    const answers = await this.fleet.tellAll(
+      service,
+      `${PATH}/${encodeURIComponent(subscription)}`,
+      { body, operator },
+    );
     void reply.status(answers.find(({ ok }) => ok)?.status ?? answers[0]?.status ?? 503);
     const [first] = answers;
     if (answers.every(({ ok }) => !ok)) return first?.body ?? { message: first?.error };
@@ -30,5 +37,11 @@ export class ConcurrencyController {
   }
 }
 
-const ofInstance = ({ service, url, ok, body, error }: Awaited<ReturnType<Fleet['askAll']>>[number]) =>
+const ofInstance = ({
+  service,
+  url,
+  ok,
+  body,
+  error,
+}: Awaited<ReturnType<Fleet['askAll']>>[number]) =>
   ok ? { service, url, ...(body as object) } : { service, url, error: error ?? body };

@@ -10,8 +10,12 @@ export const environment = serviceEnvironment({
       if (text.startsWith('file:')) return addressesIn(text);
       const addresses = addressesOf(text);
       if (addresses) return () => addresses;
-      context.addIssue(`must be JSON that names the base URLs of each service, {"orders":["http://127.0.0.1:4010"]}, or the file: URL of such a document`);
+      context.addIssue(
+        `must be JSON that names the base URLs of each service, {"orders":["http://127.0.0.1:4010"]}, or the file: URL of such a document`,
+      );
       return z.NEVER;
     })
-    .describe('where each instance of each service answers /health and /operations; a file is read again when it changes'),
+    .describe(
+      'where each instance of each service answers /health and /operations; a file is read again when it changes',
+    ),
 });

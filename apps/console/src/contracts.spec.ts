@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const ROOT = join(__dirname, '../../..');
-const COPIED = ['tools', 'libs/parley/contract', 'topology.ts', 'tsconfig.base.json', '.swcrc', 'package.json'];
+const COPIED = [
+  'tools',
+  'libs/parley/contract',
+  'topology.ts',
+  'tsconfig.base.json',
+  '.swcrc',
+  'package.json',
+];
 
 const MARKET = `import { call, event } from '@parley/contract';
 import { z } from 'zod';
@@ -28,11 +35,18 @@ function put(file: string, text: string): void {
   writeFileSync(at(file), text);
 }
 
-const git = (...args: string[]) => execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@invalid.example', ...args], { cwd: tree, encoding: 'utf8' });
+const git = (...args: string[]) =>
+  execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@invalid.example', ...args], {
+    cwd: tree,
+    encoding: 'utf8',
+  });
 
 function contracts(...args: string[]): { readonly status: number | null; readonly out: string } {
   rmSync(at(`dist/${HOME}`), { recursive: true, force: true }); // times of files are too coarse here
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/contracts.mjs', ...args], { cwd: tree, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/contracts.mjs', ...args], {
+    cwd: tree,
+    encoding: 'utf8',
+  });
   return { status, out: stdout + stderr };
 }
 
@@ -43,7 +57,8 @@ const changed = (from: string | RegExp, to: string) => write(MARKET.replace(from
 beforeAll(() => {
   tree = mkdtempSync(join(tmpdir(), 'parley-contracts-spec-'));
   for (const path of COPIED) cpSync(join(ROOT, path), at(path), { recursive: true });
-  for (const folder of ['apps', 'libs/parley/transports']) mkdirSync(at(folder), { recursive: true });
+  for (const folder of ['apps', 'libs/parley/transports'])
+    mkdirSync(at(folder), { recursive: true });
   writeFileSync(at('libs/parley/transports/.gitkeep'), ''); // git keeps no empty folder
   symlinkSync(join(ROOT, 'node_modules'), at('node_modules'));
   write(MARKET);
@@ -76,26 +91,58 @@ describe('the contract gate against a base', () => {
     rmSync(at(`${HOME}/schemas/catalog.price-told.v1.json`));
     expect(contracts().status).toBe(0);
     const { status, out } = against();
-    expect(out).toContain('catalog.price-told v1 (event) was promised and is gone: said by catalog, handled by gateway.');
+    expect(out).toContain(
+      'catalog.price-told v1 (event) was promised and is gone: said by catalog, handled by gateway.',
+    );
     expect(status).toBe(1);
-    put(`${HOME}/withdrawn.json`, JSON.stringify({ 'catalog.price-told.v1': 'no log holds one since the first of May' }));
+    put(
+      `${HOME}/withdrawn.json`,
+      JSON.stringify({ 'catalog.price-told.v1': 'no log holds one since the first of May' }),
+    );
     expect(against()).toEqual({ status: 0, out: '2 contracts against base, 0 problems\n' });
   });
 
   it('refuses a version that cannot read what was deleted, and a withdrawal without a reason', () => {
     changed("{ key: 'sku' }", "{ key: 'sku', version: 2 }");
-    write(MARKET.replace('cents: z.int() }), {', 'euros: z.int() }), {').replace("{ key: 'sku' }", "{ key: 'sku', version: 2 }"));
+    write(
+      MARKET.replace('cents: z.int() }), {', 'euros: z.int() }), {').replace(
+        "{ key: 'sku' }",
+        "{ key: 'sku', version: 2 }",
+      ),
+    );
     rmSync(at(`${HOME}/schemas/catalog.price-told.v1.json`));
     expect(contracts().status).toBe(0);
-    expect(against().out).toMatch(/catalog\.price-told v2 \(event\), payload\.cents: was removed since v1 \[old messages\].*handled by gateway.*Give it upcasts: \{ 1: … \}/);
+    expect(against().out).toMatch(
+      /catalog\.price-told v2 \(event\), payload\.cents: was removed since v1 \[old messages\].*handled by gateway.*Give it upcasts: \{ 1: … \}/,
+    );
     put(`${HOME}/withdrawn.json`, JSON.stringify({ 'catalog.price-told.v1': '' }));
-    expect(against().out).toContain('withdrawn.json: catalog.price-told.v1 needs a sentence that says why');
+    expect(against().out).toContain(
+      'withdrawn.json: catalog.price-told.v1 needs a sentence that says why',
+    );
   });
 
   it.each([
-    ['a shorter deadline', "deadline: '2s'", "deadline: '1ms'", 'catalog.ask-price v1 (call), deadline: was 2000 ms, is 1 ms', 'catalog.ask-price.v1.deadline'],
-    ['what may no longer be asked twice', 'idempotent: true', 'idempotent: false', 'catalog.ask-price v1 (call), idempotent: was true', 'catalog.ask-price.v1.idempotent'],
-    ['a break of a call under another version', "reply: z.object({ cents: z.int() }), deadline: '2s'", "reply: z.object({ euros: z.int() }), deadline: '2s', version: 2", 'catalog.ask-price v2 (call), reply.cents: was removed', 'catalog.ask-price.v1'],
+    [
+      'a shorter deadline',
+      "deadline: '2s'",
+      "deadline: '1ms'",
+      'catalog.ask-price v1 (call), deadline: was 2000 ms, is 1 ms',
+      'catalog.ask-price.v1.deadline',
+    ],
+    [
+      'what may no longer be asked twice',
+      'idempotent: true',
+      'idempotent: false',
+      'catalog.ask-price v1 (call), idempotent: was true',
+      'catalog.ask-price.v1.idempotent',
+    ],
+    [
+      'a break of a call under another version',
+      "reply: z.object({ cents: z.int() }), deadline: '2s'",
+      "reply: z.object({ euros: z.int() }), deadline: '2s', version: 2",
+      'catalog.ask-price v2 (call), reply.cents: was removed',
+      'catalog.ask-price.v1',
+    ],
   ])('refuses a weaker promise, unless it is said why: %s', (_, from, to, says, promise) => {
     changed(from, to);
 
@@ -105,21 +152,31 @@ describe('the contract gate against a base', () => {
     expect(out).toContain(says);
     expect(out).toContain('gateway');
     expect(status).toBe(1);
-    put(`${HOME}/withdrawn.json`, JSON.stringify({ [promise]: 'nobody waits longer than the edge does' }));
+    put(
+      `${HOME}/withdrawn.json`,
+      JSON.stringify({ [promise]: 'nobody waits longer than the edge does' }),
+    );
     expect(against().status).toBe(0);
   });
 
   it('names a contract that its library does not export', () => {
-    put(`${HOME}/src/secret.ts`, `import { command } from '@parley/contract';\nimport { z } from 'zod';\nexport const Hide = command('catalog.hide-price', z.object({}));\n`);
+    put(
+      `${HOME}/src/secret.ts`,
+      `import { command } from '@parley/contract';\nimport { z } from 'zod';\nexport const Hide = command('catalog.hide-price', z.object({}));\n`,
+    );
     const { status, out } = contracts('--check');
-    expect(out).toContain(`catalog.hide-price is defined, but ${HOME}/src/index.ts does not export it`);
+    expect(out).toContain(
+      `catalog.hide-price is defined, but ${HOME}/src/index.ts does not export it`,
+    );
     expect(status).toBe(1);
   });
 
   it('tells in one sentence what JSON cannot carry', () => {
     changed('cents: z.int() }), {', 'cents: z.int(), at: z.date() }), {');
     const { status, out } = contracts('--check');
-    expect(out).toBe('catalog.price-told: payload.at is a Date; write wire.date(), or z.iso.datetime() for its text\n');
+    expect(out).toBe(
+      'catalog.price-told: payload.at is a Date; write wire.date(), or z.iso.datetime() for its text\n',
+    );
     expect(status).toBe(1);
   });
 });

@@ -12,7 +12,12 @@ const TOKEN = 'a-token-of-operators';
 const AUTHORIZED = { authorization: `Bearer ${TOKEN}` };
 
 /** Requests as they arrive at an instance of orders. */
-let arrived: { readonly method?: string; readonly url?: string; readonly operator: unknown; readonly body: unknown }[];
+let arrived: {
+  readonly method?: string;
+  readonly url?: string;
+  readonly operator: unknown;
+  readonly body: unknown;
+}[];
 
 async function note(request: IncomingMessage): Promise<void> {
   const chunks: Buffer[] = [];
@@ -40,10 +45,15 @@ describe('dead letters by way of the console', () => {
   beforeAll(async () => {
     orders = await InstanceOnTrial.start((request) => {
       void note(request);
-      if (request.url?.endsWith('/edit')) return { status: 422, body: { message: 'total: expected number' } };
-      return request.url?.endsWith('/9') ? { status: 404, body: { message: 'gone' } } : { body: { count: 0 } };
+      if (request.url?.endsWith('/edit'))
+        return { status: 422, body: { message: 'total: expected number' } };
+      return request.url?.endsWith('/9')
+        ? { status: 404, body: { message: 'gone' } }
+        : { body: { count: 0 } };
     });
-    const providers = [{ provide: Fleet, useValue: new Fleet(() => ({ orders: [orders.url] }), 1_000) }];
+    const providers = [
+      { provide: Fleet, useValue: new Fleet(() => ({ orders: [orders.url] }), 1_000) },
+    ];
     app = await NestFactory.create<NestFastifyApplication>(
       { module: class ConsoleUnderTest {}, controllers: [DeadLettersController], providers },
       new FastifyAdapter(),
@@ -60,7 +70,10 @@ describe('dead letters by way of the console', () => {
   });
 
   it.each([
-    ['?service=orders&contract=orders.order-placed&newest=true', '/operations/dead-letters?limit=100&contract=orders.order-placed&newest=true'],
+    [
+      '?service=orders&contract=orders.order-placed&newest=true',
+      '/operations/dead-letters?limit=100&contract=orders.order-placed&newest=true',
+    ],
     ['/groups?error=TypeError', '/operations/dead-letters/groups?error=TypeError'],
     ['/audit?letter=7&who=ada', '/operations/dead-letters/audit?letter=7&who=ada'],
     ['/orders/7', '/operations/dead-letters/7'],
@@ -71,22 +84,40 @@ describe('dead letters by way of the console', () => {
 
   it('are decided about by whom it says, with what it says', async () => {
     await post('orders/7/discard', { reason: 'a test' }, { 'x-operator': 'ada' });
-    await post('orders/replay', { filter: { group: 'c0ffee00' }, rate: 5 }, { 'x-operator': 'bob' });
+    await post(
+      'orders/replay',
+      { filter: { group: 'c0ffee00' }, rate: 5 },
+      { 'x-operator': 'bob' },
+    );
     expect(arrived).toEqual([
-      { method: 'POST', url: '/operations/dead-letters/7/discard', operator: 'ada', body: { reason: 'a test' } },
-      { method: 'POST', url: '/operations/dead-letters/replay', operator: 'bob', body: { filter: { group: 'c0ffee00' }, rate: 5 } },
+      {
+        method: 'POST',
+        url: '/operations/dead-letters/7/discard',
+        operator: 'ada',
+        body: { reason: 'a test' },
+      },
+      {
+        method: 'POST',
+        url: '/operations/dead-letters/replay',
+        operator: 'bob',
+        body: { filter: { group: 'c0ffee00' }, rate: 5 },
+      },
     ]);
   });
 
   it('are refused as the service refuses them', async () => {
     const refused = await post('orders/7/edit', { body: { total: 'x' } });
-    expect([refused.status, await refused.json()]).toEqual([422, { message: 'total: expected number' }]);
+    expect([refused.status, await refused.json()]).toEqual([
+      422,
+      { message: 'total: expected number' },
+    ]);
     expect((await fetch(`${url}/orders/9`, { headers: AUTHORIZED })).status).toBe(404);
     expect((await post('nobody/7/replay')).status).toBe(404);
   });
 
   it('are decided about by no page of somewhere else', async () => {
-    for (const path of ['orders/7/edit', 'orders/discard']) expect((await post(path, {}, { origin: 'https://evil.example' })).status).toBe(403);
+    for (const path of ['orders/7/edit', 'orders/discard'])
+      expect((await post(path, {}, { origin: 'https://evil.example' })).status).toBe(403);
     expect(arrived).toEqual([]);
   });
 });

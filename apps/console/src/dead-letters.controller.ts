@@ -10,10 +10,15 @@ const PATH = '/operations/dead-letters';
 export class DeadLettersController {
   constructor(private readonly fleet: Fleet) {}
 
-  /** `service`, and what the services take: `subscription`, `contract`, `error`, `group`, `from`, `to`, `newest`, `limit`. */
+  /**
+   * `service`, and what the services take: `subscription`, `contract`, `error`, `group`, `from`,
+   * `to`, `newest`, `limit`.
+   */
   @Get()
   async list(@Query() { service, ...filter }: Record<string, string>) {
-    return (await this.fleet.askEach(`${PATH}${queryOf({ limit: '100', ...filter })}`, service)).map(told);
+    return (
+      await this.fleet.askEach(`${PATH}${queryOf({ limit: '100', ...filter })}`, service)
+    ).map(told);
   }
 
   /** By what they died of. */
@@ -29,7 +34,11 @@ export class DeadLettersController {
   }
 
   @Get(':service/:id')
-  async show(@Param('service') service: string, @Param('id') id: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  async show(
+    @Param('service') service: string,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     return passedOn(reply, await this.fleet.askOne(service, `${PATH}/${encodeURIComponent(id)}`));
   }
 
@@ -42,7 +51,13 @@ export class DeadLettersController {
     @Headers('x-operator') operator: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return passedOn(reply, await this.fleet.tellOne(service, `${PATH}/${encodeURIComponent(action)}`, { body, operator }));
+    return passedOn(
+      reply,
+      await this.fleet.tellOne(service, `${PATH}/${encodeURIComponent(action)}`, {
+        body,
+        operator,
+      }),
+    );
   }
 
   /** `replay`, `edit` or `discard` one. */
@@ -55,7 +70,14 @@ export class DeadLettersController {
     @Headers('x-operator') operator: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    return passedOn(reply, await this.fleet.tellOne(service, `${PATH}/${encodeURIComponent(id)}/${encodeURIComponent(action)}`, { body, operator }));
+    return passedOn(
+      reply,
+      await this.fleet.tellOne(
+        service,
+        `${PATH}/${encodeURIComponent(id)}/${encodeURIComponent(action)}`,
+        { body, operator },
+      ),
+    );
   }
 }
 

@@ -21,35 +21,61 @@ const DEAD = 'http://127.0.0.1:1';
 /** As an instance of orders answers: `/operations` takes no change from a web page. */
 const orders = () =>
   InstanceOnTrial.start(({ method, url, headers }) => {
-    if (method === 'POST' && headers.origin !== undefined) return { status: 403, body: { message: 'not from a browser' } };
-    if (url === '/operations/dead-letters/7/replay') return { status: 202, body: { replayed: true } };
-    if (method === 'POST') return { status: 404, body: { message: 'there is no dead letter any more' } };
-    if (url === '/health/ready') return { status: 503, body: { status: 'error', details: { database: { status: 'down' } } } };
+    if (method === 'POST' && headers.origin !== undefined)
+      return { status: 403, body: { message: 'not from a browser' } };
+    if (url === '/operations/dead-letters/7/replay')
+      return { status: 202, body: { replayed: true } };
+    if (method === 'POST')
+      return { status: 404, body: { message: 'there is no dead letter any more' } };
+    if (url === '/health/ready')
+      return { status: 503, body: { status: 'error', details: { database: { status: 'down' } } } };
     if (url === '/operations/status') return { body: { service: 'orders', phase: 'running' } };
     if (url?.startsWith('/operations/sagas')) return { body: [{ key: 'a' }] };
     return { body: { count: 0, asked: url } };
   });
 /** One without sagas. */
-const catalog = () => InstanceOnTrial.start(({ url }) => (url?.startsWith('/operations/sagas') ? { status: 404, body: {} } : { body: { count: 1 } }));
+const catalog = () =>
+  InstanceOnTrial.start(({ url }) =>
+    url?.startsWith('/operations/sagas') ? { status: 404, body: {} } : { body: { count: 1 } },
+  );
 
 describe('the console', () => {
   let app: NestFastifyApplication;
   let url: string;
   let instances: InstanceOnTrial[];
   let call: jest.Mock;
-  const get = async (path: string) => (await fetch(`${url}/api/${path}`, { headers: AUTHORIZED })).json() as Promise<unknown>;
+  const get = async (path: string) =>
+    (await fetch(`${url}/api/${path}`, { headers: AUTHORIZED })).json() as Promise<unknown>;
   const change = (method: string, path: string, body?: object, headers = {}) =>
-    fetch(`${url}/api/${path}`, { method, body: body && JSON.stringify(body), headers: { ...(body && { 'content-type': 'application/json' }), ...AUTHORIZED, ...headers } });
+    fetch(`${url}/api/${path}`, {
+      method,
+      body: body && JSON.stringify(body),
+      headers: { ...(body && { 'content-type': 'application/json' }), ...AUTHORIZED, ...headers },
+    });
 
   beforeAll(async () => {
     instances = [await orders(), await catalog()];
-    const fleet = new Fleet(() => ({ orders: [DEAD, instances[0]!.url], catalog: [instances[1]!.url] }), 1_000);
+    const fleet = new Fleet(
+      () => ({ orders: [DEAD, instances[0]!.url], catalog: [instances[1]!.url] }),
+      1_000,
+    );
     const providers = [
       { provide: Fleet, useValue: fleet },
-      { provide: Messenger, useValue: { call: (...asked: unknown[]) => call(...asked) as unknown } },
+      {
+        provide: Messenger,
+        useValue: { call: (...asked: unknown[]) => call(...asked) as unknown },
+      },
       { provide: APP_FILTER, useClass: CallProblemFilter },
     ];
-    app = await NestFactory.create<NestFastifyApplication>({ module: class ConsoleUnderTest {}, controllers: [FleetController, DeadLettersController], providers }, new FastifyAdapter(), { logger: false });
+    app = await NestFactory.create<NestFastifyApplication>(
+      {
+        module: class ConsoleUnderTest {},
+        controllers: [FleetController, DeadLettersController],
+        providers,
+      },
+      new FastifyAdapter(),
+      { logger: false },
+    );
     guard(app, new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })));
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
@@ -62,26 +88,73 @@ describe('the console', () => {
 
   it('shows every instance, and why one is not ready', async () => {
     expect(await get('services')).toEqual([
-      { service: 'orders', url: DEAD, ready: false, health: expect.stringContaining('fetch failed') },
-      { service: 'orders', url: instances[0]!.url, ready: false, health: expect.objectContaining({ status: 'error' }), status: { service: 'orders', phase: 'running' } },
-      { service: 'catalog', url: instances[1]!.url, ready: true, health: { count: 1 }, status: { count: 1 } },
+      {
+        service: 'orders',
+        url: DEAD,
+        ready: false,
+        health: expect.stringContaining('fetch failed'),
+      },
+      {
+        service: 'orders',
+        url: instances[0]!.url,
+        ready: false,
+        health: expect.objectContaining({ status: 'error' }),
+        status: { service: 'orders', phase: 'running' },
+      },
+      {
+        service: 'catalog',
+        url: instances[1]!.url,
+        ready: true,
+        health: { count: 1 },
+        status: { count: 1 },
+      },
     ]);
   });
 
   it('shows with each saga the dead letters of its conversation', async () => {
     const dead = [{ letter: 'inventory/3', contract: 'inventory.reserve-stock', holds: true }];
-    const letter = (id: string, correlationid: string) => ({ id, holds: true, headers: { type: 'inventory.reserve-stock', correlationid } });
-    const shelf = await InstanceOnTrial.start(({ url }) => (url?.startsWith('/operations/dead-letters') ? { body: { count: 2, deadLetters: [letter('3', 'x'), letter('4', 'other')] } } : { status: 404, body: {} }));
-    const saga = await InstanceOnTrial.start(({ url }) => (url?.startsWith('/operations/sagas') ? { body: [{ key: 'a', correlationId: 'x' }, { key: 'b', correlationId: 'y' }] } : { status: 404, body: {} }));
+    const letter = (id: string, correlationid: string) => ({
+      id,
+      holds: true,
+      headers: { type: 'inventory.reserve-stock', correlationid },
+    });
+    const shelf = await InstanceOnTrial.start(({ url }) =>
+      url?.startsWith('/operations/dead-letters')
+        ? { body: { count: 2, deadLetters: [letter('3', 'x'), letter('4', 'other')] } }
+        : { status: 404, body: {} },
+    );
+    const saga = await InstanceOnTrial.start(({ url }) =>
+      url?.startsWith('/operations/sagas')
+        ? {
+            body: [
+              { key: 'a', correlationId: 'x' },
+              { key: 'b', correlationId: 'y' },
+            ],
+          }
+        : { status: 404, body: {} },
+    );
     const fleet = new Fleet(() => ({ inventory: [shelf.url], orders: [saga.url] }), 1_000);
     const told = await new FleetController(fleet, {} as Messenger).sagas({});
-    expect(told).toEqual([{ service: 'orders', items: [{ key: 'a', correlationId: 'x', dead }, { key: 'b', correlationId: 'y', dead: [] }] }]);
+    expect(told).toEqual([
+      {
+        service: 'orders',
+        items: [
+          { key: 'a', correlationId: 'x', dead },
+          { key: 'b', correlationId: 'y', dead: [] },
+        ],
+      },
+    ]);
     await Promise.all([shelf.stop(), saga.stop()]);
   });
 
   it('shows what waits and what failed, of all services or of one', async () => {
-    expect(await get('backlog')).toEqual([{ service: 'orders', count: 0, asked: '/operations/backlog' }, { service: 'catalog', count: 1 }]);
-    expect(await get('dead-letters?service=orders&limit=5')).toEqual([{ service: 'orders', count: 0, asked: '/operations/dead-letters?limit=5' }]);
+    expect(await get('backlog')).toEqual([
+      { service: 'orders', count: 0, asked: '/operations/backlog' },
+      { service: 'catalog', count: 1 },
+    ]);
+    expect(await get('dead-letters?service=orders&limit=5')).toEqual([
+      { service: 'orders', count: 0, asked: '/operations/dead-letters?limit=5' },
+    ]);
   });
 
   it('shows the sagas of those who have some', async () => {
@@ -92,7 +165,10 @@ describe('the console', () => {
     const replayed = await change('POST', 'dead-letters/orders/7/replay');
     expect([replayed.status, await replayed.json()]).toEqual([202, { replayed: true }]);
     const gone = await change('POST', 'dead-letters/orders/8/replay');
-    expect([gone.status, await gone.json()]).toEqual([404, { message: 'there is no dead letter any more' }]);
+    expect([gone.status, await gone.json()]).toEqual([
+      404,
+      { message: 'there is no dead letter any more' },
+    ]);
     expect((await change('POST', 'dead-letters/nobody/7/replay')).status).toBe(404);
     expect((await change('POST', 'dead-letters/__proto__/7/replay')).status).toBe(404);
   });
@@ -104,11 +180,17 @@ describe('the console', () => {
 
   it('takes no change from a page of somewhere else', async () => {
     const origin = { origin: 'https://elsewhere.example' };
-    expect((await change('POST', 'dead-letters/orders/7/replay', undefined, origin)).status).toBe(403);
+    expect((await change('POST', 'dead-letters/orders/7/replay', undefined, origin)).status).toBe(
+      403,
+    );
     expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, origin)).status).toBe(403);
-    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: 'null' })).status).toBe(403);
+    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: 'null' })).status).toBe(
+      403,
+    );
     expect(call).not.toHaveBeenCalled();
-    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: url })).status).toBe(200);
+    expect((await change('PUT', 'prices/TEA-0001', { price: 1 }, { origin: url })).status).toBe(
+      200,
+    );
   });
 
   it.each([
@@ -121,7 +203,8 @@ describe('the console', () => {
     const asked = instances.flatMap((instance) => instance.asked).length;
     const { port } = new URL(url);
     const foreign = `evil.example:${port}`;
-    const ask = (headers: Record<string, string>) => statusOf({ port, method, path: `/api/${path}`, headers });
+    const ask = (headers: Record<string, string>) =>
+      statusOf({ port, method, path: `/api/${path}`, headers });
     expect(await ask({ host: foreign, origin: `http://${foreign}`, ...AUTHORIZED })).toBe(421);
     expect(await ask({ host: `127.0.0.1:${port}` })).toBe(401);
     expect(await ask({ host: `127.0.0.1:${port}`, authorization: 'Bearer guess' })).toBe(401);
@@ -137,7 +220,8 @@ describe('the console', () => {
   it('changes a price, and says what is wrong with one', async () => {
     await change('PUT', 'prices/TEA-0001', { price: 700 });
     expect(call).toHaveBeenCalledWith(ChangePrice, { sku: 'TEA-0001', price: 700 });
-    for (const price of [-1, 1.5, '7', undefined]) expect((await change('PUT', 'prices/TEA-0001', { price })).status).toBe(400);
+    for (const price of [-1, 1.5, '7', undefined])
+      expect((await change('PUT', 'prices/TEA-0001', { price })).status).toBe(400);
     expect((await change('PUT', 'prices/tea', { price: 1 })).status).toBe(404);
     expect(call).toHaveBeenCalledTimes(1);
   });
@@ -147,13 +231,18 @@ describe('the console', () => {
     expect((await change('PUT', 'prices/TEA-9999', { price: 1 })).status).toBe(404);
     call.mockRejectedValueOnce(new OwnerUnavailable(GetFigures, 'nobody answers'));
     const away = await fetch(`${url}/api/figures`, { headers: AUTHORIZED });
-    expect([away.status, await away.json()]).toEqual([503, { message: expect.stringContaining('insights') }]);
+    expect([away.status, await away.json()]).toEqual([
+      503,
+      { message: expect.stringContaining('insights') },
+    ]);
   });
 });
 
 /** `fetch` sets Host by itself. */
 async function statusOf(options: RequestOptions): Promise<number> {
-  const [response] = (await once(request({ host: '127.0.0.1', ...options }).end(), 'response')) as [IncomingMessage];
+  const [response] = (await once(request({ host: '127.0.0.1', ...options }).end(), 'response')) as [
+    IncomingMessage,
+  ];
   response.resume();
   return response.statusCode!;
 }

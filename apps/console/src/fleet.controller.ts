@@ -1,6 +1,16 @@
 import { ChangePrice, Cents, Sku } from '@contracts/catalog';
 import { GetFigures } from '@contracts/insights';
-import { BadRequestException, Body, Controller, Get, NotFoundException, Param, Put, Query, Res } from '@nestjs/common';
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  Get,
+  NotFoundException,
+  Param,
+  Put,
+  Query,
+  Res,
+} from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -21,8 +31,17 @@ export class FleetController {
   /** Every instance: whether it is ready, and if not, why. */
   @Get('services')
   async services() {
-    const [ready, status] = await Promise.all([this.fleet.askAll('/health/ready'), this.fleet.askAll('/operations/status')]);
-    return ready.map(({ service, url, ok, body, error }, index) => ({ service, url, ready: ok, health: body ?? error, status: status[index]?.ok ? status[index].body : undefined }));
+    const [ready, status] = await Promise.all([
+      this.fleet.askAll('/health/ready'),
+      this.fleet.askAll('/operations/status'),
+    ]);
+    return ready.map(({ service, url, ok, body, error }, index) => ({
+      service,
+      url,
+      ready: ok,
+      health: body ?? error,
+      status: status[index]?.ok ? status[index].body : undefined,
+    }));
   }
 
   /** What waits, per subscription: messages, lag, parked lanes, dead letters. */
@@ -34,10 +53,16 @@ export class FleetController {
   /** Handlings over their timeout, of each instance. */
   @Get('overdue')
   async overdue() {
-    return (await this.fleet.askAll('/operations/overdue')).map((answer) => ({ url: answer.url, ...told(answer) }));
+    return (await this.fleet.askAll('/operations/overdue')).map((answer) => ({
+      url: answer.url,
+      ...told(answer),
+    }));
   }
 
-  /** Sagas of the services that have some, each with the dead letters of its conversation; `saga`, `stage`, `state` narrow it down. */
+  /**
+   * Sagas of the services that have some, each with the dead letters of its conversation; `saga`,
+   * `stage`, `state` narrow it down.
+   */
   @Get('sagas')
   async sagas(@Query() filter: Record<string, string>) {
     const [found, letters] = await Promise.all([
@@ -45,15 +70,30 @@ export class FleetController {
       this.fleet.askEach('/operations/dead-letters?newest=true&limit=1000'),
     ]);
     const dead = deadOf(letters);
-    return found.filter(({ status }) => status !== 404).map((answer) => told(withDead(answer, dead)));
+    return found
+      .filter(({ status }) => status !== 404)
+      .map((answer) => told(withDead(answer, dead)));
   }
 
   @Get('sagas/:service/:saga/:key')
-  async saga(@Param('service') service: string, @Param('saga') saga: string, @Param('key') key: string, @Res({ passthrough: true }) reply: FastifyReply) {
-    return passedOn(reply, await this.fleet.askOne(service, `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`));
+  async saga(
+    @Param('service') service: string,
+    @Param('saga') saga: string,
+    @Param('key') key: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return passedOn(
+      reply,
+      await this.fleet.askOne(
+        service,
+        `/operations/sagas/${encodeURIComponent(saga)}/${encodeURIComponent(key)}`,
+      ),
+    );
   }
 
-  /** What each service has to do with a contract: how it would say it, and what handles it there. */
+  /**
+   * What each service has to do with a contract: how it would say it, and what handles it there.
+   */
   @Get('explain/:contract')
   async explain(@Param('contract') contract: string) {
     const found = await this.fleet.askEach(`/operations/explain/${encodeURIComponent(contract)}`);
@@ -66,7 +106,10 @@ export class FleetController {
     return (await this.fleet.askEach('/operations/topology')).map(told);
   }
 
-  /** Whether what the technologies confirmed would survive their crash, as each service is connected to them. */
+  /**
+   * Whether what the technologies confirmed would survive their crash, as each service is connected
+   * to them.
+   */
   @Get('doctor')
   async doctor() {
     return (await this.fleet.askEach('/operations/doctor')).map(told);

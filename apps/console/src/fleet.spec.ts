@@ -21,7 +21,10 @@ describe('the fleet', () => {
 
   it('tells of every instance, also of those that are dead or slow, and does not wait for them longer than it has patience', async () => {
     const [a, b, sick] = [await well('a'), await slow(), await ill()];
-    const fleet = new Fleet(() => ({ orders: [a.url, DEAD, b.url], inventory: [sick.url] }), PATIENCE);
+    const fleet = new Fleet(
+      () => ({ orders: [a.url, DEAD, b.url], inventory: [sick.url] }),
+      PATIENCE,
+    );
     const began = performance.now();
     const answers = await fleet.askAll('/health/ready');
     expect(performance.now() - began).toBeLessThan(PATIENCE * 5);
@@ -45,7 +48,9 @@ describe('the fleet', () => {
   it('asks a service by whichever of its instances answers', async () => {
     const [silent, sick, works] = [await slow(), await ill(), await well('c')];
     const fleet = new Fleet(() => ({ orders: [DEAD, silent.url, sick.url, works.url] }), 30_000);
-    expect(await fleet.askEach('/operations/backlog')).toMatchObject([{ service: 'orders', url: works.url, ok: true }]);
+    expect(await fleet.askEach('/operations/backlog')).toMatchObject([
+      { service: 'orders', url: works.url, ok: true },
+    ]);
   });
 
   it('says what failed when no instance of a service answers', async () => {
@@ -60,13 +65,23 @@ describe('the fleet', () => {
   it('says so when an answer is no JSON', async () => {
     const addresses = { orders: [(await start(() => ({ body: '<html>' }))).url] };
     const fleet = new Fleet(() => addresses);
-    expect(await fleet.askOne('orders', '/')).toMatchObject({ ok: false, error: expect.stringContaining('JSON') });
+    expect(await fleet.askOne('orders', '/')).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('JSON'),
+    });
   });
 
   it('tells every instance of one service what each must know for itself', async () => {
     const [a, b, other] = [await well('a'), await well('b'), await well('c')];
-    const fleet = new Fleet(() => ({ orders: [a.url, b.url, DEAD], catalog: [other.url] }), PATIENCE);
-    expect(await fleet.tellAll('orders', '/x', { body: {} })).toMatchObject([{ ok: true }, { ok: true }, { ok: false, url: DEAD }]);
+    const fleet = new Fleet(
+      () => ({ orders: [a.url, b.url, DEAD], catalog: [other.url] }),
+      PATIENCE,
+    );
+    expect(await fleet.tellAll('orders', '/x', { body: {} })).toMatchObject([
+      { ok: true },
+      { ok: true },
+      { ok: false, url: DEAD },
+    ]);
     expect([a.asked, b.asked, other.asked]).toEqual([['POST /x'], ['POST /x'], []]);
     expect(await fleet.tellAll('nobody', '/x', {})).toMatchObject([{ ok: false, status: 404 }]);
   });
@@ -81,22 +96,34 @@ describe('the fleet', () => {
   });
 
   it('takes a refusal for an answer', async () => {
-    const [refuses, works] = [await start(() => ({ status: 404, body: { message: 'none' } })), await well('c')];
-    expect(await new Fleet(() => ({ orders: [refuses.url, works.url] })).tellOne('orders', '/x')).toMatchObject({ status: 404, body: { message: 'none' } });
+    const [refuses, works] = [
+      await start(() => ({ status: 404, body: { message: 'none' } })),
+      await well('c'),
+    ];
+    expect(
+      await new Fleet(() => ({ orders: [refuses.url, works.url] })).tellOne('orders', '/x'),
+    ).toMatchObject({ status: 404, body: { message: 'none' } });
     expect(works.asked).toEqual([]);
   });
 
   it('tells a change to one instance only, and to the next when that one cannot', async () => {
     const [sick, works, other] = [await ill(), await well('c'), await well('d')];
     const fleet = new Fleet(() => ({ orders: [DEAD, sick.url, works.url, other.url] }), PATIENCE);
-    expect(await fleet.tellOne('orders', '/operations/dead-letters/7/replay')).toMatchObject({ ok: true, url: works.url });
+    expect(await fleet.tellOne('orders', '/operations/dead-letters/7/replay')).toMatchObject({
+      ok: true,
+      url: works.url,
+    });
     expect(works.asked).toEqual(['POST /operations/dead-letters/7/replay']);
     expect(other.asked).toEqual([]);
   });
 
   it.each(['nobody', '__proto__', 'constructor'])('knows no service %s', async (name) => {
     const fleet = new Fleet(() => ({ orders: [] }));
-    expect(await fleet.askOne(name, '/')).toMatchObject({ ok: false, status: 404, error: `there is no service ${name}` });
+    expect(await fleet.askOne(name, '/')).toMatchObject({
+      ok: false,
+      status: 404,
+      error: `there is no service ${name}`,
+    });
     expect(await fleet.tellOne(name, '/')).toMatchObject({ ok: false, status: 404 });
     expect(await fleet.askEach('/', name)).toEqual([]);
   });

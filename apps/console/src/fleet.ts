@@ -37,18 +37,24 @@ export class Fleet {
   /** Asks every instance of every service, or of one. */
   askAll(path: string, only?: string): Promise<Answer[]> {
     const asked = [...this.addresses].filter(([service]) => only === undefined || only === service);
-    return Promise.all(asked.flatMap(([service, urls]) => urls.map((url) => this.ask(service, url, path))));
+    return Promise.all(
+      asked.flatMap(([service, urls]) => urls.map((url) => this.ask(service, url, path))),
+    );
   }
 
   /** Tells every instance of a service what each must know for itself. */
   async tellAll(service: string, path: string, order: Order): Promise<Answer[]> {
     const urls = this.addresses.get(service);
-    return urls ? Promise.all(urls.map((url) => this.ask(service, url, path, order))) : [unknown(service)];
+    return urls
+      ? Promise.all(urls.map((url) => this.ask(service, url, path, order)))
+      : [unknown(service)];
   }
 
   /** Asks each service, or one, for what its instances keep together in their database. */
   askEach(path: string, service?: string): Promise<Answer[]> {
-    const names = [...this.addresses.keys()].filter((name) => service === undefined || name === service);
+    const names = [...this.addresses.keys()].filter(
+      (name) => service === undefined || name === service,
+    );
     return Promise.all(names.map((name) => this.askOne(name, path)));
   }
 
@@ -64,7 +70,10 @@ export class Fleet {
     return Promise.any(answers).catch(() => failures[0] ?? unknown(service));
   }
 
-  /** Tells one instance after the other, until one knows: what is to be done once is not told to two at the same time. */
+  /**
+   * Tells one instance after the other, until one knows: what is to be done once is not told to two
+   * at the same time.
+   */
   async tellOne(service: string, path: string, order: Order = {}): Promise<Answer> {
     let last = unknown(service);
     for (const url of this.addresses.get(service) ?? []) {
@@ -81,8 +90,17 @@ export class Fleet {
 
   private async ask(service: string, url: string, path: string, order?: Order): Promise<Answer> {
     try {
-      const response = await fetch(new URL(path, url), { ...this.request(order), signal: abortAfter(this.patience) });
-      return { service, url, ok: response.ok, status: response.status, body: await response.json() };
+      const response = await fetch(new URL(path, url), {
+        ...this.request(order),
+        signal: abortAfter(this.patience),
+      });
+      return {
+        service,
+        url,
+        ok: response.ok,
+        status: response.status,
+        body: await response.json(),
+      };
     } catch (error) {
       return { service, url, ok: false, error: describe(error) };
     }
@@ -92,12 +110,22 @@ export class Fleet {
     const authorization = this.token !== undefined && { authorization: `Bearer ${this.token}` };
     if (!order) return { headers: { ...authorization } };
     const { body, operator } = order;
-    const headers = { ...authorization, ...(body !== undefined && { 'content-type': 'application/json' }), ...(operator !== undefined && { 'x-operator': operator }) };
+    const headers = {
+      ...authorization,
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(operator !== undefined && { 'x-operator': operator }),
+    };
     return { method: 'POST', headers, ...(body !== undefined && { body: JSON.stringify(body) }) };
   }
 }
 
-const unknown = (service: string): Answer => ({ service, url: '', ok: false, status: 404, error: `there is no service ${service}` });
+const unknown = (service: string): Answer => ({
+  service,
+  url: '',
+  ok: false,
+  status: 404,
+  error: `there is no service ${service}`,
+});
 
 const knows = ({ status }: Answer): boolean => status !== undefined && status < 500;
 

@@ -31,6 +31,8 @@ export class InstanceOnTrial {
     const answer = this.answers(request);
     if (answer === 'silence') return;
     const { status = 200, body } = answer;
-    response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body));
+    response
+      .writeHead(status, { 'content-type': 'application/json' })
+      .end(typeof body === 'string' ? body : JSON.stringify(body));
   }
 }

@@ -3,4 +3,6 @@ import { guard } from './access';
 import { AppModule } from './app.module';
 import { environment } from './config';
 
-void serve(AppModule, { http: { configure: (app) => guard(app, new OperationsAccess(environment)) } });
+void serve(AppModule, {
+  http: { configure: (app) => guard(app, new OperationsAccess(environment)) },
+});

@@ -24,7 +24,10 @@ beforeAll(async () => {
     request.on('data', (chunk) => got.push(String(chunk)));
     authorizations.push(request.headers.authorization);
     return (
-      answers[`${request.method} ${decodeURIComponent(request.url!)}`]?.shift() ?? { status: 404, body: { message: `unexpected ${request.url}` } }
+      answers[`${request.method} ${decodeURIComponent(request.url!)}`]?.shift() ?? {
+        status: 404,
+        body: { message: `unexpected ${request.url}` },
+      }
     );
   });
 });
@@ -36,7 +39,12 @@ afterAll(() => theConsole.stop());
 
 async function parley(...words: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), ...words], {
-    env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url, PARLEY_OPERATOR: 'ada', OPERATIONS_TOKEN: 'a-token-of-operators' },
+    env: {
+      PATH: process.env['PATH'],
+      CONSOLE_URL: theConsole.url,
+      PARLEY_OPERATOR: 'ada',
+      OPERATIONS_TOKEN: 'a-token-of-operators',
+    },
   });
   const said = { out: '', err: '' };
   child.stdout.on('data', (chunk) => (said.out += chunk));
@@ -47,11 +55,25 @@ async function parley(...words: string[]) {
 
 describe('npm run parley', () => {
   it.each(
-    [[], ['dead-letters'], ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => ['dead-letters', name]), ['explain'], ['sagas'], ['concurrency'], ['topology'], ['doctor']].map(
-      (words) => [words],
-    ),
+    [
+      [],
+      ['dead-letters'],
+      ...['list', 'show', 'edit', 'replay', 'discard', 'audit'].map((name) => [
+        'dead-letters',
+        name,
+      ]),
+      ['explain'],
+      ['sagas'],
+      ['concurrency'],
+      ['topology'],
+      ['doctor'],
+    ].map((words) => [words]),
   )('helps with %j', async (words) => {
-    expect(await parley(...words, '--help')).toMatchObject({ code: 0, out: expect.stringContaining('npm run parley -- '), err: '' });
+    expect(await parley(...words, '--help')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('npm run parley -- '),
+      err: '',
+    });
     expect(theConsole.asked).toEqual([]);
   });
 
@@ -66,12 +88,17 @@ describe('npm run parley', () => {
     [['dead-letters', 'discard', '--all', '--reason', 'x'], '--yes'],
     [['concurrency', 'orders', 'many'], 'a whole number from 1 to 1000'],
   ])('refuses %j and says what would be right', async (words, sentence) => {
-    expect(await parley(...words)).toMatchObject({ code: 2, err: expect.stringContaining(sentence) });
+    expect(await parley(...words)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(sentence),
+    });
     expect(theConsole.asked).toEqual([]);
   });
 
   it('shows the token of operations, and says what to do when the console asks for another one', async () => {
-    answers['GET /api/dead-letters?limit=50&newest=true'] = [{ status: 401, body: { message: 'no' } }];
+    answers['GET /api/dead-letters?limit=50&newest=true'] = [
+      { status: 401, body: { message: 'no' } },
+    ];
     const { code, err } = await parley('dead-letters', 'list');
     expect([code, err]).toEqual([1, expect.stringContaining('set OPERATIONS_TOKEN')]);
     expect(authorizations).toEqual(['Bearer a-token-of-operators']);
@@ -87,18 +114,30 @@ describe('npm run parley', () => {
       },
     ];
     const { out, err } = await parley('dead-letters', 'list', '--contract', 'a.b');
-    expect(out).toMatch(/orders\/7 .*payments.payment-declined .*TypeError .*no reason +16 +holds +c0ffee00\n1 of 9/);
+    expect(out).toMatch(
+      /orders\/7 .*payments.payment-declined .*TypeError .*no reason +16 +holds +c0ffee00\n1 of 9/,
+    );
     expect(err).toBe('catalog does not answer: fetch failed\n');
   });
 
   it('lists what is not dead but waits behind it', async () => {
     answers = {
-      'GET /api/dead-letters?limit=50&newest=true': [{ body: [{ service: 'orders', count: 0, deadLetters: [] }] }],
+      'GET /api/dead-letters?limit=50&newest=true': [
+        { body: [{ service: 'orders', count: 0, deadLetters: [] }] },
+      ],
       'GET /api/backlog': [
         {
           body: [
-            { service: 'orders', items: [{ subscription: 'orders.fulfilment', waiting: 0, parked: 82, delayed: 0, dead: 0 }] },
-            { service: 'payments', items: [{ subscription: 'payments', waiting: 4, parked: 0, delayed: 0, dead: 0 }] },
+            {
+              service: 'orders',
+              items: [
+                { subscription: 'orders.fulfilment', waiting: 0, parked: 82, delayed: 0, dead: 0 },
+              ],
+            },
+            {
+              service: 'payments',
+              items: [{ subscription: 'payments', waiting: 4, parked: 0, delayed: 0, dead: 0 }],
+            },
             { service: 'insights', error: 'it is away' },
           ],
         },
@@ -114,26 +153,71 @@ describe('npm run parley', () => {
   it('shows one whole', async () => {
     answers['GET /api/dead-letters/orders/7'] = [{ body: letter }];
     const { out } = await parley('dead-letters', 'show', 'orders/7');
-    for (const part of ['edited 2 times', 'payments-1', 'at decide', '"quantity": 1', 'o-1 waits for this letter, 3 behind it', 'handled: it runs'])
+    for (const part of [
+      'edited 2 times',
+      'payments-1',
+      'at decide',
+      '"quantity": 1',
+      'o-1 waits for this letter, 3 behind it',
+      'handled: it runs',
+    ])
       expect(out).toContain(part);
   });
 
   it('edits a field deep inside, over nobody else, and says why it was refused', async () => {
     answers['GET /api/dead-letters/orders/7'] = [{ body: letter }];
-    answers['POST /api/dead-letters/orders/7/edit'] = [{ status: 422, body: { message: 'lines.0.quantity: too many' } }];
-    const { code, err } = await parley('dead-letters', 'edit', 'orders/7', '--set', 'lines.0.quantity=99', '--replay', '--reason', 'typo');
+    answers['POST /api/dead-letters/orders/7/edit'] = [
+      { status: 422, body: { message: 'lines.0.quantity: too many' } },
+    ];
+    const { code, err } = await parley(
+      'dead-letters',
+      'edit',
+      'orders/7',
+      '--set',
+      'lines.0.quantity=99',
+      '--replay',
+      '--reason',
+      'typo',
+    );
     expect([code, err]).toEqual([1, 'lines.0.quantity: too many\n']);
-    expect(JSON.parse(got.join(''))).toEqual({ body: '{"orderId":"o-1","lines":[{"quantity":99}]}', edits: 2, replay: true, reason: 'typo' });
+    expect(JSON.parse(got.join(''))).toEqual({
+      body: '{"orderId":"o-1","lines":[{"quantity":99}]}',
+      edits: 2,
+      replay: true,
+      reason: 'typo',
+    });
   });
 
   it('lists sagas, and those that a dead letter keeps from their end', async () => {
-    const saga = (key: string, dead: object[], done = false) => ({ name: 'fulfilment', key, stage: 'releasing', done, startedAt: '2026-11-23T09:00:00.000Z', changedAt: '2026-11-23T09:00:01.000Z', dead });
-    const items = [saga('o-1', []), saga('o-2', [{ letter: 'inventory/3', contract: 'inventory.reserve-stock', holds: true }], true)];
-    answers = { 'GET /api/sagas?limit=50': [{ body: [{ service: 'orders', items }] }, { body: [{ service: 'orders', items }] }] };
+    const saga = (key: string, dead: object[], done = false) => ({
+      name: 'fulfilment',
+      key,
+      stage: 'releasing',
+      done,
+      startedAt: '2026-11-23T09:00:00.000Z',
+      changedAt: '2026-11-23T09:00:01.000Z',
+      dead,
+    });
+    const items = [
+      saga('o-1', []),
+      saga(
+        'o-2',
+        [{ letter: 'inventory/3', contract: 'inventory.reserve-stock', holds: true }],
+        true,
+      ),
+    ];
+    answers = {
+      'GET /api/sagas?limit=50': [
+        { body: [{ service: 'orders', items }] },
+        { body: [{ service: 'orders', items }] },
+      ],
+    };
     const all = (await parley('sagas')).out;
     expect(all).toMatch(/orders\/fulfilment +o-1 +releasing +running/);
     const stuck = (await parley('sagas', '--stuck')).out;
-    expect(stuck).toMatch(/o-2 +releasing +done .*inventory\/3 \(inventory\.reserve-stock, its lane waits\)/);
+    expect(stuck).toMatch(
+      /o-2 +releasing +done .*inventory\/3 \(inventory\.reserve-stock, its lane waits\)/,
+    );
     expect(stuck).not.toContain('o-1');
   });
 
@@ -150,9 +234,21 @@ describe('npm run parley', () => {
       { body: { upTo: '9', done: ['7', '8'], gone: [], left: 1 } },
       { body: { upTo: '9', done: ['9'], gone: [], left: 0 } },
     ];
-    const { code, out } = await parley('dead-letters', 'replay', '--group', 'c0ffee00', '--rate', '2', '--json');
+    const { code, out } = await parley(
+      'dead-letters',
+      'replay',
+      '--group',
+      'c0ffee00',
+      '--rate',
+      '2',
+      '--json',
+    );
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ done: ['orders/7', 'orders/8', 'orders/9'], left: 0, stopped: false });
+    expect(JSON.parse(out)).toMatchObject({
+      done: ['orders/7', 'orders/8', 'orders/9'],
+      left: 0,
+      stopped: false,
+    });
     expect(got.map((body) => JSON.parse(body) as object)).toMatchObject([
       { filter: { group: 'c0ffee00' }, rate: 2 },
       { filter: { group: 'c0ffee00', upTo: '9' }, rate: 2 },
@@ -164,9 +260,13 @@ describe('npm run parley', () => {
     answers['POST /api/dead-letters/orders/replay'] = Array.from({ length: 100_000 }, () => ({
       body: { upTo: '9', done: ['7'], gone: [], left: 5 },
     }));
-    const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), 'dead-letters', 'replay', '--all'], {
-      env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url },
-    });
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'tools/parley.mjs'), 'dead-letters', 'replay', '--all'],
+      {
+        env: { PATH: process.env['PATH'], CONSOLE_URL: theConsole.url },
+      },
+    );
     let out = '';
     child.stdout.on('data', (chunk) => (out += chunk));
     while (got.length === 0) await new Promise(setImmediate);
@@ -176,14 +276,20 @@ describe('npm run parley', () => {
   });
 
   it('says what a replay would come to, and replays nothing', async () => {
-    answers['POST /api/dead-letters/orders/7/replay'] = [{ body: { replayed: false, replay: letter.replay } }];
+    answers['POST /api/dead-letters/orders/7/replay'] = [
+      { body: { replayed: false, replay: letter.replay } },
+    ];
     const { out } = await parley('dead-letters', 'replay', 'orders/7', '--dry-run');
     expect(out).toMatch(/orders\/7 .*FulfilmentSaga.on .*handled .*parked, 3 behind/);
     expect(got).toEqual(['{"dryRun":true}']);
   });
 
   it('explains who says a contract, what carries it and who handles it', async () => {
-    const says = { technology: 'postgres', address: 'postgres://db/parley', hops: [{ what: 'log', name: 'parley.event', why: 'kept' }] };
+    const says = {
+      technology: 'postgres',
+      address: 'postgres://db/parley',
+      hops: [{ what: 'log', name: 'parley.event', why: 'kept' }],
+    };
     const handler = {
       contract: 'orders.order-placed',
       kind: 'event',
@@ -197,7 +303,13 @@ describe('npm run parley', () => {
       transaction: 'handler',
       retry: { immediate: 3, delays: [1000] },
     };
-    const contract = { name: 'orders.order-placed', kind: 'event', owner: 'orders', version: 1, key: 'orderId' };
+    const contract = {
+      name: 'orders.order-placed',
+      kind: 'event',
+      owner: 'orders',
+      version: 1,
+      key: 'orderId',
+    };
     answers['GET /api/explain/orders.order-placed'] = [
       {
         body: [
@@ -219,10 +331,18 @@ describe('npm run parley', () => {
 
   it('tells every instance how many messages to handle at the same time', async () => {
     const instances = [
-      { service: 'orders', url: 'http://orders-1', subscription: 'orders.saga', before: 10, concurrency: 4 },
+      {
+        service: 'orders',
+        url: 'http://orders-1',
+        subscription: 'orders.saga',
+        before: 10,
+        concurrency: 4,
+      },
       { service: 'orders', url: 'http://orders-2', error: 'fetch failed' },
     ];
-    answers['POST /api/concurrency/orders.saga'] = [{ body: { subscription: 'orders.saga', instances } }];
+    answers['POST /api/concurrency/orders.saga'] = [
+      { body: { subscription: 'orders.saga', instances } },
+    ];
     const { code, out, err } = await parley('concurrency', 'orders.saga', '4', '--reason', 'slow');
     expect(JSON.parse(got.join(''))).toEqual({ concurrency: 4, reason: 'slow' });
     expect(out).toMatch(/orders.saga +http:\/\/orders-1 +4 +10/);
@@ -230,9 +350,13 @@ describe('npm run parley', () => {
   });
 
   it('says so when nothing answers', async () => {
-    const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), 'dead-letters', 'list'], {
-      env: { PATH: process.env['PATH'], CONSOLE_URL: 'http://127.0.0.1:9' },
-    });
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'tools/parley.mjs'), 'dead-letters', 'list'],
+      {
+        env: { PATH: process.env['PATH'], CONSOLE_URL: 'http://127.0.0.1:9' },
+      },
+    );
     let err = '';
     child.stderr.on('data', (chunk) => (err += chunk));
     expect((await once(child, 'close'))[0]).toBe(1);
@@ -242,11 +366,28 @@ describe('npm run parley', () => {
   it('prints what must exist, a technology once, whoever uses it', async () => {
     const queue = { what: 'queue', name: 'orders', settings: { durable: true } };
     const at = { technology: 'rabbitmq', address: 'amqp://mq' };
-    answers['GET /api/topology'] = [{ body: [{ service: 'orders', items: [{ ...at, resources: [queue] }] }, { service: 'catalog', items: [{ ...at, resources: [queue] }] }] }];
+    answers['GET /api/topology'] = [
+      {
+        body: [
+          { service: 'orders', items: [{ ...at, resources: [queue] }] },
+          { service: 'catalog', items: [{ ...at, resources: [queue] }] },
+        ],
+      },
+    ];
     const { code, out } = await parley('topology');
     expect({ code, out }).toEqual({
       code: 0,
-      out: ['- technology: rabbitmq', '  address: amqp://mq', '  services:', '    - catalog', '    - orders', '  resources:', '    - queue: orders', '      durable: true', ''].join('\n'),
+      out: [
+        '- technology: rabbitmq',
+        '  address: amqp://mq',
+        '  services:',
+        '    - catalog',
+        '    - orders',
+        '  resources:',
+        '    - queue: orders',
+        '      durable: true',
+        '',
+      ].join('\n'),
     });
   });
 
@@ -255,7 +396,19 @@ describe('npm run parley', () => {
       { what: 'fsync off', verdict: 'unsafe', says: 'set fsync = on' },
       { what: 'synchronous_commit on', verdict: 'safe', says: 'fine' },
     ];
-    answers['GET /api/doctor'] = [{ body: [{ service: 'orders', items: [{ technology: 'postgres', address: 'postgres://db', findings }] }] }];
-    expect(await parley('doctor')).toMatchObject({ code: 1, out: expect.stringContaining('✗ fsync off\n    set fsync = on\n  ✓ synchronous_commit on') });
+    answers['GET /api/doctor'] = [
+      {
+        body: [
+          {
+            service: 'orders',
+            items: [{ technology: 'postgres', address: 'postgres://db', findings }],
+          },
+        ],
+      },
+    ];
+    expect(await parley('doctor')).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('✗ fsync off\n    set fsync = on\n  ✓ synchronous_commit on'),
+    });
   });
 });

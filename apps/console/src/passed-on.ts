@@ -3,7 +3,9 @@ import type { Answer } from './fleet';
 
 /** One of many answers, with the service it came from. */
 export const told = ({ service, ok, body, error }: Answer) =>
-  ok ? { service, ...(Array.isArray(body) ? { items: body } : (body as object)) } : { service, error: error ?? body };
+  ok
+    ? { service, ...(Array.isArray(body) ? { items: body } : (body as object)) }
+    : { service, error: error ?? body };
 
 /** The one answer, as it came. */
 export function passedOn(reply: FastifyReply, { status = 503, body, error }: Answer): unknown {

@@ -1,10 +1,17 @@
 import { z } from 'zod';
 import type { Answer } from './fleet';
 
-const Letters = z.object({ deadLetters: z.array(z.object({ id: z.string(), holds: z.boolean(), headers: z.record(z.string(), z.string()) })) });
+const Letters = z.object({
+  deadLetters: z.array(
+    z.object({ id: z.string(), holds: z.boolean(), headers: z.record(z.string(), z.string()) }),
+  ),
+});
 const Sagas = z.array(z.looseObject({ correlationId: z.string() }));
 
-/** A dead letter of a saga's conversation. `holds`: what the saga says under its key waits behind it. */
+/**
+ * A dead letter of a saga's conversation. `holds`: what the saga says under its key waits behind
+ * it.
+ */
 export interface DeadOfSaga {
   /** `inventory/3` */
   readonly letter: string;
@@ -27,9 +34,15 @@ export function deadOf(answers: readonly Answer[]): ReadonlyMap<string, readonly
   return found;
 }
 
-/** A service's sagas, each with the dead letters of its conversation: an ended one may have said what waits behind them. */
+/**
+ * A service's sagas, each with the dead letters of its conversation: an ended one may have said
+ * what waits behind them.
+ */
 export function withDead(answer: Answer, dead: ReadonlyMap<string, readonly DeadOfSaga[]>): Answer {
   const sagas = Sagas.safeParse(answer.body).data;
   if (!sagas) return answer;
-  return { ...answer, body: sagas.map((saga) => ({ ...saga, dead: dead.get(saga.correlationId) ?? [] })) };
+  return {
+    ...answer,
+    body: sagas.map((saga) => ({ ...saga, dead: dead.get(saga.correlationId) ?? [] })),
+  };
 }

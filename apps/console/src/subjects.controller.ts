@@ -4,19 +4,31 @@ import { told } from './passed-on';
 
 const pathOf = (subject: string): string => `/operations/subjects/${encodeURIComponent(subject)}`;
 
-/** Those whom messages are about. Each service answers for the key store it reads, and for what it keeps itself. */
+/**
+ * Those whom messages are about. Each service answers for the key store it reads, and for what it
+ * keeps itself.
+ */
 @Controller('api/subjects')
 export class SubjectsController {
   constructor(private readonly fleet: Fleet) {}
 
   @Get(':subject')
   async show(@Param('subject') subject: string) {
-    return (await this.fleet.askEach(pathOf(subject))).filter(({ status }) => status !== 404).map(told);
+    return (await this.fleet.askEach(pathOf(subject)))
+      .filter(({ status }) => status !== 404)
+      .map(told);
   }
 
-  /** Throws the subject's key away, in every key store; where several services share one, the first of them did it. */
+  /**
+   * Throws the subject's key away, in every key store; where several services share one, the first
+   * of them did it.
+   */
   @Post(':subject/erase')
-  async erase(@Param('subject') subject: string, @Body() body: unknown, @Headers('x-operator') operator: string | undefined) {
+  async erase(
+    @Param('subject') subject: string,
+    @Body() body: unknown,
+    @Headers('x-operator') operator: string | undefined,
+  ) {
     const answers = await this.fleet.tellEach(`${pathOf(subject)}/erase`, { body, operator });
     return answers.filter(({ status }) => status !== 404).map(told);
   }

@@ -10,18 +10,24 @@ const HANDLED = /@Handles\((\w+)|\.(?:startsOn|on)\((\w+),/g;
 const SAID = /\b(?:call|send|broadcast|publish)\((\w+),/g;
 
 const foldersOf = (folder: string): string[] =>
-  readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() ? [entry.name] : [],
+  );
 
 /** Every contract of the shop by the name that code uses. */
 const contracts = new Map<string, Contract>(
   foldersOf('libs/contracts').flatMap((owner) =>
-    Object.entries(jest.requireActual<Record<string, Contract>>(`@contracts/${owner}`)).filter(([, value]) => typeof value.kind === 'string'),
+    Object.entries(jest.requireActual<Record<string, Contract>>(`@contracts/${owner}`)).filter(
+      ([, value]) => typeof value.kind === 'string',
+    ),
   ),
 );
 
 const sourceOf = (name: string): string => {
   const folder = join(ROOT, 'apps', name, 'src');
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts') && !TEST.test(file));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !TEST.test(file),
+  );
   return files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n');
 };
 
@@ -32,13 +38,18 @@ const found = (source: string, pattern: RegExp): Contract[] =>
     return contract ? [contract] : [];
   });
 
-const owners = (all: readonly Contract[], kind: Kind): string[] => [...new Set(all.filter((contract) => contract.kind === kind).map(({ owner }) => owner))].sort();
+const owners = (all: readonly Contract[], kind: Kind): string[] =>
+  [...new Set(all.filter((contract) => contract.kind === kind).map(({ owner }) => owner))].sort();
 
-const services = topology.filter(({ place }) => place !== 'outside').map((process): [string, Process] => [process.name, process]);
+const services = topology
+  .filter(({ place }) => place !== 'outside')
+  .map((process): [string, Process] => [process.name, process]);
 
 describe('topology.ts', () => {
   it('has every app, and no other', () => {
-    const apps = foldersOf('apps').filter((name) => readdirSync(join(ROOT, 'apps', name, 'src')).includes('main.ts'));
+    const apps = foldersOf('apps').filter((name) =>
+      readdirSync(join(ROOT, 'apps', name, 'src')).includes('main.ts'),
+    );
     expect(topology.map(({ name }) => name).sort()).toEqual(apps.sort());
   });
 
@@ -46,22 +57,38 @@ describe('topology.ts', () => {
     expect(new Set(topology.map(({ slot }) => slot)).size).toBe(topology.length);
   });
 
-  it.each(services)('says of %s whom it talks to', (name, { calls = [], commands = [], follows = [], listens = [], answersCalls }) => {
-    const source = sourceOf(name);
-    const [handled, said] = [found(source, HANDLED), found(source, SAID)];
-    expect({ calls: owners(said, 'call'), commands: owners(said, 'command'), follows: owners(handled, 'event'), listens: owners(handled, 'broadcast') }).toEqual({
-      calls: [...calls].sort(),
-      commands: [...commands].sort(),
-      follows: [...follows].sort(),
-      listens: [...listens].sort(),
-    });
-    expect(answersCalls).toBe(handled.some(({ kind }) => kind === 'call'));
-  });
+  it.each(services)(
+    'says of %s whom it talks to',
+    (name, { calls = [], commands = [], follows = [], listens = [], answersCalls }) => {
+      const source = sourceOf(name);
+      const [handled, said] = [found(source, HANDLED), found(source, SAID)];
+      expect({
+        calls: owners(said, 'call'),
+        commands: owners(said, 'command'),
+        follows: owners(handled, 'event'),
+        listens: owners(handled, 'broadcast'),
+      }).toEqual({
+        calls: [...calls].sort(),
+        commands: [...commands].sort(),
+        follows: [...follows].sort(),
+        listens: [...listens].sort(),
+      });
+      expect(answersCalls).toBe(handled.some(({ kind }) => kind === 'call'));
+    },
+  );
 
-  it.each([...contracts.values()].map((contract) => [contract.name, contract] as const))('%s is handled, or told, by its owner and nobody else', (_name, contract) => {
-    const has = (pattern: RegExp, name: string) => found(sourceOf(name), pattern).includes(contract);
-    const [handlers, speakers] = [services.filter(([name]) => has(HANDLED, name)), services.filter(([name]) => has(SAID, name))].map((all) => all.map(([name]) => name));
-    if (contract.kind === 'call' || contract.kind === 'command') expect(handlers).toEqual([contract.owner]);
-    else expect(speakers).toEqual([contract.owner]);
-  });
+  it.each([...contracts.values()].map((contract) => [contract.name, contract] as const))(
+    '%s is handled, or told, by its owner and nobody else',
+    (_name, contract) => {
+      const has = (pattern: RegExp, name: string) =>
+        found(sourceOf(name), pattern).includes(contract);
+      const [handlers, speakers] = [
+        services.filter(([name]) => has(HANDLED, name)),
+        services.filter(([name]) => has(SAID, name)),
+      ].map((all) => all.map(([name]) => name));
+      if (contract.kind === 'call' || contract.kind === 'command')
+        expect(handlers).toEqual([contract.owner]);
+      else expect(speakers).toEqual([contract.owner]);
+    },
+  );
 });

@@ -9,19 +9,29 @@ import { EdgeOnTrial, EventReader } from './edge.fixture';
 import { IssuerOnTrial, seconds } from './issuer.fixture';
 import { ProblemError } from '@parley/service';
 
-const customer = { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } };
+const customer = {
+  name: 'Ada',
+  email: 'ada@example.org',
+  address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' },
+};
 const order = { customer, lines: [{ sku: 'TEA-0001', quantity: 2 }], payment: { token: 'tok_ok' } };
 
-const part = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const part = (value: unknown) =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 const aStranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 let issuer: IssuerOnTrial;
 
 /** A good token of Ada but for what is changed. */
-const changed = (change: Readonly<Record<string, unknown>>) => issuer.token(issuer.claims('ada', change));
-const signed = (header: JWTHeaderParameters, key: Parameters<SignJWT['sign']>[0], claims: JWTPayload = issuer.claims('ada')) =>
-  new SignJWT(claims).setProtectedHeader(header).sign(key);
-const unsigned = (header: object, signature = '') => `${part(header)}.${part(issuer.claims('ada'))}.${signature}`;
+const changed = (change: Readonly<Record<string, unknown>>) =>
+  issuer.token(issuer.claims('ada', change));
+const signed = (
+  header: JWTHeaderParameters,
+  key: Parameters<SignJWT['sign']>[0],
+  claims: JWTPayload = issuer.claims('ada'),
+) => new SignJWT(claims).setProtectedHeader(header).sign(key);
+const unsigned = (header: object, signature = '') =>
+  `${part(header)}.${part(issuer.claims('ada'))}.${signature}`;
 /** Signed as it should be, but only for who understands `until-noon`. */
 const critical = () =>
   new SignJWT(issuer.claims('ada'))
@@ -30,7 +40,10 @@ const critical = () =>
 /** The published key as the secret: its bytes, in each way in which it may be written. */
 const publishedAsSecret = (format: 'pem' | 'jwk') => {
   const { publicKey } = issuer.pair('rsa');
-  const text = format === 'pem' ? publicKey.export({ format, type: 'spki' }) : JSON.stringify(publicKey.export({ format }));
+  const text =
+    format === 'pem'
+      ? publicKey.export({ format, type: 'spki' })
+      : JSON.stringify(publicKey.export({ format }));
   return signed({ alg: 'HS256', kid: 'rsa' }, Buffer.from(text));
 };
 
@@ -46,8 +59,13 @@ describe('an edge that knows its customers', () => {
     await issuer.close();
   });
 
-  const get = (path: string, headers: Record<string, string> = {}, method = 'GET') => fetch(`${edge.url}${path}`, { method, headers });
-  const post = (headers: Record<string, string>, body: object = order, key: string = randomUUID()) =>
+  const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    fetch(`${edge.url}${path}`, { method, headers });
+  const post = (
+    headers: Record<string, string>,
+    body: object = order,
+    key: string = randomUUID(),
+  ) =>
     fetch(`${edge.url}/orders`, {
       method: 'POST',
       body: JSON.stringify(body),
@@ -59,12 +77,16 @@ describe('an edge that knows its customers', () => {
     return ((await response.json()) as { orderId: string }).orderId;
   };
   const refused = async (response: Response) => {
-    expect([response.status, response.headers.get('www-authenticate'), response.headers.get('content-type')]).toEqual([
-      401,
-      'Bearer',
-      'application/problem+json; charset=utf-8',
-    ]);
-    expect(await response.json()).toEqual({ type: 'about:blank', title: 'This is for customers with a valid bearer token', status: 401 });
+    expect([
+      response.status,
+      response.headers.get('www-authenticate'),
+      response.headers.get('content-type'),
+    ]).toEqual([401, 'Bearer', 'application/problem+json; charset=utf-8']);
+    expect(await response.json()).toEqual({
+      type: 'about:blank',
+      title: 'This is for customers with a valid bearer token',
+      status: 401,
+    });
   };
   /** Whoever comes next with a good token is served. */
   const neighbour = () => place('neighbour');
@@ -84,7 +106,10 @@ describe('an edge that knows its customers', () => {
       ['an empty one', () => 'Bearer '],
       ['a password', () => `Basic ${part('ada:secret')}`],
       ['no JWT', () => 'Bearer ada'],
-      ['two parts of three', async () => `Bearer ${(await changed({})).split('.').slice(0, 2).join('.')}`],
+      [
+        'two parts of three',
+        async () => `Bearer ${(await changed({})).split('.').slice(0, 2).join('.')}`,
+      ],
       ['two tokens', async () => `Bearer ${await changed({})}, Bearer ${await changed({})}`],
     ])('is refused: %s', async (_what, write) => {
       const authorization = await write();
@@ -96,23 +121,55 @@ describe('an edge that knows its customers', () => {
     it.each<[string, () => string | Promise<string>]>([
       ['alg none', () => unsigned({ alg: 'none' })],
       ['alg None, with the id of a key', () => unsigned({ alg: 'None', kid: 'rsa' })],
-      ['alg none, with a signature', async () => unsigned({ alg: 'none' }, (await changed({})).split('.')[2])],
+      [
+        'alg none, with a signature',
+        async () => unsigned({ alg: 'none' }, (await changed({})).split('.')[2]),
+      ],
       ['alg RS256 without a signature', () => unsigned({ alg: 'RS256', kid: 'rsa' })],
       ['HS256 with the public key as its secret, as PEM', () => publishedAsSecret('pem')],
       ['HS256 with the public key as its secret, as JWK', () => publishedAsSecret('jwk')],
-      ['HS256 with zeros as its secret', () => signed({ alg: 'HS256', kid: 'rsa' }, Buffer.alloc(32))],
-      ['a strange key under a known kid', () => signed({ alg: 'RS256', kid: 'rsa' }, aStranger.privateKey)],
-      ['a kid that nobody has', () => signed({ alg: 'RS256', kid: randomUUID() }, aStranger.privateKey)],
-      ['a kid that nobody has, and a known key', () => signed({ alg: 'RS256', kid: randomUUID() }, issuer.pair('rsa').privateKey)],
-      ['a kid that is a path', () => signed({ alg: 'RS256', kid: '../../dev/null' }, aStranger.privateKey)],
+      [
+        'HS256 with zeros as its secret',
+        () => signed({ alg: 'HS256', kid: 'rsa' }, Buffer.alloc(32)),
+      ],
+      [
+        'a strange key under a known kid',
+        () => signed({ alg: 'RS256', kid: 'rsa' }, aStranger.privateKey),
+      ],
+      [
+        'a kid that nobody has',
+        () => signed({ alg: 'RS256', kid: randomUUID() }, aStranger.privateKey),
+      ],
+      [
+        'a kid that nobody has, and a known key',
+        () => signed({ alg: 'RS256', kid: randomUUID() }, issuer.pair('rsa').privateKey),
+      ],
+      [
+        'a kid that is a path',
+        () => signed({ alg: 'RS256', kid: '../../dev/null' }, aStranger.privateKey),
+      ],
       [
         'a key of its own, in its head',
-        () => signed({ alg: 'RS256', jwk: aStranger.publicKey.export({ format: 'jwk' }) as never }, aStranger.privateKey),
+        () =>
+          signed(
+            { alg: 'RS256', jwk: aStranger.publicKey.export({ format: 'jwk' }) as never },
+            aStranger.privateKey,
+          ),
       ],
-      ['keys of its own, by URL', () => signed({ alg: 'RS256', kid: 'mine', jku: `${edge.url}/products` }, aStranger.privateKey)],
-      ['the key of another algorithm', () => signed({ alg: 'ES256', kid: 'rsa' }, issuer.pair('ec').privateKey)],
+      [
+        'keys of its own, by URL',
+        () =>
+          signed({ alg: 'RS256', kid: 'mine', jku: `${edge.url}/products` }, aStranger.privateKey),
+      ],
+      [
+        'the key of another algorithm',
+        () => signed({ alg: 'ES256', kid: 'rsa' }, issuer.pair('ec').privateKey),
+      ],
       ['a head that says what nobody here understands', () => critical()],
-      ['another subject than was signed', async () => (await changed({})).replace(/\.[^.]+\./, `.${part(issuer.claims('eve'))}.`)],
+      [
+        'another subject than was signed',
+        async () => (await changed({})).replace(/\.[^.]+\./, `.${part(issuer.claims('eve'))}.`),
+      ],
       ['the audience of another shop', () => changed({ aud: 'another-shop' })],
       ['a part of the audience', () => changed({ aud: 'the' })],
       ['no audience', () => changed({ aud: undefined })],
@@ -132,7 +189,11 @@ describe('an edge that knows its customers', () => {
       ["Keycloak's kind of an ID token", () => changed({ typ: 'ID' })],
       ["Keycloak's kind of a refresh token", () => changed({ typ: 'Refresh' })],
       ["Cognito's use of an ID token", () => changed({ token_use: 'id' })],
-      ['the type of another JWT', () => signed({ alg: 'RS256', kid: 'rsa', typ: 'logout+jwt' }, issuer.pair('rsa').privateKey)],
+      [
+        'the type of another JWT',
+        () =>
+          signed({ alg: 'RS256', kid: 'rsa', typ: 'logout+jwt' }, issuer.pair('rsa').privateKey),
+      ],
       ['a beginning of life that is to come', () => changed({ iat: seconds() + 60 })],
       ['a life of more than a day', () => changed({ iat: seconds(), exp: seconds() + 86_460 })],
       ['an end in a thousand years', () => changed({ exp: seconds() + 31_536_000_000 })],
@@ -150,9 +211,15 @@ describe('an edge that knows its customers', () => {
     });
   });
 
-  it.each(['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'])('takes a token signed by %s', async (alg) => {
-    expect((await post({ authorization: `Bearer ${await issuer.token(issuer.claims('ada'), alg)}` })).status).toBe(202);
-  });
+  it.each(['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'])(
+    'takes a token signed by %s',
+    async (alg) => {
+      expect(
+        (await post({ authorization: `Bearer ${await issuer.token(issuer.claims('ada'), alg)}` }))
+          .status,
+      ).toBe(202);
+    },
+  );
 
   it.each<[string, Readonly<Record<string, unknown>>]>([
     ['for several shops', { aud: ['another-shop', 'the-shop'] }],
@@ -166,14 +233,19 @@ describe('an edge that knows its customers', () => {
   });
 
   it('takes a token that says that it is an access token', async () => {
-    const token = await signed({ alg: 'RS256', kid: 'rsa', typ: 'at+JWT' }, issuer.pair('rsa').privateKey);
+    const token = await signed(
+      { alg: 'RS256', kid: 'rsa', typ: 'at+JWT' },
+      issuer.pair('rsa').privateKey,
+    );
     expect((await post({ authorization: `Bearer ${token}` })).status).toBe(202);
   });
 
   it('ends a stream of events with the token that opened it', async () => {
     const orderId = await place('ada');
     const token = await changed({ exp: seconds() + 2 });
-    const reader = await EventReader.open(`${edge.url}/orders/${orderId}/events`, undefined, { authorization: `Bearer ${token}` });
+    const reader = await EventReader.open(`${edge.url}/orders/${orderId}/events`, undefined, {
+      authorization: `Bearer ${token}`,
+    });
     expect((await reader.next(1_000)).map(({ id }) => id)).toEqual(['1']); // to the end
   });
 
@@ -189,12 +261,19 @@ describe('an edge that knows its customers', () => {
         paths: Record<string, Record<string, { security?: object[]; responses: object }>>;
         components: { securitySchemes: object };
       };
-      expect(components.securitySchemes).toEqual({ bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } });
-      const routes = Object.entries(paths).flatMap(([path, verbs]) => Object.entries(verbs).map(([verb, operation]) => ({ path, verb, operation })));
+      expect(components.securitySchemes).toEqual({
+        bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+      });
+      const routes = Object.entries(paths).flatMap(([path, verbs]) =>
+        Object.entries(verbs).map(([verb, operation]) => ({ path, verb, operation })),
+      );
       const closed = routes.filter(({ path }) => !PUBLIC.includes(path));
       expect(closed).toHaveLength(5);
       for (const { path, verb, operation } of closed) {
-        const response = verb === 'post' ? await post({}) : await get(path.replace('{id}', randomUUID()), {}, verb.toUpperCase());
+        const response =
+          verb === 'post'
+            ? await post({})
+            : await get(path.replace('{id}', randomUUID()), {}, verb.toUpperCase());
         await refused(response);
         expect(operation).toMatchObject({ security: [{ bearer: [] }], responses: { 401: {} } });
       }
@@ -212,7 +291,11 @@ describe('an edge that knows its customers', () => {
       const shown = (await response.json()) as object;
       expect(shown).toMatchObject({ orderId, total: 1380 });
       expect(shown).not.toHaveProperty('account');
-      const reader = await EventReader.open(`${edge.url}/orders/${orderId}/events`, undefined, await issuer.headers('ada'));
+      const reader = await EventReader.open(
+        `${edge.url}/orders/${orderId}/events`,
+        undefined,
+        await issuer.headers('ada'),
+      );
       expect((await reader.next(1)).map(({ id }) => id)).toEqual(['1']);
       reader.leave();
       expect((await get(`/orders/${orderId}/label`, await issuer.headers('ada'))).status).toBe(503); // shipping is not started
@@ -226,27 +309,36 @@ describe('an edge that knows its customers', () => {
       ['GET', '', 'ada '],
       ['GET', '', 'Ada'],
       ['GET', '', ' '],
-    ])('has no such order for another account: %s /orders/<id>%s, as "%s"', async (method, path, who) => {
-      const [mine, nowhere] = [await place('ada'), randomUUID()];
-      const headers = await issuer.headers(who);
-      const answers = await Promise.all([mine, nowhere].map((orderId) => get(`/orders/${orderId}${path}`, headers, method)));
-      expect(answers.map(({ status }) => status)).toEqual([404, 404]);
-      const [told, expected] = await Promise.all(answers.map((answer) => answer.text()));
-      expect(told).toBe(expected);
-      expect((await get(`/orders/${mine}`, await issuer.headers('ada'))).status).toBe(200);
-    });
+    ])(
+      'has no such order for another account: %s /orders/<id>%s, as "%s"',
+      async (method, path, who) => {
+        const [mine, nowhere] = [await place('ada'), randomUUID()];
+        const headers = await issuer.headers(who);
+        const answers = await Promise.all(
+          [mine, nowhere].map((orderId) => get(`/orders/${orderId}${path}`, headers, method)),
+        );
+        expect(answers.map(({ status }) => status)).toEqual([404, 404]);
+        const [told, expected] = await Promise.all(answers.map((answer) => answer.text()));
+        expect(told).toBe(expected);
+        expect((await get(`/orders/${mine}`, await issuer.headers('ada'))).status).toBe(200);
+      },
+    );
 
     it('lists only the orders of the account, and counts only them', async () => {
       const who = randomUUID();
       const orderIds = [await place(who), await place(who)];
       await place('ada');
-      const { orders, counts } = (await (await get('/orders', await issuer.headers(who))).json()) as {
+      const { orders, counts } = (await (
+        await get('/orders', await issuer.headers(who))
+      ).json()) as {
         orders: { orderId: string }[];
         counts: Record<string, number>;
       };
       expect(orders.map(({ orderId }) => orderId).sort()).toEqual([...orderIds].sort());
       expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(2);
-      const page = (await (await get('/orders?limit=500', await issuer.headers(randomUUID()))).json()) as { orders: unknown[] };
+      const page = (await (
+        await get('/orders?limit=500', await issuer.headers(randomUUID()))
+      ).json()) as { orders: unknown[] };
       expect(page.orders).toEqual([]);
     });
 
@@ -282,11 +374,14 @@ describe('an edge that knows its customers', () => {
       expect((await post(await issuer.headers('eve'), other, key)).status).toBe(202);
     });
 
-    it.each(['', ' ', '.', ':', '/', '|', '","'])('is not the same when account and key only look the same side by side: %j', async (between) => {
-      const looks = (...parts: string[]) => parts.join(between);
-      const first = await place('ada', looks('k', PlaceOrder.name, 'k'));
-      expect(await place(looks('ada', PlaceOrder.name, 'k'), 'k')).not.toBe(first);
-    });
+    it.each(['', ' ', '.', ':', '/', '|', '","'])(
+      'is not the same when account and key only look the same side by side: %j',
+      async (between) => {
+        const looks = (...parts: string[]) => parts.join(between);
+        const first = await place('ada', looks('k', PlaceOrder.name, 'k'));
+        expect(await place(looks('ada', PlaceOrder.name, 'k'), 'k')).not.toBe(first);
+      },
+    );
   });
 
   describe("the issuer's keys", () => {
@@ -294,7 +389,10 @@ describe('an edge that knows its customers', () => {
     let ahead = 0;
     beforeEach(() => {
       const [timeOfDay, running] = [Date.now.bind(Date), performance.now.bind(performance)];
-      clocks = [jest.spyOn(Date, 'now').mockImplementation(() => timeOfDay() + ahead), jest.spyOn(performance, 'now').mockImplementation(() => running() + ahead)];
+      clocks = [
+        jest.spyOn(Date, 'now').mockImplementation(() => timeOfDay() + ahead),
+        jest.spyOn(performance, 'now').mockImplementation(() => running() + ahead),
+      ];
     });
     afterEach(() => {
       ahead = 0;
@@ -302,7 +400,8 @@ describe('an edge that knows its customers', () => {
       issuer.answer = (response) => issuer.tellKeys(response);
     });
 
-    const strange = (kid: string = randomUUID()) => signed({ alg: 'RS256', kid }, aStranger.privateKey);
+    const strange = (kid: string = randomUUID()) =>
+      signed({ alg: 'RS256', kid }, aStranger.privateKey);
     /** How it is refused. */
     const statusOf = async (authentication: Authentication, token: string) => {
       const error = await authentication.accountOf(`Bearer ${token}`).then(
@@ -315,10 +414,15 @@ describe('an edge that knows its customers', () => {
     it('are asked for once, however many tokens name keys that nobody has', async () => {
       const authentication = new Authentication(issuer.settings);
       const before = issuer.asked;
-      for (let n = 0; n < 50; n++) expect(await statusOf(authentication, await strange())).toBe(401);
-      await Promise.all(Array.from({ length: 50 }, async () => statusOf(authentication, await strange())));
+      for (let n = 0; n < 50; n++)
+        expect(await statusOf(authentication, await strange())).toBe(401);
+      await Promise.all(
+        Array.from({ length: 50 }, async () => statusOf(authentication, await strange())),
+      );
       expect(issuer.asked).toBe(before + 1);
-      expect(await authentication.accountOf((await issuer.headers('ada')).authorization)).toBe('ada');
+      expect(await authentication.accountOf((await issuer.headers('ada')).authorization)).toBe(
+        'ada',
+      );
     });
 
     it('are not asked for by what could be no token', async () => {
@@ -344,20 +448,29 @@ describe('an edge that knows its customers', () => {
       ['tells no JSON', (response) => response.end('<html>')],
       ['tells no keys', (response) => response.end('{"keys":7}')],
       ['says nothing', () => undefined],
-    ])('are not known when the issuer %s: 503 for what may be a token, once a second, until it is back', async (_what, answer) => {
-      const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
-      const [authentication, before] = [new Authentication(issuer.settings), issuer.asked];
-      const good = await issuer.token(issuer.claims('ada'));
-      issuer.answer = answer;
-      const statuses = await Promise.all([good, good, await strange()].map((token) => statusOf(authentication, token)));
-      expect([...statuses, await statusOf(authentication, good), await statusOf(authentication, 'garbage')]).toEqual([503, 503, 503, 503, 401]);
-      expect(issuer.asked).toBe(before + 1);
-      expect(warned).toHaveBeenCalledTimes(1);
-      warned.mockRestore();
-      issuer.answer = (response) => issuer.tellKeys(response);
-      ahead = 1_000;
-      expect(await authentication.accountOf(`Bearer ${good}`)).toBe('ada');
-    });
+    ])(
+      'are not known when the issuer %s: 503 for what may be a token, once a second, until it is back',
+      async (_what, answer) => {
+        const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+        const [authentication, before] = [new Authentication(issuer.settings), issuer.asked];
+        const good = await issuer.token(issuer.claims('ada'));
+        issuer.answer = answer;
+        const statuses = await Promise.all(
+          [good, good, await strange()].map((token) => statusOf(authentication, token)),
+        );
+        expect([
+          ...statuses,
+          await statusOf(authentication, good),
+          await statusOf(authentication, 'garbage'),
+        ]).toEqual([503, 503, 503, 503, 401]);
+        expect(issuer.asked).toBe(before + 1);
+        expect(warned).toHaveBeenCalledTimes(1);
+        warned.mockRestore();
+        issuer.answer = (response) => issuer.tellKeys(response);
+        ahead = 1_000;
+        expect(await authentication.accountOf(`Bearer ${good}`)).toBe('ada');
+      },
+    );
 
     it('that are known go on being used while the issuer is away', async () => {
       const authentication = new Authentication(issuer.settings);
@@ -365,7 +478,10 @@ describe('an edge that knows its customers', () => {
       await authentication.accountOf(`Bearer ${good}`);
       issuer.answer = (response) => response.destroy();
       ahead = 31_000;
-      expect([await statusOf(authentication, await strange()), await authentication.accountOf(`Bearer ${good}`)]).toEqual([503, 'ada']);
+      expect([
+        await statusOf(authentication, await strange()),
+        await authentication.accountOf(`Bearer ${good}`),
+      ]).toEqual([503, 'ada']);
     });
   });
 });
@@ -374,7 +490,9 @@ describe('an edge whose issuer is away', () => {
   it('tells when to come back, serves what is for everybody, and logs neither token nor subject', async () => {
     const logged: unknown[] = [];
     const levels = (['error', 'warn', 'log', 'debug', 'verbose'] as const).map((level) =>
-      jest.spyOn(Logger.prototype, level).mockImplementation((...told: unknown[]) => void logged.push(told)),
+      jest
+        .spyOn(Logger.prototype, level)
+        .mockImplementation((...told: unknown[]) => void logged.push(told)),
     );
     issuer = await IssuerOnTrial.start();
     const { settings } = issuer;
@@ -383,16 +501,17 @@ describe('an edge whose issuer is away', () => {
     const edge = await EdgeOnTrial.start(new Authentication(settings));
     try {
       const response = await fetch(`${edge.url}/orders`, { headers });
-      expect([response.status, response.headers.get('retry-after'), response.headers.get('content-type')]).toEqual([
-        503,
-        '1',
-        'application/problem+json; charset=utf-8',
-      ]);
+      expect([
+        response.status,
+        response.headers.get('retry-after'),
+        response.headers.get('content-type'),
+      ]).toEqual([503, '1', 'application/problem+json; charset=utf-8']);
       expect((await fetch(`${edge.url}/orders`)).status).toBe(401);
       expect((await fetch(`${edge.url}/products`)).status).toBe(200);
       const lines = inspect(logged, { depth: null });
       expect(lines).toContain('cannot be read');
-      for (const secret of [...headers.authorization.split('.').slice(1), 'ada-the-subject']) expect(lines).not.toContain(secret);
+      for (const secret of [...headers.authorization.split('.').slice(1), 'ada-the-subject'])
+        expect(lines).not.toContain(secret);
     } finally {
       await edge.close();
       for (const level of levels) level.mockRestore();
@@ -405,9 +524,19 @@ describe('an open edge', () => {
     const warned = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
     const edge = await EdgeOnTrial.start(new Authentication());
     try {
-      expect(warned.mock.calls).toEqual([[expect.stringContaining('set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL')]]);
-      const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID(), authorization: 'Bearer garbage' };
-      const response = await fetch(`${edge.url}/orders`, { method: 'POST', body: JSON.stringify(order), headers });
+      expect(warned.mock.calls).toEqual([
+        [expect.stringContaining('set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL')],
+      ]);
+      const headers = {
+        'content-type': 'application/json',
+        'idempotency-key': randomUUID(),
+        authorization: 'Bearer garbage',
+      };
+      const response = await fetch(`${edge.url}/orders`, {
+        method: 'POST',
+        body: JSON.stringify(order),
+        headers,
+      });
       expect(response.status).toBe(202);
       expect((await fetch(`${edge.url}${response.headers.get('location')}`)).status).toBe(200);
       const description = await (await fetch(`${edge.url}/openapi.json`)).text();

@@ -1,7 +1,15 @@
 import { Account } from '@contracts/orders';
 import { Logger } from '@nestjs/common';
 import { problem, ProblemError } from '@parley/service';
-import { createRemoteJWKSet, customFetch, errors, type JWTHeaderParameters, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JWTHeaderParameters,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 
 /** Who signs the tokens of customers. */
 export interface Issuer {
@@ -13,13 +21,19 @@ export interface Issuer {
   readonly keys: string;
 }
 
-/** Signatures by key pairs: `none` proves nothing, and for HS256 the issuer's public key would be the secret. */
+/**
+ * Signatures by key pairs: `none` proves nothing, and for HS256 the issuer's public key would be
+ * the secret.
+ */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 
 /** Seconds by which the clocks of issuer and edge may differ. */
 const CLOCKS = 10;
 
-/** Milliseconds between the beginning and the end of a token; a longer one would outlive every change of what its owner may do. */
+/**
+ * Milliseconds between the beginning and the end of a token; a longer one would outlive every
+ * change of what its owner may do.
+ */
 const LONGEST_LIFE_MS = 24 * 3_600_000;
 
 /** A customer, as a token proves it. */
@@ -29,7 +43,10 @@ export interface Proven {
   readonly left: number;
 }
 
-/** Milliseconds. The keys are read anew after KEPT; for a key they do not hold no sooner than NEW_KEY after the last reading. */
+/**
+ * Milliseconds. The keys are read anew after KEPT; for a key they do not hold no sooner than
+ * NEW_KEY after the last reading.
+ */
 const KEPT = 600_000;
 const NEW_KEY = 30_000;
 /** So long a reading may take, and so long after a failed one nobody tries again. */
@@ -43,7 +60,10 @@ export class Authentication {
 
   constructor(private readonly issuer?: Issuer) {
     if (issuer) this.keys = this.keysOf(issuer);
-    else this.logger.warn('authentication is off: everybody who reaches this port sees all orders; set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL');
+    else
+      this.logger.warn(
+        'authentication is off: everybody who reaches this port sees all orders; set AUTH_ISSUER, AUTH_AUDIENCE and AUTH_JWKS_URL',
+      );
   }
 
   get isOn(): boolean {
@@ -55,13 +75,22 @@ export class Authentication {
     return (await this.customerOf(authorization))?.account;
   }
 
-  /** The customer of the token and the time it expires; undefined when authentication is off. @throws ProblemError */
+  /**
+   * The customer of the token and the time it expires; undefined when authentication is off.
+   * @throws ProblemError
+   */
   async customerOf(authorization: string | undefined): Promise<Proven | undefined> {
     if (!this.issuer || !this.keys) return undefined;
     const token = /^Bearer ([\w.-]+)$/i.exec(authorization ?? '')?.[1] ?? '';
     const { name: issuer, audience } = this.issuer;
     try {
-      const rules = { algorithms: ALGORITHMS, issuer, audience, clockTolerance: CLOCKS, requiredClaims: ['exp', 'sub'] };
+      const rules = {
+        algorithms: ALGORITHMS,
+        issuer,
+        audience,
+        clockTolerance: CLOCKS,
+        requiredClaims: ['exp', 'sub'],
+      };
       const { payload, protectedHeader } = await jwtVerify(token, this.keys, rules);
       refuseOtherKinds(protectedHeader, payload);
       return { account: Account.parse(payload.sub), left: timeLeft(payload) };
@@ -73,14 +102,21 @@ export class Authentication {
   private keysOf({ name, keys }: Issuer): JWTVerifyGetKey {
     let failedAt = -Infinity;
     const mayAsk = () => performance.now() - failedAt >= PAUSE; // the time of day may jump back
-    const read: typeof fetch = (...asked) => (mayAsk() ? fetch(...asked) : Promise.reject(new Error('failed a moment ago')));
-    const keyFor = createRemoteJWKSet(new URL(keys), { cacheMaxAge: KEPT, cooldownDuration: NEW_KEY, timeoutDuration: READING, [customFetch]: read });
+    const read: typeof fetch = (...asked) =>
+      mayAsk() ? fetch(...asked) : Promise.reject(new Error('failed a moment ago'));
+    const keyFor = createRemoteJWKSet(new URL(keys), {
+      cacheMaxAge: KEPT,
+      cooldownDuration: NEW_KEY,
+      timeoutDuration: READING,
+      [customFetch]: read,
+    });
     return async (header, token) => {
       try {
         return await keyFor(header, token);
       } catch (error) {
         if (TOKENS_FAULT.some((fault) => error instanceof fault)) throw error;
-        if (mayAsk()) this.logger.warn({ message: `the keys of ${name} cannot be read from ${keys}`, error });
+        if (mayAsk())
+          this.logger.warn({ message: `the keys of ${name} cannot be read from ${keys}`, error });
         if (mayAsk()) failedAt = performance.now();
         throw new ProblemError(AWAY);
       }
@@ -88,18 +124,30 @@ export class Authentication {
   }
 }
 
-/** Claims that only other tokens of an issuer have, not access tokens: ID tokens, Keycloak's and Cognito's kinds. */
+/**
+ * Claims that only other tokens of an issuer have, not access tokens: ID tokens, Keycloak's and
+ * Cognito's kinds.
+ */
 const OTHERS_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
 const ACCESS_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
 
-/** An ID token tells a client who logged in; whoever holds it may do nothing here. The same issuer signs both, often for the same audience. */
+/**
+ * An ID token tells a client who logged in; whoever holds it may do nothing here. The same issuer
+ * signs both, often for the same audience.
+ */
 function refuseOtherKinds({ typ = 'JWT' }: JWTHeaderParameters, payload: JWTPayload): void {
   const { typ: kind, token_use: use } = payload;
-  const isOther = OTHERS_CLAIMS.some((claim) => payload[claim] !== undefined) || (kind !== undefined && kind !== 'Bearer') || (use !== undefined && use !== 'access');
+  const isOther =
+    OTHERS_CLAIMS.some((claim) => payload[claim] !== undefined) ||
+    (kind !== undefined && kind !== 'Bearer') ||
+    (use !== undefined && use !== 'access');
   if (isOther || !ACCESS_TYPES.has(typ.toLowerCase())) throw new Error('no access token');
 }
 
-/** Milliseconds until the token ends. @throws Error when it begins in the future, or lives for too long */
+/**
+ * Milliseconds until the token ends. @throws Error when it begins in the future, or lives for too
+ * long
+ */
 function timeLeft({ exp = 0, iat }: JWTPayload): number {
   const now = Date.now();
   const [begins, ends] = [iat === undefined ? now : iat * 1_000, exp * 1_000];
@@ -112,4 +160,8 @@ function timeLeft({ exp = 0, iat }: JWTPayload): number {
 const TOKENS_FAULT = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];
 
 const UNKNOWN = problem(401, 'This is for customers with a valid bearer token');
-const AWAY = problem(503, 'Who you are cannot be checked right now', 'Nothing was done; try again in a moment.');
+const AWAY = problem(
+  503,
+  'Who you are cannot be checked right now',
+  'Nothing was done; try again in a moment.',
+);

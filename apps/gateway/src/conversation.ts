@@ -3,14 +3,23 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { inConversation, nextHop } from '@parley/messaging';
 
 /**
- * A request from outside begins a conversation: everything it sets off carries its id. Ids from outside are not taken over, but
- * for the W3C trace the caller may be part of.
+ * A request from outside begins a conversation: everything it sets off carries its id. Ids from
+ * outside are not taken over, but for the W3C trace the caller may be part of.
  */
 export function beginConversations(app: NestFastifyApplication): void {
-  app.getHttpAdapter().getInstance().addHook('onRequest', (request, reply, done) => {
-    const correlationId = randomUUID();
-    const { traceparent } = request.headers;
-    void reply.header('x-correlation-id', correlationId);
-    inConversation({ correlationId, traceparent: nextHop(typeof traceparent === 'string' ? traceparent : undefined) }, done);
-  });
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (request, reply, done) => {
+      const correlationId = randomUUID();
+      const { traceparent } = request.headers;
+      void reply.header('x-correlation-id', correlationId);
+      inConversation(
+        {
+          correlationId,
+          traceparent: nextHop(typeof traceparent === 'string' ? traceparent : undefined),
+        },
+        done,
+      );
+    });
 }

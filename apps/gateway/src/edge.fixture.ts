@@ -73,12 +73,24 @@ export class EdgeOnTrial {
   private async open(authentication: Authentication): Promise<void> {
     const { controllers, providers } = partsOf(AppModule);
     const own = [...providers, { provide: Authentication, useValue: authentication }];
-    const module = { module: class EdgeUnderTest {}, controllers, providers: own, imports: [this.messaging()] };
-    this.app = await NestFactory.create<NestFastifyApplication>(module, new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }), { logger: false, abortOnError: false });
+    const module = {
+      module: class EdgeUnderTest {},
+      controllers,
+      providers: own,
+      imports: [this.messaging()],
+    };
+    this.app = await NestFactory.create<NestFastifyApplication>(
+      module,
+      new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }),
+      { logger: false, abortOnError: false },
+    );
     answerProblems(this.app, new ProblemFilter(edge));
     edge.configure(this.app);
     await this.app.listen(0, '127.0.0.1');
-    const heard = [OrderFeed, Prices].map((part) => ({ provide: part, useValue: this.app.get<object>(part) }));
+    const heard = [OrderFeed, Prices].map((part) => ({
+      provide: part,
+      useValue: this.app.get<object>(part),
+    }));
     await this.harness.start('gateway', { controllers: [BroadcastsController], providers: heard });
   }
 
@@ -87,7 +99,12 @@ export class EdgeOnTrial {
       this.asked.push({ contract: contract.name, request });
       return this.harness.call(contract as never, request as never);
     };
-    return { module: class {}, global: true, providers: [{ provide: Messenger, useValue: { call } }], exports: [Messenger] };
+    return {
+      module: class {},
+      global: true,
+      providers: [{ provide: Messenger, useValue: { call } }],
+      exports: [Messenger],
+    };
   }
 }
 
@@ -109,9 +126,17 @@ export class EventReader {
   private events!: AsyncGenerator<ServerSentEvent, void>;
   response!: Response;
 
-  static async open(url: string, last?: string, others: Record<string, string> = {}): Promise<EventReader> {
+  static async open(
+    url: string,
+    last?: string,
+    others: Record<string, string> = {},
+  ): Promise<EventReader> {
     const reader = new EventReader();
-    const headers = { accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }), ...others };
+    const headers = {
+      accept: 'text/event-stream',
+      ...(last === undefined ? {} : { 'last-event-id': last }),
+      ...others,
+    };
     reader.response = await fetch(url, { headers, signal: reader.leaving.signal });
     reader.events = eventsIn(reader.response.body!);
     return reader;
@@ -141,8 +166,21 @@ async function* eventsIn(body: ReadableStream<Uint8Array>): AsyncGenerator<Serve
     const blocks = text.split('\n\n');
     text = blocks.pop()!;
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split('\n').filter(Boolean).map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]));
-      if (fields['data'] !== undefined) yield { id: fields['id'], type: fields['event'], data: JSON.parse(fields['data']) as ServerSentEvent['data'] };
+      const fields = Object.fromEntries(
+        block
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => [
+            line.slice(0, line.indexOf(':')),
+            line.slice(line.indexOf(':') + 1).trim(),
+          ]),
+      );
+      if (fields['data'] !== undefined)
+        yield {
+          id: fields['id'],
+          type: fields['event'],
+          data: JSON.parse(fields['data']) as ServerSentEvent['data'],
+        };
     }
   }
 }

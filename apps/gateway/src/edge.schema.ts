@@ -4,7 +4,10 @@ import { Address } from '@contracts/shipping';
 import { text } from '@parley/contract';
 import { z } from 'zod';
 
-/** What the edge takes and gives. Strict where services are lenient: a misspelt field from outside is a mistake, not the future. */
+/**
+ * What the edge takes and gives. Strict where services are lenient: a misspelt field from outside
+ * is a mistake, not the future.
+ */
 export const NewOrder = z.strictObject({
   customer: z.strictObject({ ...Customer.shape, address: z.strictObject(Address.shape) }),
   lines: z.array(z.strictObject(Line.shape)).min(1, 'is empty').max(100, 'has more than 100 lines'),
@@ -23,7 +26,13 @@ export const ProductList = z.object({ currency: z.literal('EUR'), products: z.ar
 
 export const OrderList = z.object({
   orders: z.array(
-    z.object({ orderId: z.uuid(), status: OrderStatus, total: z.int(), placedAt: z.iso.datetime(), finishedAt: z.iso.datetime().optional() }),
+    z.object({
+      orderId: z.uuid(),
+      status: OrderStatus,
+      total: z.int(),
+      placedAt: z.iso.datetime(),
+      finishedAt: z.iso.datetime().optional(),
+    }),
   ),
   next: z.string().optional(),
   counts: z.record(OrderStatus, z.int()),

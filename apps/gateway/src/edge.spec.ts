@@ -5,14 +5,19 @@ import { GetOrder, OrderPlaced, PlaceOrder } from '@contracts/orders';
 import { EdgeOnTrial, EventReader } from './edge.fixture';
 import type { Problem } from '@parley/service';
 
-const customer = { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } };
+const customer = {
+  name: 'Ada',
+  email: 'ada@example.org',
+  address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' },
+};
 const order = { customer, lines: [{ sku: 'TEA-0001', quantity: 2 }], payment: { token: 'tok_ok' } };
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 const withName = (name: string) => ({ ...order, customer: { ...customer, name } });
 const withQuantity = (quantity: unknown) => ({ ...order, lines: [{ sku: 'TEA-0001', quantity }] });
 /** The order as text, with something put in by hand that JSON.stringify would not write. */
-const written = (mark: string, text: string, marked: object = order) => JSON.stringify(marked).replace(JSON.stringify(mark), text);
+const written = (mark: string, text: string, marked: object = order) =>
+  JSON.stringify(marked).replace(JSON.stringify(mark), text);
 
 describe('the edge', () => {
   let edge: EdgeOnTrial;
@@ -21,15 +26,31 @@ describe('the edge', () => {
   afterAll(() => edge.close());
 
   const post = (body: string | Buffer<ArrayBuffer>, headers: Record<string, string> = {}) =>
-    fetch(`${edge.url}/orders`, { method: 'POST', body, headers: { ...JSON_TYPE, 'idempotency-key': randomUUID(), ...headers } });
-  const place = (body: object = order, key: string = randomUUID()) => post(JSON.stringify(body), { 'idempotency-key': key });
+    fetch(`${edge.url}/orders`, {
+      method: 'POST',
+      body,
+      headers: { ...JSON_TYPE, 'idempotency-key': randomUUID(), ...headers },
+    });
+  const place = (body: object = order, key: string = randomUUID()) =>
+    post(JSON.stringify(body), { 'idempotency-key': key });
 
   /** Every refusal is a problem that says its own status; resolves with the names of its fields. */
-  const problemIn = async (response: Response, status: number): Promise<Problem & { fields: string[] }> => {
+  const problemIn = async (
+    response: Response,
+    status: number,
+  ): Promise<Problem & { fields: string[] }> => {
     const text = await response.text();
-    expect([response.status, response.headers.get('content-type'), text]).toEqual([status, 'application/problem+json; charset=utf-8', text]);
+    expect([response.status, response.headers.get('content-type'), text]).toEqual([
+      status,
+      'application/problem+json; charset=utf-8',
+      text,
+    ]);
     const problem = JSON.parse(text) as Problem;
-    expect(problem).toMatchObject({ type: 'about:blank', title: expect.stringMatching(/^[A-Z].{5,}/), status });
+    expect(problem).toMatchObject({
+      type: 'about:blank',
+      title: expect.stringMatching(/^[A-Z].{5,}/),
+      status,
+    });
     return { ...problem, fields: (problem.errors ?? []).map(({ field }) => field) };
   };
 
@@ -59,8 +80,14 @@ describe('the edge', () => {
     it('is the same order also when its fields come in another order, with space around a name', async () => {
       const key = randomUUID();
       const { payment, lines } = order;
-      const turned = { payment, lines: lines.map(({ sku, quantity }) => ({ quantity, sku })), customer: { ...customer, name: ' Ada ' } };
-      expect(await (await place(turned, key)).json()).toEqual(await (await place(order, key)).json());
+      const turned = {
+        payment,
+        lines: lines.map(({ sku, quantity }) => ({ quantity, sku })),
+        customer: { ...customer, name: ' Ada ' },
+      };
+      expect(await (await place(turned, key)).json()).toEqual(
+        await (await place(order, key)).json(),
+      );
     });
 
     it('may be written in any letters', async () => {
@@ -68,7 +95,10 @@ describe('the edge', () => {
     });
 
     it('may say its character set', async () => {
-      expect((await post(JSON.stringify(order), { 'content-type': 'application/json; charset=utf-8' })).status).toBe(202);
+      expect(
+        (await post(JSON.stringify(order), { 'content-type': 'application/json; charset=utf-8' }))
+          .status,
+      ).toBe(202);
     });
 
     it('carries the id of its conversation', async () => {
@@ -77,7 +107,9 @@ describe('the edge', () => {
 
     it('is in the list', async () => {
       const { orderId } = (await (await place()).json()) as { orderId: string };
-      const page = (await (await fetch(`${edge.url}/orders?limit=500&status=placed`)).json()) as { orders: { orderId: string }[] };
+      const page = (await (await fetch(`${edge.url}/orders?limit=500&status=placed`)).json()) as {
+        orders: { orderId: string }[];
+      };
       expect(page.orders.map((one) => one.orderId)).toContain(orderId);
     });
   });
@@ -120,7 +152,12 @@ describe('the edge', () => {
 
     it('is no UTF-8', async () => {
       const [before, after] = JSON.stringify(withName('~')).split('~') as [string, string];
-      const problem = await problemIn(await post(Buffer.concat([Buffer.from(before), Buffer.from([0xc3, 0x28]), Buffer.from(after)])), 400);
+      const problem = await problemIn(
+        await post(
+          Buffer.concat([Buffer.from(before), Buffer.from([0xc3, 0x28]), Buffer.from(after)]),
+        ),
+        400,
+      );
       expect(problem.detail).toContain('UTF-8');
       nothingWasAsked();
     });
@@ -136,7 +173,9 @@ describe('the edge', () => {
       ['null', null, 'lines.0.quantity'],
       ['a list', [1], 'lines.0.quantity'],
     ])('has the quantity %s', async (_what, quantity, field) => {
-      expect(new Set((await problemIn(await place(withQuantity(quantity)), 422)).fields)).toEqual(new Set([field]));
+      expect(new Set((await problemIn(await place(withQuantity(quantity)), 422)).fields)).toEqual(
+        new Set([field]),
+      );
       nothingWasAsked();
     });
 
@@ -147,32 +186,55 @@ describe('the edge', () => {
     });
 
     it('has a product that nobody sells', async () => {
-      const lines = [{ sku: 'TEA-0001', quantity: 1 }, { sku: 'TEA-9999', quantity: 1 }];
+      const lines = [
+        { sku: 'TEA-0001', quantity: 1 },
+        { sku: 'TEA-9999', quantity: 1 },
+      ];
       const problem = await problemIn(await place({ ...order, lines }), 422);
-      expect(problem.errors).toEqual([{ field: 'lines.1.sku', message: 'TEA-9999 is not sold here' }]);
+      expect(problem.errors).toEqual([
+        { field: 'lines.1.sku', message: 'TEA-9999 is not sold here' },
+      ]);
     });
 
-    it.each(['', 'tea-0001', 'TEA-0001; drop table orders', '../../etc/passwd', 'TEA-00012'])('has no product number at all: %s', async (sku) => {
-      expect((await problemIn(await place({ ...order, lines: [{ sku, quantity: 1 }] }), 422)).fields).toEqual(['lines.0.sku']);
-      nothingWasAsked();
-    });
+    it.each(['', 'tea-0001', 'TEA-0001; drop table orders', '../../etc/passwd', 'TEA-00012'])(
+      'has no product number at all: %s',
+      async (sku) => {
+        expect(
+          (await problemIn(await place({ ...order, lines: [{ sku, quantity: 1 }] }), 422)).fields,
+        ).toEqual(['lines.0.sku']);
+        nothingWasAsked();
+      },
+    );
 
     it('names a product twice', async () => {
-      const lines = [{ sku: 'TEA-0001', quantity: 1 }, { sku: 'TEA-0001', quantity: 2 }];
+      const lines = [
+        { sku: 'TEA-0001', quantity: 1 },
+        { sku: 'TEA-0001', quantity: 2 },
+      ];
       expect((await problemIn(await place({ ...order, lines }), 422)).fields).toEqual(['lines']);
     });
 
     it('has no line, or too many', async () => {
-      expect((await problemIn(await place({ ...order, lines: [] }), 422)).fields).toEqual(['lines']);
-      const lines = Array.from({ length: 101 }, (_, n) => ({ sku: `TEA-${1000 + n}`, quantity: 1 }));
+      expect((await problemIn(await place({ ...order, lines: [] }), 422)).fields).toEqual([
+        'lines',
+      ]);
+      const lines = Array.from({ length: 101 }, (_, n) => ({
+        sku: `TEA-${1000 + n}`,
+        quantity: 1,
+      }));
       expect((await problemIn(await place({ ...order, lines }), 422)).fields).toEqual(['lines']);
       nothingWasAsked();
     });
 
     it('is worth more than can be paid', async () => {
       await edge.harness.call(ChangePrice, { sku: 'POT-0008', price: 100_000_000 });
-      const problem = await problemIn(await place({ ...order, lines: [{ sku: 'POT-0008', quantity: 2 }] }), 422);
-      expect(problem.errors).toEqual([{ field: 'lines', message: expect.stringContaining('€1000000.00') }]);
+      const problem = await problemIn(
+        await place({ ...order, lines: [{ sku: 'POT-0008', quantity: 2 }] }),
+        422,
+      );
+      expect(problem.errors).toEqual([
+        { field: 'lines', message: expect.stringContaining('€1000000.00') },
+      ]);
     });
 
     it.each([
@@ -185,26 +247,41 @@ describe('the edge', () => {
       ['201 letters', JSON.stringify('x'.repeat(201))],
       ['a number', '7'],
     ])('has a name of %s', async (_what, name) => {
-      expect((await problemIn(await post(written('~', name, withName('~'))), 422)).fields).toEqual(['customer.name']);
+      expect((await problemIn(await post(written('~', name, withName('~'))), 422)).fields).toEqual([
+        'customer.name',
+      ]);
       nothingWasAsked();
     });
 
-    it.each(['__proto__', 'constructor', 'prototype', 'toString', 'admin'])('has a field that is not of it: %s', async (name) => {
-      const field = `${JSON.stringify(name)}:{"polluted":true,"quantity":1}`;
-      const withField = (text: string, at: string) => text.replace(at, `${at}${field},`);
-      const text = JSON.stringify(order);
-      expect((await problemIn(await post(withField(text, '{')), 422)).fields).toEqual([name]);
-      expect((await problemIn(await post(withField(text, '"customer":{')), 422)).fields).toEqual([`customer.${name}`]);
-      expect((await problemIn(await post(withField(text, '"address":{')), 422)).fields).toEqual([`customer.address.${name}`]);
-      expect((await problemIn(await post(withField(text, '"lines":[{')), 422)).fields).toEqual([`lines.0.${name}`]);
-      expect((await problemIn(await post(withField(text, '"payment":{')), 422)).fields).toEqual([`payment.${name}`]);
-      expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
-      nothingWasAsked();
-    });
+    it.each(['__proto__', 'constructor', 'prototype', 'toString', 'admin'])(
+      'has a field that is not of it: %s',
+      async (name) => {
+        const field = `${JSON.stringify(name)}:{"polluted":true,"quantity":1}`;
+        const withField = (text: string, at: string) => text.replace(at, `${at}${field},`);
+        const text = JSON.stringify(order);
+        expect((await problemIn(await post(withField(text, '{')), 422)).fields).toEqual([name]);
+        expect((await problemIn(await post(withField(text, '"customer":{')), 422)).fields).toEqual([
+          `customer.${name}`,
+        ]);
+        expect((await problemIn(await post(withField(text, '"address":{')), 422)).fields).toEqual([
+          `customer.address.${name}`,
+        ]);
+        expect((await problemIn(await post(withField(text, '"lines":[{')), 422)).fields).toEqual([
+          `lines.0.${name}`,
+        ]);
+        expect((await problemIn(await post(withField(text, '"payment":{')), 422)).fields).toEqual([
+          `payment.${name}`,
+        ]);
+        expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+        nothingWasAsked();
+      },
+    );
 
     it('is incomplete, and every missing field is named', async () => {
       const problem = await problemIn(await place({ lines: [{}] }), 422);
-      expect(problem.fields).toEqual(expect.arrayContaining(['customer', 'lines.0.sku', 'lines.0.quantity', 'payment']));
+      expect(problem.fields).toEqual(
+        expect.arrayContaining(['customer', 'lines.0.sku', 'lines.0.quantity', 'payment']),
+      );
       nothingWasAsked();
     });
 
@@ -222,17 +299,27 @@ describe('the edge', () => {
     it('is empty', async () => {
       const problem = await problemIn(await post(''), 400);
       expect(problem.title).toBe('The request cannot be read');
-      await problemIn(await fetch(`${edge.url}/orders`, { method: 'POST', headers: { 'idempotency-key': randomUUID() } }), 422);
+      await problemIn(
+        await fetch(`${edge.url}/orders`, {
+          method: 'POST',
+          headers: { 'idempotency-key': randomUUID() },
+        }),
+        422,
+      );
       nothingWasAsked();
     });
 
-    it.each(['text/plain', 'application/xml', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/json-patch+json', 'nonsense'])(
-      'is %s',
-      async (type) => {
-        await problemIn(await post(JSON.stringify(order), { 'content-type': type }), 415);
-        nothingWasAsked();
-      },
-    );
+    it.each([
+      'text/plain',
+      'application/xml',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+      'application/json-patch+json',
+      'nonsense',
+    ])('is %s', async (type) => {
+      await problemIn(await post(JSON.stringify(order), { 'content-type': type }), 415);
+      nothingWasAsked();
+    });
 
     it('does not say what it is', async () => {
       const head = `POST /orders HTTP/1.1\r\nhost: edge\r\nconnection: close\r\nidempotency-key: ${randomUUID()}\r\n`;
@@ -244,7 +331,10 @@ describe('the edge', () => {
 
     it('is larger than 256 KiB, up to 10 MB', async () => {
       for (const size of [257 * 1024, 10_000_000]) {
-        const problem = await problemIn(await post(written('~', JSON.stringify('x'.repeat(size)), withName('~'))), 413);
+        const problem = await problemIn(
+          await post(written('~', JSON.stringify('x'.repeat(size)), withName('~'))),
+          413,
+        );
         expect(problem.title).toBe('The request is too large');
       }
       nothingWasAsked();
@@ -253,9 +343,18 @@ describe('the edge', () => {
     it('is 10 MB that come without saying so, while others are served', async () => {
       const chunk = new TextEncoder().encode('x'.repeat(100_000));
       let sentChunks = 0;
-      const body = new ReadableStream({ pull: (stream) => (sentChunks++ < 100 ? stream.enqueue(chunk) : stream.close()) });
-      const large = fetch(`${edge.url}/orders`, { method: 'POST', body, duplex: 'half', headers: { ...JSON_TYPE, 'idempotency-key': randomUUID() } } as RequestInit).then(({ status }) => status);
-      const others = await Promise.all(Array.from({ length: 5 }, () => fetch(`${edge.url}/products`)));
+      const body = new ReadableStream({
+        pull: (stream) => (sentChunks++ < 100 ? stream.enqueue(chunk) : stream.close()),
+      });
+      const large = fetch(`${edge.url}/orders`, {
+        method: 'POST',
+        body,
+        duplex: 'half',
+        headers: { ...JSON_TYPE, 'idempotency-key': randomUUID() },
+      } as RequestInit).then(({ status }) => status);
+      const others = await Promise.all(
+        Array.from({ length: 5 }, () => fetch(`${edge.url}/products`)),
+      );
       expect(others.map(({ status }) => status)).toEqual(Array(5).fill(200));
       expect(await large).toBe(413);
       nothingWasAsked();
@@ -274,7 +373,11 @@ describe('the edge', () => {
     });
 
     it('has no Idempotency-Key, or one that cannot be used', async () => {
-      const without = await fetch(`${edge.url}/orders`, { method: 'POST', headers: JSON_TYPE, body: JSON.stringify(order) });
+      const without = await fetch(`${edge.url}/orders`, {
+        method: 'POST',
+        headers: JSON_TYPE,
+        body: JSON.stringify(order),
+      });
       expect((await problemIn(without, 400)).fields).toEqual(['Idempotency-Key']);
       for (const key of ['', '   ', 'x'.repeat(201)]) {
         expect((await problemIn(await place(order, key), 400)).fields).toEqual(['Idempotency-Key']);
@@ -282,21 +385,39 @@ describe('the edge', () => {
       nothingWasAsked();
     });
 
-    it.each(['Idempotency-Key', 'Content-Type', 'Authorization', 'Traceparent', 'Last-Event-ID'])('has the header %s twice, in any letters, also with one value', async (name) => {
-      const values: Record<string, string> = { 'Idempotency-Key': randomUUID(), 'Content-Type': 'application/json' };
-      const body = JSON.stringify(order);
-      const lines = Object.entries({ ...values, [name]: values[name] ?? 'x' }).map(([header, value]) => `${header}: ${value}`);
-      const head = ['POST /orders HTTP/1.1', 'Host: edge', 'Connection: close', `Content-Length: ${body.length}`, ...lines, `${name.toUpperCase()}: ${values[name] ?? 'x'}`];
-      const answer = await edge.raw(`${head.join('\r\n')}\r\n\r\n${body}`);
-      expect(answer).toMatch(/^HTTP\/1.1 400 /);
-      expect(answer).toContain(`The header ${name} comes twice`);
-      nothingWasAsked();
-    });
+    it.each(['Idempotency-Key', 'Content-Type', 'Authorization', 'Traceparent', 'Last-Event-ID'])(
+      'has the header %s twice, in any letters, also with one value',
+      async (name) => {
+        const values: Record<string, string> = {
+          'Idempotency-Key': randomUUID(),
+          'Content-Type': 'application/json',
+        };
+        const body = JSON.stringify(order);
+        const lines = Object.entries({ ...values, [name]: values[name] ?? 'x' }).map(
+          ([header, value]) => `${header}: ${value}`,
+        );
+        const head = [
+          'POST /orders HTTP/1.1',
+          'Host: edge',
+          'Connection: close',
+          `Content-Length: ${body.length}`,
+          ...lines,
+          `${name.toUpperCase()}: ${values[name] ?? 'x'}`,
+        ];
+        const answer = await edge.raw(`${head.join('\r\n')}\r\n\r\n${body}`);
+        expect(answer).toMatch(/^HTTP\/1.1 400 /);
+        expect(answer).toContain(`The header ${name} comes twice`);
+        nothingWasAsked();
+      },
+    );
 
-    it.each(['gzip', 'br', 'identity, gzip', 'x'])('says that it is encoded as %s', async (encoding) => {
-      await problemIn(await post(JSON.stringify(order), { 'content-encoding': encoding }), 415);
-      nothingWasAsked();
-    });
+    it.each(['gzip', 'br', 'identity, gzip', 'x'])(
+      'says that it is encoded as %s',
+      async (encoding) => {
+        await problemIn(await post(JSON.stringify(order), { 'content-encoding': encoding }), 415);
+        nothingWasAsked();
+      },
+    );
 
     it('has the Idempotency-Key of another order', async () => {
       const key = randomUUID();
@@ -345,21 +466,27 @@ describe('the edge', () => {
       await problemIn(await fetch(`${edge.url}/orders/${'x'.repeat(5_000)}`), 414);
     });
 
-    it.each(['/orders/%zz', '/%c3%28'])('is a problem also when the path cannot be read: %s', async (path) => {
-      const response = await fetch(`${edge.url}${path}`);
-      expect([400, 404]).toContain(response.status);
-      await problemIn(response, response.status);
-    });
+    it.each(['/orders/%zz', '/%c3%28'])(
+      'is a problem also when the path cannot be read: %s',
+      async (path) => {
+        const response = await fetch(`${edge.url}${path}`);
+        expect([400, 404]).toContain(response.status);
+        await problemIn(response, response.status);
+      },
+    );
 
     it('is a problem that names the filter', async () => {
-      const fields = async (query: string) => (await problemIn(await fetch(`${edge.url}/orders?${query}`), 422)).fields;
+      const fields = async (query: string) =>
+        (await problemIn(await fetch(`${edge.url}/orders?${query}`), 422)).fields;
       expect(await fields('limit=0')).toEqual(['limit']);
       expect(await fields('limit=abc')).toEqual(['limit']);
       expect(await fields('limit=1&limit=2')).toEqual(['limit']);
       expect(await fields('status=lost')).toEqual(['status']);
       expect(await fields('colour=green')).toEqual(['colour']);
       expect(await fields('before=garbage')).toEqual(['before']);
-      expect(await fields('before=2026-02-31T10:00:00.000Z~------------------------------------')).toEqual(['before']);
+      expect(
+        await fields('before=2026-02-31T10:00:00.000Z~------------------------------------'),
+      ).toEqual(['before']);
     });
 
     it('tells how to try again when an owner is not there', async () => {
@@ -375,7 +502,8 @@ describe('the edge', () => {
       await edge.harness.settled();
       return orderId;
     };
-    const follow = (orderId: string, last?: string) => EventReader.open(`${edge.url}/orders/${orderId}/events`, last);
+    const follow = (orderId: string, last?: string) =>
+      EventReader.open(`${edge.url}/orders/${orderId}/events`, last);
     const reserve = async (orderId: string) => {
       await edge.harness.publish(StockReserved, { orderId });
       await edge.harness.settled();
@@ -390,7 +518,13 @@ describe('the edge', () => {
       const reader = await follow(orderId);
       expect(reader.response.status).toBe(200);
       expect(reader.response.headers.get('content-type')).toContain('text/event-stream');
-      expect(await reader.next(1)).toEqual([{ id: '1', type: 'progress', data: expect.objectContaining({ number: 1, what: 'order placed', status: 'placed' }) }]);
+      expect(await reader.next(1)).toEqual([
+        {
+          id: '1',
+          type: 'progress',
+          data: expect.objectContaining({ number: 1, what: 'order placed', status: 'placed' }),
+        },
+      ]);
       await reject(orderId);
       expect((await reader.next(10)).map(({ id, data }) => [id, data.what])).toEqual([
         ['2', 'no stock of TEA-0001: sold out'],
@@ -406,11 +540,14 @@ describe('the edge', () => {
       reader.leave();
     });
 
-    it.each(['', 'garbage', '-1', '1e3', '99999999999999999999'])('begin at the beginning when the last one is named as "%s"', async (last) => {
-      const reader = await follow(await placed(), last);
-      expect((await reader.next(1)).map(({ id }) => id)).toEqual(['1']);
-      reader.leave();
-    });
+    it.each(['', 'garbage', '-1', '1e3', '99999999999999999999'])(
+      'begin at the beginning when the last one is named as "%s"',
+      async (last) => {
+        const reader = await follow(await placed(), last);
+        expect((await reader.next(1)).map(({ id }) => id)).toEqual(['1']);
+        reader.leave();
+      },
+    );
 
     it('are over at once for an order that is over and a reader who has it all', async () => {
       const orderId = await placed();
@@ -420,7 +557,9 @@ describe('the edge', () => {
 
     it('leave nothing behind when a reader leaves', async () => {
       const before = edge.feed.watched;
-      const readers = await Promise.all([await placed(), await placed()].map((orderId) => follow(orderId)));
+      const readers = await Promise.all(
+        [await placed(), await placed()].map((orderId) => follow(orderId)),
+      );
       for (const reader of readers) await reader.next(1);
       expect(edge.feed.watched).toBe(before + 2);
       for (const reader of readers) reader.leave();
@@ -432,13 +571,19 @@ describe('the edge', () => {
         const { response } = await follow(id);
         await problemIn(response, 404);
       }
-      expect(edge.asked.filter(({ contract }) => contract === GetOrder.name).map(({ request }) => request)).not.toContainEqual({ orderId: 'garbage' });
+      expect(
+        edge.asked
+          .filter(({ contract }) => contract === GetOrder.name)
+          .map(({ request }) => request),
+      ).not.toContainEqual({ orderId: 'garbage' });
     });
   });
 
   describe('the products', () => {
     const priceOf = async (sku: string) => {
-      const { products } = (await (await fetch(`${edge.url}/products`)).json()) as { products: { sku: string; price: number }[] };
+      const { products } = (await (await fetch(`${edge.url}/products`)).json()) as {
+        products: { sku: string; price: number }[];
+      };
       return products.find((product) => product.sku === sku)?.price;
     };
 
@@ -454,11 +599,30 @@ describe('the edge', () => {
     it('is OpenAPI 3, and lists every route with what it takes and gives', async () => {
       const description = (await (await fetch(`${edge.url}/openapi.json`)).json()) as {
         openapi: string;
-        paths: Record<string, Record<string, { responses: object; requestBody?: { content: Record<string, { schema: object }> }; parameters?: { name: string }[] }>>;
+        paths: Record<
+          string,
+          Record<
+            string,
+            {
+              responses: object;
+              requestBody?: { content: Record<string, { schema: object }> };
+              parameters?: { name: string }[];
+            }
+          >
+        >;
       };
       expect(description.openapi).toMatch(/^3\./);
-      const routes = Object.entries(description.paths).flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb} ${path}`));
-      expect(routes.sort()).toEqual(['get /orders', 'get /orders/{id}', 'get /orders/{id}/events', 'get /orders/{id}/label', 'get /products', 'post /orders']);
+      const routes = Object.entries(description.paths).flatMap(([path, verbs]) =>
+        Object.keys(verbs).map((verb) => `${verb} ${path}`),
+      );
+      expect(routes.sort()).toEqual([
+        'get /orders',
+        'get /orders/{id}',
+        'get /orders/{id}/events',
+        'get /orders/{id}/label',
+        'get /products',
+        'post /orders',
+      ]);
       const place = description.paths['/orders']!['post']!;
       expect(Object.keys(place.responses)).toEqual(expect.arrayContaining(['202', '409', '422']));
       expect(place.parameters?.map(({ name }) => name)).toContain('Idempotency-Key');
@@ -468,27 +632,49 @@ describe('the edge', () => {
 
     it('says which problems may be answered, and what a page of orders may be asked for', async () => {
       const { paths } = (await (await fetch(`${edge.url}/openapi.json`)).json()) as {
-        paths: Record<string, Record<string, { responses: Record<string, { content?: object }>; parameters?: { name: string; schema?: object }[] }>>;
+        paths: Record<
+          string,
+          Record<
+            string,
+            {
+              responses: Record<string, { content?: object }>;
+              parameters?: { name: string; schema?: object }[];
+            }
+          >
+        >;
       };
       for (const operation of Object.values(paths).flatMap((verbs) => Object.values(verbs))) {
-        for (const status of ['400', '405', '500', '503', '504']) expect(operation.responses[status]).toMatchObject({ content: { 'application/problem+json': { schema: { properties: { title: {} } } } } });
+        for (const status of ['400', '405', '500', '503', '504'])
+          expect(operation.responses[status]).toMatchObject({
+            content: { 'application/problem+json': { schema: { properties: { title: {} } } } },
+          });
       }
       const list = paths['/orders']!['get']!;
       expect(list.parameters).toEqual(
         expect.arrayContaining([
-          expect.objectContaining({ name: 'limit', schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 } }),
+          expect.objectContaining({
+            name: 'limit',
+            schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 },
+          }),
           expect.objectContaining({ name: 'before', schema: { type: 'string' } }),
         ]),
       );
       expect(Object.keys(list.responses)).toContain('422');
-      expect(Object.keys(paths['/orders']!['post']!.responses)).toEqual(expect.arrayContaining(['413', '415', '422', '409']));
+      expect(Object.keys(paths['/orders']!['post']!.responses)).toEqual(
+        expect.arrayContaining(['413', '415', '422', '409']),
+      );
     });
 
     it('can be read as a page, which runs and shows nothing of others', async () => {
       const page = await fetch(`${edge.url}/docs`);
       expect(page.status).toBe(200);
-      expect(page.headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self';.*frame-ancestors 'none'$/);
-      expect([page.headers.get('x-content-type-options'), page.headers.get('referrer-policy')]).toEqual(['nosniff', 'no-referrer']);
+      expect(page.headers.get('content-security-policy')).toMatch(
+        /^default-src 'none'; script-src 'self';.*frame-ancestors 'none'$/,
+      );
+      expect([
+        page.headers.get('x-content-type-options'),
+        page.headers.get('referrer-policy'),
+      ]).toEqual(['nosniff', 'no-referrer']);
       expect(await page.text()).not.toMatch(/<script>|<script [^>]*src="https?:/);
       expect(page.headers.get('content-type')).toContain('text/html');
     });
@@ -497,6 +683,16 @@ describe('the edge', () => {
 
 /** References of a description to parts it does not have. */
 function danglingReferences(description: object): string[] {
-  const references = [...JSON.stringify(description).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path!);
-  return references.filter((path) => path.split('/').reduce<unknown>((part, name) => (part as Record<string, unknown> | undefined)?.[name], description) === undefined);
+  const references = [...JSON.stringify(description).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(
+    ([, path]) => path!,
+  );
+  return references.filter(
+    (path) =>
+      path
+        .split('/')
+        .reduce<unknown>(
+          (part, name) => (part as Record<string, unknown> | undefined)?.[name],
+          description,
+        ) === undefined,
+  );
 }

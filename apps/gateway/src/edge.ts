@@ -15,9 +15,16 @@ const beforeNest = new ProblemFilter();
 export const edge = {
   toStrangers: true,
   bodyLimit: BODY_LIMIT,
-  fastify: { frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply): void => beforeNest.answer(error, request, reply) },
+  fastify: {
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply): void =>
+      beforeNest.answer(error, request, reply),
+  },
   problemOf: shopProblemOf,
-  beforeAnswer: ({ status }: Problem, { raw }: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
+  beforeAnswer: (
+    { status }: Problem,
+    { raw }: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> | undefined => {
     if (status === 401) void reply.header('www-authenticate', 'Bearer');
     return status === 413 ? swallowed(raw) : undefined;
   },

@@ -14,7 +14,13 @@ const PAIRS: Readonly<Record<string, () => Pair>> = {
   ed: () => generateKeyPairSync('ed25519'),
 };
 
-const TYPES: Readonly<Record<string, string>> = { RS256: 'rsa', PS256: 'rsa', ES256: 'ec', EdDSA: 'ed', Ed25519: 'ed' };
+const TYPES: Readonly<Record<string, string>> = {
+  RS256: 'rsa',
+  PS256: 'rsa',
+  ES256: 'ec',
+  EdDSA: 'ed',
+  Ed25519: 'ed',
+};
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 
@@ -24,7 +30,9 @@ export class IssuerOnTrial {
   asked = 0;
   answer: Answer = (response) => this.tellKeys(response);
   private readonly pairs = new Map(Object.entries(PAIRS).map(([kid, pair]) => [kid, pair()]));
-  private readonly server = createServer((_request, response) => (this.asked++, this.answer(response)));
+  private readonly server = createServer(
+    (_request, response) => (this.asked++, this.answer(response)),
+  );
 
   static async start(): Promise<IssuerOnTrial> {
     const issuer = new IssuerOnTrial();
@@ -33,18 +41,30 @@ export class IssuerOnTrial {
   }
 
   get settings(): Issuer {
-    return { name: 'https://login.example', audience: 'the-shop', keys: `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/keys` };
+    return {
+      name: 'https://login.example',
+      audience: 'the-shop',
+      keys: `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/keys`,
+    };
   }
 
   /** What a good token says; `undefined` leaves a claim out. */
   claims(subject: string, change: Readonly<Record<string, unknown>> = {}): JWTPayload {
-    const all = { iss: this.settings.name, aud: this.settings.audience, sub: subject, exp: seconds() + 600, ...change };
+    const all = {
+      iss: this.settings.name,
+      aud: this.settings.audience,
+      sub: subject,
+      exp: seconds() + 600,
+      ...change,
+    };
     return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   }
 
   /** Signed as it should be. */
   token(claims: JWTPayload, alg = 'RS256'): Promise<string> {
-    return new SignJWT(claims).setProtectedHeader({ alg, kid: TYPES[alg]! }).sign(this.pair(TYPES[alg]!).privateKey);
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg, kid: TYPES[alg]! })
+      .sign(this.pair(TYPES[alg]!).privateKey);
   }
 
   async headers(subject: string): Promise<{ authorization: string }> {
@@ -61,7 +81,11 @@ export class IssuerOnTrial {
   }
 
   tellKeys(response: ServerResponse): void {
-    const keys = [...this.pairs].map(([kid, { publicKey }]) => ({ ...publicKey.export({ format: 'jwk' }), kid, use: 'sig' }));
+    const keys = [...this.pairs].map(([kid, { publicKey }]) => ({
+      ...publicKey.export({ format: 'jwk' }),
+      kid,
+      use: 'sig',
+    }));
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys }));
   }
 

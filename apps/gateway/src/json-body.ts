@@ -10,7 +10,10 @@ export const BODY_LIMIT = 256 * 1024;
 const SWALLOWED = 64 * 1024 * 1024;
 const SWALLOWING_TIME = 10_000;
 
-/** Reads what is left of a request and forgets it: a client that still writes would see its connection break, not the answer. */
+/**
+ * Reads what is left of a request and forgets it: a client that still writes would see its
+ * connection break, not the answer.
+ */
 export function swallowed(request: IncomingMessage): Promise<void> {
   let left = SWALLOWED;
   return new Promise((resolve) => {
@@ -24,8 +27,8 @@ export function swallowed(request: IncomingMessage): Promise<void> {
 }
 
 /**
- * Reads JSON bodies as carefully as messages are read: depth is counted before anything parses, and UTF-8 must be UTF-8. No
- * other body is taken; Fastify would read texts, Nest forms.
+ * Reads JSON bodies as carefully as messages are read: depth is counted before anything parses, and
+ * UTF-8 must be UTF-8. No other body is taken; Fastify would read texts, Nest forms.
  */
 export function takeJsonOnly(app: NestFastifyApplication): void {
   app.getHttpAdapter().getInstance().removeContentTypeParser('text/plain');
@@ -33,7 +36,14 @@ export function takeJsonOnly(app: NestFastifyApplication): void {
     try {
       done(null, decode('the body', body));
     } catch (error) {
-      done(error instanceof InvalidMessage ? new ProblemError(problem(400, 'The request cannot be read', `The body ${error.issues[0]!.message}.`)) : (error as Error), undefined);
+      done(
+        error instanceof InvalidMessage
+          ? new ProblemError(
+              problem(400, 'The request cannot be read', `The body ${error.issues[0]!.message}.`),
+            )
+          : (error as Error),
+        undefined,
+      );
     }
   });
   app
@@ -42,7 +52,18 @@ export function takeJsonOnly(app: NestFastifyApplication): void {
     .addHook('onRequest', ({ headers }, _reply, done) => {
       const encoding = headers['content-encoding'];
       if (encoding === undefined || encoding === 'identity') done();
-      else done(new ProblemError(problem(415, 'The request must not be encoded', `Content-Encoding ${encoding.slice(0, 50)} is not taken; send plain JSON.`)));
+      else
+        done(
+          new ProblemError(
+            problem(
+              415,
+              'The request must not be encoded',
+              `Content-Encoding ${encoding.slice(0, 50)} is not taken; send plain JSON.`,
+            ),
+          ),
+        );
     });
-  app.useBodyParser('*', { bodyLimit: BODY_LIMIT }, (_request, _body, done) => done(new ProblemError(problem(415, 'The request must be application/json')), undefined));
+  app.useBodyParser('*', { bodyLimit: BODY_LIMIT }, (_request, _body, done) =>
+    done(new ProblemError(problem(415, 'The request must be application/json')), undefined),
+  );
 }

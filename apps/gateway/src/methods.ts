@@ -7,7 +7,10 @@ interface Route {
   readonly methods: Set<string>;
 }
 
-/** Refuses a method that is not for a resource that is there, and says which are: RFC 9110 asks for 405, Nest says 404. */
+/**
+ * Refuses a method that is not for a resource that is there, and says which are: RFC 9110 asks for
+ * 405, Nest says 404.
+ */
 export function refuseOtherMethods(app: NestFastifyApplication): void {
   const routes = new Map<string, Route>();
   const server = app.getHttpAdapter().getInstance();
@@ -19,10 +22,20 @@ export function refuseOtherMethods(app: NestFastifyApplication): void {
   server.addHook('onRequest', (request, reply, done) => {
     if (!request.is404) return done();
     const given = partsOf(request.url.split('?')[0]!);
-    const methods = [...routes.values()].flatMap((route) => (matches(route.parts, given) ? [...route.methods] : []));
+    const methods = [...routes.values()].flatMap((route) =>
+      matches(route.parts, given) ? [...route.methods] : [],
+    );
     if (methods.length === 0) return done();
     void reply.header('allow', [...new Set(methods)].sort().join(', '));
-    done(new ProblemError(problem(405, 'This method is not for this resource', `${request.method} is not answered here.`)));
+    done(
+      new ProblemError(
+        problem(
+          405,
+          'This method is not for this resource',
+          `${request.method} is not answered here.`,
+        ),
+      ),
+    );
   });
 }
 
@@ -30,4 +43,7 @@ export function refuseOtherMethods(app: NestFastifyApplication): void {
 const partsOf = (path: string): readonly string[] => path.replace(/\/$/, '').split('/').slice(1);
 
 const matches = (parts: readonly string[], given: readonly string[]): boolean =>
-  parts.length === given.length && parts.every((part, index) => (part.startsWith(':') ? given[index] !== '' : part === given[index]));
+  parts.length === given.length &&
+  parts.every((part, index) =>
+    part.startsWith(':') ? given[index] !== '' : part === given[index],
+  );

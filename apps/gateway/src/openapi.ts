@@ -17,34 +17,57 @@ const ALWAYS: Readonly<Record<string, string>> = {
   504: 'Nobody answered in time, or the answer was lost; `detail` says what is known',
 };
 /** With a body. */
-const WITH_BODY: Readonly<Record<string, string>> = { 413: 'The body is too large', 415: 'The body is not plain application/json', 422: 'Names the fields that are wrong' };
+const WITH_BODY: Readonly<Record<string, string>> = {
+  413: 'The body is too large',
+  415: 'The body is not plain application/json',
+  422: 'Names the fields that are wrong',
+};
 
 /** The edge's description: `/openapi.json`, and a page to read and try it at `/docs`. */
 export function describeEdge(app: NestFastifyApplication): void {
   const head = new DocumentBuilder()
     .setTitle('The shop')
-    .setDescription('Order tea, follow the parcel. Errors are application/problem+json (RFC 9457) and name the wrong field.')
+    .setDescription(
+      'Order tea, follow the parcel. Errors are application/problem+json (RFC 9457) and name the wrong field.',
+    )
     .setVersion('1')
     .addBearerAuth()
     .build();
   const described = () => withProblems(SwaggerModule.createDocument(app, head));
   const { isOn } = app.get(Authentication);
-  SwaggerModule.setup('docs', app, () => (isOn ? described() : withoutTokens(described())), { jsonDocumentUrl: 'openapi.json' });
+  SwaggerModule.setup('docs', app, () => (isOn ? described() : withoutTokens(described())), {
+    jsonDocumentUrl: 'openapi.json',
+  });
 }
 
 /** Nest writes errors as application/json, and knows only those that a route names. */
 function withProblems(description: OpenAPIObject): OpenAPIObject {
-  const content = { 'application/problem+json': { schema: z.toJSONSchema(ProblemBody, { target: 'openapi-3.0' }) as object } };
+  const content = {
+    'application/problem+json': {
+      schema: z.toJSONSchema(ProblemBody, { target: 'openapi-3.0' }) as object,
+    },
+  };
   for (const operation of operationsOf(description)) {
     const { responses } = operation;
-    const said = Object.entries(responses).flatMap(([status, response]) => (Number(status) >= 400 && response && 'description' in response ? [[status, response.description] as const] : []));
-    const problems = { ...ALWAYS, ...(operation.requestBody && WITH_BODY), ...(hasQuery(operation) && { 422: 'Names the parameters that are wrong' }), ...Object.fromEntries(said) };
-    for (const [status, text] of Object.entries(problems)) responses[status] = { description: text, content };
+    const said = Object.entries(responses).flatMap(([status, response]) =>
+      Number(status) >= 400 && response && 'description' in response
+        ? [[status, response.description] as const]
+        : [],
+    );
+    const problems = {
+      ...ALWAYS,
+      ...(operation.requestBody && WITH_BODY),
+      ...(hasQuery(operation) && { 422: 'Names the parameters that are wrong' }),
+      ...Object.fromEntries(said),
+    };
+    for (const [status, text] of Object.entries(problems))
+      responses[status] = { description: text, content };
   }
   return description;
 }
 
-const hasQuery = ({ parameters = [] }: Operation): boolean => parameters.some((parameter) => 'in' in parameter && parameter.in === 'query');
+const hasQuery = ({ parameters = [] }: Operation): boolean =>
+  parameters.some((parameter) => 'in' in parameter && parameter.in === 'query');
 
 /** As an open edge is: nobody needs a token. */
 function withoutTokens(description: OpenAPIObject): OpenAPIObject {
@@ -56,4 +79,5 @@ function withoutTokens(description: OpenAPIObject): OpenAPIObject {
   return description;
 }
 
-const operationsOf = ({ paths }: OpenAPIObject): Operation[] => Object.values(paths).flatMap((path) => VERBS.flatMap((verb) => path[verb] ?? []));
+const operationsOf = ({ paths }: OpenAPIObject): Operation[] =>
+  Object.values(paths).flatMap((path) => VERBS.flatMap((verb) => path[verb] ?? []));

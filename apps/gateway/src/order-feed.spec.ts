@@ -6,13 +6,24 @@ import type { Subscription } from 'rxjs';
 import { OrderFeed } from './order-feed';
 
 const turn = () => new Promise(setImmediate);
-const entry = (number: number): HistoryEntry => ({ number, at: '2026-03-01T10:00:00.000Z', what: `thing ${number}`, by: 'orders' });
+const entry = (number: number): HistoryEntry => ({
+  number,
+  at: '2026-03-01T10:00:00.000Z',
+  what: `thing ${number}`,
+  by: 'orders',
+});
 
 /** Orders as another service keeps it: what was broadcast may or may not have arrived. */
 class Orders {
   looks = 0;
   fails = false;
-  private order: Order = { orderId: randomUUID(), status: 'placed', lines: [], total: 1, history: [entry(1)] };
+  private order: Order = {
+    orderId: randomUUID(),
+    status: 'placed',
+    lines: [],
+    total: 1,
+    history: [entry(1)],
+  };
   /** While set, answers wait for it: they say what was true when they were asked for. */
   slow?: Promise<void>;
 
@@ -44,7 +55,9 @@ class Reader {
   private readonly subscription: Subscription;
 
   constructor(feed: OrderFeed, order: Order, last = 0) {
-    this.subscription = feed.follow(order, last).subscribe({ next: (event) => this.heard.push(event), complete: () => (this.over = true) });
+    this.subscription = feed
+      .follow(order, last)
+      .subscribe({ next: (event) => this.heard.push(event), complete: () => (this.over = true) });
   }
 
   get ids(): (string | undefined)[] {
@@ -61,7 +74,9 @@ describe('the feed of an order', () => {
   let feed: OrderFeed;
 
   beforeEach(() => {
-    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'] });
+    jest.useFakeTimers({
+      doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask', 'performance'],
+    });
     orders = new Orders();
     feed = new OrderFeed(orders.messenger);
   });
@@ -76,14 +91,21 @@ describe('the feed of an order', () => {
     await turn();
     expect(reader.ids).toEqual(['1', '2']);
     feed.progressed(orders.happen('paid'));
-    expect(reader.heard.at(-1)).toEqual({ id: '3', type: 'progress', data: { ...entry(3), status: 'paid' } });
+    expect(reader.heard.at(-1)).toEqual({
+      id: '3',
+      type: 'progress',
+      data: { ...entry(3), status: 'paid' },
+    });
     reader.leave();
   });
 
   it('tells a status only where it is known', () => {
     orders.happen('reserved');
     const reader = new Reader(feed, orders.now);
-    expect(reader.heard.map(({ data }) => (data as { status?: string }).status)).toEqual([undefined, 'reserved']);
+    expect(reader.heard.map(({ data }) => (data as { status?: string }).status)).toEqual([
+      undefined,
+      'reserved',
+    ]);
     reader.leave();
   });
 
@@ -162,7 +184,9 @@ describe('the feed of an order', () => {
     const reader = new Reader(feed, orders.now);
     jest.advanceTimersByTime(30_000);
     await turn();
-    expect(reader.heard.filter(({ type }) => type === 'still-here')).toEqual(Array(3).fill({ type: 'still-here', data: {} }));
+    expect(reader.heard.filter(({ type }) => type === 'still-here')).toEqual(
+      Array(3).fill({ type: 'still-here', data: {} }),
+    );
     reader.leave();
   });
 
@@ -194,7 +218,11 @@ describe('the feed of an order', () => {
 
   it('tells every reader of an order, and nobody of another', async () => {
     const elsewhere = new Orders();
-    const readers = [new Reader(feed, orders.now), new Reader(feed, orders.now), new Reader(feed, elsewhere.now)];
+    const readers = [
+      new Reader(feed, orders.now),
+      new Reader(feed, orders.now),
+      new Reader(feed, elsewhere.now),
+    ];
     await turn();
     readers[0]!.leave();
     feed.progressed(orders.happen('reserved'));

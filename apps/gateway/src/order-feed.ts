@@ -1,15 +1,25 @@
-import { GetOrder, type HistoryEntry, type Order, type OrderProgressed, type OrderStatus } from '@contracts/orders';
+import {
+  GetOrder,
+  type HistoryEntry,
+  type Order,
+  type OrderProgressed,
+  type OrderStatus,
+} from '@contracts/orders';
 import { Injectable, type MessageEvent } from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
 import { startTimer } from '@parley/resilience';
 import { Observable } from 'rxjs';
 
-/** Broadcasts may be lost: so often a follower looks for itself. It also keeps idle connections open. */
+/**
+ * Broadcasts may be lost: so often a follower looks for itself. It also keeps idle connections
+ * open.
+ */
 const LOOK = 10_000;
 
 /**
- * Follows orders for those who watch them live. Broadcasts say that something happened; the order's own history, asked for
- * when a number is missing, says what. A reader that comes back names the last number it has.
+ * Follows orders for those who watch them live. Broadcasts say that something happened; the order's
+ * own history, asked for when a number is missing, says what. A reader that comes back names the
+ * last number it has.
  */
 @Injectable()
 export class OrderFeed {
@@ -28,7 +38,8 @@ export class OrderFeed {
 
   /**
    * History entries after `last`, then each new one, until the order is at its end.
-   * @param left milliseconds after which the reader has to come back with a token that is still good
+   * @param left milliseconds after which the reader has to come back with a token that is still
+   * good
    */
   follow(order: Order, last: number, left?: number): Observable<MessageEvent> {
     return new Observable((reader) => {
@@ -44,23 +55,32 @@ export class OrderFeed {
       };
       // The history does not say which status each of its entries led to, but for the last one.
       const sendAll = ({ history, status }: Order) => {
-        for (const entry of history) send(entry, entry.number === history.length ? status : undefined);
+        for (const entry of history)
+          send(entry, entry.number === history.length ? status : undefined);
         if (isOver(status) && sent >= history.length) reader.complete();
       };
-      // One look at a time; what turns out to be missing meanwhile may be younger than the answer, and is looked for once more.
+      // One look at a time; what turns out to be missing meanwhile may be younger than the answer,
+      // and is looked for once more.
       const look = async () => {
         missed = true;
         if (looking) return;
         looking = true;
         while (missed && !reader.closed) {
           missed = false;
-          await this.messenger.call(GetOrder, { orderId: order.orderId }).then(sendAll, () => undefined);
+          await this.messenger
+            .call(GetOrder, { orderId: order.orderId })
+            .then(sendAll, () => undefined);
         }
         looking = false;
       };
 
-      const forget = this.listen(order.orderId, ({ entry, status }) => (entry.number > sent + 1 ? void look() : send(entry, status)));
-      const timer = setInterval(() => (reader.next({ type: 'still-here', data: {} }), void look()), LOOK);
+      const forget = this.listen(order.orderId, ({ entry, status }) =>
+        entry.number > sent + 1 ? void look() : send(entry, status),
+      );
+      const timer = setInterval(
+        () => (reader.next({ type: 'still-here', data: {} }), void look()),
+        LOOK,
+      );
       const stay = left === undefined ? () => undefined : startTimer(left, () => reader.complete());
       sendAll(order);
       void look(); // what happened between reading the order and listening

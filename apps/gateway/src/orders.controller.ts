@@ -1,14 +1,48 @@
 import { createHash } from 'node:crypto';
 import { type Account, GetOrder, ListOrders, OrderStatus, PlaceOrder } from '@contracts/orders';
 import { GetLabel } from '@contracts/shipping';
-import { Body, Controller, Get, Headers, HttpCode, type MessageEvent, Param, Post, Query, Res, Sse } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBody, ApiConflictResponse, ApiHeader, ApiNotFoundResponse, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiQuery, ApiTags, ApiUnprocessableEntityResponse } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  type MessageEvent,
+  Param,
+  Post,
+  Query,
+  Res,
+  Sse,
+} from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBody,
+  ApiConflictResponse,
+  ApiHeader,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiProduces,
+  ApiQuery,
+  ApiTags,
+  ApiUnprocessableEntityResponse,
+} from '@nestjs/swagger';
 import { Messenger } from '@parley/messaging';
 import { checked, checkedHeader, problem, ProblemError } from '@parley/service';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import { AccountOf, ForCustomers, TokenLeft } from './customers';
-import { AcceptedOrder, IdempotencyKey, NewOrder, OrderFilter, OrderId, OrderList, OrderView, ProblemBody } from './edge.schema';
+import {
+  AcceptedOrder,
+  IdempotencyKey,
+  NewOrder,
+  OrderFilter,
+  OrderId,
+  OrderList,
+  OrderView,
+  ProblemBody,
+} from './edge.schema';
 import { OrderFeed } from './order-feed';
 
 @ApiTags('orders')
@@ -22,19 +56,40 @@ export class OrdersController {
 
   @Post()
   @HttpCode(202)
-  @ApiOperation({ summary: 'Place an order. The same Idempotency-Key with the same order is the same order.' })
-  @ApiHeader({ name: 'Idempotency-Key', required: true, description: 'Chosen by you, 1 to 200 characters' })
+  @ApiOperation({
+    summary: 'Place an order. The same Idempotency-Key with the same order is the same order.',
+  })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: true,
+    description: 'Chosen by you, 1 to 200 characters',
+  })
   @ApiBody({ standardSchema: NewOrder } as never)
-  @ApiAcceptedResponse({ standardSchema: AcceptedOrder, headers: { Location: { description: 'Where the order can be seen', schema: { type: 'string' } } } })
-  @ApiConflictResponse({ standardSchema: ProblemBody, description: 'The key was used for another order' })
-  @ApiUnprocessableEntityResponse({ standardSchema: ProblemBody, description: 'Names the fields that are wrong' })
+  @ApiAcceptedResponse({
+    standardSchema: AcceptedOrder,
+    headers: {
+      Location: { description: 'Where the order can be seen', schema: { type: 'string' } },
+    },
+  })
+  @ApiConflictResponse({
+    standardSchema: ProblemBody,
+    description: 'The key was used for another order',
+  })
+  @ApiUnprocessableEntityResponse({
+    standardSchema: ProblemBody,
+    description: 'Names the fields that are wrong',
+  })
   async place(
     @AccountOf() account: Account | undefined,
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const idempotencyKey = keyOf(account, PlaceOrder.name, checkedHeader(IdempotencyKey, 'Idempotency-Key', key));
+    const idempotencyKey = keyOf(
+      account,
+      PlaceOrder.name,
+      checkedHeader(IdempotencyKey, 'Idempotency-Key', key),
+    );
     const order = checked(NewOrder, body);
     const accepted = await this.messenger.call(PlaceOrder, { ...order, idempotencyKey, account });
     void reply.header('location', `/orders/${accepted.orderId}`);
@@ -44,8 +99,18 @@ export class OrdersController {
   @Get()
   @ApiOperation({ summary: 'Orders, newest first, a page at a time' })
   @ApiQuery({ name: 'status', required: false, enum: OrderStatus.options })
-  @ApiQuery({ name: 'limit', required: false, schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 }, description: 'Orders of a page' })
-  @ApiQuery({ name: 'before', required: false, schema: { type: 'string' }, description: '`next` of the page before' })
+  @ApiQuery({
+    name: 'limit',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: 500, default: 50 },
+    description: 'Orders of a page',
+  })
+  @ApiQuery({
+    name: 'before',
+    required: false,
+    schema: { type: 'string' },
+    description: '`next` of the page before',
+  })
   @ApiOkResponse({ standardSchema: OrderList })
   list(@AccountOf() account: Account | undefined, @Query() filter: unknown) {
     return this.messenger.call(ListOrders, { ...checked(OrderFilter, filter), account });
@@ -61,7 +126,9 @@ export class OrdersController {
   }
 
   @Sse(':id/events')
-  @ApiOperation({ summary: 'Follow an order live (server-sent events); resumes after Last-Event-ID' })
+  @ApiOperation({
+    summary: 'Follow an order live (server-sent events); resumes after Last-Event-ID',
+  })
   @ApiParam({ name: 'id', format: 'uuid' })
   async events(
     @AccountOf() account: Account | undefined,
@@ -78,10 +145,17 @@ export class OrdersController {
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiProduces('application/pdf')
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
-  async label(@AccountOf() account: Account | undefined, @Param('id') id: string, @Res() reply: FastifyReply) {
+  async label(
+    @AccountOf() account: Account | undefined,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ) {
     if (account !== undefined) await this.orderOf(account, orderId(id)); // shipping knows no accounts
     const { fileName, pdf } = await this.messenger.call(GetLabel, { orderId: orderId(id) });
-    void reply.header('content-type', 'application/pdf').header('content-disposition', `inline; filename="${fileName}"`).send(Buffer.from(pdf, 'base64'));
+    void reply
+      .header('content-type', 'application/pdf')
+      .header('content-disposition', `inline; filename="${fileName}"`)
+      .send(Buffer.from(pdf, 'base64'));
   }
 
   /** Another account's order is not there: nobody learns which ids exist. */
@@ -103,5 +177,9 @@ function orderId(id: string): string {
 
 /** A key is one account's, for one operation: others that choose the same text have another key. */
 function keyOf(account: Account | undefined, operation: string, key: string): string {
-  return account === undefined ? key : createHash('sha256').update(JSON.stringify([account, operation, key])).digest('base64url');
+  return account === undefined
+    ? key
+    : createHash('sha256')
+        .update(JSON.stringify([account, operation, key]))
+        .digest('base64url');
 }

@@ -2,7 +2,13 @@ import type { Product } from '@contracts/catalog';
 import type { Messenger } from '@parley/messaging';
 import { Prices } from './prices';
 
-const product = (sku: string, price: number): Product => ({ sku, name: sku, description: '', price, grams: 1 });
+const product = (sku: string, price: number): Product => ({
+  sku,
+  name: sku,
+  description: '',
+  price,
+  grams: 1,
+});
 
 describe('the prices an instance shows', () => {
   let asked: number;

@@ -6,8 +6,8 @@ import { Messenger } from '@parley/messaging';
 const FRESH = 30_000;
 
 /**
- * The products as this instance shows them: read once, corrected by every PriceChanged. While catalog is away they are shown
- * as they were; what an order costs is agreed when it is placed.
+ * The products as this instance shows them: read once, corrected by every PriceChanged. While
+ * catalog is away they are shown as they were; what an order costs is agreed when it is placed.
  */
 @Injectable()
 export class Prices {
@@ -20,7 +20,8 @@ export class Prices {
   constructor(private readonly messenger: Messenger) {}
 
   async all(): Promise<Product[]> {
-    if (performance.now() - this.readAt > FRESH) await (this.reading ??= this.read().finally(() => (this.reading = undefined)));
+    if (performance.now() - this.readAt > FRESH)
+      await (this.reading ??= this.read().finally(() => (this.reading = undefined)));
     return [...this.products.values()];
   }
 

@@ -3,8 +3,11 @@ import { GetLabel } from '@contracts/shipping';
 import { CallError } from '@parley/messaging';
 import { shopProblemOf } from './problem';
 
-const answered = (code: string, details: object, contract: typeof PlaceOrder | typeof GetOrder | typeof GetLabel = PlaceOrder) =>
-  shopProblemOf(new CallError(contract as never, code, details as never));
+const answered = (
+  code: string,
+  details: object,
+  contract: typeof PlaceOrder | typeof GetOrder | typeof GetLabel = PlaceOrder,
+) => shopProblemOf(new CallError(contract as never, code, details as never));
 
 describe('what a customer is told', () => {
   it.each([
@@ -14,12 +17,18 @@ describe('what a customer is told', () => {
     ['unknown-order', { orderId: 'o' }, 404, undefined],
     ['no-label', { orderId: 'o' }, 404, undefined],
   ])('about an answer %s is its status, and the field', (code, details, status, field) => {
-    expect(answered(code, details)).toMatchObject({ status, ...(field ? { errors: [{ field, message: expect.any(String) }] } : {}) });
+    expect(answered(code, details)).toMatchObject({
+      status,
+      ...(field ? { errors: [{ field, message: expect.any(String) }] } : {}),
+    });
   });
 
-  it.each(['unhandled', 'no-handler', 'invalid-reply'])('about a fault of ours (%s) is nothing but that it is ours', (code) => {
-    expect(answered(code, {})).toBeUndefined();
-  });
+  it.each(['unhandled', 'no-handler', 'invalid-reply'])(
+    'about a fault of ours (%s) is nothing but that it is ours',
+    (code) => {
+      expect(answered(code, {})).toBeUndefined();
+    },
+  );
 
   it('about anything else is for the kit to say', () => {
     expect(shopProblemOf(new Error('password=secret'))).toBeUndefined();

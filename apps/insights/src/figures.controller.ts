@@ -16,17 +16,40 @@ export class FiguresController {
 
   @Handles(OrderPlaced, TOGETHER)
   placed(orders: OrderPlaced[], { tx, envelopes }: BatchContext) {
-    return this.store.learn(tx, ...orders.map(({ orderId, total, lines }, n) => ({ orderId, total, lines, placedAt: envelopes[n]!.time })));
+    return this.store.learn(
+      tx,
+      ...orders.map(({ orderId, total, lines }, n) => ({
+        orderId,
+        total,
+        lines,
+        placedAt: envelopes[n]!.time,
+      })),
+    );
   }
 
   @Handles(OrderDelivered, TOGETHER)
   delivered(orders: OrderDelivered[], { tx, envelopes }: BatchContext) {
-    return this.store.learn(tx, ...orders.map(({ orderId }, n) => ({ orderId, outcome: 'delivered' as const, finishedAt: envelopes[n]!.time })));
+    return this.store.learn(
+      tx,
+      ...orders.map(({ orderId }, n) => ({
+        orderId,
+        outcome: 'delivered' as const,
+        finishedAt: envelopes[n]!.time,
+      })),
+    );
   }
 
   @Handles(OrderRejected, TOGETHER)
   rejected(orders: OrderRejected[], { tx, envelopes }: BatchContext) {
-    return this.store.learn(tx, ...orders.map(({ orderId, reason }, n) => ({ orderId, outcome: 'rejected' as const, finishedAt: envelopes[n]!.time, reason })));
+    return this.store.learn(
+      tx,
+      ...orders.map(({ orderId, reason }, n) => ({
+        orderId,
+        outcome: 'rejected' as const,
+        finishedAt: envelopes[n]!.time,
+        reason,
+      })),
+    );
   }
 
   @Handles(CustomerNotified, TOGETHER)

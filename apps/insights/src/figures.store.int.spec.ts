@@ -4,7 +4,14 @@ import { figuresStoreTrial } from './figures.store.trial';
 import { CreateFigures1790000400000 } from './migrations/1790000400000-create-figures';
 
 figuresStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreateFigures1790000400000]);
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+    CreateFigures1790000400000,
+  ]);
   const { manager } = database.dataSource;
-  return { store: new SqlFiguresStore(manager), database, clear: () => manager.query('truncate order_fact'), close: () => database.drop() };
+  return {
+    store: new SqlFiguresStore(manager),
+    database,
+    clear: () => manager.query('truncate order_fact'),
+    close: () => database.drop(),
+  };
 });

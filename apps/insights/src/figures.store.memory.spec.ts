@@ -3,6 +3,10 @@ import { MemoryFiguresStore } from './figures.store.memory';
 import { figuresStoreTrial } from './figures.store.trial';
 
 figuresStoreTrial('memory', async () => {
-  const parts = { store: new MemoryFiguresStore(), database: new MemoryStore(), clear: async () => void (parts.store = new MemoryFiguresStore()) };
+  const parts = {
+    store: new MemoryFiguresStore(),
+    database: new MemoryStore(),
+    clear: async () => void (parts.store = new MemoryFiguresStore()),
+  };
   return parts;
 });

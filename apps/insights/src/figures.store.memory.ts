@@ -11,7 +11,9 @@ export class MemoryFiguresStore extends FiguresStore<MemoryTx> {
     for (const fact of facts) {
       const before = this.facts.get(fact.orderId);
       this.facts.set(fact.orderId, merged(before ? [before, fact] : [fact])[0]!);
-      tx.undo(() => (before ? this.facts.set(fact.orderId, before) : this.facts.delete(fact.orderId)));
+      tx.undo(() =>
+        before ? this.facts.set(fact.orderId, before) : this.facts.delete(fact.orderId),
+      );
     }
   }
 

@@ -4,19 +4,29 @@ import fc from 'fast-check';
 import { figuresOf, type OrderFact } from './figures';
 import type { FiguresStore } from './figures.store';
 
-type Parts = { store: FiguresStore<never>; database: Pick<Store, 'transaction'>; clear(): Promise<void>; close?: () => Promise<void> };
+type Parts = {
+  store: FiguresStore<never>;
+  database: Pick<Store, 'transaction'>;
+  clear(): Promise<void>;
+  close?: () => Promise<void>;
+};
 
 const DAY = 86_400_000;
 const START = Date.parse('2026-03-01T10:00:00.000Z');
 const time = (milliseconds: number) => new Date(START + milliseconds).toISOString();
 
-const line = fc.record({ sku: fc.constantFrom('TEA-0001', 'TEA-0002', 'COF-0001'), quantity: fc.integer({ min: 1, max: 9 }) }).map(({ sku, quantity }) => ({
-  sku,
-  quantity,
-  name: `the ${sku}`,
-  price: 100,
-  grams: 10,
-}));
+const line = fc
+  .record({
+    sku: fc.constantFrom('TEA-0001', 'TEA-0002', 'COF-0001'),
+    quantity: fc.integer({ min: 1, max: 9 }),
+  })
+  .map(({ sku, quantity }) => ({
+    sku,
+    quantity,
+    name: `the ${sku}`,
+    price: 100,
+    grams: 10,
+  }));
 
 /** An order as its whole life told it; some are still under way. */
 const order = fc.record({
@@ -31,17 +41,21 @@ const order = fc.record({
 
 /** The same life as the events that told it, each with what it knows. */
 const told = fc.array(order, { maxLength: 25 }).chain((orders) => {
-  const facts = orders.flatMap(({ lines, total, placedAt, took, end, reason, mails }): OrderFact[] => {
-    const orderId = randomUUID();
-    const finishedAt = time(placedAt + took);
-    return [
-      { orderId, lines, total, placedAt: time(placedAt) },
-      ...(end === 'delivered' ? [{ orderId, outcome: end, finishedAt }] : []),
-      ...(end === 'rejected' ? [{ orderId, outcome: end, finishedAt, reason }] : []),
-      ...Array.from({ length: mails }, () => ({ orderId, mails: 1 })),
-    ];
-  });
-  return fc.shuffledSubarray(facts, { minLength: facts.length, maxLength: facts.length }).map((events) => ({ facts, events }));
+  const facts = orders.flatMap(
+    ({ lines, total, placedAt, took, end, reason, mails }): OrderFact[] => {
+      const orderId = randomUUID();
+      const finishedAt = time(placedAt + took);
+      return [
+        { orderId, lines, total, placedAt: time(placedAt) },
+        ...(end === 'delivered' ? [{ orderId, outcome: end, finishedAt }] : []),
+        ...(end === 'rejected' ? [{ orderId, outcome: end, finishedAt, reason }] : []),
+        ...Array.from({ length: mails }, () => ({ orderId, mails: 1 })),
+      ];
+    },
+  );
+  return fc
+    .shuffledSubarray(facts, { minLength: facts.length, maxLength: facts.length })
+    .map((events) => ({ facts, events }));
 });
 
 /** What is known of each order once all was told. */
@@ -49,7 +63,11 @@ function known(facts: readonly OrderFact[]): OrderFact[] {
   const orders = new Map<string, OrderFact>();
   for (const fact of facts) {
     const before = orders.get(fact.orderId);
-    orders.set(fact.orderId, { ...before, ...fact, mails: (before?.mails ?? 0) + (fact.mails ?? 0) });
+    orders.set(fact.orderId, {
+      ...before,
+      ...fact,
+      mails: (before?.mails ?? 0) + (fact.mails ?? 0),
+    });
   }
   return [...orders.values()];
 }
@@ -58,7 +76,8 @@ function known(facts: readonly OrderFact[]): OrderFact[] {
 export function figuresStoreTrial(name: string, open: () => Promise<Parts>): void {
   describe(`the figures in ${name}`, () => {
     let parts: Parts;
-    const learn = (fact: OrderFact) => parts.database.transaction((tx) => parts.store.learn(tx as never, fact));
+    const learn = (fact: OrderFact) =>
+      parts.database.transaction((tx) => parts.store.learn(tx as never, fact));
 
     beforeAll(async () => void (parts = await open()));
     afterAll(() => parts.close?.());
@@ -71,7 +90,8 @@ export function figuresStoreTrial(name: string, open: () => Promise<Parts>): voi
     it('add up orders that came, ended and are under way', async () => {
       const [a, b, c] = [randomUUID(), randomUUID(), randomUUID()];
       const lines = [{ sku: 'TEA-0001', quantity: 3, name: 'Assam', price: 690, grams: 140 }];
-      for (const orderId of [a, b, c]) await learn({ orderId, lines, total: 2070, placedAt: time(0) });
+      for (const orderId of [a, b, c])
+        await learn({ orderId, lines, total: 2070, placedAt: time(0) });
       await learn({ orderId: a, outcome: 'delivered', finishedAt: time(2_000) });
       await learn({ orderId: b, outcome: 'rejected', finishedAt: time(1_000), reason: 'limit' });
       await learn({ orderId: a, mails: 1 });
@@ -94,12 +114,30 @@ export function figuresStoreTrial(name: string, open: () => Promise<Parts>): voi
       await learn({ orderId, mails: 1 });
       await learn({ orderId, outcome: 'delivered', finishedAt: time(500) });
       await learn({ orderId, lines: [], total: 10, placedAt: time(0) });
-      expect(await parts.store.figures()).toMatchObject({ placed: 1, delivered: 1, underWay: 0, revenue: 10, mails: 1, duration: { p50: 500 } });
+      expect(await parts.store.figures()).toMatchObject({
+        placed: 1,
+        delivered: 1,
+        underWay: 0,
+        revenue: 10,
+        mails: 1,
+        duration: { p50: 500 },
+      });
     });
 
     it('stay right beyond what fits into 32 bits', async () => {
-      for (let n = 0; n < 30; n++) await learn({ orderId: randomUUID(), lines: [], total: 100_000_000, placedAt: time(0), outcome: 'delivered', finishedAt: time(60 * DAY) });
-      expect(await parts.store.figures()).toMatchObject({ revenue: 3_000_000_000, duration: { p50: 60 * DAY } });
+      for (let n = 0; n < 30; n++)
+        await learn({
+          orderId: randomUUID(),
+          lines: [],
+          total: 100_000_000,
+          placedAt: time(0),
+          outcome: 'delivered',
+          finishedAt: time(60 * DAY),
+        });
+      expect(await parts.store.figures()).toMatchObject({
+        revenue: 3_000_000_000,
+        duration: { p50: 60 * DAY },
+      });
     });
 
     it('count every mail of an order, also when they are told at the same time', async () => {
@@ -120,7 +158,13 @@ export function figuresStoreTrial(name: string, open: () => Promise<Parts>): voi
         ),
       );
       await parts.database.transaction((tx) => parts.store.learn(tx as never));
-      expect(await parts.store.figures()).toMatchObject({ placed: 1, delivered: 1, revenue: 10, mails: 2, duration: { p50: 500 } });
+      expect(await parts.store.figures()).toMatchObject({
+        placed: 1,
+        delivered: 1,
+        revenue: 10,
+        mails: 2,
+        duration: { p50: 500 },
+      });
     });
 
     it('forget what a transaction told that failed', async () => {
@@ -128,7 +172,12 @@ export function figuresStoreTrial(name: string, open: () => Promise<Parts>): voi
       await learn({ orderId, mails: 1 });
       const failed = parts.database.transaction(async (tx) => {
         await parts.store.learn(tx as never, { orderId, mails: 1 });
-        await parts.store.learn(tx as never, { orderId: randomUUID(), total: 1, lines: [], placedAt: time(0) });
+        await parts.store.learn(tx as never, {
+          orderId: randomUUID(),
+          total: 1,
+          lines: [],
+          placedAt: time(0),
+        });
         throw new Error('no');
       });
       await expect(failed).rejects.toThrow('no');

@@ -2,7 +2,10 @@ import type { Figures } from '@contracts/insights';
 import type { EntityManager } from 'typeorm';
 import { merged, type OrderFact } from './figures';
 
-/** The projection: one row an order, so that no two orders wait for each other. `MemoryFiguresStore` is the twin of the SQL one. */
+/**
+ * The projection: one row an order, so that no two orders wait for each other. `MemoryFiguresStore`
+ * is the twin of the SQL one.
+ */
 export abstract class FiguresStore<Tx = EntityManager> {
   /** Adds what events told; what was known stays. */
   abstract learn(tx: Tx, ...facts: OrderFact[]): Promise<void>;
@@ -14,10 +17,14 @@ export class SqlFiguresStore extends FiguresStore {
     super();
   }
 
-  /** One statement for all of them, in the order of their ids: others learn at the same time, and must not wait for each other in a circle. */
+  /**
+   * One statement for all of them, in the order of their ids: others learn at the same time, and
+   * must not wait for each other in a circle.
+   */
   async learn(tx: EntityManager, ...facts: OrderFact[]): Promise<void> {
     const orders = merged(facts).sort((a, b) => (a.orderId < b.orderId ? -1 : 1));
-    const column = (value: (fact: OrderFact) => unknown) => orders.map((fact) => value(fact) ?? null);
+    const column = (value: (fact: OrderFact) => unknown) =>
+      orders.map((fact) => value(fact) ?? null);
     await tx.query(
       `insert into order_fact as fact (order_id, total, lines, placed_at, outcome, finished_at, reason, mails)
        select * from unnest($1::uuid[], $2::int[], $3::jsonb[], $4::timestamptz[], $5::text[], $6::timestamptz[], $7::text[], $8::int[])
@@ -37,7 +44,10 @@ export class SqlFiguresStore extends FiguresStore {
     );
   }
 
-  /** Sums and durations as double precision: whole numbers beyond 32 bits that still arrive as numbers. */
+  /**
+   * Sums and durations as double precision: whole numbers beyond 32 bits that still arrive as
+   * numbers.
+   */
   async figures(): Promise<Figures> {
     const [totals] = await this.database.query(`
       select count(placed_at)::int as placed, count(*) filter (where outcome = 'delivered')::int as delivered, count(*) filter (where outcome = 'rejected')::int as rejected,
@@ -48,8 +58,16 @@ export class SqlFiguresStore extends FiguresStore {
     const bestSellers = await this.database.query(`
       select (line->>'sku') collate "C" as sku, min(line->>'name') as name, sum((line->>'quantity')::int)::int as pieces
       from order_fact, jsonb_array_elements(lines) line where outcome = 'delivered' group by 1 order by pieces desc, sku limit 10`);
-    const reasons = await this.database.query('select reason collate "C" as reason, count(*)::int as orders from order_fact where reason is not null group by 1 order by orders desc, reason limit 10');
+    const reasons = await this.database.query(
+      'select reason collate "C" as reason, count(*)::int as orders from order_fact where reason is not null group by 1 order by orders desc, reason limit 10',
+    );
     const { durations, ...counts } = totals;
-    return { ...counts, underWay: counts.placed - counts.delivered - counts.rejected, duration: { p50: durations[0], p99: durations[1] }, bestSellers, reasons };
+    return {
+      ...counts,
+      underWay: counts.placed - counts.delivered - counts.rejected,
+      duration: { p50: durations[0], p99: durations[1] },
+      bestSellers,
+      reasons,
+    };
   }
 }

@@ -20,7 +20,11 @@ export function merged(facts: readonly OrderFact[]): OrderFact[] {
   const orders = new Map<string, OrderFact>();
   for (const fact of facts) {
     const before = orders.get(fact.orderId);
-    orders.set(fact.orderId, { ...fact, ...before, mails: (before?.mails ?? 0) + (fact.mails ?? 0) });
+    orders.set(fact.orderId, {
+      ...fact,
+      ...before,
+      mails: (before?.mails ?? 0) + (fact.mails ?? 0),
+    });
   }
   return [...orders.values()];
 }
@@ -30,13 +34,20 @@ export function figuresOf(facts: readonly OrderFact[]): Figures {
   const count = (outcome: string) => facts.filter((fact) => fact.outcome === outcome).length;
   const placed = facts.filter(({ placedAt }) => placedAt !== undefined).length;
   const [delivered, rejected] = [count('delivered'), count('rejected')];
-  const durations = facts.flatMap(({ placedAt, finishedAt }) => (placedAt && finishedAt ? [Date.parse(finishedAt) - Date.parse(placedAt)] : [])).sort((a, b) => a - b);
+  const durations = facts
+    .flatMap(({ placedAt, finishedAt }) =>
+      placedAt && finishedAt ? [Date.parse(finishedAt) - Date.parse(placedAt)] : [],
+    )
+    .sort((a, b) => a - b);
   return {
     placed,
     delivered,
     rejected,
     underWay: placed - delivered - rejected,
-    revenue: facts.reduce((sum, { outcome, total = 0 }) => sum + (outcome === 'delivered' ? total : 0), 0),
+    revenue: facts.reduce(
+      (sum, { outcome, total = 0 }) => sum + (outcome === 'delivered' ? total : 0),
+      0,
+    ),
     mails: facts.reduce((sum, { mails = 0 }) => sum + mails, 0),
     duration: { p50: quantile(durations, 0.5), p99: quantile(durations, 0.99) },
     bestSellers: bestSellers(facts),
@@ -51,16 +62,24 @@ function quantile(sorted: readonly number[], q: number): number {
 
 function bestSellers(facts: readonly OrderFact[]): Figures['bestSellers'] {
   const sold = new Map<string, { sku: string; name: string; pieces: number }>();
-  for (const { sku, name, quantity } of facts.filter(({ outcome }) => outcome === 'delivered').flatMap(({ lines = [] }) => lines)) {
+  for (const { sku, name, quantity } of facts
+    .filter(({ outcome }) => outcome === 'delivered')
+    .flatMap(({ lines = [] }) => lines)) {
     sold.set(sku, { sku, name, pieces: (sold.get(sku)?.pieces ?? 0) + quantity });
   }
-  return [...sold.values()].sort((a, b) => b.pieces - a.pieces || inOrder(a.sku, b.sku)).slice(0, BEST);
+  return [...sold.values()]
+    .sort((a, b) => b.pieces - a.pieces || inOrder(a.sku, b.sku))
+    .slice(0, BEST);
 }
 
 function reasons(facts: readonly OrderFact[]): Figures['reasons'] {
   const given = new Map<string, number>();
-  for (const { reason } of facts) if (reason !== undefined) given.set(reason, (given.get(reason) ?? 0) + 1);
-  return [...given].map(([reason, orders]) => ({ reason, orders })).sort((a, b) => b.orders - a.orders || inOrder(a.reason, b.reason)).slice(0, BEST);
+  for (const { reason } of facts)
+    if (reason !== undefined) given.set(reason, (given.get(reason) ?? 0) + 1);
+  return [...given]
+    .map(([reason, orders]) => ({ reason, orders }))
+    .sort((a, b) => b.orders - a.orders || inOrder(a.reason, b.reason))
+    .slice(0, BEST);
 }
 
 /** The same everywhere, whatever the locale of a machine or a database. */

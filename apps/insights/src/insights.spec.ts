@@ -7,15 +7,29 @@ import { FiguresController } from './figures.controller';
 import { FiguresStore } from './figures.store';
 import { MemoryFiguresStore } from './figures.store.memory';
 
-const customer = { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } };
+const customer = {
+  name: 'Ada',
+  email: 'ada@example.org',
+  address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' },
+};
 const lines = [{ sku: 'TEA-0001', quantity: 2, name: 'Assam', price: 450, grams: 120 }];
 
 describe('the service insights, told twice', () => {
   let harness: Harness;
-  const start = () => harness.start('insights', { controllers: [FiguresController], providers: [{ provide: FiguresStore, useValue: new MemoryFiguresStore() }] });
+  const start = () =>
+    harness.start('insights', {
+      controllers: [FiguresController],
+      providers: [{ provide: FiguresStore, useValue: new MemoryFiguresStore() }],
+    });
   const place = async () => {
     const orderId = randomUUID();
-    await harness.publish(OrderPlaced, { orderId, customer, lines, total: 900, payment: { token: 'tok_ok' } });
+    await harness.publish(OrderPlaced, {
+      orderId,
+      customer,
+      lines,
+      total: 900,
+      payment: { token: 'tok_ok' },
+    });
     return orderId;
   };
 
@@ -27,8 +41,17 @@ describe('the service insights, told twice', () => {
     await place();
     await harness.advance('2s');
     await harness.publish(OrderDelivered, { orderId: first, total: 900 });
-    await harness.publish(OrderRejected, { orderId: second, customer, total: 900, reason: 'limit' });
-    await harness.publish(CustomerNotified, { orderId: first, to: customer.email, subject: 'Your parcel' });
+    await harness.publish(OrderRejected, {
+      orderId: second,
+      customer,
+      total: 900,
+      reason: 'limit',
+    });
+    await harness.publish(CustomerNotified, {
+      orderId: first,
+      to: customer.email,
+      subject: 'Your parcel',
+    });
     await start();
     await harness.settled();
     expect(await harness.call(GetFigures, {})).toEqual({

@@ -8,8 +8,20 @@ import { StockController } from './stock.controller';
 import { SqlStockStore, StockStore } from './stock.store';
 
 @Module({
-  imports: [ServiceModule.forRoot({ service: 'inventory', environment, migrations: [CreateStock1790000300000] })],
+  imports: [
+    ServiceModule.forRoot({
+      service: 'inventory',
+      environment,
+      migrations: [CreateStock1790000300000],
+    }),
+  ],
   controllers: [StockController, ShipmentsController],
-  providers: [{ provide: StockStore, useFactory: ({ manager }: DataSource) => new SqlStockStore(manager), inject: [DataSource] }],
+  providers: [
+    {
+      provide: StockStore,
+      useFactory: ({ manager }: DataSource) => new SqlStockStore(manager),
+      inject: [DataSource],
+    },
+  ],
 })
 export class AppModule {}

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { ListStock, ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
+import {
+  ListStock,
+  ReleaseStock,
+  ReserveStock,
+  StockRejected,
+  StockReleased,
+  StockReserved,
+} from '@contracts/inventory';
 import { ParcelDispatched } from '@contracts/shipping';
 import { Harness } from '@parley/testing';
 import { ShipmentsController } from './shipments.controller';
@@ -11,7 +18,8 @@ const sku = 'TEA-0001';
 
 describe('the service inventory, two instances, told twice and out of order', () => {
   let harness: Harness;
-  const reserve = (quantity: number, orderId: string = randomUUID()) => harness.send(ReserveStock, { orderId, lines: [{ sku, quantity }] });
+  const reserve = (quantity: number, orderId: string = randomUUID()) =>
+    harness.send(ReserveStock, { orderId, lines: [{ sku, quantity }] });
   const level = async () => {
     const { available, reserved, shipped } = (await harness.call(ListStock, {})).levels[0]!;
     return [available, reserved, shipped];
@@ -80,7 +88,12 @@ describe('the service inventory, two instances, told twice and out of order', ()
     const orderId = randomUUID();
     await reserve(3, orderId);
     await harness.settled();
-    await harness.publish(ParcelDispatched, { orderId, parcelId: randomUUID(), trackingNumber: 'PL1', lines: [] });
+    await harness.publish(ParcelDispatched, {
+      orderId,
+      parcelId: randomUUID(),
+      trackingNumber: 'PL1',
+      lines: [],
+    });
     await harness.settled();
     expect(await level()).toEqual([7, 0, 3]);
   });

@@ -1,4 +1,7 @@
-/** Pieces on the shelves on the first day. One product is sold out, so that there is something to run into. */
+/**
+ * Pieces on the shelves on the first day. One product is sold out, so that there is something to
+ * run into.
+ */
 export const shelves: readonly { readonly sku: string; readonly pieces: number }[] = [
   { sku: 'TEA-0001', pieces: 20000 },
   { sku: 'TEA-0002', pieces: 20000 },

@@ -1,4 +1,11 @@
-import { ListStock, ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
+import {
+  ListStock,
+  ReleaseStock,
+  ReserveStock,
+  StockRejected,
+  StockReleased,
+  StockReserved,
+} from '@contracts/inventory';
 import { Controller } from '@nestjs/common';
 import { type HandlerContext, Handles, Messenger } from '@parley/messaging';
 import { StockStore } from './stock.store';
@@ -15,7 +22,12 @@ export class StockController {
     const reservation = await this.stock.reserve(tx, orderId, lines);
     // An order that was released before it was reserved has had its answer.
     if (reservation.outcome === 'known' && reservation.status === 'released') return;
-    if (reservation.outcome === 'short') await this.messenger.publish(StockRejected, { orderId, sku: reservation.sku, reason: reservation.reason });
+    if (reservation.outcome === 'short')
+      await this.messenger.publish(StockRejected, {
+        orderId,
+        sku: reservation.sku,
+        reason: reservation.reason,
+      });
     else await this.messenger.publish(StockReserved, { orderId });
   }
 

@@ -11,11 +11,25 @@ describe('a shortage', () => {
   });
 
   it('is the first line that asks for more than there is', () => {
-    expect(shortage([{ sku: 'TEA-0001', quantity: 4 }, { sku: 'TEA-0002', quantity: 1 }], available)).toEqual({ sku: 'TEA-0001', reason: '4 wanted, 3 left' });
+    expect(
+      shortage(
+        [
+          { sku: 'TEA-0001', quantity: 4 },
+          { sku: 'TEA-0002', quantity: 1 },
+        ],
+        available,
+      ),
+    ).toEqual({ sku: 'TEA-0001', reason: '4 wanted, 3 left' });
   });
 
   it('tells sold out from never kept', () => {
-    expect(shortage([{ sku: 'TEA-0002', quantity: 1 }], available)).toEqual({ sku: 'TEA-0002', reason: 'sold out' });
-    expect(shortage([{ sku: 'TEA-0003', quantity: 1 }], available)).toEqual({ sku: 'TEA-0003', reason: 'we do not keep it' });
+    expect(shortage([{ sku: 'TEA-0002', quantity: 1 }], available)).toEqual({
+      sku: 'TEA-0002',
+      reason: 'sold out',
+    });
+    expect(shortage([{ sku: 'TEA-0003', quantity: 1 }], available)).toEqual({
+      sku: 'TEA-0003',
+      reason: 'we do not keep it',
+    });
   });
 });

@@ -7,12 +7,19 @@ type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 type Shelves = readonly { readonly sku: string; readonly pieces: number }[];
 
 const PIECES = 10;
-const shelves: Shelves = Array.from({ length: 60 }, (_, n) => ({ sku: `TRY-${String(n).padStart(4, '0')}`, pieces: PIECES }));
+const shelves: Shelves = Array.from({ length: 60 }, (_, n) => ({
+  sku: `TRY-${String(n).padStart(4, '0')}`,
+  pieces: PIECES,
+}));
 
 /** What every StockStore promises. */
 export function stockStoreTrial(
   name: string,
-  open: (shelves: Shelves) => Promise<{ store: StockStore<never>; database: Pick<Store, 'transaction'>; close?: () => Promise<void> }>,
+  open: (shelves: Shelves) => Promise<{
+    store: StockStore<never>;
+    database: Pick<Store, 'transaction'>;
+    close?: () => Promise<void>;
+  }>,
 ): void {
   describe(`the stock in ${name}`, () => {
     let store: StockStore<never>;
@@ -21,7 +28,8 @@ export function stockStoreTrial(
     /** Each test has products of its own. */
     let next = 0;
     const product = () => shelves[next++]!.sku;
-    const reserve = (lines: readonly Line[], orderId: string = randomUUID()) => transaction((tx) => store.reserve(tx, orderId, lines));
+    const reserve = (lines: readonly Line[], orderId: string = randomUUID()) =>
+      transaction((tx) => store.reserve(tx, orderId, lines));
     const release = (orderId: string) => transaction((tx) => store.release(tx, orderId));
     const ship = (orderId: string) => transaction((tx) => store.ship(tx, orderId));
     const reserved = async (lines: readonly Line[]) => {
@@ -51,22 +59,38 @@ export function stockStoreTrial(
 
     it('reserves all lines of an order', async () => {
       const [a, b] = [product(), product()];
-      await reserved([{ sku: a, quantity: 3 }, { sku: b, quantity: PIECES }]);
+      await reserved([
+        { sku: a, quantity: 3 },
+        { sku: b, quantity: PIECES },
+      ]);
       expect(await levelOf(a)).toEqual([7, 3, 0]);
       expect(await levelOf(b)).toEqual([0, PIECES, 0]);
     });
 
     it('reserves nothing when one line cannot be filled, and names it', async () => {
       const [a, b] = [product(), product()];
-      expect(await reserve([{ sku: a, quantity: 3 }, { sku: b, quantity: PIECES + 1 }])).toEqual({ outcome: 'short', sku: b, reason: '11 wanted, 10 left' });
-      expect(await reserve([{ sku: a, quantity: 3 }, { sku: 'TRY-9999', quantity: 1 }])).toMatchObject({ outcome: 'short', sku: 'TRY-9999' });
+      expect(
+        await reserve([
+          { sku: a, quantity: 3 },
+          { sku: b, quantity: PIECES + 1 },
+        ]),
+      ).toEqual({ outcome: 'short', sku: b, reason: '11 wanted, 10 left' });
+      expect(
+        await reserve([
+          { sku: a, quantity: 3 },
+          { sku: 'TRY-9999', quantity: 1 },
+        ]),
+      ).toMatchObject({ outcome: 'short', sku: 'TRY-9999' });
       expect(await levelOf(a)).toEqual([PIECES, 0, 0]);
     });
 
     it('reserves once, however often it is asked', async () => {
       const sku = product();
       const orderId = await reserved([{ sku, quantity: 3 }]);
-      expect(await reserve([{ sku, quantity: 3 }], orderId)).toEqual({ outcome: 'known', status: 'reserved' });
+      expect(await reserve([{ sku, quantity: 3 }], orderId)).toEqual({
+        outcome: 'known',
+        status: 'reserved',
+      });
       expect(await levelOf(sku)).toEqual([7, 3, 0]);
     });
 
@@ -76,7 +100,10 @@ export function stockStoreTrial(
       await release(orderId);
       await release(orderId);
       expect(await levelOf(sku)).toEqual([PIECES, 0, 0]);
-      expect(await reserve([{ sku, quantity: 3 }], orderId)).toEqual({ outcome: 'known', status: 'released' });
+      expect(await reserve([{ sku, quantity: 3 }], orderId)).toEqual({
+        outcome: 'known',
+        status: 'released',
+      });
     });
 
     it('reserves nothing for an order that was released before', async () => {
@@ -84,7 +111,10 @@ export function stockStoreTrial(
       const orderId = randomUUID();
       await release(orderId);
       await release(orderId);
-      expect(await reserve([{ sku, quantity: 3 }], orderId)).toEqual({ outcome: 'known', status: 'released' });
+      expect(await reserve([{ sku, quantity: 3 }], orderId)).toEqual({
+        outcome: 'known',
+        status: 'released',
+      });
       expect(await levelOf(sku)).toEqual([PIECES, 0, 0]);
     });
 
@@ -121,15 +151,22 @@ export function stockStoreTrial(
 
     it('never promises the last pieces twice to 50 who ask at the same time', async () => {
       const sku = product();
-      const answers = await Promise.all(Array.from({ length: 50 }, () => reserve([{ sku, quantity: 1 }])));
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () => reserve([{ sku, quantity: 1 }])),
+      );
       expect(answers.filter(({ outcome }) => outcome === 'reserved')).toHaveLength(PIECES);
-      expect(answers.filter(({ outcome }) => outcome === 'short')).toEqual(Array(40).fill({ outcome: 'short', sku, reason: 'sold out' }));
+      expect(answers.filter(({ outcome }) => outcome === 'short')).toEqual(
+        Array(40).fill({ outcome: 'short', sku, reason: 'sold out' }),
+      );
       expect(await levelOf(sku)).toEqual([0, PIECES, 0]);
     });
 
     it('keeps all or none when 50 orders of two lines want the same pieces', async () => {
       const [a, b] = [product(), product()];
-      const lines = (n: number): Line[] => [{ sku: a, quantity: 1 + (n % 3) }, { sku: b, quantity: 2 }];
+      const lines = (n: number): Line[] => [
+        { sku: a, quantity: 1 + (n % 3) },
+        { sku: b, quantity: 2 },
+      ];
       const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => reserve(lines(n))));
       const filled = answers.filter(({ outcome }) => outcome === 'reserved').length;
       expect(filled).toBeGreaterThan(0);
@@ -138,7 +175,8 @@ export function stockStoreTrial(
 
     it('goes on when orders that share products ask in different order, while others are released and shipped', async () => {
       const skus = [product(), product(), product(), product()];
-      const turned = (n: number): Line[] => skus.map((_, at) => ({ sku: skus[(at + n) % skus.length]!, quantity: 1 }));
+      const turned = (n: number): Line[] =>
+        skus.map((_, at) => ({ sku: skus[(at + n) % skus.length]!, quantity: 1 }));
       const both = (n: number) => (n % 2 ? turned(n) : turned(n).reverse());
       const rounds = Array.from({ length: 60 }, async (_, n) => {
         const orderId = randomUUID();
@@ -152,8 +190,12 @@ export function stockStoreTrial(
 
     it('settles one order once when it is released and shipped at the same time', async () => {
       const sku = product();
-      const orders = await Promise.all(Array.from({ length: PIECES }, () => reserved([{ sku, quantity: 1 }])));
-      await Promise.all(orders.flatMap((orderId) => [release(orderId), ship(orderId), release(orderId)]));
+      const orders = await Promise.all(
+        Array.from({ length: PIECES }, () => reserved([{ sku, quantity: 1 }])),
+      );
+      await Promise.all(
+        orders.flatMap((orderId) => [release(orderId), ship(orderId), release(orderId)]),
+      );
       const [available, stillReserved, shipped] = await levelOf(sku);
       expect(stillReserved).toBe(0);
       expect(available! + shipped!).toBe(PIECES);

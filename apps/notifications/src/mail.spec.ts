@@ -12,12 +12,24 @@ describe('a mail', () => {
   it('about a shipment says where it goes, its tracking number and what it cost', () => {
     const mail = mailOfShipment(shipped);
     expect(mail.subject).toBe('Your order 000ABCDE is on its way');
-    for (const part of ['Zoë', 'Am Markt 1, 07743 Jena (DE)', 'PL641133658579', '€ 1234.56', orderId]) expect(mail.text).toContain(part);
+    for (const part of [
+      'Zoë',
+      'Am Markt 1, 07743 Jena (DE)',
+      'PL641133658579',
+      '€ 1234.56',
+      orderId,
+    ])
+      expect(mail.text).toContain(part);
     expect(mail.to).toEqual({ name: customer.name, address: 'zoe@example.com' });
   });
 
   it('about a rejection says why, and that nothing is charged', () => {
-    const { text } = mailOfRejection({ orderId, customer, total: 500, reason: 'TEA-0042 is out of stock' });
+    const { text } = mailOfRejection({
+      orderId,
+      customer,
+      total: 500,
+      reason: 'TEA-0042 is out of stock',
+    });
     expect(text).toContain('because TEA-0042 is out of stock');
     expect(text).toContain('Nothing is charged');
   });

@@ -8,7 +8,11 @@ type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 /** What every MailStore promises. */
 export function mailStoreTrial(
   name: string,
-  open: () => Promise<{ store: MailStore<never>; database: Pick<Store, 'transaction'>; close?: () => Promise<void> }>,
+  open: () => Promise<{
+    store: MailStore<never>;
+    database: Pick<Store, 'transaction'>;
+    close?: () => Promise<void>;
+  }>,
 ): void {
   describe(`the mail store in ${name}`, () => {
     let store: MailStore<never>;
@@ -25,7 +29,12 @@ export function mailStoreTrial(
     afterAll(() => close?.());
     beforeEach(() => {
       const address = { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' };
-      mail = mailOfRejection({ orderId: randomUUID(), customer: { name: 'Zoë', email: 'zoe@example.com', address }, total: 1, reason: 'no' });
+      mail = mailOfRejection({
+        orderId: randomUUID(),
+        customer: { name: 'Zoë', email: 'zoe@example.com', address },
+        total: 1,
+        reason: 'no',
+      });
     });
 
     it('records one mail an order', async () => {

@@ -15,7 +15,9 @@ export class SqlMailStore extends MailStore {
   }
 
   async isSent(orderId: string): Promise<boolean> {
-    const found: unknown[] = await this.database.query('select 1 from mail where order_id = $1', [orderId]);
+    const found: unknown[] = await this.database.query('select 1 from mail where order_id = $1', [
+      orderId,
+    ]);
     return found.length > 0;
   }
 

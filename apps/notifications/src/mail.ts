@@ -45,7 +45,12 @@ export function mailOfRejection({ orderId, customer, total, reason }: OrderRejec
 }
 
 function write({ orderId, customer, subject, paragraphs }: Letter): Mail {
-  const all = [`Dear ${customer.name},`, ...paragraphs, `Your order's full number is ${orderId}.`, 'Parley Shop'];
+  const all = [
+    `Dear ${customer.name},`,
+    ...paragraphs,
+    `Your order's full number is ${orderId}.`,
+    'Parley Shop',
+  ];
   return {
     orderId,
     messageId: `<${orderId}@parley.example>`,
@@ -61,9 +66,16 @@ function page(title: string, paragraphs: readonly string[]): string {
   return `<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title></head>\n<body style="font-family: sans-serif; max-width: 36em">\n${body}\n</body></html>\n`;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 
 const euro = (cents: number): string => `€ ${(cents / 100).toFixed(2)}`;
 

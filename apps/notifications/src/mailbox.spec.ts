@@ -7,8 +7,17 @@ import { mailOfShipment, type Mail } from './mail';
 import { mailboxAt } from './mailbox';
 
 const FROM = 'Parley Shop <orders@parley.example>';
-const customer = { name: 'Zoë Müller', email: 'zoe@example.com', address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' } };
-const mail: Mail = mailOfShipment({ orderId: '018f7f0e-0000-7000-8000-0000000abcde', customer, total: 990, trackingNumber: 'PL641133658579' });
+const customer = {
+  name: 'Zoë Müller',
+  email: 'zoe@example.com',
+  address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' },
+};
+const mail: Mail = mailOfShipment({
+  orderId: '018f7f0e-0000-7000-8000-0000000abcde',
+  customer,
+  total: 990,
+  trackingNumber: 'PL641133658579',
+});
 
 describe('a mailbox that is a folder', () => {
   let folder: string;
@@ -35,7 +44,11 @@ describe('a mailbox that is a folder', () => {
 
   it('keeps mails from the other users of the machine', async () => {
     await put(mail, join(folder, 'deep'));
-    const modes = await Promise.all([join(folder, 'deep'), join(folder, 'deep', `${mail.orderId}.eml`)].map(async (path) => (await stat(path)).mode & 0o777));
+    const modes = await Promise.all(
+      [join(folder, 'deep'), join(folder, 'deep', `${mail.orderId}.eml`)].map(
+        async (path) => (await stat(path)).mode & 0o777,
+      ),
+    );
     expect(modes).toEqual([0o700, 0o600]);
   });
 
@@ -47,16 +60,26 @@ describe('a mailbox that is a folder', () => {
   });
 
   it('lets no line break of a customer become a header', async () => {
-    await put({ ...mail, to: { name: 'Zoë\r\nBcc: eve@example.com', address: 'zoe@example.com' }, subject: 'Hi\r\nX-Evil: yes' });
+    await put({
+      ...mail,
+      to: { name: 'Zoë\r\nBcc: eve@example.com', address: 'zoe@example.com' },
+      subject: 'Hi\r\nX-Evil: yes',
+    });
     expect(await read()).not.toMatch(/^(Bcc|X-Evil):/m);
   });
 
   it('sweeps out what a killed process left half written long ago', async () => {
-    for (const name of ['old.eml.1.part', 'young.eml.2.part', 'whole.eml']) await writeFile(join(folder, name), '');
+    for (const name of ['old.eml.1.part', 'young.eml.2.part', 'whole.eml'])
+      await writeFile(join(folder, name), '');
     const longAgo = new Date(Date.now() - 3_600_000);
-    for (const name of ['old.eml.1.part', 'whole.eml']) await utimes(join(folder, name), longAgo, longAgo);
+    for (const name of ['old.eml.1.part', 'whole.eml'])
+      await utimes(join(folder, name), longAgo, longAgo);
     await put(mail);
-    expect((await readdir(folder)).sort()).toEqual([`${mail.orderId}.eml`, 'whole.eml', 'young.eml.2.part']);
+    expect((await readdir(folder)).sort()).toEqual([
+      `${mail.orderId}.eml`,
+      'whole.eml',
+      'young.eml.2.part',
+    ]);
   });
 
   it('says so when it cannot write, and writes as soon as it can', async () => {
@@ -94,7 +117,13 @@ describe('a mailbox that is a mail server', () => {
           }
           for (const command of chunk.toString('latin1').split('\r\n').filter(Boolean)) {
             if (command.startsWith('DATA')) data = '';
-            say(command.startsWith('DATA') ? '354 go on' : command.startsWith('QUIT') ? '221 bye' : '250 ok');
+            say(
+              command.startsWith('DATA')
+                ? '354 go on'
+                : command.startsWith('QUIT')
+                  ? '221 bye'
+                  : '250 ok',
+            );
           }
         });
     });
@@ -118,8 +147,11 @@ describe('a mailbox that is a mail server', () => {
 });
 
 describe('MAIL_URL', () => {
-  it.each(['', '/tmp', 'http://mail', 'imap://user:secret@host'])('is refused when it is "%s", without showing a password', (url) => {
-    expect(() => mailboxAt(url, FROM)).toThrow('use file:/folder, smtp://host:port');
-    expect(() => mailboxAt(url, FROM)).not.toThrow('secret');
-  });
+  it.each(['', '/tmp', 'http://mail', 'imap://user:secret@host'])(
+    'is refused when it is "%s", without showing a password',
+    (url) => {
+      expect(() => mailboxAt(url, FROM)).toThrow('use file:/folder, smtp://host:port');
+      expect(() => mailboxAt(url, FROM)).not.toThrow('secret');
+    },
+  );
 });

@@ -9,8 +9,9 @@ import type { Mail } from './mail';
 /** Hands mails over to whoever carries them. */
 export abstract class Mailbox {
   /**
-   * Resolves when the mail is somebody else's responsibility. May be asked again for the same mail, after a crash: a file is then
-   * written over, a mail server gets it a second time under the same Message-ID.
+   * Resolves when the mail is somebody else's responsibility. May be asked again for the same mail,
+   * after a crash: a file is then written over, a mail server gets it a second time under the same
+   * Message-ID.
    */
   abstract put(mail: Mail): Promise<void>;
   close(): void {}
@@ -20,7 +21,9 @@ export abstract class Mailbox {
 export class MailUrlError extends Error {
   override readonly name = 'MailUrlError';
   constructor(url: string) {
-    super(`MAIL_URL is "${url.replace(/\/\/[^@/]*@/, '//***@')}"; use file:/folder, smtp://host:port or smtps://user:password@host`);
+    super(
+      `MAIL_URL is "${url.replace(/\/\/[^@/]*@/, '//***@')}"; use file:/folder, smtp://host:port or smtps://user:password@host`,
+    );
   }
 }
 
@@ -32,14 +35,25 @@ export function mailboxAt(url: string, from: string): Mailbox {
   throw new MailUrlError(url);
 }
 
-const asSent = (from: string, { messageId, to, subject, text, html }: Mail): SendMailOptions => ({ from, messageId, to, subject, text, html });
+const asSent = (from: string, { messageId, to, subject, text, html }: Mail): SendMailOptions => ({
+  from,
+  messageId,
+  to,
+  subject,
+  text,
+  html,
+});
 
 const HALF = '.part';
 const YOUNG = 60_000;
 
 /** A folder of .eml files, which any mail program opens. */
 class Folder extends Mailbox {
-  private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
+  private readonly composer = createTransport({
+    streamTransport: true,
+    buffer: true,
+    newline: 'windows',
+  });
   private ready?: Promise<void>;
 
   constructor(
@@ -62,10 +76,15 @@ class Folder extends Mailbox {
     }));
   }
 
-  /** Makes the folder and sweeps out what a killed process left half written; what is young may be another's in the making. */
+  /**
+   * Makes the folder and sweeps out what a killed process left half written; what is young may be
+   * another's in the making.
+   */
   private async prepare(): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
-    const files = (await readdir(this.path)).filter((name) => name.endsWith(HALF)).map((name) => join(this.path, name));
+    const files = (await readdir(this.path))
+      .filter((name) => name.endsWith(HALF))
+      .map((name) => join(this.path, name));
     const timeOfDay = Date.now();
     for (const file of files) {
       const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: Infinity }));
@@ -103,7 +122,10 @@ class MailServer extends Mailbox {
       host: socketHost(hostname),
       port: port === '' ? (secure ? 465 : 25) : Number(port),
       secure,
-      auth: username === '' ? undefined : { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
+      auth:
+        username === ''
+          ? undefined
+          : { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
       pool: true,
       connectionTimeout: PATIENCE,
       greetingTimeout: PATIENCE,

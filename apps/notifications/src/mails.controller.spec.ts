@@ -22,10 +22,21 @@ describe('a customer', () => {
   let trial: HandlerTrial;
   let mails: MailsController;
   const orderId = randomUUID();
-  const customer = { name: 'Zoë', email: 'zoe@example.com', address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' } };
+  const customer = {
+    name: 'Zoë',
+    email: 'zoe@example.com',
+    address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' },
+  };
   const shipped = (circumstances = {}) =>
-    trial.handle((context) => mails.shipped({ orderId, customer, total: 990, trackingNumber: 'PL641133658579' }, context), circumstances);
-  const rejected = () => trial.handle((context) => mails.rejected({ orderId, customer, total: 990, reason: 'no funds' }, context));
+    trial.handle(
+      (context) =>
+        mails.shipped({ orderId, customer, total: 990, trackingNumber: 'PL641133658579' }, context),
+      circumstances,
+    );
+  const rejected = () =>
+    trial.handle((context) =>
+      mails.rejected({ orderId, customer, total: 990, reason: 'no funds' }, context),
+    );
 
   beforeEach(() => {
     postman = new Postman();
@@ -36,14 +47,20 @@ describe('a customer', () => {
   it('gets one mail when the order is shipped, and everybody hears of it', async () => {
     await shipped();
     await shipped({ attempt: 2 });
-    expect(postman.carried.map(({ subject }) => subject)).toEqual([expect.stringContaining('is on its way')]);
-    expect(trial.messages(CustomerNotified)).toEqual([{ orderId, to: 'zoe@example.com', subject: postman.carried[0]!.subject }]);
+    expect(postman.carried.map(({ subject }) => subject)).toEqual([
+      expect.stringContaining('is on its way'),
+    ]);
+    expect(trial.messages(CustomerNotified)).toEqual([
+      { orderId, to: 'zoe@example.com', subject: postman.carried[0]!.subject },
+    ]);
   });
 
   it('gets one mail when the order is rejected', async () => {
     await rejected();
     await rejected();
-    expect(postman.carried.map(({ text }) => text)).toEqual([expect.stringContaining('because no funds')]);
+    expect(postman.carried.map(({ text }) => text)).toEqual([
+      expect.stringContaining('because no funds'),
+    ]);
   });
 
   it('gets the same mail again, under the same Message-ID, when the process dies between sending and recording', async () => {

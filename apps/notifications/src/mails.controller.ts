@@ -6,7 +6,10 @@ import { mailOfRejection, mailOfShipment, type Mail } from './mail';
 import { MailStore } from './mail.store';
 import { Mailbox } from './mailbox';
 
-/** One mail an order. It is sent before that is recorded: a crash in between repeats it under the same Message-ID, none is lost. */
+/**
+ * One mail an order. It is sent before that is recorded: a crash in between repeats it under the
+ * same Message-ID, none is lost.
+ */
 @Controller()
 @Subscription('mails')
 export class MailsController {
@@ -31,7 +34,8 @@ export class MailsController {
     if (await this.mails.isSent(orderId)) return;
     await this.mailbox.put(mail);
     await context.transaction(async (tx) => {
-      if (await this.mails.record(tx, mail)) await this.messenger.publish(CustomerNotified, { orderId, to: mail.to.address, subject });
+      if (await this.mails.record(tx, mail))
+        await this.messenger.publish(CustomerNotified, { orderId, to: mail.to.address, subject });
     });
   }
 }

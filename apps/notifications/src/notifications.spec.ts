@@ -30,11 +30,22 @@ describe('the service notifications, told twice and out of order', () => {
     await harness.start('notifications', { controllers: [MailsController], providers });
     await harness.start('notifications', { controllers: [MailsController], providers });
 
-    const customer = { name: 'Zoë', email: 'zoe@example.com', address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' } };
+    const customer = {
+      name: 'Zoë',
+      email: 'zoe@example.com',
+      address: { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country: 'DE' },
+    };
     const orders = Array.from({ length: 20 }, () => randomUUID());
     for (const [index, orderId] of orders.entries()) {
-      if (index % 2 === 0) await harness.publish(OrderShipped, { orderId, customer, total: 100, trackingNumber: 'PL000000000000' });
-      else await harness.publish(OrderRejected, { orderId, customer, total: 100, reason: 'no funds' });
+      if (index % 2 === 0)
+        await harness.publish(OrderShipped, {
+          orderId,
+          customer,
+          total: 100,
+          trackingNumber: 'PL000000000000',
+        });
+      else
+        await harness.publish(OrderRejected, { orderId, customer, total: 100, reason: 'no funds' });
     }
     await harness.settled();
 

@@ -20,12 +20,20 @@ import { ReadModelController } from './read-model.controller';
       environment,
       migrations: [...sagaMigrations, CreateOrders1790000100000, AddAccount1790000110000],
       operations: { sagas: SagaOperations },
-      ownCopies: 'orders.orders.customer: name, email and address; account of orders.orders and orders.order_view; the sagas of orders (state)',
+      ownCopies:
+        'orders.orders.customer: name, email and address; account of orders.orders and orders.order_view; the sagas of orders (state)',
     }),
     SagaModule.forRoot([fulfilment(environment.ORDER_PATIENCE as Duration)]),
     CqrsModule.forRoot(),
   ],
   controllers: [OrdersController, ReadModelController],
-  providers: [...orderHandlers, { provide: OrderStore, useFactory: ({ manager }: DataSource) => new SqlOrderStore(manager), inject: [DataSource] }],
+  providers: [
+    ...orderHandlers,
+    {
+      provide: OrderStore,
+      useFactory: ({ manager }: DataSource) => new SqlOrderStore(manager),
+      inject: [DataSource],
+    },
+  ],
 })
 export class AppModule {}

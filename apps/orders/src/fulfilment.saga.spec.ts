@@ -1,7 +1,26 @@
-import { ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
+import {
+  ReleaseStock,
+  ReserveStock,
+  StockRejected,
+  StockReleased,
+  StockReserved,
+} from '@contracts/inventory';
 import { OrderPlaced } from '@contracts/orders';
-import { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from '@contracts/payments';
-import { CancelShipment, ParcelDelivered, ParcelDispatched, ShipmentCancelled, ShipmentRefused, ShipOrder } from '@contracts/shipping';
+import {
+  ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  RefundPayment,
+} from '@contracts/payments';
+import {
+  CancelShipment,
+  ParcelDelivered,
+  ParcelDispatched,
+  ShipmentCancelled,
+  ShipmentRefused,
+  ShipOrder,
+} from '@contracts/shipping';
 import type { Message } from '@parley/contract';
 import type { Outgoing } from '@parley/sagas';
 import { fulfilment } from './fulfilment.saga';
@@ -9,7 +28,11 @@ import { fulfilment } from './fulfilment.saga';
 const orderId = 'b3f1c9de-8d4a-4e2e-9a57-3c1f6b0f5a11';
 const placed: Message<typeof OrderPlaced> = {
   orderId,
-  customer: { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } },
+  customer: {
+    name: 'Ada',
+    email: 'ada@example.org',
+    address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' },
+  },
   lines: [{ sku: 'TEA-0001', quantity: 2, name: 'Assam', price: 450, grams: 120 }],
   total: 900,
   payment: { token: 'tok_ok' },
@@ -19,7 +42,8 @@ const start = () => fulfilment('15m').given().when(OrderPlaced, placed);
 const charging = () => start().when(StockReserved, { orderId });
 const shipping = () => charging().when(PaymentCaptured, { orderId, amount: 900, reference: 'r' });
 
-const said = ({ out }: { readonly out: readonly Outgoing[] }) => out.map((one) => (one.verb === 'execute' ? one.command.constructor.name : one.contract.name));
+const said = ({ out }: { readonly out: readonly Outgoing[] }) =>
+  out.map((one) => (one.verb === 'execute' ? one.command.constructor.name : one.contract.name));
 
 describe('fulfilment', () => {
   it('reserves, charges, ships, and ends with the delivery', () => {
@@ -34,7 +58,9 @@ describe('fulfilment', () => {
   });
 
   it('weighs all pieces for the parcel', () => {
-    expect(shipping().out[0]).toMatchObject({ message: { grams: 240, lines: [{ sku: 'TEA-0001', quantity: 2 }] } });
+    expect(shipping().out[0]).toMatchObject({
+      message: { grams: 240, lines: [{ sku: 'TEA-0001', quantity: 2 }] },
+    });
   });
 
   it('rejects at once what is out of stock, for nothing was done yet', () => {
@@ -55,7 +81,10 @@ describe('fulfilment', () => {
     expect(said(refused)).toEqual([RefundPayment.name]);
     const refunded = refused.when(PaymentRefunded, { orderId, amount: 900 });
     expect(said(refunded)).toEqual([ReleaseStock.name]);
-    expect(refunded.when(StockReleased, { orderId })).toMatchObject({ done: true, state: { reason: 'no carrier' } });
+    expect(refunded.when(StockReleased, { orderId })).toMatchObject({
+      done: true,
+      state: { reason: 'no carrier' },
+    });
   });
 
   it('gives up a reservation that nobody answers', () => {
@@ -65,8 +94,12 @@ describe('fulfilment', () => {
   it('refunds what may have been captured when the payment takes too long, and ignores the late capture', () => {
     const overdue = charging().whenOverdue();
     expect(said(overdue)).toEqual([RefundPayment.name]);
-    expect(said(overdue.when(PaymentCaptured, { orderId, amount: 900, reference: 'r' }))).toEqual([]);
-    expect(said(overdue.when(PaymentRefunded, { orderId, amount: 900 }))).toEqual([ReleaseStock.name]);
+    expect(said(overdue.when(PaymentCaptured, { orderId, amount: 900, reference: 'r' }))).toEqual(
+      [],
+    );
+    expect(said(overdue.when(PaymentRefunded, { orderId, amount: 900 }))).toEqual([
+      ReleaseStock.name,
+    ]);
   });
 
   it('stops an overdue shipment, and lets a parcel go that has left already', () => {
@@ -75,7 +108,9 @@ describe('fulfilment', () => {
     expect(said(cancelling.when(ShipmentCancelled, { orderId }))).toEqual([RefundPayment.name]);
     const left = cancelling.when(ParcelDispatched, dispatched);
     expect(said(left)).toEqual(['RecordShipment']);
-    expect(said(left.when(ParcelDelivered, { orderId, parcelId: orderId }))).toEqual(['CompleteOrder']);
+    expect(said(left.when(ParcelDelivered, { orderId, parcelId: orderId }))).toEqual([
+      'CompleteOrder',
+    ]);
   });
 
   it('takes an answer once', () => {

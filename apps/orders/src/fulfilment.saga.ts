@@ -1,15 +1,44 @@
 import { QuotedLine } from '@contracts/catalog';
-import { ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
+import {
+  ReleaseStock,
+  ReserveStock,
+  StockRejected,
+  StockReleased,
+  StockReserved,
+} from '@contracts/inventory';
 import { Customer, ERASED_CUSTOMER, OrderPlaced } from '@contracts/orders';
-import { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from '@contracts/payments';
-import { CancelShipment, ParcelDelivered, ParcelDispatched, ShipmentCancelled, ShipmentRefused, ShipOrder } from '@contracts/shipping';
+import {
+  ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  RefundPayment,
+} from '@contracts/payments';
+import {
+  CancelShipment,
+  ParcelDelivered,
+  ParcelDispatched,
+  ShipmentCancelled,
+  ShipmentRefused,
+  ShipOrder,
+} from '@contracts/shipping';
 import type { Duration } from '@parley/contract';
 import { end, execute, next, saga, send, stay, type Step } from '@parley/sagas';
 import { z } from 'zod';
 import { CompleteOrder, RecordShipment, RejectOrder } from './order.commands';
 
 /** reserving → charging → shipping → delivering; back through cancelling → refunding → releasing. */
-const Stage = z.enum(['reserving', 'charging', 'shipping', 'delivering', 'cancelling', 'refunding', 'releasing', 'delivered', 'rejected']);
+const Stage = z.enum([
+  'reserving',
+  'charging',
+  'shipping',
+  'delivering',
+  'cancelling',
+  'refunding',
+  'releasing',
+  'delivered',
+  'rejected',
+]);
 
 const Fulfilment = z.object({
   orderId: z.uuid(),
@@ -29,42 +58,71 @@ const hidden = {
   secret: { fields: { token: 'expired' }, life: '3d' as const },
 };
 
-/** The whole way of an order. What was done is undone in reverse order, each step after the one before was confirmed. */
+/**
+ * The whole way of an order. What was done is undone in reverse order, each step after the one
+ * before was confirmed.
+ */
 export const fulfilment = (patience: Duration) =>
   saga('fulfilment', { state: Fulfilment, by: 'orderId', ...hidden })
     .startsOn(OrderPlaced, ({ orderId, customer, lines, total, payment }) =>
-      next({ orderId, stage: 'reserving', customer, lines, total, token: payment.token }, send(ReserveStock, { orderId, lines: pieces(lines) })),
+      next(
+        { orderId, stage: 'reserving', customer, lines, total, token: payment.token },
+        send(ReserveStock, { orderId, lines: pieces(lines) }),
+      ),
     )
     .on(StockReserved, (order) => (order.stage === 'reserving' ? charge(order) : stay(order)))
-    .on(StockRejected, (order, { sku }) => (order.stage === 'reserving' ? reject({ ...order, reason: `${sku} is out of stock` }) : stay(order)))
+    .on(StockRejected, (order, { sku }) =>
+      order.stage === 'reserving'
+        ? reject({ ...order, reason: `${sku} is out of stock` })
+        : stay(order),
+    )
     .on(PaymentCaptured, (order) => (order.stage === 'charging' ? ship(order) : stay(order)))
-    .on(PaymentDeclined, (order, { reason }) => (order.stage === 'charging' ? release({ ...order, reason }) : stay(order)))
+    .on(PaymentDeclined, (order, { reason }) =>
+      order.stage === 'charging' ? release({ ...order, reason }) : stay(order),
+    )
     .on(ParcelDispatched, (order, { trackingNumber }) =>
       // A parcel that left before it could be stopped goes on its way.
       order.stage === 'shipping' || order.stage === 'cancelling'
-        ? next({ ...order, stage: 'delivering', reason: undefined }, execute(new RecordShipment(order.orderId, trackingNumber)))
+        ? next(
+            { ...order, stage: 'delivering', reason: undefined },
+            execute(new RecordShipment(order.orderId, trackingNumber)),
+          )
         : stay(order),
     )
     .on(ShipmentRefused, (order, { reason }) =>
-      order.stage === 'shipping' || order.stage === 'cancelling' ? refund({ ...order, reason: order.reason ?? reason }) : stay(order),
+      order.stage === 'shipping' || order.stage === 'cancelling'
+        ? refund({ ...order, reason: order.reason ?? reason })
+        : stay(order),
     )
-    .on(ParcelDelivered, (order) => end({ ...order, stage: 'delivered' }, execute(new CompleteOrder(order.orderId))))
+    .on(ParcelDelivered, (order) =>
+      end({ ...order, stage: 'delivered' }, execute(new CompleteOrder(order.orderId))),
+    )
     .on(ShipmentCancelled, (order) => (order.stage === 'cancelling' ? refund(order) : stay(order)))
     .on(PaymentRefunded, (order) => (order.stage === 'refunding' ? release(order) : stay(order)))
     .on(StockReleased, (order) => (order.stage === 'releasing' ? reject(order) : stay(order)))
     .after(patience, 'patience', (order) => giveUp({ ...order, reason: 'it took too long' }));
 
-/** What was asked for last may still be done: it is undone, too. Lanes keep the undoing behind the doing. */
+/**
+ * What was asked for last may still be done: it is undone, too. Lanes keep the undoing behind the
+ * doing.
+ */
 function giveUp(order: Fulfilment): Step<Fulfilment> {
   if (order.stage === 'reserving') return release(order);
   if (order.stage === 'charging') return refund(order);
-  if (order.stage === 'shipping') return next({ ...order, stage: 'cancelling' }, send(CancelShipment, { orderId: order.orderId }));
+  if (order.stage === 'shipping')
+    return next(
+      { ...order, stage: 'cancelling' },
+      send(CancelShipment, { orderId: order.orderId }),
+    );
   return stay(order);
 }
 
 function charge(order: Fulfilment): Step<Fulfilment> {
   const { token = '', ...rest } = order;
-  return next({ ...rest, stage: 'charging' }, send(ChargePayment, { orderId: rest.orderId, amount: rest.total, token }));
+  return next(
+    { ...rest, stage: 'charging' },
+    send(ChargePayment, { orderId: rest.orderId, amount: rest.total, token }),
+  );
 }
 
 function ship(order: Fulfilment): Step<Fulfilment> {
@@ -72,12 +130,21 @@ function ship(order: Fulfilment): Step<Fulfilment> {
   const grams = lines.reduce((sum, line) => sum + line.grams * line.quantity, 0);
   return next(
     { ...order, stage: 'shipping' },
-    send(ShipOrder, { orderId, recipient: customer.name, address: customer.address, lines: pieces(lines), grams }),
+    send(ShipOrder, {
+      orderId,
+      recipient: customer.name,
+      address: customer.address,
+      lines: pieces(lines),
+      grams,
+    }),
   );
 }
 
 function refund(order: Fulfilment): Step<Fulfilment> {
-  return next({ ...order, stage: 'refunding' }, send(RefundPayment, { orderId: order.orderId, reason: order.reason ?? '' }));
+  return next(
+    { ...order, stage: 'refunding' },
+    send(RefundPayment, { orderId: order.orderId, reason: order.reason ?? '' }),
+  );
 }
 
 function release(order: Fulfilment): Step<Fulfilment> {
@@ -85,7 +152,11 @@ function release(order: Fulfilment): Step<Fulfilment> {
 }
 
 function reject(order: Fulfilment): Step<Fulfilment> {
-  return end({ ...order, stage: 'rejected' }, execute(new RejectOrder(order.orderId, order.reason ?? '')));
+  return end(
+    { ...order, stage: 'rejected' },
+    execute(new RejectOrder(order.orderId, order.reason ?? '')),
+  );
 }
 
-const pieces = (lines: readonly QuotedLine[]) => lines.map(({ sku, quantity }) => ({ sku, quantity }));
+const pieces = (lines: readonly QuotedLine[]) =>
+  lines.map(({ sku, quantity }) => ({ sku, quantity }));

@@ -1,6 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { OrderDelivered, OrderPlaced, OrderProgressed, OrderRejected, OrderShipped, PlaceOrder, type OrderAccepted } from '@contracts/orders';
-import { CommandHandler, type ICommandHandler, type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import {
+  OrderDelivered,
+  OrderPlaced,
+  OrderProgressed,
+  OrderRejected,
+  OrderShipped,
+  PlaceOrder,
+  type OrderAccepted,
+} from '@contracts/orders';
+import {
+  CommandHandler,
+  type ICommandHandler,
+  type IQueryHandler,
+  QueryHandler,
+} from '@nestjs/cqrs';
 import { CallError, Messenger, Transactions } from '@parley/messaging';
 import { firstEntry } from './order';
 import { CompleteOrder, RecordShipment, RejectOrder, TakeOrder } from './order.commands';
@@ -20,10 +33,27 @@ export class TakeOrderHandler implements ICommandHandler<TakeOrder> {
     return this.transactions.run(async (tx) => {
       const orderId = randomUUID();
       const placedAt = new Date().toISOString();
-      const known = await this.orders.take(tx, { orderId, idempotencyKey, fingerprint, customer, ...quote, placedAt, account });
+      const known = await this.orders.take(tx, {
+        orderId,
+        idempotencyKey,
+        fingerprint,
+        customer,
+        ...quote,
+        placedAt,
+        account,
+      });
       if (known) return this.sameOrder(known.orderId, known.fingerprint, command);
-      await this.messenger.publish(OrderPlaced, { orderId, customer, ...quote, payment: { token } });
-      await this.messenger.broadcast(OrderProgressed, { orderId, status: 'placed', entry: firstEntry(placedAt) });
+      await this.messenger.publish(OrderPlaced, {
+        orderId,
+        customer,
+        ...quote,
+        payment: { token },
+      });
+      await this.messenger.broadcast(OrderProgressed, {
+        orderId,
+        status: 'placed',
+        entry: firstEntry(placedAt),
+      });
       return { orderId, status: 'placed' };
     });
   }
@@ -94,4 +124,11 @@ export class ListOrderPageHandler implements IQueryHandler<ListOrderPage> {
   }
 }
 
-export const orderHandlers = [TakeOrderHandler, RecordShipmentHandler, CompleteOrderHandler, RejectOrderHandler, FindOrderHandler, ListOrderPageHandler];
+export const orderHandlers = [
+  TakeOrderHandler,
+  RecordShipmentHandler,
+  CompleteOrderHandler,
+  RejectOrderHandler,
+  FindOrderHandler,
+  ListOrderPageHandler,
+];

@@ -5,6 +5,13 @@ import { SqlOrderStore } from './order.store';
 import { orderStoreTrial } from './order.store.trial';
 
 orderStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreateOrders1790000100000, AddAccount1790000110000]);
-  return { store: new SqlOrderStore(database.dataSource.manager), database, close: () => database.drop() };
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+    CreateOrders1790000100000,
+    AddAccount1790000110000,
+  ]);
+  return {
+    store: new SqlOrderStore(database.dataSource.manager),
+    database,
+    close: () => database.drop(),
+  };
 });

@@ -19,7 +19,15 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
     if (known) return known;
     const { orderId, placedAt, lines, total, account } = order;
     this.orders.set(orderId, order);
-    this.views.set(orderId, { orderId, status: 'placed', lines: [...lines], total, history: [firstEntry(placedAt)], placedAt, account });
+    this.views.set(orderId, {
+      orderId,
+      status: 'placed',
+      lines: [...lines],
+      total,
+      history: [firstEntry(placedAt)],
+      placedAt,
+      account,
+    });
     tx.undo(() => (this.orders.delete(orderId), this.views.delete(orderId)));
     return undefined;
   }
@@ -34,24 +42,44 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
     return order;
   }
 
-  async advance(tx: MemoryTx, orderId: string, { what, by, at, status }: Progress): Promise<Advanced | undefined> {
+  async advance(
+    tx: MemoryTx,
+    orderId: string,
+    { what, by, at, status }: Progress,
+  ): Promise<Advanced | undefined> {
     const view = this.views.get(orderId);
     if (!view) return undefined;
     const entry = { number: view.history.length + 1, at, what, by };
     const reached = later(view.status, status);
-    this.views.set(orderId, { ...view, status: reached, history: [...view.history, entry], finishedAt: view.finishedAt ?? (isFinal(reached) ? at : undefined) });
+    this.views.set(orderId, {
+      ...view,
+      status: reached,
+      history: [...view.history, entry],
+      finishedAt: view.finishedAt ?? (isFinal(reached) ? at : undefined),
+    });
     tx.undo(() => this.views.set(orderId, view));
     return { status: reached, entry };
   }
 
   async view(orderId: string): Promise<Order | undefined> {
     const view = this.views.get(orderId);
-    return view && { orderId, status: view.status, lines: view.lines, total: view.total, history: view.history, account: view.account };
+    return (
+      view && {
+        orderId,
+        status: view.status,
+        lines: view.lines,
+        total: view.total,
+        history: view.history,
+        account: view.account,
+      }
+    );
   }
 
   async page({ status, limit, before, account }: ListOrders): Promise<OrderPage> {
     const from = before === undefined ? undefined : readCursor(before);
-    const all = [...this.views.values()].filter((view) => account === undefined || view.account === account);
+    const all = [...this.views.values()].filter(
+      (view) => account === undefined || view.account === account,
+    );
     const orders = all
       .filter((view) => status === undefined || view.status === status)
       .map(summary)
@@ -65,4 +93,10 @@ export class MemoryOrderStore extends OrderStore<MemoryTx> {
   }
 }
 
-const summary = ({ orderId, status, total, placedAt, finishedAt }: View): OrderSummary => ({ orderId, status, total, placedAt, finishedAt });
+const summary = ({ orderId, status, total, placedAt, finishedAt }: View): OrderSummary => ({
+  orderId,
+  status,
+  total,
+  placedAt,
+  finishedAt,
+});

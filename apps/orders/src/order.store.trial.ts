@@ -4,7 +4,11 @@ import type { Store } from '@parley/messaging';
 import type { OrderStore, TakenOrder } from './order.store';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
-type Open = () => Promise<{ store: OrderStore<never>; database: Pick<Store, 'transaction'>; close?: () => Promise<void> }>;
+type Open = () => Promise<{
+  store: OrderStore<never>;
+  database: Pick<Store, 'transaction'>;
+  close?: () => Promise<void>;
+}>;
 
 const AT = '2026-03-01T10:00:00.000Z';
 
@@ -12,7 +16,11 @@ const anOrder = (change: Partial<TakenOrder> = {}): TakenOrder => ({
   orderId: randomUUID(),
   idempotencyKey: randomUUID(),
   fingerprint: 'f',
-  customer: { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } },
+  customer: {
+    name: 'Ada',
+    email: 'ada@example.org',
+    address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' },
+  },
   lines: [{ sku: 'TEA-0001', quantity: 2, name: 'Assam', price: 450, grams: 120 }],
   total: 900,
   placedAt: AT,
@@ -59,7 +67,10 @@ export function orderStoreTrial(name: string, open: Open): void {
         await take(order);
         expect(await store.byKey(order.idempotencyKey)).toEqual(order);
         await advance(order.orderId, 'stock reserved', 'reserved');
-        expect(await store.view(order.orderId)).toMatchObject({ account: 'ada', status: 'reserved' });
+        expect(await store.view(order.orderId)).toMatchObject({
+          account: 'ada',
+          status: 'reserved',
+        });
       });
 
       it('takes one order a key: the second gets the first one back, and is not kept', async () => {
@@ -84,7 +95,12 @@ export function orderStoreTrial(name: string, open: Open): void {
         const order = anOrder();
         const failed = transaction(async (tx) => {
           await store.take(tx, order);
-          await store.advance(tx, order.orderId, { what: 'stock reserved', by: 'inventory', at: AT, status: 'reserved' });
+          await store.advance(tx, order.orderId, {
+            what: 'stock reserved',
+            by: 'inventory',
+            at: AT,
+            status: 'reserved',
+          });
           throw new Error('no');
         });
         await expect(failed).rejects.toThrow('no');
@@ -94,7 +110,9 @@ export function orderStoreTrial(name: string, open: Open): void {
 
       it('knows no order that was never taken', async () => {
         const orderId = randomUUID();
-        await expect(transaction((tx) => store.find(tx, orderId))).rejects.toThrow(`there is no order ${orderId}`);
+        await expect(transaction((tx) => store.find(tx, orderId))).rejects.toThrow(
+          `there is no order ${orderId}`,
+        );
         expect(await store.view(orderId)).toBeUndefined();
         expect(await store.byKey('never used')).toBeUndefined();
         expect(await advance(orderId, 'stock reserved', 'reserved')).toBeUndefined();
@@ -106,34 +124,57 @@ export function orderStoreTrial(name: string, open: Open): void {
           status: 'reserved',
           entry: { number: 2, at: AT, what: 'stock reserved', by: 'inventory' },
         });
-        expect((await store.view(orderId))?.history.map(({ what }) => what)).toEqual(['order placed', 'stock reserved']);
+        expect((await store.view(orderId))?.history.map(({ what }) => what)).toEqual([
+          'order placed',
+          'stock reserved',
+        ]);
       });
 
       it('numbers the history without gaps when many things happen at the same time', async () => {
         const { orderId } = await placed();
-        const advanced = await Promise.all(Array.from({ length: 20 }, (_, n) => advance(orderId, `thing ${n}`)));
+        const advanced = await Promise.all(
+          Array.from({ length: 20 }, (_, n) => advance(orderId, `thing ${n}`)),
+        );
         const numbers = Array.from({ length: 20 }, (_, n) => n + 2);
         expect(advanced.map((one) => one!.entry.number).sort((a, b) => a - b)).toEqual(numbers);
-        expect((await store.view(orderId))?.history.map(({ number }) => number)).toEqual([1, ...numbers]);
+        expect((await store.view(orderId))?.history.map(({ number }) => number)).toEqual([
+          1,
+          ...numbers,
+        ]);
       });
 
       it('never lets a status go back, and keeps what came late in the history', async () => {
         const { orderId } = await placed();
         await advance(orderId, 'payment captured', 'paid');
-        expect(await advance(orderId, 'stock reserved', 'reserved')).toMatchObject({ status: 'paid' });
+        expect(await advance(orderId, 'stock reserved', 'reserved')).toMatchObject({
+          status: 'paid',
+        });
         await advance(orderId, 'order rejected', 'rejected');
-        expect(await advance(orderId, 'order delivered', 'delivered')).toMatchObject({ status: 'rejected' });
-        expect(await store.view(orderId)).toMatchObject({ status: 'rejected', history: { length: 5 } });
+        expect(await advance(orderId, 'order delivered', 'delivered')).toMatchObject({
+          status: 'rejected',
+        });
+        expect(await store.view(orderId)).toMatchObject({
+          status: 'rejected',
+          history: { length: 5 },
+        });
       });
 
       it('leaves a view as it was when the transaction fails', async () => {
         const { orderId } = await placed();
         const failed = transaction(async (tx) => {
-          await store.advance(tx, orderId, { what: 'stock reserved', by: 'inventory', at: AT, status: 'reserved' });
+          await store.advance(tx, orderId, {
+            what: 'stock reserved',
+            by: 'inventory',
+            at: AT,
+            status: 'reserved',
+          });
           throw new Error('no');
         });
         await expect(failed).rejects.toThrow('no');
-        expect(await store.view(orderId)).toMatchObject({ status: 'placed', history: { length: 1 } });
+        expect(await store.view(orderId)).toMatchObject({
+          status: 'placed',
+          history: { length: 1 },
+        });
       });
 
       const placed = async () => {
@@ -158,8 +199,14 @@ export function orderStoreTrial(name: string, open: Open): void {
       });
       afterAll(end);
 
-      const newestFirst = () => orders.map(({ placedAt, orderId }) => `${placedAt} ${orderId}`).sort().reverse().map((one) => one.split(' ')[1]);
-      const idsOf = (page: { orders: readonly { orderId: string }[] }) => page.orders.map(({ orderId }) => orderId);
+      const newestFirst = () =>
+        orders
+          .map(({ placedAt, orderId }) => `${placedAt} ${orderId}`)
+          .sort()
+          .reverse()
+          .map((one) => one.split(' ')[1]);
+      const idsOf = (page: { orders: readonly { orderId: string }[] }) =>
+        page.orders.map(({ orderId }) => orderId);
 
       it('is newest first', async () => {
         const page = await store.page({ limit: 50 });
@@ -169,7 +216,13 @@ export function orderStoreTrial(name: string, open: Open): void {
 
       it('tells when each was placed and when it ended, whatever came after', async () => {
         const { orders: all } = await store.page({ limit: 50 });
-        expect(all.at(-1)).toEqual({ orderId: orders[0]!.orderId, status: 'delivered', total: 900, placedAt: at(0), finishedAt: at(5) });
+        expect(all.at(-1)).toEqual({
+          orderId: orders[0]!.orderId,
+          status: 'delivered',
+          total: 900,
+          placedAt: at(0),
+          finishedAt: at(5),
+        });
         expect(all[1]).toMatchObject({ status: 'placed', finishedAt: undefined });
       });
 
@@ -187,7 +240,14 @@ export function orderStoreTrial(name: string, open: Open): void {
       it('can be asked for one status, and always counts them all', async () => {
         const page = await store.page({ limit: 50, status: 'delivered' });
         expect(idsOf(page)).toEqual([orders[0]!.orderId]);
-        expect(page.counts).toEqual({ placed: 3, reserved: 0, paid: 0, shipped: 0, delivered: 1, rejected: 1 });
+        expect(page.counts).toEqual({
+          placed: 3,
+          reserved: 0,
+          paid: 0,
+          shipped: 0,
+          delivered: 1,
+          rejected: 1,
+        });
       });
 
       it('can be asked for one account, page by page, and then counts its orders only', async () => {
@@ -195,10 +255,25 @@ export function orderStoreTrial(name: string, open: Open): void {
         for (const order of [...theirs, anOrder({ account: 'ada ' })]) await take(order);
         const first = await store.page({ limit: 1, account: 'ada' });
         const second = await store.page({ limit: 2, account: 'ada', before: first.next });
-        expect([...idsOf(first), ...idsOf(second)]).toEqual([theirs[1]!.orderId, theirs[0]!.orderId]);
-        expect(first.counts).toEqual({ placed: 2, reserved: 0, paid: 0, shipped: 0, delivered: 0, rejected: 0 });
-        expect(await store.page({ limit: 50, account: 'ada', status: 'delivered' })).toMatchObject({ orders: [] });
-        expect(await store.page({ limit: 50, account: 'nobody' })).toMatchObject({ orders: [], counts: { placed: 0 } });
+        expect([...idsOf(first), ...idsOf(second)]).toEqual([
+          theirs[1]!.orderId,
+          theirs[0]!.orderId,
+        ]);
+        expect(first.counts).toEqual({
+          placed: 2,
+          reserved: 0,
+          paid: 0,
+          shipped: 0,
+          delivered: 0,
+          rejected: 0,
+        });
+        expect(await store.page({ limit: 50, account: 'ada', status: 'delivered' })).toMatchObject({
+          orders: [],
+        });
+        expect(await store.page({ limit: 50, account: 'nobody' })).toMatchObject({
+          orders: [],
+          counts: { placed: 0 },
+        });
       });
     });
   });

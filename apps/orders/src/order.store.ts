@@ -1,5 +1,12 @@
 import type { QuotedLine } from '@contracts/catalog';
-import type { Account, Customer, HistoryEntry, ListOrders, Order, OrderStatus } from '@contracts/orders';
+import type {
+  Account,
+  Customer,
+  HistoryEntry,
+  ListOrders,
+  Order,
+  OrderStatus,
+} from '@contracts/orders';
 import type { EntityManager } from 'typeorm';
 import { cursorOf, firstEntry, isFinal, later, type Progress, readCursor } from './order';
 import type { OrderPage, OrderSummary } from './order.queries';
@@ -23,10 +30,14 @@ export interface Advanced {
 }
 
 /**
- * Orders and what people see of them. `SqlOrderStore` keeps them in PostgreSQL, `MemoryOrderStore` is its twin.
+ * Orders and what people see of them. `SqlOrderStore` keeps them in PostgreSQL, `MemoryOrderStore`
+ * is its twin.
  */
 export abstract class OrderStore<Tx = EntityManager> {
-  /** Takes the order, unless its key was used before: then that order is returned and nothing is stored. */
+  /**
+   * Takes the order, unless its key was used before: then that order is returned and nothing is
+   * stored.
+   */
   abstract take(tx: Tx, order: TakenOrder): Promise<TakenOrder | undefined>;
   abstract byKey(idempotencyKey: string): Promise<TakenOrder | undefined>;
   abstract find(tx: Tx, orderId: string): Promise<TakenOrder>;
@@ -103,7 +114,11 @@ export class SqlOrderStore extends OrderStore {
     return taken(row);
   }
 
-  async advance(tx: EntityManager, orderId: string, { what, by, at, status }: Progress): Promise<Advanced | undefined> {
+  async advance(
+    tx: EntityManager,
+    orderId: string,
+    { what, by, at, status }: Progress,
+  ): Promise<Advanced | undefined> {
     const [view] = await rows<{ status: OrderStatus; entries: number }>(
       tx,
       'select status, jsonb_array_length(history) as entries from order_view where order_id = $1 for update',
@@ -112,18 +127,29 @@ export class SqlOrderStore extends OrderStore {
     if (!view) return undefined;
     const entry = { number: view.entries + 1, at, what, by };
     const reached = later(view.status, status);
-    await tx.query('update order_view set status = $2, history = history || $3::jsonb, finished_at = coalesce(finished_at, $4) where order_id = $1', [
-      orderId,
-      reached,
-      JSON.stringify(entry),
-      isFinal(reached) ? at : null,
-    ]);
+    await tx.query(
+      'update order_view set status = $2, history = history || $3::jsonb, finished_at = coalesce(finished_at, $4) where order_id = $1',
+      [orderId, reached, JSON.stringify(entry), isFinal(reached) ? at : null],
+    );
     return { status: reached, entry };
   }
 
   async view(orderId: string): Promise<Order | undefined> {
-    const [row] = await rows<ViewRow>(this.database, 'select * from order_view where order_id = $1', [orderId]);
-    return row && { orderId: row.order_id, status: row.status, lines: row.lines, total: row.total, history: row.history, account: row.account ?? undefined };
+    const [row] = await rows<ViewRow>(
+      this.database,
+      'select * from order_view where order_id = $1',
+      [orderId],
+    );
+    return (
+      row && {
+        orderId: row.order_id,
+        status: row.status,
+        lines: row.lines,
+        total: row.total,
+        history: row.history,
+        account: row.account ?? undefined,
+      }
+    );
   }
 
   async page({ status, limit, before, account }: ListOrders): Promise<OrderPage> {
@@ -150,15 +176,33 @@ export class SqlOrderStore extends OrderStore {
     };
   }
 
-  private async firstByKey(database: Pick<EntityManager, 'query'>, idempotencyKey: string): Promise<TakenOrder | undefined> {
-    const [row] = await rows<OrderRow>(database, 'select * from orders where idempotency_key = $1', [idempotencyKey]);
+  private async firstByKey(
+    database: Pick<EntityManager, 'query'>,
+    idempotencyKey: string,
+  ): Promise<TakenOrder | undefined> {
+    const [row] = await rows<OrderRow>(
+      database,
+      'select * from orders where idempotency_key = $1',
+      [idempotencyKey],
+    );
     return row && taken(row);
   }
 }
 
-export const NONE: Readonly<Record<OrderStatus, number>> = { placed: 0, reserved: 0, paid: 0, shipped: 0, delivered: 0, rejected: 0 };
+export const NONE: Readonly<Record<OrderStatus, number>> = {
+  placed: 0,
+  reserved: 0,
+  paid: 0,
+  shipped: 0,
+  delivered: 0,
+  rejected: 0,
+};
 
-const rows = <Row>(database: Pick<EntityManager, 'query'>, sql: string, parameters: unknown[] = []): Promise<Row[]> => database.query(sql, parameters);
+const rows = <Row>(
+  database: Pick<EntityManager, 'query'>,
+  sql: string,
+  parameters: unknown[] = [],
+): Promise<Row[]> => database.query(sql, parameters);
 
 const taken = (row: OrderRow): TakenOrder => ({
   orderId: row.order_id,

@@ -24,7 +24,9 @@ export class OrdersController {
     const known = await this.orders.byKey(idempotencyKey);
     // A repeated request is answered as before, also when prices have changed meanwhile.
     const quote = known ? { lines: [...known.lines], total: known.total } : await this.quote(lines);
-    return this.commands.execute(new TakeOrder(idempotencyKey, fingerprint, customer, quote, payment.token, account));
+    return this.commands.execute(
+      new TakeOrder(idempotencyKey, fingerprint, customer, quote, payment.token, account),
+    );
   }
 
   @Handles(GetOrder)
@@ -43,8 +45,10 @@ export class OrdersController {
     try {
       return await this.messenger.call(QuotePrice, { lines });
     } catch (error) {
-      if (CallError.is(error, QuotePrice, 'unknown-sku')) throw new CallError(PlaceOrder, 'unknown-sku', error.details);
-      if (CallError.is(error, QuotePrice, 'too-much')) throw new CallError(PlaceOrder, 'too-much', error.details);
+      if (CallError.is(error, QuotePrice, 'unknown-sku'))
+        throw new CallError(PlaceOrder, 'unknown-sku', error.details);
+      if (CallError.is(error, QuotePrice, 'too-much'))
+        throw new CallError(PlaceOrder, 'too-much', error.details);
       throw error;
     }
   }

@@ -9,7 +9,10 @@ import { OrdersController } from './orders.controller';
 import { ReadModelController } from './read-model.controller';
 
 /** An instance of orders, whole; the instances that are given one store are one service. */
-export const startOrders = (harness: Harness, store = new MemoryOrderStore()): Promise<ServiceOnTrial> =>
+export const startOrders = (
+  harness: Harness,
+  store = new MemoryOrderStore(),
+): Promise<ServiceOnTrial> =>
   harness.start('orders', {
     imports: [SagaModule.forRoot([fulfilment('15m')]), CqrsModule.forRoot()],
     controllers: [OrdersController, ReadModelController],

@@ -1,7 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { ChangePrice } from '@contracts/catalog';
-import { ReleaseStock, ReserveStock, StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
-import { GetOrder, ListOrders, OrderDelivered, OrderPlaced, OrderProgressed, OrderRejected, OrderShipped, PlaceOrder } from '@contracts/orders';
+import {
+  ReleaseStock,
+  ReserveStock,
+  StockRejected,
+  StockReleased,
+  StockReserved,
+} from '@contracts/inventory';
+import {
+  GetOrder,
+  ListOrders,
+  OrderDelivered,
+  OrderPlaced,
+  OrderProgressed,
+  OrderRejected,
+  OrderShipped,
+  PlaceOrder,
+} from '@contracts/orders';
 import { ChargePayment, PaymentCaptured, PaymentDeclined } from '@contracts/payments';
 import { ParcelDelivered, ParcelDispatched, ShipOrder } from '@contracts/shipping';
 import { Harness } from '@parley/testing';
@@ -9,7 +24,11 @@ import { startCatalog } from '../../catalog/src/catalog.fixture';
 import { MemoryOrderStore } from './order.store.memory';
 import { startOrders } from './orders.fixture';
 
-const customer = { name: 'Ada', email: 'ada@example.org', address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' } };
+const customer = {
+  name: 'Ada',
+  email: 'ada@example.org',
+  address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1', country: 'GB' },
+};
 const anOrder = (change: Partial<PlaceOrder> = {}): PlaceOrder => ({
   idempotencyKey: randomUUID(),
   customer,
@@ -41,9 +60,19 @@ describe('the service orders, two instances, told twice and out of order', () =>
     it('agrees the price, and says that the order was placed, once', async () => {
       const orderId = await placed();
       expect(harness.said(OrderPlaced)).toEqual([
-        { orderId, customer, lines: [{ sku: 'TEA-0001', quantity: 2, name: 'Assam Mokalbari', price: 690, grams: 140 }], total: 1380, payment: { token: 'tok_ok' } },
+        {
+          orderId,
+          customer,
+          lines: [
+            { sku: 'TEA-0001', quantity: 2, name: 'Assam Mokalbari', price: 690, grams: 140 },
+          ],
+          total: 1380,
+          payment: { token: 'tok_ok' },
+        },
       ]);
-      expect(harness.said(ReserveStock)).toEqual([{ orderId, lines: [{ sku: 'TEA-0001', quantity: 2 }] }]);
+      expect(harness.said(ReserveStock)).toEqual([
+        { orderId, lines: [{ sku: 'TEA-0001', quantity: 2 }] },
+      ]);
     });
 
     it('takes the same key with the same order as the same order, also when the price has changed', async () => {
@@ -53,7 +82,9 @@ describe('the service orders, two instances, told twice and out of order', () =>
       expect(await place(request)).toEqual(first);
       await harness.settled();
       expect(harness.said(OrderPlaced)).toHaveLength(1);
-      expect(await harness.call(GetOrder, { orderId: first.orderId })).toMatchObject({ total: 1380 });
+      expect(await harness.call(GetOrder, { orderId: first.orderId })).toMatchObject({
+        total: 1380,
+      });
     });
 
     it('takes one order when the same request comes to both instances at the same time', async () => {
@@ -73,7 +104,10 @@ describe('the service orders, two instances, told twice and out of order', () =>
     ])('refuses a used key with %s', async (_what, change) => {
       const request = anOrder();
       await place(request);
-      await expect(place({ ...request, ...change })).rejects.toMatchObject({ code: 'key-reused', details: { idempotencyKey: request.idempotencyKey } });
+      await expect(place({ ...request, ...change })).rejects.toMatchObject({
+        code: 'key-reused',
+        details: { idempotencyKey: request.idempotencyKey },
+      });
       await harness.settled();
       expect(harness.said(OrderPlaced)).toHaveLength(1);
     });
@@ -83,13 +117,27 @@ describe('the service orders, two instances, told twice and out of order', () =>
       const nobodys = await placed();
       expect(await harness.call(GetOrder, { orderId: mine })).toMatchObject({ account: 'ada' });
       expect(await harness.call(GetOrder, { orderId: nobodys })).not.toHaveProperty('account');
-      expect((await harness.call(ListOrders, { limit: 50, account: 'ada' })).orders.map(({ orderId }) => orderId)).toEqual([mine]);
-      expect(JSON.stringify([harness.said(OrderPlaced), harness.said(OrderProgressed)])).not.toContain('"account"');
+      expect(
+        (await harness.call(ListOrders, { limit: 50, account: 'ada' })).orders.map(
+          ({ orderId }) => orderId,
+        ),
+      ).toEqual([mine]);
+      expect(
+        JSON.stringify([harness.said(OrderPlaced), harness.said(OrderProgressed)]),
+      ).not.toContain('"account"');
     });
 
     it('names the line that nobody sells, keeps nothing, and leaves the key free', async () => {
-      const request = anOrder({ lines: [{ sku: 'TEA-0001', quantity: 1 }, { sku: 'TEA-9999', quantity: 1 }] });
-      await expect(place(request)).rejects.toMatchObject({ code: 'unknown-sku', details: { sku: 'TEA-9999', line: 1 } });
+      const request = anOrder({
+        lines: [
+          { sku: 'TEA-0001', quantity: 1 },
+          { sku: 'TEA-9999', quantity: 1 },
+        ],
+      });
+      await expect(place(request)).rejects.toMatchObject({
+        code: 'unknown-sku',
+        details: { sku: 'TEA-9999', line: 1 },
+      });
       await harness.settled();
       expect(harness.said(OrderPlaced)).toEqual([]);
       await place(anOrder({ idempotencyKey: request.idempotencyKey }));
@@ -111,7 +159,12 @@ describe('the service orders, two instances, told twice and out of order', () =>
       await harness.settled();
       expect(harness.said(ShipOrder)).toHaveLength(1);
       const parcelId = randomUUID();
-      await harness.publish(ParcelDispatched, { orderId, parcelId, trackingNumber: 'PL1', lines: [] });
+      await harness.publish(ParcelDispatched, {
+        orderId,
+        parcelId,
+        trackingNumber: 'PL1',
+        lines: [],
+      });
       await harness.settled();
       await harness.publish(ParcelDelivered, { orderId, parcelId });
       await harness.settled();
@@ -125,8 +178,16 @@ describe('the service orders, two instances, told twice and out of order', () =>
         [4, 'parcel PL1 handed to the carrier', 'shipping'],
         [5, 'order delivered', 'orders'],
       ]);
-      expect(harness.said(OrderProgressed)).toEqual(history.map((entry, at) => ({ orderId, entry, status: ['placed', 'reserved', 'paid', 'shipped', 'delivered'][at] })));
-      expect(harness.said(OrderShipped)).toMatchObject([{ orderId, trackingNumber: 'PL1', customer }]);
+      expect(harness.said(OrderProgressed)).toEqual(
+        history.map((entry, at) => ({
+          orderId,
+          entry,
+          status: ['placed', 'reserved', 'paid', 'shipped', 'delivered'][at],
+        })),
+      );
+      expect(harness.said(OrderShipped)).toMatchObject([
+        { orderId, trackingNumber: 'PL1', customer },
+      ]);
       expect(harness.said(OrderDelivered)).toEqual([{ orderId, total: 1380 }]);
     });
 
@@ -142,14 +203,20 @@ describe('the service orders, two instances, told twice and out of order', () =>
       await harness.settled();
       const { status, history } = await harness.call(GetOrder, { orderId });
       expect(status).toBe('rejected');
-      expect(history.map(({ what }) => what).slice(-3)).toEqual(['payment declined: insufficient funds', 'stock released', 'order rejected: insufficient funds']);
+      expect(history.map(({ what }) => what).slice(-3)).toEqual([
+        'payment declined: insufficient funds',
+        'stock released',
+        'order rejected: insufficient funds',
+      ]);
     });
 
     it('names the product that is out of stock', async () => {
       const orderId = await placed();
       await harness.publish(StockRejected, { orderId, sku: 'TEA-0001', reason: 'sold out' });
       await harness.settled();
-      expect(harness.said(OrderRejected)).toMatchObject([{ orderId, reason: 'TEA-0001 is out of stock' }]);
+      expect(harness.said(OrderRejected)).toMatchObject([
+        { orderId, reason: 'TEA-0001 is out of stock' },
+      ]);
       expect(await reached(orderId)).toBe('rejected');
     });
 
@@ -162,22 +229,30 @@ describe('the service orders, two instances, told twice and out of order', () =>
 
     it('is that there is no such order', async () => {
       const orderId = randomUUID();
-      await expect(harness.call(GetOrder, { orderId })).rejects.toMatchObject({ code: 'unknown-order', details: { orderId } });
+      await expect(harness.call(GetOrder, { orderId })).rejects.toMatchObject({
+        code: 'unknown-order',
+        details: { orderId },
+      });
     });
 
     it('is listed, page by page', async () => {
       const orderIds = [await placed(), await placed(), await placed()];
       const first = await harness.call(ListOrders, { limit: 2 });
       const second = await harness.call(ListOrders, { limit: 2, before: first.next });
-      expect([...first.orders, ...second.orders].map(({ orderId }) => orderId).sort()).toEqual([...orderIds].sort());
+      expect([...first.orders, ...second.orders].map(({ orderId }) => orderId).sort()).toEqual(
+        [...orderIds].sort(),
+      );
       expect(first.counts).toMatchObject({ placed: 3 });
     });
 
-    it.each(['nonsense', '2026-02-31T10:00:00.000Z~6d0b2f2e-3c1e-4d2c-9a57-3c1f6b0f5a11', '2026-02-01T10:00:00.000Z~------------------------------------'])(
-      'is refused for a page that was never handed out: %s',
-      async (before) => {
-        await expect(harness.call(ListOrders, { limit: 2, before })).rejects.toMatchObject({ issues: [{ path: 'before' }] });
-      },
-    );
+    it.each([
+      'nonsense',
+      '2026-02-31T10:00:00.000Z~6d0b2f2e-3c1e-4d2c-9a57-3c1f6b0f5a11',
+      '2026-02-01T10:00:00.000Z~------------------------------------',
+    ])('is refused for a page that was never handed out: %s', async (before) => {
+      await expect(harness.call(ListOrders, { limit: 2, before })).rejects.toMatchObject({
+        issues: [{ path: 'before' }],
+      });
+    });
   });
 });

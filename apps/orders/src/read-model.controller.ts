@@ -1,7 +1,17 @@
 import { StockRejected, StockReleased, StockReserved } from '@contracts/inventory';
-import { OrderDelivered, OrderProgressed, OrderRejected, type OrderStatus } from '@contracts/orders';
+import {
+  OrderDelivered,
+  OrderProgressed,
+  OrderRejected,
+  type OrderStatus,
+} from '@contracts/orders';
 import { PaymentCaptured, PaymentDeclined, PaymentRefunded } from '@contracts/payments';
-import { ParcelDispatched, ParcelMoved, ShipmentCancelled, ShipmentRefused } from '@contracts/shipping';
+import {
+  ParcelDispatched,
+  ParcelMoved,
+  ShipmentCancelled,
+  ShipmentRefused,
+} from '@contracts/shipping';
 import { Controller } from '@nestjs/common';
 import { type HandlerContext, Handles, Messenger, Subscription } from '@parley/messaging';
 import { OrderStore } from './order.store';
@@ -37,7 +47,12 @@ export class ReadModelController {
 
   @Handles(ParcelDispatched)
   dispatched({ orderId, trackingNumber }: ParcelDispatched, context: HandlerContext) {
-    return this.advance(orderId, context, `parcel ${trackingNumber} handed to the carrier`, 'shipped');
+    return this.advance(
+      orderId,
+      context,
+      `parcel ${trackingNumber} handed to the carrier`,
+      'shipped',
+    );
   }
 
   @Handles(ShipmentRefused)
@@ -57,7 +72,11 @@ export class ReadModelController {
 
   @Handles(PaymentRefunded)
   refunded({ orderId, amount }: PaymentRefunded, context: HandlerContext) {
-    return this.advance(orderId, context, amount > 0 ? `${euros(amount)} refunded` : 'nothing to refund');
+    return this.advance(
+      orderId,
+      context,
+      amount > 0 ? `${euros(amount)} refunded` : 'nothing to refund',
+    );
   }
 
   @Handles(StockReleased)
@@ -75,8 +94,18 @@ export class ReadModelController {
     return this.advance(orderId, context, `order rejected: ${reason}`, 'rejected');
   }
 
-  private async advance(orderId: string, { envelope, tx }: HandlerContext, what: string, status?: OrderStatus): Promise<void> {
-    const advanced = await this.orders.advance(tx, orderId, { what, by: envelope.source.slice(1), at: envelope.time, status });
+  private async advance(
+    orderId: string,
+    { envelope, tx }: HandlerContext,
+    what: string,
+    status?: OrderStatus,
+  ): Promise<void> {
+    const advanced = await this.orders.advance(tx, orderId, {
+      what,
+      by: envelope.source.slice(1),
+      at: envelope.time,
+      status,
+    });
     if (advanced) await this.messenger.broadcast(OrderProgressed, { orderId, ...advanced });
   }
 }

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** What a card does when it is charged. `silence`: the customer's bank answered, or not, but nobody hears of it. */
+/**
+ * What a card does when it is charged. `silence`: the customer's bank answered, or not, but nobody
+ * hears of it.
+ */
 export interface CardBehaviour {
   readonly outcome: 'captured' | 'declined' | 'nothing';
   readonly reason?: string;
@@ -23,7 +26,10 @@ export function behaviourOf(token: string, key: string): CardBehaviour {
     case 'tok_flaky':
       return { outcome: 'captured', failsFirst: 1 + (byteOf(key) % 2) };
     case 'tok_unknown':
-      return { outcome: isCaptured(key) ? 'captured' : 'nothing', silence: byteOf(key) & 4 ? 'drops' : 'hangs' };
+      return {
+        outcome: isCaptured(key) ? 'captured' : 'nothing',
+        silence: byteOf(key) & 4 ? 'drops' : 'hangs',
+      };
     case 'tok_declined':
       return { outcome: 'declined', reason: 'insufficient funds' };
     default:

@@ -16,7 +16,8 @@ export interface Config {
 /** @throws Error that names what is wrong */
 export function config(environment: NodeJS.ProcessEnv = process.env): Config {
   const read = Environment.safeParse(environment);
-  if (!read.success) throw new Error(`the environment does not fit: ${z.prettifyError(read.error)}`);
+  if (!read.success)
+    throw new Error(`the environment does not fit: ${z.prettifyError(read.error)}`);
   const { HOST, PORT, DATA_DIR } = read.data;
   return { host: HOST, port: PORT, dataDir: DATA_DIR };
 }

@@ -11,13 +11,19 @@ interface Waiting {
 export class JournalBroken extends Error {
   override readonly name = 'JournalBroken';
   constructor(file: string, cause: Error) {
-    super(`${file} cannot be written (${cause.message}); make room or check its permissions, then start again`, {
-      cause,
-    });
+    super(
+      `${file} cannot be written (${cause.message}); make room or check its permissions, then start again`,
+      {
+        cause,
+      },
+    );
   }
 }
 
-/** An append-only file of JSON lines. Records written at the same time share one write and one fsync. */
+/**
+ * An append-only file of JSON lines. Records written at the same time share one write and one
+ * fsync.
+ */
 export class Journal<Entry> {
   private readonly waiting: Waiting[] = [];
   private last: Promise<void> = Promise.resolve();
@@ -29,7 +35,10 @@ export class Journal<Entry> {
     private readonly handle: FileHandle,
   ) {}
 
-  /** Opens or makes the file and reads what it holds. A last line cut short by a crash was never acknowledged and is dropped. */
+  /**
+   * Opens or makes the file and reads what it holds. A last line cut short by a crash was never
+   * acknowledged and is dropped.
+   */
   static async open<Entry>(file: string): Promise<{ journal: Journal<Entry>; entries: Entry[] }> {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     const text = await contentOf(file);
@@ -43,7 +52,9 @@ export class Journal<Entry> {
   /** Resolves when the entry is on the disk. */
   append(entry: Entry): Promise<void> {
     if (this.broken) return Promise.reject(this.broken);
-    const written = new Promise<void>((done, failed) => this.waiting.push({ line: `${JSON.stringify(entry)}\n`, done, failed }));
+    const written = new Promise<void>((done, failed) =>
+      this.waiting.push({ line: `${JSON.stringify(entry)}\n`, done, failed }),
+    );
     this.last = written;
     this.writing ??= this.write();
     return written;

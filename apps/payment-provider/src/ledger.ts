@@ -44,7 +44,10 @@ export interface Sums {
   refunds: number;
 }
 
-/** Every charge and refund, one per key, never changed. An entry counts at once; `recorded` says that it is on the disk. */
+/**
+ * Every charge and refund, one per key, never changed. An entry counts at once; `recorded` says
+ * that it is on the disk.
+ */
 export class Ledger {
   private readonly entries: Entry[] = [];
   private readonly chargesByKey = new Map<string, Charge>();
@@ -79,7 +82,10 @@ export class Ledger {
     return entry;
   }
 
-  /** Resolves when all that was recorded is on the disk: wait for it before telling what the ledger holds. */
+  /**
+   * Resolves when all that was recorded is on the disk: wait for it before telling what the ledger
+   * holds.
+   */
   recorded(): Promise<void> {
     return this.journal.settled();
   }

@@ -19,7 +19,9 @@ export interface RefundRequest {
 export class KeyReused extends Error {
   override readonly name = 'KeyReused';
   constructor(key: string) {
-    super(`the idempotency key ${key} was used with another body before; take a new key for another request`);
+    super(
+      `the idempotency key ${key} was used with another body before; take a new key for another request`,
+    );
   }
 }
 
@@ -52,38 +54,62 @@ export class Provider {
 
   constructor(private readonly ledger: Ledger) {}
 
-  /** The same key with the same body is the same charge; asked while it is under way, it waits for that outcome. */
+  /**
+   * The same key with the same body is the same charge; asked while it is under way, it waits for
+   * that outcome.
+   */
   async charge(key: string, request: ChargeRequest): Promise<Charge> {
     const known = this.ledger.charge(key);
     if (known) return this.again(known, request);
     const running = this.underway.get(key);
-    if (running) return isSame(running.request, request) ? running.outcome : refuse(new KeyReused(key));
+    if (running)
+      return isSame(running.request, request) ? running.outcome : refuse(new KeyReused(key));
     const outcome = this.attempt(key, request).finally(() => this.underway.delete(key));
     this.underway.set(key, { request, outcome });
     return outcome;
   }
 
-  /** What became of a key: a charge, one still under way, or undefined when nothing was ever captured, declined or voided for it. */
+  /**
+   * What became of a key: a charge, one still under way, or undefined when nothing was ever
+   * captured, declined or voided for it.
+   */
   async find(key: string): Promise<Charge | 'pending' | undefined> {
     const known = this.ledger.charge(key);
     if (known) return this.told(known);
     return this.underway.has(key) ? 'pending' : undefined;
   }
 
-  /** Makes sure that nothing will be captured for a key any more. What had been captured or declined before stays and is told. */
+  /**
+   * Makes sure that nothing will be captured for a key any more. What had been captured or declined
+   * before stays and is told.
+   */
   void(key: string): Promise<Charge> {
     const known = this.ledger.charge(key);
     if (known) return this.told(known);
-    return this.ledger.record({ ...entry(key), kind: 'charge', status: 'voided', amount: 0, token: '', reference: '' });
+    return this.ledger.record({
+      ...entry(key),
+      kind: 'charge',
+      status: 'voided',
+      amount: 0,
+      token: '',
+      reference: '',
+    });
   }
 
   async refund(key: string, { charge: chargeKey, amount }: RefundRequest): Promise<Refund> {
     const known = this.ledger.refund(key);
-    if (known) return known.charge === chargeKey && known.amount === amount ? this.told(known) : refuse(new KeyReused(key));
+    if (known)
+      return known.charge === chargeKey && known.amount === amount
+        ? this.told(known)
+        : refuse(new KeyReused(key));
     const charge = this.ledger.charge(chargeKey);
-    if (charge?.status !== 'captured') throw new RefundRefused(`nothing was captured for ${chargeKey}`);
+    if (charge?.status !== 'captured')
+      throw new RefundRefused(`nothing was captured for ${chargeKey}`);
     const left = charge.amount - this.ledger.refundedOf(chargeKey);
-    if (amount > left) throw new RefundRefused(`only ${left} of ${charge.amount} are left to refund for ${chargeKey}`);
+    if (amount > left)
+      throw new RefundRefused(
+        `only ${left} of ${charge.amount} are left to refund for ${chargeKey}`,
+      );
     return this.ledger.record({
       ...entry(key),
       kind: 'refund',
@@ -103,7 +129,11 @@ export class Provider {
   }
 
   /** A key that was voided while the bank was thinking stays voided. */
-  private settle(key: string, request: ChargeRequest, { outcome, reason }: CardBehaviour): Promise<Charge> {
+  private settle(
+    key: string,
+    request: ChargeRequest,
+    { outcome, reason }: CardBehaviour,
+  ): Promise<Charge> {
     const voided = this.ledger.charge(key);
     if (voided) return this.told(voided);
     return this.ledger.record({
@@ -123,7 +153,9 @@ export class Provider {
   }
 
   private again(known: Charge, request: ChargeRequest): Promise<Charge> {
-    return known.status === 'voided' || isSame(known, request) ? this.told(known) : refuse(new KeyReused(known.key));
+    return known.status === 'voided' || isSame(known, request)
+      ? this.told(known)
+      : refuse(new KeyReused(known.key));
   }
 
   private async told<E>(entry: E): Promise<E> {

@@ -30,8 +30,10 @@ describe('the payment provider', () => {
     const response = await fetch(url + path);
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
-  const charge = (key: string, token = 'tok_ok', amount = 1_000) => post('/charges', { amount, token, reference: 'order' }, key);
-  const keyThat = (fits: (key: string) => boolean) => Array.from({ length: 200 }, (_, n) => `key-${n}`).find(fits)!;
+  const charge = (key: string, token = 'tok_ok', amount = 1_000) =>
+    post('/charges', { amount, token, reference: 'order' }, key);
+  const keyThat = (fits: (key: string) => boolean) =>
+    Array.from({ length: 200 }, (_, n) => `key-${n}`).find(fits)!;
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'provider-'));
@@ -64,24 +66,34 @@ describe('the payment provider', () => {
 
   it('declines with a reason, the same each time', async () => {
     const declined = await charge('a', 'tok_declined');
-    expect(declined).toMatchObject({ status: 402, body: { status: 'declined', reason: 'insufficient funds' } });
+    expect(declined).toMatchObject({
+      status: 402,
+      body: { status: 'declined', reason: 'insufficient funds' },
+    });
     expect(await charge('a', 'tok_declined')).toEqual(declined);
   });
 
   it('fails at first and then captures with a flaky card', async () => {
     const key = keyThat((candidate) => behaviourOf('tok_flaky', candidate).failsFirst === 2);
-    const statuses = [await charge(key, 'tok_flaky'), await charge(key, 'tok_flaky'), await charge(key, 'tok_flaky')].map(({ status }) => status);
+    const statuses = [
+      await charge(key, 'tok_flaky'),
+      await charge(key, 'tok_flaky'),
+      await charge(key, 'tok_flaky'),
+    ].map(({ status }) => status);
     expect(statuses).toEqual([503, 503, 201]);
   });
 
-  it.each(['captured', 'nothing'] as const)('drops the connection of an unknown outcome and tells by key that it was %s', async (outcome) => {
-    const key = keyThat((candidate) => {
-      const card = behaviourOf('tok_unknown', candidate);
-      return card.silence === 'drops' && card.outcome === outcome;
-    });
-    await expect(charge(key, 'tok_unknown')).rejects.toThrow();
-    expect((await get(`/charges?key=${key}`)).status).toBe(outcome === 'captured' ? 200 : 404);
-  });
+  it.each(['captured', 'nothing'] as const)(
+    'drops the connection of an unknown outcome and tells by key that it was %s',
+    async (outcome) => {
+      const key = keyThat((candidate) => {
+        const card = behaviourOf('tok_unknown', candidate);
+        return card.silence === 'drops' && card.outcome === outcome;
+      });
+      await expect(charge(key, 'tok_unknown')).rejects.toThrow();
+      expect((await get(`/charges?key=${key}`)).status).toBe(outcome === 'captured' ? 200 : 404);
+    },
+  );
 
   it('does not answer the other unknown outcomes within any patience', async () => {
     const key = keyThat((candidate) => behaviourOf('tok_unknown', candidate).silence === 'hangs');
@@ -106,7 +118,10 @@ describe('the payment provider', () => {
 
   it('cannot void what was captured, and says so', async () => {
     await charge('a');
-    expect((await post('/charges/void', { key: 'a' })).body).toMatchObject({ status: 'captured', amount: 1_000 });
+    expect((await post('/charges/void', { key: 'a' })).body).toMatchObject({
+      status: 'captured',
+      amount: 1_000,
+    });
   });
 
   it('refunds once for a key, and never more than was captured', async () => {
@@ -147,7 +162,9 @@ describe('the payment provider', () => {
       status: 400,
       body: { message: expect.stringContaining('Idempotency-Key') },
     });
-    expect((await post('/charges', { amount: -1, token: 'tok_ok', reference: 'x' }, 'a')).status).toBe(400);
+    expect(
+      (await post('/charges', { amount: -1, token: 'tok_ok', reference: 'x' }, 'a')).status,
+    ).toBe(400);
     expect((await post('/charges', 'x'.repeat(70_000), 'a')).status).toBe(413);
     expect((await get('/nothing')).status).toBe(404);
   });

@@ -42,13 +42,16 @@ export class ProviderServer {
   constructor(private readonly ledger: Ledger) {
     this.provider = new Provider(ledger);
     this.http = createServer((request, response) => void this.answer(request, response));
-    // Longer than clients keep an idle connection: it is theirs to close, or their next request meets a closed one.
+    // Longer than clients keep an idle connection: it is theirs to close, or their next request
+    // meets a closed one.
     this.http.keepAliveTimeout = 75_000;
   }
 
   /** @returns the port it listens on */
   async listen(port: number, host = '127.0.0.1'): Promise<number> {
-    await new Promise<void>((resolve, reject) => this.http.once('error', reject).listen(port, host, resolve));
+    await new Promise<void>((resolve, reject) =>
+      this.http.once('error', reject).listen(port, host, resolve),
+    );
     return (this.http.address() as { port: number }).port;
   }
 
@@ -61,12 +64,20 @@ export class ProviderServer {
 
   /** What the company sells; everything here stops while it is `down`. */
   private readonly business: Readonly<Record<string, Route>> = {
-    'POST /charges': async ({ key, body }) => reply(await this.provider.charge(parse(Key, key, 'Idempotency-Key'), parse(ChargeBody, await body()))),
+    'POST /charges': async ({ key, body }) =>
+      reply(
+        await this.provider.charge(
+          parse(Key, key, 'Idempotency-Key'),
+          parse(ChargeBody, await body()),
+        ),
+      ),
     'GET /charges': async ({ url }) => {
       const key = parse(Key, url.searchParams.get('key'), 'key');
       const found = await this.provider.find(key);
       if (found === 'pending') return { status: 200, body: { key, status: 'pending' } };
-      return found ? { status: 200, body: found } : { status: 404, body: { error: 'NotFound', message: `nothing was charged under ${key}` } };
+      return found
+        ? { status: 200, body: found }
+        : { status: 404, body: { error: 'NotFound', message: `nothing was charged under ${key}` } };
     },
     'POST /charges/void': async ({ body }) => ({
       status: 200,
@@ -74,7 +85,10 @@ export class ProviderServer {
     }),
     'POST /refunds': async ({ key, body }) => ({
       status: 201,
-      body: await this.provider.refund(parse(Key, key, 'Idempotency-Key'), parse(RefundBody, await body())),
+      body: await this.provider.refund(
+        parse(Key, key, 'Idempotency-Key'),
+        parse(RefundBody, await body()),
+      ),
     }),
   };
 
@@ -85,7 +99,10 @@ export class ProviderServer {
       await this.ledger.recorded();
       return {
         status: 200,
-        body: { ...this.ledger.sums(filter), ...(entries === 'true' && { entries: this.ledger.list(filter) }) },
+        body: {
+          ...this.ledger.sums(filter),
+          ...(entries === 'true' && { entries: this.ledger.list(filter) }),
+        },
       };
     },
     'POST /admin': async ({ body }) => {
@@ -106,7 +123,10 @@ export class ProviderServer {
       send(response, status, body);
     } catch (error) {
       if (error instanceof Silence) return stayed(response, error.manner);
-      send(response, statusOf(error), { error: (error as Error).name, message: (error as Error).message });
+      send(response, statusOf(error), {
+        error: (error as Error).name,
+        message: (error as Error).message,
+      });
     }
   }
 
@@ -126,7 +146,10 @@ export class ProviderServer {
   }
 }
 
-const reply = (charge: Charge): Reply => ({ status: charge.status === 'captured' ? 201 : 402, body: charge });
+const reply = (charge: Charge): Reply => ({
+  status: charge.status === 'captured' ? 201 : 402,
+  body: charge,
+});
 
 function parse<S extends z.ZodType>(schema: S, value: unknown, what = 'the body'): z.infer<S> {
   const result = schema.safeParse(value);
@@ -151,12 +174,21 @@ async function read(request: IncomingMessage): Promise<unknown> {
 
 function send(response: ServerResponse, status: number, body: object): void {
   const bytes = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length }).end(bytes);
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': bytes.length })
+    .end(bytes);
 }
 
 function stayed(response: ServerResponse, manner: Silence['manner']): void {
   if (manner === 'drops') return void response.destroy();
-  const late = setTimeout(() => send(response, 504, { error: 'Timeout', message: 'the bank did not answer; look the key up' }), HANGS);
+  const late = setTimeout(
+    () =>
+      send(response, 504, {
+        error: 'Timeout',
+        message: 'the bank did not answer; look the key up',
+      }),
+    HANGS,
+  );
   response.once('close', () => clearTimeout(late));
 }
 

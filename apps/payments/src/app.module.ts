@@ -7,10 +7,22 @@ import { PaymentStore, SqlPaymentStore } from './payment.store';
 import { PaymentProvider } from './provider';
 import { ProviderConnection } from './provider-connection';
 
-const provider = () => new PaymentProvider(new ProviderConnection(new URL(environment.PAYMENT_PROVIDER_URL), environment.PAYMENT_PROVIDER_TIMEOUT));
+const provider = () =>
+  new PaymentProvider(
+    new ProviderConnection(
+      new URL(environment.PAYMENT_PROVIDER_URL),
+      environment.PAYMENT_PROVIDER_TIMEOUT,
+    ),
+  );
 
 @Module({
-  imports: [ServiceModule.forRoot({ service: 'payments', environment, migrations: [CreatePayment1790000400000] })],
+  imports: [
+    ServiceModule.forRoot({
+      service: 'payments',
+      environment,
+      migrations: [CreatePayment1790000400000],
+    }),
+  ],
   controllers: [PaymentController],
   providers: [
     { provide: PaymentStore, useClass: SqlPaymentStore },

@@ -16,6 +16,8 @@ async function openProvider() {
 }
 
 paymentsTrial('PostgreSQL', openProvider, async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreatePayment1790000400000]);
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+    CreatePayment1790000400000,
+  ]);
   return { store: new SqlPaymentStore(), database, close: () => database.drop() };
 });

@@ -14,4 +14,7 @@ async function openProvider() {
   return { url, close: () => server.close().then(() => rm(folder, { recursive: true })) };
 }
 
-paymentsTrial('memory', openProvider, async () => ({ store: new MemoryPaymentStore(), database: new MemoryStore() }));
+paymentsTrial('memory', openProvider, async () => ({
+  store: new MemoryPaymentStore(),
+  database: new MemoryStore(),
+}));

@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded } from '@contracts/payments';
+import {
+  type ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+} from '@contracts/payments';
 import type { Store } from '@parley/messaging';
 import { HandlerTrial } from '@parley/testing';
 import { PaymentController } from './payment.controller';
@@ -23,7 +28,11 @@ export interface Parts {
 const PATIENCE = 600;
 
 /** What payments promises, whatever it keeps its data in. */
-export function paymentsTrial(name: string, openProvider: () => Promise<ProviderOnTrial>, open: () => Promise<Parts>): void {
+export function paymentsTrial(
+  name: string,
+  openProvider: () => Promise<ProviderOnTrial>,
+  open: () => Promise<Parts>,
+): void {
   describe(`payments, with its data in ${name}`, () => {
     let provider: ProviderOnTrial;
     let parts: Parts;
@@ -31,17 +40,26 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     let trial: HandlerTrial;
     let payments: PaymentController;
 
-    const order = (token: string, orderId: string = randomUUID()): ChargePayment => ({ orderId, amount: 990, token });
+    const order = (token: string, orderId: string = randomUUID()): ChargePayment => ({
+      orderId,
+      amount: 990,
+      token,
+    });
     const ledger = async (orderId: string) =>
       (await (await fetch(`${provider.url}/ledger?reference=${orderId}`)).json()) as {
         captured: number;
         refunded: number;
         count: number;
       };
-    const admin = (change: object) => fetch(`${provider.url}/admin`, { method: 'POST', body: JSON.stringify(change) });
-    const charge = (command: ChargePayment, circumstances = {}) => trial.handle((context) => payments.charge(command, context), circumstances);
+    const admin = (change: object) =>
+      fetch(`${provider.url}/admin`, { method: 'POST', body: JSON.stringify(change) });
+    const charge = (command: ChargePayment, circumstances = {}) =>
+      trial.handle((context) => payments.charge(command, context), circumstances);
     const refund = (orderId: string, circumstances = {}) =>
-      trial.handle((context) => payments.refund({ orderId, reason: 'test' }, context), circumstances);
+      trial.handle(
+        (context) => payments.refund({ orderId, reason: 'test' }, context),
+        circumstances,
+      );
     /** As the kit retries: at once, three times; `most` where later deliveries count, too. */
     const chargeUntilDone = async (command: ChargePayment, most = 3) => {
       for (let tries = 1; ; tries++) {
@@ -61,7 +79,11 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     });
     beforeEach(() => {
       trial = new HandlerTrial('payments', parts.database);
-      payments = new PaymentController(new PaymentProvider(connection), parts.store as never, trial.messenger);
+      payments = new PaymentController(
+        new PaymentProvider(connection),
+        parts.store as never,
+        trial.messenger,
+      );
     });
     afterAll(async () => {
       connection.close();
@@ -72,14 +94,21 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     it('captures and says so', async () => {
       const command = order('tok_ok');
       await charge(command);
-      expect(trial.messages(PaymentCaptured)).toEqual([{ orderId: command.orderId, amount: 990, reference: expect.any(String) }]);
+      expect(trial.messages(PaymentCaptured)).toEqual([
+        { orderId: command.orderId, amount: 990, reference: expect.any(String) },
+      ]);
       expect(await ledger(command.orderId)).toMatchObject({ captured: 990, count: 1 });
     });
 
     it('passes the reason of a refusal on', async () => {
       const command = order('tok_declined');
       await charge(command);
-      expect(trial.said).toEqual([{ contract: PaymentDeclined.name, message: { orderId: command.orderId, reason: 'insufficient funds' } }]);
+      expect(trial.said).toEqual([
+        {
+          contract: PaymentDeclined.name,
+          message: { orderId: command.orderId, reason: 'insufficient funds' },
+        },
+      ]);
     });
 
     it('charges once when it dies between the provider and the commit', async () => {
@@ -102,7 +131,11 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
 
     it('charges once and answers once when it is delivered to two at the same time', async () => {
       const command = order('tok_ok');
-      const handlings = await Promise.allSettled([charge(command), charge(command), charge(command)]);
+      const handlings = await Promise.allSettled([
+        charge(command),
+        charge(command),
+        charge(command),
+      ]);
       expect(handlings.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
       await charge(command);
       expect(trial.said).toHaveLength(1);
@@ -118,10 +151,17 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     it('settles every unknown outcome as the provider has it, and nothing is captured afterwards', async () => {
       const commands = Array.from({ length: 24 }, () => order('tok_unknown'));
       await Promise.all(commands.map((command) => chargeUntilDone(command, 12)));
-      const captured = trial.messages(PaymentCaptured).map((message) => (message as PaymentCaptured).orderId);
-      const declined = trial.messages(PaymentDeclined).map((message) => (message as PaymentDeclined).orderId);
-      expect([...captured, ...declined].sort()).toEqual(commands.map(({ orderId }) => orderId).sort());
-      for (const { orderId } of commands) expect((await ledger(orderId)).captured).toBe(captured.includes(orderId) ? 990 : 0);
+      const captured = trial
+        .messages(PaymentCaptured)
+        .map((message) => (message as PaymentCaptured).orderId);
+      const declined = trial
+        .messages(PaymentDeclined)
+        .map((message) => (message as PaymentDeclined).orderId);
+      expect([...captured, ...declined].sort()).toEqual(
+        commands.map(({ orderId }) => orderId).sort(),
+      );
+      for (const { orderId } of commands)
+        expect((await ledger(orderId)).captured).toBe(captured.includes(orderId) ? 990 : 0);
       for (const orderId of declined) expect(await tryToCapture(orderId)).toBe(402);
     });
 
@@ -139,7 +179,9 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
     it('declines when the provider is too slow, and voids the charge so that it cannot be captured late', async () => {
       const command = order('tok_slow'); // slower than our patience here
       await charge(command);
-      expect(trial.messages(PaymentDeclined)).toEqual([{ orderId: command.orderId, reason: 'outcome unknown, not captured' }]);
+      expect(trial.messages(PaymentDeclined)).toEqual([
+        { orderId: command.orderId, reason: 'outcome unknown, not captured' },
+      ]);
       expect(await tryToCapture(command.orderId)).toBe(402); // waits for the slow one, too
       expect(await ledger(command.orderId)).toMatchObject({ captured: 0 });
     });
@@ -172,7 +214,11 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
       await refund(command.orderId);
       await refund(command.orderId);
       expect(trial.messages(PaymentRefunded)).toEqual([{ orderId: command.orderId, amount: 990 }]);
-      expect(await ledger(command.orderId)).toMatchObject({ captured: 990, refunded: 990, count: 2 });
+      expect(await ledger(command.orderId)).toMatchObject({
+        captured: 990,
+        refunded: 990,
+        count: 2,
+      });
     });
 
     it('refunds what was captured by a handling that never committed', async () => {
@@ -188,7 +234,9 @@ export function paymentsTrial(name: string, openProvider: () => Promise<Provider
       await refund(command.orderId);
       await charge(command);
       expect(trial.messages(PaymentRefunded)).toEqual([{ orderId: command.orderId, amount: 0 }]);
-      expect(trial.messages(PaymentDeclined)).toEqual([{ orderId: command.orderId, reason: 'the order was cancelled' }]);
+      expect(trial.messages(PaymentDeclined)).toEqual([
+        { orderId: command.orderId, reason: 'the order was cancelled' },
+      ]);
       expect(await ledger(command.orderId)).toMatchObject({ captured: 0 });
     });
   });

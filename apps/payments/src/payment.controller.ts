@@ -1,4 +1,10 @@
-import { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from '@contracts/payments';
+import {
+  ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  RefundPayment,
+} from '@contracts/payments';
 import { Controller } from '@nestjs/common';
 import { Handles, Messenger, type HandlerContext } from '@parley/messaging';
 import { decideCharge, decideRefund, type Answer, type Decision, type Payment } from './payment';
@@ -17,7 +23,9 @@ export class PaymentController {
   @Handles(ChargePayment, { transaction: 'own' })
   async charge(command: ChargePayment, context: HandlerContext): Promise<void> {
     const result = await this.provider.charge(command, context.signal);
-    await this.settle(command.orderId, context, (recorded) => decideCharge(recorded, command, result));
+    await this.settle(command.orderId, context, (recorded) =>
+      decideCharge(recorded, command, result),
+    );
   }
 
   @Handles(RefundPayment, { transaction: 'own' })
@@ -26,7 +34,11 @@ export class PaymentController {
     await this.settle(orderId, context, (recorded) => decideRefund(recorded, orderId, result));
   }
 
-  private settle(orderId: string, context: HandlerContext, decide: (recorded: Payment | undefined) => Decision): Promise<void> {
+  private settle(
+    orderId: string,
+    context: HandlerContext,
+    decide: (recorded: Payment | undefined) => Decision,
+  ): Promise<void> {
     return context.transaction(async (tx) => {
       const recorded = await this.payments.find(tx, orderId);
       const { record, answer } = decide(recorded);
@@ -38,7 +50,11 @@ export class PaymentController {
   private answer(orderId: string, answer: Answer): Promise<void> {
     switch (answer.what) {
       case 'captured':
-        return this.messenger.publish(PaymentCaptured, { orderId, amount: answer.amount, reference: answer.reference });
+        return this.messenger.publish(PaymentCaptured, {
+          orderId,
+          amount: answer.amount,
+          reference: answer.reference,
+        });
       case 'declined':
         return this.messenger.publish(PaymentDeclined, { orderId, reason: answer.reason });
       case 'refunded':

@@ -20,9 +20,12 @@ describe('a charge', () => {
     });
   });
 
-  it.each(['captured', 'declined', 'refunded'] as const)('that is %s already is not answered again', (status) => {
-    expect(decideCharge(recorded(status), { orderId }, captured)).toEqual({});
-  });
+  it.each(['captured', 'declined', 'refunded'] as const)(
+    'that is %s already is not answered again',
+    (status) => {
+      expect(decideCharge(recorded(status), { orderId }, captured)).toEqual({});
+    },
+  );
 
   it('of an order that was given up is declined, and stays given up', () => {
     expect(decideCharge(recorded('cancelled'), { orderId }, declined)).toEqual({
@@ -47,12 +50,15 @@ describe('a refund', () => {
     });
   });
 
-  it.each([undefined, recorded('declined')])('of nothing cancels the payment for good', (before) => {
-    expect(decideRefund(before, orderId, { amount: 0 })).toEqual({
-      record: { orderId, status: 'cancelled', amount: 0 },
-      answer: { what: 'refunded', amount: 0 },
-    });
-  });
+  it.each([undefined, recorded('declined')])(
+    'of nothing cancels the payment for good',
+    (before) => {
+      expect(decideRefund(before, orderId, { amount: 0 })).toEqual({
+        record: { orderId, status: 'cancelled', amount: 0 },
+        answer: { what: 'refunded', amount: 0 },
+      });
+    },
+  );
 
   it.each(['refunded', 'cancelled'] as const)('is not answered again once it is %s', (status) => {
     expect(decideRefund(recorded(status), orderId, { amount: 0 })).toEqual({});

@@ -4,6 +4,8 @@ import { SqlPaymentStore } from './payment.store';
 import { paymentStoreTrial } from './payment.store.trial';
 
 paymentStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreatePayment1790000400000]);
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+    CreatePayment1790000400000,
+  ]);
   return { store: new SqlPaymentStore(), database, close: () => database.drop() };
 });

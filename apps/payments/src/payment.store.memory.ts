@@ -14,6 +14,10 @@ export class MemoryPaymentStore extends PaymentStore<MemoryTx> {
     const recorded = this.payments.get(payment.orderId);
     if (recorded && recorded.status !== before?.status) throw new PaymentChanged(payment.orderId);
     this.payments.set(payment.orderId, payment);
-    tx.undo(() => (recorded ? this.payments.set(payment.orderId, recorded) : this.payments.delete(payment.orderId)));
+    tx.undo(() =>
+      recorded
+        ? this.payments.set(payment.orderId, recorded)
+        : this.payments.delete(payment.orderId),
+    );
   }
 }

@@ -18,7 +18,12 @@ export function paymentStoreTrial(
     let store: PaymentStore<never>;
     let transaction: Transaction;
     let close: (() => Promise<void>) | undefined;
-    const captured = (): Payment => ({ orderId: randomUUID(), status: 'captured', amount: 990, reference: 'r' });
+    const captured = (): Payment => ({
+      orderId: randomUUID(),
+      status: 'captured',
+      amount: 990,
+      reference: 'r',
+    });
     const find = (orderId: string) => transaction((tx) => store.find(tx, orderId));
 
     beforeAll(async () => {
@@ -30,7 +35,12 @@ export function paymentStoreTrial(
 
     it('gives back what was recorded', async () => {
       const payment = captured();
-      const declined: Payment = { orderId: randomUUID(), status: 'declined', amount: 0, reason: 'no funds' };
+      const declined: Payment = {
+        orderId: randomUUID(),
+        status: 'declined',
+        amount: 0,
+        reason: 'no funds',
+      };
       await transaction(async (tx) => {
         await store.record(tx, payment);
         await store.record(tx, declined);
@@ -39,7 +49,8 @@ export function paymentStoreTrial(
       expect(await find(declined.orderId)).toEqual(declined);
     });
 
-    it('knows nothing of other orders', async () => expect(await find(randomUUID())).toBeUndefined());
+    it('knows nothing of other orders', async () =>
+      expect(await find(randomUUID())).toBeUndefined());
 
     it('replaces what a decision was made upon', async () => {
       const payment = captured();
@@ -52,7 +63,9 @@ export function paymentStoreTrial(
       const payment = captured();
       await transaction((tx) => store.record(tx, payment));
       await expect(transaction((tx) => store.record(tx, payment))).rejects.toThrow(PaymentChanged);
-      await expect(transaction((tx) => store.record(tx, payment, { ...payment, status: 'cancelled' }))).rejects.toThrow(PaymentChanged);
+      await expect(
+        transaction((tx) => store.record(tx, payment, { ...payment, status: 'cancelled' })),
+      ).rejects.toThrow(PaymentChanged);
     });
 
     it('forgets what a transaction recorded that failed', async () => {

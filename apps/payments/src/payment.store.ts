@@ -5,26 +5,44 @@ import type { Payment } from './payment';
 export class PaymentChanged extends Error {
   override readonly name = 'PaymentChanged';
   constructor(orderId: string) {
-    super(`the payment of order ${orderId} was settled by another handling in the meantime; this one is tried again`);
+    super(
+      `the payment of order ${orderId} was settled by another handling in the meantime; this one is tried again`,
+    );
   }
 }
 
 /** What became of each order's money. `MemoryPaymentStore` is the twin of the SQL one. */
 export abstract class PaymentStore<Tx = EntityManager> {
   abstract find(tx: Tx, orderId: string): Promise<Payment | undefined>;
-  /** @param before what it was decided upon. @throws PaymentChanged when that is not what is recorded any more */
+  /**
+   * @param before what it was decided upon. @throws PaymentChanged when that is not what is
+   * recorded any more
+   */
   abstract record(tx: Tx, payment: Payment, before?: Payment): Promise<void>;
 }
 
 export class SqlPaymentStore extends PaymentStore {
   async find(tx: EntityManager, orderId: string): Promise<Payment | undefined> {
-    const [row]: Row[] = await tx.query('select status, amount, reference, reason from payment where order_id = $1', [orderId]);
+    const [row]: Row[] = await tx.query(
+      'select status, amount, reference, reason from payment where order_id = $1',
+      [orderId],
+    );
     if (!row) return undefined;
     const { status, amount, reference, reason } = row;
-    return { orderId, status, amount, ...(reference !== null && { reference }), ...(reason !== null && { reason }) };
+    return {
+      orderId,
+      status,
+      amount,
+      ...(reference !== null && { reference }),
+      ...(reason !== null && { reason }),
+    };
   }
 
-  async record(tx: EntityManager, { orderId, status, amount, reference, reason }: Payment, before?: Payment): Promise<void> {
+  async record(
+    tx: EntityManager,
+    { orderId, status, amount, reference, reason }: Payment,
+    before?: Payment,
+  ): Promise<void> {
     const recorded: unknown[] = await tx.query(
       `insert into payment (order_id, status, amount, reference, reason) values ($1, $2, $3, $4, $5)
        on conflict (order_id) do update

@@ -14,7 +14,8 @@ export interface Payment {
 
 /** What the provider made of a charge. */
 export type ChargeResult =
-  { readonly status: 'captured'; readonly amount: number; readonly reference: string } | { readonly status: 'declined'; readonly reason: string };
+  | { readonly status: 'captured'; readonly amount: number; readonly reference: string }
+  | { readonly status: 'declined'; readonly reason: string };
 
 /** What the provider gave back: 0 when nothing had been captured, and never will be. */
 export interface RefundResult {
@@ -37,11 +38,17 @@ export const chargeKey = (orderId: string): string => `${orderId}:charge`;
 export const refundKey = (orderId: string): string => `${orderId}:refund`;
 
 /**
- * What follows from a charge. What is recorded was answered by the transaction that recorded it, so it is not answered again,
- * but for a charge that comes after the order was given up: nobody has answered that one yet.
+ * What follows from a charge. What is recorded was answered by the transaction that recorded it, so
+ * it is not answered again, but for a charge that comes after the order was given up: nobody has
+ * answered that one yet.
  */
-export function decideCharge(recorded: Payment | undefined, { orderId }: Pick<ChargePayment, 'orderId'>, result: ChargeResult): Decision {
-  if (recorded?.status === 'cancelled') return { answer: { what: 'declined', reason: 'the order was cancelled' } };
+export function decideCharge(
+  recorded: Payment | undefined,
+  { orderId }: Pick<ChargePayment, 'orderId'>,
+  result: ChargeResult,
+): Decision {
+  if (recorded?.status === 'cancelled')
+    return { answer: { what: 'declined', reason: 'the order was cancelled' } };
   if (recorded) return {};
   if (result.status === 'declined') {
     return {
@@ -57,8 +64,20 @@ export function decideCharge(recorded: Payment | undefined, { orderId }: Pick<Ch
 }
 
 /** What follows from a refund, or from finding that there was nothing to refund. */
-export function decideRefund(recorded: Payment | undefined, orderId: string, { amount, reference }: RefundResult): Decision {
+export function decideRefund(
+  recorded: Payment | undefined,
+  orderId: string,
+  { amount, reference }: RefundResult,
+): Decision {
   if (recorded?.status === 'refunded' || recorded?.status === 'cancelled') return {};
-  const record: Payment = { ...recorded, orderId, amount, status: reference === undefined ? 'cancelled' : 'refunded' };
-  return { record: reference === undefined ? record : { ...record, reference }, answer: { what: 'refunded', amount } };
+  const record: Payment = {
+    ...recorded,
+    orderId,
+    amount,
+    status: reference === undefined ? 'cancelled' : 'refunded',
+  };
+  return {
+    record: reference === undefined ? record : { ...record, reference },
+    answer: { what: 'refunded', amount },
+  };
 }

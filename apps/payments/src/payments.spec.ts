@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from '@contracts/payments';
+import {
+  ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  RefundPayment,
+} from '@contracts/payments';
 import { Harness } from '@parley/testing';
 import { Ledger } from '../../payment-provider/src/ledger';
 import { ProviderServer } from '../../payment-provider/src/server';
@@ -19,8 +25,10 @@ describe('the service payments, told twice and out of order', () => {
   let connection: ProviderConnection;
   let harness: Harness;
 
-  const ledger = async () => (await (await fetch(`${url}/ledger`)).json()) as { captured: number; refunded: number };
-  const down = (isDown: boolean) => fetch(`${url}/admin`, { method: 'POST', body: JSON.stringify({ down: isDown }) });
+  const ledger = async () =>
+    (await (await fetch(`${url}/ledger`)).json()) as { captured: number; refunded: number };
+  const down = (isDown: boolean) =>
+    fetch(`${url}/admin`, { method: 'POST', body: JSON.stringify({ down: isDown }) });
   const charge = async (token: string) => {
     const orderId = randomUUID();
     await harness.send(ChargePayment, { orderId, amount: 100, token });
@@ -70,7 +78,9 @@ describe('the service payments, told twice and out of order', () => {
     await down(false);
     await harness.advance('15s');
     await harness.settled();
-    expect(harness.said(PaymentCaptured)).toEqual([{ orderId, amount: 100, reference: expect.any(String) }]);
+    expect(harness.said(PaymentCaptured)).toEqual([
+      { orderId, amount: 100, reference: expect.any(String) },
+    ]);
     expect(harness.said(PaymentRefunded)).toEqual([{ orderId, amount: 100 }]);
     expect(await ledger()).toMatchObject({ captured: 100, refunded: 100 });
   });

@@ -10,7 +10,8 @@ describe('the connection to the provider', () => {
   let requests: number;
   let connection: ProviderConnection;
   const signal = new AbortController().signal;
-  const ask = (asking = signal) => connection.ask('POST', '/charges', { key: 'k', body: { amount: 1 }, signal: asking });
+  const ask = (asking = signal) =>
+    connection.ask('POST', '/charges', { key: 'k', body: { amount: 1 }, signal: asking });
 
   beforeEach(async () => {
     requests = 0;
@@ -19,7 +20,10 @@ describe('the connection to the provider', () => {
       handle(request, response);
     });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    connection = new ProviderConnection(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), 200);
+    connection = new ProviderConnection(
+      new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+      200,
+    );
   });
   afterEach(async () => {
     connection.close();
@@ -28,14 +32,20 @@ describe('the connection to the provider', () => {
   });
 
   it('tells what was answered, refusals included', async () => {
-    handle = (_, response) => response.writeHead(402, { 'content-type': 'application/json; charset=utf-8' }).end('{"reason":"no"}');
+    handle = (_, response) =>
+      response
+        .writeHead(402, { 'content-type': 'application/json; charset=utf-8' })
+        .end('{"reason":"no"}');
     expect(await ask()).toEqual({ status: 402, body: { reason: 'no' } });
   });
 
-  it.each([429, 500, 503])('says that the provider is unavailable when it answers %d', async (status) => {
-    handle = (_, response) => response.writeHead(status).end();
-    await expect(ask()).rejects.toThrow(ProviderUnavailable);
-  });
+  it.each([429, 500, 503])(
+    'says that the provider is unavailable when it answers %d',
+    async (status) => {
+      handle = (_, response) => response.writeHead(status).end();
+      await expect(ask()).rejects.toThrow(ProviderUnavailable);
+    },
+  );
 
   it('says that the provider is unavailable when nobody listens there', async () => {
     const nobody = new ProviderConnection(new URL('http://127.0.0.1:1'), 200);
@@ -55,7 +65,9 @@ describe('the connection to the provider', () => {
 
   it('does not know the outcome when the answer breaks off', async () => {
     handle = (request, response) => {
-      response.writeHead(201, { 'content-type': 'application/json', 'content-length': 100 }).write('{"status":', () => request.socket.destroy());
+      response
+        .writeHead(201, { 'content-type': 'application/json', 'content-length': 100 })
+        .write('{"status":', () => request.socket.destroy());
     };
     await expect(ask()).rejects.toThrow(OutcomeUnknown);
   });
@@ -63,7 +75,8 @@ describe('the connection to the provider', () => {
   it('asks again, once, when a connection it had kept turns out to be closed', async () => {
     handle = (_, response) => response.end();
     await ask();
-    handle = (request, response) => (requests === 2 ? request.socket.destroy() : response.writeHead(201).end());
+    handle = (request, response) =>
+      requests === 2 ? request.socket.destroy() : response.writeHead(201).end();
     expect((await ask()).status).toBe(201);
     expect(requests).toBe(3);
   });

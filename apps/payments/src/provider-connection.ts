@@ -1,4 +1,9 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { abortAfter } from '@parley/resilience';
 
@@ -13,11 +18,15 @@ export interface ProviderRequest {
   readonly signal: AbortSignal;
 }
 
-/** The provider certainly did nothing, or will do the same for the same key: trying again is safe. */
+/**
+ * The provider certainly did nothing, or will do the same for the same key: trying again is safe.
+ */
 export class ProviderUnavailable extends Error {
   override readonly name = 'ProviderUnavailable';
   constructor(address: string, why: string) {
-    super(`the payment provider at ${address} is unavailable (${why}); it is asked again later, with the same key`);
+    super(
+      `the payment provider at ${address} is unavailable (${why}); it is asked again later, with the same key`,
+    );
   }
 }
 
@@ -25,11 +34,16 @@ export class ProviderUnavailable extends Error {
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown';
   constructor(what: string, why: string) {
-    super(`the payment provider did not answer ${what} (${why}); whether it took effect is unknown until it is looked up`);
+    super(
+      `the payment provider did not answer ${what} (${why}); whether it took effect is unknown until it is looked up`,
+    );
   }
 }
 
-/** HTTP to the provider with a time-out, over connections that are kept. Redirects are refused, not followed. */
+/**
+ * HTTP to the provider with a time-out, over connections that are kept. Redirects are refused, not
+ * followed.
+ */
 export class ProviderConnection {
   private readonly agent: HttpAgent;
   private readonly open: (url: URL, options: object) => ClientRequest;
@@ -44,9 +58,14 @@ export class ProviderConnection {
   }
 
   /** @throws ProviderUnavailable, OutcomeUnknown, and the signal's reason when it is aborted */
-  async ask(method: 'GET' | 'POST', path: string, request: ProviderRequest): Promise<ProviderAnswer> {
+  async ask(
+    method: 'GET' | 'POST',
+    path: string,
+    request: ProviderRequest,
+  ): Promise<ProviderAnswer> {
     const answer = await this.exchange(method, path, request);
-    if (answer.status >= 500 || answer.status === 429) throw new ProviderUnavailable(this.base.host, `it answered ${answer.status}`);
+    if (answer.status >= 500 || answer.status === 429)
+      throw new ProviderUnavailable(this.base.host, `it answered ${answer.status}`);
     return answer;
   }
 
@@ -54,26 +73,43 @@ export class ProviderConnection {
     this.agent.destroy();
   }
 
-  private async exchange(method: string, path: string, { key, body, signal }: ProviderRequest, stale = false): Promise<ProviderAnswer> {
+  private async exchange(
+    method: string,
+    path: string,
+    { key, body, signal }: ProviderRequest,
+    stale = false,
+  ): Promise<ProviderAnswer> {
     const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const headers = {
       ...(bytes && { 'content-type': 'application/json', 'content-length': bytes.length }),
       ...(key !== undefined && { 'idempotency-key': key }),
     };
     const limited = AbortSignal.any([signal, abortAfter(this.patience)]);
-    const request = this.open(new URL(path, this.base), { method, headers, signal: limited, agent: this.agent });
+    const request = this.open(new URL(path, this.base), {
+      method,
+      headers,
+      signal: limited,
+      agent: this.agent,
+    });
     try {
       return await answerTo(request, bytes);
     } catch (error) {
       signal.throwIfAborted();
-      // A kept connection that the other side had just closed says nothing about the request; the key makes a second one safe.
-      if (!stale && request.reusedSocket && !limited.aborted) return this.exchange(method, path, { key, body, signal }, true);
+      // A kept connection that the other side had just closed says nothing about the request; the
+      // key makes a second one safe.
+      if (!stale && request.reusedSocket && !limited.aborted)
+        return this.exchange(method, path, { key, body, signal }, true);
       throw this.judge(`${method} ${path}`, error as NodeJS.ErrnoException, limited.aborted);
     }
   }
 
-  private judge(what: string, { syscall, code, message }: NodeJS.ErrnoException, late: boolean): Error {
-    if (syscall === 'connect' || syscall === 'getaddrinfo') return new ProviderUnavailable(this.base.host, code ?? message);
+  private judge(
+    what: string,
+    { syscall, code, message }: NodeJS.ErrnoException,
+    late: boolean,
+  ): Error {
+    if (syscall === 'connect' || syscall === 'getaddrinfo')
+      return new ProviderUnavailable(this.base.host, code ?? message);
     return new OutcomeUnknown(what, late ? `within ${this.patience} ms` : (code ?? message));
   }
 }

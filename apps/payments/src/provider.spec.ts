@@ -1,5 +1,9 @@
 import { PaymentProvider, ProviderRefused } from './provider';
-import { OutcomeUnknown, type ProviderAnswer, type ProviderConnection } from './provider-connection';
+import {
+  OutcomeUnknown,
+  type ProviderAnswer,
+  type ProviderConnection,
+} from './provider-connection';
 
 const command = { orderId: '018f7f0e-0000-7000-8000-000000000001', amount: 990, token: 'tok_ok' };
 const signal = new AbortController().signal;
@@ -23,7 +27,11 @@ const LOOK_UP = `GET /charges?key=${encodeURIComponent(`${command.orderId}:charg
 describe('the payment provider, as payments sees it', () => {
   it('is asked once when it answers', async () => {
     const { provider, asked } = answering({ status: 201, body: captured });
-    expect(await provider.charge(command, signal)).toEqual({ status: 'captured', amount: 990, reference: 'r' });
+    expect(await provider.charge(command, signal)).toEqual({
+      status: 'captured',
+      amount: 990,
+      reference: 'r',
+    });
     expect(asked).toEqual(['POST /charges']);
   });
 
@@ -37,13 +45,23 @@ describe('the payment provider, as payments sees it', () => {
     ['nothing', { status: 404, body: {} }],
     ['a charge under way', { status: 200, body: { status: 'pending' } }],
   ])('is told to void the charge when it knows of %s', async (_, found) => {
-    const { provider, asked } = answering(unheard, found, { status: 200, body: { status: 'voided' } });
-    expect(await provider.charge(command, signal)).toEqual({ status: 'declined', reason: 'outcome unknown, not captured' });
+    const { provider, asked } = answering(unheard, found, {
+      status: 200,
+      body: { status: 'voided' },
+    });
+    expect(await provider.charge(command, signal)).toEqual({
+      status: 'declined',
+      reason: 'outcome unknown, not captured',
+    });
     expect(asked).toEqual(['POST /charges', LOOK_UP, 'POST /charges/void']);
   });
 
   it('is believed when it captured between the look-up and the void', async () => {
-    const { provider } = answering(unheard, { status: 404, body: {} }, { status: 200, body: captured });
+    const { provider } = answering(
+      unheard,
+      { status: 404, body: {} },
+      { status: 200, body: captured },
+    );
     expect(await provider.charge(command, signal)).toMatchObject({ status: 'captured' });
   });
 
@@ -56,7 +74,9 @@ describe('the payment provider, as payments sees it', () => {
     { status: 422, body: { error: 'KeyReused' } },
     { status: 201, body: 'thanks' },
   ])('is left to a person when it answers what nobody understands', async (answer) => {
-    await expect(answering(answer).provider.charge(command, signal)).rejects.toThrow(ProviderRefused);
+    await expect(answering(answer).provider.charge(command, signal)).rejects.toThrow(
+      ProviderRefused,
+    );
   });
 
   it('gives nothing back when nothing was captured, and captures nothing any more', async () => {

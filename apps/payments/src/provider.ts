@@ -2,7 +2,11 @@ import type { ChargePayment } from '@contracts/payments';
 import { Unrecoverable } from '@parley/messaging';
 import { z } from 'zod';
 import { chargeKey, refundKey, type ChargeResult, type RefundResult } from './payment';
-import { OutcomeUnknown, type ProviderAnswer, type ProviderConnection } from './provider-connection';
+import {
+  OutcomeUnknown,
+  type ProviderAnswer,
+  type ProviderConnection,
+} from './provider-connection';
 
 /** What the provider keeps about a key, as far as we read it. */
 const Charge = z.discriminatedUnion('status', [
@@ -23,11 +27,17 @@ export class ProviderRefused extends Unrecoverable {
 
 const UNKNOWN = 'outcome unknown, not captured';
 
-/** Charges and refunds once per order, however often it is asked and whatever becomes of the answers. Never call it inside a transaction. */
+/**
+ * Charges and refunds once per order, however often it is asked and whatever becomes of the
+ * answers. Never call it inside a transaction.
+ */
 export class PaymentProvider {
   constructor(private readonly connection: ProviderConnection) {}
 
-  async charge({ orderId, amount, token }: ChargePayment, signal: AbortSignal): Promise<ChargeResult> {
+  async charge(
+    { orderId, amount, token }: ChargePayment,
+    signal: AbortSignal,
+  ): Promise<ChargeResult> {
     const key = chargeKey(orderId);
     try {
       const answer = await this.connection.ask('POST', '/charges', {
@@ -47,20 +57,35 @@ export class PaymentProvider {
     const charge = await this.void(chargeKey(orderId), signal);
     if (charge.status !== 'captured') return { amount: 0 };
     const body = { charge: chargeKey(orderId), amount: charge.amount };
-    const answer = await this.connection.ask('POST', '/refunds', { key: refundKey(orderId), body, signal });
+    const answer = await this.connection.ask('POST', '/refunds', {
+      key: refundKey(orderId),
+      body,
+      signal,
+    });
     if (answer.status !== 201) throw new ProviderRefused(`refund of ${chargeKey(orderId)}`, answer);
     return { amount: charge.amount, reference: charge.id };
   }
 
-  /** Looks an unheard outcome up. Unless it is known there, voiding is the second look: it tells what came in meanwhile, else shuts the key. */
+  /**
+   * Looks an unheard outcome up. Unless it is known there, voiding is the second look: it tells
+   * what came in meanwhile, else shuts the key.
+   */
   private async settle(key: string, signal: AbortSignal): Promise<Charge> {
-    const answer = await this.connection.ask('GET', `/charges?key=${encodeURIComponent(key)}`, { signal });
+    const answer = await this.connection.ask('GET', `/charges?key=${encodeURIComponent(key)}`, {
+      signal,
+    });
     const found = answer.status === 404 ? undefined : read(`look-up of ${key}`, answer, [200]);
-    return found?.status === 'captured' || found?.status === 'declined' ? found : this.void(key, signal);
+    return found?.status === 'captured' || found?.status === 'declined'
+      ? found
+      : this.void(key, signal);
   }
 
   private async void(key: string, signal: AbortSignal): Promise<Charge> {
-    return read(`void of ${key}`, await this.connection.ask('POST', '/charges/void', { body: { key }, signal }), [200]);
+    return read(
+      `void of ${key}`,
+      await this.connection.ask('POST', '/charges/void', { body: { key }, signal }),
+      [200],
+    );
   }
 }
 
@@ -71,6 +96,7 @@ function read(what: string, answer: ProviderAnswer, expected: readonly number[])
 }
 
 function resultOf(charge: Charge): ChargeResult {
-  if (charge.status === 'captured') return { status: 'captured', amount: charge.amount, reference: charge.id };
+  if (charge.status === 'captured')
+    return { status: 'captured', amount: charge.amount, reference: charge.id };
   return { status: 'declined', reason: charge.status === 'declined' ? charge.reason : UNKNOWN };
 }

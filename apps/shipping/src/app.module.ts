@@ -7,7 +7,14 @@ import { Pace, ParcelController } from './parcel.controller';
 import { ParcelStore, SqlParcelStore } from './parcel.store';
 
 @Module({
-  imports: [ServiceModule.forRoot({ service: 'shipping', environment, migrations: [CreateParcel1790000500000], ownCopies: 'shipping.parcel: city and country; shipping.label: the label as PDF' })],
+  imports: [
+    ServiceModule.forRoot({
+      service: 'shipping',
+      environment,
+      migrations: [CreateParcel1790000500000],
+      ownCopies: 'shipping.parcel: city and country; shipping.label: the label as PDF',
+    }),
+  ],
   controllers: [ParcelController],
   providers: [
     {

@@ -1,6 +1,7 @@
 /**
- * Code 128 (ISO/IEC 15417). A symbol is three bars and three spaces, 11 modules wide; written here as their six widths.
- * Value 0 is a space in set B and the pair 00 in set C; 103–105 start in set A, B, C; the stop symbol has a seventh bar.
+ * Code 128 (ISO/IEC 15417). A symbol is three bars and three spaces, 11 modules wide; written here
+ * as their six widths. Value 0 is a space in set B and the pair 00 in set C; 103–105 start in set
+ * A, B, C; the stop symbol has a seventh bar.
  */
 const WIDTHS = `
   212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 112232 122132 122231 113222 123122 123221
@@ -18,21 +19,34 @@ const SET_B = 100;
 const START_B = 104;
 const START_C = 105;
 
-/** Widths of bars and spaces by turns, beginning with a bar. @throws RangeError for what is not printable ASCII */
+/**
+ * Widths of bars and spaces by turns, beginning with a bar. @throws RangeError for what is not
+ * printable ASCII
+ */
 export function code128(text: string): readonly number[] {
   const values = symbolsOf(text);
-  const checksum = values.reduce((sum, value, position) => sum + value * Math.max(1, position)) % 103;
+  const checksum =
+    values.reduce((sum, value, position) => sum + value * Math.max(1, position)) % 103;
   const symbols = [...values, checksum].map((value) => WIDTHS[value]!);
   return [...symbols.join(''), ...STOP].map(Number);
 }
 
-/** Four digits and more go in set C, two to a symbol; everything else in set B. The first symbol starts a set, later ones change it. */
+/**
+ * Four digits and more go in set C, two to a symbol; everything else in set B. The first symbol
+ * starts a set, later ones change it.
+ */
 export function symbolsOf(text: string): readonly number[] {
-  if (!/^[ -~]+$/.test(text)) throw new RangeError(`"${text}" cannot be a Code 128 barcode: it takes printable ASCII`);
+  if (!/^[ -~]+$/.test(text))
+    throw new RangeError(`"${text}" cannot be a Code 128 barcode: it takes printable ASCII`);
   const runs = text.match(/(?:\d\d){2,}|(?:(?!\d{4})[ -~])+/g)!;
   return runs.flatMap((run, index) => {
     const digits = /^(?:\d\d){2,}$/.test(run);
     const set = index === 0 ? (digits ? START_C : START_B) : digits ? SET_C : SET_B;
-    return [set, ...(digits ? run.match(/../g)!.map(Number) : [...run].map((character) => character.charCodeAt(0) - 32))];
+    return [
+      set,
+      ...(digits
+        ? run.match(/../g)!.map(Number)
+        : [...run].map((character) => character.charCodeAt(0) - 32)),
+    ];
   });
 }

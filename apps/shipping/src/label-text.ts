@@ -4,17 +4,25 @@ const SPELLED: Readonly<Record<string, string>> = {
   '‘': "'", '’': "'", '“': '"', '”': '"', '„': '"', '–': '-', '—': '-', '…': '...', '€': 'EUR', '\u00a0': ' ',
 }; // prettier-ignore
 
-/** Transcription for the carrier's people: what a Greek or Bulgarian address reads like in Latin letters. */
+/**
+ * Transcription for the carrier's people: what a Greek or Bulgarian address reads like in Latin
+ * letters.
+ */
 const TRANSCRIBED: Readonly<Record<string, string>> = Object.fromEntries(
   [
     'α a β v γ g δ d ε e ζ z η i θ th ι i κ k λ l μ m ν n ξ x ο o π p ρ r σ s ς s τ t υ y φ f χ ch ψ ps ω o',
     'а a б b в v г g д d е e ж zh з z и i й y к k л l м m н n о o п p р r с s т t у u ф f х h ц ts ч ch ш sh щ sht ъ a ы y ь y э e ю yu я ya ё e і i ї i є ye ґ g ђ dj ј j љ lj њ nj ћ c џ dz',
-  ].flatMap((line) => line.split(' ').flatMap((letter, index, all) => (index % 2 === 0 ? [[letter, all[index + 1]!]] : []))),
+  ].flatMap((line) =>
+    line
+      .split(' ')
+      .flatMap((letter, index, all) => (index % 2 === 0 ? [[letter, all[index + 1]!]] : [])),
+  ),
 );
 
 /**
- * Text as PDF's standard fonts can draw it (Latin-1): accents they lack are dropped, Greek and Cyrillic are transcribed, anything
- * else becomes a question mark. A label with a strange name is better than none.
+ * Text as PDF's standard fonts can draw it (Latin-1): accents they lack are dropped, Greek and
+ * Cyrillic are transcribed, anything else becomes a question mark. A label with a strange name is
+ * better than none.
  */
 export function latin(text: string): string {
   return [...text.normalize('NFC')].map(drawable).join('');

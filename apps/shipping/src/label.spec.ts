@@ -10,10 +10,16 @@ const order = {
   trackingNumber: trackingNumberOf('018f7f0e-0000-7000-8000-000000000001'),
 };
 
-/** The text of an uncompressed PDF of ours: strings are written in hexadecimal, a few letters each. */
+/**
+ * The text of an uncompressed PDF of ours: strings are written in hexadecimal, a few letters each.
+ */
 const textOf = (pdf: Buffer): string =>
   [...pdf.toString('latin1').matchAll(/\[((?:<[0-9a-f]*>|[-\d. ])*)\] TJ/g)]
-    .map(([, parts]) => [...parts!.matchAll(/<([0-9a-f]*)>/g)].map(([, hex]) => Buffer.from(hex!, 'hex').toString('latin1')).join(''))
+    .map(([, parts]) =>
+      [...parts!.matchAll(/<([0-9a-f]*)>/g)]
+        .map(([, hex]) => Buffer.from(hex!, 'hex').toString('latin1'))
+        .join(''),
+    )
     .join('\n');
 
 describe('a label', () => {
@@ -23,7 +29,16 @@ describe('a label', () => {
     expect(pdf.subarray(-6).toString()).toContain('%%EOF');
     expect(pdf.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(1);
     const text = textOf(pdf);
-    for (const part of ['Zoë Müller', 'Gartenstraße 5', '8001 Zürich', 'CH', 'Parley Shop', '1.25 kg', '2 x TEA-0042']) expect(text).toContain(part);
+    for (const part of [
+      'Zoë Müller',
+      'Gartenstraße 5',
+      '8001 Zürich',
+      'CH',
+      'Parley Shop',
+      '1.25 kg',
+      '2 x TEA-0042',
+    ])
+      expect(text).toContain(part);
     expect(text.replaceAll(' ', '')).toContain(order.trackingNumber);
   });
 

@@ -14,11 +14,13 @@ const LISTED = 7;
 /** Quiet zones left and right of a barcode, in modules. */
 const QUIET = 10;
 
-type LabelData = Pick<ShipOrder, 'recipient' | 'address' | 'lines' | 'grams'> & Pick<Parcel, 'trackingNumber'>;
+type LabelData = Pick<ShipOrder, 'recipient' | 'address' | 'lines' | 'grams'> &
+  Pick<Parcel, 'trackingNumber'>;
 
 /** A parcel's label, a PDF of one A6 page. */
 export function drawLabel(data: LabelData): Promise<Buffer> {
-  // One page we made ourselves, nothing compressed: the label is small, and packing costs more than it saves.
+  // One page we made ourselves, nothing compressed: the label is small, and packing costs more than
+  // it saves.
   const page = new PDFDocument({
     size: [PAGE.width, PAGE.height],
     margin: MARGIN,
@@ -74,14 +76,30 @@ function drawBarcode(page: Page, trackingNumber: string): void {
 
 function drawContents(page: Page, { lines, grams }: LabelData): void {
   const pieces = lines.reduce((sum, { quantity }) => sum + quantity, 0);
-  write(page, 'Helvetica-Bold', 9, 288, `${kilograms(grams)} kg   ${pieces} ${pieces === 1 ? 'piece' : 'pieces'}`);
+  write(
+    page,
+    'Helvetica-Bold',
+    9,
+    288,
+    `${kilograms(grams)} kg   ${pieces} ${pieces === 1 ? 'piece' : 'pieces'}`,
+  );
   const listed = lines.length > LISTED ? lines.slice(0, LISTED - 1) : lines;
-  listed.forEach(({ sku, quantity }, index) => write(page, 'Courier', 8, 304 + index * 12, `${String(quantity).padStart(4)} x ${sku}`));
-  if (listed.length < lines.length) write(page, 'Courier', 8, 304 + listed.length * 12, `     and ${lines.length - listed.length} more`);
+  listed.forEach(({ sku, quantity }, index) =>
+    write(page, 'Courier', 8, 304 + index * 12, `${String(quantity).padStart(4)} x ${sku}`),
+  );
+  if (listed.length < lines.length)
+    write(
+      page,
+      'Courier',
+      8,
+      304 + listed.length * 12,
+      `     and ${lines.length - listed.length} more`,
+    );
 }
 
 /** `PA 0000 0017`: to be read aloud. */
-const inFours = (trackingNumber: string): string => [trackingNumber.slice(0, 2), ...(trackingNumber.slice(2).match(/.{1,4}/g) ?? [])].join(' ');
+const inFours = (trackingNumber: string): string =>
+  [trackingNumber.slice(0, 2), ...(trackingNumber.slice(2).match(/.{1,4}/g) ?? [])].join(' ');
 
 const kilograms = (grams: number): string => (grams / 1_000).toFixed(grams < 10_000 ? 2 : 1);
 
@@ -93,7 +111,14 @@ const rule = (page: Page, y: number): void =>
     .stroke('#000');
 
 /** One line of text, cut where the label ends. */
-function write(page: Page, font: string, size: number, y: number, text: string, align: 'left' | 'center' = 'left'): void {
+function write(
+  page: Page,
+  font: string,
+  size: number,
+  y: number,
+  text: string,
+  align: 'left' | 'center' = 'left',
+): void {
   page.font(font, size).fillColor('#000');
   const drawn = fitting(page, latin(text));
   const x = align === 'center' ? MARGIN + (INNER - page.widthOfString(drawn)) / 2 : MARGIN;
@@ -102,6 +127,10 @@ function write(page: Page, font: string, size: number, y: number, text: string, 
 
 function fitting(page: Page, text: string): string {
   let cut = text;
-  while (page.widthOfString(cut) > INNER) cut = cut.slice(0, Math.min(cut.length - 1, Math.floor((cut.length * INNER) / page.widthOfString(cut))));
+  while (page.widthOfString(cut) > INNER)
+    cut = cut.slice(
+      0,
+      Math.min(cut.length - 1, Math.floor((cut.length * INNER) / page.widthOfString(cut))),
+    );
   return cut;
 }

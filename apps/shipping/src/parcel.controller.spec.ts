@@ -19,14 +19,23 @@ describe('shipping', () => {
   let trial: HandlerTrial;
   let shipping: ParcelController;
   let order: ShipOrder;
-  const ship = (circumstances = {}) => trial.handle((context) => shipping.ship(order, context), circumstances);
-  const cancel = () => trial.transactions.run((tx) => shipping.cancel({ orderId: order.orderId }, { tx } as HandlerContext));
-  const advance = (scan: AdvanceParcel, circumstances = {}) => trial.handle((context) => shipping.advance(scan, context), circumstances);
+  const ship = (circumstances = {}) =>
+    trial.handle((context) => shipping.ship(order, context), circumstances);
+  const cancel = () =>
+    trial.transactions.run((tx) =>
+      shipping.cancel({ orderId: order.orderId }, { tx } as HandlerContext),
+    );
+  const advance = (scan: AdvanceParcel, circumstances = {}) =>
+    trial.handle((context) => shipping.advance(scan, context), circumstances);
   const scans = () => trial.said.filter(({ contract }) => contract === AdvanceParcel.name);
 
   beforeEach(() => {
     trial = new HandlerTrial('shipping', new MemoryStore());
-    shipping = new ParcelController(new MemoryParcelStore() as never, trial.messenger, new Pace('400ms'));
+    shipping = new ParcelController(
+      new MemoryParcelStore() as never,
+      trial.messenger,
+      new Pace('400ms'),
+    );
     order = {
       orderId: randomUUID(),
       recipient: 'Zoë Müller',
@@ -40,9 +49,20 @@ describe('shipping', () => {
     await ship();
     const { orderId, lines } = order;
     expect(trial.messages(ParcelDispatched)).toEqual([
-      { orderId, lines, parcelId: expect.any(String), trackingNumber: expect.stringMatching(/^PL\d{12}$/) },
+      {
+        orderId,
+        lines,
+        parcelId: expect.any(String),
+        trackingNumber: expect.stringMatching(/^PL\d{12}$/),
+      },
     ]);
-    expect(scans()).toEqual([{ contract: AdvanceParcel.name, message: { orderId, parcelId: expect.any(String), stop: 0 }, delay: 400 }]);
+    expect(scans()).toEqual([
+      {
+        contract: AdvanceParcel.name,
+        message: { orderId, parcelId: expect.any(String), stop: 0 },
+        delay: 400,
+      },
+    ]);
     const { fileName, pdf } = await shipping.label({ orderId });
     expect(fileName).toBe(`label-${orderId}.pdf`);
     expect(Buffer.from(pdf, 'base64').subarray(0, 5).toString()).toBe('%PDF-');
@@ -51,7 +71,9 @@ describe('shipping', () => {
   it('dispatches once, and prints the same label, when it dies before the commit and when it is asked again', async () => {
     await expect(ship({ crash: true })).rejects.toThrow('before the commit');
     expect(trial.said).toEqual([]);
-    await expect(shipping.label({ orderId: order.orderId })).rejects.toMatchObject({ code: 'no-label' });
+    await expect(shipping.label({ orderId: order.orderId })).rejects.toMatchObject({
+      code: 'no-label',
+    });
     await ship({ attempt: 2 });
     await ship({ attempt: 3 });
     expect(trial.messages(ParcelDispatched)).toHaveLength(1);
@@ -66,8 +88,12 @@ describe('shipping', () => {
       await advance(scan);
     }
     const places = ['Leipzig, sorting centre', 'Jena (DE), depot'];
-    expect(trial.messages(ParcelMoved).map((moved) => (moved as ParcelMoved).place)).toEqual(places);
-    expect(trial.messages(ParcelLocated).map((located) => (located as ParcelLocated).place)).toEqual(places);
+    expect(trial.messages(ParcelMoved).map((moved) => (moved as ParcelMoved).place)).toEqual(
+      places,
+    );
+    expect(
+      trial.messages(ParcelLocated).map((located) => (located as ParcelLocated).place),
+    ).toEqual(places);
     expect(trial.messages(ParcelDelivered)).toHaveLength(1);
   });
 
@@ -75,13 +101,20 @@ describe('shipping', () => {
     order = { ...order, address: { ...order.address, country: 'US' } };
     await ship();
     await ship();
-    expect(trial.said).toEqual([{ contract: ShipmentRefused.name, message: { orderId: order.orderId, reason: 'we do not ship to US' } }]);
+    expect(trial.said).toEqual([
+      {
+        contract: ShipmentRefused.name,
+        message: { orderId: order.orderId, reason: 'we do not ship to US' },
+      },
+    ]);
   });
 
   it('ships nothing after the shipment was cancelled, and says only that it was', async () => {
     await cancel();
     await ship();
-    expect(trial.said).toEqual([{ contract: ShipmentCancelled.name, message: { orderId: order.orderId } }]);
+    expect(trial.said).toEqual([
+      { contract: ShipmentCancelled.name, message: { orderId: order.orderId } },
+    ]);
   });
 
   it('has no answer to the cancellation of a parcel that has left', async () => {

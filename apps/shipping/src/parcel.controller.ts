@@ -30,7 +30,10 @@ export class ParcelController {
     private readonly pace: Pace,
   ) {}
 
-  /** Draws the label first, with no transaction open. An order that was cancelled, or shipped before, is passed over in silence. */
+  /**
+   * Draws the label first, with no transaction open. An order that was cancelled, or shipped
+   * before, is passed over in silence.
+   */
   @Handles(ShipOrder, { transaction: 'own' })
   async ship(order: ShipOrder, context: HandlerContext): Promise<void> {
     const reason = refusalOf(order);
@@ -42,13 +45,18 @@ export class ParcelController {
     await context.transaction(async (tx) => {
       if (!(await this.parcels.add(tx, parcel, label))) return;
       await this.messenger.publish(ParcelDispatched, { orderId, parcelId, trackingNumber, lines });
-      await this.messenger.send(AdvanceParcel, { orderId, parcelId, stop: 0 }, { delay: this.pace.step });
+      await this.messenger.send(
+        AdvanceParcel,
+        { orderId, parcelId, stop: 0 },
+        { delay: this.pace.step },
+      );
     });
   }
 
   @Handles(CancelShipment)
   async cancel({ orderId }: CancelShipment, { tx }: HandlerContext): Promise<void> {
-    if (await this.parcels.cancel(tx, orderId)) await this.messenger.publish(ShipmentCancelled, { orderId });
+    if (await this.parcels.cancel(tx, orderId))
+      await this.messenger.publish(ShipmentCancelled, { orderId });
   }
 
   @Handles(AdvanceParcel, { transaction: 'own' })
@@ -59,8 +67,11 @@ export class ParcelController {
       return destination && this.moved(scan, placeAt(scan.stop, destination));
     });
     if (place === undefined) return;
-    // After the commit, by itself: news nobody is owed, not worth a row in the outbox, nor a second scan if it fails.
-    await this.messenger.broadcast(ParcelLocated, { orderId, parcelId, place, at: new Date().toISOString() }).catch(() => undefined);
+    // After the commit, by itself: news nobody is owed, not worth a row in the outbox, nor a second
+    // scan if it fails.
+    await this.messenger
+      .broadcast(ParcelLocated, { orderId, parcelId, place, at: new Date().toISOString() })
+      .catch(() => undefined);
   }
 
   @Handles(GetLabel)
@@ -72,17 +83,25 @@ export class ParcelController {
 
   private refuse(order: ShipOrder, reason: string, context: HandlerContext): Promise<void> {
     return context.transaction(async (tx) => {
-      if (await this.parcels.add(tx, pack(order, 'refused'))) await this.messenger.publish(ShipmentRefused, { orderId: order.orderId, reason });
+      if (await this.parcels.add(tx, pack(order, 'refused')))
+        await this.messenger.publish(ShipmentRefused, { orderId: order.orderId, reason });
     });
   }
 
-  private async moved({ orderId, parcelId, stop }: AdvanceParcel, place: string | undefined): Promise<string | undefined> {
+  private async moved(
+    { orderId, parcelId, stop }: AdvanceParcel,
+    place: string | undefined,
+  ): Promise<string | undefined> {
     if (place === undefined) {
       await this.messenger.publish(ParcelDelivered, { orderId, parcelId });
       return undefined;
     }
     await this.messenger.publish(ParcelMoved, { orderId, parcelId, place });
-    await this.messenger.send(AdvanceParcel, { orderId, parcelId, stop: stop + 1 }, { delay: this.pace.step });
+    await this.messenger.send(
+      AdvanceParcel,
+      { orderId, parcelId, stop: stop + 1 },
+      { delay: this.pace.step },
+    );
     return place;
   }
 }

@@ -5,12 +5,16 @@ const address = { line1: 'Am Markt 1', city: 'Jena', postcode: '07743', country:
 
 describe('a shipment', () => {
   it('goes wherever the carrier does', () => {
-    for (const country of SERVED) expect(refusalOf({ address: { ...address, country }, grams: 1 })).toBeUndefined();
+    for (const country of SERVED)
+      expect(refusalOf({ address: { ...address, country }, grams: 1 })).toBeUndefined();
   });
 
   it.each([
     [{ address: { ...address, country: 'US' }, grams: 1 }, 'we do not ship to US'],
-    [{ address: { ...address, postcode: '00000' }, grams: 1 }, 'there is no place with the postcode 00000'],
+    [
+      { address: { ...address, postcode: '00000' }, grams: 1 },
+      'there is no place with the postcode 00000',
+    ],
     [{ address, grams: 10_000_001 }, 'a parcel of 10000001 g is too heavy'],
   ])('is refused with a reason', (order, reason) => expect(refusalOf(order)).toBe(reason));
 });
@@ -19,7 +23,9 @@ describe('a parcel', () => {
   it('has the same numbers each time its order is packed, and others for another order', () => {
     const parcel = pack({ orderId, address });
     expect(parcel).toEqual(pack({ orderId, address }));
-    expect(parcel.parcelId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(parcel.parcelId).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
     const other = pack({ orderId: orderId.replace('1', '2'), address });
     expect(other.parcelId).not.toBe(parcel.parcelId);
     expect(other.trackingNumber).not.toBe(parcel.trackingNumber);
@@ -33,7 +39,11 @@ describe('a parcel', () => {
   });
 
   it('passes two stops and is delivered by the scan after them', () => {
-    expect([0, 1, 2].map((stop) => placeAt(stop, address))).toEqual(['Leipzig, sorting centre', 'Jena (DE), depot', undefined]);
+    expect([0, 1, 2].map((stop) => placeAt(stop, address))).toEqual([
+      'Leipzig, sorting centre',
+      'Jena (DE), depot',
+      undefined,
+    ]);
     expect([0, 1, 2].map(statusAt)).toEqual(['dispatched', 'dispatched', 'delivered']);
   });
 });

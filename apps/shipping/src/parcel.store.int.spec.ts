@@ -4,6 +4,12 @@ import { SqlParcelStore } from './parcel.store';
 import { parcelStoreTrial } from './parcel.store.trial';
 
 parcelStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [CreateParcel1790000500000]);
-  return { store: new SqlParcelStore(database.dataSource.manager), database, close: () => database.drop() };
+  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+    CreateParcel1790000500000,
+  ]);
+  return {
+    store: new SqlParcelStore(database.dataSource.manager),
+    database,
+    close: () => database.drop(),
+  };
 });

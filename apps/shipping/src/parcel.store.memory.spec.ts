@@ -2,4 +2,7 @@ import { MemoryStore } from '@parley/memory';
 import { MemoryParcelStore } from './parcel.store.memory';
 import { parcelStoreTrial } from './parcel.store.trial';
 
-parcelStoreTrial('memory', async () => ({ store: new MemoryParcelStore(), database: new MemoryStore() }));
+parcelStoreTrial('memory', async () => ({
+  store: new MemoryParcelStore(),
+  database: new MemoryStore(),
+}));

@@ -22,9 +22,13 @@ export class MemoryParcelStore extends ParcelStore<MemoryTx> {
     return true;
   }
 
-  async scan(tx: MemoryTx, { orderId, parcelId, stop }: AdvanceParcel): Promise<Destination | undefined> {
+  async scan(
+    tx: MemoryTx,
+    { orderId, parcelId, stop }: AdvanceParcel,
+  ): Promise<Destination | undefined> {
     const parcel = this.parcels.get(orderId) as Parcel | undefined;
-    if (parcel?.status !== 'dispatched' || parcel.parcelId !== parcelId || parcel.stops !== stop) return undefined;
+    if (parcel?.status !== 'dispatched' || parcel.parcelId !== parcelId || parcel.stops !== stop)
+      return undefined;
     set(tx, this.parcels, orderId, { ...parcel, stops: stop + 1, status: statusAt(stop) });
     return { city: parcel.city, country: parcel.country };
   }

@@ -8,7 +8,11 @@ type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 /** What every ParcelStore promises. */
 export function parcelStoreTrial(
   name: string,
-  open: () => Promise<{ store: ParcelStore<never>; database: Pick<Store, 'transaction'>; close?: () => Promise<void> }>,
+  open: () => Promise<{
+    store: ParcelStore<never>;
+    database: Pick<Store, 'transaction'>;
+    close?: () => Promise<void>;
+  }>,
 ): void {
   describe(`the parcel store in ${name}`, () => {
     let store: ParcelStore<never>;
@@ -18,7 +22,8 @@ export function parcelStoreTrial(
     const pdf = Buffer.from([0x25, 0x50, 0x44, 0x46, 0, 0xff]);
     const add = (added: Parcel, label?: Buffer) => transaction((tx) => store.add(tx, added, label));
     const cancel = () => transaction((tx) => store.cancel(tx, parcel.orderId));
-    const scan = (stop: number, parcelId = parcel.parcelId) => transaction((tx) => store.scan(tx, { orderId: parcel.orderId, parcelId, stop }));
+    const scan = (stop: number, parcelId = parcel.parcelId) =>
+      transaction((tx) => store.scan(tx, { orderId: parcel.orderId, parcelId, stop }));
     const refused = (): Parcel => ({ ...parcel, status: 'refused' });
 
     beforeAll(async () => {

@@ -2,13 +2,24 @@ import type { AdvanceParcel } from '@contracts/shipping';
 import type { EntityManager } from 'typeorm';
 import { type Destination, type Parcel, statusAt } from './parcel';
 
-/** Parcels and their labels, one of each per order. `MemoryParcelStore` is the twin of the SQL one. */
+/**
+ * Parcels and their labels, one of each per order. `MemoryParcelStore` is the twin of the SQL one.
+ */
 export abstract class ParcelStore<Tx = EntityManager> {
-  /** Keeps a parcel with its label, or one that was refused. False when the order has one already, or was cancelled. */
+  /**
+   * Keeps a parcel with its label, or one that was refused. False when the order has one already,
+   * or was cancelled.
+   */
   abstract add(tx: Tx, parcel: Parcel, label?: Buffer): Promise<boolean>;
-  /** Keeps anything from being dispatched for an order. False when that was known, or when its parcel has left. */
+  /**
+   * Keeps anything from being dispatched for an order. False when that was known, or when its
+   * parcel has left.
+   */
   abstract cancel(tx: Tx, orderId: string): Promise<boolean>;
-  /** Moves a parcel that waits for this stop past it, and tells where it goes. Undefined for any other. */
+  /**
+   * Moves a parcel that waits for this stop past it, and tells where it goes. Undefined for any
+   * other.
+   */
   abstract scan(tx: Tx, scan: AdvanceParcel): Promise<Destination | undefined>;
   /** What is committed. */
   abstract label(orderId: string): Promise<Buffer | undefined>;
@@ -21,7 +32,11 @@ export class SqlParcelStore extends ParcelStore {
     super();
   }
 
-  async add(tx: EntityManager, { orderId, status, parcelId, trackingNumber, city, country, stops }: Parcel, label?: Buffer): Promise<boolean> {
+  async add(
+    tx: EntityManager,
+    { orderId, status, parcelId, trackingNumber, city, country, stops }: Parcel,
+    label?: Buffer,
+  ): Promise<boolean> {
     const added: unknown[] = await tx.query(
       `with added as (
          insert into parcel (order_id, status, parcel_id, tracking_number, city, country, stops) values ($1, $2, $3, $4, $5, $6, $7)
@@ -45,7 +60,10 @@ export class SqlParcelStore extends ParcelStore {
     return cancelled.length > 0;
   }
 
-  async scan(tx: EntityManager, { orderId, parcelId, stop }: AdvanceParcel): Promise<Destination | undefined> {
+  async scan(
+    tx: EntityManager,
+    { orderId, parcelId, stop }: AdvanceParcel,
+  ): Promise<Destination | undefined> {
     const [[destination]]: [Destination[], number] = await tx.query(
       `update parcel set stops = stops + 1, status = $4, changed_at = now()
         where order_id = $1 and parcel_id = $2 and stops = $3 and status = 'dispatched'
@@ -56,7 +74,10 @@ export class SqlParcelStore extends ParcelStore {
   }
 
   async label(orderId: string): Promise<Buffer | undefined> {
-    const [row]: { pdf: Buffer }[] = await this.database.query('select pdf from label where order_id = $1', [orderId]);
+    const [row]: { pdf: Buffer }[] = await this.database.query(
+      'select pdf from label where order_id = $1',
+      [orderId],
+    );
     return row?.pdf;
   }
 }

@@ -17,21 +17,30 @@ export type Destination = Pick<Address, 'city' | 'country'>;
 
 /** Where the carrier goes: the countries it serves, by ISO 3166-1 alpha-2. */
 export const SERVED: ReadonlySet<string> = new Set(
-  'AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK'.split(' '),
+  'AT BE BG CH CY CZ DE DK EE ES FI FR GB GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK'.split(
+    ' ',
+  ),
 );
 
 /** The heaviest parcel the carrier takes, in grams. */
 export const HEAVIEST = 10_000_000;
 
 /** Why an order cannot be shipped, as a customer should read it; undefined when it can. */
-export function refusalOf({ address, grams }: Pick<ShipOrder, 'address' | 'grams'>): string | undefined {
+export function refusalOf({
+  address,
+  grams,
+}: Pick<ShipOrder, 'address' | 'grams'>): string | undefined {
   if (!SERVED.has(address.country)) return `we do not ship to ${address.country}`;
-  if (address.postcode === '00000') return `there is no place with the postcode ${address.postcode}`;
+  if (address.postcode === '00000')
+    return `there is no place with the postcode ${address.postcode}`;
   return grams > HEAVIEST ? `a parcel of ${grams} g is too heavy` : undefined;
 }
 
 /** Numbers follow from the order, so that packing it again after a crash prints the same label. */
-export function pack({ orderId, address }: Pick<ShipOrder, 'orderId' | 'address'>, status: Parcel['status'] = 'dispatched'): Parcel {
+export function pack(
+  { orderId, address }: Pick<ShipOrder, 'orderId' | 'address'>,
+  status: Parcel['status'] = 'dispatched',
+): Parcel {
   const { city, country } = address;
   return {
     orderId,
@@ -52,12 +61,17 @@ function parcelIdOf(orderId: string): string {
 
 /** `PL` and twelve digits, the last of them a check digit (modulo 10, weights 3 and 1). */
 export function trackingNumberOf(orderId: string): string {
-  const digits = String(digest(`tracking:${orderId}`).readBigUInt64BE() % 10n ** 11n).padStart(11, '0');
+  const digits = String(digest(`tracking:${orderId}`).readBigUInt64BE() % 10n ** 11n).padStart(
+    11,
+    '0',
+  );
   return `PL${digits}${checkDigit(digits)}`;
 }
 
 export function checkDigit(digits: string): number {
-  const sum = [...digits].reverse().reduce((total, digit, position) => total + Number(digit) * (position % 2 === 0 ? 3 : 1), 0);
+  const sum = [...digits]
+    .reverse()
+    .reduce((total, digit, position) => total + Number(digit) * (position % 2 === 0 ? 3 : 1), 0);
   return (10 - (sum % 10)) % 10;
 }
 
@@ -70,7 +84,9 @@ const WAY: readonly ((destination: Destination) => string)[] = [
 ];
 
 /** Where a parcel is at a stop; undefined: at the customer's door. */
-export const placeAt = (stop: number, destination: Destination): string | undefined => WAY[stop]?.(destination);
+export const placeAt = (stop: number, destination: Destination): string | undefined =>
+  WAY[stop]?.(destination);
 
 /** A parcel's status once it has passed a stop. */
-export const statusAt = (stop: number): Parcel['status'] => (stop < WAY.length ? 'dispatched' : 'delivered');
+export const statusAt = (stop: number): Parcel['status'] =>
+  stop < WAY.length ? 'dispatched' : 'delivered';

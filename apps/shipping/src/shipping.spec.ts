@@ -66,7 +66,9 @@ describe('the service shipping, told twice and out of order', () => {
         .toString(),
     ).toBe('%PDF-');
     await expect(harness.call(GetLabel, bad)).rejects.toMatchObject({ code: 'no-label' });
-    expect(harness.said(ShipmentRefused)).toEqual([{ orderId: bad.orderId, reason: 'we do not ship to US' }]);
+    expect(harness.said(ShipmentRefused)).toEqual([
+      { orderId: bad.orderId, reason: 'we do not ship to US' },
+    ]);
   });
 
   it('answers a cancellation that comes first, and ships nothing after it', async () => {

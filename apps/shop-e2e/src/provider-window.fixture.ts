@@ -15,13 +15,16 @@ export class ProviderWindow {
 
   async captured(orderIds: readonly string[]): Promise<number> {
     const keys = new Set(orderIds.map((orderId) => chargeKey(orderId)));
-    const { entries } = await this.read<{ entries: readonly Charge[] }>('/ledger?kind=charge&status=captured&entries=true');
+    const { entries } = await this.read<{ entries: readonly Charge[] }>(
+      '/ledger?kind=charge&status=captured&entries=true',
+    );
     return entries.filter(({ key }) => keys.has(key)).length;
   }
 
   private async read<Answer>(path: string, request?: RequestInit): Promise<Answer> {
     const response = await fetch(new URL(path, this.url), request);
-    if (!response.ok) throw new Error(`the payment provider answered ${response.status} to ${path}`);
+    if (!response.ok)
+      throw new Error(`the payment provider answered ${response.status} to ${path}`);
     return (await response.json()) as Answer;
   }
 }

@@ -7,4 +7,5 @@ const runFile = process.env.SHOP_RUN_FILE;
 jest.setTimeout(300_000);
 
 if (runFile) describe('as processes', () => scenarios(() => RunningShop.open(runFile)));
-else it.skip('the running shop: not run, for SHOP_RUN_FILE is not set (npm run e2e)', () => undefined);
+else
+  it.skip('the running shop: not run, for SHOP_RUN_FILE is not set (npm run e2e)', () => undefined);

@@ -11,7 +11,10 @@ import { ProviderWindow } from './provider-window.fixture';
 import { ASKED, SCARCE, type Service, type Stage, type Wish } from './stage';
 
 const ROOT = resolve(__dirname, '../../..');
-/** Milliseconds until whatever is waited for must have happened: services may be connecting anew, and a retry waits up to a minute. */
+/**
+ * Milliseconds until whatever is waited for must have happened: services may be connecting anew,
+ * and a retry waits up to a minute.
+ */
 const PATIENCE = 150_000;
 const LOOK_EVERY = 100;
 const FINAL = ['delivered', 'rejected'];
@@ -33,7 +36,10 @@ interface Run {
   readonly instances: Readonly<Record<string, Process>>;
 }
 
-/** The shop that runs here, seen and touched from outside: over HTTP, by signals to its processes, and in its database where no door leads. */
+/**
+ * The shop that runs here, seen and touched from outside: over HTTP, by signals to its processes,
+ * and in its database where no door leads.
+ */
 export class RunningShop implements Stage {
   private readonly conversations = new Map<string, string>();
   private readonly frozen = new Set<number>();
@@ -47,7 +53,10 @@ export class RunningShop implements Stage {
     const database = new Client({ connectionString: readRun(runFile).databaseUrl });
     await database.connect();
     // As after a day of selling: nothing that had been there is lost, it was shipped to others.
-    await database.query('update inventory.stock set initial = initial - available + 1, available = 1 where sku = $1', [SCARCE]);
+    await database.query(
+      'update inventory.stock set initial = initial - available + 1, available = 1 where sku = $1',
+      [SCARCE],
+    );
     return new RunningShop(runFile, database);
   }
 
@@ -57,12 +66,25 @@ export class RunningShop implements Stage {
     await this.database.end();
   }
 
-  async place({ token = 'tok_ok', lines = [{ sku: 'TEA-0001', quantity: 2 }], country = 'DE' }: Wish = {}): Promise<string> {
+  async place({
+    token = 'tok_ok',
+    lines = [{ sku: 'TEA-0001', quantity: 2 }],
+    country = 'DE',
+  }: Wish = {}): Promise<string> {
     const address = { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country };
-    const body = JSON.stringify({ customer: { name: 'Ada', email: 'ada@example.org', address }, lines, payment: { token } });
+    const body = JSON.stringify({
+      customer: { name: 'Ada', email: 'ada@example.org', address },
+      lines,
+      payment: { token },
+    });
     const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
-    const response = await fetch(`${this.run.gatewayUrl}/orders`, { method: 'POST', headers, body });
-    if (response.status !== 202) throw new Error(`the gateway answered ${response.status}: ${await response.text()}`);
+    const response = await fetch(`${this.run.gatewayUrl}/orders`, {
+      method: 'POST',
+      headers,
+      body,
+    });
+    if (response.status !== 202)
+      throw new Error(`the gateway answered ${response.status}: ${await response.text()}`);
     const { orderId } = (await response.json()) as { orderId: string };
     this.conversations.set(orderId, response.headers.get('x-correlation-id')!);
     return orderId;
@@ -80,7 +102,9 @@ export class RunningShop implements Stage {
 
   async finish(): Promise<void> {
     for (const orderId of this.conversations.keys()) {
-      await this.until(`order ${orderId} to end`, async () => FINAL.includes((await this.order(orderId)).status));
+      await this.until(`order ${orderId} to end`, async () =>
+        FINAL.includes((await this.order(orderId)).status),
+      );
     }
   }
 
@@ -91,8 +115,13 @@ export class RunningShop implements Stage {
   async triedInVain(orderId: string): Promise<void> {
     const { url } = this.processOf('payments');
     await this.until('payments to try in vain', async () => {
-      const turns = await json<readonly { contract: string; outcome: string }[]>(`${url}/operations/conversations/${this.conversations.get(orderId)}`, { authorization: `Bearer ${this.run.operationsToken}` });
-      return turns.some(({ contract, outcome }) => contract === ChargePayment.name && outcome !== 'done');
+      const turns = await json<readonly { contract: string; outcome: string }[]>(
+        `${url}/operations/conversations/${this.conversations.get(orderId)}`,
+        { authorization: `Bearer ${this.run.operationsToken}` },
+      );
+      return turns.some(
+        ({ contract, outcome }) => contract === ChargePayment.name && outcome !== 'done',
+      );
     });
   }
 
@@ -124,7 +153,10 @@ export class RunningShop implements Stage {
 
   /** As if it were later than it is, for this order alone. */
   async patienceEnds(orderId: string): Promise<void> {
-    const { rowCount } = await this.database.query('update orders.saga_timeout set due = clock_timestamp() where key = $1', [orderId]);
+    const { rowCount } = await this.database.query(
+      'update orders.saga_timeout set due = clock_timestamp() where key = $1',
+      [orderId],
+    );
     if (rowCount !== 1) throw new Error(`${rowCount} timeouts run for order ${orderId}`);
   }
 
@@ -141,9 +173,11 @@ export class RunningShop implements Stage {
 
   /** Of everything that was ever ordered here. */
   async expectToAddUp(): Promise<void> {
-    const { stdout } = await promisify(execFile)(process.execPath, ['tools/books.mjs', '--wait', String(PATIENCE / 1000)], { cwd: ROOT }).catch(
-      (error: { stdout: string }) => error,
-    );
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['tools/books.mjs', '--wait', String(PATIENCE / 1000)],
+      { cwd: ROOT },
+    ).catch((error: { stdout: string }) => error);
     expect(stdout.split('\n').filter((line) => line.startsWith('✗'))).toEqual([]);
     expect(stdout).toContain('✓');
   }
@@ -157,15 +191,24 @@ export class RunningShop implements Stage {
   }
 
   private processOf(service: Service): Process {
-    const process = Object.values(this.run.instances).find((instance) => instance.service === service);
+    const process = Object.values(this.run.instances).find(
+      (instance) => instance.service === service,
+    );
     if (!process) throw new Error(`${service} does not run`);
     return process;
   }
 
   /** @returns what `look` found, once it is neither false nor undefined */
-  private async until<Found>(what: string, look: () => Found | undefined | false | Promise<Found | undefined | false>): Promise<Found> {
+  private async until<Found>(
+    what: string,
+    look: () => Found | undefined | false | Promise<Found | undefined | false>,
+  ): Promise<Found> {
     let why: unknown;
-    for (const end = Date.now() + PATIENCE; Date.now() < end; await new Promise((next) => setTimeout(next, LOOK_EVERY))) {
+    for (
+      const end = Date.now() + PATIENCE;
+      Date.now() < end;
+      await new Promise((next) => setTimeout(next, LOOK_EVERY))
+    ) {
       const found = await Promise.resolve(look()).catch((error: unknown) => void (why = error));
       if (found !== undefined && found !== false) return found;
     }
@@ -175,7 +218,10 @@ export class RunningShop implements Stage {
 
 const readRun = (file: string): Run => JSON.parse(readFileSync(resolve(ROOT, file), 'utf8')) as Run;
 
-async function json<Answer>(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+async function json<Answer>(
+  url: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const response = await fetch(url, { headers });
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return (await response.json()) as Answer;

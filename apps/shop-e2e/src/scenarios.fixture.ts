@@ -8,15 +8,22 @@ import { SCARCE, type Stage } from './stage';
 
 const euros = (cents: number) => `€${(cents / 100).toFixed(2)}`;
 
-/** What becomes of orders, whatever carries the messages. `late: false`: without those that take too long. */
+/**
+ * What becomes of orders, whatever carries the messages. `late: false`: without those that take too
+ * long.
+ */
 export function scenarios(open: () => Promise<Stage>, { late = true } = {}): void {
   let shop: Stage;
   const ending = async (orderId: string) => (await shop.order(orderId)).status;
 
-  const storyOf = async (orderId: string, entries: number, tell: (entry: HistoryEntry) => string = ({ what }) => what) =>
-    (await shop.order(orderId, entries)).history.map(tell);
+  const storyOf = async (
+    orderId: string,
+    entries: number,
+    tell: (entry: HistoryEntry) => string = ({ what }) => what,
+  ) => (await shop.order(orderId, entries)).history.map(tell);
 
-  const expectStory = async (orderId: string, story: readonly string[]) => expect(await storyOf(orderId, story.length)).toEqual(story);
+  const expectStory = async (orderId: string, story: readonly string[]) =>
+    expect(await storyOf(orderId, story.length)).toEqual(story);
 
   beforeEach(async () => {
     shop = await open();
@@ -28,7 +35,9 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
       const orderId = await shop.place();
       await shop.finish();
       const { total } = await shop.order(orderId);
-      expect(await storyOf(orderId, 7, ({ what, by }) => `${by}: ${what.replace(/PL\d+/, 'PL…')}`)).toEqual([
+      expect(
+        await storyOf(orderId, 7, ({ what, by }) => `${by}: ${what.replace(/PL\d+/, 'PL…')}`),
+      ).toEqual([
         'orders: order placed',
         'inventory: stock reserved',
         `payments: payment of ${euros(total)} captured`,
@@ -43,12 +52,27 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
 
     it('that ends badly is undone in reverse order, whatever it is that goes wrong', async () => {
       const declined = await shop.place({ token: 'tok_declined' });
-      const soldOut = await shop.place({ lines: [{ sku: 'TEA-0001', quantity: 1 }, { sku: SCARCE, quantity: 2 }] });
+      const soldOut = await shop.place({
+        lines: [
+          { sku: 'TEA-0001', quantity: 1 },
+          { sku: SCARCE, quantity: 2 },
+        ],
+      });
       const unshippable = await shop.place({ country: 'AQ' });
       await shop.finish();
       const { total } = await shop.order(unshippable);
-      await expectStory(declined, ['order placed', 'stock reserved', 'payment declined: insufficient funds', 'stock released', 'order rejected: insufficient funds']);
-      await expectStory(soldOut, ['order placed', `no stock of ${SCARCE}: 2 wanted, 1 left`, `order rejected: ${SCARCE} is out of stock`]);
+      await expectStory(declined, [
+        'order placed',
+        'stock reserved',
+        'payment declined: insufficient funds',
+        'stock released',
+        'order rejected: insufficient funds',
+      ]);
+      await expectStory(soldOut, [
+        'order placed',
+        `no stock of ${SCARCE}: 2 wanted, 1 left`,
+        `order rejected: ${SCARCE} is out of stock`,
+      ]);
       await expectStory(unshippable, [
         'order placed',
         'stock reserved',
@@ -62,21 +86,37 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
     });
 
     it('whose payment is slow, or fails first, is delivered; one whose outcome is unknown is delivered if it was captured', async () => {
-      const sure = [await shop.place({ token: 'tok_slow' }), await shop.place({ token: 'tok_flaky' }), await shop.place({ token: 'tok_flaky' })];
-      const isCaptured = (orderId: string) => behaviourOf('tok_unknown', chargeKey(orderId)).outcome === 'captured';
+      const sure = [
+        await shop.place({ token: 'tok_slow' }),
+        await shop.place({ token: 'tok_flaky' }),
+        await shop.place({ token: 'tok_flaky' }),
+      ];
+      const isCaptured = (orderId: string) =>
+        behaviourOf('tok_unknown', chargeKey(orderId)).outcome === 'captured';
       const unknown: string[] = [];
-      while (!unknown.some(isCaptured) || unknown.every(isCaptured)) unknown.push(await shop.place({ token: 'tok_unknown' }));
+      while (!unknown.some(isCaptured) || unknown.every(isCaptured))
+        unknown.push(await shop.place({ token: 'tok_unknown' }));
       await shop.finish();
       for (const orderId of sure) expect(await ending(orderId)).toBe('delivered');
-      for (const orderId of unknown) expect(await ending(orderId)).toBe(isCaptured(orderId) ? 'delivered' : 'rejected');
-      expect(await shop.captured([...sure, ...unknown])).toBe(sure.length + unknown.filter(isCaptured).length);
+      for (const orderId of unknown)
+        expect(await ending(orderId)).toBe(isCaptured(orderId) ? 'delivered' : 'rejected');
+      expect(await shop.captured([...sure, ...unknown])).toBe(
+        sure.length + unknown.filter(isCaptured).length,
+      );
       await shop.expectToAddUp();
     });
 
     it('for the last piece is one order’s only', async () => {
-      const wanted = await Promise.all(Array.from({ length: 4 }, () => shop.place({ lines: [{ sku: SCARCE, quantity: 1 }] })));
+      const wanted = await Promise.all(
+        Array.from({ length: 4 }, () => shop.place({ lines: [{ sku: SCARCE, quantity: 1 }] })),
+      );
       await shop.finish();
-      expect((await Promise.all(wanted.map(ending))).sort()).toEqual(['delivered', 'rejected', 'rejected', 'rejected']);
+      expect((await Promise.all(wanted.map(ending))).sort()).toEqual([
+        'delivered',
+        'rejected',
+        'rejected',
+        'rejected',
+      ]);
       await shop.expectToAddUp();
     });
 
@@ -95,20 +135,33 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
 
   (late ? describe : describe.skip)('an order that takes too long', () => {
     it('at every stage is undone as soon as those it waits for are back, or goes on its way if it had left already', async () => {
-      for (const service of ['inventory', 'payments', 'shipping'] as const) await shop.away(service);
+      for (const service of ['inventory', 'payments', 'shipping'] as const)
+        await shop.away(service);
 
       const reserving = await shop.place();
       await shop.askedUpTo(reserving, ReserveStock);
       await shop.patienceEnds(reserving);
-      expect(await shop.askedUpTo(reserving, ReleaseStock)).toEqual([ReserveStock.name, ReleaseStock.name]);
+      expect(await shop.askedUpTo(reserving, ReleaseStock)).toEqual([
+        ReserveStock.name,
+        ReleaseStock.name,
+      ]);
       await shop.back('inventory');
       await shop.finish();
-      await expectStory(reserving, ['order placed', 'stock reserved', 'stock released', 'order rejected: it took too long']);
+      await expectStory(reserving, [
+        'order placed',
+        'stock reserved',
+        'stock released',
+        'order rejected: it took too long',
+      ]);
 
       const charging = await shop.place();
       await shop.askedUpTo(charging, ChargePayment);
       await shop.patienceEnds(charging);
-      expect(await shop.askedUpTo(charging, RefundPayment)).toEqual([ReserveStock.name, ChargePayment.name, RefundPayment.name]);
+      expect(await shop.askedUpTo(charging, RefundPayment)).toEqual([
+        ReserveStock.name,
+        ChargePayment.name,
+        RefundPayment.name,
+      ]);
       await shop.back('payments');
       await shop.finish();
       const { total } = await shop.order(charging);
@@ -125,12 +178,18 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
       for (const orderId of [shipping, refused]) {
         await shop.askedUpTo(orderId, ShipOrder);
         await shop.patienceEnds(orderId);
-        expect(await shop.askedUpTo(orderId, CancelShipment)).toEqual([ReserveStock.name, ChargePayment.name, ShipOrder.name, CancelShipment.name]);
+        expect(await shop.askedUpTo(orderId, CancelShipment)).toEqual([
+          ReserveStock.name,
+          ChargePayment.name,
+          ShipOrder.name,
+          CancelShipment.name,
+        ]);
       }
       await shop.back('shipping');
       await shop.finish();
       expect(await ending(shipping)).toBe('delivered');
-      // Nobody waits for the answer to the cancellation of what was refused: it may come before the refund or after it.
+      // Nobody waits for the answer to the cancellation of what was refused: it may come before the
+      // refund or after it.
       const story = await storyOf(refused, 8);
       expect(story).toContain('shipment cancelled');
       expect(story.filter((what) => what !== 'shipment cancelled')).toEqual([
@@ -148,10 +207,17 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
 
   describe('the shop', () => {
     it('keeps its books while services come and go', async () => {
-      const wishes = [{}, { token: 'tok_declined' }, { token: 'tok_flaky' }, { country: 'AQ' }, { lines: [{ sku: SCARCE, quantity: 1 }] }];
+      const wishes = [
+        {},
+        { token: 'tok_declined' },
+        { token: 'tok_flaky' },
+        { country: 'AQ' },
+        { lines: [{ sku: SCARCE, quantity: 1 }] },
+      ];
       const placed: string[] = [];
       for (let n = 0; n < 30; n++) placed.push(await shop.place(wishes[n % wishes.length]));
-      for (const service of ['inventory', 'payments', 'shipping', 'orders'] as const) await shop.restart(service);
+      for (const service of ['inventory', 'payments', 'shipping', 'orders'] as const)
+        await shop.restart(service);
       await shop.finish();
       const endings = await Promise.all(placed.map(ending));
       expect(endings.filter((status) => status === 'delivered')).toHaveLength(13);

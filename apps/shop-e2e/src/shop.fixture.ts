@@ -47,7 +47,10 @@ import { MemoryParcelStore } from '../../shipping/src/parcel.store.memory';
 import { ProviderWindow } from './provider-window.fixture';
 import { ASKED, SCARCE, SERVICES, type Service, type Stage, type Wish } from './stage';
 
-/** How long payments waits for its provider: longer than `tok_slow` takes. Real time, as the provider is real. */
+/**
+ * How long payments waits for its provider: longer than `tok_slow` takes. Real time, as the
+ * provider is real.
+ */
 const PATIENCE = 2_500;
 /** Real milliseconds until something must have come to rest. */
 const BOUND = 20_000;
@@ -61,7 +64,10 @@ class Tray extends Mailbox {
   }
 }
 
-/** The whole shop in this process: its controllers, rules and sagas, on memory and in virtual time. Only the payment provider is another's, over HTTP. */
+/**
+ * The whole shop in this process: its controllers, rules and sagas, on memory and in virtual time.
+ * Only the payment provider is another's, over HTTP.
+ */
 export class Shop implements Stage {
   readonly harness: Harness;
   readonly orderIds: string[] = [];
@@ -82,7 +88,13 @@ export class Shop implements Stage {
     const folder = await mkdtemp(join(tmpdir(), 'shop-'));
     const server = new ProviderServer(await Ledger.open(folder));
     const url = new URL(`http://127.0.0.1:${await server.listen(0)}`);
-    const shop = new Shop(options, folder, server, new ProviderWindow(url), new ProviderConnection(url, PATIENCE));
+    const shop = new Shop(
+      options,
+      folder,
+      server,
+      new ProviderWindow(url),
+      new ProviderConnection(url, PATIENCE),
+    );
     for (const service of SERVICES) await shop.back(service);
     return shop;
   }
@@ -117,8 +129,14 @@ export class Shop implements Stage {
 
   async askedUpTo(orderId: string, last: Contract): Promise<readonly string[]> {
     await this.someTime();
-    const asked = ASKED.flatMap((contract) => this.harness.said(contract).filter((message) => message.orderId === orderId).map(() => contract.name));
-    if (!asked.includes(last.name)) throw new Error(`${last.name} was not asked for, only ${asked.join(', ')}`);
+    const asked = ASKED.flatMap((contract) =>
+      this.harness
+        .said(contract)
+        .filter((message) => message.orderId === orderId)
+        .map(() => contract.name),
+    );
+    if (!asked.includes(last.name))
+      throw new Error(`${last.name} was not asked for, only ${asked.join(', ')}`);
     return asked;
   }
 
@@ -133,10 +151,19 @@ export class Shop implements Stage {
     await this.settled();
   }
 
-  async place({ token = 'tok_ok', lines = [{ sku: 'TEA-0001', quantity: 2 }], country = 'DE' }: Wish = {}): Promise<string> {
+  async place({
+    token = 'tok_ok',
+    lines = [{ sku: 'TEA-0001', quantity: 2 }],
+    country = 'DE',
+  }: Wish = {}): Promise<string> {
     const address = { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country };
     const customer = { name: 'Ada', email: 'ada@example.org', address };
-    const { orderId } = await this.harness.call(PlaceOrder, { idempotencyKey: randomUUID(), customer, lines: [...lines], payment: { token } });
+    const { orderId } = await this.harness.call(PlaceOrder, {
+      idempotencyKey: randomUUID(),
+      customer,
+      lines: [...lines],
+      payment: { token },
+    });
     this.orderIds.push(orderId);
     return orderId;
   }
@@ -146,10 +173,13 @@ export class Shop implements Stage {
     for (let waited = 0; waited < 40; waited++) {
       await this.harness.settled(BOUND);
       const orders = await this.orders();
-      if (orders.every(({ status }) => status === 'delivered' || status === 'rejected')) return this.harness.advance('2s').then(() => this.harness.settled(BOUND));
+      if (orders.every(({ status }) => status === 'delivered' || status === 'rejected'))
+        return this.harness.advance('2s').then(() => this.harness.settled(BOUND));
       await this.harness.advance('15s');
     }
-    throw new Error(`orders did not end: ${(await this.orders()).map(({ orderId, status, history }) => `${orderId} ${status} (${history.at(-1)?.what})`).join(', ')}`);
+    throw new Error(
+      `orders did not end: ${(await this.orders()).map(({ orderId, status, history }) => `${orderId} ${status} (${history.at(-1)?.what})`).join(', ')}`,
+    );
   }
 
   private settled(): Promise<void> {
@@ -185,7 +215,9 @@ export class Shop implements Stage {
       figures: await this.harness.call(GetFigures, {}),
       mails: this.tray.mails,
       notified: this.harness.said(CustomerNotified).map(({ orderId }) => orderId),
-      dead: (await this.harness.deadLetters()).map(({ headers, failure }) => `${headers.type}: ${failure.message}`),
+      dead: (await this.harness.deadLetters()).map(
+        ({ headers, failure }) => `${headers.type}: ${failure.message}`,
+      ),
     };
   }
 
@@ -196,8 +228,14 @@ export class Shop implements Stage {
         controllers: [OrdersController, ReadModelController],
         providers: [...orderHandlers, { provide: OrderStore, useValue: this.stores.orders }],
       },
-      catalog: { controllers: [CatalogController], providers: [{ provide: ProductStore, useValue: this.stores.products }] },
-      inventory: { controllers: [StockController, ShipmentsController], providers: [{ provide: StockStore, useValue: this.stores.stock }] },
+      catalog: {
+        controllers: [CatalogController],
+        providers: [{ provide: ProductStore, useValue: this.stores.products }],
+      },
+      inventory: {
+        controllers: [StockController, ShipmentsController],
+        providers: [{ provide: StockStore, useValue: this.stores.stock }],
+      },
       payments: {
         controllers: [PaymentController],
         providers: [
@@ -219,7 +257,10 @@ export class Shop implements Stage {
           { provide: Mailbox, useValue: this.tray },
         ],
       },
-      insights: { controllers: [FiguresController], providers: [{ provide: FiguresStore, useValue: this.stores.figures }] },
+      insights: {
+        controllers: [FiguresController],
+        providers: [{ provide: FiguresStore, useValue: this.stores.figures }],
+      },
     };
   }
 
@@ -227,7 +268,9 @@ export class Shop implements Stage {
   private readonly stores = {
     orders: new MemoryOrderStore(),
     products: new MemoryProductStore(products),
-    stock: new MemoryStockStore(shelves.map((shelf) => (shelf.sku === SCARCE ? { ...shelf, pieces: 1 } : shelf))),
+    stock: new MemoryStockStore(
+      shelves.map((shelf) => (shelf.sku === SCARCE ? { ...shelf, pieces: 1 } : shelf)),
+    ),
     payments: new MemoryPaymentStore(),
     parcels: new MemoryParcelStore(),
     mails: new MemoryMailStore(),
@@ -252,13 +295,26 @@ function expectToAddUp({ orders, ledger, levels, figures, mails, notified, dead 
   const revenue = sum(delivered.map(({ total }) => total));
   const pieces = sum(delivered.flatMap(({ lines }) => lines.map(({ quantity }) => quantity)));
   expect(ledger.captured - ledger.refunded).toBe(revenue);
-  expect(levels.filter(({ initial, available, reserved, shipped }) => reserved !== 0 || available < 0 || initial !== available + shipped)).toEqual([]);
+  expect(
+    levels.filter(
+      ({ initial, available, reserved, shipped }) =>
+        reserved !== 0 || available < 0 || initial !== available + shipped,
+    ),
+  ).toEqual([]);
   expect(sum(levels.map(({ shipped }) => shipped))).toBe(pieces);
   expect([...notified].sort()).toEqual(orders.map(({ orderId }) => orderId).sort());
   expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(orders.length);
   expect(mails).toHaveLength(orders.length);
-  expect(figures).toMatchObject({ placed: orders.length, delivered: delivered.length, rejected: orders.length - delivered.length, underWay: 0, revenue, mails: orders.length });
+  expect(figures).toMatchObject({
+    placed: orders.length,
+    delivered: delivered.length,
+    rejected: orders.length - delivered.length,
+    underWay: 0,
+    revenue,
+    mails: orders.length,
+  });
   expect(dead).toEqual([]);
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, number) => total + number, 0);

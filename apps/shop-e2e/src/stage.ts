@@ -5,14 +5,29 @@ import { ChargePayment, RefundPayment } from '@contracts/payments';
 import { CancelShipment, ShipOrder } from '@contracts/shipping';
 import type { Contract } from '@parley/contract';
 
-export const SERVICES = ['orders', 'catalog', 'inventory', 'payments', 'shipping', 'notifications', 'insights'] as const;
+export const SERVICES = [
+  'orders',
+  'catalog',
+  'inventory',
+  'payments',
+  'shipping',
+  'notifications',
+  'insights',
+] as const;
 export type Service = (typeof SERVICES)[number];
 
 /** There is one piece of it. */
 export const SCARCE = 'POT-0001';
 
 /** What the fulfilment saga asks others to do. */
-export const ASKED = [ReserveStock, ChargePayment, ShipOrder, CancelShipment, RefundPayment, ReleaseStock] as const;
+export const ASKED = [
+  ReserveStock,
+  ChargePayment,
+  ShipOrder,
+  CancelShipment,
+  RefundPayment,
+  ReleaseStock,
+] as const;
 
 export interface Wish {
   readonly token?: string;
@@ -20,10 +35,16 @@ export interface Wish {
   readonly country?: string;
 }
 
-/** The whole shop, and what can happen to it: in this process and in virtual time, or as processes over whatever technology carries its messages. */
+/**
+ * The whole shop, and what can happen to it: in this process and in virtual time, or as processes
+ * over whatever technology carries its messages.
+ */
 export interface Stage {
   place(wish?: Wish): Promise<string>;
-  /** As people see it, once its history has so many entries: what one owner tells may arrive after the end. In the order in which it happened. */
+  /**
+   * As people see it, once its history has so many entries: what one owner tells may arrive after
+   * the end. In the order in which it happened.
+   */
   order(orderId: string, entries?: number): Promise<Order>;
   /** Lets time pass until every order has ended, and everybody knows. */
   finish(): Promise<void>;
@@ -40,7 +61,9 @@ export interface Stage {
   restart(service: Service): Promise<void>;
   /** Lets the time pass that an order may take. */
   patienceEnds(orderId: string): Promise<void>;
-  /** What the saga has asked for, of `ASKED` and in that order: resolves when `last` is among it. */
+  /**
+   * What the saga has asked for, of `ASKED` and in that order: resolves when `last` is among it.
+   */
   askedUpTo(orderId: string, last: Contract): Promise<readonly string[]>;
   /** The money, the stock and the mails of all services add up. @throws what does not */
   expectToAddUp(): Promise<void>;

@@ -13,9 +13,10 @@ export class CreateProducts1790000200000 implements MigrationInterface {
         price int not null check (price >= 0),
         grams int not null check (grams > 0)
       )`);
-    await runner.query('insert into product select * from jsonb_to_recordset($1) as p(sku text, name text, description text, price int, grams int)', [
-      JSON.stringify(products),
-    ]);
+    await runner.query(
+      'insert into product select * from jsonb_to_recordset($1) as p(sku text, name text, description text, price int, grams int)',
+      [JSON.stringify(products)],
+    );
   }
 
   async down(runner: QueryRunner): Promise<void> {

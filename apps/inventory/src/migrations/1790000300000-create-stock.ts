@@ -20,9 +20,10 @@ export class CreateStock1790000300000 implements MigrationInterface {
         status text not null check (status in ('reserved', 'released', 'shipped')),
         lines jsonb not null
       ) with (fillfactor = 80)`);
-    await runner.query('insert into stock (sku, initial, available) select sku, pieces, pieces from jsonb_to_recordset($1) as s(sku text, pieces int)', [
-      JSON.stringify(shelves),
-    ]);
+    await runner.query(
+      'insert into stock (sku, initial, available) select sku, pieces, pieces from jsonb_to_recordset($1) as s(sku text, pieces int)',
+      [JSON.stringify(shelves)],
+    );
   }
 
   async down(runner: QueryRunner): Promise<void> {

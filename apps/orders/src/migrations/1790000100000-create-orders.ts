@@ -24,7 +24,9 @@ export class CreateOrders1790000100000 implements MigrationInterface {
         placed_at timestamptz(3) not null,
         finished_at timestamptz(3)
       ) with (fillfactor = 60)`);
-    await runner.query('create index order_view_placed on order_view (placed_at desc, order_id desc)');
+    await runner.query(
+      'create index order_view_placed on order_view (placed_at desc, order_id desc)',
+    );
   }
 
   async down(runner: QueryRunner): Promise<void> {

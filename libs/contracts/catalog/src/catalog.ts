@@ -17,13 +17,28 @@ export const Lines = z
   .array(Line)
   .min(1)
   .max(100)
-  .refine((lines) => new Set(lines.map((line) => line.sku)).size === lines.length, 'names a product twice; add the quantities up');
+  .refine(
+    (lines) => new Set(lines.map((line) => line.sku)).size === lines.length,
+    'names a product twice; add the quantities up',
+  );
 
-export const Product = z.object({ sku: Sku, name: z.string(), description: z.string(), price: Cents, grams: z.int().positive() });
+export const Product = z.object({
+  sku: Sku,
+  name: z.string(),
+  description: z.string(),
+  price: Cents,
+  grams: z.int().positive(),
+});
 export type Product = z.infer<typeof Product>;
 
 /** A line with the price agreed for one piece and its weight. */
-export const QuotedLine = z.object({ sku: Sku, quantity: z.int().positive(), name: z.string(), price: Cents, grams: z.int().positive() });
+export const QuotedLine = z.object({
+  sku: Sku,
+  quantity: z.int().positive(),
+  name: z.string(),
+  price: Cents,
+  grams: z.int().positive(),
+});
 export type QuotedLine = z.infer<typeof QuotedLine>;
 
 /** What would these lines cost now? */
@@ -59,5 +74,8 @@ export const ChangePrice = call('catalog.change-price', {
 export type ChangePrice = Message<typeof ChangePrice>;
 
 /** Every gateway instance corrects the prices it shows. */
-export const PriceChanged = broadcast('catalog.price-changed', z.object({ sku: Sku, price: Cents }));
+export const PriceChanged = broadcast(
+  'catalog.price-changed',
+  z.object({ sku: Sku, price: Cents }),
+);
 export type PriceChanged = Message<typeof PriceChanged>;

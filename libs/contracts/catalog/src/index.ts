@@ -1,1 +1,14 @@
-export { Cents, ChangePrice, Line, Lines, ListProducts, MOST_CENTS, PriceChanged, Product, type Quote, QuotedLine, QuotePrice, Sku } from './catalog';
+export {
+  Cents,
+  ChangePrice,
+  Line,
+  Lines,
+  ListProducts,
+  MOST_CENTS,
+  PriceChanged,
+  Product,
+  type Quote,
+  QuotedLine,
+  QuotePrice,
+  Sku,
+} from './catalog';

@@ -1,1 +1,9 @@
-export { ListStock, ReleaseStock, ReserveStock, StockLevel, StockRejected, StockReleased, StockReserved } from './inventory';
+export {
+  ListStock,
+  ReleaseStock,
+  ReserveStock,
+  StockLevel,
+  StockRejected,
+  StockReleased,
+  StockReserved,
+} from './inventory';

@@ -2,21 +2,41 @@ import { Lines, Sku } from '@contracts/catalog';
 import { call, command, event, type Message } from '@parley/contract';
 import { z } from 'zod';
 
-/** Takes all lines of an order out of what is available, or none. Answered by StockReserved or StockRejected. */
-export const ReserveStock = command('inventory.reserve-stock', z.object({ orderId: z.uuid(), lines: Lines }), { key: 'orderId' });
+/**
+ * Takes all lines of an order out of what is available, or none. Answered by StockReserved or
+ * StockRejected.
+ */
+export const ReserveStock = command(
+  'inventory.reserve-stock',
+  z.object({ orderId: z.uuid(), lines: Lines }),
+  { key: 'orderId' },
+);
 export type ReserveStock = Message<typeof ReserveStock>;
 
-/** Gives back what an order had reserved, if anything; a later reservation for it is refused. Answered by StockReleased. */
-export const ReleaseStock = command('inventory.release-stock', z.object({ orderId: z.uuid() }), { key: 'orderId' });
+/**
+ * Gives back what an order had reserved, if anything; a later reservation for it is refused.
+ * Answered by StockReleased.
+ */
+export const ReleaseStock = command('inventory.release-stock', z.object({ orderId: z.uuid() }), {
+  key: 'orderId',
+});
 export type ReleaseStock = Message<typeof ReleaseStock>;
 
-export const StockReserved = event('inventory.stock-reserved', z.object({ orderId: z.uuid() }), { key: 'orderId' });
+export const StockReserved = event('inventory.stock-reserved', z.object({ orderId: z.uuid() }), {
+  key: 'orderId',
+});
 export type StockReserved = Message<typeof StockReserved>;
 
-export const StockRejected = event('inventory.stock-rejected', z.object({ orderId: z.uuid(), sku: Sku, reason: z.string() }), { key: 'orderId' });
+export const StockRejected = event(
+  'inventory.stock-rejected',
+  z.object({ orderId: z.uuid(), sku: Sku, reason: z.string() }),
+  { key: 'orderId' },
+);
 export type StockRejected = Message<typeof StockRejected>;
 
-export const StockReleased = event('inventory.stock-released', z.object({ orderId: z.uuid() }), { key: 'orderId' });
+export const StockReleased = event('inventory.stock-released', z.object({ orderId: z.uuid() }), {
+  key: 'orderId',
+});
 export type StockReleased = Message<typeof StockReleased>;
 
 /** initial = available + reserved + shipped, always. */

@@ -5,18 +5,42 @@ import { z } from 'zod';
 
 export const Customer = z.object({ name: text(200), email: z.email().max(320), address: Address });
 export type Customer = z.infer<typeof Customer>;
-/** Whose an order is: the subject of a token. Not trimmed: two subjects that differ by a space are two accounts. */
-export const Account = z.string().regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
+/**
+ * Whose an order is: the subject of a token. Not trimmed: two subjects that differ by a space are
+ * two accounts.
+ */
+export const Account = z
+  .string()
+  .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters');
 export type Account = z.infer<typeof Account>;
-export const ERASED_CUSTOMER: Customer = { name: 'erased', email: 'erased@invalid.example', address: ERASED_ADDRESS };
+export const ERASED_CUSTOMER: Customer = {
+  name: 'erased',
+  email: 'erased@invalid.example',
+  address: ERASED_ADDRESS,
+};
 /** Nobody needs an account here: a customer is known by the order. */
 const personal = { subject: 'orderId' as const, fields: { customer: ERASED_CUSTOMER } };
 
-export const OrderStatus = z.enum(['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected']);
+export const OrderStatus = z.enum([
+  'placed',
+  'reserved',
+  'paid',
+  'shipped',
+  'delivered',
+  'rejected',
+]);
 export type OrderStatus = z.infer<typeof OrderStatus>;
 
-/** One thing that happened to an order: `by` is the service that said so. `number` counts up from 1 without gaps. */
-export const HistoryEntry = z.object({ number: z.int().positive(), at: z.iso.datetime(), what: z.string(), by: z.string() });
+/**
+ * One thing that happened to an order: `by` is the service that said so. `number` counts up from 1
+ * without gaps.
+ */
+export const HistoryEntry = z.object({
+  number: z.int().positive(),
+  at: z.iso.datetime(),
+  what: z.string(),
+  by: z.string(),
+});
 export type HistoryEntry = z.infer<typeof HistoryEntry>;
 
 export const Order = z.object({
@@ -63,15 +87,28 @@ export const GetOrder = call('orders.get-order', {
 export type GetOrder = Message<typeof GetOrder>;
 
 /** Where a page of orders ends: the time its last order was placed, and that order's id. */
-export const PageEnd = z.string().refine((end) => MomentAndId.safeParse(end).success, 'is not where a page ended');
+export const PageEnd = z
+  .string()
+  .refine((end) => MomentAndId.safeParse(end).success, 'is not where a page ended');
 const MomentAndId = z.templateLiteral([z.iso.datetime(), '~', z.uuid()]);
 
 /** Newest first, a page at a time; of one account, or of all. */
 export const ListOrders = call('orders.list-orders', {
-  request: z.object({ status: OrderStatus.optional(), limit: z.int().min(1).max(500), before: PageEnd.optional(), account: Account.optional() }),
+  request: z.object({
+    status: OrderStatus.optional(),
+    limit: z.int().min(1).max(500),
+    before: PageEnd.optional(),
+    account: Account.optional(),
+  }),
   reply: z.object({
     orders: z.array(
-      z.object({ orderId: z.uuid(), status: OrderStatus, total: Cents, placedAt: z.iso.datetime(), finishedAt: z.iso.datetime().optional() }),
+      z.object({
+        orderId: z.uuid(),
+        status: OrderStatus,
+        total: Cents,
+        placedAt: z.iso.datetime(),
+        finishedAt: z.iso.datetime().optional(),
+      }),
     ),
     /** Hand it back as `before` for the next page; absent on the last one. */
     next: PageEnd.optional(),
@@ -91,7 +128,12 @@ export const OrderPlaced = event(
     total: Cents,
     payment: z.object({ token: z.string() }),
   }),
-  { key: 'orderId', version: 3, personal, secret: { fields: { 'payment.token': 'expired' }, life: '3d' } },
+  {
+    key: 'orderId',
+    version: 3,
+    personal,
+    secret: { fields: { 'payment.token': 'expired' }, life: '3d' },
+  },
 );
 export type OrderPlaced = Message<typeof OrderPlaced>;
 
@@ -102,7 +144,11 @@ export const OrderShipped = event(
 );
 export type OrderShipped = Message<typeof OrderShipped>;
 
-export const OrderDelivered = event('orders.order-delivered', z.object({ orderId: z.uuid(), total: Cents }), { key: 'orderId' });
+export const OrderDelivered = event(
+  'orders.order-delivered',
+  z.object({ orderId: z.uuid(), total: Cents }),
+  { key: 'orderId' },
+);
 export type OrderDelivered = Message<typeof OrderDelivered>;
 
 /** The order ended without delivery; everything that had been done for it was undone. */
@@ -114,5 +160,8 @@ export const OrderRejected = event(
 export type OrderRejected = Message<typeof OrderRejected>;
 
 /** A history entry was written: for those who are looking at the order right now. */
-export const OrderProgressed = broadcast('orders.order-progressed', z.object({ orderId: z.uuid(), status: OrderStatus, entry: HistoryEntry }));
+export const OrderProgressed = broadcast(
+  'orders.order-progressed',
+  z.object({ orderId: z.uuid(), status: OrderStatus, entry: HistoryEntry }),
+);
 export type OrderProgressed = Message<typeof OrderProgressed>;

@@ -1,1 +1,7 @@
-export { ChargePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment } from './payments';
+export {
+  ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  RefundPayment,
+} from './payments';

@@ -11,41 +11,89 @@ export const Address = z.object({
 });
 export type Address = z.infer<typeof Address>;
 /** Where somebody lived who was erased. */
-export const ERASED_ADDRESS: Address = { line1: 'erased', city: 'erased', postcode: 'erased', country: 'XX' };
+export const ERASED_ADDRESS: Address = {
+  line1: 'erased',
+  city: 'erased',
+  postcode: 'erased',
+  country: 'XX',
+};
 
-/** Packs, prints the label and hands the parcel to the carrier. Answered by ParcelDispatched or ShipmentRefused. */
+/**
+ * Packs, prints the label and hands the parcel to the carrier. Answered by ParcelDispatched or
+ * ShipmentRefused.
+ */
 export const ShipOrder = command(
   'shipping.ship-order',
-  z.object({ orderId: z.uuid(), recipient: z.string(), address: Address, lines: z.array(Line), grams: z.int().positive() }),
-  { key: 'orderId', version: 2, personal: { subject: 'orderId', fields: { recipient: 'erased', address: ERASED_ADDRESS } } },
+  z.object({
+    orderId: z.uuid(),
+    recipient: z.string(),
+    address: Address,
+    lines: z.array(Line),
+    grams: z.int().positive(),
+  }),
+  {
+    key: 'orderId',
+    version: 2,
+    personal: { subject: 'orderId', fields: { recipient: 'erased', address: ERASED_ADDRESS } },
+  },
 );
 export type ShipOrder = Message<typeof ShipOrder>;
 
-/** Stops a shipment that has not left yet; answered by ShipmentCancelled. One that has left cannot be stopped: no answer. */
-export const CancelShipment = command('shipping.cancel-shipment', z.object({ orderId: z.uuid() }), { key: 'orderId' });
+/**
+ * Stops a shipment that has not left yet; answered by ShipmentCancelled. One that has left cannot
+ * be stopped: no answer.
+ */
+export const CancelShipment = command('shipping.cancel-shipment', z.object({ orderId: z.uuid() }), {
+  key: 'orderId',
+});
 export type CancelShipment = Message<typeof CancelShipment>;
 
 /** Shipping's note to itself: the carrier scanned the parcel at its next stop. */
-export const AdvanceParcel = command('shipping.advance-parcel', z.object({ orderId: z.uuid(), parcelId: z.uuid(), stop: z.int().nonnegative() }), { key: 'orderId' });
+export const AdvanceParcel = command(
+  'shipping.advance-parcel',
+  z.object({ orderId: z.uuid(), parcelId: z.uuid(), stop: z.int().nonnegative() }),
+  { key: 'orderId' },
+);
 export type AdvanceParcel = Message<typeof AdvanceParcel>;
 
 export const ParcelDispatched = event(
   'shipping.parcel-dispatched',
-  z.object({ orderId: z.uuid(), parcelId: z.uuid(), trackingNumber: z.string(), lines: z.array(Line) }),
+  z.object({
+    orderId: z.uuid(),
+    parcelId: z.uuid(),
+    trackingNumber: z.string(),
+    lines: z.array(Line),
+  }),
   { key: 'orderId' },
 );
 export type ParcelDispatched = Message<typeof ParcelDispatched>;
 
-export const ShipmentRefused = event('shipping.shipment-refused', z.object({ orderId: z.uuid(), reason: z.string() }), { key: 'orderId' });
+export const ShipmentRefused = event(
+  'shipping.shipment-refused',
+  z.object({ orderId: z.uuid(), reason: z.string() }),
+  { key: 'orderId' },
+);
 export type ShipmentRefused = Message<typeof ShipmentRefused>;
 
-export const ShipmentCancelled = event('shipping.shipment-cancelled', z.object({ orderId: z.uuid() }), { key: 'orderId' });
+export const ShipmentCancelled = event(
+  'shipping.shipment-cancelled',
+  z.object({ orderId: z.uuid() }),
+  { key: 'orderId' },
+);
 export type ShipmentCancelled = Message<typeof ShipmentCancelled>;
 
-export const ParcelMoved = event('shipping.parcel-moved', z.object({ orderId: z.uuid(), parcelId: z.uuid(), place: z.string() }), { key: 'orderId' });
+export const ParcelMoved = event(
+  'shipping.parcel-moved',
+  z.object({ orderId: z.uuid(), parcelId: z.uuid(), place: z.string() }),
+  { key: 'orderId' },
+);
 export type ParcelMoved = Message<typeof ParcelMoved>;
 
-export const ParcelDelivered = event('shipping.parcel-delivered', z.object({ orderId: z.uuid(), parcelId: z.uuid() }), { key: 'orderId' });
+export const ParcelDelivered = event(
+  'shipping.parcel-delivered',
+  z.object({ orderId: z.uuid(), parcelId: z.uuid() }),
+  { key: 'orderId' },
+);
 export type ParcelDelivered = Message<typeof ParcelDelivered>;
 
 /** Where a parcel is, for whoever is looking at a map right now. */

@@ -27,7 +27,10 @@ export interface ContractSchema {
   readonly errors?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** Refinements and `z.custom` are functions, and no schema can show them: what they forbid is not in here. */
+/**
+ * Refinements and `z.custom` are functions, and no schema can show them: what they forbid is not in
+ * here.
+ */
 export function schemaOf(contract: Contract): ContractSchema {
   const { name, kind, version, key, upcasts, personal, secret } = contract;
   return {
@@ -46,21 +49,34 @@ export function schemaOf(contract: Contract): ContractSchema {
 
 const isCall = (contract: Contract): contract is Call => contract.kind === 'call';
 
-const callPart = (contract: Contract) => (isCall(contract) ? { deadline: contract.deadline, idempotent: contract.idempotent } : {});
+const callPart = (contract: Contract) =>
+  isCall(contract) ? { deadline: contract.deadline, idempotent: contract.idempotent } : {};
 
 function answers(contract: Contract) {
   if (!isCall(contract)) return {};
-  const errors = Object.entries(contract.errors).map(([code, details]) => [code, jsonSchema(details)] as const);
+  const errors = Object.entries(contract.errors).map(
+    ([code, details]) => [code, jsonSchema(details)] as const,
+  );
   return { reply: jsonSchema(contract.reply), errors: Object.fromEntries(errors) };
 }
 
 /** As it crosses the wire: before defaults are filled in, and texts are made values. */
 function jsonSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', override: showTextForm });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override: showTextForm,
+  });
   return rest;
 }
 
-function showTextForm({ zodSchema, jsonSchema: shown }: { zodSchema: z.core.$ZodType; jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+function showTextForm({
+  zodSchema,
+  jsonSchema: shown,
+}: {
+  zodSchema: z.core.$ZodType;
+  jsonSchema: z.core.JSONSchema.BaseSchema;
+}): void {
   const text = textFormOf(zodSchema);
   if (!text) return;
   delete shown.anyOf;

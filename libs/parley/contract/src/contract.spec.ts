@@ -7,7 +7,14 @@ const Lines = z.object({ orderId: z.string(), lines: z.number() });
 describe('a contract', () => {
   it('is a value: kind, wire name, owner, version and schema', () => {
     const pick = command('warehouse.pick-lines', Lines, { key: 'orderId', version: 3 });
-    expect(pick).toEqual({ kind: 'command', name: 'warehouse.pick-lines', owner: 'warehouse', version: 3, payload: Lines, key: 'orderId' });
+    expect(pick).toEqual({
+      kind: 'command',
+      name: 'warehouse.pick-lines',
+      owner: 'warehouse',
+      version: 3,
+      payload: Lines,
+      key: 'orderId',
+    });
   });
 
   it('has its kind by the function that made it', () => {
@@ -30,31 +37,52 @@ describe('a contract', () => {
 
   it('upcasts older versions than its own, and no others', () => {
     const upcasts = { 1: ({ order }: { order: string }) => ({ orderId: order, lines: 0 }) };
-    expect(event('warehouse.lines-counted', Lines, { key: 'orderId', version: 2, upcasts }).upcasts).toBe(upcasts);
-    for (const [version, name] of [[1, 'one'], [undefined, 'none']] as const)
-      expect(() => event(`warehouse.${name}-counted`, Lines, { key: 'orderId', version, upcasts })).toThrow('upcasts version 1, but is itself of version 1');
+    expect(
+      event('warehouse.lines-counted', Lines, { key: 'orderId', version: 2, upcasts }).upcasts,
+    ).toBe(upcasts);
+    for (const [version, name] of [
+      [1, 'one'],
+      [undefined, 'none'],
+    ] as const)
+      expect(() =>
+        event(`warehouse.${name}-counted`, Lines, { key: 'orderId', version, upcasts }),
+      ).toThrow('upcasts version 1, but is itself of version 1');
   });
 
-  it.each(['warehouse', 'Warehouse.pick', 'warehouse.pick.lines', 'warehouse.', '.pick', 'warehouse.Pick', '1st.pick', 'warehouse.pick lines', 'warehouse.pick\n', ''])(
-    'refuses the name %j',
-    (name) => {
-      expect(() => command(name, Lines)).toThrow(ContractError);
-    },
-  );
+  it.each([
+    'warehouse',
+    'Warehouse.pick',
+    'warehouse.pick.lines',
+    'warehouse.',
+    '.pick',
+    'warehouse.Pick',
+    '1st.pick',
+    'warehouse.pick lines',
+    'warehouse.pick\n',
+    '',
+  ])('refuses the name %j', (name) => {
+    expect(() => command(name, Lines)).toThrow(ContractError);
+  });
 
   it('has a name that queues and channels can be made of', () => {
-    expect(() => command(`${'w'.repeat(41)}.pick-lines`, Lines)).toThrow(/is too long; use at most 128 characters, of them 40 for the owner/);
+    expect(() => command(`${'w'.repeat(41)}.pick-lines`, Lines)).toThrow(
+      /is too long; use at most 128 characters, of them 40 for the owner/,
+    );
     expect(() => command(`warehouse.${'w'.repeat(119)}`, Lines)).toThrow(ContractError);
     expect(command(`${'w'.repeat(40)}.${'w'.repeat(87)}`, Lines).name).toHaveLength(128);
   });
 
   it('needs time to be answered', () => {
-    expect(() => call('warehouse.ask-now', { request: Lines, reply: Lines, deadline: '0s' })).toThrow('deadline of nothing');
+    expect(() =>
+      call('warehouse.ask-now', { request: Lines, reply: Lines, deadline: '0s' }),
+    ).toThrow('deadline of nothing');
   });
 
   it('cannot be defined twice, be it of another kind', () => {
     command('warehouse.count-lines', Lines);
-    expect(() => broadcast('warehouse.count-lines', Lines)).toThrow('warehouse.count-lines is defined twice');
+    expect(() => broadcast('warehouse.count-lines', Lines)).toThrow(
+      'warehouse.count-lines is defined twice',
+    );
   });
 
   it('that was refused does not take its name', () => {
@@ -65,11 +93,22 @@ describe('a contract', () => {
 
 describe('a call', () => {
   it('waits five seconds and is asked once, unless it says otherwise', () => {
-    expect(call('warehouse.ask-lines', { request: Lines, reply: Lines })).toMatchObject({ deadline: 5_000, idempotent: false, errors: {} });
+    expect(call('warehouse.ask-lines', { request: Lines, reply: Lines })).toMatchObject({
+      deadline: 5_000,
+      idempotent: false,
+      errors: {},
+    });
   });
 
   it('takes its deadline as people write it', () => {
-    expect(call('warehouse.ask-quickly', { request: Lines, reply: Lines, deadline: '800ms', idempotent: true })).toMatchObject({ deadline: 800, idempotent: true });
+    expect(
+      call('warehouse.ask-quickly', {
+        request: Lines,
+        reply: Lines,
+        deadline: '800ms',
+        idempotent: true,
+      }),
+    ).toMatchObject({ deadline: 800, idempotent: true });
   });
 });
 
@@ -79,21 +118,33 @@ describe('a contract found by its name', () => {
     expect(contractNamed('warehouse.lines-stored')).toBe(stored);
   });
 
-  it.each(['warehouse.nobody-knows', 'constructor', '__proto__', 'toString'])('is refused when nobody defined it: %s', (name) => {
-    expect(() => contractNamed(name)).toThrow(`${name} is not among the contracts`);
-  });
+  it.each(['warehouse.nobody-knows', 'constructor', '__proto__', 'toString'])(
+    'is refused when nobody defined it: %s',
+    (name) => {
+      expect(() => contractNamed(name)).toThrow(`${name} is not among the contracts`);
+    },
+  );
 });
 
 describe('a lane', () => {
   it('is named by the key field of the payload', () => {
-    expect(keyOf(command('warehouse.sort-lines', Lines, { key: 'orderId' }), { orderId: 'o-1', lines: 2 })).toBe('o-1');
+    expect(
+      keyOf(command('warehouse.sort-lines', Lines, { key: 'orderId' }), {
+        orderId: 'o-1',
+        lines: 2,
+      }),
+    ).toBe('o-1');
   });
 
   it('does not exist for a contract without a key', () => {
-    expect(keyOf(command('warehouse.wipe-lines', Lines), { orderId: 'o-1', lines: 2 })).toBeUndefined();
+    expect(
+      keyOf(command('warehouse.wipe-lines', Lines), { orderId: 'o-1', lines: 2 }),
+    ).toBeUndefined();
   });
 
   it('may be named by nothing at all', () => {
-    expect(keyOf(command('warehouse.hide-lines', Lines, { key: 'orderId' }), { orderId: '', lines: 2 })).toBe('');
+    expect(
+      keyOf(command('warehouse.hide-lines', Lines, { key: 'orderId' }), { orderId: '', lines: 2 }),
+    ).toBe('');
   });
 });

@@ -15,10 +15,16 @@ import { wireFormatOf } from './wire-format';
 
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
 
-/** What a service may say, and how. Made by `call`, `command`, `broadcast` and `event`; never by hand. */
+/**
+ * What a service may say, and how. Made by `call`, `command`, `broadcast` and `event`; never by
+ * hand.
+ */
 export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   readonly kind: K;
-  /** The wire name, `owner.name`: `owner.verb-noun` for calls and commands, `owner.noun-verbed` for broadcasts and events. */
+  /**
+   * The wire name, `owner.name`: `owner.verb-noun` for calls and commands, `owner.noun-verbed` for
+   * broadcasts and events.
+   */
   readonly name: string;
   readonly owner: string;
   /** The schema's version, from 1. It travels with every message. */
@@ -26,15 +32,27 @@ export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   readonly payload: z.ZodType<In, Sent>;
   /** The payload's field that names its lane. Events always have one. */
   readonly key?: string;
-  /** How what was said under an older version becomes what the schema says now, by that version. Calls have none: no call is stored. */
+  /**
+   * How what was said under an older version becomes what the schema says now, by that version.
+   * Calls have none: no call is stored.
+   */
   readonly upcasts?: Upcasts;
   /** Which fields are about a person, and about whom. Calls have none: they are stored nowhere. */
   readonly personal?: Personal;
-  /** Which fields are secrets that are worth something for a while. Calls have none: they are stored nowhere. */
+  /**
+   * Which fields are secrets that are worth something for a while. Calls have none: they are stored
+   * nowhere.
+   */
   readonly secret?: Secret;
 }
 
-export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = CallErrors, Sent = unknown, Answered = unknown> extends Contract<'call', In, Sent> {
+export interface Call<
+  In = unknown,
+  Out = unknown,
+  Errors extends CallErrors = CallErrors,
+  Sent = unknown,
+  Answered = unknown,
+> extends Contract<'call', In, Sent> {
   readonly reply: z.ZodType<Out, Answered>;
   /** Errors the caller may tell apart, by code, with the schema of their details. */
   readonly errors: Errors;
@@ -43,7 +61,11 @@ export interface Call<In = unknown, Out = unknown, Errors extends CallErrors = C
   /** Whether asking twice is the same as asking once; only then may a lost call be asked again. */
   readonly idempotent: boolean;
 }
-export interface Command<In = unknown, Key extends string | undefined = string | undefined, Sent = unknown> extends Contract<'command', In, Sent> {
+export interface Command<
+  In = unknown,
+  Key extends string | undefined = string | undefined,
+  Sent = unknown,
+> extends Contract<'command', In, Sent> {
   readonly key: Key extends string ? Key : undefined;
 }
 export type Broadcast<In = unknown, Sent = unknown> = Contract<'broadcast', In, Sent>;
@@ -52,7 +74,9 @@ export interface Event<In = unknown, Sent = unknown> extends Contract<'event', I
 }
 export type CallErrors = Readonly<Record<string, z.ZodType<object>>>;
 
-/** What a contract carries, as a handler gets it: `type OrderPlaced = Message<typeof OrderPlaced>`. */
+/**
+ * What a contract carries, as a handler gets it: `type OrderPlaced = Message<typeof OrderPlaced>`.
+ */
 export type Message<C extends { payload: z.ZodType }> = z.output<C['payload']>;
 /** What a sender hands in: fields with a default may be left out. */
 export type MessageInput<C extends { payload: z.ZodType }> = z.input<C['payload']>;
@@ -63,24 +87,54 @@ export type ReplyInputOf<C> = C extends { reply: infer R extends z.ZodType } ? z
 /** The codes of a call's own errors. */
 export type ErrorCodeOf<C> = C extends { errors: infer E } ? keyof E & string : never;
 /** The details that travel with one of a call's errors. */
-export type ErrorDetails<C, Code> = C extends { errors: infer E } ? (Code extends keyof E ? (E[Code] extends z.ZodType<infer D> ? D : never) : never) : never;
+export type ErrorDetails<C, Code> = C extends { errors: infer E }
+  ? Code extends keyof E
+    ? E[Code] extends z.ZodType<infer D>
+      ? D
+      : never
+    : never
+  : never;
 
-/** By the older version: makes its payload, as it was parsed, into one of the current version. Pure: it runs at every reading. */
+/**
+ * By the older version: makes its payload, as it was parsed, into one of the current version. Pure:
+ * it runs at every reading.
+ */
 export type Upcasts<Current = unknown> = Readonly<Record<number, Upcast<Current>>>;
-/** What was said then is known to whoever writes the upcast: `old` may be given any object's type. */
+/**
+ * What was said then is known to whoever writes the upcast: `old` may be given any object's type.
+ */
 type Upcast<Current> = { by(old: Readonly<Record<string, unknown>>): Current }['by'];
 
-/** Characters of a contract's name, and of its owner's: names of queues, channels and topics are made of them. */
+/**
+ * Characters of a contract's name, and of its owner's: names of queues, channels and topics are
+ * made of them.
+ */
 const [MAX_NAME, MAX_OWNER] = [128, 40];
 
 type ObjectSchema = z.ZodType<object>;
 /** The fields of a payload that can name a lane: those that are strings. */
-type KeyField<S extends ObjectSchema> = { [F in keyof z.infer<S>]-?: z.infer<S>[F] extends string ? F & string : never }[keyof z.infer<S>];
+type KeyField<S extends ObjectSchema> = {
+  [F in keyof z.infer<S>]-?: z.infer<S>[F] extends string ? F & string : never;
+}[keyof z.infer<S>];
 
-/** A question one instance of the owner answers now. `deadline` defaults to 5 s, `idempotent` to false. */
-export function call<I extends ObjectSchema, O extends ObjectSchema, E extends CallErrors = Record<never, never>>(
+/**
+ * A question one instance of the owner answers now. `deadline` defaults to 5 s, `idempotent` to
+ * false.
+ */
+export function call<
+  I extends ObjectSchema,
+  O extends ObjectSchema,
+  E extends CallErrors = Record<never, never>,
+>(
   name: string,
-  definition: { request: I; reply: O; errors?: E; deadline?: Duration; idempotent?: boolean; version?: number },
+  definition: {
+    request: I;
+    reply: O;
+    errors?: E;
+    deadline?: Duration;
+    idempotent?: boolean;
+    version?: number;
+  },
 ): Call<z.output<I>, z.output<O>, E, z.input<I>, z.input<O>> {
   return define({
     ...contract('call', name, { request: definition.request }, definition.version),
@@ -93,50 +147,96 @@ export function call<I extends ObjectSchema, O extends ObjectSchema, E extends C
 
 function deadlineOf(name: string, deadline: Duration): number {
   const budget = milliseconds(deadline);
-  if (budget === 0) throw new ContractError(`${name}: with a deadline of nothing it could never be answered; leave it out for 5 s`);
+  if (budget === 0)
+    throw new ContractError(
+      `${name}: with a deadline of nothing it could never be answered; leave it out for 5 s`,
+    );
   return budget;
 }
 
-/** An order to the owner, stored until it is handled. With a `key`, those of one key are handled in order. */
-export function command<S extends ObjectSchema, const Key extends KeyField<S> | undefined = undefined>(
+/**
+ * An order to the owner, stored until it is handled. With a `key`, those of one key are handled in
+ * order.
+ */
+export function command<
+  S extends ObjectSchema,
+  const Key extends KeyField<S> | undefined = undefined,
+>(
   name: string,
   payload: S,
-  options: { key?: Key; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>>; secret?: SecretFields<z.infer<S>> } = {},
+  options: {
+    key?: Key;
+    version?: number;
+    upcasts?: Upcasts<z.input<S>>;
+    personal?: PersonalFields<z.infer<S>, KeyField<S>>;
+    secret?: SecretFields<z.infer<S>>;
+  } = {},
 ): Command<z.output<S>, Key, z.input<S>> {
-  return define({ ...stored('command', name, payload, options), key: options.key as never, ...sealed(name, payload, options) });
+  return define({
+    ...stored('command', name, payload, options),
+    key: options.key as never,
+    ...sealed(name, payload, options),
+  });
 }
 
 /** News for whoever listens now; nothing is kept for those who do not. */
 export function broadcast<S extends ObjectSchema>(
   name: string,
   payload: S,
-  options: { version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>>; secret?: SecretFields<z.infer<S>> } = {},
+  options: {
+    version?: number;
+    upcasts?: Upcasts<z.input<S>>;
+    personal?: PersonalFields<z.infer<S>, KeyField<S>>;
+    secret?: SecretFields<z.infer<S>>;
+  } = {},
 ): Broadcast<z.output<S>, z.input<S>> {
-  return define({ ...stored('broadcast', name, payload, options), ...sealed(name, payload, options) });
+  return define({
+    ...stored('broadcast', name, payload, options),
+    ...sealed(name, payload, options),
+  });
 }
 
 /** A fact in the durable log, ordered per `key`, for every subscription. */
 export function event<S extends ObjectSchema>(
   name: string,
   payload: S,
-  options: { key: KeyField<S>; version?: number; upcasts?: Upcasts<z.input<S>>; personal?: PersonalFields<z.infer<S>, KeyField<S>>; secret?: SecretFields<z.infer<S>> },
+  options: {
+    key: KeyField<S>;
+    version?: number;
+    upcasts?: Upcasts<z.input<S>>;
+    personal?: PersonalFields<z.infer<S>, KeyField<S>>;
+    secret?: SecretFields<z.infer<S>>;
+  },
 ): Event<z.output<S>, z.input<S>> {
-  return define({ ...stored('event', name, payload, options), key: options.key, ...sealed(name, payload, options) });
+  return define({
+    ...stored('event', name, payload, options),
+    key: options.key,
+    ...sealed(name, payload, options),
+  });
 }
 
-function sealed(name: string, payload: z.ZodType, options: { key?: string; personal?: Personal; secret?: SecretFields<never> }): Pick<Contract, 'personal' | 'secret'> {
+function sealed(
+  name: string,
+  payload: z.ZodType,
+  options: { key?: string; personal?: Personal; secret?: SecretFields<never> },
+): Pick<Contract, 'personal' | 'secret'> {
   const personal = personalOf(name, payload, options.personal, options.key);
   const secret = secretOf(name, payload, options.secret, options.key, personal);
   return { ...(personal && { personal }), ...(secret && { secret }) };
 }
 
-/** Every contract this process has loaded: what is stored under a contract's name finds back to it. */
+/**
+ * Every contract this process has loaded: what is stored under a contract's name finds back to it.
+ */
 const defined = new Map<string, Contract>();
 
 /** @throws ContractError when no loaded module defines it. */
 export function contractNamed(name: string): Contract {
   const found = defined.get(name);
-  if (!found) throw new ContractError(`${name} is not among the contracts this process has loaded; import it, or remove what still uses it`);
+  if (!found)
+    throw new ContractError(
+      `${name} is not among the contracts this process has loaded; import it, or remove what still uses it`,
+    );
   return found;
 }
 
@@ -146,7 +246,8 @@ export const contractIfLoaded = (name: string): Contract | undefined => defined.
 export const contractsLoaded = (): readonly Contract[] => [...defined.values()];
 
 function define<C extends Contract>(contract: C): C {
-  if (defined.has(contract.name)) throw new ContractError(`${contract.name} is defined twice; a name means one thing`);
+  if (defined.has(contract.name))
+    throw new ContractError(`${contract.name} is defined twice; a name means one thing`);
   defined.set(contract.name, contract);
   return contract;
 }
@@ -159,15 +260,28 @@ function contract<K extends Kind, S extends ObjectSchema>(
 ): Contract<K, z.output<S>, z.input<S>> {
   const owner = /^([a-z][a-z0-9-]*)\.[a-z][a-z0-9-]*$/.exec(name)?.[1];
   if (name.length > MAX_NAME || (owner?.length ?? 0) > MAX_OWNER)
-    throw new ContractError(`"${name.slice(0, MAX_NAME)}" is too long; use at most ${MAX_NAME} characters, of them ${MAX_OWNER} for the owner`);
-  if (owner === undefined) throw new ContractError(`"${name}" is not a contract name; write "owner.name" in lower case with dashes`);
-  if (!Number.isInteger(version) || version < 1) throw new ContractError(`${name}: version ${version} is not a whole number from 1`);
-  const payload = 'request' in schema ? carriable(name, 'request', schema.request) : carriable(name, 'payload', schema.payload);
+    throw new ContractError(
+      `"${name.slice(0, MAX_NAME)}" is too long; use at most ${MAX_NAME} characters, of them ${MAX_OWNER} for the owner`,
+    );
+  if (owner === undefined)
+    throw new ContractError(
+      `"${name}" is not a contract name; write "owner.name" in lower case with dashes`,
+    );
+  if (!Number.isInteger(version) || version < 1)
+    throw new ContractError(`${name}: version ${version} is not a whole number from 1`);
+  const payload =
+    'request' in schema
+      ? carriable(name, 'request', schema.request)
+      : carriable(name, 'payload', schema.payload);
   return { kind, name, owner, version, payload };
 }
 
 /** @throws ContractError when JSON cannot carry what the schema takes */
-function carriable<S extends ObjectSchema>(name: string, where: string, schema: S): z.ZodType<z.output<S>, z.input<S>> {
+function carriable<S extends ObjectSchema>(
+  name: string,
+  where: string,
+  schema: S,
+): z.ZodType<z.output<S>, z.input<S>> {
   wireFormatOf(schema, `${name}: ${where}`);
   return schema as unknown as z.ZodType<z.output<S>, z.input<S>>;
 }
@@ -177,16 +291,25 @@ function checkedErrors<E extends CallErrors>(name: string, errors: E): E {
   return errors;
 }
 
-function stored<K extends Kind, S extends ObjectSchema>(kind: K, name: string, payload: S, { version, upcasts }: { version?: number; upcasts?: Upcasts<z.input<S>> }) {
+function stored<K extends Kind, S extends ObjectSchema>(
+  kind: K,
+  name: string,
+  payload: S,
+  { version, upcasts }: { version?: number; upcasts?: Upcasts<z.input<S>> },
+) {
   const made = contract(kind, name, { payload }, version);
   for (const from of Object.keys(upcasts ?? {}).map(Number)) {
     if (!Number.isInteger(from) || from < 1 || from >= made.version)
-      throw new ContractError(`${name} upcasts version ${from}, but is itself of version ${made.version}; an upcast is from an older version`);
+      throw new ContractError(
+        `${name} upcasts version ${from}, but is itself of version ${made.version}; an upcast is from an older version`,
+      );
   }
   return { ...made, ...(upcasts && { upcasts: upcasts as Upcasts }) };
 }
 
 /** The lane a payload belongs to, or undefined when its contract has no key. */
 export function keyOf(contract: Contract, payload: unknown): string | undefined {
-  return contract.key === undefined ? undefined : String((payload as Record<string, unknown>)[contract.key]);
+  return contract.key === undefined
+    ? undefined
+    : String((payload as Record<string, unknown>)[contract.key]);
 }

@@ -4,44 +4,85 @@ import { milliseconds, type Duration } from './duration';
 import { checkedFields, personalOf, type At, type PathOf, type Personal } from './personal';
 
 /**
- * Which fields of a contract are secrets that are worth something for a while: payment tokens, one-time passwords. They leave the
- * service encrypted with a key that is destroyed after its time; operators never see them.
+ * Which fields of a contract are secrets that are worth something for a while: payment tokens,
+ * one-time passwords. They leave the service encrypted with a key that is destroyed after its time;
+ * operators never see them.
  */
 export interface Secret {
-  /** By path (`payment.token`): what is shown to operators, and to handlers of events once the key is gone. */
+  /**
+   * By path (`payment.token`): what is shown to operators, and to handlers of events once the key
+   * is gone.
+   */
   readonly fields: Readonly<Record<string, unknown>>;
   /** Milliseconds for which a secret can be read at least; after twice that time nobody can. */
   readonly life: number;
 }
 
-/** As it is declared: paths and values are checked by the compiler, and again while the contract is defined. */
+/**
+ * As it is declared: paths and values are checked by the compiler, and again while the contract is
+ * defined.
+ */
 export interface SecretFields<T> {
   readonly fields: { readonly [P in PathOf<T>]?: At<T, P> };
-  /** For how long it can be read at least: an hour to 30 days. Longer than a message may wait, outages included. */
+  /**
+   * For how long it can be read at least: an hour to 30 days. Longer than a message may wait,
+   * outages included.
+   */
   readonly life: Duration;
 }
 
 const SHORTEST = milliseconds('1h');
 const LONGEST = milliseconds('30d');
 
-/** @throws ContractError for a path that leads nowhere, or is personal too, a value that its schema refuses, or a life that is none */
-export function secretOf(contract: string, schema: z.ZodType, declared: SecretFields<never> | undefined, key: string | undefined, personal: Personal | undefined): Secret | undefined {
+/**
+ * @throws ContractError for a path that leads nowhere, or is personal too, a value that its schema
+ * refuses, or a life that is none
+ */
+export function secretOf(
+  contract: string,
+  schema: z.ZodType,
+  declared: SecretFields<never> | undefined,
+  key: string | undefined,
+  personal: Personal | undefined,
+): Secret | undefined {
   if (declared === undefined) return undefined;
   const fields = declared.fields as Readonly<Record<string, unknown>>;
   const life = milliseconds(declared.life);
-  if (life < SHORTEST || life > LONGEST) throw new ContractError(`${contract}: secrets live for ${declared.life}; take 1h to 30d`);
+  if (life < SHORTEST || life > LONGEST)
+    throw new ContractError(`${contract}: secrets live for ${declared.life}; take 1h to 30d`);
   const elsewhere = Object.keys(personal?.fields ?? {});
-  const both = Object.keys(fields).find((path) => elsewhere.some((other) => path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`)));
-  if (both !== undefined) throw new ContractError(`${contract}: ${both} is both personal and secret; keep one of them`);
-  return { fields: checkedFields(contract, 'secret', schema, fields, [personal?.subject, key]), life };
+  const both = Object.keys(fields).find((path) =>
+    elsewhere.some(
+      (other) => path === other || path.startsWith(`${other}.`) || other.startsWith(`${path}.`),
+    ),
+  );
+  if (both !== undefined)
+    throw new ContractError(`${contract}: ${both} is both personal and secret; keep one of them`);
+  return {
+    fields: checkedFields(contract, 'secret', schema, fields, [personal?.subject, key]),
+    life,
+  };
 }
 
 /**
  * What a process that is no contract, a saga, hides of its state.
  * @throws ContractError as a contract does
  */
-export function hiddenIn(what: string, schema: z.ZodType, key: string, declared: { readonly personal?: { readonly fields: object }; readonly secret?: SecretFields<never> }): { readonly personal?: Personal; readonly secret?: Secret } {
-  const personal = personalOf(what, schema, declared.personal && { subject: key, fields: declared.personal.fields as Personal['fields'] }, key);
+export function hiddenIn(
+  what: string,
+  schema: z.ZodType,
+  key: string,
+  declared: {
+    readonly personal?: { readonly fields: object };
+    readonly secret?: SecretFields<never>;
+  },
+): { readonly personal?: Personal; readonly secret?: Secret } {
+  const personal = personalOf(
+    what,
+    schema,
+    declared.personal && { subject: key, fields: declared.personal.fields as Personal['fields'] },
+    key,
+  );
   const secret = secretOf(what, schema, declared.secret, key, personal);
   return { ...(personal && { personal }), ...(secret && { secret }) };
 }

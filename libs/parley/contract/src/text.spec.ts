@@ -1,6 +1,9 @@
 import { text } from './text';
 
-const why = (value: unknown) => text(5).safeParse(value).error?.issues.map(({ message }) => message);
+const why = (value: unknown) =>
+  text(5)
+    .safeParse(value)
+    .error?.issues.map(({ message }) => message);
 
 describe('text a person typed', () => {
   it('is trimmed', () => {
@@ -20,9 +23,12 @@ describe('text a person typed', () => {
     expect(why(value)).toEqual(['holds a control character']);
   });
 
-  it.each(['\ud800', 'a\udc00', '\udc00\ud800'])('holds no half of a surrogate pair: %j', (value) => {
-    expect(why(value)).toEqual(['holds half of a surrogate pair']);
-  });
+  it.each(['\ud800', 'a\udc00', '\udc00\ud800'])(
+    'holds no half of a surrogate pair: %j',
+    (value) => {
+      expect(why(value)).toEqual(['holds half of a surrogate pair']);
+    },
+  );
 
   it.each(['Zoë', '🦊', '山田', "O'Hea"])('may be %s', (value) => {
     expect(text(5).parse(value)).toBe(value);

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * Text a person typed: trimmed, 1 to `max` characters, well-formed Unicode, no control characters. Half a surrogate pair would
- * not survive UTF-8, and PostgreSQL refuses NUL.
+ * Text a person typed: trimmed, 1 to `max` characters, well-formed Unicode, no control characters.
+ * Half a surrogate pair would not survive UTF-8, and PostgreSQL refuses NUL.
  */
 export const text = (max: number) =>
   z

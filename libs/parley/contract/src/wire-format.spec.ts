@@ -25,13 +25,37 @@ describe('a schema that JSON cannot carry', () => {
     ['a transformation', z.string().transform(Number), 'payload.field is transformed one way'],
     ['a preparation', z.preprocess(String, z.string()), 'payload.field is transformed one way'],
     ['a date in a union', z.union([z.string(), z.date()]), 'payload.field is a Date'],
-    ['a big integer among literals', z.literal([1n, 2]), 'payload.field may be 1, which JSON cannot carry'],
-    ['undefined in a union', z.union([z.string(), z.undefined()]), 'payload.field is always undefined'],
-    ['what a list may lack', z.array(z.string().optional()), 'payload.field[] may be undefined, for which JSON writes null'],
-    ['what a tuple may lack', z.tuple([z.string(), z.int().optional()]), 'payload.field[1] may be undefined'],
-    ['far inside', z.array(z.object({ at: z.record(z.string(), z.date().nullable()) })), 'payload.field[].at.* is a Date'],
+    [
+      'a big integer among literals',
+      z.literal([1n, 2]),
+      'payload.field may be 1, which JSON cannot carry',
+    ],
+    [
+      'undefined in a union',
+      z.union([z.string(), z.undefined()]),
+      'payload.field is always undefined',
+    ],
+    [
+      'what a list may lack',
+      z.array(z.string().optional()),
+      'payload.field[] may be undefined, for which JSON writes null',
+    ],
+    [
+      'what a tuple may lack',
+      z.tuple([z.string(), z.int().optional()]),
+      'payload.field[1] may be undefined',
+    ],
+    [
+      'far inside',
+      z.array(z.object({ at: z.record(z.string(), z.date().nullable()) })),
+      'payload.field[].at.* is a Date',
+    ],
     ['behind a name of its own', z.lazy(() => z.date()), 'payload.field is a Date'],
-    ['a default that its schema refuses', z.string().min(1).default(''), 'payload.field has a default that its own schema refuses'],
+    [
+      'a default that its schema refuses',
+      z.string().min(1).default(''),
+      'payload.field has a default that its own schema refuses',
+    ],
   ])('is refused where it is defined: %s', (_, field, says) => {
     expect(() => formatOf(field)).toThrow(ContractError);
     expect(() => formatOf(field)).toThrow(says);
@@ -41,11 +65,15 @@ describe('a schema that JSON cannot carry', () => {
     const at = z.object({ at: z.date() });
     const empty = z.object({});
     expect(() => command('watch.set-alarm', at)).toThrow('watch.set-alarm: payload.at is a Date');
-    expect(() => call('watch.ask-alarm', { request: at, reply: empty })).toThrow('watch.ask-alarm: request.at is a Date');
-    expect(() => call('watch.ask-alarm', { request: empty, reply: at })).toThrow('watch.ask-alarm: reply.at is a Date');
-    expect(() => call('watch.ask-alarm', { request: empty, reply: empty, errors: { late: at } })).toThrow(
-      'watch.ask-alarm: errors.late.at is a Date',
+    expect(() => call('watch.ask-alarm', { request: at, reply: empty })).toThrow(
+      'watch.ask-alarm: request.at is a Date',
     );
+    expect(() => call('watch.ask-alarm', { request: empty, reply: at })).toThrow(
+      'watch.ask-alarm: reply.at is a Date',
+    );
+    expect(() =>
+      call('watch.ask-alarm', { request: empty, reply: empty, errors: { late: at } }),
+    ).toThrow('watch.ask-alarm: errors.late.at is a Date');
     command('watch.set-alarm', empty); // what was refused does not take its name
   });
 });
@@ -81,14 +109,13 @@ describe('the format of a schema', () => {
   });
 
   it('knows how deep it is', () => {
-    const deep = (levels: number): z.ZodType => (levels === 1 ? z.string() : z.array(deep(levels - 1)));
-    expect([z.string(), z.array(z.object({})), deep(80), recursive, z.unknown()].map((field) => formatOf(field).depth)).toEqual([
-      1,
-      3,
-      80,
-      Infinity,
-      Infinity,
-    ]);
+    const deep = (levels: number): z.ZodType =>
+      levels === 1 ? z.string() : z.array(deep(levels - 1));
+    expect(
+      [z.string(), z.array(z.object({})), deep(80), recursive, z.unknown()].map(
+        (field) => formatOf(field).depth,
+      ),
+    ).toEqual([1, 3, 80, Infinity, Infinity]);
   });
 });
 
@@ -108,7 +135,9 @@ describe('a value on the wire', () => {
     expect(wireForm(schema, value)).toBe(text);
     expect(schema.parse(text)).toEqual(value);
     expect(schema.parse(value)).toEqual(value); // a sender hands in either
-    expect(wireForm(z.object({ deep: z.array(schema.nullable()).optional() }), { deep: [value, null] })).toEqual({ deep: [text, null] });
+    expect(
+      wireForm(z.object({ deep: z.array(schema.nullable()).optional() }), { deep: [value, null] }),
+    ).toEqual({ deep: [text, null] });
   });
 
   it.each<[string, z.ZodType, unknown]>([
@@ -142,7 +171,12 @@ describe('a value on the wire', () => {
   it('is shown as text in the schemas that are compared', () => {
     const booked = event(
       'ledger.amount-booked',
-      z.object({ account: z.string(), at: wire.date(), amount: wire.decimal(2).optional(), serial: wire.bigint().default(1n) }),
+      z.object({
+        account: z.string(),
+        at: wire.date(),
+        amount: wire.decimal(2).optional(),
+        serial: wire.bigint().default(1n),
+      }),
       { key: 'account' },
     );
     expect(schemaOf(booked).payload).toMatchObject({

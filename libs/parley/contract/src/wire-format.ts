@@ -2,9 +2,14 @@ import { z } from 'zod';
 import { ContractError } from './contract-error';
 import { textFormOf } from './wire';
 
-/** What is known of a schema without a message: what a sender must look at before it promises that every reader will take it. */
+/**
+ * What is known of a schema without a message: what a sender must look at before it promises that
+ * every reader will take it.
+ */
 export interface WireFormat {
-  /** JSON gives back every value that the schema takes: nothing need be proved message by message. */
+  /**
+   * JSON gives back every value that the schema takes: nothing need be proved message by message.
+   */
   readonly plain: boolean;
   /** The handler's value is not the one on the wire. */
   readonly encoded: boolean;
@@ -26,7 +31,8 @@ export function wireFormatOf(schema: z.ZodType, where = 'payload'): WireFormat {
 }
 
 /** As it crosses the wire: what JSON holds. @throws whatever a codec throws */
-export const wireForm = (schema: z.ZodType, value: unknown): unknown => (wireFormatOf(schema).encoded ? z.encode(schema, value) : value);
+export const wireForm = (schema: z.ZodType, value: unknown): unknown =>
+  wireFormatOf(schema).encoded ? z.encode(schema, value) : value;
 
 const UNCARRIABLE: Readonly<Record<string, string>> = {
   date: 'is a Date; write wire.date(), or z.iso.datetime() for its text',
@@ -40,12 +46,17 @@ const UNCARRIABLE: Readonly<Record<string, string>> = {
   undefined: 'is always undefined; leave it out, or write .optional() behind what it else is',
   void: 'is void; write z.object({}) for an answer that says nothing',
   nan: 'is NaN; write .nullable() behind a number for one that is not known',
-  transform: 'is transformed one way, so what was sent cannot be read again; write wire.codec(…), which knows both ways',
+  transform:
+    'is transformed one way, so what was sent cannot be read again; write wire.codec(…), which knows both ways',
   success: 'tells of a check only; write z.boolean()',
 };
 
 /** Checks that change a text, and change it no further the second time. */
-const REPEATABLE = new Set([z.string().trim(), z.string().toLowerCase(), z.string().toUpperCase()].flatMap(({ def }) => overwritesOf(def.checks)));
+const REPEATABLE = new Set(
+  [z.string().trim(), z.string().toLowerCase(), z.string().toUpperCase()].flatMap(({ def }) =>
+    overwritesOf(def.checks),
+  ),
+);
 
 class Survey {
   plain = true;
@@ -69,13 +80,22 @@ class Survey {
       case 'object':
         return (
           1 +
-          this.deepest([...Object.entries(def.shape).map(([name, field]) => [field, `${path}.${name}`] as const), ...one(def.catchall, `${path}.*`)])
+          this.deepest([
+            ...Object.entries(def.shape).map(
+              ([name, field]) => [field, `${path}.${name}`] as const,
+            ),
+            ...one(def.catchall, `${path}.*`),
+          ])
         );
       case 'array':
         return 1 + this.deepest([item(def.element, `${path}[]`)]);
       case 'tuple':
         return (
-          1 + this.deepest([...def.items.map((field, index) => item(field, `${path}[${index}]`)), ...(def.rest ? [item(def.rest, `${path}[]`)] : [])])
+          1 +
+          this.deepest([
+            ...def.items.map((field, index) => item(field, `${path}[${index}]`)),
+            ...(def.rest ? [item(def.rest, `${path}[]`)] : []),
+          ])
         );
       case 'record':
         return (
@@ -120,7 +140,10 @@ class Survey {
   }
 
   private deepest(parts: readonly (readonly [z.core.$ZodType, string])[]): number {
-    return parts.reduce((deepest, [schema, path]) => Math.max(deepest, this.depthOf(schema, path)), 0);
+    return parts.reduce(
+      (deepest, [schema, path]) => Math.max(deepest, this.depthOf(schema, path)),
+      0,
+    );
   }
 
   private pipe(def: z.core.$ZodPipeDef, path: string): number {
@@ -135,8 +158,14 @@ class Survey {
   }
 
   private literals(values: readonly unknown[], path: string): number {
-    const odd = values.find((value) => typeof value === 'bigint' || value === undefined || (typeof value === 'number' && !Number.isFinite(value)));
-    if (values.includes(odd) && odd !== null) throw new ContractError(`${path} may be ${String(odd)}, which JSON cannot carry`);
+    const odd = values.find(
+      (value) =>
+        typeof value === 'bigint' ||
+        value === undefined ||
+        (typeof value === 'number' && !Number.isFinite(value)),
+    );
+    if (values.includes(odd) && odd !== null)
+      throw new ContractError(`${path} may be ${String(odd)}, which JSON cannot carry`);
     return 0;
   }
 
@@ -144,15 +173,25 @@ class Survey {
   private defaulted(def: z.core.$ZodDefaultDef | z.core.$ZodPrefaultDef, path: string): number {
     const depth = this.depthOf(def.innerType, path);
     const checked = z.safeParse(def.innerType, def.defaultValue);
-    if (!checked.success) throw new ContractError(`${path} has a default that its own schema refuses: ${checked.error.issues[0]?.message}`);
+    if (!checked.success)
+      throw new ContractError(
+        `${path} has a default that its own schema refuses: ${checked.error.issues[0]?.message}`,
+      );
     return depth;
   }
 
-  /** What a check changes is sent changed: what was looked at before the change need not fit any more. */
+  /**
+   * What a check changes is sent changed: what was looked at before the change need not fit any
+   * more.
+   */
   private lookAtChecks({ _zod: { def } }: z.core.$ZodType): void {
     const overwrites = overwritesOf(def.checks);
     const first = def.checks?.slice(0, overwrites.length) ?? [];
-    if (overwrites.some((one) => !REPEATABLE.has(one)) || overwritesOf(first).length < overwrites.length) this.plain = false;
+    if (
+      overwrites.some((one) => !REPEATABLE.has(one)) ||
+      overwritesOf(first).length < overwrites.length
+    )
+      this.plain = false;
   }
 }
 
@@ -163,23 +202,32 @@ function overwritesOf(checks: readonly z.core.$ZodCheck[] | undefined): readonly
 
 /** JSON writes null for what a list lacks. */
 function item(schema: z.core.$ZodType, path: string): readonly [z.core.$ZodType, string] {
-  if (mayLack(schema as z.core.$ZodTypes)) throw new ContractError(`${path} may be undefined, for which JSON writes null; write .nullable() instead`);
+  if (mayLack(schema as z.core.$ZodTypes))
+    throw new ContractError(
+      `${path} may be undefined, for which JSON writes null; write .nullable() instead`,
+    );
   return [schema, path];
 }
 
 function mayLack(schema: z.core.$ZodTypes): boolean {
   const { def } = schema._zod;
   if (def.type === 'optional') return !(schema instanceof z.ZodExactOptional);
-  if (def.type === 'union') return def.options.some((option) => mayLack(option as z.core.$ZodTypes));
-  return def.type === 'nullable' || def.type === 'readonly' ? mayLack(def.innerType as z.core.$ZodTypes) : false;
+  if (def.type === 'union')
+    return def.options.some((option) => mayLack(option as z.core.$ZodTypes));
+  return def.type === 'nullable' || def.type === 'readonly'
+    ? mayLack(def.innerType as z.core.$ZodTypes)
+    : false;
 }
 
-const one = (schema: z.core.$ZodType | undefined, path: string) => (schema ? [[schema, path] as const] : []);
+const one = (schema: z.core.$ZodType | undefined, path: string) =>
+  schema ? [[schema, path] as const] : [];
 
 function laid(getter: () => z.core.$ZodType, path: string): z.core.$ZodType {
   try {
     return getter();
   } catch (error) {
-    throw new ContractError(`${path} refers to a schema that is not there yet; define that one first (${(error as Error).message})`);
+    throw new ContractError(
+      `${path} refers to a schema that is not there yet; define that one first (${(error as Error).message})`,
+    );
   }
 }

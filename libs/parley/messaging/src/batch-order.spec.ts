@@ -23,7 +23,10 @@ it('a batch is acknowledged in the order of its keys: two with the same messages
   const acknowledged: (string | undefined)[] = [];
   const { store } = await harness.start('scales', { controllers: [Scales] });
   const record = store.inbox.record.bind(store.inbox);
-  store.inbox.record = (tx, subscription, id, print) => (acknowledged.push(parcels.get(id)), record(tx, subscription, id, print));
+  store.inbox.record = (tx, subscription, id, print) => (
+    acknowledged.push(parcels.get(id)),
+    record(tx, subscription, id, print)
+  );
   await harness.settled();
 
   expect(handled).toEqual(['d', 'b', 'e', 'a', 'c']);

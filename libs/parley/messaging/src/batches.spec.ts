@@ -5,14 +5,20 @@ const TAKEN: readonly undefined[] = [];
 describe('batches', () => {
   it('have so many entries at most, in the order of asking', async () => {
     const requests: number[][] = [];
-    const batches = new Batches<number>(async (entries) => (requests.push([...entries]), TAKEN), { most: 3 });
+    const batches = new Batches<number>(async (entries) => (requests.push([...entries]), TAKEN), {
+      most: 3,
+    });
     await Promise.all([1, 2, 3, 4].map((n) => batches.add(n)));
     expect(requests).toEqual([[1, 2, 3], [4]]);
   });
 
   it('have no more bytes than allowed, if several are in one', async () => {
     const requests: number[][] = [];
-    const batches = new Batches<number>(async (entries) => (requests.push([...entries]), TAKEN), { most: 9, bytes: 10, sizeOf: (n) => n });
+    const batches = new Batches<number>(async (entries) => (requests.push([...entries]), TAKEN), {
+      most: 9,
+      bytes: 10,
+      sizeOf: (n) => n,
+    });
     await Promise.all([6, 4, 1, 12, 3].map((n) => batches.add(n)));
     expect(requests).toEqual([[6, 4], [1], [12], [3]]);
   });

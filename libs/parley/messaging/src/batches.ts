@@ -14,14 +14,17 @@ export interface BatchLimits<E> {
 }
 
 /**
- * Puts what is asked for at about the same time into one request, as technologies like it that are asked by HTTP. Each learns
- * what became of its own part.
+ * Puts what is asked for at about the same time into one request, as technologies like it that are
+ * asked by HTTP. Each learns what became of its own part.
  */
 export class Batches<E> {
   private waiting: Asked<E>[] = [];
 
   constructor(
-    /** Answers with why an entry was refused, at its place; what was not refused is taken. Rejects when nobody knows. */
+    /**
+     * Answers with why an entry was refused, at its place; what was not refused is taken. Rejects
+     * when nobody knows.
+     */
     private readonly request: (entries: readonly E[]) => Promise<readonly (Error | undefined)[]>,
     private readonly limits: BatchLimits<E>,
   ) {}
@@ -50,7 +53,9 @@ export class Batches<E> {
   private async ask(group: readonly Asked<E>[]): Promise<void> {
     try {
       const refusals = await this.request(group.map(({ entry }) => entry));
-      group.forEach(({ resolve, reject }, place) => (refusals[place] ? reject(refusals[place]) : resolve()));
+      group.forEach(({ resolve, reject }, place) =>
+        refusals[place] ? reject(refusals[place]) : resolve(),
+      );
     } catch (error) {
       for (const { reject } of group) reject(error);
     }

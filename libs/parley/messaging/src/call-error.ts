@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import type { Fault } from './calls';
 
 /**
- * A call's answer that is an error. A handler throws one with a code of its contract; the caller gets the same class, or one
- * with a code of the kit's own ('invalid-request', 'unhandled' …).
+ * A call's answer that is an error. A handler throws one with a code of its contract; the caller
+ * gets the same class, or one with a code of the kit's own ('invalid-request', 'unhandled' …).
  */
 export class CallError<C extends Call = Call, Code extends string = string> extends Error {
   override readonly name = 'CallError';
@@ -19,18 +19,32 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
   }
 
   /** Whether it is this error of this contract; then `details` is typed. */
-  static is<C extends Call, Code extends ErrorCodeOf<C>>(error: unknown, contract: C, code: Code): error is CallError<C, Code> {
-    return error instanceof CallError && error.contract.name === contract.name && error.code === code;
+  static is<C extends Call, Code extends ErrorCodeOf<C>>(
+    error: unknown,
+    contract: C,
+    code: Code,
+  ): error is CallError<C, Code> {
+    return (
+      error instanceof CallError && error.contract.name === contract.name && error.code === code
+    );
   }
 }
 
 /** As the caller sees what crossed the wire. */
 export function callError(contract: Call, { code, details, message }: Fault): CallError {
   const schema = Object.hasOwn(contract.errors, code) ? contract.errors[code] : undefined;
-  return new CallError(contract, code, (schema ? inTypes(schema, details) : details) as never, `${contract.name}: ${message} (${code})`);
+  return new CallError(
+    contract,
+    code,
+    (schema ? inTypes(schema, details) : details) as never,
+    `${contract.name}: ${message} (${code})`,
+  );
 }
 
-/** Dates are dates again. Details that are not as the contract says stay as they came: the error itself is worth more. */
+/**
+ * Dates are dates again. Details that are not as the contract says stay as they came: the error
+ * itself is worth more.
+ */
 function inTypes(schema: z.ZodType, details: unknown): unknown {
   const { success, data } = schema.safeParse(details);
   return success ? data : details;

@@ -7,11 +7,17 @@ import { systemClock } from './clock';
 import { InvalidMessage } from './codec';
 import { Envelopes } from './envelope';
 
-const GetLength = call('rulers.get-length', { request: z.object({ sku: z.string() }), reply: z.object({ metres: z.number() }) });
+const GetLength = call('rulers.get-length', {
+  request: z.object({ sku: z.string() }),
+  reply: z.object({ metres: z.number() }),
+});
 
 /** A caller whose owner answers with these bytes. */
 const answeredWith = (body: string) =>
-  new Caller({ call: async () => ({ ok: true, body: Buffer.from(body) }) } as never, new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock));
+  new Caller(
+    { call: async () => ({ ok: true, body: Buffer.from(body) }) } as never,
+    new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock),
+  );
 
 describe('the asking side of a call', () => {
   it.each([
@@ -19,17 +25,28 @@ describe('the asking side of a call', () => {
     ['is no JSON', '<html>'],
     ['is too deep', '['.repeat(100)],
   ])('does not blame the request for a reply that %s', async (_what, body) => {
-    const failure: unknown = await answeredWith(body).call(GetLength, { sku: 'a' }).catch((error: unknown) => error);
+    const failure: unknown = await answeredWith(body)
+      .call(GetLength, { sku: 'a' })
+      .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(CallError);
-    expect(failure).toMatchObject({ code: 'invalid-reply', message: expect.stringContaining('rulers.get-length') });
+    expect(failure).toMatchObject({
+      code: 'invalid-reply',
+      message: expect.stringContaining('rulers.get-length'),
+    });
   });
 
   it('refuses a request that breaks the contract before it leaves', async () => {
-    await expect(answeredWith('{}').call(GetLength, { sku: 7 } as never)).rejects.toBeInstanceOf(InvalidMessage);
+    await expect(answeredWith('{}').call(GetLength, { sku: 7 } as never)).rejects.toBeInstanceOf(
+      InvalidMessage,
+    );
   });
 });
 
-const ReadLength = call('rulers.read-length', { request: z.object({ sku: z.string() }), reply: z.object({ metres: z.number() }), idempotent: true });
+const ReadLength = call('rulers.read-length', {
+  request: z.object({ sku: z.string() }),
+  reply: z.object({ metres: z.number() }),
+  idempotent: true,
+});
 const reply = { ok: true, body: Buffer.from('{"metres":7}') } as const;
 const fault = (code: string) => ({ ok: false, fault: { code, message: 'for a while' } }) as const;
 
@@ -43,7 +60,13 @@ function callerOf(...ends: (Error | Answer)[]) {
       return end;
     },
   };
-  return { caller: new Caller(transport as never, new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock)), attempts: () => attempts };
+  return {
+    caller: new Caller(
+      transport as never,
+      new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock),
+    ),
+    attempts: () => attempts,
+  };
 }
 
 describe('a call whose first attempt fails', () => {
@@ -75,15 +98,23 @@ describe('a call whose first attempt fails', () => {
 
   it('is made again under an idempotency key, and when it certainly never left', async () => {
     const keyed = callerOf(lost, reply);
-    expect(await keyed.caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k' })).toEqual({ metres: 7 });
+    expect(await keyed.caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k' })).toEqual({
+      metres: 7,
+    });
     const unreached = callerOf(away, reply);
     expect(await unreached.caller.call(GetLength, { sku: 'a' })).toEqual({ metres: 7 });
   });
 
   it('is never made again for an error of the contract, a bug or its own failure', async () => {
-    for (const end of [fault('unhandled'), fault('unknown-sku'), new TypeError('of a client library')]) {
+    for (const end of [
+      fault('unhandled'),
+      fault('unknown-sku'),
+      new TypeError('of a client library'),
+    ]) {
       const { caller, attempts } = callerOf(end, reply);
-      const failure: unknown = await caller.call(ReadLength, { sku: 'a' }).catch((error: unknown) => error);
+      const failure: unknown = await caller
+        .call(ReadLength, { sku: 'a' })
+        .catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(end instanceof Error ? TypeError : CallError);
       expect(attempts()).toBe(1);
     }
@@ -95,12 +126,16 @@ describe('a call whose first attempt fails', () => {
   ])('may have taken effect although %s when it is made again', async (_what, end) => {
     for (const first of [lost, fault('outcome-unknown')]) {
       const { caller } = callerOf(first, end);
-      await expect(caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k', deadline: 2_000 })).rejects.toBeInstanceOf(AnswerLost);
+      await expect(
+        caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k', deadline: 2_000 }),
+      ).rejects.toBeInstanceOf(AnswerLost);
     }
   });
 
   it('ends before its deadline does, with what was last known', async () => {
     const { caller } = callerOf(lost);
-    await expect(caller.call(ReadLength, { sku: 'a' }, { deadline: 150 })).rejects.toBeInstanceOf(AnswerLost);
+    await expect(caller.call(ReadLength, { sku: 'a' }, { deadline: 150 })).rejects.toBeInstanceOf(
+      AnswerLost,
+    );
   });
 });

@@ -10,10 +10,11 @@ import type { IntakeHealth } from './technology';
 export interface CallTransport {
   readonly technology: string;
   /**
-   * Asks one instance of the contract's owner, round robin over those that are up, and resolves with what it answered.
-   * Rejects with DeadlineExceeded at the deadline, `OwnerUnavailable` when no instance could be reached (the request was
-   * certainly not handled), `AnswerLost` when the connection broke while waiting for the answer, and the signal's reason
-   * when it is aborted; cancellation reaches the other side.
+   * Asks one instance of the contract's owner, round robin over those that are up, and resolves
+   * with what it answered. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailable` when
+   * no instance could be reached (the request was certainly not handled), `AnswerLost` when the
+   * connection broke while waiting for the answer, and the signal's reason when it is aborted;
+   * cancellation reaches the other side.
    */
   call(request: OutgoingCall): Promise<Answer>;
   /** The Nest strategy that answers the registered calls. */
@@ -48,31 +49,58 @@ export interface IncomingCall {
 /** Handles a request. Never rejects. */
 export type Answerer = (call: IncomingCall) => Promise<Answer>;
 
-export type Answer = { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly fault: Fault };
+export type Answer =
+  { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly fault: Fault };
 
 /** An error as it crosses the wire. */
 export interface Fault {
   /** One of the contract's own codes, or one of these. */
-  readonly code: string | 'invalid-request' | 'invalid-reply' | 'unhandled' | 'no-handler' | 'unavailable' | 'outcome-unknown' | 'deadline-exceeded' | 'cancelled' | 'idempotency-conflict' | 'no-memory';
+  readonly code:
+    | string
+    | 'invalid-request'
+    | 'invalid-reply'
+    | 'unhandled'
+    | 'no-handler'
+    | 'unavailable'
+    | 'outcome-unknown'
+    | 'deadline-exceeded'
+    | 'cancelled'
+    | 'idempotency-conflict'
+    | 'no-memory';
   readonly message: string;
-  /** For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20. */
+  /**
+   * For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20.
+   */
   readonly details?: unknown;
 }
 
-/** No instance of the owner could be reached, or what the owner needs is away: the request took no effect. */
+/**
+ * No instance of the owner could be reached, or what the owner needs is away: the request took no
+ * effect.
+ */
 export class OwnerUnavailable extends OutageError {
   override readonly name = 'OwnerUnavailable';
   override readonly effect = 'none';
   readonly owner: string;
 
-  constructor(contract: Contract, why: string, whatIs = `no instance of ${contract.owner} can be reached`, advice = 'is it running, and does CALLS_URL point to it?') {
+  constructor(
+    contract: Contract,
+    why: string,
+    whatIs = `no instance of ${contract.owner} can be reached`,
+    advice = 'is it running, and does CALLS_URL point to it?',
+  ) {
     super(`${contract.name}: ${whatIs} (${why}); ${advice}`);
     this.owner = contract.owner;
   }
 
   /** It was reached, but something that it needs was not. */
   static lacking(contract: Contract, why: string): OwnerUnavailable {
-    return new OwnerUnavailable(contract, why, `${contract.owner} cannot answer right now`, 'its log says what it waits for');
+    return new OwnerUnavailable(
+      contract,
+      why,
+      `${contract.owner} cannot answer right now`,
+      'its log says what it waits for',
+    );
   }
 }
 
@@ -81,6 +109,8 @@ export class AnswerLost extends OutageError {
   override readonly name = 'AnswerLost';
   override readonly effect = 'unknown';
   constructor(contract: Contract, why: string) {
-    super(`${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`);
+    super(
+      `${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`,
+    );
   }
 }

@@ -26,6 +26,9 @@ export interface Unread {
 export interface Carriers {
   /** Remembers the carriers of today; resolves to those of before that differ. */
   note(carriers: readonly Carrier[]): Promise<readonly FormerCarrier[]>;
-  /** Messages for this service in the database of the store, by subscription; those without any are left out. */
+  /**
+   * Messages for this service in the database of the store, by subscription; those without any are
+   * left out.
+   */
   unread(): Promise<readonly Unread[]>;
 }

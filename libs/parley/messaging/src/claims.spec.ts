@@ -17,7 +17,9 @@ import { MessagingModule } from './messaging.module';
 import type { OutgoingMessage } from './message';
 
 const LARGEST = 1_000;
-const Scan = command('lab.store-scan', z.object({ scanId: z.string(), image: z.string() }), { key: 'scanId' });
+const Scan = command('lab.store-scan', z.object({ scanId: z.string(), image: z.string() }), {
+  key: 'scanId',
+});
 type Scan = Message<typeof Scan>;
 const large = (scanId = 's-1'): Scan => ({ scanId, image: 'x'.repeat(5_000) });
 
@@ -52,14 +54,41 @@ afterEach(async () => {
 
 /** The lab; `claims`: where it keeps what is too large. */
 async function lab(claims?: string, own: MemoryStore | null = store): Promise<Messaging> {
-  const options = { service: 'lab', instance: 'lab-1', build: 'test', urls: { commands: url }, technologies: [memory], store: own ?? undefined, claims, clock, random: () => 0, killSwitch: false, log: () => undefined } as const;
-  const app = await NestFactory.create({ module: class Lab {}, imports: [MessagingModule.forRoot(options)], controllers: own ? [Archive] : [] }, new FastifyAdapter(), { logger: false, abortOnError: false });
+  const options = {
+    service: 'lab',
+    instance: 'lab-1',
+    build: 'test',
+    urls: { commands: url },
+    technologies: [memory],
+    store: own ?? undefined,
+    claims,
+    clock,
+    random: () => 0,
+    killSwitch: false,
+    log: () => undefined,
+  } as const;
+  const app = await NestFactory.create(
+    {
+      module: class Lab {},
+      imports: [MessagingModule.forRoot(options)],
+      controllers: own ? [Archive] : [],
+    },
+    new FastifyAdapter(),
+    { logger: false, abortOnError: false },
+  );
   const messaging = app.get(Messaging);
   messaging.attach(app);
   await messaging.start();
   await app.init();
   await messaging.listen(app);
-  ending.push(async () => (await messaging.stopIntake(), await messaging.flush(0), await app.close(), await messaging.close()));
+  ending.push(
+    async () => (
+      await messaging.stopIntake(),
+      await messaging.flush(0),
+      await app.close(),
+      await messaging.close()
+    ),
+  );
   return messaging;
 }
 
@@ -76,14 +105,19 @@ describe('a body above what its technology takes', () => {
     const { messenger } = await lab();
     await messenger.send(Scan, large());
     await quiet();
-    expect(wire).toMatchObject([{ body: Buffer.alloc(0), envelope: { dataref: `urn:uuid:${wire[0]!.envelope.id}` } }]);
+    expect(wire).toMatchObject([
+      { body: Buffer.alloc(0), envelope: { dataref: `urn:uuid:${wire[0]!.envelope.id}` } },
+    ]);
     expect(seen).toEqual([large()]);
   });
 
   it('is stored by the transaction that says it', async () => {
     const { messenger, transactions } = await lab();
     await transactions.run(async () => messenger.send(Scan, large('s-1')));
-    const refused = transactions.commit(() => messenger.send(Scan, large('s-2')), () => Promise.reject(new Error('no'))); // at its very end
+    const refused = transactions.commit(
+      () => messenger.send(Scan, large('s-2')),
+      () => Promise.reject(new Error('no')),
+    ); // at its very end
     await expect(refused).rejects.toThrow('no');
     await quiet();
     expect(seen).toEqual([large('s-1')]);
@@ -102,8 +136,14 @@ describe('a body above what its technology takes', () => {
     const { messenger } = await lab(undefined, null);
     const refused = messenger.send(Scan, large());
     await expect(refused).rejects.toThrow(TooLarge);
-    await expect(refused).rejects.toMatchObject({ contract: Scan.name, size: JSON.stringify(large()).length, limit: LARGEST });
-    await expect(refused).rejects.toThrow(/lab.store-scan: a body of \d+ bytes is too large for memory, which takes 1000; set CLAIMS_URL/);
+    await expect(refused).rejects.toMatchObject({
+      contract: Scan.name,
+      size: JSON.stringify(large()).length,
+      limit: LARGEST,
+    });
+    await expect(refused).rejects.toThrow(
+      /lab.store-scan: a body of \d+ bytes is too large for memory, which takes 1000; set CLAIMS_URL/,
+    );
     expect(wire).toEqual([]);
   });
 
@@ -116,20 +156,32 @@ describe('a body above what its technology takes', () => {
     const [letter] = await store.lanes.deadLetters.list();
     expect(seen).toHaveLength(2);
     expect(JSON.parse(letter!.body.toString())).toEqual(large());
-    await store.lanes.deadLetters.edit(letter!.id, Buffer.from('{"scanId":"s-1","image":"smaller"}'), { who: 'ann', replay: true });
+    await store.lanes.deadLetters.edit(
+      letter!.id,
+      Buffer.from('{"scanId":"s-1","image":"smaller"}'),
+      { who: 'ann', replay: true },
+    );
     await quiet();
     expect(seen[2]).toEqual({ scanId: 's-1', image: 'smaller' });
   });
 
   it('that is not there is looked for again, then a dead letter that says where', async () => {
     const { messenger } = await lab('memory://elsewhere');
-    const get = jest.spyOn(MemoryBroker.at('memory://elsewhere', clock).claims, 'get').mockResolvedValue(undefined);
+    const get = jest
+      .spyOn(MemoryBroker.at('memory://elsewhere', clock).claims, 'get')
+      .mockResolvedValue(undefined);
     await messenger.send(Scan, large());
     await quiet();
     expect(await store.lanes.deadLetters.count()).toBe(0);
     await pass(1_500);
     const [letter] = await store.lanes.deadLetters.list();
-    expect(letter).toMatchObject({ failure: { error: ClaimMissing.name, message: expect.stringContaining('is CLAIMS_URL the one of the sender?') as string }, holds: true });
+    expect(letter).toMatchObject({
+      failure: {
+        error: ClaimMissing.name,
+        message: expect.stringContaining('is CLAIMS_URL the one of the sender?') as string,
+      },
+      holds: true,
+    });
     get.mockRestore();
     await store.lanes.deadLetters.replay(letter!.id);
     await quiet();
@@ -137,14 +189,33 @@ describe('a body above what its technology takes', () => {
     MemoryBroker.forget('memory://elsewhere');
   });
 
-  it.each(['file:///etc/passwd', 'urn:uuid:../../etc/passwd', ''])('is not looked for at %j: a name, never a place, comes with a message', async (dataref) => {
-    await lab();
-    const id = randomUUID();
-    const envelope = { specversion: '1.0', id, type: Scan.name, source: '/lab', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1', correlationid: id, partitionkey: 's', traceparent: '', producerinstance: 'x', producerbuild: 'x', dataref } as const;
-    MemoryBroker.at(url, clock).publish({ contract: Scan, envelope, body: Buffer.alloc(0) });
-    await quiet();
-    expect(await store.lanes.deadLetters.list()).toMatchObject([{ failure: { error: 'InvalidMessage' }, holds: false }]);
-  });
+  it.each(['file:///etc/passwd', 'urn:uuid:../../etc/passwd', ''])(
+    'is not looked for at %j: a name, never a place, comes with a message',
+    async (dataref) => {
+      await lab();
+      const id = randomUUID();
+      const envelope = {
+        specversion: '1.0',
+        id,
+        type: Scan.name,
+        source: '/lab',
+        time: new Date().toISOString(),
+        datacontenttype: 'application/json',
+        contractversion: '1',
+        correlationid: id,
+        partitionkey: 's',
+        traceparent: '',
+        producerinstance: 'x',
+        producerbuild: 'x',
+        dataref,
+      } as const;
+      MemoryBroker.at(url, clock).publish({ contract: Scan, envelope, body: Buffer.alloc(0) });
+      await quiet();
+      expect(await store.lanes.deadLetters.list()).toMatchObject([
+        { failure: { error: 'InvalidMessage' }, holds: false },
+      ]);
+    },
+  );
 });
 
 describe('claims in a folder', () => {
@@ -165,7 +236,10 @@ describe('claims in a folder', () => {
   it('are swept when their time is over', async () => {
     const [old, young] = [randomUUID(), randomUUID()];
     const claims = new FileClaims(`file://${folder}?days=2`, { clock, log: () => undefined });
-    await claims.put([{ id: old, body: Buffer.from('old') }, { id: young, body: Buffer.from('young') }]);
+    await claims.put([
+      { id: old, body: Buffer.from('old') },
+      { id: young, body: Buffer.from('young') },
+    ]);
     const made = (daysAgo: number) => new Date(clock.now() - daysAgo * 86_400_000);
     await utimes(join(folder, old), made(2.1), made(2.1));
     await utimes(join(folder, young), made(1.9), made(1.9));

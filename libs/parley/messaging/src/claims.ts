@@ -2,7 +2,9 @@ import type { Contract } from '@parley/contract';
 import { UnpublishableError } from './publishing';
 import type { Store, Tx } from './store';
 
-/** A body that waits elsewhere; its message carries only `dataref`, CloudEvents' extension for it. */
+/**
+ * A body that waits elsewhere; its message carries only `dataref`, CloudEvents' extension for it.
+ */
 export interface Claim {
   /** The message's. */
   readonly id: string;
@@ -10,24 +12,34 @@ export interface Claim {
 }
 
 /**
- * Where bodies wait that are larger than their technology takes. Who says such a message and who handles it need the same one.
- * Bodies are kept for the store's retention, whether they were fetched or not: an event is fetched by every subscription.
+ * Where bodies wait that are larger than their technology takes. Who says such a message and who
+ * handles it need the same one. Bodies are kept for the store's retention, whether they were
+ * fetched or not: an event is fetched by every subscription.
  */
 export interface ClaimStore {
   /** Without credentials. */
   readonly address: string;
-  /** Rejects with one sentence that says what to do. From then on it forgets, every hour, what is past its time. */
+  /**
+   * Rejects with one sentence that says what to do. From then on it forgets, every hour, what is
+   * past its time.
+   */
   connect(): Promise<void>;
   /** Whether `store` commits to the very database that keeps the bodies. */
   sharesDatabaseWith(store: Store): Promise<boolean>;
-  /** Keeps bodies: as part of the transaction if given one, else durably when it resolves. Again under the same id: no effect. */
+  /**
+   * Keeps bodies: as part of the transaction if given one, else durably when it resolves. Again
+   * under the same id: no effect.
+   */
   put(claims: readonly Claim[], tx?: Tx): Promise<void>;
   /** undefined: there is none of that id, or no more. */
   get(id: string): Promise<Buffer | undefined>;
   close(): Promise<void>;
 }
 
-/** Days for which claims are kept unless their URL says otherwise (`?days=90`): longer than any queue keeps its messages. */
+/**
+ * Days for which claims are kept unless their URL says otherwise (`?days=90`): longer than any
+ * queue keeps its messages.
+ */
 export const CLAIM_DAYS = 35;
 
 /** How many days a claim store's URL asks for. */
@@ -48,7 +60,9 @@ export class TooLarge extends UnpublishableError {
     readonly limit: number,
     technology: string,
   ) {
-    super(`${contract}: a body of ${size} bytes is too large for ${technology}, which takes ${limit}; set CLAIMS_URL to where such bodies can wait, or say less`);
+    super(
+      `${contract}: a body of ${size} bytes is too large for ${technology}, which takes ${limit}; set CLAIMS_URL to where such bodies can wait, or say less`,
+    );
   }
 }
 
@@ -56,14 +70,21 @@ export class TooLarge extends UnpublishableError {
 export class ClaimMissing extends Error {
   override readonly name = 'ClaimMissing';
   constructor(contract: Pick<Contract, 'name'>, reference: string, where: string | undefined) {
-    const place = where === undefined ? 'this service has no claim store; set CLAIMS_URL to the one of the sender' : `${where} has none of that name, or no more; is CLAIMS_URL the one of the sender?`;
+    const place =
+      where === undefined
+        ? 'this service has no claim store; set CLAIMS_URL to the one of the sender'
+        : `${where} has none of that name, or no more; is CLAIMS_URL the one of the sender?`;
     super(`${contract.name}: its body waits elsewhere, as ${reference}, but ${place}`);
   }
 }
 
 const REFERENCE = /^urn:uuid:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 
-/** It names a body, not a place: whoever fetches it decides where from, never whoever sent the message. */
+/**
+ * It names a body, not a place: whoever fetches it decides where from, never whoever sent the
+ * message.
+ */
 export const referenceTo = (id: string): string => `urn:uuid:${id}`;
 
-export const idOfReference = (reference: string): string | undefined => REFERENCE.exec(reference)?.[1]?.toLowerCase();
+export const idOfReference = (reference: string): string | undefined =>
+  REFERENCE.exec(reference)?.[1]?.toLowerCase();

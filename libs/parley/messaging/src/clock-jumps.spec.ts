@@ -16,7 +16,12 @@ describe.each(JUMPS)('the time of day is set %s', (_, by) => {
   it('a key that was erased elsewhere is used for its minute, not longer and not shorter', async () => {
     const clock = new VirtualClock();
     let fetched = 0;
-    const keys = { of: async (subjects: readonly string[]) => (fetched++, new Map(subjects.map((subject) => [subject, { id: subject }]))) };
+    const keys = {
+      of: async (subjects: readonly string[]) => (
+        fetched++,
+        new Map(subjects.map((subject) => [subject, { id: subject }]))
+      ),
+    };
     const ring = new KeyRing(keys as Partial<SubjectKeys> as SubjectKeys, clock);
     await ring.of('ada');
     clock.jump(by);
@@ -30,7 +35,11 @@ describe.each(JUMPS)('the time of day is set %s', (_, by) => {
 
   it('a pause ends after its time', async () => {
     const clock = new VirtualClock();
-    const killSwitch = new KillSwitch({ rate: 0.5, least: 2, window: '10s', firstWait: '1s', longestWait: '30s' }, clock, () => undefined);
+    const killSwitch = new KillSwitch(
+      { rate: 0.5, least: 2, window: '10s', firstWait: '1s', longestWait: '30s' },
+      clock,
+      () => undefined,
+    );
     for (const message of ['a', 'b']) (await killSwitch.turn())?.failed(new Error('down'), message);
     let probed = false;
     void Promise.resolve(killSwitch.turn()).then(() => (probed = true));

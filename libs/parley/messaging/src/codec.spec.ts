@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { decode, depthOf, encode, InvalidMessage, MAX_ISSUES, validate } from './codec';
 
-const nested = (depth: number, open = '[', close = ']') => Buffer.from(open.repeat(depth) + close.repeat(depth));
+const nested = (depth: number, open = '[', close = ']') =>
+  Buffer.from(open.repeat(depth) + close.repeat(depth));
 const issuesOf = (run: () => unknown) => {
   try {
     run();
@@ -20,12 +21,18 @@ describe('a body', () => {
 
   it('may be nested 64 levels deep, and no deeper', () => {
     expect(decode('depot.count', nested(64))).toEqual(expect.any(Array));
-    expect(issuesOf(() => decode('depot.count', nested(65)))).toEqual([{ path: '', message: 'is nested deeper than 64 levels' }]);
+    expect(issuesOf(() => decode('depot.count', nested(65)))).toEqual([
+      { path: '', message: 'is nested deeper than 64 levels' },
+    ]);
   });
 
   it.each([5_000, 200_000])('%i levels deep is refused before it is parsed', (depth) => {
     const parse = jest.spyOn(JSON, 'parse');
-    for (const body of [nested(depth), nested(depth, '{"a":', '}'), Buffer.from('['.repeat(depth))]) {
+    for (const body of [
+      nested(depth),
+      nested(depth, '{"a":', '}'),
+      Buffer.from('['.repeat(depth)),
+    ]) {
       expect(issuesOf(() => decode('depot.count', body))).toHaveLength(1);
     }
     expect(parse).not.toHaveBeenCalled();
@@ -48,11 +55,15 @@ describe('a body', () => {
     ['a word', Buffer.from('undefined')],
   ])('that is %s is refused', (_, body) => {
     expect(() => decode('depot.count', body)).toThrow(InvalidMessage);
-    expect(() => decode('depot.count', body)).toThrow(/^depot\.count: message is not JSON in UTF-8/);
+    expect(() => decode('depot.count', body)).toThrow(
+      /^depot\.count: message is not JSON in UTF-8/,
+    );
   });
 
   it('that names a prototype changes no object but itself', () => {
-    const body = Buffer.from('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"sku":"a","tags":{"__proto__":{"polluted":1}}}');
+    const body = Buffer.from(
+      '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"sku":"a","tags":{"__proto__":{"polluted":1}}}',
+    );
     const schemas = [
       z.object({ sku: z.string() }),
       z.looseObject({ sku: z.string() }),
@@ -60,10 +71,16 @@ describe('a body', () => {
       z.object({ tags: z.object({}).catchall(z.unknown()) }),
     ];
     for (const schema of schemas) {
-      const payload = validate<Record<string, unknown>>('depot.count', schema, decode('depot.count', body));
+      const payload = validate<Record<string, unknown>>(
+        'depot.count',
+        schema,
+        decode('depot.count', body),
+      );
       expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
       expect(payload['polluted']).toBeUndefined();
-      expect((payload['tags'] as Record<string, unknown> | undefined)?.['polluted']).toBeUndefined();
+      expect(
+        (payload['tags'] as Record<string, unknown> | undefined)?.['polluted'],
+      ).toBeUndefined();
     }
   });
 });
@@ -72,12 +89,22 @@ describe('a payload', () => {
   const Line = z.object({ sku: z.string(), quantity: z.int() });
 
   it('loses the fields its contract does not know', () => {
-    expect(validate('depot.count', Line, { sku: 'a', quantity: 1, extra: true })).toEqual({ sku: 'a', quantity: 1 });
+    expect(validate('depot.count', Line, { sku: 'a', quantity: 1, extra: true })).toEqual({
+      sku: 'a',
+      quantity: 1,
+    });
   });
 
   it('is refused with where and why', () => {
     const Order = z.object({ lines: z.array(Line) });
-    const issues = issuesOf(() => validate('depot.count', Order, { lines: [{ sku: 'a', quantity: 1 }, { sku: 'a', quantity: 1.5 }] }));
+    const issues = issuesOf(() =>
+      validate('depot.count', Order, {
+        lines: [
+          { sku: 'a', quantity: 1 },
+          { sku: 'a', quantity: 1.5 },
+        ],
+      }),
+    );
     expect(issues).toEqual([{ path: 'lines.1.quantity', message: expect.stringContaining('int') }]);
   });
 

@@ -6,9 +6,15 @@ import { difference, unwritable } from './proof';
 const MAX_DEPTH = 64;
 /** More than any honest message holds: each wrong one of them costs a validator an issue. */
 const MAX_VALUES = 100_000;
-/** Issues kept of one bad message: a hundred thousand bad items must not become a twelve megabyte error. */
+/**
+ * Issues kept of one bad message: a hundred thousand bad items must not become a twelve megabyte
+ * error.
+ */
 export const MAX_ISSUES = 20;
-/** Characters kept of an issue's path and of its message: names of fields are the sender's to choose. */
+/**
+ * Characters kept of an issue's path and of its message: names of fields are the sender's to
+ * choose.
+ */
 const MAX_ISSUE = 200;
 
 /** A payload that is not what its contract says. Trying again cannot help. */
@@ -18,7 +24,9 @@ export class InvalidMessage extends Error {
     readonly contract: string,
     readonly issues: readonly Issue[],
   ) {
-    super(`${contract}: ${issues.map(({ path, message }) => `${path || 'message'} ${message}`).join('; ')}`);
+    super(
+      `${contract}: ${issues.map(({ path, message }) => `${path || 'message'} ${message}`).join('; ')}`,
+    );
   }
 }
 
@@ -45,8 +53,9 @@ export interface Prepared<T> {
 }
 
 /**
- * What a sender hands in, as its contract's schema sees it, in bytes that every reader takes. For a schema that is known to survive JSON
- * nothing more is done than to check and to write; any other is read again, and compared.
+ * What a sender hands in, as its contract's schema sees it, in bytes that every reader takes. For a
+ * schema that is known to survive JSON nothing more is done than to check and to write; any other
+ * is read again, and compared.
  * @throws InvalidMessage naming the path
  */
 export function prepare<T>(contract: string, schema: z.ZodType<T>, given: unknown): Prepared<T> {
@@ -67,18 +76,30 @@ function encodedForm<T>(contract: string, schema: z.ZodType<T>, payload: T): unk
     return wireForm(schema, payload);
   } catch (error) {
     if (error instanceof z.ZodError) throw new InvalidMessage(contract, issuesOf(error));
-    throw new InvalidMessage(contract, [{ path: '', message: `cannot be encoded: ${shortened((error as Error).message)}` }]);
+    throw new InvalidMessage(contract, [
+      { path: '', message: `cannot be encoded: ${shortened((error as Error).message)}` },
+    ]);
   }
 }
 
 /** What JSON and every reader will do, done by the sender. */
-function prove<T>(contract: string, schema: z.ZodType<T>, { payload, wire, body }: Prepared<T>): void {
+function prove<T>(
+  contract: string,
+  schema: z.ZodType<T>,
+  { payload, wire, body }: Prepared<T>,
+): void {
   const read = decode(contract, body);
   const found = difference(wire, read) ?? difference(payload, validate(contract, schema, read));
-  if (found) throw new InvalidMessage(contract, [{ path: shortened(found.path), message: shortened(found.message) }]);
+  if (found)
+    throw new InvalidMessage(contract, [
+      { path: shortened(found.path), message: shortened(found.message) },
+    ]);
 }
 
-/** Getters, `toJSON`, codecs and refinements are somebody's code, and values may hold themselves: whatever that throws is told by path. */
+/**
+ * Getters, `toJSON`, codecs and refinements are somebody's code, and values may hold themselves:
+ * whatever that throws is told by path.
+ */
 function readable<T>(contract: string, payload: unknown, work: () => T): T {
   try {
     return work();
@@ -95,11 +116,15 @@ function readable<T>(contract: string, payload: unknown, work: () => T): T {
 export function issuesOf({ issues }: z.ZodError): Issue[] {
   return issues.slice(0, MAX_ISSUES).map((issue) => {
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-    return { path: shortened([...issue.path, ...unknown].join('.')), message: shortened(issue.message) };
+    return {
+      path: shortened([...issue.path, ...unknown].join('.')),
+      message: shortened(issue.message),
+    };
   });
 }
 
-const shortened = (text: string): string => (text.length <= MAX_ISSUE ? text : `${text.slice(0, MAX_ISSUE)}…`);
+const shortened = (text: string): string =>
+  text.length <= MAX_ISSUE ? text : `${text.slice(0, MAX_ISSUE)}…`;
 
 export const encode = (payload: unknown): Buffer => Buffer.from(JSON.stringify(payload), 'utf8');
 
@@ -117,18 +142,28 @@ export function decode(contract: string, body: Buffer): unknown {
 }
 
 /** Whether a body may go beyond the limits of its readers: nearly all are too short for it. */
-const isLarge = ({ length }: Buffer, depth: number): boolean => length > 2 * MAX_VALUES || (depth > MAX_DEPTH && length > 2 * MAX_DEPTH);
+const isLarge = ({ length }: Buffer, depth: number): boolean =>
+  length > 2 * MAX_VALUES || (depth > MAX_DEPTH && length > 2 * MAX_DEPTH);
 
 function refuseBeyondLimits(contract: string, body: Buffer): void {
   const { depth, values } = measure(body);
-  if (depth > MAX_DEPTH) throw new InvalidMessage(contract, [{ path: '', message: `is nested deeper than ${MAX_DEPTH} levels` }]);
-  if (values > MAX_VALUES) throw new InvalidMessage(contract, [{ path: '', message: `holds more than ${MAX_VALUES} values` }]);
+  if (depth > MAX_DEPTH)
+    throw new InvalidMessage(contract, [
+      { path: '', message: `is nested deeper than ${MAX_DEPTH} levels` },
+    ]);
+  if (values > MAX_VALUES)
+    throw new InvalidMessage(contract, [
+      { path: '', message: `holds more than ${MAX_VALUES} values` },
+    ]);
 }
 
 /** How deep JSON is nested; stops once it is too deep. */
 export const depthOf = (json: Buffer): number => measure(json).depth;
 
-/** Counts brackets and commas outside strings, before anything recursive sees them; stops once there are too many. */
+/**
+ * Counts brackets and commas outside strings, before anything recursive sees them; stops once there
+ * are too many.
+ */
 function measure(json: Buffer): { readonly depth: number; readonly values: number } {
   let level = 0;
   let depth = 0;
@@ -147,4 +182,5 @@ function measure(json: Buffer): { readonly depth: number; readonly values: numbe
   return { depth, values };
 }
 
-const [QUOTE, BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = Buffer.from('"\\,{}[]');
+const [QUOTE, BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
+  Buffer.from('"\\,{}[]');

@@ -8,15 +8,27 @@ export interface HandlerContext<Tx = EntityManager> {
   readonly envelope: Envelope;
   /** 1 the first time, one more for each delayed retry. */
   readonly attempt: number;
-  /** Aborted when the handling took too long or no longer counts. Hand it to whatever waits on the outside. */
+  /**
+   * Aborted when the handling took too long or no longer counts. Hand it to whatever waits on the
+   * outside.
+   */
   readonly signal: AbortSignal;
-  /** The one transaction of this handling. With `transaction: 'own'` there is none yet: reading it throws. */
+  /**
+   * The one transaction of this handling. With `transaction: 'own'` there is none yet: reading it
+   * throws.
+   */
   readonly tx: Tx;
-  /** For `transaction: 'own'`: commits the handling's effects, its messages and its acknowledgement, once. */
+  /**
+   * For `transaction: 'own'`: commits the handling's effects, its messages and its acknowledgement,
+   * once.
+   */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 }
 
-/** What a handler of batches gets beside the messages. What it says begins a conversation of its own: it follows from all of them. */
+/**
+ * What a handler of batches gets beside the messages. What it says begins a conversation of its
+ * own: it follows from all of them.
+ */
 export interface BatchContext<Tx = EntityManager> {
   /** In the order of the messages. */
   readonly envelopes: readonly Envelope[];
@@ -34,8 +46,9 @@ export interface CallContext {
   /** Aborted at the deadline and when the caller went away. */
   readonly signal: AbortSignal;
   /**
-   * Commits what the call does; what `work` resolves with is the reply, to be returned. Under an idempotency key the reply is kept
-   * by the same transaction, so that the call takes effect once, whoever dies when. Once a call.
+   * Commits what the call does; what `work` resolves with is the reply, to be returned. Under an
+   * idempotency key the reply is kept by the same transaction, so that the call takes effect once,
+   * whoever dies when. Once a call.
    */
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
 }
@@ -55,4 +68,5 @@ const conversations = new AsyncLocalStorage<Conversation>();
 /** The conversation this code runs in, if any: logs and outgoing messages carry its ids. */
 export const currentConversation = (): Conversation | undefined => conversations.getStore();
 
-export const inConversation = <T>(conversation: Conversation, run: () => T): T => conversations.run(conversation, run);
+export const inConversation = <T>(conversation: Conversation, run: () => T): T =>
+  conversations.run(conversation, run);

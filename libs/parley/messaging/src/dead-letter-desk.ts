@@ -1,7 +1,14 @@
 import { contractIfLoaded, keyOf, type Contract } from '@parley/contract';
 import type { Clock } from './clock';
 import { decode, InvalidMessage, prepare } from './codec';
-import type { DeadLetter, DeadLetterFilter, DeadLetters, Decision, Edit, FoundDeadLetter } from './dead-letters';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetters,
+  Decision,
+  Edit,
+  FoundDeadLetter,
+} from './dead-letters';
 import { readEnvelope } from './envelope';
 import { Unrecoverable } from './failure';
 import type { Handler, HandlerRegistry } from './handlers';
@@ -20,11 +27,22 @@ export interface ReplayPreview {
   readonly handler?: string;
   readonly expect: 'handled' | 'no effect' | 'waits' | 'dead again';
   readonly why: string;
-  /** The key of its lane, whether the lane waits for this letter, and how many messages wait in it behind the letter. */
-  readonly lane?: { readonly key: string; readonly held: boolean; readonly waiting: number; readonly heldBy?: string };
+  /**
+   * The key of its lane, whether the lane waits for this letter, and how many messages wait in it
+   * behind the letter.
+   */
+  readonly lane?: {
+    readonly key: string;
+    readonly held: boolean;
+    readonly waiting: number;
+    readonly heldBy?: string;
+  };
 }
 
-/** An edit that would not help: the body is not what its contract says, or the message would not be the same one any more. */
+/**
+ * An edit that would not help: the body is not what its contract says, or the message would not be
+ * the same one any more.
+ */
 export class EditRefused extends Error {
   override readonly name = 'EditRefused';
 }
@@ -55,7 +73,10 @@ interface Reader extends Pick<Handler, 'contract' | 'name'> {
   readonly does: string;
 }
 
-/** Where people decide about dead letters: it knows the handlers that run here, so it can tell what a decision would come to. */
+/**
+ * Where people decide about dead letters: it knows the handlers that run here, so it can tell what
+ * a decision would come to.
+ */
 export class DeadLetterDesk {
   constructor(
     readonly letters: DeadLetters,
@@ -71,20 +92,28 @@ export class DeadLetterDesk {
     return (await this.letters.list(filter)).map((letter) => this.masked(letter));
   }
 
-  /** What is personal or secret in its body is masked: what stands there is what its contract declares. */
-  async find(id: string): Promise<{ readonly letter: FoundDeadLetter; readonly preview: ReplayPreview } | undefined> {
+  /**
+   * What is personal or secret in its body is masked: what stands there is what its contract
+   * declares.
+   */
+  async find(
+    id: string,
+  ): Promise<{ readonly letter: FoundDeadLetter; readonly preview: ReplayPreview } | undefined> {
     const letter = await this.findOpened(id);
     return letter && { letter: this.masked(letter), preview: this.preview(letter) };
   }
 
   /** A dry run of many: what each replay would come to. */
   async previews(filter: DeadLetterFilter): Promise<readonly ReplayPreview[]> {
-    const found = await Promise.all((await this.letters.list(filter)).map(({ id }) => this.findOpened(id)));
+    const found = await Promise.all(
+      (await this.letters.list(filter)).map(({ id }) => this.findOpened(id)),
+    );
     return found.filter((letter) => letter !== undefined).map((letter) => this.preview(letter));
   }
 
   /**
-   * Gives a letter another body, once that is what its contract says. What is still masked in it stays what it was.
+   * Gives a letter another body, once that is what its contract says. What is still masked in it
+   * stays what it was.
    * @throws EditRefused naming the field
    */
   async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
@@ -97,11 +126,20 @@ export class DeadLetterDesk {
     // Nobody can tell what is personal or secret in a body that is not what its contract says.
     const contract = this.readerOf(letter)?.contract;
     const after = contract && isSealed(contract) ? undefined : body;
-    await this.letters.refused(id, { who, reason, action: replay ? 'edit and replay' : 'edit', outcome: refusal, after });
+    await this.letters.refused(id, {
+      who,
+      reason,
+      action: replay ? 'edit and replay' : 'edit',
+      outcome: refusal,
+      after,
+    });
     throw new EditRefused(refusal);
   }
 
-  /** The next of a group or of all, the oldest first: ask again with the `upTo` it answers until nothing is left. */
+  /**
+   * The next of a group or of all, the oldest first: ask again with the `upTo` it answers until
+   * nothing is left.
+   */
   replayNext(bulk: Bulk): Promise<BulkResult> {
     return this.next(bulk, (id) => this.letters.replay(id, decisionOf(bulk)));
   }
@@ -118,7 +156,9 @@ export class DeadLetterDesk {
   /** A body decrypted, for what checks it; as it is kept, when it cannot be read. */
   private async opened(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const message = this.messageOf(letter);
-    return message ? this.bodies.opened(message.contract, message.envelope, body).catch(() => body) : body;
+    return message
+      ? this.bodies.opened(message.contract, message.envelope, body).catch(() => body)
+      : body;
   }
 
   private masked<L extends DeadLetter>(letter: L): L {
@@ -128,18 +168,34 @@ export class DeadLetterDesk {
 
   private async unmasked(letter: DeadLetter, edited: Buffer): Promise<Buffer> {
     const contract = this.readerOf(letter)?.contract;
-    return contract ? this.bodies.unmasked(contract, await this.opened(letter, edited), await this.opened(letter, letter.body)) : edited;
+    return contract
+      ? this.bodies.unmasked(
+          contract,
+          await this.opened(letter, edited),
+          await this.opened(letter, letter.body),
+        )
+      : edited;
   }
 
   private async kept(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const { contract, envelope } = this.messageOf(letter)!;
     if (!isSealed(contract)) return body;
-    // Fields that the contract does not know could hold anything; of an older version they are not known here.
-    const known = envelope.contractversion === String(contract.version) ? prepare(contract.name, contract.payload, currentPayload(contract, envelope, decode(contract.name, body))).body : body;
+    // Fields that the contract does not know could hold anything; of an older version they are not
+    // known here.
+    const known =
+      envelope.contractversion === String(contract.version)
+        ? prepare(
+            contract.name,
+            contract.payload,
+            currentPayload(contract, envelope, decode(contract.name, body)),
+          ).body
+        : body;
     return (await this.bodies.sealed({ contract, envelope, body: known })).body;
   }
 
-  private messageOf(letter: DeadLetter): { readonly contract: Contract; readonly envelope: Envelope } | undefined {
+  private messageOf(
+    letter: DeadLetter,
+  ): { readonly contract: Contract; readonly envelope: Envelope } | undefined {
     const contract = this.readerOf(letter)?.contract;
     try {
       return contract && { contract, envelope: readEnvelope(letter.headers) };
@@ -148,11 +204,18 @@ export class DeadLetterDesk {
     }
   }
 
-  private async next({ filter, rate = DEFAULT_RATE, limit = Infinity, signal }: Bulk, act: (id: string) => Promise<boolean>): Promise<BulkResult> {
-    const upTo = filter.upTo ?? (await this.letters.list({ ...filter, newest: true, limit: 1 }))[0]?.id;
+  private async next(
+    { filter, rate = DEFAULT_RATE, limit = Infinity, signal }: Bulk,
+    act: (id: string) => Promise<boolean>,
+  ): Promise<BulkResult> {
+    const upTo =
+      filter.upTo ?? (await this.letters.list({ ...filter, newest: true, limit: 1 }))[0]?.id;
     if (upTo === undefined) return { done: [], gone: [], left: 0 };
     const bounded = { ...filter, upTo };
-    const found = await this.letters.list({ ...bounded, limit: Math.max(1, Math.floor(Math.min(limit, rate, MOST_AT_ONCE))) });
+    const found = await this.letters.list({
+      ...bounded,
+      limit: Math.max(1, Math.floor(Math.min(limit, rate, MOST_AT_ONCE))),
+    });
     const [done, gone]: [string[], string[]] = [[], []];
     for (const { id } of found) {
       if (signal?.aborted) break;
@@ -172,7 +235,14 @@ export class DeadLetterDesk {
       contract: headers.type ?? '',
       ...(handler && { handler: handler.name }),
       ...this.expectation(letter, handler, handledBefore, heldBy),
-      ...(key !== undefined && { lane: { key, held: holds || heldBy !== undefined, waiting, ...(heldBy !== undefined && { heldBy }) } }),
+      ...(key !== undefined && {
+        lane: {
+          key,
+          held: holds || heldBy !== undefined,
+          waiting,
+          ...(heldBy !== undefined && { heldBy }),
+        },
+      }),
     };
   }
 
@@ -182,10 +252,12 @@ export class DeadLetterDesk {
     handledBefore: boolean,
     heldBy?: string,
   ): Pick<ReplayPreview, 'expect' | 'why'> {
-    if (handledBefore) return { expect: 'no effect', why: 'the inbox has it: it was handled before' };
+    if (handledBefore)
+      return { expect: 'no effect', why: 'the inbox has it: it was handled before' };
     const hopeless = this.hopeless(letter, letter.body);
     if (hopeless !== undefined) return { expect: 'dead again', why: hopeless };
-    if (heldBy !== undefined) return { expect: 'waits', why: `its lane waits for letter ${heldBy}` };
+    if (heldBy !== undefined)
+      return { expect: 'waits', why: `its lane waits for letter ${heldBy}` };
     return { expect: 'handled', why: `${handler!.does}; whether it succeeds, only a replay tells` };
   }
 
@@ -196,7 +268,10 @@ export class DeadLetterDesk {
     const was = letter.headers.partitionkey;
     const [sent, envelope] = [decode(contract.name, body), readEnvelope(letter.headers)];
     const payload = currentPayload(contract, envelope, decode(contract.name, body));
-    const stray = envelope.contractversion === String(contract.version) ? strayName(sent, payload, former) : undefined;
+    const stray =
+      envelope.contractversion === String(contract.version)
+        ? strayName(sent, payload, former)
+        : undefined;
     if (stray !== undefined) return `${contract.name} has no ${stray}: it would be ignored`;
     if (was === undefined || keyOf(contract, payload) === was) return undefined;
     return `${contract.name}: ${contract.key} is the message's lane and stays ${was}; discard this one and say another instead`;
@@ -205,7 +280,8 @@ export class DeadLetterDesk {
   /** Why no handler would get to see it. */
   private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
     const handler = this.readerOf(letter);
-    if (!handler) return `nothing in ${letter.subscription} ${this.isOwn(letter) ? 'knows' : 'handles'} ${letter.headers.type ?? 'a message without type'}`;
+    if (!handler)
+      return `nothing in ${letter.subscription} ${this.isOwn(letter) ? 'knows' : 'handles'} ${letter.headers.type ?? 'a message without type'}`;
     try {
       const envelope = readEnvelope(letter.headers);
       const { expirytime } = envelope;
@@ -225,9 +301,13 @@ export class DeadLetterDesk {
       const contract = contractIfLoaded(headers.type ?? '');
       return contract && { contract, name: 'the relay', does: 'it is published again' };
     }
-    const found = this.registry.subscriptions().find(({ kind, name }) => kind !== 'broadcast' && name === subscription);
+    const found = this.registry
+      .subscriptions()
+      .find(({ kind, name }) => kind !== 'broadcast' && name === subscription);
     const handler = found?.handlers.get(headers.type ?? '');
-    return handler && !handler.missing ? { contract: handler.contract, name: handler.name, does: `${handler.name} runs` } : undefined;
+    return handler && !handler.missing
+      ? { contract: handler.contract, name: handler.name, does: `${handler.name} runs` }
+      : undefined;
   }
 
   /** Whether it is a message that this service could not publish. */
@@ -249,9 +329,13 @@ function readable(body: Buffer): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
 
-/** The first name in what was sent that reading it left out, as a path. Names that were there before may be a newer sender's. */
+/**
+ * The first name in what was sent that reading it left out, as a path. Names that were there before
+ * may be a newer sender's.
+ */
 function strayName(sent: unknown, read: unknown, former: unknown, path = ''): string | undefined {
   if (!isObject(sent) || !isObject(read) || read instanceof Date) return undefined;
   const was = isObject(former) ? former : {};
@@ -263,4 +347,7 @@ function strayName(sent: unknown, read: unknown, former: unknown, path = ''): st
   return undefined;
 }
 
-const decisionOf = ({ who, reason }: Decision): Decision => ({ who, ...(reason !== undefined && { reason }) });
+const decisionOf = ({ who, reason }: Decision): Decision => ({
+  who,
+  ...(reason !== undefined && { reason }),
+});

@@ -3,8 +3,9 @@ import type { Failure } from './failure';
 import type { Headers } from './message';
 
 /**
- * The messages of a service that no handling helped, and what people do about them. Whatever is done is done once, also when
- * two people do it at the same moment, and is written down together with what it changes, or not at all.
+ * The messages of a service that no handling helped, and what people do about them. Whatever is
+ * done is done once, also when two people do it at the same moment, and is written down together
+ * with what it changes, or not at all.
  */
 export interface DeadLetters {
   list(filter?: DeadLetterFilter): Promise<readonly DeadLetter[]>;
@@ -15,12 +16,21 @@ export interface DeadLetters {
   find(id: string): Promise<FoundDeadLetter | undefined>;
   /** Puts it back at the place in its lane it had. False when it is not there any more. */
   replay(id: string, by?: Decision): Promise<boolean>;
-  /** Gives it another body, and puts it back if told to. Whether the body is any good is the caller's to know. */
+  /**
+   * Gives it another body, and puts it back if told to. Whether the body is any good is the
+   * caller's to know.
+   */
   edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'>;
-  /** Throws it away: it counts as handled, and its lane goes on. False when it is not there any more. */
+  /**
+   * Throws it away: it counts as handled, and its lane goes on. False when it is not there any
+   * more.
+   */
   discard(id: string, by: Decision): Promise<boolean>;
   /** Writes down what was asked for and not done. */
-  refused(id: string, by: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>): Promise<void>;
+  refused(
+    id: string,
+    by: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
+  ): Promise<void>;
   /** What was done, the latest first. */
   audit(filter?: AuditFilter): Promise<readonly AuditEntry[]>;
 }
@@ -125,8 +135,21 @@ export const SOMEBODY: Decision = { who: 'somebody' };
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
 /** As the SQL of stores in a database reads it, too: a group has one name everywhere. */
-export function causeOf({ headers, failure }: Pick<DeadLetter, 'headers' | 'failure'>): Cause & { readonly group: string } {
+export function causeOf({
+  headers,
+  failure,
+}: Pick<DeadLetter, 'headers' | 'failure'>): Cause & { readonly group: string } {
   const [line = ''] = failure.message.split('\n', 1);
-  const cause = { error: failure.error, cause: line.replace(UUID, '…'), contract: headers.type ?? '' };
-  return { ...cause, group: createHash('md5').update(`${cause.error}\n${cause.cause}\n${cause.contract}`).digest('hex').slice(0, 8) };
+  const cause = {
+    error: failure.error,
+    cause: line.replace(UUID, '…'),
+    contract: headers.type ?? '',
+  };
+  return {
+    ...cause,
+    group: createHash('md5')
+      .update(`${cause.error}\n${cause.cause}\n${cause.contract}`)
+      .digest('hex')
+      .slice(0, 8),
+  };
 }

@@ -16,7 +16,10 @@ type Letter = z.infer<typeof Letter>;
 const Open = command('registry.open-letter', Letter, { key: 'letter' });
 const Burn = command('registry.burn-letter', Letter, { key: 'letter' });
 const Draft = command('registry.draft-letter', Letter, { key: 'letter' });
-const Weigh = call('registry.weigh-letter', { request: Letter, reply: z.object({ grams: z.int() }) });
+const Weigh = call('registry.weigh-letter', {
+  request: Letter,
+  reply: z.object({ grams: z.int() }),
+});
 
 /** What happened, in its order. */
 @Injectable()
@@ -42,7 +45,12 @@ class Stopwatch implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler) {
     const { attempt } = context.switchToRpc().getContext<HandlerContext>();
     this.diary.entries.push(`before #${attempt}`);
-    return next.handle().pipe(tap({ next: () => this.diary.entries.push('after'), error: () => this.diary.entries.push('failed') }));
+    return next.handle().pipe(
+      tap({
+        next: () => this.diary.entries.push('after'),
+        error: () => this.diary.entries.push('failed'),
+      }),
+    );
   }
 }
 
@@ -93,7 +101,12 @@ class LetterController {
 
   @Handles(Weigh)
   @UseFilters(Guess)
-  @UseInterceptors(class implements NestInterceptor { intercept = (_: unknown, next: CallHandler) => next.handle().pipe(map(({ grams }: { grams: number }) => ({ grams: grams * 2 }))); })
+  @UseInterceptors(
+    class implements NestInterceptor {
+      intercept = (_: unknown, next: CallHandler) =>
+        next.handle().pipe(map(({ grams }: { grams: number }) => ({ grams: grams * 2 })));
+    },
+  )
   async weigh(_letter: Letter): Promise<{ grams: number }> {
     if (this.diary.failures-- > 0) throw new Damp('too damp');
     return { grams: 5 };
@@ -107,7 +120,8 @@ class DraftController {
 
   @Handles(Draft)
   async draft(_letter: Letter): Promise<void> {
-    if (this.diary.failures-- > 0) throw this.diary.failures % 2 ? new Damp('too damp') : new Error('out of ink');
+    if (this.diary.failures-- > 0)
+      throw this.diary.failures % 2 ? new Damp('too damp') : new Error('out of ink');
   }
 }
 
@@ -117,11 +131,15 @@ let diary: Diary;
 beforeEach(async () => {
   harness = new Harness();
   diary = new Diary();
-  await harness.start('registry', { controllers: [LetterController, DraftController], providers: [{ provide: Diary, useValue: diary }] });
+  await harness.start('registry', {
+    controllers: [LetterController, DraftController],
+    providers: [{ provide: Diary, useValue: diary }],
+  });
 });
 afterEach(() => harness.close());
 
-const dead = async () => (await harness.deadLetters()).map(({ failure }) => `${failure.error}: ${failure.message}`);
+const dead = async () =>
+  (await harness.deadLetters()).map(({ failure }) => `${failure.error}: ${failure.message}`);
 
 describe('around a handler', () => {
   it('guard, interceptor and pipe work as in any controller', async () => {
@@ -146,7 +164,13 @@ describe('around a handler', () => {
     diary.failures = 1;
     await harness.send(Open, { letter: 'a' });
     await harness.settled();
-    expect(diary.entries.filter((entry) => /before|after|failed|closed/.test(entry))).toEqual(['before #1', 'failed', 'closed A', 'before #1', 'after']);
+    expect(diary.entries.filter((entry) => /before|after|failed|closed/.test(entry))).toEqual([
+      'before #1',
+      'failed',
+      'closed A',
+      'before #1',
+      'after',
+    ]);
   });
 });
 
@@ -174,8 +198,13 @@ describe.each([
     diary.failures = 2;
     await harness.send(contract, { letter: 'a' });
     await harness.settled();
-    expect(diary.entries.filter((entry) => entry.startsWith('filter'))).toEqual(['filter rpc too damp', 'filter rpc too damp']);
-    expect(diary.entries.filter((entry) => /open|burn/i.test(entry) && !/guard/.test(entry))).toHaveLength(3);
+    expect(diary.entries.filter((entry) => entry.startsWith('filter'))).toEqual([
+      'filter rpc too damp',
+      'filter rpc too damp',
+    ]);
+    expect(
+      diary.entries.filter((entry) => /open|burn/i.test(entry) && !/guard/.test(entry)),
+    ).toHaveLength(3);
     expect(await dead()).toEqual([]);
   });
 

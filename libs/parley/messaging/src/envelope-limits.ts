@@ -3,17 +3,26 @@ import { InvalidMessage } from './codec';
 import type { Envelope } from './message';
 
 /*
- * What may travel around a payload. Writers and readers have the same limits, and every technology carries what they allow: see the
- * table in docs/technologies.md.
+ * What may travel around a payload. Writers and readers have the same limits, and every technology
+ * carries what they allow: see the table in docs/technologies.md.
  */
 
 /** Characters of the longest attribute. */
 export const MAX_ATTRIBUTE_CHARACTERS = 1_024;
-/** Bytes of all attributes together, as JSON writes their values. Leaves room in the smallest headroom, that of SQS. */
+/**
+ * Bytes of all attributes together, as JSON writes their values. Leaves room in the smallest
+ * headroom, that of SQS.
+ */
 export const MAX_ENVELOPE_BYTES = 8_192;
-/** Characters of the names of an instance and a build, and of a service: it owns contracts, and names channels. */
+/**
+ * Characters of the names of an instance and a build, and of a service: it owns contracts, and
+ * names channels.
+ */
 const MAX_NAME_CHARACTERS = { service: 40, instance: 200, build: 200 } as const;
-/** Characters of a text by which something is looked up in a database: an index row of PostgreSQL takes 2,704 bytes. */
+/**
+ * Characters of a text by which something is looked up in a database: an index row of PostgreSQL
+ * takes 2,704 bytes.
+ */
 export const MAX_INDEXED_CHARACTERS = 800;
 /** Bytes that the rest of an envelope takes at most, beside what others choose. */
 const FIXED_BYTES = 2_048;
@@ -26,24 +35,43 @@ const CHOSEN = ['partitionkey', 'correlationid', 'causationid'] as const;
 /** Half a character has no UTF-8: another text would arrive. */
 const HALF_CHARACTER = /\p{Surrogate}/u;
 
-/** @throws InvalidMessage naming the field or attribute that readers would refuse, or get otherwise */
+/**
+ * @throws InvalidMessage naming the field or attribute that readers would refuse, or get otherwise
+ */
 export function refuseBeyondLimits(contract: Contract, envelope: Envelope): void {
   let characters = 0;
   for (const attribute of CHOSEN) {
     const value = envelope[attribute];
     if (value === undefined) continue;
     characters += value.length;
-    if (value.length > MAX_ATTRIBUTE_CHARACTERS) throw refusal(contract, attribute, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
-    if (HALF_CHARACTER.test(value)) throw refusal(contract, attribute, 'holds half of a surrogate pair');
+    if (value.length > MAX_ATTRIBUTE_CHARACTERS)
+      throw refusal(contract, attribute, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
+    if (HALF_CHARACTER.test(value))
+      throw refusal(contract, attribute, 'holds half of a surrogate pair');
   }
   if (characters * BYTES_PER_CHARACTER + FIXED_BYTES <= MAX_ENVELOPE_BYTES) return;
   const bytes = Buffer.byteLength(JSON.stringify(envelope));
-  if (bytes > MAX_ENVELOPE_BYTES) throw new InvalidMessage(contract.name, [{ path: 'envelope', message: `takes ${bytes} bytes, more than ${MAX_ENVELOPE_BYTES}; shorten its key` }]);
+  if (bytes > MAX_ENVELOPE_BYTES)
+    throw new InvalidMessage(contract.name, [
+      {
+        path: 'envelope',
+        message: `takes ${bytes} bytes, more than ${MAX_ENVELOPE_BYTES}; shorten its key`,
+      },
+    ]);
 }
 
-function refusal(contract: Contract, attribute: (typeof CHOSEN)[number], message: string): InvalidMessage {
+function refusal(
+  contract: Contract,
+  attribute: (typeof CHOSEN)[number],
+  message: string,
+): InvalidMessage {
   const isKey = attribute === 'partitionkey' && contract.key !== undefined;
-  return new InvalidMessage(contract.name, [{ path: isKey ? contract.key : attribute, message: isKey ? `names a lane, and ${message}` : message }]);
+  return new InvalidMessage(contract.name, [
+    {
+      path: isKey ? contract.key : attribute,
+      message: isKey ? `names a lane, and ${message}` : message,
+    },
+  ]);
 }
 
 interface Producer {
@@ -59,6 +87,9 @@ export function refuseLongNames({ service, instance, build }: Producer): void {
     ['instance', instance, MAX_NAME_CHARACTERS.instance],
     ['build', build, MAX_NAME_CHARACTERS.build],
   ] as const) {
-    if (name.length > most) throw new RangeError(`the name of the ${what} has ${name.length} characters: "${name.slice(0, 50)}…"; use at most ${most}`);
+    if (name.length > most)
+      throw new RangeError(
+        `the name of the ${what} has ${name.length} characters: "${name.slice(0, 50)}…"; use at most ${most}`,
+      );
   }
 }

@@ -7,13 +7,20 @@ import { Envelopes, readEnvelope } from './envelope';
 import { headersOf, type Headers } from './message';
 import { traceIdOf } from './trace';
 
-const Stamp = command('postoffice.stamp-letter', z.object({ letter: z.string() }), { key: 'letter', version: 2 });
+const Stamp = command('postoffice.stamp-letter', z.object({ letter: z.string() }), {
+  key: 'letter',
+  version: 2,
+});
 const Sort = command('postoffice.sort-letters', z.object({ letter: z.string() }));
 const Rang = broadcast('postoffice.bell-rang', z.object({ letter: z.string() }));
 const Closed = broadcast('postoffice.desk-closed', z.object({ letter: z.string() }));
 
 const NOW = Date.parse('2026-01-01T12:00:00.000Z');
-const office = () => new Envelopes({ service: 'postoffice', instance: 'postoffice-1', build: 'abc' }, { now: () => NOW, elapsed: () => 0, after: () => () => {} });
+const office = () =>
+  new Envelopes(
+    { service: 'postoffice', instance: 'postoffice-1', build: 'abc' },
+    { now: () => NOW, elapsed: () => 0, after: () => () => {} },
+  );
 const letter = { letter: 'l-1' };
 
 describe('an envelope that is written', () => {
@@ -40,7 +47,9 @@ describe('an envelope that is written', () => {
 
   it('belongs to the conversation it is said in, and to its trace', () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    const envelope = inConversation({ correlationId: 'c-1', messageId: 'm-1', traceparent }, () => office().write(Stamp, letter));
+    const envelope = inConversation({ correlationId: 'c-1', messageId: 'm-1', traceparent }, () =>
+      office().write(Stamp, letter),
+    );
     expect(envelope).toMatchObject({ correlationid: 'c-1', causationid: 'm-1' });
     expect(traceIdOf(envelope.traceparent)).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
     expect(envelope.traceparent).not.toBe(traceparent);
@@ -51,18 +60,27 @@ describe('an envelope that is written', () => {
   });
 
   it('says until when it is worth handling', () => {
-    expect(office().write(Stamp, letter, { expires: 1_500 }).expirytime).toBe('2026-01-01T12:00:01.500Z');
+    expect(office().write(Stamp, letter, { expires: 1_500 }).expirytime).toBe(
+      '2026-01-01T12:00:01.500Z',
+    );
   });
 
   it('counts broadcasts up, each contract by itself, and nothing else', () => {
     const envelopes = office();
-    const said = [Rang, Stamp, Rang, Closed, Rang].map((contract) => envelopes.write(contract, letter).sequence);
+    const said = [Rang, Stamp, Rang, Closed, Rang].map(
+      (contract) => envelopes.write(contract, letter).sequence,
+    );
     expect(said).toEqual(['1', undefined, '2', '1', '3']);
   });
 
   it('is read as it was written', () => {
-    const envelope = inConversation({ correlationId: 'c-1', messageId: randomUUID(), traceparent: '' }, () => office().write(Stamp, letter, { expires: 1 }));
-    expect({ ...readEnvelope(headersOf(envelope)), traceparent: envelope.traceparent }).toEqual(envelope);
+    const envelope = inConversation(
+      { correlationId: 'c-1', messageId: randomUUID(), traceparent: '' },
+      () => office().write(Stamp, letter, { expires: 1 }),
+    );
+    expect({ ...readEnvelope(headersOf(envelope)), traceparent: envelope.traceparent }).toEqual(
+      envelope,
+    );
   });
 
   it('has no header for what it lacks', () => {
@@ -83,7 +101,14 @@ describe('an envelope of a stranger', () => {
   };
 
   it('needs an id and a contract, and is completed', () => {
-    expect(readEnvelope(least)).toMatchObject({ id, correlationid: id, source: '/unknown', contractversion: '1', producerinstance: 'unknown', producerbuild: 'unknown' });
+    expect(readEnvelope(least)).toMatchObject({
+      id,
+      correlationid: id,
+      source: '/unknown',
+      contractversion: '1',
+      producerinstance: 'unknown',
+      producerbuild: 'unknown',
+    });
   });
 
   it.each<[string, Headers, string]>([
@@ -104,18 +129,28 @@ describe('an envelope of a stranger', () => {
     expect(refusal(headers)).toEqual([attribute]);
   });
 
-  it.each(['', 'nonsense', '00-0-0-00', `00-${'g'.repeat(32)}-${'0'.repeat(16)}-01`])('with the trace %j begins a new one', (traceparent) => {
-    expect(traceIdOf(readEnvelope({ ...least, traceparent }).traceparent)).toMatch(/^[0-9a-f]{32}$/);
-  });
+  it.each(['', 'nonsense', '00-0-0-00', `00-${'g'.repeat(32)}-${'0'.repeat(16)}-01`])(
+    'with the trace %j begins a new one',
+    (traceparent) => {
+      expect(traceIdOf(readEnvelope({ ...least, traceparent }).traceparent)).toMatch(
+        /^[0-9a-f]{32}$/,
+      );
+    },
+  );
 
   it('keeps the trace it came with', () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-    expect(traceIdOf(readEnvelope({ ...least, traceparent }).traceparent)).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
+    expect(traceIdOf(readEnvelope({ ...least, traceparent }).traceparent)).toBe(
+      '4bf92f3577b34da6a3ce929d0e0e4736',
+    );
   });
 
-  it.each(['', '   '])('with the correlation %j begins a conversation of its own', (correlationid) => {
-    expect(readEnvelope({ ...least, correlationid }).correlationid).toBe(id);
-  });
+  it.each(['', '   '])(
+    'with the correlation %j begins a conversation of its own',
+    (correlationid) => {
+      expect(readEnvelope({ ...least, correlationid }).correlationid).toBe(id);
+    },
+  );
 
   it('with a time that is none counts as said long ago', () => {
     expect(readEnvelope({ ...least, time: 'yesterday' }).time).toBe('1970-01-01T00:00:00.000Z');

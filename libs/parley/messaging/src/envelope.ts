@@ -9,8 +9,8 @@ import { idUnder } from './requests';
 import { nextHop } from './trace';
 
 /**
- * Where a technology's headers cannot be read, it hands over this one, and what it knows otherwise: why they cannot. The message
- * dies of it.
+ * Where a technology's headers cannot be read, it hands over this one, and what it knows otherwise:
+ * why they cannot. The message dies of it.
  */
 export const UNREADABLE = 'unreadable';
 
@@ -24,18 +24,36 @@ export class Envelopes {
   private readonly sequences = new Map<string, number>();
 
   constructor(
-    private readonly producer: { readonly service: string; readonly instance: string; readonly build: string },
+    private readonly producer: {
+      readonly service: string;
+      readonly instance: string;
+      readonly build: string;
+    },
     private readonly clock: Clock,
   ) {
     refuseLongNames(producer);
   }
 
-  /** An envelope for something said now, as part of the conversation it is said in. @throws InvalidMessage beyond the limits of readers */
-  write(contract: Contract, payload: unknown, options: { readonly expires?: number; readonly idempotencyKey?: string; readonly outOfTurn?: boolean } = {}): Envelope {
+  /**
+   * An envelope for something said now, as part of the conversation it is said in. @throws
+   * InvalidMessage beyond the limits of readers
+   */
+  write(
+    contract: Contract,
+    payload: unknown,
+    options: {
+      readonly expires?: number;
+      readonly idempotencyKey?: string;
+      readonly outOfTurn?: boolean;
+    } = {},
+  ): Envelope {
     const conversation = currentConversation();
     const source = `/${this.producer.service}`;
     const key = options.idempotencyKey;
-    const id = key === undefined || contract.kind === 'call' ? randomUUID() : idUnder(source, contract.name, key);
+    const id =
+      key === undefined || contract.kind === 'call'
+        ? randomUUID()
+        : idUnder(source, contract.name, key);
     const now = this.clock.now();
     const envelope: Envelope = {
       specversion: '1.0',
@@ -49,13 +67,16 @@ export class Envelopes {
       causationid: conversation?.messageId,
       partitionkey: options.outOfTurn ? undefined : keyOf(contract, payload),
       idempotencykey: key,
-      expirytime: options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
+      expirytime:
+        options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
       traceparent: nextHop(conversation?.traceparent),
       producerinstance: this.producer.instance,
       producerbuild: this.producer.build,
     };
     refuseBeyondLimits(contract, envelope);
-    return contract.kind === 'broadcast' ? { ...envelope, sequence: this.next(contract.name) } : envelope;
+    return contract.kind === 'broadcast'
+      ? { ...envelope, sequence: this.next(contract.name) }
+      : envelope;
   }
 
   private next(contract: string): string {
@@ -66,23 +87,35 @@ export class Envelopes {
 }
 
 /**
- * The envelope of a message that anybody may have sent. What a handler cannot do without must be there and sane; the rest is
- * filled in.
+ * The envelope of a message that anybody may have sent. What a handler cannot do without must be
+ * there and sane; the rest is filled in.
  * @throws InvalidMessage
  */
 export function readEnvelope(headers: Headers): Envelope {
-  const { id, type, specversion = '1.0', datacontenttype = 'application/json', contractversion = '1' } = headers;
-  if (headers[UNREADABLE] !== undefined) throw new InvalidMessage('envelope', [{ path: '', message: `headers cannot be read: ${headers[UNREADABLE]}` }]);
-  if (type === undefined || type.trim() !== type || type === '') throw invalid('type', 'names no contract');
+  const {
+    id,
+    type,
+    specversion = '1.0',
+    datacontenttype = 'application/json',
+    contractversion = '1',
+  } = headers;
+  if (headers[UNREADABLE] !== undefined)
+    throw new InvalidMessage('envelope', [
+      { path: '', message: `headers cannot be read: ${headers[UNREADABLE]}` },
+    ]);
+  if (type === undefined || type.trim() !== type || type === '')
+    throw invalid('type', 'names no contract');
   if (id === undefined || !UUID.test(id)) throw invalid('id', 'is not a UUID');
   for (const name of ATTRIBUTES) {
-    if ((headers[name]?.length ?? 0) > MAX_ATTRIBUTE_CHARACTERS) throw invalid(name, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
+    if ((headers[name]?.length ?? 0) > MAX_ATTRIBUTE_CHARACTERS)
+      throw invalid(name, `is longer than ${MAX_ATTRIBUTE_CHARACTERS} characters`);
   }
   if (specversion !== '1.0') throw invalid('specversion', 'is not 1.0');
   if (!JSON_TYPE.test(datacontenttype)) throw invalid('datacontenttype', 'is not application/json');
   if (!VERSION.test(contractversion)) throw invalid('contractversion', 'is not a version');
   // A message whose time to expire nobody can read would never expire.
-  if (headers.expirytime !== undefined && !isTime(headers.expirytime)) throw invalid('expirytime', 'is not a time');
+  if (headers.expirytime !== undefined && !isTime(headers.expirytime))
+    throw invalid('expirytime', 'is not a time');
   return {
     ...pick(headers),
     specversion: '1.0',
@@ -99,8 +132,25 @@ export function readEnvelope(headers: Headers): Envelope {
   };
 }
 
-const OPTIONAL = ['causationid', 'partitionkey', 'expirytime', 'sequence', 'dataref', 'idempotencykey'] as const;
-const ATTRIBUTES = ['id', 'type', 'source', 'time', 'contractversion', 'correlationid', 'producerinstance', 'producerbuild', ...OPTIONAL] as const;
+const OPTIONAL = [
+  'causationid',
+  'partitionkey',
+  'expirytime',
+  'sequence',
+  'dataref',
+  'idempotencykey',
+] as const;
+const ATTRIBUTES = [
+  'id',
+  'type',
+  'source',
+  'time',
+  'contractversion',
+  'correlationid',
+  'producerinstance',
+  'producerbuild',
+  ...OPTIONAL,
+] as const;
 
 function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
   const { causationid, partitionkey, expirytime, sequence, dataref, idempotencykey } = headers;
@@ -109,4 +159,5 @@ function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
 
 const isTime = (text?: string): text is string => !Number.isNaN(Date.parse(text ?? ''));
 
-const invalid = (attribute: string, message: string) => new InvalidMessage('envelope', [{ path: attribute, message }]);
+const invalid = (attribute: string, message: string) =>
+  new InvalidMessage('envelope', [{ path: attribute, message }]);

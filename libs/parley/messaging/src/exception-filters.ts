@@ -1,11 +1,29 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, type INestApplication, type Type } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  type INestApplication,
+  type Type,
+} from '@nestjs/common';
 import { EXCEPTION_FILTERS_METADATA, FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/internal';
 import { ModulesContainer } from '@nestjs/core';
-import { concat, EMPTY, from, ignoreElements, isObservable, mergeMap, type Observable, throwError } from 'rxjs';
+import {
+  concat,
+  EMPTY,
+  from,
+  ignoreElements,
+  isObservable,
+  mergeMap,
+  type Observable,
+  throwError,
+} from 'rxjs';
 
 type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 
-/** Hands the error itself to the pipeline: Nest's own filter would replace it by "Internal server error" before anyone can judge it. */
+/**
+ * Hands the error itself to the pipeline: Nest's own filter would replace it by "Internal server
+ * error" before anyone can judge it.
+ */
 @Catch()
 export class PassOn implements ExceptionFilter {
   catch(error: unknown): Observable<never> {
@@ -14,8 +32,9 @@ export class PassOn implements ExceptionFilter {
 }
 
 /**
- * Shows errors to the filters of a handler and its controller. A filter may report an error, or throw another that says better
- * what it means; but it cannot make a failed handling of a message a success: half of its effects would be committed.
+ * Shows errors to the filters of a handler and its controller. A filter may report an error, or
+ * throw another that says better what it means; but it cannot make a failed handling of a message a
+ * success: half of its effects would be committed.
  */
 @Catch()
 class ShowAndPassOn implements ExceptionFilter {
@@ -28,42 +47,63 @@ class ShowAndPassOn implements ExceptionFilter {
     const filter = this.filters.find((filter) => catches(filter, error));
     if (!filter) return throwError(() => error);
     const result: unknown = filter.catch(error, host);
-    return this.mayAnswer ? result : concat(ended(result), throwError(() => error));
+    return this.mayAnswer
+      ? result
+      : concat(
+          ended(result),
+          throwError(() => error),
+        );
   }
 }
 
 /**
- * Puts the filters of every handler in their right order: the method's, the controller's, then ours. Nest would ask only the first
- * that matches, which depends on where the decorators stand. Global filters are for the edge and are not asked.
+ * Puts the filters of every handler in their right order: the method's, the controller's, then
+ * ours. Nest would ask only the first that matches, which depends on where the decorators stand.
+ * Global filters are for the edge and are not asked.
  */
 export function showErrorsToFilters(app: INestApplication): void {
   for (const module of app.get(ModulesContainer).values()) {
-    for (const { metatype } of module.controllers.values()) if (metatype) bindFilters(module, metatype as Type);
+    for (const { metatype } of module.controllers.values())
+      if (metatype) bindFilters(module, metatype as Type);
   }
 }
 
 const HANDLES = Symbol('parley.handles');
 
 /** Notes that a method handles a contract, and whether a filter may answer in its place. */
-export const noteHandler = (method: object, mayAnswer: boolean): void => Reflect.defineMetadata(HANDLES, { mayAnswer }, method);
+export const noteHandler = (method: object, mayAnswer: boolean): void =>
+  Reflect.defineMetadata(HANDLES, { mayAnswer }, method);
 
 function bindFilters(module: Module, controller: Type): void {
   for (const method of methodsOf(controller)) {
-    const noted = Reflect.getMetadata(HANDLES, method) as { readonly mayAnswer: boolean } | undefined;
+    const noted = Reflect.getMetadata(HANDLES, method) as
+      { readonly mayAnswer: boolean } | undefined;
     if (!noted) continue;
     const declared = declaredOn(method);
-    const filters = [...declaredOn(controller), ...declared].reverse().flatMap((filter) => instanceOf(module, filter));
-    // Nest asks the last one first; the others stay for the next application of this process to find.
-    Reflect.defineMetadata(EXCEPTION_FILTERS_METADATA, [...declared, new ShowAndPassOn(filters, noted.mayAnswer)], method);
+    const filters = [...declaredOn(controller), ...declared]
+      .reverse()
+      .flatMap((filter) => instanceOf(module, filter));
+    // Nest asks the last one first; the others stay for the next application of this process to
+    // find.
+    Reflect.defineMetadata(
+      EXCEPTION_FILTERS_METADATA,
+      [...declared, new ShowAndPassOn(filters, noted.mayAnswer)],
+      method,
+    );
   }
 }
 
 function declaredOn(target: object): (Type<ExceptionFilter> | ExceptionFilter)[] {
-  const filters = (Reflect.getMetadata(EXCEPTION_FILTERS_METADATA, target) ?? []) as (Type<ExceptionFilter> | ExceptionFilter)[];
+  const filters = (Reflect.getMetadata(EXCEPTION_FILTERS_METADATA, target) ?? []) as (
+    Type<ExceptionFilter> | ExceptionFilter
+  )[];
   return filters.filter((filter) => !(filter instanceof ShowAndPassOn));
 }
 
-function instanceOf(module: Module, filter: Type<ExceptionFilter> | ExceptionFilter): ExceptionFilter[] {
+function instanceOf(
+  module: Module,
+  filter: Type<ExceptionFilter> | ExceptionFilter,
+): ExceptionFilter[] {
   if (filter === PassOn) return [];
   if (typeof filter !== 'function') return [filter];
   const instance = module.injectables.get(filter)?.instance as ExceptionFilter | undefined;
@@ -72,8 +112,13 @@ function instanceOf(module: Module, filter: Type<ExceptionFilter> | ExceptionFil
 
 function methodsOf({ prototype }: Type): object[] {
   const methods = new Map<string, object>();
-  for (let at = prototype as object; at && at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at))) if (typeof value === 'function' && !methods.has(name)) methods.set(name, value as object);
+  for (
+    let at = prototype as object;
+    at && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object
+  ) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (typeof value === 'function' && !methods.has(name)) methods.set(name, value as object);
   }
   return [...methods.values()];
 }

@@ -35,7 +35,10 @@ export interface HandlerInfo {
   /** Messages handled together. */
   readonly batch?: number;
   readonly transaction?: 'handler' | 'own' | 'none';
-  /** Tries at once after each delivery, and milliseconds until each further delivery; then the message is a dead letter. */
+  /**
+   * Tries at once after each delivery, and milliseconds until each further delivery; then the
+   * message is a dead letter.
+   */
   readonly retry?: { readonly immediate: number; readonly delays: readonly number[] };
   readonly from?: string;
   readonly live?: boolean;
@@ -44,7 +47,13 @@ export interface HandlerInfo {
 export function handlerInfo(handler: Handler, subscription?: Subscription): HandlerInfo {
   const { contract, options, name } = handler;
   const { kind, version, key } = contract;
-  const about = { contract: contract.name, kind, version, handler: name, ...(key !== undefined && { key }) };
+  const about = {
+    contract: contract.name,
+    kind,
+    version,
+    handler: name,
+    ...(key !== undefined && { key }),
+  };
   if (!subscription) return { ...about, ...callPolicy(contract) };
   const { concurrency, from, live } = subscription;
   const where = {
@@ -55,12 +64,28 @@ export function handlerInfo(handler: Handler, subscription?: Subscription): Hand
   if (kind === 'broadcast' || live) return { ...about, ...where };
   const transaction = options.transaction ?? 'handler';
   const batch = options.batch === undefined ? {} : { batch: options.batch };
-  return { ...about, ...where, ...batch, timeout: timeoutOf(handler), transaction, retry: retryPolicy(options) };
+  return {
+    ...about,
+    ...where,
+    ...batch,
+    timeout: timeoutOf(handler),
+    transaction,
+    retry: retryPolicy(options),
+  };
 }
 
 /** What stands between a service that says something and the technology that carries it. */
-export function sayingHop(kind: Kind, technology: string, how: { readonly local: boolean; readonly stored: boolean }): Hop {
-  if (kind === 'call') return { what: 'call', name: technology, why: 'the caller waits: for the reply, an error of the contract, or the deadline' };
+export function sayingHop(
+  kind: Kind,
+  technology: string,
+  how: { readonly local: boolean; readonly stored: boolean },
+): Hop {
+  if (kind === 'call')
+    return {
+      what: 'call',
+      name: technology,
+      why: 'the caller waits: for the reply, an error of the contract, or the deadline',
+    };
   if (how.local && kind !== 'broadcast') {
     return {
       what: 'transaction',
@@ -74,11 +99,16 @@ export function sayingHop(kind: Kind, technology: string, how: { readonly local:
       name: 'parley.outbox',
       why: `stored with the transaction that says it, relayed after its commit, removed when ${technology} has confirmed it; outside a transaction it is said straight away`,
     };
-  return { what: 'publisher', name: technology, why: 'this service has no store: said straight away, resolved by the confirm' };
+  return {
+    what: 'publisher',
+    name: technology,
+    why: 'this service has no store: said straight away, resolved by the confirm',
+  };
 }
 
 /** A URL as it may be shown to anybody. */
-export const withoutCredentials = (url: string): string => url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
+export const withoutCredentials = (url: string): string =>
+  url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
 
 function callPolicy(contract: Contract): Pick<HandlerInfo, 'deadline' | 'idempotent'> {
   const { deadline, idempotent } = contract as Call;

@@ -9,7 +9,11 @@ describe('the evidence of a failure', () => {
     class CardExpired extends Unrecoverable {
       override readonly name = 'CardExpired';
     }
-    expect(evidenceOf(new CardExpired('in May'))).toEqual({ error: 'CardExpired', message: 'in May', stack: expect.stringContaining('failure.spec') });
+    expect(evidenceOf(new CardExpired('in May'))).toEqual({
+      error: 'CardExpired',
+      message: 'in May',
+      stack: expect.stringContaining('failure.spec'),
+    });
   });
 
   it.each<[unknown, string, string]>([

@@ -1,11 +1,15 @@
 /**
- * Thrown by a handler to say: trying again cannot help. The message goes to the dead letters at once.
+ * Thrown by a handler to say: trying again cannot help. The message goes to the dead letters at
+ * once.
  */
 export class Unrecoverable extends Error {
   override readonly name: string = 'Unrecoverable';
 }
 
-/** The transaction's message belongs to another consumer by now: its lease ran out. What this handling did is rolled back. */
+/**
+ * The transaction's message belongs to another consumer by now: its lease ran out. What this
+ * handling did is rolled back.
+ */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
@@ -16,13 +20,15 @@ export class AlreadyHandled extends Error {
 }
 
 /**
- * Another message was handled under this id before: its idempotency key was used for two things, or somebody forges. It is kept as
- * a dead letter; its lane does not wait for it.
+ * Another message was handled under this id before: its idempotency key was used for two things, or
+ * somebody forges. It is kept as a dead letter; its lane does not wait for it.
  */
 export class IdConflict extends Unrecoverable {
   override readonly name = 'IdConflict';
   constructor(id: string) {
-    super(`message ${id} was handled before with another body: its id, or its idempotency key, was used for two things`);
+    super(
+      `message ${id} was handled before with another body: its id, or its idempotency key, was used for two things`,
+    );
   }
 }
 
@@ -32,12 +38,17 @@ export interface UnfinishedHandling {
   readonly at: Date;
 }
 
-/** The process that handled the message ended, or lost its lease, as often as is allowed. Nobody saw an error: this is the evidence. */
+/**
+ * The process that handled the message ended, or lost its lease, as often as is allowed. Nobody saw
+ * an error: this is the evidence.
+ */
 export class ProcessEndedError extends Unrecoverable {
   override readonly name = 'ProcessEndedError';
   constructor(readonly unfinished: readonly UnfinishedHandling[]) {
     const times = unfinished.map(({ instance, at }) => `\n${at.toISOString()} ${instance}`);
-    super(`its process ended, or lost its lease, while it was handled alone, ${times.length} times in a row:${times.join('')}`);
+    super(
+      `its process ended, or lost its lease, while it was handled alone, ${times.length} times in a row:${times.join('')}`,
+    );
   }
 }
 
@@ -61,22 +72,35 @@ const MESSAGE_LIMIT = 2_000;
 
 /** Anything thrown, as evidence: bounded in size, never throwing itself. */
 export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
-  if (!(thrown instanceof Error)) return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
-  return { error: bounded(classOf(thrown), MESSAGE_LIMIT), message: bounded(thrown.message, MESSAGE_LIMIT), stack: bounded(thrown.stack ?? '', STACK_LIMIT) };
+  if (!(thrown instanceof Error))
+    return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
+  return {
+    error: bounded(classOf(thrown), MESSAGE_LIMIT),
+    message: bounded(thrown.message, MESSAGE_LIMIT),
+    stack: bounded(thrown.stack ?? '', STACK_LIMIT),
+  };
 }
 
 /** Shorter texts are everywhere: nothing would be left of a stack. */
 const TELLING = 3;
 
 /** Evidence without what is personal in its message: evidence is not encrypted. */
-export function impersonal<E extends Pick<Failure, 'message' | 'stack'>>(evidence: E, personal: readonly string[]): E {
-  const texts = personal.filter(({ length }) => length >= TELLING).sort((a, b) => b.length - a.length);
+export function impersonal<E extends Pick<Failure, 'message' | 'stack'>>(
+  evidence: E,
+  personal: readonly string[],
+): E {
+  const texts = personal
+    .filter(({ length }) => length >= TELLING)
+    .sort((a, b) => b.length - a.length);
   const without = (text: string) => texts.reduce((left, one) => left.replaceAll(one, '…'), text);
-  return texts.length === 0 ? evidence : { ...evidence, message: without(evidence.message), stack: without(evidence.stack) };
+  return texts.length === 0
+    ? evidence
+    : { ...evidence, message: without(evidence.message), stack: without(evidence.stack) };
 }
 
 /** Many classes leave `name` as they found it. */
-const classOf = ({ name, constructor }: Error): string => (name && name !== 'Error' ? name : constructor?.name || 'Error');
+const classOf = ({ name, constructor }: Error): string =>
+  name && name !== 'Error' ? name : constructor?.name || 'Error';
 
 function bounded(value: unknown, limit: number): string {
   const text = shown(value);
@@ -92,7 +116,10 @@ function shown(value: unknown): string {
   }
 }
 
-/** An earlier message of the lane failed and waits; this one must wait behind it. Its handling is rolled back. */
+/**
+ * An earlier message of the lane failed and waits; this one must wait behind it. Its handling is
+ * rolled back.
+ */
 export class LaneParked extends Error {
   override readonly name = 'LaneParked';
 }

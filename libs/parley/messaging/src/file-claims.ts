@@ -8,7 +8,10 @@ import type { TransportContext } from './technology';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** Bodies as files of one folder, which all services mount: `file:///var/claims`, or `file:///var/claims?days=90`. */
+/**
+ * Bodies as files of one folder, which all services mount: `file:///var/claims`, or
+ * `file:///var/claims?days=90`.
+ */
 export class FileClaims implements ClaimStore {
   readonly address: string;
   private readonly folder: string;
@@ -27,7 +30,9 @@ export class FileClaims implements ClaimStore {
 
   async connect(): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 }).catch((error: Error) => {
-      throw new Error(`CLAIMS_URL: the folder ${this.folder} cannot be made: ${error.message}`, { cause: error });
+      throw new Error(`CLAIMS_URL: the folder ${this.folder} cannot be made: ${error.message}`, {
+        cause: error,
+      });
     });
     await this.sweep();
   }
@@ -77,7 +82,11 @@ export class FileClaims implements ClaimStore {
         if (made && made.mtimeMs < over) await rm(file, { force: true });
       }
     } catch (error) {
-      this.context.log('warn', `the claims in ${this.folder} could not be swept; trying again in an hour`, { error });
+      this.context.log(
+        'warn',
+        `the claims in ${this.folder} could not be swept; trying again in an hour`,
+        { error },
+      );
     }
     this.cancel = this.context.clock.after(HOUR, () => void this.sweep());
   }

@@ -2,9 +2,10 @@
 const HELD_AHEAD = 64;
 
 /**
- * Which messages the former reader of a part of a log may have been handling when its process ended without handing the part back: of
- * those that were not finished, the first of each key. There is no need to know how far it had read: if the one that ended it comes later,
- * the position is further on the next time.
+ * Which messages the former reader of a part of a log may have been handling when its process ended
+ * without handing the part back: of those that were not finished, the first of each key. There is
+ * no need to know how far it had read: if the one that ended it comes later, the position is
+ * further on the next time.
  */
 export class FirstOfKeys {
   private readonly keys = new Set<string>();

@@ -21,7 +21,9 @@ let effects: string[];
 let isPoison: (grain: Grain) => boolean;
 
 function reap(grains: readonly Grain[], { tx, envelopes }: BatchContext<MemoryTx>): void {
-  expect(envelopes.map(({ partitionkey }) => partitionkey)).toEqual(grains.map(({ field }) => field));
+  expect(envelopes.map(({ partitionkey }) => partitionkey)).toEqual(
+    grains.map(({ field }) => field),
+  );
   batches.push([...grains]);
   for (const { field, n } of grains) {
     effects.push(`${field}${n}`);
@@ -49,7 +51,8 @@ class FieldController {
   }
 }
 
-const grains = (count: number, field: (n: number) => string = (n) => `f${n}-`): Grain[] => Array.from({ length: count }, (_, i) => ({ field: field(i + 1), n: i + 1 }));
+const grains = (count: number, field: (n: number) => string = (n) => `f${n}-`): Grain[] =>
+  Array.from({ length: count }, (_, i) => ({ field: field(i + 1), n: i + 1 }));
 const named = (all: readonly Grain[]) => all.map(({ field, n }) => `${field}${n}`).sort();
 
 describe('a handler of batches', () => {
@@ -61,14 +64,19 @@ describe('a handler of batches', () => {
   });
   afterEach(() => harness.close());
 
-  async function start(controller: Type, options?: ConstructorParameters<typeof Harness>[0]): Promise<void> {
+  async function start(
+    controller: Type,
+    options?: ConstructorParameters<typeof Harness>[0],
+  ): Promise<void> {
     harness = new Harness(options);
     farm = await harness.start('farm', { controllers: [controller] });
   }
 
   it('takes what is there, in one transaction, and no more than it asked for', async () => {
     await start(BarnController);
-    expect(farm.get(Messaging).registry.subscriptions('event')).toMatchObject([{ concurrency: 20 }]);
+    expect(farm.get(Messaging).registry.subscriptions('event')).toMatchObject([
+      { concurrency: 20 },
+    ]);
     const transactions = jest.spyOn(farm.store, 'transaction');
     await Promise.all(grains(50).map((grain) => harness.publish(Sown, grain)));
     const before = transactions.mock.calls.length;
@@ -93,7 +101,11 @@ describe('a handler of batches', () => {
     await harness.settled();
     expect([...effects].sort()).toEqual(named(grains(40).filter((grain) => !isPoison(grain))));
     const letters = await harness.deadLetters();
-    expect(letters.map(({ body, failure }) => [(JSON.parse(body.toString()) as Grain).n, failure.tries]).sort()).toEqual([10, 20, 30, 40].map((n) => [n, 1]));
+    expect(
+      letters
+        .map(({ body, failure }) => [(JSON.parse(body.toString()) as Grain).n, failure.tries])
+        .sort(),
+    ).toEqual([10, 20, 30, 40].map((n) => [n, 1]));
   });
 
   it('never gets two of one key at a time, and gets them in order', async () => {
@@ -101,7 +113,9 @@ describe('a handler of batches', () => {
     for (const grain of grains(40, (n) => `f${n % 4}-`)) await harness.send(Sow, grain);
     await harness.settled();
     for (let field = 0; field < 4; field++) {
-      const order = effects.filter((effect) => effect.startsWith(`f${field}-`)).map((effect) => Number(effect.split('-')[1]));
+      const order = effects
+        .filter((effect) => effect.startsWith(`f${field}-`))
+        .map((effect) => Number(effect.split('-')[1]));
       expect(order).toEqual([...order].sort((a, b) => a - b));
       expect(order).toHaveLength(10);
     }
@@ -120,7 +134,8 @@ describe('a handler of batches', () => {
     await start(FieldController);
     let failures = 5; // together, then alone and three times more
     isPoison = ({ field, n }) => field === 'bad' && n === 1 && failures-- > 0;
-    for (const grain of [...grains(3, () => 'bad'), ...grains(3, () => 'good')]) await harness.send(Sow, grain);
+    for (const grain of [...grains(3, () => 'bad'), ...grains(3, () => 'good')])
+      await harness.send(Sow, grain);
     await harness.settled();
     expect([...effects]).toEqual(['good1', 'good2', 'good3']);
     await harness.advance('2s');
@@ -140,7 +155,11 @@ describe('a service whose handler of batches cannot have them', () => {
       @Handles(Sow, { batch: 5, transaction: 'own' })
       async sow(_grains: Grain[]) {}
     }
-    await expect(started(OwnController)).rejects.toThrow(new HandlerError("OwnController.sow takes batches of farm.sow-grain, but with transaction: 'own', and a batch has only one transaction; leave out one of the two"));
+    await expect(started(OwnController)).rejects.toThrow(
+      new HandlerError(
+        "OwnController.sow takes batches of farm.sow-grain, but with transaction: 'own', and a batch has only one transaction; leave out one of the two",
+      ),
+    );
   });
 
   it('does not start: nothing is acknowledged', async () => {
@@ -168,9 +187,13 @@ describe('batches', () => {
   it('hold what comes while one is handled, for the next one, but not what makes a whole one', async () => {
     const handled: number[][] = [];
     const finish: ((handled: boolean) => void)[] = [];
-    const together = (members: readonly number[]) => (handled.push([...members]), new Promise<boolean>((resolve) => finish.push(resolve)));
+    const together = (members: readonly number[]) => (
+      handled.push([...members]),
+      new Promise<boolean>((resolve) => finish.push(resolve))
+    );
     const gatherings = new Gatherings<number>(together);
-    const join = (...members: number[]) => Promise.all(members.map((member) => gatherings.join('it', 3, member)));
+    const join = (...members: number[]) =>
+      Promise.all(members.map((member) => gatherings.join('it', 3, member)));
     const companies: Company[][] = [];
     const note = (all: Company[]) => void companies.push(all);
     void join(1, 2).then(note);
@@ -189,12 +212,18 @@ describe('batches', () => {
     finish[0]!(false);
     finish[1]!(true);
     await turn();
-    expect(companies.map((all) => all.map(({ alone }) => alone))).toEqual([[true, true], [false, false], [false]]);
+    expect(companies.map((all) => all.map(({ alone }) => alone))).toEqual([
+      [true, true],
+      [false, false],
+      [false],
+    ]);
   });
 
   it('of one wait until it is over, so that the next ones are more', async () => {
     const handled: number[][] = [];
-    const gatherings = new Gatherings<number>(async (members) => (handled.push([...members]), true));
+    const gatherings = new Gatherings<number>(
+      async (members) => (handled.push([...members]), true),
+    );
     const first = await gatherings.join('it', 9, 1);
     const others = Promise.all([2, 3, 4].map((member) => gatherings.join('it', 9, member)));
     await turn();

@@ -14,10 +14,12 @@ interface Gathering<Member> {
 }
 
 /**
- * Collects the deliveries that are in flight at the same time. A batch goes at the end of the turn of the event loop in which its
- * first member came: nobody waits for company that may never come. What comes while it is handled is the next one.
+ * Collects the deliveries that are in flight at the same time. A batch goes at the end of the turn
+ * of the event loop in which its first member came: nobody waits for company that may never come.
+ * What comes while it is handled is the next one.
  *
- * Two messages of one key are never in one batch, for those of a lane are delivered one after the other.
+ * Two messages of one key are never in one batch, for those of a lane are delivered one after the
+ * other.
  */
 export class Gatherings<Member> {
   private readonly gatherings = new Map<string, Gathering<Member>>();
@@ -62,7 +64,8 @@ export class Gatherings<Member> {
 
   private async handle(batch: Gathering<Member>['waiting'], over: () => void): Promise<void> {
     const handled = await this.together(batch.map(({ member }) => member));
-    for (const { resolve } of batch) resolve(handled ? { alone: false } : { alone: true, over: () => undefined });
+    for (const { resolve } of batch)
+      resolve(handled ? { alone: false } : { alone: true, over: () => undefined });
     over();
   }
 }

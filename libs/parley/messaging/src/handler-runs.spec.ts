@@ -70,7 +70,9 @@ class SmithController {
   @Handles(Paint, { ...POLICY, transaction: 'own', timeout: '10s' })
   async paint(job: Job, { transaction }: HandlerContext<MemoryTx>): Promise<void> {
     await this.smithy.work('paint', job);
-    await this.smithy.after(() => transaction(async (tx) => this.smithy.effect(tx, `paint ${job.job}`)));
+    await this.smithy.after(() =>
+      transaction(async (tx) => this.smithy.effect(tx, `paint ${job.job}`)),
+    );
   }
 
   @Handles(Polish, { ...POLICY, batch: 10 })
@@ -82,7 +84,11 @@ class SmithController {
   @Handles(Rang)
   async rang(job: Job): Promise<void> {
     await this.smithy.work('rang', job);
-    await this.smithy.after(() => this.transactions.run(async (tx) => this.smithy.effect(tx as unknown as MemoryTx, `rang ${job.job}`)));
+    await this.smithy.after(() =>
+      this.transactions.run(async (tx) =>
+        this.smithy.effect(tx as unknown as MemoryTx, `rang ${job.job}`),
+      ),
+    );
   }
 
   @Handles(Ask)
@@ -111,14 +117,26 @@ let smithy: Smithy;
 let service: ServiceOnTrial;
 let warnings: string[];
 const part = (job: string) => ({ job });
-const letters = async () => (await harness.deadLetters()).map(({ failure: { error, tries } }) => [error, tries]);
+const letters = async () =>
+  (await harness.deadLetters()).map(({ failure: { error, tries } }) => [error, tries]);
 const health = () => service.get(Messaging).health();
 
 beforeEach(async () => {
   warnings = [];
-  harness = new Harness({ log: (level, message) => void (level === 'warn' && message.includes('did not end within') && !message.includes('failed in') && warnings.push(message)) });
+  harness = new Harness({
+    log: (level, message) =>
+      void (
+        level === 'warn' &&
+        message.includes('did not end within') &&
+        !message.includes('failed in') &&
+        warnings.push(message)
+      ),
+  });
   smithy = new Smithy();
-  service = await harness.start('smithy', { controllers: [SmithController, LedgerController], providers: [{ provide: Smithy, useValue: smithy }] });
+  service = await harness.start('smithy', {
+    controllers: [SmithController, LedgerController],
+    providers: [{ provide: Smithy, useValue: smithy }],
+  });
 });
 
 afterEach(async () => {
@@ -133,7 +151,11 @@ describe('a handler that never settles', () => {
     await harness.advance(34_999);
     expect([smithy.seen, warnings]).toEqual([['forge a'], []]);
     await harness.advance(1);
-    expect(warnings).toEqual([expect.stringMatching(/^smithy\.forge-part [-0-9a-f]{36} in smithy: SmithController\.forge did not end within its timeout of 30000 ms plus 5000 ms; what it still does has no effect$/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^smithy\.forge-part [-0-9a-f]{36} in smithy: SmithController\.forge did not end within its timeout of 30000 ms plus 5000 ms; what it still does has no effect$/,
+      ),
+    ]);
     await harness.advance('3m');
     expect(smithy.seen).toEqual(['forge a', 'forge a', 'forge a']);
     expect(await letters()).toEqual([['HandlerTimeoutError', 3]]);
@@ -147,7 +169,12 @@ describe('a handler that never settles', () => {
     await harness.advance('37s');
     expect(smithy.effects.sort()).toEqual(['forge b', 'forge c']);
     expect(harness.said(Forged)).toHaveLength(2);
-    expect(smithy.seen.filter((one) => one.startsWith('forge'))).toEqual(['forge a', 'forge b', 'forge c', 'forge a']); // the first one, again
+    expect(smithy.seen.filter((one) => one.startsWith('forge'))).toEqual([
+      'forge a',
+      'forge b',
+      'forge c',
+      'forge a',
+    ]); // the first one, again
   });
 
   it('has no effect when it goes on later', async () => {
@@ -172,7 +199,10 @@ describe('a handler that never settles', () => {
     await harness.advance(29_999);
     expect(smithy.signals[0]!.aborted).toBe(false);
     await harness.advance(1);
-    expect(smithy.signals[0]!.reason).toMatchObject({ name: 'TimeoutError', message: 'SmithController.forge is over its timeout of 30000 ms' });
+    expect(smithy.signals[0]!.reason).toMatchObject({
+      name: 'TimeoutError',
+      message: 'SmithController.forge is over its timeout of 30000 ms',
+    });
     expect(warnings).toEqual([]);
   });
 
@@ -202,9 +232,22 @@ describe('a handler that never settles', () => {
     expect((await health()).overdue).toEqual([]);
     await harness.advance('2s');
     const { overdue, intakes } = await health();
-    expect(overdue).toEqual([{ kind: 'command', contract: 'smithy.paint-part', subscription: 'smithy', id: expect.any(String), handler: 'SmithController.paint', age: 11_000, ended: false }]);
+    expect(overdue).toEqual([
+      {
+        kind: 'command',
+        contract: 'smithy.paint-part',
+        subscription: 'smithy',
+        id: expect.any(String),
+        handler: 'SmithController.paint',
+        age: 11_000,
+        ended: false,
+      },
+    ]);
     const commands = intakes.find(({ kind }) => kind === 'command')!;
-    expect([commands.state, commands.reason]).toEqual(['consuming', `1 over their timeout and still running, the oldest for 11 s: smithy.paint-part ${overdue![0]!.id}`]);
+    expect([commands.state, commands.reason]).toEqual([
+      'consuming',
+      `1 over their timeout and still running, the oldest for 11 s: smithy.paint-part ${overdue![0]!.id}`,
+    ]);
     await harness.advance('5s');
     expect((await health()).overdue).toEqual([{ ...overdue![0]!, age: 16_000, ended: true }]);
     smithy.hangs = [];
@@ -230,7 +273,13 @@ describe('a call that never settles', () => {
 describe('the bound', () => {
   let clock: VirtualClock;
   let runs: HandlerRuns;
-  const facts = (timeout: number) => ({ kind: 'command' as const, contract: 'a.b', id: '1', what: 'A.b', timeout });
+  const facts = (timeout: number) => ({
+    kind: 'command' as const,
+    contract: 'a.b',
+    id: '1',
+    what: 'A.b',
+    timeout,
+  });
   const never = () => new Promise<never>(() => undefined);
 
   beforeEach(() => {
@@ -238,22 +287,31 @@ describe('the bound', () => {
     runs = new HandlerRuns(clock, () => undefined, 1_000);
   });
 
-  it.each([0, 10, 60_000, 30 * 86_400_000])('of a timeout of %d ms is kept, and never cut short', async (timeout) => {
-    const ended = jest.fn();
-    let signal: AbortSignal;
-    const run = runs.bounded(facts(timeout), async (run: HandlerRun) => ((signal = run.signal([])), never())).catch(ended);
-    if (timeout > 0) await clock.advance(timeout - 1);
-    expect([signal!.aborted, ended.mock.calls.length]).toEqual([false, 0]);
-    await clock.advance(timeout > 0 ? 1_000 : 999);
-    expect([signal!.aborted, ended.mock.calls.length]).toEqual([true, 0]);
-    await clock.advance(1);
-    await run;
-    expect(ended).toHaveBeenCalledWith(expect.any(HandlerTimeoutError));
-  });
+  it.each([0, 10, 60_000, 30 * 86_400_000])(
+    'of a timeout of %d ms is kept, and never cut short',
+    async (timeout) => {
+      const ended = jest.fn();
+      let signal: AbortSignal;
+      const run = runs
+        .bounded(facts(timeout), async (run: HandlerRun) => ((signal = run.signal([])), never()))
+        .catch(ended);
+      if (timeout > 0) await clock.advance(timeout - 1);
+      expect([signal!.aborted, ended.mock.calls.length]).toEqual([false, 0]);
+      await clock.advance(timeout > 0 ? 1_000 : 999);
+      expect([signal!.aborted, ended.mock.calls.length]).toEqual([true, 0]);
+      await clock.advance(1);
+      await run;
+      expect(ended).toHaveBeenCalledWith(expect.any(HandlerTimeoutError));
+    },
+  );
 
   it('does not move with the time of day, and is put off while nothing can run', async () => {
     let [now, ring] = [0, () => {}];
-    const wall = { now: () => Math.random(), elapsed: () => now, after: (_: number, callback: () => void) => ((ring = callback), () => {}) };
+    const wall = {
+      now: () => Math.random(),
+      elapsed: () => now,
+      after: (_: number, callback: () => void) => ((ring = callback), () => {}),
+    };
     const blocked = new HandlerRuns(wall, () => undefined, 1_000);
     const ended = jest.fn();
     blocked.bounded(facts(9_000), never).catch(ended);
@@ -275,8 +333,14 @@ describe('the bound', () => {
 
   it('closes what was opened, once, and not what was closed before', async () => {
     const [open, closed] = [jest.fn(), jest.fn()];
-    const run = runs.bounded(facts(0), async (run) => (run.onEnd(open), run.onEnd(closed)(), never()));
-    await Promise.all([expect(run).rejects.toThrow('A.b did not end within its timeout of 0 ms plus 1000 ms'), clock.advance('5s')]);
+    const run = runs.bounded(
+      facts(0),
+      async (run) => (run.onEnd(open), run.onEnd(closed)(), never()),
+    );
+    await Promise.all([
+      expect(run).rejects.toThrow('A.b did not end within its timeout of 0 ms plus 1000 ms'),
+      clock.advance('5s'),
+    ]);
     expect([open.mock.calls.length, closed.mock.calls.length]).toEqual([1, 0]);
   });
 });

@@ -3,16 +3,27 @@ import type { Clock } from './clock';
 import type { Ending } from './store';
 import type { TransportContext } from './technology';
 
-/** Milliseconds after its timeout that a handler may take to end by itself, for its signal tells it to. */
+/**
+ * Milliseconds after its timeout that a handler may take to end by itself, for its signal tells it
+ * to.
+ */
 export const GRACE_MS = 5_000;
-/** A timer that is late by more than so many milliseconds: nothing could run meanwhile, and no handler is ended for it. */
+/**
+ * A timer that is late by more than so many milliseconds: nothing could run meanwhile, and no
+ * handler is ended for it.
+ */
 const BLOCKED_MS = 1_000;
 
-/** A handler did not end within its timeout plus the grace. Its transaction is closed: what it still does has no effect. */
+/**
+ * A handler did not end within its timeout plus the grace. Its transaction is closed: what it still
+ * does has no effect.
+ */
 export class HandlerTimeoutError extends Error {
   override readonly name = 'HandlerTimeoutError';
   constructor({ what, timeout }: Pick<RunFacts, 'what' | 'timeout'>, grace: number) {
-    super(`${what} did not end within its timeout of ${timeout} ms plus ${grace} ms; what it still does has no effect`);
+    super(
+      `${what} did not end within its timeout of ${timeout} ms plus ${grace} ms; what it still does has no effect`,
+    );
   }
 }
 
@@ -43,7 +54,9 @@ export interface Overdue extends Omit<RunFacts, 'timeout' | 'what'> {
   readonly handler: string;
   /** Milliseconds since it began. */
   readonly age: number;
-  /** Whether it was ended: its message is delivered again, or dead, although its code still runs. */
+  /**
+   * Whether it was ended: its message is delivered again, or dead, although its code still runs.
+   */
   readonly ended: boolean;
 }
 
@@ -74,7 +87,10 @@ export class HandlerRun implements Ending {
     return this.clock.elapsed() - this.began;
   }
 
-  /** Aborted at the timeout, or with one of `others`. Made for the few that ask: a timer a message is not free. */
+  /**
+   * Aborted at the timeout, or with one of `others`. Made for the few that ask: a timer a message
+   * is not free.
+   */
   signal(others: readonly AbortSignal[]): AbortSignal {
     this.controller ??= this.timed(new AbortController());
     return AbortSignal.any([...others, this.controller.signal]);
@@ -116,9 +132,19 @@ export class HandlerRun implements Ending {
   }
 
   private timed(controller: AbortController): AbortController {
-    const late = () => controller.abort(new DOMException(`${this.facts.what} is over its timeout of ${this.facts.timeout} ms`, 'TimeoutError'));
+    const late = () =>
+      controller.abort(
+        new DOMException(
+          `${this.facts.what} is over its timeout of ${this.facts.timeout} ms`,
+          'TimeoutError',
+        ),
+      );
     if (this.ended) controller.abort(this.ended);
-    else this.cancelTimer = this.clock.after(Math.max(0, Math.ceil(this.facts.timeout - this.age)), late);
+    else
+      this.cancelTimer = this.clock.after(
+        Math.max(0, Math.ceil(this.facts.timeout - this.age)),
+        late,
+      );
     return controller;
   }
 }
@@ -139,7 +165,10 @@ export class HandlerRuns {
     private readonly grace = GRACE_MS,
   ) {}
 
-  /** Does `work`, which ends at its timeout plus the grace whether it listens to its signal or not. @throws HandlerTimeoutError */
+  /**
+   * Does `work`, which ends at its timeout plus the grace whether it listens to its signal or not.
+   * @throws HandlerTimeoutError
+   */
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const run = new HandlerRun(facts, this.grace, this.clock, this.lookBy, reject);
@@ -154,7 +183,10 @@ export class HandlerRuns {
 
   /** Over their timeout and still running, the oldest first. */
   overdue(): readonly Overdue[] {
-    const late = [...this.lost, ...[...this.running].filter(({ age, facts }) => age >= facts.timeout)];
+    const late = [
+      ...this.lost,
+      ...[...this.running].filter(({ age, facts }) => age >= facts.timeout),
+    ];
     return late.map(overdueOf).sort((a, b) => b.age - a.age);
   }
 
@@ -174,18 +206,27 @@ export class HandlerRuns {
     if (bound < this.dueAt) this.lookAt(bound);
   };
 
-  /** It stays set when the run it was set for is over: setting one for each would cost more than looking in vain. */
+  /**
+   * It stays set when the run it was set for is over: setting one for each would cost more than
+   * looking in vain.
+   */
   private lookAt(bound: number): void {
     this.cancelTimer?.();
     this.dueAt = bound;
-    this.cancelTimer = this.clock.after(Math.max(0, Math.ceil(bound - this.clock.elapsed())), () => this.look(), { ref: false });
+    this.cancelTimer = this.clock.after(
+      Math.max(0, Math.ceil(bound - this.clock.elapsed())),
+      () => this.look(),
+      { ref: false },
+    );
   }
 
   private look(): void {
     const now = this.clock.elapsed();
-    if (now - this.dueAt > BLOCKED_MS) for (const run of this.running) run.bound = Math.max(run.bound, now + this.grace);
+    if (now - this.dueAt > BLOCKED_MS)
+      for (const run of this.running) run.bound = Math.max(run.bound, now + this.grace);
     this.dueAt = Infinity;
-    // One at a time: others may have waited for nothing but what it holds, and that was not their own time.
+    // One at a time: others may have waited for nothing but what it holds, and that was not their
+    // own time.
     const [first] = this.byBound();
     if (first && first.bound <= now) this.expire(first);
     const [next] = this.byBound();
@@ -199,7 +240,10 @@ export class HandlerRuns {
   private expire(run: HandlerRun): void {
     const { contract, id, subscription } = run.facts;
     const error = new HandlerTimeoutError(run.facts, this.grace);
-    this.log('warn', `${contract} ${id}${subscription === undefined ? '' : ` in ${subscription}`}: ${error.message}`);
+    this.log(
+      'warn',
+      `${contract} ${id}${subscription === undefined ? '' : ` in ${subscription}`}: ${error.message}`,
+    );
     this.end(run, error);
   }
 
@@ -212,5 +256,13 @@ export class HandlerRuns {
 
 function overdueOf({ facts, age, ended }: HandlerRun): Overdue {
   const { kind, contract, subscription, id, what } = facts;
-  return { kind, contract, ...(subscription !== undefined && { subscription }), id, handler: what, age: Math.round(age), ended: ended !== undefined };
+  return {
+    kind,
+    contract,
+    ...(subscription !== undefined && { subscription }),
+    id,
+    handler: what,
+    age: Math.round(age),
+    ended: ended !== undefined,
+  };
 }

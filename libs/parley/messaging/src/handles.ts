@@ -15,18 +15,37 @@ export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
 };
 
 type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
-type HandlerMethod<C extends Contract> = (message: Message<C>, context: ContextOf<C>) => Promise<ReplyInputOf<C>> | ReplyInputOf<C>;
+type HandlerMethod<C extends Contract> = (
+  message: Message<C>,
+  context: ContextOf<C>,
+) => Promise<ReplyInputOf<C>> | ReplyInputOf<C>;
 
-type BatchMethod<C extends Contract> = (messages: Message<C>[], context: BatchContext<never>) => Promise<void> | void;
-type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(target: object, method: string, descriptor: TypedPropertyDescriptor<H>) => void;
+type BatchMethod<C extends Contract> = (
+  messages: Message<C>[],
+  context: BatchContext<never>,
+) => Promise<void> | void;
+type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(
+  target: object,
+  method: string,
+  descriptor: TypedPropertyDescriptor<H>,
+) => void;
 
-/** The method takes as many messages as are there, up to `batch`, and a context for all of them. @see BatchOptions */
-export function Handles<C extends Contract<'command' | 'event'>>(contract: C, options: BatchOptions): Binding<BatchMethod<C>>;
 /**
- * Binds a controller's method to a contract. A wrong payload or reply does not compile. The method needs no parameter
- * decorators: it gets the message, then its context.
+ * The method takes as many messages as are there, up to `batch`, and a context for all of them.
+ * @see BatchOptions
  */
-export function Handles<C extends Contract>(contract: C, options?: HandlerOptions): Binding<HandlerMethod<C>>;
+export function Handles<C extends Contract<'command' | 'event'>>(
+  contract: C,
+  options: BatchOptions,
+): Binding<BatchMethod<C>>;
+/**
+ * Binds a controller's method to a contract. A wrong payload or reply does not compile. The method
+ * needs no parameter decorators: it gets the message, then its context.
+ */
+export function Handles<C extends Contract>(
+  contract: C,
+  options?: HandlerOptions,
+): Binding<HandlerMethod<C>>;
 export function Handles(contract: Contract, options: HandlerExtras['options'] = {}) {
   return (target: object, method: string, descriptor: PropertyDescriptor): void => {
     Payload()(target, method, 0);

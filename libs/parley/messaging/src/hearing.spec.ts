@@ -14,7 +14,12 @@ function listening(concurrency: number, most?: { messages: number; bytes: number
     deliveries.push(delivery);
     return new Promise<Outcome>((resolve) => finish.push(resolve));
   };
-  const hearing = new Hearing({ concurrency } as Subscription, deliver, (_, message) => warnings.push(message), most);
+  const hearing = new Hearing(
+    { concurrency } as Subscription,
+    deliver,
+    (_, message) => warnings.push(message),
+    most,
+  );
   const numbers = () => deliveries.map(({ headers }) => Number(headers.n));
   const next = async () => {
     finish.shift()!(done);

@@ -3,7 +3,10 @@ import type { Headers } from './message';
 import type { Deliver, TransportContext } from './technology';
 import { within } from './within';
 
-/** News that wait for a handler, and what they weigh. Those who listen too slowly miss some, as the sequence numbers tell them. */
+/**
+ * News that wait for a handler, and what they weigh. Those who listen too slowly miss some, as the
+ * sequence numbers tell them.
+ */
 const WAITING_AT_MOST = { messages: 10_000, bytes: 64 * 2 ** 20 };
 const ENDED_WITHIN = 1_000;
 
@@ -14,8 +17,8 @@ export interface Heard {
 }
 
 /**
- * Where a technology takes the broadcasts it hears: they are handled as they come, no more at a time than the subscription
- * allows; so many wait, and what exceeds that is missed, with a warning.
+ * Where a technology takes the broadcasts it hears: they are handled as they come, no more at a
+ * time than the subscription allows; so many wait, and what exceeds that is missed, with a warning.
  */
 export class Hearing {
   private readonly end = new AbortController();
@@ -38,7 +41,11 @@ export class Hearing {
   hear(heard: Heard): void {
     if (this.stopped) return;
     if (this.hasRoomFor(heard)) this.wait(heard);
-    else if (this.missed++ === 0) this.log('warn', `broadcasts come faster than they are handled: ${this.waiting.length} wait, the next ones are missed`);
+    else if (this.missed++ === 0)
+      this.log(
+        'warn',
+        `broadcasts come faster than they are handled: ${this.waiting.length} wait, the next ones are missed`,
+      );
     this.handleWaiting();
   }
 
@@ -53,11 +60,17 @@ export class Hearing {
   async close(): Promise<void> {
     this.stop();
     this.end.abort(new Error('the drain ran out of time'));
-    await within(ENDED_WITHIN, Promise.allSettled(this.handling), () => new Error('still under way')).catch(() => undefined);
+    await within(
+      ENDED_WITHIN,
+      Promise.allSettled(this.handling),
+      () => new Error('still under way'),
+    ).catch(() => undefined);
   }
 
   private hasRoomFor(heard: Heard): boolean {
-    return this.waiting.length < this.most.messages && this.bytes + sizeOf(heard) <= this.most.bytes;
+    return (
+      this.waiting.length < this.most.messages && this.bytes + sizeOf(heard) <= this.most.bytes
+    );
   }
 
   private wait(heard: Heard): void {
@@ -77,7 +90,14 @@ export class Hearing {
   /** There is nobody to give a broadcast back to: whatever becomes of it, it is over. */
   private handle({ headers, body }: Heard): void {
     const { subscription } = this;
-    const delivery = { subscription, headers, body, attempt: 1, signal: this.end.signal, honours: { retry: false, dead: false } };
+    const delivery = {
+      subscription,
+      headers,
+      body,
+      attempt: 1,
+      signal: this.end.signal,
+      honours: { retry: false, dead: false },
+    };
     const handling = this.deliver(delivery).finally(() => {
       this.handling.delete(handling);
       this.handleWaiting();

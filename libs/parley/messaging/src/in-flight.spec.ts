@@ -14,7 +14,9 @@ describe('what is in flight', () => {
   it('is drained when the last of it has ended, however it ended', async () => {
     const inFlight = new InFlight();
     const [first, second] = [gate(), gate()];
-    const failing = inFlight.track(() => first.opened.then(() => Promise.reject(new Error('no luck')))).catch((error: Error) => error.message);
+    const failing = inFlight
+      .track(() => first.opened.then(() => Promise.reject(new Error('no luck'))))
+      .catch((error: Error) => error.message);
     const succeeding = inFlight.track(() => second.opened);
     const drained = inFlight.drained(60_000);
     expect(inFlight.size).toBe(2);
@@ -37,7 +39,12 @@ describe('what is in flight', () => {
 
   it('is told to give up when the time is over', async () => {
     const inFlight = new InFlight();
-    const work = inFlight.track((cancelled) => new Promise<string>((resolve) => cancelled.addEventListener('abort', () => resolve((cancelled.reason as Error).message))));
+    const work = inFlight.track(
+      (cancelled) =>
+        new Promise<string>((resolve) =>
+          cancelled.addEventListener('abort', () => resolve((cancelled.reason as Error).message)),
+        ),
+    );
     expect(await inFlight.drained(1)).toBe(false);
     expect(await work).toBe('the service is stopping');
     expect(await inFlight.drained(0)).toBe(true);

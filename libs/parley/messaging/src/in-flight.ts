@@ -20,7 +20,10 @@ export class InFlight {
     }
   }
 
-  /** Resolves true once nothing is running, or false after `milliseconds`: what still runs is told to give up. */
+  /**
+   * Resolves true once nothing is running, or false after `milliseconds`: what still runs is told
+   * to give up.
+   */
   async drained(milliseconds: number): Promise<boolean> {
     if (this.running.size === 0) return true;
     const drained = await new Promise<boolean>((resolve) => {
@@ -33,7 +36,8 @@ export class InFlight {
       const cancel = startTimer(milliseconds, () => settle(false));
       this.waiting.add(idled);
     });
-    if (!drained) for (const handling of this.running) handling.abort(new Error('the service is stopping'));
+    if (!drained)
+      for (const handling of this.running) handling.abort(new Error('the service is stopping'));
     return drained;
   }
 }

@@ -1,17 +1,21 @@
 import { sendInOrder } from './in-order';
 import type { OutgoingMessage } from './message';
 
-const message = (partitionkey: string | undefined, id: string) => ({ contract: { owner: 'orders' }, envelope: { id, partitionkey } }) as unknown as OutgoingMessage;
+const message = (partitionkey: string | undefined, id: string) =>
+  ({ contract: { owner: 'orders' }, envelope: { id, partitionkey } }) as unknown as OutgoingMessage;
 
 describe('sending in order', () => {
   it('sends one of a key at a time, and others meanwhile', async () => {
     const begun: string[] = [];
     let release!: () => void;
     const held = new Promise<void>((resolve) => (release = resolve));
-    const sent = sendInOrder([message('a', '1'), message('a', '2'), message('b', '3'), message(undefined, '4')], async ({ envelope }) => {
-      begun.push(envelope.id);
-      if (envelope.id === '1') await held;
-    });
+    const sent = sendInOrder(
+      [message('a', '1'), message('a', '2'), message('b', '3'), message(undefined, '4')],
+      async ({ envelope }) => {
+        begun.push(envelope.id);
+        if (envelope.id === '1') await held;
+      },
+    );
     expect(begun).toEqual(['1', '3', '4']);
     release();
     await sent;
@@ -25,7 +29,9 @@ describe('sending in order', () => {
       await new Promise((resolve) => setImmediate(resolve));
       ended.push(envelope.id);
     };
-    await expect(sendInOrder([message('a', '1'), message('a', '2'), message('b', '3')], send)).rejects.toThrow('no');
+    await expect(
+      sendInOrder([message('a', '1'), message('a', '2'), message('b', '3')], send),
+    ).rejects.toThrow('no');
     expect(ended).toEqual(['3']);
   });
 });

@@ -2,18 +2,25 @@ import type { OutgoingMessage } from './message';
 import { failureOf, NotTriedError, type Failures, UnpublishedError } from './publishing';
 
 /**
- * Sends messages so that those of one key stay in order: one of a key at a time, different keys and those without one side by
- * side. What follows a failed one is not sent. Rejects only when everything has ended: whoever publishes the rejected ones again
- * must not meet others still under way.
+ * Sends messages so that those of one key stay in order: one of a key at a time, different keys and
+ * those without one side by side. What follows a failed one is not sent. Rejects only when
+ * everything has ended: whoever publishes the rejected ones again must not meet others still under
+ * way.
  * @throws PartlyPublishedError; of a single message its own error
  */
-export async function sendInOrder(messages: readonly OutgoingMessage[], send: (message: OutgoingMessage) => Promise<void>): Promise<void> {
+export async function sendInOrder(
+  messages: readonly OutgoingMessage[],
+  send: (message: OutgoingMessage) => Promise<void>,
+): Promise<void> {
   const failures = await failuresInOrder(messages, send);
   if (failures.size > 0) throw failureOf(failures, messages);
 }
 
 /** The same; resolves with what was not sent, and why. */
-export async function failuresInOrder(messages: readonly OutgoingMessage[], send: (message: OutgoingMessage) => Promise<void>): Promise<Failures> {
+export async function failuresInOrder(
+  messages: readonly OutgoingMessage[],
+  send: (message: OutgoingMessage) => Promise<void>,
+): Promise<Failures> {
   const failures = new Map<OutgoingMessage, unknown>();
   const inTurn = async (lane: readonly OutgoingMessage[]) => {
     for (const [place, message] of lane.entries()) {
@@ -21,7 +28,8 @@ export async function failuresInOrder(messages: readonly OutgoingMessage[], send
         await send(message);
       } catch (error) {
         failures.set(message, error);
-        for (const later of lane.slice(place + 1)) failures.set(later, new NotTriedError('an earlier message of its key was not published'));
+        for (const later of lane.slice(place + 1))
+          failures.set(later, new NotTriedError('an earlier message of its key was not published'));
         return;
       }
     }
@@ -30,19 +38,32 @@ export async function failuresInOrder(messages: readonly OutgoingMessage[], send
   return failures;
 }
 
-/** For a technology that takes many in one request, all or none: when it took none, those that are not to blame are published alone. */
-export async function failuresTogether(messages: readonly OutgoingMessage[], publish: (messages: readonly OutgoingMessage[]) => Promise<void>): Promise<Failures> {
+/**
+ * For a technology that takes many in one request, all or none: when it took none, those that are
+ * not to blame are published alone.
+ */
+export async function failuresTogether(
+  messages: readonly OutgoingMessage[],
+  publish: (messages: readonly OutgoingMessage[]) => Promise<void>,
+): Promise<Failures> {
   try {
     await publish(messages);
     return new Map();
   } catch (error) {
-    if (error instanceof UnpublishedError && messages.length > 1) return failuresInOrder(messages, (message) => publish([message]));
+    if (error instanceof UnpublishedError && messages.length > 1)
+      return failuresInOrder(messages, (message) => publish([message]));
     return new Map(messages.map((message) => [message, error]));
   }
 }
 
-/** For a technology that takes messages at once: publishes them in their order. What follows a failed one of its key is not published. */
-export function publishInTurn(messages: readonly OutgoingMessage[], publish: (message: OutgoingMessage) => void): void {
+/**
+ * For a technology that takes messages at once: publishes them in their order. What follows a
+ * failed one of its key is not published.
+ */
+export function publishInTurn(
+  messages: readonly OutgoingMessage[],
+  publish: (message: OutgoingMessage) => void,
+): void {
   const failures = new Map<OutgoingMessage, unknown>();
   const stuck = new Set<string>();
   for (const message of messages) {

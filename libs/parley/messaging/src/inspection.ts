@@ -14,11 +14,19 @@ export interface Examination extends RouteInfo {
   readonly findings: readonly Finding[];
 }
 
-export function manifestsOf(service: string, routes: Routes, registry: HandlerRegistry): readonly Manifest[] {
+export function manifestsOf(
+  service: string,
+  routes: Routes,
+  registry: HandlerRegistry,
+): readonly Manifest[] {
   return routes.all().map((transport) => {
     const carried = (contract: Contract) => routes.of(contract) === transport;
-    const said = contractsLoaded().filter((contract) => maySay(service, contract) && carried(contract));
-    const handled = registry.subscriptions().filter(({ handlers }) => [...handlers.values()].some(({ contract }) => carried(contract)));
+    const said = contractsLoaded().filter(
+      (contract) => maySay(service, contract) && carried(contract),
+    );
+    const handled = registry
+      .subscriptions()
+      .filter(({ handlers }) => [...handlers.values()].some(({ contract }) => carried(contract)));
     return { ...infoOf(transport), resources: transport.topology?.(said, handled) ?? [] };
   });
 }
@@ -27,15 +35,25 @@ export function manifestsOf(service: string, routes: Routes, registry: HandlerRe
 export function examinationsOf(routes: Routes): Promise<readonly Examination[]> {
   return Promise.all(
     routes.all().map(async (transport) => {
-      const findings = await Promise.resolve(transport.examine?.()).catch((error: Error) => [unanswered(error)]);
+      const findings = await Promise.resolve(transport.examine?.()).catch((error: Error) => [
+        unanswered(error),
+      ]);
       return { ...infoOf(transport), findings: findings ?? [] };
     }),
   );
 }
 
 /** Commands are said by anybody, broadcasts and events by their owner. */
-const maySay = (service: string, { kind, owner }: Contract): boolean => kind === 'command' || (kind !== 'call' && owner === service);
+const maySay = (service: string, { kind, owner }: Contract): boolean =>
+  kind === 'command' || (kind !== 'call' && owner === service);
 
-const unanswered = (error: Error): Finding => ({ what: 'its settings', verdict: 'unknown', says: `it does not tell them: ${error.message}` });
+const unanswered = (error: Error): Finding => ({
+  what: 'its settings',
+  verdict: 'unknown',
+  says: `it does not tell them: ${error.message}`,
+});
 
-const infoOf = ({ technology, address }: Transport): RouteInfo => ({ technology, address: withoutCredentials(address) });
+const infoOf = ({ technology, address }: Transport): RouteInfo => ({
+  technology,
+  address: withoutCredentials(address),
+});

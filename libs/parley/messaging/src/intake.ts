@@ -5,8 +5,14 @@ import { TRANSPORT_ID } from './handles';
 import type { HandlerExtras, HandlerRegistry } from './handlers';
 import type { Intake, IntakeHealth } from './technology';
 
-/** The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the technology consume. */
-export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>> extends Server implements Intake {
+/**
+ * The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the
+ * technology consume.
+ */
+export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>>
+  extends Server
+  implements Intake
+{
   override transportId: symbol;
 
   constructor(
@@ -17,7 +23,12 @@ export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>> exten
     this.transportId = TRANSPORT_ID[kind];
   }
 
-  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     this.registry.add(run, extras as HandlerExtras);
   }
 

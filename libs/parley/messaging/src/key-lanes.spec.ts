@@ -26,7 +26,10 @@ describe('lanes of keys', () => {
 
   it('run no more than the bound says, also when it changes', async () => {
     let changed = () => {};
-    const bound = { concurrency: 1, onConcurrency: (listener: () => void) => void (changed = listener) };
+    const bound = {
+      concurrency: 1,
+      onConcurrency: (listener: () => void) => void (changed = listener),
+    };
     const gates = Array.from({ length: 3 }, gate);
     const begun: number[] = [];
     const lanes = new KeyLanes(bound);

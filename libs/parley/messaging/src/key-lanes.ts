@@ -7,8 +7,9 @@ export interface Bound {
 type Task = () => Promise<void>;
 
 /**
- * Runs tasks: those of one key one after the other, in the order they came; different keys at the same time, as many as the bound
- * says. Lanes take turns, so that a long one does not hold the others up.
+ * Runs tasks: those of one key one after the other, in the order they came; different keys at the
+ * same time, as many as the bound says. Lanes take turns, so that a long one does not hold the
+ * others up.
  */
 export class KeyLanes {
   /** By key: what has not begun. A lane is here while it waits or one of it runs. */
@@ -51,7 +52,9 @@ export class KeyLanes {
 
   /** Resolves when nothing runs. */
   idle(): Promise<void> {
-    return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.idlers.push(resolve));
+    return this.running === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => this.idlers.push(resolve));
   }
 
   /** More may run now. For those who hear of it themselves: a bound that tells is listened to. */

@@ -8,8 +8,9 @@ const MOST = 10_000;
 type Found = ReadonlyMap<string, SubjectKey>;
 
 /**
- * The subjects' keys that a process knows at the moment: each for a minute at most, whether it is used or not, so that an
- * erasure is complete after that time. What is asked for at the same time is fetched together.
+ * The subjects' keys that a process knows at the moment: each for a minute at most, whether it is
+ * used or not, so that an erasure is complete after that time. What is asked for at the same time
+ * is fetched together.
  */
 export class KeyRing {
   private readonly bySubject: KeyCache;
@@ -28,10 +29,20 @@ export class KeyRing {
       for (const key of found.values()) this.byKeyId.keep(key.id, key, asked);
       return found;
     });
-    this.byLife = new KeyCache(clock, async (lives) => new Map(await Promise.all(lives.map(async (life) => [life, await keys.current(Number(life))] as const))));
+    this.byLife = new KeyCache(
+      clock,
+      async (lives) =>
+        new Map(
+          await Promise.all(
+            lives.map(async (life) => [life, await keys.current(Number(life))] as const),
+          ),
+        ),
+    );
   }
 
-  /** A subject's key, made if need be; at once, without a turn of the event loop, when it is known. */
+  /**
+   * A subject's key, made if need be; at once, without a turn of the event loop, when it is known.
+   */
   of(subject: string): SubjectKey | Promise<SubjectKey> {
     return this.bySubject.get(subject) as SubjectKey | Promise<SubjectKey>;
   }
@@ -88,7 +99,9 @@ class KeyCache {
   /** Everything that is asked for in one turn of the event loop goes out as one request. */
   private gather() {
     const names = new Set<string>();
-    const found = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.fetchAll(names));
+    const found = new Promise<void>((resolve) => setImmediate(resolve)).then(() =>
+      this.fetchAll(names),
+    );
     return { names, found };
   }
 

@@ -1,7 +1,13 @@
 import { VirtualClock } from '@parley/testing';
 import { KillSwitch, type Turn } from './kill-switch';
 
-const OPTIONS = { rate: 0.5, least: 20, window: '10s', firstWait: '1s', longestWait: '30s' } as const;
+const OPTIONS = {
+  rate: 0.5,
+  least: 20,
+  window: '10s',
+  firstWait: '1s',
+  longestWait: '30s',
+} as const;
 const DOWN = new Error('the provider is down');
 
 let clock: VirtualClock;
@@ -13,17 +19,22 @@ beforeEach(() => {
   clock = new VirtualClock();
   changes = [];
   never = new AbortController().signal;
-  killSwitch = new KillSwitch(OPTIONS, clock, (paused) => changes.push(paused ? 'paused' : 'resumed'));
+  killSwitch = new KillSwitch(OPTIONS, clock, (paused) =>
+    changes.push(paused ? 'paused' : 'resumed'),
+  );
 });
 
 const turn = () => killSwitch.turn(never) as Turn;
 const succeed = (times: number) => Array.from({ length: times }, () => turn().succeeded());
-const fail = (times: number) => Array.from({ length: times }, (_, index) => turn().failed(DOWN, `message-${index}`));
+const fail = (times: number) =>
+  Array.from({ length: times }, (_, index) => turn().failed(DOWN, `message-${index}`));
 
 /** One that waits; `admitted` once it has its turn. */
 function wait(...signals: AbortSignal[]) {
   const waiting: { admitted?: boolean; turn?: Turn } = {};
-  void Promise.resolve(killSwitch.turn(never, ...signals)).then((given) => Object.assign(waiting, { admitted: given !== undefined, turn: given }));
+  void Promise.resolve(killSwitch.turn(never, ...signals)).then((given) =>
+    Object.assign(waiting, { admitted: given !== undefined, turn: given }),
+  );
   return waiting;
 }
 
@@ -37,7 +48,9 @@ describe('a kill switch', () => {
   it('pauses when half of at least 20 handlings within the window failed, and says why', () => {
     succeed(10);
     expect(fail(10)).toEqual([...Array<boolean>(9).fill(false), true]);
-    expect(killSwitch.paused).toMatchObject({ reason: '10 of 20 handlings failed within 10s, the last with Error: the provider is down' });
+    expect(killSwitch.paused).toMatchObject({
+      reason: '10 of 20 handlings failed within 10s, the last with Error: the provider is down',
+    });
     expect(changes).toEqual(['paused']);
   });
 
@@ -183,7 +196,11 @@ describe('a kill switch', () => {
   });
 
   it('probes when its timer fires, also when that is before the clock has come so far', async () => {
-    const early = { now: () => clock.now(), elapsed: () => clock.elapsed(), after: (delay: number, callback: () => void) => clock.after(delay - 1, callback) };
+    const early = {
+      now: () => clock.now(),
+      elapsed: () => clock.elapsed(),
+      after: (delay: number, callback: () => void) => clock.after(delay - 1, callback),
+    };
     killSwitch = new KillSwitch(OPTIONS, early);
     fail(20);
     const held = wait();

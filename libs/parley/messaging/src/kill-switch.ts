@@ -11,17 +11,30 @@ export interface KillSwitchOptions {
   readonly least: number;
   /** … within this time. Default 10 s. */
   readonly window: Duration;
-  /** How long the first pause is; each that follows upon a failed probe twice as long. Default 1 s. */
+  /**
+   * How long the first pause is; each that follows upon a failed probe twice as long. Default 1 s.
+   */
   readonly firstWait: Duration;
   /** … but no longer than this. Default 30 s. */
   readonly longestWait: Duration;
 }
 
-const DEFAULT: KillSwitchOptions = { rate: 0.5, least: 20, window: '10s', firstWait: '1s', longestWait: '30s' };
+const DEFAULT: KillSwitchOptions = {
+  rate: 0.5,
+  least: 20,
+  window: '10s',
+  firstWait: '1s',
+  longestWait: '30s',
+};
 
-/** A message's failures during a pause count for nothing this many times; then it is judged like any other, or a poison message would never die. */
+/**
+ * A message's failures during a pause count for nothing this many times; then it is judged like any
+ * other, or a poison message would never die.
+ */
 const EXCUSED = 10;
-/** A message is held no longer than this; then it is given back, and another may be the next probe. */
+/**
+ * A message is held no longer than this; then it is given back, and another may be the next probe.
+ */
 const HOLD = 60_000;
 const SLICES = 10;
 
@@ -38,7 +51,10 @@ export interface Paused {
 /** Leave to handle a message once; whoever has it says how that ended. */
 export interface Turn {
   succeeded(): void;
-  /** Whether the failure is excused: the message waits for its next turn, and nothing is counted against it. */
+  /**
+   * Whether the failure is excused: the message waits for its next turn, and nothing is counted
+   * against it.
+   */
   failed(error: unknown, message: string): boolean;
   /** It ended in a way that says nothing about how the next one will fare. */
   undecided(): void;
@@ -49,8 +65,9 @@ interface Waiting {
 }
 
 /**
- * Pauses one subscription when most of its handlings fail: what they need is down, and trying would only use up their attempts.
- * Messages wait here, uncounted; after each wait one of them is the probe. When it succeeds, all go on.
+ * Pauses one subscription when most of its handlings fail: what they need is down, and trying would
+ * only use up their attempts. Messages wait here, uncounted; after each wait one of them is the
+ * probe. When it succeeds, all go on.
  */
 export class KillSwitch {
   private readonly results: Results;
@@ -70,14 +87,16 @@ export class KillSwitch {
   constructor(
     private readonly options: KillSwitchOptions,
     private readonly clock: Clock,
-    private readonly changed: (paused: { readonly reason: string } | undefined) => void = () => undefined,
+    private readonly changed: (paused: { readonly reason: string } | undefined) => void = () =>
+      undefined,
   ) {
     this.results = new Results(milliseconds(options.window), clock);
     this.wait = this.firstWait = milliseconds(options.firstWait);
     this.longestWait = milliseconds(options.longestWait);
   }
 
-  get paused(): { readonly since: number; readonly reason: string; readonly nextProbe: number } | undefined {
+  get paused():
+    { readonly since: number; readonly reason: string; readonly nextProbe: number } | undefined {
     return this.pause;
   }
 
@@ -112,7 +131,9 @@ export class KillSwitch {
     });
   }
 
-  /** The one that waits longest is the next probe, so that a poison message does not speak for all. */
+  /**
+   * The one that waits longest is the next probe, so that a poison message does not speak for all.
+   */
   private probe(): void {
     if (!this.pause || this.probing || this.clock.elapsed() < this.probeFrom) return;
     const [next] = this.waiting;
@@ -158,7 +179,10 @@ export class KillSwitch {
     const { error: name, message } = describe(error);
     const reason = `${failed} of ${all} handlings failed within ${this.options.window}, the last with ${name}: ${message}`;
     // What failed again as soon as it went on was not over.
-    this.wait = this.clock.elapsed() - this.resumed < milliseconds(this.options.window) ? Math.min(this.wait * 2, this.longestWait) : this.firstWait;
+    this.wait =
+      this.clock.elapsed() - this.resumed < milliseconds(this.options.window)
+        ? Math.min(this.wait * 2, this.longestWait)
+        : this.firstWait;
     this.pause = { since: now, reason, nextProbe: now };
     this.probeAfterWait();
     this.changed({ reason });
@@ -198,7 +222,11 @@ export class KillSwitch {
 
 /** Results of the last `window` milliseconds, forgotten a slice at a time. */
 class Results {
-  private readonly slices = Array.from({ length: SLICES }, () => ({ slice: -1, all: 0, failed: 0 }));
+  private readonly slices = Array.from({ length: SLICES }, () => ({
+    slice: -1,
+    all: 0,
+    failed: 0,
+  }));
 
   constructor(
     private readonly window: number,
@@ -250,9 +278,14 @@ export class KillSwitches {
   }
 
   /** @see KillSwitch.turn */
-  turn(subscription: Subscription, ...signals: readonly AbortSignal[]): Turn | undefined | Promise<Turn | undefined> {
+  turn(
+    subscription: Subscription,
+    ...signals: readonly AbortSignal[]
+  ): Turn | undefined | Promise<Turn | undefined> {
     if (!this.options) return FREE;
-    return (this.switches.get(subscription) ?? this.make(subscription, this.options)).turn(...signals);
+    return (this.switches.get(subscription) ?? this.make(subscription, this.options)).turn(
+      ...signals,
+    );
   }
 
   isPaused(subscription: Subscription): boolean {
@@ -260,7 +293,9 @@ export class KillSwitches {
   }
 
   paused(): readonly Paused[] {
-    return [...this.switches].flatMap(([{ kind, name }, { paused }]) => (paused ? [{ kind, subscription: name, ...paused }] : []));
+    return [...this.switches].flatMap(([{ kind, name }, { paused }]) =>
+      paused ? [{ kind, subscription: name, ...paused }] : [],
+    );
   }
 
   /** What is held is given back, so that a drain need not wait for it. */
@@ -271,7 +306,11 @@ export class KillSwitches {
 
   private make(subscription: Subscription, options: KillSwitchOptions): KillSwitch {
     const made = new KillSwitch(options, this.clock, (paused) => {
-      if (paused) this.log('error', `${subscription.name} is paused, its ${subscription.kind}s wait: ${paused.reason}`);
+      if (paused)
+        this.log(
+          'error',
+          `${subscription.name} is paused, its ${subscription.kind}s wait: ${paused.reason}`,
+        );
       else this.log('info', `${subscription.name} goes on`);
     });
     if (this.stopped) made.stop();

@@ -1,8 +1,9 @@
 import type { Contract } from '@parley/contract';
 
 /**
- * What travels around a payload: the attributes of CloudEvents 1.0, under the names they have on the wire.
- * Every technology carries them in CloudEvents' own binding for it (AMQP `cloudEvents:id`, Kafka `ce_id`, HTTP `ce-id` …).
+ * What travels around a payload: the attributes of CloudEvents 1.0, under the names they have on
+ * the wire. Every technology carries them in CloudEvents' own binding for it (AMQP
+ * `cloudEvents:id`, Kafka `ce_id`, HTTP `ce-id` …).
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
  */
 export interface Envelope {
@@ -23,7 +24,9 @@ export interface Envelope {
   readonly causationid?: string;
   /** The value of the contract's key: the message's lane. */
   readonly partitionkey?: string;
-  /** Chosen by whoever said it: what is said again under it, by the same service, takes effect once. */
+  /**
+   * Chosen by whoever said it: what is said again under it, by the same service, takes effect once.
+   */
   readonly idempotencykey?: string;
   /** When it stops being worth handling, ISO 8601. */
   readonly expirytime?: string;
@@ -32,9 +35,15 @@ export interface Envelope {
   /** Which process and build said it: who passed bad data always has an answer. */
   readonly producerinstance: string;
   readonly producerbuild: string;
-  /** Broadcasts only: counts up per publishing instance and contract, so that a subscriber can tell that it missed some. */
+  /**
+   * Broadcasts only: counts up per publishing instance and contract, so that a subscriber can tell
+   * that it missed some.
+   */
   readonly sequence?: string;
-  /** Where the body waits, when it was too large to travel: `urn:uuid:…`, a name in the claim store. The body is empty then. */
+  /**
+   * Where the body waits, when it was too large to travel: `urn:uuid:…`, a name in the claim store.
+   * The body is empty then.
+   */
   readonly dataref?: string;
 }
 
@@ -52,5 +61,7 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** The envelope as headers, absent attributes left out. */
 export function headersOf(envelope: Envelope): Headers {
-  return Object.fromEntries(Object.entries(envelope).filter(([, value]) => value !== undefined)) as Headers;
+  return Object.fromEntries(
+    Object.entries(envelope).filter(([, value]) => value !== undefined),
+  ) as Headers;
 }

@@ -4,9 +4,16 @@ import { Messaging, type MessagingOptions } from './messaging';
 import { Messenger } from './messenger';
 import { Transactions } from './transactions';
 
-type AsyncOptions = { readonly useFactory: (...dependencies: never[]) => MessagingOptions; readonly inject?: unknown[]; readonly imports?: DynamicModule['imports'] };
+type AsyncOptions = {
+  readonly useFactory: (...dependencies: never[]) => MessagingOptions;
+  readonly inject?: unknown[];
+  readonly imports?: DynamicModule['imports'];
+};
 
-/** Gives a service its Messenger and Transactions. Whoever starts the app calls `attach`, `start` and the drain of `Messaging`. */
+/**
+ * Gives a service its Messenger and Transactions. Whoever starts the app calls `attach`, `start`
+ * and the drain of `Messaging`.
+ */
 @Module({})
 export class MessagingModule {
   static forRoot(options: MessagingOptions): DynamicModule {
@@ -19,10 +26,26 @@ export class MessagingModule {
       global: true,
       imports,
       providers: [
-        { provide: Messaging, useFactory: (...dependencies: never[]) => new Messaging(useFactory(...dependencies)), inject: inject as never[] },
-        { provide: Messenger, useFactory: ({ messenger }: Messaging) => messenger, inject: [Messaging] },
-        { provide: Transactions, useFactory: ({ transactions }: Messaging) => transactions, inject: [Messaging] },
-        { provide: HandlerRegistry, useFactory: ({ registry }: Messaging) => registry, inject: [Messaging] },
+        {
+          provide: Messaging,
+          useFactory: (...dependencies: never[]) => new Messaging(useFactory(...dependencies)),
+          inject: inject as never[],
+        },
+        {
+          provide: Messenger,
+          useFactory: ({ messenger }: Messaging) => messenger,
+          inject: [Messaging],
+        },
+        {
+          provide: Transactions,
+          useFactory: ({ transactions }: Messaging) => transactions,
+          inject: [Messaging],
+        },
+        {
+          provide: HandlerRegistry,
+          useFactory: ({ registry }: Messaging) => registry,
+          inject: [Messaging],
+        },
       ],
       exports: [Messaging, Messenger, Transactions, HandlerRegistry],
     };

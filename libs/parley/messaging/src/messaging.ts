@@ -1,5 +1,11 @@
 import type { INestApplication } from '@nestjs/common';
-import { contractsLoaded, milliseconds, type Contract, type Duration, type Kind } from '@parley/contract';
+import {
+  contractsLoaded,
+  milliseconds,
+  type Contract,
+  type Duration,
+  type Kind,
+} from '@parley/contract';
 import { CallAnswerer } from './answerer';
 import { claimsAt, keysAt } from './beside-messages';
 import { Bodies } from './bodies';
@@ -8,7 +14,14 @@ import type { CallServer, CallTransport } from './calls';
 import { systemClock, type Clock } from './clock';
 import { Envelopes } from './envelope';
 import { showErrorsToFilters } from './exception-filters';
-import { handlerInfo, sayingHop, withoutCredentials, type HandlerInfo, type RouteInfo, type SayingExplained } from './explain';
+import {
+  handlerInfo,
+  sayingHop,
+  withoutCredentials,
+  type HandlerInfo,
+  type RouteInfo,
+  type SayingExplained,
+} from './explain';
 import type { Passes } from './fail-point';
 import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
 import { InFlight } from './in-flight';
@@ -29,7 +42,14 @@ import { Routes, STORED_KINDS, type Urls } from './routes';
 import type { LaneRunner, Store } from './store';
 import { isSealed } from './sealing';
 import { NoSubjectKeys } from './subject-keys';
-import type { Backlog, Intake, IntakeHealth, Technology, Transport, TransportContext } from './technology';
+import type {
+  Backlog,
+  Intake,
+  IntakeHealth,
+  Technology,
+  Transport,
+  TransportContext,
+} from './technology';
 import { Transactions } from './transactions';
 import { UnroutedIntake } from './unrouted-intake';
 
@@ -44,22 +64,28 @@ export interface MessagingOptions {
   readonly technologies: readonly Technology[];
   /** Commands and events need one, or the start is refused. */
   readonly store?: Store;
-  /** Where the keys of those are kept whom messages are about: a URL. Default: the store. All services of an installation need the same. */
+  /**
+   * Where the keys of those are kept whom messages are about: a URL. Default: the store. All
+   * services of an installation need the same.
+   */
   readonly keys?: string;
   /**
-   * Where bodies wait that are too large for their technology: a URL. Default: the store; false: nowhere, they are refused. Whoever says
-   * and handles them needs the same.
+   * Where bodies wait that are too large for their technology: a URL. Default: the store; false:
+   * nowhere, they are refused. Whoever says and handles them needs the same.
    */
   readonly claims?: string | false;
   /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
   readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
   readonly concurrency?: number;
-  /** How long a handler may go on after its timeout, at which its signal is aborted, before it is ended. Default 5 s. */
+  /**
+   * How long a handler may go on after its timeout, at which its signal is aborted, before it is
+   * ended. Default 5 s.
+   */
   readonly handlerGrace?: Duration;
   /**
-   * What becomes of commands of this service for which it has no handler. 'keep' (default): they are dead letters. 'leave': they wait for
-   * another process of the same service that handles them.
+   * What becomes of commands of this service for which it has no handler. 'keep' (default): they
+   * are dead letters. 'leave': they wait for another process of the same service that handles them.
    */
   readonly unhandled?: 'keep' | 'leave';
   /** When a subscription most of whose handlings fail is paused; false: never. */
@@ -76,7 +102,9 @@ export interface MessagingHealth {
   readonly intakes: readonly IntakeHealth[];
   /** Subscriptions that wait because most of their handlings failed. */
   readonly paused?: readonly Paused[];
-  /** Handlers over their timeout and still running, also those that were ended; the oldest first. */
+  /**
+   * Handlers over their timeout and still running, also those that were ended; the oldest first.
+   */
   readonly overdue?: readonly Overdue[];
   readonly outbox?: {
     readonly waiting: number;
@@ -118,11 +146,23 @@ export class Messaging {
   private readonly relay?: Relay;
   private lanes?: LaneRunner;
   private readonly workers: Worker[] = [];
-  private readonly intakes: { readonly kind: Kind; readonly handlers: HandlerRegistry; readonly intake: Intake }[] = [];
+  private readonly intakes: {
+    readonly kind: Kind;
+    readonly handlers: HandlerRegistry;
+    readonly intake: Intake;
+  }[] = [];
   private callServer?: CallServer;
 
   constructor(private readonly options: MessagingOptions) {
-    const { service, store, observer, clock = systemClock, random = Math.random, log, passes } = options;
+    const {
+      service,
+      store,
+      observer,
+      clock = systemClock,
+      random = Math.random,
+      log,
+      passes,
+    } = options;
     const process = { instance: options.instance, clock, log, observer, random, passes };
     const envelopes = new Envelopes(options, clock);
     this.service = service;
@@ -134,15 +174,44 @@ export class Messaging {
     this.routes = new Routes(options.urls, options.technologies, this.transportContext());
     const keys = keysAt(options.keys, options.technologies, this.transportContext());
     this.keyRing = keys && new KeyRing(keys, clock);
-    this.bodies = new Bodies(this.keyRing, claimsAt(options.claims, options.technologies, this.transportContext()));
+    this.bodies = new Bodies(
+      this.keyRing,
+      claimsAt(options.claims, options.technologies, this.transportContext()),
+    );
     this.publisher = new Publisher(this.routes, store, this.bodies);
     this.transactions = new Transactions(store, this.publisher, passes);
     this.calls = options.urls.calls && this.routes.calls(options.urls.calls, options.listen);
-    this.messenger = new Messenger(service, envelopes, this.transactions, this.publisher, new Caller(this.calls, envelopes, observer));
+    this.messenger = new Messenger(
+      service,
+      envelopes,
+      this.transactions,
+      this.publisher,
+      new Caller(this.calls, envelopes, observer),
+    );
     this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
-    this.runs = new HandlerRuns(clock, log, options.handlerGrace === undefined ? undefined : milliseconds(options.handlerGrace));
-    this.pipeline = new Pipeline(this.transactions, store, this.inFlight, this.runs, this.killSwitches, this.bodies, process);
-    this.answerer = new CallAnswerer(this.registry, this.inFlight, this.runs, process, this.transactions, store?.requests && new RepeatedCalls(this.transactions, store.requests), this.outageReaders());
+    this.runs = new HandlerRuns(
+      clock,
+      log,
+      options.handlerGrace === undefined ? undefined : milliseconds(options.handlerGrace),
+    );
+    this.pipeline = new Pipeline(
+      this.transactions,
+      store,
+      this.inFlight,
+      this.runs,
+      this.killSwitches,
+      this.bodies,
+      process,
+    );
+    this.answerer = new CallAnswerer(
+      this.registry,
+      this.inFlight,
+      this.runs,
+      process,
+      this.transactions,
+      store?.requests && new RepeatedCalls(this.transactions, store.requests),
+      this.outageReaders(),
+    );
     this.relay = store && new Relay(store, this.publisher, { service, ...process });
   }
 
@@ -150,8 +219,12 @@ export class Messaging {
   attach(app: INestApplication): void {
     showErrorsToFilters(app);
     for (const kind of STORED_KINDS) this.attachKind(app, kind);
-    if (this.options.listen) this.callServer = this.calls?.server(this.registry, this.answerer.answer);
-    app.connectMicroservice({ strategy: this.callServer ?? new UnroutedIntake('call', this.registry) }, { inheritAppConfig: true });
+    if (this.options.listen)
+      this.callServer = this.calls?.server(this.registry, this.answerer.answer);
+    app.connectMicroservice(
+      { strategy: this.callServer ?? new UnroutedIntake('call', this.registry) },
+      { inheritAppConfig: true },
+    );
     this.keepUnhandled();
   }
 
@@ -160,7 +233,10 @@ export class Messaging {
     this.refuseWithoutStore();
     this.refuseWithoutKeys();
     await this.store?.connect();
-    await Promise.all([this.bodies.connect(this.store), ...this.routes.all().map((transport) => transport.connect())]);
+    await Promise.all([
+      this.bodies.connect(this.store),
+      ...this.routes.all().map((transport) => transport.connect()),
+    ]);
     await this.publisher.connect();
     await warnOfMessagesLeftBehind(this.store, this.routes, this.registry, this.log);
     this.relay?.start();
@@ -169,8 +245,11 @@ export class Messaging {
   /** After `app.init()`, for handlers need all of the app: takes what comes. */
   async listen(app: INestApplication): Promise<void> {
     await app.startAllMicroservices();
-    const parkable = this.registry.subscriptions().filter((subscription) => this.parksInStore(subscription));
-    this.lanes = parkable.length > 0 ? this.store?.lanes.deliver(parkable, this.pipeline.deliver) : undefined;
+    const parkable = this.registry
+      .subscriptions()
+      .filter((subscription) => this.parksInStore(subscription));
+    this.lanes =
+      parkable.length > 0 ? this.store?.lanes.deliver(parkable, this.pipeline.deliver) : undefined;
     await Promise.all([this.lanes, ...this.workers].map((worker) => worker?.start()));
   }
 
@@ -187,8 +266,11 @@ export class Messaging {
   intakeHealth(): Pick<MessagingHealth, 'intakes' | 'paused' | 'overdue'> {
     const paused = this.killSwitches.paused();
     const overdue = this.runs.overdue();
-    const used = this.intakes.filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0).map(({ intake }) => withPause(intake.health(), paused));
-    const calls = this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
+    const used = this.intakes
+      .filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0)
+      .map(({ intake }) => withPause(intake.health(), paused));
+    const calls =
+      this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
     const intakes = [...calls, ...used].map((health) => withOverdue(health, overdue));
     return { intakes, paused, overdue };
   }
@@ -206,12 +288,20 @@ export class Messaging {
       this.relay?.backlog() ?? [],
     ]);
     const inStore = new Map(kept.map((backlog) => [backlog.subscription, backlog]));
-    return [...together(incoming.flat()).map((backlog) => withKept(backlog, inStore.get(backlog.subscription))), ...unsent];
+    return [
+      ...together(incoming.flat()).map((backlog) =>
+        withKept(backlog, inStore.get(backlog.subscription)),
+      ),
+      ...unsent,
+    ];
   }
 
   /** How this service carries each kind. */
   routeInfo(): Readonly<Partial<Record<Kind, RouteInfo>>> {
-    const calls = this.calls && { technology: this.calls.technology, address: withoutCredentials(this.options.urls.calls!('{owner}')) };
+    const calls = this.calls && {
+      technology: this.calls.technology,
+      address: withoutCredentials(this.options.urls.calls!('{owner}')),
+    };
     const stored = STORED_KINDS.flatMap((kind) => {
       const transport = this.routes.ofKind(kind);
       return transport ? [[kind, infoOf(transport)] as const] : [];
@@ -221,7 +311,13 @@ export class Messaging {
 
   /** Everything that is handled here, and how. */
   handlerInfo(): readonly HandlerInfo[] {
-    const handled = this.registry.subscriptions().flatMap((subscription) => [...subscription.handlers.values()].filter(({ missing }) => !missing).map((handler) => handlerInfo(handler, subscription)));
+    const handled = this.registry
+      .subscriptions()
+      .flatMap((subscription) =>
+        [...subscription.handlers.values()]
+          .filter(({ missing }) => !missing)
+          .map((handler) => handlerInfo(handler, subscription)),
+      );
     return [...this.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
   }
 
@@ -232,12 +328,16 @@ export class Messaging {
     const transport = this.routes.of(contract);
     if (!transport) return undefined;
     const how = { local: this.publisher.joins(transport), stored: this.store !== undefined };
-    return { ...infoOf(transport), largest: transport.largest, hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])] };
+    return {
+      ...infoOf(transport),
+      largest: transport.largest,
+      hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])],
+    };
   }
 
   /**
-   * How many messages of a subscription this instance handles at the same time, at once and until it ends; says how many it were
-   * before. Lowered, what runs is finished.
+   * How many messages of a subscription this instance handles at the same time, at once and until
+   * it ends; says how many it were before. Lowered, what runs is finished.
    */
   setConcurrency(subscription: string, concurrency: number): number {
     return this.registry.setConcurrency(subscription, concurrency);
@@ -253,7 +353,10 @@ export class Messaging {
     return examinationsOf(this.routes);
   }
 
-  /** The outage that an error tells of, if any: also where the error is one of a database's or broker's client. */
+  /**
+   * The outage that an error tells of, if any: also where the error is one of a database's or
+   * broker's client.
+   */
   outageIn(error: unknown): OutageError | undefined {
     return outageIn(error, this.outageReaders());
   }
@@ -261,10 +364,18 @@ export class Messaging {
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
     this.killSwitches.stop();
-    await Promise.all([...this.intakes.map(({ intake }) => intake.stop()), this.callServer?.stop(), this.lanes?.stop(), ...this.workers.map((worker) => worker.stop())]);
+    await Promise.all([
+      ...this.intakes.map(({ intake }) => intake.stop()),
+      this.callServer?.stop(),
+      this.lanes?.stop(),
+      ...this.workers.map((worker) => worker.stop()),
+    ]);
   }
 
-  /** Whether everything under way ended within `milliseconds`; what did not is told to give up and given back. */
+  /**
+   * Whether everything under way ended within `milliseconds`; what did not is told to give up and
+   * given back.
+   */
   drained(milliseconds: number): Promise<boolean> {
     return this.inFlight.drained(milliseconds);
   }
@@ -285,21 +396,40 @@ export class Messaging {
 
   private explainCall(technology: string, owner: string): SayingExplained {
     const address = withoutCredentials(this.options.urls.calls!(owner));
-    const hop = { what: 'instances', name: address, why: `round robin over the instances of ${owner} that are up` };
-    return { technology, address, hops: [sayingHop('call', technology, { local: false, stored: false }), hop] };
+    const hop = {
+      what: 'instances',
+      name: address,
+      why: `round robin over the instances of ${owner} that are up`,
+    };
+    return {
+      technology,
+      address,
+      hops: [sayingHop('call', technology, { local: false, stored: false }), hop],
+    };
   }
 
-  /** Nest offers the handlers of a kind to every strategy of it: where several technologies carry the kind, each takes its own. */
+  /**
+   * Nest offers the handlers of a kind to every strategy of it: where several technologies carry
+   * the kind, each takes its own.
+   */
   private attachKind(app: INestApplication, kind: (typeof STORED_KINDS)[number]): void {
     const transports = this.routes.carrying(kind);
-    const handlersOf = (transport: Transport) => (transports.length === 1 && this.routes.ofKind(kind) ? this.registry : new RegistryPart(this.registry, (contract) => this.routes.of(contract) === transport));
+    const handlersOf = (transport: Transport) =>
+      transports.length === 1 && this.routes.ofKind(kind)
+        ? this.registry
+        : new RegistryPart(this.registry, (contract) => this.routes.of(contract) === transport);
     for (const transport of transports) {
       const handlers = handlersOf(transport);
       this.bind(app, kind, handlers, transport.intake(kind, handlers, this.pipeline.deliver));
     }
     if (this.routes.ofKind(kind)) return;
     const none = new RegistryPart(this.registry, () => false);
-    this.bind(app, kind, none, new UnroutedIntake(kind, none, (contract) => this.routes.of(contract) !== undefined));
+    this.bind(
+      app,
+      kind,
+      none,
+      new UnroutedIntake(kind, none, (contract) => this.routes.of(contract) !== undefined),
+    );
   }
 
   private bind(app: INestApplication, kind: Kind, handlers: HandlerRegistry, intake: Intake): void {
@@ -316,20 +446,36 @@ export class Messaging {
     return [this.store, ...this.routes.all()].flatMap((part) => part?.outage ?? []);
   }
 
-  /** What others send to a command's owner must not wait for ever, unseen, because the owner forgot to handle it. */
+  /**
+   * What others send to a command's owner must not wait for ever, unseen, because the owner forgot
+   * to handle it.
+   */
   private keepUnhandled(): void {
     const { service, unhandled = 'keep' } = this.options;
-    const own = contractsLoaded().filter(({ kind, owner }) => kind === 'command' && owner === service);
+    const own = contractsLoaded().filter(
+      ({ kind, owner }) => kind === 'command' && owner === service,
+    );
     const missing = own.filter((contract) => !this.registry.handles(contract));
     if (missing.length === 0 || unhandled === 'leave') return;
     const names = missing.map(({ name }) => name).join(', ');
-    const kept = this.store ? 'what is sent is kept as a dead letter' : 'without a store what is sent waits in its queue';
-    this.log('warn', `nothing here handles ${names}, although ${service} is the owner: ${kept}; write @Handles(…), or delete the contract`);
-    if (this.store) this.registry.keepUnhandled(missing.filter((contract) => this.routes.of(contract) !== undefined));
+    const kept = this.store
+      ? 'what is sent is kept as a dead letter'
+      : 'without a store what is sent waits in its queue';
+    this.log(
+      'warn',
+      `nothing here handles ${names}, although ${service} is the owner: ${kept}; write @Handles(…), or delete the contract`,
+    );
+    if (this.store)
+      this.registry.keepUnhandled(
+        missing.filter((contract) => this.routes.of(contract) !== undefined),
+      );
   }
 
   private parksInStore({ kind, live }: Subscription): boolean {
-    return kind === 'event' ? !live : kind === 'command' && this.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
+    return kind === 'event'
+      ? !live
+      : kind === 'command' &&
+          this.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
   }
 
   private refuseWithoutKeys(): void {
@@ -340,8 +486,13 @@ export class Messaging {
 
   private refuseWithoutStore(): void {
     if (this.store) return;
-    const needy = this.registry.subscriptions().find(({ kind, live }) => kind !== 'broadcast' && !live);
-    if (needy) throw new HandlerError(`${needy.name} handles ${needy.kind}s, which takes a store; give MessagingModule one, or make it a live tail`);
+    const needy = this.registry
+      .subscriptions()
+      .find(({ kind, live }) => kind !== 'broadcast' && !live);
+    if (needy)
+      throw new HandlerError(
+        `${needy.name} handles ${needy.kind}s, which takes a store; give MessagingModule one, or make it a live tail`,
+      );
   }
 }
 
@@ -349,7 +500,11 @@ export class Messaging {
 function withPause(health: IntakeHealth, paused: readonly Paused[]): IntakeHealth {
   const own = paused.filter(({ kind }) => kind === health.kind);
   if (health.state !== 'consuming' || own.length === 0) return health;
-  return { ...health, state: 'paused', reason: own.map(({ subscription, reason }) => `${subscription}: ${reason}`).join('; ') };
+  return {
+    ...health,
+    state: 'paused',
+    reason: own.map(({ subscription, reason }) => `${subscription}: ${reason}`).join('; '),
+  };
 }
 
 /** Others are handled; but the slot, or the code, of these is lost until it is looked into. */
@@ -358,15 +513,29 @@ function withOverdue(health: IntakeHealth, overdue: readonly Overdue[]): IntakeH
   if (!oldest) return health;
   const { contract, id, age } = oldest;
   const reason = `${others.length + 1} over their timeout and still running, the oldest for ${Math.round(age / 1_000)} s: ${contract} ${id}`;
-  return { ...health, reason: health.reason === undefined ? reason : `${health.reason}; ${reason}` };
+  return {
+    ...health,
+    reason: health.reason === undefined ? reason : `${health.reason}; ${reason}`,
+  };
 }
 
 /** Two technologies may carry parts of one subscription. */
 function together(backlogs: readonly Backlog[]): readonly Backlog[] {
   const sums = new Map<string, Backlog>();
   for (const one of backlogs) {
-    const { waiting, parked, delayed, dead } = sums.get(one.subscription) ?? { waiting: 0, parked: 0, delayed: 0, dead: 0 };
-    sums.set(one.subscription, { ...one, waiting: waiting + one.waiting, parked: parked + one.parked, delayed: delayed + one.delayed, dead: dead + one.dead });
+    const { waiting, parked, delayed, dead } = sums.get(one.subscription) ?? {
+      waiting: 0,
+      parked: 0,
+      delayed: 0,
+      dead: 0,
+    };
+    sums.set(one.subscription, {
+      ...one,
+      waiting: waiting + one.waiting,
+      parked: parked + one.parked,
+      delayed: delayed + one.delayed,
+      dead: dead + one.dead,
+    });
   }
   return [...sums.values()];
 }
@@ -374,7 +543,15 @@ function together(backlogs: readonly Backlog[]): readonly Backlog[] {
 /** What waits in the technology and what the service's own store keeps of it. */
 function withKept(backlog: Backlog, kept: Backlog | undefined): Backlog {
   if (!kept) return backlog;
-  return { ...backlog, parked: backlog.parked + kept.parked + kept.waiting, delayed: backlog.delayed + kept.delayed, dead: backlog.dead + kept.dead };
+  return {
+    ...backlog,
+    parked: backlog.parked + kept.parked + kept.waiting,
+    delayed: backlog.delayed + kept.delayed,
+    dead: backlog.dead + kept.dead,
+  };
 }
 
-const infoOf = ({ technology, address }: Transport): RouteInfo => ({ technology, address: withoutCredentials(address) });
+const infoOf = ({ technology, address }: Transport): RouteInfo => ({
+  technology,
+  address: withoutCredentials(address),
+});

@@ -1,13 +1,25 @@
 import type { Kind } from '@parley/contract';
 import type { Envelope } from './message';
 
-/** Told what happened, for metrics and logs. Called on the path of every message: it must not throw, wait or do much. */
+/**
+ * Told what happened, for metrics and logs. Called on the path of every message: it must not throw,
+ * wait or do much.
+ */
 export interface DeliveryObserver {
   handled?(handling: Handling): void;
   /** A call this process made. */
-  called?(call: { readonly contract: string; readonly outcome: 'ok' | string; readonly milliseconds: number }): void;
+  called?(call: {
+    readonly contract: string;
+    readonly outcome: 'ok' | string;
+    readonly milliseconds: number;
+  }): void;
   /** A call this process answered. */
-  answered?(call: { readonly contract: string; readonly outcome: 'ok' | string; readonly milliseconds: number; readonly envelope?: Envelope }): void;
+  answered?(call: {
+    readonly contract: string;
+    readonly outcome: 'ok' | string;
+    readonly milliseconds: number;
+    readonly envelope?: Envelope;
+  }): void;
   /** Messages handed to a technology from the outbox. */
   relayed?(messages: number): void;
   /** Broadcasts of another instance that never arrived here. */

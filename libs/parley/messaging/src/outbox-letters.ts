@@ -14,13 +14,16 @@ export interface OutboxRow extends StoredMessage {
 }
 
 /** Publishes what was stored. Rejects with why it was not taken. */
-export type PublishStored = (stored: Pick<StoredMessage, 'contract' | 'headers' | 'body'>) => Promise<void>;
+export type PublishStored = (
+  stored: Pick<StoredMessage, 'contract' | 'headers' | 'body'>,
+) => Promise<void>;
 
 type Process = Pick<TransportContext, 'clock' | 'log' | 'service' | 'instance'>;
 
 /**
- * Dead letters of what a service says, and what waits behind them: kept in the lanes of its store, so that they are seen, edited, replayed
- * and discarded like those of what it handles. A replayed one is published again, and its lane after it.
+ * Dead letters of what a service says, and what waits behind them: kept in the lanes of its store,
+ * so that they are seen, edited, replayed and discarded like those of what it handles. A replayed
+ * one is published again, and its lane after it.
  */
 export class OutboxLetters {
   private readonly subscription: string;
@@ -36,7 +39,10 @@ export class OutboxLetters {
     this.subscription = outboxSubscription(process.service);
   }
 
-  /** Before the first row is published: which lanes wait. From then on replayed letters are published here. */
+  /**
+   * Before the first row is published: which lanes wait. From then on replayed letters are
+   * published here.
+   */
   async open(): Promise<void> {
     this.held = new Set(await this.store.lanes.parked(this.subscription));
     if (this.runner) return;
@@ -61,7 +67,11 @@ export class OutboxLetters {
       await this.store.outbox.remove([row.id], tx);
     });
     if (row.lane !== undefined) this.held.add(row.lane);
-    this.process.log('error', `${row.contract} is dead in ${this.subscription}, for it can never be published: ${failure.message}`, { failure });
+    this.process.log(
+      'error',
+      `${row.contract} is dead in ${this.subscription}, for it can never be published: ${failure.message}`,
+      { failure },
+    );
   }
 
   /** Puts rows behind the dead letter that their lane waits for. Answers with those. */
@@ -104,7 +114,12 @@ export class OutboxLetters {
     }
   };
 
-  private failed(error: unknown, attempt: number, hold: boolean, former: Failure | undefined): Outcome {
+  private failed(
+    error: unknown,
+    attempt: number,
+    hold: boolean,
+    former: Failure | undefined,
+  ): Outcome {
     const failure = this.failure(error, former);
     if (error instanceof UnpublishableError) return { kind: 'dead', failure, hold };
     return { kind: 'retry', after: backoffAfter(attempt - 1), failure };
@@ -113,10 +128,23 @@ export class OutboxLetters {
   private failure(error: unknown, former: Failure | undefined): Failure {
     const now = new Date(this.process.clock.now()).toISOString();
     const { instance } = this.process;
-    return { ...describe(error), tries: (former?.tries ?? 0) + 1, instance, firstFailedAt: former?.firstFailedAt ?? now, lastFailedAt: now };
+    return {
+      ...describe(error),
+      tries: (former?.tries ?? 0) + 1,
+      instance,
+      firstFailedAt: former?.firstFailedAt ?? now,
+      lastFailedAt: now,
+    };
   }
 
   private interest(): Subscription {
-    return { kind: 'event', name: this.subscription, from: 'beginning', live: false, concurrency: CONCURRENCY, handlers: new Map() };
+    return {
+      kind: 'event',
+      name: this.subscription,
+      from: 'beginning',
+      live: false,
+      concurrency: CONCURRENCY,
+      handlers: new Map(),
+    };
   }
 }

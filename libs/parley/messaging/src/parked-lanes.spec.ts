@@ -4,7 +4,11 @@ describe('lanes thought to be parked', () => {
   it('are told apart by subscription and key', () => {
     const lanes = new ParkedLanes();
     lanes.add('orders.fulfilment', 'a');
-    expect([lanes.has('orders.fulfilment', 'a'), lanes.has('orders.fulfilment', 'b'), lanes.has('orders.read-model', 'a')]).toEqual([true, false, false]);
+    expect([
+      lanes.has('orders.fulfilment', 'a'),
+      lanes.has('orders.fulfilment', 'b'),
+      lanes.has('orders.read-model', 'a'),
+    ]).toEqual([true, false, false]);
     lanes.delete('orders.fulfilment', 'a');
     expect(lanes.has('orders.fulfilment', 'a')).toBe(false);
   });

@@ -1,9 +1,12 @@
-/** More than this many are not remembered; those beyond are found out about by the acknowledgement. */
+/**
+ * More than this many are not remembered; those beyond are found out about by the acknowledgement.
+ */
 const MOST = 10_000;
 
 /**
- * Lanes this process knows, or thinks, to be parked: their messages are asked to wait before they are handled, not when they are
- * acknowledged, so that none reads what its predecessor is about to change. Only a hint; the store knows.
+ * Lanes this process knows, or thinks, to be parked: their messages are asked to wait before they
+ * are handled, not when they are acknowledged, so that none reads what its predecessor is about to
+ * change. Only a hint; the store knows.
  */
 export class ParkedLanes {
   private readonly lanes = new Set<string>();

@@ -11,19 +11,41 @@ import type { OutgoingMessage } from './message';
 const Address = z.object({ line1: z.string(), country: z.string().length(2) });
 const Enrolled = event(
   'school.pupil-enrolled',
-  z.object({ pupilId: z.string(), grade: z.number(), name: z.string(), email: z.email().optional(), address: Address.optional() }),
+  z.object({
+    pupilId: z.string(),
+    grade: z.number(),
+    name: z.string(),
+    email: z.email().optional(),
+    address: Address.optional(),
+  }),
   {
     key: 'pupilId',
     personal: {
       subject: 'pupilId',
-      fields: { name: 'erased', email: 'erased@invalid.example', address: { line1: 'erased', country: 'XX' } },
+      fields: {
+        name: 'erased',
+        email: 'erased@invalid.example',
+        address: { line1: 'erased', country: 'XX' },
+      },
     },
   },
 );
 type Enrolled = Message<typeof Enrolled>;
 
-const ADA: Enrolled = { pupilId: 'p-1', grade: 3, name: 'Ada Lovelace', email: 'ada@analytical.test', address: { line1: '12 St James Square', country: 'GB' } };
-const GONE: Enrolled = { pupilId: 'p-1', grade: 3, name: 'erased', email: 'erased@invalid.example', address: { line1: 'erased', country: 'XX' } };
+const ADA: Enrolled = {
+  pupilId: 'p-1',
+  grade: 3,
+  name: 'Ada Lovelace',
+  email: 'ada@analytical.test',
+  address: { line1: '12 St James Square', country: 'GB' },
+};
+const GONE: Enrolled = {
+  pupilId: 'p-1',
+  grade: 3,
+  name: 'erased',
+  email: 'erased@invalid.example',
+  address: { line1: 'erased', country: 'XX' },
+};
 
 let harness: Harness;
 let wire: OutgoingMessage[];
@@ -38,7 +60,11 @@ afterEach(() => harness.close());
 const brokerOf = (of: Harness): MemoryBroker => (of as unknown as { broker: MemoryBroker }).broker;
 
 /** A subscription that notes what it gets; `failing` of its handlings throw first. */
-function listener(name: string, failing = 0, complaint = (pupil: Enrolled) => `no place for ${pupil.name}`) {
+function listener(
+  name: string,
+  failing = 0,
+  complaint = (pupil: Enrolled) => `no place for ${pupil.name}`,
+) {
   const seen: Enrolled[] = [];
   @Controller()
   @Subscription(name)
@@ -63,7 +89,11 @@ describe('personal fields', () => {
     await harness.settled();
     const [{ body }] = wire as [OutgoingMessage];
     expect(body.toString()).not.toMatch(/Ada|Lovelace|analytical|James/);
-    expect(JSON.parse(body.toString())).toMatchObject({ pupilId: 'p-1', grade: 3, name: expect.stringMatching(/^sealed:v1:name:[\w-]+$/) as string });
+    expect(JSON.parse(body.toString())).toMatchObject({
+      pupilId: 'p-1',
+      grade: 3,
+      name: expect.stringMatching(/^sealed:v1:name:[\w-]+$/) as string,
+    });
     expect(seen).toEqual([ADA]);
   });
 
@@ -117,7 +147,11 @@ describe('personal fields', () => {
     await startWith(controller);
     await harness.publish(Enrolled, ADA);
     const { envelope } = wire[0]!;
-    brokerOf(harness).publish({ contract: Enrolled, envelope: { ...envelope, id: '00000000-0000-4000-8000-000000000001' }, body: Buffer.from(JSON.stringify(ADA)) });
+    brokerOf(harness).publish({
+      contract: Enrolled,
+      envelope: { ...envelope, id: '00000000-0000-4000-8000-000000000001' },
+      body: Buffer.from(JSON.stringify(ADA)),
+    });
     await harness.settled();
     expect(seen).toEqual([ADA, ADA]);
   });
@@ -127,14 +161,30 @@ describe('personal fields', () => {
     await startWith(controller);
     await harness.publish(Enrolled, ADA);
     const { envelope, body } = wire[0]!;
-    brokerOf(harness).publish({ contract: Enrolled, envelope: { ...envelope, id: '00000000-0000-4000-8000-000000000002' }, body });
+    brokerOf(harness).publish({
+      contract: Enrolled,
+      envelope: { ...envelope, id: '00000000-0000-4000-8000-000000000002' },
+      body,
+    });
     await harness.settled();
     expect(seen).toEqual([ADA]);
-    expect(await harness.deadLetters()).toMatchObject([{ failure: { error: 'InvalidMessage', message: expect.stringContaining('name is not what was encrypted') as string }, holds: false }]);
+    expect(await harness.deadLetters()).toMatchObject([
+      {
+        failure: {
+          error: 'InvalidMessage',
+          message: expect.stringContaining('name is not what was encrypted') as string,
+        },
+        holds: false,
+      },
+    ]);
   });
 
   it('are not in a dead letter, nor in the words of its failure', async () => {
-    const { controller } = listener('list', 1, ({ name, address }) => `${name} of ${address!.line1} is too late`);
+    const { controller } = listener(
+      'list',
+      1,
+      ({ name, address }) => `${name} of ${address!.line1} is too late`,
+    );
     await startWith(controller);
     await harness.publish(Enrolled, ADA);
     await harness.settled();
@@ -160,7 +210,12 @@ describe('personal fields', () => {
   it('cost one request for many new subjects, and none for known ones', async () => {
     const { seen, controller } = listener('list');
     await startWith(controller);
-    const publishAll = () => Promise.all(Array.from({ length: 50 }, (_, n) => harness.publish(Enrolled, { ...ADA, pupilId: `p-${n}` })));
+    const publishAll = () =>
+      Promise.all(
+        Array.from({ length: 50 }, (_, n) =>
+          harness.publish(Enrolled, { ...ADA, pupilId: `p-${n}` }),
+        ),
+      );
     await publishAll();
     await harness.settled();
     const afterFirst = harness.subjectKeys.asked;

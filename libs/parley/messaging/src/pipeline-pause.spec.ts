@@ -52,13 +52,17 @@ describe.each([
   let bank: Bank;
 
   const send = async (from: number, to: number) => {
-    for (let order = from; order < to; order++) await harness.send(contract, { customer: `c${order % 40}`, order });
+    for (let order = from; order < to; order++)
+      await harness.send(contract, { customer: `c${order % 40}`, order });
   };
 
   const start = async (killSwitch: object | false = {}) => {
     bank = new Bank();
     harness = new Harness({ killSwitch });
-    counter = await harness.start('counter', { controllers: [CounterController], providers: [{ provide: Bank, useValue: bank }] });
+    counter = await harness.start('counter', {
+      controllers: [CounterController],
+      providers: [{ provide: Bank, useValue: bank }],
+    });
   };
 
   afterEach(() => harness.close());
@@ -75,7 +79,9 @@ describe.each([
     expect(bank.billed).toHaveLength(80);
     expect(new Set(bank.billed).size).toBe(80);
     for (let lane = 0; lane < 40 && contract === Bill; lane++) {
-      const orders = bank.billed.filter((one) => one.startsWith(`c${lane}-`)).map((one) => Number(one.split('-')[1]));
+      const orders = bank.billed
+        .filter((one) => one.startsWith(`c${lane}-`))
+        .map((one) => Number(one.split('-')[1]));
       expect(orders).toEqual([...orders].sort((a, b) => a - b));
     }
   }, 20_000);
@@ -98,7 +104,9 @@ describe.each([
       expect.objectContaining({
         kind: 'command',
         state: 'paused',
-        reason: expect.stringMatching(/^counter: \d+ of \d+ handlings failed within 10s, .*the bank is closed/),
+        reason: expect.stringMatching(
+          /^counter: \d+ of \d+ handlings failed within 10s, .*the bank is closed/,
+        ),
       }),
     ]);
     expect(paused).toEqual([expect.objectContaining({ kind: 'command', subscription: 'counter' })]);
@@ -123,7 +131,10 @@ describe.each([
     await counter.stop();
     await expect(drained.mock.results[0]?.value).resolves.toBe(true);
     bank.open = true;
-    await harness.start('counter', { controllers: [CounterController], providers: [{ provide: Bank, useValue: bank }] });
+    await harness.start('counter', {
+      controllers: [CounterController],
+      providers: [{ provide: Bank, useValue: bank }],
+    });
     await harness.advance('1s');
     expect(new Set(bank.billed).size).toBe(40);
   }, 20_000);

@@ -24,7 +24,9 @@ const Rang = broadcast('smithy.bell-rang', Job);
 
 type Context = HandlerContext<MemoryTx>;
 
-/** What the handlers see and do. Effects are taken back with their transaction, as a database would. */
+/**
+ * What the handlers see and do. Effects are taken back with their transaction, as a database would.
+ */
 class Smithy {
   readonly seen: string[] = [];
   readonly effects: string[] = [];
@@ -39,7 +41,11 @@ class Smithy {
   }
 
   /** Fails so many times, counted by where and job. */
-  fails(times: number, what: (job: Job, where: string) => boolean = () => true, error: () => unknown = () => new Error('the iron is cold')): void {
+  fails(
+    times: number,
+    what: (job: Job, where: string) => boolean = () => true,
+    error: () => unknown = () => new Error('the iron is cold'),
+  ): void {
     const failed = new Map<string, number>();
     this.luck = (job, where) => {
       const key = `${where} ${job.job}${job.step}`;
@@ -136,18 +142,32 @@ const part = (job: string, step = 1): Job => ({ job, step });
 const times = (n: number, text: string): string[] => Array(n).fill(text) as string[];
 
 /** As it lies in a queue, whoever put it there. */
-function lying(contract: Contract, payload: unknown, { body, ...envelope }: Partial<Envelope> & { readonly body?: Buffer } = {}): void {
-  const envelopes = new Envelopes({ service: contract.owner, instance: 'stranger-1', build: 'test' }, harness.clock);
-  const message = { contract, envelope: { ...envelopes.write(contract, payload), ...envelope }, body: body ?? Buffer.from(JSON.stringify(payload)) };
+function lying(
+  contract: Contract,
+  payload: unknown,
+  { body, ...envelope }: Partial<Envelope> & { readonly body?: Buffer } = {},
+): void {
+  const envelopes = new Envelopes(
+    { service: contract.owner, instance: 'stranger-1', build: 'test' },
+    harness.clock,
+  );
+  const message = {
+    contract,
+    envelope: { ...envelopes.write(contract, payload), ...envelope },
+    body: body ?? Buffer.from(JSON.stringify(payload)),
+  };
   harness['broker'].publish(message);
 }
 
 async function letters() {
-  return (await harness.deadLetters()).map(({ subscription, failure }) => `${subscription}: ${failure.error}`);
+  return (await harness.deadLetters()).map(
+    ({ subscription, failure }) => `${subscription}: ${failure.error}`,
+  );
 }
 
 async function replayAll({ store }: ServiceOnTrial): Promise<void> {
-  for (const { id } of await store.lanes.deadLetters.list()) expect(await store.lanes.deadLetters.replay(id)).toBe(true);
+  for (const { id } of await store.lanes.deadLetters.list())
+    expect(await store.lanes.deadLetters.replay(id)).toBe(true);
   await harness.settled();
 }
 
@@ -158,14 +178,20 @@ describe('a message whose handling fails', () => {
     await harness.send(Forge, part('a'));
     await harness.settled();
     const tries = [smithy.seen.length];
-    for (const [almost, due] of [['999ms', '1ms'], ['9999ms', '1ms'], ['59999ms', '1ms']] as const) {
+    for (const [almost, due] of [
+      ['999ms', '1ms'],
+      ['9999ms', '1ms'],
+      ['59999ms', '1ms'],
+    ] as const) {
       await harness.advance(almost);
       tries.push(smithy.seen.length);
       await harness.advance(due);
       tries.push(smithy.seen.length);
     }
     expect(tries).toEqual([4, 4, 8, 8, 12, 12, 16]);
-    expect(smithy.seen).toEqual([1, 2, 3, 4].flatMap((attempt) => times(4, `forge a1 #${attempt}`)));
+    expect(smithy.seen).toEqual(
+      [1, 2, 3, 4].flatMap((attempt) => times(4, `forge a1 #${attempt}`)),
+    );
     await harness.advance('5m');
     expect(smithy.seen).toHaveLength(16);
     expect([smithy.effects, harness.said(Forged)]).toEqual([[], []]);
@@ -182,7 +208,12 @@ describe('a message whose handling fails', () => {
     expect(letter).toMatchObject({
       subscription: 'smithy',
       attempts: 4,
-      headers: { type: 'smithy.forge-part', producerinstance: 'stranger-1', partitionkey: 'a', contractversion: '1' },
+      headers: {
+        type: 'smithy.forge-part',
+        producerinstance: 'stranger-1',
+        partitionkey: 'a',
+        contractversion: '1',
+      },
       failure: {
         error: 'RangeError',
         message: 'too hot',
@@ -220,7 +251,13 @@ describe('a message whose handling fails', () => {
 
   it.each<[string, () => unknown]>([
     ['Unrecoverable', () => new Unrecoverable('never')],
-    ['CardExpired', () => new (class extends Unrecoverable { override readonly name = 'CardExpired'; })('in May')],
+    [
+      'CardExpired',
+      () =>
+        new (class extends Unrecoverable {
+          override readonly name = 'CardExpired';
+        })('in May'),
+    ],
   ])('because it can never succeed is dead at once: %s', async (name, error) => {
     await open(SmithController);
     smithy.fails(Infinity, undefined, error);
@@ -265,7 +302,9 @@ describe('a message that no handling can help', () => {
     lying(Forget, part('a'));
     await harness.settled();
     expect(await letters()).toEqual(['smithy: NoHandler']);
-    expect((await harness.deadLetters())[0]!.failure.message).toBe('nothing in smithy handles smithy.forget-part');
+    expect((await harness.deadLetters())[0]!.failure.message).toBe(
+      'nothing in smithy handles smithy.forget-part',
+    );
   });
 
   it('because its id is none is dead', async () => {
@@ -290,7 +329,8 @@ describe('a lane', () => {
   it('waits in order behind a failed event while other keys flow, and each takes effect once', async () => {
     await open(LedgerController);
     smithy.fails(4, ({ job, step }) => job === 'a' && step === 1);
-    for (const step of [1, 2, 3]) for (const job of ['a', 'b']) await harness.publish(Forged, part(job, step));
+    for (const step of [1, 2, 3])
+      for (const job of ['a', 'b']) await harness.publish(Forged, part(job, step));
     await harness.settled();
     expect(smithy.effects).toEqual(['ledger b1', 'ledger b2', 'ledger b3']);
     await harness.publish(Forged, part('a', 4));
@@ -304,15 +344,25 @@ describe('a lane', () => {
 
   it('is held by a dead letter until it is replayed, then goes on in order', async () => {
     const service = await open(SmithController);
-    smithy.fails(Infinity, ({ job, step }) => job === 'a' && step === 2, () => new Unrecoverable('no'));
-    for (const step of [1, 2, 3, 4]) for (const job of ['a', 'b']) await harness.send(Forge, part(job, step));
+    smithy.fails(
+      Infinity,
+      ({ job, step }) => job === 'a' && step === 2,
+      () => new Unrecoverable('no'),
+    );
+    for (const step of [1, 2, 3, 4])
+      for (const job of ['a', 'b']) await harness.send(Forge, part(job, step));
     await harness.settled();
     await harness.advance('5m');
     expect(smithy.effects.filter((effect) => effect.includes(' a'))).toEqual(['forge a1']);
     expect(smithy.effects.filter((effect) => effect.includes(' b'))).toHaveLength(4);
     smithy.luck = () => undefined;
     await replayAll(service);
-    expect(smithy.effects.filter((effect) => effect.includes(' a'))).toEqual(['forge a1', 'forge a2', 'forge a3', 'forge a4']);
+    expect(smithy.effects.filter((effect) => effect.includes(' a'))).toEqual([
+      'forge a1',
+      'forge a2',
+      'forge a3',
+      'forge a4',
+    ]);
     expect(harness.said(Forged)).toHaveLength(8);
     expect(await letters()).toEqual([]);
   });
@@ -361,7 +411,8 @@ describe('a message that is delivered again', () => {
     await open(SmithController);
     const id = randomUUID();
     smithy.luck = (_, where) => {
-      if (smithy.effects.filter((effect) => effect === `${where} a1`).length > 1) throw new Error('duplicate key value violates unique constraint');
+      if (smithy.effects.filter((effect) => effect === `${where} a1`).length > 1)
+        throw new Error('duplicate key value violates unique constraint');
     };
     lying(Forge, part('a'), { id });
     await harness.settled();
@@ -394,7 +445,10 @@ describe('an event', () => {
     await harness.publish(Forged, part('a', 2));
     await harness.settled();
     await harness.advance('71s');
-    expect(smithy.seen.filter((seen) => seen.startsWith('archive'))).toEqual(['archive a1 #1', 'archive a2 #1']);
+    expect(smithy.seen.filter((seen) => seen.startsWith('archive'))).toEqual([
+      'archive a1 #1',
+      'archive a2 #1',
+    ]);
     expect(smithy.seen.filter((seen) => seen.startsWith('ledger'))).toHaveLength(16);
     expect(await letters()).toEqual(['smithy.ledger: Error']);
   });
@@ -432,7 +486,11 @@ describe('a handler with a transaction of its own', () => {
     await open(SmithController);
     await harness.send(Paint, part('a'));
     await harness.settled();
-    expect([smithy.seen, smithy.effects, harness.said(Forged)]).toEqual([['paint a1 #1', 'painted a1 #1'], ['painted a1'], [part('a')]]);
+    expect([smithy.seen, smithy.effects, harness.said(Forged)]).toEqual([
+      ['paint a1 #1', 'painted a1 #1'],
+      ['painted a1'],
+      [part('a')],
+    ]);
   });
 
   it('that fails before or within it has done nothing, and is tried again', async () => {
@@ -456,7 +514,8 @@ describe('a handler with a transaction of its own', () => {
 
   it('has one, and no second', async () => {
     await open(SmithController);
-    smithy.luck = (_, where, context) => where === 'after' && context.transaction(async () => void smithy.effects.push('twice'));
+    smithy.luck = (_, where, context) =>
+      where === 'after' && context.transaction(async () => void smithy.effects.push('twice'));
     await harness.send(Paint, part('a'));
     await harness.settled();
     expect([smithy.effects, await letters()]).toEqual([['painted a1'], []]);
@@ -467,7 +526,9 @@ describe('a handler with a transaction of its own', () => {
     smithy.luck = (_, where, context) => where === 'before' && context.tx;
     await harness.send(Paint, part('a'));
     await harness.settled();
-    expect((await harness.deadLetters())[0]!.failure.message).toBe('SmithController.paint has no transaction yet; use context.transaction(…)');
+    expect((await harness.deadLetters())[0]!.failure.message).toBe(
+      'SmithController.paint has no transaction yet; use context.transaction(…)',
+    );
   });
 });
 
@@ -495,7 +556,12 @@ describe('a drain', () => {
   it('gives back what did not end in time; it is handled elsewhere, as if for the first time', async () => {
     const service = await open(SmithController);
     const begun = gate();
-    smithy.luck = (_, __, { signal }) => (begun.open(), new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))));
+    smithy.luck = (_, __, { signal }) => (
+      begun.open(),
+      new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      )
+    );
     await harness.send(Forge, part('a'));
     await begun.opened;
     await service.get(Messaging).stopIntake();

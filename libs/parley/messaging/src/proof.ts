@@ -1,8 +1,8 @@
 import type { Issue } from './codec';
 
 /*
- * Whether a value comes out of JSON as it went in. Only for what no schema promises: most contracts are known to be safe when they are
- * defined, and none of this runs for their messages.
+ * Whether a value comes out of JSON as it went in. Only for what no schema promises: most contracts
+ * are known to be safe when they are defined, and none of this runs for their messages.
  */
 
 /** Levels looked at: a value that holds itself has no end. */
@@ -14,7 +14,11 @@ type Path = readonly (string | number)[];
 export function difference(sent: unknown, read: unknown, path: Path = []): Issue | undefined {
   if (Object.is(sent, read) || (sent === 0 && read === 0)) return undefined;
   const inner = insideOf(sent, read);
-  if (!inner) return { path: path.join('.'), message: `is ${named(sent)}, and would arrive as ${named(read)}` };
+  if (!inner)
+    return {
+      path: path.join('.'),
+      message: `is ${named(sent)}, and would arrive as ${named(read)}`,
+    };
   for (const [key, one, other] of inner) {
     const found = difference(one, other, [...path, key]);
     if (found) return found;
@@ -24,21 +28,43 @@ export function difference(sent: unknown, read: unknown, path: Path = []): Issue
 
 type Pairs = readonly (readonly [string | number, unknown, unknown])[];
 
-/** What two values of one sort consist of; undefined: they are of different sorts, or JSON has no form for theirs. */
+/**
+ * What two values of one sort consist of; undefined: they are of different sorts, or JSON has no
+ * form for theirs.
+ */
 function insideOf(sent: unknown, read: unknown): Pairs | undefined {
-  if (typeof sent !== 'object' || typeof read !== 'object' || sent === null || read === null) return undefined;
+  if (typeof sent !== 'object' || typeof read !== 'object' || sent === null || read === null)
+    return undefined;
   if (Array.isArray(sent) && Array.isArray(read))
-    return sent.length === read.length ? sent.map((one, index) => [index, one, read[index]] as const) : undefined;
-  if (Object.getPrototypeOf(sent) !== Object.getPrototypeOf(read) && !(isPlain(sent) && isPlain(read))) return undefined;
+    return sent.length === read.length
+      ? sent.map((one, index) => [index, one, read[index]] as const)
+      : undefined;
+  if (
+    Object.getPrototypeOf(sent) !== Object.getPrototypeOf(read) &&
+    !(isPlain(sent) && isPlain(read))
+  )
+    return undefined;
   if (sent instanceof Date) return Number(sent) === Number(read) ? [] : undefined;
   const keys = [...new Set([...Object.keys(sent), ...Object.keys(read)])];
-  return keys.map((key) => [key, (sent as Record<string, unknown>)[key], (read as Record<string, unknown>)[key]] as const);
+  return keys.map(
+    (key) =>
+      [
+        key,
+        (sent as Record<string, unknown>)[key],
+        (read as Record<string, unknown>)[key],
+      ] as const,
+  );
 }
 
-const isPlain = (value: object): boolean => [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+const isPlain = (value: object): boolean =>
+  [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
 /** Why JSON cannot be written of a value, and where. */
-export function unwritable(value: unknown, path: Path = [], within: readonly unknown[] = []): Issue | undefined {
+export function unwritable(
+  value: unknown,
+  path: Path = [],
+  within: readonly unknown[] = [],
+): Issue | undefined {
   const at = (message: string): Issue => ({ path: path.join('.'), message });
   if (typeof value === 'bigint') return at('is a bigint, for which JSON has no form');
   if (typeof value !== 'object' || value === null) return undefined;
@@ -67,7 +93,10 @@ function attempt<T>(work: () => T): { readonly value: T } | { readonly thrown: s
 /** `a Map`, `NaN`, `missing`: never the value of a text, which may be personal. */
 function named(value: unknown): string {
   if (value === undefined) return 'missing';
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (value === null || typeof value === 'number' || typeof value === 'boolean')
+    return String(value);
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === 'object' ? `a ${value.constructor?.name ?? 'object'}` : `a ${typeof value}`;
+  return typeof value === 'object'
+    ? `a ${value.constructor?.name ?? 'object'}`
+    : `a ${typeof value}`;
 }

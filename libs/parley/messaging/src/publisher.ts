@@ -11,13 +11,21 @@ import type { Transport } from './technology';
 export class NoRoute extends UnpublishableError {
   override readonly name = 'NoRoute';
   constructor(contract: Contract) {
-    super(`${contract.name}: nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`);
+    super(
+      `${contract.name}: nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`,
+    );
   }
 }
 
-/** Takes messages to the technology that carries them: through the open transaction, or straight away. */
+/**
+ * Takes messages to the technology that carries them: through the open transaction, or straight
+ * away.
+ */
 export class Publisher {
-  /** Transports whose messages live in the service's own database: nothing to relay. Found out at start. */
+  /**
+   * Transports whose messages live in the service's own database: nothing to relay. Found out at
+   * start.
+   */
   private local = new Set<Transport>();
 
   constructor(
@@ -51,18 +59,25 @@ export class Publisher {
     return transport;
   }
 
-  /** What could not leave is refused before it is promised. @throws NoRoute, TooLarge, NoSubjectKeys */
+  /**
+   * What could not leave is refused before it is promised. @throws NoRoute, TooLarge, NoSubjectKeys
+   */
   foresee(message: OutgoingMessage): void {
     this.bodies.foresee(message, this.route(message.contract));
   }
 
-  /** Stores messages with the transaction: in the technology itself where that is the same database, else in the outbox. */
+  /**
+   * Stores messages with the transaction: in the technology itself where that is the same database,
+   * else in the outbox.
+   */
   async join(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     const packed = await this.bodies.pack(messages, (contract) => this.route(contract), tx);
     const relayed: OutgoingMessage[] = [];
     const stored: Promise<void>[] = []; // sent one after the other, waited for together
     for (const [transport, group] of this.byTransport(packed)) {
-      const direct = this.local.has(transport) ? group.filter(({ contract }) => contract.kind !== 'broadcast') : [];
+      const direct = this.local.has(transport)
+        ? group.filter(({ contract }) => contract.kind !== 'broadcast')
+        : [];
       if (direct.length > 0) stored.push(transport.local!.append(tx, direct));
       relayed.push(...group.filter((message) => !direct.includes(message)));
     }
@@ -73,7 +88,8 @@ export class Publisher {
   /** After the commit: tells the technology that there is something new. */
   wake(messages: readonly OutgoingMessage[]): void {
     for (const [transport, group] of this.byTransport(messages)) {
-      if (this.local.has(transport)) transport.local!.wake(group.filter(({ contract }) => contract.kind !== 'broadcast'));
+      if (this.local.has(transport))
+        transport.local!.wake(group.filter(({ contract }) => contract.kind !== 'broadcast'));
     }
   }
 
@@ -83,27 +99,40 @@ export class Publisher {
     noteEffect();
   }
 
-  /** Hands packed messages over now; resolves with the technology's confirm. What it cannot hold back waits in the outbox. */
+  /**
+   * Hands packed messages over now; resolves with the technology's confirm. What it cannot hold
+   * back waits in the outbox.
+   */
   async now(messages: readonly OutgoingMessage[]): Promise<void> {
     for (const [transport, group] of this.byTransport(messages)) {
-      const waiting = transport.delays ? [] : group.filter(({ delay }) => delay !== undefined && delay > 0);
-      if (waiting.length > 0) await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
+      const waiting = transport.delays
+        ? []
+        : group.filter(({ delay }) => delay !== undefined && delay > 0);
+      if (waiting.length > 0)
+        await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
       const ready = group.filter((message) => !waiting.includes(message));
       if (ready.length > 0) await transport.publish(ready);
     }
   }
 
-  /** Hands messages of one technology over; resolves with what was not taken, and why. The others are confirmed. */
+  /**
+   * Hands messages of one technology over; resolves with what was not taken, and why. The others
+   * are confirmed.
+   */
   async each(transport: Transport, messages: readonly OutgoingMessage[]): Promise<Failures> {
     try {
       await transport.publish(messages);
       return new Map();
     } catch (error) {
-      return error instanceof PartlyPublishedError ? error.failures : new Map(messages.map((message) => [message, error]));
+      return error instanceof PartlyPublishedError
+        ? error.failures
+        : new Map(messages.map((message) => [message, error]));
     }
   }
 
-  private byTransport(messages: readonly OutgoingMessage[]): ReadonlyMap<Transport, OutgoingMessage[]> {
+  private byTransport(
+    messages: readonly OutgoingMessage[],
+  ): ReadonlyMap<Transport, OutgoingMessage[]> {
     const groups = new Map<Transport, OutgoingMessage[]>();
     for (const message of messages) {
       const transport = this.route(message.contract);
@@ -115,7 +144,8 @@ export class Publisher {
   }
 
   private storeOrThrow(): Store {
-    if (!this.store) throw new Error('this service has no store to keep messages in; give MessagingModule one');
+    if (!this.store)
+      throw new Error('this service has no store to keep messages in; give MessagingModule one');
     return this.store;
   }
 }

@@ -2,7 +2,10 @@ import type { Contract, Kind } from '@parley/contract';
 import type { MessageHandler } from '@nestjs/microservices';
 import { type Handler, type HandlerExtras, HandlerRegistry, type Subscription } from './handlers';
 
-/** The handlers of what one technology carries, where several carry one kind: Nest offers every handler of a kind to each of them. */
+/**
+ * The handlers of what one technology carries, where several carry one kind: Nest offers every
+ * handler of a kind to each of them.
+ */
 export class RegistryPart extends HandlerRegistry {
   constructor(
     private readonly whole: HandlerRegistry,
@@ -17,8 +20,16 @@ export class RegistryPart extends HandlerRegistry {
 
   override subscriptions(kind?: Kind): readonly Subscription[] {
     return this.whole.subscriptions(kind).flatMap((subscription) => {
-      const handlers = new Map<string, Handler>([...subscription.handlers].filter(([, { contract }]) => this.carried(contract)));
-      return handlers.size === 0 ? [] : [Object.create(subscription, { handlers: { value: handlers, enumerable: true } }) as Subscription];
+      const handlers = new Map<string, Handler>(
+        [...subscription.handlers].filter(([, { contract }]) => this.carried(contract)),
+      );
+      return handlers.size === 0
+        ? []
+        : [
+            Object.create(subscription, {
+              handlers: { value: handlers, enumerable: true },
+            }) as Subscription,
+          ];
     });
   }
 }

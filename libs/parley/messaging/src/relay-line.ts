@@ -20,22 +20,30 @@ export interface LineContext {
   readonly progressed: () => void;
   /** When it says so, nothing new is begun. */
   readonly isOver: () => boolean;
-  readonly process: { readonly clock: Clock; readonly log: TransportContext['log']; readonly passes?: Passes };
+  readonly process: {
+    readonly clock: Clock;
+    readonly log: TransportContext['log'];
+    readonly passes?: Passes;
+  };
 }
 
 /** Rows held at once. Only rows of lanes that fail stay longer than a pass. */
 export const LINE_CAPACITY = 500;
 
 /**
- * Publishes rows of the outbox that one technology carries. Published rows leave the outbox at once, whatever became of the others. A
- * row that cannot be published for now is tried again after a while, its lane waiting behind it; one that never can becomes a dead letter.
+ * Publishes rows of the outbox that one technology carries. Published rows leave the outbox at
+ * once, whatever became of the others. A row that cannot be published for now is tried again after
+ * a while, its lane waiting behind it; one that never can becomes a dead letter.
  */
 export class RelayLine {
   private rows: LineRow[] = [];
   /** Ids of published rows that are still in the outbox: only their removal is tried again. */
   private published: string[] = [];
   /** Lanes, and rows without one, that failed: how often, and until when they wait. */
-  private readonly waits = new Map<string, { readonly failures: number; readonly until: number; readonly reason: string }>();
+  private readonly waits = new Map<
+    string,
+    { readonly failures: number; readonly until: number; readonly reason: string }
+  >();
   private readonly turnedAway = new Set<string>();
   private running?: Promise<void>;
   private cancelWake = () => {};
@@ -93,14 +101,21 @@ export class RelayLine {
   }
 
   private async passes(): Promise<void> {
-    for (let ready = this.ready(); !this.context.isOver() && (ready.length > 0 || this.published.length > 0); ready = this.ready()) {
+    for (
+      let ready = this.ready();
+      !this.context.isOver() && (ready.length > 0 || this.published.length > 0);
+      ready = this.ready()
+    ) {
       try {
         await this.pass(ready);
         this.storeFailures = 0;
         this.context.progressed();
       } catch (error) {
         const backoff = backoffAfter(this.storeFailures++);
-        this.context.process.log('warn', `the outbox cannot be reached, again in ${backoff} ms: ${(error as Error).message}`);
+        this.context.process.log(
+          'warn',
+          `the outbox cannot be reached, again in ${backoff} ms: ${(error as Error).message}`,
+        );
         return this.wakeAfter(backoff);
       }
     }
@@ -146,8 +161,13 @@ export class RelayLine {
     const backoff = backoffAfter(failures - 1);
     const reason = `${row.contract}: ${error instanceof Error ? error.message : String(error)}`;
     // One line for an outage, not one for each of its messages.
-    if (!this.reasons.includes(reason)) this.context.process.log('warn', `${reason}; published again in ${backoff} ms`);
-    this.waits.set(waitOf(row), { failures, until: this.context.process.clock.now() + backoff, reason });
+    if (!this.reasons.includes(reason))
+      this.context.process.log('warn', `${reason}; published again in ${backoff} ms`);
+    this.waits.set(waitOf(row), {
+      failures,
+      until: this.context.process.clock.now() + backoff,
+      reason,
+    });
   }
 
   private letGo(rows: ReadonlySet<OutboxRow>): void {

@@ -10,18 +10,26 @@ import type { Store, StoredMessage } from './store';
 import type { Transport, TransportContext } from './technology';
 
 export const READ_AT_ONCE = 500;
-/** How long a message that this build cannot address waits for another build. Less than the age at which readiness calls the outbox stuck. */
+/**
+ * How long a message that this build cannot address waits for another build. Less than the age at
+ * which readiness calls the outbox stuck.
+ */
 export const UNKNOWN_GRACE_MS = 20_000;
 
 /** The outbox holds a message of a contract that this build does not have. */
 export class UnknownContractError extends UnpublishableError {
   override readonly name = 'UnknownContractError';
   constructor(contract: string) {
-    super(`no instance that relays knows the contract ${contract}; replay it when a build that does is running`);
+    super(
+      `no instance that relays knows the contract ${contract}; replay it when a build that does is running`,
+    );
   }
 }
 
-export type RelayProcess = Pick<TransportContext, 'clock' | 'log' | 'passes' | 'service' | 'instance'> & { readonly observer?: DeliveryObserver };
+export type RelayProcess = Pick<
+  TransportContext,
+  'clock' | 'log' | 'passes' | 'service' | 'instance'
+> & { readonly observer?: DeliveryObserver };
 
 interface TermContext {
   readonly store: Store;
@@ -65,8 +73,12 @@ export class RelayTerm {
   }
 
   reasons(): readonly string[] {
-    const unknown = this.unaddressed.flatMap(({ row, cause }) => (cause ? [`${row.contract}: ${cause.message}`] : []));
-    return [...new Set([...unknown, ...[...this.lines.values()].flatMap(({ reasons }) => reasons)])];
+    const unknown = this.unaddressed.flatMap(({ row, cause }) =>
+      cause ? [`${row.contract}: ${cause.message}`] : [],
+    );
+    return [
+      ...new Set([...unknown, ...[...this.lines.values()].flatMap(({ reasons }) => reasons)]),
+    ];
   }
 
   async open(): Promise<void> {
@@ -78,8 +90,13 @@ export class RelayTerm {
   async read(): Promise<number> {
     await this.buryUnaddressed();
     if (this.isFull) return 0;
-    const full = new Set([...this.lines].filter(([, { isFull }]) => isFull).map(([transport]) => transport));
-    const ids = [...[...this.lines.values()].flatMap(({ held }) => held), ...this.unaddressed.map(({ row }) => row.id)];
+    const full = new Set(
+      [...this.lines].filter(([, { isFull }]) => isFull).map(([transport]) => transport),
+    );
+    const ids = [
+      ...[...this.lines.values()].flatMap(({ held }) => held),
+      ...this.unaddressed.map(({ row }) => row.id),
+    ];
     const contracts = [...full].flatMap((transport) => this.line(transport).contracts);
     const stored = await this.context.store.outbox.due(READ_AT_ONCE, { ids, contracts });
     if (stored.length > 0) this.context.process.passes?.('relay.read');
@@ -101,7 +118,11 @@ export class RelayTerm {
       const transport = contract && this.context.publisher.transportOf(contract);
       if (transport && full.has(transport)) this.line(transport).turnAway(one.contract);
       else if (!transport || this.isBehindUnaddressed(row)) this.setAside(row, contract, transport);
-      else taken.set(transport, [...(taken.get(transport) ?? []), { ...row, message: outgoing(one, contract) }]);
+      else
+        taken.set(transport, [
+          ...(taken.get(transport) ?? []),
+          { ...row, message: outgoing(one, contract) },
+        ]);
     }
     for (const [transport, rows] of taken) this.line(transport).take(rows);
   }
@@ -111,19 +132,30 @@ export class RelayTerm {
     const cause = transport ? undefined : reason;
     const isNews = cause && !this.reasons().some((known) => known.startsWith(`${row.contract}: `));
     this.unaddressed.push({ row, since: this.context.process.clock.now(), cause });
-    if (isNews) this.context.process.log('warn', `${row.contract} waits in the outbox, and its lane with it: ${cause.message}`);
+    if (isNews)
+      this.context.process.log(
+        'warn',
+        `${row.contract} waits in the outbox, and its lane with it: ${cause.message}`,
+      );
   }
 
   private isBehindUnaddressed({ lane }: OutboxRow): boolean {
     return lane !== undefined && this.unaddressed.some(({ row }) => row.lane === lane);
   }
 
-  /** After a while nobody knows them. The rest of their lanes is read again, and waits behind the letter. */
+  /**
+   * After a while nobody knows them. The rest of their lanes is read again, and waits behind the
+   * letter.
+   */
   private async buryUnaddressed(): Promise<void> {
     const now = this.context.process.clock.now();
-    const over = this.unaddressed.filter(({ since, cause }) => cause && (now - since >= UNKNOWN_GRACE_MS || this.unaddressed.length > LINE_CAPACITY));
+    const over = this.unaddressed.filter(
+      ({ since, cause }) =>
+        cause && (now - since >= UNKNOWN_GRACE_MS || this.unaddressed.length > LINE_CAPACITY),
+    );
     for (const { row, cause } of over) await this.context.letters.bury(row, cause);
-    if (over.length > 0) this.unaddressed = this.unaddressed.filter((one) => one.cause && !over.includes(one));
+    if (over.length > 0)
+      this.unaddressed = this.unaddressed.filter((one) => one.cause && !over.includes(one));
   }
 
   private line(transport: Transport): RelayLine {
@@ -149,10 +181,18 @@ export class RelayTerm {
 
 /** The owner is the first part of a contract's name. */
 const laneOfStored = ({ contract, headers }: StoredMessage): string | undefined =>
-  headers.partitionkey === undefined ? undefined : laneOf({ contract: { owner: contract.split('.')[0]! }, envelope: { partitionkey: headers.partitionkey } });
+  headers.partitionkey === undefined
+    ? undefined
+    : laneOf({
+        contract: { owner: contract.split('.')[0]! },
+        envelope: { partitionkey: headers.partitionkey },
+      });
 
 /** A stored message, as its technology takes it. */
-export const outgoing = ({ headers, body }: Pick<StoredMessage, 'headers' | 'body'>, contract: Contract): OutgoingMessage => ({
+export const outgoing = (
+  { headers, body }: Pick<StoredMessage, 'headers' | 'body'>,
+  contract: Contract,
+): OutgoingMessage => ({
   contract,
   envelope: headers as unknown as Envelope,
   body,

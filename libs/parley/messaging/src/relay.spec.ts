@@ -25,7 +25,11 @@ class Counter {
   /** Called when messages are handed over, before they are taken. */
   arrived?: (messages: readonly OutgoingMessage[]) => Promise<void>;
 
-  readonly transport = { technology: 'counter', delays: true, publish: (messages: readonly OutgoingMessage[]) => this.publish(messages) } as unknown as Transport;
+  readonly transport = {
+    technology: 'counter',
+    delays: true,
+    publish: (messages: readonly OutgoingMessage[]) => this.publish(messages),
+  } as unknown as Transport;
 
   private async publish(messages: readonly OutgoingMessage[]): Promise<void> {
     await this.arrived?.(messages);
@@ -57,8 +61,17 @@ afterEach(async () => {
 });
 
 function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock): Relay {
-  const publisher = new Publisher({ of: (contract) => routes.get(contract), all: () => [] }, store, new Bodies(undefined, undefined));
-  const made = new Relay(store, publisher, { service: 'till', instance, clock, log: (level, message) => void (level === 'debug' || complaints.push(message)) });
+  const publisher = new Publisher(
+    { of: (contract) => routes.get(contract), all: () => [] },
+    store,
+    new Bodies(undefined, undefined),
+  );
+  const made = new Relay(store, publisher, {
+    service: 'till',
+    instance,
+    clock,
+    log: (level, message) => void (level === 'debug' || complaints.push(message)),
+  });
   relays.push(made);
   made.start();
   return made;
@@ -67,9 +80,15 @@ function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock
 /** Ids may be told apart by their first characters. */
 const idOf = (name: string) => `${name}${randomUUID().slice(name.length)}`;
 const said = (id: string, key?: string, contract: Contract = Paid): OutgoingMessage =>
-  ({ contract, body: Buffer.from(JSON.stringify({ key })), envelope: { specversion: '1.0', id, type: contract.name, source: '/till', partitionkey: key } }) as unknown as OutgoingMessage;
-const add = (...messages: readonly OutgoingMessage[]) => store.transaction((tx) => store.outbox.add(tx, messages));
-const emptied = () => eventually(async () => (await store.outbox.state()).waiting === 0, 'the outbox to be empty');
+  ({
+    contract,
+    body: Buffer.from(JSON.stringify({ key })),
+    envelope: { specversion: '1.0', id, type: contract.name, source: '/till', partitionkey: key },
+  }) as unknown as OutgoingMessage;
+const add = (...messages: readonly OutgoingMessage[]) =>
+  store.transaction((tx) => store.outbox.add(tx, messages));
+const emptied = () =>
+  eventually(async () => (await store.outbox.state()).waiting === 0, 'the outbox to be empty');
 const letters = () => store.lanes.deadLetters.list();
 
 describe('the relay', () => {
@@ -110,12 +129,25 @@ describe('the relay', () => {
   it('makes a dead letter of what can never be published; its lane waits behind it, others flow', async () => {
     const [bad, behind, other, late] = ['bad0', 'behi', 'othe', 'late'].map(idOf);
     let isBroken = true;
-    counter.refusing = (id) => (id === bad && isBroken ? new UnpublishableError('it is too large') : undefined);
+    counter.refusing = (id) =>
+      id === bad && isBroken ? new UnpublishableError('it is too large') : undefined;
     await add(said(bad!, 'a'), said(behind!, 'a'), said(other!, 'b'));
     relay();
     await emptied();
     expect(counter.published).toEqual([other]);
-    expect(await letters()).toMatchObject([{ subscription: 'till.outbox', holds: true, headers: { id: bad }, failure: { error: 'UnpublishableError', message: 'it is too large', tries: 1, instance: 'till-1' } }]);
+    expect(await letters()).toMatchObject([
+      {
+        subscription: 'till.outbox',
+        holds: true,
+        headers: { id: bad },
+        failure: {
+          error: 'UnpublishableError',
+          message: 'it is too large',
+          tries: 1,
+          instance: 'till-1',
+        },
+      },
+    ]);
     await add(said(late!, 'a'));
     await emptied();
     expect(counter.published).toEqual([other]);
@@ -132,18 +164,41 @@ describe('the relay', () => {
 
   it('has letters that people see, edit against the contract, and replay', async () => {
     const [bad, behind] = ['bad0', 'behi'].map(idOf);
-    counter.arrived = async (messages) => void (bodies = [...bodies, ...messages.map(({ body }) => String(body))]);
-    counter.refusing = (id) => (id === bad && bodies.at(-1)?.includes('note') !== true ? new UnpublishableError('it has no note') : undefined);
+    counter.arrived = async (messages) =>
+      void (bodies = [...bodies, ...messages.map(({ body }) => String(body))]);
+    counter.refusing = (id) =>
+      id === bad && bodies.at(-1)?.includes('note') !== true
+        ? new UnpublishableError('it has no note')
+        : undefined;
     let bodies: string[] = [];
-    await add({ ...said(bad!, 'a'), envelope: { ...said(bad!, 'a').envelope, contractversion: '1' } }, said(behind!, 'a'));
+    await add(
+      { ...said(bad!, 'a'), envelope: { ...said(bad!, 'a').envelope, contractversion: '1' } },
+      said(behind!, 'a'),
+    );
     relay();
     await emptied();
-    const desk = new DeadLetterDesk(store.lanes.deadLetters, { subscriptions: () => [] }, systemClock, new Bodies(undefined, undefined), 'till');
+    const desk = new DeadLetterDesk(
+      store.lanes.deadLetters,
+      { subscriptions: () => [] },
+      systemClock,
+      new Bodies(undefined, undefined),
+      'till',
+    );
     const [{ id } = { id: '' }] = await letters();
-    expect((await desk.find(id))!.preview).toMatchObject({ handler: 'the relay', expect: 'handled', lane: { key: 'a', held: true, waiting: 1 } });
-    await expect(desk.edit(id, Buffer.from('{"key":"a","nota":"x"}'), { who: 'ann' })).rejects.toThrow('has no nota');
-    await expect(desk.edit(id, Buffer.from('{"key":"b"}'), { who: 'ann' })).rejects.toThrow('stays a');
-    expect(await desk.edit(id, Buffer.from('{"key":"a","note":"x"}'), { who: 'ann', replay: true })).toBe('done');
+    expect((await desk.find(id))!.preview).toMatchObject({
+      handler: 'the relay',
+      expect: 'handled',
+      lane: { key: 'a', held: true, waiting: 1 },
+    });
+    await expect(
+      desk.edit(id, Buffer.from('{"key":"a","nota":"x"}'), { who: 'ann' }),
+    ).rejects.toThrow('has no nota');
+    await expect(desk.edit(id, Buffer.from('{"key":"b"}'), { who: 'ann' })).rejects.toThrow(
+      'stays a',
+    );
+    expect(
+      await desk.edit(id, Buffer.from('{"key":"a","note":"x"}'), { who: 'ann', replay: true }),
+    ).toBe('done');
     await eventually(() => counter.published.length === 2, 'both');
     expect(counter.published).toEqual([bad, behind]);
     expect(bodies.slice(-2)).toEqual(['{"key":"a","note":"x"}', '{"key":"a"}']);
@@ -155,7 +210,10 @@ describe('the relay', () => {
     await add(said(bad!, 'a'), said(behind!, 'a'));
     relay();
     await emptied();
-    await store.lanes.deadLetters.discard((await letters())[0]!.id, { who: 'ann', reason: 'never mind' });
+    await store.lanes.deadLetters.discard((await letters())[0]!.id, {
+      who: 'ann',
+      reason: 'never mind',
+    });
     await eventually(() => counter.published.length > 0, 'what waited to be published');
     expect(counter.published).toEqual([behind]);
     expect(await letters()).toEqual([]);
@@ -169,7 +227,10 @@ describe('the relay', () => {
     await emptied();
     const [{ id: first } = { id: '' }] = await letters();
     await store.lanes.deadLetters.replay(first);
-    const again = await eventually(async () => (await letters()).find(({ id }) => id !== first), 'the letter to be back');
+    const again = await eventually(
+      async () => (await letters()).find(({ id }) => id !== first),
+      'the letter to be back',
+    );
     expect(again).toMatchObject({ holds: true, failure: { tries: 1 } });
     expect(counter.published).toEqual([]);
   });
@@ -182,7 +243,10 @@ describe('the relay', () => {
     await add(said(idOf('stuck'), 'a', Print), said(ids[0]!, 'a'));
     relay();
     await eventually(() => counter.published.length === 1, 'the first');
-    await add(...Array.from({ length: 600 }, (_, n) => said(idOf('stuck'), `s${n}`, Print)), said(ids[1]!, 'a'));
+    await add(
+      ...Array.from({ length: 600 }, (_, n) => said(idOf('stuck'), `s${n}`, Print)),
+      said(ids[1]!, 'a'),
+    );
     await eventually(() => counter.published.length === 2, 'the second');
     expect(counter.published).toEqual(ids);
     relays.splice(0); // the silent one would keep it from stopping
@@ -225,7 +289,9 @@ describe('the relay', () => {
     await clock.advance('15s');
     expect(await letters()).toEqual([]);
     await clock.advance('15s');
-    expect(await letters()).toMatchObject([{ headers: { id: unknown }, failure: { error: 'NoRoute' }, holds: true }]);
+    expect(await letters()).toMatchObject([
+      { headers: { id: unknown }, failure: { error: 'NoRoute' }, holds: true },
+    ]);
     expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
     expect(counter.published).toEqual([]);
     relays.splice(0); // its clock stands still

@@ -1,7 +1,13 @@
 import { contractIfLoaded } from '@parley/contract';
 import { OutboxLetters } from './outbox-letters';
 import type { Publisher } from './publisher';
-import { outgoing, READ_AT_ONCE, type RelayProcess, RelayTerm, UnknownContractError } from './relay-term';
+import {
+  outgoing,
+  READ_AT_ONCE,
+  type RelayProcess,
+  RelayTerm,
+  UnknownContractError,
+} from './relay-term';
 import type { Store, StoredMessage } from './store';
 import type { Backlog } from './technology';
 
@@ -10,14 +16,19 @@ const SOON_MS = 250;
 /** Only a fallback: the outbox wakes the relay after each commit. */
 const POLL_MS = 1_000;
 const MAX_BACKOFF_MS = 5_000;
-/** An instance that meets such a message lets the others lead for so long, which is longer than they take to notice. */
+/**
+ * An instance that meets such a message lets the others lead for so long, which is longer than they
+ * take to notice.
+ */
 const YIELD_MS = 2_000;
 const YIELD_AGAIN_AFTER_MS = 60_000;
 
 /**
- * Takes messages from the outbox to their technologies, those of a lane in the order in which they were stored, each technology at its own
- * pace. One instance of a service relays, the others stand by. A message leaves the outbox only after its technology confirmed it; one
- * that is not confirmed is published again, under the same id; one that never can be published becomes a dead letter of this service.
+ * Takes messages from the outbox to their technologies, those of a lane in the order in which they
+ * were stored, each technology at its own pace. One instance of a service relays, the others stand
+ * by. A message leaves the outbox only after its technology confirmed it; one that is not confirmed
+ * is published again, under the same id; one that never can be published becomes a dead letter of
+ * this service.
  */
 export class Relay {
   private readonly letters: OutboxLetters;
@@ -49,7 +60,10 @@ export class Relay {
     this.wake();
     this.endRest?.();
     let cancel = () => {};
-    await Promise.race([this.running, new Promise<void>((resolve) => (cancel = this.process.clock.after(milliseconds, resolve)))]);
+    await Promise.race([
+      this.running,
+      new Promise<void>((resolve) => (cancel = this.process.clock.after(milliseconds, resolve))),
+    ]);
     cancel();
     await this.letters.stop();
   }
@@ -66,7 +80,12 @@ export class Relay {
 
   private async run(): Promise<void> {
     while (!this.stopping) {
-      const led = await this.store.outbox.lead().catch((error: unknown) => void this.process.log('warn', 'the outbox cannot be reached', { error }));
+      const led = await this.store.outbox
+        .lead()
+        .catch(
+          (error: unknown) =>
+            void this.process.log('warn', 'the outbox cannot be reached', { error }),
+        );
       if (led) await this.lead(led.lost).finally(() => led.release().catch(() => undefined));
       if (!this.stopping) await this.rest(led ? YIELD_MS : POLL_MS);
     }
@@ -74,7 +93,14 @@ export class Relay {
 
   private async lead(lost: AbortSignal): Promise<void> {
     const { store, publisher, process, letters } = this;
-    const term = (this.term = new RelayTerm({ store, publisher, process, letters, lost, wake: this.wake }));
+    const term = (this.term = new RelayTerm({
+      store,
+      publisher,
+      process,
+      letters,
+      lost,
+      wake: this.wake,
+    }));
     try {
       await this.during(term, lost);
     } finally {
@@ -85,18 +111,22 @@ export class Relay {
 
   /** Until the lead is lost, given to others, or not needed any more. */
   private async during(term: RelayTerm, lost: AbortSignal): Promise<void> {
-    for (let failures = 0; !lost.aborted; ) {
+    for (let failures = 0; !lost.aborted;) {
       try {
         await term.open();
         const read = await term.read();
         failures = 0;
         if (this.stopping && read === 0 && !term.isBusy) return;
         if (term.knowsTooLittle && !this.stopping && this.mayYield()) return;
-        if (read < READ_AT_ONCE || term.isFull) await this.pause(read > 0 ? SOON_MS : await this.untilNext());
+        if (read < READ_AT_ONCE || term.isFull)
+          await this.pause(read > 0 ? SOON_MS : await this.untilNext());
       } catch (error) {
         if (this.stopping) return;
         const backoff = Math.min(MAX_BACKOFF_MS, 100 * 2 ** failures++);
-        this.process.log('warn', `the outbox could not be relayed, again in ${backoff} ms: ${(error as Error).message}`);
+        this.process.log(
+          'warn',
+          `the outbox could not be relayed, again in ${backoff} ms: ${(error as Error).message}`,
+        );
         await this.pause(backoff);
       }
     }
@@ -107,11 +137,16 @@ export class Relay {
     const now = this.process.clock.now();
     if (now - this.yieldedAt < YIELD_AGAIN_AFTER_MS) return false;
     this.yieldedAt = now;
-    this.process.log('info', 'the outbox has messages that this build cannot address; another instance may lead now');
+    this.process.log(
+      'info',
+      'the outbox has messages that this build cannot address; another instance may lead now',
+    );
     return true;
   }
 
-  private async publishStored(stored: Pick<StoredMessage, 'contract' | 'headers' | 'body'>): Promise<void> {
+  private async publishStored(
+    stored: Pick<StoredMessage, 'contract' | 'headers' | 'body'>,
+  ): Promise<void> {
     const contract = contractIfLoaded(stored.contract);
     if (!contract) throw new UnknownContractError(stored.contract);
     const message = outgoing(stored, contract);

@@ -14,8 +14,9 @@ const GRACE = 5_000;
 const LOOK_AGAIN = { first: 20, most: 500 };
 
 /**
- * Answers each request under an idempotency key once: who comes second gets the first answer, who comes meanwhile waits for it.
- * Errors that the contract promises are answers, too; anything else leaves the key free for the next attempt.
+ * Answers each request under an idempotency key once: who comes second gets the first answer, who
+ * comes meanwhile waits for it. Errors that the contract promises are answers, too; anything else
+ * leaves the key free for the next attempt.
  */
 export class RepeatedCalls {
   constructor(
@@ -23,7 +24,12 @@ export class RepeatedCalls {
     private readonly requests: Requests,
   ) {}
 
-  async answer(request: KeyedRequest, { deadline }: Pick<CallContext, 'deadline'>, encoded: (reply: unknown) => Buffer, handle: HandleOnce): Promise<Answer> {
+  async answer(
+    request: KeyedRequest,
+    { deadline }: Pick<CallContext, 'deadline'>,
+    encoded: (reply: unknown) => Buffer,
+    handle: HandleOnce,
+  ): Promise<Answer> {
     for (let wait = LOOK_AGAIN.first; ; wait = Math.min(wait * 2, LOOK_AGAIN.most)) {
       const begun = await this.requests.begin(request, deadline.budget() + GRACE);
       if (begun.state === 'done') return begun.answer;
@@ -37,7 +43,11 @@ export class RepeatedCalls {
   }
 
   /** Undefined: the claim was somebody else's before the answer was kept. */
-  private async handle(claim: Claim, encoded: (reply: unknown) => Buffer, handle: HandleOnce): Promise<Answer | undefined> {
+  private async handle(
+    claim: Claim,
+    encoded: (reply: unknown) => Buffer,
+    handle: HandleOnce,
+  ): Promise<Answer | undefined> {
     let kept: Answer | undefined;
     const transaction: CallContext['transaction'] = async (work) => {
       let answer!: Answer;
@@ -46,7 +56,9 @@ export class RepeatedCalls {
         answer = { ok: true, body: encoded(reply) };
         return reply;
       };
-      const reply = await this.transactions.commit(commit, (tx) => this.requests.complete(tx, claim, answer));
+      const reply = await this.transactions.commit(commit, (tx) =>
+        this.requests.complete(tx, claim, answer),
+      );
       kept = answer;
       return reply;
     };
@@ -57,7 +69,8 @@ export class RepeatedCalls {
   private async keep(claim: Claim, answer: Answer): Promise<Answer | undefined> {
     // The handler may still be at it: until the claim runs out, nobody else begins.
     if (!answer.ok && LATE.has(answer.fault.code)) return answer;
-    if (!answer.ok && PASSING.has(answer.fault.code)) return this.requests.release(claim).then(() => answer);
+    if (!answer.ok && PASSING.has(answer.fault.code))
+      return this.requests.release(claim).then(() => answer);
     try {
       await this.requests.complete(undefined, claim, answer);
       return answer;
@@ -70,7 +83,22 @@ export class RepeatedCalls {
 
 const LATE = new Set(['deadline-exceeded', 'cancelled']);
 /** What may be otherwise the next time. */
-const PASSING = new Set(['unhandled', 'unavailable', 'outcome-unknown', 'invalid-reply', 'invalid-request']);
+const PASSING = new Set([
+  'unhandled',
+  'unavailable',
+  'outcome-unknown',
+  'invalid-reply',
+  'invalid-request',
+]);
 
-const CONFLICT: Answer = { ok: false, fault: { code: 'idempotency-conflict', message: 'the idempotency key was used for another request' } };
-const TOO_LATE: Answer = { ok: false, fault: { code: 'deadline-exceeded', message: 'the same request is still being handled' } };
+const CONFLICT: Answer = {
+  ok: false,
+  fault: {
+    code: 'idempotency-conflict',
+    message: 'the idempotency key was used for another request',
+  },
+};
+const TOO_LATE: Answer = {
+  ok: false,
+  fault: { code: 'deadline-exceeded', message: 'the same request is still being handled' },
+};

@@ -20,8 +20,13 @@ describe('the id of what is said under an idempotency key', () => {
 });
 
 describe('a call under an idempotency key', () => {
-  const asked = { source: '/orders', type: 'payments.charge-card', idempotencykey: 'order-1' } as Envelope;
-  const scopeOf = (other: Partial<Envelope>) => keyedRequest({ ...asked, ...other }, Buffer.from('{}')).scope;
+  const asked = {
+    source: '/orders',
+    type: 'payments.charge-card',
+    idempotencykey: 'order-1',
+  } as Envelope;
+  const scopeOf = (other: Partial<Envelope>) =>
+    keyedRequest({ ...asked, ...other }, Buffer.from('{}')).scope;
 
   it.each<[string, Partial<Envelope>]>([
     ['service', { source: '/subscriptions' }],

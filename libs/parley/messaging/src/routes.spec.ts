@@ -40,11 +40,24 @@ describe('a contract with a URL of its own', () => {
     }
   });
 
-  async function start(urls: MessagingOptions['urls'], contracts: readonly Broadcast<{ text: string }>[] = []): Promise<Messaging> {
-    const options = { service: 'signs', instance: randomUUID(), build: 'test', urls, technologies: [memory], log: () => {} };
+  async function start(
+    urls: MessagingOptions['urls'],
+    contracts: readonly Broadcast<{ text: string }>[] = [],
+  ): Promise<Messaging> {
+    const options = {
+      service: 'signs',
+      instance: randomUUID(),
+      build: 'test',
+      urls,
+      technologies: [memory],
+      log: () => {},
+    };
     @Module({ imports: [MessagingModule.forRoot(options)], controllers: contracts.map(hearing) })
     class ServiceModule {}
-    const app = await NestFactory.create(ServiceModule, new FastifyAdapter(), { logger: false, abortOnError: false });
+    const app = await NestFactory.create(ServiceModule, new FastifyAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
     const messaging = app.get(Messaging);
     messaging.attach(app);
     await messaging.start();
@@ -74,19 +87,30 @@ describe('a contract with a URL of its own', () => {
     await usualOnly.messenger.broadcast(Special, { text: 'in the wrong place' });
     await usualOnly.messenger.broadcast(Usual, { text: 'usual, too' });
     expect([...(await heard.reach(3))].sort()).toEqual(['special', 'usual', 'usual, too']);
-    expect([both.explain(Usual)?.address, both.explain(Special)?.address]).toEqual([usual, special]);
+    expect([both.explain(Usual)?.address, both.explain(Special)?.address]).toEqual([
+      usual,
+      special,
+    ]);
   });
 
   it('needs no URL for the rest of its kind', async () => {
     const messaging = await start({ contracts: { [Special.name]: special } }, [Special]);
     await messaging.messenger.broadcast(Special, { text: 'special' });
     expect(await heard.reach(1)).toEqual(['special']);
-    expect((await messaging.health()).intakes).toEqual([expect.objectContaining({ kind: 'broadcast', state: 'consuming' })]);
-    await expect(start({ contracts: { [Special.name]: special } }, [Usual])).rejects.toThrow('signs.sign-put-up is handled here, but nothing carries broadcasts; set BROADCASTS_URL');
+    expect((await messaging.health()).intakes).toEqual([
+      expect.objectContaining({ kind: 'broadcast', state: 'consuming' }),
+    ]);
+    await expect(start({ contracts: { [Special.name]: special } }, [Usual])).rejects.toThrow(
+      'signs.sign-put-up is handled here, but nothing carries broadcasts; set BROADCASTS_URL',
+    );
   });
 
   it('is refused at start when no technology serves its URL, naming the variable', async () => {
-    await expect(start({ contracts: { [Special.name]: 'radio://fm' } })).rejects.toThrow('BROADCASTS_URL_SIGNS_SIGN_LIT: "radio" names no technology; use one of memory://');
-    await expect(start({ contracts: { 'signs.unheard-of': special } })).rejects.toThrow('signs.unheard-of is not among the contracts this process has loaded');
+    await expect(start({ contracts: { [Special.name]: 'radio://fm' } })).rejects.toThrow(
+      'BROADCASTS_URL_SIGNS_SIGN_LIT: "radio" names no technology; use one of memory://',
+    );
+    await expect(start({ contracts: { 'signs.unheard-of': special } })).rejects.toThrow(
+      'signs.unheard-of is not among the contracts this process has loaded',
+    );
   });
 });

@@ -2,14 +2,20 @@ import { contractNamed, type Contract, type Kind } from '@parley/contract';
 import type { CallOptions, Technology, Transport, TransportContext } from './technology';
 import type { CallTransport } from './calls';
 
-/** One URL a kind; the scheme chooses the technology. A kind without a URL can be neither said nor handled. */
+/**
+ * One URL a kind; the scheme chooses the technology. A kind without a URL can be neither said nor
+ * handled.
+ */
 export interface Urls {
   readonly commands?: string;
   readonly broadcasts?: string;
   readonly events?: string;
   /** Where the owner of a call answers. */
   readonly calls?: (owner: string) => string;
-  /** By wire name: contracts that something else carries than the rest of their kind. Whoever says or handles one needs the same URL. */
+  /**
+   * By wire name: contracts that something else carries than the rest of their kind. Whoever says
+   * or handles one needs the same URL.
+   */
   readonly contracts?: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +32,10 @@ export class UnusableUrl extends Error {
   }
 }
 
-/** What is wrong with a URL, its technology says; which variable holds it, is known here. @throws UnusableUrl */
+/**
+ * What is wrong with a URL, its technology says; which variable holds it, is known here. @throws
+ * UnusableUrl
+ */
 export function readable<T>(variable: string, open: () => T): T {
   try {
     return open();
@@ -37,11 +46,17 @@ export function readable<T>(variable: string, open: () => T): T {
 
 export const STORED_KINDS = ['command', 'broadcast', 'event'] as const;
 
-/** The variable that holds the URL of a kind, or of one contract: `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`. */
+/**
+ * The variable that holds the URL of a kind, or of one contract:
+ * `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`.
+ */
 export const urlVariable = (kind: Kind, contract?: string): string =>
   `${kind.toUpperCase()}S_URL${contract === undefined ? '' : `_${contract.toUpperCase().replace(/[.-]/g, '_')}`}`;
 
-/** Which transport carries what: one a kind, and others for contracts with a URL of their own. A URL has one transport. */
+/**
+ * Which transport carries what: one a kind, and others for contracts with a URL of their own. A URL
+ * has one transport.
+ */
 export class Routes {
   private readonly transports = new Map<string, Transport>();
   private readonly byKind = new Map<Kind, Transport>();
@@ -73,7 +88,9 @@ export class Routes {
 
   /** Every transport that carries something of a kind. */
   carrying(kind: Kind): readonly Transport[] {
-    const own = [...this.byContract].filter(([name]) => contractNamed(name).kind === kind).map(([, transport]) => transport);
+    const own = [...this.byContract]
+      .filter(([name]) => contractNamed(name).kind === kind)
+      .map(([, transport]) => transport);
     const usual = this.byKind.get(kind);
     return [...new Set(usual ? [usual, ...own] : own)];
   }
@@ -83,27 +100,43 @@ export class Routes {
   }
 
   /** @throws UnknownTechnology, UnusableUrl */
-  calls(urlOf: (owner: string) => string, listen: CallOptions['listen']): CallTransport | undefined {
+  calls(
+    urlOf: (owner: string) => string,
+    listen: CallOptions['listen'],
+  ): CallTransport | undefined {
     const technology = this.technology('call', urlOf(this.context.service), urlVariable('call'));
-    return readable(urlVariable('call'), () => technology.openCalls?.({ urlOf, listen }, this.context));
+    return readable(urlVariable('call'), () =>
+      technology.openCalls?.({ urlOf, listen }, this.context),
+    );
   }
 
   private transport(kind: Kind, url: string, variable: string): Transport {
     const technology = this.technology(kind, url, variable);
-    const transport = this.transports.get(url) ?? readable(variable, () => technology.open?.(url, this.context));
-    if (!transport) throw new UnknownTechnology(`${variable}: ${technology.name} carries no ${kind}s`);
+    const transport =
+      this.transports.get(url) ?? readable(variable, () => technology.open?.(url, this.context));
+    if (!transport)
+      throw new UnknownTechnology(`${variable}: ${technology.name} carries no ${kind}s`);
     this.transports.set(url, transport);
     return transport;
   }
 
   private technology(kind: Kind, url: string, variable: string): Technology {
     const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1];
-    const found = this.technologies.find(({ schemes }) => scheme !== undefined && schemes.includes(scheme));
-    const known = this.technologies.filter(({ kinds }) => kinds.includes(kind)).flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
-    if (!found) throw new UnknownTechnology(`${variable}: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`);
+    const found = this.technologies.find(
+      ({ schemes }) => scheme !== undefined && schemes.includes(scheme),
+    );
+    const known = this.technologies
+      .filter(({ kinds }) => kinds.includes(kind))
+      .flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
+    if (!found)
+      throw new UnknownTechnology(
+        `${variable}: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`,
+      );
     // A process knows the technologies that its URLs name, which need not be all there are.
     if (!found.kinds.includes(kind))
-      throw new UnknownTechnology(`${variable}: ${found.name} cannot carry ${kind}s; use ${[...known, 'another technology that can'].join(' or ')}`);
+      throw new UnknownTechnology(
+        `${variable}: ${found.name} cannot carry ${kind}s; use ${[...known, 'another technology that can'].join(' or ')}`,
+      );
     return found;
   }
 }

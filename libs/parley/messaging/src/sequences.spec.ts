@@ -1,8 +1,12 @@
 import { Sequences } from './sequences';
 
-const heard = (...broadcasts: [producerinstance: string, sequence: string | undefined, type?: string][]) => {
+const heard = (
+  ...broadcasts: [producerinstance: string, sequence: string | undefined, type?: string][]
+) => {
   const sequences = new Sequences();
-  return broadcasts.map(([producerinstance, sequence, type = 'catalog.price-changed']) => sequences.missedBefore({ producerinstance, type, sequence }));
+  return broadcasts.map(([producerinstance, sequence, type = 'catalog.price-changed']) =>
+    sequences.missedBefore({ producerinstance, type, sequence }),
+  );
 };
 
 describe('a subscriber of broadcasts', () => {
@@ -11,7 +15,9 @@ describe('a subscriber of broadcasts', () => {
   });
 
   it('counts each publisher and each contract by itself', () => {
-    expect(heard(['a', '1'], ['b', '5'], ['a', '2'], ['b', '7'], ['a', '1', 'catalog.door-opened'])).toEqual([0, 0, 0, 1, 0]);
+    expect(
+      heard(['a', '1'], ['b', '5'], ['a', '2'], ['b', '7'], ['a', '1', 'catalog.door-opened']),
+    ).toEqual([0, 0, 0, 1, 0]);
   });
 
   it('takes a publisher that began again, or an older one that arrives late, for no gap', () => {

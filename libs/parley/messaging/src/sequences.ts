@@ -7,8 +7,15 @@ const PUBLISHERS_AT_MOST = 1_000;
 export class Sequences {
   private readonly last = new Map<string, number>();
 
-  /** How many broadcasts of its contract and publisher never arrived before this one. 0 for the first that is heard. */
-  missedBefore({ producerinstance, type, sequence }: Pick<Envelope, 'producerinstance' | 'type' | 'sequence'>): number {
+  /**
+   * How many broadcasts of its contract and publisher never arrived before this one. 0 for the
+   * first that is heard.
+   */
+  missedBefore({
+    producerinstance,
+    type,
+    sequence,
+  }: Pick<Envelope, 'producerinstance' | 'type' | 'sequence'>): number {
     const number = Number(sequence);
     if (!Number.isSafeInteger(number) || number < 1) return 0;
     const publisher = `${producerinstance}\n${type}`;

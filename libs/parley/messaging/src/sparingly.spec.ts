@@ -5,7 +5,8 @@ describe('what is said sparingly', () => {
     let now = 0;
     const said: string[] = [];
     const sparingly = new Sparingly(() => now);
-    const say = (subject: string) => sparingly.say(subject, (more) => said.push(`${subject}${moreTimes(more)}`));
+    const say = (subject: string) =>
+      sparingly.say(subject, (more) => said.push(`${subject}${moreTimes(more)}`));
     for (const at of [0, 1, 9_999]) {
       now = at;
       say('away');

@@ -3,7 +3,9 @@ const INTERVAL_MS = 10_000;
 /** More subjects than this are forgotten together. */
 const MOST_SUBJECTS = 1_000;
 
-/** Says the same thing once every 10 s at most; the next line says how often it happened meanwhile. */
+/**
+ * Says the same thing once every 10 s at most; the next line says how often it happened meanwhile.
+ */
 export class Sparingly {
   private readonly last = new Map<string, { at: number; more: number }>();
 
@@ -21,4 +23,5 @@ export class Sparingly {
 }
 
 /** ` (7 more times since the last such line)`; nothing for 0. */
-export const moreTimes = (more: number): string => (more === 0 ? '' : ` (${more} more times since the last such line)`);
+export const moreTimes = (more: number): string =>
+  more === 0 ? '' : ` (${more} more times since the last such line)`;

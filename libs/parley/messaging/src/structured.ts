@@ -2,8 +2,8 @@ import { depthOf } from './codec';
 import type { Headers } from './message';
 
 /*
- * CloudEvents in structured JSON mode, for technologies without headers, or with too few of them: attributes and data are one
- * JSON document that any language can read and write.
+ * CloudEvents in structured JSON mode, for technologies without headers, or with too few of them:
+ * attributes and data are one JSON document that any language can read and write.
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
  */
 
@@ -18,8 +18,14 @@ export function toStructured(headers: Headers, body: Buffer): string {
   return `${attributes}${comma}${data === undefined ? `"data_base64":"${body.toString('base64')}"` : `"data":${data}`}}`;
 }
 
-/** What is no CloudEvent comes back as it is, without headers: it reaches no handler, and is kept with its bytes. */
-export function fromStructured(document: Buffer): { readonly headers: Headers; readonly body: Buffer } {
+/**
+ * What is no CloudEvent comes back as it is, without headers: it reaches no handler, and is kept
+ * with its bytes.
+ */
+export function fromStructured(document: Buffer): {
+  readonly headers: Headers;
+  readonly body: Buffer;
+} {
   try {
     return read(document) ?? { headers: {}, body: document };
   } catch {
@@ -33,7 +39,9 @@ function read(document: Buffer): { readonly headers: Headers; readonly body: Buf
   if (typeof event !== 'object' || event === null || !('specversion' in event)) return undefined;
   const { data, data_base64, ...attributes } = event as Record<string, unknown>;
   const named = Object.entries(attributes).filter(([, value]) => value !== null);
-  const headers = Object.fromEntries(named.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]));
+  const headers = Object.fromEntries(
+    named.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
   return { headers, body: bodyOf(data, data_base64) };
 }
 

@@ -16,7 +16,11 @@ import type { Delivery, Outcome } from './technology';
 import { Transactions } from './transactions';
 
 let onRead = () => {};
-const Seal = command('chancery.seal', z.object({ letter: z.string().refine(() => (onRead(), true)) }), { key: 'letter' });
+const Seal = command(
+  'chancery.seal',
+  z.object({ letter: z.string().refine(() => (onRead(), true)) }),
+  { key: 'letter' },
+);
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const never = () => new Promise<undefined>(() => undefined);
@@ -29,8 +33,12 @@ beforeEach(() => {
   store = new MemoryStore(clock);
 });
 
-/** A process that ends while it handles a message: in memory, an open transaction would keep everybody waiting. */
-const ending = (instance: string, id: string) => void processOf(instance, { transaction: 'own' }).deliver(never, { id, suspect: true });
+/**
+ * A process that ends while it handles a message: in memory, an open transaction would keep
+ * everybody waiting.
+ */
+const ending = (instance: string, id: string) =>
+  void processOf(instance, { transaction: 'own' }).deliver(never, { id, suspect: true });
 
 /** One process of a service: `deliver` hands it a message whose handler is `run`. */
 function processOf(instance: string, options: HandlerOptions = {}) {
@@ -38,13 +46,39 @@ function processOf(instance: string, options: HandlerOptions = {}) {
   const bodies = new Bodies(undefined, undefined);
   const publisher = new Publisher({ of: () => undefined, all: () => [] }, store, bodies);
   const inFlight = new InFlight();
-  const pipeline = new Pipeline(new Transactions(store, publisher), store, inFlight, new HandlerRuns(clock, surroundings.log), new KillSwitches(false, clock, surroundings.log), bodies, surroundings);
-  const deliver = (run: () => Promise<unknown>, delivery: Partial<Delivery> & { readonly id?: string } = {}): Promise<Outcome> => {
+  const pipeline = new Pipeline(
+    new Transactions(store, publisher),
+    store,
+    inFlight,
+    new HandlerRuns(clock, surroundings.log),
+    new KillSwitches(false, clock, surroundings.log),
+    bodies,
+    surroundings,
+  );
+  const deliver = (
+    run: () => Promise<unknown>,
+    delivery: Partial<Delivery> & { readonly id?: string } = {},
+  ): Promise<Outcome> => {
     const handler: Handler = { contract: Seal, options, name: 'Clerk.seal', run: run as never };
-    const subscription: Subscription = { kind: 'command', name: 'chancery', from: 'beginning', live: false, concurrency: 9, handlers: new Map([[Seal.name, handler]]) };
+    const subscription: Subscription = {
+      kind: 'command',
+      name: 'chancery',
+      from: 'beginning',
+      live: false,
+      concurrency: 9,
+      handlers: new Map([[Seal.name, handler]]),
+    };
     const { id = randomUUID(), ...rest } = delivery;
     const headers = { id, type: Seal.name, partitionkey: 'l-1' };
-    return pipeline.deliver({ subscription, headers, body: Buffer.from('{"letter":"l-1"}'), attempt: 1, signal: new AbortController().signal, honours: { retry: false, dead: false }, ...rest });
+    return pipeline.deliver({
+      subscription,
+      headers,
+      body: Buffer.from('{"letter":"l-1"}'),
+      attempt: 1,
+      signal: new AbortController().signal,
+      honours: { retry: false, dead: false },
+      ...rest,
+    });
   };
   return { deliver, inFlight };
 }
@@ -56,9 +90,14 @@ describe('a suspect', () => {
     const { deliver } = processOf('chancery-1');
     const steps: string[] = [];
     let finish = () => {};
-    const slow = deliver(() => new Promise<void>((resolve) => (finish = resolve)).then(() => void steps.push('slow')));
+    const slow = deliver(() =>
+      new Promise<void>((resolve) => (finish = resolve)).then(() => void steps.push('slow')),
+    );
     await settled();
-    const suspect = deliver(async () => (steps.push('suspect begins'), await settled(), void steps.push('suspect ends')), { suspect: true });
+    const suspect = deliver(
+      async () => (steps.push('suspect begins'), await settled(), void steps.push('suspect ends')),
+      { suspect: true },
+    );
     await settled();
     const later = deliver(async () => void steps.push('later'));
     await settled();
@@ -78,8 +117,15 @@ describe('a suspect', () => {
       await end(...args);
       steps.push('outcome stored');
     };
-    const failed = deliver(() => Promise.reject(new Error('not yet')), { id: failing, suspect: true });
-    void deliver(async () => (steps.push('poison begins'), never()), { id: poison, suspect: true, headers: { id: poison, type: Seal.name, partitionkey: 'l-2' } });
+    const failed = deliver(() => Promise.reject(new Error('not yet')), {
+      id: failing,
+      suspect: true,
+    });
+    void deliver(async () => (steps.push('poison begins'), never()), {
+      id: poison,
+      suspect: true,
+      headers: { id: poison, type: Seal.name, partitionkey: 'l-2' },
+    });
     await failed;
     await settled();
     expect(steps).toEqual(['outcome stored', 'poison begins']);
@@ -95,13 +141,31 @@ describe('a suspect', () => {
       await clock.advance(1_000);
     }
     const handled: string[] = [];
-    expect(await processOf('chancery-9').deliver(async () => void handled.push(id), { id, suspect: true })).toEqual({ kind: 'done', settled: false });
+    expect(
+      await processOf('chancery-9').deliver(async () => void handled.push(id), {
+        id,
+        suspect: true,
+      }),
+    ).toEqual({ kind: 'done', settled: false });
     expect(handled).toEqual([]);
     const [letter] = await letters();
-    expect(letter).toMatchObject({ holds: true, failure: { error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST, instance: `chancery-${UNFINISHED_AT_MOST}` } });
+    expect(letter).toMatchObject({
+      holds: true,
+      failure: {
+        error: 'ProcessEndedError',
+        tries: UNFINISHED_AT_MOST,
+        instance: `chancery-${UNFINISHED_AT_MOST}`,
+      },
+    });
     const { firstFailedAt, lastFailedAt, message } = letter!.failure as Failure;
-    expect(Date.parse(lastFailedAt) - Date.parse(firstFailedAt)).toBe(1_000 * (UNFINISHED_AT_MOST - 1) + 500); // after the first, others are left half a second
-    expect(message.split('\n').slice(1)).toEqual(Array.from({ length: UNFINISHED_AT_MOST }, (_, n) => expect.stringMatching(new RegExp(`^\\S+Z chancery-${n + 1}$`))));
+    expect(Date.parse(lastFailedAt) - Date.parse(firstFailedAt)).toBe(
+      1_000 * (UNFINISHED_AT_MOST - 1) + 500,
+    ); // after the first, others are left half a second
+    expect(message.split('\n').slice(1)).toEqual(
+      Array.from({ length: UNFINISHED_AT_MOST }, (_, n) =>
+        expect.stringMatching(new RegExp(`^\\S+Z chancery-${n + 1}$`)),
+      ),
+    );
     await store.lanes.deadLetters.replay(letter!.id);
     expect(await store.suspects.unfinished('chancery', id)).toEqual([]); // fresh again
   });
@@ -131,21 +195,31 @@ describe('a suspect', () => {
     const begin = store.suspects.begin.bind(store.suspects);
     store.suspects.begin = (...args) => (steps.push('recorded'), begin(...args));
     onRead = () => void steps.push('read');
-    await processOf('chancery-1').deliver(async () => void steps.push('handled'), { suspect: true });
+    await processOf('chancery-1').deliver(async () => void steps.push('handled'), {
+      suspect: true,
+    });
     onRead = () => {};
     expect(steps).toEqual(['recorded', 'read', 'handled']);
   });
 
   it('that cannot be read is dead for that reason', async () => {
-    await processOf('chancery-1').deliver(async () => undefined, { suspect: true, body: Buffer.from('{') });
-    expect(await letters()).toMatchObject([{ holds: false, failure: { error: 'InvalidMessage', tries: 0 } }]);
+    await processOf('chancery-1').deliver(async () => undefined, {
+      suspect: true,
+      body: Buffer.from('{'),
+    });
+    expect(await letters()).toMatchObject([
+      { holds: false, failure: { error: 'InvalidMessage', tries: 0 } },
+    ]);
   });
 
   it('may have another bound', async () => {
     const id = randomUUID();
     ending('chancery-1', id);
     await settled();
-    await processOf('chancery-2', { retry: { unfinished: 1 } }).deliver(never, { id, suspect: true });
+    await processOf('chancery-2', { retry: { unfinished: 1 } }).deliver(never, {
+      id,
+      suspect: true,
+    });
     expect(await letters()).toHaveLength(1);
   });
 
@@ -159,11 +233,18 @@ describe('a suspect', () => {
   });
 
   it('that is given back by a stopping service is not counted; one whose lease is lost is', async () => {
-    for (const [isStopping, counted] of [[true, 0], [false, 1]] as const) {
+    for (const [isStopping, counted] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
       const [id, lease] = [randomUUID(), new AbortController()];
       const { deliver, inFlight } = processOf('chancery-1');
       let fail = (_: Error) => {};
-      const outcome = deliver(() => new Promise((_, reject) => (fail = reject)), { id, suspect: true, signal: lease.signal });
+      const outcome = deliver(() => new Promise((_, reject) => (fail = reject)), {
+        id,
+        suspect: true,
+        signal: lease.signal,
+      });
       await settled();
       if (isStopping) await inFlight.drained(1);
       else lease.abort(new Error('lost'));
@@ -178,7 +259,10 @@ describe('a suspect', () => {
     const { deliver } = processOf('chancery-1', { retry: { unfinished: 1 } });
     await deliver(async () => undefined, { id });
     await store.suspects.begin('chancery', id, 'chancery-1');
-    expect(await deliver(async () => undefined, { id, suspect: true })).toEqual({ kind: 'done', settled: false });
+    expect(await deliver(async () => undefined, { id, suspect: true })).toEqual({
+      kind: 'done',
+      settled: false,
+    });
     expect(await letters()).toEqual([]);
   });
 
@@ -210,8 +294,18 @@ describe('solitude', () => {
   it('lets suspects and others take turns in the order in which they came', async () => {
     const solitude = new Solitude(clock);
     const steps: string[] = [];
-    const step = (name: string) => async () => (steps.push(name), await settled(), void steps.push(`${name}.`));
-    await Promise.all([solitude.alone(step('1')), solitude.alone(step('2')), solitude.beside(step('3')), solitude.beside(step('4')), solitude.alone(step('5'))]);
+    const step = (name: string) => async () => (
+      steps.push(name),
+      await settled(),
+      void steps.push(`${name}.`)
+    );
+    await Promise.all([
+      solitude.alone(step('1')),
+      solitude.alone(step('2')),
+      solitude.beside(step('3')),
+      solitude.beside(step('4')),
+      solitude.alone(step('5')),
+    ]);
     expect(steps).toEqual(['1', '1.', '2', '2.', '3', '4', '3.', '4.', '5', '5.']);
   });
 

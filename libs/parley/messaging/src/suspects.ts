@@ -4,8 +4,9 @@ import { describe, type Failure, ProcessEndedError, type UnfinishedHandling } fr
 import type { Delivery, TransportContext } from './technology';
 
 /**
- * The handlings of suspects: messages that were delivered before and came back without an outcome, because a process ended or lost its
- * lease. Only these are counted, so that a message nobody suspects costs no statement.
+ * The handlings of suspects: messages that were delivered before and came back without an outcome,
+ * because a process ended or lost its lease. Only these are counted, so that a message nobody
+ * suspects costs no statement.
  */
 export interface Suspects {
   /** Records that a handling begins. */
@@ -14,20 +15,35 @@ export interface Suspects {
   unfinished(subscription: string, messageId: string): Promise<readonly UnfinishedHandling[]>;
   /** Forgets the message: its handling had an outcome. */
   end(subscription: string, messageId: string): Promise<void>;
-  /** Records who reads a part of a log. True: its former reader did not hand it back, so what follows may have ended that one's process. */
+  /**
+   * Records who reads a part of a log. True: its former reader did not hand it back, so what
+   * follows may have ended that one's process.
+   */
   take(subscription: string, part: string, reader: string): Promise<boolean>;
   /** The parts' reader is done with them; those that somebody else took meanwhile stay taken. */
   handBack(subscription: string, parts: readonly string[], reader: string): Promise<void>;
 }
 
-/** Deliveries, each handled alone, that may end without an outcome before the message is a dead letter. */
+/**
+ * Deliveries, each handled alone, that may end without an outcome before the message is a dead
+ * letter.
+ */
 export const UNFINISHED_AT_MOST = 4;
 
-/** Milliseconds for which a suspect waits until everything else in its process has ended; then it is handled all the same. */
+/**
+ * Milliseconds for which a suspect waits until everything else in its process has ended; then it is
+ * handled all the same.
+ */
 const ALONE_WITHIN_MS = 10_000;
-/** Milliseconds for which one that ended a process before lets others begin first: what is read beside it is lost with it. */
+/**
+ * Milliseconds for which one that ended a process before lets others begin first: what is read
+ * beside it is lost with it.
+ */
 const LAST_WITHIN_MS = 2_000;
-/** Milliseconds that others are left to arrive before a suspect is handled which may have ended a process while it was alone. */
+/**
+ * Milliseconds that others are left to arrive before a suspect is handled which may have ended a
+ * process while it was alone.
+ */
 const ARRIVE_WITHIN_MS = 500;
 const ENDED_AGAIN_AFTER_MS = 1_000;
 
@@ -53,8 +69,9 @@ export class SuspectHandling {
   ) {}
 
   /**
-   * Runs one try. The handling is alone and recorded from its first try until `end` or `release`: were it alone for its tries only, the
-   * next suspect could end the process before the outcome of this one is stored, and it would be counted against both.
+   * Runs one try. The handling is alone and recorded from its first try until `end` or `release`:
+   * were it alone for its tries only, the next suspect could end the process before the outcome of
+   * this one is stored, and it would be counted against both.
    * @throws ProcessEndedError when too many handlings before it had no outcome
    */
   async run<T>(solitude: Solitude, work: () => Promise<T>): Promise<T> {
@@ -82,18 +99,32 @@ export class SuspectHandling {
       this.begun = true; // dead is an outcome
       throw new ProcessEndedError(unfinished);
     }
-    const told = unfinished.length === 0 ? '' : `; ${unfinished.length} of ${this.atMost} handlings alone had none`;
+    const told =
+      unfinished.length === 0
+        ? ''
+        : `; ${unfinished.length} of ${this.atMost} handlings alone had none`;
     // In flight when a process ended: usual. Again, and alone: it may be the reason.
-    log(unfinished.length === 0 ? 'info' : 'warn', `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`, { messageId: this.envelope.id });
+    log(
+      unfinished.length === 0 ? 'info' : 'warn',
+      `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`,
+      { messageId: this.envelope.id },
+    );
     return unfinished.length;
   }
 
   private async begin(): Promise<void> {
-    await this.place.suspects.begin(this.delivery.subscription.name, this.envelope.id, this.place.instance);
+    await this.place.suspects.begin(
+      this.delivery.subscription.name,
+      this.envelope.id,
+      this.place.instance,
+    );
     this.begun = true;
   }
 
-  /** It had an outcome. Tries again until the store knows: the message must not die of such a handling. */
+  /**
+   * It had an outcome. Tries again until the store knows: the message must not die of such a
+   * handling.
+   */
   async end(): Promise<void> {
     await this.forget();
     this.release();
@@ -116,13 +147,18 @@ export class SuspectHandling {
     try {
       await suspects.end(this.delivery.subscription.name, this.envelope.id);
     } catch (error) {
-      log('debug', `the outcome of ${this.envelope.type} could not be recorded; trying again`, { error });
+      log('debug', `the outcome of ${this.envelope.type} could not be recorded; trying again`, {
+        error,
+      });
       clock.after(ENDED_AGAIN_AFTER_MS, () => void this.recordEnd());
     }
   }
 }
 
-/** What is kept with the dead letter: it counts the handlings that had no outcome, not the delivery that found them. */
+/**
+ * What is kept with the dead letter: it counts the handlings that had no outcome, not the delivery
+ * that found them.
+ */
 export function evidenceOf(error: ProcessEndedError, former: Failure | undefined): Failure {
   const [first, last] = [error.unfinished.at(0)!, error.unfinished.at(-1)!];
   return {
@@ -135,7 +171,9 @@ export function evidenceOf(error: ProcessEndedError, former: Failure | undefined
   };
 }
 
-/** Lets handlings run beside each other, and some of them alone, in the order in which they came. */
+/**
+ * Lets handlings run beside each other, and some of them alone, in the order in which they came.
+ */
 export class Solitude {
   private running = 0;
   private isAlone = false;
@@ -148,7 +186,10 @@ export class Solitude {
     return this.run(false, work);
   }
 
-  /** Resolves when nothing runs and nothing waits, or after so many milliseconds; meanwhile others may begin. */
+  /**
+   * Resolves when nothing runs and nothing waits, or after so many milliseconds; meanwhile others
+   * may begin.
+   */
   async idle(milliseconds: number): Promise<void> {
     if (this.running === 0 && this.waiting.length === 0) return;
     await new Promise<void>((resolve) => {
@@ -183,7 +224,8 @@ export class Solitude {
   private leave(alone: boolean): void {
     this.running--;
     if (alone) this.isAlone = false;
-    while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone)) this.waiting.shift()!.go();
+    while (this.waiting.length > 0 && this.hasRoom(this.waiting[0]!.alone))
+      this.waiting.shift()!.go();
     if (this.running === 0 && this.waiting.length === 0) this.wakeIdlers();
   }
 

@@ -12,8 +12,9 @@ import type { Clock } from './clock';
 import type { CallTransport } from './calls';
 
 /*
- * What a technology must do to carry messages. A transport only moves bytes, honours the pipeline's decision with what its
- * technology has, and tells its state. Everything that makes handling dependable is the pipeline's.
+ * What a technology must do to carry messages. A transport only moves bytes, honours the pipeline's
+ * decision with what its technology has, and tells its state. Everything that makes handling
+ * dependable is the pipeline's.
  */
 
 /** A technology, as its package exports it (`export const rabbitmq: Technology`). */
@@ -24,7 +25,10 @@ export interface Technology {
   readonly schemes: readonly string[];
   /** The kinds it can carry. Asking it for another kind is refused at start. */
   readonly kinds: readonly Kind[];
-  /** Makes a transport for commands, broadcasts and events. No I/O yet; throws one clear sentence for a URL it cannot read. */
+  /**
+   * Makes a transport for commands, broadcasts and events. No I/O yet; throws one clear sentence
+   * for a URL it cannot read.
+   */
   open?(url: string, context: TransportContext): Transport;
   /** Keeps the keys of those whom messages are about. */
   openKeys?(url: string, context: TransportContext): SubjectKeys;
@@ -48,9 +52,16 @@ export interface TransportContext {
   readonly clock: Clock;
   /** The service's own store, if it has one. */
   readonly store?: Store;
-  /** 'verify': queues, topics and the like are somebody else's to make; a missing or different one refuses the start. Default 'create'. */
+  /**
+   * 'verify': queues, topics and the like are somebody else's to make; a missing or different one
+   * refuses the start. Default 'create'.
+   */
   readonly topology?: 'create' | 'verify';
-  readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: object) => void;
+  readonly log: (
+    level: 'debug' | 'info' | 'warn' | 'error',
+    message: string,
+    details?: object,
+  ) => void;
   /** Told of each step of a message's way. For trials that end the process there. */
   readonly passes?: Passes;
 }
@@ -60,37 +71,54 @@ export interface Transport {
   /** What `explain` prints, without credentials: `postgres://127.0.0.1:25432/parley`. */
   readonly address: string;
   /**
-   * Opens what publishing needs and creates or checks what the technology must hold for these contracts and subscriptions.
-   * Rejects within 15 s with one sentence that says what to do. From then on the transport reconnects by itself, for ever.
+   * Opens what publishing needs and creates or checks what the technology must hold for these
+   * contracts and subscriptions. Rejects within 15 s with one sentence that says what to do. From
+   * then on the transport reconnects by itself, for ever.
    */
   connect(): Promise<void>;
   /**
-   * Hands messages to the technology. Resolves when it has confirmed every one of them; rejects when one was refused, could
-   * not be routed, or is not confirmed within 10 s (outcome unknown: the caller publishes it again, under the same id).
-   * `UnpublishableError`: nothing was stored, and never would be. `PartlyPublishedError` says which were not taken, where some were;
-   * after any other error all of them are published again.
-   * Messages of one key keep their order, in one array and across awaited calls. Broadcasts: resolves when handed over.
-   * Never called with `delay` unless `delays` is true.
+   * Hands messages to the technology. Resolves when it has confirmed every one of them; rejects
+   * when one was refused, could not be routed, or is not confirmed within 10 s (outcome unknown:
+   * the caller publishes it again, under the same id). `UnpublishableError`: nothing was stored,
+   * and never would be. `PartlyPublishedError` says which were not taken, where some were; after
+   * any other error all of them are published again. Messages of one key keep their order, in one
+   * array and across awaited calls. Broadcasts: resolves when handed over. Never called with
+   * `delay` unless `delays` is true.
    */
   publish(messages: readonly OutgoingMessage[]): Promise<void>;
   /** Whether the technology itself can hold a command back. If not, the outbox waits instead. */
   readonly delays: boolean;
-  /** Whether its queues retry, hold and replay keyed commands in order by themselves. If not, the consuming service's store does. */
+  /**
+   * Whether its queues retry, hold and replay keyed commands in order by themselves. If not, the
+   * consuming service's store does.
+   */
   readonly keepsLanes?: boolean;
-  /** Bytes of the largest body it takes; undefined: it has no limit worth minding. What is larger goes by claim check. */
+  /**
+   * Bytes of the largest body it takes; undefined: it has no limit worth minding. What is larger
+   * goes by claim check.
+   */
   readonly largest?: number;
   /**
-   * Only a technology that lives in the service's own database has this: the messages are stored by the transaction itself,
-   * so there is nothing to relay.
+   * Only a technology that lives in the service's own database has this: the messages are stored by
+   * the transaction itself, so there is nothing to relay.
    */
   readonly local?: LocalPublishing;
   /** The Nest strategy that receives messages of one kind for the registered handlers. */
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake;
-  /** What a contract's messages pass here, in order, from the publisher to the consumer. For people: `explain` prints it. */
+  /**
+   * What a contract's messages pass here, in order, from the publisher to the consumer. For people:
+   * `explain` prints it.
+   */
   describe?(contract: Contract): readonly Hop[];
-  /** Everything that must exist at the technology for what a service says and handles: `topology` prints it, 'verify' demands it. */
+  /**
+   * Everything that must exist at the technology for what a service says and handles: `topology`
+   * prints it, 'verify' demands it.
+   */
   topology?(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[];
-  /** Whether what was confirmed would survive a crash of the technology, setting by setting: `doctor` prints it. After `connect`. */
+  /**
+   * Whether what was confirmed would survive a crash of the technology, setting by setting:
+   * `doctor` prints it. After `connect`.
+   */
   examine?(): Promise<readonly Finding[]>;
   /** Tells which errors of its client mean that it is away. */
   readonly outage?: OutageReader;
@@ -124,19 +152,34 @@ export interface Finding {
 }
 
 export interface LocalPublishing {
-  /** Asked once, after `connect`: whether `store` commits to the very database that carries the messages (never by comparing URLs). */
+  /**
+   * Asked once, after `connect`: whether `store` commits to the very database that carries the
+   * messages (never by comparing URLs).
+   */
   sharesDatabaseWith(store: Store): Promise<boolean>;
-  /** Stores messages as part of the transaction. Called once per transaction, as its last statement but the acknowledgement. */
+  /**
+   * Stores messages as part of the transaction. Called once per transaction, as its last statement
+   * but the acknowledgement.
+   */
   append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void>;
   /** After the commit: lets consumers know. A hint; may be lost. */
   wake(messages: readonly OutgoingMessage[]): void;
 }
 
-/** What receives messages of one kind: a Nest strategy that can also be drained and asked for its health. */
+/**
+ * What receives messages of one kind: a Nest strategy that can also be drained and asked for its
+ * health.
+ */
 export interface Intake extends CustomTransportStrategy {
-  /** Stops taking messages; resolves when none will be delivered any more. Deliveries under way go on. Idempotent. */
+  /**
+   * Stops taking messages; resolves when none will be delivered any more. Deliveries under way go
+   * on. Idempotent.
+   */
   stop(): Promise<void>;
-  /** Nest calls it last. What is still in flight then goes back to the technology, without counting as an attempt. */
+  /**
+   * Nest calls it last. What is still in flight then goes back to the technology, without counting
+   * as an attempt.
+   */
   close(): Promise<void>;
   health(): IntakeHealth;
   /** Messages waiting per subscription, as far as the technology can tell. */
@@ -161,46 +204,76 @@ export interface Backlog {
   readonly dead: number;
 }
 
-/** The pipeline, as a transport sees it: hand a message over, get told what to do with it. Never rejects. */
+/**
+ * The pipeline, as a transport sees it: hand a message over, get told what to do with it. Never
+ * rejects.
+ */
 export type Deliver = (delivery: Delivery) => Promise<Outcome>;
 
 export interface Delivery {
   readonly subscription: Subscription;
-  /** CloudEvents attributes under their plain names; anything else the technology carried along, too. */
+  /**
+   * CloudEvents attributes under their plain names; anything else the technology carried along,
+   * too.
+   */
   readonly headers: Headers;
   readonly body: Buffer;
-  /** 1 for the first delivery, one more for each delayed retry. A delivery that had no outcome, or was given back, does not count. */
+  /**
+   * 1 for the first delivery, one more for each delayed retry. A delivery that had no outcome, or
+   * was given back, does not count.
+   */
   readonly attempt: number;
   /**
-   * True: it may have been delivered before without an outcome, because a process ended or lost its lease while it held it. It is then
-   * handled alone in its process, and its handlings are counted in the service's store.
+   * True: it may have been delivered before without an outcome, because a process ended or lost its
+   * lease while it held it. It is then handled alone in its process, and its handlings are counted
+   * in the service's store.
    */
   readonly suspect?: boolean;
-  /** Aborted when the delivery is no longer ours (lease lost, connection gone) or the drain ran out of time. */
+  /**
+   * Aborted when the delivery is no longer ours (lease lost, connection gone) or the drain ran out
+   * of time.
+   */
   readonly signal: AbortSignal;
   /** What failed before, when the technology kept it. */
   readonly failure?: Failure;
   /**
-   * Present when the message lives in the database of the handler's transaction: its acknowledgement, the transaction's last
-   * statement. Rejects with LeaseLost or AlreadyHandled, which roll the handling back. It also does the inbox's work. With
-   * `inOrder` it rejects with LaneParked when an earlier message of the lane is parked in the service's store; where the inbox goes by
-   * ids, with IdConflict when a message with another `print` took effect under this one's.
+   * Present when the message lives in the database of the handler's transaction: its
+   * acknowledgement, the transaction's last statement. Rejects with LeaseLost or AlreadyHandled,
+   * which roll the handling back. It also does the inbox's work. With `inOrder` it rejects with
+   * LaneParked when an earlier message of the lane is parked in the service's store; where the
+   * inbox goes by ids, with IdConflict when a message with another `print` took effect under this
+   * one's.
    */
-  readonly settle?: (tx: Tx, options?: { readonly inOrder: boolean; readonly print?: string }) => Promise<void>;
-  /** What the transport does by itself when told so. What it lacks, the pipeline does with the service's store. */
+  readonly settle?: (
+    tx: Tx,
+    options?: { readonly inOrder: boolean; readonly print?: string },
+  ) => Promise<void>;
+  /**
+   * What the transport does by itself when told so. What it lacks, the pipeline does with the
+   * service's store.
+   */
   readonly honours: { readonly retry: boolean; readonly dead: boolean };
 }
 
 /** What becomes of a delivery. The transport honours it exactly once, then forgets the delivery. */
 export type Outcome =
-  /** Took effect, or is kept in the service's own store: acknowledge. (With `settle`: already acknowledged by the commit.) */
+  /**
+   * Took effect, or is kept in the service's own store: acknowledge. (With `settle`: already
+   * acknowledged by the commit.)
+   */
   | { readonly kind: 'done'; readonly settled: boolean }
-  /** Deliver again, not before `after` milliseconds, its lane waiting with it. The copy is confirmed before the original is acknowledged. */
+  /**
+   * Deliver again, not before `after` milliseconds, its lane waiting with it. The copy is confirmed
+   * before the original is acknowledged.
+   */
   | { readonly kind: 'retry'; readonly after: number; readonly failure: Failure }
   /** Keep as a dead letter. `hold`: later messages of its lane wait for a person. */
   | { readonly kind: 'dead'; readonly failure: Failure; readonly hold: boolean }
   /** Never handled (drain, lease lost): give back as it was; counts as no attempt. */
   | { readonly kind: 'return' };
 
-/** What a technology's publishing side needs to know of a contract: the queue or topic is the owner's. */
+/**
+ * What a technology's publishing side needs to know of a contract: the queue or topic is the
+ * owner's.
+ */
 export const queueOf = (contract: Contract): string => contract.owner;

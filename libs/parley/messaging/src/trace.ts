@@ -23,4 +23,5 @@ export function nextHop(traceparent?: string): string {
 }
 
 /** The trace's id, as logs show it. */
-export const traceIdOf = (traceparent: string): string | undefined => TRACEPARENT.exec(traceparent)?.[1];
+export const traceIdOf = (traceparent: string): string | undefined =>
+  TRACEPARENT.exec(traceparent)?.[1];

@@ -25,7 +25,16 @@ let carrier: Messaging;
 
 function carrierWith(options: Partial<ConstructorParameters<typeof Messaging>[0]> = {}): Messaging {
   const urls = { commands: URL, events: URL, broadcasts: URL, calls: () => URL };
-  return new Messaging({ service: 'carrier', instance: 'carrier-1', build: 'test', urls, technologies: [memory], store, log: () => {}, ...options });
+  return new Messaging({
+    service: 'carrier',
+    instance: 'carrier-1',
+    build: 'test',
+    urls,
+    technologies: [memory],
+    store,
+    log: () => {},
+    ...options,
+  });
 }
 
 beforeEach(() => {
@@ -36,7 +45,10 @@ beforeEach(() => {
   MemoryBroker.at(URL, carrier.clock).witnesses.add((message) => published.push(message));
 });
 
-const stored = async () => (await store.outbox.due(100)).map(({ contract, headers }) => `${contract} ${headers.partitionkey ?? ''}`.trim());
+const stored = async () =>
+  (await store.outbox.due(100)).map(({ contract, headers }) =>
+    `${contract} ${headers.partitionkey ?? ''}`.trim(),
+  );
 const said = () => published.map(({ contract }) => contract.name);
 
 describe('in a transaction', () => {
@@ -48,7 +60,11 @@ describe('in a transaction', () => {
       await messenger.broadcast(Beeped, a);
       expect(store.outbox.unsettled()).toEqual([]);
     });
-    expect(await stored()).toEqual(['carrier.weigh-parcel b', 'carrier.parcel-weighed a', 'carrier.scale-beeped']);
+    expect(await stored()).toEqual([
+      'carrier.weigh-parcel b',
+      'carrier.parcel-weighed a',
+      'carrier.scale-beeped',
+    ]);
     expect(said()).toEqual([]);
   });
 
@@ -71,7 +87,9 @@ describe('in a transaction', () => {
       await new Promise(setImmediate);
       await Promise.all([messenger.send(Weigh, a), messenger.send(Weigh, b)]);
     };
-    await expect(transactions.run(() => innocent().then(() => Promise.reject(new Error('later'))))).rejects.toThrow('later');
+    await expect(
+      transactions.run(() => innocent().then(() => Promise.reject(new Error('later')))),
+    ).rejects.toThrow('later');
     expect([await stored(), said()]).toEqual([[], []]);
   });
 
@@ -93,7 +111,9 @@ describe('in a transaction', () => {
     const { transactions, messenger } = carrier;
     const work = transactions.run(() => messenger.call(Ask, a));
     await expect(work).rejects.toThrow(CallInTransaction);
-    await expect(work).rejects.toThrow('carrier.ask-weight is called while a transaction is open; call first');
+    await expect(work).rejects.toThrow(
+      'carrier.ask-weight is called while a transaction is open; call first',
+    );
   });
 
   it('what is said outside of it stays said when it is rolled back', async () => {
@@ -106,7 +126,11 @@ describe('in a transaction', () => {
       throw new Error('rolled back');
     });
     await expect(work).rejects.toThrow('rolled back');
-    expect(said()).toEqual(['carrier.parcel-weighed', 'carrier.weigh-parcel', 'carrier.scale-beeped']);
+    expect(said()).toEqual([
+      'carrier.parcel-weighed',
+      'carrier.weigh-parcel',
+      'carrier.scale-beeped',
+    ]);
     expect(await stored()).toEqual([]);
   });
 
@@ -115,7 +139,11 @@ describe('in a transaction', () => {
     const forgotten: Promise<unknown>[] = [];
     const leaves = (ending: () => Promise<void>) =>
       transactions.run(async () => {
-        forgotten.push(new Promise((resolve) => setTimeout(resolve, 1)).then(() => messenger.send(Weigh, a)).catch((error: unknown) => error));
+        forgotten.push(
+          new Promise((resolve) => setTimeout(resolve, 1))
+            .then(() => messenger.send(Weigh, a))
+            .catch((error: unknown) => error),
+        );
         await ending();
       });
     await leaves(async () => undefined);
@@ -146,7 +174,9 @@ describe('without a transaction', () => {
   });
 
   it('there is none to be had', () => {
-    expect(() => carrier.transactions.current()).toThrow('no transaction is open here; wrap the work in transactions.run(…)');
+    expect(() => carrier.transactions.current()).toThrow(
+      'no transaction is open here; wrap the work in transactions.run(…)',
+    );
     expect(carrier.transactions.isOpen()).toBe(false);
   });
 });
@@ -156,7 +186,9 @@ describe('a service', () => {
     const publish = carrier.messenger.publish(Paid, a);
     await expect(publish).rejects.toThrow(NotOwner);
     await expect(publish).rejects.toThrow('bank.bill-paid is for bank to publish, not for carrier');
-    await expect(carrierWith({ service: 'bank' }).messenger.broadcast(Beeped, a)).rejects.toThrow('carrier.scale-beeped is for carrier to broadcast, not for bank');
+    await expect(carrierWith({ service: 'bank' }).messenger.broadcast(Beeped, a)).rejects.toThrow(
+      'carrier.scale-beeped is for carrier to broadcast, not for bank',
+    );
     expect(said()).toEqual([]);
   });
 
@@ -169,7 +201,9 @@ describe('a service', () => {
     const { messenger, transactions } = carrierWith({ urls: { commands: URL } });
     const work = transactions.run(async () => {
       await expect(messenger.publish(Weighed, a)).rejects.toThrow(NoRoute);
-      await expect(messenger.publish(Weighed, a)).rejects.toThrow('carrier.parcel-weighed: nothing carries events; set EVENTS_URL');
+      await expect(messenger.publish(Weighed, a)).rejects.toThrow(
+        'carrier.parcel-weighed: nothing carries events; set EVENTS_URL',
+      );
       await expect(messenger.send(Weigh, { parcel: 5 } as never)).rejects.toThrow(InvalidMessage);
     });
     await work;
@@ -180,13 +214,18 @@ describe('a service', () => {
     const { messenger, transactions } = carrierWith({ store: undefined });
     await messenger.publish(Weighed, a);
     expect(said()).toEqual(['carrier.parcel-weighed']);
-    await expect(transactions.run(async () => undefined)).rejects.toThrow('this service has no store');
+    await expect(transactions.run(async () => undefined)).rejects.toThrow(
+      'this service has no store',
+    );
   });
 });
 
 describe('a URL', () => {
   it.each([
-    [{ commands: 'carrier-pigeon://roof' }, 'COMMANDS_URL: "carrier-pigeon" names no technology; use one of memory://'],
+    [
+      { commands: 'carrier-pigeon://roof' },
+      'COMMANDS_URL: "carrier-pigeon" names no technology; use one of memory://',
+    ],
     [{ events: 'roof' }, 'EVENTS_URL: "" names no technology'],
   ])('that nothing serves is refused at start: %j', (urls, sentence) => {
     expect(() => carrierWith({ urls })).toThrow(sentence);
@@ -197,12 +236,27 @@ describe('a URL', () => {
       throw new TypeError('a radio URL has no option "colour"; it has fm');
     };
     const radio = { name: 'radio', schemes: ['radio'], kinds: ['command' as const], open };
-    const starting = () => carrierWith({ urls: { commands: 'radio://fm?colour=blue' }, technologies: [memory, radio] });
-    expect(starting).toThrow(expect.objectContaining({ name: 'UnusableUrl', message: 'COMMANDS_URL: a radio URL has no option "colour"; it has fm' }));
+    const starting = () =>
+      carrierWith({ urls: { commands: 'radio://fm?colour=blue' }, technologies: [memory, radio] });
+    expect(starting).toThrow(
+      expect.objectContaining({
+        name: 'UnusableUrl',
+        message: 'COMMANDS_URL: a radio URL has no option "colour"; it has fm',
+      }),
+    );
   });
 
   it('of a technology that cannot carry the kind is refused at start', () => {
-    const radio = { name: 'radio', schemes: ['radio'], kinds: ['broadcast' as const], open: () => ({}) as never };
-    expect(() => carrierWith({ urls: { commands: 'radio://fm' }, technologies: [memory, radio] })).toThrow('COMMANDS_URL: radio cannot carry commands; use memory:// or another technology that can');
+    const radio = {
+      name: 'radio',
+      schemes: ['radio'],
+      kinds: ['broadcast' as const],
+      open: () => ({}) as never,
+    };
+    expect(() =>
+      carrierWith({ urls: { commands: 'radio://fm' }, technologies: [memory, radio] }),
+    ).toThrow(
+      'COMMANDS_URL: radio cannot carry commands; use memory:// or another technology that can',
+    );
   });
 });

@@ -26,7 +26,8 @@ interface OpenTransaction {
 }
 
 /**
- * The service's transactions. What is said while one is open is stored by it, and so is sent if and only if it commits.
+ * The service's transactions. What is said while one is open is stored by it, and so is sent if and
+ * only if it commits.
  */
 export class Transactions {
   private readonly around = new AsyncLocalStorage<Surroundings | undefined>();
@@ -37,33 +38,44 @@ export class Transactions {
     private readonly passes?: Passes,
   ) {}
 
-  /** Runs `work` in a transaction: the one that is open here, or a new one that commits when `work` resolves. */
+  /**
+   * Runs `work` in a transaction: the one that is open here, or a new one that commits when `work`
+   * resolves.
+   */
   async run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const open = this.joined();
     return open ? work(open.tx as EntityManager) : this.commit(work as (tx: Tx) => Promise<T>);
   }
 
   /**
-   * A new transaction whose last statement is `acknowledge`.
-   * Messages are stored after `work` is through: an event's place in the log must be taken after its key's row is locked.
-   * It ends with `run`, the handler that opened it.
+   * A new transaction whose last statement is `acknowledge`. Messages are stored after `work` is
+   * through: an event's place in the log must be taken after its key's row is locked. It ends with
+   * `run`, the handler that opened it.
    */
-  async commit<T>(work: (tx: Tx) => Promise<T>, acknowledge?: (tx: Tx) => Promise<void>, run = this.around.getStore()?.run): Promise<T> {
+  async commit<T>(
+    work: (tx: Tx) => Promise<T>,
+    acknowledge?: (tx: Tx) => Promise<void>,
+    run = this.around.getStore()?.run,
+  ): Promise<T> {
     run?.refuseIfEnded();
     if (!this.store) throw new NoTransaction('this service has no store; give MessagingModule one');
     const said: OutgoingMessage[] = [];
-    const result = await this.store.transaction(async (tx) => {
-      const open: OpenTransaction = { tx, said, over: false };
-      try {
-        const value = await this.around.run({ run, open }, () => work(tx));
-        this.passes?.('transaction.worked');
-        if (said.length > 0) await this.publisher.join(tx, said);
-        this.passes?.('transaction.said');
-        return value;
-      } finally {
-        open.over = true;
-      }
-    }, acknowledge, run);
+    const result = await this.store.transaction(
+      async (tx) => {
+        const open: OpenTransaction = { tx, said, over: false };
+        try {
+          const value = await this.around.run({ run, open }, () => work(tx));
+          this.passes?.('transaction.worked');
+          if (said.length > 0) await this.publisher.join(tx, said);
+          this.passes?.('transaction.said');
+          return value;
+        } finally {
+          open.over = true;
+        }
+      },
+      acknowledge,
+      run,
+    );
     noteEffect();
     this.passes?.('transaction.committed');
     if (said.length > 0) this.publisher.wake(said);
@@ -73,7 +85,8 @@ export class Transactions {
   /** The transaction open here. @throws NoTransaction */
   current(): EntityManager {
     const open = this.joined();
-    if (!open) throw new NoTransaction('no transaction is open here; wrap the work in transactions.run(…)');
+    if (!open)
+      throw new NoTransaction('no transaction is open here; wrap the work in transactions.run(…)');
     return open.tx as EntityManager;
   }
 
@@ -102,7 +115,10 @@ export class Transactions {
   private joined(): OpenTransaction | undefined {
     const { run, open } = this.around.getStore() ?? {};
     if (open) run?.refuseIfEnded();
-    if (open?.over) throw new NoTransaction('the transaction this code ran in is over; await everything that a handler starts');
+    if (open?.over)
+      throw new NoTransaction(
+        'the transaction this code ran in is over; await everything that a handler starts',
+      );
     return open;
   }
 }

@@ -6,7 +6,9 @@ import type { BatchContext, CallContext, HandlerContext } from './context';
 import { Handles } from './handles';
 import type { Messenger } from './messenger';
 
-const Reserve = command('stock.reserve', z.object({ orderId: z.uuid(), quantity: z.int() }), { key: 'orderId' });
+const Reserve = command('stock.reserve', z.object({ orderId: z.uuid(), quantity: z.int() }), {
+  key: 'orderId',
+});
 const Reserved = event('stock.reserved', z.object({ orderId: z.uuid() }), { key: 'orderId' });
 const Moved = broadcast('stock.moved', z.object({ shelf: z.string() }));
 const Count = call('stock.count', {
@@ -24,18 +26,39 @@ command('stock.audit', z.object({ shelf: z.int() }), { key: 'shelf' });
 
 const upcasts = { 1: (old: { order: string }) => ({ orderId: old.order }) };
 event('stock.counted', z.object({ orderId: z.uuid() }), { key: 'orderId', version: 2, upcasts });
-command('stock.recount', z.object({ orderId: z.uuid() }), { version: 2, upcasts: { 1: ({ order }) => ({ orderId: String(order) }) } });
-broadcast('stock.recounted', z.object({ shelf: z.string().default('none') }), { version: 2, upcasts: { 1: () => ({}) } });
-// @ts-expect-error what an upcast makes is what the contract carries
-event('stock.miscounted', z.object({ orderId: z.uuid() }), { key: 'orderId', version: 2, upcasts: { 1: () => ({ order: 'a' }) } });
-// @ts-expect-error what was said under an older version is unknown until somebody says what it was
-command('stock.count-again', z.object({ orderId: z.uuid() }), { version: 2, upcasts: { 1: (old) => ({ orderId: old['orderId'] }) } });
-// @ts-expect-error a call is not stored: there is nothing to upcast
-call('stock.ask', { request: z.object({}), reply: z.object({}), version: 2, upcasts: { 1: () => ({}) } });
+command('stock.recount', z.object({ orderId: z.uuid() }), {
+  version: 2,
+  upcasts: { 1: ({ order }) => ({ orderId: String(order) }) },
+});
+broadcast('stock.recounted', z.object({ shelf: z.string().default('none') }), {
+  version: 2,
+  upcasts: { 1: () => ({}) },
+});
+event('stock.miscounted', z.object({ orderId: z.uuid() }), {
+  key: 'orderId',
+  version: 2,
+  // @ts-expect-error what an upcast makes is what the contract carries
+  upcasts: { 1: () => ({ order: 'a' }) },
+});
+command('stock.count-again', z.object({ orderId: z.uuid() }), {
+  version: 2,
+  // @ts-expect-error what was said under an older version is unknown until somebody says what it was
+  upcasts: { 1: (old) => ({ orderId: old['orderId'] }) },
+});
+call('stock.ask', {
+  request: z.object({}),
+  reply: z.object({}),
+  version: 2,
+  // @ts-expect-error a call is not stored: there is nothing to upcast
+  upcasts: { 1: () => ({}) },
+});
 
 export class StockController {
   @Handles(Reserve)
-  async reserve({ orderId, quantity }: { orderId: string; quantity: number }, { tx }: HandlerContext) {
+  async reserve(
+    { orderId, quantity }: { orderId: string; quantity: number },
+    { tx }: HandlerContext,
+  ) {
     await tx.query('select $1, $2', [orderId, quantity]);
   }
 
@@ -95,7 +118,10 @@ export async function says(messenger: Messenger): Promise<number> {
 
 export class BatchController {
   @Handles(Reserve, { batch: 50 })
-  async reserve(commands: { orderId: string; quantity: number }[], { tx, envelopes }: BatchContext) {
+  async reserve(
+    commands: { orderId: string; quantity: number }[],
+    { tx, envelopes }: BatchContext,
+  ) {
     await tx.query('select $1', [commands.length + envelopes.length]);
   }
 
@@ -142,7 +168,17 @@ const Ask = call('meters.ask-meter', { request: Meter, reply: Meter });
 
 export class MeterController {
   @Handles(Read)
-  async read({ at, total, price, unit }: { at: Date; total: bigint; price?: bigint; unit: string }) {
+  async read({
+    at,
+    total,
+    price,
+    unit,
+  }: {
+    at: Date;
+    total: bigint;
+    price?: bigint;
+    unit: string;
+  }) {
     void [at.getTime(), total * 2n, price, unit.length];
   }
 
@@ -160,7 +196,13 @@ export class MeterController {
 
 export async function measures(messenger: Messenger): Promise<void> {
   await messenger.send(Read, { meter: 'a', at: new Date(), total: 1n });
-  await messenger.send(Read, { meter: 'a', at: '2026-01-31T12:00:00Z', total: '1', price: 150n, unit: 'm3' });
+  await messenger.send(Read, {
+    meter: 'a',
+    at: '2026-01-31T12:00:00Z',
+    total: '1',
+    price: 150n,
+    unit: 'm3',
+  });
   // @ts-expect-error only what has a default may be left out
   await messenger.send(Read, { meter: 'a', at: new Date() });
   // @ts-expect-error a number is no bigint

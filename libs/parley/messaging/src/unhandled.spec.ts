@@ -33,10 +33,28 @@ afterEach(async () => {
 async function start(controllers: Type[], options: Partial<MessagingOptions> = {}) {
   const url = `memory://${randomUUID()}`;
   const store = new MemoryStore(systemClock);
-  const log: MessagingOptions['log'] = (level, message) => void (level === 'warn' && warnings.push(message));
-  @Module({ imports: [MessagingModule.forRoot({ service: 'janitor', instance: 'janitor-1', build: 'test', urls: { commands: url }, technologies: [memory], store, log, ...options })], controllers })
+  const log: MessagingOptions['log'] = (level, message) =>
+    void (level === 'warn' && warnings.push(message));
+  @Module({
+    imports: [
+      MessagingModule.forRoot({
+        service: 'janitor',
+        instance: 'janitor-1',
+        build: 'test',
+        urls: { commands: url },
+        technologies: [memory],
+        store,
+        log,
+        ...options,
+      }),
+    ],
+    controllers,
+  })
   class App {}
-  const app = await NestFactory.create(App, new FastifyAdapter(), { logger: false, abortOnError: false });
+  const app = await NestFactory.create(App, new FastifyAdapter(), {
+    logger: false,
+    abortOnError: false,
+  });
   const messaging = app.get(Messaging);
   messaging.attach(app);
   await messaging.start();
@@ -69,15 +87,27 @@ describe('a command that its owner does not handle', () => {
     await messaging.messenger.send(Polish, { job: 'a' });
     const { id, failure, holds } = await letter(store);
     expect([failure.error, holds]).toEqual(['NoHandler', false]);
-    const found = await new DeadLetterDesk(store.lanes.deadLetters, messaging.registry, systemClock, messaging.bodies).find(id);
-    expect(found!.preview).toMatchObject({ expect: 'dead again', why: 'nothing in janitor handles janitor.polish-floor' });
+    const found = await new DeadLetterDesk(
+      store.lanes.deadLetters,
+      messaging.registry,
+      systemClock,
+      messaging.bodies,
+    ).find(id);
+    expect(found!.preview).toMatchObject({
+      expect: 'dead again',
+      why: 'nothing in janitor handles janitor.polish-floor',
+    });
     expect(messaging.handlerInfo().map(({ contract }) => contract)).toEqual([Sweep.name]);
   });
 
   it('is kept, too, where its owner handles nothing at all', async () => {
     const { messaging, store } = await start([]);
-    expect(warnings[0]).toMatch(/^nothing here handles janitor\.sweep-floor, janitor\.polish-floor, although/);
-    expect((await messaging.health()).intakes).toMatchObject([{ kind: 'command', state: 'consuming' }]);
+    expect(warnings[0]).toMatch(
+      /^nothing here handles janitor\.sweep-floor, janitor\.polish-floor, although/,
+    );
+    expect((await messaging.health()).intakes).toMatchObject([
+      { kind: 'command', state: 'consuming' },
+    ]);
     await messaging.messenger.send(Polish, { job: 'a' });
     expect((await letter(store)).headers.type).toBe(Polish.name);
   });

@@ -4,7 +4,10 @@ import { HandlerError, type HandlerExtras, type HandlerRegistry } from './handle
 import { IntakeServer } from './intake';
 import type { IntakeHealth } from './technology';
 
-/** Stands where a kind has no URL, or calls no port: refuses to start a service that handles that kind. */
+/**
+ * Stands where a kind has no URL, or calls no port: refuses to start a service that handles that
+ * kind.
+ */
 export class UnroutedIntake extends IntakeServer<Kind> {
   constructor(
     kind: Kind,
@@ -14,10 +17,17 @@ export class UnroutedIntake extends IntakeServer<Kind> {
     super(kind, registry);
   }
 
-  override addHandler(_pattern: unknown, _run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    _run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     const { contract } = extras as HandlerExtras;
     if (this.carried(contract)) return;
-    throw new HandlerError(`${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind === 'call' ? 'CALLS_PORT' : `${contract.kind.toUpperCase()}S_URL`}`);
+    throw new HandlerError(
+      `${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind === 'call' ? 'CALLS_PORT' : `${contract.kind.toUpperCase()}S_URL`}`,
+    );
   }
 
   protected async start(): Promise<void> {}

@@ -13,7 +13,10 @@ import { Messaging } from './messaging';
 const Sack = z.object({ sack: z.string(), grams: z.int(), mark: z.string().optional() });
 type Sack = z.infer<typeof Sack>;
 const upcasts = {
-  1: ({ sack, ounces }: { sack: string; ounces: number }) => ({ sack, grams: Math.round(ounces * 28.35) }),
+  1: ({ sack, ounces }: { sack: string; ounces: number }) => ({
+    sack,
+    grams: Math.round(ounces * 28.35),
+  }),
   2: ({ sack, grams }: { sack: string; grams: string }) => ({ sack, grams: Number(grams) }),
 };
 const Fill = command('mill.fill-sack', Sack, { key: 'sack', version: 3, upcasts });
@@ -63,11 +66,22 @@ describe('what was said under another version of its contract', () => {
   afterEach(() => harness.close());
 
   async function said(contract: Contract, version: number, payload: object): Promise<void> {
-    const envelope = { id: randomUUID(), type: contract.name, contractversion: String(version), producerinstance: 'mill-0', partitionkey: contract.key && 's' };
+    const envelope = {
+      id: randomUUID(),
+      type: contract.name,
+      contractversion: String(version),
+      producerinstance: 'mill-0',
+      partitionkey: contract.key && 's',
+    };
     harness['broker'].publish({ contract, envelope: envelope as never, body: encode(payload) });
     await harness.settled();
   }
-  const failure = async () => (await harness.deadLetters()).map(({ failure: { error, message }, holds }) => ({ error, message, holds }));
+  const failure = async () =>
+    (await harness.deadLetters()).map(({ failure: { error, message }, holds }) => ({
+      error,
+      message,
+      holds,
+    }));
 
   it.each<[string, Contract]>([
     ['a command', Fill],
@@ -87,7 +101,9 @@ describe('what was said under another version of its contract', () => {
 
   it('dies without an upcast when it does not fit, and both versions are named', async () => {
     await said(Stored, 1, { sack: 's' });
-    const message = expect.stringMatching(/mill.sack-stored was said as version 1 by mill-0, but this build knows version 2, has no upcast .*: .*grams/);
+    const message = expect.stringMatching(
+      /mill.sack-stored was said as version 1 by mill-0, but this build knows version 2, has no upcast .*: .*grams/,
+    );
     expect(await failure()).toEqual([{ error: 'UnreadableVersion', message, holds: false }]);
   });
 
@@ -96,25 +112,40 @@ describe('what was said under another version of its contract', () => {
     ['makes something else', { sack: 's', ounces: 'many' }],
   ])('dies when its upcast %s', async (_, payload) => {
     await said(Fill, 1, payload as object);
-    const message = expect.stringContaining('mill.fill-sack was said as version 1 by mill-0, but this build knows version 3, and its upcast failed: ');
+    const message = expect.stringContaining(
+      'mill.fill-sack was said as version 1 by mill-0, but this build knows version 3, and its upcast failed: ',
+    );
     expect(await failure()).toEqual([{ error: 'UnreadableVersion', message, holds: false }]);
   });
 
   it('dies when it is newer, and its lane waits for a build that knows it', async () => {
     await said(Filled, 4, { sack: 's', grams: 5 });
     await said(Filled, 3, { sack: 's', grams: 6 });
-    const message = 'mill.sack-filled was said as version 4 by mill-0, but this build knows version 3: deploy a newer build here, then replay it';
+    const message =
+      'mill.sack-filled was said as version 4 by mill-0, but this build knows version 3: deploy a newer build here, then replay it';
     expect(await failure()).toEqual([{ error: 'NewerVersion', message, holds: true }]);
     expect(seen).toEqual([]);
   });
 
   it('is edited and replayed as the version it was said under', async () => {
     await said(Fill, 1, { sack: 's', ounces: 'many' });
-    const desk = new DeadLetterDesk(mill.store.lanes.deadLetters, mill.get(Messaging).registry, harness.clock, mill.get(Messaging).bodies);
+    const desk = new DeadLetterDesk(
+      mill.store.lanes.deadLetters,
+      mill.get(Messaging).registry,
+      harness.clock,
+      mill.get(Messaging).bodies,
+    );
     const [letter] = await desk.letters.list();
-    expect((await desk.find(letter!.id))!.preview).toMatchObject({ expect: 'dead again', why: expect.stringContaining('its upcast failed') });
-    await expect(desk.edit(letter!.id, encode({ sack: 's', grams: 2 }), { who: 'ada', replay: true })).rejects.toThrow('version 1');
-    expect(await desk.edit(letter!.id, encode({ sack: 's', ounces: 2 }), { who: 'ada', replay: true })).toBe('done');
+    expect((await desk.find(letter!.id))!.preview).toMatchObject({
+      expect: 'dead again',
+      why: expect.stringContaining('its upcast failed'),
+    });
+    await expect(
+      desk.edit(letter!.id, encode({ sack: 's', grams: 2 }), { who: 'ada', replay: true }),
+    ).rejects.toThrow('version 1');
+    expect(
+      await desk.edit(letter!.id, encode({ sack: 's', ounces: 2 }), { who: 'ada', replay: true }),
+    ).toBe('done');
     await harness.settled();
     expect(seen).toEqual([{ sack: 's', grams: 57 }]);
   });

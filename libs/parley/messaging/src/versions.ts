@@ -3,7 +3,10 @@ import { InvalidMessage, validate } from './codec';
 import { describe, Unrecoverable } from './failure';
 import type { Envelope } from './message';
 
-/** Said under a version of its contract that this build does not know yet. Its lane waits: once a newer build runs, a replay reads it. */
+/**
+ * Said under a version of its contract that this build does not know yet. Its lane waits: once a
+ * newer build runs, a replay reads it.
+ */
 export class NewerVersion extends Unrecoverable {
   override readonly name = 'NewerVersion';
 }
@@ -19,35 +22,65 @@ type Decrypt = (payload: unknown) => unknown;
 const same: Decrypt = (payload) => payload;
 
 /**
- * A payload as its contract's schema says it now, whatever version it was said under. Where an older version has no upcast it is
- * taken as it is, if it fits: what was only added does not need one.
- * @param decrypt where its fields are now: an upcast moves encrypted fields, it cannot look into them
+ * A payload as its contract's schema says it now, whatever version it was said under. Where an
+ * older version has no upcast it is taken as it is, if it fits: what was only added does not need
+ * one.
+ * @param decrypt where its fields are now: an upcast moves encrypted fields, it cannot look into
+ * them
  * @throws InvalidMessage, NewerVersion, UnreadableVersion
  */
-export function currentPayload<In>(contract: Contract<Contract['kind'], In>, said: Said, payload: unknown, decrypt: Decrypt = same): In {
+export function currentPayload<In>(
+  contract: Contract<Contract['kind'], In>,
+  said: Said,
+  payload: unknown,
+  decrypt: Decrypt = same,
+): In {
   const version = Number(said.contractversion);
-  if (version === contract.version) return validate(contract.name, contract.payload, decrypt(payload));
-  if (version > contract.version) throw new NewerVersion(`${sentence(contract, said)}: deploy a newer build here, then replay it`);
+  if (version === contract.version)
+    return validate(contract.name, contract.payload, decrypt(payload));
+  if (version > contract.version)
+    throw new NewerVersion(
+      `${sentence(contract, said)}: deploy a newer build here, then replay it`,
+    );
   const upcast = contract.upcasts?.[version];
-  return upcast ? upcasted(contract, said, () => decrypt(upcast(payload as never))) : asItIs(contract, said, () => decrypt(payload));
+  return upcast
+    ? upcasted(contract, said, () => decrypt(upcast(payload as never)))
+    : asItIs(contract, said, () => decrypt(payload));
 }
 
-function upcasted<In>(contract: Contract<Contract['kind'], In>, said: Said, upcast: () => unknown): In {
+function upcasted<In>(
+  contract: Contract<Contract['kind'], In>,
+  said: Said,
+  upcast: () => unknown,
+): In {
   try {
     return validate(contract.name, contract.payload, upcast());
   } catch (error) {
-    throw new UnreadableVersion(`${sentence(contract, said)}, and its upcast failed: ${describe(error).message}`, { cause: error });
+    throw new UnreadableVersion(
+      `${sentence(contract, said)}, and its upcast failed: ${describe(error).message}`,
+      { cause: error },
+    );
   }
 }
 
-function asItIs<In>(contract: Contract<Contract['kind'], In>, said: Said, payload: () => unknown): In {
+function asItIs<In>(
+  contract: Contract<Contract['kind'], In>,
+  said: Said,
+  payload: () => unknown,
+): In {
   try {
     return validate(contract.name, contract.payload, payload());
   } catch (error) {
     if (!(error instanceof InvalidMessage)) throw error;
-    throw new UnreadableVersion(`${sentence(contract, said)}, has no upcast and does not fit as it is: ${error.message}`, { cause: error });
+    throw new UnreadableVersion(
+      `${sentence(contract, said)}, has no upcast and does not fit as it is: ${error.message}`,
+      { cause: error },
+    );
   }
 }
 
-const sentence = ({ name, version }: Contract, { contractversion, producerinstance }: Said): string =>
+const sentence = (
+  { name, version }: Contract,
+  { contractversion, producerinstance }: Said,
+): string =>
   `${name} was said as version ${contractversion} by ${producerinstance}, but this build knows version ${version}`;

@@ -23,8 +23,8 @@ export interface Turn {
 const KEPT = 5_000;
 
 /**
- * What this process handled last, by conversation, so that people can see who said what to whom. A ring in memory: writing to it
- * costs next to nothing, and a restart forgets it.
+ * What this process handled last, by conversation, so that people can see who said what to whom. A
+ * ring in memory: writing to it costs next to nothing, and a restart forgets it.
  */
 export class Conversations {
   private readonly ring: (Turn & { readonly conversation: string })[] = [];
@@ -34,19 +34,42 @@ export class Conversations {
 
   readonly observer: DeliveryObserver = {
     handled: ({ kind, contract, subscription, outcome, tries, milliseconds, age, envelope }) => {
-      if (envelope) this.keep(envelope, { kind, contract, to: subscription, outcome, tries, took: milliseconds, waited: age - milliseconds });
+      if (envelope)
+        this.keep(envelope, {
+          kind,
+          contract,
+          to: subscription,
+          outcome,
+          tries,
+          took: milliseconds,
+          waited: age - milliseconds,
+        });
     },
     answered: ({ contract, outcome, milliseconds, envelope }) => {
-      if (envelope) this.keep(envelope, { kind: 'call', contract, to: this.service, outcome, tries: 1, took: milliseconds, waited: 0 });
+      if (envelope)
+        this.keep(envelope, {
+          kind: 'call',
+          contract,
+          to: this.service,
+          outcome,
+          tries: 1,
+          took: milliseconds,
+          waited: 0,
+        });
     },
   };
 
   /** In the order in which they were said. */
   of(conversation: string): Turn[] {
-    return this.ring.filter((turn) => turn.conversation === conversation).sort((a, b) => (a.said < b.said ? -1 : 1));
+    return this.ring
+      .filter((turn) => turn.conversation === conversation)
+      .sort((a, b) => (a.said < b.said ? -1 : 1));
   }
 
-  private keep(envelope: Envelope, turn: Omit<Turn, 'from' | 'messageId' | 'causationId' | 'said'>): void {
+  private keep(
+    envelope: Envelope,
+    turn: Omit<Turn, 'from' | 'messageId' | 'causationId' | 'said'>,
+  ): void {
     this.ring[this.next] = {
       ...turn,
       waited: Math.max(0, turn.waited),

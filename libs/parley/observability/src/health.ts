@@ -4,39 +4,70 @@ import type { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/term
 /** A question for terminus' HealthCheckService. */
 export type Indicator = () => HealthIndicatorResult | Promise<HealthIndicatorResult>;
 
-/** An outbox whose oldest message waits longer than this is not being relayed: the service says things nobody hears. */
+/**
+ * An outbox whose oldest message waits longer than this is not being relayed: the service says
+ * things nobody hears.
+ */
 export const OUTBOX_AGE_LIMIT = 30_000;
-/** Milliseconds. A probe waits for one second, as Kubernetes' do: what takes longer is told as down. */
+/**
+ * Milliseconds. A probe waits for one second, as Kubernetes' do: what takes longer is told as down.
+ */
 const ASKING_TIMEOUT_MS = 700;
 /** Probes come from several sides; the database is asked once a second at most. */
 const DATABASE_CACHE = 1_000;
 
 /**
- * Up while the intake takes messages: connected is not enough. One that is paused is up, and says so: waiting for what its handlers need is what it
- * is there for, and a service that was not ready for it could not be called either. One that takes messages and has a reason to complain, as handlers
- * that do not end, is degraded.
+ * Up while the intake takes messages: connected is not enough. One that is paused is up, and says
+ * so: waiting for what its handlers need is what it is there for, and a service that was not ready
+ * for it could not be called either. One that takes messages and has a reason to complain, as
+ * handlers that do not end, is degraded.
  * @param isNeeded whether the service is of no use without it; else it is up and degraded
  */
-export function intakeIndicator(indicators: HealthIndicatorService, { kind, technology, state, reason }: IntakeHealth, isNeeded = true): Indicator {
+export function intakeIndicator(
+  indicators: HealthIndicatorService,
+  { kind, technology, state, reason }: IntakeHealth,
+  isNeeded = true,
+): Indicator {
   const indicator = indicators.check(`${kind} (${technology})`);
   const details: Record<string, string> = reason === undefined ? { state } : { state, reason };
   const degraded = state === 'consuming' && reason !== undefined ? { degraded: true } : {};
-  if (state === 'consuming' || state === 'paused') return () => indicator.up({ ...details, ...degraded });
+  if (state === 'consuming' || state === 'paused')
+    return () => indicator.up({ ...details, ...degraded });
   return () => (isNeeded ? indicator.down(details) : indicator.up({ ...details, degraded: true }));
 }
 
 /** The answer of a health check whose parts may be degraded. */
-export const withDegraded = <R extends { readonly status: string; readonly details: object }>(result: R): R | (Omit<R, 'status'> & { readonly status: 'degraded' }) =>
-  Object.values(result.details).some((part: { readonly degraded?: boolean }) => part.degraded === true) ? { ...result, status: 'degraded' } : result;
+export const withDegraded = <R extends { readonly status: string; readonly details: object }>(
+  result: R,
+): R | (Omit<R, 'status'> & { readonly status: 'degraded' }) =>
+  Object.values(result.details).some(
+    (part: { readonly degraded?: boolean }) => part.degraded === true,
+  )
+    ? { ...result, status: 'degraded' }
+    : result;
 
 type Outbox = { readonly waiting: number; readonly oldestAge: number };
 
-/** Up while the oldest message that is due waits less than the limit. @param isNeeded whether the service is of no use without it; else it is up and degraded */
-export function outboxIndicator(indicators: HealthIndicatorService, ask: () => Promise<Outbox>, isNeeded = true): Indicator {
+/**
+ * Up while the oldest message that is due waits less than the limit. @param isNeeded whether the
+ * service is of no use without it; else it is up and degraded
+ */
+export function outboxIndicator(
+  indicators: HealthIndicatorService,
+  ask: () => Promise<Outbox>,
+  isNeeded = true,
+): Indicator {
   return async () => {
-    const outbox = await within(ASKING_TIMEOUT_MS, ask(), () => new Error(`no answer within ${ASKING_TIMEOUT_MS} ms`)).catch((error: Error) => error);
+    const outbox = await within(
+      ASKING_TIMEOUT_MS,
+      ask(),
+      () => new Error(`no answer within ${ASKING_TIMEOUT_MS} ms`),
+    ).catch((error: Error) => error);
     const indicator = indicators.check('outbox');
-    const details = outbox instanceof Error ? { reason: `the store does not say how it is: ${outbox.message}` } : stateOf(outbox);
+    const details =
+      outbox instanceof Error
+        ? { reason: `the store does not say how it is: ${outbox.message}` }
+        : stateOf(outbox);
     if (details.reason === undefined) return indicator.up({ ...details });
     return isNeeded ? indicator.down({ ...details }) : indicator.up({ ...details, degraded: true });
   };
@@ -49,13 +80,20 @@ function stateOf(outbox: Outbox): Outbox & { readonly reason?: string } {
 }
 
 /** Up while the database answers a query in time. */
-export function databaseIndicator(indicators: HealthIndicatorService, query: () => Promise<unknown>): Indicator {
+export function databaseIndicator(
+  indicators: HealthIndicatorService,
+  query: () => Promise<unknown>,
+): Indicator {
   const attempt = indicators.check('database').attempt(async () => void (await query()));
   return () => Promise.resolve(attempt.withTimeout(ASKING_TIMEOUT_MS).cacheFor(DATABASE_CACHE));
 }
 
 /** A part of the service that says for itself why it cannot work. */
-export function reasonIndicator(indicators: HealthIndicatorService, name: string, reason: string | undefined): Indicator {
+export function reasonIndicator(
+  indicators: HealthIndicatorService,
+  name: string,
+  reason: string | undefined,
+): Indicator {
   const indicator = indicators.check(name);
   return () => (reason === undefined ? indicator.up() : indicator.down({ reason }));
 }

@@ -57,7 +57,9 @@ describe('logger', () => {
   it('leaves a start that failed to whoever started, and its stack to who debugs it', () => {
     const { lines, logger } = recording();
     logger.error(new Error('RabbitMQ cannot be reached'), 'ExceptionHandler');
-    expect(lines).toEqual([expect.objectContaining({ level: 'debug', message: 'RabbitMQ cannot be reached' })]);
+    expect(lines).toEqual([
+      expect.objectContaining({ level: 'debug', message: 'RabbitMQ cannot be reached' }),
+    ]);
   });
 
   it('hides secrets in messages and details', () => {
@@ -73,10 +75,16 @@ describe('logger', () => {
   it('writes a line of bounded length, whatever somebody else wrote', () => {
     const { lines, logger } = recording();
     const hostile = 'k'.repeat(500_000);
-    inConversation({ ...conversation, correlationId: `tok_visa ${hostile}`, contract: hostile }, () => {
-      logger.write('error', `${hostile} is dead`, { failure: { message: hostile, stack: hostile }, [hostile]: hostile });
-      logger.error(hostile, `${hostile}\n`, 'StockController');
-    });
+    inConversation(
+      { ...conversation, correlationId: `tok_visa ${hostile}`, contract: hostile },
+      () => {
+        logger.write('error', `${hostile} is dead`, {
+          failure: { message: hostile, stack: hostile },
+          [hostile]: hostile,
+        });
+        logger.error(hostile, `${hostile}\n`, 'StockController');
+      },
+    );
     expect(lines).toHaveLength(2);
     for (const line of lines) expect(JSON.stringify(line).length).toBeLessThan(100_000);
     expect(JSON.stringify(lines)).not.toContain('tok_visa');

@@ -6,7 +6,14 @@ import { withoutSecrets, withoutSecretsInText } from './redaction';
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** From the coarsest to the finest. */
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const satisfies readonly LogLevel[];
+export const LOG_LEVELS = [
+  'fatal',
+  'error',
+  'warn',
+  'info',
+  'debug',
+  'trace',
+] as const satisfies readonly LogLevel[];
 
 export interface LoggerOptions {
   readonly service: string;
@@ -16,13 +23,29 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** What Nest says about its own wiring: of interest to who debugs it, twenty lines of noise at every start to all others. */
-const WIRING = new Set(['InstanceLoader', 'NestApplication', 'NestFactory', 'NestMicroservice', 'RouterExplorer', 'RoutesResolver']);
+/**
+ * What Nest says about its own wiring: of interest to who debugs it, twenty lines of noise at every
+ * start to all others.
+ */
+const WIRING = new Set([
+  'InstanceLoader',
+  'NestApplication',
+  'NestFactory',
+  'NestMicroservice',
+  'RouterExplorer',
+  'RoutesResolver',
+]);
 
-/** What makes an application fail Nest logs with its stack, and throws it, too: whoever started it says it, in one sentence. */
+/**
+ * What makes an application fail Nest logs with its stack, and throws it, too: whoever started it
+ * says it, in one sentence.
+ */
 const START = 'ExceptionHandler';
 
-/** One JSON object a line. Every line says which service, instance and conversation it belongs to; no line holds a secret. */
+/**
+ * One JSON object a line. Every line says which service, instance and conversation it belongs to;
+ * no line holds a secret.
+ */
 export class Logger implements LoggerService {
   private readonly pino: Pino;
 
@@ -41,7 +64,10 @@ export class Logger implements LoggerService {
   /** The way the kit itself logs. */
   readonly write = (level: LogLevel, message: string, details?: object): void => {
     if (!this.pino.isLevelEnabled(level)) return;
-    this.pino[level](details === undefined ? {} : (withoutSecrets(details) as object), withoutSecretsInText(message));
+    this.pino[level](
+      details === undefined ? {} : (withoutSecrets(details) as object),
+      withoutSecretsInText(message),
+    );
   };
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -52,7 +78,12 @@ export class Logger implements LoggerService {
   error(message: unknown, ...rest: unknown[]): void {
     const context = contextOf(rest);
     const stack = rest.find((part) => typeof part === 'string' && part.includes('\n'));
-    this.fromNest(context === START ? 'debug' : 'error', message, context, stack === undefined ? {} : { stack });
+    this.fromNest(
+      context === START ? 'debug' : 'error',
+      message,
+      context,
+      stack === undefined ? {} : { stack },
+    );
   }
 
   warn(message: unknown, ...rest: unknown[]): void {
@@ -71,10 +102,16 @@ export class Logger implements LoggerService {
     this.fromNest('fatal', message, contextOf(rest));
   }
 
-  private fromNest(level: LogLevel, message: unknown, context?: string, details: object = {}): void {
+  private fromNest(
+    level: LogLevel,
+    message: unknown,
+    context?: string,
+    details: object = {},
+  ): void {
     const about = context === undefined ? details : { context, ...details };
     if (message instanceof Error) this.write(level, message.message, { ...about, error: message });
-    else if (typeof message === 'object' && message !== null) this.write(level, context ?? '', { ...about, ...message });
+    else if (typeof message === 'object' && message !== null)
+      this.write(level, context ?? '', { ...about, ...message });
     else this.write(level, String(message), about);
   }
 }
@@ -90,8 +127,14 @@ function conversation(): object {
   const current = currentConversation();
   if (!current) return {};
   const { traceparent, correlationId, messageId, contract } = current;
-  return { traceId: traceIdOf(traceparent), correlationId: shown(correlationId), messageId: shown(messageId), contract: shown(contract) };
+  return {
+    traceId: traceIdOf(traceparent),
+    correlationId: shown(correlationId),
+    messageId: shown(messageId),
+    contract: shown(contract),
+  };
 }
 
 /** Other programs may have written it. */
-const shown = (attribute?: string): string | undefined => attribute && withoutSecretsInText(attribute);
+const shown = (attribute?: string): string | undefined =>
+  attribute && withoutSecretsInText(attribute);

@@ -48,12 +48,22 @@ describe('metrics', () => {
 
   it('counts calls on both sides', async () => {
     const metrics = new Metrics();
-    metrics.observer.called!({ contract: 'catalog.quote-price', outcome: 'deadline-exceeded', milliseconds: 800 });
+    metrics.observer.called!({
+      contract: 'catalog.quote-price',
+      outcome: 'deadline-exceeded',
+      milliseconds: 800,
+    });
     metrics.observer.answered!({ contract: 'catalog.quote-price', outcome: 'ok', milliseconds: 3 });
     const text = await metrics.text();
-    expect(text).toContain('parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1');
-    expect(text).toContain('parley_calls_total{side="owner",contract="catalog.quote-price",outcome="ok"} 1');
-    expect(text).toContain('parley_call_seconds_count{side="owner",contract="catalog.quote-price"} 1');
+    expect(text).toContain(
+      'parley_calls_total{side="caller",contract="catalog.quote-price",outcome="deadline-exceeded"} 1',
+    );
+    expect(text).toContain(
+      'parley_calls_total{side="owner",contract="catalog.quote-price",outcome="ok"} 1',
+    );
+    expect(text).toContain(
+      'parley_call_seconds_count{side="owner",contract="catalog.quote-price"} 1',
+    );
   });
 
   it('counts relayed messages and missed broadcasts', async () => {
@@ -71,11 +81,30 @@ describe('metrics', () => {
       health: () =>
         Promise.resolve({
           intakes: [{ technology: 'postgres', kind: 'command', state: 'disconnected' }],
-          paused: [{ kind: 'command', subscription: 'inventory', reason: 'most fails', since: 0, nextProbe: 1000 }],
-          overdue: ['1', '2'].map((id) => ({ kind: 'command', contract: 'inventory.count', subscription: 'inventory', id, handler: 'A.b', age: 40_000, ended: true })),
+          paused: [
+            {
+              kind: 'command',
+              subscription: 'inventory',
+              reason: 'most fails',
+              since: 0,
+              nextProbe: 1000,
+            },
+          ],
+          overdue: ['1', '2'].map((id) => ({
+            kind: 'command',
+            contract: 'inventory.count',
+            subscription: 'inventory',
+            id,
+            handler: 'A.b',
+            age: 40_000,
+            ended: true,
+          })),
           outbox: { waiting: 3, oldestAge: 1500 },
         }),
-      backlog: () => Promise.resolve([{ subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 }]),
+      backlog: () =>
+        Promise.resolve([
+          { subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 },
+        ]),
     });
     const text = await metrics.text();
     expect(text).toContain('parley_intake_consuming{kind="command",technology="postgres"} 0');

@@ -1,11 +1,19 @@
-import type { Backlog, DeliveryObserver, Handling, Messaging, MessagingHealth } from '@parley/messaging';
+import type {
+  Backlog,
+  DeliveryObserver,
+  Handling,
+  Messaging,
+  MessagingHealth,
+} from '@parley/messaging';
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import { Counters, type Count, type Distribution, Histograms } from './series';
 
 /** What is asked when metrics are read, and only then. */
 export type MeasuredMessaging = Pick<Messaging, 'health' | 'backlog'>;
 
-const HANDLING_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const HANDLING_SECONDS = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
 const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 const MEASURING_TIMEOUT = 2_000;
 
@@ -43,19 +51,48 @@ export class Metrics {
     'parley_message_redeliveries_total',
     'Handlings beyond the first of a message, immediate and delayed',
   );
-  private readonly died = new Counters<'kind' | 'contract' | 'subscription'>('parley_dead_letters_total', 'Messages that became dead letters');
-  private readonly calls = new Counters<'side' | 'contract' | 'outcome'>('parley_calls_total', 'Calls by side (caller, owner) and outcome');
-  private readonly calling = new Histograms<'side' | 'contract'>('parley_call_seconds', 'Time a call took', HANDLING_SECONDS);
-  private readonly relayed = new Counters<never>('parley_messages_relayed_total', 'Messages the outbox handed to a technology');
-  private readonly missed = new Counters<'contract'>('parley_broadcasts_missed_total', 'Broadcasts of other instances that never arrived here');
+  private readonly died = new Counters<'kind' | 'contract' | 'subscription'>(
+    'parley_dead_letters_total',
+    'Messages that became dead letters',
+  );
+  private readonly calls = new Counters<'side' | 'contract' | 'outcome'>(
+    'parley_calls_total',
+    'Calls by side (caller, owner) and outcome',
+  );
+  private readonly calling = new Histograms<'side' | 'contract'>(
+    'parley_call_seconds',
+    'Time a call took',
+    HANDLING_SECONDS,
+  );
+  private readonly relayed = new Counters<never>(
+    'parley_messages_relayed_total',
+    'Messages the outbox handed to a technology',
+  );
+  private readonly missed = new Counters<'contract'>(
+    'parley_broadcasts_missed_total',
+    'Broadcasts of other instances that never arrived here',
+  );
 
   private readonly handlings = new Map<string, Map<string, HandlingSeries>>();
-  private readonly sides = { caller: new Map<string, CallSeries>(), owner: new Map<string, CallSeries>() };
+  private readonly sides = {
+    caller: new Map<string, CallSeries>(),
+    owner: new Map<string, CallSeries>(),
+  };
   private readonly missing = new Map<string, Count>();
   private readonly relay = this.relayed.of({});
 
   constructor() {
-    const series = [this.handled, this.handling, this.lag, this.redelivered, this.died, this.calls, this.calling, this.relayed, this.missed];
+    const series = [
+      this.handled,
+      this.handling,
+      this.lag,
+      this.redelivered,
+      this.died,
+      this.calls,
+      this.calling,
+      this.relayed,
+      this.missed,
+    ];
     for (const one of series) this.registry.registerMetric(one as unknown as Metric);
     collectDefaultMetrics({ register: this.registry });
   }
@@ -84,26 +121,49 @@ export class Metrics {
 
   /** Adds what messaging can only tell when asked: its intakes, outbox and backlog. */
   measure(messaging: MeasuredMessaging): void {
-    const intakes = this.gauge('parley_intake_consuming', 'Whether an intake takes messages (1) or not (0)', ['kind', 'technology']);
-    const paused = this.gauge('parley_subscription_paused', 'Whether a subscription waits because most of its handlings failed; absent when not', ['kind', 'subscription']);
-    const overdue = this.gauge('parley_handlings_overdue', 'Handlings over their timeout and still running; absent when none', ['kind', 'subscription']);
+    const intakes = this.gauge(
+      'parley_intake_consuming',
+      'Whether an intake takes messages (1) or not (0)',
+      ['kind', 'technology'],
+    );
+    const paused = this.gauge(
+      'parley_subscription_paused',
+      'Whether a subscription waits because most of its handlings failed; absent when not',
+      ['kind', 'subscription'],
+    );
+    const overdue = this.gauge(
+      'parley_handlings_overdue',
+      'Handlings over their timeout and still running; absent when none',
+      ['kind', 'subscription'],
+    );
     const outbox = this.gauge('parley_outbox_waiting', 'Messages in the outbox, not yet relayed');
-    const oldest = this.gauge('parley_outbox_oldest_seconds', 'How long the oldest due message in the outbox waits');
-    const backlog = this.gauge('parley_backlog_messages', 'Messages of a subscription by what they wait for: waiting, parked, delayed, dead', [
-      'subscription',
-      'state',
-    ]);
+    const oldest = this.gauge(
+      'parley_outbox_oldest_seconds',
+      'How long the oldest due message in the outbox waits',
+    );
+    const backlog = this.gauge(
+      'parley_backlog_messages',
+      'Messages of a subscription by what they wait for: waiting, parked, delayed, dead',
+      ['subscription', 'state'],
+    );
     this.refresh = async () => {
-      const [health, backlogs] = await Promise.all([soon<MessagingHealth>(messaging.health()), soon<readonly Backlog[]>(messaging.backlog())]);
+      const [health, backlogs] = await Promise.all([
+        soon<MessagingHealth>(messaging.health()),
+        soon<readonly Backlog[]>(messaging.backlog()),
+      ]);
       // What could not be asked is absent or NaN: a stale figure, or a zero, would be a lie.
       for (const gauge of [intakes, paused, overdue, outbox, oldest, backlog]) gauge.reset();
-      for (const { kind, technology, state } of health?.intakes ?? []) intakes.set({ kind, technology }, state === 'consuming' ? 1 : 0);
-      for (const { kind, subscription } of health?.paused ?? []) paused.set({ kind, subscription }, 1);
-      for (const { kind, contract, subscription = contract } of health?.overdue ?? []) overdue.inc({ kind, subscription });
+      for (const { kind, technology, state } of health?.intakes ?? [])
+        intakes.set({ kind, technology }, state === 'consuming' ? 1 : 0);
+      for (const { kind, subscription } of health?.paused ?? [])
+        paused.set({ kind, subscription }, 1);
+      for (const { kind, contract, subscription = contract } of health?.overdue ?? [])
+        overdue.inc({ kind, subscription });
       outbox.set(health?.outbox?.waiting ?? NaN);
       oldest.set((health?.outbox?.oldestAge ?? NaN) / 1000);
       for (const { subscription, ...states } of backlogs ?? []) {
-        for (const [state, value] of Object.entries(states)) backlog.set({ subscription, state }, value);
+        for (const [state, value] of Object.entries(states))
+          backlog.set({ subscription, state }, value);
       }
     };
   }
@@ -116,7 +176,9 @@ export class Metrics {
 
   private countHandling(handling: Handling): void {
     const series = this.seriesOf(handling);
-    outcome(series.outcomes, handling.outcome, () => this.handled.of({ ...labelsOf(handling), outcome: handling.outcome })).value += 1;
+    outcome(series.outcomes, handling.outcome, () =>
+      this.handled.of({ ...labelsOf(handling), outcome: handling.outcome }),
+    ).value += 1;
     series.duration.observe(handling.milliseconds / 1000);
     series.lag.observe(Math.max(0, handling.age) / 1000); // clocks differ between machines
     series.redeliveries.value += Math.max(0, handling.tries - (handling.attempt > 1 ? 0 : 1));
@@ -125,11 +187,21 @@ export class Metrics {
 
   private countCall(
     side: 'caller' | 'owner',
-    { contract, outcome: result, milliseconds }: { contract: string; outcome: string; milliseconds: number },
+    {
+      contract,
+      outcome: result,
+      milliseconds,
+    }: { contract: string; outcome: string; milliseconds: number },
   ): void {
     let series = this.sides[side].get(contract);
-    if (!series) this.sides[side].set(contract, (series = { outcomes: new Map(), duration: this.calling.of({ side, contract }) }));
-    outcome(series.outcomes, result, () => this.calls.of({ side, contract, outcome: result })).value += 1;
+    if (!series)
+      this.sides[side].set(
+        contract,
+        (series = { outcomes: new Map(), duration: this.calling.of({ side, contract }) }),
+      );
+    outcome(series.outcomes, result, () =>
+      this.calls.of({ side, contract, outcome: result }),
+    ).value += 1;
     series.duration.observe(milliseconds / 1000);
   }
 
@@ -164,6 +236,8 @@ function outcome<K>(outcomes: Map<K, Count>, key: K, create: () => Count): Count
 /** A database or broker that does not answer must not take the other figures with it. */
 async function soon<T>(asked: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const nothing = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), MEASURING_TIMEOUT)));
+  const nothing = new Promise<undefined>(
+    (resolve) => (timer = setTimeout(() => resolve(undefined), MEASURING_TIMEOUT)),
+  );
   return Promise.race([asked.catch(() => undefined), nothing]).finally(() => clearTimeout(timer));
 }

@@ -3,7 +3,10 @@ import { HIDDEN, TEXT_LIMIT, withoutSecrets, withoutSecretsInText } from './reda
 describe('redaction', () => {
   it.each([
     ['postgres://orders:s3cret@db:5432/parley', `postgres://orders:${HIDDEN}@db:5432/parley`],
-    ['amqp://guest:p@ss@mq and redis://:hunter2@r', `amqp://guest:${HIDDEN}@mq and redis://:${HIDDEN}@r`],
+    [
+      'amqp://guest:p@ss@mq and redis://:hunter2@r',
+      `amqp://guest:${HIDDEN}@mq and redis://:${HIDDEN}@r`,
+    ],
     ['amqp://guest:p/a?s#s@mq:5672/shop', `amqp://guest:${HIDDEN}@mq:5672/shop`],
     ['http://127.0.0.1:4000/users/ada@example.com', 'http://127.0.0.1:4000/users/ada@example.com'],
     ['write kafka://user:password@host:9092', 'write kafka://user:password@host:9092'],
@@ -16,11 +19,17 @@ describe('redaction', () => {
     ['hook whsec_MfKQ9r8GKYqr', `hook whsec_${HIDDEN}`],
     ['task_1, work_2 and disk_3 stay', 'task_1, work_2 and disk_3 stay'],
     ['9p+x.y://ada:hunter2@h', `9p+x.y://ada:${HIDDEN}@h`],
-    ['passphrase: hunter2; private-key=hunter2&api_key=hunter2', `passphrase: ${HIDDEN}; private-key=${HIDDEN}&api_key=${HIDDEN}`],
+    [
+      'passphrase: hunter2; private-key=hunter2&api_key=hunter2',
+      `passphrase: ${HIDDEN}; private-key=${HIDDEN}&api_key=${HIDDEN}`,
+    ],
     [String.raw`{"body":"{\"password\":\"hunter2\"}"}`, `{"body":"{\\"password\\":${HIDDEN}}"}`],
     ["{ password: 'hunter2', name: 'Ada' }", `{ password: ${HIDDEN}, name: 'Ada' }`],
     ['{"token":"hunter2 that was cut', `{"token":${HIDDEN}`],
-    ['http://127.0.0.1:4000/orders?by=ada@example.com', 'http://127.0.0.1:4000/orders?by=ada@example.com'],
+    [
+      'http://127.0.0.1:4000/orders?by=ada@example.com',
+      'http://127.0.0.1:4000/orders?by=ada@example.com',
+    ],
   ])('hides what is secret in %j', (text, expected) => {
     expect(withoutSecretsInText(text)).toBe(expected);
   });
@@ -39,7 +48,9 @@ describe('redaction', () => {
   });
 
   it('hides secrets in the message, stack and cause of an error', () => {
-    const error = new Error('cannot reach redis://:hunter2@r', { cause: new Error('password=hunter2') });
+    const error = new Error('cannot reach redis://:hunter2@r', {
+      cause: new Error('password=hunter2'),
+    });
     expect(JSON.stringify(withoutSecrets(error))).not.toContain('hunter2');
   });
 
@@ -67,8 +78,11 @@ describe('redaction', () => {
     const cycle: Record<string, unknown> = {};
     for (let n = 0; n < 100; n++) cycle[`self${n}`] = cycle;
     const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`field${n}`, n]));
-    const deep = Array.from({ length: 90 }, () => ({ text: Array.from({ length: 90 }, () => 'x'.repeat(60_000)) }));
-    for (const value of [cycle, wide, deep, { ['n'.repeat(100_000)]: 1 }]) expect(JSON.stringify(withoutSecrets(value)).length).toBeLessThan(200_000);
+    const deep = Array.from({ length: 90 }, () => ({
+      text: Array.from({ length: 90 }, () => 'x'.repeat(60_000)),
+    }));
+    for (const value of [cycle, wide, deep, { ['n'.repeat(100_000)]: 1 }])
+      expect(JSON.stringify(withoutSecrets(value)).length).toBeLessThan(200_000);
     expect(withoutSecrets({ deep: { deep: { deep: { deep: { deep: { deep: {} } } } } } })).toEqual({
       deep: { deep: { deep: { deep: { deep: { deep: '[deeper]' } } } } },
     });

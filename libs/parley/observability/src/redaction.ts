@@ -1,21 +1,27 @@
 /*
- * Logs outlive the people who may read a secret. Names tell most secrets; for free text there are the shapes in which one usually
- * arrives: a URL's password, an authorization header, a `name=value`, a marked key. Texts come from anybody, so each one is bounded
- * before a pattern meets it, and no pattern takes more than linear time (regular-expressions.spec.ts).
+ * Logs outlive the people who may read a secret. Names tell most secrets; for free text there are
+ * the shapes in which one usually arrives: a URL's password, an authorization header, a
+ * `name=value`, a marked key. Texts come from anybody, so each one is bounded before a pattern
+ * meets it, and no pattern takes more than linear time (regular-expressions.spec.ts).
  */
 
 export const HIDDEN = '[hidden]';
 
 /** Characters of one text that are logged. More than an error's stack has. */
 export const TEXT_LIMIT = 10_000;
-/** Characters beyond the limit that the patterns still see: a secret that begins before the limit is hidden whole. */
+/**
+ * Characters beyond the limit that the patterns still see: a secret that begins before the limit is
+ * hidden whole.
+ */
 const OVERLAP = 1_000;
 
-const SECRET_NAME = /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key/i;
+const SECRET_NAME =
+  /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key/i;
 /**
- * Up to the last @, for a password that was not percent-encoded, as it has to be, may hold anything. A port is none, and neither is what
- * shows how such a URL is written. A scheme begins where a run of its characters does: were it tried from each of them, a long run would
- * take quadratic time.
+ * Up to the last @, for a password that was not percent-encoded, as it has to be, may hold
+ * anything. A port is none, and neither is what shows how such a URL is written. A scheme begins
+ * where a run of its characters does: were it tried from each of them, a long run would take
+ * quadratic time.
  */
 const URL_PASSWORD =
   /((?<![a-z0-9+.-])[a-z0-9+.-]+:\/\/(?!(?:user:password|key:secret)@(?:host|…))[^\s/?#:@]*):(?!\d+(?:[/?#]|$))[^\s"'<>]{0,256}@/gi;
@@ -42,7 +48,10 @@ export function withoutSecretsInText(text: string): string {
   return `${hidden(text.slice(0, TEXT_LIMIT + OVERLAP)).slice(0, TEXT_LIMIT)}… (${text.length} characters)`;
 }
 
-/** A copy that can be logged: secrets hidden, bounded in depth, width and size, errors as plain objects. Never throws. */
+/**
+ * A copy that can be logged: secrets hidden, bounded in depth, width and size, errors as plain
+ * objects. Never throws.
+ */
 export const withoutSecrets = (value: unknown): unknown => new Copy().of(value, 0);
 
 function hidden(text: string): string {
@@ -72,7 +81,8 @@ class Copy {
     if (typeof value === 'function' || typeof value === 'symbol') return this.text(String(value));
     if (typeof value !== 'object' || value === null) return value;
     if (depth >= DEPTH) return '[deeper]';
-    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+    if (value instanceof Date)
+      return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
     if (value instanceof Error) return this.error(value, depth);
     if (Array.isArray(value)) return this.items(value, depth);
@@ -97,7 +107,8 @@ class Copy {
 
   private items(list: readonly unknown[], depth: number): unknown[] {
     const copies: unknown[] = [];
-    for (let index = 0; index < Math.min(list.length, ENTRIES) && this.takes(); index++) copies.push(this.of(list[index], depth + 1));
+    for (let index = 0; index < Math.min(list.length, ENTRIES) && this.takes(); index++)
+      copies.push(this.of(list[index], depth + 1));
     return copies;
   }
 
@@ -106,7 +117,10 @@ class Copy {
     for (const name in value) {
       if (!Object.hasOwn(value, name)) continue;
       if (copies.length >= ENTRIES || !this.takes()) break;
-      copies.push([this.text(name.slice(0, NAME_LIMIT)), isSecretName(name) ? HIDDEN : this.field(value, name, depth)]);
+      copies.push([
+        this.text(name.slice(0, NAME_LIMIT)),
+        isSecretName(name) ? HIDDEN : this.field(value, name, depth),
+      ]);
     }
     return Object.fromEntries(copies);
   }

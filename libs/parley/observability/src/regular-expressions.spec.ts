@@ -4,16 +4,20 @@ import * as ts from 'typescript';
 import { z } from 'zod';
 
 /*
- * Every regular expression of the kit and the shop may meet text that somebody else wrote: in a header, a body, a URL. None may take
- * more than linear time, for a single text would then stop a process. They are collected from the sources and measured: texts made
- * of what each expression is made of, longer each time.
+ * Every regular expression of the kit and the shop may meet text that somebody else wrote: in a
+ * header, a body, a URL. None may take more than linear time, for a single text would then stop a
+ * process. They are collected from the sources and measured: texts made of what each expression is
+ * made of, longer each time.
  */
 
 const ROOT = join(__dirname, '../../../..');
 const NOT_SHIPPED = /\.(spec|fixture|trial|test-d)\.ts$|\/testing\/src\//;
 /** Characters of the longest text. */
 const LONGEST = 32_000;
-/** A linear expression takes less than a tenth of it for the longest text, a quadratic one ten times as much. */
+/**
+ * A linear expression takes less than a tenth of it for the longest text, a quadratic one ten times
+ * as much.
+ */
 const BOUND_MS = 60;
 const CHARACTERS = [
   'a',
@@ -51,19 +55,30 @@ interface Found {
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'))
+    .filter(
+      (entry) =>
+        entry.isFile() && entry.name.endsWith('.ts') && !entry.parentPath.includes('node_modules'),
+    )
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => !NOT_SHIPPED.test(file) && !file.includes('/dist/'));
 }
 
 /** @param made notes where one is made while the program runs, which nobody can collect */
 function expressionsIn(file: string, made: string[]): Found[] {
-  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  const source = ts.createSourceFile(
+    file,
+    readFileSync(file, 'utf8'),
+    ts.ScriptTarget.Latest,
+    true,
+  );
   const found: Found[] = [];
-  const where = (node: ts.Node) => `${relative(ROOT, file)}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+  const where = (node: ts.Node) =>
+    `${relative(ROOT, file)}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
   const visit = (node: ts.Node): void => {
-    if (ts.isRegularExpressionLiteral(node)) found.push({ where: where(node), expression: expressionOf(node.text) });
-    if (ts.isIdentifier(node) && node.text === 'RegExp' && !ts.isTypeReferenceNode(node.parent)) made.push(where(node));
+    if (ts.isRegularExpressionLiteral(node))
+      found.push({ where: where(node), expression: expressionOf(node.text) });
+    if (ts.isIdentifier(node) && node.text === 'RegExp' && !ts.isTypeReferenceNode(node.parent))
+      made.push(where(node));
     ts.forEachChild(node, visit);
   };
   visit(source);
@@ -75,11 +90,24 @@ function expressionOf(literal: string): RegExp {
   return new RegExp(literal.slice(1, end), literal.slice(end + 1));
 }
 
-/** Beginnings, repeated parts and ends that lead deep into the expression, and out of it at last. */
+/**
+ * Beginnings, repeated parts and ends that lead deep into the expression, and out of it at last.
+ */
 function* textsFor({ source }: RegExp, length: number): Generator<string> {
-  const words = [...new Set(source.replace(/\\[a-zA-Z]|\\(.)/g, '$1').match(/[\w:/@"'.=%-]{2,}/g))].slice(0, 8);
+  const words = [
+    ...new Set(source.replace(/\\[a-zA-Z]|\\(.)/g, '$1').match(/[\w:/@"'.=%-]{2,}/g)),
+  ].slice(0, 8);
   for (const start of ['', ...words]) {
-    for (const part of [...CHARACTERS, ...words, ...words.map((word) => `${word} `), 'a:', 'a://', 'a://b:', '"a', '=a']) {
+    for (const part of [
+      ...CHARACTERS,
+      ...words,
+      ...words.map((word) => `${word} `),
+      'a:',
+      'a://',
+      'a://b:',
+      '"a',
+      '=a',
+    ]) {
       const repeated = start + part.repeat(Math.ceil(length / part.length));
       yield repeated;
       yield `${repeated}\u0001`;
@@ -94,27 +122,37 @@ function millisecondsOf(expression: RegExp, text: string): number {
   return performance.now() - started;
 }
 
-/** The first text that takes too long, or nothing. On a busy machine a measurement may be long by chance: the shortest of five counts. */
+/**
+ * The first text that takes too long, or nothing. On a busy machine a measurement may be long by
+ * chance: the shortest of five counts.
+ */
 function slowText(expression: RegExp): string | undefined {
   for (let length = 500; length <= LONGEST; length *= 8) {
     for (const text of textsFor(expression, length)) {
       if (millisecondsOf(expression, text) < BOUND_MS) continue;
       const shortest = Math.min(...[1, 2, 3, 4].map(() => millisecondsOf(expression, text)));
-      if (shortest >= BOUND_MS) return `${shortest.toFixed(0)} ms for ${text.length} characters: ${JSON.stringify(text.slice(0, 40))}…`;
+      if (shortest >= BOUND_MS)
+        return `${shortest.toFixed(0)} ms for ${text.length} characters: ${JSON.stringify(text.slice(0, 40))}…`;
     }
   }
   return undefined;
 }
 
 const made: string[] = [];
-const found = ['libs', 'apps'].flatMap((folder) => sources(join(ROOT, folder))).flatMap((file) => expressionsIn(file, made));
-const ofZod: Found[] = Object.entries({ email: z.regexes.email, uuid: z.regexes.uuid(), datetime: z.regexes.datetime({ offset: true }) }).map(
-  ([name, expression]) => ({ where: `zod: ${name}`, expression }),
-);
+const found = ['libs', 'apps']
+  .flatMap((folder) => sources(join(ROOT, folder)))
+  .flatMap((file) => expressionsIn(file, made));
+const ofZod: Found[] = Object.entries({
+  email: z.regexes.email,
+  uuid: z.regexes.uuid(),
+  datetime: z.regexes.datetime({ offset: true }),
+}).map(([name, expression]) => ({ where: `zod: ${name}`, expression }));
 
 /** Of a number that the contract's author gives; one of them is measured below. */
 const MADE_FOR_A_CONTRACT = /^libs\/parley\/contract\/src\/wire\.ts:/;
-const ofContracts: Found[] = [{ where: 'wire.decimal(2)', expression: /^-?(?:0|[1-9]\d*)\.\d{2}$/ }];
+const ofContracts: Found[] = [
+  { where: 'wire.decimal(2)', expression: /^-?(?:0|[1-9]\d*)\.\d{2}$/ },
+];
 
 describe('regular expressions', () => {
   it('are all found: none is made while the program runs', () => {
@@ -127,7 +165,10 @@ describe('regular expressions', () => {
     expect(slowText(/\s+$/)).toContain('characters');
   });
 
-  it.each([...found, ...ofZod, ...ofContracts].map((one) => [one.where, one.expression] as const))('%s takes linear time', (_, expression) => {
-    expect(slowText(expression)).toBeUndefined();
-  });
+  it.each([...found, ...ofZod, ...ofContracts].map((one) => [one.where, one.expression] as const))(
+    '%s takes linear time',
+    (_, expression) => {
+      expect(slowText(expression)).toBeUndefined();
+    },
+  );
 });

@@ -1,6 +1,7 @@
 /*
- * Counters and histograms for the path of every message. prom-client's own build a key from the labels at each observation;
- * these resolve the labels once, count in plain fields, and become text only when somebody asks for it.
+ * Counters and histograms for the path of every message. prom-client's own build a key from the
+ * labels at each observation; these resolve the labels once, count in plain fields, and become text
+ * only when somebody asks for it.
  */
 
 export interface Sample {
@@ -41,7 +42,13 @@ export class Counters<L extends string> {
 
   get(): Promise<Exposed> {
     const values = this.children.map(({ labels, count }) => ({ labels, value: count.value }));
-    return Promise.resolve({ name: this.name, help: this.help, type: 'counter', values, aggregator: 'sum' });
+    return Promise.resolve({
+      name: this.name,
+      help: this.help,
+      type: 'counter',
+      values,
+      aggregator: 'sum',
+    });
   }
 
   reset(): void {
@@ -77,7 +84,8 @@ export class Distribution {
 
 /** How values spread, per set of labels. */
 export class Histograms<L extends string> {
-  private readonly children: { readonly labels: Labels<L>; readonly distribution: Distribution }[] = [];
+  private readonly children: { readonly labels: Labels<L>; readonly distribution: Distribution }[] =
+    [];
 
   constructor(
     readonly name: string,
@@ -93,8 +101,16 @@ export class Histograms<L extends string> {
   }
 
   get(): Promise<Exposed> {
-    const values = this.children.flatMap(({ labels, distribution }) => this.samples(labels, distribution));
-    return Promise.resolve({ name: this.name, help: this.help, type: 'histogram', values, aggregator: 'sum' });
+    const values = this.children.flatMap(({ labels, distribution }) =>
+      this.samples(labels, distribution),
+    );
+    return Promise.resolve({
+      name: this.name,
+      help: this.help,
+      type: 'histogram',
+      values,
+      aggregator: 'sum',
+    });
   }
 
   reset(): void {

@@ -9,7 +9,13 @@ describe('a deadline', () => {
   it('is not put off when the time of day is set back', () => {
     const deadline = Deadline.within(500);
     const time = jest.spyOn(Date, 'now').mockReturnValue(Date.now() - 3_600_000);
-    expect([deadline.budget(), Deadline.within(5_000, deadline).budget(), deadline.at - Date.now()].every((left) => left <= 500)).toBe(true);
+    expect(
+      [
+        deadline.budget(),
+        Deadline.within(5_000, deadline).budget(),
+        deadline.at - Date.now(),
+      ].every((left) => left <= 500),
+    ).toBe(true);
     time.mockRestore();
   });
 
@@ -21,7 +27,9 @@ describe('a deadline', () => {
 
   it('leaves a budget that shrinks to nothing and no further', () => {
     const deadline = Deadline.within(500, undefined, 1_000);
-    expect([1_000, 1_200, 1_500, 9_000].map((now) => deadline.budget(now))).toEqual([500, 300, 0, 0]);
+    expect([1_000, 1_200, 1_500, 9_000].map((now) => deadline.budget(now))).toEqual([
+      500, 300, 0, 0,
+    ]);
   });
 
   it('goes by the clock of the process when none is given', () => {
@@ -30,5 +38,7 @@ describe('a deadline', () => {
 });
 
 it('says that the outcome of what was not answered is unknown', () => {
-  expect(new DeadlineExceeded('catalog.quote-price', 799.6).message).toBe('catalog.quote-price was not answered within 800 ms; whether it took effect is unknown');
+  expect(new DeadlineExceeded('catalog.quote-price', 799.6).message).toBe(
+    'catalog.quote-price was not answered within 800 ms; whether it took effect is unknown',
+  );
 });

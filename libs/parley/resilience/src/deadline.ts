@@ -1,9 +1,12 @@
 /**
- * A point in time after which nobody waits for the answer any more. What is left of it, the budget, travels with a call:
- * a call made while answering another never outlives it.
+ * A point in time after which nobody waits for the answer any more. What is left of it, the budget,
+ * travels with a call: a call made while answering another never outlives it.
  */
 export class Deadline {
-  /** @param due by the process's own clock, which never jumps: no budget grows because the time of day is set back */
+  /**
+   * @param due by the process's own clock, which never jumps: no budget grows because the time of
+   * day is set back
+   */
   private constructor(private readonly due: number) {}
 
   /** The earlier of now + `milliseconds` and the deadline already running, if any. */
@@ -27,6 +30,8 @@ export class Deadline {
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
   constructor(contract: string, milliseconds: number) {
-    super(`${contract} was not answered within ${Math.round(milliseconds)} ms; whether it took effect is unknown`);
+    super(
+      `${contract} was not answered within ${Math.round(milliseconds)} ms; whether it took effect is unknown`,
+    );
   }
 }

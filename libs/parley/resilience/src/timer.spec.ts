@@ -6,16 +6,19 @@ describe('a timer', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  it.each([0, 1, 5_000, 2 ** 31 - 1, 2 ** 31, 30 * DAY, 100 * DAY])('runs out after %d ms, not before and once', (milliseconds) => {
-    const callback = jest.fn();
-    startTimer(milliseconds, callback);
-    if (milliseconds > 0) jest.advanceTimersByTime(milliseconds - 1);
-    expect(callback).not.toHaveBeenCalled();
-    jest.advanceTimersByTime(1);
-    expect(callback).toHaveBeenCalledTimes(1);
-    jest.advanceTimersByTime(100 * DAY);
-    expect(callback).toHaveBeenCalledTimes(1);
-  });
+  it.each([0, 1, 5_000, 2 ** 31 - 1, 2 ** 31, 30 * DAY, 100 * DAY])(
+    'runs out after %d ms, not before and once',
+    (milliseconds) => {
+      const callback = jest.fn();
+      startTimer(milliseconds, callback);
+      if (milliseconds > 0) jest.advanceTimersByTime(milliseconds - 1);
+      expect(callback).not.toHaveBeenCalled();
+      jest.advanceTimersByTime(1);
+      expect(callback).toHaveBeenCalledTimes(1);
+      jest.advanceTimersByTime(100 * DAY);
+      expect(callback).toHaveBeenCalledTimes(1);
+    },
+  );
 
   it('can be cancelled, also when it was set again meanwhile', () => {
     const callback = jest.fn();

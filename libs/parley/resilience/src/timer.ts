@@ -1,4 +1,6 @@
-/** Milliseconds that a timer of Node holds, 24.8 days; it runs out after 1 ms when it is given more. */
+/**
+ * Milliseconds that a timer of Node holds, 24.8 days; it runs out after 1 ms when it is given more.
+ */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface TimerOptions {
@@ -7,7 +9,11 @@ export interface TimerOptions {
 }
 
 /** Calls back once after `milliseconds`, however many; the returned function cancels it. */
-export function startTimer(milliseconds: number, callback: () => void, { ref = true }: TimerOptions = {}): () => void {
+export function startTimer(
+  milliseconds: number,
+  callback: () => void,
+  { ref = true }: TimerOptions = {},
+): () => void {
   let timer: NodeJS.Timeout;
   const arm = (left: number) => {
     const span = Math.min(left, LONGEST_TIMER_MS);
@@ -19,12 +25,23 @@ export function startTimer(milliseconds: number, callback: () => void, { ref = t
 }
 
 /** Resolves after `milliseconds`, however many. */
-export const sleep = (milliseconds: number, options?: TimerOptions): Promise<void> => new Promise((resolve) => void startTimer(milliseconds, resolve, options));
+export const sleep = (milliseconds: number, options?: TimerOptions): Promise<void> =>
+  new Promise((resolve) => void startTimer(milliseconds, resolve, options));
 
-/** As AbortSignal.timeout, for any span: aborted after `milliseconds` with a TimeoutError. Does not keep the process alive. */
+/**
+ * As AbortSignal.timeout, for any span: aborted after `milliseconds` with a TimeoutError. Does not
+ * keep the process alive.
+ */
 export function abortAfter(milliseconds: number): AbortSignal {
   if (milliseconds <= LONGEST_TIMER_MS) return AbortSignal.timeout(Math.max(0, milliseconds));
   const controller = new AbortController();
-  startTimer(milliseconds, () => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError')), { ref: false });
+  startTimer(
+    milliseconds,
+    () =>
+      controller.abort(
+        new DOMException('The operation was aborted due to timeout', 'TimeoutError'),
+      ),
+    { ref: false },
+  );
   return controller.signal;
 }

@@ -7,7 +7,10 @@ interface Driven extends Definition {
   running(state: object): readonly Timeout[];
 }
 
-/** A saga under test: a state, and what was decided last. Every step gives the next one: `given().when(A, a).when(B, b)`. */
+/**
+ * A saga under test: a state, and what was decided last. Every step gives the next one:
+ * `given().when(A, a).when(B, b)`.
+ */
 export class Given<S extends object> {
   constructor(
     private readonly saga: Driven,
@@ -24,21 +27,36 @@ export class Given<S extends object> {
   when<C extends Command | Event>(contract: C, message: MessageInput<C>): Given<S> {
     const read = contract.payload.safeParse(message);
     const arrived = (read.success ? read.data : message) as Message<C> & object;
-    return this.moved(this.saga.take(this.instance(), contract, arrived, this.info(this.saga.keyOf(arrived))));
+    return this.moved(
+      this.saga.take(this.instance(), contract, arrived, this.info(this.saga.keyOf(arrived))),
+    );
   }
 
   /** A timeout runs out; unnamed: the only one that is running. */
   whenOverdue(what?: string | { readonly in: StageOf<S> }, times = 1): Given<S> {
-    const running = this.state && !this.done ? this.saga.running(this.state).map(({ name }) => name) : [];
+    const running =
+      this.state && !this.done ? this.saga.running(this.state).map(({ name }) => name) : [];
     const name = what === undefined ? only(running) : timeoutName(what);
-    if (!running.includes(name)) throw new Error(`no timeout "${name}" is running in this state; running: ${running.join(', ') || 'none'}`);
+    if (!running.includes(name))
+      throw new Error(
+        `no timeout "${name}" is running in this state; running: ${running.join(', ') || 'none'}`,
+      );
     const info = { ...this.info(this.saga.keyOf(this.state!)), times };
     return this.moved(this.saga.takeTimeout(this.instance()!, name, info));
   }
 
   private moved(turn: Turn): Given<S> {
-    if (turn.ignored) return new Given(this.saga, this.state, this.at, this.done, [], turn.ignored, this.steps + 1);
-    return new Given(this.saga, turn.state as S, this.at, turn.done, checked(turn.out), undefined, this.steps + 1);
+    if (turn.ignored)
+      return new Given(this.saga, this.state, this.at, this.done, [], turn.ignored, this.steps + 1);
+    return new Given(
+      this.saga,
+      turn.state as S,
+      this.at,
+      turn.done,
+      checked(turn.out),
+      undefined,
+      this.steps + 1,
+    );
   }
 
   private instance() {
@@ -57,6 +75,7 @@ function only(names: readonly string[]): string {
 
 /** What would be refused on its way out fails the test already. */
 function checked(out: readonly Outgoing[]): readonly Outgoing[] {
-  for (const outgoing of out) if (outgoing.verb !== 'execute') outgoing.contract.payload.parse(outgoing.message);
+  for (const outgoing of out)
+    if (outgoing.verb !== 'execute') outgoing.contract.payload.parse(outgoing.message);
   return out;
 }

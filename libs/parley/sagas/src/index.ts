@@ -1,7 +1,15 @@
 export { Given } from './given';
 export { MemorySagaStore, type UndoableTx } from './memory-saga-store';
 export { PostgresSagaStore } from './postgres-saga-store';
-export { type Definition, Saga, saga, SagaError, type SagaOptions, type StepInfo, type TimeoutInfo } from './saga';
+export {
+  type Definition,
+  Saga,
+  saga,
+  SagaError,
+  type SagaOptions,
+  type StepInfo,
+  type TimeoutInfo,
+} from './saga';
 export { sagaMigrations } from './saga-migrations';
 export { SAGA_STORE, SagaModule } from './saga.module';
 export { SagaOperations, type SagaQuery, type SagaSummary } from './saga-operations';
@@ -14,5 +22,15 @@ export {
   type StoredSaga,
   type WaitingTimeout,
 } from './saga-store';
-export { broadcast, end, execute, next, type Outgoing, publish, send, stay, type Step } from './step';
+export {
+  broadcast,
+  end,
+  execute,
+  next,
+  type Outgoing,
+  publish,
+  send,
+  stay,
+  type Step,
+} from './step';
 export { Timeouts } from './timeouts';

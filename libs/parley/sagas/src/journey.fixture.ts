@@ -14,7 +14,17 @@ import {
   systemClock,
   Transactions,
 } from '@parley/messaging';
-import { BookFlight, BookHotel, CancelFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip } from './booking';
+import {
+  BookFlight,
+  BookHotel,
+  CancelFlight,
+  FlightBooked,
+  FlightCancelled,
+  HotelBooked,
+  HotelFull,
+  RefuseTrip,
+  trip,
+} from './booking';
 import { SagaModule } from './saga.module';
 
 /** Cities where something goes wrong. */
@@ -64,12 +74,17 @@ class HotelsController {
 
   @Handles(BookHotel)
   async book({ tripId }: { tripId: string }): Promise<void> {
-    if (tripId.includes(FULL)) await this.messenger.publish(HotelFull, { tripId, reason: 'no room' });
+    if (tripId.includes(FULL))
+      await this.messenger.publish(HotelFull, { tripId, reason: 'no room' });
     else await this.messenger.publish(HotelBooked, { tripId });
   }
 }
 
-@Module({ imports: [CqrsModule.forRoot(), SagaModule.forRoot([trip])], providers: [Refusals, RefuseTripHandler], exports: [Refusals] })
+@Module({
+  imports: [CqrsModule.forRoot(), SagaModule.forRoot([trip])],
+  providers: [Refusals, RefuseTripHandler],
+  exports: [Refusals],
+})
 class TripsModule {}
 @Module({ controllers: [FlightsController] })
 class FlightsModule {}
@@ -77,12 +92,27 @@ class FlightsModule {}
 class HotelsModule {}
 const MODULES = { trips: TripsModule, flights: FlightsModule, hotels: HotelsModule };
 
-export type Surroundings = Pick<MessagingOptions, 'urls' | 'technologies'> & { readonly store: Store; readonly clock?: Clock };
+export type Surroundings = Pick<MessagingOptions, 'urls' | 'technologies'> & {
+  readonly store: Store;
+  readonly clock?: Clock;
+};
 
 /** A service as a process would run it. */
-export async function serve(service: keyof typeof MODULES, { clock = systemClock, ...surroundings }: Surroundings): Promise<INestApplication> {
-  const options = { service, instance: `${service}-1`, build: 'spec', clock, log: () => undefined, ...surroundings };
-  const module = await Test.createTestingModule({ imports: [MessagingModule.forRoot(options), MODULES[service]] }).compile();
+export async function serve(
+  service: keyof typeof MODULES,
+  { clock = systemClock, ...surroundings }: Surroundings,
+): Promise<INestApplication> {
+  const options = {
+    service,
+    instance: `${service}-1`,
+    build: 'spec',
+    clock,
+    log: () => undefined,
+    ...surroundings,
+  };
+  const module = await Test.createTestingModule({
+    imports: [MessagingModule.forRoot(options), MODULES[service]],
+  }).compile();
   const app = module.createNestApplication(new FastifyAdapter(), { logger: false });
   const messaging = app.get(Messaging);
   messaging.attach(app);

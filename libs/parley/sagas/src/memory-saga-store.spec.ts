@@ -4,5 +4,9 @@ import { describeSagaStore } from './saga-store-spec';
 
 describeSagaStore('memory', async () => {
   const database = new MemoryStore();
-  return { store: new MemorySagaStore(() => Date.now()), transaction: (work) => database.transaction(work), close: () => database.close() };
+  return {
+    store: new MemorySagaStore(() => Date.now()),
+    transaction: (work) => database.transaction(work),
+    close: () => database.close(),
+  };
 });

@@ -15,7 +15,10 @@ import {
   type TimeoutId,
 } from './saga-store';
 
-/** What this twin needs of a transaction in memory: to be told what to take back when it fails. One runs at a time. */
+/**
+ * What this twin needs of a transaction in memory: to be told what to take back when it fails. One
+ * runs at a time.
+ */
 export interface UndoableTx {
   undo(step: () => void): void;
 }
@@ -43,7 +46,14 @@ export class MemorySagaStore implements SagaStore {
     const id = idOf(saga.name, saga.key);
     if (this.sagas.has(id)) return false;
     const at = new Date(this.now());
-    const row = { ...saga, version: 1, state: JSON.stringify(state), startedAt: at, changedAt: at, history: [entry] };
+    const row = {
+      ...saga,
+      version: 1,
+      state: JSON.stringify(state),
+      startedAt: at,
+      changedAt: at,
+      history: [entry],
+    };
     put(tx, this.sagas, id, { ...row, endedAt: done ? this.now() : undefined });
     this.arm(tx, saga, arm);
     return true;
@@ -68,11 +78,15 @@ export class MemorySagaStore implements SagaStore {
       history: remembered(row.history, entry),
     });
     for (const timeout of this.timeoutsOf(name, key))
-      if (done || change.disarm.includes(timeout.name)) remove(tx, this.timeouts, timeoutIdOf(timeout));
+      if (done || change.disarm.includes(timeout.name))
+        remove(tx, this.timeouts, timeoutIdOf(timeout));
     if (!done) this.arm(tx, change, change.arm);
   }
 
-  async claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
+  async claim(
+    tx: Tx,
+    known: readonly KnownTimeout[],
+  ): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
     const next = this.knownByDue(known)[0];
     const row = next && this.sagas.get(idOf(next.saga, next.key));
     if (!row || next.due > this.now()) return undefined;
@@ -83,7 +97,13 @@ export class MemorySagaStore implements SagaStore {
 
   async postpone(tx: Tx, timeout: TimeoutId, after: number, error: string): Promise<void> {
     const row = this.timeouts.get(timeoutIdOf(timeout));
-    if (row) put(tx, this.timeouts, timeoutIdOf(timeout), { ...row, due: this.now() + after, failures: row.failures + 1, error });
+    if (row)
+      put(tx, this.timeouts, timeoutIdOf(timeout), {
+        ...row,
+        due: this.now() + after,
+        failures: row.failures + 1,
+        error,
+      });
   }
 
   async nextDue(_tx: Tx, known: readonly KnownTimeout[]): Promise<number | undefined> {
@@ -91,15 +111,23 @@ export class MemorySagaStore implements SagaStore {
     return next && next.due - this.now();
   }
 
-  async list(_tx: Tx, { name, stage, done, olderThan = 0, failing = false, limit = 100 }: SagaFilter = {}): Promise<readonly StoredSaga[]> {
+  async list(
+    _tx: Tx,
+    { name, stage, done, olderThan = 0, failing = false, limit = 100 }: SagaFilter = {},
+  ): Promise<readonly StoredSaga[]> {
     const wanted = (row: Row) =>
       (name === undefined || row.name === name) &&
       (stage === undefined || row.stage === stage) &&
       (done === undefined || (row.endedAt !== undefined) === done) &&
       row.startedAt.getTime() <= this.now() - olderThan &&
       (!failing || this.timeoutsOf(row.name, row.key).some(({ failures }) => failures > 0));
-    const newestFirst = (a: Row, b: Row) => b.startedAt.getTime() - a.startedAt.getTime() || (a.key < b.key ? -1 : 1);
-    return [...this.sagas.values()].filter(wanted).sort(newestFirst).slice(0, limit).map(storedSaga);
+    const newestFirst = (a: Row, b: Row) =>
+      b.startedAt.getTime() - a.startedAt.getTime() || (a.key < b.key ? -1 : 1);
+    return [...this.sagas.values()]
+      .filter(wanted)
+      .sort(newestFirst)
+      .slice(0, limit)
+      .map(storedSaga);
   }
 
   async find(_tx: Tx, name: string, key: string): Promise<SagaDetails | undefined> {
@@ -109,19 +137,39 @@ export class MemorySagaStore implements SagaStore {
     return {
       ...storedSaga(row),
       history: row.history,
-      timeouts: timeouts.map(({ name, due, times, failures, error }) => ({ name, due: new Date(due), times, failures, error })),
+      timeouts: timeouts.map(({ name, due, times, failures, error }) => ({
+        name,
+        due: new Date(due),
+        times,
+        failures,
+        error,
+      })),
     };
   }
 
   async forget(tx: Tx, name: string, keep: number): Promise<number> {
-    const old = [...this.sagas].filter(([, row]) => row.name === name && row.endedAt !== undefined && row.endedAt < this.now() - keep);
+    const old = [...this.sagas].filter(
+      ([, row]) =>
+        row.name === name && row.endedAt !== undefined && row.endedAt < this.now() - keep,
+    );
     for (const [id] of old) remove(tx, this.sagas, id);
     return old.length;
   }
 
-  private arm(tx: Tx, { name: saga, key }: { name: string; key: string }, arm: readonly ArmedTimeout[]): void {
+  private arm(
+    tx: Tx,
+    { name: saga, key }: { name: string; key: string },
+    arm: readonly ArmedTimeout[],
+  ): void {
     for (const { name, after, times } of arm) {
-      put(tx, this.timeouts, timeoutIdOf({ saga, key, name }), { saga, key, name, times, failures: 0, due: this.now() + after });
+      put(tx, this.timeouts, timeoutIdOf({ saga, key, name }), {
+        saga,
+        key,
+        name,
+        times,
+        failures: 0,
+        due: this.now() + after,
+      });
     }
   }
 
@@ -130,7 +178,8 @@ export class MemorySagaStore implements SagaStore {
   }
 
   private knownByDue(known: readonly KnownTimeout[]): TimeoutRow[] {
-    const isKnown = (row: TimeoutRow) => known.some(({ saga, name }) => row.saga === saga && row.name === name);
+    const isKnown = (row: TimeoutRow) =>
+      known.some(({ saga, name }) => row.saga === saga && row.name === name);
     return [...this.timeouts.values()].filter(isKnown).sort((a, b) => a.due - b.due);
   }
 }
@@ -156,6 +205,28 @@ function takeBackWith<Value>(tx: Tx, rows: Map<string, Value>, id: string): void
 const remembered = (history: readonly HistoryEntry[], entry: HistoryEntry) =>
   history.length < HISTORY_LIMIT ? [...history, entry] : [history[0]!, ...history.slice(2), entry];
 
-function storedSaga({ name, key, state, stage, endedAt, version, correlationId, traceparent, startedAt, changedAt }: Row): StoredSaga {
-  return { name, key, state: JSON.parse(state), stage, done: endedAt !== undefined, version, correlationId, traceparent, startedAt, changedAt };
+function storedSaga({
+  name,
+  key,
+  state,
+  stage,
+  endedAt,
+  version,
+  correlationId,
+  traceparent,
+  startedAt,
+  changedAt,
+}: Row): StoredSaga {
+  return {
+    name,
+    key,
+    state: JSON.parse(state),
+    stage,
+    done: endedAt !== undefined,
+    version,
+    correlationId,
+    traceparent,
+    startedAt,
+    changedAt,
+  };
 }

@@ -14,7 +14,14 @@ async function ownSchema(): Promise<DataSource> {
   const admin = await new DataSource({ type: 'postgres', url }).initialize();
   await admin.query(`create schema "${schema}"`);
   await admin.destroy();
-  return new DataSource({ type: 'postgres', url, schema, migrations: sagaMigrations, migrationsRun: true, poolSize: 12 }).initialize();
+  return new DataSource({
+    type: 'postgres',
+    url,
+    schema,
+    migrations: sagaMigrations,
+    migrationsRun: true,
+    poolSize: 12,
+  }).initialize();
 }
 
 async function drop(database: DataSource): Promise<void> {
@@ -24,7 +31,11 @@ async function drop(database: DataSource): Promise<void> {
 
 describeSagaStore('PostgreSQL', async () => {
   const database = await ownSchema();
-  return { store: new PostgresSagaStore(), transaction: (work) => database.transaction(work), close: () => drop(database) };
+  return {
+    store: new PostgresSagaStore(),
+    transaction: (work) => database.transaction(work),
+    close: () => drop(database),
+  };
 });
 
 describe('the lock of a saga in PostgreSQL', () => {
@@ -32,9 +43,22 @@ describe('the lock of a saga in PostgreSQL', () => {
   let database: DataSource;
   beforeAll(async () => {
     database = await ownSchema();
-    const saga = { name: 'trip', key: 'locked', state: {}, done: false, correlationId: 'c', traceparent: 't' };
+    const saga = {
+      name: 'trip',
+      key: 'locked',
+      state: {},
+      done: false,
+      correlationId: 'c',
+      traceparent: 't',
+    };
     const arm = [{ name: 'overdue', after: -1_000, times: 0 }];
-    await database.transaction((tx) => store.start(tx, { ...saga, arm, entry: { at: '2026-01-01T00:00:00.000Z', trigger: 'start', said: [] } }));
+    await database.transaction((tx) =>
+      store.start(tx, {
+        ...saga,
+        arm,
+        entry: { at: '2026-01-01T00:00:00.000Z', trigger: 'start', said: [] },
+      }),
+    );
   });
   afterAll(() => drop(database));
 
@@ -47,7 +71,9 @@ describe('the lock of a saga in PostgreSQL', () => {
       });
       await expect(waiting).rejects.toThrow('lock timeout');
     });
-    await expect(database.transaction((tx) => store.load(tx, 'trip', 'locked'))).resolves.toBeDefined();
+    await expect(
+      database.transaction((tx) => store.load(tx, 'trip', 'locked')),
+    ).resolves.toBeDefined();
   });
 
   it('bounds the waiting by itself', async () => {
@@ -68,9 +94,11 @@ describe('the lock of a saga in PostgreSQL', () => {
 
   it('takes its tables away again', async () => {
     await database.undoLastMigration();
-    expect(await database.query('select to_regclass($1) as saga', [`${(database.options as { schema: string }).schema}.saga`])).toEqual([
-      { saga: null },
-    ]);
+    expect(
+      await database.query('select to_regclass($1) as saga', [
+        `${(database.options as { schema: string }).schema}.saga`,
+      ]),
+    ).toEqual([{ saga: null }]);
     await database.runMigrations();
   });
 });

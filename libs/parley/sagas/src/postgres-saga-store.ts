@@ -22,18 +22,25 @@ import {
 const COLUMNS = `s.name, s.key, s.state, s.stage, s.ended_at is not null as done, s.version, s.correlation_id as "correlationId",
   s.traceparent, s.started_at as "startedAt", s.changed_at as "changedAt"`;
 
-/** Arms and disarms as parts of the statement that stores the saga: one round trip a step. `after` etc. are its last parameters. */
+/**
+ * Arms and disarms as parts of the statement that stores the saga: one round trip a step. `after`
+ * etc. are its last parameters.
+ */
 const armed = (schema: string, first: number, from = '') => `
   insert into ${schema}saga_timeout (saga, key, name, due, times)
   select $1, $2, t.name, clock_timestamp() + t.after * interval '1 millisecond', t.times
     from unnest($${first}::text[], $${first + 1}::float8[], $${first + 2}::int[]) as t (name, after, times) ${from}
   on conflict (saga, key, name) do update set due = excluded.due, times = excluded.times, failures = 0, error = null`;
 
-const armedValues = (arm: readonly ArmedTimeout[]) => [arm.map(({ name }) => name), arm.map(({ after }) => after), arm.map(({ times }) => times)];
+const armedValues = (arm: readonly ArmedTimeout[]) => [
+  arm.map(({ name }) => name),
+  arm.map(({ after }) => after),
+  arm.map(({ times }) => times),
+];
 
 /**
- * Sagas in PostgreSQL. The saga's row is locked before any of its timeouts is touched, by messages and timeouts alike: they
- * cannot deadlock. Times are the database's.
+ * Sagas in PostgreSQL. The saga's row is locked before any of its timeouts is touched, by messages
+ * and timeouts alike: they cannot deadlock. Times are the database's.
  */
 export class PostgresSagaStore implements SagaStore {
   async start(tx: Tx, saga: SagaStart): Promise<boolean> {
@@ -102,9 +109,14 @@ export class PostgresSagaStore implements SagaStore {
     if (rows.length === 0) throw new SagaConflict(change.name, change.key, change.version);
   }
 
-  async claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
+  async claim(
+    tx: Tx,
+    known: readonly KnownTimeout[],
+  ): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
     const { schema, query } = open(tx);
-    const [row] = await query<Row & Pick<DueTimeout, 'times' | 'failures'> & { readonly timeout: string }>(
+    const [row] = await query<
+      Row & Pick<DueTimeout, 'times' | 'failures'> & { readonly timeout: string }
+    >(
       'claim',
       `with due as (
          select ${COLUMNS}, t.name as timeout
@@ -121,10 +133,18 @@ export class PostgresSagaStore implements SagaStore {
     );
     if (!row) return undefined;
     const { timeout: name, times, failures } = row;
-    return { timeout: { saga: row.name, key: row.key, name, times, failures }, saga: storedSaga(row) };
+    return {
+      timeout: { saga: row.name, key: row.key, name, times, failures },
+      saga: storedSaga(row),
+    };
   }
 
-  async postpone(tx: Tx, { saga, key, name }: TimeoutId, after: number, error: string): Promise<void> {
+  async postpone(
+    tx: Tx,
+    { saga, key, name }: TimeoutId,
+    after: number,
+    error: string,
+  ): Promise<void> {
     const { schema, query } = open(tx);
     await query(
       'postpone',
@@ -145,7 +165,10 @@ export class PostgresSagaStore implements SagaStore {
     return row && Number(row.after);
   }
 
-  async list(tx: Tx, { name, stage, done, olderThan, failing = false, limit = 100 }: SagaFilter = {}): Promise<readonly StoredSaga[]> {
+  async list(
+    tx: Tx,
+    { name, stage, done, olderThan, failing = false, limit = 100 }: SagaFilter = {},
+  ): Promise<readonly StoredSaga[]> {
     const { schema, query } = open(tx);
     const rows = await query(
       'list',
@@ -161,7 +184,11 @@ export class PostgresSagaStore implements SagaStore {
 
   async find(tx: Tx, name: string, key: string): Promise<SagaDetails | undefined> {
     const { schema, query } = open(tx);
-    const [row] = await query('find', `select ${COLUMNS}, s.history from ${schema}saga s where name = $1 and key = $2`, [name, key]);
+    const [row] = await query(
+      'find',
+      `select ${COLUMNS}, s.history from ${schema}saga s where name = $1 and key = $2`,
+      [name, key],
+    );
     if (!row) return undefined;
     const timeouts = await query<WaitingTimeout & { error: string | null }>(
       'find_timeouts',
@@ -193,17 +220,49 @@ export class PostgresSagaStore implements SagaStore {
 /** Statements are prepared, once a connection: planning these takes longer than running them. */
 function open(tx: Tx) {
   const { dataSource, queryRunner } = tx as EntityManager;
-  const query = async <R extends object = Row>(name: string, text: string, values: unknown[]): Promise<R[]> => {
+  const query = async <R extends object = Row>(
+    name: string,
+    text: string,
+    values: unknown[],
+  ): Promise<R[]> => {
     const client = (await queryRunner!.connect()) as ClientBase;
     return (await client.query<R>({ name: `saga_${name}`, text, values })).rows;
   };
   return { schema: schemaOf(dataSource.options), query };
 }
 
-const namesOf = (known: readonly KnownTimeout[]) => [known.map(({ saga }) => saga), known.map(({ name }) => name)];
+const namesOf = (known: readonly KnownTimeout[]) => [
+  known.map(({ saga }) => saga),
+  known.map(({ name }) => name),
+];
 
-type Row = Omit<StoredSaga, 'stage'> & { readonly stage: string | null; readonly history: readonly HistoryEntry[] };
+type Row = Omit<StoredSaga, 'stage'> & {
+  readonly stage: string | null;
+  readonly history: readonly HistoryEntry[];
+};
 
-function storedSaga({ name, key, state, stage, done, version, correlationId, traceparent, startedAt, changedAt }: Row): StoredSaga {
-  return { name, key, state, stage: stage ?? undefined, done, version, correlationId, traceparent, startedAt, changedAt };
+function storedSaga({
+  name,
+  key,
+  state,
+  stage,
+  done,
+  version,
+  correlationId,
+  traceparent,
+  startedAt,
+  changedAt,
+}: Row): StoredSaga {
+  return {
+    name,
+    key,
+    state,
+    stage: stage ?? undefined,
+    done,
+    version,
+    correlationId,
+    traceparent,
+    startedAt,
+    changedAt,
+  };
 }

@@ -11,11 +11,17 @@ describe('the controller of a saga', () => {
 
   it('handles every trigger under one subscription, named for the service and the saga', () => {
     const registry = new HandlerRegistry('trips');
-    for (const name of methods) registry.add(method(name), Reflect.getMetadata(PATTERN_EXTRAS, method(name)) as HandlerExtras);
+    for (const name of methods)
+      registry.add(
+        method(name),
+        Reflect.getMetadata(PATTERN_EXTRAS, method(name)) as HandlerExtras,
+      );
     const [subscription, ...others] = registry.subscriptions();
     expect(others).toEqual([]);
     expect(subscription!.name).toBe('trips.trip');
     expect([...subscription!.handlers.keys()].sort()).toEqual([...methods].sort());
-    expect(subscription!.handlers.get(FlightBooked.name)!.name).toBe('TripSaga.flights.flight-booked');
+    expect(subscription!.handlers.get(FlightBooked.name)!.name).toBe(
+      'TripSaga.flights.flight-booked',
+    );
   });
 });

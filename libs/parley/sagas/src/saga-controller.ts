@@ -5,8 +5,8 @@ import type { Definition } from './saga';
 import { Turns } from './turns';
 
 /**
- * The controller of a saga: Nest scans nothing else for handlers. Its subscription is the saga's name: a position, lanes and
- * retries of its own.
+ * The controller of a saga: Nest scans nothing else for handlers. Its subscription is the saga's
+ * name: a position, lanes and retries of its own.
  */
 export function controllerOf(saga: Definition): Type {
   class SagaController {
@@ -21,11 +21,20 @@ export function controllerOf(saga: Definition): Type {
 }
 
 function handle(prototype: object, saga: Definition, contract: Contract): void {
-  const value = function (this: { turns: Turns }, message: object, { tx, envelope }: HandlerContext): Promise<void> {
+  const value = function (
+    this: { turns: Turns },
+    message: object,
+    { tx, envelope }: HandlerContext,
+  ): Promise<void> {
     return this.turns.onMessage(tx, saga, contract, message, envelope);
   };
   Object.defineProperty(prototype, contract.name, { value, configurable: true, writable: true });
-  Handles(contract)(prototype, contract.name, Object.getOwnPropertyDescriptor(prototype, contract.name) as TypedPropertyDescriptor<never>);
+  Handles(contract)(
+    prototype,
+    contract.name,
+    Object.getOwnPropertyDescriptor(prototype, contract.name) as TypedPropertyDescriptor<never>,
+  );
 }
 
-const className = (name: string) => `${name.replace(/(^|-)([a-z0-9])/g, (_match, _dash, letter: string) => letter.toUpperCase())}Saga`;
+const className = (name: string) =>
+  `${name.replace(/(^|-)([a-z0-9])/g, (_match, _dash, letter: string) => letter.toUpperCase())}Saga`;

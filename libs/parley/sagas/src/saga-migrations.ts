@@ -1,8 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * `state` is json, not jsonb: jsonb refuses texts that people do send. No index has a column that steps change, except the one
- * of the end, so that updates stay within their page.
+ * `state` is json, not jsonb: jsonb refuses texts that people do send. No index has a column that
+ * steps change, except the one of the end, so that updates stay within their page.
  */
 class CreateSagas1790000000000 implements MigrationInterface {
   name = 'CreateSagas1790000000000';
@@ -25,7 +25,9 @@ class CreateSagas1790000000000 implements MigrationInterface {
         primary key (name, key)
       ) with (fillfactor = 70)`);
     await runner.query(`create index saga_started on ${schema}saga (name, started_at)`);
-    await runner.query(`create index saga_ended on ${schema}saga (name, ended_at) where ended_at is not null`);
+    await runner.query(
+      `create index saga_ended on ${schema}saga (name, ended_at) where ended_at is not null`,
+    );
     await runner.query(`
       create table ${schema}saga_timeout (
         saga text not null,
@@ -49,7 +51,10 @@ class CreateSagas1790000000000 implements MigrationInterface {
 /** For the service's list of migrations: the tables live in its own schema, beside its data. */
 export const sagaMigrations = [CreateSagas1790000000000];
 
-/** What to write before a table's name: the data source's schema, or nothing, for the role's search path. */
+/**
+ * What to write before a table's name: the data source's schema, or nothing, for the role's search
+ * path.
+ */
 export function schemaOf(options: object): string {
   const { schema } = options as { schema?: string };
   return schema === undefined ? '' : `"${schema.replaceAll('"', '""')}".`;

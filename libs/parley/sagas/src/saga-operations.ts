@@ -18,7 +18,10 @@ export interface SagaQuery {
 /** One saga of a list; its state, which may say much about a person, only by itself. */
 export type SagaSummary = Omit<StoredSaga, 'state'>;
 
-/** What people may ask of a service's sagas: `/operations/sagas`, and `/operations/sagas/trip/trip-1`. */
+/**
+ * What people may ask of a service's sagas: `/operations/sagas`, and
+ * `/operations/sagas/trip/trip-1`.
+ */
 export class SagaOperations {
   constructor(
     private readonly sagas: readonly Definition[],
@@ -27,7 +30,11 @@ export class SagaOperations {
   ) {}
 
   /** The sagas this service has, with what moves them. */
-  definitions(): readonly { readonly name: string; readonly triggers: readonly string[]; readonly timeouts: readonly string[] }[] {
+  definitions(): readonly {
+    readonly name: string;
+    readonly triggers: readonly string[];
+    readonly timeouts: readonly string[];
+  }[] {
     return this.sagas.map((saga) => ({
       name: saga.name,
       triggers: saga.triggers().map(({ contract }) => contract.name),
@@ -51,7 +58,8 @@ export class SagaOperations {
 const STATES = ['running', 'finished', 'failing'];
 
 function filterOf({ saga, stage, state, olderThan, limit }: SagaQuery): SagaFilter {
-  if (state !== undefined && !STATES.includes(state)) throw new SagaError(`a saga's state is ${STATES.join(' or ')}, not "${state}"`);
+  if (state !== undefined && !STATES.includes(state))
+    throw new SagaError(`a saga's state is ${STATES.join(' or ')}, not "${state}"`);
   return {
     name: saga,
     stage,

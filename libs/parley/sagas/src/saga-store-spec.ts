@@ -1,6 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { MAX_INDEXED_CHARACTERS, type Tx } from '@parley/messaging';
-import { HISTORY_LIMIT, SagaConflict, type ArmedTimeout, type SagaChange, type SagaStart, type SagaStore } from './saga-store';
+import {
+  HISTORY_LIMIT,
+  SagaConflict,
+  type ArmedTimeout,
+  type SagaChange,
+  type SagaStart,
+  type SagaStore,
+} from './saga-store';
 
 export interface SagaStoreUnderTest {
   readonly store: SagaStore;
@@ -15,7 +22,10 @@ const KNOWN = [
 ];
 
 /** What every saga store must do. The numbers are those of the conformance list. */
-export function describeSagaStore(technology: string, open: () => Promise<SagaStoreUnderTest>): void {
+export function describeSagaStore(
+  technology: string,
+  open: () => Promise<SagaStoreUnderTest>,
+): void {
   describe(`sagas in ${technology}`, () => {
     let under: SagaStoreUnderTest;
     let store: SagaStore;
@@ -28,7 +38,10 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
     afterAll(() => under.close());
 
     let count = 0;
-    const started = (arm: readonly ArmedTimeout[] = [], state: object = { city: 'Rome' }): SagaStart => ({
+    const started = (
+      arm: readonly ArmedTimeout[] = [],
+      state: object = { city: 'Rome' },
+    ): SagaStart => ({
       name: 'trip',
       key: `trip-${++count}`,
       state,
@@ -43,7 +56,11 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
       await tx((t) => store.start(t, saga));
       return saga;
     };
-    const changed = (key: string, version: number, change: Partial<SagaChange> = {}): SagaChange => ({
+    const changed = (
+      key: string,
+      version: number,
+      change: Partial<SagaChange> = {},
+    ): SagaChange => ({
       name: 'trip',
       key,
       version,
@@ -52,7 +69,13 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
       done: false,
       arm: [],
       disarm: [],
-      entry: { ...ENTRY, trigger: 'flights.flight-booked', from: 'flying', to: 'sleeping', said: ['hotels.book-hotel'] },
+      entry: {
+        ...ENTRY,
+        trigger: 'flights.flight-booked',
+        from: 'flying',
+        to: 'sleeping',
+        said: ['hotels.book-hotel'],
+      },
       ...change,
     });
     const find = (key: string) => tx((t) => store.find(t, 'trip', key));
@@ -68,9 +91,17 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
     describe('S1 a start', () => {
       it('of one key makes one saga, however many start it at the same time', async () => {
         const saga = started([later()]);
-        const made = await Promise.all(Array.from({ length: 8 }, () => tx((t) => store.start(t, saga))));
+        const made = await Promise.all(
+          Array.from({ length: 8 }, () => tx((t) => store.start(t, saga))),
+        );
         expect(made.filter(Boolean)).toHaveLength(1);
-        expect(await find(saga.key)).toMatchObject({ version: 1, stage: 'flying', done: false, correlationId: 'correlation', traceparent: 'trace' });
+        expect(await find(saga.key)).toMatchObject({
+          version: 1,
+          stage: 'flying',
+          done: false,
+          correlationId: 'correlation',
+          traceparent: 'trace',
+        });
       });
 
       it('may have the longest key that is taken, in a text that does not compress', async () => {
@@ -81,7 +112,9 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
 
       it('that comes second changes neither state nor timeouts', async () => {
         const saga = await start();
-        expect(await tx((t) => store.start(t, { ...saga, state: { city: 'Lima' }, arm: [later()] }))).toBe(false);
+        expect(
+          await tx((t) => store.start(t, { ...saga, state: { city: 'Lima' }, arm: [later()] })),
+        ).toBe(false);
         expect(await find(saga.key)).toMatchObject({ state: { city: 'Rome' }, timeouts: [] });
       });
     });
@@ -123,7 +156,11 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
       it('leaves state, history and timeouts as they were', async () => {
         const { key } = await start(started([later()]));
         const before = await find(key);
-        await expect(failing((t) => store.save(t, changed(key, 1, { arm: [later('in flying')], disarm: ['overdue'] })))).rejects.toThrow('after all');
+        await expect(
+          failing((t) =>
+            store.save(t, changed(key, 1, { arm: [later('in flying')], disarm: ['overdue'] })),
+          ),
+        ).rejects.toThrow('after all');
         expect(await find(key)).toEqual(before);
       });
 
@@ -175,30 +212,42 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
 
       it('are cancelled and armed anew by a change', async () => {
         const { key } = await start(started([due('in flying'), later('overdue')]));
-        await tx((t) => store.save(t, changed(key, 1, { disarm: ['in flying'], arm: [due('overdue', 1)] })));
+        await tx((t) =>
+          store.save(t, changed(key, 1, { disarm: ['in flying'], arm: [due('overdue', 1)] })),
+        );
         expect(await claim()).toMatchObject({ timeout: { name: 'overdue', times: 1 } });
         expect(await find(key)).toMatchObject({ timeouts: [] });
       });
 
       it('go to one of those who claim at the same time', async () => {
-        const keys = await Promise.all(Array.from({ length: 4 }, async () => (await start(started([due()]))).key));
+        const keys = await Promise.all(
+          Array.from({ length: 4 }, async () => (await start(started([due()]))).key),
+        );
         const claims = await Promise.all(Array.from({ length: 8 }, claim));
         expect(claims.flatMap((claimed) => claimed?.timeout.key ?? []).sort()).toEqual(keys.sort());
       });
 
       it('whose step failed come back later, with the reason', async () => {
         const { key } = await start(started([due()]));
-        await tx((t) => store.postpone(t, { saga: 'trip', key, name: 'overdue' }, 60_000, 'no room'));
+        await tx((t) =>
+          store.postpone(t, { saga: 'trip', key, name: 'overdue' }, 60_000, 'no room'),
+        );
         expect(await claim()).toBeUndefined();
-        expect(await find(key)).toMatchObject({ timeouts: [{ name: 'overdue', failures: 1, error: 'no room' }] });
-        expect((await tx((t) => store.list(t, { failing: true }))).map((saga) => saga.key)).toEqual([key]);
+        expect(await find(key)).toMatchObject({
+          timeouts: [{ name: 'overdue', failures: 1, error: 'no room' }],
+        });
+        expect((await tx((t) => store.list(t, { failing: true }))).map((saga) => saga.key)).toEqual(
+          [key],
+        );
         await tx((t) => store.save(t, changed(key, 1, { done: true })));
       });
 
       it('that this version does not know wait for one that does', async () => {
         const { key } = await start(started([due('of tomorrow')]));
         expect(await claim()).toBeUndefined();
-        expect(await tx((t) => store.claim(t, [{ saga: 'trip', name: 'of tomorrow' }]))).toMatchObject({ timeout: { key } });
+        expect(
+          await tx((t) => store.claim(t, [{ saga: 'trip', name: 'of tomorrow' }])),
+        ).toMatchObject({ timeout: { key } });
       });
 
       it('tell when the next one is due', async () => {
@@ -207,7 +256,9 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
         const next = await tx((t) => store.nextDue(t, [{ saga: 'trip', name: 'soonest' }]));
         expect(next).toBeGreaterThan(0);
         expect(next).toBeLessThanOrEqual(30_000);
-        expect(await tx((t) => store.nextDue(t, [{ saga: 'other', name: 'soonest' }]))).toBeUndefined();
+        expect(
+          await tx((t) => store.nextDue(t, [{ saga: 'other', name: 'soonest' }])),
+        ).toBeUndefined();
         expect(key).toBeDefined();
       });
     });
@@ -231,9 +282,15 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
     it('S11 loaded twice in one transaction, a saga is seen as it is, and saved once per version', async () => {
       const { key } = await start();
       const twice = tx(async (t) => {
-        const [first, second] = [(await store.load(t, 'trip', key))!, (await store.load(t, 'trip', key))!];
+        const [first, second] = [
+          (await store.load(t, 'trip', key))!,
+          (await store.load(t, 'trip', key))!,
+        ];
         await store.save(t, changed(key, first.version));
-        expect(await store.load(t, 'trip', key)).toMatchObject({ version: 2, state: { city: 'Oslo' } });
+        expect(await store.load(t, 'trip', key)).toMatchObject({
+          version: 2,
+          state: { city: 'Oslo' },
+        });
         await store.save(t, changed(key, second.version));
       });
       await expect(twice).rejects.toThrow(SagaConflict);
@@ -243,7 +300,9 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
     it('remembers the start and the last steps, and no more', async () => {
       const { key } = await start();
       for (let version = 1; version < HISTORY_LIMIT + 5; version++) {
-        await tx((t) => store.save(t, changed(key, version, { entry: { ...ENTRY, trigger: `step ${version}` } })));
+        await tx((t) =>
+          store.save(t, changed(key, version, { entry: { ...ENTRY, trigger: `step ${version}` } })),
+        );
       }
       const { history } = (await find(key))!;
       expect(history).toHaveLength(HISTORY_LIMIT);
@@ -268,4 +327,7 @@ export function describeSagaStore(technology: string, open: () => Promise<SagaSt
 }
 
 /** Of characters that take three bytes each, in no order. */
-const longest = (): string => Array.from({ length: MAX_INDEXED_CHARACTERS }, () => String.fromCodePoint(0x4e00 + randomInt(20_000))).join('');
+const longest = (): string =>
+  Array.from({ length: MAX_INDEXED_CHARACTERS }, () =>
+    String.fromCodePoint(0x4e00 + randomInt(20_000)),
+  ).join('');

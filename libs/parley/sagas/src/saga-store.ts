@@ -10,14 +10,18 @@ export interface StoredSaga {
   readonly done: boolean;
   /** Counts up with each change. */
   readonly version: number;
-  /** Of the message that started it: what a timeout says belongs to the same conversation and trace. */
+  /**
+   * Of the message that started it: what a timeout says belongs to the same conversation and trace.
+   */
   readonly correlationId: string;
   readonly traceparent: string;
   readonly startedAt: Date;
   readonly changedAt: Date;
 }
 
-/** What one step did, for people. The first entry and the last ones are kept, HISTORY_LIMIT in all. */
+/**
+ * What one step did, for people. The first entry and the last ones are kept, HISTORY_LIMIT in all.
+ */
 export interface HistoryEntry {
   /** ISO 8601. */
   readonly at: string;
@@ -39,12 +43,18 @@ export interface ArmedTimeout {
   readonly times: number;
 }
 
-export interface SagaStart extends Pick<StoredSaga, 'name' | 'key' | 'state' | 'stage' | 'done' | 'correlationId' | 'traceparent'> {
+export interface SagaStart extends Pick<
+  StoredSaga,
+  'name' | 'key' | 'state' | 'stage' | 'done' | 'correlationId' | 'traceparent'
+> {
   readonly arm: readonly ArmedTimeout[];
   readonly entry: HistoryEntry;
 }
 
-export interface SagaChange extends Pick<StoredSaga, 'name' | 'key' | 'state' | 'stage' | 'done' | 'version'> {
+export interface SagaChange extends Pick<
+  StoredSaga,
+  'name' | 'key' | 'state' | 'stage' | 'done' | 'version'
+> {
   readonly arm: readonly ArmedTimeout[];
   readonly disarm: readonly string[];
   readonly entry: HistoryEntry;
@@ -63,7 +73,10 @@ export interface DueTimeout extends TimeoutId {
   readonly failures: number;
 }
 
-/** A timeout this version of the service has a step for. Others are left alone: another version may know them. */
+/**
+ * A timeout this version of the service has a step for. Others are left alone: another version may
+ * know them.
+ */
 export type KnownTimeout = Pick<TimeoutId, 'saga' | 'name'>;
 
 export interface WaitingTimeout {
@@ -92,37 +105,55 @@ export interface SagaDetails extends StoredSaga {
 }
 
 /**
- * Keeps sagas and their timeouts in the service's own database, so that a step, what it says and the message that caused it
- * commit together. Everything happens in the given transaction; the store itself holds no connection.
- * PostgreSQL (`PostgresSagaStore`) or memory (`MemorySagaStore`); both pass `saga-store-spec.ts`.
+ * Keeps sagas and their timeouts in the service's own database, so that a step, what it says and
+ * the message that caused it commit together. Everything happens in the given transaction; the
+ * store itself holds no connection. PostgreSQL (`PostgresSagaStore`) or memory (`MemorySagaStore`);
+ * both pass `saga-store-spec.ts`.
  */
 export interface SagaStore {
-  /** Stores a new saga; false, and nothing changed, when one of its key is there already, be it finished. Waits for a concurrent start. */
+  /**
+   * Stores a new saga; false, and nothing changed, when one of its key is there already, be it
+   * finished. Waits for a concurrent start.
+   */
   start(tx: Tx, saga: SagaStart): Promise<boolean>;
   /**
-   * The saga, locked until the transaction ends: who else wants it waits, a few seconds at most, and then fails in a way that
-   * may be tried again.
+   * The saga, locked until the transaction ends: who else wants it waits, a few seconds at most,
+   * and then fails in a way that may be tried again.
    */
   load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined>;
-  /** Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflict when it is not at `version` any more. */
+  /**
+   * Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflict when it
+   * is not at `version` any more.
+   */
   save(tx: Tx, change: SagaChange): Promise<void>;
   /**
-   * Takes one known timeout that is due, and locks its saga. Skips those whose saga is locked. The timeout is gone when the
-   * transaction commits, and due again when it does not.
+   * Takes one known timeout that is due, and locks its saga. Skips those whose saga is locked. The
+   * timeout is gone when the transaction commits, and due again when it does not.
    */
-  claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ readonly timeout: DueTimeout; readonly saga: StoredSaga } | undefined>;
-  /** After its step failed: due again in `after` milliseconds, with the reason for people to see. */
+  claim(
+    tx: Tx,
+    known: readonly KnownTimeout[],
+  ): Promise<{ readonly timeout: DueTimeout; readonly saga: StoredSaga } | undefined>;
+  /**
+   * After its step failed: due again in `after` milliseconds, with the reason for people to see.
+   */
   postpone(tx: Tx, timeout: TimeoutId, after: number, error: string): Promise<void>;
   /** Milliseconds until the next known timeout is due; negative: it is overdue. */
   nextDue(tx: Tx, known: readonly KnownTimeout[]): Promise<number | undefined>;
   /** Newest first. */
   list(tx: Tx, filter?: SagaFilter): Promise<readonly StoredSaga[]>;
   find(tx: Tx, name: string, key: string): Promise<SagaDetails | undefined>;
-  /** Removes sagas that ended more than `keep` milliseconds ago, some at a time: how many. Their keys can be used again. */
+  /**
+   * Removes sagas that ended more than `keep` milliseconds ago, some at a time: how many. Their
+   * keys can be used again.
+   */
   forget(tx: Tx, name: string, keep: number): Promise<number>;
 }
 
-/** Somebody else changed the saga meanwhile. The handling rolls back and is tried again with what is there then. */
+/**
+ * Somebody else changed the saga meanwhile. The handling rolls back and is tried again with what is
+ * there then.
+ */
 export class SagaConflict extends Error {
   override readonly name = 'SagaConflict';
   constructor(saga: string, key: string, version: number) {

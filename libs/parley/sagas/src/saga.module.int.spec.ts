@@ -25,7 +25,9 @@ class ShopDatabase {
     const client = new Client({ connectionString: this.url() });
     await client.connect();
     for (const service of SERVICES) {
-      await client.query(`create role ${this.role(service)} login password 'spec'; create schema ${service} authorization ${this.role(service)}`);
+      await client.query(
+        `create role ${this.role(service)} login password 'spec'; create schema ${service} authorization ${this.role(service)}`,
+      );
       await client.query(`alter role ${this.role(service)} set search_path = ${service}`);
     }
     await install(
@@ -37,7 +39,12 @@ class ShopDatabase {
 
   async connect(service: Service): Promise<DataSource> {
     const migrations = service === 'trips' ? sagaMigrations : [];
-    const dataSource = await new DataSource({ type: 'postgres', url: this.url(this.role(service)), migrations, poolSize: 6 }).initialize();
+    const dataSource = await new DataSource({
+      type: 'postgres',
+      url: this.url(this.role(service)),
+      migrations,
+      poolSize: 6,
+    }).initialize();
     await dataSource.runMigrations();
     this.dataSources.push(dataSource);
     return dataSource;
@@ -45,7 +52,10 @@ class ShopDatabase {
 
   async drop(): Promise<void> {
     await Promise.all(this.dataSources.map((dataSource) => dataSource.destroy()));
-    await this.onServer(`drop database ${this.name} with (force)`, ...SERVICES.map((service) => `drop role ${this.role(service)}`));
+    await this.onServer(
+      `drop database ${this.name} with (force)`,
+      ...SERVICES.map((service) => `drop role ${this.role(service)}`),
+    );
   }
 
   url(role?: string): string {
@@ -77,7 +87,11 @@ describe('sagas in PostgreSQL, their messages too', () => {
     const dataSource = await database.connect(service);
     const url = database.url(database.role(service));
     const store = new PostgresStore(dataSource, { service });
-    const app = await serve(service, { urls: { commands: url, events: url, broadcasts: url }, technologies: [postgres], store });
+    const app = await serve(service, {
+      urls: { commands: url, events: url, broadcasts: url },
+      technologies: [postgres],
+      store,
+    });
     apps.push(app);
     return app;
   };
@@ -92,22 +106,32 @@ describe('sagas in PostgreSQL, their messages too', () => {
     await database.drop();
   });
 
-  const request = (tripId: string, city = 'Rome') => trips.get(Messenger).publish(TripRequested, { tripId, city });
+  const request = (tripId: string, city = 'Rome') =>
+    trips.get(Messenger).publish(TripRequested, { tripId, city });
   const find = (tripId: string) => trips.get(SagaOperations).find('trip', tripId);
-  const until = async (tripId: string, enough: (saga: SagaDetails) => unknown): Promise<SagaDetails> => {
+  const until = async (
+    tripId: string,
+    enough: (saga: SagaDetails) => unknown,
+  ): Promise<SagaDetails> => {
     for (const giveUp = Date.now() + 30_000; ;) {
       const saga = await find(tripId);
       if (saga && enough(saga)) return saga;
-      if (Date.now() > giveUp) throw new Error(`${tripId} did not get there: ${JSON.stringify(saga)}`);
+      if (Date.now() > giveUp)
+        throw new Error(`${tripId} did not get there: ${JSON.stringify(saga)}`);
     }
   };
   const ended = (tripId: string) => until(tripId, ({ done }) => done);
-  const makeDue = (tripId: string) => sql.query(`update saga_timeout set due = clock_timestamp() where key = $1 and name = 'in flying'`, [tripId]);
+  const makeDue = (tripId: string) =>
+    sql.query(
+      `update saga_timeout set due = clock_timestamp() where key = $1 and name = 'in flying'`,
+      [tripId],
+    );
 
   it('go their whole way, many at once', async () => {
     const ids = Array.from({ length: 30 }, (_, n) => `many-${n}`);
     await Promise.all(ids.map((id) => request(id)));
-    for (const id of ids) expect(await ended(id)).toMatchObject({ stage: 'booked', version: 3, timeouts: [] });
+    for (const id of ids)
+      expect(await ended(id)).toMatchObject({ stage: 'booked', version: 3, timeouts: [] });
     expect(await sql.query('select count(*)::int from saga_timeout')).toEqual([{ count: 0 }]);
   });
 
@@ -132,7 +156,11 @@ describe('sagas in PostgreSQL, their messages too', () => {
     await until('silent', ({ timeouts }) => timeouts.length === 2);
     await makeDue('silent');
     const saga = await until('silent', ({ version }) => version > 1);
-    expect(saga).toMatchObject({ version: 2, stage: 'flying', history: [{}, { trigger: 'in flying', said: [BookFlight.name] }] });
+    expect(saga).toMatchObject({
+      version: 2,
+      stage: 'flying',
+      history: [{}, { trigger: 'in flying', said: [BookFlight.name] }],
+    });
     expect(saga.timeouts).toMatchObject([
       { name: 'in flying', times: 1 },
       { name: 'overdue', times: 0 },
@@ -149,7 +177,9 @@ describe('sagas in PostgreSQL, their messages too', () => {
     await makeDue('survivor');
     trips = await start('trips');
     await until('survivor', ({ version }) => version === 2);
-    await sql.query(`update saga_timeout set due = clock_timestamp(), times = 2 where key = 'survivor' and name = 'in flying'`);
+    await sql.query(
+      `update saga_timeout set due = clock_timestamp(), times = 2 where key = 'survivor' and name = 'in flying'`,
+    );
     expect(await ended('survivor')).toMatchObject({ stage: 'refused', timeouts: [] });
     const flights = apps[0]!.get(Messenger);
     await flights.publish(FlightBooked, { tripId: 'survivor', seat: '4A' });

@@ -25,7 +25,8 @@ describe('a saga among services', () => {
     MemoryBroker.forget(url);
   });
 
-  const request = (tripId: string, city = 'Rome') => trips.get(Messenger).publish(TripRequested, { tripId, city });
+  const request = (tripId: string, city = 'Rome') =>
+    trips.get(Messenger).publish(TripRequested, { tripId, city });
   const ended = async (tripId: string): Promise<SagaDetails> => {
     for (const giveUp = Date.now() + 4_000; Date.now() < giveUp;) {
       const saga = await trips.get(SagaOperations).find('trip', tripId);
@@ -39,7 +40,11 @@ describe('a saga among services', () => {
     await request('trip-1');
     const { stage, history, timeouts } = await ended('trip-1');
     expect(stage).toBe('booked');
-    expect(history.map(({ trigger }) => trigger)).toEqual(['trips.trip-requested', 'flights.flight-booked', 'hotels.hotel-booked']);
+    expect(history.map(({ trigger }) => trigger)).toEqual([
+      'trips.trip-requested',
+      'flights.flight-booked',
+      'hotels.hotel-booked',
+    ]);
     expect(timeouts).toEqual([]);
   });
 
@@ -48,21 +53,32 @@ describe('a saga among services', () => {
     refusals.failures = 1;
     await request(`trip-${FULL}`);
     expect(await ended(`trip-${FULL}`)).toMatchObject({ stage: 'refused', version: 4 });
-    expect(refusals.all).toMatchObject([{ tripId: `trip-${FULL}`, reason: 'no room', tx: expect.anything() }]);
+    expect(refusals.all).toMatchObject([
+      { tripId: `trip-${FULL}`, reason: 'no room', tx: expect.anything() },
+    ]);
   });
 
   it('is listed for operators', async () => {
     await request('trip-2');
     await ended('trip-2');
     const operations = trips.get(SagaOperations);
-    expect(operations.definitions()).toMatchObject([{ name: 'trip', timeouts: ['in flying', 'overdue'] }]);
-    const found = await operations.list({ saga: 'trip', stage: 'booked', state: 'finished', limit: '10' });
+    expect(operations.definitions()).toMatchObject([
+      { name: 'trip', timeouts: ['in flying', 'overdue'] },
+    ]);
+    const found = await operations.list({
+      saga: 'trip',
+      stage: 'booked',
+      state: 'finished',
+      limit: '10',
+    });
     expect(found.map(({ key }) => key)).toContain('trip-2');
     expect(found[0]).not.toHaveProperty('state');
     expect(await operations.list({ state: 'running' })).toEqual([]);
     expect(await operations.list({ state: 'failing' })).toEqual([]);
     expect(await operations.list({ olderThan: '1h' })).toEqual([]);
-    await expect(operations.list({ state: 'lost' })).rejects.toThrow('running or finished or failing');
+    await expect(operations.list({ state: 'lost' })).rejects.toThrow(
+      'running or finished or failing',
+    );
   });
 });
 

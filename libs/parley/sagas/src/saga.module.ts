@@ -15,8 +15,8 @@ import { Turns } from './turns';
 export const SAGA_STORE = Symbol('parley.saga-store');
 
 /**
- * Runs sagas: their triggers as handlers, their timeouts as a worker beside the intakes. They are kept in the database of the
- * service's MessagingModule.
+ * Runs sagas: their triggers as handlers, their timeouts as a worker beside the intakes. They are
+ * kept in the database of the service's MessagingModule.
  */
 @Module({})
 export class SagaModule {
@@ -26,16 +26,22 @@ export class SagaModule {
       module: SagaModule,
       controllers: sagas.map(controllerOf),
       providers: [
-        { provide: SAGA_STORE, useFactory: (messaging: Messaging) => sealedWhereNeeded(sagas, messaging), inject: [Messaging] },
+        {
+          provide: SAGA_STORE,
+          useFactory: (messaging: Messaging) => sealedWhereNeeded(sagas, messaging),
+          inject: [Messaging],
+        },
         { provide: Turns, useFactory: turnsOf, inject: [SAGA_STORE, Messaging, ModuleRef] },
         {
           provide: Timeouts,
-          useFactory: (store: SagaStore, turns: Turns, messaging: Messaging) => timeoutsOf(sagas, store, turns, messaging),
+          useFactory: (store: SagaStore, turns: Turns, messaging: Messaging) =>
+            timeoutsOf(sagas, store, turns, messaging),
           inject: [SAGA_STORE, Turns, Messaging],
         },
         {
           provide: SagaOperations,
-          useFactory: (store: SagaStore, { transactions }: Messaging) => new SagaOperations(sagas, store, transactions),
+          useFactory: (store: SagaStore, { transactions }: Messaging) =>
+            new SagaOperations(sagas, store, transactions),
           inject: [SAGA_STORE, Messaging],
         },
       ],
@@ -45,23 +51,48 @@ export class SagaModule {
 }
 
 function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Turns {
-  return new Turns(store, new Speaker(messaging.messenger, modules), messaging.clock, messaging.log, messaging.passes);
+  return new Turns(
+    store,
+    new Speaker(messaging.messenger, modules),
+    messaging.clock,
+    messaging.log,
+    messaging.passes,
+  );
 }
 
-function timeoutsOf(sagas: readonly Definition[], store: SagaStore, turns: Turns, messaging: Messaging): Timeouts {
-  const timeouts = new Timeouts(sagas, store, turns, messaging.transactions, messaging.clock, messaging.log);
+function timeoutsOf(
+  sagas: readonly Definition[],
+  store: SagaStore,
+  turns: Turns,
+  messaging: Messaging,
+): Timeouts {
+  const timeouts = new Timeouts(
+    sagas,
+    store,
+    turns,
+    messaging.transactions,
+    messaging.clock,
+    messaging.log,
+  );
   messaging.alongside(timeouts);
   return timeouts;
 }
 
 function sealedWhereNeeded(sagas: readonly Definition[], messaging: Messaging): SagaStore {
   const store = storeFor(messaging);
-  return sagas.some(({ hidden }) => isSealed(hidden)) ? new SealedSagaStore(store, sagas, messaging.keyRing) : store;
+  return sagas.some(({ hidden }) => isSealed(hidden))
+    ? new SealedSagaStore(store, sagas, messaging.keyRing)
+    : store;
 }
 
 function storeFor({ store, clock }: Messaging): SagaStore {
-  if (!store) throw new SagaError('sagas are kept in the service’s own database; give MessagingModule a store');
-  return store.technology === 'memory' ? memoryOf(store, () => clock.now()) : new PostgresSagaStore();
+  if (!store)
+    throw new SagaError(
+      'sagas are kept in the service’s own database; give MessagingModule a store',
+    );
+  return store.technology === 'memory'
+    ? memoryOf(store, () => clock.now())
+    : new PostgresSagaStore();
 }
 
 const memories = new WeakMap<Store, MemorySagaStore>();
@@ -74,6 +105,11 @@ function memoryOf(store: Store, now: () => number): MemorySagaStore {
 }
 
 function refuseNamesakes(sagas: readonly Definition[]): void {
-  const twice = sagas.find((saga, index) => sagas.findIndex(({ name }) => name === saga.name) !== index);
-  if (twice) throw new SagaError(`there are two sagas "${twice.name}"; their state would mix: name one differently`);
+  const twice = sagas.find(
+    (saga, index) => sagas.findIndex(({ name }) => name === saga.name) !== index,
+  );
+  if (twice)
+    throw new SagaError(
+      `there are two sagas "${twice.name}"; their state would mix: name one differently`,
+    );
 }

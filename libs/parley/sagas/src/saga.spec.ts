@@ -31,24 +31,47 @@ describe('a saga', () => {
   it('goes from answer to answer until its end', () => {
     expect(sleeping.out).toEqual([send(BookHotel, { tripId })]);
     const booked = sleeping.when(HotelBooked, { tripId });
-    expect(booked).toMatchObject({ done: true, state: { stage: 'booked' }, out: [publish(TripBooked, { tripId, at: info.at })] });
+    expect(booked).toMatchObject({
+      done: true,
+      state: { stage: 'booked' },
+      out: [publish(TripBooked, { tripId, at: info.at })],
+    });
   });
 
   it('takes back what it did, and says so by a local command', () => {
     const unbooking = sleeping.when(HotelFull, { tripId, reason: 'no room' });
-    expect(unbooking.out).toMatchObject([{ verb: 'send', contract: CancelFlight, message: { tripId } }]);
+    expect(unbooking.out).toMatchObject([
+      { verb: 'send', contract: CancelFlight, message: { tripId } },
+    ]);
     const refused = unbooking.when(FlightCancelled, { tripId });
-    expect(refused).toMatchObject({ done: true, out: [execute(new RefuseTrip(tripId, 'no room'))] });
+    expect(refused).toMatchObject({
+      done: true,
+      out: [execute(new RefuseTrip(tripId, 'no room'))],
+    });
   });
 
   it('ignores what reaches it too early, twice or too late, and says why', () => {
-    expect(trip.given().when(HotelBooked, { tripId })).toMatchObject({ state: undefined, ignored: 'unknown' });
-    expect(flying.when(TripRequested, { tripId, city: 'Rome' })).toMatchObject({ state: { city: 'Lisbon' }, ignored: 'duplicate', out: [] });
-    expect(sleeping.when(HotelBooked, { tripId }).when(FlightCancelled, { tripId })).toMatchObject({ ignored: 'finished', out: [] });
+    expect(trip.given().when(HotelBooked, { tripId })).toMatchObject({
+      state: undefined,
+      ignored: 'unknown',
+    });
+    expect(flying.when(TripRequested, { tripId, city: 'Rome' })).toMatchObject({
+      state: { city: 'Lisbon' },
+      ignored: 'duplicate',
+      out: [],
+    });
+    expect(sleeping.when(HotelBooked, { tripId }).when(FlightCancelled, { tripId })).toMatchObject({
+      ignored: 'finished',
+      out: [],
+    });
   });
 
   it('stays as it is when a step says so', () => {
-    expect(sleeping.when(FlightBooked, { tripId, seat: '9F' })).toMatchObject({ state: { seat: '4A' }, out: [], ignored: undefined });
+    expect(sleeping.when(FlightBooked, { tripId, seat: '9F' })).toMatchObject({
+      state: { seat: '4A' },
+      out: [],
+      ignored: undefined,
+    });
   });
 
   it('under test can be awaited and returned like any value', async () => {
@@ -56,17 +79,26 @@ describe('a saga', () => {
   });
 
   it('refuses a step that changes its key', () => {
-    const renaming = saga('renaming', { state: z.object({ id: z.string() }), by: 'id' }).startsOn(Named, () => next({ id: 'another' }));
+    const renaming = saga('renaming', { state: z.object({ id: z.string() }), by: 'id' }).startsOn(
+      Named,
+      () => next({ id: 'another' }),
+    );
     expect(() => renaming.given().when(Named, { id: 'one' })).toThrow('the key of a saga stays');
   });
 
   it('refuses a message whose key is empty', () => {
-    expect(() => trip.given().when(TripRequested, { tripId: '', city: 'Rome' })).toThrow('belongs to no saga');
+    expect(() => trip.given().when(TripRequested, { tripId: '', city: 'Rome' })).toThrow(
+      'belongs to no saga',
+    );
   });
 
   it.each(['x'.repeat(801), 'a\0b'])('refuses a key that no store can look up', (tooLong) => {
-    expect(() => trip.given().when(TripRequested, { tripId: tooLong, city: 'Rome' })).toThrow(/names no saga; it has at most 800/);
-    expect(trip.given().when(TripRequested, { tripId: '水'.repeat(800), city: 'Rome' }).done).toBe(false);
+    expect(() => trip.given().when(TripRequested, { tripId: tooLong, city: 'Rome' })).toThrow(
+      /names no saga; it has at most 800/,
+    );
+    expect(trip.given().when(TripRequested, { tripId: '水'.repeat(800), city: 'Rome' }).done).toBe(
+      false,
+    );
   });
 
   it('refuses a state its schema does not know, also one stored by another version', () => {
@@ -75,17 +107,24 @@ describe('a saga', () => {
   });
 
   it('refuses a step for what it has no step for, and two steps for one contract', () => {
-    expect(() => trip.given().when(Named as never, { tripId } as never)).toThrow('has no step for names.named');
-    expect(() => counter().on(Named, (state) => next(state))).toThrow('has two steps for names.named');
+    expect(() => trip.given().when(Named as never, { tripId } as never)).toThrow(
+      'has no step for names.named',
+    );
+    expect(() => counter().on(Named, (state) => next(state))).toThrow(
+      'has two steps for names.named',
+    );
   });
 
   it('refuses a state that is not JSON while it is defined', () => {
-    expect(() => saga('dated', { state: z.object({ id: z.string(), due: z.date() }), by: 'id' })).toThrow('z.iso.datetime()');
+    expect(() =>
+      saga('dated', { state: z.object({ id: z.string(), due: z.date() }), by: 'id' }),
+    ).toThrow('z.iso.datetime()');
   });
 });
 
 describe('the timeouts of a saga', () => {
-  const turnOf = (state: object, contract: typeof FlightBooked, message: object) => trip.take({ state, done: false }, contract, message, info);
+  const turnOf = (state: object, contract: typeof FlightBooked, message: object) =>
+    trip.take({ state, done: false }, contract, message, info);
 
   it('begin with the saga and with the stage they belong to', () => {
     const turn = trip.take(undefined, TripRequested, { tripId, city: 'Rome' }, info);
@@ -99,24 +138,41 @@ describe('the timeouts of a saga', () => {
   });
 
   it('stop when their stage is left, or the saga ends', () => {
-    expect(turnOf(flying.state!, FlightBooked, { tripId, seat: '4A' })).toMatchObject({ arm: [], disarm: ['in flying'] });
-    expect(trip.take({ state: sleeping.state, done: false }, HotelBooked, { tripId }, info)).toMatchObject({ done: true, arm: [], disarm: [] });
+    expect(turnOf(flying.state!, FlightBooked, { tripId, seat: '4A' })).toMatchObject({
+      arm: [],
+      disarm: ['in flying'],
+    });
+    expect(
+      trip.take({ state: sleeping.state, done: false }, HotelBooked, { tripId }, info),
+    ).toMatchObject({ done: true, arm: [], disarm: [] });
   });
 
   it('run again while their step leaves the saga in the stage', () => {
-    const turn = trip.takeTimeout({ state: flying.state, done: false }, 'in flying', { ...info, times: 1 });
+    const turn = trip.takeTimeout({ state: flying.state, done: false }, 'in flying', {
+      ...info,
+      times: 1,
+    });
     expect(turn).toMatchObject({ arm: [{ name: 'in flying' }], out: [{ contract: BookFlight }] });
-    expect(flying.whenOverdue({ in: 'flying' }, 3)).toMatchObject({ done: true, state: { stage: 'refused' } });
+    expect(flying.whenOverdue({ in: 'flying' }, 3)).toMatchObject({
+      done: true,
+      state: { stage: 'refused' },
+    });
   });
 
   it('run out by name, and only those that are running', () => {
-    expect(sleeping.whenOverdue()).toMatchObject({ state: { stage: 'unbooking', reason: 'overdue' } });
+    expect(sleeping.whenOverdue()).toMatchObject({
+      state: { stage: 'unbooking', reason: 'overdue' },
+    });
     expect(() => flying.whenOverdue()).toThrow('say which timeout: in flying, overdue');
-    expect(() => sleeping.whenOverdue({ in: 'flying' })).toThrow('no timeout "in flying" is running');
+    expect(() => sleeping.whenOverdue({ in: 'flying' })).toThrow(
+      'no timeout "in flying" is running',
+    );
   });
 
   it('that a later version no longer has are ignored', () => {
-    expect(trip.takeTimeout({ state: flying.state, done: false }, 'of old', { ...info, times: 1 })).toEqual({ ignored: 'unknown' });
+    expect(
+      trip.takeTimeout({ state: flying.state, done: false }, 'of old', { ...info, times: 1 }),
+    ).toEqual({ ignored: 'unknown' });
   });
 });
 
@@ -131,4 +187,7 @@ describe('the ids a step derives', () => {
 });
 
 const Named = event('names.named', z.object({ id: z.string() }), { key: 'id' });
-const counter = () => saga('counter', { state: z.object({ id: z.string() }), by: 'id' }).startsOn(Named, ({ id }) => end({ id }));
+const counter = () =>
+  saga('counter', { state: z.object({ id: z.string() }), by: 'id' }).startsOn(Named, ({ id }) =>
+    end({ id }),
+  );

@@ -9,7 +9,9 @@ const Requested = event('trips.requested', Id.extend({ city: z.string() }), { ke
 const Book = command('flights.book', Id.extend({ city: z.string() }));
 const Booked = event('flights.booked', Id, { key: 'tripId' });
 const Landed = event('flights.landed', z.object({ flight: z.string() }), { key: 'flight' });
-const Numbered = event('flights.numbered', z.object({ tripId: z.number(), flight: z.string() }), { key: 'flight' });
+const Numbered = event('flights.numbered', z.object({ tripId: z.number(), flight: z.string() }), {
+  key: 'flight',
+});
 const Delayed = broadcast('flights.delayed', Id);
 const Price = call('flights.price', { request: Id, reply: Id });
 

@@ -1,6 +1,7 @@
 /*
- * A saga is a process that takes several messages: its state, what starts it, what each answer means, and what happens when an
- * answer does not come. It is a value and it is pure: steps get everything, time and new ids included, and return everything.
+ * A saga is a process that takes several messages: its state, what starts it, what each answer
+ * means, and what happens when an answer does not come. It is a value and it is pure: steps get
+ * everything, time and new ids included, and return everything.
  *
  *   export const trip = saga('trip', { state: Trip, by: 'tripId' })
  *     .startsOn(TripRequested, (trip) => next({ ...trip, stage: 'booking' }, send(BookFlight, { … })))
@@ -9,16 +10,29 @@
  *     .after('2m', { in: 'booking' }, (trip) => next(trip, send(BookFlight, { … })))
  *     .after('15m', 'overdue', (trip) => end({ ...trip, stage: 'refused' }));
  *
- * Correlation: `by` names the field of the state that every trigger carries, too. Its value never changes.
- * Timeouts are durable, and of two sorts:
+ * Correlation: `by` names the field of the state that every trigger carries, too. Its value never
+ * changes. Timeouts are durable, and of two sorts:
  *   .after(duration, 'name', step)          once, that long after the start, unless the saga ended before.
  *   .after(duration, { in: 'stage' }, step) that long after the state's `stage` became this, unless it was left before. While
  *                                           the step leaves the saga in the stage it is armed again; `info.times` counts.
- * A message for a saga that never started is ignored, or dead-lettered (`unknown: 'dead-letter'`). A second start is ignored,
- * and so is everything that comes after the end. A finished saga is remembered for `keep` (default 30 days); only then
- * can another one of its key start.
+ * A message for a saga that never started is ignored, or dead-lettered (`unknown: 'dead-letter'`).
+ * A second start is ignored, and so is everything that comes after the end. A finished saga is
+ * remembered for `keep` (default 30 days); only then can another one of its key start.
  */
-import { ContractError, hiddenIn, milliseconds, type PersonalFields, type SecretFields, wireForm, wireFormatOf, type Command, type Contract, type Duration, type Event, type Message } from '@parley/contract';
+import {
+  ContractError,
+  hiddenIn,
+  milliseconds,
+  type PersonalFields,
+  type SecretFields,
+  wireForm,
+  wireFormatOf,
+  type Command,
+  type Contract,
+  type Duration,
+  type Event,
+  type Message,
+} from '@parley/contract';
 import { MAX_INDEXED_CHARACTERS } from '@parley/messaging';
 import type { z } from 'zod';
 import { Given } from './given';
@@ -38,7 +52,10 @@ export interface TimeoutInfo extends StepInfo {
 }
 
 export interface SagaOptions<Z, K> {
-  /** It is stored as JSON: of dates and big integers as `wire` writes them. A field `stage`, if there is one, is what timeouts and the console go by. */
+  /**
+   * It is stored as JSON: of dates and big integers as `wire` writes them. A field `stage`, if
+   * there is one, is what timeouts and the console go by.
+   */
   readonly state: Z;
   /** The field of the state, and of every trigger, that tells one saga from another. */
   readonly by: K;
@@ -46,9 +63,18 @@ export interface SagaOptions<Z, K> {
   readonly unknown?: 'ignore' | 'dead-letter';
   /** How long a finished saga is remembered. Default 30 days. */
   readonly keep?: Duration;
-  /** Fields of the state that are about a person, by path, and what people are shown in their place. They are stored as they are. */
-  readonly personal?: Pick<PersonalFields<Z extends z.ZodType ? z.output<Z> : never, never>, 'fields'>;
-  /** Fields of the state that are secrets, and what stands in their place once their time is over: they are stored encrypted. */
+  /**
+   * Fields of the state that are about a person, by path, and what people are shown in their place.
+   * They are stored as they are.
+   */
+  readonly personal?: Pick<
+    PersonalFields<Z extends z.ZodType ? z.output<Z> : never, never>,
+    'fields'
+  >;
+  /**
+   * Fields of the state that are secrets, and what stands in their place once their time is over:
+   * they are stored encrypted.
+   */
   readonly secret?: SecretFields<Z extends z.ZodType ? z.output<Z> : never>;
 }
 
@@ -61,7 +87,8 @@ type StateSchema = z.ZodType<object>;
 /** The fields that can tell sagas apart: those that are strings. */
 type KeyField<S> = { [F in keyof S]-?: S[F] extends string ? F & string : never }[keyof S];
 /** A trigger must carry the saga's key, in the key's own type; otherwise it does not compile. */
-type Correlated<C extends Command | Event, S, K extends keyof S> = Message<C> extends { readonly [F in K]: S[K] } ? unknown : never;
+type Correlated<C extends Command | Event, S, K extends keyof S> =
+  Message<C> extends { readonly [F in K]: S[K] } ? unknown : never;
 export type StageOf<S> = S extends { readonly stage: infer Stage extends string } ? Stage : never;
 
 export interface Trigger {
@@ -122,30 +149,52 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     readonly name: string,
     private readonly options: SagaOptions<z.ZodType<S>, K>,
   ) {
-    if (!/^[a-z][a-z0-9-]*$/.test(name)) throw new SagaError(`"${name}" is not a saga's name; write it in lower case with dashes`);
+    if (!/^[a-z][a-z0-9-]*$/.test(name))
+      throw new SagaError(`"${name}" is not a saga's name; write it in lower case with dashes`);
     refuseUnlessJson(name, options.state);
     this.unknown = options.unknown ?? 'ignore';
     this.keep = milliseconds(options.keep ?? '30d');
     this.hidden = hiddenIn(`saga ${name}`, options.state, options.by, options);
   }
 
-  startsOn<C extends Command | Event>(contract: C & Correlated<C, S, K>, step: (message: Message<C>, info: StepInfo) => Step<S>): this {
+  startsOn<C extends Command | Event>(
+    contract: C & Correlated<C, S, K>,
+    step: (message: Message<C>, info: StepInfo) => Step<S>,
+  ): this {
     return this.add(contract, true, (_none: never, message: never, info) => step(message, info));
   }
 
-  on<C extends Command | Event>(contract: C & Correlated<C, S, K>, step: (state: S, message: Message<C>, info: StepInfo) => Step<S>): this {
+  on<C extends Command | Event>(
+    contract: C & Correlated<C, S, K>,
+    step: (state: S, message: Message<C>, info: StepInfo) => Step<S>,
+  ): this {
     return this.add(contract, false, step as AnyStep);
   }
 
-  after(duration: Duration, what: string | { readonly in: StageOf<S> }, step: (state: S, info: TimeoutInfo) => Step<S>): this {
+  after(
+    duration: Duration,
+    what: string | { readonly in: StageOf<S> },
+    step: (state: S, info: TimeoutInfo) => Step<S>,
+  ): this {
     const name = timeoutName(what);
-    if (this.timeouts.has(name)) throw new SagaError(`${this.name}: there are two timeouts "${name}"; keep one, or name the other differently`);
+    if (this.timeouts.has(name))
+      throw new SagaError(
+        `${this.name}: there are two timeouts "${name}"; keep one, or name the other differently`,
+      );
     const stage = typeof what === 'string' ? undefined : what.in;
-    this.timeouts.set(name, { name, after: milliseconds(duration), stage, step: step as AnyTimeoutStep });
+    this.timeouts.set(name, {
+      name,
+      after: milliseconds(duration),
+      stage,
+      step: step as AnyTimeoutStep,
+    });
     return this;
   }
 
-  /** For tests: this saga in this state (none: not started yet), and what a message then does. Nothing runs but the steps. */
+  /**
+   * For tests: this saga in this state (none: not started yet), and what a message then does.
+   * Nothing runs but the steps.
+   */
   given(state?: S, at = '2026-01-01T00:00:00.000Z'): Given<S> {
     return new Given<S>(this, state, at);
   }
@@ -160,20 +209,35 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
 
   /** The timeouts that run while the saga is in this state. */
   running(state: object): readonly Timeout[] {
-    return [...this.timeouts.values()].filter(({ stage }) => stage === undefined || stage === stageOf(state));
+    return [...this.timeouts.values()].filter(
+      ({ stage }) => stage === undefined || stage === stageOf(state),
+    );
   }
 
   keyOf(message: object): string {
     const key: unknown = (message as Record<string, unknown>)[this.options.by];
-    if (typeof key !== 'string' || key === '') throw new SagaError(`${this.name}: a message without a ${this.options.by} belongs to no saga`);
+    if (typeof key !== 'string' || key === '')
+      throw new SagaError(
+        `${this.name}: a message without a ${this.options.by} belongs to no saga`,
+      );
     if (key.length > MAX_INDEXED_CHARACTERS || key.includes('\0'))
-      throw new SagaError(`${this.name}: a ${this.options.by} of ${key.length} characters names no saga; it has at most ${MAX_INDEXED_CHARACTERS}, and no NUL`);
+      throw new SagaError(
+        `${this.name}: a ${this.options.by} of ${key.length} characters names no saga; it has at most ${MAX_INDEXED_CHARACTERS}, and no NUL`,
+      );
     return key;
   }
 
-  take(instance: Instance | undefined, contract: Contract, message: object, info: StepInfo): Turn<S> {
+  take(
+    instance: Instance | undefined,
+    contract: Contract,
+    message: object,
+    info: StepInfo,
+  ): Turn<S> {
     const trigger = this.steps.get(contract.name);
-    if (!trigger) throw new SagaError(`${this.name} has no step for ${contract.name}; add .on(…) or .startsOn(…)`);
+    if (!trigger)
+      throw new SagaError(
+        `${this.name} has no step for ${contract.name}; add .on(…) or .startsOn(…)`,
+      );
     if (instance?.done) return { ignored: 'finished' };
     if (instance && trigger.starts) return { ignored: 'duplicate' };
     if (!instance && !trigger.starts) return { ignored: 'unknown' };
@@ -195,7 +259,8 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   }
 
   private add(contract: Command | Event, starts: boolean, step: AnyStep): this {
-    if (this.steps.has(contract.name)) throw new SagaError(`${this.name} has two steps for ${contract.name}; keep one`);
+    if (this.steps.has(contract.name))
+      throw new SagaError(`${this.name} has two steps for ${contract.name}; keep one`);
     this.steps.set(contract.name, { contract, starts, step });
     return this;
   }
@@ -207,13 +272,23 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
         `${this.name} ${key}: ${trigger} would change ${this.options.by} to "${String(state[this.options.by])}"; the key of a saga stays`,
       );
     }
-    return { ...step, state, key, ...(step.done ? { arm: [], disarm: [] } : this.timeoutsOf(before, state, trigger)) };
+    return {
+      ...step,
+      state,
+      key,
+      ...(step.done ? { arm: [], disarm: [] } : this.timeoutsOf(before, state, trigger)),
+    };
   }
 
-  private timeoutsOf(before: S | undefined, after: S, trigger: string): { arm: Timeout[]; disarm: string[] } {
+  private timeoutsOf(
+    before: S | undefined,
+    after: S,
+    trigger: string,
+  ): { arm: Timeout[]; disarm: string[] } {
     const [from, to] = [before && stageOf(before), stageOf(after)];
     const all = [...this.timeouts.values()];
-    const begins = ({ stage, name }: Timeout) => (stage === undefined ? !before : stage === to && (from !== to || name === trigger));
+    const begins = ({ stage, name }: Timeout) =>
+      stage === undefined ? !before : stage === to && (from !== to || name === trigger);
     const stops = ({ stage }: Timeout) => stage !== undefined && stage === from && from !== to;
     return {
       arm: all.filter(begins).map(({ name, after, stage }) => ({ name, after, stage })),
@@ -225,12 +300,17 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     const read = this.options.state.safeParse(state);
     if (read.success) return read.data;
     const [issue] = read.error.issues;
-    throw new SagaError(`${this.name}: ${what} is not what the schema says: ${issue?.path.join('.')}: ${issue?.message}`);
+    throw new SagaError(
+      `${this.name}: ${what} is not what the schema says: ${issue?.path.join('.')}: ${issue?.message}`,
+    );
   }
 }
 
 /** Defines a saga; see the head of this file. */
-export const saga = <Z extends StateSchema, const K extends KeyField<z.infer<Z>>>(name: string, options: SagaOptions<Z, K>): Saga<z.infer<Z>, K> =>
+export const saga = <Z extends StateSchema, const K extends KeyField<z.infer<Z>>>(
+  name: string,
+  options: SagaOptions<Z, K>,
+): Saga<z.infer<Z>, K> =>
   new Saga(name, options as unknown as SagaOptions<z.ZodType<z.infer<Z>>, K>);
 
 export function stageOf(state: object): string | undefined {

@@ -9,8 +9,18 @@ import { SagaOperations } from './saga-operations';
 import type { SagaStart } from './saga-store';
 import { SealedSagaStore } from './sealed-saga-store';
 
-const State = z.object({ rideId: z.string(), stage: z.enum(['booked', 'paid']), guest: z.object({ name: z.string() }), token: z.string().optional() });
-const ride = saga('ride', { state: State, by: 'rideId', personal: { fields: { guest: { name: 'erased' } } }, secret: { fields: { token: 'expired' }, life: '1d' } });
+const State = z.object({
+  rideId: z.string(),
+  stage: z.enum(['booked', 'paid']),
+  guest: z.object({ name: z.string() }),
+  token: z.string().optional(),
+});
+const ride = saga('ride', {
+  state: State,
+  by: 'rideId',
+  personal: { fields: { guest: { name: 'erased' } } },
+  secret: { fields: { token: 'expired' }, life: '1d' },
+});
 const TOKEN = 'tok_4242_of_nobody';
 const STATE = { rideId: 'r-1', stage: 'booked', guest: { name: 'Ada Lovelace' }, token: TOKEN };
 const NO_TX = { undo: () => undefined } as never;
@@ -38,14 +48,23 @@ describe('the secrets of a saga', () => {
     expect(await stored()).not.toContain(TOKEN);
     const loaded = (await store.load(NO_TX, 'ride', 'r-1'))!;
     expect(loaded.state).toEqual(STATE);
-    await store.save(NO_TX, { ...loaded, state: { ...STATE, stage: 'paid' }, stage: 'paid', arm: [], disarm: [], entry: begun().entry });
+    await store.save(NO_TX, {
+      ...loaded,
+      state: { ...STATE, stage: 'paid' },
+      stage: 'paid',
+      arm: [],
+      disarm: [],
+      entry: begun().entry,
+    });
     expect(await stored()).not.toContain(TOKEN);
     expect((await store.load(NO_TX, 'ride', 'r-1'))!.state).toEqual({ ...STATE, stage: 'paid' });
   });
 
   it('are as they are for the step of a timeout, too', async () => {
     await clock.advance(1);
-    expect((await store.claim(NO_TX, [{ saga: 'ride', name: 'overdue' }]))!.saga.state).toEqual(STATE);
+    expect((await store.claim(NO_TX, [{ saga: 'ride', name: 'overdue' }]))!.saga.state).toEqual(
+      STATE,
+    );
   });
 
   it('are what the saga declares once their time is over', async () => {
@@ -61,7 +80,9 @@ describe('the secrets of a saga', () => {
   it('cannot be read when they were copied from another saga', async () => {
     const { state } = (await inner.find(NO_TX, 'ride', 'r-1'))!;
     await inner.start(NO_TX, { ...begun('r-2'), state });
-    await expect(store.load(NO_TX, 'ride', 'r-2')).rejects.toThrow('is not what was encrypted for this message');
+    await expect(store.load(NO_TX, 'ride', 'r-2')).rejects.toThrow(
+      'is not what was encrypted for this message',
+    );
   });
 
   it('are not shown to operators, and neither is what is personal, also of states stored in plain', async () => {
@@ -69,12 +90,21 @@ describe('the secrets of a saga', () => {
     const operations = new SagaOperations([ride], store, { run: (work) => work(NO_TX) });
     for (const key of ['r-1', 'r-2']) {
       const shown = await operations.find('ride', key);
-      expect(shown!.state).toEqual({ ...STATE, rideId: key, guest: { name: 'erased' }, token: 'expired' });
-      expect(JSON.stringify([shown, await operations.list()])).not.toMatch(/Lovelace|tok_4242|sealed/);
+      expect(shown!.state).toEqual({
+        ...STATE,
+        rideId: key,
+        guest: { name: 'erased' },
+        token: 'expired',
+      });
+      expect(JSON.stringify([shown, await operations.list()])).not.toMatch(
+        /Lovelace|tok_4242|sealed/,
+      );
     }
   });
 
   it('want a place for keys', () => {
-    expect(() => new SealedSagaStore(inner, [ride], undefined)).toThrow('ride has secrets, but this service reads no key store; set KEYS_URL');
+    expect(() => new SealedSagaStore(inner, [ride], undefined)).toThrow(
+      'ride has secrets, but this service reads no key store; set KEYS_URL',
+    );
   });
 });

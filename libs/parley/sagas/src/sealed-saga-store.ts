@@ -1,11 +1,21 @@
 import type { KeyRing, SubjectKey, Tx } from '@parley/messaging';
 import { keyIdsOf, masked, seal, unsealed } from '@parley/messaging';
 import { SagaError, type Definition } from './saga';
-import type { DueTimeout, KnownTimeout, SagaChange, SagaDetails, SagaFilter, SagaStart, SagaStore, StoredSaga, TimeoutId } from './saga-store';
+import type {
+  DueTimeout,
+  KnownTimeout,
+  SagaChange,
+  SagaDetails,
+  SagaFilter,
+  SagaStart,
+  SagaStore,
+  StoredSaga,
+  TimeoutId,
+} from './saga-store';
 
 /**
- * Stores sagas with their secrets encrypted, and shows people neither secrets nor what is personal. Steps see the state as it is; a
- * secret whose time is over is what the saga declares in its place.
+ * Stores sagas with their secrets encrypted, and shows people neither secrets nor what is personal.
+ * Steps see the state as it is; a secret whose time is over is what the saga declares in its place.
  */
 export class SealedSagaStore implements SagaStore {
   private readonly sagas: ReadonlyMap<string, Definition>;
@@ -17,7 +27,10 @@ export class SealedSagaStore implements SagaStore {
   ) {
     this.sagas = new Map(sagas.map((saga) => [saga.name, saga]));
     const needy = sagas.find(({ hidden }) => hidden.secret);
-    if (needy && !ring) throw new SagaError(`${needy.name} has secrets, but this service reads no key store; set KEYS_URL, or give MessagingModule a store`);
+    if (needy && !ring)
+      throw new SagaError(
+        `${needy.name} has secrets, but this service reads no key store; set KEYS_URL, or give MessagingModule a store`,
+      );
   }
 
   async start(tx: Tx, saga: SagaStart): Promise<boolean> {
@@ -33,7 +46,10 @@ export class SealedSagaStore implements SagaStore {
     return this.store.save(tx, await this.sealed(change));
   }
 
-  async claim(tx: Tx, known: readonly KnownTimeout[]): Promise<{ readonly timeout: DueTimeout; readonly saga: StoredSaga } | undefined> {
+  async claim(
+    tx: Tx,
+    known: readonly KnownTimeout[],
+  ): Promise<{ readonly timeout: DueTimeout; readonly saga: StoredSaga } | undefined> {
     const claimed = await this.store.claim(tx, known);
     return claimed && { ...claimed, saga: await this.opened(claimed.saga) };
   }
@@ -76,7 +92,15 @@ export class SealedSagaStore implements SagaStore {
     const owner = ownerOf(saga);
     const keys = new Map<string, SubjectKey>();
     for (const id of keyIdsOf(state)) keys.set(id, (await this.ring!.byId(id)) ?? { id });
-    return { ...saga, state: unsealed(state, { kind: 'event', name: owner.type, version: 1, secret }, { ...owner, contractversion: '1' }, (id) => keys.get(id)!) };
+    return {
+      ...saga,
+      state: unsealed(
+        state,
+        { kind: 'event', name: owner.type, version: 1, secret },
+        { ...owner, contractversion: '1' },
+        (id) => keys.get(id)!,
+      ),
+    };
   }
 
   private shown<S extends Stated>(saga: S): S {

@@ -28,12 +28,18 @@ export class Speaker {
     }
   }
 
-  /** The service's own bus, looked up when it is needed: a saga that executes nothing needs no CqrsModule. */
+  /**
+   * The service's own bus, looked up when it is needed: a saga that executes nothing needs no
+   * CqrsModule.
+   */
   private commands(command: object): CommandBus {
     try {
       return this.modules.get(CommandBus, { strict: false });
     } catch (cause) {
-      throw new SagaError(`${command.constructor.name} cannot be executed: there is no CommandBus; import CqrsModule.forRoot()`, { cause });
+      throw new SagaError(
+        `${command.constructor.name} cannot be executed: there is no CommandBus; import CqrsModule.forRoot()`,
+        { cause },
+      );
     }
   }
 }

@@ -1,7 +1,10 @@
 import type { Broadcast, Command, Event, MessageInput } from '@parley/contract';
 import type { SendOptions } from '@parley/messaging';
 
-/** What a step decided: the state from now on, whether the saga is over, and what is said, in this order. */
+/**
+ * What a step decided: the state from now on, whether the saga is over, and what is said, in this
+ * order.
+ */
 export interface Step<S> {
   readonly state: S;
   readonly done: boolean;
@@ -13,32 +16,61 @@ export interface Step<S> {
 /** Of a command that a step sends. */
 export type SayOptions = Pick<SendOptions, 'delay' | 'outOfTurn'>;
 
-/** Something a step says. A value: it is the module that says it, in the transaction that stores the state. */
+/**
+ * Something a step says. A value: it is the module that says it, in the transaction that stores the
+ * state.
+ */
 export type Outgoing =
-  | { readonly verb: 'send'; readonly contract: Command; readonly message: object; readonly options: SayOptions }
+  | {
+      readonly verb: 'send';
+      readonly contract: Command;
+      readonly message: object;
+      readonly options: SayOptions;
+    }
   | { readonly verb: 'publish'; readonly contract: Event; readonly message: object }
   | { readonly verb: 'broadcast'; readonly contract: Broadcast; readonly message: object }
   | { readonly verb: 'execute'; readonly command: object };
 
 /** Goes on with this state. */
-export const next = <S>(state: S, ...out: Outgoing[]): Step<S> => ({ state, done: false, changed: true, out });
+export const next = <S>(state: S, ...out: Outgoing[]): Step<S> => ({
+  state,
+  done: false,
+  changed: true,
+  out,
+});
 
 /** The last step: later messages and every timeout of this saga are ignored. */
-export const end = <S>(state: S, ...out: Outgoing[]): Step<S> => ({ state, done: true, changed: true, out });
+export const end = <S>(state: S, ...out: Outgoing[]): Step<S> => ({
+  state,
+  done: true,
+  changed: true,
+  out,
+});
 
 /** Nothing changes and nothing is said: an answer that came late, or twice. */
 export const stay = <S>(state: S): Step<S> => ({ state, done: false, changed: false, out: [] });
 
-export const send = <C extends Command>(contract: C, message: MessageInput<C>, options: SayOptions = {}): Outgoing => ({
+export const send = <C extends Command>(
+  contract: C,
+  message: MessageInput<C>,
+  options: SayOptions = {},
+): Outgoing => ({
   verb: 'send',
   contract,
   message: message as object,
   options,
 });
 
-export const publish = <C extends Event>(contract: C, message: MessageInput<C>): Outgoing => ({ verb: 'publish', contract, message: message as object });
+export const publish = <C extends Event>(contract: C, message: MessageInput<C>): Outgoing => ({
+  verb: 'publish',
+  contract,
+  message: message as object,
+});
 
-export const broadcast = <C extends Broadcast>(contract: C, message: MessageInput<C>): Outgoing => ({
+export const broadcast = <C extends Broadcast>(
+  contract: C,
+  message: MessageInput<C>,
+): Outgoing => ({
   verb: 'broadcast',
   contract,
   message: message as object,
@@ -48,7 +80,12 @@ export const broadcast = <C extends Broadcast>(contract: C, message: MessageInpu
 export const execute = (command: object): Outgoing => ({ verb: 'execute', command });
 
 /** For the history: `inventory.reserve-stock`, or the command's class. */
-export const nameOf = (outgoing: Outgoing): string => (outgoing.verb === 'execute' ? outgoing.command.constructor.name : outgoing.contract.name);
+export const nameOf = (outgoing: Outgoing): string =>
+  outgoing.verb === 'execute' ? outgoing.command.constructor.name : outgoing.contract.name;
 
-/** A timeout's name for good, in the database and in the history: as given, or for the stage it belongs to. */
-export const timeoutName = (what: string | { readonly in: string }): string => (typeof what === 'string' ? what : `in ${what.in}`);
+/**
+ * A timeout's name for good, in the database and in the history: as given, or for the stage it
+ * belongs to.
+ */
+export const timeoutName = (what: string | { readonly in: string }): string =>
+  typeof what === 'string' ? what : `in ${what.in}`;

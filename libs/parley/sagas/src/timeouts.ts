@@ -1,9 +1,16 @@
 /*
- * Timeouts are rows beside the saga, armed and cancelled by the transaction that takes the step. Any instance of the service
- * claims those that are due. Not delayed messages: those cannot be cancelled, and every finished saga would leave some behind.
+ * Timeouts are rows beside the saga, armed and cancelled by the transaction that takes the step.
+ * Any instance of the service claims those that are due. Not delayed messages: those cannot be
+ * cancelled, and every finished saga would leave some behind.
  */
 import type { OnApplicationBootstrap } from '@nestjs/common';
-import { describe, type Clock, type Transactions, type TransportContext, type Worker } from '@parley/messaging';
+import {
+  describe,
+  type Clock,
+  type Transactions,
+  type TransportContext,
+  type Worker,
+} from '@parley/messaging';
 import type { Definition } from './saga';
 import type { DueTimeout, KnownTimeout, SagaStore } from './saga-store';
 import type { Turns } from './turns';
@@ -31,7 +38,9 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     private readonly log: TransportContext['log'],
   ) {
     this.definitions = new Map(sagas.map((saga) => [saga.name, saga]));
-    this.known = sagas.flatMap((saga) => saga.timeoutNames().map((name) => ({ saga: saga.name, name })));
+    this.known = sagas.flatMap((saga) =>
+      saga.timeoutNames().map((name) => ({ saga: saga.name, name })),
+    );
   }
 
   async start(): Promise<void> {
@@ -39,7 +48,10 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     this.wait(POLL);
   }
 
-  /** Steps may execute local commands, whose handlers are found only now: after the technologies were opened. */
+  /**
+   * Steps may execute local commands, whose handlers are found only now: after the technologies
+   * were opened.
+   */
   onApplicationBootstrap(): void {
     this.bootstrapped = true;
   }
@@ -50,10 +62,15 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     await this.running;
   }
 
-  /** Takes every step that is due now; resolves with the milliseconds until it should look again. */
+  /**
+   * Takes every step that is due now; resolves with the milliseconds until it should look again.
+   */
   async takeDue(): Promise<number> {
     for (;;) {
-      const next = this.known.length === 0 ? undefined : await this.transactions.run((tx) => this.store.nextDue(tx, this.known));
+      const next =
+        this.known.length === 0
+          ? undefined
+          : await this.transactions.run((tx) => this.store.nextDue(tx, this.known));
       if (next === undefined || next > POLL) return POLL;
       if (next > 0) return Math.ceil(next);
       // Due, yet not to be had: its saga is locked, by a message or by another instance.
@@ -76,7 +93,11 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
         await this.forget();
       }
     } catch (error) {
-      this.log('warn', `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describe(error).message}`, { error });
+      this.log(
+        'warn',
+        `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describe(error).message}`,
+        { error },
+      );
     }
     this.wait(again);
   }
@@ -97,18 +118,27 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     return claimed !== undefined;
   }
 
-  /** A step that fails is tried again for ever, ever more rarely: nobody else would end the saga. */
+  /**
+   * A step that fails is tried again for ever, ever more rarely: nobody else would end the saga.
+   */
   private async postpone(timeout: DueTimeout, error: unknown): Promise<void> {
     const after = BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
     const { message } = describe(error);
-    this.log('error', `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, again in ${after} ms: ${message}`, { error });
+    this.log(
+      'error',
+      `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, again in ${after} ms: ${message}`,
+      { error },
+    );
     await this.transactions.run((tx) => this.store.postpone(tx, timeout, after, message));
   }
 
   private async forget(): Promise<void> {
     if (this.clock.elapsed() < this.forgetAt) return;
     for (const { name, keep } of this.definitions.values()) {
-      while (!this.stopped && (await this.transactions.run((tx) => this.store.forget(tx, name, keep))) > 0);
+      while (
+        !this.stopped &&
+        (await this.transactions.run((tx) => this.store.forget(tx, name, keep))) > 0
+      );
     }
     this.forgetAt = this.clock.elapsed() + FORGET_EVERY;
   }

@@ -5,7 +5,17 @@ import { MemoryStore } from '@parley/memory';
 import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import { BookFlight, FlightBooked, FlightCancelled, HotelBooked, HotelFull, RefuseTrip, trip, TripBooked, TripRequested } from './booking';
+import {
+  BookFlight,
+  FlightBooked,
+  FlightCancelled,
+  HotelBooked,
+  HotelFull,
+  RefuseTrip,
+  trip,
+  TripBooked,
+  TripRequested,
+} from './booking';
 import { MemorySagaStore } from './memory-saga-store';
 import { saga, type Definition } from './saga';
 import { Speaker } from './speaker';
@@ -13,22 +23,35 @@ import { end, next, send } from './step';
 import { Timeouts } from './timeouts';
 import { Turns } from './turns';
 
-function system({ sagas = [trip], bus = true }: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
+function system({
+  sagas = [trip],
+  bus = true,
+}: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
   const clock = new VirtualClock();
   const store = new MemorySagaStore(() => clock.now());
   const database = new MemoryStore(clock);
-  const transactions = { run: <T>(work: (tx: never) => Promise<T>) => database.transaction(work as (tx: object) => Promise<T>) };
+  const transactions = {
+    run: <T>(work: (tx: never) => Promise<T>) =>
+      database.transaction(work as (tx: object) => Promise<T>),
+  };
   const said: { verb: string; what: unknown; message?: object; correlationId?: string }[] = [];
   const log = jest.fn();
   const broken = { by: undefined as Error | undefined };
   const say = (verb: string) => async (contract: Contract, message: object) => {
     if (broken.by) throw broken.by;
-    said.push({ verb, what: contract.name, message, correlationId: currentConversation()?.correlationId });
+    said.push({
+      verb,
+      what: contract.name,
+      message,
+      correlationId: currentConversation()?.correlationId,
+    });
   };
   const modules = {
     get: (token: unknown) => {
       if (token !== CommandBus || !bus) throw new Error('no such provider');
-      return { execute: async (command: object) => void said.push({ verb: 'execute', what: command }) };
+      return {
+        execute: async (command: object) => void said.push({ verb: 'execute', what: command }),
+      };
     },
   };
   const messenger = { send: say('send'), publish: say('publish'), broadcast: say('broadcast') };
@@ -41,19 +64,33 @@ function system({ sagas = [trip], bus = true }: { sagas?: readonly Definition[];
 }
 
 const envelope = (id: string) =>
-  ({ id, correlationid: 'the journey', traceparent: '00-11112222333344445555666677778888-1111222233334444-01' }) as Envelope;
+  ({
+    id,
+    correlationid: 'the journey',
+    traceparent: '00-11112222333344445555666677778888-1111222233334444-01',
+  }) as Envelope;
 const tripId = 'trip-1';
-const names = (said: { what: unknown }[]) => said.map(({ what }) => (typeof what === 'string' ? what : what!.constructor.name));
+const names = (said: { what: unknown }[]) =>
+  said.map(({ what }) => (typeof what === 'string' ? what : what!.constructor.name));
 
 describe('a message', () => {
   it('starts a saga, says what its step returns and is remembered', async () => {
     const { deliver, said, find } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' }, 'message-1');
-    expect(said).toMatchObject([{ verb: 'send', what: BookFlight.name, message: { tripId, city: 'Rome' } }]);
+    expect(said).toMatchObject([
+      { verb: 'send', what: BookFlight.name, message: { tripId, city: 'Rome' } },
+    ]);
     expect(await find(tripId)).toMatchObject({
       stage: 'flying',
       correlationId: 'the journey',
-      history: [{ trigger: TripRequested.name, messageId: 'message-1', to: 'flying', said: [BookFlight.name] }],
+      history: [
+        {
+          trigger: TripRequested.name,
+          messageId: 'message-1',
+          to: 'flying',
+          said: [BookFlight.name],
+        },
+      ],
       timeouts: [{ name: 'in flying' }, { name: 'overdue' }],
     });
   });
@@ -63,10 +100,18 @@ describe('a message', () => {
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(FlightBooked, { tripId, seat: '4A' });
     await deliver(HotelBooked, { tripId });
-    expect(await find(tripId)).toMatchObject({ done: true, stage: 'booked', version: 3, timeouts: [] });
+    expect(await find(tripId)).toMatchObject({
+      done: true,
+      stage: 'booked',
+      version: 3,
+      timeouts: [],
+    });
     await deliver(HotelFull, { tripId, reason: 'late' });
     expect(names(said)).toEqual([BookFlight.name, 'hotels.book-hotel', TripBooked.name]);
-    expect(log).toHaveBeenLastCalledWith('debug', expect.stringContaining('ignores hotels.hotel-full: finished'));
+    expect(log).toHaveBeenLastCalledWith(
+      'debug',
+      expect.stringContaining('ignores hotels.hotel-full: finished'),
+    );
   });
 
   it('runs a local command where the step says so', async () => {
@@ -116,15 +161,20 @@ describe('a message', () => {
   });
 
   it('S7 for a saga that never started is dead-lettered where the saga says so', async () => {
-    const strict = saga('strict', { state: z.object({ tripId: z.string() }), by: 'tripId', unknown: 'dead-letter' }).on(HotelBooked, (state) =>
-      end(state),
-    );
+    const strict = saga('strict', {
+      state: z.object({ tripId: z.string() }),
+      by: 'tripId',
+      unknown: 'dead-letter',
+    }).on(HotelBooked, (state) => end(state));
     const { deliver } = system({ sagas: [strict] });
     await expect(deliver(HotelBooked, { tripId })).rejects.toThrow(Unrecoverable);
   });
 
   it('S8 whose step breaks the rules is not tried again', async () => {
-    const moody = saga('moody', { state: z.object({ tripId: z.string() }), by: 'tripId' }).startsOn(TripRequested, () => next({ tripId: 'another' }));
+    const moody = saga('moody', { state: z.object({ tripId: z.string() }), by: 'tripId' }).startsOn(
+      TripRequested,
+      () => next({ tripId: 'another' }),
+    );
     const { deliver } = system({ sagas: [moody] });
     await expect(deliver(TripRequested, { tripId, city: 'Rome' })).rejects.toThrow(Unrecoverable);
   });
@@ -161,7 +211,11 @@ describe('a timeout', () => {
       await timeouts.takeDue();
       expect(await find(tripId)).toMatchObject({ stage });
     }
-    expect(await find(tripId)).toMatchObject({ done: true, timeouts: [], history: [{}, { trigger: 'in flying' }, {}, { to: 'refused', said: [] }] });
+    expect(await find(tripId)).toMatchObject({
+      done: true,
+      timeouts: [],
+      history: [{}, { trigger: 'in flying' }, {}, { to: 'refused', said: [] }],
+    });
   });
 
   it('of a stage that was left never runs out', async () => {
@@ -190,7 +244,9 @@ describe('a timeout', () => {
     broken.by = new Error('no route');
     await timeouts.takeDue();
     for (const key of [tripId, 'trip-2'])
-      expect((await find(key))!.timeouts).toContainEqual(expect.objectContaining({ name: 'in flying', failures: 1, error: 'no route' }));
+      expect((await find(key))!.timeouts).toContainEqual(
+        expect.objectContaining({ name: 'in flying', failures: 1, error: 'no route' }),
+      );
     expect(log).toHaveBeenCalledWith(
       'error',
       expect.stringContaining('"in flying" of trip trip-1 failed, again in 1000 ms: no route'),
@@ -198,7 +254,11 @@ describe('a timeout', () => {
     );
     await clock.advance(1_000);
     await timeouts.takeDue();
-    expect(log).toHaveBeenLastCalledWith('error', expect.stringContaining('again in 10000 ms'), expect.anything());
+    expect(log).toHaveBeenLastCalledWith(
+      'error',
+      expect.stringContaining('again in 10000 ms'),
+      expect.anything(),
+    );
     broken.by = undefined;
     await clock.advance(10_000);
     await timeouts.takeDue();
@@ -222,8 +282,14 @@ describe('a timeout', () => {
 
 describe('a finished saga', () => {
   it('S5 is forgotten after the time it is kept, and its key can be used again', async () => {
-    const brief = saga('brief', { state: z.object({ tripId: z.string() }), by: 'tripId', keep: '1h' })
-      .startsOn(TripRequested, ({ tripId }) => end({ tripId }, send(BookFlight, { tripId, city: 'Rome' })))
+    const brief = saga('brief', {
+      state: z.object({ tripId: z.string() }),
+      by: 'tripId',
+      keep: '1h',
+    })
+      .startsOn(TripRequested, ({ tripId }) =>
+        end({ tripId }, send(BookFlight, { tripId, city: 'Rome' })),
+      )
       .after('1d', 'never', (state) => end(state));
     const { deliver, timeouts, clock, said, find } = system({ sagas: [brief] });
     await deliver(TripRequested, { tripId, city: 'Rome' });
@@ -239,23 +305,36 @@ describe('a finished saga', () => {
 });
 
 describe('a state with dates and big integers', () => {
-  const Paid = event('meter.bill-paid', z.object({ bill: z.string(), at: wire.date(), amount: wire.decimal(2) }), { key: 'bill' });
+  const Paid = event(
+    'meter.bill-paid',
+    z.object({ bill: z.string(), at: wire.date(), amount: wire.decimal(2) }),
+    { key: 'bill' },
+  );
   const State = z.object({ bill: z.string(), first: wire.date(), sum: wire.bigint() });
   const bills = saga('bills', { state: State, by: 'bill' })
     .startsOn(Paid, ({ bill, at, amount }) => next({ bill, first: at, sum: amount }))
-    .after('1d', 'reminder', ({ first, ...state }) => end({ ...state, first, sum: state.sum + BigInt(first.getTime()) }));
+    .after('1d', 'reminder', ({ first, ...state }) =>
+      end({ ...state, first, sum: state.sum + BigInt(first.getTime()) }),
+    );
 
   it('is stored as text, and has its values in every step', async () => {
     const { deliver, find, clock, timeouts } = system({ sagas: [bills] });
     await deliver(Paid, { bill: 'b', at: new Date(5), amount: 2n ** 70n });
-    expect(await find('b', 'bills')).toMatchObject({ state: { first: '1970-01-01T00:00:00.005Z', sum: String(2n ** 70n) } });
+    expect(await find('b', 'bills')).toMatchObject({
+      state: { first: '1970-01-01T00:00:00.005Z', sum: String(2n ** 70n) },
+    });
     await clock.advance('1d');
     await timeouts.takeDue();
-    expect(await find('b', 'bills')).toMatchObject({ done: true, state: { sum: String(2n ** 70n + 5n) } });
+    expect(await find('b', 'bills')).toMatchObject({
+      done: true,
+      state: { sum: String(2n ** 70n + 5n) },
+    });
   });
 
   it('is tried by hand as it is', () => {
-    const given = bills.given().when(Paid, { bill: 'b', at: '1970-01-01T00:00:00.005Z', amount: 5n });
+    const given = bills
+      .given()
+      .when(Paid, { bill: 'b', at: '1970-01-01T00:00:00.005Z', amount: 5n });
     expect(given.state).toEqual({ bill: 'b', first: new Date(5), sum: 5n });
     expect(given.whenOverdue('reminder').state?.sum).toBe(10n);
   });

@@ -1,7 +1,7 @@
 import { watchEventLoop } from './blocked-loop';
 
 const block = (milliseconds: number) => {
-  for (const until = performance.now() + milliseconds; performance.now() < until; );
+  for (const until = performance.now() + milliseconds; performance.now() < until;);
 };
 
 describe('a blocked event loop', () => {

@@ -1,9 +1,18 @@
 const LOOK_EVERY_MS = 500;
-/** The shortest lease of the technologies: whoever stands still for longer may have lost what it handles. */
+/**
+ * The shortest lease of the technologies: whoever stands still for longer may have lost what it
+ * handles.
+ */
 export const SHORTEST_LEASE_MS = 10_000;
 
-/** Warns, once each time, that nothing could run for longer than a lease. The returned function ends it. */
-export function watchEventLoop(warn: (message: string) => void, longest = SHORTEST_LEASE_MS): () => void {
+/**
+ * Warns, once each time, that nothing could run for longer than a lease. The returned function ends
+ * it.
+ */
+export function watchEventLoop(
+  warn: (message: string) => void,
+  longest = SHORTEST_LEASE_MS,
+): () => void {
   let last = performance.now();
   const look = () => {
     const now = performance.now();

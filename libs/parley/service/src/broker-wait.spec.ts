@@ -13,7 +13,11 @@ afterEach(async () => {
   server = undefined;
 });
 
-async function listen(port: number, onConnection: (socket: Socket) => void = (socket) => void socket.on('error', () => undefined).resume()): Promise<void> {
+async function listen(
+  port: number,
+  onConnection: (socket: Socket) => void = (socket) =>
+    void socket.on('error', () => undefined).resume(),
+): Promise<void> {
   server = createServer(onConnection).listen(port, '127.0.0.1');
   await once(server, 'listening');
 }
@@ -34,14 +38,19 @@ describe('where a URL leads', () => {
 describe('a start', () => {
   it('waits for a broker that does not listen yet, and says so once', async () => {
     const port = await freePort();
-    const up = brokersUp([`amqp://me:secret@127.0.0.1:${port}`, `amqp://me:secret@127.0.0.1:${port}`, undefined], { log });
+    const up = brokersUp(
+      [`amqp://me:secret@127.0.0.1:${port}`, `amqp://me:secret@127.0.0.1:${port}`, undefined],
+      { log },
+    );
     let isUp = false;
     void up.then(() => (isUp = true));
     while (logged.length === 0) await new Promise(setImmediate);
     expect(isUp).toBe(false);
     await listen(port);
     await up;
-    expect(logged).toEqual([expect.stringMatching(/^waiting for what listens at amqp:\/\/\S+:\d+: ECONNREFUSED$/)]);
+    expect(logged).toEqual([
+      expect.stringMatching(/^waiting for what listens at amqp:\/\/\S+:\d+: ECONNREFUSED$/),
+    ]);
     expect(logged.join()).not.toContain('secret');
   });
 
@@ -61,7 +70,9 @@ describe('a start', () => {
   it('goes on when one of several brokers answers, and at once when there is none to wait for', async () => {
     const port = await freePort();
     await listen(port);
-    await brokersUp([`kafka://127.0.0.1:1,127.0.0.1:${port}`, 'sqs://eu-central-1', undefined], { log });
+    await brokersUp([`kafka://127.0.0.1:1,127.0.0.1:${port}`, 'sqs://eu-central-1', undefined], {
+      log,
+    });
     expect(logged).toEqual([]);
   });
 

@@ -2,7 +2,10 @@ import { connect } from 'node:net';
 import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
 
-/** Milliseconds that a start waits for brokers that are not up yet: with what a technology takes to say why it cannot be used, less than 15 s. */
+/**
+ * Milliseconds that a start waits for brokers that are not up yet: with what a technology takes to
+ * say why it cannot be used, less than 15 s.
+ */
 const PATIENCE_MS = 8_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
@@ -31,7 +34,9 @@ interface Place {
   readonly port: number;
 }
 
-/** Where a URL leads: one of several is enough. `kafka://user:secret@a:9092,[::1]:9093/x` has two. */
+/**
+ * Where a URL leads: one of several is enough. `kafka://user:secret@a:9092,[::1]:9093/x` has two.
+ */
 export function placesOf(url: string): readonly Place[] {
   const [, scheme = '', authority = ''] = /^([a-z]+):\/\/(?:[^@/]*@)?([^/?#]*)/i.exec(url) ?? [];
   const port = DEFAULT_PORTS[scheme.toLowerCase()];
@@ -50,20 +55,29 @@ export interface WaitOptions {
 }
 
 /**
- * Resolves when something listens at each URL and does not hang up, or when the patience is over: what is wrong is then the technology's to
- * say. So that services and brokers may be started together.
+ * Resolves when something listens at each URL and does not hang up, or when the patience is over:
+ * what is wrong is then the technology's to say. So that services and brokers may be started
+ * together.
  */
-export async function brokersUp(urls: readonly (string | undefined)[], options: WaitOptions): Promise<void> {
+export async function brokersUp(
+  urls: readonly (string | undefined)[],
+  options: WaitOptions,
+): Promise<void> {
   await Promise.all([...new Set(urls)].map((url) => url !== undefined && brokerUp(url, options)));
 }
 
 async function brokerUp(url: string, { log, patience = PATIENCE_MS }: WaitOptions): Promise<void> {
   const places = placesOf(url);
   const until = performance.now() + patience;
-  for (let pause = FIRST_PAUSE_MS; places.length > 0; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+  for (
+    let pause = FIRST_PAUSE_MS;
+    places.length > 0;
+    pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
+  ) {
     const reasons = await Promise.all(places.map(whyNot));
     if (reasons.includes(undefined) || performance.now() + pause > until) return;
-    if (pause === FIRST_PAUSE_MS) log('warn', `waiting for what listens at ${withoutSecretsInText(url)}: ${reasons[0]}`);
+    if (pause === FIRST_PAUSE_MS)
+      log('warn', `waiting for what listens at ${withoutSecretsInText(url)}: ${reasons[0]}`);
     await sleep(pause);
   }
 }

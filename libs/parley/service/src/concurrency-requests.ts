@@ -1,9 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import { type Messaging, NoSubscription } from '@parley/messaging';
 import { z } from 'zod';
-import { type Answer, bodyOf, failed, operatorOf, read, refusingBadRequests } from './operator-request';
+import {
+  type Answer,
+  bodyOf,
+  failed,
+  operatorOf,
+  read,
+  refusingBadRequests,
+} from './operator-request';
 
-const Change = z.strictObject({ concurrency: z.int().min(1).max(1_000), reason: z.string().trim().min(1).max(1_000).optional() });
+const Change = z.strictObject({
+  concurrency: z.int().min(1).max(1_000),
+  reason: z.string().trim().min(1).max(1_000).optional(),
+});
 
 /** What `/operations/concurrency` answers, and does: for this instance, until it ends. */
 export class ConcurrencyRequests {
@@ -13,22 +23,34 @@ export class ConcurrencyRequests {
   ) {}
 
   tell(): Answer {
-    const subscriptions = this.messaging.registry.subscriptions().map(({ kind, name, concurrency }) => ({ kind, subscription: name, concurrency }));
+    const subscriptions = this.messaging.registry
+      .subscriptions()
+      .map(({ kind, name, concurrency }) => ({ kind, subscription: name, concurrency }));
     return { status: 200, body: { subscriptions } };
   }
 
-  async change([subscription, ...rest]: readonly string[], request: IncomingMessage): Promise<Answer> {
-    if (subscription === undefined || rest.length > 0) return failed(404, 'there is nothing to change here');
+  async change(
+    [subscription, ...rest]: readonly string[],
+    request: IncomingMessage,
+  ): Promise<Answer> {
+    if (subscription === undefined || rest.length > 0)
+      return failed(404, 'there is nothing to change here');
     return refusingBadRequests(async () => {
       const { concurrency, reason } = read(Change, await bodyOf(request));
-      return this.set(subscription, concurrency, `${operatorOf(request)}${reason === undefined ? '' : ` (${reason})`}`);
+      return this.set(
+        subscription,
+        concurrency,
+        `${operatorOf(request)}${reason === undefined ? '' : ` (${reason})`}`,
+      );
     });
   }
 
   private set(subscription: string, concurrency: number, who: string): Answer {
     try {
       const before = this.messaging.setConcurrency(subscription, concurrency);
-      this.log(`${who} lets ${subscription} handle ${concurrency} messages at a time; it were ${before}`);
+      this.log(
+        `${who} lets ${subscription} handle ${concurrency} messages at a time; it were ${before}`,
+      );
       return { status: 200, body: { subscription, before, concurrency } };
     } catch (error) {
       if (error instanceof NoSubscription) return failed(404, error.message);

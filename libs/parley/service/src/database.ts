@@ -2,7 +2,13 @@ import { within } from '@parley/messaging';
 import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
 import type { ClientBase } from 'pg';
-import { DataSource, type DataSourceOptions, type EntityTarget, type MigrationInterface, type QueryRunner } from 'typeorm';
+import {
+  DataSource,
+  type DataSourceOptions,
+  type EntityTarget,
+  type MigrationInterface,
+  type QueryRunner,
+} from 'typeorm';
 import { prepareStatements } from './prepared';
 
 export interface DatabaseOptions {
@@ -18,7 +24,10 @@ export interface DatabaseOptions {
   readonly concurrency: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
   /** Of `@parley/postgres`: gives a connection's session these settings, and has it watched. */
-  readonly prepareSession: (client: ClientBase, settings: Readonly<Record<string, string>>) => Promise<void>;
+  readonly prepareSession: (
+    client: ClientBase,
+    settings: Readonly<Record<string, string>>,
+  ) => Promise<void>;
 }
 
 interface Use {
@@ -27,24 +36,36 @@ interface Use {
 }
 
 /** A migration may take long: one connection has the lock, the other one migrates. */
-const MIGRATING: Use = { connections: 2, settings: { statement_timeout: '0', idle_in_transaction_session_timeout: '0' } };
+const MIGRATING: Use = {
+  connections: 2,
+  settings: { statement_timeout: '0', idle_in_transaction_session_timeout: '0' },
+};
 
 /** The database cannot be used; the message says why and what to do. */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
 }
 
-/** How long a start waits for a database that is not up yet; whoever supervises the process may then start it again. */
+/**
+ * How long a start waits for a database that is not up yet; whoever supervises the process may then
+ * start it again.
+ */
 const PATIENCE = 12_000;
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 2_000;
 /** More transactions at the same time than this only wait for each other in the database. */
 const MOST_TRANSACTIONS = 15;
-/** Beside the handlings: the relay, health, HTTP requests, and a handler that uses a second connection. */
+/**
+ * Beside the handlings: the relay, health, HTTP requests, and a handler that uses a second
+ * connection.
+ */
 const SPARE_CONNECTIONS = 5;
-/** Milliseconds of silence until the operating system asks whether the other side is still there. */
+/**
+ * Milliseconds of silence until the operating system asks whether the other side is still there.
+ */
 const KEEP_ALIVE_AFTER_MS = 10_000;
-const NOT_UP_YET = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
+const NOT_UP_YET =
+  /ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|57P0[123]|53300|terminated unexpectedly|timeout/;
 
 /** The service's own data: one pool, its schema brought up to date before anything uses it. */
 export class Database {
@@ -56,7 +77,8 @@ export class Database {
   }
 
   /**
-   * Connects, waiting for a database that is still starting, and runs the migrations that are missing.
+   * Connects, waiting for a database that is still starting, and runs the migrations that are
+   * missing.
    * @throws DatabaseError
    */
   async open(): Promise<DataSource> {
@@ -81,9 +103,14 @@ export class Database {
         await within(until - performance.now(), this.dataSource.initialize(), () => reason);
         return;
       } catch (error) {
-        if (this.givenUp || !isNotUpYet(error) || performance.now() + pause > until) throw this.refused(error);
+        if (this.givenUp || !isNotUpYet(error) || performance.now() + pause > until)
+          throw this.refused(error);
         reason = error as Error;
-        if (pause === FIRST_PAUSE) this.options.log('warn', `waiting for the database at ${this.address}: ${reasonOf(error)}`);
+        if (pause === FIRST_PAUSE)
+          this.options.log(
+            'warn',
+            `waiting for the database at ${this.address}: ${reasonOf(error)}`,
+          );
         await sleep(pause);
       }
     }
@@ -98,9 +125,15 @@ export class Database {
     const runner = migrating.createQueryRunner();
     try {
       await this.prepareSchema(runner);
-      await runner.query('select pg_advisory_lock(hashtext($1))', [`parley.migrate.${this.options.schema}`]);
+      await runner.query('select pg_advisory_lock(hashtext($1))', [
+        `parley.migrate.${this.options.schema}`,
+      ]);
       const done = await migrating.runMigrations({ transaction: 'each' });
-      if (done.length > 0) this.options.log('info', `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`);
+      if (done.length > 0)
+        this.options.log(
+          'info',
+          `migrated schema ${this.options.schema}: ${done.map(({ name }) => name).join(', ')}`,
+        );
     } catch (error) {
       throw new DatabaseError(
         `migrating schema ${this.options.schema} at ${this.address} failed: ${reasonOf(error)}; nothing is kept of a migration that fails, so correct its cause and start again`,
@@ -115,17 +148,26 @@ export class Database {
     }
   }
 
-  /** Asked first: `create schema if not exists` takes a right that a service's role need not have where its schema exists. */
+  /**
+   * Asked first: `create schema if not exists` takes a right that a service's role need not have
+   * where its schema exists.
+   */
   private async prepareSchema(runner: QueryRunner): Promise<void> {
-    const [found] = (await runner.query('select 1 from pg_namespace where nspname = $1', [this.options.schema])) as object[];
+    const [found] = (await runner.query('select 1 from pg_namespace where nspname = $1', [
+      this.options.schema,
+    ])) as object[];
     if (!found) await runner.query(`create schema if not exists ${quoted(this.options.schema)}`);
   }
 
   private refused(error: unknown): DatabaseError {
-    if ((error as Error).name === 'PoolerError') return new DatabaseError(reasonOf(error), { cause: error });
-    return new DatabaseError(`the database at ${this.address} cannot be used: ${reasonOf(error)}; is it running, and is DATABASE_URL right?`, {
-      cause: error,
-    });
+    if ((error as Error).name === 'PoolerError')
+      return new DatabaseError(reasonOf(error), { cause: error });
+    return new DatabaseError(
+      `the database at ${this.address} cannot be used: ${reasonOf(error)}; is it running, and is DATABASE_URL right?`,
+      {
+        cause: error,
+      },
+    );
   }
 
   private get address(): string {
@@ -133,7 +175,10 @@ export class Database {
   }
 }
 
-function dataSourceOptions(options: DatabaseOptions, { connections, settings = {} }: Use = {}): DataSourceOptions {
+function dataSourceOptions(
+  options: DatabaseOptions,
+  { connections, settings = {} }: Use = {},
+): DataSourceOptions {
   const { url, schema, instance, entities, migrations, concurrency, log, prepareSession } = options;
   return {
     type: 'postgres',
@@ -156,17 +201,21 @@ function dataSourceOptions(options: DatabaseOptions, { connections, settings = {
     installExtensions: false,
     synchronize: false,
     logging: false,
-    poolErrorHandler: (error: Error) => log('warn', `a connection to the database was lost: ${error.message}`),
+    poolErrorHandler: (error: Error) =>
+      log('warn', `a connection to the database was lost: ${error.message}`),
   };
 }
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown })?.code ?? '');
-const isNotUpYet = (error: unknown): boolean => NOT_UP_YET.test(codeOf(error)) || NOT_UP_YET.test(reasonOf(error));
+const isNotUpYet = (error: unknown): boolean =>
+  NOT_UP_YET.test(codeOf(error)) || NOT_UP_YET.test(reasonOf(error));
 
 /** Connecting to a name with two addresses fails with an AggregateError whose message is empty. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
-  return withoutSecretsInText(error instanceof Error ? error.message || codeOf(error) : String(error));
+  return withoutSecretsInText(
+    error instanceof Error ? error.message || codeOf(error) : String(error),
+  );
 }

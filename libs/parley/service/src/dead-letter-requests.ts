@@ -10,7 +10,15 @@ import {
   systemClock,
 } from '@parley/messaging';
 import { z } from 'zod';
-import { type Answer, BadRequest, bodyOf, failed, operatorOf, read, refusingBadRequests } from './operator-request';
+import {
+  type Answer,
+  BadRequest,
+  bodyOf,
+  failed,
+  operatorOf,
+  read,
+  refusingBadRequests,
+} from './operator-request';
 
 /** A preview asks the database about each letter. */
 const LIMIT = { normal: 100, most: 1000, previews: 300 };
@@ -39,7 +47,11 @@ const Query = Filter.extend({
     .catch(LIMIT.normal),
   newest: z.stringbool().optional(),
 });
-const AuditQuery = z.object({ letter: name.optional(), who: name.optional(), limit: Query.shape.limit });
+const AuditQuery = z.object({
+  letter: name.optional(),
+  who: name.optional(),
+  limit: Query.shape.limit,
+});
 const Replay = z.strictObject({ reason: Reason.optional(), dryRun: z.boolean().optional() });
 const Edited = z.strictObject({
   /** JSON as it shall be handled, or the text itself. */
@@ -66,13 +78,27 @@ export class DeadLetterRequests {
     private readonly log: (message: string) => void,
   ) {
     const letters = messaging.store?.lanes.deadLetters;
-    this.desk = letters && new DeadLetterDesk(letters, messaging.registry, messaging.clock ?? systemClock, messaging.bodies, messaging.service);
+    this.desk =
+      letters &&
+      new DeadLetterDesk(
+        letters,
+        messaging.registry,
+        messaging.clock ?? systemClock,
+        messaging.bodies,
+        messaging.service,
+      );
   }
 
-  async tell([what, ...rest]: readonly string[], query: Readonly<Record<string, string>>): Promise<Answer> {
+  async tell(
+    [what, ...rest]: readonly string[],
+    query: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
     const { desk } = this;
     if (rest.length > 0) return failed(404, 'there is nothing of that name');
-    if (!desk) return what === undefined ? { status: 200, body: { count: 0, deadLetters: [] } } : failed(404, 'this service keeps no dead letters');
+    if (!desk)
+      return what === undefined
+        ? { status: 200, body: { count: 0, deadLetters: [] } }
+        : failed(404, 'this service keeps no dead letters');
     return refusing(() => {
       if (what === undefined) return this.list(desk, read(Query, query));
       if (what === 'groups') return this.groups(desk, read(Query, query));
@@ -81,11 +107,18 @@ export class DeadLetterRequests {
     });
   }
 
-  async change([first, verb, ...rest]: readonly string[], request: IncomingMessage): Promise<Answer> {
+  async change(
+    [first, verb, ...rest]: readonly string[],
+    request: IncomingMessage,
+  ): Promise<Answer> {
     const { desk } = this;
     const known =
-      rest.length === 0 && (verb === undefined ? ['replay', 'discard'].includes(first ?? '') : ['replay', 'edit', 'discard'].includes(verb));
-    if (!known || !desk || first === undefined) return failed(404, 'there is nothing to change here');
+      rest.length === 0 &&
+      (verb === undefined
+        ? ['replay', 'discard'].includes(first ?? '')
+        : ['replay', 'edit', 'discard'].includes(verb));
+    if (!known || !desk || first === undefined)
+      return failed(404, 'there is nothing to change here');
     return refusing(async () => {
       const asked = await bodyOf(request);
       const who = operatorOf(request);
@@ -102,20 +135,36 @@ export class DeadLetterRequests {
   }
 
   private async groups(desk: DeadLetterDesk, filter: DeadLetterFilter): Promise<Answer> {
-    const [count, groups] = await Promise.all([desk.letters.count(filter), desk.letters.groups(filter)]);
+    const [count, groups] = await Promise.all([
+      desk.letters.count(filter),
+      desk.letters.groups(filter),
+    ]);
     return { status: 200, body: { count, groups } };
   }
 
-  private async audit(desk: DeadLetterDesk, query: Readonly<Record<string, string>>): Promise<Answer> {
-    return { status: 200, body: { entries: (await desk.letters.audit(read(AuditQuery, query))).map(readableEntry) } };
+  private async audit(
+    desk: DeadLetterDesk,
+    query: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
+    return {
+      status: 200,
+      body: { entries: (await desk.letters.audit(read(AuditQuery, query))).map(readableEntry) },
+    };
   }
 
   private async show(desk: DeadLetterDesk, id: string): Promise<Answer> {
     const found = await desk.find(id);
-    return found ? { status: 200, body: { ...readable(found.letter), replay: found.preview } } : gone(id);
+    return found
+      ? { status: 200, body: { ...readable(found.letter), replay: found.preview } }
+      : gone(id);
   }
 
-  private async replay(desk: DeadLetterDesk, id: string, { reason, dryRun }: z.infer<typeof Replay>, who: string): Promise<Answer> {
+  private async replay(
+    desk: DeadLetterDesk,
+    id: string,
+    { reason, dryRun }: z.infer<typeof Replay>,
+    who: string,
+  ): Promise<Answer> {
     if (dryRun) {
       const found = await desk.find(id);
       return found ? { status: 200, body: { replayed: false, replay: found.preview } } : gone(id);
@@ -125,33 +174,58 @@ export class DeadLetterRequests {
     return { status: 202, body: { replayed: true } };
   }
 
-  private async edit(desk: DeadLetterDesk, id: string, { body, edits, replay, reason }: z.infer<typeof Edited>, who: string): Promise<Answer> {
+  private async edit(
+    desk: DeadLetterDesk,
+    id: string,
+    { body, edits, replay, reason }: z.infer<typeof Edited>,
+    who: string,
+  ): Promise<Answer> {
     const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
     const outcome = await desk.edit(id, bytes, { ...decision(who, reason), edits, replay });
     if (outcome === 'gone') return gone(id);
-    if (outcome === 'edited meanwhile') return failed(409, `somebody edited dead letter ${id} meanwhile; look at it again`);
+    if (outcome === 'edited meanwhile')
+      return failed(409, `somebody edited dead letter ${id} meanwhile; look at it again`);
     this.log(`${who} edited dead letter ${id}${replay ? ' and replays it' : ''}`);
     return { status: replay ? 202 : 200, body: { edited: true, replayed: replay ?? false } };
   }
 
-  private async discard(desk: DeadLetterDesk, id: string, { reason }: z.infer<typeof Discard>, who: string): Promise<Answer> {
+  private async discard(
+    desk: DeadLetterDesk,
+    id: string,
+    { reason }: z.infer<typeof Discard>,
+    who: string,
+  ): Promise<Answer> {
     if (!(await desk.letters.discard(id, { who, reason }))) return gone(id);
     this.log(`${who} discarded dead letter ${id}: ${reason}`);
     return { status: 200, body: { discarded: true } };
   }
 
-  private async bulk(desk: DeadLetterDesk, action: 'replay' | 'discard', asked: unknown, who: string): Promise<Answer> {
+  private async bulk(
+    desk: DeadLetterDesk,
+    action: 'replay' | 'discard',
+    asked: unknown,
+    who: string,
+  ): Promise<Answer> {
     const { dryRun, reason, ...bulk } = read(Bulk, asked);
     if (dryRun) return this.previews(desk, bulk.filter, bulk.limit);
-    if (action === 'discard' && reason === undefined) throw new BadRequest('reason is missing: say why they are thrown away');
+    if (action === 'discard' && reason === undefined)
+      throw new BadRequest('reason is missing: say why they are thrown away');
     const asks = { ...bulk, ...decision(who, reason) };
     const result = await (action === 'replay' ? desk.replayNext(asks) : desk.discardNext(asks));
-    if (result.done.length > 0) this.log(`${who} ${action}s ${result.done.length} dead letters, ${result.left} are left`);
+    if (result.done.length > 0)
+      this.log(`${who} ${action}s ${result.done.length} dead letters, ${result.left} are left`);
     return { status: 200, body: result };
   }
 
-  private async previews(desk: DeadLetterDesk, filter: DeadLetterFilter, limit: number = LIMIT.normal): Promise<Answer> {
-    const [count, replays] = await Promise.all([desk.letters.count(filter), desk.previews({ ...filter, limit: Math.min(limit, LIMIT.previews) })]);
+  private async previews(
+    desk: DeadLetterDesk,
+    filter: DeadLetterFilter,
+    limit: number = LIMIT.normal,
+  ): Promise<Answer> {
+    const [count, replays] = await Promise.all([
+      desk.letters.count(filter),
+      desk.previews({ ...filter, limit: Math.min(limit, LIMIT.previews) }),
+    ]);
     return { status: 200, body: { count, replays } };
   }
 }
@@ -164,11 +238,21 @@ const refusing = (answer: () => Promise<Answer>): Promise<Answer> =>
     }),
   );
 
-const gone = (id: string): Answer => failed(404, `there is no dead letter ${id} any more; it was replayed or discarded before, or never was`);
+const gone = (id: string): Answer =>
+  failed(
+    404,
+    `there is no dead letter ${id} any more; it was replayed or discarded before, or never was`,
+  );
 
-const decision = (who: string, reason?: string): Decision => ({ who, ...(reason !== undefined && { reason }) });
+const decision = (who: string, reason?: string): Decision => ({
+  who,
+  ...(reason !== undefined && { reason }),
+});
 
-/** Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is lost by looking. */
+/**
+ * Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is
+ * lost by looking.
+ */
 function readable({ body, ...letter }: DeadLetter): object {
   return { ...letter, ...shown('body', body) };
 }
@@ -179,5 +263,7 @@ function readableEntry({ before, after, ...entry }: AuditEntry): object {
 
 function shown(as: string, bytes: Buffer): object {
   const text = bytes.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(bytes) ? { [as]: text } : { [`${as}Base64`]: bytes.toString('base64') };
+  return Buffer.from(text, 'utf8').equals(bytes)
+    ? { [as]: text }
+    : { [`${as}Base64`]: bytes.toString('base64') };
 }

@@ -1,7 +1,9 @@
 import { drain, type Draining } from './drain';
 import { Lifecycle } from './lifecycle';
 
-function process(over: { [P in 'messaging' | 'door' | 'app' | 'database']?: Partial<Draining[P]> } = {}) {
+function process(
+  over: { [P in 'messaging' | 'door' | 'app' | 'database']?: Partial<Draining[P]> } = {},
+) {
   const lifecycle = new Lifecycle();
   lifecycle.enter('running');
   const steps: string[] = [];
@@ -59,7 +61,9 @@ describe('drain', () => {
     const asked = new Promise<void>((resolve) => {
       const { draining, steps } = process({ messaging: { drained: () => (resolve(), under) } });
       void drain({ ...draining, timeout: 60_000 });
-      under.then(() => expect(steps).toEqual(['intake stopped while draining', 'door idle while draining']));
+      under.then(() =>
+        expect(steps).toEqual(['intake stopped while draining', 'door idle while draining']),
+      );
     });
     await asked;
     finish(true);
@@ -68,11 +72,20 @@ describe('drain', () => {
 
   it('goes on when a step fails or hangs, says so, and is not orderly', async () => {
     const { draining, steps, log } = process({
-      messaging: { stopIntake: () => Promise.reject(new Error('broker gone')), drained: () => Promise.resolve(false) },
+      messaging: {
+        stopIntake: () => Promise.reject(new Error('broker gone')),
+        drained: () => Promise.resolve(false),
+      },
       app: { close: () => new Promise(() => undefined) },
     });
     expect(await drain(draining)).toBe(false);
-    expect(steps).toEqual(expect.arrayContaining(['outbox flushed while draining', 'database closed while draining', 'door closed while stopped']));
+    expect(steps).toEqual(
+      expect.arrayContaining([
+        'outbox flushed while draining',
+        'database closed while draining',
+        'door closed while stopped',
+      ]),
+    );
     expect(log).toEqual([
       'drain: stopping the intakes: broker gone',
       expect.stringContaining('not everything ended within 20 ms (DRAIN_TIMEOUT)'),
@@ -82,7 +95,9 @@ describe('drain', () => {
 
   it('ends a start that did not get far', async () => {
     const { draining, steps } = process();
-    expect(await drain({ ...draining, messaging: undefined, app: undefined, database: undefined })).toBe(true);
+    expect(
+      await drain({ ...draining, messaging: undefined, app: undefined, database: undefined }),
+    ).toBe(true);
     expect(steps).toEqual(['door idle while draining', 'door closed while stopped']);
   });
 });

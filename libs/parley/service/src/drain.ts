@@ -29,11 +29,20 @@ const CLOSE_TIMEOUT = 1_000;
 export const AFTERWARDS = FLUSH_TIMEOUT + 6 * CLOSE_TIMEOUT;
 
 /**
- * Ends the process's work in order. Nest's own order closes the intakes after the destroy hooks, under handlers still running;
- * so it is done here, and Nest closes what is already quiet. A step that fails or hangs is reported and does not keep the
- * others from happening. Resolves with whether everything ended as it should.
+ * Ends the process's work in order. Nest's own order closes the intakes after the destroy hooks,
+ * under handlers still running; so it is done here, and Nest closes what is already quiet. A step
+ * that fails or hangs is reported and does not keep the others from happening. Resolves with
+ * whether everything ended as it should.
  */
-export async function drain({ lifecycle, door, messaging, app, database, timeout, log }: Draining): Promise<boolean> {
+export async function drain({
+  lifecycle,
+  door,
+  messaging,
+  app,
+  database,
+  timeout,
+  log,
+}: Draining): Promise<boolean> {
   const until = performance.now() + timeout;
   const left = () => Math.max(0, until - performance.now());
   let orderly = true;
@@ -49,9 +58,16 @@ export async function drain({ lifecycle, door, messaging, app, database, timeout
   await step('stopping the intakes', timeout, messaging && (() => messaging.stopIntake()));
   await step('finishing what is under way', left() + CLOSE_TIMEOUT, async () => {
     const quiet = await Promise.all([messaging?.drained(left()) ?? true, door.idle(left())]);
-    if (quiet.includes(false)) throw new Error(`not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`);
+    if (quiet.includes(false))
+      throw new Error(
+        `not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`,
+      );
   });
-  await step('relaying the outbox', FLUSH_TIMEOUT + CLOSE_TIMEOUT, messaging && (() => messaging.flush(FLUSH_TIMEOUT)));
+  await step(
+    'relaying the outbox',
+    FLUSH_TIMEOUT + CLOSE_TIMEOUT,
+    messaging && (() => messaging.flush(FLUSH_TIMEOUT)),
+  );
   await step('closing the application', CLOSE_TIMEOUT, app && (() => app.close()));
   await step('closing the technologies', CLOSE_TIMEOUT, messaging && (() => messaging.close()));
   await step('closing the database', CLOSE_TIMEOUT, database && (() => database.close()));
@@ -61,9 +77,17 @@ export async function drain({ lifecycle, door, messaging, app, database, timeout
 }
 
 /** Why `work` did not end well in time, or undefined. */
-async function within(milliseconds: number, work: () => Promise<unknown>): Promise<string | undefined> {
+async function within(
+  milliseconds: number,
+  work: () => Promise<unknown>,
+): Promise<string | undefined> {
   let cancel = (): void => undefined;
-  const late = new Promise<string>((resolve) => (cancel = startTimer(milliseconds, () => resolve(`did not end within ${Math.round(milliseconds)} ms`))));
+  const late = new Promise<string>(
+    (resolve) =>
+      (cancel = startTimer(milliseconds, () =>
+        resolve(`did not end within ${Math.round(milliseconds)} ms`),
+      )),
+  );
   const done = Promise.resolve()
     .then(work)
     .then(

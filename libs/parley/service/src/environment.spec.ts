@@ -25,15 +25,27 @@ describe('environment', () => {
     });
   });
 
-  it.each(['0.0.0.0', '::', '10.0.0.7', 'shop.example'])('wants a token for operations when it listens on %s', (HOST) => {
-    expect(problemsOf({ HOST })).toEqual([expect.stringContaining(`OPERATIONS_TOKEN is not set, but HOST is ${HOST}`)]);
-    expect(problemsOf({ HOST, OPERATIONS_TOKEN: 'a-token-of-operators' })).toEqual([]);
-    expect(problemsOf({ HOST, OPERATIONS_TOKEN: 'short' })).toEqual([expect.stringMatching(/OPERATIONS_TOKEN is "\[hidden\]", but must have 16 characters/)]);
-  });
+  it.each(['0.0.0.0', '::', '10.0.0.7', 'shop.example'])(
+    'wants a token for operations when it listens on %s',
+    (HOST) => {
+      expect(problemsOf({ HOST })).toEqual([
+        expect.stringContaining(`OPERATIONS_TOKEN is not set, but HOST is ${HOST}`),
+      ]);
+      expect(problemsOf({ HOST, OPERATIONS_TOKEN: 'a-token-of-operators' })).toEqual([]);
+      expect(problemsOf({ HOST, OPERATIONS_TOKEN: 'short' })).toEqual([
+        expect.stringMatching(/OPERATIONS_TOKEN is "\[hidden\]", but must have 16 characters/),
+      ]);
+    },
+  );
 
   it('needs no token for operations on loopback, and never logs one', () => {
-    for (const HOST of ['localhost', '127.0.0.1', '127.1.2.3', '::1']) expect(problemsOf({ HOST })).toEqual([]);
-    expect(JSON.stringify(describeEnvironment(readEnvironment({ OPERATIONS_TOKEN: 'a-token-of-operators' })))).not.toContain('a-token');
+    for (const HOST of ['localhost', '127.0.0.1', '127.1.2.3', '::1'])
+      expect(problemsOf({ HOST })).toEqual([]);
+    expect(
+      JSON.stringify(
+        describeEnvironment(readEnvironment({ OPERATIONS_TOKEN: 'a-token-of-operators' })),
+      ),
+    ).not.toContain('a-token');
   });
 
   it('carries every kind by the database unless told otherwise', () => {
@@ -55,10 +67,25 @@ describe('environment', () => {
   });
 
   it('knows the contracts that have a URL of their own', () => {
-    const variables = { BROADCASTS_URL_SHIPPING_PARCEL_MOVED: 'mqtt://devices', CALLS_URL_ORDERS: 'grpc://orders:1' };
-    expect(readEnvironment(variables).contractUrls).toEqual({ BROADCASTS_URL_SHIPPING_PARCEL_MOVED: 'mqtt://devices' });
-    expect(problemsOf({ EVENTS_URL_ORDERS_ORDER_PLACED: 'kafka' })).toEqual(['EVENTS_URL_ORDERS_ORDER_PLACED is "kafka", but must be a URL such as kafka://host:9092']);
-    expect(describeEnvironment(readEnvironment({ EVENTS_URL_ORDERS_ORDER_PLACED: 'kafka://me:hunter2@host:9092' }))).not.toEqual(expect.objectContaining({ EVENTS_URL_ORDERS_ORDER_PLACED: expect.stringContaining('hunter2') }));
+    const variables = {
+      BROADCASTS_URL_SHIPPING_PARCEL_MOVED: 'mqtt://devices',
+      CALLS_URL_ORDERS: 'grpc://orders:1',
+    };
+    expect(readEnvironment(variables).contractUrls).toEqual({
+      BROADCASTS_URL_SHIPPING_PARCEL_MOVED: 'mqtt://devices',
+    });
+    expect(problemsOf({ EVENTS_URL_ORDERS_ORDER_PLACED: 'kafka' })).toEqual([
+      'EVENTS_URL_ORDERS_ORDER_PLACED is "kafka", but must be a URL such as kafka://host:9092',
+    ]);
+    expect(
+      describeEnvironment(
+        readEnvironment({ EVENTS_URL_ORDERS_ORDER_PLACED: 'kafka://me:hunter2@host:9092' }),
+      ),
+    ).not.toEqual(
+      expect.objectContaining({
+        EVENTS_URL_ORDERS_ORDER_PLACED: expect.stringContaining('hunter2'),
+      }),
+    );
   });
 
   it('tells everything that is wrong at once, a sentence each', () => {
@@ -77,7 +104,9 @@ describe('environment', () => {
 
   it('refuses a step that no message takes', () => {
     expect(problemsOf({ PARLEY_FAILPOINT: 'relay.published:17, queue.claimed' })).toEqual([]);
-    expect(problemsOf({ PARLEY_FAILPOINT: 'relay.publish:17' })[0]).toContain(`"relay.publish:17" names no step of a message's way; say relay.published:17`);
+    expect(problemsOf({ PARLEY_FAILPOINT: 'relay.publish:17' })[0]).toContain(
+      `"relay.publish:17" names no step of a message's way; say relay.published:17`,
+    );
   });
 
   it('never shows a secret, neither in an error nor when it is printed', () => {
@@ -86,7 +115,10 @@ describe('environment', () => {
       { API_TOKEN: z.string().min(20) },
     );
     expect(problems.join()).toContain('API_TOKEN is "[hidden]"');
-    const environment = readEnvironment({ DATABASE_URL, API_TOKEN: 'hunter2' }, { API_TOKEN: z.string() });
+    const environment = readEnvironment(
+      { DATABASE_URL, API_TOKEN: 'hunter2' },
+      { API_TOKEN: z.string() },
+    );
     const printed = JSON.stringify([problems, describeEnvironment(environment)]);
     expect(printed).not.toContain('hunter2');
     expect(printed).toContain('postgres://orders:[hidden]@127.0.0.1:25432/parley');

@@ -5,9 +5,18 @@ import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/
 import { z } from 'zod';
 
 const number = (what: string, least: number, most: number) =>
-  z.coerce.number(`must be ${what}`).int(`must be ${what}`).min(least, `must be ${what}`).max(most, `must be ${what}`);
+  z.coerce
+    .number(`must be ${what}`)
+    .int(`must be ${what}`)
+    .min(least, `must be ${what}`)
+    .max(most, `must be ${what}`);
 const port = number('a port, a whole number from 0 to 65535', 0, 65_535);
-const url = z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/./, 'must be a URL such as postgres://user:password@host:5432/database');
+const url = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9+.-]*:\/\/./,
+    'must be a URL such as postgres://user:password@host:5432/database',
+  );
 
 const failPoint = z.string().superRefine((text, context) => {
   try {
@@ -28,50 +37,93 @@ const duration = z.string().transform((text, context) => {
 
 /** What every service reads from its environment. */
 const kit = z.object({
-  PORT: port.default(3000).describe('where health, metrics and operations (and the edge) are served'),
-  OPERATIONS_PORT: port.optional().describe('where metrics and operations are served instead of PORT; set it where strangers reach PORT'),
+  PORT: port
+    .default(3000)
+    .describe('where health, metrics and operations (and the edge) are served'),
+  OPERATIONS_PORT: port
+    .optional()
+    .describe(
+      'where metrics and operations are served instead of PORT; set it where strangers reach PORT',
+    ),
   OPERATIONS_TOKEN: z
     .string()
     .min(16, 'must have 16 characters or more')
     .regex(/^[!-~]+$/, 'must be printable ASCII without spaces')
     .optional()
-    .describe('what operations and the console ask of those who use them: a secret of the operators, the same for all services'),
+    .describe(
+      'what operations and the console ask of those who use them: a secret of the operators, the same for all services',
+    ),
   ALLOWED_HOSTS: z
     .string()
     .default('')
-    .transform((text) => text.split(',').map((host) => host.trim()).filter((host) => host !== ''))
-    .describe('names by which operations are reached, beside those of loopback and HOST, with commas in between'),
+    .transform((text) =>
+      text
+        .split(',')
+        .map((host) => host.trim())
+        .filter((host) => host !== ''),
+    )
+    .describe(
+      'names by which operations are reached, beside those of loopback and HOST, with commas in between',
+    ),
   HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
-  CALLS_PORT: port.optional().describe('where calls are answered; without it, this service only asks'),
-  INSTANCE: z.string().default(`${hostname()}-${process.pid}`).describe('names this process among its like'),
-  BUILD: z.string().default('development').describe('names the build; it travels with every message'),
+  CALLS_PORT: port
+    .optional()
+    .describe('where calls are answered; without it, this service only asks'),
+  INSTANCE: z
+    .string()
+    .default(`${hostname()}-${process.pid}`)
+    .describe('names this process among its like'),
+  BUILD: z
+    .string()
+    .default('development')
+    .describe('names the build; it travels with every message'),
   DATABASE_URL: url.optional().describe("the service's own database"),
   COMMANDS_URL: url.optional().describe('what carries commands; default DATABASE_URL'),
   BROADCASTS_URL: url.optional().describe('what carries broadcasts; default DATABASE_URL'),
   EVENTS_URL: url.optional().describe('what carries events; default DATABASE_URL'),
-  KEYS_URL: url.optional().describe('where the keys of those are kept whom messages are about; default DATABASE_URL'),
+  KEYS_URL: url
+    .optional()
+    .describe('where the keys of those are kept whom messages are about; default DATABASE_URL'),
   CLAIMS_URL: z
-    .union([z.literal('none'), url], 'must be a URL such as postgres://user:password@host:5432/database or file:///folder, or none')
+    .union(
+      [z.literal('none'), url],
+      'must be a URL such as postgres://user:password@host:5432/database or file:///folder, or none',
+    )
     .optional()
     .describe('where bodies wait that are too large for what carries them; default DATABASE_URL'),
-  CALLS_URL: url.default('grpc://{owner}:5000').describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
+  CALLS_URL: url
+    .default('grpc://{owner}:5000')
+    .describe('where an owner answers calls; CALLS_URL_<OWNER> overrides it for one'),
   PARLEY_TOPOLOGY: z
     .enum(['create', 'verify'], 'must be create or verify')
     .default('create')
     .describe('whether queues, topics and streams are made at start, or only checked'),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-  CONCURRENCY: number('a whole number from 1 to 1000', 1, 1000).default(10).describe('messages of one subscription handled at the same time'),
+  CONCURRENCY: number('a whole number from 1 to 1000', 1, 1000)
+    .default(10)
+    .describe('messages of one subscription handled at the same time'),
   PAUSE_AT: number('a percentage, a whole number from 0 to 100', 0, 100)
     .default(50)
-    .describe('share of failed handlings in 10 s, in percent, at which a subscription pauses; 0: never'),
-  PARLEY_FAILPOINT: failPoint.optional().describe('for trials: kill -9 of this process when it passes a step of the way of a message, such as relay.published:17'),
-  DRAIN_TIMEOUT: duration.default(10_000).describe('how long work under way may take when the service is told to stop'),
+    .describe(
+      'share of failed handlings in 10 s, in percent, at which a subscription pauses; 0: never',
+    ),
+  PARLEY_FAILPOINT: failPoint
+    .optional()
+    .describe(
+      'for trials: kill -9 of this process when it passes a step of the way of a message, such as relay.published:17',
+    ),
+  DRAIN_TIMEOUT: duration
+    .default(10_000)
+    .describe('how long work under way may take when the service is told to stop'),
 });
 
 export type Environment = z.infer<typeof kit> & {
   /** Where an owner answers calls. */
   readonly callsOf: (owner: string) => string;
-  /** URLs of single contracts, by variable: `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`. The rest of their kind goes by the kind's. */
+  /**
+   * URLs of single contracts, by variable: `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`. The rest of
+   * their kind goes by the kind's.
+   */
   readonly contractUrls: Readonly<Record<string, string>>;
 };
 
@@ -80,16 +132,21 @@ const URL_OF_ONE = /^(CALLS|COMMANDS|BROADCASTS|EVENTS)_URL_[A-Z0-9_]+$/;
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The environment does not fit; the message lists everything that is wrong with it, a line each. */
+/**
+ * The environment does not fit; the message lists everything that is wrong with it, a line each.
+ */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
 }
 
 /**
- * The environment of this process, checked. A service adds what it alone needs: `serviceEnvironment({ MAIL_URL: z.string() })`.
- * Ends the process when something is missing or wrong: it is read while modules are loaded, where nobody could catch an error.
+ * The environment of this process, checked. A service adds what it alone needs:
+ * `serviceEnvironment({ MAIL_URL: z.string() })`. Ends the process when something is missing or
+ * wrong: it is read while modules are loaded, where nobody could catch an error.
  */
-export function serviceEnvironment<S extends z.ZodRawShape = Record<never, never>>(own?: S): Environment & z.infer<z.ZodObject<S>> {
+export function serviceEnvironment<S extends z.ZodRawShape = Record<never, never>>(
+  own?: S,
+): Environment & z.infer<z.ZodObject<S>> {
   try {
     return readEnvironment(process.env, own);
   } catch (error) {
@@ -105,31 +162,53 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
   own?: S,
 ): Environment & z.infer<z.ZodObject<S>> {
   const schema = kit.extend(own ?? {});
-  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== '')); // compose sets "" for unset
-  const wrongUrls = Object.keys(given).filter((name) => URL_OF_ONE.test(name) && !url.safeParse(given[name]).success);
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  ); // compose sets "" for unset
+  const wrongUrls = Object.keys(given).filter(
+    (name) => URL_OF_ONE.test(name) && !url.safeParse(given[name]).success,
+  );
   const { success, data, error } = schema.safeParse(given);
   const problems = [
     ...(error?.issues ?? []).map((issue) => sentence(issue, given, schema.shape)),
-    ...wrongUrls.map((name) => `${name} is "${shown(name, given[name])}", but must be a URL such as ${name.startsWith('CALLS_') ? 'grpc://host:5000' : 'kafka://host:9092'}`),
+    ...wrongUrls.map(
+      (name) =>
+        `${name} is "${shown(name, given[name])}", but must be a URL such as ${name.startsWith('CALLS_') ? 'grpc://host:5000' : 'kafka://host:9092'}`,
+    ),
   ];
-  if (isReachable(given['HOST']) && given['OPERATIONS_TOKEN'] === undefined) problems.push(NO_TOKEN(given['HOST']!));
+  if (isReachable(given['HOST']) && given['OPERATIONS_TOKEN'] === undefined)
+    problems.push(NO_TOKEN(given['HOST']!));
   if (!success || problems.length > 0) throw new EnvironmentError(problems.join('\n'));
   return {
     ...(data as z.infer<typeof kit>),
     ...withDefaultUrls(data as z.infer<typeof kit>),
     callsOf: callsOf(given, data['CALLS_URL'] as string),
-    contractUrls: Object.fromEntries(Object.entries(given).filter(([name]) => URL_OF_ONE.test(name) && !name.startsWith('CALLS_'))),
+    contractUrls: Object.fromEntries(
+      Object.entries(given).filter(([name]) => URL_OF_ONE.test(name) && !name.startsWith('CALLS_')),
+    ),
   } as never;
 }
 
 /** What `serviceEnvironment` read, fit to be logged. */
 export function describeEnvironment(environment: object): Readonly<Record<string, unknown>> {
   const { contractUrls = {}, ...rest } = environment as Partial<Environment>;
-  const variables = Object.entries({ ...rest, ...contractUrls }).filter(([, value]) => value !== undefined && typeof value !== 'function');
-  return Object.fromEntries(variables.map(([name, value]) => [name, typeof value === 'string' || isSecretName(name) ? shown(name, value) : value]));
+  const variables = Object.entries({ ...rest, ...contractUrls }).filter(
+    ([, value]) => value !== undefined && typeof value !== 'function',
+  );
+  return Object.fromEntries(
+    variables.map(([name, value]) => [
+      name,
+      typeof value === 'string' || isSecretName(name) ? shown(name, value) : value,
+    ]),
+  );
 }
 
-function withDefaultUrls({ DATABASE_URL, COMMANDS_URL, BROADCASTS_URL, EVENTS_URL }: z.infer<typeof kit>) {
+function withDefaultUrls({
+  DATABASE_URL,
+  COMMANDS_URL,
+  BROADCASTS_URL,
+  EVENTS_URL,
+}: z.infer<typeof kit>) {
   return {
     COMMANDS_URL: COMMANDS_URL ?? DATABASE_URL,
     BROADCASTS_URL: BROADCASTS_URL ?? DATABASE_URL,
@@ -138,13 +217,16 @@ function withDefaultUrls({ DATABASE_URL, COMMANDS_URL, BROADCASTS_URL, EVENTS_UR
 }
 
 /** Whether others than the processes of this machine can open what listens there. */
-const isReachable = (host?: string): boolean => host !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
+const isReachable = (host?: string): boolean =>
+  host !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
 
 const NO_TOKEN = (host: string): string =>
   `OPERATIONS_TOKEN is not set, but HOST is ${host}: whoever reaches that address could read and discard messages; set it to a secret of 16 characters or more, the same for all services`;
 
 function callsOf(given: Variables, template: string) {
-  return (owner: string) => given[`CALLS_URL_${owner.toUpperCase().replaceAll('-', '_')}`] ?? template.replaceAll('{owner}', owner);
+  return (owner: string) =>
+    given[`CALLS_URL_${owner.toUpperCase().replaceAll('-', '_')}`] ??
+    template.replaceAll('{owner}', owner);
 }
 
 function sentence(issue: z.core.$ZodIssue, given: Variables, shape: z.ZodRawShape): string {
@@ -155,4 +237,5 @@ function sentence(issue: z.core.$ZodIssue, given: Variables, shape: z.ZodRawShap
   return `${name} is "${shown(name, given[name])}", but ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}${about}`;
 }
 
-const shown = (name: string, value: unknown): string => (isSecretName(name) ? HIDDEN : withoutSecretsInText(String(value)));
+const shown = (name: string, value: unknown): string =>
+  isSecretName(name) ? HIDDEN : withoutSecretsInText(String(value));

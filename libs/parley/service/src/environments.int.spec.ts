@@ -61,7 +61,8 @@ class Greeter extends ServiceProcess {
   }
 }
 
-const greeted = async (name: string): Promise<boolean> => (await database.query('select from greeter.greeting where name = $1', [name])).rowCount === 1;
+const greeted = async (name: string): Promise<boolean> =>
+  (await database.query('select from greeter.greeting where name = $1', [name])).rowCount === 1;
 
 describe('a database or role with other defaults', () => {
   const OTHERWISE = {
@@ -80,7 +81,8 @@ describe('a database or role with other defaults', () => {
   };
 
   it.each(['database', 'role'])('does not change what a service does (%s)', async (whose) => {
-    for (const [name, value] of Object.entries(OTHERWISE)) await database.query(`alter ${whose} ${role} set ${name} = ${value}`);
+    for (const [name, value] of Object.entries(OTHERWISE))
+      await database.query(`alter ${whose} ${role} set ${name} = ${value}`);
     const service = new Greeter({ DATABASE_URL, GREET: `Zoë, of the ${whose}` });
     try {
       await service.url();
@@ -100,30 +102,42 @@ describe('IPv6', () => {
     const { port } = new URL(DATABASE_URL);
     bridge = createServer((near) => {
       const far = connect(Number(port), '127.0.0.1');
-      near.on('error', () => far.destroy()).pipe(far.on('error', () => near.destroy())).pipe(near);
+      near
+        .on('error', () => far.destroy())
+        .pipe(far.on('error', () => near.destroy()))
+        .pipe(near);
     }).listen(0, '::1');
     await once(bridge, 'listening');
   });
 
   afterAll(() => bridge.close());
 
-  it.each(['', '?application_name=ada'])('is an address like others, of the database (with "%s") and of the service', async (search) => {
-    const url = new URL(DATABASE_URL);
-    url.host = `[::1]:${(bridge.address() as { port: number }).port}`;
-    const GREET = `Ada ${search}`;
-    const service = new Greeter({ DATABASE_URL: url.href + search, HOST: '::1', CALLS_PORT: String(await freePort()), GREET });
-    const own = await service.url();
-    expect(own).toMatch(/^http:\/\/\[::1\]:\d+$/);
-    await eventually(() => greeted(GREET), 'the greeting');
-    expect((await fetch(`${own}/health/ready`)).status).toBe(200);
-  });
+  it.each(['', '?application_name=ada'])(
+    'is an address like others, of the database (with "%s") and of the service',
+    async (search) => {
+      const url = new URL(DATABASE_URL);
+      url.host = `[::1]:${(bridge.address() as { port: number }).port}`;
+      const GREET = `Ada ${search}`;
+      const service = new Greeter({
+        DATABASE_URL: url.href + search,
+        HOST: '::1',
+        CALLS_PORT: String(await freePort()),
+        GREET,
+      });
+      const own = await service.url();
+      expect(own).toMatch(/^http:\/\/\[::1\]:\d+$/);
+      await eventually(() => greeted(GREET), 'the greeting');
+      expect((await fetch(`${own}/health/ready`)).status).toBe(200);
+    },
+  );
 });
 
 describe('a network that loses open connections without a sign', () => {
   it('is named by readiness until it is overcome', async () => {
     const road = await Road.to(DATABASE_URL, 5432);
     const url = await new Greeter({ DATABASE_URL: road.along(DATABASE_URL), GREET: 'Grace' }).url();
-    const ready = async () => (await fetch(`${url}/health/ready`)).json() as Promise<{ status: string; error?: object }>;
+    const ready = async () =>
+      (await fetch(`${url}/health/ready`)).json() as Promise<{ status: string; error?: object }>;
     await eventually(async () => (await ready()).status === 'ok', 'it to be ready');
     road.swallow();
     const unready = await eventually(async () => {
@@ -131,7 +145,9 @@ describe('a network that loses open connections without a sign', () => {
       return told.status !== 'ok' && told;
     }, 'readiness to name it', 15_000); // prettier-ignore
     // Either, by which of its connections was asked first: new ones work.
-    expect(Object.keys(unready.error ?? {})).toEqual(expect.arrayContaining([expect.stringMatching(/^(database|outbox)$/)]));
+    expect(Object.keys(unready.error ?? {})).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(database|outbox)$/)]),
+    );
     await eventually(async () => (await ready()).status === 'ok', 'it to be ready again', 15_000);
     await running.at(-1)!.stop();
     await road.close();
@@ -156,7 +172,11 @@ class PgBouncer {
       `[databases]\n* = host=127.0.0.1 port=${behind}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =\nauth_type = plain\nauth_file = ${join(dir, 'users')}\npool_mode = ${mode}\n`,
     );
     chmodSync(dir, 0o755); // pgbouncer refuses to be root, and nobody has to read it
-    const child = spawn('pgbouncer', [...(process.getuid?.() === 0 ? ['-u', 'nobody'] : []), join(dir, 'ini')], { stdio: 'ignore' });
+    const child = spawn(
+      'pgbouncer',
+      [...(process.getuid?.() === 0 ? ['-u', 'nobody'] : []), join(dir, 'ini')],
+      { stdio: 'ignore' },
+    );
     const url = Object.assign(new URL(DATABASE_URL), { port: String(port) }).href;
     const bouncer = new PgBouncer(child, dir, url);
     await eventually(() => answers(port), 'pgbouncer to listen');
@@ -165,7 +185,8 @@ class PgBouncer {
 
   async stop(): Promise<void> {
     this.child.kill('SIGKILL');
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    if (this.child.exitCode === null && this.child.signalCode === null)
+      await once(this.child, 'exit');
     rmSync(this.dir, { recursive: true });
   }
 }
@@ -177,7 +198,9 @@ const answers = (port: number): Promise<boolean> =>
   });
 
 const offersPgBouncer = spawnSync('pgbouncer', ['--version']).status === 0;
-const skipped = offersPgBouncer ? '' : ' (not tried: pgbouncer is not installed; apt-get install pgbouncer)';
+const skipped = offersPgBouncer
+  ? ''
+  : ' (not tried: pgbouncer is not installed; apt-get install pgbouncer)';
 
 (offersPgBouncer ? describe : describe.skip)(`a pooler before PostgreSQL${skipped}`, () => {
   let bouncer: PgBouncer;
@@ -190,7 +213,9 @@ const skipped = offersPgBouncer ? '' : ' (not tried: pgbouncer is not installed;
     const since = performance.now();
     expect(await service.ended).toBe(1);
     expect(performance.now() - since).toBeLessThan(15_000);
-    expect(service.errors).toMatch(/^at postgres:\S+ is a pooler that gives each transaction another session, .*pool_mode = session.*\n$/);
+    expect(service.errors).toMatch(
+      /^at postgres:\S+ is a pooler that gives each transaction another session, .*pool_mode = session.*\n$/,
+    );
   });
 
   it('is refused as well where only messages go through it', async () => {

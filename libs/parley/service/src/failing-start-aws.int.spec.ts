@@ -35,7 +35,9 @@ startsFail({
       with: 'a queue that has other settings',
       finds: async (name) => {
         const queues = TrialQueues.at(process.env['SQS_URL']!);
-        await queues.client.send(new CreateQueueCommand({ QueueName: `${name}-dead`, Attributes: { DelaySeconds: '5' } }));
+        await queues.client.send(
+          new CreateQueueCommand({ QueueName: `${name}-dead`, Attributes: { DelaySeconds: '5' } }),
+        );
         return () => queues.drop(name);
       },
       sets: { COMMANDS_URL: '{SQS_URL}' },
@@ -43,7 +45,10 @@ startsFail({
     },
     {
       with: 'a queue whose name would be too long for it',
-      sets: { COMMANDS_URL: '{SQS_URL}&prefix=an-unreasonably-long-prefix-that-leaves-no-room-for-the-name-of-any-queue-' },
+      sets: {
+        COMMANDS_URL:
+          '{SQS_URL}&prefix=an-unreasonably-long-prefix-that-leaves-no-room-for-the-name-of-any-queue-',
+      },
       says: "SQS at sqs://{sqs}: the queue … has a name of more than 80 characters; shorten the prefix or the service's name",
     },
   ],
@@ -82,7 +87,9 @@ startsFail({
       with: 'a stream that keeps less',
       finds: async (name) => {
         const streams = TrialStreams.at(process.env['KINESIS_URL']!);
-        await streams.client.send(new CreateStreamCommand({ StreamName: `${name}.events`, ShardCount: 1 }));
+        await streams.client.send(
+          new CreateStreamCommand({ StreamName: `${name}.events`, ShardCount: 1 }),
+        );
         return () => streams.drop((stream) => stream.startsWith(`${name}.`));
       },
       sets: { EVENTS_URL: '{KINESIS_URL}' },

@@ -43,9 +43,15 @@ startsFail({
       with: 'a topic that has other settings',
       finds: async (name) => {
         const url = process.env['KAFKA_URL']!;
-        const admin = new Kafka({ brokers: [new URL(url).host], logLevel: logLevel.NOTHING }).admin();
+        const admin = new Kafka({
+          brokers: [new URL(url).host],
+          logLevel: logLevel.NOTHING,
+        }).admin();
         await admin.connect();
-        await admin.createTopics({ topics: [{ topic: `${name}.events`, numPartitions: 1 }], waitForLeaders: true });
+        await admin.createTopics({
+          topics: [{ topic: `${name}.events`, numPartitions: 1 }],
+          waitForLeaders: true,
+        });
         await admin.disconnect();
         return () => dropTopicsOf(url, [name]);
       },

@@ -1,5 +1,5 @@
-// A service that handles one contract of every kind, run as a process of its own by failing-start.int.spec.ts: where what it is told is
-// wrong, it must not start.
+// A service that handles one contract of every kind, run as a process of its own by
+// failing-start.int.spec.ts: where what it is told is wrong, it must not start.
 import { Controller, Module } from '@nestjs/common';
 import { broadcast, call, command, event, type Message } from '@parley/contract';
 import { Handles, Subscription } from '@parley/messaging';
@@ -8,7 +8,10 @@ import { serve, serviceEnvironment, ServiceModule } from './index';
 
 const environment = serviceEnvironment({
   NAME: z.string().describe('the owner of all contracts here: a name that no other start has'),
-  BATCH: z.stringbool().default(false).describe('whether broadcasts are asked for in batches, which no technology has'),
+  BATCH: z
+    .stringbool()
+    .default(false)
+    .describe('whether broadcasts are asked for in batches, which no technology has'),
 });
 
 const Job = z.object({ id: z.string() });
@@ -35,7 +38,10 @@ class Jobs {
   done(): void {}
 }
 
-@Module({ imports: [ServiceModule.forRoot({ service: environment.NAME, environment, migrations: [] })], controllers: [Jobs] })
+@Module({
+  imports: [ServiceModule.forRoot({ service: environment.NAME, environment, migrations: [] })],
+  controllers: [Jobs],
+})
 class AppModule {}
 
 void serve(AppModule);

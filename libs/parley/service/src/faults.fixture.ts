@@ -10,11 +10,15 @@ export interface Fault {
   /** What is wrong. */
   readonly with: string;
   /**
-   * Variables. `{redis}` is where Redis listens, `{REDIS_URL}` its whole URL, `{website}` where a stand-in listens; `{name}` is the service's
-   * name, `{role}` its role in the database, `{wrong}` a wrong password.
+   * Variables. `{redis}` is where Redis listens, `{REDIS_URL}` its whole URL, `{website}` where a
+   * stand-in listens; `{name}` is the service's name, `{role}` its role in the database, `{wrong}`
+   * a wrong password.
    */
   readonly sets: Readonly<Record<string, string>>;
-  /** All that stderr has to hold. `…` is anything in one line. Of several, one: who answers and hangs up is heard, or not any more. */
+  /**
+   * All that stderr has to hold. `…` is anything in one line. Of several, one: who answers and
+   * hangs up is heard, or not any more.
+   */
   readonly says: string | readonly string[];
   /** Makes what the service finds; resolves to what takes it away. */
   readonly finds?: (name: string) => Promise<() => Promise<unknown>>;
@@ -42,7 +46,9 @@ const BUILT = '.data/failing-start';
 const PROGRAM = `${BUILT}/libs/parley/service/src/failing-start.fixture.js`;
 /** Seconds: what a start that fails may take. */
 const PROMISED = 15;
-/** Milliseconds. What still runs then, with all of a busy machine's slowness, would run for ever. */
+/**
+ * Milliseconds. What still runs then, with all of a busy machine's slowness, would run for ever.
+ */
 const FOR_EVER = 60_000;
 
 /** A fault, and the service that meets it: nobody else has its name, and so its queues. */
@@ -74,19 +80,22 @@ export function startsFail(faults: Faults): void {
     expect(service.errors).toBe('');
   });
 
-  describe.each(Object.keys(faults))('a start with %s ends within 15 s, by itself and in one sentence, where there is', (technology) => {
-    for (const start of trial.starts.filter((one) => one.technology === technology)) {
-      (missingFor(start).length === 0 ? it : it.skip)(start.with, async () => {
-        const { code, output, errors, seconds = 0 } = await trial.ended(start);
-        expect(errors).toMatch(trial.sentence(start));
-        expect(code).toBe(1);
-        expect(seconds).toBeLessThan(PROMISED);
-        // Neither as text nor inside of a log line.
-        expect(output + errors).not.toMatch(/(\n|\\n)\s+at /);
-        for (const password of [WRONG, RIGHT]) expect(output + errors).not.toContain(password);
-      });
-    }
-  });
+  describe.each(Object.keys(faults))(
+    'a start with %s ends within 15 s, by itself and in one sentence, where there is',
+    (technology) => {
+      for (const start of trial.starts.filter((one) => one.technology === technology)) {
+        (missingFor(start).length === 0 ? it : it.skip)(start.with, async () => {
+          const { code, output, errors, seconds = 0 } = await trial.ended(start);
+          expect(errors).toMatch(trial.sentence(start));
+          expect(code).toBe(1);
+          expect(seconds).toBeLessThan(PROMISED);
+          // Neither as text nor inside of a log line.
+          expect(output + errors).not.toMatch(/(\n|\\n)\s+at /);
+          for (const password of [WRONG, RIGHT]) expect(output + errors).not.toContain(password);
+        });
+      }
+    },
+  );
 }
 
 class FailingStarts {
@@ -105,16 +114,28 @@ class FailingStarts {
     this.starts = Object.entries(faults).flatMap(([technology, those]) => those.map((fault) => ({ ...fault, technology }))).map((fault, index) => ({ ...fault, name: `${run}x${index}` })); // prettier-ignore
     this.runnable = this.starts.filter((start) => missingFor(start).length === 0);
     const absent = [...new Set(this.starts.flatMap(missingFor))];
-    if (absent.length > 0) process.stdout.write(`Failing starts: not all were run, for there is no ${absent.join(', no ')}\n`);
+    if (absent.length > 0)
+      process.stdout.write(
+        `Failing starts: not all were run, for there is no ${absent.join(', no ')}\n`,
+      );
   }
 
   async open(): Promise<void> {
     const names = [this.fine, ...this.starts.map(({ name }) => name)];
     this.database = await TrialDatabase.create(names);
-    for (const name of names) await this.database.admin.query(`grant create on database ${this.database.name} to ${this.database.roleOf(name)}`);
+    for (const name of names)
+      await this.database.admin.query(
+        `grant create on database ${this.database.name} to ${this.database.roleOf(name)}`,
+      );
     const standIns = await this.standIns.open();
     const postgres = hostOf(process.env['PARLEY_TEST_POSTGRES']!);
-    this.places = { ...brokers(), ...standIns, postgres, database: this.database.name, 'website-port': standIns['website']!.split(':')[1]! };
+    this.places = {
+      ...brokers(),
+      ...standIns,
+      postgres,
+      database: this.database.name,
+      'website-port': standIns['website']!.split(':')[1]!,
+    };
     await promisify(execFile)(process.execPath, ['tools/build.mjs', BUILT], { cwd: ROOT });
   }
 
@@ -125,7 +146,12 @@ class FailingStarts {
   }
 
   service(name: string, sets: Readonly<Record<string, string>> = {}): ServiceProcess {
-    return new ServiceProcess([PROGRAM], { CALLS_PORT: '0', NAME: name, DATABASE_URL: this.database.url(name), ...sets });
+    return new ServiceProcess([PROGRAM], {
+      CALLS_PORT: '0',
+      NAME: name,
+      DATABASE_URL: this.database.url(name),
+      ...sets,
+    });
   }
 
   /** While one is looked at, the next one begins already: two at a time. */
@@ -147,7 +173,9 @@ class FailingStarts {
 
   private async run(start: Start): Promise<Ended> {
     const takeAway = await start.finds?.(start.name);
-    const sets = Object.fromEntries(Object.entries(start.sets).map(([variable, value]) => [variable, this.filled(value, start)]));
+    const sets = Object.fromEntries(
+      Object.entries(start.sets).map(([variable, value]) => [variable, this.filled(value, start)]),
+    );
     const service = this.service(start.name, sets);
     const late = setTimeout(() => service.kill('SIGKILL'), FOR_EVER);
     const code = await service.ended;
@@ -164,7 +192,12 @@ class FailingStarts {
   }
 
   private filled(text: string, { name }: Start): string {
-    const known: Readonly<Record<string, string>> = { ...this.places, name, role: this.database.roleOf(name), wrong: WRONG };
+    const known: Readonly<Record<string, string>> = {
+      ...this.places,
+      name,
+      role: this.database.roleOf(name),
+      wrong: WRONG,
+    };
     return text.replace(/\{([\w-]+)\}/g, (placeholder, key: string) => {
       if (known[key] === undefined) throw new Error(`nothing is known of ${placeholder}`);
       return known[key];
@@ -175,7 +208,9 @@ class FailingStarts {
 /** Variables that a fault needs and nobody set. */
 function missingFor({ sets }: Fault): readonly string[] {
   const text = Object.values(sets).join();
-  const needed = Object.entries(BROKERS).filter((names) => names.some((name) => text.includes(`{${name}}`)));
+  const needed = Object.entries(BROKERS).filter((names) =>
+    names.some((name) => text.includes(`{${name}}`)),
+  );
   return needed.map(([, variable]) => variable).filter((variable) => !process.env[variable]);
 }
 

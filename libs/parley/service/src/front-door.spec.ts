@@ -10,8 +10,14 @@ let life: Lifecycle;
 let door: FrontDoor;
 const agent = new Agent({ keepAlive: true });
 
-async function get(path: string, headers = {}): Promise<{ status: number; body: string; headers: IncomingMessage['headers'] }> {
-  const [response] = (await once(request(`${door.address}${path}`, { agent, headers }), 'response')) as [IncomingMessage];
+async function get(
+  path: string,
+  headers = {},
+): Promise<{ status: number; body: string; headers: IncomingMessage['headers'] }> {
+  const [response] = (await once(
+    request(`${door.address}${path}`, { agent, headers }),
+    'response',
+  )) as [IncomingMessage];
   let body = '';
   for await (const chunk of response) body += String(chunk);
   return { status: response.statusCode!, body, headers: response.headers };
@@ -70,11 +76,13 @@ describe('front door', () => {
     door = new FrontDoor(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
     await door.listen('127.0.0.1', 0, 0);
-    expect(await Promise.all(['/health/ready', '/metrics', '/operations/dead-letters'].map(async (path) => (await get(path)).body))).toEqual([
-      'operations',
-      'application',
-      'application',
-    ]);
+    expect(
+      await Promise.all(
+        ['/health/ready', '/metrics', '/operations/dead-letters'].map(
+          async (path) => (await get(path)).body,
+        ),
+      ),
+    ).toEqual(['operations', 'application', 'application']);
   });
 
   it('answers metrics and operations nowhere, when strangers reach its port and no other one is given', async () => {
@@ -83,7 +91,11 @@ describe('front door', () => {
     door = new FrontDoor(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
     await door.listen('127.0.0.1', 0, undefined, true);
-    const bodies = await Promise.all(['/health/ready', '/metrics', '/operations/status'].map(async (path) => (await get(path)).body));
+    const bodies = await Promise.all(
+      ['/health/ready', '/metrics', '/operations/status'].map(
+        async (path) => (await get(path)).body,
+      ),
+    );
     expect(bodies).toEqual(['operations', 'application', 'application']);
   });
 
@@ -100,7 +112,9 @@ describe('front door', () => {
   it('waits for open requests, and gives up on them when their time is over', async () => {
     let finish!: () => void;
     const arrived = new Promise<void>((resolve) =>
-      openWith((_, response) => ((finish = () => response.end()), resolve())).then(() => (life.enter('running'), void get('/slow'))),
+      openWith((_, response) => ((finish = () => response.end()), resolve())).then(
+        () => (life.enter('running'), void get('/slow')),
+      ),
     );
     await arrived;
     expect(await door.idle(10)).toBe(false);
@@ -110,7 +124,10 @@ describe('front door', () => {
   });
 
   it('ends streams, whose readers come back elsewhere', async () => {
-    await openWith((_, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\n\n'));
+    await openWith(
+      (_, response) =>
+        void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\n\n'),
+    );
     life.enter('running');
     const stream = get('/events', { accept: 'text/event-stream' });
     await once(door.httpServer, 'request');
@@ -129,12 +146,26 @@ describe('front door', () => {
   it('holds no request whose headers or body never come', async () => {
     life = lifecycle();
     life.enter('running');
-    door = new FrontDoor(life, (_, response) => response.end('operations'), { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 50 });
-    door.serverFactory((request, response) => request.resume().on('end', () => response.end('application')));
+    door = new FrontDoor(life, (_, response) => response.end('operations'), {
+      headersTimeout: 100,
+      requestTimeout: 200,
+      connectionsCheckingInterval: 50,
+    });
+    door.serverFactory((request, response) =>
+      request.resume().on('end', () => response.end('application')),
+    );
     await door.listen('127.0.0.1', 0, 0);
-    const held = ['POST / HTTP/1.1\r\nhost: door\r\ncontent-length: 10\r\n\r\nhalf', 'GET / HTTP/1.1\r\nhost: door\r\n'];
-    const answers = await Promise.all(held.map((bytes) => heard(Number(new URL(door.address).port), bytes)));
-    expect(answers.map((text) => text.split('\r\n')[0])).toEqual(['HTTP/1.1 408 Request Timeout', 'HTTP/1.1 408 Request Timeout']);
+    const held = [
+      'POST / HTTP/1.1\r\nhost: door\r\ncontent-length: 10\r\n\r\nhalf',
+      'GET / HTTP/1.1\r\nhost: door\r\n',
+    ];
+    const answers = await Promise.all(
+      held.map((bytes) => heard(Number(new URL(door.address).port), bytes)),
+    );
+    expect(answers.map((text) => text.split('\r\n')[0])).toEqual([
+      'HTTP/1.1 408 Request Timeout',
+      'HTTP/1.1 408 Request Timeout',
+    ]);
     expect((await get('/')).body).toBe('application');
   });
 
@@ -143,7 +174,9 @@ describe('front door', () => {
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
     door = new FrontDoor(lifecycle(), () => undefined);
-    await expect(door.listen('127.0.0.1', port)).rejects.toThrow(`port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT`);
+    await expect(door.listen('127.0.0.1', port)).rejects.toThrow(
+      `port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT`,
+    );
     other.close();
   });
 });

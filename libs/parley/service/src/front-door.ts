@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { hostAndPort } from '@parley/messaging';
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
@@ -9,23 +15,34 @@ export class DoorError extends Error {
   override readonly name = 'DoorError';
 }
 
-/** Milliseconds within which a request must have come: its headers, and all of it. Node looks every `connectionsCheckingInterval`. */
+/**
+ * Milliseconds within which a request must have come: its headers, and all of it. Node looks every
+ * `connectionsCheckingInterval`.
+ */
 export interface DoorLimits {
   readonly headersTimeout: number;
   readonly requestTimeout: number;
   readonly connectionsCheckingInterval: number;
 }
 
-/** Bodies are small here: 30 s are enough for 256 KiB at the speed of a bad line. What is slower is cut off with 408. */
-const LIMITS: DoorLimits = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
+/**
+ * Bodies are small here: 30 s are enough for 256 KiB at the speed of a bad line. What is slower is
+ * cut off with 408.
+ */
+const LIMITS: DoorLimits = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 2_000,
+};
 
 /** Answered while starting and draining, too. */
 const OPERATIONAL = /^\/(health|metrics|operations)(\/|$|\?)/;
 const HEALTH = /^\/health(\/|$|\?)/;
 
 /**
- * The HTTP server of the process. It is open before the application is made and until it is gone, so that liveness and readiness
- * always have an answer; Nest's adapter gets its requests, but not the say over listening and closing.
+ * The HTTP server of the process. It is open before the application is made and until it is gone,
+ * so that liveness and readiness always have an answer; Nest's adapter gets its requests, but not
+ * the say over listening and closing.
  */
 export class FrontDoor {
   private readonly server: Server;
@@ -49,11 +66,18 @@ export class FrontDoor {
 
   /**
    * @param operationsPort where metrics and operations are answered; the same as `port`: there
-   * @param toStrangers the port is meant for strangers: without `operationsPort`, metrics and operations are answered nowhere
+   * @param toStrangers the port is meant for strangers: without `operationsPort`, metrics and
+   * operations are answered nowhere
    * @throws DoorError
    */
-  async listen(host: string, port: number, operationsPort?: number, toStrangers = false): Promise<void> {
-    this.strangersOnly = operationsPort === undefined ? toStrangers : operationsPort !== port || port === 0;
+  async listen(
+    host: string,
+    port: number,
+    operationsPort?: number,
+    toStrangers = false,
+  ): Promise<void> {
+    this.strangersOnly =
+      operationsPort === undefined ? toStrangers : operationsPort !== port || port === 0;
     await listening(this.server, host, port, 'PORT');
     if (operationsPort === undefined || !this.strangersOnly) return;
     this.backDoor = createServer(this.limits, this.operations);
@@ -72,10 +96,15 @@ export class FrontDoor {
 
   get address(): string {
     const address = this.server.address();
-    return typeof address === 'object' && address ? `http://${hostAndPort(address.address, address.port)}` : 'closed';
+    return typeof address === 'object' && address
+      ? `http://${hostAndPort(address.address, address.port)}`
+      : 'closed';
   }
 
-  /** Ends streams, which never end by themselves (their readers come back elsewhere), and resolves when no other request is open, or after `milliseconds`. */
+  /**
+   * Ends streams, which never end by themselves (their readers come back elsewhere), and resolves
+   * when no other request is open, or after `milliseconds`.
+   */
   async idle(milliseconds: number): Promise<boolean> {
     for (const response of this.open) if (isStream(response.req)) response.end();
     if (this.working() === 0) return true;
@@ -98,9 +127,22 @@ export class FrontDoor {
     if (this.isOperational(request.url ?? '')) return this.operations(request, response);
     if (this.app && phase === 'running') return this.app(request, response);
     const { reason } = this.lifecycle;
-    if (reason === undefined) return answer(response, 404, { status: 404, message: 'this service has no HTTP routes of its own' });
+    if (reason === undefined)
+      return answer(response, 404, {
+        status: 404,
+        message: 'this service has no HTTP routes of its own',
+      });
     response.setHeader('retry-after', '1');
-    answer(response, 503, problem(503, 'This service takes no requests right now', `Nothing was done; it is ${reason}.`), 'application/problem+json');
+    answer(
+      response,
+      503,
+      problem(
+        503,
+        'This service takes no requests right now',
+        `Nothing was done; it is ${reason}.`,
+      ),
+      'application/problem+json',
+    );
   }
 
   private isOperational(url: string): boolean {
@@ -117,20 +159,36 @@ export class FrontDoor {
 
   private working(): number {
     let count = 0;
-    for (const { req } of this.open) if (!isStream(req) && !OPERATIONAL.test(req.url ?? '')) count += 1;
+    for (const { req } of this.open)
+      if (!isStream(req) && !OPERATIONAL.test(req.url ?? '')) count += 1;
     return count;
   }
 }
 
-const isStream = (request: IncomingMessage): boolean => request.headers.accept?.includes('text/event-stream') ?? false;
+const isStream = (request: IncomingMessage): boolean =>
+  request.headers.accept?.includes('text/event-stream') ?? false;
 
-function answer(response: ServerResponse, status: number, body: object, type = 'application/json'): void {
-  response.writeHead(status, { 'content-type': `${type}; charset=utf-8` }).end(JSON.stringify(body));
+function answer(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  type = 'application/json',
+): void {
+  response
+    .writeHead(status, { 'content-type': `${type}; charset=utf-8` })
+    .end(JSON.stringify(body));
 }
 
-async function listening(server: Server, host: string, port: number, variable: string): Promise<void> {
+async function listening(
+  server: Server,
+  host: string,
+  port: number,
+  variable: string,
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(new DoorError(whyNot(error, host, port, variable))));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new DoorError(whyNot(error, host, port, variable))),
+    );
     server.listen(port, host, resolve);
   });
 }
@@ -141,9 +199,16 @@ async function closed(server: Server): Promise<void> {
   await over;
 }
 
-function whyNot(error: NodeJS.ErrnoException, host: string, port: number, variable: string): string {
-  if (error.code === 'EADDRINUSE') return `port ${port} on ${host} is taken; stop what listens there or set ${variable}`;
-  if (error.code === 'EACCES') return `port ${port} on ${host} may not be opened by this user; set ${variable} to one above 1023`;
+function whyNot(
+  error: NodeJS.ErrnoException,
+  host: string,
+  port: number,
+  variable: string,
+): string {
+  if (error.code === 'EADDRINUSE')
+    return `port ${port} on ${host} is taken; stop what listens there or set ${variable}`;
+  if (error.code === 'EACCES')
+    return `port ${port} on ${host} may not be opened by this user; set ${variable} to one above 1023`;
   if (error.code === 'EADDRNOTAVAIL') return `${host} is no address of this machine; set HOST`;
   return `cannot listen on ${hostAndPort(host, port)}: ${error.message}`;
 }

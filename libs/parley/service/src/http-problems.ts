@@ -1,7 +1,20 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Logger, StandardSchemaValidationPipe } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  Logger,
+  StandardSchemaValidationPipe,
+} from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { MAX_ISSUES, moreTimes, notingEffects, OutageError, type OutageReader, Sparingly } from '@parley/messaging';
+import {
+  MAX_ISSUES,
+  moreTimes,
+  notingEffects,
+  OutageError,
+  type OutageReader,
+  Sparingly,
+} from '@parley/messaging';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { repeatedHeader } from './single-headers';
 import { invalid, problem, type Problem, ProblemError, problemOf } from './problem';
@@ -12,12 +25,23 @@ export interface ProblemOptions {
   /** Reads errors of clients of databases and brokers. */
   readonly outageIn?: OutageReader;
   /** Before the answer is sent. */
-  readonly beforeAnswer?: (answer: Problem, request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined;
+  readonly beforeAnswer?: (
+    answer: Problem,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) => Promise<void> | undefined;
 }
 
-const OURS = problem(500, 'Something went wrong here', 'It was not your request; we have a note of it.');
+const OURS = problem(
+  500,
+  'Something went wrong here',
+  'It was not your request; we have a note of it.',
+);
 
-/** Answers errors of HTTP routes as problems. Bugs are logged as errors, outages as a warning once in a while. */
+/**
+ * Answers errors of HTTP routes as problems. Bugs are logged as errors, outages as a warning once
+ * in a while.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('http');
@@ -34,36 +58,59 @@ export class ProblemFilter implements ExceptionFilter {
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const outage = this.options.outageIn?.(error);
     const meant = outage ?? error;
-    const known = this.options.problemOf?.(error) ?? problemOf(meant, { method: request.method, hasKey: request.headers['idempotency-key'] !== undefined });
+    const known =
+      this.options.problemOf?.(error) ??
+      problemOf(meant, {
+        method: request.method,
+        hasKey: request.headers['idempotency-key'] !== undefined,
+      });
     if (!known) this.logger.error({ message: `${request.method} ${request.url} failed`, error });
     else if (meant instanceof OutageError) this.warn(meant, request);
     const answer = known ?? OURS;
     if (answer.status === 503) void reply.header('retry-after', '1');
     const before = this.options.beforeAnswer?.(answer, request, reply);
-    const send = () => void reply.status(answer.status).header('content-type', 'application/problem+json; charset=utf-8').send(JSON.stringify(answer));
+    const send = () =>
+      void reply
+        .status(answer.status)
+        .header('content-type', 'application/problem+json; charset=utf-8')
+        .send(JSON.stringify(answer));
     if (before) void before.then(send);
     else send();
   }
 
   private warn(outage: OutageError, { method, routeOptions }: FastifyRequest): void {
     const route = `${method} ${routeOptions.url ?? ''}`;
-    this.outages.say(`${route} ${outage.name}`, (more) => this.logger.warn(`${route} could not be answered: ${outage.message}${moreTimes(more)}`));
+    this.outages.say(`${route} ${outage.name}`, (more) =>
+      this.logger.warn(`${route} could not be answered: ${outage.message}${moreTimes(more)}`),
+    );
   }
 }
 
 /**
- * Makes an application's routes answer as this kit does: errors are problems, whatever has a schema (`@Body({ schema })`) is checked by it
- * and refused with 422 and the paths, and a header that must be one is refused with 400 when it comes twice. The application's own
- * filters come first.
+ * Makes an application's routes answer as this kit does: errors are problems, whatever has a schema
+ * (`@Body({ schema })`) is checked by it and refused with 422 and the paths, and a header that must
+ * be one is refused with 400 when it comes twice. The application's own filters come first.
  */
 export function answerProblems(app: NestFastifyApplication, filter: ProblemFilter): void {
   app.get(ApplicationConfig).getGlobalFilters().unshift(filter);
-  app.useGlobalPipes(new StandardSchemaValidationPipe({ exceptionFactory: (issues) => new ProblemError(invalid(issues.slice(0, MAX_ISSUES).map(fieldError))) }));
+  app.useGlobalPipes(
+    new StandardSchemaValidationPipe({
+      exceptionFactory: (issues) =>
+        new ProblemError(invalid(issues.slice(0, MAX_ISSUES).map(fieldError))),
+    }),
+  );
   const server = app.getHttpAdapter().getInstance();
   server.addHook('onRequest', (request, _reply, done) => {
     const name = repeatedHeader(request.raw.rawHeaders);
     if (name === undefined) notingEffects(done);
-    else done(new ProblemError(problem(400, `The header ${name} comes twice`, 'Send it once.', [{ field: name, message: 'comes twice' }])));
+    else
+      done(
+        new ProblemError(
+          problem(400, `The header ${name} comes twice`, 'Send it once.', [
+            { field: name, message: 'comes twice' },
+          ]),
+        ),
+      );
   });
 }
 

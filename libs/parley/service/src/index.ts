@@ -1,12 +1,26 @@
 export { Database, DatabaseError } from './database';
 export { checked, checkedHeader } from './checked';
-export { describeEnvironment, type Environment, EnvironmentError, readEnvironment, serviceEnvironment } from './environment';
+export {
+  describeEnvironment,
+  type Environment,
+  EnvironmentError,
+  readEnvironment,
+  serviceEnvironment,
+} from './environment';
 export { DoorError } from './front-door';
 export { Lifecycle, type Phase } from './lifecycle';
 export { UnexpectedRoute } from './no-http';
 export type { Inspectable } from './operations';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
-export { type Asked, type FieldError, invalid, problem, type Problem, ProblemError, problemOf } from './problem';
+export {
+  type Asked,
+  type FieldError,
+  invalid,
+  problem,
+  type Problem,
+  ProblemError,
+  problemOf,
+} from './problem';
 export { OperationsAccess, type Refusal } from './operations-access';
 export { serve, type ServeOptions } from './serve';
 export { Service } from './service';

@@ -8,13 +8,17 @@ export class UnexpectedRoute extends Error {
 }
 
 /**
- * What Nest gets for an HTTP adapter in a service that talks by contracts only: a web framework would cost each such process
- * a fifth of a second and 14 MB for routes that it does not have.
+ * What Nest gets for an HTTP adapter in a service that talks by contracts only: a web framework
+ * would cost each such process a fifth of a second and 14 MB for routes that it does not have.
  */
 export class NoHttp extends AbstractHttpAdapter<Server, never, never> {
   constructor(private readonly door: FrontDoor) {
     super(
-      Object.fromEntries(['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map((verb) => [verb, refuse(verb)])),
+      Object.fromEntries(
+        ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map(
+          (verb) => [verb, refuse(verb)],
+        ),
+      ),
     );
   }
 
@@ -53,11 +57,15 @@ export class NoHttp extends AbstractHttpAdapter<Server, never, never> {
 }
 
 function unused(): never {
-  throw new UnexpectedRoute('this service serves no HTTP of its own; start it with serve(AppModule, { http: {} })');
+  throw new UnexpectedRoute(
+    'this service serves no HTTP of its own; start it with serve(AppModule, { http: {} })',
+  );
 }
 
 function refuse(verb: string) {
   return (path: unknown) => {
-    throw new UnexpectedRoute(`there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`);
+    throw new UnexpectedRoute(
+      `there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`,
+    );
   };
 }

@@ -2,27 +2,79 @@ import { readEnvironment } from './environment';
 import { OperationsAccess } from './operations-access';
 
 const TOKEN = 'a-token-of-operators';
-const statusOf = (access: OperationsAccess, host?: string, authorization?: string) => access.refusalOf({ host, authorization })?.status ?? 200;
+const statusOf = (access: OperationsAccess, host?: string, authorization?: string) =>
+  access.refusalOf({ host, authorization })?.status ?? 200;
 
 describe('access to operations', () => {
-  it.each(['127.0.0.1:4010', 'localhost', 'LOCALHOST:4010', '[::1]:4010'])('answers requests to loopback, named as %s', (host) => {
-    expect(statusOf(new OperationsAccess(readEnvironment({})), host)).toBe(200);
-  });
+  it.each(['127.0.0.1:4010', 'localhost', 'LOCALHOST:4010', '[::1]:4010'])(
+    'answers requests to loopback, named as %s',
+    (host) => {
+      expect(statusOf(new OperationsAccess(readEnvironment({})), host)).toBe(200);
+    },
+  );
 
-  it.each([undefined, '', 'evil.example:4080', '127.0.0.1.evil.example', 'localhost:80:80', 'evil.example:1@localhost', '10.0.0.7'])('refuses requests to a foreign host: %s', (host) => {
-    expect(statusOf(new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })), host, `Bearer ${TOKEN}`)).toBe(421);
+  it.each([
+    undefined,
+    '',
+    'evil.example:4080',
+    '127.0.0.1.evil.example',
+    'localhost:80:80',
+    'evil.example:1@localhost',
+    '10.0.0.7',
+  ])('refuses requests to a foreign host: %s', (host) => {
+    expect(
+      statusOf(
+        new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })),
+        host,
+        `Bearer ${TOKEN}`,
+      ),
+    ).toBe(421);
   });
 
   it('answers requests to the address it listens on, and to names that were allowed', () => {
-    const access = new OperationsAccess(readEnvironment({ HOST: '10.0.0.7', OPERATIONS_TOKEN: TOKEN, ALLOWED_HOSTS: 'orders, Orders.shop.svc,[fd00::7]' }));
-    for (const host of ['10.0.0.7:3000', 'orders:3000', 'orders.shop.svc', '[fd00::7]:3000', 'localhost']) expect(statusOf(access, host, `Bearer ${TOKEN}`)).toBe(200);
-    expect(statusOf(new OperationsAccess(readEnvironment({ HOST: 'fd00::7', OPERATIONS_TOKEN: TOKEN })), '[fd00::7]:3000', `Bearer ${TOKEN}`)).toBe(200);
-    expect(statusOf(new OperationsAccess(readEnvironment({ HOST: '0.0.0.0', OPERATIONS_TOKEN: TOKEN })), '0.0.0.0:3000', `Bearer ${TOKEN}`)).toBe(421);
+    const access = new OperationsAccess(
+      readEnvironment({
+        HOST: '10.0.0.7',
+        OPERATIONS_TOKEN: TOKEN,
+        ALLOWED_HOSTS: 'orders, Orders.shop.svc,[fd00::7]',
+      }),
+    );
+    for (const host of [
+      '10.0.0.7:3000',
+      'orders:3000',
+      'orders.shop.svc',
+      '[fd00::7]:3000',
+      'localhost',
+    ])
+      expect(statusOf(access, host, `Bearer ${TOKEN}`)).toBe(200);
+    expect(
+      statusOf(
+        new OperationsAccess(readEnvironment({ HOST: 'fd00::7', OPERATIONS_TOKEN: TOKEN })),
+        '[fd00::7]:3000',
+        `Bearer ${TOKEN}`,
+      ),
+    ).toBe(200);
+    expect(
+      statusOf(
+        new OperationsAccess(readEnvironment({ HOST: '0.0.0.0', OPERATIONS_TOKEN: TOKEN })),
+        '0.0.0.0:3000',
+        `Bearer ${TOKEN}`,
+      ),
+    ).toBe(421);
   });
 
   it('asks for the token, letter by letter, and never tells it', () => {
     const access = new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN }));
-    const wrong = [undefined, '', 'Bearer ', `Bearer ${TOKEN}x`, `Bearer ${TOKEN.slice(0, -1)}`, `bearer ${TOKEN}`, `Basic ${TOKEN}`, TOKEN];
+    const wrong = [
+      undefined,
+      '',
+      'Bearer ',
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(0, -1)}`,
+      `bearer ${TOKEN}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+    ];
     for (const given of wrong) expect(statusOf(access, 'localhost', given)).toBe(401);
     expect(statusOf(access, 'localhost', `Bearer ${TOKEN}`)).toBe(200);
     expect(access.refusalOf({ host: 'localhost' })?.message).not.toContain(TOKEN);

@@ -12,25 +12,44 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 const EVERY_ADDRESS = ['0.0.0.0', '::'];
 
 /**
- * Who may use operations: requests to a known host name, with the token of operations, if there is one. A web page whose own name
- * was made to lead to this machine (DNS rebinding) names itself as the host, and has no token.
+ * Who may use operations: requests to a known host name, with the token of operations, if there is
+ * one. A web page whose own name was made to lead to this machine (DNS rebinding) names itself as
+ * the host, and has no token.
  */
 export class OperationsAccess {
   private readonly hosts: ReadonlySet<string>;
   private readonly token?: string;
 
-  constructor({ HOST, ALLOWED_HOSTS, OPERATIONS_TOKEN }: Pick<Environment, 'HOST' | 'ALLOWED_HOSTS' | 'OPERATIONS_TOKEN'>) {
+  constructor({
+    HOST,
+    ALLOWED_HOSTS,
+    OPERATIONS_TOKEN,
+  }: Pick<Environment, 'HOST' | 'ALLOWED_HOSTS' | 'OPERATIONS_TOKEN'>) {
     const listening = EVERY_ADDRESS.includes(HOST) ? [] : [HOST.includes(':') ? `[${HOST}]` : HOST];
-    this.hosts = new Set([...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => host.toLowerCase()));
+    this.hosts = new Set(
+      [...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => host.toLowerCase()),
+    );
     this.token = OPERATIONS_TOKEN;
   }
 
   /** Undefined: the request may be answered. */
-  refusalOf({ host, authorization }: Pick<IncomingHttpHeaders, 'host' | 'authorization'>): Refusal | undefined {
+  refusalOf({
+    host,
+    authorization,
+  }: Pick<IncomingHttpHeaders, 'host' | 'authorization'>): Refusal | undefined {
     const name = nameOf(host ?? '');
-    if (!this.hosts.has(name)) return { status: 421, message: `${name.slice(0, 100) || 'a request without Host'} is no name of this service; add it to ALLOWED_HOSTS if it is` };
-    if (this.token === undefined || isSame(authorization ?? '', `Bearer ${this.token}`)) return undefined;
-    return { status: 401, message: 'operations want "authorization: Bearer <OPERATIONS_TOKEN>"; npm start writes the token to .data/run.json' };
+    if (!this.hosts.has(name))
+      return {
+        status: 421,
+        message: `${name.slice(0, 100) || 'a request without Host'} is no name of this service; add it to ALLOWED_HOSTS if it is`,
+      };
+    if (this.token === undefined || isSame(authorization ?? '', `Bearer ${this.token}`))
+      return undefined;
+    return {
+      status: 401,
+      message:
+        'operations want "authorization: Bearer <OPERATIONS_TOKEN>"; npm start writes the token to .data/run.json',
+    };
   }
 }
 
@@ -38,6 +57,7 @@ export class OperationsAccess {
 const nameOf = (host: string): string => host.replace(/:\d{1,5}$/, '').toLowerCase();
 
 /** In constant time, whatever their lengths. */
-const isSame = (given: string, wanted: string): boolean => timingSafeEqual(digest(given), digest(wanted));
+const isSame = (given: string, wanted: string): boolean =>
+  timingSafeEqual(digest(given), digest(wanted));
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

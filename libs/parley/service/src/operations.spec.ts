@@ -1,10 +1,21 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, request, type RequestOptions, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type RequestOptions,
+  type Server,
+} from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import { Messaging, NoSubscription, type DeadLetter, type MessagingHealth } from '@parley/messaging';
+import {
+  Messaging,
+  NoSubscription,
+  type DeadLetter,
+  type MessagingHealth,
+} from '@parley/messaging';
 import { Logger } from '@parley/observability';
 import { readEnvironment } from './environment';
 import { Operations } from './operations';
@@ -45,7 +56,9 @@ let ping: () => Promise<void>;
 const replayed: string[] = [];
 
 beforeAll(async () => {
-  terminus = await NestFactory.createApplicationContext(TerminusModule.forRoot({ logger: false }), { logger: false });
+  terminus = await NestFactory.createApplicationContext(TerminusModule.forRoot({ logger: false }), {
+    logger: false,
+  });
 });
 
 beforeEach(async () => {
@@ -76,9 +89,15 @@ function running(hasRoutes = false): void {
     health: async () => health(),
     intakeHealth: () => health(),
     outboxHealth: async () => (await ping(), health().outbox),
-    backlog: () => Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
+    backlog: () =>
+      Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
     store: { lanes: { deadLetters } },
-    registry: { allCalls: () => [], subscriptions: () => [{ kind: 'event', name: 'orders.saga', concurrency: 10, handlers: new Map() }] },
+    registry: {
+      allCalls: () => [],
+      subscriptions: () => [
+        { kind: 'event', name: 'orders.saga', concurrency: 10, handlers: new Map() },
+      ],
+    },
     setConcurrency: (name: string) => {
       if (name !== 'orders.saga') throw new NoSubscription(`no ${name}; there is orders.saga`);
       return 10;
@@ -108,10 +127,15 @@ async function ask(path: string, init?: RequestInit): Promise<{ status: number; 
 describe('operations', () => {
   it('is alive, and not ready, while it starts and while it drains', async () => {
     service.lifecycle.enter('starting', 'waiting for the database');
-    expect(await ask('/health/live')).toEqual({ status: 200, body: { status: 'ok', phase: 'starting' } });
+    expect(await ask('/health/live')).toEqual({
+      status: 200,
+      body: { status: 'ok', phase: 'starting' },
+    });
     expect(await ask('/health/ready')).toMatchObject({
       status: 503,
-      body: { details: { service: { status: 'down', reason: 'starting: waiting for the database' } } },
+      body: {
+        details: { service: { status: 'down', reason: 'starting: waiting for the database' } },
+      },
     });
     running();
     service.lifecycle.enter('draining', 'finishing what is under way');
@@ -128,25 +152,52 @@ describe('operations', () => {
       status: 200,
       body: {
         status: 'ok',
-        details: { database: { status: 'up' }, outbox: { status: 'up' }, 'command (rabbitmq)': { status: 'up' } },
+        details: {
+          database: { status: 'up' },
+          outbox: { status: 'up' },
+          'command (rabbitmq)': { status: 'up' },
+        },
       },
     });
   });
 
   it('is not ready when an intake does not consume, and says which and why; it stays alive', async () => {
     running();
-    health = () => ({ intakes: [{ technology: 'rabbitmq', kind: 'command', state: 'disconnected', reason: 'ECONNREFUSED' }] });
+    health = () => ({
+      intakes: [
+        { technology: 'rabbitmq', kind: 'command', state: 'disconnected', reason: 'ECONNREFUSED' },
+      ],
+    });
     expect(await ask('/health/ready')).toMatchObject({
       status: 503,
-      body: { error: { 'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' } } },
+      body: {
+        error: {
+          'command (rabbitmq)': { status: 'down', state: 'disconnected', reason: 'ECONNREFUSED' },
+        },
+      },
     });
     expect(await ask('/health/live')).toMatchObject({ status: 200 });
   });
 
   describe('of a service that still answers', () => {
-    const away = (kind: 'broadcast' | 'command') => ({ technology: 'redis', kind, state: 'disconnected', reason: 'ECONNREFUSED' }) as const;
-    const calls = (state: 'consuming' | 'stopped') => ({ technology: 'grpc', kind: 'call', state }) as const;
-    const degraded = (kind: string) => ({ status: 200, body: { status: 'degraded', details: { [`${kind} (redis)`]: { status: 'up', degraded: true, state: 'disconnected', reason: 'ECONNREFUSED' } } } });
+    const away = (kind: 'broadcast' | 'command') =>
+      ({ technology: 'redis', kind, state: 'disconnected', reason: 'ECONNREFUSED' }) as const;
+    const calls = (state: 'consuming' | 'stopped') =>
+      ({ technology: 'grpc', kind: 'call', state }) as const;
+    const degraded = (kind: string) => ({
+      status: 200,
+      body: {
+        status: 'degraded',
+        details: {
+          [`${kind} (redis)`]: {
+            status: 'up',
+            degraded: true,
+            state: 'disconnected',
+            reason: 'ECONNREFUSED',
+          },
+        },
+      },
+    });
 
     it('are ready and degraded while an edge hears no broadcasts', async () => {
       running(true);
@@ -156,23 +207,39 @@ describe('operations', () => {
 
     it('are ready and degraded while calls are answered and commands do not come', async () => {
       running();
-      health = () => ({ intakes: [calls('consuming'), away('command')], outbox: { waiting: 9, oldestAge: 60_000 } });
+      health = () => ({
+        intakes: [calls('consuming'), away('command')],
+        outbox: { waiting: 9, oldestAge: 60_000 },
+      });
       expect(await ask('/health/ready')).toMatchObject(degraded('command'));
-      expect(await ask('/health/ready')).toMatchObject({ status: 200, body: { details: { outbox: { degraded: true, reason: expect.stringContaining('60 s old') } } } });
+      expect(await ask('/health/ready')).toMatchObject({
+        status: 200,
+        body: {
+          details: { outbox: { degraded: true, reason: expect.stringContaining('60 s old') } },
+        },
+      });
     });
 
     it('are not ready when calls are not answered any more', async () => {
       running();
       health = () => ({ intakes: [calls('stopped'), away('command')] });
-      expect(await ask('/health/ready')).toMatchObject({ status: 503, body: { error: { 'call (grpc)': { status: 'down' }, 'command (redis)': { status: 'down' } } } });
+      expect(await ask('/health/ready')).toMatchObject({
+        status: 503,
+        body: {
+          error: { 'call (grpc)': { status: 'down' }, 'command (redis)': { status: 'down' } },
+        },
+      });
     });
   });
 
   it('is told within a second that a frozen database does not answer, and asks it once', async () => {
     running();
     ping = () => new Promise(() => undefined);
-    const down = { status: 503, body: { error: { database: { status: 'down' }, outbox: { status: 'down' } } } };
-    for (let cached = true; cached; ) {
+    const down = {
+      status: 503,
+      body: { error: { database: { status: 'down' }, outbox: { status: 'down' } } },
+    };
+    for (let cached = true; cached;) {
       const started = performance.now();
       const answers = await Promise.all(Array.from({ length: 5 }, () => ask('/health/ready')));
       expect(performance.now() - started).toBeLessThan(1_000);
@@ -201,15 +268,21 @@ describe('operations', () => {
     running();
     expect(await ask('/operations/dead-letters?limit=5')).toMatchObject({
       status: 200,
-      body: { count: 1, deadLetters: [{ id: '7', body: '{"orderId":"o-1"}', failure: { tries: 4 } }] },
+      body: {
+        count: 1,
+        deadLetters: [{ id: '7', body: '{"orderId":"o-1"}', failure: { tries: 4 } }],
+      },
     });
     Object.assign(letter, { body: Buffer.from([0xff, 0x00]) });
-    expect(await ask('/operations/dead-letters')).toMatchObject({ body: { deadLetters: [{ bodyBase64: '/wA=' }] } });
+    expect(await ask('/operations/dead-letters')).toMatchObject({
+      body: { deadLetters: [{ bodyBase64: '/wA=' }] },
+    });
   });
 
   it('replays a dead letter once, and never for a web page', async () => {
     running();
-    const replay = (headers = {}) => ask('/operations/dead-letters/7/replay', { method: 'POST', headers });
+    const replay = (headers = {}) =>
+      ask('/operations/dead-letters/7/replay', { method: 'POST', headers });
     expect(await replay({ origin: 'https://evil.example' })).toMatchObject({ status: 403 });
     expect(replayed).toEqual([]);
     expect(await replay()).toEqual({ status: 202, body: { replayed: true } });
@@ -217,22 +290,42 @@ describe('operations', () => {
   });
 
   it('answers operations to nobody by a foreign name or without the token, whatever they ask; health and metrics to everybody', async () => {
-    service = new Service('orders', service.logger, { environment: readEnvironment({ OPERATIONS_TOKEN: 'a-token-of-operators' }), inspectable: { sagas: 'SAGAS' } });
+    service = new Service('orders', service.logger, {
+      environment: readEnvironment({ OPERATIONS_TOKEN: 'a-token-of-operators' }),
+      inspectable: { sagas: 'SAGAS' },
+    });
     operations = new Operations(service);
     server.removeAllListeners('request').on('request', operations.receive);
     running();
     const before = [...replayed];
-    const asked = [['GET', 'status'], ['GET', 'dead-letters'], ['GET', 'sagas'], ['GET', 'nothing'], ['POST', 'dead-letters/7/replay'], ['POST', 'concurrency/orders.saga'], ['DELETE', 'status']];
+    const asked = [
+      ['GET', 'status'],
+      ['GET', 'dead-letters'],
+      ['GET', 'sagas'],
+      ['GET', 'nothing'],
+      ['POST', 'dead-letters/7/replay'],
+      ['POST', 'concurrency/orders.saga'],
+      ['DELETE', 'status'],
+    ];
     const by = async (host: string, authorization: string) => {
       const statuses = [];
-      for (const [method, path] of asked) statuses.push(await statusOf({ method, path: `/operations/${path}`, headers: { host, authorization } }));
+      for (const [method, path] of asked)
+        statuses.push(
+          await statusOf({ method, path: `/operations/${path}`, headers: { host, authorization } }),
+        );
       return new Set(statuses);
     };
     expect(await by('evil.example:4080', 'Bearer a-token-of-operators')).toEqual(new Set([421]));
     expect(await by('localhost', 'Bearer guess')).toEqual(new Set([401]));
     expect(replayed).toEqual(before);
-    expect(await statusOf({ path: '/operations/status', headers: { host: 'localhost', authorization: 'Bearer a-token-of-operators' } })).toBe(200);
-    for (const path of ['/metrics', '/health/live', '/health/ready']) expect(await statusOf({ path, headers: { host: '10.0.0.7' } })).toBe(200);
+    expect(
+      await statusOf({
+        path: '/operations/status',
+        headers: { host: 'localhost', authorization: 'Bearer a-token-of-operators' },
+      }),
+    ).toBe(200);
+    for (const path of ['/metrics', '/health/live', '/health/ready'])
+      expect(await statusOf({ path, headers: { host: '10.0.0.7' } })).toBe(200);
   });
 
   it('changes how many messages a subscription handles at the same time, and notes who did it', async () => {
@@ -240,14 +333,25 @@ describe('operations', () => {
     const said: string[] = [];
     jest.spyOn(service.logger, 'write').mockImplementation((_, message) => void said.push(message));
     const change = (subscription: string, body: object) =>
-      ask(`/operations/concurrency/${subscription}`, { method: 'POST', headers: { 'x-operator': 'ada' }, body: JSON.stringify(body) });
-    expect(await change('orders.saga', { concurrency: 3, reason: 'the provider is slow' })).toEqual({
-      status: 200,
-      body: { subscription: 'orders.saga', before: 10, concurrency: 3 },
-    });
-    expect(said).toEqual(['ada (the provider is slow) lets orders.saga handle 3 messages at a time; it were 10']);
+      ask(`/operations/concurrency/${subscription}`, {
+        method: 'POST',
+        headers: { 'x-operator': 'ada' },
+        body: JSON.stringify(body),
+      });
+    expect(await change('orders.saga', { concurrency: 3, reason: 'the provider is slow' })).toEqual(
+      {
+        status: 200,
+        body: { subscription: 'orders.saga', before: 10, concurrency: 3 },
+      },
+    );
+    expect(said).toEqual([
+      'ada (the provider is slow) lets orders.saga handle 3 messages at a time; it were 10',
+    ]);
     expect(await change('orders.saga', { concurrency: 0 })).toMatchObject({ status: 400 });
-    expect(await change('orders.nothing', { concurrency: 3 })).toMatchObject({ status: 404, body: { message: expect.stringContaining('orders.saga') } });
+    expect(await change('orders.nothing', { concurrency: 3 })).toMatchObject({
+      status: 404,
+      body: { message: expect.stringContaining('orders.saga') },
+    });
     expect(await ask('/operations/concurrency')).toEqual({
       status: 200,
       body: { subscriptions: [{ kind: 'event', subscription: 'orders.saga', concurrency: 10 }] },
@@ -256,7 +360,10 @@ describe('operations', () => {
 
   it('shows what the service declares as inspectable', async () => {
     running();
-    expect(await ask('/operations/sagas?name=fulfilment')).toEqual({ status: 200, body: [{ name: 'fulfilment' }] });
+    expect(await ask('/operations/sagas?name=fulfilment')).toEqual({
+      status: 200,
+      body: [{ name: 'fulfilment' }],
+    });
     expect(await ask('/operations/sagas/fulfilment/o-1')).toEqual({
       status: 200,
       body: { name: 'fulfilment', key: 'o-1' },
@@ -266,19 +373,27 @@ describe('operations', () => {
     expect(await ask('/operations/constructor')).toMatchObject({ status: 404 });
   });
 
-  it.each(['/operations/sagas/order/%00', '/operations/sagas/%00', '/operations/dead-letters/%00', '/operations/sagas?key=%00', '/operations/explain/a%00b'])(
-    'refuses text that nobody keeps: %s',
-    async (path) => {
-      running();
-      expect(await ask(path)).toEqual({ status: 400, body: { status: 400, message: 'the path cannot be read' } });
-    },
-  );
+  it.each([
+    '/operations/sagas/order/%00',
+    '/operations/sagas/%00',
+    '/operations/dead-letters/%00',
+    '/operations/sagas?key=%00',
+    '/operations/explain/a%00b',
+  ])('refuses text that nobody keeps: %s', async (path) => {
+    running();
+    expect(await ask(path)).toEqual({
+      status: 400,
+      body: { status: 400, message: 'the path cannot be read' },
+    });
+  });
 
   it('refuses an operator who is named twice', async () => {
     running();
     const { port } = server.address() as { port: number };
     const socket = connect(port, '127.0.0.1');
-    socket.write('POST /operations/dead-letters/7/replay HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Operator: ada\r\nX-Operator: eve\r\nContent-Length: 0\r\n\r\n');
+    socket.write(
+      'POST /operations/dead-letters/7/replay HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Operator: ada\r\nX-Operator: eve\r\nContent-Length: 0\r\n\r\n',
+    );
     let text = '';
     for await (const part of socket) text += String(part);
     expect(text).toMatch(/^HTTP\/1.1 400 [^]*the header X-Operator comes twice/);
@@ -294,7 +409,10 @@ describe('operations', () => {
 
 /** `fetch` sets Host by itself. */
 async function statusOf(options: RequestOptions): Promise<number> {
-  const [response] = (await once(request({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, ...options }).end(), 'response')) as [IncomingMessage];
+  const [response] = (await once(
+    request({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, ...options }).end(),
+    'response',
+  )) as [IncomingMessage];
   response.resume();
   return response.statusCode!;
 }

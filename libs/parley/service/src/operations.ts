@@ -3,7 +3,14 @@ import { HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
 import { HttpException, type INestApplication } from '@nestjs/common';
 import { ContractError, contractNamed, type Contract } from '@parley/contract';
 import { Messaging, type MessagingHealth } from '@parley/messaging';
-import { databaseIndicator, intakeIndicator, outboxIndicator, reasonIndicator, withDegraded, type Indicator } from '@parley/observability';
+import {
+  databaseIndicator,
+  intakeIndicator,
+  outboxIndicator,
+  reasonIndicator,
+  withDegraded,
+  type Indicator,
+} from '@parley/observability';
 import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
 import { type Answer, failed } from './operator-request';
@@ -12,7 +19,10 @@ import type { Service } from './service';
 import { repeatedHeader } from './single-headers';
 import { SubjectRequests } from './subject-requests';
 
-/** Something of a service that people look into, beside its messages: `operations: { sagas: SagaOperations }`. */
+/**
+ * Something of a service that people look into, beside its messages: `operations: { sagas:
+ * SagaOperations }`.
+ */
 export interface Inspectable {
   list(filter: Readonly<Record<string, string>>): Promise<readonly object[]>;
   /** What is named by the rest of the path. */
@@ -22,8 +32,9 @@ export interface Inspectable {
 const ASKING_TIMEOUT = 3_000;
 
 /**
- * What a process answers about itself, whatever its application does with HTTP: no guard, filter or rate limit of the edge
- * stands between a probe and the truth. Health and metrics are open; operations are for those who have their token (OperationsAccess).
+ * What a process answers about itself, whatever its application does with HTTP: no guard, filter or
+ * rate limit of the edge stands between a probe and the truth. Health and metrics are open;
+ * operations are for those who have their token (OperationsAccess).
  *
  *     GET  /health/live  /health/ready  /metrics
  *     GET  /operations/status  /operations/backlog  /operations/explain/:contract  /operations/topology  /operations/doctor
@@ -48,7 +59,10 @@ export class Operations {
     this.access = new OperationsAccess(service.environment);
   }
 
-  /** From now on there is something to tell of. @param hasRoutes whether the service has HTTP routes of its own */
+  /**
+   * From now on there is something to tell of. @param hasRoutes whether the service has HTTP routes
+   * of its own
+   */
   attach(app: INestApplication, hasRoutes = false): void {
     this.app = app;
     this.hasRoutes = hasRoutes;
@@ -57,7 +71,9 @@ export class Operations {
 
   readonly receive = (request: IncomingMessage, response: ServerResponse): void => {
     this.answer(request)
-      .catch((error: unknown) => failed(503, error instanceof Error ? error.message : String(error)))
+      .catch((error: unknown) =>
+        failed(503, error instanceof Error ? error.message : String(error)),
+      )
       .then(({ status, body, type = 'application/json; charset=utf-8' }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
         response.end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -76,7 +92,12 @@ export class Operations {
     if (refusal) return failed(refusal.status, refusal.message);
     if (method === 'POST') return this.change(`${area}/${name}`, rest, request);
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
-    if (area === 'metrics') return { status: 200, body: await this.service.metrics.text(), type: this.service.metrics.contentType };
+    if (area === 'metrics')
+      return {
+        status: 200,
+        body: await this.service.metrics.text(),
+        type: this.service.metrics.contentType,
+      };
     if (area === 'health') return name === 'live' ? this.live() : this.ready();
     return this.tell(name ?? '', rest, path.query);
   }
@@ -88,30 +109,59 @@ export class Operations {
 
   private async ready(): Promise<Answer> {
     const { reason } = this.service.lifecycle;
-    if (reason !== undefined || !this.app) return { status: 503, body: { status: 'error', details: { service: { status: 'down', reason } } } };
+    if (reason !== undefined || !this.app)
+      return {
+        status: 503,
+        body: { status: 'error', details: { service: { status: 'down', reason } } },
+      };
     const indicators = this.indicators(this.app.get(HealthIndicatorService, { strict: false }));
     try {
-      return { status: 200, body: withDegraded(await this.app.get(HealthCheckService, { strict: false }).check(indicators)) };
+      return {
+        status: 200,
+        body: withDegraded(
+          await this.app.get(HealthCheckService, { strict: false }).check(indicators),
+        ),
+      };
     } catch (error) {
-      if (error instanceof HttpException) return { status: error.getStatus(), body: error.getResponse() };
+      if (error instanceof HttpException)
+        return { status: error.getStatus(), body: error.getResponse() };
       throw error;
     }
   }
 
   /**
-   * A service that still answers something stays in rotation: what it does not get meanwhile waits for it. One that answers nothing is not
-   * ready while it takes nothing.
+   * A service that still answers something stays in rotation: what it does not get meanwhile waits
+   * for it. One that answers nothing is not ready while it takes nothing.
    */
   private indicators(service: HealthIndicatorService): Indicator[] {
     const { database } = this.service;
-    const own = database ? [databaseIndicator(service, () => this.once('database', () => database.ping()))] : [];
+    const own = database
+      ? [databaseIndicator(service, () => this.once('database', () => database.ping()))]
+      : [];
     try {
       const { intakes } = this.asked.intakeHealth();
-      const answers = this.hasRoutes || intakes.some(({ kind, state }) => kind === 'call' && state === 'consuming');
-      const taking = intakes.map((intake) => intakeIndicator(service, intake, intake.kind === 'call' || !answers));
-      return [...own, ...taking, ...(this.asked.store ? [outboxIndicator(service, () => this.once('outbox', () => this.outbox()), !answers)] : [])];
+      const answers =
+        this.hasRoutes ||
+        intakes.some(({ kind, state }) => kind === 'call' && state === 'consuming');
+      const taking = intakes.map((intake) =>
+        intakeIndicator(service, intake, intake.kind === 'call' || !answers),
+      );
+      return [
+        ...own,
+        ...taking,
+        ...(this.asked.store
+          ? [outboxIndicator(service, () => this.once('outbox', () => this.outbox()), !answers)]
+          : []),
+      ];
     } catch (error) {
-      return [...own, reasonIndicator(service, 'messaging', error instanceof Error ? error.message : String(error))];
+      return [
+        ...own,
+        reasonIndicator(
+          service,
+          'messaging',
+          error instanceof Error ? error.message : String(error),
+        ),
+      ];
     }
   }
 
@@ -119,14 +169,23 @@ export class Operations {
     return (await this.asked.outboxHealth()) ?? { waiting: 0, oldestAge: 0 };
   }
 
-  /** The answer that is still waited for serves all who ask meanwhile: probes of a frozen database would take its connections. */
+  /**
+   * The answer that is still waited for serves all who ask meanwhile: probes of a frozen database
+   * would take its connections.
+   */
   private once<T>(what: string, ask: () => Promise<T>): Promise<T> {
-    const asked = (this.pending.get(what) as Promise<T> | undefined) ?? ask().finally(() => this.pending.delete(what));
+    const asked =
+      (this.pending.get(what) as Promise<T> | undefined) ??
+      ask().finally(() => this.pending.delete(what));
     this.pending.set(what, asked);
     return asked;
   }
 
-  private async tell(name: string, rest: string[], filter: Record<string, string>): Promise<Answer> {
+  private async tell(
+    name: string,
+    rest: string[],
+    filter: Record<string, string>,
+  ): Promise<Answer> {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'explain') return this.explain(rest[0] ?? '');
     if (name === 'topology') return { status: 200, body: this.asked.topology() };
@@ -136,13 +195,18 @@ export class Operations {
     if (name === 'concurrency') return this.concurrency.tell();
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
     if (name === 'subjects') return inTime(this.subjects.tell(rest));
-    if (name === 'conversations') return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
-    const token = Object.hasOwn(this.service.inspectable, name) ? this.service.inspectable[name] : undefined;
+    if (name === 'conversations')
+      return { status: 200, body: this.service.conversations.of(rest[0] ?? '') };
+    const token = Object.hasOwn(this.service.inspectable, name)
+      ? this.service.inspectable[name]
+      : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
     const inspectable = this.app.get<Inspectable>(token, { strict: false });
     if (rest.length === 0) return { status: 200, body: await inTime(inspectable.list(filter)) };
     const found = await inTime(Promise.resolve(inspectable.find?.(...rest)));
-    return found ? { status: 200, body: found } : failed(404, `${name}: there is no ${rest.join('/')}`);
+    return found
+      ? { status: 200, body: found }
+      : failed(404, `${name}: there is no ${rest.join('/')}`);
   }
 
   private async status(): Promise<object> {
@@ -177,7 +241,15 @@ export class Operations {
     if (!contract) return failed(404, `${this.service.name} has not loaded a contract ${name}`);
     const { kind, owner, version, key } = contract;
     const handlers = this.asked.handlerInfo().filter((handler) => handler.contract === name);
-    return { status: 200, body: { service: this.service.name, contract: { name, kind, owner, version, key }, says: this.asked.explain(contract), handlers } };
+    return {
+      status: 200,
+      body: {
+        service: this.service.name,
+        contract: { name, kind, owner, version, key },
+        says: this.asked.explain(contract),
+        handlers,
+      },
+    };
   }
 
   private handled(): object | undefined {
@@ -185,14 +257,18 @@ export class Operations {
     return (
       registry && {
         calls: registry.allCalls().map(({ contract }) => contract.name),
-        subscriptions: registry.subscriptions().map(({ kind, name, handlers }) => ({ kind, name, contracts: [...handlers.keys()] })),
+        subscriptions: registry
+          .subscriptions()
+          .map(({ kind, name, handlers }) => ({ kind, name, contracts: [...handlers.keys()] })),
       }
     );
   }
 
   private async change(path: string, rest: string[], request: IncomingMessage): Promise<Answer> {
-    // A browser sends it along with every POST: no web page may replay messages by way of somebody's loopback address.
-    if (request.headers.origin !== undefined) return failed(403, 'not from a browser; use the console');
+    // A browser sends it along with every POST: no web page may replay messages by way of
+    // somebody's loopback address.
+    if (request.headers.origin !== undefined)
+      return failed(403, 'not from a browser; use the console');
     if (path === 'operations/concurrency') return inTime(this.concurrency.change(rest, request));
     if (path === 'operations/subjects') return inTime(this.subjects.change(rest, request));
     if (path !== 'operations/dead-letters') return failed(404, 'there is nothing to change here');
@@ -200,7 +276,9 @@ export class Operations {
   }
 
   private get subjects(): SubjectRequests {
-    return new SubjectRequests(this.asked, this.service.ownCopies, (message) => this.service.logger.write('info', message));
+    return new SubjectRequests(this.asked, this.service.ownCopies, (message) =>
+      this.service.logger.write('info', message),
+    );
   }
 
   private get deadLetters(): DeadLetterRequests {
@@ -222,11 +300,18 @@ export class Operations {
 /** What no database keeps in a text: NUL, and halves of a surrogate pair. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
-function readPath(url: string): { readonly parts: string[]; readonly query: Record<string, string> } | undefined {
+function readPath(
+  url: string,
+): { readonly parts: string[]; readonly query: Record<string, string> } | undefined {
   try {
     const { pathname, searchParams } = new URL(url, 'http://process');
-    const read = { parts: pathname.split('/').slice(1).map(decodeURIComponent), query: Object.fromEntries(searchParams) };
-    return [...read.parts, ...Object.values(read.query)].some((text) => UNSTORABLE.test(text)) ? undefined : read;
+    const read = {
+      parts: pathname.split('/').slice(1).map(decodeURIComponent),
+      query: Object.fromEntries(searchParams),
+    };
+    return [...read.parts, ...Object.values(read.query)].some((text) => UNSTORABLE.test(text))
+      ? undefined
+      : read;
   } catch {
     return undefined;
   }
@@ -245,7 +330,11 @@ function known(name: string): Contract | undefined {
 async function inTime<T>(asked: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>(
-    (_, reject) => (timer = setTimeout(() => reject(new Error(`no answer within ${ASKING_TIMEOUT} ms`)), ASKING_TIMEOUT)),
+    (_, reject) =>
+      (timer = setTimeout(
+        () => reject(new Error(`no answer within ${ASKING_TIMEOUT} ms`)),
+        ASKING_TIMEOUT,
+      )),
   );
   return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }

@@ -8,7 +8,10 @@ export interface Answer {
   readonly type?: string;
 }
 
-export const failed = (status: number, message: string): Answer => ({ status, body: { status, message } });
+export const failed = (status: number, message: string): Answer => ({
+  status,
+  body: { status, message },
+});
 
 const MAX_BODY = 4 * 1024 * 1024;
 
@@ -18,7 +21,11 @@ export class BadRequest extends Error {}
 export function read<T>(schema: z.ZodType<T>, given: unknown): T {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  throw new BadRequest(result.error.issues.map(({ path, message }) => `${path.join('.') || 'the request'}: ${message}`).join('; '));
+  throw new BadRequest(
+    result.error.issues
+      .map(({ path, message }) => `${path.join('.') || 'the request'}: ${message}`)
+      .join('; '),
+  );
 }
 
 export async function refusingBadRequests(answer: () => Promise<Answer>): Promise<Answer> {
@@ -40,7 +47,8 @@ export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
-    if ((size += chunk.length) > MAX_BODY) throw new BadRequest(`the request is longer than ${MAX_BODY} bytes`);
+    if ((size += chunk.length) > MAX_BODY)
+      throw new BadRequest(`the request is longer than ${MAX_BODY} bytes`);
     chunks.push(chunk);
   }
   if (size === 0) return {};

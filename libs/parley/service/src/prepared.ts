@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/** Distinct statements a connection prepares; what comes after them, built by hand from parts perhaps, is sent as it is. */
+/**
+ * Distinct statements a connection prepares; what comes after them, built by hand from parts
+ * perhaps, is sent as it is.
+ */
 const MOST = 300;
 /** A migration changed what a prepared `select *` answers: prepared anew, it works again. */
 const OUTDATED = /cached plan must not change result type/;
@@ -12,19 +15,22 @@ interface Queryable {
 type Query = (query: unknown, values?: unknown, callback?: unknown) => unknown;
 
 /**
- * Lets a connection of pg prepare every statement that has parameters: PostgreSQL then parses and plans it once a connection, not
- * once a call. Not for poolers that give each transaction another server connection.
+ * Lets a connection of pg prepare every statement that has parameters: PostgreSQL then parses and
+ * plans it once a connection, not once a call. Not for poolers that give each transaction another
+ * server connection.
  */
 export function prepareStatements(client: Queryable): void {
   const names = new Map<string, string>();
   const send = client.query.bind(client) as Query;
   client.query = ((query: unknown, values?: unknown, callback?: unknown) => {
-    if (typeof query !== 'string' || !Array.isArray(values) || values.length === 0) return send(query, values, callback);
+    if (typeof query !== 'string' || !Array.isArray(values) || values.length === 0)
+      return send(query, values, callback);
     if (!names.has(query) && names.size >= MOST) return send(query, values, callback);
     const name = names.get(query) ?? nameOf(query);
     names.set(query, name);
     const sent = send({ name, text: query, values }, callback);
-    if (sent instanceof Promise) sent.catch((error: Error) => OUTDATED.test(error.message) && names.set(query, nameOf(name)));
+    if (sent instanceof Promise)
+      sent.catch((error: Error) => OUTDATED.test(error.message) && names.set(query, nameOf(name)));
     return sent;
   }) as never;
 }

@@ -1,6 +1,14 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import { call } from '@parley/contract';
-import { AnswerLost, CallError, InvalidMessage, noteEffect, notingEffects, OutageError, OwnerUnavailable } from '@parley/messaging';
+import {
+  AnswerLost,
+  CallError,
+  InvalidMessage,
+  noteEffect,
+  notingEffects,
+  OutageError,
+  OwnerUnavailable,
+} from '@parley/messaging';
 import { DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { type Asked, problem, ProblemError, problemOf } from './problem';
@@ -18,17 +26,30 @@ class Away extends OutageError {
 
 describe('the problem that tells of an error', () => {
   it('is the refusal itself', () => {
-    const refusal = problem(400, 'The header X is missing', undefined, [{ field: 'X', message: 'is missing' }]);
+    const refusal = problem(400, 'The header X is missing', undefined, [
+      { field: 'X', message: 'is missing' },
+    ]);
     expect(problemOf(new ProblemError(refusal), writing)).toBe(refusal);
   });
 
   it('leaves out what there is not', () => {
-    expect(problem(404, 'There is nothing here')).toEqual({ type: 'about:blank', title: 'There is nothing here', status: 404 });
+    expect(problem(404, 'There is nothing here')).toEqual({
+      type: 'about:blank',
+      title: 'There is nothing here',
+      status: 404,
+    });
     expect(Object.keys(problem(404, 'x'))).toHaveLength(3);
   });
 
   it('names the fields of a message that breaks its contract', () => {
-    expect(problemOf(new InvalidMessage('orders.place-order', [{ path: 'lines', message: 'names a product twice' }]), writing)).toMatchObject({
+    expect(
+      problemOf(
+        new InvalidMessage('orders.place-order', [
+          { path: 'lines', message: 'names a product twice' },
+        ]),
+        writing,
+      ),
+    ).toMatchObject({
       status: 422,
       errors: [{ field: 'lines', message: 'names a product twice' }],
     });
@@ -36,7 +57,10 @@ describe('the problem that tells of an error', () => {
 
   it('says that nothing was done when what is needed is away', () => {
     for (const error of [new OwnerUnavailable(Weigh, 'nobody answers'), new Away('none')]) {
-      expect(problemOf(error, writing)).toMatchObject({ status: 503, detail: expect.stringContaining('Nothing was done') });
+      expect(problemOf(error, writing)).toMatchObject({
+        status: 503,
+        detail: expect.stringContaining('Nothing was done'),
+      });
     }
   });
 
@@ -45,9 +69,17 @@ describe('the problem that tells of an error', () => {
     ['a lost answer', new AnswerLost(Weigh, 'connection reset')],
     ['an outage in the middle', new Away('unknown')],
   ])('says what is known after %s', (_what, error) => {
-    expect(problemOf(error, repeatable)).toMatchObject({ status: 504, detail: 'Whether it took effect is unknown; ask again with the same Idempotency-Key.' });
-    expect(problemOf(error, writing)).toMatchObject({ status: 504, detail: 'Whether it took effect is unknown; look before you ask again.' });
-    expect(problemOf(error, reading)?.detail).toMatch(/^Nothing was (changed|done); try again in a moment.$/);
+    expect(problemOf(error, repeatable)).toMatchObject({
+      status: 504,
+      detail: 'Whether it took effect is unknown; ask again with the same Idempotency-Key.',
+    });
+    expect(problemOf(error, writing)).toMatchObject({
+      status: 504,
+      detail: 'Whether it took effect is unknown; look before you ask again.',
+    });
+    expect(problemOf(error, reading)?.detail).toMatch(
+      /^Nothing was (changed|done); try again in a moment.$/,
+    );
   });
 
   it('does not say that nothing was done after something was', async () => {
@@ -59,10 +91,22 @@ describe('the problem that tells of an error', () => {
   });
 
   it('is in our words for an error of the framework', () => {
-    expect(problemOf(Object.assign(new Error('Request body is too large'), { statusCode: 413 }), writing)).toMatchObject({ status: 413, title: 'The request is too large' });
-    expect(problemOf(Object.assign(new Error('x'.repeat(5_000)), { statusCode: 414 }), writing)?.detail).toHaveLength(200);
-    expect(problemOf(Object.assign(new Error('I am a teapot'), { status: 418 }), writing)).toMatchObject({ status: 418, title: 'The request was refused' });
-    expect(problemOf(new ServiceUnavailableException('closed on Sundays'), writing)).toMatchObject({ status: 503, detail: 'closed on Sundays' });
+    expect(
+      problemOf(
+        Object.assign(new Error('Request body is too large'), { statusCode: 413 }),
+        writing,
+      ),
+    ).toMatchObject({ status: 413, title: 'The request is too large' });
+    expect(
+      problemOf(Object.assign(new Error('x'.repeat(5_000)), { statusCode: 414 }), writing)?.detail,
+    ).toHaveLength(200);
+    expect(
+      problemOf(Object.assign(new Error('I am a teapot'), { status: 418 }), writing),
+    ).toMatchObject({ status: 418, title: 'The request was refused' });
+    expect(problemOf(new ServiceUnavailableException('closed on Sundays'), writing)).toMatchObject({
+      status: 503,
+      detail: 'closed on Sundays',
+    });
   });
 
   it.each([

@@ -33,7 +33,12 @@ export interface Asked {
   readonly hasKey: boolean;
 }
 
-export const problem = (status: number, title: string, detail?: string, errors?: readonly FieldError[]): Problem => ({
+export const problem = (
+  status: number,
+  title: string,
+  detail?: string,
+  errors?: readonly FieldError[],
+): Problem => ({
   type: 'about:blank',
   title,
   status,
@@ -41,20 +46,37 @@ export const problem = (status: number, title: string, detail?: string, errors?:
   ...(errors === undefined ? {} : { errors }),
 });
 
-export const invalid = (errors: readonly FieldError[]): Problem => problem(422, 'The request breaks its schema', undefined, errors);
+export const invalid = (errors: readonly FieldError[]): Problem =>
+  problem(422, 'The request breaks its schema', undefined, errors);
 
-/** What the caller is told about an error; undefined: it is a bug, and only the log says what it was. */
+/**
+ * What the caller is told about an error; undefined: it is a bug, and only the log says what it
+ * was.
+ */
 export function problemOf(error: unknown, asked: Asked): Problem | undefined {
   if (error instanceof ProblemError) return error.problem;
-  if (error instanceof InvalidMessage) return invalid(error.issues.map(({ path, message }) => ({ field: path, message })));
+  if (error instanceof InvalidMessage)
+    return invalid(error.issues.map(({ path, message }) => ({ field: path, message })));
   if (error instanceof IdempotencyConflict)
-    return problem(422, 'This Idempotency-Key was used for another request', 'Send the same request again, or use a new key.');
-  if (error instanceof DeadlineExceeded) return problem(504, 'Nobody answered in time', afterwards(asked));
-  if (error instanceof OutageError) return isSafe(asked) || effectAfter(error) === 'none' ? AWAY : problem(504, 'The answer was lost', afterwards(asked));
+    return problem(
+      422,
+      'This Idempotency-Key was used for another request',
+      'Send the same request again, or use a new key.',
+    );
+  if (error instanceof DeadlineExceeded)
+    return problem(504, 'Nobody answered in time', afterwards(asked));
+  if (error instanceof OutageError)
+    return isSafe(asked) || effectAfter(error) === 'none'
+      ? AWAY
+      : problem(504, 'The answer was lost', afterwards(asked));
   return ofHttp(error);
 }
 
-const AWAY = problem(503, 'A service is not available right now', 'Nothing was done; try again in a moment.');
+const AWAY = problem(
+  503,
+  'A service is not available right now',
+  'Nothing was done; try again in a moment.',
+);
 
 /** Methods that change nothing, by RFC 9110. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -62,7 +84,9 @@ const isSafe = ({ method }: Asked): boolean => SAFE.has(method);
 
 function afterwards(asked: Asked): string {
   if (isSafe(asked)) return 'Nothing was changed; try again in a moment.';
-  return asked.hasKey ? 'Whether it took effect is unknown; ask again with the same Idempotency-Key.' : 'Whether it took effect is unknown; look before you ask again.';
+  return asked.hasKey
+    ? 'Whether it took effect is unknown; ask again with the same Idempotency-Key.'
+    : 'Whether it took effect is unknown; look before you ask again.';
 }
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -78,10 +102,19 @@ const TITLES: Readonly<Record<number, string>> = {
 /** Longer texts of others are cut. */
 const DETAIL_LIMIT = 200;
 
-/** Errors of the HTTP framework carry a status of their own; one of 5xx counts only where a route threw it on purpose. */
+/**
+ * Errors of the HTTP framework carry a status of their own; one of 5xx counts only where a route
+ * threw it on purpose.
+ */
 function ofHttp(error: unknown): Problem | undefined {
   const { statusCode, status } = (error ?? {}) as { statusCode?: number; status?: number };
   const code = statusCode ?? status ?? 500;
   const isMeant = (code >= 400 && code < 500) || (error instanceof HttpException && code !== 500);
-  return isMeant ? problem(code, TITLES[code] ?? 'The request was refused', (error as Error).message.slice(0, DETAIL_LIMIT)) : undefined;
+  return isMeant
+    ? problem(
+        code,
+        TITLES[code] ?? 'The request was refused',
+        (error as Error).message.slice(0, DETAIL_LIMIT),
+      )
+    : undefined;
 }

@@ -6,10 +6,15 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { z } from 'zod';
 import { serve, Service, serviceEnvironment, ServiceModule } from './index';
 
-const Greet = command('greeter.greet', z.object({ name: z.string(), patient: z.boolean() }), { key: 'name' });
+const Greet = command('greeter.greet', z.object({ name: z.string(), patient: z.boolean() }), {
+  key: 'name',
+});
 type Greet = Message<typeof Greet>;
 
-const environment = serviceEnvironment({ GREET: z.string().default('Ada'), PATIENT: z.stringbool().default(false) });
+const environment = serviceEnvironment({
+  GREET: z.string().default('Ada'),
+  PATIENT: z.stringbool().default(false),
+});
 
 class CreateGreeting1790000000000 implements MigrationInterface {
   name = 'CreateGreeting1790000000000';
@@ -47,7 +52,8 @@ class GreetController {
 
   /** Long enough that a drain which does not wait has closed the database by then. */
   private async workBeyondTheSignal(): Promise<void> {
-    while (this.service.lifecycle.phase !== 'draining') await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.service.lifecycle.phase !== 'draining')
+      await new Promise((resolve) => setTimeout(resolve, 5));
     await new Promise((resolve) => setTimeout(resolve, 300));
   }
 }

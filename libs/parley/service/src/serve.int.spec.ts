@@ -55,7 +55,9 @@ class Running extends ServiceProcess {
 }
 
 async function greetings(): Promise<string[]> {
-  const { rows } = await database.query<{ name: string }>('select name from greeter.greeting order by name');
+  const { rows } = await database.query<{ name: string }>(
+    'select name from greeter.greeting order by name',
+  );
   return rows.map(({ name }) => name);
 }
 
@@ -75,7 +77,11 @@ describe('a service', () => {
       status: 200,
       body: {
         status: 'ok',
-        details: { database: { status: 'up' }, 'command (postgres)': { status: 'up' }, outbox: { status: 'up' } },
+        details: {
+          database: { status: 'up' },
+          'command (postgres)': { status: 'up' },
+          outbox: { status: 'up' },
+        },
       },
     });
     expect(await get(`${url}/operations/status`)).toMatchObject({
@@ -87,10 +93,18 @@ describe('a service', () => {
       },
     });
     expect(await get(`${url}/operations/backlog`)).toMatchObject({ status: 200 });
-    expect(await get(`${url}/operations/dead-letters`)).toEqual({ status: 200, body: { count: 0, deadLetters: [] } });
-    expect(await get(`${url}/operations/greetings`)).toEqual({ status: 200, body: [{ name: 'Ada' }] });
+    expect(await get(`${url}/operations/dead-letters`)).toEqual({
+      status: 200,
+      body: { count: 0, deadLetters: [] },
+    });
+    expect(await get(`${url}/operations/greetings`)).toEqual({
+      status: 200,
+      body: [{ name: 'Ada' }],
+    });
     expect(await get(`${url}/operations/greetings/Bob`)).toMatchObject({ status: 404 });
-    expect(await (await fetch(`${url}/metrics`)).text()).toContain('parley_intake_consuming{kind="command",technology="postgres"} 1');
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain(
+      'parley_intake_consuming{kind="command",technology="postgres"} 1',
+    );
 
     service.kill('SIGTERM');
     expect(await service.ended).toBe(0);
@@ -105,12 +119,16 @@ describe('a service', () => {
     const url = await service.url();
     await service.says('greeting Eve');
     road.deafen();
-    for (let status = 200; status === 200; ) {
+    for (let status = 200; status === 200;) {
       const started = performance.now();
       const answer = await get(`${url}/health/ready`);
       expect(performance.now() - started).toBeLessThan(1_000);
       status = answer.status; // 200 while the last good answer of the database is younger than a second
-      if (status !== 200) expect(answer.body).toMatchObject({ status: 'error', error: { outbox: { status: 'down' } } });
+      if (status !== 200)
+        expect(answer.body).toMatchObject({
+          status: 'error',
+          error: { outbox: { status: 'down' } },
+        });
     }
     road.down();
     road.up();
@@ -136,7 +154,9 @@ describe('a service', () => {
     const { port } = other.address() as { port: number };
     const service = new Running({ DATABASE_URL, PORT: String(port) });
     expect(await service.ended).toBe(1);
-    expect(service.errors).toBe(`port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT\n`);
+    expect(service.errors).toBe(
+      `port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT\n`,
+    );
     other.close();
   });
 

@@ -17,9 +17,15 @@ import { ServiceModule } from './service.module';
 import { mapStacks } from './source-positions';
 
 export interface ServeOptions {
-  /** For a service with HTTP routes of its own: it gets fastify. Without it, only health, metrics and operations are served. */
+  /**
+   * For a service with HTTP routes of its own: it gets fastify. Without it, only health, metrics
+   * and operations are served.
+   */
   readonly http?: Pick<ProblemOptions, 'problemOf' | 'beforeAnswer'> & {
-    /** Strangers reach PORT: metrics and operations are answered at OPERATIONS_PORT only, and nowhere without it. Default false. */
+    /**
+     * Strangers reach PORT: metrics and operations are answered at OPERATIONS_PORT only, and
+     * nowhere without it. Default false.
+     */
     readonly toStrangers?: boolean;
     /** Bytes; a larger body is answered with 413. Default 1 MiB. */
     readonly bodyLimit?: number;
@@ -31,8 +37,9 @@ export interface ServeOptions {
 }
 
 /**
- * Runs a service until it is told to stop: opens the door, the database, the technologies, then takes work; on SIGTERM or
- * SIGINT drains in order and exits 0. A start that fails says why in one sentence and exits 1.
+ * Runs a service until it is told to stop: opens the door, the database, the technologies, then
+ * takes work; on SIGTERM or SIGINT drains in order and exits 0. A start that fails says why in one
+ * sentence and exits 1.
  */
 export async function serve(module: Type, options: ServeOptions = {}): Promise<void> {
   mapStacks();
@@ -58,7 +65,8 @@ class Process {
     this.operations = new Operations(service);
     watchEventLoop((message) => service.logger.write('warn', message));
     this.door = new FrontDoor(service.lifecycle, this.operations.receive);
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => this.stop(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.on(signal, () => this.stop(signal));
     process.on('unhandledRejection', (reason) => this.crash('unhandled rejection', reason));
     process.on('uncaughtException', (error) => this.crash('uncaught exception', error));
   }
@@ -66,11 +74,19 @@ class Process {
   async start(module: Type, { http }: ServeOptions): Promise<void> {
     const { environment, lifecycle, logger, metrics } = this.service;
     logger.write('info', 'environment', describeEnvironment(environment));
-    await this.door.listen(environment.HOST, environment.PORT, environment.OPERATIONS_PORT, http?.toStrangers);
+    await this.door.listen(
+      environment.HOST,
+      environment.PORT,
+      environment.OPERATIONS_PORT,
+      http?.toStrangers,
+    );
     const brokers = brokersUp(brokerUrls(environment), { log: logger.write }); // looked for while the application is made
     lifecycle.enter('starting', 'making the application');
     const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
-    const app = await NestFactory.create(module, adapter as NoHttp, { logger, abortOnError: false });
+    const app = await NestFactory.create(module, adapter as NoHttp, {
+      logger,
+      abortOnError: false,
+    });
     this.app = app;
     if (http) answerProblems(app as unknown as NestFastifyApplication, this.problems(http));
     await http?.configure?.(app as unknown as NestFastifyApplication);
@@ -114,12 +130,18 @@ class Process {
       timeout: environment.DRAIN_TIMEOUT,
       log: logger.write,
     }).then((orderly) => {
-      logger.write('info', orderly ? 'stopped' : 'stopped, but not everything ended as it should; see above');
+      logger.write(
+        'info',
+        orderly ? 'stopped' : 'stopped, but not everything ended as it should; see above',
+      );
       process.exit(0);
     });
   }
 
-  /** Nobody knows what state the process is in: a supervisor starts a fresh one, and what it was handling is delivered again. */
+  /**
+   * Nobody knows what state the process is in: a supervisor starts a fresh one, and what it was
+   * handling is delivered again.
+   */
   private crash(what: string, error: unknown): void {
     this.service.logger.write('fatal', what, { error });
     if (!this.stopping) process.exit(1); // a drain ends by itself, and saves more than an exit would
@@ -127,8 +149,21 @@ class Process {
 }
 
 /** The service's own database is waited for where it is opened. */
-function brokerUrls({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, DATABASE_URL, contractUrls }: Environment): readonly (string | undefined)[] {
-  return [COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, ...Object.values(contractUrls)].filter((url) => url !== DATABASE_URL);
+function brokerUrls({
+  COMMANDS_URL,
+  BROADCASTS_URL,
+  EVENTS_URL,
+  KEYS_URL,
+  DATABASE_URL,
+  contractUrls,
+}: Environment): readonly (string | undefined)[] {
+  return [
+    COMMANDS_URL,
+    BROADCASTS_URL,
+    EVENTS_URL,
+    KEYS_URL,
+    ...Object.values(contractUrls),
+  ].filter((url) => url !== DATABASE_URL);
 }
 
 async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<ServeOptions['http']>) {
@@ -140,20 +175,34 @@ async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<Serv
   } as never);
 }
 
-/** The `Service` that the module's `ServiceModule.forRoot` made: needed before Nest makes anything, so that the door opens first. */
+/**
+ * The `Service` that the module's `ServiceModule.forRoot` made: needed before Nest makes anything,
+ * so that the door opens first.
+ */
 async function serviceOf(module: Type): Promise<Service> {
-  const imports = await Promise.all((Reflect.getMetadata('imports', module) as unknown[] | undefined) ?? []);
-  const found = imports.find(
-    (one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> => (one as { module?: unknown } | undefined)?.module === ServiceModule,
+  const imports = await Promise.all(
+    (Reflect.getMetadata('imports', module) as unknown[] | undefined) ?? [],
   );
-  const provider = found?.providers?.find((one) => (one as { provide?: unknown }).provide === Service);
-  if (!provider) throw new Error(`${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`);
+  const found = imports.find(
+    (one): one is Awaited<ReturnType<typeof ServiceModule.forRoot>> =>
+      (one as { module?: unknown } | undefined)?.module === ServiceModule,
+  );
+  const provider = found?.providers?.find(
+    (one) => (one as { provide?: unknown }).provide === Service,
+  );
+  if (!provider)
+    throw new Error(
+      `${module.name} does not import ServiceModule.forRoot({ service, environment, … }); add it to its imports`,
+    );
   return (provider as { useValue: Service }).useValue;
 }
 
 /** One sentence for a person; programming errors keep their place in the code. */
 function sentence(error: unknown): string {
   if (!(error instanceof Error)) return withoutSecretsInText(String(error));
-  const unexpected = error.constructor === TypeError || error.constructor === ReferenceError || error.constructor === SyntaxError;
+  const unexpected =
+    error.constructor === TypeError ||
+    error.constructor === ReferenceError ||
+    error.constructor === SyntaxError;
   return withoutSecretsInText(unexpected ? (error.stack ?? error.message) : error.message);
 }

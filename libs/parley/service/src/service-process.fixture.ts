@@ -5,7 +5,10 @@ import { createInterface } from 'node:readline';
 
 export const ROOT = join(__dirname, '../../../..');
 
-/** A service as a process of its own, with what it said: log lines on stdout, anything else on stderr. */
+/**
+ * A service as a process of its own, with what it said: log lines on stdout, anything else on
+ * stderr.
+ */
 export class ServiceProcess {
   readonly lines: Record<string, unknown>[] = [];
   output = '';
@@ -16,7 +19,10 @@ export class ServiceProcess {
   private heard = () => {};
 
   constructor(argv: readonly string[], variables: Readonly<Record<string, string>>) {
-    this.child = spawn(process.execPath, argv, { cwd: ROOT, env: { PATH: process.env['PATH'], PORT: '0', ...variables } });
+    this.child = spawn(process.execPath, argv, {
+      cwd: ROOT,
+      env: { PATH: process.env['PATH'], PORT: '0', ...variables },
+    });
     this.ended = once(this.child, 'close').then(([code]) => code as number | null);
     this.child.stderr!.on('data', (chunk) => (this.errors += chunk));
     this.child.stdout!.on('data', (chunk) => (this.output += chunk));
@@ -27,11 +33,15 @@ export class ServiceProcess {
   }
 
   async says(text: string): Promise<string> {
-    const found = () => this.lines.map(({ message }) => String(message)).find((message) => message.includes(text));
+    const found = () =>
+      this.lines.map(({ message }) => String(message)).find((message) => message.includes(text));
     void this.ended.then(() => this.heard());
     while (!found()) {
       await new Promise<void>((resolve) => (this.heard = resolve));
-      if (this.child.exitCode !== null && !found()) throw new Error(`ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`);
+      if (this.child.exitCode !== null && !found())
+        throw new Error(
+          `ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`,
+        );
     }
     return found()!;
   }

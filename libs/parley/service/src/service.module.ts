@@ -1,7 +1,13 @@
 import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { contractsLoaded } from '@parley/contract';
-import { MessagingModule, type MessagingOptions, readable, type Store, urlVariable } from '@parley/messaging';
+import {
+  MessagingModule,
+  type MessagingOptions,
+  readable,
+  type Store,
+  urlVariable,
+} from '@parley/messaging';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
@@ -23,25 +29,36 @@ export interface ServiceOptions {
   /** What `/operations/<name>` shows beside messages: `{ sagas: SagaOperations }`. */
   readonly operations?: Readonly<Record<string, InjectionToken<Inspectable>>>;
   /**
-   * What of those whom messages are about it keeps in tables and files of its own, in words: whoever erases a subject is told, for no
-   * key does it.
+   * What of those whom messages are about it keeps in tables and files of its own, in words:
+   * whoever erases a subject is told, for no key does it.
    */
   readonly ownCopies?: string;
 }
 
 /**
- * Gives a service everything: its database, Messenger and Transactions, logs, metrics and health. Reliability is on; there is
- * nothing to add to it.
+ * Gives a service everything: its database, Messenger and Transactions, logs, metrics and health.
+ * Reliability is on; there is nothing to add to it.
  */
 @Module({})
 export class ServiceModule {
   static async forRoot(options: ServiceOptions): Promise<DynamicModule> {
     const { environment, service: name, operations } = options;
-    const logger = new Logger({ service: name, instance: environment.INSTANCE, level: environment.LOG_LEVEL });
+    const logger = new Logger({
+      service: name,
+      instance: environment.INSTANCE,
+      level: environment.LOG_LEVEL,
+    });
     const database = options.migrations && (await databaseOf(options, options.migrations, logger));
-    const service = new Service(name, logger, { environment, database, inspectable: operations, ownCopies: options.ownCopies });
+    const service = new Service(name, logger, {
+      environment,
+      database,
+      inspectable: operations,
+      ownCopies: options.ownCopies,
+    });
     const messaging = await messagingOptions(service);
-    const data = database ? [{ provide: DataSource, useFactory: () => opened(service, database) }] : [];
+    const data = database
+      ? [{ provide: DataSource, useFactory: () => opened(service, database) }]
+      : [];
     return {
       module: ServiceModule,
       global: true,
@@ -70,10 +87,21 @@ async function databaseOf(
 ): Promise<Database> {
   const { DATABASE_URL: url, INSTANCE: instance, CONCURRENCY: concurrency } = environment;
   if (url === undefined)
-    throw new DatabaseError(`${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`);
+    throw new DatabaseError(
+      `${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`,
+    );
   const { postgresUrl, prepareSession } = await import('@parley/postgres');
   readable('DATABASE_URL', () => postgresUrl(url));
-  return new Database({ url, schema: service, instance, entities, migrations, concurrency, log: logger.write, prepareSession });
+  return new Database({
+    url,
+    schema: service,
+    instance,
+    entities,
+    migrations,
+    concurrency,
+    log: logger.write,
+    prepareSession,
+  });
 }
 
 async function opened({ lifecycle }: Service, database: Database): Promise<DataSource> {
@@ -83,18 +111,40 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
   return dataSource;
 }
 
-async function messagingOptions({ name, environment, logger, metrics, conversations, database }: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
-  const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, HOST, CALLS_PORT, callsOf } = environment;
+async function messagingOptions({
+  name,
+  environment,
+  logger,
+  metrics,
+  conversations,
+  database,
+}: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
+  const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, HOST, CALLS_PORT, callsOf } =
+    environment;
   const claims = environment.CLAIMS_URL === 'none' ? false : environment.CLAIMS_URL;
   const own = contractsWithUrl(environment);
-  const technologies = await technologiesFor({ COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, ...(claims && !claims.startsWith('file:') && { CLAIMS_URL: claims }), CALLS_URL: callsOf(name), ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])) });
+  const technologies = await technologiesFor({
+    COMMANDS_URL,
+    BROADCASTS_URL,
+    EVENTS_URL,
+    KEYS_URL,
+    ...(claims && !claims.startsWith('file:') && { CLAIMS_URL: claims }),
+    CALLS_URL: callsOf(name),
+    ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])),
+  });
   const passes = passesOf(environment, logger);
   const storeFor = database && (await storeMaker({ service: name, log: logger.write, passes }));
   return (dataSource) => ({
     service: name,
     instance: environment.INSTANCE,
     build: environment.BUILD,
-    urls: { commands: COMMANDS_URL, broadcasts: BROADCASTS_URL, events: EVENTS_URL, calls: callsOf, contracts: Object.fromEntries(own.map(({ contract, url }) => [contract, url])) },
+    urls: {
+      commands: COMMANDS_URL,
+      broadcasts: BROADCASTS_URL,
+      events: EVENTS_URL,
+      calls: callsOf,
+      contracts: Object.fromEntries(own.map(({ contract, url }) => [contract, url])),
+    },
     listen: CALLS_PORT === undefined ? undefined : { host: HOST, port: CALLS_PORT },
     technologies,
     store: dataSource && storeFor?.(dataSource),
@@ -109,7 +159,10 @@ async function messagingOptions({ name, environment, logger, metrics, conversati
   });
 }
 
-/** The contracts this process has loaded that have a URL of their own. All processes may be told all of them: each takes what it knows. */
+/**
+ * The contracts this process has loaded that have a URL of their own. All processes may be told all
+ * of them: each takes what it knows.
+ */
 function contractsWithUrl({ contractUrls }: Environment) {
   return contractsLoaded().flatMap(({ kind, name }) => {
     const variable = urlVariable(kind, name);
@@ -118,7 +171,9 @@ function contractsWithUrl({ contractUrls }: Environment) {
   });
 }
 
-async function storeMaker(options: PostgresStoreOptions): Promise<(dataSource: DataSource) => Store> {
+async function storeMaker(
+  options: PostgresStoreOptions,
+): Promise<(dataSource: DataSource) => Store> {
   const { PostgresStore } = await import('@parley/postgres');
   return (dataSource) => new PostgresStore(dataSource, options);
 }

@@ -12,7 +12,10 @@ export interface ServiceParts {
   readonly ownCopies?: string;
 }
 
-/** What one process of a service consists of, beside what it says and handles. Inject it to ask for name, environment or logger. */
+/**
+ * What one process of a service consists of, beside what it says and handles. Inject it to ask for
+ * name, environment or logger.
+ */
 export class Service {
   readonly environment: Environment;
   readonly database?: Database;

@@ -40,20 +40,26 @@ describe('positions in stacks', () => {
 
   it.each(['', 'file://'])('are those of the source, for a file named with "%s"', (scheme) => {
     expect(line + 1).not.toBe(10); // else nothing is proved
-    expect(atSource(`async Shop.place (${scheme}${file}:${line + 1}:${column + 1})`)).toBe('async Shop.place (apps/orders/src/shop.ts:10:26)');
+    expect(atSource(`async Shop.place (${scheme}${file}:${line + 1}:${column + 1})`)).toBe(
+      'async Shop.place (apps/orders/src/shop.ts:10:26)',
+    );
   });
 
-  it.each(['node:internal/process/task_queues:95:5', '/nowhere/main.js:3:4', '/app/node_modules/pg/lib/client.js:545:17', 'Array.map (<anonymous>)'])(
-    'stay as they are without a map: %s',
-    (frame) => expect(atSource(frame)).toBe(frame),
-  );
+  it.each([
+    'node:internal/process/task_queues:95:5',
+    '/nowhere/main.js:3:4',
+    '/app/node_modules/pg/lib/client.js:545:17',
+    'Array.map (<anonymous>)',
+  ])('stay as they are without a map: %s', (frame) => expect(atSource(frame)).toBe(frame));
 
   it('are mapped in every stack that is read, whatever was thrown', () => {
     const before = Error.prepareStackTrace;
     try {
       mapStacks();
       const odd = Object.defineProperty(new Error('odd'), 'name', { get: () => { throw new Error('not to be named'); } }); // prettier-ignore
-      expect(new TypeError('plain').stack).toMatch(/^TypeError: plain\n {4}at .*source-positions\.spec\.ts:\d+:\d+/);
+      expect(new TypeError('plain').stack).toMatch(
+        /^TypeError: plain\n {4}at .*source-positions\.spec\.ts:\d+:\d+/,
+      );
       expect(() => odd.stack).not.toThrow();
     } finally {
       Error.prepareStackTrace = before;

@@ -11,12 +11,18 @@ const POSITION = /(?<![^\s(])((?:file:\/\/)?\/[^\s()]{1,1000}\.js):(\d{1,9}):(\d
 const maps = new Map<string, SourceMap | undefined>();
 
 /**
- * Stacks name the TypeScript sources, for logs and dead letters. Maps are read when a stack is: Node's own --enable-source-maps keeps
- * the map of every module, about 20 MB a process, and is left alone where it is on.
+ * Stacks name the TypeScript sources, for logs and dead letters. Maps are read when a stack is:
+ * Node's own --enable-source-maps keeps the map of every module, about 20 MB a process, and is left
+ * alone where it is on.
  */
 export function mapStacks(): void {
-  if (process.execArgv.includes('--enable-source-maps') || process.env['NODE_OPTIONS']?.includes('--enable-source-maps')) return;
-  Error.prepareStackTrace = (error, sites) => [headOf(error), ...sites.map((site) => `    at ${atSource(String(site))}`)].join('\n');
+  if (
+    process.execArgv.includes('--enable-source-maps') ||
+    process.env['NODE_OPTIONS']?.includes('--enable-source-maps')
+  )
+    return;
+  Error.prepareStackTrace = (error, sites) =>
+    [headOf(error), ...sites.map((site) => `    at ${atSource(String(site))}`)].join('\n');
 }
 
 function headOf(error: Error): string {
@@ -31,7 +37,9 @@ function headOf(error: Error): string {
 export function atSource(frame: string): string {
   return frame.replace(POSITION, (position, file: string, line: string, column: string) => {
     const source = mapOf(file)?.findEntry(Number(line) - 1, Number(column) - 1);
-    return source && 'originalSource' in source ? `${relative(process.cwd(), pathOf(source.originalSource))}:${source.originalLine + 1}:${source.originalColumn + 1}` : position;
+    return source && 'originalSource' in source
+      ? `${relative(process.cwd(), pathOf(source.originalSource))}:${source.originalLine + 1}:${source.originalColumn + 1}`
+      : position;
   });
 }
 
@@ -46,7 +54,9 @@ function mapOf(file: string): SourceMap | undefined {
 
 function read(file: string): SourceMap | undefined {
   try {
-    return new SourceMap(JSON.parse(readFileSync(file, 'utf8')) as ConstructorParameters<typeof SourceMap>[0]);
+    return new SourceMap(
+      JSON.parse(readFileSync(file, 'utf8')) as ConstructorParameters<typeof SourceMap>[0],
+    );
   } catch {
     return undefined; // without a map the position in the compiled file is the best there is
   }

@@ -14,8 +14,12 @@ export class StandIns {
       silence: await this.listening(createServer()),
       website: await this.listening(createWeb(website)),
       'aws-refusing': await this.listening(createWeb(refusal)),
-      'mqtt-refusing': await this.listening(createServer((socket) => socket.once('data', () => socket.end(NOT_AUTHORIZED)))),
-      'mqtt-of-little-qos': await this.listening(createServer((socket) => socket.once('data', () => socket.write(QOS_0_ONLY)))),
+      'mqtt-refusing': await this.listening(
+        createServer((socket) => socket.once('data', () => socket.end(NOT_AUTHORIZED))),
+      ),
+      'mqtt-of-little-qos': await this.listening(
+        createServer((socket) => socket.once('data', () => socket.write(QOS_0_ONLY))),
+      ),
     };
   }
 
@@ -25,7 +29,9 @@ export class StandIns {
   }
 
   private async listening(server: Server): Promise<string> {
-    server.on('connection', (socket: Socket) => this.sockets.add(socket.on('error', () => undefined)));
+    server.on('connection', (socket: Socket) =>
+      this.sockets.add(socket.on('error', () => undefined)),
+    );
     this.servers.push(server.listen(0, '127.0.0.1'));
     await once(server, 'listening');
     return `127.0.0.1:${(server.address() as { port: number }).port}`;
@@ -40,8 +46,13 @@ const website: RequestListener = (request, response) => {
 /** As AWS says it. */
 const refusal: RequestListener = (request, response) => {
   request.resume();
-  const why = { __type: 'com.amazon.coral.service#UnrecognizedClientException', message: 'The security token included in the request is invalid.' };
-  response.writeHead(403, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(why));
+  const why = {
+    __type: 'com.amazon.coral.service#UnrecognizedClientException',
+    message: 'The security token included in the request is invalid.',
+  };
+  response
+    .writeHead(403, { 'content-type': 'application/x-amz-json-1.0' })
+    .end(JSON.stringify(why));
 };
 
 /** CONNACK of MQTT 5: reason 0x86, bad user name or password. */

@@ -1,11 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import type { Messaging } from '@parley/messaging';
 import { z } from 'zod';
-import { type Answer, bodyOf, failed, operatorOf, read, refusingBadRequests } from './operator-request';
+import {
+  type Answer,
+  bodyOf,
+  failed,
+  operatorOf,
+  read,
+  refusingBadRequests,
+} from './operator-request';
 
 const Erase = z.strictObject({ reason: z.string().trim().min(1).max(1000).optional() });
 
-/** What `/operations/subjects/:subject` answers, and does: those whom messages are about, and the end of what is known of them. */
+/**
+ * What `/operations/subjects/:subject` answers, and does: those whom messages are about, and the
+ * end of what is known of them.
+ */
 export class SubjectRequests {
   constructor(
     private readonly messaging: Messaging,
@@ -16,18 +26,29 @@ export class SubjectRequests {
 
   async tell([subject, ...rest]: readonly string[]): Promise<Answer> {
     const ring = this.messaging.keyRing;
-    if (!ring || subject === undefined || rest.length > 0) return failed(404, 'there is nothing of that name');
+    if (!ring || subject === undefined || rest.length > 0)
+      return failed(404, 'there is nothing of that name');
     const record = await ring.keys.find(subject);
-    return { status: 200, body: { subject, known: record !== undefined, ...record, ownCopies: this.ownCopies } };
+    return {
+      status: 200,
+      body: { subject, known: record !== undefined, ...record, ownCopies: this.ownCopies },
+    };
   }
 
-  async change([subject, verb, ...rest]: readonly string[], request: IncomingMessage): Promise<Answer> {
+  async change(
+    [subject, verb, ...rest]: readonly string[],
+    request: IncomingMessage,
+  ): Promise<Answer> {
     const ring = this.messaging.keyRing;
-    if (!ring || !subject || verb !== 'erase' || rest.length > 0) return failed(404, 'there is nothing to change here');
+    if (!ring || !subject || verb !== 'erase' || rest.length > 0)
+      return failed(404, 'there is nothing to change here');
     return refusingBadRequests(async () => {
       const { reason } = read(Erase, await bodyOf(request));
       const who = operatorOf(request);
-      const outcome = await ring.keys.erase(subject, { who, ...(reason !== undefined && { reason }) });
+      const outcome = await ring.keys.erase(subject, {
+        who,
+        ...(reason !== undefined && { reason }),
+      });
       ring.forget();
       if (outcome === 'erased') this.log(`${who} erased the subject ${subject}`);
       return { status: 200, body: { subject, outcome, ownCopies: this.ownCopies } };

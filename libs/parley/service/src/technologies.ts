@@ -2,8 +2,8 @@ import type { Technology } from '@parley/messaging';
 import { UnknownTechnology } from '@parley/messaging';
 
 /*
- * Every technology this kit has, by URL scheme. One is loaded only when a URL names it: a service on PostgreSQL never pays
- * for RabbitMQ's client.
+ * Every technology this kit has, by URL scheme. One is loaded only when a URL names it: a service
+ * on PostgreSQL never pays for RabbitMQ's client.
  */
 const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   postgres: async () => (await import('@parley/postgres')).postgres,
@@ -18,7 +18,10 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   memory: async () => (await import('@parley/memory')).memory,
 };
 
-/** Which Node its versions to come will need, AWS's SDK writes to stderr whenever a process starts; whoever raises its version here finds it in the release notes. */
+/**
+ * Which Node its versions to come will need, AWS's SDK writes to stderr whenever a process starts;
+ * whoever raises its version here finds it in the release notes.
+ */
 function spareAdvice(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 }
@@ -47,8 +50,12 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
  * @param urls by the variable that holds them, for the error
  * @throws UnknownTechnology
  */
-export async function technologiesFor(urls: Readonly<Record<string, string | undefined>>): Promise<readonly Technology[]> {
-  const names = Object.entries(urls).flatMap(([variable, url]) => (url === undefined ? [] : [technologyOf(variable, url)]));
+export async function technologiesFor(
+  urls: Readonly<Record<string, string | undefined>>,
+): Promise<readonly Technology[]> {
+  const names = Object.entries(urls).flatMap(([variable, url]) =>
+    url === undefined ? [] : [technologyOf(variable, url)],
+  );
   return Promise.all([...new Set(names)].map((name) => LOADERS[name]!()));
 }
 
@@ -60,5 +67,7 @@ function technologyOf(variable: string, url: string): string {
   const known = Object.keys(SCHEMES)
     .filter((one) => isForCalls === (SCHEMES[one] === 'grpc'))
     .map((one) => `${one}://`);
-  throw new UnknownTechnology(`${variable}: "${scheme}" names no technology; use one of ${known.join(', ')}`);
+  throw new UnknownTechnology(
+    `${variable}: "${scheme}" names no technology; use one of ${known.join(', ')}`,
+  );
 }

@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below the ports that systems give to connections on their way out, so that nobody gets one by accident while a test still has to bind it. */
+/**
+ * Below the ports that systems give to connections on their way out, so that nobody gets one by
+ * accident while a test still has to bind it.
+ */
 const [FIRST, COUNT] = [20_000, 10_000];
 /** Every test process begins somewhere else. */
 let next = FIRST + ((process.pid * 131) % COUNT);
@@ -18,7 +21,10 @@ export async function freePort(): Promise<number> {
 
 async function isFree(port: number): Promise<boolean> {
   const probe = createServer();
-  const listening = once(probe, 'listening').then(() => true, () => false);
+  const listening = once(probe, 'listening').then(
+    () => true,
+    () => false,
+  );
   probe.listen(port, '127.0.0.1');
   if (!(await listening)) return false;
   probe.close();

@@ -36,8 +36,8 @@ export class Crash extends Error {
 }
 
 /**
- * Tries a handler by itself, with a real Messenger and the transactions of a store, but without anything that delivers: what it
- * said counts once its transaction has committed.
+ * Tries a handler by itself, with a real Messenger and the transactions of a store, but without
+ * anything that delivers: what it said counts once its transaction has committed.
  */
 export class HandlerTrial {
   /** Everything said so far, in order. */
@@ -64,7 +64,10 @@ export class HandlerTrial {
   }
 
   /** Handles one message in a handler of `transaction: 'own'`. */
-  async handle(run: (context: HandlerContext) => Promise<unknown>, { attempt = 1, crash = false }: Circumstances = {}): Promise<void> {
+  async handle(
+    run: (context: HandlerContext) => Promise<unknown>,
+    { attempt = 1, crash = false }: Circumstances = {},
+  ): Promise<void> {
     const acknowledge = async () => {
       if (crash) throw new Crash();
     };
@@ -89,22 +92,42 @@ export class HandlerTrial {
     const kept = new WeakMap<object, OutgoingMessage[]>();
     return {
       transaction: async (work, last, ending) => {
-        const { result, messages } = await store.transaction(async (tx) => ({ result: await work(tx), messages: kept.get(tx) ?? [] }), last, ending);
+        const { result, messages } = await store.transaction(
+          async (tx) => ({ result: await work(tx), messages: kept.get(tx) ?? [] }),
+          last,
+          ending,
+        );
         this.note(messages);
         return result;
       },
-      outbox: { add: async (tx, messages) => void kept.set(tx, [...(kept.get(tx) ?? []), ...messages]) },
+      outbox: {
+        add: async (tx, messages) => void kept.set(tx, [...(kept.get(tx) ?? []), ...messages]),
+      },
     } as Store;
   }
 
   private technology(): Technology {
-    const transport = { technology: 'trial', delays: true, publish: async (messages: readonly OutgoingMessage[]) => this.note(messages) };
-    return { name: 'trial', schemes: ['trial'], kinds: ['command', 'broadcast', 'event'], open: () => transport as never, openKeys: () => this.subjectKeys };
+    const transport = {
+      technology: 'trial',
+      delays: true,
+      publish: async (messages: readonly OutgoingMessage[]) => this.note(messages),
+    };
+    return {
+      name: 'trial',
+      schemes: ['trial'],
+      kinds: ['command', 'broadcast', 'event'],
+      open: () => transport as never,
+      openKeys: () => this.subjectKeys,
+    };
   }
 
   private note(messages: readonly OutgoingMessage[]): void {
     this.said.push(
-      ...messages.map((message) => ({ contract: message.contract.name, message: plainPayload(message, this.subjectKeys), delay: message.delay })),
+      ...messages.map((message) => ({
+        contract: message.contract.name,
+        message: plainPayload(message, this.subjectKeys),
+        delay: message.delay,
+      })),
     );
   }
 }

@@ -1,7 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Controller } from '@nestjs/common';
 import { broadcast, call, command, event } from '@parley/contract';
-import { type HandlerContext, Handles, Messenger, Subscription, Unrecoverable } from '@parley/messaging';
+import {
+  type HandlerContext,
+  Handles,
+  Messenger,
+  Subscription,
+  Unrecoverable,
+} from '@parley/messaging';
 import type { MemoryTx } from '@parley/memory';
 import { z } from 'zod';
 import { Harness, Unsettled } from './harness';
@@ -11,7 +17,10 @@ type Order = z.infer<typeof Order>;
 const Pick = command('depot.pick-line', Order, { key: 'orderId' });
 const Picked = event('depot.line-picked', Order, { key: 'orderId' });
 const Priced = broadcast('depot.price-changed', z.object({ price: z.number() }));
-const Ask = call('depot.count-lines', { request: z.object({ orderId: z.string() }), reply: z.object({ lines: z.number() }) });
+const Ask = call('depot.count-lines', {
+  request: z.object({ orderId: z.string() }),
+  reply: z.object({ lines: z.number() }),
+});
 
 /** Picks lines: fails as often as it is told to, first. */
 class Depot {
@@ -69,7 +78,11 @@ class ScreenController {
 describe('a harness', () => {
   let harness: Harness;
   let depot: Depot;
-  const startDepot = () => harness.start('depot', { controllers: [DepotController], providers: [{ provide: Depot, useValue: depot }] });
+  const startDepot = () =>
+    harness.start('depot', {
+      controllers: [DepotController],
+      providers: [{ provide: Depot, useValue: depot }],
+    });
 
   beforeEach(() => {
     harness = new Harness();
@@ -81,7 +94,9 @@ describe('a harness', () => {
 
   it('carries a message from service to service and waits until all is quiet', async () => {
     await startDepot();
-    const screen = (await harness.start('insights', { controllers: [ScreenController], providers: [Screen] })).get(Screen);
+    const screen = (
+      await harness.start('insights', { controllers: [ScreenController], providers: [Screen] })
+    ).get(Screen);
     await send(1);
     await harness.settled();
     expect(screen.seen).toEqual([{ orderId: 'o-1', line: 1 }]);
@@ -103,7 +118,10 @@ describe('a harness', () => {
     expect(depot.calls).toHaveLength(4);
     await harness.advance('1ms');
     expect(depot.calls.slice(4)).toEqual(Array(3).fill('o-1/1 attempt 2'));
-    expect([depot.lines, harness.said(Picked)]).toEqual([[{ orderId: 'o-1', line: 1 }], [{ orderId: 'o-1', line: 1 }]]);
+    expect([depot.lines, harness.said(Picked)]).toEqual([
+      [{ orderId: 'o-1', line: 1 }],
+      [{ orderId: 'o-1', line: 1 }],
+    ]);
   });
 
   it('keeps the order of a key while its first message waits for a retry, and lets other keys pass', async () => {
@@ -127,7 +145,9 @@ describe('a harness', () => {
     await send(2);
     await harness.settled();
     const letters = await harness.deadLetters();
-    expect(letters).toMatchObject([{ subscription: 'depot', failure: { error: 'Unrecoverable', message: 'never' } }]);
+    expect(letters).toMatchObject([
+      { subscription: 'depot', failure: { error: 'Unrecoverable', message: 'never' } },
+    ]);
     expect(depot.lines).toEqual([]);
     depot.failures.clear();
     await store.lanes.deadLetters.replay(letters[0]!.id);
@@ -186,11 +206,14 @@ describe('a harness', () => {
   it('keeps its promises under mischief', async () => {
     harness = new Harness({ mischief: { seed: 3, duplicate: 0.5, delay: 100, reorder: true } });
     await startDepot();
-    for (let line = 1; line <= 20; line++) for (const orderId of ['a', 'b', 'c']) await send(line, orderId);
+    for (let line = 1; line <= 20; line++)
+      for (const orderId of ['a', 'b', 'c']) await send(line, orderId);
     for (const orderId of ['a', 'b']) depot.failures.set(`${orderId}/5`, 5);
     await harness.advance('1m');
     for (const orderId of ['a', 'b', 'c']) {
-      expect(depot.lines.filter((line) => line.orderId === orderId).map(({ line }) => line)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+      expect(
+        depot.lines.filter((line) => line.orderId === orderId).map(({ line }) => line),
+      ).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
     }
     expect(harness.said(Picked)).toHaveLength(60);
   });

@@ -1,18 +1,48 @@
 import { randomUUID } from 'node:crypto';
 import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
-import type { Broadcast, Call, Command, Contract, Duration, Event, Message, MessageInput, ReplyOf } from '@parley/contract';
+import type {
+  Broadcast,
+  Call,
+  Command,
+  Contract,
+  Duration,
+  Event,
+  Message,
+  MessageInput,
+  ReplyOf,
+} from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore, type MemorySubjectKeys } from '@parley/memory';
-import { Messaging, MessagingModule, type DeadLetter, type MessagingOptions, type Messenger, type OutgoingMessage, type SendOptions, type TransportContext } from '@parley/messaging';
+import {
+  Messaging,
+  MessagingModule,
+  type DeadLetter,
+  type MessagingOptions,
+  type Messenger,
+  type OutgoingMessage,
+  type SendOptions,
+  type TransportContext,
+} from '@parley/messaging';
 import { plainPayload } from './plain-payload';
 import { RealWork } from './real-work';
 import { fewTurns, VirtualClock } from './virtual-clock';
 
 export interface HarnessOptions {
-  /** What the broker does to messages, besides carrying them: `{ seed: 7, duplicate: 0.2, delay: 50, reorder: true }`. */
-  readonly mischief?: { readonly seed?: number; readonly duplicate?: number; readonly delay?: number; readonly reorder?: boolean };
+  /**
+   * What the broker does to messages, besides carrying them: `{ seed: 7, duplicate: 0.2, delay: 50,
+   * reorder: true }`.
+   */
+  readonly mischief?: {
+    readonly seed?: number;
+    readonly duplicate?: number;
+    readonly delay?: number;
+    readonly reorder?: boolean;
+  };
   /** What the services log. Default: what went wrong is told when `settled` rejects. */
   readonly log?: TransportContext['log'];
-  /** When subscriptions are paused, as for `Messaging`. Default never: what a test has fail, it has fail on purpose. */
+  /**
+   * When subscriptions are paused, as for `Messaging`. Default never: what a test has fail, it has
+   * fail on purpose.
+   */
   readonly killSwitch?: MessagingOptions['killSwitch'];
 }
 
@@ -21,7 +51,10 @@ export interface ServiceOnTrial {
   readonly app: INestApplication;
   readonly store: MemoryStore;
   get<T>(token: Type<T> | (abstract new (...args: never[]) => T) | string | symbol): T;
-  /** Ends it as a deployment would: no new messages, what is under way is finished, then everything is closed. */
+  /**
+   * Ends it as a deployment would: no new messages, what is under way is finished, then everything
+   * is closed.
+   */
   stop(): Promise<void>;
 }
 
@@ -29,20 +62,28 @@ export interface ServiceOnTrial {
 export class Unsettled extends Error {
   override readonly name = 'Unsettled';
   constructor(milliseconds: number, stuck: readonly string[], complaints: readonly string[]) {
-    super([`after ${milliseconds} ms there were still: ${stuck.join('; ')}`, ...complaints].join('\n  '));
+    super(
+      [`after ${milliseconds} ms there were still: ${stuck.join('; ')}`, ...complaints].join(
+        '\n  ',
+      ),
+    );
   }
 }
 
 const BOUND = 5_000;
-/** Real milliseconds until work that waits for nothing real, and does not move, counts as waiting for virtual time. */
+/**
+ * Real milliseconds until work that waits for nothing real, and does not move, counts as waiting
+ * for virtual time.
+ */
 const PATIENCE = 10;
 /** … and rounds of the event loop. */
 const TURNS = 100;
 const COMPLAINTS = 10;
 
 /**
- * Services in this process, on memory instead of databases and brokers, in virtual time: the real modules, controllers and
- * pipeline. A service that is not started has its commands waiting for it, and its calls unanswered.
+ * Services in this process, on memory instead of databases and brokers, in virtual time: the real
+ * modules, controllers and pipeline. A service that is not started has its commands waiting for it,
+ * and its calls unanswered.
  */
 export class Harness {
   readonly clock = new VirtualClock();
@@ -64,25 +105,44 @@ export class Harness {
   }
 
   /** Starts an instance of a service. The instances of one service share its store. */
-  async start(service: string, parts: Pick<ModuleMetadata, 'imports' | 'controllers' | 'providers'>): Promise<ServiceOnTrial> {
+  async start(
+    service: string,
+    parts: Pick<ModuleMetadata, 'imports' | 'controllers' | 'providers'>,
+  ): Promise<ServiceOnTrial> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     const store = this.storeOf(service);
     const messagingModule = MessagingModule.forRoot(this.messagingOptions(service, store));
-    const module = { module: class ServiceUnderTest {}, ...parts, imports: [messagingModule, ...(parts.imports ?? [])] };
-    const app = await NestFactory.create(module, new FastifyAdapter(), { logger: false, abortOnError: false });
+    const module = {
+      module: class ServiceUnderTest {},
+      ...parts,
+      imports: [messagingModule, ...(parts.imports ?? [])],
+    };
+    const app = await NestFactory.create(module, new FastifyAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
     const messaging = app.get(Messaging);
     messaging.attach(app);
     await messaging.start();
     await app.init();
     await messaging.listen(app);
-    const trial: ServiceOnTrial = { app, store, get: (token) => app.get(token, { strict: false }), stop: () => this.stop(trial, messaging) };
+    const trial: ServiceOnTrial = {
+      app,
+      store,
+      get: (token) => app.get(token, { strict: false }),
+      stop: () => this.stop(trial, messaging),
+    };
     this.running.add(trial);
     return trial;
   }
 
   /** Says a command as if from outside of every service. */
-  send<C extends Command>(contract: C, message: MessageInput<C>, options?: SendOptions): Promise<void> {
+  send<C extends Command>(
+    contract: C,
+    message: MessageInput<C>,
+    options?: SendOptions,
+  ): Promise<void> {
     return this.as(contract.owner).send(contract, message, options);
   }
 
@@ -100,9 +160,15 @@ export class Harness {
     return this.as(contract.owner).call(contract, request);
   }
 
-  /** What was said of a contract, in order: by the services, after their commits, and by the test. */
+  /**
+   * What was said of a contract, in order: by the services, after their commits, and by the test.
+   */
   said<C extends Contract>(contract: C): readonly Message<C>[] {
-    return this.messages.filter((message) => message.contract.name === contract.name).map((message) => contract.payload.parse(plainPayload(message, this.subjectKeys)) as Message<C>);
+    return this.messages
+      .filter((message) => message.contract.name === contract.name)
+      .map(
+        (message) => contract.payload.parse(plainPayload(message, this.subjectKeys)) as Message<C>,
+      );
   }
 
   /** The keys of those whom messages are about. */
@@ -112,11 +178,14 @@ export class Harness {
 
   /** The dead letters of all services. */
   async deadLetters(): Promise<readonly DeadLetter[]> {
-    return (await Promise.all([...this.stores.values()].map((store) => store.lanes.deadLetters.list()))).flat();
+    return (
+      await Promise.all([...this.stores.values()].map((store) => store.lanes.deadLetters.list()))
+    ).flat();
   }
 
   /**
-   * Resolves when nothing is being handled, and nothing that a service here could handle is due now.
+   * Resolves when nothing is being handled, and nothing that a service here could handle is due
+   * now.
    * @throws Unsettled with what is stuck
    */
   async settled(bound = BOUND): Promise<void> {
@@ -125,8 +194,9 @@ export class Harness {
   }
 
   /**
-   * Lets virtual time pass: every timer at its time, and after each of them everything comes to rest. Work that waits for a file, a
-   * socket or a real timer is waited for, up to 5 s; work that waits for virtual time is not.
+   * Lets virtual time pass: every timer at its time, and after each of them everything comes to
+   * rest. Work that waits for a file, a socket or a real timer is waited for, up to 5 s; work that
+   * waits for virtual time is not.
    */
   advance(duration: Duration): Promise<void> {
     return this.clock.advance(duration, () => this.rest());
@@ -138,7 +208,7 @@ export class Harness {
   }
 
   private async rest(): Promise<void> {
-    for (const until = Date.now() + BOUND; Date.now() < until; ) {
+    for (const until = Date.now() + BOUND; Date.now() < until;) {
       const before = this.picture();
       if (await this.quiet(PATIENCE, TURNS)) return this.realWork.none();
       const now = this.picture();
@@ -152,19 +222,28 @@ export class Harness {
     return [this.messages.length, ...this.unsettled()].join();
   }
 
-  /** @param turns of the event loop to wait at least: the processor may have been somebody else's for all of the time */
+  /**
+   * @param turns of the event loop to wait at least: the processor may have been somebody else's
+   * for all of the time
+   */
   private async quiet(patience: number, turns = 0): Promise<boolean> {
     const until = Date.now() + patience;
     for (let turn = 0; ; turn++) {
       // One look is not enough: what was just acknowledged may still have to wake somebody.
-      if (this.unsettled().length === 0 && (await fewTurns(), this.unsettled().length === 0)) return true;
+      if (this.unsettled().length === 0 && (await fewTurns(), this.unsettled().length === 0))
+        return true;
       if (turn >= turns && Date.now() >= until) return false;
       await new Promise(setImmediate);
     }
   }
 
   private unsettled(): readonly string[] {
-    return [...this.broker.unsettled(), ...[...this.stores].flatMap(([service, store]) => store.unsettled().map((what) => `${service}: ${what}`))];
+    return [
+      ...this.broker.unsettled(),
+      ...[...this.stores].flatMap(([service, store]) =>
+        store.unsettled().map((what) => `${service}: ${what}`),
+      ),
+    ];
   }
 
   private storeOf(service: string): MemoryStore {
@@ -175,7 +254,11 @@ export class Harness {
 
   private as(owner: string): Messenger {
     let messaging = this.owners.get(owner);
-    if (!messaging) this.owners.set(owner, (messaging = new Messaging({ ...this.messagingOptions(owner), instance: 'test' })));
+    if (!messaging)
+      this.owners.set(
+        owner,
+        (messaging = new Messaging({ ...this.messagingOptions(owner), instance: 'test' })),
+      );
     return messaging.messenger;
   }
 
@@ -185,7 +268,21 @@ export class Harness {
     const listen = { host: 'memory', port: 0 };
     const { killSwitch = false } = this.options;
     const instance = `${service}-${this.running.size + 1}`;
-    return { service, instance, build: 'test', urls, listen, technologies: [memory], store, keys: url, claims: url, killSwitch, clock, random: () => 0, log: this.log };
+    return {
+      service,
+      instance,
+      build: 'test',
+      urls,
+      listen,
+      technologies: [memory],
+      store,
+      keys: url,
+      claims: url,
+      killSwitch,
+      clock,
+      random: () => 0,
+      log: this.log,
+    };
   }
 
   private readonly log: TransportContext['log'] = (level, message, details) => {

@@ -2,7 +2,12 @@ import type { MemorySubjectKeys } from '@parley/memory';
 import { isSealed, unsealed, type OutgoingMessage } from '@parley/messaging';
 
 /** What a message says, decrypted where it is personal. */
-export function plainPayload({ contract, envelope, body }: OutgoingMessage, keys: MemorySubjectKeys): unknown {
+export function plainPayload(
+  { contract, envelope, body }: OutgoingMessage,
+  keys: MemorySubjectKeys,
+): unknown {
   const payload: unknown = JSON.parse(body.toString());
-  return isSealed(contract) ? unsealed(payload, contract, envelope, (id) => keys.peek(id)!) : payload;
+  return isSealed(contract)
+    ? unsealed(payload, contract, envelope, (id) => keys.peek(id)!)
+    : payload;
 }

@@ -3,7 +3,10 @@ import type { Positions, Reader, ShardLease, ShardLeases } from '@parley/messagi
 
 const TTL = 60_000;
 
-/** What positions in streams promise, in whatever they are kept. `service` is whose subscriptions they are. */
+/**
+ * What positions in streams promise, in whatever they are kept. `service` is whose subscriptions
+ * they are.
+ */
 export function positionsSpec(name: string, service: string, make: () => Promise<Positions>): void {
   describe(name, () => {
     let positions: Positions;
@@ -15,21 +18,39 @@ export function positionsSpec(name: string, service: string, make: () => Promise
     });
 
     const shards = (...ids: string[]) => ids.map((id) => ({ id, parents: [] }));
-    const lease = (member: string, { ttl = TTL, take = true } = {}) => positions.lease(reader, member, ttl, take);
+    const lease = (member: string, { ttl = TTL, take = true } = {}) =>
+      positions.lease(reader, member, ttl, take);
     const names = ({ held }: ShardLeases) => held.map(({ shard }) => shard).sort();
-    const move = ({ shard, epoch }: ShardLease, position: string, over = false) => ({ shard, epoch, position, over });
+    const move = ({ shard, epoch }: ShardLease, position: string, over = false) => ({
+      shard,
+      epoch,
+      position,
+      over,
+    });
 
     it('begin where told, and stay when told again', async () => {
       await positions.know(reader, shards('a'), 'here');
       await positions.know(reader, shards('a'), 'elsewhere');
-      expect(await lease('one')).toEqual({ share: 1, held: [{ shard: 'a', position: 'here', epoch: 1 }] });
+      expect(await lease('one')).toEqual({
+        share: 1,
+        held: [{ shard: 'a', position: 'here', epoch: 1 }],
+      });
     });
 
     it('are the subscription’s own, for each stream', async () => {
       await positions.know(reader, shards('a'), '');
       await lease('one');
-      expect(await positions.lease({ ...reader, stream: 'stock.events' }, 'one', TTL, true)).toEqual({ share: 0, held: [] });
-      expect(await positions.lease({ ...reader, subscription: `${service}.other-${randomUUID()}` }, 'one', TTL, true)).toEqual({ share: 0, held: [] });
+      expect(
+        await positions.lease({ ...reader, stream: 'stock.events' }, 'one', TTL, true),
+      ).toEqual({ share: 0, held: [] });
+      expect(
+        await positions.lease(
+          { ...reader, subscription: `${service}.other-${randomUUID()}` },
+          'one',
+          TTL,
+          true,
+        ),
+      ).toEqual({ share: 0, held: [] });
     });
 
     it('share shards fairly among those who live', async () => {
@@ -38,9 +59,17 @@ export function positionsSpec(name: string, service: string, make: () => Promise
       expect(await lease('two')).toEqual({ share: 2, held: [] });
       const { held, share } = await lease('one');
       expect(share).toBe(2);
-      expect(await positions.advance(reader, held.slice(2).map((one) => move(one, 'so far')), true)).toEqual([]);
+      expect(
+        await positions.advance(
+          reader,
+          held.slice(2).map((one) => move(one, 'so far')),
+          true,
+        ),
+      ).toEqual([]);
       const taken = await lease('two');
-      expect(taken.held.map(({ position, epoch }) => ({ position, epoch }))).toEqual(Array(2).fill({ position: 'so far', epoch: 2 }));
+      expect(taken.held.map(({ position, epoch }) => ({ position, epoch }))).toEqual(
+        Array(2).fill({ position: 'so far', epoch: 2 }),
+      );
       expect([...names(taken), ...names(await lease('one'))].sort()).toEqual(['a', 'b', 'c', 'd']);
     });
 
@@ -77,13 +106,40 @@ export function positionsSpec(name: string, service: string, make: () => Promise
 
     it('let a shard be read when all it goes on from were read to their ends', async () => {
       await positions.know(reader, shards('a', 'b'), 'now');
-      await positions.know(reader, [{ id: 'ab', parents: ['a', 'b'] }, { id: 'orphan', parents: ['forgotten'] }], 'now');
+      await positions.know(
+        reader,
+        [
+          { id: 'ab', parents: ['a', 'b'] },
+          { id: 'orphan', parents: ['forgotten'] },
+        ],
+        'now',
+      );
       const { held: first } = await lease('one');
       expect(names({ held: first, share: 0 })).toEqual(['a', 'b', 'orphan']);
       expect(first.map(({ position }) => position).sort()).toEqual(['', 'now', 'now']);
-      await positions.advance(reader, [move(first.find(({ shard }) => shard === 'a')!, 'end', true)], false);
+      await positions.advance(
+        reader,
+        [
+          move(
+            first.find(({ shard }) => shard === 'a')!,
+            'end',
+            true,
+          ),
+        ],
+        false,
+      );
       expect(names(await lease('one'))).toEqual(['b', 'orphan']);
-      await positions.advance(reader, [move(first.find(({ shard }) => shard === 'b')!, 'end', true)], false);
+      await positions.advance(
+        reader,
+        [
+          move(
+            first.find(({ shard }) => shard === 'b')!,
+            'end',
+            true,
+          ),
+        ],
+        false,
+      );
       const last = await lease('one');
       expect(names(last)).toEqual(['ab', 'orphan']);
       expect(last.held.find(({ shard }) => shard === 'ab')).toMatchObject({ position: '' });

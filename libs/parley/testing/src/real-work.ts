@@ -3,7 +3,10 @@ import process from 'node:process';
 /** What keeps a process busy by itself: the look at it. */
 const LOOKING = 'Immediate';
 
-/** Tells work that waits for something real, as a file, a socket or a timer of Node's, from work that waits for virtual time. */
+/**
+ * Tells work that waits for something real, as a file, a socket or a timer of Node's, from work
+ * that waits for virtual time.
+ */
 export class RealWork {
   private usual = count();
 
@@ -19,6 +22,7 @@ export class RealWork {
 
 function count(): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const what of process.getActiveResourcesInfo()) if (what !== LOOKING) counts.set(what, (counts.get(what) ?? 0) + 1);
+  for (const what of process.getActiveResourcesInfo())
+    if (what !== LOOKING) counts.set(what, (counts.get(what) ?? 0) + 1);
   return counts;
 }

@@ -1,6 +1,14 @@
 import { Controller, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ClientKafka, Ctx, EventPattern, type KafkaContext, type KafkaOptions, Payload, ServerKafka } from '@nestjs/microservices';
+import {
+  ClientKafka,
+  Ctx,
+  EventPattern,
+  type KafkaContext,
+  type KafkaOptions,
+  Payload,
+  ServerKafka,
+} from '@nestjs/microservices';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { lastValueFrom } from 'rxjs';
@@ -38,9 +46,17 @@ jest.setTimeout(60_000);
   type Handle = (n: number, context: KafkaContext) => unknown;
 
   /** A service that listens, with a controller for each handler. */
-  async function service(handlers: Handle[], { subscribe = { fromBeginning: true }, consumer }: Options = {}) {
-    // An idle consumer closes when its last question is answered: after five seconds, unless it asks for an answer earlier.
-    const server = new ServerKafka({ client: { brokers }, consumer: { maxWaitTimeInMs: 200, ...consumer, groupId: topic }, subscribe });
+  async function service(
+    handlers: Handle[],
+    { subscribe = { fromBeginning: true }, consumer }: Options = {},
+  ) {
+    // An idle consumer closes when its last question is answered: after five seconds, unless it
+    // asks for an answer earlier.
+    const server = new ServerKafka({
+      client: { brokers },
+      consumer: { maxWaitTimeInMs: 200, ...consumer, groupId: topic },
+      subscribe,
+    });
     const statuses = new Journal<string>();
     server.status.subscribe(statuses.note);
     const app = await NestFactory.createMicroservice(
@@ -71,7 +87,8 @@ jest.setTimeout(60_000);
     return made;
   }
 
-  const say = (sender: ClientKafka, n: number): Promise<unknown> => lastValueFrom(sender.emit(topic, n));
+  const say = (sender: ClientKafka, n: number): Promise<unknown> =>
+    lastValueFrom(sender.emit(topic, n));
 
   /** What the log has, and how much of it the group counts as handled. */
   async function atBroker() {
@@ -86,7 +103,10 @@ jest.setTimeout(60_000);
     await say(sender, 1);
     await service([seen.note], { subscribe: {} });
     // It listens before it knows where the end is: what is said meanwhile is skipped, too.
-    const last = await eventually(async () => (await say(sender, 2), seen.entries.length > 0 && atBroker()), 'an event that is not skipped');
+    const last = await eventually(
+      async () => (await say(sender, 2), seen.entries.length > 0 && atBroker()),
+      'an event that is not skipped',
+    );
     await eventually(async () => (await atBroker()).handled >= last.said, 'the position');
     expect(new Set(seen.entries)).toEqual(new Set([2]));
   });
@@ -101,10 +121,16 @@ jest.setTimeout(60_000);
     };
     await service([poison], { subscribe: {}, consumer: { groupId: topic, retry: IMPATIENT } });
     const sender = client();
-    await eventually(async () => (await say(sender, 1), seen.entries.length > 0), 'the poison to come');
+    await eventually(
+      async () => (await say(sender, 1), seen.entries.length > 0),
+      'the poison to come',
+    );
     await say(sender, 2);
     followed.open();
-    const last = await eventually(async () => (await say(sender, 3), seen.entries.includes(3) && atBroker()), 'the consumer to be back');
+    const last = await eventually(
+      async () => (await say(sender, 3), seen.entries.includes(3) && atBroker()),
+      'the consumer to be back',
+    );
     await eventually(async () => (await atBroker()).handled >= last.said, 'the position');
     expect(new Set(seen.entries)).toEqual(new Set([1, 3]));
   });
@@ -115,11 +141,17 @@ jest.setTimeout(60_000);
       seen.note(n);
       if (n === 1) throw new Error('poison');
     };
-    const { statuses } = await service([poison], { consumer: { groupId: topic, retry: IMPATIENT } });
+    const { statuses } = await service([poison], {
+      consumer: { groupId: topic, retry: IMPATIENT },
+    });
     const sender = client();
     await say(sender, 1);
     await say(sender, 2);
-    await statuses.until((entries) => entries.filter((status) => status === 'crashed').length >= 2, 'two crashes', 40_000);
+    await statuses.until(
+      (entries) => entries.filter((status) => status === 'crashed').length >= 2,
+      'two crashes',
+      40_000,
+    );
     await seen.reach(5, undefined, 40_000);
     expect(new Set(seen.entries)).toEqual(new Set([1]));
     expect(await atBroker()).toEqual({ said: 2, handled: -1 });
@@ -156,7 +188,9 @@ jest.setTimeout(60_000);
     await service([(_, context) => seen.note(context)]);
     const sender = client();
     const dispatched = new Journal<unknown>();
-    sender.setOnDispatchHook((packet) => void dispatched.note((packet.metadata = { traceparent: TRACE })));
+    sender.setOnDispatchHook(
+      (packet) => void dispatched.note((packet.metadata = { traceparent: TRACE })),
+    );
     await say(sender, 1);
     const [context] = await seen.reach(1);
     expect(dispatched.entries).toEqual([{ traceparent: TRACE }]);

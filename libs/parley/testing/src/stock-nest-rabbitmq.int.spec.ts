@@ -1,6 +1,15 @@
 import { Controller, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ClientRMQ, Ctx, EventPattern, MessagePattern, Payload, type RmqContext, type RmqOptions, ServerRMQ } from '@nestjs/microservices';
+import {
+  ClientRMQ,
+  Ctx,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  type RmqContext,
+  type RmqOptions,
+  ServerRMQ,
+} from '@nestjs/microservices';
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { randomUUID } from 'node:crypto';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
@@ -53,10 +62,15 @@ jest.setTimeout(30_000);
   const options = (more: Options): Options => ({ urls: [url], queue, ...more });
 
   async function service(more: Options = {}) {
-    const server = new ServerRMQ(options({ socketOptions: { reconnectTimeInSeconds: 1 }, ...more }));
+    const server = new ServerRMQ(
+      options({ socketOptions: { reconnectTimeInSeconds: 1 }, ...more }),
+    );
     const statuses = new Journal<string>();
     server.status.subscribe(statuses.note);
-    const app = await NestFactory.createMicroservice({ module: class Service {}, controllers: [Handlers] }, { strategy: server, logger: false });
+    const app = await NestFactory.createMicroservice(
+      { module: class Service {}, controllers: [Handlers] },
+      { strategy: server, logger: false },
+    );
     const close = onceOnly(() => app.close());
     opened.push({ close });
     return { server, statuses, listen: () => app.listen(), close };
@@ -92,10 +106,14 @@ jest.setTimeout(30_000);
     sender.status.subscribe(statuses.note);
     const lost = watched(firstValueFrom(sender.send('ask', 1)));
     await begun.opened;
-    // What is confirmed after it says that it is confirmed: until then it would fail with the channel.
+    // What is confirmed after it says that it is confirmed: until then it would fail with the
+    // channel.
     await said(sender, 2);
     expect(road.cut()).toBe(1);
-    await statuses.until((entries) => entries.join() === 'connected,disconnected,connected', 'the new connection');
+    await statuses.until(
+      (entries) => entries.join() === 'connected,disconnected,connected',
+      'the new connection',
+    );
     end.open();
     expect(await firstValueFrom(sender.send('ask', 3))).toBe(3);
     await quiet();
@@ -195,10 +213,12 @@ jest.setTimeout(30_000);
     const start = watched(listen());
     await statuses.reach(1);
     const refusals = new Journal<string>();
-    // Nobody listens to what fails here, so it ends the process; the test does, to see that listen() does not tell of it either.
+    // Nobody listens to what fails here, so it ends the process; the test does, to see that
+    // listen() does not tell of it either.
     expect(server['channel'].listenerCount('error')).toBe(0);
     server['channel'].on('error', ({ message }: Error) => refusals.note(message));
-    for (const refusal of await refusals.reach(2)) expect(refusal).toContain("PRECONDITION_FAILED - inequivalent arg 'durable'");
+    for (const refusal of await refusals.reach(2))
+      expect(refusal).toContain("PRECONDITION_FAILED - inequivalent arg 'durable'");
     expect(start.state).toBe('pending');
   });
 
@@ -233,7 +253,8 @@ jest.setTimeout(30_000);
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** Emits as well as it can be done: with somebody who hears of a failure. */
-const said = (sender: ClientRMQ, n: number): Promise<unknown> => lastValueFrom(sender.emit('do', n));
+const said = (sender: ClientRMQ, n: number): Promise<unknown> =>
+  lastValueFrom(sender.emit('do', n));
 
 function fail(seen: Journal<number>, n: number): never {
   seen.note(n);

@@ -1,7 +1,14 @@
 import { Controller, Logger, type LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { ClientRMQ, ClientTCP, type CustomTransportStrategy, MessagePattern, Server, Transport } from '@nestjs/microservices';
+import {
+  ClientRMQ,
+  ClientTCP,
+  type CustomTransportStrategy,
+  MessagePattern,
+  Server,
+  Transport,
+} from '@nestjs/microservices';
 import { command } from '@parley/contract';
 import { Handles } from '@parley/messaging';
 import { firstValueFrom, isObservable, lastValueFrom } from 'rxjs';
@@ -36,8 +43,15 @@ class Capture extends Server implements CustomTransportStrategy {
   }
 }
 
-async function bound(controller: new () => object, ...strategies: Capture[]): Promise<() => Promise<void>> {
-  const app = await NestFactory.create({ module: class App {}, controllers: [controller] }, new FastifyAdapter(), { logger: false });
+async function bound(
+  controller: new () => object,
+  ...strategies: Capture[]
+): Promise<() => Promise<void>> {
+  const app = await NestFactory.create(
+    { module: class App {}, controllers: [controller] },
+    new FastifyAdapter(),
+    { logger: false },
+  );
   for (const strategy of strategies) app.connectMicroservice({ strategy });
   await app.init();
   return () => app.close();
@@ -47,7 +61,14 @@ async function bound(controller: new () => object, ...strategies: Capture[]): Pr
 function listenToLog(): unknown[] {
   const words: unknown[] = [];
   const hear = (...said: unknown[]) => void words.push(said);
-  const logger: LoggerService = { log: hear, warn: hear, error: hear, fatal: hear, debug: hear, verbose: hear };
+  const logger: LoggerService = {
+    log: hear,
+    warn: hear,
+    error: hear,
+    fatal: hear,
+    debug: hear,
+    verbose: hear,
+  };
   Logger.overrideLogger(logger);
   return words;
 }
@@ -92,16 +113,23 @@ describe('stock Nest', () => {
   it('hands on an error without its class and its message', async () => {
     const strategy = new Capture();
     const close = await bound(Untagged, strategy);
-    await expect(strategy.ask('ask')).rejects.toEqual({ status: 'error', message: 'Internal server error' });
+    await expect(strategy.ask('ask')).rejects.toEqual({
+      status: 'error',
+      message: 'Internal server error',
+    });
     await close();
   });
 
   it('says nothing of an emit() that failed while nobody subscribed to it', async () => {
     const port = await freePort();
-    for (const sender of [new ClientTCP({ host: '127.0.0.1', port }), new ClientRMQ({ urls: [`amqp://127.0.0.1:${port}`] })]) {
+    for (const sender of [
+      new ClientTCP({ host: '127.0.0.1', port }),
+      new ClientRMQ({ urls: [`amqp://127.0.0.1:${port}`] }),
+    ]) {
       const words = listenToLog();
       sender.emit('do', 1);
-      // They wait for the same connection: when somebody hears of the second failure, there was the first one.
+      // They wait for the same connection: when somebody hears of the second failure, there was the
+      // first one.
       await expect(lastValueFrom(sender.emit('do', 2))).rejects.toBeDefined();
       // An unhandled rejection would fail the test.
       await turn();
@@ -129,7 +157,9 @@ describe('stock Nest', () => {
     );
     await app.listen();
     const sender = new ClientTCP(at);
-    const answer = expect(firstValueFrom(sender.send('ask', 1))).rejects.toThrow('Connection closed');
+    const answer = expect(firstValueFrom(sender.send('ask', 1))).rejects.toThrow(
+      'Connection closed',
+    );
     await begun.opened;
     await app.close();
     await answer;

@@ -1,6 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
-import { type Answer, type Begun, causeOf, type DeadLetterFilter, type Deliver, type Delivery, type Failure, IdConflict, type LaneRunner, LeaseLost, type Outcome, type OutgoingMessage, type ParkedMessage, printOf, type Store, type Subscription, type Tx, type UnfinishedHandling } from '@parley/messaging';
+import {
+  type Answer,
+  type Begun,
+  causeOf,
+  type DeadLetterFilter,
+  type Deliver,
+  type Delivery,
+  type Failure,
+  IdConflict,
+  type LaneRunner,
+  LeaseLost,
+  type Outcome,
+  type OutgoingMessage,
+  type ParkedMessage,
+  printOf,
+  type Store,
+  type Subscription,
+  type Tx,
+  type UnfinishedHandling,
+} from '@parley/messaging';
 import { z } from 'zod';
 import { eventually } from './conformance/journal';
 
@@ -12,7 +31,10 @@ export interface StoreOnTrial {
   close(): Promise<void>;
 }
 
-/** What every store promises, in whatever it keeps things. Needs no virtual clock: it waits for what happens. */
+/**
+ * What every store promises, in whatever it keeps things. Needs no virtual clock: it waits for what
+ * happens.
+ */
 export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void {
   describe(name, () => {
     let trial: StoreOnTrial;
@@ -40,12 +62,18 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
     describe('a transaction', () => {
       it('resolves with what its work resolved with, after its last statement', async () => {
         const order: string[] = [];
-        const result = await store.transaction(async () => (order.push('work'), 7), async () => void order.push('last'));
+        const result = await store.transaction(
+          async () => (order.push('work'), 7),
+          async () => void order.push('last'),
+        );
         expect([result, order]).toEqual([7, ['work', 'last']]);
       });
 
       it('leaves nothing behind when its last statement rejects', async () => {
-        const work = store.transaction((tx) => store.outbox.add(tx, [said()]), () => Promise.reject(new Error('no')));
+        const work = store.transaction(
+          (tx) => store.outbox.add(tx, [said()]),
+          () => Promise.reject(new Error('no')),
+        );
         await expect(work).rejects.toThrow('no');
         expect(await store.outbox.due(10)).toEqual([]);
       });
@@ -59,17 +87,26 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('counts handlings without an outcome per message and subscription, whoever began them, until one has an outcome', async () => {
         const [id, other] = [randomUUID(), randomUUID()];
         const { suspects } = await trial.another();
-        const of = async (message: string, subscription = 'orders') => (await suspects!.unfinished(subscription, message)).map(({ instance }) => instance);
+        const of = async (message: string, subscription = 'orders') =>
+          (await suspects!.unfinished(subscription, message)).map(({ instance }) => instance);
         const before = Date.now();
         await store.suspects!.begin('orders', id, 'orders-1');
         await suspects!.begin('orders', id, 'orders-2');
         await store.suspects!.begin('orders', other, 'orders-1');
         await store.suspects!.begin('orders.sales', id, 'orders-3');
-        expect([await of(id), await of(other), await of(id, 'orders.sales')]).toEqual([['orders-1', 'orders-2'], ['orders-1'], ['orders-3']]);
+        expect([await of(id), await of(other), await of(id, 'orders.sales')]).toEqual([
+          ['orders-1', 'orders-2'],
+          ['orders-1'],
+          ['orders-3'],
+        ]);
         const [{ at }] = (await suspects!.unfinished('orders', id)) as [UnfinishedHandling];
         expect(at.getTime()).toBeGreaterThanOrEqual(before - 1_000);
         await suspects!.end('orders', id);
-        expect([await of(id), await of(other), await of(id, 'orders.sales')]).toEqual([[], ['orders-1'], ['orders-3']]);
+        expect([await of(id), await of(other), await of(id, 'orders.sales')]).toEqual([
+          [],
+          ['orders-1'],
+          ['orders-3'],
+        ]);
       });
 
       it('tells who takes a part of a log whether its former reader handed it back', async () => {
@@ -90,8 +127,13 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         await inTransaction((tx) => store.outbox.add(tx, messages.slice(0, 2)));
         await inTransaction((tx) => store.outbox.add(tx, messages.slice(2)));
         const due = await store.outbox.due(10);
-        expect(due.map(({ headers }) => headers.id)).toEqual(messages.map(({ envelope }) => envelope.id));
-        expect(due[0]).toMatchObject({ contract: Placed.name, headers: { partitionkey: 'o-1', source: '/orders' } });
+        expect(due.map(({ headers }) => headers.id)).toEqual(
+          messages.map(({ envelope }) => envelope.id),
+        );
+        expect(due[0]).toMatchObject({
+          contract: Placed.name,
+          headers: { partitionkey: 'o-1', source: '/orders' },
+        });
         expect(Buffer.from(due[0]!.body)).toEqual(messages[0]!.body);
         expect(await store.outbox.due(1)).toHaveLength(1);
       });
@@ -105,18 +147,27 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('leaves out what the relay has in hand, and contracts that it has no room for', async () => {
-        await inTransaction((tx) => store.outbox.add(tx, [said(), said(), said({ contract: Ship }), said()]));
+        await inTransaction((tx) =>
+          store.outbox.add(tx, [said(), said(), said({ contract: Ship }), said()]),
+        );
         const [first, second, , last] = await store.outbox.due(10);
         const due = await store.outbox.due(10, { ids: [first!.id], contracts: [Ship.name] });
         expect(due.map(({ id }) => id)).toEqual([second!.id, last!.id]);
-        expect(await store.outbox.due(1, { ids: [first!.id, second!.id], contracts: [] })).toMatchObject([{ contract: Ship.name }]);
+        expect(
+          await store.outbox.due(1, { ids: [first!.id, second!.id], contracts: [] }),
+        ).toMatchObject([{ contract: Ship.name }]);
       });
 
       it('gives messages that became due together in the order in which they were said', async () => {
         const delayed = [30, 20, 10].map((delay) => said({ contract: Ship, delay }));
         await inTransaction((tx) => store.outbox.add(tx, delayed));
-        const due = await eventually(async () => (await store.outbox.due(10)).length === 3 && (await store.outbox.due(10)), 'all to be due');
-        expect(due.map(({ headers }) => headers.id)).toEqual(delayed.map(({ envelope }) => envelope.id));
+        const due = await eventually(
+          async () => (await store.outbox.due(10)).length === 3 && (await store.outbox.due(10)),
+          'all to be due',
+        );
+        expect(due.map(({ headers }) => headers.id)).toEqual(
+          delayed.map(({ envelope }) => envelope.id),
+        );
       });
 
       it('removes as part of a transaction, or not at all', async () => {
@@ -134,7 +185,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('holds back a message until its delay is over', async () => {
-        await inTransaction((tx) => store.outbox.add(tx, [said({ contract: Ship, delay: 60_000 }), said()]));
+        await inTransaction((tx) =>
+          store.outbox.add(tx, [said({ contract: Ship, delay: 60_000 }), said()]),
+        );
         expect(await store.outbox.due(10)).toHaveLength(1);
         const { waiting, nextDue } = await store.outbox.state();
         expect(waiting).toBe(2);
@@ -173,7 +226,10 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'busy' });
         await requests().complete(undefined, claimOf(begun), answer);
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
-        const fault: Answer = { ok: false, fault: { code: 'refused', message: 'no', details: { n: 1 } } };
+        const fault: Answer = {
+          ok: false,
+          fault: { code: 'refused', message: 'no', details: { n: 1 } },
+        };
         const refused = claimOf(await requests().begin(request(), 60_000));
         await requests().complete(undefined, refused, fault);
         expect(await requests().begin(refused, 60_000)).toEqual({ state: 'done', answer: fault });
@@ -181,7 +237,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('is begun by one of many', async () => {
         const asked = request();
-        const begun = await Promise.all(Array.from({ length: 10 }, () => requests().begin(asked, 60_000)));
+        const begun = await Promise.all(
+          Array.from({ length: 10 }, () => requests().begin(asked, 60_000)),
+        );
         expect(begun.filter(({ state }) => state === 'ours')).toHaveLength(1);
         expect(begun.filter(({ state }) => state === 'busy')).toHaveLength(9);
       });
@@ -200,7 +258,10 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const claim = claimOf(await requests().begin(asked, 60_000));
         await failing((tx) => requests().complete(tx, claim, answer));
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'busy' });
-        await store.transaction(async () => undefined, (tx) => requests().complete(tx, claim, answer));
+        await store.transaction(
+          async () => undefined,
+          (tx) => requests().complete(tx, claim, answer),
+        );
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
       });
 
@@ -214,7 +275,12 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const asked = request();
         const first = claimOf(await requests().begin(asked, 0));
         const second = claimOf(await requests().begin(asked, 60_000));
-        await expect(store.transaction(async () => undefined, (tx) => requests().complete(tx, first, answer))).rejects.toThrow(LeaseLost);
+        await expect(
+          store.transaction(
+            async () => undefined,
+            (tx) => requests().complete(tx, first, answer),
+          ),
+        ).rejects.toThrow(LeaseLost);
         await requests().release(first);
         await requests().complete(undefined, second, answer);
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
@@ -223,11 +289,17 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
     });
 
     describe('the inbox', () => {
-      const record = (subscription: string, id: string) => store.transaction((tx) => store.inbox.record(tx, subscription, id));
+      const record = (subscription: string, id: string) =>
+        store.transaction((tx) => store.inbox.record(tx, subscription, id));
 
       it('records a message once per subscription', async () => {
         const id = randomUUID();
-        expect([await record('a', id), await record('a', id), await record('b', id), await record('a', randomUUID())]).toEqual([true, false, true, true]);
+        expect([
+          await record('a', id),
+          await record('a', id),
+          await record('b', id),
+          await record('a', randomUUID()),
+        ]).toEqual([true, false, true, true]);
       });
 
       it('forgets what was rolled back', async () => {
@@ -239,8 +311,13 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('refuses another message under an id that it knows, by its print', async () => {
         const id = randomUUID();
         const [one, another] = [printOf('one'), printOf('another')];
-        const printed = (print?: string) => store.transaction((tx) => store.inbox.record(tx, 'a', id, print));
-        expect([await printed(one), await printed(one), await printed()]).toEqual([true, false, false]);
+        const printed = (print?: string) =>
+          store.transaction((tx) => store.inbox.record(tx, 'a', id, print));
+        expect([await printed(one), await printed(one), await printed()]).toEqual([
+          true,
+          false,
+          false,
+        ]);
         await expect(printed(another)).rejects.toThrow(IdConflict);
         expect(await printed(one)).toBe(false);
       });
@@ -258,7 +335,12 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         await store.lanes.park(undefined, message({ key: 'a' }), { after: 60_000, failure });
         expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(true);
         expect(await store.lanes.divert(undefined, message({ key: 'b' }))).toBe(false);
-        expect(await store.lanes.divert(undefined, message({ key: 'a', subscription: 'insights.sales' }))).toBe(false);
+        expect(
+          await store.lanes.divert(
+            undefined,
+            message({ key: 'a', subscription: 'insights.sales' }),
+          ),
+        ).toBe(false);
         expect([...(await store.lanes.parked(SUBSCRIPTION))]).toEqual(['a']);
       });
 
@@ -273,7 +355,12 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const deliveries = runLanes();
         await deliveries.heard(3);
         expect(deliveries.ids()).toEqual(idsOf(messages));
-        expect(deliveries.all[0]).toMatchObject({ attempt: 2, failure: { message: 'no luck' }, honours: { retry: true, dead: true }, headers: messages[0]!.headers });
+        expect(deliveries.all[0]).toMatchObject({
+          attempt: 2,
+          failure: { message: 'no luck' },
+          honours: { retry: true, dead: true },
+          headers: messages[0]!.headers,
+        });
         expect(deliveries.all[1]).toMatchObject({ attempt: 1, failure: undefined });
         expect(Buffer.from(deliveries.all[0]!.body)).toEqual(messages[0]!.body);
         await deliveries.settled();
@@ -283,7 +370,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('delivers again what is to be retried, its successors waiting', async () => {
         const messages = [message(), message()];
         await parkAndDivert(messages);
-        const deliveries = runLanes(({ attempt }) => (attempt === 2 ? { kind: 'retry', after: 20, failure } : 'handle'));
+        const deliveries = runLanes(({ attempt }) =>
+          attempt === 2 ? { kind: 'retry', after: 20, failure } : 'handle',
+        );
         await deliveries.heard(3);
         const [first, second] = idsOf(messages);
         expect(deliveries.ids()).toEqual([first, first, second]);
@@ -317,14 +406,18 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const deliveries = runLanes();
         await deliveries.settled();
         expect(deliveries.effects).toEqual([parked.headers.id]);
-        expect(await store.transaction((tx) => store.inbox.record(tx, SUBSCRIPTION, parked.headers.id!))).toBe(false);
+        expect(
+          await store.transaction((tx) => store.inbox.record(tx, SUBSCRIPTION, parked.headers.id!)),
+        ).toBe(false);
       });
 
       it('keeps a message whose handling was rolled back', async () => {
         await store.lanes.park(undefined, message(), { after: 0, failure });
         const deliveries = runLanes(async (delivery, count) => {
           if (count > 1) return 'handle';
-          await expect(store.transaction(() => Promise.reject(new Error('rolled back')), delivery.settle)).rejects.toThrow('rolled back');
+          await expect(
+            store.transaction(() => Promise.reject(new Error('rolled back')), delivery.settle),
+          ).rejects.toThrow('rolled back');
           return { kind: 'return' };
         });
         await deliveries.heard(2);
@@ -377,16 +470,25 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         await store.lanes.bury(undefined, dead, failure, false);
         expect(await store.lanes.deadLetters.count()).toBe(1);
         const [letter] = await store.lanes.deadLetters.list();
-        expect(letter).toMatchObject({ subscription: SUBSCRIPTION, headers: dead.headers, failure });
+        expect(letter).toMatchObject({
+          subscription: SUBSCRIPTION,
+          headers: dead.headers,
+          failure,
+        });
         expect(Buffer.from(letter!.body)).toEqual(dead.body);
         expect(letter!.attempts).toBeGreaterThanOrEqual(1);
         expect(letter!.died).toBeInstanceOf(Date);
       });
 
       it('keep a message once, also when copies of it die, or are parked, at the same moment', async () => {
-        const [dead, parked, last] = [message({ key: undefined }), message({ key: undefined }), message({ key: undefined })];
+        const [dead, parked, last] = [
+          message({ key: undefined }),
+          message({ key: undefined }),
+          message({ key: undefined }),
+        ];
         const stores = [store, await trial.another()];
-        const atOnce = (keep: (store: Store) => Promise<void>) => Promise.all(stores.flatMap((store) => Array.from({ length: 10 }, () => keep(store))));
+        const atOnce = (keep: (store: Store) => Promise<void>) =>
+          Promise.all(stores.flatMap((store) => Array.from({ length: 10 }, () => keep(store))));
         await atOnce(({ lanes }) => lanes.bury(undefined, dead, failure, false));
         expect(await store.lanes.deadLetters.list()).toHaveLength(1);
         await atOnce(({ lanes }) => lanes.park(undefined, parked, { after: 0, failure }));
@@ -399,7 +501,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('are listed by subscription, so many as are asked for', async () => {
         for (let n = 0; n < 3; n++) await store.lanes.bury(undefined, message(), failure, false);
         expect(await store.lanes.deadLetters.list({ subscription: 'insights.sales' })).toEqual([]);
-        expect(await store.lanes.deadLetters.list({ subscription: SUBSCRIPTION, limit: 2 })).toHaveLength(2);
+        expect(
+          await store.lanes.deadLetters.list({ subscription: SUBSCRIPTION, limit: 2 }),
+        ).toHaveLength(2);
       });
 
       it('do not hold their lane unless told to', async () => {
@@ -425,7 +529,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('made of a parked message keep their place in the lane', async () => {
         const messages = [message(), message()];
         await parkAndDivert(messages);
-        const deliveries = runLanes((_, count) => (count === 1 ? { kind: 'dead', failure, hold: true } : 'handle'));
+        const deliveries = runLanes((_, count) =>
+          count === 1 ? { kind: 'dead', failure, hold: true } : 'handle',
+        );
         await buried(1);
         expect(await replayAll()).toEqual([true]);
         await deliveries.heard(3);
@@ -438,51 +544,93 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('are replayed once only', async () => {
         await store.lanes.bury(undefined, message(), failure, false);
         const [letter] = await store.lanes.deadLetters.list();
-        expect([await store.lanes.deadLetters.replay(letter!.id), await store.lanes.deadLetters.replay(letter!.id)]).toEqual([true, false]);
+        expect([
+          await store.lanes.deadLetters.replay(letter!.id),
+          await store.lanes.deadLetters.replay(letter!.id),
+        ]).toEqual([true, false]);
         const deliveries = runLanes();
         await deliveries.settled();
         expect(deliveries.effects).toEqual([letter!.headers.id]);
       });
 
       const only = async () => (await store.lanes.deadLetters.list())[0]!;
-      const buryOne = async (options: Parameters<typeof message>[0] = {}, why: Partial<Failure> = {}, hold = false) => {
+      const buryOne = async (
+        options: Parameters<typeof message>[0] = {},
+        why: Partial<Failure> = {},
+        hold = false,
+      ) => {
         await store.lanes.bury(undefined, message(options), { ...failure, ...why }, hold);
         return (await store.lanes.deadLetters.list({ newest: true, limit: 1 }))[0]!;
       };
-      const idsFound = async (filter: DeadLetterFilter) => (await store.lanes.deadLetters.list(filter)).map(({ id }) => id);
+      const idsFound = async (filter: DeadLetterFilter) =>
+        (await store.lanes.deadLetters.list(filter)).map(({ id }) => id);
 
       it('are found by contract, error class, cause, time and age', async () => {
-        const [a, b, c] = [await buryOne(), await buryOne({ type: Ship.name }), await buryOne({}, { error: 'RangeError' })];
+        const [a, b, c] = [
+          await buryOne(),
+          await buryOne({ type: Ship.name }),
+          await buryOne({}, { error: 'RangeError' }),
+        ];
         expect(await idsFound({ contract: Placed.name })).toEqual([a.id, c.id]);
         expect(await idsFound({ error: 'TypeError' })).toEqual([a.id, b.id]);
         expect(await idsFound({ group: c.group })).toEqual([c.id]);
         expect(await idsFound({ upTo: b.id })).toEqual([a.id, b.id]);
         expect(await idsFound({ newest: true })).toEqual([c.id, b.id, a.id]);
-        expect(await idsFound({ from: a.died, to: new Date(c.died.getTime() + 1_000) })).toEqual([a.id, b.id, c.id]);
+        expect(await idsFound({ from: a.died, to: new Date(c.died.getTime() + 1_000) })).toEqual([
+          a.id,
+          b.id,
+          c.id,
+        ]);
         expect(await idsFound({ from: new Date(c.died.getTime() + 1_000) })).toEqual([]);
         expect(await idsFound({ to: new Date(a.died.getTime() - 1_000) })).toEqual([]);
         expect(await store.lanes.deadLetters.count({ contract: Placed.name })).toBe(2);
       });
 
       it('are grouped by what they died of, whichever order it was about', async () => {
-        for (const key of [randomUUID(), randomUUID()]) await buryOne({ key }, { message: `no stock for ${key}\nnor for anybody` });
+        for (const key of [randomUUID(), randomUUID()])
+          await buryOne({ key }, { message: `no stock for ${key}\nnor for anybody` });
         const alone = await buryOne({ subscription: 'insights.sales' }, { error: 'RangeError' });
         const groups = await store.lanes.deadLetters.groups();
         expect(groups).toMatchObject([
-          { error: 'TypeError', cause: 'no stock for …', contract: Placed.name, count: 2, subscriptions: [SUBSCRIPTION] },
-          { group: alone.group, error: 'RangeError', cause: 'no luck', count: 1, subscriptions: ['insights.sales'], first: alone.died, last: alone.died },
+          {
+            error: 'TypeError',
+            cause: 'no stock for …',
+            contract: Placed.name,
+            count: 2,
+            subscriptions: [SUBSCRIPTION],
+          },
+          {
+            group: alone.group,
+            error: 'RangeError',
+            cause: 'no luck',
+            count: 1,
+            subscriptions: ['insights.sales'],
+            first: alone.died,
+            last: alone.died,
+          },
         ]);
-        expect(groups.map(({ group }) => group)).toEqual((await store.lanes.deadLetters.groups()).map(({ group }) => group));
+        expect(groups.map(({ group }) => group)).toEqual(
+          (await store.lanes.deadLetters.groups()).map(({ group }) => group),
+        );
         expect((await only()).group).toBe(causeOf(await only()).group);
         expect(await store.lanes.deadLetters.groups({ group: alone.group })).toHaveLength(1);
       });
 
       it('are each kept, also when they have no id or one id together', async () => {
         const ids = [undefined, undefined, '', 'one', 'one', randomUUID()];
-        const strange = ids.map((id, n) => ({ ...message({ body: Buffer.from(`{"n":${n}}`) }), headers: id === undefined ? {} : { id } }) as ParkedMessage);
+        const strange = ids.map(
+          (id, n) =>
+            ({
+              ...message({ body: Buffer.from(`{"n":${n}}`) }),
+              headers: id === undefined ? {} : { id },
+            }) as ParkedMessage,
+        );
         const reused = { ...strange[5]!, body: Buffer.from('another') };
-        for (const one of [...strange, reused, ...strange]) await store.lanes.bury(undefined, one, failure, false);
-        expect((await store.lanes.deadLetters.list()).map(({ body }) => Buffer.from(body).toString())).toEqual([...strange, reused].map(({ body }) => body.toString()));
+        for (const one of [...strange, reused, ...strange])
+          await store.lanes.bury(undefined, one, failure, false);
+        expect(
+          (await store.lanes.deadLetters.list()).map(({ body }) => Buffer.from(body).toString()),
+        ).toEqual([...strange, reused].map(({ body }) => body.toString()));
       });
 
       it('can be listed whatever their sender wrote into them', async () => {
@@ -496,7 +644,13 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         await store.lanes.bury(undefined, messages[0]!, failure, true);
         for (const later of messages.slice(1)) await store.lanes.divert(undefined, later);
         const letter = await only();
-        expect(await store.lanes.deadLetters.find(letter.id)).toMatchObject({ id: letter.id, holds: true, waiting: 2, handledBefore: false, headers: letter.headers });
+        expect(await store.lanes.deadLetters.find(letter.id)).toMatchObject({
+          id: letter.id,
+          holds: true,
+          waiting: 2,
+          handledBefore: false,
+          headers: letter.headers,
+        });
         expect(await store.lanes.deadLetters.find('999999')).toBeUndefined();
         expect(await store.lanes.deadLetters.find('../1')).toBeUndefined();
       });
@@ -508,13 +662,19 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const { id } = await only();
         const deliveries = runLanes();
         const other = await trial.another();
-        const discards = [store, other].map(({ lanes }, n) => lanes.deadLetters.discard(id, { who: `operator ${n}`, reason: 'a test order' }));
+        const discards = [store, other].map(({ lanes }, n) =>
+          lanes.deadLetters.discard(id, { who: `operator ${n}`, reason: 'a test order' }),
+        );
         expect((await Promise.all(discards)).sort()).toEqual([false, true]);
         await deliveries.heard(1);
         await deliveries.settled();
         expect(deliveries.effects).toEqual([messages[1]!.headers.id]);
         expect(await store.lanes.deadLetters.count()).toBe(0);
-        expect(await store.transaction((tx) => store.inbox.record(tx, SUBSCRIPTION, messages[0]!.headers.id!))).toBe(false);
+        expect(
+          await store.transaction((tx) =>
+            store.inbox.record(tx, SUBSCRIPTION, messages[0]!.headers.id!),
+          ),
+        ).toBe(false);
         expect(await store.lanes.divert(undefined, message())).toBe(false);
       });
 
@@ -527,33 +687,69 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('are replayed with another body, the old one kept in the audit', async () => {
-        await store.lanes.bury(undefined, message({ body: Buffer.from('{"orderId":7}') }), failure, false);
+        await store.lanes.bury(
+          undefined,
+          message({ body: Buffer.from('{"orderId":7}') }),
+          failure,
+          false,
+        );
         const { id } = await only();
-        expect(await store.lanes.deadLetters.edit(id, Buffer.from('{"orderId":"7"}'), { who: 'ada', reason: 'a number', replay: true, edits: 0 })).toBe('done');
+        expect(
+          await store.lanes.deadLetters.edit(id, Buffer.from('{"orderId":"7"}'), {
+            who: 'ada',
+            reason: 'a number',
+            replay: true,
+            edits: 0,
+          }),
+        ).toBe('done');
         const deliveries = runLanes();
         await deliveries.heard(1);
         expect(Buffer.from(deliveries.all[0]!.body).toString()).toBe('{"orderId":"7"}');
         await deliveries.settled();
         const [entry] = await store.lanes.deadLetters.audit();
-        expect(entry).toMatchObject({ action: 'edit and replay', who: 'ada', reason: 'a number', letter: id, outcome: 'done', subscription: SUBSCRIPTION, failure, became: 'handled' });
-        expect([entry!.before, entry!.after].map((body) => Buffer.from(body!).toString())).toEqual(['{"orderId":7}', '{"orderId":"7"}']);
+        expect(entry).toMatchObject({
+          action: 'edit and replay',
+          who: 'ada',
+          reason: 'a number',
+          letter: id,
+          outcome: 'done',
+          subscription: SUBSCRIPTION,
+          failure,
+          became: 'handled',
+        });
+        expect([entry!.before, entry!.after].map((body) => Buffer.from(body!).toString())).toEqual([
+          '{"orderId":7}',
+          '{"orderId":"7"}',
+        ]);
       });
 
       it('are not edited over the edit of somebody else', async () => {
         await store.lanes.bury(undefined, message(), failure, false);
         const { id } = await only();
-        const edit = (body: string) => store.lanes.deadLetters.edit(id, Buffer.from(body), { who: 'ada', edits: 0 });
-        expect([await edit('{"a":1}'), await edit('{"b":1}')]).toEqual(['done', 'edited meanwhile']);
+        const edit = (body: string) =>
+          store.lanes.deadLetters.edit(id, Buffer.from(body), { who: 'ada', edits: 0 });
+        expect([await edit('{"a":1}'), await edit('{"b":1}')]).toEqual([
+          'done',
+          'edited meanwhile',
+        ]);
         expect(Buffer.from((await only()).body).toString()).toBe('{"a":1}');
         expect((await only()).edits).toBe(1);
-        expect(await store.lanes.deadLetters.edit('999999', Buffer.from('{}'), { who: 'ada' })).toBe('gone');
+        expect(
+          await store.lanes.deadLetters.edit('999999', Buffer.from('{}'), { who: 'ada' }),
+        ).toBe('gone');
       });
 
       it('are replayed by one of two operators, and both are in the audit', async () => {
         for (let n = 0; n < 20; n++) await buryOne({ key: `k-${n % 5}` });
         const other = await trial.another();
         const letters = await store.lanes.deadLetters.list();
-        const replayed = await Promise.all(letters.flatMap(({ id }) => [store, other].map(({ lanes }, n) => lanes.deadLetters.replay(id, { who: `operator ${n}` }))));
+        const replayed = await Promise.all(
+          letters.flatMap(({ id }) =>
+            [store, other].map(({ lanes }, n) =>
+              lanes.deadLetters.replay(id, { who: `operator ${n}` }),
+            ),
+          ),
+        );
         expect(replayed.filter((done) => done)).toHaveLength(20);
         const deliveries = runLanes();
         await deliveries.heard(20);
@@ -561,9 +757,15 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(new Set(deliveries.effects).size).toBe(20);
         expect(deliveries.effects).toHaveLength(20);
         const audit = await store.lanes.deadLetters.audit();
-        expect([audit.length, audit.filter(({ outcome }) => outcome === 'done').length, audit.filter(({ outcome }) => outcome === 'gone').length]).toEqual([40, 20, 20]);
+        expect([
+          audit.length,
+          audit.filter(({ outcome }) => outcome === 'done').length,
+          audit.filter(({ outcome }) => outcome === 'gone').length,
+        ]).toEqual([40, 20, 20]);
         expect(await store.lanes.deadLetters.audit({ letter: letters[0]!.id })).toHaveLength(2);
-        expect(await store.lanes.deadLetters.audit({ who: 'operator 1', limit: 5 })).toHaveLength(5);
+        expect(await store.lanes.deadLetters.audit({ who: 'operator 1', limit: 5 })).toHaveLength(
+          5,
+        );
       });
 
       it('wait, replayed, for another one that holds their lane', async () => {
@@ -587,7 +789,11 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('say of a replay what became of it', async () => {
         const letter = await buryOne();
         await store.lanes.deadLetters.replay(letter.id);
-        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({ action: 'replay', who: 'somebody', became: 'waiting' });
+        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({
+          action: 'replay',
+          who: 'somebody',
+          became: 'waiting',
+        });
         runLanes((_, count) => (count === 1 ? { kind: 'dead', failure, hold: false } : 'handle'));
         await buried(1);
         expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({ became: 'dead again' });
@@ -596,17 +802,34 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('have it written down when something was refused', async () => {
         const { id, body } = await buryOne();
-        await store.lanes.deadLetters.refused(id, { who: 'ada', action: 'edit', outcome: 'orderId is missing', after: Buffer.from('{}') });
-        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({ who: 'ada', action: 'edit', outcome: 'orderId is missing', before: body, contract: Placed.name });
+        await store.lanes.deadLetters.refused(id, {
+          who: 'ada',
+          action: 'edit',
+          outcome: 'orderId is missing',
+          after: Buffer.from('{}'),
+        });
+        expect((await store.lanes.deadLetters.audit())[0]).toMatchObject({
+          who: 'ada',
+          action: 'edit',
+          outcome: 'orderId is missing',
+          before: body,
+          contract: Placed.name,
+        });
         expect(await store.lanes.deadLetters.count()).toBe(1);
       });
 
-      const replayAll = async () => Promise.all((await store.lanes.deadLetters.list()).map(({ id }) => store.lanes.deadLetters.replay(id)));
+      const replayAll = async () =>
+        Promise.all(
+          (await store.lanes.deadLetters.list()).map(({ id }) =>
+            store.lanes.deadLetters.replay(id),
+          ),
+        );
     });
 
     async function parkAndDivert([failed, ...successors]: readonly ParkedMessage[]): Promise<void> {
       await store.lanes.park(undefined, failed!, { after: 0, failure });
-      for (const successor of successors) expect(await store.lanes.divert(undefined, successor)).toBe(true);
+      for (const successor of successors)
+        expect(await store.lanes.divert(undefined, successor)).toBe(true);
     }
 
     async function buried(letters: number): Promise<void> {
@@ -621,7 +844,11 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       const deliver: Deliver = async (delivery) => {
         all.push(delivery);
         const decision = await decide(delivery, all.length);
-        if (decision === 'handle') await store.transaction(async () => void effects.push(delivery.headers.id!), delivery.settle);
+        if (decision === 'handle')
+          await store.transaction(
+            async () => void effects.push(delivery.headers.id!),
+            delivery.settle,
+          );
         for (const look of waiting) look();
         return decision === 'handle' ? { kind: 'done', settled: true } : decision;
       };
@@ -637,17 +864,34 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       /** Until no message is parked any more; a marker in a lane of its own comes last. */
       const settled = async () => {
         await started;
-        while ((await store.lanes.parked(SUBSCRIPTION)).size > 0 || all.length === 0) await new Promise(setImmediate);
+        while ((await store.lanes.parked(SUBSCRIPTION)).size > 0 || all.length === 0)
+          await new Promise(setImmediate);
       };
-      return { all, effects, heard: (count: number) => started.then(() => heard(count)), settled, ids: () => idsOf(all) };
+      return {
+        all,
+        effects,
+        heard: (count: number) => started.then(() => heard(count)),
+        settled,
+        ids: () => idsOf(all),
+      };
     }
   });
 }
 
-type Decide = (delivery: Delivery, count: number) => 'handle' | Outcome | Promise<'handle' | Outcome>;
+type Decide = (
+  delivery: Delivery,
+  count: number,
+) => 'handle' | Outcome | Promise<'handle' | Outcome>;
 
 const SUBSCRIPTION = 'insights.orders';
-const subscription: Subscription = { kind: 'event', name: SUBSCRIPTION, handlers: new Map(), concurrency: 5, from: 'beginning', live: false };
+const subscription: Subscription = {
+  kind: 'event',
+  name: SUBSCRIPTION,
+  handlers: new Map(),
+  concurrency: 5,
+  from: 'beginning',
+  live: false,
+};
 const Placed = event('trial.order-placed', z.object({ orderId: z.string() }), { key: 'orderId' });
 const Ship = command('trial.ship-order', z.object({ orderId: z.string() }));
 
@@ -661,9 +905,12 @@ const failure: Failure = {
   lastFailedAt: '2026-01-01T00:00:01.000Z',
 };
 
-const idsOf = (messages: readonly { readonly headers: ParkedMessage['headers'] }[]) => messages.map(({ headers }) => headers.id);
+const idsOf = (messages: readonly { readonly headers: ParkedMessage['headers'] }[]) =>
+  messages.map(({ headers }) => headers.id);
 
-function message(options: { key?: string; subscription?: string; body?: Buffer; type?: string } = {}): ParkedMessage {
+function message(
+  options: { key?: string; subscription?: string; body?: Buffer; type?: string } = {},
+): ParkedMessage {
   const key = 'key' in options ? options.key : 'o-1';
   const partition: Record<string, string> = key === undefined ? {} : { partitionkey: key };
   return {
@@ -674,7 +921,10 @@ function message(options: { key?: string; subscription?: string; body?: Buffer; 
   };
 }
 
-function said({ contract = Placed, ...rest }: { contract?: Contract; body?: Buffer; delay?: number } = {}): OutgoingMessage {
+function said({
+  contract = Placed,
+  ...rest
+}: { contract?: Contract; body?: Buffer; delay?: number } = {}): OutgoingMessage {
   const id = randomUUID();
   return {
     contract,

@@ -2,15 +2,24 @@ import { randomUUID } from 'node:crypto';
 import type { Store } from '@parley/messaging';
 import { DataSource, type MigrationInterface } from 'typeorm';
 
-/** A schema of its own, as a service has one, in the PostgreSQL that tests are given (`PARLEY_TEST_POSTGRES`): migrated at first, dropped at last. */
+/**
+ * A schema of its own, as a service has one, in the PostgreSQL that tests are given
+ * (`PARLEY_TEST_POSTGRES`): migrated at first, dropped at last.
+ */
 export class TrialSchema implements Pick<Store, 'transaction'> {
   private constructor(
     readonly dataSource: DataSource,
     private readonly name: string,
   ) {}
 
-  static async create(url: string | undefined, migrations: readonly (new () => MigrationInterface)[]): Promise<TrialSchema> {
-    if (url === undefined) throw new Error('PARLEY_TEST_POSTGRES is not set; run the tests by `npm test` or through the root jest.config.js');
+  static async create(
+    url: string | undefined,
+    migrations: readonly (new () => MigrationInterface)[],
+  ): Promise<TrialSchema> {
+    if (url === undefined)
+      throw new Error(
+        'PARLEY_TEST_POSTGRES is not set; run the tests by `npm test` or through the root jest.config.js',
+      );
     const name = `trial_${randomUUID().slice(0, 8)}`;
     const admin = await new DataSource({ type: 'postgres', url, poolSize: 1 }).initialize();
     await admin.query(`create schema ${name}`);

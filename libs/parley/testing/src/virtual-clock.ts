@@ -38,7 +38,10 @@ export class VirtualClock implements Clock {
     return () => (this.timers = this.timers.filter((other) => other !== timer));
   }
 
-  /** Runs the timers that come due: those of one instant together, then their work, then those of the next; timers they set count too. */
+  /**
+   * Runs the timers that come due: those of one instant together, then their work, then those of
+   * the next; timers they set count too.
+   */
   async advance(duration: Duration, quiet: Quiet = fewTurns): Promise<void> {
     const until = this.time + milliseconds(duration);
     await quiet();
@@ -60,7 +63,10 @@ export class VirtualClock implements Clock {
 
   private next(until: number): Timer | undefined {
     const due = this.timers.filter(({ at }) => at <= until);
-    return due.reduce<Timer | undefined>((first, timer) => (first && first.at <= timer.at ? first : timer), undefined);
+    return due.reduce<Timer | undefined>(
+      (first, timer) => (first && first.at <= timer.at ? first : timer),
+      undefined,
+    );
   }
 }
 

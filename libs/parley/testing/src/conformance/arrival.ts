@@ -1,6 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { HandlerContext } from '@parley/messaging';
-import { OWN, ODD_TEXTS, effect, effectsReach, expectOrderPerKey, numbers, pause, sorted, upTo } from './effects';
+import {
+  OWN,
+  ODD_TEXTS,
+  effect,
+  effectsReach,
+  expectOrderPerKey,
+  numbers,
+  pause,
+  sorted,
+  upTo,
+} from './effects';
 import { Journal } from './journal';
 import type { TryPromise } from './suite';
 import { tryTooLarge, withClaims } from './too-large';
@@ -13,7 +23,10 @@ export function arrivalPromises(promise: TryPromise): void {
     const contexts = new Journal<{ job: Job; envelope: HandlerContext['envelope'] }>();
     await trial.hear(contract, (job, { envelope }) => contexts.note({ job, envelope }));
     const job = { key: 'a', n: 1, text: 'as it was' };
-    const sent = raw(contract, job, { causationid: randomUUID(), expirytime: new Date(Date.now() + 60_000).toISOString() });
+    const sent = raw(contract, job, {
+      causationid: randomUUID(),
+      expirytime: new Date(Date.now() + 60_000).toISOString(),
+    });
     await trial.inject(sent);
     const [arrived] = await contexts.reach(1);
     const { traceparent, ...rest } = sent.envelope;
@@ -41,28 +54,43 @@ export function arrivalPromises(promise: TryPromise): void {
       }),
     );
     const [first, ...others] = journals;
-    const beside = others.map(({ contract, seen, subscription }) => handler(contract, note(seen), { subscription }));
-    await trial.hear(first!.contract, note(first!.seen), { subscription: first!.subscription, beside });
-    await Promise.all(journals.map(({ contract }, place) => trial.say(contract, ...jobs(10).map(({ n }) => ({ key: `k${n}`, n: n + place * 100 })))));
+    const beside = others.map(({ contract, seen, subscription }) =>
+      handler(contract, note(seen), { subscription }),
+    );
+    await trial.hear(first!.contract, note(first!.seen), {
+      subscription: first!.subscription,
+      beside,
+    });
+    await Promise.all(
+      journals.map(({ contract }, place) =>
+        trial.say(contract, ...jobs(10).map(({ n }) => ({ key: `k${n}`, n: n + place * 100 }))),
+      ),
+    );
     for (const [place, { seen }] of journals.entries()) {
       await seen.reach(10);
       expect(sorted(numbers(seen.entries))).toEqual(upTo(10).map((n) => n + place * 100));
     }
   });
 
-  promise('T08', async (trial) => {
-    const contract = trial.contract();
-    await trial.say(contract, ...jobs(3));
-    const seen = trial.journal();
-    await trial.hear(contract, note(seen));
-    expect(numbers(await seen.reach(3))).toEqual([1, 2, 3]);
-  }, ['persistent']);
+  promise(
+    'T08',
+    async (trial) => {
+      const contract = trial.contract();
+      await trial.say(contract, ...jobs(3));
+      const seen = trial.journal();
+      await trial.hear(contract, note(seen));
+      expect(numbers(await seen.reach(3))).toEqual([1, 2, 3]);
+    },
+    ['persistent'],
+  );
 
   promise('T10', async (trial) => {
     const contract = trial.contract();
     const seen = trial.journal();
     for (let i = 0; i < 2; i++) await trial.hear(contract, note(seen));
-    await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => trial.say(contract, ...jobs(20, () => key))));
+    await Promise.all(
+      ['a', 'b', 'c', 'd', 'e'].map((key) => trial.say(contract, ...jobs(20, () => key))),
+    );
     await seen.reach(100);
     expect(seen.entries).toHaveLength(100);
     expectOrderPerKey(seen.entries);
@@ -71,11 +99,16 @@ export function arrivalPromises(promise: TryPromise): void {
   promise('T13', async (trial) => {
     const contract = trial.contract();
     const seen = new Journal<{ job: Job; partitionkey?: string; correlationid: string }>();
-    await trial.hear(contract, (job, { envelope: { partitionkey, correlationid } }) => seen.note({ job, partitionkey, correlationid }));
+    await trial.hear(contract, (job, { envelope: { partitionkey, correlationid } }) =>
+      seen.note({ job, partitionkey, correlationid }),
+    );
     const accepted: Job[] = [];
     for (const [index, text] of ODD_TEXTS.entries()) {
       const job = { key: text, n: index, text: `${text}\u0000${text}` };
-      await trial.inject(raw(contract, job, { correlationid: `x${text}x` })).then(() => accepted.push(job), () => undefined);
+      await trial.inject(raw(contract, job, { correlationid: `x${text}x` })).then(
+        () => accepted.push(job),
+        () => undefined,
+      );
     }
     expect(accepted.length).toBeGreaterThanOrEqual(ODD_TEXTS.length - 1);
     await seen.reach(accepted.length);
@@ -85,18 +118,20 @@ export function arrivalPromises(promise: TryPromise): void {
     }
   });
 
-  promise('T14', (trial) => withClaims(async (claims) => {
-    const contract = trial.contract();
-    const seen = trial.journal();
-    const instance = await trial.hear(contract, note(seen), { claims });
-    const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
-    await trial.inject(raw(contract, Buffer.alloc(0)));
-    await trial.say(contract, { key: 'large', n: 1, text: large });
-    expect((await seen.reach(1))[0]!.job.text).toHaveLength(large.length);
-    const [empty] = await trial.dead(instance);
-    expect(Buffer.from(empty!.body)).toHaveLength(0);
-    await tryTooLarge(trial, contract, seen, claims);
-  }));
+  promise('T14', (trial) =>
+    withClaims(async (claims) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      const instance = await trial.hear(contract, note(seen), { claims });
+      const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
+      await trial.inject(raw(contract, Buffer.alloc(0)));
+      await trial.say(contract, { key: 'large', n: 1, text: large });
+      expect((await seen.reach(1))[0]!.job.text).toHaveLength(large.length);
+      const [empty] = await trial.dead(instance);
+      expect(Buffer.from(empty!.body)).toHaveLength(0);
+      await tryTooLarge(trial, contract, seen, claims);
+    }),
+  );
 
   promise('T16', async (trial) => {
     const contract = trial.contract();
@@ -128,11 +163,17 @@ export function arrivalPromises(promise: TryPromise): void {
       seen.note(envelope);
       await say(instance, afterwards, job);
     };
-    const beside = [handler(afterwards, (_, { envelope }) => seen.note(envelope), { subscription: 'followers' })];
+    const beside = [
+      handler(afterwards, (_, { envelope }) => seen.note(envelope), { subscription: 'followers' }),
+    ];
     const instance = await trial.hear(contract, handle, { beside });
     await trial.inject(raw(contract, { key: 'k', n: 1 }, { correlationid: 'a-conversation' }));
     const [cause, follow] = await seen.reach(2);
-    expect(follow).toMatchObject({ correlationid: 'a-conversation', causationid: cause!.id, source: `/${trial.hearer}` });
+    expect(follow).toMatchObject({
+      correlationid: 'a-conversation',
+      causationid: cause!.id,
+      source: `/${trial.hearer}`,
+    });
     expect(traceOf(follow!.traceparent)).toBe(traceOf(cause!.traceparent));
     expect(follow!.traceparent).not.toBe(cause!.traceparent);
   });

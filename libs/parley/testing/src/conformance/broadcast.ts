@@ -26,17 +26,28 @@ export function broadcastSuite(fixture: Fixture): void {
       const sent = raw(contract, job);
       await trial.inject(sent);
       const [one] = await arrived.reach(1);
-      const { traceparent, ...rest } = JSON.parse(JSON.stringify(sent.envelope)) as HandlerContext['envelope'];
+      const { traceparent, ...rest } = JSON.parse(
+        JSON.stringify(sent.envelope),
+      ) as HandlerContext['envelope'];
       expect(one!.job).toEqual(job);
       expect(one!.envelope).toMatchObject(rest);
       expect(one!.envelope.traceparent.slice(0, 35)).toBe(traceparent.slice(0, 35));
     });
 
     promise('T03', async (trial) => {
-      const heard = ['one', 'two', 'three'].map((name) => ({ contract: trial.contract(`bell-${name}`), seen: trial.journal() }));
+      const heard = ['one', 'two', 'three'].map((name) => ({
+        contract: trial.contract(`bell-${name}`),
+        seen: trial.journal(),
+      }));
       const [first, ...others] = heard;
-      await trial.hear(first!.contract, note(first!.seen), { beside: others.map(({ contract, seen }) => handler(contract, note(seen))) });
-      await Promise.all(heard.map(({ contract }, place) => trial.say(contract, ...jobs(20).map((job) => ({ ...job, n: job.n + place * 100 })))));
+      await trial.hear(first!.contract, note(first!.seen), {
+        beside: others.map(({ contract, seen }) => handler(contract, note(seen))),
+      });
+      await Promise.all(
+        heard.map(({ contract }, place) =>
+          trial.say(contract, ...jobs(20).map((job) => ({ ...job, n: job.n + place * 100 }))),
+        ),
+      );
       for (const [place, { seen }] of heard.entries()) {
         await seen.reach(20);
         expect(numbers(seen.entries).every((n) => Math.floor(n / 100) === place)).toBe(true);
@@ -69,30 +80,45 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T13', async (trial) => {
       const contract = trial.contract();
       const arrived = new Journal<{ job: Job; correlationid: string }>();
-      await trial.hear(contract, (job, { envelope: { correlationid } }) => arrived.note({ job, correlationid }));
-      const said = ODD_TEXTS.map((text, n) => ({ job: { key: text, n, text: `${text}\u0000` }, correlationid: `x${text}x` }));
-      for (const { job, correlationid } of said) await trial.inject(raw(contract, job, { correlationid }));
+      await trial.hear(contract, (job, { envelope: { correlationid } }) =>
+        arrived.note({ job, correlationid }),
+      );
+      const said = ODD_TEXTS.map((text, n) => ({
+        job: { key: text, n, text: `${text}\u0000` },
+        correlationid: `x${text}x`,
+      }));
+      for (const { job, correlationid } of said)
+        await trial.inject(raw(contract, job, { correlationid }));
       await arrived.reach(said.length);
       expect([...arrived.entries].sort((a, b) => a.job.n - b.job.n)).toEqual(said);
     });
 
-    promise('T14', (trial) => withClaims(async (claims) => {
-      const contract = trial.contract();
-      const seen = trial.journal();
-      await trial.hear(contract, note(seen), { claims });
-      const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
-      await trial.inject(raw(contract, Buffer.alloc(0)));
-      await trial.say(contract, { key: 'k', n: 1, text: large });
-      const [job] = await seen.reach(1);
-      expect(job!.job.text).toHaveLength(large.length);
-      await tryTooLarge(trial, contract, seen, claims);
-    }));
+    promise('T14', (trial) =>
+      withClaims(async (claims) => {
+        const contract = trial.contract();
+        const seen = trial.journal();
+        await trial.hear(contract, note(seen), { claims });
+        const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
+        await trial.inject(raw(contract, Buffer.alloc(0)));
+        await trial.say(contract, { key: 'k', n: 1, text: large });
+        const [job] = await seen.reach(1);
+        expect(job!.job.text).toHaveLength(large.length);
+        await tryTooLarge(trial, contract, seen, claims);
+      }),
+    );
 
     promise('T27', async (trial) => {
       const contract = trial.contract();
       const seen = trial.journal();
       await trial.hear(contract, note(seen));
-      await trial.inject(...[Buffer.from([0xff, 0, 0x7b]), Buffer.from('{"key"'), Buffer.from('['.repeat(3_000)), Buffer.from('{"key":1}')].map((body) => raw(contract, body)));
+      await trial.inject(
+        ...[
+          Buffer.from([0xff, 0, 0x7b]),
+          Buffer.from('{"key"'),
+          Buffer.from('['.repeat(3_000)),
+          Buffer.from('{"key":1}'),
+        ].map((body) => raw(contract, body)),
+      );
       await trial.say(contract, { key: 'k', n: 1 });
       await seen.reach(1);
       expect(numbers(seen.entries)).toEqual([1]);
@@ -103,7 +129,12 @@ export function broadcastSuite(fixture: Fixture): void {
       const seen = trial.journal();
       await trial.hear(contract, note(seen));
       const speaker = await trial.speaks();
-      const rolledBack = speaker.transactions.run(async () => (await say(speaker, contract, { key: 'k', n: 1 }), Promise.reject(new Error('no'))));
+      const rolledBack = speaker.transactions.run(
+        async () => (
+          await say(speaker, contract, { key: 'k', n: 1 }),
+          Promise.reject(new Error('no'))
+        ),
+      );
       await expect(rolledBack).rejects.toThrow('no');
       await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 2 }));
       await seen.reach(1);
@@ -112,17 +143,21 @@ export function broadcastSuite(fixture: Fixture): void {
       expect(numbers(seen.entries)).toEqual([2, 3]);
     });
 
-    promise('T31', async (trial) => {
-      const contract = trial.contract();
-      const seen = trial.journal();
-      await trial.hear(contract, note(seen));
-      const doomed = await trial.instance(trial.speaker);
-      if (trial.offers('outbox')) expect(doomed.place.way!.down()).toBeGreaterThan(0);
-      await doomed.transactions.run(() => say(doomed, contract, { key: 'k', n: 1 }));
-      doomed.kill();
-      await trial.instance(trial.speaker);
-      await seen.reach(1);
-    }, ['death']);
+    promise(
+      'T31',
+      async (trial) => {
+        const contract = trial.contract();
+        const seen = trial.journal();
+        await trial.hear(contract, note(seen));
+        const doomed = await trial.instance(trial.speaker);
+        if (trial.offers('outbox')) expect(doomed.place.way!.down()).toBeGreaterThan(0);
+        await doomed.transactions.run(() => say(doomed, contract, { key: 'k', n: 1 }));
+        doomed.kill();
+        await trial.instance(trial.speaker);
+        await seen.reach(1);
+      },
+      ['death'],
+    );
 
     promise('T32', async (trial) => {
       const contract = trial.contract();
@@ -140,21 +175,33 @@ export function broadcastSuite(fixture: Fixture): void {
       expect(numbers(seen.entries)).toEqual([2, 3]);
     });
 
-    promise('T37', async (trial) => {
-      const contract = trial.contract();
-      const seen = trial.journal();
-      await trial.hear(contract, note(seen));
-      const speaker = await trial.speaks();
-      expect(speaker.place.way!.down()).toBeGreaterThan(0);
-      await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 1 }));
-      const started = Date.now();
-      await expect(say(speaker, contract, { key: 'k', n: 2 })).rejects.toThrow(/\w/);
-      expect(Date.now() - started).toBeLessThan(16_000);
-      speaker.place.way!.up();
-      await seen.reach(1, ({ job }) => job.n === 1, 30_000);
-      await eventually(() => say(speaker, contract, { key: 'k', n: 3 }).then(() => true, () => false), 'the technology to be back', 30_000);
-      await seen.reach(1, ({ job }) => job.n === 3);
-    }, ['outbox']);
+    promise(
+      'T37',
+      async (trial) => {
+        const contract = trial.contract();
+        const seen = trial.journal();
+        await trial.hear(contract, note(seen));
+        const speaker = await trial.speaks();
+        expect(speaker.place.way!.down()).toBeGreaterThan(0);
+        await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 1 }));
+        const started = Date.now();
+        await expect(say(speaker, contract, { key: 'k', n: 2 })).rejects.toThrow(/\w/);
+        expect(Date.now() - started).toBeLessThan(16_000);
+        speaker.place.way!.up();
+        await seen.reach(1, ({ job }) => job.n === 1, 30_000);
+        await eventually(
+          () =>
+            say(speaker, contract, { key: 'k', n: 3 }).then(
+              () => true,
+              () => false,
+            ),
+          'the technology to be back',
+          30_000,
+        );
+        await seen.reach(1, ({ job }) => job.n === 3);
+      },
+      ['outbox'],
+    );
 
     promise('T42', async (trial) => {
       const contract = trial.contract();
@@ -186,7 +233,9 @@ export function broadcastSuite(fixture: Fixture): void {
         seen.note(envelope);
         await say(instance, afterwards, job);
       };
-      const instance = await trial.hear(contract, handle, { beside: [handler(afterwards, (_, { envelope }) => seen.note(envelope))] });
+      const instance = await trial.hear(contract, handle, {
+        beside: [handler(afterwards, (_, { envelope }) => seen.note(envelope))],
+      });
       await trial.inject(raw(contract, { key: 'k', n: 1 }, { correlationid: 'a-conversation' }));
       const [cause, follow] = await seen.reach(2);
       expect(follow).toMatchObject({ correlationid: 'a-conversation', causationid: cause!.id });

@@ -9,8 +9,8 @@ const run = promisify(execFile);
 const TOOL = 'tools/brokers.mjs';
 
 /**
- * The broker that `npm run brokers` started on this machine, to be killed and started again. Undefined when it was not started
- * that way: nobody else's broker is killed.
+ * The broker that `npm run brokers` started on this machine, to be killed and started again.
+ * Undefined when it was not started that way: nobody else's broker is killed.
  */
 export function brokerProcess(name: string): Fixture['broker'] {
   const running = join(brokersFolder(), 'run', `${name}.json`);
@@ -20,4 +20,5 @@ export function brokerProcess(name: string): Fixture['broker'] {
 }
 
 /** For `offers`: whether there is a broker to kill, or why not. */
-export const offersBroker = (broker: Fixture['broker']): true | string => (broker ? true : 'it was not started by npm run brokers, and nobody else’s broker is killed');
+export const offersBroker = (broker: Fixture['broker']): true | string =>
+  broker ? true : 'it was not started by npm run brokers, and nobody else’s broker is killed';

@@ -24,24 +24,40 @@ export function commandSuite(fixture: Fixture): void {
       await trial.hear(contract, handle('two'));
       await trial.say(contract, ...jobs(40));
       await seen.reach(40);
-      expect(seen.entries.map(({ job }) => job.n).sort((a, b) => a - b)).toEqual(jobs(40).map(({ n }) => n));
+      expect(seen.entries.map(({ job }) => job.n).sort((a, b) => a - b)).toEqual(
+        jobs(40).map(({ n }) => n),
+      );
       expect(new Set(seen.entries.map(({ by }) => by)).size).toBe(2);
-      await expect(trial.start(trial.speaker, [handler(contract, () => undefined)])).rejects.toThrow(/only its owner/);
+      await expect(
+        trial.start(trial.speaker, [handler(contract, () => undefined)]),
+      ).rejects.toThrow(/only its owner/);
     });
 
     promise('T12', async (trial) => {
       const contract = trial.contract();
       const mute = await trial.start(trial.speaker, [], { urls: {} });
       await expect(say(mute, contract, { key: 'k', n: 1 })).rejects.toThrow(NoRoute);
-      await expect(mute.transactions.run(() => say(mute, contract, { key: 'k', n: 2 }))).rejects.toThrow(NoRoute);
-      await expect(trial.start(trial.hearer, [handler(contract, () => undefined)], { urls: {} })).rejects.toThrow(HandlerError);
+      await expect(
+        mute.transactions.run(() => say(mute, contract, { key: 'k', n: 2 })),
+      ).rejects.toThrow(NoRoute);
+      await expect(
+        trial.start(trial.hearer, [handler(contract, () => undefined)], { urls: {} }),
+      ).rejects.toThrow(HandlerError);
     });
 
     promise('T15', async (trial) => {
       const contract = trial.contract();
       const speaker = await trial.speaks();
-      await speaker.messenger.send(contract as unknown as Command, { key: 'k', n: 1 }, { expires: '1ms' });
-      await speaker.messenger.send(contract as unknown as Command, { key: 'k', n: 2 }, { expires: '60s' });
+      await speaker.messenger.send(
+        contract as unknown as Command,
+        { key: 'k', n: 1 },
+        { expires: '1ms' },
+      );
+      await speaker.messenger.send(
+        contract as unknown as Command,
+        { key: 'k', n: 2 },
+        { expires: '60s' },
+      );
       const seen = trial.journal();
       const instance = await trial.hear(contract, note(seen));
       await seen.reach(1);
@@ -58,14 +74,20 @@ export function commandSuite(fixture: Fixture): void {
       await trial.inject(raw(unknown, { key: 'k', n: 1 }));
       await trial.say(contract, { key: 'k', n: 2 });
       const [letter] = await trial.dead(instance);
-      expect(letter).toMatchObject({ headers: { type: unknown.name }, failure: { error: 'NoHandler' } });
+      expect(letter).toMatchObject({
+        headers: { type: unknown.name },
+        failure: { error: 'NoHandler' },
+      });
       await seen.reach(1);
       // Nor does its owner handle anything else.
       const service = `${trial.base}-idle`;
       const unhandled = command(`${service}.do-nothing`, Job, { key: 'key' });
       const idle = await trial.start(service, []);
       await trial.say(unhandled, { key: 'k', n: 3 });
-      expect((await trial.dead(idle))[0]).toMatchObject({ headers: { type: unhandled.name, partitionkey: 'k' }, failure: { error: 'NoHandler' } });
+      expect((await trial.dead(idle))[0]).toMatchObject({
+        headers: { type: unhandled.name, partitionkey: 'k' },
+        failure: { error: 'NoHandler' },
+      });
       expect(idle.complaints.join()).toContain(`nothing here handles ${unhandled.name}`);
     });
 
@@ -74,10 +96,15 @@ export function commandSuite(fixture: Fixture): void {
       const followed = trial.journal();
       const handle: Handle = async () => {
         await say(instance, outside, { key: 'other', n: 10 }); // joins, and is lost
-        await instance.messenger.outside.send(outside as unknown as Command, { key: 'other', n: 20 });
+        await instance.messenger.outside.send(outside as unknown as Command, {
+          key: 'other',
+          n: 20,
+        });
         throw new Unrecoverable('the transaction fails');
       };
-      const instance = await trial.hear(contract, handle, { beside: [handler(outside, note(followed))] });
+      const instance = await trial.hear(contract, handle, {
+        beside: [handler(outside, note(followed))],
+      });
       await trial.say(contract, { key: 'k', n: 1 });
       await trial.dead(instance);
       await trial.say(outside, { key: 'other', n: 30 });
@@ -95,8 +122,12 @@ export function commandSuite(fixture: Fixture): void {
       const instance = await trial.hear(contract, handle);
       await trial.hear(contract, handle);
       const order = contract as unknown as Command;
-      const [speaker, stranger] = [await trial.speaks(), await trial.instance(`${trial.base}-stranger`)];
-      const send = (idempotencyKey: string, n: number, by = speaker) => by.messenger.send(order, { key: 'k', n }, { idempotencyKey });
+      const [speaker, stranger] = [
+        await trial.speaks(),
+        await trial.instance(`${trial.base}-stranger`),
+      ];
+      const send = (idempotencyKey: string, n: number, by = speaker) =>
+        by.messenger.send(order, { key: 'k', n }, { idempotencyKey });
       await Promise.all(Array.from({ length: 5 }, () => send('one', 1)));
       await speaker.transactions.run(() => send('one', 1));
       await send('one', 1, stranger); // a key is its service's own

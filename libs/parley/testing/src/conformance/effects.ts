@@ -14,7 +14,8 @@ export const OWN = { transaction: 'own' } as const;
 export const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n);
 export const sorted = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
 export const upTo = (count: number): number[] => jobs(count).map(({ n }) => n);
-export const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const pause = (milliseconds: number) =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
 export const keyOf = ({ job }: Seen): string => job.key;
 
 /** Handles, notes it in the journal and, in the transaction, in the database. */
@@ -26,7 +27,11 @@ export const effect =
   };
 
 /** Effects appear when their transactions commit, which is after their handlers were seen. */
-export async function effectsReach(trial: Trial, count: number, service?: string): Promise<readonly string[]> {
+export async function effectsReach(
+  trial: Trial,
+  count: number,
+  service?: string,
+): Promise<readonly string[]> {
   return eventually(async () => {
     const effects = await trial.effects(service);
     return effects.length >= count && effects;
@@ -40,18 +45,35 @@ export function expectOrderPerKey(seen: readonly Seen[]): void {
   }
 }
 
-/** The first time somebody is seen at it counts; redeliveries after a crash may repeat, but not run backwards. */
+/**
+ * The first time somebody is seen at it counts; redeliveries after a crash may repeat, but not run
+ * backwards.
+ */
 export function firstTimes(seen: readonly Seen[]): Seen[] {
   const known = new Set<string>();
   return seen.filter(({ id }) => !known.has(id) && known.add(id));
 }
 
 /** Says a message as part of a transaction of the speaker's. */
-export async function sayInTransaction(speaker: Instance, contract: Contract, ...all: Job[]): Promise<void> {
+export async function sayInTransaction(
+  speaker: Instance,
+  contract: Contract,
+  ...all: Job[]
+): Promise<void> {
   await speaker.transactions.run(async () => {
     for (const job of all) await say(speaker, contract, job);
   });
 }
 
 /** For keys and values; a technology may refuse at most one of them where it is said. */
-export const ODD_TEXTS = ['Zürich', '"quotes", 100 %', 'two\nlines\t.', '🚀', ' padded ', 'ک‎ rtl', '{}', "'; drop table --", 'ü'.repeat(200)];
+export const ODD_TEXTS = [
+  'Zürich',
+  '"quotes", 100 %',
+  'two\nlines\t.',
+  '🚀',
+  ' padded ',
+  'ک‎ rtl',
+  '{}',
+  "'; drop table --",
+  'ü'.repeat(200),
+];

@@ -19,32 +19,42 @@ export function eventSuite(fixture: Fixture): void {
       await trial.say(contract, ...jobs(60, (n) => `k${n}`));
       for (const seen of journals) {
         await seen.reach(60);
-        expect(seen.entries.map(({ job }) => job.n).sort((a, b) => a - b)).toEqual(jobs(60).map(({ n }) => n));
+        expect(seen.entries.map(({ job }) => job.n).sort((a, b) => a - b)).toEqual(
+          jobs(60).map(({ n }) => n),
+        );
       }
     });
 
-    promise('T09', async (trial) => {
-      const contract = trial.contract();
-      const first = trial.journal();
-      await trial.hear(contract, note(first));
-      await trial.say(contract, ...jobs(3));
-      await first.reach(3);
-      // Exact to a batch: what is said together may count together.
-      const since = new Date(Date.now() + 50);
-      await eventually(() => Date.now() > since.getTime() + 50, 'the clock to pass');
-      await trial.say(contract, { key: 'k', n: 4 });
-      await first.reach(4);
-      const late = async (from: Interest['from'], subscription: string) => {
-        const seen = trial.journal();
-        await trial.hear(contract, note(seen), { subscription, from });
-        return seen;
-      };
-      const [all, some, none] = [await late('beginning', 'all'), await late(since, 'some'), await late('now', 'none')];
-      await trial.say(contract, { key: 'k', n: 5 });
-      for (const seen of [all, some, none]) await seen.reach(1, ({ job }) => job.n === 5);
-      const numbers = [all, some, none].map(({ entries }) => entries.map(({ job }) => job.n));
-      expect(numbers).toEqual([[1, 2, 3, 4, 5], [4, 5], [5]]);
-    }, ['persistent']);
+    promise(
+      'T09',
+      async (trial) => {
+        const contract = trial.contract();
+        const first = trial.journal();
+        await trial.hear(contract, note(first));
+        await trial.say(contract, ...jobs(3));
+        await first.reach(3);
+        // Exact to a batch: what is said together may count together.
+        const since = new Date(Date.now() + 50);
+        await eventually(() => Date.now() > since.getTime() + 50, 'the clock to pass');
+        await trial.say(contract, { key: 'k', n: 4 });
+        await first.reach(4);
+        const late = async (from: Interest['from'], subscription: string) => {
+          const seen = trial.journal();
+          await trial.hear(contract, note(seen), { subscription, from });
+          return seen;
+        };
+        const [all, some, none] = [
+          await late('beginning', 'all'),
+          await late(since, 'some'),
+          await late('now', 'none'),
+        ];
+        await trial.say(contract, { key: 'k', n: 5 });
+        for (const seen of [all, some, none]) await seen.reach(1, ({ job }) => job.n === 5);
+        const numbers = [all, some, none].map(({ entries }) => entries.map(({ job }) => job.n));
+        expect(numbers).toEqual([[1, 2, 3, 4, 5], [4, 5], [5]]);
+      },
+      ['persistent'],
+    );
 
     promise('T34', async (trial) => {
       const contract = trial.contract();
@@ -54,7 +64,10 @@ export function eventSuite(fixture: Fixture): void {
         note(two)(job, context);
         throw new Error('only here');
       };
-      const instance = await trial.hear(contract, failing, { subscription: 'two', options: { retry: { immediate: 0, delays: [] } } });
+      const instance = await trial.hear(contract, failing, {
+        subscription: 'two',
+        options: { retry: { immediate: 0, delays: [] } },
+      });
       await trial.say(contract, ...jobs(3));
       await one.reach(3);
       await trial.dead(instance);
@@ -78,7 +91,11 @@ export function eventSuite(fixture: Fixture): void {
         await current.stop();
         current = next;
       }
-      const all = await eventually(async () => (await trial.effects()).length >= said.length && (await trial.effects()), 'every effect', 40_000);
+      const all = await eventually(
+        async () => (await trial.effects()).length >= said.length && (await trial.effects()),
+        'every effect',
+        40_000,
+      );
       expect([...all].sort()).toEqual(said.map(({ key, n }) => `${key}${n}`).sort());
       const first = new Map<string, number[]>();
       for (const { job } of seen.entries) {

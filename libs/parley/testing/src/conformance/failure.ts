@@ -1,10 +1,24 @@
 import { Unrecoverable } from '@parley/messaging';
-import { AT_ONCE, NEVER_AGAIN, OWN, effect, effectsReach, expectOrderPerKey, keyOf, numbers, sorted, upTo } from './effects';
+import {
+  AT_ONCE,
+  NEVER_AGAIN,
+  OWN,
+  effect,
+  effectsReach,
+  expectOrderPerKey,
+  keyOf,
+  numbers,
+  sorted,
+  upTo,
+} from './effects';
 import { eventually, Gate, Journal } from './journal';
 import type { TryPromise } from './suite';
 import { handler, jobs, note, raw, type Handle, type Job } from './trial';
 
-/** What fails is tried again as its policy says, kept when it cannot succeed, and keeps nobody else waiting. */
+/**
+ * What fails is tried again as its policy says, kept when it cannot succeed, and keeps nobody else
+ * waiting.
+ */
 export function failurePromises(promise: TryPromise): void {
   promise('T11', async (trial) => {
     const contract = trial.contract();
@@ -44,7 +58,9 @@ export function failurePromises(promise: TryPromise): void {
       note(seen)(job, context);
       throw new Error('never');
     };
-    const instance = await trial.hear(contract, handle, { options: { retry: { immediate: 2, delays: ['20ms'] } } });
+    const instance = await trial.hear(contract, handle, {
+      options: { retry: { immediate: 2, delays: ['20ms'] } },
+    });
     await trial.say(contract, { key: 'k', n: 1 });
     const [letter] = await trial.dead(instance);
     expect(seen.entries.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 2, 2, 2]);
@@ -74,12 +90,20 @@ export function failurePromises(promise: TryPromise): void {
     const failed = new Gate();
     const at: number[] = [];
     const interest = { options: { retry: { immediate: 0, delays: ['1500ms'] as const } } };
-    const first = await trial.hear(contract, () => (failed.open(), at.push(Date.now()), Promise.reject(new Error('later'))), interest);
+    const first = await trial.hear(
+      contract,
+      () => (failed.open(), at.push(Date.now()), Promise.reject(new Error('later'))),
+      interest,
+    );
     await trial.say(contract, { key: 'k', n: 1 });
     await failed.opened;
     await first.handlings.reach(1);
     await first.stop();
-    await trial.hear(contract, (job, context) => (at.push(Date.now()), note(seen)(job, context)), interest);
+    await trial.hear(
+      contract,
+      (job, context) => (at.push(Date.now()), note(seen)(job, context)),
+      interest,
+    );
     const [again] = await seen.reach(1);
     expect(again!.attempt).toBe(2);
     expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(1_495);
@@ -87,18 +111,31 @@ export function failurePromises(promise: TryPromise): void {
 
   promise('T22', async (trial) => {
     const contract = trial.contract();
-    const instance = await trial.hear(contract, () => Promise.reject(new TypeError('what a pity')), { options: AT_ONCE });
-    const sent = raw(contract, Buffer.from('{ "key" : "k",\n "n":1, "more": "Größe" }'), { partitionkey: 'k' });
+    const instance = await trial.hear(
+      contract,
+      () => Promise.reject(new TypeError('what a pity')),
+      { options: AT_ONCE },
+    );
+    const sent = raw(contract, Buffer.from('{ "key" : "k",\n "n":1, "more": "Größe" }'), {
+      partitionkey: 'k',
+    });
     const before = Date.now();
     await trial.inject(sent);
     const [letter] = await trial.dead(instance);
     expect(letter!.headers).toMatchObject(JSON.parse(JSON.stringify(sent.envelope)) as object);
     expect(Buffer.from(letter!.body)).toEqual(sent.body);
     expect(letter!.subscription).toContain(trial.hearer);
-    expect(letter!.failure).toMatchObject({ error: 'TypeError', message: 'what a pity', tries: 2, instance: instance.name });
+    expect(letter!.failure).toMatchObject({
+      error: 'TypeError',
+      message: 'what a pity',
+      tries: 2,
+      instance: instance.name,
+    });
     expect(letter!.failure.stack).toContain('what a pity');
     expect(Date.parse(letter!.failure.firstFailedAt)).toBeGreaterThanOrEqual(before);
-    expect(Date.parse(letter!.failure.lastFailedAt)).toBeGreaterThanOrEqual(Date.parse(letter!.failure.firstFailedAt));
+    expect(Date.parse(letter!.failure.lastFailedAt)).toBeGreaterThanOrEqual(
+      Date.parse(letter!.failure.firstFailedAt),
+    );
     expect(letter!.died.getTime()).toBeGreaterThanOrEqual(before - 1_000);
   });
 
@@ -125,7 +162,9 @@ export function failurePromises(promise: TryPromise): void {
       note(seen)(job, context);
       throw new Unrecoverable('why try again');
     };
-    const instance = await trial.hear(contract, handle, { beside: trial.kind === 'command' ? [handler(loose, handle)] : [] });
+    const instance = await trial.hear(contract, handle, {
+      beside: trial.kind === 'command' ? [handler(loose, handle)] : [],
+    });
     await trial.say(contract, { key: 'k', n: 1 });
     const [letter] = await trial.dead(instance);
     expect(letter!.failure).toMatchObject({ error: 'Unrecoverable', tries: 1 });
@@ -140,19 +179,28 @@ export function failurePromises(promise: TryPromise): void {
     expect((await later.deadLetters()).map(({ body }) => jobOf(body))).toEqual(['k1', 'c2']);
   });
 
-  promise('T25', async (trial) => {
-    const contract = trial.contract();
-    const seen = trial.journal();
-    const handle: Handle = async (job, context) => {
-      note(seen)(job, context);
-      if (seen.entries.length > 1) return;
-      expect(instance.place.cut!()).toBeGreaterThan(0);
-      throw new Unrecoverable('and the evidence cannot be stored');
-    };
-    const instance = await trial.hear(contract, handle, { options: OWN });
-    await trial.say(contract, { key: 'k', n: 1 });
-    await eventually(async () => seen.entries.length > 1 || (await instance.deadLetters().catch(() => [])).length > 0, 'the message: handled again, or dead', 45_000);
-  }, ['cuts']);
+  promise(
+    'T25',
+    async (trial) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      const handle: Handle = async (job, context) => {
+        note(seen)(job, context);
+        if (seen.entries.length > 1) return;
+        expect(instance.place.cut!()).toBeGreaterThan(0);
+        throw new Unrecoverable('and the evidence cannot be stored');
+      };
+      const instance = await trial.hear(contract, handle, { options: OWN });
+      await trial.say(contract, { key: 'k', n: 1 });
+      await eventually(
+        async () =>
+          seen.entries.length > 1 || (await instance.deadLetters().catch(() => [])).length > 0,
+        'the message: handled again, or dead',
+        45_000,
+      );
+    },
+    ['cuts'],
+  );
 
   promise('T26', async (trial) => {
     const contract = trial.contract();
@@ -166,7 +214,9 @@ export function failurePromises(promise: TryPromise): void {
     const said = jobs(100, (n) => (n % 20 === 0 ? `bad${n}` : `k${n % 7}`));
     await trial.say(contract, ...said);
     await seen.reach(95);
-    expect(sorted(numbers(seen.entries))).toEqual(said.filter((job) => !isPoison(job)).map(({ n }) => n));
+    expect(sorted(numbers(seen.entries))).toEqual(
+      said.filter((job) => !isPoison(job)).map(({ n }) => n),
+    );
     expectOrderPerKey(seen.entries);
     expect(await trial.dead(instance, 5)).toHaveLength(5);
   });
@@ -175,7 +225,12 @@ export function failurePromises(promise: TryPromise): void {
     const contract = trial.contract();
     const seen = trial.journal();
     const instance = await trial.hear(contract, note(seen));
-    const bodies = [Buffer.from([0xff, 0xfe, 0x00, 0x7b]), Buffer.from('{"key":"k","n":'), Buffer.from(`${'['.repeat(3_000)}${']'.repeat(3_000)}`), Buffer.from('{"key":"k"}')];
+    const bodies = [
+      Buffer.from([0xff, 0xfe, 0x00, 0x7b]),
+      Buffer.from('{"key":"k","n":'),
+      Buffer.from(`${'['.repeat(3_000)}${']'.repeat(3_000)}`),
+      Buffer.from('{"key":"k"}'),
+    ];
     await trial.inject(...bodies.map((body) => raw(contract, body)));
     await trial.say(contract, { key: 'k', n: 1 });
     const letters = await trial.dead(instance, bodies.length);
@@ -201,7 +256,10 @@ export function failurePromises(promise: TryPromise): void {
     const [letter] = await trial.dead(instance);
     broken = false;
     const { deadLetters } = instance.store.lanes;
-    const replays = await Promise.all([deadLetters.replay(letter!.id), deadLetters.replay(letter!.id)]);
+    const replays = await Promise.all([
+      deadLetters.replay(letter!.id),
+      deadLetters.replay(letter!.id),
+    ]);
     expect(replays.filter((replayed) => replayed)).toHaveLength(1);
     await seen.reach(2);
     await trial.inject(sent);
@@ -219,20 +277,37 @@ export function failurePromises(promise: TryPromise): void {
       await effect(trial, seen)(job, context);
     };
     const killSwitch = { least: 10, rate: 0.5, firstWait: '300ms', longestWait: '300ms' } as const;
-    const instance = await trial.hear(contract, handle, { options: NEVER_AGAIN, killSwitch, concurrency: 4 });
+    const instance = await trial.hear(contract, handle, {
+      options: NEVER_AGAIN,
+      killSwitch,
+      concurrency: 4,
+    });
     await trial.say(contract, ...jobs(60, (n) => `k${n}-`));
-    await eventually(async () => (await instance.messaging.health()).intakes.some(({ state }) => state === 'paused'), 'the pause');
+    await eventually(
+      async () =>
+        (await instance.messaging.health()).intakes.some(({ state }) => state === 'paused'),
+      'the pause',
+    );
     broken = false;
     const died = () => instance.deadLetters().then(({ length }) => length);
-    const ended = async () => [...(await trial.effects()), ...(await instance.deadLetters()).map(({ body }) => jobOf(body))].sort();
+    const ended = async () =>
+      [
+        ...(await trial.effects()),
+        ...(await instance.deadLetters()).map(({ body }) => jobOf(body)),
+      ].sort();
     const all = jobs(60, (n) => `k${n}-`).map(({ key, n }) => `${key}${n}`);
-    await eventually(async () => (await ended()).length >= 60, 'all to be handled, or dead since before the pause').catch(async (error: Error) => {
+    await eventually(
+      async () => (await ended()).length >= 60,
+      'all to be handled, or dead since before the pause',
+    ).catch(async (error: Error) => {
       error.message += `; ended did ${(await ended()).join(' ')}`;
       throw error;
     });
     expect(await ended()).toEqual(all.sort());
     expect(await died()).toBeLessThan(30);
-    expect((await instance.messaging.health()).intakes.map(({ state }) => state)).toEqual(['consuming']);
+    expect((await instance.messaging.health()).intakes.map(({ state }) => state)).toEqual([
+      'consuming',
+    ]);
   });
 }
 

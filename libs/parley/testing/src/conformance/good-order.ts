@@ -12,7 +12,11 @@ export const GoodOrder = z.object({
 export type GoodOrder = z.infer<typeof GoodOrder>;
 
 export const goodOrder: Good = {
-  payload: { id: randomUUID(), name: 'Ada', lines: [{ sku: 'TEA-0001', quantity: 1 }] } satisfies GoodOrder,
+  payload: {
+    id: randomUUID(),
+    name: 'Ada',
+    lines: [{ sku: 'TEA-0001', quantity: 1 }],
+  } satisfies GoodOrder,
   text: 'name',
   id: 'id',
   number: 'lines.0.quantity',

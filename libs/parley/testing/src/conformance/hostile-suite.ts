@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { HOSTILE, reasonOf, type Attributes, type Expected, type Good, type Hostile } from './hostile';
+import {
+  HOSTILE,
+  reasonOf,
+  type Attributes,
+  type Expected,
+  type Good,
+  type Hostile,
+} from './hostile';
 
 /** What became of a message: who refuses it says why, in so many words. */
 export type Fate = 'taken' | { readonly refused: string };
@@ -29,11 +36,17 @@ export interface WayIn {
   readonly keepsInMemory?: boolean;
   /** It is a call, with a deadline. */
   readonly called?: boolean;
-  /** Attributes are bytes that the attacker writes, texts under names, or not the attacker's to say at all. */
+  /**
+   * Attributes are bytes that the attacker writes, texts under names, or not the attacker's to say
+   * at all.
+   */
   readonly attributes: 'bytes' | 'texts' | 'none';
   open(): Promise<void>;
   close(): Promise<void>;
-  /** Sends it past everything that would refuse it on the sender's side; resolves once its fate is known. */
+  /**
+   * Sends it past everything that would refuse it on the sender's side; resolves once its fate is
+   * known.
+   */
   send(body: Buffer, attributes: Attributes | Buffer): Promise<Fate>;
   /** A message that is in order, from somebody else. Resolves when it was served. */
   neighbour(): Promise<void>;
@@ -41,15 +54,24 @@ export interface WayIn {
 
 /** Milliseconds for one message and its neighbour; on a busy machine, too. */
 const PROMPTLY = 10_000;
-/** Milliseconds of this process's own CPU for one message and its neighbour: no other process has a part in it. */
+/**
+ * Milliseconds of this process's own CPU for one message and its neighbour: no other process has a
+ * part in it.
+ */
 const CPU_MS = 1_000;
 /** Bytes of the longest reason that is kept or told. */
 const REASON = 8_000;
-/** What may be left of a flood, in bytes: of the heap, and of the process, whose allocator keeps some. */
+/**
+ * What may be left of a flood, in bytes: of the heap, and of the process, whose allocator keeps
+ * some.
+ */
 const LEFT = { heap: 24 * 2 ** 20, process: 256 * 2 ** 20 };
 const WAVES = 3;
 
-/** Every hostile message of the list by one way in: refused or taken as it must be, the next one served, the memory given back. */
+/**
+ * Every hostile message of the list by one way in: refused or taken as it must be, the next one
+ * served, the memory given back.
+ */
 export function hostileSuite(way: WayIn): void {
   const items = HOSTILE.filter((item) => applies(item, way));
 
@@ -57,16 +79,19 @@ export function hostileSuite(way: WayIn): void {
     beforeAll(() => way.open(), 60_000);
     afterAll(() => way.close(), 60_000);
 
-    it.each(items.map((item) => [`${item.class}: ${item.item}`, item] as const))('%s', async (_, item) => {
-      const { body, attributes } = made(item, way);
-      const [started, cpu] = [performance.now(), process.cpuUsage()];
-      const fate = await way.send(body, attributes);
-      expectFate(fate, expectedOf(item, body, attributes, way), way);
-      await way.neighbour();
-      expect(performance.now() - started).toBeLessThan(PROMPTLY);
-      expect(process.cpuUsage(cpu).user / 1_000).toBeLessThan(CPU_MS);
-      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
-    });
+    it.each(items.map((item) => [`${item.class}: ${item.item}`, item] as const))(
+      '%s',
+      async (_, item) => {
+        const { body, attributes } = made(item, way);
+        const [started, cpu] = [performance.now(), process.cpuUsage()];
+        const fate = await way.send(body, attributes);
+        expectFate(fate, expectedOf(item, body, attributes, way), way);
+        await way.neighbour();
+        expect(performance.now() - started).toBeLessThan(PROMPTLY);
+        expect(process.cpuUsage(cpu).user / 1_000).toBeLessThan(CPU_MS);
+        expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+      },
+    );
 
     it('all of it again and again leaves nothing behind in memory', async () => {
       const wave = async () => {
@@ -80,9 +105,14 @@ export function hostileSuite(way: WayIn): void {
       for (let waves = 0; waves < WAVES; waves++) await wave();
       const after = memory();
       await way.neighbour();
-      const mebibytes = ({ heap, process }: ReturnType<typeof memory>) => `heap ${(heap / 2 ** 20).toFixed(0)} MiB, process ${(process / 2 ** 20).toFixed(0)} MiB`;
-      process.stdout.write(`${way.name}: ${items.length * WAVES} hostile messages: ${mebibytes(before)} before, ${mebibytes(after)} after\n`);
-      const kept = way.keepsInMemory ? WAVES * items.reduce((sum, item) => sum + made(item, way).body.length, 0) : 0;
+      const mebibytes = ({ heap, process }: ReturnType<typeof memory>) =>
+        `heap ${(heap / 2 ** 20).toFixed(0)} MiB, process ${(process / 2 ** 20).toFixed(0)} MiB`;
+      process.stdout.write(
+        `${way.name}: ${items.length * WAVES} hostile messages: ${mebibytes(before)} before, ${mebibytes(after)} after\n`,
+      );
+      const kept = way.keepsInMemory
+        ? WAVES * items.reduce((sum, item) => sum + made(item, way).body.length, 0)
+        : 0;
       expect(after.heap - before.heap).toBeLessThan(LEFT.heap + kept);
       expect(after.process - before.process).toBeLessThan(LEFT.process + kept);
     }, 300_000);
@@ -90,18 +120,36 @@ export function hostileSuite(way: WayIn): void {
 }
 
 const applies = ({ attributes }: Hostile, way: WayIn): boolean =>
-  !attributes || way.attributes === 'bytes' || (way.attributes === 'texts' && !Buffer.isBuffer(attributes(attributesOf(way))));
+  !attributes ||
+  way.attributes === 'bytes' ||
+  (way.attributes === 'texts' && !Buffer.isBuffer(attributes(attributesOf(way))));
 
 function made({ body, attributes }: Hostile, way: WayIn) {
   const good = attributesOf(way);
-  return { body: body?.(way.good) ?? Buffer.from(JSON.stringify(way.good.payload)), attributes: attributes?.(good) ?? good };
+  return {
+    body: body?.(way.good) ?? Buffer.from(JSON.stringify(way.good.payload)),
+    attributes: attributes?.(good) ?? good,
+  };
 }
 
-const attributesOf = ({ type }: WayIn): Attributes => ({ id: randomUUID(), specversion: '1.0', type, source: '/mallory', time: new Date().toISOString(), contractversion: '1' });
+const attributesOf = ({ type }: WayIn): Attributes => ({
+  id: randomUUID(),
+  specversion: '1.0',
+  type,
+  source: '/mallory',
+  time: new Date().toISOString(),
+  contractversion: '1',
+});
 
-function expectedOf(item: Hostile, body: Buffer, attributes: Attributes | Buffer, { largest, largestHeaders, strict, called }: WayIn): Expected {
+function expectedOf(
+  item: Hostile,
+  body: Buffer,
+  attributes: Attributes | Buffer,
+  { largest, largestHeaders, strict, called }: WayIn,
+): Expected {
   if (largest && body.length > largest.bytes) return { refused: largest.reason };
-  if (largestHeaders && Buffer.isBuffer(attributes) && attributes.length > largestHeaders.bytes) return { refused: largestHeaders.reason };
+  if (largestHeaders && Buffer.isBuffer(attributes) && attributes.length > largestHeaders.bytes)
+    return { refused: largestHeaders.reason };
   return (strict && item.strictly) || (called && item.called) || item.expected;
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 /*
- * What comes from people who mean harm, or from programs that are broken: one list for every way in. No import but Node's own, so
- * that whoever attacks a running system can use it, too.
+ * What comes from people who mean harm, or from programs that are broken: one list for every way
+ * in. No import but Node's own, so that whoever attacks a running system can use it, too.
  */
 
 /** A message that is in order, and its places that hostile ones change: `lines.0.quantity`. */
@@ -22,22 +22,42 @@ export interface Good {
 export type Attributes = Readonly<Record<string, unknown>>;
 
 /**
- * What must become of it. `refused`: at the sender, or as a dead letter; the reason says this (`@text` and the like stand for the
- * place). `taken`: handled like any other, and nothing more than that.
+ * What must become of it. `refused`: at the sender, or as a dead letter; the reason says this
+ * (`@text` and the like stand for the place). `taken`: handled like any other, and nothing more
+ * than that.
  */
 export type Expected = { readonly refused: string } | 'taken';
 
 export interface Hostile {
-  readonly class: 'decode' | 'depth' | 'size' | 'prototype' | 'number' | 'text' | 'schema' | 'identity' | 'version' | 'time' | 'trace' | 'headers' | 'cpu';
+  readonly class:
+    | 'decode'
+    | 'depth'
+    | 'size'
+    | 'prototype'
+    | 'number'
+    | 'text'
+    | 'schema'
+    | 'identity'
+    | 'version'
+    | 'time'
+    | 'trace'
+    | 'headers'
+    | 'cpu';
   readonly item: string;
   /** The body, if that is what is wrong. */
   readonly body?: (good: Good) => Buffer;
-  /** The attributes, if they are, made from good ones. Bytes only where the attacker writes into a table. */
+  /**
+   * The attributes, if they are, made from good ones. Bytes only where the attacker writes into a
+   * table.
+   */
   readonly attributes?: (good: Attributes) => Attributes | Buffer;
   readonly expected: Expected;
   /** Where unknown fields are refused: at the edge. */
   readonly strictly?: Expected;
-  /** Where the way in is a call: its type is the method's, and it has a deadline instead of a time to expire. */
+  /**
+   * Where the way in is a call: its type is the method's, and it has a deadline instead of a time
+   * to expire.
+   */
   readonly called?: Expected;
 }
 
@@ -48,25 +68,44 @@ export function put({ payload }: Good, place: string, json: string): string {
   const copy = structuredClone(payload) as Record<string, unknown>;
   const names = place.split('.');
   const last = names.pop()!;
-  const parent = names.reduce<Record<string, unknown>>((part, name) => part[name] as Record<string, unknown>, copy);
+  const parent = names.reduce<Record<string, unknown>>(
+    (part, name) => part[name] as Record<string, unknown>,
+    copy,
+  );
   parent[last] = MARK;
   return JSON.stringify(copy).replace(JSON.stringify(MARK), () => json);
 }
 
 /** The good message with one more field, first or last. */
-const extra = ({ payload }: Good, field: string): string => `{${field},${JSON.stringify(payload).slice(1)}`;
-const nested = (depth: number, open = '[', close = ']'): string => open.repeat(depth) + close.repeat(depth);
-const at = (place: 'text' | 'id' | 'number' | 'list', json: string) => (good: Good) => Buffer.from(put(good, good[place] ?? good.text, json));
-const bytes = (...parts: (string | number[])[]): Buffer => Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))));
+const extra = ({ payload }: Good, field: string): string =>
+  `{${field},${JSON.stringify(payload).slice(1)}`;
+const nested = (depth: number, open = '[', close = ']'): string =>
+  open.repeat(depth) + close.repeat(depth);
+const at = (place: 'text' | 'id' | 'number' | 'list', json: string) => (good: Good) =>
+  Buffer.from(put(good, good[place] ?? good.text, json));
+const bytes = (...parts: (string | number[])[]): Buffer =>
+  Buffer.concat(
+    parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Buffer.from(part))),
+  );
 
-const decode = (item: string, body: Hostile['body'], why = 'is not JSON in UTF-8'): Hostile => ({ class: 'decode', item, body, expected: { refused: why } });
+const decode = (item: string, body: Hostile['body'], why = 'is not JSON in UTF-8'): Hostile => ({
+  class: 'decode',
+  item,
+  body,
+  expected: { refused: why },
+});
 const deep = (depth: number, sort: string, body: (good: Good) => string): Hostile => ({
   class: 'depth', item: `${depth} levels of ${sort}`, body: (good) => Buffer.from(body(good)), expected: { refused: 'nested deeper than 64 levels' },
 }); // prettier-ignore
 const wrong = (kind: Hostile['class'], item: string, place: 'text' | 'id' | 'number' | 'list', json: string): Hostile => ({
   class: kind, item, body: at(place, json), expected: { refused: `@${place}` },
 }); // prettier-ignore
-const fine = (kind: Hostile['class'], item: string, place: 'text' | 'number', json: string): Hostile => ({ class: kind, item, body: at(place, json), expected: 'taken' });
+const fine = (
+  kind: Hostile['class'],
+  item: string,
+  place: 'text' | 'number',
+  json: string,
+): Hostile => ({ class: kind, item, body: at(place, json), expected: 'taken' });
 const surplus = (kind: Hostile['class'], item: string, name: string, json: string): Hostile => ({
   class: kind, item, body: (good) => Buffer.from(extra(good, `${JSON.stringify(name)}:${json}`)), expected: 'taken', strictly: { refused: name.slice(0, 20) },
 }); // prettier-ignore
@@ -80,7 +119,8 @@ const refused = (reason: string): Expected => ({ refused: reason });
 
 /** A deflate bomb is one line of base64: ten megabytes of zeros. Nobody may unpack it. */
 const GZIPPED_ZEROS = 'H4sIAAAAAAACA+3BMQEAAADCoPVPbQwfoAAAAAAAAAAAAAAAAAAAAIC3AYbSVKsAQAAA';
-const THOUSAND_KEYS = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":${n}`).join(',');
+const THOUSAND_KEYS = (count: number): string =>
+  Array.from({ length: count }, (_, n) => `"k${n}":${n}`).join(',');
 
 export const HOSTILE: readonly Hostile[] = [
   decode('nothing at all', () => Buffer.alloc(0), ''),
@@ -224,7 +264,10 @@ export const HOSTILE: readonly Hostile[] = [
 
 /** What the reason must say: the place's name for `@text` and the like. */
 export const reasonOf = (good: Good, expected: { readonly refused: string }): string =>
-  expected.refused.replace(/^@(\w+)$/, (_, place: 'text' | 'id' | 'number' | 'list') => good[place] ?? good.text);
+  expected.refused.replace(
+    /^@(\w+)$/,
+    (_, place: 'text' | 'id' | 'number' | 'list') => good[place] ?? good.text,
+  );
 
 /** The good message with these bytes in the middle of its text. */
 function splice(good: Good, middle: number[]): Buffer {
@@ -232,7 +275,9 @@ function splice(good: Good, middle: number[]): Buffer {
   return bytes(before, middle, after);
 }
 
-/** Of two fields of one name, the later one counts: whoever looks at the earlier one is deceived. */
+/**
+ * Of two fields of one name, the later one counts: whoever looks at the earlier one is deceived.
+ */
 function twice({ payload }: Good): string {
   const [name] = Object.keys(payload);
   return `${JSON.stringify(payload).slice(0, -1)},${JSON.stringify(name)}:{"second":true}}`;

@@ -1,5 +1,19 @@
 import type { INestApplication, Type } from '@nestjs/common';
-import { Messaging, MessagingModule, type DeadLetter, type DeliveryObserver, type Handling, type MessagingOptions, type Messenger, type OutgoingCall, type OutgoingMessage, type Store, type TransportContext, systemClock, type Transactions } from '@parley/messaging';
+import {
+  Messaging,
+  MessagingModule,
+  type DeadLetter,
+  type DeliveryObserver,
+  type Handling,
+  type MessagingOptions,
+  type Messenger,
+  type OutgoingCall,
+  type OutgoingMessage,
+  type Store,
+  type TransportContext,
+  systemClock,
+  type Transactions,
+} from '@parley/messaging';
 import { Logger } from '@parley/observability';
 import type { Place } from './fixture';
 import { Journal } from './journal';
@@ -17,12 +31,16 @@ export interface InstanceOptions {
 /** More than any drain of a test takes. */
 const BOUND = 5_000;
 
-/** One running instance of a service: a real Nest app with the real pipeline, in a place of its own. */
+/**
+ * One running instance of a service: a real Nest app with the real pipeline, in a place of its own.
+ */
 export class Instance {
   readonly handlings = new Journal<Handling>();
   readonly complaints: string[] = [];
   private ended = false;
-  /** As a service logs; its lines are not looked at, but what harms it while it writes them shows. */
+  /**
+   * As a service logs; its lines are not looked at, but what harms it while it writes them shows.
+   */
   private readonly logger: Logger;
 
   private constructor(
@@ -30,20 +48,51 @@ export class Instance {
     readonly name: string,
     readonly place: Place,
   ) {
-    this.logger = new Logger({ service, instance: name, level: 'debug', destination: { write: () => undefined } });
+    this.logger = new Logger({
+      service,
+      instance: name,
+      level: 'debug',
+      destination: { write: () => undefined },
+    });
   }
 
   app!: INestApplication;
   messaging!: Messaging;
 
-  static async start(service: string, name: string, place: Place, controllers: readonly Type[], { concurrency, killSwitch, handlerGrace, urls, claims }: InstanceOptions = {}): Promise<Instance> {
+  static async start(
+    service: string,
+    name: string,
+    place: Place,
+    controllers: readonly Type[],
+    { concurrency, killSwitch, handlerGrace, urls, claims }: InstanceOptions = {},
+  ): Promise<Instance> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     const instance = new Instance(service, name, place);
     const observer: DeliveryObserver = { handled: instance.handlings.note };
-    const options = { service, instance: name, build: 'conformance', ...place.options, ...(urls && { urls }), claims, concurrency, killSwitch, handlerGrace, random: () => 0, observer, log: instance.log };
-    const module = { module: class ServiceOnTrial {}, imports: [MessagingModule.forRoot(options)], controllers: [...controllers] };
-    instance.app = await NestFactory.create(module, new FastifyAdapter(), { logger: false, abortOnError: false });
+    const options = {
+      service,
+      instance: name,
+      build: 'conformance',
+      ...place.options,
+      ...(urls && { urls }),
+      claims,
+      concurrency,
+      killSwitch,
+      handlerGrace,
+      random: () => 0,
+      observer,
+      log: instance.log,
+    };
+    const module = {
+      module: class ServiceOnTrial {},
+      imports: [MessagingModule.forRoot(options)],
+      controllers: [...controllers],
+    };
+    instance.app = await NestFactory.create(module, new FastifyAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
     instance.messaging = instance.app.get(Messaging);
     try {
       instance.messaging.attach(instance.app);
@@ -74,8 +123,16 @@ export class Instance {
     const { urls, technologies, store } = this.place.options;
     const { kind } = messages[0]!.contract;
     const url = urls[`${kind}s` as 'commands' | 'broadcasts' | 'events']!;
-    const technology = technologies.find(({ schemes }) => schemes.some((scheme) => url.startsWith(`${scheme}:`)))!;
-    const transport = technology.open!(url, { service: this.service, instance: this.name, clock: systemClock, store, log: this.log });
+    const technology = technologies.find(({ schemes }) =>
+      schemes.some((scheme) => url.startsWith(`${scheme}:`)),
+    )!;
+    const transport = technology.open!(url, {
+      service: this.service,
+      instance: this.name,
+      clock: systemClock,
+      store,
+      log: this.log,
+    });
     await transport.connect();
     await transport.publish(messages).finally(() => transport.close());
   }
@@ -84,8 +141,13 @@ export class Instance {
   async ask(request: OutgoingCall) {
     const { urls, technologies } = this.place.options;
     const url = urls.calls!(request.contract.owner);
-    const technology = technologies.find(({ schemes }) => schemes.some((scheme) => url.startsWith(`${scheme}:`)))!;
-    const transport = technology.openCalls!({ urlOf: urls.calls! }, { service: this.service, instance: this.name, clock: systemClock, log: this.log });
+    const technology = technologies.find(({ schemes }) =>
+      schemes.some((scheme) => url.startsWith(`${scheme}:`)),
+    )!;
+    const transport = technology.openCalls!(
+      { urlOf: urls.calls! },
+      { service: this.service, instance: this.name, clock: systemClock, log: this.log },
+    );
     return transport.call(request).finally(() => transport.close());
   }
 
@@ -109,7 +171,10 @@ export class Instance {
   kill(): void {
     if (this.ended) return;
     const dropped = this.place.kill();
-    if (dropped === 0 || this.place.alive()) throw new Error(`the fixture's kill did not kill ${this.name}: it dropped ${dropped} connections`);
+    if (dropped === 0 || this.place.alive())
+      throw new Error(
+        `the fixture's kill did not kill ${this.name}: it dropped ${dropped} connections`,
+      );
     this.ended = true;
     this.buried = this.bury();
   }

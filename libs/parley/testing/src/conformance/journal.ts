@@ -8,9 +8,20 @@ export class Journal<T> {
     for (const look of [...this.waiting]) look();
   };
 
-  /** Resolves once as many entries, of those that count, are there; rejects with what was seen instead. */
-  async reach(count: number, which: (entry: T) => boolean = () => true, patience = 20_000): Promise<readonly T[]> {
-    await this.until((entries) => entries.filter(which).length >= count, `${count} entries`, patience);
+  /**
+   * Resolves once as many entries, of those that count, are there; rejects with what was seen
+   * instead.
+   */
+  async reach(
+    count: number,
+    which: (entry: T) => boolean = () => true,
+    patience = 20_000,
+  ): Promise<readonly T[]> {
+    await this.until(
+      (entries) => entries.filter(which).length >= count,
+      `${count} entries`,
+      patience,
+    );
     return this.entries.filter(which);
   }
 
@@ -24,7 +35,11 @@ export class Journal<T> {
       };
       const timer = setTimeout(() => {
         this.waiting.delete(look);
-        reject(new Error(`waited ${patience} ms for ${what}; seen were ${this.entries.length}: ${JSON.stringify(this.entries.slice(-20)).slice(0, 1_500)}`));
+        reject(
+          new Error(
+            `waited ${patience} ms for ${what}; seen were ${this.entries.length}: ${JSON.stringify(this.entries.slice(-20)).slice(0, 1_500)}`,
+          ),
+        );
       }, patience);
       this.waiting.add(look);
       look();
@@ -41,7 +56,11 @@ export class Gate {
 const OFTEN = 10;
 
 /** Looks again until there is something: for what only a database or a broker knows. */
-export async function eventually<T>(look: () => Promise<T | undefined | false> | T | undefined | false, what: string, patience = 20_000): Promise<T> {
+export async function eventually<T>(
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  what: string,
+  patience = 20_000,
+): Promise<T> {
   const until = Date.now() + patience;
   for (;;) {
     const found = await look();

@@ -1,4 +1,13 @@
-import { broadcast, call, command, event, wire, type Call, type Contract, type Kind } from '@parley/contract';
+import {
+  broadcast,
+  call,
+  command,
+  event,
+  wire,
+  type Call,
+  type Contract,
+  type Kind,
+} from '@parley/contract';
 import { inConversation } from '@parley/messaging';
 import { z } from 'zod';
 import type { Instance } from './instance';
@@ -7,7 +16,8 @@ import type { TryPromise } from './suite';
 import { handler, Job, say, type Handle, type Trial } from './trial';
 
 /*
- * What the sender accepts, every reader takes: as long, as deep and as many as it may be, and values that JSON has no form for.
+ * What the sender accepts, every reader takes: as long, as deep and as many as it may be, and
+ * values that JSON has no form for.
  */
 
 const Wide = Job.extend({
@@ -44,11 +54,18 @@ function contractOf({ kind, base }: Trial): Contract {
   const name = `${base}.do-wide-job`;
   if (kind === 'command') return command(name, Wide, { key: 'key' });
   if (kind === 'event') return event(name, Wide, { key: 'key' });
-  return kind === 'broadcast' ? broadcast(name, Wide) : call(name, { request: Wide, reply: Wide, deadline: '20s' });
+  return kind === 'broadcast'
+    ? broadcast(name, Wide)
+    : call(name, { request: Wide, reply: Wide, deadline: '20s' });
 }
 
 /** Says it, or asks it and looks whether the answer is the same. */
-async function speak(speaker: Instance, contract: Contract<Kind>, job: WideInput, correlationId = 'a-conversation'): Promise<void> {
+async function speak(
+  speaker: Instance,
+  contract: Contract<Kind>,
+  job: WideInput,
+  correlationId = 'a-conversation',
+): Promise<void> {
   await inConversation({ correlationId, traceparent: TRACE }, async () => {
     if (contract.kind !== 'call') return say(speaker, contract, job);
     expect(await speaker.messenger.call(contract as Call, job)).toEqual({ unit: 'kWh', ...job });
@@ -76,30 +93,53 @@ export function limitPromises(promise: TryPromise): void {
     await speak(speaker, contract, { key: 'end', n: 99 });
     await seen.reach(before + 1);
     expect(seen.entries.slice(before).map(({ job }) => job.n)).toEqual([99]);
-    if (trial.kind === 'command' || trial.kind === 'event') expect(await speaker.messaging.health()).toMatchObject({ outbox: { waiting: 0 } });
+    if (trial.kind === 'command' || trial.kind === 'event')
+      expect(await speaker.messaging.health()).toMatchObject({ outbox: { waiting: 0 } });
   });
 
   promise('T53', async (trial) => {
     const contract = contractOf(trial);
     const seen = await hear(trial, contract);
     const speaker = await trial.speaks();
-    const job: WideInput = { key: 'k', n: 1, at: new Date('2026-01-31T12:00:00.007Z'), total: -(2n ** 80n), price: 123_456n };
+    const job: WideInput = {
+      key: 'k',
+      n: 1,
+      at: new Date('2026-01-31T12:00:00.007Z'),
+      total: -(2n ** 80n),
+      price: 123_456n,
+    };
     await speak(speaker, contract, job);
-    if (trial.kind !== 'call') await speaker.transactions.run(() => speak(speaker, contract, { ...job, n: 2 }));
+    if (trial.kind !== 'call')
+      await speaker.transactions.run(() => speak(speaker, contract, { ...job, n: 2 }));
     const arrived = await seen.reach(trial.kind === 'call' ? 1 : 2);
-    expect(arrived.map((one) => one.job)).toEqual(arrived.map((_, place) => ({ ...job, n: place + 1, unit: 'kWh' })));
+    expect(arrived.map((one) => one.job)).toEqual(
+      arrived.map((_, place) => ({ ...job, n: place + 1, unit: 'kWh' })),
+    );
   });
 }
 
-async function acceptLargest(trial: Trial, speaker: Instance, contract: Contract, seen: Journal<Arrived>): Promise<void> {
+async function acceptLargest(
+  trial: Trial,
+  speaker: Instance,
+  contract: Contract,
+  seen: Journal<Arrived>,
+): Promise<void> {
   const keyed = contract.key !== undefined;
-  for (const [n, { partitionkey = '', correlationid }] of LONGEST.entries()) await speak(speaker, contract, { key: partitionkey, n }, correlationid);
+  for (const [n, { partitionkey = '', correlationid }] of LONGEST.entries())
+    await speak(speaker, contract, { key: partitionkey, n }, correlationid);
   const arrived = await seen.reach(LONGEST.length);
-  const expected = LONGEST.map(({ partitionkey, correlationid }) => ({ key: partitionkey, partitionkey: keyed ? partitionkey : undefined, correlationid }));
-  const found = [...arrived].sort((a, b) => a.job.n - b.job.n).map(({ job, partitionkey, correlationid }) => ({ key: job.key, partitionkey, correlationid }));
+  const expected = LONGEST.map(({ partitionkey, correlationid }) => ({
+    key: partitionkey,
+    partitionkey: keyed ? partitionkey : undefined,
+    correlationid,
+  }));
+  const found = [...arrived]
+    .sort((a, b) => a.job.n - b.job.n)
+    .map(({ job, partitionkey, correlationid }) => ({ key: job.key, partitionkey, correlationid }));
   expect(found).toEqual(expected);
   await speak(speaker, contract, { key: 'deep', n: 10, value: deep(63) });
-  if ((trial.features.largest ?? BODY_OF_MANY) >= BODY_OF_MANY) await speak(speaker, contract, { key: 'many', n: 11, value: many(99_990) });
+  if ((trial.features.largest ?? BODY_OF_MANY) >= BODY_OF_MANY)
+    await speak(speaker, contract, { key: 'many', n: 11, value: many(99_990) });
   else await speak(speaker, contract, { key: 'many', n: 11, value: many(100) });
   await seen.reach(LONGEST.length + 2);
 }
@@ -109,7 +149,9 @@ async function refuseLarger(trial: Trial, speaker: Instance, contract: Contract)
     const refusal = { name: 'InvalidMessage', issues: [{ path }] };
     await expect(speak(speaker, contract, job, correlationId)).rejects.toMatchObject(refusal);
     if (trial.kind === 'call') return;
-    await expect(speaker.transactions.run(() => speak(speaker, contract, job, correlationId))).rejects.toMatchObject(refusal);
+    await expect(
+      speaker.transactions.run(() => speak(speaker, contract, job, correlationId)),
+    ).rejects.toMatchObject(refusal);
   };
   if (contract.key !== undefined) {
     await refused({ key: 'x'.repeat(1_025), n: 20 }, 'key');

@@ -22,11 +22,15 @@ export class MemoryLink {
 
 /** The databases of services, in memory; each instance has a link of its own to it. */
 export class MemoryDatabases {
-  private readonly databases = new Map<string, { readonly store: MemoryStore; readonly effects: string[] }>();
+  private readonly databases = new Map<
+    string,
+    { readonly store: MemoryStore; readonly effects: string[] }
+  >();
 
   of(service: string) {
     let database = this.databases.get(service);
-    if (!database) this.databases.set(service, (database = { store: new MemoryStore(), effects: [] }));
+    if (!database)
+      this.databases.set(service, (database = { store: new MemoryStore(), effects: [] }));
     return database;
   }
 
@@ -44,7 +48,9 @@ export class MemoryDatabases {
     return [...this.of(service).effects];
   }
 
-  /** The store as one instance reaches it. What is not committed when the link goes down never is. */
+  /**
+   * The store as one instance reaches it. What is not committed when the link goes down never is.
+   */
   linked(service: string, link: MemoryLink): Store {
     const { store } = this.of(service);
     const transaction: Store['transaction'] = (work, last, ending) => {
@@ -55,7 +61,13 @@ export class MemoryDatabases {
       };
       return store.transaction(work, lastly, ending);
     };
-    return over(store, link, { transaction, outbox: over(store.outbox, link), positions: over(store.positions, link), suspects: over(store.suspects, link), lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }) });
+    return over(store, link, {
+      transaction,
+      outbox: over(store.outbox, link),
+      positions: over(store.positions, link),
+      suspects: over(store.suspects, link),
+      lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }),
+    });
   }
 }
 
@@ -68,7 +80,12 @@ export function linkedTechnology(technology: Technology, link: MemoryLink): Tech
 }
 
 /** The same object, whose promises are rejected while the link is down. */
-function over<T extends object>(target: T, link: MemoryLink, own: Partial<T> = {}, only?: readonly string[]): T {
+function over<T extends object>(
+  target: T,
+  link: MemoryLink,
+  own: Partial<T> = {},
+  only?: readonly string[],
+): T {
   return new Proxy(target, {
     get(_, name) {
       if (name in own) return own[name as keyof T];

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { Kind } from '@parley/contract';
 import { promisesOf, type PromiseId } from './promises';
 
-export type Verdict = { readonly verdict: 'held' | 'declared'; readonly except?: string } | { readonly verdict: 'failed' | 'not offered' | 'untested'; readonly why: string };
+export type Verdict =
+  | { readonly verdict: 'held' | 'declared'; readonly except?: string }
+  | { readonly verdict: 'failed' | 'not offered' | 'untested'; readonly why: string };
 
 /** What became of every promise of one kind on one technology. */
 export class Report {
@@ -20,7 +22,11 @@ export class Report {
 
   /** For the table: all promises of the kind, those that no test is written for among them. */
   write(folder: string): void {
-    const results = promisesOf(this.kind).map(([id, { says }]) => ({ id, says, ...(this.verdicts.get(id) ?? UNTESTED) }));
+    const results = promisesOf(this.kind).map(([id, { says }]) => ({
+      id,
+      says,
+      ...(this.verdicts.get(id) ?? UNTESTED),
+    }));
     mkdirSync(folder, { recursive: true });
     const { technology, kind } = this;
     const file = `${technology.replace(/\W+/g, '-')}.${kind}.json`;

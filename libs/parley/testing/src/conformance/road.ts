@@ -3,7 +3,10 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { socketHost } from '@parley/messaging';
 import type { Way } from './fixture';
 
-/** A way over TCP that can be cut, closed, and made to lose what comes back, or everything, without a sign. */
+/**
+ * A way over TCP that can be cut, closed, and made to lose what comes back, or everything, without
+ * a sign.
+ */
 export class Road implements Way {
   private readonly pairs = new Set<readonly [near: Socket, far: Socket]>();
   private open = true;
@@ -63,7 +66,10 @@ export class Road implements Way {
     this.deaf = true;
   }
 
-  /** Loses from now on whatever goes over the connections there are, both ways, and keeps them open; new ones are not affected. Says how many. */
+  /**
+   * Loses from now on whatever goes over the connections there are, both ways, and keeps them open;
+   * new ones are not affected. Says how many.
+   */
   swallow(): number {
     for (const sockets of this.pairs) for (const socket of sockets) this.swallowed.add(socket);
     return this.pairs.size;

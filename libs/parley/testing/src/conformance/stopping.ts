@@ -23,7 +23,9 @@ export function stoppingPromises(promise: TryPromise): void {
     await first.messaging.stopIntake();
     await trial.say(contract, { key: 'b', n: 2 });
     const drained = first.messaging.drained(5_000).then(() => 'over');
-    expect(await Promise.race([drained, new Promise((resolve) => setImmediate(resolve, 'under way'))])).toBe('under way');
+    expect(
+      await Promise.race([drained, new Promise((resolve) => setImmediate(resolve, 'under way'))]),
+    ).toBe('under way');
     const stopped = first.stop();
     finish.open();
     await stopped;
@@ -46,13 +48,18 @@ export function stoppingPromises(promise: TryPromise): void {
         told.note(signal.reason);
         throw new Error('gave up');
       };
-      const first = await trial.hear(contract, handle, { options: OWN, subscription: contract.name.split('.')[1] });
+      const first = await trial.hear(contract, handle, {
+        options: OWN,
+        subscription: contract.name.split('.')[1],
+      });
       await trial.say(contract, { key: 'k', n: 1 });
       await begun.opened;
       await first.stop(50);
       expect(told.entries).toHaveLength(1);
       const seen = trial.journal();
-      const second = await trial.hear(contract, note(seen), { subscription: contract.name.split('.')[1] });
+      const second = await trial.hear(contract, note(seen), {
+        subscription: contract.name.split('.')[1],
+      });
       const [again] = await seen.reach(1);
       expect(again!.job.n).toBe(1);
       if (!keyed || trial.features.exceptions?.T43 === undefined) expect(again!.attempt).toBe(1);

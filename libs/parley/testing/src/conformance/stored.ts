@@ -9,7 +9,10 @@ import type { TryPromise } from './suite';
 import { transactionPromises } from './transaction';
 import { unpublishablePromise } from './unpublishable';
 
-/** What commands and events promise alike: they are stored, delivered until they took effect, and kept when they cannot. */
+/**
+ * What commands and events promise alike: they are stored, delivered until they took effect, and
+ * kept when they cannot.
+ */
 export function storedPromises(promise: TryPromise): void {
   arrivalPromises(promise);
   failurePromises(promise);

@@ -13,8 +13,15 @@ export type TryPromise = (id: PromiseId, attempt: Attempt, needs?: readonly Feat
 
 const PATIENCE = 90_000;
 
-/** Describes the tests of one kind on one technology, and checks at the end that the fixture did what it was asked to. */
-export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromise, skip: (id: PromiseId, why: string) => void) => void): void {
+/**
+ * Describes the tests of one kind on one technology, and checks at the end that the fixture did
+ * what it was asked to.
+ */
+export function suite(
+  kind: Kind,
+  fixture: Fixture,
+  register: (promise: TryPromise, skip: (id: PromiseId, why: string) => void) => void,
+): void {
   const declared = declaredFolder();
   if (declared) return declare(kind, fixture, register, declared);
   const folder = reportFolder();
@@ -24,7 +31,9 @@ export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromi
   const skip = (id: PromiseId, why: string) => {
     if (!folder && !isFast(id)) return;
     report.note(id, { verdict: 'not offered', why });
-    process.stdout.write(`not offered: ${fixture.technology}, ${kind}s: ${id} ${promises[id].says}: ${why}\n`);
+    process.stdout.write(
+      `not offered: ${fixture.technology}, ${kind}s: ${id} ${promises[id].says}: ${why}\n`,
+    );
     it.skip(nameOf(id), () => undefined);
   };
 
@@ -52,12 +61,19 @@ export function suite(kind: Kind, fixture: Fixture, register: (promise: TryPromi
       await fixture.tearDown?.();
     }, PATIENCE);
     register(promise, skip);
-    if (folder) it('the fixture was asked for everything it declares', () => expect(unasked(kind, fixture, used)).toEqual([]));
+    if (folder)
+      it('the fixture was asked for everything it declares', () =>
+        expect(unasked(kind, fixture, used)).toEqual([]));
   });
 }
 
 /** What would be tried, and what is not offered, without trying anything. */
-function declare(kind: Kind, fixture: Fixture, register: Parameters<typeof suite>[2], folder: string): void {
+function declare(
+  kind: Kind,
+  fixture: Fixture,
+  register: Parameters<typeof suite>[2],
+  folder: string,
+): void {
   const report = new Report(fixture.technology, kind);
   const skip = (id: PromiseId, why: string) => report.note(id, { verdict: 'not offered', why });
   const promise: TryPromise = (id, _, needs = []) => {
@@ -92,7 +108,9 @@ function reasonOf({ features }: Fixture, feature: Feature): string {
 
 /** A hook that nobody calls proves nothing: it is a mistake in the fixture, or in the suite. */
 function unasked(kind: Kind, { features }: Fixture, used: ReadonlySet<Feature>): readonly string[] {
-  const declared = Object.entries(features.offers).filter(([, offered]) => offered === true).map(([feature]) => feature as Feature);
+  const declared = Object.entries(features.offers)
+    .filter(([, offered]) => offered === true)
+    .map(([feature]) => feature as Feature);
   return declared.filter((feature) => !used.has(feature) && RELEVANT[feature].includes(kind));
 }
 
@@ -108,4 +126,3 @@ const RELEVANT: Readonly<Record<Feature, readonly Kind[]>> = {
   refuses: ['command', 'broadcast', 'event'],
   limits: ['call'],
 };
-

@@ -13,16 +13,25 @@ export async function withClaims(attempt: (claims: string) => Promise<void>): Pr
 }
 
 /**
- * Where a technology says which body is its `largest`: one above it arrives whole by claim check, and is refused by name where
- * there is no claim store. It makes no difference to what is said in a transaction.
+ * Where a technology says which body is its `largest`: one above it arrives whole by claim check,
+ * and is refused by name where there is no claim store. It makes no difference to what is said in a
+ * transaction.
  */
-export async function tryTooLarge(trial: Trial, contract: Contract, seen: Journal<Seen>, claims: string): Promise<void> {
+export async function tryTooLarge(
+  trial: Trial,
+  contract: Contract,
+  seen: Journal<Seen>,
+  claims: string,
+): Promise<void> {
   const strict = await trial.start(trial.speaker, [], { claims: false });
   const { largest } = strict.messaging.explain(contract)!;
   if (largest === undefined) return;
   const job = { key: 'large', n: 2, text: 'x'.repeat(largest) }; // with its key and number it is above it
   await expect(say(strict, contract, job)).rejects.toThrow(TooLarge);
-  await expect(say(strict, contract, job)).rejects.toMatchObject({ contract: contract.name, limit: largest });
+  await expect(say(strict, contract, job)).rejects.toMatchObject({
+    contract: contract.name,
+    limit: largest,
+  });
   await expect(strict.transactions.run(() => say(strict, contract, job))).rejects.toThrow(TooLarge);
   const speaker = await trial.start(trial.speaker, [], { claims });
   await say(speaker, contract, job);

@@ -1,7 +1,29 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Controller, type Type } from '@nestjs/common';
-import { broadcast, call, command, event, type Broadcast, type Call, type Command, type Contract, type Event, type Kind, type Message } from '@parley/contract';
-import { Handles, Subscription, type CallContext, type DeadLetter, type Envelope, type HandlerContext, type HandlerOptions, type OutgoingMessage, type SubscriptionOptions } from '@parley/messaging';
+import {
+  broadcast,
+  call,
+  command,
+  event,
+  type Broadcast,
+  type Call,
+  type Command,
+  type Contract,
+  type Event,
+  type Kind,
+  type Message,
+} from '@parley/contract';
+import {
+  Handles,
+  Subscription,
+  type CallContext,
+  type DeadLetter,
+  type Envelope,
+  type HandlerContext,
+  type HandlerOptions,
+  type OutgoingMessage,
+  type SubscriptionOptions,
+} from '@parley/messaging';
 import { z } from 'zod';
 import type { Feature, Features, Fixture } from './fixture';
 import { Instance, type InstanceOptions } from './instance';
@@ -33,8 +55,8 @@ export interface Interest extends InstanceOptions {
 const CLEANUP = 15_000;
 
 /**
- * One test's world: names that no other test uses, and the instances it starts. Those who say and those who hear are services
- * of their own; who of them owns the contract depends on its kind.
+ * One test's world: names that no other test uses, and the instances it starts. Those who say and
+ * those who hear are services of their own; who of them owns the contract depends on its kind.
  */
 export class Trial {
   readonly base = `t${randomBytes(4).toString('hex')}`;
@@ -80,8 +102,12 @@ export class Trial {
 
   contractOf(owner: string, name: string, keyed = true): Contract<Kind, Job> {
     const wire = `${owner}.${name}`;
-    if (this.kind === 'command') return (keyed ? command(wire, Job, { key: 'key' }) : command(wire, Job)) as unknown as Contract<Kind, Job>;
-    if (this.kind === 'event') return event(wire, Job, { key: 'key' }) as unknown as Contract<Kind, Job>;
+    if (this.kind === 'command')
+      return (keyed
+        ? command(wire, Job, { key: 'key' })
+        : command(wire, Job)) as unknown as Contract<Kind, Job>;
+    if (this.kind === 'event')
+      return event(wire, Job, { key: 'key' }) as unknown as Contract<Kind, Job>;
     return broadcast(wire, Job) as unknown as Contract<Kind, Job>;
   }
 
@@ -91,7 +117,12 @@ export class Trial {
   }
 
   question(name = 'ask-job'): Call<Job, Job, { refused: typeof Job }> {
-    return call(`${this.base}.${name}`, { request: Job, reply: Job, errors: { refused: Job }, deadline: '20s' });
+    return call(`${this.base}.${name}`, {
+      request: Job,
+      reply: Job,
+      errors: { refused: Job },
+      deadline: '20s',
+    });
   }
 
   /** An instance without handlers. */
@@ -99,12 +130,22 @@ export class Trial {
     return this.start(service, []);
   }
 
-  async start(service: string, controllers: readonly Type[], options: InstanceOptions = {}): Promise<Instance> {
+  async start(
+    service: string,
+    controllers: readonly Type[],
+    options: InstanceOptions = {},
+  ): Promise<Instance> {
     const count = (this.names.get(service) ?? 0) + 1;
     this.names.set(service, count);
     for (const known of [service, this.hearer, this.speaker]) await this.fixture.admit?.(known);
     const place = await this.fixture.open(service);
-    const instance = await Instance.start(service, `${service}-${count}`, place, controllers, options);
+    const instance = await Instance.start(
+      service,
+      `${service}-${count}`,
+      place,
+      controllers,
+      options,
+    );
     this.instances.push(instance);
     return instance;
   }
@@ -115,7 +156,10 @@ export class Trial {
     return this.start(interest.service ?? this.hearer, controllers, interest);
   }
 
-  answer<C extends Call>(contract: C, handle: (job: Job, context: CallContext) => unknown): Promise<Instance> {
+  answer<C extends Call>(
+    contract: C,
+    handle: (job: Job, context: CallContext) => unknown,
+  ): Promise<Instance> {
     return this.start(this.hearer, [handler(contract, handle as unknown as Handle)]);
   }
 
@@ -161,11 +205,16 @@ export class Trial {
 
   explain(error: unknown): void {
     const complaints = this.instances.flatMap((instance) => instance.complaints).slice(-10);
-    if (error instanceof Error && complaints.length > 0) error.message += `\n\ncomplaints:\n  ${complaints.join('\n  ')}`;
+    if (error instanceof Error && complaints.length > 0)
+      error.message += `\n\ncomplaints:\n  ${complaints.join('\n  ')}`;
   }
 
   async close(): Promise<void> {
-    const ending = Promise.all(this.instances.map((instance) => (instance.buried ?? instance.stop(100)).catch(() => undefined)));
+    const ending = Promise.all(
+      this.instances.map((instance) =>
+        (instance.buried ?? instance.stop(100)).catch(() => undefined),
+      ),
+    );
     await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, CLEANUP).unref())]);
   }
 }
@@ -177,11 +226,17 @@ export function say(instance: Instance, contract: Contract, job: Job): Promise<v
   return messenger.broadcast(contract as Broadcast, job);
 }
 
-export const note = (journal: Journal<Seen>, by?: string) => (job: Job, { attempt, envelope }: HandlerContext<object>): void =>
-  journal.note({ job, attempt, id: envelope.id, by });
+export const note =
+  (journal: Journal<Seen>, by?: string) =>
+  (job: Job, { attempt, envelope }: HandlerContext<object>): void =>
+    journal.note({ job, attempt, id: envelope.id, by });
 
 /** A Nest controller with one handler. */
-export function handler(contract: Contract, handle: Handle, { options, subscription = 'trial', from }: Interest = {}): Type {
+export function handler(
+  contract: Contract,
+  handle: Handle,
+  { options, subscription = 'trial', from }: Interest = {},
+): Type {
   @Controller()
   class HandlerOnTrial {
     async handle(message: never, context: never): Promise<unknown> {
@@ -189,14 +244,23 @@ export function handler(contract: Contract, handle: Handle, { options, subscript
     }
   }
   const descriptor = Object.getOwnPropertyDescriptor(HandlerOnTrial.prototype, 'handle')!;
-  Handles(contract as Contract<Kind, never>, options)(HandlerOnTrial.prototype, 'handle', descriptor as never);
+  Handles(contract as Contract<Kind, never>, options)(
+    HandlerOnTrial.prototype,
+    'handle',
+    descriptor as never,
+  );
   Object.defineProperty(HandlerOnTrial.prototype, 'handle', descriptor);
-  if (contract.kind === 'event') Subscription(subscription, from === undefined ? {} : { from })(HandlerOnTrial);
+  if (contract.kind === 'event')
+    Subscription(subscription, from === undefined ? {} : { from })(HandlerOnTrial);
   return HandlerOnTrial;
 }
 
 /** A message as it goes over the wire, with an envelope of the test's own. */
-export function raw(contract: Contract, job: Partial<Message<Contract<Kind, Job>>> | Buffer, envelope: Partial<Envelope> = {}): OutgoingMessage {
+export function raw(
+  contract: Contract,
+  job: Partial<Message<Contract<Kind, Job>>> | Buffer,
+  envelope: Partial<Envelope> = {},
+): OutgoingMessage {
   const id = envelope.id ?? randomUUID();
   const body = Buffer.isBuffer(job) ? job : Buffer.from(JSON.stringify(job));
   const written: Envelope = {
@@ -219,4 +283,5 @@ export function raw(contract: Contract, job: Partial<Message<Contract<Kind, Job>
 }
 
 /** Numbers of jobs, from 1. */
-export const jobs = (count: number, key: (n: number) => string = () => 'k'): Job[] => Array.from({ length: count }, (_, i) => ({ key: key(i + 1), n: i + 1 }));
+export const jobs = (count: number, key: (n: number) => string = () => 'k'): Job[] =>
+  Array.from({ length: count }, (_, i) => ({ key: key(i + 1), n: i + 1 }));

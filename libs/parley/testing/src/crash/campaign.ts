@@ -42,16 +42,29 @@ export interface CampaignResult {
 
 /** A worker lives no longer than this, in milliseconds, after its first commit. */
 const LIFE = 50;
-/** Steps are ended at their first pass, their second … as far as this, and then again: no two lives are the same. */
+/**
+ * Steps are ended at their first pass, their second … as far as this, and then again: no two lives
+ * are the same.
+ */
 const PASSES = 50;
 /** Of steps that few messages take. */
 const RARE: Partial<Record<FailPoint, number>> = { 'message.kept': 8 };
 const MUST_DIE_WITHIN = 60_000;
 /** Without any message on its way getting further. With a planted bug some never do. */
 const NOTHING_MOVES = { honest: 30_000, planted: 3_000 };
-const PUBLISHING: readonly FailPoint[] = ['transaction.worked', 'transaction.said', 'transaction.committed'];
+const PUBLISHING: readonly FailPoint[] = [
+  'transaction.worked',
+  'transaction.said',
+  'transaction.committed',
+];
 const RELAYING: readonly FailPoint[] = ['relay.read', 'relay.published', 'relay.removed'];
-const CONSUMING: readonly FailPoint[] = ['delivery.received', 'delivery.handled', 'handler.returned', 'queue.claimed', 'queue.told'];
+const CONSUMING: readonly FailPoint[] = [
+  'delivery.received',
+  'delivery.handled',
+  'handler.returned',
+  'queue.claimed',
+  'queue.told',
+];
 const WITH_INBOX: readonly FailPoint[] = ['inbox.recorded', 'message.kept'];
 
 /** The steps a victim takes here. Sagas have none of their own: a step is a transaction. */
@@ -60,10 +73,17 @@ export function stepsOf(victim: CampaignOptions['victim'], relays: boolean): rea
   return [...PUBLISHING, ...(relays ? RELAYING : []), ...consuming];
 }
 
-/** Lets workers of one kind die again and again while messages flow, then looks whether the books are right. */
+/**
+ * Lets workers of one kind die again and again while messages flow, then looks whether the books
+ * are right.
+ */
 export class Campaign {
   private readonly nursery: Nursery;
-  private readonly lives = { kills: 0, cut: { transactions: 0, unacknowledged: 0, unpublished: 0, unremoved: 0 }, ends: new Map<FailPoint, number>() };
+  private readonly lives = {
+    kills: 0,
+    cut: { transactions: 0, unacknowledged: 0, unpublished: 0, unremoved: 0 },
+    ends: new Map<FailPoint, number>(),
+  };
   private readonly faults: string[] = [];
   private born = 0;
 
@@ -82,7 +102,12 @@ export class Campaign {
     } finally {
       await Promise.all([steady.kill(), this.nursery.close()]);
     }
-    return { ...this.lives, ...(await this.counts()), faults: this.faults, milliseconds: performance.now() - started };
+    return {
+      ...this.lives,
+      ...(await this.counts()),
+      faults: this.faults,
+      milliseconds: performance.now() - started,
+    };
   }
 
   private async killAtRandom(): Promise<void> {
@@ -98,12 +123,26 @@ export class Campaign {
   }
 
   private async endAtSteps(): Promise<void> {
-    const { failPoints, from = 0, victim, site, progress, over, steps = stepsOf(victim, site.relays) } = this.options;
+    const {
+      failPoints,
+      from = 0,
+      victim,
+      site,
+      progress,
+      over,
+      steps = stepsOf(victim, site.relays),
+    } = this.options;
     for (let end = from; end < failPoints && !over?.(); end++) {
       const step = steps[end % steps.length]!;
       const failPoint = `${step}:${1 + (Math.floor(end / steps.length) % (RARE[step] ?? PASSES))}`;
       const one = await this.live(victim, { failPoint });
-      const late = setTimeout(() => (this.faults.push(`${failPoint} was not passed within ${MUST_DIE_WITHIN} ms`), void one.kill()), MUST_DIE_WITHIN);
+      const late = setTimeout(
+        () => (
+          this.faults.push(`${failPoint} was not passed within ${MUST_DIE_WITHIN} ms`),
+          void one.kill()
+        ),
+        MUST_DIE_WITHIN,
+      );
       await this.buried(one.died);
       clearTimeout(late);
       this.lives.ends.set(step, (this.lives.ends.get(step) ?? 0) + 1);
@@ -127,7 +166,7 @@ export class Campaign {
     const { site, plant } = this.options;
     const patience = plant ? NOTHING_MOVES.planted : NOTHING_MOVES.honest;
     let left = await site.left();
-    for (let since = Date.now(); left > 0 && Date.now() - since < patience; ) {
+    for (let since = Date.now(); left > 0 && Date.now() - since < patience;) {
       await pause(50);
       const now = await site.left();
       if (now !== left) since = Date.now();
@@ -136,7 +175,10 @@ export class Campaign {
     return left;
   }
 
-  private async live(service: CampaignOptions['victim'], more: Partial<Orders> = {}): Promise<Victim> {
+  private async live(
+    service: CampaignOptions['victim'],
+    more: Partial<Orders> = {},
+  ): Promise<Victim> {
     const { site, plant } = this.options;
     const one = this.nursery.take();
     this.born++;
@@ -148,32 +190,49 @@ export class Campaign {
     return `${service}-${this.born}`;
   }
 
-  private async buried(died: Promise<{ readonly signal: string | null; readonly code: number | null }>): Promise<void> {
+  private async buried(
+    died: Promise<{ readonly signal: string | null; readonly code: number | null }>,
+  ): Promise<void> {
     const { signal, code } = await died;
     if (signal !== 'SIGKILL') this.faults.push(`a worker ended by itself (${signal ?? code})`);
     await this.options.site.expire();
   }
 
   private count(underWay: UnderWay): void {
-    for (const what of Object.keys(underWay) as (keyof UnderWay)[]) if (underWay[what] > 0) this.lives.cut[what]++;
+    for (const what of Object.keys(underWay) as (keyof UnderWay)[])
+      if (underWay[what] > 0) this.lives.cut[what]++;
   }
 
-  /** A run in which no kill cut anything off, or in which fewer things happened than deaths, proves nothing. */
+  /**
+   * A run in which no kill cut anything off, or in which fewer things happened than deaths, proves
+   * nothing.
+   */
   private async vacuous(): Promise<readonly string[]> {
     const { victim, site } = this.options;
     const { cut, kills } = this.lives;
     const { said, effects } = await this.counts();
-    const what = victim === CONSUMER ? cut.transactions + cut.unacknowledged : cut.transactions + (site.relays ? cut.unpublished : 0);
+    const what =
+      victim === CONSUMER
+        ? cut.transactions + cut.unacknowledged
+        : cut.transactions + (site.relays ? cut.unpublished : 0);
     return [
       ...(kills > 0 && what === 0 ? [`none of ${kills} kills cut anything off: vacuous`] : []),
-      ...(said < kills || effects < kills ? [`${said} things said and ${effects} effects in ${kills} lives: too few to prove anything`] : []),
+      ...(said < kills || effects < kills
+        ? [
+            `${said} things said and ${effects} effects in ${kills} lives: too few to prove anything`,
+          ]
+        : []),
     ];
   }
 
   private async counts(): Promise<{ readonly said: number; readonly effects: number }> {
-    const [said, effects] = await Promise.all([this.options.site.said(), this.options.site.effects()]);
+    const [said, effects] = await Promise.all([
+      this.options.site.said(),
+      this.options.site.effects(),
+    ]);
     return { said: said.length, effects: effects.length };
   }
 }
 
-const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+const pause = (milliseconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

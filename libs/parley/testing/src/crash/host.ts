@@ -1,5 +1,11 @@
 import type { INestApplication } from '@nestjs/common';
-import { Subscription, TRANSPORT_ID, type HandlerContext, type HandlerOptions, type Intake } from '@parley/messaging';
+import {
+  Subscription,
+  TRANSPORT_ID,
+  type HandlerContext,
+  type HandlerOptions,
+  type Intake,
+} from '@parley/messaging';
 import type { Contract } from '@parley/contract';
 
 /** One handler, as a controller would declare it. */
@@ -11,7 +17,10 @@ export interface Work {
   readonly handle: (message: never, context: HandlerContext<object>) => Promise<void>;
 }
 
-/** What `Messaging` wants of a Nest application, without one: it binds handlers to the strategies of their kinds, and lets them consume. */
+/**
+ * What `Messaging` wants of a Nest application, without one: it binds handlers to the strategies of
+ * their kinds, and lets them consume.
+ */
 export class Host {
   private readonly strategies: Intake[] = [];
 
@@ -28,7 +37,12 @@ export class Host {
       const { contract, options = {}, subscription = 'work', handle } = work;
       const handlerClass = class {};
       Subscription(subscription)(handlerClass);
-      (strategy as unknown as Binder).addHandler(contract.name, handle, true, { contract, options, handlerClass, method: contract.name });
+      (strategy as unknown as Binder).addHandler(contract.name, handle, true, {
+        contract,
+        options,
+        handlerClass,
+        method: contract.name,
+      });
     }
   }
 
@@ -47,4 +61,8 @@ interface Binder {
 }
 
 const listening = (strategy: Intake): Promise<void> =>
-  new Promise((resolve, reject) => strategy.listen((error?: unknown) => (error === undefined || error === null ? resolve() : reject(error as Error))));
+  new Promise((resolve, reject) =>
+    strategy.listen((error?: unknown) =>
+      error === undefined || error === null ? resolve() : reject(error as Error),
+    ),
+  );

@@ -10,12 +10,18 @@ export interface Entry {
   readonly n: number;
 }
 
-/** What a worker works with. A technology's module exports `openPlace(data, life): CrashPlace`; `data` is what its site hands over. */
+/**
+ * What a worker works with. A technology's module exports `openPlace(data, life): CrashPlace`;
+ * `data` is what its site hands over.
+ */
 export interface CrashPlace {
   readonly urls: { readonly commands: string; readonly events: string };
   readonly technologies: readonly Technology[];
   readonly store: Store;
-  /** Writes down what the open transaction says, as the next of its key: its number. One transaction of a key at a time. */
+  /**
+   * Writes down what the open transaction says, as the next of its key: its number. One transaction
+   * of a key at a time.
+   */
   next(tx: Tx, kind: string, key: string): Promise<number>;
   /** Writes an effect down, without looking whether it is there already. */
   effect(tx: Tx, entry: Entry): Promise<void>;
@@ -54,7 +60,10 @@ export interface CrashSite {
   /** Whether messages reach the technology by outbox and relay. */
   readonly relays: boolean;
   underWay(service: string, instance: string): Promise<UnderWay>;
-  /** A dead process's leases end now and not when their time is over: nothing else waits for that in this proof. */
+  /**
+   * A dead process's leases end now and not when their time is over: nothing else waits for that in
+   * this proof.
+   */
   expire(): Promise<void>;
   said(): Promise<readonly Entry[]>;
   /** In the order in which they were made. */

@@ -11,15 +11,18 @@ export const PLANTS = {
 export type Plant = keyof typeof PLANTS;
 
 export function planted(place: CrashPlace, plant: Plant): CrashPlace {
-  if (plant === 'no-inbox') return { ...place, store: with_(place.store, { inbox: { record: async () => true } }) };
-  if (plant === 'early-removal') return { ...place, store: with_(place.store, { outbox: emptiedEarly(place.store.outbox) }) };
+  if (plant === 'no-inbox')
+    return { ...place, store: with_(place.store, { inbox: { record: async () => true } }) };
+  if (plant === 'early-removal')
+    return { ...place, store: with_(place.store, { outbox: emptiedEarly(place.store.outbox) }) };
   return { ...place, technologies: place.technologies.map(acknowledgingEarly) };
 }
 
 /** The same object, but for some of its properties. */
 const with_ = <T extends object>(object: T, instead: Partial<T>): T => {
   const other = Object.create(object) as T;
-  for (const [name, value] of Object.entries(instead)) Object.defineProperty(other, name, { value });
+  for (const [name, value] of Object.entries(instead))
+    Object.defineProperty(other, name, { value });
   return other;
 };
 
@@ -36,7 +39,8 @@ const acknowledgingEarly = (technology: Technology): Technology => ({
   ...technology,
   open: (url, context) => {
     const transport = technology.open!(url, context);
-    const intake: Transport['intake'] = (kind, registry, deliver) => transport.intake(kind, registry, early(deliver));
+    const intake: Transport['intake'] = (kind, registry, deliver) =>
+      transport.intake(kind, registry, early(deliver));
     return with_(transport, { intake });
   },
 });

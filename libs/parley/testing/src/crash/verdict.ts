@@ -7,7 +7,11 @@ export async function faultsOf(site: CrashSite): Promise<readonly string[]> {
   const faults = [...compare('poison → dead letter', ofKind(said, 'poison'), dead)];
   for (const [kind, results] of Object.entries(KINDS)) {
     const wanted = ofKind(said, kind);
-    for (const result of results) faults.push(...compare(`${kind} → ${result}`, wanted, ofKind(effects, result)), ...disorder(result, ofKind(effects, result)));
+    for (const result of results)
+      faults.push(
+        ...compare(`${kind} → ${result}`, wanted, ofKind(effects, result)),
+        ...disorder(result, ofKind(effects, result)),
+      );
   }
   return faults;
 }
@@ -42,7 +46,12 @@ function repeated(names: readonly string[]): readonly string[] {
 
 const SHOWN = 3;
 const listed = (what: string, cases: readonly string[]): readonly string[] =>
-  cases.length === 0 ? [] : [`${what}: ${cases.length} (${cases.slice(0, SHOWN).join(', ')}${cases.length > SHOWN ? ' …' : ''})`];
+  cases.length === 0
+    ? []
+    : [
+        `${what}: ${cases.length} (${cases.slice(0, SHOWN).join(', ')}${cases.length > SHOWN ? ' …' : ''})`,
+      ];
 
-const ofKind = (entries: readonly Entry[], kind: string): readonly Entry[] => entries.filter((entry) => entry.kind === kind);
+const ofKind = (entries: readonly Entry[], kind: string): readonly Entry[] =>
+  entries.filter((entry) => entry.kind === kind);
 const nameOf = ({ key, n }: Entry): string => `${key} ${n}`;

@@ -57,7 +57,10 @@ export class Victim {
 
   private until(word: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`worker ${this.pid} was not ${word} within ${PATIENCE} ms`)), PATIENCE);
+      const timer = setTimeout(
+        () => reject(new Error(`worker ${this.pid} was not ${word} within ${PATIENCE} ms`)),
+        PATIENCE,
+      );
       this.hear = () => {
         if (!this.dead && this.said !== word && !(word === 'warm' && this.said === 'ready')) return;
         clearTimeout(timer);

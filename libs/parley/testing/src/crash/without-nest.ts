@@ -1,6 +1,9 @@
 import Module from 'node:module';
 
-/** What the kit's core takes of Nest when it is loaded: a class to extend and decorators, neither of which does anything here. */
+/**
+ * What the kit's core takes of Nest when it is loaded: a class to extend and decorators, neither of
+ * which does anything here.
+ */
 const NEST: Readonly<Record<string, unknown>> = { Server: class {} };
 const decorator = () => () => undefined;
 const inPlaceOfNest = new Proxy(NEST, { get: (known, name: string) => known[name] ?? decorator });
@@ -9,7 +12,8 @@ type Load = (this: unknown, request: string, ...rest: unknown[]) => unknown;
 const loader = Module as unknown as { _load: Load };
 const load = loader._load;
 
-// Import it first: a worker that never loads Nest starts in half the time, and shows that the kit's core does not live on it.
+// Import it first: a worker that never loads Nest starts in half the time, and shows that the kit's
+// core does not live on it.
 loader._load = function (request, ...rest) {
   return request.startsWith('@nestjs/') ? inPlaceOfNest : load.call(this, request, ...rest);
 };

@@ -41,7 +41,8 @@ class Pace {
   }
 
   async room(): Promise<boolean> {
-    while (!this.stopped && this.behind > AHEAD && this.granted >= AT_LEAST) await pause(LOOK_EVERY);
+    while (!this.stopped && this.behind > AHEAD && this.granted >= AT_LEAST)
+      await pause(LOOK_EVERY);
     this.granted++;
     return !this.stopped;
   }
@@ -51,7 +52,10 @@ class Pace {
   }
 }
 
-/** Says things for ever, each in a transaction with a row of its own; every so often one that is rolled back. */
+/**
+ * Says things for ever, each in a transaction with a row of its own; every so often one that is
+ * rolled back.
+ */
 export class Sender {
   private readonly pace: Pace;
   private loops?: Promise<unknown>;
@@ -88,7 +92,8 @@ export class Sender {
       const n = await this.place.next(tx, 'job', key);
       await messenger.send(DoJob, { key, n });
       await messenger.publish(JobNoted, { key, n: await this.place.next(tx, 'noted', key) });
-      if (n % POISON_EVERY === 0) await messenger.send(Poison, { key, n: await this.place.next(tx, 'poison', key) });
+      if (n % POISON_EVERY === 0)
+        await messenger.send(Poison, { key, n: await this.place.next(tx, 'poison', key) });
     });
   }
 
@@ -107,15 +112,22 @@ export class Sender {
 
 class InVain extends Error {}
 
-/** What the consumer does: an effect a message, in its transaction. Some fail at first, some are never handled, some say more. */
+/**
+ * What the consumer does: an effect a message, in its transaction. Some fail at first, some are
+ * never handled, some say more.
+ */
 export function worksOf(place: CrashPlace, messaging: () => Messaging): readonly Work[] {
-  const effect = (kind: string) => async ({ key, n }: Numbered, { tx }: HandlerContext<object>) => place.effect(tx, { kind, key, n });
+  const effect =
+    (kind: string) =>
+    async ({ key, n }: Numbered, { tx }: HandlerContext<object>) =>
+      place.effect(tx, { kind, key, n });
   return [
     {
       contract: DoJob,
       options: { retry: { immediate: 0, delays: ['10ms', '10ms', '10ms'] } },
       handle: async (job: Numbered, context) => {
-        if (job.n % FAIL_EVERY === 0 && context.attempt === 1) throw new Error('not at the first attempt');
+        if (job.n % FAIL_EVERY === 0 && context.attempt === 1)
+          throw new Error('not at the first attempt');
         await effect('job')(job, context);
         await messaging().messenger.send(CloseJob, job);
       },
@@ -123,7 +135,8 @@ export function worksOf(place: CrashPlace, messaging: () => Messaging): readonly
     {
       contract: CloseJob,
       options: { transaction: 'own' },
-      handle: ({ key, n }: Numbered, { transaction }) => transaction((tx) => place.effect(tx, { kind: 'closed', key, n })),
+      handle: ({ key, n }: Numbered, { transaction }) =>
+        transaction((tx) => place.effect(tx, { kind: 'closed', key, n })),
     },
     {
       contract: Poison,
@@ -135,4 +148,5 @@ export function worksOf(place: CrashPlace, messaging: () => Messaging): readonly
   ];
 }
 
-const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
+const pause = (milliseconds: number) =>
+  new Promise<void>((resolve) => setTimeout(resolve, milliseconds));

@@ -13,7 +13,10 @@ export interface Orders {
   /** Where it ends by itself, as `relay.published:17`. */
   readonly failPoint?: string;
   readonly plant?: Plant;
-  /** It says that it is ready once it committed something: who kills it sooner, on a busy machine, cuts nothing off. */
+  /**
+   * It says that it is ready once it committed something: who kills it sooner, on a busy machine,
+   * cuts nothing off.
+   */
   readonly atWork?: boolean;
   /** A sender that says nothing: it only relays. */
   readonly silent?: boolean;
@@ -22,7 +25,10 @@ export interface Orders {
 /** A small pool is opened soon. */
 const CONCURRENCY = 5;
 
-/** A process of the kit, without Nest: it loads the module it is told, says that it is warm, and begins when it gets its orders. */
+/**
+ * A process of the kit, without Nest: it loads the module it is told, says that it is warm, and
+ * begins when it gets its orders.
+ */
 async function work(openPlace: OpenPlace, orders: Orders): Promise<void> {
   const { service, instance } = orders;
   const passes = passesOf(orders);
@@ -45,8 +51,22 @@ function passesOf({ failPoint, atWork }: Orders): Passes | undefined {
   return atWork ? endAt('transaction.committed', () => process.send!('ready')) : undefined;
 }
 
-const messagingOf = ({ urls, technologies, store }: CrashPlace, { service, instance, passes, log }: Life): Messaging =>
-  new Messaging({ service, instance, build: 'crash', urls, technologies, store, concurrency: CONCURRENCY, killSwitch: false, passes, log });
+const messagingOf = (
+  { urls, technologies, store }: CrashPlace,
+  { service, instance, passes, log }: Life,
+): Messaging =>
+  new Messaging({
+    service,
+    instance,
+    build: 'crash',
+    urls,
+    technologies,
+    store,
+    concurrency: CONCURRENCY,
+    killSwitch: false,
+    passes,
+    log,
+  });
 
 /** An orderly end, for those that are not to die. */
 async function end(messaging: Messaging, store: Store, sender?: Sender): Promise<void> {
@@ -60,7 +80,8 @@ async function end(messaging: Messaging, store: Store, sender?: Sender): Promise
 }
 
 const complain: Life['log'] = (level, message) => {
-  if (level === 'error' && !/ is dead in /.test(message)) process.stderr.write(`${process.pid}: ${message}\n`);
+  if (level === 'error' && !/ is dead in /.test(message))
+    process.stderr.write(`${process.pid}: ${message}\n`);
 };
 
 async function main(): Promise<void> {

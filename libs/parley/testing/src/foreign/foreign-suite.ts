@@ -26,12 +26,28 @@ export interface ForeignUse {
 const PLACE = 'Zürich ✓';
 const ATTRIBUTE = /^[a-z0-9]+$/;
 
-/** A program that is not of this kit, nor in its language, says something to a service and hears something of one. */
-export function foreignSuite({ technology, url, kind, program, at, prefix, beside = [], tidy }: ForeignUse): void {
+/**
+ * A program that is not of this kit, nor in its language, says something to a service and hears
+ * something of one.
+ */
+export function foreignSuite({
+  technology,
+  url,
+  kind,
+  program,
+  at,
+  prefix,
+  beside = [],
+  tidy,
+}: ForeignUse): void {
   const found = url ? python() : { missing: 'no URL is given' };
   if ('missing' in found) {
-    it.skip(`${technology.name}, a program in Python: not run, for ${found.missing}`, () => undefined);
-    if (url) process.stdout.write(`${technology.name}, a program in Python: not run, for ${found.missing}\n`);
+    it.skip(`${technology.name}, a program in Python: not run, for ${found.missing}`, () =>
+      undefined);
+    if (url)
+      process.stdout.write(
+        `${technology.name}, a program in Python: not run, for ${found.missing}\n`,
+      );
     return;
   }
 
@@ -65,7 +81,14 @@ export function foreignSuite({ technology, url, kind, program, at, prefix, besid
         seen.note({ job, attempt, id: envelope.id });
       });
       const job: Job = { key: PLACE, n: 7, text: PLACE };
-      const attributes = { specversion: '1.0', id: randomUUID(), type: contract.name, source: '/python', datacontenttype: 'application/json', correlationid: PLACE };
+      const attributes = {
+        specversion: '1.0',
+        id: randomUUID(),
+        type: contract.name,
+        source: '/python',
+        datacontenttype: 'application/json',
+        correlationid: PLACE,
+      };
       await run({ verb: 'say', at: at(contract), key: keyOf(job), attributes, data: job }).said();
       expect(await seen.reach(1)).toEqual([{ job, attempt: 1, id: attributes.id }]);
       expect(travelled).toEqual([expect.objectContaining(attributes)]);
@@ -79,8 +102,11 @@ export function foreignSuite({ technology, url, kind, program, at, prefix, besid
       expect(JSON.parse(heard.body.toString())).toEqual(job);
       const attribute = (name: string) => heard.headers[prefix + name];
       expect([attribute('specversion'), attribute('type')]).toEqual(['1.0', contract.name]);
-      for (const name of ['id', 'source', 'time', 'traceparent']) expect(attribute(name)).toEqual(expect.any(String));
-      const others = Object.keys(heard.headers).filter((name) => !beside.includes(name) && !isAttribute(name));
+      for (const name of ['id', 'source', 'time', 'traceparent'])
+        expect(attribute(name)).toEqual(expect.any(String));
+      const others = Object.keys(heard.headers).filter(
+        (name) => !beside.includes(name) && !isAttribute(name),
+      );
       expect(others).toEqual([]);
 
       async function before(listening: () => Program) {
@@ -97,7 +123,8 @@ export function foreignSuite({ technology, url, kind, program, at, prefix, besid
       }
     });
 
-    const isAttribute = (name: string) => name.startsWith(prefix) && ATTRIBUTE.test(name.slice(prefix.length));
+    const isAttribute = (name: string) =>
+      name.startsWith(prefix) && ATTRIBUTE.test(name.slice(prefix.length));
   });
 }
 
@@ -105,7 +132,11 @@ export function foreignSuite({ technology, url, kind, program, at, prefix, besid
 function fixtureOf(technology: Technology, kind: Exclude<Kind, 'call'>, url: string): Fixture {
   const databases = new MemoryDatabases();
   const place = (service: string): Place => ({
-    options: { urls: { [`${kind}s`]: url }, technologies: [technology], store: databases.of(service).store },
+    options: {
+      urls: { [`${kind}s`]: url },
+      technologies: [technology],
+      store: databases.of(service).store,
+    },
     kill: () => 0,
     alive: () => true,
     close: async () => undefined,

@@ -14,13 +14,21 @@ const ANSWERED_WITHIN = 40_000;
 export type Python = { readonly libraries: string } | { readonly missing: string };
 
 /**
- * Installs the clients once, into a folder of their own below `.data` that is named by what is in it; after that no network is needed.
- * Synchronous, because a spec must know it before it says which tests there are.
+ * Installs the clients once, into a folder of their own below `.data` that is named by what is in
+ * it; after that no network is needed. Synchronous, because a spec must know it before it says
+ * which tests there are.
  */
 export function python(): Python {
   const [version, noPython] = attempt(['--version'], 10_000);
   if (noPython) return { missing: 'there is no python3' };
-  const libraries = join(KEPT, createHash('sha256').update(version).update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 16));
+  const libraries = join(
+    KEPT,
+    createHash('sha256')
+      .update(version)
+      .update(readFileSync(REQUIREMENTS))
+      .digest('hex')
+      .slice(0, 16),
+  );
   if (existsSync(libraries)) return { libraries };
   return install(libraries);
 }
@@ -29,20 +37,41 @@ export function python(): Python {
 function install(libraries: string): Python {
   const unfinished = `${libraries}.${process.pid}`;
   mkdirSync(dirname(libraries), { recursive: true });
-  const [, failed] = attempt(['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', unfinished, '-r', REQUIREMENTS], INSTALLED_WITHIN);
+  const [, failed] = attempt(
+    [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--target',
+      unfinished,
+      '-r',
+      REQUIREMENTS,
+    ],
+    INSTALLED_WITHIN,
+  );
   try {
     if (!failed) renameSync(unfinished, libraries);
   } catch {
     // Somebody else was faster.
   }
   rmSync(unfinished, { recursive: true, force: true });
-  return existsSync(libraries) ? { libraries } : { missing: `pip could not install its clients (${failed})` };
+  return existsSync(libraries)
+    ? { libraries }
+    : { missing: `pip could not install its clients (${failed})` };
 }
 
 /** What it printed, or the last line of what it complained of. */
 function attempt(args: readonly string[], timeout: number): [printed: string, failed?: string] {
   try {
-    return [execFileSync('python3', args, { timeout, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })];
+    return [
+      execFileSync('python3', args, {
+        timeout,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    ];
   } catch (error) {
     const { stderr, message } = error as Error & { stderr?: string };
     return ['', (stderr || message).trim().split('\n').at(-1)];
@@ -76,10 +105,17 @@ export class Program {
   private ended = false;
 
   constructor(libraries: string, name: string, asked: Asked) {
-    this.child = spawn('python3', ['-B', join(__dirname, 'run.py'), libraries, name], { stdio: ['pipe', 'pipe', 'pipe'] });
-    this.child.stderr.setEncoding('utf8').on('data', (text: string) => void (this.complaints += text));
+    this.child = spawn('python3', ['-B', join(__dirname, 'run.py'), libraries, name], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.child.stderr
+      .setEncoding('utf8')
+      .on('data', (text: string) => void (this.complaints += text));
     this.child.once('close', () => ((this.ended = true), this.wake()));
-    createInterface(this.child.stdout).on('line', (line) => (this.answers.push(JSON.parse(line) as Answer), this.wake()));
+    createInterface(this.child.stdout).on(
+      'line',
+      (line) => (this.answers.push(JSON.parse(line) as Answer), this.wake()),
+    );
     this.child.stdin.end(JSON.stringify({ key: null, ...asked }));
   }
 
@@ -93,7 +129,10 @@ export class Program {
   }
 
   async heard(): Promise<Heard> {
-    const { headers, body } = await this.answer(({ headers }) => headers !== undefined, 'to hear something');
+    const { headers, body } = await this.answer(
+      ({ headers }) => headers !== undefined,
+      'to hear something',
+    );
     return { headers: headers!, body: Buffer.from(body!, 'base64') };
   }
 
@@ -107,7 +146,10 @@ export class Program {
       for (;;) {
         const found = this.answers.find(which);
         if (found) return found;
-        if (this.ended) throw new Error(`the Python program ended before it came ${what}: ${this.complaints.slice(-2_000)}`);
+        if (this.ended)
+          throw new Error(
+            `the Python program ended before it came ${what}: ${this.complaints.slice(-2_000)}`,
+          );
         await new Promise<void>((resolve) => (this.wake = resolve));
       }
     } finally {

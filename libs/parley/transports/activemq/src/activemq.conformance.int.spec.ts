@@ -1,4 +1,13 @@
-import { broadcastSuite, brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  broadcastSuite,
+  brokerProcess,
+  commandSuite,
+  MemoryDatabases,
+  MemoryLink,
+  offersBroker,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { activemq } from './activemq';
 import { removeTraces } from './traces.fixture';
 
@@ -11,7 +20,15 @@ const fixture: Fixture = {
   technology: 'activemq',
   features: {
     offers: {
-      ...{ death: true, outbox: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true },
+      ...{
+        death: true,
+        outbox: true,
+        cuts: true,
+        confirms: true,
+        persistent: true,
+        orphans: true,
+        forgets: true,
+      },
       refuses: 'ActiveMQ takes bodies of any size',
       broker: offersBroker(broker),
       limits: 'the kit sets none, ActiveMQ keeps large bodies on its disk',
@@ -22,7 +39,11 @@ const fixture: Fixture = {
     const [way, database] = [await Road.to(url, 61_616), new MemoryLink()];
     const here = way.along(url);
     return {
-      options: { urls: { commands: here, broadcasts: here }, technologies: [activemq], store: databases.linked(service, database) },
+      options: {
+        urls: { commands: here, broadcasts: here },
+        technologies: [activemq],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

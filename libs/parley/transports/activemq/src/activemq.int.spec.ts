@@ -1,6 +1,17 @@
 import { Logger } from '@nestjs/common';
 import { broadcast, command, type Contract } from '@parley/contract';
-import { type Delivery, type Envelope, HandlerRegistry, type Outcome, type OutgoingMessage, type ParkedMessage, type Store, systemClock, type Transport, type TransportContext } from '@parley/messaging';
+import {
+  type Delivery,
+  type Envelope,
+  HandlerRegistry,
+  type Outcome,
+  type OutgoingMessage,
+  type ParkedMessage,
+  type Store,
+  systemClock,
+  type Transport,
+  type TransportContext,
+} from '@parley/messaging';
 import { Road } from '@parley/testing/conformance';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -35,7 +46,9 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     owner = `t-${randomUUID().slice(0, 8)}`;
     contracts = {
       loose: command(`${owner}.do-this`, z.object({ n: z.number() })),
-      keyed: command(`${owner}.do-that`, z.object({ key: z.string(), n: z.number() }), { key: 'key' }),
+      keyed: command(`${owner}.do-that`, z.object({ key: z.string(), n: z.number() }), {
+        key: 'key',
+      }),
       news: broadcast(`${owner}.it-happened`, z.object({ n: z.number() })),
     };
     buried = [];
@@ -52,11 +65,24 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   });
 
   const store = {
-    lanes: { bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string; error: string }) => void buried.push({ message, failure }) },
+    lanes: {
+      bury: async (
+        _tx: unknown,
+        message: ParkedMessage,
+        failure: { message: string; error: string },
+      ) => void buried.push({ message, failure }),
+    },
   } as unknown as Store;
 
   const closed = (at: string, more: Partial<TransportContext> = {}): Transport =>
-    activemq.open!(at, { service: owner, instance: `${owner}-${randomUUID().slice(0, 4)}`, clock: systemClock, store, log: () => undefined, ...more });
+    activemq.open!(at, {
+      service: owner,
+      instance: `${owner}-${randomUUID().slice(0, 4)}`,
+      clock: systemClock,
+      store,
+      log: () => undefined,
+      ...more,
+    });
 
   async function transport(at = url, more: Partial<TransportContext> = {}): Promise<Transport> {
     const made = closed(at, more);
@@ -66,18 +92,39 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   }
 
   /** An instance of the owner that hands everything to `handle`. */
-  async function instance(handle: Handle = () => done, { concurrency = 10, at = url, kind = 'command' as 'command' | 'broadcast', more = {} as Partial<TransportContext> } = {}) {
+  async function instance(
+    handle: Handle = () => done,
+    {
+      concurrency = 10,
+      at = url,
+      kind = 'command' as 'command' | 'broadcast',
+      more = {} as Partial<TransportContext>,
+    } = {},
+  ) {
     const received = new Received(handle);
-    const intake = (await transport(at, more)).intake(kind, new HandlerRegistry(owner, concurrency), received.deliver) as CommandIntake;
+    const intake = (await transport(at, more)).intake(
+      kind,
+      new HandlerRegistry(owner, concurrency),
+      received.deliver,
+    ) as CommandIntake;
     for (const contract of Object.values(contracts).filter((one) => one.kind === kind))
-      intake.addHandler(contract.name, async () => undefined, true, { contract, options: {}, handlerClass: { name: 'Spec' }, method: contract.name });
+      intake.addHandler(contract.name, async () => undefined, true, {
+        contract,
+        options: {},
+        handlerClass: { name: 'Spec' },
+        method: contract.name,
+      });
     opened.push({ close: () => intake.close() });
-    await new Promise<void>((resolve, reject) => intake.listen((error) => (error ? reject(error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      intake.listen((error) => (error ? reject(error) : resolve())),
+    );
     return { intake, received, close: () => intake.close() };
   }
 
-  const loose = (n: number, more: Partial<OutgoingMessage> = {}) => message(contracts.loose, { n }, more);
-  const keyed = (key: string, n: number, more: Partial<OutgoingMessage> = {}) => message(contracts.keyed, { key, n }, more, key);
+  const loose = (n: number, more: Partial<OutgoingMessage> = {}) =>
+    message(contracts.loose, { n }, more);
+  const keyed = (key: string, n: number, more: Partial<OutgoingMessage> = {}) =>
+    message(contracts.keyed, { key, n }, more, key);
 
   /** As any AMQP 1.0 client would. */
   async function sendDirectly(address: string, sent: Partial<Message>): Promise<void> {
@@ -91,7 +138,10 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
 
   it('carries every byte of the body and every attribute of the envelope', async () => {
     const sender = await transport();
-    const sent = [loose(1, { body: Buffer.from([0, 255, 0, 0x7b, 0xc3, 0x28, 10]) }), keyed('a', 2)];
+    const sent = [
+      loose(1, { body: Buffer.from([0, 255, 0, 0x7b, 0xc3, 0x28, 10]) }),
+      keyed('a', 2),
+    ];
     await sender.publish(sent);
     const { received } = await instance();
     const deliveries = await received.until(2);
@@ -103,12 +153,29 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   });
 
   it('brings a failed command back when it is due, with its attempt and what failed', async () => {
-    const failure = { error: 'Error', message: 'no luck', stack: '', tries: 4, instance: 'i', firstFailedAt: 'a', lastFailedAt: 'b' };
+    const failure = {
+      error: 'Error',
+      message: 'no luck',
+      stack: '',
+      tries: 4,
+      instance: 'i',
+      firstFailedAt: 'a',
+      lastFailedAt: 'b',
+    };
     const at: number[] = [];
-    const { received, intake } = await instance(({ attempt }) => (at.push(Date.now()), attempt === 1 ? { kind: 'retry', after: 1_200, failure } : done));
+    const { received, intake } = await instance(
+      ({ attempt }) => (
+        at.push(Date.now()),
+        attempt === 1 ? { kind: 'retry', after: 1_200, failure } : done
+      ),
+    );
     await (await transport()).publish([loose(1)]);
     await received.until(1);
-    await eventually(async () => expect(await intake.backlog()).toEqual([{ subscription: owner, waiting: 0, parked: 0, delayed: 1, dead: 0 }]));
+    await eventually(async () =>
+      expect(await intake.backlog()).toEqual([
+        { subscription: owner, waiting: 0, parked: 0, delayed: 1, dead: 0 },
+      ]),
+    );
     const [, second] = await received.until(2);
     expect(second).toMatchObject({ attempt: 2, failure });
     expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(1_190);
@@ -119,16 +186,20 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     const busy = new Map<string, string>();
     let overlaps = 0;
     const gone = new Set<string>();
-    const handleBy = (name: string): Handle => async ({ headers, body, attempt }) => {
-      const key = headers.partitionkey!;
-      // Who was closed, or lost its connection, may still be at it, for it does not listen to its signal: what it held meets it there.
-      if (busy.has(key) && attempt === 1 && !gone.has(busy.get(key)!) && !gone.has(name)) overlaps++;
-      busy.set(key, name);
-      await turn();
-      order.set(key, [...(order.get(key) ?? []), numberIn(body)]);
-      busy.delete(key);
-      return done;
-    };
+    const handleBy =
+      (name: string): Handle =>
+      async ({ headers, body, attempt }) => {
+        const key = headers.partitionkey!;
+        // Who was closed, or lost its connection, may still be at it, for it does not listen to its
+        // signal: what it held meets it there.
+        if (busy.has(key) && attempt === 1 && !gone.has(busy.get(key)!) && !gone.has(name))
+          overlaps++;
+        busy.set(key, name);
+        await turn();
+        order.set(key, [...(order.get(key) ?? []), numberIn(body)]);
+        busy.delete(key);
+        return done;
+      };
     const first = await instance(handleBy('first'));
     const sender = await transport();
     const keys = Array.from({ length: 40 }, (_, k) => `key-${k}`);
@@ -150,20 +221,32 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     await eventually(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
     going = false;
     await sending;
-    await eventually(() => expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)), 40_000);
-    // The lost connection may repeat what was not accepted; nothing may come for the first time behind a later one.
-    expect([...order.values()].map((seen) => [...new Set(seen)])).toEqual(keys.map(() => Array.from({ length: sent }, (_, n) => n)));
+    await eventually(
+      () =>
+        expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)),
+      40_000,
+    );
+    // The lost connection may repeat what was not accepted; nothing may come for the first time
+    // behind a later one.
+    expect([...order.values()].map((seen) => [...new Set(seen)])).toEqual(
+      keys.map(() => Array.from({ length: sent }, (_, n) => n)),
+    );
     expect(overlaps).toBe(0);
   });
 
   it('hands nothing over after stop, and what it holds goes to others without counting', async () => {
     let finish!: () => void;
-    const first = await instance(() => new Promise<Outcome>((resolve) => (finish = () => resolve(done))), { concurrency: 1 });
+    const first = await instance(
+      () => new Promise<Outcome>((resolve) => (finish = () => resolve(done))),
+      { concurrency: 1 },
+    );
     const sender = await transport();
     await sender.publish([keyed('a', 1)]);
     await first.received.until(1);
     await sender.publish([keyed('a', 2), loose(3), loose(4)]);
-    await eventually(async () => expect((await first.intake.backlog())[0]).toMatchObject({ waiting: 1 }));
+    await eventually(async () =>
+      expect((await first.intake.backlog())[0]).toMatchObject({ waiting: 1 }),
+    );
     await first.intake.stop();
     const second = await instance();
     expect(numbers(await second.received.until(2)).sort()).toEqual([3, 4]);
@@ -196,13 +279,19 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   it('keeps what the broker gave up on, with the reason', async () => {
     await (await transport()).publish([keyed('a', 1)]);
     const queue = laneOf(owner, 'a');
-    const refusing = direct.open_receiver({ source: { address: queue }, autoaccept: false } as never);
+    const refusing = direct.open_receiver({
+      source: { address: queue },
+      autoaccept: false,
+    } as never);
     const [{ delivery }] = (await once(refusing, 'message')) as [EventContext];
     delivery!.reject();
     await once(refusing.close() ?? refusing, 'receiver_close');
     await instance();
     await eventually(() => expect(buried).toHaveLength(1));
-    expect(buried[0]).toMatchObject({ message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } }, failure: { error: 'GivenUpByBroker' } });
+    expect(buried[0]).toMatchObject({
+      message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } },
+      failure: { error: 'GivenUpByBroker' },
+    });
     expect(buried[0]!.failure.message).toContain(queue);
   });
 
@@ -211,7 +300,10 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     const sender = await transport();
     await sender.publish([loose(0)]);
     await received.until(1);
-    for (const [queue, again] of [[owner, loose(1)], [laneOf(owner, 'a'), keyed('a', 2)]] as const) {
+    for (const [queue, again] of [
+      [owner, loose(1)],
+      [laneOf(owner, 'a'), keyed('a', 2)],
+    ] as const) {
       await managing(url, (management) => management.ask('destroyQueue', queue, true, true));
       await eventually(async () => {
         await sender.publish([again]);
@@ -225,21 +317,47 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     const road = await Road.to(url, 61_616);
     opened.push({ close: () => road.close() });
     const { received, intake } = await instance(() => done, { at: road.along(url) });
-    expect(intake.health()).toEqual({ technology: 'activemq', kind: 'command', state: 'consuming' });
+    expect(intake.health()).toEqual({
+      technology: 'activemq',
+      kind: 'command',
+      state: 'consuming',
+    });
     road.down();
-    await eventually(() => expect(intake.health()).toMatchObject({ state: 'disconnected', reason: expect.stringContaining('activemq://') }));
+    await eventually(() =>
+      expect(intake.health()).toMatchObject({
+        state: 'disconnected',
+        reason: expect.stringContaining('activemq://'),
+      }),
+    );
     road.up();
     await (await transport()).publish([loose(1)]);
     await received.until(1);
-    await eventually(() => expect(intake.health()).toEqual({ technology: 'activemq', kind: 'command', state: 'consuming' }));
+    await eventually(() =>
+      expect(intake.health()).toEqual({
+        technology: 'activemq',
+        kind: 'command',
+        state: 'consuming',
+      }),
+    );
   });
 
   it('understands a sender without Nest, and leads a key to its lane', async () => {
     const { received } = await instance();
-    const attributes = { 'cloudEvents:id': randomUUID(), 'cloudEvents:type': contracts.keyed.name, 'cloudEvents:partitionkey': 'a' };
-    await sendDirectly(owner, { durable: true, application_properties: attributes, body: '{"key":"a","n":7}' });
+    const attributes = {
+      'cloudEvents:id': randomUUID(),
+      'cloudEvents:type': contracts.keyed.name,
+      'cloudEvents:partitionkey': 'a',
+    };
+    await sendDirectly(owner, {
+      durable: true,
+      application_properties: attributes,
+      body: '{"key":"a","n":7}',
+    });
     const [delivery] = await received.until(1);
-    expect(delivery).toMatchObject({ headers: { type: contracts.keyed.name, partitionkey: 'a' }, honours: { retry: false } });
+    expect(delivery).toMatchObject({
+      headers: { type: contracts.keyed.name, partitionkey: 'a' },
+      honours: { retry: false },
+    });
     expect(delivery!.body.toString()).toBe('{"key":"a","n":7}');
   });
 
@@ -247,7 +365,11 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     await (await transport()).publish([loose(5)]);
     const receiver = direct.open_receiver({ source: { address: owner } } as never);
     const [{ message: got }] = (await once(receiver, 'message')) as [EventContext];
-    expect(got).toMatchObject({ durable: true, content_type: 'application/json', application_properties: { cloudEvents_type: contracts.loose.name } });
+    expect(got).toMatchObject({
+      durable: true,
+      content_type: 'application/json',
+      application_properties: { cloudEvents_type: contracts.loose.name },
+    });
     expect(got!.body).toEqual(rhea.message.data_section(Buffer.from('{"n":5}')));
     receiver.close();
   });
@@ -255,11 +377,15 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   it('says in a broadcast what every instance hears, also after its connection was lost', async () => {
     const road = await Road.to(url, 61_616);
     opened.push({ close: () => road.close() });
-    const [one, other] = [await instance(() => done, { kind: 'broadcast' }), await instance(() => done, { kind: 'broadcast', at: road.along(url) })];
+    const [one, other] = [
+      await instance(() => done, { kind: 'broadcast' }),
+      await instance(() => done, { kind: 'broadcast', at: road.along(url) }),
+    ];
     const sender = await transport();
     const news = message(contracts.news, { n: 1 }, {});
     await sender.publish([news]);
-    for (const { received } of [one, other]) expect((await received.until(1))[0]).toMatchObject({ headers: news.envelope, attempt: 1 });
+    for (const { received } of [one, other])
+      expect((await received.until(1))[0]).toMatchObject({ headers: news.envelope, attempt: 1 });
     road.cut();
     await eventually(async () => {
       await sender.publish([message(contracts.news, { n: 2 }, {})]);
@@ -269,14 +395,22 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
 
   it('only looks whether everything is there when the topology is to be verified', async () => {
     const verify = { more: { topology: 'verify' as const } };
-    await expect(instance(() => done, verify)).rejects.toThrow(new RegExp(`${owner}.*only|${owner}.*needed`));
-    await expect(instance(() => done, { ...verify, kind: 'broadcast' })).rejects.toThrow(`does not have the address ${addressOf(contracts.news.name)}`);
+    await expect(instance(() => done, verify)).rejects.toThrow(
+      new RegExp(`${owner}.*only|${owner}.*needed`),
+    );
+    await expect(instance(() => done, { ...verify, kind: 'broadcast' })).rejects.toThrow(
+      `does not have the address ${addressOf(contracts.news.name)}`,
+    );
     await (await instance()).close();
     const { received } = await instance(() => done, verify);
     await (await transport(url, verify.more)).publish([loose(1), keyed('a', 1)]);
     expect(await received.until(1)).toHaveLength(1);
-    await managing(url, (management) => management.ask('destroyQueue', deadQueue(owner), true, true));
-    await expect(instance(() => done, verify)).rejects.toThrow(`does not have the queue ${deadQueue(owner)}`);
+    await managing(url, (management) =>
+      management.ask('destroyQueue', deadQueue(owner), true, true),
+    );
+    await expect(instance(() => done, verify)).rejects.toThrow(
+      `does not have the queue ${deadQueue(owner)}`,
+    );
   });
 
   it('says which settings the durability depends on', async () => {
@@ -311,13 +445,19 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     });
 
     it('that the host is unknown, or nothing listens there', async () => {
-      expect(await sentence('activemq://me:secret@nowhere.invalid')).toMatch(/activemq:\/\/nowhere.invalid cannot be reached/);
+      expect(await sentence('activemq://me:secret@nowhere.invalid')).toMatch(
+        /activemq:\/\/nowhere.invalid cannot be reached/,
+      );
       expect(await sentence('activemq://me:secret@127.0.0.1:9')).toMatch(/ECONNREFUSED/);
     });
 
     it('that another broker listens there', async () => {
-      expect(await sentence(await somebody(Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1])))).toMatch(/is something else/);
-      expect(await sentence(await somebody(Buffer.from('-ERR unknown command\r\n')))).toMatch(/is something else/);
+      expect(
+        await sentence(await somebody(Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]))),
+      ).toMatch(/is something else/);
+      expect(await sentence(await somebody(Buffer.from('-ERR unknown command\r\n')))).toMatch(
+        /is something else/,
+      );
     });
 
     it('that what listens there does not answer', async () => {
@@ -325,9 +465,17 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     });
 
     it('that a queue has other settings', async () => {
-      const other = JSON.stringify({ name: laneOf(owner, 'a'), address: laneOf(owner, 'a'), 'routing-type': 'ANYCAST', durable: true, 'auto-create-address': true });
+      const other = JSON.stringify({
+        name: laneOf(owner, 'a'),
+        address: laneOf(owner, 'a'),
+        'routing-type': 'ANYCAST',
+        durable: true,
+        'auto-create-address': true,
+      });
       await managing(url, (management) => management.ask('createQueue', other, true));
-      await expect(instance()).rejects.toThrow(`holds ${laneOf(owner, 'a')} with other settings (exclusive is false, not true)`);
+      await expect(instance()).rejects.toThrow(
+        `holds ${laneOf(owner, 'a')} with other settings (exclusive is false, not true)`,
+      );
       await expect((await transport()).publish([loose(1)])).rejects.toThrow('with other settings');
     });
   });
@@ -347,12 +495,18 @@ class Received {
   };
 
   async until(count: number): Promise<Delivery[]> {
-    while (this.all.length < count) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    while (this.all.length < count)
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
     return this.all.slice(0, count);
   }
 }
 
-function message(contract: Contract, payload: object, more: Partial<OutgoingMessage>, partitionkey?: string): OutgoingMessage {
+function message(
+  contract: Contract,
+  payload: object,
+  more: Partial<OutgoingMessage>,
+  partitionkey?: string,
+): OutgoingMessage {
   const envelope: Envelope = {
     specversion: '1.0',
     id: randomUUID(),
@@ -371,7 +525,8 @@ function message(contract: Contract, payload: object, more: Partial<OutgoingMess
 }
 
 const numberIn = (body: Buffer): number => (JSON.parse(body.toString()) as { n: number }).n;
-const numbers = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ body }) => numberIn(body));
+const numbers = (deliveries: readonly Delivery[]): number[] =>
+  deliveries.map(({ body }) => numberIn(body));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Asks again until it holds: for what only the broker knows. */

@@ -50,26 +50,61 @@ class ActiveMqTransport implements Transport {
   }
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    if (kind === 'broadcast') return new BroadcastIntake(this.where, registry, deliver, this.context);
+    if (kind === 'broadcast')
+      return new BroadcastIntake(this.where, registry, deliver, this.context);
     return new CommandIntake(this.where, registry, deliver, this.publisher, this.context);
   }
 
   describe({ kind, name, owner, key }: Contract): readonly Hop[] {
-    if (kind === 'broadcast') return [{ what: 'address', name: addressOf(name), why: 'to every instance that listens now; kept for nobody' }];
-    const lanes = { what: 'queue', name: `${owner}.lane-00 … lane-${LANES - 1}, by ${key}`, why: `one consumer each: those of one ${key} are handled in the order they were sent` };
+    if (kind === 'broadcast')
+      return [
+        {
+          what: 'address',
+          name: addressOf(name),
+          why: 'to every instance that listens now; kept for nobody',
+        },
+      ];
+    const lanes = {
+      what: 'queue',
+      name: `${owner}.lane-00 … lane-${LANES - 1}, by ${key}`,
+      why: `one consumer each: those of one ${key} are handled in the order they were sent`,
+    };
     return [
-      key === undefined ? { what: 'queue', name: owner, why: 'durable: commands wait for their owner, and for their time' } : lanes,
-      { what: 'queue', name: deadQueue(owner), why: 'what the broker itself gives up on; the owner keeps it with its dead letters' },
+      key === undefined
+        ? {
+            what: 'queue',
+            name: owner,
+            why: 'durable: commands wait for their owner, and for their time',
+          }
+        : lanes,
+      {
+        what: 'queue',
+        name: deadQueue(owner),
+        why: 'what the broker itself gives up on; the owner keeps it with its dead letters',
+      },
     ];
   }
 
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
+    const contracts = [
+      ...said,
+      ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
+    ];
     const owners = [...new Set(contracts.filter(({ kind }) => kind === 'command').map(queueOf))];
-    const broadcasts = [...new Set(contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => addressOf(name)))];
+    const broadcasts = [
+      ...new Set(
+        contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => addressOf(name)),
+      ),
+    ];
     return [
-      ...owners.flatMap((owner) => settingsOf(owner).map(([name, settings]) => ({ what: 'address-settings', name, settings }))),
-      ...owners.flatMap(queuesOf).map((name) => ({ what: 'queue', name, settings: { routing: 'anycast', durable: true, exclusive: isLane(name) } })),
+      ...owners.flatMap((owner) =>
+        settingsOf(owner).map(([name, settings]) => ({ what: 'address-settings', name, settings })),
+      ),
+      ...owners.flatMap(queuesOf).map((name) => ({
+        what: 'queue',
+        name,
+        settings: { routing: 'anycast', durable: true, exclusive: isLane(name) },
+      })),
       ...broadcasts.map((name) => ({ what: 'address', name, settings: { routing: 'multicast' } })),
     ];
   }

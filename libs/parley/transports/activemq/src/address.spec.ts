@@ -5,19 +5,35 @@ const address = new Address('activemqs://me:s%40cret@broker.example');
 describe('the address of an ActiveMQ', () => {
   it('shows neither user nor password', () => {
     expect(String(address)).toBe('activemqs://broker.example');
-    expect(address.options).toEqual({ host: 'broker.example', port: 61_617, username: 'me', password: 's@cret', transport: 'tls' });
+    expect(address.options).toEqual({
+      host: 'broker.example',
+      port: 61_617,
+      username: 'me',
+      password: 's@cret',
+      transport: 'tls',
+    });
   });
 
   it('needs no user', () => {
-    expect(new Address('activemq://[::1]:61616').options).toEqual({ host: '::1', port: 61_616, username: 'anonymous', transport: 'tcp' });
+    expect(new Address('activemq://[::1]:61616').options).toEqual({
+      host: '::1',
+      port: 61_616,
+      username: 'anonymous',
+      transport: 'tcp',
+    });
   });
 
-  it.each(['activemq://', 'amqp://host', 'host:61616', 'activemq://host/queue'])('refuses %s', (url) => {
-    expect(() => new Address(url)).toThrow('write activemq://');
-  });
+  it.each(['activemq://', 'amqp://host', 'host:61616', 'activemq://host/queue'])(
+    'refuses %s',
+    (url) => {
+      expect(() => new Address(url)).toThrow('write activemq://');
+    },
+  );
 
   it('refuses options, which it does not have', () => {
-    expect(() => new Address('activemq://host?prefetch=5')).toThrow('has no options, but this one has "?prefetch=5"');
+    expect(() => new Address('activemq://host?prefetch=5')).toThrow(
+      'has no options, but this one has "?prefetch=5"',
+    );
   });
 });
 
@@ -28,17 +44,33 @@ describe('a failed start', () => {
     expect(told(new Error('connect ECONNREFUSED'))).toBe(
       'ActiveMQ at activemqs://broker.example cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',
     );
-    expect(told(Object.assign(new Error('Failed to authenticate: 1'), { condition: 'amqp:unauthorized-access' }))).toContain('refuses the user "me"');
-    expect(told(new Error('it was closed at once'))).toContain('hangs up (it was closed at once); is it ActiveMQ that listens there');
-    expect(told(new Error('Invalid AMQP version (or protocol header)'))).toContain('not ActiveMQ Artemis');
-    expect(told(new Error("AMQ229032: User: me does not have permission='MANAGE' on address activemq.management"))).toContain(
-      'not MANAGE activemq.management; grant it',
+    expect(
+      told(
+        Object.assign(new Error('Failed to authenticate: 1'), {
+          condition: 'amqp:unauthorized-access',
+        }),
+      ),
+    ).toContain('refuses the user "me"');
+    expect(told(new Error('it was closed at once'))).toContain(
+      'hangs up (it was closed at once); is it ActiveMQ that listens there',
     );
+    expect(told(new Error('Invalid AMQP version (or protocol header)'))).toContain(
+      'not ActiveMQ Artemis',
+    );
+    expect(
+      told(
+        new Error(
+          "AMQ229032: User: me does not have permission='MANAGE' on address activemq.management",
+        ),
+      ),
+    ).toContain('not MANAGE activemq.management; grant it');
   });
 
   it('is not told twice', () => {
     const mismatch = new TopologyMismatch(address, 'has no queue');
     expect(startFailure(address, mismatch)).toBe(mismatch);
-    expect(startFailure(address, new ActiveMqUnavailable(address, 'x')).message).not.toContain('cret');
+    expect(startFailure(address, new ActiveMqUnavailable(address, 'x')).message).not.toContain(
+      'cret',
+    );
   });
 });

@@ -9,9 +9,14 @@ export class Address {
   constructor(readonly secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
     if (!url?.hostname || !(url.protocol in DEFAULT_PORT) || !/^\/?$/.test(url.pathname)) {
-      throw new TypeError('this is not an ActiveMQ URL; write activemq://user:password@host:61616, or activemqs:// for TLS');
+      throw new TypeError(
+        'this is not an ActiveMQ URL; write activemq://user:password@host:61616, or activemqs:// for TLS',
+      );
     }
-    if (url.search || url.hash) throw new TypeError(`an ActiveMQ URL has no options, but this one has "${url.search}${url.hash}"; take them away`);
+    if (url.search || url.hash)
+      throw new TypeError(
+        `an ActiveMQ URL has no options, but this one has "${url.search}${url.hash}"; take them away`,
+      );
     this.url = url;
   }
 
@@ -55,17 +60,26 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  return isBug(thrown) || thrown instanceof ActiveMqUnavailable || thrown instanceof TopologyMismatch ? thrown : new ActiveMqUnavailable(address, thrown);
+  return isBug(thrown) ||
+    thrown instanceof ActiveMqUnavailable ||
+    thrown instanceof TopologyMismatch
+    ? thrown
+    : new ActiveMqUnavailable(address, thrown);
 }
 
 function explain(address: Address, cause: unknown): string {
-  const { message, code, condition, description } = (cause ?? {}) as Partial<Record<'message' | 'code' | 'condition' | 'description', string>>;
+  const { message, code, condition, description } = (cause ?? {}) as Partial<
+    Record<'message' | 'code' | 'condition' | 'description', string>
+  >;
   const why = (message || description || code || condition || String(cause)).replace(/\s+/g, ' ');
   if (condition === 'amqp:unauthorized-access' && !/permission/.test(why))
     return `refuses the user "${address.user}": wrong name or password; correct the URL`;
   const permission = /does not have permission='(\w+)'.* on (?:address|queue) (\S+)/.exec(why);
-  if (permission) return `lets the user "${address.user}" in, but not ${permission[1]} ${permission[2]}; grant it`;
-  if (/protocol header|AMQP version|not ActiveMQ/i.test(why)) return `is something else: what answers there is not ActiveMQ Artemis; correct the URL`;
-  if (/closed at once|ECONNRESET/.test(why)) return `hangs up (${why}); is it ActiveMQ that listens there, and does it want TLS (activemqs://)?`;
+  if (permission)
+    return `lets the user "${address.user}" in, but not ${permission[1]} ${permission[2]}; grant it`;
+  if (/protocol header|AMQP version|not ActiveMQ/i.test(why))
+    return `is something else: what answers there is not ActiveMQ Artemis; correct the URL`;
+  if (/closed at once|ECONNRESET/.test(why))
+    return `hangs up (${why}); is it ActiveMQ that listens there, and does it want TLS (activemqs://)?`;
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;
 }

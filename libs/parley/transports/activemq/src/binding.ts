@@ -1,9 +1,16 @@
-import { type Failure, fromStructured, type Headers, headersOf as envelopeHeaders, type OutgoingMessage } from '@parley/messaging';
+import {
+  type Failure,
+  fromStructured,
+  type Headers,
+  headersOf as envelopeHeaders,
+  type OutgoingMessage,
+} from '@parley/messaging';
 import rhea, { type Message } from 'rhea';
 
 /*
- * CloudEvents over AMQP 1.0, binary mode: attributes are application properties `cloudEvents_<name>` (that spelling, for it is
- * a name for JMS, too), the content type is `datacontenttype`, the body is one data section.
+ * CloudEvents over AMQP 1.0, binary mode: attributes are application properties
+ * `cloudEvents_<name>` (that spelling, for it is a name for JMS, too), the content type is
+ * `datacontenttype`, the body is one data section.
  */
 const PREFIX = /^cloudEvents[:_]/;
 const ATTEMPT = 'parley_attempt';
@@ -36,13 +43,37 @@ export function messageOf({ envelope, body, delay }: OutgoingMessage, durable: b
   };
 }
 
-/** The same message once more: its own properties and body, with other bookkeeping, not before `delay` milliseconds. */
-export function copyOf(message: Message, { attempt, failure }: Bookkeeping, delay?: number): Message {
-  const { message_id, correlation_id, content_type, content_encoding, creation_time, subject, body } = message;
+/**
+ * The same message once more: its own properties and body, with other bookkeeping, not before
+ * `delay` milliseconds.
+ */
+export function copyOf(
+  message: Message,
+  { attempt, failure }: Bookkeeping,
+  delay?: number,
+): Message {
+  const {
+    message_id,
+    correlation_id,
+    content_type,
+    content_encoding,
+    creation_time,
+    subject,
+    body,
+  } = message;
   const kept = { [ATTEMPT]: attempt, ...(failure && { [FAILURE]: JSON.stringify(failure) }) };
-  const properties = { message_id, correlation_id, content_type, content_encoding, creation_time, subject };
+  const properties = {
+    message_id,
+    correlation_id,
+    content_type,
+    content_encoding,
+    creation_time,
+    subject,
+  };
   return {
-    ...(Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined && value !== null)) as Partial<Message>),
+    ...(Object.fromEntries(
+      Object.entries(properties).filter(([, value]) => value !== undefined && value !== null),
+    ) as Partial<Message>),
     durable: true,
     application_properties: { ...message.application_properties, ...kept },
     ...delayed(delay),
@@ -80,15 +111,30 @@ export function failureOf(message: Message): Failure | undefined {
 export function deathOf(message: Message): { readonly reason: string; readonly queue: string } {
   const notes = (message.message_annotations ?? {}) as Properties;
   const expired = notes['x-opt-ACTUAL-EXPIRY'] !== undefined;
-  return { reason: expired ? 'expired' : 'rejected, or delivered too often', queue: String(notes['x-opt-ORIG-QUEUE'] ?? 'an unknown queue') };
+  return {
+    reason: expired ? 'expired' : 'rejected, or delivered too often',
+    queue: String(notes['x-opt-ORIG-QUEUE'] ?? 'an unknown queue'),
+  };
 }
 
 function plainHeaders({ message_id, content_type, application_properties = {} }: Message): Headers {
-  const carried = Object.entries((application_properties ?? {}) as Properties).filter(([name]) => !INTERNAL.has(name));
-  const others = carried.filter(([name]) => !PREFIX.test(name)).map(([name, value]) => [name, text(value)]);
-  const attributes = carried.filter(([name]) => PREFIX.test(name)).map(([name, value]) => [name.replace(PREFIX, ''), text(value)]);
-  const properties = Object.entries({ id: message_id, datacontenttype: content_type }).filter(([, value]) => value !== undefined && value !== null);
-  return Object.fromEntries([...others, ...properties.map(([name, value]) => [name, text(value)]), ...attributes]) as Headers;
+  const carried = Object.entries((application_properties ?? {}) as Properties).filter(
+    ([name]) => !INTERNAL.has(name),
+  );
+  const others = carried
+    .filter(([name]) => !PREFIX.test(name))
+    .map(([name, value]) => [name, text(value)]);
+  const attributes = carried
+    .filter(([name]) => PREFIX.test(name))
+    .map(([name, value]) => [name.replace(PREFIX, ''), text(value)]);
+  const properties = Object.entries({ id: message_id, datacontenttype: content_type }).filter(
+    ([, value]) => value !== undefined && value !== null,
+  );
+  return Object.fromEntries([
+    ...others,
+    ...properties.map(([name, value]) => [name, text(value)]),
+    ...attributes,
+  ]) as Headers;
 }
 
 /** A data section, several, or a value: whatever a foreign sender made of it. */
@@ -104,10 +150,13 @@ function bytesOf(body: unknown): Buffer {
 const DATA = 0x75;
 
 function delayed(delay = 0): Pick<Message, 'message_annotations'> {
-  return delay > 0 ? { message_annotations: { [DELAY]: rhea.types.wrap_long(Math.ceil(delay)) } } : {};
+  return delay > 0
+    ? { message_annotations: { [DELAY]: rhea.types.wrap_long(Math.ceil(delay)) } }
+    : {};
 }
 
-const whole = (value: unknown, otherwise: number): number => (Number.isSafeInteger(value) ? (value as number) : otherwise);
+const whole = (value: unknown, otherwise: number): number =>
+  Number.isSafeInteger(value) ? (value as number) : otherwise;
 
 function text(value: unknown): string {
   if (typeof value === 'string') return value;

@@ -1,4 +1,13 @@
-import { type Deliver, type HandlerRegistry, Hearing, type IntakeHealth, IntakeServer, type Subscription, type TransportContext, within } from '@parley/messaging';
+import {
+  type Deliver,
+  type HandlerRegistry,
+  Hearing,
+  type IntakeHealth,
+  IntakeServer,
+  type Subscription,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { Connection, EventContext, Receiver } from 'rhea';
 import { type Address, startFailure } from './address';
 import { received } from './binding';
@@ -7,11 +16,17 @@ import { attached, linkError, Management } from './management';
 import { addressIsThere } from './publisher';
 import { addressOf } from './topology';
 
-/** Taken as fast as they come: what waits for a handler waits here, bounded, and not at the broker, without bounds. */
+/**
+ * Taken as fast as they come: what waits for a handler waits here, bounded, and not at the broker,
+ * without bounds.
+ */
 const AHEAD = 1_000;
 const STOPPED_WITHIN = 1_000;
 
-/** Hears what is said on the addresses of its contracts, over subscriptions that end with their connection. */
+/**
+ * Hears what is said on the addresses of its contracts, over subscriptions that end with their
+ * connection.
+ */
 export class BroadcastIntake extends IntakeServer<'broadcast'> {
   private readonly line: Line;
   private hearing?: Hearing;
@@ -29,7 +44,10 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
   ) {
     super('broadcast', registry);
     const opened = (connection: Connection) => this.listenOn(connection);
-    this.line = new Line(address, `${context.instance}-broadcasts`, { opened, lost: (why) => this.lost(why) });
+    this.line = new Line(address, `${context.instance}-broadcasts`, {
+      opened,
+      lost: (why) => this.lost(why),
+    });
   }
 
   stop(): Promise<void> {
@@ -43,7 +61,12 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
   }
 
   health(): IntakeHealth {
-    return { technology: 'activemq', kind: 'broadcast', state: this.state, ...(this.reason && { reason: this.reason }) };
+    return {
+      technology: 'activemq',
+      kind: 'broadcast',
+      state: this.state,
+      ...(this.reason && { reason: this.reason }),
+    };
   }
 
   protected async start(): Promise<void> {
@@ -71,10 +94,17 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
 
   private async subscribe(connection: Connection, target: string): Promise<Receiver> {
     const source = { address: target, capabilities: ['topic'] };
-    const receiver = connection.open_receiver({ source, snd_settle_mode: 1, credit_window: AHEAD } as never);
+    const receiver = connection.open_receiver({
+      source,
+      snd_settle_mode: 1,
+      credit_window: AHEAD,
+    } as never);
     receiver.on('message', ({ message }: EventContext) => this.hearing!.hear(received(message!)));
     await attached(receiver, 'receiver_open');
-    receiver.on('receiver_close', () => !this.stopping && this.recover(connection, linkError(receiver)));
+    receiver.on(
+      'receiver_close',
+      () => !this.stopping && this.recover(connection, linkError(receiver)),
+    );
     return receiver;
   }
 
@@ -82,10 +112,17 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
     this.state = 'stopped';
     this.reason = undefined;
     this.hearing?.stop();
-    const open = this.receivers.filter((receiver) => this.line.current !== undefined && receiver.is_open());
-    const closed = open.map((receiver) => new Promise<void>((resolve) => receiver.once('receiver_close', () => resolve())));
+    const open = this.receivers.filter(
+      (receiver) => this.line.current !== undefined && receiver.is_open(),
+    );
+    const closed = open.map(
+      (receiver) =>
+        new Promise<void>((resolve) => receiver.once('receiver_close', () => resolve())),
+    );
     for (const receiver of open) receiver.close();
-    await within(STOPPED_WITHIN, Promise.all(closed), () => new Error('no answer')).catch(() => undefined);
+    await within(STOPPED_WITHIN, Promise.all(closed), () => new Error('no answer')).catch(
+      () => undefined,
+    );
   }
 
   private lost(why: Error): void {
@@ -96,7 +133,10 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
   }
 
   private recover(connection: Connection, error: Error): void {
-    this.context.log('warn', `ActiveMQ at ${this.address} ended a subscription: ${error.message}; connecting anew`);
+    this.context.log(
+      'warn',
+      `ActiveMQ at ${this.address} ended a subscription: ${error.message}; connecting anew`,
+    );
     this.line.renew(connection);
   }
 }

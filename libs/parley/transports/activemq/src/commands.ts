@@ -1,17 +1,35 @@
 import { randomUUID } from 'node:crypto';
-import { type Deliver, type Delivery, type Failure, KeyLanes, type Outcome, type Store, type Subscription, type TransportContext } from '@parley/messaging';
+import {
+  type Deliver,
+  type Delivery,
+  type Failure,
+  KeyLanes,
+  type Outcome,
+  type Store,
+  type Subscription,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Message } from 'rhea';
 import { attemptOf, copyOf, deathOf, failureOf, received, unansweredOf } from './binding';
 import type { Arrival } from './inlet';
 import type { Publisher } from './publisher';
 import { deadQueue, laneOf } from './topology';
 
-/** How long a message waits that the pipeline gave back although nobody is stopping, or that could not be moved on. */
+/**
+ * How long a message waits that the pipeline gave back although nobody is stopping, or that could
+ * not be moved on.
+ */
 const PAUSE = 1_000;
 
-/** What becomes of the commands of an owner that came: no more at a time than the subscription allows, those of one key one after the other. */
+/**
+ * What becomes of the commands of an owner that came: no more at a time than the subscription
+ * allows, those of one key one after the other.
+ */
 export class Commands {
-  /** Outlives connections: a message that comes again waits until its first handling, which may not have noticed, has ended. */
+  /**
+   * Outlives connections: a message that comes again waits until its first handling, which may not
+   * have noticed, has ended.
+   */
   private readonly lanes: KeyLanes;
   private connection = new AbortController();
   private count = 0;
@@ -42,7 +60,10 @@ export class Commands {
     this.connection.abort(new Error(why));
   }
 
-  /** From the owner's own queue: commands without a key, and those that somebody put there although they have one. */
+  /**
+   * From the owner's own queue: commands without a key, and those that somebody put there although
+   * they have one.
+   */
   takeLoose(arrival: Arrival): void {
     this.add(`#${this.count++}`, arrival, (signal) => this.handleLoose(arrival, signal));
   }
@@ -50,7 +71,9 @@ export class Commands {
   /** From a lane. */
   takeKeyed(arrival: Arrival): void {
     const key = received(arrival.message).headers.partitionkey;
-    this.add(key === undefined ? `#${this.count++}` : `=${key}`, arrival, (signal) => this.handleKeyed(arrival, signal));
+    this.add(key === undefined ? `#${this.count++}` : `=${key}`, arrival, (signal) =>
+      this.handleKeyed(arrival, signal),
+    );
   }
 
   /** What the broker gave up on: it goes to the dead letters of the service, with the reason. */
@@ -58,13 +81,20 @@ export class Commands {
     void arrival.begin(() => this.bury(arrival, store));
   }
 
-  /** The broker's own count of deliveries without an outcome leaves some out. Who cannot be asked about is suspected. */
+  /**
+   * The broker's own count of deliveries without an outcome leaves some out. Who cannot be asked
+   * about is suspected.
+   */
   async takeOver(lane: string): Promise<boolean> {
-    return this.context.store?.suspects?.take(this.owner, lane, this.member).catch(() => true) ?? false;
+    return (
+      this.context.store?.suspects?.take(this.owner, lane, this.member).catch(() => true) ?? false
+    );
   }
 
   async handBack(lane: string): Promise<void> {
-    await this.context.store?.suspects?.handBack(this.owner, [lane], this.member).catch(() => undefined);
+    await this.context.store?.suspects
+      ?.handBack(this.owner, [lane], this.member)
+      .catch(() => undefined);
   }
 
   private add(key: string, arrival: Arrival, handle: (signal: AbortSignal) => Promise<void>): void {
@@ -78,7 +108,12 @@ export class Commands {
     const { message } = arrival;
     try {
       if (await this.movedOn(message)) return arrival.accept();
-      const outcome = await this.deliver(message, signal, { retry: true, dead: false }, unansweredOf(message) > 0);
+      const outcome = await this.deliver(
+        message,
+        signal,
+        { retry: true, dead: false },
+        unansweredOf(message) > 0,
+      );
       // Its connection is gone: the broker has it back, and a copy would be one too many.
       if (signal.aborted) return;
       if (outcome.kind === 'return') return await this.giveBack(arrival);
@@ -86,7 +121,10 @@ export class Commands {
       // Only now: until here the broker would deliver the original again.
       arrival.accept();
     } catch (error) {
-      this.context.log('warn', `${this.owner}: a command could not be moved on, its queue keeps it: ${(error as Error).message}`);
+      this.context.log(
+        'warn',
+        `${this.owner}: a command could not be moved on, its queue keeps it: ${(error as Error).message}`,
+      );
       await this.giveBack(arrival);
     }
   }
@@ -94,9 +132,16 @@ export class Commands {
   /** Never rejects. What is left unsettled goes back, in its place, when the link is let go of. */
   private async handleKeyed(arrival: Arrival, signal: AbortSignal): Promise<void> {
     const suspects = await arrival.suspects;
-    const suspect = suspects.take(received(arrival.message).headers.partitionkey ?? '') || unansweredOf(arrival.message) > 0;
+    const suspect =
+      suspects.take(received(arrival.message).headers.partitionkey ?? '') ||
+      unansweredOf(arrival.message) > 0;
     while (arrival.isWanted() && !signal.aborted) {
-      const outcome = await this.deliver(arrival.message, signal, { retry: false, dead: false }, suspect);
+      const outcome = await this.deliver(
+        arrival.message,
+        signal,
+        { retry: false, dead: false },
+        suspect,
+      );
       const isOver = await this.keyedIsOver(arrival, outcome, signal);
       // The broker would hand it out again, but behind its successors: so it waits here.
       if (isOver || !arrival.isWanted()) return;
@@ -104,7 +149,11 @@ export class Commands {
     }
   }
 
-  private async keyedIsOver({ message, accept }: Arrival, outcome: Outcome, signal: AbortSignal): Promise<boolean> {
+  private async keyedIsOver(
+    { message, accept }: Arrival,
+    outcome: Outcome,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     if (signal.aborted) return true;
     if (outcome.kind === 'return' || outcome.kind === 'retry') return false;
     try {
@@ -112,7 +161,10 @@ export class Commands {
       accept();
       return true;
     } catch (error) {
-      this.context.log('warn', `${this.owner}: a dead command could not be moved on, its lane keeps it: ${(error as Error).message}`);
+      this.context.log(
+        'warn',
+        `${this.owner}: a dead command could not be moved on, its lane keeps it: ${(error as Error).message}`,
+      );
       return false;
     }
   }
@@ -126,21 +178,46 @@ export class Commands {
   private async movedOn(message: Message): Promise<boolean> {
     const key = received(message).headers.partitionkey;
     if (key === undefined) return false;
-    await this.publisher.put(this.owner, laneOf(this.owner, key), copyOf(message, { attempt: attemptOf(message), failure: failureOf(message) }));
+    await this.publisher.put(
+      this.owner,
+      laneOf(this.owner, key),
+      copyOf(message, { attempt: attemptOf(message), failure: failureOf(message) }),
+    );
     return true;
   }
 
   private async copied(message: Message, outcome: Outcome): Promise<void> {
     const attempt = attemptOf(message);
     if (outcome.kind === 'retry')
-      await this.publisher.put(this.owner, this.owner, copyOf(message, { attempt: attempt + 1, failure: outcome.failure }, outcome.after));
+      await this.publisher.put(
+        this.owner,
+        this.owner,
+        copyOf(message, { attempt: attempt + 1, failure: outcome.failure }, outcome.after),
+      );
     if (outcome.kind === 'dead')
-      await this.publisher.put(this.owner, deadQueue(this.owner), copyOf(message, { attempt, failure: outcome.failure }));
+      await this.publisher.put(
+        this.owner,
+        deadQueue(this.owner),
+        copyOf(message, { attempt, failure: outcome.failure }),
+      );
   }
 
-  private deliver(message: Message, signal: AbortSignal, honours: Delivery['honours'], suspect: boolean): Promise<Outcome> {
+  private deliver(
+    message: Message,
+    signal: AbortSignal,
+    honours: Delivery['honours'],
+    suspect: boolean,
+  ): Promise<Outcome> {
     const { subscription } = this;
-    return this.pipeline({ subscription, ...received(message), attempt: attemptOf(message), suspect, failure: failureOf(message), signal, honours });
+    return this.pipeline({
+      subscription,
+      ...received(message),
+      attempt: attemptOf(message),
+      suspect,
+      failure: failureOf(message),
+      signal,
+      honours,
+    });
   }
 
   private async bury(arrival: Arrival, store: Store): Promise<void> {
@@ -151,7 +228,10 @@ export class Commands {
         await store.lanes.bury(undefined, letter, this.failureOf(arrival.message), false);
         return arrival.accept();
       } catch (error) {
-        this.context.log('error', `${this.owner}: a dead letter could not be stored, ActiveMQ keeps it: ${(error as Error).message}`);
+        this.context.log(
+          'error',
+          `${this.owner}: a dead letter could not be stored, ActiveMQ keeps it: ${(error as Error).message}`,
+        );
         await this.pause();
       }
     }

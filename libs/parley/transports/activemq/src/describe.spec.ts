@@ -10,8 +10,14 @@ const Loose = command('inventory.describe-loose', payload);
 const News = broadcast('catalog.described-changed', payload);
 
 describe('ActiveMQ, explained', () => {
-  const transport = activemq.open!('activemq://me:secret@broker', { service: 'orders', instance: 'orders-1', clock: systemClock, log: () => undefined });
-  const names = (contract: Parameters<NonNullable<typeof transport.describe>>[0]) => transport.describe!(contract).map(({ name }) => name);
+  const transport = activemq.open!('activemq://me:secret@broker', {
+    service: 'orders',
+    instance: 'orders-1',
+    clock: systemClock,
+    log: () => undefined,
+  });
+  const names = (contract: Parameters<NonNullable<typeof transport.describe>>[0]) =>
+    transport.describe!(contract).map(({ name }) => name);
 
   it('names the queues that a command passes, and the address of a broadcast', () => {
     expect(names(Keyed)).toEqual(['inventory.lane-00 … lane-15, by orderId', 'inventory.dead']);
@@ -22,10 +28,20 @@ describe('ActiveMQ, explained', () => {
 
   it('lists everything that must exist', () => {
     const resources = transport.topology!([Keyed, Loose, News], []);
-    expect(resources).toContainEqual({ what: 'queue', name: 'inventory.lane-15', settings: { routing: 'anycast', durable: true, exclusive: true } });
-    expect(resources).toContainEqual({ what: 'address', name: 'parley.catalog.described-changed', settings: { routing: 'multicast' } });
+    expect(resources).toContainEqual({
+      what: 'queue',
+      name: 'inventory.lane-15',
+      settings: { routing: 'anycast', durable: true, exclusive: true },
+    });
+    expect(resources).toContainEqual({
+      what: 'address',
+      name: 'parley.catalog.described-changed',
+      settings: { routing: 'multicast' },
+    });
     expect(resources.filter(({ what }) => what === 'queue')).toHaveLength(18);
-    expect(resources.filter(({ what }) => what === 'address-settings').map(({ name }) => name)).toEqual(['inventory.#', 'inventory.dead']);
+    expect(
+      resources.filter(({ what }) => what === 'address-settings').map(({ name }) => name),
+    ).toEqual(['inventory.#', 'inventory.dead']);
   });
 });
 

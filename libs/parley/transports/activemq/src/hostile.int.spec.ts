@@ -4,7 +4,15 @@ import { Controller } from '@nestjs/common';
 import { command } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { type DeadLetter, Handles } from '@parley/messaging';
-import { type Attributes, eventually, GoodOrder, goodOrder, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import {
+  type Attributes,
+  eventually,
+  GoodOrder,
+  goodOrder,
+  hostileSuite,
+  Instance,
+  Journal,
+} from '@parley/testing/conformance';
 import rhea, { type EventContext, type Sender } from 'rhea';
 import { activemq } from './activemq';
 import { Address } from './address';
@@ -33,7 +41,9 @@ let known = 0;
 /** As any program with the broker's password can. */
 async function say(body: Buffer, attributes: Attributes): Promise<void> {
   const named = Object.entries(attributes).filter(([, value]) => value !== undefined);
-  const application_properties = Object.fromEntries(named.map(([name, value]) => [`cloudEvents:${name}`, value]));
+  const application_properties = Object.fromEntries(
+    named.map(([name, value]) => [`cloudEvents:${name}`, value]),
+  );
   const accepted = once(attacker, 'accepted') as Promise<[EventContext]>;
   attacker.send({ durable: true, application_properties, body: rhea.message.data_section(body) });
   await accepted;
@@ -41,15 +51,24 @@ async function say(body: Buffer, attributes: Attributes): Promise<void> {
 
 async function nextDead(): Promise<DeadLetter | undefined> {
   const { deadLetters } = victim.store.lanes;
-  return (await deadLetters.count()) > known ? (await deadLetters.list({ newest: true, limit: 1 }))[0] : undefined;
+  return (await deadLetters.count()) > known
+    ? (await deadLetters.list({ newest: true, limit: 1 }))[0]
+    : undefined;
 }
 
 async function open(): Promise<void> {
   const options = { urls: { commands: url }, technologies: [activemq], store: new MemoryStore() };
-  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
+  victim = await Instance.start(
+    OWNER,
+    `${OWNER}-1`,
+    { options, kill: () => 0, alive: () => true, close: async () => undefined },
+    [Victim],
+  );
   line = new Line(new Address(url), 'attacker');
   await line.start();
-  attacker = line.current!.open_sender({ target: { address: OWNER, capabilities: ['queue'] } as never });
+  attacker = line.current!.open_sender({
+    target: { address: OWNER, capabilities: ['queue'] } as never,
+  });
   await once(attacker, 'sendable');
 }
 
@@ -80,7 +99,13 @@ async function neighbour(): Promise<void> {
 
 if (url) {
   hostileSuite({
-    ...{ name: 'messages in a queue of ActiveMQ', type: Ship.name, good: goodOrder, attributes: 'texts', keepsInMemory: true },
+    ...{
+      name: 'messages in a queue of ActiveMQ',
+      type: Ship.name,
+      good: goodOrder,
+      attributes: 'texts',
+      keepsInMemory: true,
+    },
     ...{ open, close, neighbour, send: (body, attributes) => send(body, attributes as Attributes) },
   });
 } else it.skip('ActiveMQ: not run, for ACTIVEMQ_URL is not set', () => undefined);

@@ -5,7 +5,10 @@ import { attached, linkError } from './management';
 
 const CLOSED_WITHIN = 2_000;
 
-/** A message that came, and what can become of it. On a link that is gone nothing does: the broker has the message back. */
+/**
+ * A message that came, and what can become of it. On a link that is gone nothing does: the broker
+ * has the message back.
+ */
 export interface Arrival {
   readonly message: Message;
   /** Whether its link still brings messages. If not, what was not begun is not ours any more. */
@@ -23,12 +26,18 @@ export interface InletOptions {
   readonly queue: string;
   /** Messages it may hold that are not settled. */
   readonly most: () => number;
-  /** What it only holds when it is let go of goes back at once, in any order; else all together, in order, when what was begun has ended. */
+  /**
+   * What it only holds when it is let go of goes back at once, in any order; else all together, in
+   * order, when what was begun has ended.
+   */
   readonly isUnordered: boolean;
   /** Must neither throw nor wait. */
   readonly take: (arrival: Arrival) => void;
   readonly broken: (error: Error) => void;
-  /** Of a queue that has one consumer at a time: its first message came. Whether the former one did not hand it back. */
+  /**
+   * Of a queue that has one consumer at a time: its first message came. Whether the former one did
+   * not hand it back.
+   */
   readonly takeOver?: () => Promise<boolean>;
   /** Everything that was begun has ended. */
   readonly handBack?: () => Promise<void>;
@@ -48,14 +57,18 @@ interface Link {
 }
 
 /**
- * A receiving link to one queue. Closing it gives everything unsettled back, in order, in one step, and uncounted. It has a
- * session of its own, so that a long handling at one queue leaves the others room.
+ * A receiving link to one queue. Closing it gives everything unsettled back, in order, in one step,
+ * and uncounted. It has a session of its own, so that a long handling at one queue leaves the
+ * others room.
  */
 export class Inlet {
   private link?: Link;
   private closing = Promise.resolve();
   private stopped = false;
-  /** Whether messages came: of all the consumers of a lane the broker serves one, and does not tell which. */
+  /**
+   * Whether messages came: of all the consumers of a lane the broker serves one, and does not tell
+   * which.
+   */
   active = false;
 
   constructor(private readonly options: InletOptions) {}
@@ -65,13 +78,20 @@ export class Inlet {
     const session = connection.create_session(UNSETTLED_AT_MOST);
     session.begin();
     const source = { address: this.options.queue, capabilities: ['queue'] };
-    const receiver = session.open_receiver({ source, autoaccept: false, credit_window: 0 } as never);
+    const receiver = session.open_receiver({
+      source,
+      autoaccept: false,
+      credit_window: 0,
+    } as never);
     const link: Link = { receiver, held: new Set(), begun: new Set(), ahead: 0, gone: false };
     this.link = link;
     this.active = false;
     receiver.on('message', (context: EventContext) => this.arrived(link, context));
     await attached(receiver, 'receiver_open');
-    receiver.on('receiver_close', () => this.link === link && this.options.broken(linkError(receiver)));
+    receiver.on(
+      'receiver_close',
+      () => this.link === link && this.options.broken(linkError(receiver)),
+    );
     this.replenish();
   }
 
@@ -106,20 +126,24 @@ export class Inlet {
   }
 
   private async letGo(link: Link): Promise<void> {
-    if (this.options.isUnordered) for (const delivery of link.held) this.settle(link, delivery, 'release');
+    if (this.options.isUnordered)
+      for (const delivery of link.held) this.settle(link, delivery, 'release');
     while (link.begun.size > 0) await Promise.allSettled(link.begun);
     if (link.suspects && !link.gone) await this.options.handBack?.();
     // Whatever is still to be said of a delivery is said now; rhea says it in the next tick.
     await new Promise(setImmediate);
     if (link.gone || link.receiver.is_closed()) return;
-    const closed = new Promise<void>((resolve) => link.receiver.once('receiver_close', () => resolve()));
+    const closed = new Promise<void>((resolve) =>
+      link.receiver.once('receiver_close', () => resolve()),
+    );
     link.receiver.close();
     await within(CLOSED_WITHIN, closed, () => new Error('no answer')).catch(() => undefined);
     link.receiver.session.close();
   }
 
   private arrived(link: Link, { message, delivery }: EventContext): void {
-    if (this.link !== link) return this.options.isUnordered ? this.settle(link, delivery!, 'release') : undefined;
+    if (this.link !== link)
+      return this.options.isUnordered ? this.settle(link, delivery!, 'release') : undefined;
     this.active = true;
     link.held.add(delivery!);
     link.suspects ??= this.takeOver();
@@ -145,12 +169,13 @@ export class Inlet {
   }
 
   /**
-   * rhea tells the broker of all that was settled in one tick together, and says of the second what holds for the first: so
-   * what is settled otherwise waits for another tick.
+   * rhea tells the broker of all that was settled in one tick together, and says of the second what
+   * holds for the first: so what is settled otherwise waits for another tick.
    */
   private settle(link: Link, delivery: Delivery, how: Settling): void {
     if (link.gone || link.receiver.is_closed()) return;
-    if (link.saying !== undefined && link.saying !== how) return void setImmediate(() => this.settle(link, delivery, how));
+    if (link.saying !== undefined && link.saying !== how)
+      return void setImmediate(() => this.settle(link, delivery, how));
     link.saying = how;
     setImmediate(() => (link.saying = undefined));
     link.held.delete(delivery);

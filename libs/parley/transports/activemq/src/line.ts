@@ -8,18 +8,27 @@ const STARTED_WITHIN = 15_000;
 const OPENED_WITHIN = 5_000;
 const AGAIN_AFTER = 1_000;
 const CLOSED_WITHIN = 1_000;
-/** Milliseconds of silence that the broker may allow itself; after twice as many its connection counts as lost. */
+/**
+ * Milliseconds of silence that the broker may allow itself; after twice as many its connection
+ * counts as lost.
+ */
 const SILENCE = 5_000;
 /**
- * Deliveries of a session that may be unsettled; rhea settles them in the order they came, so that a long handling must not
- * fill what is behind it.
+ * Deliveries of a session that may be unsettled; rhea settles them in the order they came, so that
+ * a long handling must not fill what is behind it.
  */
 export const UNSETTLED_AT_MOST = 65_536;
 
 export interface Ends {
-  /** Called for every new connection. When it rejects, the connection is given up and another one opened. */
+  /**
+   * Called for every new connection. When it rejects, the connection is given up and another one
+   * opened.
+   */
   readonly opened?: (connection: Connection) => Promise<void>;
-  /** Called when a connection is gone, whoever ended it, and after every attempt to open another one that failed. */
+  /**
+   * Called when a connection is gone, whoever ended it, and after every attempt to open another one
+   * that failed.
+   */
   readonly lost?: (why: Error) => void;
 }
 
@@ -29,7 +38,10 @@ interface Dialled {
   readonly gone: Promise<Error>;
 }
 
-/** A connection to the broker that is opened anew whenever it is gone, for ever. rhea's own way back would keep links that the broker forgot. */
+/**
+ * A connection to the broker that is opened anew whenever it is gone, for ever. rhea's own way back
+ * would keep links that the broker forgot.
+ */
 export class Line {
   current?: Connection;
   private ended = false;
@@ -41,9 +53,16 @@ export class Line {
     private readonly on: Ends = {},
   ) {}
 
-  /** Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing more is tried. */
+  /**
+   * Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing
+   * more is tried.
+   */
   async start(): Promise<void> {
-    const late = () => new ActiveMqUnavailable(this.address, new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+    const late = () =>
+      new ActiveMqUnavailable(
+        this.address,
+        new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
     try {
       void this.keep(await within(STARTED_WITHIN, this.establish(), late));
     } catch (error) {
@@ -54,7 +73,9 @@ export class Line {
 
   /** The connection that is there, or the next one. */
   arrival(): Promise<Connection> {
-    return this.current ? Promise.resolve(this.current) : new Promise((resolve) => this.waiting.push(resolve));
+    return this.current
+      ? Promise.resolve(this.current)
+      : new Promise((resolve) => this.waiting.push(resolve));
   }
 
   /** Gives this connection up and opens another one. */
@@ -113,7 +134,13 @@ function dial(address: Address, name: string): Promise<Dialled> {
   const connection = connectionTo(address, name);
   let cause: Error | undefined;
   const note = (error?: Error) => (cause ??= error);
-  for (const event of ['connection_error', 'connection_close', 'disconnected', 'session_error', 'session_close'])
+  for (const event of [
+    'connection_error',
+    'connection_close',
+    'disconnected',
+    'session_error',
+    'session_close',
+  ])
     connection.on(event, (context?: { error?: Error }) => note(context?.error));
   for (const event of ['protocol_error', 'error']) connection.on(event, note);
   connection.connect();
@@ -132,7 +159,11 @@ function dial(address: Address, name: string): Promise<Dialled> {
     });
     void gone.then((why) => reject(cause ? why : new Error('it was closed at once')));
   });
-  return within(OPENED_WITHIN, opened, () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN / 1_000} s`)));
+  return within(
+    OPENED_WITHIN,
+    opened,
+    () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN / 1_000} s`)),
+  );
 }
 
 function connectionTo(address: Address, name: string): Connection {
@@ -146,6 +177,7 @@ function connectionTo(address: Address, name: string): Connection {
   } as never);
 }
 
-const isArtemis = ({ properties }: Connection): boolean => /artemis/.test(String(properties?.product));
+const isArtemis = ({ properties }: Connection): boolean =>
+  /artemis/.test(String(properties?.product));
 const socketOf = (connection: Connection): Socket => connection.socket as Socket;
 const hangUp = (connection: Connection): void => void socketOf(connection).destroy();

@@ -11,11 +11,19 @@ it('asks over new links when the broker closed those it had', async () => {
     answers = sender;
   });
   broker.on('message', ({ message }: EventContext) =>
-    answers!.send({ correlation_id: message!.correlation_id, application_properties: { _AMQ_OperationSucceeded: true }, body: '["{}"]' }),
+    answers!.send({
+      correlation_id: message!.correlation_id,
+      application_properties: { _AMQ_OperationSucceeded: true },
+      body: '["{}"]',
+    }),
   );
   const server = broker.listen({ port: 0, host: '127.0.0.1' });
   await once(server, 'listening');
-  const connection = createContainer().connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', reconnect: false });
+  const connection = createContainer().connect({
+    port: (server.address() as AddressInfo).port,
+    host: '127.0.0.1',
+    reconnect: false,
+  });
   await once(connection, 'connection_open');
   const management = new Management(connection);
 

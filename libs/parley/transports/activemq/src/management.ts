@@ -11,7 +11,17 @@ export class ManagementRefused extends Error {
 
 /** A queue, as the broker tells of it: every value is text. */
 export type QueueInfo = Readonly<
-  Record<'name' | 'routingType' | 'durable' | 'exclusive' | 'messageCount' | 'scheduledCount' | 'deliveringCount' | 'consumerCount', string>
+  Record<
+    | 'name'
+    | 'routingType'
+    | 'durable'
+    | 'exclusive'
+    | 'messageCount'
+    | 'scheduledCount'
+    | 'deliveringCount'
+    | 'consumerCount',
+    string
+  >
 >;
 
 /** The broker's own operations, asked for by messages over the connection that is there already. */
@@ -23,19 +33,27 @@ export class Management {
 
   /** @throws ManagementRefused */
   async ask<T>(operation: string, ...parameters: unknown[]): Promise<T> {
-    const late = () => new ManagementRefused(`its management did not answer to ${operation} within ${ANSWERED_WITHIN / 1_000} s`);
+    const late = () =>
+      new ManagementRefused(
+        `its management did not answer to ${operation} within ${ANSWERED_WITHIN / 1_000} s`,
+      );
     return within(ANSWERED_WITHIN, this.asked<T>(operation, parameters), late);
   }
 
   /** Queues whose names contain this text. */
   async queues(text: string): Promise<readonly QueueInfo[]> {
     const filter = JSON.stringify({ field: 'name', operation: 'CONTAINS', value: text });
-    const page = JSON.parse(await this.ask<string>('listQueues', filter, 1, 10_000)) as { readonly data: readonly QueueInfo[] };
+    const page = JSON.parse(await this.ask<string>('listQueues', filter, 1, 10_000)) as {
+      readonly data: readonly QueueInfo[];
+    };
     return page.data;
   }
 
   async settings(address: string): Promise<Readonly<Record<string, unknown>>> {
-    return JSON.parse(await this.ask<string>('getAddressSettingsAsJSON', address)) as Record<string, unknown>;
+    return JSON.parse(await this.ask<string>('getAddressSettingsAsJSON', address)) as Record<
+      string,
+      unknown
+    >;
   }
 
   private async asked<T>(operation: string, parameters: readonly unknown[]): Promise<T> {
@@ -63,26 +81,40 @@ export class Management {
 
   private async attach() {
     const receiver = this.connection.open_receiver({ source: { dynamic: true } as never });
-    receiver.on('message', (context: EventContext) => this.waiting.get(String(context.message!.correlation_id))?.(context));
+    receiver.on('message', (context: EventContext) =>
+      this.waiting.get(String(context.message!.correlation_id))?.(context),
+    );
     await attached(receiver, 'receiver_open');
     const sender = this.connection.open_sender('activemq.management');
     await attached(sender, 'sendable');
-    for (const link of [receiver, sender]) for (const end of ['receiver_close', 'sender_close']) link.on(end, () => (this.links = undefined));
+    for (const link of [receiver, sender])
+      for (const end of ['receiver_close', 'sender_close'])
+        link.on(end, () => (this.links = undefined));
     return { sender, receiver };
   }
 }
 
 /** Waits for the link to be there; rejects with the broker's error when it refuses. */
-export function attached(link: Sender | Receiver, event: 'receiver_open' | 'sendable'): Promise<void> {
+export function attached(
+  link: Sender | Receiver,
+  event: 'receiver_open' | 'sendable',
+): Promise<void> {
   return new Promise((resolve, reject) => {
     link.once(event, () => resolve());
-    for (const end of ['receiver_error', 'sender_error']) link.on(end, () => reject(linkError(link)));
-    for (const end of ['receiver_close', 'sender_close']) link.on(end, () => reject(new Error('the broker closed the link')));
+    for (const end of ['receiver_error', 'sender_error'])
+      link.on(end, () => reject(linkError(link)));
+    for (const end of ['receiver_close', 'sender_close'])
+      link.on(end, () => reject(new Error('the broker closed the link')));
   });
 }
 
 /** What a broker says when it closes a link: `amqp:not-found`, `amqp:unauthorized-access` … */
 export function linkError(link: Sender | Receiver): Error {
-  const { condition, description } = (link.error ?? {}) as { condition?: string; description?: string };
-  return Object.assign(new Error(description ?? condition ?? 'the broker closed the link'), { condition });
+  const { condition, description } = (link.error ?? {}) as {
+    condition?: string;
+    description?: string;
+  };
+  return Object.assign(new Error(description ?? condition ?? 'the broker closed the link'), {
+    condition,
+  });
 }

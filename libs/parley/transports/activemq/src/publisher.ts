@@ -1,4 +1,10 @@
-import { type OutgoingMessage, queueOf, sendInOrder, type TransportContext, within } from '@parley/messaging';
+import {
+  type OutgoingMessage,
+  queueOf,
+  sendInOrder,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { Message } from 'rhea';
 import type { Address } from './address';
 import { messageOf } from './binding';
@@ -25,7 +31,10 @@ export class Publisher {
       this.declared = new Map();
       return Promise.resolve();
     };
-    this.line = new Line(address, `${context.instance}-says`, { opened, lost: (why) => this.outlets.lost(why) });
+    this.line = new Line(address, `${context.instance}-says`, {
+      opened,
+      lost: (why) => this.outlets.lost(why),
+    });
     this.outlets = new Outlets(this.line, address);
   }
 
@@ -37,14 +46,21 @@ export class Publisher {
     return this.line.close();
   }
 
-  /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
+  /**
+   * In order per key: one unconfirmed at a time. Different keys, and messages without one, side by
+   * side.
+   */
   publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    return sendInOrder(messages, (message) => (message.contract.kind === 'broadcast' ? this.broadcast(message) : this.send(message)));
+    return sendInOrder(messages, (message) =>
+      message.contract.kind === 'broadcast' ? this.broadcast(message) : this.send(message),
+    );
   }
 
   /** Puts a command into a queue of the owner. Resolves when the broker has it. */
   async put(owner: string, queue: string, message: Message): Promise<void> {
-    await this.ensure(owner, (management) => declare(management, owner, this.address, this.context.topology));
+    await this.ensure(owner, (management) =>
+      declare(management, owner, this.address, this.context.topology),
+    );
     try {
       await this.outlets.send(queue, 'queue', message);
     } catch (error) {
@@ -62,13 +78,21 @@ export class Publisher {
   private send(message: OutgoingMessage): Promise<void> {
     const owner = queueOf(message.contract);
     const { partitionkey } = message.envelope;
-    return this.put(owner, partitionkey === undefined ? owner : laneOf(owner, partitionkey), messageOf(message, true));
+    return this.put(
+      owner,
+      partitionkey === undefined ? owner : laneOf(owner, partitionkey),
+      messageOf(message, true),
+    );
   }
 
-  /** The broker makes the address when a link to it is opened; where that is not its to do, it is looked for first. */
+  /**
+   * The broker makes the address when a link to it is opened; where that is not its to do, it is
+   * looked for first.
+   */
   private async broadcast(message: OutgoingMessage): Promise<void> {
     const target = addressOf(message.contract.name);
-    if (this.context.topology === 'verify') await this.ensure(target, (management) => addressIsThere(management, target, this.address));
+    if (this.context.topology === 'verify')
+      await this.ensure(target, (management) => addressIsThere(management, target, this.address));
     await this.outlets.send(target, 'topic', messageOf(message, false));
   }
 
@@ -84,8 +108,14 @@ export class Publisher {
   }
 }
 
-export async function addressIsThere(management: Management, target: string, address: Address): Promise<void> {
+export async function addressIsThere(
+  management: Management,
+  target: string,
+  address: Address,
+): Promise<void> {
   await management.ask('getAddressInfo', target).catch((error: Error) => {
-    throw /does not exist|no address|AMQ229203/i.test(error.message) ? missingFrom(address, `the address ${target}`) : error;
+    throw /does not exist|no address|AMQ229203/i.test(error.message)
+      ? missingFrom(address, `the address ${target}`)
+      : error;
   });
 }

@@ -4,7 +4,10 @@ import { Management } from './management';
 import { settingsOf } from './topology';
 
 /** Runs `work` with the management of the broker. */
-export async function managing<T>(url: string, work: (management: Management) => Promise<T>): Promise<T> {
+export async function managing<T>(
+  url: string,
+  work: (management: Management) => Promise<T>,
+): Promise<T> {
   const line = new Line(new Address(url), 'spec');
   await line.start();
   try {
@@ -18,10 +21,15 @@ export async function managing<T>(url: string, work: (management: Management) =>
 export async function removeTraces(url: string, owners: readonly string[]): Promise<void> {
   await managing(url, async (management) => {
     for (const owner of owners) {
-      const quietly = (operation: string, ...parameters: unknown[]) => management.ask(operation, ...parameters).catch(() => undefined);
-      const queues = (await management.queues(owner)).filter(({ name }) => name === owner || name.startsWith(`${owner}.`));
+      const quietly = (operation: string, ...parameters: unknown[]) =>
+        management.ask(operation, ...parameters).catch(() => undefined);
+      const queues = (await management.queues(owner)).filter(
+        ({ name }) => name === owner || name.startsWith(`${owner}.`),
+      );
       await Promise.all(queues.map(({ name }) => quietly('destroyQueue', name, true, true)));
-      await Promise.all(settingsOf(owner).map(([match]) => quietly('removeAddressSettings', match)));
+      await Promise.all(
+        settingsOf(owner).map(([match]) => quietly('removeAddressSettings', match)),
+      );
       await quietly('deleteAddress', `parley.${owner}.do-job`, true);
     }
   });

@@ -19,9 +19,16 @@ export interface AwsService {
 const OPTIONS = ['region', 'insecure', 'prefix'] as const;
 
 /** For the clients' `NodeHttpHandler`. */
-export const HTTP: NodeHttpHandlerOptions = { connectionTimeout: 3_000, httpAgent: { maxSockets: 100 }, httpsAgent: { maxSockets: 100 } };
+export const HTTP: NodeHttpHandlerOptions = {
+  connectionTimeout: 3_000,
+  httpAgent: { maxSockets: 100 },
+  httpsAgent: { maxSockets: 100 },
+};
 
-/** Where a service of AWS is, as its URL says it: `sqs://eu-west-1` at AWS, `sqs://key:secret@host:port?insecure=true` for one of one's own. */
+/**
+ * Where a service of AWS is, as its URL says it: `sqs://eu-west-1` at AWS,
+ * `sqs://key:secret@host:port?insecure=true` for one of one's own.
+ */
 export abstract class AwsAddress {
   readonly region: string;
   /** Of one that is not AWS's. */
@@ -43,8 +50,13 @@ export abstract class AwsAddress {
     this.host = url.host;
     this.options = url.searchParams;
     this.region = isElsewhere ? (this.option('region') ?? 'us-east-1') : url.hostname;
-    if (isElsewhere) this.endpoint = `${this.option('insecure') === 'true' ? 'http' : 'https'}://${url.host}`;
-    if (url.username) this.credentials = { accessKeyId: decodeURIComponent(url.username), secretAccessKey: decodeURIComponent(url.password) };
+    if (isElsewhere)
+      this.endpoint = `${this.option('insecure') === 'true' ? 'http' : 'https'}://${url.host}`;
+    if (url.username)
+      this.credentials = {
+        accessKeyId: decodeURIComponent(url.username),
+        secretAccessKey: decodeURIComponent(url.password),
+      };
     this.prefix = this.option('prefix') ?? '';
     const { pattern, takes } = service.names;
     if (!pattern.test(this.prefix)) throw this.unfit('prefix', takes);
@@ -73,13 +85,21 @@ export abstract class AwsAddress {
   }
 
   protected unfit(name: string, why: string): TypeError {
-    return new TypeError(`the option ${name}=${this.option(name)} of ${this.service.one} URL ${why}`);
+    return new TypeError(
+      `the option ${name}=${this.option(name)} of ${this.service.one} URL ${why}`,
+    );
   }
 }
 
 function urlOf(secret: string, { one, scheme }: AwsService): URL {
   const url = URL.canParse(secret) ? new URL(secret) : undefined;
-  if (url?.hostname && url.protocol === `${scheme}:` && !url.hash && ['', '/'].includes(url.pathname)) return url;
+  if (
+    url?.hostname &&
+    url.protocol === `${scheme}:` &&
+    !url.hash &&
+    ['', '/'].includes(url.pathname)
+  )
+    return url;
   throw new TypeError(
     `this is not ${one} URL; write ${scheme}://eu-west-1 for AWS, or ${scheme}://key:secret@host:port?insecure=true for another one`,
   );
@@ -88,7 +108,9 @@ function urlOf(secret: string, { one, scheme }: AwsService): URL {
 function refuseUnknown({ searchParams }: URL, { one, options }: AwsService): void {
   const known = [...OPTIONS, ...options];
   const unknown = [...searchParams.keys()].find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new TypeError(`${one} URL has no option "${unknown}"; it has ${known.join(', ')}`);
+  if (unknown !== undefined)
+    throw new TypeError(`${one} URL has no option "${unknown}"; it has ${known.join(', ')}`);
   const insecure = searchParams.get('insecure') ?? 'false';
-  if (!['true', 'false'].includes(insecure)) throw new TypeError(`the option insecure=${insecure} of ${one} URL is true or false`);
+  if (!['true', 'false'].includes(insecure))
+    throw new TypeError(`the option insecure=${insecure} of ${one} URL is true or false`);
 }

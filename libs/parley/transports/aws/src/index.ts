@@ -1,2 +1,8 @@
 export { AwsAddress, type AwsService, HTTP } from './address';
-export { AwsUnavailable, isUnusable, reasonOf, startFailure, TopologyMismatch } from './unavailable';
+export {
+  AwsUnavailable,
+  isUnusable,
+  reasonOf,
+  startFailure,
+  TopologyMismatch,
+} from './unavailable';

@@ -23,27 +23,45 @@ export function startFailure(address: AwsAddress, thrown: unknown): Error {
 }
 
 /** Whether it says already what is wrong with the service, or with what is in it. */
-export const isUnusable = (thrown: unknown): thrown is Error => thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatch;
+export const isUnusable = (thrown: unknown): thrown is Error =>
+  thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatch;
 
 const REFUSED =
   /InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|InvalidAccessKeyId|AccessDenied|InvalidSecurity|InvalidSignature|IncompleteSignature|AuthFailure|NotAuthorized|ExpiredToken/;
-const NOT_AWS = /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_|Unexpected token|UnknownError|InvalidAction|404/;
+const NOT_AWS =
+  /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_|Unexpected token|UnknownError|InvalidAction|404/;
 
 /** What went wrong, in the words of whoever noticed it first. */
 export function reasonOf(error: unknown): string {
-  const { name, message, code, cause } = error as { name?: string; message?: string; code?: string; cause?: unknown };
+  const { name, message, code, cause } = error as {
+    name?: string;
+    message?: string;
+    code?: string;
+    cause?: unknown;
+  };
   // A connection that is closed has its reason, though the SDK calls it a timeout, too.
-  if (name === 'AbortError' || (name === 'TimeoutError' && typeof code !== 'string')) return 'no answer in time';
-  return message?.replace(/^AWS SDK error wrapper for \w*: /, '') || code || (cause ? reasonOf(cause) : String(error));
+  if (name === 'AbortError' || (name === 'TimeoutError' && typeof code !== 'string'))
+    return 'no answer in time';
+  return (
+    message?.replace(/^AWS SDK error wrapper for \w*: /, '') ||
+    code ||
+    (cause ? reasonOf(cause) : String(error))
+  );
 }
 
 function explain({ endpoint, service }: AwsAddress, cause: unknown): string {
   const { name, scheme, holds } = service;
   const why = reasonOf(cause).split('\n', 1)[0]!;
   const signs = `${(cause as Error)?.name} ${(cause as { code?: string })?.code} ${why}`;
-  const own = endpoint === undefined ? '' : `, and does the URL point to it${endpoint.startsWith('https:') ? ' (without TLS it needs ?insecure=true)' : ''}`;
-  if (/CredentialsProvider|Could not load credentials/.test(signs)) return `needs credentials; write them into the URL (${scheme}://key:secret@…), or give them as AWS has it, by AWS_ACCESS_KEY_ID or a role`;
-  if (REFUSED.test(signs)) return `refuses the credentials (${why}); correct them, or allow them ${scheme}:* on the ${holds} of this service`;
-  if (NOT_AWS.test(signs)) return `does not answer like ${name} (${why}); does the URL point to it?`;
+  const own =
+    endpoint === undefined
+      ? ''
+      : `, and does the URL point to it${endpoint.startsWith('https:') ? ' (without TLS it needs ?insecure=true)' : ''}`;
+  if (/CredentialsProvider|Could not load credentials/.test(signs))
+    return `needs credentials; write them into the URL (${scheme}://key:secret@…), or give them as AWS has it, by AWS_ACCESS_KEY_ID or a role`;
+  if (REFUSED.test(signs))
+    return `refuses the credentials (${why}); correct them, or allow them ${scheme}:* on the ${holds} of this service`;
+  if (NOT_AWS.test(signs))
+    return `does not answer like ${name} (${why}); does the URL point to it?`;
   return `cannot be reached (${why}); is it running${own}?`;
 }

@@ -1,4 +1,10 @@
-import { Client, credentials, status, type ChannelOptions, type ClientUnaryCall } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  status,
+  type ChannelOptions,
+  type ClientUnaryCall,
+} from '@grpc/grpc-js';
 import { contractsLoaded } from '@parley/contract';
 import {
   AnswerLost,
@@ -47,7 +53,8 @@ export class GrpcCallTransport implements CallTransport {
     private readonly context: TransportContext,
   ) {
     // Of every owner that could be asked: now, not when it is.
-    for (const { kind, owner } of contractsLoaded()) if (kind === 'call') targetOf(options.urlOf(owner));
+    for (const { kind, owner } of contractsLoaded())
+      if (kind === 'call') targetOf(options.urlOf(owner));
   }
 
   async call(request: OutgoingCall): Promise<Answer> {
@@ -62,7 +69,10 @@ export class GrpcCallTransport implements CallTransport {
 
   server(registry: HandlerRegistry, answer: Answerer): CallServer {
     const { listen } = this.options;
-    if (!listen) throw new Error(`${this.context.service} handles calls, but was given no port to answer them at`);
+    if (!listen)
+      throw new Error(
+        `${this.context.service} handles calls, but was given no port to answer them at`,
+      );
     return new GrpcCallServer(listen, registry, answer);
   }
 
@@ -74,7 +84,11 @@ export class GrpcCallTransport implements CallTransport {
   private clientOf(owner: string): Client {
     let client = this.clients.get(owner);
     if (!client) {
-      client = new Client(targetOf(this.options.urlOf(owner)), credentials.createInsecure(), CHANNEL);
+      client = new Client(
+        targetOf(this.options.urlOf(owner)),
+        credentials.createInsecure(),
+        CHANNEL,
+      );
       this.clients.set(owner, client);
     }
     return client;
@@ -88,27 +102,45 @@ function ask(client: Client, request: OutgoingCall): Promise<Answer> {
     signal?.throwIfAborted();
     if (budget === 0) throw new DeadlineExceeded(contract.name, 0);
     const { path, encode, decode } = methodOf(contract);
-    const call = client.makeUnaryRequest(path, encode, decode, body, metadataOf(headers), { deadline: deadline.at }, (error, reply) => {
-      signal?.removeEventListener('abort', cancel);
-      if (!error) return resolve({ ok: true, body: reply! });
-      if (signal?.aborted) return reject(signal.reason);
-      if (error.code === status.DEADLINE_EXCEEDED) return reject(new DeadlineExceeded(contract.name, budget));
-      const fault = faultOf(error);
-      if (fault) return resolve({ ok: false, fault });
-      reject(wasSent(call, client) ? new AnswerLost(contract, error.details) : new OwnerUnavailable(contract, error.details));
-    });
+    const call = client.makeUnaryRequest(
+      path,
+      encode,
+      decode,
+      body,
+      metadataOf(headers),
+      { deadline: deadline.at },
+      (error, reply) => {
+        signal?.removeEventListener('abort', cancel);
+        if (!error) return resolve({ ok: true, body: reply! });
+        if (signal?.aborted) return reject(signal.reason);
+        if (error.code === status.DEADLINE_EXCEEDED)
+          return reject(new DeadlineExceeded(contract.name, budget));
+        const fault = faultOf(error);
+        if (fault) return resolve({ ok: false, fault });
+        reject(
+          wasSent(call, client)
+            ? new AnswerLost(contract, error.details)
+            : new OwnerUnavailable(contract, error.details),
+        );
+      },
+    );
     const cancel = () => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
   });
 }
 
 /**
- * UNAVAILABLE alone does not tell "could not connect" from "connection lost while waiting". But a call knows its peer once it
- * was put on a connection; before, and when it was refused and not put on another, it names the channel's target.
+ * UNAVAILABLE alone does not tell "could not connect" from "connection lost while waiting". But a
+ * call knows its peer once it was put on a connection; before, and when it was refused and not put
+ * on another, it names the channel's target.
  */
-const wasSent = (call: ClientUnaryCall, client: Client): boolean => call.getPeer() !== client.getChannel().getTarget();
+const wasSent = (call: ClientUnaryCall, client: Client): boolean =>
+  call.getPeer() !== client.getChannel().getTarget();
 
-/** Whether an instance can be reached soon: grpc-js fails at once while it waits to reconnect, though the owner may be back already. */
+/**
+ * Whether an instance can be reached soon: grpc-js fails at once while it waits to reconnect,
+ * though the owner may be back already.
+ */
 function connected(client: Client, { deadline, signal }: OutgoingCall): Promise<boolean> {
   if (signal?.aborted) return Promise.resolve(false);
   const patience = Deadline.within(PATIENCE, deadline).at;

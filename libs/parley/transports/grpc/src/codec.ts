@@ -1,6 +1,9 @@
 import type { Contract } from '@parley/contract';
 
-/** How requests and replies become gRPC messages, and under which path. The only file that knows; a typed .proto would replace it. */
+/**
+ * How requests and replies become gRPC messages, and under which path. The only file that knows; a
+ * typed .proto would replace it.
+ */
 export interface Method {
   /** `/catalog.Catalog/QuotePrice` for `catalog.quote-price`. */
   readonly path: string;
@@ -14,10 +17,15 @@ const asIs = (bytes: Buffer): Buffer => bytes;
 export function methodOf(contract: Contract): Method {
   const verb = contract.name.slice(contract.owner.length + 1);
   const service = contract.owner.replaceAll('-', '_');
-  return { path: `/${service}.${pascal(contract.owner)}/${pascal(verb)}`, encode: asIs, decode: asIs };
+  return {
+    path: `/${service}.${pascal(contract.owner)}/${pascal(verb)}`,
+    encode: asIs,
+    decode: asIs,
+  };
 }
 
-const pascal = (words: string): string => words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
+const pascal = (words: string): string =>
+  words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
 
 /** What either side sends or takes at most. */
 export const MESSAGE_LIMIT = 4 * 1024 * 1024;

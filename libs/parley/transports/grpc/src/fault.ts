@@ -19,28 +19,51 @@ const STATUS: Readonly<Record<string, status>> = {
   'too-large': status.RESOURCE_EXHAUSTED,
 };
 
-/** A status for everyone, with the fault in a trailer. A contract's own code is a FAILED_PRECONDITION. */
+/**
+ * A status for everyone, with the fault in a trailer. A contract's own code is a
+ * FAILED_PRECONDITION.
+ */
 export function errorOf(fault: Fault): Partial<ServiceError> {
   const kept = bounded(fault);
   const metadata = new Metadata();
   metadata.set(TRAILER, Buffer.from(JSON.stringify(kept)));
-  return { code: Object.hasOwn(STATUS, fault.code) ? STATUS[fault.code] : status.FAILED_PRECONDITION, details: `${fault.code}: ${kept.message}`, metadata };
+  return {
+    code: Object.hasOwn(STATUS, fault.code) ? STATUS[fault.code] : status.FAILED_PRECONDITION,
+    details: `${fault.code}: ${kept.message}`,
+    metadata,
+  };
 }
 
-/** The fault a status stands for: its trailer, or what can be said without one. Undefined when nobody answered. */
+/**
+ * The fault a status stands for: its trailer, or what can be said without one. Undefined when
+ * nobody answered.
+ */
 export function faultOf(error: ServiceError): Fault | undefined {
-  return trailer(error.metadata) ?? (isBroken(error) ? undefined : { code: codeOf(error.code), message: error.details });
+  return (
+    trailer(error.metadata) ??
+    (isBroken(error) ? undefined : { code: codeOf(error.code), message: error.details })
+  );
 }
 
-/** Statuses that grpc-js makes up when a connection or stream breaks. Whether a foreign server sent one, nobody can tell. */
+/**
+ * Statuses that grpc-js makes up when a connection or stream breaks. Whether a foreign server sent
+ * one, nobody can tell.
+ */
 const isBroken = ({ code, details }: ServiceError): boolean =>
-  code === status.UNAVAILABLE || code === status.CANCELLED || details.startsWith('Received RST_STREAM');
+  code === status.UNAVAILABLE ||
+  code === status.CANCELLED ||
+  details.startsWith('Received RST_STREAM');
 
 function bounded({ code, message, details }: Fault): Fault {
-  const short = message.length <= MESSAGE_LIMIT ? message : `${message.slice(0, MESSAGE_LIMIT)}… (${message.length} characters)`;
+  const short =
+    message.length <= MESSAGE_LIMIT
+      ? message
+      : `${message.slice(0, MESSAGE_LIMIT)}… (${message.length} characters)`;
   const fault = { code, message: short, details };
   const size = Buffer.byteLength(JSON.stringify(fault));
-  return size <= TRAILER_LIMIT ? fault : { code, message: `${short} (${size} bytes of details were too many to send)` };
+  return size <= TRAILER_LIMIT
+    ? fault
+    : { code, message: `${short} (${size} bytes of details were too many to send)` };
 }
 
 function trailer(metadata: Metadata): Fault | undefined {

@@ -1,22 +1,38 @@
-import { callSuite, freePort, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  callSuite,
+  freePort,
+  MemoryDatabases,
+  MemoryLink,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { grpc } from './grpc';
 
 const databases = new MemoryDatabases();
 /** Callers know two instances of every owner from the start, each behind a road of its own. */
-const owners = new Map<string, { readonly doors: readonly { readonly port: number; readonly road: Road }[]; opened: number }>();
+const owners = new Map<
+  string,
+  { readonly doors: readonly { readonly port: number; readonly road: Road }[]; opened: number }
+>();
 
 const fixture: Fixture = {
   technology: 'grpc',
   features: { offers: { death: true, limits: true }, largest: 3_000_000 },
   admit: async (service) => {
-    if (!owners.has(service)) owners.set(service, { doors: [await door(), await door()], opened: 0 });
+    if (!owners.has(service))
+      owners.set(service, { doors: [await door(), await door()], opened: 0 });
   },
   open: async (service) => {
     const owner = owners.get(service)!;
     const { port, road } = owner.doors[owner.opened++]!;
     const database = new MemoryLink();
     return {
-      options: { urls: { calls: urlOf }, listen: { host: '127.0.0.1', port }, technologies: [grpc], store: databases.linked(service, database) },
+      options: {
+        urls: { calls: urlOf },
+        listen: { host: '127.0.0.1', port },
+        technologies: [grpc],
+        store: databases.linked(service, database),
+      },
       kill: () => road.down() + database.set(false),
       alive: () => road.traffic > 0 || database.isUp(),
       close: async () => road.close(),

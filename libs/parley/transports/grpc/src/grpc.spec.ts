@@ -1,15 +1,33 @@
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { call, type Call } from '@parley/contract';
-import { AnswerLost, HandlerRegistry, OwnerUnavailable, systemClock, type Answer, type Answerer, type IncomingCall, type OutgoingCall, type TransportContext } from '@parley/messaging';
+import {
+  AnswerLost,
+  HandlerRegistry,
+  OwnerUnavailable,
+  systemClock,
+  type Answer,
+  type Answerer,
+  type IncomingCall,
+  type OutgoingCall,
+  type TransportContext,
+} from '@parley/messaging';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { GrpcCallTransport } from './client';
 import { grpc } from './grpc';
 import { CallerGone, GrpcCallServer, ServerStopped } from './server';
 
-const Ask = call('catalog.quote-price', { request: z.object({ n: z.number() }), reply: z.object({ n: z.number() }) });
+const Ask = call('catalog.quote-price', {
+  request: z.object({ n: z.number() }),
+  reply: z.object({ n: z.number() }),
+});
 const Unanswered = call('catalog.never-bound', { request: z.object({}), reply: z.object({}) });
-const context: TransportContext = { service: 'orders', instance: 'orders-1', clock: systemClock, log: () => {} };
+const context: TransportContext = {
+  service: 'orders',
+  instance: 'orders-1',
+  clock: systemClock,
+  log: () => {},
+};
 const echo: Answerer = async ({ body }) => ({ ok: true, body });
 
 const open: { close(): Promise<void> }[] = [];
@@ -19,8 +37,15 @@ afterEach(async () => {
 
 async function serve(answer: Answerer, port = 0, host = '127.0.0.1'): Promise<GrpcCallServer> {
   const server = new GrpcCallServer({ host, port }, new HandlerRegistry('catalog'), answer);
-  server.addHandler(Ask.name, (async () => {}) as never, false, { contract: Ask, options: {}, handlerClass: class Prices {}, method: 'quote' });
-  await new Promise<void>((resolve, reject) => void server.listen((error) => (error ? reject(error) : resolve())));
+  server.addHandler(Ask.name, (async () => {}) as never, false, {
+    contract: Ask,
+    options: {},
+    handlerClass: class Prices {},
+    method: 'quote',
+  });
+  await new Promise<void>(
+    (resolve, reject) => void server.listen((error) => (error ? reject(error) : resolve())),
+  );
   open.push(server);
   return server;
 }
@@ -35,8 +60,17 @@ function transportTo(...servers: { port: number }[]): GrpcCallTransport {
 /** A deadline that no machine is too busy for, where deadlines are not what a test is about. */
 const NO_HURRY = 60_000;
 
-function asking(body: string | Buffer = '{}', options: Partial<OutgoingCall> & { within?: number; contract?: Call } = {}): OutgoingCall {
-  return { contract: Ask, headers: {}, body: Buffer.from(body), deadline: Deadline.within(options.within ?? NO_HURRY), ...options };
+function asking(
+  body: string | Buffer = '{}',
+  options: Partial<OutgoingCall> & { within?: number; contract?: Call } = {},
+): OutgoingCall {
+  return {
+    contract: Ask,
+    headers: {},
+    body: Buffer.from(body),
+    deadline: Deadline.within(options.within ?? NO_HURRY),
+    ...options,
+  };
 }
 
 async function reply(transport: GrpcCallTransport, request = asking()): Promise<string> {
@@ -80,8 +114,15 @@ const foreignCall = (client: Client, path: string) =>
 describe('a call by gRPC', () => {
   it('is answered with the reply, and its headers arrive as they were sent', async () => {
     const received = gate<IncomingCall>();
-    const transport = transportTo(await serve(async (incoming) => (received.open(incoming), echo(incoming))));
-    const headers = { id: '1', type: Ask.name, partitionkey: ' Zürich "100%" \u0000\n🚀 ', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
+    const transport = transportTo(
+      await serve(async (incoming) => (received.open(incoming), echo(incoming))),
+    );
+    const headers = {
+      id: '1',
+      type: Ask.name,
+      partitionkey: ' Zürich "100%" \u0000\n🚀 ',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    };
     expect(await reply(transport, asking('{"n":1}', { headers }))).toBe('{"n":1}');
     expect((await received.opened).headers).toEqual(headers);
     expect((await received.opened).contract).toBe('catalog.quote-price');
@@ -103,14 +144,21 @@ describe('a call by gRPC', () => {
   });
 
   it('loses details that no trailer can hold, and says so', async () => {
-    const transport = transportTo(await serve(async () => ({ ok: false, fault: { code: 'mine', message: 'm', details: 'x'.repeat(100_000) } })));
+    const transport = transportTo(
+      await serve(async () => ({
+        ok: false,
+        fault: { code: 'mine', message: 'm', details: 'x'.repeat(100_000) },
+      })),
+    );
     const { fault } = (await transport.call(asking())) as Extract<Answer, { ok: false }>;
     expect(fault).toEqual({ code: 'mine', message: expect.stringContaining('too many to send') });
   });
 
   it('without a handler is answered with no-handler', async () => {
     const transport = transportTo(await serve(echo));
-    expect(await reply(transport, asking('{}', { contract: Unanswered as never }))).toBe('fault: no-handler');
+    expect(await reply(transport, asking('{}', { contract: Unanswered as never }))).toBe(
+      'fault: no-handler',
+    );
   });
 
   it('carries up to 4 MB each way, and faults above', async () => {
@@ -123,7 +171,9 @@ describe('a call by gRPC', () => {
   it('gets its own reply among 1,000 at the same time, answered out of order', async () => {
     const servers = [await serve(shuffling()), await serve(shuffling())];
     const transport = transportTo(...servers);
-    const replies = await Promise.all(Array.from({ length: 1_000 }, (_, n) => reply(transport, asking(`{"n":${n}}`))));
+    const replies = await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) => reply(transport, asking(`{"n":${n}}`))),
+    );
     expect(replies).toEqual(Array.from({ length: 1_000 }, (_, n) => `{"n":${n}}`));
   });
 
@@ -141,7 +191,9 @@ describe('a deadline', () => {
   it('ends the call on both sides', async () => {
     const handler = waiting();
     const transport = transportTo(await serve(handler.answer));
-    await expect(transport.call(asking('{}', { within: 100 }))).rejects.toBeInstanceOf(DeadlineExceeded);
+    await expect(transport.call(asking('{}', { within: 100 }))).rejects.toBeInstanceOf(
+      DeadlineExceeded,
+    );
     expect(await handler.aborted).toBeInstanceOf(DeadlineExceeded);
   });
 
@@ -158,7 +210,9 @@ describe('a deadline', () => {
   it('that has passed already sends nothing', async () => {
     const answer = jest.fn(echo);
     const transport = transportTo(await serve(answer));
-    await expect(transport.call(asking('{}', { within: 0 }))).rejects.toBeInstanceOf(DeadlineExceeded);
+    await expect(transport.call(asking('{}', { within: 0 }))).rejects.toBeInstanceOf(
+      DeadlineExceeded,
+    );
     expect(answer).not.toHaveBeenCalled();
   });
 
@@ -185,22 +239,31 @@ describe('cancellation', () => {
 
   it('before the call sends nothing', async () => {
     const transport = transportTo(await serve(echo));
-    await expect(transport.call(asking('{}', { signal: AbortSignal.abort(new Error('too late')) }))).rejects.toThrow('too late');
+    await expect(
+      transport.call(asking('{}', { signal: AbortSignal.abort(new Error('too late')) })),
+    ).rejects.toThrow('too late');
   });
 });
 
 describe('several instances', () => {
-  const named = (name: string): Answerer => async () => ({ ok: true, body: Buffer.from(name) });
+  const named =
+    (name: string): Answerer =>
+    async () => ({ ok: true, body: Buffer.from(name) });
 
   /** Calls until every name was heard; fails by the test's own time limit. */
   async function hear(transport: GrpcCallTransport, ...names: string[]): Promise<void> {
-    for (const missing = new Set(names); missing.size > 0; ) missing.delete(await reply(transport));
+    for (const missing = new Set(names); missing.size > 0;) missing.delete(await reply(transport));
   }
 
   it('are asked in turn', async () => {
     const transport = transportTo(await serve(named('a')), await serve(named('b')));
     await hear(transport, 'a', 'b');
-    const heard = [await reply(transport), await reply(transport), await reply(transport), await reply(transport)].join('');
+    const heard = [
+      await reply(transport),
+      await reply(transport),
+      await reply(transport),
+      await reply(transport),
+    ].join('');
     expect(['abab', 'baba']).toContain(heard);
   });
 
@@ -299,16 +362,28 @@ describe('foreign callers', () => {
 describe('at start', () => {
   it('a taken port is refused with a sentence', async () => {
     const { port } = await serve(echo);
-    await expect(serve(echo, port)).rejects.toThrow(/cannot be answered at 127\.0\.0\.1:\d+.*is the port taken/);
+    await expect(serve(echo, port)).rejects.toThrow(
+      /cannot be answered at 127\.0\.0\.1:\d+.*is the port taken/,
+    );
   });
 
-  it.each(['http://a:1', 'grpc://', 'grpc://a', 'grpc://a:1,b:2', 'grpc://a:99999', 'grpc://a:1?colour=blue'])('the URL %s of an owner is refused', (url) => {
+  it.each([
+    'http://a:1',
+    'grpc://',
+    'grpc://a',
+    'grpc://a:1,b:2',
+    'grpc://a:99999',
+    'grpc://a:1?colour=blue',
+  ])('the URL %s of an owner is refused', (url) => {
     expect(() => grpc.openCalls!({ urlOf: () => url }, context)).toThrow(/write grpc:\/\//);
   });
 
   it('an IPv6 address is listened to, and found', async () => {
     const { port } = await serve(echo, 0, '::1');
-    const transport = grpc.openCalls!({ urlOf: () => `grpc://[::1]:${port}` }, context) as GrpcCallTransport;
+    const transport = grpc.openCalls!(
+      { urlOf: () => `grpc://[::1]:${port}` },
+      context,
+    ) as GrpcCallTransport;
     open.push(transport);
     expect(await reply(transport, asking('{"n":6}'))).toBe('{"n":6}');
   });

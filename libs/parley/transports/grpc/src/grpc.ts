@@ -13,7 +13,10 @@ export const grpc: Technology = {
   },
 };
 
-/** What grpc-js would write to stderr comes as an error to whoever asked, too: it is for those who look closely. */
+/**
+ * What grpc-js would write to stderr comes as an error to whoever asked, too: it is for those who
+ * look closely.
+ */
 function noteFor({ log }: TransportContext): Partial<Console> {
   const note = (...said: unknown[]) => log('debug', `gRPC: ${said.join(' ')}`);
   return { error: note, info: note, debug: note };

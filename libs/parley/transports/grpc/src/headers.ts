@@ -5,10 +5,14 @@ import type { Headers } from '@parley/messaging';
 const PLAIN = new Set(['traceparent', 'tracestate']);
 const PREFIX = 'ce-';
 
-/** Envelope attributes as metadata: `ce-id`, `ce-type` …, values as CloudEvents' HTTP binding writes them. */
+/**
+ * Envelope attributes as metadata: `ce-id`, `ce-type` …, values as CloudEvents' HTTP binding writes
+ * them.
+ */
 export function metadataOf(headers: Headers): Metadata {
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(headers)) metadata.set(PLAIN.has(name) ? name : PREFIX + name, toAscii(value));
+  for (const [name, value] of Object.entries(headers))
+    metadata.set(PLAIN.has(name) ? name : PREFIX + name, toAscii(value));
   return metadata;
 }
 
@@ -29,10 +33,17 @@ function toAscii(text: string): string {
 
 const percent = (byte: number): string => {
   const character = String.fromCharCode(byte);
-  return /[!#$&-~]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  return /[!#$&-~]/.test(character)
+    ? character
+    : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
 };
 
-/** Bytes that are no UTF-8 become U+FFFD, a lone "%" stays: a foreign caller's oddity must not fail the call. */
+/**
+ * Bytes that are no UTF-8 become U+FFFD, a lone "%" stays: a foreign caller's oddity must not fail
+ * the call.
+ */
 function fromAscii(text: string): string {
-  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString());
+  return text.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) =>
+    Buffer.from(run.replaceAll('%', ''), 'hex').toString(),
+  );
 }

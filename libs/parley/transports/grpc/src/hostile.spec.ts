@@ -1,16 +1,32 @@
 import { randomUUID } from 'node:crypto';
-import { connect, type ClientHttp2Session, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+import {
+  connect,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { call } from '@parley/contract';
 import { Handles } from '@parley/messaging';
-import { freePort, hostileSuite, Instance, type Attributes, type Fate, GoodOrder, goodOrder } from '@parley/testing/conformance';
+import {
+  freePort,
+  hostileSuite,
+  Instance,
+  type Attributes,
+  type Fate,
+  GoodOrder,
+  goodOrder,
+} from '@parley/testing/conformance';
 import { z } from 'zod';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { grpc } from './grpc';
 
-const Quote = call('victim.quote-price', { request: GoodOrder, reply: z.object({ name: z.string() }) });
+const Quote = call('victim.quote-price', {
+  request: GoodOrder,
+  reply: z.object({ name: z.string() }),
+});
 const { path } = methodOf(Quote);
 
 @Controller()
@@ -28,9 +44,23 @@ let honest: Client;
 
 async function open(): Promise<void> {
   port = await freePort();
-  const options = { urls: { calls: () => `grpc://127.0.0.1:${port}` }, listen: { host: '127.0.0.1', port }, technologies: [grpc] };
-  victim = await Instance.start('victim', 'victim-1', { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
-  [attacker, honest] = [0, 1].map((n) => new Client(`127.0.0.1:${port}`, credentials.createInsecure(), { 'grpc.primary_user_agent': `caller ${n}` })) as [Client, Client];
+  const options = {
+    urls: { calls: () => `grpc://127.0.0.1:${port}` },
+    listen: { host: '127.0.0.1', port },
+    technologies: [grpc],
+  };
+  victim = await Instance.start(
+    'victim',
+    'victim-1',
+    { options, kill: () => 0, alive: () => true, close: async () => undefined },
+    [Victim],
+  );
+  [attacker, honest] = [0, 1].map(
+    (n) =>
+      new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+        'grpc.primary_user_agent': `caller ${n}`,
+      }),
+  ) as [Client, Client];
 }
 
 async function close(): Promise<void> {
@@ -41,20 +71,45 @@ async function close(): Promise<void> {
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-function ask(client: Client, body: Buffer, metadata: Metadata, method = path): Promise<Buffer | ServiceError> {
-  return new Promise((resolve) => client.makeUnaryRequest(method, same, same, body, metadata, { deadline: Date.now() + 20_000 }, (error, reply) => resolve(error ?? reply!)));
+function ask(
+  client: Client,
+  body: Buffer,
+  metadata: Metadata,
+  method = path,
+): Promise<Buffer | ServiceError> {
+  return new Promise((resolve) =>
+    client.makeUnaryRequest(
+      method,
+      same,
+      same,
+      body,
+      metadata,
+      { deadline: Date.now() + 20_000 },
+      (error, reply) => resolve(error ?? reply!),
+    ),
+  );
 }
 
 function metadataOf(attributes: Attributes): Metadata {
   const metadata = new Metadata();
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined) metadata.set(name === 'traceparent' || name === 'baggage' ? name : `ce-${name}`, encodeURIComponent(String(value)));
+    if (value !== undefined)
+      metadata.set(
+        name === 'traceparent' || name === 'baggage' ? name : `ce-${name}`,
+        encodeURIComponent(String(value)),
+      );
   }
   return metadata;
 }
 
 async function neighbour(): Promise<void> {
-  expect(await ask(honest, Buffer.from(JSON.stringify(goodOrder.payload)), metadataOf({ id: randomUUID() }))).toEqual(Buffer.from('{"name":"Ada"}'));
+  expect(
+    await ask(
+      honest,
+      Buffer.from(JSON.stringify(goodOrder.payload)),
+      metadataOf({ id: randomUUID() }),
+    ),
+  ).toEqual(Buffer.from('{"name":"Ada"}'));
 }
 
 hostileSuite({
@@ -68,7 +123,10 @@ hostileSuite({
   },
 }); // prettier-ignore
 
-/** What a client that keeps to no rules hears: the status of HTTP or of gRPC, or how the stream ended. */
+/**
+ * What a client that keeps to no rules hears: the status of HTTP or of gRPC, or how the stream
+ * ended.
+ */
 type Heard = { readonly status?: number; readonly grpc?: number; readonly ended: string };
 
 describe('what means harm, below what gRPC carries', () => {
@@ -76,7 +134,10 @@ describe('what means harm, below what gRPC carries', () => {
   beforeAll(open);
   afterAll(close);
   beforeEach(() => {
-    session = connect(`http://127.0.0.1:${port}`, { settings: { maxHeaderListSize: 2 ** 24 }, maxSendHeaderBlockLength: 2 ** 24 });
+    session = connect(`http://127.0.0.1:${port}`, {
+      settings: { maxHeaderListSize: 2 ** 24 },
+      maxSendHeaderBlockLength: 2 ** 24,
+    });
     session.on('error', () => undefined);
   });
   afterEach(async () => {
@@ -84,7 +145,14 @@ describe('what means harm, below what gRPC carries', () => {
     await neighbour();
   });
 
-  const HEADERS = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', 'grpc-timeout': '5S', 'ce-id': randomUUID() };
+  const HEADERS = {
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'grpc-timeout': '5S',
+    'ce-id': randomUUID(),
+  };
 
   function stream(bytes: Buffer, headers: OutgoingHttpHeaders = {}, end = true): Promise<Heard> {
     return new Promise((resolve) => {
@@ -95,7 +163,11 @@ describe('what means harm, below what gRPC carries', () => {
       };
       const done = (ended: string) => resolve({ ...heard, ended });
       const request = session.request({ ...HEADERS, ...headers });
-      request.on('response', note).on('trailers', note).on('error', () => undefined).on('close', () => done(`stream ${request.rstCode}`));
+      request
+        .on('response', note)
+        .on('trailers', note)
+        .on('error', () => undefined)
+        .on('close', () => done(`stream ${request.rstCode}`));
       session.once('close', () => done('session'));
       request.resume();
       if (end) request.end(bytes);
@@ -112,7 +184,8 @@ describe('what means harm, below what gRPC carries', () => {
   }
 
   const BODY = Buffer.from(JSON.stringify(goodOrder.payload));
-  const isRefused = ({ status: http, grpc: code, ended }: Heard) => (code !== undefined ? code !== status.OK : (http ?? 0) >= 400 || ended !== 'stream 0');
+  const isRefused = ({ status: http, grpc: code, ended }: Heard) =>
+    code !== undefined ? code !== status.OK : (http ?? 0) >= 400 || ended !== 'stream 0';
 
   it('is heard as it is: an honest stream is answered', async () => {
     expect(await stream(frame(BODY))).toEqual({ status: 200, grpc: status.OK, ended: 'stream 0' });
@@ -123,21 +196,40 @@ describe('what means harm, below what gRPC carries', () => {
     ['half of a frame’s head', () => stream(Buffer.from([0, 0]))],
     ['a frame of another protocol', () => stream(Buffer.from('999#{"pattern":"a"}'))],
     ['a claim of 512 MiB', () => stream(frame(BODY, 512 * 2 ** 20))],
-    ['a claim of 4 GiB, and a connection that stays', () => stream(frame(BODY, 0xffffffff), { 'grpc-timeout': '1S' }, false)],
+    [
+      'a claim of 4 GiB, and a connection that stays',
+      () => stream(frame(BODY, 0xffffffff), { 'grpc-timeout': '1S' }, false),
+    ],
     ['no message', () => stream(Buffer.alloc(0))],
     ['two messages', () => stream(Buffer.concat([frame(BODY), frame(BODY)]))],
-    ['a message that says it is packed, and is not', () => stream(frame(BODY, BODY.length, 1), { 'grpc-encoding': 'gzip' })],
-    ['a message packed by nothing known', () => stream(frame(BODY, BODY.length, 1), { 'grpc-encoding': 'nonsense' })],
+    [
+      'a message that says it is packed, and is not',
+      () => stream(frame(BODY, BODY.length, 1), { 'grpc-encoding': 'gzip' }),
+    ],
+    [
+      'a message packed by nothing known',
+      () => stream(frame(BODY, BODY.length, 1), { 'grpc-encoding': 'nonsense' }),
+    ],
     ['100 MiB in 100 KB', () => stream(frame(bomb(), undefined, 1), { 'grpc-encoding': 'gzip' })],
     ['another content type', () => stream(frame(BODY), { 'content-type': 'text/html' })],
     ['no content type', () => stream(frame(BODY), { 'content-type': '' })],
     ['another method', () => stream(Buffer.alloc(0), { ':method': 'DELETE' })],
     ['a path of nobody', () => stream(frame(BODY), { ':path': '/nobody.Nobody/KnowsThis' })],
-    ['a path that every object has', () => stream(frame(BODY), { ':path': '/__proto__/constructor' })],
+    [
+      'a path that every object has',
+      () => stream(frame(BODY), { ':path': '/__proto__/constructor' }),
+    ],
     ['a path of 100 KB', () => stream(frame(BODY), { ':path': `/${'p'.repeat(100_000)}` })],
     ['a deadline that nobody can read', () => stream(frame(BODY), { 'grpc-timeout': 'soon' })],
     ['a header of 1 MiB', () => stream(frame(BODY), { 'ce-large': 'x'.repeat(2 ** 20) })],
-    ['10,000 headers', () => stream(frame(BODY), Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'y'])))],
+    [
+      '10,000 headers',
+      () =>
+        stream(
+          frame(BODY),
+          Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'y'])),
+        ),
+    ],
     ['bytes for a text', () => stream(frame(BODY), { 'ce-id': undefined, 'ce-id-bin': '////' })],
     ['bytes that are no base64', () => stream(frame(BODY), { 'ce-id': '%', 'x-bin': '!!!!' })],
     ['an id that is percent signs', () => stream(frame(BODY), { 'ce-id': '%zz%00%'.repeat(100) })],
@@ -154,8 +246,16 @@ describe('what means harm, below what gRPC carries', () => {
         one.write(frame(BODY, BODY.length + 10));
         one.close(8);
       }
-      await Promise.all(streams.map((one) => new Promise((resolve) => (one.closed && one.destroyed ? resolve(0) : one.once('close', resolve)))));
-      if (session.destroyed) session = connect(`http://127.0.0.1:${port}`).on('error', () => undefined);
+      await Promise.all(
+        streams.map(
+          (one) =>
+            new Promise((resolve) =>
+              one.closed && one.destroyed ? resolve(0) : one.once('close', resolve),
+            ),
+        ),
+      );
+      if (session.destroyed)
+        session = connect(`http://127.0.0.1:${port}`).on('error', () => undefined);
       await neighbour();
     }
     expect(victim.complaints).toEqual([]);

@@ -1,7 +1,16 @@
 import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
 import { ServerGrpc, type MessageHandler } from '@nestjs/microservices';
 import { milliseconds, type Call } from '@parley/contract';
-import { hostAndPort, TRANSPORT_ID, type Answerer, type CallServer, type HandlerExtras, type HandlerRegistry, type IncomingCall, type IntakeHealth } from '@parley/messaging';
+import {
+  hostAndPort,
+  TRANSPORT_ID,
+  type Answerer,
+  type CallServer,
+  type HandlerExtras,
+  type HandlerRegistry,
+  type IncomingCall,
+  type IntakeHealth,
+} from '@parley/messaging';
 import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { errorOf } from './fault';
@@ -45,7 +54,12 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     this.transportId = TRANSPORT_ID.call;
   }
 
-  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     this.registry.add(run, extras as HandlerExtras);
   }
 
@@ -54,7 +68,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     return new Server({
       'grpc.max_receive_message_length': MESSAGE_LIMIT,
       'grpc.max_send_message_length': MESSAGE_LIMIT,
-      // Callers that go by a name look it up again when they reconnect, and so find instances that were added.
+      // Callers that go by a name look it up again when they reconnect, and so find instances that
+      // were added.
       'grpc.max_connection_age_ms': milliseconds('5m'),
       'grpc.max_connection_age_grace_ms': milliseconds('1m'),
     });
@@ -66,18 +81,26 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     this.state = 'consuming';
   }
 
-  /** Callers are told to go elsewhere. Does not wait for the answers under way: how long they may take is the drain's to say. */
+  /**
+   * Callers are told to go elsewhere. Does not wait for the answers under way: how long they may
+   * take is the drain's to say.
+   */
   async stop(): Promise<void> {
     this.state = 'stopped';
     const server = this.grpcClient as Server | undefined;
-    this.answered ??= new Promise((resolve) => (server ? server.tryShutdown(() => resolve()) : resolve()));
+    this.answered ??= new Promise((resolve) =>
+      server ? server.tryShutdown(() => resolve()) : resolve(),
+    );
   }
 
   /** What is still under way is aborted, and cut off a second later. */
   override async close(): Promise<void> {
     await this.stop();
     for (const [call, contract] of this.underWay) call.abort(new ServerStopped(contract));
-    await Promise.race([this.answered, new Promise((resolve) => setTimeout(resolve, GRACE).unref())]);
+    await Promise.race([
+      this.answered,
+      new Promise((resolve) => setTimeout(resolve, GRACE).unref()),
+    ]);
     (this.grpcClient as Server | undefined)?.forceShutdown();
   }
 
@@ -87,24 +110,47 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
 
   private addMethod(contract: Call): void {
     const { path, encode, decode } = methodOf(contract);
-    const handle = (call: ServerUnaryCall<Buffer, Buffer>, respond: Respond) => void this.respond(contract, call, respond);
+    const handle = (call: ServerUnaryCall<Buffer, Buffer>, respond: Respond) =>
+      void this.respond(contract, call, respond);
     (this.grpcClient as Server).register(path, handle, encode, decode, 'unary');
   }
 
   private bind(): Promise<number> {
     return new Promise((resolve, reject) =>
-      (this.grpcClient as Server).bindAsync(this.url, ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(new Error(`calls cannot be answered at ${this.url}: ${error.message}; is the port taken?`, { cause: error })) : resolve(port),
+      (this.grpcClient as Server).bindAsync(
+        this.url,
+        ServerCredentials.createInsecure(),
+        (error, port) =>
+          error
+            ? reject(
+                new Error(
+                  `calls cannot be answered at ${this.url}: ${error.message}; is the port taken?`,
+                  { cause: error },
+                ),
+              )
+            : resolve(port),
       ),
     );
   }
 
-  private async respond(contract: Call, call: ServerUnaryCall<Buffer, Buffer>, respond: Respond): Promise<void> {
+  private async respond(
+    contract: Call,
+    call: ServerUnaryCall<Buffer, Buffer>,
+    respond: Respond,
+  ): Promise<void> {
     const deadline = deadlineOf(call, contract);
     const abort = new AbortController();
     const budget = deadline.budget();
-    const cancel = startTimer(budget, () => abort.abort(new DeadlineExceeded(contract.name, budget)));
-    call.on('cancelled', () => abort.abort(deadline.budget() === 0 ? new DeadlineExceeded(contract.name, budget) : new CallerGone(contract.name)));
+    const cancel = startTimer(budget, () =>
+      abort.abort(new DeadlineExceeded(contract.name, budget)),
+    );
+    call.on('cancelled', () =>
+      abort.abort(
+        deadline.budget() === 0
+          ? new DeadlineExceeded(contract.name, budget)
+          : new CallerGone(contract.name),
+      ),
+    );
     this.underWay.set(abort, contract.name);
     const answer = await this.answer(incoming(contract, call, deadline, abort.signal));
     this.underWay.delete(abort);
@@ -114,8 +160,19 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   }
 }
 
-function incoming(contract: Call, call: ServerUnaryCall<Buffer, Buffer>, deadline: Deadline, signal: AbortSignal): IncomingCall {
-  return { contract: contract.name, headers: headersFrom(call.metadata), body: call.request, deadline, signal };
+function incoming(
+  contract: Call,
+  call: ServerUnaryCall<Buffer, Buffer>,
+  deadline: Deadline,
+  signal: AbortSignal,
+): IncomingCall {
+  return {
+    contract: contract.name,
+    headers: headersFrom(call.metadata),
+    body: call.request,
+    deadline,
+    signal,
+  };
 }
 
 /** A foreign caller may have set none: the contract's then counts. */

@@ -2,7 +2,15 @@ import { Controller, type INestApplication, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { call } from '@parley/contract';
-import { CallError, type CallContext, Handles, Messaging, MessagingModule, type MessagingOptions, Messenger } from '@parley/messaging';
+import {
+  CallError,
+  type CallContext,
+  Handles,
+  Messaging,
+  MessagingModule,
+  type MessagingOptions,
+  Messenger,
+} from '@parley/messaging';
 import { freePort } from '@parley/testing';
 import { z } from 'zod';
 import { grpc } from './grpc';
@@ -14,7 +22,12 @@ const Quote = call('catalog.quote-price', {
   deadline: '3s',
 });
 
-const ReadPrice = call('catalog.read-price', { request: z.object({ sku: z.string() }), reply: z.object({ price: z.number() }), deadline: '3s', idempotent: true });
+const ReadPrice = call('catalog.read-price', {
+  request: z.object({ sku: z.string() }),
+  reply: z.object({ price: z.number() }),
+  deadline: '3s',
+  idempotent: true,
+});
 
 @Controller()
 class PricesController {
@@ -48,7 +61,9 @@ describe('services that talk by gRPC', () => {
   beforeAll(async () => {
     const port = await freePort();
     const urls = { calls: () => `grpc://127.0.0.1:${port}` };
-    await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port } }, [PricesController]);
+    await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port } }, [
+      PricesController,
+    ]);
     orders = await serve({ service: 'orders', urls }, []);
   });
   afterAll(async () => {
@@ -56,9 +71,22 @@ describe('services that talk by gRPC', () => {
     await orders.get(Messaging).close();
   });
 
-  async function serve(options: Pick<MessagingOptions, 'service' | 'urls' | 'listen'>, controllers: never[] | [typeof PricesController]): Promise<INestApplication> {
-    const messaging = MessagingModule.forRoot({ ...options, instance: `${options.service}-1`, build: 'test', technologies: [grpc], log: () => {} });
-    const app = await NestFactory.create({ module: ServiceModule, imports: [messaging], controllers }, new FastifyAdapter(), { logger: false, abortOnError: false });
+  async function serve(
+    options: Pick<MessagingOptions, 'service' | 'urls' | 'listen'>,
+    controllers: never[] | [typeof PricesController],
+  ): Promise<INestApplication> {
+    const messaging = MessagingModule.forRoot({
+      ...options,
+      instance: `${options.service}-1`,
+      build: 'test',
+      technologies: [grpc],
+      log: () => {},
+    });
+    const app = await NestFactory.create(
+      { module: ServiceModule, imports: [messaging], controllers },
+      new FastifyAdapter(),
+      { logger: false, abortOnError: false },
+    );
     apps.push(app);
     app.get(Messaging).attach(app);
     await app.get(Messaging).start();
@@ -82,15 +110,26 @@ describe('services that talk by gRPC', () => {
   });
 
   it('are not told what broke inside', async () => {
-    await expect(ask('broken')).rejects.toMatchObject({ code: 'unhandled', message: expect.not.stringContaining('shelf') });
+    await expect(ask('broken')).rejects.toMatchObject({
+      code: 'unhandled',
+      message: expect.not.stringContaining('shelf'),
+    });
   });
 
   it('are answered by another instance when the first one breaks off in the middle, if the call is idempotent', async () => {
     const [first, second] = [await freePort(), await freePort()];
     const urls = { calls: () => `grpc://127.0.0.1:${first},127.0.0.1:${second}` };
-    const instances = [await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port: first } }, [PricesController]), await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port: second } }, [PricesController])];
+    const instances = [
+      await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port: first } }, [
+        PricesController,
+      ]),
+      await serve({ service: 'catalog', urls, listen: { host: '127.0.0.1', port: second } }, [
+        PricesController,
+      ]),
+    ];
     const asking = await serve({ service: 'orders', urls }, []);
-    PricesController.onBreak = (controller) => void instances.find((app) => app.get(PricesController) === controller)!.close();
+    PricesController.onBreak = (controller) =>
+      void instances.find((app) => app.get(PricesController) === controller)!.close();
     const { price } = await asking.get(Messenger).call(ReadPrice, { sku: 'P-1' });
     expect(price).toBe(7);
     expect(PricesController.onBreak).toBeUndefined();

@@ -2,7 +2,8 @@ import { Address, KafkaUnavailable, startFailure, TopologyMismatch } from './add
 
 describe('a Kafka URL', () => {
   it('names brokers, a user, TLS and what topics are to be like', () => {
-    const url = 'kafkas://me:p%40ss:word@one:9093,two?sasl=scram-sha-512&partitions=12&replication=3&min-insync=2&retention=30d&session=30s';
+    const url =
+      'kafkas://me:p%40ss:word@one:9093,two?sasl=scram-sha-512&partitions=12&replication=3&min-insync=2&retention=30d&session=30s';
     expect(new Address(url)).toMatchObject({
       brokers: ['one:9093', 'two:9092'],
       tls: true,
@@ -17,18 +18,31 @@ describe('a Kafka URL', () => {
   });
 
   it('leaves the rest to the cluster', () => {
-    const { partitions, replication, minInsync, retention, session, user, tls } = new Address('kafka://127.0.0.1:9092/');
-    expect({ partitions, replication, minInsync, retention, session, user, tls }).toEqual({ session: 10_000, tls: false });
-    expect([new Address('kafka://a?retention=forever').retention, new Address('kafka://me:x@a').user?.mechanism]).toEqual([-1, 'plain']);
+    const { partitions, replication, minInsync, retention, session, user, tls } = new Address(
+      'kafka://127.0.0.1:9092/',
+    );
+    expect({ partitions, replication, minInsync, retention, session, user, tls }).toEqual({
+      session: 10_000,
+      tls: false,
+    });
+    expect([
+      new Address('kafka://a?retention=forever').retention,
+      new Address('kafka://me:x@a').user?.mechanism,
+    ]).toEqual([-1, 'plain']);
   });
 
   it('may name IPv6 addresses', () => {
-    expect(new Address('kafka://me:x@[::1]:9093,[::2]').brokers).toEqual(['[::1]:9093', '[::2]:9092']);
+    expect(new Address('kafka://me:x@[::1]:9093,[::2]').brokers).toEqual([
+      '[::1]:9093',
+      '[::2]:9092',
+    ]);
     expect(() => new Address('kafka://::1:9092')).toThrow('is not a host and port');
   });
 
   it('shows neither user nor password', () => {
-    expect(String(new Address('kafka://me:secret@one,two:9093?partitions=3'))).toBe('kafka://one:9092,two:9093');
+    expect(String(new Address('kafka://me:secret@one,two:9093?partitions=3'))).toBe(
+      'kafka://one:9092,two:9093',
+    );
   });
 
   it.each([
@@ -54,17 +68,27 @@ describe('what is said of a failed start', () => {
   const wrapped = (message: string) => new Error('tried 3 times', { cause: new Error(message) });
 
   it.each([
-    ['SASL SCRAM SHA256 authentication failed: Authentication failed', /refuses the user "me" \(scram-sha-256\)/],
-    ['connect ECONNREFUSED 127.0.0.1:9093', /cannot be reached \(connect ECONNREFUSED 127.0.0.1:9093\); is it running/],
+    [
+      'SASL SCRAM SHA256 authentication failed: Authentication failed',
+      /refuses the user "me" \(scram-sha-256\)/,
+    ],
+    [
+      'connect ECONNREFUSED 127.0.0.1:9093',
+      /cannot be reached \(connect ECONNREFUSED 127.0.0.1:9093\); is it running/,
+    ],
     ['Request ApiVersions(key: 18, version: 2) timed out', /does not answer as Kafka does/],
     ['Closed connection', /does not answer as Kafka does/],
   ])('of "%s"', (message, expected) => {
     const failure = startFailure(address, wrapped(message));
-    expect(failure).toMatchObject({ name: 'KafkaUnavailable', message: expect.stringMatching(expected) as string });
+    expect(failure).toMatchObject({
+      name: 'KafkaUnavailable',
+      message: expect.stringMatching(expected) as string,
+    });
     expect(failure.message).not.toMatch(/secret|\n/);
   });
 
   it('is what was said already', () => {
-    for (const said of [new KafkaUnavailable(address, 'x'), new TopologyMismatch('y')]) expect(startFailure(address, said)).toBe(said);
+    for (const said of [new KafkaUnavailable(address, 'x'), new TopologyMismatch('y')])
+      expect(startFailure(address, said)).toBe(said);
   });
 });

@@ -2,9 +2,21 @@ import type { Headers } from '@parley/messaging';
 import { pack, sizeOf, typeOf, unpack } from './binding';
 import type { Incoming } from './client';
 
-const message = (headers: Record<string, string>, value: Buffer | null = Buffer.from('{"n":1}'), key: Buffer | null = null): Incoming => ({ offset: 1, key, value, headers });
+const message = (
+  headers: Record<string, string>,
+  value: Buffer | null = Buffer.from('{"n":1}'),
+  key: Buffer | null = null,
+): Incoming => ({ offset: 1, key, value, headers });
 
-const envelope: Headers = { specversion: '1.0', id: 'x', type: 't.n', source: '/t', datacontenttype: 'application/json', partitionkey: 'Zürich', correlationid: 'c' };
+const envelope: Headers = {
+  specversion: '1.0',
+  id: 'x',
+  type: 't.n',
+  source: '/t',
+  datacontenttype: 'application/json',
+  partitionkey: 'Zürich',
+  correlationid: 'c',
+};
 
 describe('CloudEvents over Kafka', () => {
   it('are in binary mode: ce_ headers, and the content type under its own name', () => {
@@ -26,29 +38,66 @@ describe('CloudEvents over Kafka', () => {
   });
 
   it('take the key of a producer that knows nothing of ours for the partition key', () => {
-    const { headers } = unpack(message({ ce_id: 'x', ce_type: 't.n', tenant: '7' }, undefined, Buffer.from('k')));
+    const { headers } = unpack(
+      message({ ce_id: 'x', ce_type: 't.n', tenant: '7' }, undefined, Buffer.from('k')),
+    );
     expect(headers).toEqual({ id: 'x', type: 't.n', tenant: '7', partitionkey: 'k' });
   });
 
   it('are understood in structured mode', () => {
-    const structured = { specversion: '1.0', id: 'x', type: 't.n', source: '/cobol', sequence: 3, data: { n: 1 } };
-    const { headers, body } = unpack(message({ 'content-type': 'application/cloudevents+json; charset=utf-8' }, Buffer.from(JSON.stringify(structured))));
-    expect(headers).toEqual({ specversion: '1.0', id: 'x', type: 't.n', source: '/cobol', sequence: '3' });
+    const structured = {
+      specversion: '1.0',
+      id: 'x',
+      type: 't.n',
+      source: '/cobol',
+      sequence: 3,
+      data: { n: 1 },
+    };
+    const { headers, body } = unpack(
+      message(
+        { 'content-type': 'application/cloudevents+json; charset=utf-8' },
+        Buffer.from(JSON.stringify(structured)),
+      ),
+    );
+    expect(headers).toEqual({
+      specversion: '1.0',
+      id: 'x',
+      type: 't.n',
+      source: '/cobol',
+      sequence: '3',
+    });
     expect(body.toString()).toBe('{"n":1}');
     const bytes = { ...structured, data: undefined, data_base64: 'AP8=' };
-    expect(unpack(message({ 'content-type': 'application/cloudevents+json' }, Buffer.from(JSON.stringify(bytes)))).body).toEqual(Buffer.from([0, 255]));
+    expect(
+      unpack(
+        message(
+          { 'content-type': 'application/cloudevents+json' },
+          Buffer.from(JSON.stringify(bytes)),
+        ),
+      ).body,
+    ).toEqual(Buffer.from([0, 255]));
   });
 
-  it.each([['hello'], ['[]'], ['null'], ['']])('stay as they came when "%s" is no such document', (text) => {
-    const { headers, body } = unpack(message({ 'content-type': 'application/cloudevents+json' }, Buffer.from(text)));
-    expect([headers, body.toString()]).toEqual([{ datacontenttype: 'application/cloudevents+json' }, text]);
-  });
+  it.each([['hello'], ['[]'], ['null'], ['']])(
+    'stay as they came when "%s" is no such document',
+    (text) => {
+      const { headers, body } = unpack(
+        message({ 'content-type': 'application/cloudevents+json' }, Buffer.from(text)),
+      );
+      expect([headers, body.toString()]).toEqual([
+        { datacontenttype: 'application/cloudevents+json' },
+        text,
+      ]);
+    },
+  );
 
   it('may have no value and no headers at all', () => {
     expect(unpack(message({}, null))).toEqual({ headers: {}, body: Buffer.alloc(0) });
   });
 
   it('are not smaller than Kafka finds them', () => {
-    expect(sizeOf(Buffer.from('key'), Buffer.alloc(100), { ce_id: 'ü' })).toBeGreaterThan(3 + 100 + 5 + 2);
+    expect(sizeOf(Buffer.from('key'), Buffer.alloc(100), { ce_id: 'ü' })).toBeGreaterThan(
+      3 + 100 + 5 + 2,
+    );
   });
 });

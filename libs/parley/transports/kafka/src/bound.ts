@@ -1,7 +1,11 @@
 import { startTimer } from '@parley/resilience';
 
 /** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
-export async function within<T>(milliseconds: number, promise: Promise<T>, late: () => Error): Promise<T> {
+export async function within<T>(
+  milliseconds: number,
+  promise: Promise<T>,
+  late: () => Error,
+): Promise<T> {
   let cancel = (): void => undefined;
   const bound = new Promise<never>((_, reject) => {
     cancel = startTimer(milliseconds, () => reject(late()));
@@ -13,7 +17,10 @@ export async function within<T>(milliseconds: number, promise: Promise<T>, late:
   }
 }
 
-/** Waits for `promise`, but not longer than `milliseconds`; says whether it was settled by then. Never rejects. */
+/**
+ * Waits for `promise`, but not longer than `milliseconds`; says whether it was settled by then.
+ * Never rejects.
+ */
 export function settledWithin(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
   const settled = promise.then(
     () => true,

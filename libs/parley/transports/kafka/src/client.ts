@@ -1,5 +1,6 @@
 /*
- * What we need of a Kafka client, and no more: kafkajs is behind it now (kafkajs.ts), another client could be.
+ * What we need of a Kafka client, and no more: kafkajs is behind it now (kafkajs.ts), another
+ * client could be.
  */
 
 export interface KafkaClient {
@@ -21,8 +22,9 @@ export interface Outgoing {
 
 export interface Producer {
   /**
-   * Resolves when every in-sync replica has all of them (acks=all), as one request a broker; what was stored already is not stored
-   * twice within one call. Rejects with `Rejection`. After that the producer is not to be used any more.
+   * Resolves when every in-sync replica has all of them (acks=all), as one request a broker; what
+   * was stored already is not stored twice within one call. Rejects with `Rejection`. After that
+   * the producer is not to be used any more.
    */
   produce(messages: readonly Outgoing[]): Promise<void>;
   close(): Promise<void>;
@@ -32,7 +34,10 @@ export interface Producer {
 export class Rejection extends Error {
   override readonly name = 'Rejection';
   constructor(
-    /** 'unsent': nothing was stored. 'unknown': nobody knows. Others: nothing was stored, and trying again at once does not help. */
+    /**
+     * 'unsent': nothing was stored. 'unknown': nobody knows. Others: nothing was stored, and trying
+     * again at once does not help.
+     */
     readonly what: 'unsent' | 'unknown' | 'no such topic' | 'too large' | 'refused' | 'not allowed',
     message: string,
     options?: ErrorOptions,
@@ -41,7 +46,10 @@ export class Rejection extends Error {
   }
 }
 
-/** The cluster is there and not ready: it has just started, or moves a group. A moment later it may be. */
+/**
+ * The cluster is there and not ready: it has just started, or moves a group. A moment later it may
+ * be.
+ */
 export class NotYet extends Error {
   override readonly name = 'NotYet';
 }
@@ -49,7 +57,10 @@ export class NotYet extends Error {
 export interface Group {
   readonly id: string;
   readonly topics: readonly string[];
-  /** Where partitions are read from that the group has no position in. Partitions that a known topic got later: from their beginning. */
+  /**
+   * Where partitions are read from that the group has no position in. Partitions that a known topic
+   * got later: from their beginning.
+   */
   readonly from: 'beginning' | 'now' | Date;
   /** Whether positions are stored. If not, the group is one instance's and ends with it. */
   readonly durable: boolean;
@@ -81,9 +92,15 @@ export interface Position {
 /** What a consumer tells. Nothing is brought between `revoked` and the next `assigned`. */
 export interface GroupListener {
   assigned(partitions: readonly Omit<Position, 'offset'>[]): void;
-  /** All partitions are about to be given back; commits still count until this resolves. Must be soon. */
+  /**
+   * All partitions are about to be given back; commits still count until this resolves. Must be
+   * soon.
+   */
   revoked(): Promise<void>;
-  /** Messages of one partition, in order, each once between `assigned` and `revoked`. The next ones come when this resolves. */
+  /**
+   * Messages of one partition, in order, each once between `assigned` and `revoked`. The next ones
+   * come when this resolves.
+   */
   fetched(batch: Batch): Promise<void>;
   /** What lay between here and its position was deleted before it was read. */
   missed(topic: string, partition: number): void;
@@ -92,7 +109,10 @@ export interface GroupListener {
 }
 
 export interface GroupConsumer {
-  /** Resolves when the group is joined and positions of new partitions are stored. Rejects with NotYet where another one may have more luck. */
+  /**
+   * Resolves when the group is joined and positions of new partitions are stored. Rejects with
+   * NotYet where another one may have more luck.
+   */
   start(): Promise<void>;
   commit(positions: readonly Position[]): Promise<void>;
   pause(topic: string, partition: number): void;

@@ -4,7 +4,8 @@ import { isComingUp } from './coming-up';
 import { KafkaPublisher } from './publisher';
 import type { Topics } from './topics';
 
-const protocolError = (type: string) => Object.assign(new Error(`the broker says ${type}`), { name: 'KafkaJSProtocolError', type });
+const protocolError = (type: string) =>
+  Object.assign(new Error(`the broker says ${type}`), { name: 'KafkaJSProtocolError', type });
 const wrapped = (cause: Error) => new Error('Number of retries exceeded', { cause });
 
 describe('a Kafka that is coming up', () => {
@@ -12,12 +13,20 @@ describe('a Kafka that is coming up', () => {
     protocolError('GROUP_COORDINATOR_NOT_AVAILABLE'),
     protocolError('NOT_COORDINATOR_FOR_GROUP'),
     wrapped(wrapped(protocolError('NOT_CONTROLLER'))),
-    Object.assign(new Error('Failed to find group coordinator'), { name: 'KafkaJSGroupCoordinatorNotFound' }),
+    Object.assign(new Error('Failed to find group coordinator'), {
+      name: 'KafkaJSGroupCoordinatorNotFound',
+    }),
   ])('is waited for: %s', (error) => {
     expect(isComingUp(error)).toBe(true);
   });
 
-  it.each([protocolError('SASL_AUTHENTICATION_FAILED'), wrapped(new Error('connect ECONNREFUSED')), new TypeError('x is not a function'), 'no', undefined])('is not: %s', (error) => {
+  it.each([
+    protocolError('SASL_AUTHENTICATION_FAILED'),
+    wrapped(new Error('connect ECONNREFUSED')),
+    new TypeError('x is not a function'),
+    'no',
+    undefined,
+  ])('is not: %s', (error) => {
     expect(isComingUp(error)).toBe(false);
   });
 
@@ -32,13 +41,24 @@ describe('a Kafka that is coming up', () => {
       },
     };
     const topics: Pick<Topics, 'connect'> = { connect: async () => undefined };
-    return new KafkaPublisher(client as KafkaClient, topics as Topics, new Address('kafka://127.0.0.1:9092'), { log: (_level, message) => void logged.push(message) });
+    return new KafkaPublisher(
+      client as KafkaClient,
+      topics as Topics,
+      new Address('kafka://127.0.0.1:9092'),
+      { log: (_level, message) => void logged.push(message) },
+    );
   }
 
   it('is waited for at the start, which succeeds then', async () => {
-    const publisher = publisherOf(wrapped(protocolError('GROUP_COORDINATOR_NOT_AVAILABLE')), protocolError('NOT_CONTROLLER'));
+    const publisher = publisherOf(
+      wrapped(protocolError('GROUP_COORDINATOR_NOT_AVAILABLE')),
+      protocolError('NOT_CONTROLLER'),
+    );
     await publisher.connect();
-    expect(logged).toEqual([expect.stringContaining('waiting for Kafka at kafka://127.0.0.1:9092'), expect.stringContaining('NOT_CONTROLLER')]);
+    expect(logged).toEqual([
+      expect.stringContaining('waiting for Kafka at kafka://127.0.0.1:9092'),
+      expect.stringContaining('NOT_CONTROLLER'),
+    ]);
     await publisher.close();
   });
 
@@ -48,6 +68,8 @@ describe('a Kafka that is coming up', () => {
   });
 
   it('is not waited for when it is not that', async () => {
-    await expect(publisherOf(protocolError('SASL_AUTHENTICATION_FAILED')).connect()).rejects.toBeInstanceOf(KafkaUnavailable);
+    await expect(
+      publisherOf(protocolError('SASL_AUTHENTICATION_FAILED')).connect(),
+    ).rejects.toBeInstanceOf(KafkaUnavailable);
   });
 });

@@ -13,5 +13,9 @@ const COMING_UP: readonly unknown[] = [
 export function isComingUp(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { type } = error as { type?: unknown };
-  return COMING_UP.includes(type) || error.name === 'KafkaJSGroupCoordinatorNotFound' || isComingUp(error.cause);
+  return (
+    COMING_UP.includes(type) ||
+    error.name === 'KafkaJSGroupCoordinatorNotFound' ||
+    isComingUp(error.cause)
+  );
 }

@@ -1,21 +1,46 @@
 import { setMaxListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { type Backlog, type Bound, type Deliver, FirstOfKeys, KeyLanes, type Subscription, type TransportContext } from '@parley/messaging';
+import {
+  type Backlog,
+  type Bound,
+  type Deliver,
+  FirstOfKeys,
+  KeyLanes,
+  type Subscription,
+  type TransportContext,
+} from '@parley/messaging';
 import { typeOf, unpack } from './binding';
 import { settledWithin } from './bound';
-import { type Batch, type GroupConsumer, type GroupListener, type Incoming, type KafkaClient, NotYet, type Position } from './client';
+import {
+  type Batch,
+  type GroupConsumer,
+  type GroupListener,
+  type Incoming,
+  type KafkaClient,
+  NotYet,
+  type Position,
+} from './client';
 import { Progress } from './progress';
 import { ownersOf, topicOf, type Topics } from './topics';
 
 const COMMIT_AFTER = 200;
-/** Positions that only passed messages nobody here wanted can wait: reading them again costs next to nothing. */
+/**
+ * Positions that only passed messages nobody here wanted can wait: reading them again costs next to
+ * nothing.
+ */
 const COMMIT_SKIPPED_AFTER = 2_000;
 const AGAIN_AFTER = 1_000;
 const REVIVED_AFTER = 1_000;
 const JOINED_AGAIN_AFTER = 300;
-/** How long reading a partition waits for room before the partition is paused, so that others need not wait for it. */
+/**
+ * How long reading a partition waits for room before the partition is paused, so that others need
+ * not wait for it.
+ */
 const ROOM_WITHIN = 100;
-/** Before partitions are given back, what is under way has this long to end, and then this long to give up. Less than a session. */
+/**
+ * Before partitions are given back, what is under way has this long to end, and then this long to
+ * give up. Less than a session.
+ */
 const FINISHED_WITHIN = 4_000;
 const GIVEN_UP_WITHIN = 500;
 const COMMITTED_WITHIN = 2_000;
@@ -29,7 +54,9 @@ export interface ReaderPlace {
   readonly context: TransportContext;
 }
 
-/** The time from a join of the group to the next: what was assigned, and what is under way of it. */
+/**
+ * The time from a join of the group to the next: what was assigned, and what is under way of it.
+ */
 class Membership {
   readonly partitions = new Map<string, Progress>();
   private readonly end = new AbortController();
@@ -57,7 +84,10 @@ class Membership {
   }
 }
 
-/** Reads one subscription as a member of its group: the partitions this instance has, their lanes, and how far they are done. */
+/**
+ * Reads one subscription as a member of its group: the partitions this instance has, their lanes,
+ * and how far they are done.
+ */
 export class GroupReader implements GroupListener {
   readonly topics: readonly string[];
   private readonly durable: boolean;
@@ -83,8 +113,12 @@ export class GroupReader implements GroupListener {
     const { kind, name, live, handlers } = subscription;
     this.durable = kind !== 'broadcast' && !live;
     this.member = `${place.context.instance}/${randomUUID().slice(0, 8)}`;
-    this.id = this.durable ? name : `${name}.${live ? 'live' : 'broadcasts'}.${place.context.instance}.${randomUUID().slice(0, 8)}`;
-    this.topics = ownersOf([...handlers.values()].map(({ contract }) => contract)).map((owner) => topicOf(kind, owner));
+    this.id = this.durable
+      ? name
+      : `${name}.${live ? 'live' : 'broadcasts'}.${place.context.instance}.${randomUUID().slice(0, 8)}`;
+    this.topics = ownersOf([...handlers.values()].map(({ contract }) => contract)).map((owner) =>
+      topicOf(kind, owner),
+    );
     this.bound = {
       get concurrency() {
         return subscription.concurrency;
@@ -107,16 +141,24 @@ export class GroupReader implements GroupListener {
       } catch (error) {
         if (!(error instanceof NotYet) || this.stopping) throw error;
         this.trouble = error.message;
-        await new Promise<void>((resolve) => this.place.context.clock.after(JOINED_AGAIN_AFTER, resolve));
+        await new Promise<void>((resolve) =>
+          this.place.context.clock.after(JOINED_AGAIN_AFTER, resolve),
+        );
       }
     }
   }
 
   private async join(): Promise<void> {
     const { kind, handlers, from } = this.subscription;
-    for (const owner of ownersOf([...handlers.values()].map(({ contract }) => contract))) await this.place.topics.ensure(kind, owner);
+    for (const owner of ownersOf([...handlers.values()].map(({ contract }) => contract)))
+      await this.place.topics.ensure(kind, owner);
     if (this.stopping) throw new Error('it was stopped meanwhile');
-    const group = { id: this.id, topics: this.topics, from: this.durable ? from : 'now', durable: this.durable } as const;
+    const group = {
+      id: this.id,
+      topics: this.topics,
+      from: this.durable ? from : 'now',
+      durable: this.durable,
+    } as const;
     const consumer = this.place.client.consumer(group, this);
     this.consumer = consumer;
     try {
@@ -128,7 +170,10 @@ export class GroupReader implements GroupListener {
     this.trouble = undefined;
   }
 
-  /** Begins nothing more, and leaves the group as soon as nothing is under way: others go on with what was not begun. */
+  /**
+   * Begins nothing more, and leaves the group as soon as nothing is under way: others go on with
+   * what was not begun.
+   */
   stop(): void {
     if (this.stopping) return;
     this.stopping = true;
@@ -167,7 +212,10 @@ export class GroupReader implements GroupListener {
       membership.abandon(`${this.subscription.name}: the group shares its partitions anew`);
       await settledWithin(GIVEN_UP_WITHIN, membership.lanes.idle());
     }
-    await settledWithin(COMMITTED_WITHIN, this.commit().then(() => this.handBack(membership)));
+    await settledWithin(
+      COMMITTED_WITHIN,
+      this.commit().then(() => this.handBack(membership)),
+    );
     membership.over = true;
     membership.abandon(`${this.subscription.name}: the partition belongs to another instance now`);
   }
@@ -178,7 +226,8 @@ export class GroupReader implements GroupListener {
     const progress = this.progressOf(membership, topic, partition, messages[0]?.offset ?? next);
     if (messages.length > 0) progress.suspects ??= new FirstOfKeys(await this.isOrphaned(progress));
     if (membership.leaving) return;
-    for (const message of messages) if (this.wants(message)) this.enqueue(membership, progress, message);
+    for (const message of messages)
+      if (this.wants(message)) this.enqueue(membership, progress, message);
     progress.next = next;
     this.commitWithin(COMMIT_SKIPPED_AFTER);
     await progress.room(ROOM_WITHIN);
@@ -188,7 +237,10 @@ export class GroupReader implements GroupListener {
   }
 
   missed(topic: string, partition: number): void {
-    this.place.context.log('error', `${this.subscription.name}: messages of ${topic}, partition ${partition}, were deleted before they were handled; it goes on with the earliest that is left`);
+    this.place.context.log(
+      'error',
+      `${this.subscription.name}: messages of ${topic}, partition ${partition}, were deleted before they were handled; it goes on with the earliest that is left`,
+    );
   }
 
   crashed(error: Error): void {
@@ -218,7 +270,10 @@ export class GroupReader implements GroupListener {
     }
   }
 
-  /** Other contracts of the owner are in the same topic. What cannot be read at all is everybody's evidence. */
+  /**
+   * Other contracts of the owner are in the same topic. What cannot be read at all is everybody's
+   * evidence.
+   */
   private wants(message: Incoming): boolean {
     const { kind, handlers } = this.subscription;
     if (kind === 'command') return true;
@@ -231,17 +286,31 @@ export class GroupReader implements GroupListener {
   private async isOrphaned({ topic, partition }: Progress): Promise<boolean> {
     const { store } = this.place.context;
     if (!this.durable) return false;
-    return store?.suspects?.take(this.subscription.name, `${topic}/${partition}`, this.member).catch(() => true) ?? false;
+    return (
+      store?.suspects
+        ?.take(this.subscription.name, `${topic}/${partition}`, this.member)
+        .catch(() => true) ?? false
+    );
   }
 
-  /** What this member read, and has stored the positions of: whoever reads it next need not suspect anything. */
+  /**
+   * What this member read, and has stored the positions of: whoever reads it next need not suspect
+   * anything.
+   */
   private async handBack(membership: Membership | undefined): Promise<void> {
     const parts = [...(membership?.partitions.keys() ?? [])];
     if (parts.length === 0 || !this.durable) return;
-    await this.place.context.store?.suspects?.handBack(this.subscription.name, parts, this.member).catch(() => undefined);
+    await this.place.context.store?.suspects
+      ?.handBack(this.subscription.name, parts, this.member)
+      .catch(() => undefined);
   }
 
-  private progressOf(membership: Membership, topic: string, partition: number, from: number): Progress {
+  private progressOf(
+    membership: Membership,
+    topic: string,
+    partition: number,
+    from: number,
+  ): Progress {
     const name = `${topic}/${partition}`;
     const known = membership.partitions.get(name);
     if (known) return known;
@@ -254,19 +323,37 @@ export class GroupReader implements GroupListener {
     const { offset, value } = message;
     const { headers, body } = unpack(message);
     const key = headers.partitionkey;
-    const lane = key === undefined ? `${progress.topic}/${progress.partition}/${offset}` : `${progress.topic} ${key}`;
+    const lane =
+      key === undefined
+        ? `${progress.topic}/${progress.partition}/${offset}`
+        : `${progress.topic} ${key}`;
     const suspect = progress.suspects?.take(lane) ?? false;
     progress.begin(offset, value?.length ?? 0);
     membership.lanes.add(lane, async () => {
       if (membership.leaving) return;
-      if (await this.handle(membership, { headers, body }, suspect)) this.finish(membership, progress, offset);
+      if (await this.handle(membership, { headers, body }, suspect))
+        this.finish(membership, progress, offset);
     });
   }
 
-  /** False when it was given up. What is given back without anybody stopping is tried again here, its lane waiting with it. */
-  private async handle(membership: Membership, message: ReturnType<typeof unpack>, suspect: boolean): Promise<boolean> {
+  /**
+   * False when it was given up. What is given back without anybody stopping is tried again here,
+   * its lane waiting with it.
+   */
+  private async handle(
+    membership: Membership,
+    message: ReturnType<typeof unpack>,
+    suspect: boolean,
+  ): Promise<boolean> {
     for (;;) {
-      const outcome = await this.place.deliver({ subscription: this.subscription, ...message, attempt: 1, suspect, signal: membership.signal, honours: HONOURS });
+      const outcome = await this.place.deliver({
+        subscription: this.subscription,
+        ...message,
+        attempt: 1,
+        suspect,
+        signal: membership.signal,
+        honours: HONOURS,
+      });
       if (outcome.kind === 'done' || (outcome.kind === 'dead' && !this.durable)) return true;
       if (outcome.kind !== 'return') this.refuse(outcome.kind, message.headers.type);
       if (membership.leaving) return false;
@@ -276,7 +363,10 @@ export class GroupReader implements GroupListener {
   }
 
   private refuse(outcome: string, type = 'a message'): void {
-    this.place.context.log('error', `${this.subscription.name}: ${type} came back as "${outcome}", which Kafka does not honour; it is delivered again`);
+    this.place.context.log(
+      'error',
+      `${this.subscription.name}: ${type} came back as "${outcome}", which Kafka does not honour; it is delivered again`,
+    );
   }
 
   private finish(membership: Membership, progress: Progress, offset: number): void {
@@ -296,7 +386,10 @@ export class GroupReader implements GroupListener {
     this.timers.set(milliseconds, this.place.context.clock.after(milliseconds, run));
   }
 
-  /** One after the other. Never rejects: what is done is known to the inbox, and the next commit says the same and more. */
+  /**
+   * One after the other. Never rejects: what is done is known to the inbox, and the next commit
+   * says the same and more.
+   */
   private commit(): Promise<void> {
     return (this.committing = this.committing.then(() => this.commitNow()));
   }
@@ -306,12 +399,19 @@ export class GroupReader implements GroupListener {
     if (!membership || !consumer || !this.durable || membership.over) return;
     const moved = [...membership.partitions.values()].filter((progress) => progress.moved);
     if (moved.length === 0) return;
-    const positions: Position[] = moved.map(({ topic, partition, finished }) => ({ topic, partition, offset: finished }));
+    const positions: Position[] = moved.map(({ topic, partition, finished }) => ({
+      topic,
+      partition,
+      offset: finished,
+    }));
     try {
       await consumer.commit(positions);
       moved.forEach((progress, at) => (progress.committed = positions[at]!.offset));
     } catch (error) {
-      this.place.context.log('debug', `${this.subscription.name}: the positions were not stored: ${(error as Error).message}`);
+      this.place.context.log(
+        'debug',
+        `${this.subscription.name}: the positions were not stored: ${(error as Error).message}`,
+      );
       if (!this.stopping) this.commitWithin(COMMIT_SKIPPED_AFTER);
     }
   }
@@ -322,9 +422,16 @@ export class GroupReader implements GroupListener {
 
   private async quitNow(): Promise<void> {
     for (const cancel of [...this.timers.values(), this.cancelRevival]) cancel();
-    await settledWithin(CLOSED_WITHIN, this.commit().then(() => this.handBack(this.membership)));
+    await settledWithin(
+      CLOSED_WITHIN,
+      this.commit().then(() => this.handBack(this.membership)),
+    );
     this.membership?.abandon(`${this.subscription.name}: the instance stops`);
     await settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());
-    if (!this.durable) await settledWithin(CLOSED_WITHIN, this.place.topics.ask((admin) => admin.forgetGroup(this.id)));
+    if (!this.durable)
+      await settledWithin(
+        CLOSED_WITHIN,
+        this.place.topics.ask((admin) => admin.forgetGroup(this.id)),
+      );
   }
 }

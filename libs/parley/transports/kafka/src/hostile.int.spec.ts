@@ -3,7 +3,15 @@ import { Controller } from '@nestjs/common';
 import { MemoryStore } from '@parley/memory';
 import { command } from '@parley/contract';
 import { Handles, type DeadLetter } from '@parley/messaging';
-import { eventually, hostileSuite, Instance, Journal, type Attributes, GoodOrder, goodOrder } from '@parley/testing/conformance';
+import {
+  eventually,
+  hostileSuite,
+  Instance,
+  Journal,
+  type Attributes,
+  GoodOrder,
+  goodOrder,
+} from '@parley/testing/conformance';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';
@@ -36,13 +44,22 @@ async function produce(value: Buffer, attributes: Attributes): Promise<void> {
 
 async function nextDead(): Promise<DeadLetter | undefined> {
   const { deadLetters } = victim.store.lanes;
-  return (await deadLetters.count()) > known ? (await deadLetters.list({ newest: true, limit: 1 }))[0] : undefined;
+  return (await deadLetters.count()) > known
+    ? (await deadLetters.list({ newest: true, limit: 1 }))[0]
+    : undefined;
 }
 
 const open = async () => {
   const options = { urls: { commands: url }, technologies: [kafka], store: new MemoryStore() };
-  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
-  attacker = new Kafka({ brokers: [new URL(url).host], logLevel: logLevel.NOTHING }).producer({ retry: { retries: 0 } });
+  victim = await Instance.start(
+    OWNER,
+    `${OWNER}-1`,
+    { options, kill: () => 0, alive: () => true, close: async () => undefined },
+    [Victim],
+  );
+  attacker = new Kafka({ brokers: [new URL(url).host], logLevel: logLevel.NOTHING }).producer({
+    retry: { retries: 0 },
+  });
   await attacker.connect();
 };
 const close = async () => {

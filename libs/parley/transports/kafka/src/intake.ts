@@ -1,5 +1,14 @@
 import { type MessageHandler, ServerKafka } from '@nestjs/microservices';
-import { type Backlog, type Deliver, type HandlerExtras, type HandlerRegistry, type Intake, type IntakeHealth, TRANSPORT_ID, type TransportContext } from '@parley/messaging';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerExtras,
+  type HandlerRegistry,
+  type Intake,
+  type IntakeHealth,
+  TRANSPORT_ID,
+  type TransportContext,
+} from '@parley/messaging';
 import { type Address, KafkaUnavailable, startFailure } from './address';
 import { within } from './bound';
 import type { KafkaClient } from './client';
@@ -8,7 +17,10 @@ import type { Stored, Topics } from './topics';
 
 const STARTED_WITHIN = 15_000;
 
-/** Nest's server, made to lose nothing: it has a consumer of its own for every subscription, and commits what is done, no further. */
+/**
+ * Nest's server, made to lose nothing: it has a consumer of its own for every subscription, and
+ * commits what is done, no further.
+ */
 export class KafkaIntake extends ServerKafka implements Intake {
   override transportId: symbol;
   private readers: readonly GroupReader[] = [];
@@ -20,19 +32,38 @@ export class KafkaIntake extends ServerKafka implements Intake {
     private readonly address: Address,
     private readonly registry: HandlerRegistry,
     private readonly pipeline: Deliver,
-    private readonly parts: { readonly client: KafkaClient; readonly topics: Topics; readonly context: TransportContext },
+    private readonly parts: {
+      readonly client: KafkaClient;
+      readonly topics: Topics;
+      readonly context: TransportContext;
+    },
   ) {
     super({});
     this.transportId = TRANSPORT_ID[kind];
   }
 
-  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     this.registry.add(run, extras as HandlerExtras);
   }
 
   override async listen(started: (error?: unknown) => void): Promise<void> {
-    this.readers = this.registry.subscriptions(this.kind).map((subscription) => new GroupReader(subscription, { ...this.parts, deliver: this.pipeline }));
-    const late = () => new KafkaUnavailable(this.address, new Error(`${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN / 1_000} s`));
+    this.readers = this.registry
+      .subscriptions(this.kind)
+      .map(
+        (subscription) => new GroupReader(subscription, { ...this.parts, deliver: this.pipeline }),
+      );
+    const late = () =>
+      new KafkaUnavailable(
+        this.address,
+        new Error(
+          `${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN / 1_000} s`,
+        ),
+      );
     try {
       await within(STARTED_WITHIN, Promise.all(this.readers.map((reader) => reader.start())), late);
     } catch (error) {
@@ -54,9 +85,17 @@ export class KafkaIntake extends ServerKafka implements Intake {
   }
 
   health(): IntakeHealth {
-    const problem = this.state === 'consuming' ? this.readers.find((reader) => reader.problem)?.problem : undefined;
+    const problem =
+      this.state === 'consuming'
+        ? this.readers.find((reader) => reader.problem)?.problem
+        : undefined;
     const state = problem ? 'disconnected' : this.state;
-    return { technology: 'kafka', kind: this.kind, state, ...(problem && { reason: `${problem} (${this.address})` }) };
+    return {
+      technology: 'kafka',
+      kind: this.kind,
+      state,
+      ...(problem && { reason: `${problem} (${this.address})` }),
+    };
   }
 
   async backlog(): Promise<readonly Backlog[]> {
@@ -65,7 +104,9 @@ export class KafkaIntake extends ServerKafka implements Intake {
   }
 
   override unwrap<T>(): T {
-    throw new Error(`${this.kind} intake: there is a client for every subscription; ask health() and backlog()`);
+    throw new Error(
+      `${this.kind} intake: there is a client for every subscription; ask health() and backlog()`,
+    );
   }
 
   private async closeNow(): Promise<void> {

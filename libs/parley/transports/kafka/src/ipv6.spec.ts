@@ -8,7 +8,13 @@ it.each(['', '?forwarded=true'])('connects to a broker at an IPv6 address%s', as
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const connected = once(server, 'connection');
-  const refused = new KafkaJsClient(new Address(`kafka://[::1]:${port}${options}`), 'ipv6', () => undefined).admin().catch((error: Error) => error);
+  const refused = new KafkaJsClient(
+    new Address(`kafka://[::1]:${port}${options}`),
+    'ipv6',
+    () => undefined,
+  )
+    .admin()
+    .catch((error: Error) => error);
   await connected;
   server.close();
   expect(await refused).toBeInstanceOf(Error); // it was no Kafka

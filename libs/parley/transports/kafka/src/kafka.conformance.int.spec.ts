@@ -1,4 +1,14 @@
-import { broadcastSuite, brokerProcess, commandSuite, eventSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  broadcastSuite,
+  brokerProcess,
+  commandSuite,
+  eventSuite,
+  MemoryDatabases,
+  MemoryLink,
+  offersBroker,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';
 
@@ -9,13 +19,31 @@ const services = new Set<string>();
 
 const fixture: Fixture = {
   technology: 'kafka',
-  features: { offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger than max.message.bytes goes by claim check' }, largest: 1_000_000 },
+  features: {
+    offers: {
+      death: true,
+      outbox: true,
+      refuses: true,
+      cuts: true,
+      confirms: true,
+      persistent: true,
+      orphans: true,
+      forgets: true,
+      broker: offersBroker(broker),
+      limits: 'what is larger than max.message.bytes goes by claim check',
+    },
+    largest: 1_000_000,
+  },
   open: async (service) => {
     services.add(service);
     const [way, database] = [await Road.to(url, 9092), new MemoryLink()];
     const own = `${way.along(url)}?forwarded=true`;
     return {
-      options: { urls: { commands: own, broadcasts: own, events: own }, technologies: [kafka], store: databases.linked(service, database) },
+      options: {
+        urls: { commands: own, broadcasts: own, events: own },
+        technologies: [kafka],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

@@ -1,5 +1,17 @@
 import { command, event, type Contract } from '@parley/contract';
-import { type Delivery, type Envelope, HandlerRegistry, type Intake, type Outcome, type OutgoingMessage, Subscription, type SubscriptionOptions, systemClock, type Transport, type TransportContext } from '@parley/messaging';
+import {
+  type Delivery,
+  type Envelope,
+  HandlerRegistry,
+  type Intake,
+  type Outcome,
+  type OutgoingMessage,
+  Subscription,
+  type SubscriptionOptions,
+  systemClock,
+  type Transport,
+  type TransportContext,
+} from '@parley/messaging';
 import { Kafka, logLevel } from 'kafkajs';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -16,7 +28,10 @@ export interface Hearing {
   readonly contracts?: readonly Contract[];
 }
 
-type Handle = (delivery: Delivery, body: { key: string; n: number }) => Promise<Outcome | void> | Outcome | void;
+type Handle = (
+  delivery: Delivery,
+  body: { key: string; n: number },
+) => Promise<Outcome | void> | Outcome | void;
 
 /** One test's world on a real Kafka: an owner no other test has, and whatever was opened for it. */
 export class Scene {
@@ -34,8 +49,15 @@ export class Scene {
   }
 
   closed(url = this.url, context: Partial<TransportContext> = {}): Transport {
-    const log: TransportContext['log'] = (level, text) => level !== 'debug' && this.complaints.push(text);
-    return kafka.open!(url, { service: this.owner, instance: 'spec-1', clock: systemClock, log, ...context });
+    const log: TransportContext['log'] = (level, text) =>
+      level !== 'debug' && this.complaints.push(text);
+    return kafka.open!(url, {
+      service: this.owner,
+      instance: 'spec-1',
+      clock: systemClock,
+      log,
+      ...context,
+    });
   }
 
   async transport(url = this.url, context: Partial<TransportContext> = {}): Promise<Transport> {
@@ -51,23 +73,46 @@ export class Scene {
   }
 
   /** An instance of a service with one handler for some contracts of one kind. */
-  async hear(handle: Handle, { options = {}, subscription = 'spec', concurrency = 10, service = this.owner, contracts = [this.said] }: Hearing = {}, url = this.url): Promise<Intake> {
+  async hear(
+    handle: Handle,
+    {
+      options = {},
+      subscription = 'spec',
+      concurrency = 10,
+      service = this.owner,
+      contracts = [this.said],
+    }: Hearing = {},
+    url = this.url,
+  ): Promise<Intake> {
     const transport = await this.transport(url);
     const registry = new HandlerRegistry(service, concurrency);
     const { kind } = contracts[0]!;
     class Handlers {}
     if (kind === 'event') Subscription(subscription, options)(Handlers);
-    const deliver = async (delivery: Delivery): Promise<Outcome> => (await handle(delivery, read(delivery))) ?? DONE;
+    const deliver = async (delivery: Delivery): Promise<Outcome> =>
+      (await handle(delivery, read(delivery))) ?? DONE;
     const intake = transport.intake(kind as 'event', registry, deliver);
-    for (const contract of contracts) registry.add(async () => undefined, { contract, options: {}, handlerClass: Handlers, method: 'on' });
+    for (const contract of contracts)
+      registry.add(async () => undefined, {
+        contract,
+        options: {},
+        handlerClass: Handlers,
+        method: 'on',
+      });
     this.opened.push({ close: () => intake.close() as Promise<void> });
-    await new Promise<void>((resolve, reject) => intake.listen((error) => (error ? reject(error as Error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      intake.listen((error) => (error ? reject(error as Error) : resolve())),
+    );
     return intake;
   }
 
   /** Any client: what others could do. */
   direct(): Kafka {
-    return new Kafka({ clientId: 'spec', brokers: [new URL(this.url).host], logLevel: logLevel.NOTHING });
+    return new Kafka({
+      clientId: 'spec',
+      brokers: [new URL(this.url).host],
+      logLevel: logLevel.NOTHING,
+    });
   }
 
   async admin<T>(question: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
@@ -78,7 +123,9 @@ export class Scene {
 
   /** What the group of a subscription has handled, over all partitions. */
   async position(group: string): Promise<number> {
-    const [topic] = await this.admin((admin) => admin.fetchOffsets({ groupId: group, topics: [this.topic] }));
+    const [topic] = await this.admin((admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [this.topic] }),
+    );
     return topic!.partitions.reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
   }
 
@@ -98,7 +145,11 @@ const read = ({ body }: Delivery) => {
   }
 };
 
-export function message(contract: Contract, n: number, key: string | undefined = contract.key && 'k'): OutgoingMessage {
+export function message(
+  contract: Contract,
+  n: number,
+  key: string | undefined = contract.key && 'k',
+): OutgoingMessage {
   const id = randomUUID();
   const envelope: Envelope = {
     specversion: '1.0',

@@ -15,7 +15,8 @@ const url = process.env.KAFKA_URL ?? '';
 if (!url) process.stdout.write('Kafka: not run, for KAFKA_URL is not set\n');
 /** The same one, where it asks for a user and a password. */
 const guarded = process.env.KAFKA_SASL_URL ?? '';
-if (url && !guarded) process.stdout.write('Kafka: users and passwords are not tried, for KAFKA_SASL_URL is not set\n');
+if (url && !guarded)
+  process.stdout.write('Kafka: users and passwords are not tried, for KAFKA_SASL_URL is not set\n');
 
 Logger.overrideLogger(false);
 jest.setTimeout(60_000);
@@ -35,14 +36,23 @@ jest.setTimeout(60_000);
         if (key === 'slow') await slow.opened;
         seen.note(n);
       });
-      await scene.say(message(scene.said, 0, 'slow'), ...numbers(30).map((n) => message(scene.said, n, `k${n}`)));
+      await scene.say(
+        message(scene.said, 0, 'slow'),
+        ...numbers(30).map((n) => message(scene.said, n, `k${n}`)),
+      );
       await seen.reach(30);
       const group = `${scene.owner}.spec`;
       // All of the others, except those that are behind the slow one in its partition.
-      const before = await eventually(async () => (await scene.position(group)) || undefined, 'the others to be committed');
+      const before = await eventually(
+        async () => (await scene.position(group)) || undefined,
+        'the others to be committed',
+      );
       expect(before).toBeLessThan(31);
       slow.open();
-      await eventually(async () => (await scene.position(group)) === 31, 'everything to be committed');
+      await eventually(
+        async () => (await scene.position(group)) === 31,
+        'everything to be committed',
+      );
     });
 
     it('is read no further than there is room for, and read on afterwards', async () => {
@@ -59,7 +69,10 @@ jest.setTimeout(60_000);
         { concurrency: 5 },
       );
       const body = Buffer.alloc(2_000, 'x').toString();
-      const said = numbers(4_000).map((n) => ({ ...message(scene.said, n, `k${n}`), body: Buffer.from(JSON.stringify({ key: `k${n}`, n, body })) }));
+      const said = numbers(4_000).map((n) => ({
+        ...message(scene.said, n, `k${n}`),
+        body: Buffer.from(JSON.stringify({ key: `k${n}`, n, body })),
+      }));
       await scene.say(...said);
       await eventually(() => running === 5, 'all slots to be taken');
       gate.open();
@@ -73,9 +86,13 @@ jest.setTimeout(60_000);
       const transport = await scene.transport();
       await transport.publish([message(scene.said, 0)]);
       const began = performance.now();
-      await Promise.all(numbers(5_000).map((n) => transport.publish([message(scene.said, n, `k${n % 50}`)])));
+      await Promise.all(
+        numbers(5_000).map((n) => transport.publish([message(scene.said, n, `k${n % 50}`)])),
+      );
       const rate = 5_000 / ((performance.now() - began) / 1_000);
-      process.stdout.write(`Kafka: ${Math.round(rate)} confirmed messages a second, 5,000 publishers, one message each\n`);
+      process.stdout.write(
+        `Kafka: ${Math.round(rate)} confirmed messages a second, 5,000 publishers, one message each\n`,
+      );
       expect(rate).toBeGreaterThan(500);
       const seen = new Journal<[string, number]>();
       await scene.hear((_, { key, n }) => seen.note([key, n]));
@@ -89,8 +106,16 @@ jest.setTimeout(60_000);
     it('refuses what is too large by name, and takes the rest', async () => {
       const transport = await scene.transport();
       const large = { ...message(scene.said, 1), body: Buffer.alloc(1_048_588) };
-      await expect(transport.publish([large])).rejects.toMatchObject({ name: 'TooLarge', limit: transport.largest });
-      const largest = { ...message(scene.said, 2), body: Buffer.from(JSON.stringify({ key: 'k', n: 2, text: 'x'.repeat(transport.largest! - 40) })) };
+      await expect(transport.publish([large])).rejects.toMatchObject({
+        name: 'TooLarge',
+        limit: transport.largest,
+      });
+      const largest = {
+        ...message(scene.said, 2),
+        body: Buffer.from(
+          JSON.stringify({ key: 'k', n: 2, text: 'x'.repeat(transport.largest! - 40) }),
+        ),
+      };
       await transport.publish([largest, message(scene.said, 3)]);
       const seen = new Journal<number>();
       await scene.hear((_, { n }) => seen.note(n));
@@ -101,7 +126,15 @@ jest.setTimeout(60_000);
       const transport = await scene.transport();
       await transport.publish([message(scene.said, 1)]);
       await scene.admin((admin) => admin.deleteTopics({ topics: [scene.topic] }));
-      await eventually(() => transport.publish([message(scene.said, 2)]).then(() => true, () => false), 'the topic to be made', 30_000);
+      await eventually(
+        () =>
+          transport.publish([message(scene.said, 2)]).then(
+            () => true,
+            () => false,
+          ),
+        'the topic to be made',
+        30_000,
+      );
     });
   });
 
@@ -124,7 +157,10 @@ jest.setTimeout(60_000);
       await scene.say(...numbers(3).map((n) => message(scene.said, n)));
       await scene.admin(async (admin) => {
         const ends = await admin.fetchTopicOffsets(scene.topic);
-        const partitions = ends.map(({ partition, high }) => ({ partition, offset: high === '3' ? '2' : high }));
+        const partitions = ends.map(({ partition, high }) => ({
+          partition,
+          offset: high === '3' ? '2' : high,
+        }));
         await admin.deleteTopicRecords({ topic: scene.topic, partitions });
       });
       const seen = new Journal<number>();
@@ -138,7 +174,10 @@ jest.setTimeout(60_000);
       await scene.hear((_, { n }) => seen.note(n));
       await scene.say(message(scene.other, 1), message(scene.said, 2), message(scene.other, 3));
       await seen.reach(1);
-      await eventually(async () => (await scene.position(`${scene.owner}.spec`)) === 3, 'the position');
+      await eventually(
+        async () => (await scene.position(`${scene.owner}.spec`)) === 3,
+        'the position',
+      );
       expect(seen.entries).toEqual([2]);
     });
 
@@ -146,9 +185,14 @@ jest.setTimeout(60_000);
       const gate = new Gate();
       const intake = await scene.hear(() => gate.opened as Promise<void>);
       await scene.say(...numbers(7).map((n) => message(scene.said, n)));
-      expect(await intake.backlog!()).toMatchObject([{ subscription: `${scene.owner}.spec`, waiting: 7 }]);
+      expect(await intake.backlog!()).toMatchObject([
+        { subscription: `${scene.owner}.spec`, waiting: 7 },
+      ]);
       gate.open();
-      await eventually(async () => (await intake.backlog!())[0]!.waiting === 0, 'the lag to be gone');
+      await eventually(
+        async () => (await intake.backlog!())[0]!.waiting === 0,
+        'the lag to be gone',
+      );
     });
 
     it('delivers again what was given back, before what follows it', async () => {
@@ -177,10 +221,25 @@ jest.setTimeout(60_000);
       const seen = new Journal<number>();
       const intake = await scene.hear((_, { n }) => seen.note(n));
       await scene.admin((admin) => admin.deleteTopics({ topics: [scene.topic] }));
-      await eventually(() => intake.health().state === 'disconnected', 'the crash to be told', 40_000);
+      await eventually(
+        () => intake.health().state === 'disconnected',
+        'the crash to be told',
+        40_000,
+      );
       expect(intake.health().reason).toContain(`${scene.owner}.spec`);
-      await eventually(() => intake.health().state === 'consuming', 'the consumer to be back', 40_000);
-      await eventually(() => scene.say(message(scene.said, 5)).then(() => true, () => false), 'the topic to be back');
+      await eventually(
+        () => intake.health().state === 'consuming',
+        'the consumer to be back',
+        40_000,
+      );
+      await eventually(
+        () =>
+          scene.say(message(scene.said, 5)).then(
+            () => true,
+            () => false,
+          ),
+        'the topic to be back',
+      );
       await seen.reach(1, (n) => n === 5);
     });
   });
@@ -190,7 +249,10 @@ jest.setTimeout(60_000);
       const [concurrency, keys, changes] = [5, 20, 6];
       const handled: { key: string; n: number }[] = [];
       let abandoned = 0;
-      const handle = async ({ signal }: { signal: AbortSignal }, { key, n }: { key: string; n: number }) => {
+      const handle = async (
+        { signal }: { signal: AbortSignal },
+        { key, n }: { key: string; n: number },
+      ) => {
         await new Promise((resolve) => setTimeout(resolve, 5));
         if (signal.aborted) return (abandoned++, { kind: 'return' } as const);
         handled.push({ key, n });
@@ -214,7 +276,11 @@ jest.setTimeout(60_000);
       /** The group has come to terms, and works. */
       const working = async () => {
         const before = handled.length;
-        await eventually(() => handled.length > before + 5 * keys, 'the group to go on after a change', 60_000);
+        await eventually(
+          () => handled.length > before + 5 * keys,
+          'the group to go on after a change',
+          60_000,
+        );
       };
       for (let change = 0; change < changes; change++) {
         instances.push(await start());
@@ -227,10 +293,14 @@ jest.setTimeout(60_000);
       const first = () => new Set(handled.map(({ key, n }) => `${key}/${n}`));
       await eventually(() => first().size === said, 'everything to be handled', 60_000);
       const repeated = handled.length - said;
-      process.stdout.write(`Kafka: ${said} messages, ${2 * changes} changes of the group, ${repeated} repeated, ${abandoned} given up\n`);
+      process.stdout.write(
+        `Kafka: ${said} messages, ${2 * changes} changes of the group, ${repeated} repeated, ${abandoned} given up\n`,
+      );
       expect(repeated).toBeLessThanOrEqual(concurrency * 2 * changes);
       for (let key = 0; key < keys; key++) {
-        const order = [...new Set(handled.filter((one) => one.key === `k${key}`).map(({ n }) => n))];
+        const order = [
+          ...new Set(handled.filter((one) => one.key === `k${key}`).map(({ n }) => n)),
+        ];
         expect(order).toEqual([...order].sort((a, b) => a - b));
       }
     }, 240_000);
@@ -245,11 +315,26 @@ jest.setTimeout(60_000);
       const read = new Journal<{ key: string; headers: Record<string, string>; value: string }>();
       await consumer.run({
         eachMessage: async ({ message: { key, value, headers = {} } }) =>
-          read.note({ key: String(key), value: String(value), headers: Object.fromEntries(Object.entries(headers).map(([name, one]) => [name, String(one)])) }),
+          read.note({
+            key: String(key),
+            value: String(value),
+            headers: Object.fromEntries(
+              Object.entries(headers).map(([name, one]) => [name, String(one)]),
+            ),
+          }),
       });
       const [one] = await read.reach(1);
       await consumer.disconnect();
-      expect(one).toMatchObject({ key: 'Zürich', value: sent.body.toString(), headers: { ce_specversion: '1.0', ce_id: sent.envelope.id, ce_type: scene.said.name, 'content-type': 'application/json' } });
+      expect(one).toMatchObject({
+        key: 'Zürich',
+        value: sent.body.toString(),
+        headers: {
+          ce_specversion: '1.0',
+          ce_id: sent.envelope.id,
+          ce_type: scene.said.name,
+          'content-type': 'application/json',
+        },
+      });
     });
 
     it('may write messages: binary, structured, and what nobody can read is handed on as it came', async () => {
@@ -257,10 +342,20 @@ jest.setTimeout(60_000);
       await scene.hear(({ headers, body }) => seen.note({ headers, body: body.toString() }));
       const producer = scene.direct().producer();
       await producer.connect();
-      const structured = JSON.stringify({ specversion: '1.0', id: 'b', type: scene.said.name, source: '/cobol', data: { n: 2 } });
+      const structured = JSON.stringify({
+        specversion: '1.0',
+        id: 'b',
+        type: scene.said.name,
+        source: '/cobol',
+        data: { n: 2 },
+      });
       const messages = [
         { key: 'k', value: '{"n":1}', headers: { ce_id: 'a', ce_type: scene.said.name } },
-        { key: 'k', value: structured, headers: { 'content-type': 'application/cloudevents+json' } },
+        {
+          key: 'k',
+          value: structured,
+          headers: { 'content-type': 'application/cloudevents+json' },
+        },
         { key: 'k', value: 'hello' },
         { key: 'k', value: null },
       ];
@@ -299,16 +394,24 @@ jest.setTimeout(60_000);
     it('keeps others out, and says so in one sentence without the password', async () => {
       const refused = (at: string) => scene.closed(at).connect();
       const wrong = guarded.replace(/:\/\/(\w+):[^@]*@/, '://$1:secret@');
-      await expect(refused(wrong)).rejects.toThrow(/^Kafka at kafka:\/\/127.0.0.1:\d+ refuses the user "parley" \(plain\): wrong name, password or mechanism; correct the URL$/);
-      await expect(refused(guarded.replace('sasl=plain', 'sasl=scram-sha-256'))).rejects.toThrow(/refuses the user "parley" \(scram-sha-256\)/);
-      await expect(refused(guarded.replace(/\/\/[^@]*@|\?.*/g, (part) => (part[0] === '?' ? '' : '//')))).rejects.toThrow(/without TLS and without a password\?$/);
+      await expect(refused(wrong)).rejects.toThrow(
+        /^Kafka at kafka:\/\/127.0.0.1:\d+ refuses the user "parley" \(plain\): wrong name, password or mechanism; correct the URL$/,
+      );
+      await expect(refused(guarded.replace('sasl=plain', 'sasl=scram-sha-256'))).rejects.toThrow(
+        /refuses the user "parley" \(scram-sha-256\)/,
+      );
+      await expect(
+        refused(guarded.replace(/\/\/[^@]*@|\?.*/g, (part) => (part[0] === '?' ? '' : '//'))),
+      ).rejects.toThrow(/without TLS and without a password\?$/);
     });
   });
 
   describe('topics', () => {
     it('are only looked at when they are somebody else’s to make', async () => {
       const verifying = await scene.transport(url, { topology: 'verify' });
-      await expect(verifying.publish([message(scene.said, 1)])).rejects.toThrow(`Kafka at ${url} has no topic ${scene.topic}; create it`);
+      await expect(verifying.publish([message(scene.said, 1)])).rejects.toThrow(
+        `Kafka at ${url} has no topic ${scene.topic}; create it`,
+      );
       await scene.say(message(scene.said, 1));
       await verifying.publish([message(scene.said, 2)]);
     });
@@ -319,16 +422,25 @@ jest.setTimeout(60_000);
       ['min-insync=2', 'with min.insync.replicas 1, not 2'],
     ])('that are not as the URL wants them are named (%s)', async (option, expected) => {
       await scene.say(message(scene.said, 1));
-      await expect(scene.hear(() => undefined, {}, `${url}?${option}`)).rejects.toMatchObject({ name: 'TopologyMismatch', message: expect.stringContaining(expected) as string });
+      await expect(scene.hear(() => undefined, {}, `${url}?${option}`)).rejects.toMatchObject({
+        name: 'TopologyMismatch',
+        message: expect.stringContaining(expected) as string,
+      });
     });
 
     it('are made as the URL wants them', async () => {
       const transport = await scene.transport(`${url}?partitions=5&retention=8d`);
       await transport.publish([message(scene.said, 1)]);
-      const { topics } = await scene.admin((admin) => admin.fetchTopicMetadata({ topics: [scene.topic] }));
+      const { topics } = await scene.admin((admin) =>
+        admin.fetchTopicMetadata({ topics: [scene.topic] }),
+      );
       expect(topics[0]!.partitions).toHaveLength(5);
-      const findings = (await transport.examine!()).filter(({ what }) => what.startsWith(scene.topic));
-      expect(findings.map(({ what, verdict }) => `${what.slice(scene.topic.length + 2)} ${verdict}`)).toEqual([
+      const findings = (await transport.examine!()).filter(({ what }) =>
+        what.startsWith(scene.topic),
+      );
+      expect(
+        findings.map(({ what, verdict }) => `${what.slice(scene.topic.length + 2)} ${verdict}`),
+      ).toEqual([
         'replication factor 1 unsafe',
         'min.insync.replicas 1 unsafe',
         'unclean.leader.election.enable false safe',
@@ -346,12 +458,17 @@ jest.setTimeout(60_000);
         .connect()
         .catch((thrown: unknown) => thrown)) as Error;
       expect(Date.now() - began).toBeLessThan(16_000);
-      expect(error).toMatchObject({ name: 'KafkaUnavailable', message: expect.not.stringMatching(/secret|\n/) as string });
+      expect(error).toMatchObject({
+        name: 'KafkaUnavailable',
+        message: expect.not.stringMatching(/secret|\n/) as string,
+      });
       return error.message;
     };
 
     it('that the host is unknown', async () => {
-      expect(await failure('kafka://me:secret@nowhere.invalid:9092')).toMatch(/nowhere.invalid:9092 cannot be reached \(.*ENOTFOUND|EAI_AGAIN/);
+      expect(await failure('kafka://me:secret@nowhere.invalid:9092')).toMatch(
+        /nowhere.invalid:9092 cannot be reached \(.*ENOTFOUND|EAI_AGAIN/,
+      );
     });
 
     it('that nothing listens there', async () => {
@@ -359,16 +476,23 @@ jest.setTimeout(60_000);
     });
 
     it('that the user is not let in', async () => {
-      expect(await failure(url.replace('://', '://me:secret@'))).toMatch(/refuses the user "me" \(plain\)/);
+      expect(await failure(url.replace('://', '://me:secret@'))).toMatch(
+        /refuses the user "me" \(plain\)/,
+      );
     });
 
     it.each([
       ['hangs up', (socket: Socket) => void socket.end('AMQP\u0000\u0000\u0009\u0001')],
       ['says nothing', () => undefined],
-      ['says something else', (socket: Socket) => void socket.on('data', () => socket.write('-ERR unknown command\r\n'))],
+      [
+        'says something else',
+        (socket: Socket) => void socket.on('data', () => socket.write('-ERR unknown command\r\n')),
+      ],
     ])('that what listens there is no Kafka: it %s', async (_, answer) => {
       const sockets: Socket[] = [];
-      const server = createServer((socket) => (sockets.push(socket.on('error', () => undefined)), answer(socket))).listen(0, '127.0.0.1');
+      const server = createServer(
+        (socket) => (sockets.push(socket.on('error', () => undefined)), answer(socket)),
+      ).listen(0, '127.0.0.1');
       await once(server, 'listening');
       const { port } = server.address() as { port: number };
       const message = await failure(`kafka://127.0.0.1:${port}`);

@@ -1,5 +1,17 @@
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Finding,
+  HandlerRegistry,
+  Hop,
+  Intake,
+  OutgoingMessage,
+  Resource,
+  Subscription,
+  Technology,
+  Transport,
+  TransportContext,
+} from '@parley/messaging';
 import { Address } from './address';
 import type { KafkaClient } from './client';
 import { KafkaIntake } from './intake';
@@ -27,7 +39,9 @@ class KafkaTransport implements Transport {
     private readonly context: TransportContext,
   ) {
     this.address = where.toString();
-    this.client = new KafkaJsClient(where, context.instance, (message) => context.log('debug', `Kafka at ${where}: ${message}`));
+    this.client = new KafkaJsClient(where, context.instance, (message) =>
+      context.log('debug', `Kafka at ${where}: ${message}`),
+    );
     this.topics = new Topics(this.client, where, context);
     this.publisher = new KafkaPublisher(this.client, this.topics, where, context);
   }
@@ -45,19 +59,34 @@ class KafkaTransport implements Transport {
   }
 
   intake(kind: Stored, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new KafkaIntake(kind, this.where, registry, deliver, { client: this.client, topics: this.topics, context: this.context });
+    return new KafkaIntake(kind, this.where, registry, deliver, {
+      client: this.client,
+      topics: this.topics,
+      context: this.context,
+    });
   }
 
   describe({ kind, owner, key }: Contract): readonly Hop[] {
     if (kind === 'call') return [];
     const topic = { what: 'topic', name: topicOf(kind, owner), why: WHY[kind] };
-    const partition = { what: 'partition', name: `by ${key}`, why: `murmur2 of the key's bytes, as every Kafka client does: those of one ${key} stay in order` };
+    const partition = {
+      what: 'partition',
+      name: `by ${key}`,
+      why: `murmur2 of the key's bytes, as every Kafka client does: those of one ${key} stay in order`,
+    };
     return key === undefined ? [topic] : [topic, partition];
   }
 
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
-    const topics = new Map(contracts.filter(isStored).map(({ kind, owner }) => [topicOf(kind, owner), this.topics.resource(kind, owner)]));
+    const contracts = [
+      ...said,
+      ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
+    ];
+    const topics = new Map(
+      contracts
+        .filter(isStored)
+        .map(({ kind, owner }) => [topicOf(kind, owner), this.topics.resource(kind, owner)]),
+    );
     return [...topics.keys()].sort().map((name) => topics.get(name)!);
   }
 
@@ -74,7 +103,9 @@ class KafkaTransport implements Transport {
 const WHY: Readonly<Record<Stored, string>> = {
   command: 'commands wait for their owner, which reads them as the group of its name',
   event: 'the log of this owner: each subscription reads it as a group of its own',
-  broadcast: 'to every instance that listens now; it reads from now on, as a group that ends with it',
+  broadcast:
+    'to every instance that listens now; it reads from now on, as a group that ends with it',
 };
 
-const isStored = (contract: Contract): contract is Contract<Exclude<Kind, 'call'>> => contract.kind !== 'call';
+const isStored = (contract: Contract): contract is Contract<Exclude<Kind, 'call'>> =>
+  contract.kind !== 'call';

@@ -1,28 +1,65 @@
-import { type Cluster, type Consumer, type EachBatchPayload, type IHeaders, type Kafka, type KafkaMessage, type PartitionAssigner, PartitionAssigners, type TopicOffsets } from 'kafkajs';
-import { type Group, type GroupConsumer, type GroupListener, type Incoming, NotYet, type Position } from './client';
+import {
+  type Cluster,
+  type Consumer,
+  type EachBatchPayload,
+  type IHeaders,
+  type Kafka,
+  type KafkaMessage,
+  type PartitionAssigner,
+  PartitionAssigners,
+  type TopicOffsets,
+} from 'kafkajs';
+import {
+  type Group,
+  type GroupConsumer,
+  type GroupListener,
+  type Incoming,
+  NotYet,
+  type Position,
+} from './client';
 import { isComingUp } from './coming-up';
 
-/** How long the broker waits for news before it answers "none"; also how late a partition that was paused is read again. */
+/**
+ * How long the broker waits for news before it answers "none"; also how late a partition that was
+ * paused is read again.
+ */
 const NEWS_WITHIN = 500;
 /** Also how soon a member learns that another one came or went. */
 const HEARTBEAT_EVERY = 300;
 /** Longer than `revoked` ever takes. */
 const REJOINED_WITHIN = 30_000;
 const PARTITIONS_AT_A_TIME = 64;
-const RETRY = { retries: 6, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, restartOnFailure: async () => false };
+const RETRY = {
+  retries: 6,
+  initialRetryTime: 100,
+  maxRetryTime: 1_000,
+  factor: 0.2,
+  multiplier: 2,
+  restartOnFailure: async () => false,
+};
 
 /** Times that stand for both ends of a partition, in a request for offsets. */
 const [EARLIEST, LATEST] = [-2, -1];
-/** What the coordinator answers where the group has no position; kafkajs stores EARLIEST where the position was deleted. */
+/**
+ * What the coordinator answers where the group has no position; kafkajs stores EARLIEST where the
+ * position was deleted.
+ */
 const NO_POSITION = -1;
 
 /** What kafkajs hands to assigners, and does not declare. */
-type OpenCluster = Cluster & { committedOffsets(of: { groupId: string }): Record<string, Record<number, string>> };
+type OpenCluster = Cluster & {
+  committedOffsets(of: { groupId: string }): Record<string, Record<number, string>>;
+};
 type Unresolved = Parameters<Cluster['fetchTopicsOffset']>[0];
-type Committed = { readonly partition: number; readonly offset: string; readonly metadata?: string | null };
+type Committed = {
+  readonly partition: number;
+  readonly offset: string;
+  readonly metadata?: string | null;
+};
 
 /**
- * A member of a group by kafkajs, told what kafkajs has no word for. It hands its cluster to whoever assigns partitions, and asks that
+ * A member of a group by kafkajs, told what kafkajs has no word for. It hands its cluster to
+ * whoever assigns partitions, and asks that
  *  - for the group's coordinator before every join: the moment to finish what is under way (`revoked`);
  *  - for offsets where the group has no position: the moment to store where it starts, before anything is read.
  */
@@ -34,7 +71,10 @@ export class KafkaJsConsumer implements GroupConsumer {
   private started = false;
   /** Where each partition is read on, in this membership. */
   private positions = new Map<string, number>();
-  private ready: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => undefined, reject: () => undefined };
+  private ready: { resolve: () => void; reject: (error: Error) => void } = {
+    resolve: () => undefined,
+    reject: () => undefined,
+  };
 
   constructor(
     kafka: Kafka,
@@ -72,7 +112,12 @@ export class KafkaJsConsumer implements GroupConsumer {
       await this.consumer.connect();
       // Where a position was deleted it goes on with the earliest that is left.
       await this.consumer.subscribe({ topics: [...this.group.topics], fromBeginning: true });
-      await this.consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: PARTITIONS_AT_A_TIME, eachBatch: (payload) => this.take(payload) });
+      await this.consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: PARTITIONS_AT_A_TIME,
+        eachBatch: (payload) => this.take(payload),
+      });
       await ready;
     } catch (error) {
       throw isGettingReady(error) ? new NotYet((error as Error).message, { cause: error }) : error;
@@ -80,7 +125,12 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   async commit(positions: readonly Position[]): Promise<void> {
-    const named = positions.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset), metadata: this.partitionsKnown(topic) }));
+    const named = positions.map(({ topic, partition, offset }) => ({
+      topic,
+      partition,
+      offset: String(offset),
+      metadata: this.partitionsKnown(topic),
+    }));
     await this.consumer.commitOffsets(named);
   }
 
@@ -101,13 +151,18 @@ export class KafkaJsConsumer implements GroupConsumer {
   private readonly assigner: PartitionAssigner = (config) => {
     this.cluster = config.cluster as OpenCluster;
     const { cluster } = this;
-    const [coordinator, offsets] = [cluster.findGroupCoordinator.bind(cluster), cluster.fetchTopicsOffset.bind(cluster)];
+    const [coordinator, offsets] = [
+      cluster.findGroupCoordinator.bind(cluster),
+      cluster.fetchTopicsOffset.bind(cluster),
+    ];
     cluster.findGroupCoordinator = async (group) => {
       await this.leave();
       return coordinator(group);
     };
     cluster.fetchTopicsOffset = async (unresolved) => {
-      const { responses } = await (await coordinator({ groupId: this.group.id })).offsetFetch({ groupId: this.group.id, topics: this.allOf(unresolved) });
+      const { responses } = await (
+        await coordinator({ groupId: this.group.id })
+      ).offsetFetch({ groupId: this.group.id, topics: this.allOf(unresolved) });
       return this.begin(unresolved, responses, offsets);
     };
     return PartitionAssigners.roundRobin(config);
@@ -122,7 +177,9 @@ export class KafkaJsConsumer implements GroupConsumer {
 
   private join(assignment: Readonly<Record<string, readonly number[]>>): void {
     if (this.closing) return;
-    const assigned = Object.entries(assignment).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition })));
+    const assigned = Object.entries(assignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic, partition })),
+    );
     this.joined = true;
     if (this.group.durable) this.positions = new Map();
     this.consumer.resume(this.consumer.paused());
@@ -131,8 +188,9 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   /**
-   * kafkajs reads on as soon as it is told that a batch is taken. A batch that was on its way while the group was joined anew is not:
-   * what it holds is read again, from the position that counts now.
+   * kafkajs reads on as soon as it is told that a batch is taken. A batch that was on its way while
+   * the group was joined anew is not: what it holds is read again, from the position that counts
+   * now.
    */
   private async take({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = batch;
@@ -145,8 +203,21 @@ export class KafkaJsConsumer implements GroupConsumer {
     await this.listener.fetched({ topic, partition, next, messages: messages.map(incoming) });
   }
 
-  /** Batches that hold nothing for readers, as the markers of transactions: kafkajs goes on behind them by itself. */
-  private passOver({ topic, partition, batchSize, lastOffset }: { topic: string; partition: number; batchSize: number; lastOffset: string }): void {
+  /**
+   * Batches that hold nothing for readers, as the markers of transactions: kafkajs goes on behind
+   * them by itself.
+   */
+  private passOver({
+    topic,
+    partition,
+    batchSize,
+    lastOffset,
+  }: {
+    topic: string;
+    partition: number;
+    batchSize: number;
+    lastOffset: string;
+  }): void {
     if (batchSize > 0 || !this.joined) return;
     this.positions.set(nameOf(topic, partition), Number(lastOffset) + 1);
     void this.listener.fetched({ topic, partition, next: Number(lastOffset) + 1, messages: [] });
@@ -154,42 +225,76 @@ export class KafkaJsConsumer implements GroupConsumer {
 
   private positionOf(topic: string, partition: number): number {
     const known = this.positions.get(nameOf(topic, partition));
-    return known ?? Number(this.cluster!.committedOffsets({ groupId: this.group.id })[topic]?.[partition]);
+    return (
+      known ??
+      Number(this.cluster!.committedOffsets({ groupId: this.group.id })[topic]?.[partition])
+    );
   }
 
-  /** Where partitions are read from that have no usable position; stored before anything of them is read. */
-  private async begin(unresolved: Unresolved, stored: readonly TopicOffsets[], ask: Cluster['fetchTopicsOffset']): Promise<TopicOffsets[]> {
+  /**
+   * Where partitions are read from that have no usable position; stored before anything of them is
+   * read.
+   */
+  private async begin(
+    unresolved: Unresolved,
+    stored: readonly TopicOffsets[],
+    ask: Cluster['fetchTopicsOffset'],
+  ): Promise<TopicOffsets[]> {
     const found: TopicOffsets[] = [];
     for (const { topic, partitions } of unresolved) {
-      const committed = (stored.find((one) => one.topic === topic)?.partitions ?? []) as readonly Committed[];
-      const starts = await Promise.all(partitions.map(({ partition }) => this.startOf(topic, partition, committed, ask)));
+      const committed = (stored.find((one) => one.topic === topic)?.partitions ??
+        []) as readonly Committed[];
+      const starts = await Promise.all(
+        partitions.map(({ partition }) => this.startOf(topic, partition, committed, ask)),
+      );
       found.push({ topic, partitions: starts });
     }
-    if (this.group.durable) await this.commit(found.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) }))));
+    if (this.group.durable)
+      await this.commit(
+        found.flatMap(({ topic, partitions }) =>
+          partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
+        ),
+      );
     this.begun();
     return found;
   }
 
-  private async startOf(topic: string, partition: number, committed: readonly Committed[], ask: Cluster['fetchTopicsOffset']) {
-    const at = async (fromTimestamp: number) => (await ask([{ topic, partitions: [{ partition }], fromTimestamp }]))[0]!.partitions[0]!.offset;
-    const wasDeleted = Number(committed.find((one) => one.partition === partition)?.offset) < NO_POSITION;
+  private async startOf(
+    topic: string,
+    partition: number,
+    committed: readonly Committed[],
+    ask: Cluster['fetchTopicsOffset'],
+  ) {
+    const at = async (fromTimestamp: number) =>
+      (await ask([{ topic, partitions: [{ partition }], fromTimestamp }]))[0]!.partitions[0]!
+        .offset;
+    const wasDeleted =
+      Number(committed.find((one) => one.partition === partition)?.offset) < NO_POSITION;
     if (wasDeleted) {
       this.positions.delete(nameOf(topic, partition));
       this.listener.missed(topic, partition);
     }
     const known = this.positions.get(nameOf(topic, partition));
     if (known !== undefined) return { partition, offset: String(known) };
-    const offset = await at(wasDeleted || cameLater(partition, committed) ? EARLIEST : timeOf(this.group.from));
+    const offset = await at(
+      wasDeleted || cameLater(partition, committed) ? EARLIEST : timeOf(this.group.from),
+    );
     // Nothing was said since that time.
     return { partition, offset: Number(offset) < 0 ? await at(LATEST) : offset };
   }
 
   private allOf(unresolved: Unresolved): TopicOffsets[] {
-    const partitions = (topic: string) => this.cluster!.findTopicPartitionMetadata(topic).map(({ partitionId }) => ({ partition: partitionId }) as never);
+    const partitions = (topic: string) =>
+      this.cluster!.findTopicPartitionMetadata(topic).map(
+        ({ partitionId }) => ({ partition: partitionId }) as never,
+      );
     return unresolved.map(({ topic }) => ({ topic, partitions: partitions(topic) }));
   }
 
-  /** Stored with each position: it tells partitions that a topic got later from those that the group just never had. */
+  /**
+   * Stored with each position: it tells partitions that a topic got later from those that the group
+   * just never had.
+   */
   private partitionsKnown(topic: string): string {
     return String(this.cluster?.findTopicPartitionMetadata(topic).length ?? 0);
   }
@@ -210,16 +315,27 @@ export class KafkaJsConsumer implements GroupConsumer {
 /** A topic that was just made is not known to every broker yet. */
 const isGettingReady = (error: unknown): boolean => isComingUp(error) || isUnknown(error);
 
-const isUnknown = (error: unknown): boolean => error instanceof Error && ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION' || isUnknown(error.cause));
+const isUnknown = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((error as { type?: unknown }).type === 'UNKNOWN_TOPIC_OR_PARTITION' || isUnknown(error.cause));
 
 const nameOf = (topic: string, partition: number): string => `${topic}/${partition}`;
 
 const cameLater = (partition: number, committed: readonly Committed[]): boolean =>
-  committed.some(({ offset, metadata }) => Number(offset) >= 0 && metadata !== '' && Number(metadata ?? NaN) <= partition);
+  committed.some(
+    ({ offset, metadata }) =>
+      Number(offset) >= 0 && metadata !== '' && Number(metadata ?? NaN) <= partition,
+  );
 
-const timeOf = (from: Group['from']): number => (from === 'beginning' ? EARLIEST : from === 'now' ? LATEST : from.getTime());
+const timeOf = (from: Group['from']): number =>
+  from === 'beginning' ? EARLIEST : from === 'now' ? LATEST : from.getTime();
 
-const incoming = ({ offset, key, value, headers = {} }: KafkaMessage): Incoming => ({ offset: Number(offset), key, value, headers: textOf(headers) });
+const incoming = ({ offset, key, value, headers = {} }: KafkaMessage): Incoming => ({
+  offset: Number(offset),
+  key,
+  value,
+  headers: textOf(headers),
+});
 
 /** Of headers with the same name the last one counts. */
 function textOf(headers: IHeaders): Record<string, string> {

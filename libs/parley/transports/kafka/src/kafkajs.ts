@@ -1,11 +1,30 @@
 import { ClientKafka } from '@nestjs/microservices';
 import { socketHost } from '@parley/messaging';
-import { type Admin as KafkaJsAdmin, ConfigResourceTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type ProducerBatch } from 'kafkajs';
+import {
+  type Admin as KafkaJsAdmin,
+  ConfigResourceTypes,
+  Kafka,
+  type KafkaConfig,
+  logLevel,
+  Partitioners,
+  type ProducerBatch,
+} from 'kafkajs';
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from './address';
 import { settledWithin } from './bound';
-import { type Admin, type Group, type GroupConsumer, type GroupListener, type KafkaClient, type NewTopic, type Outgoing, type Producer, Rejection, type TopicState } from './client';
+import {
+  type Admin,
+  type Group,
+  type GroupConsumer,
+  type GroupListener,
+  type KafkaClient,
+  type NewTopic,
+  type Outgoing,
+  type Producer,
+  Rejection,
+  type TopicState,
+} from './client';
 import { KafkaJsConsumer } from './kafkajs-consumer';
 
 /** What the client says by itself: for those who look closely. */
@@ -18,7 +37,13 @@ const ANSWERED_WITHIN = 10_000;
 const CLOSED_WITHIN = 2_000;
 const KEEP_ALIVE = 30_000;
 /** All of it said, for kafkajs has other defaults when it finds itself in a test. */
-const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2 };
+const RETRY = {
+  retries: 2,
+  initialRetryTime: 100,
+  maxRetryTime: 1_000,
+  factor: 0.2,
+  multiplier: 2,
+};
 
 /** kafkajs 2, whose connections are counted. */
 export class KafkaJsClient implements KafkaClient {
@@ -42,7 +67,13 @@ export class KafkaJsClient implements KafkaClient {
 
   consumer(group: Group, listener: GroupListener): GroupConsumer {
     const sockets = new Set<Socket>();
-    return new KafkaJsConsumer(this.kafka(ANSWERED_WITHIN, sockets), group, listener, this.address.session, () => sockets.size > 0);
+    return new KafkaJsConsumer(
+      this.kafka(ANSWERED_WITHIN, sockets),
+      group,
+      listener,
+      this.address.session,
+      () => sockets.size > 0,
+    );
   }
 
   private kafka(requestTimeout: number, sockets = new Set<Socket>()): Kafka {
@@ -51,12 +82,19 @@ export class KafkaJsClient implements KafkaClient {
       clientId: this.name,
       brokers: brokers.map(seedOf),
       ssl: tls,
-      ...(user && { sasl: { mechanism: user.mechanism as 'plain', username: user.name, password: user.password } }),
+      ...(user && {
+        sasl: {
+          mechanism: user.mechanism as 'plain',
+          username: user.name,
+          password: user.password,
+        },
+      }),
       connectionTimeout: CONNECTED_WITHIN,
       authenticationTimeout: CONNECTED_WITHIN,
       requestTimeout,
       retry: RETRY,
-      socketFactory: ({ host, port, ssl, onConnect }) => counted(sockets, open(this.placeOf(host, port), ssl && (ssl as object), onConnect)),
+      socketFactory: ({ host, port, ssl, onConnect }) =>
+        counted(sockets, open(this.placeOf(host, port), ssl && (ssl as object), onConnect)),
       logLevel: logLevel.WARN,
       logCreator: () => (entry) => this.note(`${entry.namespace}: ${entry.log.message}`),
     };
@@ -66,21 +104,32 @@ export class KafkaJsClient implements KafkaClient {
   private placeOf(host: string, port: number): { host: string; port: number; servername: string } {
     const { brokers, forwarded } = this.address;
     const number = SEED.exec(host)?.[1];
-    const seed = number === undefined ? host : socketHost(placeIn(brokers[Number(number)]!).hostname);
+    const seed =
+      number === undefined ? host : socketHost(placeIn(brokers[Number(number)]!).hostname);
     if (!forwarded) return { host: seed, port, servername: seed };
     const via = placeIn(brokers[0]!);
     return { host: socketHost(via.hostname), port: Number(via.port), servername: seed };
   }
 }
 
-/** kafkajs cuts what it is told at the first colon: an IPv6 address goes by a name that only `placeOf` knows. */
-const seedOf = (broker: string, number: number): string => (broker.startsWith('[') ? `ipv6-${number}:${placeIn(broker).port}` : broker);
+/**
+ * kafkajs cuts what it is told at the first colon: an IPv6 address goes by a name that only
+ * `placeOf` knows.
+ */
+const seedOf = (broker: string, number: number): string =>
+  broker.startsWith('[') ? `ipv6-${number}:${placeIn(broker).port}` : broker;
 const SEED = /^ipv6-(\d+)$/;
 
 const placeIn = (broker: string): URL => new URL(`kafka://${broker}`);
 
-function open({ servername, ...place }: { host: string; port: number; servername: string }, tls: object | undefined, onConnect: () => void): Socket {
-  const socket = tls ? connectTls({ ...place, ...(isIP(servername) === 0 && { servername }), ...tls }, onConnect) : connectPlain(place, onConnect);
+function open(
+  { servername, ...place }: { host: string; port: number; servername: string },
+  tls: object | undefined,
+  onConnect: () => void,
+): Socket {
+  const socket = tls
+    ? connectTls({ ...place, ...(isIP(servername) === 0 && { servername }), ...tls }, onConnect)
+    : connectPlain(place, onConnect);
   return socket.setKeepAlive(true, KEEP_ALIVE).setNoDelay(true);
 }
 
@@ -92,15 +141,21 @@ function counted(sockets: Set<Socket>, socket: Socket): Socket {
 }
 
 /**
- * Nest's client, used as a producer only. Idempotent, which in kafkajs is sound under three conditions that publisher.ts keeps: one send
- * at a time, partitions that are chosen before, and a new producer after a send that failed (kafkajs sets its sequence numbers back, and
- * the broker would take the next messages for copies of those that failed).
+ * Nest's client, used as a producer only. Idempotent, which in kafkajs is sound under three
+ * conditions that publisher.ts keeps: one send at a time, partitions that are chosen before, and a
+ * new producer after a send that failed (kafkajs sets its sequence numbers back, and the broker
+ * would take the next messages for copies of those that failed).
  */
 class KafkaJsProducer extends ClientKafka implements Producer {
   constructor(private readonly kafka: Kafka) {
     super({
       producerOnlyMode: true,
-      producer: { idempotent: true, allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner, retry: { ...RETRY, retries: 1 } },
+      producer: {
+        idempotent: true,
+        allowAutoTopicCreation: false,
+        createPartitioner: Partitioners.DefaultPartitioner,
+        retry: { ...RETRY, retries: 1 },
+      },
     });
   }
 
@@ -147,8 +202,13 @@ const FINAL: Readonly<Record<string, Rejection['what']>> = {
 
 function rejectionOf(thrown: unknown): Rejection {
   const error = innermost(thrown) as Error & { type?: string; code?: string };
-  const never = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND' || error.message === 'Connection timeout';
-  return new Rejection(FINAL[error.type ?? ''] ?? (never ? 'unsent' : 'unknown'), error.message, { cause: error });
+  const never =
+    error.code === 'ECONNREFUSED' ||
+    error.code === 'ENOTFOUND' ||
+    error.message === 'Connection timeout';
+  return new Rejection(FINAL[error.type ?? ''] ?? (never ? 'unsent' : 'unknown'), error.message, {
+    cause: error,
+  });
 }
 
 /** kafkajs wraps what happened in how often it tried. */
@@ -174,7 +234,11 @@ class KafkaJsAdministration implements Admin {
     try {
       const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
       const partitions = topics[0]?.partitions ?? [];
-      return { name, partitions: partitions.length, replication: Math.min(...partitions.map(({ replicas }) => replicas.length)) };
+      return {
+        name,
+        partitions: partitions.length,
+        replication: Math.min(...partitions.map(({ replicas }) => replicas.length)),
+      };
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw innermost(error);
@@ -182,9 +246,18 @@ class KafkaJsAdministration implements Admin {
   }
 
   async create({ name, partitions = -1, replication = -1, settings }: NewTopic): Promise<void> {
-    const configEntries = Object.entries(settings).map(([setting, value]) => ({ name: setting, value }));
+    const configEntries = Object.entries(settings).map(([setting, value]) => ({
+      name: setting,
+      value,
+    }));
     try {
-      await this.admin.createTopics({ topics: [{ topic: name, numPartitions: partitions, replicationFactor: replication, configEntries }], waitForLeaders: true, timeout: ANSWERED_WITHIN });
+      await this.admin.createTopics({
+        topics: [
+          { topic: name, numPartitions: partitions, replicationFactor: replication, configEntries },
+        ],
+        waitForLeaders: true,
+        timeout: ANSWERED_WITHIN,
+      });
     } catch (error) {
       const { errors = [] } = error as { errors?: readonly Error[] };
       const cause = innermost(errors[0] ?? error);
@@ -194,8 +267,16 @@ class KafkaJsAdministration implements Admin {
   }
 
   async settings(topic: string): Promise<Readonly<Record<string, string>>> {
-    const { resources } = await this.admin.describeConfigs({ includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }] });
-    return Object.fromEntries((resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [configName, configValue]));
+    const { resources } = await this.admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+    });
+    return Object.fromEntries(
+      (resources[0]?.configEntries ?? []).map(({ configName, configValue }) => [
+        configName,
+        configValue,
+      ]),
+    );
   }
 
   async lag(group: string, topics: readonly string[]): Promise<number> {
@@ -203,8 +284,14 @@ class KafkaJsAdministration implements Admin {
     const sums = await Promise.all(
       committed.map(async ({ topic, partitions }) => {
         const ends = await this.admin.fetchTopicOffsets(topic);
-        const positions = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-        return sum(ends.map(({ partition, high, low }) => Math.max(0, Number(high) - Math.max(Number(low), positions.get(partition) ?? -1))));
+        const positions = new Map(
+          partitions.map(({ partition, offset }) => [partition, Number(offset)]),
+        );
+        return sum(
+          ends.map(({ partition, high, low }) =>
+            Math.max(0, Number(high) - Math.max(Number(low), positions.get(partition) ?? -1)),
+          ),
+        );
       }),
     );
     return sum(sums);
@@ -219,4 +306,5 @@ class KafkaJsAdministration implements Admin {
   }
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, number) => total + number, 0);

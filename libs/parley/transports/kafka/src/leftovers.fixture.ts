@@ -1,6 +1,9 @@
 import { Kafka, logLevel } from 'kafkajs';
 
-/** Deletes the topics and groups of services that tests made; each has names that begin as no other's do. */
+/**
+ * Deletes the topics and groups of services that tests made; each has names that begin as no
+ * other's do.
+ */
 export async function dropTopicsOf(url: string, services: Iterable<string>): Promise<void> {
   const own = new Set([...services].map((service) => service.split('-')[0]!));
   const isOwn = (name: string) => own.has(name.split(/[-.]/)[0]!);
@@ -11,7 +14,9 @@ export async function dropTopicsOf(url: string, services: Iterable<string>): Pro
     if (topics.length > 0) await admin.deleteTopics({ topics, timeout: 20_000 });
     const { groups } = await admin.listGroups();
     // One whose member was killed in a test is still waited for; Kafka forgets it by itself.
-    await admin.deleteGroups(groups.map(({ groupId }) => groupId).filter(isOwn)).catch(() => undefined);
+    await admin
+      .deleteGroups(groups.map(({ groupId }) => groupId).filter(isOwn))
+      .catch(() => undefined);
   } finally {
     await admin.disconnect();
   }

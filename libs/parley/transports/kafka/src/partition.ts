@@ -1,8 +1,10 @@
 /**
- * The partition of a key: that of Kafka's own clients (murmur2 over the key's bytes), so that producers in any language agree.
+ * The partition of a key: that of Kafka's own clients (murmur2 over the key's bytes), so that
+ * producers in any language agree.
  * @param count of the topic's partitions
  */
-export const partitionOf = (key: Buffer, count: number): number => (murmur2(key) & 0x7fffffff) % count;
+export const partitionOf = (key: Buffer, count: number): number =>
+  (murmur2(key) & 0x7fffffff) % count;
 
 const SEED = 0x9747b28c;
 const MIX = 0x5bd1e995;

@@ -2,7 +2,10 @@ import { startTimer } from '@parley/resilience';
 
 import type { FirstOfKeys } from '@parley/messaging';
 
-/** How far one partition is read and done. Only what lies below everything unfinished may be committed. */
+/**
+ * How far one partition is read and done. Only what lies below everything unfinished may be
+ * committed.
+ */
 export class Progress {
   /** Offsets that were begun and are not finished, ascending, with the bytes each of them holds. */
   private readonly open = new Map<number, number>();
@@ -11,7 +14,10 @@ export class Progress {
   /** What the group's coordinator knows. */
   committed = 0;
   paused = false;
-  /** What its former reader may have been handling when its process ended; known with the first messages. */
+  /**
+   * What its former reader may have been handling when its process ended; known with the first
+   * messages.
+   */
   suspects?: FirstOfKeys;
 
   constructor(
@@ -69,7 +75,11 @@ export class Progress {
 
   private fills(share: number): boolean {
     const { messages, bytes, span } = this.bounds;
-    return this.open.size >= messages * share || this.held >= bytes * share || this.next - this.finished >= span * share;
+    return (
+      this.open.size >= messages * share ||
+      this.held >= bytes * share ||
+      this.next - this.finished >= span * share
+    );
   }
 }
 

@@ -1,4 +1,15 @@
-import { failureOf, failuresTogether, headersOf, NotTriedError, OutageError, type OutgoingMessage, TooLarge, type TransportContext, UnpublishableError, UnpublishedError } from '@parley/messaging';
+import {
+  failureOf,
+  failuresTogether,
+  headersOf,
+  NotTriedError,
+  OutageError,
+  type OutgoingMessage,
+  TooLarge,
+  type TransportContext,
+  UnpublishableError,
+  UnpublishedError,
+} from '@parley/messaging';
 import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './binding';
@@ -26,8 +37,9 @@ interface Shipment {
 }
 
 /**
- * Puts messages into topics: one request at a time, which takes everything that came while the last one was under way. So messages of a
- * key keep their order, and one that failed is not overtaken by its copy.
+ * Puts messages into topics: one request at a time, which takes everything that came while the last
+ * one was under way. So messages of a key keep their order, and one that failed is not overtaken by
+ * its copy.
  */
 export class KafkaPublisher {
   private readonly waiting: Shipment[] = [];
@@ -58,10 +70,17 @@ export class KafkaPublisher {
     const failures = new Map<OutgoingMessage, unknown>();
     const outgoing = await this.allOutgoing(messages, failures);
     const limit = this.topics.smallestBatch - BATCH_HEADROOM;
-    for (const part of inParts([...outgoing.keys()], (message) => outgoing.get(message)!.bytes, limit)) {
+    for (const part of inParts(
+      [...outgoing.keys()],
+      (message) => outgoing.get(message)!.bytes,
+      limit,
+    )) {
       const ready = part.filter((message) => !isBehind(message, failures));
       const failed = await failuresTogether(ready, (some) => {
-        const shipped = this.ship(some.map((message) => outgoing.get(message)!), until);
+        const shipped = this.ship(
+          some.map((message) => outgoing.get(message)!),
+          until,
+        );
         return some.length > 1 ? shipped.catch(ofOneTopic) : shipped;
       });
       for (const message of part) if (!ready.includes(message)) failures.set(message, behind());
@@ -71,7 +90,10 @@ export class KafkaPublisher {
   }
 
   /** As they go to their topics. What cannot is noted as failed, and those behind it. */
-  private async allOutgoing(messages: readonly OutgoingMessage[], failures: Map<OutgoingMessage, unknown>): Promise<ReadonlyMap<OutgoingMessage, Sized>> {
+  private async allOutgoing(
+    messages: readonly OutgoingMessage[],
+    failures: Map<OutgoingMessage, unknown>,
+  ): Promise<ReadonlyMap<OutgoingMessage, Sized>> {
     const asked = new Map<string, Promise<KnownTopic>>();
     for (const message of messages) {
       const { kind, owner } = message.contract;
@@ -84,7 +106,13 @@ export class KafkaPublisher {
       const { kind, owner } = message.contract;
       try {
         if (isBehind(message, failures)) throw behind();
-        outgoing.set(message, this.outgoing(message, (await asked.get(`${kind} ${owner}`)) ?? this.topics.peek(kind as Stored, owner)!));
+        outgoing.set(
+          message,
+          this.outgoing(
+            message,
+            (await asked.get(`${kind} ${owner}`)) ?? this.topics.peek(kind as Stored, owner)!,
+          ),
+        );
       } catch (error) {
         failures.set(message, error);
       }
@@ -106,18 +134,23 @@ export class KafkaPublisher {
         return;
       } catch (error) {
         if (!isComingUp(error)) throw error;
-        this.context.log('warn', `waiting for Kafka at ${this.address}: ${(error as Error).message}`);
+        this.context.log(
+          'warn',
+          `waiting for Kafka at ${this.address}: ${(error as Error).message}`,
+        );
         await sleep(COMES_UP_AGAIN_AFTER);
       }
     }
   }
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
-    const late = () => new NotConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+    const late = () =>
+      new NotConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
       return await within(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
     } catch (error) {
-      if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch') throw error;
+      if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch')
+        throw error;
       throw new NotConnected(this.address, (error as Error).message, error);
     }
   }
@@ -126,7 +159,8 @@ export class KafkaPublisher {
     const headers = pack(headersOf(envelope));
     const key = envelope.partitionkey === undefined ? null : Buffer.from(envelope.partitionkey);
     const bytes = sizeOf(key, body, headers);
-    if (bytes > topic.limit - BATCH_HEADROOM) throw new TooLarge(contract.name, body.length, largestBody(topic), 'kafka');
+    if (bytes > topic.limit - BATCH_HEADROOM)
+      throw new TooLarge(contract.name, body.length, largestBody(topic), 'kafka');
     const partition = key ? partitionOf(key, topic.partitions) : this.turn++ % topic.partitions;
     return { topic: topic.name, partition, key, value: body, headers, bytes };
   }
@@ -163,29 +197,47 @@ export class KafkaPublisher {
       await this.produce(batch);
       for (const { confirm } of batch) confirm();
     } catch (thrown) {
-      const rejection = thrown instanceof Rejection ? thrown : new Rejection('unknown', (thrown as Error).message, { cause: thrown });
+      const rejection =
+        thrown instanceof Rejection
+          ? thrown
+          : new Rejection('unknown', (thrown as Error).message, { cause: thrown });
       await this.discard();
       // One of them may be to blame; it is not to take the others with it.
-      if (batch.length > 1 && isFinal(rejection)) for (const shipment of batch) await this.deliver([shipment]);
+      if (batch.length > 1 && isFinal(rejection))
+        for (const shipment of batch) await this.deliver([shipment]);
       else for (const shipment of batch) shipment.reject(this.errorOf(rejection, shipment));
     }
   }
 
-  /** Tries until the first of them has waited long enough. Once an attempt may have got through, they are of unknown fate. */
+  /**
+   * Tries until the first of them has waited long enough. Once an attempt may have got through,
+   * they are of unknown fate.
+   */
   private async produce(batch: readonly Shipment[]): Promise<void> {
     const until = Math.min(...batch.map((shipment) => shipment.until));
     const messages = batch.flatMap((shipment) => shipment.messages);
     let unknown: Rejection | undefined;
     for (;;) {
       try {
-        return await within(Math.max(1, until - performance.now()), this.attempt(messages), () => unknown ?? new Rejection('unknown', 'no confirm in time'));
+        return await within(
+          Math.max(1, until - performance.now()),
+          this.attempt(messages),
+          () => unknown ?? new Rejection('unknown', 'no confirm in time'),
+        );
       } catch (thrown) {
-        const rejection = thrown instanceof Rejection ? thrown : new Rejection('unsent', (thrown as Error).message, { cause: thrown });
+        const rejection =
+          thrown instanceof Rejection
+            ? thrown
+            : new Rejection('unsent', (thrown as Error).message, { cause: thrown });
         if (rejection.what === 'unknown') unknown = rejection;
         if (isFinal(rejection)) throw rejection;
         if (this.closed || performance.now() + AGAIN_AFTER >= until) throw unknown ?? rejection;
-        this.context.log('debug', `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`);
-        // After a lost connection the same producer repeats itself, so that the broker knows the copy.
+        this.context.log(
+          'debug',
+          `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`,
+        );
+        // After a lost connection the same producer repeats itself, so that the broker knows the
+        // copy.
         if (isComplaint(rejection)) await this.discard();
         await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER));
       }
@@ -215,9 +267,11 @@ export class KafkaPublisher {
 
   private errorOf(rejection: Rejection, { messages }: Shipment): Error {
     const { topic } = messages[0]!;
-    if (rejection.what === 'unsent') return new NotConnected(this.address, rejection.message, rejection);
+    if (rejection.what === 'unsent')
+      return new NotConnected(this.address, rejection.message, rejection);
     if (rejection.what === 'unknown') return new Unconfirmed(topic, this.address, rejection);
-    if (rejection.what === 'refused' || rejection.what === 'too large') return new Refused(topic, this.address, rejection);
+    if (rejection.what === 'refused' || rejection.what === 'too large')
+      return new Refused(topic, this.address, rejection);
     if (rejection.what === 'not allowed') return new NotAllowed(topic, this.address, rejection);
     this.topics.forget(topic);
     return new Unroutable(topic, this.address, rejection);
@@ -229,10 +283,15 @@ type Sized = Outgoing & { readonly bytes: number };
 const isFinal = ({ what }: Rejection): boolean => what !== 'unsent' && what !== 'unknown';
 
 /** Of the broker, not of the connection. */
-const isComplaint = ({ cause }: Rejection): boolean => (cause as { type?: unknown } | undefined)?.type !== undefined;
+const isComplaint = ({ cause }: Rejection): boolean =>
+  (cause as { type?: unknown } | undefined)?.type !== undefined;
 
 /** In order, none larger than `limit`. */
-function inParts<M>(messages: readonly M[], bytesOf: (message: M) => number, limit: number): readonly (readonly M[])[] {
+function inParts<M>(
+  messages: readonly M[],
+  bytesOf: (message: M) => number,
+  limit: number,
+): readonly (readonly M[])[] {
   const parts: M[][] = [];
   let room = 0;
   for (const message of messages) {
@@ -254,9 +313,14 @@ function ofOneTopic(error: Error): never {
 const behind = () => new NotTriedError('an earlier message of its key was not published');
 
 /** Whether an earlier message of its key, for the same owner, was not published. */
-function isBehind({ contract: { owner }, envelope: { partitionkey } }: OutgoingMessage, failures: ReadonlyMap<OutgoingMessage, unknown>): boolean {
+function isBehind(
+  { contract: { owner }, envelope: { partitionkey } }: OutgoingMessage,
+  failures: ReadonlyMap<OutgoingMessage, unknown>,
+): boolean {
   if (partitionkey === undefined || failures.size === 0) return false;
-  return [...failures.keys()].some(({ contract, envelope }) => contract.owner === owner && envelope.partitionkey === partitionkey);
+  return [...failures.keys()].some(
+    ({ contract, envelope }) => contract.owner === owner && envelope.partitionkey === partitionkey,
+  );
 }
 
 /** Nothing could be handed over. Nothing was stored. */
@@ -264,7 +328,10 @@ export class NotConnected extends OutageError {
   override readonly name = 'NotConnected';
   override readonly effect = 'none';
   constructor(address: Address, why: string, cause?: unknown) {
-    super(`Kafka at ${address} takes nothing (${why}); nothing was stored, publish again when it is back`, { cause });
+    super(
+      `Kafka at ${address} takes nothing (${why}); nothing was stored, publish again when it is back`,
+      { cause },
+    );
   }
 }
 
@@ -273,7 +340,10 @@ export class Unroutable extends OutageError {
   override readonly name = 'Unroutable';
   override readonly effect = 'none';
   constructor(topic: string, address: Address, cause: Error) {
-    super(`Kafka at ${address} has no topic ${topic}: someone deleted it; publish again, and it is made anew where that is allowed`, { cause });
+    super(
+      `Kafka at ${address} has no topic ${topic}: someone deleted it; publish again, and it is made anew where that is allowed`,
+      { cause },
+    );
   }
 }
 
@@ -281,7 +351,10 @@ export class Unroutable extends OutageError {
 export class Refused extends UnpublishableError {
   override readonly name = 'Refused';
   constructor(topic: string, address: Address, cause: Error) {
-    super(`Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`, { cause });
+    super(
+      `Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`,
+      { cause },
+    );
   }
 }
 
@@ -289,7 +362,10 @@ export class Refused extends UnpublishableError {
 export class NotAllowed extends UnpublishedError {
   override readonly name = 'NotAllowed';
   constructor(topic: string, address: Address, cause: Error) {
-    super(`Kafka at ${address} lets this service not write to ${topic} (${cause.message}); nothing was stored, publish it again when it may`, { cause });
+    super(
+      `Kafka at ${address} lets this service not write to ${topic} (${cause.message}); nothing was stored, publish it again when it may`,
+      { cause },
+    );
   }
 }
 
@@ -298,6 +374,9 @@ export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
   override readonly effect = 'unknown';
   constructor(topic: string, address: Address, cause: Error) {
-    super(`Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); publish it again under the same id`, { cause });
+    super(
+      `Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); publish it again under the same id`,
+      { cause },
+    );
   }
 }

@@ -6,8 +6,8 @@ import type { Admin, KafkaClient, NewTopic, TopicState } from './client';
 export type Stored = Exclude<Kind, 'call'>;
 
 /*
- * What Kafka holds for an owner: one topic a kind. Messages of one key are in one partition whatever contract they are of, so order
- * holds within one key of one owner.
+ * What Kafka holds for an owner: one topic a kind. Messages of one key are in one partition
+ * whatever contract they are of, so order holds within one key of one owner.
  *
  *   inventory.commands     read by the group `inventory`
  *   inventory.events       read by a group a subscription, named for it
@@ -18,11 +18,17 @@ const OURS = /^[a-z][a-z0-9-]*\.(commands|events|broadcasts)$/;
 
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
-/** Kafka does not know what was handled. Commands go with time; longer than any outage of their owner. */
+/**
+ * Kafka does not know what was handled. Commands go with time; longer than any outage of their
+ * owner.
+ */
 const KEPT: Readonly<Record<Stored, number>> = { command: 30 * DAY, event: -1, broadcast: HOUR };
 const LEAST_KEPT = 7 * DAY;
 
-/** Kafka's own limit of a batch, and what of it a body may not use: the envelope, and what Kafka adds. */
+/**
+ * Kafka's own limit of a batch, and what of it a body may not use: the envelope, and what Kafka
+ * adds.
+ */
 const USUAL_LIMIT = 1_048_588;
 const HEADROOM = 32_768;
 /** Others learn of new partitions after as long. */
@@ -31,7 +37,8 @@ const APPEARS_WITHIN = 5_000;
 const LOOK_EVERY = 100;
 
 /** Answers to a wish for a topic that no repetition helps. */
-const NOT_TO_BE_HAD = /^(INVALID_(PARTITIONS|REPLICATION_FACTOR|REPLICA_ASSIGNMENT|CONFIG)|POLICY_VIOLATION)$/;
+const NOT_TO_BE_HAD =
+  /^(INVALID_(PARTITIONS|REPLICATION_FACTOR|REPLICA_ASSIGNMENT|CONFIG)|POLICY_VIOLATION)$/;
 
 /** A topic as a publisher needs to know it. */
 export interface KnownTopic extends TopicState {
@@ -44,7 +51,10 @@ export const largestBody = ({ limit }: Pick<KnownTopic, 'limit'>): number => lim
 
 /** The topics of a cluster: made when somebody first needs them, or only looked at. */
 export class Topics {
-  private readonly known = new Map<string, { readonly at: number; readonly topic: Promise<KnownTopic>; found?: KnownTopic }>();
+  private readonly known = new Map<
+    string,
+    { readonly at: number; readonly topic: Promise<KnownTopic>; found?: KnownTopic }
+  >();
   private admin?: Promise<Admin>;
   private smallest = USUAL_LIMIT;
 
@@ -77,7 +87,10 @@ export class Topics {
     if (known && now - known.at < KNOWN_FOR) return known.topic;
     const entry: NonNullable<typeof known> = { at: now, topic: this.open(kind, owner) };
     this.known.set(name, entry);
-    entry.topic.then((found) => (entry.found = found), () => this.forget(name));
+    entry.topic.then(
+      (found) => (entry.found = found),
+      () => this.forget(name),
+    );
     return entry.topic;
   }
 
@@ -113,15 +126,27 @@ export class Topics {
   resource(kind: Stored, owner: string): Resource {
     const { partitions, replication, settings } = this.wanted(kind, owner);
     const orDefault = (count?: number) => count ?? 'cluster default';
-    return { what: 'topic', name: topicOf(kind, owner), settings: { partitions: orDefault(partitions), replication: orDefault(replication), ...settings } };
+    return {
+      what: 'topic',
+      name: topicOf(kind, owner),
+      settings: {
+        partitions: orDefault(partitions),
+        replication: orDefault(replication),
+        ...settings,
+      },
+    };
   }
 
   /** Whether what was confirmed would survive: of every topic of this kit that the cluster has. */
   async examine(): Promise<readonly Finding[]> {
-    const names = (await this.ask((admin) => admin.names())).filter((name) => OURS.test(name)).sort();
+    const names = (await this.ask((admin) => admin.names()))
+      .filter((name) => OURS.test(name))
+      .sort();
     const findings = [];
     for (const name of names) {
-      const [topic, settings] = await this.ask((admin) => Promise.all([admin.topic(name), admin.settings(name)]));
+      const [topic, settings] = await this.ask((admin) =>
+        Promise.all([admin.topic(name), admin.settings(name)]),
+      );
       if (topic) findings.push(...findingsOf(topic, settings));
     }
     return [ACKS, ...findings];
@@ -129,7 +154,9 @@ export class Topics {
 
   private async open(kind: Stored, owner: string): Promise<KnownTopic> {
     const topic = await this.find(this.wanted(kind, owner));
-    const settings = await this.ask((admin) => admin.settings(topic.name)).catch((): Readonly<Record<string, string>> => ({}));
+    const settings = await this.ask((admin) => admin.settings(topic.name)).catch(
+      (): Readonly<Record<string, string>> => ({}),
+    );
     this.demand(topic, settings);
     const limit = Number(settings['max.message.bytes'] ?? USUAL_LIMIT);
     this.smallest = Math.min(this.smallest, limit);
@@ -140,7 +167,9 @@ export class Topics {
     const there = await this.ask((admin) => admin.topic(wanted.name));
     if (there) return there;
     if (this.context.topology === 'verify') {
-      throw new TopologyMismatch(`Kafka at ${this.address} has no topic ${wanted.name}; create it, or let PARLEY_TOPOLOGY be create`);
+      throw new TopologyMismatch(
+        `Kafka at ${this.address} has no topic ${wanted.name}; create it, or let PARLEY_TOPOLOGY be create`,
+      );
     }
     await this.ask((admin) => admin.create(wanted)).catch((error: Error & { type?: string }) => {
       throw NOT_TO_BE_HAD.test(error.type ?? '') ? this.notMade(wanted, error) : error;
@@ -149,58 +178,111 @@ export class Topics {
   }
 
   private notMade({ name }: NewTopic, { message }: Error): TopologyMismatch {
-    return new TopologyMismatch(`Kafka at ${this.address} does not make the topic ${name} as its URL wants it (${message}); correct the URL's options, or give Kafka what they need`);
+    return new TopologyMismatch(
+      `Kafka at ${this.address} does not make the topic ${name} as its URL wants it (${message}); correct the URL's options, or give Kafka what they need`,
+    );
   }
 
   /** It takes a moment until every broker knows of a topic. */
   private async appears(name: string): Promise<TopicState> {
     const { clock } = this.context;
-    for (const until = clock.elapsed() + APPEARS_WITHIN; clock.elapsed() < until; ) {
+    for (const until = clock.elapsed() + APPEARS_WITHIN; clock.elapsed() < until;) {
       const made = await this.ask((admin) => admin.topic(name));
       if (made) return made;
       await new Promise<void>((resolve) => clock.after(LOOK_EVERY, resolve));
     }
-    throw new TopologyMismatch(`Kafka at ${this.address} made the topic ${name} and does not have it; is somebody deleting it?`);
+    throw new TopologyMismatch(
+      `Kafka at ${this.address} made the topic ${name} and does not have it; is somebody deleting it?`,
+    );
   }
 
   private demand(topic: TopicState, settings: Readonly<Record<string, string>>): void {
     const { partitions, replication, minInsync } = this.address;
     const insync = Number(settings['min.insync.replicas'] ?? 1);
     const differ = (what: string, is: number, wanted: number) =>
-      new TopologyMismatch(`Kafka at ${this.address} holds ${topic.name} with ${what} ${is}, not ${wanted}; change the topic, or the URL`);
-    if (partitions !== undefined && topic.partitions !== partitions) throw differ('partitions', topic.partitions, partitions);
-    if (replication !== undefined && topic.replication < replication) throw differ('replication', topic.replication, replication);
-    if (minInsync !== undefined && insync < minInsync) throw differ('min.insync.replicas', insync, minInsync);
+      new TopologyMismatch(
+        `Kafka at ${this.address} holds ${topic.name} with ${what} ${is}, not ${wanted}; change the topic, or the URL`,
+      );
+    if (partitions !== undefined && topic.partitions !== partitions)
+      throw differ('partitions', topic.partitions, partitions);
+    if (replication !== undefined && topic.replication < replication)
+      throw differ('replication', topic.replication, replication);
+    if (minInsync !== undefined && insync < minInsync)
+      throw differ('min.insync.replicas', insync, minInsync);
   }
 
   private wanted(kind: Stored, owner: string): NewTopic {
     const { partitions, replication, minInsync, retention } = this.address;
     const kept = kind === 'broadcast' ? KEPT.broadcast : (retention ?? KEPT[kind]);
-    const insync: Record<string, string> = minInsync === undefined ? {} : { 'min.insync.replicas': String(minInsync) };
-    const settings = { 'cleanup.policy': 'delete', 'retention.ms': String(kept), 'unclean.leader.election.enable': 'false', ...insync };
+    const insync: Record<string, string> =
+      minInsync === undefined ? {} : { 'min.insync.replicas': String(minInsync) };
+    const settings = {
+      'cleanup.policy': 'delete',
+      'retention.ms': String(kept),
+      'unclean.leader.election.enable': 'false',
+      ...insync,
+    };
     return { name: topicOf(kind, owner), partitions, replication, settings };
   }
 }
 
-const ACKS: Finding = { what: 'acks=all, idempotent', verdict: 'safe', says: 'every publish here waits for all in-sync replicas' };
+const ACKS: Finding = {
+  what: 'acks=all, idempotent',
+  verdict: 'safe',
+  says: 'every publish here waits for all in-sync replicas',
+};
 
-function findingsOf({ name, partitions, replication }: TopicState, settings: Readonly<Record<string, string>>): readonly Finding[] {
-  const finding = (what: string, safe: boolean, says: string, or: string): Finding => ({ what: `${name}: ${what}`, verdict: safe ? 'safe' : 'unsafe', says: safe ? says : or });
+function findingsOf(
+  { name, partitions, replication }: TopicState,
+  settings: Readonly<Record<string, string>>,
+): readonly Finding[] {
+  const finding = (what: string, safe: boolean, says: string, or: string): Finding => ({
+    what: `${name}: ${what}`,
+    verdict: safe ? 'safe' : 'unsafe',
+    says: safe ? says : or,
+  });
   const insync = Number(settings['min.insync.replicas'] ?? 1);
   const unclean = settings['unclean.leader.election.enable'] === 'true';
   const kept = Number(settings['retention.ms'] ?? NaN);
   const found = [
-    finding(`replication factor ${replication}`, replication >= 3, 'two brokers may be lost', 'one broker lost may be all messages lost; make it 3'),
-    finding(`min.insync.replicas ${insync}`, insync >= 2, 'what is confirmed is on two brokers at least', 'what is confirmed may be on one broker only; make it 2, with a replication factor of 3'),
-    finding(`unclean.leader.election.enable ${unclean}`, !unclean, 'a broker that lags behind never leads', 'a broker that lags behind may lead, and what it lacks is gone; make it false'),
-    finding(`partitions ${partitions}`, partitions > 1, `up to ${partitions} instances share the work`, 'only one instance of a service gets messages; give it more before it is used, for keys change places'),
+    finding(
+      `replication factor ${replication}`,
+      replication >= 3,
+      'two brokers may be lost',
+      'one broker lost may be all messages lost; make it 3',
+    ),
+    finding(
+      `min.insync.replicas ${insync}`,
+      insync >= 2,
+      'what is confirmed is on two brokers at least',
+      'what is confirmed may be on one broker only; make it 2, with a replication factor of 3',
+    ),
+    finding(
+      `unclean.leader.election.enable ${unclean}`,
+      !unclean,
+      'a broker that lags behind never leads',
+      'a broker that lags behind may lead, and what it lacks is gone; make it false',
+    ),
+    finding(
+      `partitions ${partitions}`,
+      partitions > 1,
+      `up to ${partitions} instances share the work`,
+      'only one instance of a service gets messages; give it more before it is used, for keys change places',
+    ),
   ];
   if (name.endsWith('.broadcasts')) return found;
   const lasts = kept === -1 || kept >= LEAST_KEPT;
   const verdict = Number.isNaN(kept) ? 'unknown' : lasts ? 'safe' : 'unsafe';
-  const says = lasts ? 'longer than an outage' : 'a consumer that is away for longer loses what it did not read; make it seven days or more';
-  return [...found, { what: `${name}: retention.ms ${settings['retention.ms'] ?? 'unknown'}`, verdict, says }];
+  const says = lasts
+    ? 'longer than an outage'
+    : 'a consumer that is away for longer loses what it did not read; make it seven days or more';
+  return [
+    ...found,
+    { what: `${name}: retention.ms ${settings['retention.ms'] ?? 'unknown'}`, verdict, says },
+  ];
 }
 
 /** Owners of contracts, each once. */
-export const ownersOf = (contracts: Iterable<Contract>): readonly string[] => [...new Set([...contracts].map(({ owner }) => owner))];
+export const ownersOf = (contracts: Iterable<Contract>): readonly string[] => [
+  ...new Set([...contracts].map(({ owner }) => owner)),
+];

@@ -5,12 +5,24 @@ const own = new Address('kinesis://me:s%40cret@streams.example:4567?insecure=tru
 
 describe('the address of a Kinesis', () => {
   it('is a region of AWS, whose credentials AWS itself gives', () => {
-    const { region, endpoint, credentials, shards, retention, lease, poll } = new Address('kinesis://eu-west-1');
-    expect({ region, endpoint, credentials, shards, retention, lease, poll }).toEqual({ region: 'eu-west-1', shards: 2, retention: 168, lease: 10_000, poll: 1_000 });
+    const { region, endpoint, credentials, shards, retention, lease, poll } = new Address(
+      'kinesis://eu-west-1',
+    );
+    expect({ region, endpoint, credentials, shards, retention, lease, poll }).toEqual({
+      region: 'eu-west-1',
+      shards: 2,
+      retention: 168,
+      lease: 10_000,
+      poll: 1_000,
+    });
   });
 
   it('or a host of one’s own', () => {
-    expect(own).toMatchObject({ region: 'here', endpoint: 'http://streams.example:4567', credentials: { accessKeyId: 'me', secretAccessKey: 's@cret' } });
+    expect(own).toMatchObject({
+      region: 'here',
+      endpoint: 'http://streams.example:4567',
+      credentials: { accessKeyId: 'me', secretAccessKey: 's@cret' },
+    });
     expect(new Address('kinesis://localhost:4567').endpoint).toBe('https://localhost:4567');
   });
 
@@ -18,12 +30,18 @@ describe('the address of a Kinesis', () => {
     expect(String(own)).toBe('kinesis://streams.example:4567');
   });
 
-  it.each(['kinesis://', 'amqp://host', 'eu-west-1', 'kinesis://eu-west-1/stream'])('refuses %s', (url) => {
-    expect(() => new Address(url)).toThrow('write kinesis://');
-  });
+  it.each(['kinesis://', 'amqp://host', 'eu-west-1', 'kinesis://eu-west-1/stream'])(
+    'refuses %s',
+    (url) => {
+      expect(() => new Address(url)).toThrow('write kinesis://');
+    },
+  );
 
   it.each([
-    ['fanout=yes', 'has no option "fanout"; it has region, insecure, prefix, shards, retention, lease, poll'],
+    [
+      'fanout=yes',
+      'has no option "fanout"; it has region, insecure, prefix, shards, retention, lease, poll',
+    ],
     ['insecure=yes', 'true or false'],
     ['shards=0', 'a whole number from 1 to 500'],
     ['retention=1h', 'a duration from 24h to 365d'],
@@ -38,22 +56,34 @@ describe('a failed start', () => {
   const said = (thrown: object) => startFailure(own, Object.assign(new Error(), thrown)).message;
 
   it('says which credentials are refused, not what they are', () => {
-    const message = said({ name: 'InvalidClientTokenId', message: 'The security token included in the request is invalid' });
+    const message = said({
+      name: 'InvalidClientTokenId',
+      message: 'The security token included in the request is invalid',
+    });
     expect(message).toBe(
       'Kinesis at kinesis://streams.example:4567 refuses the credentials (The security token included in the request is invalid); correct them, or allow them kinesis:* on the streams of this service',
     );
   });
 
   it('says that there are none', () => {
-    expect(said({ name: 'CredentialsProviderError', message: 'Could not load credentials from any providers' })).toContain('needs credentials');
+    expect(
+      said({
+        name: 'CredentialsProviderError',
+        message: 'Could not load credentials from any providers',
+      }),
+    ).toContain('needs credentials');
   });
 
   it('says that nobody is there', () => {
-    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain('cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?');
+    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain(
+      'cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',
+    );
   });
 
   it('says that somebody else is there', () => {
-    expect(said({ code: 'HPE_INVALID_CONSTANT', message: 'Parse Error: Expected HTTP/' })).toContain('does not answer like Kinesis (Parse Error: Expected HTTP/)');
+    expect(
+      said({ code: 'HPE_INVALID_CONSTANT', message: 'Parse Error: Expected HTTP/' }),
+    ).toContain('does not answer like Kinesis (Parse Error: Expected HTTP/)');
   });
 
   it('leaves alone what says enough', () => {

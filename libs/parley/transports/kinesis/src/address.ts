@@ -25,7 +25,8 @@ export class Address extends AwsAddress {
   constructor(secret: string) {
     super(secret, KINESIS);
     this.shards = Number(this.option('shards') ?? 2);
-    if (!Number.isInteger(this.shards) || this.shards < 1 || this.shards > 500) throw this.unfit('shards', 'is a whole number from 1 to 500');
+    if (!Number.isInteger(this.shards) || this.shards < 1 || this.shards > 500)
+      throw this.unfit('shards', 'is a whole number from 1 to 500');
     this.retention = Math.ceil(this.duration('retention', '7d', '24h', '365d') / HOUR);
     this.lease = this.duration('lease', '10s', '1s', '1h');
     this.poll = this.duration('poll', '1s', '10ms', '60s');

@@ -7,8 +7,8 @@ interface Put {
 }
 
 /**
- * A way to a Kinesis whose shards are busy now and then: of a PutRecords it lets some records through and refuses the others, as
- * AWS's does. Kinesalite never does.
+ * A way to a Kinesis whose shards are busy now and then: of a PutRecords it lets some records
+ * through and refuses the others, as AWS's does. Kinesalite never does.
  */
 export class BusyRoad {
   /** Records refused so far. */
@@ -41,24 +41,47 @@ export class BusyRoad {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await bodyOf(request);
     const isPut = String(request.headers['x-amz-target']).endsWith('.PutRecords');
-    const answer = isPut ? await this.put(request, JSON.parse(body) as Put) : await this.pass(request, body);
-    response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.1' }).end(answer.text);
+    const answer = isPut
+      ? await this.put(request, JSON.parse(body) as Put)
+      : await this.pass(request, body);
+    response
+      .writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.1' })
+      .end(answer.text);
   }
 
   private async put(request: IncomingMessage, { Records, StreamName }: Put) {
     const isTaken = Records.map(() => !this.isBusy());
     const taken = Records.filter((_, place) => isTaken[place]);
     this.refused += Records.length - taken.length;
-    const passed = taken.length > 0 ? await this.pass(request, JSON.stringify({ StreamName, Records: taken })) : undefined;
+    const passed =
+      taken.length > 0
+        ? await this.pass(request, JSON.stringify({ StreamName, Records: taken }))
+        : undefined;
     const results = passed ? (JSON.parse(passed.text) as { Records: object[] }).Records : [];
-    const busy = { ErrorCode: 'ProvisionedThroughputExceededException', ErrorMessage: 'Rate exceeded for shard' };
+    const busy = {
+      ErrorCode: 'ProvisionedThroughputExceededException',
+      ErrorMessage: 'Rate exceeded for shard',
+    };
     const all = isTaken.map((taken) => (taken ? results.shift()! : busy));
-    return { status: 200, text: JSON.stringify({ FailedRecordCount: Records.length - taken.length, Records: all }) };
+    return {
+      status: 200,
+      text: JSON.stringify({ FailedRecordCount: Records.length - taken.length, Records: all }),
+    };
   }
 
   private async pass({ headers }: IncomingMessage, body: string) {
-    const kept = ['x-amz-target', 'authorization', 'x-amz-date', 'content-type', 'x-amz-content-sha256'].flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : []));
-    const response = await fetch(this.to, { method: 'POST', headers: Object.fromEntries(kept) as Record<string, string>, body });
+    const kept = [
+      'x-amz-target',
+      'authorization',
+      'x-amz-date',
+      'content-type',
+      'x-amz-content-sha256',
+    ].flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : []));
+    const response = await fetch(this.to, {
+      method: 'POST',
+      headers: Object.fromEntries(kept) as Record<string, string>,
+      body,
+    });
     return { status: response.status, text: await response.text() };
   }
 }

@@ -1,4 +1,11 @@
-import type { Deliver, Headers, KeyLanes, Outcome, Subscription, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Headers,
+  KeyLanes,
+  Outcome,
+  Subscription,
+  TransportContext,
+} from '@parley/messaging';
 import type { ReaderPlace } from './shard-reader';
 import type { Streams } from './streams';
 
@@ -14,14 +21,39 @@ export interface Place extends ReaderPlace {
 
 const HONOURS = { retry: false, dead: false } as const;
 
-/** Whether a message is for this subscription. A stream has all events of its owner; what nobody can read is everybody's. */
-export const isWanted = ({ kind, handlers }: Subscription, { type }: Headers): boolean => kind === 'command' || type === undefined || handlers.has(type);
+/**
+ * Whether a message is for this subscription. A stream has all events of its owner; what nobody can
+ * read is everybody's.
+ */
+export const isWanted = ({ kind, handlers }: Subscription, { type }: Headers): boolean =>
+  kind === 'command' || type === undefined || handlers.has(type);
 
-/** Hands one message over. What the stream cannot do, retry and keep the dead, the service's store does. */
-export async function handOver({ subscription, deliver, context }: Place, headers: Headers, body: Buffer, suspect: boolean, signal: AbortSignal): Promise<Outcome['kind']> {
-  const outcome = await deliver({ subscription, headers, body, attempt: 1, suspect, signal, honours: HONOURS });
+/**
+ * Hands one message over. What the stream cannot do, retry and keep the dead, the service's store
+ * does.
+ */
+export async function handOver(
+  { subscription, deliver, context }: Place,
+  headers: Headers,
+  body: Buffer,
+  suspect: boolean,
+  signal: AbortSignal,
+): Promise<Outcome['kind']> {
+  const outcome = await deliver({
+    subscription,
+    headers,
+    body,
+    attempt: 1,
+    suspect,
+    signal,
+    honours: HONOURS,
+  });
   if (outcome.kind === 'retry' || outcome.kind === 'dead') {
-    context.log('error', `${subscription.name}: ${headers.type ?? 'a message'} came back as "${outcome.kind}", which Kinesis does not honour; it is delivered again`, { outcome });
+    context.log(
+      'error',
+      `${subscription.name}: ${headers.type ?? 'a message'} came back as "${outcome.kind}", which Kinesis does not honour; it is delivered again`,
+      { outcome },
+    );
   }
   return outcome.kind;
 }

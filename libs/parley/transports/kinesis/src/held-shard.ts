@@ -96,9 +96,12 @@ export class HeldShard {
       finish();
       this.onFinished(this);
     } else {
-      const lane = headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`;
+      const lane =
+        headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`;
       const suspect = this.suspects.take(lane);
-      lanes.add(lane, () => this.handle(() => handOver(this.place, headers, body, suspect, this.lost.signal), finish));
+      lanes.add(lane, () =>
+        this.handle(() => handOver(this.place, headers, body, suspect, this.lost.signal), finish),
+      );
     }
     return this.progress.count;
   }
@@ -108,7 +111,8 @@ export class HeldShard {
     if (this.leaving) return;
     this.running++;
     while ((await hand()) !== 'done') {
-      if (!this.leaving) await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
+      if (!this.leaving)
+        await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
       if (this.leaving) return this.end();
     }
     finish();

@@ -1,6 +1,17 @@
 import type { KinesisClient } from '@aws-sdk/client-kinesis';
 import { startFailure } from '@parley/aws';
-import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Positions, type Subscription, type TransportContext, within } from '@parley/messaging';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type IntakeHealth,
+  IntakeServer,
+  KeyLanes,
+  type Positions,
+  type Subscription,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
 import type { Place } from './handling';
@@ -25,7 +36,10 @@ export interface StreamIntakeOptions {
   readonly deliver: Deliver;
 }
 
-/** Receives commands or events: durable subscriptions share the shards of their streams among the service's instances, live tails get everything. */
+/**
+ * Receives commands or events: durable subscriptions share the shards of their streams among the
+ * service's instances, live tails get everything.
+ */
 export class StreamIntake extends IntakeServer<'command' | 'event'> {
   private readonly durable: StreamSubscription[] = [];
   private readonly tails: LiveTail[] = [];
@@ -50,18 +64,34 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   health(): IntakeHealth {
     const problem = [...this.durable, ...this.tails].find((reader) => reader.problem)?.problem;
     const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
-    return { technology: 'kinesis', kind: this.kind, state, ...(state === 'disconnected' && { reason: `Kinesis at ${this.options.address}: ${problem}` }) };
+    return {
+      technology: 'kinesis',
+      kind: this.kind,
+      state,
+      ...(state === 'disconnected' && { reason: `Kinesis at ${this.options.address}: ${problem}` }),
+    };
   }
 
-  /** Kinesis does not tell how much it has: what was read and is not finished is all there is to say. */
+  /**
+   * Kinesis does not tell how much it has: what was read and is not finished is all there is to
+   * say.
+   */
   async backlog(): Promise<readonly Backlog[]> {
     const subscriptions = this.registry.subscriptions(this.kind).filter(({ live }) => !live);
-    return subscriptions.map(({ name }) => ({ subscription: name, waiting: this.waitingOf(name), parked: 0, delayed: 0, dead: 0 }));
+    return subscriptions.map(({ name }) => ({
+      subscription: name,
+      waiting: this.waitingOf(name),
+      parked: 0,
+      delayed: 0,
+      dead: 0,
+    }));
   }
 
   /** The shards this instance holds of each stream, for the console. */
   holdings(): readonly string[] {
-    return this.durable.flatMap(({ stream, shards }) => shards.map((shard) => `${stream}/${shard}`));
+    return this.durable.flatMap(({ stream, shards }) =>
+      shards.map((shard) => `${stream}/${shard}`),
+    );
   }
 
   stop(): Promise<void> {
@@ -80,7 +110,11 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   protected async start(): Promise<void> {
     if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
     try {
-      await within(STARTED_WITHIN, this.begin(), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      await within(
+        STARTED_WITHIN,
+        this.begin(),
+        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
     } catch (error) {
       this.closed = true;
       throw startFailure(this.options.address, error);
@@ -90,7 +124,8 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   }
 
   private async begin(): Promise<void> {
-    for (const subscription of this.registry.subscriptions(this.kind)) await this.open(subscription);
+    for (const subscription of this.registry.subscriptions(this.kind))
+      await this.open(subscription);
     await Promise.all(this.durable.map((reader) => reader.lease(true)));
     await this.getOurShare();
   }
@@ -101,7 +136,9 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
     const lanes = new KeyLanes(subscription);
     const place: Place = { client, address, streams, context, deliver, subscription, lanes };
     for (const stream of this.streamsOf(subscription)) {
-      const reader = subscription.live ? new LiveTail(stream, place) : this.durableOf(stream, place);
+      const reader = subscription.live
+        ? new LiveTail(stream, place)
+        : this.durableOf(stream, place);
       readers.push(reader);
       if (reader instanceof LiveTail) await reader.start();
     }
@@ -110,7 +147,14 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   }
 
   private durableOf(stream: string, place: Place): StreamSubscription {
-    return new StreamSubscription(stream, place, this.positions(), this.member, startOf(place), () => void this.lease());
+    return new StreamSubscription(
+      stream,
+      place,
+      this.positions(),
+      this.member,
+      startOf(place),
+      () => void this.lease(),
+    );
   }
 
   private positions(): Positions {
@@ -124,12 +168,21 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
     return [...owners].map((owner) => streamName(this.options.address, owner, this.kind));
   }
 
-  /** Whoever has more than its share gives it up when it renews its leases: so long, but not longer, a start waits for it. */
+  /**
+   * Whoever has more than its share gives it up when it renews its leases: so long, but not longer,
+   * a start waits for it.
+   */
   private async getOurShare(): Promise<void> {
     const { address, context } = this.options;
-    const until = context.clock.elapsed() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
-    while (this.durable.some(({ hasItsShare }) => !hasItsShare) && context.clock.elapsed() < until) {
-      await new Promise<void>((resolve) => context.clock.after(address.lease / RENEWALS / 10, resolve));
+    const until =
+      context.clock.elapsed() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
+    while (
+      this.durable.some(({ hasItsShare }) => !hasItsShare) &&
+      context.clock.elapsed() < until
+    ) {
+      await new Promise<void>((resolve) =>
+        context.clock.after(address.lease / RENEWALS / 10, resolve),
+      );
       await Promise.all(this.durable.map((reader) => reader.lease()));
     }
   }
@@ -159,11 +212,14 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
 
   private async ended(until: number): Promise<void> {
     const { clock } = this.options.context;
-    while (this.durable.some(({ shards }) => shards.length > 0) && clock.elapsed() < until) await new Promise<void>((resolve) => clock.after(20, resolve));
+    while (this.durable.some(({ shards }) => shards.length > 0) && clock.elapsed() < until)
+      await new Promise<void>((resolve) => clock.after(20, resolve));
   }
 
   private waitingOf(name: string): number {
-    return this.durable.filter(({ subscription }) => subscription === name).reduce((sum, { waiting }) => sum + waiting, 0);
+    return this.durable
+      .filter(({ subscription }) => subscription === name)
+      .reduce((sum, { waiting }) => sum + waiting, 0);
   }
 }
 
@@ -171,7 +227,9 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
 export class NoPositions extends Error {
   override readonly name = 'NoPositions';
   constructor(service: string) {
-    super(`the store of ${service} keeps no positions in streams, and Kinesis keeps none for its readers; give it a store that does, or use another technology`);
+    super(
+      `the store of ${service} keeps no positions in streams, and Kinesis keeps none for its readers; give it a store that does, or use another technology`,
+    );
   }
 }
 

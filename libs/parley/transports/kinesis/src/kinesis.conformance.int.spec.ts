@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { commandSuite, eventSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  commandSuite,
+  eventSuite,
+  MemoryDatabases,
+  MemoryLink,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { kinesis } from './kinesis';
 import { TrialStreams } from './streams.fixture';
 
@@ -20,7 +27,18 @@ async function enter(service: string): Promise<void> {
 const fixture: Fixture = {
   technology: 'kinesis',
   features: {
-    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true, broker: 'Kinesalite stands for Kinesis: its disk would prove nothing of Amazon’s', limits: 'what is larger goes by claim check' },
+    offers: {
+      death: true,
+      outbox: true,
+      refuses: true,
+      cuts: true,
+      confirms: true,
+      persistent: true,
+      orphans: true,
+      forgets: true,
+      broker: 'Kinesalite stands for Kinesis: its disk would prove nothing of Amazon’s',
+      limits: 'what is larger goes by claim check',
+    },
     largest: 900_000,
     lateness: 2_000,
   },
@@ -29,9 +47,14 @@ const fixture: Fixture = {
     await enter(service);
     const [way, database] = [await Road.to(given, 4567), new MemoryLink()];
     const url = new URL(way.along(given));
-    for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' })) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' }))
+      url.searchParams.set(name, value);
     return {
-      options: { urls: { commands: url.href, events: url.href }, technologies: [kinesis], store: databases.linked(service, database) },
+      options: {
+        urls: { commands: url.href, events: url.href },
+        technologies: [kinesis],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

@@ -1,7 +1,19 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { HTTP, startFailure } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Finding,
+  HandlerRegistry,
+  Hop,
+  Intake,
+  OutgoingMessage,
+  Resource,
+  Subscription,
+  Technology,
+  Transport,
+  TransportContext,
+} from '@parley/messaging';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
 import { examine } from './examine';
@@ -36,7 +48,10 @@ class KinesisTransport implements Transport {
     this.publisher = new StreamPublisher(this.client, where, this.streams);
   }
 
-  /** Asks for a stream, whether there is one or not: so much takes a Kinesis that answers, and credentials that are good. */
+  /**
+   * Asks for a stream, whether there is one or not: so much takes a Kinesis that answers, and
+   * credentials that are good.
+   */
   async connect(): Promise<void> {
     try {
       await this.streams.find(streamName(this.where, this.context.service, 'command'));
@@ -52,22 +67,45 @@ class KinesisTransport implements Transport {
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
     const { client, where: address, streams, context } = this;
-    return new StreamIntake(kind as 'command' | 'event', registry, { client, address, streams, context, deliver });
+    return new StreamIntake(kind as 'command' | 'event', registry, {
+      client,
+      address,
+      streams,
+      context,
+      deliver,
+    });
   }
 
   describe({ owner, kind, key }: Contract): readonly Hop[] {
     const name = streamName(this.where, owner, kind);
-    const order = key === undefined ? 'they have no key, and no order' : `those of one ${key} are in one shard, in the order they were said`;
-    const readers = kind === 'command' ? 'the instances of the owner share its shards' : 'each subscription has a position of its own, and its instances share the shards';
+    const order =
+      key === undefined
+        ? 'they have no key, and no order'
+        : `those of one ${key} are in one shard, in the order they were said`;
+    const readers =
+      kind === 'command'
+        ? 'the instances of the owner share its shards'
+        : 'each subscription has a position of its own, and its instances share the shards';
     return [
       { what: 'stream', name, why: `kept for ${this.where.retention} h; ${order}` },
-      { what: 'positions', name: `of ${kind === 'command' ? owner : 'each subscription'} in ${name}`, why: `in the store of the service that reads: ${readers}` },
+      {
+        what: 'positions',
+        name: `of ${kind === 'command' ? owner : 'each subscription'} in ${name}`,
+        why: `in the store of the service that reads: ${readers}`,
+      },
     ];
   }
 
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
-    const streams = new Map(contracts.filter(({ kind }) => kinesis.kinds.includes(kind)).map(({ owner, kind }) => [`${owner} ${kind}`, resourceOf(this.where, owner, kind)]));
+    const contracts = [
+      ...said,
+      ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
+    ];
+    const streams = new Map(
+      contracts
+        .filter(({ kind }) => kinesis.kinds.includes(kind))
+        .map(({ owner, kind }) => [`${owner} ${kind}`, resourceOf(this.where, owner, kind)]),
+    );
     return [...streams.values()];
   }
 
@@ -82,5 +120,11 @@ class KinesisTransport implements Transport {
 
 /** Over HTTP/1.1: AWS's own choice, HTTP/2, is what stand-ins for Kinesis do not speak. */
 function clientOf({ region, endpoint, credentials }: Address): KinesisClient {
-  return new KinesisClient({ region, endpoint, credentials, maxAttempts: 2, requestHandler: new NodeHttpHandler(HTTP) });
+  return new KinesisClient({
+    region,
+    endpoint,
+    credentials,
+    maxAttempts: 2,
+    requestHandler: new NodeHttpHandler(HTTP),
+  });
 }

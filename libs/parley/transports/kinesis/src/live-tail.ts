@@ -4,7 +4,10 @@ import { handOver, isWanted, type Place } from './handling';
 import { LATEST, ShardReader } from './shard-reader';
 import { contentOf } from './wire';
 
-/** A live tail of one stream: every event from now on, to this instance, at most once, in order per key. Nothing of it is stored. */
+/**
+ * A live tail of one stream: every event from now on, to this instance, at most once, in order per
+ * key. Nothing of it is stored.
+ */
 export class LiveTail {
   private readonly readers = new Map<string, ShardReader>();
   private readonly over = new Set<string>();
@@ -29,7 +32,9 @@ export class LiveTail {
     await streams.ensure(this.stream);
     const shards = await streams.shards(this.stream);
     for (const { id } of shards.filter(({ isOpen }) => !isOpen)) this.over.add(id);
-    const readers = shards.filter(({ isOpen }) => isOpen).map(({ id }) => this.readerOf(id, LATEST));
+    const readers = shards
+      .filter(({ isOpen }) => isOpen)
+      .map(({ id }) => this.readerOf(id, LATEST));
     await Promise.all(readers.map((reader) => reader.fix()));
     for (const reader of readers) reader.start();
   }
@@ -45,24 +50,38 @@ export class LiveTail {
   }
 
   private readerOf(shard: string, position: string): ShardReader {
-    const sink = { take: (record: KinesisRecord) => this.take(record), ended: () => void this.goOnFrom(shard) };
+    const sink = {
+      take: (record: KinesisRecord) => this.take(record),
+      ended: () => void this.goOnFrom(shard),
+    };
     const reader = new ShardReader(this.stream, shard, position, sink, this.place);
     this.readers.set(shard, reader);
     return reader;
   }
 
-  /** What a shard was split or merged into is read from its beginning, once all that it goes on from were read to their ends. */
+  /**
+   * What a shard was split or merged into is read from its beginning, once all that it goes on from
+   * were read to their ends.
+   */
   private async goOnFrom(shard: string): Promise<void> {
     this.over.add(shard);
     this.readers.delete(shard);
     const { streams, context } = this.place;
     const all = await streams.shards(this.stream).catch((error: Error) => {
-      context.log('warn', `${this.stream}: it is not known what ${shard} was split or merged into: ${error.message}`);
+      context.log(
+        'warn',
+        `${this.stream}: it is not known what ${shard} was split or merged into: ${error.message}`,
+      );
       context.clock.after(1_000, () => void (this.stopped || this.goOnFrom(shard)));
       return [];
     });
     const known = new Set(all.map(({ id }) => id));
-    const next = all.filter(({ id, parents }) => !this.over.has(id) && !this.readers.has(id) && parents.every((parent) => this.over.has(parent) || !known.has(parent)));
+    const next = all.filter(
+      ({ id, parents }) =>
+        !this.over.has(id) &&
+        !this.readers.has(id) &&
+        parents.every((parent) => this.over.has(parent) || !known.has(parent)),
+    );
     if (!this.stopped) for (const { id } of next) this.readerOf(id, '').start();
   }
 
@@ -71,11 +90,14 @@ export class LiveTail {
     const { subscription, lanes } = this.place;
     if (!isWanted(subscription, headers) || headers.type === undefined) return this.waiting;
     this.waiting++;
-    lanes.add(headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`, async () => {
-      if (!this.stopped) await handOver(this.place, headers, body, false, this.end.signal);
-      this.waiting--;
-      for (const reader of this.readers.values()) reader.roomMade(this.waiting);
-    });
+    lanes.add(
+      headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`,
+      async () => {
+        if (!this.stopped) await handOver(this.place, headers, body, false, this.end.signal);
+        this.waiting--;
+        for (const reader of this.readers.values()) reader.roomMade(this.waiting);
+      },
+    );
     return this.waiting;
   }
 }

@@ -1,4 +1,7 @@
-/** How far a shard is done, of which messages are handled side by side: the position never passes one that is not finished. */
+/**
+ * How far a shard is done, of which messages are handled side by side: the position never passes
+ * one that is not finished.
+ */
 export class Progress {
   /** In the order of the shard, from the first one that is not finished on. */
   private readonly open: { readonly sequence: string; isDone: boolean }[] = [];

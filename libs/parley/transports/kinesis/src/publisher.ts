@@ -1,6 +1,13 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { Batches, headersOf, OutageError, type OutgoingMessage, sendInOrder, UnpublishableError } from '@parley/messaging';
+import {
+  Batches,
+  headersOf,
+  OutageError,
+  type OutgoingMessage,
+  sendInOrder,
+  UnpublishableError,
+} from '@parley/messaging';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './streams';
@@ -28,7 +35,10 @@ export class StreamPublisher {
     private readonly streams: Streams,
   ) {}
 
-  /** Of one key one is unconfirmed at a time: Kinesis may refuse some records of a request and take others. */
+  /**
+   * Of one key one is unconfirmed at a time: Kinesis may refuse some records of a request and take
+   * others.
+   */
   publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
     return sendInOrder(messages, (message) => this.sendOne(message));
   }
@@ -62,19 +72,40 @@ export class StreamPublisher {
   private failure(stream: string, error: unknown): Error {
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
-    const isRefused = error instanceof RecordRefused || ($fault === 'client' && name !== 'AbortError');
-    return isRefused ? new Refused(stream, this.address, `${name}: ${message}`) : new Unconfirmed(stream, this.address, reasonOf(error));
+    const isRefused =
+      error instanceof RecordRefused || ($fault === 'client' && name !== 'AbortError');
+    return isRefused
+      ? new Refused(stream, this.address, `${name}: ${message}`)
+      : new Unconfirmed(stream, this.address, reasonOf(error));
   }
 
   private batchesOf(stream: string): Batches<KinesisRecord> {
     let batches = this.batches.get(stream);
-    if (!batches) this.batches.set(stream, (batches = new Batches((records) => this.request(stream, records), { most: MOST, bytes: MOST_BYTES, sizeOf })));
+    if (!batches)
+      this.batches.set(
+        stream,
+        (batches = new Batches((records) => this.request(stream, records), {
+          most: MOST,
+          bytes: MOST_BYTES,
+          sizeOf,
+        })),
+      );
     return batches;
   }
 
-  private async request(StreamName: string, records: readonly KinesisRecord[]): Promise<readonly (Error | undefined)[]> {
-    const { Records = [] } = await this.client.send(new PutRecordsCommand({ StreamName, Records: [...records] }), bounded(CONFIRMED_WITHIN));
-    return Records.map(({ ErrorCode, ErrorMessage }) => (ErrorCode === undefined ? undefined : new RecordRefused(`${ErrorCode}: ${ErrorMessage ?? ''}`)));
+  private async request(
+    StreamName: string,
+    records: readonly KinesisRecord[],
+  ): Promise<readonly (Error | undefined)[]> {
+    const { Records = [] } = await this.client.send(
+      new PutRecordsCommand({ StreamName, Records: [...records] }),
+      bounded(CONFIRMED_WITHIN),
+    );
+    return Records.map(({ ErrorCode, ErrorMessage }) =>
+      ErrorCode === undefined
+        ? undefined
+        : new RecordRefused(`${ErrorCode}: ${ErrorMessage ?? ''}`),
+    );
   }
 }
 
@@ -90,7 +121,9 @@ export class Refused extends Error {
 export class RecordTooLarge extends UnpublishableError {
   override readonly name = 'RecordTooLarge';
   constructor(contract: string, size: number) {
-    super(`${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${LARGEST_RECORD}; say less, or where it can be found`);
+    super(
+      `${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${LARGEST_RECORD}; say less, or where it can be found`,
+    );
   }
 }
 
@@ -99,6 +132,8 @@ export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
   override readonly effect = 'unknown';
   constructor(stream: string, address: Address, why: string) {
-    super(`Kinesis at ${address} did not confirm a message for ${stream} (${why}); publish it again under the same id`);
+    super(
+      `Kinesis at ${address} did not confirm a message for ${stream} (${why}); publish it again under the same id`,
+    );
   }
 }

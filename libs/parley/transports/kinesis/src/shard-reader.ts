@@ -1,10 +1,19 @@
-import { GetRecordsCommand, GetShardIteratorCommand, type GetShardIteratorCommandInput, type KinesisClient, type _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
+import {
+  GetRecordsCommand,
+  GetShardIteratorCommand,
+  type GetShardIteratorCommandInput,
+  type KinesisClient,
+  type _Record as KinesisRecord,
+} from '@aws-sdk/client-kinesis';
 import { reasonOf } from '@parley/aws';
 import type { TransportContext } from '@parley/messaging';
 import type { Address } from './address';
 import { bounded } from './streams';
 
-/** Where to begin: '' at the beginning, LATEST at the end, `@` and milliseconds at a time, else after that sequence number. */
+/**
+ * Where to begin: '' at the beginning, LATEST at the end, `@` and milliseconds at a time, else
+ * after that sequence number.
+ */
 export const LATEST = 'latest';
 export const since = (milliseconds: number): string => `@${Math.floor(milliseconds)}`;
 
@@ -87,13 +96,18 @@ export class ShardReader {
   private async read(): Promise<number | undefined> {
     const { client, address } = this.place;
     this.iterator ??= await this.iteratorAt(this.position);
-    const answer = await client.send(new GetRecordsCommand({ ShardIterator: this.iterator, Limit: RECORDS }), bounded());
+    const answer = await client.send(
+      new GetRecordsCommand({ ShardIterator: this.iterator, Limit: RECORDS }),
+      bounded(),
+    );
     this.problem = undefined;
     if (this.stopped) return SPACING;
     this.iterator = answer.NextShardIterator;
     for (const record of answer.Records ?? []) this.take(record);
     if (this.iterator === undefined) return undefined;
-    return answer.Records?.length || answer.MillisBehindLatest ? Math.min(SPACING, address.poll) : address.poll;
+    return answer.Records?.length || answer.MillisBehindLatest
+      ? Math.min(SPACING, address.poll)
+      : address.poll;
   }
 
   private take(record: KinesisRecord): void {
@@ -105,16 +119,30 @@ export class ShardReader {
 
   private async iteratorAt(position: string): Promise<string> {
     const { client } = this.place;
-    const { ShardIterator } = await client.send(new GetShardIteratorCommand({ StreamName: this.stream, ShardId: this.shard, ...this.iteratorType(position) }), bounded());
+    const { ShardIterator } = await client.send(
+      new GetShardIteratorCommand({
+        StreamName: this.stream,
+        ShardId: this.shard,
+        ...this.iteratorType(position),
+      }),
+      bounded(),
+    );
     return ShardIterator!;
   }
 
-  private iteratorType(position: string): Pick<GetShardIteratorCommandInput, 'ShardIteratorType' | 'StartingSequenceNumber' | 'Timestamp'> {
+  private iteratorType(
+    position: string,
+  ): Pick<
+    GetShardIteratorCommandInput,
+    'ShardIteratorType' | 'StartingSequenceNumber' | 'Timestamp'
+  > {
     const from = startTime(position);
     if (position === '') return { ShardIteratorType: 'TRIM_HORIZON' };
     if (position === LATEST) return { ShardIteratorType: 'LATEST' };
-    if (from === undefined) return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position };
-    // Kinesalite never answers where nothing is newer than that time; what is older is left out by `take`, too.
+    if (from === undefined)
+      return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position };
+    // Kinesalite never answers where nothing is newer than that time; what is older is left out by
+    // `take`, too.
     if (this.place.address.endpoint !== undefined) return { ShardIteratorType: 'TRIM_HORIZON' };
     return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(from) };
   }
@@ -124,7 +152,11 @@ export class ShardReader {
     const isExpired = error.name === 'ExpiredIteratorException';
     if (this.position !== LATEST || isExpired) this.iterator = undefined;
     if (isExpired) return;
-    if (!this.stopped && this.problem === undefined) this.place.context.log('warn', `${this.stream}, ${this.shard}: cannot be read now: ${reasonOf(error)}`);
+    if (!this.stopped && this.problem === undefined)
+      this.place.context.log(
+        'warn',
+        `${this.stream}, ${this.shard}: cannot be read now: ${reasonOf(error)}`,
+      );
     this.problem = reasonOf(error);
     await this.pause(AGAIN_AFTER);
   }
@@ -138,4 +170,5 @@ export class ShardReader {
   }
 }
 
-const startTime = (position: string): number | undefined => (position.startsWith('@') ? Number(position.slice(1)) : undefined);
+const startTime = (position: string): number | undefined =>
+  position.startsWith('@') ? Number(position.slice(1)) : undefined;

@@ -6,7 +6,10 @@ const ADVANCE_AFTER = 200;
 /** Splitting and merging are looked for so often, also when no shard has ended. */
 const SHARDS_KNOWN_FOR = 30_000;
 
-/** One durable subscription's reading of one stream, in this instance: the shards it holds, and how far they are done. */
+/**
+ * One durable subscription's reading of one stream, in this instance: the shards it holds, and how
+ * far they are done.
+ */
 export class StreamSubscription {
   private readonly held = new Map<string, HeldShard>();
   private readonly reader: Reader;
@@ -60,15 +63,25 @@ export class StreamSubscription {
     const asked = clock.elapsed();
     try {
       if (asked - this.knownAt > SHARDS_KNOWN_FOR && !this.stopped) await this.know();
-      const leases = await this.positions.lease(this.reader, this.member, address.lease, !this.stopped);
+      const leases = await this.positions.lease(
+        this.reader,
+        this.member,
+        address.lease,
+        !this.stopped,
+      );
       this.renewedAt = asked;
       this.leaseProblem = undefined;
       await this.leased(leases);
     } catch (error) {
       if (mustSucceed) throw error;
       this.leaseProblem = (error as Error).message;
-      context.log('warn', `${this.reader.subscription}: the leases on ${this.stream} could not be renewed: ${this.leaseProblem}`);
-      if (clock.elapsed() - this.renewedAt > address.lease) for (const shard of [...this.held.values()]) this.lose(shard, 'may be another’s: its lease could not be renewed');
+      context.log(
+        'warn',
+        `${this.reader.subscription}: the leases on ${this.stream} could not be renewed: ${this.leaseProblem}`,
+      );
+      if (clock.elapsed() - this.renewedAt > address.lease)
+        for (const shard of [...this.held.values()])
+          this.lose(shard, 'may be another’s: its lease could not be renewed');
     }
   }
 
@@ -99,11 +112,14 @@ export class StreamSubscription {
   private async leased({ held, share }: ShardLeases): Promise<void> {
     const granted = new Map(held.map((lease) => [lease.shard, lease]));
     for (const shard of [...this.held.values()]) {
-      if (granted.get(shard.lease.shard)?.epoch !== shard.lease.epoch && !shard.isFinished) this.lose(shard, 'belongs to another instance now');
+      if (granted.get(shard.lease.shard)?.epoch !== shard.lease.epoch && !shard.isFinished)
+        this.lose(shard, 'belongs to another instance now');
     }
     if (this.stopped) return;
     this.share = share;
-    for (const lease of held.filter(({ shard }) => !this.held.has(shard) && !this.givenUp.has(shard))) {
+    for (const lease of held.filter(
+      ({ shard }) => !this.held.has(shard) && !this.givenUp.has(shard),
+    )) {
       const orphaned = await this.isOrphaned(lease.shard);
       if (this.stopped) return;
       this.held.set(lease.shard, this.read(lease, orphaned));
@@ -115,12 +131,19 @@ export class StreamSubscription {
   /** Who cannot be asked about is suspected. */
   private async isOrphaned(shard: string): Promise<boolean> {
     const { suspects } = this.place.context.store ?? {};
-    return suspects?.take(this.reader.subscription, `${this.stream}/${shard}`, this.member).catch(() => true) ?? false;
+    return (
+      suspects
+        ?.take(this.reader.subscription, `${this.stream}/${shard}`, this.member)
+        .catch(() => true) ?? false
+    );
   }
 
   private async handBack(shards: readonly HeldShard[]): Promise<void> {
     const parts = shards.map(({ lease: { shard } }) => `${this.stream}/${shard}`);
-    if (parts.length > 0) await this.place.context.store?.suspects?.handBack(this.reader.subscription, parts, this.member).catch(() => undefined);
+    if (parts.length > 0)
+      await this.place.context.store?.suspects
+        ?.handBack(this.reader.subscription, parts, this.member)
+        .catch(() => undefined);
   }
 
   private read(lease: ShardLease, orphaned: boolean): HeldShard {
@@ -184,10 +207,19 @@ export class StreamSubscription {
     void this.handBack([shard]);
   }
 
-  /** Nothing is lost when it fails: what is handled is in the inbox, and the next time moves the position. */
-  private async tell(moves: readonly ShardMove[], free: boolean): Promise<readonly string[] | undefined> {
+  /**
+   * Nothing is lost when it fails: what is handled is in the inbox, and the next time moves the
+   * position.
+   */
+  private async tell(
+    moves: readonly ShardMove[],
+    free: boolean,
+  ): Promise<readonly string[] | undefined> {
     return this.positions.advance(this.reader, moves, free).catch((error: Error) => {
-      this.place.context.log('debug', `${this.reader.subscription}: the position in ${this.stream} could not be moved: ${error.message}`);
+      this.place.context.log(
+        'debug',
+        `${this.reader.subscription}: the position in ${this.stream} could not be moved: ${error.message}`,
+      );
       return undefined;
     });
   }

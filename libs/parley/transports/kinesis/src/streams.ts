@@ -12,7 +12,8 @@ const BOUND = 10_000;
 const LOOK_EVERY = 250;
 
 /** A stream per owner and kind. No owner's name has a dot. */
-export const streamName = ({ prefix }: Address, owner: string, kind: Kind): string => `${prefix}${owner}.${kind}s`;
+export const streamName = ({ prefix }: Address, owner: string, kind: Kind): string =>
+  `${prefix}${owner}.${kind}s`;
 
 /** For people: what `topology` prints. */
 export const resourceOf = (address: Address, owner: string, kind: Kind): Resource => ({
@@ -49,7 +50,9 @@ export class Streams {
   /** @returns undefined when there is none */
   async find(stream: string): Promise<StreamDescriptionSummary | undefined> {
     try {
-      return (await this.client.send(new DescribeStreamSummaryCommand({ StreamName: stream }), bounded())).StreamDescriptionSummary;
+      return (
+        await this.client.send(new DescribeStreamSummaryCommand({ StreamName: stream }), bounded())
+      ).StreamDescriptionSummary;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
@@ -61,7 +64,10 @@ export class Streams {
     const shards: KinesisShard[] = [];
     let next: string | undefined;
     do {
-      const page = await this.client.send(new ListShardsCommand(next === undefined ? { StreamName: stream } : { NextToken: next }), bounded());
+      const page = await this.client.send(
+        new ListShardsCommand(next === undefined ? { StreamName: stream } : { NextToken: next }),
+        bounded(),
+      );
       shards.push(...(page.Shards ?? []));
       next = page.NextToken;
     } while (next !== undefined);
@@ -73,21 +79,37 @@ export class Streams {
   }
 
   private async declare(stream: string): Promise<void> {
-    if (stream.length > LONGEST_NAME) throw new TopologyMismatch(this.address, `the stream ${stream}`, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
+    if (stream.length > LONGEST_NAME)
+      throw new TopologyMismatch(
+        this.address,
+        `the stream ${stream}`,
+        `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`,
+      );
     const found = await this.find(stream);
     if (found === undefined && this.mode === 'verify') {
-      throw new TopologyMismatch(this.address, `the stream ${stream}`, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
+      throw new TopologyMismatch(
+        this.address,
+        `the stream ${stream}`,
+        'does not exist, and this service may not make it; create it as `parley topology` prints it',
+      );
     }
     if (found === undefined) return this.create(stream);
     const { RetentionPeriodHours: hours = 0 } = await this.becomeActive(stream, found);
     if (hours >= this.address.retention) return;
-    throw new TopologyMismatch(this.address, `the stream ${stream}`, `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`);
+    throw new TopologyMismatch(
+      this.address,
+      `the stream ${stream}`,
+      `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`,
+    );
   }
 
   private async create(stream: string): Promise<void> {
     const { shards, retention } = this.address;
     try {
-      await this.client.send(new CreateStreamCommand({ StreamName: stream, ShardCount: shards }), bounded());
+      await this.client.send(
+        new CreateStreamCommand({ StreamName: stream, ShardCount: shards }),
+        bounded(),
+      );
     } catch (error) {
       if ((error as Error).name !== 'ResourceInUseException') throw error;
     }
@@ -97,7 +119,10 @@ export class Streams {
 
   /** Of several who make it at the same time, one is the first to raise it. */
   private async keepLonger(stream: string): Promise<void> {
-    const raise = new IncreaseStreamRetentionPeriodCommand({ StreamName: stream, RetentionPeriodHours: this.address.retention });
+    const raise = new IncreaseStreamRetentionPeriodCommand({
+      StreamName: stream,
+      RetentionPeriodHours: this.address.retention,
+    });
     await this.client.send(raise, bounded()).catch((error: Error) => {
       if (!/InvalidArgument|ResourceInUse/.test(error.name)) throw error;
     });
@@ -105,17 +130,29 @@ export class Streams {
   }
 
   /** AWS takes its time to make one; that of a start and of a publishing is bounded. */
-  private async becomeActive(stream: string, found?: StreamDescriptionSummary): Promise<StreamDescriptionSummary> {
+  private async becomeActive(
+    stream: string,
+    found?: StreamDescriptionSummary,
+  ): Promise<StreamDescriptionSummary> {
     const until = performance.now() + BOUND;
     for (let current = found; ; current = await this.find(stream)) {
-      if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING') return current;
-      if (performance.now() > until) throw new TopologyMismatch(this.address, `the stream ${stream}`, `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`);
+      if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING')
+        return current;
+      if (performance.now() > until)
+        throw new TopologyMismatch(
+          this.address,
+          `the stream ${stream}`,
+          `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`,
+        );
       await sleep(current ? LOOK_EVERY : 0);
     }
   }
 }
 
-export const isMissing = (error: unknown): boolean => (error as Error).name === 'ResourceNotFoundException';
+export const isMissing = (error: unknown): boolean =>
+  (error as Error).name === 'ResourceNotFoundException';
 
 /** For one request: Kinesis answers in time, or not at all. */
-export const bounded = (milliseconds = BOUND): { readonly abortSignal: AbortSignal } => ({ abortSignal: abortAfter(milliseconds) });
+export const bounded = (milliseconds = BOUND): { readonly abortSignal: AbortSignal } => ({
+  abortSignal: abortAfter(milliseconds),
+});

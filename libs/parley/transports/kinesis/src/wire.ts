@@ -2,8 +2,8 @@ import { fromStructured, type Headers, toStructured } from '@parley/messaging';
 import { createHash } from 'node:crypto';
 
 /*
- * A message is a CloudEvent in structured JSON mode, the data of a Kinesis record: CloudEvents has no binding for Kinesis, and a
- * record has no headers.
+ * A message is a CloudEvent in structured JSON mode, the data of a Kinesis record: CloudEvents has
+ * no binding for Kinesis, and a record has no headers.
  */
 
 /** Bytes of a record's data and its key. */
@@ -21,9 +21,16 @@ export const recordOf = (headers: Headers, body: Buffer): KinesisRecord => ({
   PartitionKey: partitionKeyOf(headers.partitionkey ?? headers.id ?? ''),
 });
 
-export const contentOf = (data: Uint8Array | undefined): { readonly headers: Headers; readonly body: Buffer } => fromStructured(Buffer.from(data ?? []));
+export const contentOf = (
+  data: Uint8Array | undefined,
+): { readonly headers: Headers; readonly body: Buffer } => fromStructured(Buffer.from(data ?? []));
 
-export const sizeOf = ({ Data, PartitionKey }: KinesisRecord): number => Data.length + Buffer.byteLength(PartitionKey);
+export const sizeOf = ({ Data, PartitionKey }: KinesisRecord): number =>
+  Data.length + Buffer.byteLength(PartitionKey);
 
-/** Kinesis takes 256 characters, and at least one; other keys go by their hash. It decides which shard, nothing else. */
-const partitionKeyOf = (key: string): string => (/^\P{Surrogate}{1,256}$/su.test(key) ? key : createHash('sha256').update(key).digest('hex'));
+/**
+ * Kinesis takes 256 characters, and at least one; other keys go by their hash. It decides which
+ * shard, nothing else.
+ */
+const partitionKeyOf = (key: string): string =>
+  /^\P{Surrogate}{1,256}$/su.test(key) ? key : createHash('sha256').update(key).digest('hex');

@@ -12,15 +12,19 @@ const brokers = new Map<string, MemoryBroker>();
 export type Listener = (headers: Headers, body: Buffer) => void;
 
 /**
- * What `memory://name` names: one object per name in the process, through which its services talk to each other. It outlives
- * them, as a broker does.
+ * What `memory://name` names: one object per name in the process, through which its services talk
+ * to each other. It outlives them, as a broker does.
  */
 export class MemoryBroker {
   /** The instances that answer calls, by owner. */
   readonly answering = new Map<string, MemoryCallServer[]>();
   private readonly commands = new Map<string, MemoryQueue>();
   private readonly groups = new Map<string, MemoryQueue>();
-  private readonly log: { readonly headers: Headers; readonly body: Buffer; readonly at: number }[] = [];
+  private readonly log: {
+    readonly headers: Headers;
+    readonly body: Buffer;
+    readonly at: number;
+  }[] = [];
   private readonly tails = new Set<Listener>();
   private readonly listeners = new Set<Listener>();
   /** Broadcasts, and events for live tails, that are being handled. */
@@ -40,7 +44,10 @@ export class MemoryBroker {
     this.claims = new MemoryClaims(clock);
   }
 
-  /** The broker a URL names, made if need be. Its clock and its mischief are those of whoever comes first. */
+  /**
+   * The broker a URL names, made if need be. Its clock and its mischief are those of whoever comes
+   * first.
+   */
   static at(url: string, clock: Clock): MemoryBroker {
     const { host, searchParams } = new URL(url);
     let broker = brokers.get(host);
@@ -57,7 +64,12 @@ export class MemoryBroker {
     const headers = headersOf(message.envelope);
     const body = Buffer.from(message.body);
     for (const witness of this.witnesses) witness(message);
-    if (message.contract.kind === 'command') this.commandsOf(message.contract.owner).add({ headers, body, due: this.clock.elapsed() + (message.delay ?? 0) });
+    if (message.contract.kind === 'command')
+      this.commandsOf(message.contract.owner).add({
+        headers,
+        body,
+        due: this.clock.elapsed() + (message.delay ?? 0),
+      });
     else if (message.contract.kind === 'event') this.append(headers, body);
     else for (const hear of this.listeners) hear(headers, body);
   }
@@ -71,7 +83,8 @@ export class MemoryBroker {
   groupOf({ name, from }: Subscription): MemoryQueue {
     return queueIn(this.groups, name, () => {
       const group = new MemoryQueue(name, this.clock, this.mischief);
-      for (const { headers, body, at } of this.log) if (isAfter(from, at)) group.add({ headers, body, due: 0 });
+      for (const { headers, body, at } of this.log)
+        if (isAfter(from, at)) group.add({ headers, body, due: 0 });
       return group;
     });
   }
@@ -86,9 +99,13 @@ export class MemoryBroker {
     return () => this.listeners.delete(listener);
   }
 
-  /** What is being handled or could be now, in words; queues that nobody consumes from are left out. */
+  /**
+   * What is being handled or could be now, in words; queues that nobody consumes from are left out.
+   */
   unsettled(): readonly string[] {
-    const queues = [...this.commands.values(), ...this.groups.values()].filter(({ pending }) => pending > 0);
+    const queues = [...this.commands.values(), ...this.groups.values()].filter(
+      ({ pending }) => pending > 0,
+    );
     const heard = this.hearing > 0 ? [`${this.hearing} broadcasts or events being heard`] : [];
     return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...heard];
   }
@@ -100,9 +117,14 @@ export class MemoryBroker {
   }
 }
 
-const isAfter = (from: Subscription['from'], at: number): boolean => from === 'beginning' || (from instanceof Date && at >= from.getTime());
+const isAfter = (from: Subscription['from'], at: number): boolean =>
+  from === 'beginning' || (from instanceof Date && at >= from.getTime());
 
-function queueIn(queues: Map<string, MemoryQueue>, name: string, make: () => MemoryQueue): MemoryQueue {
+function queueIn(
+  queues: Map<string, MemoryQueue>,
+  name: string,
+  make: () => MemoryQueue,
+): MemoryQueue {
   let queue = queues.get(name);
   if (!queue) queues.set(name, (queue = make()));
   return queue;

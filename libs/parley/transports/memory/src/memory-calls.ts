@@ -18,7 +18,10 @@ import {
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MemoryBroker } from './memory-broker';
 
-/** Asks within the process. Deadlines are real time, also under a virtual clock: nothing else ends a handler that hangs. */
+/**
+ * Asks within the process. Deadlines are real time, also under a virtual clock: nothing else ends a
+ * handler that hangs.
+ */
 export class MemoryCallTransport implements CallTransport {
   readonly technology = 'memory';
 
@@ -35,7 +38,9 @@ export class MemoryCallTransport implements CallTransport {
     answering.push(instance);
     const over = new AbortController();
     const budget = deadline.budget();
-    const cancel = startTimer(budget, () => over.abort(new DeadlineExceeded(contract.name, budget)));
+    const cancel = startTimer(budget, () =>
+      over.abort(new DeadlineExceeded(contract.name, budget)),
+    );
     const cancelled = signal ? AbortSignal.any([over.signal, signal]) : over.signal;
     try {
       return await instance.ask(request, cancelled);
@@ -73,7 +78,12 @@ export class MemoryCallServer extends Server implements CallServer {
     super();
   }
 
-  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     this.registry.add(run, extras as HandlerExtras);
   }
 
@@ -84,10 +94,21 @@ export class MemoryCallServer extends Server implements CallServer {
   }
 
   /** Rejects with the signal's reason as soon as it is aborted, whatever the handler does. */
-  async ask({ contract, headers, body, deadline }: OutgoingCall, cancelled: AbortSignal): Promise<Answer> {
+  async ask(
+    { contract, headers, body, deadline }: OutgoingCall,
+    cancelled: AbortSignal,
+  ): Promise<Answer> {
     cancelled.throwIfAborted();
     const signal = AbortSignal.any([cancelled, this.closed.signal]);
-    const answered = this.outside(() => this.answer({ contract: contract.name, headers: { ...headers }, body: Buffer.from(body), deadline, signal }));
+    const answered = this.outside(() =>
+      this.answer({
+        contract: contract.name,
+        headers: { ...headers },
+        body: Buffer.from(body),
+        deadline,
+        signal,
+      }),
+    );
     try {
       const answer = await Promise.race([answered, aborted(signal)]);
       cancelled.throwIfAborted(); // a handler may answer as soon as it is told to give up

@@ -46,8 +46,15 @@ export class MemoryDeadLetters implements DeadLetters {
       if (!letter) return undefined;
       const { subscription, headers, lane, place } = letter;
       const heldBy = this.holding(lane).find((other) => other !== letter)?.id;
-      const waiting = [...this.lanes.rows()].filter((row) => row.lane === lane && row.place > place).length;
-      return { ...letter, handledBefore: this.store.wasHandled(subscription, headers.id), waiting, ...(heldBy !== undefined && { heldBy }) };
+      const waiting = [...this.lanes.rows()].filter(
+        (row) => row.lane === lane && row.place > place,
+      ).length;
+      return {
+        ...letter,
+        handledBefore: this.store.wasHandled(subscription, headers.id),
+        waiting,
+        ...(heldBy !== undefined && { heldBy }),
+      };
     });
   }
 
@@ -60,11 +67,24 @@ export class MemoryDeadLetters implements DeadLetters {
     });
   }
 
-  edit(id: string, body: Buffer, { replay = false, edits, ...by }: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
+  edit(
+    id: string,
+    body: Buffer,
+    { replay = false, edits, ...by }: Edit,
+  ): Promise<'done' | 'gone' | 'edited meanwhile'> {
     return this.store.within(undefined, (tx) => {
       const letter = this.letters.get(id);
-      const outcome = !letter ? 'gone' : edits !== undefined && edits !== letter.edits ? 'edited meanwhile' : 'done';
-      this.writeDown(tx, id, { ...by, action: replay ? 'edit and replay' : 'edit', outcome, after: body });
+      const outcome = !letter
+        ? 'gone'
+        : edits !== undefined && edits !== letter.edits
+          ? 'edited meanwhile'
+          : 'done';
+      this.writeDown(tx, id, {
+        ...by,
+        action: replay ? 'edit and replay' : 'edit',
+        outcome,
+        after: body,
+      });
       if (outcome !== 'done') return outcome;
       const edited = { ...letter!, body: Buffer.from(body), edits: letter!.edits + 1 };
       this.letters.set(id, edited);
@@ -86,14 +106,21 @@ export class MemoryDeadLetters implements DeadLetters {
     });
   }
 
-  refused(id: string, entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>): Promise<void> {
+  refused(
+    id: string,
+    entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
+  ): Promise<void> {
     return this.store.within(undefined, (tx) => this.writeDown(tx, id, entry));
   }
 
   audit({ letter, who, limit = 100 }: AuditFilter = {}): Promise<readonly AuditEntry[]> {
     return this.store.turn(() =>
       this.entries
-        .filter((entry) => (letter === undefined || entry.letter === letter) && (who === undefined || entry.who === who))
+        .filter(
+          (entry) =>
+            (letter === undefined || entry.letter === letter) &&
+            (who === undefined || entry.who === who),
+        )
         .reverse()
         .slice(0, limit)
         .map(({ messageId, ...entry }) => ({ ...entry, ...this.becameOf(entry, messageId) })),
@@ -106,7 +133,9 @@ export class MemoryDeadLetters implements DeadLetters {
 
   /** The lane's letters that it waits for. */
   holding(lane?: string): readonly Letter[] {
-    return [...this.letters.values()].filter((letter) => letter.holds && (lane === undefined || letter.lane === lane));
+    return [...this.letters.values()].filter(
+      (letter) => letter.holds && (lane === undefined || letter.lane === lane),
+    );
   }
 
   add(
@@ -142,7 +171,17 @@ export class MemoryDeadLetters implements DeadLetters {
   private putBack(tx: MemoryTx, letter: Letter): void {
     const { subscription, key, headers, body, lane, place } = letter;
     this.remove(tx, letter);
-    this.lanes.insert(tx, { subscription, key, headers, body, lane, place, attempt: 1, due: 0, busy: false });
+    this.lanes.insert(tx, {
+      subscription,
+      key,
+      headers,
+      body,
+      lane,
+      place,
+      attempt: 1,
+      due: 0,
+      busy: false,
+    });
   }
 
   private remove(tx: MemoryTx, letter: Letter): void {
@@ -158,7 +197,15 @@ export class MemoryDeadLetters implements DeadLetters {
     this.lanes.letGo(letter);
   }
 
-  private matching({ subscription, contract, error, group, from, to, upTo }: DeadLetterFilter): Letter[] {
+  private matching({
+    subscription,
+    contract,
+    error,
+    group,
+    from,
+    to,
+    upTo,
+  }: DeadLetterFilter): Letter[] {
     const inOrder = [...this.letters.values()].sort((a, b) => Number(a.id) - Number(b.id));
     return inOrder.filter(
       (letter) =>
@@ -172,7 +219,11 @@ export class MemoryDeadLetters implements DeadLetters {
     );
   }
 
-  private writeDown(tx: MemoryTx, id: string, entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>): void {
+  private writeDown(
+    tx: MemoryTx,
+    id: string,
+    entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
+  ): void {
     const letter = this.letters.get(id);
     const known = letter && {
       subscription: letter.subscription,
@@ -181,14 +232,24 @@ export class MemoryDeadLetters implements DeadLetters {
       failure: letter.failure,
       before: letter.body,
     };
-    const written = { ...entry, at: new Date(this.store.clock.now()), letter: id, messageId: letter?.headers.id, ...known };
+    const written = {
+      ...entry,
+      at: new Date(this.store.clock.now()),
+      letter: id,
+      messageId: letter?.headers.id,
+      ...known,
+    };
     this.entries.push(written);
     tx.undo(() => this.entries.splice(this.entries.indexOf(written), 1));
   }
 
-  private becameOf({ action, outcome, subscription }: AuditEntry, messageId: string | undefined): Pick<AuditEntry, 'became'> {
+  private becameOf(
+    { action, outcome, subscription }: AuditEntry,
+    messageId: string | undefined,
+  ): Pick<AuditEntry, 'became'> {
     if (outcome !== 'done' || !action.endsWith('replay') || subscription === undefined) return {};
-    const isIt = (kept: Pick<Row, 'subscription' | 'headers'>) => kept.subscription === subscription && kept.headers.id === messageId;
+    const isIt = (kept: Pick<Row, 'subscription' | 'headers'>) =>
+      kept.subscription === subscription && kept.headers.id === messageId;
     if ([...this.letters.values()].some(isIt)) return { became: 'dead again' };
     if ([...this.lanes.rows()].some(isIt)) return { became: 'waiting' };
     return this.store.wasHandled(subscription, messageId) ? { became: 'handled' } : {};
@@ -198,5 +259,11 @@ export class MemoryDeadLetters implements DeadLetters {
 function groupOf(letters: readonly Letter[]): DeadLetterGroup {
   const [first] = letters;
   const subscriptions = [...new Set(letters.map(({ subscription }) => subscription))].sort();
-  return { ...causeOf(first!), count: letters.length, subscriptions, first: first!.died, last: letters.at(-1)!.died };
+  return {
+    ...causeOf(first!),
+    count: letters.length,
+    subscriptions,
+    first: first!.died,
+    last: letters.at(-1)!.died,
+  };
 }

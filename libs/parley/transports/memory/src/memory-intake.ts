@@ -1,6 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kind } from '@parley/contract';
-import { IntakeServer, type Backlog, type Deliver, type HandlerRegistry, type Headers, type IntakeHealth, type Outcome, type Subscription } from '@parley/messaging';
+import {
+  IntakeServer,
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type Headers,
+  type IntakeHealth,
+  type Outcome,
+  type Subscription,
+} from '@parley/messaging';
 import type { MemoryBroker } from './memory-broker';
 import type { Consumer, Item, MemoryQueue } from './memory-queue';
 
@@ -14,7 +23,9 @@ export class MemoryIntake extends IntakeServer {
   private readonly attached: Attachment[] = [];
   private readonly unlisten: (() => void)[] = [];
   private readonly closed = new AbortController();
-  /** Deliveries run outside of the sender's conversation and transaction, in which we are called. */
+  /**
+   * Deliveries run outside of the sender's conversation and transaction, in which we are called.
+   */
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
@@ -43,7 +54,13 @@ export class MemoryIntake extends IntakeServer {
   }
 
   async backlog(): Promise<readonly Backlog[]> {
-    return this.attached.map(({ queue }) => ({ subscription: queue.name, waiting: queue.waiting, parked: 0, delayed: 0, dead: 0 }));
+    return this.attached.map(({ queue }) => ({
+      subscription: queue.name,
+      waiting: queue.waiting,
+      parked: 0,
+      delayed: 0,
+      dead: 0,
+    }));
   }
 
   protected async start(): Promise<void> {
@@ -52,16 +69,20 @@ export class MemoryIntake extends IntakeServer {
   }
 
   private subscribe(subscription: Subscription): void {
-    if (subscription.kind === 'command') this.consume(this.broker.commandsOf(subscription.name), subscription);
-    else if (subscription.kind === 'broadcast') this.unlisten.push(this.broker.listen(this.hear(subscription)));
+    if (subscription.kind === 'command')
+      this.consume(this.broker.commandsOf(subscription.name), subscription);
+    else if (subscription.kind === 'broadcast')
+      this.unlisten.push(this.broker.listen(this.hear(subscription)));
     else if (subscription.live) this.unlisten.push(this.broker.tail(this.hear(subscription)));
     else this.consume(this.broker.groupOf(subscription), subscription);
   }
 
   private consume(queue: MemoryQueue, subscription: Subscription): void {
     const handle = (item: Item): Promise<Outcome> => {
-      // The whole log reaches every group; what nobody here handles is not its business. An unknown command is.
-      if (subscription.kind === 'event' && !isFor(subscription, item.headers)) return Promise.resolve({ kind: 'done', settled: false });
+      // The whole log reaches every group; what nobody here handles is not its business. An unknown
+      // command is.
+      if (subscription.kind === 'event' && !isFor(subscription, item.headers))
+        return Promise.resolve({ kind: 'done', settled: false });
       return this.outside(() => this.handOver(subscription, item.headers, item.body));
     };
     const consumer: Consumer = { subscription, handle };
@@ -74,12 +95,24 @@ export class MemoryIntake extends IntakeServer {
     return (headers: Headers, body: Buffer): void => {
       if (!isFor(subscription, headers)) return;
       this.broker.hearing++;
-      setImmediate(() => void this.outside(() => this.handOver(subscription, headers, body)).finally(() => this.broker.hearing--));
+      setImmediate(
+        () =>
+          void this.outside(() => this.handOver(subscription, headers, body)).finally(
+            () => this.broker.hearing--,
+          ),
+      );
     };
   }
 
   private handOver(subscription: Subscription, headers: Headers, body: Buffer): Promise<Outcome> {
-    return this.deliver({ subscription, headers, body: Buffer.from(body), attempt: 1, signal: this.closed.signal, honours: { retry: false, dead: false } });
+    return this.deliver({
+      subscription,
+      headers,
+      body: Buffer.from(body),
+      attempt: 1,
+      signal: this.closed.signal,
+      honours: { retry: false, dead: false },
+    });
   }
 }
 

@@ -1,5 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Backlog, LeaseLost, type Deliver, type Delivery, type LaneRunner, type Outcome, type Subscription } from '@parley/messaging';
+import {
+  type Backlog,
+  LeaseLost,
+  type Deliver,
+  type Delivery,
+  type LaneRunner,
+  type Outcome,
+  type Subscription,
+} from '@parley/messaging';
 import type { MemoryLanes, Row } from './memory-lanes';
 import type { MemoryTx } from './memory-store';
 
@@ -17,7 +25,9 @@ export class MemoryLaneRunner implements LaneRunner {
     private readonly deliver: Deliver,
     private readonly running: Set<MemoryLaneRunner>,
   ) {
-    this.subscriptions = new Map(subscriptions.map((subscription) => [subscription.name, subscription]));
+    this.subscriptions = new Map(
+      subscriptions.map((subscription) => [subscription.name, subscription]),
+    );
     for (const subscription of subscriptions) subscription.onConcurrency?.(() => this.wake());
   }
 
@@ -26,14 +36,22 @@ export class MemoryLaneRunner implements LaneRunner {
     this.wake();
   }
 
-  /** At once: `look` asks whether it still runs, and a turn of the store may last as long as a handler. */
+  /**
+   * At once: `look` asks whether it still runs, and a turn of the store may last as long as a
+   * handler.
+   */
   async stop(): Promise<void> {
     this.running.delete(this);
     this.cancelTimer();
   }
 
   async backlog(): Promise<readonly Backlog[]> {
-    return [...this.subscriptions.keys()].map((subscription) => ({ subscription, waiting: 0, delayed: 0, ...this.lanes.countOf(subscription) }));
+    return [...this.subscriptions.keys()].map((subscription) => ({
+      subscription,
+      waiting: 0,
+      delayed: 0,
+      ...this.lanes.countOf(subscription),
+    }));
   }
 
   serves(subscription: string): boolean {
@@ -47,14 +65,17 @@ export class MemoryLaneRunner implements LaneRunner {
   private look(): void {
     if (!this.running.has(this)) return;
     const now = this.lanes.store.clock.elapsed();
-    const heads = this.lanes.heads().filter(({ busy, subscription }) => !busy && this.subscriptions.has(subscription));
+    const heads = this.lanes
+      .heads()
+      .filter(({ busy, subscription }) => !busy && this.subscriptions.has(subscription));
     for (const head of heads) if (head.due <= now) this.begin(head);
     this.wakeAt(Math.min(...heads.map(({ due }) => due).filter((due) => due > now)), now);
   }
 
   private wakeAt(due: number, now: number): void {
     this.cancelTimer();
-    if (due < Infinity) this.cancelTimer = this.lanes.store.clock.after(due - now, () => this.wake());
+    if (due < Infinity)
+      this.cancelTimer = this.lanes.store.clock.after(due - now, () => this.wake());
   }
 
   private begin(head: Row): void {
@@ -86,9 +107,13 @@ export class MemoryLaneRunner implements LaneRunner {
     };
   }
 
-  /** Whether the message is in the inbox already does not matter: it may have been acknowledged there when it was parked. */
+  /**
+   * Whether the message is in the inbox already does not matter: it may have been acknowledged
+   * there when it was parked.
+   */
   private settle(tx: MemoryTx, row: Row, print?: string): void {
-    if (!this.lanes.isThere(row)) throw new LeaseLost(`${row.headers.type} is no longer parked in ${row.subscription}`);
+    if (!this.lanes.isThere(row))
+      throw new LeaseLost(`${row.headers.type} is no longer parked in ${row.subscription}`);
     this.lanes.remove(tx, row);
     this.lanes.store.handle(tx, row.subscription, row.headers.id!, print);
   }
@@ -97,8 +122,14 @@ export class MemoryLaneRunner implements LaneRunner {
     if (!this.lanes.isThere(row)) return;
     if (outcome.kind === 'return') this.lanes.change(row, { busy: false });
     else if (outcome.kind === 'retry') {
-      this.lanes.change(row, { busy: false, attempt: row.attempt + 1, due: this.lanes.store.clock.elapsed() + outcome.after, failure: outcome.failure });
+      this.lanes.change(row, {
+        busy: false,
+        attempt: row.attempt + 1,
+        due: this.lanes.store.clock.elapsed() + outcome.after,
+        failure: outcome.failure,
+      });
     } else this.lanes.remove(tx, row);
-    if (outcome.kind === 'dead') this.lanes.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
+    if (outcome.kind === 'dead')
+      this.lanes.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
   }
 }

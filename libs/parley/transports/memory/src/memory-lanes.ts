@@ -1,4 +1,13 @@
-import { printOf, type Deliver, type Failure, type LaneRunner, type Lanes, type ParkedMessage, type Subscription, type Tx } from '@parley/messaging';
+import {
+  printOf,
+  type Deliver,
+  type Failure,
+  type LaneRunner,
+  type Lanes,
+  type ParkedMessage,
+  type Subscription,
+  type Tx,
+} from '@parley/messaging';
 import { MemoryDeadLetters } from './memory-dead-letters';
 import { MemoryLaneRunner } from './memory-lane-runner';
 import type { MemoryStore, MemoryTx } from './memory-store';
@@ -18,11 +27,15 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Many messages may have no id, or the same wrong one: those are known by all there is of them. */
 const whole = ({ headers, body }: Pick<ParkedMessage, 'headers' | 'body'>) =>
-  UUID.test(headers.id ?? '') ? printOf(body) : printOf(`${JSON.stringify(headers)}\n${printOf(body)}`);
+  UUID.test(headers.id ?? '')
+    ? printOf(body)
+    : printOf(`${JSON.stringify(headers)}\n${printOf(body)}`);
 
-const keptAs = (subscription: string, messageId: string | undefined) => `${subscription}\n${messageId}`;
+const keptAs = (subscription: string, messageId: string | undefined) =>
+  `${subscription}\n${messageId}`;
 /** A message without a key is alone in its lane. */
-const laneOf = ({ subscription, key, headers }: ParkedMessage) => JSON.stringify([subscription, key ?? null, key === undefined ? headers.id : null]);
+const laneOf = ({ subscription, key, headers }: ParkedMessage) =>
+  JSON.stringify([subscription, key ?? null, key === undefined ? headers.id : null]);
 
 export class MemoryLanes implements Lanes {
   /** Every message kept, parked or dead, by subscription and id. */
@@ -36,10 +49,22 @@ export class MemoryLanes implements Lanes {
     this.deadLetters = new MemoryDeadLetters(store, this);
   }
 
-  park(tx: Tx | undefined, message: ParkedMessage, { after, failure }: { readonly after: number; readonly failure: Failure }): Promise<void> {
+  park(
+    tx: Tx | undefined,
+    message: ParkedMessage,
+    { after, failure }: { readonly after: number; readonly failure: Failure },
+  ): Promise<void> {
     return this.store.within(tx, (tx) => {
       if (this.keepsThis(message)) return;
-      this.insert(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message), attempt: 2, due: this.store.clock.elapsed() + after, failure, busy: false });
+      this.insert(tx, {
+        ...copy(message),
+        lane: laneOf(message),
+        place: this.atHead(message),
+        attempt: 2,
+        due: this.store.clock.elapsed() + after,
+        failure,
+        busy: false,
+      });
     });
   }
 
@@ -49,14 +74,23 @@ export class MemoryLanes implements Lanes {
       if (this.store.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: whoever handles it finds out
       const lane = laneOf(message);
       if (message.key === undefined || !this.isParked(lane)) return false;
-      this.insert(tx, { ...copy(message), lane, place: ++this.places, attempt: 1, due: 0, busy: false });
+      this.insert(tx, {
+        ...copy(message),
+        lane,
+        place: ++this.places,
+        attempt: 1,
+        due: 0,
+        busy: false,
+      });
       return true;
     });
   }
 
   parked(subscription: string): Promise<ReadonlySet<string>> {
     return this.store.turn(() => {
-      const keys = [...this.rows(), ...this.deadLetters.holding()].filter((kept) => kept.subscription === subscription).map(({ key }) => key);
+      const keys = [...this.rows(), ...this.deadLetters.holding()]
+        .filter((kept) => kept.subscription === subscription)
+        .map(({ key }) => key);
       return new Set(keys.filter((key) => key !== undefined));
     });
   }
@@ -64,7 +98,13 @@ export class MemoryLanes implements Lanes {
   bury(tx: Tx | undefined, message: ParkedMessage, failure: Failure, hold: boolean): Promise<void> {
     return this.store.within(tx, (tx) => {
       if (this.keepsThis(message)) return;
-      this.deadLetters.add(tx, { ...copy(message), lane: laneOf(message), place: this.atHead(message) }, 1, failure, hold);
+      this.deadLetters.add(
+        tx,
+        { ...copy(message), lane: laneOf(message), place: this.atHead(message) },
+        1,
+        failure,
+        hold,
+      );
     });
   }
 
@@ -73,11 +113,15 @@ export class MemoryLanes implements Lanes {
   }
 
   countOf(subscription: string): { readonly parked: number; readonly dead: number } {
-    const count = (all: Iterable<{ readonly subscription: string }>) => [...all].filter((one) => one.subscription === subscription).length;
+    const count = (all: Iterable<{ readonly subscription: string }>) =>
+      [...all].filter((one) => one.subscription === subscription).length;
     return { parked: count(this.rows()), dead: count(this.deadLetters.all()) };
   }
 
-  /** Whether a message is parked or dead here; with this print, if given: another one may have come under its id. */
+  /**
+   * Whether a message is parked or dead here; with this print, if given: another one may have come
+   * under its id.
+   */
   keeps(subscription: string, messageId: string | undefined, print?: string): boolean {
     const prints = this.kept.get(keptAs(subscription, messageId));
     return prints !== undefined && (print === undefined || prints.includes(print));
@@ -100,9 +144,14 @@ export class MemoryLanes implements Lanes {
     else this.kept.delete(entry);
   }
 
-  /** The first message of each lane that does not wait for a dead letter. For the runner, in its turn. */
+  /**
+   * The first message of each lane that does not wait for a dead letter. For the runner, in its
+   * turn.
+   */
   heads(): readonly Row[] {
-    return [...this.lanes.values()].map(([head]) => head!).filter((head) => !this.isHeld(head.lane));
+    return [...this.lanes.values()]
+      .map(([head]) => head!)
+      .filter((head) => !this.isHeld(head.lane));
   }
 
   *rows(): Iterable<Row> {
@@ -111,7 +160,10 @@ export class MemoryLanes implements Lanes {
 
   unsettled(): readonly string[] {
     const now = this.store.clock.elapsed();
-    const going = this.heads().filter(({ busy, due, subscription }) => busy || (due <= now && [...this.runners].some((runner) => runner.serves(subscription))));
+    const going = this.heads().filter(
+      ({ busy, due, subscription }) =>
+        busy || (due <= now && [...this.runners].some((runner) => runner.serves(subscription))),
+    );
     return going.map(({ headers, subscription }) => `${headers.type} parked in ${subscription}`);
   }
 
@@ -143,12 +195,18 @@ export class MemoryLanes implements Lanes {
 
   private put(row: Row): void {
     const rows = this.lanes.get(row.lane) ?? [];
-    this.lanes.set(row.lane, [...rows, row].sort((a, b) => a.place - b.place));
+    this.lanes.set(
+      row.lane,
+      [...rows, row].sort((a, b) => a.place - b.place),
+    );
     this.keep(row);
   }
 
   private take(row: Row): void {
-    const rest = this.lanes.get(row.lane)?.filter((other) => other.headers.id !== row.headers.id || other.place !== row.place) ?? [];
+    const rest =
+      this.lanes
+        .get(row.lane)
+        ?.filter((other) => other.headers.id !== row.headers.id || other.place !== row.place) ?? [];
     if (rest.length > 0) this.lanes.set(row.lane, rest);
     else this.lanes.delete(row.lane);
     this.letGo(row);
@@ -169,4 +227,9 @@ export class MemoryLanes implements Lanes {
   }
 }
 
-const copy = ({ subscription, key, headers, body }: ParkedMessage): ParkedMessage => ({ subscription, key, headers: { ...headers }, body: Buffer.from(body) });
+const copy = ({ subscription, key, headers, body }: ParkedMessage): ParkedMessage => ({
+  subscription,
+  key,
+  headers: { ...headers },
+  body: Buffer.from(body),
+});

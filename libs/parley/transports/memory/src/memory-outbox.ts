@@ -1,4 +1,11 @@
-import { headersOf, type Outbox, type OutboxExcept, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
+import {
+  headersOf,
+  type Outbox,
+  type OutboxExcept,
+  type OutgoingMessage,
+  type StoredMessage,
+  type Tx,
+} from '@parley/messaging';
 import type { MemoryStore, MemoryTx } from './memory-store';
 
 interface Row extends StoredMessage {
@@ -27,9 +34,14 @@ export class MemoryOutbox implements Outbox {
     return { lost: new AbortController().signal, release: async () => this.release() };
   }
 
-  due(limit: number, { ids, contracts }: OutboxExcept = { ids: [], contracts: [] }): Promise<readonly StoredMessage[]> {
+  due(
+    limit: number,
+    { ids, contracts }: OutboxExcept = { ids: [], contracts: [] },
+  ): Promise<readonly StoredMessage[]> {
     return this.store.turn(() => {
-      const wanted = this.dueRows().filter(({ id, contract }) => !ids.includes(id) && !contracts.includes(contract));
+      const wanted = this.dueRows().filter(
+        ({ id, contract }) => !ids.includes(id) && !contracts.includes(contract),
+      );
       return wanted.slice(0, limit);
     });
   }
@@ -45,7 +57,11 @@ export class MemoryOutbox implements Outbox {
     });
   }
 
-  state(): Promise<{ readonly waiting: number; readonly oldestAge: number; readonly nextDue?: number }> {
+  state(): Promise<{
+    readonly waiting: number;
+    readonly oldestAge: number;
+    readonly nextDue?: number;
+  }> {
     return this.store.turn(() => {
       const now = this.store.clock.elapsed();
       const delayed = [...this.rows.values()].map(({ due }) => due).filter((due) => due > now);
@@ -74,7 +90,9 @@ export class MemoryOutbox implements Outbox {
   private wakeForDue(): void {
     this.cancelTimer();
     const now = this.store.clock.elapsed();
-    const due = Math.min(...[...this.rows.values()].map((row) => row.due).filter((due) => due > now));
+    const due = Math.min(
+      ...[...this.rows.values()].map((row) => row.due).filter((due) => due > now),
+    );
     if (this.led && due < Infinity) this.cancelTimer = this.store.clock.after(due - now, this.wake);
   }
 
@@ -86,12 +104,21 @@ export class MemoryOutbox implements Outbox {
   private insert(tx: MemoryTx, { contract, envelope, body, delay = 0 }: OutgoingMessage): void {
     const id = String(++this.ids);
     const added = this.store.clock.elapsed();
-    this.rows.set(id, { id, contract: contract.name, headers: headersOf(envelope), body: Buffer.from(body), added, due: added + delay });
+    this.rows.set(id, {
+      id,
+      contract: contract.name,
+      headers: headersOf(envelope),
+      body: Buffer.from(body),
+      added,
+      due: added + delay,
+    });
     tx.undo(() => this.rows.delete(id));
   }
 
   private dueRows(): Row[] {
     const now = this.store.clock.elapsed();
-    return [...this.rows.values()].filter(({ due }) => due <= now).sort((a, b) => Number(a.id) - Number(b.id));
+    return [...this.rows.values()]
+      .filter(({ due }) => due <= now)
+      .sort((a, b) => Number(a.id) - Number(b.id));
   }
 }

@@ -23,7 +23,8 @@ export class MemoryPositions implements Positions {
     const known = this.of(reader).shards;
     const isNew = known.size === 0;
     for (const { id, parents } of shards) {
-      if (!known.has(id)) known.set(id, { id, parents, position: isNew ? start : '', over: false, epoch: 0 });
+      if (!known.has(id))
+        known.set(id, { id, parents, position: isNew ? start : '', over: false, epoch: 0 });
     }
   }
 
@@ -31,16 +32,28 @@ export class MemoryPositions implements Positions {
     const { shards, members } = this.of(reader);
     const now = this.clock.elapsed();
     members.set(member, now + ttl);
-    const lives = (name: string | undefined) => name !== undefined && (members.get(name) ?? 0) > now;
-    const open = [...shards.values()].filter((shard) => !shard.over && shard.parents.every((parent) => shards.get(parent)?.over !== false));
+    const lives = (name: string | undefined) =>
+      name !== undefined && (members.get(name) ?? 0) > now;
+    const open = [...shards.values()].filter(
+      (shard) => !shard.over && shard.parents.every((parent) => shards.get(parent)?.over !== false),
+    );
     const share = Math.ceil(open.length / [...members.keys()].filter(lives).length);
     const held = open.filter(({ owner }) => owner === member);
-    const free = take ? open.filter(({ owner }) => !lives(owner)).slice(0, Math.max(0, share - held.length)) : [];
+    const free = take
+      ? open.filter(({ owner }) => !lives(owner)).slice(0, Math.max(0, share - held.length))
+      : [];
     for (const shard of free) Object.assign(shard, { owner: member, epoch: shard.epoch + 1 });
-    return { share, held: [...held, ...free].map(({ id, position, epoch }) => ({ shard: id, position, epoch })) };
+    return {
+      share,
+      held: [...held, ...free].map(({ id, position, epoch }) => ({ shard: id, position, epoch })),
+    };
   }
 
-  async advance(reader: Reader, moves: readonly ShardMove[], free: boolean): Promise<readonly string[]> {
+  async advance(
+    reader: Reader,
+    moves: readonly ShardMove[],
+    free: boolean,
+  ): Promise<readonly string[]> {
     const { shards } = this.of(reader);
     const isOurs = ({ shard, epoch }: ShardMove) => shards.get(shard)?.epoch === epoch;
     for (const { shard, position, over } of moves.filter(isOurs)) {

@@ -16,8 +16,9 @@ export interface Consumer {
 }
 
 /**
- * Messages for one subscription, which the instances share. Messages of one key are delivered in order, one at a time; others
- * in parallel. Not acknowledged is not gone: what a consumer leaves behind is delivered again.
+ * Messages for one subscription, which the instances share. Messages of one key are delivered in
+ * order, one at a time; others in parallel. Not acknowledged is not gone: what a consumer leaves
+ * behind is delivered again.
  */
 export class MemoryQueue {
   private readonly lanes = new Map<string, Item[]>();
@@ -97,7 +98,8 @@ export class MemoryQueue {
     const now = this.clock.elapsed();
     let due = Infinity;
     for (const [head] of this.lanes.values()) if (head!.due > now) due = Math.min(due, head!.due);
-    if (due < Infinity && this.consumers.length > 0) this.cancelTimer = this.clock.after(due - now, () => this.deliver());
+    if (due < Infinity && this.consumers.length > 0)
+      this.cancelTimer = this.clock.after(due - now, () => this.deliver());
   }
 
   private async handOver(lane: string, item: Item, consumer: Consumer): Promise<void> {
@@ -116,13 +118,16 @@ export class MemoryQueue {
   }
 
   private next(): [string, Item] | undefined {
-    return this.mischief.reorders ? this.mischief.pick([...this.ready()]) : this.ready().next().value;
+    return this.mischief.reorders
+      ? this.mischief.pick([...this.ready()])
+      : this.ready().next().value;
   }
 
   /** The head of each lane that is neither being handled nor held back. */
   private *ready(): Generator<[string, Item], undefined> {
     const now = this.clock.elapsed();
-    for (const [lane, [head]] of this.lanes) if (head!.due <= now && !this.underWay.has(head!)) yield [lane, head!];
+    for (const [lane, [head]] of this.lanes)
+      if (head!.due <= now && !this.underWay.has(head!)) yield [lane, head!];
   }
 
   /** In turn, those with room. */

@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { claimLost, REQUEST_DAYS, type Answer, type Begun, type KeyedRequest, type RequestClaim, type Requests, type Tx } from '@parley/messaging';
+import {
+  claimLost,
+  REQUEST_DAYS,
+  type Answer,
+  type Begun,
+  type KeyedRequest,
+  type RequestClaim,
+  type Requests,
+  type Tx,
+} from '@parley/messaging';
 import type { MemoryStore } from './memory-store';
 
 interface Row {

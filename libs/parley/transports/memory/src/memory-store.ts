@@ -1,6 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { refuseConflict, systemClock, type Clock, type Ending, type Inbox, type Store, type Tx } from '@parley/messaging';
+import {
+  refuseConflict,
+  systemClock,
+  type Clock,
+  type Ending,
+  type Inbox,
+  type Store,
+  type Tx,
+} from '@parley/messaging';
 import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';
@@ -15,7 +23,10 @@ export class MemoryTx {
   private readonly afterwards: (() => void)[] = [];
   private over = false;
 
-  /** Called if the transaction is rolled back, the latest change first. @throws at once, undone, if that has happened already */
+  /**
+   * Called if the transaction is rolled back, the latest change first. @throws at once, undone, if
+   * that has happened already
+   */
   undo(change: () => void): void {
     if (!this.over) return void this.undos.push(change);
     change();
@@ -44,13 +55,16 @@ export class MemoryTx {
 export class NestedTransaction extends Error {
   override readonly name = 'NestedTransaction';
   constructor() {
-    super('a transaction of this MemoryStore is open here, and it runs one at a time; use the open one, or begin the other after it');
+    super(
+      'a transaction of this MemoryStore is open here, and it runs one at a time; use the open one, or begin the other after it',
+    );
   }
 }
 
 /**
- * The twin of a database, for tests and simulation. It is the database, not a connection: the instances of a service are given
- * the same one. Transactions run one at a time, so nobody sees another's changes before they are committed.
+ * The twin of a database, for tests and simulation. It is the database, not a connection: the
+ * instances of a service are given the same one. Transactions run one at a time, so nobody sees
+ * another's changes before they are committed.
  */
 export class MemoryStore implements Store {
   readonly technology = 'memory';
@@ -82,7 +96,11 @@ export class MemoryStore implements Store {
     this.subjectKeys = new MemorySubjectKeys(clock);
     this.claims = new MemoryClaims(clock, this);
     this.requests = new MemoryRequests(this);
-    this.inbox = { record: async (tx, subscription, messageId, print) => !this.lanes.keeps(subscription, messageId, print) && this.handle(tx, subscription, messageId, print) };
+    this.inbox = {
+      record: async (tx, subscription, messageId, print) =>
+        !this.lanes.keeps(subscription, messageId, print) &&
+        this.handle(tx, subscription, messageId, print),
+    };
   }
 
   async connect(): Promise<void> {}
@@ -92,7 +110,11 @@ export class MemoryStore implements Store {
     return this.id;
   }
 
-  transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
+  transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    last?: (tx: Tx) => Promise<void>,
+    ending?: Ending,
+  ): Promise<T> {
     const goOn = ending?.pause();
     return this.turn(async () => {
       goOn?.();
@@ -136,14 +158,19 @@ export class MemoryStore implements Store {
 
   /** In the given transaction, or in one of its own. */
   within<T>(tx: Tx | undefined, work: (tx: MemoryTx) => T): Promise<T> {
-    return tx ? Promise.resolve(work(tx as MemoryTx)) : this.transaction(async (own) => work(own as MemoryTx));
+    return tx
+      ? Promise.resolve(work(tx as MemoryTx))
+      : this.transaction(async (own) => work(own as MemoryTx));
   }
 
   wasHandled(subscription: string, messageId: string | undefined): boolean {
     return this.handled.has(`${subscription}\n${messageId}`);
   }
 
-  /** What was handled longer ago than this is not known any more: a copy that comes now takes effect again. */
+  /**
+   * What was handled longer ago than this is not known any more: a copy that comes now takes effect
+   * again.
+   */
   forget(olderThan = this.window): void {
     for (const [entry, at] of this.handledAt) {
       if (at >= this.clock.now() - olderThan) return;
@@ -152,7 +179,10 @@ export class MemoryStore implements Store {
     }
   }
 
-  /** Notes that a message took effect; false when it is noted already. @throws IdConflict when another one is */
+  /**
+   * Notes that a message took effect; false when it is noted already. @throws IdConflict when
+   * another one is
+   */
   handle(tx: Tx, subscription: string, messageId: string, print?: string): boolean {
     this.forget();
     const entry = `${subscription}\n${messageId}`;

@@ -11,7 +11,10 @@ export class MemorySubjectKeys implements SubjectKeys {
   private readonly rows = new Map<string, Row>();
   private readonly subjects = new Map<string, string>();
   /** Of secrets: the newest key, by their life; and when each key is gone. */
-  private readonly secrets = new Map<number, { readonly key: SubjectKey; readonly since: number }>();
+  private readonly secrets = new Map<
+    number,
+    { readonly key: SubjectKey; readonly since: number }
+  >();
   private readonly ends = new Map<string, { readonly key: SubjectKey; readonly end: number }>();
   /** How often it was asked for keys: who asks for many at once is cheap. */
   asked = 0;
@@ -42,12 +45,18 @@ export class MemorySubjectKeys implements SubjectKeys {
     return made.key;
   }
 
-  async erase(subject: string, { who, reason }: Decision): Promise<'erased' | 'erased before' | 'unknown'> {
+  async erase(
+    subject: string,
+    { who, reason }: Decision,
+  ): Promise<'erased' | 'erased before' | 'unknown'> {
     const row = this.rows.get(subject);
     if (!row) return 'unknown';
     if (row.record.erased) return 'erased before';
     const at = new Date(this.clock.now());
-    this.rows.set(subject, { key: { id: row.key.id }, record: { ...row.record, erased: { at, who, ...(reason !== undefined && { reason }) } } });
+    this.rows.set(subject, {
+      key: { id: row.key.id },
+      record: { ...row.record, erased: { at, who, ...(reason !== undefined && { reason }) } },
+    });
     return 'erased';
   }
 
@@ -65,7 +74,10 @@ export class MemorySubjectKeys implements SubjectKeys {
   private row(subject: string): Row {
     const known = this.rows.get(subject);
     if (known) return known;
-    const made = { key: { id: randomUUID(), secret: randomBytes(32) }, record: { since: new Date(this.clock.now()) } };
+    const made = {
+      key: { id: randomUUID(), secret: randomBytes(32) },
+      record: { since: new Date(this.clock.now()) },
+    };
     this.rows.set(subject, made);
     this.subjects.set(made.key.id, subject);
     return made;

@@ -9,10 +9,16 @@ export class MemorySuspects implements Suspects {
 
   async begin(subscription: string, messageId: string, instance: string): Promise<void> {
     const before = await this.unfinished(subscription, messageId);
-    this.begun.set(`${subscription}\n${messageId}`, [...before, { instance, at: new Date(this.clock.now()) }]);
+    this.begun.set(`${subscription}\n${messageId}`, [
+      ...before,
+      { instance, at: new Date(this.clock.now()) },
+    ]);
   }
 
-  async unfinished(subscription: string, messageId: string): Promise<readonly UnfinishedHandling[]> {
+  async unfinished(
+    subscription: string,
+    messageId: string,
+  ): Promise<readonly UnfinishedHandling[]> {
     return this.begun.get(`${subscription}\n${messageId}`) ?? [];
   }
 
@@ -28,6 +34,8 @@ export class MemorySuspects implements Suspects {
   }
 
   async handBack(subscription: string, parts: readonly string[], reader: string): Promise<void> {
-    for (const part of parts) if (this.readers.get(`${subscription}\n${part}`) === reader) this.readers.delete(`${subscription}\n${part}`);
+    for (const part of parts)
+      if (this.readers.get(`${subscription}\n${part}`) === reader)
+        this.readers.delete(`${subscription}\n${part}`);
   }
 }

@@ -1,5 +1,14 @@
 import type { Contract, Kind } from '@parley/contract';
-import { type Deliver, type HandlerRegistry, type Hop, type Intake, type OutgoingMessage, publishInTurn, TooLarge, type Transport } from '@parley/messaging';
+import {
+  type Deliver,
+  type HandlerRegistry,
+  type Hop,
+  type Intake,
+  type OutgoingMessage,
+  publishInTurn,
+  TooLarge,
+  type Transport,
+} from '@parley/messaging';
 import type { MemoryBroker } from './memory-broker';
 import { MemoryIntake } from './memory-intake';
 
@@ -26,12 +35,19 @@ export class MemoryTransport implements Transport {
 
   private publishOne(message: OutgoingMessage): void {
     const { length } = message.body;
-    if (this.largest !== undefined && length > this.largest) throw new TooLarge(message.contract.name, length, this.largest, this.technology);
+    if (this.largest !== undefined && length > this.largest)
+      throw new TooLarge(message.contract.name, length, this.largest, this.technology);
     this.broker.publish(message);
   }
 
   describe({ owner, kind }: Contract): readonly Hop[] {
-    return [{ what: kind === 'command' ? 'queue' : 'log', name: owner, why: 'in this process; nothing survives it' }];
+    return [
+      {
+        what: kind === 'command' ? 'queue' : 'log',
+        name: owner,
+        why: 'in this process; nothing survives it',
+      },
+    ];
   }
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {

@@ -1,4 +1,13 @@
-import { broadcastSuite, callSuite, commandSuite, eventSuite, linkedTechnology, MemoryDatabases, MemoryLink, type Fixture } from '@parley/testing/conformance';
+import {
+  broadcastSuite,
+  callSuite,
+  commandSuite,
+  eventSuite,
+  linkedTechnology,
+  MemoryDatabases,
+  MemoryLink,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { memory } from './memory';
 
 const url = 'memory://conformance?largest=2000000';
@@ -7,7 +16,18 @@ const databases = new MemoryDatabases();
 const fixture: Fixture = {
   technology: 'memory',
   features: {
-    offers: { death: true, outbox: true, cuts: 'it has no connections', confirms: 'publishing and its confirm are one step', persistent: true, orphans: 'its messages are in the process: what ends the process ends them, too', forgets: true, refuses: true, broker: 'it is a part of this process', limits: 'memory sets no limit' },
+    offers: {
+      death: true,
+      outbox: true,
+      cuts: 'it has no connections',
+      confirms: 'publishing and its confirm are one step',
+      persistent: true,
+      orphans: 'its messages are in the process: what ends the process ends them, too',
+      forgets: true,
+      refuses: true,
+      broker: 'it is a part of this process',
+      limits: 'memory sets no limit',
+    },
     lateness: 500,
   },
   open: async (service) => {

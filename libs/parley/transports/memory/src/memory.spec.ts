@@ -35,8 +35,14 @@ afterEach(async () => {
   MemoryBroker.forget(url);
 });
 
-const context = (service: string): TransportContext => ({ service, instance: `${service}-1`, clock: systemClock, log: () => {} });
-const publish = (...messages: OutgoingMessage[]) => memory.open!(url, context('orders')).publish(messages);
+const context = (service: string): TransportContext => ({
+  service,
+  instance: `${service}-1`,
+  clock: systemClock,
+  log: () => {},
+});
+const publish = (...messages: OutgoingMessage[]) =>
+  memory.open!(url, context('orders')).publish(messages);
 
 function said(contract: Contract, orderId = 'o-1', delay?: number): OutgoingMessage {
   const id = randomUUID();
@@ -46,7 +52,12 @@ function said(contract: Contract, orderId = 'o-1', delay?: number): OutgoingMess
 }
 
 /** An instance of a service that handles one contract, and what it was delivered. */
-async function instance(service: string, contract: Contract, decide: (delivery: Delivery, count: number) => Outcome | Promise<Outcome> = () => done, options?: SubscriptionOptions) {
+async function instance(
+  service: string,
+  contract: Contract,
+  decide: (delivery: Delivery, count: number) => Outcome | Promise<Outcome> = () => done,
+  options?: SubscriptionOptions,
+) {
   const deliveries: Delivery[] = [];
   const waiting = new Set<() => void>();
   const deliver: Deliver = async (delivery) => {
@@ -55,10 +66,19 @@ async function instance(service: string, contract: Contract, decide: (delivery: 
     return decide(delivery, deliveries.length);
   };
   const registry = new HandlerRegistry(service, 3);
-  const intake = memory.open!(url, context(service)).intake(contract.kind as Exclude<Kind, 'call'>, registry, deliver);
+  const intake = memory.open!(url, context(service)).intake(
+    contract.kind as Exclude<Kind, 'call'>,
+    registry,
+    deliver,
+  );
   class Handlers {}
   Subscription('sub', options)(Handlers);
-  (intake as unknown as { addHandler(...args: unknown[]): void }).addHandler(contract.name, async () => {}, true, { contract, options: {}, handlerClass: Handlers, method: 'handle' });
+  (intake as unknown as { addHandler(...args: unknown[]): void }).addHandler(
+    contract.name,
+    async () => {},
+    true,
+    { contract, options: {}, handlerClass: Handlers, method: 'handle' },
+  );
   await listening(intake);
   open.push(intake);
   const heard = (count: number) =>
@@ -70,7 +90,8 @@ async function instance(service: string, contract: Contract, decide: (delivery: 
   return { intake, deliveries, heard, ids: () => deliveries.map(({ headers }) => headers.id) };
 }
 
-const listening = (server: { listen(started: (error?: unknown) => void): unknown }) => new Promise<void>((resolve) => void server.listen(() => resolve()));
+const listening = (server: { listen(started: (error?: unknown) => void): unknown }) =>
+  new Promise<void>((resolve) => void server.listen(() => resolve()));
 const done: Outcome = { kind: 'done', settled: false };
 const idsOf = (messages: readonly OutgoingMessage[]) => messages.map(({ envelope }) => envelope.id);
 
@@ -108,7 +129,9 @@ describe('a command', () => {
 
   it('that is returned comes again before its successors, as the first attempt', async () => {
     const messages = [said(Ship), said(Ship)];
-    const shipping = await instance('shipping', Ship, (_, count) => (count === 1 ? { kind: 'return' } : done));
+    const shipping = await instance('shipping', Ship, (_, count) =>
+      count === 1 ? { kind: 'return' } : done,
+    );
     await publish(...messages);
     await shipping.heard(3);
     const [first, second] = idsOf(messages);
@@ -202,7 +225,10 @@ describe('an event', () => {
 
   it('reaches every instance of a live tail', async () => {
     await publish(said(Placed));
-    const [a, b] = [await instance('gateway', Placed, undefined, { live: true }), await instance('gateway', Placed, undefined, { live: true })];
+    const [a, b] = [
+      await instance('gateway', Placed, undefined, { live: true }),
+      await instance('gateway', Placed, undefined, { live: true }),
+    ];
     const later = said(Placed);
     await publish(later);
     await Promise.all([a.heard(1), b.heard(1)]);
@@ -229,7 +255,9 @@ describe('mischief', () => {
     const shipping = await instance('shipping', Ship);
     while (new Set(shipping.ids()).size < 60) await shipping.heard(shipping.deliveries.length + 1);
     for (let key = 0; key < 10; key++) {
-      const places = shipping.deliveries.filter(({ headers }) => headers.partitionkey === `o-${key}`).map(({ headers }) => idsOf(messages).indexOf(headers.id!));
+      const places = shipping.deliveries
+        .filter(({ headers }) => headers.partitionkey === `o-${key}`)
+        .map(({ headers }) => idsOf(messages).indexOf(headers.id!));
       expect(places).toEqual([...places].sort((a, b) => a - b));
     }
     expect(shipping.deliveries.length).toBeGreaterThan(60);
@@ -238,10 +266,18 @@ describe('mischief', () => {
 });
 
 describe('a call', () => {
-  const asking = (options: Partial<OutgoingCall> = {}): OutgoingCall => ({ contract: Quote, headers: {}, body: Buffer.from('{}'), deadline: Deadline.within(5_000), ...options });
-  const transportOf = (service: string) => memory.openCalls!({ urlOf: () => url }, context(service));
+  const asking = (options: Partial<OutgoingCall> = {}): OutgoingCall => ({
+    contract: Quote,
+    headers: {},
+    body: Buffer.from('{}'),
+    deadline: Deadline.within(5_000),
+    ...options,
+  });
+  const transportOf = (service: string) =>
+    memory.openCalls!({ urlOf: () => url }, context(service));
   const givenUp: Answer = { ok: false, fault: { code: 'cancelled', message: 'gave up' } };
-  const hanging: Answerer = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(givenUp)));
+  const hanging: Answerer = ({ signal }) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve(givenUp)));
 
   async function answering(answer: Answerer) {
     const server = transportOf('catalog').server(new HandlerRegistry('catalog'), answer);
@@ -250,20 +286,30 @@ describe('a call', () => {
   }
 
   it('is answered by the instances in turn', async () => {
-    for (const name of ['a', 'b']) await answering(async () => ({ ok: true, body: Buffer.from(name) }));
+    for (const name of ['a', 'b'])
+      await answering(async () => ({ ok: true, body: Buffer.from(name) }));
     const caller = transportOf('orders');
-    const replies = [await caller.call(asking()), await caller.call(asking()), await caller.call(asking())].map((answer) => answer.ok && answer.body.toString());
+    const replies = [
+      await caller.call(asking()),
+      await caller.call(asking()),
+      await caller.call(asking()),
+    ].map((answer) => answer.ok && answer.body.toString());
     expect(replies).toEqual(['a', 'b', 'a']);
   });
 
   it('is answered with the fault', async () => {
     await answering(async () => ({ ok: false, fault: { code: 'unhandled', message: 'm' } }));
-    expect(await transportOf('orders').call(asking())).toEqual({ ok: false, fault: { code: 'unhandled', message: 'm' } });
+    expect(await transportOf('orders').call(asking())).toEqual({
+      ok: false,
+      fault: { code: 'unhandled', message: 'm' },
+    });
   });
 
   it('ends at its deadline', async () => {
     await answering(hanging);
-    await expect(transportOf('orders').call(asking({ deadline: Deadline.within(20) }))).rejects.toBeInstanceOf(DeadlineExceeded);
+    await expect(
+      transportOf('orders').call(asking({ deadline: Deadline.within(20) })),
+    ).rejects.toBeInstanceOf(DeadlineExceeded);
   });
 
   it('ends when the caller cancels, for the handler too', async () => {
@@ -295,5 +341,7 @@ describe('a call', () => {
 it('an intake says what it does', async () => {
   const { intake } = await instance('shipping', Ship);
   expect(intake.health()).toEqual({ technology: 'memory', kind: 'command', state: 'consuming' });
-  expect(await (intake as Intake & { backlog(): Promise<unknown> }).backlog()).toEqual([{ subscription: 'shipping', waiting: 0, parked: 0, delayed: 0, dead: 0 }]);
+  expect(await (intake as Intake & { backlog(): Promise<unknown> }).backlog()).toEqual([
+    { subscription: 'shipping', waiting: 0, parked: 0, delayed: 0, dead: 0 },
+  ]);
 });

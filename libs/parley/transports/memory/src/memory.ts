@@ -3,7 +3,10 @@ import { MemoryBroker } from './memory-broker';
 import { MemoryCallTransport } from './memory-calls';
 import { MemoryTransport } from './memory-transport';
 
-/** All four kinds inside one process, for tests and simulation: `memory://shop`. Nothing survives the process. */
+/**
+ * All four kinds inside one process, for tests and simulation: `memory://shop`. Nothing survives
+ * the process.
+ */
 export const memory: Technology = {
   name: 'memory',
   schemes: ['memory'],

@@ -1,8 +1,8 @@
 import type { Item } from './memory-queue';
 
 /**
- * What a real broker may do to messages, seeded so that it does the same again: deliver them twice, deliver other keys first,
- * take its time. It loses none, and keeps the order of each key.
+ * What a real broker may do to messages, seeded so that it does the same again: deliver them twice,
+ * deliver other keys first, take its time. It loses none, and keeps the order of each key.
  */
 export class Mischief {
   private readonly duplicate: number;
@@ -20,7 +20,10 @@ export class Mischief {
   }
 
   tamper(item: Item, now: number): readonly Item[] {
-    const late = (): Item => (this.delay > 0 ? { ...item, due: Math.max(item.due, now + Math.floor(this.random() * this.delay)) } : { ...item });
+    const late = (): Item =>
+      this.delay > 0
+        ? { ...item, due: Math.max(item.due, now + Math.floor(this.random() * this.delay)) }
+        : { ...item };
     return this.duplicate > 0 && this.random() < this.duplicate ? [late(), late()] : [late()];
   }
 
@@ -28,7 +31,9 @@ export class Mischief {
     return choices[Math.floor(this.random() * choices.length)];
   }
 
-  /** Numerical Recipes' linear congruential generator; its high bits are good enough for mischief. */
+  /**
+   * Numerical Recipes' linear congruential generator; its high bits are good enough for mischief.
+   */
   private random(): number {
     this.state = (Math.imul(this.state, 1_664_525) + 1_013_904_223) >>> 0;
     return this.state / 2 ** 32;

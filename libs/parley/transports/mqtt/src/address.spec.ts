@@ -4,18 +4,34 @@ describe('the address of an MQTT broker', () => {
   it('shows neither user nor password', () => {
     const address = new Address('mqtts://me:s%40cret@broker.example');
     expect(String(address)).toBe('mqtts://broker.example');
-    expect(address.connection).toEqual({ protocol: 'mqtts', host: 'broker.example', port: 8_883, username: 'me', password: 's@cret' });
-    expect(new MqttUnavailable(address, new Error('connect ECONNREFUSED')).message).not.toContain('cret');
+    expect(address.connection).toEqual({
+      protocol: 'mqtts',
+      host: 'broker.example',
+      port: 8_883,
+      username: 'me',
+      password: 's@cret',
+    });
+    expect(new MqttUnavailable(address, new Error('connect ECONNREFUSED')).message).not.toContain(
+      'cret',
+    );
   });
 
   it('may be an IPv6 address', () => {
-    expect(new Address('mqtt://[::1]:1884').connection).toEqual({ protocol: 'mqtt', host: '::1', port: 1_884 });
+    expect(new Address('mqtt://[::1]:1884').connection).toEqual({
+      protocol: 'mqtt',
+      host: '::1',
+      port: 1_884,
+    });
     expect(String(new Address('mqtt://[::1]:1884'))).toBe('mqtt://[::1]:1884');
   });
 
   it('says by which field topics are made, whether last values are kept, and in which mode', () => {
     expect(new Address('mqtt://h')).toMatchObject({ by: undefined, retain: false, mode: 'binary' });
-    expect(new Address('mqtt://h?by=orderId&retain=true&mode=structured')).toMatchObject({ by: 'orderId', retain: true, mode: 'structured' });
+    expect(new Address('mqtt://h?by=orderId&retain=true&mode=structured')).toMatchObject({
+      by: 'orderId',
+      retain: true,
+      mode: 'structured',
+    });
   });
 
   it.each(['mqtt://', 'amqp://host', 'host:1883', 'mqtt://host/topic'])('refuses %s', (url) => {
@@ -24,7 +40,9 @@ describe('the address of an MQTT broker', () => {
 
   it('refuses options it does not have', () => {
     expect(() => new Address('mqtt://h?qos=2')).toThrow('no option "qos"; it has by, retain, mode');
-    expect(() => new Address('mqtt://h?retain=yes')).toThrow('retain of an MQTT URL is true or false, not "yes"');
+    expect(() => new Address('mqtt://h?retain=yes')).toThrow(
+      'retain of an MQTT URL is true or false, not "yes"',
+    );
   });
 });
 
@@ -32,10 +50,20 @@ describe('a failed start', () => {
   const told = (cause: object) => new MqttUnavailable(new Address('mqtt://me:x@h'), cause).message;
 
   it('says in one sentence what to do', () => {
-    expect(told(Object.assign(new Error('Connection refused: Not authorized'), { code: 135 }))).toContain('refuses the user "me"');
-    expect(told(Object.assign(new Error('Connection refused'), { code: 132 }))).toContain('does not speak MQTT 5');
-    expect(told(new Error('Invalid header flag bits, must be 0x0 for puback packet'))).toContain('does not speak MQTT; correct the URL');
-    expect(told(new Error('the connection was closed at once'))).toContain('hangs up (the connection was closed at once); is it an MQTT broker');
-    expect(told(new Error('connect ECONNREFUSED'))).toContain('cannot be reached (connect ECONNREFUSED)');
+    expect(
+      told(Object.assign(new Error('Connection refused: Not authorized'), { code: 135 })),
+    ).toContain('refuses the user "me"');
+    expect(told(Object.assign(new Error('Connection refused'), { code: 132 }))).toContain(
+      'does not speak MQTT 5',
+    );
+    expect(told(new Error('Invalid header flag bits, must be 0x0 for puback packet'))).toContain(
+      'does not speak MQTT; correct the URL',
+    );
+    expect(told(new Error('the connection was closed at once'))).toContain(
+      'hangs up (the connection was closed at once); is it an MQTT broker',
+    );
+    expect(told(new Error('connect ECONNREFUSED'))).toContain(
+      'cannot be reached (connect ECONNREFUSED)',
+    );
   });
 });

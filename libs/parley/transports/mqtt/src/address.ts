@@ -7,17 +7,30 @@ type Option = (typeof OPTIONS)[number];
 /** Where an MQTT broker is, and how contracts are said there, as a URL says it. */
 export class Address {
   private readonly url: URL;
-  /** The payload's field whose value is the last level of the topic, so that a device can follow one parcel only. */
+  /**
+   * The payload's field whose value is the last level of the topic, so that a device can follow one
+   * parcel only.
+   */
   readonly by?: string;
   /** Whether the broker keeps the last value of every topic for devices that come later. */
   readonly retain: boolean;
-  /** `structured`: one JSON document a message, for devices that speak MQTT 3.1.1 and want the envelope, too. */
+  /**
+   * `structured`: one JSON document a message, for devices that speak MQTT 3.1.1 and want the
+   * envelope, too.
+   */
   readonly mode: 'binary' | 'structured';
 
   constructor(readonly secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
-    if (!url?.hostname || !(url.protocol in DEFAULT_PORT) || !/^\/?$/.test(url.pathname) || url.hash) {
-      throw new TypeError('this is not an MQTT URL; write mqtt://user:password@host:1883, or mqtts:// for TLS');
+    if (
+      !url?.hostname ||
+      !(url.protocol in DEFAULT_PORT) ||
+      !/^\/?$/.test(url.pathname) ||
+      url.hash
+    ) {
+      throw new TypeError(
+        'this is not an MQTT URL; write mqtt://user:password@host:1883, or mqtts:// for TLS',
+      );
     }
     this.url = url;
     const options = optionsOf(url.searchParams);
@@ -56,14 +69,19 @@ export class MqttUnavailable extends Error {
 }
 
 function optionsOf(parameters: URLSearchParams): Partial<Record<Option, string>> {
-  const unknown = [...parameters.keys()].find((name) => !(OPTIONS as readonly string[]).includes(name));
-  if (unknown !== undefined) throw new TypeError(`an MQTT URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
+  const unknown = [...parameters.keys()].find(
+    (name) => !(OPTIONS as readonly string[]).includes(name),
+  );
+  if (unknown !== undefined)
+    throw new TypeError(`an MQTT URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
   return Object.fromEntries(parameters) as Partial<Record<Option, string>>;
 }
 
 function oneOf<T extends string>(option: Option, value: string, values: readonly T[]): T {
   if ((values as readonly string[]).includes(value)) return value as T;
-  throw new TypeError(`the option ${option} of an MQTT URL is ${values.join(' or ')}, not "${value}"`);
+  throw new TypeError(
+    `the option ${option} of an MQTT URL is ${values.join(' or ')}, not "${value}"`,
+  );
 }
 
 /** Reason codes of CONNACK, of MQTT 5 and 3.1.1. */
@@ -71,12 +89,19 @@ const REFUSED = new Set([4, 5, 134, 135]);
 const OTHER_VERSION = new Set([1, 132]);
 
 function explain(address: Address, cause: unknown): string {
-  const { message = String(cause), code } = (cause ?? {}) as { message?: string; code?: number | string };
+  const { message = String(cause), code } = (cause ?? {}) as {
+    message?: string;
+    code?: number | string;
+  };
   const why = (message || String(code)).replace(/\s+/g, ' ');
-  if (REFUSED.has(code as number)) return `refuses the user "${address.user}": wrong name or password; correct the URL`;
-  if (OTHER_VERSION.has(code as number)) return 'does not speak MQTT 5; use one that does, devices may still speak 3.1.1';
+  if (REFUSED.has(code as number))
+    return `refuses the user "${address.user}": wrong name or password; correct the URL`;
+  if (OTHER_VERSION.has(code as number))
+    return 'does not speak MQTT 5; use one that does, devices may still speak 3.1.1';
   if (/does not offer/.test(why)) return why;
-  if (/header|packet|parse|protocol|connack/i.test(why) && !/timeout/i.test(why)) return 'is something else: what answers there does not speak MQTT; correct the URL';
-  if (/^the connection was closed|ECONNRESET/.test(why)) return `hangs up (${why}); is it an MQTT broker that listens there, and does it want TLS (mqtts://)?`;
+  if (/header|packet|parse|protocol|connack/i.test(why) && !/timeout/i.test(why))
+    return 'is something else: what answers there does not speak MQTT; correct the URL';
+  if (/^the connection was closed|ECONNRESET/.test(why))
+    return `hangs up (${why}); is it an MQTT broker that listens there, and does it want TLS (mqtts://)?`;
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;
 }

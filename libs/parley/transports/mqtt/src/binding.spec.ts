@@ -11,7 +11,10 @@ describe('CloudEvents over MQTT', () => {
   it('has attributes as user properties, and the data as it is', () => {
     expect(write(headers, body, 'binary')).toEqual({
       payload: body,
-      properties: { contentType: 'application/json', userProperties: { specversion: '1.0', id: '1', type: 'a.b' } },
+      properties: {
+        contentType: 'application/json',
+        userProperties: { specversion: '1.0', id: '1', type: 'a.b' },
+      },
     });
   });
 
@@ -27,10 +30,12 @@ describe('CloudEvents over MQTT', () => {
   });
 
   it('reads a document of a client without properties', () => {
-    expect(read(Buffer.from('{"specversion":"1.0","id":"1","type":"a.b","data":{"n":1}}'))).toEqual({
-      headers: { specversion: '1.0', id: '1', type: 'a.b' },
-      body: Buffer.from('{"n":1}'),
-    });
+    expect(read(Buffer.from('{"specversion":"1.0","id":"1","type":"a.b","data":{"n":1}}'))).toEqual(
+      {
+        headers: { specversion: '1.0', id: '1', type: 'a.b' },
+        body: Buffer.from('{"n":1}'),
+      },
+    );
     expect(read(Buffer.from('hello')).headers).toEqual({});
   });
 
@@ -42,7 +47,10 @@ describe('CloudEvents over MQTT', () => {
 describe('a topic', () => {
   const contract = broadcast('shipping.topic-tried', z.object({}));
   const topic = (payload: string, by?: string) =>
-    topicFor({ contract, envelope: {} as never, body: Buffer.from(payload) }, new Address(`mqtt://h${by ? `?by=${by}` : ''}`));
+    topicFor(
+      { contract, envelope: {} as never, body: Buffer.from(payload) },
+      new Address(`mqtt://h${by ? `?by=${by}` : ''}`),
+    );
 
   it('is the contract’s, or one below for each value of a field', () => {
     expect(topic('{"id":"x"}')).toBe('parley/shipping/topic-tried');
@@ -52,8 +60,12 @@ describe('a topic', () => {
   });
 
   it('is the contract’s where there is no such field, or its value too long', () => {
-    expect(topic(JSON.stringify({ id: 'é'.repeat(11_000) }), 'id')).toBe('parley/shipping/topic-tried');
-    expect([topic('{}', 'id'), topic('{', 'id'), topic('null', 'id')]).toEqual(Array(3).fill('parley/shipping/topic-tried'));
+    expect(topic(JSON.stringify({ id: 'é'.repeat(11_000) }), 'id')).toBe(
+      'parley/shipping/topic-tried',
+    );
+    expect([topic('{}', 'id'), topic('{', 'id'), topic('null', 'id')]).toEqual(
+      Array(3).fill('parley/shipping/topic-tried'),
+    );
   });
 
   it('has one level for a value, whatever is in it', () => {

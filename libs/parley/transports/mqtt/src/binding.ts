@@ -2,14 +2,20 @@ import { fromStructured, type Headers, type Heard, toStructured } from '@parley/
 import type { IClientPublishOptions, IPublishPacket } from 'mqtt';
 
 /*
- * CloudEvents over MQTT 5. Binary mode: attributes are user properties under their plain names, the content type is
- * `datacontenttype`, the payload is the data. Structured mode: one JSON document.
+ * CloudEvents over MQTT 5. Binary mode: attributes are user properties under their plain names, the
+ * content type is `datacontenttype`, the payload is the data. Structured mode: one JSON document.
  */
 const STRUCTURED = 'application/cloudevents+json';
 
-/** What the MQTT specification leaves to brokers to refuse in text, and some do: they close the connection. */
+/**
+ * What the MQTT specification leaves to brokers to refuse in text, and some do: they close the
+ * connection.
+ */
 const UNFIT = /[\u0000-\u001f\u007f-\u009f\p{Noncharacter_Code_Point}]/u;
-/** Bytes of the longest text; its length is two bytes. A longer one would leave half a message on the connection. */
+/**
+ * Bytes of the longest text; its length is two bytes. A longer one would leave half a message on
+ * the connection.
+ */
 export const LONGEST = 65_535;
 
 export interface Said {
@@ -17,18 +23,42 @@ export interface Said {
   readonly properties: NonNullable<IClientPublishOptions['properties']>;
 }
 
-/** A message on its way. One whose attributes do not fit into properties goes in structured mode. */
+/**
+ * A message on its way. One whose attributes do not fit into properties goes in structured mode.
+ */
 export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structured'): Said {
-  if (mode === 'structured' || Object.values(headers).some((value) => UNFIT.test(value) || Buffer.byteLength(value) > LONGEST))
-    return { payload: Buffer.from(toStructured(headers, body)), properties: { contentType: STRUCTURED } };
+  if (
+    mode === 'structured' ||
+    Object.values(headers).some((value) => UNFIT.test(value) || Buffer.byteLength(value) > LONGEST)
+  )
+    return {
+      payload: Buffer.from(toStructured(headers, body)),
+      properties: { contentType: STRUCTURED },
+    };
   const { datacontenttype, ...attributes } = headers;
-  return { payload: body, properties: { ...(datacontenttype !== undefined && { contentType: datacontenttype }), userProperties: attributes } };
+  return {
+    payload: body,
+    properties: {
+      ...(datacontenttype !== undefined && { contentType: datacontenttype }),
+      userProperties: attributes,
+    },
+  };
 }
 
 /** A client of MQTT 3.1.1 has no properties: what it says is a document, or nothing we know. */
 export function read(payload: Buffer, properties: IPublishPacket['properties'] = {}): Heard {
   const { contentType, userProperties } = properties;
-  if (contentType?.toLowerCase().startsWith(STRUCTURED) || !userProperties) return fromStructured(payload);
-  const attributes = Object.entries(userProperties).map(([name, value]) => [name, Array.isArray(value) ? value.at(-1)! : value]);
-  return { headers: Object.fromEntries([...(contentType ? [['datacontenttype', contentType]] : []), ...attributes]) as Headers, body: payload };
+  if (contentType?.toLowerCase().startsWith(STRUCTURED) || !userProperties)
+    return fromStructured(payload);
+  const attributes = Object.entries(userProperties).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.at(-1)! : value,
+  ]);
+  return {
+    headers: Object.fromEntries([
+      ...(contentType ? [['datacontenttype', contentType]] : []),
+      ...attributes,
+    ]) as Headers,
+    body: payload,
+  };
 }

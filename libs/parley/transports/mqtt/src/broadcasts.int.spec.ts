@@ -1,6 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
-import { type Delivery, type Envelope, HandlerRegistry, type OutgoingMessage, type Outcome, systemClock, type Transport } from '@parley/messaging';
+import {
+  type Delivery,
+  type Envelope,
+  HandlerRegistry,
+  type OutgoingMessage,
+  type Outcome,
+  systemClock,
+  type Transport,
+} from '@parley/messaging';
 import { Road } from '@parley/testing/conformance';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';
@@ -41,7 +49,12 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   });
 
   async function transport(at = url, instance = `${service}-1`): Promise<Transport> {
-    const made = mqtt.open!(at, { service, instance, clock: systemClock, log: (_level, text) => warnings.push(text) });
+    const made = mqtt.open!(at, {
+      service,
+      instance,
+      clock: systemClock,
+      log: (_level, text) => warnings.push(text),
+    });
     opened.push(() => made.close());
     await made.connect();
     return made;
@@ -51,10 +64,21 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const received: Delivery[] = [];
     let wake = () => {};
     const deliver = async (delivery: Delivery) => (received.push(delivery), wake(), done);
-    const intake = (await transport(at)).intake('broadcast', new HandlerRegistry(service), deliver) as BroadcastIntake;
-    intake.addHandler(contract.name, async () => undefined, true, { contract, options: {}, handlerClass: { name: 'Spec' }, method: 'on' });
+    const intake = (await transport(at)).intake(
+      'broadcast',
+      new HandlerRegistry(service),
+      deliver,
+    ) as BroadcastIntake;
+    intake.addHandler(contract.name, async () => undefined, true, {
+      contract,
+      options: {},
+      handlerClass: { name: 'Spec' },
+      method: 'on',
+    });
     opened.push(() => intake.close());
-    await new Promise<void>((resolve, reject) => intake.listen((error?: unknown) => (error ? reject(error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      intake.listen((error?: unknown) => (error ? reject(error) : resolve())),
+    );
     const until = async (count: number) => {
       while (received.length < count) await new Promise<void>((resolve) => (wake = resolve));
       return received;
@@ -69,15 +93,26 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     return client;
   }
 
-  const saying = (payload: object, more: Partial<Envelope> = {}): OutgoingMessage => ({ contract, envelope: envelopeOf(contract.name, more), body: Buffer.from(JSON.stringify(payload)) });
+  const saying = (payload: object, more: Partial<Envelope> = {}): OutgoingMessage => ({
+    contract,
+    envelope: envelopeOf(contract.name, more),
+    body: Buffer.from(JSON.stringify(payload)),
+  });
 
   it('carries every byte and every attribute to everyone who listens', async () => {
     const [one, other] = [await listener(), await listener()];
-    const sent = { ...saying({}, { correlationid: 'two\nlines' }), body: Buffer.from([123, 0, 255]) };
+    const sent = {
+      ...saying({}, { correlationid: 'two\nlines' }),
+      body: Buffer.from([123, 0, 255]),
+    };
     await (await transport()).publish([sent]);
     for (const { until } of [one, other]) {
       const [delivery] = await until(1);
-      expect(delivery).toMatchObject({ headers: sent.envelope, attempt: 1, honours: { retry: false, dead: false } });
+      expect(delivery).toMatchObject({
+        headers: sent.envelope,
+        attempt: 1,
+        honours: { retry: false, dead: false },
+      });
       expect(delivery!.body.equals(sent.body)).toBe(true);
     }
   });
@@ -95,7 +130,8 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     await sender.publish([saying({ id: 'p3' })]);
     await until(1);
     expect(received.map(({ body }) => body.toString())).toEqual(['{"id":"p3"}']);
-    for (const id of ['p%2F1', 'p2', 'p3']) await own.publishAsync(`${topic}/${id}`, '', { retain: true });
+    for (const id of ['p%2F1', 'p2', 'p3'])
+      await own.publishAsync(`${topic}/${id}`, '', { retain: true });
   });
 
   it('is understood by a device of MQTT 5, and in structured mode by one of 3.1.1', async () => {
@@ -105,23 +141,46 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const sent = saying({ id: 'p1' });
     await (await transport()).publish([sent]);
     const [, payload, { qos, properties }] = await said;
-    expect([payload.toString(), qos, properties?.contentType]).toEqual(['{"id":"p1"}', 1, 'application/json']);
-    expect({ ...properties?.userProperties, datacontenttype: 'application/json' }).toEqual(sent.envelope);
+    expect([payload.toString(), qos, properties?.contentType]).toEqual([
+      '{"id":"p1"}',
+      1,
+      'application/json',
+    ]);
+    expect({ ...properties?.userProperties, datacontenttype: 'application/json' }).toEqual(
+      sent.envelope,
+    );
     await old4.subscribeAsync(topic);
     const document = heard(old4);
     await (await transport(`${url}?mode=structured`)).publish([sent]);
-    expect(JSON.parse((await document)[1].toString())).toEqual({ ...sent.envelope, data: { id: 'p1' } });
+    expect(JSON.parse((await document)[1].toString())).toEqual({
+      ...sent.envelope,
+      data: { id: 'p1' },
+    });
   });
 
   it('understands devices of MQTT 5 and 3.1.1, and ignores what is no CloudEvent', async () => {
     const { until } = await listener();
     const [new5, old4] = [await device(5), await device(4)];
     await old4.publishAsync(topic, 'hello', { qos: 1 });
-    await old4.publishAsync(`${topic}/p1`, `{"specversion":"1.0","id":"x","type":"${contract.name}","source":"/device","data":{"id":"p1"}}`, { qos: 1 });
+    await old4.publishAsync(
+      `${topic}/p1`,
+      `{"specversion":"1.0","id":"x","type":"${contract.name}","source":"/device","data":{"id":"p1"}}`,
+      { qos: 1 },
+    );
     await until(1);
-    await new5.publishAsync(topic, '{"id":"p2"}', { qos: 1, properties: { userProperties: { specversion: '1.0', id: 'y', type: contract.name, source: '/device' } } });
+    await new5.publishAsync(topic, '{"id":"p2"}', {
+      qos: 1,
+      properties: {
+        userProperties: { specversion: '1.0', id: 'y', type: contract.name, source: '/device' },
+      },
+    });
     const deliveries = await until(2);
-    expect(deliveries.map(({ headers, body }) => [headers.id, headers.type, body.toString()])).toEqual([['x', contract.name, '{"id":"p1"}'], ['y', contract.name, '{"id":"p2"}']]);
+    expect(
+      deliveries.map(({ headers, body }) => [headers.id, headers.type, body.toString()]),
+    ).toEqual([
+      ['x', contract.name, '{"id":"p1"}'],
+      ['y', contract.name, '{"id":"p2"}'],
+    ]);
     expect(warnings).toEqual([expect.stringContaining('unreadable')]);
   });
 
@@ -131,7 +190,12 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const { intake, until } = await listener(road.along(url));
     expect(intake.health()).toEqual({ technology: 'mqtt', kind: 'broadcast', state: 'consuming' });
     road.down();
-    await eventually(() => expect(intake.health()).toMatchObject({ state: 'disconnected', reason: expect.stringContaining('mqtt://') }));
+    await eventually(() =>
+      expect(intake.health()).toMatchObject({
+        state: 'disconnected',
+        reason: expect.stringContaining('mqtt://'),
+      }),
+    );
     road.up();
     await eventually(() => expect(intake.health().state).toBe('consuming'));
     await (await transport()).publish([saying({ id: 'p1' })]);
@@ -144,7 +208,10 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const sender = await transport(road.along(url));
     const { received, until } = await listener();
     road.deafen();
-    await expect(sender.publish([saying({ id: 'lost' })])).rejects.toMatchObject({ name: 'NotSaid', message: expect.stringContaining(topic) });
+    await expect(sender.publish([saying({ id: 'lost' })])).rejects.toMatchObject({
+      name: 'NotSaid',
+      message: expect.stringContaining(topic),
+    });
     road.down();
     road.up();
     await eventually(() => sender.publish([saying({ id: 'next' })]));
@@ -184,17 +251,25 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     };
 
     it('that the password is wrong', async () => {
-      expect(await sentence(await somebody(Buffer.from([0x20, 3, 0, 0x86, 0])))).toMatch(/refuses the user "me"/);
+      expect(await sentence(await somebody(Buffer.from([0x20, 3, 0, 0x86, 0])))).toMatch(
+        /refuses the user "me"/,
+      );
     });
 
     it('that the host is unknown, or nothing listens there', async () => {
-      expect(await sentence('mqtt://me:secret@nowhere.invalid')).toMatch(/mqtt:\/\/nowhere.invalid cannot be reached/);
+      expect(await sentence('mqtt://me:secret@nowhere.invalid')).toMatch(
+        /mqtt:\/\/nowhere.invalid cannot be reached/,
+      );
       expect(await sentence('mqtt://me:secret@127.0.0.1:9')).toMatch(/ECONNREFUSED/);
     });
 
     it('that another broker listens there', async () => {
-      expect(await sentence(await somebody(Buffer.from('-ERR unknown command\r\n')))).toMatch(/is something else/);
-      expect(await sentence(await somebody(Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1])))).toMatch(/is something else/);
+      expect(await sentence(await somebody(Buffer.from('-ERR unknown command\r\n')))).toMatch(
+        /is something else/,
+      );
+      expect(
+        await sentence(await somebody(Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1]))),
+      ).toMatch(/is something else/);
     });
 
     it('that what listens there does not answer', async () => {
@@ -203,7 +278,8 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   });
 });
 
-const heard = (client: MqttClient): Promise<Said> => new Promise((resolve) => client.once('message', (...said) => resolve(said)));
+const heard = (client: MqttClient): Promise<Said> =>
+  new Promise((resolve) => client.once('message', (...said) => resolve(said)));
 
 function envelopeOf(type: string, more: Partial<Envelope>): Envelope {
   return {

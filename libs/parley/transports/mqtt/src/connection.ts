@@ -8,11 +8,17 @@ const OPENED_WITHIN = 5_000;
 const AGAIN_AFTER = 1_000;
 const ANSWERED_WITHIN = 10_000;
 const CLOSED_WITHIN = 1_000;
-/** Seconds after which a silent connection is asked whether it is there; after half as much again it counts as lost. */
+/**
+ * Seconds after which a silent connection is asked whether it is there; after half as much again it
+ * counts as lost.
+ */
 const SILENCE = 10;
 
 export interface Ends {
-  /** Called for every new connection, before it counts as there. When it rejects, the connection is given up and another one opened. */
+  /**
+   * Called for every new connection, before it counts as there. When it rejects, the connection is
+   * given up and another one opened.
+   */
   readonly opened?: (client: MqttClient) => Promise<void>;
   readonly will?: IClientOptions['will'];
 }
@@ -33,19 +39,28 @@ export class Connection {
     private readonly on: Ends = {},
   ) {}
 
-  /** Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing more is tried. */
+  /**
+   * Rejects within 15 s, with one sentence, when there is no connection to be had; then nothing
+   * more is tried.
+   */
   async start(): Promise<void> {
     const client = (this.client = connect(this.options));
     const first = new Promise<void>((resolve, reject) => {
       // With a cause it is told at once: later attempts are for connections that were there once.
-      client.once('close', () => reject(this.cause ?? new Error('the connection was closed at once')));
+      client.once('close', () =>
+        reject(this.cause ?? new Error('the connection was closed at once')),
+      );
       this.waiting.push(resolve);
     });
     client.on('error', (error) => (this.cause = error));
     client.on('connect', (packet) => void this.opened(client, packet));
     client.on('close', () => (this.isReady = false));
     try {
-      await within(STARTED_WITHIN, first, () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      await within(
+        STARTED_WITHIN,
+        first,
+        () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
     } catch (error) {
       await this.close();
       throw isBug(error) ? error : new MqttUnavailable(this.address, error);
@@ -69,7 +84,11 @@ export class Connection {
     const { client } = this;
     if (!client) return;
     this.isReady = false;
-    await within(CLOSED_WITHIN, client.endAsync(!client.connected), () => new Error('no answer')).catch(() => client.end(true));
+    await within(
+      CLOSED_WITHIN,
+      client.endAsync(!client.connected),
+      () => new Error('no answer'),
+    ).catch(() => client.end(true));
   }
 
   private async opened(client: MqttClient, packet: IConnackPacket): Promise<void> {
@@ -108,6 +127,8 @@ export class Connection {
 
 /** What the URL asks for, and the broker says that it does not have. */
 function refuseLess({ properties = {} }: IConnackPacket, { retain }: Address): void {
-  if ((properties.maximumQoS ?? 2) < 1) throw new Error('does not offer QoS 1, which broadcasts need; use another broker');
-  if (retain && properties.retainAvailable === false) throw new Error('does not offer retained messages; take retain=true out of the URL');
+  if ((properties.maximumQoS ?? 2) < 1)
+    throw new Error('does not offer QoS 1, which broadcasts need; use another broker');
+  if (retain && properties.retainAvailable === false)
+    throw new Error('does not offer retained messages; take retain=true out of the URL');
 }

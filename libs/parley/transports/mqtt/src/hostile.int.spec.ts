@@ -3,7 +3,15 @@ import { Controller } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { Handles } from '@parley/messaging';
-import { type Attributes, eventually, GoodOrder, goodOrder, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import {
+  type Attributes,
+  eventually,
+  GoodOrder,
+  goodOrder,
+  hostileSuite,
+  Instance,
+  Journal,
+} from '@parley/testing/conformance';
 import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { mqtt } from './mqtt';
@@ -37,8 +45,17 @@ let attacker: MqttClient;
 let old: MqttClient;
 
 async function open(): Promise<void> {
-  const options = { urls: { broadcasts: `${url}?by=where` }, technologies: [mqtt], store: new MemoryStore() };
-  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
+  const options = {
+    urls: { broadcasts: `${url}?by=where` },
+    technologies: [mqtt],
+    store: new MemoryStore(),
+  };
+  victim = await Instance.start(
+    OWNER,
+    `${OWNER}-1`,
+    { options, kill: () => 0, alive: () => true, close: async () => undefined },
+    [Victim],
+  );
   attacker = await connectAsync(url, { protocolVersion: 5 });
   old = await connectAsync(url, { protocolVersion: 4 });
 }
@@ -48,8 +65,18 @@ async function close(): Promise<void> {
   await victim.stop();
 }
 
-/** As any device that the broker admits can. Nobody keeps a broadcast: what became of it is said in the log. */
-async function say(payload: Buffer | string, { from = attacker, topic = TOPIC, ...options }: IClientPublishOptions & { from?: MqttClient; topic?: string } = {}) {
+/**
+ * As any device that the broker admits can. Nobody keeps a broadcast: what became of it is said in
+ * the log.
+ */
+async function say(
+  payload: Buffer | string,
+  {
+    from = attacker,
+    topic = TOPIC,
+    ...options
+  }: IClientPublishOptions & { from?: MqttClient; topic?: string } = {},
+) {
   const [before, complaints] = [handled.entries.length, victim.complaints.length];
   await from.publishAsync(topic, payload, { qos: 1, ...options });
   return eventually(() => {
@@ -59,26 +86,55 @@ async function say(payload: Buffer | string, { from = attacker, topic = TOPIC, .
   }, 'what becomes of a hostile broadcast');
 }
 
-/** As user properties; brokers refuse control characters there, so those go as a document, as they can. */
+/**
+ * As user properties; brokers refuse control characters there, so those go as a document, as they
+ * can.
+ */
 function send(body: Buffer, { datacontenttype, ...attributes }: Attributes) {
-  const named = Object.entries(attributes).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
-  if (named.some(([, value]) => /[\u0000-\u001f]/.test(value))) return say(JSON.stringify({ ...attributes, data_base64: body.toString('base64') }), { from: old });
-  return say(body, { properties: { userProperties: Object.fromEntries(named), ...(datacontenttype !== undefined && { contentType: String(datacontenttype) }) } });
+  const named = Object.entries(attributes).filter(
+    (pair): pair is [string, string] => typeof pair[1] === 'string',
+  );
+  if (named.some(([, value]) => /[\u0000-\u001f]/.test(value)))
+    return say(JSON.stringify({ ...attributes, data_base64: body.toString('base64') }), {
+      from: old,
+    });
+  return say(body, {
+    properties: {
+      userProperties: Object.fromEntries(named),
+      ...(datacontenttype !== undefined && { contentType: String(datacontenttype) }),
+    },
+  });
 }
 
-const attributesOf = (): Record<string, string> => ({ specversion: '1.0', id: randomUUID(), type: PlaceChanged.name, source: '/shop' });
+const attributesOf = (): Record<string, string> => ({
+  specversion: '1.0',
+  id: randomUUID(),
+  type: PlaceChanged.name,
+  source: '/shop',
+});
 const inOrder = () => ({ properties: { userProperties: attributesOf() } });
 const body = JSON.stringify(goodOrder.payload);
 const neighbour = async () => expect(await say(body, inOrder())).toBe('taken');
 
 if (url) {
   hostileSuite({
-    ...{ name: 'broadcasts over MQTT', type: PlaceChanged.name, good: goodOrder, attributes: 'texts' },
-    ...{ open, close, neighbour, send: (payload, attributes) => send(payload, attributes as Attributes) },
+    ...{
+      name: 'broadcasts over MQTT',
+      type: PlaceChanged.name,
+      good: goodOrder,
+      attributes: 'texts',
+    },
+    ...{
+      open,
+      close,
+      neighbour,
+      send: (payload, attributes) => send(payload, attributes as Attributes),
+    },
   });
 
   describe('what means harm, as MQTT carries it', () => {
-    const document = (data: string) => `{"specversion":"1.0","id":"${randomUUID()}","type":"${PlaceChanged.name}","source":"/mallory","data":${data}}`;
+    const document = (data: string) =>
+      `{"specversion":"1.0","id":"${randomUUID()}","type":"${PlaceChanged.name}","source":"/mallory","data":${data}}`;
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
     const refused = { refused: expect.any(String) as string };
 
@@ -102,25 +158,48 @@ if (url) {
     });
 
     it.each<[string, IClientPublishOptions]>([
-      ['a document that is none', { properties: { contentType: 'application/cloudevents+json', userProperties: attributesOf() } }],
-      ['a batch of documents', { properties: { contentType: 'application/cloudevents-batch+json' } }],
+      [
+        'a document that is none',
+        {
+          properties: {
+            contentType: 'application/cloudevents+json',
+            userProperties: attributesOf(),
+          },
+        },
+      ],
+      [
+        'a batch of documents',
+        { properties: { contentType: 'application/cloudevents-batch+json' } },
+      ],
     ])('is refused as %s', async (_, options) => {
       expect(await say(body, options)).toEqual(refused);
     });
 
-    it.each([0, 1, 2] as const)('is refused once, with QoS %d and marked as a duplicate where that has a meaning', async (qos) => {
-      const before = victim.complaints.length;
-      expect(await say('{', { from: old, qos, dup: qos > 0 })).toEqual(refused);
-      await neighbour();
-      expect(victim.complaints).toHaveLength(before + 1);
-    });
+    it.each([0, 1, 2] as const)(
+      'is refused once, with QoS %d and marked as a duplicate where that has a meaning',
+      async (qos) => {
+        const before = victim.complaints.length;
+        expect(await say('{', { from: old, qos, dup: qos > 0 })).toEqual(refused);
+        await neighbour();
+        expect(victim.complaints).toHaveLength(before + 1);
+      },
+    );
 
     it('is refused in a few words, however long its topic is', async () => {
       const fate = await say('{', { from: old, topic: `${TOPIC}/${'x'.repeat(60_000)}` });
-      expect(fate).toEqual({ refused: expect.stringMatching(/^.{0,300}unreadable.{0,100}$/) as string });
+      expect(fate).toEqual({
+        refused: expect.stringMatching(/^.{0,300}unreadable.{0,100}$/) as string,
+      });
     });
 
-    it.each([`${TOPIC}x`, `${TOPIC}x/y`, `/${TOPIC}`, TOPIC.toUpperCase(), 'parley', topicOf('nobody.knows-this')])('is not heard on a topic that only looks like the contract’s: %s', async (topic) => {
+    it.each([
+      `${TOPIC}x`,
+      `${TOPIC}x/y`,
+      `/${TOPIC}`,
+      TOPIC.toUpperCase(),
+      'parley',
+      topicOf('nobody.knows-this'),
+    ])('is not heard on a topic that only looks like the contract’s: %s', async (topic) => {
       const [before, complaints] = [handled.entries.length, victim.complaints.length];
       await attacker.publishAsync(topic, body, { qos: 1, ...inOrder() });
       await neighbour();
@@ -128,24 +207,49 @@ if (url) {
     });
 
     it.each<[string, () => Record<string, string | string[]>]>([
-      ['10,000 names', () => ({ ...attributesOf(), ...Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'v'])) })],
+      [
+        '10,000 names',
+        () => ({
+          ...attributesOf(),
+          ...Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`x${n}`, 'v'])),
+        }),
+      ],
       ['one name 10,000 times', () => ({ ...attributesOf(), x: Array<string>(10_000).fill('v') })],
       ['a value of 60 KB', () => ({ ...attributesOf(), x: 'v'.repeat(60_000) })],
-      ['names that every object has', () => JSON.parse(`{"__proto__":"x","constructor":"y","toString":"z","":"w",${JSON.stringify(attributesOf()).slice(1)}`) as Record<string, string>],
+      [
+        'names that every object has',
+        () =>
+          JSON.parse(
+            `{"__proto__":"x","constructor":"y","toString":"z","":"w",${JSON.stringify(attributesOf()).slice(1)}`,
+          ) as Record<string, string>,
+      ],
     ])('is taken for what it is with user properties of %s', async (_, userProperties) => {
       expect(await say(body, { properties: { userProperties: userProperties() } })).toBe('taken');
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
     });
 
     it.each([
-      ['a correlation of characters that are none', { correlationid: 'a\uffff\ufdd0\u{1fffe}b' }, 'x'],
+      [
+        'a correlation of characters that are none',
+        { correlationid: 'a\uffff\ufdd0\u{1fffe}b' },
+        'x',
+      ],
       ['a level that no topic has room for', {}, 'x'.repeat(70_000)],
       ['a level with half a character', {}, 'a\ud800b'],
     ])('does no harm to what is said next, by %s', async (_, attributes, where) => {
       const told: string[] = [];
       const note = (topic: string) => told.push(topic);
       const ask = (more: object, place: string) =>
-        old.publishAsync(topicOf(PlaceAsked.name), JSON.stringify({ ...attributesOf(), type: PlaceAsked.name, ...more, data: { where: place } }), { qos: 1 });
+        old.publishAsync(
+          topicOf(PlaceAsked.name),
+          JSON.stringify({
+            ...attributesOf(),
+            type: PlaceAsked.name,
+            ...more,
+            data: { where: place },
+          }),
+          { qos: 1 },
+        );
       attacker.on('message', note);
       await attacker.subscribeAsync(filterOf(PlaceTold.name), { qos: 1 });
       try {
@@ -163,14 +267,19 @@ if (url) {
     it.each<[string, Record<string, string | string[]>]>([
       ['of nothing known', { hello: 'world' }],
       ['with two ids, the last of them none', { ...attributesOf(), id: [randomUUID(), 'none'] }],
-      ['with two types, the last of them unknown', { ...attributesOf(), type: [PlaceChanged.name, 'nobody.knows-this'] }],
+      [
+        'with two types, the last of them unknown',
+        { ...attributesOf(), type: [PlaceChanged.name, 'nobody.knows-this'] },
+      ],
     ])('is refused with user properties %s', async (_, userProperties) => {
       expect(await say(body, { properties: { userProperties } })).toEqual(refused);
     });
 
     it('is handled once by whom it reaches by a topic below the contract’s', async () => {
       const before = handled.entries.length;
-      expect(await say(body, { ...inOrder(), topic: `${TOPIC}/__proto__/%00/${'x'.repeat(1_000)}` })).toBe('taken');
+      expect(
+        await say(body, { ...inOrder(), topic: `${TOPIC}/__proto__/%00/${'x'.repeat(1_000)}` }),
+      ).toBe('taken');
       await neighbour();
       expect(handled.entries).toHaveLength(before + 2);
     });
@@ -179,7 +288,15 @@ if (url) {
       const answers: string[] = [];
       attacker.on('message', (topic) => answers.push(topic));
       await attacker.subscribeAsync('mallory/#');
-      expect(await say(body, { properties: { ...inOrder().properties, responseTopic: 'mallory/answers', correlationData: Buffer.from('7') } })).toBe('taken');
+      expect(
+        await say(body, {
+          properties: {
+            ...inOrder().properties,
+            responseTopic: 'mallory/answers',
+            correlationData: Buffer.from('7'),
+          },
+        }),
+      ).toBe('taken');
       await neighbour();
       await attacker.publishAsync('mallory/end', '', { qos: 1 });
       await eventually(() => answers.includes('mallory/end'), 'the end of the answers');
@@ -188,7 +305,12 @@ if (url) {
 
     it('is not brought to those who come after it was said, though it was retained', async () => {
       expect(await say('{', { from: old, retain: true })).toEqual(refused);
-      const late = await Instance.start(OWNER, `${OWNER}-2`, { ...victim.place, close: async () => undefined }, [Victim]);
+      const late = await Instance.start(
+        OWNER,
+        `${OWNER}-2`,
+        { ...victim.place, close: async () => undefined },
+        [Victim],
+      );
       try {
         const before = handled.entries.length;
         await attacker.publishAsync(TOPIC, body, { qos: 1, ...inOrder() });

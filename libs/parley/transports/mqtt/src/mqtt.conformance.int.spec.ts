@@ -1,4 +1,10 @@
-import { broadcastSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  broadcastSuite,
+  MemoryDatabases,
+  MemoryLink,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { mqtt } from './mqtt';
 
 const url = process.env.MQTT_URL ?? '';
@@ -6,11 +12,22 @@ const databases = new MemoryDatabases();
 
 const fixture: Fixture = {
   technology: 'mqtt',
-  features: { offers: { death: true, outbox: true, refuses: 'the kit sets no limit, and the broker’s own is not known', limits: 'the kit sets none, MQTT refuses 256 MB' } },
+  features: {
+    offers: {
+      death: true,
+      outbox: true,
+      refuses: 'the kit sets no limit, and the broker’s own is not known',
+      limits: 'the kit sets none, MQTT refuses 256 MB',
+    },
+  },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 1_883), new MemoryLink()];
     return {
-      options: { urls: { broadcasts: way.along(url) }, technologies: [mqtt], store: databases.linked(service, database) },
+      options: {
+        urls: { broadcasts: way.along(url) },
+        technologies: [mqtt],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

@@ -1,5 +1,17 @@
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Finding,
+  HandlerRegistry,
+  Hop,
+  Intake,
+  OutgoingMessage,
+  Resource,
+  Subscription,
+  Technology,
+  Transport,
+  TransportContext,
+} from '@parley/messaging';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
 import { Publisher } from './publisher';
@@ -41,23 +53,52 @@ class MqttTransport implements Transport {
   describe({ name }: Contract): readonly Hop[] {
     const { by, retain } = this.where;
     const kept = retain ? 'the last one is kept for devices that come later' : 'kept for nobody';
-    return [{ what: 'topic', name: by === undefined ? topicOf(name) : `${topicOf(name)}/{${by}}`, why: `to every instance and device that listens now; ${kept}` }];
+    return [
+      {
+        what: 'topic',
+        name: by === undefined ? topicOf(name) : `${topicOf(name)}/{${by}}`,
+        why: `to every instance and device that listens now; ${kept}`,
+      },
+    ];
   }
 
-  /** Topics come into being when something is said: there is nothing to make, only rights to give. */
+  /**
+   * Topics come into being when something is said: there is nothing to make, only rights to give.
+   */
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
-    const names = new Set(contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => filterOf(name)));
-    return [...names].map((name) => ({ what: 'topic', name, settings: { qos: 1, retain: this.where.retain } }));
+    const contracts = [
+      ...said,
+      ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
+    ];
+    const names = new Set(
+      contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => filterOf(name)),
+    );
+    return [...names].map((name) => ({
+      what: 'topic',
+      name,
+      settings: { qos: 1, retain: this.where.retain },
+    }));
   }
 
   async examine(): Promise<readonly Finding[]> {
     const { retain } = this.where;
     return [
-      { what: 'QoS 1', verdict: 'safe', says: 'a broadcast is said when the broker has it; those who listen then get it at least once' },
+      {
+        what: 'QoS 1',
+        verdict: 'safe',
+        says: 'a broadcast is said when the broker has it; those who listen then get it at least once',
+      },
       retain
-        ? { what: 'retain true', verdict: 'unknown', says: 'whether last values survive a restart, MQTT does not tell; mosquitto needs persistence true' }
-        : { what: 'retain false', verdict: 'safe', says: 'nothing is kept that a restart could lose' },
+        ? {
+            what: 'retain true',
+            verdict: 'unknown',
+            says: 'whether last values survive a restart, MQTT does not tell; mosquitto needs persistence true',
+          }
+        : {
+            what: 'retain false',
+            verdict: 'safe',
+            says: 'nothing is kept that a restart could lose',
+          },
     ];
   }
 

@@ -1,4 +1,11 @@
-import { headersOf, OutageError, type OutgoingMessage, sendInOrder, type TransportContext, UnpublishableError } from '@parley/messaging';
+import {
+  headersOf,
+  OutageError,
+  type OutgoingMessage,
+  sendInOrder,
+  type TransportContext,
+  UnpublishableError,
+} from '@parley/messaging';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
 import { write } from './binding';
@@ -6,13 +13,22 @@ import { Connection } from './connection';
 import { topicFor } from './topic';
 
 /** Where an instance says that it is there; its last will says that it is not. */
-export const presenceOf = ({ service, instance }: Pick<TransportContext, 'service' | 'instance'>): string => `parley/${service}/instances/${instance}`;
+export const presenceOf = ({
+  service,
+  instance,
+}: Pick<TransportContext, 'service' | 'instance'>): string =>
+  `parley/${service}/instances/${instance}`;
 
-/** Reason codes of MQTT 5 that speak of the message itself: its topic's name, its size, its format. */
+/**
+ * Reason codes of MQTT 5 that speak of the message itself: its topic's name, its size, its format.
+ */
 const FOR_GOOD: ReadonlySet<unknown> = new Set([0x90, 0x95, 0x99]);
 
 const sizeOf = ({ userProperties = {} }: ReturnType<typeof write>['properties']): number =>
-  Object.entries(userProperties).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
+  Object.entries(userProperties).reduce(
+    (sum, [name, value]) => sum + name.length + String(value).length,
+    0,
+  );
 
 /** Says broadcasts with QoS 1. */
 export class Publisher {
@@ -24,7 +40,8 @@ export class Publisher {
   ) {
     const topic = presenceOf(context);
     const will = { topic, payload: Buffer.from('offline'), qos: 1 as const, retain: false };
-    const opened = async (client: MqttClient) => void (await client.publishAsync(topic, 'online', { qos: 1 }));
+    const opened = async (client: MqttClient) =>
+      void (await client.publishAsync(topic, 'online', { qos: 1 }));
     this.connection = new Connection(address, `${context.instance}-says`, { opened, will });
   }
 
@@ -46,21 +63,36 @@ export class Publisher {
     const { address } = this;
     const topic = topicFor(message, address);
     const { payload, properties } = write(headersOf(message.envelope), message.body, address.mode);
-    const [size, largest] = [payload.length + topic.length + sizeOf(properties), this.connection.largest];
-    if (size > largest) throw new Unacceptable(topic, address, `it has ${size} bytes, and the broker takes ${largest}`);
+    const [size, largest] = [
+      payload.length + topic.length + sizeOf(properties),
+      this.connection.largest,
+    ];
+    if (size > largest)
+      throw new Unacceptable(
+        topic,
+        address,
+        `it has ${size} bytes, and the broker takes ${largest}`,
+      );
     let id: number | undefined;
     const notSaid = (why: string) => new NotSaid(topic, address, why);
     const said = (client: MqttClient) =>
       new Promise<void>((resolve, reject) => {
         const answered = (error?: (Error & { readonly code?: unknown }) | null) => {
           if (!error) resolve();
-          else reject(FOR_GOOD.has(error.code) ? new Unacceptable(topic, address, error.message) : notSaid(error.message));
+          else
+            reject(
+              FOR_GOOD.has(error.code)
+                ? new Unacceptable(topic, address, error.message)
+                : notSaid(error.message),
+            );
         };
         client.publish(topic, payload, { qos: 1, retain: address.retain, properties }, answered);
         id = client.getLastMessageId();
       });
     try {
-      await this.connection.use(said, () => notSaid(this.connection.cause?.message ?? 'no answer within 10 s'));
+      await this.connection.use(said, () =>
+        notSaid(this.connection.cause?.message ?? 'no answer within 10 s'),
+      );
     } catch (error) {
       // Said when the connection is back it would be late.
       if (id !== undefined) this.connection.client!.removeOutgoingMessage(id);
@@ -82,6 +114,8 @@ export class NotSaid extends OutageError {
   override readonly name = 'NotSaid';
   override readonly effect = 'unknown';
   constructor(topic: string, address: Address, why: string) {
-    super(`the broadcast to ${topic} was not taken by the MQTT broker at ${address} (${why}); nothing keeps it, so say it again if it still matters`);
+    super(
+      `the broadcast to ${topic} was not taken by the MQTT broker at ${address} (${why}); nothing keeps it, so say it again if it still matters`,
+    );
   }
 }

@@ -8,14 +8,21 @@ export const topicOf = (contract: string): string => `parley/${contract.replaceA
 /** Everything that is said of a contract, whatever its last level. */
 export const filterOf = (contract: string): string => `${topicOf(contract)}/#`;
 
-/** Where a message is said: below its contract's topic, if the URL names a field that its payload has, and a topic has room for it. */
+/**
+ * Where a message is said: below its contract's topic, if the URL names a field that its payload
+ * has, and a topic has room for it.
+ */
 export function topicFor({ contract, body }: OutgoingMessage, { by }: Address): string {
   const value = by === undefined ? undefined : fieldOf(body, by);
-  const topic = value === undefined ? topicOf(contract.name) : `${topicOf(contract.name)}/${levelOf(value)}`;
+  const topic =
+    value === undefined ? topicOf(contract.name) : `${topicOf(contract.name)}/${levelOf(value)}`;
   return topic.length > LONGEST ? topicOf(contract.name) : topic;
 }
 
-/** One level of a topic: `/`, `+` and `#` have a meaning there, control characters are refused. Half a character is none in UTF-8. */
+/**
+ * One level of a topic: `/`, `+` and `#` have a meaning there, control characters are refused. Half
+ * a character is none in UTF-8.
+ */
 export const levelOf = (value: string): string => encodeURIComponent(Buffer.from(value).toString());
 
 function fieldOf(body: Buffer, field: string): string | undefined {

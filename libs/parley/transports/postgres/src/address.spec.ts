@@ -2,20 +2,29 @@ import { connectionTo, placeOf, PostgresUnavailable, postgresUrl } from './addre
 
 describe('the address of a PostgreSQL', () => {
   it('shows neither user nor password', () => {
-    expect(placeOf('postgres://me:s%40cret@db.example/shop?sslmode=verify-full')).toBe('postgres://db.example:5432/shop');
+    expect(placeOf('postgres://me:s%40cret@db.example/shop?sslmode=verify-full')).toBe(
+      'postgres://db.example:5432/shop',
+    );
   });
 
   it('is the same connection however it is written, unless it has options', () => {
     const parts = { host: 'db', port: 5432, user: 'me', password: 's@cret', database: 'shop' };
     expect(connectionTo('postgres://me:s%40cret@db/shop')).toEqual(parts);
     expect(connectionTo('postgresql://me:s%40cret@db:5432/shop')).toEqual(parts);
-    expect(connectionTo('postgres://db/shop?sslmode=disable')).toEqual({ connectionString: 'postgres://db/shop?sslmode=disable' });
+    expect(connectionTo('postgres://db/shop?sslmode=disable')).toEqual({
+      connectionString: 'postgres://db/shop?sslmode=disable',
+    });
   });
 
   it('may be an IPv6 address', () => {
     expect(placeOf('postgres://me:secret@[::1]/shop')).toBe('postgres://[::1]:5432/shop');
-    expect(connectionTo('postgres://me:secret@[::1]:6000/shop')).toMatchObject({ host: '::1', port: 6000 });
-    expect(new PostgresUnavailable(connectionTo('postgres://me:secret@[::1]:6000/shop'), {}).message).toMatch(/^PostgreSQL at postgres:\/\/\[::1\]:6000\/shop /);
+    expect(connectionTo('postgres://me:secret@[::1]:6000/shop')).toMatchObject({
+      host: '::1',
+      port: 6000,
+    });
+    expect(
+      new PostgresUnavailable(connectionTo('postgres://me:secret@[::1]:6000/shop'), {}).message,
+    ).toMatch(/^PostgreSQL at postgres:\/\/\[::1\]:6000\/shop /);
   });
 
   it.each(['mysql://db/shop', 'db:5432', 'postgres://me:s#cret@db/shop'])('refuses %s', (url) => {
@@ -23,21 +32,39 @@ describe('the address of a PostgreSQL', () => {
   });
 
   it('refuses options that the client would pass over', () => {
-    expect(() => postgresUrl('postgres://db/shop?schema=public')).toThrow('has no option "schema"; it has sslmode, ');
+    expect(() => postgresUrl('postgres://db/shop?schema=public')).toThrow(
+      'has no option "schema"; it has sslmode, ',
+    );
   });
 });
 
 describe('a failed start', () => {
-  const told = (cause: object, address = 'postgres://me:secret@db/shop') => new PostgresUnavailable(connectionTo(address), cause).message;
+  const told = (cause: object, address = 'postgres://me:secret@db/shop') =>
+    new PostgresUnavailable(connectionTo(address), cause).message;
 
   it.each([
-    [{ code: '28P01', message: 'password authentication failed for user "me"' }, /refuses the user "me" \(password .*\); correct its URL/],
-    [{ code: '3D000', message: 'database "shop" does not exist' }, /has no such database \(.*\); create it/],
-    [{ code: '3F000', message: 'schema "parley" does not exist' }, /has no schema parley, or not for the role "me" \(.*\); run install\(\)/],
+    [
+      { code: '28P01', message: 'password authentication failed for user "me"' },
+      /refuses the user "me" \(password .*\); correct its URL/,
+    ],
+    [
+      { code: '3D000', message: 'database "shop" does not exist' },
+      /has no such database \(.*\); create it/,
+    ],
+    [
+      { code: '3F000', message: 'schema "parley" does not exist' },
+      /has no schema parley, or not for the role "me" \(.*\); run install\(\)/,
+    ],
     [{ code: 'ECONNREFUSED', message: '' }, /cannot be reached \(ECONNREFUSED\); is it running/],
-    [{ message: 'Connection terminated unexpectedly' }, /hangs up \(.*\); is it PostgreSQL that listens there/],
+    [
+      { message: 'Connection terminated unexpectedly' },
+      /hangs up \(.*\); is it PostgreSQL that listens there/,
+    ],
   ])('says in one sentence what to do about %j', (cause, expected) => {
-    for (const address of ['postgres://me:secret@db/shop', 'postgres://me:secret@db/shop?application_name=x']) {
+    for (const address of [
+      'postgres://me:secret@db/shop',
+      'postgres://me:secret@db/shop?application_name=x',
+    ]) {
       expect(told(cause, address)).toMatch(/^PostgreSQL at postgres:\/\/db:5432\/shop /);
       expect(told(cause, address)).toMatch(expected);
       expect(told(cause, address)).not.toMatch(/secret|\n/);

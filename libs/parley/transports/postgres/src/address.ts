@@ -1,13 +1,19 @@
 import { hostAndPort, socketHost } from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 
-/** What pg reads of a URL. Anything else it would pass over, and nobody would know that it was not done. */
+/**
+ * What pg reads of a URL. Anything else it would pass over, and nobody would know that it was not
+ * done.
+ */
 const OPTIONS: readonly string[] = [
   'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat', 'ssl', 'host', 'port', 'options', 'application_name',
   'fallback_application_name', 'client_encoding', 'statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
 ]; // prettier-ignore
 
-/** Reads the URL of a PostgreSQL. @throws TypeError with one sentence that says what is wrong with it */
+/**
+ * Reads the URL of a PostgreSQL. @throws TypeError with one sentence that says what is wrong with
+ * it
+ */
 export function postgresUrl(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
   if (!url || !/^postgres(ql)?:$/.test(url.protocol) || url.hash) {
@@ -16,7 +22,10 @@ export function postgresUrl(address: string): URL {
     );
   }
   const unknown = [...url.searchParams.keys()].find((name) => !OPTIONS.includes(name));
-  if (unknown !== undefined) throw new TypeError(`a PostgreSQL URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
+  if (unknown !== undefined)
+    throw new TypeError(
+      `a PostgreSQL URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`,
+    );
   return url;
 }
 
@@ -26,7 +35,10 @@ export function placeOf(address: string): string {
   return `postgres://${hostAndPort(hostname, port || 5432)}${pathname}`;
 }
 
-/** Written the same way for a URL and for its parts, so that store and transport find each other's connections. */
+/**
+ * Written the same way for a URL and for its parts, so that store and transport find each other's
+ * connections.
+ */
 export function connectionTo(address: string, ssl?: unknown): ClientConfig {
   const { hostname, port, username, password, pathname, search } = postgresUrl(address);
   if (search !== '') return { connectionString: address };
@@ -49,9 +61,19 @@ export class PostgresUnavailable extends Error {
   }
 }
 
-function described({ connectionString, user, host, port, database }: ClientConfig): { user: string; place: string } {
-  if (connectionString === undefined) return { user: user ?? '', place: `postgres://${hostAndPort(host ?? '', port ?? 5432)}/${database}` };
-  return { user: decodeURIComponent(postgresUrl(connectionString).username), place: placeOf(connectionString) };
+function described({ connectionString, user, host, port, database }: ClientConfig): {
+  user: string;
+  place: string;
+} {
+  if (connectionString === undefined)
+    return {
+      user: user ?? '',
+      place: `postgres://${hostAndPort(host ?? '', port ?? 5432)}/${database}`,
+    };
+  return {
+    user: decodeURIComponent(postgresUrl(connectionString).username),
+    place: placeOf(connectionString),
+  };
 }
 
 const NOT_INSTALLED = new Set(['3F000', '42883', '42501']);
@@ -60,9 +82,11 @@ const REFUSED = new Set(['28P01', '28000']);
 function explain(user: string, cause: unknown): string {
   const { code = '', message } = cause as { code?: string; message?: string };
   const why = (message || code).replace(/\s+/g, ' ');
-  if (NOT_INSTALLED.has(code)) return `has no schema parley, or not for the role "${user}" (${why}); run install(), here by npm run install-database`;
+  if (NOT_INSTALLED.has(code))
+    return `has no schema parley, or not for the role "${user}" (${why}); run install(), here by npm run install-database`;
   if (REFUSED.has(code)) return `refuses the user "${user}" (${why}); correct its URL`;
   if (code === '3D000') return `has no such database (${why}); create it, or correct its URL`;
-  if (/terminated unexpectedly|ECONNRESET/.test(why)) return `hangs up (${why}); is it PostgreSQL that listens there?`;
+  if (/terminated unexpectedly|ECONNRESET/.test(why))
+    return `hangs up (${why}); is it PostgreSQL that listens there?`;
   return `cannot be reached (${why}); is it running, and does its URL point to it?`;
 }

@@ -4,7 +4,10 @@ import { KIT_SETTINGS, openSession } from './session';
 
 /** Someone who wants to hear what is notified on a channel. */
 export interface Listener {
-  /** Called for every notification. A hint: notifications sent while the connection was down are lost. */
+  /**
+   * Called for every notification. A hint: notifications sent while the connection was down are
+   * lost.
+   */
   readonly hear: (payload: string) => void;
   /** Called after the connection came back: whatever happened meanwhile was not heard. */
   readonly reconnected?: () => void;
@@ -15,8 +18,9 @@ const PING_TIMEOUT = 5_000;
 const RECONNECT_AFTER = [50, 250, 1_000, 3_000];
 
 /**
- * The one connection of a process that LISTENs, for everything that waits for a notification. Reconnects for ever, listens again
- * to every channel, then tells each listener. A connection that died without a sign is found by asking it now and then.
+ * The one connection of a process that LISTENs, for everything that waits for a notification.
+ * Reconnects for ever, listens again to every channel, then tells each listener. A connection that
+ * died without a sign is found by asking it now and then.
  */
 export class Bell {
   private readonly listeners = new Map<string, Set<Listener>>();
@@ -80,11 +84,15 @@ export class Bell {
   }
 
   private async connect(): Promise<Client> {
-    const client = await openSession({ ...this.config, application_name: 'parley bell' }, KIT_SETTINGS, (client) => {
-      client.on('error', () => this.lost(client));
-      client.on('end', () => this.lost(client));
-      client.on('notification', ({ channel, payload }) => this.ring(channel, payload ?? ''));
-    });
+    const client = await openSession(
+      { ...this.config, application_name: 'parley bell' },
+      KIT_SETTINGS,
+      (client) => {
+        client.on('error', () => this.lost(client));
+        client.on('end', () => this.lost(client));
+        client.on('notification', ({ channel, payload }) => this.ring(channel, payload ?? ''));
+      },
+    );
     try {
       for (const channel of this.listeners.keys()) await client.query(`listen ${quoted(channel)}`);
       return client;
@@ -133,7 +141,8 @@ export class Bell {
 
   private again(): void {
     this.context.log('info', 'postgres: listening again');
-    for (const listener of [...this.listeners.values()].flatMap((set) => [...set])) listener.reconnected?.();
+    for (const listener of [...this.listeners.values()].flatMap((set) => [...set]))
+      listener.reconnected?.();
   }
 }
 

@@ -1,5 +1,12 @@
 import { setMaxListeners } from 'node:events';
-import { type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, type Subscription, type TransportContext } from '@parley/messaging';
+import {
+  type Deliver,
+  type HandlerRegistry,
+  type IntakeHealth,
+  IntakeServer,
+  type Subscription,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Bell } from './bell';
 import { channelOf, notified, type Notification, unpacked } from './broadcast';
 import type { Caller, Statement } from './database';
@@ -12,15 +19,24 @@ export interface BroadcastIntakeOptions {
   readonly deliver: Deliver;
 }
 
-const READ: Statement = { name: 'parley_read_broadcast', text: 'select parley.read_broadcast($1) content' };
+const READ: Statement = {
+  name: 'parley_read_broadcast',
+  text: 'select parley.read_broadcast($1) content',
+};
 
-/** Broadcasts that may wait in memory for a handler. Beyond it the oldest are dropped: news nobody has time for is not kept. */
+/**
+ * Broadcasts that may wait in memory for a handler. Beyond it the oldest are dropped: news nobody
+ * has time for is not kept.
+ */
 const WAITING_AT_MOST = 10_000;
 
 /** Receives every broadcast said while it listens, at most once, on every instance. */
 export class BroadcastIntake extends IntakeServer {
   private readonly subscriptions: Subscription[] = [];
-  private readonly waiting: { readonly subscription: Subscription; readonly notification: Notification }[] = [];
+  private readonly waiting: {
+    readonly subscription: Subscription;
+    readonly notification: Notification;
+  }[] = [];
   private readonly stopping = new AbortController();
   private readonly cancels: (() => Promise<void>)[] = [];
   private state: IntakeHealth['state'] = 'starting';
@@ -36,15 +52,24 @@ export class BroadcastIntake extends IntakeServer {
   }
 
   health(): IntakeHealth {
-    const away = this.state === 'consuming' && this.subscriptions.length > 0 && !this.options.bell.connected;
-    if (away) return { technology: 'postgres', kind: 'broadcast', state: 'disconnected', reason: 'the listening connection is lost' };
+    const away =
+      this.state === 'consuming' && this.subscriptions.length > 0 && !this.options.bell.connected;
+    if (away)
+      return {
+        technology: 'postgres',
+        kind: 'broadcast',
+        state: 'disconnected',
+        reason: 'the listening connection is lost',
+      };
     return { technology: 'postgres', kind: 'broadcast', state: this.state };
   }
 
   protected async start(): Promise<void> {
     this.subscriptions.push(...this.registry.subscriptions('broadcast'));
     for (const subscription of this.subscriptions) {
-      const owners = new Set([...subscription.handlers.values()].map(({ contract }) => contract.owner));
+      const owners = new Set(
+        [...subscription.handlers.values()].map(({ contract }) => contract.owner),
+      );
       for (const owner of owners) await this.listenTo(subscription, owner);
     }
     this.state = 'consuming';
@@ -63,23 +88,36 @@ export class BroadcastIntake extends IntakeServer {
 
   private async listenTo(subscription: Subscription, owner: string): Promise<void> {
     const hear = (payload: string) => this.enqueue(subscription, notified(payload));
-    this.cancels.push(await this.options.bell.listen(channelOf(owner), { hear, reconnected: () => this.missed(owner) }));
+    this.cancels.push(
+      await this.options.bell.listen(channelOf(owner), {
+        hear,
+        reconnected: () => this.missed(owner),
+      }),
+    );
   }
 
   private missed(owner: string): void {
     this.interruptions++;
-    this.options.context.log('warn', `broadcasts of ${owner} may have been missed: the connection was lost for a while`, { interruptions: this.interruptions });
+    this.options.context.log(
+      'warn',
+      `broadcasts of ${owner} may have been missed: the connection was lost for a while`,
+      { interruptions: this.interruptions },
+    );
   }
 
   private enqueue(subscription: Subscription, notification: Notification): void {
     if (this.state === 'stopped') return;
-    if (this.waiting.push({ subscription, notification }) > WAITING_AT_MOST) this.drop('handlers are too slow', this.waiting.shift()!.subscription);
+    if (this.waiting.push({ subscription, notification }) > WAITING_AT_MOST)
+      this.drop('handlers are too slow', this.waiting.shift()!.subscription);
     this.work(subscription);
   }
 
   private drop(why: string, { name }: Subscription): void {
     // The first and then one in a thousand: dropping must not be slowed down by telling about it.
-    if (this.dropped++ % 1000 === 0) this.options.context.log('warn', `${name}: a broadcast was dropped: ${why}`, { dropped: this.dropped });
+    if (this.dropped++ % 1000 === 0)
+      this.options.context.log('warn', `${name}: a broadcast was dropped: ${why}`, {
+        dropped: this.dropped,
+      });
   }
 
   /** Broadcasts of all owners go to one subscription. */
@@ -102,11 +140,21 @@ export class BroadcastIntake extends IntakeServer {
     const { headers, body } = message;
     if (!subscription.handlers.has(headers['type'] ?? '')) return;
     const honours = { retry: false, dead: false };
-    await this.options.deliver({ subscription, headers, body, attempt: 1, signal: this.stopping.signal, honours });
+    await this.options.deliver({
+      subscription,
+      headers,
+      body,
+      attempt: 1,
+      signal: this.stopping.signal,
+      honours,
+    });
   }
 
   /** Whoever may connect may NOTIFY: what is no message of ours must not hurt. */
-  private read(content: Buffer, subscription: Subscription): ReturnType<typeof unpacked> | undefined {
+  private read(
+    content: Buffer,
+    subscription: Subscription,
+  ): ReturnType<typeof unpacked> | undefined {
     try {
       return unpacked(content);
     } catch {
@@ -115,10 +163,15 @@ export class BroadcastIntake extends IntakeServer {
     }
   }
 
-  private async contentOf(notification: Notification, subscription: Subscription): Promise<Buffer | undefined> {
+  private async contentOf(
+    notification: Notification,
+    subscription: Subscription,
+  ): Promise<Buffer | undefined> {
     if ('inline' in notification) return notification.inline;
     try {
-      const [row] = await this.options.database.call<{ content: Buffer | null }>(READ, [notification.stored]);
+      const [row] = await this.options.database.call<{ content: Buffer | null }>(READ, [
+        notification.stored,
+      ]);
       if (row?.content) return row.content;
       this.drop('it waited longer than long broadcasts are kept', subscription);
     } catch (error) {

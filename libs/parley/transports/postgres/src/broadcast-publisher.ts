@@ -3,7 +3,10 @@ import { publishBroadcasts } from './broadcast';
 import type { Caller, Statement } from './database';
 
 const SWEEP_EVERY = 60_000;
-const SWEEP: Statement = { name: 'parley_sweep_broadcasts', text: 'select parley.sweep_broadcasts()' };
+const SWEEP: Statement = {
+  name: 'parley_sweep_broadcasts',
+  text: 'select parley.sweep_broadcasts()',
+};
 
 interface Waiting {
   readonly messages: readonly OutgoingMessage[];
@@ -11,7 +14,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Hands broadcasts over in the order they were said: one statement runs, what comes meanwhile goes together in the next. */
+/**
+ * Hands broadcasts over in the order they were said: one statement runs, what comes meanwhile goes
+ * together in the next.
+ */
 export class BroadcastPublisher {
   private waiting: Waiting[] = [];
   private running?: Promise<void>;
@@ -43,7 +49,10 @@ export class BroadcastPublisher {
 
   private async say(batch: readonly Waiting[]): Promise<void> {
     try {
-      await publishBroadcasts(this.database, batch.flatMap(({ messages }) => messages));
+      await publishBroadcasts(
+        this.database,
+        batch.flatMap(({ messages }) => messages),
+      );
       for (const { resolve } of batch) resolve();
     } catch (error) {
       if (batch.length === 1) return batch[0]!.reject(error);

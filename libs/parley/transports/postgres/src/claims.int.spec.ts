@@ -5,17 +5,27 @@ import { PostgresStore } from './store';
 import { TrialDatabase } from './trial-database.fixture';
 
 let database: TrialDatabase;
-const context: TransportContext = { service: 'scans', instance: 'scans-1', clock: systemClock, log: () => undefined };
+const context: TransportContext = {
+  service: 'scans',
+  instance: 'scans-1',
+  clock: systemClock,
+  log: () => undefined,
+};
 
 beforeAll(async () => void (database = await TrialDatabase.create(['scans', 'viewer'])));
 afterAll(() => database.drop());
 
 const claim = (bytes = 1_000) => ({ id: randomUUID(), body: randomBytes(bytes) });
-const kept = async (): Promise<number> => Number((await database.admin.query<{ n: string }>('select count(*) n from parley.claim')).rows[0]!.n);
+const kept = async (): Promise<number> =>
+  Number(
+    (await database.admin.query<{ n: string }>('select count(*) n from parley.claim')).rows[0]!.n,
+  );
 
 describe('claims in PostgreSQL', () => {
   it('are fetched by other services of the installation, whole', async () => {
-    const [ours, theirs] = ['scans', 'viewer'].map((service) => postgres.openClaims!(database.url(service), context));
+    const [ours, theirs] = ['scans', 'viewer'].map((service) =>
+      postgres.openClaims!(database.url(service), context),
+    );
     const large = claim(20_000_000);
     await ours!.put([large, claim(0)]);
     expect((await theirs!.get(large.id))!.equals(large.body)).toBe(true);
@@ -31,7 +41,11 @@ describe('claims in PostgreSQL', () => {
     await store.connect();
     const [lost, stored] = [claim(), claim()];
     expect(await store.claims.sharesDatabaseWith(store)).toBe(true);
-    await expect(store.transaction(async (tx) => (await store.claims.put([lost], tx), await Promise.reject(new Error('no'))))).rejects.toThrow('no');
+    await expect(
+      store.transaction(
+        async (tx) => (await store.claims.put([lost], tx), await Promise.reject(new Error('no'))),
+      ),
+    ).rejects.toThrow('no');
     await store.transaction((tx) => store.claims.put([stored], tx));
     expect(await store.claims.get(lost.id)).toBeUndefined();
     expect(await store.claims.get(stored.id)).toEqual(stored.body);
@@ -50,6 +64,8 @@ describe('claims in PostgreSQL', () => {
   });
 
   it('want to know for how long', () => {
-    expect(() => postgres.openClaims!('postgres://h/d?days=soon', context)).toThrow('days is "soon"');
+    expect(() => postgres.openClaims!('postgres://h/d?days=soon', context)).toThrow(
+      'days is "soon"',
+    );
   });
 });

@@ -1,4 +1,10 @@
-import { type Claim, type ClaimStore, type Store, type TransportContext, type Tx } from '@parley/messaging';
+import {
+  type Claim,
+  type ClaimStore,
+  type Store,
+  type TransportContext,
+  type Tx,
+} from '@parley/messaging';
 import type { Database, Statement } from './database';
 import { statement } from './transaction';
 
@@ -32,7 +38,10 @@ export class PostgresClaims implements ClaimStore {
   }
 
   async sharesDatabaseWith(store: Store): Promise<boolean> {
-    return store.technology === 'postgres' && (await store.installation()) === (await this.database.installation());
+    return (
+      store.technology === 'postgres' &&
+      (await store.installation()) === (await this.database.installation())
+    );
   }
 
   async put(claims: readonly Claim[], tx?: Tx): Promise<void> {
@@ -52,12 +61,19 @@ export class PostgresClaims implements ClaimStore {
 
   private async sweep(): Promise<void> {
     await this.database.call(FORGET).catch((error: unknown) => {
-      this.surroundings.log('warn', 'postgres: claims past their time could not be swept; trying again in an hour', { error });
+      this.surroundings.log(
+        'warn',
+        'postgres: claims past their time could not be swept; trying again in an hour',
+        { error },
+      );
     });
     this.cancel = this.surroundings.clock.after(HOUR, () => void this.sweep());
   }
 }
 
-const KEEP: Statement = { name: 'parley_keep_claims', text: 'select parley.keep_claims($1, $2, $3)' };
+const KEEP: Statement = {
+  name: 'parley_keep_claims',
+  text: 'select parley.keep_claims($1, $2, $3)',
+};
 const FETCH: Statement = { name: 'parley_fetch_claim', text: 'select parley.fetch_claim($1) body' };
 const FORGET: Statement = { name: 'parley_forget_claims', text: 'select parley.forget_claims()' };

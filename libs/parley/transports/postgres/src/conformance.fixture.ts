@@ -17,8 +17,14 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
     const home = await Road.to(data.url(service), 5432);
     const way = apart ? await Road.to(messages.url(service), 5432) : undefined;
     const roads = way ? [home, way] : [home];
-    const url = way ? way.along(plain(messages.url(service))) : home.along(plain(data.url(service)));
-    const dataSource = new DataSource({ type: 'postgres', url: home.along(plain(data.url(service))), poolSize: POOL });
+    const url = way
+      ? way.along(plain(messages.url(service)))
+      : home.along(plain(data.url(service)));
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url: home.along(plain(data.url(service))),
+      poolSize: POOL,
+    });
     return {
       options: {
         urls: { commands: url, broadcasts: url, events: url },
@@ -37,11 +43,24 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
     };
   }
 
-  const outbox = apart ? true : 'its messages are in the database of the transaction: where that is away nothing commits';
+  const outbox = apart
+    ? true
+    : 'its messages are in the database of the transaction: where that is away nothing commits';
   return {
     technology: `postgres, ${where}`,
     features: {
-      offers: { death: true, cuts: true, persistent: true, orphans: true, forgets: true, broker: 'the database itself is killed in npm run chaos (F08)', outbox, refuses: apart ? true : outbox, confirms: apart ? true : outbox, limits: 'what is larger goes by claim check' },
+      offers: {
+        death: true,
+        cuts: true,
+        persistent: true,
+        orphans: true,
+        forgets: true,
+        broker: 'the database itself is killed in npm run chaos (F08)',
+        outbox,
+        refuses: apart ? true : outbox,
+        confirms: apart ? true : outbox,
+        limits: 'what is larger goes by claim check',
+      },
       lateness: 1_500,
     },
     setUp: async () => {
@@ -57,7 +76,8 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
     open,
     forget: async (_service: string, olderThan: number) => {
       for (const database of new Set([data, messages])) {
-        for (const forget of ['forget_handled', 'forget_published']) await database.admin.query(`select parley.${forget}($1 * interval '1 ms')`, [olderThan]);
+        for (const forget of ['forget_handled', 'forget_published'])
+          await database.admin.query(`select parley.${forget}($1 * interval '1 ms')`, [olderThan]);
       }
     },
     expire: async () => {
@@ -67,16 +87,23 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
       }
     },
     record: async (service: string, tx: Tx, effect: string) => {
-      await (tx as EntityManager).query('insert into public.effect (lane, by) values ($1, $2)', [effect, service]);
+      await (tx as EntityManager).query('insert into public.effect (lane, by) values ($1, $2)', [
+        effect,
+        service,
+      ]);
     },
     effects: async (service: string) => {
-      const { rows } = await data.admin.query<{ lane: string }>('select lane from public.effect where by = $1 order by number', [service]);
+      const { rows } = await data.admin.query<{ lane: string }>(
+        'select lane from public.effect where by = $1 order by number',
+        [service],
+      );
       return rows.map(({ lane }) => lane);
     },
   };
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, number) => total + number, 0);
 
 /** Without parameters, as a service's configuration has it. */
 function plain(url: string): string {

@@ -1,4 +1,12 @@
-import { CONSUMER, SENDER, type CrashPlace, type CrashSite, type Entry, type Life, type UnderWay } from '@parley/testing/crash';
+import {
+  CONSUMER,
+  SENDER,
+  type CrashPlace,
+  type CrashSite,
+  type Entry,
+  type Life,
+  type UnderWay,
+} from '@parley/testing/crash';
 import type { Tx } from '@parley/messaging';
 import { DataSource, type EntityManager } from 'typeorm';
 import { postgres } from './postgres';
@@ -7,7 +15,8 @@ import { TrialDatabase } from './trial-database.fixture';
 
 const POOL = 5;
 const DEADLOCK = '40P01';
-const EXPIRE = 'update parley.lane set until = clock_timestamp() where token <> 0; update parley.event_member set until = clock_timestamp()';
+const EXPIRE =
+  'update parley.lane set until = clock_timestamp() where token <> 0; update parley.event_member set until = clock_timestamp()';
 
 interface Databases {
   /** By service: where its data is, and where the messages are. */
@@ -16,25 +25,37 @@ interface Databases {
 }
 
 /** In the worker. */
-export async function openPlace({ data, messages }: Databases, { service, instance, passes, log }: Life): Promise<CrashPlace> {
+export async function openPlace(
+  { data, messages }: Databases,
+  { service, instance, passes, log }: Life,
+): Promise<CrashPlace> {
   const named = new URL(data[service]!);
   named.searchParams.set('application_name', instance);
   const dataSource = new DataSource({ type: 'postgres', url: named.href, poolSize: POOL });
-  const query = (tx: Tx, sql: string, values: unknown[]) => (tx as EntityManager).query(sql, values);
+  const query = (tx: Tx, sql: string, values: unknown[]) =>
+    (tx as EntityManager).query(sql, values);
   return {
     urls: { commands: messages[service]!, events: messages[service]! },
     technologies: [postgres],
     store: new PostgresStore(dataSource, { service, log, passes }),
-    next: async (tx, kind, key) => ((await query(tx, 'select public.next_of($1, $2) n', [kind, key])) as [{ n: number }])[0].n,
-    effect: async (tx, { kind, key, n }) => void (await query(tx, 'insert into public.effect_of (kind, key, n) values ($1, $2, $3)', [kind, key, n])),
-    behind: async () => Number(((await dataSource.query('select public.behind() n')) as [{ n: string }])[0].n),
+    next: async (tx, kind, key) =>
+      ((await query(tx, 'select public.next_of($1, $2) n', [kind, key])) as [{ n: number }])[0].n,
+    effect: async (tx, { kind, key, n }) =>
+      void (await query(tx, 'insert into public.effect_of (kind, key, n) values ($1, $2, $3)', [
+        kind,
+        key,
+        n,
+      ])),
+    behind: async () =>
+      Number(((await dataSource.query('select public.behind() n')) as [{ n: string }])[0].n),
   };
 }
 
 /** In the driver: messages in the services' own database, or in another. */
 export async function postgresSite(where: 'own database' | 'another database'): Promise<CrashSite> {
   const data = await TrialDatabase.create([SENDER, CONSUMER]);
-  const messages = where === 'another database' ? await TrialDatabase.create([SENDER, CONSUMER]) : data;
+  const messages =
+    where === 'another database' ? await TrialDatabase.create([SENDER, CONSUMER]) : data;
   await data.admin.query(BOOKS);
   return new PostgresSite(where, data, messages);
 }
@@ -52,21 +73,37 @@ class PostgresSite implements CrashSite {
   ) {
     this.name = `postgres, ${where}`;
     this.relays = messages !== books;
-    const urls = (database: TrialDatabase) => Object.fromEntries([SENDER, CONSUMER].map((service) => [service, plain(database.url(service))]));
+    const urls = (database: TrialDatabase) =>
+      Object.fromEntries(
+        [SENDER, CONSUMER].map((service) => [service, plain(database.url(service))]),
+      );
     this.data = { data: urls(books), messages: urls(messages) };
   }
 
   async underWay(service: string, instance: string): Promise<UnderWay> {
     const [open, leased, outbox] = await Promise.all([
-      this.books.admin.query(`select from pg_stat_activity where datname = $1 and application_name = $2 and state = 'idle in transaction'`, [this.books.name, instance]),
-      this.inAll<{ lane: string }>(`select l.lane from parley.lane l join parley.message m using (queue, lane) where l.token <> 0 and m.id = l.head`),
-      this.books.admin.query<{ id: string }>(`select convert_from(headers, 'utf8')::jsonb ->> 'id' id from parley.outbox where service = $1`, [service]),
+      this.books.admin.query(
+        `select from pg_stat_activity where datname = $1 and application_name = $2 and state = 'idle in transaction'`,
+        [this.books.name, instance],
+      ),
+      this.inAll<{ lane: string }>(
+        `select l.lane from parley.lane l join parley.message m using (queue, lane) where l.token <> 0 and m.id = l.head`,
+      ),
+      this.books.admin.query<{ id: string }>(
+        `select convert_from(headers, 'utf8')::jsonb ->> 'id' id from parley.outbox where service = $1`,
+        [service],
+      ),
     ]);
     const ids = outbox.rows.map(({ id }) => id);
     const published = await this.inAll<{ id: string }>(`select message_id id from parley.message where message_id = any($1) union select message from parley.event_published where message = any($1)
       union select message_id from parley.inbox where message_id = any($1)`, [ids]); // prettier-ignore
     const unremoved = new Set(published.map(({ id }) => id)).size;
-    return { transactions: open.rowCount!, unacknowledged: service === CONSUMER ? leased.length : 0, unpublished: ids.length - unremoved, unremoved };
+    return {
+      transactions: open.rowCount!,
+      unacknowledged: service === CONSUMER ? leased.length : 0,
+      unpublished: ids.length - unremoved,
+      unremoved,
+    };
   }
 
   async expire(): Promise<void> {
@@ -83,11 +120,17 @@ class PostgresSite implements CrashSite {
   }
 
   async effects(): Promise<readonly Entry[]> {
-    return (await this.books.admin.query<Entry>('select kind, key, n from public.effect_of order by number')).rows;
+    return (
+      await this.books.admin.query<Entry>(
+        'select kind, key, n from public.effect_of order by number',
+      )
+    ).rows;
   }
 
   async dead(): Promise<readonly Entry[]> {
-    const rows = await this.inAll<{ body: { key: string; n: number } }>(`select convert_from(body, 'utf8')::jsonb body from parley.dead`);
+    const rows = await this.inAll<{ body: { key: string; n: number } }>(
+      `select convert_from(body, 'utf8')::jsonb body from parley.dead`,
+    );
     return rows.map(({ body: { key, n } }) => ({ kind: 'poison', key, n }));
   }
 
@@ -107,8 +150,15 @@ class PostgresSite implements CrashSite {
     return [...new Set([this.books, this.messages])];
   }
 
-  private async inAll<Row extends object>(sql: string, values: unknown[] = []): Promise<readonly Row[]> {
-    return (await Promise.all(this.all().map(async ({ admin }) => (await admin.query<Row>(sql, values)).rows))).flat();
+  private async inAll<Row extends object>(
+    sql: string,
+    values: unknown[] = [],
+  ): Promise<readonly Row[]> {
+    return (
+      await Promise.all(
+        this.all().map(async ({ admin }) => (await admin.query<Row>(sql, values)).rows),
+      )
+    ).flat();
   }
 }
 
@@ -119,7 +169,8 @@ function plain(url: string): string {
   return bare.href;
 }
 
-// What is said of a key is numbered by the transaction that says it, one at a time. Effects are numbered as they are made, and may be made twice.
+// What is said of a key is numbered by the transaction that says it, one at a time. Effects are
+// numbered as they are made, and may be made twice.
 const BOOKS = `
   create table public.said (kind text, key text, n int, primary key (kind, key, n));
   create table public.effect_of (number bigserial primary key, kind text not null, key text not null, n int not null);

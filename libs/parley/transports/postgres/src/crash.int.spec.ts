@@ -7,13 +7,24 @@ const ROOT = join(__dirname, '../../../../..');
 const PATIENCE = 200_000;
 
 describe('workers that die while messages flow (npm run crash: hundreds of them)', () => {
-  // With processes of its own. On a busy machine fewer die: after half a minute what happened is judged.
-  it('publish what they committed, and handle it once, in order', async () => {
-    const flags = ['--seed', '42', '--kills', '10', '--failpoints', '40', '--minutes', '0.5'];
-    const run = spawn(process.execPath, ['tools/crash.mjs', ...flags], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
-    const [report, [code]] = await Promise.all([text(run.stdout), once(run, 'exit') as Promise<[number | null]>]);
-    expect(report).not.toContain('✗');
-    expect(report.match(/each once, in order per key, nothing else/g)).toHaveLength(3);
-    expect(code).toBe(0);
-  }, PATIENCE);
+  // With processes of its own. On a busy machine fewer die: after half a minute what happened is
+  // judged.
+  it(
+    'publish what they committed, and handle it once, in order',
+    async () => {
+      const flags = ['--seed', '42', '--kills', '10', '--failpoints', '40', '--minutes', '0.5'];
+      const run = spawn(process.execPath, ['tools/crash.mjs', ...flags], {
+        cwd: ROOT,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const [report, [code]] = await Promise.all([
+        text(run.stdout),
+        once(run, 'exit') as Promise<[number | null]>,
+      ]);
+      expect(report).not.toContain('✗');
+      expect(report.match(/each once, in order per key, nothing else/g)).toHaveLength(3);
+      expect(code).toBe(0);
+    },
+    PATIENCE,
+  );
 });

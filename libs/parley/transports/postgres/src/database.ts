@@ -20,8 +20,8 @@ export type Caller = Pick<Database, 'call'>;
 const CONNECTIONS = 4;
 
 /**
- * A process's own connections to one database: a few for statements that commit by themselves, one that listens. Store and
- * transport of a process share them; whoever closes last closes them.
+ * A process's own connections to one database: a few for statements that commit by themselves, one
+ * that listens. Store and transport of a process share them; whoever closes last closes them.
  */
 export class Database {
   private static readonly opened = new Map<string, Database>();
@@ -42,7 +42,9 @@ export class Database {
       max: CONNECTIONS,
       application_name: 'parley',
     });
-    this.pool.on('error', (error) => surroundings.log('debug', 'postgres: an idle connection ended', { error }));
+    this.pool.on('error', (error) =>
+      surroundings.log('debug', 'postgres: an idle connection ended', { error }),
+    );
     this.bell = new Bell(config, surroundings);
     this.ringer = new Ringer((channels) => this.call(RING, [channels]), surroundings);
   }
@@ -61,7 +63,10 @@ export class Database {
   }
 
   /** Runs one statement, which commits by itself. */
-  async call<Row extends QueryResultRow>({ name, text }: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+  async call<Row extends QueryResultRow>(
+    { name, text }: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
     const { rows } = await this.pool.query<Row>({ name, text, values: [...values] });
     return rows;
   }
@@ -85,5 +90,8 @@ export class Database {
   }
 }
 
-const INSTALLATION: Statement = { name: 'parley_installation', text: 'select parley.installation_id() id' };
+const INSTALLATION: Statement = {
+  name: 'parley_installation',
+  text: 'select parley.installation_id() id',
+};
 const RING: Statement = { name: 'parley_ring', text: 'select parley.ring($1)' };

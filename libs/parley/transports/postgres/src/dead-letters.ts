@@ -31,42 +31,71 @@ export class PostgresDeadLetters implements DeadLetters {
     const [row] = await this.database.call<FoundRow>(FIND, [this.service, id]);
     if (!row) return undefined;
     const { handled, waiting, held_by: heldBy, ...letter } = row;
-    return { ...letterOf(letter), handledBefore: handled, waiting, ...(heldBy !== null && { heldBy }) };
+    return {
+      ...letterOf(letter),
+      handledBefore: handled,
+      waiting,
+      ...(heldBy !== null && { heldBy }),
+    };
   }
 
   async replay(id: string, { who, reason }: Decision = SOMEBODY): Promise<boolean> {
-    return isId(id) && this.awoken(await this.call<{ wake: string | null }>(REPLAY, [id, text(who), text(reason)]));
+    return (
+      isId(id) &&
+      this.awoken(await this.call<{ wake: string | null }>(REPLAY, [id, text(who), text(reason)]))
+    );
   }
 
-  async edit(id: string, body: Buffer, { who, reason, replay = false, edits }: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
+  async edit(
+    id: string,
+    body: Buffer,
+    { who, reason, replay = false, edits }: Edit,
+  ): Promise<'done' | 'gone' | 'edited meanwhile'> {
     if (!isId(id)) return 'gone';
-    const row = await this.call<{ outcome: 'done' | 'gone' | 'edited meanwhile'; wake: string | null }>(EDIT, [
-      id,
-      body,
-      edits ?? null,
-      replay,
-      text(who),
-      text(reason),
-    ]);
+    const row = await this.call<{
+      outcome: 'done' | 'gone' | 'edited meanwhile';
+      wake: string | null;
+    }>(EDIT, [id, body, edits ?? null, replay, text(who), text(reason)]);
     this.awoken(row);
     return row.outcome;
   }
 
   async discard(id: string, { who, reason }: Decision): Promise<boolean> {
-    return isId(id) && this.awoken(await this.call<{ wake: string | null }>(DISCARD, [id, text(who), text(reason)]));
+    return (
+      isId(id) &&
+      this.awoken(await this.call<{ wake: string | null }>(DISCARD, [id, text(who), text(reason)]))
+    );
   }
 
-  async refused(id: string, { who, reason, action, outcome, after }: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>): Promise<void> {
-    if (isId(id)) await this.call(REFUSED, [id, action, text(who), text(reason), text(outcome), after ?? null]);
+  async refused(
+    id: string,
+    {
+      who,
+      reason,
+      action,
+      outcome,
+      after,
+    }: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
+  ): Promise<void> {
+    if (isId(id))
+      await this.call(REFUSED, [id, action, text(who), text(reason), text(outcome), after ?? null]);
   }
 
   async audit({ letter, who, limit = 100 }: AuditFilter = {}): Promise<readonly AuditEntry[]> {
     if (letter !== undefined && !isId(letter)) return [];
-    const rows = await this.database.call<AuditRow>(AUDIT, [this.service, letter ?? null, text(who), limit]);
+    const rows = await this.database.call<AuditRow>(AUDIT, [
+      this.service,
+      letter ?? null,
+      text(who),
+      limit,
+    ]);
     return rows.map(entryOf);
   }
 
-  private async call<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row> {
+  private async call<Row extends object>(
+    statement: Statement,
+    values: readonly unknown[],
+  ): Promise<Row> {
     const [row] = await this.database.call<Row>(statement, [this.service, ...values]);
     return row!;
   }
@@ -77,7 +106,15 @@ export class PostgresDeadLetters implements DeadLetters {
     return wake !== null;
   }
 
-  private narrowed({ subscription, contract, error, group, from, to, upTo }: DeadLetterFilter): unknown[] {
+  private narrowed({
+    subscription,
+    contract,
+    error,
+    group,
+    from,
+    to,
+    upTo,
+  }: DeadLetterFilter): unknown[] {
     return [
       this.service,
       text(subscription),
@@ -91,8 +128,15 @@ export class PostgresDeadLetters implements DeadLetters {
   }
 }
 
-type LetterRow = Omit<DeadLetter, 'headers' | 'failure'> & { readonly headers: Buffer; readonly failure: string };
-type FoundRow = LetterRow & { readonly handled: boolean; readonly waiting: number; readonly held_by: string | null };
+type LetterRow = Omit<DeadLetter, 'headers' | 'failure'> & {
+  readonly headers: Buffer;
+  readonly failure: string;
+};
+type FoundRow = LetterRow & {
+  readonly handled: boolean;
+  readonly waiting: number;
+  readonly held_by: string | null;
+};
 type AuditRow = { readonly [Name in keyof AuditEntry]-?: AuditEntry[Name] | null } & {
   readonly headers: Buffer | null;
   readonly failure: string | null;
@@ -103,20 +147,57 @@ const isId = (id: string): boolean => /^\d{1,18}$/.test(id);
 /** PostgreSQL keeps no NUL in text. */
 const text = (given: string | undefined): string | null => given?.replaceAll('\0', '') ?? null;
 
-const letterOf = (row: LetterRow): DeadLetter => ({ ...row, headers: unpackHeaders(row.headers), failure: JSON.parse(row.failure) as Failure });
+const letterOf = (row: LetterRow): DeadLetter => ({
+  ...row,
+  headers: unpackHeaders(row.headers),
+  failure: JSON.parse(row.failure) as Failure,
+});
 
 function entryOf({ headers, failure, ...row }: AuditRow): AuditEntry {
-  const known = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as AuditEntry;
-  return { ...known, ...(headers && { headers: unpackHeaders(headers) }), ...(failure !== null && { failure: JSON.parse(failure) as Failure }) };
+  const known = Object.fromEntries(
+    Object.entries(row).filter(([, value]) => value !== null),
+  ) as unknown as AuditEntry;
+  return {
+    ...known,
+    ...(headers && { headers: unpackHeaders(headers) }),
+    ...(failure !== null && { failure: JSON.parse(failure) as Failure }),
+  };
 }
 
 const FILTER = '$1, $2, $3, $4, $5, $6, $7, $8';
-const LIST: Statement = { name: 'parley_dead_letters', text: `select * from parley.dead_letters(${FILTER}, $9, $10)` };
-const COUNT: Statement = { name: 'parley_count_dead_letters', text: `select parley.count_dead_letters(${FILTER}) n` };
-const GROUPS: Statement = { name: 'parley_dead_groups', text: `select * from parley.dead_groups(${FILTER}, $9)` };
-const FIND: Statement = { name: 'parley_dead_letter', text: 'select * from parley.dead_letter($1, $2)' };
-const REPLAY: Statement = { name: 'parley_replay', text: 'select parley.replay($1, $2, $3, $4) wake' };
-const EDIT: Statement = { name: 'parley_edit_letter', text: 'select * from parley.edit_letter($1, $2, $3, $4, $5, $6, $7)' };
-const DISCARD: Statement = { name: 'parley_discard_letter', text: 'select parley.discard_letter($1, $2, $3, $4) wake' };
-const REFUSED: Statement = { name: 'parley_note_refusal', text: 'select parley.note_refusal($1, $2, $3, $4, $5, $6, $7)' };
-const AUDIT: Statement = { name: 'parley_audit_entries', text: 'select * from parley.audit_entries($1, $2, $3, $4)' };
+const LIST: Statement = {
+  name: 'parley_dead_letters',
+  text: `select * from parley.dead_letters(${FILTER}, $9, $10)`,
+};
+const COUNT: Statement = {
+  name: 'parley_count_dead_letters',
+  text: `select parley.count_dead_letters(${FILTER}) n`,
+};
+const GROUPS: Statement = {
+  name: 'parley_dead_groups',
+  text: `select * from parley.dead_groups(${FILTER}, $9)`,
+};
+const FIND: Statement = {
+  name: 'parley_dead_letter',
+  text: 'select * from parley.dead_letter($1, $2)',
+};
+const REPLAY: Statement = {
+  name: 'parley_replay',
+  text: 'select parley.replay($1, $2, $3, $4) wake',
+};
+const EDIT: Statement = {
+  name: 'parley_edit_letter',
+  text: 'select * from parley.edit_letter($1, $2, $3, $4, $5, $6, $7)',
+};
+const DISCARD: Statement = {
+  name: 'parley_discard_letter',
+  text: 'select parley.discard_letter($1, $2, $3, $4) wake',
+};
+const REFUSED: Statement = {
+  name: 'parley_note_refusal',
+  text: 'select parley.note_refusal($1, $2, $3, $4, $5, $6, $7)',
+};
+const AUDIT: Statement = {
+  name: 'parley_audit_entries',
+  text: 'select * from parley.audit_entries($1, $2, $3, $4)',
+};

@@ -19,11 +19,19 @@ describe('PostgreSQL, explained', () => {
       command('inventory.describe-command', payload, { key: 'orderId' }),
       ['queue: inventory in parley.message', 'lane: by orderId', 'channel: parley_queue_inventory'],
     ],
-    [command('inventory.describe-loose', payload), ['queue: inventory in parley.message', 'lane: its own', 'channel: parley_queue_inventory']],
-    [event('orders.order-described', payload, { key: 'orderId' }), ['log: parley.event', 'partition: 1 of 16, by orderId']],
+    [
+      command('inventory.describe-loose', payload),
+      ['queue: inventory in parley.message', 'lane: its own', 'channel: parley_queue_inventory'],
+    ],
+    [
+      event('orders.order-described', payload, { key: 'orderId' }),
+      ['log: parley.event', 'partition: 1 of 16, by orderId'],
+    ],
     [broadcast('orders.described-live', payload), ['channel: parley_broadcast_orders']],
   ])('names what passes $name', (contract, places) => {
-    expect(transport.describe!(contract).map(({ what, name }) => `${what}: ${name}`)).toEqual(places);
+    expect(transport.describe!(contract).map(({ what, name }) => `${what}: ${name}`)).toEqual(
+      places,
+    );
   });
 
   it('shows no password', () => {

@@ -32,7 +32,10 @@ function said(contract: Contract, key: string, n: number): OutgoingMessage {
   return { contract, envelope, body: Buffer.from(JSON.stringify({ key, n })) };
 }
 
-/** Starts the service again whenever its process ended, as a supervisor does, with the leases of the dead one over. */
+/**
+ * Starts the service again whenever its process ended, as a supervisor does, with the leases of the
+ * dead one over.
+ */
 class Supervisor {
   deaths = 0;
   private child?: ChildProcess;
@@ -51,7 +54,14 @@ class Supervisor {
 
   private async run(url: string, onDeath: () => Promise<void>): Promise<void> {
     while (!this.stopped) {
-      const argv = ['--max-old-space-size=128', '-r', '@swc-node/register', join(__dirname, 'poison-process.fixture.ts'), url, `inventory-${this.deaths + 1}`];
+      const argv = [
+        '--max-old-space-size=128',
+        '-r',
+        '@swc-node/register',
+        join(__dirname, 'poison-process.fixture.ts'),
+        url,
+        `inventory-${this.deaths + 1}`,
+      ];
       this.child = spawn(process.execPath, argv, { cwd: ROOT, stdio: 'ignore' });
       await once(this.child, 'exit');
       if (this.stopped) return;
@@ -62,37 +72,73 @@ class Supervisor {
   }
 }
 
-const EXPIRE = 'update parley.lane set until = clock_timestamp() where token <> 0; update parley.event_member set until = clock_timestamp()';
-const effects = async () => (await database.admin.query<{ lane: string; by: string }>('select lane, by from public.effect order by number')).rows;
-const dead = async () => (await database.admin.query<{ failure: string; holds: boolean; headers: Buffer }>('select failure, holds, headers from parley.dead')).rows;
+const EXPIRE =
+  'update parley.lane set until = clock_timestamp() where token <> 0; update parley.event_member set until = clock_timestamp()';
+const effects = async () =>
+  (
+    await database.admin.query<{ lane: string; by: string }>(
+      'select lane, by from public.effect order by number',
+    )
+  ).rows;
+const dead = async () =>
+  (
+    await database.admin.query<{ failure: string; holds: boolean; headers: Buffer }>(
+      'select failure, holds, headers from parley.dead',
+    )
+  ).rows;
 
 it.each([
   ['command', 'a rejection that nobody handles', TakeJob],
   ['command', 'a lack of memory', TakeJob],
   ['event', 'exit', JobDone],
-])('a %s that ends its process by %s is dead after a stated number of deliveries, and its neighbours take effect', async (_, how, contract) => {
-  await database.empty();
-  const poison = `poison ${how}`;
-  const good = ['a', 'b', 'c', 'd', 'fails twice'];
-  const messages = [said(contract, 'a', 0), said(contract, poison, 1), ...good.slice(1).map((key, n) => said(contract, key, n)), said(contract, poison, 2)];
-  if (contract.kind === 'command') await database.admin.query(SEND.text, sendValues(messages));
-  else await appendEvents(database.admin, messages);
-  const goodAfter: number[] = [];
-  const supervisor = new Supervisor(database.url('inventory'), async () => void goodAfter.push((await effects()).length));
-  try {
-    await until(async () => (await dead()).length === 1 || supervisor.deaths > AT_MOST, PATIENCE_MS);
-    await until(async () => (await effects()).length === good.length, 30_000);
-  } finally {
-    await supervisor.stop();
-  }
-  const [letter] = await dead();
-  const failure = JSON.parse(letter!.failure) as Failure;
-  expect(failure).toMatchObject({ error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST, instance: `inventory-${supervisor.deaths}` });
-  expect(failure.message.match(/^\d{4}-\S+Z inventory-\d+$/gm)).toHaveLength(UNFINISHED_AT_MOST);
-  expect(Date.parse(failure.lastFailedAt)).toBeGreaterThan(Date.parse(failure.firstFailedAt));
-  expect(letter!.holds).toBe(true);
-  expect(supervisor.deaths).toBeLessThanOrEqual(AT_MOST);
-  // Within two leases: nothing else was leased when the message ended a process for the second time. One waits for its retries.
-  expect(goodAfter[2]).toBeGreaterThanOrEqual(good.length - 1);
-  expect(Object.fromEntries((await effects()).map(({ lane, by }) => [lane, by]))).toEqual({ a: '1', b: '1', c: '1', d: '1', 'fails twice': '3' });
-});
+])(
+  'a %s that ends its process by %s is dead after a stated number of deliveries, and its neighbours take effect',
+  async (_, how, contract) => {
+    await database.empty();
+    const poison = `poison ${how}`;
+    const good = ['a', 'b', 'c', 'd', 'fails twice'];
+    const messages = [
+      said(contract, 'a', 0),
+      said(contract, poison, 1),
+      ...good.slice(1).map((key, n) => said(contract, key, n)),
+      said(contract, poison, 2),
+    ];
+    if (contract.kind === 'command') await database.admin.query(SEND.text, sendValues(messages));
+    else await appendEvents(database.admin, messages);
+    const goodAfter: number[] = [];
+    const supervisor = new Supervisor(
+      database.url('inventory'),
+      async () => void goodAfter.push((await effects()).length),
+    );
+    try {
+      await until(
+        async () => (await dead()).length === 1 || supervisor.deaths > AT_MOST,
+        PATIENCE_MS,
+      );
+      await until(async () => (await effects()).length === good.length, 30_000);
+    } finally {
+      await supervisor.stop();
+    }
+    const [letter] = await dead();
+    const failure = JSON.parse(letter!.failure) as Failure;
+    expect(failure).toMatchObject({
+      error: 'ProcessEndedError',
+      tries: UNFINISHED_AT_MOST,
+      instance: `inventory-${supervisor.deaths}`,
+    });
+    expect(failure.message.match(/^\d{4}-\S+Z inventory-\d+$/gm)).toHaveLength(UNFINISHED_AT_MOST);
+    expect(Date.parse(failure.lastFailedAt)).toBeGreaterThan(Date.parse(failure.firstFailedAt));
+    expect(letter!.holds).toBe(true);
+    expect(supervisor.deaths).toBeLessThanOrEqual(AT_MOST);
+    // Within two leases: nothing else was leased when the message ended a process for the second
+    // time. One waits for its retries.
+    expect(goodAfter[2]).toBeGreaterThanOrEqual(good.length - 1);
+    expect(Object.fromEntries((await effects()).map(({ lane, by }) => [lane, by]))).toEqual({
+      a: '1',
+      b: '1',
+      c: '1',
+      d: '1',
+      'fails twice': '3',
+    });
+  },
+);

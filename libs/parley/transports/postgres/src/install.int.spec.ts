@@ -8,7 +8,11 @@ describe('installing while others use the schema', () => {
   let database: TrialDatabase;
   let client: Client;
   const connected = async (): Promise<Client> => {
-    const own = new Client({ connectionString: Object.assign(new URL(process.env['PARLEY_TEST_POSTGRES']!), { pathname: `/${database.name}` }).href });
+    const own = new Client({
+      connectionString: Object.assign(new URL(process.env['PARLEY_TEST_POSTGRES']!), {
+        pathname: `/${database.name}`,
+      }).href,
+    });
     await own.connect();
     return own;
   };
@@ -26,7 +30,9 @@ describe('installing while others use the schema', () => {
 
   it('takes no table from anybody when nothing changes', async () => {
     const reader = await connected();
-    await reader.query('begin; select * from parley.script; select * from parley.service; select * from parley.queue');
+    await reader.query(
+      'begin; select * from parley.script; select * from parley.service; select * from parley.queue',
+    );
     const said: string[] = [];
     await install(client, services(), (sentence) => said.push(sentence));
     expect(said).toEqual([]);
@@ -38,10 +44,14 @@ describe('installing while others use the schema', () => {
     const holder = await connected();
     await holder.query('begin; lock table parley.service in access exclusive mode');
     await install(client, services(), (sentence) => {
-      expect(sentence).toMatch(/^parley is being installed: a table is in use \(canceling statement due to lock timeout\); trying again in 1 s, attempt 1 of 40$/);
+      expect(sentence).toMatch(
+        /^parley is being installed: a table is in use \(canceling statement due to lock timeout\); trying again in 1 s, attempt 1 of 40$/,
+      );
       void holder.query('commit');
     });
-    expect((await client.query('select service from parley.service')).rows).toEqual([{ service: 'shop' }]);
+    expect((await client.query('select service from parley.service')).rows).toEqual([
+      { service: 'shop' },
+    ]);
     await holder.end();
   });
 
@@ -50,7 +60,9 @@ describe('installing while others use the schema', () => {
     await other.query('drop schema parley cascade');
     await other.query(`set datestyle = 'German'; set lock_timeout = 1; set statement_timeout = 50`);
     await install(other, services());
-    expect((await other.query('select count(*)::int n from parley.script')).rows[0]).toEqual({ n: expect.any(Number) });
+    expect((await other.query('select count(*)::int n from parley.script')).rows[0]).toEqual({
+      n: expect.any(Number),
+    });
     await other.end();
   });
 });

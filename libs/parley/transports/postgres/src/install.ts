@@ -17,7 +17,10 @@ interface Script {
 
 const SCRIPTS = join(__dirname, 'sql');
 
-/** Milliseconds for which a change waits for a table in use: whoever comes to use it meanwhile waits behind the change. */
+/**
+ * Milliseconds for which a change waits for a table in use: whoever comes to use it meanwhile waits
+ * behind the change.
+ */
 const LOCK_TIMEOUT_MS = 2_000;
 /** Milliseconds between two attempts, and attempts. */
 const [PAUSE_MS, ATTEMPTS] = [1_000, 40];
@@ -25,11 +28,16 @@ const [PAUSE_MS, ATTEMPTS] = [1_000, 40];
 const IN_USE = new Set(['55P03', '40P01']);
 
 /**
- * Brings the schema `parley` of a database up to date and registers its services; what is there stays. Needs a role that may
- * create roles and schemas. Several may call it at the same time, and services may run meanwhile.
+ * Brings the schema `parley` of a database up to date and registers its services; what is there
+ * stays. Needs a role that may create roles and schemas. Several may call it at the same time, and
+ * services may run meanwhile.
  * @param say told, in a sentence, why it takes longer
  */
-export async function install(client: Client, services: readonly ServiceRole[], say: (sentence: string) => void = () => undefined): Promise<void> {
+export async function install(
+  client: Client,
+  services: readonly ServiceRole[],
+  say: (sentence: string) => void = () => undefined,
+): Promise<void> {
   await client.query(`select pg_advisory_lock(hashtext('parley.schema'))`);
   try {
     await withPatience(() => installOnce(client, services), say);
@@ -40,14 +48,19 @@ export async function install(client: Client, services: readonly ServiceRole[], 
   }
 }
 
-async function withPatience(work: () => Promise<void>, say: (sentence: string) => void): Promise<void> {
+async function withPatience(
+  work: () => Promise<void>,
+  say: (sentence: string) => void,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       const { code = '', message } = error as { code?: string; message: string };
       if (!IN_USE.has(code) || attempt === ATTEMPTS) throw error;
-      say(`parley is being installed: a table is in use (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`);
+      say(
+        `parley is being installed: a table is in use (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`,
+      );
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
@@ -55,7 +68,9 @@ async function withPatience(work: () => Promise<void>, say: (sentence: string) =
 
 /** All or nothing. */
 async function installOnce(client: Client, services: readonly ServiceRole[]): Promise<void> {
-  await client.query(`begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local statement_timeout = 0; set local datestyle = 'ISO, MDY'`);
+  await client.query(
+    `begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local statement_timeout = 0; set local datestyle = 'ISO, MDY'`,
+  );
   try {
     await createSchema(client);
     await runScripts(client);
@@ -86,7 +101,9 @@ async function createSchema(client: Client): Promise<void> {
 }
 
 async function runScripts(client: Client): Promise<void> {
-  const { rows } = await client.query<Omit<Script, 'sql'>>('select name, checksum from parley.script');
+  const { rows } = await client.query<Omit<Script, 'sql'>>(
+    'select name, checksum from parley.script',
+  );
   const known = new Map(rows.map(({ name, checksum }) => [name, checksum]));
   const changed = scripts().filter(({ name, checksum }) => known.get(name) !== checksum);
   if (changed.length === 0) return;
@@ -98,7 +115,10 @@ async function runScripts(client: Client): Promise<void> {
       await client.query(statement);
     }
     const { name, checksum } = script;
-    await client.query('insert into parley.script values ($1, $2) on conflict (name) do update set checksum = excluded.checksum', [name, checksum]);
+    await client.query(
+      'insert into parley.script values ($1, $2) on conflict (name) do update set checksum = excluded.checksum',
+      [name, checksum],
+    );
   }
   await client.query('revoke execute on all functions in schema parley from public');
   await client.query('reset role');
@@ -115,16 +135,29 @@ function scripts(): readonly Script[] {
 /** A statement ends with a semicolon at the end of a line, outside of a function's body. */
 export function statementsOf(sql: string): readonly string[] {
   const parts = sql.split('$$');
-  const marked = parts.map((part, index) => (index % 2 === 0 ? part.replace(/;[ \t]*(--.*)?$/gm, ';\0') : part)).join('$$');
-  return marked.split('\0').map((statement) => statement.trim()).filter((statement) => statement.replace(/^[ \t]*--.*$/gm, '').trim() !== '');
+  const marked = parts
+    .map((part, index) => (index % 2 === 0 ? part.replace(/;[ \t]*(--.*)?$/gm, ';\0') : part))
+    .join('$$');
+  return marked
+    .split('\0')
+    .map((statement) => statement.trim())
+    .filter((statement) => statement.replace(/^[ \t]*--.*$/gm, '').trim() !== '');
 }
 
-const withoutComments = (statement: string): string => statement.replace(/^(\s*--.*\n)+/, '').trimStart();
+const withoutComments = (statement: string): string =>
+  statement.replace(/^(\s*--.*\n)+/, '').trimStart();
 
-/** Tables are made once, by the first version of a script; a later change of them is a new script. Functions are replaced. */
-const isRepeatable = (statement: string): boolean => /^(create function|revoke|grant)\b/i.test(withoutComments(statement));
+/**
+ * Tables are made once, by the first version of a script; a later change of them is a new script.
+ * Functions are replaced.
+ */
+const isRepeatable = (statement: string): boolean =>
+  /^(create function|revoke|grant)\b/i.test(withoutComments(statement));
 
-/** A function may come back with other parameters or another result, which `create or replace` refuses. */
+/**
+ * A function may come back with other parameters or another result, which `create or replace`
+ * refuses.
+ */
 async function dropFormer(client: Client, statement: string): Promise<void> {
   const name = /^create function parley\.(\w+)/i.exec(withoutComments(statement))?.[1];
   if (name === undefined) return;
@@ -136,14 +169,23 @@ async function dropFormer(client: Client, statement: string): Promise<void> {
 }
 
 async function register(client: Client, { role, service }: ServiceRole): Promise<void> {
-  await client.query('insert into parley.service values ($1, $2) on conflict (role) do update set service = excluded.service', [role, service]);
-  await client.query('insert into parley.queue (name) values ($1) on conflict do nothing', [service]);
+  await client.query(
+    'insert into parley.service values ($1, $2) on conflict (role) do update set service = excluded.service',
+    [role, service],
+  );
+  await client.query('insert into parley.queue (name) values ($1) on conflict do nothing', [
+    service,
+  ]);
 }
 
 async function grantToAll(client: Client): Promise<void> {
-  const { rows } = await client.query<{ role: string }>('select role from parley.service where exists (select from pg_roles where rolname = role)');
+  const { rows } = await client.query<{ role: string }>(
+    'select role from parley.service where exists (select from pg_roles where rolname = role)',
+  );
   for (const { role } of rows) {
     const grantee = client.escapeIdentifier(role);
-    await client.query(`grant usage on schema parley to ${grantee}; grant execute on all functions in schema parley to ${grantee}`);
+    await client.query(
+      `grant usage on schema parley to ${grantee}; grant execute on all functions in schema parley to ${grantee}`,
+    );
   }
 }

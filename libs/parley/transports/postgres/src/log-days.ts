@@ -2,12 +2,18 @@ import type { TransportContext } from '@parley/messaging';
 import type { Caller, Statement } from './database';
 
 const HOUR = 3_600_000;
-const KEEP: Statement = { name: 'parley_keep_event_days', text: 'select parley.keep_event_days() said' };
-const FORGET: Statement = { name: 'parley_forget_published', text: 'select parley.forget_published()' };
+const KEEP: Statement = {
+  name: 'parley_keep_event_days',
+  text: 'select parley.keep_event_days() said',
+};
+const FORGET: Statement = {
+  name: 'parley_forget_published',
+  text: 'select parley.forget_published()',
+};
 
 /**
- * Prepares the log's tables for the days ahead, drops those past their time and forgets what was published long ago: now and
- * every hour. Every instance does; the database lets one at a time.
+ * Prepares the log's tables for the days ahead, drops those past their time and forgets what was
+ * published long ago: now and every hour. Every instance does; the database lets one at a time.
  */
 export class EventDays {
   private cancel = () => {};
@@ -32,7 +38,11 @@ export class EventDays {
     try {
       await this.start();
     } catch (error) {
-      this.context.log('warn', 'postgres: could not prepare the days ahead of the event log; trying again in an hour', { error });
+      this.context.log(
+        'warn',
+        'postgres: could not prepare the days ahead of the event log; trying again in an hour',
+        { error },
+      );
       this.cancel = this.context.clock.after(HOUR, () => void this.again());
     }
   }

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { QueryResultRow } from 'pg';
-import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, type Subscription, type TransportContext } from '@parley/messaging';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type IntakeHealth,
+  IntakeServer,
+  type Subscription,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Bell } from './bell';
 import type { Caller, Statement } from './database';
 import type { Sequencer } from './log-sequencer';
@@ -30,15 +38,30 @@ interface LeaseRow extends QueryResultRow {
   orphaned: boolean;
 }
 
-const BACKLOG: Statement = { name: 'parley_event_backlog', text: 'select sub, waiting from parley.event_backlog($1)' };
-const SUBSCRIBE: Statement = { name: 'parley_subscribe_events', text: 'select parley.subscribe_events($1, $2, $3) id' };
-const LEASE: Statement = { name: 'parley_lease_events', text: 'select * from parley.lease_events($1, $2, $3, $4)' };
-const LEAVE: Statement = { name: 'parley_leave_events', text: 'select parley.leave_events($1, $2)' };
+const BACKLOG: Statement = {
+  name: 'parley_event_backlog',
+  text: 'select sub, waiting from parley.event_backlog($1)',
+};
+const SUBSCRIBE: Statement = {
+  name: 'parley_subscribe_events',
+  text: 'select parley.subscribe_events($1, $2, $3) id',
+};
+const LEASE: Statement = {
+  name: 'parley_lease_events',
+  text: 'select * from parley.lease_events($1, $2, $3, $4)',
+};
+const LEAVE: Statement = {
+  name: 'parley_leave_events',
+  text: 'select parley.leave_events($1, $2)',
+};
 
 /** Notifications are only hints, so everything is looked at now and then. */
 const LOOK_EVERY = 5_000;
 
-/** Receives events: durable subscriptions share their partitions among the service's instances, live tails get everything. */
+/**
+ * Receives events: durable subscriptions share their partitions among the service's instances, live
+ * tails get everything.
+ */
 export class LogIntake extends IntakeServer {
   private readonly durable: DurableSubscription[] = [];
   private readonly tails: LiveTail[] = [];
@@ -61,21 +84,36 @@ export class LogIntake extends IntakeServer {
   }
 
   health(): IntakeHealth {
-    const problem = this.leaseProblem ?? [...this.durable, ...this.tails].find((reader) => reader.problem)?.problem;
+    const problem =
+      this.leaseProblem ??
+      [...this.durable, ...this.tails].find((reader) => reader.problem)?.problem;
     const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
     return { technology: 'postgres', kind: 'event', state, ...(problem && { reason: problem }) };
   }
 
   async backlog(): Promise<readonly Backlog[]> {
     if (this.durable.length === 0) return [];
-    const rows = await this.options.database.call<{ sub: number; waiting: string }>(BACKLOG, [this.ids()]);
+    const rows = await this.options.database.call<{ sub: number; waiting: string }>(BACKLOG, [
+      this.ids(),
+    ]);
     const waiting = new Map(rows.map((row) => [row.sub, Number(row.waiting)]));
-    return this.durable.map(({ id, subscription }) => ({ subscription: subscription.name, waiting: waiting.get(id) ?? 0, parked: 0, delayed: 0, dead: 0 }));
+    return this.durable.map(({ id, subscription }) => ({
+      subscription: subscription.name,
+      waiting: waiting.get(id) ?? 0,
+      parked: 0,
+      delayed: 0,
+      dead: 0,
+    }));
   }
 
   /** The partitions this instance holds of each durable subscription, for the console. */
   holdings(): ReadonlyMap<string, readonly number[]> {
-    return new Map(this.durable.map(({ subscription, partitions }) => [subscription.name, [...partitions.keys()]]));
+    return new Map(
+      this.durable.map(({ subscription, partitions }) => [
+        subscription.name,
+        [...partitions.keys()],
+      ]),
+    );
   }
 
   protected async start(): Promise<void> {
@@ -125,14 +163,26 @@ export class LogIntake extends IntakeServer {
     const { from, name } = subscription;
     const start = from instanceof Date ? ['time', from] : [from, null];
     const [row] = await database.call<{ id: number }>(SUBSCRIBE, [name, ...start]);
-    const place = { database, context, deliver, settles: this.options.settles(), checkLeases: () => void this.lease() };
+    const place = {
+      database,
+      context,
+      deliver,
+      settles: this.options.settles(),
+      checkLeases: () => void this.lease(),
+    };
     this.durable.push(new DurableSubscription(row!.id, subscription, place));
   }
 
   private async listenToHints(): Promise<void> {
     const { bell } = this.options;
-    this.cancels.push(await bell.listen('parley_new', { hear: (payload) => this.hear(payload), reconnected: () => this.lookEverywhere() }));
-    const rebalance = (payload: string) => this.ids().includes(Number(payload)) && void this.lease();
+    this.cancels.push(
+      await bell.listen('parley_new', {
+        hear: (payload) => this.hear(payload),
+        reconnected: () => this.lookEverywhere(),
+      }),
+    );
+    const rebalance = (payload: string) =>
+      this.ids().includes(Number(payload)) && void this.lease();
     this.cancels.push(await bell.listen('parley_lease', { hear: rebalance }));
   }
 
@@ -156,7 +206,9 @@ export class LogIntake extends IntakeServer {
     });
   }
 
-  /** Says that we live, learns what is ours. Asked for while it runs: the answer under way will do. */
+  /**
+   * Says that we live, learns what is ours. Asked for while it runs: the answer under way will do.
+   */
   private lease(): Promise<void> {
     if (this.durable.length === 0 || this.closed) return Promise.resolve();
     this.leasing ??= this.renew().finally(() => {
@@ -171,15 +223,22 @@ export class LogIntake extends IntakeServer {
     const { database, context } = this.options;
     const asked = performance.now();
     try {
-      const parameters = [this.ids(), this.member, `${this.ttl} milliseconds`, this.state !== 'stopped'];
+      const parameters = [
+        this.ids(),
+        this.member,
+        `${this.ttl} milliseconds`,
+        this.state !== 'stopped',
+      ];
       const rows = await database.call<LeaseRow>(LEASE, parameters);
       this.leasedAt = asked;
       this.leaseProblem = undefined;
-      for (const subscription of this.durable) subscription.leased(rows.filter(({ sub }) => sub === subscription.id).map(leaseOf));
+      for (const subscription of this.durable)
+        subscription.leased(rows.filter(({ sub }) => sub === subscription.id).map(leaseOf));
     } catch (error) {
       this.leaseProblem = (error as Error).message;
       context.log('warn', 'the leases on the event log could not be renewed', { error });
-      if (performance.now() - this.leasedAt > this.ttl) for (const subscription of this.durable) subscription.loseAll();
+      if (performance.now() - this.leasedAt > this.ttl)
+        for (const subscription of this.durable) subscription.loseAll();
     }
   }
 }

@@ -28,14 +28,20 @@ const READ: Statement = {
   name: 'parley_read_events',
   text: `select part, off, to_char(made, 'YYYY-MM-DD') made, key, message, contract, headers, body from parley.read_events($1, $2, $3, $4::date[], $5, $6, $7)`,
 };
-const BODY: Statement = { name: 'parley_read_event_body', text: 'select parley.read_event_body($1, $2, $3) body' };
+const BODY: Statement = {
+  name: 'parley_read_event_body',
+  text: 'select parley.read_event_body($1, $2, $3) body',
+};
 /** Events of one partition that may wait in memory before it is read on, and of all together. */
 const PARTITION_FULL = 64;
 const ALL_FULL = 512;
 const SPAN = { least: 32, most: 1024 };
 const AGAIN_AFTER = 1_000;
 
-/** Reads the partitions it is given, whenever something may be there and memory allows, and hands on what is wanted. */
+/**
+ * Reads the partitions it is given, whenever something may be there and memory allows, and hands on
+ * what is wanted.
+ */
 export class LogReader {
   readonly partitions = new Map<number, Partition>();
   private busy = false;
@@ -57,10 +63,14 @@ export class LogReader {
     private readonly onRead: () => void = () => {},
   ) {}
 
-  /** Events of these contracts came into these partitions. Nothing said: there may be anything anywhere. */
+  /**
+   * Events of these contracts came into these partitions. Nothing said: there may be anything
+   * anywhere.
+   */
   hint(contracts?: readonly string[], parts?: readonly number[]): void {
     if (contracts && !contracts.some((contract) => this.wanted.includes(contract))) return;
-    for (const partition of this.partitions.values()) if (!parts || parts.includes(partition.part)) partition.dirty = true;
+    for (const partition of this.partitions.values())
+      if (!parts || parts.includes(partition.part)) partition.dirty = true;
     this.pump();
   }
 
@@ -73,8 +83,17 @@ export class LogReader {
 
   /** A body that was not read ahead; undefined: the event is not in the log any more. */
   async fetch({ part }: Partition, { offset }: LoggedEvent): Promise<Buffer | undefined> {
-    const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [this.subscription, part, offset]);
-    if (!row!.body) this.context.log('warn', `${this.name}: an event was dropped from the log, being too old, before it was handled`, { partition: part, offset });
+    const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [
+      this.subscription,
+      part,
+      offset,
+    ]);
+    if (!row!.body)
+      this.context.log(
+        'warn',
+        `${this.name}: an event was dropped from the log, being too old, before it was handled`,
+        { partition: part, offset },
+      );
     return row!.body ?? undefined;
   }
 
@@ -87,7 +106,9 @@ export class LogReader {
   private readable(): Partition[] {
     const held = [...this.partitions.values()];
     if (held.reduce((sum, { queued }) => sum + queued, 0) >= ALL_FULL) return [];
-    return held.filter(({ dirty, leaving, queued }) => dirty && !leaving && queued < PARTITION_FULL);
+    return held.filter(
+      ({ dirty, leaving, queued }) => dirty && !leaving && queued < PARTITION_FULL,
+    );
   }
 
   private async readAll(): Promise<void> {
@@ -105,8 +126,18 @@ export class LogReader {
 
   private async read(due: readonly Partition[]): Promise<Row[]> {
     for (const partition of due) partition.dirty = false;
-    const columns = [due.map(({ part }) => part), due.map(({ next }) => next), due.map(({ made }) => made)];
-    return this.database.call<Row>(READ, [this.subscription, ...columns, this.span, this.wanted, READ_AHEAD]);
+    const columns = [
+      due.map(({ part }) => part),
+      due.map(({ next }) => next),
+      due.map(({ made }) => made),
+    ];
+    return this.database.call<Row>(READ, [
+      this.subscription,
+      ...columns,
+      this.span,
+      this.wanted,
+      READ_AHEAD,
+    ]);
   }
 
   private take(due: readonly Partition[], rows: readonly Row[]): void {
@@ -125,7 +156,11 @@ export class LogReader {
     const passed = end - partition.next;
     if (passed > this.span) {
       const details = { partition: partition.part, missing: passed - this.span };
-      this.context.log('warn', `${this.name}: events were dropped from the log, being too old, before they were read`, details);
+      this.context.log(
+        'warn',
+        `${this.name}: events were dropped from the log, being too old, before they were read`,
+        details,
+      );
     }
     if (passed >= this.span) partition.dirty = true;
     partition.next = end;
@@ -135,7 +170,12 @@ export class LogReader {
   private handOn(partition: Partition, row: Row): void {
     const offset = Number(row.off);
     if (!partition.begin(offset)) return;
-    this.onEvent(partition, { offset, key: row.key, headers: unpackHeaders(row.headers, { id: row.message!, type: row.contract }), body: row.body });
+    this.onEvent(partition, {
+      offset,
+      key: row.key,
+      headers: unpackHeaders(row.headers, { id: row.message!, type: row.contract }),
+      body: row.body,
+    });
   }
 
   /** Looks further ahead where little is wanted, less far where much is. */

@@ -3,18 +3,25 @@ import type { Caller, Statement } from './database';
 
 /** Milliseconds between the starts of two calls, at least … */
 const APART = 5;
-/** … and so many times as long as the last one took: under load, calls grow and their number does not. */
+/**
+ * … and so many times as long as the last one took: under load, calls grow and their number does
+ * not.
+ */
 const REST = 4;
 const POLL_BUSY = 100;
 const POLL_IDLE = 1_000;
 /** How long after the last sign of life more events are expected. */
 const BUSY_FOR = 1_000;
 
-const SEQUENCE: Statement = { name: 'parley_sequence_events', text: 'select parley.sequence_events()' };
+const SEQUENCE: Statement = {
+  name: 'parley_sequence_events',
+  text: 'select parley.sequence_events()',
+};
 
 /**
- * Calls `sequence_events`, which gives offsets to the events that were committed. Any instance may, none has to: each calls it
- * after its own commits, and everyone who reads calls it now and then for those who could not any more.
+ * Calls `sequence_events`, which gives offsets to the events that were committed. Any instance may,
+ * none has to: each calls it after its own commits, and everyone who reads calls it now and then
+ * for those who could not any more.
  */
 export class Sequencer {
   private running?: Promise<void>;
@@ -36,7 +43,10 @@ export class Sequencer {
     if (!this.running && !this.stopped) this.running = this.run();
   }
 
-  /** From now on also without being woken: an instance may have died between its commit and its call. */
+  /**
+   * From now on also without being woken: an instance may have died between its commit and its
+   * call.
+   */
   watch(): void {
     if (!this.cancelPoll) this.poll();
   }
@@ -63,7 +73,11 @@ export class Sequencer {
     try {
       await this.database.call(SEQUENCE);
     } catch (error) {
-      this.context.log('debug', 'postgres: events wait for their offsets; the next call will find them', { error });
+      this.context.log(
+        'debug',
+        'postgres: events wait for their offsets; the next call will find them',
+        { error },
+      );
     }
   }
 

@@ -1,5 +1,13 @@
 import { setMaxListeners } from 'node:events';
-import { type Deliver, type Delivery, KeyLanes, LeaseLost, type Outcome, type Subscription, type TransportContext } from '@parley/messaging';
+import {
+  type Deliver,
+  type Delivery,
+  KeyLanes,
+  LeaseLost,
+  type Outcome,
+  type Subscription,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Caller, Statement } from './database';
 import { Partition } from './log-partition';
 import { type LoggedEvent, LogReader } from './log-reader';
@@ -29,15 +37,27 @@ export interface SubscriptionPlace {
   readonly checkLeases: () => void;
 }
 
-const ADVANCE: Statement = { name: 'parley_advance_events', text: 'select parley.advance_events($1, $2, $3, $4, $5) lost' };
-const SETTLE: Statement = { name: 'parley_settle_event', text: 'select parley.settle_event($1, $2, $3, $4, $5)' };
+const ADVANCE: Statement = {
+  name: 'parley_advance_events',
+  text: 'select parley.advance_events($1, $2, $3, $4, $5) lost',
+};
+const SETTLE: Statement = {
+  name: 'parley_settle_event',
+  text: 'select parley.settle_event($1, $2, $3, $4, $5)',
+};
 const HONOURS = { retry: false, dead: false } as const;
 const ADVANCE_AFTER = 200;
-/** Positions that only passed events nobody here wanted can wait: reading them again costs next to nothing. */
+/**
+ * Positions that only passed events nobody here wanted can wait: reading them again costs next to
+ * nothing.
+ */
 const ADVANCE_SKIPPED_AFTER = 2_000;
 const AGAIN_AFTER = 1_000;
 
-/** One durable subscription in this instance: the partitions it holds, their lanes, and how far they are done. */
+/**
+ * One durable subscription in this instance: the partitions it holds, their lanes, and how far they
+ * are done.
+ */
 export class DurableSubscription {
   private readonly reader: LogReader;
   private readonly lanes: KeyLanes;
@@ -76,7 +96,8 @@ export class DurableSubscription {
   leased(leases: readonly Lease[]): void {
     const held = this.reader.partitions;
     const granted = new Map(leases.map((lease) => [lease.part, lease]));
-    for (const partition of [...held.values()]) if (granted.get(partition.part)?.epoch !== partition.epoch) this.lose(partition);
+    for (const partition of [...held.values()])
+      if (granted.get(partition.part)?.epoch !== partition.epoch) this.lose(partition);
     if (this.stopped) return;
     for (const lease of leases) if (!held.has(lease.part)) this.gain(lease);
     this.giveUpSurplus(leases[0]?.share ?? 0);
@@ -93,7 +114,9 @@ export class DurableSubscription {
     if (this.stopped) return;
     this.stopped = true;
     await this.reader.stop();
-    await Promise.all([...this.reader.partitions.values()].map((partition) => this.leave(partition)));
+    await Promise.all(
+      [...this.reader.partitions.values()].map((partition) => this.leave(partition)),
+    );
   }
 
   /** What still runs is no longer ours to finish. */
@@ -105,14 +128,25 @@ export class DurableSubscription {
   }
 
   private gain(lease: Lease): void {
-    const partition = new Partition(lease.part, lease.pos, lease.epoch, new Set(lease.handled), lease.orphaned);
+    const partition = new Partition(
+      lease.part,
+      lease.pos,
+      lease.epoch,
+      new Set(lease.handled),
+      lease.orphaned,
+    );
     setMaxListeners(0, partition.signal);
     this.reader.partitions.set(lease.part, partition);
   }
 
   private lose(partition: Partition): void {
-    if (this.reader.partitions.get(partition.part) === partition) this.reader.partitions.delete(partition.part);
-    partition.lose(new LeaseLost(`${this.subscription.name}: partition ${partition.part} belongs to another instance now`));
+    if (this.reader.partitions.get(partition.part) === partition)
+      this.reader.partitions.delete(partition.part);
+    partition.lose(
+      new LeaseLost(
+        `${this.subscription.name}: partition ${partition.part} belongs to another instance now`,
+      ),
+    );
   }
 
   private giveUpSurplus(share: number): void {
@@ -141,7 +175,9 @@ export class DurableSubscription {
   }
 
   private async handle(partition: Partition, event: LoggedEvent, suspect: boolean): Promise<void> {
-    while (!(await this.finished(partition, event, suspect).catch((error: Error) => this.unread(error)))) {
+    while (
+      !(await this.finished(partition, event, suspect).catch((error: Error) => this.unread(error)))
+    ) {
       if (partition.leaving) return;
       this.place.checkLeases();
       await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
@@ -151,7 +187,11 @@ export class DurableSubscription {
     this.advanceWithin(ADVANCE_AFTER);
   }
 
-  private async finished(partition: Partition, event: LoggedEvent, suspect: boolean): Promise<boolean> {
+  private async finished(
+    partition: Partition,
+    event: LoggedEvent,
+    suspect: boolean,
+  ): Promise<boolean> {
     const body = event.body ?? (await this.reader.fetch(partition, event));
     if (body === undefined) return true;
     if (partition.leaving) return false; // meanwhile
@@ -165,7 +205,11 @@ export class DurableSubscription {
   }
 
   private unread(error: Error): false {
-    this.place.context.log('warn', `${this.subscription.name}: an event could not be read; trying again`, { error });
+    this.place.context.log(
+      'warn',
+      `${this.subscription.name}: an event could not be read; trying again`,
+      { error },
+    );
     return false;
   }
 
@@ -176,7 +220,8 @@ export class DurableSubscription {
 
   /** The COMMIT follows without waiting for the answer. */
   private settling({ part, epoch }: Partition, { key, offset }: LoggedEvent): Delivery['settle'] {
-    return (tx, order) => fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
+    return (tx, order) =>
+      fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
   }
 
   private advanceWithin(milliseconds: number): void {
@@ -190,7 +235,9 @@ export class DurableSubscription {
 
   private async advance(): Promise<void> {
     await this.advancing;
-    const moved = [...this.reader.partitions.values()].filter(({ leaving, finished, stored }) => !leaving && finished > stored);
+    const moved = [...this.reader.partitions.values()].filter(
+      ({ leaving, finished, stored }) => !leaving && finished > stored,
+    );
     if (moved.length === 0) return;
     this.advancing = this.advanceTo(moved, false);
     await this.advancing;
@@ -198,14 +245,28 @@ export class DurableSubscription {
 
   private async advanceTo(partitions: readonly Partition[], free: boolean): Promise<void> {
     const uptos = partitions.map(({ finished }) => finished);
-    const columns = [partitions.map(({ part }) => part), uptos, partitions.map(({ epoch }) => epoch)];
+    const columns = [
+      partitions.map(({ part }) => part),
+      uptos,
+      partitions.map(({ epoch }) => epoch),
+    ];
     try {
-      const rows = await this.place.database.call<{ lost: number }>(ADVANCE, [this.id, ...columns, free]);
+      const rows = await this.place.database.call<{ lost: number }>(ADVANCE, [
+        this.id,
+        ...columns,
+        free,
+      ]);
       const lost = new Set(rows.map((row) => row.lost));
-      partitions.forEach((partition, i) => (lost.has(partition.part) ? this.lose(partition) : (partition.stored = uptos[i]!)));
+      partitions.forEach((partition, i) =>
+        lost.has(partition.part) ? this.lose(partition) : (partition.stored = uptos[i]!),
+      );
     } catch (error) {
       // Nothing is lost by it: what is handled is known, and the next call moves the position.
-      this.place.context.log('debug', `${this.subscription.name}: the position could not be moved`, { error });
+      this.place.context.log(
+        'debug',
+        `${this.subscription.name}: the position could not be moved`,
+        { error },
+      );
       if (!this.stopped) this.advanceWithin(ADVANCE_SKIPPED_AFTER);
     }
   }

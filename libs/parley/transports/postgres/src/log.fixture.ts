@@ -13,10 +13,22 @@ import { Sequencer } from './log-sequencer';
 
 const ADMIN = process.env['PARLEY_TEST_POSTGRES']!;
 
-export const OrderPlaced = event('orders.order-placed', z.object({ orderId: z.string(), n: z.number() }), { key: 'orderId' });
-export const OrderPaid = event('orders.order-paid', z.object({ orderId: z.string(), n: z.number() }), { key: 'orderId' });
+export const OrderPlaced = event(
+  'orders.order-placed',
+  z.object({ orderId: z.string(), n: z.number() }),
+  { key: 'orderId' },
+);
+export const OrderPaid = event(
+  'orders.order-paid',
+  z.object({ orderId: z.string(), n: z.number() }),
+  { key: 'orderId' },
+);
 
-export function message(contract: Contract, key: string | undefined, payload: object | Buffer): OutgoingMessage {
+export function message(
+  contract: Contract,
+  key: string | undefined,
+  payload: object | Buffer,
+): OutgoingMessage {
   const body = Buffer.isBuffer(payload) ? payload : Buffer.from(JSON.stringify(payload));
   const envelope = {
     specversion: '1.0', id: randomUUID(), type: contract.name, source: `/${contract.owner}`, time: new Date().toISOString(), datacontenttype: 'application/json',
@@ -26,7 +38,8 @@ export function message(contract: Contract, key: string | undefined, payload: ob
   return { contract, envelope, body };
 }
 
-export const placed = (orderId: string, n: number): OutgoingMessage => message(OrderPlaced, orderId, { orderId, n });
+export const placed = (orderId: string, n: number): OutgoingMessage =>
+  message(OrderPlaced, orderId, { orderId, n });
 
 /** A database of its own with the message schema, and a role per service. */
 export class LogDatabase {
@@ -61,19 +74,32 @@ export class LogDatabase {
 
   config(service: string) {
     const url = new URL(urlOf(this.name));
-    return { host: url.hostname, port: Number(url.port), database: this.name, user: this.roleOf(service), password: 'spec' };
+    return {
+      host: url.hostname,
+      port: Number(url.port),
+      database: this.name,
+      user: this.roleOf(service),
+      password: 'spec',
+    };
   }
 
   /** Cuts the connections with this label, as a crash of their process would. */
   async terminate(label: string): Promise<void> {
-    await this.admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = $2', [this.name, label]);
+    await this.admin.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = $2',
+      [this.name, label],
+    );
   }
 
   async drop(): Promise<void> {
-    await Promise.all([...this.pools, this.admin].map((pool) => (pool.ended ? undefined : pool.end())));
+    await Promise.all(
+      [...this.pools, this.admin].map((pool) => (pool.ended ? undefined : pool.end())),
+    );
     const server = new Pool({ connectionString: ADMIN, max: 1 });
     await server.query(`drop database ${this.name} with (force)`);
-    const { rows } = await server.query<{ rolname: string }>(`select rolname from pg_roles where rolname like '${this.name}\\_%'`);
+    const { rows } = await server.query<{ rolname: string }>(
+      `select rolname from pg_roles where rolname like '${this.name}\\_%'`,
+    );
     for (const { rolname } of rows) await server.query(`drop role ${rolname}`);
     await server.end();
   }
@@ -84,7 +110,9 @@ export class LogDatabase {
     const roles = services.map((service) => ({ role: this.roleOf(service), service }));
     for (const { role } of roles) await client.query(`create role ${role} login password 'spec'`);
     await install(client, roles);
-    await client.query('create table public.effect (number bigserial primary key, subscription text, message text, key text, n int, instance text)');
+    await client.query(
+      'create table public.effect (number bigserial primary key, subscription text, message text, key text, n int, instance text)',
+    );
     await client.query('grant all on public.effect, public.effect_number_seq to public');
     await client.end();
   }
@@ -92,7 +120,10 @@ export class LogDatabase {
 
 /** Statements that commit by themselves, on these connections. */
 export function callerOf(pool: Pool): Caller {
-  return { call: async ({ name, text }, values = []) => (await pool.query({ name, text, values: [...values] })).rows };
+  return {
+    call: async ({ name, text }, values = []) =>
+      (await pool.query({ name, text, values: [...values] })).rows,
+  };
 }
 
 function urlOf(database: string): string {
@@ -164,7 +195,12 @@ export class Instance {
     readonly service: string,
     subscription: string,
     handling: Handling,
-    options: { contracts?: readonly Contract[]; ttl?: number; settles?: boolean; concurrency?: number } & SubscriptionOptions = {},
+    options: {
+      contracts?: readonly Contract[];
+      ttl?: number;
+      settles?: boolean;
+      concurrency?: number;
+    } & SubscriptionOptions = {},
   ) {
     this.pool = database.pool(service, name);
     this.context = { service, instance: name, clock: this.clock, log: () => {} };
@@ -174,15 +210,31 @@ export class Instance {
     class Spec {}
     Subscription(subscription, options)(Spec);
     for (const contract of options.contracts ?? [OrderPlaced]) {
-      registry.add((() => Promise.resolve()) as never, { contract, options: {}, handlerClass: Spec, method: contract.name });
+      registry.add((() => Promise.resolve()) as never, {
+        contract,
+        options: {},
+        handlerClass: Spec,
+        method: contract.name,
+      });
     }
     const deliver = (delivery: Delivery) => handling(delivery, this);
     const { bell, sequencer, context } = this;
-    this.intake = new LogIntake({ database: callerOf(this.pool), bell, sequencer, context, registry, deliver, settles: () => options.settles ?? true, ttl: options.ttl ?? 1_000 });
+    this.intake = new LogIntake({
+      database: callerOf(this.pool),
+      bell,
+      sequencer,
+      context,
+      registry,
+      deliver,
+      settles: () => options.settles ?? true,
+      ttl: options.ttl ?? 1_000,
+    });
   }
 
   start(): Promise<this> {
-    return new Promise((resolve, reject) => this.intake.listen((error) => (error ? reject(error as Error) : resolve(this))));
+    return new Promise((resolve, reject) =>
+      this.intake.listen((error) => (error ? reject(error as Error) : resolve(this))),
+    );
   }
 
   async close(): Promise<void> {
@@ -206,7 +258,11 @@ export class Instance {
 }
 
 /** Does what the pipeline does: effect and acknowledgement in one transaction. */
-export async function inOneTransaction(delivery: Delivery, instance: Instance, work: (client: PoolClient) => Promise<void> = async () => {}): Promise<Outcome> {
+export async function inOneTransaction(
+  delivery: Delivery,
+  instance: Instance,
+  work: (client: PoolClient) => Promise<void> = async () => {},
+): Promise<Outcome> {
   let client: PoolClient | undefined;
   let broken = false;
   try {
@@ -215,14 +271,19 @@ export async function inOneTransaction(delivery: Delivery, instance: Instance, w
     const { n } = JSON.parse(delivery.body.toString()) as { n: number };
     const { id, partitionkey } = delivery.headers;
     const values = [delivery.subscription.name, id, partitionkey, n, instance.name];
-    await client.query('insert into effect (subscription, message, key, n, instance) values ($1, $2, $3, $4, $5)', values);
+    await client.query(
+      'insert into effect (subscription, message, key, n, instance) values ($1, $2, $3, $4, $5)',
+      values,
+    );
     await work(client);
     await delivery.settle?.(client);
     await client.query('commit');
     return { kind: 'done', settled: true };
   } catch (error) {
     await client?.query('rollback').catch(() => (broken = true));
-    return (error as Error).name === 'AlreadyHandled' ? { kind: 'done', settled: false } : { kind: 'return' };
+    return (error as Error).name === 'AlreadyHandled'
+      ? { kind: 'done', settled: false }
+      : { kind: 'return' };
   } finally {
     client?.release(broken);
   }

@@ -2,7 +2,19 @@ import type { PoolClient } from 'pg';
 import { LeaseLost } from '@parley/messaging';
 import { appendEvents, partOf, publishEvents } from './log-append';
 import { LogReader } from './log-reader';
-import { callerOf, type Effect, type Handling, inOneTransaction, Instance, LogDatabase, OrderPaid, OrderPlaced, placed, message, Seen } from './log.fixture';
+import {
+  callerOf,
+  type Effect,
+  type Handling,
+  inOneTransaction,
+  Instance,
+  LogDatabase,
+  OrderPaid,
+  OrderPlaced,
+  placed,
+  message,
+  Seen,
+} from './log.fixture';
 import { until } from './worker.fixture';
 
 jest.setTimeout(60_000);
@@ -21,7 +33,8 @@ afterAll(() => database.drop());
 
 const orders = () => (publisher ??= database.pool('orders', 'publisher', 20));
 let publisher: ReturnType<LogDatabase['pool']> | undefined;
-const sequence = async () => Number((await orders().query('select parley.sequence_events() n')).rows[0].n);
+const sequence = async () =>
+  Number((await orders().query('select parley.sequence_events() n')).rows[0].n);
 const publish = async (...messages: Parameters<typeof publishEvents>[1]) => {
   await publishEvents(callerOf(orders()), messages);
   await sequence();
@@ -34,15 +47,23 @@ function effects(options: { of?: string } = {}) {
     const outcome = await inOneTransaction(delivery, instance);
     const { id, partitionkey } = delivery.headers;
     const { n } = JSON.parse(delivery.body.toString()) as { n: number };
-    if (outcome.kind === 'done' && outcome.settled) seen.add({ instance: instance.name, id: id!, key: partitionkey!, n });
+    if (outcome.kind === 'done' && outcome.settled)
+      seen.add({ instance: instance.name, id: id!, key: partitionkey!, n });
     return outcome;
   };
   const stored = async () =>
-    (await database.admin.query('select * from effect where subscription = coalesce($1, subscription) order by number', [options.of])).rows as Effect[];
+    (
+      await database.admin.query(
+        'select * from effect where subscription = coalesce($1, subscription) order by number',
+        [options.of],
+      )
+    ).rows as Effect[];
   return { seen, handling, stored };
 }
 
-function instance(...parameters: [string, string, Handling, ConstructorParameters<typeof Instance>[5]?]): Instance {
+function instance(
+  ...parameters: [string, string, Handling, ConstructorParameters<typeof Instance>[5]?]
+): Instance {
   const [name, subscription, handling, options] = parameters;
   const made = new Instance(database, name, 'insights', subscription, handling, options);
   instances.push(made);
@@ -57,7 +78,10 @@ function perKey(all: readonly Effect[]): Map<string, number[]> {
 }
 const ascending = (count: number) => Array.from({ length: count }, (_, n) => n);
 
-/** Publishes `count` numbers for each key, those of one key one after the other, with as many writers as keys. */
+/**
+ * Publishes `count` numbers for each key, those of one key one after the other, with as many
+ * writers as keys.
+ */
 async function publishNumbers(keys: readonly string[], count: number): Promise<void> {
   const write = async (key: string) => {
     for (const n of ascending(count)) await publishEvents(callerOf(orders()), [placed(key, n)]);
@@ -67,7 +91,9 @@ async function publishNumbers(keys: readonly string[], count: number): Promise<v
 }
 
 async function offsets(): Promise<Map<number, { first: number; last: number; ids: string[] }[]>> {
-  const { rows } = await database.admin.query('select part, first::int, last::int, ids from parley.event_batch order by part, last');
+  const { rows } = await database.admin.query(
+    'select part, first::int, last::int, ids from parley.event_batch order by part, last',
+  );
   const parts = new Map<number, { first: number; last: number; ids: string[] }[]>();
   for (const row of rows) parts.set(row.part, [...(parts.get(row.part) ?? []), row]);
   return parts;
@@ -121,58 +147,102 @@ describe('the event log', () => {
   });
 
   it('stores an event for whose day there is no table', async () => {
-    const { rows } = await database.admin.query<{ relname: string }>(`select relname from pg_class where relname ~ '^event(_batch)?_\\d{8}$' and relkind = 'r'`);
-    for (const { relname } of rows) await database.admin.query(`alter table parley.${relname.replace(/_\d+$/, '')} detach partition parley.${relname}`);
+    const { rows } = await database.admin.query<{ relname: string }>(
+      `select relname from pg_class where relname ~ '^event(_batch)?_\\d{8}$' and relkind = 'r'`,
+    );
+    for (const { relname } of rows)
+      await database.admin.query(
+        `alter table parley.${relname.replace(/_\d+$/, '')} detach partition parley.${relname}`,
+      );
     await publish(placed('homeless', 1));
-    expect((await database.admin.query(`select key from parley.event_default`)).rows).toEqual([{ key: 'homeless' }]);
-    await database.admin.query('delete from parley.event_default; delete from parley.event_batch_default');
+    expect((await database.admin.query(`select key from parley.event_default`)).rows).toEqual([
+      { key: 'homeless' },
+    ]);
+    await database.admin.query(
+      'delete from parley.event_default; delete from parley.event_batch_default',
+    );
     for (const { relname } of rows) {
       const day = `to_date(right('${relname}', 8), 'YYYYMMDD')`;
       const [parent] = relname.split(/_\d+$/);
-      await database.admin.query(`do $$ begin execute format('alter table parley.%I attach partition parley.%I for values from (%L) to (%L)',
+      await database.admin
+        .query(`do $$ begin execute format('alter table parley.%I attach partition parley.%I for values from (%L) to (%L)',
         '${parent}', '${relname}', ${day}, ${day} + 1); end $$`);
     }
   });
 
   it('drops days past their time when the owner of the installation says so, never by itself', async () => {
     await publish(placed('old', 1));
-    await database.admin.query('create table parley.event_20200101 (like parley.event including defaults including constraints)');
-    await database.admin.query(`alter table parley.event attach partition parley.event_20200101 for values from ('2020-01-01') to ('2020-01-02')`);
+    await database.admin.query(
+      'create table parley.event_20200101 (like parley.event including defaults including constraints)',
+    );
+    await database.admin.query(
+      `alter table parley.event attach partition parley.event_20200101 for values from ('2020-01-01') to ('2020-01-02')`,
+    );
     await database.admin.query('select parley.keep_event_days()');
-    expect((await database.admin.query(`select to_regclass('parley.event_20200101') is not null there`)).rows).toEqual([{ there: true }]);
+    expect(
+      (await database.admin.query(`select to_regclass('parley.event_20200101') is not null there`))
+        .rows,
+    ).toEqual([{ there: true }]);
     await database.admin.query('select parley.keep_event_days(keep => 30)');
-    expect((await database.admin.query(`select to_regclass('parley.event_20200101') is not null there`)).rows).toEqual([{ there: false }]);
-    expect((await database.admin.query(`select from parley.event where key = 'old'`)).rowCount).toBe(1);
+    expect(
+      (await database.admin.query(`select to_regclass('parley.event_20200101') is not null there`))
+        .rows,
+    ).toEqual([{ there: false }]);
+    expect(
+      (await database.admin.query(`select from parley.event where key = 'old'`)).rowCount,
+    ).toBe(1);
   });
 
   it('keeps what a subscription has not read, and says for whom, until it is told to drop that, too', async () => {
     await publish(placed('read', 1));
     await database.admin.query('select parley.sequence_events()');
-    await database.pool('insights').query(`select parley.subscribe_events('insights.late', 'beginning')`);
+    await database
+      .pool('insights')
+      .query(`select parley.subscribe_events('insights.late', 'beginning')`);
     // Its only event is of long ago; so is the batch that has it.
     for (const table of ['event', 'event_batch']) {
-      await database.admin.query(`create table parley.${table}_20200101 (like parley.${table} including defaults including constraints)`);
-      await database.admin.query(`alter table parley.${table} attach partition parley.${table}_20200101 for values from ('2020-01-01') to ('2020-01-02')`);
+      await database.admin.query(
+        `create table parley.${table}_20200101 (like parley.${table} including defaults including constraints)`,
+      );
+      await database.admin.query(
+        `alter table parley.${table} attach partition parley.${table}_20200101 for values from ('2020-01-01') to ('2020-01-02')`,
+      );
     }
-    const { rows } = await database.admin.query<{ id: string }>(`update parley.event set day = '2020-01-01' where key = 'read' returning id`);
-    await database.admin.query(`update parley.event_batch set day = '2020-01-01', made = '2020-01-01' where $1 = any(ids)`, [rows[0]!.id]);
-    const said = async (how: string) => (await database.admin.query<{ said: string }>(`select parley.keep_event_days(${how}) said`)).rows[0]!.said;
+    const { rows } = await database.admin.query<{ id: string }>(
+      `update parley.event set day = '2020-01-01' where key = 'read' returning id`,
+    );
+    await database.admin.query(
+      `update parley.event_batch set day = '2020-01-01', made = '2020-01-01' where $1 = any(ids)`,
+      [rows[0]!.id],
+    );
+    const said = async (how: string) =>
+      (await database.admin.query<{ said: string }>(`select parley.keep_event_days(${how}) said`))
+        .rows[0]!.said;
     await database.admin.query(`select parley.keep('log', '30 days')`);
-    const isThere = async () => (await database.admin.query(`select from parley.event where key = 'read'`)).rowCount === 1;
-    expect(await said('')).toMatch(/^days from 2019-12-31 on stay for .*insights.late.*, which have not read them$/);
+    const isThere = async () =>
+      (await database.admin.query(`select from parley.event where key = 'read'`)).rowCount === 1;
+    expect(await said('')).toMatch(
+      /^days from 2019-12-31 on stay for .*insights.late.*, which have not read them$/,
+    );
     expect(await isThere()).toBe(true);
     expect(await said('unread => true')).toBe('dropped 2020-01-01');
     expect(await isThere()).toBe(false);
     await database.admin.query(`select parley.keep('log', null)`);
-    await expect(database.pool('insights').query(`select parley.keep('log', '1 day')`)).rejects.toThrow(/may not keep/);
+    await expect(
+      database.pool('insights').query(`select parley.keep('log', '1 day')`),
+    ).rejects.toThrow(/may not keep/);
   });
 
   it('finds new events after the data moved to a cluster whose transaction ids are lower', async () => {
     await publishEvents(callerOf(orders()), [placed('moved', 0)]);
     await sequence();
     await publishEvents(callerOf(orders()), [placed('moved', 1)]);
-    await database.admin.query(`update parley.event set xid = (xid::text::bigint + 1000000000)::text::xid8`);
-    await database.admin.query(`update parley.event_sequencer set cluster = 1, seen = '1000000000:1000000000:'`);
+    await database.admin.query(
+      `update parley.event set xid = (xid::text::bigint + 1000000000)::text::xid8`,
+    );
+    await database.admin.query(
+      `update parley.event_sequencer set cluster = 1, seen = '1000000000:1000000000:'`,
+    );
     await database.admin.query('select parley.keep_event_days()');
     expect(await sequence()).toBe(1);
     await publish(placed('moved', 2));
@@ -180,9 +250,16 @@ describe('the event log', () => {
   });
 
   it('does not close a day while a transaction is open that wrote to it', async () => {
-    const since = async () => (await database.admin.query<{ since: string }>('select since::text from parley.event_sequencer')).rows[0]!.since;
+    const since = async () =>
+      (
+        await database.admin.query<{ since: string }>(
+          'select since::text from parley.event_sequencer',
+        )
+      ).rows[0]!.since;
     const keep = () => database.admin.query('select parley.keep_event_days()');
-    await database.admin.query(`update parley.event_sequencer set since = since - 5, closing = null, closing_xid = null`);
+    await database.admin.query(
+      `update parley.event_sequencer set since = since - 5, closing = null, closing_xid = null`,
+    );
     const before = await since();
     const writer = await orders().connect();
     await writer.query('begin');
@@ -204,14 +281,29 @@ describe('the event log', () => {
 
   it('refuses events of another owner, and subscriptions of another service', async () => {
     const stranger = database.pool('stranger');
-    await expect(publishEvents(callerOf(stranger), [placed('forged', 1)])).rejects.toThrow(/may not publish orders.order-placed: only its owner, orders/);
-    await expect(stranger.query(`select parley.subscribe_events('insights.theirs', 'beginning')`)).rejects.toThrow(/may not read subscription insights.theirs/);
-    const own = await database.pool('insights', 'own').query(`select parley.subscribe_events('insights.own', 'beginning') id`);
-    const calls = ['lease_events(array[$1::smallint], $2, $3)', 'advance_events($1, array[$2::smallint], array[$3::bigint], array[0::bigint])'];
-    await expect(stranger.query(`select parley.${calls[0]}`, [own.rows[0].id, 'me', '1s'])).rejects.toThrow(/may not read subscription insights.own/);
-    await expect(stranger.query(`select parley.${calls[1]}`, [own.rows[0].id, 0, 5])).rejects.toThrow(/may not read subscription insights.own/);
+    await expect(publishEvents(callerOf(stranger), [placed('forged', 1)])).rejects.toThrow(
+      /may not publish orders.order-placed: only its owner, orders/,
+    );
+    await expect(
+      stranger.query(`select parley.subscribe_events('insights.theirs', 'beginning')`),
+    ).rejects.toThrow(/may not read subscription insights.theirs/);
+    const own = await database
+      .pool('insights', 'own')
+      .query(`select parley.subscribe_events('insights.own', 'beginning') id`);
+    const calls = [
+      'lease_events(array[$1::smallint], $2, $3)',
+      'advance_events($1, array[$2::smallint], array[$3::bigint], array[0::bigint])',
+    ];
+    await expect(
+      stranger.query(`select parley.${calls[0]}`, [own.rows[0].id, 'me', '1s']),
+    ).rejects.toThrow(/may not read subscription insights.own/);
+    await expect(
+      stranger.query(`select parley.${calls[1]}`, [own.rows[0].id, 0, 5]),
+    ).rejects.toThrow(/may not read subscription insights.own/);
     await expect(stranger.query(`select * from parley.event`)).rejects.toThrow(/permission denied/);
-    await expect(stranger.query(`select parley.keep_event_days(keep => 0)`)).rejects.toThrow(/may not drop events/);
+    await expect(stranger.query(`select parley.keep_event_days(keep => 0)`)).rejects.toThrow(
+      /may not drop events/,
+    );
   });
 
   it('keeps the partition of a key for good', () => {
@@ -244,7 +336,14 @@ describe('a subscription', () => {
     await publish(...keys.map((key) => placed(key, 0)));
     await until(() => begun.first === keys.length);
     await instance('second', 'handed', quick, { from: 'now' }).start();
-    await until(async () => (await database.admin.query(`select from parley.event_member m join parley.event_subscription s on s.id = m.sub where s.name = 'insights.handed'`)).rowCount === 2);
+    await until(
+      async () =>
+        (
+          await database.admin.query(
+            `select from parley.event_member m join parley.event_subscription s on s.id = m.sub where s.name = 'insights.handed'`,
+          )
+        ).rowCount === 2,
+    );
     await publish(...keys.map((key) => placed(key, 1)));
     await new Promise((resolve) => setTimeout(resolve, 2_500)); // more than two leases: what was given away would be taken by now
     open();
@@ -275,7 +374,9 @@ describe('a subscription', () => {
       } while (!enough());
     };
     const handledBy = (name: string) => () => seen.all.some((effect) => effect.instance === name);
-    const [a, b, c] = ['a', 'b', 'c'].map((name) => instance(name, 'joining', handling, { from: 'now' })) as [Instance, Instance, Instance];
+    const [a, b, c] = ['a', 'b', 'c'].map((name) =>
+      instance(name, 'joining', handling, { from: 'now' }),
+    ) as [Instance, Instance, Instance];
     await a.start();
     await publishUntil(handledBy('a'));
     await b.start();
@@ -288,7 +389,8 @@ describe('a subscription', () => {
     await seen.reach(15 * rounds);
     const all = await stored();
     expect(all).toHaveLength(15 * rounds);
-    for (const [key, numbers] of perKey(all)) expect([key, numbers]).toEqual([key, ascending(rounds)]);
+    for (const [key, numbers] of perKey(all))
+      expect([key, numbers]).toEqual([key, ascending(rounds)]);
   });
 
   it('is taken over from an instance that crashed: what it did not finish is delivered again, effects happen once', async () => {
@@ -323,7 +425,9 @@ describe('a subscription', () => {
       const client = await self.pool.connect();
       try {
         await client.query('begin');
-        await client.query(`insert into effect (subscription, instance) values ('zombie', 'zombie')`);
+        await client.query(
+          `insert into effect (subscription, instance) values ('zombie', 'zombie')`,
+        );
         await delivery.settle!(client);
         await client.query('commit');
       } catch (error) {
@@ -348,14 +452,21 @@ describe('a subscription', () => {
 
   it('starts at the beginning, now, or at a time, each with a position of its own', async () => {
     await publish(placed('past', 1));
-    const { rows } = await database.admin.query<{ at: Date }>(`select clock_timestamp() at from pg_sleep(0.01)`);
+    const { rows } = await database.admin.query<{ at: Date }>(
+      `select clock_timestamp() at from pg_sleep(0.01)`,
+    );
     await publish(placed('past', 2));
-    const wanted = { beginning: effects({ of: 'insights.beginning' }), time: effects({ of: 'insights.time' }), now: effects({ of: 'insights.now' }) };
+    const wanted = {
+      beginning: effects({ of: 'insights.beginning' }),
+      time: effects({ of: 'insights.time' }),
+      now: effects({ of: 'insights.now' }),
+    };
     await instance('first', 'beginning', wanted.beginning.handling, { from: 'beginning' }).start();
     await instance('second', 'time', wanted.time.handling, { from: rows[0]!.at }).start();
     await instance('third', 'now', wanted.now.handling, { from: 'now' }).start();
     await publish(placed('past', 3));
-    const past = (all: readonly Effect[]) => all.filter(({ key }) => key === 'past').map(({ n }) => n);
+    const past = (all: readonly Effect[]) =>
+      all.filter(({ key }) => key === 'past').map(({ n }) => n);
     for (const { seen } of Object.values(wanted)) await seen.until((all) => past(all).includes(3));
     expect(past(wanted.beginning.seen.all)).toEqual([1, 2, 3]);
     expect(past(wanted.time.seen.all)).toEqual([2, 3]);
@@ -394,16 +505,25 @@ describe('a subscription', () => {
     const [fetching, arrived] = [new Seen<string>(), effects()];
     let go = () => {};
     const stopped = new Promise<void>((resolve) => (go = resolve));
-    const slow = jest.spyOn(LogReader.prototype, 'fetch').mockImplementation(async function (this: LogReader, partition, event) {
+    const slow = jest.spyOn(LogReader.prototype, 'fetch').mockImplementation(async function (
+      this: LogReader,
+      partition,
+      event,
+    ) {
       fetching.add(event.key);
       await stopped;
       return fetch.call(this, partition, event);
     });
     try {
       const begun: string[] = [];
-      const noting: Handling = (delivery, self) => (begun.push(self.name), arrived.handling(delivery, self));
+      const noting: Handling = (delivery, self) => (
+        begun.push(self.name),
+        arrived.handling(delivery, self)
+      );
       const left = await instance('left', 'slow-bodies', noting, { from: 'now' }).start();
-      await publish(message(OrderPlaced, 'late', { orderId: 'late', n: 0, pad: 'x'.repeat(10_000) }));
+      await publish(
+        message(OrderPlaced, 'late', { orderId: 'late', n: 0, pad: 'x'.repeat(10_000) }),
+      );
       await fetching.reach(1);
       await left.intake.stop();
       go();
@@ -422,8 +542,18 @@ describe('a subscription', () => {
     await publishNumbers(['x', 'y', 'z'], 10);
     const replay = effects();
     const rebuilt = instance('rebuilt', 'rebuilt', replay.handling, { from: 'beginning' });
-    const [{ n: total }] = (await database.admin.query(`select count(*)::int n from parley.event where contract = 'orders.order-placed'`)).rows as [{ n: number }];
-    await Promise.all([rebuilt.start(), publishNumbers(['x', 'y', 'z'].map((key) => `${key}2`), 10)]);
+    const [{ n: total }] = (
+      await database.admin.query(
+        `select count(*)::int n from parley.event where contract = 'orders.order-placed'`,
+      )
+    ).rows as [{ n: number }];
+    await Promise.all([
+      rebuilt.start(),
+      publishNumbers(
+        ['x', 'y', 'z'].map((key) => `${key}2`),
+        10,
+      ),
+    ]);
     await running.seen.reach(60);
     await replay.seen.reach(total + 30);
     expect(running.seen.all).toHaveLength(60);
@@ -432,8 +562,14 @@ describe('a subscription', () => {
 
   it('passes over events of contracts it does not handle, and its backlog returns to nothing', async () => {
     const { seen, handling } = effects();
-    const only = await instance('only', 'picky', handling, { from: 'now', contracts: [OrderPaid] }).start();
-    await publish(...ascending(200).map((n) => placed(`noise-${n}`, n)), message(OrderPaid, 'paid', { orderId: 'paid', n: 7 }));
+    const only = await instance('only', 'picky', handling, {
+      from: 'now',
+      contracts: [OrderPaid],
+    }).start();
+    await publish(
+      ...ascending(200).map((n) => placed(`noise-${n}`, n)),
+      message(OrderPaid, 'paid', { orderId: 'paid', n: 7 }),
+    );
     await seen.reach(1);
     expect(seen.all[0]).toMatchObject({ key: 'paid', n: 7 });
     const backlogs = new Seen<number>();
@@ -452,7 +588,8 @@ describe('a subscription', () => {
     const returning: Handling = async (delivery, self) => {
       const { n } = JSON.parse(delivery.body.toString()) as { n: number };
       order.push(`${delivery.headers['partitionkey']}${n}`);
-      if (order.filter((entry) => entry === 'r0').length === 1 && n === 0) return { kind: 'return' };
+      if (order.filter((entry) => entry === 'r0').length === 1 && n === 0)
+        return { kind: 'return' };
       return handling(delivery, self);
     };
     await instance('returning', 'returning', returning, { from: 'now' }).start();
@@ -496,11 +633,21 @@ describe('a live tail', () => {
       seen.add({ n: (JSON.parse(delivery.body.toString()) as { n: number }).n, name: self.name });
       return { kind: 'done', settled: false };
     };
-    for (const name of ['left', 'right']) await instance(name, 'tail', tail, { live: true }).start();
+    for (const name of ['left', 'right'])
+      await instance(name, 'tail', tail, { live: true }).start();
     await publish(placed('tail', 1));
-    await publish(message(OrderPlaced, 'tail', { orderId: 'tail', n: 2, pad: 'x'.repeat(100_000) })); // too large to be read ahead
+    await publish(
+      message(OrderPlaced, 'tail', { orderId: 'tail', n: 2, pad: 'x'.repeat(100_000) }),
+    ); // too large to be read ahead
     await seen.reach(4);
-    for (const name of ['left', 'right']) expect(seen.all.filter((one) => one.name === name).map(({ n }) => n)).toEqual([1, 2]);
-    expect((await database.admin.query(`select from parley.event_subscription where name = 'insights.tail'`)).rowCount).toBe(0);
+    for (const name of ['left', 'right'])
+      expect(seen.all.filter((one) => one.name === name).map(({ n }) => n)).toEqual([1, 2]);
+    expect(
+      (
+        await database.admin.query(
+          `select from parley.event_subscription where name = 'insights.tail'`,
+        )
+      ).rowCount,
+    ).toBe(0);
   });
 });

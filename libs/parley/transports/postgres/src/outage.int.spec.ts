@@ -15,12 +15,20 @@ beforeAll(async () => {
 });
 afterAll(() => close().then(() => database.drop()));
 
-const insert = (tx: object, lane: string) => (tx as EntityManager).query('insert into public.effect (lane, n) values ($1, 1)', [lane]);
-const stored = async (lane: string) => (await database.admin.query('select 1 from public.effect where lane = $1', [lane])).rowCount;
-const failure = (work: Promise<unknown>) => work.then(() => Promise.reject(new Error('was committed')), (error: unknown) => error);
+const insert = (tx: object, lane: string) =>
+  (tx as EntityManager).query('insert into public.effect (lane, n) values ($1, 1)', [lane]);
+const stored = async (lane: string) =>
+  (await database.admin.query('select 1 from public.effect where lane = $1', [lane])).rowCount;
+const failure = (work: Promise<unknown>) =>
+  work.then(
+    () => Promise.reject(new Error('was committed')),
+    (error: unknown) => error,
+  );
 
 async function terminate(tx: object): Promise<void> {
-  const [{ pid }] = (await (tx as EntityManager).query('select pg_backend_pid() as pid')) as [{ pid: number }];
+  const [{ pid }] = (await (tx as EntityManager).query('select pg_backend_pid() as pid')) as [
+    { pid: number },
+  ];
   await database.admin.query('select pg_terminate_backend($1)', [pid]);
 }
 
@@ -32,7 +40,10 @@ describe('a transaction whose database goes away', () => {
         await insert(tx, 'read-only');
       }),
     );
-    expect(store.outage(error)).toMatchObject({ effect: 'none', message: 'the database is read-only (25006)' });
+    expect(store.outage(error)).toMatchObject({
+      effect: 'none',
+      message: 'the database is read-only (25006)',
+    });
   });
 
   it('took no effect, and says so, when that is before its commit', async () => {
@@ -54,6 +65,9 @@ describe('a transaction whose database goes away', () => {
         await terminate(tx);
       }),
     );
-    expect(store.outage(error)).toMatchObject({ effect: 'unknown', message: expect.stringContaining('committed') });
+    expect(store.outage(error)).toMatchObject({
+      effect: 'unknown',
+      message: expect.stringContaining('committed'),
+    });
   });
 });

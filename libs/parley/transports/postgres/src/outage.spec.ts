@@ -1,25 +1,70 @@
 import { DatabaseAway, beforeCommit, outageOf, underCommit } from './outage';
 
-const failure = (message: string, properties: object = {}): Error => Object.assign(new Error(message), properties);
-const refused = failure('connect ECONNREFUSED 127.0.0.1:5432', { code: 'ECONNREFUSED', syscall: 'connect' });
+const failure = (message: string, properties: object = {}): Error =>
+  Object.assign(new Error(message), properties);
+const refused = failure('connect ECONNREFUSED 127.0.0.1:5432', {
+  code: 'ECONNREFUSED',
+  syscall: 'connect',
+});
 
 describe('an error of the database', () => {
   it.each([
-    ['a read-only server', failure('cannot execute INSERT in a read-only transaction', { code: '25006' }), 'none'],
-    ['a server without connections', failure('sorry, too many clients already', { code: '53300' }), 'none'],
-    ['a server that is starting', failure('the database system is starting up', { code: '57P03' }), 'none'],
-    ['a server that was stopped', failure('terminating connection due to administrator command', { code: '57P01' }), 'unknown'],
-    ['a server that crashed', failure('terminating connection because of crash of another server process', { code: '57P02' }), 'unknown'],
-    ['a transaction that lost against another', failure('could not serialize access', { code: '40001' }), 'none'],
+    [
+      'a read-only server',
+      failure('cannot execute INSERT in a read-only transaction', { code: '25006' }),
+      'none',
+    ],
+    [
+      'a server without connections',
+      failure('sorry, too many clients already', { code: '53300' }),
+      'none',
+    ],
+    [
+      'a server that is starting',
+      failure('the database system is starting up', { code: '57P03' }),
+      'none',
+    ],
+    [
+      'a server that was stopped',
+      failure('terminating connection due to administrator command', { code: '57P01' }),
+      'unknown',
+    ],
+    [
+      'a server that crashed',
+      failure('terminating connection because of crash of another server process', {
+        code: '57P02',
+      }),
+      'unknown',
+    ],
+    [
+      'a transaction that lost against another',
+      failure('could not serialize access', { code: '40001' }),
+      'none',
+    ],
     ['a deadlock', failure('deadlock detected', { code: '40P01' }), 'none'],
-    ['a statement that takes too long', failure('canceling statement due to statement timeout', { code: '57014' }), 'none'],
+    [
+      'a statement that takes too long',
+      failure('canceling statement due to statement timeout', { code: '57014' }),
+      'none',
+    ],
     ['a server that is not there', refused, 'none'],
     ['a name with two addresses, neither there', new AggregateError([refused, refused]), 'none'],
-    ['a connection that breaks', failure('read ECONNRESET', { code: 'ECONNRESET', syscall: 'read' }), 'unknown'],
+    [
+      'a connection that breaks',
+      failure('read ECONNRESET', { code: 'ECONNRESET', syscall: 'read' }),
+      'unknown',
+    ],
     ['a connection that ends', failure('Connection terminated unexpectedly'), 'unknown'],
     ['a connection that says nothing', failure('Query read timeout'), 'unknown'],
     ['a pool that has none left', failure('timeout exceeded when trying to connect'), 'none'],
-    ['what TypeORM wraps', failure('QueryFailedError', { code: '25006', driverError: failure('read-only', { code: '25006' }) }), 'none'],
+    [
+      'what TypeORM wraps',
+      failure('QueryFailedError', {
+        code: '25006',
+        driverError: failure('read-only', { code: '25006' }),
+      }),
+      'none',
+    ],
   ])('that comes from %s is an outage', (_what, error, effect) => {
     expect(outageOf(error)).toMatchObject({ name: 'DatabaseAway', effect, cause: error });
   });
@@ -36,11 +81,19 @@ describe('an error of the database', () => {
   });
 
   it('says that nothing took effect when it ends a transaction before its commit', () => {
-    expect(beforeCommit(failure('terminated', { code: '57P01' }))).toMatchObject({ effect: 'none' });
+    expect(beforeCommit(failure('terminated', { code: '57P01' }))).toMatchObject({
+      effect: 'none',
+    });
     const own = failure('read ECONNRESET', { code: 'ECONNRESET', syscall: 'read' });
     expect(beforeCommit(own)).toBe(own);
-    expect(beforeCommit(failure('read ECONNRESET', { ...own, driverError: own }))).toMatchObject({ effect: 'none' });
-    expect(beforeCommit(Object.assign(new Error('released'), { name: 'QueryRunnerProviderAlreadyReleasedError' }))).toMatchObject({ effect: 'none' });
+    expect(beforeCommit(failure('read ECONNRESET', { ...own, driverError: own }))).toMatchObject({
+      effect: 'none',
+    });
+    expect(
+      beforeCommit(
+        Object.assign(new Error('released'), { name: 'QueryRunnerProviderAlreadyReleasedError' }),
+      ),
+    ).toMatchObject({ effect: 'none' });
   });
 
   it('says that nobody knows when it ends a commit', () => {

@@ -13,7 +13,10 @@ export class DatabaseAway extends OutageError {
   }
 }
 
-/** SQLSTATEs that say nothing about the statement: the same one works when the state of the server has passed. */
+/**
+ * SQLSTATEs that say nothing about the statement: the same one works when the state of the server
+ * has passed.
+ */
 const PASSING: Readonly<Record<string, string>> = {
   '25006': 'is read-only',
   '25P03': 'ended a transaction that was idle for too long',
@@ -62,7 +65,10 @@ const WITHOUT_CODE =
 /** A pool that is empty, a server that was never reached: the statement did not leave. */
 const NEVER_LEFT = /^timeout exceeded when trying to connect/;
 
-/** A statement that commits by itself may have taken effect when its connection breaks. @see OutageReader */
+/**
+ * A statement that commits by itself may have taken effect when its connection breaks. @see
+ * OutageReader
+ */
 export function outageOf(error: unknown): DatabaseAway | undefined {
   if (error instanceof DatabaseAway) return error;
   const found = reasonIn(error);
@@ -70,8 +76,8 @@ export function outageOf(error: unknown): DatabaseAway | undefined {
 }
 
 /**
- * An outage before COMMIT was sent: the transaction is rolled back, whatever became of its connection. Other errors as they are, also
- * those of connections that may be a handler's own.
+ * An outage before COMMIT was sent: the transaction is rolled back, whatever became of its
+ * connection. Other errors as they are, also those of connections that may be a handler's own.
  */
 export function beforeCommit(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseAway) return error;
@@ -81,13 +87,18 @@ export function beforeCommit(error: unknown): unknown {
 }
 
 /** TypeORM took a broken connection from the transaction that is open. */
-export const connectionBroke = (): DatabaseAway => new DatabaseAway(CONNECTION_BROKE.why, 'none', undefined);
+export const connectionBroke = (): DatabaseAway =>
+  new DatabaseAway(CONNECTION_BROKE.why, 'none', undefined);
 
 /** A connection that broke under COMMIT: nobody knows. Other errors as they are. */
 export function underCommit(error: unknown): unknown {
   const found = reasonIn(error);
   return found?.breaks
-    ? new DatabaseAway(`${found.why}; it broke while a transaction was committed, whether it took effect is unknown`, 'unknown', error)
+    ? new DatabaseAway(
+        `${found.why}; it broke while a transaction was committed, whether it took effect is unknown`,
+        'unknown',
+        error,
+      )
     : error;
 }
 
@@ -96,7 +107,10 @@ interface Reason {
   readonly breaks: boolean;
 }
 
-/** Also where it is wrapped: by TypeORM, by an error of ours, by Node for a name with several addresses. */
+/**
+ * Also where it is wrapped: by TypeORM, by an error of ours, by Node for a name with several
+ * addresses.
+ */
 function reasonIn(error: unknown): Reason | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof AggregateError) return firstOf(error.errors);
@@ -115,10 +129,15 @@ function firstOf(errors: readonly unknown[]): Reason | undefined {
 }
 
 function reasonOf(code: string, message: string): Reason | undefined {
-  if (NETWORK.has(code)) return { why: `a connection failed: ${message || code}`, breaks: code !== 'ECONNREFUSED' };
+  if (NETWORK.has(code))
+    return { why: `a connection failed: ${message || code}`, breaks: code !== 'ECONNREFUSED' };
   if (SQLSTATE.test(code)) {
     const why = PASSING[code] ?? PASSING_CLASSES[code.slice(0, 2)];
-    return why === undefined ? undefined : { why: `the database ${why} (${code})`, breaks: BREAKS.test(code) };
+    return why === undefined
+      ? undefined
+      : { why: `the database ${why} (${code})`, breaks: BREAKS.test(code) };
   }
-  return WITHOUT_CODE.test(message) ? { why: `the database does not answer (${message})`, breaks: !NEVER_LEFT.test(message) } : undefined;
+  return WITHOUT_CODE.test(message)
+    ? { why: `the database does not answer (${message})`, breaks: !NEVER_LEFT.test(message) }
+    : undefined;
 }

@@ -1,4 +1,11 @@
-import { headersOf, type Outbox, type OutboxExcept, type OutgoingMessage, type StoredMessage, type Tx } from '@parley/messaging';
+import {
+  headersOf,
+  type Outbox,
+  type OutboxExcept,
+  type OutgoingMessage,
+  type StoredMessage,
+  type Tx,
+} from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 import type { Database, Statement } from './database';
 import { packHeaders, unpackHeaders } from './queue-message';
@@ -41,15 +48,23 @@ export class PostgresOutbox implements Outbox {
   /** The lock is the session's: whoever dies gives it up. */
   async lead(): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined> {
     const lost = new AbortController();
-    const lose = () => lost.abort(new Error(`the outbox of ${this.service} is relayed by another instance now: its connection was lost`));
+    const lose = () =>
+      lost.abort(
+        new Error(
+          `the outbox of ${this.service} is relayed by another instance now: its connection was lost`,
+        ),
+      );
     const config = { ...this.config, application_name: `parley relay of ${this.service}` };
-    const client = await openSession(config, RELAY_SETTINGS, (client) => client.on('error', lose).on('end', lose));
+    const client = await openSession(config, RELAY_SETTINGS, (client) =>
+      client.on('error', lose).on('end', lose),
+    );
     const beats = setInterval(() => client.query('select 1').catch(lose), BEAT_EVERY_MS).unref();
     const release = () => (clearInterval(beats), lose(), client.end().catch(() => undefined));
     try {
-      const { rows } = await client.query<{ leads: boolean }>(`select pg_try_advisory_lock(hashtext('parley.outbox'), hashtext($1)) leads`, [
-        this.service,
-      ]);
+      const { rows } = await client.query<{ leads: boolean }>(
+        `select pg_try_advisory_lock(hashtext('parley.outbox'), hashtext($1)) leads`,
+        [this.service],
+      );
       if (rows[0]!.leads) {
         this.leading = lost.signal;
         return { lost: lost.signal, release };
@@ -62,9 +77,17 @@ export class PostgresOutbox implements Outbox {
     }
   }
 
-  async due(limit: number, { ids, contracts }: OutboxExcept = { ids: [], contracts: [] }): Promise<readonly StoredMessage[]> {
+  async due(
+    limit: number,
+    { ids, contracts }: OutboxExcept = { ids: [], contracts: [] },
+  ): Promise<readonly StoredMessage[]> {
     const rows = await this.database.call<Row>(DUE, [this.service, limit, ids, contracts]);
-    return rows.map(({ id, contract, headers, body }) => ({ id, contract, headers: unpackHeaders(headers), body }));
+    return rows.map(({ id, contract, headers, body }) => ({
+      id,
+      contract,
+      headers: unpackHeaders(headers),
+      body,
+    }));
   }
 
   async remove(ids: readonly string[], tx?: Tx): Promise<void> {
@@ -73,15 +96,29 @@ export class PostgresOutbox implements Outbox {
     await (tx ? statement(tx, REMOVE, values) : this.database.call(REMOVE, values));
   }
 
-  async state(): Promise<{ readonly waiting: number; readonly oldestAge: number; readonly nextDue?: number }> {
-    const [row] = await this.database.call<{ waiting: string; oldest_age: number; next_due: number | null }>(STATE, [this.service]);
-    return { waiting: Number(row!.waiting), oldestAge: Math.max(0, row!.oldest_age), nextDue: row!.next_due ?? undefined };
+  async state(): Promise<{
+    readonly waiting: number;
+    readonly oldestAge: number;
+    readonly nextDue?: number;
+  }> {
+    const [row] = await this.database.call<{
+      waiting: string;
+      oldest_age: number;
+      next_due: number | null;
+    }>(STATE, [this.service]);
+    return {
+      waiting: Number(row!.waiting),
+      oldestAge: Math.max(0, row!.oldest_age),
+      nextDue: row!.next_due ?? undefined,
+    };
   }
 
   onAdded(wake: () => void): void {
     this.wakers.add(wake);
     const heard = () => this.wakers.forEach((waker) => waker());
-    this.listening ??= this.database.bell.listen(this.channel, { hear: heard, reconnected: heard }).catch(() => (this.listening = undefined));
+    this.listening ??= this.database.bell
+      .listen(this.channel, { hear: heard, reconnected: heard })
+      .catch(() => (this.listening = undefined));
   }
 
   /** Transactions that added messages and are not over. */
@@ -95,9 +132,26 @@ export class PostgresOutbox implements Outbox {
   }
 }
 
-type Row = { readonly id: string; readonly contract: string; readonly headers: Buffer; readonly body: Buffer };
+type Row = {
+  readonly id: string;
+  readonly contract: string;
+  readonly headers: Buffer;
+  readonly body: Buffer;
+};
 
-const ADD: Statement = { name: 'parley_add_to_outbox', text: 'select parley.add_to_outbox($1, $2, $3, $4, $5)' };
-const DUE: Statement = { name: 'parley_outbox_due', text: 'select * from parley.outbox_due($1, $2, $3, $4)' };
-const REMOVE: Statement = { name: 'parley_remove_from_outbox', text: 'select parley.remove_from_outbox($1, $2)' };
-const STATE: Statement = { name: 'parley_outbox_state', text: 'select * from parley.outbox_state($1)' };
+const ADD: Statement = {
+  name: 'parley_add_to_outbox',
+  text: 'select parley.add_to_outbox($1, $2, $3, $4, $5)',
+};
+const DUE: Statement = {
+  name: 'parley_outbox_due',
+  text: 'select * from parley.outbox_due($1, $2, $3, $4)',
+};
+const REMOVE: Statement = {
+  name: 'parley_remove_from_outbox',
+  text: 'select parley.remove_from_outbox($1, $2)',
+};
+const STATE: Statement = {
+  name: 'parley_outbox_state',
+  text: 'select * from parley.outbox_state($1)',
+};

@@ -1,4 +1,5 @@
-// An instance of a service whose handler of one message ends the process; run as a process of its own by ending-process.int.spec.ts.
+// An instance of a service whose handler of one message ends the process; run as a process of its
+// own by ending-process.int.spec.ts.
 import '../../../testing/src/crash/without-nest';
 import { command, event, type Message } from '@parley/contract';
 import { Messaging, type HandlerContext } from '@parley/messaging';
@@ -14,15 +15,23 @@ export const JobDone = event('orders.job-done', Job, { key: 'key' });
 
 function end(how: string): Promise<never> {
   if (how === 'exit') process.exit(1);
-  if (how === 'a lack of memory') for (const held: string[][] = []; ; ) held.push(new Array<string>(1_000_000).fill('x'));
+  if (how === 'a lack of memory')
+    for (const held: string[][] = []; ;) held.push(new Array<string>(1_000_000).fill('x'));
   void Promise.reject(new Error('nobody waits for this'));
   return new Promise(() => undefined);
 }
 
-async function handle({ key, n }: Message<typeof TakeJob>, { tx, attempt }: HandlerContext<object>): Promise<void> {
+async function handle(
+  { key, n }: Message<typeof TakeJob>,
+  { tx, attempt }: HandlerContext<object>,
+): Promise<void> {
   if (key.startsWith('poison')) await end(key.slice('poison '.length));
   if (key === 'fails twice' && attempt < 3) throw new Error('not yet');
-  await (tx as EntityManager).query('insert into public.effect (lane, n, by) values ($1, $2, $3)', [key, n, String(attempt)]);
+  await (tx as EntityManager).query('insert into public.effect (lane, n, by) values ($1, $2, $3)', [
+    key,
+    n,
+    String(attempt),
+  ]);
 }
 
 async function main([url, instance]: readonly string[]): Promise<void> {
@@ -31,7 +40,9 @@ async function main([url, instance]: readonly string[]): Promise<void> {
     { contract: TakeJob, options, handle },
     { contract: JobDone, options, subscription: 'jobs', handle },
   ];
-  const store = new PostgresStore(new DataSource({ type: 'postgres', url, poolSize: 5 }), { service: 'inventory' });
+  const store = new PostgresStore(new DataSource({ type: 'postgres', url, poolSize: 5 }), {
+    service: 'inventory',
+  });
   const messaging = new Messaging({
     service: 'inventory', instance: instance!, build: 'trial', urls: { commands: url!, events: url! }, technologies: [postgres], store, concurrency: 8, killSwitch: false, log: () => undefined,
   }); // prettier-ignore

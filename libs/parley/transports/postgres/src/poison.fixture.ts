@@ -16,13 +16,19 @@ export interface PoisonOptions {
   readonly poison: boolean;
 }
 
-/** What one run showed. Times in milliseconds, from said to handled and committed, of every lane but the poisoned one. */
+/**
+ * What one run showed. Times in milliseconds, from said to handled and committed, of every lane but
+ * the poisoned one.
+ */
 export interface PoisonRun {
   readonly handled: number;
   readonly p50: number;
   readonly p99: number;
   readonly longest: number;
-  /** Events that waited behind the poison before it was mended, and how long its lane took from replay to the last of them. */
+  /**
+   * Events that waited behind the poison before it was mended, and how long its lane took from
+   * replay to the last of them.
+   */
   readonly parked: number;
   readonly released: number;
   /** What was wrong: an order, an effect too many or too few. */
@@ -35,13 +41,18 @@ interface Effect {
 }
 
 const SERVICE = 'shop';
-const Placed = event(`${SERVICE}.order-placed`, z.object({ key: z.string(), n: z.int() }), { key: 'key' });
+const Placed = event(`${SERVICE}.order-placed`, z.object({ key: z.string(), n: z.int() }), {
+  key: 'key',
+});
 type Placed = z.infer<typeof Placed.payload>;
 const PATIENCE = 120_000;
 /** The first events meet cold caches and code that is not compiled yet. */
 const WARM_UP = 0.1;
 
-/** Events of many keys at a steady rate through the log, one of them poison or none; then it is mended and replayed. */
+/**
+ * Events of many keys at a steady rate through the log, one of them poison or none; then it is
+ * mended and replayed.
+ */
 export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): Promise<PoisonRun> {
   const database = await TrialDatabase.create([SERVICE]);
   // In the middle of its lane and of the run.
@@ -62,7 +73,9 @@ export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): 
 
   const instance = await Instance.start(SERVICE, `${SERVICE}-1`, placeIn(database), [Books]);
   try {
-    const successors = Array.from({ length: events }, (_, n) => n).filter((n) => n > bad && keyOf(n) === poisoned).length;
+    const successors = Array.from({ length: events }, (_, n) => n).filter(
+      (n) => n > bad && keyOf(n) === poisoned,
+    ).length;
     const free = poison ? events - successors - 1 : events;
     await sayAll(instance, events, rate, keyOf);
     await eventually(async () => (await countOf(database)) >= free, `${free} effects`, PATIENCE);
@@ -71,20 +84,37 @@ export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): 
     mended = true;
     const started = performance.now();
     if (poison) await replay(instance);
-    await eventually(async () => (await countOf(database)) >= events, `${events} effects after the replay`, PATIENCE);
+    await eventually(
+      async () => (await countOf(database)) >= events,
+      `${events} effects after the replay`,
+      PATIENCE,
+    );
     const released = performance.now() - started;
     faults.push(...(await faultsOf(database, events, keys)));
-    return { ...timesOf(instance, poison ? poisoned : undefined), parked, released: poison ? released : 0, faults };
+    return {
+      ...timesOf(instance, poison ? poisoned : undefined),
+      parked,
+      released: poison ? released : 0,
+      faults,
+    };
   } finally {
     await instance.stop();
     await database.drop();
   }
 }
 
-/** At their time, or as soon as can be; those due together in one transaction, so that they keep their order. */
-async function sayAll({ transactions, messenger }: Instance, events: number, rate: number, keyOf: (n: number) => string): Promise<void> {
+/**
+ * At their time, or as soon as can be; those due together in one transaction, so that they keep
+ * their order.
+ */
+async function sayAll(
+  { transactions, messenger }: Instance,
+  events: number,
+  rate: number,
+  keyOf: (n: number) => string,
+): Promise<void> {
   const started = performance.now();
-  for (let said = 0; said < events; ) {
+  for (let said = 0; said < events;) {
     const due = Math.min(events, Math.floor(((performance.now() - started) / 1_000) * rate) + 1);
     const batch = Array.from({ length: due - said }, (_, i) => said + i);
     if (batch.length > 0) {
@@ -113,16 +143,25 @@ async function parkedBehind(instance: Instance, successors: number): Promise<num
 
 async function replay({ store }: Instance): Promise<void> {
   const letters = await store.lanes.deadLetters.list();
-  if (letters.length !== 1) throw new Error(`there are ${letters.length} dead letters instead of one`);
+  if (letters.length !== 1)
+    throw new Error(`there are ${letters.length} dead letters instead of one`);
   await store.lanes.deadLetters.replay(letters[0]!.id);
 }
 
-const countOf = async ({ admin }: TrialDatabase): Promise<number> => Number((await admin.query<{ n: string }>('select count(*) n from public.effect')).rows[0]!.n);
+const countOf = async ({ admin }: TrialDatabase): Promise<number> =>
+  Number((await admin.query<{ n: string }>('select count(*) n from public.effect')).rows[0]!.n);
 
 /** Every effect once, those of a key in the order they were said. */
-async function faultsOf({ admin }: TrialDatabase, expected: number, keys: number): Promise<readonly string[]> {
+async function faultsOf(
+  { admin }: TrialDatabase,
+  expected: number,
+  keys: number,
+): Promise<readonly string[]> {
   const { rows } = await admin.query<Effect>('select lane, n from public.effect order by number');
-  const faults = new Set(rows.map(({ n }) => n)).size === rows.length && rows.length === expected ? [] : [`${rows.length} effects instead of ${expected}`];
+  const faults =
+    new Set(rows.map(({ n }) => n)).size === rows.length && rows.length === expected
+      ? []
+      : [`${rows.length} effects instead of ${expected}`];
   const last = new Map<string, number>();
   for (const { lane, n } of rows) {
     // An event missing in between shows as a gap in the numbers of its key.
@@ -133,18 +172,33 @@ async function faultsOf({ admin }: TrialDatabase, expected: number, keys: number
   return faults;
 }
 
-function timesOf({ handlings }: Instance, without: string | undefined): Pick<PoisonRun, 'handled' | 'p50' | 'p99' | 'longest'> {
-  const done = handlings.entries.filter(({ outcome, envelope }) => outcome === 'done' && envelope!.partitionkey !== without);
+function timesOf(
+  { handlings }: Instance,
+  without: string | undefined,
+): Pick<PoisonRun, 'handled' | 'p50' | 'p99' | 'longest'> {
+  const done = handlings.entries.filter(
+    ({ outcome, envelope }) => outcome === 'done' && envelope!.partitionkey !== without,
+  );
   const ages = done.slice(Math.floor(done.length * WARM_UP)).map(({ age }) => age).sort((a, b) => a - b); // prettier-ignore
-  const at = (share: number) => ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? NaN;
-  return { handled: handlings.entries.filter(({ outcome }) => outcome === 'done').length, p50: at(0.5), p99: at(0.99), longest: ages.at(-1) ?? NaN };
+  const at = (share: number) =>
+    ages[Math.min(ages.length - 1, Math.floor(ages.length * share))] ?? NaN;
+  return {
+    handled: handlings.entries.filter(({ outcome }) => outcome === 'done').length,
+    p50: at(0.5),
+    p99: at(0.99),
+    longest: ages.at(-1) ?? NaN,
+  };
 }
 
 function placeIn(database: TrialDatabase): Instance['place'] {
   const dataSource = database.dataSource(SERVICE);
   const url = database.url(SERVICE);
   return {
-    options: { urls: { events: url }, technologies: [postgres], store: new PostgresStore(dataSource, { service: SERVICE }) },
+    options: {
+      urls: { events: url },
+      technologies: [postgres],
+      store: new PostgresStore(dataSource, { service: SERVICE }),
+    },
     kill: () => 0,
     alive: () => true,
     close: async () => void (dataSource.isInitialized && (await dataSource.destroy())),

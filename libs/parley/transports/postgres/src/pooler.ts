@@ -21,8 +21,9 @@ export class PoolerError extends Error {
 const known = new Set<string>();
 
 /**
- * A pooler makes up the process id that the protocol tells, so only where it differs is there something to find out: while one
- * connection is in a transaction, another one's session must still be the one it was.
+ * A pooler makes up the process id that the protocol tells, so only where it differs is there
+ * something to find out: while one connection is in a transaction, another one's session must still
+ * be the one it was.
  * @throws PoolerError
  */
 export async function refuseSharedSessions(client: ClientBase, pid: number): Promise<void> {
@@ -63,10 +64,18 @@ class NoAnswerError extends Error {
 /** In a pool of one connection the other's transaction has it. */
 async function pidOf(client: ClientBase): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new NoAnswerError('no answer')), ANSWER_WITHIN_MS)));
-  const asked = client.query<{ pid: number }>('select pg_backend_pid() pid').then(({ rows }) => rows[0]!.pid);
+  const late = new Promise<never>(
+    (_, reject) =>
+      (timer = setTimeout(() => reject(new NoAnswerError('no answer')), ANSWER_WITHIN_MS)),
+  );
+  const asked = client
+    .query<{ pid: number }>('select pg_backend_pid() pid')
+    .then(({ rows }) => rows[0]!.pid);
   return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
 /** Poolers of single statements refuse transactions. */
-const isRefusal = (error: unknown): boolean => /transaction blocks? not allowed|not allowed in statement pooling/i.test((error as Error).message);
+const isRefusal = (error: unknown): boolean =>
+  /transaction blocks? not allowed|not allowed in statement pooling/i.test(
+    (error as Error).message,
+  );

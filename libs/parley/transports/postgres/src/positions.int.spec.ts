@@ -9,7 +9,10 @@ let trial: TrialDatabase;
 const opened: Database[] = [];
 
 const open = (service: string) => {
-  const database = Database.open(connectionTo(trial.url(service)), { clock: systemClock, log: () => undefined });
+  const database = Database.open(connectionTo(trial.url(service)), {
+    clock: systemClock,
+    log: () => undefined,
+  });
   opened.push(database);
   return new PostgresPositions(database);
 };
@@ -28,9 +31,17 @@ describe('positions in PostgreSQL', () => {
   it('are nobody else’s to move', async () => {
     const foreign = open('orders');
     const reader = { subscription: 'insights.trial', stream: 'orders.events' };
-    await expect(foreign.know(reader, [], '')).rejects.toThrow('may not act for the service insights');
-    await expect(foreign.lease(reader, 'me', 1_000, true)).rejects.toThrow('may not act for the service insights');
-    await expect(foreign.advance(reader, [], true)).rejects.toThrow('may not act for the service insights');
-    await expect(foreign.leave(reader, 'me')).rejects.toThrow('may not act for the service insights');
+    await expect(foreign.know(reader, [], '')).rejects.toThrow(
+      'may not act for the service insights',
+    );
+    await expect(foreign.lease(reader, 'me', 1_000, true)).rejects.toThrow(
+      'may not act for the service insights',
+    );
+    await expect(foreign.advance(reader, [], true)).rejects.toThrow(
+      'may not act for the service insights',
+    );
+    await expect(foreign.leave(reader, 'me')).rejects.toThrow(
+      'may not act for the service insights',
+    );
   });
 });

@@ -25,13 +25,17 @@ import { statement } from './transaction';
 /** Bytes of the largest body, as the tables have it (`40-size-limits.sql`). */
 const LARGEST = 1024 * 1024;
 
-/** PostgreSQL carries commands, events and broadcasts; where it is the service's own database, sending is part of the transaction. */
+/**
+ * PostgreSQL carries commands, events and broadcasts; where it is the service's own database,
+ * sending is part of the transaction.
+ */
 export const postgres: Technology = {
   name: 'postgres',
   schemes: ['postgres', 'postgresql'],
   kinds: ['command', 'event', 'broadcast'],
   open: (url, context) => new PostgresTransport(url, context),
-  openKeys: (url, context) => new PostgresSubjectKeys(Database.open(connectionTo(url), context), true),
+  openKeys: (url, context) =>
+    new PostgresSubjectKeys(Database.open(connectionTo(url), context), true),
   openClaims: (url, context) => claimsAt(url, context),
 };
 
@@ -39,7 +43,11 @@ export const postgres: Technology = {
 function claimsAt(url: string, context: TransportContext): PostgresClaims {
   const bare = new URL(url);
   bare.searchParams.delete('days');
-  return new PostgresClaims(Database.open(connectionTo(bare.href), context), { address: placeOf(bare.href), days: claimDays(url), own: true }, context);
+  return new PostgresClaims(
+    Database.open(connectionTo(bare.href), context),
+    { address: placeOf(bare.href), days: claimDays(url), own: true },
+    context,
+  );
 }
 
 class PostgresTransport implements Transport {
@@ -53,7 +61,10 @@ class PostgresTransport implements Transport {
   private readonly sequencer: Sequencer;
   private readonly days: EventDays;
   private readonly broadcasts: BroadcastPublisher;
-  /** Whether the service's store is in this very database: then handlings acknowledge by their own commit. */
+  /**
+   * Whether the service's store is in this very database: then handlings acknowledge by their own
+   * commit.
+   */
   private sharesStore = false;
   private closing?: Promise<void>;
 
@@ -73,7 +84,10 @@ class PostgresTransport implements Transport {
     };
   }
 
-  /** In another database than the service's, its own store keeps what failed: its dead letters are looked for there. */
+  /**
+   * In another database than the service's, its own store keeps what failed: its dead letters are
+   * looked for there.
+   */
   get keepsLanes(): boolean {
     return this.sharesStore;
   }
@@ -95,9 +109,14 @@ class PostgresTransport implements Transport {
     if (failures.size > 0) throw failureOf(failures, messages);
   }
 
-  private async published(messages: readonly OutgoingMessage[], publish: (messages: readonly OutgoingMessage[]) => Promise<unknown>): Promise<Failures> {
+  private async published(
+    messages: readonly OutgoingMessage[],
+    publish: (messages: readonly OutgoingMessage[]) => Promise<unknown>,
+  ): Promise<Failures> {
     if (messages.length === 0) return new Map();
-    return failuresTogether(messages, (some) => publish(some).then(nothing, (error) => refused(error)));
+    return failuresTogether(messages, (some) =>
+      publish(some).then(nothing, (error) => refused(error)),
+    );
   }
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
@@ -105,7 +124,8 @@ class PostgresTransport implements Transport {
     const { bell } = database;
     const settles = () => this.sharesStore;
     if (kind === 'command') return new QueueIntake(registry, database, deliver, settles, context);
-    if (kind === 'event') return new LogIntake({ database, bell, sequencer, context, registry, deliver, settles });
+    if (kind === 'event')
+      return new LogIntake({ database, bell, sequencer, context, registry, deliver, settles });
     return new BroadcastIntake({ database, bell, context, registry, deliver });
   }
 
@@ -134,19 +154,32 @@ class PostgresTransport implements Transport {
   }
 
   private async shares(store: Store): Promise<boolean> {
-    return store.technology === this.technology && (await store.installation()) === (await this.database.installation());
+    return (
+      store.technology === this.technology &&
+      (await store.installation()) === (await this.database.installation())
+    );
   }
 
   private async append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     const { command, event } = byKind(messages);
     const sent = command.length > 0 ? statement(tx, SEND, sendValues(command)) : undefined; // waited for together with the events
-    await Promise.all([sent, appendEvents({ query: (text, values = []) => statement(tx, { name: 'parley_append_events', text }, values) }, event)]);
+    await Promise.all([
+      sent,
+      appendEvents(
+        {
+          query: (text, values = []) =>
+            statement(tx, { name: 'parley_append_events', text }, values),
+        },
+        event,
+      ),
+    ]);
   }
 
   private wake(messages: readonly OutgoingMessage[]): void {
     const { command, event } = byKind(messages);
     const now = command.filter(({ delay }) => !delay);
-    for (const queue of new Set(now.map(({ contract }) => queueOf(contract)))) this.database.ringer.ring(channelOf(queue));
+    for (const queue of new Set(now.map(({ contract }) => queueOf(contract))))
+      this.database.ringer.ring(channelOf(queue));
     if (event.length > 0) this.sequencer.wake();
   }
 }

@@ -1,4 +1,15 @@
-import { type Backlog, type Clock, type Deliver, type Delivery, type Failure, type IntakeHealth, type Outcome, type Subscription, type TransportContext, within } from '@parley/messaging';
+import {
+  type Backlog,
+  type Clock,
+  type Deliver,
+  type Delivery,
+  type Failure,
+  type IntakeHealth,
+  type Outcome,
+  type Subscription,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { Database, Statement } from './database';
 import { isKeyed, QueueLeases, type Lane, type Leased } from './queue-leases';
 import { channelOf, unpackHeaders } from './queue-message';
@@ -11,7 +22,10 @@ export interface Consumption {
   readonly queue: string;
   readonly subscription: Subscription;
   readonly deliver: Deliver;
-  /** Whether the handler's transaction is in the queue's database, and so acknowledges with its effects. */
+  /**
+   * Whether the handler's transaction is in the queue's database, and so acknowledges with its
+   * effects.
+   */
   readonly settles: boolean;
   readonly clock: Clock;
   readonly log: TransportContext['log'];
@@ -42,8 +56,8 @@ const ACKNOWLEDGED_WITHIN = 1_000;
 const DUE_BATCH = 1_000;
 
 /**
- * Consumes one queue: leases lanes, hands over their messages one after the other, and does what becomes of each. Loses its
- * connections and finds them again, for ever.
+ * Consumes one queue: leases lanes, hands over their messages one after the other, and does what
+ * becomes of each. Loses its connections and finds them again, for ever.
  */
 export class QueueConsumer {
   private leases!: QueueLeases;
@@ -82,7 +96,10 @@ export class QueueConsumer {
     await database.installation();
     const [opened] = await database.call<{ id: number }>(OPEN, [queue]);
     this.leases = new QueueLeases(database, opened!.id, this.what.lease ?? LEASE);
-    this.leave = await database.bell.listen(channelOf(queue), { hear: this.wake, reconnected: this.wake });
+    this.leave = await database.bell.listen(channelOf(queue), {
+      hear: this.wake,
+      reconnected: this.wake,
+    });
     if (this.stopping) return this.leave();
     this.state = 'consuming';
     this.renewRegularly();
@@ -96,14 +113,20 @@ export class QueueConsumer {
     this.state = 'stopped';
     await this.leave().catch(nothing);
     await this.turning?.catch(nothing);
-    await this.leases?.giveBack([...this.ready.splice(0), ...this.suspects.take()], 0).catch(nothing);
+    await this.leases
+      ?.giveBack([...this.ready.splice(0), ...this.suspects.take()], 0)
+      .catch(nothing);
     this.wake();
   }
 
   /** What is still being handled goes back, too, without counting as an attempt. */
   async close(): Promise<void> {
     await this.stop();
-    await within(ACKNOWLEDGED_WITHIN, Promise.allSettled(this.honouring), () => new Error('no answer')).catch(nothing);
+    await within(
+      ACKNOWLEDGED_WITHIN,
+      Promise.allSettled(this.honouring),
+      () => new Error('no answer'),
+    ).catch(nothing);
     const unfinished = this.leases?.lanes() ?? [];
     for (const lane of unfinished) lane.lost.abort(new Error('the service is stopping'));
     await this.leases?.giveBack(unfinished, 0).catch(nothing);
@@ -118,9 +141,19 @@ export class QueueConsumer {
   }
 
   async backlog(): Promise<readonly Backlog[]> {
-    const [counts] = await this.what.database.call<Record<'waiting' | 'parked' | 'delayed' | 'dead', string>>(BACKLOG, [[this.leases.queue]]);
+    const [counts] = await this.what.database.call<
+      Record<'waiting' | 'parked' | 'delayed' | 'dead', string>
+    >(BACKLOG, [[this.leases.queue]]);
     const { waiting, parked, delayed, dead } = counts!;
-    return [{ subscription: this.what.queue, waiting: Number(waiting), parked: Number(parked), delayed: Number(delayed), dead: Number(dead) }];
+    return [
+      {
+        subscription: this.what.queue,
+        waiting: Number(waiting),
+        parked: Number(parked),
+        delayed: Number(delayed),
+        dead: Number(dead),
+      },
+    ];
   }
 
   /** There may be something to do. */
@@ -135,7 +168,7 @@ export class QueueConsumer {
   }
 
   private async run(): Promise<void> {
-    for (let failures = 0; !this.isOver(); ) {
+    for (let failures = 0; !this.isOver();) {
       try {
         await (this.turning = this.turn());
         failures = 0;
@@ -157,7 +190,8 @@ export class QueueConsumer {
   private async turn(): Promise<void> {
     this.woken = false;
     if (!this.stopping) await this.look();
-    if (!this.stopping && this.suspects.isDue()) this.suspects.hold(await this.leases.claimSuspect());
+    if (!this.stopping && this.suspects.isDue())
+      this.suspects.hold(await this.leases.claimSuspect());
     const wanted = this.wanted();
     if (wanted === 0 && this.leases.unreleased === 0) return this.handleSuspect();
     const lanes = await this.leases.claim(wanted);
@@ -174,7 +208,10 @@ export class QueueConsumer {
     if (this.suspects.isDue()) this.woken = true;
   }
 
-  /** As soon as nothing else is leased here: what is leased beside it would be lost with it for as long as a lease lasts. */
+  /**
+   * As soon as nothing else is leased here: what is leased beside it would be lost with it for as
+   * long as a lease lasts.
+   */
   private async handleSuspect(): Promise<void> {
     if (!this.suspects.isHeld || this.leases.size > 1 || this.leases.unreleased > 0) return;
     const suspect = this.suspects.take();
@@ -188,10 +225,15 @@ export class QueueConsumer {
     const now = performance.now(); // the time of day may jump, and must not keep messages waiting
     if (now - this.lookedAt < LOOK) return this.lookLater(this.lookedAt + LOOK - now);
     this.lookedAt = now;
-    const [due] = await this.what.database.call<{ woken: number; next: number | null; suspects: boolean }>(WAKE, [this.leases.queue, DUE_BATCH]);
+    const [due] = await this.what.database.call<{
+      woken: number;
+      next: number | null;
+      suspects: boolean;
+    }>(WAKE, [this.leases.queue, DUE_BATCH]);
     if (due!.suspects) this.suspects.appeared();
     if (due!.woken === DUE_BATCH) this.lookedAt = -Infinity;
-    if (due!.next !== null && due!.next < POLL) this.wakeAfter(Math.max(LOOK, Math.ceil(due!.next)));
+    if (due!.next !== null && due!.next < POLL)
+      this.wakeAfter(Math.max(LOOK, Math.ceil(due!.next)));
     if (now - this.sweptAt < SWEEP_EVERY) return;
     this.sweptAt = now;
     await this.what.database.call(SWEEP);
@@ -216,7 +258,11 @@ export class QueueConsumer {
   }
 
   private pump(): void {
-    while (!this.stopping && this.running < this.what.subscription.concurrency && this.ready.length > 0) {
+    while (
+      !this.stopping &&
+      this.running < this.what.subscription.concurrency &&
+      this.ready.length > 0
+    ) {
       this.running++;
       void this.work(this.ready.shift()!);
     }
@@ -227,16 +273,29 @@ export class QueueConsumer {
       if (await this.handle(lane)) this.leases.finish(lane);
     } catch (error) {
       this.leases.forget(lane); // delivered again when its lease is over
-      this.what.log('warn', `postgres: a message of ${this.what.queue} could not be read, or what became of it not stored; it will be delivered again`, { error });
+      this.what.log(
+        'warn',
+        `postgres: a message of ${this.what.queue} could not be read, or what became of it not stored; it will be delivered again`,
+        { error },
+      );
     }
     this.running--;
     this.suspects.over(lane);
     this.pump();
-    if (this.stopping || lane.suspect || this.suspects.isHeld || (this.full && this.ready.length <= this.what.subscription.concurrency / 2)) this.wake();
+    if (
+      this.stopping ||
+      lane.suspect ||
+      this.suspects.isHeld ||
+      (this.full && this.ready.length <= this.what.subscription.concurrency / 2)
+    )
+      this.wake();
     else if (isKeyed(lane.id)) this.releaseSoon();
   }
 
-  /** Hands over the lane's messages in order. True: all of them were handled, and the lane is still ours. */
+  /**
+   * Hands over the lane's messages in order. True: all of them were handled, and the lane is still
+   * ours.
+   */
   private async handle(lane: Lane): Promise<boolean> {
     for (const message of lane.messages) {
       const body = message.body ?? (await this.leases.fetch(message));
@@ -264,17 +323,36 @@ export class QueueConsumer {
       attempt: isHead ? message.attempts : 1,
       suspect: lane.suspect,
       signal: lane.lost.signal,
-      failure: isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
-      settle: this.what.settles ? (tx, options) => fence(tx, SETTLE, [this.leases.queue, lane.id, message.id, this.leases.token, options?.print ?? null]) : undefined,
+      failure:
+        isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
+      settle: this.what.settles
+        ? (tx, options) =>
+            fence(tx, SETTLE, [
+              this.leases.queue,
+              lane.id,
+              message.id,
+              this.leases.token,
+              options?.print ?? null,
+            ])
+        : undefined,
       honours: { retry: this.what.settles, dead: this.what.settles },
     };
   }
 
   /** Whether the lane's next message may follow. */
-  private async honour(lane: Lane, message: Leased, attempt: number, outcome: Outcome): Promise<boolean> {
+  private async honour(
+    lane: Lane,
+    message: Leased,
+    attempt: number,
+    outcome: Outcome,
+  ): Promise<boolean> {
     switch (outcome.kind) {
       case 'done':
-        return outcome.settled || (await this.leases.discard(lane, message)) || (this.leases.forget(lane) && false);
+        return (
+          outcome.settled ||
+          (await this.leases.discard(lane, message)) ||
+          (this.leases.forget(lane) && false)
+        );
       case 'retry':
         await this.leases.retry(lane, message, attempt, outcome);
         this.wakeAfter(outcome.after);
@@ -301,18 +379,26 @@ export class QueueConsumer {
   private renewRegularly(): void {
     this.after((this.what.lease ?? LEASE) / 3, () => {
       this.renewRegularly();
-      this.leases.renew(performance.now()).catch((error) => this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, { error }));
+      this.leases.renew(performance.now()).catch((error) =>
+        this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, {
+          error,
+        }),
+      );
     });
   }
 
   private reachable(): void {
-    if (this.state === 'disconnected') this.what.log('info', `postgres: consuming ${this.what.queue} again`);
+    if (this.state === 'disconnected')
+      this.what.log('info', `postgres: consuming ${this.what.queue} again`);
     if (!this.stopping) this.state = 'consuming';
     this.reason = undefined;
   }
 
   private unreachable(error: Error): void {
-    if (this.state === 'consuming') this.what.log('warn', `postgres: ${this.what.queue} cannot be consumed: ${error.message}`, { error });
+    if (this.state === 'consuming')
+      this.what.log('warn', `postgres: ${this.what.queue} cannot be consumed: ${error.message}`, {
+        error,
+      });
     if (!this.stopping) this.state = 'disconnected';
     this.reason = error.message;
   }
@@ -326,7 +412,10 @@ export class QueueConsumer {
   }
 
   private after(milliseconds: number, callback: () => void): () => void {
-    const cancelTimer = this.what.clock.after(milliseconds, () => (this.timers.delete(cancel), callback()));
+    const cancelTimer = this.what.clock.after(
+      milliseconds,
+      () => (this.timers.delete(cancel), callback()),
+    );
     const cancel = () => (this.timers.delete(cancel), cancelTimer());
     this.timers.add(cancel);
     return cancel;
@@ -336,7 +425,13 @@ export class QueueConsumer {
 const nothing = () => undefined;
 
 const OPEN: Statement = { name: 'parley_open_queue', text: 'select parley.open_queue($1) id' };
-const WAKE: Statement = { name: 'parley_wake', text: 'select woken, next, suspects from parley.wake($1, $2)' };
+const WAKE: Statement = {
+  name: 'parley_wake',
+  text: 'select woken, next, suspects from parley.wake($1, $2)',
+};
 const SWEEP: Statement = { name: 'parley_sweep', text: 'select parley.sweep()' };
-const SETTLE: Statement = { name: 'parley_settle', text: 'select parley.settle($1, $2, $3, $4, $5)' };
+const SETTLE: Statement = {
+  name: 'parley_settle',
+  text: 'select parley.settle($1, $2, $3, $4, $5)',
+};
 const BACKLOG: Statement = { name: 'parley_backlog', text: 'select * from parley.backlog($1)' };

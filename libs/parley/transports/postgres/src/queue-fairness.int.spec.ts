@@ -17,8 +17,16 @@ let queue: number;
 
 beforeAll(async () => {
   trial = await TrialDatabase.create(['inventory', 'orders']);
-  database = Database.open(connectionTo(trial.url('inventory')), { clock: new StoppableClock(), log: () => undefined });
-  queue = (await database.call<{ id: number }>({ name: 'spec_open', text: 'select parley.open_queue($1) id' }, ['inventory']))[0]!.id;
+  database = Database.open(connectionTo(trial.url('inventory')), {
+    clock: new StoppableClock(),
+    log: () => undefined,
+  });
+  queue = (
+    await database.call<{ id: number }>(
+      { name: 'spec_open', text: 'select parley.open_queue($1) id' },
+      ['inventory'],
+    )
+  )[0]!.id;
 });
 beforeEach(() => trial.empty());
 afterAll(async () => {
@@ -28,15 +36,20 @@ afterAll(async () => {
 
 async function send(count: number, keyOf: (n: number) => string | undefined): Promise<void> {
   for (let n = 0; n < count; n += 1_000) {
-    const some = Array.from({ length: Math.min(1_000, count - n) }, (_, i) => reserve(keyOf(n + i), n + i));
+    const some = Array.from({ length: Math.min(1_000, count - n) }, (_, i) =>
+      reserve(keyOf(n + i), n + i),
+    );
     await trial.admin.query(SEND.text, sendValues(some));
   }
 }
 
-/** As a consumer does: what was broken off goes on, and what is fully held is looked through once. */
+/**
+ * As a consumer does: what was broken off goes on, and what is fully held is looked through once.
+ */
 async function claim(leases: QueueLeases, wanted: number): Promise<Lane[]> {
   const lanes = await leases.claim(wanted);
-  for (let scans = 0; lanes.length < wanted / 2 && leases.brokenOff && scans < 100; scans++) lanes.push(...(await leases.claim(wanted - lanes.length)));
+  for (let scans = 0; lanes.length < wanted / 2 && leases.brokenOff && scans < 100; scans++)
+    lanes.push(...(await leases.claim(wanted - lanes.length)));
   return lanes;
 }
 
@@ -61,7 +74,8 @@ it('finds the few that are free behind thousands that are held, and what is give
   await send(5_000, () => undefined);
   const holder = new QueueLeases(database, queue, LEASE_MS);
   const held: Lane[] = [];
-  while (held.length < 4_990) held.push(...(await claim(holder, Math.min(WANTED, 4_990 - held.length))));
+  while (held.length < 4_990)
+    held.push(...(await claim(holder, Math.min(WANTED, 4_990 - held.length))));
   const other = new QueueLeases(database, queue, LEASE_MS);
   const found = await claim(other, 20);
   expect(found.map(({ messages }) => messages.length)).toEqual(Array(10).fill(1));

@@ -1,4 +1,11 @@
-import { IntakeServer, type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, type TransportContext } from '@parley/messaging';
+import {
+  IntakeServer,
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type IntakeHealth,
+  type TransportContext,
+} from '@parley/messaging';
 import type { Database } from './database';
 import { QueueConsumer } from './queue-consumer';
 
@@ -20,9 +27,19 @@ export class QueueIntake extends IntakeServer {
   protected async start(): Promise<void> {
     const { database, deliver, context } = this;
     const settles = this.settles();
-    this.consumers = this.registry
-      .subscriptions('command')
-      .map((subscription) => new QueueConsumer({ database, queue: subscription.name, subscription, deliver, settles, clock: context.clock, log: context.log, passes: context.passes }));
+    this.consumers = this.registry.subscriptions('command').map(
+      (subscription) =>
+        new QueueConsumer({
+          database,
+          queue: subscription.name,
+          subscription,
+          deliver,
+          settles,
+          clock: context.clock,
+          log: context.log,
+          passes: context.passes,
+        }),
+    );
     await Promise.all(this.consumers.map((consumer) => consumer.start()));
   }
 
@@ -36,7 +53,10 @@ export class QueueIntake extends IntakeServer {
 
   health(): IntakeHealth {
     const [first] = this.consumers;
-    return { kind: this.kind, ...(first?.health() ?? { technology: 'postgres', state: 'starting' }) };
+    return {
+      kind: this.kind,
+      ...(first?.health() ?? { technology: 'postgres', state: 'starting' }),
+    };
   }
 
   async backlog(): Promise<readonly Backlog[]> {

@@ -2,7 +2,15 @@ import type { Database } from './database';
 import { QueueLeases } from './queue-leases';
 
 const LEASE_MS = 30_000;
-const row = { lane: '-5', attempts: 1, failure: null, id: '1', message_id: 'm', headers: Buffer.from('{}'), body: Buffer.from('{}') };
+const row = {
+  lane: '-5',
+  attempts: 1,
+  failure: null,
+  id: '1',
+  message_id: 'm',
+  headers: Buffer.from('{}'),
+  body: Buffer.from('{}'),
+};
 
 /** What the database answers, by the statement's name; an error is thrown. */
 let answers: Record<string, readonly object[] | Error>;

@@ -27,7 +27,10 @@ export interface Lane {
 /** Messages read of one lane at a time. */
 const DEPTH = 10;
 const LOWEST_LANE = '-9223372036854775808';
-/** Lanes without a key are leased from the oldest on, at least so often: others may have given back what was passed. */
+/**
+ * Lanes without a key are leased from the oldest on, at least so often: others may have given back
+ * what was passed.
+ */
 const OLDEST_EVERY_MS = 1_000;
 
 export const isKeyed = (lane: string): boolean => lane.startsWith('-');
@@ -66,16 +69,34 @@ export class QueueLeases {
     return [...this.held.values()];
   }
 
-  /** One round trip: releases finished lanes and leases up to about `wanted` others. `now`: of a clock that never jumps. */
+  /**
+   * One round trip: releases finished lanes and leases up to about `wanted` others. `now`: of a
+   * clock that never jumps.
+   */
   async claim(wanted: number, now = performance.now()): Promise<Lane[]> {
     if (now - this.oldestAt >= OLDEST_EVERY_MS) [this.beyond, this.oldestAt] = ['0', now];
     const through = this.through;
     this.through = [];
     try {
-      const values = [this.queue, through, this.token, this.cursor, wanted, DEPTH, `${this.lease} ms`, READ_AHEAD, this.beyond];
+      const values = [
+        this.queue,
+        through,
+        this.token,
+        this.cursor,
+        wanted,
+        DEPTH,
+        `${this.lease} ms`,
+        READ_AHEAD,
+        this.beyond,
+      ];
       const rows = await this.database.call<LeasedRow | Reached>(CLAIM, values);
       const leased = rows.filter((row): row is LeasedRow => row.lane !== null);
-      if (wanted > 0) this.goOn(leased, rows.filter((row): row is Reached => row.lane === null), wanted);
+      if (wanted > 0)
+        this.goOn(
+          leased,
+          rows.filter((row): row is Reached => row.lane === null),
+          wanted,
+        );
       return this.take(leased, false);
     } catch (error) {
       this.through.push(...through);
@@ -85,10 +106,21 @@ export class QueueLeases {
 
   /** A lane that came back without an outcome, if there is one that nobody else has. */
   async claimSuspect(): Promise<Lane | undefined> {
-    return this.take(await this.database.call<LeasedRow>(CLAIM_SUSPECT, [this.queue, this.token, `${this.lease} ms`, READ_AHEAD]), true)[0];
+    return this.take(
+      await this.database.call<LeasedRow>(CLAIM_SUSPECT, [
+        this.queue,
+        this.token,
+        `${this.lease} ms`,
+        READ_AHEAD,
+      ]),
+      true,
+    )[0];
   }
 
-  /** A body that was not read ahead; undefined: the message is not there any more, so the lane is somebody else's. */
+  /**
+   * A body that was not read ahead; undefined: the message is not there any more, so the lane is
+   * somebody else's.
+   */
   async fetch({ lane, id }: Leased): Promise<Buffer | undefined> {
     const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [this.queue, lane, id]);
     return row!.body ?? undefined;
@@ -104,10 +136,19 @@ export class QueueLeases {
     return this.held.get(lane.id) === lane && this.held.delete(lane.id);
   }
 
-  /** Gives lanes back as they were, free again after `pause` milliseconds; the delivery does not count. */
+  /**
+   * Gives lanes back as they were, free again after `pause` milliseconds; the delivery does not
+   * count.
+   */
   async giveBack(lanes: readonly Lane[], pause: number): Promise<void> {
     for (const lane of lanes) this.forget(lane);
-    if (lanes.length > 0) await this.database.call(GIVE_BACK, [this.queue, lanes.map(({ id }) => id), this.token, pause]);
+    if (lanes.length > 0)
+      await this.database.call(GIVE_BACK, [
+        this.queue,
+        lanes.map(({ id }) => id),
+        this.token,
+        pause,
+      ]);
   }
 
   /** Keeps what is held; what others have by now is aborted. `now`: of a clock that never jumps. */
@@ -115,7 +156,12 @@ export class QueueLeases {
     const lanes = this.lanes();
     if (lanes.length === 0) return void (this.renewedAt = now);
     try {
-      const rows = await this.database.call<{ lane: string }>(RENEW, [this.queue, lanes.map(({ id }) => id), this.token, `${this.lease} ms`]);
+      const rows = await this.database.call<{ lane: string }>(RENEW, [
+        this.queue,
+        lanes.map(({ id }) => id),
+        this.token,
+        `${this.lease} ms`,
+      ]);
       const ours = new Set(rows.map(({ lane }) => lane));
       this.renewedAt = now;
       for (const lane of lanes) if (!ours.has(lane.id)) this.lose(lane);
@@ -125,29 +171,55 @@ export class QueueLeases {
     }
   }
 
-  /** Acknowledges a message without a transaction of the handler's. False: the lane is somebody else's. */
+  /**
+   * Acknowledges a message without a transaction of the handler's. False: the lane is somebody
+   * else's.
+   */
   async discard(lane: Lane, message: Leased): Promise<boolean> {
     return this.decide(DISCARD, lane, message, []);
   }
 
-  async retry(lane: Lane, message: Leased, attempt: number, { after, failure }: Outcome & { kind: 'retry' }): Promise<void> {
+  async retry(
+    lane: Lane,
+    message: Leased,
+    attempt: number,
+    { after, failure }: Outcome & { kind: 'retry' },
+  ): Promise<void> {
     this.forget(lane);
     await this.decide(RETRY, lane, message, [attempt, Math.ceil(after), JSON.stringify(failure)]);
   }
 
-  async bury(lane: Lane, message: Leased, { failure, hold }: { readonly failure: Failure; readonly hold: boolean }): Promise<void> {
+  async bury(
+    lane: Lane,
+    message: Leased,
+    { failure, hold }: { readonly failure: Failure; readonly hold: boolean },
+  ): Promise<void> {
     this.forget(lane);
     await this.decide(BURY, lane, message, [failure.tries, JSON.stringify(failure), hold]);
   }
 
-  private async decide(statement: Statement, lane: Lane, message: Leased, values: unknown[]): Promise<boolean> {
-    const [row] = await this.database.call<{ ours: boolean }>(statement, [this.queue, lane.id, message.id, this.token, ...values]);
+  private async decide(
+    statement: Statement,
+    lane: Lane,
+    message: Leased,
+    values: unknown[],
+  ): Promise<boolean> {
+    const [row] = await this.database.call<{ ours: boolean }>(statement, [
+      this.queue,
+      lane.id,
+      message.id,
+      this.token,
+      ...values,
+    ]);
     return row!.ours;
   }
 
   /** Where the next claim begins. */
   private goOn(leased: readonly LeasedRow[], reached: readonly Reached[], wanted: number): void {
-    const [keyed, loose] = [reached.find(({ reached }) => isKeyed(reached)), reached.find(({ reached }) => !isKeyed(reached))];
+    const [keyed, loose] = [
+      reached.find(({ reached }) => isKeyed(reached)),
+      reached.find(({ reached }) => !isKeyed(reached)),
+    ];
     const lastOf = (which: boolean) => leased.findLast(({ lane }) => isKeyed(lane) === which)?.lane;
     this.brokenOff = reached.length > 0;
     this.cursor = keyed?.reached ?? lastOf(true) ?? this.cursor;
@@ -164,10 +236,15 @@ export class QueueLeases {
       else messages.push(row as Leased);
     }
     const taken = [...lanes].filter(([, messages]) => messages.length > 0);
-    return taken.map(([id, messages]) => ({ id, messages, lost: new AbortController(), suspect })).filter((lane) => this.hold(lane));
+    return taken
+      .map(([id, messages]) => ({ id, messages, lost: new AbortController(), suspect }))
+      .filter((lane) => this.hold(lane));
   }
 
-  /** A lane that was lost and leased again while its former handling still runs stays leased until it expires: that has to end first. */
+  /**
+   * A lane that was lost and leased again while its former handling still runs stays leased until
+   * it expires: that has to end first.
+   */
   private hold(lane: Lane): boolean {
     if (this.held.has(lane.id)) return false;
     this.held.set(lane.id, lane);
@@ -183,11 +260,35 @@ type LeasedRow = Omit<Leased, 'id'> & { readonly id: string | null };
 /** How far a scan came that was broken off. */
 type Reached = { readonly lane: null; readonly reached: string };
 
-const CLAIM: Statement = { name: 'parley_claim', text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)' };
-const CLAIM_SUSPECT: Statement = { name: 'parley_claim_suspect', text: 'select * from parley.claim_suspect($1, $2, $3, $4)' };
-const BODY: Statement = { name: 'parley_read_message_body', text: 'select parley.read_message_body($1, $2, $3) body' };
-const RENEW: Statement = { name: 'parley_renew', text: 'select lane from parley.renew($1, $2, $3, $4) lane' };
-const GIVE_BACK: Statement = { name: 'parley_give_back', text: 'select parley.give_back($1, $2, $3, $4)' };
-const DISCARD: Statement = { name: 'parley_discard', text: 'select parley.discard($1, $2, $3, $4) ours' };
-const RETRY: Statement = { name: 'parley_retry', text: 'select parley.retry($1, $2, $3, $4, $5, $6, $7) ours' };
-const BURY: Statement = { name: 'parley_bury', text: 'select parley.bury($1, $2, $3, $4, $5, $6, $7) ours' };
+const CLAIM: Statement = {
+  name: 'parley_claim',
+  text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+};
+const CLAIM_SUSPECT: Statement = {
+  name: 'parley_claim_suspect',
+  text: 'select * from parley.claim_suspect($1, $2, $3, $4)',
+};
+const BODY: Statement = {
+  name: 'parley_read_message_body',
+  text: 'select parley.read_message_body($1, $2, $3) body',
+};
+const RENEW: Statement = {
+  name: 'parley_renew',
+  text: 'select lane from parley.renew($1, $2, $3, $4) lane',
+};
+const GIVE_BACK: Statement = {
+  name: 'parley_give_back',
+  text: 'select parley.give_back($1, $2, $3, $4)',
+};
+const DISCARD: Statement = {
+  name: 'parley_discard',
+  text: 'select parley.discard($1, $2, $3, $4) ours',
+};
+const RETRY: Statement = {
+  name: 'parley_retry',
+  text: 'select parley.retry($1, $2, $3, $4, $5, $6, $7) ours',
+};
+const BURY: Statement = {
+  name: 'parley_bury',
+  text: 'select parley.bury($1, $2, $3, $4, $5, $6, $7) ours',
+};

@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { UNREADABLE, type Headers } from '@parley/messaging';
 
-/** Bytes of the largest body that is read ahead. Larger ones are fetched when they are handled: hundreds may wait in memory. */
+/**
+ * Bytes of the largest body that is read ahead. Larger ones are fetched when they are handled:
+ * hundreds may wait in memory.
+ */
 export const READ_AHEAD = 8_192;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -9,26 +12,40 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SAMPLE = 100;
 const SIGN = 1n << 63n;
 
-/** The lane of a key: a negative number made of its hash. Two keys of one hash merely share a lane. */
-export const laneOf = (key: string): string => String(BigInt.asIntN(64, digest(key).readBigUInt64BE() | SIGN));
+/**
+ * The lane of a key: a negative number made of its hash. Two keys of one hash merely share a lane.
+ */
+export const laneOf = (key: string): string =>
+  String(BigInt.asIntN(64, digest(key).readBigUInt64BE() | SIGN));
 
 /** Only who leased a lane knows its token. Never 0, which means nobody. */
-export const newToken = (): string => String(randomBytes(8).readBigUInt64BE() >> 1n | 1n);
+export const newToken = (): string => String((randomBytes(8).readBigUInt64BE() >> 1n) | 1n);
 
 /**
- * A message's id as the tables know it. One that is no UUID is made of all there is, if given: many messages may have no id, or
- * the same wrong one, and each is kept.
+ * A message's id as the tables know it. One that is no UUID is made of all there is, if given: many
+ * messages may have no id, or the same wrong one, and each is kept.
  */
 export function messageId(headers: Headers, body?: Buffer): string {
   const id = headers.id ?? '';
   if (UUID.test(id)) return id;
-  const hex = (body ? createHash('sha256').update(JSON.stringify(headers)).update(body).digest() : digest(id)).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
+  const hex = (
+    body ? createHash('sha256').update(JSON.stringify(headers)).update(body).digest() : digest(id)
+  ).toString('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20, 32),
+  ].join('-');
 }
 
 export const packHeaders = (headers: Headers): Buffer => Buffer.from(JSON.stringify(headers));
 
-/** Bytes that are no headers say so, with what is known otherwise: the message dies of it at once, its body kept. */
+/**
+ * Bytes that are no headers say so, with what is known otherwise: the message dies of it at once,
+ * its body kept.
+ */
 export function unpackHeaders(bytes: Buffer, known: Headers = {}): Headers {
   try {
     const read: unknown = JSON.parse(bytes.toString());
@@ -36,13 +53,22 @@ export function unpackHeaders(bytes: Buffer, known: Headers = {}): Headers {
   } catch {
     // no JSON at all, or too deep for a parser
   }
-  return { ...known, [UNREADABLE]: `${bytes.toString('latin1', 0, SAMPLE)} (${bytes.length} bytes)` };
+  return {
+    ...known,
+    [UNREADABLE]: `${bytes.toString('latin1', 0, SAMPLE)} (${bytes.length} bytes)`,
+  };
 }
 
 const isHeaders = (read: unknown): read is Headers =>
-  typeof read === 'object' && read !== null && !Array.isArray(read) && Object.values(read).every((value) => typeof value === 'string');
+  typeof read === 'object' &&
+  read !== null &&
+  !Array.isArray(read) &&
+  Object.values(read).every((value) => typeof value === 'string');
 
 /** Whom to wake. PostgreSQL cuts the names of channels off after 63 bytes. */
-export const channelOf = (queue: string): string => (queue.length <= 48 ? `parley_queue_${queue}` : `parley_queue_${digest(queue).toString('hex', 0, 16)}`);
+export const channelOf = (queue: string): string =>
+  queue.length <= 48
+    ? `parley_queue_${queue}`
+    : `parley_queue_${digest(queue).toString('hex', 0, 16)}`;
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -12,12 +12,17 @@ const failure: Failure = {
   error: 'Error', message: 'no luck', stack: '', tries: 1, instance: 'trial', firstFailedAt: '2026-01-01T00:00:00.000Z', lastFailedAt: '2026-01-01T00:00:00.000Z',
 }; // prettier-ignore
 
-const run = (name: string, handle: (handling: Handling) => Promise<Outcome>, options?: ConstructorParameters<typeof Worker>[3]): Promise<Worker> => {
+const run = (
+  name: string,
+  handle: (handling: Handling) => Promise<Outcome>,
+  options?: ConstructorParameters<typeof Worker>[3],
+): Promise<Worker> => {
   const worker = new Worker(database, name, handle, options);
   workers.push(worker);
   return worker.start();
 };
-const send = (...messages: OutgoingMessage[]) => database.admin.query(SEND.text, sendValues(messages));
+const send = (...messages: OutgoingMessage[]) =>
+  database.admin.query(SEND.text, sendValues(messages));
 const settle = ({ settle: commit }: Handling) => commit();
 const never = () => new Promise<Outcome>(() => undefined);
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
@@ -46,7 +51,9 @@ it('leases what came back without an outcome one at a time, with nothing beside 
   await die(dying);
   const leased: number[] = [];
   const next = await run('next', async (handling) => {
-    const { rows } = await database.admin.query<{ n: string }>('select count(*) n from parley.lane where token <> 0 and until > clock_timestamp()');
+    const { rows } = await database.admin.query<{ n: string }>(
+      'select count(*) n from parley.lane where token <> 0 and until > clock_timestamp()',
+    );
     if (handling.delivery.suspect) {
       leased.push(Number(rows[0]!.n));
       await send(reserve(`other${leased.length}`, 100 + leased.length));
@@ -57,15 +64,21 @@ it('leases what came back without an outcome one at a time, with nothing beside 
   expect(leased).toEqual(Array(8).fill(1));
   const order = next.deliveries.map(({ suspect }) => suspect === true);
   expect(order.slice(order.indexOf(true), order.lastIndexOf(true))).toContain(false); // others had turns in between
-  await until(async () => Number((await database.admin.query('select count(*) n from parley.lane')).rows[0].n) === 0);
+  await until(
+    async () =>
+      Number((await database.admin.query('select count(*) n from parley.lane')).rows[0].n) === 0,
+  );
 });
 
 it('does not count a delivery without an outcome as an attempt, also not of a message that failed before', async () => {
   const attempts: (readonly [number, number, boolean | undefined])[] = [];
-  const noted = (handling: Handling) => attempts.push([handling.n, handling.delivery.attempt, handling.delivery.suspect]);
+  const noted = (handling: Handling) =>
+    attempts.push([handling.n, handling.delivery.attempt, handling.delivery.suspect]);
   const dying = await run('dying', async (handling) => {
     noted(handling);
-    return handling.n === 1 && handling.delivery.attempt === 1 ? { kind: 'retry', after: 0, failure } : never();
+    return handling.n === 1 && handling.delivery.attempt === 1
+      ? { kind: 'retry', after: 0, failure }
+      : never();
   });
   await send(reserve('a', 0), reserve('b', 1));
   await until(() => attempts.length === 3);
@@ -73,7 +86,8 @@ it('does not count a delivery without an outcome as an attempt, also not of a me
   attempts.length = 0;
   const next = await run('next', async (handling) => {
     noted(handling);
-    if (handling.n === 1 && handling.delivery.attempt === 2) return { kind: 'retry', after: 0, failure };
+    if (handling.n === 1 && handling.delivery.attempt === 2)
+      return { kind: 'retry', after: 0, failure };
     return handling.settle();
   });
   await until(async () => (await effectsOf()) === 2);

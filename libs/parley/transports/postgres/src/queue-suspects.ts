@@ -1,8 +1,8 @@
 import type { Lane } from './queue-leases';
 
 /**
- * When lanes that came back without an outcome are leased: one at a time, and in turns with all others, so that many of them do not keep
- * a whole queue waiting.
+ * When lanes that came back without an outcome are leased: one at a time, and in turns with all
+ * others, so that many of them do not keep a whole queue waiting.
  */
 export class SuspectTurns {
   private lane?: Lane;

@@ -15,16 +15,26 @@ const failure: Failure = {
   error: 'Error', message: 'no luck', stack: '', tries: 4, instance: 'trial', firstFailedAt: '2026-01-01T00:00:00.000Z', lastFailedAt: '2026-01-01T00:00:00.000Z',
 }; // prettier-ignore
 
-const run = (name: string, handle: (handling: Handling) => Promise<Outcome>, options?: ConstructorParameters<typeof Worker>[3]): Promise<Worker> => {
+const run = (
+  name: string,
+  handle: (handling: Handling) => Promise<Outcome>,
+  options?: ConstructorParameters<typeof Worker>[3],
+): Promise<Worker> => {
   const worker = new Worker(database, name, handle, options);
   workers.push(worker);
   return worker.start();
 };
-const send = (...messages: OutgoingMessage[]) => database.admin.query(SEND.text, sendValues(messages));
+const send = (...messages: OutgoingMessage[]) =>
+  database.admin.query(SEND.text, sendValues(messages));
 const settle = ({ settle: commit }: Handling) => commit();
 const retry = (after: number): Outcome => ({ kind: 'retry', after, failure });
-const left = async (table: string) => Number((await database.admin.query<{ n: string }>(`select count(*) n from parley.${table}`)).rows[0]!.n);
-const numbersOf = async (key: string) => (await effects(database)).filter(({ lane }) => lane === key).map(({ n }) => n);
+const left = async (table: string) =>
+  Number(
+    (await database.admin.query<{ n: string }>(`select count(*) n from parley.${table}`)).rows[0]!
+      .n,
+  );
+const numbersOf = async (key: string) =>
+  (await effects(database)).filter(({ lane }) => lane === key).map(({ n }) => n);
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
 beforeAll(async () => {
@@ -38,7 +48,8 @@ afterAll(() => database.drop());
 
 it('handles 1000 messages once each, keyed or not', async () => {
   const keys = upTo(1000).map((n) => (n % 2 === 0 ? undefined : `k${n % 50}`));
-  for (let n = 0; n < 1000; n += 100) await send(...upTo(100).map((i) => reserve(keys[n + i], n + i)));
+  for (let n = 0; n < 1000; n += 100)
+    await send(...upTo(100).map((i) => reserve(keys[n + i], n + i)));
   await Promise.all(['a', 'b', 'c'].map((name) => run(name, settle)));
   await until(async () => (await left('message')) === 0);
   const handled = (await effects(database)).map(({ n }) => n);
@@ -47,26 +58,38 @@ it('handles 1000 messages once each, keyed or not', async () => {
   await until(async () => (await left('lane')) === 0);
 });
 
-it.each([8_192, 8_193, 500_000])('brings a body of %d bytes whole, at the first try and at the next', async (size) => {
-  const message = reserve('k', 0);
-  const body = Buffer.alloc(size, 'x');
-  body.write(message.body.toString().slice(0, -1) + ',"pad":"');
-  body.write('"}', size - 2);
-  const tries: boolean[] = [];
-  await run('a', ({ delivery, settle: commit }) => (tries.push(delivery.body.equals(body)) > 1 ? commit() : Promise.resolve(retry(5))));
-  await send({ ...message, body });
-  await until(async () => (await effects(database)).length === 1);
-  expect(tries).toEqual([true, true]);
-});
+it.each([8_192, 8_193, 500_000])(
+  'brings a body of %d bytes whole, at the first try and at the next',
+  async (size) => {
+    const message = reserve('k', 0);
+    const body = Buffer.alloc(size, 'x');
+    body.write(message.body.toString().slice(0, -1) + ',"pad":"');
+    body.write('"}', size - 2);
+    const tries: boolean[] = [];
+    await run('a', ({ delivery, settle: commit }) =>
+      tries.push(delivery.body.equals(body)) > 1 ? commit() : Promise.resolve(retry(5)),
+    );
+    await send({ ...message, body });
+    await until(async () => (await effects(database)).length === 1);
+    expect(tries).toEqual([true, true]);
+  },
+);
 
 it('acknowledges what was handled before it closes, however slowly', async () => {
   const { call } = Database.prototype;
-  const slow = jest.spyOn(Database.prototype, 'call').mockImplementation(async function (this: Database, statement, values) {
-    if (statement.name === 'parley_discard') await new Promise((resolve) => setTimeout(resolve, 100));
+  const slow = jest.spyOn(Database.prototype, 'call').mockImplementation(async function (
+    this: Database,
+    statement,
+    values,
+  ) {
+    if (statement.name === 'parley_discard')
+      await new Promise((resolve) => setTimeout(resolve, 100));
     return call.call(this, statement, values);
   });
   try {
-    const worker = await run('a', async () => ({ kind: 'done', settled: false }), { settles: false });
+    const worker = await run('a', async () => ({ kind: 'done', settled: false }), {
+      settles: false,
+    });
     await send(reserve(undefined, 0));
     await until(() => worker.deliveries.length === 1);
     await workers.splice(workers.indexOf(worker), 1)[0]!.close();
@@ -82,7 +105,10 @@ it('does not begin with a message whose body came after the stop', async () => {
   const fetching = new Promise<void>((resolve) => (asked = resolve));
   let go = () => {};
   const stopped = new Promise<void>((resolve) => (go = resolve));
-  const slow = jest.spyOn(QueueLeases.prototype, 'fetch').mockImplementation(async function (this: QueueLeases, message) {
+  const slow = jest.spyOn(QueueLeases.prototype, 'fetch').mockImplementation(async function (
+    this: QueueLeases,
+    message,
+  ) {
     asked();
     await stopped;
     return fetch.call(this, message);
@@ -90,7 +116,10 @@ it('does not begin with a message whose body came after the stop', async () => {
   try {
     const worker = await run('a', settle);
     const large = reserve('k', 0);
-    await send({ ...large, body: Buffer.from(`${large.body.toString().slice(0, -1)},"pad":"${'x'.repeat(10_000)}"}`) });
+    await send({
+      ...large,
+      body: Buffer.from(`${large.body.toString().slice(0, -1)},"pad":"${'x'.repeat(10_000)}"}`),
+    });
     await fetching;
     await worker.stop();
     go();
@@ -103,7 +132,9 @@ it('does not begin with a message whose body came after the stop', async () => {
 });
 
 it('does not read large bodies ahead', async () => {
-  await send(...upTo(5).map((n) => ({ ...reserve('k', n), body: Buffer.alloc(n < 4 ? 8_193 : 8_192, 'x') })));
+  await send(
+    ...upTo(5).map((n) => ({ ...reserve('k', n), body: Buffer.alloc(n < 4 ? 8_193 : 8_192, 'x') })),
+  );
   const { rows } = await database.admin.query<{ bytes: number | null }>(
     `select octet_length(body) bytes from parley.claim((select id from parley.queue where name = 'inventory'), '{}', 7, -9223372036854775808, 10, 10, '1 s', 8192)`,
   );
@@ -156,7 +187,11 @@ it('commits nothing of a handling that slept past its lease', async () => {
   let wake = () => {};
   const slept = new Promise<void>((resolve) => (wake = resolve));
   let outcome: Outcome | undefined;
-  const sleeper = await run('sleeper', async (handling) => (outcome = await handling.settle(() => slept)), { lease: 300 });
+  const sleeper = await run(
+    'sleeper',
+    async (handling) => (outcome = await handling.settle(() => slept)),
+    { lease: 300 },
+  );
   await send(reserve('k', 0), reserve('k', 1));
   await until(() => sleeper.deliveries.length === 1);
   sleeper.clock.stopped = true; // its lease is not renewed any more
@@ -169,7 +204,12 @@ it('commits nothing of a handling that slept past its lease', async () => {
 });
 
 it('tells a handling that its lease is lost', async () => {
-  const worker = await run('a', ({ delivery: { signal } }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'return' }))), { lease: 300 });
+  const worker = await run(
+    'a',
+    ({ delivery: { signal } }) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'return' }))),
+    { lease: 300 },
+  );
   await send(reserve('k', 0));
   await until(() => worker.deliveries.length === 1);
   await database.admin.query('update parley.lane set token = 1');
@@ -178,7 +218,11 @@ it('tells a handling that its lease is lost', async () => {
 
 it('keeps a lease as long as the handling takes', async () => {
   const started = performance.now();
-  const slow = await run('slow', async (handling) => (await until(() => performance.now() - started > 900), handling.settle()), { lease: 300 });
+  const slow = await run(
+    'slow',
+    async (handling) => (await until(() => performance.now() - started > 900), handling.settle()),
+    { lease: 300 },
+  );
   await send(reserve('k', 0));
   await until(() => slow.deliveries.length === 1);
   const other = await run('other', settle, { lease: 300 });
@@ -195,14 +239,18 @@ it('does not retry before its time, and the key waits', async () => {
   await send(reserve('k', 0), reserve('k', 1), reserve('other', 2));
   await until(async () => (await effects(database)).length === 3 || worker.deliveries.length > 9);
   expect(await numbersOf('k')).toEqual([0, 1]);
-  const ofFirst = worker.deliveries.flatMap(({ body }, index) => (body.toString().includes('"n":0') ? [times[index]!] : []));
+  const ofFirst = worker.deliveries.flatMap(({ body }, index) =>
+    body.toString().includes('"n":0') ? [times[index]!] : [],
+  );
   expect(ofFirst).toHaveLength(3);
   expect(ofFirst[1]! - ofFirst[0]!).toBeGreaterThanOrEqual(149);
   expect(ofFirst[2]! - ofFirst[1]!).toBeGreaterThanOrEqual(149);
 });
 
 it('tells a retried handling what failed before, and only that one', async () => {
-  const worker = await run('a', async (handling) => (handling.delivery.attempt === 1 && handling.n === 0 ? retry(0) : handling.settle()));
+  const worker = await run('a', async (handling) =>
+    handling.delivery.attempt === 1 && handling.n === 0 ? retry(0) : handling.settle(),
+  );
   await send(reserve('k', 0), reserve('k', 1));
   await until(async () => (await effects(database)).length === 2);
   expect(worker.deliveries.map(({ attempt, failure: before }) => [attempt, before])).toEqual([[1, undefined], [2, failure], [1, undefined]]); // prettier-ignore
@@ -225,7 +273,9 @@ it('delivers commands that become due together in the order in which they were s
 });
 
 it('keeps a dead letter with its evidence and goes on', async () => {
-  await run('a', async (handling) => (handling.n === 0 ? { kind: 'dead', failure, hold: false } : handling.settle()));
+  await run('a', async (handling) =>
+    handling.n === 0 ? { kind: 'dead', failure, hold: false } : handling.settle(),
+  );
   await send(reserve('k', 0), reserve('k', 1));
   await until(async () => (await effects(database)).length === 1);
   const { rows } = await database.admin.query('select attempts, failure from parley.dead');
@@ -234,21 +284,30 @@ it('keeps a dead letter with its evidence and goes on', async () => {
 
 it('holds a key behind its dead letter until that is replayed, then goes on in order', async () => {
   let broken = true;
-  await run('a', async (handling) => (handling.n === 1 && broken ? { kind: 'dead', failure, hold: true } : handling.settle()));
+  await run('a', async (handling) =>
+    handling.n === 1 && broken ? { kind: 'dead', failure, hold: true } : handling.settle(),
+  );
   await send(...upTo(5).map((n) => reserve('k', n)));
   await until(async () => (await left('dead')) === 1);
   await send(reserve('k', 5), reserve('other', 0));
   await until(async () => (await numbersOf('other')).length === 1);
   expect(await numbersOf('k')).toEqual([0]);
   broken = false;
-  await database.admin.query(`select parley.replay('inventory', id, 'spec', 'mended') from parley.dead`);
+  await database.admin.query(
+    `select parley.replay('inventory', id, 'spec', 'mended') from parley.dead`,
+  );
   await until(async () => (await numbersOf('k')).length === 6);
   expect(await numbersOf('k')).toEqual(upTo(6));
 });
 
 it('takes a message that was sent twice into effect once', async () => {
   const id = randomUUID();
-  await send(reserve('k', 0, { id }), reserve('k', 0, { id }), reserve(undefined, 1, { id }), reserve('k', 2));
+  await send(
+    reserve('k', 0, { id }),
+    reserve('k', 0, { id }),
+    reserve(undefined, 1, { id }),
+    reserve('k', 2),
+  );
   await run('a', settle);
   await until(async () => (await left('message')) === 0);
   expect((await effects(database)).map(({ n }) => n).sort()).toContain(2);
@@ -258,8 +317,13 @@ it('takes a message that was sent twice into effect once', async () => {
 it('gives back what it had not begun when it is stopped, and that counts as no attempt', async () => {
   let finish = () => {};
   const finished = new Promise<void>((resolve) => (finish = resolve));
-  const stopping = await run('a', async (handling) => (await finished, handling.settle()), { concurrency: 1 });
-  await send(...upTo(5).map((n) => reserve('k', n)), ...upTo(5).map((n) => reserve(undefined, 10 + n)));
+  const stopping = await run('a', async (handling) => (await finished, handling.settle()), {
+    concurrency: 1,
+  });
+  await send(
+    ...upTo(5).map((n) => reserve('k', n)),
+    ...upTo(5).map((n) => reserve(undefined, 10 + n)),
+  );
   await until(() => stopping.deliveries.length === 1);
   await stopping.stop();
   const next = await run('b', settle);

@@ -1,4 +1,12 @@
-import { REQUEST_DAYS, type Answer, type Begun, type KeyedRequest, type RequestClaim, type Requests, type Tx } from '@parley/messaging';
+import {
+  REQUEST_DAYS,
+  type Answer,
+  type Begun,
+  type KeyedRequest,
+  type RequestClaim,
+  type Requests,
+  type Tx,
+} from '@parley/messaging';
 import type { Database, Statement } from './database';
 import { newToken } from './queue-message';
 import { fence, meaningOf } from './transaction';
@@ -19,10 +27,21 @@ export class PostgresRequests implements Requests {
     return state === 'done' ? { state, answer: answerOf(ok!, answer!) } : { state };
   }
 
-  async complete(tx: Tx | undefined, { scope, token }: RequestClaim, answer: Answer): Promise<void> {
-    const values = [this.service, scope, token, answer.ok, answer.ok ? answer.body : Buffer.from(JSON.stringify(answer.fault))];
+  async complete(
+    tx: Tx | undefined,
+    { scope, token }: RequestClaim,
+    answer: Answer,
+  ): Promise<void> {
+    const values = [
+      this.service,
+      scope,
+      token,
+      answer.ok,
+      answer.ok ? answer.body : Buffer.from(JSON.stringify(answer.fault)),
+    ];
     if (tx) await fence(tx, COMPLETE, values);
-    else await this.database.call(COMPLETE, values).catch((error) => Promise.reject(meaningOf(error)));
+    else
+      await this.database.call(COMPLETE, values).catch((error) => Promise.reject(meaningOf(error)));
   }
 
   async release({ scope, token }: RequestClaim): Promise<void> {
@@ -36,8 +55,20 @@ interface BegunRow {
   readonly answer: Buffer | null;
 }
 
-const answerOf = (ok: boolean, answer: Buffer): Answer => (ok ? { ok, body: answer } : { ok, fault: JSON.parse(answer.toString()) as Extract<Answer, { ok: false }>['fault'] });
+const answerOf = (ok: boolean, answer: Buffer): Answer =>
+  ok
+    ? { ok, body: answer }
+    : { ok, fault: JSON.parse(answer.toString()) as Extract<Answer, { ok: false }>['fault'] };
 
-const BEGIN: Statement = { name: 'parley_begin_request', text: 'select * from parley.begin_request($1, $2, $3, $4, $5, $6)' };
-const COMPLETE: Statement = { name: 'parley_complete_request', text: 'select parley.complete_request($1, $2, $3, $4, $5)' };
-const RELEASE: Statement = { name: 'parley_release_request', text: 'select parley.release_request($1, $2, $3)' };
+const BEGIN: Statement = {
+  name: 'parley_begin_request',
+  text: 'select * from parley.begin_request($1, $2, $3, $4, $5, $6)',
+};
+const COMPLETE: Statement = {
+  name: 'parley_complete_request',
+  text: 'select parley.complete_request($1, $2, $3, $4, $5)',
+};
+const RELEASE: Statement = {
+  name: 'parley_release_request',
+  text: 'select parley.release_request($1, $2, $3)',
+};

@@ -3,8 +3,9 @@ import type { Clock, TransportContext } from '@parley/messaging';
 const APART = 10;
 
 /**
- * Tells listeners that there is something new: after the commit, on a connection of its own, never inside a business transaction
- * (where NOTIFY takes a lock that all writers share). Calls in quick succession become one. A hint; may be lost.
+ * Tells listeners that there is something new: after the commit, on a connection of its own, never
+ * inside a business transaction (where NOTIFY takes a lock that all writers share). Calls in quick
+ * succession become one. A hint; may be lost.
  */
 export class Ringer {
   private readonly due = new Set<string>();
@@ -31,11 +32,17 @@ export class Ringer {
   private async run(): Promise<void> {
     while (this.due.size > 0) {
       const wait = this.lastRung + APART - performance.now();
-      await new Promise<void>((resolve) => (wait > 0 ? this.clock.after(wait, resolve) : setImmediate(resolve)));
+      await new Promise<void>((resolve) =>
+        wait > 0 ? this.clock.after(wait, resolve) : setImmediate(resolve),
+      );
       const channels = [...this.due];
       this.due.clear();
       this.lastRung = performance.now();
-      await this.notify(channels).catch((error) => this.context.log('debug', 'postgres: nobody was woken; consumers will look by themselves', { error }));
+      await this.notify(channels).catch((error) =>
+        this.context.log('debug', 'postgres: nobody was woken; consumers will look by themselves', {
+          error,
+        }),
+      );
     }
     this.ringing = undefined;
   }

@@ -8,13 +8,19 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 export const STATEMENT_TIMEOUT_MS = 60_000;
 /** Of the kit's own statements, all of them short. */
 export const KIT_STATEMENT_TIMEOUT_MS = 10_000;
-/** Shorter than a lease: a transaction that nobody drives any more ends before its message is somebody else's. */
+/**
+ * Shorter than a lease: a transaction that nobody drives any more ends before its message is
+ * somebody else's.
+ */
 const IDLE_IN_TRANSACTION = '25s';
 
 /** Settings of PostgreSQL by name, as `set` takes them. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** How values look as text. Databases and roles may have other defaults; the kit and its users read these. */
+/**
+ * How values look as text. Databases and roles may have other defaults; the kit and its users read
+ * these.
+ */
 const STYLE: Settings = {
   datestyle: 'ISO, MDY',
   intervalstyle: 'postgres',
@@ -25,7 +31,10 @@ const STYLE: Settings = {
   client_encoding: 'UTF8',
 };
 
-/** What a statement does and how long anything may take. The server, too, finds out that its client is gone. */
+/**
+ * What a statement does and how long anything may take. The server, too, finds out that its client
+ * is gone.
+ */
 const LIMITS: Settings = {
   default_transaction_isolation: 'read committed',
   statement_timeout: String(STATEMENT_TIMEOUT_MS),
@@ -39,11 +48,15 @@ const LIMITS: Settings = {
 };
 
 /** Of the kit's own connections, whose statements name the schema. */
-export const KIT_SETTINGS: Settings = { search_path: 'pg_catalog', statement_timeout: String(KIT_STATEMENT_TIMEOUT_MS) };
+export const KIT_SETTINGS: Settings = {
+  search_path: 'pg_catalog',
+  statement_timeout: String(KIT_STATEMENT_TIMEOUT_MS),
+};
 
 /**
- * Styles are always set, limits unless the URL sets them; what this version of PostgreSQL does not know is passed over. The first
- * statement is for defaults so short that the second one would not end in time.
+ * Styles are always set, limits unless the URL sets them; what this version of PostgreSQL does not
+ * know is passed over. The first statement is for defaults so short that the second one would not
+ * end in time.
  */
 const prepareText = (client: ClientBase, settings: Settings): string => {
   const given = JSON.stringify(records(settings));
@@ -54,7 +67,14 @@ const prepareText = (client: ClientBase, settings: Settings): string => {
 
 /** In its URL. */
 function hasStatementTimeout(client: ClientBase): boolean {
-  const { statement_timeout: timeout, options } = (client as unknown as { readonly connectionParameters: { readonly statement_timeout?: unknown; readonly options?: string } }).connectionParameters;
+  const { statement_timeout: timeout, options } = (
+    client as unknown as {
+      readonly connectionParameters: {
+        readonly statement_timeout?: unknown;
+        readonly options?: string;
+      };
+    }
+  ).connectionParameters;
   return Boolean(timeout) || /statement_timeout/.test(options ?? '');
 }
 
@@ -64,14 +84,17 @@ const prepared = new WeakSet<ClientBase>();
 export const isPrepared = (client: ClientBase): boolean => prepared.has(client);
 
 /**
- * Sets what a connection's session needs, whatever the defaults of database and role are, and from now on destroys the connection when
- * the network has lost it. To be called before its first statement; statements sent meanwhile come after it.
+ * Sets what a connection's session needs, whatever the defaults of database and role are, and from
+ * now on destroys the connection when the network has lost it. To be called before its first
+ * statement; statements sent meanwhile come after it.
  * @throws PoolerError where transactions of others use the same session
  */
 export async function prepareSession(client: ClientBase, settings: Settings = {}): Promise<void> {
   prepared.add(client);
   const session = silences.watch(client);
-  const results: QueryResult<{ pid: number }> | QueryResult<{ pid: number }>[] = await client.query(prepareText(client, { ...LIMITS, ...settings }));
+  const results: QueryResult<{ pid: number }> | QueryResult<{ pid: number }>[] = await client.query(
+    prepareText(client, { ...LIMITS, ...settings }),
+  );
   session.pid = [results].flat().at(-1)!.rows[0]!.pid;
   await refuseSharedSessions(client, session.pid);
 }
@@ -88,7 +111,11 @@ export const sessionPool = (settings: Settings = {}): PoolConfig => ({
 });
 
 /** One connection, prepared. Attach listeners in `meanwhile`: it may be lost at any time. */
-export async function openSession(config: ClientConfig, settings: Settings, meanwhile: (client: Client) => void): Promise<Client> {
+export async function openSession(
+  config: ClientConfig,
+  settings: Settings,
+  meanwhile: (client: Client) => void,
+): Promise<Client> {
   const client = new Client({ ...config, ...SOCKET });
   meanwhile(client);
   try {
@@ -101,4 +128,8 @@ export async function openSession(config: ClientConfig, settings: Settings, mean
   }
 }
 
-const SOCKET = { keepAlive: true, keepAliveInitialDelayMillis: 10_000, connectionTimeoutMillis: CONNECT_TIMEOUT_MS };
+const SOCKET = {
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+};

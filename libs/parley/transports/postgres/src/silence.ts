@@ -12,7 +12,10 @@ const ASK_WITHIN_MS = 4_000;
 /** Looks without a byte, here or to those who asked: nothing of the server is heard. */
 const GIVE_UP_AFTER_LOOKS = 12;
 
-/** The answer to a statement does not come: the network lost it, or the server is gone without a word. */
+/**
+ * The answer to a statement does not come: the network lost it, or the server is gone without a
+ * word.
+ */
 export class ConnectionSilentError extends Error {
   override readonly name = 'ConnectionSilentError';
   readonly code = 'ETIMEDOUT';
@@ -36,14 +39,18 @@ interface Watched extends Session {
   askAt: number;
 }
 
-/** Whether the server still works on a statement; if not, its session ends, and with it the locks that it holds. */
+/**
+ * Whether the server still works on a statement; if not, its session ends, and with it the locks
+ * that it holds.
+ */
 const ASK = `select pid, not through as runs, case when through then pg_terminate_backend(pid) end from (
   select pid, coalesce(state in ('idle', 'idle in transaction', 'idle in transaction (aborted)') and state_change < clock_timestamp() - interval '2 s', false) through
   from pg_stat_activity where pid = any($1) and usename = session_user) asked`;
 
 /**
- * Finds connections that the network has lost without a sign: an answer is missing, no byte comes, and the server, asked over a
- * new connection, says that it does not work on it. A statement that only takes long is left alone.
+ * Finds connections that the network has lost without a sign: an answer is missing, no byte comes,
+ * and the server, asked over a new connection, says that it does not work on it. A statement that
+ * only takes long is left alone.
  */
 class Silences {
   private readonly watched = new Set<Watched>();
@@ -52,7 +59,14 @@ class Silences {
 
   watch(client: ClientBase): Session {
     const stream = streamOf(client);
-    const session: Watched = { client, stream, answered: stream.bytesWritten, read: stream.bytesRead, silent: 0, askAt: ASK_AFTER_LOOKS };
+    const session: Watched = {
+      client,
+      stream,
+      answered: stream.bytesWritten,
+      read: stream.bytesRead,
+      silent: 0,
+      askAt: ASK_AFTER_LOOKS,
+    };
     client.on('drain', () => (session.answered = stream.bytesWritten));
     client.once('end', () => this.watched.delete(session));
     stream.once('close', () => this.watched.delete(session));
@@ -72,7 +86,8 @@ class Silences {
     const due = new Map<string, Watched[]>();
     for (const session of this.watched) {
       if (!isSilent(session)) continue;
-      if (session.silent >= GIVE_UP_AFTER_LOOKS && session.askAt === Infinity) destroy(session, 'nor does the server answer to a new connection');
+      if (session.silent >= GIVE_UP_AFTER_LOOKS && session.askAt === Infinity)
+        destroy(session, 'nor does the server answer to a new connection');
       else if (session.silent >= session.askAt) group(due, session);
     }
     for (const sessions of due.values()) void this.ask(sessions);
@@ -115,7 +130,9 @@ function group(due: Map<string, Watched[]>, session: Watched): void {
 
 function destroy({ stream, silent }: Watched, and: string): void {
   stream.destroy(
-    new ConnectionSilentError(`PostgreSQL has not answered for ${Math.round((silent * LOOK_EVERY_MS) / 1000)} s, ${and}: the connection is lost`),
+    new ConnectionSilentError(
+      `PostgreSQL has not answered for ${Math.round((silent * LOOK_EVERY_MS) / 1000)} s, ${and}: the connection is lost`,
+    ),
   );
 }
 
@@ -124,7 +141,9 @@ async function runningOf(sessions: readonly Watched[]): Promise<ReadonlySet<numb
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ pid: number; runs: boolean }>(ASK, [sessions.map(({ pid }) => pid)]);
+    const { rows } = await client.query<{ pid: number; runs: boolean }>(ASK, [
+      sessions.map(({ pid }) => pid),
+    ]);
     return new Set(rows.filter(({ runs }) => runs).map(({ pid }) => pid));
   } finally {
     client.end().catch(() => undefined);
@@ -132,7 +151,8 @@ async function runningOf(sessions: readonly Watched[]): Promise<ReadonlySet<numb
 }
 
 /** The server said something, if only that it takes no more connections. */
-const isAnswer = (error: unknown): boolean => (error as { severity?: unknown }).severity !== undefined;
+const isAnswer = (error: unknown): boolean =>
+  (error as { severity?: unknown }).severity !== undefined;
 
 /** What pg keeps of a connection. */
 interface Inside {

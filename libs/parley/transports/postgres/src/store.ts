@@ -1,4 +1,12 @@
-import { CLAIM_DAYS, systemClock, type Clock, type Ending, type Store, type TransportContext, type Tx } from '@parley/messaging';
+import {
+  CLAIM_DAYS,
+  systemClock,
+  type Clock,
+  type Ending,
+  type Store,
+  type TransportContext,
+  type Tx,
+} from '@parley/messaging';
 import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { connectionTo } from './address';
@@ -54,7 +62,11 @@ export class PostgresStore implements Store {
     this.requests = new PostgresRequests(this.database, service);
     this.subjectKeys = new PostgresSubjectKeys(this.database, false);
     this.carriers = new PostgresCarriers(this.database, service);
-    this.claims = new PostgresClaims(this.database, { address: `the database of ${service}`, days: CLAIM_DAYS, own: false }, { clock, log });
+    this.claims = new PostgresClaims(
+      this.database,
+      { address: `the database of ${service}`, days: CLAIM_DAYS, own: false },
+      { clock, log },
+    );
     this.lanes = new PostgresLanes(this.database, queues, service, { clock, log, passes });
   }
 
@@ -67,7 +79,11 @@ export class PostgresStore implements Store {
     return this.database.installation();
   }
 
-  async transaction<T>(work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
+  async transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    last?: (tx: Tx) => Promise<void>,
+    ending?: Ending,
+  ): Promise<T> {
     let committed: Tx | undefined;
     const result = await transaction(this.dataSource, (tx) => work((committed = tx)), last, ending);
     this.outbox.committed(committed!);
@@ -82,8 +98,16 @@ export class PostgresStore implements Store {
 
 /** The store's own connections go where the DataSource's go. */
 function connectionOf({ options }: DataSource): ClientConfig {
-  if (options.type !== 'postgres') throw new Error(`PostgresStore needs a DataSource of type postgres, not ${options.type}`);
+  if (options.type !== 'postgres')
+    throw new Error(`PostgresStore needs a DataSource of type postgres, not ${options.type}`);
   const { url, host, port, username, password, database, ssl } = options;
   if (url !== undefined) return connectionTo(url, ssl);
-  return { host: host ?? '127.0.0.1', port: port ?? 5432, user: username, password: password as string, database, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
+  return {
+    host: host ?? '127.0.0.1',
+    port: port ?? 5432,
+    user: username,
+    password: password as string,
+    database,
+    ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }),
+  };
 }

@@ -18,7 +18,11 @@ export class PostgresSubjectKeys implements SubjectKeys {
 
   async of(subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
     const names = subjects.map(text);
-    const rows = await this.database.call<Row & { readonly subject: string }>(OF, [names, names.map(() => randomUUID()), names.map(() => randomBytes(BYTES))]);
+    const rows = await this.database.call<Row & { readonly subject: string }>(OF, [
+      names,
+      names.map(() => randomUUID()),
+      names.map(() => randomBytes(BYTES)),
+    ]);
     const found = new Map(rows.map((row) => [row.subject, keyOf(row)]));
     return new Map(subjects.map((subject) => [subject, found.get(text(subject))!]));
   }
@@ -33,16 +37,29 @@ export class PostgresSubjectKeys implements SubjectKeys {
     return keyOf(row!);
   }
 
-  async erase(subject: string, { who, reason }: Decision): Promise<'erased' | 'erased before' | 'unknown'> {
-    const [row] = await this.database.call<{ outcome: 'erased' | 'erased before' | 'unknown' }>(ERASE, [text(subject), text(who), reason === undefined ? null : text(reason)]);
+  async erase(
+    subject: string,
+    { who, reason }: Decision,
+  ): Promise<'erased' | 'erased before' | 'unknown'> {
+    const [row] = await this.database.call<{ outcome: 'erased' | 'erased before' | 'unknown' }>(
+      ERASE,
+      [text(subject), text(who), reason === undefined ? null : text(reason)],
+    );
     return row!.outcome;
   }
 
   async find(subject: string): Promise<SubjectRecord | undefined> {
-    const [row] = await this.database.call<{ since: Date; erased: Date | null; who: string | null; reason: string | null }>(FIND, [text(subject)]);
+    const [row] = await this.database.call<{
+      since: Date;
+      erased: Date | null;
+      who: string | null;
+      reason: string | null;
+    }>(FIND, [text(subject)]);
     if (!row) return undefined;
     const { since, erased: at, who, reason } = row;
-    return at === null ? { since } : { since, erased: { at, who: who!, ...(reason !== null && { reason }) } };
+    return at === null
+      ? { since }
+      : { since, erased: { at, who: who!, ...(reason !== null && { reason }) } };
   }
 
   async close(): Promise<void> {
@@ -57,8 +74,20 @@ const keyOf = ({ id, secret }: Row): SubjectKey => (secret === null ? { id } : {
 /** PostgreSQL keeps no NUL in text. */
 const text = (given: string): string => given.replaceAll('\0', '\ufffd');
 
-const OF: Statement = { name: 'parley_subject_keys', text: 'select * from parley.subject_keys($1, $2, $3)' };
+const OF: Statement = {
+  name: 'parley_subject_keys',
+  text: 'select * from parley.subject_keys($1, $2, $3)',
+};
 const BY_ID: Statement = { name: 'parley_keys_by_id', text: 'select * from parley.keys_by_id($1)' };
-const CURRENT: Statement = { name: 'parley_secret_key', text: 'select * from parley.secret_key($1, $2, $3)' };
-const ERASE: Statement = { name: 'parley_erase_subject', text: 'select parley.erase_subject($1, $2, $3) outcome' };
-const FIND: Statement = { name: 'parley_find_subject', text: 'select * from parley.find_subject($1)' };
+const CURRENT: Statement = {
+  name: 'parley_secret_key',
+  text: 'select * from parley.secret_key($1, $2, $3)',
+};
+const ERASE: Statement = {
+  name: 'parley_erase_subject',
+  text: 'select parley.erase_subject($1, $2, $3) outcome',
+};
+const FIND: Statement = {
+  name: 'parley_find_subject',
+  text: 'select * from parley.find_subject($1)',
+};

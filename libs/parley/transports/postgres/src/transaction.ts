@@ -1,4 +1,11 @@
-import { AlreadyHandled, type Ending, IdConflict, LaneParked, LeaseLost, type Tx } from '@parley/messaging';
+import {
+  AlreadyHandled,
+  type Ending,
+  IdConflict,
+  LaneParked,
+  LeaseLost,
+  type Tx,
+} from '@parley/messaging';
 import type { Socket } from 'node:net';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';
@@ -6,11 +13,16 @@ import type { Statement } from './database';
 import { beforeCommit, connectionBroke, underCommit } from './outage';
 import { isPrepared, prepareSession } from './session';
 
-/** PostgreSQL answered COMMIT with ROLLBACK: an earlier statement had failed and its error was swallowed. */
+/**
+ * PostgreSQL answered COMMIT with ROLLBACK: an earlier statement had failed and its error was
+ * swallowed.
+ */
 export class RolledBack extends Error {
   override readonly name = 'RolledBack';
   constructor() {
-    super('the transaction was rolled back instead of committed: one of its statements had failed and its error was caught; let such errors through');
+    super(
+      'the transaction was rolled back instead of committed: one of its statements had failed and its error was caught; let such errors through',
+    );
   }
 }
 
@@ -27,16 +39,23 @@ interface Open {
 /** A transaction began at the server up to so many milliseconds after it began here. */
 const ROUND_TRIP_MS = 1_000;
 /** Its age tells the session from one that got its number later. */
-const TERMINATE = "select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and usename = current_user and xact_start <= clock_timestamp() - $2::interval";
+const TERMINATE =
+  'select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and usename = current_user and xact_start <= clock_timestamp() - $2::interval';
 
 const transactions = new WeakMap<QueryRunner, Open>();
 
 /**
- * Runs `work` in a READ COMMITTED transaction on a connection of the pool. BEGIN, and `last` with the COMMIT behind it, cost no
- * round trips of their own: statements are sent without waiting for the answers to those before. When `ending` ends, its connection is
- * destroyed, which gives its place in the pool to another one.
+ * Runs `work` in a READ COMMITTED transaction on a connection of the pool. BEGIN, and `last` with
+ * the COMMIT behind it, cost no round trips of their own: statements are sent without waiting for
+ * the answers to those before. When `ending` ends, its connection is destroyed, which gives its
+ * place in the pool to another one.
  */
-export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => Promise<T>, last?: (tx: Tx) => Promise<void>, ending?: Ending): Promise<T> {
+export async function transaction<T>(
+  dataSource: DataSource,
+  work: (tx: Tx) => Promise<T>,
+  last?: (tx: Tx) => Promise<void>,
+  ending?: Ending,
+): Promise<T> {
   const runner = dataSource.createQueryRunner();
   let forget: (() => void) | undefined;
   try {
@@ -59,19 +78,26 @@ export async function transaction<T>(dataSource: DataSource, work: (tx: Tx) => P
 }
 
 /** A statement of the open transaction, prepared once per connection. */
-export async function statement(tx: Tx, { name, text }: Statement, values: unknown[]): Promise<QueryResult> {
+export async function statement(
+  tx: Tx,
+  { name, text }: Statement,
+  values: unknown[],
+): Promise<QueryResult> {
   const client = openOf(tx)?.client ?? (await connectionOf(tx));
   return client.query({ name, text, values });
 }
 
 /**
- * The transaction's last statement, which fails when nothing may be committed: sent at once, so that the COMMIT can follow without
- * waiting for its answer. Call it first thing in `last`, and do nothing after it.
+ * The transaction's last statement, which fails when nothing may be committed: sent at once, so
+ * that the COMMIT can follow without waiting for its answer. Call it first thing in `last`, and do
+ * nothing after it.
  */
 export function fence(tx: Tx, { name, text }: Statement, values: unknown[]): Promise<void> {
   const open = openOf(tx);
   if (open) open.fenced = true;
-  const sent = open ? open.client.query({ name, text, values }) : statement(tx, { name, text }, values);
+  const sent = open
+    ? open.client.query({ name, text, values })
+    : statement(tx, { name, text }, values);
   return sent.then(nothing, (error) => {
     throw meaningOf(error);
   });
@@ -83,13 +109,15 @@ async function begin(runner: QueryRunner): Promise<Open> {
   const client = (await runner.connect()) as ClientBase;
   Object.assign(client, { pipeline: true });
   if (!isPrepared(client)) prepareSession(client).catch(nothing); // of a DataSource that somebody else made
-  // Not awaited: if it fails, so does whatever comes next on this connection. Held back until this turn of the event loop is
-  // over: the handler's first statement mostly comes within it, and both go out as one packet.
+  // Not awaited: if it fails, so does whatever comes next on this connection. Held back until this
+  // turn of the event loop is over: the handler's first statement mostly comes within it, and both
+  // go out as one packet.
   const stream = streamOf(client);
   stream.cork();
   setImmediate(() => stream.uncork());
   client.query('begin isolation level read committed').catch(nothing);
-  // What QueryRunner.startTransaction would note down, so that repositories join and nested transactions become savepoints.
+  // What QueryRunner.startTransaction would note down, so that repositories join and nested
+  // transactions become savepoints.
   Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
   const open = { runner, client, fenced: false, over: false, began: performance.now() };
   transactions.set(runner, open);
@@ -110,14 +138,16 @@ async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<voi
   const ended = end(open, 'commit');
   stream.uncork();
   const [fenced, committed] = await Promise.allSettled([acknowledged, ended]);
-  // Both were on their way: a connection that broke under the fence may have taken the COMMIT with it.
+  // Both were on their way: a connection that broke under the fence may have taken the COMMIT with
+  // it.
   if (fenced.status === 'rejected') throw underCommit(fenced.reason);
   if (committed.status === 'rejected') throw underCommit(committed.reason);
   if (committed.value.command !== 'COMMIT') throw new RolledBack();
 }
 
 /** What is written to it while it is corked goes out together. */
-const streamOf = (client: ClientBase): Socket => (client as unknown as { connection: { stream: Socket } }).connection.stream;
+const streamOf = (client: ClientBase): Socket =>
+  (client as unknown as { connection: { stream: Socket } }).connection.stream;
 
 async function rollback(open: Open): Promise<void> {
   if (open.over) return;
@@ -126,8 +156,9 @@ async function rollback(open: Open): Promise<void> {
 }
 
 /**
- * Ends a transaction that nobody waits for: from now on nothing can be sent on its connection. The pool hears of it by the error.
- * A statement that still runs there would not notice for long; its session is ended, too.
+ * Ends a transaction that nobody waits for: from now on nothing can be sent on its connection. The
+ * pool hears of it by the error. A statement that still runs there would not notice for long; its
+ * session is ended, too.
  */
 function destroy(dataSource: DataSource, open: Open): void {
   const age = performance.now() - open.began - ROUND_TRIP_MS;
@@ -147,7 +178,10 @@ async function end(open: Open, by: 'commit' | 'rollback'): Promise<QueryResult> 
 function openOf(tx: Tx): Open | undefined {
   const runner = (tx as EntityManager).queryRunner;
   const open = runner && transactions.get(runner);
-  if (runner?.isReleased) throw open?.over === false ? connectionBroke() : new Error('the transaction is over; await everything that a handler starts');
+  if (runner?.isReleased)
+    throw open?.over === false
+      ? connectionBroke()
+      : new Error('the transaction is over; await everything that a handler starts');
   return open;
 }
 

@@ -3,7 +3,10 @@ import { Client, Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { install } from './install';
 
-/** A database of its own in the PostgreSQL that tests are given, with the schema installed and a role for each service. */
+/**
+ * A database of its own in the PostgreSQL that tests are given, with the schema installed and a
+ * role for each service.
+ */
 export class TrialDatabase {
   private constructor(
     readonly name: string,
@@ -17,9 +20,12 @@ export class TrialDatabase {
     const admin = new Pool({ connectionString: at(name), max: 4 });
     admin.on('error', () => undefined);
     const database = new TrialDatabase(name, admin, [...services]);
-    for (const service of services) await admin.query(`create role ${database.roleOf(service)} login password 'trial'`);
+    for (const service of services)
+      await admin.query(`create role ${database.roleOf(service)} login password 'trial'`);
     await database.install();
-    await admin.query('create table public.effect (number bigserial primary key, lane text, n int, by text)');
+    await admin.query(
+      'create table public.effect (number bigserial primary key, lane text, n int, by text)',
+    );
     await admin.query('grant all on public.effect, public.effect_number_seq to public');
     return database;
   }
@@ -27,7 +33,10 @@ export class TrialDatabase {
   async install(): Promise<void> {
     const client = new Client({ connectionString: at(this.name) });
     await client.connect();
-    await install(client, this.services.map((service) => ({ role: this.roleOf(service), service })));
+    await install(
+      client,
+      this.services.map((service) => ({ role: this.roleOf(service), service })),
+    );
     await client.end();
   }
 
@@ -38,8 +47,12 @@ export class TrialDatabase {
     const role = this.roleOf(service);
     await this.admin.query(`create role "${role}" login password 'trial'`);
     await this.admin.query('insert into parley.service values ($1, $2)', [role, service]);
-    await this.admin.query('insert into parley.queue (name) values ($1) on conflict do nothing', [service]);
-    await this.admin.query(`grant usage on schema parley to "${role}"; grant execute on all functions in schema parley to "${role}"`);
+    await this.admin.query('insert into parley.queue (name) values ($1) on conflict do nothing', [
+      service,
+    ]);
+    await this.admin.query(
+      `grant usage on schema parley to "${role}"; grant execute on all functions in schema parley to "${role}"`,
+    );
   }
 
   roleOf(service: string): string {
@@ -60,14 +73,17 @@ export class TrialDatabase {
   }
 
   async empty(): Promise<void> {
-    await this.admin.query(`truncate public.effect, parley.message, parley.parked, parley.lane, parley.later, parley.dead, parley.audit, parley.inbox, parley.outbox`);
+    await this.admin.query(
+      `truncate public.effect, parley.message, parley.parked, parley.lane, parley.later, parley.dead, parley.audit, parley.inbox, parley.outbox`,
+    );
   }
 
   async drop(): Promise<void> {
     await this.admin.end();
     await onServer(async (server) => {
       await server.query(`drop database ${this.name} with (force)`);
-      for (const service of this.services) await server.query(`drop role "${this.roleOf(service)}"`);
+      for (const service of this.services)
+        await server.query(`drop role "${this.roleOf(service)}"`);
     });
   }
 }
@@ -79,7 +95,9 @@ function at(database: string): string {
 }
 
 function missing(): never {
-  throw new Error('PARLEY_TEST_POSTGRES is not set; run the tests by `npm test` or through the root jest.config.js');
+  throw new Error(
+    'PARLEY_TEST_POSTGRES is not set; run the tests by `npm test` or through the root jest.config.js',
+  );
 }
 
 async function onServer(work: (server: Client) => Promise<unknown>): Promise<void> {

@@ -17,14 +17,21 @@ describe('the address of a RabbitMQ', () => {
 
   it('refuses options it does not have', () => {
     expect(String(new Address('amqp://h?heartbeat=5'))).toBe('amqp://h');
-    expect(() => new Address('amqp://h?prefetch=5')).toThrow('no option "prefetch"; it has heartbeat');
-    expect(() => new Address('amqp://h?heartbeat=soon')).toThrow('the option heartbeat=soon of a RabbitMQ URL is a whole number');
+    expect(() => new Address('amqp://h?prefetch=5')).toThrow(
+      'no option "prefetch"; it has heartbeat',
+    );
+    expect(() => new Address('amqp://h?heartbeat=soon')).toThrow(
+      'the option heartbeat=soon of a RabbitMQ URL is a whole number',
+    );
   });
 });
 
 describe('a failed start', () => {
   it('is told without the URL that Nest hands along', () => {
-    const failure = startFailure(address, { err: new Error('connect ECONNREFUSED'), url: address.secret });
+    const failure = startFailure(address, {
+      err: new Error('connect ECONNREFUSED'),
+      url: address.secret,
+    });
     expect(failure).toBeInstanceOf(RabbitUnavailable);
     expect(failure.message).toBe(
       'RabbitMQ at amqps://rabbit.example/shop cannot be reached (connect ECONNREFUSED); is it running, and does its URL point to it?',
@@ -32,14 +39,21 @@ describe('a failed start', () => {
   });
 
   it('says that something else may be listening where it is hung up on', () => {
-    const { message } = startFailure(address, new Error('Socket closed abruptly during opening handshake'));
-    expect(message).toMatch(/hangs up \(Socket closed abruptly.*\); is it RabbitMQ that listens there, and does it want TLS/);
+    const { message } = startFailure(
+      address,
+      new Error('Socket closed abruptly during opening handshake'),
+    );
+    expect(message).toMatch(
+      /hangs up \(Socket closed abruptly.*\); is it RabbitMQ that listens there, and does it want TLS/,
+    );
   });
 
   it('names the queue that has other settings', () => {
     const text = `Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'stock' in vhost '/': received the value 'quorum' of type 'longstr' but current is none"`;
     const failure = startFailure(address, Object.assign(new Error(text), { code: 406 }));
     expect(failure).toBeInstanceOf(TopologyMismatch);
-    expect(failure.message).toContain("holds stock with other settings (received the value 'quorum' of type 'longstr' but current is none)");
+    expect(failure.message).toContain(
+      "holds stock with other settings (received the value 'quorum' of type 'longstr' but current is none)",
+    );
   });
 });

@@ -9,12 +9,20 @@ export class Address {
   constructor(readonly secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
     if (!url?.hostname || !/^amqps?:$/.test(url.protocol) || url.hash) {
-      throw new TypeError('this is not a RabbitMQ URL; write amqp://user:password@host:5672/virtual-host, or amqps:// for TLS');
+      throw new TypeError(
+        'this is not a RabbitMQ URL; write amqp://user:password@host:5672/virtual-host, or amqps:// for TLS',
+      );
     }
     const unknown = [...url.searchParams.keys()].find((option) => !OPTIONS.includes(option));
-    if (unknown !== undefined) throw new TypeError(`a RabbitMQ URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`);
-    const unfit = [...url.searchParams].find(([option, value]) => option !== 'locale' && !/^\d+$/.test(value));
-    if (unfit) throw new TypeError(`the option ${unfit.join('=')} of a RabbitMQ URL is a whole number`);
+    if (unknown !== undefined)
+      throw new TypeError(
+        `a RabbitMQ URL has no option "${unknown}"; it has ${OPTIONS.join(', ')}`,
+      );
+    const unfit = [...url.searchParams].find(
+      ([option, value]) => option !== 'locale' && !/^\d+$/.test(value),
+    );
+    if (unfit)
+      throw new TypeError(`the option ${unfit.join('=')} of a RabbitMQ URL is a whole number`);
     this.url = url;
   }
 
@@ -40,8 +48,14 @@ export class RabbitUnavailable extends Error {
 export class TopologyMismatch extends Error {
   override readonly name = 'TopologyMismatch';
   constructor(address: Address, cause: Error) {
-    const [, found = 'a queue', why = cause.message] = /PRECONDITION_FAILED - (?:.* for (?:queue|exchange) '([^']+)'.*?: )?(.*?)"?$/.exec(cause.message) ?? [];
-    super(`RabbitMQ at ${address} holds ${found} with other settings (${why}); delete it when it is empty, or use another virtual host`, { cause });
+    const [, found = 'a queue', why = cause.message] =
+      /PRECONDITION_FAILED - (?:.* for (?:queue|exchange) '([^']+)'.*?: )?(.*?)"?$/.exec(
+        cause.message,
+      ) ?? [];
+    super(
+      `RabbitMQ at ${address} holds ${found} with other settings (${why}); delete it when it is empty, or use another virtual host`,
+      { cause },
+    );
   }
 }
 
@@ -49,28 +63,45 @@ export class TopologyMismatch extends Error {
 export class NotThere extends Error {
   override readonly name = 'NotThere';
   constructor(address: Address, what: string) {
-    super(`RabbitMQ at ${address} has no ${what}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`);
+    super(
+      `RabbitMQ at ${address} has no ${what}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`,
+    );
   }
 }
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  if (thrown instanceof RabbitUnavailable || thrown instanceof TopologyMismatch || thrown instanceof NotThere) return thrown;
+  if (
+    thrown instanceof RabbitUnavailable ||
+    thrown instanceof TopologyMismatch ||
+    thrown instanceof NotThere
+  )
+    return thrown;
   // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
-  const cause = thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
-  if (cause instanceof Error && (cause as { code?: unknown }).code === 406) return new TopologyMismatch(address, cause);
+  const cause =
+    thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
+  if (cause instanceof Error && (cause as { code?: unknown }).code === 406)
+    return new TopologyMismatch(address, cause);
   return isBug(cause) ? cause : new RabbitUnavailable(address, cause);
 }
 
 function explain(address: Address, cause: unknown): string {
-  const why = cause instanceof Error ? cause.message || String((cause as { code?: unknown }).code) : String(cause);
+  const why =
+    cause instanceof Error
+      ? cause.message || String((cause as { code?: unknown }).code)
+      : String(cause);
   if (/ACCESS.REFUSED/.test(why))
     return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct its URL`;
   // RabbitMQ closes instead of opening; amqplib says only that.
   if (/NOT.ALLOWED|ConnectionOpenOk/.test(why))
     return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
-  if (/Invalid frame|Frame size|server closed .*before|Expected ConnectionStart|protocol version/i.test(why))
+  if (
+    /Invalid frame|Frame size|server closed .*before|Expected ConnectionStart|protocol version/i.test(
+      why,
+    )
+  )
     return `is something else: what answers there does not speak AMQP 0-9-1; correct its URL`;
-  if (/closed abruptly|ECONNRESET/.test(why)) return `hangs up (${why}); is it RabbitMQ that listens there, and does it want TLS (amqps://)?`;
+  if (/closed abruptly|ECONNRESET/.test(why))
+    return `hangs up (${why}); is it RabbitMQ that listens there, and does it want TLS (amqps://)?`;
   return `cannot be reached (${why}); is it running, and does its URL point to it?`;
 }

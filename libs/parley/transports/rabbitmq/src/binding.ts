@@ -2,8 +2,8 @@ import type { Failure, Headers } from '@parley/messaging';
 import type { ConsumeMessage, Options } from 'amqplib';
 
 /*
- * CloudEvents over AMQP, binary mode: attributes are message headers `cloudEvents:<name>`, the content type is
- * `datacontenttype`, the body is the data. Nothing of Nest's is on the wire.
+ * CloudEvents over AMQP, binary mode: attributes are message headers `cloudEvents:<name>`, the
+ * content type is `datacontenttype`, the body is the data. Nothing of Nest's is on the wire.
  */
 const PREFIX = /^cloudEvents[:_]/;
 
@@ -48,8 +48,11 @@ export function propertiesOf(headers: Headers, kept: Bookkeeping = {}): Options.
 
 /** The same message once more: its own properties and headers, with other bookkeeping. */
 export function copyOf(message: ConsumeMessage, kept: Bookkeeping): Options.Publish {
-  const { messageId, contentType, contentEncoding, timestamp, type, appId, correlationId } = message.properties;
-  const headers = Object.fromEntries(Object.entries(message.properties.headers ?? {}).filter(([name]) => !INTERNAL.has(name)));
+  const { messageId, contentType, contentEncoding, timestamp, type, appId, correlationId } =
+    message.properties;
+  const headers = Object.fromEntries(
+    Object.entries(message.properties.headers ?? {}).filter(([name]) => !INTERNAL.has(name)),
+  );
   return {
     ...{ messageId, contentType, contentEncoding, timestamp, type, appId, correlationId },
     persistent: true,
@@ -62,9 +65,16 @@ export function copyOf(message: ConsumeMessage, kept: Bookkeeping): Options.Publ
 export function headersOf(message: ConsumeMessage): Headers {
   const { contentType, messageId, headers = {} } = message.properties;
   const carried = Object.entries(headers).filter(([name]) => !INTERNAL.has(name));
-  const others = carried.filter(([name]) => !PREFIX.test(name)).map(([name, value]) => [name, text(value)]);
-  const attributes = carried.filter(([name]) => PREFIX.test(name)).map(([name, value]) => [name.replace(PREFIX, ''), text(value)]);
-  const properties = Object.entries({ id: messageId as string, datacontenttype: contentType as string }).filter(([, value]) => value);
+  const others = carried
+    .filter(([name]) => !PREFIX.test(name))
+    .map(([name, value]) => [name, text(value)]);
+  const attributes = carried
+    .filter(([name]) => PREFIX.test(name))
+    .map(([name, value]) => [name.replace(PREFIX, ''), text(value)]);
+  const properties = Object.entries({
+    id: messageId as string,
+    datacontenttype: contentType as string,
+  }).filter(([, value]) => value);
   return Object.fromEntries([...others, ...properties, ...attributes]) as Headers;
 }
 
@@ -78,11 +88,15 @@ export function deliveriesOf(message: ConsumeMessage): number {
   return attemptOf(message) + number(message, 'x-delivery-count', 0);
 }
 
-/** The broker counts what a stopping instance gives back as it counts what a process ended with; the first one is not held against a message. */
+/**
+ * The broker counts what a stopping instance gives back as it counts what a process ended with; the
+ * first one is not held against a message.
+ */
 const RETURNS_UNSUSPECTED = 1;
 
 /** Whether its processes may have ended of it. */
-export const isSuspect = (message: ConsumeMessage): boolean => number(message, 'x-delivery-count', 0) > RETURNS_UNSUSPECTED;
+export const isSuspect = (message: ConsumeMessage): boolean =>
+  number(message, 'x-delivery-count', 0) > RETURNS_UNSUSPECTED;
 
 export function remainingOf(message: ConsumeMessage): number {
   return number(message, REMAINING, 0);
@@ -97,11 +111,22 @@ export function failureOf(message: ConsumeMessage): Failure | undefined {
   }
 }
 
-/** Why the broker itself gave a message up: `delivery_limit`, `rejected`, `expired`; in which queue, and when. */
+/**
+ * Why the broker itself gave a message up: `delivery_limit`, `rejected`, `expired`; in which queue,
+ * and when.
+ */
 export function deathOf(message: ConsumeMessage): { reason: string; queue: string; at: Date } {
-  const [death] = (message.properties.headers?.['x-death'] ?? []) as Array<{ reason?: string; queue?: string; time?: { value?: number } }>;
+  const [death] = (message.properties.headers?.['x-death'] ?? []) as Array<{
+    reason?: string;
+    queue?: string;
+    time?: { value?: number };
+  }>;
   const seconds = death?.time?.value;
-  return { reason: death?.reason ?? 'unknown', queue: death?.queue ?? 'unknown', at: seconds ? new Date(seconds * 1_000) : new Date() };
+  return {
+    reason: death?.reason ?? 'unknown',
+    queue: death?.queue ?? 'unknown',
+    at: seconds ? new Date(seconds * 1_000) : new Date(),
+  };
 }
 
 function bookkeepingHeaders({ attempt, failure, remaining }: Bookkeeping): Record<string, unknown> {
@@ -118,5 +143,9 @@ function number(message: ConsumeMessage, name: string, otherwise: number): numbe
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : Buffer.isBuffer(value) ? value.toString() : (JSON.stringify(value) ?? String(value));
+  return typeof value === 'string'
+    ? value
+    : Buffer.isBuffer(value)
+      ? value.toString()
+      : (JSON.stringify(value) ?? String(value));
 }

@@ -1,4 +1,11 @@
-import { type Deliver, type HandlerRegistry, Hearing, type Subscription, type TransportContext, within } from '@parley/messaging';
+import {
+  type Deliver,
+  type HandlerRegistry,
+  Hearing,
+  type Subscription,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
 import { headersOf } from './binding';
@@ -30,14 +37,20 @@ export class BroadcastIntake extends RabbitServer {
     return this.begin(started);
   }
 
-  protected override async consumeFrom(connection: ChannelModel, channel: ConfirmChannel): Promise<void> {
+  protected override async consumeFrom(
+    connection: ChannelModel,
+    channel: ConfirmChannel,
+  ): Promise<void> {
     const names = [...this.subscription!.handlers.keys()].map(exchangeOf);
     await exchanges(connection, names, this.address, this.context.topology);
     const { queue } = await channel.assertQueue('', OWN_QUEUE);
     await Promise.all(names.map((name) => channel.bindQueue(queue, name, '')));
     if (this.stopping) return;
     this.source = channel;
-    await channel.consume(queue, (message) => this.heard(message), { noAck: true, consumerTag: CONSUMER });
+    await channel.consume(queue, (message) => this.heard(message), {
+      noAck: true,
+      consumerTag: CONSUMER,
+    });
     if (!this.stopping) this.consuming();
   }
 
@@ -50,7 +63,12 @@ export class BroadcastIntake extends RabbitServer {
   protected override async stopNow(): Promise<void> {
     this.hearing?.stop();
     // A channel that is closed already brings nothing either.
-    if (this.source) await within(STOPPED_WITHIN, this.source.cancel(CONSUMER), () => new Error('no answer')).catch(() => undefined);
+    if (this.source)
+      await within(
+        STOPPED_WITHIN,
+        this.source.cancel(CONSUMER),
+        () => new Error('no answer'),
+      ).catch(() => undefined);
   }
 
   protected override async drained(): Promise<void> {

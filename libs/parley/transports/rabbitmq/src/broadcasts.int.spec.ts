@@ -1,6 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
-import { type Delivery, type Envelope, HandlerRegistry, type OutgoingMessage, type Outcome, systemClock, type Transport, type TransportContext } from '@parley/messaging';
+import {
+  type Delivery,
+  type Envelope,
+  HandlerRegistry,
+  type OutgoingMessage,
+  type Outcome,
+  systemClock,
+  type Transport,
+  type TransportContext,
+} from '@parley/messaging';
 import { Road } from '@parley/testing/conformance';
 import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'amqplib';
 import { randomUUID } from 'node:crypto';
@@ -43,20 +52,40 @@ const done: Outcome = { kind: 'done', settled: false };
   });
 
   async function transport(at = url, topology?: TransportContext['topology']): Promise<Transport> {
-    const made = rabbitmq.open!(at, { service, instance: `${service}-1`, clock: systemClock, topology, log: () => undefined });
+    const made = rabbitmq.open!(at, {
+      service,
+      instance: `${service}-1`,
+      clock: systemClock,
+      topology,
+      log: () => undefined,
+    });
     await made.connect();
     opened.push(() => made.close());
     return made;
   }
 
-  async function listener({ at = url, topology }: { at?: string; topology?: TransportContext['topology'] } = {}) {
+  async function listener({
+    at = url,
+    topology,
+  }: { at?: string; topology?: TransportContext['topology'] } = {}) {
     const received: Delivery[] = [];
     let wake = () => {};
     const deliver = async (delivery: Delivery) => (received.push(delivery), wake(), done);
-    const intake = (await transport(at, topology)).intake('broadcast', new HandlerRegistry(service), deliver) as BroadcastIntake;
-    intake.addHandler(contract.name, async () => undefined, true, { contract, options: {}, handlerClass: { name: 'Spec' }, method: 'on' });
+    const intake = (await transport(at, topology)).intake(
+      'broadcast',
+      new HandlerRegistry(service),
+      deliver,
+    ) as BroadcastIntake;
+    intake.addHandler(contract.name, async () => undefined, true, {
+      contract,
+      options: {},
+      handlerClass: { name: 'Spec' },
+      method: 'on',
+    });
     opened.push(() => intake.close());
-    await new Promise<void>((resolve, reject) => void intake.listen((error) => (error ? reject(error) : resolve())));
+    await new Promise<void>(
+      (resolve, reject) => void intake.listen((error) => (error ? reject(error) : resolve())),
+    );
     const until = async (count: number) => {
       while (received.length < count) await new Promise<void>((resolve) => (wake = resolve));
       return received;
@@ -64,7 +93,11 @@ const done: Outcome = { kind: 'done', settled: false };
     return { intake, received, until };
   }
 
-  const saying = (body = Buffer.from('{"n":1}')): OutgoingMessage => ({ contract, envelope: envelopeOf(contract.name), body });
+  const saying = (body = Buffer.from('{"n":1}')): OutgoingMessage => ({
+    contract,
+    envelope: envelopeOf(contract.name),
+    body,
+  });
 
   it('carries every byte and every attribute to everyone who listens', async () => {
     const [one, other] = [await listener(), await listener()];
@@ -72,7 +105,11 @@ const done: Outcome = { kind: 'done', settled: false };
     await (await transport()).publish([sent]);
     for (const { until } of [one, other]) {
       const [delivery] = await until(1);
-      expect(delivery).toMatchObject({ headers: sent.envelope, attempt: 1, honours: { retry: false, dead: false } });
+      expect(delivery).toMatchObject({
+        headers: sent.envelope,
+        attempt: 1,
+        honours: { retry: false, dead: false },
+      });
       expect(delivery!.body.equals(sent.body)).toBe(true);
     }
   });
@@ -85,11 +122,26 @@ const done: Outcome = { kind: 'done', settled: false };
     const road = await Road.to(url, 5_672);
     opened.push(() => road.close());
     const { intake, until } = await listener({ at: road.along(url) });
-    expect(intake.health()).toEqual({ technology: 'rabbitmq', kind: 'broadcast', state: 'consuming' });
+    expect(intake.health()).toEqual({
+      technology: 'rabbitmq',
+      kind: 'broadcast',
+      state: 'consuming',
+    });
     road.down();
-    await eventually(() => expect(intake.health()).toMatchObject({ state: 'disconnected', reason: expect.stringContaining('lost') }));
+    await eventually(() =>
+      expect(intake.health()).toMatchObject({
+        state: 'disconnected',
+        reason: expect.stringContaining('lost'),
+      }),
+    );
     road.up();
-    await eventually(() => expect(intake.health()).toEqual({ technology: 'rabbitmq', kind: 'broadcast', state: 'consuming' }));
+    await eventually(() =>
+      expect(intake.health()).toEqual({
+        technology: 'rabbitmq',
+        kind: 'broadcast',
+        state: 'consuming',
+      }),
+    );
     await (await transport()).publish([saying()]);
     await until(1);
   });
@@ -105,15 +157,26 @@ const done: Outcome = { kind: 'done', settled: false };
 
   it('understands a speaker without Nest, and is understood by a listener without Nest', async () => {
     const { until } = await listener();
-    direct.publish(exchange, '', Buffer.from('{"n":7}'), { messageId: 'x', headers: { cloudEvents_type: contract.name, cloudEvents_source: '/cobol' } });
-    expect((await until(1))[0]).toMatchObject({ headers: { id: 'x', type: contract.name, source: '/cobol' } });
+    direct.publish(exchange, '', Buffer.from('{"n":7}'), {
+      messageId: 'x',
+      headers: { cloudEvents_type: contract.name, cloudEvents_source: '/cobol' },
+    });
+    expect((await until(1))[0]).toMatchObject({
+      headers: { id: 'x', type: contract.name, source: '/cobol' },
+    });
     const { queue } = await direct.assertQueue('', { exclusive: true });
     await direct.bindQueue(queue, exchange, '');
-    const heard = new Promise<ConsumeMessage>((resolve) => void direct.consume(queue, (message) => message && resolve(message), { noAck: true }));
+    const heard = new Promise<ConsumeMessage>(
+      (resolve) =>
+        void direct.consume(queue, (message) => message && resolve(message), { noAck: true }),
+    );
     await (await transport()).publish([saying()]);
     const { content, properties } = await heard;
     expect(content.toString()).toBe('{"n":1}');
-    expect(properties).toMatchObject({ contentType: 'application/json', headers: { 'cloudEvents:type': contract.name } });
+    expect(properties).toMatchObject({
+      contentType: 'application/json',
+      headers: { 'cloudEvents:type': contract.name },
+    });
   });
 
   it('only looks whether the exchange is there when the topology is to be verified', async () => {

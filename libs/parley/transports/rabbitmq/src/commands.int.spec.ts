@@ -44,7 +44,9 @@ jest.setTimeout(30_000);
     owner = `t-${randomUUID().slice(0, 8)}`;
     contracts = {
       loose: command(`${owner}.do-this`, z.object({ n: z.number() })),
-      keyed: command(`${owner}.do-that`, z.object({ key: z.string(), n: z.number() }), { key: 'key' }),
+      keyed: command(`${owner}.do-that`, z.object({ key: z.string(), n: z.number() }), {
+        key: 'key',
+      }),
     };
     buried = [];
     opened = [];
@@ -58,13 +60,17 @@ jest.setTimeout(30_000);
     for (const { close } of opened.reverse()) await close();
     const tidy = await connect(url);
     const channel = await tidy.createChannel();
-    for (const queue of [owner, ...laneQueues(owner), ...delayQueues(owner), deadQueue(owner)]) await channel.deleteQueue(queue);
+    for (const queue of [owner, ...laneQueues(owner), ...delayQueues(owner), deadQueue(owner)])
+      await channel.deleteQueue(queue);
     await tidy.close();
     await broker.close().catch(() => undefined);
   });
 
   const store = {
-    lanes: { bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string }) => void buried.push({ message, failure }) },
+    lanes: {
+      bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string }) =>
+        void buried.push({ message, failure }),
+    },
   } as unknown as Store;
 
   async function transport(at = url): Promise<Transport> {
@@ -84,15 +90,24 @@ jest.setTimeout(30_000);
   async function instance(handle: Handle = () => done, concurrency = 10, at?: Transport) {
     const carrier = at ?? (await transport());
     const received = new Received(handle);
-    const intake = carrier.intake('command', new HandlerRegistry(owner, concurrency), received.deliver) as CommandIntake;
-    for (const contract of Object.values(contracts)) intake.addHandler(contract.name, async () => undefined, true, extras(contract));
+    const intake = carrier.intake(
+      'command',
+      new HandlerRegistry(owner, concurrency),
+      received.deliver,
+    ) as CommandIntake;
+    for (const contract of Object.values(contracts))
+      intake.addHandler(contract.name, async () => undefined, true, extras(contract));
     opened.push({ close: () => intake.close() });
-    await new Promise<void>((resolve, reject) => intake.listen((error) => (error ? reject(error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      intake.listen((error) => (error ? reject(error) : resolve())),
+    );
     return { intake, received, close: () => intake.close() };
   }
 
-  const loose = (n: number, more: Partial<OutgoingMessage> = {}) => message(contracts.loose, { n }, more);
-  const keyed = (key: string, n: number, more: Partial<OutgoingMessage> = {}) => message(contracts.keyed, { key, n }, more, key);
+  const loose = (n: number, more: Partial<OutgoingMessage> = {}) =>
+    message(contracts.loose, { n }, more);
+  const keyed = (key: string, n: number, more: Partial<OutgoingMessage> = {}) =>
+    message(contracts.keyed, { key, n }, more, key);
 
   it('carries every byte of the body and every attribute of the envelope', async () => {
     const sender = await transport();
@@ -102,7 +117,11 @@ jest.setTimeout(30_000);
     const [delivery] = await received.until(1);
     expect(delivery!.body.equals(sent.body)).toBe(true);
     expect(delivery!.headers).toEqual(sent.envelope);
-    expect(delivery).toMatchObject({ attempt: 1, failure: undefined, honours: { retry: true, dead: false } });
+    expect(delivery).toMatchObject({
+      attempt: 1,
+      failure: undefined,
+      honours: { retry: true, dead: false },
+    });
   });
 
   it('keeps commands for an owner that never ran', async () => {
@@ -118,18 +137,27 @@ jest.setTimeout(30_000);
     opened.push({ close: () => publisher.close() });
     const put = (expiration?: string) => {
       const properties = { messageId: randomUUID(), persistent: true, mandatory: true, expiration };
-      return { say: () => publisher.put(owner, owner, { body: Buffer.from('{}'), properties }), expiration };
+      return {
+        say: () => publisher.put(owner, owner, { body: Buffer.from('{}'), properties }),
+        expiration,
+      };
     };
     let waiting = [put(), put(), put('soon, says the forger'), put(), put()];
     const taken: unknown[] = [];
     for (let rounds = 0; waiting.length > 0 && rounds < 5; rounds++) {
       const results = await Promise.all(waiting.map((one) => one.say().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
       taken.push(...results.filter((result) => !('error' in result)));
-      const refused = results.find((result) => 'error' in result && result.error.name === 'Unacceptable');
+      const refused = results.find(
+        (result) => 'error' in result && result.error.name === 'Unacceptable',
+      );
       if (refused) expect(refused.one.expiration).toBeDefined();
-      waiting = results.filter((result) => 'error' in result && result !== refused).map(({ one }) => one);
+      waiting = results
+        .filter((result) => 'error' in result && result !== refused)
+        .map(({ one }) => one);
       if (!refused) continue;
-      expect(refused).toMatchObject({ error: { message: expect.stringMatching(/invalid expiration/) } });
+      expect(refused).toMatchObject({
+        error: { message: expect.stringMatching(/invalid expiration/) },
+      });
     }
     expect([taken.length, waiting.length]).toEqual([4, 0]);
   });
@@ -138,7 +166,10 @@ jest.setTimeout(30_000);
     const sender = await transport();
     await sender.publish([loose(1)]);
     await direct.deleteQueue(owner);
-    await expect(sender.publish([loose(2)])).rejects.toMatchObject({ name: 'Unroutable', message: expect.stringContaining(owner) });
+    await expect(sender.publish([loose(2)])).rejects.toMatchObject({
+      name: 'Unroutable',
+      message: expect.stringContaining(owner),
+    });
     await eventually(() => sender.publish([loose(3)]));
     const { received } = await instance();
     expect(numbers(await received.until(1))).toEqual([3]);
@@ -146,7 +177,15 @@ jest.setTimeout(30_000);
 
   it('brings a failed command back when it is due, with its attempt and what failed', async () => {
     const after = 1_200;
-    const failure = { error: 'Error', message: 'no luck', stack: '', tries: 4, instance: 'i', firstFailedAt: 'a', lastFailedAt: 'b' };
+    const failure = {
+      error: 'Error',
+      message: 'no luck',
+      stack: '',
+      tries: 4,
+      instance: 'i',
+      firstFailedAt: 'a',
+      lastFailedAt: 'b',
+    };
     const at: number[] = [];
     const { received } = await instance(({ attempt }) => {
       at.push(Date.now());
@@ -162,10 +201,16 @@ jest.setTimeout(30_000);
 
   it('acknowledges a failed command only when its copy is confirmed', async () => {
     const carrier = await transport();
-    const { received, intake } = await instance(() => ({ kind: 'retry', after: 60_000, failure: {} as never }), 10, carrier);
+    const { received, intake } = await instance(
+      () => ({ kind: 'retry', after: 60_000, failure: {} as never }),
+      10,
+      carrier,
+    );
     await carrier.publish([loose(1)]);
     await received.until(1);
-    await eventually(async () => expect((await intake.backlog())[0]).toMatchObject({ waiting: 0, delayed: 1 }));
+    await eventually(async () =>
+      expect((await intake.backlog())[0]).toMatchObject({ waiting: 0, delayed: 1 }),
+    );
     await carrier.close();
     // Its copies cannot be stored any more: the original has to stay.
     await (await transport()).publish([loose(2)]);
@@ -199,12 +244,23 @@ jest.setTimeout(30_000);
     await received.until(2);
     expect(intake.health().state).toBe('consuming');
     dropConnection(intake);
-    await eventually(() => expect(intake.health()).toMatchObject({ state: 'disconnected', reason: expect.stringContaining('lost') }));
+    await eventually(() =>
+      expect(intake.health()).toMatchObject({
+        state: 'disconnected',
+        reason: expect.stringContaining('lost'),
+      }),
+    );
     const again = (await received.until(4)).slice(2);
     expect(numbers(again).sort()).toEqual([1, 2]);
     expect(again.map(({ attempt }) => attempt)).toEqual([1, 1]); // a delivery without an outcome is no attempt
     expect(aborted).toMatchObject({ message: expect.stringContaining('connection') });
-    await eventually(() => expect(intake.health()).toEqual({ technology: 'rabbitmq', kind: 'command', state: 'consuming' }));
+    await eventually(() =>
+      expect(intake.health()).toEqual({
+        technology: 'rabbitmq',
+        kind: 'command',
+        state: 'consuming',
+      }),
+    );
   });
 
   it('handles the commands of a key in order, one at a time, while instances join and leave', async () => {
@@ -238,8 +294,11 @@ jest.setTimeout(30_000);
     await eventually(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
     going = false;
     await sending;
-    await eventually(() => expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)));
-    // The lost connection may repeat what was not acknowledged; nothing may come for the first time behind a later one.
+    await eventually(() =>
+      expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)),
+    );
+    // The lost connection may repeat what was not acknowledged; nothing may come for the first time
+    // behind a later one.
     const firsts = [...order.values()].map((seen) => [...new Set(seen)]);
     expect(firsts).toEqual(keys.map(() => Array.from({ length: sent }, (_, n) => n)));
     expect(overlaps).toBe(0);
@@ -261,13 +320,18 @@ jest.setTimeout(30_000);
 
   it('hands nothing over after stop, and what it holds goes to others without counting', async () => {
     let finish!: () => void;
-    const first = await instance(() => new Promise<Outcome>((resolve) => (finish = () => resolve(done))), 1);
+    const first = await instance(
+      () => new Promise<Outcome>((resolve) => (finish = () => resolve(done))),
+      1,
+    );
     const sender = await transport();
     await sender.publish([keyed('a', 1)]);
     await first.received.until(1);
     // The one slot is taken: the first of these is held, the second one waits at the broker.
     await sender.publish([loose(2), loose(3)]);
-    await eventually(async () => expect((await first.intake.backlog())[0]).toMatchObject({ waiting: 1 }));
+    await eventually(async () =>
+      expect((await first.intake.backlog())[0]).toMatchObject({ waiting: 1 }),
+    );
     await first.intake.stop();
     const second = await instance();
     finish();
@@ -281,14 +345,18 @@ jest.setTimeout(30_000);
 
   it('lets go of a lane only when what is under way there has ended', async () => {
     let finish!: () => void;
-    const first = await instance(() => new Promise<Outcome>((resolve) => (finish = () => resolve(done))));
+    const first = await instance(
+      () => new Promise<Outcome>((resolve) => (finish = () => resolve(done))),
+    );
     const second = await instance();
     const sender = await transport();
     await sender.publish([keyed('a', 1), keyed('a', 2)]);
     await first.received.until(1);
     await first.intake.stop();
     // The idle lanes go on elsewhere at once.
-    const elsewhere = Array.from({ length: 100 }, (_, n) => `k${n}`).find((key) => laneOf(owner, key) !== laneOf(owner, 'a'))!;
+    const elsewhere = Array.from({ length: 100 }, (_, n) => `k${n}`).find(
+      (key) => laneOf(owner, key) !== laneOf(owner, 'a'),
+    )!;
     await sender.publish([keyed(elsewhere, 3)]);
     await second.received.until(1);
     finish();
@@ -300,7 +368,10 @@ jest.setTimeout(30_000);
   it('aborts what is still under way when the drain runs out of time, and it comes again', async () => {
     const now = jest.spyOn(Date, 'now');
     const { intake, received } = await instance(
-      ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'return' }))),
+      ({ signal }) =>
+        new Promise((resolve) =>
+          signal.addEventListener('abort', () => resolve({ kind: 'return' })),
+        ),
     );
     await (await transport()).publish([loose(1), keyed('a', 2)]);
     await received.until(2);
@@ -314,7 +385,8 @@ jest.setTimeout(30_000);
 
   it('gives a command back that the pipeline returned, without counting it, and in its place', async () => {
     const returned = new Set<string>();
-    const once: Handle = ({ headers: { type } }) => (returned.has(type!) ? done : (returned.add(type!), { kind: 'return' }));
+    const once: Handle = ({ headers: { type } }) =>
+      returned.has(type!) ? done : (returned.add(type!), { kind: 'return' });
     const { received } = await instance(once);
     await (await transport()).publish([keyed('a', 1), keyed('a', 2), loose(3)]);
     const deliveries = await received.until(5);
@@ -325,8 +397,12 @@ jest.setTimeout(30_000);
   it('keeps what the broker gave up on, with the reason', async () => {
     await (await transport()).publish([keyed('a', 1)]);
     const queue = laneOf(owner, 'a');
-    await direct.consume(queue, (message) => direct.nack(message!, false, false), { consumerTag: 'refuses' });
-    await eventually(async () => expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(1));
+    await direct.consume(queue, (message) => direct.nack(message!, false, false), {
+      consumerTag: 'refuses',
+    });
+    await eventually(async () =>
+      expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(1),
+    );
     await direct.cancel('refuses');
     await instance();
     await eventually(() => expect(buried).toHaveLength(1));
@@ -335,7 +411,9 @@ jest.setTimeout(30_000);
       failure: { error: 'GivenUpByBroker' },
     });
     expect(buried[0]!.failure.message).toContain(`${queue}: rejected`);
-    await eventually(async () => expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(0));
+    await eventually(async () =>
+      expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(0),
+    );
   });
 
   it('consumes again when its queue was deleted', async () => {
@@ -378,7 +456,11 @@ jest.setTimeout(30_000);
     await (await transport()).publish([sent]);
     const { content, properties } = (await direct.get(owner)) as GetMessage;
     expect(content.toString()).toBe('{"n":1}');
-    expect(properties).toMatchObject({ messageId: sent.envelope.id, contentType: 'application/json', deliveryMode: 2 });
+    expect(properties).toMatchObject({
+      messageId: sent.envelope.id,
+      contentType: 'application/json',
+      deliveryMode: 2,
+    });
     expect(properties.headers).toMatchObject({
       'cloudEvents:id': sent.envelope.id,
       'cloudEvents:type': contracts.loose.name,
@@ -388,12 +470,19 @@ jest.setTimeout(30_000);
 
   it('tells how many wait, are delayed and are dead', async () => {
     let finish!: () => void;
-    const { intake, received } = await instance(() => new Promise((resolve) => (finish = () => resolve(done))), 1);
+    const { intake, received } = await instance(
+      () => new Promise((resolve) => (finish = () => resolve(done))),
+      1,
+    );
     const sender = await transport();
     await sender.publish([loose(1)]);
     await received.until(1);
     await sender.publish([loose(2), loose(3), loose(4, { delay: 60_000 })]);
-    await eventually(async () => expect(await intake.backlog()).toEqual([{ subscription: owner, waiting: 2, parked: 0, delayed: 1, dead: 0 }]));
+    await eventually(async () =>
+      expect(await intake.backlog()).toEqual([
+        { subscription: owner, waiting: 2, parked: 0, delayed: 1, dead: 0 },
+      ]),
+    );
     await intake.stop();
     finish();
   });
@@ -405,7 +494,13 @@ jest.setTimeout(30_000);
   });
 
   describe('says in one sentence, without the password, and in less than 15 s', () => {
-    const failing = (at: string) => rabbitmq.open!(at, { service: owner, instance: 'i', clock: systemClock, log: () => undefined }).connect();
+    const failing = (at: string) =>
+      rabbitmq.open!(at, {
+        service: owner,
+        instance: 'i',
+        clock: systemClock,
+        log: () => undefined,
+      }).connect();
     const sentence = (error: unknown) => {
       expect(error).toBeInstanceOf(Error);
       const { message } = error as Error;
@@ -417,23 +512,29 @@ jest.setTimeout(30_000);
     it('that the password is wrong', async () => {
       const at = new URL(url);
       at.password = 'secret';
-      expect(sentence(await failing(at.href).catch((error) => error))).toMatch(/refuses the user "guest"/);
+      expect(sentence(await failing(at.href).catch((error) => error))).toMatch(
+        /refuses the user "guest"/,
+      );
     });
 
     it('that there is no such virtual host', async () => {
       const at = new URL(url);
       at.pathname = '/nowhere';
-      expect(sentence(await failing(at.href).catch((error) => error))).toMatch(/no such virtual host/);
-    });
-
-    it('that the host is unknown', async () => {
-      expect(sentence(await failing('amqp://me:secret@nowhere.invalid').catch((error) => error))).toMatch(
-        /amqp:\/\/nowhere.invalid cannot be reached/,
+      expect(sentence(await failing(at.href).catch((error) => error))).toMatch(
+        /no such virtual host/,
       );
     });
 
+    it('that the host is unknown', async () => {
+      expect(
+        sentence(await failing('amqp://me:secret@nowhere.invalid').catch((error) => error)),
+      ).toMatch(/amqp:\/\/nowhere.invalid cannot be reached/);
+    });
+
     it('that nothing listens there', async () => {
-      expect(sentence(await failing('amqp://me:secret@127.0.0.1:9').catch((error) => error))).toMatch(/ECONNREFUSED/);
+      expect(
+        sentence(await failing('amqp://me:secret@127.0.0.1:9').catch((error) => error)),
+      ).toMatch(/ECONNREFUSED/);
     });
 
     it('that what listens there does not answer', async () => {
@@ -442,7 +543,9 @@ jest.setTimeout(30_000);
       await once(mute, 'listening');
       const { port } = mute.address() as { port: number };
       const began = Date.now();
-      expect(sentence(await failing(`amqp://me:secret@127.0.0.1:${port}`).catch((error) => error))).toMatch(/cannot be reached/);
+      expect(
+        sentence(await failing(`amqp://me:secret@127.0.0.1:${port}`).catch((error) => error)),
+      ).toMatch(/cannot be reached/);
       expect(Date.now() - began).toBeLessThan(15_500);
       for (const socket of sockets) socket.destroy();
       mute.close();
@@ -453,19 +556,34 @@ jest.setTimeout(30_000);
       ['AMQP 1.0', Buffer.from([0x41, 0x4d, 0x51, 0x50, 3, 1, 0, 0])],
       ['a web server', Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')],
     ])('that %s listens there', async (_, answer) => {
-      const other = createServer((socket) => socket.on('error', () => undefined).end(answer)).listen(0, '127.0.0.1');
+      const other = createServer((socket) =>
+        socket.on('error', () => undefined).end(answer),
+      ).listen(0, '127.0.0.1');
       await once(other, 'listening');
       const { port } = other.address() as { port: number };
-      expect(sentence(await failing(`amqp://me:secret@127.0.0.1:${port}`).catch((error) => error))).toMatch(/is something else/);
+      expect(
+        sentence(await failing(`amqp://me:secret@127.0.0.1:${port}`).catch((error) => error)),
+      ).toMatch(/is something else/);
       other.close();
     });
 
     it('that a queue is missing which is not its own to make', async () => {
-      const verifying = rabbitmq.open!(url, { service: owner, instance: 'i', clock: systemClock, store, topology: 'verify', log: () => undefined });
+      const verifying = rabbitmq.open!(url, {
+        service: owner,
+        instance: 'i',
+        clock: systemClock,
+        store,
+        topology: 'verify',
+        log: () => undefined,
+      });
       await verifying.connect();
       opened.push({ close: () => verifying.close() });
-      expect(sentence(await instance(() => done, 10, verifying).catch((error: unknown) => error))).toMatch(/has no queue .* only verified/);
-      expect(sentence(await verifying.publish([loose(1)]).catch((error) => error))).toMatch(/has no queue/);
+      expect(
+        sentence(await instance(() => done, 10, verifying).catch((error: unknown) => error)),
+      ).toMatch(/has no queue .* only verified/);
+      expect(sentence(await verifying.publish([loose(1)]).catch((error) => error))).toMatch(
+        /has no queue/,
+      );
       await (await transport()).publish([loose(1)]);
       const { received } = await instance(() => done, 10, verifying);
       expect(numbers(await received.until(1))).toEqual([1]);
@@ -476,7 +594,9 @@ jest.setTimeout(30_000);
       const started = await instance().catch((error: unknown) => error);
       expect(sentence(started)).toMatch(new RegExp(`holds ${owner} with other settings`));
       const sender = await transport();
-      expect(sentence(await sender.publish([loose(1)]).catch((error) => error))).toMatch(/with other settings/);
+      expect(sentence(await sender.publish([loose(1)]).catch((error) => error))).toMatch(
+        /with other settings/,
+      );
     });
   });
 
@@ -510,7 +630,11 @@ jest.setTimeout(30_000);
       going = false;
       await sending;
       await eventually(() =>
-        expect([...confirmed].filter((n) => !received.has(contracts.loose, n) || !received.has(contracts.keyed, n))).toEqual([]),
+        expect(
+          [...confirmed].filter(
+            (n) => !received.has(contracts.loose, n) || !received.has(contracts.keyed, n),
+          ),
+        ).toEqual([]),
       );
     },
     150_000,
@@ -536,16 +660,24 @@ class Received {
   };
 
   has(contract: Contract, n: number): boolean {
-    return this.seen.has(`${contract.name}:${JSON.stringify(contract.key ? { key: `k${n % 7}`, n } : { n })}`);
+    return this.seen.has(
+      `${contract.name}:${JSON.stringify(contract.key ? { key: `k${n % 7}`, n } : { n })}`,
+    );
   }
 
   async until(count: number): Promise<Delivery[]> {
-    while (this.all.length < count) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    while (this.all.length < count)
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
     return this.all.slice(0, count);
   }
 }
 
-function message(contract: Contract, payload: object, more: Partial<OutgoingMessage>, partitionkey?: string): OutgoingMessage {
+function message(
+  contract: Contract,
+  payload: object,
+  more: Partial<OutgoingMessage>,
+  partitionkey?: string,
+): OutgoingMessage {
   const envelope: Envelope = {
     specversion: '1.0',
     id: randomUUID(),
@@ -568,7 +700,8 @@ function extras(contract: Contract) {
 }
 
 const numberIn = (body: Buffer): number => (JSON.parse(body.toString()) as { n: number }).n;
-const numbers = (deliveries: readonly Delivery[]): number[] => deliveries.map(({ body }) => numberIn(body));
+const numbers = (deliveries: readonly Delivery[]): number[] =>
+  deliveries.map(({ body }) => numberIn(body));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** What a crash of the process looks like to the broker. */

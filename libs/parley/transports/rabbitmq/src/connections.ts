@@ -18,14 +18,20 @@ export class Presence<T> {
 
   /** In the order of asking. */
   arrival(): Promise<T> {
-    return this.current === undefined ? new Promise((resolve) => this.waiting.push(resolve)) : Promise.resolve(this.current);
+    return this.current === undefined
+      ? new Promise((resolve) => this.waiting.push(resolve))
+      : Promise.resolve(this.current);
   }
 }
 
-/** Closes the connection and opens another: the way out of a closed channel, which stays closed while its connection lives. */
+/**
+ * Closes the connection and opens another: the way out of a closed channel, which stays closed
+ * while its connection lives.
+ */
 export function reconnect(manager: AmqpConnectionManager): void {
   const connection = manager.connection as ChannelModel | undefined;
   manager.reconnect();
-  // The manager takes its listeners away before it closes; an error meanwhile would end the process.
+  // The manager takes its listeners away before it closes; an error meanwhile would end the
+  // process.
   connection?.on('error', () => undefined);
 }

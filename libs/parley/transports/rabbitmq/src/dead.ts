@@ -3,7 +3,10 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { deliveriesOf, deathOf, failureOf, headersOf } from './binding';
 import { acknowledge, requeue, type Deliveries } from './delivery';
 
-/** The consumer of what the broker itself gave up on: it goes to the dead letters of the service, with the reason. */
+/**
+ * The consumer of what the broker itself gave up on: it goes to the dead letters of the service,
+ * with the reason.
+ */
 export class DeadConsumer {
   constructor(
     private readonly deliveries: Deliveries,
@@ -27,7 +30,12 @@ export class DeadConsumer {
 
   private async bury(message: ConsumeMessage): Promise<void> {
     const headers = headersOf(message);
-    const buried = { subscription: this.deliveries.owner, key: headers.partitionkey, headers, body: message.content };
+    const buried = {
+      subscription: this.deliveries.owner,
+      key: headers.partitionkey,
+      headers,
+      body: message.content,
+    };
     await this.store.lanes.bury(undefined, buried, this.failureOf(message), false);
   }
 

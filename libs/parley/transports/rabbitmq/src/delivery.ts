@@ -4,7 +4,10 @@ import { attemptOf, failureOf, headersOf, isSuspect } from './binding';
 import type { CommandPublisher } from './publisher';
 import { Slots, Underway } from './turns';
 
-/** How long a message waits that the pipeline gave back although nobody is stopping, or that could not be moved on. */
+/**
+ * How long a message waits that the pipeline gave back although nobody is stopping, or that could
+ * not be moved on.
+ */
 const PAUSE = 1_000;
 
 export interface Handing extends Pick<Delivery, 'honours' | 'signal'> {
@@ -14,7 +17,10 @@ export interface Handing extends Pick<Delivery, 'honours' | 'signal'> {
   readonly underway?: Underway;
 }
 
-/** What all consumers of an intake share: the way to the pipeline, bounded by the subscription's concurrency. */
+/**
+ * What all consumers of an intake share: the way to the pipeline, bounded by the subscription's
+ * concurrency.
+ */
 export class Deliveries {
   readonly underway = new Underway();
   private readonly slots: Slots;
@@ -50,10 +56,13 @@ export class Deliveries {
   }
 
   /**
-   * Hands a message to the pipeline when a slot is free, if `wanted` still says so by then, and lets `settle` do what it
-   * decided. Says whether it was handed over.
+   * Hands a message to the pipeline when a slot is free, if `wanted` still says so by then, and
+   * lets `settle` do what it decided. Says whether it was handed over.
    */
-  hand(message: ConsumeMessage, { honours, signal, wanted, settle, underway }: Handing): Promise<boolean> {
+  hand(
+    message: ConsumeMessage,
+    { honours, signal, wanted, settle, underway }: Handing,
+  ): Promise<boolean> {
     return this.slots.hold(async () => {
       if (!wanted()) return false;
       const work = this.pipeline(this.deliveryOf(message, honours, signal)).then(settle);
@@ -67,7 +76,11 @@ export class Deliveries {
     return new Promise((resolve) => this.context.clock.after(PAUSE, resolve));
   }
 
-  private deliveryOf(message: ConsumeMessage, honours: Delivery['honours'], signal: AbortSignal): Delivery {
+  private deliveryOf(
+    message: ConsumeMessage,
+    honours: Delivery['honours'],
+    signal: AbortSignal,
+  ): Delivery {
     const { subscription } = this;
     return {
       subscription,
@@ -82,7 +95,10 @@ export class Deliveries {
   }
 }
 
-/** On the channel it came by. If that is closed the broker has the message back already, and hands it out again. */
+/**
+ * On the channel it came by. If that is closed the broker has the message back already, and hands
+ * it out again.
+ */
 export function acknowledge(channel: Channel, message: ConsumeMessage): void {
   onOpen(() => channel.ack(message));
 }

@@ -15,10 +15,15 @@ describe('RabbitMQ, explained', () => {
     clock: systemClock,
     log: () => undefined,
   });
-  const names = (contract: typeof Keyed | typeof Loose | typeof News) => transport.describe!(contract).map(({ name }) => name);
+  const names = (contract: typeof Keyed | typeof Loose | typeof News) =>
+    transport.describe!(contract).map(({ name }) => name);
 
   it('names the queues that a command passes, and the exchange of a broadcast', () => {
-    expect(names(Keyed)).toEqual(['inventory.delay.1s … 2048s', 'inventory.lane-00 … lane-15, by orderId', 'inventory.dead']);
+    expect(names(Keyed)).toEqual([
+      'inventory.delay.1s … 2048s',
+      'inventory.lane-00 … lane-15, by orderId',
+      'inventory.dead',
+    ]);
     expect(names(Loose)).toEqual(['inventory.delay.1s … 2048s', 'inventory', 'inventory.dead']);
     expect(names(News)).toEqual(['parley.catalog.describe-said']);
     expect(transport.address).toBe('amqp://broker/shop');
@@ -31,6 +36,10 @@ describe('RabbitMQ, explained', () => {
       what: 'queue',
       settings: { durable: true, 'x-queue-type': 'quorum', 'x-single-active-consumer': true },
     });
-    expect(resources.at(-1)).toEqual({ what: 'exchange', name: 'parley.catalog.describe-said', settings: { type: 'fanout', durable: true } });
+    expect(resources.at(-1)).toEqual({
+      what: 'exchange',
+      name: 'parley.catalog.describe-said',
+      settings: { type: 'fanout', durable: true },
+    });
   });
 });

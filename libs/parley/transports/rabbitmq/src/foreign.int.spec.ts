@@ -4,7 +4,14 @@ import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';
-const shared = { technology: rabbitmq, url, program: 'rabbitmq.py', prefix: 'cloudEvents:', beside: ['content-type'], tidy: (services: readonly string[]) => dropQueuesOf(url, services) };
+const shared = {
+  technology: rabbitmq,
+  url,
+  program: 'rabbitmq.py',
+  prefix: 'cloudEvents:',
+  beside: ['content-type'],
+  tidy: (services: readonly string[]) => dropQueuesOf(url, services),
+};
 
 foreignSuite({ ...shared, kind: 'command', at: ({ owner }) => ({ owner }) });
 foreignSuite({ ...shared, kind: 'broadcast', at: ({ name }) => ({ exchange: exchangeOf(name) }) });

@@ -3,7 +3,15 @@ import { Controller } from '@nestjs/common';
 import { MemoryStore } from '@parley/memory';
 import { command } from '@parley/contract';
 import { Handles, type DeadLetter } from '@parley/messaging';
-import { eventually, hostileSuite, Instance, Journal, type Attributes, GoodOrder, goodOrder } from '@parley/testing/conformance';
+import {
+  eventually,
+  hostileSuite,
+  Instance,
+  Journal,
+  type Attributes,
+  GoodOrder,
+  goodOrder,
+} from '@parley/testing/conformance';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
@@ -38,12 +46,19 @@ async function publish(body: Buffer, attributes: Attributes): Promise<void> {
 
 async function nextDead(): Promise<DeadLetter | undefined> {
   const { deadLetters } = victim.store.lanes;
-  return (await deadLetters.count()) > known ? (await deadLetters.list({ newest: true, limit: 1 }))[0] : undefined;
+  return (await deadLetters.count()) > known
+    ? (await deadLetters.list({ newest: true, limit: 1 }))[0]
+    : undefined;
 }
 
 const open = async () => {
   const options = { urls: { commands: url }, technologies: [rabbitmq], store: new MemoryStore() };
-  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
+  victim = await Instance.start(
+    OWNER,
+    `${OWNER}-1`,
+    { options, kill: () => 0, alive: () => true, close: async () => undefined },
+    [Victim],
+  );
   connection = await connect(url);
   attacker = await connection.createConfirmChannel();
 };

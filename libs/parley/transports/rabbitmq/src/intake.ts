@@ -1,4 +1,10 @@
-import { type Backlog, type Deliver, type HandlerRegistry, type TransportContext, within } from '@parley/messaging';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
 import { DeadConsumer } from './dead';
@@ -9,7 +15,10 @@ import { QueueConsumer } from './queue';
 import { RabbitServer } from './server';
 import { deadQueue, declare, delayQueues, laneQueues } from './topology';
 
-/** From `stop` on, what is under way has this long before its signal is aborted, and then this long to notice. */
+/**
+ * From `stop` on, what is under way has this long before its signal is aborted, and then this long
+ * to notice.
+ */
 const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
 const REBALANCE_EVERY = 2_000;
@@ -17,17 +26,24 @@ const REBALANCE_EVERY = 2_000;
 type Take = (message: ConsumeMessage, channel: Channel) => Promise<void>;
 
 /**
- * Made to lose nothing: it consumes an owner's queue, its lanes and what the broker gave up on, and acknowledges after the
- * pipeline's decision, on the channel that brought the message.
+ * Made to lose nothing: it consumes an owner's queue, its lanes and what the broker gave up on, and
+ * acknowledges after the pipeline's decision, on the channel that brought the message.
  */
 export class CommandIntake extends RabbitServer {
   private deliveries?: Deliveries;
-  private consumers?: { readonly queue: QueueConsumer; readonly lanes: Lanes; readonly dead?: DeadConsumer };
+  private consumers?: {
+    readonly queue: QueueConsumer;
+    readonly lanes: Lanes;
+    readonly dead?: DeadConsumer;
+  };
   private source?: Channel;
   private stoppedAt?: number;
   private cancelRebalance?: () => void;
   private changing = Promise.resolve();
-  /** By queue. Never the same twice: a quorum queue takes a tag that comes again for a consumer that has lost what it held. */
+  /**
+   * By queue. Never the same twice: a quorum queue takes a tag that comes again for a consumer that
+   * has lost what it held.
+   */
   private readonly tags = new Map<string, string>();
   private consumed = 0;
 
@@ -46,11 +62,18 @@ export class CommandIntake extends RabbitServer {
     if (!subscription) return this.consumingNothing(started);
     this.deliveries = new Deliveries(subscription, this.publisher, this.context, this.deliver);
     this.consumers = this.consumersOf(this.deliveries);
-    subscription.onConcurrency?.(() => (this.changing = this.changing.then(() => this.prefetchAnew()).catch((error: Error) => this.recover(error))));
+    subscription.onConcurrency?.(
+      () =>
+        (this.changing = this.changing
+          .then(() => this.prefetchAnew())
+          .catch((error: Error) => this.recover(error))),
+    );
     return this.begin(started);
   }
 
-  /** Lanes that bring messages to this instance now; an even share when several instances are busy. */
+  /**
+   * Lanes that bring messages to this instance now; an even share when several instances are busy.
+   */
   get activeLanes(): number {
     return this.consumers?.lanes.active ?? 0;
   }
@@ -62,8 +85,15 @@ export class CommandIntake extends RabbitServer {
     const channel = await connection.createChannel();
     channel.on('error', () => undefined);
     const count = async (queues: string[]) =>
-      (await Promise.all(queues.map((queue) => channel.checkQueue(queue)))).reduce((sum, { messageCount }) => sum + messageCount, 0);
-    const [waiting, delayed, dead] = await Promise.all([count([owner, ...laneQueues(owner)]), count(delayQueues(owner)), count([deadQueue(owner)])]);
+      (await Promise.all(queues.map((queue) => channel.checkQueue(queue)))).reduce(
+        (sum, { messageCount }) => sum + messageCount,
+        0,
+      );
+    const [waiting, delayed, dead] = await Promise.all([
+      count([owner, ...laneQueues(owner)]),
+      count(delayQueues(owner)),
+      count([deadQueue(owner)]),
+    ]);
     await channel.close();
     return [{ subscription: owner, waiting, parked: 0, delayed, dead }];
   }
@@ -77,17 +107,25 @@ export class CommandIntake extends RabbitServer {
   private consumersOf(deliveries: Deliveries) {
     const broken = (error: Error) => this.recover(error);
     const store = this.context.store;
-    return { queue: new QueueConsumer(deliveries), lanes: new Lanes(deliveries, broken), dead: store && new DeadConsumer(deliveries, store) };
+    return {
+      queue: new QueueConsumer(deliveries),
+      lanes: new Lanes(deliveries, broken),
+      dead: store && new DeadConsumer(deliveries, store),
+    };
   }
 
-  protected override async consumeFrom(connection: ChannelModel, channel: ConfirmChannel): Promise<void> {
+  protected override async consumeFrom(
+    connection: ChannelModel,
+    channel: ConfirmChannel,
+  ): Promise<void> {
     const { owner } = this.deliveries!;
     const { lanes, dead } = this.consumers!;
     await declare(connection, owner, this.address, this.context.topology);
     this.deliveries!.connected();
     this.source = channel;
     await this.consumeQueue(channel);
-    if (dead) await this.consume(channel, deadQueue(owner), 1, (message) => dead.take(message, channel));
+    if (dead)
+      await this.consume(channel, deadQueue(owner), 1, (message) => dead.take(message, channel));
     await lanes.open(connection);
     if (this.stopping) return;
     this.consuming();
@@ -96,10 +134,15 @@ export class CommandIntake extends RabbitServer {
 
   private consumeQueue(channel: Channel): Promise<void> {
     const { owner, subscription } = this.deliveries!;
-    return this.consume(channel, owner, subscription.concurrency, (message) => this.consumers!.queue.take(message, channel));
+    return this.consume(channel, owner, subscription.concurrency, (message) =>
+      this.consumers!.queue.take(message, channel),
+    );
   }
 
-  /** A prefetch counts for the consumers that follow: so the owner's queue gets another one. What the old one brought stays. */
+  /**
+   * A prefetch counts for the consumers that follow: so the owner's queue gets another one. What
+   * the old one brought stays.
+   */
   private async prefetchAnew(): Promise<void> {
     const channel = this.source;
     if (!channel || this.stopping) return;
@@ -107,13 +150,20 @@ export class CommandIntake extends RabbitServer {
     if (this.source === channel) await this.consumeQueue(channel);
   }
 
-  private async consume(channel: Channel, queue: string, prefetch: number, take: Take): Promise<void> {
+  private async consume(
+    channel: Channel,
+    queue: string,
+    prefetch: number,
+    take: Take,
+  ): Promise<void> {
     await channel.prefetch(prefetch);
     // Sent before `stop` began, or not at all: then `stop` cancels it.
     if (this.stopping) return;
     // RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted.
     const onMessage = (message: ConsumeMessage | null) =>
-      void (message ? take(message, channel) : this.recover(new Error(`the queue ${queue} was deleted`)));
+      void (message
+        ? take(message, channel)
+        : this.recover(new Error(`the queue ${queue} was deleted`)));
     const consumerTag = `${this.context.instance}:${queue}:${++this.consumed}`;
     this.tags.set(queue, consumerTag);
     await channel.consume(queue, onMessage, { consumerTag });
@@ -146,13 +196,20 @@ export class CommandIntake extends RabbitServer {
   }
 
   private async ended(bound: number): Promise<void> {
-    const all = Promise.all([this.deliveries?.underway.ended(), this.consumers?.queue.ended(), this.consumers?.lanes.stop()]);
+    const all = Promise.all([
+      this.deliveries?.underway.ended(),
+      this.consumers?.queue.ended(),
+      this.consumers?.lanes.stop(),
+    ]);
     await within(bound, all, () => new Error('still under way')).catch(() => undefined);
   }
 
   private rebalanceLater(connection: ChannelModel, channel: Channel): void {
     this.cancelRebalance?.();
-    this.cancelRebalance = this.context.clock.after(REBALANCE_EVERY, () => void this.rebalance(connection, channel).catch(() => undefined));
+    this.cancelRebalance = this.context.clock.after(
+      REBALANCE_EVERY,
+      () => void this.rebalance(connection, channel).catch(() => undefined),
+    );
   }
 
   /** As many instances are there as consume the owner's own queue. */

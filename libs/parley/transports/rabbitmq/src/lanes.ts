@@ -6,21 +6,26 @@ import { laneQueues } from './topology';
 import { Turns, Underway } from './turns';
 
 /**
- * What a lane holds at most, if the concurrency is not more: the slots bound what is handled. A consumer's prefetch cannot be
- * changed without giving up the lane, and so the concurrency can be raised without doing so.
+ * What a lane holds at most, if the concurrency is not more: the slots bound what is handled. A
+ * consumer's prefetch cannot be changed without giving up the lane, and so the concurrency can be
+ * raised without doing so.
  */
 const LANE_AHEAD = 16;
 
 /**
- * One lane queue. It has a channel of its own: closing it gives the lane up and puts everything unfinished back, in order,
- * in one step; cancelling would let the next consumer begin behind what this one still holds.
+ * One lane queue. It has a channel of its own: closing it gives the lane up and puts everything
+ * unfinished back, in order, in one step; cancelling would let the next consumer begin behind what
+ * this one still holds.
  */
 class Lane {
   private channel?: Channel;
   private closing = Promise.resolve();
   private stopped = false;
   private readonly handling = new Underway();
-  /** Whether messages came: of all the consumers of a lane RabbitMQ serves one, and does not tell which. */
+  /**
+   * Whether messages came: of all the consumers of a lane RabbitMQ serves one, and does not tell
+   * which.
+   */
   active = false;
 
   constructor(
@@ -40,7 +45,9 @@ class Lane {
     await channel.prefetch(Math.max(LANE_AHEAD, this.deliveries.subscription.concurrency));
     if (this.channel !== channel) return;
     await channel.consume(this.queue, (message) =>
-      message ? this.take(message, channel) : this.broken(new Error(`the queue ${this.queue} was deleted`)),
+      message
+        ? this.take(message, channel)
+        : this.broken(new Error(`the queue ${this.queue} was deleted`)),
     );
   }
 
@@ -75,7 +82,9 @@ class Lane {
     void (key === undefined ? handle() : this.turns.take(key, handle));
   }
 
-  /** Never rejects. What is left unacknowledged goes back, in its place, when the channel closes. */
+  /**
+   * Never rejects. What is left unacknowledged goes back, in its place, when the channel closes.
+   */
   private async handle(message: ConsumeMessage, channel: Channel): Promise<void> {
     const { signal } = this.deliveries;
     const wanted = () => this.channel === channel;
@@ -86,24 +95,37 @@ class Lane {
       if (kind === 'dead') reject(channel, message);
     };
     while (returned && wanted()) {
-      const handed = await this.deliveries.hand(message, { honours: { retry: false, dead: false }, signal, wanted, settle, underway: this.handling });
-      // The broker would hand it to this very consumer again, but behind its successors: so it waits here.
+      const handed = await this.deliveries.hand(message, {
+        honours: { retry: false, dead: false },
+        signal,
+        wanted,
+        settle,
+        underway: this.handling,
+      });
+      // The broker would hand it to this very consumer again, but behind its successors: so it
+      // waits here.
       if (handed && returned) await this.deliveries.pause();
     }
   }
 }
 
 /**
- * The lanes of an instance. Every instance consumes every lane, and RabbitMQ serves the one that has waited longest: when an
- * instance goes, its lanes go on at once elsewhere. When one joins, those that have more than their share hand lanes over.
+ * The lanes of an instance. Every instance consumes every lane, and RabbitMQ serves the one that
+ * has waited longest: when an instance goes, its lanes go on at once elsewhere. When one joins,
+ * those that have more than their share hand lanes over.
  */
 export class Lanes {
   private readonly lanes: readonly Lane[];
-  /** Outlives connections: a message that comes again waits until its first handling, which may not have noticed, has ended. */
+  /**
+   * Outlives connections: a message that comes again waits until its first handling, which may not
+   * have noticed, has ended.
+   */
   private readonly turns = new Turns();
 
   constructor(deliveries: Deliveries, broken: (error: Error) => void) {
-    this.lanes = laneQueues(deliveries.owner).map((queue) => new Lane(queue, this.turns, deliveries, broken));
+    this.lanes = laneQueues(deliveries.owner).map(
+      (queue) => new Lane(queue, this.turns, deliveries, broken),
+    );
   }
 
   async open(connection: ChannelModel): Promise<void> {

@@ -8,15 +8,31 @@ const AT_A_TIME = 4;
 /** What the suites broadcast. */
 const NEWS = ['do-job', 'follow-up', 'bell-one', 'bell-two', 'bell-three'];
 
-export const queuesOf = (owner: string): string[] => [owner, deadQueue(owner), ...laneQueues(owner), ...delayQueues(owner)];
+export const queuesOf = (owner: string): string[] => [
+  owner,
+  deadQueue(owner),
+  ...laneQueues(owner),
+  ...delayQueues(owner),
+];
 
-/** Deletes the queues of services that tests made, and looks whether they are gone. @returns those that are there all the same */
-export async function dropQueuesOf(url: string, owners: Iterable<string>): Promise<readonly string[]> {
+/**
+ * Deletes the queues of services that tests made, and looks whether they are gone. @returns those
+ * that are there all the same
+ */
+export async function dropQueuesOf(
+  url: string,
+  owners: Iterable<string>,
+): Promise<readonly string[]> {
   const connection = await connect(url);
   try {
     const left: string[] = [];
     const all = [...owners];
-    while (all.length > 0) left.push(...(await Promise.all(all.splice(0, AT_A_TIME).map((owner) => drop(connection, owner)))).flat());
+    while (all.length > 0)
+      left.push(
+        ...(
+          await Promise.all(all.splice(0, AT_A_TIME).map((owner) => drop(connection, owner)))
+        ).flat(),
+      );
     return left;
   } finally {
     await connection.close();
@@ -29,7 +45,11 @@ async function drop(connection: ChannelModel, owner: string): Promise<readonly s
   await Promise.all(queuesOf(owner).map((queue) => channel.deleteQueue(queue)));
   await Promise.all(NEWS.map((name) => channel.deleteExchange(exchangeOf(`${owner}.${name}`))));
   await channel.close();
-  const found = await Promise.all([owner, deadQueue(owner)].map(async (queue) => ((await isThere(connection, queue)) ? queue : [])));
+  const found = await Promise.all(
+    [owner, deadQueue(owner)].map(async (queue) =>
+      (await isThere(connection, queue)) ? queue : [],
+    ),
+  );
   return found.flat();
 }
 

@@ -1,5 +1,15 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
-import { headersOf, OutageError, type OutgoingMessage, queueOf, sendInOrder, TooLarge, type TransportContext, UnpublishableError, within } from '@parley/messaging';
+import {
+  headersOf,
+  OutageError,
+  type OutgoingMessage,
+  queueOf,
+  sendInOrder,
+  TooLarge,
+  type TransportContext,
+  UnpublishableError,
+  within,
+} from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';
@@ -8,18 +18,27 @@ import { Presence, reconnect } from './connections';
 import { exchangeOf, exchanges } from './fanout';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
-/** Bytes: RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker closes the channel, and so other messages would suffer. */
+/**
+ * Bytes: RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker
+ * closes the channel, and so other messages would suffer.
+ */
 export const LARGEST = 16 * 1024 * 1024;
 
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
 const DECLARED_AGAIN_AFTER = 1_000;
-/** How long messages are said one by one after the broker closed the channel because of one of them. */
+/**
+ * How long messages are said one by one after the broker closed the channel because of one of them.
+ */
 const CAREFUL_FOR_MS = 30_000;
 /** The broker closed the channel because of what a message says. */
 const PRECONDITION_FAILED = 406;
 
-export const CONNECTION = { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1, connectionOptions: { timeout: 5_000 } };
+export const CONNECTION = {
+  heartbeatIntervalInSeconds: 5,
+  reconnectTimeInSeconds: 1,
+  connectionOptions: { timeout: 5_000 },
+};
 
 /** A message on its way to a queue. */
 export interface Parcel {
@@ -30,8 +49,9 @@ export interface Parcel {
 }
 
 /**
- * Nest's client, made to keep what it is given: persistent, routed or rejected, confirmed or rejected. It publishes on the
- * raw channel, because Nest's wrapper sends what was unconfirmed again behind what was not sent yet after a reconnect.
+ * Nest's client, made to keep what it is given: persistent, routed or rejected, confirmed or
+ * rejected. It publishes on the raw channel, because Nest's wrapper sends what was unconfirmed
+ * again behind what was not sent yet after a reconnect.
  */
 export class CommandPublisher extends ClientRMQ {
   private readonly channels = new Presence<ConfirmChannel>();
@@ -51,7 +71,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   override async connect(): Promise<void> {
-    const late = () => startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`));
+    const late = () =>
+      startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`));
     try {
       await within(CONNECTED_WITHIN, super.connect(), late);
     } catch (error) {
@@ -60,10 +81,15 @@ export class CommandPublisher extends ClientRMQ {
     }
   }
 
-  /** Called for every new connection. Nest's would declare a queue of its own idea and consume replies nobody asked for. */
+  /**
+   * Called for every new connection. Nest's would declare a queue of its own idea and consume
+   * replies nobody asked for.
+   */
   override setupChannel(channel: ConfirmChannel, done: () => void): Promise<void> {
     this.declared = new Map();
-    channel.on('return', (message: Message) => this.returned.add(String(message.properties.messageId)));
+    channel.on('return', (message: Message) =>
+      this.returned.add(String(message.properties.messageId)),
+    );
     channel.on('error', (error) => this.revive(channel, error));
     channel.once('close', () => this.channels.go(channel));
     this.channels.come(channel);
@@ -71,14 +97,19 @@ export class CommandPublisher extends ClientRMQ {
     return Promise.resolve();
   }
 
-  /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
+  /**
+   * In order per key: one unconfirmed at a time. Different keys, and messages without one, side by
+   * side.
+   */
   publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
     return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
   /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
   async put(owner: string, queue: string, parcel: Parcel): Promise<void> {
-    await this.ensure(owner, (connection) => declare(connection, owner, this.address, this.topology));
+    await this.ensure(owner, (connection) =>
+      declare(connection, owner, this.address, this.topology),
+    );
     try {
       await this.dispatchEvent({ pattern: queue, data: parcel });
     } catch (error) {
@@ -88,10 +119,18 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /** Puts a parcel where it waits for `milliseconds` before it comes to the owner's own queue. */
-  async putLater(owner: string, milliseconds: number, body: Buffer, properties: (remaining: number) => Options.Publish): Promise<void> {
+  async putLater(
+    owner: string,
+    milliseconds: number,
+    body: Buffer,
+    properties: (remaining: number) => Options.Publish,
+  ): Promise<void> {
     const wait = Math.min(Math.ceil(milliseconds), LONGEST_WAIT);
     const remaining = Math.ceil(milliseconds) - wait;
-    await this.put(owner, rungOf(owner, wait), { body, properties: { ...properties(remaining), expiration: wait } });
+    await this.put(owner, rungOf(owner, wait), {
+      body,
+      properties: { ...properties(remaining), expiration: wait },
+    });
   }
 
   /** What the broker says of itself. */
@@ -101,32 +140,53 @@ export class CommandPublisher extends ClientRMQ {
     return connection.serverProperties as unknown as Readonly<Record<string, unknown>>;
   }
 
-  protected override async dispatchEvent({ pattern: queue, data }: ReadPacket<Parcel>): Promise<void> {
+  protected override async dispatchEvent({
+    pattern: queue,
+    data,
+  }: ReadPacket<Parcel>): Promise<void> {
     const unknown = (why: string) => new Unconfirmed(queue, this.address, why);
     const send = async () => {
       const channel = await this.open();
-      await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () => unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`));
+      await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () =>
+        unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`),
+      );
     };
     await this.guilty.search(send);
   }
 
-  private confirmed(channel: ConfirmChannel, queue: string, { exchange, body, properties }: Parcel, unknown: (why: string) => Error): Promise<void> {
+  private confirmed(
+    channel: ConfirmChannel,
+    queue: string,
+    { exchange, body, properties }: Parcel,
+    unknown: (why: string) => Error,
+  ): Promise<void> {
     const id = String(properties.messageId);
     return new Promise<void>((resolve, reject) => {
       const answered = (error: unknown) => {
         if (this.returned.delete(id)) reject(new Unroutable(queue, this.address));
         else if (!error) resolve();
-        else if (this.guilty.verdict(channel, id)) reject(new Unacceptable(queue, this.address, this.guilty.verdict(channel, id)!));
+        else if (this.guilty.verdict(channel, id))
+          reject(new Unacceptable(queue, this.address, this.guilty.verdict(channel, id)!));
         else if (this.channels.current === channel) reject(new Refused(queue, this.address));
         else reject(unknown('the connection was lost first'));
       };
       this.unconfirmed.add(id);
       try {
-        channel.publish(exchange ?? '', exchange === undefined ? queue : '', body, properties, answered);
+        channel.publish(
+          exchange ?? '',
+          exchange === undefined ? queue : '',
+          body,
+          properties,
+          answered,
+        );
       } catch (error) {
         // Closed since it was asked for, or it cannot even be written: nothing was sent.
         const { name, message } = error as Error;
-        reject(name === 'IllegalOperationError' ? new NotConnected(this.address) : new Unacceptable(queue, this.address, message));
+        reject(
+          name === 'IllegalOperationError'
+            ? new NotConnected(this.address)
+            : new Unacceptable(queue, this.address, message),
+        );
       }
     }).finally(() => this.unconfirmed.delete(id));
   }
@@ -140,24 +200,38 @@ export class CommandPublisher extends ClientRMQ {
   /** To whoever listens; nobody is an audience, too. */
   private async say({ contract, envelope, body }: OutgoingMessage): Promise<void> {
     const exchange = exchangeOf(contract.name);
-    await this.ensure(exchange, (connection) => exchanges(connection, [exchange], this.address, this.topology));
-    const properties = { ...propertiesOf(headersOf(envelope)), persistent: false, mandatory: false };
-    await this.dispatchEvent({ pattern: exchange, data: { exchange, body, properties } }).catch((error: Error) => {
-      // The broker closes the channel when the exchange is gone; the next connection makes it anew.
-      this.declared.delete(exchange);
-      throw error;
-    });
+    await this.ensure(exchange, (connection) =>
+      exchanges(connection, [exchange], this.address, this.topology),
+    );
+    const properties = {
+      ...propertiesOf(headersOf(envelope)),
+      persistent: false,
+      mandatory: false,
+    };
+    await this.dispatchEvent({ pattern: exchange, data: { exchange, body, properties } }).catch(
+      (error: Error) => {
+        // The broker closes the channel when the exchange is gone; the next connection makes it
+        // anew.
+        this.declared.delete(exchange);
+        throw error;
+      },
+    );
   }
 
   private sendCommand({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
     const owner = queueOf(contract);
     const headers = headersOf(envelope);
-    if (delay > 0) return this.putLater(owner, delay, body, (remaining) => propertiesOf(headers, { remaining }));
-    const queue = envelope.partitionkey === undefined ? owner : laneOf(owner, envelope.partitionkey);
+    if (delay > 0)
+      return this.putLater(owner, delay, body, (remaining) => propertiesOf(headers, { remaining }));
+    const queue =
+      envelope.partitionkey === undefined ? owner : laneOf(owner, envelope.partitionkey);
     return this.put(owner, queue, { body, properties: propertiesOf(headers) });
   }
 
-  /** The owner's queues, or an exchange, exist, whether anybody ever ran or not. Asked once per connection. */
+  /**
+   * The owner's queues, or an exchange, exist, whether anybody ever ran or not. Asked once per
+   * connection.
+   */
   private ensure(what: string, make: (connection: ChannelModel) => Promise<void>): Promise<void> {
     const known = this.declared.get(what);
     if (known) return known;
@@ -168,20 +242,25 @@ export class CommandPublisher extends ClientRMQ {
     return declaring;
   }
 
-  private async declareNow(what: string, make: (connection: ChannelModel) => Promise<void>): Promise<void> {
+  private async declareNow(
+    what: string,
+    make: (connection: ChannelModel) => Promise<void>,
+  ): Promise<void> {
     await this.open();
     const connection = this.manager.connection as ChannelModel;
     const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
-    await within(CONFIRMED_WITHIN, make(connection), late).catch((error: Error & { code?: number }) => {
-      throw error.code === 406 || error instanceof NotThere
-        ? startFailure(this.address, error)
-        : new Unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`);
-    });
+    await within(CONFIRMED_WITHIN, make(connection), late).catch(
+      (error: Error & { code?: number }) => {
+        throw error.code === 406 || error instanceof NotThere
+          ? startFailure(this.address, error)
+          : new Unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`);
+      },
+    );
   }
 
   /**
-   * Not at once: a queue that is declared anew before RabbitMQ 3.10 has told its consumers of the deletion hands messages to
-   * consumers that never get them.
+   * Not at once: a queue that is declared anew before RabbitMQ 3.10 has told its consumers of the
+   * deletion hands messages to consumers that never get them.
    */
   private declareAgainSoon(owner: string): void {
     const { declared } = this;
@@ -195,8 +274,12 @@ export class CommandPublisher extends ClientRMQ {
 
   /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
   private revive(channel: ConfirmChannel, error: Error & { readonly code?: number }): void {
-    if (error.code === PRECONDITION_FAILED) this.guilty.accuse(channel, this.unconfirmed, error.message);
-    this.log('warn', `RabbitMQ at ${this.address} closed the publishing channel: ${error.message}; connecting anew`);
+    if (error.code === PRECONDITION_FAILED)
+      this.guilty.accuse(channel, this.unconfirmed, error.message);
+    this.log(
+      'warn',
+      `RabbitMQ at ${this.address} closed the publishing channel: ${error.message}; connecting anew`,
+    );
     reconnect(this.manager);
   }
 
@@ -206,13 +289,17 @@ export class CommandPublisher extends ClientRMQ {
 }
 
 /**
- * Finds the message because of which the broker closed the channel: of several that were under way nobody knows which it was. So for
- * a while they are sent one by one, and the one that is alone when the channel is closed again is it.
+ * Finds the message because of which the broker closed the channel: of several that were under way
+ * nobody knows which it was. So for a while they are sent one by one, and the one that is alone
+ * when the channel is closed again is it.
  */
 class Guilty {
   private carefulUntil = -Infinity;
   private last: Promise<unknown> = Promise.resolve();
-  private readonly verdicts = new WeakMap<ConfirmChannel, { readonly id: string; readonly why: string }>();
+  private readonly verdicts = new WeakMap<
+    ConfirmChannel,
+    { readonly id: string; readonly why: string }
+  >();
 
   accuse(channel: ConfirmChannel, suspects: ReadonlySet<string>, why: string): void {
     const [id] = suspects;
@@ -234,7 +321,10 @@ class Guilty {
   }
 }
 
-/** The broker, or its protocol, does not take such a message. Nothing was stored, and publishing it again does not help. */
+/**
+ * The broker, or its protocol, does not take such a message. Nothing was stored, and publishing it
+ * again does not help.
+ */
 export class Unacceptable extends UnpublishableError {
   override readonly name = 'Unacceptable';
   constructor(queue: string, address: Address, why: string) {
@@ -247,7 +337,9 @@ export class NotConnected extends OutageError {
   override readonly name = 'NotConnected';
   override readonly effect = 'none';
   constructor(address: Address) {
-    super(`there is no connection to RabbitMQ at ${address}; nothing was stored, publish again when it is back`);
+    super(
+      `there is no connection to RabbitMQ at ${address}; nothing was stored, publish again when it is back`,
+    );
   }
 }
 
@@ -256,7 +348,9 @@ export class Unroutable extends OutageError {
   override readonly name = 'Unroutable';
   override readonly effect = 'none';
   constructor(queue: string, address: Address) {
-    super(`RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, publish again then`);
+    super(
+      `RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, publish again then`,
+    );
   }
 }
 
@@ -265,7 +359,9 @@ export class Refused extends OutageError {
   override readonly name = 'Refused';
   override readonly effect = 'none';
   constructor(queue: string, address: Address) {
-    super(`RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; publish it again`);
+    super(
+      `RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; publish it again`,
+    );
   }
 }
 
@@ -274,6 +370,8 @@ export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
   override readonly effect = 'unknown';
   constructor(queue: string, address: Address, why: string) {
-    super(`RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); publish it again under the same id`);
+    super(
+      `RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); publish it again under the same id`,
+    );
   }
 }

@@ -33,7 +33,12 @@ export class QueueConsumer {
       if (await this.movedOn(message)) return acknowledge(channel, message);
       const settle = (outcome: Outcome) => this.settle(outcome, message, channel, signal);
       const wanted = () => !this.stopped && !signal.aborted;
-      const handed = await this.deliveries.hand(message, { honours: { retry: true, dead: false }, signal, wanted, settle });
+      const handed = await this.deliveries.hand(message, {
+        honours: { retry: true, dead: false },
+        signal,
+        wanted,
+        settle,
+      });
       if (!handed) await settle({ kind: 'return' });
     } catch (error) {
       this.deliveries.context.log(
@@ -45,7 +50,12 @@ export class QueueConsumer {
     }
   }
 
-  private async settle(outcome: Outcome, message: ConsumeMessage, channel: Channel, signal: AbortSignal): Promise<void> {
+  private async settle(
+    outcome: Outcome,
+    message: ConsumeMessage,
+    channel: Channel,
+    signal: AbortSignal,
+  ): Promise<void> {
     // Its connection is gone: the broker has it back, and a copy would be one too many.
     if (signal.aborted) return;
     if (outcome.kind === 'dead') return reject(channel, message);
@@ -61,18 +71,32 @@ export class QueueConsumer {
     const remaining = remainingOf(message);
     const key = headersOf(message).partitionkey;
     const kept = { attempt: attemptOf(message), failure: failureOf(message) };
-    if (remaining > 0) await publisher.putLater(owner, remaining, message.content, (rest) => copyOf(message, { ...kept, remaining: rest }));
-    else if (key !== undefined) await publisher.put(owner, laneOf(owner, key), { body: message.content, properties: copyOf(message, kept) });
+    if (remaining > 0)
+      await publisher.putLater(owner, remaining, message.content, (rest) =>
+        copyOf(message, { ...kept, remaining: rest }),
+      );
+    else if (key !== undefined)
+      await publisher.put(owner, laneOf(owner, key), {
+        body: message.content,
+        properties: copyOf(message, kept),
+      });
     return remaining > 0 || key !== undefined;
   }
 
-  private putLater(message: ConsumeMessage, { after, failure }: Extract<Outcome, { kind: 'retry' }>): Promise<void> {
+  private putLater(
+    message: ConsumeMessage,
+    { after, failure }: Extract<Outcome, { kind: 'retry' }>,
+  ): Promise<void> {
     const { owner, publisher } = this.deliveries;
     const attempt = attemptOf(message) + 1;
-    return publisher.putLater(owner, after, message.content, (remaining) => copyOf(message, { attempt, failure, remaining }));
+    return publisher.putLater(owner, after, message.content, (remaining) =>
+      copyOf(message, { attempt, failure, remaining }),
+    );
   }
 
-  /** As a copy with the same attempt: a plain requeue would be counted by the broker as one more. */
+  /**
+   * As a copy with the same attempt: a plain requeue would be counted by the broker as one more.
+   */
   private async giveBack(message: ConsumeMessage): Promise<void> {
     const { owner, publisher } = this.deliveries;
     if (!this.stopped) await this.deliveries.pause();

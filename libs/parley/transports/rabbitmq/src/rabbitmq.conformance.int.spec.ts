@@ -1,4 +1,13 @@
-import { broadcastSuite, brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  broadcastSuite,
+  brokerProcess,
+  commandSuite,
+  MemoryDatabases,
+  MemoryLink,
+  offersBroker,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
@@ -10,7 +19,18 @@ const services = new Set<string>();
 const fixture: Fixture = {
   technology: 'rabbitmq',
   features: {
-    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: true, broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
+    offers: {
+      death: true,
+      outbox: true,
+      refuses: true,
+      cuts: true,
+      confirms: true,
+      persistent: true,
+      orphans: true,
+      forgets: true,
+      broker: offersBroker(broker),
+      limits: 'what is larger goes by claim check',
+    },
     // A delay waits in a queue of its rung: up to twice as long, at least 2 s.
     lateness: 2_500,
   },
@@ -19,7 +39,11 @@ const fixture: Fixture = {
   open: async (service) => {
     const [way, database] = [await Road.to(url, 5672), new MemoryLink()];
     return {
-      options: { urls: { commands: way.along(url), broadcasts: way.along(url) }, technologies: [rabbitmq], store: databases.linked(service, database) },
+      options: {
+        urls: { commands: way.along(url), broadcasts: way.along(url) },
+        technologies: [rabbitmq],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

@@ -27,7 +27,10 @@ export const rabbitmq: Technology = {
   open: (url, context) => new RabbitTransport(new Address(url), context),
 };
 
-/** One connection to publish, others to consume: a broker that slows publishers down must not slow acknowledgements down. */
+/**
+ * One connection to publish, others to consume: a broker that slows publishers down must not slow
+ * acknowledgements down.
+ */
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
   readonly largest = LARGEST;
@@ -52,27 +55,64 @@ class RabbitTransport implements Transport {
   }
 
   intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    if (kind === 'broadcast') return new BroadcastIntake(this.where, registry, deliver, this.context);
+    if (kind === 'broadcast')
+      return new BroadcastIntake(this.where, registry, deliver, this.context);
     return new CommandIntake(this.where, registry, deliver, this.publisher, this.context);
   }
 
   describe({ kind, name, owner, key }: Contract): readonly Hop[] {
-    if (kind === 'broadcast') return [{ what: 'exchange', name: exchangeOf(name), why: 'fanout: a copy to the queue of every instance that listens now; kept for nobody else' }];
-    const lanes = { what: 'queue', name: `${owner}.lane-00 … lane-${LANES - 1}, by ${key}`, why: `one active consumer each: those of one ${key} are handled in the order they were sent` };
+    if (kind === 'broadcast')
+      return [
+        {
+          what: 'exchange',
+          name: exchangeOf(name),
+          why: 'fanout: a copy to the queue of every instance that listens now; kept for nobody else',
+        },
+      ];
+    const lanes = {
+      what: 'queue',
+      name: `${owner}.lane-00 … lane-${LANES - 1}, by ${key}`,
+      why: `one active consumer each: those of one ${key} are handled in the order they were sent`,
+    };
     return [
-      { what: 'queue', name: `${owner}.delay.${RUNGS[0]}s … ${RUNGS.at(-1)}s`, why: 'only commands with a delay wait here; the broker moves them on' },
-      key === undefined ? { what: 'queue', name: owner, why: 'quorum queue: commands wait for their owner' } : lanes,
-      { what: 'queue', name: deadQueue(owner), why: 'what the broker itself gives up on; the owner keeps it with its dead letters' },
+      {
+        what: 'queue',
+        name: `${owner}.delay.${RUNGS[0]}s … ${RUNGS.at(-1)}s`,
+        why: 'only commands with a delay wait here; the broker moves them on',
+      },
+      key === undefined
+        ? { what: 'queue', name: owner, why: 'quorum queue: commands wait for their owner' }
+        : lanes,
+      {
+        what: 'queue',
+        name: deadQueue(owner),
+        why: 'what the broker itself gives up on; the owner keeps it with its dead letters',
+      },
     ];
   }
 
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const contracts = [...said, ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract))];
+    const contracts = [
+      ...said,
+      ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
+    ];
     const owners = [...new Set(contracts.filter(({ kind }) => kind === 'command').map(queueOf))];
-    const exchanges = [...new Set(contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => exchangeOf(name)))];
+    const exchanges = [
+      ...new Set(
+        contracts.filter(({ kind }) => kind === 'broadcast').map(({ name }) => exchangeOf(name)),
+      ),
+    ];
     return [
-      ...owners.flatMap(queuesOf).map(([name, { durable, arguments: settings }]) => ({ what: 'queue', name, settings: { durable: durable!, ...settings } })),
-      ...exchanges.map((name) => ({ what: 'exchange', name, settings: { type: 'fanout', durable: true } })),
+      ...owners.flatMap(queuesOf).map(([name, { durable, arguments: settings }]) => ({
+        what: 'queue',
+        name,
+        settings: { durable: durable!, ...settings },
+      })),
+      ...exchanges.map((name) => ({
+        what: 'exchange',
+        name,
+        settings: { type: 'fanout', durable: true },
+      })),
     ];
   }
 
@@ -80,9 +120,21 @@ class RabbitTransport implements Transport {
   async examine(): Promise<readonly Finding[]> {
     const { version } = await this.publisher.server();
     return [
-      { what: `version ${String(version)}`, verdict: 'safe', says: 'it knows quorum queues, single active consumers and dead letters at least once' },
-      { what: 'x-queue-type quorum', verdict: 'safe', says: 'a command is confirmed when most members of its queue have it on their disk; another type of queue refuses the start' },
-      { what: 'members of the quorum queues', verdict: 'unknown', says: 'AMQP does not tell how many: in production three nodes, so that the loss of one loses nothing' },
+      {
+        what: `version ${String(version)}`,
+        verdict: 'safe',
+        says: 'it knows quorum queues, single active consumers and dead letters at least once',
+      },
+      {
+        what: 'x-queue-type quorum',
+        verdict: 'safe',
+        says: 'a command is confirmed when most members of its queue have it on their disk; another type of queue refuses the start',
+      },
+      {
+        what: 'members of the quorum queues',
+        verdict: 'unknown',
+        says: 'AMQP does not tell how many: in production three nodes, so that the loss of one loses nothing',
+      },
     ];
   }
 

@@ -1,5 +1,13 @@
 import { type MessageHandler, ServerRMQ } from '@nestjs/microservices';
-import { type HandlerExtras, type HandlerRegistry, type Intake, type IntakeHealth, TRANSPORT_ID, type TransportContext, within } from '@parley/messaging';
+import {
+  type HandlerExtras,
+  type HandlerRegistry,
+  type Intake,
+  type IntakeHealth,
+  TRANSPORT_ID,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { type Address, RabbitUnavailable, startFailure } from './address';
@@ -10,7 +18,9 @@ const STARTED_WITHIN = 15_000;
 const CLOSED_WITHIN = 3_000;
 const RECONNECT_AFTER = 1_000;
 
-/** Nest's server, made to start within a bound, to come back for ever and to say when it is away. */
+/**
+ * Nest's server, made to start within a bound, to come back for ever and to say when it is away.
+ */
 export abstract class RabbitServer extends ServerRMQ implements Intake {
   override transportId: never;
   protected state: IntakeHealth['state'] = 'starting';
@@ -24,7 +34,12 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
     protected readonly registry: HandlerRegistry,
     protected readonly context: TransportContext,
   ) {
-    super({ urls: [address.secret], noAck: kind === 'broadcast', socketOptions: CONNECTION, maxConnectionAttempts: 1 });
+    super({
+      urls: [address.secret],
+      noAck: kind === 'broadcast',
+      socketOptions: CONNECTION,
+      maxConnectionAttempts: 1,
+    });
     this.transportId = TRANSPORT_ID[kind] as never;
   }
 
@@ -37,11 +52,19 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
   /** Resolves when what is under way has ended, or was given up. */
   protected abstract drained(): Promise<void>;
 
-  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     this.registry.add(run, extras as HandlerExtras);
   }
 
-  /** Called for every new connection, with a channel of it. A failure here would otherwise end as an unhandled rejection. */
+  /**
+   * Called for every new connection, with a channel of it. A failure here would otherwise end as an
+   * unhandled rejection.
+   */
   override async setupChannel(channel: ConfirmChannel, begun: () => void): Promise<void> {
     if (this.stopping) return;
     const connection = this.manager.connection as ChannelModel;
@@ -61,17 +84,31 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
   override async close(): Promise<void> {
     await this.stop();
     await this.drained();
-    await within(CLOSED_WITHIN, super.close(), () => new Error('not closed in time')).catch((error: Error) => {
-      this.context.log('warn', `RabbitMQ at ${this.address}: the connection that brings ${this.kind}s did not close well: ${error.message}`);
-    });
+    await within(CLOSED_WITHIN, super.close(), () => new Error('not closed in time')).catch(
+      (error: Error) => {
+        this.context.log(
+          'warn',
+          `RabbitMQ at ${this.address}: the connection that brings ${this.kind}s did not close well: ${error.message}`,
+        );
+      },
+    );
   }
 
   health(): IntakeHealth {
-    return { technology: 'rabbitmq', kind: this.kind, state: this.state, ...(this.reason && { reason: this.reason }) };
+    return {
+      technology: 'rabbitmq',
+      kind: this.kind,
+      state: this.state,
+      ...(this.reason && { reason: this.reason }),
+    };
   }
 
   protected async begin(started: (error?: unknown) => void): Promise<void> {
-    const late = () => new RabbitUnavailable(this.address, new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+    const late = () =>
+      new RabbitUnavailable(
+        this.address,
+        new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
     try {
       await within(STARTED_WITHIN, this.consumingBegins(), late);
     } catch (error) {

@@ -1,4 +1,7 @@
-/** Runs what shares a name one after the other, in the order of asking; different names side by side. */
+/**
+ * Runs what shares a name one after the other, in the order of asking; different names side by
+ * side.
+ */
 export class Turns {
   private readonly tails = new Map<string, Promise<void>>();
 
@@ -11,7 +14,10 @@ export class Turns {
   }
 }
 
-/** At most so many at a time; the others wait in the order of asking. The bound may change: then call `changed`. */
+/**
+ * At most so many at a time; the others wait in the order of asking. The bound may change: then
+ * call `changed`.
+ */
 export class Slots {
   private readonly waiting: Array<() => void> = [];
   private taken = 0;

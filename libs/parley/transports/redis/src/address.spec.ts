@@ -4,7 +4,13 @@ describe('the address of a Redis', () => {
   it('shows neither user nor password', () => {
     const address = new Address('rediss://me:s%40cret@cache.example:6380');
     expect(String(address)).toBe('rediss://cache.example:6380');
-    expect(address.options).toEqual({ host: 'cache.example', port: 6380, username: 'me', password: 's@cret', tls: {} });
+    expect(address.options).toEqual({
+      host: 'cache.example',
+      port: 6380,
+      username: 'me',
+      password: 's@cret',
+      tls: {},
+    });
     expect(new RedisUnavailable(address, 'connect ECONNREFUSED').message).not.toContain('cret');
   });
 
@@ -18,7 +24,9 @@ describe('the address of a Redis', () => {
   });
 
   it('refuses options, of which it has none', () => {
-    expect(() => new Address('redis://host?colour=blue')).toThrow('a Redis URL has no options, but this one has "?colour=blue"; take them away');
+    expect(() => new Address('redis://host?colour=blue')).toThrow(
+      'a Redis URL has no options, but this one has "?colour=blue"; take them away',
+    );
   });
 
   it.each([
@@ -29,7 +37,10 @@ describe('the address of a Redis', () => {
     ['WRONGPASS invalid username-password pair', /refuses the user: .*; correct/],
     ['Unknown RESP type 72 "H". Please report this.', /is something else: .*; correct/],
     ['read ECONNRESET', /hangs up \(read ECONNRESET\); is it Redis/],
-    ['connect ECONNREFUSED 127.0.0.1:9', /cannot be reached \(connect ECONNREFUSED 127.0.0.1:9\); is it running/],
+    [
+      'connect ECONNREFUSED 127.0.0.1:9',
+      /cannot be reached \(connect ECONNREFUSED 127.0.0.1:9\); is it running/,
+    ],
   ])('says in one sentence what to do about %j', (why, expected) => {
     expect(new RedisUnavailable(new Address('redis://cache'), why).message).toMatch(expected);
   });

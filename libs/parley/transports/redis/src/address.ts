@@ -7,9 +7,14 @@ export class Address {
   constructor(readonly secret: string) {
     const url = URL.canParse(secret) ? new URL(secret) : undefined;
     if (!url?.hostname || !/^rediss?:$/.test(url.protocol) || !/^\/?\d*$/.test(url.pathname)) {
-      throw new TypeError('this is not a Redis URL; write redis://user:password@host:6379, or rediss:// for TLS');
+      throw new TypeError(
+        'this is not a Redis URL; write redis://user:password@host:6379, or rediss:// for TLS',
+      );
     }
-    if (url.search || url.hash) throw new TypeError(`a Redis URL has no options, but this one has "${url.search}${url.hash}"; take them away`);
+    if (url.search || url.hash)
+      throw new TypeError(
+        `a Redis URL has no options, but this one has "${url.search}${url.hash}"; take them away`,
+      );
     this.url = url;
   }
 
@@ -44,9 +49,13 @@ export const WITHOUT_PASSWORD = /without any password/;
 function explain(why: string): string {
   if (WITHOUT_PASSWORD.test(why))
     return 'asks nobody for a password, but its URL has one; let Redis ask for it (requirepass), or take it out of BROADCASTS_URL';
-  if (/WRONGPASS|NOAUTH/.test(why)) return 'refuses the user: wrong name or password; correct BROADCASTS_URL';
-  if (/NOPERM/.test(why)) return `lets the user in, but not to these channels (${why}); grant &parley.*`;
-  if (/Unknown RESP type/.test(why)) return 'is something else: what answers there does not speak as Redis does; correct BROADCASTS_URL';
-  if (/^Connection is closed|ECONNRESET/.test(why)) return `hangs up (${why}); is it Redis that listens there, and does it want TLS (rediss://)?`;
+  if (/WRONGPASS|NOAUTH/.test(why))
+    return 'refuses the user: wrong name or password; correct BROADCASTS_URL';
+  if (/NOPERM/.test(why))
+    return `lets the user in, but not to these channels (${why}); grant &parley.*`;
+  if (/Unknown RESP type/.test(why))
+    return 'is something else: what answers there does not speak as Redis does; correct BROADCASTS_URL';
+  if (/^Connection is closed|ECONNRESET/.test(why))
+    return `hangs up (${why}); is it Redis that listens there, and does it want TLS (rediss://)?`;
   return `cannot be reached (${why}); is it running, and does BROADCASTS_URL point to it?`;
 }

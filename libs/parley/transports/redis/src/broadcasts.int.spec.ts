@@ -1,6 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
-import { type Delivery, type Envelope, HandlerRegistry, type OutgoingMessage, type Outcome, systemClock, type Transport } from '@parley/messaging';
+import {
+  type Delivery,
+  type Envelope,
+  HandlerRegistry,
+  type OutgoingMessage,
+  type Outcome,
+  systemClock,
+  type Transport,
+} from '@parley/messaging';
 import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -38,7 +46,12 @@ jest.setTimeout(30_000);
   });
 
   function closed(at: string): Transport {
-    return redis.open!(at, { service: 't', instance: 't-1', clock: systemClock, log: (_level, text) => warnings.push(text) });
+    return redis.open!(at, {
+      service: 't',
+      instance: 't-1',
+      clock: systemClock,
+      log: (_level, text) => warnings.push(text),
+    });
   }
 
   async function transport(at = road.url): Promise<Transport> {
@@ -48,7 +61,10 @@ jest.setTimeout(30_000);
     return made;
   }
 
-  async function listener(handle: (delivery: Delivery) => Promise<Outcome> = async () => done, concurrency = 10) {
+  async function listener(
+    handle: (delivery: Delivery) => Promise<Outcome> = async () => done,
+    concurrency = 10,
+  ) {
     const received: Delivery[] = [];
     let wake = () => {};
     const deliver = (delivery: Delivery) => {
@@ -56,10 +72,21 @@ jest.setTimeout(30_000);
       wake();
       return handle(delivery);
     };
-    const intake = (await transport()).intake('broadcast', new HandlerRegistry('t', concurrency), deliver) as BroadcastIntake;
-    intake.addHandler(contract.name, async () => undefined, true, { contract, options: {}, handlerClass: { name: 'Spec' }, method: 'on' });
+    const intake = (await transport()).intake(
+      'broadcast',
+      new HandlerRegistry('t', concurrency),
+      deliver,
+    ) as BroadcastIntake;
+    intake.addHandler(contract.name, async () => undefined, true, {
+      contract,
+      options: {},
+      handlerClass: { name: 'Spec' },
+      method: 'on',
+    });
     opened.push({ close: () => intake.close() });
-    await new Promise<void>((resolve, reject) => intake.listen((error) => (error ? reject(error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      intake.listen((error) => (error ? reject(error) : resolve())),
+    );
     const until = async (count: number) => {
       while (received.length < count) await new Promise<void>((resolve) => (wake = resolve));
       return received;
@@ -73,7 +100,11 @@ jest.setTimeout(30_000);
     await (await transport()).publish([sent]);
     for (const { until } of [one, other]) {
       const [delivery] = await until(1);
-      expect(delivery).toMatchObject({ headers: sent.envelope, attempt: 1, honours: { retry: false, dead: false } });
+      expect(delivery).toMatchObject({
+        headers: sent.envelope,
+        attempt: 1,
+        honours: { retry: false, dead: false },
+      });
       expect(delivery!.body.equals(sent.body)).toBe(true);
     }
   });
@@ -87,10 +118,17 @@ jest.setTimeout(30_000);
     const sender = await transport(url);
     expect(intake.health()).toEqual({ technology: 'redis', kind: 'broadcast', state: 'consuming' });
     road.block();
-    await eventually(() => expect(intake.health()).toMatchObject({ state: 'disconnected', reason: expect.stringContaining('redis://') }));
+    await eventually(() =>
+      expect(intake.health()).toMatchObject({
+        state: 'disconnected',
+        reason: expect.stringContaining('redis://'),
+      }),
+    );
     await road.open();
     await eventually(() => expect(intake.health().state).toBe('consuming'));
-    await eventually(async () => expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]));
+    await eventually(async () =>
+      expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]),
+    );
     await sender.publish([saying(contract)]);
     await until(1);
   });
@@ -100,10 +138,15 @@ jest.setTimeout(30_000);
     const { until } = await listener();
     road.block();
     const began = Date.now();
-    await expect(sender.publish([saying(contract)])).rejects.toMatchObject({ name: 'NotSaid', message: expect.stringContaining(channel) });
+    await expect(sender.publish([saying(contract)])).rejects.toMatchObject({
+      name: 'NotSaid',
+      message: expect.stringContaining(channel),
+    });
     expect(Date.now() - began).toBeLessThan(11_000);
     await road.open();
-    await eventually(async () => expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]));
+    await eventually(async () =>
+      expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]),
+    );
     await sender.publish([saying(contract)]);
     expect(await until(1)).toHaveLength(1);
   });
@@ -145,9 +188,18 @@ jest.setTimeout(30_000);
   it('understands a speaker without Nest, and ignores what is no CloudEvent', async () => {
     const { until } = await listener();
     await direct.publish(channel, 'hello');
-    await direct.publish(channel, '{"specversion":"1.0","id":"x","type":"t.price-changed","source":"/cobol","tenant":7,"data":{"n":1}}');
+    await direct.publish(
+      channel,
+      '{"specversion":"1.0","id":"x","type":"t.price-changed","source":"/cobol","tenant":7,"data":{"n":1}}',
+    );
     const [delivery] = await until(1);
-    expect(delivery!.headers).toEqual({ specversion: '1.0', id: 'x', type: 't.price-changed', source: '/cobol', tenant: '7' });
+    expect(delivery!.headers).toEqual({
+      specversion: '1.0',
+      id: 'x',
+      type: 't.price-changed',
+      source: '/cobol',
+      tenant: '7',
+    });
     expect(delivery!.body.toString()).toBe('{"n":1}');
     expect(warnings).toEqual([expect.stringContaining('unreadable')]);
   });
@@ -164,22 +216,40 @@ jest.setTimeout(30_000);
   });
 
   it.each([
-    ['that the password is wrong', () => Object.assign(new URL(url), { username: 'me', password: 'secret' }).href, /refuses the user/],
-    ['that it asks for no password', () => Object.assign(new URL(url), { password: 'secret' }).href, /asks nobody for a password|refuses the user/],
-    ['that the host is unknown', () => 'redis://me:secret@nowhere.invalid', /redis:\/\/nowhere.invalid cannot be reached/],
+    [
+      'that the password is wrong',
+      () => Object.assign(new URL(url), { username: 'me', password: 'secret' }).href,
+      /refuses the user/,
+    ],
+    [
+      'that it asks for no password',
+      () => Object.assign(new URL(url), { password: 'secret' }).href,
+      /asks nobody for a password|refuses the user/,
+    ],
+    [
+      'that the host is unknown',
+      () => 'redis://me:secret@nowhere.invalid',
+      /redis:\/\/nowhere.invalid cannot be reached/,
+    ],
     ['that nothing listens there', () => 'redis://:secret@127.0.0.1:9', /ECONNREFUSED/],
   ])('says in one sentence, without the password, %s', async (_, at, expected) => {
     const error = await closed(at())
       .connect()
       .catch((thrown: unknown) => thrown as Error);
-    expect(error).toMatchObject({ name: 'RedisUnavailable', message: expect.stringMatching(expected) });
+    expect(error).toMatchObject({
+      name: 'RedisUnavailable',
+      message: expect.stringMatching(expected),
+    });
     expect((error as Error).message).not.toMatch(/secret|\n/);
   });
 });
 
 const done: Outcome = { kind: 'done', settled: false };
 
-function saying(contract: OutgoingMessage['contract'], body = Buffer.from('{"n":1}')): OutgoingMessage {
+function saying(
+  contract: OutgoingMessage['contract'],
+  body = Buffer.from('{"n":1}'),
+): OutgoingMessage {
   const envelope: Envelope = {
     specversion: '1.0',
     id: randomUUID(),

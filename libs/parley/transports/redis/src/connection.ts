@@ -6,7 +6,10 @@ export const CONNECTED_WITHIN = 10_000;
 const CLOSED_WITHIN = 1_000;
 const RETRY_AFTER = 1_000;
 
-/** What Nest hands to ioredis. Reconnects for ever: without attempts to spare one lost connection would be final. */
+/**
+ * What Nest hands to ioredis. Reconnects for ever: without attempts to spare one lost connection
+ * would be final.
+ */
 export const connectionOptions = (address: Address) => ({
   ...address.options,
   retryAttempts: Number.MAX_SAFE_INTEGER,
@@ -14,7 +17,8 @@ export const connectionOptions = (address: Address) => ({
   connectTimeout: CONNECTED_WITHIN,
   // A peer that is gone without a word is found out by the operating system.
   keepAlive: 5_000,
-  // A broadcast is news: said when the connection is back it would be late, and said twice it would be wrong.
+  // A broadcast is news: said when the connection is back it would be late, and said twice it would
+  // be wrong.
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   disableClientInfo: true,
@@ -30,11 +34,14 @@ export async function connected(client: Redis | null, late: () => Error): Promis
 }
 
 /**
- * A Redis that asks for no password takes any that comes with `HELLO`; to `AUTH` it says so. Whoever wrote one believes that it keeps others
- * out.
+ * A Redis that asks for no password takes any that comes with `HELLO`; to `AUTH` it says so.
+ * Whoever wrote one believes that it keeps others out.
  * @throws what Redis says
  */
-export async function refuseNeedlessPassword(client: Redis, { options: { username = 'default', password } }: Address): Promise<void> {
+export async function refuseNeedlessPassword(
+  client: Redis,
+  { options: { username = 'default', password } }: Address,
+): Promise<void> {
   if (password === undefined || username !== 'default') return;
   await client.auth(password).catch((error: Error) => {
     if (WITHOUT_PASSWORD.test(error.message)) throw error;

@@ -3,4 +3,11 @@ import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';
 
-foreignSuite({ technology: redis, url, kind: 'broadcast', program: 'redis_program.py', at: ({ name }) => ({ channel: `parley.${name}` }), prefix: '' });
+foreignSuite({
+  technology: redis,
+  url,
+  kind: 'broadcast',
+  program: 'redis_program.py',
+  at: ({ name }) => ({ channel: `parley.${name}` }),
+  prefix: '',
+});

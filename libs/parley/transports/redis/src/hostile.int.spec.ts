@@ -3,7 +3,15 @@ import { Controller } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { Handles } from '@parley/messaging';
-import { type Attributes, eventually, GoodOrder, goodOrder, hostileSuite, Instance, Journal } from '@parley/testing/conformance';
+import {
+  type Attributes,
+  eventually,
+  GoodOrder,
+  goodOrder,
+  hostileSuite,
+  Instance,
+  Journal,
+} from '@parley/testing/conformance';
 import { Redis } from 'ioredis';
 import { channelOf } from './publisher';
 import { redis } from './redis';
@@ -27,7 +35,12 @@ let attacker: Redis;
 
 async function open(): Promise<void> {
   const options = { urls: { broadcasts: url }, technologies: [redis], store: new MemoryStore() };
-  victim = await Instance.start(OWNER, `${OWNER}-1`, { options, kill: () => 0, alive: () => true, close: async () => undefined }, [Victim]);
+  victim = await Instance.start(
+    OWNER,
+    `${OWNER}-1`,
+    { options, kill: () => 0, alive: () => true, close: async () => undefined },
+    [Victim],
+  );
   attacker = new Redis(url);
 }
 
@@ -36,7 +49,10 @@ async function close(): Promise<void> {
   await victim.stop();
 }
 
-/** As any program that reaches Redis can. Nobody keeps a broadcast: what became of it is said in the log. */
+/**
+ * As any program that reaches Redis can. Nobody keeps a broadcast: what became of it is said in the
+ * log.
+ */
 async function say(document: string | Buffer) {
   const [before, complaints] = [handled.entries.length, victim.complaints.length];
   expect(await attacker.publish(channelOf(PriceChanged.name), document)).toBe(1);
@@ -47,19 +63,36 @@ async function say(document: string | Buffer) {
   }, 'what becomes of a hostile broadcast');
 }
 
-const send = (body: Buffer, attributes: Attributes) => say(JSON.stringify({ ...attributes, data_base64: body.toString('base64') }));
+const send = (body: Buffer, attributes: Attributes) =>
+  say(JSON.stringify({ ...attributes, data_base64: body.toString('base64') }));
 
 const neighbour = async () =>
-  expect(await say(JSON.stringify({ specversion: '1.0', id: randomUUID(), type: PriceChanged.name, source: '/shop', data: goodOrder.payload }))).toBe('taken');
+  expect(
+    await say(
+      JSON.stringify({
+        specversion: '1.0',
+        id: randomUUID(),
+        type: PriceChanged.name,
+        source: '/shop',
+        data: goodOrder.payload,
+      }),
+    ),
+  ).toBe('taken');
 
 if (url) {
   hostileSuite({
-    ...{ name: 'broadcasts over Redis', type: PriceChanged.name, good: goodOrder, attributes: 'texts' },
+    ...{
+      name: 'broadcasts over Redis',
+      type: PriceChanged.name,
+      good: goodOrder,
+      attributes: 'texts',
+    },
     ...{ open, close, neighbour, send: (body, attributes) => send(body, attributes as Attributes) },
   });
 
   describe('documents that mean harm, over Redis', () => {
-    const attributes = (data: string) => `{"specversion":"1.0","id":"${randomUUID()}","type":"${PriceChanged.name}","source":"/mallory","data":${data}}`;
+    const attributes = (data: string) =>
+      `{"specversion":"1.0","id":"${randomUUID()}","type":"${PriceChanged.name}","source":"/mallory","data":${data}}`;
     const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
 
     beforeAll(open);

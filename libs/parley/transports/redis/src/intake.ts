@@ -19,7 +19,10 @@ import { channelOf } from './publisher';
 
 const STARTED_WITHIN = 10_000;
 const ENDED_WITHIN = 1_000;
-/** Whoever only listens would never notice that the network lost its connection: Redis is asked so often, and answers within. */
+/**
+ * Whoever only listens would never notice that the network lost its connection: Redis is asked so
+ * often, and answers within.
+ */
 const [ASK_EVERY_MS, ANSWERED_WITHIN_MS] = [10_000, 5_000];
 
 /** Nest's server, made to come back after every lost connection and to say when it is away. */
@@ -40,7 +43,12 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     super(connectionOptions(address));
   }
 
-  override addHandler(_pattern: unknown, run: MessageHandler, _isEvent?: boolean, extras?: unknown): void {
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
     this.registry.add(run, extras as HandlerExtras);
   }
 
@@ -48,7 +56,12 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     const [subscription] = this.registry.subscriptions('broadcast');
     if (subscription) this.hearing = new Hearing(subscription, this.deliver, this.context.log);
     try {
-      if (subscription) await within(STARTED_WITHIN, this.subscribe(subscription), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      if (subscription)
+        await within(
+          STARTED_WITHIN,
+          this.subscribe(subscription),
+          () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+        );
     } catch (error) {
       await this.close();
       return started(new RedisUnavailable(this.address, this.cause || (error as Error).message));
@@ -59,7 +72,10 @@ export class BroadcastIntake extends ServerRedis implements Intake {
 
   /** ioredis rejects with "Connection is closed."; why, it tells only here. */
   override registerErrorListener(client: Redis): void {
-    client.on('error', (error: Error & { code?: string }) => (this.cause = error.message || String(error.code)));
+    client.on(
+      'error',
+      (error: Error & { code?: string }) => (this.cause = error.message || String(error.code)),
+    );
   }
 
   /** Called for everything that is said on the channels. */
@@ -82,15 +98,29 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   }
 
   health(): IntakeHealth {
-    const state = this.stopping ? 'stopped' : !this.started ? 'starting' : this.away ? 'disconnected' : 'consuming';
-    const reason = state === 'disconnected' ? `there is no connection to Redis at ${this.address}${this.cause && `: ${this.cause}`}` : undefined;
+    const state = this.stopping
+      ? 'stopped'
+      : !this.started
+        ? 'starting'
+        : this.away
+          ? 'disconnected'
+          : 'consuming';
+    const reason =
+      state === 'disconnected'
+        ? `there is no connection to Redis at ${this.address}${this.cause && `: ${this.cause}`}`
+        : undefined;
     return { technology: 'redis', kind: 'broadcast', state, ...(reason && { reason }) };
   }
 
   private async subscribe({ handlers }: Subscription): Promise<void> {
     const client = (await this.createRedisClient()) as Redis;
     this.subClient = client;
-    for (const register of [this.registerErrorListener, this.registerReconnectListener, this.registerReadyListener, this.registerEndListener])
+    for (const register of [
+      this.registerErrorListener,
+      this.registerReconnectListener,
+      this.registerReadyListener,
+      this.registerEndListener,
+    ])
       register.call(this, client);
     client.on('message', (channel, document) => void this.handleMessage(channel, document));
     await client.connect();
@@ -104,20 +134,29 @@ export class BroadcastIntake extends ServerRedis implements Intake {
 
   private async beat(client: Redis): Promise<void> {
     const late = () => new Error(`no answer within ${ANSWERED_WITHIN_MS / 1_000} s`);
-    if (client.status === 'ready') await within(ANSWERED_WITHIN_MS, client.ping(), late).catch((error: Error) => this.connectAnew(client, error));
+    if (client.status === 'ready')
+      await within(ANSWERED_WITHIN_MS, client.ping(), late).catch((error: Error) =>
+        this.connectAnew(client, error),
+      );
     if (!this.stopping) this.beatLater(client);
   }
 
   private connectAnew(client: Redis, { message }: Error): void {
     if (this.stopping || client.status !== 'ready') return;
-    this.context.log('warn', `the connection that hears broadcasts from Redis at ${this.address} is silent (${message}); connecting anew, some may be missed`);
+    this.context.log(
+      'warn',
+      `the connection that hears broadcasts from Redis at ${this.address} is silent (${message}); connecting anew, some may be missed`,
+    );
     client.disconnect(true);
   }
 
   private async stopNow(): Promise<void> {
     this.hearing?.stop();
     this.cancelBeat();
-    if (this.client?.status === 'ready') await within(ENDED_WITHIN, this.client.unsubscribe(), () => new Error('no answer')).catch(() => undefined);
+    if (this.client?.status === 'ready')
+      await within(ENDED_WITHIN, this.client.unsubscribe(), () => new Error('no answer')).catch(
+        () => undefined,
+      );
   }
 
   private get client(): Redis | undefined {

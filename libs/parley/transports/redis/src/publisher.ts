@@ -1,12 +1,27 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
-import { headersOf, OutageError, type OutgoingMessage, sendInOrder, TooLarge, toStructured, within } from '@parley/messaging';
+import {
+  headersOf,
+  OutageError,
+  type OutgoingMessage,
+  sendInOrder,
+  TooLarge,
+  toStructured,
+  within,
+} from '@parley/messaging';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
-import { connected, CONNECTED_WITHIN, connectionOptions, hangUp, refuseNeedlessPassword } from './connection';
+import {
+  connected,
+  CONNECTED_WITHIN,
+  connectionOptions,
+  hangUp,
+  refuseNeedlessPassword,
+} from './connection';
 
 /**
- * Bytes of the largest body. Redis takes 512 MB, but ends the connection of a subscriber for which 32 MB wait at once, or 8 MB for a
- * minute (`client-output-buffer-limit pubsub`): one that is busy must survive a few of them.
+ * Bytes of the largest body. Redis takes 512 MB, but ends the connection of a subscriber for which
+ * 32 MB wait at once, or 8 MB for a minute (`client-output-buffer-limit pubsub`): one that is busy
+ * must survive a few of them.
  */
 export const LARGEST = 1024 * 1024;
 
@@ -25,7 +40,11 @@ export class BroadcastPublisher extends ClientRedis {
 
   override async connect(): Promise<void> {
     try {
-      await within(STARTED_WITHIN, this.opened(), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      await within(
+        STARTED_WITHIN,
+        this.opened(),
+        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
     } catch (error) {
       await this.close();
       throw new RedisUnavailable(this.address, this.cause || (error as Error).message);
@@ -34,19 +53,28 @@ export class BroadcastPublisher extends ClientRedis {
 
   /** ioredis rejects with "Connection is closed."; why, it tells only here. */
   override registerErrorListener(client: Redis): void {
-    client.on('error', (error: Error & { code?: string }) => (this.cause = error.message || String(error.code)));
+    client.on(
+      'error',
+      (error: Error & { code?: string }) => (this.cause = error.message || String(error.code)),
+    );
   }
 
   async say(messages: readonly OutgoingMessage[]): Promise<void> {
     await sendInOrder(messages, async ({ contract, envelope, body }) => {
       if (body.length > LARGEST) throw new TooLarge(contract.name, body.length, LARGEST, 'redis');
-      await this.dispatchEvent({ pattern: channelOf(contract.name), data: toStructured(headersOf(envelope), body) });
+      await this.dispatchEvent({
+        pattern: channelOf(contract.name),
+        data: toStructured(headersOf(envelope), body),
+      });
     });
   }
 
   override async close(): Promise<void> {
     this.isManuallyClosed = true;
-    await Promise.all([hangUp(this.pubClient as Redis | null), hangUp(this.subClient as Redis | null)]);
+    await Promise.all([
+      hangUp(this.pubClient as Redis | null),
+      hangUp(this.subClient as Redis | null),
+    ]);
   }
 
   private async opened(): Promise<void> {
@@ -54,12 +82,22 @@ export class BroadcastPublisher extends ClientRedis {
     await refuseNeedlessPassword(this.pubClient as Redis, this.address);
   }
 
-  protected override async dispatchEvent({ pattern: channel, data }: ReadPacket<string>): Promise<void> {
-    const notSaid = () => new NotSaid(channel, this.address, this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`);
+  protected override async dispatchEvent({
+    pattern: channel,
+    data,
+  }: ReadPacket<string>): Promise<void> {
+    const notSaid = () =>
+      new NotSaid(
+        channel,
+        this.address,
+        this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`,
+      );
     const client = this.pubClient as Redis | null;
     await connected(client, notSaid);
     await within(CONNECTED_WITHIN, client!.publish(channel, data), notSaid).catch((error) => {
-      throw error instanceof NotSaid ? error : new NotSaid(channel, this.address, (error as Error).message);
+      throw error instanceof NotSaid
+        ? error
+        : new NotSaid(channel, this.address, (error as Error).message);
     });
   }
 }
@@ -69,6 +107,8 @@ export class NotSaid extends OutageError {
   override readonly name = 'NotSaid';
   override readonly effect = 'unknown';
   constructor(channel: string, address: Address, why: string) {
-    super(`the broadcast to ${channel} was not taken by Redis at ${address} (${why}); nothing keeps it, so say it again if it still matters`);
+    super(
+      `the broadcast to ${channel} was not taken by Redis at ${address} (${why}); nothing keeps it, so say it again if it still matters`,
+    );
   }
 }

@@ -1,4 +1,10 @@
-import { broadcastSuite, MemoryDatabases, MemoryLink, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  broadcastSuite,
+  MemoryDatabases,
+  MemoryLink,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';
@@ -6,11 +12,22 @@ const databases = new MemoryDatabases();
 
 const fixture: Fixture = {
   technology: 'redis',
-  features: { offers: { death: true, outbox: true, refuses: true, limits: 'what is larger goes by claim check' } },
+  features: {
+    offers: {
+      death: true,
+      outbox: true,
+      refuses: true,
+      limits: 'what is larger goes by claim check',
+    },
+  },
   open: async (service) => {
     const [way, database] = [await Road.to(url, 6379), new MemoryLink()];
     return {
-      options: { urls: { broadcasts: way.along(url) }, technologies: [redis], store: databases.linked(service, database) },
+      options: {
+        urls: { broadcasts: way.along(url) },
+        technologies: [redis],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

@@ -1,5 +1,17 @@
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Finding,
+  HandlerRegistry,
+  Hop,
+  Intake,
+  OutgoingMessage,
+  Resource,
+  Subscription,
+  Technology,
+  Transport,
+  TransportContext,
+} from '@parley/messaging';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
 import { BroadcastPublisher, channelOf, LARGEST } from './publisher';
@@ -39,17 +51,36 @@ class RedisTransport implements Transport {
   }
 
   describe(contract: Contract): readonly Hop[] {
-    return [{ what: 'channel', name: channelOf(contract.name), why: 'to every instance that listens now; kept for nobody' }];
+    return [
+      {
+        what: 'channel',
+        name: channelOf(contract.name),
+        why: 'to every instance that listens now; kept for nobody',
+      },
+    ];
   }
 
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const contracts = [...said.map(({ name }) => name), ...handled.flatMap(({ handlers }) => [...handlers.keys()])];
-    return [...new Set(contracts)].map((name) => ({ what: 'channel', name: channelOf(name), settings: {} }));
+    const contracts = [
+      ...said.map(({ name }) => name),
+      ...handled.flatMap(({ handlers }) => [...handlers.keys()]),
+    ];
+    return [...new Set(contracts)].map((name) => ({
+      what: 'channel',
+      name: channelOf(name),
+      settings: {},
+    }));
   }
 
   /** There is no setting that would keep a broadcast. */
   async examine(): Promise<readonly Finding[]> {
-    return [{ what: 'publish/subscribe', verdict: 'safe', says: 'broadcasts are kept for nobody, so there is nothing to lose; outboxes keep those of transactions until Redis takes them' }];
+    return [
+      {
+        what: 'publish/subscribe',
+        verdict: 'safe',
+        says: 'broadcasts are kept for nobody, so there is nothing to lose; outboxes keep those of transactions until Redis takes them',
+      },
+    ];
   }
 
   close(): Promise<void> {

@@ -10,17 +10,44 @@ const News = broadcast('silence.news', z.object({ n: z.number() }));
 
 jest.setTimeout(60_000);
 
-(url ? it : it.skip)('a connection that the network lost while it only listened is found, and another one listens', async () => {
-  const road = await Road.to(url!, 6379);
-  const complaints: string[] = [];
-  const context = { service: 'reader', instance: 'reader-1', clock: systemClock, log: (_: string, message: string) => void complaints.push(message) };
-  const intake = new BroadcastIntake(new Address(road.along(url!)), new HandlerRegistry('reader'), async () => ({ kind: 'done', settled: false }), context);
-  intake.addHandler(News.name, (async () => {}) as never, true, { contract: News, options: {}, handlerClass: class Reader {}, method: 'read' } as never);
-  await new Promise<void>((resolve, reject) => void intake.listen((error) => (error ? reject(error) : resolve())));
-  road.swallow();
-  await eventually(() => complaints.some((said) => said.includes('is silent (no answer within 5 s); connecting anew')), 'the silence to be found', 20_000);
-  await eventually(() => intake.health().state === 'disconnected', 'it to connect anew');
-  await eventually(() => intake.health().state === 'consuming', 'it to listen again');
-  await intake.close();
-  await road.close();
-});
+(url ? it : it.skip)(
+  'a connection that the network lost while it only listened is found, and another one listens',
+  async () => {
+    const road = await Road.to(url!, 6379);
+    const complaints: string[] = [];
+    const context = {
+      service: 'reader',
+      instance: 'reader-1',
+      clock: systemClock,
+      log: (_: string, message: string) => void complaints.push(message),
+    };
+    const intake = new BroadcastIntake(
+      new Address(road.along(url!)),
+      new HandlerRegistry('reader'),
+      async () => ({ kind: 'done', settled: false }),
+      context,
+    );
+    intake.addHandler(News.name, (async () => {}) as never, true, {
+      contract: News,
+      options: {},
+      handlerClass: class Reader {},
+      method: 'read',
+    } as never);
+    await new Promise<void>(
+      (resolve, reject) => void intake.listen((error) => (error ? reject(error) : resolve())),
+    );
+    road.swallow();
+    await eventually(
+      () =>
+        complaints.some((said) =>
+          said.includes('is silent (no answer within 5 s); connecting anew'),
+        ),
+      'the silence to be found',
+      20_000,
+    );
+    await eventually(() => intake.health().state === 'disconnected', 'it to connect anew');
+    await eventually(() => intake.health().state === 'consuming', 'it to listen again');
+    await intake.close();
+    await road.close();
+  },
+);

@@ -6,11 +6,19 @@ const own = new Address('sqs://me:s%40cret@queues.example:9324?insecure=true&reg
 describe('the address of an SQS', () => {
   it('is a region of AWS, whose credentials AWS itself gives', () => {
     const { region, endpoint, credentials, lease, wait } = new Address('sqs://eu-west-1');
-    expect({ region, endpoint, credentials, lease, wait }).toEqual({ region: 'eu-west-1', lease: 30, wait: 2 });
+    expect({ region, endpoint, credentials, lease, wait }).toEqual({
+      region: 'eu-west-1',
+      lease: 30,
+      wait: 2,
+    });
   });
 
   it('or a host of one’s own', () => {
-    expect(own).toMatchObject({ region: 'here', endpoint: 'http://queues.example:9324', credentials: { accessKeyId: 'me', secretAccessKey: 's@cret' } });
+    expect(own).toMatchObject({
+      region: 'here',
+      endpoint: 'http://queues.example:9324',
+      credentials: { accessKeyId: 'me', secretAccessKey: 's@cret' },
+    });
     expect(new Address('sqs://localhost:9324').endpoint).toBe('https://localhost:9324');
   });
 
@@ -42,22 +50,34 @@ describe('a failed start', () => {
   const said = (thrown: object) => startFailure(own, Object.assign(new Error(), thrown)).message;
 
   it('says which credentials are refused, not what they are', () => {
-    const message = said({ name: 'InvalidClientTokenId', message: 'The security token included in the request is invalid' });
+    const message = said({
+      name: 'InvalidClientTokenId',
+      message: 'The security token included in the request is invalid',
+    });
     expect(message).toBe(
       'SQS at sqs://queues.example:9324 refuses the credentials (The security token included in the request is invalid); correct them, or allow them sqs:* on the queues of this service',
     );
   });
 
   it('says that there are none', () => {
-    expect(said({ name: 'CredentialsProviderError', message: 'Could not load credentials from any providers' })).toContain('needs credentials');
+    expect(
+      said({
+        name: 'CredentialsProviderError',
+        message: 'Could not load credentials from any providers',
+      }),
+    ).toContain('needs credentials');
   });
 
   it('says that nobody is there', () => {
-    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain('cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?');
+    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain(
+      'cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',
+    );
   });
 
   it('says that somebody else is there', () => {
-    expect(said({ code: 'HPE_INVALID_CONSTANT', message: 'Parse Error: Expected HTTP/' })).toContain('does not answer like SQS (Parse Error: Expected HTTP/)');
+    expect(
+      said({ code: 'HPE_INVALID_CONSTANT', message: 'Parse Error: Expected HTTP/' }),
+    ).toContain('does not answer like SQS (Parse Error: Expected HTTP/)');
   });
 
   it('leaves alone what says enough', () => {

@@ -11,7 +11,10 @@ const SQS: AwsService = {
 
 /** Where an SQS is. It counts time in whole seconds. */
 export class Address extends AwsAddress {
-  /** Seconds for which a command that was handed out stays with whom it was handed to, unless renewed. */
+  /**
+   * Seconds for which a command that was handed out stays with whom it was handed to, unless
+   * renewed.
+   */
   readonly lease: number;
   /** Seconds for which SQS is asked to wait for a command; a stop takes as long. */
   readonly wait: number;

@@ -25,10 +25,20 @@ export class EntryRefused extends Error {
 }
 
 /** SQS names the entries of a request, and answers by their names. */
-export function batchesOf<E>(request: (entries: (E & Entry)[]) => Promise<{ Failed?: BatchResultErrorEntry[] }>, limits: Omit<BatchLimits<E>, 'most'> = {}): Batches<E> {
+export function batchesOf<E>(
+  request: (entries: (E & Entry)[]) => Promise<{ Failed?: BatchResultErrorEntry[] }>,
+  limits: Omit<BatchLimits<E>, 'most'> = {},
+): Batches<E> {
   const named = async (entries: readonly E[]) => {
-    const { Failed = [] } = await request(entries.map((entry, place) => ({ ...entry, Id: String(place) })));
-    const refusals = new Map(Failed.map(({ Id, Code = 'unknown', Message = '', SenderFault }) => [Id, new EntryRefused(Code, Message, SenderFault === true)]));
+    const { Failed = [] } = await request(
+      entries.map((entry, place) => ({ ...entry, Id: String(place) })),
+    );
+    const refusals = new Map(
+      Failed.map(({ Id, Code = 'unknown', Message = '', SenderFault }) => [
+        Id,
+        new EntryRefused(Code, Message, SenderFault === true),
+      ]),
+    );
     return entries.map((_, place) => refusals.get(String(place)));
   };
   return new Batches(named, { ...limits, most: MOST });

@@ -1,7 +1,22 @@
-import { DeleteMessageCommand, type Message, ReceiveMessageCommand, SendMessageCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SetQueueAttributesCommand,
+} from '@aws-sdk/client-sqs';
 import { MemoryStore } from '@parley/memory';
 import { command, type Command } from '@parley/contract';
-import { type Delivery, HandlerRegistry, type Intake, type OutgoingMessage, type Outcome, systemClock, type Transport, type TransportContext } from '@parley/messaging';
+import {
+  type Delivery,
+  HandlerRegistry,
+  type Intake,
+  type OutgoingMessage,
+  type Outcome,
+  systemClock,
+  type Transport,
+  type TransportContext,
+} from '@parley/messaging';
 import { freePort } from '@parley/testing';
 import { eventually } from '@parley/testing/conformance';
 import { randomBytes, randomUUID } from 'node:crypto';
@@ -35,7 +50,8 @@ class Owner {
   private waiting: (() => void)[] = [];
 
   constructor(
-    private readonly handle: (delivery: Delivery, n: number) => Promise<Outcome> | Outcome = () => DONE,
+    private readonly handle: (delivery: Delivery, n: number) => Promise<Outcome> | Outcome = () =>
+      DONE,
     options: Readonly<Record<string, string>> = {},
     more: Partial<TransportContext> = {},
     /** Of whom this is one more instance. */
@@ -45,23 +61,42 @@ class Owner {
     this.keyed = first?.keyed ?? command(`${this.name}.do-keyed`, Job, { key: 'key' });
     this.loose = first?.loose ?? command(`${this.name}.do-loose`, Job);
     const url = withOptions({ prefix, wait: '1s', lease: '3s', ...options });
-    this.transport = sqs.open!(url, { service: this.name, instance: `${this.name}-1`, clock: systemClock, store: this.store, log: () => undefined, ...more });
+    this.transport = sqs.open!(url, {
+      service: this.name,
+      instance: `${this.name}-1`,
+      clock: systemClock,
+      store: this.store,
+      log: () => undefined,
+      ...more,
+    });
   }
 
   async listen(concurrency?: number): Promise<this> {
     const registry = new HandlerRegistry(this.name, concurrency);
-    const extras = (contract: typeof this.keyed | typeof this.loose) => ({ contract, options: {}, handlerClass: class {}, method: 'handle' });
-    for (const contract of [this.keyed, this.loose]) registry.add((async () => undefined) as never, extras(contract) as never);
+    const extras = (contract: typeof this.keyed | typeof this.loose) => ({
+      contract,
+      options: {},
+      handlerClass: class {},
+      method: 'handle',
+    });
+    for (const contract of [this.keyed, this.loose])
+      registry.add((async () => undefined) as never, extras(contract) as never);
     this.intake = this.transport.intake('command', registry, async (delivery) => {
       this.handed.push(delivery);
       for (const look of this.waiting) look();
       return this.handle(delivery, this.handed.length);
     });
-    await new Promise<void>((resolve, reject) => this.intake!.listen((error?: unknown) => (error ? reject(error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      this.intake!.listen((error?: unknown) => (error ? reject(error) : resolve())),
+    );
     return this;
   }
 
-  message(contract: typeof this.keyed | typeof this.loose, n: number, more: Partial<OutgoingMessage> = {}): OutgoingMessage {
+  message(
+    contract: typeof this.keyed | typeof this.loose,
+    n: number,
+    more: Partial<OutgoingMessage> = {},
+  ): OutgoingMessage {
     const id = randomUUID();
     const envelope = {
       specversion: '1.0', id, type: contract.name, source: '/trial', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1',
@@ -85,20 +120,41 @@ class Owner {
   }
 }
 
-const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as z.infer<typeof Job>).n;
+const numberOf = ({ body }: Delivery): number =>
+  (JSON.parse(body.toString()) as z.infer<typeof Job>).n;
 
 (given ? describe : describe.skip)('commands over SQS', () => {
   const owners: Owner[] = [];
   const servers: Server[] = [];
   const queues = TrialQueues.at(given || 'sqs://nowhere');
-  const owner = (...args: ConstructorParameters<typeof Owner>): Owner => (owners.push(new Owner(...args)), owners.at(-1)!);
-  const urlOf = async ({ name }: Owner, suffix = '') => (await queues.list(`${prefix}${name}`)).find((url) => url.endsWith(`${name}${suffix}`))!;
+  const owner = (...args: ConstructorParameters<typeof Owner>): Owner => (
+    owners.push(new Owner(...args)),
+    owners.at(-1)!
+  );
+  const urlOf = async ({ name }: Owner, suffix = '') =>
+    (await queues.list(`${prefix}${name}`)).find((url) => url.endsWith(`${name}${suffix}`))!;
   const start = (url: string, more: Partial<TransportContext> = {}) =>
-    sqs.open!(url, { service: 'trial', instance: 'trial-1', clock: systemClock, log: () => undefined, ...more }).connect();
+    sqs.open!(url, {
+      service: 'trial',
+      instance: 'trial-1',
+      clock: systemClock,
+      log: () => undefined,
+      ...more,
+    }).connect();
 
   /** Somebody else on the port, who always answers the same. */
-  const somebody = async ({ status, type, body }: { status: number; type: string; body: string }): Promise<string> => {
-    const server = createServer((_, response) => response.writeHead(status, { 'content-type': type }).end(body)).listen(0, '127.0.0.1');
+  const somebody = async ({
+    status,
+    type,
+    body,
+  }: {
+    status: number;
+    type: string;
+    body: string;
+  }): Promise<string> => {
+    const server = createServer((_, response) =>
+      response.writeHead(status, { 'content-type': type }).end(body),
+    ).listen(0, '127.0.0.1');
     servers.push(server);
     await once(server, 'listening');
     return `sqs://a:b@127.0.0.1:${(server.address() as { port: number }).port}?insecure=true`;
@@ -112,7 +168,9 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
 
   it('stay with their handler for longer than a lease', async () => {
     const finish: (() => void)[] = [];
-    const one = owner(() => new Promise<Outcome>((resolve) => void finish.push(() => resolve(DONE))));
+    const one = owner(
+      () => new Promise<Outcome>((resolve) => void finish.push(() => resolve(DONE))),
+    );
     const [other, clock] = [owner(undefined, undefined, undefined, one), owner()];
     await one.transport.publish([one.message(one.keyed, 1), one.message(one.loose, 2)]);
     // Busy with them, it asks for no more: the other one would get what is not renewed.
@@ -131,19 +189,40 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
   it('wait as long as they were told to, with a key and without', async () => {
     const one = await owner().listen();
     const said = Date.now();
-    await one.transport.publish([one.message(one.keyed, 1, { delay: 1_500 }), one.message(one.loose, 2, { delay: 1_500 })]);
+    await one.transport.publish([
+      one.message(one.keyed, 1, { delay: 1_500 }),
+      one.message(one.loose, 2, { delay: 1_500 }),
+    ]);
     const handed = await one.reach(2);
     expect(Date.now() - said).toBeGreaterThanOrEqual(1_500);
     expect(handed.map(({ attempt }) => attempt)).toEqual([1, 1]);
-    expect(handed.find(({ headers }) => headers.partitionkey === 'k')!.honours).toEqual({ retry: false, dead: false });
+    expect(handed.find(({ headers }) => headers.partitionkey === 'k')!.honours).toEqual({
+      retry: false,
+      dead: false,
+    });
   });
 
   it('come again as the next attempt, with what failed before', async () => {
-    const failure = { error: 'Error', message: 'no', stack: '', tries: 3, instance: 'i', firstFailedAt: 'a', lastFailedAt: 'b' };
-    const one = await owner(({ attempt }) => (attempt === 1 ? { kind: 'retry', after: 10, failure } : DONE)).listen();
+    const failure = {
+      error: 'Error',
+      message: 'no',
+      stack: '',
+      tries: 3,
+      instance: 'i',
+      firstFailedAt: 'a',
+      lastFailedAt: 'b',
+    };
+    const one = await owner(({ attempt }) =>
+      attempt === 1 ? { kind: 'retry', after: 10, failure } : DONE,
+    ).listen();
     await one.transport.publish([one.message(one.loose, 1)]);
     const [first, second] = await one.reach(2);
-    expect([first!.attempt, first!.failure, second!.attempt, second!.failure]).toEqual([1, undefined, 2, failure]);
+    expect([first!.attempt, first!.failure, second!.attempt, second!.failure]).toEqual([
+      1,
+      undefined,
+      2,
+      failure,
+    ]);
     expect(second!.headers).toEqual(first!.headers);
   });
 
@@ -153,20 +232,36 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
     for (const suffix of ['', '-lanes.fifo']) {
       const url = await urlOf(one, suffix);
       const { RedrivePolicy } = await queues.attributes(url);
-      const once = JSON.stringify({ ...(JSON.parse(RedrivePolicy!) as object), maxReceiveCount: 1 });
-      await queues.client.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy: once } }));
+      const once = JSON.stringify({
+        ...(JSON.parse(RedrivePolicy!) as object),
+        maxReceiveCount: 1,
+      });
+      await queues.client.send(
+        new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy: once } }),
+      );
       // Somebody takes it and dies of it.
       await queues.client.send(new ReceiveMessageCommand({ QueueUrl: url, VisibilityTimeout: 0 }));
-      await queues.client.send(new ReceiveMessageCommand({ QueueUrl: url, VisibilityTimeout: 0, WaitTimeSeconds: 1 }));
-      await queues.client.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy } }));
+      await queues.client.send(
+        new ReceiveMessageCommand({ QueueUrl: url, VisibilityTimeout: 0, WaitTimeSeconds: 1 }),
+      );
+      await queues.client.send(
+        new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy } }),
+      );
     }
     await one.listen();
     const letters = await eventually(async () => {
       const all = await one.store.lanes.deadLetters.list();
       return all.length === 2 && all;
     }, 'both to be kept');
-    expect(letters.map(({ failure }) => failure.error)).toEqual(['GivenUpByBroker', 'GivenUpByBroker']);
-    expect(letters.map(({ body }) => (JSON.parse(Buffer.from(body).toString()) as { n: number }).n).sort()).toEqual([1, 2]);
+    expect(letters.map(({ failure }) => failure.error)).toEqual([
+      'GivenUpByBroker',
+      'GivenUpByBroker',
+    ]);
+    expect(
+      letters
+        .map(({ body }) => (JSON.parse(Buffer.from(body).toString()) as { n: number }).n)
+        .sort(),
+    ).toEqual([1, 2]);
     expect(one.handed).toEqual([]);
   });
 
@@ -174,15 +269,34 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
     const one = owner();
     await one.transport.publish([one.message(one.loose, 1)]);
     const url = await urlOf(one);
-    const { Messages: [ours] = [] } = await queues.client.send(new ReceiveMessageCommand({ QueueUrl: url, WaitTimeSeconds: 5 }));
-    expect(JSON.parse((ours as Message).Body!)).toMatchObject({ specversion: '1.0', type: one.loose.name, data: { key: 'k', n: 1 } });
-    await queues.client.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: ours!.ReceiptHandle }));
-    const document = { specversion: '1.0', id: randomUUID(), type: one.loose.name, source: '/python', data: { key: 'x', n: 7 } };
-    await queues.client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: JSON.stringify(document, null, 2) }));
+    const { Messages: [ours] = [] } = await queues.client.send(
+      new ReceiveMessageCommand({ QueueUrl: url, WaitTimeSeconds: 5 }),
+    );
+    expect(JSON.parse((ours as Message).Body!)).toMatchObject({
+      specversion: '1.0',
+      type: one.loose.name,
+      data: { key: 'k', n: 1 },
+    });
+    await queues.client.send(
+      new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: ours!.ReceiptHandle }),
+    );
+    const document = {
+      specversion: '1.0',
+      id: randomUUID(),
+      type: one.loose.name,
+      source: '/python',
+      data: { key: 'x', n: 7 },
+    };
+    await queues.client.send(
+      new SendMessageCommand({ QueueUrl: url, MessageBody: JSON.stringify(document, null, 2) }),
+    );
     await queues.client.send(new SendMessageCommand({ QueueUrl: url, MessageBody: 'hello' }));
     await one.listen();
     const handed = await one.reach(2);
-    const [read, unreadable] = [handed.find(({ headers }) => headers.id)!, handed.find(({ headers }) => !headers.id)!];
+    const [read, unreadable] = [
+      handed.find(({ headers }) => headers.id)!,
+      handed.find(({ headers }) => !headers.id)!,
+    ];
     expect(read).toMatchObject({ headers: { id: document.id, source: '/python' }, attempt: 1 });
     expect(numberOf(read)).toBe(7);
     expect(unreadable.body.toString()).toBe('hello');
@@ -190,55 +304,101 @@ const numberOf = ({ body }: Delivery): number => (JSON.parse(body.toString()) as
 
   it('that do not fit are refused, and nothing is stored', async () => {
     const one = owner();
-    const large = one.message(one.loose, 1, { body: Buffer.from(JSON.stringify('x'.repeat(262_144))) });
+    const large = one.message(one.loose, 1, {
+      body: Buffer.from(JSON.stringify('x'.repeat(262_144))),
+    });
     await expect(one.transport.publish([large])).rejects.toMatchObject({ name: 'MessageTooLarge' });
   });
 
   it('go on when their queue was deleted', async () => {
     const one = await owner().listen();
     await queues.drop(`${prefix}${one.name}`, false);
-    await eventually(() => one.transport.publish([one.message(one.keyed, 1)]).then(() => true, () => false), 'the queues to be declared anew');
+    await eventually(
+      () =>
+        one.transport.publish([one.message(one.keyed, 1)]).then(
+          () => true,
+          () => false,
+        ),
+      'the queues to be declared anew',
+    );
     await one.reach(1);
-    await eventually(() => one.intake!.health().state === 'consuming', 'both queues to be consumed again');
+    await eventually(
+      () => one.intake!.health().state === 'consuming',
+      'both queues to be consumed again',
+    );
   });
 
   it('say what waits', async () => {
     const one = owner();
-    await one.transport.publish([one.message(one.keyed, 1), one.message(one.loose, 2), one.message(one.loose, 3, { delay: 60_000 })]);
+    await one.transport.publish([
+      one.message(one.keyed, 1),
+      one.message(one.loose, 2),
+      one.message(one.loose, 3, { delay: 60_000 }),
+    ]);
     const idle = await owner().listen();
-    expect(await idle.intake!.backlog!()).toEqual([{ subscription: idle.name, waiting: 0, parked: 0, delayed: 0, dead: 0 }]);
+    expect(await idle.intake!.backlog!()).toEqual([
+      { subscription: idle.name, waiting: 0, parked: 0, delayed: 0, dead: 0 },
+    ]);
     const findings = await one.transport.examine!();
     // ElasticMQ does not tell how long it keeps messages.
-    expect(findings.map(({ verdict }) => verdict)).toEqual(['unknown', 'unknown', 'safe', 'unknown', 'safe']);
+    expect(findings.map(({ verdict }) => verdict)).toEqual([
+      'unknown',
+      'unknown',
+      'safe',
+      'unknown',
+      'safe',
+    ]);
   });
 
   describe('a start', () => {
     it('is refused when a queue is other than declared', async () => {
       const one = owner();
       await one.transport.publish([one.message(one.loose, 1)]);
-      await queues.client.send(new SetQueueAttributesCommand({ QueueUrl: await urlOf(one), Attributes: { MessageRetentionPeriod: '3600', DelaySeconds: '5' } }));
-      await expect(owner(undefined, undefined, undefined, one).listen()).rejects.toThrow(`the queue ${prefix}${one.name} has DelaySeconds 5 instead of 0; change it, or use another prefix`);
+      await queues.client.send(
+        new SetQueueAttributesCommand({
+          QueueUrl: await urlOf(one),
+          Attributes: { MessageRetentionPeriod: '3600', DelaySeconds: '5' },
+        }),
+      );
+      await expect(owner(undefined, undefined, undefined, one).listen()).rejects.toThrow(
+        `the queue ${prefix}${one.name} has DelaySeconds 5 instead of 0; change it, or use another prefix`,
+      );
     });
 
     it('is refused when a queue is missing that is somebody else’s to make', async () => {
-      await expect(owner(undefined, {}, { topology: 'verify' }).listen()).rejects.toThrow(/the queue \S+ does not exist, and this service may not make it/);
+      await expect(owner(undefined, {}, { topology: 'verify' }).listen()).rejects.toThrow(
+        /the queue \S+ does not exist, and this service may not make it/,
+      );
     });
 
     it('is refused when nobody is there', async () => {
-      await expect(start(withOptions({}, `sqs://a:b@127.0.0.1:${await freePort()}?insecure=true`))).rejects.toThrow(/^SQS at sqs:\/\/127.0.0.1:\d+ cannot be reached \(.*ECONNREFUSED/);
-      await expect(start('sqs://a:b@no-such-host.invalid?insecure=true')).rejects.toThrow(/cannot be reached \(getaddrinfo/);
+      await expect(
+        start(withOptions({}, `sqs://a:b@127.0.0.1:${await freePort()}?insecure=true`)),
+      ).rejects.toThrow(/^SQS at sqs:\/\/127.0.0.1:\d+ cannot be reached \(.*ECONNREFUSED/);
+      await expect(start('sqs://a:b@no-such-host.invalid?insecure=true')).rejects.toThrow(
+        /cannot be reached \(getaddrinfo/,
+      );
     });
 
     it('is refused when somebody else is there', async () => {
-      const url = await somebody({ status: 404, type: 'text/html', body: '<html>not found</html>' });
+      const url = await somebody({
+        status: 404,
+        type: 'text/html',
+        body: '<html>not found</html>',
+      });
       await expect(start(url)).rejects.toThrow(/does not answer like SQS/);
     });
 
     it('is refused without credentials that are good', async () => {
       // As Amazon says it; ElasticMQ takes any.
-      const body = JSON.stringify({ __type: 'com.amazon.coral.service#UnrecognizedClientException', message: 'The security token included in the request is invalid.' });
+      const body = JSON.stringify({
+        __type: 'com.amazon.coral.service#UnrecognizedClientException',
+        message: 'The security token included in the request is invalid.',
+      });
       const url = await somebody({ status: 403, type: 'application/x-amz-json-1.0', body });
-      await expect(start(url)).rejects.toThrow(/refuses the credentials \(The security token included in the request is invalid\.\)/);
+      await expect(start(url)).rejects.toThrow(
+        /refuses the credentials \(The security token included in the request is invalid\.\)/,
+      );
     });
   });
 });

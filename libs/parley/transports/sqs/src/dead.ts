@@ -1,4 +1,9 @@
-import { DeleteMessageCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { reasonOf } from '@parley/aws';
 import type { Failure, Store, TransportContext } from '@parley/messaging';
 import { bounded } from './topology';
@@ -7,7 +12,10 @@ import { deliveriesOf, contentOf, failureOf } from './wire';
 const WAIT = 20;
 const AGAIN_AFTER = 5_000;
 
-/** The consumer of what SQS itself gave up on: it goes to the dead letters of the service, with the reason. */
+/**
+ * The consumer of what SQS itself gave up on: it goes to the dead letters of the service, with the
+ * reason.
+ */
 export class DeadConsumer {
   private readonly stopped = new AbortController();
   private running?: Promise<unknown>;
@@ -36,7 +44,10 @@ export class DeadConsumer {
         for (const message of await this.receive(url)) await this.bury(message, url);
       } catch (error) {
         if (this.stopped.signal.aborted) return;
-        this.context.log('warn', `${this.owner}: the dead letters of SQS could not be taken over, SQS keeps them: ${reasonOf(error)}`);
+        this.context.log(
+          'warn',
+          `${this.owner}: the dead letters of SQS could not be taken over, SQS keeps them: ${reasonOf(error)}`,
+        );
         await this.pause();
       }
     }
@@ -51,13 +62,24 @@ export class DeadConsumer {
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
       MessageAttributeNames: ['All'],
     });
-    return (await this.client.send(command, bounded(WAIT * 1_000 + 5_000, this.stopped.signal))).Messages ?? [];
+    return (
+      (await this.client.send(command, bounded(WAIT * 1_000 + 5_000, this.stopped.signal)))
+        .Messages ?? []
+    );
   }
 
   private async bury(message: Message, url: string): Promise<void> {
     const { headers, body } = contentOf(message);
-    await this.store.lanes.bury(undefined, { subscription: this.owner, key: headers.partitionkey, headers, body }, this.failure(message), false);
-    await this.client.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }), bounded());
+    await this.store.lanes.bury(
+      undefined,
+      { subscription: this.owner, key: headers.partitionkey, headers, body },
+      this.failure(message),
+      false,
+    );
+    await this.client.send(
+      new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }),
+      bounded(),
+    );
   }
 
   private failure(message: Message): Failure {

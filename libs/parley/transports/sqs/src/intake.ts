@@ -1,6 +1,16 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { startFailure } from '@parley/aws';
-import { type Backlog, type Deliver, type HandlerRegistry, type IntakeHealth, IntakeServer, KeyLanes, type Subscription, type TransportContext, within } from '@parley/messaging';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type IntakeHealth,
+  IntakeServer,
+  KeyLanes,
+  type Subscription,
+  type TransportContext,
+  within,
+} from '@parley/messaging';
 import type { Address } from './address';
 import { DeadConsumer } from './dead';
 import type { CommandPublisher } from './publisher';
@@ -8,7 +18,10 @@ import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from '
 import type { QueueUrls, Topology } from './topology';
 
 const STARTED_WITHIN = 15_000;
-/** From `stop` on, what is under way has this long before its signal is aborted, and then this long to notice. */
+/**
+ * From `stop` on, what is under way has this long before its signal is aborted, and then this long
+ * to notice.
+ */
 const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
 
@@ -36,7 +49,12 @@ export class CommandIntake extends IntakeServer {
   health(): IntakeHealth {
     const problem = this.consumers.find((consumer) => consumer.problem)?.problem;
     const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
-    return { technology: 'sqs', kind: 'command', state, ...(state === 'disconnected' && { reason: `SQS at ${this.address}: ${problem}` }) };
+    return {
+      technology: 'sqs',
+      kind: 'command',
+      state,
+      ...(state === 'disconnected' && { reason: `SQS at ${this.address}: ${problem}` }),
+    };
   }
 
   stop(): Promise<void> {
@@ -53,21 +71,34 @@ export class CommandIntake extends IntakeServer {
   async backlog(): Promise<readonly Backlog[]> {
     if (!this.urls) return [];
     const { commands, lanes, dead, deadLanes } = this.urls;
-    const [one, two, three, four] = await Promise.all([commands, lanes, dead, deadLanes].map((url) => this.topology.attributesOf(url)));
-    const sum = (name: string, ...all: (Readonly<Record<string, string>> | undefined)[]) => all.reduce((total, found) => total + Number(found?.[name] ?? 0), 0);
+    const [one, two, three, four] = await Promise.all(
+      [commands, lanes, dead, deadLanes].map((url) => this.topology.attributesOf(url)),
+    );
+    const sum = (name: string, ...all: (Readonly<Record<string, string>> | undefined)[]) =>
+      all.reduce((total, found) => total + Number(found?.[name] ?? 0), 0);
     const waiting = sum('ApproximateNumberOfMessages', one, two);
-    const [delayed, gone] = [sum('ApproximateNumberOfMessagesDelayed', one, two), sum('ApproximateNumberOfMessages', three, four)];
+    const [delayed, gone] = [
+      sum('ApproximateNumberOfMessagesDelayed', one, two),
+      sum('ApproximateNumberOfMessages', three, four),
+    ];
     return [{ subscription: this.subscription.name, waiting, parked: 0, delayed, dead: gone }];
   }
 
   protected async start(): Promise<void> {
     try {
-      this.urls = await within(STARTED_WITHIN, this.topology.of(this.subscription.name), () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`));
+      this.urls = await within(
+        STARTED_WITHIN,
+        this.topology.of(this.subscription.name),
+        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
     } catch (error) {
       throw startFailure(this.address, error);
     }
     const place = this.place();
-    this.consumers = [new StandardConsumer(this.urls.commands, place), new LaneConsumer(this.urls.lanes, place)];
+    this.consumers = [
+      new StandardConsumer(this.urls.commands, place),
+      new LaneConsumer(this.urls.lanes, place),
+    ];
     for (const consumer of this.consumers) consumer.start();
     this.drainTheDead(this.urls);
     this.state = 'consuming';
@@ -94,7 +125,13 @@ export class CommandIntake extends IntakeServer {
   private drainTheDead({ dead, deadLanes }: QueueUrls): void {
     const { client, context, subscription } = this;
     if (!context.store) return;
-    this.dead = new DeadConsumer(client, [dead, deadLanes], subscription.name, context.store, context);
+    this.dead = new DeadConsumer(
+      client,
+      [dead, deadLanes],
+      subscription.name,
+      context.store,
+      context,
+    );
     this.dead.start();
   }
 

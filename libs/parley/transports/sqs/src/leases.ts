@@ -1,4 +1,10 @@
-import { ChangeMessageVisibilityBatchCommand, type ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchCommand, type DeleteMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  type ChangeMessageVisibilityBatchRequestEntry,
+  DeleteMessageBatchCommand,
+  type DeleteMessageBatchRequestEntry,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import type { Batches, TransportContext } from '@parley/messaging';
 import { batchesOf, EntryRefused } from './batches';
 import type { Held } from './held';
@@ -21,8 +27,12 @@ export class Leases {
     private readonly lease: number,
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {
-    this.deletions = batchesOf((Entries) => client.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }), bounded()));
-    this.visibilities = batchesOf((Entries) => client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }), bounded()));
+    this.deletions = batchesOf((Entries) =>
+      client.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries }), bounded()),
+    );
+    this.visibilities = batchesOf((Entries) =>
+      client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }), bounded()),
+    );
   }
 
   get size(): number {
@@ -43,10 +53,15 @@ export class Leases {
     if (!this.cancel) this.renewLater();
   }
 
-  /** Took effect, or is kept elsewhere: SQS may forget it. If that fails SQS hands it out again, and the inbox knows it. */
+  /**
+   * Took effect, or is kept elsewhere: SQS may forget it. If that fails SQS hands it out again, and
+   * the inbox knows it.
+   */
   async finish(held: Held): Promise<void> {
     this.drop(held);
-    await this.deletions.add({ ReceiptHandle: held.message.ReceiptHandle }).catch((error) => this.complain('was handled, but could not be deleted', error));
+    await this.deletions
+      .add({ ReceiptHandle: held.message.ReceiptHandle })
+      .catch((error) => this.complain('was handled, but could not be deleted', error));
   }
 
   /** Back to SQS at once, in its place; SQS counts it as a handing-over. */
@@ -54,7 +69,9 @@ export class Leases {
     this.drop(held);
     await this.visibilities
       .add({ ReceiptHandle: held.message.ReceiptHandle, VisibilityTimeout: 0 })
-      .catch((error) => this.complain('could not be given back and comes again when its lease has run out', error));
+      .catch((error) =>
+        this.complain('could not be given back and comes again when its lease has run out', error),
+      );
   }
 
   /** Nothing more is done with it: SQS hands it out again when its lease has run out. */
@@ -78,12 +95,19 @@ export class Leases {
     const { clock } = this.context;
     const asked = clock.elapsed();
     try {
-      await this.visibilities.add({ ReceiptHandle: held.message.ReceiptHandle, VisibilityTimeout: this.lease });
+      await this.visibilities.add({
+        ReceiptHandle: held.message.ReceiptHandle,
+        VisibilityTimeout: this.lease,
+      });
       held.until = asked + this.lease * 1_000;
     } catch (error) {
       // Gone since is what was deleted or given back meanwhile, too.
       if (held.ended) return;
-      if (error instanceof EntryRefused || clock.elapsed() + (this.lease * 1_000) / RENEWALS > held.until) this.lose(held, error as Error);
+      if (
+        error instanceof EntryRefused ||
+        clock.elapsed() + (this.lease * 1_000) / RENEWALS > held.until
+      )
+        this.lose(held, error as Error);
     }
   }
 
@@ -97,6 +121,9 @@ export class Leases {
   }
 
   private complain(what: string, error: Error): void {
-    this.context.log('warn', `a command of ${this.url.replace(/^.*\//, '')} ${what}: ${error.message}`);
+    this.context.log(
+      'warn',
+      `a command of ${this.url.replace(/^.*\//, '')} ${what}: ${error.message}`,
+    );
   }
 }

@@ -1,13 +1,28 @@
-import { SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { type Batches, headersOf, OutageError, type OutgoingMessage, queueOf, sendInOrder, UnpublishableError } from '@parley/messaging';
+import {
+  type Batches,
+  headersOf,
+  OutageError,
+  type OutgoingMessage,
+  queueOf,
+  sendInOrder,
+  UnpublishableError,
+} from '@parley/messaging';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
 import { batchesOf, EntryRefused } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
 import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './wire';
 
-/** The longest SQS holds a message back, in seconds; what is left of a longer delay waits in further goes. */
+/**
+ * The longest SQS holds a message back, in seconds; what is left of a longer delay waits in further
+ * goes.
+ */
 const LONGEST_WAIT = 900;
 
 type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & Parcel;
@@ -23,27 +38,49 @@ export class CommandPublisher {
     private readonly topology: Topology,
   ) {}
 
-  /** In order per key: one unconfirmed at a time. Different keys, and messages without one, side by side. */
+  /**
+   * In order per key: one unconfirmed at a time. Different keys, and messages without one, side by
+   * side.
+   */
   publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
     return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
-  /** Resolves when SQS has it. Of several copies that are said within 5 minutes SQS keeps one; the same id with another body is no copy. */
+  /**
+   * Resolves when SQS has it. Of several copies that are said within 5 minutes SQS keeps one; the
+   * same id with another body is no copy.
+   */
   putInLane(owner: string, key: string, parcel: Parcel): Promise<void> {
-    return this.put(owner, 'lanes', { ...parcel, MessageGroupId: groupOf(key), MessageDeduplicationId: printOf(parcel) });
+    return this.put(owner, 'lanes', {
+      ...parcel,
+      MessageGroupId: groupOf(key),
+      MessageDeduplicationId: printOf(parcel),
+    });
   }
 
-  /** Resolves when SQS has it; it is handed out after `milliseconds`, or waits anew for what remains of them. */
-  putLater(owner: string, milliseconds: number, parcel: (remaining: number) => Parcel): Promise<void> {
+  /**
+   * Resolves when SQS has it; it is handed out after `milliseconds`, or waits anew for what remains
+   * of them.
+   */
+  putLater(
+    owner: string,
+    milliseconds: number,
+    parcel: (remaining: number) => Parcel,
+  ): Promise<void> {
     const wait = Math.min(Math.ceil(milliseconds / 1_000), LONGEST_WAIT);
     const remaining = Math.max(0, Math.ceil(milliseconds) - wait * 1_000);
-    return this.put(owner, 'commands', { ...parcel(remaining), ...(wait > 0 && { DelaySeconds: wait }) });
+    return this.put(owner, 'commands', {
+      ...parcel(remaining),
+      ...(wait > 0 && { DelaySeconds: wait }),
+    });
   }
 
   private sendOne({ contract, envelope, body, delay = 0 }: OutgoingMessage): Promise<void> {
     const [owner, headers, key] = [queueOf(contract), headersOf(envelope), envelope.partitionkey];
-    // A FIFO queue holds no single message back: it waits in the other one, and its owner moves it on.
-    if (delay > 0 || key === undefined) return this.putLater(owner, delay, (remaining) => parcelOf(headers, body, { remaining }));
+    // A FIFO queue holds no single message back: it waits in the other one, and its owner moves it
+    // on.
+    if (delay > 0 || key === undefined)
+      return this.putLater(owner, delay, (remaining) => parcelOf(headers, body, { remaining }));
     return this.putInLane(owner, key, parcelOf(headers, body));
   }
 
@@ -60,25 +97,34 @@ export class CommandPublisher {
   }
 
   private failure(owner: string, error: unknown): Error {
-    if (error instanceof EntryRefused && error.isForGood) return new Unacceptable(owner, this.address, error.message);
-    if (error instanceof EntryRefused && error.isOurFault) return new Refused(owner, this.address, error.message);
+    if (error instanceof EntryRefused && error.isForGood)
+      return new Unacceptable(owner, this.address, error.message);
+    if (error instanceof EntryRefused && error.isOurFault)
+      return new Refused(owner, this.address, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
-    return $fault === 'client' ? new Refused(owner, this.address, `${name}: ${message}`) : new Unconfirmed(owner, this.address, reasonOf(error));
+    return $fault === 'client'
+      ? new Refused(owner, this.address, `${name}: ${message}`)
+      : new Unconfirmed(owner, this.address, reasonOf(error));
   }
 
   private batchesOf(url: string): Batches<Ready> {
     let batches = this.batches.get(url);
     if (!batches) {
-      const request = (Entries: SendMessageBatchRequestEntry[]) => this.client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }), bounded());
-      this.batches.set(url, (batches = batchesOf<Ready>(request, { bytes: LARGEST_MESSAGE, sizeOf })));
+      const request = (Entries: SendMessageBatchRequestEntry[]) =>
+        this.client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }), bounded());
+      this.batches.set(
+        url,
+        (batches = batchesOf<Ready>(request, { bytes: LARGEST_MESSAGE, sizeOf })),
+      );
     }
     return batches;
   }
 }
 
 /** The envelope is part of the body, and so is the id. */
-const printOf = ({ MessageBody }: Parcel): string => createHash('sha256').update(MessageBody).digest('hex');
+const printOf = ({ MessageBody }: Parcel): string =>
+  createHash('sha256').update(MessageBody).digest('hex');
 
 /** SQS said no. Nothing was stored. */
 export class Refused extends Error {
@@ -100,7 +146,9 @@ export class Unacceptable extends UnpublishableError {
 export class MessageTooLarge extends UnpublishableError {
   override readonly name = 'MessageTooLarge';
   constructor(owner: string, size: number) {
-    super(`a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${LARGEST_MESSAGE}; say less, or where it can be found`);
+    super(
+      `a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${LARGEST_MESSAGE}; say less, or where it can be found`,
+    );
   }
 }
 
@@ -109,6 +157,8 @@ export class Unconfirmed extends OutageError {
   override readonly name = 'Unconfirmed';
   override readonly effect = 'unknown';
   constructor(owner: string, address: Address, why: string) {
-    super(`SQS at ${address} did not confirm a command for ${owner} (${why}); publish it again under the same id`);
+    super(
+      `SQS at ${address} did not confirm a command for ${owner} (${why}); publish it again under the same id`,
+    );
   }
 }

@@ -1,6 +1,13 @@
 import { type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { reasonOf } from '@parley/aws';
-import type { Deliver, Delivery, KeyLanes, Outcome, Subscription, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Delivery,
+  KeyLanes,
+  Outcome,
+  Subscription,
+  TransportContext,
+} from '@parley/messaging';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
 import { Held } from './held';
@@ -31,14 +38,19 @@ export interface Place {
   readonly declareAnew: () => Promise<void>;
 }
 
-/** Consumes one queue: as many at a time as there is room for, each acknowledged after its outcome. */
+/**
+ * Consumes one queue: as many at a time as there is room for, each acknowledged after its outcome.
+ */
 export abstract class QueueConsumer {
   protected readonly leases: Leases;
   protected stopped = false;
   private polling?: Promise<void>;
   private wake = () => {};
   private readonly running = new Set<Promise<void>>();
-  /** Of a FIFO queue: asked again under the same one, SQS gives the same answer when the first got lost. */
+  /**
+   * Of a FIFO queue: asked again under the same one, SQS gives the same answer when the first got
+   * lost.
+   */
   private attempt: string | undefined;
   /** Why nothing comes now. */
   problem?: string;
@@ -60,7 +72,9 @@ export abstract class QueueConsumer {
     this.wake();
   }
 
-  /** Resolves when SQS hands nothing more to us. What runs goes on; what has not begun goes back. */
+  /**
+   * Resolves when SQS hands nothing more to us. What runs goes on; what has not begun goes back.
+   */
   async stop(): Promise<void> {
     this.stopped = true;
     this.wake();
@@ -96,7 +110,9 @@ export abstract class QueueConsumer {
 
   private room(): number {
     const { lanes } = this.place;
-    return this.leases.size >= WAITING_AT_MOST + MOST_AT_ONCE ? 0 : Math.min(MOST_AT_ONCE, lanes.room);
+    return this.leases.size >= WAITING_AT_MOST + MOST_AT_ONCE
+      ? 0
+      : Math.min(MOST_AT_ONCE, lanes.room);
   }
 
   private async receive(room: number): Promise<void> {
@@ -122,24 +138,41 @@ export abstract class QueueConsumer {
       MessageAttributeNames: ['All'],
       ReceiveRequestAttemptId: this.attempt,
     });
-    const { Messages = [] } = await client.send(command, bounded(address.wait * 1_000 + ANSWERED_WITHIN));
+    const { Messages = [] } = await client.send(
+      command,
+      bounded(address.wait * 1_000 + ANSWERED_WITHIN),
+    );
     return Messages;
   }
 
   private async failed(error: unknown): Promise<void> {
     const why = reasonOf(error);
     const { context, declareAnew } = this.place;
-    if (!this.stopped && this.problem === undefined) context.log('warn', `SQS at ${this.place.address} gives no commands: ${why}; it is asked again and again`);
+    if (!this.stopped && this.problem === undefined)
+      context.log(
+        'warn',
+        `SQS at ${this.place.address} gives no commands: ${why}; it is asked again and again`,
+      );
     this.problem = why;
-    if (isMissing(error)) await declareAnew().catch((failure: Error) => (this.problem = failure.message));
-    if (!this.stopped) await new Promise<void>((resolve) => void ((this.wake = resolve), context.clock.after(AGAIN_AFTER, resolve)));
+    if (isMissing(error))
+      await declareAnew().catch((failure: Error) => (this.problem = failure.message));
+    if (!this.stopped)
+      await new Promise<void>(
+        (resolve) => void ((this.wake = resolve), context.clock.after(AGAIN_AFTER, resolve)),
+      );
   }
 
   private take(message: Message, asked: number): void {
-    const held = new Held(message, message.Attributes?.MessageGroupId, asked + this.place.address.lease * 1_000);
+    const held = new Held(
+      message,
+      message.Attributes?.MessageGroupId,
+      asked + this.place.address.lease * 1_000,
+    );
     this.leases.take(held);
     const lane = this.laneOf(held, message.MessageId!);
-    const handled = new Promise<void>((resolve) => this.place.lanes.add(lane, () => this.handle(held).finally(resolve)));
+    const handled = new Promise<void>((resolve) =>
+      this.place.lanes.add(lane, () => this.handle(held).finally(resolve)),
+    );
     this.running.add(handled);
     void handled.then(() => this.running.delete(handled));
   }
@@ -154,11 +187,17 @@ export abstract class QueueConsumer {
       if (!held.ended) await this.settle(outcome, held);
     } catch (error) {
       this.leases.drop(held);
-      this.place.context.log('warn', `${this.place.subscription.name}: a command could not be moved on, SQS keeps it: ${reasonOf(error)}`);
+      this.place.context.log(
+        'warn',
+        `${this.place.subscription.name}: a command could not be moved on, SQS keeps it: ${reasonOf(error)}`,
+      );
     }
   }
 
-  /** What the pipeline gave back although nobody is stopping waits here: SQS would count each return. */
+  /**
+   * What the pipeline gave back although nobody is stopping waits here: SQS would count each
+   * return.
+   */
   private async outcomeOf(held: Held): Promise<Outcome> {
     const { deliver, context } = this.place;
     for (;;) {
@@ -171,11 +210,21 @@ export abstract class QueueConsumer {
 
   private deliveryOf({ message, signal }: Held): Delivery {
     const { subscription } = this.place;
-    return { subscription, ...contentOf(message), attempt: attemptOf(message), suspect: isSuspect(message), failure: failureOf(message), signal, honours: this.honours };
+    return {
+      subscription,
+      ...contentOf(message),
+      attempt: attemptOf(message),
+      suspect: isSuspect(message),
+      failure: failureOf(message),
+      signal,
+      honours: this.honours,
+    };
   }
 }
 
-/** Commands without a key, and those whose delay is over. A retry waits as a copy in the same queue. */
+/**
+ * Commands without a key, and those whose delay is over. A retry waits as a copy in the same queue.
+ */
 export class StandardConsumer extends QueueConsumer {
   protected readonly honours = { retry: true, dead: false };
 
@@ -192,7 +241,9 @@ export class StandardConsumer extends QueueConsumer {
     const remaining = remainingOf(message);
     const kept = { attempt: attemptOf(message), failure: failureOf(message) };
     if (remaining > 0) {
-      await publisher.putLater(subscription.name, remaining, (rest) => copyOf(message, { ...kept, remaining: rest }));
+      await publisher.putLater(subscription.name, remaining, (rest) =>
+        copyOf(message, { ...kept, remaining: rest }),
+      );
       return true;
     }
     const { partitionkey } = contentOf(message).headers;
@@ -206,7 +257,9 @@ export class StandardConsumer extends QueueConsumer {
     if (outcome.kind === 'retry') {
       const { message } = held;
       const { after, failure } = outcome;
-      await this.place.publisher.putLater(this.place.subscription.name, after, (remaining) => copyOf(message, { attempt: attemptOf(message) + 1, failure, remaining }));
+      await this.place.publisher.putLater(this.place.subscription.name, after, (remaining) =>
+        copyOf(message, { attempt: attemptOf(message) + 1, failure, remaining }),
+      );
     }
     // Only now: until here SQS would hand out the original again.
     await this.leases.finish(held);
@@ -215,12 +268,17 @@ export class StandardConsumer extends QueueConsumer {
   /** As a copy with the same attempt, for SQS counts what comes back by itself as one more. */
   protected async giveBack(held: Held): Promise<void> {
     const { message } = held;
-    await this.place.publisher.putLater(this.place.subscription.name, 0, (remaining) => copyOf(message, { attempt: attemptOf(message), failure: failureOf(message), remaining }));
+    await this.place.publisher.putLater(this.place.subscription.name, 0, (remaining) =>
+      copyOf(message, { attempt: attemptOf(message), failure: failureOf(message), remaining }),
+    );
     await this.leases.finish(held);
   }
 }
 
-/** Commands with a key. SQS hands out those of one key in order, and later ones only when the earlier ones are gone or back. */
+/**
+ * Commands with a key. SQS hands out those of one key in order, and later ones only when the
+ * earlier ones are gone or back.
+ */
 export class LaneConsumer extends QueueConsumer {
   protected readonly honours = { retry: false, dead: false };
 

@@ -1,4 +1,9 @@
-import { DeleteQueueCommand, GetQueueAttributesCommand, ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  DeleteQueueCommand,
+  GetQueueAttributesCommand,
+  ListQueuesCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { Address } from './address';
 
 /** The SQS of the tests, asked and changed behind the back of the code on trial. */
@@ -7,14 +12,18 @@ export class TrialQueues {
 
   static at(url: string): TrialQueues {
     const { region, endpoint, credentials } = new Address(url);
-    return new TrialQueues(new SQSClient({ region, endpoint, credentials, useQueueUrlAsEndpoint: false }));
+    return new TrialQueues(
+      new SQSClient({ region, endpoint, credentials, useQueueUrlAsEndpoint: false }),
+    );
   }
 
   async list(prefix: string): Promise<readonly string[]> {
     const urls: string[] = [];
     let next: string | undefined;
     do {
-      const page = await this.client.send(new ListQueuesCommand({ QueueNamePrefix: prefix, MaxResults: 1_000, NextToken: next }));
+      const page = await this.client.send(
+        new ListQueuesCommand({ QueueNamePrefix: prefix, MaxResults: 1_000, NextToken: next }),
+      );
       urls.push(...(page.QueueUrls ?? []));
       next = page.NextToken;
     } while (next !== undefined);
@@ -22,11 +31,18 @@ export class TrialQueues {
   }
 
   async attributes(url: string): Promise<Readonly<Record<string, string>>> {
-    return (await this.client.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }))).Attributes ?? {};
+    return (
+      (
+        await this.client.send(
+          new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
+        )
+      ).Attributes ?? {}
+    );
   }
 
   async drop(prefix: string, ends = true): Promise<void> {
-    for (const url of await this.list(prefix)) await this.client.send(new DeleteQueueCommand({ QueueUrl: url }));
+    for (const url of await this.list(prefix))
+      await this.client.send(new DeleteQueueCommand({ QueueUrl: url }));
     if (ends) this.client.destroy();
   }
 }

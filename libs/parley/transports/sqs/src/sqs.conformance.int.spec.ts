@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { brokerProcess, commandSuite, MemoryDatabases, MemoryLink, offersBroker, Road, type Fixture } from '@parley/testing/conformance';
+import {
+  brokerProcess,
+  commandSuite,
+  MemoryDatabases,
+  MemoryLink,
+  offersBroker,
+  Road,
+  type Fixture,
+} from '@parley/testing/conformance';
 import { TrialQueues } from './queues.fixture';
 import { sqs } from './sqs';
 
@@ -11,7 +19,19 @@ const broker = brokerProcess('sqs');
 const fixture: Fixture = {
   technology: 'sqs',
   features: {
-    offers: { death: true, outbox: true, refuses: true, cuts: true, confirms: true, persistent: true, orphans: true, forgets: 'SQS itself drops copies of a keyed command for five minutes, and cannot be told to forget', broker: offersBroker(broker), limits: 'what is larger goes by claim check' },
+    offers: {
+      death: true,
+      outbox: true,
+      refuses: true,
+      cuts: true,
+      confirms: true,
+      persistent: true,
+      orphans: true,
+      forgets:
+        'SQS itself drops copies of a keyed command for five minutes, and cannot be told to forget',
+      broker: offersBroker(broker),
+      limits: 'what is larger goes by claim check',
+    },
     largest: 200_000,
     // SQS counts in whole seconds.
     lateness: 2_500,
@@ -28,7 +48,11 @@ const fixture: Fixture = {
     url.searchParams.set('wait', '1s');
     url.searchParams.set('lease', '15s');
     return {
-      options: { urls: { commands: url.href }, technologies: [sqs], store: databases.linked(service, database) },
+      options: {
+        urls: { commands: url.href },
+        technologies: [sqs],
+        store: databases.linked(service, database),
+      },
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),

@@ -1,7 +1,19 @@
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { HTTP, startFailure } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
-import type { Deliver, Finding, HandlerRegistry, Hop, Intake, OutgoingMessage, Resource, Subscription, Technology, Transport, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Finding,
+  HandlerRegistry,
+  Hop,
+  Intake,
+  OutgoingMessage,
+  Resource,
+  Subscription,
+  Technology,
+  Transport,
+  TransportContext,
+} from '@parley/messaging';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
 import { examine } from './examine';
@@ -36,10 +48,15 @@ class SqsTransport implements Transport {
     this.publisher = new CommandPublisher(this.client, where, this.topologyOfOwners);
   }
 
-  /** Asks for a queue, whether there is one or not: so much takes an SQS that answers, and credentials that are good. */
+  /**
+   * Asks for a queue, whether there is one or not: so much takes an SQS that answers, and
+   * credentials that are good.
+   */
   async connect(): Promise<void> {
     try {
-      await this.topologyOfOwners.urlOf(queueNames(this.where.prefix, this.context.service).commands);
+      await this.topologyOfOwners.urlOf(
+        queueNames(this.where.prefix, this.context.service).commands,
+      );
     } catch (error) {
       this.client.destroy();
       throw startFailure(this.where, error);
@@ -51,20 +68,41 @@ class SqsTransport implements Transport {
   }
 
   intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new CommandIntake(this.client, this.where, registry, deliver, this.publisher, this.topologyOfOwners, this.context);
+    return new CommandIntake(
+      this.client,
+      this.where,
+      registry,
+      deliver,
+      this.publisher,
+      this.topologyOfOwners,
+      this.context,
+    );
   }
 
   describe({ owner, key }: Contract): readonly Hop[] {
     const { commands, lanes, dead, deadLanes } = queueNames(this.where.prefix, owner);
-    const keyed = { what: 'queue', name: `${lanes}, by ${key}`, why: `FIFO, a message group each: those of one ${key} are handled in the order they were sent` };
+    const keyed = {
+      what: 'queue',
+      name: `${lanes}, by ${key}`,
+      why: `FIFO, a message group each: those of one ${key} are handled in the order they were sent`,
+    };
     return [
-      key === undefined ? { what: 'queue', name: commands, why: 'commands wait for their owner, up to 14 days' } : keyed,
-      { what: 'queue', name: key === undefined ? dead : deadLanes, why: 'what SQS itself gives up on; the owner keeps it with its dead letters' },
+      key === undefined
+        ? { what: 'queue', name: commands, why: 'commands wait for their owner, up to 14 days' }
+        : keyed,
+      {
+        what: 'queue',
+        name: key === undefined ? dead : deadLanes,
+        why: 'what SQS itself gives up on; the owner keeps it with its dead letters',
+      },
     ];
   }
 
   topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
-    const owners = new Set([...said.filter(({ kind }) => kind === 'command').map(({ owner }) => owner), ...handled.filter(({ kind }) => kind === 'command').map(({ name }) => name)]);
+    const owners = new Set([
+      ...said.filter(({ kind }) => kind === 'command').map(({ owner }) => owner),
+      ...handled.filter(({ kind }) => kind === 'command').map(({ name }) => name),
+    ]);
     return [...owners].flatMap((owner) => resourcesOf(this.where, owner));
   }
 

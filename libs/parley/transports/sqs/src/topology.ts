@@ -1,4 +1,10 @@
-import { CreateQueueCommand, GetQueueAttributesCommand, GetQueueUrlCommand, type QueueAttributeName, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  type QueueAttributeName,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { TopologyMismatch } from '@parley/aws';
 import type { Resource, TransportContext } from '@parley/messaging';
 import { abortAfter } from '@parley/resilience';
@@ -6,8 +12,8 @@ import { createHash } from 'node:crypto';
 import type { Address } from './address';
 
 /*
- * What SQS holds for an owner. Sender and consumer declare the same queues, whoever comes first; so commands wait for an owner
- * that never ran yet.
+ * What SQS holds for an owner. Sender and consumer declare the same queues, whoever comes first; so
+ * commands wait for an owner that never ran yet.
  *
  *   inventory              commands without a key, and those with a delay
  *   inventory-lanes.fifo   commands with a key: a message group a key
@@ -18,8 +24,8 @@ import type { Address } from './address';
 /** The longest SQS keeps anything: what waits longer is gone. */
 const KEPT = 14 * 24 * 3_600;
 /**
- * Receptions after which SQS gives a command up. It is there for commands that kill their consumer: returns of a drain count,
- * too, but the pipeline's own limit comes long before it.
+ * Receptions after which SQS gives a command up. It is there for commands that kill their consumer:
+ * returns of a drain count, too, but the pipeline's own limit comes long before it.
  */
 const RECEIVED_AT_MOST = 50;
 const LONGEST_NAME = 80;
@@ -30,11 +36,17 @@ export type QueueUrls = Readonly<Record<Role, string>>;
 
 export function queueNames(prefix: string, owner: string): Readonly<Record<Role, string>> {
   const name = `${prefix}${owner}`;
-  return { commands: name, lanes: `${name}-lanes.fifo`, dead: `${name}-dead`, deadLanes: `${name}-dead.fifo` };
+  return {
+    commands: name,
+    lanes: `${name}-lanes.fifo`,
+    dead: `${name}-dead`,
+    deadLanes: `${name}-dead.fifo`,
+  };
 }
 
 /** A message group takes 128 plain characters; other keys go by their hash. */
-export const groupOf = (key: string): string => (/^[!-~]{1,128}$/.test(key) ? key : createHash('sha256').update(key).digest('hex'));
+export const groupOf = (key: string): string =>
+  /^[!-~]{1,128}$/.test(key) ? key : createHash('sha256').update(key).digest('hex');
 
 /** As SQS says attributes: all text. */
 function settingsOf(role: Role, address: Address, deadArn?: string): Record<string, string> {
@@ -43,19 +55,47 @@ function settingsOf(role: Role, address: Address, deadArn?: string): Record<stri
     MessageRetentionPeriod: String(KEPT),
     VisibilityTimeout: String(address.lease),
     DelaySeconds: '0',
-    ...(isFifo && { FifoQueue: 'true', ContentBasedDeduplication: 'false', DeduplicationScope: 'messageGroup', FifoThroughputLimit: 'perMessageGroupId' }),
-    ...(deadArn !== undefined && { RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadArn, maxReceiveCount: RECEIVED_AT_MOST }) }),
+    ...(isFifo && {
+      FifoQueue: 'true',
+      ContentBasedDeduplication: 'false',
+      DeduplicationScope: 'messageGroup',
+      FifoThroughputLimit: 'perMessageGroupId',
+    }),
+    ...(deadArn !== undefined && {
+      RedrivePolicy: JSON.stringify({
+        deadLetterTargetArn: deadArn,
+        maxReceiveCount: RECEIVED_AT_MOST,
+      }),
+    }),
   };
 }
 
-/** Of these, what a queue says of itself has to be what is declared; the others are given with each request. */
-const DEMANDED = ['MessageRetentionPeriod', 'DelaySeconds', 'FifoQueue', 'ContentBasedDeduplication', 'RedrivePolicy'] as const;
+/**
+ * Of these, what a queue says of itself has to be what is declared; the others are given with each
+ * request.
+ */
+const DEMANDED = [
+  'MessageRetentionPeriod',
+  'DelaySeconds',
+  'FifoQueue',
+  'ContentBasedDeduplication',
+  'RedrivePolicy',
+] as const;
 
 /** For people: what `topology` prints. */
 export function resourcesOf(address: Address, owner: string): readonly Resource[] {
   const names = queueNames(address.prefix, owner);
-  const resource = (role: Role, dead?: Role): Resource => ({ what: 'queue', name: names[role], settings: settingsOf(role, address, dead && names[dead]) });
-  return [resource('commands', 'dead'), resource('lanes', 'deadLanes'), resource('dead'), resource('deadLanes')];
+  const resource = (role: Role, dead?: Role): Resource => ({
+    what: 'queue',
+    name: names[role],
+    settings: settingsOf(role, address, dead && names[dead]),
+  });
+  return [
+    resource('commands', 'dead'),
+    resource('lanes', 'deadLanes'),
+    resource('dead'),
+    resource('deadLanes'),
+  ];
 }
 
 /** Knows the URLs of owners' queues; makes the queues, or checks them. */
@@ -86,54 +126,109 @@ export class Topology {
   /** @returns undefined when there is none */
   async urlOf(queue: string): Promise<string | undefined> {
     try {
-      return (await this.client.send(new GetQueueUrlCommand({ QueueName: queue }), bounded())).QueueUrl;
+      return (await this.client.send(new GetQueueUrlCommand({ QueueName: queue }), bounded()))
+        .QueueUrl;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
     }
   }
 
-  async attributesOf(url: string, names: readonly string[] = ['All']): Promise<Readonly<Record<string, string>>> {
-    const asked = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: names as QueueAttributeName[] });
+  async attributesOf(
+    url: string,
+    names: readonly string[] = ['All'],
+  ): Promise<Readonly<Record<string, string>>> {
+    const asked = new GetQueueAttributesCommand({
+      QueueUrl: url,
+      AttributeNames: names as QueueAttributeName[],
+    });
     return (await this.client.send(asked, bounded())).Attributes ?? {};
   }
 
   private async declare(names: Readonly<Record<Role, string>>): Promise<QueueUrls> {
-    const [dead, deadLanes] = await Promise.all([this.ensure(names.dead, 'dead'), this.ensure(names.deadLanes, 'deadLanes')]);
-    const arns = await Promise.all([dead, deadLanes].map(async (url) => (await this.attributesOf(url, ['QueueArn'])).QueueArn));
-    const [commands, lanes] = await Promise.all([this.ensure(names.commands, 'commands', arns[0]), this.ensure(names.lanes, 'lanes', arns[1])]);
+    const [dead, deadLanes] = await Promise.all([
+      this.ensure(names.dead, 'dead'),
+      this.ensure(names.deadLanes, 'deadLanes'),
+    ]);
+    const arns = await Promise.all(
+      [dead, deadLanes].map(async (url) => (await this.attributesOf(url, ['QueueArn'])).QueueArn),
+    );
+    const [commands, lanes] = await Promise.all([
+      this.ensure(names.commands, 'commands', arns[0]),
+      this.ensure(names.lanes, 'lanes', arns[1]),
+    ]);
     return { commands, lanes, dead, deadLanes };
   }
 
   private async ensure(queue: string, role: Role, deadArn?: string): Promise<string> {
-    if (queue.length > LONGEST_NAME) throw new TopologyMismatch(this.address, `the queue ${queue}`, `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`);
+    if (queue.length > LONGEST_NAME)
+      throw new TopologyMismatch(
+        this.address,
+        `the queue ${queue}`,
+        `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`,
+      );
     const settings = settingsOf(role, this.address, deadArn);
     const url = await this.urlOf(queue);
     if (url !== undefined) {
       this.refuseOther(queue, settings, await this.attributesOf(url));
       return url;
     }
-    if (this.mode === 'verify') throw new TopologyMismatch(this.address, `the queue ${queue}`, 'does not exist, and this service may not make it; create it as `parley topology` prints it');
+    if (this.mode === 'verify')
+      throw new TopologyMismatch(
+        this.address,
+        `the queue ${queue}`,
+        'does not exist, and this service may not make it; create it as `parley topology` prints it',
+      );
     return this.create(queue, settings);
   }
 
   private async create(queue: string, settings: Record<string, string>): Promise<string> {
     try {
-      return (await this.client.send(new CreateQueueCommand({ QueueName: queue, Attributes: settings }), bounded())).QueueUrl!;
+      return (
+        await this.client.send(
+          new CreateQueueCommand({ QueueName: queue, Attributes: settings }),
+          bounded(),
+        )
+      ).QueueUrl!;
     } catch (error) {
       const { name } = error as Error;
-      if (name === 'QueueDeletedRecently') throw new TopologyMismatch(this.address, `the queue ${queue}`, 'was deleted a moment ago; AWS lets it be made again after 60 s');
-      if (name === 'QueueNameExists' || name === 'QueueAlreadyExists') throw new TopologyMismatch(this.address, `the queue ${queue}`, 'has other settings; delete it when it is empty, or use another prefix');
+      if (name === 'QueueDeletedRecently')
+        throw new TopologyMismatch(
+          this.address,
+          `the queue ${queue}`,
+          'was deleted a moment ago; AWS lets it be made again after 60 s',
+        );
+      if (name === 'QueueNameExists' || name === 'QueueAlreadyExists')
+        throw new TopologyMismatch(
+          this.address,
+          `the queue ${queue}`,
+          'has other settings; delete it when it is empty, or use another prefix',
+        );
       throw error;
     }
   }
 
-  private refuseOther(queue: string, wanted: Readonly<Record<string, string>>, found: Readonly<Record<string, string>>): void {
-    const other = DEMANDED.find((name) => found[name] !== undefined && comparable(found[name]) !== comparable(wanted[name] ?? 'false'));
-    const missing = wanted.RedrivePolicy !== undefined && found.RedrivePolicy === undefined ? 'RedrivePolicy' : undefined;
+  private refuseOther(
+    queue: string,
+    wanted: Readonly<Record<string, string>>,
+    found: Readonly<Record<string, string>>,
+  ): void {
+    const other = DEMANDED.find(
+      (name) =>
+        found[name] !== undefined &&
+        comparable(found[name]) !== comparable(wanted[name] ?? 'false'),
+    );
+    const missing =
+      wanted.RedrivePolicy !== undefined && found.RedrivePolicy === undefined
+        ? 'RedrivePolicy'
+        : undefined;
     const name = other ?? missing;
     if (name === undefined) return;
-    throw new TopologyMismatch(this.address, `the queue ${queue}`, `has ${name} ${found[name] ?? 'not set'} instead of ${wanted[name] ?? 'none'}; change it, or use another prefix`);
+    throw new TopologyMismatch(
+      this.address,
+      `the queue ${queue}`,
+      `has ${name} ${found[name] ?? 'not set'} instead of ${wanted[name] ?? 'none'}; change it, or use another prefix`,
+    );
   }
 }
 
@@ -144,10 +239,14 @@ function comparable(value: string): string {
   return `${String(deadLetterTargetArn)} after ${Number(maxReceiveCount)}`;
 }
 
-export const isMissing = (error: unknown): boolean => /QueueDoesNotExist|NonExistentQueue/.test((error as Error).name);
+export const isMissing = (error: unknown): boolean =>
+  /QueueDoesNotExist|NonExistentQueue/.test((error as Error).name);
 
 /** For one request: SQS answers in time, or not at all. */
-export const bounded = (milliseconds = BOUND, signal?: AbortSignal): { readonly abortSignal: AbortSignal } => {
+export const bounded = (
+  milliseconds = BOUND,
+  signal?: AbortSignal,
+): { readonly abortSignal: AbortSignal } => {
   const timeout = abortAfter(milliseconds);
   return { abortSignal: signal ? AbortSignal.any([signal, timeout]) : timeout };
 };

@@ -2,9 +2,9 @@ import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
 import { type Failure, fromStructured, type Headers, toStructured } from '@parley/messaging';
 
 /*
- * A command is a CloudEvent in structured JSON mode, the body of an SQS message. CloudEvents has no binding for SQS, and as
- * attributes it would not fit: SQS allows ten. The few attributes are the content type, and what travels along with a command
- * that comes back.
+ * A command is a CloudEvent in structured JSON mode, the body of an SQS message. CloudEvents has no
+ * binding for SQS, and as attributes it would not fit: SQS allows ten. The few attributes are the
+ * content type, and what travels along with a command that comes back.
  */
 
 /** Bytes of a message, its attributes included. */
@@ -34,13 +34,19 @@ const REMAINING = 'x-remaining';
 
 export function parcelOf(headers: Headers, body: Buffer, kept: Bookkeeping = {}): Parcel {
   const type = text('application/cloudevents+json; charset=UTF-8');
-  return { MessageBody: sayable(toStructured(headers, body)), MessageAttributes: { [CONTENT_TYPE]: type, ...bookkeeping(kept) } };
+  return {
+    MessageBody: sayable(toStructured(headers, body)),
+    MessageAttributes: { [CONTENT_TYPE]: type, ...bookkeeping(kept) },
+  };
 }
 
 /** The same message once more, with other bookkeeping. */
 export function copyOf(message: Message, kept: Bookkeeping): Parcel {
   const { [ATTEMPT]: _a, [FAILURE]: _f, [REMAINING]: _r, ...own } = message.MessageAttributes ?? {};
-  const copy = (with_: Bookkeeping) => ({ MessageBody: message.Body ?? '', MessageAttributes: { ...own, ...bookkeeping(with_) } });
+  const copy = (with_: Bookkeeping) => ({
+    MessageBody: message.Body ?? '',
+    MessageAttributes: { ...own, ...bookkeeping(with_) },
+  });
   const whole = copy(kept);
   if (!kept.failure || sizeOf(whole) <= LARGEST_MESSAGE) return whole;
   return copy({ ...kept, failure: { ...kept.failure, stack: '' } });
@@ -61,13 +67,18 @@ export function deliveriesOf(message: Message): number {
   return attemptOf(message) + Math.max(0, receivedTimes(message) - 1);
 }
 
-/** SQS counts what a stopping instance gives back as it counts what a process ended with; the first one is not held against a message. */
+/**
+ * SQS counts what a stopping instance gives back as it counts what a process ended with; the first
+ * one is not held against a message.
+ */
 const RECEIVED_UNSUSPECTED = 2;
 
 /** Whether its processes may have ended of it. */
-export const isSuspect = (message: Message): boolean => receivedTimes(message) > RECEIVED_UNSUSPECTED;
+export const isSuspect = (message: Message): boolean =>
+  receivedTimes(message) > RECEIVED_UNSUSPECTED;
 
-const receivedTimes = ({ Attributes }: Message): number => Number(Attributes?.ApproximateReceiveCount ?? 1);
+const receivedTimes = ({ Attributes }: Message): number =>
+  Number(Attributes?.ApproximateReceiveCount ?? 1);
 
 export function remainingOf(message: Message): number {
   return numberIn(message, REMAINING, 0);
@@ -84,11 +95,21 @@ export function failureOf(message: Message): Failure | undefined {
 /** As SQS counts: body, and names, types and values of attributes. */
 export function sizeOf({ MessageBody, MessageAttributes }: Parcel): number {
   const bytes = (value: string | undefined) => Buffer.byteLength(value ?? '');
-  const attributes = Object.entries(MessageAttributes).map(([name, value]) => bytes(name) + bytes(value.DataType) + bytes(value.StringValue) + (value.BinaryValue?.length ?? 0));
+  const attributes = Object.entries(MessageAttributes).map(
+    ([name, value]) =>
+      bytes(name) +
+      bytes(value.DataType) +
+      bytes(value.StringValue) +
+      (value.BinaryValue?.length ?? 0),
+  );
   return attributes.reduce((sum, size) => sum + size, bytes(MessageBody));
 }
 
-function bookkeeping({ attempt, failure, remaining }: Bookkeeping): Record<string, MessageAttributeValue> {
+function bookkeeping({
+  attempt,
+  failure,
+  remaining,
+}: Bookkeeping): Record<string, MessageAttributeValue> {
   return {
     ...(attempt !== undefined && { [ATTEMPT]: number(attempt) }),
     ...(failure && { [FAILURE]: text(sayable(JSON.stringify(failure))) }),
@@ -102,7 +123,14 @@ function numberIn({ MessageAttributes }: Message, name: string, otherwise: numbe
 }
 
 const text = (value: string): MessageAttributeValue => ({ DataType: 'String', StringValue: value });
-const number = (value: number): MessageAttributeValue => ({ DataType: 'Number', StringValue: String(value) });
+const number = (value: number): MessageAttributeValue => ({
+  DataType: 'Number',
+  StringValue: String(value),
+});
 
-/** SQS takes the characters of XML only. In JSON the others can be escaped, and most of them are already. */
-const sayable = (json: string): string => json.replace(/[\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
+/**
+ * SQS takes the characters of XML only. In JSON the others can be escaped, and most of them are
+ * already.
+ */
+const sayable = (json: string): string =>
+  json.replace(/[\ufffe\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
