@@ -9,6 +9,7 @@ import { hostAndPort } from '@parley/messaging';
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 import { problem } from './problem';
+import { areaOf } from './request-path';
 
 /** Could not listen; the message says on what, and what to do. */
 export class DoorError extends Error {
@@ -35,10 +36,6 @@ const LIMITS: DoorLimits = {
   connectionsCheckingInterval: 2_000,
 };
 
-/** Answered while starting and draining, too. */
-const OPERATIONAL = /^\/(health|metrics|operations)(\/|$|\?)/;
-const HEALTH = /^\/health(\/|$|\?)/;
-
 /**
  * The HTTP server of the process. It is open before the application is made and until it is gone,
  * so that liveness and readiness always have an answer; Nest's adapter gets its requests, but not
@@ -54,7 +51,7 @@ export class FrontDoor {
   private readonly open = new Set<ServerResponse>();
   private whenIdle?: () => void;
 
-  /** @param operations answers what OPERATIONAL names, in every phase */
+  /** @param operations answers health, metrics and operations, in every phase */
   constructor(
     private readonly lifecycle: Lifecycle,
     private readonly operations: RequestListener,
@@ -145,8 +142,10 @@ export class FrontDoor {
     );
   }
 
+  /** Answered while starting and draining, too. */
   private isOperational(url: string): boolean {
-    return this.strangersOnly ? HEALTH.test(url) : OPERATIONAL.test(url);
+    const area = areaOf(url);
+    return this.strangersOnly ? area === 'health' : area !== undefined;
   }
 
   private track(response: ServerResponse): void {
@@ -160,7 +159,7 @@ export class FrontDoor {
   private working(): number {
     let count = 0;
     for (const { req } of this.open)
-      if (!isStream(req) && !OPERATIONAL.test(req.url ?? '')) count += 1;
+      if (!isStream(req) && areaOf(req.url ?? '') === undefined) count += 1;
     return count;
   }
 }

@@ -387,6 +387,31 @@ describe('operations', () => {
     });
   });
 
+  it.each([
+    '/anything/status',
+    '/anything/dead-letters',
+    '/health/anything',
+    '/health/live/anything',
+    '/metrics/anything',
+    '/health/../anything/dead-letters',
+    '/health/../operations/status',
+    '/health/%2e%2e/anything/sagas',
+    '/health/%2E./metrics',
+    '/health/..\\\\anything/status',
+    '/health\\\\..\\\\anything/status',
+    '/operations/../health/live',
+    '/operations/dead-letters/./7',
+    '/%6fperations/status',
+    '//operations/status',
+    '//host/anything/status',
+    'http://host/anything/status',
+    '/',
+    '*',
+  ])('tells nothing by way of another path: %s', async (path) => {
+    running();
+    expect([400, 404]).toContain(await statusOf({ path }));
+  });
+
   it('refuses an operator who is named twice', async () => {
     running();
     const { port } = server.address() as { port: number };

@@ -17,6 +17,7 @@ import { type Answer, failed } from './operator-request';
 import { OperationsAccess } from './operations-access';
 import type { Service } from './service';
 import { repeatedHeader } from './single-headers';
+import { areaOf, readPath } from './request-path';
 import { SubjectRequests } from './subject-requests';
 
 /**
@@ -85,21 +86,25 @@ export class Operations {
     const { method, url } = request;
     const repeated = repeatedHeader(request.rawHeaders);
     if (repeated !== undefined) return failed(400, `the header ${repeated} comes twice`);
+    const area = areaOf(url ?? '/');
+    if (!area) return failed(404, 'only /health, /metrics and /operations are answered here');
     const path = readPath(url ?? '/');
     if (!path) return failed(400, 'the path cannot be read');
-    const [area, name, ...rest] = path.parts;
+    const [, name, ...rest] = path.parts;
     const refusal = area === 'operations' && this.access.refusalOf(request.headers);
     if (refusal) return failed(refusal.status, refusal.message);
     if (method === 'POST') return this.change(`${area}/${name}`, rest, request);
     if (method !== 'GET' && method !== 'HEAD') return failed(405, `${method} is not answered here`);
-    if (area === 'metrics')
+    if (area === 'metrics' && name === undefined)
       return {
         status: 200,
         body: await this.service.metrics.text(),
         type: this.service.metrics.contentType,
       };
-    if (area === 'health') return name === 'live' ? this.live() : this.ready();
-    return this.tell(name ?? '', rest, path.query);
+    if (area === 'operations') return this.tell(name ?? '', rest, path.query);
+    if (rest.length === 0 && name === 'live') return this.live();
+    if (rest.length === 0 && name === 'ready') return this.ready();
+    return failed(404, 'there is /health/live, /health/ready and /metrics');
   }
 
   /** Whether the process works at all. Asks nobody else: restarting it would mend nothing there. */
@@ -294,26 +299,6 @@ export class Operations {
   private get asked(): Messaging {
     if (!this.messaging) throw new Error(this.service.lifecycle.reason ?? 'starting');
     return this.messaging;
-  }
-}
-
-/** What no database keeps in a text: NUL, and halves of a surrogate pair. */
-const UNSTORABLE = /\0|\p{Surrogate}/u;
-
-function readPath(
-  url: string,
-): { readonly parts: string[]; readonly query: Record<string, string> } | undefined {
-  try {
-    const { pathname, searchParams } = new URL(url, 'http://process');
-    const read = {
-      parts: pathname.split('/').slice(1).map(decodeURIComponent),
-      query: Object.fromEntries(searchParams),
-    };
-    return [...read.parts, ...Object.values(read.query)].some((text) => UNSTORABLE.test(text))
-      ? undefined
-      : read;
-  } catch {
-    return undefined;
   }
 }
 
