@@ -27,7 +27,7 @@ const anchorOf = (heading) =>
     .trim()
     .replaceAll(' ', '-');
 
-const NOT_OURS = /^(?:node_modules|dist|\..*)$/;
+const NOT_OURS = /^(?:node_modules|dist|\.(?!github$).*)$/;
 
 function documents(folder = '.') {
   return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
