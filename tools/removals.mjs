@@ -26,19 +26,19 @@ const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
 /** `text` is replaced by `instead`; `tests` are the promises that depend on it. */
 const REMOVALS = {
   'inbox check': {
-    file: `${KIT}/pipeline.ts`,
+    file: `${KIT}/delivery/pipeline.ts`,
     text: 'throw new AlreadyHandled(envelope.id);\n    this.process',
     instead: 'return;\n    this.process',
     tests: ['T33', 'T29'],
   },
   outbox: {
-    file: `${KIT}/publisher.ts`,
+    file: `${KIT}/sending/publisher.ts`,
     text: 'stored.push(this.storeOrThrow().outbox.add(tx, relayed))',
     instead: 'stored.push(this.now(relayed))',
     tests: ['T30', 'T31'],
   },
   'acknowledgement after the commit': {
-    file: `${KIT}/pipeline.ts`,
+    file: `${KIT}/delivery/pipeline.ts`,
     text: DELIVER,
     instead: `readonly deliver = async (delivery: Delivery): Promise<Outcome> => {
     void this.later(delivery);
@@ -49,13 +49,13 @@ const REMOVALS = {
     tests: ['T10', 'T16', 'T43'],
   },
   'order per key': {
-    file: `${KIT}/pipeline.ts`,
+    file: `${KIT}/delivery/pipeline.ts`,
     text: 'envelope.partitionkey !== undefined && !honours.retry',
     instead: 'envelope.partitionkey === null && !honours.retry',
     tests: ['T11', 'T10'],
   },
   'dead-letter write': {
-    file: `${KIT}/pipeline.ts`,
+    file: `${KIT}/delivery/pipeline.ts`,
     text: 'this.store!.lanes.bury(tx, parkable(delivery), failure, hold)',
     instead: 'Promise.resolve(void tx)',
     tests: ['T22', 'T24', 'T27'],

@@ -2,7 +2,7 @@
 // after its commit, if nothing comes between.
 require('reflect-metadata');
 const path = require('node:path');
-const { Publisher } = require(path.resolve('dist/libs/parley/messaging/src/publisher.js'));
+const { Publisher } = require(path.resolve('dist/libs/parley/messaging/src/sending/publisher.js'));
 const { replace } = require('./replace.cjs');
 
 replace(Publisher.prototype, 'join', () => async () => undefined);

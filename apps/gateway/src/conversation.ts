@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { inConversation, nextHop } from '@parley/messaging';
+import { inConversation } from '@parley/messaging';
+import { nextHop } from '@parley/messaging/transport';
 
 /**
  * A request from outside begins a conversation: everything it sets off carries its id. Ids from

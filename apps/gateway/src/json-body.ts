@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { decode, InvalidMessage } from '@parley/messaging';
+import { InvalidMessage } from '@parley/messaging';
+import { decode } from '@parley/messaging/transport';
 import { problem, ProblemError } from '@parley/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 

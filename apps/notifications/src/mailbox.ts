@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createTransport, type SendMailOptions } from 'nodemailer';
-import { socketHost } from '@parley/messaging';
+import { socketHost } from '@parley/messaging/transport';
 import type { Mail } from './mail';
 
 /** Hands mails over to whoever carries them. */

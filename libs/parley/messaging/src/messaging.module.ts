@@ -1,8 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { HandlerRegistry } from './handlers';
+import { HandlerRegistry } from './handlers/handler-registry';
 import { Messaging, type MessagingOptions } from './messaging';
-import { Messenger } from './messenger';
-import { Transactions } from './transactions';
+import { Messenger } from './sending/messenger';
+import { Transactions } from './sending/transactions';
 
 type AsyncOptions = {
   readonly useFactory: (...dependencies: never[]) => MessagingOptions;

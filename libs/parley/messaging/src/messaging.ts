@@ -6,14 +6,14 @@ import {
   type Duration,
   type Kind,
 } from '@parley/contract';
-import { CallAnswerer } from './answerer';
-import { claimsAt, keysAt } from './beside-messages';
-import { Bodies } from './bodies';
-import { Caller } from './caller';
-import type { CallServer, CallTransport } from './calls';
+import { CallAnswerer } from './calls/call-handler';
+import { claimsAt, keysAt } from './payload/side-stores';
+import { Bodies } from './payload/payload-processor';
+import { Caller } from './calls/call-client';
+import type { CallServer, CallTransport } from './ports/call-transport';
 import { systemClock, type Clock } from './clock';
-import { Envelopes } from './envelope';
-import { showErrorsToFilters } from './exception-filters';
+import { Envelopes } from './message/envelope';
+import { showErrorsToFilters } from './handlers/exception-filters';
 import {
   handlerInfo,
   sayingHop,
@@ -21,37 +21,37 @@ import {
   type HandlerInfo,
   type RouteInfo,
   type SayingExplained,
-} from './explain';
-import type { Passes } from './fail-point';
-import { HandlerError, HandlerRegistry, type Subscription } from './handlers';
+} from './introspection/explain';
+import type { Passes } from './ports/failpoints';
+import { HandlerError, HandlerRegistry } from './handlers/handler-registry';
 import { InFlight } from './in-flight';
-import { examinationsOf, manifestsOf, type Examination, type Manifest } from './inspection';
-import { HandlerRuns, type Overdue } from './handler-runs';
-import { KeyRing } from './key-ring';
-import { KillSwitches, type KillSwitchOptions, type Paused } from './kill-switch';
-import { warnOfMessagesLeftBehind } from './left-behind';
-import { Messenger } from './messenger';
-import { outageIn, type OutageError, type OutageReader } from './outage';
-import type { DeliveryObserver } from './observer';
-import { Pipeline } from './pipeline';
-import { Publisher } from './publisher';
-import { RegistryPart } from './registry-part';
-import { RepeatedCalls } from './repeated-calls';
-import { Relay } from './relay';
-import { Routes, STORED_KINDS, type Urls } from './routes';
-import type { LaneRunner, Store } from './store';
-import { isSealed } from './sealing';
-import { NoSubjectKeys } from './subject-keys';
-import type {
-  Backlog,
-  Intake,
-  IntakeHealth,
-  Technology,
-  Transport,
-  TransportContext,
-} from './technology';
-import { Transactions } from './transactions';
-import { UnroutedIntake } from './unrouted-intake';
+import {
+  examinationsOf,
+  manifestsOf,
+  type Examination,
+  type Manifest,
+} from './introspection/topology-report';
+import { HandlerRuns, type Overdue } from './delivery/handler-runs';
+import { KeyRing } from './payload/subject-key-cache';
+import { KillSwitches, type KillSwitchOptions, type Paused } from './delivery/circuit-breaker';
+import { warnOfMessagesLeftBehind } from './introspection/left-behind';
+import { Messenger } from './sending/messenger';
+import { outageIn, type OutageError, type OutageReader } from './ports/outage';
+import type { DeliveryObserver } from './ports/observer';
+import { Pipeline } from './delivery/pipeline';
+import { Publisher } from './sending/publisher';
+import { RegistryPart } from './handlers/filtered-subscriptions';
+import { RepeatedCalls } from './calls/idempotent-calls';
+import { Relay } from './sending/outbox-relay';
+import { Routes, STORED_KINDS, type Urls } from './sending/routes';
+import type { LaneRunner, Store } from './ports/store';
+import { isSealed } from './payload/field-encryption';
+import { NoSubjectKeys } from './ports/subject-keys';
+import type { Intake, Technology, Transport, TransportContext } from './ports/transport';
+import type { Backlog, IntakeHealth } from './ports/health';
+import { Transactions } from './sending/transactions';
+import { UnroutedIntake } from './handlers/unrouted-consumer';
+import type { RegisteredSubscription } from './ports/subscription';
 
 export interface MessagingOptions {
   readonly service: string;
@@ -471,7 +471,7 @@ export class Messaging {
       );
   }
 
-  private parksInStore({ kind, live }: Subscription): boolean {
+  private parksInStore({ kind, live }: RegisteredSubscription): boolean {
     return kind === 'event'
       ? !live
       : kind === 'command' &&

@@ -1,10 +1,10 @@
 // Not run: each `@ts-expect-error` line must be an error, or `npm run typecheck` fails.
 import { broadcast, call, command, event, wire } from '@parley/contract';
 import { z } from 'zod';
-import { CallError } from './call-error';
-import type { BatchContext, CallContext, HandlerContext } from './context';
-import { Handles } from './handles';
-import type { Messenger } from './messenger';
+import { CallError } from './calls/call-error';
+import type { BatchContext, CallContext, HandlerContext } from './message/handler-context';
+import { Handles } from './handlers/handles';
+import type { Messenger } from './sending/messenger';
 
 const Reserve = command('stock.reserve', z.object({ orderId: z.uuid(), quantity: z.int() }), {
   key: 'orderId',

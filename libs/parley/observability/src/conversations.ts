@@ -1,4 +1,5 @@
-import type { DeliveryObserver, Envelope } from '@parley/messaging';
+import type { Envelope } from '@parley/messaging';
+import type { DeliveryObserver } from '@parley/messaging/transport';
 
 /** One thing this process did in a conversation. */
 export interface Turn {

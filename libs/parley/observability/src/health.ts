@@ -1,4 +1,4 @@
-import { type IntakeHealth, within } from '@parley/messaging';
+import { type IntakeHealth, within } from '@parley/messaging/transport';
 import type { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 
 /** A question for terminus' HealthCheckService. */

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
-import { currentConversation, traceIdOf } from '@parley/messaging';
+import { currentConversation } from '@parley/messaging';
+import { traceIdOf } from '@parley/messaging/transport';
 import { pino, type DestinationStream, type Logger as Pino } from 'pino';
 import { withoutSecrets, withoutSecretsInText } from './redaction';
 

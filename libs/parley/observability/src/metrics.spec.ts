@@ -1,4 +1,4 @@
-import type { Handling } from '@parley/messaging';
+import type { Handling } from '@parley/messaging/transport';
 import { Metrics } from './metrics';
 
 const handling = (over: Partial<Handling> = {}): Handling => ({

@@ -1,10 +1,5 @@
-import type {
-  Backlog,
-  DeliveryObserver,
-  Handling,
-  Messaging,
-  MessagingHealth,
-} from '@parley/messaging';
+import type { Messaging, MessagingHealth } from '@parley/messaging';
+import type { Backlog, DeliveryObserver, Handling } from '@parley/messaging/transport';
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import { Counters, type Count, type Distribution, Histograms } from './series';
 

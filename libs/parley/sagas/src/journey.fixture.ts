@@ -4,16 +4,15 @@ import { CommandHandler, CqrsModule, type ICommandHandler } from '@nestjs/cqrs';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import {
-  type Clock,
   Handles,
   Messaging,
   type MessagingOptions,
   MessagingModule,
   Messenger,
   type Store,
-  systemClock,
   Transactions,
 } from '@parley/messaging';
+import { type Clock, systemClock } from '@parley/messaging/transport';
 import {
   BookFlight,
   BookHotel,

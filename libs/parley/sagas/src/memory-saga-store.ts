@@ -1,4 +1,4 @@
-import type { Tx } from '@parley/messaging';
+import type { Tx } from '@parley/messaging/transport';
 import {
   HISTORY_LIMIT,
   SagaConflict,

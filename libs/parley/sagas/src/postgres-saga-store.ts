@@ -1,4 +1,4 @@
-import type { Tx } from '@parley/messaging';
+import type { Tx } from '@parley/messaging/transport';
 import type { ClientBase } from 'pg';
 import type { EntityManager } from 'typeorm';
 import { schemaOf } from './saga-migrations';

@@ -1,4 +1,4 @@
-import { HandlerRegistry, type HandlerExtras } from '@parley/messaging';
+import { HandlerRegistry, type HandlerExtras } from '@parley/messaging/transport';
 import { FlightBooked, trip } from './booking';
 import { controllerOf } from './saga-controller';
 

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { MAX_INDEXED_CHARACTERS, type Tx } from '@parley/messaging';
+import { MAX_INDEXED_CHARACTERS, type Tx } from '@parley/messaging/transport';
 import {
   HISTORY_LIMIT,
   SagaConflict,

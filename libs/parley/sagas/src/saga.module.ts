@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { isSealed, Messaging, type Store } from '@parley/messaging';
+import { Messaging, type Store } from '@parley/messaging';
+import { isSealed } from '@parley/messaging/transport';
 import { MemorySagaStore } from './memory-saga-store';
 import { PostgresSagaStore } from './postgres-saga-store';
 import { SagaError, type Definition } from './saga';

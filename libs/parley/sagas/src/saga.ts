@@ -33,7 +33,7 @@ import {
   type Event,
   type Message,
 } from '@parley/contract';
-import { MAX_INDEXED_CHARACTERS } from '@parley/messaging';
+import { MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
 import type { z } from 'zod';
 import { Given } from './given';
 import { timeoutName, type Step } from './step';

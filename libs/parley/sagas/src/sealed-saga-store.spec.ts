@@ -1,6 +1,6 @@
 import { milliseconds } from '@parley/contract';
 import { MemorySubjectKeys } from '@parley/memory';
-import { KeyRing } from '@parley/messaging';
+import { KeyRing } from '@parley/messaging/transport';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { MemorySagaStore } from './memory-saga-store';

@@ -1,5 +1,12 @@
-import type { KeyRing, SubjectKey, Tx } from '@parley/messaging';
-import { keyIdsOf, masked, seal, unsealed } from '@parley/messaging';
+import {
+  type KeyRing,
+  type SubjectKey,
+  type Tx,
+  keyIdsOf,
+  masked,
+  seal,
+  unsealed,
+} from '@parley/messaging/transport';
 import { SagaError, type Definition } from './saga';
 import type {
   DueTimeout,

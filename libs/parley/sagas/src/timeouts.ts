@@ -4,13 +4,13 @@
  * cancelled, and every finished saga would leave some behind.
  */
 import type { OnApplicationBootstrap } from '@nestjs/common';
+import { type Transactions } from '@parley/messaging';
 import {
   describe,
   type Clock,
-  type Transactions,
   type TransportContext,
   type Worker,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Definition } from './saga';
 import type { DueTimeout, KnownTimeout, SagaStore } from './saga-store';
 import type { Turns } from './turns';

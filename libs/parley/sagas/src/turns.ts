@@ -1,12 +1,5 @@
-import {
-  type Clock,
-  type Envelope,
-  inConversation,
-  type Passes,
-  type TransportContext,
-  type Tx,
-  Unrecoverable,
-} from '@parley/messaging';
+import { type Envelope, inConversation, Unrecoverable } from '@parley/messaging';
+import type { Clock, Passes, TransportContext, Tx } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 import { idsFor } from './ids';
 import { SagaError, stageOf, type Definition, type Move, type Turn } from './saga';

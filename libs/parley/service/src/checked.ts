@@ -1,4 +1,4 @@
-import { issuesOf } from '@parley/messaging';
+import { issuesOf } from '@parley/messaging/transport';
 import type { z } from 'zod';
 import { invalid, problem, ProblemError } from './problem';
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { type Messaging, NoSubscription } from '@parley/messaging';
+import { type Messaging } from '@parley/messaging';
+import { NoSubscription } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
   type Answer,

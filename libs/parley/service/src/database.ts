@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging';
+import { within } from '@parley/messaging/transport';
 import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
 import type { ClientBase } from 'pg';

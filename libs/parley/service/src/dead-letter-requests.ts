@@ -7,8 +7,8 @@ import {
   type Decision,
   EditRefused,
   type Messaging,
-  systemClock,
 } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
   type Answer,

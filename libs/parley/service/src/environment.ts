@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { milliseconds, type Duration } from '@parley/contract';
-import { endAt } from '@parley/messaging';
+import { endAt } from '@parley/messaging/transport';
 import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
 import { z } from 'zod';
 

@@ -1,4 +1,4 @@
-import { endAt, type Passes } from '@parley/messaging';
+import { endAt, type Passes } from '@parley/messaging/transport';
 import type { Logger } from '@parley/observability';
 import type { Environment } from './environment';
 

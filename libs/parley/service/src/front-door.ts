@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { hostAndPort } from '@parley/messaging';
+import { hostAndPort } from '@parley/messaging/transport';
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 import { problem } from './problem';

@@ -7,14 +7,14 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { OutageError } from '@parley/messaging';
 import {
   MAX_ISSUES,
   moreTimes,
   notingEffects,
-  OutageError,
   type OutageReader,
   Sparingly,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { repeatedHeader } from './single-headers';
 import { invalid, problem, type Problem, ProblemError, problemOf } from './problem';

@@ -10,12 +10,8 @@ import { type AddressInfo, connect } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import {
-  Messaging,
-  NoSubscription,
-  type DeadLetter,
-  type MessagingHealth,
-} from '@parley/messaging';
+import { Messaging, type DeadLetter, type MessagingHealth } from '@parley/messaging';
+import { NoSubscription } from '@parley/messaging/transport';
 import { Logger } from '@parley/observability';
 import { readEnvironment } from './environment';
 import { Operations } from './operations';

@@ -4,11 +4,10 @@ import {
   AnswerLost,
   CallError,
   InvalidMessage,
-  noteEffect,
-  notingEffects,
   OutageError,
   OwnerUnavailable,
 } from '@parley/messaging';
+import { noteEffect, notingEffects } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { type Asked, problem, ProblemError, problemOf } from './problem';

@@ -1,5 +1,6 @@
 import { HttpException } from '@nestjs/common';
-import { effectAfter, IdempotencyConflict, InvalidMessage, OutageError } from '@parley/messaging';
+import { IdempotencyConflict, InvalidMessage, OutageError } from '@parley/messaging';
+import { effectAfter } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
 
 /** What went wrong, as RFC 9457 says it: `application/problem+json`. */

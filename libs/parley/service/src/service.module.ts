@@ -1,13 +1,8 @@
 import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { contractsLoaded } from '@parley/contract';
-import {
-  MessagingModule,
-  type MessagingOptions,
-  readable,
-  type Store,
-  urlVariable,
-} from '@parley/messaging';
+import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
+import { readable, urlVariable } from '@parley/messaging/transport';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';

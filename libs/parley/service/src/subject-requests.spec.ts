@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { MemorySubjectKeys } from '@parley/memory';
-import { KeyRing, systemClock, type Messaging } from '@parley/messaging';
+import { type Messaging } from '@parley/messaging';
+import { KeyRing, systemClock } from '@parley/messaging/transport';
 import { SubjectRequests } from './subject-requests';
 
 const posted = (body: object, operator = 'ann') =>

@@ -1,5 +1,5 @@
 import type { Technology } from '@parley/messaging';
-import { UnknownTechnology } from '@parley/messaging';
+import { UnknownTechnology } from '@parley/messaging/transport';
 
 /*
  * Every technology this kit has, by URL scheme. One is loaded only when a URL names it: a service

@@ -4,12 +4,11 @@ import {
   Messaging,
   type HandlerContext,
   type Messenger,
-  type OutgoingMessage,
   type Store,
-  systemClock,
   type Technology,
   type Transactions,
 } from '@parley/messaging';
+import { type OutgoingMessage, systemClock } from '@parley/messaging/transport';
 import { plainPayload } from './plain-payload';
 
 /** What a handler said. */

@@ -18,10 +18,9 @@ import {
   type DeadLetter,
   type MessagingOptions,
   type Messenger,
-  type OutgoingMessage,
   type SendOptions,
-  type TransportContext,
 } from '@parley/messaging';
+import type { OutgoingMessage, TransportContext } from '@parley/messaging/transport';
 import { plainPayload } from './plain-payload';
 import { RealWork } from './real-work';
 import { fewTurns, VirtualClock } from './virtual-clock';

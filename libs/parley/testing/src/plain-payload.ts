@@ -1,5 +1,5 @@
 import type { MemorySubjectKeys } from '@parley/memory';
-import { isSealed, unsealed, type OutgoingMessage } from '@parley/messaging';
+import { isSealed, unsealed, type OutgoingMessage } from '@parley/messaging/transport';
 
 /** What a message says, decrypted where it is personal. */
 export function plainPayload(

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Positions, Reader, ShardLease, ShardLeases } from '@parley/messaging';
+import type { Positions, Reader, ShardLease, ShardLeases } from '@parley/messaging/transport';
 
 const TTL = 60_000;
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
+import { type DeadLetterFilter, type Store } from '@parley/messaging';
 import {
   type Answer,
   type Begun,
   causeOf,
-  type DeadLetterFilter,
   type Deliver,
   type Delivery,
   type Failure,
@@ -15,11 +15,10 @@ import {
   type OutgoingMessage,
   type ParkedMessage,
   printOf,
-  type Store,
-  type Subscription,
   type Tx,
   type UnfinishedHandling,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { z } from 'zod';
 import { eventually } from './conformance/journal';
 
@@ -884,7 +883,7 @@ type Decide = (
 ) => 'handle' | Outcome | Promise<'handle' | Outcome>;
 
 const SUBSCRIPTION = 'insights.orders';
-const subscription: Subscription = {
+const subscription: RegisteredSubscription = {
   kind: 'event',
   name: SUBSCRIPTION,
   handlers: new Map(),

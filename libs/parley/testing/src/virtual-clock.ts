@@ -1,5 +1,5 @@
 import { milliseconds, type Duration } from '@parley/contract';
-import type { Clock } from '@parley/messaging';
+import type { Clock } from '@parley/messaging/transport';
 
 interface Timer {
   readonly at: number;

@@ -3,13 +3,12 @@ import { call, type Call } from '@parley/contract';
 import {
   CallError,
   CallInTransaction,
-  headersOf,
   IdempotencyConflict,
   InvalidMessage,
   OwnerUnavailable,
   type CallContext,
-  type OutgoingCall,
 } from '@parley/messaging';
+import { headersOf, type OutgoingCall } from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import type { Fixture } from './fixture';
 import { Gate, Journal } from './journal';

@@ -1,4 +1,4 @@
-import { UNFINISHED_AT_MOST } from '@parley/messaging';
+import { UNFINISHED_AT_MOST } from '@parley/messaging/transport';
 import { effectsReach, numbers } from './effects';
 import type { Instance } from './instance';
 import { eventually, Gate } from './journal';

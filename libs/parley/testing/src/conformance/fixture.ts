@@ -1,4 +1,5 @@
-import type { MessagingOptions, Tx } from '@parley/messaging';
+import type { MessagingOptions } from '@parley/messaging';
+import type { Tx } from '@parley/messaging/transport';
 
 /**
  * What a technology may offer. What is declared is tried; what is not is skipped, with the reason

@@ -3,17 +3,19 @@ import {
   Messaging,
   MessagingModule,
   type DeadLetter,
-  type DeliveryObserver,
-  type Handling,
   type MessagingOptions,
   type Messenger,
-  type OutgoingCall,
-  type OutgoingMessage,
   type Store,
-  type TransportContext,
-  systemClock,
   type Transactions,
 } from '@parley/messaging';
+import {
+  type DeliveryObserver,
+  type Handling,
+  type OutgoingCall,
+  type OutgoingMessage,
+  type TransportContext,
+  systemClock,
+} from '@parley/messaging/transport';
 import { Logger } from '@parley/observability';
 import type { Place } from './fixture';
 import { Journal } from './journal';

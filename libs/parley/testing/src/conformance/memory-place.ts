@@ -1,5 +1,6 @@
 import { MemoryStore, type MemoryTx } from '@parley/memory';
-import type { Store, Technology, Tx } from '@parley/messaging';
+import type { Store, Technology } from '@parley/messaging';
+import type { Tx } from '@parley/messaging/transport';
 
 /** Connections to something in memory that can be away, for one instance. */
 export class MemoryLink {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { socketHost } from '@parley/messaging';
+import { socketHost } from '@parley/messaging/transport';
 import type { Way } from './fixture';
 
 /**

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Contract } from '@parley/contract';
-import { TooLarge } from '@parley/messaging';
+import { TooLarge } from '@parley/messaging/transport';
 import type { Journal } from './journal';
 import { say, type Seen, type Trial } from './trial';
 

@@ -21,9 +21,9 @@ import {
   type Envelope,
   type HandlerContext,
   type HandlerOptions,
-  type OutgoingMessage,
   type SubscriptionOptions,
 } from '@parley/messaging';
+import type { OutgoingMessage } from '@parley/messaging/transport';
 import { z } from 'zod';
 import type { Feature, Features, Fixture } from './fixture';
 import { Instance, type InstanceOptions } from './instance';

@@ -1,4 +1,4 @@
-import { outboxSubscription } from '@parley/messaging';
+import { outboxSubscription } from '@parley/messaging/transport';
 import { numbers } from './effects';
 import { eventually } from './journal';
 import type { TryPromise } from './suite';

@@ -1,4 +1,4 @@
-import type { FailPoint } from '@parley/messaging';
+import type { FailPoint } from '@parley/messaging/transport';
 import { CONSUMER, SENDER, type CrashSite, type UnderWay } from './place';
 import type { Plant } from './plants';
 import { faultsOf } from './verdict';

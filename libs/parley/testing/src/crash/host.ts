@@ -1,11 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
-import {
-  Subscription,
-  TRANSPORT_ID,
-  type HandlerContext,
-  type HandlerOptions,
-  type Intake,
-} from '@parley/messaging';
+import { Subscription, type HandlerContext, type HandlerOptions } from '@parley/messaging';
+import { TRANSPORT_ID, type Intake } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 
 /** One handler, as a controller would declare it. */

@@ -1,4 +1,5 @@
-import type { Passes, Store, Technology, TransportContext, Tx } from '@parley/messaging';
+import type { Store, Technology } from '@parley/messaging';
+import type { Passes, TransportContext, Tx } from '@parley/messaging/transport';
 
 export const SENDER = 'desk';
 export const CONSUMER = 'works';

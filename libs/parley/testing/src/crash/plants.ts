@@ -1,4 +1,5 @@
-import type { Deliver, Outbox, StoredMessage, Technology, Transport } from '@parley/messaging';
+import type { Technology } from '@parley/messaging';
+import type { Deliver, Outbox, StoredMessage, Transport } from '@parley/messaging/transport';
 import type { CrashPlace } from './place';
 
 /** Broken promises, to prove that the proof finds them. */

@@ -1,5 +1,6 @@
 import './without-nest';
-import { endAt, Messaging, type Passes, type Store } from '@parley/messaging';
+import { Messaging, type Store } from '@parley/messaging';
+import { endAt, type Passes } from '@parley/messaging/transport';
 import { Host } from './host';
 import { CONSUMER, SENDER, type CrashPlace, type Life, type OpenPlace } from './place';
 import { planted, type Plant } from './plants';

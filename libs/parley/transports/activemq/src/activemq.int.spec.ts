@@ -1,17 +1,16 @@
 import { Logger } from '@nestjs/common';
 import { broadcast, command, type Contract } from '@parley/contract';
+import { type Envelope, type Store } from '@parley/messaging';
 import {
   type Delivery,
-  type Envelope,
   HandlerRegistry,
   type Outcome,
   type OutgoingMessage,
   type ParkedMessage,
-  type Store,
   systemClock,
   type Transport,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Road } from '@parley/testing/conformance';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';

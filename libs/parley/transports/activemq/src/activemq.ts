@@ -1,4 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
+import { type Technology } from '@parley/messaging';
 import {
   type Deliver,
   type Finding,
@@ -8,11 +9,10 @@ import {
   type OutgoingMessage,
   queueOf,
   type Resource,
-  type Subscription,
-  type Technology,
   type Transport,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { Address } from './address';
 import { BroadcastIntake } from './broadcast-intake';
 import { CommandIntake } from './command-intake';
@@ -85,7 +85,10 @@ class ActiveMqTransport implements Transport {
     ];
   }
 
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     const contracts = [
       ...said,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),

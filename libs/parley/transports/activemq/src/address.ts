@@ -1,4 +1,4 @@
-import { isBug, socketHost } from '@parley/messaging';
+import { isBug, socketHost } from '@parley/messaging/transport';
 
 const DEFAULT_PORT = { 'activemq:': 61_616, 'activemqs:': 61_617 } as const;
 

@@ -1,5 +1,6 @@
 import { command } from '@parley/contract';
-import type { Envelope, OutgoingMessage } from '@parley/messaging';
+import type { Envelope } from '@parley/messaging';
+import type { OutgoingMessage } from '@parley/messaging/transport';
 import rhea, { type Message } from 'rhea';
 import { z } from 'zod';
 import {

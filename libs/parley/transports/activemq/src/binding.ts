@@ -4,7 +4,7 @@ import {
   type Headers,
   headersOf as envelopeHeaders,
   type OutgoingMessage,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import rhea, { type Message } from 'rhea';
 
 /*

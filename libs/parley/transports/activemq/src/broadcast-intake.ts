@@ -4,10 +4,10 @@ import {
   Hearing,
   type IntakeHealth,
   IntakeServer,
-  type Subscription,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Connection, EventContext, Receiver } from 'rhea';
 import { type Address, startFailure } from './address';
 import { received } from './binding';
@@ -30,7 +30,7 @@ const STOPPED_WITHIN = 1_000;
 export class BroadcastIntake extends IntakeServer<'broadcast'> {
   private readonly line: Line;
   private hearing?: Hearing;
-  private subscription?: Subscription;
+  private subscription?: RegisteredSubscription;
   private receivers: readonly Receiver[] = [];
   private state: IntakeHealth['state'] = 'starting';
   private reason?: string;

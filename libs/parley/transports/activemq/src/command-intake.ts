@@ -6,7 +6,7 @@ import {
   IntakeServer,
   type TransportContext,
   within,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Connection } from 'rhea';
 import { type Address, startFailure } from './address';
 import { Commands } from './commands';

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { type Store } from '@parley/messaging';
 import {
   type Deliver,
   type Delivery,
   type Failure,
   KeyLanes,
   type Outcome,
-  type Store,
-  type Subscription,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Message } from 'rhea';
 import { attemptOf, copyOf, deathOf, failureOf, received, unansweredOf } from './binding';
 import type { Arrival } from './inlet';
@@ -37,7 +37,7 @@ export class Commands {
   private readonly member: string;
 
   constructor(
-    private readonly subscription: Subscription,
+    private readonly subscription: RegisteredSubscription,
     private readonly publisher: Publisher,
     private readonly context: TransportContext,
     private readonly pipeline: Deliver,

@@ -1,4 +1,4 @@
-import { FirstOfKeys, within } from '@parley/messaging';
+import { FirstOfKeys, within } from '@parley/messaging/transport';
 import type { Connection, Delivery, EventContext, Message, Receiver } from 'rhea';
 import { UNSETTLED_AT_MOST } from './line';
 import { attached, linkError } from './management';

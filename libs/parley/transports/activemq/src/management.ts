@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging';
+import { within } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 

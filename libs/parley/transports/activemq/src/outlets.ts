@@ -1,4 +1,5 @@
-import { OutageError, UnpublishableError, within } from '@parley/messaging';
+import { OutageError } from '@parley/messaging';
+import { UnpublishableError, within } from '@parley/messaging/transport';
 import type { Connection, Delivery, EventContext, Message, Sender } from 'rhea';
 import type { Address } from './address';
 import type { Line } from './line';

@@ -4,7 +4,7 @@ import {
   sendInOrder,
   type TransportContext,
   within,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Message } from 'rhea';
 import type { Address } from './address';
 import { messageOf } from './binding';

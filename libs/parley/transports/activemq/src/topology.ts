@@ -1,4 +1,4 @@
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import { crc32 } from 'node:zlib';
 import { type Address, TopologyMismatch } from './address';
 import type { Management, QueueInfo } from './management';

@@ -6,18 +6,17 @@ import {
   type ClientUnaryCall,
 } from '@grpc/grpc-js';
 import { contractsLoaded } from '@parley/contract';
-import {
-  AnswerLost,
-  OwnerUnavailable,
-  type Answer,
-  type Answerer,
-  type CallOptions,
-  type CallServer,
-  type CallTransport,
-  type HandlerRegistry,
-  type OutgoingCall,
-  type TransportContext,
-} from '@parley/messaging';
+import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
+import type {
+  Answer,
+  Answerer,
+  CallOptions,
+  CallServer,
+  CallTransport,
+  HandlerRegistry,
+  OutgoingCall,
+  TransportContext,
+} from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { faultOf } from './fault';

@@ -1,5 +1,5 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import type { Fault } from '@parley/messaging';
+import type { Fault } from '@parley/messaging/transport';
 
 /** The fault itself, for our callers; foreign ones go by the status. */
 const TRAILER = 'parley-fault-bin';

@@ -1,16 +1,15 @@
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { call, type Call } from '@parley/contract';
+import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
 import {
-  AnswerLost,
   HandlerRegistry,
-  OwnerUnavailable,
   systemClock,
   type Answer,
   type Answerer,
   type IncomingCall,
   type OutgoingCall,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { GrpcCallTransport } from './client';

@@ -1,5 +1,6 @@
 import { setLogger } from '@grpc/grpc-js';
-import type { Technology, TransportContext } from '@parley/messaging';
+import type { Technology } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import { GrpcCallTransport } from './client';
 
 /** Calls by gRPC: one method per contract, HTTP/2, deadlines and cancellation on the wire. */

@@ -1,5 +1,5 @@
 import { Metadata } from '@grpc/grpc-js';
-import type { Headers } from '@parley/messaging';
+import type { Headers } from '@parley/messaging/transport';
 
 /** Trace context has a name of its own everywhere; foreign instrumentation looks for it there. */
 const PLAIN = new Set(['traceparent', 'tracestate']);

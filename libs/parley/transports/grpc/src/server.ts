@@ -10,7 +10,7 @@ import {
   type HandlerRegistry,
   type IncomingCall,
   type IntakeHealth,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { errorOf } from './fault';

@@ -1,4 +1,4 @@
-import { isBug } from '@parley/messaging';
+import { isBug } from '@parley/messaging/transport';
 import { milliseconds, type Duration } from '@parley/contract';
 
 export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512';

@@ -1,4 +1,4 @@
-import type { Headers } from '@parley/messaging';
+import type { Headers } from '@parley/messaging/transport';
 import { pack, sizeOf, typeOf, unpack } from './binding';
 import type { Incoming } from './client';
 

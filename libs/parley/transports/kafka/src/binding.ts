@@ -1,4 +1,4 @@
-import type { Headers } from '@parley/messaging';
+import type { Headers } from '@parley/messaging/transport';
 import type { Incoming } from './client';
 
 /*

@@ -1,5 +1,5 @@
 import { command, event } from '@parley/contract';
-import { systemClock, type TransportContext } from '@parley/messaging';
+import { systemClock, type TransportContext } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { kafka } from './kafka';
 

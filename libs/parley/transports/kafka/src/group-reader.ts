@@ -6,9 +6,9 @@ import {
   type Deliver,
   FirstOfKeys,
   KeyLanes,
-  type Subscription,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { typeOf, unpack } from './binding';
 import { settledWithin } from './bound';
 import {
@@ -107,7 +107,7 @@ export class GroupReader implements GroupListener {
   private cancelRevival = (): void => undefined;
 
   constructor(
-    readonly subscription: Subscription,
+    readonly subscription: RegisteredSubscription,
     private readonly place: ReaderPlace,
   ) {
     const { kind, name, live, handlers } = subscription;

@@ -8,7 +8,7 @@ import {
   type IntakeHealth,
   TRANSPORT_ID,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { type Address, KafkaUnavailable, startFailure } from './address';
 import { within } from './bound';
 import type { KafkaClient } from './client';

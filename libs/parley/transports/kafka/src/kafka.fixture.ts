@@ -1,17 +1,15 @@
 import { command, event, type Contract } from '@parley/contract';
+import { type Envelope, Subscription, type SubscriptionOptions } from '@parley/messaging';
 import {
   type Delivery,
-  type Envelope,
   HandlerRegistry,
   type Intake,
   type Outcome,
   type OutgoingMessage,
-  Subscription,
-  type SubscriptionOptions,
   systemClock,
   type Transport,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Kafka, logLevel } from 'kafkajs';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';

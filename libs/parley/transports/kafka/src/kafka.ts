@@ -1,4 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
+import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
@@ -7,11 +8,10 @@ import type {
   Intake,
   OutgoingMessage,
   Resource,
-  Subscription,
-  Technology,
   Transport,
   TransportContext,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { Address } from './address';
 import type { KafkaClient } from './client';
 import { KafkaIntake } from './intake';
@@ -77,7 +77,10 @@ class KafkaTransport implements Transport {
     return key === undefined ? [topic] : [topic, partition];
   }
 
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     const contracts = [
       ...said,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),

@@ -1,5 +1,5 @@
 import { ClientKafka } from '@nestjs/microservices';
-import { socketHost } from '@parley/messaging';
+import { socketHost } from '@parley/messaging/transport';
 import {
   type Admin as KafkaJsAdmin,
   ConfigResourceTypes,

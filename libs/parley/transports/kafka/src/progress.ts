@@ -1,6 +1,6 @@
 import { startTimer } from '@parley/resilience';
 
-import type { FirstOfKeys } from '@parley/messaging';
+import type { FirstOfKeys } from '@parley/messaging/transport';
 
 /**
  * How far one partition is read and done. Only what lies below everything unfinished may be

@@ -1,15 +1,15 @@
+import { OutageError } from '@parley/messaging';
 import {
   failureOf,
   failuresTogether,
   headersOf,
   NotTriedError,
-  OutageError,
   type OutgoingMessage,
   TooLarge,
   type TransportContext,
   UnpublishableError,
   UnpublishedError,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './binding';

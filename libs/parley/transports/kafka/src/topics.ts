@@ -1,5 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
-import type { Finding, Resource, TransportContext } from '@parley/messaging';
+import type { Finding, Resource, TransportContext } from '@parley/messaging/transport';
 import { type Address, TopologyMismatch } from './address';
 import type { Admin, KafkaClient, NewTopic, TopicState } from './client';
 

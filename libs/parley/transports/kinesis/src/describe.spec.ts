@@ -1,5 +1,5 @@
 import { command, event } from '@parley/contract';
-import { systemClock } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { kinesis } from './kinesis';
 

@@ -1,4 +1,4 @@
-import type { Finding } from '@parley/messaging';
+import type { Finding } from '@parley/messaging/transport';
 import type { Address } from './address';
 import { streamName, type Streams } from './streams';
 

@@ -3,16 +3,16 @@ import type {
   Headers,
   KeyLanes,
   Outcome,
-  Subscription,
   TransportContext,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { ReaderPlace } from './shard-reader';
 import type { Streams } from './streams';
 
 /** What all who read for one subscription share. */
 export interface Place extends ReaderPlace {
   readonly context: TransportContext;
-  readonly subscription: Subscription;
+  readonly subscription: RegisteredSubscription;
   readonly deliver: Deliver;
   readonly streams: Streams;
   /** All messages of the subscription run in these, whatever shard they came from. */
@@ -25,7 +25,7 @@ const HONOURS = { retry: false, dead: false } as const;
  * Whether a message is for this subscription. A stream has all events of its owner; what nobody can
  * read is everybody's.
  */
-export const isWanted = ({ kind, handlers }: Subscription, { type }: Headers): boolean =>
+export const isWanted = ({ kind, handlers }: RegisteredSubscription, { type }: Headers): boolean =>
   kind === 'command' || type === undefined || handlers.has(type);
 
 /**

@@ -1,5 +1,10 @@
 import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
-import { FirstOfKeys, LeaseLost, type ShardLease, type ShardMove } from '@parley/messaging';
+import {
+  FirstOfKeys,
+  LeaseLost,
+  type ShardLease,
+  type ShardMove,
+} from '@parley/messaging/transport';
 import { setMaxListeners } from 'node:events';
 import { handOver, isWanted, type Place } from './handling';
 import { Progress } from './progress';

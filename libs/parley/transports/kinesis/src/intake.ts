@@ -8,10 +8,10 @@ import {
   IntakeServer,
   KeyLanes,
   type Positions,
-  type Subscription,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
 import type { Place } from './handling';
@@ -130,7 +130,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
     await this.getOurShare();
   }
 
-  private async open(subscription: Subscription): Promise<void> {
+  private async open(subscription: RegisteredSubscription): Promise<void> {
     const { client, address, streams, context, deliver } = this.options;
     const readers: (StreamSubscription | LiveTail)[] = [];
     const lanes = new KeyLanes(subscription);
@@ -163,7 +163,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
     return positions;
   }
 
-  private streamsOf({ handlers }: Subscription): readonly string[] {
+  private streamsOf({ handlers }: RegisteredSubscription): readonly string[] {
     const owners = new Set([...handlers.values()].map(({ contract }) => contract.owner));
     return [...owners].map((owner) => streamName(this.options.address, owner, this.kind));
   }

@@ -1,6 +1,7 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { HTTP, startFailure } from '@parley/aws';
 import type { Contract, Kind } from '@parley/contract';
+import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
@@ -9,11 +10,10 @@ import type {
   Intake,
   OutgoingMessage,
   Resource,
-  Subscription,
-  Technology,
   Transport,
   TransportContext,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
 import { examine } from './examine';
@@ -96,7 +96,10 @@ class KinesisTransport implements Transport {
     ];
   }
 
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     const contracts = [
       ...said,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),

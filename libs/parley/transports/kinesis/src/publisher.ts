@@ -1,13 +1,13 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
+import { OutageError } from '@parley/messaging';
 import {
   Batches,
   headersOf,
-  OutageError,
   type OutgoingMessage,
   sendInOrder,
   UnpublishableError,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
 import { bounded, isMissing, streamName, type Streams } from './streams';

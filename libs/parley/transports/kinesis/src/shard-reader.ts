@@ -6,7 +6,7 @@ import {
   type _Record as KinesisRecord,
 } from '@aws-sdk/client-kinesis';
 import { reasonOf } from '@parley/aws';
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import type { Address } from './address';
 import { bounded } from './streams';
 

@@ -1,4 +1,10 @@
-import type { Positions, Reader, ShardLease, ShardLeases, ShardMove } from '@parley/messaging';
+import type {
+  Positions,
+  Reader,
+  ShardLease,
+  ShardLeases,
+  ShardMove,
+} from '@parley/messaging/transport';
 import type { Place } from './handling';
 import { HeldShard } from './held-shard';
 

@@ -1,5 +1,6 @@
 import { MergeShardsCommand, PutRecordCommand, SplitShardCommand } from '@aws-sdk/client-kinesis';
 import { event } from '@parley/contract';
+import { type Store, Subscription, type SubscriptionOptions } from '@parley/messaging';
 import {
   type Delivery,
   HandlerRegistry,
@@ -8,12 +9,9 @@ import {
   type Outcome,
   type Positions,
   type ShardMove,
-  type Store,
-  Subscription,
-  type SubscriptionOptions,
   systemClock,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { freePort } from '@parley/testing';
 import { eventually, MemoryDatabases, MemoryLink, Road } from '@parley/testing/conformance';
 import { randomBytes, randomUUID } from 'node:crypto';

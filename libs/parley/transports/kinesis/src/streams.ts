@@ -3,7 +3,7 @@ import {
   CreateStreamCommand, DescribeStreamSummaryCommand, IncreaseStreamRetentionPeriodCommand, type KinesisClient, ListShardsCommand, type Shard as KinesisShard, type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis'; // prettier-ignore
 import type { Kind } from '@parley/contract';
-import type { Resource, Shard, TransportContext } from '@parley/messaging';
+import type { Resource, Shard, TransportContext } from '@parley/messaging/transport';
 import { abortAfter, sleep } from '@parley/resilience';
 import type { Address } from './address';
 

@@ -1,4 +1,4 @@
-import { fromStructured, type Headers, toStructured } from '@parley/messaging';
+import { fromStructured, type Headers, toStructured } from '@parley/messaging/transport';
 import { createHash } from 'node:crypto';
 
 /*

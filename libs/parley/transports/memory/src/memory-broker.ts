@@ -1,5 +1,10 @@
-import type { Clock, Headers, OutgoingMessage, Subscription } from '@parley/messaging';
-import { headersOf } from '@parley/messaging';
+import {
+  type Clock,
+  type Headers,
+  type OutgoingMessage,
+  type RegisteredSubscription,
+  headersOf,
+} from '@parley/messaging/transport';
 import type { MemoryCallServer } from './memory-calls';
 import { MemoryClaims } from './memory-claims';
 import { MemoryQueue, type Item } from './memory-queue';
@@ -80,7 +85,7 @@ export class MemoryBroker {
   }
 
   /** The subscription's own place in the log. A new one starts where it says. */
-  groupOf({ name, from }: Subscription): MemoryQueue {
+  groupOf({ name, from }: RegisteredSubscription): MemoryQueue {
     return queueIn(this.groups, name, () => {
       const group = new MemoryQueue(name, this.clock, this.mischief);
       for (const { headers, body, at } of this.log)
@@ -117,7 +122,7 @@ export class MemoryBroker {
   }
 }
 
-const isAfter = (from: Subscription['from'], at: number): boolean =>
+const isAfter = (from: RegisteredSubscription['from'], at: number): boolean =>
   from === 'beginning' || (from instanceof Date && at >= from.getTime());
 
 function queueIn(

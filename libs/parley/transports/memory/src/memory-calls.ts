@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Server, type MessageHandler } from '@nestjs/microservices';
+import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
 import {
-  AnswerLost,
-  OwnerUnavailable,
   TRANSPORT_ID,
   type Answer,
   type Answerer,
@@ -14,7 +13,7 @@ import {
   type IntakeHealth,
   type OutgoingCall,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MemoryBroker } from './memory-broker';
 

@@ -1,11 +1,11 @@
+import { type Store } from '@parley/messaging';
 import {
   CLAIM_DAYS,
   type Claim,
   type ClaimStore,
   type Clock,
-  type Store,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { MemoryTx } from './memory-store';
 
 const DAY = 24 * 3_600_000;

@@ -1,7 +1,10 @@
 import {
-  causeOf, SOMEBODY, type AuditEntry, type AuditFilter, type DeadLetter, type DeadLetterFilter, type DeadLetterGroup, type DeadLetters, type Decision, type Edit,
-  type Failure, type FoundDeadLetter,
-} from '@parley/messaging'; // prettier-ignore
+  type AuditEntry,
+  type DeadLetter,
+  type DeadLetterFilter,
+  type Decision,
+} from '@parley/messaging';
+import { causeOf, SOMEBODY, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
 import type { MemoryLanes, Row } from './memory-lanes';
 import type { MemoryStore, MemoryTx } from './memory-store';
 

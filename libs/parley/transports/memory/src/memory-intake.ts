@@ -8,8 +8,8 @@ import {
   type Headers,
   type IntakeHealth,
   type Outcome,
-  type Subscription,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { MemoryBroker } from './memory-broker';
 import type { Consumer, Item, MemoryQueue } from './memory-queue';
 
@@ -68,7 +68,7 @@ export class MemoryIntake extends IntakeServer {
     this.state = 'consuming';
   }
 
-  private subscribe(subscription: Subscription): void {
+  private subscribe(subscription: RegisteredSubscription): void {
     if (subscription.kind === 'command')
       this.consume(this.broker.commandsOf(subscription.name), subscription);
     else if (subscription.kind === 'broadcast')
@@ -77,7 +77,7 @@ export class MemoryIntake extends IntakeServer {
     else this.consume(this.broker.groupOf(subscription), subscription);
   }
 
-  private consume(queue: MemoryQueue, subscription: Subscription): void {
+  private consume(queue: MemoryQueue, subscription: RegisteredSubscription): void {
     const handle = (item: Item): Promise<Outcome> => {
       // The whole log reaches every group; what nobody here handles is not its business. An unknown
       // command is.
@@ -91,7 +91,7 @@ export class MemoryIntake extends IntakeServer {
     queue.attach(consumer);
   }
 
-  private hear(subscription: Subscription) {
+  private hear(subscription: RegisteredSubscription) {
     return (headers: Headers, body: Buffer): void => {
       if (!isFor(subscription, headers)) return;
       this.broker.hearing++;
@@ -104,7 +104,11 @@ export class MemoryIntake extends IntakeServer {
     };
   }
 
-  private handOver(subscription: Subscription, headers: Headers, body: Buffer): Promise<Outcome> {
+  private handOver(
+    subscription: RegisteredSubscription,
+    headers: Headers,
+    body: Buffer,
+  ): Promise<Outcome> {
     return this.deliver({
       subscription,
       headers,
@@ -116,4 +120,5 @@ export class MemoryIntake extends IntakeServer {
   }
 }
 
-const isFor = ({ handlers }: Subscription, { type }: Headers): boolean => handlers.has(type ?? '');
+const isFor = ({ handlers }: RegisteredSubscription, { type }: Headers): boolean =>
+  handlers.has(type ?? '');

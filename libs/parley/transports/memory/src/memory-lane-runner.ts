@@ -6,14 +6,14 @@ import {
   type Delivery,
   type LaneRunner,
   type Outcome,
-  type Subscription,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { MemoryLanes, Row } from './memory-lanes';
 import type { MemoryTx } from './memory-store';
 
 /** Delivers what waits in the lanes of one instance's subscriptions, as it comes due. */
 export class MemoryLaneRunner implements LaneRunner {
-  private readonly subscriptions: ReadonlyMap<string, Subscription>;
+  private readonly subscriptions: ReadonlyMap<string, RegisteredSubscription>;
   private readonly underWay = new Map<string, number>();
   private cancelTimer = () => {};
   /** Runs things outside of whatever transaction or conversation happened to wake us. */
@@ -21,7 +21,7 @@ export class MemoryLaneRunner implements LaneRunner {
 
   constructor(
     private readonly lanes: MemoryLanes,
-    subscriptions: readonly Subscription[],
+    subscriptions: readonly RegisteredSubscription[],
     private readonly deliver: Deliver,
     private readonly running: Set<MemoryLaneRunner>,
   ) {
@@ -87,14 +87,14 @@ export class MemoryLaneRunner implements LaneRunner {
     this.outside(() => void this.handle(row, subscription));
   }
 
-  private async handle(row: Row, subscription: Subscription): Promise<void> {
+  private async handle(row: Row, subscription: RegisteredSubscription): Promise<void> {
     const outcome = await this.deliver(this.deliveryOf(row, subscription));
     await this.lanes.store.transaction(async (tx) => this.honour(tx as MemoryTx, row, outcome));
     this.underWay.set(subscription.name, this.underWay.get(subscription.name)! - 1);
     this.lanes.wake();
   }
 
-  private deliveryOf(row: Row, subscription: Subscription): Delivery {
+  private deliveryOf(row: Row, subscription: RegisteredSubscription): Delivery {
     return {
       subscription,
       headers: row.headers,

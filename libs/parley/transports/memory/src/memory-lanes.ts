@@ -5,9 +5,9 @@ import {
   type LaneRunner,
   type Lanes,
   type ParkedMessage,
-  type Subscription,
   type Tx,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { MemoryDeadLetters } from './memory-dead-letters';
 import { MemoryLaneRunner } from './memory-lane-runner';
 import type { MemoryStore, MemoryTx } from './memory-store';
@@ -108,7 +108,7 @@ export class MemoryLanes implements Lanes {
     });
   }
 
-  deliver(subscriptions: readonly Subscription[], deliver: Deliver): LaneRunner {
+  deliver(subscriptions: readonly RegisteredSubscription[], deliver: Deliver): LaneRunner {
     return new MemoryLaneRunner(this, subscriptions, deliver, this.runners);
   }
 

@@ -5,7 +5,7 @@ import {
   type OutgoingMessage,
   type StoredMessage,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { MemoryStore, MemoryTx } from './memory-store';
 
 interface Row extends StoredMessage {

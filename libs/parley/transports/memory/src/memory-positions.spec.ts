@@ -1,4 +1,4 @@
-import { systemClock } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { positionsSpec } from '@parley/testing';
 import { MemoryPositions } from './memory-positions';
 

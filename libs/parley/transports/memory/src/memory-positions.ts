@@ -1,4 +1,11 @@
-import type { Clock, Positions, Reader, Shard, ShardLeases, ShardMove } from '@parley/messaging';
+import type {
+  Clock,
+  Positions,
+  Reader,
+  Shard,
+  ShardLeases,
+  ShardMove,
+} from '@parley/messaging/transport';
 
 interface KnownShard extends Shard {
   position: string;

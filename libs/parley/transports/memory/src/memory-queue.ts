@@ -1,4 +1,4 @@
-import type { Clock, Headers, Outcome, Subscription } from '@parley/messaging';
+import type { Clock, Headers, Outcome, RegisteredSubscription } from '@parley/messaging/transport';
 import type { Mischief } from './mischief';
 
 export interface Item {
@@ -11,7 +11,7 @@ export interface Item {
 /** Whoever handles a queue's messages: one intake of one instance. */
 export interface Consumer {
   /** Whose concurrency bounds what it takes at the same time. */
-  readonly subscription: Pick<Subscription, 'concurrency'>;
+  readonly subscription: Pick<RegisteredSubscription, 'concurrency'>;
   readonly handle: (item: Item) => Promise<Outcome>;
 }
 

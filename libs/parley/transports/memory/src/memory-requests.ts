@@ -8,7 +8,7 @@ import {
   type RequestClaim,
   type Requests,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { MemoryStore } from './memory-store';
 
 interface Row {

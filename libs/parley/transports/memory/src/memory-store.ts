@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import { type Store } from '@parley/messaging';
 import {
   refuseConflict,
   systemClock,
   type Clock,
   type Ending,
   type Inbox,
-  type Store,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { MemoryClaims } from './memory-claims';
 import { MemoryLanes } from './memory-lanes';
 import { MemoryOutbox } from './memory-outbox';

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Clock, Decision, SubjectKey, SubjectKeys, SubjectRecord } from '@parley/messaging';
+import type { Decision } from '@parley/messaging';
+import type { Clock, SubjectKey, SubjectKeys, SubjectRecord } from '@parley/messaging/transport';
 
 interface Row {
   key: SubjectKey;

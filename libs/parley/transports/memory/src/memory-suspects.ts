@@ -1,4 +1,4 @@
-import type { Clock, Suspects, UnfinishedHandling } from '@parley/messaging';
+import type { Clock, Suspects, UnfinishedHandling } from '@parley/messaging/transport';
 
 /** Handlings without an outcome. */
 export class MemorySuspects implements Suspects {

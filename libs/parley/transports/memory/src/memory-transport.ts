@@ -8,7 +8,7 @@ import {
   publishInTurn,
   TooLarge,
   type Transport,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { MemoryBroker } from './memory-broker';
 import { MemoryIntake } from './memory-intake';
 

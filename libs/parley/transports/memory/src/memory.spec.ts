@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { broadcast, call, command, event, type Contract, type Kind } from '@parley/contract';
 import {
   AnswerLost,
-  HandlerRegistry,
   OwnerUnavailable,
   Subscription,
+  type SubscriptionOptions,
+} from '@parley/messaging';
+import {
+  HandlerRegistry,
   systemClock,
   type Answer,
   type Answerer,
@@ -14,9 +17,8 @@ import {
   type Outcome,
   type OutgoingCall,
   type OutgoingMessage,
-  type SubscriptionOptions,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { memory } from './memory';

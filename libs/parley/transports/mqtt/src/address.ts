@@ -1,4 +1,4 @@
-import { socketHost } from '@parley/messaging';
+import { socketHost } from '@parley/messaging/transport';
 
 const DEFAULT_PORT = { 'mqtt:': 1_883, 'mqtts:': 8_883 } as const;
 const OPTIONS = ['by', 'retain', 'mode'] as const;

@@ -1,4 +1,9 @@
-import { fromStructured, type Headers, type Heard, toStructured } from '@parley/messaging';
+import {
+  fromStructured,
+  type Headers,
+  type Heard,
+  toStructured,
+} from '@parley/messaging/transport';
 import type { IClientPublishOptions, IPublishPacket } from 'mqtt';
 
 /*

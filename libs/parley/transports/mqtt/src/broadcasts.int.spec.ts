@@ -1,14 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
+import { type Envelope } from '@parley/messaging';
 import {
   type Delivery,
-  type Envelope,
   HandlerRegistry,
   type OutgoingMessage,
   type Outcome,
   systemClock,
   type Transport,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Road } from '@parley/testing/conformance';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';

@@ -1,4 +1,4 @@
-import { isBug, within } from '@parley/messaging';
+import { isBug, within } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
 import { type Address, MqttUnavailable } from './address';

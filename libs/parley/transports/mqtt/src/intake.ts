@@ -4,10 +4,10 @@ import {
   Hearing,
   type IntakeHealth,
   IntakeServer,
-  type Subscription,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { type Address, MqttUnavailable } from './address';
 import { read } from './binding';
@@ -31,7 +31,7 @@ const TOPIC_TOLD = 200;
 export class BroadcastIntake extends IntakeServer<'broadcast'> {
   private readonly connection: Connection;
   private hearing?: Hearing;
-  private subscription?: Subscription;
+  private subscription?: RegisteredSubscription;
   private started = false;
   private stopping?: Promise<void>;
 

@@ -1,4 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
+import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
@@ -7,11 +8,10 @@ import type {
   Intake,
   OutgoingMessage,
   Resource,
-  Subscription,
-  Technology,
   Transport,
   TransportContext,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
 import { Publisher } from './publisher';
@@ -65,7 +65,10 @@ class MqttTransport implements Transport {
   /**
    * Topics come into being when something is said: there is nothing to make, only rights to give.
    */
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     const contracts = [
       ...said,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),

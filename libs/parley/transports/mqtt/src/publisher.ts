@@ -1,11 +1,11 @@
+import { OutageError } from '@parley/messaging';
 import {
   headersOf,
-  OutageError,
   type OutgoingMessage,
   sendInOrder,
   type TransportContext,
   UnpublishableError,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
 import { write } from './binding';

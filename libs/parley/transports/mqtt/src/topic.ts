@@ -1,4 +1,4 @@
-import type { OutgoingMessage } from '@parley/messaging';
+import type { OutgoingMessage } from '@parley/messaging/transport';
 import type { Address } from './address';
 import { LONGEST } from './binding';
 

@@ -1,4 +1,4 @@
-import { hostAndPort, socketHost } from '@parley/messaging';
+import { hostAndPort, socketHost } from '@parley/messaging/transport';
 import type { ClientConfig } from 'pg';
 
 /**

@@ -1,5 +1,5 @@
 import type { Client, ClientConfig } from 'pg';
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import { KIT_SETTINGS, openSession } from './session';
 
 /** Someone who wants to hear what is notified on a channel. */

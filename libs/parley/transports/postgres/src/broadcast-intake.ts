@@ -4,9 +4,9 @@ import {
   type HandlerRegistry,
   type IntakeHealth,
   IntakeServer,
-  type Subscription,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Bell } from './bell';
 import { channelOf, notified, type Notification, unpacked } from './broadcast';
 import type { Caller, Statement } from './database';
@@ -32,9 +32,9 @@ const WAITING_AT_MOST = 10_000;
 
 /** Receives every broadcast said while it listens, at most once, on every instance. */
 export class BroadcastIntake extends IntakeServer {
-  private readonly subscriptions: Subscription[] = [];
+  private readonly subscriptions: RegisteredSubscription[] = [];
   private readonly waiting: {
-    readonly subscription: Subscription;
+    readonly subscription: RegisteredSubscription;
     readonly notification: Notification;
   }[] = [];
   private readonly stopping = new AbortController();
@@ -86,7 +86,7 @@ export class BroadcastIntake extends IntakeServer {
     this.stopping.abort(new Error('the instance stops'));
   }
 
-  private async listenTo(subscription: Subscription, owner: string): Promise<void> {
+  private async listenTo(subscription: RegisteredSubscription, owner: string): Promise<void> {
     const hear = (payload: string) => this.enqueue(subscription, notified(payload));
     this.cancels.push(
       await this.options.bell.listen(channelOf(owner), {
@@ -105,14 +105,14 @@ export class BroadcastIntake extends IntakeServer {
     );
   }
 
-  private enqueue(subscription: Subscription, notification: Notification): void {
+  private enqueue(subscription: RegisteredSubscription, notification: Notification): void {
     if (this.state === 'stopped') return;
     if (this.waiting.push({ subscription, notification }) > WAITING_AT_MOST)
       this.drop('handlers are too slow', this.waiting.shift()!.subscription);
     this.work(subscription);
   }
 
-  private drop(why: string, { name }: Subscription): void {
+  private drop(why: string, { name }: RegisteredSubscription): void {
     // The first and then one in a thousand: dropping must not be slowed down by telling about it.
     if (this.dropped++ % 1000 === 0)
       this.options.context.log('warn', `${name}: a broadcast was dropped: ${why}`, {
@@ -121,11 +121,11 @@ export class BroadcastIntake extends IntakeServer {
   }
 
   /** Broadcasts of all owners go to one subscription. */
-  private work(bound: Subscription): void {
+  private work(bound: RegisteredSubscription): void {
     while (this.running < bound.concurrency && this.waiting.length > 0) void this.run(bound);
   }
 
-  private async run(bound: Subscription): Promise<void> {
+  private async run(bound: RegisteredSubscription): Promise<void> {
     this.running++;
     const { subscription, notification } = this.waiting.shift()!;
     const content = await this.contentOf(notification, subscription);
@@ -134,7 +134,7 @@ export class BroadcastIntake extends IntakeServer {
     this.work(bound);
   }
 
-  private async handOn(subscription: Subscription, content: Buffer): Promise<void> {
+  private async handOn(subscription: RegisteredSubscription, content: Buffer): Promise<void> {
     const message = this.read(content, subscription);
     if (!message) return;
     const { headers, body } = message;
@@ -153,7 +153,7 @@ export class BroadcastIntake extends IntakeServer {
   /** Whoever may connect may NOTIFY: what is no message of ours must not hurt. */
   private read(
     content: Buffer,
-    subscription: Subscription,
+    subscription: RegisteredSubscription,
   ): ReturnType<typeof unpacked> | undefined {
     try {
       return unpacked(content);
@@ -165,7 +165,7 @@ export class BroadcastIntake extends IntakeServer {
 
   private async contentOf(
     notification: Notification,
-    subscription: Subscription,
+    subscription: RegisteredSubscription,
   ): Promise<Buffer | undefined> {
     if ('inline' in notification) return notification.inline;
     try {

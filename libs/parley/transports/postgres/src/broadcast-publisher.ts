@@ -1,4 +1,4 @@
-import type { OutgoingMessage, TransportContext } from '@parley/messaging';
+import type { OutgoingMessage, TransportContext } from '@parley/messaging/transport';
 import { publishBroadcasts } from './broadcast';
 import type { Caller, Statement } from './database';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { broadcast } from '@parley/contract';
-import { type Delivery, HandlerRegistry, systemClock } from '@parley/messaging';
+import { type Delivery, HandlerRegistry, systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { Bell } from './bell';
 import { BroadcastIntake } from './broadcast-intake';

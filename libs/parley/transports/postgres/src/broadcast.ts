@@ -1,4 +1,4 @@
-import { headersOf, type Headers, type OutgoingMessage } from '@parley/messaging';
+import { headersOf, type Headers, type OutgoingMessage } from '@parley/messaging/transport';
 import type { Caller, Statement } from './database';
 import { unpackHeaders } from './queue-message';
 

@@ -1,4 +1,4 @@
-import { systemClock } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { connectionTo } from './address';
 import { PostgresCarriers } from './carriers';
 import { Database } from './database';

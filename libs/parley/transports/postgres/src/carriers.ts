@@ -1,4 +1,4 @@
-import type { Carrier, Carriers, FormerCarrier, Unread } from '@parley/messaging';
+import type { Carrier, Carriers, FormerCarrier, Unread } from '@parley/messaging/transport';
 import type { Caller, Statement } from './database';
 
 const NOTE: Statement = {

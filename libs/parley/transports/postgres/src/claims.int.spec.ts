@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { systemClock, type TransportContext } from '@parley/messaging';
+import { systemClock, type TransportContext } from '@parley/messaging/transport';
 import { postgres } from './postgres';
 import { PostgresStore } from './store';
 import { TrialDatabase } from './trial-database.fixture';

@@ -1,10 +1,5 @@
-import {
-  type Claim,
-  type ClaimStore,
-  type Store,
-  type TransportContext,
-  type Tx,
-} from '@parley/messaging';
+import { type Store } from '@parley/messaging';
+import type { Claim, ClaimStore, TransportContext, Tx } from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 import { statement } from './transaction';
 

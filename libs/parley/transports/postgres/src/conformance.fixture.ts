@@ -1,4 +1,4 @@
-import type { Tx } from '@parley/messaging';
+import type { Tx } from '@parley/messaging/transport';
 import { Road, type Fixture, type Place } from '@parley/testing/conformance';
 import { DataSource, type EntityManager } from 'typeorm';
 import { postgres } from './postgres';

@@ -7,7 +7,7 @@ import {
   type Life,
   type UnderWay,
 } from '@parley/testing/crash';
-import type { Tx } from '@parley/messaging';
+import type { Tx } from '@parley/messaging/transport';
 import { DataSource, type EntityManager } from 'typeorm';
 import { postgres } from './postgres';
 import { PostgresStore } from './store';

@@ -1,5 +1,5 @@
 import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
-import { isBug, type TransportContext } from '@parley/messaging';
+import { isBug, type TransportContext } from '@parley/messaging/transport';
 import { PostgresUnavailable } from './address';
 import { Bell } from './bell';
 import { PoolerError } from './pooler';

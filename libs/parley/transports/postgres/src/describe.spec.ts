@@ -1,5 +1,5 @@
 import { broadcast, command, event, type Contract } from '@parley/contract';
-import { systemClock } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { postgres } from './postgres';
 

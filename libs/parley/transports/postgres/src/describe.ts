@@ -1,4 +1,9 @@
-import { queueOf, type Hop, type Resource, type Subscription } from '@parley/messaging';
+import {
+  queueOf,
+  type Hop,
+  type Resource,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 import { channelOf as broadcastChannelOf } from './broadcast';
 import { PARTITIONS } from './log-append';
@@ -50,7 +55,7 @@ export const describeChannel = ({ owner }: Contract): readonly Hop[] => [
  */
 export function resourcesOf(
   said: readonly Contract[],
-  handled: readonly Subscription[],
+  handled: readonly RegisteredSubscription[],
 ): readonly Resource[] {
   const contracts = [
     ...said,

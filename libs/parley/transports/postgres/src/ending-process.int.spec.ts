@@ -3,7 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Contract } from '@parley/contract';
-import { type Failure, type OutgoingMessage, UNFINISHED_AT_MOST } from '@parley/messaging';
+import {
+  type Failure,
+  type OutgoingMessage,
+  UNFINISHED_AT_MOST,
+} from '@parley/messaging/transport';
 import { appendEvents } from './log-append';
 import { JobDone, TakeJob } from './poison-process.fixture';
 import { SEND, sendValues } from './queue-sender';

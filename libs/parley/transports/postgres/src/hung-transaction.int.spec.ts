@@ -1,4 +1,4 @@
-import type { Ending } from '@parley/messaging';
+import type { Ending } from '@parley/messaging/transport';
 import type { DataSource, EntityManager } from 'typeorm';
 import { PostgresStore } from './store';
 import { fence } from './transaction';

@@ -1,4 +1,4 @@
-import type { Inbox, Tx } from '@parley/messaging';
+import type { Inbox, Tx } from '@parley/messaging/transport';
 import type { Statement } from './database';
 import type { QueueIds } from './queue-ids';
 import { messageId as uuidOf } from './queue-message';

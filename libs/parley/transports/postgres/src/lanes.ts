@@ -5,9 +5,9 @@ import type {
   LaneRunner,
   Lanes,
   ParkedMessage,
-  Subscription,
   Tx,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 import { PostgresDeadLetters } from './dead-letters';
 import { QueueConsumer, type Consumption } from './queue-consumer';
@@ -81,7 +81,7 @@ export class PostgresLanes implements Lanes {
     ]);
   }
 
-  deliver(subscriptions: readonly Subscription[], deliver: Deliver): LaneRunner {
+  deliver(subscriptions: readonly RegisteredSubscription[], deliver: Deliver): LaneRunner {
     const { database } = this;
     const consumers = subscriptions.map((subscription) => {
       const consumer = new QueueConsumer({

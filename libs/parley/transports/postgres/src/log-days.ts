@@ -1,4 +1,4 @@
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import type { Caller, Statement } from './database';
 
 const HOUR = 3_600_000;

@@ -6,9 +6,9 @@ import {
   type HandlerRegistry,
   type IntakeHealth,
   IntakeServer,
-  type Subscription,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Bell } from './bell';
 import type { Caller, Statement } from './database';
 import type { Sequencer } from './log-sequencer';
@@ -152,7 +152,7 @@ export class LogIntake extends IntakeServer {
     return this.durable.map(({ id }) => id);
   }
 
-  private async open(subscription: Subscription): Promise<void> {
+  private async open(subscription: RegisteredSubscription): Promise<void> {
     const { database, context, deliver } = this.options;
     if (subscription.live) {
       const tail = new LiveTail(subscription, { database, context, deliver });

@@ -1,4 +1,4 @@
-import { FirstOfKeys } from '@parley/messaging';
+import { FirstOfKeys } from '@parley/messaging/transport';
 
 /** One partition as a reader of it knows it: where to read on, and what of it is not finished. */
 export class Partition {

@@ -1,4 +1,4 @@
-import type { Headers, TransportContext } from '@parley/messaging';
+import type { Headers, TransportContext } from '@parley/messaging/transport';
 import type { QueryResultRow } from 'pg';
 import type { Caller, Statement } from './database';
 import type { Partition } from './log-partition';

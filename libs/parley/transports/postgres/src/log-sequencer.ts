@@ -1,4 +1,4 @@
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import type { Caller, Statement } from './database';
 
 /** Milliseconds between the starts of two calls, at least … */

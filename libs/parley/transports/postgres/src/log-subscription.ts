@@ -5,9 +5,9 @@ import {
   KeyLanes,
   LeaseLost,
   type Outcome,
-  type Subscription,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Caller, Statement } from './database';
 import { Partition } from './log-partition';
 import { type LoggedEvent, LogReader } from './log-reader';
@@ -67,7 +67,7 @@ export class DurableSubscription {
 
   constructor(
     readonly id: number,
-    readonly subscription: Subscription,
+    readonly subscription: RegisteredSubscription,
     private readonly place: SubscriptionPlace,
   ) {
     const { database, context } = place;

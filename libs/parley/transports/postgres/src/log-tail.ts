@@ -1,4 +1,4 @@
-import { KeyLanes, type Subscription } from '@parley/messaging';
+import { KeyLanes, type RegisteredSubscription } from '@parley/messaging/transport';
 import { Partition } from './log-partition';
 import type { Statement } from './database';
 import { type LoggedEvent, LogReader } from './log-reader';
@@ -18,7 +18,7 @@ export class LiveTail {
   private readonly lanes: KeyLanes;
 
   constructor(
-    readonly subscription: Subscription,
+    readonly subscription: RegisteredSubscription,
     private readonly place: Pick<SubscriptionPlace, 'database' | 'context' | 'deliver'>,
   ) {
     this.lanes = new KeyLanes(subscription, () => this.reader.pump());

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { event, type Contract } from '@parley/contract';
-import {
-  type Clock, type Delivery, HandlerRegistry, type OutgoingMessage, type Outcome, Subscription, type SubscriptionOptions, systemClock, type TransportContext,
-} from '@parley/messaging'; // prettier-ignore
+import { Subscription, type SubscriptionOptions } from '@parley/messaging';
+import { type Clock, type Delivery, HandlerRegistry, type OutgoingMessage, type Outcome, systemClock, type TransportContext } from '@parley/messaging/transport'; // prettier-ignore
 import { Client, Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 import { Bell } from './bell';

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { LeaseLost } from '@parley/messaging';
+import { LeaseLost } from '@parley/messaging/transport';
 import { appendEvents, partOf, publishEvents } from './log-append';
 import { LogReader } from './log-reader';
 import {

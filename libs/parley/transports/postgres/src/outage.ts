@@ -1,4 +1,5 @@
-import { type EffectOfOutage, OutageError } from '@parley/messaging';
+import { OutageError } from '@parley/messaging';
+import type { EffectOfOutage } from '@parley/messaging/transport';
 import { PostgresUnavailable } from './address';
 
 /** The database did not do what was asked, for a reason that passes. */

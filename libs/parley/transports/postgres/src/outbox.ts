@@ -5,7 +5,7 @@ import {
   type OutgoingMessage,
   type StoredMessage,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { ClientConfig } from 'pg';
 import type { Database, Statement } from './database';
 import { packHeaders, unpackHeaders } from './queue-message';

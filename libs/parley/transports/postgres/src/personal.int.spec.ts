@@ -7,12 +7,11 @@ import { memory, MemoryBroker } from '@parley/memory';
 import {
   DeadLetterDesk,
   Handles,
-  KEY_LIFETIME,
-  MAX_INDEXED_CHARACTERS,
   Messaging,
   MessagingModule,
   Subscription,
 } from '@parley/messaging';
+import { KEY_LIFETIME, MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
 import { eventually } from '@parley/testing/conformance';
 import type { DataSource } from 'typeorm';
 import { z } from 'zod';

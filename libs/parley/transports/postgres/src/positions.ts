@@ -1,4 +1,4 @@
-import type { Positions, Reader, Shard, ShardLeases, ShardMove } from '@parley/messaging';
+import type { Positions, Reader, Shard, ShardLeases, ShardMove } from '@parley/messaging/transport';
 import type { Caller, Statement } from './database';
 
 const KNOW: Statement = {

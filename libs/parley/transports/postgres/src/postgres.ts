@@ -1,7 +1,5 @@
-import {
-  claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Store,
-  type Failures, type Subscription, type Technology, type Transport, type TransportContext, type Tx,
-} from '@parley/messaging'; // prettier-ignore
+import { type Store, type Technology } from '@parley/messaging';
+import { claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Failures, type Transport, type TransportContext, type Tx, type RegisteredSubscription } from '@parley/messaging/transport'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
 import { connectionTo, placeOf } from './address';
 import { BroadcastIntake } from './broadcast-intake';
@@ -134,7 +132,10 @@ class PostgresTransport implements Transport {
     return contract.kind === 'event' ? describeLog(contract) : describeChannel(contract);
   }
 
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     return resourcesOf(said, handled);
   }
 

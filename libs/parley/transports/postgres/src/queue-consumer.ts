@@ -6,10 +6,10 @@ import {
   type Failure,
   type IntakeHealth,
   type Outcome,
-  type Subscription,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 import { isKeyed, QueueLeases, type Lane, type Leased } from './queue-leases';
 import { channelOf, unpackHeaders } from './queue-message';
@@ -20,7 +20,7 @@ export interface Consumption {
   readonly database: Database;
   /** Named for the service, or for its subscription. */
   readonly queue: string;
-  readonly subscription: Subscription;
+  readonly subscription: RegisteredSubscription;
   readonly deliver: Deliver;
   /**
    * Whether the handler's transaction is in the queue's database, and so acknowledges with its

@@ -5,7 +5,7 @@ import {
   type HandlerRegistry,
   type IntakeHealth,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Database } from './database';
 import { QueueConsumer } from './queue-consumer';
 

@@ -1,4 +1,4 @@
-import type { Failure, Outcome } from '@parley/messaging';
+import type { Failure, Outcome } from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 import { newToken, READ_AHEAD } from './queue-message';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { UNREADABLE } from '@parley/messaging';
+import { UNREADABLE } from '@parley/messaging/transport';
 import { packHeaders, unpackHeaders } from './queue-message';
 
 it('headers come out as they went in', () => {

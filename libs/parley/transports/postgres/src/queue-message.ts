@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { UNREADABLE, type Headers } from '@parley/messaging';
+import { UNREADABLE, type Headers } from '@parley/messaging/transport';
 
 /**
  * Bytes of the largest body that is read ahead. Larger ones are fetched when they are handled:

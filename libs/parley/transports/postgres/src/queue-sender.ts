@@ -1,4 +1,4 @@
-import { headersOf, queueOf, type OutgoingMessage } from '@parley/messaging';
+import { headersOf, queueOf, type OutgoingMessage } from '@parley/messaging/transport';
 import type { Statement } from './database';
 import { laneOf, messageId, packHeaders } from './queue-message';
 

@@ -1,4 +1,4 @@
-import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging';
+import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging/transport';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from './trial-database.fixture';
 import { effects, reserve, until, Worker, type Handling } from './worker.fixture';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging';
+import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging/transport';
 import { Database } from './database';
 import { QueueLeases } from './queue-leases';
 import { SEND, sendValues } from './queue-sender';

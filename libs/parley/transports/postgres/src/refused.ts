@@ -1,4 +1,4 @@
-import { UnpublishableError, UnpublishedError } from '@parley/messaging';
+import { UnpublishableError, UnpublishedError } from '@parley/messaging/transport';
 
 /**
  * Classes and codes of SQLSTATE that speak of the values of a statement: data that cannot be,

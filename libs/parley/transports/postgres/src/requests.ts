@@ -6,7 +6,7 @@ import {
   type RequestClaim,
   type Requests,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 import { newToken } from './queue-message';
 import { fence, meaningOf } from './transaction';

@@ -1,4 +1,4 @@
-import type { Clock, TransportContext } from '@parley/messaging';
+import type { Clock, TransportContext } from '@parley/messaging/transport';
 
 const APART = 10;
 

@@ -5,8 +5,8 @@ import {
   type Deliver,
   type Failure,
   type ParkedMessage,
-  type Subscription,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { Client } from 'pg';
 import type { DataSource, EntityManager } from 'typeorm';
 import { Database } from './database';
@@ -28,7 +28,7 @@ let store: PostgresStore;
  */
 const ENOUGH = 30;
 const SUBSCRIPTION = 'inventory.read-model';
-const subscription: Subscription = {
+const subscription: RegisteredSubscription = {
   kind: 'event',
   name: SUBSCRIPTION,
   handlers: new Map(),

@@ -1,12 +1,12 @@
+import { type Store } from '@parley/messaging';
 import {
   CLAIM_DAYS,
   systemClock,
   type Clock,
   type Ending,
-  type Store,
   type TransportContext,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { connectionTo } from './address';

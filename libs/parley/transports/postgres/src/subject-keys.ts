@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Decision, SubjectKey, SubjectKeys, SubjectRecord } from '@parley/messaging';
+import type { Decision } from '@parley/messaging';
+import type { SubjectKey, SubjectKeys, SubjectRecord } from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 
 const BYTES = 32;

@@ -1,4 +1,4 @@
-import type { Suspects, UnfinishedHandling } from '@parley/messaging';
+import type { Suspects, UnfinishedHandling } from '@parley/messaging/transport';
 import type { Database, Statement } from './database';
 import type { QueueIds } from './queue-ids';
 import { messageId } from './queue-message';

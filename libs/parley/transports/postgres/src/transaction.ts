@@ -5,7 +5,7 @@ import {
   LaneParked,
   LeaseLost,
   type Tx,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Socket } from 'node:net';
 import type { ClientBase, QueryResult } from 'pg';
 import type { DataSource, EntityManager, QueryRunner } from 'typeorm';

@@ -8,9 +8,9 @@ import {
   type Delivery,
   type Outcome,
   type OutgoingMessage,
-  type Subscription,
   type Tx,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { DataSource, EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { Database } from './database';
@@ -94,7 +94,7 @@ export class Worker {
     this.dataSource = trial.dataSource('inventory', name);
     this.store = new PostgresStore(this.dataSource, { service: 'inventory', ...surroundings });
     this.database = Database.open(connectionTo(trial.url('inventory', name)), surroundings);
-    const subscription: Subscription = {
+    const subscription: RegisteredSubscription = {
       kind: 'command',
       name: 'inventory',
       handlers: new Map(),

@@ -1,4 +1,4 @@
-import { isBug } from '@parley/messaging';
+import { isBug } from '@parley/messaging/transport';
 /** Of AMQP's own tuning; the client reads them. */
 const OPTIONS: readonly string[] = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 

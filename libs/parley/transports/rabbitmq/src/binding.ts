@@ -1,4 +1,4 @@
-import type { Failure, Headers } from '@parley/messaging';
+import type { Failure, Headers } from '@parley/messaging/transport';
 import type { ConsumeMessage, Options } from 'amqplib';
 
 /*

@@ -2,10 +2,10 @@ import {
   type Deliver,
   type HandlerRegistry,
   Hearing,
-  type Subscription,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
 import { headersOf } from './binding';
@@ -17,7 +17,7 @@ const CONSUMER = 'hears';
 
 /** Hears what is said on the exchanges of its contracts. */
 export class BroadcastIntake extends RabbitServer {
-  private subscription?: Subscription;
+  private subscription?: RegisteredSubscription;
   private hearing?: Hearing;
   private source?: ConfirmChannel;
 

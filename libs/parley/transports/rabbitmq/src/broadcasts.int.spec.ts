@@ -1,15 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
+import { type Envelope } from '@parley/messaging';
 import {
   type Delivery,
-  type Envelope,
   HandlerRegistry,
   type OutgoingMessage,
   type Outcome,
   systemClock,
   type Transport,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { Road } from '@parley/testing/conformance';
 import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'amqplib';
 import { randomUUID } from 'node:crypto';

@@ -1,16 +1,15 @@
 import { Logger } from '@nestjs/common';
 import { command, type Contract } from '@parley/contract';
+import { type Envelope, type Store } from '@parley/messaging';
 import {
   type Delivery,
-  type Envelope,
   HandlerRegistry,
   type Outcome,
   type OutgoingMessage,
   type ParkedMessage,
-  type Store,
   systemClock,
   type Transport,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

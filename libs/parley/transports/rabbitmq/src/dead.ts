@@ -1,4 +1,5 @@
-import type { Failure, Store } from '@parley/messaging';
+import type { Store } from '@parley/messaging';
+import type { Failure } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { deliveriesOf, deathOf, failureOf, headersOf } from './binding';
 import { acknowledge, requeue, type Deliveries } from './delivery';

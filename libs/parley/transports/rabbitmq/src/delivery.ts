@@ -1,4 +1,10 @@
-import type { Deliver, Delivery, Outcome, Subscription, TransportContext } from '@parley/messaging';
+import type {
+  Deliver,
+  Delivery,
+  Outcome,
+  TransportContext,
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attemptOf, failureOf, headersOf, isSuspect } from './binding';
 import type { CommandPublisher } from './publisher';
@@ -27,7 +33,7 @@ export class Deliveries {
   private connection = new AbortController();
 
   constructor(
-    readonly subscription: Subscription,
+    readonly subscription: RegisteredSubscription,
     readonly publisher: CommandPublisher,
     readonly context: TransportContext,
     private readonly pipeline: Deliver,

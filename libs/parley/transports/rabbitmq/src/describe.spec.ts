@@ -1,5 +1,5 @@
 import { broadcast, command } from '@parley/contract';
-import { systemClock } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { rabbitmq } from './rabbitmq';
 

@@ -1,4 +1,4 @@
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import type { ChannelModel, Options } from 'amqplib';
 import type { Address } from './address';
 import { mustBeThere } from './topology';

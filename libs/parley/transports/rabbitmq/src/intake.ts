@@ -4,7 +4,7 @@ import {
   type HandlerRegistry,
   type TransportContext,
   within,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
 import { DeadConsumer } from './dead';

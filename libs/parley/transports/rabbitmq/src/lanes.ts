@@ -1,4 +1,4 @@
-import type { Outcome } from '@parley/messaging';
+import type { Outcome } from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { headersOf } from './binding';
 import { acknowledge, reject, type Deliveries } from './delivery';

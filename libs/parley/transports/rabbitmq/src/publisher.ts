@@ -1,7 +1,7 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
+import { OutageError } from '@parley/messaging';
 import {
   headersOf,
-  OutageError,
   type OutgoingMessage,
   queueOf,
   sendInOrder,
@@ -9,7 +9,7 @@ import {
   type TransportContext,
   UnpublishableError,
   within,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';

@@ -1,4 +1,4 @@
-import type { Outcome } from '@parley/messaging';
+import type { Outcome } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attemptOf, copyOf, failureOf, headersOf, remainingOf } from './binding';
 import { acknowledge, reject, requeue, type Deliveries } from './delivery';

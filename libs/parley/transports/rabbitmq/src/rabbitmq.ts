@@ -1,3 +1,4 @@
+import { type Technology } from '@parley/messaging';
 import {
   type Deliver,
   type Finding,
@@ -7,11 +8,10 @@ import {
   type OutgoingMessage,
   queueOf,
   type Resource,
-  type Subscription,
-  type Technology,
   type Transport,
   type TransportContext,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Contract, Kind } from '@parley/contract';
 import { Address } from './address';
 import { BroadcastIntake } from './broadcast-intake';
@@ -91,7 +91,10 @@ class RabbitTransport implements Transport {
     ];
   }
 
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     const contracts = [
       ...said,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),

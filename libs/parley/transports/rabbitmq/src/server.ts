@@ -7,7 +7,7 @@ import {
   TRANSPORT_ID,
   type TransportContext,
   within,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { type Address, RabbitUnavailable, startFailure } from './address';

@@ -1,4 +1,4 @@
-import type { TransportContext } from '@parley/messaging';
+import type { TransportContext } from '@parley/messaging/transport';
 import type { ChannelModel, Options } from 'amqplib';
 import { crc32 } from 'node:zlib';
 import { type Address, NotThere } from './address';

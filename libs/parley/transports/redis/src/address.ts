@@ -1,4 +1,4 @@
-import { socketHost } from '@parley/messaging';
+import { socketHost } from '@parley/messaging/transport';
 
 /** Where a Redis is, as its URL says it. */
 export class Address {

@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging';
+import { within } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, WITHOUT_PASSWORD } from './address';
 

@@ -7,11 +7,11 @@ import {
   Hearing,
   type Intake,
   type IntakeHealth,
-  type Subscription,
   TRANSPORT_ID,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
 import { connectionOptions, hangUp } from './connection';
@@ -112,7 +112,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     return { technology: 'redis', kind: 'broadcast', state, ...(reason && { reason }) };
   }
 
-  private async subscribe({ handlers }: Subscription): Promise<void> {
+  private async subscribe({ handlers }: RegisteredSubscription): Promise<void> {
     const client = (await this.createRedisClient()) as Redis;
     this.subClient = client;
     for (const register of [

@@ -1,13 +1,13 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
+import { OutageError } from '@parley/messaging';
 import {
   headersOf,
-  OutageError,
   type OutgoingMessage,
   sendInOrder,
   TooLarge,
   toStructured,
   within,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailable } from './address';
 import {

@@ -1,4 +1,5 @@
 import type { Contract, Kind } from '@parley/contract';
+import type { Technology } from '@parley/messaging';
 import type {
   Deliver,
   Finding,
@@ -7,11 +8,10 @@ import type {
   Intake,
   OutgoingMessage,
   Resource,
-  Subscription,
-  Technology,
   Transport,
   TransportContext,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { Address } from './address';
 import { BroadcastIntake } from './intake';
 import { BroadcastPublisher, channelOf, LARGEST } from './publisher';
@@ -60,7 +60,10 @@ class RedisTransport implements Transport {
     ];
   }
 
-  topology(said: readonly Contract[], handled: readonly Subscription[]): readonly Resource[] {
+  topology(
+    said: readonly Contract[],
+    handled: readonly RegisteredSubscription[],
+  ): readonly Resource[] {
     const contracts = [
       ...said.map(({ name }) => name),
       ...handled.flatMap(({ handlers }) => [...handlers.keys()]),

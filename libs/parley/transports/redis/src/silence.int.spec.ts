@@ -1,5 +1,5 @@
 import { broadcast } from '@parley/contract';
-import { HandlerRegistry, systemClock } from '@parley/messaging';
+import { HandlerRegistry, systemClock } from '@parley/messaging/transport';
 import { eventually, Road } from '@parley/testing/conformance';
 import { z } from 'zod';
 import { Address } from './address';

@@ -1,5 +1,5 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
-import { Batches, type BatchLimits } from '@parley/messaging';
+import { Batches, type BatchLimits } from '@parley/messaging/transport';
 
 /** SQS takes no more in one request. */
 const MOST = 10;

@@ -16,7 +16,7 @@ import {
   systemClock,
   type Transport,
   type TransportContext,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { freePort } from '@parley/testing';
 import { eventually } from '@parley/testing/conformance';
 import { randomBytes, randomUUID } from 'node:crypto';

@@ -5,7 +5,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { reasonOf } from '@parley/aws';
-import type { Failure, Store, TransportContext } from '@parley/messaging';
+import type { Store } from '@parley/messaging';
+import type { Failure, TransportContext } from '@parley/messaging/transport';
 import { bounded } from './topology';
 import { deliveriesOf, contentOf, failureOf } from './wire';
 

@@ -1,5 +1,5 @@
 import { command } from '@parley/contract';
-import { systemClock } from '@parley/messaging';
+import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import { sqs } from './sqs';
 import { groupOf } from './topology';

@@ -1,4 +1,4 @@
-import { LeaseLost } from '@parley/messaging';
+import { LeaseLost } from '@parley/messaging/transport';
 import type { Message } from '@aws-sdk/client-sqs';
 
 /** A command that SQS handed to us: ours until its lease runs out. */

@@ -7,10 +7,10 @@ import {
   type IntakeHealth,
   IntakeServer,
   KeyLanes,
-  type Subscription,
   type TransportContext,
   within,
-} from '@parley/messaging';
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
 import type { Address } from './address';
 import { DeadConsumer } from './dead';
 import type { CommandPublisher } from './publisher';
@@ -104,7 +104,7 @@ export class CommandIntake extends IntakeServer {
     this.state = 'consuming';
   }
 
-  private get subscription(): Subscription {
+  private get subscription(): RegisteredSubscription {
     return this.registry.subscriptions('command')[0]!;
   }
 

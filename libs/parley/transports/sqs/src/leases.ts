@@ -5,7 +5,7 @@ import {
   type DeleteMessageBatchRequestEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { Batches, TransportContext } from '@parley/messaging';
+import type { Batches, TransportContext } from '@parley/messaging/transport';
 import { batchesOf, EntryRefused } from './batches';
 import type { Held } from './held';
 import { bounded } from './topology';

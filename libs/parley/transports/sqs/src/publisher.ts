@@ -4,15 +4,15 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { isUnusable, reasonOf } from '@parley/aws';
+import { OutageError } from '@parley/messaging';
 import {
   type Batches,
   headersOf,
-  OutageError,
   type OutgoingMessage,
   queueOf,
   sendInOrder,
   UnpublishableError,
-} from '@parley/messaging';
+} from '@parley/messaging/transport';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
 import { batchesOf, EntryRefused } from './batches';

@@ -5,9 +5,9 @@ import type {
   Delivery,
   KeyLanes,
   Outcome,
-  Subscription,
   TransportContext,
-} from '@parley/messaging';
+  RegisteredSubscription,
+} from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
 import { Held } from './held';
@@ -28,7 +28,7 @@ const ANSWERED_WITHIN = 5_000;
 export interface Place {
   readonly client: SQSClient;
   readonly address: Address;
-  readonly subscription: Subscription;
+  readonly subscription: RegisteredSubscription;
   readonly deliver: Deliver;
   readonly publisher: CommandPublisher;
   readonly context: TransportContext;

@@ -6,7 +6,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { TopologyMismatch } from '@parley/aws';
-import type { Resource, TransportContext } from '@parley/messaging';
+import type { Resource, TransportContext } from '@parley/messaging/transport';
 import { abortAfter } from '@parley/resilience';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';

@@ -1,5 +1,10 @@
 import type { Message, MessageAttributeValue } from '@aws-sdk/client-sqs';
-import { type Failure, fromStructured, type Headers, toStructured } from '@parley/messaging';
+import {
+  type Failure,
+  fromStructured,
+  type Headers,
+  toStructured,
+} from '@parley/messaging/transport';
 
 /*
  * A command is a CloudEvent in structured JSON mode, the body of an SQS message. CloudEvents has no

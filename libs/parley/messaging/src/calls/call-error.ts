@@ -1,0 +1,51 @@
+import type { Call, ErrorCodeOf, ErrorDetails } from '@parley/contract';
+import type { z } from 'zod';
+import type { Fault } from '../ports/call-transport';
+
+/**
+ * A call's answer that is an error. A handler throws one with a code of its contract; the caller
+ * gets the same class, or one with a code of the kit's own ('invalid-request', 'unhandled' …).
+ */
+export class CallError<C extends Call = Call, Code extends string = string> extends Error {
+  override readonly name = 'CallError';
+
+  constructor(
+    readonly contract: C,
+    readonly code: Code,
+    readonly details: ErrorDetails<C, Code>,
+    message = `${contract.name} was answered with ${code}`,
+  ) {
+    super(message);
+  }
+
+  /** Whether it is this error of this contract; then `details` is typed. */
+  static is<C extends Call, Code extends ErrorCodeOf<C>>(
+    error: unknown,
+    contract: C,
+    code: Code,
+  ): error is CallError<C, Code> {
+    return (
+      error instanceof CallError && error.contract.name === contract.name && error.code === code
+    );
+  }
+}
+
+/** As the caller sees what crossed the wire. */
+export function callError(contract: Call, { code, details, message }: Fault): CallError {
+  const schema = Object.hasOwn(contract.errors, code) ? contract.errors[code] : undefined;
+  return new CallError(
+    contract,
+    code,
+    (schema ? inTypes(schema, details) : details) as never,
+    `${contract.name}: ${message} (${code})`,
+  );
+}
+
+/**
+ * Dates are dates again. Details that are not as the contract says stay as they came: the error
+ * itself is worth more.
+ */
+function inTypes(schema: z.ZodType, details: unknown): unknown {
+  const { success, data } = schema.safeParse(details);
+  return success ? data : details;
+}

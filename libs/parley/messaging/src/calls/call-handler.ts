@@ -1,0 +1,261 @@
+import { wireForm, type Call } from '@parley/contract';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { CallError } from './call-error';
+import type { Answer, Fault, IncomingCall } from '../ports/call-transport';
+import { decode, encode, InvalidMessage, prepare, validate } from '../message/codec';
+import { inConversation, type CallContext } from '../message/handler-context';
+import { readEnvelope } from '../message/envelope';
+import { describe } from '../message/failure';
+import type { HandlerRun, HandlerRuns } from '../delivery/handler-runs';
+import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { Handler } from '../ports/subscription';
+import type { InFlight } from '../in-flight';
+import type { Envelope } from '../message/message';
+import type { DeliveryObserver } from '../ports/observer';
+import {
+  effectAfter,
+  notingEffects,
+  type OutageError,
+  outageIn,
+  type OutageReader,
+} from '../ports/outage';
+import { RepeatedCalls, type HandleOnce } from './idempotent-calls';
+import { keyedRequest } from '../ports/idempotency-store';
+import { moreTimes, Sparingly } from '../log-throttle';
+import type { TransportContext } from '../ports/transport';
+import { NoTransaction, type Transactions } from '../sending/transactions';
+
+/** Answers calls: open → handle → check the reply. What the pipeline is for messages that are stored. */
+export class CallAnswerer {
+  private readonly outages = new Sparingly();
+
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly inFlight: InFlight,
+    private readonly runs: HandlerRuns,
+    private readonly process: Pick<TransportContext, 'log'> & {
+      readonly observer?: DeliveryObserver;
+    },
+    private readonly transactions?: Transactions,
+    private readonly repeated?: RepeatedCalls,
+    /** Of the store and the technologies: their clients' errors. */
+    private readonly outageReaders: readonly OutageReader[] = [],
+  ) {}
+
+  /** @see Answerer */
+  readonly answer = (call: IncomingCall): Promise<Answer> =>
+    this.inFlight.track(async (cancelled) => {
+      const started = performance.now();
+      const answer = await notingEffects(() =>
+        this.attempt(call, cancelled).catch((error: unknown): Answer => ({
+          ok: false,
+          fault: this.fault(call, error),
+        })),
+      );
+      const outcome = answer.ok ? 'ok' : answer.fault.code;
+      const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
+      this.process.observer?.answered?.({
+        contract,
+        outcome,
+        milliseconds: performance.now() - started,
+        envelope: envelopeOf(call),
+      });
+      return answer;
+    });
+
+  private async attempt(call: IncomingCall, cancelled: AbortSignal): Promise<Answer> {
+    const handler = this.registry.handlerOfCall(call.contract);
+    if (!handler)
+      return {
+        ok: false,
+        fault: { code: 'no-handler', message: `nothing here answers ${call.contract}` },
+      };
+    const contract = handler.contract as Call;
+    const envelope = readEnvelope({ ...call.headers, type: call.contract });
+    const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
+    const hop = {
+      correlationId: envelope.correlationid,
+      traceparent: envelope.traceparent,
+      messageId: envelope.id,
+      contract: contract.name,
+      deadline: call.deadline,
+    };
+    const late = new AbortController();
+    const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
+    const encoded = (reply: unknown) => bodyOf(contract, reply);
+    const handle = async (transaction: CallContext['transaction']): Promise<Answer> => {
+      const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };
+      const facts = {
+        kind: contract.kind,
+        contract: contract.name,
+        id: envelope.id,
+        what: handler.name,
+        timeout: Math.ceil(call.deadline.budget()),
+      };
+      const reply = this.runs.bounded(facts, (ending) =>
+        inConversation(hop, () => this.during(ending, () => run(handler, request, context))),
+      );
+      return { ok: true, body: encoded(await beforeDeadline(contract, context, late, reply)) };
+    };
+    if (envelope.idempotencykey === undefined) return handle((work) => this.commit(work));
+    if (!this.repeated)
+      return {
+        ok: false,
+        fault: {
+          code: 'no-memory',
+          message: `${contract.owner} has no store to remember answers in; ask without an idempotency key`,
+        },
+      };
+    const attempt: HandleOnce = (transaction) =>
+      handle(transaction).catch((error: unknown) => ({
+        ok: false,
+        fault: this.fault(call, error),
+      }));
+    return this.repeated.answer(
+      keyedRequest(envelope, encode(wireForm(contract.payload, request))),
+      call,
+      encoded,
+      attempt,
+    );
+  }
+
+  /** Who is late may still commit until the grace is over, too. */
+  private during<T>(ending: HandlerRun, work: () => T): T {
+    return this.transactions ? this.transactions.during(ending, work) : work();
+  }
+
+  private commit: CallContext['transaction'] = (work) => {
+    if (!this.transactions)
+      throw new NoTransaction('this service has no store; give MessagingModule one');
+    return this.transactions.run(work);
+  };
+
+  private fault(call: IncomingCall, error: unknown): Fault {
+    if (error instanceof InvalidMessage)
+      return { code: 'invalid-request', message: error.message, details: error.issues };
+    if (error instanceof DeadlineExceeded)
+      return { code: 'deadline-exceeded', message: error.message };
+    if (error instanceof Interrupted) return { code: 'cancelled', message: error.message };
+    const promised = promisedFault(call.contract, error);
+    if (promised) return promised;
+    if (call.signal.aborted) return { code: 'cancelled', message: 'the caller went away' };
+    const outage = outageIn(error, this.outageReaders);
+    if (outage) return this.away(call, outage);
+    this.process.log(
+      'error',
+      `${call.contract} could not be answered: ${describe(error).message}`,
+      { error },
+    );
+    const invalidReply = error instanceof InvalidReply;
+    // What failed inside is for our log, not for the caller.
+    return invalidReply
+      ? { code: 'invalid-reply', message: error.message }
+      : { code: 'unhandled', message: 'the owner failed to answer' };
+  }
+
+  /**
+   * What it needed is away: worth another try, unlike a failure of its own. The log says what, the
+   * caller hears what is known.
+   */
+  private away({ contract }: IncomingCall, outage: OutageError): Fault {
+    this.outages.say(`${contract} ${outage.name}`, (more) =>
+      this.process.log(
+        'warn',
+        `${contract} could not be answered: ${outage.message}${moreTimes(more)}`,
+      ),
+    );
+    if (effectAfter(outage) === 'none')
+      return {
+        code: 'unavailable',
+        message: 'what the owner needs is away right now; nothing was done',
+      };
+    return {
+      code: 'outcome-unknown',
+      message: 'what the owner needs went away meanwhile; whether the call took effect is unknown',
+    };
+  }
+}
+
+function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
+  try {
+    return readEnvelope({ ...headers, type: contract });
+  } catch {
+    return undefined; // was refused for it
+  }
+}
+
+/** An error that the contract promises, with nothing but what it promises. */
+function promisedFault(contract: string, error: unknown): Fault | undefined {
+  if (
+    !(error instanceof CallError) ||
+    error.contract.name !== contract ||
+    !Object.hasOwn(error.contract.errors, error.code)
+  )
+    return undefined;
+  try {
+    return {
+      code: error.code,
+      message: error.message,
+      details: prepare(contract, error.contract.errors[error.code]!, error.details).wire,
+    };
+  } catch {
+    return undefined; // it is none that the contract promises
+  }
+}
+
+/** The caller went away, or this instance stops, before the handler answered. */
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  constructor() {
+    super('the answer was given up: this instance stops, or the caller went away');
+  }
+}
+
+/** The handler's reply is not what the contract promises. */
+class InvalidReply extends Error {
+  override readonly name = 'InvalidReply';
+}
+
+function bodyOf(contract: Call, reply: unknown): Buffer {
+  try {
+    return prepare(contract.name, contract.reply, reply).body;
+  } catch (error) {
+    if (!(error instanceof InvalidMessage)) throw error;
+    const [issue] = error.issues;
+    throw new InvalidReply(
+      `the reply to ${contract.name} breaks its contract: ${issue?.path} ${issue?.message}`,
+    );
+  }
+}
+
+async function run(handler: Handler, request: unknown, context: CallContext): Promise<unknown> {
+  const result: unknown = await handler.run(request, context);
+  return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
+}
+
+/** The caller is answered at the deadline, also when the handler does not listen to its signal. */
+async function beforeDeadline<T>(
+  contract: Call,
+  { deadline, signal }: CallContext,
+  late: AbortController,
+  work: Promise<T>,
+): Promise<T> {
+  const budget = deadline.budget();
+  const cancel = startTimer(budget, () => late.abort(new DeadlineExceeded(contract.name, budget)));
+  const over = new Promise<never>((_, reject) => {
+    const fail = () =>
+      reject(
+        signal.reason instanceof DeadlineExceeded || deadline.budget() === 0
+          ? new DeadlineExceeded(contract.name, budget)
+          : new Interrupted(),
+      );
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    cancel();
+  }
+}

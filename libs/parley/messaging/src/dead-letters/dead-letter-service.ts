@@ -1,0 +1,354 @@
+import { contractIfLoaded, keyOf, type Contract } from '@parley/contract';
+import type { Clock } from '../clock';
+import { decode, InvalidMessage, prepare } from '../message/codec';
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetters,
+  Decision,
+  Edit,
+  FoundDeadLetter,
+} from '../ports/dead-letters';
+import { readEnvelope } from '../message/envelope';
+import { Unrecoverable } from '../message/failure';
+import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { Handler } from '../ports/subscription';
+import type { Bodies } from '../payload/payload-processor';
+import type { Envelope } from '../message/message';
+import { outboxSubscription } from '../ports/outbox-subscription';
+import { isSealed } from '../payload/field-encryption';
+import { currentPayload } from '../message/upcasting';
+
+/** What a replay of a letter would come to, as far as can be told without handling it. */
+export interface ReplayPreview {
+  readonly letter: string;
+  readonly subscription: string;
+  readonly contract: string;
+  /** `StockController.reserve` */
+  readonly handler?: string;
+  readonly expect: 'handled' | 'no effect' | 'waits' | 'dead again';
+  readonly why: string;
+  /**
+   * The key of its lane, whether the lane waits for this letter, and how many messages wait in it
+   * behind the letter.
+   */
+  readonly lane?: {
+    readonly key: string;
+    readonly held: boolean;
+    readonly waiting: number;
+    readonly heldBy?: string;
+  };
+}
+
+/**
+ * An edit that would not help: the body is not what its contract says, or the message would not be
+ * the same one any more.
+ */
+export class EditRefused extends Error {
+  override readonly name = 'EditRefused';
+}
+
+export interface Bulk extends Decision {
+  readonly filter: Omit<DeadLetterFilter, 'limit' | 'newest'>;
+  /** At most so many a second. Default 10. */
+  readonly rate?: number;
+  /** At most so many now. Never more than a second takes. */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface BulkResult {
+  /** To be handed in again as `filter.upTo`: those that die again meanwhile are not among them. */
+  readonly upTo?: string;
+  readonly done: readonly string[];
+  /** Somebody else was first. */
+  readonly gone: readonly string[];
+  readonly left: number;
+}
+
+const DEFAULT_RATE = 10;
+const MOST_AT_ONCE = 100;
+
+/** Who gets a letter when it is replayed. */
+interface Reader extends Pick<Handler, 'contract' | 'name'> {
+  readonly does: string;
+}
+
+/**
+ * Where people decide about dead letters: it knows the handlers that run here, so it can tell what
+ * a decision would come to.
+ */
+export class DeadLetterDesk {
+  constructor(
+    readonly letters: DeadLetters,
+    private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
+    private readonly clock: Clock,
+    private readonly bodies: Bodies,
+    /** Whose own sending the letters may be of, too. */
+    private readonly service?: string,
+  ) {}
+
+  /** As it is listed: with nothing in it that is personal or secret. */
+  async list(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
+    return (await this.letters.list(filter)).map((letter) => this.masked(letter));
+  }
+
+  /**
+   * What is personal or secret in its body is masked: what stands there is what its contract
+   * declares.
+   */
+  async find(
+    id: string,
+  ): Promise<{ readonly letter: FoundDeadLetter; readonly preview: ReplayPreview } | undefined> {
+    const letter = await this.findOpened(id);
+    return letter && { letter: this.masked(letter), preview: this.preview(letter) };
+  }
+
+  /** A dry run of many: what each replay would come to. */
+  async previews(filter: DeadLetterFilter): Promise<readonly ReplayPreview[]> {
+    const found = await Promise.all(
+      (await this.letters.list(filter)).map(({ id }) => this.findOpened(id)),
+    );
+    return found.filter((letter) => letter !== undefined).map((letter) => this.preview(letter));
+  }
+
+  /**
+   * Gives a letter another body, once that is what its contract says. What is still masked in it
+   * stays what it was.
+   * @throws EditRefused naming the field
+   */
+  async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
+    const letter = await this.letters.find(id);
+    if (!letter) return 'gone';
+    const whole = await this.unmasked(letter, body);
+    const refusal = this.refusalOf(letter, whole, readable(await this.opened(letter, letter.body)));
+    if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, whole), edit);
+    const { who, reason, replay } = edit;
+    // Nobody can tell what is personal or secret in a body that is not what its contract says.
+    const contract = this.readerOf(letter)?.contract;
+    const after = contract && isSealed(contract) ? undefined : body;
+    await this.letters.refused(id, {
+      who,
+      reason,
+      action: replay ? 'edit and replay' : 'edit',
+      outcome: refusal,
+      after,
+    });
+    throw new EditRefused(refusal);
+  }
+
+  /**
+   * The next of a group or of all, the oldest first: ask again with the `upTo` it answers until
+   * nothing is left.
+   */
+  replayNext(bulk: Bulk): Promise<BulkResult> {
+    return this.next(bulk, (id) => this.letters.replay(id, decisionOf(bulk)));
+  }
+
+  discardNext(bulk: Bulk): Promise<BulkResult> {
+    return this.next(bulk, (id) => this.letters.discard(id, decisionOf(bulk)));
+  }
+
+  private async findOpened(id: string): Promise<FoundDeadLetter | undefined> {
+    const letter = await this.letters.find(id);
+    return letter && { ...letter, body: await this.opened(letter, letter.body) };
+  }
+
+  /** A body decrypted, for what checks it; as it is kept, when it cannot be read. */
+  private async opened(letter: DeadLetter, body: Buffer): Promise<Buffer> {
+    const message = this.messageOf(letter);
+    return message
+      ? this.bodies.opened(message.contract, message.envelope, body).catch(() => body)
+      : body;
+  }
+
+  private masked<L extends DeadLetter>(letter: L): L {
+    const contract = this.readerOf(letter)?.contract;
+    return contract ? { ...letter, body: this.bodies.masked(contract, letter.body) } : letter;
+  }
+
+  private async unmasked(letter: DeadLetter, edited: Buffer): Promise<Buffer> {
+    const contract = this.readerOf(letter)?.contract;
+    return contract
+      ? this.bodies.unmasked(
+          contract,
+          await this.opened(letter, edited),
+          await this.opened(letter, letter.body),
+        )
+      : edited;
+  }
+
+  private async kept(letter: DeadLetter, body: Buffer): Promise<Buffer> {
+    const { contract, envelope } = this.messageOf(letter)!;
+    if (!isSealed(contract)) return body;
+    // Fields that the contract does not know could hold anything; of an older version they are not
+    // known here.
+    const known =
+      envelope.contractversion === String(contract.version)
+        ? prepare(
+            contract.name,
+            contract.payload,
+            currentPayload(contract, envelope, decode(contract.name, body)),
+          ).body
+        : body;
+    return (await this.bodies.sealed({ contract, envelope, body: known })).body;
+  }
+
+  private messageOf(
+    letter: DeadLetter,
+  ): { readonly contract: Contract; readonly envelope: Envelope } | undefined {
+    const contract = this.readerOf(letter)?.contract;
+    try {
+      return contract && { contract, envelope: readEnvelope(letter.headers) };
+    } catch {
+      return undefined; // nobody can read who said it to whom
+    }
+  }
+
+  private async next(
+    { filter, rate = DEFAULT_RATE, limit = Infinity, signal }: Bulk,
+    act: (id: string) => Promise<boolean>,
+  ): Promise<BulkResult> {
+    const upTo =
+      filter.upTo ?? (await this.letters.list({ ...filter, newest: true, limit: 1 }))[0]?.id;
+    if (upTo === undefined) return { done: [], gone: [], left: 0 };
+    const bounded = { ...filter, upTo };
+    const found = await this.letters.list({
+      ...bounded,
+      limit: Math.max(1, Math.floor(Math.min(limit, rate, MOST_AT_ONCE))),
+    });
+    const [done, gone]: [string[], string[]] = [[], []];
+    for (const { id } of found) {
+      if (signal?.aborted) break;
+      ((await act(id)) ? done : gone).push(id);
+      await this.pause(1_000 / rate); // also after the last one: another request may follow
+    }
+    return { upTo, done, gone, left: await this.letters.count(bounded) };
+  }
+
+  private preview(letter: FoundDeadLetter): ReplayPreview {
+    const { id, subscription, headers, handledBefore, heldBy, holds, waiting } = letter;
+    const handler = this.readerOf(letter);
+    const key = headers.partitionkey;
+    return {
+      letter: id,
+      subscription,
+      contract: headers.type ?? '',
+      ...(handler && { handler: handler.name }),
+      ...this.expectation(letter, handler, handledBefore, heldBy),
+      ...(key !== undefined && {
+        lane: {
+          key,
+          held: holds || heldBy !== undefined,
+          waiting,
+          ...(heldBy !== undefined && { heldBy }),
+        },
+      }),
+    };
+  }
+
+  private expectation(
+    letter: DeadLetter,
+    handler: Reader | undefined,
+    handledBefore: boolean,
+    heldBy?: string,
+  ): Pick<ReplayPreview, 'expect' | 'why'> {
+    if (handledBefore)
+      return { expect: 'no effect', why: 'the inbox has it: it was handled before' };
+    const hopeless = this.hopeless(letter, letter.body);
+    if (hopeless !== undefined) return { expect: 'dead again', why: hopeless };
+    if (heldBy !== undefined)
+      return { expect: 'waits', why: `its lane waits for letter ${heldBy}` };
+    return { expect: 'handled', why: `${handler!.does}; whether it succeeds, only a replay tells` };
+  }
+
+  private refusalOf(letter: DeadLetter, body: Buffer, former: unknown): string | undefined {
+    const hopeless = this.hopeless(letter, body);
+    if (hopeless !== undefined) return hopeless;
+    const { contract } = this.readerOf(letter)!;
+    const was = letter.headers.partitionkey;
+    const [sent, envelope] = [decode(contract.name, body), readEnvelope(letter.headers)];
+    const payload = currentPayload(contract, envelope, decode(contract.name, body));
+    const stray =
+      envelope.contractversion === String(contract.version)
+        ? strayName(sent, payload, former)
+        : undefined;
+    if (stray !== undefined) return `${contract.name} has no ${stray}: it would be ignored`;
+    if (was === undefined || keyOf(contract, payload) === was) return undefined;
+    return `${contract.name}: ${contract.key} is the message's lane and stays ${was}; discard this one and say another instead`;
+  }
+
+  /** Why no handler would get to see it. */
+  private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
+    const handler = this.readerOf(letter);
+    if (!handler)
+      return `nothing in ${letter.subscription} ${this.isOwn(letter) ? 'knows' : 'handles'} ${letter.headers.type ?? 'a message without type'}`;
+    try {
+      const envelope = readEnvelope(letter.headers);
+      const { expirytime } = envelope;
+      if (expirytime !== undefined && Date.parse(expirytime) <= this.clock.now())
+        return `${handler.contract.name} was worth handling until ${expirytime}`;
+      currentPayload(handler.contract, envelope, decode(handler.contract.name, body));
+      return undefined;
+    } catch (error) {
+      if (error instanceof InvalidMessage || error instanceof Unrecoverable) return error.message;
+      throw error;
+    }
+  }
+
+  private readerOf(letter: DeadLetter): Reader | undefined {
+    const { subscription, headers } = letter;
+    if (this.isOwn(letter)) {
+      const contract = contractIfLoaded(headers.type ?? '');
+      return contract && { contract, name: 'the relay', does: 'it is published again' };
+    }
+    const found = this.registry
+      .subscriptions()
+      .find(({ kind, name }) => kind !== 'broadcast' && name === subscription);
+    const handler = found?.handlers.get(headers.type ?? '');
+    return handler && !handler.missing
+      ? { contract: handler.contract, name: handler.name, does: `${handler.name} runs` }
+      : undefined;
+  }
+
+  /** Whether it is a message that this service could not publish. */
+  private isOwn({ subscription }: DeadLetter): boolean {
+    return this.service !== undefined && subscription === outboxSubscription(this.service);
+  }
+
+  private pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(milliseconds, resolve));
+  }
+}
+
+/** A body as it was, however bad. */
+function readable(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/**
+ * The first name in what was sent that reading it left out, as a path. Names that were there before
+ * may be a newer sender's.
+ */
+function strayName(sent: unknown, read: unknown, former: unknown, path = ''): string | undefined {
+  if (!isObject(sent) || !isObject(read) || read instanceof Date) return undefined;
+  const was = isObject(former) ? former : {};
+  for (const name of Object.keys(sent)) {
+    if (!Object.hasOwn(read, name) && !Object.hasOwn(was, name)) return `${path}${name}`;
+    const stray = strayName(sent[name], read[name], was[name], `${path}${name}.`);
+    if (stray !== undefined) return stray;
+  }
+  return undefined;
+}
+
+const decisionOf = ({ who, reason }: Decision): Decision => ({
+  who,
+  ...(reason !== undefined && { reason }),
+});

@@ -1,0 +1,117 @@
+import { Controller } from '@nestjs/common';
+import { event, type Message } from '@parley/contract';
+import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { z } from 'zod';
+import { DeadLetterDesk } from './dead-letter-service';
+import { Handles } from '../handlers/handles';
+import { Subscription } from '../handlers/handler-registry';
+import { Messaging } from '../messaging';
+
+const Booked = event(
+  'hotel.room-booked',
+  z.object({ bookingId: z.string(), guest: z.string(), nights: z.int() }),
+  {
+    key: 'bookingId',
+    personal: { subject: 'bookingId', fields: { guest: 'erased' } },
+  },
+);
+
+describe('the letters of a person', () => {
+  let harness: Harness;
+  let guests: string[];
+
+  beforeEach(() => void (harness = new Harness()));
+  afterEach(() => harness.close());
+
+  @Controller()
+  @Subscription('bell')
+  class Bell {
+    @Handles(Booked, { retry: { immediate: 0, delays: [] } })
+    async ring({ guest, nights }: Message<typeof Booked>) {
+      if (nights < 0) throw new Error(`${guest} cannot stay ${nights} nights`);
+      guests.push(guest);
+    }
+  }
+
+  const desk = (service: ServiceOnTrial) =>
+    new DeadLetterDesk(
+      service.store.lanes.deadLetters,
+      service.get(Messaging).registry,
+      harness.clock,
+      service.get(Messaging).bodies,
+    );
+
+  async function died(): Promise<{ readonly hotel: ServiceOnTrial; readonly id: string }> {
+    guests = [];
+    const hotel = await harness.start('hotel', { controllers: [Bell] });
+    await harness.publish(Booked, { bookingId: 'b-1', guest: 'Ada Lovelace', nights: -1 });
+    await harness.settled();
+    const [letter] = await hotel.store.lanes.deadLetters.list();
+    return { hotel, id: letter!.id };
+  }
+
+  it('are shown without the person, kept encrypted, and edited so, with what was before', async () => {
+    const { hotel, id } = await died();
+    expect(JSON.parse(String((await desk(hotel).find(id))!.letter.body))).toEqual({
+      bookingId: 'b-1',
+      guest: 'erased',
+      nights: -1,
+    });
+    await desk(hotel).edit(id, Buffer.from('{"bookingId":"b-1","guest":"Ada King","nights":2}'), {
+      who: 'ann',
+    });
+    const [kept] = await hotel.store.lanes.deadLetters.list();
+    const [entry] = await hotel.store.lanes.deadLetters.audit();
+    for (const bytes of [
+      kept!.body,
+      entry!.before!,
+      entry!.after!,
+      Buffer.from(JSON.stringify(kept!.failure)),
+    ])
+      expect(bytes.toString()).not.toContain('Ada');
+    await hotel.store.lanes.deadLetters.replay(id);
+    await harness.settled();
+    expect(guests).toEqual(['Ada King']);
+  });
+
+  it('stay of that person when an edit leaves alone what it was not shown', async () => {
+    const { hotel, id } = await died();
+    await desk(hotel).edit(id, Buffer.from('{"bookingId":"b-1","guest":"erased","nights":2}'), {
+      who: 'ann',
+      replay: true,
+    });
+    await harness.settled();
+    expect(guests).toEqual(['Ada Lovelace']);
+  });
+
+  it('are not kept when an edit is refused', async () => {
+    const { hotel, id } = await died();
+    const edit = desk(hotel).edit(
+      id,
+      Buffer.from('{"bookingId":"b-1","gues":"Ada King","nights":2}'),
+      { who: 'ann' },
+    );
+    await expect(edit).rejects.toThrow(/guest/);
+    expect((await hotel.store.lanes.deadLetters.audit())[0]).toMatchObject({
+      outcome: expect.stringContaining('guest') as string,
+    });
+    expect(JSON.stringify(await hotel.store.lanes.deadLetters.audit())).not.toContain('King');
+  });
+
+  it('are shown without the person once that was erased, and cannot be given one again', async () => {
+    const { hotel, id } = await died();
+    await harness.subjectKeys.erase('b-1', { who: 'ann' });
+    await harness.advance('60s');
+    expect(JSON.parse(String((await desk(hotel).find(id))!.letter.body))).toEqual({
+      bookingId: 'b-1',
+      guest: 'erased',
+      nights: -1,
+    });
+    await desk(hotel).edit(id, Buffer.from('{"bookingId":"b-1","guest":"Ada King","nights":2}'), {
+      who: 'ann',
+      replay: true,
+    });
+    await harness.settled();
+    expect(guests).toEqual(['erased']);
+  });
+});

@@ -1,0 +1,317 @@
+import { randomUUID } from 'node:crypto';
+import { command } from '@parley/contract';
+import { MemoryStore } from '@parley/memory';
+import { VirtualClock } from '@parley/testing';
+import { z } from 'zod';
+import { Bodies } from '../payload/payload-processor';
+import type { Failure } from '../message/failure';
+import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
+import { HandlerRuns } from './handler-runs';
+import { InFlight } from '../in-flight';
+import { KillSwitches } from './circuit-breaker';
+import { Pipeline } from './pipeline';
+import { Publisher } from '../sending/publisher';
+import { Solitude, UNFINISHED_AT_MOST } from './suspects';
+import type { Delivery, Outcome } from '../ports/delivery';
+import { Transactions } from '../sending/transactions';
+
+let onRead = () => {};
+const Seal = command(
+  'chancery.seal',
+  z.object({ letter: z.string().refine(() => (onRead(), true)) }),
+  { key: 'letter' },
+);
+
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+const never = () => new Promise<undefined>(() => undefined);
+
+let clock: VirtualClock;
+let store: MemoryStore;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  store = new MemoryStore(clock);
+});
+
+/**
+ * A process that ends while it handles a message: in memory, an open transaction would keep
+ * everybody waiting.
+ */
+const ending = (instance: string, id: string) =>
+  void processOf(instance, { transaction: 'own' }).deliver(never, { id, suspect: true });
+
+/** One process of a service: `deliver` hands it a message whose handler is `run`. */
+function processOf(instance: string, options: HandlerOptions = {}) {
+  const surroundings = { instance, clock, random: () => 0, log: () => undefined };
+  const bodies = new Bodies(undefined, undefined);
+  const publisher = new Publisher({ of: () => undefined, all: () => [] }, store, bodies);
+  const inFlight = new InFlight();
+  const pipeline = new Pipeline(
+    new Transactions(store, publisher),
+    store,
+    inFlight,
+    new HandlerRuns(clock, surroundings.log),
+    new KillSwitches(false, clock, surroundings.log),
+    bodies,
+    surroundings,
+  );
+  const deliver = (
+    run: () => Promise<unknown>,
+    delivery: Partial<Delivery> & { readonly id?: string } = {},
+  ): Promise<Outcome> => {
+    const handler: Handler = { contract: Seal, options, name: 'Clerk.seal', run: run as never };
+    const subscription: RegisteredSubscription = {
+      kind: 'command',
+      name: 'chancery',
+      from: 'beginning',
+      live: false,
+      concurrency: 9,
+      handlers: new Map([[Seal.name, handler]]),
+    };
+    const { id = randomUUID(), ...rest } = delivery;
+    const headers = { id, type: Seal.name, partitionkey: 'l-1' };
+    return pipeline.deliver({
+      subscription,
+      headers,
+      body: Buffer.from('{"letter":"l-1"}'),
+      attempt: 1,
+      signal: new AbortController().signal,
+      honours: { retry: false, dead: false },
+      ...rest,
+    });
+  };
+  return { deliver, inFlight };
+}
+
+const letters = () => store.lanes.deadLetters.list();
+
+describe('a suspect', () => {
+  it('is handled alone: what runs ends first, and what comes meanwhile waits', async () => {
+    const { deliver } = processOf('chancery-1');
+    const steps: string[] = [];
+    let finish = () => {};
+    const slow = deliver(() =>
+      new Promise<void>((resolve) => (finish = resolve)).then(() => void steps.push('slow')),
+    );
+    await settled();
+    const suspect = deliver(
+      async () => (steps.push('suspect begins'), await settled(), void steps.push('suspect ends')),
+      { suspect: true },
+    );
+    await settled();
+    const later = deliver(async () => void steps.push('later'));
+    await settled();
+    expect(steps).toEqual([]);
+    finish();
+    await Promise.all([slow, suspect, later]);
+    expect(steps).toEqual(['slow', 'suspect begins', 'suspect ends', 'later']);
+  });
+
+  it('stays alone until its outcome is stored: the next one, which ends the process, is not counted against it', async () => {
+    const [failing, poison] = [randomUUID(), randomUUID()];
+    const { deliver } = processOf('chancery-1', { transaction: 'own', retry: { immediate: 0 } });
+    const end = store.suspects.end.bind(store.suspects);
+    const steps: string[] = [];
+    store.suspects.end = async (...args) => {
+      await settled();
+      await end(...args);
+      steps.push('outcome stored');
+    };
+    const failed = deliver(() => Promise.reject(new Error('not yet')), {
+      id: failing,
+      suspect: true,
+    });
+    void deliver(async () => (steps.push('poison begins'), never()), {
+      id: poison,
+      suspect: true,
+      headers: { id: poison, type: Seal.name, partitionkey: 'l-2' },
+    });
+    await failed;
+    await settled();
+    expect(steps).toEqual(['outcome stored', 'poison begins']);
+    expect(await store.suspects.unfinished('chancery', failing)).toEqual([]);
+    expect(await store.suspects.unfinished('chancery', poison)).toHaveLength(1);
+  });
+
+  it('is dead after so many handlings without an outcome, with the evidence, and holds its lane', async () => {
+    const id = randomUUID();
+    for (let n = 1; n <= UNFINISHED_AT_MOST; n++) {
+      ending(`chancery-${n}`, id);
+      await settled();
+      await clock.advance(1_000);
+    }
+    const handled: string[] = [];
+    expect(
+      await processOf('chancery-9').deliver(async () => void handled.push(id), {
+        id,
+        suspect: true,
+      }),
+    ).toEqual({ kind: 'done', settled: false });
+    expect(handled).toEqual([]);
+    const [letter] = await letters();
+    expect(letter).toMatchObject({
+      holds: true,
+      failure: {
+        error: 'ProcessEndedError',
+        tries: UNFINISHED_AT_MOST,
+        instance: `chancery-${UNFINISHED_AT_MOST}`,
+      },
+    });
+    const { firstFailedAt, lastFailedAt, message } = letter!.failure as Failure;
+    expect(Date.parse(lastFailedAt) - Date.parse(firstFailedAt)).toBe(
+      1_000 * (UNFINISHED_AT_MOST - 1) + 500,
+    ); // after the first, others are left half a second
+    expect(message.split('\n').slice(1)).toEqual(
+      Array.from({ length: UNFINISHED_AT_MOST }, (_, n) =>
+        expect.stringMatching(new RegExp(`^\\S+Z chancery-${n + 1}$`)),
+      ),
+    );
+    await store.lanes.deadLetters.replay(letter!.id);
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]); // fresh again
+  });
+
+  it('that ended a process before lets those that come meanwhile be handled first', async () => {
+    const id = randomUUID();
+    ending('chancery-1', id);
+    await settled();
+    const { deliver } = processOf('chancery-2', { transaction: 'own' });
+    const steps: string[] = [];
+    let finish = () => {};
+    const slow = deliver(() => new Promise<void>((resolve) => (finish = resolve)));
+    await settled();
+    const suspect = deliver(async () => void steps.push('poison'), { id, suspect: true });
+    await settled();
+    await deliver(async () => void steps.push('one'));
+    await clock.advance(500);
+    await deliver(async () => void steps.push('another'));
+    expect(steps).toEqual(['one', 'another']);
+    finish();
+    await Promise.all([slow, suspect]);
+    expect(steps.at(-1)).toBe('poison');
+  });
+
+  it('is not even read before its handling is recorded: what reads it may end the process', async () => {
+    const steps: string[] = [];
+    const begin = store.suspects.begin.bind(store.suspects);
+    store.suspects.begin = (...args) => (steps.push('recorded'), begin(...args));
+    onRead = () => void steps.push('read');
+    await processOf('chancery-1').deliver(async () => void steps.push('handled'), {
+      suspect: true,
+    });
+    onRead = () => {};
+    expect(steps).toEqual(['recorded', 'read', 'handled']);
+  });
+
+  it('that cannot be read is dead for that reason', async () => {
+    await processOf('chancery-1').deliver(async () => undefined, {
+      suspect: true,
+      body: Buffer.from('{'),
+    });
+    expect(await letters()).toMatchObject([
+      { holds: false, failure: { error: 'InvalidMessage', tries: 0 } },
+    ]);
+  });
+
+  it('may have another bound', async () => {
+    const id = randomUUID();
+    ending('chancery-1', id);
+    await settled();
+    await processOf('chancery-2', { retry: { unfinished: 1 } }).deliver(never, {
+      id,
+      suspect: true,
+    });
+    expect(await letters()).toHaveLength(1);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['that is handled', async () => undefined],
+    ['that fails', () => Promise.reject(new Error('no'))],
+  ])('%s is not counted', async (_, run) => {
+    const id = randomUUID();
+    await processOf('chancery-1', { retry: { immediate: 0 } }).deliver(run, { id, suspect: true });
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]);
+  });
+
+  it('that is given back by a stopping service is not counted; one whose lease is lost is', async () => {
+    for (const [isStopping, counted] of [
+      [true, 0],
+      [false, 1],
+    ] as const) {
+      const [id, lease] = [randomUUID(), new AbortController()];
+      const { deliver, inFlight } = processOf('chancery-1');
+      let fail = (_: Error) => {};
+      const outcome = deliver(() => new Promise((_, reject) => (fail = reject)), {
+        id,
+        suspect: true,
+        signal: lease.signal,
+      });
+      await settled();
+      if (isStopping) await inFlight.drained(1);
+      else lease.abort(new Error('lost'));
+      fail(new Error('gave up'));
+      expect(await outcome).toEqual({ kind: 'return' });
+      expect(await store.suspects.unfinished('chancery', id)).toHaveLength(counted);
+    }
+  });
+
+  it('was handled before: that counts, and not how its processes ended', async () => {
+    const id = randomUUID();
+    const { deliver } = processOf('chancery-1', { retry: { unfinished: 1 } });
+    await deliver(async () => undefined, { id });
+    await store.suspects.begin('chancery', id, 'chancery-1');
+    expect(await deliver(async () => undefined, { id, suspect: true })).toEqual({
+      kind: 'done',
+      settled: false,
+    });
+    expect(await letters()).toEqual([]);
+  });
+
+  it('whose outcome cannot be recorded is forgotten as soon as it can', async () => {
+    const id = randomUUID();
+    const end = store.suspects.end.bind(store.suspects);
+    store.suspects.end = () => Promise.reject(new Error('the store is away'));
+    await processOf('chancery-1').deliver(async () => undefined, { id, suspect: true });
+    store.suspects.end = end;
+    await clock.advance(1_000);
+    expect(await store.suspects.unfinished('chancery', id)).toEqual([]);
+  });
+});
+
+describe('solitude', () => {
+  it('does not wait for ever for what does not end', async () => {
+    const solitude = new Solitude(clock);
+    const steps: string[] = [];
+    void solitude.beside(never);
+    const alone = solitude.alone(async () => void steps.push('alone'));
+    await clock.advance(9_999);
+    expect(steps).toEqual([]);
+    await clock.advance(1);
+    await alone;
+    await solitude.beside(async () => void steps.push('beside'));
+    expect(steps).toEqual(['alone', 'beside']);
+  });
+
+  it('lets suspects and others take turns in the order in which they came', async () => {
+    const solitude = new Solitude(clock);
+    const steps: string[] = [];
+    const step = (name: string) => async () => (
+      steps.push(name),
+      await settled(),
+      void steps.push(`${name}.`)
+    );
+    await Promise.all([
+      solitude.alone(step('1')),
+      solitude.alone(step('2')),
+      solitude.beside(step('3')),
+      solitude.beside(step('4')),
+      solitude.alone(step('5')),
+    ]);
+    expect(steps).toEqual(['1', '1.', '2', '2.', '3', '4', '3.', '4.', '5', '5.']);
+  });
+
+  it('goes on after what failed', async () => {
+    const solitude = new Solitude(clock);
+    await expect(solitude.alone(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await expect(solitude.beside(async () => 7)).resolves.toBe(7);
+  });
+});

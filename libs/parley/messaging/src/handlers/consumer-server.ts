@@ -1,0 +1,54 @@
+import { Server } from '@nestjs/microservices';
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Kind } from '@parley/contract';
+import { TRANSPORT_ID } from './handles';
+import type { HandlerExtras, HandlerRegistry } from './handler-registry';
+import type { Intake } from '../ports/transport';
+import type { IntakeHealth } from '../ports/health';
+
+/**
+ * The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the
+ * technology consume.
+ */
+export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>>
+  extends Server
+  implements Intake
+{
+  override transportId: symbol;
+
+  constructor(
+    readonly kind: K,
+    protected readonly registry: HandlerRegistry,
+  ) {
+    super();
+    this.transportId = TRANSPORT_ID[kind];
+  }
+
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
+    this.registry.add(run, extras as HandlerExtras);
+  }
+
+  /** Begins to consume; rejects when it cannot, and the service does not start. */
+  protected abstract start(): Promise<void>;
+  abstract stop(): Promise<void>;
+  abstract close(): Promise<void>;
+  abstract health(): IntakeHealth;
+
+  listen(started: (error?: unknown) => void): void {
+    if (this.registry.subscriptions(this.kind).length === 0) return started();
+    this.start().then(() => started(), started);
+  }
+
+  on(event: string): never {
+    throw new Error(`${this.kind} intake: there is no event "${event}" to listen to; ask health()`);
+  }
+
+  unwrap<T>(): T {
+    throw new Error(`${this.kind} intake: there is no server to unwrap`);
+  }
+}

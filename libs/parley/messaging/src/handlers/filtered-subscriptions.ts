@@ -1,0 +1,36 @@
+import type { Contract, Kind } from '@parley/contract';
+import type { MessageHandler } from '@nestjs/microservices';
+import { type HandlerExtras, HandlerRegistry } from './handler-registry';
+import type { Handler, RegisteredSubscription } from '../ports/subscription';
+
+/**
+ * The handlers of what one technology carries, where several carry one kind: Nest offers every
+ * handler of a kind to each of them.
+ */
+export class RegistryPart extends HandlerRegistry {
+  constructor(
+    private readonly whole: HandlerRegistry,
+    private readonly carried: (contract: Contract) => boolean,
+  ) {
+    super('');
+  }
+
+  override add(run: MessageHandler, extras: HandlerExtras): void {
+    if (this.carried(extras.contract)) this.whole.add(run, extras);
+  }
+
+  override subscriptions(kind?: Kind): readonly RegisteredSubscription[] {
+    return this.whole.subscriptions(kind).flatMap((subscription) => {
+      const handlers = new Map<string, Handler>(
+        [...subscription.handlers].filter(([, { contract }]) => this.carried(contract)),
+      );
+      return handlers.size === 0
+        ? []
+        : [
+            Object.create(subscription, {
+              handlers: { value: handlers, enumerable: true },
+            }) as RegisteredSubscription,
+          ];
+    });
+  }
+}

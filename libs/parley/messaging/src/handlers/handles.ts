@@ -1,0 +1,60 @@
+import 'reflect-metadata';
+import { UseFilters } from '@nestjs/common';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import type { Call, Contract, Kind, Message, ReplyInputOf } from '@parley/contract';
+import type { BatchContext, CallContext, HandlerContext } from '../message/handler-context';
+import { noteHandler, PassOn } from './exception-filters';
+import type { HandlerExtras } from './handler-registry';
+import type { BatchOptions, HandlerOptions } from '../ports/subscription';
+
+/** Nest binds a handler to the one strategy that carries its kind by this. */
+export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
+  call: Symbol.for('parley.call'),
+  command: Symbol.for('parley.command'),
+  broadcast: Symbol.for('parley.broadcast'),
+  event: Symbol.for('parley.event'),
+};
+
+type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
+type HandlerMethod<C extends Contract> = (
+  message: Message<C>,
+  context: ContextOf<C>,
+) => Promise<ReplyInputOf<C>> | ReplyInputOf<C>;
+
+type BatchMethod<C extends Contract> = (
+  messages: Message<C>[],
+  context: BatchContext<never>,
+) => Promise<void> | void;
+type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(
+  target: object,
+  method: string,
+  descriptor: TypedPropertyDescriptor<H>,
+) => void;
+
+/**
+ * The method takes as many messages as are there, up to `batch`, and a context for all of them.
+ * @see BatchOptions
+ */
+export function Handles<C extends Contract<'command' | 'event'>>(
+  contract: C,
+  options: BatchOptions,
+): Binding<BatchMethod<C>>;
+/**
+ * Binds a controller's method to a contract. A wrong payload or reply does not compile. The method
+ * needs no parameter decorators: it gets the message, then its context.
+ */
+export function Handles<C extends Contract>(
+  contract: C,
+  options?: HandlerOptions,
+): Binding<HandlerMethod<C>>;
+export function Handles(contract: Contract, options: HandlerExtras['options'] = {}) {
+  return (target: object, method: string, descriptor: PropertyDescriptor): void => {
+    Payload()(target, method, 0);
+    Ctx()(target, method, 1);
+    UseFilters(PassOn)(target, method, descriptor);
+    noteHandler(descriptor.value as object, contract.kind === 'call');
+    const extras: HandlerExtras = { contract, options, handlerClass: target.constructor, method };
+    const bind = contract.kind === 'call' ? MessagePattern : EventPattern;
+    bind(contract.name, TRANSPORT_ID[contract.kind] as never, extras)(target, method, descriptor);
+  };
+}

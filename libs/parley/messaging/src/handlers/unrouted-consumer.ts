@@ -1,0 +1,40 @@
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Contract, Kind } from '@parley/contract';
+import { HandlerError, type HandlerExtras, type HandlerRegistry } from './handler-registry';
+import { IntakeServer } from './consumer-server';
+import type { IntakeHealth } from '../ports/health';
+
+/**
+ * Stands where a kind has no URL, or calls no port: refuses to start a service that handles that
+ * kind.
+ */
+export class UnroutedIntake extends IntakeServer<Kind> {
+  constructor(
+    kind: Kind,
+    registry: HandlerRegistry,
+    private readonly carried: (contract: Contract) => boolean = () => false,
+  ) {
+    super(kind, registry);
+  }
+
+  override addHandler(
+    _pattern: unknown,
+    _run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
+    const { contract } = extras as HandlerExtras;
+    if (this.carried(contract)) return;
+    throw new HandlerError(
+      `${contract.name} is handled here, but nothing carries ${contract.kind}s; set ${contract.kind === 'call' ? 'CALLS_PORT' : `${contract.kind.toUpperCase()}S_URL`}`,
+    );
+  }
+
+  protected async start(): Promise<void> {}
+  async stop(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  health(): IntakeHealth {
+    return { technology: 'none', kind: this.kind, state: 'stopped', reason: 'no URL' };
+  }
+}

@@ -1,0 +1,60 @@
+import { contractsLoaded, type Contract } from '@parley/contract';
+import { withoutCredentials, type RouteInfo } from './explain';
+import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { Routes } from '../sending/routes';
+import type { Transport } from '../ports/transport';
+import type { Finding, Resource } from '../ports/diagnostics';
+
+/** What must exist at one technology for what a service says and handles. */
+export interface Manifest extends RouteInfo {
+  readonly resources: readonly Resource[];
+}
+
+/** Whether what one technology confirmed would survive its crash. */
+export interface Examination extends RouteInfo {
+  readonly findings: readonly Finding[];
+}
+
+export function manifestsOf(
+  service: string,
+  routes: Routes,
+  registry: HandlerRegistry,
+): readonly Manifest[] {
+  return routes.all().map((transport) => {
+    const carried = (contract: Contract) => routes.of(contract) === transport;
+    const said = contractsLoaded().filter(
+      (contract) => maySay(service, contract) && carried(contract),
+    );
+    const handled = registry
+      .subscriptions()
+      .filter(({ handlers }) => [...handlers.values()].some(({ contract }) => carried(contract)));
+    return { ...infoOf(transport), resources: transport.topology?.(said, handled) ?? [] };
+  });
+}
+
+/** Asks every technology. One that cannot be asked is a finding, not an error. */
+export function examinationsOf(routes: Routes): Promise<readonly Examination[]> {
+  return Promise.all(
+    routes.all().map(async (transport) => {
+      const findings = await Promise.resolve(transport.examine?.()).catch((error: Error) => [
+        unanswered(error),
+      ]);
+      return { ...infoOf(transport), findings: findings ?? [] };
+    }),
+  );
+}
+
+/** Commands are said by anybody, broadcasts and events by their owner. */
+const maySay = (service: string, { kind, owner }: Contract): boolean =>
+  kind === 'command' || (kind !== 'call' && owner === service);
+
+const unanswered = (error: Error): Finding => ({
+  what: 'its settings',
+  verdict: 'unknown',
+  says: `it does not tell them: ${error.message}`,
+});
+
+const infoOf = ({ technology, address }: Transport): RouteInfo => ({
+  technology,
+  address: withoutCredentials(address),
+});

@@ -1,0 +1,186 @@
+import { wireForm, wireFormatOf } from '@parley/contract';
+import { z } from 'zod';
+import { difference, unwritable } from './wire-proof';
+
+/** Deeper than any honest message, shallower than what makes recursive code run out of stack. */
+const MAX_DEPTH = 64;
+/** More than any honest message holds: each wrong one of them costs a validator an issue. */
+const MAX_VALUES = 100_000;
+/**
+ * Issues kept of one bad message: a hundred thousand bad items must not become a twelve megabyte
+ * error.
+ */
+export const MAX_ISSUES = 20;
+/**
+ * Characters kept of an issue's path and of its message: names of fields are the sender's to
+ * choose.
+ */
+const MAX_ISSUE = 200;
+
+/** A payload that is not what its contract says. Trying again cannot help. */
+export class InvalidMessage extends Error {
+  override readonly name = 'InvalidMessage';
+  constructor(
+    readonly contract: string,
+    readonly issues: readonly Issue[],
+  ) {
+    super(
+      `${contract}: ${issues.map(({ path, message }) => `${path || 'message'} ${message}`).join('; ')}`,
+    );
+  }
+}
+
+export interface Issue {
+  /** `lines.0.quantity` */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The payload as its contract's schema sees it, unknown fields dropped. */
+export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unknown): T {
+  const result = readable(contract, payload, () => schema.safeParse(payload));
+  if (result.success) return result.data;
+  throw new InvalidMessage(contract, issuesOf(result.error));
+}
+
+/** A payload on its way out. */
+export interface Prepared<T> {
+  /** As a handler will see it. */
+  readonly payload: T;
+  /** As JSON holds it. */
+  readonly wire: unknown;
+  readonly body: Buffer;
+}
+
+/**
+ * What a sender hands in, as its contract's schema sees it, in bytes that every reader takes. For a
+ * schema that is known to survive JSON nothing more is done than to check and to write; any other
+ * is read again, and compared.
+ * @throws InvalidMessage naming the path
+ */
+export function prepare<T>(contract: string, schema: z.ZodType<T>, given: unknown): Prepared<T> {
+  const payload = validate(contract, schema, given);
+  const { plain, encoded, depth } = wireFormatOf(schema);
+  const wire = encoded ? encodedForm(contract, schema, payload) : payload;
+  const body = Buffer.from(
+    readable(contract, wire, () => JSON.stringify(wire)),
+    'utf8',
+  );
+  if (!plain) prove(contract, schema, { payload, wire, body });
+  else if (isLarge(body, depth)) refuseBeyondLimits(contract, body);
+  return { payload, wire, body };
+}
+
+function encodedForm<T>(contract: string, schema: z.ZodType<T>, payload: T): unknown {
+  try {
+    return wireForm(schema, payload);
+  } catch (error) {
+    if (error instanceof z.ZodError) throw new InvalidMessage(contract, issuesOf(error));
+    throw new InvalidMessage(contract, [
+      { path: '', message: `cannot be encoded: ${shortened((error as Error).message)}` },
+    ]);
+  }
+}
+
+/** What JSON and every reader will do, done by the sender. */
+function prove<T>(
+  contract: string,
+  schema: z.ZodType<T>,
+  { payload, wire, body }: Prepared<T>,
+): void {
+  const read = decode(contract, body);
+  const found = difference(wire, read) ?? difference(payload, validate(contract, schema, read));
+  if (found)
+    throw new InvalidMessage(contract, [
+      { path: shortened(found.path), message: shortened(found.message) },
+    ]);
+}
+
+/**
+ * Getters, `toJSON`, codecs and refinements are somebody's code, and values may hold themselves:
+ * whatever that throws is told by path.
+ */
+function readable<T>(contract: string, payload: unknown, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { path, message } = unwritable(payload) ?? {
+      path: '',
+      message: `cannot be checked: ${error instanceof Error ? error.message : typeof error}`,
+    };
+    throw new InvalidMessage(contract, [{ path: shortened(path), message: shortened(message) }]);
+  }
+}
+
+/** The first issues of a failed validation, each bounded. A field too many is named by itself. */
+export function issuesOf({ issues }: z.ZodError): Issue[] {
+  return issues.slice(0, MAX_ISSUES).map((issue) => {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+    return {
+      path: shortened([...issue.path, ...unknown].join('.')),
+      message: shortened(issue.message),
+    };
+  });
+}
+
+const shortened = (text: string): string =>
+  text.length <= MAX_ISSUE ? text : `${text.slice(0, MAX_ISSUE)}…`;
+
+export const encode = (payload: unknown): Buffer => Buffer.from(JSON.stringify(payload), 'utf8');
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Parses JSON that anybody may have written. */
+export function decode(contract: string, body: Buffer): unknown {
+  const refuse = (message: string) => new InvalidMessage(contract, [{ path: '', message }]);
+  refuseBeyondLimits(contract, body);
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch (error) {
+    throw refuse(`is not JSON in UTF-8 (${(error as Error).message.slice(0, 200)})`);
+  }
+}
+
+/** Whether a body may go beyond the limits of its readers: nearly all are too short for it. */
+const isLarge = ({ length }: Buffer, depth: number): boolean =>
+  length > 2 * MAX_VALUES || (depth > MAX_DEPTH && length > 2 * MAX_DEPTH);
+
+function refuseBeyondLimits(contract: string, body: Buffer): void {
+  const { depth, values } = measure(body);
+  if (depth > MAX_DEPTH)
+    throw new InvalidMessage(contract, [
+      { path: '', message: `is nested deeper than ${MAX_DEPTH} levels` },
+    ]);
+  if (values > MAX_VALUES)
+    throw new InvalidMessage(contract, [
+      { path: '', message: `holds more than ${MAX_VALUES} values` },
+    ]);
+}
+
+/** How deep JSON is nested; stops once it is too deep. */
+export const depthOf = (json: Buffer): number => measure(json).depth;
+
+/**
+ * Counts brackets and commas outside strings, before anything recursive sees them; stops once there
+ * are too many.
+ */
+function measure(json: Buffer): { readonly depth: number; readonly values: number } {
+  let level = 0;
+  let depth = 0;
+  let values = 1;
+  let inString = false;
+  for (let i = 0; i < json.length && depth <= MAX_DEPTH && values <= MAX_VALUES; i++) {
+    const byte = json[i];
+    if (inString) {
+      if (byte === BACKSLASH) i++;
+      else if (byte === QUOTE) inString = false;
+    } else if (byte === QUOTE) inString = true;
+    else if (byte === COMMA) values++;
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) depth = Math.max(depth, ++level);
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) level--;
+  }
+  return { depth, values };
+}
+
+const [QUOTE, BACKSLASH, COMMA, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] =
+  Buffer.from('"\\,{}[]');

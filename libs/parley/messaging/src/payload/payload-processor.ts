@@ -1,0 +1,226 @@
+import type { Contract, Personal } from '@parley/contract';
+import {
+  ClaimMissing,
+  idOfReference,
+  referenceTo,
+  TooLarge,
+  type ClaimStore,
+} from '../ports/claim-store';
+import { decode, encode, InvalidMessage } from '../message/codec';
+import { MAX_INDEXED_CHARACTERS } from '../message/envelope-limits';
+import type { KeyRing } from './subject-key-cache';
+import type { Envelope, OutgoingMessage } from '../message/message';
+import { isSealed, keyIdsOf, masked, seal, unmasked, unsealed } from './field-encryption';
+import type { Store } from '../ports/store';
+import type { Tx } from '../ports/tx';
+import { NoSubjectKeys, UnknownKey, type SubjectKey } from '../ports/subject-keys';
+import type { Transport } from '../ports/transport';
+
+/** A body that lies here whole, and the keys of what is encrypted in it. */
+export interface Unpacked {
+  /** What is personal or secret in it is still encrypted. */
+  readonly body: Buffer;
+  /** Decrypts a payload read from it, which is changed. */
+  decrypt(payload: unknown): unknown;
+}
+
+type Carrier = Pick<Transport, 'technology' | 'largest'>;
+
+/**
+ * What the body of a message is between its payload and its technology: encrypted where it is
+ * personal or secret, and elsewhere when it is too large. Other messages, which are nearly all,
+ * pass untouched.
+ */
+export class Bodies {
+  /** Whether claims are stored by the service's own transactions. Found out at start. */
+  private claimsJoin = false;
+
+  constructor(
+    private readonly ring: KeyRing | undefined,
+    private readonly claims: ClaimStore | undefined,
+  ) {}
+
+  async connect(store: Store | undefined): Promise<void> {
+    await Promise.all([this.ring?.keys.connect(), this.claims?.connect()]);
+    this.claimsJoin =
+      store !== undefined && (await this.claims?.sharesDatabaseWith(store)) === true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.ring?.keys.close(), this.claims?.close()]);
+  }
+
+  /**
+   * Before anything is promised: what cannot leave is refused. The subject's key is asked for
+   * already, so that the end of a transaction need not wait for it.
+   * @throws TooLarge, NoSubjectKeys, InvalidMessage when the subject is too long to be looked up
+   */
+  foresee({ contract, body }: OutgoingMessage, carrier: Carrier): void {
+    if (!this.claims) this.refuseTooLarge(contract, body, carrier);
+    for (const key of this.keysOf(contract, body))
+      if (key instanceof Promise) key.catch(() => undefined);
+  }
+
+  /** As they leave. With `tx`, whatever is stored is stored by it, where it can be. */
+  async pack(
+    messages: readonly OutgoingMessage[],
+    carrierOf: (contract: Contract) => Carrier,
+    tx?: Tx,
+  ): Promise<readonly OutgoingMessage[]> {
+    const isLarge = ({ contract, body }: OutgoingMessage) =>
+      body.length > (carrierOf(contract).largest ?? Infinity);
+    const plain = messages.every((message) => !isSealed(message.contract))
+      ? messages
+      : await Promise.all(messages.map((message) => this.sealed(message)));
+    if (!plain.some(isLarge)) return plain;
+    const large = plain.filter(isLarge);
+    if (!this.claims)
+      for (const { contract, body } of large)
+        this.refuseTooLarge(contract, body, carrierOf(contract));
+    await this.claims!.put(
+      large.map(({ envelope: { id }, body }) => ({ id, body })),
+      this.claimsJoin ? tx : undefined,
+    );
+    return plain.map((message) => (isLarge(message) ? checkedIn(message) : message));
+  }
+
+  /** Whether a body must be unpacked before it can be read. */
+  isPacked(contract: Contract, { dataref }: Envelope, body: Buffer): boolean {
+    return isSealed(contract) || (dataref !== undefined && body.length === 0);
+  }
+
+  /**
+   * @throws ClaimMissing, UnknownKey, whatever keeps bodies or keys: trying again may help;
+   * InvalidMessage: it cannot
+   */
+  async unpack(contract: Contract, envelope: Envelope, delivered: Buffer): Promise<Unpacked> {
+    const body = await this.whole(contract, envelope, delivered);
+    if (!isSealed(contract)) return { body, decrypt: (payload) => payload };
+    const keys = await this.keysFor(contract, decode(contract.name, body));
+    return {
+      body,
+      decrypt: (payload) => unsealed(payload, contract, envelope, (id) => keys.get(id)!),
+    };
+  }
+
+  /** A body whole and decrypted: for what checks it, not for people. */
+  async opened(contract: Contract, envelope: Envelope, kept: Buffer): Promise<Buffer> {
+    if (!this.isPacked(contract, envelope, kept)) return kept;
+    const { body, decrypt } = await this.unpack(contract, envelope, kept);
+    return isSealed(contract) ? encode(decrypt(decode(contract.name, body))) : body;
+  }
+
+  /** What people see of a body: nothing personal, no secret. A body that is no JSON is as it is. */
+  masked(contract: Contract, body: Buffer): Buffer {
+    return isSealed(contract)
+      ? changed(contract, body, (payload) => masked(payload, contract))
+      : body;
+  }
+
+  /** A body that a person edited while it was masked, with what it masked. */
+  unmasked(contract: Contract, edited: Buffer, original: Buffer): Buffer {
+    return isSealed(contract)
+      ? changed(contract, edited, (payload) =>
+          unmasked(payload, decode(contract.name, original), contract),
+        )
+      : edited;
+  }
+
+  /** What a person made of it, fit to be kept. */
+  async sealed(message: OutgoingMessage): Promise<OutgoingMessage> {
+    const { contract, envelope, body } = message;
+    if (!isSealed(contract)) return message;
+    const payload = decode(contract.name, body);
+    const { personal, secret } = contract;
+    if (personal)
+      seal(
+        payload,
+        personal.fields,
+        envelope,
+        await this.ringFor(contract).of(subjectOf(personal, payload)),
+      );
+    if (secret)
+      seal(payload, secret.fields, envelope, await this.ringFor(contract).current(secret.life));
+    return { ...message, body: encode(payload) };
+  }
+
+  private keysOf(contract: Contract, body: Buffer): readonly (SubjectKey | Promise<SubjectKey>)[] {
+    const { name, personal, secret } = contract;
+    return [
+      ...(personal
+        ? [this.ringFor(contract).of(shortSubject(name, personal, decode(name, body)))]
+        : []),
+      ...(secret ? [this.ringFor(contract).current(secret.life)] : []),
+    ];
+  }
+
+  private async whole(contract: Contract, { dataref }: Envelope, body: Buffer): Promise<Buffer> {
+    if (dataref === undefined || body.length > 0) return body;
+    const id = idOfReference(dataref);
+    if (id === undefined)
+      throw new InvalidMessage(contract.name, [
+        { path: 'dataref', message: 'is not urn:uuid:…, the name of a body in a claim store' },
+      ]);
+    const found = await this.claims?.get(id);
+    if (!found) throw new ClaimMissing(contract, dataref, this.claims?.address);
+    return found;
+  }
+
+  private async keysFor(
+    contract: Contract,
+    payload: unknown,
+  ): Promise<ReadonlyMap<string, SubjectKey>> {
+    const ids = keyIdsOf(payload);
+    const found = await Promise.all(ids.map((id) => this.ringFor(contract).byId(id)));
+    return new Map(ids.map((id, place) => [id, found[place] ?? unknown(contract, id)]));
+  }
+
+  private ringFor({ name }: Contract): KeyRing {
+    if (!this.ring) throw new NoSubjectKeys(name);
+    return this.ring;
+  }
+
+  private refuseTooLarge(
+    { name }: Contract,
+    { length }: Buffer,
+    { largest, technology }: Carrier,
+  ): void {
+    if (largest !== undefined && length > largest)
+      throw new TooLarge(name, length, largest, technology);
+  }
+}
+
+function checkedIn(message: OutgoingMessage): OutgoingMessage {
+  return {
+    ...message,
+    envelope: { ...message.envelope, dataref: referenceTo(message.envelope.id) },
+    body: Buffer.alloc(0),
+  };
+}
+
+const subjectOf = ({ subject }: Personal, payload: unknown): string =>
+  String((payload as Record<string, unknown>)[subject]);
+
+function shortSubject(contract: string, personal: Personal, payload: unknown): string {
+  const subject = subjectOf(personal, payload);
+  if (subject.length <= MAX_INDEXED_CHARACTERS) return subject;
+  throw new InvalidMessage(contract, [
+    {
+      path: personal.subject,
+      message: `names a person, and is longer than ${MAX_INDEXED_CHARACTERS} characters`,
+    },
+  ]);
+}
+
+function changed(contract: Contract, body: Buffer, change: (payload: unknown) => unknown): Buffer {
+  try {
+    return encode(change(decode(contract.name, body)));
+  } catch (error) {
+    if (error instanceof InvalidMessage) return body;
+    throw error;
+  }
+}
+
+function unknown({ name }: Contract, id: string): never {
+  throw new UnknownKey(name, id);
+}

@@ -1,0 +1,50 @@
+import { FileClaims } from './file-claim-store';
+import type { ClaimStore } from '../ports/claim-store';
+import { readable, UnknownTechnology } from '../sending/routes';
+import type { SubjectKeys } from '../ports/subject-keys';
+import type { Technology, TransportContext } from '../ports/transport';
+
+/*
+ * What is not in messages, but beside them: the keys of subjects, and bodies too large to travel.
+ * By default both are where the service's own store is.
+ */
+
+/** @throws UnknownTechnology, UnusableUrl */
+export function keysAt(
+  url: string | undefined,
+  technologies: readonly Technology[],
+  context: TransportContext,
+): SubjectKeys | undefined {
+  return url === undefined
+    ? context.store?.subjectKeys
+    : opened('KEYS_URL', url, technologies, (technology) => technology.openKeys?.(url, context));
+}
+
+/** @throws UnknownTechnology, UnusableUrl */
+export function claimsAt(
+  url: string | false | undefined,
+  technologies: readonly Technology[],
+  context: TransportContext,
+): ClaimStore | undefined {
+  if (url === false) return undefined;
+  if (url === undefined) return context.store?.claims;
+  if (url.startsWith('file:')) return readable('CLAIMS_URL', () => new FileClaims(url, context));
+  return opened('CLAIMS_URL', url, technologies, (technology) =>
+    technology.openClaims?.(url, context),
+  );
+}
+
+function opened<T>(
+  variable: string,
+  url: string,
+  technologies: readonly Technology[],
+  open: (technology: Technology) => T | undefined,
+): T {
+  const scheme = url.slice(0, url.indexOf(':'));
+  const technology = technologies.find(({ schemes }) => schemes.includes(scheme));
+  const found = technology && readable(variable, () => open(technology));
+  if (found) return found;
+  throw new UnknownTechnology(
+    `${variable}: "${scheme}" cannot keep them; use ${variable === 'CLAIMS_URL' ? 'postgres:// or file://' : 'postgres://'}`,
+  );
+}

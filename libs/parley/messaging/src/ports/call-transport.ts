@@ -1,0 +1,116 @@
+import type { Call, Contract } from '@parley/contract';
+import type { Deadline } from '@parley/resilience';
+import type { CustomTransportStrategy } from '@nestjs/microservices';
+import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { Headers } from '../message/message';
+import { OutageError } from './outage';
+import type { IntakeHealth } from './health';
+
+/** What a technology that carries calls must do. */
+export interface CallTransport {
+  readonly technology: string;
+  /**
+   * Asks one instance of the contract's owner, round robin over those that are up, and resolves
+   * with what it answered. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailable` when
+   * no instance could be reached (the request was certainly not handled), `AnswerLost` when the
+   * connection broke while waiting for the answer, and the signal's reason when it is aborted;
+   * cancellation reaches the other side.
+   */
+  call(request: OutgoingCall): Promise<Answer>;
+  /** The Nest strategy that answers the registered calls. */
+  server(registry: HandlerRegistry, answer: Answerer): CallServer;
+  close(): Promise<void>;
+}
+
+export interface OutgoingCall {
+  readonly contract: Call;
+  readonly headers: Headers;
+  readonly body: Buffer;
+  readonly deadline: Deadline;
+  readonly signal?: AbortSignal;
+}
+
+export interface CallServer extends CustomTransportStrategy {
+  /** Takes no new calls (callers go to other instances); those under way are answered. */
+  stop(): Promise<void>;
+  health(): IntakeHealth;
+}
+
+/** A request as a technology hands it over. */
+export interface IncomingCall {
+  readonly contract: string;
+  readonly headers: Headers;
+  readonly body: Buffer;
+  readonly deadline: Deadline;
+  /** Aborted at the deadline, when the caller cancelled, and when the drain ran out of time. */
+  readonly signal: AbortSignal;
+}
+
+/** Handles a request. Never rejects. */
+export type Answerer = (call: IncomingCall) => Promise<Answer>;
+
+export type Answer =
+  { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly fault: Fault };
+
+/** An error as it crosses the wire. */
+export interface Fault {
+  /** One of the contract's own codes, or one of these. */
+  readonly code:
+    | string
+    | 'invalid-request'
+    | 'invalid-reply'
+    | 'unhandled'
+    | 'no-handler'
+    | 'unavailable'
+    | 'outcome-unknown'
+    | 'deadline-exceeded'
+    | 'cancelled'
+    | 'idempotency-conflict'
+    | 'no-memory';
+  readonly message: string;
+  /**
+   * For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20.
+   */
+  readonly details?: unknown;
+}
+
+/**
+ * No instance of the owner could be reached, or what the owner needs is away: the request took no
+ * effect.
+ */
+export class OwnerUnavailable extends OutageError {
+  override readonly name = 'OwnerUnavailable';
+  override readonly effect = 'none';
+  readonly owner: string;
+
+  constructor(
+    contract: Contract,
+    why: string,
+    whatIs = `no instance of ${contract.owner} can be reached`,
+    advice = 'is it running, and does CALLS_URL point to it?',
+  ) {
+    super(`${contract.name}: ${whatIs} (${why}); ${advice}`);
+    this.owner = contract.owner;
+  }
+
+  /** It was reached, but something that it needs was not. */
+  static lacking(contract: Contract, why: string): OwnerUnavailable {
+    return new OwnerUnavailable(
+      contract,
+      why,
+      `${contract.owner} cannot answer right now`,
+      'its log says what it waits for',
+    );
+  }
+}
+
+/** The connection broke after the request was sent. Only an idempotent call may be asked again. */
+export class AnswerLost extends OutageError {
+  override readonly name = 'AnswerLost';
+  override readonly effect = 'unknown';
+  constructor(contract: Contract, why: string) {
+    super(
+      `${contract.name}: the connection to ${contract.owner} broke before it answered (${why}); whether the call took effect is unknown`,
+    );
+  }
+}

@@ -1,0 +1,91 @@
+import type { Contract } from '@parley/contract';
+import { UnpublishableError } from './publish-errors';
+import type { Store } from './store';
+import type { Tx } from './tx';
+
+/**
+ * A body that waits elsewhere; its message carries only `dataref`, CloudEvents' extension for it.
+ */
+export interface Claim {
+  /** The message's. */
+  readonly id: string;
+  readonly body: Buffer;
+}
+
+/**
+ * Where bodies wait that are larger than their technology takes. Who says such a message and who
+ * handles it need the same one. Bodies are kept for the store's retention, whether they were
+ * fetched or not: an event is fetched by every subscription.
+ */
+export interface ClaimStore {
+  /** Without credentials. */
+  readonly address: string;
+  /**
+   * Rejects with one sentence that says what to do. From then on it forgets, every hour, what is
+   * past its time.
+   */
+  connect(): Promise<void>;
+  /** Whether `store` commits to the very database that keeps the bodies. */
+  sharesDatabaseWith(store: Store): Promise<boolean>;
+  /**
+   * Keeps bodies: as part of the transaction if given one, else durably when it resolves. Again
+   * under the same id: no effect.
+   */
+  put(claims: readonly Claim[], tx?: Tx): Promise<void>;
+  /** undefined: there is none of that id, or no more. */
+  get(id: string): Promise<Buffer | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * Days for which claims are kept unless their URL says otherwise (`?days=90`): longer than any
+ * queue keeps its messages.
+ */
+export const CLAIM_DAYS = 35;
+
+/** How many days a claim store's URL asks for. */
+export function claimDays(url: string): number {
+  const asked = new URL(url).searchParams.get('days');
+  const days = asked === null ? CLAIM_DAYS : Number(asked);
+  if (Number.isFinite(days) && days > 0) return days;
+  throw new Error(`days is "${asked}", but must be a number above 0, such as ?days=90`);
+}
+
+/** A body is larger than its technology takes, and there is nowhere to keep it. */
+export class TooLarge extends UnpublishableError {
+  override readonly name = 'TooLarge';
+  constructor(
+    readonly contract: string,
+    /** Bytes. */
+    readonly size: number,
+    readonly limit: number,
+    technology: string,
+  ) {
+    super(
+      `${contract}: a body of ${size} bytes is too large for ${technology}, which takes ${limit}; set CLAIMS_URL to where such bodies can wait, or say less`,
+    );
+  }
+}
+
+/** The body of a message is not where it should be waiting. */
+export class ClaimMissing extends Error {
+  override readonly name = 'ClaimMissing';
+  constructor(contract: Pick<Contract, 'name'>, reference: string, where: string | undefined) {
+    const place =
+      where === undefined
+        ? 'this service has no claim store; set CLAIMS_URL to the one of the sender'
+        : `${where} has none of that name, or no more; is CLAIMS_URL the one of the sender?`;
+    super(`${contract.name}: its body waits elsewhere, as ${reference}, but ${place}`);
+  }
+}
+
+const REFERENCE = /^urn:uuid:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+
+/**
+ * It names a body, not a place: whoever fetches it decides where from, never whoever sent the
+ * message.
+ */
+export const referenceTo = (id: string): string => `urn:uuid:${id}`;
+
+export const idOfReference = (reference: string): string | undefined =>
+  REFERENCE.exec(reference)?.[1]?.toLowerCase();

@@ -1,0 +1,37 @@
+import { endAt, type FailPoint, UnknownFailPoint } from './failpoints';
+
+function passing(spec: string, ...points: FailPoint[]): FailPoint[] {
+  const ended: FailPoint[] = [];
+  const passes = endAt(spec, (point) => ended.push(point));
+  points.forEach(passes);
+  return ended;
+}
+
+describe('a fail point', () => {
+  it('ends the process at the nth pass, and at no other', () => {
+    expect(passing('relay.published:2', 'relay.published')).toEqual([]);
+    expect(
+      passing(
+        'relay.published:2',
+        'relay.published',
+        'relay.read',
+        'relay.published',
+        'relay.published',
+      ),
+    ).toEqual(['relay.published']);
+  });
+
+  it('is the first pass when none is named, and one of several', () => {
+    expect(passing('relay.read, inbox.recorded:2', 'inbox.recorded', 'inbox.recorded')).toEqual([
+      'inbox.recorded',
+    ]);
+    expect(passing('relay.read, inbox.recorded:2', 'relay.read')).toEqual(['relay.read']);
+  });
+
+  it.each(['relay.publish', 'relay.published:0', 'relay.published:x', ''])(
+    'that is "%s" is refused',
+    (spec) => {
+      expect(() => passing(spec)).toThrow(UnknownFailPoint);
+    },
+  );
+});

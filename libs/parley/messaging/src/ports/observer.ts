@@ -1,0 +1,42 @@
+import type { Kind } from '@parley/contract';
+import type { Envelope } from '../message/message';
+
+/**
+ * Told what happened, for metrics and logs. Called on the path of every message: it must not throw,
+ * wait or do much.
+ */
+export interface DeliveryObserver {
+  handled?(handling: Handling): void;
+  /** A call this process made. */
+  called?(call: {
+    readonly contract: string;
+    readonly outcome: 'ok' | string;
+    readonly milliseconds: number;
+  }): void;
+  /** A call this process answered. */
+  answered?(call: {
+    readonly contract: string;
+    readonly outcome: 'ok' | string;
+    readonly milliseconds: number;
+    readonly envelope?: Envelope;
+  }): void;
+  /** Messages handed to a technology from the outbox. */
+  relayed?(messages: number): void;
+  /** Broadcasts of another instance that never arrived here. */
+  missed?(contract: string, messages: number): void;
+}
+
+export interface Handling {
+  readonly kind: Exclude<Kind, 'call'>;
+  readonly contract: string;
+  readonly subscription: string;
+  readonly outcome: 'done' | 'duplicate' | 'retry' | 'dead' | 'parked' | 'return';
+  readonly attempt: number;
+  /** Handlings this delivery took, immediate retries included. */
+  readonly tries: number;
+  readonly milliseconds: number;
+  /** From said to the end of this handling. */
+  readonly age: number;
+  /** Absent when it could not be read. */
+  readonly envelope?: Envelope;
+}

@@ -1,0 +1,299 @@
+import { randomUUID } from 'node:crypto';
+import { command, event, type Contract } from '@parley/contract';
+import { MemoryStore } from '@parley/memory';
+import { VirtualClock } from '@parley/testing';
+import { eventually } from '@parley/testing/conformance';
+import { z } from 'zod';
+import { Bodies } from '../payload/payload-processor';
+import { systemClock, type Clock } from '../clock';
+import { DeadLetterDesk } from '../dead-letters/dead-letter-service';
+import type { OutgoingMessage } from '../message/message';
+import { Publisher } from './publisher';
+import { sendInOrder } from '../transport/publish-in-order';
+import { UnpublishableError } from '../ports/publish-errors';
+import { Relay } from './outbox-relay';
+import type { Transport } from '../ports/transport';
+
+const Key = z.object({ key: z.string(), note: z.string().optional() });
+const Paid = event('till.bill-paid', Key, { key: 'key' });
+const Print = command('till.print-bill', Key, { key: 'key' });
+
+/** A technology that refuses what it is told to, and notes what it is handed. */
+class Counter {
+  readonly published: string[] = [];
+  refusing?: (id: string) => Error | undefined;
+  /** Called when messages are handed over, before they are taken. */
+  arrived?: (messages: readonly OutgoingMessage[]) => Promise<void>;
+
+  readonly transport = {
+    technology: 'counter',
+    delays: true,
+    publish: (messages: readonly OutgoingMessage[]) => this.publish(messages),
+  } as unknown as Transport;
+
+  private async publish(messages: readonly OutgoingMessage[]): Promise<void> {
+    await this.arrived?.(messages);
+    await sendInOrder(messages, async ({ envelope: { id } }) => {
+      const refusal = this.refusing?.(id);
+      if (refusal) throw refusal;
+      this.published.push(id);
+    });
+  }
+}
+
+let store: MemoryStore;
+let counter: Counter;
+let carried: Map<Contract, Transport>;
+let complaints: string[];
+const relays: Relay[] = [];
+
+beforeEach(() => {
+  store = new MemoryStore();
+  counter = new Counter();
+  carried = new Map<Contract, Transport>([
+    [Paid, counter.transport],
+    [Print, counter.transport],
+  ]);
+  complaints = [];
+});
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((relay) => relay.stop(1_000)));
+});
+
+function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock): Relay {
+  const publisher = new Publisher(
+    { of: (contract) => routes.get(contract), all: () => [] },
+    store,
+    new Bodies(undefined, undefined),
+  );
+  const made = new Relay(store, publisher, {
+    service: 'till',
+    instance,
+    clock,
+    log: (level, message) => void (level === 'debug' || complaints.push(message)),
+  });
+  relays.push(made);
+  made.start();
+  return made;
+}
+
+/** Ids may be told apart by their first characters. */
+const idOf = (name: string) => `${name}${randomUUID().slice(name.length)}`;
+const said = (id: string, key?: string, contract: Contract = Paid): OutgoingMessage =>
+  ({
+    contract,
+    body: Buffer.from(JSON.stringify({ key })),
+    envelope: { specversion: '1.0', id, type: contract.name, source: '/till', partitionkey: key },
+  }) as unknown as OutgoingMessage;
+const add = (...messages: readonly OutgoingMessage[]) =>
+  store.transaction((tx) => store.outbox.add(tx, messages));
+const emptied = () =>
+  eventually(async () => (await store.outbox.state()).waiting === 0, 'the outbox to be empty');
+const letters = () => store.lanes.deadLetters.list();
+
+describe('the relay', () => {
+  it('removes a message from the outbox after it was published, not before', async () => {
+    let inOutbox: number | undefined;
+    counter.arrived = async () => void (inOutbox ??= (await store.outbox.state()).waiting);
+    await add(said(idOf('a')));
+    relay();
+    await emptied();
+    expect(inOutbox).toBe(1);
+  });
+
+  it('publishes what was taken once, while another message of the batch is tried again', async () => {
+    const [bad, ...good] = ['bad0', 'aaaa', 'bbbb', 'cccc', 'dddd', 'eeee'].map(idOf);
+    let refusals = 0;
+    counter.refusing = (id) => (id === bad && refusals++ < 4 ? new Error('not now') : undefined);
+    await add(said(bad!, 'x'), ...good.map((id, n) => said(id, `k${n}`)));
+    relay();
+    await emptied();
+    expect([...counter.published].sort()).toEqual([...good, bad!].sort());
+    expect(counter.published.at(-1)).toBe(bad);
+    expect(refusals).toBe(5);
+    expect(await letters()).toEqual([]);
+  });
+
+  it('keeps the order of a lane when one of it is tried again', async () => {
+    const ids = ['a1', 'a2', 'a3'].map(idOf);
+    let refusals = 0;
+    counter.refusing = (id) => (id === ids[0] && refusals++ < 2 ? new Error('not now') : undefined);
+    await add(said(ids[0]!, 'a'), said(ids[1]!, 'a'));
+    relay();
+    await eventually(() => refusals > 0, 'the first refusal');
+    await add(said(ids[2]!, 'a'));
+    await emptied();
+    expect(counter.published).toEqual(ids);
+  });
+
+  it('makes a dead letter of what can never be published; its lane waits behind it, others flow', async () => {
+    const [bad, behind, other, late] = ['bad0', 'behi', 'othe', 'late'].map(idOf);
+    let isBroken = true;
+    counter.refusing = (id) =>
+      id === bad && isBroken ? new UnpublishableError('it is too large') : undefined;
+    await add(said(bad!, 'a'), said(behind!, 'a'), said(other!, 'b'));
+    relay();
+    await emptied();
+    expect(counter.published).toEqual([other]);
+    expect(await letters()).toMatchObject([
+      {
+        subscription: 'till.outbox',
+        holds: true,
+        headers: { id: bad },
+        failure: {
+          error: 'UnpublishableError',
+          message: 'it is too large',
+          tries: 1,
+          instance: 'till-1',
+        },
+      },
+    ]);
+    await add(said(late!, 'a'));
+    await emptied();
+    expect(counter.published).toEqual([other]);
+
+    isBroken = false;
+    await store.lanes.deadLetters.replay((await letters())[0]!.id);
+    await eventually(() => counter.published.length === 4, 'the lane to go on');
+    expect(counter.published).toEqual([other, bad, behind, late]);
+    const after = idOf('afte');
+    await add(said(after, 'a'));
+    await emptied();
+    expect(counter.published.at(-1)).toBe(after);
+  });
+
+  it('has letters that people see, edit against the contract, and replay', async () => {
+    const [bad, behind] = ['bad0', 'behi'].map(idOf);
+    counter.arrived = async (messages) =>
+      void (bodies = [...bodies, ...messages.map(({ body }) => String(body))]);
+    counter.refusing = (id) =>
+      id === bad && bodies.at(-1)?.includes('note') !== true
+        ? new UnpublishableError('it has no note')
+        : undefined;
+    let bodies: string[] = [];
+    await add(
+      { ...said(bad!, 'a'), envelope: { ...said(bad!, 'a').envelope, contractversion: '1' } },
+      said(behind!, 'a'),
+    );
+    relay();
+    await emptied();
+    const desk = new DeadLetterDesk(
+      store.lanes.deadLetters,
+      { subscriptions: () => [] },
+      systemClock,
+      new Bodies(undefined, undefined),
+      'till',
+    );
+    const [{ id } = { id: '' }] = await letters();
+    expect((await desk.find(id))!.preview).toMatchObject({
+      handler: 'the relay',
+      expect: 'handled',
+      lane: { key: 'a', held: true, waiting: 1 },
+    });
+    await expect(
+      desk.edit(id, Buffer.from('{"key":"a","nota":"x"}'), { who: 'ann' }),
+    ).rejects.toThrow('has no nota');
+    await expect(desk.edit(id, Buffer.from('{"key":"b"}'), { who: 'ann' })).rejects.toThrow(
+      'stays a',
+    );
+    expect(
+      await desk.edit(id, Buffer.from('{"key":"a","note":"x"}'), { who: 'ann', replay: true }),
+    ).toBe('done');
+    await eventually(() => counter.published.length === 2, 'both');
+    expect(counter.published).toEqual([bad, behind]);
+    expect(bodies.slice(-2)).toEqual(['{"key":"a","note":"x"}', '{"key":"a"}']);
+  });
+
+  it('lets the lane go on when the letter is discarded', async () => {
+    const [bad, behind] = ['bad0', 'behi'].map(idOf);
+    counter.refusing = (id) => (id === bad ? new UnpublishableError('no') : undefined);
+    await add(said(bad!, 'a'), said(behind!, 'a'));
+    relay();
+    await emptied();
+    await store.lanes.deadLetters.discard((await letters())[0]!.id, {
+      who: 'ann',
+      reason: 'never mind',
+    });
+    await eventually(() => counter.published.length > 0, 'what waited to be published');
+    expect(counter.published).toEqual([behind]);
+    expect(await letters()).toEqual([]);
+  });
+
+  it('makes a replayed message that is refused again a letter again, its lane still waiting', async () => {
+    const [bad, behind] = ['bad0', 'behi'].map(idOf);
+    counter.refusing = (id) => (id === bad ? new UnpublishableError('no') : undefined);
+    await add(said(bad!, 'a'), said(behind!, 'a'));
+    relay();
+    await emptied();
+    const [{ id: first } = { id: '' }] = await letters();
+    await store.lanes.deadLetters.replay(first);
+    const again = await eventually(
+      async () => (await letters()).find(({ id }) => id !== first),
+      'the letter to be back',
+    );
+    expect(again).toMatchObject({ holds: true, failure: { tries: 1 } });
+    expect(counter.published).toEqual([]);
+  });
+
+  it('publishes with one technology while another one does not answer', async () => {
+    const silent = new Counter();
+    silent.arrived = () => new Promise(() => undefined);
+    carried.set(Print, silent.transport);
+    const ids = ['aaaa', 'bbbb'].map(idOf);
+    await add(said(idOf('stuck'), 'a', Print), said(ids[0]!, 'a'));
+    relay();
+    await eventually(() => counter.published.length === 1, 'the first');
+    await add(
+      ...Array.from({ length: 600 }, (_, n) => said(idOf('stuck'), `s${n}`, Print)),
+      said(ids[1]!, 'a'),
+    );
+    await eventually(() => counter.published.length === 2, 'the second');
+    expect(counter.published).toEqual(ids);
+    relays.splice(0); // the silent one would keep it from stopping
+  });
+
+  it('only removes what was published, when the removal failed', async () => {
+    const id = idOf('a');
+    const { remove } = store.outbox;
+    let failures = 0;
+    store.outbox.remove = async (ids, tx) => {
+      if (failures++ < 2) throw new Error('the database is away');
+      return remove.call(store.outbox, ids, tx);
+    };
+    await add(said(id));
+    relay();
+    await emptied();
+    expect(counter.published).toEqual([id]);
+  });
+
+  it('lets another instance lead when it cannot address what is at the head, and goes on with the rest meanwhile', async () => {
+    const [unknown, behind, other] = ['unkn', 'behi', 'othe'].map(idOf);
+    await add(said(unknown!, 'a', Print), said(behind!, 'a'), said(other!, 'b'));
+    const old = relay('till-1', new Map([[Paid, counter.transport]]));
+    await eventually(() => counter.published.length === 1, 'the other lane to flow');
+    expect(counter.published).toEqual([other]);
+    expect(await letters()).toEqual([]);
+    relay('till-2');
+    await emptied();
+    expect(counter.published).toEqual([other, unknown, behind]);
+    expect(old.reasons()).toEqual([]);
+    expect(complaints.join()).toContain('nothing carries commands');
+  });
+
+  it('makes a dead letter of what no instance can address, after a while', async () => {
+    const clock = new VirtualClock();
+    store = new MemoryStore(clock);
+    const [unknown, behind] = ['unkn', 'behi'].map(idOf);
+    await add(said(unknown!, 'a', Print), said(behind!, 'a'));
+    relay('till-1', new Map([[Paid, counter.transport]]), clock);
+    await clock.advance('15s');
+    expect(await letters()).toEqual([]);
+    await clock.advance('15s');
+    expect(await letters()).toMatchObject([
+      { headers: { id: unknown }, failure: { error: 'NoRoute' }, holds: true },
+    ]);
+    expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
+    expect(counter.published).toEqual([]);
+    relays.splice(0); // its clock stands still
+  });
+});

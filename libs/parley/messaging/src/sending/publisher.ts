@@ -1,0 +1,152 @@
+import type { Contract } from '@parley/contract';
+import type { Bodies } from '../payload/payload-processor';
+import type { OutgoingMessage } from '../message/message';
+import { noteEffect } from '../ports/outage';
+import { type Failures, PartlyPublishedError, UnpublishableError } from '../ports/publish-errors';
+import type { Routes } from './routes';
+import type { Store } from '../ports/store';
+import type { Tx } from '../ports/tx';
+import type { Transport } from '../ports/transport';
+
+/** Nothing carries what the service wants to say. */
+export class NoRoute extends UnpublishableError {
+  override readonly name = 'NoRoute';
+  constructor(contract: Contract) {
+    super(
+      `${contract.name}: nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`,
+    );
+  }
+}
+
+/**
+ * Takes messages to the technology that carries them: through the open transaction, or straight
+ * away.
+ */
+export class Publisher {
+  /**
+   * Transports whose messages live in the service's own database: nothing to relay. Found out at
+   * start.
+   */
+  private local = new Set<Transport>();
+
+  constructor(
+    private readonly routes: Pick<Routes, 'of' | 'all'>,
+    private readonly store: Store | undefined,
+    private readonly bodies: Bodies,
+  ) {}
+
+  async connect(): Promise<void> {
+    const { store } = this;
+    if (!store) return;
+    for (const transport of this.routes.all()) {
+      if (await transport.local?.sharesDatabaseWith(store)) this.local.add(transport);
+    }
+  }
+
+  /** Whether a transaction of the service stores the messages itself. */
+  joins(transport: Transport): boolean {
+    return this.local.has(transport);
+  }
+
+  /** What carries it; undefined: nothing does. */
+  transportOf(contract: Contract): Transport | undefined {
+    return this.routes.of(contract);
+  }
+
+  /** @throws NoRoute */
+  route(contract: Contract): Transport {
+    const transport = this.routes.of(contract);
+    if (!transport) throw new NoRoute(contract);
+    return transport;
+  }
+
+  /**
+   * What could not leave is refused before it is promised. @throws NoRoute, TooLarge, NoSubjectKeys
+   */
+  foresee(message: OutgoingMessage): void {
+    this.bodies.foresee(message, this.route(message.contract));
+  }
+
+  /**
+   * Stores messages with the transaction: in the technology itself where that is the same database,
+   * else in the outbox.
+   */
+  async join(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
+    const packed = await this.bodies.pack(messages, (contract) => this.route(contract), tx);
+    const relayed: OutgoingMessage[] = [];
+    const stored: Promise<void>[] = []; // sent one after the other, waited for together
+    for (const [transport, group] of this.byTransport(packed)) {
+      const direct = this.local.has(transport)
+        ? group.filter(({ contract }) => contract.kind !== 'broadcast')
+        : [];
+      if (direct.length > 0) stored.push(transport.local!.append(tx, direct));
+      relayed.push(...group.filter((message) => !direct.includes(message)));
+    }
+    if (relayed.length > 0) stored.push(this.storeOrThrow().outbox.add(tx, relayed));
+    await Promise.all(stored);
+  }
+
+  /** After the commit: tells the technology that there is something new. */
+  wake(messages: readonly OutgoingMessage[]): void {
+    for (const [transport, group] of this.byTransport(messages)) {
+      if (this.local.has(transport))
+        transport.local!.wake(group.filter(({ contract }) => contract.kind !== 'broadcast'));
+    }
+  }
+
+  /** Without a transaction; resolves with the technology's confirm. */
+  async say(message: OutgoingMessage): Promise<void> {
+    await this.now(await this.bodies.pack([message], (contract) => this.route(contract)));
+    noteEffect();
+  }
+
+  /**
+   * Hands packed messages over now; resolves with the technology's confirm. What it cannot hold
+   * back waits in the outbox.
+   */
+  async now(messages: readonly OutgoingMessage[]): Promise<void> {
+    for (const [transport, group] of this.byTransport(messages)) {
+      const waiting = transport.delays
+        ? []
+        : group.filter(({ delay }) => delay !== undefined && delay > 0);
+      if (waiting.length > 0)
+        await this.storeOrThrow().transaction((tx) => this.storeOrThrow().outbox.add(tx, waiting));
+      const ready = group.filter((message) => !waiting.includes(message));
+      if (ready.length > 0) await transport.publish(ready);
+    }
+  }
+
+  /**
+   * Hands messages of one technology over; resolves with what was not taken, and why. The others
+   * are confirmed.
+   */
+  async each(transport: Transport, messages: readonly OutgoingMessage[]): Promise<Failures> {
+    try {
+      await transport.publish(messages);
+      return new Map();
+    } catch (error) {
+      return error instanceof PartlyPublishedError
+        ? error.failures
+        : new Map(messages.map((message) => [message, error]));
+    }
+  }
+
+  private byTransport(
+    messages: readonly OutgoingMessage[],
+  ): ReadonlyMap<Transport, OutgoingMessage[]> {
+    const groups = new Map<Transport, OutgoingMessage[]>();
+    for (const message of messages) {
+      const transport = this.route(message.contract);
+      const group = groups.get(transport);
+      if (group) group.push(message);
+      else groups.set(transport, [message]);
+    }
+    return groups;
+  }
+
+  private storeOrThrow(): Store {
+    if (!this.store)
+      throw new Error('this service has no store to keep messages in; give MessagingModule one');
+    return this.store;
+  }
+}

@@ -1,0 +1,116 @@
+import { Controller, type INestApplication, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { broadcast, type Broadcast } from '@parley/contract';
+import { memory } from '@parley/memory';
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { Handles } from '../handlers/handles';
+import { Messaging, type MessagingOptions } from '../messaging';
+import { MessagingModule } from '../messaging.module';
+
+const Note = z.object({ text: z.string() });
+const Usual = broadcast('signs.sign-put-up', Note);
+const Special = broadcast('signs.sign-lit', Note);
+
+/** Broadcasts as they arrive: who waits for a number of them is told. */
+class Heard {
+  readonly notes: string[] = [];
+  private told = () => {};
+  note = (text: string): void => (this.notes.push(text), this.told());
+  async reach(count: number): Promise<readonly string[]> {
+    while (this.notes.length < count) await new Promise<void>((resolve) => (this.told = resolve));
+    return this.notes;
+  }
+}
+
+describe('a contract with a URL of its own', () => {
+  const apps: INestApplication[] = [];
+  let [usual, special] = ['', ''];
+  let heard: Heard;
+
+  beforeEach(() => {
+    [usual, special] = [`memory://${randomUUID()}`, `memory://${randomUUID()}`];
+    heard = new Heard();
+  });
+  afterEach(async () => {
+    for (const app of apps.splice(0)) {
+      await app.close();
+      await app.get(Messaging).close();
+    }
+  });
+
+  async function start(
+    urls: MessagingOptions['urls'],
+    contracts: readonly Broadcast<{ text: string }>[] = [],
+  ): Promise<Messaging> {
+    const options = {
+      service: 'signs',
+      instance: randomUUID(),
+      build: 'test',
+      urls,
+      technologies: [memory],
+      log: () => {},
+    };
+    @Module({ imports: [MessagingModule.forRoot(options)], controllers: contracts.map(hearing) })
+    class ServiceModule {}
+    const app = await NestFactory.create(ServiceModule, new FastifyAdapter(), {
+      logger: false,
+      abortOnError: false,
+    });
+    const messaging = app.get(Messaging);
+    messaging.attach(app);
+    await messaging.start();
+    await app.init();
+    await messaging.listen(app);
+    apps.push(app);
+    return messaging;
+  }
+
+  function hearing(contract: Broadcast<{ text: string }>): Type {
+    @Controller()
+    class HearingController {
+      @Handles(contract)
+      hear({ text }: { text: string }) {
+        heard.note(text);
+      }
+    }
+    return HearingController;
+  }
+
+  it('is carried by that URL, the rest of its kind by the usual one', async () => {
+    await start({ broadcasts: usual, contracts: { [Special.name]: special } }, [Usual, Special]);
+    const both = await start({ broadcasts: usual, contracts: { [Special.name]: special } });
+    const usualOnly = await start({ broadcasts: usual });
+    await both.messenger.broadcast(Usual, { text: 'usual' });
+    await both.messenger.broadcast(Special, { text: 'special' });
+    await usualOnly.messenger.broadcast(Special, { text: 'in the wrong place' });
+    await usualOnly.messenger.broadcast(Usual, { text: 'usual, too' });
+    expect([...(await heard.reach(3))].sort()).toEqual(['special', 'usual', 'usual, too']);
+    expect([both.explain(Usual)?.address, both.explain(Special)?.address]).toEqual([
+      usual,
+      special,
+    ]);
+  });
+
+  it('needs no URL for the rest of its kind', async () => {
+    const messaging = await start({ contracts: { [Special.name]: special } }, [Special]);
+    await messaging.messenger.broadcast(Special, { text: 'special' });
+    expect(await heard.reach(1)).toEqual(['special']);
+    expect((await messaging.health()).intakes).toEqual([
+      expect.objectContaining({ kind: 'broadcast', state: 'consuming' }),
+    ]);
+    await expect(start({ contracts: { [Special.name]: special } }, [Usual])).rejects.toThrow(
+      'signs.sign-put-up is handled here, but nothing carries broadcasts; set BROADCASTS_URL',
+    );
+  });
+
+  it('is refused at start when no technology serves its URL, naming the variable', async () => {
+    await expect(start({ contracts: { [Special.name]: 'radio://fm' } })).rejects.toThrow(
+      'BROADCASTS_URL_SIGNS_SIGN_LIT: "radio" names no technology; use one of memory://',
+    );
+    await expect(start({ contracts: { 'signs.unheard-of': special } })).rejects.toThrow(
+      'signs.unheard-of is not among the contracts this process has loaded',
+    );
+  });
+});

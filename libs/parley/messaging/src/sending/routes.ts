@@ -1,0 +1,142 @@
+import { contractNamed, type Contract, type Kind } from '@parley/contract';
+import type { CallOptions, Technology, Transport, TransportContext } from '../ports/transport';
+import type { CallTransport } from '../ports/call-transport';
+
+/**
+ * One URL a kind; the scheme chooses the technology. A kind without a URL can be neither said nor
+ * handled.
+ */
+export interface Urls {
+  readonly commands?: string;
+  readonly broadcasts?: string;
+  readonly events?: string;
+  /** Where the owner of a call answers. */
+  readonly calls?: (owner: string) => string;
+  /**
+   * By wire name: contracts that something else carries than the rest of their kind. Whoever says
+   * or handles one needs the same URL.
+   */
+  readonly contracts?: Readonly<Record<string, string>>;
+}
+
+/** A URL that no technology of this process can serve. */
+export class UnknownTechnology extends Error {
+  override readonly name = 'UnknownTechnology';
+}
+
+/** A URL that its technology cannot read, or that asks for what it does not have. */
+export class UnusableUrl extends Error {
+  override readonly name = 'UnusableUrl';
+  constructor(variable: string, cause: unknown) {
+    super(`${variable}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * What is wrong with a URL, its technology says; which variable holds it, is known here. @throws
+ * UnusableUrl
+ */
+export function readable<T>(variable: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw new UnusableUrl(variable, error);
+  }
+}
+
+export const STORED_KINDS = ['command', 'broadcast', 'event'] as const;
+
+/**
+ * The variable that holds the URL of a kind, or of one contract:
+ * `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`.
+ */
+export const urlVariable = (kind: Kind, contract?: string): string =>
+  `${kind.toUpperCase()}S_URL${contract === undefined ? '' : `_${contract.toUpperCase().replace(/[.-]/g, '_')}`}`;
+
+/**
+ * Which transport carries what: one a kind, and others for contracts with a URL of their own. A URL
+ * has one transport.
+ */
+export class Routes {
+  private readonly transports = new Map<string, Transport>();
+  private readonly byKind = new Map<Kind, Transport>();
+  private readonly byContract = new Map<string, Transport>();
+
+  /** @throws UnknownTechnology, UnusableUrl, ContractError */
+  constructor(
+    urls: Urls,
+    private readonly technologies: readonly Technology[],
+    private readonly context: TransportContext,
+  ) {
+    for (const kind of STORED_KINDS) {
+      const url = urls[`${kind}s`];
+      if (url !== undefined) this.byKind.set(kind, this.transport(kind, url, urlVariable(kind)));
+    }
+    for (const [name, url] of Object.entries(urls.contracts ?? {})) {
+      const { kind } = contractNamed(name);
+      this.byContract.set(name, this.transport(kind, url, urlVariable(kind, name)));
+    }
+  }
+
+  of(contract: Contract): Transport | undefined {
+    return this.byContract.get(contract.name) ?? this.byKind.get(contract.kind);
+  }
+
+  ofKind(kind: Kind): Transport | undefined {
+    return this.byKind.get(kind);
+  }
+
+  /** Every transport that carries something of a kind. */
+  carrying(kind: Kind): readonly Transport[] {
+    const own = [...this.byContract]
+      .filter(([name]) => contractNamed(name).kind === kind)
+      .map(([, transport]) => transport);
+    const usual = this.byKind.get(kind);
+    return [...new Set(usual ? [usual, ...own] : own)];
+  }
+
+  all(): readonly Transport[] {
+    return [...this.transports.values()];
+  }
+
+  /** @throws UnknownTechnology, UnusableUrl */
+  calls(
+    urlOf: (owner: string) => string,
+    listen: CallOptions['listen'],
+  ): CallTransport | undefined {
+    const technology = this.technology('call', urlOf(this.context.service), urlVariable('call'));
+    return readable(urlVariable('call'), () =>
+      technology.openCalls?.({ urlOf, listen }, this.context),
+    );
+  }
+
+  private transport(kind: Kind, url: string, variable: string): Transport {
+    const technology = this.technology(kind, url, variable);
+    const transport =
+      this.transports.get(url) ?? readable(variable, () => technology.open?.(url, this.context));
+    if (!transport)
+      throw new UnknownTechnology(`${variable}: ${technology.name} carries no ${kind}s`);
+    this.transports.set(url, transport);
+    return transport;
+  }
+
+  private technology(kind: Kind, url: string, variable: string): Technology {
+    const scheme = /^([a-z][a-z0-9+.-]*):/.exec(url)?.[1];
+    const found = this.technologies.find(
+      ({ schemes }) => scheme !== undefined && schemes.includes(scheme),
+    );
+    const known = this.technologies
+      .filter(({ kinds }) => kinds.includes(kind))
+      .flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
+    if (!found)
+      throw new UnknownTechnology(
+        `${variable}: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`,
+      );
+    // A process knows the technologies that its URLs name, which need not be all there are.
+    if (!found.kinds.includes(kind))
+      throw new UnknownTechnology(
+        `${variable}: ${found.name} cannot carry ${kind}s; use ${[...known, 'another technology that can'].join(' or ')}`,
+      );
+    return found;
+  }
+}

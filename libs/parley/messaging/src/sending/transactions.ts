@@ -1,0 +1,125 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EntityManager } from 'typeorm';
+import type { Passes } from '../ports/failpoints';
+import type { HandlerRun } from '../delivery/handler-runs';
+import type { OutgoingMessage } from '../message/message';
+import { noteEffect } from '../ports/outage';
+import type { Publisher } from './publisher';
+import type { Store } from '../ports/store';
+import type { Tx } from '../ports/tx';
+
+/** There is no transaction open here, or the service has no database. */
+export class NoTransaction extends Error {
+  override readonly name = 'NoTransaction';
+}
+
+/** What code runs in: a handler, a transaction, both or neither. */
+interface Surroundings {
+  readonly run?: HandlerRun;
+  readonly open?: OpenTransaction;
+}
+
+interface OpenTransaction {
+  readonly tx: Tx;
+  /** What was said so far; stored by the transaction's last statements. */
+  readonly said: OutgoingMessage[];
+  over: boolean;
+}
+
+/**
+ * The service's transactions. What is said while one is open is stored by it, and so is sent if and
+ * only if it commits.
+ */
+export class Transactions {
+  private readonly around = new AsyncLocalStorage<Surroundings | undefined>();
+
+  constructor(
+    private readonly store: Store | undefined,
+    private readonly publisher: Publisher,
+    private readonly passes?: Passes,
+  ) {}
+
+  /**
+   * Runs `work` in a transaction: the one that is open here, or a new one that commits when `work`
+   * resolves.
+   */
+  async run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const open = this.joined();
+    return open ? work(open.tx as EntityManager) : this.commit(work as (tx: Tx) => Promise<T>);
+  }
+
+  /**
+   * A new transaction whose last statement is `acknowledge`. Messages are stored after `work` is
+   * through: an event's place in the log must be taken after its key's row is locked. It ends with
+   * `run`, the handler that opened it.
+   */
+  async commit<T>(
+    work: (tx: Tx) => Promise<T>,
+    acknowledge?: (tx: Tx) => Promise<void>,
+    run = this.around.getStore()?.run,
+  ): Promise<T> {
+    run?.refuseIfEnded();
+    if (!this.store) throw new NoTransaction('this service has no store; give MessagingModule one');
+    const said: OutgoingMessage[] = [];
+    const result = await this.store.transaction(
+      async (tx) => {
+        const open: OpenTransaction = { tx, said, over: false };
+        try {
+          const value = await this.around.run({ run, open }, () => work(tx));
+          this.passes?.('transaction.worked');
+          if (said.length > 0) await this.publisher.join(tx, said);
+          this.passes?.('transaction.said');
+          return value;
+        } finally {
+          open.over = true;
+        }
+      },
+      acknowledge,
+      run,
+    );
+    noteEffect();
+    this.passes?.('transaction.committed');
+    if (said.length > 0) this.publisher.wake(said);
+    return result;
+  }
+
+  /** The transaction open here. @throws NoTransaction */
+  current(): EntityManager {
+    const open = this.joined();
+    if (!open)
+      throw new NoTransaction('no transaction is open here; wrap the work in transactions.run(…)');
+    return open.tx as EntityManager;
+  }
+
+  isOpen(): boolean {
+    return this.joined() !== undefined;
+  }
+
+  /** Runs `work` as if no transaction were open. */
+  outside<T>(work: () => T): T {
+    const run = this.around.getStore()?.run;
+    return this.around.run(run && { run }, work);
+  }
+
+  /** Does what belongs to a handler that has no transaction yet: those it opens end with it. */
+  during<T>(run: HandlerRun, work: () => T): T {
+    return this.around.run({ run }, work);
+  }
+
+  /** Says a message with the open transaction; false when none is open. */
+  join(message: OutgoingMessage): boolean {
+    const open = this.joined();
+    open?.said.push(message);
+    return open !== undefined;
+  }
+
+  private joined(): OpenTransaction | undefined {
+    const { run, open } = this.around.getStore() ?? {};
+    if (open) run?.refuseIfEnded();
+    if (open?.over)
+      throw new NoTransaction(
+        'the transaction this code ran in is over; await everything that a handler starts',
+      );
+    return open;
+  }
+}

@@ -1,0 +1,70 @@
+import { Hearing } from './broadcast-consumer';
+import type { Delivery, Outcome } from '../ports/delivery';
+import type { RegisteredSubscription } from '../ports/subscription';
+
+const done: Outcome = { kind: 'done', settled: false };
+const heard = (n: number, size = 0) => ({ headers: { n: String(n) }, body: Buffer.alloc(size) });
+
+/** Handles what it is told to, when it is told to. */
+function listening(concurrency: number, most?: { messages: number; bytes: number }) {
+  const deliveries: Delivery[] = [];
+  const warnings: string[] = [];
+  const finish: Array<(outcome: Outcome) => void> = [];
+  const deliver = (delivery: Delivery) => {
+    deliveries.push(delivery);
+    return new Promise<Outcome>((resolve) => finish.push(resolve));
+  };
+  const hearing = new Hearing(
+    { concurrency } as RegisteredSubscription,
+    deliver,
+    (_, message) => warnings.push(message),
+    most,
+  );
+  const numbers = () => deliveries.map(({ headers }) => Number(headers.n));
+  const next = async () => {
+    finish.shift()!(done);
+    await new Promise(setImmediate);
+  };
+  return { hearing, numbers, next, warnings, deliveries };
+}
+
+describe('hearing broadcasts', () => {
+  it('handles no more at a time than allowed, in the order they came', async () => {
+    const { hearing, numbers, next } = listening(2);
+    for (let n = 1; n <= 4; n++) hearing.hear(heard(n));
+    expect(numbers()).toEqual([1, 2]);
+    await next();
+    expect(numbers()).toEqual([1, 2, 3]);
+  });
+
+  it('misses what exceeds those that may wait, and warns once a time', async () => {
+    const { hearing, numbers, next, warnings } = listening(1, { messages: 2, bytes: 1_000 });
+    for (let n = 1; n <= 6; n++) hearing.hear(heard(n));
+    for (let n = 0; n < 3; n++) await next();
+    expect(numbers()).toEqual([1, 2, 3]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('misses what is too much to keep, however few they are, and hears again when there is room', async () => {
+    const { hearing, numbers, next, warnings } = listening(1, { messages: 10, bytes: 1_000 });
+    for (let n = 1; n <= 4; n++) hearing.hear(heard(n, 400));
+    expect(warnings).toEqual([expect.stringContaining('2 wait')]);
+    await next();
+    hearing.hear(heard(5, 400));
+    for (let n = 0; n < 3; n++) await next();
+    expect(numbers()).toEqual([1, 2, 3, 5]);
+  });
+
+  it('hands nothing over after stop, and tells what is under way to give up', async () => {
+    const { hearing, numbers, next, deliveries } = listening(1);
+    hearing.hear(heard(1));
+    hearing.hear(heard(2));
+    hearing.stop();
+    hearing.hear(heard(3));
+    const closed = hearing.close();
+    expect(deliveries[0]!.signal.aborted).toBe(true);
+    await next();
+    await closed;
+    expect(numbers()).toEqual([1]);
+  });
+});
