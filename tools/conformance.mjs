@@ -224,7 +224,7 @@ function write(columns, { date, commit }, later) {
   const page = [
     '# Guarantees',
     `What each technology was seen to hold, written by \`npm run conformance\` on ${date} at ${commit}. Not edited by hand.`,
-    'Each line is a test in `libs/parley/testing/src/conformance`, named by its sentence and number, tried with real services, the real',
+    'Each line is a test in `libs/parley/conformance`, named by its sentence and number, tried with real services, the real',
     'pipeline and the technology itself; connections are cut and lost on a road between the two. What stores of inbox, outbox, lanes and',
     'sagas promise is tried by specs of their own in the same run.',
     ...(later.size > 0 ? [laterLine(later)] : []),

@@ -12,7 +12,7 @@ import { useTestPostgres } from './test-postgres.mjs';
 process.chdir(path.dirname(import.meta.dirname));
 const OUT = '.data/crash/dist'; // of its own: a run must not change because somebody builds
 const ONE_FILE = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-crash-'));
-const WORKER = `${OUT}/libs/parley/testing/src/crash/worker.js`;
+const WORKER = `${OUT}/libs/parley/conformance/src/crash/worker.js`;
 const PLACE = `${OUT}/libs/parley/transports/postgres/src/crash.fixture.js`;
 const require = createRequire(path.resolve(OUT, 'crash.js'));
 
@@ -87,7 +87,7 @@ const CAMPAIGNS = [
 ];
 
 async function run({ title, where, victim, share }, index) {
-  const kit = require('./libs/parley/testing/src/crash/index.js');
+  const kit = require('./libs/parley/conformance/src/crash/index.js');
   const { postgresSite } = require(path.resolve(PLACE));
   const site = await postgresSite(where);
   const campaign = new kit.Campaign({

@@ -3,7 +3,7 @@
 require('reflect-metadata');
 const path = require('node:path');
 const { QueueConsumer } = require(
-  path.resolve('dist/libs/parley/transports/postgres/src/queue-consumer.js'),
+  path.resolve('dist/libs/parley/transports/postgres/src/queue/queue-consumer.js'),
 );
 const { replace } = require('./replace.cjs');
 

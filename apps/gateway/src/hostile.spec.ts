@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { OrderPlaced } from '@contracts/orders';
-import { hostileSuite, type Fate, type Good } from '@parley/testing/conformance';
+import { hostileSuite, type Fate, type Good } from '@parley/conformance';
 import { EdgeOnTrial } from './edge.fixture';
 import { BODY_LIMIT } from './json-body';
 

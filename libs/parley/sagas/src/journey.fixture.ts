@@ -23,7 +23,7 @@ import {
   HotelFull,
   RefuseTrip,
   trip,
-} from './booking';
+} from './booking.fixture';
 import { SagaModule } from './saga.module';
 
 /** Cities where something goes wrong. */

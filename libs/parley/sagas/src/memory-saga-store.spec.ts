@@ -1,6 +1,6 @@
 import { MemoryStore } from '@parley/memory';
 import { MemorySagaStore } from './memory-saga-store';
-import { describeSagaStore } from './saga-store-spec';
+import { describeSagaStore } from './saga-store.suite';
 
 describeSagaStore('memory', async () => {
   const database = new MemoryStore();

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { PostgresSagaStore } from './postgres-saga-store';
 import { sagaMigrations } from './saga-migrations';
-import { describeSagaStore } from './saga-store-spec';
+import { describeSagaStore } from './saga-store.suite';
 
 jest.setTimeout(60_000);
 

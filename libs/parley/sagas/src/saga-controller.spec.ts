@@ -1,5 +1,5 @@
 import { HandlerRegistry, type HandlerExtras } from '@parley/messaging/transport';
-import { FlightBooked, trip } from './booking';
+import { FlightBooked, trip } from './booking.fixture';
 import { controllerOf } from './saga-controller';
 
 const PATTERN_EXTRAS = 'microservices:pattern_extras';

@@ -2,7 +2,7 @@ import { Controller, Inject, type Type } from '@nestjs/common';
 import { Handles, Subscription, type HandlerContext } from '@parley/messaging';
 import type { Contract } from '@parley/contract';
 import type { Definition } from './saga';
-import { Turns } from './turns';
+import { Turns } from './saga-runner';
 
 /**
  * The controller of a saga: Nest scans nothing else for handlers. Its subscription is the saga's

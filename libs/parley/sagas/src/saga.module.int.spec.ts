@@ -4,7 +4,7 @@ import { Messenger } from '@parley/messaging';
 import { install, postgres, PostgresStore } from '@parley/postgres';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { BookFlight, FlightBooked, TripRequested } from './booking';
+import { BookFlight, FlightBooked, TripRequested } from './booking.fixture';
 import { FULL, Refusals, serve, SILENT, stop } from './journey.fixture';
 import { sagaMigrations } from './saga-migrations';
 import { SagaOperations } from './saga-operations';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { INestApplication } from '@nestjs/common';
 import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
 import { Messenger } from '@parley/messaging';
-import { trip, TripRequested } from './booking';
+import { trip, TripRequested } from './booking.fixture';
 import { FULL, Refusals, serve, stop } from './journey.fixture';
 import { SagaModule } from './saga.module';
 import { SagaError } from './saga';

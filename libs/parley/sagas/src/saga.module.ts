@@ -9,9 +9,9 @@ import { controllerOf } from './saga-controller';
 import { SagaOperations } from './saga-operations';
 import type { SagaStore } from './saga-store';
 import { SealedSagaStore } from './sealed-saga-store';
-import { Speaker } from './speaker';
+import { Speaker } from './saga-dispatcher';
 import { Timeouts } from './timeouts';
-import { Turns } from './turns';
+import { Turns } from './saga-runner';
 
 export const SAGA_STORE = Symbol('parley.saga-store');
 

@@ -12,7 +12,7 @@ import {
   trip,
   TripBooked,
   TripRequested,
-} from './booking';
+} from './booking.fixture';
 import { idsFor } from './ids';
 import { saga, SagaError } from './saga';
 import { end, execute, next, publish, send } from './step';

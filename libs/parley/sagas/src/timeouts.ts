@@ -13,7 +13,7 @@ import {
 } from '@parley/messaging/transport';
 import type { Definition } from './saga';
 import type { DueTimeout, KnownTimeout, SagaStore } from './saga-store';
-import type { Turns } from './turns';
+import type { Turns } from './saga-runner';
 
 /** How late an instance notices what another one armed. */
 const POLL = 1_000;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import { freePort } from '@parley/testing';
+import { freePort } from '@parley/conformance';
 import { brokersUp, placesOf } from './broker-wait';
 
 let server: Server | undefined;

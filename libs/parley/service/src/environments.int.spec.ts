@@ -6,7 +6,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { install } from '@parley/postgres';
-import { eventually, freePort, Road } from '@parley/testing/conformance';
+import { eventually, freePort, Road } from '@parley/conformance';
 import { Client } from 'pg';
 import { ServiceProcess } from './service-process.fixture';
 

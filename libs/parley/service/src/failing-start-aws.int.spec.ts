@@ -1,6 +1,6 @@
 import { CreateStreamCommand } from '@aws-sdk/client-kinesis';
 import { CreateQueueCommand } from '@aws-sdk/client-sqs';
-import { TrialStreams } from '../../transports/kinesis/src/streams.fixture';
+import { TrialStreams } from '../../transports/kinesis/src/topology.fixture';
 import { TrialQueues } from '../../transports/sqs/src/queues.fixture';
 import { startsFail } from './faults.fixture';
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { TrialDatabase } from '../../transports/postgres/src/trial-database.fixture';
 import { ROOT, ServiceProcess } from './service-process.fixture';
-import { StandIns } from './stand-ins.fixture';
+import { StandIns } from './stubs.fixture';
 
 /** Something that is wrong where a service starts. */
 export interface Fault {

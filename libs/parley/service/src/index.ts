@@ -7,9 +7,9 @@ export {
   readEnvironment,
   serviceEnvironment,
 } from './environment';
-export { DoorError } from './front-door';
+export { DoorError } from './http-server';
 export { Lifecycle, type Phase } from './lifecycle';
-export { UnexpectedRoute } from './no-http';
+export { UnexpectedRoute } from './null-http-adapter';
 export type { Inspectable } from './operations';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 export {

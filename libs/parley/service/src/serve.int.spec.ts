@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { install } from '@parley/postgres';
 import { Client } from 'pg';
-import { Road } from '@parley/testing/conformance';
+import { Road } from '@parley/conformance';
 import { ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(60_000);

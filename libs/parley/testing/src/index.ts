@@ -1,7 +1,4 @@
-export { freePort } from './free-port';
-export { type Circumstances, Crash, HandlerTrial, type Said } from './handler-trial';
+export { type Circumstances, Crash, HandlerTrial, type Said } from './handler-test-kit';
 export { Harness, type HarnessOptions, type ServiceOnTrial, Unsettled } from './harness';
-export { positionsSpec } from './positions-spec';
-export { storeSpec, type StoreOnTrial } from './store-spec';
-export { TrialSchema } from './trial-schema';
+export { TrialSchema } from './temporary-schema';
 export { VirtualClock } from './virtual-clock';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
-import { eventually } from '@parley/testing/conformance';
+import { eventually } from '@parley/conformance';
 import { z } from 'zod';
 import { Bodies } from '../payload/payload-processor';
 import { systemClock, type Clock } from '../clock';

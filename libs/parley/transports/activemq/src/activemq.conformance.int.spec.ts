@@ -7,7 +7,7 @@ import {
   offersBroker,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { activemq } from './activemq';
 import { removeTraces } from './traces.fixture';
 

@@ -11,7 +11,7 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { Road } from '@parley/testing/conformance';
+import { Road } from '@parley/conformance';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -19,8 +19,8 @@ import rhea, { type Connection, type EventContext, type Message } from 'rhea';
 import { z } from 'zod';
 import { activemq } from './activemq';
 import { Address } from './address';
-import type { CommandIntake } from './command-intake';
-import { Line } from './line';
+import type { CommandIntake } from './command-consumer';
+import { Line } from './amqp-connection';
 import { addressOf, deadQueue, laneOf } from './topology';
 import { managing, removeTraces } from './traces.fixture';
 

@@ -14,9 +14,9 @@ import {
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-intake';
-import { CommandIntake } from './command-intake';
-import { examine } from './examination';
+import { BroadcastIntake } from './broadcast-consumer';
+import { CommandIntake } from './command-consumer';
+import { examine } from './durability-check';
 import { Publisher } from './publisher';
 import { addressOf, deadQueue, isLane, LANES, queuesOf, settingsOf } from './topology';
 

@@ -10,8 +10,8 @@ import {
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Message } from 'rhea';
-import { attemptOf, copyOf, deathOf, failureOf, received, unansweredOf } from './binding';
-import type { Arrival } from './inlet';
+import { attemptOf, copyOf, deathOf, failureOf, received, unansweredOf } from './cloudevents';
+import type { Arrival } from './queue-receiver';
 import type { Publisher } from './publisher';
 import { deadQueue, laneOf } from './topology';
 

@@ -12,11 +12,11 @@ import {
   hostileSuite,
   Instance,
   Journal,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import rhea, { type EventContext, type Sender } from 'rhea';
 import { activemq } from './activemq';
 import { Address } from './address';
-import { Line } from './line';
+import { Line } from './amqp-connection';
 import { removeTraces } from './traces.fixture';
 
 const url = process.env.ACTIVEMQ_URL ?? '';

@@ -1,3 +1,3 @@
 export { activemq } from './activemq';
 export { ActiveMqUnavailable, TopologyMismatch } from './address';
-export { NotConnected, Refused, Unconfirmed, Unroutable } from './outlets';
+export { NotConnected, Refused, Unconfirmed, Unroutable } from './sender-links';

@@ -7,10 +7,10 @@ import {
 } from '@parley/messaging/transport';
 import type { Message } from 'rhea';
 import type { Address } from './address';
-import { messageOf } from './binding';
-import { Line } from './line';
+import { messageOf } from './cloudevents';
+import { Line } from './amqp-connection';
 import { Management } from './management';
-import { NotConnected, Outlets, Unroutable } from './outlets';
+import { NotConnected, Outlets, Unroutable } from './sender-links';
 import { addressOf, declare, laneOf, missingFrom } from './topology';
 
 const CONNECTED_WITHIN = 10_000;

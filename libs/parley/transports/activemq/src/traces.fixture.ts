@@ -1,5 +1,5 @@
 import { Address } from './address';
-import { Line } from './line';
+import { Line } from './amqp-connection';
 import { Management } from './management';
 import { settingsOf } from './topology';
 

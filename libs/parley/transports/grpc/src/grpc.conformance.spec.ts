@@ -5,7 +5,7 @@ import {
   MemoryLink,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { grpc } from './grpc';
 
 const databases = new MemoryDatabases();

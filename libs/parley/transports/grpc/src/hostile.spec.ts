@@ -18,7 +18,7 @@ import {
   type Fate,
   GoodOrder,
   goodOrder,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { z } from 'zod';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { grpc } from './grpc';

@@ -11,7 +11,7 @@ import {
   type MessagingOptions,
   Messenger,
 } from '@parley/messaging';
-import { freePort } from '@parley/testing';
+import { freePort } from '@parley/conformance';
 import { z } from 'zod';
 import { grpc } from './grpc';
 

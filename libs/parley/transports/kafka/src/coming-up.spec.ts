@@ -2,7 +2,7 @@ import { Address, KafkaUnavailable } from './address';
 import type { KafkaClient } from './client';
 import { isComingUp } from './coming-up';
 import { KafkaPublisher } from './publisher';
-import type { Topics } from './topics';
+import type { Topics } from './topology';
 
 const protocolError = (type: string) =>
   Object.assign(new Error(`the broker says ${type}`), { name: 'KafkaJSProtocolError', type });

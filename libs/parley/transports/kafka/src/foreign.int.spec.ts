@@ -1,7 +1,7 @@
-import { foreignSuite } from '@parley/testing/foreign';
+import { foreignSuite } from '@parley/conformance/interop';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';
-import { topicOf } from './topics';
+import { topicOf } from './topology';
 
 const url = process.env.KAFKA_URL ?? '';
 

@@ -9,7 +9,7 @@ import {
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
-import { typeOf, unpack } from './binding';
+import { typeOf, unpack } from './cloudevents';
 import { settledWithin } from './bound';
 import {
   type Batch,
@@ -20,8 +20,8 @@ import {
   NotYet,
   type Position,
 } from './client';
-import { Progress } from './progress';
-import { ownersOf, topicOf, type Topics } from './topics';
+import { Progress } from './offset-tracker';
+import { ownersOf, topicOf, type Topics } from './topology';
 
 const COMMIT_AFTER = 200;
 /**

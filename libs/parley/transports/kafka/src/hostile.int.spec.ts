@@ -11,7 +11,7 @@ import {
   type Attributes,
   GoodOrder,
   goodOrder,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';

@@ -8,7 +8,7 @@ import {
   offersBroker,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';
 

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
-import { eventually, Journal } from '@parley/testing/conformance';
+import { eventually, Journal } from '@parley/conformance';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { z } from 'zod';

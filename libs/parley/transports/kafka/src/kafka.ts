@@ -14,10 +14,10 @@ import type {
 } from '@parley/messaging/transport';
 import { Address } from './address';
 import type { KafkaClient } from './client';
-import { KafkaIntake } from './intake';
+import { KafkaIntake } from './consumer-server';
 import { KafkaJsClient } from './kafkajs';
 import { KafkaPublisher } from './publisher';
-import { type Stored, topicOf, Topics } from './topics';
+import { type Stored, topicOf, Topics } from './topology';
 
 export const kafka: Technology = {
   name: 'kafka',

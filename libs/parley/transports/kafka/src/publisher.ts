@@ -12,12 +12,12 @@ import {
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
-import { pack, sizeOf } from './binding';
+import { pack, sizeOf } from './cloudevents';
 import { settledWithin, within } from './bound';
 import { type KafkaClient, type Outgoing, type Producer, Rejection } from './client';
 import { isComingUp } from './coming-up';
 import { partitionOf } from './partition';
-import { type KnownTopic, largestBody, type Stored, type Topics } from './topics';
+import { type KnownTopic, largestBody, type Stored, type Topics } from './topology';
 
 const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;

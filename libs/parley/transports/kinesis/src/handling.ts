@@ -7,7 +7,7 @@ import type {
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { ReaderPlace } from './shard-reader';
-import type { Streams } from './streams';
+import type { Streams } from './topology';
 
 /** What all who read for one subscription share. */
 export interface Place extends ReaderPlace {

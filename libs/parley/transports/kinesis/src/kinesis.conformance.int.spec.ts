@@ -6,9 +6,9 @@ import {
   MemoryLink,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { kinesis } from './kinesis';
-import { TrialStreams } from './streams.fixture';
+import { TrialStreams } from './topology.fixture';
 
 const given = process.env.KINESIS_URL ?? '';
 const prefix = `conformance-${randomBytes(4).toString('hex')}-`;

@@ -16,11 +16,11 @@ import type {
 } from '@parley/messaging/transport';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
-import { examine } from './examine';
-import { StreamIntake } from './intake';
+import { examine } from './durability-check';
+import { StreamIntake } from './event-consumer';
 import { StreamPublisher } from './publisher';
-import { resourceOf, streamName, Streams } from './streams';
-import { LARGEST_BODY } from './wire';
+import { resourceOf, streamName, Streams } from './topology';
+import { LARGEST_BODY } from './cloudevents';
 
 export const kinesis: Technology = {
   name: 'kinesis',

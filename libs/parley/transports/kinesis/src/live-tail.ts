@@ -2,7 +2,7 @@ import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
 import { setMaxListeners } from 'node:events';
 import { handOver, isWanted, type Place } from './handling';
 import { LATEST, ShardReader } from './shard-reader';
-import { contentOf } from './wire';
+import { contentOf } from './cloudevents';
 
 /**
  * A live tail of one stream: every event from now on, to this instance, at most once, in order per

@@ -10,8 +10,8 @@ import {
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
-import { bounded, isMissing, streamName, type Streams } from './streams';
-import { type KinesisRecord, LARGEST_RECORD, recordOf, sizeOf } from './wire';
+import { bounded, isMissing, streamName, type Streams } from './topology';
+import { type KinesisRecord, LARGEST_RECORD, recordOf, sizeOf } from './cloudevents';
 
 /** Records, and bytes, of one request. */
 const MOST = 500;

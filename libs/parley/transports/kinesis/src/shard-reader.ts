@@ -8,7 +8,7 @@ import {
 import { reasonOf } from '@parley/aws';
 import type { TransportContext } from '@parley/messaging/transport';
 import type { Address } from './address';
-import { bounded } from './streams';
+import { bounded } from './topology';
 
 /**
  * Where to begin: '' at the beginning, LATEST at the end, `@` and milliseconds at a time, else

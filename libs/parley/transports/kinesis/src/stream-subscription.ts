@@ -6,7 +6,7 @@ import type {
   ShardMove,
 } from '@parley/messaging/transport';
 import type { Place } from './handling';
-import { HeldShard } from './held-shard';
+import { HeldShard } from './shard-consumer';
 
 const ADVANCE_AFTER = 200;
 /** Splitting and merging are looked for so often, also when no shard has ended. */

@@ -1,5 +1,5 @@
 export { memory } from './memory';
-export { MemoryClaims } from './memory-claims';
-export { MemorySubjectKeys } from './memory-subject-keys';
-export { MemoryBroker } from './memory-broker';
-export { MemoryStore, MemoryTx, NestedTransaction } from './memory-store';
+export { MemoryClaims } from './claim-store';
+export { MemorySubjectKeys } from './subject-keys';
+export { MemoryBroker } from './broker';
+export { MemoryStore, MemoryTx, NestedTransaction } from './store';

@@ -7,7 +7,7 @@ import {
   MemoryDatabases,
   MemoryLink,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { memory } from './memory';
 
 const url = 'memory://conformance?largest=2000000';

@@ -22,7 +22,7 @@ import {
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { memory } from './memory';
-import { MemoryBroker } from './memory-broker';
+import { MemoryBroker } from './broker';
 
 const Ship = command('shipping.ship-order', z.object({ orderId: z.string() }), { key: 'orderId' });
 const Placed = event('orders.order-placed', z.object({ orderId: z.string() }), { key: 'orderId' });

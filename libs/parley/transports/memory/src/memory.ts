@@ -1,7 +1,7 @@
 import type { Technology } from '@parley/messaging';
-import { MemoryBroker } from './memory-broker';
-import { MemoryCallTransport } from './memory-calls';
-import { MemoryTransport } from './memory-transport';
+import { MemoryBroker } from './broker';
+import { MemoryCallTransport } from './calls';
+import { MemoryTransport } from './transport';
 
 /**
  * All four kinds inside one process, for tests and simulation: `memory://shop`. Nothing survives

@@ -9,13 +9,13 @@ import {
   systemClock,
   type Transport,
 } from '@parley/messaging/transport';
-import { Road } from '@parley/testing/conformance';
+import { Road } from '@parley/conformance';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { z } from 'zod';
-import type { BroadcastIntake } from './intake';
+import type { BroadcastIntake } from './broadcast-consumer';
 import { mqtt } from './mqtt';
 import { presenceOf } from './publisher';
 import { topicOf } from './topic';

@@ -1,4 +1,4 @@
-import { foreignSuite } from '@parley/testing/foreign';
+import { foreignSuite } from '@parley/conformance/interop';
 import { mqtt } from './mqtt';
 import { topicOf } from './topic';
 

@@ -11,7 +11,7 @@ import {
   hostileSuite,
   Instance,
   Journal,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { z } from 'zod';
 import { mqtt } from './mqtt';

@@ -4,7 +4,7 @@ import {
   MemoryLink,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { mqtt } from './mqtt';
 
 const url = process.env.MQTT_URL ?? '';

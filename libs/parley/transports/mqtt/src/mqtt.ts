@@ -13,7 +13,7 @@ import type {
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { Address } from './address';
-import { BroadcastIntake } from './intake';
+import { BroadcastIntake } from './broadcast-consumer';
 import { Publisher } from './publisher';
 import { filterOf, topicOf } from './topic';
 

@@ -8,7 +8,7 @@ import {
 } from '@parley/messaging/transport';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
-import { write } from './binding';
+import { write } from './cloudevents';
 import { Connection } from './connection';
 import { topicFor } from './topic';
 

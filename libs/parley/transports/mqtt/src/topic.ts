@@ -1,6 +1,6 @@
 import type { OutgoingMessage } from '@parley/messaging/transport';
 import type { Address } from './address';
-import { LONGEST } from './binding';
+import { LONGEST } from './cloudevents';
 
 /** The topic of a contract: `parley/shipping/parcel-located`. */
 export const topicOf = (contract: string): string => `parley/${contract.replaceAll('.', '/')}`;

@@ -1,8 +1,8 @@
 import type { Tx } from '@parley/messaging/transport';
-import { Road, type Fixture, type Place } from '@parley/testing/conformance';
+import { Road, type Fixture, type Place } from '@parley/conformance';
 import { DataSource, type EntityManager } from 'typeorm';
 import { postgres } from './postgres';
-import { PostgresStore } from './store';
+import { PostgresStore } from './store/store';
 import { TrialDatabase } from './trial-database.fixture';
 
 const POOL = 8;

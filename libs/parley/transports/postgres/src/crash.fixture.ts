@@ -6,11 +6,11 @@ import {
   type Entry,
   type Life,
   type UnderWay,
-} from '@parley/testing/crash';
+} from '@parley/conformance/crash';
 import type { Tx } from '@parley/messaging/transport';
 import { DataSource, type EntityManager } from 'typeorm';
 import { postgres } from './postgres';
-import { PostgresStore } from './store';
+import { PostgresStore } from './store/store';
 import { TrialDatabase } from './trial-database.fixture';
 
 const POOL = 5;

@@ -8,11 +8,11 @@ import {
   type OutgoingMessage,
   UNFINISHED_AT_MOST,
 } from '@parley/messaging/transport';
-import { appendEvents } from './log-append';
+import { appendEvents } from './log/log-append';
 import { JobDone, TakeJob } from './poison-process.fixture';
-import { SEND, sendValues } from './queue-sender';
+import { SEND, sendValues } from './queue/queue-sender';
 import { TrialDatabase } from './trial-database.fixture';
-import { until } from './worker.fixture';
+import { until } from './queue/worker.fixture';
 
 jest.setTimeout(180_000);
 

@@ -10,12 +10,12 @@ import {
   GoodOrder,
   goodOrder,
   type WayIn,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { Client, DatabaseError } from 'pg';
-import { partOf } from './log-append';
+import { partOf } from './log/log-append';
 import { postgres } from './postgres';
-import { channelOf, laneOf } from './queue-message';
-import { PostgresStore } from './store';
+import { channelOf, laneOf } from './cloudevents';
+import { PostgresStore } from './store/store';
 import { TrialDatabase } from './trial-database.fixture';
 
 /*

@@ -1,6 +1,6 @@
 export { postgresUrl } from './address';
 export { install, type ServiceRole } from './install';
-export { PoolerError } from './pooler';
+export { PoolerError } from './connection/pooler';
 export { postgres } from './postgres';
-export { prepareSession } from './session';
-export { PostgresStore, type PostgresStoreOptions } from './store';
+export { prepareSession } from './connection/session';
+export { PostgresStore, type PostgresStoreOptions } from './store/store';

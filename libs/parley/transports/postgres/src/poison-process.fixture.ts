@@ -1,13 +1,13 @@
 // An instance of a service whose handler of one message ends the process; run as a process of its
 // own by ending-process.int.spec.ts.
-import '../../../testing/src/crash/without-nest';
+import '../../../conformance/src/crash/without-nest';
 import { command, event, type Message } from '@parley/contract';
 import { Messaging, type HandlerContext } from '@parley/messaging';
-import { Host, type Work } from '@parley/testing/crash';
+import { Host, type Work } from '@parley/conformance/crash';
 import { DataSource, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { postgres } from './postgres';
-import { PostgresStore } from './store';
+import { PostgresStore } from './store/store';
 
 const Job = z.object({ key: z.string(), n: z.int() });
 export const TakeJob = command('inventory.take-job', Job, { key: 'key' });

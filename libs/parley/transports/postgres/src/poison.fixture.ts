@@ -1,10 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { event } from '@parley/contract';
 import { Handles, Subscription, type HandlerContext } from '@parley/messaging';
-import { eventually, Instance } from '@parley/testing/conformance';
+import { eventually, Instance } from '@parley/conformance';
 import { z } from 'zod';
 import { postgres } from './postgres';
-import { PostgresStore } from './store';
+import { PostgresStore } from './store/store';
 import { TrialDatabase } from './trial-database.fixture';
 
 export interface PoisonOptions {

@@ -1,4 +1,4 @@
-import { broadcastSuite, commandSuite, eventSuite } from '@parley/testing/conformance';
+import { broadcastSuite, commandSuite, eventSuite } from '@parley/conformance';
 import { postgresFixture } from './conformance.fixture';
 
 // Two databases make every promise take its time: tried whole by `npm run conformance`, which names

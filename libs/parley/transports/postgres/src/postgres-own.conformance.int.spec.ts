@@ -1,4 +1,4 @@
-import { broadcastSuite, commandSuite, eventSuite } from '@parley/testing/conformance';
+import { broadcastSuite, commandSuite, eventSuite } from '@parley/conformance';
 import { postgresFixture } from './conformance.fixture';
 
 const fixture = postgresFixture('own database');

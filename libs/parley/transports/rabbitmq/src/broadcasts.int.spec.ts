@@ -10,12 +10,12 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { Road } from '@parley/testing/conformance';
+import { Road } from '@parley/conformance';
 import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'amqplib';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { BroadcastIntake } from './broadcast-intake';
-import { exchangeOf } from './fanout';
+import type { BroadcastIntake } from './broadcast-consumer';
+import { exchangeOf } from './broadcast-exchange';
 import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';

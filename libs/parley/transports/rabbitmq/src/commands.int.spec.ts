@@ -18,7 +18,7 @@ import { createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { Address } from './address';
-import { CommandIntake } from './intake';
+import { CommandIntake } from './command-consumer';
 import { CommandPublisher } from './publisher';
 import { rabbitmq } from './rabbitmq';
 import { deadQueue, delayQueues, laneOf, laneQueues } from './topology';

@@ -1,7 +1,7 @@
 import type { Store } from '@parley/messaging';
 import type { Failure } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { deliveriesOf, deathOf, failureOf, headersOf } from './binding';
+import { deliveriesOf, deathOf, failureOf, headersOf } from './cloudevents';
 import { acknowledge, requeue, type Deliveries } from './delivery';
 
 /**

@@ -6,7 +6,7 @@ import type {
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { attemptOf, failureOf, headersOf, isSuspect } from './binding';
+import { attemptOf, failureOf, headersOf, isSuspect } from './cloudevents';
 import type { CommandPublisher } from './publisher';
 import { Slots, Underway } from './turns';
 

@@ -1,5 +1,5 @@
-import { foreignSuite } from '@parley/testing/foreign';
-import { exchangeOf } from './fanout';
+import { foreignSuite } from '@parley/conformance/interop';
+import { exchangeOf } from './broadcast-exchange';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 

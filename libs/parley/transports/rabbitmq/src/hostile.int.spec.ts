@@ -11,7 +11,7 @@ import {
   type Attributes,
   GoodOrder,
   goodOrder,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';

@@ -1,6 +1,6 @@
 import type { Outcome } from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { headersOf } from './binding';
+import { headersOf } from './cloudevents';
 import { acknowledge, reject, type Deliveries } from './delivery';
 import { laneQueues } from './topology';
 import { Turns, Underway } from './turns';

@@ -1,5 +1,5 @@
 import { connect, type ChannelModel } from 'amqplib';
-import { exchangeOf } from './fanout';
+import { exchangeOf } from './broadcast-exchange';
 import { deadQueue, delayQueues, laneQueues } from './topology';
 
 /** How many services' queues are deleted at a time: each has thirty. */

@@ -13,9 +13,9 @@ import {
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';
-import { propertiesOf } from './binding';
+import { propertiesOf } from './cloudevents';
 import { Presence, reconnect } from './connections';
-import { exchangeOf, exchanges } from './fanout';
+import { exchangeOf, exchanges } from './broadcast-exchange';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
 /**

@@ -1,6 +1,6 @@
 import type { Outcome } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { attemptOf, copyOf, failureOf, headersOf, remainingOf } from './binding';
+import { attemptOf, copyOf, failureOf, headersOf, remainingOf } from './cloudevents';
 import { acknowledge, reject, requeue, type Deliveries } from './delivery';
 import { laneOf } from './topology';
 import { Underway } from './turns';

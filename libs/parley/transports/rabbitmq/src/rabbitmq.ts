@@ -14,9 +14,9 @@ import {
 } from '@parley/messaging/transport';
 import type { Contract, Kind } from '@parley/contract';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-intake';
-import { exchangeOf } from './fanout';
-import { CommandIntake } from './intake';
+import { BroadcastIntake } from './broadcast-consumer';
+import { exchangeOf } from './broadcast-exchange';
+import { CommandIntake } from './command-consumer';
 import { CommandPublisher, LARGEST } from './publisher';
 import { deadQueue, LANES, queuesOf, RUNGS } from './topology';
 

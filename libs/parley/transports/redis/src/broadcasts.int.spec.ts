@@ -14,7 +14,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
-import { BroadcastIntake } from './intake';
+import { BroadcastIntake } from './broadcast-consumer';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';

@@ -1,4 +1,4 @@
-import { foreignSuite } from '@parley/testing/foreign';
+import { foreignSuite } from '@parley/conformance/interop';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';

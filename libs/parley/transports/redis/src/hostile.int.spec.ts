@@ -11,7 +11,7 @@ import {
   hostileSuite,
   Instance,
   Journal,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { Redis } from 'ioredis';
 import { channelOf } from './publisher';
 import { redis } from './redis';

@@ -4,7 +4,7 @@ import {
   MemoryLink,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';

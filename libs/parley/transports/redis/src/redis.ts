@@ -13,7 +13,7 @@ import type {
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { Address } from './address';
-import { BroadcastIntake } from './intake';
+import { BroadcastIntake } from './broadcast-consumer';
 import { BroadcastPublisher, channelOf, LARGEST } from './publisher';
 
 export const redis: Technology = {

@@ -1,9 +1,9 @@
 import { broadcast } from '@parley/contract';
 import { HandlerRegistry, systemClock } from '@parley/messaging/transport';
-import { eventually, Road } from '@parley/testing/conformance';
+import { eventually, Road } from '@parley/conformance';
 import { z } from 'zod';
 import { Address } from './address';
-import { BroadcastIntake } from './intake';
+import { BroadcastIntake } from './broadcast-consumer';
 
 const url = process.env['REDIS_URL'];
 const News = broadcast('silence.news', z.object({ n: z.number() }));

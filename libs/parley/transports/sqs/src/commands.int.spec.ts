@@ -17,8 +17,7 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { freePort } from '@parley/testing';
-import { eventually } from '@parley/testing/conformance';
+import { freePort, eventually } from '@parley/conformance';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

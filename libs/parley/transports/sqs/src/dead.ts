@@ -8,7 +8,7 @@ import { reasonOf } from '@parley/aws';
 import type { Store } from '@parley/messaging';
 import type { Failure, TransportContext } from '@parley/messaging/transport';
 import { bounded } from './topology';
-import { deliveriesOf, contentOf, failureOf } from './wire';
+import { deliveriesOf, contentOf, failureOf } from './cloudevents';
 
 const WAIT = 20;
 const AGAIN_AFTER = 5_000;

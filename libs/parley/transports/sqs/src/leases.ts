@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Batches, TransportContext } from '@parley/messaging/transport';
 import { batchesOf, EntryRefused } from './batches';
-import type { Held } from './held';
+import type { Held } from './leased-message';
 import { bounded } from './topology';
 
 /** A lease is renewed so often while it lasts: two renewals may fail. */

@@ -17,7 +17,7 @@ import { createHash } from 'node:crypto';
 import type { Address } from './address';
 import { batchesOf, EntryRefused } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
-import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './wire';
+import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './cloudevents';
 
 /**
  * The longest SQS holds a message back, in seconds; what is left of a longer delay waits in further

@@ -10,11 +10,11 @@ import type {
 } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
-import { Held } from './held';
+import { Held } from './leased-message';
 import { Leases } from './leases';
 import type { CommandPublisher } from './publisher';
 import { bounded, isMissing } from './topology';
-import { attemptOf, contentOf, copyOf, failureOf, isSuspect, remainingOf } from './wire';
+import { attemptOf, contentOf, copyOf, failureOf, isSuspect, remainingOf } from './cloudevents';
 
 /** SQS hands out no more at once. */
 const MOST_AT_ONCE = 10;

@@ -7,7 +7,7 @@ import {
   offersBroker,
   Road,
   type Fixture,
-} from '@parley/testing/conformance';
+} from '@parley/conformance';
 import { TrialQueues } from './queues.fixture';
 import { sqs } from './sqs';
 

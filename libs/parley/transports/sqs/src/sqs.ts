@@ -16,11 +16,11 @@ import type {
 } from '@parley/messaging/transport';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
-import { examine } from './examine';
-import { CommandIntake } from './intake';
+import { examine } from './durability-check';
+import { CommandIntake } from './command-consumer';
 import { CommandPublisher } from './publisher';
 import { queueNames, resourcesOf, Topology } from './topology';
-import { LARGEST_BODY } from './wire';
+import { LARGEST_BODY } from './cloudevents';
 
 export const sqs: Technology = {
   name: 'sqs',

@@ -1,0 +1,287 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Controller, type Type } from '@nestjs/common';
+import {
+  broadcast,
+  call,
+  command,
+  event,
+  type Broadcast,
+  type Call,
+  type Command,
+  type Contract,
+  type Event,
+  type Kind,
+  type Message,
+} from '@parley/contract';
+import {
+  Handles,
+  Subscription,
+  type CallContext,
+  type DeadLetter,
+  type Envelope,
+  type HandlerContext,
+  type HandlerOptions,
+  type SubscriptionOptions,
+} from '@parley/messaging';
+import type { OutgoingMessage } from '@parley/messaging/transport';
+import { z } from 'zod';
+import type { Feature, Features, Fixture } from './fixture';
+import { Instance, type InstanceOptions } from './instance';
+import { eventually, Journal } from './recorder';
+
+/** What is said in every test. */
+export const Job = z.object({ key: z.string(), n: z.int(), text: z.string().optional() });
+export type Job = z.infer<typeof Job>;
+export type Handle = (job: Job, context: HandlerContext<object>) => Promise<unknown> | unknown;
+
+/** A handling, as the tests tell of it. */
+export interface Seen {
+  readonly job: Job;
+  readonly attempt: number;
+  readonly id: string;
+  readonly by?: string;
+}
+
+export interface Interest extends InstanceOptions {
+  readonly options?: HandlerOptions;
+  /** Events only. */
+  readonly subscription?: string;
+  readonly from?: SubscriptionOptions['from'];
+  /** More controllers in the same instance. */
+  readonly beside?: readonly Type[];
+  readonly service?: string;
+}
+
+const CLEANUP = 15_000;
+
+/**
+ * One test's world: names that no other test uses, and the instances it starts. Those who say and
+ * those who hear are services of their own; who of them owns the contract depends on its kind.
+ */
+export class Trial {
+  readonly base = `t${randomBytes(4).toString('hex')}`;
+  private readonly instances: Instance[] = [];
+  private readonly names = new Map<string, number>();
+  private sayer?: Promise<Instance>;
+
+  constructor(
+    readonly kind: Kind,
+    readonly fixture: Fixture,
+    /** Told of every feature that is tried. */
+    private readonly use: (feature: Feature) => void,
+  ) {}
+
+  get features(): Features {
+    return this.fixture.features;
+  }
+
+  offers(feature: Feature): boolean {
+    const offered = this.fixture.features.offers[feature] === true;
+    if (offered) this.use(feature);
+    return offered;
+  }
+
+  /** The service that handles. */
+  get hearer(): string {
+    return this.isOwnersToHear ? this.base : `${this.base}-hearer`;
+  }
+
+  /** The service that says. */
+  get speaker(): string {
+    return this.isOwnersToHear ? `${this.base}-speaker` : this.base;
+  }
+
+  private get isOwnersToHear(): boolean {
+    return this.kind === 'command' || this.kind === 'call';
+  }
+
+  /** A contract of this kind, said by the speaker and heard by the hearer. */
+  contract(name = 'do-job', keyed = true): Contract<Kind, Job> {
+    return this.contractOf(this.base, name, keyed);
+  }
+
+  contractOf(owner: string, name: string, keyed = true): Contract<Kind, Job> {
+    const wire = `${owner}.${name}`;
+    if (this.kind === 'command')
+      return (keyed
+        ? command(wire, Job, { key: 'key' })
+        : command(wire, Job)) as unknown as Contract<Kind, Job>;
+    if (this.kind === 'event')
+      return event(wire, Job, { key: 'key' }) as unknown as Contract<Kind, Job>;
+    return broadcast(wire, Job) as unknown as Contract<Kind, Job>;
+  }
+
+  /** Of something the hearer itself says to itself. */
+  afterwards(name = 'follow-up'): Contract<Kind, Job> {
+    return this.contractOf(this.hearer, name);
+  }
+
+  question(name = 'ask-job'): Call<Job, Job, { refused: typeof Job }> {
+    return call(`${this.base}.${name}`, {
+      request: Job,
+      reply: Job,
+      errors: { refused: Job },
+      deadline: '20s',
+    });
+  }
+
+  /** An instance without handlers. */
+  instance(service: string): Promise<Instance> {
+    return this.start(service, []);
+  }
+
+  async start(
+    service: string,
+    controllers: readonly Type[],
+    options: InstanceOptions = {},
+  ): Promise<Instance> {
+    const count = (this.names.get(service) ?? 0) + 1;
+    this.names.set(service, count);
+    for (const known of [service, this.hearer, this.speaker]) await this.fixture.admit?.(known);
+    const place = await this.fixture.open(service);
+    const instance = await Instance.start(
+      service,
+      `${service}-${count}`,
+      place,
+      controllers,
+      options,
+    );
+    this.instances.push(instance);
+    return instance;
+  }
+
+  /** An instance of the hearer with a handler for one contract. */
+  hear(contract: Contract, handle: Handle, interest: Interest = {}): Promise<Instance> {
+    const controllers = [handler(contract, handle, interest), ...(interest.beside ?? [])];
+    return this.start(interest.service ?? this.hearer, controllers, interest);
+  }
+
+  answer<C extends Call>(
+    contract: C,
+    handle: (job: Job, context: CallContext) => unknown,
+  ): Promise<Instance> {
+    return this.start(this.hearer, [handler(contract, handle as unknown as Handle)]);
+  }
+
+  /** The instance through which the test says things. */
+  speaks(): Promise<Instance> {
+    return (this.sayer ??= this.instance(this.speaker));
+  }
+
+  async say(contract: Contract, ...jobs: Job[]): Promise<void> {
+    const speaker = await this.speaks();
+    for (const job of jobs) await say(speaker, contract, job);
+  }
+
+  async inject(...messages: OutgoingMessage[]): Promise<void> {
+    await (await this.speaks()).inject(...messages);
+  }
+
+  /** An effect of a handling, in its transaction. */
+  record(tx: object, effect: string, service = this.hearer): Promise<void> {
+    return this.fixture.record(service, tx, effect);
+  }
+
+  /** @see Fixture.forget */
+  forget(olderThan: number): Promise<void> {
+    return this.fixture.forget!(this.hearer, olderThan);
+  }
+
+  effects(service = this.hearer): Promise<readonly string[]> {
+    return this.fixture.effects(service);
+  }
+
+  journal(): Journal<Seen> {
+    return new Journal<Seen>();
+  }
+
+  /** Waits for the service's dead letters. */
+  dead(instance: Instance, count = 1): Promise<readonly DeadLetter[]> {
+    return eventually(async () => {
+      const letters = await instance.deadLetters();
+      return letters.length >= count && letters;
+    }, `${count} dead letters of ${instance.service}`);
+  }
+
+  explain(error: unknown): void {
+    const complaints = this.instances.flatMap((instance) => instance.complaints).slice(-10);
+    if (error instanceof Error && complaints.length > 0)
+      error.message += `\n\ncomplaints:\n  ${complaints.join('\n  ')}`;
+  }
+
+  async close(): Promise<void> {
+    const ending = Promise.all(
+      this.instances.map((instance) =>
+        (instance.buried ?? instance.stop(100)).catch(() => undefined),
+      ),
+    );
+    await Promise.race([ending, new Promise((resolve) => setTimeout(resolve, CLEANUP).unref())]);
+  }
+}
+
+export function say(instance: Instance, contract: Contract, job: Job): Promise<void> {
+  const { messenger } = instance;
+  if (contract.kind === 'command') return messenger.send(contract as Command, job);
+  if (contract.kind === 'event') return messenger.publish(contract as Event, job);
+  return messenger.broadcast(contract as Broadcast, job);
+}
+
+export const note =
+  (journal: Journal<Seen>, by?: string) =>
+  (job: Job, { attempt, envelope }: HandlerContext<object>): void =>
+    journal.note({ job, attempt, id: envelope.id, by });
+
+/** A Nest controller with one handler. */
+export function handler(
+  contract: Contract,
+  handle: Handle,
+  { options, subscription = 'trial', from }: Interest = {},
+): Type {
+  @Controller()
+  class HandlerOnTrial {
+    async handle(message: never, context: never): Promise<unknown> {
+      return handle(message, context);
+    }
+  }
+  const descriptor = Object.getOwnPropertyDescriptor(HandlerOnTrial.prototype, 'handle')!;
+  Handles(contract as Contract<Kind, never>, options)(
+    HandlerOnTrial.prototype,
+    'handle',
+    descriptor as never,
+  );
+  Object.defineProperty(HandlerOnTrial.prototype, 'handle', descriptor);
+  if (contract.kind === 'event')
+    Subscription(subscription, from === undefined ? {} : { from })(HandlerOnTrial);
+  return HandlerOnTrial;
+}
+
+/** A message as it goes over the wire, with an envelope of the test's own. */
+export function raw(
+  contract: Contract,
+  job: Partial<Message<Contract<Kind, Job>>> | Buffer,
+  envelope: Partial<Envelope> = {},
+): OutgoingMessage {
+  const id = envelope.id ?? randomUUID();
+  const body = Buffer.isBuffer(job) ? job : Buffer.from(JSON.stringify(job));
+  const written: Envelope = {
+    specversion: '1.0',
+    id,
+    type: contract.name,
+    source: `/${contract.owner}`,
+    time: new Date().toISOString(),
+    datacontenttype: 'application/json',
+    contractversion: '1',
+    correlationid: id,
+    partitionkey: contract.key === undefined ? undefined : Buffer.isBuffer(job) ? 'k' : job.key,
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    producerinstance: 'conformance-1',
+    producerbuild: 'conformance',
+    sequence: contract.kind === 'broadcast' ? '1' : undefined,
+    ...envelope,
+  };
+  return { contract, envelope: written, body };
+}
+
+/** Numbers of jobs, from 1. */
+export const jobs = (count: number, key: (n: number) => string = () => 'k'): Job[] =>
+  Array.from({ length: count }, (_, i) => ({ key: key(i + 1), n: i + 1 }));

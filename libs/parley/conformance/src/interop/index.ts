@@ -1,0 +1,1 @@
+export { foreignSuite, type ForeignUse } from './interop-suite';

@@ -1,0 +1,254 @@
+import type { HandlerContext } from '@parley/messaging';
+import type { Fixture } from '../harness/fixture';
+import { eventually, Gate, Journal } from '../harness/recorder';
+import { ODD_TEXTS } from './effects';
+import { limitPromises } from './limits';
+import { neverSettlingBroadcasts } from './never-settling';
+import { suite } from '../suite';
+import {
+  handler,
+  jobs,
+  note,
+  raw,
+  say,
+  type Handle,
+  type Job,
+  type Seen,
+} from '../harness/test-scenario';
+import { unpublishablePromise } from './unpublishable';
+import { tryTooLarge, withClaims } from './too-large';
+
+const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n);
+
+/** What broadcasts promise: in real time, to everyone who is there, at most once. */
+export function broadcastSuite(fixture: Fixture): void {
+  suite('broadcast', fixture, (promise) => {
+    unpublishablePromise(promise);
+    limitPromises(promise);
+    neverSettlingBroadcasts(promise);
+
+    promise('T01', async (trial) => {
+      const contract = trial.contract();
+      const arrived = new Journal<{ job: Job; envelope: HandlerContext['envelope'] }>();
+      await trial.hear(contract, (job, { envelope }) => arrived.note({ job, envelope }));
+      const job = { key: 'a', n: 1, text: 'as it was' };
+      const sent = raw(contract, job);
+      await trial.inject(sent);
+      const [one] = await arrived.reach(1);
+      const { traceparent, ...rest } = JSON.parse(
+        JSON.stringify(sent.envelope),
+      ) as HandlerContext['envelope'];
+      expect(one!.job).toEqual(job);
+      expect(one!.envelope).toMatchObject(rest);
+      expect(one!.envelope.traceparent.slice(0, 35)).toBe(traceparent.slice(0, 35));
+    });
+
+    promise('T03', async (trial) => {
+      const heard = ['one', 'two', 'three'].map((name) => ({
+        contract: trial.contract(`bell-${name}`),
+        seen: trial.journal(),
+      }));
+      const [first, ...others] = heard;
+      await trial.hear(first!.contract, note(first!.seen), {
+        beside: others.map(({ contract, seen }) => handler(contract, note(seen))),
+      });
+      await Promise.all(
+        heard.map(({ contract }, place) =>
+          trial.say(contract, ...jobs(20).map((job) => ({ ...job, n: job.n + place * 100 }))),
+        ),
+      );
+      for (const [place, { seen }] of heard.entries()) {
+        await seen.reach(20);
+        expect(numbers(seen.entries).every((n) => Math.floor(n / 100) === place)).toBe(true);
+      }
+    });
+
+    promise('T06', async (trial) => {
+      const contract = trial.contract();
+      const journals = [trial.journal(), trial.journal(), trial.journal()];
+      for (const seen of journals) await trial.hear(contract, note(seen));
+      await trial.say(contract, ...jobs(20));
+      for (const seen of journals) {
+        await seen.reach(20);
+        expect(new Set(numbers(seen.entries)).size).toBe(20);
+      }
+    });
+
+    promise('T07', async (trial) => {
+      const contract = trial.contract();
+      const [early, late] = [trial.journal(), trial.journal()];
+      await trial.hear(contract, note(early));
+      await trial.say(contract, { key: 'k', n: 1 });
+      await early.reach(1);
+      await trial.hear(contract, note(late));
+      await trial.say(contract, { key: 'k', n: 2 });
+      await late.reach(1);
+      expect(numbers(late.entries)).toEqual([2]);
+    });
+
+    promise('T13', async (trial) => {
+      const contract = trial.contract();
+      const arrived = new Journal<{ job: Job; correlationid: string }>();
+      await trial.hear(contract, (job, { envelope: { correlationid } }) =>
+        arrived.note({ job, correlationid }),
+      );
+      const said = ODD_TEXTS.map((text, n) => ({
+        job: { key: text, n, text: `${text}\u0000` },
+        correlationid: `x${text}x`,
+      }));
+      for (const { job, correlationid } of said)
+        await trial.inject(raw(contract, job, { correlationid }));
+      await arrived.reach(said.length);
+      expect([...arrived.entries].sort((a, b) => a.job.n - b.job.n)).toEqual(said);
+    });
+
+    promise('T14', (trial) =>
+      withClaims(async (claims) => {
+        const contract = trial.contract();
+        const seen = trial.journal();
+        await trial.hear(contract, note(seen), { claims });
+        const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
+        await trial.inject(raw(contract, Buffer.alloc(0)));
+        await trial.say(contract, { key: 'k', n: 1, text: large });
+        const [job] = await seen.reach(1);
+        expect(job!.job.text).toHaveLength(large.length);
+        await tryTooLarge(trial, contract, seen, claims);
+      }),
+    );
+
+    promise('T27', async (trial) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      await trial.hear(contract, note(seen));
+      await trial.inject(
+        ...[
+          Buffer.from([0xff, 0, 0x7b]),
+          Buffer.from('{"key"'),
+          Buffer.from('['.repeat(3_000)),
+          Buffer.from('{"key":1}'),
+        ].map((body) => raw(contract, body)),
+      );
+      await trial.say(contract, { key: 'k', n: 1 });
+      await seen.reach(1);
+      expect(numbers(seen.entries)).toEqual([1]);
+    });
+
+    promise('T30', async (trial) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      await trial.hear(contract, note(seen));
+      const speaker = await trial.speaks();
+      const rolledBack = speaker.transactions.run(
+        async () => (
+          await say(speaker, contract, { key: 'k', n: 1 }),
+          Promise.reject(new Error('no'))
+        ),
+      );
+      await expect(rolledBack).rejects.toThrow('no');
+      await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 2 }));
+      await seen.reach(1);
+      await trial.say(contract, { key: 'k', n: 3 });
+      await seen.reach(2);
+      expect(numbers(seen.entries)).toEqual([2, 3]);
+    });
+
+    promise(
+      'T31',
+      async (trial) => {
+        const contract = trial.contract();
+        const seen = trial.journal();
+        await trial.hear(contract, note(seen));
+        const doomed = await trial.instance(trial.speaker);
+        if (trial.offers('outbox')) expect(doomed.place.way!.down()).toBeGreaterThan(0);
+        await doomed.transactions.run(() => say(doomed, contract, { key: 'k', n: 1 }));
+        doomed.kill();
+        await trial.instance(trial.speaker);
+        await seen.reach(1);
+      },
+      ['death'],
+    );
+
+    promise('T32', async (trial) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      await trial.hear(contract, note(seen));
+      const speaker = await trial.speaks();
+      const failed = speaker.transactions.run(async () => {
+        await say(speaker, contract, { key: 'k', n: 1 });
+        await speaker.messenger.outside.broadcast(contract as never, { key: 'k', n: 2 } as never);
+        throw new Error('no');
+      });
+      await expect(failed).rejects.toThrow('no');
+      await trial.say(contract, { key: 'k', n: 3 });
+      await seen.reach(2);
+      expect(numbers(seen.entries)).toEqual([2, 3]);
+    });
+
+    promise(
+      'T37',
+      async (trial) => {
+        const contract = trial.contract();
+        const seen = trial.journal();
+        await trial.hear(contract, note(seen));
+        const speaker = await trial.speaks();
+        expect(speaker.place.way!.down()).toBeGreaterThan(0);
+        await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 1 }));
+        const started = Date.now();
+        await expect(say(speaker, contract, { key: 'k', n: 2 })).rejects.toThrow(/\w/);
+        expect(Date.now() - started).toBeLessThan(16_000);
+        speaker.place.way!.up();
+        await seen.reach(1, ({ job }) => job.n === 1, 30_000);
+        await eventually(
+          () =>
+            say(speaker, contract, { key: 'k', n: 3 }).then(
+              () => true,
+              () => false,
+            ),
+          'the technology to be back',
+          30_000,
+        );
+        await seen.reach(1, ({ job }) => job.n === 3);
+      },
+      ['outbox'],
+    );
+
+    promise('T42', async (trial) => {
+      const contract = trial.contract();
+      const [begun, finish] = [new Gate(), new Gate()];
+      const [seen, done, other] = [trial.journal(), trial.journal(), trial.journal()];
+      const handle: Handle = async (job, context) => {
+        note(seen)(job, context);
+        begun.open();
+        await finish.opened;
+        note(done)(job, context);
+      };
+      const first = await trial.hear(contract, handle);
+      await trial.hear(contract, note(other));
+      await trial.say(contract, { key: 'k', n: 1 });
+      await begun.opened;
+      await first.messaging.stopIntake();
+      await trial.say(contract, { key: 'k', n: 2 });
+      await other.reach(2);
+      const stopped = first.stop();
+      finish.open();
+      await stopped;
+      expect([numbers(seen.entries), numbers(done.entries)]).toEqual([[1], [1]]);
+    });
+
+    promise('T47', async (trial) => {
+      const [contract, afterwards] = [trial.contract(), trial.afterwards()];
+      const seen = new Journal<HandlerContext['envelope']>();
+      const handle: Handle = async (job, { envelope }) => {
+        seen.note(envelope);
+        await say(instance, afterwards, job);
+      };
+      const instance = await trial.hear(contract, handle, {
+        beside: [handler(afterwards, (_, { envelope }) => seen.note(envelope))],
+      });
+      await trial.inject(raw(contract, { key: 'k', n: 1 }, { correlationid: 'a-conversation' }));
+      const [cause, follow] = await seen.reach(2);
+      expect(follow).toMatchObject({ correlationid: 'a-conversation', causationid: cause!.id });
+      expect(follow!.traceparent.split('-')[1]).toBe(cause!.traceparent.split('-')[1]);
+    });
+  });
+}

@@ -1,0 +1,87 @@
+import type { Contract } from '@parley/contract';
+import type { Instance } from '../harness/instance';
+import { eventually, type Journal } from '../harness/recorder';
+import {
+  jobs,
+  note,
+  say,
+  type Handle,
+  type Job,
+  type Seen,
+  type Trial,
+} from '../harness/test-scenario';
+
+/*
+ * What tries of stored messages have in common: policies, effects, and what was seen of them.
+ */
+
+export const AT_ONCE = { retry: { immediate: 0, delays: ['10ms'] } } as const;
+export const NEVER_AGAIN = { retry: { immediate: 0, delays: [] } } as const;
+export const OWN = { transaction: 'own' } as const;
+
+export const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n);
+export const sorted = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
+export const upTo = (count: number): number[] => jobs(count).map(({ n }) => n);
+export const pause = (milliseconds: number) =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+export const keyOf = ({ job }: Seen): string => job.key;
+
+/** Handles, notes it in the journal and, in the transaction, in the database. */
+export const effect =
+  (trial: Trial, seen: Journal<Seen>, service?: string): Handle =>
+  async (job, context) => {
+    note(seen)(job, context);
+    await trial.record(context.tx, `${job.key}${job.n}`, service);
+  };
+
+/** Effects appear when their transactions commit, which is after their handlers were seen. */
+export async function effectsReach(
+  trial: Trial,
+  count: number,
+  service?: string,
+): Promise<readonly string[]> {
+  return eventually(async () => {
+    const effects = await trial.effects(service);
+    return effects.length >= count && effects;
+  }, `${count} effects`);
+}
+
+export function expectOrderPerKey(seen: readonly Seen[]): void {
+  for (const key of new Set(seen.map(keyOf))) {
+    const order = numbers(seen.filter((one) => keyOf(one) === key));
+    expect(order).toEqual(sorted(order));
+  }
+}
+
+/**
+ * The first time somebody is seen at it counts; redeliveries after a crash may repeat, but not run
+ * backwards.
+ */
+export function firstTimes(seen: readonly Seen[]): Seen[] {
+  const known = new Set<string>();
+  return seen.filter(({ id }) => !known.has(id) && known.add(id));
+}
+
+/** Says a message as part of a transaction of the speaker's. */
+export async function sayInTransaction(
+  speaker: Instance,
+  contract: Contract,
+  ...all: Job[]
+): Promise<void> {
+  await speaker.transactions.run(async () => {
+    for (const job of all) await say(speaker, contract, job);
+  });
+}
+
+/** For keys and values; a technology may refuse at most one of them where it is said. */
+export const ODD_TEXTS = [
+  'Zürich',
+  '"quotes", 100 %',
+  'two\nlines\t.',
+  '🚀',
+  ' padded ',
+  'ک‎ rtl',
+  '{}',
+  "'; drop table --",
+  'ü'.repeat(200),
+];

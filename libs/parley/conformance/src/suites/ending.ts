@@ -1,0 +1,95 @@
+import { UNFINISHED_AT_MOST } from '@parley/messaging/transport';
+import { effectsReach, numbers } from './effects';
+import type { Instance } from '../harness/instance';
+import { eventually, Gate } from '../harness/recorder';
+import type { TryPromise } from '../suite';
+import { note, type Handle, type Trial } from '../harness/test-scenario';
+
+const DEATHS_AT_MOST = 10;
+/** Milliseconds: longer than any lease and session of a trial. */
+const LEASE_OVER_WITHIN = 60_000;
+const POISON = 'poison';
+const UNLUCKY = 'unlucky';
+
+/**
+ * An instance that ends as soon as its handler gets the poison, and one is started again when it
+ * did.
+ */
+export function endingPromise(promise: TryPromise): void {
+  promise(
+    'T51',
+    async (trial) => {
+      const contract = trial.contract();
+      const seen = trial.journal();
+      const good = ['a', 'b', 'c', UNLUCKY, 'd'];
+      const live = async () => {
+        const died = new Gate();
+        const handle: Handle = async (job, context) => {
+          note(seen)(job, context);
+          if (job.key === POISON) {
+            (await instance).kill();
+            died.open();
+            return new Promise((_, reject) =>
+              context.signal.addEventListener('abort', () =>
+                reject(new Error('its process is gone')),
+              ),
+            );
+          }
+          if (job.key === UNLUCKY && context.attempt < 3) throw new Error('not yet');
+          await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
+        };
+        const instance = trial.hear(contract, handle, {
+          options: { transaction: 'own', retry: { immediate: 0, delays: ['10ms', '10ms'] } },
+        });
+        return { instance: await instance, died: died.opened.then(() => 'died' as const) };
+      };
+      await trial.say(
+        contract,
+        { key: 'a', n: 1 },
+        { key: POISON, n: 1 },
+        ...good.slice(1).map((key) => ({ key, n: 1 })),
+        { key: POISON, n: 2 },
+      );
+      const survivor = await lifeAfterLife(trial, live);
+      const [letter] = await trial.dead(survivor);
+      expect(letter).toMatchObject({
+        holds: true,
+        failure: { error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST },
+      });
+      expect(letter!.failure.instance).toMatch(new RegExp(`^${trial.hearer}-\\d+$`));
+      expect(letter!.failure.message.split('\n')).toHaveLength(1 + UNFINISHED_AT_MOST);
+      expect(Date.parse(letter!.failure.lastFailedAt)).toBeGreaterThan(
+        Date.parse(letter!.failure.firstFailedAt),
+      );
+      await trial.say(contract, { key: 'a', n: 2 });
+      const effects = await effectsReach(trial, good.length + 1);
+      expect([...effects].sort()).toEqual([...good.map((key) => `${key}1`), 'a2'].sort());
+      expect(await trial.dead(survivor)).toHaveLength(1);
+      const of = (key: string) => seen.entries.filter(({ job }) => job.key === key);
+      expect(new Set(numbers(of(POISON)))).toEqual(new Set([1])); // its lane is held
+      for (const key of good)
+        expect(new Set(of(key).map(({ attempt }) => attempt))).toEqual(
+          new Set(key === UNLUCKY ? [1, 2, 3] : [1]),
+        );
+    },
+    ['death', 'orphans', 'persistent'],
+  );
+}
+
+/** Starts one after the other until one does not die of it: the poison is a dead letter. */
+async function lifeAfterLife(
+  trial: Trial,
+  live: () => Promise<{ readonly instance: Instance; readonly died: Promise<'died'> }>,
+): Promise<Instance> {
+  for (let deaths = 0; deaths <= DEATHS_AT_MOST; deaths++) {
+    const { instance, died } = await live();
+    const isDead = async () => (await instance.deadLetters().catch(() => [])).length > 0;
+    const end = await Promise.race([
+      died,
+      eventually(isDead, `death ${deaths + 1}, or the dead letter`, LEASE_OVER_WITHIN),
+    ]);
+    if (end !== 'died') return instance;
+    await trial.fixture.expire?.();
+  }
+  throw new Error(`it still ended its process after ${DEATHS_AT_MOST} deliveries`);
+}

@@ -1,0 +1,166 @@
+import {
+  broadcast,
+  call,
+  command,
+  event,
+  wire,
+  type Call,
+  type Contract,
+  type Kind,
+} from '@parley/contract';
+import { inConversation } from '@parley/messaging';
+import { z } from 'zod';
+import type { Instance } from '../harness/instance';
+import { Journal } from '../harness/recorder';
+import type { TryPromise } from '../suite';
+import { handler, Job, say, type Handle, type Trial } from '../harness/test-scenario';
+
+/*
+ * What the sender accepts, every reader takes: as long, as deep and as many as it may be, and
+ * values that JSON has no form for.
+ */
+
+const Wide = Job.extend({
+  value: z.unknown().optional(),
+  at: wire.date().optional(),
+  total: wire.bigint().optional(),
+  price: wire.decimal(2).optional(),
+  unit: z.string().default('kWh'),
+});
+type Wide = z.output<typeof Wide>;
+type WideInput = z.input<typeof Wide>;
+
+interface Arrived {
+  readonly job: Wide;
+  readonly partitionkey?: string;
+  readonly correlationid: string;
+}
+
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const deep = (levels: number): unknown => (levels === 0 ? 'end' : [deep(levels - 1)]);
+const many = (count: number): unknown => Array.from({ length: count }, () => 1);
+/** Bytes of a body of 100,000 values. */
+const BODY_OF_MANY = 200_100;
+
+/** As long as they may be, in the texts that take most on their way. */
+const LONGEST: readonly Pick<Arrived, 'partitionkey' | 'correlationid'>[] = [
+  { partitionkey: 'x'.repeat(1_024), correlationid: 'y'.repeat(1_024) },
+  { partitionkey: '水'.repeat(1_024), correlationid: '木'.repeat(1_024) },
+  { partitionkey: '🚀'.repeat(512), correlationid: '🫖'.repeat(512) },
+  { partitionkey: '\u0001'.repeat(1_024), correlationid: 'short' },
+];
+
+function contractOf({ kind, base }: Trial): Contract {
+  const name = `${base}.do-wide-job`;
+  if (kind === 'command') return command(name, Wide, { key: 'key' });
+  if (kind === 'event') return event(name, Wide, { key: 'key' });
+  return kind === 'broadcast'
+    ? broadcast(name, Wide)
+    : call(name, { request: Wide, reply: Wide, deadline: '20s' });
+}
+
+/** Says it, or asks it and looks whether the answer is the same. */
+async function speak(
+  speaker: Instance,
+  contract: Contract<Kind>,
+  job: WideInput,
+  correlationId = 'a-conversation',
+): Promise<void> {
+  await inConversation({ correlationId, traceparent: TRACE }, async () => {
+    if (contract.kind !== 'call') return say(speaker, contract, job);
+    expect(await speaker.messenger.call(contract as Call, job)).toEqual({ unit: 'kWh', ...job });
+  });
+}
+
+async function hear(trial: Trial, contract: Contract): Promise<Journal<Arrived>> {
+  const seen = new Journal<Arrived>();
+  const handle: Handle = (job, { envelope: { partitionkey, correlationid } }) => {
+    seen.note({ job: job as Wide, partitionkey, correlationid });
+    return trial.kind === 'call' ? job : undefined;
+  };
+  await trial.start(trial.hearer, [handler(contract, handle)]);
+  return seen;
+}
+
+export function limitPromises(promise: TryPromise): void {
+  promise('T52', async (trial) => {
+    const contract = contractOf(trial);
+    const seen = await hear(trial, contract);
+    const speaker = await trial.speaks();
+    await acceptLargest(trial, speaker, contract, seen);
+    await refuseLarger(trial, speaker, contract);
+    const before = seen.entries.length;
+    await speak(speaker, contract, { key: 'end', n: 99 });
+    await seen.reach(before + 1);
+    expect(seen.entries.slice(before).map(({ job }) => job.n)).toEqual([99]);
+    if (trial.kind === 'command' || trial.kind === 'event')
+      expect(await speaker.messaging.health()).toMatchObject({ outbox: { waiting: 0 } });
+  });
+
+  promise('T53', async (trial) => {
+    const contract = contractOf(trial);
+    const seen = await hear(trial, contract);
+    const speaker = await trial.speaks();
+    const job: WideInput = {
+      key: 'k',
+      n: 1,
+      at: new Date('2026-01-31T12:00:00.007Z'),
+      total: -(2n ** 80n),
+      price: 123_456n,
+    };
+    await speak(speaker, contract, job);
+    if (trial.kind !== 'call')
+      await speaker.transactions.run(() => speak(speaker, contract, { ...job, n: 2 }));
+    const arrived = await seen.reach(trial.kind === 'call' ? 1 : 2);
+    expect(arrived.map((one) => one.job)).toEqual(
+      arrived.map((_, place) => ({ ...job, n: place + 1, unit: 'kWh' })),
+    );
+  });
+}
+
+async function acceptLargest(
+  trial: Trial,
+  speaker: Instance,
+  contract: Contract,
+  seen: Journal<Arrived>,
+): Promise<void> {
+  const keyed = contract.key !== undefined;
+  for (const [n, { partitionkey = '', correlationid }] of LONGEST.entries())
+    await speak(speaker, contract, { key: partitionkey, n }, correlationid);
+  const arrived = await seen.reach(LONGEST.length);
+  const expected = LONGEST.map(({ partitionkey, correlationid }) => ({
+    key: partitionkey,
+    partitionkey: keyed ? partitionkey : undefined,
+    correlationid,
+  }));
+  const found = [...arrived]
+    .sort((a, b) => a.job.n - b.job.n)
+    .map(({ job, partitionkey, correlationid }) => ({ key: job.key, partitionkey, correlationid }));
+  expect(found).toEqual(expected);
+  await speak(speaker, contract, { key: 'deep', n: 10, value: deep(63) });
+  if ((trial.features.largest ?? BODY_OF_MANY) >= BODY_OF_MANY)
+    await speak(speaker, contract, { key: 'many', n: 11, value: many(99_990) });
+  else await speak(speaker, contract, { key: 'many', n: 11, value: many(100) });
+  await seen.reach(LONGEST.length + 2);
+}
+
+async function refuseLarger(trial: Trial, speaker: Instance, contract: Contract): Promise<void> {
+  const refused = async (job: WideInput, path: string, correlationId?: string) => {
+    const refusal = { name: 'InvalidMessage', issues: [{ path }] };
+    await expect(speak(speaker, contract, job, correlationId)).rejects.toMatchObject(refusal);
+    if (trial.kind === 'call') return;
+    await expect(
+      speaker.transactions.run(() => speak(speaker, contract, job, correlationId)),
+    ).rejects.toMatchObject(refusal);
+  };
+  if (contract.key !== undefined) {
+    await refused({ key: 'x'.repeat(1_025), n: 20 }, 'key');
+    await refused({ key: 'x'.repeat(70_000), n: 21 }, 'key');
+    await refused({ key: 'half \ud83d', n: 22 }, 'key');
+    await refused({ key: '\u0001'.repeat(1_024), n: 23 }, 'envelope', '\u0001'.repeat(1_024));
+  }
+  await refused({ key: 'k', n: 24 }, 'correlationid', 'y'.repeat(1_025));
+  await refused({ key: 'k', n: 25, value: deep(64) }, '');
+  await refused({ key: 'k', n: 26, value: many(100_001) }, '');
+  await refused({ key: 'k', n: 27, value: { at: [new Date()] } }, 'value.at.0');
+}

@@ -1,0 +1,85 @@
+import { OWN, effect, effectsReach, expectOrderPerKey, firstTimes, numbers } from './effects';
+import { Gate, Journal } from '../harness/recorder';
+import type { TryPromise } from '../suite';
+import { jobs, note, type Handle } from '../harness/test-scenario';
+
+/** Instances end, and others go on. */
+export function stoppingPromises(promise: TryPromise): void {
+  promise('T42', async (trial) => {
+    const contract = trial.contract();
+    const [begun, finish] = [new Gate(), new Gate()];
+    const seen = trial.journal();
+    const done = trial.journal();
+    const handle: Handle = async (job, context) => {
+      note(seen)(job, context);
+      begun.open();
+      await finish.opened;
+      await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
+      note(done)(job, context);
+    };
+    const first = await trial.hear(contract, handle, { options: OWN });
+    await trial.say(contract, { key: 'a', n: 1 });
+    await begun.opened;
+    await first.messaging.stopIntake();
+    await trial.say(contract, { key: 'b', n: 2 });
+    const drained = first.messaging.drained(5_000).then(() => 'over');
+    expect(
+      await Promise.race([drained, new Promise((resolve) => setImmediate(resolve, 'under way'))]),
+    ).toBe('under way');
+    const stopped = first.stop();
+    finish.open();
+    await stopped;
+    expect(numbers(done.entries)).toEqual([1]);
+    expect(numbers(seen.entries)).toEqual([1]);
+    const next = trial.journal();
+    await trial.hear(contract, note(next));
+    expect(await next.reach(1)).toMatchObject([{ job: { n: 2 }, attempt: 1 }]);
+    expect(await trial.effects()).toEqual(['a1']);
+  });
+
+  promise('T43', async (trial) => {
+    for (const keyed of [true, false]) {
+      const contract = trial.contract(keyed ? 'do-job' : 'do-any-job', keyed);
+      const begun = new Gate();
+      const told = new Journal<unknown>();
+      const handle: Handle = async (_, { signal }) => {
+        begun.open();
+        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        told.note(signal.reason);
+        throw new Error('gave up');
+      };
+      const first = await trial.hear(contract, handle, {
+        options: OWN,
+        subscription: contract.name.split('.')[1],
+      });
+      await trial.say(contract, { key: 'k', n: 1 });
+      await begun.opened;
+      await first.stop(50);
+      expect(told.entries).toHaveLength(1);
+      const seen = trial.journal();
+      const second = await trial.hear(contract, note(seen), {
+        subscription: contract.name.split('.')[1],
+      });
+      const [again] = await seen.reach(1);
+      expect(again!.job.n).toBe(1);
+      if (!keyed || trial.features.exceptions?.T43 === undefined) expect(again!.attempt).toBe(1);
+      await second.stop();
+    }
+  });
+
+  promise('T44', async (trial) => {
+    const contract = trial.contract();
+    const seen = trial.journal();
+    const [batches, size] = [4, 50];
+    const said = jobs(batches * size, (n) => `k${n % 11}-`);
+    for (let batch = 0; batch < batches; batch++) {
+      const instance = await trial.hear(contract, effect(trial, seen));
+      await trial.say(contract, ...said.slice(batch * size, (batch + 1) * size));
+      await instance.stop(); // in the middle of the batch
+    }
+    await trial.hear(contract, effect(trial, seen));
+    const effects = await effectsReach(trial, said.length);
+    expect([...effects].sort()).toEqual(said.map(({ key, n }) => `${key}${n}`).sort());
+    expectOrderPerKey(firstTimes(seen.entries));
+  });
+}

@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Contract } from '@parley/contract';
+import { TooLarge } from '@parley/messaging/transport';
+import type { Journal } from '../harness/recorder';
+import { say, type Seen, type Trial } from '../harness/test-scenario';
+
+/** Runs a trial with a claim store for all who take part in it. */
+export async function withClaims(attempt: (claims: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'claims-'));
+  await attempt(`file://${folder}`).finally(() => rm(folder, { recursive: true }));
+}
+
+/**
+ * Where a technology says which body is its `largest`: one above it arrives whole by claim check,
+ * and is refused by name where there is no claim store. It makes no difference to what is said in a
+ * transaction.
+ */
+export async function tryTooLarge(
+  trial: Trial,
+  contract: Contract,
+  seen: Journal<Seen>,
+  claims: string,
+): Promise<void> {
+  const strict = await trial.start(trial.speaker, [], { claims: false });
+  const { largest } = strict.messaging.explain(contract)!;
+  if (largest === undefined) return;
+  const job = { key: 'large', n: 2, text: 'x'.repeat(largest) }; // with its key and number it is above it
+  await expect(say(strict, contract, job)).rejects.toThrow(TooLarge);
+  await expect(say(strict, contract, job)).rejects.toMatchObject({
+    contract: contract.name,
+    limit: largest,
+  });
+  await expect(strict.transactions.run(() => say(strict, contract, job))).rejects.toThrow(TooLarge);
+  const speaker = await trial.start(trial.speaker, [], { claims });
+  await say(speaker, contract, job);
+  await speaker.transactions.run(() => say(speaker, contract, { ...job, n: 3 }));
+  await seen.reach(3);
+  expect(seen.entries.slice(1).map((one) => [one.job.n, one.job.text === job.text])).toEqual([[2, true], [3, true]]); // prettier-ignore
+}

@@ -1,0 +1,341 @@
+import { randomUUID } from 'node:crypto';
+import { CommandBus } from '@nestjs/cqrs';
+import { event, wire, type Contract } from '@parley/contract';
+import { MemoryStore } from '@parley/memory';
+import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
+import { VirtualClock } from '@parley/testing';
+import { z } from 'zod';
+import {
+  BookFlight,
+  FlightBooked,
+  FlightCancelled,
+  HotelBooked,
+  HotelFull,
+  RefuseTrip,
+  trip,
+  TripBooked,
+  TripRequested,
+} from './booking.fixture';
+import { MemorySagaStore } from './memory-saga-store';
+import { saga, type Definition } from './saga';
+import { Speaker } from './saga-dispatcher';
+import { end, next, send } from './step';
+import { Timeouts } from './timeouts';
+import { Turns } from './saga-runner';
+
+function system({
+  sagas = [trip],
+  bus = true,
+}: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
+  const clock = new VirtualClock();
+  const store = new MemorySagaStore(() => clock.now());
+  const database = new MemoryStore(clock);
+  const transactions = {
+    run: <T>(work: (tx: never) => Promise<T>) =>
+      database.transaction(work as (tx: object) => Promise<T>),
+  };
+  const said: { verb: string; what: unknown; message?: object; correlationId?: string }[] = [];
+  const log = jest.fn();
+  const broken = { by: undefined as Error | undefined };
+  const say = (verb: string) => async (contract: Contract, message: object) => {
+    if (broken.by) throw broken.by;
+    said.push({
+      verb,
+      what: contract.name,
+      message,
+      correlationId: currentConversation()?.correlationId,
+    });
+  };
+  const modules = {
+    get: (token: unknown) => {
+      if (token !== CommandBus || !bus) throw new Error('no such provider');
+      return {
+        execute: async (command: object) => void said.push({ verb: 'execute', what: command }),
+      };
+    },
+  };
+  const messenger = { send: say('send'), publish: say('publish'), broadcast: say('broadcast') };
+  const turns = new Turns(store, new Speaker(messenger as never, modules as never), clock, log);
+  const timeouts = new Timeouts(sagas, store, turns, transactions, clock, log);
+  const deliver = (contract: Contract, message: object, id: string = randomUUID()) =>
+    transactions.run((tx) => turns.onMessage(tx, sagas[0]!, contract, message, envelope(id)));
+  const find = (key: string, name = 'trip') => transactions.run((tx) => store.find(tx, name, key));
+  return { clock, said, log, broken, timeouts, deliver, find };
+}
+
+const envelope = (id: string) =>
+  ({
+    id,
+    correlationid: 'the journey',
+    traceparent: '00-11112222333344445555666677778888-1111222233334444-01',
+  }) as Envelope;
+const tripId = 'trip-1';
+const names = (said: { what: unknown }[]) =>
+  said.map(({ what }) => (typeof what === 'string' ? what : what!.constructor.name));
+
+describe('a message', () => {
+  it('starts a saga, says what its step returns and is remembered', async () => {
+    const { deliver, said, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' }, 'message-1');
+    expect(said).toMatchObject([
+      { verb: 'send', what: BookFlight.name, message: { tripId, city: 'Rome' } },
+    ]);
+    expect(await find(tripId)).toMatchObject({
+      stage: 'flying',
+      correlationId: 'the journey',
+      history: [
+        {
+          trigger: TripRequested.name,
+          messageId: 'message-1',
+          to: 'flying',
+          said: [BookFlight.name],
+        },
+      ],
+      timeouts: [{ name: 'in flying' }, { name: 'overdue' }],
+    });
+  });
+
+  it('moves it on to its end, and later ones are ignored', async () => {
+    const { deliver, said, find, log } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(FlightBooked, { tripId, seat: '4A' });
+    await deliver(HotelBooked, { tripId });
+    expect(await find(tripId)).toMatchObject({
+      done: true,
+      stage: 'booked',
+      version: 3,
+      timeouts: [],
+    });
+    await deliver(HotelFull, { tripId, reason: 'late' });
+    expect(names(said)).toEqual([BookFlight.name, 'hotels.book-hotel', TripBooked.name]);
+    expect(log).toHaveBeenLastCalledWith(
+      'debug',
+      expect.stringContaining('ignores hotels.hotel-full: finished'),
+    );
+  });
+
+  it('runs a local command where the step says so', async () => {
+    const { deliver, said } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(FlightBooked, { tripId, seat: '4A' });
+    await deliver(HotelFull, { tripId, reason: 'no room' });
+    await deliver(FlightCancelled, { tripId });
+    expect(said.at(-1)).toEqual({ verb: 'execute', what: new RefuseTrip(tripId, 'no room') });
+  });
+
+  it('says what is missing when there is no CommandBus', async () => {
+    const { deliver } = system({ bus: false });
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await expect(deliver(FlightCancelled, { tripId })).rejects.toThrow(
+      'RefuseTrip cannot be executed: there is no CommandBus; import CqrsModule.forRoot()',
+    );
+  });
+
+  it('S1 that starts a saga a second time changes nothing and says nothing', async () => {
+    const { deliver, said, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(TripRequested, { tripId, city: 'Lima' });
+    expect(said).toHaveLength(1);
+    expect(await find(tripId)).toMatchObject({ version: 1, state: { city: 'Rome' } });
+  });
+
+  it('S3 whose words cannot be said leaves the saga as it was', async () => {
+    const { deliver, broken, find } = system();
+    broken.by = new Error('no route');
+    await expect(deliver(TripRequested, { tripId, city: 'Rome' })).rejects.toThrow('no route');
+    expect(await find(tripId)).toBeUndefined();
+  });
+
+  it('that leaves the saga as it is stores nothing', async () => {
+    const { deliver, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(FlightBooked, { tripId, seat: '4A' });
+    await deliver(FlightBooked, { tripId, seat: '5B' });
+    expect(await find(tripId)).toMatchObject({ version: 2, state: { seat: '4A' } });
+  });
+
+  it('S7 for a saga that never started is ignored', async () => {
+    const { deliver, log } = system();
+    await deliver(HotelBooked, { tripId });
+    expect(log).toHaveBeenCalledWith('debug', 'trip trip-1 ignores hotels.hotel-booked: unknown');
+  });
+
+  it('S7 for a saga that never started is dead-lettered where the saga says so', async () => {
+    const strict = saga('strict', {
+      state: z.object({ tripId: z.string() }),
+      by: 'tripId',
+      unknown: 'dead-letter',
+    }).on(HotelBooked, (state) => end(state));
+    const { deliver } = system({ sagas: [strict] });
+    await expect(deliver(HotelBooked, { tripId })).rejects.toThrow(Unrecoverable);
+  });
+
+  it('S8 whose step breaks the rules is not tried again', async () => {
+    const moody = saga('moody', { state: z.object({ tripId: z.string() }), by: 'tripId' }).startsOn(
+      TripRequested,
+      () => next({ tripId: 'another' }),
+    );
+    const { deliver } = system({ sagas: [moody] });
+    await expect(deliver(TripRequested, { tripId, city: 'Rome' })).rejects.toThrow(Unrecoverable);
+  });
+
+  it('handled again after a crash gives things the same ids', async () => {
+    const refund = async () => {
+      const { deliver, said } = system();
+      await deliver(TripRequested, { tripId, city: 'Rome' });
+      await deliver(FlightBooked, { tripId, seat: '4A' });
+      await deliver(HotelFull, { tripId, reason: 'no room' }, 'the same message');
+      return (said.at(-1)!.message as { refundId: string }).refundId;
+    };
+    expect(await refund()).toBe(await refund());
+  });
+});
+
+describe('a timeout', () => {
+  it('takes its step when it is due, in the conversation of the saga, and not before', async () => {
+    const { deliver, timeouts, clock, said } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance(119_000);
+    expect(await timeouts.takeDue()).toBe(1_000);
+    await clock.advance(1_000);
+    await timeouts.takeDue();
+    expect(names(said)).toEqual([BookFlight.name, BookFlight.name]);
+    expect(said[1]).toMatchObject({ correlationId: 'the journey' });
+  });
+
+  it('counts how often it ran out, and ends what it must', async () => {
+    const { deliver, timeouts, clock, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    for (const stage of ['flying', 'flying', 'refused']) {
+      await clock.advance(120_000);
+      await timeouts.takeDue();
+      expect(await find(tripId)).toMatchObject({ stage });
+    }
+    expect(await find(tripId)).toMatchObject({
+      done: true,
+      timeouts: [],
+      history: [{}, { trigger: 'in flying' }, {}, { to: 'refused', said: [] }],
+    });
+  });
+
+  it('of a stage that was left never runs out', async () => {
+    const { deliver, timeouts, clock, said } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(FlightBooked, { tripId, seat: '4A' });
+    await clock.advance(600_000);
+    await timeouts.takeDue();
+    expect(said).toHaveLength(2);
+  });
+
+  it('S6 of a finished saga never runs out', async () => {
+    const { deliver, timeouts, clock, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(FlightCancelled, { tripId });
+    await clock.advance(3_600_000);
+    await timeouts.takeDue();
+    expect(await find(tripId)).toMatchObject({ version: 2, stage: 'refused' });
+  });
+
+  it('whose step fails is taken again, more and more rarely, and others are not held up', async () => {
+    const { deliver, timeouts, clock, broken, find, log, said } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(TripRequested, { tripId: 'trip-2', city: 'Oslo' });
+    await clock.advance(120_000);
+    broken.by = new Error('no route');
+    await timeouts.takeDue();
+    for (const key of [tripId, 'trip-2'])
+      expect((await find(key))!.timeouts).toContainEqual(
+        expect.objectContaining({ name: 'in flying', failures: 1, error: 'no route' }),
+      );
+    expect(log).toHaveBeenCalledWith(
+      'error',
+      expect.stringContaining('"in flying" of trip trip-1 failed, again in 1000 ms: no route'),
+      expect.anything(),
+    );
+    await clock.advance(1_000);
+    await timeouts.takeDue();
+    expect(log).toHaveBeenLastCalledWith(
+      'error',
+      expect.stringContaining('again in 10000 ms'),
+      expect.anything(),
+    );
+    broken.by = undefined;
+    await clock.advance(10_000);
+    await timeouts.takeDue();
+    expect(said.slice(2)).toHaveLength(2);
+  });
+
+  it('is looked for by itself from the start until the stop, once the application is there', async () => {
+    const { deliver, timeouts, clock, said } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await timeouts.start();
+    await clock.advance('3m');
+    expect(said).toHaveLength(1);
+    timeouts.onApplicationBootstrap();
+    await clock.advance('1s');
+    expect(said).toHaveLength(2);
+    await timeouts.stop();
+    await clock.advance('10m');
+    expect(said).toHaveLength(2);
+  });
+});
+
+describe('a finished saga', () => {
+  it('S5 is forgotten after the time it is kept, and its key can be used again', async () => {
+    const brief = saga('brief', {
+      state: z.object({ tripId: z.string() }),
+      by: 'tripId',
+      keep: '1h',
+    })
+      .startsOn(TripRequested, ({ tripId }) =>
+        end({ tripId }, send(BookFlight, { tripId, city: 'Rome' })),
+      )
+      .after('1d', 'never', (state) => end(state));
+    const { deliver, timeouts, clock, said, find } = system({ sagas: [brief] });
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance(3_700_000);
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    await clock.advance('1s');
+    await timeouts.stop();
+    expect(await find(tripId, 'brief')).toBeUndefined();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    expect(said).toHaveLength(2);
+  });
+});
+
+describe('a state with dates and big integers', () => {
+  const Paid = event(
+    'meter.bill-paid',
+    z.object({ bill: z.string(), at: wire.date(), amount: wire.decimal(2) }),
+    { key: 'bill' },
+  );
+  const State = z.object({ bill: z.string(), first: wire.date(), sum: wire.bigint() });
+  const bills = saga('bills', { state: State, by: 'bill' })
+    .startsOn(Paid, ({ bill, at, amount }) => next({ bill, first: at, sum: amount }))
+    .after('1d', 'reminder', ({ first, ...state }) =>
+      end({ ...state, first, sum: state.sum + BigInt(first.getTime()) }),
+    );
+
+  it('is stored as text, and has its values in every step', async () => {
+    const { deliver, find, clock, timeouts } = system({ sagas: [bills] });
+    await deliver(Paid, { bill: 'b', at: new Date(5), amount: 2n ** 70n });
+    expect(await find('b', 'bills')).toMatchObject({
+      state: { first: '1970-01-01T00:00:00.005Z', sum: String(2n ** 70n) },
+    });
+    await clock.advance('1d');
+    await timeouts.takeDue();
+    expect(await find('b', 'bills')).toMatchObject({
+      done: true,
+      state: { sum: String(2n ** 70n + 5n) },
+    });
+  });
+
+  it('is tried by hand as it is', () => {
+    const given = bills
+      .given()
+      .when(Paid, { bill: 'b', at: '1970-01-01T00:00:00.005Z', amount: 5n });
+    expect(given.state).toEqual({ bill: 'b', first: new Date(5), sum: 5n });
+    expect(given.whenOverdue('reminder').state?.sum).toBe(10n);
+  });
+});

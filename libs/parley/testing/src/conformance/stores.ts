@@ -1,9 +1,0 @@
-import { storeSpec, type StoreOnTrial } from '../store-spec';
-
-/**
- * What a store of inbox, outbox and lanes promises. What a store of sagas promises (S1 to S11) is
- * described beside the sagas.
- */
-export function storesSuite(technology: string, make: () => Promise<StoreOnTrial>): void {
-  storeSpec(technology, make);
-}

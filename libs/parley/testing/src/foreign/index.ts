@@ -1,1 +1,0 @@
-export { foreignSuite, type ForeignUse } from './foreign-suite';

@@ -1,0 +1,116 @@
+import { type MessageHandler, ServerKafka } from '@nestjs/microservices';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerExtras,
+  type HandlerRegistry,
+  type Intake,
+  type IntakeHealth,
+  TRANSPORT_ID,
+  type TransportContext,
+} from '@parley/messaging/transport';
+import { type Address, KafkaUnavailable, startFailure } from './address';
+import { within } from './bound';
+import type { KafkaClient } from './client';
+import { GroupReader } from './group-reader';
+import type { Stored, Topics } from './topology';
+
+const STARTED_WITHIN = 15_000;
+
+/**
+ * Nest's server, made to lose nothing: it has a consumer of its own for every subscription, and
+ * commits what is done, no further.
+ */
+export class KafkaIntake extends ServerKafka implements Intake {
+  override transportId: symbol;
+  private readers: readonly GroupReader[] = [];
+  private state: IntakeHealth['state'] = 'starting';
+  private closing?: Promise<void>;
+
+  constructor(
+    private readonly kind: Stored,
+    private readonly address: Address,
+    private readonly registry: HandlerRegistry,
+    private readonly pipeline: Deliver,
+    private readonly parts: {
+      readonly client: KafkaClient;
+      readonly topics: Topics;
+      readonly context: TransportContext;
+    },
+  ) {
+    super({});
+    this.transportId = TRANSPORT_ID[kind];
+  }
+
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
+    this.registry.add(run, extras as HandlerExtras);
+  }
+
+  override async listen(started: (error?: unknown) => void): Promise<void> {
+    this.readers = this.registry
+      .subscriptions(this.kind)
+      .map(
+        (subscription) => new GroupReader(subscription, { ...this.parts, deliver: this.pipeline }),
+      );
+    const late = () =>
+      new KafkaUnavailable(
+        this.address,
+        new Error(
+          `${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN / 1_000} s`,
+        ),
+      );
+    try {
+      await within(STARTED_WITHIN, Promise.all(this.readers.map((reader) => reader.start())), late);
+    } catch (error) {
+      await this.close();
+      return started(startFailure(this.address, error));
+    }
+    this.state = 'consuming';
+    started();
+  }
+
+  stop(): Promise<void> {
+    this.state = 'stopped';
+    for (const reader of this.readers) reader.stop();
+    return Promise.resolve();
+  }
+
+  override close(): Promise<void> {
+    return (this.closing ??= this.closeNow());
+  }
+
+  health(): IntakeHealth {
+    const problem =
+      this.state === 'consuming'
+        ? this.readers.find((reader) => reader.problem)?.problem
+        : undefined;
+    const state = problem ? 'disconnected' : this.state;
+    return {
+      technology: 'kafka',
+      kind: this.kind,
+      state,
+      ...(problem && { reason: `${problem} (${this.address})` }),
+    };
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    const backlogs = await Promise.all(this.readers.map((reader) => reader.backlog()));
+    return backlogs.filter((backlog) => backlog !== undefined);
+  }
+
+  override unwrap<T>(): T {
+    throw new Error(
+      `${this.kind} intake: there is a client for every subscription; ask health() and backlog()`,
+    );
+  }
+
+  private async closeNow(): Promise<void> {
+    await this.stop();
+    await Promise.all(this.readers.map((reader) => reader.close('the drain ran out of time')));
+  }
+}

@@ -1,0 +1,240 @@
+import type { KinesisClient } from '@aws-sdk/client-kinesis';
+import { startFailure } from '@parley/aws';
+import {
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type IntakeHealth,
+  IntakeServer,
+  KeyLanes,
+  type Positions,
+  type TransportContext,
+  within,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
+import { randomUUID } from 'node:crypto';
+import type { Address } from './address';
+import type { Place } from './handling';
+import { LiveTail } from './live-tail';
+import { since } from './shard-reader';
+import { StreamSubscription } from './stream-subscription';
+import { streamName, type Streams } from './topology';
+
+/** A lease is renewed so often while it lasts. */
+const RENEWALS = 5;
+/** Of the time for a start. */
+const LONGEST_WAIT_FOR_SHARE = 8_000;
+const STARTED_WITHIN = 15_000;
+/** From `stop` on, what is under way has this long before its signal is aborted. */
+const ENDED_WITHIN = 10_000;
+
+export interface StreamIntakeOptions {
+  readonly client: KinesisClient;
+  readonly address: Address;
+  readonly streams: Streams;
+  readonly context: TransportContext;
+  readonly deliver: Deliver;
+}
+
+/**
+ * Receives commands or events: durable subscriptions share the shards of their streams among the
+ * service's instances, live tails get everything.
+ */
+export class StreamIntake extends IntakeServer<'command' | 'event'> {
+  private readonly durable: StreamSubscription[] = [];
+  private readonly tails: LiveTail[] = [];
+  /** Another life of the same instance must not be taken for this one. */
+  private readonly member: string;
+  private state: IntakeHealth['state'] = 'starting';
+  private stopping?: Promise<void>;
+  private stoppedAt = 0;
+  private leasing?: Promise<unknown>;
+  private cancelLease = () => {};
+  private closed = false;
+
+  constructor(
+    kind: 'command' | 'event',
+    registry: HandlerRegistry,
+    private readonly options: StreamIntakeOptions,
+  ) {
+    super(kind, registry);
+    this.member = `${options.context.instance}/${randomUUID().slice(0, 8)}`;
+  }
+
+  health(): IntakeHealth {
+    const problem = [...this.durable, ...this.tails].find((reader) => reader.problem)?.problem;
+    const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
+    return {
+      technology: 'kinesis',
+      kind: this.kind,
+      state,
+      ...(state === 'disconnected' && { reason: `Kinesis at ${this.options.address}: ${problem}` }),
+    };
+  }
+
+  /**
+   * Kinesis does not tell how much it has: what was read and is not finished is all there is to
+   * say.
+   */
+  async backlog(): Promise<readonly Backlog[]> {
+    const subscriptions = this.registry.subscriptions(this.kind).filter(({ live }) => !live);
+    return subscriptions.map(({ name }) => ({
+      subscription: name,
+      waiting: this.waitingOf(name),
+      parked: 0,
+      delayed: 0,
+      dead: 0,
+    }));
+  }
+
+  /** The shards this instance holds of each stream, for the console. */
+  holdings(): readonly string[] {
+    return this.durable.flatMap(({ stream, shards }) =>
+      shards.map((shard) => `${stream}/${shard}`),
+    );
+  }
+
+  stop(): Promise<void> {
+    return (this.stopping ??= this.stopNow());
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.ended(this.stoppedAt + ENDED_WITHIN);
+    this.closed = true;
+    this.cancelLease();
+    await this.leasing;
+    await Promise.all([...this.durable, ...this.tails].map((reader) => reader.close()));
+  }
+
+  protected async start(): Promise<void> {
+    if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
+    try {
+      await within(
+        STARTED_WITHIN,
+        this.begin(),
+        () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
+      );
+    } catch (error) {
+      this.closed = true;
+      throw startFailure(this.options.address, error);
+    }
+    this.leaseLater();
+    this.state = 'consuming';
+  }
+
+  private async begin(): Promise<void> {
+    for (const subscription of this.registry.subscriptions(this.kind))
+      await this.open(subscription);
+    await Promise.all(this.durable.map((reader) => reader.lease(true)));
+    await this.getOurShare();
+  }
+
+  private async open(subscription: RegisteredSubscription): Promise<void> {
+    const { client, address, streams, context, deliver } = this.options;
+    const readers: (StreamSubscription | LiveTail)[] = [];
+    const lanes = new KeyLanes(subscription);
+    const place: Place = { client, address, streams, context, deliver, subscription, lanes };
+    for (const stream of this.streamsOf(subscription)) {
+      const reader = subscription.live
+        ? new LiveTail(stream, place)
+        : this.durableOf(stream, place);
+      readers.push(reader);
+      if (reader instanceof LiveTail) await reader.start();
+    }
+    this.tails.push(...readers.filter((reader) => reader instanceof LiveTail));
+    this.durable.push(...readers.filter((reader) => reader instanceof StreamSubscription));
+  }
+
+  private durableOf(stream: string, place: Place): StreamSubscription {
+    return new StreamSubscription(
+      stream,
+      place,
+      this.positions(),
+      this.member,
+      startOf(place),
+      () => void this.lease(),
+    );
+  }
+
+  private positions(): Positions {
+    const positions = this.options.context.store?.positions;
+    if (!positions) throw new NoPositions(this.options.context.service);
+    return positions;
+  }
+
+  private streamsOf({ handlers }: RegisteredSubscription): readonly string[] {
+    const owners = new Set([...handlers.values()].map(({ contract }) => contract.owner));
+    return [...owners].map((owner) => streamName(this.options.address, owner, this.kind));
+  }
+
+  /**
+   * Whoever has more than its share gives it up when it renews its leases: so long, but not longer,
+   * a start waits for it.
+   */
+  private async getOurShare(): Promise<void> {
+    const { address, context } = this.options;
+    const until =
+      context.clock.elapsed() + Math.min(LONGEST_WAIT_FOR_SHARE, (3 * address.lease) / RENEWALS);
+    while (
+      this.durable.some(({ hasItsShare }) => !hasItsShare) &&
+      context.clock.elapsed() < until
+    ) {
+      await new Promise<void>((resolve) =>
+        context.clock.after(address.lease / RENEWALS / 10, resolve),
+      );
+      await Promise.all(this.durable.map((reader) => reader.lease()));
+    }
+  }
+
+  private leaseLater(): void {
+    this.cancelLease();
+    if (this.closed || this.durable.length === 0) return;
+    const { address, context } = this.options;
+    this.cancelLease = context.clock.after(address.lease / RENEWALS, () => void this.lease());
+  }
+
+  /** Asked for while it runs: the answer under way will do. */
+  private lease(): Promise<unknown> {
+    if (this.closed) return Promise.resolve();
+    this.leasing ??= Promise.all(this.durable.map((reader) => reader.lease())).finally(() => {
+      this.leasing = undefined;
+      this.leaseLater();
+    });
+    return this.leasing;
+  }
+
+  private async stopNow(): Promise<void> {
+    this.stoppedAt = this.options.context.clock.elapsed();
+    this.state = 'stopped';
+    await Promise.all([...this.durable, ...this.tails].map((reader) => reader.stop()));
+  }
+
+  private async ended(until: number): Promise<void> {
+    const { clock } = this.options.context;
+    while (this.durable.some(({ shards }) => shards.length > 0) && clock.elapsed() < until)
+      await new Promise<void>((resolve) => clock.after(20, resolve));
+  }
+
+  private waitingOf(name: string): number {
+    return this.durable
+      .filter(({ subscription }) => subscription === name)
+      .reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+}
+
+/** Kinesis leaves it to its readers to know where they are. */
+export class NoPositions extends Error {
+  override readonly name = 'NoPositions';
+  constructor(service: string) {
+    super(
+      `the store of ${service} keeps no positions in streams, and Kinesis keeps none for its readers; give it a store that does, or use another technology`,
+    );
+  }
+}
+
+/** Commands are kept for an owner that never ran; for events the subscription says. */
+function startOf({ subscription: { kind, from }, context }: Place): string {
+  if (kind === 'command' || from === 'beginning') return '';
+  return since(from === 'now' ? context.clock.now() : from.getTime());
+}

@@ -1,0 +1,132 @@
+import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
+import {
+  FirstOfKeys,
+  LeaseLost,
+  type ShardLease,
+  type ShardMove,
+} from '@parley/messaging/transport';
+import { setMaxListeners } from 'node:events';
+import { handOver, isWanted, type Place } from './handling';
+import { Progress } from './offset-tracker';
+import { ShardReader } from './shard-reader';
+import { contentOf } from './cloudevents';
+
+const AGAIN_AFTER = 1_000;
+
+/** A shard that is ours to read: hands its messages over, and knows how far they are done. */
+export class HeldShard {
+  private readonly progress: Progress;
+  private readonly reader: ShardReader;
+  private readonly suspects: FirstOfKeys;
+  private readonly lost = new AbortController();
+  private running = 0;
+  private isOver = false;
+  /** The position the store knows. */
+  private stored: string;
+  /** Nothing more is begun. */
+  leaving = false;
+
+  constructor(
+    stream: string,
+    readonly lease: ShardLease,
+    private readonly place: Place,
+    /** Its former reader did not hand it back. */
+    orphaned: boolean,
+    /** Something changed: a message is finished, or all of them. */
+    private readonly onFinished: (shard: HeldShard) => void,
+  ) {
+    this.stored = lease.position;
+    this.suspects = new FirstOfKeys(orphaned);
+    this.progress = new Progress(lease.position);
+    const sink = { take: (record: KinesisRecord) => this.take(record), ended: () => this.ended() };
+    this.reader = new ShardReader(stream, lease.shard, lease.position, sink, place);
+    setMaxListeners(0, this.lost.signal);
+    this.reader.start();
+  }
+
+  get problem(): string | undefined {
+    return this.reader.problem;
+  }
+
+  get isIdle(): boolean {
+    return this.running === 0;
+  }
+
+  get isFinished(): boolean {
+    return this.isOver && this.progress.count === 0;
+  }
+
+  /** Messages read here and not finished. */
+  get waiting(): number {
+    return this.progress.count;
+  }
+
+  /** How far it is done. */
+  get standing(): ShardMove {
+    const { shard, epoch } = this.lease;
+    return { shard, epoch, position: this.progress.position, over: this.isFinished };
+  }
+
+  /** Whether the store does not know that yet. */
+  get hasMoved(): boolean {
+    return this.progress.position !== this.stored || this.isFinished;
+  }
+
+  moved({ position }: ShardMove): void {
+    this.stored = position;
+  }
+
+  /** Reads nothing more and begins nothing more; what runs goes on. */
+  async leave(): Promise<void> {
+    this.leaving = true;
+    await this.reader.stop();
+  }
+
+  /** It is another's now, or nobody knows whose. */
+  lose(why: string): void {
+    void this.leave();
+    this.lost.abort(new LeaseLost(`${this.place.subscription.name}: ${this.lease.shard} ${why}`));
+  }
+
+  private ended(): void {
+    this.isOver = true;
+    this.onFinished(this);
+  }
+
+  private take({ SequenceNumber, Data }: KinesisRecord): number {
+    const finish = this.progress.begin(SequenceNumber!);
+    const { headers, body } = contentOf(Data);
+    const { lanes, subscription } = this.place;
+    if (!isWanted(subscription, headers)) {
+      finish();
+      this.onFinished(this);
+    } else {
+      const lane =
+        headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`;
+      const suspect = this.suspects.take(lane);
+      lanes.add(lane, () =>
+        this.handle(() => handOver(this.place, headers, body, suspect, this.lost.signal), finish),
+      );
+    }
+    return this.progress.count;
+  }
+
+  /** Never rejects. What comes back is handed over again: its successors wait for it. */
+  private async handle(hand: () => Promise<string>, finish: () => void): Promise<void> {
+    if (this.leaving) return;
+    this.running++;
+    while ((await hand()) !== 'done') {
+      if (!this.leaving)
+        await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
+      if (this.leaving) return this.end();
+    }
+    finish();
+    this.reader.roomMade(this.progress.count);
+    this.end();
+  }
+
+  private end(): void {
+    this.running--;
+    this.onFinished(this);
+  }
+}

@@ -1,0 +1,136 @@
+import {
+  type Clock,
+  type Headers,
+  type OutgoingMessage,
+  type RegisteredSubscription,
+  headersOf,
+} from '@parley/messaging/transport';
+import type { MemoryCallServer } from './calls';
+import { MemoryClaims } from './claim-store';
+import { MemoryQueue, type Item } from './queue';
+import { MemorySubjectKeys } from './subject-keys';
+import { Mischief } from './fault-injection';
+
+const brokers = new Map<string, MemoryBroker>();
+
+/** Something that gets a copy of every message from now on. */
+export type Listener = (headers: Headers, body: Buffer) => void;
+
+/**
+ * What `memory://name` names: one object per name in the process, through which its services talk
+ * to each other. It outlives them, as a broker does.
+ */
+export class MemoryBroker {
+  /** The instances that answer calls, by owner. */
+  readonly answering = new Map<string, MemoryCallServer[]>();
+  private readonly commands = new Map<string, MemoryQueue>();
+  private readonly groups = new Map<string, MemoryQueue>();
+  private readonly log: {
+    readonly headers: Headers;
+    readonly body: Buffer;
+    readonly at: number;
+  }[] = [];
+  private readonly tails = new Set<Listener>();
+  private readonly listeners = new Set<Listener>();
+  /** Broadcasts, and events for live tails, that are being handled. */
+  hearing = 0;
+  /** Told of every message that was published, before it is delivered. */
+  readonly witnesses = new Set<(message: OutgoingMessage) => void>();
+
+  /** What its services share beside messages. */
+  readonly subjectKeys: MemorySubjectKeys;
+  readonly claims: MemoryClaims;
+
+  private constructor(
+    private readonly clock: Clock,
+    private readonly mischief: Mischief,
+  ) {
+    this.subjectKeys = new MemorySubjectKeys(clock);
+    this.claims = new MemoryClaims(clock);
+  }
+
+  /**
+   * The broker a URL names, made if need be. Its clock and its mischief are those of whoever comes
+   * first.
+   */
+  static at(url: string, clock: Clock): MemoryBroker {
+    const { host, searchParams } = new URL(url);
+    let broker = brokers.get(host);
+    if (!broker) brokers.set(host, (broker = new MemoryBroker(clock, new Mischief(searchParams))));
+    return broker;
+  }
+
+  /** Forgets the broker and all its messages; who still holds it is on its own. */
+  static forget(url: string): void {
+    brokers.delete(new URL(url).host);
+  }
+
+  publish(message: OutgoingMessage): void {
+    const headers = headersOf(message.envelope);
+    const body = Buffer.from(message.body);
+    for (const witness of this.witnesses) witness(message);
+    if (message.contract.kind === 'command')
+      this.commandsOf(message.contract.owner).add({
+        headers,
+        body,
+        due: this.clock.elapsed() + (message.delay ?? 0),
+      });
+    else if (message.contract.kind === 'event') this.append(headers, body);
+    else for (const hear of this.listeners) hear(headers, body);
+  }
+
+  /** The queue of the commands a service owns; it is there before the service is. */
+  commandsOf(owner: string): MemoryQueue {
+    return queueIn(this.commands, owner, () => new MemoryQueue(owner, this.clock, this.mischief));
+  }
+
+  /** The subscription's own place in the log. A new one starts where it says. */
+  groupOf({ name, from }: RegisteredSubscription): MemoryQueue {
+    return queueIn(this.groups, name, () => {
+      const group = new MemoryQueue(name, this.clock, this.mischief);
+      for (const { headers, body, at } of this.log)
+        if (isAfter(from, at)) group.add({ headers, body, due: 0 });
+      return group;
+    });
+  }
+
+  tail(listener: Listener): () => void {
+    this.tails.add(listener);
+    return () => this.tails.delete(listener);
+  }
+
+  listen(listener: Listener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * What is being handled or could be now, in words; queues that nobody consumes from are left out.
+   */
+  unsettled(): readonly string[] {
+    const queues = [...this.commands.values(), ...this.groups.values()].filter(
+      ({ pending }) => pending > 0,
+    );
+    const heard = this.hearing > 0 ? [`${this.hearing} broadcasts or events being heard`] : [];
+    return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...heard];
+  }
+
+  private append(headers: Headers, body: Buffer): void {
+    this.log.push({ headers, body, at: this.clock.now() });
+    for (const group of this.groups.values()) group.add({ headers, body, due: 0 } satisfies Item);
+    for (const hear of this.tails) hear(headers, body);
+  }
+}
+
+const isAfter = (from: RegisteredSubscription['from'], at: number): boolean =>
+  from === 'beginning' || (from instanceof Date && at >= from.getTime());
+
+function queueIn(
+  queues: Map<string, MemoryQueue>,
+  name: string,
+  make: () => MemoryQueue,
+): MemoryQueue {
+  let queue = queues.get(name);
+  if (!queue) queues.set(name, (queue = make()));
+  return queue;
+}

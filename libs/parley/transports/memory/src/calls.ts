@@ -1,0 +1,148 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Server, type MessageHandler } from '@nestjs/microservices';
+import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
+import {
+  TRANSPORT_ID,
+  type Answer,
+  type Answerer,
+  type CallOptions,
+  type CallServer,
+  type CallTransport,
+  type HandlerExtras,
+  type HandlerRegistry,
+  type IntakeHealth,
+  type OutgoingCall,
+  type TransportContext,
+} from '@parley/messaging/transport';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { MemoryBroker } from './broker';
+
+/**
+ * Asks within the process. Deadlines are real time, also under a virtual clock: nothing else ends a
+ * handler that hangs.
+ */
+export class MemoryCallTransport implements CallTransport {
+  readonly technology = 'memory';
+
+  constructor(
+    private readonly options: CallOptions,
+    private readonly context: TransportContext,
+  ) {}
+
+  async call(request: OutgoingCall): Promise<Answer> {
+    const { contract, deadline, signal } = request;
+    const answering = this.brokerOf(contract.owner).answering.get(contract.owner) ?? [];
+    const instance = answering.shift();
+    if (!instance) throw new OwnerUnavailable(contract, 'it does not answer calls here');
+    answering.push(instance);
+    const over = new AbortController();
+    const budget = deadline.budget();
+    const cancel = startTimer(budget, () =>
+      over.abort(new DeadlineExceeded(contract.name, budget)),
+    );
+    const cancelled = signal ? AbortSignal.any([over.signal, signal]) : over.signal;
+    try {
+      return await instance.ask(request, cancelled);
+    } finally {
+      cancel();
+    }
+  }
+
+  server(registry: HandlerRegistry, answer: Answerer): CallServer {
+    const { service } = this.context;
+    const broker = this.brokerOf(service);
+    if (!broker.answering.has(service)) broker.answering.set(service, []);
+    return new MemoryCallServer(registry, answer, broker.answering.get(service)!);
+  }
+
+  async close(): Promise<void> {}
+
+  private brokerOf(owner: string): MemoryBroker {
+    return MemoryBroker.at(this.options.urlOf(owner), this.context.clock);
+  }
+}
+
+export class MemoryCallServer extends Server implements CallServer {
+  override transportId = TRANSPORT_ID.call;
+  private state: IntakeHealth['state'] = 'starting';
+  private readonly closed = new AbortController();
+  private readonly outside = AsyncLocalStorage.snapshot();
+
+  constructor(
+    private readonly registry: HandlerRegistry,
+    private readonly answer: Answerer,
+    /** The owner's instances that answer now. */
+    private readonly answering: MemoryCallServer[],
+  ) {
+    super();
+  }
+
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
+    this.registry.add(run, extras as HandlerExtras);
+  }
+
+  listen(started: () => void): void {
+    this.answering.push(this);
+    this.state = 'consuming';
+    started();
+  }
+
+  /** Rejects with the signal's reason as soon as it is aborted, whatever the handler does. */
+  async ask(
+    { contract, headers, body, deadline }: OutgoingCall,
+    cancelled: AbortSignal,
+  ): Promise<Answer> {
+    cancelled.throwIfAborted();
+    const signal = AbortSignal.any([cancelled, this.closed.signal]);
+    const answered = this.outside(() =>
+      this.answer({
+        contract: contract.name,
+        headers: { ...headers },
+        body: Buffer.from(body),
+        deadline,
+        signal,
+      }),
+    );
+    try {
+      const answer = await Promise.race([answered, aborted(signal)]);
+      cancelled.throwIfAborted(); // a handler may answer as soon as it is told to give up
+      return answer;
+    } catch (reason) {
+      throw cancelled.aborted ? reason : new AnswerLost(contract, 'the instance stopped');
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.state = 'stopped';
+    const at = this.answering.indexOf(this);
+    if (at >= 0) this.answering.splice(at, 1);
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    this.closed.abort(new Error('the instance stopped'));
+  }
+
+  health(): IntakeHealth {
+    return { technology: 'memory', kind: 'call', state: this.state };
+  }
+
+  on(event: string): never {
+    throw new Error(`call server: there is no event "${event}" to listen to; ask health()`);
+  }
+
+  unwrap<T>(): T {
+    throw new Error('call server: there is no server to unwrap');
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });

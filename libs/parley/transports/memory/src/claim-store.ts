@@ -1,0 +1,46 @@
+import { type Store } from '@parley/messaging';
+import {
+  CLAIM_DAYS,
+  type Claim,
+  type ClaimStore,
+  type Clock,
+  type Tx,
+} from '@parley/messaging/transport';
+import type { MemoryTx } from './store';
+
+const DAY = 24 * 3_600_000;
+
+/** The twin of a claim store, for tests and simulation. */
+export class MemoryClaims implements ClaimStore {
+  readonly address = 'memory';
+  private readonly kept = new Map<string, { readonly body: Buffer; readonly until: number }>();
+
+  constructor(
+    private readonly clock: Clock,
+    /** The database it is part of. */
+    private readonly home?: Store,
+  ) {}
+
+  async connect(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  async sharesDatabaseWith(store: Store): Promise<boolean> {
+    return store === this.home;
+  }
+
+  async put(claims: readonly Claim[], tx?: Tx): Promise<void> {
+    for (const { id, body } of claims) {
+      this.kept.set(id, { body: Buffer.from(body), until: this.clock.now() + CLAIM_DAYS * DAY });
+      (tx as MemoryTx | undefined)?.undo(() => this.kept.delete(id));
+    }
+  }
+
+  async get(id: string): Promise<Buffer | undefined> {
+    const found = this.kept.get(id);
+    return found && found.until > this.clock.now() ? Buffer.from(found.body) : undefined;
+  }
+
+  get size(): number {
+    return this.kept.size;
+  }
+}

@@ -1,0 +1,124 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Kind } from '@parley/contract';
+import {
+  IntakeServer,
+  type Backlog,
+  type Deliver,
+  type HandlerRegistry,
+  type Headers,
+  type IntakeHealth,
+  type Outcome,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
+import type { MemoryBroker } from './broker';
+import type { Consumer, Item, MemoryQueue } from './queue';
+
+interface Attachment {
+  readonly queue: MemoryQueue;
+  readonly consumer: Consumer;
+}
+
+export class MemoryIntake extends IntakeServer {
+  private state: IntakeHealth['state'] = 'starting';
+  private readonly attached: Attachment[] = [];
+  private readonly unlisten: (() => void)[] = [];
+  private readonly closed = new AbortController();
+  /**
+   * Deliveries run outside of the sender's conversation and transaction, in which we are called.
+   */
+  private readonly outside = AsyncLocalStorage.snapshot();
+
+  constructor(
+    kind: Exclude<Kind, 'call'>,
+    registry: HandlerRegistry,
+    private readonly broker: MemoryBroker,
+    private readonly deliver: Deliver,
+  ) {
+    super(kind, registry);
+  }
+
+  async stop(): Promise<void> {
+    this.state = 'stopped';
+    for (const { queue, consumer } of this.attached) queue.pause(consumer);
+    for (const stop of this.unlisten.splice(0)) stop();
+  }
+
+  override async close(): Promise<void> {
+    await this.stop();
+    this.closed.abort(new Error('the intake was closed'));
+    for (const { queue, consumer } of this.attached.splice(0)) queue.detach(consumer);
+  }
+
+  health(): IntakeHealth {
+    return { technology: 'memory', kind: this.kind, state: this.state };
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    return this.attached.map(({ queue }) => ({
+      subscription: queue.name,
+      waiting: queue.waiting,
+      parked: 0,
+      delayed: 0,
+      dead: 0,
+    }));
+  }
+
+  protected async start(): Promise<void> {
+    for (const subscription of this.registry.subscriptions(this.kind)) this.subscribe(subscription);
+    this.state = 'consuming';
+  }
+
+  private subscribe(subscription: RegisteredSubscription): void {
+    if (subscription.kind === 'command')
+      this.consume(this.broker.commandsOf(subscription.name), subscription);
+    else if (subscription.kind === 'broadcast')
+      this.unlisten.push(this.broker.listen(this.hear(subscription)));
+    else if (subscription.live) this.unlisten.push(this.broker.tail(this.hear(subscription)));
+    else this.consume(this.broker.groupOf(subscription), subscription);
+  }
+
+  private consume(queue: MemoryQueue, subscription: RegisteredSubscription): void {
+    const handle = (item: Item): Promise<Outcome> => {
+      // The whole log reaches every group; what nobody here handles is not its business. An unknown
+      // command is.
+      if (subscription.kind === 'event' && !isFor(subscription, item.headers))
+        return Promise.resolve({ kind: 'done', settled: false });
+      return this.outside(() => this.handOver(subscription, item.headers, item.body));
+    };
+    const consumer: Consumer = { subscription, handle };
+    subscription.onConcurrency?.(() => queue.widened());
+    this.attached.push({ queue, consumer });
+    queue.attach(consumer);
+  }
+
+  private hear(subscription: RegisteredSubscription) {
+    return (headers: Headers, body: Buffer): void => {
+      if (!isFor(subscription, headers)) return;
+      this.broker.hearing++;
+      setImmediate(
+        () =>
+          void this.outside(() => this.handOver(subscription, headers, body)).finally(
+            () => this.broker.hearing--,
+          ),
+      );
+    };
+  }
+
+  private handOver(
+    subscription: RegisteredSubscription,
+    headers: Headers,
+    body: Buffer,
+  ): Promise<Outcome> {
+    return this.deliver({
+      subscription,
+      headers,
+      body: Buffer.from(body),
+      attempt: 1,
+      signal: this.closed.signal,
+      honours: { retry: false, dead: false },
+    });
+  }
+}
+
+const isFor = ({ handlers }: RegisteredSubscription, { type }: Headers): boolean =>
+  handlers.has(type ?? '');

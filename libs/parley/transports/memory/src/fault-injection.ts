@@ -1,0 +1,41 @@
+import type { Item } from './queue';
+
+/**
+ * What a real broker may do to messages, seeded so that it does the same again: deliver them twice,
+ * deliver other keys first, take its time. It loses none, and keeps the order of each key.
+ */
+export class Mischief {
+  private readonly duplicate: number;
+  private readonly delay: number;
+  /** Whether it likes to deliver other keys first. */
+  readonly reorders: boolean;
+  private state: number;
+
+  /** From the URL: `?seed=7&duplicate=0.2&delay=50&reorder`. Without them it does nothing. */
+  constructor(options: URLSearchParams) {
+    this.duplicate = Number(options.get('duplicate') ?? 0);
+    this.delay = Number(options.get('delay') ?? 0);
+    this.reorders = options.has('reorder');
+    this.state = Number(options.get('seed') ?? 1);
+  }
+
+  tamper(item: Item, now: number): readonly Item[] {
+    const late = (): Item =>
+      this.delay > 0
+        ? { ...item, due: Math.max(item.due, now + Math.floor(this.random() * this.delay)) }
+        : { ...item };
+    return this.duplicate > 0 && this.random() < this.duplicate ? [late(), late()] : [late()];
+  }
+
+  pick<T>(choices: readonly T[]): T | undefined {
+    return choices[Math.floor(this.random() * choices.length)];
+  }
+
+  /**
+   * Numerical Recipes' linear congruential generator; its high bits are good enough for mischief.
+   */
+  private random(): number {
+    this.state = (Math.imul(this.state, 1_664_525) + 1_013_904_223) >>> 0;
+    return this.state / 2 ** 32;
+  }
+}

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import {
+  claimLost,
+  REQUEST_DAYS,
+  type Answer,
+  type Begun,
+  type KeyedRequest,
+  type RequestClaim,
+  type Requests,
+  type Tx,
+} from '@parley/messaging/transport';
+import type { MemoryStore } from './store';
+
+interface Row {
+  readonly print: string;
+  readonly token: string;
+  /** Nobody else takes it over before. */
+  readonly until: number;
+  readonly at: number;
+  readonly answer?: Answer;
+}
+
+const KEPT = REQUEST_DAYS * 24 * 3_600_000;
+
+/** What was answered under idempotency keys. */
+export class MemoryRequests implements Requests {
+  private readonly rows = new Map<string, Row>();
+
+  constructor(private readonly store: MemoryStore) {}
+
+  begin({ scope, print }: KeyedRequest, lease: number): Promise<Begun> {
+    return this.store.turn(() => {
+      const now = this.store.clock.now();
+      for (const [old, { at }] of this.rows) if (at < now - KEPT) this.rows.delete(old);
+      const row = this.rows.get(scope);
+      if (row && row.print !== print) return { state: 'conflict' };
+      if (row?.answer) return { state: 'done', answer: row.answer };
+      if (row && row.until > now) return { state: 'busy' };
+      const token = randomUUID();
+      this.rows.set(scope, { print, token, until: now + lease, at: now });
+      return { state: 'ours', claim: { scope, print, token } };
+    });
+  }
+
+  complete(tx: Tx | undefined, { scope, token }: RequestClaim, answer: Answer): Promise<void> {
+    return this.store.within(tx, (tx) => {
+      const row = this.rows.get(scope);
+      if (row?.token !== token || row.answer) throw claimLost();
+      this.rows.set(scope, { ...row, answer });
+      tx.undo(() => this.rows.set(scope, row));
+    });
+  }
+
+  release({ scope, token }: RequestClaim): Promise<void> {
+    return this.store.turn(() => {
+      const row = this.rows.get(scope);
+      if (row?.token === token && !row.answer) this.rows.delete(scope);
+    });
+  }
+}

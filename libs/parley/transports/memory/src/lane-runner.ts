@@ -1,0 +1,135 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  type Backlog,
+  LeaseLost,
+  type Deliver,
+  type Delivery,
+  type LaneRunner,
+  type Outcome,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
+import type { MemoryLanes, Row } from './lanes';
+import type { MemoryTx } from './store';
+
+/** Delivers what waits in the lanes of one instance's subscriptions, as it comes due. */
+export class MemoryLaneRunner implements LaneRunner {
+  private readonly subscriptions: ReadonlyMap<string, RegisteredSubscription>;
+  private readonly underWay = new Map<string, number>();
+  private cancelTimer = () => {};
+  /** Runs things outside of whatever transaction or conversation happened to wake us. */
+  private readonly outside = AsyncLocalStorage.snapshot();
+
+  constructor(
+    private readonly lanes: MemoryLanes,
+    subscriptions: readonly RegisteredSubscription[],
+    private readonly deliver: Deliver,
+    private readonly running: Set<MemoryLaneRunner>,
+  ) {
+    this.subscriptions = new Map(
+      subscriptions.map((subscription) => [subscription.name, subscription]),
+    );
+    for (const subscription of subscriptions) subscription.onConcurrency?.(() => this.wake());
+  }
+
+  async start(): Promise<void> {
+    this.running.add(this);
+    this.wake();
+  }
+
+  /**
+   * At once: `look` asks whether it still runs, and a turn of the store may last as long as a
+   * handler.
+   */
+  async stop(): Promise<void> {
+    this.running.delete(this);
+    this.cancelTimer();
+  }
+
+  async backlog(): Promise<readonly Backlog[]> {
+    return [...this.subscriptions.keys()].map((subscription) => ({
+      subscription,
+      waiting: 0,
+      delayed: 0,
+      ...this.lanes.countOf(subscription),
+    }));
+  }
+
+  serves(subscription: string): boolean {
+    return this.subscriptions.has(subscription);
+  }
+
+  wake(): void {
+    this.outside(() => void this.lanes.store.turn(() => this.look()));
+  }
+
+  private look(): void {
+    if (!this.running.has(this)) return;
+    const now = this.lanes.store.clock.elapsed();
+    const heads = this.lanes
+      .heads()
+      .filter(({ busy, subscription }) => !busy && this.subscriptions.has(subscription));
+    for (const head of heads) if (head.due <= now) this.begin(head);
+    this.wakeAt(Math.min(...heads.map(({ due }) => due).filter((due) => due > now)), now);
+  }
+
+  private wakeAt(due: number, now: number): void {
+    this.cancelTimer();
+    if (due < Infinity)
+      this.cancelTimer = this.lanes.store.clock.after(due - now, () => this.wake());
+  }
+
+  private begin(head: Row): void {
+    const subscription = this.subscriptions.get(head.subscription)!;
+    const underWay = this.underWay.get(subscription.name) ?? 0;
+    if (underWay >= subscription.concurrency) return;
+    this.underWay.set(subscription.name, underWay + 1);
+    const row = this.lanes.change(head, { busy: true })!;
+    this.outside(() => void this.handle(row, subscription));
+  }
+
+  private async handle(row: Row, subscription: RegisteredSubscription): Promise<void> {
+    const outcome = await this.deliver(this.deliveryOf(row, subscription));
+    await this.lanes.store.transaction(async (tx) => this.honour(tx as MemoryTx, row, outcome));
+    this.underWay.set(subscription.name, this.underWay.get(subscription.name)! - 1);
+    this.lanes.wake();
+  }
+
+  private deliveryOf(row: Row, subscription: RegisteredSubscription): Delivery {
+    return {
+      subscription,
+      headers: row.headers,
+      body: row.body,
+      attempt: row.attempt,
+      signal: new AbortController().signal,
+      failure: row.failure,
+      settle: async (tx, options) => this.settle(tx as MemoryTx, row, options?.print),
+      honours: { retry: true, dead: true },
+    };
+  }
+
+  /**
+   * Whether the message is in the inbox already does not matter: it may have been acknowledged
+   * there when it was parked.
+   */
+  private settle(tx: MemoryTx, row: Row, print?: string): void {
+    if (!this.lanes.isThere(row))
+      throw new LeaseLost(`${row.headers.type} is no longer parked in ${row.subscription}`);
+    this.lanes.remove(tx, row);
+    this.lanes.store.handle(tx, row.subscription, row.headers.id!, print);
+  }
+
+  private honour(tx: MemoryTx, row: Row, outcome: Outcome): void {
+    if (!this.lanes.isThere(row)) return;
+    if (outcome.kind === 'return') this.lanes.change(row, { busy: false });
+    else if (outcome.kind === 'retry') {
+      this.lanes.change(row, {
+        busy: false,
+        attempt: row.attempt + 1,
+        due: this.lanes.store.clock.elapsed() + outcome.after,
+        failure: outcome.failure,
+      });
+    } else this.lanes.remove(tx, row);
+    if (outcome.kind === 'dead')
+      this.lanes.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
+  }
+}

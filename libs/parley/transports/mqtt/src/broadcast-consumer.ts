@@ -1,0 +1,119 @@
+import {
+  type Deliver,
+  type HandlerRegistry,
+  Hearing,
+  type IntakeHealth,
+  IntakeServer,
+  type TransportContext,
+  within,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
+import type { IPublishPacket, MqttClient } from 'mqtt';
+import { type Address, MqttUnavailable } from './address';
+import { read } from './cloudevents';
+import { Connection } from './connection';
+import { filterOf } from './topic';
+
+const STOPPED_WITHIN = 1_000;
+/**
+ * Of MQTT 5: nothing that was retained is brought when the subscription begins. A broadcast is for
+ * those who are there.
+ */
+const NOTHING_RETAINED = 2;
+const LEAST_FAILURE = 128;
+/** Characters told of a topic: its last levels are the sender's to choose. */
+const TOPIC_TOLD = 200;
+
+/**
+ * Hears broadcasts. Not on Nest's server: it subscribes before it is connected, does not look
+ * whether that was granted, and expects its own framing; nothing of it would be left.
+ */
+export class BroadcastIntake extends IntakeServer<'broadcast'> {
+  private readonly connection: Connection;
+  private hearing?: Hearing;
+  private subscription?: RegisteredSubscription;
+  private started = false;
+  private stopping?: Promise<void>;
+
+  constructor(
+    private readonly address: Address,
+    registry: HandlerRegistry,
+    private readonly deliver: Deliver,
+    private readonly context: TransportContext,
+  ) {
+    super('broadcast', registry);
+    this.connection = new Connection(address, `${context.instance}-hears`, {
+      opened: (client) => this.subscribe(client),
+    });
+  }
+
+  stop(): Promise<void> {
+    return (this.stopping ??= this.stopNow());
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.hearing?.close();
+    await this.connection.close();
+  }
+
+  health(): IntakeHealth {
+    const state = this.stopping
+      ? 'stopped'
+      : !this.started
+        ? 'starting'
+        : this.connection.ready
+          ? 'consuming'
+          : 'disconnected';
+    const { cause } = this.connection;
+    const reason =
+      state === 'disconnected'
+        ? new MqttUnavailable(this.address, cause ?? 'the connection was lost').message
+        : undefined;
+    return { technology: 'mqtt', kind: 'broadcast', state, ...(reason && { reason }) };
+  }
+
+  protected async start(): Promise<void> {
+    [this.subscription] = this.registry.subscriptions('broadcast');
+    this.hearing = new Hearing(this.subscription!, this.deliver, this.context.log);
+    await this.connection.start();
+    this.started = true;
+  }
+
+  private get filters(): string[] {
+    return [...this.subscription!.handlers.keys()].map(filterOf);
+  }
+
+  private async subscribe(client: MqttClient): Promise<void> {
+    if (this.stopping) return;
+    client.removeAllListeners('message');
+    client.on('message', (topic, payload, packet) => this.heard(topic, payload, packet));
+    const granted = await client.subscribeAsync(this.filters, { qos: 1, rh: NOTHING_RETAINED });
+    const refused = granted.find(({ qos }) => qos >= LEAST_FAILURE);
+    if (refused)
+      throw new Error(
+        `does not offer ${refused.topic} to the user "${this.address.user}"; let it subscribe there`,
+      );
+  }
+
+  private heard(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
+    const heard = read(payload, properties);
+    if (Object.keys(heard.headers).length > 0) this.hearing!.hear(heard);
+    else
+      this.context.log(
+        'warn',
+        `${topic.slice(0, TOPIC_TOLD)}: something unreadable was said and is ignored`,
+      );
+  }
+
+  private async stopNow(): Promise<void> {
+    this.hearing?.stop();
+    const { client, ready } = this.connection;
+    if (!client || !ready || !this.subscription) return;
+    await within(
+      STOPPED_WITHIN,
+      client.unsubscribeAsync(this.filters),
+      () => new Error('no answer'),
+    ).catch(() => undefined);
+  }
+}

@@ -1,0 +1,97 @@
+import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
+import { isBug, type TransportContext } from '@parley/messaging/transport';
+import { PostgresUnavailable } from '../address';
+import { Bell } from './notification-listener';
+import { PoolerError } from './pooler';
+import { Ringer } from './notification-sender';
+import { KIT_SETTINGS, sessionPool } from './session';
+
+type Surroundings = Pick<TransportContext, 'clock' | 'log'>;
+
+/** A statement under a name: each connection prepares it once. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Runs one statement, which commits by itself. */
+export type Caller = Pick<Database, 'call'>;
+
+const CONNECTIONS = 4;
+
+/**
+ * A process's own connections to one database: a few for statements that commit by themselves, one
+ * that listens. Store and transport of a process share them; whoever closes last closes them.
+ */
+export class Database {
+  private static readonly opened = new Map<string, Database>();
+  readonly bell: Bell;
+  readonly ringer: Ringer;
+  readonly pool: Pool;
+  private users = 0;
+  private known?: string;
+
+  private constructor(
+    private readonly key: string,
+    private readonly config: ClientConfig,
+    surroundings: Surroundings,
+  ) {
+    this.pool = new Pool({
+      ...config,
+      ...sessionPool(KIT_SETTINGS),
+      max: CONNECTIONS,
+      application_name: 'parley',
+    });
+    this.pool.on('error', (error) =>
+      surroundings.log('debug', 'postgres: an idle connection ended', { error }),
+    );
+    this.bell = new Bell(config, surroundings);
+    this.ringer = new Ringer((channels) => this.call(RING, [channels]), surroundings);
+  }
+
+  static open(config: ClientConfig, surroundings: Surroundings): Database {
+    const key = JSON.stringify(config);
+    const database = this.opened.get(key) ?? new Database(key, config, surroundings);
+    this.opened.set(key, database);
+    database.users++;
+    return database;
+  }
+
+  /** Names the installation. @throws PostgresUnavailable, also when there is none */
+  async installation(): Promise<string> {
+    return (this.known ??= await this.ask());
+  }
+
+  /** Runs one statement, which commits by itself. */
+  async call<Row extends QueryResultRow>(
+    { name, text }: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    const { rows } = await this.pool.query<Row>({ name, text, values: [...values] });
+    return rows;
+  }
+
+  async close(): Promise<void> {
+    if (--this.users > 0) return;
+    Database.opened.delete(this.key);
+    await this.ringer.close();
+    await this.bell.close();
+    await this.pool.end();
+  }
+
+  private async ask(): Promise<string> {
+    try {
+      const [row] = await this.call<{ id: string }>(INSTALLATION);
+      return row!.id;
+    } catch (error) {
+      if (error instanceof PoolerError) throw error;
+      throw isBug(error) ? error : new PostgresUnavailable(this.config, error);
+    }
+  }
+}
+
+const INSTALLATION: Statement = {
+  name: 'parley_installation',
+  text: 'select parley.installation_id() id',
+};
+const RING: Statement = { name: 'parley_ring', text: 'select parley.ring($1)' };

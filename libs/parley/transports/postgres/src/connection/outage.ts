@@ -1,0 +1,144 @@
+import { OutageError } from '@parley/messaging';
+import type { EffectOfOutage } from '@parley/messaging/transport';
+import { PostgresUnavailable } from '../address';
+
+/** The database did not do what was asked, for a reason that passes. */
+export class DatabaseAway extends OutageError {
+  override readonly name = 'DatabaseAway';
+  constructor(
+    why: string,
+    readonly effect: EffectOfOutage,
+    cause: unknown,
+  ) {
+    super(why, { cause });
+  }
+}
+
+/**
+ * SQLSTATEs that say nothing about the statement: the same one works when the state of the server
+ * has passed.
+ */
+const PASSING: Readonly<Record<string, string>> = {
+  '25006': 'is read-only',
+  '25P03': 'ended a transaction that was idle for too long',
+  '25P04': 'ended a transaction that took too long',
+  '40001': 'could not bring the transaction into an order with others',
+  '40P01': 'ended a deadlock',
+  '55P03': 'did not give a lock in time',
+  '57014': 'did not finish the statement in time',
+  '57P05': 'ended a session that was idle for too long',
+};
+
+/** Classes of SQLSTATEs: connections, resources, an operator's intervention, the system below. */
+const PASSING_CLASSES: Readonly<Record<string, string>> = {
+  '08': 'is not connected',
+  '53': 'has no resources left',
+  '57': 'is being stopped or started',
+  '58': 'has trouble with its system',
+};
+
+/** After one of these nobody knows what the server did with a COMMIT that was under way. */
+const BREAKS = /^(08(?!001|004)|57P0[12]|58)/;
+
+/** TypeORM takes a broken connection from its query runner, and says no more than that. */
+const RELEASED = /AlreadyReleased/;
+const CONNECTION_BROKE = { why: 'the connection to the database broke' };
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** Codes of Node's network calls. */
+const NETWORK = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** What pg and its pool say without a code. */
+const WITHOUT_CODE =
+  /^(Connection terminated|Query read timeout|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed and is not queryable)/;
+
+/** A pool that is empty, a server that was never reached: the statement did not leave. */
+const NEVER_LEFT = /^timeout exceeded when trying to connect/;
+
+/**
+ * A statement that commits by itself may have taken effect when its connection breaks. @see
+ * OutageReader
+ */
+export function outageOf(error: unknown): DatabaseAway | undefined {
+  if (error instanceof DatabaseAway) return error;
+  const found = reasonIn(error);
+  return found && new DatabaseAway(found.why, found.breaks ? 'unknown' : 'none', error);
+}
+
+/**
+ * An outage before COMMIT was sent: the transaction is rolled back, whatever became of its
+ * connection. Other errors as they are, also those of connections that may be a handler's own.
+ */
+export function beforeCommit(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof DatabaseAway) return error;
+  const isOurs = 'driverError' in error || !('syscall' in error);
+  const found = RELEASED.test(error.name) ? CONNECTION_BROKE : isOurs && reasonIn(error);
+  return found ? new DatabaseAway(found.why, 'none', error) : error;
+}
+
+/** TypeORM took a broken connection from the transaction that is open. */
+export const connectionBroke = (): DatabaseAway =>
+  new DatabaseAway(CONNECTION_BROKE.why, 'none', undefined);
+
+/** A connection that broke under COMMIT: nobody knows. Other errors as they are. */
+export function underCommit(error: unknown): unknown {
+  const found = reasonIn(error);
+  return found?.breaks
+    ? new DatabaseAway(
+        `${found.why}; it broke while a transaction was committed, whether it took effect is unknown`,
+        'unknown',
+        error,
+      )
+    : error;
+}
+
+interface Reason {
+  readonly why: string;
+  readonly breaks: boolean;
+}
+
+/**
+ * Also where it is wrapped: by TypeORM, by an error of ours, by Node for a name with several
+ * addresses.
+ */
+function reasonIn(error: unknown): Reason | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error instanceof AggregateError) return firstOf(error.errors);
+  if (error instanceof PostgresUnavailable) return reasonIn(error.cause);
+  const { code, driverError } = error as { code?: unknown; driverError?: unknown };
+  if (driverError !== undefined && driverError !== error) return reasonIn(driverError);
+  return reasonOf(typeof code === 'string' ? code : '', error.message);
+}
+
+function firstOf(errors: readonly unknown[]): Reason | undefined {
+  for (const error of errors) {
+    const found = reasonIn(error);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function reasonOf(code: string, message: string): Reason | undefined {
+  if (NETWORK.has(code))
+    return { why: `a connection failed: ${message || code}`, breaks: code !== 'ECONNREFUSED' };
+  if (SQLSTATE.test(code)) {
+    const why = PASSING[code] ?? PASSING_CLASSES[code.slice(0, 2)];
+    return why === undefined
+      ? undefined
+      : { why: `the database ${why} (${code})`, breaks: BREAKS.test(code) };
+  }
+  return WITHOUT_CODE.test(message)
+    ? { why: `the database does not answer (${message})`, breaks: !NEVER_LEFT.test(message) }
+    : undefined;
+}

@@ -1,0 +1,273 @@
+import { setMaxListeners } from 'node:events';
+import {
+  type Deliver,
+  type Delivery,
+  KeyLanes,
+  LeaseLost,
+  type Outcome,
+  type TransportContext,
+  type RegisteredSubscription,
+} from '@parley/messaging/transport';
+import type { Caller, Statement } from '../connection/database';
+import { Partition } from './log-partition';
+import { type LoggedEvent, LogReader } from './log-reader';
+import { laneOf } from '../cloudevents';
+import { fence } from '../store/transaction';
+
+/** A partition as `lease_events` answers for it. */
+export interface Lease {
+  readonly part: number;
+  readonly pos: number;
+  readonly epoch: number;
+  /** How many partitions are this instance's fair share. */
+  readonly share: number;
+  /** For what was taken just now: offsets above the position that are done. */
+  readonly handled: readonly number[] | null;
+  /** Taken just now from one that did not give it up: its process may have ended of an event. */
+  readonly orphaned: boolean;
+}
+
+export interface SubscriptionPlace {
+  readonly database: Caller;
+  readonly context: TransportContext;
+  readonly deliver: Deliver;
+  /** Whether the service's store commits to the database of the log. */
+  readonly settles: boolean;
+  /** Asks for the leases now: one seems to be lost. */
+  readonly checkLeases: () => void;
+}
+
+const ADVANCE: Statement = {
+  name: 'parley_advance_events',
+  text: 'select parley.advance_events($1, $2, $3, $4, $5) lost',
+};
+const SETTLE: Statement = {
+  name: 'parley_settle_event',
+  text: 'select parley.settle_event($1, $2, $3, $4, $5)',
+};
+const HONOURS = { retry: false, dead: false } as const;
+const ADVANCE_AFTER = 200;
+/**
+ * Positions that only passed events nobody here wanted can wait: reading them again costs next to
+ * nothing.
+ */
+const ADVANCE_SKIPPED_AFTER = 2_000;
+const AGAIN_AFTER = 1_000;
+
+/**
+ * One durable subscription in this instance: the partitions it holds, their lanes, and how far they
+ * are done.
+ */
+export class DurableSubscription {
+  private readonly reader: LogReader;
+  private readonly lanes: KeyLanes;
+  private advancing?: Promise<void>;
+  private readonly timers = new Map<number, () => void>();
+  private stopped = false;
+
+  constructor(
+    readonly id: number,
+    readonly subscription: RegisteredSubscription,
+    private readonly place: SubscriptionPlace,
+  ) {
+    const { database, context } = place;
+    const wanted = [...subscription.handlers.keys()];
+    this.lanes = new KeyLanes(subscription, () => this.reader.pump());
+    this.reader = new LogReader(
+      subscription.name, id, wanted, database, context,
+      (partition, event) => this.enqueue(partition, event),
+      () => this.advanceWithin(ADVANCE_SKIPPED_AFTER),
+    ); // prettier-ignore
+  }
+
+  get problem(): string | undefined {
+    return this.reader.problem;
+  }
+
+  get partitions(): ReadonlyMap<number, Partition> {
+    return this.reader.partitions;
+  }
+
+  hint(contracts?: readonly string[], parts?: readonly number[]): void {
+    this.reader.hint(contracts, parts);
+  }
+
+  /** What this instance holds, according to the database. */
+  leased(leases: readonly Lease[]): void {
+    const held = this.reader.partitions;
+    const granted = new Map(leases.map((lease) => [lease.part, lease]));
+    for (const partition of [...held.values()])
+      if (granted.get(partition.part)?.epoch !== partition.epoch) this.lose(partition);
+    if (this.stopped) return;
+    for (const lease of leases) if (!held.has(lease.part)) this.gain(lease);
+    this.giveUpSurplus(leases[0]?.share ?? 0);
+    this.reader.pump();
+  }
+
+  /** Nobody knows any more whether they are ours. */
+  loseAll(): void {
+    for (const partition of [...this.reader.partitions.values()]) this.lose(partition);
+  }
+
+  /** Starts nothing more; gives up each partition as soon as nothing of it runs. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    await this.reader.stop();
+    await Promise.all(
+      [...this.reader.partitions.values()].map((partition) => this.leave(partition)),
+    );
+  }
+
+  /** What still runs is no longer ours to finish. */
+  async close(): Promise<void> {
+    await this.stop();
+    for (const cancel of this.timers.values()) cancel();
+    await this.advance();
+    this.loseAll();
+  }
+
+  private gain(lease: Lease): void {
+    const partition = new Partition(
+      lease.part,
+      lease.pos,
+      lease.epoch,
+      new Set(lease.handled),
+      lease.orphaned,
+    );
+    setMaxListeners(0, partition.signal);
+    this.reader.partitions.set(lease.part, partition);
+  }
+
+  private lose(partition: Partition): void {
+    if (this.reader.partitions.get(partition.part) === partition)
+      this.reader.partitions.delete(partition.part);
+    partition.lose(
+      new LeaseLost(
+        `${this.subscription.name}: partition ${partition.part} belongs to another instance now`,
+      ),
+    );
+  }
+
+  private giveUpSurplus(share: number): void {
+    const staying = [...this.reader.partitions.values()].filter(({ leaving }) => !leaving);
+    for (const partition of staying.slice(share)) void this.leave(partition);
+  }
+
+  private async leave(partition: Partition): Promise<void> {
+    partition.leaving = true;
+    if (partition.running > 0) return; // the last one to finish comes back here
+    await this.advanceTo([partition], true);
+    this.lose(partition);
+  }
+
+  private enqueue(partition: Partition, event: LoggedEvent): void {
+    partition.queued++;
+    const suspect = partition.suspects.take(event.key);
+    this.lanes.add(event.key, async () => {
+      partition.queued--;
+      if (partition.leaving) return;
+      partition.running++;
+      await this.handle(partition, event, suspect);
+      partition.running--;
+      if (partition.leaving && !partition.signal.aborted) await this.leave(partition);
+    });
+  }
+
+  private async handle(partition: Partition, event: LoggedEvent, suspect: boolean): Promise<void> {
+    while (
+      !(await this.finished(partition, event, suspect).catch((error: Error) => this.unread(error)))
+    ) {
+      if (partition.leaving) return;
+      this.place.checkLeases();
+      await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
+      if (partition.leaving) return;
+    }
+    partition.finish(event.offset);
+    this.advanceWithin(ADVANCE_AFTER);
+  }
+
+  private async finished(
+    partition: Partition,
+    event: LoggedEvent,
+    suspect: boolean,
+  ): Promise<boolean> {
+    const body = event.body ?? (await this.reader.fetch(partition, event));
+    if (body === undefined) return true;
+    if (partition.leaving) return false; // meanwhile
+    const { headers } = event;
+    const settle = this.place.settles ? this.settling(partition, event) : undefined;
+    const outcome = await this.place.deliver({
+      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, settle, honours: HONOURS,
+    }); // prettier-ignore
+    if (outcome.kind === 'retry' || outcome.kind === 'dead') this.refuse(outcome, headers['type']);
+    return outcome.kind === 'done';
+  }
+
+  private unread(error: Error): false {
+    this.place.context.log(
+      'warn',
+      `${this.subscription.name}: an event could not be read; trying again`,
+      { error },
+    );
+    return false;
+  }
+
+  private refuse(outcome: Outcome, contract = 'an event'): void {
+    const said = `${this.subscription.name}: ${contract} came back as "${outcome.kind}", which the log does not honour; it is delivered again`;
+    this.place.context.log('error', said, { outcome });
+  }
+
+  /** The COMMIT follows without waiting for the answer. */
+  private settling({ part, epoch }: Partition, { key, offset }: LoggedEvent): Delivery['settle'] {
+    return (tx, order) =>
+      fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
+  }
+
+  private advanceWithin(milliseconds: number): void {
+    if (this.timers.has(milliseconds)) return;
+    const run = () => {
+      this.timers.delete(milliseconds);
+      void this.advance();
+    };
+    this.timers.set(milliseconds, this.place.context.clock.after(milliseconds, run));
+  }
+
+  private async advance(): Promise<void> {
+    await this.advancing;
+    const moved = [...this.reader.partitions.values()].filter(
+      ({ leaving, finished, stored }) => !leaving && finished > stored,
+    );
+    if (moved.length === 0) return;
+    this.advancing = this.advanceTo(moved, false);
+    await this.advancing;
+  }
+
+  private async advanceTo(partitions: readonly Partition[], free: boolean): Promise<void> {
+    const uptos = partitions.map(({ finished }) => finished);
+    const columns = [
+      partitions.map(({ part }) => part),
+      uptos,
+      partitions.map(({ epoch }) => epoch),
+    ];
+    try {
+      const rows = await this.place.database.call<{ lost: number }>(ADVANCE, [
+        this.id,
+        ...columns,
+        free,
+      ]);
+      const lost = new Set(rows.map((row) => row.lost));
+      partitions.forEach((partition, i) =>
+        lost.has(partition.part) ? this.lose(partition) : (partition.stored = uptos[i]!),
+      );
+    } catch (error) {
+      // Nothing is lost by it: what is handled is known, and the next call moves the position.
+      this.place.context.log(
+        'debug',
+        `${this.subscription.name}: the position could not be moved`,
+        { error },
+      );
+      if (!this.stopped) this.advanceWithin(ADVANCE_SKIPPED_AFTER);
+    }
+  }
+}

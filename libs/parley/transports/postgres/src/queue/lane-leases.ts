@@ -1,0 +1,294 @@
+import type { Failure, Outcome } from '@parley/messaging/transport';
+import type { Database, Statement } from '../connection/database';
+import { newToken, READ_AHEAD } from '../cloudevents';
+
+/** A message as it was read of a leased lane. */
+export interface Leased {
+  readonly lane: string;
+  /** Deliveries of the lane's first message that count, this one included. */
+  readonly attempts: number;
+  readonly failure: string | null;
+  readonly id: string;
+  readonly message_id: string;
+  readonly headers: Buffer;
+  /** Null: too large to be read ahead. */
+  readonly body: Buffer | null;
+}
+
+/** A lane this process leased, and the first messages of it, in order. */
+export interface Lane {
+  readonly id: string;
+  readonly messages: readonly Leased[];
+  readonly lost: AbortController;
+  /** It came back without an outcome, and is leased with nothing but its first message. */
+  readonly suspect: boolean;
+}
+
+/** Messages read of one lane at a time. */
+const DEPTH = 10;
+const LOWEST_LANE = '-9223372036854775808';
+/**
+ * Lanes without a key are leased from the oldest on, at least so often: others may have given back
+ * what was passed.
+ */
+const OLDEST_EVERY_MS = 1_000;
+
+export const isKeyed = (lane: string): boolean => lane.startsWith('-');
+
+/** What one process has leased of one queue. */
+export class QueueLeases {
+  /** Names this consumer to the database, and permits what it does with its lanes. */
+  readonly token = newToken();
+  private readonly held = new Map<string, Lane>();
+  private through: string[] = [];
+  private cursor = LOWEST_LANE;
+  /** Of the lanes without a key, those up to here are known to be held. */
+  private beyond = '0';
+  private oldestAt = -Infinity;
+  /** The last claim was broken off behind many lanes of others: there may be more to lease. */
+  brokenOff = false;
+  private renewedAt = 0;
+
+  constructor(
+    private readonly database: Database,
+    readonly queue: number,
+    /** Milliseconds until a lane whose holder fell silent is somebody else's. */
+    private readonly lease: number,
+  ) {}
+
+  get size(): number {
+    return this.held.size;
+  }
+
+  /** Lanes that are through and not yet given back. */
+  get unreleased(): number {
+    return this.through.length;
+  }
+
+  lanes(): readonly Lane[] {
+    return [...this.held.values()];
+  }
+
+  /**
+   * One round trip: releases finished lanes and leases up to about `wanted` others. `now`: of a
+   * clock that never jumps.
+   */
+  async claim(wanted: number, now = performance.now()): Promise<Lane[]> {
+    if (now - this.oldestAt >= OLDEST_EVERY_MS) [this.beyond, this.oldestAt] = ['0', now];
+    const through = this.through;
+    this.through = [];
+    try {
+      const values = [
+        this.queue,
+        through,
+        this.token,
+        this.cursor,
+        wanted,
+        DEPTH,
+        `${this.lease} ms`,
+        READ_AHEAD,
+        this.beyond,
+      ];
+      const rows = await this.database.call<LeasedRow | Reached>(CLAIM, values);
+      const leased = rows.filter((row): row is LeasedRow => row.lane !== null);
+      if (wanted > 0)
+        this.goOn(
+          leased,
+          rows.filter((row): row is Reached => row.lane === null),
+          wanted,
+        );
+      return this.take(leased, false);
+    } catch (error) {
+      this.through.push(...through);
+      throw error;
+    }
+  }
+
+  /** A lane that came back without an outcome, if there is one that nobody else has. */
+  async claimSuspect(): Promise<Lane | undefined> {
+    return this.take(
+      await this.database.call<LeasedRow>(CLAIM_SUSPECT, [
+        this.queue,
+        this.token,
+        `${this.lease} ms`,
+        READ_AHEAD,
+      ]),
+      true,
+    )[0];
+  }
+
+  /**
+   * A body that was not read ahead; undefined: the message is not there any more, so the lane is
+   * somebody else's.
+   */
+  async fetch({ lane, id }: Leased): Promise<Buffer | undefined> {
+    const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [this.queue, lane, id]);
+    return row!.body ?? undefined;
+  }
+
+  /** Everything read of the lane was handled: the next claim gives it back. */
+  finish(lane: Lane): void {
+    if (this.forget(lane)) this.through.push(lane.id);
+  }
+
+  /** The lane is not ours any more. False: it was lost before. */
+  forget(lane: Lane): boolean {
+    return this.held.get(lane.id) === lane && this.held.delete(lane.id);
+  }
+
+  /**
+   * Gives lanes back as they were, free again after `pause` milliseconds; the delivery does not
+   * count.
+   */
+  async giveBack(lanes: readonly Lane[], pause: number): Promise<void> {
+    for (const lane of lanes) this.forget(lane);
+    if (lanes.length > 0)
+      await this.database.call(GIVE_BACK, [
+        this.queue,
+        lanes.map(({ id }) => id),
+        this.token,
+        pause,
+      ]);
+  }
+
+  /** Keeps what is held; what others have by now is aborted. `now`: of a clock that never jumps. */
+  async renew(now: number): Promise<void> {
+    const lanes = this.lanes();
+    if (lanes.length === 0) return void (this.renewedAt = now);
+    try {
+      const rows = await this.database.call<{ lane: string }>(RENEW, [
+        this.queue,
+        lanes.map(({ id }) => id),
+        this.token,
+        `${this.lease} ms`,
+      ]);
+      const ours = new Set(rows.map(({ lane }) => lane));
+      this.renewedAt = now;
+      for (const lane of lanes) if (!ours.has(lane.id)) this.lose(lane);
+    } catch (error) {
+      if (now - this.renewedAt >= this.lease) for (const lane of lanes) this.lose(lane);
+      throw error;
+    }
+  }
+
+  /**
+   * Acknowledges a message without a transaction of the handler's. False: the lane is somebody
+   * else's.
+   */
+  async discard(lane: Lane, message: Leased): Promise<boolean> {
+    return this.decide(DISCARD, lane, message, []);
+  }
+
+  async retry(
+    lane: Lane,
+    message: Leased,
+    attempt: number,
+    { after, failure }: Outcome & { kind: 'retry' },
+  ): Promise<void> {
+    this.forget(lane);
+    await this.decide(RETRY, lane, message, [attempt, Math.ceil(after), JSON.stringify(failure)]);
+  }
+
+  async bury(
+    lane: Lane,
+    message: Leased,
+    { failure, hold }: { readonly failure: Failure; readonly hold: boolean },
+  ): Promise<void> {
+    this.forget(lane);
+    await this.decide(BURY, lane, message, [failure.tries, JSON.stringify(failure), hold]);
+  }
+
+  private async decide(
+    statement: Statement,
+    lane: Lane,
+    message: Leased,
+    values: unknown[],
+  ): Promise<boolean> {
+    const [row] = await this.database.call<{ ours: boolean }>(statement, [
+      this.queue,
+      lane.id,
+      message.id,
+      this.token,
+      ...values,
+    ]);
+    return row!.ours;
+  }
+
+  /** Where the next claim begins. */
+  private goOn(leased: readonly LeasedRow[], reached: readonly Reached[], wanted: number): void {
+    const [keyed, loose] = [
+      reached.find(({ reached }) => isKeyed(reached)),
+      reached.find(({ reached }) => !isKeyed(reached)),
+    ];
+    const lastOf = (which: boolean) => leased.findLast(({ lane }) => isKeyed(lane) === which)?.lane;
+    this.brokenOff = reached.length > 0;
+    this.cursor = keyed?.reached ?? lastOf(true) ?? this.cursor;
+    const isAtEnd = !loose && leased.length < wanted;
+    this.beyond = isAtEnd ? '0' : (loose?.reached ?? lastOf(false) ?? this.beyond);
+  }
+
+  private take(rows: readonly LeasedRow[], suspect: boolean): Lane[] {
+    const lanes = new Map<string, Leased[]>();
+    for (const row of rows) {
+      const messages = lanes.get(row.lane) ?? [];
+      lanes.set(row.lane, messages);
+      if (row.id === null) this.through.push(row.lane);
+      else messages.push(row as Leased);
+    }
+    const taken = [...lanes].filter(([, messages]) => messages.length > 0);
+    return taken
+      .map(([id, messages]) => ({ id, messages, lost: new AbortController(), suspect }))
+      .filter((lane) => this.hold(lane));
+  }
+
+  /**
+   * A lane that was lost and leased again while its former handling still runs stays leased until
+   * it expires: that has to end first.
+   */
+  private hold(lane: Lane): boolean {
+    if (this.held.has(lane.id)) return false;
+    this.held.set(lane.id, lane);
+    return true;
+  }
+
+  private lose(lane: Lane): void {
+    lane.lost.abort(new Error(`the lease of lane ${lane.id} ran out`));
+  }
+}
+
+type LeasedRow = Omit<Leased, 'id'> & { readonly id: string | null };
+/** How far a scan came that was broken off. */
+type Reached = { readonly lane: null; readonly reached: string };
+
+const CLAIM: Statement = {
+  name: 'parley_claim',
+  text: 'select * from parley.claim($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+};
+const CLAIM_SUSPECT: Statement = {
+  name: 'parley_claim_suspect',
+  text: 'select * from parley.claim_suspect($1, $2, $3, $4)',
+};
+const BODY: Statement = {
+  name: 'parley_read_message_body',
+  text: 'select parley.read_message_body($1, $2, $3) body',
+};
+const RENEW: Statement = {
+  name: 'parley_renew',
+  text: 'select lane from parley.renew($1, $2, $3, $4) lane',
+};
+const GIVE_BACK: Statement = {
+  name: 'parley_give_back',
+  text: 'select parley.give_back($1, $2, $3, $4)',
+};
+const DISCARD: Statement = {
+  name: 'parley_discard',
+  text: 'select parley.discard($1, $2, $3, $4) ours',
+};
+const RETRY: Statement = {
+  name: 'parley_retry',
+  text: 'select parley.retry($1, $2, $3, $4, $5, $6, $7) ours',
+};
+const BURY: Statement = {
+  name: 'parley_bury',
+  text: 'select parley.bury($1, $2, $3, $4, $5, $6, $7) ours',
+};

@@ -1,0 +1,96 @@
+import { Database } from '../connection/database';
+import { connectionTo } from '../address';
+import { QueueLeases, type Lane } from './lane-leases';
+import { SEND, sendValues } from './queue-sender';
+import { TrialDatabase } from '../trial-database.fixture';
+import { reserve, StoppableClock } from './worker.fixture';
+
+jest.setTimeout(60_000);
+
+const INSTANCES = 12;
+const WANTED = 200;
+const LEASE_MS = 60_000;
+
+let trial: TrialDatabase;
+let database: Database;
+let queue: number;
+
+beforeAll(async () => {
+  trial = await TrialDatabase.create(['inventory', 'orders']);
+  database = Database.open(connectionTo(trial.url('inventory')), {
+    clock: new StoppableClock(),
+    log: () => undefined,
+  });
+  queue = (
+    await database.call<{ id: number }>(
+      { name: 'spec_open', text: 'select parley.open_queue($1) id' },
+      ['inventory'],
+    )
+  )[0]!.id;
+});
+beforeEach(() => trial.empty());
+afterAll(async () => {
+  await database.close();
+  await trial.drop();
+});
+
+async function send(count: number, keyOf: (n: number) => string | undefined): Promise<void> {
+  for (let n = 0; n < count; n += 1_000) {
+    const some = Array.from({ length: Math.min(1_000, count - n) }, (_, i) =>
+      reserve(keyOf(n + i), n + i),
+    );
+    await trial.admin.query(SEND.text, sendValues(some));
+  }
+}
+
+/**
+ * As a consumer does: what was broken off goes on, and what is fully held is looked through once.
+ */
+async function claim(leases: QueueLeases, wanted: number): Promise<Lane[]> {
+  const lanes = await leases.claim(wanted);
+  for (let scans = 0; lanes.length < wanted / 2 && leases.brokenOff && scans < 100; scans++)
+    lanes.push(...(await leases.claim(wanted - lanes.length)));
+  return lanes;
+}
+
+it.each([
+  ['keyed', (n: number) => `k${n}`],
+  ['without keys', () => undefined],
+  ['half of them keyed', (n: number) => (n % 2 === 0 ? `k${n}` : undefined)],
+])('gives %s lanes to any number of instances', async (_, keyOf) => {
+  await send(6_000, keyOf);
+  const got: number[] = [];
+  const lanes = new Set<string>();
+  for (let i = 0; i < INSTANCES; i++) {
+    const mine = await claim(new QueueLeases(database, queue, LEASE_MS), WANTED);
+    got.push(mine.length);
+    for (const { id } of mine) lanes.add(id);
+  }
+  expect(Math.min(...got)).toBeGreaterThanOrEqual(WANTED / 2);
+  expect(lanes.size).toBe(got.reduce((sum, n) => sum + n, 0)); // nobody has another's
+});
+
+it('finds the few that are free behind thousands that are held, and what is given back before them', async () => {
+  await send(5_000, () => undefined);
+  const holder = new QueueLeases(database, queue, LEASE_MS);
+  const held: Lane[] = [];
+  while (held.length < 4_990)
+    held.push(...(await claim(holder, Math.min(WANTED, 4_990 - held.length))));
+  const other = new QueueLeases(database, queue, LEASE_MS);
+  const found = await claim(other, 20);
+  expect(found.map(({ messages }) => messages.length)).toEqual(Array(10).fill(1));
+  await holder.giveBack(held.slice(0, 5), 0);
+  expect(await claim(other, 20)).toHaveLength(5);
+});
+
+it('takes the oldest first, however far it has come', async () => {
+  await send(1_000, () => undefined);
+  const one = new QueueLeases(database, queue, LEASE_MS);
+  let now = 0;
+  const first = await one.claim(100, now);
+  await one.claim(100, now);
+  await one.giveBack(first, 0);
+  now += 1_000;
+  const again = await one.claim(100, now);
+  expect(again.map(({ id }) => id)).toEqual(first.map(({ id }) => id));
+});

@@ -1,0 +1,26 @@
+import type { Database, Statement } from '../connection/database';
+
+/** The numbers by which the tables know queues; asked for once, made when missing. */
+export class QueueIds {
+  private readonly known = new Map<string, Promise<number>>();
+
+  constructor(private readonly database: Database) {}
+
+  of(queue: string): Promise<number> {
+    const known = this.known.get(queue) ?? this.open(queue);
+    this.known.set(queue, known);
+    return known;
+  }
+
+  private async open(queue: string): Promise<number> {
+    try {
+      const [row] = await this.database.call<{ id: number }>(OPEN, [queue]);
+      return row!.id;
+    } catch (error) {
+      this.known.delete(queue);
+      throw error;
+    }
+  }
+}
+
+const OPEN: Statement = { name: 'parley_open_queue', text: 'select parley.open_queue($1) id' };

@@ -1,0 +1,23 @@
+import type { Inbox, Tx } from '@parley/messaging/transport';
+import type { Statement } from '../connection/database';
+import type { QueueIds } from '../queue/queue-registry';
+import { messageId as uuidOf } from '../cloudevents';
+import { statement } from './transaction';
+
+export class PostgresInbox implements Inbox {
+  constructor(private readonly queues: QueueIds) {}
+
+  async record(tx: Tx, subscription: string, messageId: string, print?: string): Promise<boolean> {
+    const { rows } = await statement(tx, RECORD, [
+      await this.queues.of(subscription),
+      uuidOf({ id: messageId }),
+      print ?? null,
+    ]);
+    return (rows[0] as { recorded: boolean }).recorded;
+  }
+}
+
+const RECORD: Statement = {
+  name: 'parley_record_message',
+  text: 'select parley.record_message($1, $2, $3) recorded',
+};

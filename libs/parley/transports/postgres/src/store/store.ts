@@ -1,0 +1,113 @@
+import { type Store } from '@parley/messaging';
+import {
+  CLAIM_DAYS,
+  systemClock,
+  type Clock,
+  type Ending,
+  type TransportContext,
+  type Tx,
+} from '@parley/messaging/transport';
+import type { ClientConfig } from 'pg';
+import type { DataSource } from 'typeorm';
+import { connectionTo } from '../address';
+import { PostgresCarriers } from './carriers';
+import { PostgresClaims } from './claim-store';
+import { Database } from '../connection/database';
+import { PostgresInbox } from './inbox';
+import { PostgresLanes } from './lanes';
+import { outageOf } from '../connection/outage';
+import { PostgresOutbox } from './outbox';
+import { PostgresPositions } from './stream-positions';
+import { PostgresSubjectKeys } from './subject-keys';
+import { QueueIds } from '../queue/queue-registry';
+import { PostgresRequests } from './idempotency-store';
+import { PostgresSuspects } from './suspects';
+import { transaction } from './transaction';
+
+export interface PostgresStoreOptions {
+  readonly service: string;
+  readonly clock?: Clock;
+  readonly log?: TransportContext['log'];
+  /** Told of each step of a message that is delivered from here. */
+  readonly passes?: TransportContext['passes'];
+}
+
+/** Keeps a service's side of the conversation in the database its data is in: the DataSource's. */
+export class PostgresStore implements Store {
+  readonly technology = 'postgres';
+  readonly outbox: PostgresOutbox;
+  readonly inbox: PostgresInbox;
+  readonly lanes: PostgresLanes;
+  readonly positions: PostgresPositions;
+  readonly suspects: PostgresSuspects;
+  readonly requests: PostgresRequests;
+  readonly subjectKeys: PostgresSubjectKeys;
+  readonly claims: PostgresClaims;
+  readonly outage = outageOf;
+  readonly carriers: PostgresCarriers;
+  private readonly database: Database;
+  private closing?: Promise<void>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    { service, clock = systemClock, log = () => undefined, passes }: PostgresStoreOptions,
+  ) {
+    const config = connectionOf(dataSource);
+    this.database = Database.open(config, { clock, log });
+    const queues = new QueueIds(this.database);
+    this.positions = new PostgresPositions(this.database);
+    this.suspects = new PostgresSuspects(this.database, queues);
+    this.outbox = new PostgresOutbox(this.database, config, service);
+    this.inbox = new PostgresInbox(queues);
+    this.requests = new PostgresRequests(this.database, service);
+    this.subjectKeys = new PostgresSubjectKeys(this.database, false);
+    this.carriers = new PostgresCarriers(this.database, service);
+    this.claims = new PostgresClaims(
+      this.database,
+      { address: `the database of ${service}`, days: CLAIM_DAYS, own: false },
+      { clock, log },
+    );
+    this.lanes = new PostgresLanes(this.database, queues, service, { clock, log, passes });
+  }
+
+  async connect(): Promise<void> {
+    await this.installation();
+    if (!this.dataSource.isInitialized) await this.dataSource.initialize();
+  }
+
+  installation(): Promise<string> {
+    return this.database.installation();
+  }
+
+  async transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    last?: (tx: Tx) => Promise<void>,
+    ending?: Ending,
+  ): Promise<T> {
+    let committed: Tx | undefined;
+    const result = await transaction(this.dataSource, (tx) => work((committed = tx)), last, ending);
+    this.outbox.committed(committed!);
+    return result;
+  }
+
+  /** The DataSource is its maker's to destroy. */
+  close(): Promise<void> {
+    return (this.closing ??= this.lanes.close().then(() => this.database.close()));
+  }
+}
+
+/** The store's own connections go where the DataSource's go. */
+function connectionOf({ options }: DataSource): ClientConfig {
+  if (options.type !== 'postgres')
+    throw new Error(`PostgresStore needs a DataSource of type postgres, not ${options.type}`);
+  const { url, host, port, username, password, database, ssl } = options;
+  if (url !== undefined) return connectionTo(url, ssl);
+  return {
+    host: host ?? '127.0.0.1',
+    port: port ?? 5432,
+    user: username,
+    password: password as string,
+    database,
+    ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }),
+  };
+}
