@@ -253,7 +253,11 @@ export class KafkaPublisher {
     if (this.producer) return this.producer;
     const opening = this.client.producer();
     this.producer = opening;
-    opening.catch(() => (this.producer = this.producer === opening ? undefined : this.producer));
+    // Returns nothing: a handler that returned the next producer's promise would fail with it, and
+    // nobody would hear of that.
+    opening.catch(() => {
+      if (this.producer === opening) this.producer = undefined;
+    });
     return opening;
   }
 

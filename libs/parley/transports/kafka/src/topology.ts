@@ -88,7 +88,9 @@ export class Topics {
     const entry: NonNullable<typeof known> = { at: now, topic: this.open(kind, owner) };
     this.known.set(name, entry);
     entry.topic.then(
-      (found) => (entry.found = found),
+      (found) => {
+        entry.found = found;
+      },
       () => this.forget(name),
     );
     return entry.topic;
