@@ -104,6 +104,7 @@ function drawnHandler(handler) {
   return [`  ▼ ${paint('green', subscription ?? service)}  ${name}`, ...policies];
 }
 
+const times = (count, what) => `${count} ${what}${count === 1 ? '' : 's'}`;
 const ms = (value) => (value >= 1000 && value % 1000 === 0 ? `${value / 1000} s` : `${value} ms`);
 
 function policiesOf({
@@ -148,5 +149,10 @@ function policiesOf({
     `${retry.immediate} more tries at once${retry.delays.length ? `, deliveries again after ${retry.delays.map(ms).join(', ')}` : ', no later deliveries'}, then a dead letter${key ? ' that its lane waits for' : ''}`,
   );
   policies.push(`told to give up after ${ms(timeout)}`);
+  // A service of an older build does not tell.
+  if (retry.unfinished !== undefined)
+    policies.push(
+      `after ${times(retry.unfinished, 'handling')} alone without an outcome (its process ended), a dead letter, too`,
+    );
   return policies;
 }

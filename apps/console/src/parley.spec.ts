@@ -301,7 +301,7 @@ describe('npm run parley', () => {
       live: false,
       timeout: 30000,
       transaction: 'handler',
-      retry: { immediate: 3, delays: [1000] },
+      retry: { immediate: 3, delays: [1000], unfinished: 4 },
     };
     const contract = {
       name: 'orders.order-placed',
@@ -325,6 +325,7 @@ describe('npm run parley', () => {
       'insights.figures',
       'FiguresController.placed',
       '3 more tries at once, deliveries again after 1 s',
+      'after 4 handlings alone without an outcome (its process ended), a dead letter, too',
     ])
       expect(out).toContain(part);
   });

@@ -36,7 +36,7 @@ import { Sequences } from './gap-detector';
 import { moreTimes, Sparingly } from '../log-throttle';
 import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
-import { evidenceOf, Solitude, SuspectHandling } from './suspects';
+import { evidenceOf, Solitude, SuspectHandling, unfinishedAtMost } from './suspects';
 import type { TransportContext } from '../ports/transport';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { Transactions } from '../sending/transactions';
@@ -272,7 +272,7 @@ export class Pipeline {
         { suspects, ...this.process },
         delivery,
         opened.envelope,
-        opened.handler.options.retry?.unfinished,
+        unfinishedAtMost(opened.handler.options),
       );
     try {
       const result = await this.handleAlone({ ...delivery, suspectHandling }, opened);

@@ -3,6 +3,7 @@ import type { Clock } from '../clock';
 import { describe, type Failure, ProcessEndedError } from '../message/failure';
 import type { TransportContext } from '../ports/transport';
 import type { Delivery } from '../ports/delivery';
+import type { HandlerOptions } from '../ports/subscription';
 import type { Suspects } from '../ports/suspects';
 
 /**
@@ -10,6 +11,10 @@ import type { Suspects } from '../ports/suspects';
  * letter.
  */
 export const UNFINISHED_AT_MOST = 4;
+
+/** The same, as this handler wants it. */
+export const unfinishedAtMost = ({ retry }: HandlerOptions): number =>
+  retry?.unfinished ?? UNFINISHED_AT_MOST;
 
 /**
  * Milliseconds for which a suspect waits until everything else in its process has ended; then it is
@@ -46,7 +51,7 @@ export class SuspectHandling {
     private readonly place: SuspectPlace,
     private readonly delivery: Pick<Delivery, 'subscription'>,
     private readonly envelope: Envelope,
-    private readonly atMost: number = UNFINISHED_AT_MOST,
+    private readonly atMost: number,
   ) {}
 
   /**

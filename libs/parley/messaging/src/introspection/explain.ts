@@ -1,7 +1,8 @@
 import { type Call, type Contract, type Kind } from '@parley/contract';
 import type { Handler, RegisteredSubscription } from '../ports/subscription';
 import { timeoutOf } from '../delivery/pipeline';
-import { retryPolicy } from '../delivery/retry-policy';
+import { type RetryPolicy, retryPolicy } from '../delivery/retry-policy';
+import { unfinishedAtMost } from '../delivery/suspects';
 import type { Hop } from '../ports/diagnostics';
 
 /** How a service carries one kind of contract. */
@@ -36,10 +37,10 @@ export interface HandlerInfo {
   readonly batch?: number;
   readonly transaction?: 'handler' | 'own' | 'none';
   /**
-   * Tries at once after each delivery, and milliseconds until each further delivery; then the
-   * message is a dead letter.
+   * Tries at once after each delivery, milliseconds until each further delivery, and deliveries
+   * that may end without an outcome; then the message is a dead letter.
    */
-  readonly retry?: { readonly immediate: number; readonly delays: readonly number[] };
+  readonly retry?: RetryPolicy & { readonly unfinished: number };
   readonly from?: string;
   readonly live?: boolean;
 }
@@ -70,7 +71,7 @@ export function handlerInfo(handler: Handler, subscription?: RegisteredSubscript
     ...batch,
     timeout: timeoutOf(handler),
     transaction,
-    retry: retryPolicy(options),
+    retry: { ...retryPolicy(options), unfinished: unfinishedAtMost(options) },
   };
 }
 
