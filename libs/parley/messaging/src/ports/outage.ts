@@ -50,11 +50,28 @@ export const hadEffect = (): boolean => noted.getStore()?.any ?? false;
 export const effectAfter = ({ effect }: OutageError): EffectOfOutage =>
   hadEffect() ? 'unknown' : effect;
 
+const MISTAKES = new Set(['TypeError', 'RangeError', 'ReferenceError']);
 /**
- * A mistake in code, of ours or of a client library, and so no outage. (`fetch failed` is a
- * TypeError as well, but names its cause.)
+ * Node's own codes of an argument that fits nowhere. Others, as of a buffer that ends too early, may
+ * come from what a foreign program sent.
  */
-export const isBug = (error: unknown): error is Error =>
-  (error instanceof TypeError || error instanceof ReferenceError) &&
-  error.cause === undefined &&
-  !('code' in error);
+const ARGUMENT = /^ERR_INVALID_(ARG|THIS|RETURN)/;
+
+/**
+ * The mistake in code, of ours or of a client library, that an error tells of, and so no outage:
+ * also where the library wrapped it in an error of its own. Undefined: it tells of something else.
+ * (`fetch failed` is a TypeError as well, but its cause is none.)
+ */
+export function bugIn(error: unknown): Error | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if (error.cause instanceof Error) return bugIn(error.cause);
+  const { name, code } = error as Error & { readonly code?: unknown };
+  const isMistake = code === undefined || (typeof code === 'string' && ARGUMENT.test(code));
+  return MISTAKES.has(name) && isMistake ? error : undefined;
+}
+
+/** For a log: the stack of a mistake in code is told, that of an outage helps nobody. */
+export function bugDetails(error: unknown): { readonly error: Error } | undefined {
+  const bug = bugIn(error);
+  return bug && { error: bug };
+}

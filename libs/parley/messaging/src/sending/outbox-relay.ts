@@ -1,4 +1,5 @@
 import { contractIfLoaded } from '@parley/contract';
+import { bugDetails } from '../ports/outage';
 import { OutboxLetters } from './outbox-dead-letters';
 import type { Publisher } from './publisher';
 import {
@@ -126,6 +127,7 @@ export class Relay {
         this.process.log(
           'warn',
           `the outbox could not be relayed, again in ${backoff} ms: ${(error as Error).message}`,
+          bugDetails(error),
         );
         await this.pause(backoff);
       }

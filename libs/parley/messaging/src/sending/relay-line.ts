@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import type { Passes } from '../ports/failpoints';
 import type { OutgoingMessage } from '../message/message';
+import { bugDetails } from '../ports/outage';
 import type { OutboxLetters, OutboxRow } from './outbox-dead-letters';
 import {
   backoffAfter,
@@ -119,7 +120,8 @@ export class RelayLine {
         const backoff = backoffAfter(this.storeFailures++);
         this.context.process.log(
           'warn',
-          `the outbox cannot be reached, again in ${backoff} ms: ${(error as Error).message}`,
+          `the outbox could not be relayed, again in ${backoff} ms: ${(error as Error).message}`,
+          bugDetails(error),
         );
         return this.wakeAfter(backoff);
       }
@@ -167,7 +169,11 @@ export class RelayLine {
     const reason = `${row.contract}: ${error instanceof Error ? error.message : String(error)}`;
     // One line for an outage, not one for each of its messages.
     if (!this.reasons.includes(reason))
-      this.context.process.log('warn', `${reason}; published again in ${backoff} ms`);
+      this.context.process.log(
+        'warn',
+        `${reason}; published again in ${backoff} ms`,
+        bugDetails(error),
+      );
     this.waits.set(waitOf(row), {
       failures,
       until: this.context.process.clock.now() + backoff,

@@ -23,6 +23,12 @@ describe('the address of an ActiveMQ', () => {
     });
   });
 
+  it('has no part in a mistake in code, which is told as what it is', () => {
+    const bug = new TypeError("Cannot read properties of undefined (reading 'remote')");
+    expect(startFailure(address, bug)).toBe(bug);
+    expect(startFailure(address, new Error('failed', { cause: bug }))).toBe(bug);
+  });
+
   it.each(['activemq://', 'amqp://host', 'host:61616', 'activemq://host/queue'])(
     'refuses %s',
     (url) => {

@@ -1,4 +1,4 @@
-import { isBug, socketHost } from '@parley/messaging/transport';
+import { bugIn, socketHost } from '@parley/messaging/transport';
 
 const DEFAULT_PORT = { 'activemq:': 61_616, 'activemqs:': 61_617 } as const;
 
@@ -60,11 +60,8 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  return isBug(thrown) ||
-    thrown instanceof ActiveMqUnavailable ||
-    thrown instanceof TopologyMismatch
-    ? thrown
-    : new ActiveMqUnavailable(address, thrown);
+  const isTold = thrown instanceof ActiveMqUnavailable || thrown instanceof TopologyMismatch;
+  return isTold ? thrown : (bugIn(thrown) ?? new ActiveMqUnavailable(address, thrown));
 }
 
 function explain(address: Address, cause: unknown): string {

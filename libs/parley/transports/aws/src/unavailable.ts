@@ -1,3 +1,4 @@
+import { bugIn } from '@parley/messaging/transport';
 import type { AwsAddress } from './address';
 
 /** A service of AWS could not be used at start. Once started, it is tried again for ever. */
@@ -19,7 +20,7 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown at start, as one sentence. */
 export function startFailure(address: AwsAddress, thrown: unknown): Error {
-  return isUnusable(thrown) ? thrown : new AwsUnavailable(address, thrown);
+  return isUnusable(thrown) ? thrown : (bugIn(thrown) ?? new AwsUnavailable(address, thrown));
 }
 
 /** Whether it says already what is wrong with the service, or with what is in it. */

@@ -1,4 +1,4 @@
-import { isBug } from '@parley/messaging/transport';
+import { bugIn } from '@parley/messaging/transport';
 import { milliseconds, type Duration } from '@parley/contract';
 
 export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512';
@@ -89,9 +89,8 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown while connecting, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  return isBug(thrown) || thrown instanceof KafkaUnavailable || thrown instanceof TopologyMismatch
-    ? thrown
-    : new KafkaUnavailable(address, thrown);
+  const isTold = thrown instanceof KafkaUnavailable || thrown instanceof TopologyMismatch;
+  return isTold ? thrown : (bugIn(thrown) ?? new KafkaUnavailable(address, thrown));
 }
 
 function explain({ user, tls }: Address, cause: unknown): string {

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import {
   type Backlog,
+  bugDetails,
   type Bound,
   type Deliver,
   FirstOfKeys,
@@ -246,7 +247,7 @@ export class GroupReader implements GroupListener {
   crashed(error: Error): void {
     this.trouble = `the consumer of ${this.id} ended: ${error.message}`;
     if (this.stopping) return;
-    this.place.context.log('warn', `${this.trouble}; it is made anew`);
+    this.place.context.log('warn', `${this.trouble}; it is made anew`, bugDetails(error));
     if (this.durable) {
       this.membership?.abandon(this.trouble);
       this.membership = undefined;

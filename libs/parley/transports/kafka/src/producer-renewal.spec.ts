@@ -4,7 +4,7 @@ import { Address } from './address';
 import type { KafkaClient, Producer } from './client';
 import { message } from './kafka.fixture';
 import { KafkaPublisher } from './publisher';
-import type { KnownTopic, Topics } from './topics';
+import type { KnownTopic, Topics } from './topology';
 
 const NumberSaid = event('orders.number-said', z.object({ key: z.string(), n: z.int() }), {
   key: 'key',

@@ -1,5 +1,6 @@
 import { OutageError } from '@parley/messaging';
 import {
+  bugIn,
   failureOf,
   failuresTogether,
   headersOf,
@@ -151,7 +152,7 @@ export class KafkaPublisher {
     } catch (error) {
       if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch')
         throw error;
-      throw new NotConnected(this.address, (error as Error).message, error);
+      throw bugIn(error) ?? new NotConnected(this.address, (error as Error).message, error);
     }
   }
 
@@ -197,11 +198,13 @@ export class KafkaPublisher {
       await this.produce(batch);
       for (const { confirm } of batch) confirm();
     } catch (thrown) {
+      await this.discard();
+      const bug = bugIn(thrown);
+      if (bug) return batch.forEach(({ reject }) => reject(bug));
       const rejection =
         thrown instanceof Rejection
           ? thrown
           : new Rejection('unknown', (thrown as Error).message, { cause: thrown });
-      await this.discard();
       // One of them may be to blame; it is not to take the others with it.
       if (batch.length > 1 && isFinal(rejection))
         for (const shipment of batch) await this.deliver([shipment]);
@@ -225,6 +228,7 @@ export class KafkaPublisher {
           () => unknown ?? new Rejection('unknown', 'no confirm in time'),
         );
       } catch (thrown) {
+        if (bugIn(thrown)) throw thrown;
         const rejection =
           thrown instanceof Rejection
             ? thrown

@@ -3,6 +3,7 @@ import { isUnusable, reasonOf } from '@parley/aws';
 import { OutageError } from '@parley/messaging';
 import {
   Batches,
+  bugIn,
   headersOf,
   type OutgoingMessage,
   sendInOrder,
@@ -72,6 +73,8 @@ export class StreamPublisher {
   private failure(stream: string, error: unknown): Error {
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
+    const bug = bugIn(error);
+    if (bug) return bug;
     const isRefused =
       error instanceof RecordRefused || ($fault === 'client' && name !== 'AbortError');
     return isRefused

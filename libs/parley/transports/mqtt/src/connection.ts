@@ -1,4 +1,4 @@
-import { isBug, within } from '@parley/messaging/transport';
+import { bugIn, within } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
 import { type Address, MqttUnavailable } from './address';
@@ -63,7 +63,7 @@ export class Connection {
       );
     } catch (error) {
       await this.close();
-      throw isBug(error) ? error : new MqttUnavailable(this.address, error);
+      throw bugIn(error) ?? new MqttUnavailable(this.address, error);
     }
   }
 

@@ -1,4 +1,4 @@
-import { isBug } from '@parley/messaging/transport';
+import { bugIn } from '@parley/messaging/transport';
 /** Of AMQP's own tuning; the client reads them. */
 const OPTIONS: readonly string[] = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 
@@ -82,7 +82,7 @@ export function startFailure(address: Address, thrown: unknown): Error {
     thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
   if (cause instanceof Error && (cause as { code?: unknown }).code === 406)
     return new TopologyMismatch(address, cause);
-  return isBug(cause) ? cause : new RabbitUnavailable(address, cause);
+  return bugIn(cause) ?? new RabbitUnavailable(address, cause);
 }
 
 function explain(address: Address, cause: unknown): string {

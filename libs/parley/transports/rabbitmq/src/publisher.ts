@@ -1,6 +1,7 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
 import { OutageError } from '@parley/messaging';
 import {
+  bugIn,
   headersOf,
   type OutgoingMessage,
   queueOf,
@@ -253,7 +254,12 @@ export class CommandPublisher extends ClientRMQ {
       (error: Error & { code?: number }) => {
         throw error.code === 406 || error instanceof NotThere
           ? startFailure(this.address, error)
-          : new Unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`);
+          : (bugIn(error) ??
+              new Unconfirmed(
+                what,
+                this.address,
+                `what it needs was not declared: ${error.message}`,
+              ));
       },
     );
   }

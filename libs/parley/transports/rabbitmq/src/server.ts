@@ -1,5 +1,6 @@
 import { type MessageHandler, ServerRMQ } from '@nestjs/microservices';
 import {
+  bugDetails,
   type HandlerExtras,
   type HandlerRegistry,
   type Intake,
@@ -160,7 +161,7 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
     const failure = startFailure(this.address, error);
     if (this.state === 'starting') return this.failStart?.(failure);
     this.reason = failure.message;
-    this.context.log('error', failure.message);
+    this.context.log('error', failure.message, bugDetails(failure));
     this.context.clock.after(RECONNECT_AFTER, () => this.reconnectFrom(connection));
   }
 

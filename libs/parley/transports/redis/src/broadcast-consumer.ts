@@ -1,5 +1,6 @@
 import { type MessageHandler, ServerRedis } from '@nestjs/microservices';
 import {
+  bugIn,
   type Deliver,
   fromStructured,
   type HandlerExtras,
@@ -64,7 +65,9 @@ export class BroadcastIntake extends ServerRedis implements Intake {
         );
     } catch (error) {
       await this.close();
-      return started(new RedisUnavailable(this.address, this.cause || (error as Error).message));
+      return started(
+        bugIn(error) ?? new RedisUnavailable(this.address, this.cause || (error as Error).message),
+      );
     }
     this.started = true;
     started();

@@ -1,6 +1,7 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
 import { OutageError } from '@parley/messaging';
 import {
+  bugIn,
   headersOf,
   type OutgoingMessage,
   sendInOrder,
@@ -47,7 +48,9 @@ export class BroadcastPublisher extends ClientRedis {
       );
     } catch (error) {
       await this.close();
-      throw new RedisUnavailable(this.address, this.cause || (error as Error).message);
+      throw (
+        bugIn(error) ?? new RedisUnavailable(this.address, this.cause || (error as Error).message)
+      );
     }
   }
 
@@ -97,7 +100,7 @@ export class BroadcastPublisher extends ClientRedis {
     await within(CONNECTED_WITHIN, client!.publish(channel, data), notSaid).catch((error) => {
       throw error instanceof NotSaid
         ? error
-        : new NotSaid(channel, this.address, (error as Error).message);
+        : (bugIn(error) ?? new NotSaid(channel, this.address, (error as Error).message));
     });
   }
 }

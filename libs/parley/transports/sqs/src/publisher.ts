@@ -7,6 +7,7 @@ import { isUnusable, reasonOf } from '@parley/aws';
 import { OutageError } from '@parley/messaging';
 import {
   type Batches,
+  bugIn,
   headersOf,
   type OutgoingMessage,
   queueOf,
@@ -103,6 +104,8 @@ export class CommandPublisher {
       return new Refused(owner, this.address, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
+    const bug = bugIn(error);
+    if (bug) return bug;
     return $fault === 'client'
       ? new Refused(owner, this.address, `${name}: ${message}`)
       : new Unconfirmed(owner, this.address, reasonOf(error));

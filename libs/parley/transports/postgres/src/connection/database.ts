@@ -1,5 +1,5 @@
 import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
-import { isBug, type TransportContext } from '@parley/messaging/transport';
+import { bugIn, type TransportContext } from '@parley/messaging/transport';
 import { PostgresUnavailable } from '../address';
 import { Bell } from './notification-listener';
 import { PoolerError } from './pooler';
@@ -85,7 +85,7 @@ export class Database {
       return row!.id;
     } catch (error) {
       if (error instanceof PoolerError) throw error;
-      throw isBug(error) ? error : new PostgresUnavailable(this.config, error);
+      throw bugIn(error) ?? new PostgresUnavailable(this.config, error);
     }
   }
 }
