@@ -31,7 +31,7 @@ import {
   type Examination,
   type Manifest,
 } from './introspection/topology-report';
-import { HandlerRuns, type Overdue } from './delivery/handler-runs';
+import { type HandlerRun, HandlerRuns, type Overdue, type RunFacts } from './delivery/handler-runs';
 import { KeyRing } from './payload/subject-key-cache';
 import { KillSwitches, type KillSwitchOptions, type Paused } from './delivery/circuit-breaker';
 import { warnOfMessagesLeftBehind } from './introspection/left-behind';
@@ -125,6 +125,7 @@ export interface Worker {
 /** The conversation of one process: what it says, what it handles, and how both begin and end. */
 export class Messaging {
   readonly service: string;
+  readonly instance: string;
   readonly registry: HandlerRegistry;
   readonly transactions: Transactions;
   readonly messenger: Messenger;
@@ -166,6 +167,7 @@ export class Messaging {
     const process = { instance: options.instance, clock, log, observer, random, passes };
     const envelopes = new Envelopes(options, clock);
     this.service = service;
+    this.instance = options.instance;
     this.store = store;
     this.clock = clock;
     this.log = log;
@@ -256,6 +258,16 @@ export class Messaging {
   /** Begins with the intakes and ends with them. */
   alongside(worker: Worker): void {
     this.workers.push(worker);
+  }
+
+  /**
+   * Does a worker's `work` as a handler is run: it ends at its timeout plus the grace, whether it
+   * settles or not, and is told of while it is overdue. Transactions that are given the run end
+   * with it.
+   * @throws HandlerTimeoutError
+   */
+  bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T> {
+    return this.runs.bounded(facts, work);
   }
 
   async health(): Promise<MessagingHealth> {

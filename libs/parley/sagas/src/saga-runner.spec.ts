@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { event, wire, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
+import { HandlerRuns } from '@parley/messaging/transport';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import {
@@ -19,7 +20,7 @@ import {
 import { MemorySagaStore } from './memory-saga-store';
 import { saga, type Definition } from './saga';
 import { Speaker } from './saga-dispatcher';
-import { end, next, send } from './step';
+import { end, execute, next, send } from './step';
 import { Timeouts } from './timeouts';
 import { Turns } from './saga-runner';
 
@@ -33,10 +34,12 @@ function system({
   const transactions = {
     run: <T>(work: (tx: never) => Promise<T>) =>
       database.transaction(work as (tx: object) => Promise<T>),
+    commit: database.transaction.bind(database),
   };
   const said: { verb: string; what: unknown; message?: object; correlationId?: string }[] = [];
   const log = jest.fn();
   const broken = { by: undefined as Error | undefined };
+  const hanging = new Set<string>();
   const say = (verb: string) => async (contract: Contract, message: object) => {
     if (broken.by) throw broken.by;
     said.push({
@@ -50,17 +53,28 @@ function system({
     get: (token: unknown) => {
       if (token !== CommandBus || !bus) throw new Error('no such provider');
       return {
-        execute: async (command: object) => void said.push({ verb: 'execute', what: command }),
+        execute: async (command: object) => {
+          if (hanging.has((command as RefuseTrip).tripId)) await new Promise(() => undefined);
+          said.push({ verb: 'execute', what: command });
+        },
       };
     },
   };
   const messenger = { send: say('send'), publish: say('publish'), broadcast: say('broadcast') };
   const turns = new Turns(store, new Speaker(messenger as never, modules as never), clock, log);
-  const timeouts = new Timeouts(sagas, store, turns, transactions, clock, log);
+  const runs = new HandlerRuns(clock, log);
+  const timeouts = new Timeouts(sagas, store, turns, {
+    service: 'trips',
+    instance: 'trips-1',
+    clock,
+    log,
+    transactions,
+    bounded: (facts, work) => runs.bounded(facts, work),
+  });
   const deliver = (contract: Contract, message: object, id: string = randomUUID()) =>
     transactions.run((tx) => turns.onMessage(tx, sagas[0]!, contract, message, envelope(id)));
   const find = (key: string, name = 'trip') => transactions.run((tx) => store.find(tx, name, key));
-  return { clock, said, log, broken, timeouts, deliver, find };
+  return { clock, said, log, broken, hanging, runs, timeouts, deliver, find };
 }
 
 const envelope = (id: string) =>
@@ -263,6 +277,36 @@ describe('a timeout', () => {
     await clock.advance(10_000);
     await timeouts.takeDue();
     expect(said.slice(2)).toHaveLength(2);
+  });
+
+  it('whose local command never ends is ended, told of and taken again later; others are taken meanwhile', async () => {
+    const refusing = saga('refusing', { state: z.object({ tripId: z.string() }), by: 'tripId' })
+      .startsOn(TripRequested, ({ tripId }) => next({ tripId }))
+      .after('1m', 'refusal', (state) => end(state, execute(new RefuseTrip(state.tripId, 'late'))));
+    const { deliver, timeouts, clock, hanging, runs, said, find, log } = system({
+      sagas: [refusing],
+    });
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    hanging.add('hangs');
+    for (const key of ['hangs', 'good'])
+      await deliver(TripRequested, { tripId: key, city: 'Rome' });
+    await clock.advance('1m');
+    await clock.advance('34s');
+    expect(runs.overdue()).toMatchObject([
+      { contract: 'refusing', id: 'hangs', handler: 'the timeout "refusal"', ended: false },
+    ]);
+    await clock.advance('1.5s');
+    expect(said).toEqual([{ verb: 'execute', what: new RefuseTrip('good', 'late') }]);
+    expect((await find('hangs', 'refusing'))!).toMatchObject({
+      done: false,
+      timeouts: [{ failures: 1, error: expect.stringContaining('timeout of 30000 ms') }],
+    });
+    expect(log).toHaveBeenCalledWith('warn', expect.stringContaining('refusing hangs in trips.'));
+    hanging.clear();
+    await clock.advance('2s');
+    expect(await find('hangs', 'refusing')).toMatchObject({ done: true });
+    await timeouts.stop();
   });
 
   it('is looked for by itself from the start until the stop, once the application is there', async () => {

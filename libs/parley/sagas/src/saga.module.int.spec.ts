@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { INestApplication } from '@nestjs/common';
-import { Messenger } from '@parley/messaging';
+import { Messaging, Messenger } from '@parley/messaging';
 import { install, postgres, PostgresStore } from '@parley/postgres';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { BookFlight, FlightBooked, TripRequested } from './booking.fixture';
 import { FULL, Refusals, serve, SILENT, stop } from './journey.fixture';
+import { idsFor } from './ids';
 import { sagaMigrations } from './saga-migrations';
 import { SagaOperations } from './saga-operations';
 import type { SagaDetails } from './saga-store';
@@ -76,6 +77,8 @@ class ShopDatabase {
     await client.end();
   }
 }
+
+const hasFailed = ({ failures }: { readonly failures: number }): boolean => failures > 0;
 
 describe('sagas in PostgreSQL, their messages too', () => {
   const database = new ShopDatabase();
@@ -167,6 +170,22 @@ describe('sagas in PostgreSQL, their messages too', () => {
     ]);
     apps.splice(apps.indexOf(other), 1);
     await stop(other);
+  });
+
+  it('count a step of a timeout that ended its process as failed, and take it again later', async () => {
+    await request('deadly', SILENT);
+    const { name, key, version } = await until('deadly', () => true);
+    const step = idsFor(name, key, `in flying ${version}`)('step');
+    const { suspects } = trips.get(Messaging).store!;
+    await suspects!.begin('trips.trip', step, 'trips-0');
+    await makeDue('deadly');
+    const [failed] = (await until('deadly', ({ timeouts }) => timeouts.some(hasFailed))).timeouts;
+    expect(failed).toMatchObject({
+      failures: 1,
+      error: expect.stringMatching(/^its process ended.* trips-0$/),
+    });
+    await until('deadly', ({ version }) => version === 2);
+    expect(await suspects!.unfinished('trips.trip', step)).toEqual([]);
   });
 
   it('survive the end of their process: the next one goes on, timeouts included', async () => {

@@ -67,14 +67,16 @@ function timeoutsOf(
   turns: Turns,
   messaging: Messaging,
 ): Timeouts {
-  const timeouts = new Timeouts(
-    sagas,
-    store,
-    turns,
-    messaging.transactions,
-    messaging.clock,
-    messaging.log,
-  );
+  const { service, instance, clock, log, transactions } = messaging;
+  const timeouts = new Timeouts(sagas, store, turns, {
+    service,
+    instance,
+    clock,
+    log,
+    transactions,
+    suspects: messaging.store?.suspects,
+    bounded: (facts, work) => messaging.bounded(facts, work),
+  });
   messaging.alongside(timeouts);
   return timeouts;
 }

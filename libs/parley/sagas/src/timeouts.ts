@@ -4,21 +4,51 @@
  * cancelled, and every finished saga would leave some behind.
  */
 import type { OnApplicationBootstrap } from '@nestjs/common';
-import { type Transactions } from '@parley/messaging';
+import type { Messaging, Transactions } from '@parley/messaging';
 import {
   describe,
-  type Clock,
-  type TransportContext,
+  type HandlerRun,
+  type RunFacts,
+  type Suspects,
+  type Tx,
   type Worker,
 } from '@parley/messaging/transport';
+import { idsFor } from './ids';
 import type { Definition } from './saga';
-import type { DueTimeout, KnownTimeout, SagaStore } from './saga-store';
+import type { DueTimeout, KnownTimeout, SagaStore, StoredSaga } from './saga-store';
 import type { Turns } from './saga-runner';
 
 /** How late an instance notices what another one armed. */
 const POLL = 1_000;
 const FORGET_EVERY = 600_000;
 const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
+/** Milliseconds of one step, local commands that it executes included; then it is ended. */
+const STEP_TIMEOUT_MS = 30_000;
+
+/** The process of an earlier taking of the same step ended, and nobody knows of what. */
+export class StepUnfinishedError extends Error {
+  override readonly name = 'StepUnfinishedError';
+  constructor({ at, instance }: Awaited<ReturnType<Suspects['unfinished']>>[number]) {
+    super(
+      `its process ended, or lost its database, while the step was taken: ${at.toISOString()} ${instance}`,
+    );
+  }
+}
+
+/** What timeouts need of the service's conversation. */
+export interface TimeoutsPlace extends Pick<Messaging, 'service' | 'instance' | 'clock' | 'log'> {
+  readonly transactions: Pick<Transactions, 'run' | 'commit'>;
+  /** Counts steps without an outcome; without it, one that ends its process is taken at once. */
+  readonly suspects?: Pick<Suspects, 'begin' | 'unfinished' | 'end'>;
+  bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T>;
+}
+
+/** A timeout whose step is being taken. */
+interface Taken {
+  readonly timeout: DueTimeout;
+  /** Names this step of this version of the saga. */
+  readonly id: string;
+}
 
 export class Timeouts implements Worker, OnApplicationBootstrap {
   private readonly known: readonly KnownTimeout[];
@@ -33,9 +63,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     sagas: readonly Definition[],
     private readonly store: SagaStore,
     private readonly turns: Turns,
-    private readonly transactions: Pick<Transactions, 'run'>,
-    private readonly clock: Clock,
-    private readonly log: TransportContext['log'],
+    private readonly place: TimeoutsPlace,
   ) {
     this.definitions = new Map(sagas.map((saga) => [saga.name, saga]));
     this.known = sagas.flatMap((saga) =>
@@ -70,7 +98,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
       const next =
         this.known.length === 0
           ? undefined
-          : await this.transactions.run((tx) => this.store.nextDue(tx, this.known));
+          : await this.place.transactions.run((tx) => this.store.nextDue(tx, this.known));
       if (next === undefined || next > POLL) return POLL;
       if (next > 0) return Math.ceil(next);
       // Due, yet not to be had: its saga is locked, by a message or by another instance.
@@ -80,7 +108,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
 
   private wait(milliseconds: number): void {
     if (this.stopped) return;
-    this.cancel = this.clock.after(milliseconds, () => {
+    this.cancel = this.place.clock.after(milliseconds, () => {
       this.running = this.round();
     });
   }
@@ -93,7 +121,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
         await this.forget();
       }
     } catch (error) {
-      this.log(
+      this.place.log(
         'warn',
         `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describe(error).message}`,
         { error },
@@ -103,19 +131,65 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   }
 
   private async takeOne(): Promise<boolean> {
-    let claimed: DueTimeout | undefined;
+    const step: { taken?: Taken } = {};
     try {
-      await this.transactions.run(async (tx) => {
-        const claim = await this.store.claim(tx, this.known);
-        if (!claim) return;
-        claimed = claim.timeout;
-        await this.turns.onTimeout(tx, this.definitions.get(claimed.saga)!, claimed, claim.saga);
-      });
+      await this.place.bounded(this.factsOf(step), (run) =>
+        this.place.transactions.commit((tx) => this.take(tx, step), undefined, run),
+      );
     } catch (error) {
-      if (!claimed) throw error;
-      await this.postpone(claimed, error);
+      if (!step.taken) throw error;
+      await this.postpone(step.taken.timeout, error);
     }
-    return claimed !== undefined;
+    const { taken } = step;
+    if (taken) await this.place.suspects?.end(this.subscriptionOf(taken), taken.id);
+    return taken !== undefined;
+  }
+
+  private async take(tx: Tx, step: { taken?: Taken }): Promise<void> {
+    const claim = await this.store.claim(tx, this.known);
+    if (!claim) return;
+    const { timeout, saga } = claim;
+    step.taken = { timeout, id: stepIdOf(timeout, saga) };
+    await this.begin(step.taken);
+    await this.turns.onTimeout(tx, this.definitions.get(timeout.saga)!, timeout, saga);
+  }
+
+  /**
+   * Records the step, before it can end the process, until it has an outcome.
+   * @throws StepUnfinishedError for one that had none: it counts as failed
+   */
+  private async begin(taken: Taken): Promise<void> {
+    const { suspects, instance } = this.place;
+    const subscription = this.subscriptionOf(taken);
+    const [unfinished] = (await suspects?.unfinished(subscription, taken.id)) ?? [];
+    if (unfinished) throw new StepUnfinishedError(unfinished);
+    await suspects?.begin(subscription, taken.id, instance);
+  }
+
+  /** Known only when a timeout was claimed: read when somebody wants to know what runs. */
+  private factsOf(step: { readonly taken?: Taken }): RunFacts {
+    const { service } = this.place;
+    const timeout = () => step.taken?.timeout;
+    return {
+      kind: 'event',
+      timeout: STEP_TIMEOUT_MS,
+      get contract() {
+        return timeout()?.saga ?? 'sagas';
+      },
+      get subscription() {
+        return `${service}.${timeout()?.saga ?? 'sagas'}`;
+      },
+      get id() {
+        return timeout()?.key ?? '';
+      },
+      get what() {
+        return `the timeout "${timeout()?.name ?? ''}"`;
+      },
+    };
+  }
+
+  private subscriptionOf({ timeout }: Taken): string {
+    return `${this.place.service}.${timeout.saga}`;
   }
 
   /**
@@ -124,22 +198,25 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   private async postpone(timeout: DueTimeout, error: unknown): Promise<void> {
     const after = BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
     const { message } = describe(error);
-    this.log(
+    this.place.log(
       'error',
       `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, again in ${after} ms: ${message}`,
       { error },
     );
-    await this.transactions.run((tx) => this.store.postpone(tx, timeout, after, message));
+    await this.place.transactions.run((tx) => this.store.postpone(tx, timeout, after, message));
   }
 
   private async forget(): Promise<void> {
-    if (this.clock.elapsed() < this.forgetAt) return;
+    if (this.place.clock.elapsed() < this.forgetAt) return;
     for (const { name, keep } of this.definitions.values()) {
       while (
         !this.stopped &&
-        (await this.transactions.run((tx) => this.store.forget(tx, name, keep))) > 0
+        (await this.place.transactions.run((tx) => this.store.forget(tx, name, keep))) > 0
       );
     }
-    this.forgetAt = this.clock.elapsed() + FORGET_EVERY;
+    this.forgetAt = this.place.clock.elapsed() + FORGET_EVERY;
   }
 }
+
+const stepIdOf = ({ saga, key, name }: DueTimeout, { version }: StoredSaga): string =>
+  idsFor(saga, key, `${name} ${version}`)('step');

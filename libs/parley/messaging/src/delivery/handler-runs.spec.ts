@@ -3,7 +3,13 @@ import { broadcast, call, command, event } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
 import { Harness, type ServiceOnTrial, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import type { BatchContext, CallContext, HandlerContext } from '../message/handler-context';
+import {
+  type BatchContext,
+  type CallContext,
+  currentConversation,
+  type HandlerContext,
+  inConversation,
+} from '../message/handler-context';
 import { HandlerRuns, HandlerTimeoutError, type HandlerRun } from './handler-runs';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
@@ -304,6 +310,20 @@ describe('the bound', () => {
       expect(ended).toHaveBeenCalledWith(expect.any(HandlerTimeoutError));
     },
   );
+
+  it('is told of in the conversation of the handler that was ended, not of the one that ended before', async () => {
+    const told: unknown[] = [];
+    runs = new HandlerRuns(clock, () => told.push(currentConversation()?.messageId), 1_000);
+    const begin = (messageId: string) =>
+      inConversation({ correlationId: messageId, traceparent: '', messageId }, () =>
+        runs.bounded({ ...facts(1_000), id: messageId }, never).catch(() => undefined),
+      );
+    void begin('first');
+    await clock.advance(10);
+    void begin('second');
+    await clock.advance(3_000);
+    expect(told).toEqual(['first', 'second']);
+  });
 
   it('does not move with the time of day, and is put off while nothing can run', async () => {
     let [now, ring] = [0, () => {}];

@@ -1,5 +1,6 @@
 import type { Kind } from '@parley/contract';
 import type { Clock } from '../clock';
+import { currentConversation, inConversation } from '../message/handler-context';
 import type { Ending } from '../ports/tx';
 import type { TransportContext } from '../ports/transport';
 
@@ -68,6 +69,7 @@ export class HandlerRun implements Ending {
   /** When it is ended, by `elapsed` of the clock. */
   bound: number;
   private readonly closing = new Set<() => void>();
+  private readonly conversation = currentConversation();
   private controller?: AbortController;
   private cancelTimer?: () => void;
 
@@ -110,6 +112,12 @@ export class HandlerRun implements Ending {
       this.bound = bound + waited;
       this.boundMoved(this.bound);
     };
+  }
+
+  /** Does `work` in the conversation that the run belongs to, whoever asks for it. */
+  inItsConversation(work: () => void): void {
+    if (this.conversation) inConversation(this.conversation, work);
+    else work();
   }
 
   /** @throws what it was ended with */
@@ -240,10 +248,9 @@ export class HandlerRuns {
   private expire(run: HandlerRun): void {
     const { contract, id, subscription } = run.facts;
     const error = new HandlerTimeoutError(run.facts, this.grace);
-    this.log(
-      'warn',
-      `${contract} ${id}${subscription === undefined ? '' : ` in ${subscription}`}: ${error.message}`,
-    );
+    const where = subscription === undefined ? '' : ` in ${subscription}`;
+    // The timer is the one of whichever run set it.
+    run.inItsConversation(() => this.log('warn', `${contract} ${id}${where}: ${error.message}`));
     this.end(run, error);
   }
 

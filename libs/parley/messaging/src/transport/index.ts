@@ -1,7 +1,14 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
 export { type Clock, systemClock } from '../clock';
 export type { KillSwitchOptions, Paused } from '../delivery/circuit-breaker';
-export { GRACE_MS, type Overdue, StoppedError } from '../delivery/handler-runs';
+export {
+  GRACE_MS,
+  type HandlerRun,
+  HandlerRuns,
+  type Overdue,
+  type RunFacts,
+  StoppedError,
+} from '../delivery/handler-runs';
 export { UNFINISHED_AT_MOST } from '../delivery/suspects';
 export { IntakeServer } from '../handlers/consumer-server';
 export { type HandlerExtras, HandlerRegistry, NoSubscription } from '../handlers/handler-registry';
