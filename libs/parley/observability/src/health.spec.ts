@@ -15,7 +15,7 @@ describe('health indicators', () => {
     });
   });
 
-  it('report an intake that is paused up, and why it is', async () => {
+  it('report an intake that is paused up and degraded, and why it is', async () => {
     const paused = {
       kind: 'command',
       technology: 'rabbitmq',
@@ -23,7 +23,12 @@ describe('health indicators', () => {
       reason: '20 of 20 handlings failed',
     } as const;
     expect(await intakeIndicator(indicators, paused)()).toMatchObject({
-      'command (rabbitmq)': { status: 'up', state: 'paused', reason: '20 of 20 handlings failed' },
+      'command (rabbitmq)': {
+        status: 'up',
+        degraded: true,
+        state: 'paused',
+        reason: '20 of 20 handlings failed',
+      },
     });
   });
 

@@ -17,10 +17,10 @@ const ASKING_TIMEOUT_MS = 700;
 const DATABASE_CACHE = 1_000;
 
 /**
- * Up while the intake takes messages: connected is not enough. One that is paused is up, and says
- * so: waiting for what its handlers need is what it is there for, and a service that was not ready
- * for it could not be called either. One that takes messages and has a reason to complain, as
- * handlers that do not end, is degraded.
+ * Up while the intake takes messages: connected is not enough. One that is paused is up and
+ * degraded: waiting for what its handlers need is what it is there for, and a service that was not
+ * ready for it could not be called either. One that takes messages and has a reason to complain, as
+ * handlers that do not end, is degraded, too.
  * @param isNeeded whether the service is of no use without it; else it is up and degraded
  */
 export function intakeIndicator(
@@ -30,9 +30,9 @@ export function intakeIndicator(
 ): Indicator {
   const indicator = indicators.check(`${kind} (${technology})`);
   const details: Record<string, string> = reason === undefined ? { state } : { state, reason };
-  const degraded = state === 'consuming' && reason !== undefined ? { degraded: true } : {};
+  const isWell = state === 'consuming' && reason === undefined;
   if (state === 'consuming' || state === 'paused')
-    return () => indicator.up({ ...details, ...degraded });
+    return () => indicator.up(isWell ? details : { ...details, degraded: true });
   return () => (isNeeded ? indicator.down(details) : indicator.up({ ...details, degraded: true }));
 }
 
