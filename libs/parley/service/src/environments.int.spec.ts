@@ -75,6 +75,8 @@ describe('a database or role with other defaults', () => {
     statement_timeout: `'50ms'`,
     lock_timeout: `'1ms'`,
     idle_in_transaction_session_timeout: `'1ms'`,
+    idle_session_timeout: `'500ms'`,
+    array_nulls: `'off'`,
     search_path: `'nowhere'`,
     client_encoding: `'LATIN1'`,
     standard_conforming_strings: `'off'`,

@@ -29,6 +29,7 @@ const STYLE: Settings = {
   extra_float_digits: '1',
   standard_conforming_strings: 'on',
   client_encoding: 'UTF8',
+  array_nulls: 'on',
 };
 
 /**
@@ -41,6 +42,7 @@ const LIMITS: Settings = {
   lock_timeout: '0',
   transaction_timeout: '0',
   idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
+  idle_session_timeout: '0',
   tcp_keepalives_idle: '10',
   tcp_keepalives_interval: '5',
   tcp_keepalives_count: '3',
