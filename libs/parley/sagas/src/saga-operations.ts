@@ -1,6 +1,6 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import type { Transactions } from '@parley/messaging';
-import { SagaError, type Definition } from './saga';
+import type { Definition } from './saga';
 import type { SagaDetails, SagaFilter, SagaStore, StoredSaga } from './saga-store';
 
 /** As people ask: every value is text. */
@@ -59,7 +59,7 @@ const STATES = ['running', 'finished', 'failing'];
 
 function filterOf({ saga, stage, state, olderThan, limit }: SagaQuery): SagaFilter {
   if (state !== undefined && !STATES.includes(state))
-    throw new SagaError(`a saga's state is ${STATES.join(' or ')}, not "${state}"`);
+    throw new RangeError(`a saga's state is ${STATES.join(' or ')}, not "${state}"`);
   return {
     name: saga,
     stage,

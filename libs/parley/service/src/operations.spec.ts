@@ -98,12 +98,20 @@ function running(hasRoutes = false): void {
       if (name !== 'orders.saga') throw new NoSubscription(`no ${name}; there is orders.saga`);
       return 10;
     },
+    outageIn: () => undefined,
     routeInfo: () => ({ command: { technology: 'rabbitmq', address: 'amqp://127.0.0.1' } }),
     handlerInfo: () => [],
   };
   const sagas = {
-    list: (filter: object) => Promise.resolve([filter]),
-    find: (name: string, key: string) => Promise.resolve(key === 'o-1' ? { name, key } : undefined),
+    list: (filter: Readonly<Record<string, string>>) =>
+      filter['olderThan'] === undefined
+        ? Promise.resolve([filter])
+        : Promise.reject(new RangeError('is not a duration')),
+    find: (name: string, key: string) => {
+      if (key === 'broken') return Promise.reject(new TypeError('name is not a function'));
+      if (key === 'away') return Promise.reject(new Error('the database is not connected'));
+      return Promise.resolve(key === 'o-1' ? { name, key } : undefined);
+    },
   };
   const parts = new Map<unknown, unknown>([
     [Messaging, messaging],
@@ -367,6 +375,26 @@ describe('operations', () => {
     expect(await ask('/operations/sagas/fulfilment/o-2')).toMatchObject({ status: 404 });
     expect(await ask('/operations/nothing')).toMatchObject({ status: 404 });
     expect(await ask('/operations/constructor')).toMatchObject({ status: 404 });
+  });
+
+  it('tells a filter that means nothing, an outage and a bug apart', async () => {
+    running();
+    const said: string[] = [];
+    jest.spyOn(service.logger, 'write').mockImplementation((_, message) => void said.push(message));
+    expect(await ask('/operations/sagas?olderThan=x')).toEqual({
+      status: 400,
+      body: { status: 400, message: 'is not a duration' },
+    });
+    expect(await ask('/operations/sagas/fulfilment/away')).toMatchObject({
+      status: 503,
+      body: { message: 'the database is not connected' },
+    });
+    expect(said).toEqual([]);
+    expect(await ask('/operations/sagas/fulfilment/broken?token=x')).toEqual({
+      status: 500,
+      body: { status: 500, message: 'something went wrong here; the log says what' },
+    });
+    expect(said).toEqual(['GET /operations/sagas/fulfilment/broken failed']);
   });
 
   it.each([

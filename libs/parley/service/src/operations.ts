@@ -25,6 +25,7 @@ import { SubjectRequests } from './subject-requests';
  * SagaOperations }`.
  */
 export interface Inspectable {
+  /** @throws RangeError for a filter that means nothing, told to whoever asked */
   list(filter: Readonly<Record<string, string>>): Promise<readonly object[]>;
   /** What is named by the rest of the path. */
   find?(...key: string[]): Promise<object | undefined>;
@@ -72,15 +73,22 @@ export class Operations {
 
   readonly receive = (request: IncomingMessage, response: ServerResponse): void => {
     this.answer(request)
-      .catch((error: unknown) =>
-        failed(503, error instanceof Error ? error.message : String(error)),
-      )
+      .catch((error: unknown) => this.failure(request, error))
       .then(({ status, body, type = 'application/json; charset=utf-8' }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
         response.end(typeof body === 'string' ? body : JSON.stringify(body));
       })
       .catch((error: unknown) => response.destroy(error as Error));
   };
+
+  /** What is away passes; a bug is told to nobody but the log. */
+  private failure({ method, url = '' }: IncomingMessage, error: unknown): Answer {
+    const outage = this.messaging?.outageIn(error);
+    if (outage || !isBug(error)) return failed(503, messageOf(outage ?? error));
+    const path = url.split('?')[0];
+    this.service.logger.write('error', `${method} ${path} failed`, { error });
+    return failed(500, 'something went wrong here; the log says what');
+  }
 
   private async answer(request: IncomingMessage): Promise<Answer> {
     const { method, url } = request;
@@ -207,7 +215,7 @@ export class Operations {
       : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
     const inspectable = this.app.get<Inspectable>(token, { strict: false });
-    if (rest.length === 0) return { status: 200, body: await inTime(inspectable.list(filter)) };
+    if (rest.length === 0) return inTime(listed(inspectable, filter));
     const found = await inTime(Promise.resolve(inspectable.find?.(...rest)));
     return found
       ? { status: 200, body: found }
@@ -301,6 +309,25 @@ export class Operations {
     return this.messaging;
   }
 }
+
+async function listed(
+  inspectable: Inspectable,
+  filter: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  try {
+    return { status: 200, body: await inspectable.list(filter) };
+  } catch (error) {
+    if (error instanceof RangeError) return failed(400, error.message);
+    throw error;
+  }
+}
+
+/** What the language throws, and nobody means. */
+const isBug = (error: unknown): boolean =>
+  [TypeError, ReferenceError, RangeError, SyntaxError].some((kind) => error instanceof kind);
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 function known(name: string): Contract | undefined {
   try {
