@@ -462,6 +462,15 @@ describe('the edge', () => {
       expect(response.headers.get('allow')).toBe(allowed);
     });
 
+    it.each(['/products/', '/orders/b3f1c9de-8d4a-4e2e-9a57-3c1f6b0f5a11/label/'])(
+      'is not there when only the method is right: %s',
+      async (path) => {
+        const response = await fetch(`${edge.url}${path}`);
+        await problemIn(response, 404);
+        expect(response.headers.get('allow')).toBeNull();
+      },
+    );
+
     it('is a problem also when the path is far too long', async () => {
       await problemIn(await fetch(`${edge.url}/orders/${'x'.repeat(5_000)}`), 414);
     });
