@@ -32,7 +32,7 @@ export function intakeIndicator(
   const details: Record<string, string> = reason === undefined ? { state } : { state, reason };
   const isWell = state === 'consuming' && reason === undefined;
   if (state === 'consuming' || state === 'paused')
-    return () => indicator.up(isWell ? details : { ...details, degraded: true });
+    return () => indicator.up({ ...details, ...(isWell ? {} : { degraded: true }) });
   return () => (isNeeded ? indicator.down(details) : indicator.up({ ...details, degraded: true }));
 }
 
