@@ -223,16 +223,27 @@ const isMissing = (thrown: unknown): boolean => {
   return type === 'UNKNOWN_TOPIC_OR_PARTITION';
 };
 
+/**
+ * Where no broker answered kafkajs has null for an answer, and stumbles over it itself: an outage, and
+ * no mistake of whoever asked.
+ */
+function orNoAnswer(thrown: unknown): never {
+  const isNull =
+    thrown instanceof TypeError &&
+    /'topicMetadata'.* null|null.*'topicMetadata'/.test(thrown.message);
+  throw isNull ? new Error('no broker answered') : thrown;
+}
+
 class KafkaJsAdministration implements Admin {
   constructor(private readonly admin: KafkaJsAdmin) {}
 
   names(): Promise<readonly string[]> {
-    return this.admin.listTopics();
+    return this.admin.listTopics().catch(orNoAnswer);
   }
 
   async topic(name: string): Promise<TopicState | undefined> {
     try {
-      const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] });
+      const { topics } = await this.admin.fetchTopicMetadata({ topics: [name] }).catch(orNoAnswer);
       const partitions = topics[0]?.partitions ?? [];
       return {
         name,

@@ -228,7 +228,6 @@ export class KafkaPublisher {
           () => unknown ?? new Rejection('unknown', 'no confirm in time'),
         );
       } catch (thrown) {
-        if (bugIn(thrown)) throw thrown;
         const rejection =
           thrown instanceof Rejection
             ? thrown
@@ -241,8 +240,8 @@ export class KafkaPublisher {
           `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`,
         );
         // After a lost connection the same producer repeats itself, so that the broker knows the
-        // copy.
-        if (isComplaint(rejection)) await this.discard();
+        // copy. One that stumbled over the outage itself is of no use any more.
+        if (isComplaint(rejection) || bugIn(rejection)) await this.discard();
         await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER));
       }
     }
