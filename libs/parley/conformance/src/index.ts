@@ -12,6 +12,7 @@ export { eventually, Gate, Journal } from './harness/recorder';
 export { linkedTechnology, MemoryDatabases, MemoryLink } from './harness/memory-place';
 export { promises, promisesOf, type PromiseId } from './guarantees';
 export { Road } from './harness/tcp-proxy';
+export { silentNetworkSuite } from './suites/silent-network';
 export { storesSuite } from './store-suite/stores';
 export { freePort } from './harness/free-port';
 export { positionsSpec } from './store-suite/positions-suite';

@@ -11,7 +11,10 @@ export class Road implements Way {
   private readonly pairs = new Set<readonly [near: Socket, far: Socket]>();
   private open = true;
   private deaf = false;
+  private silent = false;
   private readonly swallowed = new WeakSet<Socket>();
+  /** Connections that lead nowhere. */
+  private readonly stranded = new Set<Socket>();
 
   private constructor(
     private readonly server: Server,
@@ -49,6 +52,7 @@ export class Road implements Way {
       far.destroy();
     }
     this.pairs.clear();
+    for (const near of this.stranded) near.destroy();
     return dropped;
   }
 
@@ -60,6 +64,7 @@ export class Road implements Way {
 
   up(): void {
     this.open = true;
+    this.silent = false;
   }
 
   deafen(): void {
@@ -75,6 +80,14 @@ export class Road implements Way {
     return this.pairs.size;
   }
 
+  /**
+   * As `swallow`, and new connections lead nowhere until `up`: they are taken, and nothing answers.
+   */
+  silence(): number {
+    this.silent = true;
+    return this.swallow();
+  }
+
   async close(): Promise<void> {
     this.down();
     if (!this.server.listening) return;
@@ -82,8 +95,15 @@ export class Road implements Way {
     await once(this.server, 'close');
   }
 
+  private strand(near: Socket): void {
+    this.stranded.add(near);
+    near.on('error', () => undefined).resume();
+    near.on('close', () => this.stranded.delete(near));
+  }
+
   private join(near: Socket): void {
     if (!this.open) return void near.destroy();
+    if (this.silent) return this.strand(near);
     const far = connect(this.to.port, this.to.host);
     const pair = [near, far] as const;
     this.pairs.add(pair);

@@ -57,6 +57,12 @@ type Committed = {
   readonly metadata?: string | null;
 };
 
+/** Those of one consumer. */
+export interface Connections {
+  isOpen(): boolean;
+  hangUp(): void;
+}
+
 /**
  * A member of a group by kafkajs, told what kafkajs has no word for. It hands its cluster to
  * whoever assigns partitions, and asks that
@@ -69,6 +75,8 @@ export class KafkaJsConsumer implements GroupConsumer {
   private joined = false;
   private closing = false;
   private started = false;
+  /** A request was not answered, and none since. */
+  private isSilent = false;
   /** Where each partition is read on, in this membership. */
   private positions = new Map<string, number>();
   private ready: { resolve: () => void; reject: (error: Error) => void } = {
@@ -81,7 +89,7 @@ export class KafkaJsConsumer implements GroupConsumer {
     private readonly group: Group,
     private readonly listener: GroupListener,
     sessionTimeout: number,
-    private readonly isConnected: () => boolean,
+    private readonly connections: Connections,
   ) {
     this.consumer = kafka.consumer({
       groupId: group.id,
@@ -93,7 +101,10 @@ export class KafkaJsConsumer implements GroupConsumer {
       allowAutoTopicCreation: false,
       retry: RETRY,
     });
-    const { GROUP_JOIN, STOP, CRASH, FETCH, START_BATCH_PROCESS } = this.consumer.events;
+    const { GROUP_JOIN, STOP, CRASH, FETCH, START_BATCH_PROCESS, REQUEST, REQUEST_TIMEOUT } =
+      this.consumer.events;
+    this.consumer.on(REQUEST, () => (this.isSilent = false));
+    this.consumer.on(REQUEST_TIMEOUT, () => this.fallSilent());
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.join(payload.memberAssignment));
     this.consumer.on(FETCH, () => this.begun());
     this.consumer.on(START_BATCH_PROCESS, ({ payload }) => this.passOver(payload));
@@ -102,7 +113,7 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   get connected(): boolean {
-    return this.isConnected();
+    return !this.isSilent && this.connections.isOpen();
   }
 
   async start(): Promise<void> {
@@ -167,6 +178,15 @@ export class KafkaJsConsumer implements GroupConsumer {
     };
     return PartitionAssigners.roundRobin(config);
   };
+
+  /**
+   * kafkajs would ask again over the same connection, seven times 10 s, which leads nowhere when the
+   * network lost it.
+   */
+  private fallSilent(): void {
+    this.isSilent = true;
+    this.connections.hangUp();
+  }
 
   /** Before each join, the first one included. */
   private async leave(): Promise<void> {

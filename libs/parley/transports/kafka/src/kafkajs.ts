@@ -72,7 +72,10 @@ export class KafkaJsClient implements KafkaClient {
       group,
       listener,
       this.address.session,
-      () => sockets.size > 0,
+      {
+        isOpen: () => sockets.size > 0,
+        hangUp: () => sockets.forEach((socket) => socket.destroy(new Error('silent'))),
+      },
     );
   }
 

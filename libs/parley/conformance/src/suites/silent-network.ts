@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { broadcast, command, event, type Kind } from '@parley/contract';
+import type { Technology } from '@parley/messaging';
+import { z } from 'zod';
+import { Instance } from '../harness/instance';
+import { MemoryDatabases, MemoryLink } from '../harness/memory-place';
+import { eventually, Journal } from '../harness/recorder';
+import { Road } from '../harness/tcp-proxy';
+import { handler, type Job, say } from '../harness/test-scenario';
+
+/** Milliseconds until a publish ends, whatever the network does: 10 s, and some for a busy machine. */
+const PUBLISHED_WITHIN_MS = 15_000;
+
+export interface SilentNetwork {
+  readonly technology: Technology;
+  readonly kind: Exclude<Kind, 'call'>;
+  /** Of the broker itself. */
+  readonly url: string;
+  readonly port: number;
+  /** What is added to the URL along which the service reaches it. */
+  readonly options?: Readonly<Record<string, string>>;
+  /** Milliseconds until readiness tells that the network is silent, as docs/waits.md has it. */
+  readonly toldWithin: number;
+  /** Milliseconds until messages are handled once the network is back. */
+  readonly backWithin: number;
+  readonly tearDown: (service: string) => Promise<unknown>;
+}
+
+const contractOf = (kind: SilentNetwork['kind'], service: string) => {
+  const schema = z.object({ key: z.string(), n: z.int() });
+  if (kind === 'command') return command(`${service}.do`, schema, { key: 'key' });
+  if (kind === 'event') return event(`${service}.was-done`, schema, { key: 'key' });
+  return broadcast(`${service}.was-seen`, schema);
+};
+
+/**
+ * Everything that goes over the network is lost for a while, without a sign, new connections
+ * included.
+ */
+export function silentNetworkSuite(network: SilentNetwork): void {
+  const { technology, kind, toldWithin, backWithin } = network;
+  const service = `t${randomBytes(4).toString('hex')}`;
+  const contract = contractOf(kind, service);
+  const handled = new Journal<number>();
+  let road: Road;
+  let instance: Instance;
+
+  beforeAll(async () => {
+    road = await Road.to(network.url, network.port);
+    const url = new URL(road.along(network.url));
+    for (const [name, value] of Object.entries(network.options ?? {}))
+      url.searchParams.set(name, value);
+    const place = {
+      options: {
+        urls: { [`${kind}s`]: url.href },
+        technologies: [technology],
+        store: new MemoryDatabases().linked(service, new MemoryLink()),
+      },
+      kill: () => road.down(),
+      alive: () => road.traffic > 0,
+      close: () => road.close(),
+    };
+    const note = handler(contract, ({ n }: Job) => handled.note(n));
+    instance = await Instance.start(service, `${service}-1`, place, [note]);
+  }, 60_000);
+  afterAll(async () => {
+    await instance.stop();
+    await network.tearDown(service);
+  }, 60_000);
+
+  const publish = (n: number) => say(instance, contract, { key: 'k', n });
+  const isState = async (state: string) =>
+    (await instance.messaging.health()).intakes.every((intake) => intake.state === state);
+
+  it(
+    `a network that loses everything is told, ends what is published, and is forgotten when it is back: ${kind}s over ${technology.name}`,
+    async () => {
+      await publish(1);
+      await eventually(() => handled.entries.includes(1), 'the first to be handled');
+
+      expect(road.silence()).toBeGreaterThan(0);
+      const [since, unpublished] = [performance.now(), publish(2)];
+      const ended = unpublished.then(
+        () => 'well',
+        () => performance.now() - since,
+      );
+      await eventually(() => isState('disconnected'), 'readiness to tell', toldWithin);
+      expect(await ended).toBeLessThan(PUBLISHED_WITHIN_MS);
+
+      road.up();
+      await eventually(() => isState('consuming'), 'readiness to be well again', backWithin);
+      await eventually(
+        () =>
+          publish(3).then(
+            () => true,
+            () => false,
+          ),
+        'something to be published again',
+        backWithin,
+      );
+      await eventually(() => handled.entries.includes(3), 'it to be handled', backWithin);
+    },
+    2 * (toldWithin + PUBLISHED_WITHIN_MS + 3 * backWithin),
+  );
+}
