@@ -8,6 +8,8 @@ import type { Way } from './fixture';
  * a sign.
  */
 export class Road implements Way {
+  /** Connections that came while it was down. */
+  refused = 0;
   private readonly pairs = new Set<readonly [near: Socket, far: Socket]>();
   private open = true;
   private deaf = false;
@@ -102,7 +104,10 @@ export class Road implements Way {
   }
 
   private join(near: Socket): void {
-    if (!this.open) return void near.destroy();
+    if (!this.open) {
+      this.refused++;
+      return void near.destroy();
+    }
     if (this.silent) return this.strand(near);
     const far = connect(this.to.port, this.to.host);
     const pair = [near, far] as const;

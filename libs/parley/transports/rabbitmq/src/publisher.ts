@@ -15,6 +15,7 @@ import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
 import { type Address, NotThere, startFailure } from './address';
 import { propertiesOf } from './cloudevents';
+import { ConnectionLog, loggerWithoutConnections } from './connection-log';
 import { Presence, reconnect } from './connections';
 import { exchangeOf, exchanges } from './broadcast-exchange';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
@@ -62,6 +63,8 @@ export class CommandPublisher extends ClientRMQ {
   /** Ids of messages that are sent and not confirmed. */
   private readonly unconfirmed = new Set<string>();
   private readonly guilty = new Guilty();
+  protected override readonly logger = loggerWithoutConnections(CommandPublisher.name);
+  private readonly connectionLog: ConnectionLog;
 
   constructor(
     private readonly address: Address,
@@ -69,6 +72,13 @@ export class CommandPublisher extends ClientRMQ {
     private readonly topology: TransportContext['topology'] = 'create',
   ) {
     super({ urls: [address.secret], socketOptions: CONNECTION });
+    this.connectionLog = new ConnectionLog(
+      `the connection that publishes to RabbitMQ at ${address}`,
+      log,
+    );
+    this.on('disconnect', ({ err }: { readonly err?: Error } = {}) =>
+      this.connectionLog.lost(err?.message),
+    );
   }
 
   override async connect(): Promise<void> {
@@ -94,6 +104,7 @@ export class CommandPublisher extends ClientRMQ {
     channel.on('error', (error) => this.revive(channel, error));
     channel.once('close', () => this.channels.go(channel));
     this.channels.come(channel);
+    this.connectionLog.back();
     done();
     return Promise.resolve();
   }

@@ -12,6 +12,7 @@ import {
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { type Address, RabbitUnavailable, startFailure } from './address';
+import { ConnectionLog, loggerWithoutConnections } from './connection-log';
 import { reconnect } from './connections';
 import { CONNECTION } from './publisher';
 
@@ -27,7 +28,9 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
   protected state: IntakeHealth['state'] = 'starting';
   protected reason?: string;
   protected stopping?: Promise<void>;
+  protected override readonly logger = loggerWithoutConnections(RabbitServer.name);
   private failStart?: (error: unknown) => void;
+  private readonly connectionLog: ConnectionLog;
 
   constructor(
     private readonly kind: 'command' | 'broadcast',
@@ -42,6 +45,10 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
       maxConnectionAttempts: 1,
     });
     this.transportId = TRANSPORT_ID[kind] as never;
+    this.connectionLog = new ConnectionLog(
+      `the connection that brings ${kind}s from RabbitMQ at ${address}`,
+      context.log,
+    );
   }
 
   /** Declares what is consumed and begins with it, on a channel of a new connection. */
@@ -122,6 +129,7 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
   protected consuming(): void {
     this.state = 'consuming';
     this.reason = undefined;
+    this.connectionLog.back();
   }
 
   /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
@@ -153,6 +161,7 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
   private disconnected(error?: Error): void {
     this.lost();
     if (this.stopping) return;
+    this.connectionLog.lost(error?.message);
     this.state = 'disconnected';
     this.reason ??= `the connection to RabbitMQ at ${this.address} was lost${error ? `: ${error.message}` : ''}`;
   }
