@@ -1,0 +1,79 @@
+import { call } from '@parley/contract';
+import { eventually, Road } from '@parley/conformance';
+import {
+  type CallTransport,
+  HandlerRegistry,
+  type OutgoingCall,
+  systemClock,
+} from '@parley/messaging/transport';
+import { Deadline, DeadlineExceeded } from '@parley/resilience';
+import { z } from 'zod';
+import { grpc } from './grpc';
+import { GrpcCallServer } from './server';
+
+const Ask = call('catalog.quote-price', {
+  request: z.object({ n: z.number() }),
+  reply: z.object({ n: z.number() }),
+});
+const DEADLINE_MS = 1_000;
+/** Milliseconds until a silent connection is found: keepalive 10 s, answer 3 s, and some to spare. */
+const FOUND_WITHIN_MS = 20_000;
+
+const asking = (): OutgoingCall => ({
+  contract: Ask,
+  headers: {},
+  body: Buffer.from('{}'),
+  deadline: Deadline.within(DEADLINE_MS),
+});
+
+describe('a network that loses everything', () => {
+  const server = new GrpcCallServer(
+    { host: '127.0.0.1', port: 0 },
+    new HandlerRegistry('catalog'),
+    async ({ body }) => ({ ok: true, body }),
+  );
+  let road: Road;
+  let transport: CallTransport;
+
+  beforeAll(async () => {
+    server.addHandler(Ask.name, (async () => {}) as never, false, {
+      contract: Ask,
+      options: {},
+      handlerClass: class Prices {},
+      method: 'quote',
+    });
+    await new Promise<void>(
+      (resolve, reject) => void server.listen((error) => (error ? reject(error) : resolve())),
+    );
+    road = await Road.to(`grpc://127.0.0.1:${server.port}`, server.port);
+    const context = {
+      service: 'orders',
+      instance: 'orders-1',
+      clock: systemClock,
+      log: () => undefined,
+    };
+    transport = grpc.openCalls!({ urlOf: () => `grpc://127.0.0.1:${road.port}` }, context);
+  });
+  afterAll(async () => {
+    await transport.close();
+    await road.close();
+    await server.close();
+  });
+
+  it(
+    'ends calls at their deadlines, and no more when it is back',
+    async () => {
+      await expect(transport.call(asking())).resolves.toMatchObject({ ok: true });
+      expect(road.silence()).toBeGreaterThan(0);
+      await expect(transport.call(asking())).rejects.toBeInstanceOf(DeadlineExceeded);
+      road.up();
+      const answered = () =>
+        transport.call(asking()).then(
+          ({ ok }) => ok,
+          () => false,
+        );
+      await eventually(answered, 'the silent connection to be found', FOUND_WITHIN_MS);
+    },
+    2 * FOUND_WITHIN_MS,
+  );
+});
