@@ -2,7 +2,7 @@
 const { readFileSync, readdirSync, existsSync } = require('node:fs');
 const { join } = require('node:path');
 const preset = require('./jest.preset.js');
-const { patternsOf, specsIn } = require('./tools/jest-selection.cjs');
+const { patternsOf, specsIn } = require('./tools/test/jest-selection.cjs');
 
 const FOLDERS = ['apps', 'libs/contracts', 'libs/parley', 'libs/parley/transports'];
 
@@ -21,9 +21,9 @@ module.exports = {
   // What the files of a run leave in the heap of their worker adds up to gigabytes: between two
   // files it may be started anew.
   workerIdleMemoryLimit: '1.5GB',
-  reporters: [join(__dirname, 'tools/jest-reporter.cjs')],
-  globalSetup: join(__dirname, 'tools/jest-setup.cjs'),
-  globalTeardown: join(__dirname, 'tools/jest-teardown.cjs'),
+  reporters: [join(__dirname, 'tools/test/jest-reporter.cjs')],
+  globalSetup: join(__dirname, 'tools/test/jest-setup.cjs'),
+  globalTeardown: join(__dirname, 'tools/test/jest-teardown.cjs'),
   projects: roots.map((rootDir) => ({
     ...shared,
     ...specsIn(rootDir, patterns),

@@ -2,9 +2,9 @@
 // by side, on a PostgreSQL of its own.
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { build } from '../tools/build.mjs';
-import { commandLine, wholeNumber } from '../tools/command-line.mjs';
-import { useTestPostgres } from '../tools/test-postgres.mjs';
+import { build } from '../tools/build/build.mjs';
+import { commandLine, wholeNumber } from '../tools/terminal/command-line.mjs';
+import { useTestPostgres } from '../tools/database/test-postgres.mjs';
 import { poison } from './poison.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { PLANTS } from './plants.mjs';
 import { APART, shortestFor } from './schedule.mjs';
-import { tryKill } from '../tools/process-tree.mjs';
+import { tryKill } from '../tools/dev/process-tree.mjs';
 
 const SEEDS = [1, 7, 42];
 

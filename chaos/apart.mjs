@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withDatabase } from '../tools/books-read.mjs';
+import { withDatabase } from '../tools/shop/books-read.mjs';
 import { CARDS, faultyPayments, harmDone, PAYMENTS, repair, slowInventory } from './faulty.mjs';
 import { SilentProxy } from './silent-proxy.mjs';
 

@@ -2,7 +2,7 @@
 // record, so that any run can be judged again: node chaos/check.mjs FOLDER
 import fs from 'node:fs';
 import path from 'node:path';
-import * as accounting from '../tools/accounting.mjs';
+import * as accounting from '../tools/shop/accounting.mjs';
 import { acknowledged, asShown, followed, hostile } from './customer-rules.mjs';
 import {
   amounts,

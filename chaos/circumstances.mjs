@@ -3,8 +3,8 @@
 // no switch for it.
 import fs from 'node:fs';
 import path from 'node:path';
-import { startedAt } from '../tools/process-tree.mjs';
-import { Supervised } from '../tools/supervised.mjs';
+import { startedAt } from '../tools/dev/process-tree.mjs';
+import { Supervised } from '../tools/dev/supervised.mjs';
 import { CIRCUMSTANCES } from './shop.mjs';
 
 const file = (name) => path.join(CIRCUMSTANCES, `${name}.json`);

@@ -1,5 +1,5 @@
 // Rules that compare what customers were shown with what was done.
-import { by, isFinal, pieces } from '../tools/accounting.mjs';
+import { by, isFinal, pieces } from '../tools/shop/accounting.mjs';
 import { rank } from './event-rules.mjs';
 
 export function acknowledged({ history, sinks }, wrong) {

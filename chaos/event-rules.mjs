@@ -1,7 +1,7 @@
 // What must hold of an order's events, read in the order of the log, and of the books that are told
 // from them.
 import { createHash } from 'node:crypto';
-import { by, euros, grouped, pieces } from '../tools/accounting.mjs';
+import { by, euros, grouped, pieces } from '../tools/shop/accounting.mjs';
 
 /** Each step comes after the one it needs. */
 const NEEDS = [

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tryKill, isAlive, isSame } from '../tools/process-tree.mjs';
+import { tryKill, isAlive, isSame } from '../tools/dev/process-tree.mjs';
 import { poison, silence } from './apart.mjs';
 import { rubbish } from './hostile.mjs';
 import { FAULTS, QUEUES, serviceOf, sparedBy } from './schedule.mjs';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { describe, it } from 'node:test';
-import { parseMail } from '../tools/mails.mjs';
+import { parseMail } from '../tools/shop/mails.mjs';
 import { check } from './check.mjs';
 import { edited } from './edits.mjs';
 import { chaosOptions } from './options.mjs';

@@ -1,6 +1,6 @@
 // What must hold of the run as a whole: it came to rest, nothing was left, its faults bit, and who
 // was not meant kept their pace.
-import { isFinal, sum } from '../tools/accounting.mjs';
+import { isFinal, sum } from '../tools/shop/accounting.mjs';
 import { APART } from './schedule.mjs';
 
 export function terminal({ sinks, rest, options }, wrong) {

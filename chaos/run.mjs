@@ -16,8 +16,8 @@ import { APART, described, scheduleOf } from './schedule.mjs';
 import { Shop } from './shop.mjs';
 import { faketime } from './skewed-clock.mjs';
 import { readSinks, rest } from './sinks.mjs';
-import { withDatabase } from '../tools/books-read.mjs';
-import { readJson } from '../tools/http-json.mjs';
+import { withDatabase } from '../tools/shop/books-read.mjs';
+import { readJson } from '../tools/shop/http-json.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 

@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, isSame, tryKill } from '../tools/process-tree.mjs';
+import { isAlive, isSame, tryKill } from '../tools/dev/process-tree.mjs';
 import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
 
@@ -64,7 +64,7 @@ export class Shop {
     const scale = Object.entries(SCALE).map(([name, count]) => `${name}=${count}`);
     this.#launcher = spawn(
       process.execPath,
-      ['--import', './chaos/circumstances.mjs', 'tools/start.mjs', '--scale', scale.join(',')],
+      ['--import', './chaos/circumstances.mjs', 'tools/dev/start.mjs', '--scale', scale.join(',')],
       {
         cwd: this.dir,
         // As from npm: then it stops by itself should this process be killed.

@@ -1,7 +1,7 @@
 // What is left when all is over: read from the outside's books (payment provider, mails) and from
 // the services' own.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readBooks, withDatabase } from '../tools/books-read.mjs';
+import { readBooks, withDatabase } from '../tools/shop/books-read.mjs';
 
 /** In the order in which everybody who follows the log reads them. */
 const EVENTS = `select e.id::text, e.contract, e.key, e.message, convert_from(e.body, 'UTF8')::json as body

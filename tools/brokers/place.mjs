@@ -2,8 +2,8 @@
 // who runs (run).
 import fs from 'node:fs';
 import path from 'node:path';
-import { keepPrivate } from '../private-folder.mjs';
-import { isAlive, isSame, startedAt } from '../process-tree.mjs';
+import { keepPrivate } from '../dev/private-folder.mjs';
+import { isAlive, isSame, startedAt } from '../dev/process-tree.mjs';
 
 const ROOT = path.resolve(
   process.env.BROKERS_DIR ?? path.join(import.meta.dirname, '../../.data/brokers'),

@@ -1,7 +1,7 @@
 // npm run parley -- concurrency: how many messages every instance handles at the same time, and how
 // to change it while they run.
-import { paint } from '../colours.mjs';
-import { table } from '../progress.mjs';
+import { paint } from '../terminal/colours.mjs';
+import { table } from '../terminal/progress.mjs';
 import { read, Usage } from './arguments.mjs';
 import { ConsoleApi, Refusal } from './console-api.mjs';
 

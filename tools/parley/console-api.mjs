@@ -1,7 +1,7 @@
 // The console's API, as the command line needs it.
 import os from 'node:os';
-import { asOperator } from '../operations-token.mjs';
-import { readRun } from '../run-file.mjs';
+import { asOperator } from '../dev/operations-token.mjs';
+import { readRun } from '../dev/run-file.mjs';
 
 /** The system said no, or nothing. */
 export class Refusal extends Error {

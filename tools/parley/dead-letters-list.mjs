@@ -1,6 +1,6 @@
 // Looking at dead letters.
-import { paint } from '../colours.mjs';
-import { table } from '../progress.mjs';
+import { paint } from '../terminal/colours.mjs';
+import { table } from '../terminal/progress.mjs';
 import { letter, number, read } from './arguments.mjs';
 import { ConsoleApi, Refusal } from './console-api.mjs';
 import { FILTER_HELP, FILTER_OPTIONS, filterOf } from './filter.mjs';

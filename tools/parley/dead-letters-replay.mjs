@@ -1,6 +1,6 @@
 // Putting dead letters back, or throwing them away: one, a group, or all.
-import { paint } from '../colours.mjs';
-import { bar, Progress, table } from '../progress.mjs';
+import { paint } from '../terminal/colours.mjs';
+import { bar, Progress, table } from '../terminal/progress.mjs';
 import { letter, number, read, Usage } from './arguments.mjs';
 import { ConsoleApi, Refusal } from './console-api.mjs';
 import { answered } from './dead-letters-list.mjs';

@@ -1,5 +1,5 @@
 // npm run parley -- doctor: whether what the technologies confirm would survive their crash.
-import { paint } from '../colours.mjs';
+import { paint } from '../terminal/colours.mjs';
 import { read } from './arguments.mjs';
 import { ConsoleApi } from './console-api.mjs';
 import { answered } from './dead-letters-list.mjs';

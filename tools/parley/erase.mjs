@@ -1,6 +1,6 @@
 // npm run parley -- erase: the end of what messages say of somebody.
 import { createInterface } from 'node:readline/promises';
-import { paint } from '../colours.mjs';
+import { paint } from '../terminal/colours.mjs';
 import { read, Usage } from './arguments.mjs';
 import { ConsoleApi, Refusal } from './console-api.mjs';
 import { answered } from './dead-letters-list.mjs';

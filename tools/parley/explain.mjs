@@ -1,6 +1,6 @@
 // npm run parley -- explain: the way of a contract, from whoever says it to whatever handles it.
-import { paint } from '../colours.mjs';
-import { topology } from '../topology.mjs';
+import { paint } from '../terminal/colours.mjs';
+import { topology } from '../topology/topology.mjs';
 import { read } from './arguments.mjs';
 import { ConsoleApi, Refusal } from './console-api.mjs';
 import { answered } from './dead-letters-list.mjs';

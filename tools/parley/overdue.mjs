@@ -1,5 +1,5 @@
 // npm run parley -- overdue: handlers that are over their timeout and still running.
-import { table } from '../progress.mjs';
+import { table } from '../terminal/progress.mjs';
 import { read } from './arguments.mjs';
 import { ConsoleApi } from './console-api.mjs';
 import { answered } from './dead-letters-list.mjs';

@@ -1,7 +1,7 @@
 // npm run parley -- sagas: processes of several messages, where each stands, and which are stuck
 // behind a dead letter.
-import { paint } from '../colours.mjs';
-import { table } from '../progress.mjs';
+import { paint } from '../terminal/colours.mjs';
+import { table } from '../terminal/progress.mjs';
 import { number, read } from './arguments.mjs';
 import { ConsoleApi } from './console-api.mjs';
 import { answered, moment } from './dead-letters-list.mjs';

@@ -79,7 +79,7 @@ const services = topology.filter(({ place }) => place !== 'outside').map(({ name
 describe('docker/compose.yaml', () => {
   it('is what npm run compose makes of topology.ts', () => {
     expect(text).toBe(
-      execFileSync(process.execPath, ['tools/compose.mjs', '--print'], {
+      execFileSync(process.execPath, ['tools/build/compose.mjs', '--print'], {
         cwd: ROOT,
         encoding: 'utf8',
       }),

@@ -43,10 +43,14 @@ const git = (...args: string[]) =>
 
 function contracts(...args: string[]): { readonly status: number | null; readonly out: string } {
   rmSync(at(`dist/${HOME}`), { recursive: true, force: true }); // times of files are too coarse here
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['tools/contracts.mjs', ...args], {
-    cwd: tree,
-    encoding: 'utf8',
-  });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['tools/contracts/contracts.mjs', ...args],
+    {
+      cwd: tree,
+      encoding: 'utf8',
+    },
+  );
   return { status, out: stdout + stderr };
 }
 

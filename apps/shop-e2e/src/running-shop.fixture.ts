@@ -175,7 +175,7 @@ export class RunningShop implements Stage {
   async expectToAddUp(): Promise<void> {
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['tools/books.mjs', '--wait', String(PATIENCE / 1000)],
+      ['tools/shop/books.mjs', '--wait', String(PATIENCE / 1000)],
       { cwd: ROOT },
     ).catch((error: { stdout: string }) => error);
     expect(stdout.split('\n').filter((line) => line.startsWith('✗'))).toEqual([]);

@@ -6,7 +6,7 @@ import { brokersFolder, declaredFolder } from '../config';
 import type { Fixture } from './fixture';
 
 const run = promisify(execFile);
-const TOOL = 'tools/brokers.mjs';
+const TOOL = 'tools/brokers/brokers.mjs';
 
 /**
  * The broker that `npm run brokers` started on this machine, to be killed and started again.

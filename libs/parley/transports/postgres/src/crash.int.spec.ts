@@ -13,7 +13,7 @@ describe('workers that die while messages flow (npm run crash: hundreds of them)
     'publish what they committed, and handle it once, in order',
     async () => {
       const flags = ['--seed', '42', '--kills', '10', '--failpoints', '40', '--minutes', '0.5'];
-      const run = spawn(process.execPath, ['tools/crash.mjs', ...flags], {
+      const run = spawn(process.execPath, ['tools/test/crash.mjs', ...flags], {
         cwd: ROOT,
         stdio: ['ignore', 'pipe', 'inherit'],
       });

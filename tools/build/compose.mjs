@@ -1,0 +1,293 @@
+// npm run compose: docker/compose.yaml from topology.ts, and beside it, untracked, docker/.env with
+// a password for everybody. What is in .env stays; `-- --on rabbitmq,redis` says there what carries
+// messages, `-- --on postgres` takes it back. `-- --print` only shows the YAML.
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { commandLine } from '../terminal/command-line.mjs';
+import { passwordVariable, roles } from '../database/database.mjs';
+import { httpPort, topology } from '../topology/topology.mjs';
+
+const YAML = 'docker/compose.yaml';
+const ENV = 'docker/.env';
+
+/** Each container has its own ports: every service may use the same. */
+const HTTP = 3000;
+const OPERATIONS = 9000;
+const CALLS = 5000;
+
+/** The technologies that have a container here, and the variable each takes over. */
+const TECHNOLOGIES = { rabbitmq: { sets: 'COMMANDS_URL' }, redis: { sets: 'BROADCASTS_URL' } };
+
+/**
+ * Work under way may take the first on a stop; the second leaves the outbox, the technologies and
+ * the database time to close.
+ */
+const DRAIN_TIMEOUT = '10s';
+const STOP_GRACE = '20s';
+
+const required = (variable) => `\${${variable}:?is in docker/.env, which npm run compose makes}`;
+const optional = (variable, otherwise = '') => `\${${variable}:-${otherwise}}`;
+const databaseUrl = (role, variable) =>
+  `postgres://${role}:${required(variable)}@postgres:5432/parley`;
+const indented = (lines, by) => lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
+
+/** What people outside of the containers reach. Metrics and operations are elsewhere. */
+const isPublished = ({ name, place }) => place === 'edge' || name === 'console';
+const keepsFiles = ({ place, outside = [] }) => place === 'outside' || outside.includes('mail');
+
+function operationsUrls() {
+  const inside = topology.filter(({ place }) => place !== 'outside');
+  const url = (process) => `http://${process.name}:${isPublished(process) ? OPERATIONS : HTTP}`;
+  return JSON.stringify(
+    Object.fromEntries(inside.map((process) => [process.name, [url(process)]])),
+  );
+}
+
+function environment({ name, data, answersCalls, outside = [], ...rest }) {
+  return [
+    ...(data ? [`DATABASE_URL: ${databaseUrl(name, passwordVariable(name))}`] : []),
+    ...(answersCalls ? [`CALLS_PORT: '${CALLS}'`] : []),
+    ...(isPublished({ name, ...rest }) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
+    ...(rest.place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
+    ...(outside.includes('payment-provider')
+      ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`]
+      : []),
+    ...(outside.includes('mail')
+      ? [`MAIL_URL: ${optional('PARLEY_MAIL_URL', 'file:///data/mail')}`]
+      : []),
+    ...(name === 'gateway'
+      ? ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map(
+          (variable) => `${variable}: ${optional(variable)}`,
+        )
+      : []),
+    ...(name === 'console' ? [`OPERATIONS_URLS: '${operationsUrls()}'`] : []),
+  ];
+}
+
+/** Who is called is ready before its callers start, and stops after them. */
+function dependencies({ data, calls = [], outside = [] }) {
+  const others = [
+    ...calls,
+    ...outside.filter((name) => topology.some((process) => process.name === name)),
+  ];
+  return [
+    ...(data ? ['<<: *stores'] : []),
+    ...others.map((name) => `${name}: { condition: service_healthy }`),
+  ];
+}
+
+const section = (name, lines) => (lines.length ? [`    ${name}:\n${indented(lines, 6)}`] : []);
+
+function service(process) {
+  const { name, purpose } = process;
+  const port = optional(`PARLEY_${name.toUpperCase()}_PORT`, httpPort(process, 0));
+  return [
+    `  # ${purpose}\n  ${name}:\n    <<: *service`,
+    `    command: [node, dist/apps/${name}/src/main.js]`,
+    `    environment:\n${indented(['<<: *environment', ...environment(process)], 6)}`,
+    ...section('depends_on', dependencies(process)),
+    ...(isPublished(process) ? [`    ports: ['127.0.0.1:${port}:${HTTP}']`] : []),
+    ...(keepsFiles(process) ? [`    volumes: ['${name}:/data']`] : []),
+  ].join('\n');
+}
+
+const installEnvironment = () => [
+  `INSTALL_URL: ${databaseUrl('parley', 'PARLEY_POSTGRES_PASSWORD')}`,
+  ...roles().map((role) => `${passwordVariable(role)}: ${required(passwordVariable(role))}`),
+];
+
+const volumes = () => [
+  'postgres',
+  ...Object.keys(TECHNOLOGIES),
+  ...topology.filter(keepsFiles).map(({ name }) => name),
+];
+
+const yaml =
+  () => `# Made by npm run compose from topology.ts: change it there, or in tools/build/compose.mjs. Passwords are in .env, which is made, too.
+#   npm run compose && docker compose -f docker/compose.yaml build && docker compose -f docker/compose.yaml up --wait
+name: parley
+
+x-service: &service
+  image: parley:${optional('PARLEY_BUILD', 'development')}
+  pull_policy: never # \`install\` builds it for everybody
+  restart: unless-stopped
+  stop_grace_period: ${STOP_GRACE}
+  read_only: true
+  tmpfs: [/tmp]
+  cap_drop: [ALL]
+  security_opt: ['no-new-privileges:true']
+  logging: &logging { driver: local } # bounded
+  healthcheck: # the image's own asks for liveness; who waits here wants to know whether work is taken
+    test: [CMD, node, docker/healthy.mjs, ready]
+    interval: 5s
+    timeout: 3s
+    start_period: 60s
+    retries: 6
+
+x-environment: &environment
+  CALLS_URL: grpc://{owner}:${CALLS}
+  COMMANDS_URL: ${optional('PARLEY_COMMANDS_URL')} # unset: PostgreSQL
+  BROADCASTS_URL: ${optional('PARLEY_BROADCASTS_URL')}
+  EVENTS_URL: ${optional('PARLEY_EVENTS_URL')}
+  LOG_LEVEL: ${optional('PARLEY_LOG_LEVEL', 'info')}
+  OPERATIONS_TOKEN: ${required('OPERATIONS_TOKEN')}
+  DRAIN_TIMEOUT: ${DRAIN_TIMEOUT}
+
+x-stores: &stores
+  install: { condition: service_completed_successfully }
+${Object.keys(TECHNOLOGIES)
+  .map((name) => `  ${name}: { condition: service_healthy, required: false }`)
+  .join('\n')}
+
+services:
+  postgres:
+    image: postgres:18
+    command: [postgres, -c, config_file=/etc/postgresql/postgresql.conf]
+    environment:
+      POSTGRES_USER: parley
+      POSTGRES_DB: parley
+      POSTGRES_PASSWORD: ${required('PARLEY_POSTGRES_PASSWORD')}
+    volumes: ['postgres:/var/lib/postgresql', './postgresql.conf:/etc/postgresql/postgresql.conf:ro']
+    restart: unless-stopped
+    stop_grace_period: 60s
+    shm_size: 256mb
+    logging: *logging
+    healthcheck: # by TCP: while it makes its first data, it listens on its socket only
+      test: [CMD, pg_isready, -h, 127.0.0.1, -U, parley, -d, parley]
+      interval: 2s
+      timeout: 3s
+      retries: 30
+
+  # once: a role and a schema for each service, and the schema of the messages
+  install:
+    <<: *service
+    build:
+      context: ..
+      dockerfile: docker/Dockerfile
+      args: { BUILD: '${optional('PARLEY_BUILD', 'development')}' }
+    pull_policy: build
+    command: [node, tools/database/install.mjs]
+    restart: 'no'
+    healthcheck: { disable: true }
+    environment:
+${indented(installEnvironment(), 6)}
+    depends_on:
+      postgres: { condition: service_healthy }
+
+${topology.map(service).join('\n\n')}
+
+  # carries commands, when .env says so
+  rabbitmq:
+    profiles: [rabbitmq]
+    image: rabbitmq:4
+    hostname: rabbitmq # names its data, too
+    environment:
+      RABBITMQ_DEFAULT_USER: parley
+      RABBITMQ_DEFAULT_PASS: ${required('PARLEY_RABBITMQ_PASSWORD')}
+    volumes: ['rabbitmq:/var/lib/rabbitmq', './rabbitmq.conf:/etc/rabbitmq/conf.d/20-parley.conf:ro']
+    restart: unless-stopped
+    stop_grace_period: 60s
+    logging: *logging
+    healthcheck:
+      test: [CMD, rabbitmq-diagnostics, -q, check_port_connectivity]
+      interval: 10s
+      timeout: 15s
+      retries: 12
+
+  # carries broadcasts, when .env says so
+  redis:
+    profiles: [redis]
+    image: redis:8
+    command: [redis-server, /usr/local/etc/redis/redis.conf, --requirepass, '${required('PARLEY_REDIS_PASSWORD')}']
+    environment:
+      REDISCLI_AUTH: ${required('PARLEY_REDIS_PASSWORD')}
+    volumes: ['redis:/data', './redis.conf:/usr/local/etc/redis/redis.conf:ro']
+    restart: unless-stopped
+    stop_grace_period: 20s
+    logging: *logging
+    healthcheck:
+      test: [CMD-SHELL, 'redis-cli ping | grep -q PONG']
+      interval: 2s
+      timeout: 3s
+      retries: 30
+
+volumes:
+${volumes()
+  .map((name) => `  ${name}:`)
+  .join('\n')}
+`;
+
+const readEnv = () =>
+  fs.existsSync(ENV)
+    ? Object.fromEntries(
+        [...fs.readFileSync(ENV, 'utf8').matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [
+          name,
+          value,
+        ]),
+      )
+    : {};
+
+/** Letters, digits, - and _: they mean nothing in a URL, nor in .env. */
+const password = () => randomBytes(24).toString('base64url');
+
+function passwords(kept) {
+  const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES)].map(passwordVariable);
+  return Object.fromEntries(
+    [...variables, 'OPERATIONS_TOKEN'].map((variable) => [variable, kept[variable] ?? password()]),
+  );
+}
+
+/** @param on what carries messages; postgres carries what nobody else does */
+function carriers(on, secret) {
+  const urls = {
+    rabbitmq: `amqp://parley:${secret[passwordVariable('rabbitmq')]}@rabbitmq:5672`,
+    redis: `redis://:${secret[passwordVariable('redis')]}@redis:6379`,
+  };
+  const chosen = Object.entries(TECHNOLOGIES).map(([name, { sets }]) => [
+    `PARLEY_${sets}`,
+    on.includes(name) ? urls[name] : '',
+  ]);
+  return {
+    COMPOSE_PROFILES: on.filter((name) => name in TECHNOLOGIES).join(','),
+    ...Object.fromEntries(chosen),
+  };
+}
+
+function writeEnv(on) {
+  const kept = readEnv();
+  const secret = passwords(kept);
+  const all = { ...kept, ...secret, ...(on ? carriers(on, secret) : {}) };
+  const lines = Object.entries(all).map(([name, value]) => `${name}=${value}\n`);
+  fs.writeFileSync(ENV, lines.join(''), { mode: 0o600 });
+  const added = Object.keys(secret).filter((name) => !(name in kept)).length;
+  console.log(
+    `${ENV}: ${added ? `${added} passwords made` : 'every password was there'}; on ${all.COMPOSE_PROFILES || 'postgres'}`,
+  );
+}
+
+function chosen({ on }) {
+  const names = on?.split(',').filter(Boolean);
+  const known = ['postgres', ...Object.keys(TECHNOLOGIES)];
+  const unknown = names?.find((name) => !known.includes(name));
+  if (!unknown) return names;
+  console.error(`There is no "${unknown}" in compose.yaml: it is one of ${known.join(', ')}.`);
+  process.exit(1);
+}
+
+const HELP = `npm run compose [-- options]      writes docker/compose.yaml from topology.ts, and docker/.env with a password for each role
+
+  --on a,b     what carries messages: ${['postgres', ...Object.keys(TECHNOLOGIES)].join(', ')}; kept in .env until said otherwise
+  --print      prints the YAML and writes nothing
+  --help`;
+
+const { values } = commandLine(HELP, {
+  options: { on: { type: 'string' }, print: { type: 'boolean' } },
+});
+if (values.print) {
+  process.stdout.write(yaml());
+} else {
+  const on = chosen(values);
+  fs.writeFileSync(YAML, yaml());
+  console.log(`${YAML}: ${topology.length} processes`);
+  writeEnv(on);
+}

@@ -1,0 +1,307 @@
+// npm run contracts: writes what the contracts promise to
+// libs/contracts/<owner>/schemas/<contract>.v<version>.json, unless that would break the
+// conversation without a new version.
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { compile, isCurrent } from '../build/build.mjs';
+import { commandLine } from '../terminal/command-line.mjs';
+import { usersOf } from './contract-users.mjs';
+import { topology } from '../topology/topology.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+process.chdir(root);
+const require = createRequire(import.meta.url);
+const HOME = 'libs/contracts';
+const SCHEMA = /^libs\/contracts\/[a-z0-9-]+\/schemas\/([a-z0-9-]+\.[a-z0-9-]+)\.v(\d+)\.json$/;
+
+const HELP = `npm run contracts [-- options]      writes the schemas of the contracts, unless that would break the conversation
+
+  --check        writes nothing; fails when a schema is not as its contract (part of npm run lint)
+  --base REV     compares with the schemas of that revision, such as origin/main, as well: what it promised cannot be deleted in silence
+
+What is given up on purpose is said in libs/contracts/<owner>/withdrawn.json, by contract, version and field:
+  { "orders.quote-order.v1.deadline": "nobody waits longer than the edge, which waits 1 s" }
+  --help`;
+
+const { values: options } = commandLine(HELP, {
+  options: { check: { type: 'boolean' }, base: { type: 'string' } },
+});
+
+const owners = fs
+  .readdirSync(HOME)
+  .filter((owner) => fs.existsSync(path.join(HOME, owner, 'src/index.ts')));
+const fileOf = ({ name, version }) =>
+  `${HOME}/${name.split('.')[0]}/schemas/${name}.v${version}.json`;
+const textOf = (schema) => `${JSON.stringify(schema, null, 2)}\n`;
+
+/** Only what contracts need: the rest of the tree need not compile for this. */
+async function compileContracts() {
+  const folders = ['libs/parley/contract/src', ...owners.map((owner) => `${HOME}/${owner}/src`)];
+  const stale = folders.flatMap(sourcesIn).filter((file) => !isCurrent(file));
+  await Promise.all(stale.map((file) => compile(file)));
+}
+
+const sourcesIn = (folder) =>
+  list(folder).filter((file) => /(?<!\.spec|\.test-d|\.d)\.ts$/.test(file));
+
+const load = (file) => require(path.join(root, 'dist', file.replace(/\.ts$/, '.js')));
+
+const isContract = (value) =>
+  typeof value?.kind === 'string' && typeof value.owner === 'string' && Boolean(value.payload);
+
+/** Every contract, as a schema and under the name it is imported by. */
+function promised({ schemaOf }) {
+  return owners.flatMap((owner) =>
+    Object.entries(load(`${HOME}/${owner}/src/index.ts`))
+      .filter(([, value]) => isContract(value))
+      .map(([exported, contract]) => ({ exported, schema: schemaOf(contract) })),
+  );
+}
+
+/** Defined in a library, but not to be had from it. */
+function hidden({ contractsLoaded }, contracts) {
+  for (const owner of owners) for (const file of sourcesIn(`${HOME}/${owner}/src`)) load(file);
+  const exported = new Set(contracts.map(({ schema }) => schema.name));
+  return contractsLoaded()
+    .filter(({ name }) => !exported.has(name))
+    .map(
+      ({ name, owner }) =>
+        `${name} is defined, but ${HOME}/${owner}/src/index.ts does not export it: nobody can import it, and nobody looks after it`,
+    );
+}
+
+/** A contract that cannot be defined is told in its own words. */
+function inOneSentence(error) {
+  if (error?.name === 'ContractError') console.error(error.message);
+  else console.error(`the contracts cannot be loaded: ${error?.message ?? error}`);
+  process.exit(1);
+}
+
+const git = (...args) =>
+  execFileSync('git', args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+/** What was promised before, by contract: its schemas, newest first. */
+function committed(base) {
+  const files = base
+    ? git('ls-tree', '-r', '--name-only', base, '--', HOME).split('\n')
+    : owners.flatMap((owner) => list(`${HOME}/${owner}/schemas`));
+  const found = new Map();
+  for (const file of files.filter((one) => SCHEMA.test(one))) {
+    const schema = JSON.parse(
+      base ? git('show', `${base}:${file}`) : fs.readFileSync(file, 'utf8'),
+    );
+    found.set(
+      schema.name,
+      [...(found.get(schema.name) ?? []), schema].sort((a, b) => b.version - a.version),
+    );
+  }
+  return found;
+}
+
+const list = (folder) =>
+  fs.existsSync(folder) ? fs.readdirSync(folder).map((file) => `${folder}/${file}`) : [];
+
+/** What the base promised stays promised when its files are deleted. */
+function together(base, folder) {
+  const names = [...new Set([...base.keys(), ...folder.keys()])];
+  return new Map(
+    names.map((name) => {
+      const byVersion = new Map(
+        [...(folder.get(name) ?? []), ...(base.get(name) ?? [])].map((schema) => [
+          schema.version,
+          schema,
+        ]),
+      );
+      return [name, [...byVersion.values()].sort((a, b) => b.version - a.version)];
+    }),
+  );
+}
+
+const withdrawnIn = (owner) => `${HOME}/${owner}/withdrawn.json`;
+
+/**
+ * What was given up on purpose, and why: `orders.quote-order.v1.deadline`, or the whole of a
+ * version.
+ */
+function readWithdrawn() {
+  const files = list(HOME).map((folder) => `${folder}/withdrawn.json`).filter((file) => fs.existsSync(file)); // prettier-ignore
+  return new Map(files.flatMap((file) => Object.entries(reasonsIn(file))));
+}
+
+function reasonsIn(file) {
+  const reasons = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const unfit = Object.entries(reasons).find(
+    ([, why]) => typeof why !== 'string' || why.trim().length < 10,
+  );
+  if (unfit) throw new Error(`${file}: ${unfit[0]} needs a sentence that says why`);
+  return reasons;
+}
+
+const services = topology.map(({ name }) => name);
+const andAll = (names) => (names.length ? names.join(', ') : 'no service');
+
+/** Who must be asked: those who still have the old schema, or those whose messages are refused. */
+function concerned({ exported, schema }, { breaks, field }) {
+  const { said, handled } = usersOf({ name: schema.name, kind: schema.kind, exported }, services);
+  const answer = /^(?:reply|errors|deadline|idempotent)\b/.test(field); // concerns those who ask
+  if (breaks === 'old messages')
+    return `does not fit what ${andAll(answer ? handled : said)} said before; handled by ${andAll(answer ? said : handled)}`;
+  return `not understood by ${andAll(answer ? said : handled)} before their next deployment`;
+}
+
+const promiseOf = ({ name, version }, field) => `${name}.v${version}${field ? `.${field}` : ''}`;
+const isWithdrawn = (withdrawn, schema, field) =>
+  withdrawn.has(promiseOf(schema)) || withdrawn.has(promiseOf(schema, field));
+const orSayWhy = (schema, field) =>
+  `or say why in ${withdrawnIn(schema.name.split('.')[0])}, as "${promiseOf(schema, field)}"`;
+
+/**
+ * Calls are not stored, so no version of theirs is read by an upcast: what breaks one needs a new
+ * name.
+ */
+function broken({ breaksOf }, contract, before, withdrawn) {
+  const { schema } = contract;
+  const newest = before.get(schema.name)?.[0];
+  if (!newest || (schema.version > newest.version && schema.kind !== 'call')) return [];
+  if (schema.version < newest.version)
+    return [
+      `${schema.name} is of version ${schema.version}, but version ${newest.version} was promised already`,
+    ];
+  const instead =
+    schema.kind === 'call'
+      ? 'Give it a new name'
+      : `Give it version ${schema.version + 1}, or a new name`;
+  return breaksOf(newest, schema)
+    .filter(({ field }) => !isWithdrawn(withdrawn, newest, field))
+    .map(
+      (one) =>
+        `${schema.name} v${schema.version} (${schema.kind}), ${one.field}: ${one.what} [${one.breaks}] ${concerned(contract, one)}. ${instead}, ${orSayWhy(newest, one.field)}.`,
+    );
+}
+
+/**
+ * Messages of older versions may be stored as long as nobody says that they are not: the newest
+ * version must be able to read them.
+ */
+function unread({ unreadOf }, contract, before, withdrawn) {
+  const { schema } = contract;
+  const older = (before.get(schema.name) ?? []).filter(
+    (old) => old.version < schema.version && !withdrawn.has(promiseOf(old)),
+  );
+  return older.flatMap((old) =>
+    unreadOf(old, schema).map(
+      (one) =>
+        `${schema.name} v${schema.version} (${schema.kind}), ${one.field}: ${one.what} since v${old.version} [${one.breaks}] ${concerned(contract, one)}. Give it upcasts: { ${old.version}: … }, ${orSayWhy(old)} once nothing of it is stored.`,
+    ),
+  );
+}
+
+/** Promised before, and gone from the sources. */
+function orphans(contracts, before, withdrawn, base) {
+  const names = new Set(contracts.map(({ schema }) => schema.name));
+  const gone = [...before.values()]
+    .flat()
+    .filter((schema) => !names.has(schema.name) && !withdrawn.has(promiseOf(schema)));
+  if (gone.length === 0) return [];
+  return withSourcesOf(base, (sources) =>
+    gone.map((schema) => {
+      const { said, handled } = usersOf(
+        { ...schema, exported: exportedIn(sources, schema) },
+        services,
+        sources,
+      );
+      return `${schema.name} v${schema.version} (${schema.kind}) was promised and is gone: said by ${andAll(said)}, handled by ${andAll(handled)}. Keep it until nothing of it is stored or asked for, ${orSayWhy(schema)}.`;
+    }),
+  );
+}
+
+/** Of what was withdrawn no schema is kept. */
+const leftovers = (contracts, here, withdrawn) =>
+  [...here.values()]
+    .flat()
+    .filter(
+      (schema) =>
+        withdrawn.has(promiseOf(schema)) &&
+        !contracts.some((one) => promiseOf(one.schema) === promiseOf(schema)),
+    )
+    .map(
+      (schema) =>
+        `${fileOf(schema)} is of a contract that ${withdrawnIn(schema.name.split('.')[0])} withdraws; delete it`,
+    );
+
+/** The sources in which a contract was that is gone: those of the base, else the present ones. */
+function withSourcesOf(base, work) {
+  if (!base) return work('.');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-contracts-'));
+  try {
+    const archive = path.join(folder, 'base.tar');
+    execFileSync('git', ['archive', '--format=tar', '-o', archive, base, 'apps', HOME]);
+    execFileSync('tar', ['-xf', archive, '-C', folder]);
+    return work(folder);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The name by which it was imported; as it is by convention, where its definition is gone. */
+function exportedIn(sources, { name }) {
+  const [owner, own] = name.split('.');
+  const files = sourcesIn(path.join(sources, HOME, owner, 'src')).map((file) =>
+    fs.readFileSync(file, 'utf8'),
+  );
+  const found = files
+    .map((text) => new RegExp(`export const (\\w+)[^=]*=\\s*\\w+\\(\\s*'${name}'`).exec(text)?.[1])
+    .find(Boolean);
+  return found ?? own.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase());
+}
+
+const isWritten = (schema) =>
+  fs.existsSync(fileOf(schema)) && fs.readFileSync(fileOf(schema), 'utf8') === textOf(schema);
+
+function write(contracts) {
+  for (const { schema } of contracts) {
+    fs.mkdirSync(path.dirname(fileOf(schema)), { recursive: true });
+    fs.writeFileSync(fileOf(schema), textOf(schema));
+  }
+}
+
+async function judged() {
+  await compileContracts();
+  const rules = load('libs/parley/contract/src/index.ts');
+  const contracts = promised(rules);
+  const here = committed();
+  const before = options.base ? committed(options.base) : here;
+  const all = together(before, here);
+  const withdrawn = readWithdrawn();
+  const problems = [
+    ...contracts.flatMap((contract) => [
+      ...broken(rules, contract, before, withdrawn),
+      ...unread(rules, contract, all, withdrawn),
+    ]),
+    ...orphans(contracts, all, withdrawn, options.base),
+    ...leftovers(contracts, here, withdrawn),
+    ...hidden(rules, contracts),
+  ];
+  return { contracts, problems };
+}
+
+const { contracts, problems } = await judged().catch(inOneSentence);
+const stale = contracts.filter(({ schema }) => !isWritten(schema));
+if (options.check)
+  problems.push(
+    ...stale.map(({ schema }) => `${fileOf(schema)} is not as its contract; run npm run contracts`),
+  );
+else if (problems.length === 0) write(stale);
+for (const problem of problems) console.error(problem);
+const written = !options.check && problems.length === 0 ? `, ${stale.length} written` : '';
+console.log(
+  `${contracts.length} contracts${options.base ? ` against ${options.base}` : ''}, ${problems.length} problems${written}`,
+);
+process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,0 +1,157 @@
+// npm run install-database -- --url postgres://admin:password@host:5432/parley: what `npm start`
+// does for the embedded PostgreSQL, for any other (15 or later): a role and a schema for each
+// service, and the schema of the messages. Says what it did; run again, it does what is missing. An
+// administrator need not be a superuser: CREATEROLE and the database are enough.
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import pg from 'pg';
+import { installServices, keptPasswords, passwordVariable, roles } from './database.mjs';
+import { topology } from '../topology/topology.mjs';
+
+const HELP = `npm run install-database -- --url <url> [--passwords <file>]
+
+  --url        of an administrator; or in INSTALL_URL, where a process list does not show it
+  --passwords  where the passwords of the roles are kept, made when missing (default .data/passwords.json).
+               Not used when the environment has them all: PARLEY_ORDERS_PASSWORD, PARLEY_CATALOG_PASSWORD …`;
+
+const OLDEST = 15;
+const PATIENCE = 60_000;
+const NOT_UP_YET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', '57P03']);
+
+/** What the reader can put right; said without a stack. */
+class Mistake extends Error {}
+
+function parsed() {
+  const options = {
+    url: { type: 'string' },
+    passwords: { type: 'string', default: '.data/passwords.json' },
+    help: { type: 'boolean' },
+  };
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    throw new Mistake(`${error.message}\n\n${HELP}`);
+  }
+}
+
+function readOptions() {
+  const values = parsed();
+  const url = values.url ?? process.env.INSTALL_URL;
+  if (!values.help && !/^postgres(ql)?:\/\//.test(url ?? ''))
+    throw new Mistake(`Which database? It is given as a URL.\n\n${HELP}`);
+  return { ...values, url };
+}
+
+/** All from the environment, or all from the file: half of each would be an oversight. */
+function passwords(file) {
+  const given = roles().filter((role) => process.env[passwordVariable(role)]);
+  if (given.length === roles().length)
+    return {
+      from: 'the environment',
+      secret: Object.fromEntries(given.map((role) => [role, process.env[passwordVariable(role)]])),
+    };
+  if (given.length) {
+    const missing = roles().filter((role) => !given.includes(role));
+    throw new Mistake(
+      `The environment has passwords for some roles only: set ${missing.map(passwordVariable).join(', ')}, too.`,
+    );
+  }
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  return {
+    from: `${file}, where each service's DATABASE_URL takes it from`,
+    secret: keptPasswords(file),
+  };
+}
+
+async function connected(connectionString) {
+  for (const until = Date.now() + PATIENCE; ; await sleep(500)) {
+    const client = new pg.Client({ connectionString });
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      await client.end().catch(() => {});
+      const reason = error.errors?.[0] ?? error; // a name with two addresses fails twice
+      if (!NOT_UP_YET.has(reason.code) || Date.now() > until)
+        throw new Mistake(`The database cannot be reached: ${reason.message}.`);
+    }
+  }
+}
+
+async function checkVersion(client) {
+  const { rows } = await client.query('show server_version');
+  const version = rows[0].server_version.split(' ')[0];
+  if (Number.parseInt(version) < OLDEST)
+    throw new Mistake(`This is PostgreSQL ${version}; Parley needs ${OLDEST} or later.`);
+  return version;
+}
+
+async function names(client, statement, values) {
+  const { rows } = await client.query({ text: statement, values, rowMode: 'array' });
+  return rows.flat();
+}
+
+/** What this installation consists of, as far as it is there. */
+async function present(client) {
+  const schemas = [...topology.flatMap(({ data }) => data ?? []), 'parley'];
+  const [hasScripts] = await names(client, `select to_regclass('parley.script') is not null`);
+  return {
+    roles: await names(client, 'select rolname from pg_roles where rolname = any($1)', [
+      [...roles(), 'parley_owner'],
+    ]),
+    schemas: await names(client, 'select nspname from pg_namespace where nspname = any($1)', [
+      schemas,
+    ]),
+    'scripts of the messages': hasScripts
+      ? await names(
+          client,
+          `select name || ' ' || left(checksum, 8) from parley.script order by name`,
+        )
+      : [],
+  };
+}
+
+function report(before, after) {
+  for (const [what, all] of Object.entries(after)) {
+    const made = all.filter((name) => !before[what].includes(name));
+    console.log(
+      `${what}: ${made.length ? `made or renewed ${made.join(', ')}` : `all ${all.length} were there`}`,
+    );
+  }
+}
+
+async function install({ url, passwords: file }) {
+  const { from, secret } = passwords(file);
+  const client = await connected(url);
+  try {
+    const version = await checkVersion(client);
+    console.log(
+      `PostgreSQL ${version} at ${client.host}:${client.port}, database ${client.database}, as ${client.user}`,
+    );
+    const before = await present(client);
+    await installServices(client, secret);
+    report(before, await present(client));
+    console.log(`passwords: those of ${roles().length} roles are as in ${from}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** PostgreSQL's own words, with what it advises. */
+function explained(error) {
+  const said = error.cause ?? error;
+  return ['The database could not be installed: ' + error.message, said.detail, said.hint]
+    .filter(Boolean)
+    .join('; ');
+}
+
+try {
+  const options = readOptions();
+  if (options.help) console.log(HELP);
+  else await install(options);
+} catch (error) {
+  console.error(error instanceof Mistake ? error.message : explained(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,47 @@
+// .data/operations.json: where each instance answers health and operations. The console reads it
+// again when it changes, so that an instance which joins while the system runs (`nx serve`) is
+// known there.
+import fs from 'node:fs';
+import path from 'node:path';
+import { instancesOf, OPERATIONS_FILE as FILE } from '../topology/environment.mjs';
+import { topology } from '../topology/topology.mjs';
+
+function read() {
+  try {
+    return JSON.parse(fs.readFileSync(FILE, 'utf8'));
+  } catch {
+    return undefined; // nothing was started here yet
+  }
+}
+
+/** Written aside and renamed, so that a reader never sees half of it. */
+function write(addresses) {
+  fs.mkdirSync(path.dirname(FILE), { recursive: true, mode: 0o700 });
+  fs.writeFileSync(`${FILE}.${process.pid}`, JSON.stringify(addresses, null, 2), { mode: 0o600 });
+  fs.renameSync(`${FILE}.${process.pid}`, FILE);
+}
+
+/** Written by `npm start`: the instances of the topology. */
+export function writeAddresses(scale = {}) {
+  const inside = topology.filter(({ place }) => place !== 'outside');
+  write(
+    Object.fromEntries(
+      inside.map((process) => [
+        process.name,
+        instancesOf(process, scale).map(({ operationsUrl }) => operationsUrl),
+      ]),
+    ),
+  );
+}
+
+/** @param beside whether a start runs: else the addresses of an earlier one are forgotten */
+export function addAddress({ service, operationsUrl: url }, beside) {
+  if (!beside || !read()) writeAddresses();
+  const { [service]: urls = [], ...others } = read();
+  write({ ...others, [service]: [...new Set([...urls, url])] });
+}
+
+export function removeAddress({ service, operationsUrl: url }) {
+  const { [service]: urls = [], ...others } = read() ?? {};
+  write({ ...others, [service]: urls.filter((one) => one !== url) });
+}

@@ -1,0 +1,102 @@
+// What has to hold before anything is started; each says in one sentence what is wrong and what to
+// do.
+import fs from 'node:fs';
+import net from 'node:net';
+import { TECHNOLOGIES, urlOf } from '../topology/technologies.mjs';
+import { holderOf } from './process-tree.mjs';
+import { Mistake } from './start-options.mjs';
+
+const LEAST_DISK = 500 * 1024 * 1024;
+
+export function listens(port) {
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(true));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
+  });
+}
+
+function commandOf(pid) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return 'a program';
+  }
+}
+
+// What browsers and fetch will not talk to. https://fetch.spec.whatwg.org/#port-blocking
+const BLOCKED = new Set([
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
+  6679, 6697, 10080,
+]);
+
+async function checkPort({ port, variable }) {
+  if (BLOCKED.has(port))
+    throw new Mistake(
+      `Port ${port} is one that browsers refuse to talk to: choose other ports with ${variable}.`,
+    );
+  if (!(await listens(port))) return;
+  const pid = holderOf(port);
+  const by = pid ? ` by ${commandOf(pid)} (pid ${pid})` : '';
+  throw new Mistake(`Port ${port} is taken${by}: stop it, or choose other ports with ${variable}.`);
+}
+
+/** @param ports {port, variable}: the variable that moves it elsewhere */
+export async function checkPorts(ports) {
+  for (const port of ports) await checkPort(port);
+}
+
+/**
+ * Folders that a start, its services and the tools write to. A file in the place of one would end
+ * them with a stack.
+ */
+export function checkFolders(folders) {
+  for (const folder of folders) {
+    const stats = fs.statSync(folder, { throwIfNoEntry: false });
+    if (stats && !stats.isDirectory())
+      throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);
+  }
+}
+
+export function checkDisk(dir) {
+  const { bavail, bsize } = fs.statfsSync(dir);
+  const free = bavail * bsize;
+  if (free < LEAST_DISK)
+    throw new Mistake(
+      `Only ${Math.round(free / 1e6)} MB are free in ${dir}: Parley needs ${LEAST_DISK / 1024 / 1024} MB, make some room.`,
+    );
+}
+
+function answers({ hostname, port }) {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: hostname, port: Number(port), timeout: 3000 });
+    const done = (yes) => (socket.destroy(), resolve(yes));
+    socket
+      .once('connect', () => done(true))
+      .once('error', () => done(false))
+      .once('timeout', () => done(false));
+  });
+}
+
+/**
+ * The first host of a URL that may name several; undefined where it names no port, as AWS's do not.
+ */
+export function hostOf(url) {
+  const [, ipv6, name, port] =
+    /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?(?:\[([^\]]+)\]|([^:/?,[]+)):(\d+)/.exec(url) ?? [];
+  return port && { hostname: ipv6 ?? name, port };
+}
+
+const shown = ({ hostname, port }) =>
+  hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+
+/** A broker that is not there would show only as services that never become ready. */
+export async function checkBrokers(technologies) {
+  for (const name of technologies) {
+    const host = hostOf(urlOf(name));
+    if (host && !(await answers(host)))
+      throw new Mistake(
+        `${name} does not answer at ${shown(host)}: start it (npm run brokers -- up ${name}), or say where it is with ${TECHNOLOGIES[name].from}.`,
+      );
+  }
+}

@@ -1,0 +1,72 @@
+// What can be said after `npm start --`.
+import { parseArgs } from 'node:util';
+import { TECHNOLOGIES } from '../topology/technologies.mjs';
+import { PORTS, topology } from '../topology/topology.mjs';
+
+/** `rabbitmq (commands, broadcasts), kafka (…` */
+const able = () =>
+  Object.entries(TECHNOLOGIES)
+    .map(
+      ([name, { carries }]) =>
+        `${name} (${carries.length > 0 ? carries.join(', ').toLowerCase() : 'what is for devices'})`,
+    )
+    .join(', ');
+
+export const HELP = `npm start [-- options]      starts the whole system on this machine
+
+  --scale inventory=3,orders=2   more than one instance of a service (at most ${PORTS.slots})
+  --on rabbitmq,kafka,redis      what carries messages instead of PostgreSQL, each what it is best at:
+                                 ${able()}
+                                 (npm run brokers starts them; at 127.0.0.1, or where RABBITMQ_URL, KAFKA_URL … say)
+  --only orders,catalog          these processes only
+  --help                         this
+
+Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT (${PORTS.postgres}), LOG_LEVEL (info), and
+COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, MAIL_URL, PAYMENT_PROVIDER_URL: yours win over what is computed here.
+PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
+`;
+
+/** A mistake of the person at the keyboard: told in one sentence, without a stack. */
+export class Mistake extends Error {}
+
+const names = topology.map(({ name }) => name);
+const list = (values = []) => values.flatMap((value) => value.split(',')).filter(Boolean);
+
+function known(name, all, what) {
+  if (all.includes(name)) return name;
+  throw new Mistake(`There is no ${what} "${name}": it is one of ${all.join(', ')}.`);
+}
+
+function scaleOf(values) {
+  return Object.fromEntries(
+    list(values).map((pair) => {
+      const [name, count] = pair.split('=');
+      known(name, names, 'service');
+      if (!/^\d+$/.test(count ?? '') || count < 1 || count > PORTS.slots)
+        throw new Mistake(`--scale ${pair}: say ${name}=1 to ${name}=${PORTS.slots}.`);
+      return [name, Number(count)];
+    }),
+  );
+}
+
+function parse(argv) {
+  const text = { type: 'string', multiple: true };
+  try {
+    return parseArgs({
+      args: argv,
+      options: { scale: text, on: text, only: text, help: { type: 'boolean' } },
+    }).values;
+  } catch (error) {
+    throw new Mistake(`${error.message.split('.')[0]}. See npm start -- --help.`);
+  }
+}
+
+export function startOptions(argv) {
+  const { scale, on, only, help } = parse(argv);
+  return {
+    help,
+    scale: scaleOf(scale),
+    technologies: list(on).map((name) => known(name, Object.keys(TECHNOLOGIES), 'technology')),
+    only: list(only).map((name) => known(name, names, 'service')),
+  };
+}

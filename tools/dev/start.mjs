@@ -1,0 +1,307 @@
+// npm start: PostgreSQL and the build side by side, then every process of topology.ts, until told
+// to stop.
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { installDatabase } from '../database/database.mjs';
+import {
+  basePort,
+  environmentOf,
+  instancesOf,
+  postgresPort,
+  sharedEnvironment,
+} from '../topology/environment.mjs';
+import { lastWords, LogWatch } from './log-watch.mjs';
+import { serverOf } from '../database/postgres.mjs';
+import { writeAddresses } from './operations-file.mjs';
+import { newToken } from './operations-token.mjs';
+import { keepPrivate } from './private-folder.mjs';
+import { Progress, seconds, table } from '../terminal/progress.mjs';
+import { checkAlone, endLeftovers, identity, removeRun, writeRun } from './run-file.mjs';
+import { usePostgres } from '../database/shared-postgres.mjs';
+import { checkBrokers, checkDisk, checkFolders, checkPorts } from './start-checks.mjs';
+import { HELP, Mistake, startOptions } from './start-options.mjs';
+import { LOGS, Supervised } from './supervised.mjs';
+import { topology } from '../topology/topology.mjs';
+
+const READY_WITHIN = 120_000;
+const LOG_KEPT = 20 * 1024 * 1024;
+// A dozen processes share this machine: a small young generation, and an old one that grows in
+// small steps, keep each about 30 MB smaller. Node's own source maps would cost 20 MB each:
+// services read a map when they write a stack.
+const FRUGAL = ['--max-semi-space-size=4', '--heap-growing-percent=30', '--v8-pool-size=1'];
+const NODE_FLAGS = [...FRUGAL, ...(process.env.PARLEY_NODE_FLAGS?.split(' ') ?? [])];
+
+// Together below the 15 s in which everything is gone.
+const PATIENCE = { edge: 4000, inside: 7000, outside: 1000 };
+
+const began = performance.now();
+const progress = new Progress();
+const since = () => seconds(performance.now() - began);
+
+let supervised = [];
+let postgres;
+let postgresStarting;
+let stopping;
+
+async function check(instances, technologies) {
+  checkFolders([
+    '.data',
+    LOGS,
+    '.data/mail',
+    '.data/postgres',
+    ...topology.map(({ name }) => `.data/${name}`),
+  ]);
+  keepPrivate();
+  fs.mkdirSync(LOGS, { recursive: true });
+  checkAlone();
+  checkDisk('.data');
+  const ended = await endLeftovers();
+  if (ended) progress.say(`Ended ${ended} processes that an earlier start had left behind.`);
+  const ports = instances
+    .flatMap(({ port, callsPort, operationsPort }) => [port, callsPort, operationsPort])
+    .filter(Boolean);
+  await checkPorts(ports.map((port) => ({ port, variable: `PARLEY_PORT (now ${basePort()})` })));
+  await checkBrokers(technologies);
+}
+
+async function startPostgres() {
+  const choosePort = async () => {
+    await checkPorts([{ port: postgresPort(), variable: 'PARLEY_POSTGRES_PORT' }]);
+    return postgresPort();
+  };
+  const server = await usePostgres({ dir: '.data/postgres', choosePort });
+  progress.say(`PostgreSQL is ready (${since()})`);
+  return server;
+}
+
+/**
+ * Services wait for their database by themselves; what they need is that somebody starts it again.
+ */
+async function keepPostgres(options) {
+  for (; !stopping; await sleep(500)) {
+    if (serverOf(postgres.data)) continue;
+    progress.say('PostgreSQL crashed; it starts again and recovers what was committed.');
+    const crashed = performance.now();
+    postgresStarting = startPostgresAgain();
+    const server = await postgresStarting;
+    if (!server) return;
+    postgres = server;
+    progress.say(`PostgreSQL is back after ${seconds(performance.now() - crashed)}.`);
+    if (!stopping) writeRun(describeRun(options));
+  }
+}
+
+/**
+ * Not at once, if need be: what the crash left of it may still hold the port and the shared memory.
+ */
+async function startPostgresAgain() {
+  for (let delay = 500; !stopping; delay = Math.min(2 * delay, 15_000)) {
+    try {
+      return await startPostgres();
+    } catch (error) {
+      progress.say(
+        `PostgreSQL could not be started again, next try in ${delay / 1000} s: ${error.message}`,
+      );
+      await sleep(delay);
+    }
+  }
+}
+
+/** In a process of its own, whose memory (a compiler's) is given back when it ends. */
+async function compile() {
+  const { stdout } = await promisify(execFile)(process.execPath, ['tools/build/build.mjs']).catch(
+    (error) => {
+      throw new Mistake(`The build failed.\n${error.stderr}`);
+    },
+  );
+  progress.say(`${stdout.trim().replace(/^c/, 'C')} (${since()})`);
+}
+
+function checkBuilt(processes) {
+  const missing = processes.find(({ name }) => !fs.existsSync(`dist/apps/${name}/src/main.js`));
+  if (missing)
+    throw new Mistake(
+      `${missing.name} is in topology.ts, but there is no apps/${missing.name}/src/main.ts.`,
+    );
+}
+
+/** A start begins its logs anew when they have grown large; the ones before are kept once. */
+function rotate(file) {
+  if (fs.existsSync(file) && fs.statSync(file).size > LOG_KEPT) fs.renameSync(file, `${file}.1`);
+}
+
+function describeRun(options) {
+  const shared = sharedEnvironment(options);
+  const urlOf = (service) =>
+    supervised.find(({ instance }) => instance.service === service)?.instance.url;
+  return {
+    launcher: identity(process.pid),
+    basePort: basePort(),
+    environment: shared,
+    gatewayUrl: urlOf('gateway'),
+    consoleUrl: urlOf('console'),
+    operationsToken: process.env.OPERATIONS_TOKEN,
+    providerUrl: shared.PAYMENT_PROVIDER_URL,
+    mailUrl: shared.MAIL_URL,
+    mailDir: shared.MAIL_URL.startsWith('file:') ? fileURLToPath(shared.MAIL_URL) : undefined,
+    databaseUrl: postgres.url,
+    commandsUrl: shared.COMMANDS_URL ?? postgres.url,
+    broadcastsUrl: shared.BROADCASTS_URL ?? postgres.url,
+    eventsUrl: shared.EVENTS_URL ?? postgres.url,
+    postgresPid: postgres.pid,
+    postgresStarted: identity(postgres.pid).started,
+    instances: Object.fromEntries(
+      supervised.map(({ instance, pid, log, ready }) => [
+        instance.name,
+        { ...instance, ...(pid ? identity(pid) : {}), log, ready },
+      ]),
+    ),
+  };
+}
+
+function watch(service, options) {
+  const { name } = service.instance;
+  const note = () => stopping ?? writeRun(describeRun(options));
+  service.on('started', note);
+  service.on('ready', ({ took }) => (note(), progress.say(`${name} is ready (${seconds(took)})`)));
+  service.on('crashed', ({ how, delay }) => {
+    note();
+    progress.say(
+      `${name} ${how}; it starts again in ${delay / 1000} s. ${lastWords(service.log)}`.trimEnd(),
+    );
+  });
+  const log = new LogWatch(name, path.relative('.', service.log), (line) => progress.say(line));
+  setInterval(() => log.poll(), 500).unref();
+}
+
+async function allReady() {
+  const waitingFor = () =>
+    supervised.filter(({ ready }) => !ready).map(({ instance }) => instance.name);
+  for (
+    const until = Date.now() + READY_WITHIN;
+    waitingFor().length;
+    await new Promise((r) => setTimeout(r, 50))
+  ) {
+    progress.waitFor(
+      `${supervised.length - waitingFor().length} of ${supervised.length} ready; waiting for ${waitingFor().join(', ')}`,
+    );
+    if (stopping) return false;
+    const refusing = supervised.find(({ givenUp }) => givenUp);
+    if (refusing)
+      throw new Mistake(`${refusing.instance.name} cannot start: ${lastWords(refusing.log)}`);
+    if (Date.now() > until)
+      throw new Mistake(
+        `Not ready after ${READY_WITHIN / 1000} s: ${waitingFor().join(', ')}. Their logs are in ${LOGS}.`,
+      );
+  }
+  return true;
+}
+
+function showTable() {
+  const purpose = Object.fromEntries(topology.map(({ name, purpose }) => [name, purpose]));
+  const rows = supervised.map(({ instance, pid }) => [
+    instance.name,
+    instance.url,
+    instance.callsPort ?? '',
+    pid,
+    purpose[instance.service],
+  ]);
+  progress.say(`\n${table(['process', 'address', 'calls', 'pid', 'what it is for'], rows)}\n`);
+  progress.say(
+    `PostgreSQL at 127.0.0.1:${new URL(postgres.url).port}, logs in ${LOGS}. All ready after ${since()}. Ctrl-C stops everything.`,
+  );
+  const gateway = supervised.find(({ instance }) => instance.service === 'gateway');
+  if (gateway) progress.say(`Try: npm run order   or open ${gateway.instance.url}/docs`);
+}
+
+async function stopPlace(place) {
+  const those = supervised.filter(({ instance }) => instance.place === place);
+  await Promise.all(
+    those.map(async (service) => {
+      const { forced } = await service.stop(PATIENCE[place]);
+      if (forced)
+        progress.say(
+          `${service.instance.name} did not stop within ${PATIENCE[place] / 1000} s and was ended by force.`,
+        );
+    }),
+  );
+}
+
+/** Who brings work in stops first, who carries it last. */
+async function stopAll() {
+  const asked = performance.now();
+  progress.waitFor('stopping');
+  for (const place of ['edge', 'inside', 'outside']) await stopPlace(place);
+  const server = await postgresStarting?.catch(() => undefined); // a stop may come while it still starts
+  await server?.release();
+  removeRun();
+  progress.done();
+  progress.say(`Everything stopped (${seconds(performance.now() - asked)}).`);
+}
+
+async function stop(code) {
+  stopping ??= stopAll();
+  await stopping.catch((error) => (console.error(error), (code = 1)));
+  process.exit(code);
+}
+
+async function start(options) {
+  process.env.OPERATIONS_TOKEN ||= newToken(); // every service inherits it
+  const chosen = topology.filter(({ name }) => !options.only.length || options.only.includes(name));
+  const instances = chosen.flatMap((process) => instancesOf(process, options.scale));
+  await check(instances, options.technologies);
+  progress.waitFor('starting PostgreSQL, compiling');
+  postgresStarting = startPostgres();
+  [postgres] = await Promise.all([postgresStarting, compile()]);
+  if (stopping) return;
+
+  checkBuilt(chosen);
+  const databaseUrls = await installDatabase(postgres.url, '.data/roles.json').catch((error) => {
+    const why = [error.message, error.cause?.message, error.cause?.hint].filter(Boolean).join(': ');
+    throw new Mistake(`The database in .data could not be brought up to date: ${why}`);
+  });
+  supervised = instances.map(
+    (instance) =>
+      new Supervised(instance, environmentOf(instance, { databaseUrls, ...options }), NODE_FLAGS),
+  );
+  for (const service of supervised) {
+    rotate(service.log);
+    watch(service, options);
+  }
+  if (stopping) return;
+  writeAddresses(options.scale);
+  for (const service of supervised) service.start();
+  void keepPostgres(options);
+  if (!(await allReady())) return;
+  progress.done();
+  showTable();
+}
+
+function explain(error) {
+  progress.done();
+  console.error(error instanceof Mistake ? error.message : error);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0));
+
+/** npm that is killed cannot pass it on; `npm start` then must not go on without it. */
+function stopWithNpm() {
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === 'start')
+    setInterval(() => process.ppid === parent || void stop(0), 1000).unref();
+}
+
+try {
+  stopWithNpm();
+  const options = startOptions(process.argv.slice(2));
+  if (options.help) console.log(HELP);
+  else await start(options);
+} catch (error) {
+  explain(error);
+  if (postgresStarting) await stop(1);
+  process.exitCode = 1;
+}

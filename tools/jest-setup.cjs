@@ -1,9 +1,0 @@
-// Before the tests of a project alone (`nx test orders`): `npm test` has brought a PostgreSQL along
-// already.
-module.exports = async () => {
-  if (process.env.PARLEY_TEST_POSTGRES) return;
-  const { useTestPostgres } = await import('./test-postgres.mjs');
-  const { url, release } = await useTestPostgres();
-  process.env.PARLEY_TEST_POSTGRES = url;
-  globalThis.releaseTestPostgres = release;
-};

@@ -1,0 +1,187 @@
+// npm run e2e: starts the whole system as a newcomer would, on whatever technologies, lets happen
+// to it what the end-to-end suite has in store, sends orders through it, stops it, and looks at
+// what is left. Ends with `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { isSame } from '../dev/process-tree.mjs';
+import { readRun, RUN_FILE } from '../dev/run-file.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+
+const HELP = `npm run e2e [-- options]    starts the whole system, runs the end-to-end suite and orders through it, stops it
+  --on a,b          what carries messages instead of PostgreSQL, as for npm start; repeated: one after the other
+                    (postgres: PostgreSQL)
+  --orders N        orders at the end of each (default 40)
+  --concurrency N   of them at a time (default 8)
+  --help`;
+
+const options = readOptions();
+
+const READY_WITHIN = 120_000;
+const STOPPED_WITHIN = 15_000;
+const SUITE_WITHIN = 1_200_000;
+
+let passed = 0;
+let failed = 0;
+
+async function check(what, work) {
+  const began = performance.now();
+  const took = () => `${((performance.now() - began) / 1000).toFixed(1)} s`;
+  try {
+    const detail = await work();
+    passed++;
+    console.log(`✓ ${what}${detail ? `: ${detail}` : ''} (${took()})`);
+    return true;
+  } catch (error) {
+    failed++;
+    console.log(`✗ ${what}: ${error.message} (${took()})`);
+    return false;
+  }
+}
+
+async function until(limit, what, ask) {
+  for (const end = Date.now() + limit; Date.now() < end; await sleep(200)) {
+    const answer = await ask();
+    if (answer) return answer;
+  }
+  throw new Error(`${what} not within ${limit / 1000} s`);
+}
+
+function readOptions() {
+  const on = { type: 'string', multiple: true, default: ['postgres'] };
+  const number = (of) => ({ type: 'string', default: of });
+  try {
+    const { values } = parseArgs({
+      options: { on, orders: number('40'), concurrency: number('8'), help: { type: 'boolean' } },
+    });
+    for (const name of ['orders', 'concurrency'])
+      if (!/^[1-9]\d{0,5}$/.test(values[name]))
+        throw new Error(`--${name} is "${values[name]}", but must be a whole number from 1`);
+    if (!values.help) return values;
+  } catch (error) {
+    console.error(`${error.message}\n\n${HELP}`);
+    process.exit(1);
+  }
+  console.log(HELP);
+  process.exit(0);
+}
+
+function launch(on) {
+  const child = spawn('npm', ['start', ...(on === 'postgres' ? [] : ['--', '--on', on])], {
+    stdio: 'inherit',
+  });
+  child.exited = once(child, 'exit');
+  return child;
+}
+
+const everyoneReady = (run, before) =>
+  run &&
+  run.launcher.pid !== before &&
+  Object.values(run.instances).every(({ ready }) => ready) &&
+  run;
+
+async function ready(child) {
+  const before = readRun()?.launcher.pid; // a system that runs already makes this start fail, and is not ours to judge
+  const died = child.exited.then(([code]) => {
+    throw new Error(`npm start ended with exit code ${code}`);
+  });
+  const run = await Promise.race([
+    died,
+    until(READY_WITHIN, 'ready', () => everyoneReady(readRun(), before)),
+  ]);
+  return `${Object.keys(run.instances).length} processes`;
+}
+
+/** Its own sum: each scenario counts. */
+async function suite() {
+  const total = path.join(os.tmpdir(), `parley-e2e-total-${process.pid}`);
+  const flags = [
+    '--config',
+    'jest.config.js',
+    '--selectProjects',
+    'shop-e2e',
+    '--runInBand',
+    '--testPathPatterns',
+    'running-shop',
+  ];
+  const env = {
+    ...process.env,
+    SHOP_RUN_FILE: path.resolve(RUN_FILE),
+    PARLEY_TEST_TOTAL: total,
+    PARLEY_TEST_POSTGRES: 'not needed',
+    PARLEY_FILE_MAY_TAKE: String(SUITE_WITHIN),
+  };
+  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...flags], {
+    stdio: 'inherit',
+    env,
+  });
+  const [code] = await once(child, 'exit');
+  const counted = fs.existsSync(total)
+    ? JSON.parse(fs.readFileSync(total, 'utf8'))
+    : { passed: 0, failed: 0 };
+  fs.rmSync(total, { force: true });
+  passed += counted.passed;
+  failed += counted.failed || (code === 0 && counted.passed > 0 ? 0 : 1);
+}
+
+async function manyOrders() {
+  const child = spawn(
+    process.execPath,
+    [
+      'tools/shop/orders.mjs',
+      '--count',
+      options.orders,
+      '--concurrency',
+      options.concurrency,
+      '--wait',
+      '600',
+    ],
+    {
+      stdio: 'inherit',
+    },
+  );
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`npm run orders ended with exit code ${code}`);
+}
+
+async function stopped(child, processes) {
+  const late = sleep(STOPPED_WITHIN, undefined, { ref: false }).then(() => {
+    throw new Error(`still running after ${STOPPED_WITHIN / 1000} s`);
+  });
+  child.kill('SIGTERM');
+  const [code, signal] = await Promise.race([child.exited, late]);
+  if (code !== 0) throw new Error(`exit code ${signal ?? code}`);
+  const left = processes.filter(isSame);
+  if (left.length) throw new Error(`left behind: ${left.map(({ name }) => name).join(', ')}`);
+}
+
+async function through(on) {
+  console.log(`── ${on}`);
+  const child = launch(on);
+  const end = () => child.kill('SIGTERM');
+  process.on('exit', end);
+  if (await check(`npm start on ${on}`, () => ready(child))) {
+    await suite();
+    await check(`${options.orders} orders on ${on}, ${options.concurrency} at a time`, manyOrders);
+  }
+  const run = readRun();
+  const postgres = run && {
+    name: 'PostgreSQL',
+    pid: run.postgresPid,
+    started: run.postgresStarted,
+  };
+  const processes = run
+    ? [...Object.values(run.instances), postgres, { name: 'npm start', ...run.launcher }]
+    : [];
+  await check('SIGTERM stops everything, nothing is left', () => stopped(child, processes));
+  process.off('exit', end);
+}
+
+for (const on of options.on) await through(on);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,155 @@
+// npm run order: places one order and draws its way through the services while it happens.
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { paint } from '../terminal/colours.mjs';
+import { asCustomer } from './customer.mjs';
+import { readJson } from './http-json.mjs';
+import { asOperator } from '../dev/operations-token.mjs';
+import { readRun } from '../dev/run-file.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+
+const HELP = `npm run order -- [options]
+  --sku SKU[=N]     what to order, as often as you like (default: one product of the catalogue)
+  --token T         tok_ok (default), tok_slow, tok_flaky, tok_declined, tok_unknown
+  --country CC      where to (default GB; AQ cannot be shipped to)
+  --watch           show broadcasts as well
+  --help
+CUSTOMER_TOKEN in the environment: whose order it is, where the edge asks for that`;
+
+const PATIENCE = 180_000;
+/** After the final state: mails and figures follow by themselves. */
+const EPILOGUE = 1_500;
+const ARROWS = {
+  call: '──call──▶',
+  command: '─command▶',
+  event: '═event══▶',
+  broadcast: '··cast··▶',
+};
+const COLOURS = { call: 'cyan', command: 'yellow', event: 'green', broadcast: 'magenta' };
+
+const options = readOptions();
+const run = readRun();
+if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
+const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl;
+
+const lines = await linesOf(options.sku);
+const { orderId, conversation } = await place();
+console.log(`order ${orderId}\n`);
+const seen = new Set();
+const began = Date.now();
+let order;
+do {
+  await sleep(100);
+  order = await readJson(`${gateway}/orders/${orderId}`, { headers: asCustomer }).catch(
+    () => order,
+  );
+  await draw();
+} while (!isOver(order) && Date.now() - began < PATIENCE);
+for (const until = Date.now() + EPILOGUE; Date.now() < until; await sleep(200)) await draw();
+summarise();
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        sku: { type: 'string', multiple: true },
+        token: { type: 'string', default: 'tok_ok' },
+        country: { type: 'string', default: 'GB' },
+        watch: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
+    if (!values.help) return values;
+    console.log(HELP);
+    return process.exit(0);
+  } catch (error) {
+    return fail(`${error.message}\n\n${HELP}`);
+  }
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+async function linesOf(wanted) {
+  if (wanted)
+    return wanted
+      .map((text) => text.split('='))
+      .map(([sku, quantity = '1']) => ({ sku, quantity: Number(quantity) }));
+  const { products } = await readJson(`${gateway}/products`).catch((error) =>
+    fail(`The gateway at ${gateway} does not answer: ${error.message}`),
+  );
+  return [{ sku: products[Date.now() % products.length].sku, quantity: 1 }];
+}
+
+async function place() {
+  const address = {
+    line1: '1 Mill Lane',
+    city: 'Bath',
+    postcode: 'BA1 1AA',
+    country: options.country,
+  };
+  const body = {
+    customer: { name: 'Ada Byron', email: 'ada@example.org', address },
+    lines,
+    payment: { token: options.token },
+  };
+  const response = await fetch(`${gateway}/orders`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), ...asCustomer },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (response.status !== 202)
+    fail(
+      `The order was refused: ${answer.title}${(answer.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('')}`,
+    );
+  return { orderId: answer.orderId, conversation: response.headers.get('x-correlation-id') };
+}
+
+async function draw() {
+  const urls = Object.values(run.instances)
+    .filter(({ service }) => service !== 'payment-provider')
+    .map(({ operationsUrl }) => operationsUrl);
+  const told = await Promise.all(
+    urls.map((url) =>
+      readJson(`${url}/operations/conversations/${conversation}`, {
+        headers: asOperator(run),
+      }).catch(() => []),
+    ),
+  );
+  const turns = told.flat().filter(({ kind }) => options.watch || kind !== 'broadcast');
+  for (const turn of turns.sort((a, b) => (a.said < b.said ? -1 : 1))) {
+    const id = `${turn.messageId} ${turn.to} ${turn.outcome}`;
+    if (!seen.has(id)) console.log(lineOf(turn));
+    seen.add(id);
+  }
+}
+
+function lineOf({ kind, contract, from, to, said, waited, took, outcome, tries }) {
+  const at = `${((Date.parse(said) - began) / 1000).toFixed(2)} s`.padStart(8);
+  const how = outcome === 'done' || outcome === 'ok' ? '' : paint('red', `  ${outcome}`);
+  const again = tries > 1 ? paint('red', `  ${tries} tries`) : '';
+  const time = paint(
+    'grey',
+    `${Math.round(took)} ms${waited >= 1 ? `, waited ${Math.round(waited)}` : ''}`,
+  );
+  return `${at}  ${from.padEnd(13)} ${paint(COLOURS[kind], ARROWS[kind])} ${to.padEnd(22)} ${contract.padEnd(34)} ${time}${again}${how}`;
+}
+
+function isOver(found) {
+  return found?.status === 'delivered' || found?.status === 'rejected';
+}
+
+function summarise() {
+  console.log(
+    `\n${paint(order?.status === 'delivered' ? 'green' : 'red', order?.status ?? 'unknown')} after ${((Date.parse(order.history.at(-1).at) - Date.parse(order.history[0].at)) / 1000).toFixed(2)} s, €${(order.total / 100).toFixed(2)}`,
+  );
+  for (const { at, what, by } of order.history)
+    console.log(`  ${at.slice(11, 23)}  ${by.padEnd(13)} ${what}`);
+  process.exit(isOver(order) ? 0 : 1);
+}

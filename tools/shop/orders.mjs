@@ -1,0 +1,224 @@
+// npm run orders: places many orders, waits until each is delivered or rejected, and says how long
+// that took and whether the books agree.
+import { randomInt, randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { costNow, redeliveriesNow } from './cost.mjs';
+import { asCustomer } from './customer.mjs';
+import { readJson } from './http-json.mjs';
+import { readOrders } from './order-csv.mjs';
+import { bar, Progress, seconds } from '../terminal/progress.mjs';
+import { findingsTable, reconciled } from './reconcile.mjs';
+import { readRun } from '../dev/run-file.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+
+const HELP = `npm run orders -- [options]
+  --count N         how many orders to place (default 100)
+  --concurrency N   how many at a time (default 10)
+  --csv FILE        the orders to place, instead: a line each, with the columns
+                    name,email,line1,city,postcode,country,sku,quantity,token
+  --token T         pay all of them with this card; default: a mix in which 1 in 10 does not go smoothly
+  --wait SECONDS    how long to wait for the last one (default 180)
+  --help
+CUSTOMER_TOKEN in the environment: whose orders they are, where the edge asks for that`;
+
+const FINAL = new Set(['delivered', 'rejected']);
+const PLACES = [
+  ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
+  ['Rua do Ouro 12', 'Lisboa', '1100-060', 'PT'],
+  ['Hauptstraße 7', 'Köln', '50667', 'DE'],
+  ['1 Brīvības iela', 'Rīga', 'LV-1010', 'LV'],
+  ['12 rue des Thés', 'Lyon', '69002', 'FR'],
+];
+
+const options = readOptions();
+const run = readRun();
+if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
+const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl;
+const products = (
+  await readJson(`${gateway}/products`).catch((error) =>
+    fail(`The gateway at ${gateway} does not answer: ${error.message}`),
+  )
+).products;
+const orders = options.csv
+  ? await readOrders(options.csv).catch((error) => fail(error.message))
+  : Array.from({ length: options.count }, invent);
+
+const progress = new Progress();
+const before = await costNow(run);
+const began = performance.now();
+const accepted = new Map();
+const refused = [];
+await placeAll();
+const placedAfter = performance.now() - began;
+const ended = await allEnded();
+const after = await costNow(readRun() ?? run);
+const redeliveries = await redeliveriesNow(readRun() ?? run);
+const findings = await reconciled(20_000, run);
+progress.done();
+summarise();
+
+function readOptions() {
+  const flags = {
+    count: { type: 'string', default: '100' },
+    concurrency: { type: 'string', default: '10' },
+    csv: { type: 'string' },
+    token: { type: 'string' },
+    wait: { type: 'string', default: '180' },
+    help: { type: 'boolean' },
+  };
+  try {
+    const { values } = parseArgs({ options: flags });
+    if (values.help) {
+      console.log(HELP);
+      process.exit(0);
+    }
+    return {
+      ...values,
+      count: whole('count', values.count),
+      concurrency: whole('concurrency', values.concurrency),
+      wait: whole('wait', values.wait) * 1000,
+    };
+  } catch (error) {
+    return fail(`${error.message}\n\n${HELP}`);
+  }
+}
+
+function whole(name, text) {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new Error(`--${name} is "${text}", but must be a whole number from 1`);
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+/** Nine in ten go smoothly. */
+function tokenOf(index) {
+  if (options.token) return options.token;
+  return (
+    { 11: 'tok_declined', 27: 'tok_flaky', 43: 'tok_slow', 59: 'tok_unknown', 75: 'tok_declined' }[
+      index % 100
+    ] ?? 'tok_ok'
+  );
+}
+
+function invent(_, index) {
+  const [line1, city, postcode, country] =
+    index % 100 === 91 ? ['Mars Base', 'Atlantis', '00000', 'AQ'] : PLACES[index % PLACES.length];
+  const lines = new Map();
+  for (let i = 0; i <= index % 3; i++)
+    lines.set(products[randomInt(products.length)].sku, 1 + randomInt(2));
+  return {
+    customer: {
+      name: `Customer ${index + 1}`,
+      email: `customer-${index + 1}@example.org`,
+      address: { line1, city, postcode, country },
+    },
+    lines: [...lines].map(([sku, quantity]) => ({ sku, quantity })),
+    payment: { token: tokenOf(index) },
+  };
+}
+
+async function placeAll() {
+  let next = 0;
+  const worker = async () => {
+    while (next < orders.length) await place(orders[next++]);
+  };
+  await Promise.all(Array.from({ length: Math.min(options.concurrency, orders.length) }, worker));
+}
+
+/** A gateway or service that is being restarted may fail: the same key makes trying again safe. */
+async function place(order) {
+  const key = randomUUID();
+  for (let tries = 1; ; tries++) {
+    try {
+      const { orderId } = await readJson(`${gateway}/orders`, {
+        method: 'POST',
+        headers: { 'idempotency-key': key, ...asCustomer },
+        body: order,
+        expect: 202,
+      });
+      accepted.set(orderId, order);
+      return progress.waitFor(`placing ${bar(accepted.size, orders.length)}`);
+    } catch (error) {
+      const final = /answered 4\d\d/.test(error.message) || tries > 60;
+      if (final) return refused.push(error.message);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+}
+
+/** Newest first, so that one look at the first page of the open ones is cheap. */
+async function allEnded() {
+  for (
+    const until = Date.now() + options.wait;
+    ;
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  ) {
+    const counts = await readJson(`${gateway}/orders?limit=1`, { headers: asCustomer }).then(
+      (page) => page.counts,
+      () => undefined,
+    );
+    const open =
+      counts &&
+      Object.entries(counts).reduce(
+        (sum, [status, count]) => sum + (FINAL.has(status) ? 0 : count),
+        0,
+      );
+    if (open !== undefined)
+      progress.waitFor(`finishing ${bar(Math.max(0, accepted.size - open), accepted.size)}`);
+    if (open === 0 || Date.now() > until) return ourOrders();
+  }
+}
+
+async function ourOrders() {
+  const found = [];
+  for (let before; ;) {
+    const page = await readJson(
+      `${gateway}/orders?limit=500${before ? `&before=${encodeURIComponent(before)}` : ''}`,
+      { headers: asCustomer },
+    );
+    found.push(...page.orders.filter(({ orderId }) => accepted.has(orderId)));
+    if (!page.next || found.length === accepted.size) return found;
+    before = page.next;
+  }
+}
+
+function summarise() {
+  const done = ended.filter(({ status }) => FINAL.has(status));
+  const durations = done
+    .map(({ placedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(placedAt))
+    .sort((a, b) => a - b);
+  const quantile = (q) =>
+    seconds(durations[Math.min(durations.length - 1, Math.floor(q * durations.length))] ?? 0);
+  const count = (status) => ended.filter((order) => order.status === status).length;
+  const first = Math.min(...done.map(({ placedAt }) => Date.parse(placedAt)));
+  const last = Math.max(...done.map(({ finishedAt }) => Date.parse(finishedAt)));
+  const elapsed = (last - first) / 1000;
+  const each = (value, digits = 1) => (value / Math.max(1, done.length)).toFixed(digits);
+  console.log(
+    `accepted    ${accepted.size} of ${orders.length} in ${seconds(placedAfter)}${refused.length ? `, ${refused.length} refused: ${refused[0]}` : ''}`,
+  );
+  console.log(
+    `ended       ${count('delivered')} delivered, ${count('rejected')} rejected, ${accepted.size - done.length} still under way`,
+  );
+  console.log(
+    `speed       ${(done.length / elapsed).toFixed(1)} orders/s to their final state; p50 ${quantile(0.5)}, p99 ${quantile(0.99)}`,
+  );
+  console.log(
+    `an order    ${each(after.commits - before.commits)} commits, ${each((after.cpu - before.cpu) * 1000, 0)} ms CPU (Node ${each((after.nodeCpu - before.nodeCpu) * 1000, 0)}, PostgreSQL ${each((after.postgresCpu - before.postgresCpu) * 1000, 0)})`,
+  );
+  console.log(
+    `memory      ${Math.round(after.nodeMemory / 2 ** 20)} MiB in ${after.processes} Node processes`,
+  );
+  console.log(
+    `again       ${redeliveries} handlings beyond the first of a message since the services started`,
+  );
+  console.log(findingsTable(findings));
+  const fine =
+    done.length === accepted.size && refused.length === 0 && findings.every(({ ok }) => ok);
+  process.exit(fine ? 0 : 1);
+}

@@ -1,0 +1,177 @@
+// npm run outages: takes away, one after the other, what the running shop needs, asks every route
+// of the edge meanwhile, and prints which statuses came. An outage is told as 503 or 504; a 500
+// fails the run.
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { asCustomer } from './customer.mjs';
+import { OUTAGES } from './outages/harm.mjs';
+import { statusTable } from './outages/table.mjs';
+import { table } from '../terminal/progress.mjs';
+import { readRun } from '../dev/run-file.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+
+const HELP = `npm run outages [-- options]    takes away what the running shop ("npm start") needs, and counts what its edge answers
+  --only a,b        these only: ${Object.keys(OUTAGES).join(', ')}
+                    (those of brokers need the shop on them, started with the same BROKERS_DIR and ports as this command)
+  --seconds N       how long each lasts (default 8)
+  --rate N          requests a second, over all routes in turn (default 20)
+  --markdown        the table as docs/outages.md has it
+  --help`;
+
+/** Milliseconds that a request may take: longer than the edge's longest deadline. */
+const PATIENCE_MS = 9_000;
+const RECOVERED_WITHIN_MS = 60_000;
+
+const options = readOptions();
+const run = () =>
+  readRun() ?? fail('Parley is not running: type "npm start" in another terminal first.');
+const gateway = run().gatewayUrl;
+const orderId = (await place().then((response) => response.json())).orderId;
+const results = [];
+for (const name of options.names) results.push({ name, ...(await tried(name)) });
+console.log(statusTable(results, options.markdown, table));
+const bugs = results.flatMap(({ name, during }) =>
+  during.filter(({ status }) => status === 500).map(({ route }) => `${name}: ${route}`),
+);
+if (bugs.length > 0) fail(`500 where an outage should be told:\n${[...new Set(bugs)].join('\n')}`);
+
+function routes() {
+  return {
+    'GET /products': () => get('/products'),
+    'GET /orders': () => get('/orders?limit=5'),
+    'GET /orders/:id': () => get(`/orders/${orderId}`),
+    'GET …/label': () => get(`/orders/${orderId}/label`),
+    'GET …/events': () => get(`/orders/${orderId}/events`),
+    'POST /orders': place,
+    'GET /health/ready': () => get('/health/ready'),
+  };
+}
+
+function get(url) {
+  return fetch(`${gateway}${url}`, {
+    headers: asCustomer,
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+}
+
+function place() {
+  const customer = {
+    name: 'Olive Outage',
+    email: 'olive@example.org',
+    address: { line1: '1 Mill Lane', city: 'Bath', postcode: 'BA1 1AA', country: 'GB' },
+  };
+  const order = {
+    customer,
+    lines: [{ sku: 'TEA-0001', quantity: 1 }],
+    payment: { token: 'tok_ok' },
+  };
+  const headers = {
+    ...asCustomer,
+    'content-type': 'application/json',
+    'idempotency-key': randomUUID(),
+  };
+  return fetch(`${gateway}/orders`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(order),
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+}
+
+/** What became of one request: its status, or how it failed. */
+async function asked([route, ask]) {
+  const began = performance.now();
+  try {
+    const response = await ask();
+    void response.body?.cancel();
+    return { route, status: response.status, took: performance.now() - began };
+  } catch (error) {
+    return {
+      route,
+      status: error.name === 'TimeoutError' ? 'no answer' : (error.cause?.code ?? error.name),
+      took: performance.now() - began,
+    };
+  }
+}
+
+/** At an even pace until it is told to stop; resolves when the last one is answered. */
+function asking() {
+  const all = Object.entries(routes());
+  const answers = [];
+  let turn = 0;
+  const timer = setInterval(
+    () => answers.push(asked(all[turn++ % all.length])),
+    1000 / options.rate,
+  );
+  return { stop: () => (clearInterval(timer), Promise.all(answers)) };
+}
+
+async function tried(name) {
+  const { begin, skip } = OUTAGES[name];
+  const why = skip?.(run());
+  if (why) return { during: [], recovered: why };
+  console.log(`${name} …`);
+  const questions = asking();
+  await sleep(500);
+  const end = await begin(run());
+  await sleep(options.seconds * 1000);
+  await end();
+  const ended = performance.now();
+  await sleep(1_000);
+  const during = await questions.stop();
+  const recovered = await recoveredAfter(ended);
+  return { during, recovered };
+}
+
+/** Every route answers as in good times. */
+async function recoveredAfter(ended) {
+  while (performance.now() - ended < RECOVERED_WITHIN_MS) {
+    const answers = await Promise.all(Object.entries(routes()).map(asked));
+    if (answers.every(({ status }) => status < 300 || status === 404))
+      return `${((performance.now() - ended) / 1000).toFixed(1)} s`;
+    await sleep(200);
+  }
+  return `not within ${RECOVERED_WITHIN_MS / 1000} s`;
+}
+
+function readOptions() {
+  const text = (of) => ({ type: 'string', default: of });
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string' },
+        seconds: text('8'),
+        rate: text('20'),
+        markdown: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    });
+    if (values.help) {
+      console.log(HELP);
+      process.exit(0);
+    }
+    const names = values.only?.split(',') ?? Object.keys(OUTAGES);
+    for (const name of names) if (!OUTAGES[name]) throw new Error(`There is no outage "${name}".`);
+    for (const name of ['seconds', 'rate'])
+      if (!/^[1-9]\d{0,2}$/.test(values[name]))
+        throw new Error(
+          `--${name} is "${values[name]}", but must be a whole number from 1 to 999.`,
+        );
+    return {
+      names,
+      seconds: Number(values.seconds),
+      rate: Number(values.rate),
+      markdown: values.markdown,
+    };
+  } catch (error) {
+    return fail(`${error.message}\n\n${HELP}`);
+  }
+}
+
+function fail(why) {
+  console.error(why);
+  process.exit(1);
+}

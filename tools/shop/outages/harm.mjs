@@ -1,0 +1,139 @@
+// Each takes something away from the running shop, and resolves with what gives it back.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import pg from 'pg';
+import { isSame, tryKill } from '../../dev/process-tree.mjs';
+import { readRun } from '../../dev/run-file.mjs';
+
+const nothing = async () => undefined;
+
+const instancesOf = (run, service) =>
+  Object.values(run.instances).filter(
+    (instance) => instance.service === service && instance.pid && isSame(instance),
+  );
+
+const hung = (service) => ({
+  async begin(run) {
+    const stopped = instancesOf(run, service);
+    for (const { pid } of stopped) tryKill(pid, 'SIGSTOP');
+    return async () => stopped.filter(isSame).forEach(({ pid }) => tryKill(pid, 'SIGCONT'));
+  },
+});
+
+/** The launcher starts them again. */
+const killed = (service) => ({
+  async begin(run) {
+    for (const { pid } of instancesOf(run, service)) tryKill(pid, 'SIGKILL');
+    return nothing;
+  },
+});
+
+/** PostgreSQL's processes: the postmaster, and its children. */
+function postgresProcesses({ postgresPid }) {
+  const children = fs
+    .readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === postgresPid);
+  return [postgresPid, ...children.map(Number)];
+}
+
+function parentOf(pid) {
+  try {
+    return Number(/^\d+ \(.*\) \S (\d+)/s.exec(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
+  } catch {
+    return undefined; // ended meanwhile
+  }
+}
+
+const frozen = {
+  async begin(run) {
+    const pids = postgresProcesses(run);
+    for (const pid of pids) tryKill(pid, 'SIGSTOP');
+    return async () => pids.forEach((pid) => tryKill(pid, 'SIGCONT'));
+  },
+};
+
+/** The launcher starts it again. */
+const postgresEnds = (signal) => ({
+  async begin({ postgresPid }) {
+    tryKill(postgresPid, signal);
+    return nothing;
+  },
+});
+
+async function query(text) {
+  const client = new pg.Client({ connectionString: readRun().databaseUrl });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await client.query(text);
+  } finally {
+    await client.end();
+  }
+}
+
+/**
+ * ALTER SYSTEM runs in no transaction block, so the reload is a statement of its own; both are
+ * allowed in a read-only session.
+ */
+async function setReadOnly(text) {
+  await query(`alter system ${text}`);
+  await query('select pg_reload_conf()');
+}
+
+const readOnly = {
+  async begin() {
+    await setReadOnly('set default_transaction_read_only = on');
+    return () => setReadOnly('reset default_transaction_read_only');
+  },
+};
+
+/** Superusers still get in; everybody else hears 53300. */
+const outOfConnections = {
+  async begin() {
+    const [database] = (await query('select current_database() as name')).rows;
+    await query(`alter database "${database.name}" connection limit 0`);
+    await query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user and backend_type = 'client backend'`,
+    );
+    return () => query(`alter database "${database.name}" connection limit -1`);
+  },
+};
+
+const brokers = async (command, name) => {
+  const child = spawn(process.execPath, ['tools/brokers/brokers.mjs', command, name], {
+    stdio: 'ignore',
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`brokers ${command} ${name} exited with ${code}`);
+};
+
+const away = (name, scheme) => ({
+  skip(run) {
+    const uses = [run.commandsUrl, run.broadcastsUrl, run.eventsUrl].some((url) =>
+      url.startsWith(scheme),
+    );
+    if (!uses) return `the shop is not on ${name}`;
+    return process.env.BROKERS_DIR
+      ? undefined
+      : 'BROKERS_DIR is not set: whose broker it is, is not known';
+  },
+  async begin() {
+    await brokers('kill', name);
+    return () => brokers('up', name);
+  },
+});
+
+export const OUTAGES = {
+  'catalog-hung': hung('catalog'),
+  'catalog-killed': killed('catalog'),
+  'orders-hung': hung('orders'),
+  'orders-killed': killed('orders'),
+  'postgres-frozen': frozen,
+  'postgres-killed': postgresEnds('SIGKILL'),
+  'postgres-restarted': postgresEnds('SIGINT'),
+  'postgres-read-only': readOnly,
+  'postgres-full': outOfConnections,
+  'redis-away': away('redis', 'redis'),
+  'rabbitmq-away': away('rabbitmq', 'amqp'),
+};

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+
+const OURS = /^(?:exec )?node ((?:tools|bench|chaos)\/\S+\.mjs)$/;
+const commands = Object.entries(scripts).filter(
+  ([name, command]) => OURS.test(command) && !name.startsWith('pre'),
+);
+
+assert.ok(commands.length > 15, 'the commands of package.json were not recognised');
+
+for (const [name, command] of commands)
+  test(`npm run ${name} -- --help says how it is used, and does nothing`, async () => {
+    const [, file] = OURS.exec(command);
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, '--help'], {
+      cwd: root,
+    });
+    assert.match(stdout, new RegExp(`^npm (?:run )?${name}\\b`));
+    assert.equal(stderr, '');
+  });

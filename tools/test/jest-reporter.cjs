@@ -1,0 +1,133 @@
+// A line for each file as it ends, what failed in full, and the sum at the very end: `N passed, N
+// failed`.
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const inspector = require('node:inspector');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+const { noteOf } = require('./jest-environment.cjs');
+
+// A test has its own time limit, which cannot stop one that blocks its whole process: that process
+// is ended, and the run goes on.
+const FILE_MAY_TAKE = Number(process.env.PARLEY_FILE_MAY_TAKE ?? 240_000);
+// Where a file takes minutes: a line for each of its tests as it ends.
+const EACH_TEST = process.env.PARLEY_EACH_TEST === 'yes';
+const SIGNS = { passed: '✓', failed: '✗', pending: '—' };
+
+const short = (file) => path.relative(path.join(__dirname, '../..'), file);
+const indented = (text) => text.replace(/^/gm, '    ');
+/** The line of a spec or source that wrote it, of all the lines on the way there. */
+const placeIn = (origin = '') =>
+  /\(?([^\s()]+:\d+:\d+)\)?/.exec(origin)?.[1]?.replace(`${path.join(__dirname, '../..')}/`, '') ??
+  '';
+const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
+
+/** Somebody may be standing at a breakpoint. */
+const isInspected = () =>
+  inspector.url() !== undefined ||
+  /--inspect/.test(`${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`);
+
+module.exports = class Reporter {
+  passed = 0;
+  failed = 0;
+  skipped = 0;
+  running = new Map();
+  failures = [];
+  overdue = new Set();
+  /** File → the test it is at. */
+  current = new Map();
+
+  constructor() {
+    // Before Jest starts its workers, which take it over with the rest of the environment.
+    process.env.PARLEY_TEST_PROCESSES = this.processes = mkdtempSync(
+      path.join(tmpdir(), 'parley-jest-'),
+    );
+  }
+
+  onRunStart() {
+    if (!isInspected()) this.watch = setInterval(() => this.endOverdue(), 1000);
+  }
+
+  onTestFileStart({ path: file }) {
+    this.running.set(file, Date.now());
+  }
+
+  onTestCaseStart({ path: file }, { fullName }) {
+    this.current.set(file, fullName);
+  }
+
+  onTestCaseResult(_file, { ancestorTitles, title, status, duration, failureMessages }) {
+    if (!EACH_TEST) return;
+    console.log(
+      `  ${SIGNS[status] ?? status} ${[...ancestorTitles, title].join(': ')}${duration ? `  ${seconds(duration)}` : ''}`,
+    );
+    for (const message of failureMessages) console.log(message);
+  }
+
+  onTestResult({ path: file }, result) {
+    this.running.delete(file);
+    this.passed += result.numPassingTests;
+    // A file that does not even load has no tests to count, and is a failure all the same.
+    const failed = result.numFailingTests + (result.testExecError ? 1 : 0);
+    this.failed += failed;
+    this.skipped += result.numPendingTests + result.numTodoTests;
+    const took = seconds(result.perfStats.end - result.perfStats.start);
+    console.log(
+      `${failed ? '✗' : '✓'} ${short(file)}  ${result.numPassingTests} passed${failed ? `, ${failed} failed` : ''}  ${took}`,
+    );
+    for (const { type, message, origin } of result.console ?? [])
+      console.log(`  console.${type} ${placeIn(origin)}\n${indented(message)}`);
+    if (!failed) return;
+    this.failures.push({ file: short(file), passed: result.numPassingTests, failed });
+    if (this.overdue.has(file))
+      console.log(
+        `  It did not end within ${seconds(FILE_MAY_TAKE)}: its process was ended${this.current.has(file) ? `, at "${this.current.get(file)}"` : ''}.`,
+      );
+    else if (!EACH_TEST || result.testExecError) console.log(result.failureMessage);
+  }
+
+  onRunComplete() {
+    clearInterval(this.watch);
+    rmSync(this.processes, { recursive: true, force: true });
+    this.total();
+  }
+
+  endOverdue() {
+    for (const [file, since] of this.running) {
+      if (Date.now() - since <= FILE_MAY_TAKE || this.overdue.has(file)) continue;
+      this.overdue.add(file);
+      const pid = this.processOf(file);
+      if (pid === undefined || pid === process.pid) this.endRun(file);
+      process.kill(pid, 'SIGKILL'); // Jest says of the file that it failed, and goes on with another worker
+    }
+  }
+
+  processOf(file) {
+    try {
+      return Number(readFileSync(noteOf(this.processes, file), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** With --runInBand there is no other process than this one. */
+  endRun(file) {
+    console.log(
+      `✗ ${short(file)}  did not end within ${seconds(FILE_MAY_TAKE)}: the run stops here`,
+    );
+    this.failed += 1;
+    this.failures.push({ file: short(file), passed: 0, failed: 1 });
+    this.onRunComplete();
+    process.exit(1);
+  }
+
+  /** `npm test` adds the type check to it; a run of Jest alone says it here. */
+  total() {
+    const { passed, failed, skipped, failures } = this;
+    if (process.env.PARLEY_TEST_TOTAL)
+      writeFileSync(
+        process.env.PARLEY_TEST_TOTAL,
+        JSON.stringify({ passed, failed, skipped, failures }),
+      );
+    else console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
+  }
+};

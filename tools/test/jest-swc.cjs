@@ -1,0 +1,34 @@
+// One Jest transformer for everything:
+//  - our .ts: SWC, CommonJS, decorator metadata (options from .swcrc); aliases are resolved by moduleNameMapper;
+//  - node_modules: Nest 12 and friends are pure ESM, and Jest on Node < 24.9 cannot require() ESM,
+//    so files that use ESM syntax are compiled to CommonJS; all other files pass through untouched.
+const { createHash } = require('node:crypto');
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { createTransformer } = require('@swc/jest');
+
+const {
+  $schema: _,
+  sourceMaps: __,
+  ...swcrc
+} = JSON.parse(readFileSync(join(__dirname, '../../.swcrc'), 'utf8'));
+const ours = createTransformer({ ...swcrc, swcrc: false });
+const theirs = createTransformer({
+  swcrc: false,
+  jsc: { target: 'es2023', parser: { syntax: 'ecmascript' } },
+  module: { type: 'commonjs' },
+});
+const ESM = /^\s*(?:import|export)\b|\bimport\s*\(|\bimport\.meta\b/m;
+const vendored = (file) => file.includes('/node_modules/');
+
+module.exports = {
+  canInstrument: true,
+  getCacheKey: (source, file, options) => {
+    if (!vendored(file)) return ours.getCacheKey(source, file, options);
+    return createHash('sha1').update('v1').update(file).update(source).digest('hex');
+  },
+  process: (source, file, options) => {
+    if (!vendored(file)) return ours.process(source, file, options);
+    return ESM.test(source) ? theirs.process(source, file, options) : { code: source };
+  },
+};

@@ -1,0 +1,107 @@
+// What runs the specs: the reporter, and which files a line of `npx jest` asks for.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import Environment from './jest-environment.cjs';
+import Reporter from './jest-reporter.cjs';
+import selection from './jest-selection.cjs';
+
+const FILE = '/somewhere/blocked.spec.ts';
+const YOUNG = '/somewhere/young.spec.ts';
+const LONG_AGO = 0;
+const NONE = {
+  numPassingTests: 0,
+  numFailingTests: 0,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  perfStats: { start: 0, end: 0 },
+};
+
+describe('the reporter of the specs', () => {
+  let reporter;
+  let told;
+  const { NODE_OPTIONS } = process.env;
+
+  beforeEach(() => {
+    told = '';
+    reporter = new Reporter();
+  });
+  afterEach(() => {
+    reporter.onRunComplete();
+    process.env.NODE_OPTIONS = NODE_OPTIONS ?? '';
+  });
+  const listening = (test) => test.mock.method(console, 'log', (text) => (told += `${text}\n`));
+
+  it('ends the process of a file that takes too long, and that one alone', async (test) => {
+    listening(test);
+    const blocked = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+    const ended = once(blocked, 'exit');
+    fs.writeFileSync(Environment.noteOf(reporter.processes, FILE), String(blocked.pid));
+    reporter.running.set(FILE, LONG_AGO).set(YOUNG, Date.now());
+    reporter.onTestCaseStart({ path: FILE }, { fullName: 'it blocks' });
+    reporter.endOverdue();
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
+    reporter.onTestResult(
+      { path: FILE },
+      { ...NONE, testExecError: new Error('a worker was terminated') },
+    );
+    assert.match(told, /blocked\.spec\.ts {2}0 passed, 1 failed/);
+    assert.match(told, /It did not end within .*: its process was ended, at "it blocks"/);
+    assert.deepEqual([...reporter.running.keys()], [YOUNG]);
+  });
+
+  it('has no bound for who stands at a breakpoint', () => {
+    reporter.onRunStart();
+    assert.ok(reporter.watch);
+    process.env.NODE_OPTIONS = '--inspect=0';
+    const inspected = new Reporter();
+    inspected.onRunStart();
+    assert.equal(inspected.watch, undefined);
+    inspected.onRunComplete();
+  });
+
+  it('shows what a spec writes to the console, and where', (test) => {
+    listening(test);
+    const origin = `    at ${path.resolve(import.meta.dirname, '../../libs/some.spec.ts')}:3:9\n    at other.ts:1:1`;
+    reporter.onTestResult(
+      { path: FILE },
+      { ...NONE, console: [{ type: 'log', message: 'two\nlines', origin }] },
+    );
+    assert.ok(told.includes('  console.log libs/some.spec.ts:3:9\n    two\n    lines\n'), told);
+  });
+});
+
+describe('--selectProjects', () => {
+  const names = ['orders', 'parley-grpc'];
+
+  it('leaves words that name no project to be patterns', () => {
+    assert.deepEqual(
+      selection.patternsOf(['--selectProjects', 'orders', 'order.store', '--verbose', 'x'], names),
+      ['order.store'],
+    );
+    assert.deepEqual(
+      selection.patternsOf(['--selectProjects', 'orders', 'parley-grpc'], names),
+      [],
+    );
+    assert.deepEqual(selection.patternsOf(['order.store'], names), []);
+  });
+
+  it('finds the specs that match one of them', () => {
+    const { testRegex } = selection.specsIn('/a/apps/orders', [
+      'order.store',
+      'apps/orders/src/saga',
+    ]);
+    const found = (file) => testRegex.some((regex) => new RegExp(regex).test(file));
+    const files = [
+      'order.store.int.spec.ts',
+      'saga.spec.ts',
+      'orders.spec.ts',
+      'order.store.ts',
+    ].map((name) => `/a/apps/orders/src/${name}`);
+    assert.deepEqual(files.map(found), [true, true, false, false]);
+    assert.deepEqual(selection.specsIn('/a', []), { testMatch: ['<rootDir>/src/**/*.spec.ts'] });
+  });
+});

@@ -1,0 +1,210 @@
+// npm run mutants [-- name …]: breaks one line at a time in a scratch copy of the sources
+// (TypeScript and SQL) and runs the specs that should notice. A mutant that lives is a promise that
+// is written down and not tried. Prints the score; exits 1 when one lives. node tools/test/mutants.mjs
+// --check: only whether every mutant still fits the sources (npm run lint asks).
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { commandLine } from '../terminal/command-line.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+const MESSAGING = 'libs/parley/messaging/src';
+const POSTGRES = 'libs/parley/transports/postgres/src';
+const COPIED = [
+  'libs',
+  'tools',
+  'jest.config.js',
+  'jest.preset.js',
+  'tsconfig.base.json',
+  '.swcrc',
+  'package.json',
+  'topology.ts',
+];
+
+/**
+ * `text` is replaced by `instead`; `specs` are paths, `tests` the names of the tests that should
+ * notice.
+ */
+const MUTANTS = {
+  'removed from the outbox before it is published': {
+    file: `${MESSAGING}/sending/relay-line.ts`,
+    text: '    const failures = await publish(free.map',
+    instead:
+      '    await this.context.remove(free.map(({ id }) => id));\n    const failures = await publish(free.map',
+    specs: `${MESSAGING}/sending/outbox-relay.spec`,
+    tests: 'not before',
+  },
+  'a row that can never be published is tried again': {
+    file: `${MESSAGING}/sending/relay-line.ts`,
+    text: 'if (error instanceof UnpublishableError) {',
+    instead: 'if (error === undefined) {',
+    specs: `${MESSAGING}/sending/outbox-relay.spec`,
+    tests: 'can never be published',
+  },
+  'a row behind a dead letter overtakes it': {
+    file: `${MESSAGING}/sending/outbox-dead-letters.ts`,
+    text: 'if (row.lane !== undefined) this.held.add(row.lane);',
+    instead: '',
+    specs: `${MESSAGING}/sending/outbox-relay.spec`,
+    tests: 'can never be published',
+  },
+  'a delayed message goes out at once': {
+    file: `${MESSAGING}/sending/publisher.ts`,
+    text: 'const waiting = transport.delays\n',
+    instead: 'const waiting = transport.technology\n',
+    specs: `${MESSAGING}/sending/publisher.spec`,
+    tests: 'a delayed message',
+  },
+  'an id under a key leaves out the contract': {
+    file: `${MESSAGING}/message/message-id.ts`,
+    text: 'JSON.stringify([source, contract, key])',
+    instead: 'JSON.stringify([source, key])',
+    specs: `${MESSAGING}/message/message-id.spec`,
+    tests: 'the id of',
+  },
+  'two services share an idempotency scope': {
+    file: `${MESSAGING}/ports/idempotency-store.ts`,
+    text: 'JSON.stringify([source, type, idempotencykey])',
+    instead: 'JSON.stringify([type, idempotencykey])',
+    specs: `${MESSAGING}/message/message-id.spec`,
+    tests: 'a scope of its own',
+  },
+  'a conflict of ids holds its lane': {
+    file: `${MESSAGING}/delivery/pipeline.ts`,
+    text: '!(error instanceof IdConflict)',
+    instead: 'true',
+    specs: `${MESSAGING}/delivery/pipeline-settle.spec`,
+    tests: 'another message under its id',
+  },
+  'one that cannot renew for a whole lease is not told': {
+    file: `${POSTGRES}/queue/lane-leases.ts`,
+    text: 'now - this.renewedAt >= this.lease',
+    instead: 'now < 0',
+    specs: `${POSTGRES}/queue/lane-leases.spec`,
+    tests: 'a whole lease',
+  },
+  'a handling commits without waiting for the disk': {
+    file: `${POSTGRES}/store/transaction.ts`,
+    text: "client.query('begin isolation level read committed')",
+    instead:
+      "client.query('begin isolation level read committed; set local synchronous_commit = off')",
+    specs: `${POSTGRES}/store/store-guarantees.int.spec`,
+    tests: 'is on the disk',
+  },
+  'a day of the log closes while it is written to': {
+    file: `${POSTGRES}/sql/10-log.sql`,
+    text: 'where pg_snapshot_xmin(seen) >= closing_xid',
+    instead: 'where closing_xid is not null',
+    specs: `${POSTGRES}/log/log.int.spec`,
+    tests: 'does not close a day',
+  },
+  'a partition is given away while its handlers run': {
+    file: `${POSTGRES}/log/log-subscription.ts`,
+    text: 'if (partition.running > 0) return;',
+    instead: 'if (partition.running > 1e9) return;',
+    specs: `${POSTGRES}/log/log.int.spec`,
+    tests: 'away only when',
+  },
+  'commands that become due together come in reverse': {
+    file: `${POSTGRES}/sql/02-queue.sql`,
+    text: 'select * from gone order by due, id)',
+    instead: 'select * from gone order by due, id desc)',
+    specs: `${POSTGRES}/queue/queue.int.spec`,
+    tests: 'due together',
+  },
+};
+
+const HELP = `npm run mutants [-- name …]      breaks one line at a time in a copy of the sources: which specs notice
+
+  names      ${Object.keys(MUTANTS).join('\n             ')}
+             without any: all
+  --file F   those of this file only: relay-line.ts
+  --check    only whether every mutant still fits the sources (part of npm run lint)
+  --help
+
+Exits with 1 when a mutant lives.`;
+
+/** The file with its mutant. */
+function mutated(source, name, { file, text, instead }) {
+  const found = source.split(text).length - 1;
+  if (found !== 1)
+    throw new Error(
+      `the mutant "${name}" looks for a text that is ${found} times in ${file}: bring tools/test/mutants.mjs up to date`,
+    );
+  return source.replace(text, () => instead);
+}
+
+function check() {
+  for (const [name, mutant] of Object.entries(MUTANTS))
+    mutated(fs.readFileSync(mutant.file, 'utf8'), name, mutant);
+  console.log(`${Object.keys(MUTANTS).length} mutants fit the sources`);
+}
+
+function scratchCopy() {
+  const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-mutants-'));
+  for (const part of COPIED)
+    if (fs.existsSync(part)) fs.cpSync(part, path.join(copy, part), { recursive: true });
+  fs.mkdirSync(path.join(copy, 'apps'));
+  fs.symlinkSync(path.resolve('node_modules'), path.join(copy, 'node_modules'));
+  return copy;
+}
+
+/** Whether the specs of a mutant are green. */
+function isGreen(copy, { specs, tests }) {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['tools/test/test.mjs', specs, '-t', tests],
+    {
+      cwd: copy,
+      encoding: 'utf8',
+    },
+  );
+  if (!/\d+ passed/.test(stdout))
+    throw new Error(`the tests of ${specs} did not run: ${stdout.slice(-2_000)}`);
+  return status === 0;
+}
+
+function lives(copy, name) {
+  const mutant = MUTANTS[name];
+  if (!isGreen(copy, mutant)) throw new Error(`with nothing broken, ${mutant.specs} is red`);
+  const file = path.join(copy, mutant.file);
+  const source = fs.readFileSync(file, 'utf8');
+  fs.writeFileSync(file, mutated(source, name, mutant));
+  try {
+    return isGreen(copy, mutant);
+  } finally {
+    fs.writeFileSync(file, source);
+  }
+}
+
+function report(names) {
+  const copy = scratchCopy();
+  try {
+    const alive = names.filter((name) => {
+      const isAlive = lives(copy, name);
+      console.log(`${isAlive ? '✗ lives ' : '✓ killed'}  ${name} (${MUTANTS[name].file})`);
+      return isAlive;
+    });
+    console.log(`${names.length - alive.length} of ${names.length} mutants killed`);
+    return alive.length === 0;
+  } finally {
+    fs.rmSync(copy, { recursive: true });
+  }
+}
+
+const { values, positionals } = commandLine(HELP, {
+  options: { check: { type: 'boolean' }, file: { type: 'string' } },
+  allowPositionals: true,
+});
+const unknown = positionals.find((name) => !(name in MUTANTS));
+const wanted = Object.keys(MUTANTS)
+  .filter((name) => positionals.length === 0 || positionals.includes(name))
+  .filter((name) => values.file === undefined || MUTANTS[name].file.endsWith(values.file));
+if (unknown || wanted.length === 0) {
+  console.error(
+    `there is no mutant ${unknown ? `"${unknown}"` : `of ${values.file}`}; npm run mutants -- --help lists them`,
+  );
+  process.exitCode = 2;
+} else if (values.check) check();
+else process.exitCode = report(wanted) ? 0 : 1;

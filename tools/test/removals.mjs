@@ -1,0 +1,185 @@
+// npm run removals [-- name …]: takes one safeguard at a time out of a scratch copy of the sources
+// and runs the conformance tests that should notice, on memory. Prints which named tests went red;
+// exits 1 when a removal goes unnoticed. node tools/test/removals.mjs --check: only whether every
+// removal still fits the sources (npm run lint asks).
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { commandLine } from '../terminal/command-line.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+const KIT = 'libs/parley/messaging/src';
+const SPEC = 'transports/memory/src/memory.conformance.spec';
+const COPIED = [
+  'libs',
+  'tools',
+  'jest.config.js',
+  'jest.preset.js',
+  'tsconfig.base.json',
+  '.swcrc',
+  'package.json',
+];
+
+const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
+
+/** `text` is replaced by `instead`; `tests` are the promises that depend on it. */
+const REMOVALS = {
+  'inbox check': {
+    file: `${KIT}/delivery/pipeline.ts`,
+    text: 'throw new AlreadyHandled(envelope.id);\n    this.process',
+    instead: 'return;\n    this.process',
+    tests: ['T33', 'T29'],
+  },
+  outbox: {
+    file: `${KIT}/sending/publisher.ts`,
+    text: 'stored.push(this.storeOrThrow().outbox.add(tx, relayed))',
+    instead: 'stored.push(this.now(relayed))',
+    tests: ['T30', 'T31'],
+  },
+  'acknowledgement after the commit': {
+    file: `${KIT}/delivery/pipeline.ts`,
+    text: DELIVER,
+    instead: `readonly deliver = async (delivery: Delivery): Promise<Outcome> => {
+    void this.later(delivery);
+    return { kind: 'done', settled: false };
+  };
+
+  private readonly later = (delivery: Delivery): Promise<Outcome> =>`,
+    tests: ['T10', 'T16', 'T43'],
+  },
+  'order per key': {
+    file: `${KIT}/delivery/pipeline.ts`,
+    text: 'envelope.partitionkey !== undefined && !honours.retry',
+    instead: 'envelope.partitionkey === null && !honours.retry',
+    tests: ['T11', 'T10'],
+  },
+  'dead-letter write': {
+    file: `${KIT}/delivery/pipeline.ts`,
+    text: 'this.store!.lanes.bury(tx, parkable(delivery), failure, hold)',
+    instead: 'Promise.resolve(void tx)',
+    tests: ['T22', 'T24', 'T27'],
+  },
+  drain: {
+    file: `${KIT}/messaging.ts`,
+    text: 'return this.inFlight.drained(milliseconds);',
+    instead: 'return Promise.resolve(milliseconds >= 0);',
+    tests: ['T42'],
+  },
+};
+
+/** The file without its safeguard. */
+function removedFrom(source, name, { file, text, instead }) {
+  const found = source.split(text).length - 1;
+  if (found !== 1)
+    throw new Error(
+      `the removal "${name}" looks for a text that is ${found} times in ${file}: bring tools/test/removals.mjs up to date`,
+    );
+  return source.replace(text, () => instead);
+}
+
+function check() {
+  for (const [name, removal] of Object.entries(REMOVALS))
+    removedFrom(fs.readFileSync(removal.file, 'utf8'), name, removal);
+  console.log(`${Object.keys(REMOVALS).length} removals fit the sources`);
+}
+
+function scratchCopy() {
+  const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-removals-'));
+  for (const part of COPIED) fs.cpSync(part, path.join(copy, part), { recursive: true });
+  fs.mkdirSync(path.join(copy, 'apps'));
+  fs.symlinkSync(path.resolve('node_modules'), path.join(copy, 'node_modules'));
+  return copy;
+}
+
+/** Runs the promises' tests: the names of those that passed and of those that did not. */
+function tried(copy, tests) {
+  const output = path.join(copy, 'result.json');
+  fs.rmSync(output, { force: true });
+  const flags = [
+    '--config',
+    'jest.config.js',
+    '--runInBand',
+    '--forceExit',
+    '--silent',
+    '--json',
+    '--outputFile',
+    output,
+  ];
+  const which = ['--testPathPatterns', SPEC, '--testNamePattern', `\\((${tests.join('|')})\\)`];
+  // A folder for the results: without one the suites try only what is fast. No test here needs the
+  // PostgreSQL.
+  const env = {
+    ...process.env,
+    CONFORMANCE_REPORT: copy,
+    PARLEY_TEST_POSTGRES: 'postgres://nobody@nowhere/none',
+    PARLEY_FILE_MAY_TAKE: '600000',
+  };
+  const { stderr } = spawnSync(
+    process.execPath,
+    ['node_modules/jest/bin/jest.js', ...flags, ...which],
+    { cwd: copy, env, encoding: 'utf8' },
+  );
+  if (!fs.existsSync(output)) throw new Error(`Jest broke down: ${stderr}`);
+  const results = JSON.parse(fs.readFileSync(output, 'utf8')).testResults.flatMap(
+    ({ assertionResults }) => assertionResults,
+  );
+  const named = (status) =>
+    results
+      .filter((result) => result.status === status)
+      .map(({ ancestorTitles, title }) => `${ancestorTitles.at(-1).split(' ')[0]}: ${title}`);
+  return { passed: named('passed'), failed: named('failed') };
+}
+
+function without(copy, name) {
+  const removal = REMOVALS[name];
+  const file = path.join(copy, removal.file);
+  const source = fs.readFileSync(file, 'utf8');
+  fs.writeFileSync(file, removedFrom(source, name, removal));
+  try {
+    return tried(copy, removal.tests);
+  } finally {
+    fs.writeFileSync(file, source);
+  }
+}
+
+function report(names) {
+  const copy = scratchCopy();
+  try {
+    const whole = tried(copy, [...new Set(names.flatMap((name) => REMOVALS[name].tests))]);
+    if (whole.failed.length > 0 || whole.passed.length === 0)
+      throw new Error(
+        `with nothing removed, these are red: ${whole.failed.join(', ') || 'no test ran'}`,
+      );
+    console.log(
+      `nothing removed: ${whole.passed.length} tests, all green\n\n| removed | goes red |\n|---|---|`,
+    );
+    return names.map((name) => {
+      const { failed } = without(copy, name);
+      console.log(`| ${name} | ${failed.join('<br>') || '**nothing**'} |`);
+      return failed.length > 0;
+    });
+  } finally {
+    fs.rmSync(copy, { recursive: true });
+  }
+}
+
+const HELP = `npm run removals [-- name …]      removes one safeguard at a time from a copy of the sources: which conformance tests notice
+
+  names      ${Object.keys(REMOVALS).join(', ')}; without any: all
+  --check    only whether every removal still fits the sources (part of npm run lint)
+  --help
+
+Exits with 1 when a removal goes unnoticed.`;
+
+const { values, positionals: wanted } = commandLine(HELP, {
+  options: { check: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const unknown = wanted.find((name) => !(name in REMOVALS));
+if (unknown) {
+  console.error(`"${unknown}" is no removal; there are: ${Object.keys(REMOVALS).join(', ')}`);
+  process.exitCode = 2;
+} else if (values.check) check();
+else
+  process.exitCode = report(wanted.length ? wanted : Object.keys(REMOVALS)).every(Boolean) ? 0 : 1;

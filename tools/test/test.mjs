@@ -1,0 +1,131 @@
+// npm test [-- pattern]: every spec of every project in one run of Jest, on one embedded
+// PostgreSQL, those of tools and chaos in one of Node's own runner, and the type tests. The last
+// line is the sum of all: `N passed, N failed`. With --again, files that failed are run once more,
+// each by itself, when the others are through: what fails twice has failed, what passes then is
+// named as unsteady.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import { useTestPostgres } from '../database/test-postgres.mjs';
+import { untried } from './untried.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+
+const HELP = `npm test [-- options] [-- pattern …]      runs every spec and the type tests, or the specs whose path matches
+
+  -t NAME      only the tests whose name matches
+  --again      files that failed are run once more, each by itself, when the others are through
+  --help       this; any other option is Jest's`;
+if (process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h')) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const again = process.argv.includes('--again');
+const args = process.argv.slice(2).filter((argument) => argument !== '--again');
+/** More of them are not unsteady, but broken. */
+const UNSTEADY_AT_MOST = 5;
+const total = path.join(os.tmpdir(), `parley-test-total-${process.pid}`);
+
+let running;
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endGroup(signal));
+
+/**
+ * Jest leaves its workers to themselves when it is stopped, and one may be blocked: the whole group
+ * goes.
+ */
+function endGroup(signal) {
+  try {
+    process.kill(-running.pid, signal);
+  } catch {
+    // nobody left in it
+  }
+}
+
+async function run(program, flags, env = {}) {
+  running = spawn(process.execPath, [program, ...flags], {
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+    detached: true,
+  });
+  const [code] = await once(running, 'exit');
+  endGroup('SIGKILL');
+  return code === 0;
+}
+
+/** What must compile and, in `*.test-d.ts`, what must not: the whole tree counts as one test. */
+async function types() {
+  const ok = await run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.json']);
+  console.log(`${ok ? '✓' : '✗'} types of the whole tree, type tests among them`);
+  return ok;
+}
+
+/** Tools and chaos are plain Node, and so are their specs. */
+async function plainSpecs() {
+  const files = ['tools', 'chaos'].flatMap((folder) =>
+    fs
+      .readdirSync(folder, { recursive: true })
+      .filter((name) => name.endsWith('.spec.mjs'))
+      .map((name) => path.join(folder, name)),
+  );
+  const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...files], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const output = await text(child.stdout);
+  const count = (what) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(output)?.[1] ?? 0);
+  const [passed, failed] = [count('pass'), count('fail') + count('cancelled')];
+  if (failed > 0 || passed === 0) console.log(output);
+  console.log(`${failed === 0 ? '✓' : '✗'} ${files.join(', ')}  ${passed} passed`);
+  return { passed, failed: failed || (passed === 0 ? 1 : 0) };
+}
+
+/** @returns what Jest counted: { passed, failed, skipped, failures } */
+async function specs(flags) {
+  const postgres = await useTestPostgres();
+  try {
+    const env = { PARLEY_TEST_POSTGRES: postgres.url, PARLEY_TEST_TOTAL: total };
+    const ok = await run(
+      'node_modules/jest/bin/jest.js',
+      ['--config', 'jest.config.js', ...flags],
+      env,
+    );
+    const counted = fs.existsSync(total)
+      ? JSON.parse(fs.readFileSync(total, 'utf8'))
+      : { passed: 0, failed: 0, skipped: 0, failures: [] };
+    return ok || counted.failed > 0 ? counted : { ...counted, failed: 1 }; // without a failed test, Jest itself broke down
+  } finally {
+    fs.rmSync(total, { force: true });
+    await postgres.release();
+  }
+}
+
+/** The sum after a second look at what failed. */
+async function secondLook(first) {
+  let { passed, failed } = first;
+  for (const one of first.failures) {
+    console.log(`── again, by itself: ${one.file}`);
+    const second = await specs(['--runInBand', '--forceExit', '--runTestsByPath', one.file]);
+    passed += second.passed - one.passed;
+    failed += second.failed - one.failed;
+    if (second.failed === 0)
+      console.log(`unsteady: ${one.file} failed beside others, and passes by itself`);
+  }
+  return { ...first, passed, failed };
+}
+
+// A pattern asks for some of Jest's specs only.
+const typesOk = args.length ? undefined : await types();
+const plain = args.length ? { passed: 0, failed: 0 } : await plainSpecs();
+const first = await specs(args);
+const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
+const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
+const sums = {
+  passed: passed + plain.passed + (typesOk ? 1 : 0),
+  failed: failed + plain.failed + (typesOk === false ? 1 : 0),
+};
+if (args.length === 0) for (const line of untried(process.env)) console.log(line);
+console.log(`${sums.passed} passed, ${sums.failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
+process.exitCode = sums.failed === 0 ? 0 : 1;
