@@ -6,6 +6,7 @@ import { Usage } from './parley/arguments.mjs';
 process.chdir(path.dirname(import.meta.dirname));
 
 const COMMANDS = {
+  status: () => import('./parley/status.mjs'),
   'dead-letters': () => import('./parley/dead-letters.mjs'),
   sagas: () => import('./parley/sagas.mjs'),
   overdue: () => import('./parley/overdue.mjs'),
@@ -18,6 +19,7 @@ const COMMANDS = {
 
 const HELP = `npm run parley -- <command> [options]
 
+  status         how every subscription is, and what needs a person
   dead-letters   what no handling helped: list, show, edit, replay, discard, audit
   sagas          where each process of several messages stands, and which are stuck behind a dead letter
   overdue        handlers over their timeout: contract, message, age

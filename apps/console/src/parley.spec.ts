@@ -64,6 +64,7 @@ describe('npm run parley', () => {
       ]),
       ['explain'],
       ['sagas'],
+      ['status'],
       ['concurrency'],
       ['topology'],
       ['doctor'],
@@ -410,6 +411,43 @@ describe('npm run parley', () => {
     expect(await parley('doctor')).toMatchObject({
       code: 1,
       out: expect.stringContaining('✗ fsync off\n    set fsync = on\n  ✓ synchronous_commit on'),
+    });
+  });
+
+  it('shows every subscription, and ends with what needs a person', async () => {
+    const item = { subscription: 'payments', waiting: 79, parked: 3, delayed: 0, dead: 2 };
+    const paused = [{ kind: 'command', subscription: 'payments', reason: 'provider away' }];
+    const health = { error: { database: { status: 'down' } } };
+    answers['GET /api/services'] = [
+      {
+        body: [
+          { service: 'payments', url: 'http://p', ready: true, status: { paused } },
+          { service: 'orders', url: 'http://o', ready: false, health },
+        ],
+      },
+    ];
+    answers['GET /api/backlog'] = [{ body: [{ service: 'payments', items: [item] }] }];
+    const { code, out } = await parley('status');
+    expect(code).toBe(1);
+    expect(out).toContain('1 of 2 instances are ready.');
+    expect(out).toMatch(/payments +79 +3 +0 +2 +paused/);
+    expect(out.split('Needs a person:\n')[1]).toBe(
+      [
+        '  orders at http://o is not ready: database',
+        '  payments is paused: provider away',
+        '  payments has 2 dead: parley dead-letters list\n',
+      ].join('\n'),
+    );
+  });
+
+  it('says that nothing needs a person', async () => {
+    const item = { subscription: 'payments', waiting: 1, parked: 0, delayed: 0, dead: 0 };
+    const body = [{ service: 'payments', url: 'http://p', ready: true, status: { paused: [] } }];
+    answers['GET /api/services'] = [{ body }];
+    answers['GET /api/backlog'] = [{ body: [{ service: 'payments', items: [item] }] }];
+    expect(await parley('status')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Nothing needs a person.'),
     });
   });
 });
