@@ -5,17 +5,22 @@ const { existsSync, readFileSync, readdirSync } = require('node:fs');
 const { join, resolve } = require('node:path');
 
 const root = resolve(__dirname, '../..');
-const { paths: patterns } = JSON.parse(
-  readFileSync(join(root, 'tsconfig.base.json'), 'utf8'),
-).compilerOptions;
+/** @type {Record<string, string[]>} */
+const patterns = JSON.parse(readFileSync(join(root, 'tsconfig.base.json'), 'utf8')).compilerOptions
+  .paths;
 
-// [alias, file] of every library that is where the pattern says.
+/**
+ * [alias, file] of every library that is where the pattern says.
+ * @param {string} pattern
+ * @param {string} place
+ * @returns {[alias: string, file: string][]}
+ */
 function librariesAt(pattern, place) {
   if (!pattern.includes('*')) return [[pattern, place]];
-  const [folder, file] = place.split('*');
+  const [folder = '', file = ''] = place.split('*');
   return readdirSync(join(root, folder))
-    .map((name) => [pattern.replace('*', name), folder + name + file])
-    .filter(([, source]) => existsSync(join(root, source)));
+    .filter((name) => existsSync(join(root, folder + name + file)))
+    .map((name) => [pattern.replace('*', name), folder + name + file]);
 }
 
 const libraries = Object.entries(patterns).flatMap(([pattern, places]) =>

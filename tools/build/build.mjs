@@ -8,6 +8,11 @@ import path from 'node:path';
 import aliases from './aliases.cjs';
 import { commandLine } from '../terminal/command-line.mjs';
 
+/**
+ * What a folder was made from: a recipe, and a stamp for each source.
+ * @typedef {{ recipe: string, files: Record<string, string> }} Manifest
+ */
+
 const ROOTS = ['apps', 'libs'];
 const MANIFEST = '.manifest.json';
 const NOT_SHIPPED = /\.(spec|test-d|d)\.ts$/;
@@ -31,8 +36,10 @@ function recipe() {
     .digest('hex');
 }
 
+/** @param {string} file */
 const isSource = (file) =>
   file.includes('/src/') && file.endsWith('.ts') && !NOT_SHIPPED.test(file);
+/** @param {string} file */
 const isAsset = (file) => file.includes('/src/') && !file.endsWith('.ts') && ASSET.test(file);
 
 async function inputs() {
@@ -49,35 +56,54 @@ async function inputs() {
 /**
  * True when `file` has not been touched since it was compiled: for one file alone, without the
  * manifest.
+ * @param {string} file
+ * @param {string} [out]
  */
 export function isCurrent(file, out = 'dist') {
   const to = target(out, file);
   return existsSync(to) && statSync(to).mtimeMs > statSync(file).mtimeMs;
 }
 
+/** @param {string} file */
 const stamp = async (file) => {
   const { mtimeMs, size } = await fs.stat(file);
   return `${mtimeMs}:${size}`;
 };
 
+/**
+ * @param {string} out
+ * @param {string} file
+ */
 const target = (out, file) => path.join(out, file.replace(/\.ts$/, '.js'));
 
-/** Written aside and renamed: a process that starts meanwhile never loads half a file. */
+/**
+ * Written aside and renamed: a process that starts meanwhile never loads half a file.
+ * @param {string} to
+ * @param {string | Buffer} content
+ */
 async function write(to, content) {
   await fs.mkdir(path.dirname(to), { recursive: true });
   await fs.writeFile(`${to}.${process.pid}`, content);
   await fs.rename(`${to}.${process.pid}`, to);
 }
 
+/**
+ * @param {string} file
+ * @param {string} [out]
+ */
 export async function compile(file, out = 'dist') {
   const to = target(out, file);
   if (!file.endsWith('.ts')) return write(to, await fs.readFile(file));
   const { transformFile } = await import('@swc/core'); // tens of megabytes, and often nothing has changed
   const { code, map } = await transformFile(file, settings);
-  await write(`${to}.map`, map);
+  await write(`${to}.map`, map ?? '');
   await write(to, `${code}//# sourceMappingURL=${path.basename(to)}.map\n`);
 }
 
+/**
+ * @param {string} out
+ * @returns {Promise<Manifest>}
+ */
 async function readManifest(out) {
   const empty = { recipe: '', files: {} };
   return fs
@@ -86,6 +112,11 @@ async function readManifest(out) {
     .catch(() => empty);
 }
 
+/**
+ * @param {string} out
+ * @param {Record<string, string>} before
+ * @param {Record<string, string>} now
+ */
 async function removeStale(out, before, now) {
   const stale = Object.keys(before).filter((file) => !(file in now));
   await Promise.all(
@@ -96,6 +127,7 @@ async function removeStale(out, before, now) {
   return stale.length;
 }
 
+/** @param {string} [out] */
 export async function build(out = 'dist') {
   const before = await readManifest(out);
   const current = recipe();

@@ -11,6 +11,7 @@ const { options, fileNames } = ts.parseJsonConfigFileContent(
 );
 const problems = ts.getPreEmitDiagnostics(ts.createProgram(fileNames, options));
 
+/** @type {ts.FormatDiagnosticsHost} */
 const format = {
   getCanonicalFileName: (file) => file,
   getCurrentDirectory: () => process.cwd(),

@@ -9,16 +9,23 @@ import { topology } from '../topology/topology.mjs';
 
 const INSTALLER = 'dist/libs/parley/transports/postgres/src/install.js';
 
-const withData = () => topology.filter((process) => process.data);
+const withData = () => topology.flatMap(({ name, data }) => (data ? [{ name, data }] : []));
 
 /** The roles of a database, each with a schema of its own. */
 export const roles = () => withData().map(({ name }) => name);
 
-/** Where a password is given from outside: a container, an `.env`, a secret. */
+/**
+ * Where a password is given from outside: a container, an `.env`, a secret.
+ * @param {string} role
+ */
 export const passwordVariable = (role) =>
   `PARLEY_${role.toUpperCase().replaceAll('-', '_')}_PASSWORD`;
 
-/** A password per role, made once and kept (mode 600). */
+/**
+ * A password per role, made once and kept (mode 600).
+ * @param {string} file
+ * @returns {Record<string, string>}
+ */
 export function keptPasswords(file) {
   const kept = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
   const all = Object.fromEntries(
@@ -29,8 +36,30 @@ export function keptPasswords(file) {
 }
 
 /**
+ * @param {Record<string, string>} secret
+ * @param {string} role
+ */
+function passwordOf(secret, role) {
+  const password = secret[role];
+  if (password === undefined) throw new Error(`the role ${role} was given no password`);
+  return password;
+}
+
+/**
+ * The name of the connected database, as an identifier.
+ * @param {pg.Client} client
+ */
+function databaseOf(client) {
+  if (client.database === undefined) throw new Error('the client is not connected yet');
+  return client.escapeIdentifier(client.database);
+}
+
+/**
  * Idempotent: what is there stays, except the password. Only a superuser makes schemas for roles
  * that it is no member of.
+ * @param {pg.Client} client
+ * @param {{ name: string, data: string }} process
+ * @param {string} password
  */
 function roleStatements(client, { name, data }, password) {
   const role = client.escapeIdentifier(name);
@@ -46,7 +75,7 @@ function roleStatements(client, { name, data }, password) {
     end $$;
     alter role ${role} login password ${client.escapeLiteral(password)};
     alter role ${role} set search_path = ${schema};
-    grant connect on database ${client.escapeIdentifier(client.database)} to ${role};`;
+    grant connect on database ${databaseOf(client)} to ${role};`;
 }
 
 /**
@@ -65,12 +94,14 @@ const OWNER_STATEMENTS = `
 /**
  * What PostgreSQL grants to everybody is taken back first: a role sees its own schema and nothing
  * else.
+ * @param {pg.Client} client
  */
 function publicStatements(client) {
-  const database = client.escapeIdentifier(client.database);
+  const database = databaseOf(client);
   return `revoke all on database ${database} from public; revoke all on schema public from public;`;
 }
 
+/** @param {pg.Client} client */
 async function installMessages(client) {
   const file = path.resolve(INSTALLER);
   if (!fs.existsSync(file))
@@ -83,6 +114,11 @@ async function installMessages(client) {
   );
 }
 
+/**
+ * @param {string} superuser
+ * @param {string} role
+ * @param {string} password
+ */
 function urlFor(superuser, role, password) {
   const url = new URL(superuser);
   url.username = role;
@@ -91,18 +127,24 @@ function urlFor(superuser, role, password) {
 }
 
 /**
- * @param client of a role that may create roles, and schemas in this database
- * @param secret service → password of its role
+ * @param {pg.Client} client of a role that may create roles, and schemas in this database
+ * @param {Record<string, string>} secret service → password of its role
  */
 export async function installServices(client, secret) {
   // Two that start at the same time (nx serve twice) take turns.
   await client.query(`select pg_advisory_lock(hashtext('parley.install'))`);
-  const each = withData().map((process) => roleStatements(client, process, secret[process.name]));
+  const each = withData().map((process) =>
+    roleStatements(client, process, passwordOf(secret, process.name)),
+  );
   await client.query(publicStatements(client) + OWNER_STATEMENTS + each.join(''));
   await installMessages(client);
 }
 
-/** @returns service → URL with its own role */
+/**
+ * @param {string} superuser
+ * @param {string} passwordFile
+ * @returns {Promise<Record<string, string>>} service → URL with its own role
+ */
 export async function installDatabase(superuser, passwordFile) {
   const secret = keptPasswords(passwordFile);
   const client = new pg.Client({ connectionString: superuser });
@@ -112,5 +154,7 @@ export async function installDatabase(superuser, passwordFile) {
   } finally {
     await client.end();
   }
-  return Object.fromEntries(roles().map((name) => [name, urlFor(superuser, name, secret[name])]));
+  return Object.fromEntries(
+    roles().map((name) => [name, urlFor(superuser, name, passwordOf(secret, name))]),
+  );
 }

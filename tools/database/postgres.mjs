@@ -9,9 +9,28 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { codeOf } from '../terminal/errors.mjs';
 import { isZombie } from '../dev/process-tree.mjs';
 
-const PLATFORM = { win32: 'windows' }[process.platform] ?? process.platform;
+/**
+ * Settings of PostgreSQL by their names.
+ * @typedef {Record<string, string | number>} Settings
+ */
+
+/**
+ * Whom the server runs as; empty for the user of this process.
+ * @typedef {{ uid?: number, gid?: number }} RunAs
+ */
+
+/**
+ * A running server.
+ * @typedef {object} Server
+ * @property {string} url of the superuser
+ * @property {string} data its folder
+ * @property {number | undefined} pid
+ */
+
+const PLATFORM = process.platform === 'win32' ? 'windows' : process.platform;
 const BIND = '127.0.0.1';
 
 // Durability is never traded for speed: fsync and synchronous_commit are stated, not only left at
@@ -35,14 +54,19 @@ const TUNED = {
   log_line_prefix: '%m [%p] %u ',
 };
 
+/** @param {Settings} settings */
 const asFlags = (settings) =>
   Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 
-/** Who to run as: nothing to do unless we are root. */
+/**
+ * Who to run as: nothing to do unless we are root.
+ * @returns {RunAs}
+ */
 function unprivileged() {
   if (process.getuid?.() !== 0) return {};
   for (const user of ['postgres', 'nobody']) {
     try {
+      /** @param {string} flag */
       const id = (flag) =>
         Number(execFileSync('id', [flag, user], { stdio: ['ignore', 'pipe', 'ignore'] }));
       return { uid: id('-u'), gid: id('-g') };
@@ -55,7 +79,10 @@ function unprivileged() {
   );
 }
 
-/** True when "others" can reach `file`: every parent directory lets them pass. */
+/**
+ * True when "others" can reach `file`: every parent directory lets them pass.
+ * @param {string} file
+ */
 function reachable(file) {
   for (let dir = path.dirname(file); ; dir = path.dirname(dir)) {
     if ((fs.statSync(dir).mode & 0o001) === 0) return false;
@@ -66,6 +93,7 @@ function reachable(file) {
 /**
  * npm packages carry no symlinks; the package's install script, which we do not run, would make
  * those of its libraries.
+ * @param {string} native
  */
 function linkLibraries(native) {
   const list = path.join(native, 'pg-symlinks.json');
@@ -92,6 +120,8 @@ async function installed() {
 /**
  * Where the programs and the data are: beside the checkout if the unprivileged user may read it
  * (not below a 0700 home).
+ * @param {string} dir
+ * @param {RunAs} who
  */
 async function places(dir, who) {
   let native = await installed();
@@ -111,10 +141,15 @@ async function places(dir, who) {
     fs.mkdirSync(data, { recursive: true });
     process.umask(umask);
   }
+  /** @param {string} name */
   const program = (name) => path.join(native, 'bin', PLATFORM === 'windows' ? `${name}.exe` : name);
   return { data, postgres: program('postgres'), initdb: program('initdb') };
 }
 
+/**
+ * @param {{ data: string, postgres: string, initdb: string }} where
+ * @param {RunAs} who
+ */
 function permit({ data, postgres, initdb }, who) {
   for (const program of [postgres, initdb]) {
     try {
@@ -123,15 +158,20 @@ function permit({ data, postgres, initdb }, who) {
       // a read-only installation: executable already
     }
   }
-  if (who.uid !== undefined) fs.chownSync(data, who.uid, who.gid);
+  if (who.uid !== undefined && who.gid !== undefined) fs.chownSync(data, who.uid, who.gid);
   fs.chmodSync(data, 0o700);
 }
 
+/**
+ * @param {{ data: string, initdb: string }} where
+ * @param {{ user: string, password: string }} superuser
+ * @param {import('node:child_process').SpawnOptions} run
+ */
 async function initialise({ data, initdb }, { user, password }, run) {
   if (fs.existsSync(path.join(data, 'PG_VERSION'))) return;
   const secret = path.join(os.tmpdir(), `parley-${process.pid}-${Date.now()}`);
   fs.writeFileSync(secret, password, { mode: 0o600 });
-  if (run.uid !== undefined) fs.chownSync(secret, run.uid, run.gid);
+  if (run.uid !== undefined && run.gid !== undefined) fs.chownSync(secret, run.uid, run.gid);
   try {
     const flags = [
       '-D',
@@ -158,7 +198,10 @@ async function initialise({ data, initdb }, { user, password }, run) {
   }
 }
 
-/** The pid of the server that holds this data directory, if it lives. */
+/**
+ * The pid of the server that holds this data directory, if it lives.
+ * @param {string} data
+ */
 export function serverOf(data) {
   const file = path.join(data, 'postmaster.pid');
   try {
@@ -177,13 +220,17 @@ export function serverOf(data) {
 /**
  * Fast shutdown (roll back, checkpoint, exit); immediate when that takes too long: the log recovers
  * it at the next start.
+ * @param {string} data
+ * @param {number} [patience]
  */
 export async function stopServer(data, patience = 8000) {
-  for (const [signal, wait] of [
+  /** @type {[NodeJS.Signals, number][]} */
+  const steps = [
     ['SIGINT', patience],
     ['SIGQUIT', 3000],
     ['SIGKILL', 1000],
-  ]) {
+  ];
+  for (const [signal, wait] of steps) {
     const pid = serverOf(data);
     if (!pid) return;
     process.kill(pid, signal);
@@ -191,6 +238,11 @@ export async function stopServer(data, patience = 8000) {
   }
 }
 
+/**
+ * @param {{ port: number, user: string, password: string }} superuser
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {string} log
+ */
 async function connected({ port, user, password }, child, log) {
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   for (const until = Date.now() + 30_000; Date.now() < until && !ended(); await sleep(25)) {
@@ -200,7 +252,7 @@ async function connected({ port, user, password }, child, log) {
       return client;
     } catch (error) {
       await client.end().catch(() => {});
-      if (error.code === '28P01')
+      if (codeOf(error) === '28P01')
         throw new Error(
           'The password kept beside the data of PostgreSQL is not the one of that data: restore it, or remove both to start anew.',
         );
@@ -210,6 +262,10 @@ async function connected({ port, user, password }, child, log) {
   throw new Error(`PostgreSQL did not start; its log (${log}) ends with:\n${tail}`);
 }
 
+/**
+ * @param {pg.Client} client
+ * @param {string} database
+ */
 async function ensureDatabase(client, database) {
   const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [
     database,
@@ -220,6 +276,8 @@ async function ensureDatabase(client, database) {
 /**
  * A killed server whose parent has not taken notice yet still counts as running for PostgreSQL,
  * which then refuses to start.
+ * @param {string} data
+ * @param {number} [patience]
  */
 async function buried(data, patience = 10_000) {
   const file = path.join(data, 'postmaster.pid');
@@ -231,6 +289,14 @@ async function buried(data, patience = 10_000) {
 /**
  * Starts the server, ending first one that outlived its launcher (it holds the port); resolves when
  * `database` takes connections.
+ * @param {object} options
+ * @param {string} options.dir
+ * @param {() => Promise<number>} options.choosePort
+ * @param {string} options.user
+ * @param {string} options.password
+ * @param {string} options.database
+ * @param {Settings} [options.settings]
+ * @returns {Promise<Server>}
  */
 export async function startPostgres({ dir, choosePort, user, password, database, settings = {} }) {
   const who = unprivileged();

@@ -5,34 +5,48 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from '../terminal/errors.mjs';
 import { serverOf, startPostgres, stopServer } from './postgres.mjs';
 import { keepPrivate } from '../dev/private-folder.mjs';
 import { isAlive } from '../dev/process-tree.mjs';
 
+/** @import { Server, Settings } from './postgres.mjs' */
+
+/**
+ * @param {string} file
+ * @returns {Server | undefined}
+ */
 const readJson = (file) =>
   fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : undefined;
 
 /**
  * An empty file is being written this moment, a missing one was given back: both count as held, and
  * are asked again.
+ * @param {string} file
  */
 function holder(file) {
   try {
     return Number(fs.readFileSync(file, 'utf8')) || process.pid;
   } catch (error) {
-    if (error.code !== 'ENOENT') throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
     return process.pid;
   }
 }
 
-/** A file that only one process can create; one whose maker died is taken over. */
+/**
+ * A file that only one process can create; one whose maker died is taken over.
+ * @template T
+ * @param {string} file
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
 async function locked(file, work) {
   for (const until = Date.now() + 60_000; ; await sleep(50)) {
     try {
       fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
       break;
     } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
+      if (codeOf(error) !== 'EEXIST') throw error;
       if (!isAlive(holder(file))) fs.rmSync(file, { force: true });
       if (Date.now() > until)
         throw new Error(`${file} has been held for a minute: remove it if nothing is starting.`);
@@ -45,13 +59,17 @@ async function locked(file, work) {
   }
 }
 
-/** Made once and kept (mode 600) beside the data it opens. */
+/**
+ * Made once and kept (mode 600) beside the data it opens.
+ * @param {string} file
+ */
 function superuserPassword(file) {
   if (!fs.existsSync(file))
     fs.writeFileSync(file, randomBytes(18).toString('base64url'), { mode: 0o600 });
   return fs.readFileSync(file, 'utf8').trim();
 }
 
+/** @param {string} folder */
 function liveUsers(folder) {
   return fs.readdirSync(folder).filter((pid) => {
     if (isAlive(Number(pid))) return true;
@@ -61,20 +79,25 @@ function liveUsers(folder) {
 }
 
 /**
- * @param dir data directory; its companions are `<dir>.users`, `.password`, `.log`, `.json`
- * @param choosePort asked only when the server has to be started
+ * @param {object} options
+ * @param {string} options.dir data directory; its companions are `<dir>.users`, `.password`,
+ * `.log`, `.json`
+ * @param {() => Promise<number>} options.choosePort asked only when the server has to be started
+ * @param {string} [options.database]
+ * @param {Settings} [options.settings]
  * @returns the url of the superuser, and `release`, which stops the server when nobody else is left
  */
 export async function usePostgres({ dir, choosePort, database = 'parley', settings }) {
+  /** @param {string} suffix */
   const file = (suffix) => `${path.resolve(dir)}.${suffix}`;
   keepPrivate(path.dirname(path.resolve(dir)));
   fs.mkdirSync(file('users'), { recursive: true });
   const mine = path.join(file('users'), String(process.pid));
 
   const server = await locked(file('lock'), async () => {
-    const running = readJson(file('json'));
-    if (!(running && serverOf(running.data) && liveUsers(file('users')).length)) {
-      const started = await startPostgres({
+    let server = readJson(file('json'));
+    if (!(server && serverOf(server.data) && liveUsers(file('users')).length)) {
+      server = await startPostgres({
         dir,
         choosePort,
         user: 'parley',
@@ -82,10 +105,10 @@ export async function usePostgres({ dir, choosePort, database = 'parley', settin
         database,
         settings,
       });
-      fs.writeFileSync(file('json'), JSON.stringify(started), { mode: 0o600 });
+      fs.writeFileSync(file('json'), JSON.stringify(server), { mode: 0o600 });
     }
     fs.writeFileSync(mine, '');
-    return readJson(file('json'));
+    return server;
   });
 
   const release = () =>

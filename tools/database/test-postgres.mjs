@@ -20,6 +20,10 @@ async function freePort() {
   throw new Error('no port from 30000 to 32767 is free for the PostgreSQL of the tests');
 }
 
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
 function isFree(port) {
   return new Promise((resolve) => {
     const probe = net.createServer().once('error', () => resolve(false));

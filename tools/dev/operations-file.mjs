@@ -6,6 +6,14 @@ import path from 'node:path';
 import { instancesOf, OPERATIONS_FILE as FILE } from '../topology/environment.mjs';
 import { topology } from '../topology/topology.mjs';
 
+/** @import { Instance, Scale } from '../topology/environment.mjs' */
+
+/**
+ * URLs by the service whose instances they are.
+ * @typedef {Record<string, string[]>} Addresses
+ */
+
+/** @returns {Addresses | undefined} */
 function read() {
   try {
     return JSON.parse(fs.readFileSync(FILE, 'utf8'));
@@ -14,14 +22,20 @@ function read() {
   }
 }
 
-/** Written aside and renamed, so that a reader never sees half of it. */
+/**
+ * Written aside and renamed, so that a reader never sees half of it.
+ * @param {Addresses} addresses
+ */
 function write(addresses) {
   fs.mkdirSync(path.dirname(FILE), { recursive: true, mode: 0o700 });
   fs.writeFileSync(`${FILE}.${process.pid}`, JSON.stringify(addresses, null, 2), { mode: 0o600 });
   fs.renameSync(`${FILE}.${process.pid}`, FILE);
 }
 
-/** Written by `npm start`: the instances of the topology. */
+/**
+ * Written by `npm start`: the instances of the topology.
+ * @param {Scale} [scale]
+ */
 export function writeAddresses(scale = {}) {
   const inside = topology.filter(({ place }) => place !== 'outside');
   write(
@@ -34,13 +48,17 @@ export function writeAddresses(scale = {}) {
   );
 }
 
-/** @param beside whether a start runs: else the addresses of an earlier one are forgotten */
+/**
+ * @param {Pick<Instance, 'service' | 'operationsUrl'>} instance
+ * @param {boolean} beside whether a start runs: else the addresses of an earlier one are forgotten
+ */
 export function addAddress({ service, operationsUrl: url }, beside) {
   if (!beside || !read()) writeAddresses();
-  const { [service]: urls = [], ...others } = read();
+  const { [service]: urls = [], ...others } = read() ?? {};
   write({ ...others, [service]: [...new Set([...urls, url])] });
 }
 
+/** @param {Pick<Instance, 'service' | 'operationsUrl'>} instance */
 export function removeAddress({ service, operationsUrl: url }) {
   const { [service]: urls = [], ...others } = read() ?? {};
   write({ ...others, [service]: urls.filter((one) => one !== url) });

@@ -1,57 +1,88 @@
 // What the operating system knows about processes: who lives, since when, who holds a port.
 import fs from 'node:fs';
+import { codeOf } from '../terminal/errors.mjs';
 
+/**
+ * A process that was written down: its pid, and when it started, which names it for good.
+ * @typedef {object} ProcessIdentity
+ * @property {number} pid
+ * @property {string} [started] from /proc; undefined where there is none
+ */
+
+/** @param {number} pid */
 export function isAlive(pid) {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return error.code === 'EPERM';
+    return codeOf(error) === 'EPERM';
   }
   return !isZombie(pid);
 }
 
-/** Fields of /proc/<pid>/stat after the name, which may itself hold spaces and parentheses. */
+/**
+ * Fields of /proc/<pid>/stat after the name, which may itself hold spaces and parentheses.
+ * @param {number} pid
+ */
 function statOf(pid) {
   try {
-    return fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+    return fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
   } catch {
     return undefined;
   }
 }
 
-/** Ended, and waits for its parent to take notice only. */
+/**
+ * Ended, and waits for its parent to take notice only.
+ * @param {number} pid
+ */
 export const isZombie = (pid) => statOf(pid)?.[0] === 'Z';
 
 /**
  * With the pid, when it started names a process for good: pids are given again. Undefined where
  * there is no /proc.
+ * @param {number} pid
  */
 export const startedAt = (pid) => statOf(pid)?.[19];
 
-/** Still the process that was written down, and not another that was given its pid. */
-export const isSame = ({ pid, started }) => isAlive(pid) && startedAt(pid) === started;
+/**
+ * Still the process that was written down, and not another that was given its pid.
+ * @param {Partial<ProcessIdentity>} process
+ */
+export const isSame = ({ pid, started }) =>
+  pid !== undefined && isAlive(pid) && startedAt(pid) === started;
 
+/**
+ * @param {number | undefined} pid of a child: undefined when it could not be started
+ * @param {NodeJS.Signals} signal
+ */
 export function tryKill(pid, signal) {
   try {
-    process.kill(pid, signal);
+    if (pid !== undefined) process.kill(pid, signal);
   } catch {
     // gone already
   }
 }
 
-/** Inode of the socket that listens on `port`, from the kernel's tables. */
+/**
+ * Inode of the socket that listens on `port`, from the kernel's tables.
+ * @param {number} port
+ */
 function listeningInode(port) {
   const hex = port.toString(16).toUpperCase().padStart(4, '0');
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
     if (!fs.existsSync(table)) continue;
     for (const line of fs.readFileSync(table, 'utf8').split('\n').slice(1)) {
       const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
-      if (state === '0A' && local.endsWith(`:${hex}`)) return inode;
+      if (state === '0A' && local?.endsWith(`:${hex}`)) return inode;
     }
   }
   return undefined;
 }
 
+/**
+ * @param {number} pid
+ * @returns {string[]}
+ */
 function descriptorsOf(pid) {
   try {
     return fs.readdirSync(`/proc/${pid}/fd`).map((fd) => fs.readlinkSync(`/proc/${pid}/fd/${fd}`));
@@ -60,7 +91,10 @@ function descriptorsOf(pid) {
   }
 }
 
-/** The pid that listens on `port`, where the system tells. */
+/**
+ * The pid that listens on `port`, where the system tells.
+ * @param {number} port
+ */
 export function holderOf(port) {
   const inode = listeningInode(port);
   if (!inode) return undefined;

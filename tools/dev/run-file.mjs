@@ -6,8 +6,41 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isSame, startedAt, tryKill } from './process-tree.mjs';
 import { Mistake } from './start-options.mjs';
 
+/** @import { Instance } from '../topology/environment.mjs' */
+/** @import { ProcessIdentity } from './process-tree.mjs' */
+
+/**
+ * What a start wrote down of one instance; without a pid it does not run this moment.
+ * @typedef {Instance & Partial<ProcessIdentity> & { log: string, ready: boolean }} RunningInstance
+ */
+
+/**
+ * What runs here: written by `npm start`, read by the other tools.
+ * @typedef {object} Run
+ * @property {ProcessIdentity} launcher
+ * @property {number} basePort
+ * @property {Partial<Record<string, string>>} environment what every process is told alike
+ * @property {string} [gatewayUrl] undefined when it was left out by `--only`, as the next
+ * @property {string} [consoleUrl]
+ * @property {string} [operationsToken]
+ * @property {string} providerUrl
+ * @property {string} mailUrl
+ * @property {string} [mailDir] undefined when mails go to a server
+ * @property {string} databaseUrl of the superuser
+ * @property {string} commandsUrl
+ * @property {string} broadcastsUrl
+ * @property {string} eventsUrl
+ * @property {number | undefined} postgresPid
+ * @property {string} [postgresStarted]
+ * @property {Record<string, RunningInstance>} instances by their names
+ */
+
 export const RUN_FILE = '.data/run.json';
 
+export const NOT_RUNNING = 'Parley is not running: type "npm start" in another terminal first.';
+export const NO_GATEWAY = 'The gateway does not run: it is not among the services of --only.';
+
+/** @returns {Run | undefined} */
 export function readRun() {
   try {
     return JSON.parse(fs.readFileSync(RUN_FILE, 'utf8'));
@@ -19,6 +52,7 @@ export function readRun() {
 /**
  * Written aside and renamed, so that a reader never sees half of it. Mode 600: it holds the
  * superuser's URL.
+ * @param {Run} run
  */
 export function writeRun(run) {
   fs.mkdirSync(path.dirname(RUN_FILE), { recursive: true });
@@ -28,6 +62,10 @@ export function writeRun(run) {
 
 export const removeRun = () => fs.rmSync(RUN_FILE, { force: true });
 
+/**
+ * @param {number} pid
+ * @returns {ProcessIdentity}
+ */
 export const identity = (pid) => ({ pid, started: startedAt(pid) });
 
 /** Refuses a second start beside a living one. */
@@ -39,7 +77,10 @@ export function checkAlone() {
     );
 }
 
-/** Ends the processes of a start that was killed; says how many there were. */
+/**
+ * Ends the processes of a start that was killed; says how many there were.
+ * @param {number} [patience]
+ */
 export async function endLeftovers(patience = 8000) {
   const left = Object.values(readRun()?.instances ?? {}).filter(
     (instance) => instance.pid && isSame(instance),

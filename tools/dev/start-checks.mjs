@@ -2,12 +2,23 @@
 // do.
 import fs from 'node:fs';
 import net from 'node:net';
-import { TECHNOLOGIES, urlOf } from '../topology/technologies.mjs';
+import { technology, urlOf } from '../topology/technologies.mjs';
 import { holderOf } from './process-tree.mjs';
 import { Mistake } from './start-options.mjs';
 
+/**
+ * A port, and the variable that moves it elsewhere.
+ * @typedef {{ port: number, variable: string }} WantedPort
+ */
+
+/** @typedef {{ hostname: string, port: string }} Host */
+
 const LEAST_DISK = 500 * 1024 * 1024;
 
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
 export function listens(port) {
   return new Promise((resolve) => {
     const server = net.createServer();
@@ -16,6 +27,7 @@ export function listens(port) {
   });
 }
 
+/** @param {number} pid */
 function commandOf(pid) {
   try {
     return fs.readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
@@ -30,6 +42,7 @@ const BLOCKED = new Set([
   6679, 6697, 10080,
 ]);
 
+/** @param {WantedPort} wanted */
 async function checkPort({ port, variable }) {
   if (BLOCKED.has(port))
     throw new Mistake(
@@ -41,7 +54,7 @@ async function checkPort({ port, variable }) {
   throw new Mistake(`Port ${port} is taken${by}: stop it, or choose other ports with ${variable}.`);
 }
 
-/** @param ports {port, variable}: the variable that moves it elsewhere */
+/** @param {WantedPort[]} ports {port, variable}: the variable that moves it elsewhere */
 export async function checkPorts(ports) {
   for (const port of ports) await checkPort(port);
 }
@@ -49,6 +62,7 @@ export async function checkPorts(ports) {
 /**
  * Folders that a start, its services and the tools write to. A file in the place of one would end
  * them with a stack.
+ * @param {string[]} folders
  */
 export function checkFolders(folders) {
   for (const folder of folders) {
@@ -58,6 +72,7 @@ export function checkFolders(folders) {
   }
 }
 
+/** @param {string} dir */
 export function checkDisk(dir) {
   const { bavail, bsize } = fs.statfsSync(dir);
   const free = bavail * bsize;
@@ -67,9 +82,14 @@ export function checkDisk(dir) {
     );
 }
 
+/**
+ * @param {Host} host
+ * @returns {Promise<boolean>}
+ */
 function answers({ hostname, port }) {
   return new Promise((resolve) => {
     const socket = net.connect({ host: hostname, port: Number(port), timeout: 3000 });
+    /** @param {boolean} yes */
     const done = (yes) => (socket.destroy(), resolve(yes));
     socket
       .once('connect', () => done(true))
@@ -80,23 +100,30 @@ function answers({ hostname, port }) {
 
 /**
  * The first host of a URL that may name several; undefined where it names no port, as AWS's do not.
+ * @param {string} url
+ * @returns {Host | undefined}
  */
 export function hostOf(url) {
   const [, ipv6, name, port] =
     /^[a-z][a-z0-9+.-]*:\/\/(?:[^@/]*@)?(?:\[([^\]]+)\]|([^:/?,[]+)):(\d+)/.exec(url) ?? [];
-  return port && { hostname: ipv6 ?? name, port };
+  const hostname = ipv6 ?? name;
+  return hostname && port ? { hostname, port } : undefined;
 }
 
+/** @param {Host} host */
 const shown = ({ hostname, port }) =>
   hostname.includes(':') ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 
-/** A broker that is not there would show only as services that never become ready. */
+/**
+ * A broker that is not there would show only as services that never become ready.
+ * @param {string[]} technologies
+ */
 export async function checkBrokers(technologies) {
   for (const name of technologies) {
     const host = hostOf(urlOf(name));
     if (host && !(await answers(host)))
       throw new Mistake(
-        `${name} does not answer at ${shown(host)}: start it (npm run brokers -- up ${name}), or say where it is with ${TECHNOLOGIES[name].from}.`,
+        `${name} does not answer at ${shown(host)}: start it (npm run brokers -- up ${name}), or say where it is with ${technology(name).from}.`,
       );
   }
 }

@@ -1,5 +1,6 @@
 // What can be said after `npm start --`.
 import { parseArgs } from 'node:util';
+import { messageOf } from '../terminal/errors.mjs';
 import { TECHNOLOGIES } from '../topology/technologies.mjs';
 import { PORTS, topology } from '../topology/topology.mjs';
 
@@ -29,38 +30,51 @@ PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
 /** A mistake of the person at the keyboard: told in one sentence, without a stack. */
 export class Mistake extends Error {}
 
+/** @type {string[]} */
 const names = topology.map(({ name }) => name);
+/** @param {string[]} [values] */
 const list = (values = []) => values.flatMap((value) => value.split(',')).filter(Boolean);
 
+/**
+ * @param {string} name
+ * @param {readonly string[]} all
+ * @param {string} what
+ */
 function known(name, all, what) {
   if (all.includes(name)) return name;
   throw new Mistake(`There is no ${what} "${name}": it is one of ${all.join(', ')}.`);
 }
 
+/**
+ * @param {string[] | undefined} values
+ * @returns {Record<string, number>}
+ */
 function scaleOf(values) {
   return Object.fromEntries(
     list(values).map((pair) => {
-      const [name, count] = pair.split('=');
+      const [name = '', count = ''] = pair.split('=');
       known(name, names, 'service');
-      if (!/^\d+$/.test(count ?? '') || count < 1 || count > PORTS.slots)
+      if (!/^\d+$/.test(count) || Number(count) < 1 || Number(count) > PORTS.slots)
         throw new Mistake(`--scale ${pair}: say ${name}=1 to ${name}=${PORTS.slots}.`);
       return [name, Number(count)];
     }),
   );
 }
 
+/** @param {string[]} argv */
 function parse(argv) {
-  const text = { type: 'string', multiple: true };
+  const text = /** @type {const} */ ({ type: 'string', multiple: true });
   try {
     return parseArgs({
       args: argv,
       options: { scale: text, on: text, only: text, help: { type: 'boolean' } },
     }).values;
   } catch (error) {
-    throw new Mistake(`${error.message.split('.')[0]}. See npm start -- --help.`);
+    throw new Mistake(`${messageOf(error).split('.')[0]}. See npm start -- --help.`);
   }
 }
 
+/** @param {string[]} argv */
 export function startOptions(argv) {
   const { scale, on, only, help } = parse(argv);
   return {

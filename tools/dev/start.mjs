@@ -14,6 +14,7 @@ import {
   postgresPort,
   sharedEnvironment,
 } from '../topology/environment.mjs';
+import { messageOf } from '../terminal/errors.mjs';
 import { lastWords, LogWatch } from './log-watch.mjs';
 import { serverOf } from '../database/postgres.mjs';
 import { writeAddresses } from './operations-file.mjs';
@@ -26,6 +27,12 @@ import { checkBrokers, checkDisk, checkFolders, checkPorts } from './start-check
 import { HELP, Mistake, startOptions } from './start-options.mjs';
 import { LOGS, Supervised } from './supervised.mjs';
 import { topology } from '../topology/topology.mjs';
+
+/** @import { Instance } from '../topology/environment.mjs' */
+/** @import { Run } from './run-file.mjs' */
+/** @import { Process, ProcessName } from '../../topology.js' */
+
+/** @typedef {ReturnType<typeof startOptions>} StartOptions */
 
 const READY_WITHIN = 120_000;
 const LOG_KEPT = 20 * 1024 * 1024;
@@ -42,11 +49,19 @@ const began = performance.now();
 const progress = new Progress();
 const since = () => seconds(performance.now() - began);
 
+/** @type {Supervised[]} */
 let supervised = [];
+/** @type {Awaited<ReturnType<typeof usePostgres>>} */
 let postgres;
+/** @type {Promise<Awaited<ReturnType<typeof usePostgres>> | undefined> | undefined} */
 let postgresStarting;
+/** @type {Promise<void> | undefined} */
 let stopping;
 
+/**
+ * @param {Instance[]} instances
+ * @param {string[]} technologies
+ */
 async function check(instances, technologies) {
   checkFolders([
     '.data',
@@ -63,7 +78,7 @@ async function check(instances, technologies) {
   if (ended) progress.say(`Ended ${ended} processes that an earlier start had left behind.`);
   const ports = instances
     .flatMap(({ port, callsPort, operationsPort }) => [port, callsPort, operationsPort])
-    .filter(Boolean);
+    .flatMap((port) => port ?? []);
   await checkPorts(ports.map((port) => ({ port, variable: `PARLEY_PORT (now ${basePort()})` })));
   await checkBrokers(technologies);
 }
@@ -80,6 +95,7 @@ async function startPostgres() {
 
 /**
  * Services wait for their database by themselves; what they need is that somebody starts it again.
+ * @param {StartOptions} options
  */
 async function keepPostgres(options) {
   for (; !stopping; await sleep(500)) {
@@ -104,7 +120,7 @@ async function startPostgresAgain() {
       return await startPostgres();
     } catch (error) {
       progress.say(
-        `PostgreSQL could not be started again, next try in ${delay / 1000} s: ${error.message}`,
+        `PostgreSQL could not be started again, next try in ${delay / 1000} s: ${messageOf(error)}`,
       );
       await sleep(delay);
     }
@@ -121,6 +137,7 @@ async function compile() {
   progress.say(`${stdout.trim().replace(/^c/, 'C')} (${since()})`);
 }
 
+/** @param {Process[]} processes */
 function checkBuilt(processes) {
   const missing = processes.find(({ name }) => !fs.existsSync(`dist/apps/${name}/src/main.js`));
   if (missing)
@@ -129,13 +146,21 @@ function checkBuilt(processes) {
     );
 }
 
-/** A start begins its logs anew when they have grown large; the ones before are kept once. */
+/**
+ * A start begins its logs anew when they have grown large; the ones before are kept once.
+ * @param {string} file
+ */
 function rotate(file) {
   if (fs.existsSync(file) && fs.statSync(file).size > LOG_KEPT) fs.renameSync(file, `${file}.1`);
 }
 
+/**
+ * @param {StartOptions} options
+ * @returns {Run}
+ */
 function describeRun(options) {
   const shared = sharedEnvironment(options);
+  /** @param {ProcessName} service */
   const urlOf = (service) =>
     supervised.find(({ instance }) => instance.service === service)?.instance.url;
   return {
@@ -153,7 +178,7 @@ function describeRun(options) {
     broadcastsUrl: shared.BROADCASTS_URL ?? postgres.url,
     eventsUrl: shared.EVENTS_URL ?? postgres.url,
     postgresPid: postgres.pid,
-    postgresStarted: identity(postgres.pid).started,
+    postgresStarted: postgres.pid === undefined ? undefined : identity(postgres.pid).started,
     instances: Object.fromEntries(
       supervised.map(({ instance, pid, log, ready }) => [
         instance.name,
@@ -163,6 +188,10 @@ function describeRun(options) {
   };
 }
 
+/**
+ * @param {Supervised} service
+ * @param {StartOptions} options
+ */
 function watch(service, options) {
   const { name } = service.instance;
   const note = () => stopping ?? writeRun(describeRun(options));
@@ -218,6 +247,7 @@ function showTable() {
   if (gateway) progress.say(`Try: npm run order   or open ${gateway.instance.url}/docs`);
 }
 
+/** @param {Process['place']} place */
 async function stopPlace(place) {
   const those = supervised.filter(({ instance }) => instance.place === place);
   await Promise.all(
@@ -235,7 +265,9 @@ async function stopPlace(place) {
 async function stopAll() {
   const asked = performance.now();
   progress.waitFor('stopping');
-  for (const place of ['edge', 'inside', 'outside']) await stopPlace(place);
+  await stopPlace('edge');
+  await stopPlace('inside');
+  await stopPlace('outside');
   const server = await postgresStarting?.catch(() => undefined); // a stop may come while it still starts
   await server?.release();
   removeRun();
@@ -243,20 +275,26 @@ async function stopAll() {
   progress.say(`Everything stopped (${seconds(performance.now() - asked)}).`);
 }
 
+/**
+ * @param {number} code
+ * @returns {Promise<never>}
+ */
 async function stop(code) {
   stopping ??= stopAll();
   await stopping.catch((error) => (console.error(error), (code = 1)));
   process.exit(code);
 }
 
+/** @param {StartOptions} options */
 async function start(options) {
   process.env.OPERATIONS_TOKEN ||= newToken(); // every service inherits it
   const chosen = topology.filter(({ name }) => !options.only.length || options.only.includes(name));
   const instances = chosen.flatMap((process) => instancesOf(process, options.scale));
   await check(instances, options.technologies);
   progress.waitFor('starting PostgreSQL, compiling');
-  postgresStarting = startPostgres();
-  [postgres] = await Promise.all([postgresStarting, compile()]);
+  const starting = startPostgres();
+  postgresStarting = starting;
+  [postgres] = await Promise.all([starting, compile()]);
   if (stopping) return;
 
   checkBuilt(chosen);
@@ -281,6 +319,7 @@ async function start(options) {
   showTable();
 }
 
+/** @param {unknown} error */
 function explain(error) {
   progress.done();
   console.error(error instanceof Mistake ? error.message : error);

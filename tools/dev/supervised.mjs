@@ -8,6 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tryKill } from './process-tree.mjs';
 import { isReady } from './readiness.mjs';
 
+/** @import { ChildProcess } from 'node:child_process' */
+/** @import { Instance } from '../topology/environment.mjs' */
+
 const BACKOFF = [1000, 2000, 4000, 8000, 15_000];
 const HEALTHY_AFTER = 30_000; // up for so long: what crashes next is a new story
 const POLL = 200;
@@ -31,11 +34,13 @@ export class Supervised extends EventEmitter {
   #refusals = 0;
   #stopping = false;
   #crashes = 0;
+  /** @type {ChildProcess | undefined} */
   #child;
 
   /**
-   * @param instance name, service, url … @param env its environment @param nodeFlags for every
-   * process alike
+   * @param {Instance} instance
+   * @param {NodeJS.ProcessEnv} env its environment
+   * @param {string[]} [nodeFlags] for every process alike
    */
   constructor(instance, env, nodeFlags = []) {
     super();
@@ -73,6 +78,10 @@ export class Supervised extends EventEmitter {
     return child;
   }
 
+  /**
+   * @param {ChildProcess} child
+   * @param {number} began
+   */
   async #watchReadiness(child, began) {
     while (
       child === this.#child &&
@@ -89,6 +98,11 @@ export class Supervised extends EventEmitter {
     }
   }
 
+  /**
+   * @param {number | null} code
+   * @param {NodeJS.Signals | null} signal
+   * @param {number} began
+   */
   async #ended(code, signal, began) {
     this.ready = false;
     if (this.#stopping) return;
@@ -104,7 +118,10 @@ export class Supervised extends EventEmitter {
     if (!this.#stopping) this.start();
   }
 
-  /** Asks it to drain; ends it by force when `patience` is over. */
+  /**
+   * Asks it to drain; ends it by force when `patience` is over.
+   * @param {number} patience
+   */
   async stop(patience) {
     this.#stopping = true;
     const child = this.#child;

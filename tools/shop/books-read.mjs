@@ -4,6 +4,20 @@ import pg from 'pg';
 import { readJson } from './http-json.mjs';
 import { readMails } from './mails.mjs';
 
+/** @import { Books } from './accounting.mjs' */
+/** @import { Run } from '../dev/run-file.mjs' */
+
+/**
+ * The rows of a query, of the type that its reader says.
+ * @typedef {<T extends import('pg').QueryResultRow>(sql: string) => Promise<T[]>} Rows
+ */
+
+/**
+ * @template T
+ * @param {Pick<Run, 'databaseUrl'>} run
+ * @param {(rows: Rows) => Promise<T>} work
+ * @returns {Promise<T>}
+ */
 export async function withDatabase(run, work) {
   const client = new pg.Client({
     connectionString: run.databaseUrl,
@@ -18,7 +32,11 @@ export async function withDatabase(run, work) {
   }
 }
 
-/** @param rows a query → its rows @param run what runs: `providerUrl`, and `mailDir` unless mails go to a server */
+/**
+ * @param {Rows} rows a query → its rows
+ * @param {Pick<Run, 'providerUrl' | 'mailDir'>} run `mailDir` unless mails go to a server
+ * @returns {Promise<Books>}
+ */
 export async function readBooks(rows, run) {
   const { entries } = await readJson(`${run.providerUrl}/ledger?entries=true`);
   return {

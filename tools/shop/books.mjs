@@ -2,8 +2,9 @@
 // provider's ledger and with the mails.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../terminal/errors.mjs';
 import { findingsTable, reconciled } from './reconcile.mjs';
-import { readRun } from '../dev/run-file.mjs';
+import { NOT_RUNNING, readRun } from '../dev/run-file.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -11,6 +12,10 @@ const HELP = `npm run books [-- options]    do the books agree? Exits 1 when the
   --wait SECONDS    how long to ask again while they do not, as while orders are under way (default 20)
   --help`;
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(message);
   process.exit(1);
@@ -22,7 +27,7 @@ function read() {
       options: { wait: { type: 'string', default: '20' }, help: { type: 'boolean' } },
     }).values;
   } catch (error) {
-    return fail(`${error.message}\n\n${HELP}`);
+    return fail(`${messageOf(error)}\n\n${HELP}`);
   }
 }
 
@@ -32,8 +37,7 @@ if (help) {
   process.exit(0);
 }
 if (!/^\d{1,5}$/.test(wait)) fail(`--wait is "${wait}", but must be a whole number of seconds`);
-const run = readRun();
-if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
+const run = readRun() ?? fail(NOT_RUNNING);
 const findings = await reconciled(Number(wait) * 1000, run);
 console.log(findingsTable(findings));
 process.exitCode = findings.every(({ ok }) => ok) ? 0 : 1;

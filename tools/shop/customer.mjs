@@ -1,5 +1,8 @@
 // Who the tools are to the edge, when it asks: CUSTOMER_TOKEN is sent as the bearer token.
 const { CUSTOMER_TOKEN } = process.env;
 
-/** Headers. */
+/**
+ * Headers.
+ * @type {Record<string, string>}
+ */
 export const asCustomer = CUSTOMER_TOKEN ? { authorization: `Bearer ${CUSTOMER_TOKEN}` } : {};

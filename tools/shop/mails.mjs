@@ -4,8 +4,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 /**
+ * A mail as its reader sees it.
+ * @typedef {object} Mail
+ * @property {string} file
+ * @property {string} [order] by the Message-ID
+ * @property {string} [to] the address alone
+ * @property {string} text the plain part, decoded
+ */
+
+/**
  * [{ file, order, to, text }]: `order` by the Message-ID, `to` the address alone, `text` the plain
  * part, decoded.
+ * @param {string | undefined} folder
+ * @returns {Mail[]}
  */
 export function readMails(folder) {
   if (!folder || !fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
@@ -16,6 +27,10 @@ export function readMails(folder) {
   }));
 }
 
+/**
+ * @param {string} source
+ * @returns {Omit<Mail, 'file'>}
+ */
 export function parseMail(source) {
   const [head, body] = cut(source);
   const boundary = /boundary="([^"]+)"/i.exec(head)?.[1];
@@ -30,13 +45,22 @@ export function parseMail(source) {
   };
 }
 
+/**
+ * @param {string} text
+ * @returns {[head: string, body: string]}
+ */
 function cut(text) {
   const at = /\r?\n\r?\n/.exec(text);
   return at ? [text.slice(0, at.index), text.slice(at.index + at[0].length)] : [text, ''];
 }
 
+/** @param {string} head */
 const unfolded = (head) => head.replace(/\r?\n[ \t]+/g, ' ');
 
+/**
+ * @param {string} headers
+ * @param {string} body
+ */
 function decoded(headers, body) {
   const encoding = /^content-transfer-encoding: (\S+)/im.exec(headers)?.[1]?.toLowerCase();
   if (encoding === 'base64') return Buffer.from(body, 'base64').toString('utf8');

@@ -5,9 +5,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { paint } from '../terminal/colours.mjs';
 import { asCustomer } from './customer.mjs';
+import { messageOf } from '../terminal/errors.mjs';
 import { readJson } from './http-json.mjs';
 import { asOperator } from '../dev/operations-token.mjs';
-import { readRun } from '../dev/run-file.mjs';
+import { NO_GATEWAY, NOT_RUNNING, readRun } from '../dev/run-file.mjs';
+
+/**
+ * A message on its way, as a service remembers it.
+ * @typedef {object} Hop
+ * @property {'call' | 'command' | 'event' | 'broadcast'} kind
+ * @property {string} messageId
+ * @property {string} contract
+ * @property {string} from
+ * @property {string} to
+ * @property {string} said a time
+ * @property {number} waited in milliseconds
+ * @property {number} took in milliseconds
+ * @property {string} outcome
+ * @property {number} tries
+ */
+
+/**
+ * @typedef {object} ShownOrder
+ * @property {string} status
+ * @property {number} total
+ * @property {import('./accounting.mjs').HistoryLine[]} history
+ */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -28,18 +51,20 @@ const ARROWS = {
   event: '═event══▶',
   broadcast: '··cast··▶',
 };
+/** @type {Record<Hop['kind'], Parameters<typeof paint>[0]>} */
 const COLOURS = { call: 'cyan', command: 'yellow', event: 'green', broadcast: 'magenta' };
 
 const options = readOptions();
-const run = readRun();
-if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
-const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl;
+const run = readRun() ?? fail(NOT_RUNNING);
+const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl ?? fail(NO_GATEWAY);
 
 const lines = await linesOf(options.sku);
 const { orderId, conversation } = await place();
 console.log(`order ${orderId}\n`);
+/** @type {Set<string>} */
 const seen = new Set();
 const began = Date.now();
+/** @type {ShownOrder | undefined} */
 let order;
 do {
   await sleep(100);
@@ -66,15 +91,20 @@ function readOptions() {
     console.log(HELP);
     return process.exit(0);
   } catch (error) {
-    return fail(`${error.message}\n\n${HELP}`);
+    return fail(`${messageOf(error)}\n\n${HELP}`);
   }
 }
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(message);
   process.exit(1);
 }
 
+/** @param {string[] | undefined} wanted */
 async function linesOf(wanted) {
   if (wanted)
     return wanted
@@ -103,7 +133,8 @@ async function place() {
     headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), ...asCustomer },
     body: JSON.stringify(body),
   });
-  const answer = await response.json();
+  /** @type {{ orderId: string, title?: string, errors?: { field: string, message: string }[] }} */
+  const answer = JSON.parse(await response.text());
   if (response.status !== 202)
     fail(
       `The order was refused: ${answer.title}${(answer.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('')}`,
@@ -130,6 +161,7 @@ async function draw() {
   }
 }
 
+/** @param {Hop} hop */
 function lineOf({ kind, contract, from, to, said, waited, took, outcome, tries }) {
   const at = `${((Date.parse(said) - began) / 1000).toFixed(2)} s`.padStart(8);
   const how = outcome === 'done' || outcome === 'ok' ? '' : paint('red', `  ${outcome}`);
@@ -141,13 +173,18 @@ function lineOf({ kind, contract, from, to, said, waited, took, outcome, tries }
   return `${at}  ${from.padEnd(13)} ${paint(COLOURS[kind], ARROWS[kind])} ${to.padEnd(22)} ${contract.padEnd(34)} ${time}${again}${how}`;
 }
 
+/** @param {ShownOrder | undefined} found */
 function isOver(found) {
   return found?.status === 'delivered' || found?.status === 'rejected';
 }
 
 function summarise() {
+  if (!order) fail('The order was taken, but the gateway never showed it.');
+  const [first, last] = [order.history.at(0), order.history.at(-1)];
+  const took = first && last ? Date.parse(last.at) - Date.parse(first.at) : 0;
+  const status = paint(order.status === 'delivered' ? 'green' : 'red', order.status);
   console.log(
-    `\n${paint(order?.status === 'delivered' ? 'green' : 'red', order?.status ?? 'unknown')} after ${((Date.parse(order.history.at(-1).at) - Date.parse(order.history[0].at)) / 1000).toFixed(2)} s, €${(order.total / 100).toFixed(2)}`,
+    `\n${status} after ${(took / 1000).toFixed(2)} s, €${(order.total / 100).toFixed(2)}`,
   );
   for (const { at, what, by } of order.history)
     console.log(`  ${at.slice(11, 23)}  ${by.padEnd(13)} ${what}`);

@@ -5,11 +5,28 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { costNow, redeliveriesNow } from './cost.mjs';
 import { asCustomer } from './customer.mjs';
+import { messageOf } from '../terminal/errors.mjs';
 import { readJson } from './http-json.mjs';
 import { readOrders } from './order-csv.mjs';
 import { bar, Progress, seconds } from '../terminal/progress.mjs';
 import { findingsTable, reconciled } from './reconcile.mjs';
-import { readRun } from '../dev/run-file.mjs';
+import { NO_GATEWAY, NOT_RUNNING, readRun } from '../dev/run-file.mjs';
+
+/**
+ * What the edge takes as an order.
+ * @typedef {object} NewOrder
+ * @property {{ name: string, email: string, address: Record<string, string> }} customer
+ * @property {{ sku: string, quantity: number }[]} lines
+ * @property {{ token: string }} payment
+ */
+
+/**
+ * @typedef {object} EndedOrder
+ * @property {string} orderId
+ * @property {string} status
+ * @property {string} placedAt
+ * @property {string} finishedAt
+ */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -24,6 +41,7 @@ const HELP = `npm run orders -- [options]
 CUSTOMER_TOKEN in the environment: whose orders they are, where the edge asks for that`;
 
 const FINAL = new Set(['delivered', 'rejected']);
+const NOWHERE = ['Mars Base', 'Atlantis', '00000', 'AQ'];
 const PLACES = [
   ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
   ['Rua do Ouro 12', 'Lisboa', '1100-060', 'PT'],
@@ -32,10 +50,21 @@ const PLACES = [
   ['12 rue des Thés', 'Lyon', '69002', 'FR'],
 ];
 
+/**
+ * Orders of a hundred that take another way, by their number.
+ * @type {Record<number, string>}
+ */
+const UNHAPPY = {
+  11: 'tok_declined',
+  27: 'tok_flaky',
+  43: 'tok_slow',
+  59: 'tok_unknown',
+  75: 'tok_declined',
+};
+
 const options = readOptions();
-const run = readRun();
-if (!run) fail('Parley is not running: type "npm start" in another terminal first.');
-const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl;
+const run = readRun() ?? fail(NOT_RUNNING);
+const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl ?? fail(NO_GATEWAY);
 const products = (
   await readJson(`${gateway}/products`).catch((error) =>
     fail(`The gateway at ${gateway} does not answer: ${error.message}`),
@@ -48,7 +77,9 @@ const orders = options.csv
 const progress = new Progress();
 const before = await costNow(run);
 const began = performance.now();
+/** @type {Map<string, NewOrder>} */
 const accepted = new Map();
+/** @type {string[]} */
 const refused = [];
 await placeAll();
 const placedAfter = performance.now() - began;
@@ -60,14 +91,15 @@ progress.done();
 summarise();
 
 function readOptions() {
-  const flags = {
+  const flags = /** @type {const} */ ({
+    /** @param {string} status */
     count: { type: 'string', default: '100' },
     concurrency: { type: 'string', default: '10' },
     csv: { type: 'string' },
     token: { type: 'string' },
     wait: { type: 'string', default: '180' },
     help: { type: 'boolean' },
-  };
+  });
   try {
     const { values } = parseArgs({ options: flags });
     if (values.help) {
@@ -81,33 +113,45 @@ function readOptions() {
       wait: whole('wait', values.wait) * 1000,
     };
   } catch (error) {
-    return fail(`${error.message}\n\n${HELP}`);
+    return fail(`${messageOf(error)}\n\n${HELP}`);
   }
 }
 
+/**
+ * @param {string} name
+ * @param {string} text
+ */
 function whole(name, text) {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
   throw new Error(`--${name} is "${text}", but must be a whole number from 1`);
 }
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function fail(message) {
   console.error(message);
   process.exit(1);
 }
 
-/** Nine in ten go smoothly. */
+/**
+ * Nine in ten go smoothly.
+ * @param {number} index
+ */
 function tokenOf(index) {
   if (options.token) return options.token;
-  return (
-    { 11: 'tok_declined', 27: 'tok_flaky', 43: 'tok_slow', 59: 'tok_unknown', 75: 'tok_declined' }[
-      index % 100
-    ] ?? 'tok_ok'
-  );
+  return UNHAPPY[index % 100] ?? 'tok_ok';
 }
 
+/**
+ * @param {unknown} _
+ * @param {number} index
+ * @returns {NewOrder}
+ */
 function invent(_, index) {
-  const [line1, city, postcode, country] =
-    index % 100 === 91 ? ['Mars Base', 'Atlantis', '00000', 'AQ'] : PLACES[index % PLACES.length];
+  const [line1 = '', city = '', postcode = '', country = ''] =
+    (index % 100 === 91 ? NOWHERE : PLACES[index % PLACES.length]) ?? [];
   const lines = new Map();
   for (let i = 0; i <= index % 3; i++)
     lines.set(products[randomInt(products.length)].sku, 1 + randomInt(2));
@@ -125,12 +169,15 @@ function invent(_, index) {
 async function placeAll() {
   let next = 0;
   const worker = async () => {
-    while (next < orders.length) await place(orders[next++]);
+    for (let order = orders[next++]; order; order = orders[next++]) await place(order);
   };
   await Promise.all(Array.from({ length: Math.min(options.concurrency, orders.length) }, worker));
 }
 
-/** A gateway or service that is being restarted may fail: the same key makes trying again safe. */
+/**
+ * A gateway or service that is being restarted may fail: the same key makes trying again safe.
+ * @param {NewOrder} order
+ */
 async function place(order) {
   const key = randomUUID();
   for (let tries = 1; ; tries++) {
@@ -144,8 +191,9 @@ async function place(order) {
       accepted.set(orderId, order);
       return progress.waitFor(`placing ${bar(accepted.size, orders.length)}`);
     } catch (error) {
-      const final = /answered 4\d\d/.test(error.message) || tries > 60;
-      if (final) return refused.push(error.message);
+      const why = messageOf(error);
+      const final = /answered 4\d\d/.test(why) || tries > 60;
+      if (final) return refused.push(why);
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }
@@ -174,9 +222,12 @@ async function allEnded() {
   }
 }
 
+/** @returns {Promise<EndedOrder[]>} */
 async function ourOrders() {
+  /** @type {EndedOrder[]} */
   const found = [];
   for (let before; ;) {
+    /** @type {{ orders: EndedOrder[], next?: string }} */
     const page = await readJson(
       `${gateway}/orders?limit=500${before ? `&before=${encodeURIComponent(before)}` : ''}`,
       { headers: asCustomer },
@@ -192,12 +243,18 @@ function summarise() {
   const durations = done
     .map(({ placedAt, finishedAt }) => Date.parse(finishedAt) - Date.parse(placedAt))
     .sort((a, b) => a - b);
+  /** @param {number} q */
   const quantile = (q) =>
     seconds(durations[Math.min(durations.length - 1, Math.floor(q * durations.length))] ?? 0);
+  /** @param {string} status */
   const count = (status) => ended.filter((order) => order.status === status).length;
   const first = Math.min(...done.map(({ placedAt }) => Date.parse(placedAt)));
   const last = Math.max(...done.map(({ finishedAt }) => Date.parse(finishedAt)));
   const elapsed = (last - first) / 1000;
+  /**
+   * @param {number} value
+   * @param {number} [digits]
+   */
   const each = (value, digits = 1) => (value / Math.max(1, done.length)).toFixed(digits);
   console.log(
     `accepted    ${accepted.size} of ${orders.length} in ${seconds(placedAfter)}${refused.length ? `, ${refused.length} refused: ${refused[0]}` : ''}`,

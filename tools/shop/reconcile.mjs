@@ -4,8 +4,23 @@
 import fs from 'node:fs';
 import * as accounting from './accounting.mjs';
 import { readBooks, withDatabase } from './books-read.mjs';
-import { readRun } from '../dev/run-file.mjs';
 
+/** @import { Books, Wrong } from './accounting.mjs' */
+/** @import { Rows } from './books-read.mjs' */
+/** @import { Run } from '../dev/run-file.mjs' */
+
+/**
+ * What one rule found.
+ * @typedef {object} Finding
+ * @property {string} what the rule
+ * @property {boolean} ok
+ * @property {string} detail what was counted
+ * @property {string[]} wrong a sentence each
+ */
+
+/** @typedef {Pick<Run, 'databaseUrl' | 'providerUrl' | 'mailDir'>} BookKeeping */
+
+/** @type {[what: string, rule: (books: Books, wrong: Wrong) => string][]} */
 const RULES = [
   ['every order costs what its lines cost, in every book', accounting.prices],
   ['captured − refunded = value of delivered orders, each charged in full', accounting.money],
@@ -18,8 +33,12 @@ const RULES = [
   ['every saga ended as its order did', accounting.stages],
 ];
 
-/** [{ what, ok, detail, wrong }]: `wrong` says what was found, one sentence each */
-export function reconcile(run = readRun()) {
+/**
+ * [{ what, ok, detail, wrong }]: `wrong` says what was found, one sentence each
+ * @param {BookKeeping} run
+ * @returns {Promise<Finding[]>}
+ */
+export function reconcile(run) {
   return withDatabase(run, async (rows) => {
     const books = await readBooks(rows, run);
     return [
@@ -31,12 +50,24 @@ export function reconcile(run = readRun()) {
   });
 }
 
+/**
+ * @param {string} what
+ * @param {(books: Books, wrong: Wrong) => string} rule
+ * @param {Books} books
+ * @returns {Finding}
+ */
 function judged(what, rule, books) {
+  /** @type {string[]} */
   const wrong = [];
   const detail = rule(books, (sentence) => wrong.push(sentence));
   return { what, ok: wrong.length === 0, detail, wrong };
 }
 
+/**
+ * @param {Books} books
+ * @param {BookKeeping} run
+ * @returns {Finding}
+ */
 function mails(books, { mailDir }) {
   const what = 'one mail an order, with its number and amount';
   if (!mailDir) return { what, ok: true, detail: 'mails go to a server; not counted', wrong: [] };
@@ -46,8 +77,13 @@ function mails(books, { mailDir }) {
     : judged(what, accounting.mails, books);
 }
 
+/**
+ * @param {Rows} rows
+ * @returns {Promise<Finding>}
+ */
 async function leftOver(rows) {
-  const [left] = await rows(LEFT);
+  /** @type {Record<string, number>[]} */
+  const [left = {}] = await rows(LEFT);
   return {
     what: 'nothing is left in an outbox or queue',
     ok: Object.values(left).every((count) => count === 0),
@@ -63,6 +99,10 @@ const LEFT = `select (select count(*)::int from orders.order_view where finished
   (select count(*)::int from parley.dead) as dead,
   (select coalesce(sum(head.next - p.pos), 0)::int from parley.event_position p join parley.event_head head using (part)) as lag`;
 
+/**
+ * @param {Rows} rows
+ * @returns {Promise<Finding>}
+ */
 async function durability(rows) {
   const settings = await rows(
     `select name, setting from pg_settings where name in ('fsync', 'synchronous_commit') order by name`,
@@ -75,7 +115,10 @@ async function durability(rows) {
   };
 }
 
-/** Whether it is worth reading all the books: they cannot agree while something is under way. */
+/**
+ * Whether it is worth reading all the books: they cannot agree while something is under way.
+ * @param {BookKeeping} run
+ */
 async function isQuiet(run) {
   const { ok } = await withDatabase(run, leftOver);
   return ok;
@@ -84,8 +127,11 @@ async function isQuiet(run) {
 /**
  * Asks again until the books agree or time is up: positions follow lazily, and mails are the last
  * to be written.
+ * @param {number} milliseconds
+ * @param {BookKeeping} run
+ * @returns {Promise<Finding[]>}
  */
-export async function reconciled(milliseconds, run = readRun()) {
+export async function reconciled(milliseconds, run) {
   for (
     const end = Date.now() + milliseconds;
     ;
@@ -100,7 +146,10 @@ export async function reconciled(milliseconds, run = readRun()) {
 
 const MOST_SHOWN = 5;
 
-/** A line a finding; below one that does not hold, what is wrong. */
+/**
+ * A line a finding; below one that does not hold, what is wrong.
+ * @param {Finding[]} findings
+ */
 export function findingsTable(findings) {
   return findings
     .flatMap(({ what, ok, detail, wrong }) => [

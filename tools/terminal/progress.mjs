@@ -3,15 +3,20 @@
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const CLEAR = '\r\x1b[2K';
 
+/** @param {number} ms */
 export const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 export class Progress {
   #out = process.stdout;
   #waiting = '';
   #frame = 0;
+  /** @type {NodeJS.Timeout | undefined} */
   #timer;
 
-  /** What is being waited for; on a terminal it stays below everything else. */
+  /**
+   * What is being waited for; on a terminal it stays below everything else.
+   * @param {string} text
+   */
   waitFor(text) {
     this.#waiting = text;
     if (!this.#out.isTTY) return;
@@ -19,6 +24,7 @@ export class Progress {
     this.#draw();
   }
 
+  /** @param {string} line */
   say(line) {
     if (this.#out.isTTY && this.#timer) this.#out.write(CLEAR);
     this.#out.write(`${line}\n`);
@@ -39,14 +45,19 @@ export class Progress {
   }
 }
 
-/** Columns as wide as their widest cell. */
+/**
+ * Columns as wide as their widest cell.
+ * @param {string[]} header
+ * @param {(string | number | undefined)[][]} rows
+ */
 export function table(header, rows) {
   const widths = header.map((_, i) =>
     Math.max(...[header, ...rows].map((row) => String(row[i] ?? '').length)),
   );
+  /** @param {(string | number | undefined)[]} row */
   const line = (row) =>
     row
-      .map((cell, i) => String(cell ?? '').padEnd(widths[i]))
+      .map((cell, i) => String(cell ?? '').padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd();
   return [
@@ -56,7 +67,12 @@ export function table(header, rows) {
   ].join('\n');
 }
 
-/** `[██████░░░░] 612 of 1000` */
+/**
+ * `[██████░░░░] 612 of 1000`
+ * @param {number} done
+ * @param {number} total
+ * @param {number} [width]
+ */
 export function bar(done, total, width = 24) {
   const filled = Math.round((done / Math.max(1, total)) * width);
   return `[${'█'.repeat(filled)}${'░'.repeat(width - filled)}] ${done} of ${total}`;

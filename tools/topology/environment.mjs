@@ -4,6 +4,15 @@ import { pathToFileURL } from 'node:url';
 import { technologyUrls } from './technologies.mjs';
 import { callsPort, httpPort, instanceName, operationsPort, PORTS, topology } from './topology.mjs';
 
+/** @import { Process, ProcessName } from '../../topology.js' */
+
+/**
+ * Instances by the name of their process, where their number differs from the topology's.
+ * @typedef {Record<string, number>} Scale
+ */
+
+/** @typedef {ReturnType<typeof instanceOf>} Instance */
+
 /**
  * What a user may set for all processes. Not DATABASE_URL: many shells hold one, and each service
  * has a role of its own.
@@ -19,11 +28,25 @@ export const OPERATIONS_FILE = '.data/operations.json';
 export const basePort = () => Number(process.env.PARLEY_PORT ?? PORTS.base);
 export const postgresPort = () => Number(process.env.PARLEY_POSTGRES_PORT ?? PORTS.postgres);
 
+/** @param {number} port */
 const local = (port) => `http://127.0.0.1:${port}`;
+/** @param {string} name */
 const variable = (name) => name.toUpperCase().replaceAll('-', '_');
-const one = (name) => topology.find((process) => process.name === name);
+/**
+ * @param {ProcessName} name
+ * @param {ProcessName} name
+ */
+function processOf(name) {
+  const found = topology.find((process) => process.name === name);
+  if (!found) throw new Error(`topology.ts has no process ${name}`);
+  return found;
+}
 
-/** One running copy of a process: its name and addresses. */
+/**
+ * One running copy of a process: its name and addresses.
+ * @param {Process} process
+ * @param {number} index
+ */
 export function instanceOf(process, index) {
   const port = httpPort(process, index, basePort());
   const operations = operationsPort(process, index, basePort());
@@ -41,12 +64,16 @@ export function instanceOf(process, index) {
   };
 }
 
-/** @param scale how many instances of which process, where it differs from the topology */
+/**
+ * @param {Scale} [scale] how many instances of which process, where it differs from the topology
+ * @param {Process} process
+ */
 export function instancesOf(process, scale = {}) {
   const count = scale[process.name] ?? process.replicas;
   return Array.from({ length: count }, (_, index) => instanceOf(process, index));
 }
 
+/** @param {Scale} scale */
 function callsUrls(scale) {
   const owners = topology.filter((process) => process.answersCalls);
   return Object.fromEntries(
@@ -57,15 +84,24 @@ function callsUrls(scale) {
   );
 }
 
+/** @returns {Record<string, string>} */
 export function usersOwn() {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => USERS_OWN.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value !== undefined && USERS_OWN.test(name) ? [[name, value]] : [],
+    ),
+  );
 }
 
-/** What every process is told alike, each taking what it knows. */
+/**
+ * What every process is told alike, each taking what it knows.
+ * @param {{ scale?: Scale, technologies?: string[] }} [options]
+ * @returns {Record<'PAYMENT_PROVIDER_URL' | 'MAIL_URL', string> & Partial<Record<string, string>>}
+ */
 export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
   return {
     ...callsUrls(scale),
-    PAYMENT_PROVIDER_URL: instanceOf(one('payment-provider'), 0).url,
+    PAYMENT_PROVIDER_URL: instanceOf(processOf('payment-provider'), 0).url,
     MAIL_URL: pathToFileURL(path.resolve('.data/mail')).href,
     ...technologyUrls(technologies),
     ...usersOwn(),
@@ -78,7 +114,14 @@ export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
  */
 const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
 
-/** @param databaseUrls service → URL with its own role */
+/**
+ * @param {Instance} instance
+ * @param {object} system
+ * @param {Record<string, string>} system.databaseUrls service → URL with its own role
+ * @param {Scale} [system.scale]
+ * @param {string[]} [system.technologies]
+ * @returns {NodeJS.ProcessEnv}
+ */
 export function environmentOf(instance, { databaseUrls, scale, technologies }) {
   const ports = {
     PORT: instance.port,

@@ -1,7 +1,24 @@
 // The technologies that `--on` knows: what each can carry, and where it is unless its variable says
 // otherwise.
+
+/** @typedef {'COMMANDS' | 'BROADCASTS' | 'EVENTS'} Carried */
+
+/**
+ * @typedef {object} Technology
+ * @property {Carried[]} carries kinds of messages, as in the names of the variables
+ * @property {string[]} [contracts] variables of single contracts
+ * @property {string} from the variable that says where it is
+ * @property {string} url where it is otherwise
+ */
+
+/**
+ * @param {string} scheme
+ * @param {number} port
+ * @param {string} [user]
+ */
 const local = (scheme, port, user = '') => `${scheme}://${user}127.0.0.1:${port}`;
 
+/** @type {Record<string, Technology>} */
 export const TECHNOLOGIES = {
   rabbitmq: {
     carries: ['COMMANDS', 'BROADCASTS'],
@@ -38,31 +55,50 @@ export const TECHNOLOGIES = {
   },
 };
 
+/** @type {Carried[]} */
 const KINDS = ['COMMANDS', 'BROADCASTS', 'EVENTS'];
 
-export const urlOf = (name) => process.env[TECHNOLOGIES[name].from] || TECHNOLOGIES[name].url;
+/**
+ * @param {string} name
+ * @throws when `--on` knows no technology of that name
+ */
+export function technology(name) {
+  const known = TECHNOLOGIES[name];
+  if (!known) throw new Error(`there is no technology "${name}"`);
+  return known;
+}
+
+/** @param {string} name */
+export function urlOf(name) {
+  const { from, url } = technology(name);
+  return process.env[from] || url;
+}
 
 /**
  * Of several that can carry a kind, the one that can do the least else: of `rabbitmq,kafka,redis`
  * each gets what it is best at.
+ * @param {Carried} kind
+ * @param {string[]} technologies
+ * @returns {string | undefined}
  */
 function carrierOf(kind, technologies) {
-  const able = technologies.filter((name) => TECHNOLOGIES[name].carries.includes(kind));
-  return able.sort((a, b) => TECHNOLOGIES[a].carries.length - TECHNOLOGIES[b].carries.length)[0];
+  const able = technologies.filter((name) => technology(name).carries.includes(kind));
+  return able.sort((a, b) => technology(a).carries.length - technology(b).carries.length)[0];
 }
 
 /**
  * The variables that make the system use these technologies. What none of them carries stays with
  * PostgreSQL.
+ * @param {string[]} technologies
+ * @returns {Record<string, string>}
  */
 export function technologyUrls(technologies) {
-  const kinds = KINDS.map((kind) => [`${kind}_URL`, carrierOf(kind, technologies)]).filter(
-    ([, name]) => name,
-  );
+  const kinds = KINDS.flatMap((kind) => {
+    const carrier = carrierOf(kind, technologies);
+    return carrier ? [[`${kind}_URL`, urlOf(carrier)]] : [];
+  });
   const contracts = technologies.flatMap((name) =>
-    (TECHNOLOGIES[name].contracts ?? []).map((variable) => [variable, name]),
+    (technology(name).contracts ?? []).map((variable) => [variable, urlOf(name)]),
   );
-  return Object.fromEntries(
-    [...kinds, ...contracts].map(([variable, name]) => [variable, urlOf(name)]),
-  );
+  return Object.fromEntries([...kinds, ...contracts]);
 }

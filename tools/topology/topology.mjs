@@ -12,6 +12,7 @@ if (existsSync('topology.ts')) {
   if (!isCurrent('topology.ts')) await compile('topology.ts');
 }
 
-export const { topology, PORTS, httpPort, callsPort, operationsPort, instanceName } = createRequire(
-  import.meta.url,
-)(path.join(root, 'dist/topology.js'));
+/** @type {typeof import('../../topology.js')} */
+const built = createRequire(import.meta.url)(path.join(root, 'dist/topology.js'));
+
+export const { topology, PORTS, httpPort, callsPort, operationsPort, instanceName } = built;

@@ -1,0 +1,12 @@
+// What was caught, as far as it is known: JavaScript lets anything be thrown.
+
+/**
+ * The code that Node, the operating system or PostgreSQL gave an error: `ENOENT`, `28P01`.
+ * @param {unknown} error
+ * @returns {string | undefined}
+ */
+export const codeOf = (error) =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined;
+
+/** @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
