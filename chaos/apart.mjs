@@ -104,7 +104,7 @@ async function replay(shop, deaths, until) {
  * A process whose open connections to PostgreSQL fall silent while its handlers have transactions
  * open. Its twin, and new connections, work.
  */
-export async function silence({ shop, proxy, customers, until, query }, milliseconds) {
+export async function silence({ proxy, until, query }, milliseconds) {
   const caught = await until(PATIENCE, async () => (await query(HALF_DONE))[0].count > 0, 20);
   const from = Date.now();
   const connections = proxy.hush();

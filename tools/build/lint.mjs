@@ -29,12 +29,5 @@ const mutants = run('tools/test/mutants.mjs', '--check');
 // The boundary rule reads Nx's project graph from its cache, and checks nothing when there is none.
 const graph = run('node_modules/nx/dist/bin/nx.js', 'show', 'projects');
 const code =
-  graph ||
-  run(
-    'node_modules/eslint/bin/eslint.js',
-    'apps',
-    'libs',
-    'topology.ts',
-    ...(values.fix ? ['--fix'] : []),
-  );
+  graph || run('node_modules/eslint/bin/eslint.js', '.', ...(values.fix ? ['--fix'] : []));
 process.exitCode = format || documentation || contracts || removals || mutants || code;
