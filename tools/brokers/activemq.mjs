@@ -4,6 +4,8 @@ import { listens } from './answers.mjs';
 import { opensConnection } from './uses.mjs';
 import { distribution, packages, run } from './downloads.mjs';
 
+/** @import { Broker } from './brokers.mjs' */
+
 const ARTIFACT = 'org.apache.artemis:apache-artemis:2.56.0:tar.gz:bin';
 const port = Number(process.env.ACTIVEMQ_PORT ?? 61616);
 
@@ -30,12 +32,18 @@ const LEAN = [
   '--silent',
 ];
 
+/**
+ * @param {string} file
+ * @param {RegExp} from
+ * @param {string} to
+ */
 function edit(file, from, to) {
   const text = fs.readFileSync(file, 'utf8');
   if (!from.test(text)) throw new Error(`${file} has changed: there is no ${from} in it`);
   fs.writeFileSync(file, text.replace(from, to));
 }
 
+/** @type {Broker} */
 export const activemq = {
   name: 'activemq',
   urls: { ACTIVEMQ_URL: `activemq://admin:admin@127.0.0.1:${port}` },

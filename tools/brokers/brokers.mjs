@@ -13,8 +13,24 @@ import { Place } from './place.mjs';
 import { rabbitmq } from './rabbitmq.mjs';
 import { redis } from './redis.mjs';
 import { sqs } from './sqs.mjs';
+import { messageOf } from '../terminal/errors.mjs';
 import { isAlive, tryKill } from '../dev/process-tree.mjs';
 import { seconds, table } from '../terminal/progress.mjs';
+
+/**
+ * A broker that runs on this machine.
+ * @typedef {object} Broker
+ * @property {string} name
+ * @property {Record<string, string>} urls by the variables that the system and the tests read
+ * @property {(place: Place) => Promise<void>} install downloads what is missing
+ * @property {(place: Place) => Promise<Command>} command makes its configuration
+ * @property {() => Promise<boolean>} ready whether it listens
+ * @property {() => Promise<unknown>} [works] uses it once; rejects until it works
+ */
+
+/** @typedef {{ file: string, args: string[], env?: NodeJS.ProcessEnv, cwd?: string }} Command */
+
+/** @typedef {{ available?: boolean, running?: boolean }} Options */
 
 export const BROKERS = Object.fromEntries(
   [kafka, rabbitmq, redis, activemq, sqs, kinesis, mqtt].map((broker) => [broker.name, broker]),
@@ -38,13 +54,21 @@ KINESIS_PORT, MQTT_PORT. Their passwords are for 127.0.0.1 only.`;
 const READY_WITHIN = Number(process.env.BROKERS_WAIT ?? 180) * 1_000;
 const STOPPED_WITHIN = 30_000;
 
+/**
+ * @param {() => Promise<boolean> | boolean} holds
+ * @param {number} within
+ */
 async function until(holds, within) {
   for (const end = Date.now() + within; Date.now() < end; await sleep(100))
     if (await holds()) return true;
   return false;
 }
 
-/** A process group of its own, which outlives this command. */
+/**
+ * A process group of its own, which outlives this command.
+ * @param {Broker} broker
+ * @param {Place} place
+ */
 async function launch(broker, place) {
   const { file, args, env = {}, cwd } = await broker.command(place);
   const log = fs.openSync(place.log, 'a');
@@ -57,16 +81,21 @@ async function launch(broker, place) {
   fs.closeSync(log);
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   child.unref();
-  place.note(child.pid);
+  if (child.pid !== undefined) place.note(child.pid);
 }
 
-/** What listens need not work yet: it is used once, as a service uses it. */
+/**
+ * What listens need not work yet: it is used once, as a service uses it.
+ * @param {Broker} broker
+ * @returns {Promise<string | undefined>}
+ */
 const whyNot = async ({ works }) =>
   works?.().then(
     () => undefined,
     (error) => error.message || String(error.code),
   );
 
+/** @param {Broker} broker */
 async function up(broker) {
   const place = new Place(broker.name);
   const started = Date.now();
@@ -91,6 +120,10 @@ async function up(broker) {
   console.error(`${broker.name} answers after ${seconds(Date.now() - started)}`);
 }
 
+/**
+ * @param {Broker} broker
+ * @param {NodeJS.Signals} signal
+ */
 async function end(broker, signal) {
   const place = new Place(broker.name);
   const { pid } = place;
@@ -101,16 +134,16 @@ async function end(broker, signal) {
   console.error(`${broker.name} ${signal === 'SIGKILL' ? 'is killed' : 'stopped'}`);
 }
 
-/** MiB of a process and all it started, which are in its process group. */
+/**
+ * MiB of a process and all it started, which are in its process group.
+ * @param {number} group
+ */
 function memoryOf(group) {
   const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const kib = pids.map((pid) => {
     try {
-      if (
-        fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ')[2] !==
-        String(group)
-      )
-        return 0;
+      const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1);
+      if (stat?.split(' ')[2] !== String(group)) return 0;
       return Number(
         /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0,
       );
@@ -121,6 +154,7 @@ function memoryOf(group) {
   return Math.round(kib.reduce((sum, one) => sum + one, 0) / 1024);
 }
 
+/** @param {Broker[]} chosen */
 async function status(chosen) {
   const rows = await Promise.all(
     chosen.map(async (broker) => {
@@ -138,6 +172,7 @@ async function status(chosen) {
   console.log(table(['broker', 'state', 'pid', 'memory', 'URL'], rows));
 }
 
+/** @param {Broker[]} chosen */
 const urls = (chosen) =>
   chosen
     .map(({ urls }) =>
@@ -147,7 +182,11 @@ const urls = (chosen) =>
     )
     .join('\n');
 
-/** One after the other: package managers lock. What may be left out is left out with its reason. */
+/**
+ * One after the other: package managers lock. What may be left out is left out with its reason.
+ * @param {Broker[]} chosen
+ * @param {Options} options
+ */
 async function installed(chosen, { available }) {
   const there = [];
   for (const broker of chosen) {
@@ -156,12 +195,13 @@ async function installed(chosen, { available }) {
       there.push(broker);
     } catch (error) {
       if (!available) throw error;
-      console.error(`${broker.name} cannot be installed here and is left out: ${error.message}`);
+      console.error(`${broker.name} cannot be installed here and is left out: ${messageOf(error)}`);
     }
   }
   return there;
 }
 
+/** @type {Record<string, (chosen: Broker[], options: Options) => Promise<unknown>>} */
 const VERBS = {
   install: installed,
   up: async (chosen, options) => {
@@ -176,12 +216,23 @@ const VERBS = {
     console.log(urls(running ? chosen.filter(({ name }) => new Place(name).pid) : chosen)),
 };
 
-const FLAGS = {
+const FLAGS = /** @type {const} */ ({
   available: { type: 'boolean' },
   running: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
-};
+});
 
+/** @param {string} name */
+function brokerNamed(name) {
+  const broker = Object.hasOwn(BROKERS, name) && BROKERS[name];
+  if (!broker) throw new Error(`There is no broker "${name}".`);
+  return broker;
+}
+
+/**
+ * @param {string[]} argv
+ * @returns {{ mistake: string } | { help: true } | { run: () => Promise<unknown> }}
+ */
 function understood(argv) {
   try {
     const { values, positionals } = parseArgs({
@@ -190,28 +241,25 @@ function understood(argv) {
       allowPositionals: true,
     });
     const [verb, ...names] = positionals;
-    if (values.help || verb === undefined || verb === 'help') return { verb: 'help' };
-    if (!Object.hasOwn(VERBS, verb)) throw new Error(`There is no command "${verb}".`);
-    const unknown = names.find((name) => !Object.hasOwn(BROKERS, name));
-    if (unknown !== undefined) throw new Error(`There is no broker "${unknown}".`);
-    return {
-      verb,
-      options: values,
-      chosen: names.length > 0 ? names.map((name) => BROKERS[name]) : Object.values(BROKERS),
-    };
+    if (values.help || verb === undefined || verb === 'help') return { help: true };
+    const act = Object.hasOwn(VERBS, verb) && VERBS[verb];
+    if (!act) throw new Error(`There is no command "${verb}".`);
+    const chosen = names.length > 0 ? names.map(brokerNamed) : Object.values(BROKERS);
+    return { run: () => act(chosen, values) };
   } catch (error) {
-    return { mistake: error.message };
+    return { mistake: messageOf(error) };
   }
 }
 
+/** @param {string[]} argv */
 async function main(argv) {
-  const { mistake, verb, chosen, options } = understood(argv);
-  if (mistake !== undefined) {
-    console.error(`${mistake}\n\n${HELP}`);
+  const asked = understood(argv);
+  if ('mistake' in asked) {
+    console.error(`${asked.mistake}\n\n${HELP}`);
     return void (process.exitCode = 2);
   }
-  if (verb === 'help') return console.log(HELP);
-  await VERBS[verb](chosen, options);
+  if ('help' in asked) return console.log(HELP);
+  await asked.run();
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === import.meta.filename) {

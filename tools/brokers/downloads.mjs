@@ -6,15 +6,21 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 const NO_AUTOSTART = '/usr/sbin/policy-rc.d';
+/** @param {string} name */
 const installed = (name) =>
   fs.existsSync(`/var/lib/dpkg/info/${name}.list`) ||
   fs.existsSync(`/var/lib/dpkg/info/${name}:amd64.list`);
 
+/**
+ * @param {string} file
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ */
 export async function run(file, args, options = {}) {
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => (output = (output + chunk).slice(-4_000)));
+    stream?.on('data', (chunk) => (output = (output + chunk).slice(-4_000)));
   const [code] = await Promise.race([
     once(child, 'close'),
     once(child, 'error').then(([error]) => Promise.reject(error)),
@@ -24,7 +30,10 @@ export async function run(file, args, options = {}) {
   return output;
 }
 
-/** Debian packages, without starting the services they bring. */
+/**
+ * Debian packages, without starting the services they bring.
+ * @param {...string} names
+ */
 export async function packages(...names) {
   const missing = names.filter((name) => !installed(name));
   if (missing.length === 0) return;
@@ -51,7 +60,11 @@ export async function packages(...names) {
   }
 }
 
-/** Maven artifacts with all they need, `group:artifact:version`, into one folder of jars. */
+/**
+ * Maven artifacts with all they need, `group:artifact:version`, into one folder of jars.
+ * @param {string} folder
+ * @param {...string} artifacts
+ */
 export async function jars(folder, ...artifacts) {
   const dependencies = artifacts.map((artifact) => {
     const [group, name, version] = artifact.split(':');
@@ -75,7 +88,11 @@ export async function jars(folder, ...artifacts) {
   ]);
 }
 
-/** A distribution in a tar.gz, unpacked without its top folder. */
+/**
+ * A distribution in a tar.gz, unpacked without its top folder.
+ * @param {string} folder
+ * @param {string} artifact
+ */
 export async function distribution(folder, artifact) {
   await run('mvn', [
     '-q',
@@ -84,10 +101,15 @@ export async function distribution(folder, artifact) {
     `-Dartifact=${artifact}`,
     `-DoutputDirectory=${folder}`,
   ]);
-  const [archive] = fs.readdirSync(folder).filter((name) => name.endsWith('.tar.gz'));
+  const archive = fs.readdirSync(folder).find((name) => name.endsWith('.tar.gz'));
+  if (!archive) throw new Error(`${artifact} is no tar.gz`);
   await run('tar', ['xzf', path.join(folder, archive), '-C', folder, '--strip-components=1']);
   fs.rmSync(path.join(folder, archive));
 }
 
+/**
+ * @param {string} folder
+ * @param {string} name
+ */
 export const npmPackage = (folder, name) =>
   run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefix', folder, name]);

@@ -3,6 +3,8 @@ import { listens } from './answers.mjs';
 import { jars, packages, run } from './downloads.mjs';
 import { joinsKafka } from './uses.mjs';
 
+/** @import { Broker } from './brokers.mjs' */
+
 // 4.4.0 cannot be resolved from Maven: one of its artifacts is missing there. slf4j-simple must be
 // of Kafka's slf4j, 1.7.
 const ARTIFACTS = ['org.apache.kafka:kafka_2.13:4.3.1', 'org.slf4j:slf4j-simple:1.7.36'];
@@ -13,7 +15,10 @@ const guarded = port + 2;
 const once = 'replication.factor=1';
 const users = 'username="parley" password="parley" user_parley="parley"';
 
-/** One broker that is its own controller, so every internal topic has one copy. */
+/**
+ * One broker that is its own controller, so every internal topic has one copy.
+ * @param {string} data
+ */
 const settings = (data) => [
   'process.roles=broker,controller',
   'node.id=1',
@@ -37,6 +42,7 @@ const settings = (data) => [
   ...['offsets.topic', 'transaction.state.log'].map((topic) => `${topic}.num.partitions=4`),
 ];
 
+/** @type {Broker} */
 export const kafka = {
   name: 'kafka',
   urls: {

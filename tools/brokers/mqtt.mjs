@@ -2,12 +2,18 @@ import { listens } from './answers.mjs';
 import { packages } from './downloads.mjs';
 import { connectsMqtt } from './uses.mjs';
 
-const port = Number(process.env.MQTT_PORT ?? 1883);
+/** @import { Broker } from './brokers.mjs' */
 
-/** Mosquitto. */
+const port = Number(process.env.MQTT_PORT ?? 1883);
+const url = `mqtt://127.0.0.1:${port}`;
+
+/**
+ * Mosquitto.
+ * @type {Broker}
+ */
 export const mqtt = {
   name: 'mqtt',
-  urls: { MQTT_URL: `mqtt://127.0.0.1:${port}` },
+  urls: { MQTT_URL: url },
   install: () => packages('mosquitto'),
   async command(place) {
     const lines = [
@@ -25,5 +31,5 @@ export const mqtt = {
     };
   },
   ready: () => listens(port),
-  works: () => connectsMqtt(mqtt.urls.MQTT_URL),
+  works: () => connectsMqtt(url),
 };

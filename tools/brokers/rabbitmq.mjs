@@ -2,8 +2,12 @@ import { says } from './answers.mjs';
 import { packages } from './downloads.mjs';
 import { opensChannel } from './uses.mjs';
 
+/** @import { Broker } from './brokers.mjs' */
+
 const port = Number(process.env.RABBIT_PORT ?? 5672);
 const management = Number(process.env.RABBIT_MGMT_PORT ?? port + 10_000);
+const url = `amqp://guest:guest@127.0.0.1:${port}`;
+const managementUrl = `http://127.0.0.1:${management}`;
 const GUEST = { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` };
 
 const settings = [
@@ -15,12 +19,10 @@ const settings = [
   'log.file = false',
 ];
 
+/** @type {Broker} */
 export const rabbitmq = {
   name: 'rabbitmq',
-  urls: {
-    RABBITMQ_URL: `amqp://guest:guest@127.0.0.1:${port}`,
-    RABBITMQ_MGMT: `http://127.0.0.1:${management}`,
-  },
+  urls: { RABBITMQ_URL: url, RABBITMQ_MGMT: managementUrl },
   install: () => packages('rabbitmq-server'),
   async command(place) {
     place.write('rabbitmq.conf', settings);
@@ -41,6 +43,6 @@ export const rabbitmq = {
     };
     return { file: '/usr/lib/rabbitmq/bin/rabbitmq-server', args: [], env }; // /usr/sbin's would become another user
   },
-  ready: () => says(`${rabbitmq.urls.RABBITMQ_MGMT}/api/health/checks/local-alarms`, GUEST),
-  works: () => opensChannel(rabbitmq.urls.RABBITMQ_URL),
+  ready: () => says(`${managementUrl}/api/health/checks/local-alarms`, GUEST),
+  works: () => opensChannel(url),
 };

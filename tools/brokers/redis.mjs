@@ -2,8 +2,11 @@ import { listens } from './answers.mjs';
 import { packages } from './downloads.mjs';
 import { replies } from './uses.mjs';
 
+/** @import { Broker } from './brokers.mjs' */
+
 const port = Number(process.env.REDIS_PORT ?? 6379);
 
+/** @type {Broker} */
 export const redis = {
   name: 'redis',
   urls: { REDIS_URL: `redis://127.0.0.1:${port}` },

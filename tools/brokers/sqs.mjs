@@ -1,9 +1,12 @@
 import { says } from './answers.mjs';
 import { jars, packages } from './downloads.mjs';
 
+/** @import { Broker } from './brokers.mjs' */
+
 const ARTIFACT = 'org.elasticmq:elasticmq-server_2.13:1.7.1';
 const port = Number(process.env.SQS_PORT ?? 9324);
 
+/** @param {string} data */
 const settings = (data) => [
   'include classpath("application.conf")',
   `node-address { protocol = http, host = 127.0.0.1, port = ${port}, context-path = "" }`,
@@ -14,7 +17,10 @@ const settings = (data) => [
   `queues-storage { enabled = true, path = "${data}/queues.conf" }`,
 ];
 
-/** ElasticMQ stands for SQS: it speaks its protocol and keeps messages on disk. */
+/**
+ * ElasticMQ stands for SQS: it speaks its protocol and keeps messages on disk.
+ * @type {Broker}
+ */
 export const sqs = {
   name: 'sqs',
   urls: { SQS_URL: `sqs://parley:parley@127.0.0.1:${port}?insecure=true` },

@@ -4,7 +4,12 @@ import net from 'node:net';
 
 const QUICKLY_MS = 10_000;
 
-/** The answer to a few bytes. */
+/**
+ * The answer to a few bytes.
+ * @param {number} port
+ * @param {string} bytes
+ * @returns {Promise<string>}
+ */
 export function replies(port, bytes) {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1', timeout: QUICKLY_MS });
@@ -18,6 +23,7 @@ export function replies(port, bytes) {
 /**
  * Joins a group and stores a position: the first time, Kafka makes the topic of its positions and
  * chooses their coordinator.
+ * @param {number} port
  */
 export async function joinsKafka(port) {
   const { Kafka, logLevel } = (await import('kafkajs')).default;
@@ -52,6 +58,7 @@ export async function joinsKafka(port) {
   }
 }
 
+/** @param {string} url */
 export async function opensChannel(url) {
   const { connect } = await import('amqplib');
   const connection = await connect(url, { timeout: QUICKLY_MS });
@@ -62,10 +69,14 @@ export async function opensChannel(url) {
   }
 }
 
-/** By AMQP 1.0. */
+/**
+ * By AMQP 1.0.
+ * @param {{ port: number, username: string, password: string }} broker
+ */
 export async function opensConnection({ port, username, password }) {
   const { default: rhea } = await import('rhea');
-  await new Promise((resolve, reject) => {
+  /** @type {Promise<void>} */
+  const opened = new Promise((resolve, reject) => {
     const connection = rhea
       .create_container()
       .connect({ host: '127.0.0.1', port, username, password, reconnect: false });
@@ -73,8 +84,10 @@ export async function opensConnection({ port, username, password }) {
     for (const failure of ['connection_error', 'disconnected'])
       connection.once(failure, ({ error }) => reject(error ?? new Error('it hung up')));
   });
+  await opened;
 }
 
+/** @param {string} url */
 export async function connectsMqtt(url) {
   const { default: mqtt } = await import('mqtt');
   const client = await mqtt.connectAsync(

@@ -7,6 +7,8 @@ import { commandLine } from '../terminal/command-line.mjs';
 import { passwordVariable, roles } from '../database/database.mjs';
 import { httpPort, topology } from '../topology/topology.mjs';
 
+/** @import { Process } from '../../topology.js' */
+
 const YAML = 'docker/compose.yaml';
 const ENV = 'docker/.env';
 
@@ -25,30 +27,50 @@ const TECHNOLOGIES = { rabbitmq: { sets: 'COMMANDS_URL' }, redis: { sets: 'BROAD
 const DRAIN_TIMEOUT = '10s';
 const STOP_GRACE = '20s';
 
+/** @param {string} variable */
 const required = (variable) => `\${${variable}:?is in docker/.env, which npm run compose makes}`;
+/**
+ * @param {string} variable
+ * @param {string | number} [otherwise]
+ */
 const optional = (variable, otherwise = '') => `\${${variable}:-${otherwise}}`;
+/**
+ * @param {string} role
+ * @param {string} variable
+ */
 const databaseUrl = (role, variable) =>
   `postgres://${role}:${required(variable)}@postgres:5432/parley`;
+/**
+ * @param {string[]} lines
+ * @param {number} by
+ */
 const indented = (lines, by) => lines.map((line) => `${' '.repeat(by)}${line}`).join('\n');
 
-/** What people outside of the containers reach. Metrics and operations are elsewhere. */
+/**
+ * What people outside of the containers reach. Metrics and operations are elsewhere.
+ * @param {Process} process
+ */
 const isPublished = ({ name, place }) => place === 'edge' || name === 'console';
+/** @param {Process} process */
 const keepsFiles = ({ place, outside = [] }) => place === 'outside' || outside.includes('mail');
 
 function operationsUrls() {
   const inside = topology.filter(({ place }) => place !== 'outside');
+  /** @param {Process} process */
   const url = (process) => `http://${process.name}:${isPublished(process) ? OPERATIONS : HTTP}`;
   return JSON.stringify(
     Object.fromEntries(inside.map((process) => [process.name, [url(process)]])),
   );
 }
 
-function environment({ name, data, answersCalls, outside = [], ...rest }) {
+/** @param {Process} process */
+function environment(process) {
+  const { name, place, data, answersCalls, outside = [] } = process;
   return [
     ...(data ? [`DATABASE_URL: ${databaseUrl(name, passwordVariable(name))}`] : []),
     ...(answersCalls ? [`CALLS_PORT: '${CALLS}'`] : []),
-    ...(isPublished({ name, ...rest }) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
-    ...(rest.place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
+    ...(isPublished(process) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
+    ...(place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
     ...(outside.includes('payment-provider')
       ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`]
       : []),
@@ -64,7 +86,10 @@ function environment({ name, data, answersCalls, outside = [], ...rest }) {
   ];
 }
 
-/** Who is called is ready before its callers start, and stops after them. */
+/**
+ * Who is called is ready before its callers start, and stops after them.
+ * @param {Process} process
+ */
 function dependencies({ data, calls = [], outside = [] }) {
   const others = [
     ...calls,
@@ -76,8 +101,13 @@ function dependencies({ data, calls = [], outside = [] }) {
   ];
 }
 
+/**
+ * @param {string} name
+ * @param {string[]} lines
+ */
 const section = (name, lines) => (lines.length ? [`    ${name}:\n${indented(lines, 6)}`] : []);
 
+/** @param {Process} process */
 function service(process) {
   const { name, purpose } = process;
   const port = optional(`PARLEY_${name.toUpperCase()}_PORT`, httpPort(process, 0));
@@ -217,6 +247,7 @@ ${volumes()
   .join('\n')}
 `;
 
+/** @returns {Record<string, string>} */
 const readEnv = () =>
   fs.existsSync(ENV)
     ? Object.fromEntries(
@@ -230,6 +261,10 @@ const readEnv = () =>
 /** Letters, digits, - and _: they mean nothing in a URL, nor in .env. */
 const password = () => randomBytes(24).toString('base64url');
 
+/**
+ * @param {Record<string, string>} kept
+ * @returns {Record<string, string>}
+ */
 function passwords(kept) {
   const variables = ['postgres', ...roles(), ...Object.keys(TECHNOLOGIES)].map(passwordVariable);
   return Object.fromEntries(
@@ -237,15 +272,20 @@ function passwords(kept) {
   );
 }
 
-/** @param on what carries messages; postgres carries what nobody else does */
+/**
+ * @param {string[]} on what carries messages; postgres carries what nobody else does
+ * @param {Record<string, string>} secret
+ * @returns {Record<string, string>}
+ */
 function carriers(on, secret) {
+  /** @type {Record<string, string>} */
   const urls = {
     rabbitmq: `amqp://parley:${secret[passwordVariable('rabbitmq')]}@rabbitmq:5672`,
     redis: `redis://:${secret[passwordVariable('redis')]}@redis:6379`,
   };
   const chosen = Object.entries(TECHNOLOGIES).map(([name, { sets }]) => [
     `PARLEY_${sets}`,
-    on.includes(name) ? urls[name] : '',
+    (on.includes(name) && urls[name]) || '',
   ]);
   return {
     COMPOSE_PROFILES: on.filter((name) => name in TECHNOLOGIES).join(','),
@@ -253,6 +293,7 @@ function carriers(on, secret) {
   };
 }
 
+/** @param {string[] | undefined} on */
 function writeEnv(on) {
   const kept = readEnv();
   const secret = passwords(kept);
@@ -265,6 +306,10 @@ function writeEnv(on) {
   );
 }
 
+/**
+ * @param {{ on?: string }} options
+ * @returns {string[] | undefined}
+ */
 function chosen({ on }) {
   const names = on?.split(',').filter(Boolean);
   const known = ['postgres', ...Object.keys(TECHNOLOGIES)];

@@ -8,8 +8,27 @@ import os from 'node:os';
 import path from 'node:path';
 import { compile, isCurrent } from '../build/build.mjs';
 import { commandLine } from '../terminal/command-line.mjs';
+import { messageOf } from '../terminal/errors.mjs';
 import { usersOf } from './contract-users.mjs';
 import { topology } from '../topology/topology.mjs';
+
+/** @import { Break, ContractSchema } from '../../libs/parley/contract/src/index.js' */
+/** @typedef {typeof import('../../libs/parley/contract/src/index.js')} ContractKit */
+
+/**
+ * A contract, and the name by which it is imported.
+ * @typedef {{ exported: string, schema: ContractSchema }} Promised
+ */
+
+/**
+ * The schemas of each contract by its name, newest first.
+ * @typedef {Map<string, ContractSchema[]>} Schemas
+ */
+
+/**
+ * Reasons by what was given up: `orders.quote-order.v1.deadline`, or the whole of a version.
+ * @typedef {Map<string, string>} Withdrawn
+ */
 
 const root = path.resolve(import.meta.dirname, '../..');
 process.chdir(root);
@@ -33,8 +52,10 @@ const { values: options } = commandLine(HELP, {
 const owners = fs
   .readdirSync(HOME)
   .filter((owner) => fs.existsSync(path.join(HOME, owner, 'src/index.ts')));
+/** @param {ContractSchema} schema */
 const fileOf = ({ name, version }) =>
   `${HOME}/${name.split('.')[0]}/schemas/${name}.v${version}.json`;
+/** @param {ContractSchema} schema */
 const textOf = (schema) => `${JSON.stringify(schema, null, 2)}\n`;
 
 /** Only what contracts need: the rest of the tree need not compile for this. */
@@ -44,24 +65,40 @@ async function compileContracts() {
   await Promise.all(stale.map((file) => compile(file)));
 }
 
+/** @param {string} folder */
 const sourcesIn = (folder) =>
   list(folder).filter((file) => /(?<!\.spec|\.test-d|\.d)\.ts$/.test(file));
 
+/** @param {string} file */
 const load = (file) => require(path.join(root, 'dist', file.replace(/\.ts$/, '.js')));
 
+/**
+ * @param {unknown} value
+ * @returns {value is Parameters<ContractKit['schemaOf']>[0]}
+ */
 const isContract = (value) =>
-  typeof value?.kind === 'string' && typeof value.owner === 'string' && Boolean(value.payload);
+  typeof value === 'object' &&
+  value !== null &&
+  ['kind', 'owner', 'payload'].every((property) => property in value);
 
-/** Every contract, as a schema and under the name it is imported by. */
+/**
+ * Every contract, as a schema and under the name it is imported by.
+ * @param {ContractKit} kit
+ * @returns {Promised[]}
+ */
 function promised({ schemaOf }) {
   return owners.flatMap((owner) =>
-    Object.entries(load(`${HOME}/${owner}/src/index.ts`))
-      .filter(([, value]) => isContract(value))
-      .map(([exported, contract]) => ({ exported, schema: schemaOf(contract) })),
+    Object.entries(load(`${HOME}/${owner}/src/index.ts`)).flatMap(([exported, value]) =>
+      isContract(value) ? [{ exported, schema: schemaOf(value) }] : [],
+    ),
   );
 }
 
-/** Defined in a library, but not to be had from it. */
+/**
+ * Defined in a library, but not to be had from it.
+ * @param {ContractKit} kit
+ * @param {Promised[]} contracts
+ */
 function hidden({ contractsLoaded }, contracts) {
   for (const owner of owners) for (const file of sourcesIn(`${HOME}/${owner}/src`)) load(file);
   const exported = new Set(contracts.map(({ schema }) => schema.name));
@@ -73,13 +110,18 @@ function hidden({ contractsLoaded }, contracts) {
     );
 }
 
-/** A contract that cannot be defined is told in its own words. */
+/**
+ * A contract that cannot be defined is told in its own words.
+ * @param {unknown} error
+ * @returns {never}
+ */
 function inOneSentence(error) {
-  if (error?.name === 'ContractError') console.error(error.message);
-  else console.error(`the contracts cannot be loaded: ${error?.message ?? error}`);
+  const isOurs = error instanceof Error && error.name === 'ContractError';
+  console.error(`${isOurs ? '' : 'the contracts cannot be loaded: '}${messageOf(error)}`);
   process.exit(1);
 }
 
+/** @param {...string} args */
 const git = (...args) =>
   execFileSync('git', args, {
     encoding: 'utf8',
@@ -87,7 +129,11 @@ const git = (...args) =>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
-/** What was promised before, by contract: its schemas, newest first. */
+/**
+ * What was promised before, by contract: its schemas, newest first.
+ * @param {string} [base]
+ * @returns {Schemas}
+ */
 function committed(base) {
   const files = base
     ? git('ls-tree', '-r', '--name-only', base, '--', HOME).split('\n')
@@ -105,10 +151,16 @@ function committed(base) {
   return found;
 }
 
+/** @param {string} folder */
 const list = (folder) =>
   fs.existsSync(folder) ? fs.readdirSync(folder).map((file) => `${folder}/${file}`) : [];
 
-/** What the base promised stays promised when its files are deleted. */
+/**
+ * What the base promised stays promised when its files are deleted.
+ * @param {Schemas} base
+ * @param {Schemas} folder
+ * @returns {Schemas}
+ */
 function together(base, folder) {
   const names = [...new Set([...base.keys(), ...folder.keys()])];
   return new Map(
@@ -124,6 +176,10 @@ function together(base, folder) {
   );
 }
 
+/** @param {ContractSchema} schema */
+const ownerOf = ({ name }) => name.slice(0, name.indexOf('.'));
+
+/** @param {string} owner */
 const withdrawnIn = (owner) => `${HOME}/${owner}/withdrawn.json`;
 
 /**
@@ -135,6 +191,10 @@ function readWithdrawn() {
   return new Map(files.flatMap((file) => Object.entries(reasonsIn(file))));
 }
 
+/**
+ * @param {string} file
+ * @returns {Record<string, string>}
+ */
 function reasonsIn(file) {
   const reasons = JSON.parse(fs.readFileSync(file, 'utf8'));
   const unfit = Object.entries(reasons).find(
@@ -145,9 +205,14 @@ function reasonsIn(file) {
 }
 
 const services = topology.map(({ name }) => name);
+/** @param {string[]} names */
 const andAll = (names) => (names.length ? names.join(', ') : 'no service');
 
-/** Who must be asked: those who still have the old schema, or those whose messages are refused. */
+/**
+ * Who must be asked: those who still have the old schema, or those whose messages are refused.
+ * @param {Promised} contract
+ * @param {Break} broken
+ */
 function concerned({ exported, schema }, { breaks, field }) {
   const { said, handled } = usersOf({ name: schema.name, kind: schema.kind, exported }, services);
   const answer = /^(?:reply|errors|deadline|idempotent)\b/.test(field); // concerns those who ask
@@ -156,15 +221,32 @@ function concerned({ exported, schema }, { breaks, field }) {
   return `not understood by ${andAll(answer ? said : handled)} before their next deployment`;
 }
 
+/**
+ * @param {ContractSchema} schema
+ * @param {string} [field]
+ */
 const promiseOf = ({ name, version }, field) => `${name}.v${version}${field ? `.${field}` : ''}`;
+/**
+ * @param {Withdrawn} withdrawn
+ * @param {ContractSchema} schema
+ * @param {string} field
+ */
 const isWithdrawn = (withdrawn, schema, field) =>
   withdrawn.has(promiseOf(schema)) || withdrawn.has(promiseOf(schema, field));
+/**
+ * @param {ContractSchema} schema
+ * @param {string} [field]
+ */
 const orSayWhy = (schema, field) =>
-  `or say why in ${withdrawnIn(schema.name.split('.')[0])}, as "${promiseOf(schema, field)}"`;
+  `or say why in ${withdrawnIn(ownerOf(schema))}, as "${promiseOf(schema, field)}"`;
 
 /**
  * Calls are not stored, so no version of theirs is read by an upcast: what breaks one needs a new
  * name.
+ * @param {ContractKit} kit
+ * @param {Promised} contract
+ * @param {Schemas} before
+ * @param {Withdrawn} withdrawn
  */
 function broken({ breaksOf }, contract, before, withdrawn) {
   const { schema } = contract;
@@ -189,6 +271,10 @@ function broken({ breaksOf }, contract, before, withdrawn) {
 /**
  * Messages of older versions may be stored as long as nobody says that they are not: the newest
  * version must be able to read them.
+ * @param {ContractKit} kit
+ * @param {Promised} contract
+ * @param {Schemas} before
+ * @param {Withdrawn} withdrawn
  */
 function unread({ unreadOf }, contract, before, withdrawn) {
   const { schema } = contract;
@@ -203,7 +289,13 @@ function unread({ unreadOf }, contract, before, withdrawn) {
   );
 }
 
-/** Promised before, and gone from the sources. */
+/**
+ * Promised before, and gone from the sources.
+ * @param {Promised[]} contracts
+ * @param {Schemas} before
+ * @param {Withdrawn} withdrawn
+ * @param {string | undefined} base
+ */
 function orphans(contracts, before, withdrawn, base) {
   const names = new Set(contracts.map(({ schema }) => schema.name));
   const gone = [...before.values()]
@@ -222,7 +314,12 @@ function orphans(contracts, before, withdrawn, base) {
   );
 }
 
-/** Of what was withdrawn no schema is kept. */
+/**
+ * Of what was withdrawn no schema is kept.
+ * @param {Promised[]} contracts
+ * @param {Schemas} here
+ * @param {Withdrawn} withdrawn
+ */
 const leftovers = (contracts, here, withdrawn) =>
   [...here.values()]
     .flat()
@@ -233,10 +330,16 @@ const leftovers = (contracts, here, withdrawn) =>
     )
     .map(
       (schema) =>
-        `${fileOf(schema)} is of a contract that ${withdrawnIn(schema.name.split('.')[0])} withdraws; delete it`,
+        `${fileOf(schema)} is of a contract that ${withdrawnIn(ownerOf(schema))} withdraws; delete it`,
     );
 
-/** The sources in which a contract was that is gone: those of the base, else the present ones. */
+/**
+ * The sources in which a contract was that is gone: those of the base, else the present ones.
+ * @template T
+ * @param {string | undefined} base
+ * @param {(folder: string) => T} work
+ * @returns {T}
+ */
 function withSourcesOf(base, work) {
   if (!base) return work('.');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-contracts-'));
@@ -250,21 +353,29 @@ function withSourcesOf(base, work) {
   }
 }
 
-/** The name by which it was imported; as it is by convention, where its definition is gone. */
+/**
+ * The name by which it was imported; as it is by convention, where its definition is gone.
+ * @param {string} sources a folder
+ * @param {ContractSchema} schema
+ */
 function exportedIn(sources, { name }) {
-  const [owner, own] = name.split('.');
+  const [owner = '', own = ''] = name.split('.');
   const files = sourcesIn(path.join(sources, HOME, owner, 'src')).map((file) =>
     fs.readFileSync(file, 'utf8'),
   );
   const found = files
     .map((text) => new RegExp(`export const (\\w+)[^=]*=\\s*\\w+\\(\\s*'${name}'`).exec(text)?.[1])
     .find(Boolean);
-  return found ?? own.replace(/(?:^|-)(\w)/g, (_, letter) => letter.toUpperCase());
+  return (
+    found ?? own.replace(/(?:^|-)(\w)/g, (_, /** @type {string} */ letter) => letter.toUpperCase())
+  );
 }
 
+/** @param {ContractSchema} schema */
 const isWritten = (schema) =>
   fs.existsSync(fileOf(schema)) && fs.readFileSync(fileOf(schema), 'utf8') === textOf(schema);
 
+/** @param {Promised[]} contracts */
 function write(contracts) {
   for (const { schema } of contracts) {
     fs.mkdirSync(path.dirname(fileOf(schema)), { recursive: true });

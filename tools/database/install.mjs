@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { installServices, keptPasswords, passwordVariable, roles } from './database.mjs';
+import { codeOf, messageOf } from '../terminal/errors.mjs';
 import { topology } from '../topology/topology.mjs';
 
 const HELP = `npm run install-database -- --url <url> [--passwords <file>]
@@ -24,36 +25,41 @@ const NOT_UP_YET = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAI
 class Mistake extends Error {}
 
 function parsed() {
-  const options = {
+  const options = /** @type {const} */ ({
     url: { type: 'string' },
     passwords: { type: 'string', default: '.data/passwords.json' },
     help: { type: 'boolean' },
-  };
+  });
   try {
     return parseArgs({ options }).values;
   } catch (error) {
-    throw new Mistake(`${error.message}\n\n${HELP}`);
+    throw new Mistake(`${messageOf(error)}\n\n${HELP}`);
   }
 }
 
 function readOptions() {
   const values = parsed();
-  const url = values.url ?? process.env.INSTALL_URL;
-  if (!values.help && !/^postgres(ql)?:\/\//.test(url ?? ''))
+  const url = values.url ?? process.env.INSTALL_URL ?? '';
+  if (!values.help && !/^postgres(ql)?:\/\//.test(url))
     throw new Mistake(`Which database? It is given as a URL.\n\n${HELP}`);
   return { ...values, url };
 }
 
-/** All from the environment, or all from the file: half of each would be an oversight. */
+/**
+ * All from the environment, or all from the file: half of each would be an oversight.
+ * @param {string} file
+ */
 function passwords(file) {
-  const given = roles().filter((role) => process.env[passwordVariable(role)]);
-  if (given.length === roles().length)
-    return {
-      from: 'the environment',
-      secret: Object.fromEntries(given.map((role) => [role, process.env[passwordVariable(role)]])),
-    };
-  if (given.length) {
-    const missing = roles().filter((role) => !given.includes(role));
+  const given = new Map(
+    roles().flatMap((role) => {
+      const password = process.env[passwordVariable(role)];
+      return password ? [[role, password]] : [];
+    }),
+  );
+  if (given.size === roles().length)
+    return { from: 'the environment', secret: Object.fromEntries(given) };
+  if (given.size > 0) {
+    const missing = roles().filter((role) => !given.has(role));
     throw new Mistake(
       `The environment has passwords for some roles only: set ${missing.map(passwordVariable).join(', ')}, too.`,
     );
@@ -65,6 +71,10 @@ function passwords(file) {
   };
 }
 
+/**
+ * @param {string} connectionString
+ * @returns {Promise<pg.Client>}
+ */
 async function connected(connectionString) {
   for (const until = Date.now() + PATIENCE; ; await sleep(500)) {
     const client = new pg.Client({ connectionString });
@@ -73,13 +83,14 @@ async function connected(connectionString) {
       return client;
     } catch (error) {
       await client.end().catch(() => {});
-      const reason = error.errors?.[0] ?? error; // a name with two addresses fails twice
-      if (!NOT_UP_YET.has(reason.code) || Date.now() > until)
-        throw new Mistake(`The database cannot be reached: ${reason.message}.`);
+      const reason = error instanceof AggregateError ? error.errors[0] : error; // a name with two addresses fails twice
+      if (!NOT_UP_YET.has(codeOf(reason) ?? '') || Date.now() > until)
+        throw new Mistake(`The database cannot be reached: ${messageOf(reason)}.`);
     }
   }
 }
 
+/** @param {pg.Client} client */
 async function checkVersion(client) {
   const { rows } = await client.query('show server_version');
   const version = rows[0].server_version.split(' ')[0];
@@ -88,12 +99,22 @@ async function checkVersion(client) {
   return version;
 }
 
+/**
+ * @param {pg.Client} client
+ * @param {string} statement
+ * @param {unknown[]} [values]
+ * @returns {Promise<string[]>}
+ */
 async function names(client, statement, values) {
   const { rows } = await client.query({ text: statement, values, rowMode: 'array' });
   return rows.flat();
 }
 
-/** What this installation consists of, as far as it is there. */
+/**
+ * What this installation consists of, as far as it is there.
+ * @param {pg.Client} client
+ * @returns {Promise<Record<string, string[]>>}
+ */
 async function present(client) {
   const schemas = [...topology.flatMap(({ data }) => data ?? []), 'parley'];
   const [hasScripts] = await names(client, `select to_regclass('parley.script') is not null`);
@@ -113,15 +134,20 @@ async function present(client) {
   };
 }
 
+/**
+ * @param {Record<string, string[]>} before
+ * @param {Record<string, string[]>} after
+ */
 function report(before, after) {
   for (const [what, all] of Object.entries(after)) {
-    const made = all.filter((name) => !before[what].includes(name));
+    const made = all.filter((name) => !before[what]?.includes(name));
     console.log(
       `${what}: ${made.length ? `made or renewed ${made.join(', ')}` : `all ${all.length} were there`}`,
     );
   }
 }
 
+/** @param {{ url: string, passwords: string }} options */
 async function install({ url, passwords: file }) {
   const { from, secret } = passwords(file);
   const client = await connected(url);
@@ -139,10 +165,14 @@ async function install({ url, passwords: file }) {
   }
 }
 
-/** PostgreSQL's own words, with what it advises. */
+/**
+ * PostgreSQL's own words, with what it advises.
+ * @param {unknown} error
+ */
 function explained(error) {
-  const said = error.cause ?? error;
-  return ['The database could not be installed: ' + error.message, said.detail, said.hint]
+  const said = error instanceof Error && error.cause ? error.cause : error;
+  const advice = said instanceof pg.DatabaseError ? [said.detail, said.hint] : [];
+  return [`The database could not be installed: ${messageOf(error)}`, ...advice]
     .filter(Boolean)
     .join('; ');
 }

@@ -17,6 +17,11 @@ import { checkPorts, listens } from './start-checks.mjs';
 import { Mistake } from './start-options.mjs';
 import { PORTS, topology } from '../topology/topology.mjs';
 
+/** @import { ChildProcess } from 'node:child_process' */
+/** @import { Instance } from '../topology/environment.mjs' */
+/** @import { Run } from './run-file.mjs' */
+/** @import { Process } from '../../topology.js' */
+
 const HELP = `npx nx serve <service>      runs one service from its sources and starts it again at each change
 
   Beside a running "npm start" it is one more instance of that service, on the technologies which that start was given
@@ -25,6 +30,7 @@ const HELP = `npx nx serve <service>      runs one service from its sources and 
 
 const STOPPED_WITHIN_MS = 10_000;
 
+/** @param {string} name */
 function processNamed(name) {
   const found = topology.find((process) => process.name === name);
   if (!found)
@@ -34,6 +40,7 @@ function processNamed(name) {
   return found;
 }
 
+/** @param {Process} process */
 async function freeInstance(process) {
   for (let index = 0; index < PORTS.slots; index++) {
     const instance = instanceOf(process, index);
@@ -64,7 +71,13 @@ function runningStart() {
   return run && isSame(run.launcher) ? run : undefined;
 }
 
-/** The variables of the running start, unless this shell has its own. */
+/**
+ * The variables of the running start, unless this shell has its own.
+ * @param {Run | undefined} run
+ * @param {Instance} instance
+ * @param {Record<string, string>} databaseUrls
+ * @returns {NodeJS.ProcessEnv}
+ */
 function environmentBeside(run, instance, databaseUrls) {
   const own = usersOwn();
   return {
@@ -76,7 +89,10 @@ function environmentBeside(run, instance, databaseUrls) {
   };
 }
 
-/** Alone, operations ask for none, unless this shell has one: it listens on loopback. */
+/**
+ * Alone, operations ask for none, unless this shell has one: it listens on loopback.
+ * @param {Run | undefined} run
+ */
 function tokenBeside(run) {
   const token = run && operationsToken(run);
   return token ? { OPERATIONS_TOKEN: token } : {};
@@ -84,14 +100,22 @@ function tokenBeside(run) {
 
 /** The service as a child process that is replaced at each change. */
 class Served {
+  /** @type {ChildProcess | undefined} */
   #child;
+  /** @type {Promise<void> | undefined} */
   #replacing;
   #stopping = false;
-  #end;
+  /** @type {(code: number) => void} */
+  #end = () => undefined;
 
+  /**
+   * @param {string} service
+   * @param {NodeJS.ProcessEnv} env
+   */
   constructor(service, env) {
     this.service = service;
     this.env = env;
+    /** @type {Promise<number>} */
     this.ended = new Promise((resolve) => (this.#end = resolve));
   }
 
@@ -118,11 +142,13 @@ class Served {
     this.#child = child;
   }
 
+  /** @param {string} file */
   restart(file) {
     if (this.#stopping) return;
     this.#replacing ??= this.#replace(file).finally(() => (this.#replacing = undefined));
   }
 
+  /** @param {string} file */
   async #replace(file) {
     console.log(`${file} changed: ${this.service} starts again.`);
     await this.#endChild();
@@ -131,7 +157,7 @@ class Served {
 
   async #endChild() {
     const child = this.#child;
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     const late = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS);
@@ -143,16 +169,22 @@ class Served {
     this.#stopping = true;
     await this.#replacing;
     await this.#endChild();
-    this.#end(this.#child.exitCode ?? 0);
+    this.#end(this.#child?.exitCode ?? 0);
   }
 }
 
-/** `commands by amqp`: a technology that is not the database is worth a word. */
+/**
+ * `commands by amqp`: a technology that is not the database is worth a word.
+ * @param {NodeJS.ProcessEnv} env
+ */
 function carriersOf(env) {
-  const chosen = ['COMMANDS', 'BROADCASTS', 'EVENTS'].filter((kind) => env[`${kind}_URL`]);
-  return chosen.map((kind) => `${kind.toLowerCase()} by ${env[`${kind}_URL`].split(':')[0]}`);
+  return ['COMMANDS', 'BROADCASTS', 'EVENTS'].flatMap((kind) => {
+    const url = env[`${kind}_URL`];
+    return url ? [`${kind.toLowerCase()} by ${url.split(':')[0]}`] : [];
+  });
 }
 
+/** @param {string} name */
 async function serve(name) {
   keepPrivate();
   const run = runningStart();
@@ -181,8 +213,9 @@ async function serve(name) {
 }
 
 try {
-  if (['--help', '-h', undefined].includes(process.argv[2])) console.log(HELP);
-  else process.exit(await serve(process.argv[2]));
+  const [name] = process.argv.slice(2);
+  if (name === undefined || name === '--help' || name === '-h') console.log(HELP);
+  else process.exit(await serve(name));
 } catch (error) {
   console.error(error instanceof Mistake ? error.message : error);
   process.exit(1);

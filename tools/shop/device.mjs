@@ -4,7 +4,10 @@ import mqtt from 'mqtt';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { paint } from '../terminal/colours.mjs';
+import { codeOf, messageOf } from '../terminal/errors.mjs';
 import { readRun } from '../dev/run-file.mjs';
+
+/** @typedef {{ parcelId: string, place: string, at: string }} LocatedParcel */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -21,9 +24,16 @@ const AGAIN_AFTER = 1_000;
 const { parcelId, url } = understood(process.argv.slice(2));
 let everConnected = false;
 
+/**
+ * @param {string[]} argv
+ * @returns {{ parcelId: string | undefined, url: URL }}
+ */
 function understood(argv) {
   try {
-    const options = { url: { type: 'string' }, help: { type: 'boolean', short: 'h' } };
+    const options = /** @type {const} */ ({
+      url: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    });
     const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true });
     if (values.help) return end(HELP, 0);
     if (positionals.length > 1) throw new Error('One parcel at a time.');
@@ -34,7 +44,7 @@ function understood(argv) {
       ),
     };
   } catch (error) {
-    return end(`${error.message}\n\n${HELP}`, 2);
+    return end(`${messageOf(error)}\n\n${HELP}`, 2);
   }
 }
 
@@ -47,7 +57,10 @@ function brokerOfShop() {
   return url?.startsWith('mqtt') ? url : undefined;
 }
 
-/** What is in the query is for who says something, not for the broker. */
+/**
+ * What is in the query is for who says something, not for the broker.
+ * @param {string} text
+ */
 function brokerAt(text) {
   if (!URL.canParse(text) || !/^mqtts?:$/.test(new URL(text).protocol))
     throw new Error('The URL of an MQTT broker begins with mqtt:// or mqtts://.');
@@ -56,17 +69,30 @@ function brokerAt(text) {
   return address;
 }
 
+/**
+ * @param {string} text
+ * @param {number} code
+ * @returns {never}
+ */
 function end(text, code) {
   (code === 0 ? console.log : console.error)(text);
   process.exit(code);
 }
 
+/** @param {string | number} at */
 const time = (at) =>
   Number.isNaN(new Date(at).getTime()) ? '--:--:--' : new Date(at).toLocaleTimeString('en-GB');
 
-/** What others wrote may hold what a terminal would obey. */
+/**
+ * What others wrote may hold what a terminal would obey.
+ * @param {unknown} value
+ */
 const plain = (value) => String(value).replace(/\p{Cc}/gu, '?');
 
+/**
+ * @param {Buffer} payload
+ * @returns {LocatedParcel | undefined}
+ */
 function parcelOf(payload) {
   try {
     const said = JSON.parse(payload.toString());
@@ -77,6 +103,10 @@ function parcelOf(payload) {
   }
 }
 
+/**
+ * @param {Buffer} payload
+ * @param {boolean} retained
+ */
 function draw(payload, retained) {
   const parcel = parcelOf(payload);
   if (!parcel) return;
@@ -86,6 +116,10 @@ function draw(payload, retained) {
   );
 }
 
+/**
+ * @param {string} topic
+ * @param {Buffer} payload
+ */
 function drawPresence(topic, payload) {
   const gone = payload.toString() === 'offline';
   console.log(
@@ -96,6 +130,7 @@ function drawPresence(topic, payload) {
   );
 }
 
+/** @param {string | number} [cause] */
 const nothingAnswers = (cause) =>
   end(
     `No MQTT broker answers at ${url.host}${cause ? ` (${cause})` : ''}. Start one, and the shop with it:\n  npm run brokers -- up mqtt\n  npm start -- --on mqtt`,
@@ -128,7 +163,7 @@ client.on('connect', () => {
 client.on('message', (topic, payload, { retain }) =>
   topic.startsWith(TOPIC) ? draw(payload, retain) : drawPresence(topic, payload),
 );
-client.on('error', ({ message, code }) => !everConnected && nothingAnswers(code ?? message));
+client.on('error', (error) => !everConnected && nothingAnswers(codeOf(error) ?? error.message));
 client.on(
   'offline',
   () => everConnected && console.log(paint('red', 'the connection is lost; trying again')),

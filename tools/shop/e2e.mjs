@@ -8,8 +8,17 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../terminal/errors.mjs';
 import { isSame } from '../dev/process-tree.mjs';
 import { readRun, RUN_FILE } from '../dev/run-file.mjs';
+
+/** @import { ChildProcess } from 'node:child_process' */
+/** @import { ProcessIdentity } from '../dev/process-tree.mjs' */
+/** @import { Run } from '../dev/run-file.mjs' */
+
+/** @typedef {{ child: ChildProcess, exited: Promise<unknown[]> }} Launched */
+
+/** @typedef {Partial<ProcessIdentity> & { name: string }} NamedProcess */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -29,6 +38,10 @@ const SUITE_WITHIN = 1_200_000;
 let passed = 0;
 let failed = 0;
 
+/**
+ * @param {string} what
+ * @param {() => Promise<string | void>} work
+ */
 async function check(what, work) {
   const began = performance.now();
   const took = () => `${((performance.now() - began) / 1000).toFixed(1)} s`;
@@ -39,11 +52,18 @@ async function check(what, work) {
     return true;
   } catch (error) {
     failed++;
-    console.log(`✗ ${what}: ${error.message} (${took()})`);
+    console.log(`✗ ${what}: ${messageOf(error)} (${took()})`);
     return false;
   }
 }
 
+/**
+ * @template T
+ * @param {number} limit
+ * @param {string} what
+ * @param {() => T | undefined | false} ask
+ * @returns {Promise<T>}
+ */
 async function until(limit, what, ask) {
   for (const end = Date.now() + limit; Date.now() < end; await sleep(200)) {
     const answer = await ask();
@@ -53,41 +73,55 @@ async function until(limit, what, ask) {
 }
 
 function readOptions() {
-  const on = { type: 'string', multiple: true, default: ['postgres'] };
-  const number = (of) => ({ type: 'string', default: of });
   try {
     const { values } = parseArgs({
-      options: { on, orders: number('40'), concurrency: number('8'), help: { type: 'boolean' } },
+      options: {
+        on: { type: 'string', multiple: true, default: ['postgres'] },
+        orders: { type: 'string', default: '40' },
+        concurrency: { type: 'string', default: '8' },
+        help: { type: 'boolean' },
+      },
     });
-    for (const name of ['orders', 'concurrency'])
-      if (!/^[1-9]\d{0,5}$/.test(values[name]))
-        throw new Error(`--${name} is "${values[name]}", but must be a whole number from 1`);
+    for (const [name, text] of Object.entries({
+      orders: values.orders,
+      concurrency: values.concurrency,
+    }))
+      if (!/^[1-9]\d{0,5}$/.test(text))
+        throw new Error(`--${name} is "${text}", but must be a whole number from 1`);
     if (!values.help) return values;
   } catch (error) {
-    console.error(`${error.message}\n\n${HELP}`);
+    console.error(`${messageOf(error)}\n\n${HELP}`);
     process.exit(1);
   }
   console.log(HELP);
   process.exit(0);
 }
 
+/**
+ * @param {string} on
+ * @returns {Launched}
+ */
 function launch(on) {
   const child = spawn('npm', ['start', ...(on === 'postgres' ? [] : ['--', '--on', on])], {
     stdio: 'inherit',
   });
-  child.exited = once(child, 'exit');
-  return child;
+  return { child, exited: once(child, 'exit') };
 }
 
+/**
+ * @param {Run | undefined} run
+ * @param {number | undefined} before
+ */
 const everyoneReady = (run, before) =>
   run &&
   run.launcher.pid !== before &&
   Object.values(run.instances).every(({ ready }) => ready) &&
   run;
 
-async function ready(child) {
+/** @param {Launched} started */
+async function ready({ exited }) {
   const before = readRun()?.launcher.pid; // a system that runs already makes this start fail, and is not ours to judge
-  const died = child.exited.then(([code]) => {
+  const died = exited.then(([code]) => {
     throw new Error(`npm start ended with exit code ${code}`);
   });
   const run = await Promise.race([
@@ -149,36 +183,44 @@ async function manyOrders() {
   if (code !== 0) throw new Error(`npm run orders ended with exit code ${code}`);
 }
 
-async function stopped(child, processes) {
+/**
+ * @param {Launched} started
+ * @param {NamedProcess[]} processes
+ */
+async function stopped({ child, exited }, processes) {
   const late = sleep(STOPPED_WITHIN, undefined, { ref: false }).then(() => {
     throw new Error(`still running after ${STOPPED_WITHIN / 1000} s`);
   });
   child.kill('SIGTERM');
-  const [code, signal] = await Promise.race([child.exited, late]);
+  const [code, signal] = await Promise.race([exited, late]);
   if (code !== 0) throw new Error(`exit code ${signal ?? code}`);
   const left = processes.filter(isSame);
   if (left.length) throw new Error(`left behind: ${left.map(({ name }) => name).join(', ')}`);
 }
 
+/**
+ * @param {Run} run
+ * @returns {NamedProcess[]}
+ */
+const processesOf = ({ instances, postgresPid, postgresStarted, launcher }) => [
+  ...Object.values(instances),
+  { name: 'PostgreSQL', pid: postgresPid, started: postgresStarted },
+  { name: 'npm start', ...launcher },
+];
+
+/** @param {string} on */
 async function through(on) {
   console.log(`── ${on}`);
-  const child = launch(on);
-  const end = () => child.kill('SIGTERM');
+  const started = launch(on);
+  const end = () => started.child.kill('SIGTERM');
   process.on('exit', end);
-  if (await check(`npm start on ${on}`, () => ready(child))) {
+  if (await check(`npm start on ${on}`, () => ready(started))) {
     await suite();
     await check(`${options.orders} orders on ${on}, ${options.concurrency} at a time`, manyOrders);
   }
   const run = readRun();
-  const postgres = run && {
-    name: 'PostgreSQL',
-    pid: run.postgresPid,
-    started: run.postgresStarted,
-  };
-  const processes = run
-    ? [...Object.values(run.instances), postgres, { name: 'npm start', ...run.launcher }]
-    : [];
-  await check('SIGTERM stops everything, nothing is left', () => stopped(child, processes));
+  const processes = run ? processesOf(run) : [];
+  await check('SIGTERM stops everything, nothing is left', () => stopped(started, processes));
   process.off('exit', end);
 }
 

@@ -7,8 +7,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { declared, drift, laterLine, MARK, PAGE, readPage, writeReadme } from './guarantees.mjs';
+import { messageOf } from '../terminal/errors.mjs';
+import { declared, drift, laterLine, markOf, PAGE, readPage, writeReadme } from './guarantees.mjs';
 import { useTestPostgres } from '../database/test-postgres.mjs';
+
+/** @import { Column, Later, Result, Seen, Verdict } from './guarantees.mjs' */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 const FILE_MAY_TAKE = 15 * 60_000;
@@ -51,12 +54,12 @@ process.exitCode =
     : 1;
 
 function asked() {
-  const flags = {
+  const flags = /** @type {const} */ ({
     write: { type: 'boolean' },
     check: { type: 'boolean' },
     help: { type: 'boolean' },
     'at-once': { type: 'string', default: '1' },
-  };
+  });
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: flags });
     if (positionals.length > 1)
@@ -65,7 +68,7 @@ function asked() {
       throw new Error(`--at-once is a number from 1 to 9, not ${values['at-once']}`);
     return { options: values, pattern: positionals[0] };
   } catch (error) {
-    console.error(`${error.message}\n\n${USAGE}`);
+    console.error(`${messageOf(error)}\n\n${USAGE}`);
     process.exit(2);
   }
 }
@@ -119,6 +122,10 @@ async function run() {
   return sum.failed === 0;
 }
 
+/**
+ * @param {string} file
+ * @param {NodeJS.ProcessEnv} env
+ */
 async function runFile(file, env) {
   const total = path.join(totals, path.basename(file));
   const flags = ['--runInBand', '--forceExit', '--runTestsByPath', file];
@@ -135,15 +142,27 @@ async function runFile(file, env) {
   return { passed, failed: failed || (code === 0 ? 0 : 1) };
 }
 
-/** One column a technology and kind, each with all promises of its kind. */
+/**
+ * One column a technology and kind, each with all promises of its kind.
+ * @returns {Column[]}
+ */
 function results() {
+  /** @param {string} file */
   const read = (file) => JSON.parse(fs.readFileSync(path.join(folder, file), 'utf8'));
   return fs.readdirSync(folder).sort().map(read);
 }
 
-/** What was not tried, for its broker was not given, has a column that says so. */
+/**
+ * What was not tried, for its broker was not given, has a column that says so.
+ * @param {Column[]} columns
+ * @returns {Column[]}
+ */
 function notRun(columns) {
   const run = new Set(columns.map(nameOf));
+  /**
+   * @param {Result} result
+   * @returns {Result}
+   */
   const untested = (result) =>
     result.verdict === 'declared'
       ? { ...result, verdict: 'untested', why: 'not run: the URL of its broker was not given' }
@@ -160,7 +179,10 @@ function seenNow() {
   };
 }
 
-/** The columns of these take the place of the former ones. */
+/**
+ * The columns of these take the place of the former ones.
+ * @param {Column[]} columns
+ */
 function replace(columns) {
   const { date, commit, columns: former, later } = readPage();
   const names = new Set(columns.map(nameOf));
@@ -172,17 +194,23 @@ function replace(columns) {
   );
 }
 
-/** Declarations, not constants: they are used above. */
+/**
+ * Declarations, not constants: they are used above.
+ * @param {Column} column
+ */
 function titleOf({ technology, kind }) {
   return `${technology}: ${kind}s`;
 }
 
+/** @param {Column} column */
 function nameOf({ technology, kind }) {
   return `${technology}, ${kind}`;
 }
 
+/** @param {Column[]} all */
 function print(all) {
   for (const { technology, kind, results } of all) {
+    /** @param {Verdict} verdict */
     const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
     const failed = results
       .filter(({ verdict }) => verdict === 'failed' || verdict === 'untested')
@@ -196,23 +224,38 @@ function print(all) {
   }
 }
 
+/**
+ * @param {Column[]} columns
+ * @param {Seen} seen
+ * @param {Later} later
+ */
 function write(columns, { date, commit }, later) {
   const all = columns.toSorted((a, b) => nameOf(a).localeCompare(nameOf(b)));
+  /** @type {string[]} */
   const notes = [];
+  /**
+   * @param {string} mark
+   * @param {string | undefined} why
+   */
   const noted = (mark, why) => {
     if (!why) return mark;
     if (!notes.includes(why)) notes.push(why);
     return `${mark} <sup>${notes.indexOf(why) + 1}</sup>`;
   };
   const says = new Map(all.flatMap(({ results }) => results.map(({ id, says }) => [id, says])));
+  /**
+   * @param {Column} column
+   * @param {string} id
+   */
   const cell = (column, id) => {
     const result = column.results.find((one) => one.id === id);
-    return result ? noted(MARK[result.verdict], result.why ?? result.except) : '';
+    return result ? noted(markOf(result.verdict), result.why ?? result.except) : '';
   };
   const rows = [...says]
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([id, text]) => [id, text, ...all.map((column) => cell(column, id))]);
   const heads = all.map(titleOf);
+  /** @param {string[]} cells */
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [
     line(['', 'promise', ...heads]),

@@ -5,75 +5,122 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+/** @typedef {'held' | 'failed' | 'not offered' | 'untested'} Verdict */
+
+/**
+ * What a technology showed of one promise.
+ * @typedef {object} Result
+ * @property {string} id T33
+ * @property {string} says the promise
+ * @property {Verdict | 'declared'} verdict `declared`: what the code says would be tried
+ * @property {string} [why]
+ * @property {string} [except]
+ */
+
+/** @typedef {{ technology: string, kind: string, results: Result[] }} Column */
+
+/** @typedef {{ date: string, commit: string }} Seen */
+
+/**
+ * Columns that were seen after the page's own run, by their titles.
+ * @typedef {Map<string, Seen>} Later
+ */
+
+/** @typedef {Seen & { columns: Column[], later: Later }} Page */
+
 export const PAGE = 'docs/guarantees.md';
 const README = 'README.md';
 const [BEGIN, END] = [
   '<!-- guarantees: written by npm run conformance -->',
   '<!-- /guarantees -->',
 ];
-export const MARK = { held: '✓', failed: '✗', 'not offered': '—', untested: '?' };
+/** @type {Record<Verdict, string>} */
+const MARK = { held: '✓', failed: '✗', 'not offered': '—', untested: '?' };
 const KINDS = ['call', 'command', 'broadcast', 'event'];
-const VERDICTS = Object.fromEntries(Object.entries(MARK).map(([verdict, mark]) => [mark, verdict]));
+
+/**
+ * A promise that was only declared has not been tried.
+ * @param {Result['verdict']} verdict
+ */
+export const markOf = (verdict) => MARK[verdict === 'declared' ? 'untested' : verdict];
+
+/** @type {Map<string, Verdict>} */
+const VERDICTS = new Map([
+  [MARK.held, 'held'],
+  [MARK.failed, 'failed'],
+  [MARK['not offered'], 'not offered'],
+  [MARK.untested, 'untested'],
+]);
 
 /**
  * The page as it is committed: when and at which commit it was written, its columns as the suites
  * report them, and which were seen later.
+ * @param {string} [text]
+ * @returns {Page}
  */
 export function readPage(text = fs.readFileSync(PAGE, 'utf8')) {
-  const [, date, commit] = /written by `npm run conformance` on (\S+) at (\w+)/.exec(text) ?? [];
+  const [, date = '', commit = ''] =
+    /written by `npm run conformance` on (\S+) at (\w+)/.exec(text) ?? [];
   const notes = new Map(
-    [...text.matchAll(/^(\d+)\. (.*)$/gm)].map(([, number, why]) => [number, why]),
+    [...text.matchAll(/^(\d+)\. (.*)$/gm)].map(([, number = '', why = '']) => [number, why]),
   );
-  const [head, , ...rows] = text
+  const [head = [], , ...rows] = text
     .split('\n')
     .filter((line) => line.startsWith('|'))
     .map(cellsOf);
   const columns = head.slice(2).map((title, index) => {
-    const [technology, kind] = title.split(': ');
-    const results = rows
-      .map((cells) => resultOf(cells, cells[index + 2] ?? '', notes))
-      .filter(Boolean);
+    const [technology = '', kind = ''] = title.split(': ');
+    const results = rows.flatMap((cells) => resultOf(cells, cells[index + 2] ?? '', notes) ?? []);
     return { technology, kind: kind.replace(/s$/, ''), results };
   });
   const [, alone = ''] = /^Seen later, by themselves: (.*)\.$/m.exec(text) ?? [];
-  const runs = alone
-    .split('; ')
-    .map((run) => /^at (\w+) on (\S+): (.*)$/.exec(run))
-    .filter(Boolean);
-  const later = new Map(
-    runs.flatMap(([, commit, date, titles]) =>
-      titles.split(' · ').map((title) => [title, { date, commit }]),
-    ),
-  );
+  /** @type {Later} */
+  const later = new Map();
+  for (const run of alone.split('; ')) {
+    const [, commit, date, titles] = /^at (\w+) on (\S+): (.*)$/.exec(run) ?? [];
+    if (!commit || !date || !titles) continue;
+    for (const title of titles.split(' · ')) later.set(title, { date, commit });
+  }
   return { date, commit, columns, later };
 }
 
 /**
  * `Seen later, by themselves: at 1234567 on 2026-11-26: sqs: commands · redis: broadcasts; at …`
+ * @param {Later} later
  */
 export function laterLine(later) {
+  /** @type {Map<string, string[]>} */
   const runs = new Map();
   for (const [title, { date, commit }] of later)
     runs.set(`at ${commit} on ${date}`, [...(runs.get(`at ${commit} on ${date}`) ?? []), title]);
   return `Seen later, by themselves: ${[...runs].map(([run, titles]) => `${run}: ${titles.join(' · ')}`).join('; ')}.`;
 }
 
+/** @param {string} line */
 const cellsOf = (line) =>
   line
     .split('|')
     .slice(1, -1)
     .map((cell) => cell.trim());
 
-function resultOf([id, says], cell, notes) {
+/**
+ * @param {string[]} row
+ * @param {string} cell
+ * @param {Map<string, string>} notes
+ * @returns {Result | undefined}
+ */
+function resultOf([id = '', says = ''], cell, notes) {
   const [, mark, note] = /^(\S)(?: <sup>(\d+)<\/sup>)?$/.exec(cell) ?? [];
-  if (!mark) return undefined;
-  const why = note && notes.get(note);
-  return mark === MARK.held
-    ? { id, says, verdict: 'held', except: why }
-    : { id, says, verdict: VERDICTS[mark], why };
+  const verdict = mark && VERDICTS.get(mark);
+  if (!verdict) return undefined;
+  const why = note ? notes.get(note) : undefined;
+  return verdict === 'held' ? { id, says, verdict, except: why } : { id, says, verdict, why };
 }
 
-/** Technology × kind: how many promises it was seen to hold. */
+/**
+ * Technology × kind: how many promises it was seen to hold.
+ * @param {Page} page
+ */
 export function writeReadme({ date, commit, columns, later }) {
   const text = fs.readFileSync(README, 'utf8');
   fs.writeFileSync(
@@ -85,23 +132,32 @@ export function writeReadme({ date, commit, columns, later }) {
   );
 }
 
+/** @param {Page} page */
 function shortTable({ date, commit, columns, later }) {
   const technologies = [...new Set(columns.map(({ technology }) => technology))];
+  /**
+   * @param {string} technology
+   * @param {string} kind
+   */
   const cell = (technology, kind) => {
     const column = columns.find((one) => one.technology === technology && one.kind === kind);
     if (!column) return '';
+    /** @param {Verdict} verdict */
     const count = (verdict) => column.results.filter((result) => result.verdict === verdict).length;
     if (count('held') + count('failed') === 0) return 'not run';
-    const rest = [
+    /** @type {[number, string][]} */
+    const others = [
       [count('not offered'), 'not offered'],
       [count('failed'), '**not held**'],
       [count('untested'), 'not tested'],
-    ].filter(([n]) => n > 0);
+    ];
+    const rest = others.filter(([n]) => n > 0);
     return [
       `${count('held')} of ${column.results.length}`,
       ...rest.map(([n, what]) => `${n} ${what}`),
     ].join(', ');
   };
+  /** @param {string[]} cells */
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [
     BEGIN,
@@ -116,7 +172,10 @@ function shortTable({ date, commit, columns, later }) {
   ].join('\n');
 }
 
-/** What the code declares now, as the suites would report it. */
+/**
+ * What the code declares now, as the suites would report it.
+ * @returns {Column[]}
+ */
 export function declared() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-declared-'));
   const env = {
@@ -144,6 +203,7 @@ export function declared() {
 export function drift() {
   const page = readPage();
   const now = declared();
+  /** @param {Column} column */
   const name = ({ technology, kind }) => `${technology}: ${kind}s`;
   const known = new Map(page.columns.map((column) => [name(column), column]));
   const differences = now.flatMap((column) => {
@@ -160,6 +220,11 @@ export function drift() {
   return { page, columns: now.length, differences: [...new Set(differences)] };
 }
 
+/**
+ * @param {string} column
+ * @param {Result[]} was
+ * @param {Result[]} now
+ */
 function differencesOf(column, was, now) {
   const rows = new Map(was.map((result) => [result.id, result]));
   const differences = now.flatMap((result) => {
@@ -177,6 +242,10 @@ function differencesOf(column, was, now) {
   ];
 }
 
+/**
+ * @param {Result} was
+ * @param {Result} now
+ */
 function cellDifference(was, now) {
   if (now.verdict === 'declared') {
     if (was.verdict === 'untested') return []; // said so in the table
