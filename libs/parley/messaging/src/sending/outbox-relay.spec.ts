@@ -297,3 +297,61 @@ describe('the relay', () => {
     relays.splice(0); // its clock stands still
   });
 });
+
+const HOUR_MS = 3_600_000;
+
+describe.each([
+  ['back', -HOUR_MS],
+  ['forth', HOUR_MS],
+])('the relay, when the time of day is set %s', (_, by) => {
+  let clock: VirtualClock;
+  const yielded = () => complaints.filter((told) => told.includes('another instance may lead'));
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    store = new MemoryStore(clock);
+  });
+  afterEach(() => void relays.splice(0)); // their clock stands still
+
+  it('publishes again what was refused, after its wait', async () => {
+    const [refused, other] = ['refu', 'othe'].map(idOf);
+    let refusals = 0;
+    counter.refusing = (id) => (id === refused && refusals++ < 9 ? new Error('no') : undefined);
+    await add(said(refused!, 'a'));
+    relay('till-1', carried, clock);
+    await clock.advance('50ms');
+    clock.jump(by);
+    await add(said(other!, 'b'));
+    await clock.advance('49ms');
+    expect([refusals, counter.published]).toEqual([1, [other]]);
+    await clock.advance('1ms');
+    expect(refusals).toBe(2);
+  });
+
+  it('makes a dead letter of what no instance can address after its while', async () => {
+    await add(said(idOf('unkn'), 'a', Print));
+    relay('till-1', new Map([[Paid, counter.transport]]), clock);
+    await clock.advance('5s');
+    clock.jump(by);
+    await clock.advance('13s');
+    expect(await letters()).toEqual([]);
+    await clock.advance('5s');
+    expect(await letters()).toHaveLength(1);
+  });
+
+  it('lets another instance lead again after a minute', async () => {
+    await add(said(idOf('unkn'), 'a', Print));
+    relay('till-1', new Map([[Paid, counter.transport]]), clock);
+    await clock.advance('10s');
+    expect(yielded()).toHaveLength(1);
+    clock.jump(by);
+    await clock.advance('30s'); // that one is a dead letter by now
+    await add(said(idOf('unkn'), 'b', Print));
+    await clock.advance('10s');
+    expect(yielded()).toHaveLength(1);
+    await clock.advance('30s');
+    await add(said(idOf('unkn'), 'c', Print));
+    await clock.advance('5s');
+    expect(yielded()).toHaveLength(2);
+  });
+});

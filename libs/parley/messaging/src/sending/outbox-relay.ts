@@ -136,7 +136,7 @@ export class Relay {
 
   /** A newer build may know what this one does not: now and then the others are let lead. */
   private mayYield(): boolean {
-    const now = this.process.clock.now();
+    const now = this.process.clock.elapsed();
     if (now - this.yieldedAt < YIELD_AGAIN_AFTER_MS) return false;
     this.yieldedAt = now;
     this.process.log(

@@ -131,7 +131,7 @@ export class RelayLine {
 
   /** In their order. Rows behind a waiting one of their lane are left out. */
   private ready(): readonly LineRow[] {
-    const now = this.context.process.clock.now();
+    const now = this.context.process.clock.elapsed();
     return this.rows.filter((row) => (this.waits.get(waitOf(row))?.until ?? 0) <= now);
   }
 
@@ -176,7 +176,7 @@ export class RelayLine {
       );
     this.waits.set(waitOf(row), {
       failures,
-      until: this.context.process.clock.now() + backoff,
+      until: this.context.process.clock.elapsed() + backoff,
       reason,
     });
   }
@@ -190,7 +190,7 @@ export class RelayLine {
   private wakeForNext(): void {
     if (this.rows.length === 0) return;
     const until = Math.min(...this.rows.map((row) => this.waits.get(waitOf(row))?.until ?? 0));
-    this.wakeAfter(Math.max(1, until - this.context.process.clock.now()));
+    this.wakeAfter(Math.max(1, until - this.context.process.clock.elapsed()));
   }
 
   private wakeAfter(milliseconds: number): void {

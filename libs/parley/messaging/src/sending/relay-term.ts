@@ -131,7 +131,7 @@ export class RelayTerm {
     const reason = contract ? new NoRoute(contract) : new UnknownContractError(row.contract);
     const cause = transport ? undefined : reason;
     const isNews = cause && !this.reasons().some((known) => known.startsWith(`${row.contract}: `));
-    this.unaddressed.push({ row, since: this.context.process.clock.now(), cause });
+    this.unaddressed.push({ row, since: this.context.process.clock.elapsed(), cause });
     if (isNews)
       this.context.process.log(
         'warn',
@@ -148,7 +148,7 @@ export class RelayTerm {
    * letter.
    */
   private async buryUnaddressed(): Promise<void> {
-    const now = this.context.process.clock.now();
+    const now = this.context.process.clock.elapsed();
     const over = this.unaddressed.filter(
       ({ since, cause }) =>
         cause && (now - since >= UNKNOWN_GRACE_MS || this.unaddressed.length > LINE_CAPACITY),
