@@ -17,14 +17,19 @@ export class VirtualClock implements Clock {
   /** By how much the time of day was set wrong. */
   private off = 0;
 
-  constructor(private time = Date.parse('2026-01-01T00:00:00.000Z')) {}
+  private readonly started: number;
+
+  constructor(private time = Date.parse('2026-01-01T00:00:00.000Z')) {
+    this.started = time;
+  }
 
   now(): number {
     return this.time + this.off;
   }
 
+  /** From 0, as in a process that has just started; and never to be mixed with `now`. */
   elapsed(): number {
-    return this.time;
+    return this.time - this.started;
   }
 
   /** Sets the time of day by so many milliseconds, back or forth: no time passes. */

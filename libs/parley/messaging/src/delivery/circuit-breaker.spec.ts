@@ -94,6 +94,15 @@ describe('a kill switch', () => {
     expect(changes).toEqual(['paused', 'resumed']);
   });
 
+  it('forgets what failed before the pause when it goes on', async () => {
+    fail(20);
+    const probe = wait();
+    await clock.advance('1s');
+    probe.turn!.succeeded();
+    fail(19);
+    expect(killSwitch.paused).toBeUndefined();
+  });
+
   it('waits twice as long after each failed probe, up to the longest wait', async () => {
     fail(20);
     const pauses: number[] = [];

@@ -37,6 +37,8 @@ const EXCUSED = 10;
  */
 const HOLD = 60_000;
 const SLICES = 10;
+/** Before every window, also that of a process that has just started. */
+const LONG_AGO = -Infinity;
 
 /** A subscription that is paused, and why. */
 export interface Paused {
@@ -223,7 +225,7 @@ export class KillSwitch {
 /** Results of the last `window` milliseconds, forgotten a slice at a time. */
 class Results {
   private readonly slices = Array.from({ length: SLICES }, () => ({
-    slice: -1,
+    slice: LONG_AGO,
     all: 0,
     failed: 0,
   }));
@@ -254,7 +256,7 @@ class Results {
   }
 
   clear(): void {
-    for (const entry of this.slices) entry.slice = -1;
+    for (const entry of this.slices) entry.slice = LONG_AGO;
   }
 
   private readonly now = (): number => Math.floor((this.clock.elapsed() * SLICES) / this.window);
