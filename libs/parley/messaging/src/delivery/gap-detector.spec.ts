@@ -22,6 +22,7 @@ describe('a subscriber of broadcasts', () => {
 
   it('takes a publisher that began again, or an older one that arrives late, for no gap', () => {
     expect(heard(['a', '9'], ['a', '1'], ['a', '2'])).toEqual([0, 0, 0]);
+    expect(heard(['a', '9'], ['a', '9'], ['a', '10'])).toEqual([0, 0, 0]);
   });
 
   it.each([undefined, '', 'x', '-1', '1.5', '1e999'])('does not count by %j', (sequence) => {

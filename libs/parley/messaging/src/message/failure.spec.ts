@@ -1,4 +1,13 @@
-import { describe as evidenceOf, LeaseLost, Unrecoverable } from './failure';
+import {
+  AlreadyHandled,
+  describe as evidenceOf,
+  IdConflict,
+  impersonal,
+  LaneParked,
+  LeaseLost,
+  ProcessEndedError,
+  Unrecoverable,
+} from './failure';
 
 const thrower = (): never => {
   throw new Error('no');
@@ -32,14 +41,73 @@ describe('the evidence of a failure', () => {
     const { message, stack } = evidenceOf(new Error('x'.repeat(5_000_000)));
     expect(message).toMatch(/^x{2000}… \(5000000 characters\)$/);
     expect(stack.length).toBeLessThan(9_000);
+    expect(evidenceOf('x'.repeat(2_000)).message).toBe('x'.repeat(2_000));
+  });
+
+  it('has the name that an error has, or that of its class', () => {
+    class CardExpired extends Error {}
+    expect(evidenceOf(new CardExpired()).error).toBe('CardExpired');
+    expect(evidenceOf(Object.assign(new Error(), { name: 'AbortError' })).error).toBe('AbortError');
   });
 
   it('has a message and a class also where an error lost them', () => {
     const broken = Object.assign(new Error('m'), { message: 5, name: undefined, stack: undefined });
     expect(evidenceOf(broken)).toEqual({ error: 'Error', message: '5', stack: '' });
+    expect(evidenceOf(Object.assign(broken, { constructor: undefined })).error).toBe('Error');
   });
 
-  it('names the kit’s own errors', () => {
-    expect(evidenceOf(new LeaseLost('gone')).error).toBe('LeaseLost');
+  it.each([
+    ['Unrecoverable', new Unrecoverable()],
+    ['LeaseLost', new LeaseLost()],
+    ['AlreadyHandled', new AlreadyHandled()],
+    ['IdConflict', new IdConflict('m-1')],
+    ['LaneParked', new LaneParked()],
+    ['ProcessEndedError', new ProcessEndedError([])],
+  ])('names the kit’s own errors, also where code is minified: %s', (name, error) => {
+    expect(Object.hasOwn(error, 'name') && error.name).toBe(name);
+  });
+
+  it('says of a conflict which message it was and what happened to it', () => {
+    expect(new IdConflict('m-1').message).toMatch(
+      /^message m-1 was handled before with another body: .* used for two things$/,
+    );
+  });
+
+  it('says of processes that ended which they were, and when each began', () => {
+    const unfinished = ['orders-1', 'orders-2'].map((instance, minute) => ({
+      instance,
+      at: new Date(Date.UTC(2026, 0, 1, 0, minute)),
+    }));
+    const { message } = new ProcessEndedError(unfinished);
+    expect(message.split('\n')).toEqual([
+      'its process ended, or lost its lease, while it was handled alone, 2 times in a row:',
+      '2026-01-01T00:00:00.000Z orders-1',
+      '2026-01-01T00:01:00.000Z orders-2',
+    ]);
+  });
+});
+
+describe('evidence without what is personal', () => {
+  const evidence = {
+    error: 'Error',
+    message: 'Ada Lovelace (Ada) of Ur',
+    stack: 'at Ada\nat Ada Lovelace',
+  };
+
+  it('keeps neither a text nor one that holds it, the longer one whole', () => {
+    expect(impersonal(evidence, ['Ada', 'Ada Lovelace'])).toEqual({
+      error: 'Error',
+      message: '… (…) of Ur',
+      stack: 'at …\nat …',
+    });
+  });
+
+  it('keeps what is too short to tell anything', () => {
+    expect(impersonal(evidence, ['Ur', 'A'])).toEqual(evidence);
+    expect(impersonal(evidence, [])).toEqual(evidence);
+    expect(impersonal({ message: 'in Ulm', stack: '' }, ['Ulm', 'a'])).toEqual({
+      message: 'in …',
+      stack: '',
+    });
   });
 });

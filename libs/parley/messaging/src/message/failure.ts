@@ -93,9 +93,7 @@ export function impersonal<E extends Pick<Failure, 'message' | 'stack'>>(
     .filter(({ length }) => length >= TELLING)
     .sort((a, b) => b.length - a.length);
   const without = (text: string) => texts.reduce((left, one) => left.replaceAll(one, '…'), text);
-  return texts.length === 0
-    ? evidence
-    : { ...evidence, message: without(evidence.message), stack: without(evidence.stack) };
+  return { ...evidence, message: without(evidence.message), stack: without(evidence.stack) };
 }
 
 /** Many classes leave `name` as they found it. */

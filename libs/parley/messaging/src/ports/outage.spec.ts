@@ -1,4 +1,71 @@
-import { bugIn } from './outage';
+import {
+  bugIn,
+  effectAfter,
+  hadEffect,
+  noteEffect,
+  notingEffects,
+  OutageError,
+  outageIn,
+} from './outage';
+
+class AwayError extends OutageError {
+  readonly effect = 'none';
+}
+class SilentError extends OutageError {
+  readonly effect = 'unknown';
+}
+
+describe('an outage', () => {
+  const away = new AwayError('the depot is away');
+  const silent = new SilentError('the depot does not answer');
+
+  it('is what the first reader that knows the error says', () => {
+    const error = new Error('ECONNREFUSED');
+    const seen: unknown[] = [];
+    const knowsNothing = (one: unknown) => void seen.push(one);
+    expect(outageIn(error, [knowsNothing, () => away, () => silent])).toBe(away);
+    expect(seen).toEqual([error]);
+  });
+
+  it('is itself, whatever readers say', () => {
+    expect(outageIn(silent, [() => away])).toBe(silent);
+  });
+
+  it('is none when no reader knows the error', () => {
+    expect(outageIn(new Error('no'), [() => undefined])).toBeUndefined();
+    expect(outageIn(new Error('no'), [])).toBeUndefined();
+  });
+
+  it('leaves it open what took effect, once something of the request did', () => {
+    notingEffects(() => {
+      expect([effectAfter(away), effectAfter(silent)]).toEqual(['none', 'unknown']);
+      noteEffect();
+      expect([effectAfter(away), effectAfter(silent)]).toEqual(['unknown', 'unknown']);
+    });
+  });
+});
+
+describe('the effect of a request', () => {
+  it('is noted for that request alone, also after it waited', async () => {
+    const [one, other] = await Promise.all([
+      notingEffects(async () => {
+        noteEffect();
+        await Promise.resolve();
+        return hadEffect();
+      }),
+      notingEffects(async () => {
+        await Promise.resolve();
+        return hadEffect();
+      }),
+    ]);
+    expect([one, other]).toEqual([true, false]);
+  });
+
+  it('is nobody’s outside of a request', () => {
+    noteEffect();
+    expect(hadEffect()).toBe(false);
+  });
+});
 
 const withCode = (error: Error, code: string) => Object.assign(error, { code });
 const undefinedRead = new TypeError("Cannot read properties of undefined (reading 'send')");

@@ -43,6 +43,19 @@ describe('lanes of keys', () => {
     expect([begun, lanes.room]).toEqual([[0, 1, 2], 2]);
   });
 
+  it('have room for what neither runs nor waits', async () => {
+    const { opened, open } = gate();
+    const lanes = new KeyLanes({ concurrency: 3 });
+    lanes.add('a', () => opened);
+    lanes.add('a', () => opened);
+    expect(lanes.room).toBe(2);
+    lanes.add('b', () => opened);
+    expect(lanes.room).toBe(1);
+    open();
+    await settled();
+    expect(lanes.room).toBe(3);
+  });
+
   it('let lanes take turns', async () => {
     const seen: string[] = [];
     const lanes = new KeyLanes({ concurrency: 1 });
