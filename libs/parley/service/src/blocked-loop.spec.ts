@@ -1,32 +1,63 @@
-import { watchEventLoop } from './blocked-loop';
-
-const block = (milliseconds: number) => {
-  for (const until = performance.now() + milliseconds; performance.now() < until;);
-};
+import { SHORTEST_LEASE_MS, watchEventLoop } from './blocked-loop';
 
 describe('a blocked event loop', () => {
-  it('is told once each time, with how long it was', async () => {
-    const warnings: string[] = [];
-    let told = () => {};
-    const stop = watchEventLoop((message) => (warnings.push(message), told()), 300);
-    const next = () => new Promise<void>((resolve) => (told = resolve));
-    for (const count of [1, 2]) {
-      const warned = next();
-      block(1_200);
-      await warned;
-      expect(warnings).toHaveLength(count);
-    }
+  let warnings: string[];
+  let stop: () => void;
+  const watch = (longest?: number) => {
+    stop = watchEventLoop((message) => warnings.push(message), longest);
+  };
+  /** Time in which nothing runs: a timer that is due fires once, when it is over. */
+  const block = (milliseconds: number) => {
+    const now = performance.now() + milliseconds;
+    jest.spyOn(performance, 'now').mockReturnValue(now);
+    jest.runOnlyPendingTimers();
+  };
+
+  beforeEach(() => {
+    warnings = [];
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+  });
+  afterEach(() => {
     stop();
-    const [, seconds] = /for ([0-9.]+) s: longer than a lease of 0.3 s/.exec(warnings[0]!)!;
-    expect(Number(seconds)).toBeGreaterThan(0.3);
+    jest.restoreAllMocks();
+    jest.useRealTimers();
   });
 
-  it('is nothing to tell of while it is short', async () => {
-    const warnings: string[] = [];
-    const stop = watchEventLoop((message) => warnings.push(message), 60_000);
-    block(700);
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    stop();
+  it('is told once each time, with how long it was beyond the half second between two looks', () => {
+    watch(300);
+    block(1_200);
+    block(1_700);
+    expect(warnings).toEqual([
+      expect.stringMatching(/for 0\.7 s: longer than a lease of 0\.3 s/),
+      expect.stringMatching(/for 1\.2 s: longer than a lease of 0\.3 s/),
+    ]);
+    block(500);
+    expect(warnings).toHaveLength(2);
+  });
+
+  it('is nothing to tell of until it lasts longer than the shortest lease', () => {
+    watch();
+    block(SHORTEST_LEASE_MS + 499);
     expect(warnings).toEqual([]);
+    block(SHORTEST_LEASE_MS + 502);
+    expect(warnings).toEqual([expect.stringContaining('for 10.0 s: longer than a lease of 10 s')]);
+  });
+
+  it('is not looked at any more once nobody wants to know', () => {
+    watch(300);
+    stop();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('an event loop that is really blocked', () => {
+  it('is told of', async () => {
+    let stop = () => {};
+    const warning = await new Promise<string>((told) => {
+      stop = watchEventLoop(told, 100);
+      for (const until = performance.now() + 700; performance.now() < until;);
+    });
+    stop();
+    expect(warning).toContain('longer than a lease of 0.1 s');
   });
 });
