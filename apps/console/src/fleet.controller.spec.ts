@@ -30,6 +30,7 @@ const orders = () =>
     if (url === '/health/ready')
       return { status: 503, body: { status: 'error', details: { database: { status: 'down' } } } };
     if (url === '/operations/status') return { body: { service: 'orders', phase: 'running' } };
+    if (url === '/operations/overdue') return { body: [{ id: 'm-1' }] };
     if (url?.startsWith('/operations/sagas')) return { body: [{ key: 'a' }] };
     return { body: { count: 0, asked: url } };
   });
@@ -154,6 +155,14 @@ describe('the console', () => {
     ]);
     expect(await get('dead-letters?service=orders&limit=5')).toEqual([
       { service: 'orders', count: 0, asked: '/operations/dead-letters?limit=5' },
+    ]);
+  });
+
+  it('shows handlers over their timeout, of each instance', async () => {
+    expect(await get('overdue')).toEqual([
+      { service: 'orders', url: DEAD, error: expect.any(String) },
+      { service: 'orders', url: instances[0]!.url, items: [{ id: 'm-1' }] },
+      { service: 'catalog', url: instances[1]!.url, count: 1 },
     ]);
   });
 

@@ -65,6 +65,8 @@ describe('npm run parley', () => {
       ['explain'],
       ['sagas'],
       ['status'],
+      ['overdue'],
+      ['erase'],
       ['concurrency'],
       ['topology'],
       ['doctor'],
@@ -220,6 +222,33 @@ describe('npm run parley', () => {
       /o-2 +releasing +done .*inventory\/3 \(inventory\.reserve-stock, its lane waits\)/,
     );
     expect(stuck).not.toContain('o-1');
+  });
+
+  it('lists handlers over their timeout, whatever instance they are in, and says when there are none', async () => {
+    const one = {
+      contract: 'payments.charge-payment',
+      id: 'm-1',
+      handler: 'PaymentController.charge',
+      age: 75_400,
+    };
+    const told = (items: object[]) => ({ service: 'payments', url: 'http://payments-1', items });
+    answers['GET /api/overdue'] = [
+      {
+        body: [
+          told([{ ...one, ended: true }]),
+          { ...told([{ ...one, id: 'm-2', ended: false }]), url: 'http://payments-2' },
+          { service: 'catalog', url: 'http://catalog-1', error: 'fetch failed' },
+        ],
+      },
+      { body: [told([])] },
+    ];
+    const { code, out, err } = await parley('overdue');
+    const row = (instance: number) =>
+      `payments +http://payments-${instance} +payments.charge-payment +m-${instance} +PaymentController.charge +75 s`;
+    expect(out).toMatch(new RegExp(`${row(1)} +ended *\n${row(2)} *\n$`));
+    expect(err).toContain('catalog does not answer: fetch failed');
+    expect(code).toBe(0);
+    expect((await parley('overdue')).out).toBe('No handler is over its timeout.\n');
   });
 
   it('replays a group in every service that has it, batch by batch, up to the letters there were', async () => {

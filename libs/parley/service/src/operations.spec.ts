@@ -283,6 +283,24 @@ describe('operations', () => {
     });
   });
 
+  it('shows handlers over their timeout, and none before any handler ran', async () => {
+    const overdue = [
+      {
+        kind: 'command',
+        contract: 'orders.place',
+        id: 'm-1',
+        handler: 'OrderController.place',
+        age: 75_400,
+        ended: true,
+      },
+    ] as const;
+    running();
+    health = () => ({ ...consuming, overdue });
+    expect(await ask('/operations/overdue')).toEqual({ status: 200, body: overdue });
+    health = () => consuming;
+    expect(await ask('/operations/overdue')).toEqual({ status: 200, body: [] });
+  });
+
   it('replays a dead letter once, and never for a web page', async () => {
     running();
     const replay = (headers = {}) =>
