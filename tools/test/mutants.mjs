@@ -3,24 +3,14 @@
 // is written down and not tried. Prints the score; exits 1 when one lives. node tools/test/mutants.mjs
 // --check: only whether every mutant still fits the sources (npm run lint asks).
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
+import { mutatedFiles, tryGenerated, wantedFiles } from './generated-mutants.mjs';
+import { checkChanges, ScratchCopy } from './scratch-copy.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 const MESSAGING = 'libs/parley/messaging/src';
 const POSTGRES = 'libs/parley/transports/postgres/src';
-const COPIED = [
-  'libs',
-  'tools',
-  'jest.config.js',
-  'jest.preset.js',
-  'tsconfig.base.json',
-  '.swcrc',
-  'package.json',
-  'topology.ts',
-];
 
 /**
  * `text` is replaced by `instead`; `specs` are paths, `tests` the names of the tests that should
@@ -115,51 +105,37 @@ const MUTANTS = {
   },
 };
 
-const HELP = `npm run mutants [-- name …]      breaks one line at a time in a copy of the sources: which specs notice
+const HELP = `npm run mutants [-- options] [-- name …]      breaks one line at a time in a copy of the sources: which specs notice
 
-  names      ${Object.keys(MUTANTS).join('\n             ')}
-             without any: all
-  --file F   those of this file only: relay-line.ts
-  --check    only whether every mutant still fits the sources (part of npm run lint)
+  names        ${Object.keys(MUTANTS).join('\n               ')}
+               without any: all
+  --file F     those of this file only: relay-line.ts
+  --generated  mutants made by Stryker instead, file by file; the names are then files:
+               ${mutatedFiles()
+                 .map(({ name }) => name)
+                 .join(' ')}
+               (relay-line is enough), without any: all, which takes hours
+  --check      only whether both lists still fit the sources (part of npm run lint)
   --help
 
 Exits with 1 when a mutant lives.`;
 
-/** The file with its mutant. */
-function mutated(source, name, { file, text, instead }) {
-  const found = source.split(text).length - 1;
-  if (found !== 1)
-    throw new Error(
-      `the mutant "${name}" looks for a text that is ${found} times in ${file}: bring tools/test/mutants.mjs up to date`,
-    );
-  return source.replace(text, () => instead);
-}
+const changeOf = (name) => ({ name, ...MUTANTS[name] });
 
 function check() {
-  for (const [name, mutant] of Object.entries(MUTANTS))
-    mutated(fs.readFileSync(mutant.file, 'utf8'), name, mutant);
-  console.log(`${Object.keys(MUTANTS).length} mutants fit the sources`);
-}
-
-function scratchCopy() {
-  const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-mutants-'));
-  for (const part of COPIED)
-    if (fs.existsSync(part)) fs.cpSync(part, path.join(copy, part), { recursive: true });
-  fs.mkdirSync(path.join(copy, 'apps'));
-  fs.symlinkSync(path.resolve('node_modules'), path.join(copy, 'node_modules'));
-  return copy;
+  const names = Object.keys(MUTANTS);
+  checkChanges(names.map(changeOf));
+  console.log(
+    `${names.length} mutants and ${mutatedFiles().length} files to mutate fit the sources`,
+  );
 }
 
 /** Whether the specs of a mutant are green. */
 function isGreen(copy, { specs, tests }) {
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    ['tools/test/test.mjs', specs, '-t', tests],
-    {
-      cwd: copy,
-      encoding: 'utf8',
-    },
-  );
+  const { status, stdout } = spawnSync(process.execPath, ['tools/test/test.mjs', specs, '-t', tests], {
+    cwd: copy.folder,
+    encoding: 'utf8',
+  });
   if (!/\d+ passed/.test(stdout))
     throw new Error(`the tests of ${specs} did not run: ${stdout.slice(-2_000)}`);
   return status === 0;
@@ -168,18 +144,11 @@ function isGreen(copy, { specs, tests }) {
 function lives(copy, name) {
   const mutant = MUTANTS[name];
   if (!isGreen(copy, mutant)) throw new Error(`with nothing broken, ${mutant.specs} is red`);
-  const file = path.join(copy, mutant.file);
-  const source = fs.readFileSync(file, 'utf8');
-  fs.writeFileSync(file, mutated(source, name, mutant));
-  try {
-    return isGreen(copy, mutant);
-  } finally {
-    fs.writeFileSync(file, source);
-  }
+  return copy.with(changeOf(name), () => isGreen(copy, mutant));
 }
 
 function report(names) {
-  const copy = scratchCopy();
+  const copy = new ScratchCopy();
   try {
     const alive = names.filter((name) => {
       const isAlive = lives(copy, name);
@@ -189,22 +158,41 @@ function report(names) {
     console.log(`${names.length - alive.length} of ${names.length} mutants killed`);
     return alive.length === 0;
   } finally {
-    fs.rmSync(copy, { recursive: true });
+    copy.remove();
   }
 }
 
+function misunderstood(what) {
+  console.error(`there is no mutant ${what}; npm run mutants -- --help lists them`);
+  return 2;
+}
+
+async function generated(words) {
+  const { unknown, files } = wantedFiles(words);
+  if (unknown) return misunderstood(`of a file "${unknown}"`);
+  return (await tryGenerated(files)) ? 0 : 1;
+}
+
+function ours(words, file) {
+  const unknown = words.find((name) => !(name in MUTANTS));
+  if (unknown) return misunderstood(`"${unknown}"`);
+  const wanted = Object.keys(MUTANTS)
+    .filter((name) => words.length === 0 || words.includes(name))
+    .filter((name) => file === undefined || MUTANTS[name].file.endsWith(file));
+  if (wanted.length === 0) return misunderstood(`of ${file}`);
+  return report(wanted) ? 0 : 1;
+}
+
 const { values, positionals } = commandLine(HELP, {
-  options: { check: { type: 'boolean' }, file: { type: 'string' } },
+  options: {
+    check: { type: 'boolean' },
+    file: { type: 'string' },
+    generated: { type: 'boolean' },
+  },
   allowPositionals: true,
 });
-const unknown = positionals.find((name) => !(name in MUTANTS));
-const wanted = Object.keys(MUTANTS)
-  .filter((name) => positionals.length === 0 || positionals.includes(name))
-  .filter((name) => values.file === undefined || MUTANTS[name].file.endsWith(values.file));
-if (unknown || wanted.length === 0) {
-  console.error(
-    `there is no mutant ${unknown ? `"${unknown}"` : `of ${values.file}`}; npm run mutants -- --help lists them`,
-  );
-  process.exitCode = 2;
-} else if (values.check) check();
-else process.exitCode = report(wanted) ? 0 : 1;
+if (values.check) check();
+else
+  process.exitCode = values.generated
+    ? await generated(positionals)
+    : ours(positionals, values.file);

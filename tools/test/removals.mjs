@@ -4,23 +4,13 @@
 // removal still fits the sources (npm run lint asks).
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
+import { checkChanges, ScratchCopy } from './scratch-copy.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 const KIT = 'libs/parley/messaging/src';
 const SPEC = 'transports/memory/src/memory.conformance.spec';
-const COPIED = [
-  'libs',
-  'tools',
-  'jest.config.js',
-  'jest.preset.js',
-  'tsconfig.base.json',
-  '.swcrc',
-  'package.json',
-];
-
 const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
 
 /** `text` is replaced by `instead`; `tests` are the promises that depend on it. */
@@ -68,28 +58,12 @@ const REMOVALS = {
   },
 };
 
-/** The file without its safeguard. */
-function removedFrom(source, name, { file, text, instead }) {
-  const found = source.split(text).length - 1;
-  if (found !== 1)
-    throw new Error(
-      `the removal "${name}" looks for a text that is ${found} times in ${file}: bring tools/test/removals.mjs up to date`,
-    );
-  return source.replace(text, () => instead);
-}
+const changeOf = (name) => ({ name, ...REMOVALS[name] });
 
 function check() {
-  for (const [name, removal] of Object.entries(REMOVALS))
-    removedFrom(fs.readFileSync(removal.file, 'utf8'), name, removal);
-  console.log(`${Object.keys(REMOVALS).length} removals fit the sources`);
-}
-
-function scratchCopy() {
-  const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-removals-'));
-  for (const part of COPIED) fs.cpSync(part, path.join(copy, part), { recursive: true });
-  fs.mkdirSync(path.join(copy, 'apps'));
-  fs.symlinkSync(path.resolve('node_modules'), path.join(copy, 'node_modules'));
-  return copy;
+  const names = Object.keys(REMOVALS);
+  checkChanges(names.map(changeOf));
+  console.log(`${names.length} removals fit the sources`);
 }
 
 /** Runs the promises' tests: the names of those that passed and of those that did not. */
@@ -131,22 +105,10 @@ function tried(copy, tests) {
   return { passed: named('passed'), failed: named('failed') };
 }
 
-function without(copy, name) {
-  const removal = REMOVALS[name];
-  const file = path.join(copy, removal.file);
-  const source = fs.readFileSync(file, 'utf8');
-  fs.writeFileSync(file, removedFrom(source, name, removal));
-  try {
-    return tried(copy, removal.tests);
-  } finally {
-    fs.writeFileSync(file, source);
-  }
-}
-
 function report(names) {
-  const copy = scratchCopy();
+  const copy = new ScratchCopy();
   try {
-    const whole = tried(copy, [...new Set(names.flatMap((name) => REMOVALS[name].tests))]);
+    const whole = tried(copy.folder, [...new Set(names.flatMap((name) => REMOVALS[name].tests))]);
     if (whole.failed.length > 0 || whole.passed.length === 0)
       throw new Error(
         `with nothing removed, these are red: ${whole.failed.join(', ') || 'no test ran'}`,
@@ -155,12 +117,12 @@ function report(names) {
       `nothing removed: ${whole.passed.length} tests, all green\n\n| removed | goes red |\n|---|---|`,
     );
     return names.map((name) => {
-      const { failed } = without(copy, name);
+      const { failed } = copy.with(changeOf(name), () => tried(copy.folder, REMOVALS[name].tests));
       console.log(`| ${name} | ${failed.join('<br>') || '**nothing**'} |`);
       return failed.length > 0;
     });
   } finally {
-    fs.rmSync(copy, { recursive: true });
+    copy.remove();
   }
 }
 

@@ -1,0 +1,152 @@
+// Mutants that Stryker generates: each operator, condition, text and call of a file is broken, one
+// at a time, and the file's own specs should notice. Files are known by their names and found in
+// whatever folder of their project they are.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { COPIED } from './scratch-copy.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+/**
+ * By project: source files, each with the specs that should notice. Without any: the spec of the
+ * same name. Only specs that need nothing running.
+ */
+const MUTATED = {
+  messaging: {
+    'retry-policy': [],
+    'publish-errors': ['outbox-relay'],
+    'relay-line': ['outbox-relay'],
+    'relay-term': ['outbox-relay'],
+    'outbox-relay': [],
+    'outbox-dead-letters': ['outbox-relay'],
+    'circuit-breaker': [],
+    'keyed-executor': [],
+    failure: [],
+    'gap-detector': [],
+    'request-batcher': [],
+    'publish-in-order': [],
+    upcasting: [],
+    'message-id': [],
+    'delivery/suspects': [],
+    'handler-runs': [],
+    outage: [],
+    publisher: [],
+    'parked-lane-cache': [],
+    'log-throttle': [],
+    'in-flight': [],
+    failpoints: [],
+    routes: [],
+    'structured-mode': [],
+    'envelope-limits': [],
+  },
+  resilience: { deadline: [], timer: [] },
+  sagas: { turns: [], timeouts: ['turns'], step: ['turns'], saga: [] },
+  'transports/postgres': {
+    address: [],
+    describe: [],
+    'log-partition': [],
+    outage: [],
+    'queue-leases': [],
+    'queue-message': [],
+  },
+};
+
+/** Every file that can be mutated: its name and where it and its specs are. */
+export function mutatedFiles() {
+  return Object.entries(MUTATED).flatMap(([project, files]) => {
+    const found = fs
+      .readdirSync(path.join(root, 'libs/parley', project, 'src'), { recursive: true })
+      .map((name) => path.join('libs/parley', project, 'src', name));
+    return Object.entries(files).map(([name, specs]) => ({
+      name: `${project.split('/').at(-1)}/${name}`,
+      file: only(found, `${name}.ts`, project),
+      specs: (specs.length ? specs : [name]).map((spec) => only(found, `${spec}.spec.ts`, project)),
+    }));
+  });
+}
+
+function only(found, name, project) {
+  const files = found.filter((file) => file.endsWith(`/${name}`));
+  if (files.length === 1) return files[0];
+  throw new Error(
+    `libs/parley/${project} has ${files.length} files ${name}: bring tools/test/generated-mutants.mjs up to date`,
+  );
+}
+
+/** The files meant by these words, `relay-line` or `messaging/relay-line`; without any: all. */
+export function wantedFiles(words) {
+  const all = mutatedFiles();
+  const means = (word) => all.filter(({ name }) => `/${name}`.endsWith(`/${word}`));
+  const unknown = words.find((word) => means(word).length === 0);
+  return { unknown, files: words.length ? [...new Set(words.flatMap(means))] : all };
+}
+
+/** Files with the same specs are broken in the same run. */
+function runsOf(files) {
+  const runs = new Map();
+  for (const one of files) {
+    const key = one.specs.join();
+    runs.set(key, { specs: one.specs, files: [...(runs.get(key)?.files ?? []), one.file] });
+  }
+  return [...runs.values()];
+}
+
+const optionsOf = ({ files, specs }) => ({
+  mutate: files,
+  plugins: ['@stryker-mutator/jest-runner'],
+  testRunner: 'jest',
+  jest: {
+    projectType: 'custom',
+    configFile: 'tools/test/jest-generated.config.cjs',
+    config: {
+      testMatch: specs.map((spec) => `<rootDir>/${spec}`),
+      roots: [...new Set(specs.map((spec) => `<rootDir>/${path.dirname(spec)}`))],
+    },
+    enableFindRelatedTests: false,
+  },
+  coverageAnalysis: 'perTest',
+  concurrency: 1,
+  // A test that waits for what a mutant prevents ends by its own limit first.
+  timeoutMS: 60_000,
+  tempDirName: path.join(os.tmpdir(), `parley-generated-mutants-${process.pid}`),
+  cleanTempDir: 'always',
+  ignorePatterns: ['/*', ...COPIED.map((part) => `!/${part}`)],
+  disableTypeChecks: false,
+  reporters: ['clear-text', 'progress-append-only'],
+  clearTextReporter: {
+    allowEmojis: false,
+    logTests: false,
+    reportTests: false,
+    reportScoreTable: false,
+  },
+  allowConsoleColors: false,
+  logLevel: 'warn',
+});
+
+const COUNTED = { Killed: 'killed', Timeout: 'killed', Survived: 'alive', NoCoverage: 'alive' };
+
+/** `relay-line.ts  killed 80 of 81  98.8 %` */
+function scoreOf(file, results) {
+  const of = results.filter(
+    ({ fileName, status }) => path.resolve(fileName) === path.resolve(file) && COUNTED[status],
+  );
+  const killed = of.filter(({ status }) => COUNTED[status] === 'killed').length;
+  const score = of.length ? ((100 * killed) / of.length).toFixed(1) : '–';
+  return { file: path.relative('libs/parley', file), killed, all: of.length, score };
+}
+
+/** Breaks these files. Prints each mutant that lives, and the scores; whether none lives. */
+export async function tryGenerated(files) {
+  const { Stryker } = await import('@stryker-mutator/core');
+  const results = [];
+  for (const run of runsOf(files)) {
+    console.log(`${run.files.map((file) => path.basename(file)).join(', ')}:`);
+    results.push(...(await new Stryker(optionsOf(run)).runMutationTest()));
+  }
+  const scores = files.map(({ file }) => scoreOf(file, results));
+  console.log('\n| file | mutants killed | score |\n|---|---|---|');
+  for (const { file, killed, all, score } of scores)
+    console.log(`| ${file} | ${killed} of ${all} | ${score} % |`);
+  return scores.every(({ killed, all }) => killed === all);
+}
