@@ -41,14 +41,14 @@ const MUTATED = {
     'envelope-limits': [],
   },
   resilience: { deadline: [], timer: [] },
-  sagas: { turns: [], timeouts: ['turns'], step: ['turns'], saga: [] },
+  sagas: { 'saga-runner': [], timeouts: ['saga-runner'], step: ['saga-runner'], saga: [] },
   'transports/postgres': {
     address: [],
-    describe: [],
+    cloudevents: [],
     'log-partition': [],
     outage: [],
-    'queue-leases': [],
-    'queue-message': [],
+    'lane-leases': [],
+    topology: [],
   },
 };
 

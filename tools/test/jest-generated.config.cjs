@@ -7,6 +7,6 @@ module.exports = {
   ...shared,
   // The copy of the sources has a new name each time; compiled files are found again by this one.
   id: 'parley-generated-mutants',
-  rootDir: join(__dirname, '..'),
+  rootDir: join(__dirname, '../..'),
   testTimeout: 15_000,
 };

@@ -132,10 +132,14 @@ function check() {
 
 /** Whether the specs of a mutant are green. */
 function isGreen(copy, { specs, tests }) {
-  const { status, stdout } = spawnSync(process.execPath, ['tools/test/test.mjs', specs, '-t', tests], {
-    cwd: copy.folder,
-    encoding: 'utf8',
-  });
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['tools/test/test.mjs', specs, '-t', tests],
+    {
+      cwd: copy.folder,
+      encoding: 'utf8',
+    },
+  );
   if (!/\d+ passed/.test(stdout))
     throw new Error(`the tests of ${specs} did not run: ${stdout.slice(-2_000)}`);
   return status === 0;
