@@ -6,8 +6,8 @@ import { type Process, topology } from '../../../topology';
 const ROOT = join(__dirname, '../../..');
 /** Files that are not the service: specs, trials, fixtures. */
 const TEST = /\.(spec|trial|fixture|test-d)\.ts$/;
-const HANDLED = /@Handles\((\w+)|\.(?:startsOn|on)\((\w+),/g;
-const SAID = /\b(?:call|send|broadcast|publish)\((\w+),/g;
+const HANDLED = /@Handles\(\s*(\w+)|\.(?:startsOn|on)\(\s*(\w+),/g;
+const SAID = /\b(?:call|send|broadcast|publish)\(\s*(\w+),/g;
 
 const foldersOf = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) =>

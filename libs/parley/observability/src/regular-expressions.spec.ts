@@ -11,7 +11,7 @@ import { z } from 'zod';
  */
 
 const ROOT = join(__dirname, '../../../..');
-const NOT_SHIPPED = /\.(spec|fixture|trial|test-d)\.ts$|\/testing\/src\//;
+const NOT_SHIPPED = /\.(spec|fixture|trial|test-d)\.ts$|\/(?:testing|conformance)\/src\//;
 /** Characters of the longest text. */
 const LONGEST = 32_000;
 /**
