@@ -233,7 +233,7 @@ const isMissing = (thrown: unknown): boolean => {
 function orNoAnswer(thrown: unknown): never {
   const isNull =
     thrown instanceof TypeError &&
-    /'topicMetadata'.* null|null.*'topicMetadata'/.test(thrown.message);
+    ['null', "'topicMetadata'"].every((word) => thrown.message.includes(word));
   throw isNull ? new Error('no broker answered') : thrown;
 }
 
