@@ -13,7 +13,11 @@ replace(
   (delivery) =>
     function (lane, message, body) {
       const usual = delivery.call(this, lane, message, body);
-      return { ...usual, settle: undefined, forget: () => this.leases.discard(lane, message) };
+      return {
+        ...usual,
+        acknowledgeInTransaction: undefined,
+        forget: () => this.leases.discard(lane, message),
+      };
     },
 );
 

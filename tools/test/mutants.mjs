@@ -62,7 +62,7 @@ const MUTANTS = {
   },
   'a conflict of ids holds its lane': {
     file: `${MESSAGING}/delivery/pipeline.ts`,
-    text: '!(error instanceof IdConflict)',
+    text: '!(error instanceof IdConflictError)',
     instead: 'true',
     specs: `${MESSAGING}/delivery/pipeline-settle.spec`,
     tests: 'another message under its id',

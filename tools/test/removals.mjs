@@ -17,7 +17,7 @@ const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
 const REMOVALS = {
   'inbox check': {
     file: `${KIT}/delivery/pipeline.ts`,
-    text: 'throw new AlreadyHandled(envelope.id);\n    this.process',
+    text: 'throw new AlreadyHandledError(envelope.id);\n    this.process',
     instead: 'return;\n    this.process',
     tests: ['T33', 'T29'],
   },
@@ -40,13 +40,13 @@ const REMOVALS = {
   },
   'order per key': {
     file: `${KIT}/delivery/pipeline.ts`,
-    text: 'envelope.partitionkey !== undefined && !honours.retry',
-    instead: 'envelope.partitionkey === null && !honours.retry',
+    text: 'envelope.partitionkey !== undefined && !supports.retry',
+    instead: 'envelope.partitionkey === null && !supports.retry',
     tests: ['T11', 'T10'],
   },
   'dead-letter write': {
     file: `${KIT}/delivery/pipeline.ts`,
-    text: 'this.store!.lanes.bury(tx, parkable(delivery), failure, hold)',
+    text: 'this.store!.lanes.deadLetter(tx, parkable(delivery), failure, hold)',
     instead: 'Promise.resolve(void tx)',
     tests: ['T22', 'T24', 'T27'],
   },

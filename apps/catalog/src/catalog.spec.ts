@@ -52,7 +52,7 @@ describe('the service catalog', () => {
       previous: 690,
     });
     await harness.settled();
-    expect(harness.said(PriceChanged)).toEqual([{ sku: 'TEA-0001', price: 1 }]);
+    expect(harness.sent(PriceChanged)).toEqual([{ sku: 'TEA-0001', price: 1 }]);
     expect(
       await harness.call(QuotePrice, { lines: [{ sku: 'TEA-0001', quantity: 2 }] }),
     ).toMatchObject({ total: 2 });
@@ -66,6 +66,6 @@ describe('the service catalog', () => {
       code: 'unknown-sku',
     });
     await harness.settled();
-    expect(harness.said(PriceChanged)).toEqual([]);
+    expect(harness.sent(PriceChanged)).toEqual([]);
   });
 });

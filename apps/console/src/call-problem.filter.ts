@@ -1,13 +1,13 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
-import { CallError, OwnerUnavailable } from '@parley/messaging';
+import { CallError, OwnerUnavailableError } from '@parley/messaging';
 import { DeadlineExceeded } from '@parley/resilience';
 
 /**
  * A call that was answered with an error, or not at all, is told as it was: operators may see what
  * callers may not.
  */
-@Catch(CallError, OwnerUnavailable, DeadlineExceeded)
+@Catch(CallError, OwnerUnavailableError, DeadlineExceeded)
 export class CallProblemFilter extends BaseExceptionFilter implements ExceptionFilter {
   override catch(error: Error, host: ArgumentsHost): void {
     super.catch(new HttpException({ message: error.message }, statusOf(error)), host);
@@ -16,5 +16,5 @@ export class CallProblemFilter extends BaseExceptionFilter implements ExceptionF
 
 function statusOf(error: Error): number {
   if (error instanceof CallError) return error.code.startsWith('unknown-') ? 404 : 502;
-  return error instanceof OwnerUnavailable ? 503 : 504;
+  return error instanceof OwnerUnavailableError ? 503 : 504;
 }

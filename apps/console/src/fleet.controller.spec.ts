@@ -5,7 +5,7 @@ import { ChangePrice } from '@contracts/catalog';
 import { GetFigures } from '@contracts/insights';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { CallError, Messenger, OwnerUnavailable } from '@parley/messaging';
+import { CallError, Messenger, OwnerUnavailableError } from '@parley/messaging';
 import { CallProblemFilter } from './call-problem.filter';
 import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from './fleet';
@@ -238,7 +238,7 @@ describe('the console', () => {
   it('tells of a product that nobody sells, and of an owner who is away', async () => {
     call.mockRejectedValueOnce(new CallError(ChangePrice, 'unknown-sku', { sku: 'TEA-9999' }));
     expect((await change('PUT', 'prices/TEA-9999', { price: 1 })).status).toBe(404);
-    call.mockRejectedValueOnce(new OwnerUnavailable(GetFigures, 'nobody answers'));
+    call.mockRejectedValueOnce(new OwnerUnavailableError(GetFigures, 'nobody answers'));
     const away = await fetch(`${url}/api/figures`, { headers: AUTHORIZED });
     expect([away.status, await away.json()]).toEqual([
       503,

@@ -96,7 +96,7 @@ describe('an edge that knows its customers', () => {
     let asked: number;
     beforeEach(async () => {
       await edge.harness.settled();
-      placed = edge.harness.said(OrderPlaced).length;
+      placed = edge.harness.sent(OrderPlaced).length;
       asked = edge.asked.length;
     });
     afterEach(async () => void (await neighbour()));
@@ -115,7 +115,7 @@ describe('an edge that knows its customers', () => {
       const authorization = await write();
       await refused(await post(authorization === undefined ? {} : { authorization }));
       await edge.harness.settled();
-      expect([edge.harness.said(OrderPlaced).length, edge.asked.length]).toEqual([placed, asked]);
+      expect([edge.harness.sent(OrderPlaced).length, edge.asked.length]).toEqual([placed, asked]);
     });
 
     it.each<[string, () => string | Promise<string>]>([
@@ -201,7 +201,7 @@ describe('an edge that knows its customers', () => {
     ])('is refused: %s', async (_what, write) => {
       await refused(await post({ authorization: `Bearer ${await write()}` }));
       await edge.harness.settled();
-      expect([edge.harness.said(OrderPlaced).length, edge.asked.length]).toEqual([placed, asked]);
+      expect([edge.harness.sent(OrderPlaced).length, edge.asked.length]).toEqual([placed, asked]);
     });
 
     it('is refused in the address, and in a cookie', async () => {

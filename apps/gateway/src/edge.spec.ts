@@ -120,12 +120,12 @@ describe('the edge', () => {
     const sent = () => edge.asked.filter(({ contract }) => contract === PlaceOrder.name).length;
     beforeEach(() => {
       asked = sent();
-      placed = edge.harness.said(OrderPlaced).length;
+      placed = edge.harness.sent(OrderPlaced).length;
     });
     /** Nothing was stored, nothing was sent; whoever comes next is served. */
     afterEach(async () => {
       await edge.harness.settled();
-      expect(edge.harness.said(OrderPlaced)).toHaveLength(placed);
+      expect(edge.harness.sent(OrderPlaced)).toHaveLength(placed);
       expect((await place()).status).toBe(202);
       await edge.harness.settled();
     });

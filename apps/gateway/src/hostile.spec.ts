@@ -131,6 +131,6 @@ describe('what means harm, below what HTTP carries', () => {
     expect(response.status).toBe(202);
     expect(response.headers.get('x-correlation-id')).not.toBe(id);
     await edge.harness.settled();
-    expect(JSON.stringify(edge.harness.said(OrderPlaced))).not.toContain(id);
+    expect(JSON.stringify(edge.harness.sent(OrderPlaced))).not.toContain(id);
   });
 });

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { InvalidMessage } from '@parley/messaging';
+import { InvalidMessageError } from '@parley/messaging';
 import { decode } from '@parley/messaging/transport';
 import { problem, ProblemError } from '@parley/service';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -38,7 +38,7 @@ export function takeJsonOnly(app: NestFastifyApplication): void {
       done(null, decode('the body', body));
     } catch (error) {
       done(
-        error instanceof InvalidMessage
+        error instanceof InvalidMessageError
           ? new ProblemError(
               problem(400, 'The request cannot be read', `The body ${error.issues[0]!.message}.`),
             )

@@ -1,10 +1,10 @@
-import { TrialSchema } from '@parley/testing';
+import { TemporarySchema } from '@parley/testing';
 import { SqlFiguresStore } from './figures.store';
 import { figuresStoreTrial } from './figures.store.trial';
 import { CreateFigures1790000400000 } from './migrations/1790000400000-create-figures';
 
 figuresStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+  const database = await TemporarySchema.create(process.env.PARLEY_TEST_POSTGRES, [
     CreateFigures1790000400000,
   ]);
   const { manager } = database.dataSource;

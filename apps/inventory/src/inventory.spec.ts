@@ -43,16 +43,16 @@ describe('the service inventory, two instances, told twice and out of order', ()
     const orderId = randomUUID();
     await reserve(3, orderId);
     await harness.settled();
-    expect(harness.said(StockReserved)).toEqual([{ orderId }]);
+    expect(harness.sent(StockReserved)).toEqual([{ orderId }]);
     expect(await level()).toEqual([7, 3, 0]);
   });
 
   it('answers each of 50 orders, and fills only those for which there are pieces', async () => {
     await Promise.all(Array.from({ length: 50 }, () => reserve(1)));
     await harness.settled();
-    expect(harness.said(StockReserved)).toHaveLength(10);
-    expect(harness.said(StockRejected)).toHaveLength(40);
-    expect(harness.said(StockRejected)[0]).toMatchObject({ sku, reason: 'sold out' });
+    expect(harness.sent(StockReserved)).toHaveLength(10);
+    expect(harness.sent(StockRejected)).toHaveLength(40);
+    expect(harness.sent(StockRejected)[0]).toMatchObject({ sku, reason: 'sold out' });
     expect(await level()).toEqual([0, 10, 0]);
   });
 
@@ -61,7 +61,7 @@ describe('the service inventory, two instances, told twice and out of order', ()
     await reserve(3, orderId);
     await reserve(3, orderId);
     await harness.settled();
-    expect(harness.said(StockReserved)).toEqual([{ orderId }, { orderId }]);
+    expect(harness.sent(StockReserved)).toEqual([{ orderId }, { orderId }]);
     expect(await level()).toEqual([7, 3, 0]);
   });
 
@@ -70,7 +70,7 @@ describe('the service inventory, two instances, told twice and out of order', ()
     await reserve(3, orderId);
     await harness.send(ReleaseStock, { orderId });
     await harness.settled();
-    expect(harness.said(StockReleased)).toEqual([{ orderId }]);
+    expect(harness.sent(StockReleased)).toEqual([{ orderId }]);
     expect(await level()).toEqual([10, 0, 0]);
   });
 
@@ -79,8 +79,8 @@ describe('the service inventory, two instances, told twice and out of order', ()
     await harness.send(ReleaseStock, { orderId });
     await reserve(3, orderId);
     await harness.settled();
-    expect(harness.said(StockReserved)).toEqual([]);
-    expect(harness.said(StockReleased)).toEqual([{ orderId }]);
+    expect(harness.sent(StockReserved)).toEqual([]);
+    expect(harness.sent(StockReleased)).toEqual([{ orderId }]);
     expect(await level()).toEqual([10, 0, 0]);
   });
 

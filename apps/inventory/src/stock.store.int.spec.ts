@@ -1,10 +1,10 @@
-import { TrialSchema } from '@parley/testing';
+import { TemporarySchema } from '@parley/testing';
 import { CreateStock1790000300000 } from './migrations/1790000300000-create-stock';
 import { SqlStockStore } from './stock.store';
 import { stockStoreTrial } from './stock.store.trial';
 
 stockStoreTrial('PostgreSQL', async (shelves) => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+  const database = await TemporarySchema.create(process.env.PARLEY_TEST_POSTGRES, [
     CreateStock1790000300000,
   ]);
   const { manager } = database.dataSource;

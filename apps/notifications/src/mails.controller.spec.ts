@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CustomerNotified } from '@contracts/notifications';
 import { MemoryStore } from '@parley/memory';
-import { HandlerTrial } from '@parley/testing';
+import { HandlerTestKit } from '@parley/testing';
 import type { Mail } from './mail';
 import { MemoryMailStore } from './mail.store.memory';
 import { Mailbox } from './mailbox';
@@ -19,7 +19,7 @@ class Postman extends Mailbox {
 
 describe('a customer', () => {
   let postman: Postman;
-  let trial: HandlerTrial;
+  let trial: HandlerTestKit;
   let mails: MailsController;
   const orderId = randomUUID();
   const customer = {
@@ -40,7 +40,7 @@ describe('a customer', () => {
 
   beforeEach(() => {
     postman = new Postman();
-    trial = new HandlerTrial('notifications', new MemoryStore());
+    trial = new HandlerTestKit('notifications', new MemoryStore());
     mails = new MailsController(postman, new MemoryMailStore() as never, trial.messenger);
   });
 

@@ -53,7 +53,7 @@ describe('the service notifications, told twice and out of order', () => {
     expect(postman.carried).toHaveLength(20);
     expect(
       harness
-        .said(CustomerNotified)
+        .sent(CustomerNotified)
         .map(({ orderId }) => orderId)
         .sort(),
     ).toEqual([...orders].sort());

@@ -88,11 +88,11 @@ describe('fulfilment', () => {
   });
 
   it('gives up a reservation that nobody answers', () => {
-    expect(said(start().whenOverdue())).toEqual([ReleaseStock.name]);
+    expect(said(start().whenTimeout())).toEqual([ReleaseStock.name]);
   });
 
   it('refunds what may have been captured when the payment takes too long, and ignores the late capture', () => {
-    const overdue = charging().whenOverdue();
+    const overdue = charging().whenTimeout();
     expect(said(overdue)).toEqual([RefundPayment.name]);
     expect(said(overdue.when(PaymentCaptured, { orderId, amount: 900, reference: 'r' }))).toEqual(
       [],
@@ -103,7 +103,7 @@ describe('fulfilment', () => {
   });
 
   it('stops an overdue shipment, and lets a parcel go that has left already', () => {
-    const cancelling = shipping().whenOverdue();
+    const cancelling = shipping().whenTimeout();
     expect(said(cancelling)).toEqual([CancelShipment.name]);
     expect(said(cancelling.when(ShipmentCancelled, { orderId }))).toEqual([RefundPayment.name]);
     const left = cancelling.when(ParcelDispatched, dispatched);

@@ -1,6 +1,6 @@
 import { CqrsModule } from '@nestjs/cqrs';
 import { SagaModule } from '@parley/sagas';
-import type { Harness, ServiceOnTrial } from '@parley/testing';
+import type { Harness, TestService } from '@parley/testing';
 import { fulfilment } from './fulfilment.saga';
 import { orderHandlers } from './order.handlers';
 import { OrderStore } from './order.store';
@@ -12,7 +12,7 @@ import { ReadModelController } from './read-model.controller';
 export const startOrders = (
   harness: Harness,
   store = new MemoryOrderStore(),
-): Promise<ServiceOnTrial> =>
+): Promise<TestService> =>
   harness.start('orders', {
     imports: [SagaModule.forRoot([fulfilment('15m')]), CqrsModule.forRoot()],
     controllers: [OrdersController, ReadModelController],

@@ -59,7 +59,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
   describe('placing an order', () => {
     it('agrees the price, and says that the order was placed, once', async () => {
       const orderId = await placed();
-      expect(harness.said(OrderPlaced)).toEqual([
+      expect(harness.sent(OrderPlaced)).toEqual([
         {
           orderId,
           customer,
@@ -70,7 +70,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
           payment: { token: 'tok_ok' },
         },
       ]);
-      expect(harness.said(ReserveStock)).toEqual([
+      expect(harness.sent(ReserveStock)).toEqual([
         { orderId, lines: [{ sku: 'TEA-0001', quantity: 2 }] },
       ]);
     });
@@ -81,7 +81,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
       await harness.call(ChangePrice, { sku: 'TEA-0001', price: 1 });
       expect(await place(request)).toEqual(first);
       await harness.settled();
-      expect(harness.said(OrderPlaced)).toHaveLength(1);
+      expect(harness.sent(OrderPlaced)).toHaveLength(1);
       expect(await harness.call(GetOrder, { orderId: first.orderId })).toMatchObject({
         total: 1380,
       });
@@ -92,7 +92,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
       const answers = await Promise.all(Array.from({ length: 10 }, () => place(request)));
       await harness.settled();
       expect(new Set(answers.map(({ orderId }) => orderId)).size).toBe(1);
-      expect(harness.said(OrderPlaced)).toHaveLength(1);
+      expect(harness.sent(OrderPlaced)).toHaveLength(1);
     });
 
     it.each([
@@ -109,7 +109,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
         details: { idempotencyKey: request.idempotencyKey },
       });
       await harness.settled();
-      expect(harness.said(OrderPlaced)).toHaveLength(1);
+      expect(harness.sent(OrderPlaced)).toHaveLength(1);
     });
 
     it('keeps whose the order is, and tells nobody but who asks for it', async () => {
@@ -123,7 +123,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
         ),
       ).toEqual([mine]);
       expect(
-        JSON.stringify([harness.said(OrderPlaced), harness.said(OrderProgressed)]),
+        JSON.stringify([harness.sent(OrderPlaced), harness.sent(OrderProgressed)]),
       ).not.toContain('"account"');
     });
 
@@ -139,7 +139,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
         details: { sku: 'TEA-9999', line: 1 },
       });
       await harness.settled();
-      expect(harness.said(OrderPlaced)).toEqual([]);
+      expect(harness.sent(OrderPlaced)).toEqual([]);
       await place(anOrder({ idempotencyKey: request.idempotencyKey }));
     });
 
@@ -154,10 +154,10 @@ describe('the service orders, two instances, told twice and out of order', () =>
       const orderId = await placed();
       await harness.publish(StockReserved, { orderId });
       await harness.settled();
-      expect(harness.said(ChargePayment)).toEqual([{ orderId, amount: 1380, token: 'tok_ok' }]);
+      expect(harness.sent(ChargePayment)).toEqual([{ orderId, amount: 1380, token: 'tok_ok' }]);
       await harness.publish(PaymentCaptured, { orderId, amount: 1380, reference: 'r' });
       await harness.settled();
-      expect(harness.said(ShipOrder)).toHaveLength(1);
+      expect(harness.sent(ShipOrder)).toHaveLength(1);
       const parcelId = randomUUID();
       await harness.publish(ParcelDispatched, {
         orderId,
@@ -178,17 +178,17 @@ describe('the service orders, two instances, told twice and out of order', () =>
         [4, 'parcel PL1 handed to the carrier', 'shipping'],
         [5, 'order delivered', 'orders'],
       ]);
-      expect(harness.said(OrderProgressed)).toEqual(
+      expect(harness.sent(OrderProgressed)).toEqual(
         history.map((entry, at) => ({
           orderId,
           entry,
           status: ['placed', 'reserved', 'paid', 'shipped', 'delivered'][at],
         })),
       );
-      expect(harness.said(OrderShipped)).toMatchObject([
+      expect(harness.sent(OrderShipped)).toMatchObject([
         { orderId, trackingNumber: 'PL1', customer },
       ]);
-      expect(harness.said(OrderDelivered)).toEqual([{ orderId, total: 1380 }]);
+      expect(harness.sent(OrderDelivered)).toEqual([{ orderId, total: 1380 }]);
     });
 
     it('tells why an order was rejected, after what was done for it was undone', async () => {
@@ -197,7 +197,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
       await harness.settled();
       await harness.publish(PaymentDeclined, { orderId, reason: 'insufficient funds' });
       await harness.settled();
-      expect(harness.said(ReleaseStock)).toEqual([{ orderId }]);
+      expect(harness.sent(ReleaseStock)).toEqual([{ orderId }]);
       expect(await reached(orderId)).toBe('reserved');
       await harness.publish(StockReleased, { orderId });
       await harness.settled();
@@ -214,7 +214,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
       const orderId = await placed();
       await harness.publish(StockRejected, { orderId, sku: 'TEA-0001', reason: 'sold out' });
       await harness.settled();
-      expect(harness.said(OrderRejected)).toMatchObject([
+      expect(harness.sent(OrderRejected)).toMatchObject([
         { orderId, reason: 'TEA-0001 is out of stock' },
       ]);
       expect(await reached(orderId)).toBe('rejected');
@@ -223,7 +223,7 @@ describe('the service orders, two instances, told twice and out of order', () =>
     it('is nothing for an order of somebody else', async () => {
       await harness.publish(StockReserved, { orderId: randomUUID() });
       await harness.settled();
-      expect(harness.said(OrderProgressed)).toEqual([]);
+      expect(harness.sent(OrderProgressed)).toEqual([]);
       expect(await harness.deadLetters()).toEqual([]);
     });
 

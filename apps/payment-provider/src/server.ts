@@ -23,7 +23,7 @@ interface Request {
 type Route = (request: Request) => Promise<Reply> | Reply;
 
 class BadRequest extends Error {
-  override readonly name = 'BadRequest';
+  override readonly name = 'BadRequestError';
   constructor(
     message: string,
     readonly status = 400,

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { TrialSchema } from '@parley/testing';
+import { TemporarySchema } from '@parley/testing';
 import { Ledger } from '../../payment-provider/src/ledger';
 import { ProviderServer } from '../../payment-provider/src/server';
 import { CreatePayment1790000400000 } from './migrations/1790000400000-create-payment';
@@ -16,7 +16,7 @@ async function openProvider() {
 }
 
 paymentsTrial('PostgreSQL', openProvider, async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+  const database = await TemporarySchema.create(process.env.PARLEY_TEST_POSTGRES, [
     CreatePayment1790000400000,
   ]);
   return { store: new SqlPaymentStore(), database, close: () => database.drop() };

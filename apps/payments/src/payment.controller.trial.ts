@@ -6,7 +6,7 @@ import {
   PaymentRefunded,
 } from '@contracts/payments';
 import type { Store } from '@parley/messaging';
-import { HandlerTrial } from '@parley/testing';
+import { HandlerTestKit } from '@parley/testing';
 import { PaymentController } from './payment.controller';
 import type { PaymentStore } from './payment.store';
 import { PaymentProvider } from './provider';
@@ -37,7 +37,7 @@ export function paymentsTrial(
     let provider: ProviderOnTrial;
     let parts: Parts;
     let connection: ProviderConnection;
-    let trial: HandlerTrial;
+    let trial: HandlerTestKit;
     let payments: PaymentController;
 
     const order = (token: string, orderId: string = randomUUID()): ChargePayment => ({
@@ -78,7 +78,7 @@ export function paymentsTrial(
       connection = new ProviderConnection(new URL(provider.url), PATIENCE);
     });
     beforeEach(() => {
-      trial = new HandlerTrial('payments', parts.database);
+      trial = new HandlerTestKit('payments', parts.database);
       payments = new PaymentController(
         new PaymentProvider(connection),
         parts.store as never,

@@ -63,8 +63,8 @@ describe('the service payments, told twice and out of order', () => {
     const tokens = ['tok_ok', 'tok_declined', 'tok_flaky'];
     await Promise.all(Array.from({ length: 30 }, (_, n) => charge(tokens[n % 3]!)));
     await harness.settled();
-    expect(harness.said(PaymentCaptured)).toHaveLength(20);
-    expect(harness.said(PaymentDeclined)).toHaveLength(10);
+    expect(harness.sent(PaymentCaptured)).toHaveLength(20);
+    expect(harness.sent(PaymentDeclined)).toHaveLength(10);
     expect(await ledger()).toMatchObject({ captured: 2_000 });
     expect(await harness.deadLetters()).toEqual([]);
   });
@@ -78,10 +78,10 @@ describe('the service payments, told twice and out of order', () => {
     await down(false);
     await harness.advance('15s');
     await harness.settled();
-    expect(harness.said(PaymentCaptured)).toEqual([
+    expect(harness.sent(PaymentCaptured)).toEqual([
       { orderId, amount: 100, reference: expect.any(String) },
     ]);
-    expect(harness.said(PaymentRefunded)).toEqual([{ orderId, amount: 100 }]);
+    expect(harness.sent(PaymentRefunded)).toEqual([{ orderId, amount: 100 }]);
     expect(await ledger()).toMatchObject({ captured: 100, refunded: 100 });
   });
 });

@@ -1,5 +1,5 @@
 import type { ChargePayment } from '@contracts/payments';
-import { Unrecoverable } from '@parley/messaging';
+import { UnrecoverableError } from '@parley/messaging';
 import { z } from 'zod';
 import { chargeKey, refundKey, type ChargeResult, type RefundResult } from './payment';
 import {
@@ -18,7 +18,7 @@ const Charge = z.discriminatedUnion('status', [
 type Charge = z.infer<typeof Charge>;
 
 /** It understood us and refuses: trying again cannot help, a person must look. */
-export class ProviderRefused extends Unrecoverable {
+export class ProviderRefused extends UnrecoverableError {
   override readonly name = 'ProviderRefused';
   constructor(what: string, { status, body }: ProviderAnswer) {
     super(`the payment provider refuses ${what} with ${status}: ${JSON.stringify(body)}`);

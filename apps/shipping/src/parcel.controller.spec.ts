@@ -11,12 +11,12 @@ import {
 } from '@contracts/shipping';
 import type { HandlerContext } from '@parley/messaging';
 import { MemoryStore } from '@parley/memory';
-import { HandlerTrial } from '@parley/testing';
+import { HandlerTestKit } from '@parley/testing';
 import { Pace, ParcelController } from './parcel.controller';
 import { MemoryParcelStore } from './parcel.store.memory';
 
 describe('shipping', () => {
-  let trial: HandlerTrial;
+  let trial: HandlerTestKit;
   let shipping: ParcelController;
   let order: ShipOrder;
   const ship = (circumstances = {}) =>
@@ -30,7 +30,7 @@ describe('shipping', () => {
   const scans = () => trial.said.filter(({ contract }) => contract === AdvanceParcel.name);
 
   beforeEach(() => {
-    trial = new HandlerTrial('shipping', new MemoryStore());
+    trial = new HandlerTestKit('shipping', new MemoryStore());
     shipping = new ParcelController(
       new MemoryParcelStore() as never,
       trial.messenger,

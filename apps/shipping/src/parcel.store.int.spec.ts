@@ -1,10 +1,10 @@
-import { TrialSchema } from '@parley/testing';
+import { TemporarySchema } from '@parley/testing';
 import { CreateParcel1790000500000 } from './migrations/1790000500000-create-parcel';
 import { SqlParcelStore } from './parcel.store';
 import { parcelStoreTrial } from './parcel.store.trial';
 
 parcelStoreTrial('PostgreSQL', async () => {
-  const database = await TrialSchema.create(process.env.PARLEY_TEST_POSTGRES, [
+  const database = await TemporarySchema.create(process.env.PARLEY_TEST_POSTGRES, [
     CreateParcel1790000500000,
   ]);
   return {

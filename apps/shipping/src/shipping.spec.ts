@@ -41,14 +41,14 @@ describe('the service shipping, told twice and out of order', () => {
     const orders = Array.from({ length: 10 }, () => order());
     await Promise.all(orders.map((one) => harness.send(ShipOrder, one)));
     await harness.settled();
-    expect(harness.said(ParcelDispatched)).toHaveLength(10);
+    expect(harness.sent(ParcelDispatched)).toHaveLength(10);
     await harness.advance('5s');
-    expect(harness.said(ParcelMoved)).toHaveLength(20);
-    expect(harness.said(ParcelDelivered)).toHaveLength(0);
+    expect(harness.sent(ParcelMoved)).toHaveLength(20);
+    expect(harness.sent(ParcelDelivered)).toHaveLength(0);
     await harness.advance('2s');
     expect(
       harness
-        .said(ParcelDelivered)
+        .sent(ParcelDelivered)
         .map(({ orderId }) => orderId)
         .sort(),
     ).toEqual(orders.map(({ orderId }) => orderId).sort());
@@ -66,7 +66,7 @@ describe('the service shipping, told twice and out of order', () => {
         .toString(),
     ).toBe('%PDF-');
     await expect(harness.call(GetLabel, bad)).rejects.toMatchObject({ code: 'no-label' });
-    expect(harness.said(ShipmentRefused)).toEqual([
+    expect(harness.sent(ShipmentRefused)).toEqual([
       { orderId: bad.orderId, reason: 'we do not ship to US' },
     ]);
   });
@@ -76,7 +76,7 @@ describe('the service shipping, told twice and out of order', () => {
     await harness.send(CancelShipment, one);
     await harness.send(ShipOrder, one);
     await harness.settled();
-    expect(harness.said(ShipmentCancelled)).toEqual([{ orderId: one.orderId }]);
-    expect(harness.said(ParcelDispatched)).toEqual([]);
+    expect(harness.sent(ShipmentCancelled)).toEqual([{ orderId: one.orderId }]);
+    expect(harness.sent(ParcelDispatched)).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import type { ModuleMetadata } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import type { Contract } from '@parley/contract';
 import { SagaModule } from '@parley/sagas';
-import { Harness, type HarnessOptions, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type HarnessOptions, type TestService } from '@parley/testing';
 import { CatalogController } from '../../catalog/src/catalog.controller';
 import { ProductStore } from '../../catalog/src/product.store';
 import { MemoryProductStore } from '../../catalog/src/product.store.memory';
@@ -72,7 +72,7 @@ export class Shop implements Stage {
   readonly harness: Harness;
   readonly orderIds: string[] = [];
   private readonly tray = new Tray();
-  private readonly running = new Map<Service, ServiceOnTrial>();
+  private readonly running = new Map<Service, TestService>();
 
   private constructor(
     options: HarnessOptions,
@@ -131,7 +131,7 @@ export class Shop implements Stage {
     await this.someTime();
     const asked = ASKED.flatMap((contract) =>
       this.harness
-        .said(contract)
+        .sent(contract)
         .filter((message) => message.orderId === orderId)
         .map(() => contract.name),
     );
@@ -214,7 +214,7 @@ export class Shop implements Stage {
       levels,
       figures: await this.harness.call(GetFigures, {}),
       mails: this.tray.mails,
-      notified: this.harness.said(CustomerNotified).map(({ orderId }) => orderId),
+      notified: this.harness.sent(CustomerNotified).map(({ orderId }) => orderId),
       dead: (await this.harness.deadLetters()).map(
         ({ headers, failure }) => `${headers.type}: ${failure.message}`,
       ),

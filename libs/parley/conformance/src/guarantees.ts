@@ -17,7 +17,7 @@ const [R, C, B, E] = ['call', 'command', 'broadcast', 'event'] as const;
 const all = [R, C, B, E];
 const stored = [C, E];
 
-export const promises = {
+export const guarantees = {
   T01: {
     kinds: all,
     fast: true,
@@ -189,10 +189,10 @@ export const promises = {
   },
 } as const satisfies Record<string, Promised>;
 
-export type PromiseId = keyof typeof promises;
+export type GuaranteeId = keyof typeof guarantees;
 
 /** The promises that a kind can make. */
-export const promisesOf = (kind: Kind): readonly (readonly [PromiseId, Promised])[] =>
-  (Object.entries(promises) as [PromiseId, Promised][]).filter(([, { kinds }]) =>
+export const guaranteesOf = (kind: Kind): readonly (readonly [GuaranteeId, Promised])[] =>
+  (Object.entries(guarantees) as [GuaranteeId, Promised][]).filter(([, { kinds }]) =>
     kinds.includes(kind),
   );

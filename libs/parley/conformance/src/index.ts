@@ -3,17 +3,23 @@ export { callSuite } from './suites/call';
 export { commandSuite } from './suites/command';
 export { broadcastSuite } from './suites/broadcast';
 export { eventSuite } from './suites/event';
-export { type Feature, type Features, type Fixture, type Place, type Way } from './harness/fixture';
+export {
+  type Feature,
+  type Features,
+  type Fixture,
+  type Place,
+  type ProxyControl,
+} from './harness/fixture';
 export { GoodOrder, goodOrder } from './hostile/good-order';
 export { hostileSuite, type Fate, type WayIn } from './hostile/hostile-suite';
 export { type Attributes, type Good, type Hostile, HOSTILE } from './hostile/hostile';
 export { Instance } from './harness/instance';
-export { eventually, Gate, Journal } from './harness/recorder';
-export { linkedTechnology, MemoryDatabases, MemoryLink } from './harness/memory-place';
-export { promises, promisesOf, type PromiseId } from './guarantees';
-export { Road } from './harness/tcp-proxy';
+export { eventually, Gate, Recorder } from './harness/recorder';
+export { linkedTechnology, MemoryDatabases, FaultyLink } from './harness/memory-place';
+export { guarantees, guaranteesOf, type GuaranteeId } from './guarantees';
+export { TcpProxy } from './harness/tcp-proxy';
 export { silentNetworkSuite } from './suites/silent-network';
 export { storesSuite } from './store-suite/stores';
 export { freePort } from './harness/free-port';
-export { positionsSpec } from './store-suite/positions-suite';
-export { storeSpec, type StoreOnTrial } from './store-suite/store-suite';
+export { streamPositionsSuite } from './store-suite/positions-suite';
+export { storeSuite, type StoreUnderTest } from './store-suite/store-suite';

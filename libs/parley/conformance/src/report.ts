@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kind } from '@parley/contract';
-import { promisesOf, type PromiseId } from './guarantees';
+import { guaranteesOf, type GuaranteeId } from './guarantees';
 
 export type Verdict =
   | { readonly verdict: 'held' | 'declared'; readonly except?: string }
@@ -9,20 +9,20 @@ export type Verdict =
 
 /** What became of every promise of one kind on one technology. */
 export class Report {
-  private readonly verdicts = new Map<PromiseId, Verdict>();
+  private readonly verdicts = new Map<GuaranteeId, Verdict>();
 
   constructor(
     private readonly technology: string,
     private readonly kind: Kind,
   ) {}
 
-  note(id: PromiseId, verdict: Verdict): void {
+  note(id: GuaranteeId, verdict: Verdict): void {
     if (this.verdicts.get(id)?.verdict !== 'failed') this.verdicts.set(id, verdict);
   }
 
   /** For the table: all promises of the kind, those that no test is written for among them. */
   write(folder: string): void {
-    const results = promisesOf(this.kind).map(([id, { says }]) => ({
+    const results = guaranteesOf(this.kind).map(([id, { says }]) => ({
       id,
       says,
       ...(this.verdicts.get(id) ?? UNTESTED),

@@ -2,14 +2,14 @@ import { Logger } from '@nestjs/common';
 import type { Kind } from '@parley/contract';
 import { declaredFolder, reportFolder } from './config';
 import type { Feature, Fixture } from './harness/fixture';
-import { promises, type PromiseId, type Promised } from './guarantees';
+import { guarantees, type GuaranteeId, type Promised } from './guarantees';
 import { Report } from './report';
-import { Trial } from './harness/test-scenario';
+import { TestScenario } from './harness/test-scenario';
 
-type Attempt = (trial: Trial) => Promise<void>;
+type Attempt = (trial: TestScenario) => Promise<void>;
 
 /** Tries one promise. `needs`: features without which it cannot be tried. */
-export type TryPromise = (id: PromiseId, attempt: Attempt, needs?: readonly Feature[]) => void;
+export type TryPromise = (id: GuaranteeId, attempt: Attempt, needs?: readonly Feature[]) => void;
 
 const PATIENCE = 90_000;
 
@@ -20,7 +20,7 @@ const PATIENCE = 90_000;
 export function suite(
   kind: Kind,
   fixture: Fixture,
-  register: (promise: TryPromise, skip: (id: PromiseId, why: string) => void) => void,
+  register: (promise: TryPromise, skip: (id: GuaranteeId, why: string) => void) => void,
 ): void {
   const declared = declaredFolder();
   if (declared) return declare(kind, fixture, register, declared);
@@ -28,11 +28,11 @@ export function suite(
   const report = new Report(fixture.technology, kind);
   const used = new Set<Feature>();
 
-  const skip = (id: PromiseId, why: string) => {
+  const skip = (id: GuaranteeId, why: string) => {
     if (!folder && !isFast(id)) return;
     report.note(id, { verdict: 'not offered', why });
     process.stdout.write(
-      `not offered: ${fixture.technology}, ${kind}s: ${id} ${promises[id].says}: ${why}\n`,
+      `not offered: ${fixture.technology}, ${kind}s: ${id} ${guarantees[id].says}: ${why}\n`,
     );
     it.skip(nameOf(id), () => undefined);
   };
@@ -45,9 +45,14 @@ export function suite(
       nameOf(id),
       async () => {
         for (const feature of needs) used.add(feature);
-        await tried(id, new Trial(kind, fixture, (feature) => used.add(feature)), attempt, report);
+        await tried(
+          id,
+          new TestScenario(kind, fixture, (feature) => used.add(feature)),
+          attempt,
+          report,
+        );
       },
-      (promises[id] as Promised).patience ?? PATIENCE,
+      (guarantees[id] as Promised).patience ?? PATIENCE,
     );
   };
 
@@ -75,7 +80,7 @@ function declare(
   folder: string,
 ): void {
   const report = new Report(fixture.technology, kind);
-  const skip = (id: PromiseId, why: string) => report.note(id, { verdict: 'not offered', why });
+  const skip = (id: GuaranteeId, why: string) => report.note(id, { verdict: 'not offered', why });
   const promise: TryPromise = (id, _, needs = []) => {
     const missing = needs.find((feature) => fixture.features.offers[feature] !== true);
     if (missing) return skip(id, reasonOf(fixture, missing));
@@ -85,7 +90,12 @@ function declare(
   report.write(folder);
 }
 
-async function tried(id: PromiseId, trial: Trial, attempt: Attempt, report: Report): Promise<void> {
+async function tried(
+  id: GuaranteeId,
+  trial: TestScenario,
+  attempt: Attempt,
+  report: Report,
+): Promise<void> {
   try {
     await attempt(trial);
     report.note(id, { verdict: 'held', except: trial.features.exceptions?.[id] });
@@ -98,8 +108,8 @@ async function tried(id: PromiseId, trial: Trial, attempt: Attempt, report: Repo
   }
 }
 
-const isFast = (id: PromiseId): boolean => (promises[id] as Promised).fast === true;
-const nameOf = (id: PromiseId): string => `${promises[id].says} (${id})`;
+const isFast = (id: GuaranteeId): boolean => (guarantees[id] as Promised).fast === true;
+const nameOf = (id: GuaranteeId): string => `${guarantees[id].says} (${id})`;
 
 function reasonOf({ features }: Fixture, feature: Feature): string {
   const offered = features.offers[feature];

@@ -6,13 +6,13 @@ const MOST_SUBJECTS = 1_000;
 /**
  * Says the same thing once every 10 s at most; the next line says how often it happened meanwhile.
  */
-export class Sparingly {
+export class LogThrottle {
   private readonly last = new Map<string, { at: number; more: number }>();
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /** @param write gets how many times nothing was written since the last line */
-  say(subject: string, write: (more: number) => void): void {
+  log(subject: string, write: (more: number) => void): void {
     const before = this.last.get(subject);
     const now = this.now();
     if (before && now - before.at < INTERVAL_MS) return void before.more++;

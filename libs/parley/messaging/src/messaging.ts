@@ -6,10 +6,10 @@ import {
   type Duration,
   type Kind,
 } from '@parley/contract';
-import { CallAnswerer } from './calls/call-handler';
+import { CallHandler } from './calls/call-handler';
 import { claimsAt, keysAt } from './payload/side-stores';
-import { Bodies } from './payload/payload-processor';
-import { Caller } from './calls/call-client';
+import { PayloadProcessor } from './payload/payload-processor';
+import { CallClient } from './calls/call-client';
 import type { CallServer, CallTransport } from './ports/call-transport';
 import { systemClock, type Clock } from './clock';
 import { Envelopes } from './message/envelope';
@@ -20,37 +20,41 @@ import {
   withoutCredentials,
   type HandlerInfo,
   type RouteInfo,
-  type SayingExplained,
+  type RouteExplanation,
 } from './introspection/explain';
-import type { Passes } from './ports/failpoints';
+import type { FailpointHook } from './ports/failpoints';
 import { HandlerError, HandlerRegistry } from './handlers/handler-registry';
 import { InFlight } from './in-flight';
 import {
-  examinationsOf,
-  manifestsOf,
-  type Examination,
-  type Manifest,
+  durabilityReports,
+  topologyReports,
+  type DurabilityReport,
+  type TopologyReport,
 } from './introspection/topology-report';
 import { type HandlerRun, HandlerRuns, type Overdue, type RunFacts } from './delivery/handler-runs';
-import { KeyRing } from './payload/subject-key-cache';
-import { KillSwitches, type KillSwitchOptions, type Paused } from './delivery/circuit-breaker';
+import { SubjectKeyCache } from './payload/subject-key-cache';
+import {
+  CircuitBreakers,
+  type CircuitBreakerOptions,
+  type Paused,
+} from './delivery/circuit-breaker';
 import { warnOfMessagesLeftBehind } from './introspection/left-behind';
 import { Messenger } from './sending/messenger';
 import { outageIn, type OutageError, type OutageReader } from './ports/outage';
 import type { DeliveryObserver } from './ports/observer';
 import { Pipeline } from './delivery/pipeline';
 import { Publisher } from './sending/publisher';
-import { RegistryPart } from './handlers/filtered-subscriptions';
-import { RepeatedCalls } from './calls/idempotent-calls';
-import { Relay } from './sending/outbox-relay';
+import { FilteredSubscriptions } from './handlers/filtered-subscriptions';
+import { IdempotentCalls } from './calls/idempotent-calls';
+import { OutboxRelay } from './sending/outbox-relay';
 import { Routes, STORED_KINDS, type Urls } from './sending/routes';
 import type { LaneRunner, Store } from './ports/store';
-import { isSealed } from './payload/field-encryption';
-import { NoSubjectKeys } from './ports/subject-keys';
-import type { Intake, Technology, Transport, TransportContext } from './ports/transport';
-import type { Backlog, IntakeHealth } from './ports/health';
+import { isEncrypted } from './payload/field-encryption';
+import { NoSubjectKeysError } from './ports/subject-keys';
+import type { Consumer, Technology, Transport, TransportContext } from './ports/transport';
+import type { Backlog, ConsumerHealth } from './ports/health';
 import { Transactions } from './sending/transactions';
-import { UnroutedIntake } from './handlers/unrouted-consumer';
+import { UnroutedConsumer } from './handlers/unrouted-consumer';
 import type { RegisteredSubscription } from './ports/subscription';
 
 export interface MessagingOptions {
@@ -89,17 +93,17 @@ export interface MessagingOptions {
    */
   readonly unhandled?: 'keep' | 'leave';
   /** When a subscription most of whose handlings fail is paused; false: never. */
-  readonly killSwitch?: Partial<KillSwitchOptions> | false;
+  readonly circuitBreaker?: Partial<CircuitBreakerOptions> | false;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;
   readonly log: TransportContext['log'];
   /** Told of each step of a message's way: for trials that end the process there. */
-  readonly passes?: Passes;
+  readonly passes?: FailpointHook;
 }
 
 export interface MessagingHealth {
-  readonly intakes: readonly IntakeHealth[];
+  readonly intakes: readonly ConsumerHealth[];
   /** Subscriptions that wait because most of their handlings failed. */
   readonly paused?: readonly Paused[];
   /**
@@ -132,25 +136,25 @@ export class Messaging {
   readonly store?: Store;
   readonly clock: Clock;
   readonly log: TransportContext['log'];
-  readonly passes?: Passes;
+  readonly passes?: FailpointHook;
   private readonly inFlight = new InFlight();
   private readonly runs: HandlerRuns;
-  private readonly killSwitches: KillSwitches;
+  private readonly circuitBreakers: CircuitBreakers;
   private readonly routes: Routes;
   /** The keys of those whom messages are about. */
-  readonly keyRing?: KeyRing;
-  readonly bodies: Bodies;
+  readonly keyRing?: SubjectKeyCache;
+  readonly bodies: PayloadProcessor;
   private readonly publisher: Publisher;
   private readonly calls?: CallTransport;
   private readonly pipeline: Pipeline;
-  private readonly answerer: CallAnswerer;
-  private readonly relay?: Relay;
+  private readonly answerer: CallHandler;
+  private readonly relay?: OutboxRelay;
   private lanes?: LaneRunner;
   private readonly workers: Worker[] = [];
   private readonly intakes: {
     readonly kind: Kind;
     readonly handlers: HandlerRegistry;
-    readonly intake: Intake;
+    readonly intake: Consumer;
   }[] = [];
   private callServer?: CallServer;
 
@@ -175,8 +179,8 @@ export class Messaging {
     this.registry = new HandlerRegistry(service, options.concurrency);
     this.routes = new Routes(options.urls, options.technologies, this.transportContext());
     const keys = keysAt(options.keys, options.technologies, this.transportContext());
-    this.keyRing = keys && new KeyRing(keys, clock);
-    this.bodies = new Bodies(
+    this.keyRing = keys && new SubjectKeyCache(keys, clock);
+    this.bodies = new PayloadProcessor(
       this.keyRing,
       claimsAt(options.claims, options.technologies, this.transportContext()),
     );
@@ -188,9 +192,9 @@ export class Messaging {
       envelopes,
       this.transactions,
       this.publisher,
-      new Caller(this.calls, envelopes, observer),
+      new CallClient(this.calls, envelopes, observer),
     );
-    this.killSwitches = new KillSwitches(options.killSwitch, clock, log);
+    this.circuitBreakers = new CircuitBreakers(options.circuitBreaker, clock, log);
     this.runs = new HandlerRuns(
       clock,
       log,
@@ -201,20 +205,20 @@ export class Messaging {
       store,
       this.inFlight,
       this.runs,
-      this.killSwitches,
+      this.circuitBreakers,
       this.bodies,
       process,
     );
-    this.answerer = new CallAnswerer(
+    this.answerer = new CallHandler(
       this.registry,
       this.inFlight,
       this.runs,
       process,
       this.transactions,
-      store?.requests && new RepeatedCalls(this.transactions, store.requests),
+      store?.idempotency && new IdempotentCalls(this.transactions, store.idempotency),
       this.outageReaders(),
     );
-    this.relay = store && new Relay(store, this.publisher, { service, ...process });
+    this.relay = store && new OutboxRelay(store, this.publisher, { service, ...process });
   }
 
   /** Binds the handlers of the app's controllers, each to the strategy of its kind. */
@@ -224,7 +228,7 @@ export class Messaging {
     if (this.options.listen)
       this.callServer = this.calls?.server(this.registry, this.answerer.answer);
     app.connectMicroservice(
-      { strategy: this.callServer ?? new UnroutedIntake('call', this.registry) },
+      { strategy: this.callServer ?? new UnroutedConsumer('call', this.registry) },
       { inheritAppConfig: true },
     );
     this.keepUnhandled();
@@ -276,7 +280,7 @@ export class Messaging {
 
   /** What messages and calls are taken right now. Asks nobody. */
   intakeHealth(): Pick<MessagingHealth, 'intakes' | 'paused' | 'overdue'> {
-    const paused = this.killSwitches.paused();
+    const paused = this.circuitBreakers.paused();
     const overdue = this.runs.overdue();
     const used = this.intakes
       .filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0)
@@ -334,7 +338,7 @@ export class Messaging {
   }
 
   /** How this service would say a contract; undefined: nothing here carries its kind. */
-  explain(contract: Contract): SayingExplained | undefined {
+  explain(contract: Contract): RouteExplanation | undefined {
     const { kind, owner } = contract;
     if (kind === 'call') return this.calls && this.explainCall(this.calls.technology, owner);
     const transport = this.routes.of(contract);
@@ -342,7 +346,7 @@ export class Messaging {
     const how = { local: this.publisher.joins(transport), stored: this.store !== undefined };
     return {
       ...infoOf(transport),
-      largest: transport.largest,
+      largest: transport.maxBodyBytes,
       hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])],
     };
   }
@@ -356,13 +360,13 @@ export class Messaging {
   }
 
   /** What must exist at the technologies for what this service says and handles. */
-  topology(): readonly Manifest[] {
-    return manifestsOf(this.options.service, this.routes, this.registry);
+  topology(): readonly TopologyReport[] {
+    return topologyReports(this.options.service, this.routes, this.registry);
   }
 
   /** Whether what the technologies confirmed would survive their crash. */
-  examine(): Promise<readonly Examination[]> {
-    return examinationsOf(this.routes);
+  examine(): Promise<readonly DurabilityReport[]> {
+    return durabilityReports(this.routes);
   }
 
   /**
@@ -375,7 +379,7 @@ export class Messaging {
 
   /** Takes nothing new; what is being handled goes on. */
   async stopIntake(): Promise<void> {
-    this.killSwitches.stop();
+    this.circuitBreakers.stop();
     await Promise.all([
       ...this.intakes.map(({ intake }) => intake.stop()),
       this.callServer?.stop(),
@@ -406,7 +410,7 @@ export class Messaging {
     await this.store?.close();
   }
 
-  private explainCall(technology: string, owner: string): SayingExplained {
+  private explainCall(technology: string, owner: string): RouteExplanation {
     const address = withoutCredentials(this.options.urls.calls!(owner));
     const hop = {
       what: 'instances',
@@ -429,22 +433,30 @@ export class Messaging {
     const handlersOf = (transport: Transport) =>
       transports.length === 1 && this.routes.ofKind(kind)
         ? this.registry
-        : new RegistryPart(this.registry, (contract) => this.routes.of(contract) === transport);
+        : new FilteredSubscriptions(
+            this.registry,
+            (contract) => this.routes.of(contract) === transport,
+          );
     for (const transport of transports) {
       const handlers = handlersOf(transport);
-      this.bind(app, kind, handlers, transport.intake(kind, handlers, this.pipeline.deliver));
+      this.bind(app, kind, handlers, transport.consumer(kind, handlers, this.pipeline.deliver));
     }
     if (this.routes.ofKind(kind)) return;
-    const none = new RegistryPart(this.registry, () => false);
+    const none = new FilteredSubscriptions(this.registry, () => false);
     this.bind(
       app,
       kind,
       none,
-      new UnroutedIntake(kind, none, (contract) => this.routes.of(contract) !== undefined),
+      new UnroutedConsumer(kind, none, (contract) => this.routes.of(contract) !== undefined),
     );
   }
 
-  private bind(app: INestApplication, kind: Kind, handlers: HandlerRegistry, intake: Intake): void {
+  private bind(
+    app: INestApplication,
+    kind: Kind,
+    handlers: HandlerRegistry,
+    intake: Consumer,
+  ): void {
     this.intakes.push({ kind, handlers, intake });
     app.connectMicroservice({ strategy: intake }, { inheritAppConfig: true });
   }
@@ -492,8 +504,8 @@ export class Messaging {
 
   private refuseWithoutKeys(): void {
     const handled = this.registry.subscriptions().flatMap(({ handlers }) => [...handlers.values()]);
-    const sealed = handled.find(({ contract, missing }) => isSealed(contract) && !missing);
-    if (sealed && !this.keyRing) throw new NoSubjectKeys(sealed.contract.name);
+    const sealed = handled.find(({ contract, missing }) => isEncrypted(contract) && !missing);
+    if (sealed && !this.keyRing) throw new NoSubjectKeysError(sealed.contract.name);
   }
 
   private refuseWithoutStore(): void {
@@ -509,7 +521,7 @@ export class Messaging {
 }
 
 /** An intake says itself whether its technology works; that its handlers do not, is known here. */
-function withPause(health: IntakeHealth, paused: readonly Paused[]): IntakeHealth {
+function withPause(health: ConsumerHealth, paused: readonly Paused[]): ConsumerHealth {
   const own = paused.filter(({ kind }) => kind === health.kind);
   if (health.state !== 'consuming' || own.length === 0) return health;
   return {
@@ -520,7 +532,7 @@ function withPause(health: IntakeHealth, paused: readonly Paused[]): IntakeHealt
 }
 
 /** Others are handled; but the slot, or the code, of these is lost until it is looked into. */
-function withOverdue(health: IntakeHealth, overdue: readonly Overdue[]): IntakeHealth {
+function withOverdue(health: ConsumerHealth, overdue: readonly Overdue[]): ConsumerHealth {
   const [oldest, ...others] = overdue.filter(({ kind }) => kind === health.kind);
   if (!oldest) return health;
   const { contract, id, age } = oldest;

@@ -1,7 +1,7 @@
 import { startTimer } from '@parley/resilience';
 
 /** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
-export async function within<T>(
+export async function withTimeout<T>(
   milliseconds: number,
   promise: Promise<T>,
   late: () => Error,

@@ -1,4 +1,4 @@
-import { type IntakeHealth, within } from '@parley/messaging/transport';
+import { type ConsumerHealth, withTimeout } from '@parley/messaging/transport';
 import type { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 
 /** A question for terminus' HealthCheckService. */
@@ -25,7 +25,7 @@ const DATABASE_CACHE = 1_000;
  */
 export function intakeIndicator(
   indicators: HealthIndicatorService,
-  { kind, technology, state, reason }: IntakeHealth,
+  { kind, technology, state, reason }: ConsumerHealth,
   isNeeded = true,
 ): Indicator {
   const indicator = indicators.check(`${kind} (${technology})`);
@@ -58,7 +58,7 @@ export function outboxIndicator(
   isNeeded = true,
 ): Indicator {
   return async () => {
-    const outbox = await within(
+    const outbox = await withTimeout(
       ASKING_TIMEOUT_MS,
       ask(),
       () => new Error(`no answer within ${ASKING_TIMEOUT_MS} ms`),

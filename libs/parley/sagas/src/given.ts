@@ -1,6 +1,6 @@
 import type { Command, Event, Message, MessageInput } from '@parley/contract';
 import { idsFor } from './ids';
-import type { Definition, StageOf, Timeout, Turn } from './saga';
+import type { Definition, StageOf, Timeout, StepResult } from './saga';
 import { timeoutName, type Outgoing } from './step';
 
 interface Driven extends Definition {
@@ -33,7 +33,7 @@ export class Given<S extends object> {
   }
 
   /** A timeout runs out; unnamed: the only one that is running. */
-  whenOverdue(what?: string | { readonly in: StageOf<S> }, times = 1): Given<S> {
+  whenTimeout(what?: string | { readonly in: StageOf<S> }, times = 1): Given<S> {
     const running =
       this.state && !this.done ? this.saga.running(this.state).map(({ name }) => name) : [];
     const name = what === undefined ? only(running) : timeoutName(what);
@@ -45,7 +45,7 @@ export class Given<S extends object> {
     return this.moved(this.saga.takeTimeout(this.instance()!, name, info));
   }
 
-  private moved(turn: Turn): Given<S> {
+  private moved(turn: StepResult): Given<S> {
     if (turn.ignored)
       return new Given(this.saga, this.state, this.at, this.done, [], turn.ignored, this.steps + 1);
     return new Given(

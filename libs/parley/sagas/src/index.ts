@@ -15,7 +15,7 @@ export { SAGA_STORE, SagaModule } from './saga.module';
 export { SagaOperations, type SagaQuery, type SagaSummary } from './saga-operations';
 export {
   type HistoryEntry,
-  SagaConflict,
+  SagaConflictError,
   type SagaDetails,
   type SagaFilter,
   type SagaStore,

@@ -1,7 +1,7 @@
 import type { Tx } from '@parley/messaging/transport';
 import {
   HISTORY_LIMIT,
-  SagaConflict,
+  SagaConflictError,
   type ArmedTimeout,
   type DueTimeout,
   type HistoryEntry,
@@ -67,7 +67,7 @@ export class MemorySagaStore implements SagaStore {
   async save(tx: Tx, change: SagaChange): Promise<void> {
     const { name, key, version, stage, done, entry } = change;
     const row = this.sagas.get(idOf(name, key));
-    if (row?.version !== version) throw new SagaConflict(name, key, version);
+    if (row?.version !== version) throw new SagaConflictError(name, key, version);
     const times = { changedAt: new Date(this.now()), endedAt: done ? this.now() : undefined };
     put(tx, this.sagas, idOf(name, key), {
       ...row,

@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { schemaOf } from './saga-migrations';
 import {
   HISTORY_LIMIT,
-  SagaConflict,
+  SagaConflictError,
   type ArmedTimeout,
   type DueTimeout,
   type HistoryEntry,
@@ -106,7 +106,7 @@ export class PostgresSagaStore implements SagaStore {
         ...armedValues(change.done ? [] : change.arm),
       ],
     );
-    if (rows.length === 0) throw new SagaConflict(change.name, change.key, change.version);
+    if (rows.length === 0) throw new SagaConflictError(change.name, change.key, change.version);
   }
 
   async claim(

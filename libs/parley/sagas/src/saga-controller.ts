@@ -2,7 +2,7 @@ import { Controller, Inject, type Type } from '@nestjs/common';
 import { Handles, Subscription, type HandlerContext } from '@parley/messaging';
 import type { Contract } from '@parley/contract';
 import type { Definition } from './saga';
-import { Turns } from './saga-runner';
+import { SagaRunner } from './saga-runner';
 
 /**
  * The controller of a saga: Nest scans nothing else for handlers. Its subscription is the saga's
@@ -10,10 +10,10 @@ import { Turns } from './saga-runner';
  */
 export function controllerOf(saga: Definition): Type {
   class SagaController {
-    constructor(readonly turns: Turns) {}
+    constructor(readonly turns: SagaRunner) {}
   }
   Object.defineProperty(SagaController, 'name', { value: className(saga.name) });
-  Inject(Turns)(SagaController, undefined, 0);
+  Inject(SagaRunner)(SagaController, undefined, 0);
   for (const { contract } of saga.triggers()) handle(SagaController.prototype, saga, contract);
   Subscription(saga.name)(SagaController);
   Controller()(SagaController);
@@ -22,7 +22,7 @@ export function controllerOf(saga: Definition): Type {
 
 function handle(prototype: object, saga: Definition, contract: Contract): void {
   const value = function (
-    this: { turns: Turns },
+    this: { turns: SagaRunner },
     message: object,
     { tx, envelope }: HandlerContext,
   ): Promise<void> {

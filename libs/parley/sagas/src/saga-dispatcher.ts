@@ -5,7 +5,7 @@ import { SagaError } from './saga';
 import type { Outgoing } from './step';
 
 /** Says what a step returned, in its order, with the open transaction. */
-export class Speaker {
+export class SagaDispatcher {
   constructor(
     private readonly messenger: Pick<Messenger, 'send' | 'publish' | 'broadcast'>,
     private readonly modules: Pick<ModuleRef, 'get'>,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CommandBus } from '@nestjs/cqrs';
 import { event, wire, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
-import { currentConversation, type Envelope, Unrecoverable } from '@parley/messaging';
+import { currentConversation, type Envelope, UnrecoverableError } from '@parley/messaging';
 import { HandlerRuns } from '@parley/messaging/transport';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
@@ -19,10 +19,10 @@ import {
 } from './booking.fixture';
 import { MemorySagaStore } from './memory-saga-store';
 import { saga, type Definition } from './saga';
-import { Speaker } from './saga-dispatcher';
+import { SagaDispatcher } from './saga-dispatcher';
 import { end, execute, next, send } from './step';
 import { Timeouts } from './timeouts';
-import { Turns } from './saga-runner';
+import { SagaRunner } from './saga-runner';
 
 function system({
   sagas = [trip],
@@ -61,7 +61,12 @@ function system({
     },
   };
   const messenger = { send: say('send'), publish: say('publish'), broadcast: say('broadcast') };
-  const turns = new Turns(store, new Speaker(messenger as never, modules as never), clock, log);
+  const turns = new SagaRunner(
+    store,
+    new SagaDispatcher(messenger as never, modules as never),
+    clock,
+    log,
+  );
   const runs = new HandlerRuns(clock, log);
   const timeouts = new Timeouts(sagas, store, turns, {
     service: 'trips',
@@ -181,7 +186,7 @@ describe('a message', () => {
       unknown: 'dead-letter',
     }).on(HotelBooked, (state) => end(state));
     const { deliver } = system({ sagas: [strict] });
-    await expect(deliver(HotelBooked, { tripId })).rejects.toThrow(Unrecoverable);
+    await expect(deliver(HotelBooked, { tripId })).rejects.toThrow(UnrecoverableError);
   });
 
   it('S8 whose step breaks the rules is not tried again', async () => {
@@ -190,7 +195,9 @@ describe('a message', () => {
       () => next({ tripId: 'another' }),
     );
     const { deliver } = system({ sagas: [moody] });
-    await expect(deliver(TripRequested, { tripId, city: 'Rome' })).rejects.toThrow(Unrecoverable);
+    await expect(deliver(TripRequested, { tripId, city: 'Rome' })).rejects.toThrow(
+      UnrecoverableError,
+    );
   });
 
   it('handled again after a crash gives things the same ids', async () => {
@@ -380,6 +387,6 @@ describe('a state with dates and big integers', () => {
       .given()
       .when(Paid, { bill: 'b', at: '1970-01-01T00:00:00.005Z', amount: 5n });
     expect(given.state).toEqual({ bill: 'b', first: new Date(5), sum: 5n });
-    expect(given.whenOverdue('reminder').state?.sum).toBe(10n);
+    expect(given.whenTimeout('reminder').state?.sum).toBe(10n);
   });
 });

@@ -1,22 +1,22 @@
-import { type Envelope, inConversation, Unrecoverable } from '@parley/messaging';
-import type { Clock, Passes, TransportContext, Tx } from '@parley/messaging/transport';
+import { type Envelope, inConversation, UnrecoverableError } from '@parley/messaging';
+import type { Clock, FailpointHook, TransportContext, Tx } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 import { idsFor } from './ids';
-import { SagaError, stageOf, type Definition, type Move, type Turn } from './saga';
+import { SagaError, stageOf, type Definition, type Transition, type StepResult } from './saga';
 import type { DueTimeout, HistoryEntry, SagaStore, StoredSaga } from './saga-store';
-import type { Speaker } from './saga-dispatcher';
+import type { SagaDispatcher } from './saga-dispatcher';
 import { nameOf } from './step';
 
 /**
  * Takes a saga's steps: state, timeouts and what is said are stored by the one transaction given.
  */
-export class Turns {
+export class SagaRunner {
   constructor(
     private readonly store: SagaStore,
-    private readonly speaker: Speaker,
+    private readonly speaker: SagaDispatcher,
     private readonly clock: Clock,
     private readonly log: TransportContext['log'],
-    private readonly passes?: Passes,
+    private readonly passes?: FailpointHook,
   ) {}
 
   /** A message arrived, for a saga that is there or that it starts. */
@@ -83,7 +83,7 @@ export class Turns {
   private begin(
     tx: Tx,
     saga: Definition,
-    turn: Move,
+    turn: Transition,
     entry: HistoryEntry,
     envelope: Envelope,
   ): Promise<boolean> {
@@ -107,7 +107,7 @@ export class Turns {
     tx: Tx,
     saga: Definition,
     { name, key, version }: StoredSaga,
-    turn: Move,
+    turn: Transition,
     entry: HistoryEntry,
     ranOut?: { name: string; times: number },
   ): Promise<void> {
@@ -134,10 +134,10 @@ export class Turns {
     saga: Definition,
     key: string,
     trigger: string,
-    why: NonNullable<Turn['ignored']>,
+    why: NonNullable<StepResult['ignored']>,
   ): void {
     if (why === 'unknown' && saga.unknown === 'dead-letter') {
-      throw new Unrecoverable(
+      throw new UnrecoverableError(
         `${trigger} is for ${saga.name} ${key}, which never started; replay it when it did`,
       );
     }
@@ -154,12 +154,14 @@ function checked<T>(take: () => T): T {
   try {
     return take();
   } catch (error) {
-    throw error instanceof SagaError ? new Unrecoverable(error.message, { cause: error }) : error;
+    throw error instanceof SagaError
+      ? new UnrecoverableError(error.message, { cause: error })
+      : error;
   }
 }
 
 const entryOf = (
-  turn: Move,
+  turn: Transition,
   before: StoredSaga | undefined,
   what: Pick<HistoryEntry, 'at' | 'trigger' | 'messageId'>,
 ): HistoryEntry => ({

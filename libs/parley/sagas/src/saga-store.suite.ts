@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { MAX_INDEXED_CHARACTERS, type Tx } from '@parley/messaging/transport';
 import {
   HISTORY_LIMIT,
-  SagaConflict,
+  SagaConflictError,
   type ArmedTimeout,
   type SagaChange,
   type SagaStart,
@@ -135,7 +135,7 @@ export function describeSagaStore(
       it('that know the same version do not both win', async () => {
         const { key } = await start();
         await tx((t) => store.save(t, changed(key, 1)));
-        await expect(tx((t) => store.save(t, changed(key, 1)))).rejects.toThrow(SagaConflict);
+        await expect(tx((t) => store.save(t, changed(key, 1)))).rejects.toThrow(SagaConflictError);
       });
     });
 
@@ -293,7 +293,7 @@ export function describeSagaStore(
         });
         await store.save(t, changed(key, second.version));
       });
-      await expect(twice).rejects.toThrow(SagaConflict);
+      await expect(twice).rejects.toThrow(SagaConflictError);
       expect(await load(key)).toMatchObject({ version: 1, state: { city: 'Rome' } });
     });
 

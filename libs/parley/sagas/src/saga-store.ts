@@ -122,7 +122,7 @@ export interface SagaStore {
    */
   load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined>;
   /**
-   * Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflict when it
+   * Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflictError when it
    * is not at `version` any more.
    */
   save(tx: Tx, change: SagaChange): Promise<void>;
@@ -154,8 +154,8 @@ export interface SagaStore {
  * Somebody else changed the saga meanwhile. The handling rolls back and is tried again with what is
  * there then.
  */
-export class SagaConflict extends Error {
-  override readonly name = 'SagaConflict';
+export class SagaConflictError extends Error {
+  override readonly name = 'SagaConflictError';
   constructor(saga: string, key: string, version: number) {
     super(`${saga} ${key} is not at version ${version} any more; the message is handled again`);
   }

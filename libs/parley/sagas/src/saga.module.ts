@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { Messaging, type Store } from '@parley/messaging';
-import { isSealed } from '@parley/messaging/transport';
+import { isEncrypted } from '@parley/messaging/transport';
 import { MemorySagaStore } from './memory-saga-store';
 import { PostgresSagaStore } from './postgres-saga-store';
 import { SagaError, type Definition } from './saga';
@@ -9,9 +9,9 @@ import { controllerOf } from './saga-controller';
 import { SagaOperations } from './saga-operations';
 import type { SagaStore } from './saga-store';
 import { SealedSagaStore } from './sealed-saga-store';
-import { Speaker } from './saga-dispatcher';
+import { SagaDispatcher } from './saga-dispatcher';
 import { Timeouts } from './timeouts';
-import { Turns } from './saga-runner';
+import { SagaRunner } from './saga-runner';
 
 export const SAGA_STORE = Symbol('parley.saga-store');
 
@@ -32,12 +32,12 @@ export class SagaModule {
           useFactory: (messaging: Messaging) => sealedWhereNeeded(sagas, messaging),
           inject: [Messaging],
         },
-        { provide: Turns, useFactory: turnsOf, inject: [SAGA_STORE, Messaging, ModuleRef] },
+        { provide: SagaRunner, useFactory: turnsOf, inject: [SAGA_STORE, Messaging, ModuleRef] },
         {
           provide: Timeouts,
-          useFactory: (store: SagaStore, turns: Turns, messaging: Messaging) =>
+          useFactory: (store: SagaStore, turns: SagaRunner, messaging: Messaging) =>
             timeoutsOf(sagas, store, turns, messaging),
-          inject: [SAGA_STORE, Turns, Messaging],
+          inject: [SAGA_STORE, SagaRunner, Messaging],
         },
         {
           provide: SagaOperations,
@@ -51,10 +51,10 @@ export class SagaModule {
   }
 }
 
-function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Turns {
-  return new Turns(
+function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): SagaRunner {
+  return new SagaRunner(
     store,
-    new Speaker(messaging.messenger, modules),
+    new SagaDispatcher(messaging.messenger, modules),
     messaging.clock,
     messaging.log,
     messaging.passes,
@@ -64,7 +64,7 @@ function turnsOf(store: SagaStore, messaging: Messaging, modules: ModuleRef): Tu
 function timeoutsOf(
   sagas: readonly Definition[],
   store: SagaStore,
-  turns: Turns,
+  turns: SagaRunner,
   messaging: Messaging,
 ): Timeouts {
   const { service, instance, clock, log, transactions } = messaging;
@@ -83,7 +83,7 @@ function timeoutsOf(
 
 function sealedWhereNeeded(sagas: readonly Definition[], messaging: Messaging): SagaStore {
   const store = storeFor(messaging);
-  return sagas.some(({ hidden }) => isSealed(hidden))
+  return sagas.some(({ hidden }) => isEncrypted(hidden))
     ? new SealedSagaStore(store, sagas, messaging.keyRing)
     : store;
 }

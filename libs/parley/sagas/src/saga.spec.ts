@@ -153,18 +153,18 @@ describe('the timeouts of a saga', () => {
       times: 1,
     });
     expect(turn).toMatchObject({ arm: [{ name: 'in flying' }], out: [{ contract: BookFlight }] });
-    expect(flying.whenOverdue({ in: 'flying' }, 3)).toMatchObject({
+    expect(flying.whenTimeout({ in: 'flying' }, 3)).toMatchObject({
       done: true,
       state: { stage: 'refused' },
     });
   });
 
   it('run out by name, and only those that are running', () => {
-    expect(sleeping.whenOverdue()).toMatchObject({
+    expect(sleeping.whenTimeout()).toMatchObject({
       state: { stage: 'unbooking', reason: 'overdue' },
     });
-    expect(() => flying.whenOverdue()).toThrow('say which timeout: in flying, overdue');
-    expect(() => sleeping.whenOverdue({ in: 'flying' })).toThrow(
+    expect(() => flying.whenTimeout()).toThrow('say which timeout: in flying, overdue');
+    expect(() => sleeping.whenTimeout({ in: 'flying' })).toThrow(
       'no timeout "in flying" is running',
     );
   });

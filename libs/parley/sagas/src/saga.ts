@@ -104,14 +104,15 @@ export interface Timeout {
 }
 
 /** A saga's state as it was stored. */
-export interface Instance {
+export interface SagaInstance {
   readonly state: unknown;
   readonly done: boolean;
 }
 
 /** What one message or timeout does to a saga. */
-export type Turn<S = object> = { readonly ignored: 'unknown' | 'duplicate' | 'finished' } | Move<S>;
-export interface Move<S = object> extends Step<S> {
+export type StepResult<S = object> =
+  { readonly ignored: 'unknown' | 'duplicate' | 'finished' } | Transition<S>;
+export interface Transition<S = object> extends Step<S> {
   readonly ignored?: undefined;
   readonly key: string;
   /** Timeouts that start to run, and those that stop. A saga that is done has none. */
@@ -132,8 +133,13 @@ export interface Definition {
   triggers(): readonly Trigger[];
   timeoutNames(): readonly string[];
   keyOf(message: object): string;
-  take(instance: Instance | undefined, contract: Contract, message: object, info: StepInfo): Turn;
-  takeTimeout(instance: Instance, name: string, info: TimeoutInfo): Turn;
+  take(
+    instance: SagaInstance | undefined,
+    contract: Contract,
+    message: object,
+    info: StepInfo,
+  ): StepResult;
+  takeTimeout(instance: SagaInstance, name: string, info: TimeoutInfo): StepResult;
   /** A state as JSON holds it. */
   stored(state: object): object;
 }
@@ -228,11 +234,11 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   }
 
   take(
-    instance: Instance | undefined,
+    instance: SagaInstance | undefined,
     contract: Contract,
     message: object,
     info: StepInfo,
-  ): Turn<S> {
+  ): StepResult<S> {
     const trigger = this.steps.get(contract.name);
     if (!trigger)
       throw new SagaError(
@@ -246,7 +252,7 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     return this.move(this.keyOf(message), before, step, contract.name);
   }
 
-  takeTimeout(instance: Instance, name: string, info: TimeoutInfo): Turn<S> {
+  takeTimeout(instance: SagaInstance, name: string, info: TimeoutInfo): StepResult<S> {
     const timeout = this.timeouts.get(name);
     if (!timeout) return { ignored: 'unknown' };
     if (instance.done) return { ignored: 'finished' };
@@ -265,7 +271,12 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
     return this;
   }
 
-  private move(key: string, before: S | undefined, step: Step<object>, trigger: string): Move<S> {
+  private move(
+    key: string,
+    before: S | undefined,
+    step: Step<object>,
+    trigger: string,
+  ): Transition<S> {
     const state = this.read(step.state, `the state after ${trigger}`);
     if (state[this.options.by] !== key) {
       throw new SagaError(

@@ -1,6 +1,6 @@
 import { milliseconds } from '@parley/contract';
 import { MemorySubjectKeys } from '@parley/memory';
-import { KeyRing } from '@parley/messaging/transport';
+import { SubjectKeyCache } from '@parley/messaging/transport';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { MemorySagaStore } from './memory-saga-store';
@@ -39,7 +39,11 @@ const stored = async (key = 'r-1') => JSON.stringify(await inner.find(NO_TX, 'ri
 beforeEach(async () => {
   clock = new VirtualClock();
   inner = new MemorySagaStore(() => clock.now());
-  store = new SealedSagaStore(inner, [ride], new KeyRing(new MemorySubjectKeys(clock), clock));
+  store = new SealedSagaStore(
+    inner,
+    [ride],
+    new SubjectKeyCache(new MemorySubjectKeys(clock), clock),
+  );
   expect(await store.start(NO_TX, begun())).toBe(true);
 });
 

@@ -1,11 +1,11 @@
 import {
-  type KeyRing,
+  type SubjectKeyCache,
   type SubjectKey,
   type Tx,
   keyIdsOf,
   masked,
-  seal,
-  unsealed,
+  encryptFields,
+  decryptFields,
 } from '@parley/messaging/transport';
 import { SagaError, type Definition } from './saga';
 import type {
@@ -30,7 +30,7 @@ export class SealedSagaStore implements SagaStore {
   constructor(
     private readonly store: SagaStore,
     sagas: readonly Definition[],
-    private readonly ring: KeyRing | undefined,
+    private readonly ring: SubjectKeyCache | undefined,
   ) {
     this.sagas = new Map(sagas.map((saga) => [saga.name, saga]));
     const needy = sagas.find(({ hidden }) => hidden.secret);
@@ -88,7 +88,7 @@ export class SealedSagaStore implements SagaStore {
     const secret = this.sagas.get(saga.name)?.hidden.secret;
     if (!secret) return saga;
     const state = structuredClone(saga.state);
-    seal(state, secret.fields, ownerOf(saga), await this.ring!.current(secret.life));
+    encryptFields(state, secret.fields, ownerOf(saga), await this.ring!.current(secret.life));
     return { ...saga, state };
   }
 
@@ -101,7 +101,7 @@ export class SealedSagaStore implements SagaStore {
     for (const id of keyIdsOf(state)) keys.set(id, (await this.ring!.byId(id)) ?? { id });
     return {
       ...saga,
-      state: unsealed(
+      state: decryptFields(
         state,
         { kind: 'event', name: owner.type, version: 1, secret },
         { ...owner, contractversion: '1' },

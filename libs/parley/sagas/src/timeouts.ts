@@ -6,7 +6,7 @@
 import type { OnApplicationBootstrap } from '@nestjs/common';
 import type { Messaging, Transactions } from '@parley/messaging';
 import {
-  describe,
+  describeError,
   type HandlerRun,
   type RunFacts,
   type Suspects,
@@ -16,7 +16,7 @@ import {
 import { idsFor } from './ids';
 import type { Definition } from './saga';
 import type { DueTimeout, KnownTimeout, SagaStore, StoredSaga } from './saga-store';
-import type { Turns } from './saga-runner';
+import type { SagaRunner } from './saga-runner';
 
 /** How late an instance notices what another one armed. */
 const POLL = 1_000;
@@ -62,7 +62,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   constructor(
     sagas: readonly Definition[],
     private readonly store: SagaStore,
-    private readonly turns: Turns,
+    private readonly turns: SagaRunner,
     private readonly place: TimeoutsPlace,
   ) {
     this.definitions = new Map(sagas.map((saga) => [saga.name, saga]));
@@ -123,7 +123,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     } catch (error) {
       this.place.log(
         'warn',
-        `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describe(error).message}`,
+        `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describeError(error).message}`,
         { error },
       );
     }
@@ -197,7 +197,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
    */
   private async postpone(timeout: DueTimeout, error: unknown): Promise<void> {
     const after = BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
-    const { message } = describe(error);
+    const { message } = describeError(error);
     this.place.log(
       'error',
       `the timeout "${timeout.name}" of ${timeout.saga} ${timeout.key} failed, again in ${after} ms: ${message}`,

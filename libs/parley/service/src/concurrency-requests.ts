@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { type Messaging } from '@parley/messaging';
-import { NoSubscription } from '@parley/messaging/transport';
+import { NoSubscriptionError } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
-  type Answer,
+  type OperationsAnswer,
   bodyOf,
   failed,
   operatorOf,
@@ -23,7 +23,7 @@ export class ConcurrencyRequests {
     private readonly log: (message: string) => void,
   ) {}
 
-  tell(): Answer {
+  tell(): OperationsAnswer {
     const subscriptions = this.messaging.registry
       .subscriptions()
       .map(({ kind, name, concurrency }) => ({ kind, subscription: name, concurrency }));
@@ -33,7 +33,7 @@ export class ConcurrencyRequests {
   async change(
     [subscription, ...rest]: readonly string[],
     request: IncomingMessage,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     if (subscription === undefined || rest.length > 0)
       return failed(404, 'there is nothing to change here');
     return refusingBadRequests(async () => {
@@ -46,7 +46,7 @@ export class ConcurrencyRequests {
     });
   }
 
-  private set(subscription: string, concurrency: number, who: string): Answer {
+  private set(subscription: string, concurrency: number, who: string): OperationsAnswer {
     try {
       const before = this.messaging.setConcurrency(subscription, concurrency);
       this.log(
@@ -54,7 +54,7 @@ export class ConcurrencyRequests {
       );
       return { status: 200, body: { subscription, before, concurrency } };
     } catch (error) {
-      if (error instanceof NoSubscription) return failed(404, error.message);
+      if (error instanceof NoSubscriptionError) return failed(404, error.message);
       throw error;
     }
   }

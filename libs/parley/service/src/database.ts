@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging/transport';
+import { withTimeout } from '@parley/messaging/transport';
 import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
 import type { ClientBase } from 'pg';
@@ -100,7 +100,7 @@ export class Database {
     let reason = new Error(`no answer within ${PATIENCE / 1_000} s`);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       try {
-        await within(until - performance.now(), this.dataSource.initialize(), () => reason);
+        await withTimeout(until - performance.now(), this.dataSource.initialize(), () => reason);
         return;
       } catch (error) {
         if (this.givenUp || !isNotUpYet(error) || performance.now() + pause > until)

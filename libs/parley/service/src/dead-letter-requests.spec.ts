@@ -4,7 +4,7 @@ import { Controller } from '@nestjs/common';
 import { event } from '@parley/contract';
 import { Handles, Subscription } from '@parley/messaging';
 import { Logger } from '@parley/observability';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
 import { readEnvironment } from './environment';
 import { Operations } from './operations';
@@ -39,7 +39,7 @@ class DeskController {
 
 describe('dead letters of a service, over HTTP', () => {
   let harness: Harness;
-  let hotel: ServiceOnTrial;
+  let hotel: TestService;
   let server: Server;
   let url: string;
 

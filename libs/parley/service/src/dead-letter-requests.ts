@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import {
   type AuditEntry,
   type DeadLetter,
-  DeadLetterDesk,
+  DeadLetterService,
   type DeadLetterFilter,
   type Decision,
-  EditRefused,
+  EditRefusedError,
   type Messaging,
 } from '@parley/messaging';
 import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
-  type Answer,
-  BadRequest,
+  type OperationsAnswer,
+  BadRequestError,
   bodyOf,
   failed,
   operatorOf,
@@ -71,7 +71,7 @@ const Bulk = z.strictObject({
 
 /** What `/operations/dead-letters` answers, and does. */
 export class DeadLetterRequests {
-  private readonly desk?: DeadLetterDesk;
+  private readonly desk?: DeadLetterService;
 
   constructor(
     messaging: Messaging,
@@ -80,7 +80,7 @@ export class DeadLetterRequests {
     const letters = messaging.store?.lanes.deadLetters;
     this.desk =
       letters &&
-      new DeadLetterDesk(
+      new DeadLetterService(
         letters,
         messaging.registry,
         messaging.clock ?? systemClock,
@@ -92,7 +92,7 @@ export class DeadLetterRequests {
   async tell(
     [what, ...rest]: readonly string[],
     query: Readonly<Record<string, string>>,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     const { desk } = this;
     if (rest.length > 0) return failed(404, 'there is nothing of that name');
     if (!desk)
@@ -110,7 +110,7 @@ export class DeadLetterRequests {
   async change(
     [first, verb, ...rest]: readonly string[],
     request: IncomingMessage,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     const { desk } = this;
     const known =
       rest.length === 0 &&
@@ -129,12 +129,15 @@ export class DeadLetterRequests {
     });
   }
 
-  private async list(desk: DeadLetterDesk, filter: DeadLetterFilter): Promise<Answer> {
+  private async list(desk: DeadLetterService, filter: DeadLetterFilter): Promise<OperationsAnswer> {
     const [count, found] = await Promise.all([desk.letters.count(filter), desk.list(filter)]);
     return { status: 200, body: { count, deadLetters: found.map(readable) } };
   }
 
-  private async groups(desk: DeadLetterDesk, filter: DeadLetterFilter): Promise<Answer> {
+  private async groups(
+    desk: DeadLetterService,
+    filter: DeadLetterFilter,
+  ): Promise<OperationsAnswer> {
     const [count, groups] = await Promise.all([
       desk.letters.count(filter),
       desk.letters.groups(filter),
@@ -143,16 +146,16 @@ export class DeadLetterRequests {
   }
 
   private async audit(
-    desk: DeadLetterDesk,
+    desk: DeadLetterService,
     query: Readonly<Record<string, string>>,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     return {
       status: 200,
       body: { entries: (await desk.letters.audit(read(AuditQuery, query))).map(readableEntry) },
     };
   }
 
-  private async show(desk: DeadLetterDesk, id: string): Promise<Answer> {
+  private async show(desk: DeadLetterService, id: string): Promise<OperationsAnswer> {
     const found = await desk.find(id);
     return found
       ? { status: 200, body: { ...readable(found.letter), replay: found.preview } }
@@ -160,11 +163,11 @@ export class DeadLetterRequests {
   }
 
   private async replay(
-    desk: DeadLetterDesk,
+    desk: DeadLetterService,
     id: string,
     { reason, dryRun }: z.infer<typeof Replay>,
     who: string,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     if (dryRun) {
       const found = await desk.find(id);
       return found ? { status: 200, body: { replayed: false, replay: found.preview } } : gone(id);
@@ -175,11 +178,11 @@ export class DeadLetterRequests {
   }
 
   private async edit(
-    desk: DeadLetterDesk,
+    desk: DeadLetterService,
     id: string,
     { body, edits, replay, reason }: z.infer<typeof Edited>,
     who: string,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
     const outcome = await desk.edit(id, bytes, { ...decision(who, reason), edits, replay });
     if (outcome === 'gone') return gone(id);
@@ -190,26 +193,26 @@ export class DeadLetterRequests {
   }
 
   private async discard(
-    desk: DeadLetterDesk,
+    desk: DeadLetterService,
     id: string,
     { reason }: z.infer<typeof Discard>,
     who: string,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     if (!(await desk.letters.discard(id, { who, reason }))) return gone(id);
     this.log(`${who} discarded dead letter ${id}: ${reason}`);
     return { status: 200, body: { discarded: true } };
   }
 
   private async bulk(
-    desk: DeadLetterDesk,
+    desk: DeadLetterService,
     action: 'replay' | 'discard',
     asked: unknown,
     who: string,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     const { dryRun, reason, ...bulk } = read(Bulk, asked);
     if (dryRun) return this.previews(desk, bulk.filter, bulk.limit);
     if (action === 'discard' && reason === undefined)
-      throw new BadRequest('reason is missing: say why they are thrown away');
+      throw new BadRequestError('reason is missing: say why they are thrown away');
     const asks = { ...bulk, ...decision(who, reason) };
     const result = await (action === 'replay' ? desk.replayNext(asks) : desk.discardNext(asks));
     if (result.done.length > 0)
@@ -218,10 +221,10 @@ export class DeadLetterRequests {
   }
 
   private async previews(
-    desk: DeadLetterDesk,
+    desk: DeadLetterService,
     filter: DeadLetterFilter,
     limit: number = LIMIT.normal,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     const [count, replays] = await Promise.all([
       desk.letters.count(filter),
       desk.previews({ ...filter, limit: Math.min(limit, LIMIT.previews) }),
@@ -230,15 +233,15 @@ export class DeadLetterRequests {
   }
 }
 
-const refusing = (answer: () => Promise<Answer>): Promise<Answer> =>
+const refusing = (answer: () => Promise<OperationsAnswer>): Promise<OperationsAnswer> =>
   refusingBadRequests(() =>
     answer().catch((error: unknown) => {
-      if (error instanceof EditRefused) return failed(422, error.message);
+      if (error instanceof EditRefusedError) return failed(422, error.message);
       throw error;
     }),
   );
 
-const gone = (id: string): Answer =>
+const gone = (id: string): OperationsAnswer =>
   failed(
     404,
     `there is no dead letter ${id} any more; it was replayed or discarded before, or never was`,

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { milliseconds, type Duration } from '@parley/contract';
-import { endAt } from '@parley/messaging/transport';
+import { crashAt } from '@parley/messaging/transport';
 import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
 import { z } from 'zod';
 
@@ -20,7 +20,7 @@ const url = z
 
 const failPoint = z.string().superRefine((text, context) => {
   try {
-    endAt(text, () => undefined);
+    crashAt(text, () => undefined);
   } catch (error) {
     context.addIssue((error as Error).message);
   }

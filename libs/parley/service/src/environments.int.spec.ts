@@ -6,7 +6,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { install } from '@parley/postgres';
-import { eventually, freePort, Road } from '@parley/conformance';
+import { eventually, freePort, TcpProxy } from '@parley/conformance';
 import { Client } from 'pg';
 import { ServiceProcess } from './service-process.fixture';
 
@@ -136,7 +136,7 @@ describe('IPv6', () => {
 
 describe('a network that loses open connections without a sign', () => {
   it('is named by readiness until it is overcome', async () => {
-    const road = await Road.to(DATABASE_URL, 5432);
+    const road = await TcpProxy.to(DATABASE_URL, 5432);
     const url = await new Greeter({ DATABASE_URL: road.along(DATABASE_URL), GREET: 'Grace' }).url();
     const ready = async () =>
       (await fetch(`${url}/health/ready`)).json() as Promise<{ status: string; error?: object }>;

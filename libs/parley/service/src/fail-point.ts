@@ -1,4 +1,4 @@
-import { endAt, type Passes } from '@parley/messaging/transport';
+import { crashAt, type FailpointHook } from '@parley/messaging/transport';
 import type { Logger } from '@parley/observability';
 import type { Environment } from './environment';
 
@@ -9,8 +9,8 @@ import type { Environment } from './environment';
 export function passesOf(
   { PARLEY_FAILPOINT: spec }: Pick<Environment, 'PARLEY_FAILPOINT'>,
   logger: Pick<Logger, 'write'>,
-): Passes | undefined {
+): FailpointHook | undefined {
   if (spec === undefined) return undefined;
   logger.write('warn', `this process kills itself at ${spec}; PARLEY_FAILPOINT is for trials`);
-  return endAt(spec, () => process.kill(process.pid, 'SIGKILL'));
+  return crashAt(spec, () => process.kill(process.pid, 'SIGKILL'));
 }

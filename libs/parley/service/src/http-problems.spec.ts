@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { Body, Controller, Get, Logger, Module, Post, Query } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { InvalidMessage, OutageError } from '@parley/messaging';
+import { InvalidMessageError, OutageError } from '@parley/messaging';
 import { z } from 'zod';
 import { answerProblems, ProblemFilter } from './http-problems';
 import { problem } from './problem';
@@ -24,7 +24,7 @@ class ThingsController {
 
   @Post('sent')
   send() {
-    throw new InvalidMessage('things.keep', [{ path: 'sizes.1', message: 'is no number' }]);
+    throw new InvalidMessageError('things.keep', [{ path: 'sizes.1', message: 'is no number' }]);
   }
 
   @Get()

@@ -13,7 +13,7 @@ import {
   moreTimes,
   notingEffects,
   type OutageReader,
-  Sparingly,
+  LogThrottle,
 } from '@parley/messaging/transport';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { repeatedHeader } from './single-headers';
@@ -45,7 +45,7 @@ const OURS = problem(
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('http');
-  private readonly outages = new Sparingly();
+  private readonly outages = new LogThrottle();
 
   constructor(private readonly options: ProblemOptions = {}) {}
 
@@ -80,7 +80,7 @@ export class ProblemFilter implements ExceptionFilter {
 
   private warn(outage: OutageError, { method, routeOptions }: FastifyRequest): void {
     const route = `${method} ${routeOptions.url ?? ''}`;
-    this.outages.say(`${route} ${outage.name}`, (more) =>
+    this.outages.log(`${route} ${outage.name}`, (more) =>
       this.logger.warn(`${route} could not be answered: ${outage.message}${moreTimes(more)}`),
     );
   }

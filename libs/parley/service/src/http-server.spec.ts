@@ -2,12 +2,12 @@ import { Agent, get as request, type IncomingMessage, type RequestListener } fro
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { freePort } from '@parley/conformance';
-import { FrontDoor } from './http-server';
+import { HttpServer } from './http-server';
 import { Lifecycle } from './lifecycle';
 
 const lifecycle = () => new Lifecycle();
 let life: Lifecycle;
-let door: FrontDoor;
+let door: HttpServer;
 const agent = new Agent({ keepAlive: true });
 
 async function get(
@@ -25,7 +25,7 @@ async function get(
 
 async function openWith(app?: RequestListener): Promise<void> {
   life = lifecycle();
-  door = new FrontDoor(life, (_, response) => response.end('operations'));
+  door = new HttpServer(life, (_, response) => response.end('operations'));
   if (app) door.serverFactory(app);
   await door.listen('127.0.0.1', 0);
 }
@@ -73,7 +73,7 @@ describe('front door', () => {
   it('hides metrics and operations from the door that strangers reach, if they have one of their own', async () => {
     life = lifecycle();
     life.enter('running');
-    door = new FrontDoor(life, (_, response) => response.end('operations'));
+    door = new HttpServer(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
     await door.listen('127.0.0.1', 0, 0);
     expect(
@@ -88,7 +88,7 @@ describe('front door', () => {
   it('answers metrics and operations nowhere, when strangers reach its port and no other one is given', async () => {
     life = lifecycle();
     life.enter('running');
-    door = new FrontDoor(life, (_, response) => response.end('operations'));
+    door = new HttpServer(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
     await door.listen('127.0.0.1', 0, undefined, true);
     const bodies = await Promise.all(
@@ -103,7 +103,7 @@ describe('front door', () => {
     const port = await freePort();
     life = lifecycle();
     life.enter('running');
-    door = new FrontDoor(life, (_, response) => response.end('operations'));
+    door = new HttpServer(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
     await door.listen('127.0.0.1', port, port, true);
     expect((await get('/operations/status')).body).toBe('operations');
@@ -146,7 +146,7 @@ describe('front door', () => {
   it('holds no request whose headers or body never come', async () => {
     life = lifecycle();
     life.enter('running');
-    door = new FrontDoor(life, (_, response) => response.end('operations'), {
+    door = new HttpServer(life, (_, response) => response.end('operations'), {
       headersTimeout: 100,
       requestTimeout: 200,
       connectionsCheckingInterval: 50,
@@ -173,7 +173,7 @@ describe('front door', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as { port: number };
-    door = new FrontDoor(lifecycle(), () => undefined);
+    door = new HttpServer(lifecycle(), () => undefined);
     await expect(door.listen('127.0.0.1', port)).rejects.toThrow(
       `port ${port} on 127.0.0.1 is taken; stop what listens there or set PORT`,
     );

@@ -12,15 +12,15 @@ import { problem } from './problem';
 import { areaOf } from './request-path';
 
 /** Could not listen; the message says on what, and what to do. */
-export class DoorError extends Error {
-  override readonly name = 'DoorError';
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
 }
 
 /**
  * Milliseconds within which a request must have come: its headers, and all of it. Node looks every
  * `connectionsCheckingInterval`.
  */
-export interface DoorLimits {
+export interface HttpLimits {
   readonly headersTimeout: number;
   readonly requestTimeout: number;
   readonly connectionsCheckingInterval: number;
@@ -30,7 +30,7 @@ export interface DoorLimits {
  * Bodies are small here: 30 s are enough for 256 KiB at the speed of a bad line. What is slower is
  * cut off with 408.
  */
-const LIMITS: DoorLimits = {
+const LIMITS: HttpLimits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 2_000,
@@ -41,7 +41,7 @@ const LIMITS: DoorLimits = {
  * so that liveness and readiness always have an answer; Nest's adapter gets its requests, but not
  * the say over listening and closing.
  */
-export class FrontDoor {
+export class HttpServer {
   private readonly server: Server;
   /** Metrics and operations, when they have a port of their own. */
   private backDoor?: Server;
@@ -55,7 +55,7 @@ export class FrontDoor {
   constructor(
     private readonly lifecycle: Lifecycle,
     private readonly operations: RequestListener,
-    private readonly limits: DoorLimits = LIMITS,
+    private readonly limits: HttpLimits = LIMITS,
   ) {
     this.server = createServer(limits, (request, response) => this.receive(request, response));
     this.server.keepAliveTimeout = 72_000; // longer than the usual load balancer's, so that it is the one to close
@@ -65,7 +65,7 @@ export class FrontDoor {
    * @param operationsPort where metrics and operations are answered; the same as `port`: there
    * @param toStrangers the port is meant for strangers: without `operationsPort`, metrics and
    * operations are answered nowhere
-   * @throws DoorError
+   * @throws ListenError
    */
   async listen(
     host: string,
@@ -186,7 +186,7 @@ async function listening(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new DoorError(whyNot(error, host, port, variable))),
+      reject(new ListenError(whyNot(error, host, port, variable))),
     );
     server.listen(port, host, resolve);
   });

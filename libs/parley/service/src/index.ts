@@ -7,10 +7,10 @@ export {
   readEnvironment,
   serviceEnvironment,
 } from './environment';
-export { DoorError } from './http-server';
+export { ListenError } from './http-server';
 export { Lifecycle, type Phase } from './lifecycle';
-export { UnexpectedRoute } from './null-http-adapter';
-export type { Inspectable } from './operations';
+export { UnexpectedRouteError } from './null-http-adapter';
+export type { InspectionProvider } from './operations';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 export {
   type Asked,

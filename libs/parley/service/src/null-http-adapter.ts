@@ -1,18 +1,18 @@
 import { AbstractHttpAdapter } from '@nestjs/core';
 import type { Server } from 'node:http';
-import type { FrontDoor } from './http-server';
+import type { HttpServer } from './http-server';
 
 /** A service without HTTP routes of its own has one. */
-export class UnexpectedRoute extends Error {
-  override readonly name = 'UnexpectedRoute';
+export class UnexpectedRouteError extends Error {
+  override readonly name = 'UnexpectedRouteError';
 }
 
 /**
  * What Nest gets for an HTTP adapter in a service that talks by contracts only: a web framework
  * would cost each such process a fifth of a second and 14 MB for routes that it does not have.
  */
-export class NoHttp extends AbstractHttpAdapter<Server, never, never> {
-  constructor(private readonly door: FrontDoor) {
+export class NullHttpAdapter extends AbstractHttpAdapter<Server, never, never> {
+  constructor(private readonly door: HttpServer) {
     super(
       Object.fromEntries(
         ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'all', 'search', 'query'].map(
@@ -57,14 +57,14 @@ export class NoHttp extends AbstractHttpAdapter<Server, never, never> {
 }
 
 function unused(): never {
-  throw new UnexpectedRoute(
+  throw new UnexpectedRouteError(
     'this service serves no HTTP of its own; start it with serve(AppModule, { http: {} })',
   );
 }
 
 function refuse(verb: string) {
   return (path: unknown) => {
-    throw new UnexpectedRoute(
+    throw new UnexpectedRouteError(
       `there is a route ${verb.toUpperCase()} ${String(path)}; start the service with serve(AppModule, { http: {} })`,
     );
   };

@@ -11,7 +11,7 @@ import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { Messaging, type DeadLetter, type MessagingHealth } from '@parley/messaging';
-import { NoSubscription } from '@parley/messaging/transport';
+import { NoSubscriptionError } from '@parley/messaging/transport';
 import { Logger } from '@parley/observability';
 import { readEnvironment } from './environment';
 import { Operations } from './operations';
@@ -95,7 +95,7 @@ function running(hasRoutes = false): void {
       ],
     },
     setConcurrency: (name: string) => {
-      if (name !== 'orders.saga') throw new NoSubscription(`no ${name}; there is orders.saga`);
+      if (name !== 'orders.saga') throw new NoSubscriptionError(`no ${name}; there is orders.saga`);
       return 10;
     },
     outageIn: () => undefined,

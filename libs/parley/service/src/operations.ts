@@ -13,7 +13,7 @@ import {
 } from '@parley/observability';
 import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
-import { type Answer, failed } from './operator-request';
+import { type OperationsAnswer, failed } from './operator-request';
 import { OperationsAccess } from './operations-access';
 import type { Service } from './service';
 import { repeatedHeader } from './single-headers';
@@ -24,7 +24,7 @@ import { SubjectRequests } from './subject-requests';
  * Something of a service that people look into, beside its messages: `operations: { sagas:
  * SagaOperations }`.
  */
-export interface Inspectable {
+export interface InspectionProvider {
   /** @throws RangeError for a filter that means nothing, told to whoever asked */
   list(filter: Readonly<Record<string, string>>): Promise<readonly object[]>;
   /** What is named by the rest of the path. */
@@ -82,7 +82,7 @@ export class Operations {
   };
 
   /** What is away passes; a bug is told to nobody but the log. */
-  private failure({ method, url = '' }: IncomingMessage, error: unknown): Answer {
+  private failure({ method, url = '' }: IncomingMessage, error: unknown): OperationsAnswer {
     const outage = this.messaging?.outageIn(error);
     if (outage || !isBug(error)) return failed(503, messageOf(outage ?? error));
     const path = url.split('?')[0];
@@ -90,7 +90,7 @@ export class Operations {
     return failed(500, 'something went wrong here; the log says what');
   }
 
-  private async answer(request: IncomingMessage): Promise<Answer> {
+  private async answer(request: IncomingMessage): Promise<OperationsAnswer> {
     const { method, url } = request;
     const repeated = repeatedHeader(request.rawHeaders);
     if (repeated !== undefined) return failed(400, `the header ${repeated} comes twice`);
@@ -116,11 +116,11 @@ export class Operations {
   }
 
   /** Whether the process works at all. Asks nobody else: restarting it would mend nothing there. */
-  private live(): Answer {
+  private live(): OperationsAnswer {
     return { status: 200, body: { status: 'ok', phase: this.service.lifecycle.phase } };
   }
 
-  private async ready(): Promise<Answer> {
+  private async ready(): Promise<OperationsAnswer> {
     const { reason } = this.service.lifecycle;
     if (reason !== undefined || !this.app)
       return {
@@ -198,7 +198,7 @@ export class Operations {
     name: string,
     rest: string[],
     filter: Record<string, string>,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'explain') return this.explain(rest[0] ?? '');
     if (name === 'topology') return { status: 200, body: this.asked.topology() };
@@ -214,7 +214,7 @@ export class Operations {
       ? this.service.inspectable[name]
       : undefined;
     if (!token || !this.app) return failed(404, `there is no /operations/${name} here`);
-    const inspectable = this.app.get<Inspectable>(token, { strict: false });
+    const inspectable = this.app.get<InspectionProvider>(token, { strict: false });
     if (rest.length === 0) return inTime(listed(inspectable, filter));
     const found = await inTime(Promise.resolve(inspectable.find?.(...rest)));
     return found
@@ -249,7 +249,7 @@ export class Operations {
   }
 
   /** What this service has to do with a contract: how it would say it, and what handles it here. */
-  private explain(name: string): Answer {
+  private explain(name: string): OperationsAnswer {
     const contract = known(name);
     if (!contract) return failed(404, `${this.service.name} has not loaded a contract ${name}`);
     const { kind, owner, version, key } = contract;
@@ -277,7 +277,11 @@ export class Operations {
     );
   }
 
-  private async change(path: string, rest: string[], request: IncomingMessage): Promise<Answer> {
+  private async change(
+    path: string,
+    rest: string[],
+    request: IncomingMessage,
+  ): Promise<OperationsAnswer> {
     // A browser sends it along with every POST: no web page may replay messages by way of
     // somebody's loopback address.
     if (request.headers.origin !== undefined)
@@ -311,9 +315,9 @@ export class Operations {
 }
 
 async function listed(
-  inspectable: Inspectable,
+  inspectable: InspectionProvider,
   filter: Readonly<Record<string, string>>,
-): Promise<Answer> {
+): Promise<OperationsAnswer> {
   try {
     return { status: 200, body: await inspectable.list(filter) };
   } catch (error) {

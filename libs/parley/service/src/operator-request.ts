@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 
 /** What a request is answered with. */
-export interface Answer {
+export interface OperationsAnswer {
   readonly status: number;
   readonly body: object | string;
   readonly type?: string;
 }
 
-export const failed = (status: number, message: string): Answer => ({
+export const failed = (status: number, message: string): OperationsAnswer => ({
   status,
   body: { status, message },
 });
@@ -16,23 +16,25 @@ export const failed = (status: number, message: string): Answer => ({
 const MAX_BODY = 4 * 1024 * 1024;
 
 /** A request that says something that cannot be; the answer is 400. */
-export class BadRequest extends Error {}
+export class BadRequestError extends Error {}
 
 export function read<T>(schema: z.ZodType<T>, given: unknown): T {
   const result = schema.safeParse(given);
   if (result.success) return result.data;
-  throw new BadRequest(
+  throw new BadRequestError(
     result.error.issues
       .map(({ path, message }) => `${path.join('.') || 'the request'}: ${message}`)
       .join('; '),
   );
 }
 
-export async function refusingBadRequests(answer: () => Promise<Answer>): Promise<Answer> {
+export async function refusingBadRequests(
+  answer: () => Promise<OperationsAnswer>,
+): Promise<OperationsAnswer> {
   try {
     return await answer();
   } catch (error) {
-    if (error instanceof BadRequest) return failed(400, error.message);
+    if (error instanceof BadRequestError) return failed(400, error.message);
     throw error;
   }
 }
@@ -48,13 +50,13 @@ export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     if ((size += chunk.length) > MAX_BODY)
-      throw new BadRequest(`the request is longer than ${MAX_BODY} bytes`);
+      throw new BadRequestError(`the request is longer than ${MAX_BODY} bytes`);
     chunks.push(chunk);
   }
   if (size === 0) return {};
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch {
-    throw new BadRequest('the request is not JSON');
+    throw new BadRequestError('the request is not JSON');
   }
 }

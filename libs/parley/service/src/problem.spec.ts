@@ -1,11 +1,11 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import { call } from '@parley/contract';
 import {
-  AnswerLost,
+  ReplyLostError,
   CallError,
-  InvalidMessage,
+  InvalidMessageError,
   OutageError,
-  OwnerUnavailable,
+  OwnerUnavailableError,
 } from '@parley/messaging';
 import { noteEffect, notingEffects } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
@@ -43,7 +43,7 @@ describe('the problem that tells of an error', () => {
   it('names the fields of a message that breaks its contract', () => {
     expect(
       problemOf(
-        new InvalidMessage('orders.place-order', [
+        new InvalidMessageError('orders.place-order', [
           { path: 'lines', message: 'names a product twice' },
         ]),
         writing,
@@ -55,7 +55,7 @@ describe('the problem that tells of an error', () => {
   });
 
   it('says that nothing was done when what is needed is away', () => {
-    for (const error of [new OwnerUnavailable(Weigh, 'nobody answers'), new Away('none')]) {
+    for (const error of [new OwnerUnavailableError(Weigh, 'nobody answers'), new Away('none')]) {
       expect(problemOf(error, writing)).toMatchObject({
         status: 503,
         detail: expect.stringContaining('Nothing was done'),
@@ -65,7 +65,7 @@ describe('the problem that tells of an error', () => {
 
   it.each([
     ['a deadline', new DeadlineExceeded('scales.weigh', 5_000)],
-    ['a lost answer', new AnswerLost(Weigh, 'connection reset')],
+    ['a lost answer', new ReplyLostError(Weigh, 'connection reset')],
     ['an outage in the middle', new Away('unknown')],
   ])('says what is known after %s', (_what, error) => {
     expect(problemOf(error, repeatable)).toMatchObject({

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { IdempotencyConflict, InvalidMessage, OutageError } from '@parley/messaging';
+import { IdempotencyConflictError, InvalidMessageError, OutageError } from '@parley/messaging';
 import { effectAfter } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
 
@@ -56,9 +56,9 @@ export const invalid = (errors: readonly FieldError[]): Problem =>
  */
 export function problemOf(error: unknown, asked: Asked): Problem | undefined {
   if (error instanceof ProblemError) return error.problem;
-  if (error instanceof InvalidMessage)
+  if (error instanceof InvalidMessageError)
     return invalid(error.issues.map(({ path, message }) => ({ field: path, message })));
-  if (error instanceof IdempotencyConflict)
+  if (error instanceof IdempotencyConflictError)
     return problem(
       422,
       'This Idempotency-Key was used for another request',

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { install } from '@parley/postgres';
 import { Client } from 'pg';
-import { Road } from '@parley/conformance';
+import { TcpProxy } from '@parley/conformance';
 import { ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(60_000);
@@ -114,11 +114,11 @@ describe('a service', () => {
   });
 
   it('says within a second that its database says nothing, and is ready when it speaks again', async () => {
-    const road = await Road.to(DATABASE_URL, 5432);
+    const road = await TcpProxy.to(DATABASE_URL, 5432);
     const service = new Running({ DATABASE_URL: road.along(DATABASE_URL), GREET: 'Eve' });
     const url = await service.url();
     await service.says('greeting Eve');
-    road.deafen();
+    road.dropResponses();
     for (let status = 200; status === 200;) {
       const started = performance.now();
       const answer = await get(`${url}/health/ready`);

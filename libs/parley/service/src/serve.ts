@@ -8,9 +8,9 @@ import { brokersUp } from './broker-wait';
 import { AFTERWARDS, drain } from './drain';
 import { watchEventLoop } from './blocked-loop';
 import { describeEnvironment, type Environment } from './environment';
-import { FrontDoor } from './http-server';
+import { HttpServer } from './http-server';
 import { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
-import { NoHttp } from './null-http-adapter';
+import { NullHttpAdapter } from './null-http-adapter';
 import { Operations } from './operations';
 import { Service } from './service';
 import { ServiceModule } from './service.module';
@@ -56,7 +56,7 @@ export async function serve(module: Type, options: ServeOptions = {}): Promise<v
 
 class Process {
   stopping = false;
-  private readonly door: FrontDoor;
+  private readonly door: HttpServer;
   private readonly operations: Operations;
   private app?: INestApplication;
   private messaging?: Messaging;
@@ -64,7 +64,7 @@ class Process {
   constructor(private readonly service: Service) {
     this.operations = new Operations(service);
     watchEventLoop((message) => service.logger.write('warn', message));
-    this.door = new FrontDoor(service.lifecycle, this.operations.receive);
+    this.door = new HttpServer(service.lifecycle, this.operations.receive);
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.on(signal, () => this.stop(signal));
     process.on('unhandledRejection', (reason) => this.crash('unhandled rejection', reason));
@@ -82,8 +82,8 @@ class Process {
     );
     const brokers = brokersUp(brokerUrls(environment), { log: logger.write }); // looked for while the application is made
     lifecycle.enter('starting', 'making the application');
-    const adapter = http ? await fastify(this.door, http) : new NoHttp(this.door);
-    const app = await NestFactory.create(module, adapter as NoHttp, {
+    const adapter = http ? await fastify(this.door, http) : new NullHttpAdapter(this.door);
+    const app = await NestFactory.create(module, adapter as NullHttpAdapter, {
       logger,
       abortOnError: false,
     });
@@ -166,7 +166,10 @@ function brokerUrls({
   ].filter((url) => url !== DATABASE_URL);
 }
 
-async function fastify(door: FrontDoor, { bodyLimit, fastify }: NonNullable<ServeOptions['http']>) {
+async function fastify(
+  door: HttpServer,
+  { bodyLimit, fastify }: NonNullable<ServeOptions['http']>,
+) {
   const { FastifyAdapter } = await import('@nestjs/platform-fastify');
   return new FastifyAdapter({
     ...fastify,

@@ -2,14 +2,14 @@ import { Module, type DynamicModule, type InjectionToken, type Type } from '@nes
 import { TerminusModule } from '@nestjs/terminus';
 import { contractsLoaded } from '@parley/contract';
 import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
-import { readable, urlVariable } from '@parley/messaging/transport';
+import { explainingUrlErrors, urlVariable } from '@parley/messaging/transport';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
 import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm';
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
 import { passesOf } from './fail-point';
-import type { Inspectable } from './operations';
+import type { InspectionProvider } from './operations';
 import { Service } from './service';
 import { technologiesFor } from './technologies';
 
@@ -22,7 +22,7 @@ export interface ServiceOptions {
   readonly migrations?: readonly Type<MigrationInterface>[];
   readonly entities?: readonly EntityTarget<object>[];
   /** What `/operations/<name>` shows beside messages: `{ sagas: SagaOperations }`. */
-  readonly operations?: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  readonly operations?: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   /**
    * What of those whom messages are about it keeps in tables and files of its own, in words:
    * whoever erases a subject is told, for no key does it.
@@ -86,7 +86,7 @@ async function databaseOf(
       `${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`,
     );
   const { postgresUrl, prepareSession } = await import('@parley/postgres');
-  readable('DATABASE_URL', () => postgresUrl(url));
+  explainingUrlErrors('DATABASE_URL', () => postgresUrl(url));
   return new Database({
     url,
     schema: service,
@@ -147,7 +147,7 @@ async function messagingOptions({
     claims,
     topology: environment.PARLEY_TOPOLOGY,
     concurrency: environment.CONCURRENCY,
-    killSwitch: environment.PAUSE_AT > 0 && { rate: environment.PAUSE_AT / 100 },
+    circuitBreaker: environment.PAUSE_AT > 0 && { failureRatio: environment.PAUSE_AT / 100 },
     observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
     passes,

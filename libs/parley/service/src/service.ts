@@ -3,12 +3,12 @@ import { Conversations, Logger, Metrics } from '@parley/observability';
 import type { Environment } from './environment';
 import type { Database } from './database';
 import { Lifecycle } from './lifecycle';
-import type { Inspectable } from './operations';
+import type { InspectionProvider } from './operations';
 
 export interface ServiceParts {
   readonly environment: Environment;
   readonly database?: Database;
-  readonly inspectable?: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  readonly inspectable?: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   readonly ownCopies?: string;
 }
 
@@ -20,7 +20,7 @@ export class Service {
   readonly environment: Environment;
   readonly database?: Database;
   /** What `/operations` shows beside messages, by name. */
-  readonly inspectable: Readonly<Record<string, InjectionToken<Inspectable>>>;
+  readonly inspectable: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   /** What of those whom messages are about it keeps by itself, in words. */
   readonly ownCopies?: string;
   readonly lifecycle = new Lifecycle();

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { MemorySubjectKeys } from '@parley/memory';
 import { type Messaging } from '@parley/messaging';
-import { KeyRing, systemClock } from '@parley/messaging/transport';
+import { SubjectKeyCache, systemClock } from '@parley/messaging/transport';
 import { SubjectRequests } from './subject-requests';
 
 const posted = (body: object, operator = 'ann') =>
@@ -12,7 +12,7 @@ const posted = (body: object, operator = 'ann') =>
 
 function requests(keys?: MemorySubjectKeys) {
   const said: string[] = [];
-  const messaging = { keyRing: keys && new KeyRing(keys, systemClock) } as Messaging;
+  const messaging = { keyRing: keys && new SubjectKeyCache(keys, systemClock) } as Messaging;
   return {
     said,
     messaging,

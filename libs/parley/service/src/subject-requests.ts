@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Messaging } from '@parley/messaging';
 import { z } from 'zod';
 import {
-  type Answer,
+  type OperationsAnswer,
   bodyOf,
   failed,
   operatorOf,
@@ -24,7 +24,7 @@ export class SubjectRequests {
     private readonly log: (message: string) => void,
   ) {}
 
-  async tell([subject, ...rest]: readonly string[]): Promise<Answer> {
+  async tell([subject, ...rest]: readonly string[]): Promise<OperationsAnswer> {
     const ring = this.messaging.keyRing;
     if (!ring || subject === undefined || rest.length > 0)
       return failed(404, 'there is nothing of that name');
@@ -38,7 +38,7 @@ export class SubjectRequests {
   async change(
     [subject, verb, ...rest]: readonly string[],
     request: IncomingMessage,
-  ): Promise<Answer> {
+  ): Promise<OperationsAnswer> {
     const ring = this.messaging.keyRing;
     if (!ring || !subject || verb !== 'erase' || rest.length > 0)
       return failed(404, 'there is nothing to change here');

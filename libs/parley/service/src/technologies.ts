@@ -1,5 +1,5 @@
 import type { Technology } from '@parley/messaging';
-import { UnknownTechnology } from '@parley/messaging/transport';
+import { UnknownTechnologyError } from '@parley/messaging/transport';
 
 /*
  * Every technology this kit has, by URL scheme. One is loaded only when a URL names it: a service
@@ -48,7 +48,7 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
 /**
  * The technologies that these URLs name, each loaded once.
  * @param urls by the variable that holds them, for the error
- * @throws UnknownTechnology
+ * @throws UnknownTechnologyError
  */
 export async function technologiesFor(
   urls: Readonly<Record<string, string | undefined>>,
@@ -67,7 +67,7 @@ function technologyOf(variable: string, url: string): string {
   const known = Object.keys(SCHEMES)
     .filter((one) => isForCalls === (SCHEMES[one] === 'grpc'))
     .map((one) => `${one}://`);
-  throw new UnknownTechnology(
+  throw new UnknownTechnologyError(
     `${variable}: "${scheme}" names no technology; use one of ${known.join(', ')}`,
   );
 }

@@ -12,14 +12,14 @@ import { type OutgoingMessage, systemClock } from '@parley/messaging/transport';
 import { plainPayload } from './plain-payload';
 
 /** What a handler said. */
-export interface Said {
+export interface SentMessage {
   readonly contract: string;
   readonly message: unknown;
   /** Milliseconds it is held back. */
   readonly delay?: number;
 }
 
-export interface Circumstances {
+export interface AttemptOptions {
   /** 1 the first time. */
   readonly attempt?: number;
   /** The process ends when everything is done but the commit. */
@@ -27,8 +27,8 @@ export interface Circumstances {
 }
 
 /** The process ended before it could commit. */
-export class Crash extends Error {
-  override readonly name = 'Crash';
+export class CrashError extends Error {
+  override readonly name = 'CrashError';
   constructor() {
     super('the process ended before the commit');
   }
@@ -38,9 +38,9 @@ export class Crash extends Error {
  * Tries a handler by itself, with a real Messenger and the transactions of a store, but without
  * anything that delivers: what it said counts once its transaction has committed.
  */
-export class HandlerTrial {
+export class HandlerTestKit {
   /** Everything said so far, in order. */
-  readonly said: Said[] = [];
+  readonly said: SentMessage[] = [];
   readonly messenger: Messenger;
   readonly transactions: Transactions;
   private readonly subjectKeys = new MemorySubjectKeys(systemClock);
@@ -65,10 +65,10 @@ export class HandlerTrial {
   /** Handles one message in a handler of `transaction: 'own'`. */
   async handle(
     run: (context: HandlerContext) => Promise<unknown>,
-    { attempt = 1, crash = false }: Circumstances = {},
+    { attempt = 1, crash = false }: AttemptOptions = {},
   ): Promise<void> {
     const acknowledge = async () => {
-      if (crash) throw new Crash();
+      if (crash) throw new CrashError();
     };
     await run({
       envelope: { id: randomUUID() } as HandlerContext['envelope'],

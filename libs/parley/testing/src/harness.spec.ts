@@ -6,11 +6,11 @@ import {
   Handles,
   Messenger,
   Subscription,
-  Unrecoverable,
+  UnrecoverableError,
 } from '@parley/messaging';
 import type { MemoryTx } from '@parley/memory';
 import { z } from 'zod';
-import { Harness, Unsettled } from './harness';
+import { Harness, UnsettledError } from './harness';
 
 const Order = z.object({ orderId: z.string(), line: z.number() });
 type Order = z.infer<typeof Order>;
@@ -46,7 +46,7 @@ class DepotController {
     await this.messenger.publish(Picked, order);
     const left = this.depot.failures.get(`${order.orderId}/${order.line}`) ?? 0;
     this.depot.failures.set(`${order.orderId}/${order.line}`, left - 1);
-    if (left > 0) throw left === Infinity ? new Unrecoverable('never') : new Error('not now');
+    if (left > 0) throw left === Infinity ? new UnrecoverableError('never') : new Error('not now');
   }
 
   @Handles(Ask)
@@ -100,7 +100,7 @@ describe('a harness', () => {
     await send(1);
     await harness.settled();
     expect(screen.seen).toEqual([{ orderId: 'o-1', line: 1 }]);
-    expect(harness.said(Picked)).toEqual([{ orderId: 'o-1', line: 1 }]);
+    expect(harness.sent(Picked)).toEqual([{ orderId: 'o-1', line: 1 }]);
     expect(await harness.call(Ask, { orderId: 'o-1' })).toEqual({ lines: 1 });
     await harness.broadcast(Priced, { price: 7 });
     await harness.settled();
@@ -113,12 +113,12 @@ describe('a harness', () => {
     await send(1);
     await harness.settled();
     expect(depot.calls).toEqual(Array(4).fill('o-1/1 attempt 1'));
-    expect([depot.lines, harness.said(Picked)]).toEqual([[], []]);
+    expect([depot.lines, harness.sent(Picked)]).toEqual([[], []]);
     await harness.advance('999ms');
     expect(depot.calls).toHaveLength(4);
     await harness.advance('1ms');
     expect(depot.calls.slice(4)).toEqual(Array(3).fill('o-1/1 attempt 2'));
-    expect([depot.lines, harness.said(Picked)]).toEqual([
+    expect([depot.lines, harness.sent(Picked)]).toEqual([
       [{ orderId: 'o-1', line: 1 }],
       [{ orderId: 'o-1', line: 1 }],
     ]);
@@ -146,7 +146,7 @@ describe('a harness', () => {
     await harness.settled();
     const letters = await harness.deadLetters();
     expect(letters).toMatchObject([
-      { subscription: 'depot', failure: { error: 'Unrecoverable', message: 'never' } },
+      { subscription: 'depot', failure: { error: 'UnrecoverableError', message: 'never' } },
     ]);
     expect(depot.lines).toEqual([]);
     depot.failures.clear();
@@ -178,8 +178,8 @@ describe('a harness', () => {
     let release = () => {};
     depot.hang = new Promise((resolve) => (release = resolve));
     await send(1);
-    const error = await harness.settled(50).catch((error: Unsettled) => error);
-    expect(error).toBeInstanceOf(Unsettled);
+    const error = await harness.settled(50).catch((error: UnsettledError) => error);
+    expect(error).toBeInstanceOf(UnsettledError);
     expect(String(error)).toContain('1 messages for depot');
     release();
     await harness.settled();
@@ -215,6 +215,6 @@ describe('a harness', () => {
         depot.lines.filter((line) => line.orderId === orderId).map(({ line }) => line),
       ).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
     }
-    expect(harness.said(Picked)).toHaveLength(60);
+    expect(harness.sent(Picked)).toHaveLength(60);
   });
 });

@@ -42,11 +42,11 @@ export interface HarnessOptions {
    * When subscriptions are paused, as for `Messaging`. Default never: what a test has fail, it has
    * fail on purpose.
    */
-  readonly killSwitch?: MessagingOptions['killSwitch'];
+  readonly circuitBreaker?: MessagingOptions['circuitBreaker'];
 }
 
 /** One instance of a service under test. */
-export interface ServiceOnTrial {
+export interface TestService {
   readonly app: INestApplication;
   readonly store: MemoryStore;
   get<T>(token: Type<T> | (abstract new (...args: never[]) => T) | string | symbol): T;
@@ -58,8 +58,8 @@ export interface ServiceOnTrial {
 }
 
 /** Something did not come to rest. */
-export class Unsettled extends Error {
-  override readonly name = 'Unsettled';
+export class UnsettledError extends Error {
+  override readonly name = 'UnsettledError';
   constructor(milliseconds: number, stuck: readonly string[], complaints: readonly string[]) {
     super(
       [`after ${milliseconds} ms there were still: ${stuck.join('; ')}`, ...complaints].join(
@@ -89,7 +89,7 @@ export class Harness {
   private readonly url: string;
   private readonly broker: MemoryBroker;
   private readonly stores = new Map<string, MemoryStore>();
-  private readonly running = new Set<ServiceOnTrial>();
+  private readonly running = new Set<TestService>();
   private readonly owners = new Map<string, Messaging>();
   private readonly messages: OutgoingMessage[] = [];
   private readonly complaints: string[] = [];
@@ -107,7 +107,7 @@ export class Harness {
   async start(
     service: string,
     parts: Pick<ModuleMetadata, 'imports' | 'controllers' | 'providers'>,
-  ): Promise<ServiceOnTrial> {
+  ): Promise<TestService> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
     const store = this.storeOf(service);
@@ -126,7 +126,7 @@ export class Harness {
     await messaging.start();
     await app.init();
     await messaging.listen(app);
-    const trial: ServiceOnTrial = {
+    const trial: TestService = {
       app,
       store,
       get: (token) => app.get(token, { strict: false }),
@@ -162,7 +162,7 @@ export class Harness {
   /**
    * What was said of a contract, in order: by the services, after their commits, and by the test.
    */
-  said<C extends Contract>(contract: C): readonly Message<C>[] {
+  sent<C extends Contract>(contract: C): readonly Message<C>[] {
     return this.messages
       .filter((message) => message.contract.name === contract.name)
       .map(
@@ -189,7 +189,7 @@ export class Harness {
    */
   async settled(bound = BOUND): Promise<void> {
     if (await this.quiet(bound)) return;
-    throw new Unsettled(bound, this.unsettled(), this.complaints);
+    throw new UnsettledError(bound, this.unsettled(), this.complaints);
   }
 
   /**
@@ -265,7 +265,7 @@ export class Harness {
     const { url, clock } = this;
     const urls = { commands: url, broadcasts: url, events: url, calls: () => url };
     const listen = { host: 'memory', port: 0 };
-    const { killSwitch = false } = this.options;
+    const { circuitBreaker = false } = this.options;
     const instance = `${service}-${this.running.size + 1}`;
     return {
       service,
@@ -277,7 +277,7 @@ export class Harness {
       store,
       keys: url,
       claims: url,
-      killSwitch,
+      circuitBreaker,
       clock,
       random: () => 0,
       log: this.log,
@@ -291,7 +291,7 @@ export class Harness {
     if (this.complaints.length > COMPLAINTS) this.complaints.shift();
   };
 
-  private async stop(trial: ServiceOnTrial, messaging: Messaging): Promise<void> {
+  private async stop(trial: TestService, messaging: Messaging): Promise<void> {
     if (!this.running.delete(trial)) return;
     await messaging.stopIntake();
     await messaging.drained(BOUND);

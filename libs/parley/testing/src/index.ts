@@ -1,4 +1,9 @@
-export { type Circumstances, Crash, HandlerTrial, type Said } from './handler-test-kit';
-export { Harness, type HarnessOptions, type ServiceOnTrial, Unsettled } from './harness';
-export { TrialSchema } from './temporary-schema';
+export {
+  type AttemptOptions,
+  CrashError,
+  HandlerTestKit,
+  type SentMessage,
+} from './handler-test-kit';
+export { Harness, type HarnessOptions, type TestService, UnsettledError } from './harness';
+export { TemporarySchema } from './temporary-schema';
 export { VirtualClock } from './virtual-clock';

@@ -1,5 +1,5 @@
 import type { MemorySubjectKeys } from '@parley/memory';
-import { isSealed, unsealed, type OutgoingMessage } from '@parley/messaging/transport';
+import { isEncrypted, decryptFields, type OutgoingMessage } from '@parley/messaging/transport';
 
 /** What a message says, decrypted where it is personal. */
 export function plainPayload(
@@ -7,7 +7,7 @@ export function plainPayload(
   keys: MemorySubjectKeys,
 ): unknown {
   const payload: unknown = JSON.parse(body.toString());
-  return isSealed(contract)
-    ? unsealed(payload, contract, envelope, (id) => keys.peek(id)!)
+  return isEncrypted(contract)
+    ? decryptFields(payload, contract, envelope, (id) => keys.peek(id)!)
     : payload;
 }

@@ -6,7 +6,7 @@ import { DataSource, type MigrationInterface } from 'typeorm';
  * A schema of its own, as a service has one, in the PostgreSQL that tests are given
  * (`PARLEY_TEST_POSTGRES`): migrated at first, dropped at last.
  */
-export class TrialSchema implements Pick<Store, 'transaction'> {
+export class TemporarySchema implements Pick<Store, 'transaction'> {
   private constructor(
     readonly dataSource: DataSource,
     private readonly name: string,
@@ -15,7 +15,7 @@ export class TrialSchema implements Pick<Store, 'transaction'> {
   static async create(
     url: string | undefined,
     migrations: readonly (new () => MigrationInterface)[],
-  ): Promise<TrialSchema> {
+  ): Promise<TemporarySchema> {
     if (url === undefined)
       throw new Error(
         'PARLEY_TEST_POSTGRES is not set; run the tests by `npm test` or through the root jest.config.js',
@@ -34,7 +34,7 @@ export class TrialSchema implements Pick<Store, 'transaction'> {
     });
     await own.initialize();
     await own.runMigrations();
-    return new TrialSchema(own, name);
+    return new TemporarySchema(own, name);
   }
 
   transaction: Store['transaction'] = (work, last) =>

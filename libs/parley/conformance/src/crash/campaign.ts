@@ -1,8 +1,8 @@
-import type { FailPoint } from '@parley/messaging/transport';
+import type { Failpoint } from '@parley/messaging/transport';
 import { CONSUMER, SENDER, type CrashSite, type UnderWay } from './place';
 import type { Plant } from './plants';
 import { faultsOf } from './verdict';
-import { Nursery, type Victim } from './victim';
+import { WorkerPool, type CrashWorker } from './victim';
 import type { Orders } from './worker';
 
 export interface CampaignOptions {
@@ -21,7 +21,7 @@ export interface CampaignOptions {
   readonly from?: number;
   readonly plant?: Plant;
   /** Instead of all that the victim takes. */
-  readonly steps?: readonly FailPoint[];
+  readonly steps?: readonly Failpoint[];
   /** True: nobody dies any more, and the books are compared. */
   readonly over?: () => boolean;
   readonly progress?: (text: string) => void;
@@ -32,7 +32,7 @@ export interface CampaignResult {
   /** Random kills that cut something off, by what. */
   readonly cut: Readonly<Record<keyof UnderWay, number>>;
   /** Ends per step. */
-  readonly ends: ReadonlyMap<FailPoint, number>;
+  readonly ends: ReadonlyMap<Failpoint, number>;
   readonly said: number;
   readonly effects: number;
   /** Empty: everything holds. */
@@ -48,27 +48,27 @@ const LIFE = 50;
  */
 const PASSES = 50;
 /** Of steps that few messages take. */
-const RARE: Partial<Record<FailPoint, number>> = { 'message.kept': 8 };
+const RARE: Partial<Record<Failpoint, number>> = { 'message.kept': 8 };
 const MUST_DIE_WITHIN = 60_000;
 /** Without any message on its way getting further. With a planted bug some never do. */
 const NOTHING_MOVES = { honest: 30_000, planted: 3_000 };
-const PUBLISHING: readonly FailPoint[] = [
+const PUBLISHING: readonly Failpoint[] = [
   'transaction.worked',
   'transaction.said',
   'transaction.committed',
 ];
-const RELAYING: readonly FailPoint[] = ['relay.read', 'relay.published', 'relay.removed'];
-const CONSUMING: readonly FailPoint[] = [
+const RELAYING: readonly Failpoint[] = ['relay.read', 'relay.published', 'relay.removed'];
+const CONSUMING: readonly Failpoint[] = [
   'delivery.received',
   'delivery.handled',
   'handler.returned',
   'queue.claimed',
   'queue.told',
 ];
-const WITH_INBOX: readonly FailPoint[] = ['inbox.recorded', 'message.kept'];
+const WITH_INBOX: readonly Failpoint[] = ['inbox.recorded', 'message.kept'];
 
 /** The steps a victim takes here. Sagas have none of their own: a step is a transaction. */
-export function stepsOf(victim: CampaignOptions['victim'], relays: boolean): readonly FailPoint[] {
+export function stepsOf(victim: CampaignOptions['victim'], relays: boolean): readonly Failpoint[] {
   const consuming = victim === CONSUMER ? [...CONSUMING, ...(relays ? WITH_INBOX : [])] : [];
   return [...PUBLISHING, ...(relays ? RELAYING : []), ...consuming];
 }
@@ -78,17 +78,17 @@ export function stepsOf(victim: CampaignOptions['victim'], relays: boolean): rea
  * are right.
  */
 export class Campaign {
-  private readonly nursery: Nursery;
+  private readonly nursery: WorkerPool;
   private readonly lives = {
     kills: 0,
     cut: { transactions: 0, unacknowledged: 0, unpublished: 0, unremoved: 0 },
-    ends: new Map<FailPoint, number>(),
+    ends: new Map<Failpoint, number>(),
   };
   private readonly faults: string[] = [];
   private born = 0;
 
   constructor(private readonly options: CampaignOptions) {
-    this.nursery = new Nursery(options.worker, options.site.module);
+    this.nursery = new WorkerPool(options.worker, options.site.module);
   }
 
   async run(): Promise<CampaignResult> {
@@ -151,7 +151,7 @@ export class Campaign {
   }
 
   /** Nothing new is said; whatever was, is to take effect. */
-  private async settle(steady: Victim): Promise<void> {
+  private async settle(steady: CrashWorker): Promise<void> {
     const { victim } = this.options;
     if (victim === CONSUMER) await steady.end();
     const last = await this.live(victim, { silent: true });
@@ -178,7 +178,7 @@ export class Campaign {
   private async live(
     service: CampaignOptions['victim'],
     more: Partial<Orders> = {},
-  ): Promise<Victim> {
+  ): Promise<CrashWorker> {
     const { site, plant } = this.options;
     const one = this.nursery.take();
     this.born++;

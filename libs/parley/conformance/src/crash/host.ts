@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { Subscription, type HandlerContext, type HandlerOptions } from '@parley/messaging';
-import { TRANSPORT_ID, type Intake } from '@parley/messaging/transport';
+import { TRANSPORT_ID, type Consumer } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 
 /** One handler, as a controller would declare it. */
@@ -17,7 +17,7 @@ export interface Work {
  * their kinds, and lets them consume.
  */
 export class Host {
-  private readonly strategies: Intake[] = [];
+  private readonly strategies: Consumer[] = [];
 
   constructor(private readonly works: readonly Work[]) {}
 
@@ -25,7 +25,7 @@ export class Host {
     return this as unknown as INestApplication;
   }
 
-  connectMicroservice({ strategy }: { readonly strategy: Intake }): void {
+  connectMicroservice({ strategy }: { readonly strategy: Consumer }): void {
     this.strategies.push(strategy);
     for (const work of this.works) {
       if (TRANSPORT_ID[work.contract.kind] !== strategy.transportId) continue;
@@ -55,7 +55,7 @@ interface Binder {
   addHandler(pattern: string, run: unknown, isEvent: boolean, extras: object): void;
 }
 
-const listening = (strategy: Intake): Promise<void> =>
+const listening = (strategy: Consumer): Promise<void> =>
   new Promise((resolve, reject) =>
     strategy.listen((error?: unknown) =>
       error === undefined || error === null ? resolve() : reject(error as Error),

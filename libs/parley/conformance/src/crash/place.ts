@@ -1,5 +1,5 @@
 import type { Store, Technology } from '@parley/messaging';
-import type { Passes, TransportContext, Tx } from '@parley/messaging/transport';
+import type { FailpointHook, TransportContext, Tx } from '@parley/messaging/transport';
 
 export const SENDER = 'desk';
 export const CONSUMER = 'works';
@@ -34,7 +34,7 @@ export interface CrashPlace {
 export interface Life {
   readonly service: string;
   readonly instance: string;
-  readonly passes?: Passes;
+  readonly passes?: FailpointHook;
   readonly log: TransportContext['log'];
 }
 

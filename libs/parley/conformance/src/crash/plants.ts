@@ -40,15 +40,15 @@ const acknowledgingEarly = (technology: Technology): Technology => ({
   ...technology,
   open: (url, context) => {
     const transport = technology.open!(url, context);
-    const intake: Transport['intake'] = (kind, registry, deliver) =>
-      transport.intake(kind, registry, early(deliver));
-    return with_(transport, { intake });
+    const intake: Transport['consumer'] = (kind, registry, deliver) =>
+      transport.consumer(kind, registry, early(deliver));
+    return with_(transport, { consumer: intake });
   },
 });
 
 const early =
   (deliver: Deliver): Deliver =>
   async (delivery) => {
-    void deliver({ ...delivery, settle: undefined });
+    void deliver({ ...delivery, acknowledgeInTransaction: undefined });
     return { kind: 'done', settled: false };
   };

@@ -10,7 +10,7 @@ export interface Death {
 const PATIENCE = 60_000;
 
 /** A worker process. Warm: everything is loaded, and nothing is connected yet. */
-export class Victim {
+export class CrashWorker {
   readonly died: Promise<Death>;
   private said?: string;
   private dead = false;
@@ -23,8 +23,10 @@ export class Victim {
     child.on('error', () => undefined); // a message to one that died meanwhile
   }
 
-  static fork(worker: string, module: string): Victim {
-    return new Victim(fork(worker, [module], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+  static fork(worker: string, module: string): CrashWorker {
+    return new CrashWorker(
+      fork(worker, [module], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+    );
   }
 
   get pid(): number {
@@ -73,8 +75,8 @@ export class Victim {
 }
 
 /** Has the next workers warmed up while the present one lives. */
-export class Nursery {
-  private readonly warm: Victim[] = [];
+export class WorkerPool {
+  private readonly warm: CrashWorker[] = [];
 
   constructor(
     private readonly worker: string,
@@ -82,8 +84,9 @@ export class Nursery {
     private readonly spare = 1,
   ) {}
 
-  take(): Victim {
-    while (this.warm.length <= this.spare) this.warm.push(Victim.fork(this.worker, this.module));
+  take(): CrashWorker {
+    while (this.warm.length <= this.spare)
+      this.warm.push(CrashWorker.fork(this.worker, this.module));
     return this.warm.shift()!;
   }
 

@@ -1,5 +1,5 @@
 import { command, event } from '@parley/contract';
-import { Unrecoverable, type HandlerContext, type Messaging } from '@parley/messaging';
+import { UnrecoverableError, type HandlerContext, type Messaging } from '@parley/messaging';
 import { z } from 'zod';
 import type { Work } from './host';
 import { CONSUMER, SENDER, type CrashPlace } from './place';
@@ -141,7 +141,7 @@ export function worksOf(place: CrashPlace, messaging: () => Messaging): readonly
     {
       contract: Poison,
       handle: async ({ n }: Numbered) => {
-        throw new Unrecoverable(`${n} can never be handled`);
+        throw new UnrecoverableError(`${n} can never be handled`);
       },
     },
     { contract: JobNoted, subscription: 'notes', handle: effect('noted') },

@@ -1,6 +1,6 @@
 import './without-nest';
 import { Messaging, type Store } from '@parley/messaging';
-import { endAt, type Passes } from '@parley/messaging/transport';
+import { crashAt, type FailpointHook } from '@parley/messaging/transport';
 import { Host } from './host';
 import { CONSUMER, SENDER, type CrashPlace, type Life, type OpenPlace } from './place';
 import { planted, type Plant } from './plants';
@@ -47,9 +47,10 @@ async function work(openPlace: OpenPlace, orders: Orders): Promise<void> {
   if (!orders.atWork) process.send!('ready');
 }
 
-function passesOf({ failPoint, atWork }: Orders): Passes | undefined {
-  if (failPoint !== undefined) return endAt(failPoint, () => process.kill(process.pid, 'SIGKILL'));
-  return atWork ? endAt('transaction.committed', () => process.send!('ready')) : undefined;
+function passesOf({ failPoint, atWork }: Orders): FailpointHook | undefined {
+  if (failPoint !== undefined)
+    return crashAt(failPoint, () => process.kill(process.pid, 'SIGKILL'));
+  return atWork ? crashAt('transaction.committed', () => process.send!('ready')) : undefined;
 }
 
 const messagingOf = (
@@ -64,7 +65,7 @@ const messagingOf = (
     technologies,
     store,
     concurrency: CONCURRENCY,
-    killSwitch: false,
+    circuitBreaker: false,
     passes,
     log,
   });

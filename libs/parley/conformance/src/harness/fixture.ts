@@ -50,19 +50,19 @@ export interface Features {
 }
 
 /** How one instance reaches the technology. */
-export interface Way {
+export interface ProxyControl {
   /** Drops every connection and lets none through; says how many it dropped. */
   down(): number;
   up(): void;
   /** What the technology says is lost from now on, until `down`; what is said to it arrives. */
-  deafen?(): void;
+  dropResponses?(): void;
 }
 
 /** Where one instance of a service lives: its database and its connections, nobody else's. */
 export interface Place {
   readonly options: Pick<MessagingOptions, 'urls' | 'technologies' | 'listen' | 'store'>;
   /** To the technology alone. */
-  readonly way?: Way;
+  readonly way?: ProxyControl;
   /**
    * Drops all connections, without a goodbye; new ones are let through. Says how many it dropped.
    */

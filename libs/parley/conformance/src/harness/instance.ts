@@ -18,11 +18,11 @@ import {
 } from '@parley/messaging/transport';
 import { Logger } from '@parley/observability';
 import type { Place } from './fixture';
-import { Journal } from './recorder';
+import { Recorder } from './recorder';
 
 export interface InstanceOptions {
   readonly concurrency?: number;
-  readonly killSwitch?: MessagingOptions['killSwitch'];
+  readonly circuitBreaker?: MessagingOptions['circuitBreaker'];
   readonly handlerGrace?: MessagingOptions['handlerGrace'];
   /** Instead of those of the place. */
   readonly urls?: MessagingOptions['urls'];
@@ -37,7 +37,7 @@ const BOUND = 5_000;
  * One running instance of a service: a real Nest app with the real pipeline, in a place of its own.
  */
 export class Instance {
-  readonly handlings = new Journal<Handling>();
+  readonly handlings = new Recorder<Handling>();
   readonly complaints: string[] = [];
   private ended = false;
   /**
@@ -66,7 +66,7 @@ export class Instance {
     name: string,
     place: Place,
     controllers: readonly Type[],
-    { concurrency, killSwitch, handlerGrace, urls, claims }: InstanceOptions = {},
+    { concurrency, circuitBreaker, handlerGrace, urls, claims }: InstanceOptions = {},
   ): Promise<Instance> {
     const { NestFactory } = await import('@nestjs/core');
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
@@ -80,7 +80,7 @@ export class Instance {
       ...(urls && { urls }),
       claims,
       concurrency,
-      killSwitch,
+      circuitBreaker,
       handlerGrace,
       random: () => 0,
       observer,

@@ -3,7 +3,7 @@ import type { Store, Technology } from '@parley/messaging';
 import type { Tx } from '@parley/messaging/transport';
 
 /** Connections to something in memory that can be away, for one instance. */
-export class MemoryLink {
+export class FaultyLink {
   private up = true;
 
   isUp = (): boolean => this.up;
@@ -52,7 +52,7 @@ export class MemoryDatabases {
   /**
    * The store as one instance reaches it. What is not committed when the link goes down never is.
    */
-  linked(service: string, link: MemoryLink): Store {
+  linked(service: string, link: FaultyLink): Store {
     const { store } = this.of(service);
     const transaction: Store['transaction'] = (work, last, ending) => {
       if (!link.isUp()) return Promise.reject(new Error('the database cannot be reached'));
@@ -65,7 +65,7 @@ export class MemoryDatabases {
     return over(store, link, {
       transaction,
       outbox: over(store.outbox, link),
-      positions: over(store.positions, link),
+      streamPositions: over(store.streamPositions, link),
       suspects: over(store.suspects, link),
       lanes: over(store.lanes, link, { deadLetters: over(store.lanes.deadLetters, link) }),
     });
@@ -73,7 +73,7 @@ export class MemoryDatabases {
 }
 
 /** A technology in memory as one instance reaches it. */
-export function linkedTechnology(technology: Technology, link: MemoryLink): Technology {
+export function linkedTechnology(technology: Technology, link: FaultyLink): Technology {
   return {
     ...technology,
     open: (url, context) => over(technology.open!(url, context), link, {}, ['publish']),
@@ -83,7 +83,7 @@ export function linkedTechnology(technology: Technology, link: MemoryLink): Tech
 /** The same object, whose promises are rejected while the link is down. */
 function over<T extends object>(
   target: T,
-  link: MemoryLink,
+  link: FaultyLink,
   own: Partial<T> = {},
   only?: readonly string[],
 ): T {

@@ -1,5 +1,5 @@
 /** What was seen, in order, and a way to wait for it. */
-export class Journal<T> {
+export class Recorder<T> {
   readonly entries: T[] = [];
   private readonly waiting = new Set<() => void>();
 

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { socketHost } from '@parley/messaging/transport';
-import type { Way } from './fixture';
+import type { ProxyControl } from './fixture';
 
 /**
  * A way over TCP that can be cut, closed, and made to lose what comes back, or everything, without
  * a sign.
  */
-export class Road implements Way {
+export class TcpProxy implements ProxyControl {
   /** Connections that came while it was down. */
   refused = 0;
   private readonly pairs = new Set<readonly [near: Socket, far: Socket]>();
@@ -27,12 +27,15 @@ export class Road implements Way {
   }
 
   /** To where a URL leads. */
-  static async to(url: string, defaultPort: number): Promise<Road> {
+  static async to(url: string, defaultPort: number): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const own = (server.address() as { port: number }).port;
-    return new Road(server, own, { host: socketHost(hostname), port: Number(port || defaultPort) });
+    return new TcpProxy(server, own, {
+      host: socketHost(hostname),
+      port: Number(port || defaultPort),
+    });
   }
 
   /** The same URL, over this road. */
@@ -43,7 +46,7 @@ export class Road implements Way {
   }
 
   /** Connections over it now. */
-  get traffic(): number {
+  get connections(): number {
     return this.pairs.size;
   }
 
@@ -69,7 +72,7 @@ export class Road implements Way {
     this.silent = false;
   }
 
-  deafen(): void {
+  dropResponses(): void {
     this.deaf = true;
   }
 

@@ -27,7 +27,7 @@ import type { OutgoingMessage } from '@parley/messaging/transport';
 import { z } from 'zod';
 import type { Feature, Features, Fixture } from './fixture';
 import { Instance, type InstanceOptions } from './instance';
-import { eventually, Journal } from './recorder';
+import { eventually, Recorder } from './recorder';
 
 /** What is said in every test. */
 export const Job = z.object({ key: z.string(), n: z.int(), text: z.string().optional() });
@@ -58,7 +58,7 @@ const CLEANUP = 15_000;
  * One test's world: names that no other test uses, and the instances it starts. Those who say and
  * those who hear are services of their own; who of them owns the contract depends on its kind.
  */
-export class Trial {
+export class TestScenario {
   readonly base = `t${randomBytes(4).toString('hex')}`;
   private readonly instances: Instance[] = [];
   private readonly names = new Map<string, number>();
@@ -191,8 +191,8 @@ export class Trial {
     return this.fixture.effects(service);
   }
 
-  journal(): Journal<Seen> {
-    return new Journal<Seen>();
+  journal(): Recorder<Seen> {
+    return new Recorder<Seen>();
   }
 
   /** Waits for the service's dead letters. */
@@ -227,7 +227,7 @@ export function say(instance: Instance, contract: Contract, job: Job): Promise<v
 }
 
 export const note =
-  (journal: Journal<Seen>, by?: string) =>
+  (journal: Recorder<Seen>, by?: string) =>
   (job: Job, { attempt, envelope }: HandlerContext<object>): void =>
     journal.note({ job, attempt, id: envelope.id, by });
 

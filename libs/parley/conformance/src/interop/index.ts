@@ -1,1 +1,1 @@
-export { foreignSuite, type ForeignUse } from './interop-suite';
+export { interopSuite, type ForeignUse } from './interop-suite';

@@ -3,7 +3,7 @@ import type { Kind } from '@parley/contract';
 import type { Technology } from '@parley/messaging';
 import type { Fixture, Place } from '../harness/fixture';
 import { MemoryDatabases } from '../harness/memory-place';
-import { Trial, type Job } from '../harness/test-scenario';
+import { TestScenario, type Job } from '../harness/test-scenario';
 import { type Asked, Program, python } from './python';
 
 /** What a suite must know of a technology to let a foreign program use it. */
@@ -30,7 +30,7 @@ const ATTRIBUTE = /^[a-z0-9]+$/;
  * A program that is not of this kit, nor in its language, says something to a service and hears
  * something of one.
  */
-export function foreignSuite({
+export function interopSuite({
   technology,
   url,
   kind,
@@ -52,11 +52,11 @@ export function foreignSuite({
   }
 
   describe(`${technology.name}, a program in Python`, () => {
-    let trial: Trial;
+    let trial: TestScenario;
     let running: Program[];
 
     beforeEach(() => {
-      trial = new Trial(kind, fixtureOf(technology, kind, url), () => undefined);
+      trial = new TestScenario(kind, fixtureOf(technology, kind, url), () => undefined);
       running = [];
     });
     afterEach(async () => {

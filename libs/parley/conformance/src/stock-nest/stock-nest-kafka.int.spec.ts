@@ -12,7 +12,7 @@ import {
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';
 import { lastValueFrom } from 'rxjs';
-import { eventually, Gate, Journal } from '../harness/recorder';
+import { eventually, Gate, Recorder } from '../harness/recorder';
 
 const url = process.env.KAFKA_URL ?? '';
 if (!url) process.stdout.write('stock Nest on Kafka: not run, for KAFKA_URL is not set\n');
@@ -57,7 +57,7 @@ jest.setTimeout(60_000);
       consumer: { maxWaitTimeInMs: 200, ...consumer, groupId: topic },
       subscribe,
     });
-    const statuses = new Journal<string>();
+    const statuses = new Recorder<string>();
     server.status.subscribe(statuses.note);
     const app = await NestFactory.createMicroservice(
       { module: class Service {}, controllers: handlers.map(controller) },
@@ -98,7 +98,7 @@ jest.setTimeout(60_000);
   }
 
   it('skips for a new group what was said before it', async () => {
-    const seen = new Journal<number>();
+    const seen = new Recorder<number>();
     const sender = client();
     await say(sender, 1);
     await service([seen.note], { subscribe: {} });
@@ -112,7 +112,7 @@ jest.setTimeout(60_000);
   });
 
   it('skips for a group without a position what crashed its consumer, and what followed it', async () => {
-    const [seen, followed] = [new Journal<number>(), new Gate()];
+    const [seen, followed] = [new Recorder<number>(), new Gate()];
     const poison: Handle = async (n) => {
       seen.note(n);
       if (n !== 1) return;
@@ -136,7 +136,7 @@ jest.setTimeout(60_000);
   });
 
   it('brings a poisonous event again and again, through crashes of its consumer, and none that follows it', async () => {
-    const seen = new Journal<number>();
+    const seen = new Recorder<number>();
     const poison: Handle = (n) => {
       seen.note(n);
       if (n === 1) throw new Error('poison');
@@ -158,7 +158,7 @@ jest.setTimeout(60_000);
   });
 
   it('runs the handler that succeeded again when another one of its event fails', async () => {
-    const [succeeded, tried] = [new Journal<number>(), new Journal<number>()];
+    const [succeeded, tried] = [new Recorder<number>(), new Recorder<number>()];
     const fails: Handle = (n) => {
       tried.note(n);
       if (tried.entries.length < 3) throw new Error('no luck');
@@ -184,10 +184,10 @@ jest.setTimeout(60_000);
   });
 
   it('drops the metadata of a sender', async () => {
-    const seen = new Journal<KafkaContext>();
+    const seen = new Recorder<KafkaContext>();
     await service([(_, context) => seen.note(context)]);
     const sender = client();
-    const dispatched = new Journal<unknown>();
+    const dispatched = new Recorder<unknown>();
     sender.setOnDispatchHook(
       (packet) => void dispatched.note((packet.metadata = { traceparent: TRACE })),
     );

@@ -13,8 +13,8 @@ import {
 import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { randomUUID } from 'node:crypto';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
-import { eventually, Gate, Journal } from '../harness/recorder';
-import { Road } from '../harness/tcp-proxy';
+import { eventually, Gate, Recorder } from '../harness/recorder';
+import { TcpProxy } from '../harness/tcp-proxy';
 
 const url = process.env.RABBITMQ_URL ?? '';
 if (!url) process.stdout.write('stock Nest on RabbitMQ: not run, for RABBITMQ_URL is not set\n');
@@ -65,7 +65,7 @@ jest.setTimeout(30_000);
     const server = new ServerRMQ(
       options({ socketOptions: { reconnectTimeInSeconds: 1 }, ...more }),
     );
-    const statuses = new Journal<string>();
+    const statuses = new Recorder<string>();
     server.status.subscribe(statuses.note);
     const app = await NestFactory.createMicroservice(
       { module: class Service {}, controllers: [Handlers] },
@@ -99,10 +99,10 @@ jest.setTimeout(30_000);
     const [begun, end] = [new Gate(), new Gate()];
     handle = async (n) => (n === 1 ? (begun.open(), await end.opened) : undefined, n);
     await listening();
-    const road = await Road.to(url, 5672);
+    const road = await TcpProxy.to(url, 5672);
     opened.unshift(road);
     const sender = client({ urls: [road.along(url)] });
-    const statuses = new Journal<string>();
+    const statuses = new Recorder<string>();
     sender.status.subscribe(statuses.note);
     const lost = watched(firstValueFrom(sender.send('ask', 1)));
     await begun.opened;
@@ -138,7 +138,7 @@ jest.setTimeout(30_000);
   });
 
   it('has acknowledged what it brings: when the handler throws it is gone', async () => {
-    const seen = new Journal<number>();
+    const seen = new Recorder<number>();
     handle = (n) => fail(seen, n);
     const { close } = await listening();
     await said(client(), 1);
@@ -150,7 +150,7 @@ jest.setTimeout(30_000);
   });
 
   it('leaves it unacknowledged with noAck: false when the handler throws, and brings nothing more', async () => {
-    const seen = new Journal<number>();
+    const seen = new Recorder<number>();
     handle = (n) => fail(seen, n);
     const { close } = await listening({ noAck: false, prefetchCount: 1 });
     const sender = client();
@@ -165,9 +165,9 @@ jest.setTimeout(30_000);
   });
 
   it('loses its connection when a handler acknowledges twice, and what is under way comes again and cannot be acknowledged', async () => {
-    const seen = new Journal<string>();
+    const seen = new Recorder<string>();
     const [begun, end] = [new Gate(), new Gate()];
-    const acknowledgeLate = new Journal<() => void>();
+    const acknowledgeLate = new Recorder<() => void>();
     handle = async (n, context) => {
       const acknowledge = () => context.getChannelRef().ack(context.getMessage());
       const { redelivered } = context.getMessage().fields;
@@ -192,7 +192,7 @@ jest.setTimeout(30_000);
   });
 
   it('consumes nothing more when its queue was deleted, and calls that connected', async () => {
-    const seen = new Journal<number>();
+    const seen = new Recorder<number>();
     handle = seen.note;
     const { statuses } = await listening();
     const sender = client();
@@ -212,7 +212,7 @@ jest.setTimeout(30_000);
     const { server, statuses, listen } = await service();
     const start = watched(listen());
     await statuses.reach(1);
-    const refusals = new Journal<string>();
+    const refusals = new Recorder<string>();
     // Nobody listens to what fails here, so it ends the process; the test does, to see that
     // listen() does not tell of it either.
     expect(server['channel'].listenerCount('error')).toBe(0);
@@ -236,7 +236,7 @@ jest.setTimeout(30_000);
   });
 
   it('hands the metadata of a sender to no handler', async () => {
-    const seen = new Journal<RmqContext>();
+    const seen = new Recorder<RmqContext>();
     handle = (_, context) => seen.note(context);
     await listening();
     const sender = client();
@@ -256,7 +256,7 @@ const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const said = (sender: ClientRMQ, n: number): Promise<unknown> =>
   lastValueFrom(sender.emit('do', n));
 
-function fail(seen: Journal<number>, n: number): never {
+function fail(seen: Recorder<number>, n: number): never {
   seen.note(n);
   throw new Error('no luck');
 }

@@ -1,7 +1,7 @@
 import { MemoryStore } from '@parley/memory';
-import { storeSpec } from './store-suite';
+import { storeSuite } from './store-suite';
 
-storeSpec('MemoryStore', async () => {
+storeSuite('MemoryStore', async () => {
   const store = new MemoryStore();
   return { store, another: async () => store, close: () => store.close() };
 });

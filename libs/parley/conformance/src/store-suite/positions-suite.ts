@@ -7,7 +7,11 @@ const TTL = 60_000;
  * What positions in streams promise, in whatever they are kept. `service` is whose subscriptions
  * they are.
  */
-export function positionsSpec(name: string, service: string, make: () => Promise<Positions>): void {
+export function streamPositionsSuite(
+  name: string,
+  service: string,
+  make: () => Promise<Positions>,
+): void {
   describe(name, () => {
     let positions: Positions;
     let reader: Reader;

@@ -2,19 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { command, event, type Contract } from '@parley/contract';
 import { type DeadLetterFilter, type Store } from '@parley/messaging';
 import {
-  type Answer,
-  type Begun,
+  type CallResult,
+  type IdempotencyState,
   causeOf,
   type Deliver,
   type Delivery,
   type Failure,
-  IdConflict,
+  IdConflictError,
   type LaneRunner,
-  LeaseLost,
+  LeaseLostError,
   type Outcome,
   type OutgoingMessage,
   type ParkedMessage,
-  printOf,
+  fingerprintOf,
   type Tx,
   type UnfinishedHandling,
   type RegisteredSubscription,
@@ -23,7 +23,7 @@ import { z } from 'zod';
 import { eventually } from '../harness/recorder';
 
 /** A store to be tried out. Each test gets an empty one. */
-export interface StoreOnTrial {
+export interface StoreUnderTest {
   readonly store: Store;
   /** The same database, as another instance of the service sees it. */
   another(): Promise<Store>;
@@ -34,9 +34,9 @@ export interface StoreOnTrial {
  * What every store promises, in whatever it keeps things. Needs no virtual clock: it waits for what
  * happens.
  */
-export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void {
+export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): void {
   describe(name, () => {
-    let trial: StoreOnTrial;
+    let trial: StoreUnderTest;
     let store: Store;
     const runners: LaneRunner[] = [];
 
@@ -214,10 +214,14 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
     });
 
     describe('what was answered under keys', () => {
-      const requests = () => store.requests!;
-      const request = (body = 'one') => ({ scope: printOf(randomUUID()), print: printOf(body) });
-      const answer: Answer = { ok: true, body: Buffer.from([0, 255, 123]) };
-      const claimOf = (begun: Begun) => (begun as Extract<Begun, { state: 'ours' }>).claim;
+      const requests = () => store.idempotency!;
+      const request = (body = 'one') => ({
+        scope: fingerprintOf(randomUUID()),
+        print: fingerprintOf(body),
+      });
+      const answer: CallResult = { ok: true, body: Buffer.from([0, 255, 123]) };
+      const claimOf = (begun: IdempotencyState) =>
+        (begun as Extract<IdempotencyState, { state: 'ours' }>).claim;
 
       it('is given to whoever asks again; meanwhile it is busy', async () => {
         const asked = request();
@@ -225,7 +229,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'busy' });
         await requests().complete(undefined, claimOf(begun), answer);
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
-        const fault: Answer = {
+        const fault: CallResult = {
           ok: false,
           fault: { code: 'refused', message: 'no', details: { n: 1 } },
         };
@@ -246,7 +250,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('is refused for another request, also while the first is handled', async () => {
         const asked = request();
         const begun = await requests().begin(asked, 60_000);
-        const other = { ...asked, print: printOf('other') };
+        const other = { ...asked, print: fingerprintOf('other') };
         expect(await requests().begin(other, 60_000)).toEqual({ state: 'conflict' });
         await requests().complete(undefined, claimOf(begun), answer);
         expect(await requests().begin(other, 60_000)).toEqual({ state: 'conflict' });
@@ -279,11 +283,13 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
             async () => undefined,
             (tx) => requests().complete(tx, first, answer),
           ),
-        ).rejects.toThrow(LeaseLost);
+        ).rejects.toThrow(LeaseLostError);
         await requests().release(first);
         await requests().complete(undefined, second, answer);
         expect(await requests().begin(asked, 60_000)).toEqual({ state: 'done', answer });
-        await expect(requests().complete(undefined, second, answer)).rejects.toThrow(LeaseLost);
+        await expect(requests().complete(undefined, second, answer)).rejects.toThrow(
+          LeaseLostError,
+        );
       });
     });
 
@@ -309,7 +315,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('refuses another message under an id that it knows, by its print', async () => {
         const id = randomUUID();
-        const [one, another] = [printOf('one'), printOf('another')];
+        const [one, another] = [fingerprintOf('one'), fingerprintOf('another')];
         const printed = (print?: string) =>
           store.transaction((tx) => store.inbox.record(tx, 'a', id, print));
         expect([await printed(one), await printed(one), await printed()]).toEqual([
@@ -317,7 +323,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
           false,
           false,
         ]);
-        await expect(printed(another)).rejects.toThrow(IdConflict);
+        await expect(printed(another)).rejects.toThrow(IdConflictError);
         expect(await printed(one)).toBe(false);
       });
 
@@ -330,12 +336,12 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
     describe('a lane', () => {
       it('is free until a message of it is parked; then later ones are diverted', async () => {
-        expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message({ key: 'a' }))).toBe(false);
         await store.lanes.park(undefined, message({ key: 'a' }), { after: 60_000, failure });
-        expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(true);
-        expect(await store.lanes.divert(undefined, message({ key: 'b' }))).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message({ key: 'a' }))).toBe(true);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message({ key: 'b' }))).toBe(false);
         expect(
-          await store.lanes.divert(
+          await store.lanes.parkIfLaneBlocked(
             undefined,
             message({ key: 'a', subscription: 'insights.sales' }),
           ),
@@ -345,7 +351,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('stays free when the parking was rolled back', async () => {
         await failing((tx) => store.lanes.park(tx, message({ key: 'a' }), { after: 0, failure }));
-        expect(await store.lanes.divert(undefined, message({ key: 'a' }))).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message({ key: 'a' }))).toBe(false);
       });
 
       it('delivers the failed message first, then the diverted ones in order, and is free again', async () => {
@@ -357,13 +363,13 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         expect(deliveries.all[0]).toMatchObject({
           attempt: 2,
           failure: { message: 'no luck' },
-          honours: { retry: true, dead: true },
+          supports: { retry: true, dead: true },
           headers: messages[0]!.headers,
         });
         expect(deliveries.all[1]).toMatchObject({ attempt: 1, failure: undefined });
         expect(Buffer.from(deliveries.all[0]!.body)).toEqual(messages[0]!.body);
         await deliveries.settled();
-        expect(await store.lanes.divert(undefined, message())).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message())).toBe(false);
       });
 
       it('delivers again what is to be retried, its successors waiting', async () => {
@@ -389,9 +395,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const parked = message();
         await store.lanes.park(undefined, parked, { after: 0, failure });
         await store.lanes.park(undefined, parked, { after: 0, failure });
-        expect(await store.lanes.divert(undefined, parked)).toBe(true);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, parked)).toBe(true);
         const deliveries = runLanes();
-        await store.lanes.divert(undefined, message());
+        await store.lanes.parkIfLaneBlocked(undefined, message());
         await deliveries.settled();
         expect(deliveries.ids().filter((id) => id === parked.headers.id)).toHaveLength(1);
       });
@@ -415,7 +421,10 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const deliveries = runLanes(async (delivery, count) => {
           if (count > 1) return 'handle';
           await expect(
-            store.transaction(() => Promise.reject(new Error('rolled back')), delivery.settle),
+            store.transaction(
+              () => Promise.reject(new Error('rolled back')),
+              delivery.acknowledgeInTransaction,
+            ),
           ).rejects.toThrow('rolled back');
           return { kind: 'return' };
         });
@@ -428,7 +437,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         await parkAndDivert([message(), message()]);
         const deliveries = runLanes(async (delivery, count) => {
           if (count > 1) return 'handle';
-          await store.transaction(async () => undefined, delivery.settle);
+          await store.transaction(async () => undefined, delivery.acknowledgeInTransaction);
           return { kind: 'return' };
         });
         await deliveries.settled();
@@ -448,7 +457,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       it('of a message without a key is its own', async () => {
         const [first, second] = [message({ key: undefined }), message({ key: undefined })];
         await store.lanes.park(undefined, first, { after: 60_000, failure });
-        expect(await store.lanes.divert(undefined, second)).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, second)).toBe(false);
         expect((await store.lanes.parked(SUBSCRIPTION)).size).toBe(0);
       });
 
@@ -465,8 +474,8 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
     describe('dead letters', () => {
       it('keep the message with its evidence', async () => {
         const dead = message({ key: undefined, body: Buffer.from([0, 1, 255]) });
-        await store.lanes.bury(undefined, dead, failure, false);
-        await store.lanes.bury(undefined, dead, failure, false);
+        await store.lanes.deadLetter(undefined, dead, failure, false);
+        await store.lanes.deadLetter(undefined, dead, failure, false);
         expect(await store.lanes.deadLetters.count()).toBe(1);
         const [letter] = await store.lanes.deadLetters.list();
         expect(letter).toMatchObject({
@@ -488,7 +497,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         const stores = [store, await trial.another()];
         const atOnce = (keep: (store: Store) => Promise<void>) =>
           Promise.all(stores.flatMap((store) => Array.from({ length: 10 }, () => keep(store))));
-        await atOnce(({ lanes }) => lanes.bury(undefined, dead, failure, false));
+        await atOnce(({ lanes }) => lanes.deadLetter(undefined, dead, failure, false));
         expect(await store.lanes.deadLetters.list()).toHaveLength(1);
         await atOnce(({ lanes }) => lanes.park(undefined, parked, { after: 0, failure }));
         await store.lanes.park(undefined, last, { after: 0, failure });
@@ -498,7 +507,8 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('are listed by subscription, so many as are asked for', async () => {
-        for (let n = 0; n < 3; n++) await store.lanes.bury(undefined, message(), failure, false);
+        for (let n = 0; n < 3; n++)
+          await store.lanes.deadLetter(undefined, message(), failure, false);
         expect(await store.lanes.deadLetters.list({ subscription: 'insights.sales' })).toEqual([]);
         expect(
           await store.lanes.deadLetters.list({ subscription: SUBSCRIPTION, limit: 2 }),
@@ -506,15 +516,15 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('do not hold their lane unless told to', async () => {
-        await store.lanes.bury(undefined, message(), failure, false);
-        expect(await store.lanes.divert(undefined, message())).toBe(false);
+        await store.lanes.deadLetter(undefined, message(), failure, false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message())).toBe(false);
       });
 
       it('hold their lane when told to, until they are replayed; then it goes on in order', async () => {
         const messages = [message(), message(), message()];
-        await store.lanes.bury(undefined, messages[0]!, failure, true);
-        expect(await store.lanes.divert(undefined, messages[1]!)).toBe(true);
-        expect(await store.lanes.divert(undefined, messages[2]!)).toBe(true);
+        await store.lanes.deadLetter(undefined, messages[0]!, failure, true);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, messages[1]!)).toBe(true);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, messages[2]!)).toBe(true);
         const marker = message({ key: 'another lane' });
         await store.lanes.park(undefined, marker, { after: 0, failure });
         const deliveries = runLanes();
@@ -541,7 +551,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('are replayed once only', async () => {
-        await store.lanes.bury(undefined, message(), failure, false);
+        await store.lanes.deadLetter(undefined, message(), failure, false);
         const [letter] = await store.lanes.deadLetters.list();
         expect([
           await store.lanes.deadLetters.replay(letter!.id),
@@ -558,7 +568,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         why: Partial<Failure> = {},
         hold = false,
       ) => {
-        await store.lanes.bury(undefined, message(options), { ...failure, ...why }, hold);
+        await store.lanes.deadLetter(undefined, message(options), { ...failure, ...why }, hold);
         return (await store.lanes.deadLetters.list({ newest: true, limit: 1 }))[0]!;
       };
       const idsFound = async (filter: DeadLetterFilter) =>
@@ -626,7 +636,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         );
         const reused = { ...strange[5]!, body: Buffer.from('another') };
         for (const one of [...strange, reused, ...strange])
-          await store.lanes.bury(undefined, one, failure, false);
+          await store.lanes.deadLetter(undefined, one, failure, false);
         expect(
           (await store.lanes.deadLetters.list()).map(({ body }) => Buffer.from(body).toString()),
         ).toEqual([...strange, reused].map(({ body }) => body.toString()));
@@ -640,8 +650,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('tell how many wait behind them, and whether they were handled before', async () => {
         const messages = [message(), message(), message()];
-        await store.lanes.bury(undefined, messages[0]!, failure, true);
-        for (const later of messages.slice(1)) await store.lanes.divert(undefined, later);
+        await store.lanes.deadLetter(undefined, messages[0]!, failure, true);
+        for (const later of messages.slice(1))
+          await store.lanes.parkIfLaneBlocked(undefined, later);
         const letter = await only();
         expect(await store.lanes.deadLetters.find(letter.id)).toMatchObject({
           id: letter.id,
@@ -656,8 +667,8 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('are discarded once, with a reason; the lane they held goes on without them, and no duplicate brings them back', async () => {
         const messages = [message(), message()];
-        await store.lanes.bury(undefined, messages[0]!, failure, true);
-        await store.lanes.divert(undefined, messages[1]!);
+        await store.lanes.deadLetter(undefined, messages[0]!, failure, true);
+        await store.lanes.parkIfLaneBlocked(undefined, messages[1]!);
         const { id } = await only();
         const deliveries = runLanes();
         const other = await trial.another();
@@ -674,19 +685,21 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
             store.inbox.record(tx, SUBSCRIPTION, messages[0]!.headers.id!),
           ),
         ).toBe(false);
-        expect(await store.lanes.divert(undefined, message())).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message())).toBe(false);
       });
 
       it('discarded from a lane in which nothing waits leave it free', async () => {
-        await store.lanes.bury(undefined, message(), failure, true);
-        expect(await store.lanes.divert(undefined, message({ key: 'another' }))).toBe(false);
+        await store.lanes.deadLetter(undefined, message(), failure, true);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message({ key: 'another' }))).toBe(
+          false,
+        );
         expect(await store.lanes.deadLetters.discard((await only()).id, { who: 'ada' })).toBe(true);
-        expect(await store.lanes.divert(undefined, message())).toBe(false);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, message())).toBe(false);
         expect((await store.lanes.parked(SUBSCRIPTION)).size).toBe(0);
       });
 
       it('are replayed with another body, the old one kept in the audit', async () => {
-        await store.lanes.bury(
+        await store.lanes.deadLetter(
           undefined,
           message({ body: Buffer.from('{"orderId":7}') }),
           failure,
@@ -723,7 +736,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
       });
 
       it('are not edited over the edit of somebody else', async () => {
-        await store.lanes.bury(undefined, message(), failure, false);
+        await store.lanes.deadLetter(undefined, message(), failure, false);
         const { id } = await only();
         const edit = (body: string) =>
           store.lanes.deadLetters.edit(id, Buffer.from(body), { who: 'ada', edits: 0 });
@@ -769,9 +782,9 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
 
       it('wait, replayed, for another one that holds their lane', async () => {
         const [early, held, late] = [message(), message(), message()];
-        await store.lanes.bury(undefined, early, failure, false);
-        await store.lanes.bury(undefined, held, failure, true);
-        await store.lanes.divert(undefined, late);
+        await store.lanes.deadLetter(undefined, early, failure, false);
+        await store.lanes.deadLetter(undefined, held, failure, true);
+        await store.lanes.parkIfLaneBlocked(undefined, late);
         const [first, second] = await store.lanes.deadLetters.list();
         expect(await store.lanes.deadLetters.find(first!.id)).toMatchObject({ heldBy: second!.id });
         expect(await store.lanes.deadLetters.replay(first!.id)).toBe(true);
@@ -828,7 +841,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
     async function parkAndDivert([failed, ...successors]: readonly ParkedMessage[]): Promise<void> {
       await store.lanes.park(undefined, failed!, { after: 0, failure });
       for (const successor of successors)
-        expect(await store.lanes.divert(undefined, successor)).toBe(true);
+        expect(await store.lanes.parkIfLaneBlocked(undefined, successor)).toBe(true);
     }
 
     async function buried(letters: number): Promise<void> {
@@ -846,7 +859,7 @@ export function storeSpec(name: string, make: () => Promise<StoreOnTrial>): void
         if (decision === 'handle')
           await store.transaction(
             async () => void effects.push(delivery.headers.id!),
-            delivery.settle,
+            delivery.acknowledgeInTransaction,
           );
         for (const look of waiting) look();
         return decision === 'handle' ? { kind: 'done', settled: true } : decision;

@@ -11,7 +11,7 @@ import {
   sorted,
   upTo,
 } from './effects';
-import { Journal } from '../harness/recorder';
+import { Recorder } from '../harness/recorder';
 import type { TryPromise } from '../suite';
 import { tryTooLarge, withClaims } from './too-large';
 import {
@@ -22,14 +22,14 @@ import {
   say,
   type Handle,
   type Job,
-  type Trial,
+  type TestScenario,
 } from '../harness/test-scenario';
 
 /** What is said arrives: whole, in order, by as many hands as there are, whoever began first. */
 export function arrivalPromises(promise: TryPromise): void {
   promise('T01', async (trial) => {
     const contract = trial.contract();
-    const contexts = new Journal<{ job: Job; envelope: HandlerContext['envelope'] }>();
+    const contexts = new Recorder<{ job: Job; envelope: HandlerContext['envelope'] }>();
     await trial.hear(contract, (job, { envelope }) => contexts.note({ job, envelope }));
     const job = { key: 'a', n: 1, text: 'as it was' };
     const sent = raw(contract, job, {
@@ -107,7 +107,7 @@ export function arrivalPromises(promise: TryPromise): void {
 
   promise('T13', async (trial) => {
     const contract = trial.contract();
-    const seen = new Journal<{ job: Job; partitionkey?: string; correlationid: string }>();
+    const seen = new Recorder<{ job: Job; partitionkey?: string; correlationid: string }>();
     await trial.hear(contract, (job, { envelope: { partitionkey, correlationid } }) =>
       seen.note({ job, partitionkey, correlationid }),
     );
@@ -167,7 +167,7 @@ export function arrivalPromises(promise: TryPromise): void {
 
   promise('T47', async (trial) => {
     const [contract, afterwards] = [trial.contract(), trial.afterwards()];
-    const seen = new Journal<HandlerContext['envelope']>();
+    const seen = new Recorder<HandlerContext['envelope']>();
     const handle: Handle = async (job, { envelope }) => {
       seen.note(envelope);
       await say(instance, afterwards, job);
@@ -189,7 +189,7 @@ export function arrivalPromises(promise: TryPromise): void {
 }
 
 /** From 2 to 6 to 1, while handlings run that only the test can end. */
-async function changeConcurrency(trial: Trial, keyed: boolean): Promise<void> {
+async function changeConcurrency(trial: TestScenario, keyed: boolean): Promise<void> {
   const contract = trial.contract(keyed ? 'do-job' : 'do-any-job', keyed);
   const seen = trial.journal();
   const running: (() => void)[] = [];

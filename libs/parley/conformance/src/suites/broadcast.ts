@@ -1,6 +1,6 @@
 import type { HandlerContext } from '@parley/messaging';
 import type { Fixture } from '../harness/fixture';
-import { eventually, Gate, Journal } from '../harness/recorder';
+import { eventually, Gate, Recorder } from '../harness/recorder';
 import { ODD_TEXTS } from './effects';
 import { limitPromises } from './limits';
 import { neverSettlingBroadcasts } from './never-settling';
@@ -29,7 +29,7 @@ export function broadcastSuite(fixture: Fixture): void {
 
     promise('T01', async (trial) => {
       const contract = trial.contract();
-      const arrived = new Journal<{ job: Job; envelope: HandlerContext['envelope'] }>();
+      const arrived = new Recorder<{ job: Job; envelope: HandlerContext['envelope'] }>();
       await trial.hear(contract, (job, { envelope }) => arrived.note({ job, envelope }));
       const job = { key: 'a', n: 1, text: 'as it was' };
       const sent = raw(contract, job);
@@ -88,7 +88,7 @@ export function broadcastSuite(fixture: Fixture): void {
 
     promise('T13', async (trial) => {
       const contract = trial.contract();
-      const arrived = new Journal<{ job: Job; correlationid: string }>();
+      const arrived = new Recorder<{ job: Job; correlationid: string }>();
       await trial.hear(contract, (job, { envelope: { correlationid } }) =>
         arrived.note({ job, correlationid }),
       );
@@ -237,7 +237,7 @@ export function broadcastSuite(fixture: Fixture): void {
 
     promise('T47', async (trial) => {
       const [contract, afterwards] = [trial.contract(), trial.afterwards()];
-      const seen = new Journal<HandlerContext['envelope']>();
+      const seen = new Recorder<HandlerContext['envelope']>();
       const handle: Handle = async (job, { envelope }) => {
         seen.note(envelope);
         await say(instance, afterwards, job);

@@ -2,21 +2,21 @@ import { randomUUID } from 'node:crypto';
 import { call, type Call } from '@parley/contract';
 import {
   CallError,
-  CallInTransaction,
-  IdempotencyConflict,
-  InvalidMessage,
-  OwnerUnavailable,
+  CallInTransactionError,
+  IdempotencyConflictError,
+  InvalidMessageError,
+  OwnerUnavailableError,
   type CallContext,
 } from '@parley/messaging';
 import { headersOf, type OutgoingCall } from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import type { Fixture } from '../harness/fixture';
-import { Gate, Journal } from '../harness/recorder';
+import { Gate, Recorder } from '../harness/recorder';
 import { ODD_TEXTS } from './effects';
 import { limitPromises } from './limits';
 import { neverSettlingCalls } from './never-settling';
 import { suite } from '../suite';
-import { handler, Job, raw, type Handle, type Trial } from '../harness/test-scenario';
+import { handler, Job, raw, type Handle, type TestScenario } from '../harness/test-scenario';
 
 const asking = (contract: Call, body: Buffer, correlationid = 'a-conversation'): OutgoingCall => ({
   contract,
@@ -33,7 +33,7 @@ export function callSuite(fixture: Fixture): void {
 
     promise('T01', async (trial) => {
       const contract = trial.question();
-      const contexts = new Journal<{ job: Job; context: CallContext }>();
+      const contexts = new Recorder<{ job: Job; context: CallContext }>();
       await trial.answer(
         contract,
         (job, context) => (contexts.note({ job, context }), { ...job, n: job.n + 1 }),
@@ -81,7 +81,9 @@ export function callSuite(fixture: Fixture): void {
       });
       await trial.answer(known, (job) => job);
       const { messenger } = await trial.speaks();
-      await expect(messenger.call(nobody, { key: 'k', n: 1 })).rejects.toThrow(OwnerUnavailable);
+      await expect(messenger.call(nobody, { key: 'k', n: 1 })).rejects.toThrow(
+        OwnerUnavailableError,
+      );
       await expect(messenger.call(unknown, { key: 'k', n: 1 })).rejects.toMatchObject({
         code: 'no-handler',
       });
@@ -158,14 +160,14 @@ export function callSuite(fixture: Fixture): void {
           .catch((error: Error) => error.name);
         await begun.opened;
         first.kill();
-        expect(['AnswerLost', 'DeadlineExceeded']).toContain(await lost);
+        expect(['ReplyLostError', 'DeadlineExceeded']).toContain(await lost);
         const refused = await speaker.messenger
           .call(contract, { key: 'k', n: 2 }, { deadline: '2s' })
           .catch((error: Error) => error.name);
-        expect(['OwnerUnavailable', 'DeadlineExceeded']).toContain(refused);
+        expect(['OwnerUnavailableError', 'DeadlineExceeded']).toContain(refused);
         await expect(
           speaker.transactions.run(() => speaker.messenger.call(contract, { key: 'k', n: 3 })),
-        ).rejects.toThrow(CallInTransaction);
+        ).rejects.toThrow(CallInTransactionError);
         await trial.answer(contract, (job) => job);
         expect(await speaker.messenger.call(contract, { key: 'k', n: 4 })).toEqual({
           key: 'k',
@@ -204,7 +206,7 @@ export function callSuite(fixture: Fixture): void {
         deadline: '60s',
       });
       const budgets: number[] = [];
-      const told = new Journal<unknown>();
+      const told = new Recorder<unknown>();
       const [hung, hungAgain] = [new Gate(), new Gate()];
       await trial.start(`${trial.base}-inner`, [
         handler(
@@ -264,7 +266,7 @@ export function callSuite(fixture: Fixture): void {
     promise('T47', async (trial) => {
       const outer = trial.question();
       const inner = call(`${trial.base}-inner.ask-job`, { request: Job, reply: Job });
-      const seen = new Journal<CallContext['envelope']>();
+      const seen = new Recorder<CallContext['envelope']>();
       await trial.start(`${trial.base}-inner`, [
         handler(
           inner,
@@ -313,7 +315,7 @@ export function callSuite(fixture: Fixture): void {
       expect([...meanwhile, await ask('one', { key: 'a', n: 1 })]).toEqual(
         Array(6).fill({ key: 'a', n: 1, text: 'handling 1' }),
       );
-      await expect(ask('one', { key: 'a', n: 2 })).rejects.toThrow(IdempotencyConflict);
+      await expect(ask('one', { key: 'a', n: 2 })).rejects.toThrow(IdempotencyConflictError);
       expect((await ask('one', { key: 'b', n: 1 }, stranger)).text).toBe('handling 2'); // a key is its service's own
       for (let i = 0; i < 2; i++)
         await expect(ask('two', { key: 'refused', n: 1 })).rejects.toMatchObject({
@@ -327,7 +329,7 @@ export function callSuite(fixture: Fixture): void {
       broken = false;
       expect((await ask('three', { key: 'broken', n: 1 })).text).toBe('handling 5');
       expect(await trial.effects()).toEqual(['a1', 'b1', 'broken1']);
-      await expect(ask(' ', { key: 'a', n: 1 })).rejects.toThrow(InvalidMessage);
+      await expect(ask(' ', { key: 'a', n: 1 })).rejects.toThrow(InvalidMessageError);
       if (trial.offers('death')) await answeredAfterDeath(trial);
     });
   });
@@ -337,7 +339,7 @@ export function callSuite(fixture: Fixture): void {
  * Whoever answers dies after its commit, before the caller hears of it: the next one to be asked
  * knows the answer.
  */
-async function answeredAfterDeath(trial: Trial): Promise<void> {
+async function answeredAfterDeath(trial: TestScenario): Promise<void> {
   const committed = new Gate();
   const mortal = async (job: Job, { transaction }: CallContext) => {
     await transaction(
@@ -358,7 +360,7 @@ async function answeredAfterDeath(trial: Trial): Promise<void> {
     );
   await committed.opened;
   victim.kill();
-  expect(['AnswerLost', 'DeadlineExceeded', 'the first answer']).toContain(await lost); // in memory the last breath is heard
+  expect(['ReplyLostError', 'DeadlineExceeded', 'the first answer']).toContain(await lost); // in memory the last breath is heard
   await trial.start(service, [
     handler(question, (() => Promise.reject(new Error('handled twice'))) as Handle),
   ]);

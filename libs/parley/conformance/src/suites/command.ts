@@ -1,5 +1,5 @@
 import { command, type Command } from '@parley/contract';
-import { HandlerError, NoRoute, Unrecoverable } from '@parley/messaging';
+import { HandlerError, NoRouteError, UnrecoverableError } from '@parley/messaging';
 import { effectsReach } from './effects';
 import type { Fixture } from '../harness/fixture';
 import { storedPromises } from './stored';
@@ -36,10 +36,10 @@ export function commandSuite(fixture: Fixture): void {
     promise('T12', async (trial) => {
       const contract = trial.contract();
       const mute = await trial.start(trial.speaker, [], { urls: {} });
-      await expect(say(mute, contract, { key: 'k', n: 1 })).rejects.toThrow(NoRoute);
+      await expect(say(mute, contract, { key: 'k', n: 1 })).rejects.toThrow(NoRouteError);
       await expect(
         mute.transactions.run(() => say(mute, contract, { key: 'k', n: 2 })),
-      ).rejects.toThrow(NoRoute);
+      ).rejects.toThrow(NoRouteError);
       await expect(
         trial.start(trial.hearer, [handler(contract, () => undefined)], { urls: {} }),
       ).rejects.toThrow(HandlerError);
@@ -76,7 +76,7 @@ export function commandSuite(fixture: Fixture): void {
       const [letter] = await trial.dead(instance);
       expect(letter).toMatchObject({
         headers: { type: unknown.name },
-        failure: { error: 'NoHandler' },
+        failure: { error: 'NoHandlerError' },
       });
       await seen.reach(1);
       // Nor does its owner handle anything else.
@@ -86,7 +86,7 @@ export function commandSuite(fixture: Fixture): void {
       await trial.say(unhandled, { key: 'k', n: 3 });
       expect((await trial.dead(idle))[0]).toMatchObject({
         headers: { type: unhandled.name, partitionkey: 'k' },
-        failure: { error: 'NoHandler' },
+        failure: { error: 'NoHandlerError' },
       });
       expect(idle.complaints.join()).toContain(`nothing here handles ${unhandled.name}`);
     });
@@ -100,7 +100,7 @@ export function commandSuite(fixture: Fixture): void {
           key: 'other',
           n: 20,
         });
-        throw new Unrecoverable('the transaction fails');
+        throw new UnrecoverableError('the transaction fails');
       };
       const instance = await trial.hear(contract, handle, {
         beside: [handler(outside, note(followed))],
@@ -135,7 +135,7 @@ export function commandSuite(fixture: Fixture): void {
       await seen.reach(1, ({ job }) => job.n === 2);
       await send('one', 3); // another body under the first key
       const [letter] = await trial.dead(instance);
-      expect(letter!.failure.error).toBe('IdConflict');
+      expect(letter!.failure.error).toBe('IdConflictError');
       expect(JSON.parse(Buffer.from(letter!.body).toString())).toEqual({ key: 'k', n: 3 });
       expect(letter!.headers.idempotencykey).toBe('one');
       await send('three', 4); // the lane does not wait for it

@@ -1,6 +1,6 @@
 import type { Contract } from '@parley/contract';
 import type { Instance } from '../harness/instance';
-import { eventually, type Journal } from '../harness/recorder';
+import { eventually, type Recorder } from '../harness/recorder';
 import {
   jobs,
   note,
@@ -8,7 +8,7 @@ import {
   type Handle,
   type Job,
   type Seen,
-  type Trial,
+  type TestScenario,
 } from '../harness/test-scenario';
 
 /*
@@ -28,7 +28,7 @@ export const keyOf = ({ job }: Seen): string => job.key;
 
 /** Handles, notes it in the journal and, in the transaction, in the database. */
 export const effect =
-  (trial: Trial, seen: Journal<Seen>, service?: string): Handle =>
+  (trial: TestScenario, seen: Recorder<Seen>, service?: string): Handle =>
   async (job, context) => {
     note(seen)(job, context);
     await trial.record(context.tx, `${job.key}${job.n}`, service);
@@ -36,7 +36,7 @@ export const effect =
 
 /** Effects appear when their transactions commit, which is after their handlers were seen. */
 export async function effectsReach(
-  trial: Trial,
+  trial: TestScenario,
   count: number,
   service?: string,
 ): Promise<readonly string[]> {

@@ -3,7 +3,7 @@ import { effectsReach, numbers } from './effects';
 import type { Instance } from '../harness/instance';
 import { eventually, Gate } from '../harness/recorder';
 import type { TryPromise } from '../suite';
-import { note, type Handle, type Trial } from '../harness/test-scenario';
+import { note, type Handle, type TestScenario } from '../harness/test-scenario';
 
 const DEATHS_AT_MOST = 10;
 /** Milliseconds: longer than any lease and session of a trial. */
@@ -78,7 +78,7 @@ export function endingPromise(promise: TryPromise): void {
 
 /** Starts one after the other until one does not die of it: the poison is a dead letter. */
 async function lifeAfterLife(
-  trial: Trial,
+  trial: TestScenario,
   live: () => Promise<{ readonly instance: Instance; readonly died: Promise<'died'> }>,
 ): Promise<Instance> {
   for (let deaths = 0; deaths <= DEATHS_AT_MOST; deaths++) {

@@ -1,4 +1,4 @@
-import { Unrecoverable } from '@parley/messaging';
+import { UnrecoverableError } from '@parley/messaging';
 import {
   AT_ONCE,
   NEVER_AGAIN,
@@ -11,7 +11,7 @@ import {
   sorted,
   upTo,
 } from './effects';
-import { eventually, Gate, Journal } from '../harness/recorder';
+import { eventually, Gate, Recorder } from '../harness/recorder';
 import type { TryPromise } from '../suite';
 import { handler, jobs, note, raw, type Handle, type Job } from '../harness/test-scenario';
 
@@ -141,7 +141,7 @@ export function failurePromises(promise: TryPromise): void {
 
   promise('T23', async (trial) => {
     const contract = trial.contract();
-    const seen = new Journal<{ text?: string; correlationid: string }>();
+    const seen = new Recorder<{ text?: string; correlationid: string }>();
     const handle: Handle = (job, { envelope, attempt }) => {
       seen.note({ text: job.text, correlationid: envelope.correlationid });
       Object.assign(envelope, { correlationid: 'forged' });
@@ -160,14 +160,14 @@ export function failurePromises(promise: TryPromise): void {
     const seen = trial.journal();
     const handle: Handle = (job, context) => {
       note(seen)(job, context);
-      throw new Unrecoverable('why try again');
+      throw new UnrecoverableError('why try again');
     };
     const instance = await trial.hear(contract, handle, {
       beside: trial.kind === 'command' ? [handler(loose, handle)] : [],
     });
     await trial.say(contract, { key: 'k', n: 1 });
     const [letter] = await trial.dead(instance);
-    expect(letter!.failure).toMatchObject({ error: 'Unrecoverable', tries: 1 });
+    expect(letter!.failure).toMatchObject({ error: 'UnrecoverableError', tries: 1 });
     expect(seen.entries).toHaveLength(1);
     if (trial.kind !== 'command') return;
     // Nothing orders copies of a message without a key: they die at the same moment.
@@ -188,7 +188,7 @@ export function failurePromises(promise: TryPromise): void {
         note(seen)(job, context);
         if (seen.entries.length > 1) return;
         expect(instance.place.cut!()).toBeGreaterThan(0);
-        throw new Unrecoverable('and the evidence cannot be stored');
+        throw new UnrecoverableError('and the evidence cannot be stored');
       };
       const instance = await trial.hear(contract, handle, { options: OWN });
       await trial.say(contract, { key: 'k', n: 1 });
@@ -246,7 +246,7 @@ export function failurePromises(promise: TryPromise): void {
     const seen = trial.journal();
     let broken = true;
     const handle: Handle = async (job, context) => {
-      if (broken) throw new Unrecoverable('a bug');
+      if (broken) throw new UnrecoverableError('a bug');
       await effect(trial, seen)(job, context);
     };
     const instance = await trial.hear(contract, handle);
@@ -276,10 +276,15 @@ export function failurePromises(promise: TryPromise): void {
       if (broken) throw new Error('what it needs is down');
       await effect(trial, seen)(job, context);
     };
-    const killSwitch = { least: 10, rate: 0.5, firstWait: '300ms', longestWait: '300ms' } as const;
+    const circuitBreaker = {
+      minimumThroughput: 10,
+      failureRatio: 0.5,
+      breakDuration: '300ms',
+      maxBreakDuration: '300ms',
+    } as const;
     const instance = await trial.hear(contract, handle, {
       options: NEVER_AGAIN,
-      killSwitch,
+      circuitBreaker,
       concurrency: 4,
     });
     await trial.say(contract, ...jobs(60, (n) => `k${n}-`));

@@ -11,9 +11,9 @@ import {
 import { inConversation } from '@parley/messaging';
 import { z } from 'zod';
 import type { Instance } from '../harness/instance';
-import { Journal } from '../harness/recorder';
+import { Recorder } from '../harness/recorder';
 import type { TryPromise } from '../suite';
-import { handler, Job, say, type Handle, type Trial } from '../harness/test-scenario';
+import { handler, Job, say, type Handle, type TestScenario } from '../harness/test-scenario';
 
 /*
  * What the sender accepts, every reader takes: as long, as deep and as many as it may be, and
@@ -50,7 +50,7 @@ const LONGEST: readonly Pick<Arrived, 'partitionkey' | 'correlationid'>[] = [
   { partitionkey: '\u0001'.repeat(1_024), correlationid: 'short' },
 ];
 
-function contractOf({ kind, base }: Trial): Contract {
+function contractOf({ kind, base }: TestScenario): Contract {
   const name = `${base}.do-wide-job`;
   if (kind === 'command') return command(name, Wide, { key: 'key' });
   if (kind === 'event') return event(name, Wide, { key: 'key' });
@@ -72,8 +72,8 @@ async function speak(
   });
 }
 
-async function hear(trial: Trial, contract: Contract): Promise<Journal<Arrived>> {
-  const seen = new Journal<Arrived>();
+async function hear(trial: TestScenario, contract: Contract): Promise<Recorder<Arrived>> {
+  const seen = new Recorder<Arrived>();
   const handle: Handle = (job, { envelope: { partitionkey, correlationid } }) => {
     seen.note({ job: job as Wide, partitionkey, correlationid });
     return trial.kind === 'call' ? job : undefined;
@@ -119,10 +119,10 @@ export function limitPromises(promise: TryPromise): void {
 }
 
 async function acceptLargest(
-  trial: Trial,
+  trial: TestScenario,
   speaker: Instance,
   contract: Contract,
-  seen: Journal<Arrived>,
+  seen: Recorder<Arrived>,
 ): Promise<void> {
   const keyed = contract.key !== undefined;
   for (const [n, { partitionkey = '', correlationid }] of LONGEST.entries())
@@ -144,9 +144,13 @@ async function acceptLargest(
   await seen.reach(LONGEST.length + 2);
 }
 
-async function refuseLarger(trial: Trial, speaker: Instance, contract: Contract): Promise<void> {
+async function refuseLarger(
+  trial: TestScenario,
+  speaker: Instance,
+  contract: Contract,
+): Promise<void> {
   const refused = async (job: WideInput, path: string, correlationId?: string) => {
-    const refusal = { name: 'InvalidMessage', issues: [{ path }] };
+    const refusal = { name: 'InvalidMessageError', issues: [{ path }] };
     await expect(speak(speaker, contract, job, correlationId)).rejects.toMatchObject(refusal);
     if (trial.kind === 'call') return;
     await expect(

@@ -1,17 +1,17 @@
 import { DeadlineExceeded } from '@parley/resilience';
 import type { CallContext } from '@parley/messaging';
 import { effectsReach } from './effects';
-import { eventually, Gate, Journal } from '../harness/recorder';
+import { eventually, Gate, Recorder } from '../harness/recorder';
 import type { TryPromise } from '../suite';
-import { handler, jobs, note, type Handle, type Trial } from '../harness/test-scenario';
+import { handler, jobs, note, type Handle, type TestScenario } from '../harness/test-scenario';
 
 const SOON = { timeout: '300ms', retry: { immediate: 0, delays: ['10ms'] } } as const;
-const GRACE = { handlerGrace: '200ms', killSwitch: false } as const;
+const GRACE = { handlerGrace: '200ms', circuitBreaker: false } as const;
 
 /** What a handler does after it was ended, and what became of it. */
 class Late {
   readonly gate = new Gate();
-  readonly refused = new Journal<string>();
+  readonly refused = new Recorder<string>();
 
   async commits(work: () => Promise<unknown>): Promise<void> {
     await this.gate.opened;
@@ -32,7 +32,7 @@ export function neverSettlingStored(promise: TryPromise): void {
   });
 }
 
-async function tryStored(trial: Trial, transaction: 'handler' | 'own'): Promise<void> {
+async function tryStored(trial: TestScenario, transaction: 'handler' | 'own'): Promise<void> {
   const contract = trial.contract(`do-job-${transaction}`);
   const [seen, late] = [trial.journal(), new Late()];
   const record = (key: string, n: number) => (tx: object) => trial.record(tx, `${key}${n}`);

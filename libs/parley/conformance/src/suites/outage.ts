@@ -1,7 +1,14 @@
 import type { Instance } from '../harness/instance';
 import { eventually } from '../harness/recorder';
 import type { TryPromise } from '../suite';
-import { handler, jobs, say, type Handle, type Job, type Trial } from '../harness/test-scenario';
+import {
+  handler,
+  jobs,
+  say,
+  type Handle,
+  type Job,
+  type TestScenario,
+} from '../harness/test-scenario';
 
 const [MESSAGES, PUBLISHERS] = [10_000, 100];
 /** Milliseconds that the technology stays away the second time. */
@@ -54,7 +61,7 @@ export function outagePromise(promise: TryPromise): void {
 }
 
 /** Waits as long as there are more and more of them: a technology may be slow. */
-async function everyEffect(trial: Trial, count: number): Promise<readonly string[]> {
+async function everyEffect(trial: TestScenario, count: number): Promise<readonly string[]> {
   for (let effects = await trial.effects(); ;) {
     const had = effects.length;
     if (had >= count) return effects;

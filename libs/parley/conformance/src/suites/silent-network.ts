@@ -3,9 +3,9 @@ import { broadcast, command, event, type Kind } from '@parley/contract';
 import type { Technology } from '@parley/messaging';
 import { z } from 'zod';
 import { Instance } from '../harness/instance';
-import { MemoryDatabases, MemoryLink } from '../harness/memory-place';
-import { eventually, Journal } from '../harness/recorder';
-import { Road } from '../harness/tcp-proxy';
+import { MemoryDatabases, FaultyLink } from '../harness/memory-place';
+import { eventually, Recorder } from '../harness/recorder';
+import { TcpProxy } from '../harness/tcp-proxy';
 import { handler, type Job, say } from '../harness/test-scenario';
 
 /** Milliseconds until a publish ends, whatever the network does: 10 s, and some for a busy machine. */
@@ -41,12 +41,12 @@ export function silentNetworkSuite(network: SilentNetwork): void {
   const { technology, kind, toldWithin, backWithin } = network;
   const service = `t${randomBytes(4).toString('hex')}`;
   const contract = contractOf(kind, service);
-  const handled = new Journal<number>();
-  let road: Road;
+  const handled = new Recorder<number>();
+  let road: TcpProxy;
   let instance: Instance;
 
   beforeAll(async () => {
-    road = await Road.to(network.url, network.port);
+    road = await TcpProxy.to(network.url, network.port);
     const url = new URL(road.along(network.url));
     for (const [name, value] of Object.entries(network.options ?? {}))
       url.searchParams.set(name, value);
@@ -54,10 +54,10 @@ export function silentNetworkSuite(network: SilentNetwork): void {
       options: {
         urls: { [`${kind}s`]: url.href },
         technologies: [technology],
-        store: new MemoryDatabases().linked(service, new MemoryLink()),
+        store: new MemoryDatabases().linked(service, new FaultyLink()),
       },
       kill: () => road.down(),
-      alive: () => road.traffic > 0,
+      alive: () => road.connections > 0,
       close: () => road.close(),
     };
     const note = handler(contract, ({ n }: Job) => handled.note(n));

@@ -1,5 +1,5 @@
 import { OWN, effect, effectsReach, expectOrderPerKey, firstTimes, numbers } from './effects';
-import { Gate, Journal } from '../harness/recorder';
+import { Gate, Recorder } from '../harness/recorder';
 import type { TryPromise } from '../suite';
 import { jobs, note, type Handle } from '../harness/test-scenario';
 
@@ -41,7 +41,7 @@ export function stoppingPromises(promise: TryPromise): void {
     for (const keyed of [true, false]) {
       const contract = trial.contract(keyed ? 'do-job' : 'do-any-job', keyed);
       const begun = new Gate();
-      const told = new Journal<unknown>();
+      const told = new Recorder<unknown>();
       const handle: Handle = async (_, { signal }) => {
         begun.open();
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Contract } from '@parley/contract';
-import { TooLarge } from '@parley/messaging/transport';
-import type { Journal } from '../harness/recorder';
-import { say, type Seen, type Trial } from '../harness/test-scenario';
+import { BodyTooLargeError } from '@parley/messaging/transport';
+import type { Recorder } from '../harness/recorder';
+import { say, type Seen, type TestScenario } from '../harness/test-scenario';
 
 /** Runs a trial with a claim store for all who take part in it. */
 export async function withClaims(attempt: (claims: string) => Promise<void>): Promise<void> {
@@ -18,21 +18,23 @@ export async function withClaims(attempt: (claims: string) => Promise<void>): Pr
  * transaction.
  */
 export async function tryTooLarge(
-  trial: Trial,
+  trial: TestScenario,
   contract: Contract,
-  seen: Journal<Seen>,
+  seen: Recorder<Seen>,
   claims: string,
 ): Promise<void> {
   const strict = await trial.start(trial.speaker, [], { claims: false });
   const { largest } = strict.messaging.explain(contract)!;
   if (largest === undefined) return;
   const job = { key: 'large', n: 2, text: 'x'.repeat(largest) }; // with its key and number it is above it
-  await expect(say(strict, contract, job)).rejects.toThrow(TooLarge);
+  await expect(say(strict, contract, job)).rejects.toThrow(BodyTooLargeError);
   await expect(say(strict, contract, job)).rejects.toMatchObject({
     contract: contract.name,
     limit: largest,
   });
-  await expect(strict.transactions.run(() => say(strict, contract, job))).rejects.toThrow(TooLarge);
+  await expect(strict.transactions.run(() => say(strict, contract, job))).rejects.toThrow(
+    BodyTooLargeError,
+  );
   const speaker = await trial.start(trial.speaker, [], { claims });
   await say(speaker, contract, job);
   await speaker.transactions.run(() => say(speaker, contract, { ...job, n: 3 }));

@@ -159,7 +159,7 @@ export function transactionPromises(promise: TryPromise): void {
       // Connections that are there already: nobody can make one with somebody who does not hear.
       await Promise.all(jobs(4, (n) => `early${n}-`).map((job) => say(speaker, contract, job)));
       await effectsReach(trial, 4);
-      speaker.place.way!.deafen!();
+      speaker.place.way!.dropResponses!();
       await sayInTransaction(speaker, contract, { key: 'k', n: 5 });
       await seen.reach(1, ({ job }) => job.n === 5);
       expect((await speaker.store.outbox.state()).waiting).toBe(1);

@@ -1,10 +1,10 @@
 import { call } from '@parley/contract';
 import { z } from 'zod';
 import { CallError } from './call-error';
-import { Caller } from './call-client';
-import { AnswerLost, OwnerUnavailable, type Answer } from '../ports/call-transport';
+import { CallClient } from './call-client';
+import { ReplyLostError, OwnerUnavailableError, type CallResult } from '../ports/call-transport';
 import { systemClock } from '../clock';
-import { InvalidMessage } from '../message/codec';
+import { InvalidMessageError } from '../message/codec';
 import { Envelopes } from '../message/envelope';
 
 const GetLength = call('rulers.get-length', {
@@ -14,7 +14,7 @@ const GetLength = call('rulers.get-length', {
 
 /** A caller whose owner answers with these bytes. */
 const answeredWith = (body: string) =>
-  new Caller(
+  new CallClient(
     { call: async () => ({ ok: true, body: Buffer.from(body) }) } as never,
     new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock),
   );
@@ -37,7 +37,7 @@ describe('the asking side of a call', () => {
 
   it('refuses a request that breaks the contract before it leaves', async () => {
     await expect(answeredWith('{}').call(GetLength, { sku: 7 } as never)).rejects.toBeInstanceOf(
-      InvalidMessage,
+      InvalidMessageError,
     );
   });
 });
@@ -51,7 +51,7 @@ const reply = { ok: true, body: Buffer.from('{"metres":7}') } as const;
 const fault = (code: string) => ({ ok: false, fault: { code, message: 'for a while' } }) as const;
 
 /** A caller for whom each attempt ends as the list says, the last one for ever. */
-function callerOf(...ends: (Error | Answer)[]) {
+function callerOf(...ends: (Error | CallResult)[]) {
   let attempts = 0;
   const transport = {
     call: async () => {
@@ -61,7 +61,7 @@ function callerOf(...ends: (Error | Answer)[]) {
     },
   };
   return {
-    caller: new Caller(
+    caller: new CallClient(
       transport as never,
       new Envelopes({ service: 'shop', instance: 'shop-1', build: 'test' }, systemClock),
     ),
@@ -70,8 +70,8 @@ function callerOf(...ends: (Error | Answer)[]) {
 }
 
 describe('a call whose first attempt fails', () => {
-  const lost = new AnswerLost(GetLength, 'connection reset');
-  const away = new OwnerUnavailable(GetLength, 'nobody there');
+  const lost = new ReplyLostError(GetLength, 'connection reset');
+  const away = new OwnerUnavailableError(GetLength, 'nobody there');
 
   it.each([
     ['the answer is lost', lost],
@@ -86,10 +86,10 @@ describe('a call whose first attempt fails', () => {
   });
 
   it.each([
-    ['the answer is lost', lost, AnswerLost],
-    ['what the owner needs went away in the middle', fault('outcome-unknown'), AnswerLost],
-    ['the instance stops', fault('cancelled'), AnswerLost],
-    ['what the owner needs is away', fault('unavailable'), OwnerUnavailable],
+    ['the answer is lost', lost, ReplyLostError],
+    ['what the owner needs went away in the middle', fault('outcome-unknown'), ReplyLostError],
+    ['the instance stops', fault('cancelled'), ReplyLostError],
+    ['what the owner needs is away', fault('unavailable'), OwnerUnavailableError],
   ])('is not made again when it is not idempotent and %s', async (_what, end, error) => {
     const { caller, attempts } = callerOf(end, reply);
     await expect(caller.call(GetLength, { sku: 'a' })).rejects.toBeInstanceOf(error);
@@ -128,14 +128,14 @@ describe('a call whose first attempt fails', () => {
       const { caller } = callerOf(first, end);
       await expect(
         caller.call(GetLength, { sku: 'a' }, { idempotencyKey: 'k', deadline: 2_000 }),
-      ).rejects.toBeInstanceOf(AnswerLost);
+      ).rejects.toBeInstanceOf(ReplyLostError);
     }
   });
 
   it('ends before its deadline does, with what was last known', async () => {
     const { caller } = callerOf(lost);
     await expect(caller.call(ReadLength, { sku: 'a' }, { deadline: 150 })).rejects.toBeInstanceOf(
-      AnswerLost,
+      ReplyLostError,
     );
   });
 });

@@ -2,9 +2,9 @@ import type { Call, MessageInput, ReplyOf } from '@parley/contract';
 import { Deadline, DeadlineExceeded, sleep } from '@parley/resilience';
 import { callError, CallError } from './call-error';
 import {
-  AnswerLost,
-  OwnerUnavailable,
-  type Answer,
+  ReplyLostError,
+  OwnerUnavailableError,
+  type CallResult,
   type CallTransport,
   type OutgoingCall,
 } from '../ports/call-transport';
@@ -14,7 +14,7 @@ import type { Envelopes } from '../message/envelope';
 import { headersOf } from '../message/message';
 import type { DeliveryObserver } from '../ports/observer';
 import { noteEffect } from '../ports/outage';
-import { IdempotencyConflict } from '../ports/idempotency-store';
+import { IdempotencyConflictError } from '../ports/idempotency-store';
 
 export interface CallOptions {
   /**
@@ -34,7 +34,7 @@ const PASSING = new Set(['unavailable', 'outcome-unknown', 'cancelled']);
 const LOST = new Set(['outcome-unknown', 'cancelled']);
 
 /** The asking side of calls: every one has a deadline. */
-export class Caller {
+export class CallClient {
   constructor(
     private readonly transport: CallTransport | undefined,
     private readonly envelopes: Envelopes,
@@ -71,7 +71,7 @@ export class Caller {
     request: MessageInput<C>,
     options: CallOptions,
   ): Promise<ReplyOf<C>> {
-    if (!this.transport) throw new OwnerUnavailable(contract, 'CALLS_URL is not set');
+    if (!this.transport) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
     const { payload, body } = prepare(contract.name, contract.payload, request);
     const deadline = Deadline.within(
       options.deadline ?? contract.deadline,
@@ -89,11 +89,11 @@ export class Caller {
     };
     const answer = await this.answerTo(call, this.transport);
     if (!answer.ok && answer.fault.code === 'unavailable')
-      throw OwnerUnavailable.lacking(contract, answer.fault.message);
+      throw OwnerUnavailableError.lacking(contract, answer.fault.message);
     if (!answer.ok && LOST.has(answer.fault.code))
-      throw new AnswerLost(contract, answer.fault.message);
+      throw new ReplyLostError(contract, answer.fault.message);
     if (!answer.ok && answer.fault.code === 'idempotency-conflict')
-      throw new IdempotencyConflict(contract, options.idempotencyKey ?? '');
+      throw new IdempotencyConflictError(contract, options.idempotencyKey ?? '');
     if (!answer.ok)
       throw answer.fault.code === 'deadline-exceeded'
         ? new DeadlineExceeded(contract.name, budget)
@@ -102,14 +102,14 @@ export class Caller {
   }
 
   /** A call that is not idempotent may have taken effect as soon as it left. */
-  private async answerTo(call: OutgoingCall, transport: CallTransport): Promise<Answer> {
+  private async answerTo(call: OutgoingCall, transport: CallTransport): Promise<CallResult> {
     try {
       const answer = await this.reach(call, transport, mayBeRepeated(call));
       if (!call.contract.idempotent && (answer.ok || answer.fault.code !== 'unavailable'))
         noteEffect();
       return answer;
     } catch (error) {
-      if (!call.contract.idempotent && !(error instanceof OwnerUnavailable)) noteEffect();
+      if (!call.contract.idempotent && !(error instanceof OwnerUnavailableError)) noteEffect();
       throw error;
     }
   }
@@ -122,7 +122,7 @@ export class Caller {
     call: OutgoingCall,
     transport: CallTransport,
     repeatable: boolean,
-  ): Promise<Answer> {
+  ): Promise<CallResult> {
     let lost: Tried | undefined;
     // What an earlier try may have done is not undone by a later one that reached nobody.
     const result = (tried: Tried) => resultOf(lost && didNothing(tried) ? lost : tried);
@@ -133,8 +133,8 @@ export class Caller {
         'answer' in tried
           ? !repeatable || !isPassing(tried.answer)
           : !(
-              tried.error instanceof OwnerUnavailable ||
-              (repeatable && tried.error instanceof AnswerLost)
+              tried.error instanceof OwnerUnavailableError ||
+              (repeatable && tried.error instanceof ReplyLostError)
             );
       if (isOver || call.deadline.budget() <= pause || call.signal?.aborted) return result(tried);
       await sleep(pause);
@@ -145,7 +145,7 @@ export class Caller {
   }
 }
 
-type Tried = { readonly answer: Answer } | { readonly error: unknown };
+type Tried = { readonly answer: CallResult } | { readonly error: unknown };
 
 const attempt = (transport: CallTransport, call: OutgoingCall): Promise<Tried> =>
   transport.call(call).then(
@@ -153,7 +153,7 @@ const attempt = (transport: CallTransport, call: OutgoingCall): Promise<Tried> =
     (error: unknown) => ({ error }),
   );
 
-function resultOf(tried: Tried): Answer {
+function resultOf(tried: Tried): CallResult {
   if ('error' in tried) throw tried.error;
   return tried.answer;
 }
@@ -162,21 +162,21 @@ function resultOf(tried: Tried): Answer {
 const isLost = (tried: Tried): boolean =>
   'answer' in tried
     ? !tried.answer.ok && LOST.has(tried.answer.fault.code)
-    : tried.error instanceof AnswerLost;
+    : tried.error instanceof ReplyLostError;
 
 const didNothing = (tried: Tried): boolean =>
   'answer' in tried
     ? !tried.answer.ok && tried.answer.fault.code === 'unavailable'
-    : tried.error instanceof OwnerUnavailable;
+    : tried.error instanceof OwnerUnavailableError;
 
-const isPassing = (answer: Answer): boolean => !answer.ok && PASSING.has(answer.fault.code);
+const isPassing = (answer: CallResult): boolean => !answer.ok && PASSING.has(answer.fault.code);
 
 /** Asked twice, it takes effect once: by its contract, or because the owner knows its key. */
 const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean =>
   contract.idempotent || headers['idempotencykey'] !== undefined;
 
 /**
- * A reply that is not what the contract promises is the owner's mistake; an InvalidMessage would
+ * A reply that is not what the contract promises is the owner's mistake; an InvalidMessageError would
  * blame the request.
  */
 function read<C extends Call>(contract: C, body: Buffer): ReplyOf<C> {

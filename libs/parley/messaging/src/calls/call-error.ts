@@ -1,6 +1,6 @@
 import type { Call, ErrorCodeOf, ErrorDetails } from '@parley/contract';
 import type { z } from 'zod';
-import type { Fault } from '../ports/call-transport';
+import type { CallFault } from '../ports/call-transport';
 
 /**
  * A call's answer that is an error. A handler throws one with a code of its contract; the caller
@@ -31,7 +31,7 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
 }
 
 /** As the caller sees what crossed the wire. */
-export function callError(contract: Call, { code, details, message }: Fault): CallError {
+export function callError(contract: Call, { code, details, message }: CallFault): CallError {
   const schema = Object.hasOwn(contract.errors, code) ? contract.errors[code] : undefined;
   return new CallError(
     contract,

@@ -2,11 +2,11 @@ import { wireForm, type Call } from '@parley/contract';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { isObservable, lastValueFrom } from 'rxjs';
 import { CallError } from './call-error';
-import type { Answer, Fault, IncomingCall } from '../ports/call-transport';
-import { decode, encode, InvalidMessage, prepare, validate } from '../message/codec';
+import type { CallResult, CallFault, IncomingCall } from '../ports/call-transport';
+import { decode, encode, InvalidMessageError, prepare, validate } from '../message/codec';
 import { inConversation, type CallContext } from '../message/handler-context';
 import { readEnvelope } from '../message/envelope';
-import { describe } from '../message/failure';
+import { describeError } from '../message/failure';
 import type { HandlerRun, HandlerRuns } from '../delivery/handler-runs';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Handler } from '../ports/subscription';
@@ -20,15 +20,15 @@ import {
   outageIn,
   type OutageReader,
 } from '../ports/outage';
-import { RepeatedCalls, type HandleOnce } from './idempotent-calls';
+import { IdempotentCalls, type HandleOnce } from './idempotent-calls';
 import { keyedRequest } from '../ports/idempotency-store';
-import { moreTimes, Sparingly } from '../log-throttle';
+import { moreTimes, LogThrottle } from '../log-throttle';
 import type { TransportContext } from '../ports/transport';
-import { NoTransaction, type Transactions } from '../sending/transactions';
+import { NoTransactionError, type Transactions } from '../sending/transactions';
 
 /** Answers calls: open → handle → check the reply. What the pipeline is for messages that are stored. */
-export class CallAnswerer {
-  private readonly outages = new Sparingly();
+export class CallHandler {
+  private readonly outages = new LogThrottle();
 
   constructor(
     private readonly registry: HandlerRegistry,
@@ -38,17 +38,17 @@ export class CallAnswerer {
       readonly observer?: DeliveryObserver;
     },
     private readonly transactions?: Transactions,
-    private readonly repeated?: RepeatedCalls,
+    private readonly repeated?: IdempotentCalls,
     /** Of the store and the technologies: their clients' errors. */
     private readonly outageReaders: readonly OutageReader[] = [],
   ) {}
 
   /** @see Answerer */
-  readonly answer = (call: IncomingCall): Promise<Answer> =>
+  readonly answer = (call: IncomingCall): Promise<CallResult> =>
     this.inFlight.track(async (cancelled) => {
       const started = performance.now();
       const answer = await notingEffects(() =>
-        this.attempt(call, cancelled).catch((error: unknown): Answer => ({
+        this.attempt(call, cancelled).catch((error: unknown): CallResult => ({
           ok: false,
           fault: this.fault(call, error),
         })),
@@ -64,7 +64,7 @@ export class CallAnswerer {
       return answer;
     });
 
-  private async attempt(call: IncomingCall, cancelled: AbortSignal): Promise<Answer> {
+  private async attempt(call: IncomingCall, cancelled: AbortSignal): Promise<CallResult> {
     const handler = this.registry.handlerOfCall(call.contract);
     if (!handler)
       return {
@@ -84,7 +84,7 @@ export class CallAnswerer {
     const late = new AbortController();
     const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
     const encoded = (reply: unknown) => bodyOf(contract, reply);
-    const handle = async (transaction: CallContext['transaction']): Promise<Answer> => {
+    const handle = async (transaction: CallContext['transaction']): Promise<CallResult> => {
       const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };
       const facts = {
         kind: contract.kind,
@@ -127,16 +127,16 @@ export class CallAnswerer {
 
   private commit: CallContext['transaction'] = (work) => {
     if (!this.transactions)
-      throw new NoTransaction('this service has no store; give MessagingModule one');
+      throw new NoTransactionError('this service has no store; give MessagingModule one');
     return this.transactions.run(work);
   };
 
-  private fault(call: IncomingCall, error: unknown): Fault {
-    if (error instanceof InvalidMessage)
+  private fault(call: IncomingCall, error: unknown): CallFault {
+    if (error instanceof InvalidMessageError)
       return { code: 'invalid-request', message: error.message, details: error.issues };
     if (error instanceof DeadlineExceeded)
       return { code: 'deadline-exceeded', message: error.message };
-    if (error instanceof Interrupted) return { code: 'cancelled', message: error.message };
+    if (error instanceof InterruptedError) return { code: 'cancelled', message: error.message };
     const promised = promisedFault(call.contract, error);
     if (promised) return promised;
     if (call.signal.aborted) return { code: 'cancelled', message: 'the caller went away' };
@@ -144,10 +144,10 @@ export class CallAnswerer {
     if (outage) return this.away(call, outage);
     this.process.log(
       'error',
-      `${call.contract} could not be answered: ${describe(error).message}`,
+      `${call.contract} could not be answered: ${describeError(error).message}`,
       { error },
     );
-    const invalidReply = error instanceof InvalidReply;
+    const invalidReply = error instanceof InvalidReplyError;
     // What failed inside is for our log, not for the caller.
     return invalidReply
       ? { code: 'invalid-reply', message: error.message }
@@ -158,8 +158,8 @@ export class CallAnswerer {
    * What it needed is away: worth another try, unlike a failure of its own. The log says what, the
    * caller hears what is known.
    */
-  private away({ contract }: IncomingCall, outage: OutageError): Fault {
-    this.outages.say(`${contract} ${outage.name}`, (more) =>
+  private away({ contract }: IncomingCall, outage: OutageError): CallFault {
+    this.outages.log(`${contract} ${outage.name}`, (more) =>
       this.process.log(
         'warn',
         `${contract} could not be answered: ${outage.message}${moreTimes(more)}`,
@@ -186,7 +186,7 @@ function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
 }
 
 /** An error that the contract promises, with nothing but what it promises. */
-function promisedFault(contract: string, error: unknown): Fault | undefined {
+function promisedFault(contract: string, error: unknown): CallFault | undefined {
   if (
     !(error instanceof CallError) ||
     error.contract.name !== contract ||
@@ -205,25 +205,25 @@ function promisedFault(contract: string, error: unknown): Fault | undefined {
 }
 
 /** The caller went away, or this instance stops, before the handler answered. */
-class Interrupted extends Error {
-  override readonly name = 'Interrupted';
+class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
   constructor() {
     super('the answer was given up: this instance stops, or the caller went away');
   }
 }
 
 /** The handler's reply is not what the contract promises. */
-class InvalidReply extends Error {
-  override readonly name = 'InvalidReply';
+class InvalidReplyError extends Error {
+  override readonly name = 'InvalidReplyError';
 }
 
 function bodyOf(contract: Call, reply: unknown): Buffer {
   try {
     return prepare(contract.name, contract.reply, reply).body;
   } catch (error) {
-    if (!(error instanceof InvalidMessage)) throw error;
+    if (!(error instanceof InvalidMessageError)) throw error;
     const [issue] = error.issues;
-    throw new InvalidReply(
+    throw new InvalidReplyError(
       `the reply to ${contract.name} breaks its contract: ${issue?.path} ${issue?.message}`,
     );
   }
@@ -248,7 +248,7 @@ async function beforeDeadline<T>(
       reject(
         signal.reason instanceof DeadlineExceeded || deadline.budget() === 0
           ? new DeadlineExceeded(contract.name, budget)
-          : new Interrupted(),
+          : new InterruptedError(),
       );
     if (signal.aborted) fail();
     else signal.addEventListener('abort', fail, { once: true });

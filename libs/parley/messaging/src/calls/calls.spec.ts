@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { call } from '@parley/contract';
 import { DeadlineExceeded } from '@parley/resilience';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { of } from 'rxjs';
 import { z } from 'zod';
-import { CallAnswerer } from './call-handler';
+import { CallHandler } from './call-handler';
 import { CallError } from './call-error';
-import { AnswerLost, OwnerUnavailable, type Answer } from '../ports/call-transport';
-import { InvalidMessage, MAX_ISSUES } from '../message/codec';
+import { ReplyLostError, OwnerUnavailableError, type CallResult } from '../ports/call-transport';
+import { InvalidMessageError, MAX_ISSUES } from '../message/codec';
 import { systemClock } from '../clock';
 import { noteEffect, OutageError } from '../ports/outage';
 import type { CallContext } from '../message/handler-context';
@@ -84,7 +84,7 @@ beforeEach(async () => {
     controllers: [ScalesController],
     providers: [{ provide: Scales, useValue: scales }],
   });
-  const service: ServiceOnTrial = await harness.start('stamps', {
+  const service: TestService = await harness.start('stamps', {
     controllers: [StampsController],
   });
   stamps = service.get(Messenger);
@@ -129,7 +129,7 @@ describe('a call', () => {
   });
 
   it('with a wrong request is refused before it leaves', async () => {
-    await expect(stamps.call(GetWeight, { sku: 5 } as never)).rejects.toThrow(InvalidMessage);
+    await expect(stamps.call(GetWeight, { sku: 5 } as never)).rejects.toThrow(InvalidMessageError);
     expect(scales.asked).toEqual([]);
   });
 
@@ -173,9 +173,9 @@ describe('a call', () => {
 
   it('whose handler could not reach another owner is told so, for trying again may help', async () => {
     scales.answer = () =>
-      Promise.reject(new OwnerUnavailable(GetPostage, 'connection refused at 10.0.0.7'));
+      Promise.reject(new OwnerUnavailableError(GetPostage, 'connection refused at 10.0.0.7'));
     const error = await failure(stamps.call(GetWeight, { sku: 'a' }));
-    expect(error).toBeInstanceOf(OwnerUnavailable);
+    expect(error).toBeInstanceOf(OwnerUnavailableError);
     expect(error.message).not.toContain('10.0.0.7');
   });
 
@@ -206,7 +206,7 @@ describe('a call', () => {
     );
     for (const error of errors)
       expect(error).toMatchObject({
-        name: 'OwnerUnavailable',
+        name: 'OwnerUnavailableError',
         message: expect.stringContaining('nothing was done'),
       });
     expect(warnings).toEqual(['scales.get-weight could not be answered: the cupboard is locked']);
@@ -218,9 +218,11 @@ describe('a call', () => {
       noteEffect();
       throw new CupboardAway('the cupboard is locked');
     };
-    await expect(stamps.call(GetWeight, { sku: 'a' })).rejects.toBeInstanceOf(AnswerLost);
+    await expect(stamps.call(GetWeight, { sku: 'a' })).rejects.toBeInstanceOf(ReplyLostError);
     scales.answer = () => Promise.reject(new CupboardAway('the cupboard is locked'));
-    expect(await failure(stamps.call(GetPostage, { sku: 'a' }))).toBeInstanceOf(OwnerUnavailable);
+    expect(await failure(stamps.call(GetPostage, { sku: 'a' }))).toBeInstanceOf(
+      OwnerUnavailableError,
+    );
   });
 
   it('that nobody answers says who and why', async () => {
@@ -229,7 +231,7 @@ describe('a call', () => {
       reply: Weight,
       deadline: '100ms',
     });
-    await expect(stamps.call(Missing, { sku: 'a' })).rejects.toThrow(OwnerUnavailable);
+    await expect(stamps.call(Missing, { sku: 'a' })).rejects.toThrow(OwnerUnavailableError);
     await expect(stamps.call(Missing, { sku: 'a' })).rejects.toThrow(
       'no instance of nowhere can be reached',
     );
@@ -288,7 +290,7 @@ describe('what an owner is asked by a stranger', () => {
     contract: string,
     body: Buffer,
     headers: Record<string, string> = { id: randomUUID() },
-  ): Promise<Answer> => {
+  ): Promise<CallResult> => {
     const registry = new HandlerRegistry('scales');
     const extras = {
       contract: GetWeight,
@@ -297,7 +299,7 @@ describe('what an owner is asked by a stranger', () => {
       method: 'weight',
     };
     registry.add((async () => ({ grams: 5 })) as never, extras);
-    const answerer = new CallAnswerer(
+    const answerer = new CallHandler(
       registry,
       new InFlight(),
       new HandlerRuns(systemClock, () => {}),

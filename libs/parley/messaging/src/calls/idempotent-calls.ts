@@ -1,13 +1,13 @@
 import { sleep } from '@parley/resilience';
-import type { Answer } from '../ports/call-transport';
+import type { CallResult } from '../ports/call-transport';
 import type { CallContext } from '../message/handler-context';
-import { LeaseLost } from '../message/failure';
-import type { Claim, KeyedRequest, Requests } from '../ports/idempotency-store';
+import { LeaseLostError } from '../message/failure';
+import type { IdempotencyLock, KeyedRequest, IdempotencyStore } from '../ports/idempotency-store';
 import type { Tx } from '../ports/tx';
 import type { Transactions } from '../sending/transactions';
 
 /** Handles a request once; the transaction it is given keeps the answer, too. */
-export type HandleOnce = (transaction: CallContext['transaction']) => Promise<Answer>;
+export type HandleOnce = (transaction: CallContext['transaction']) => Promise<CallResult>;
 
 /** Beyond the deadline, so that whoever is late can still commit. */
 const GRACE = 5_000;
@@ -18,10 +18,10 @@ const LOOK_AGAIN = { first: 20, most: 500 };
  * comes meanwhile waits for it. Errors that the contract promises are answers, too; anything else
  * leaves the key free for the next attempt.
  */
-export class RepeatedCalls {
+export class IdempotentCalls {
   constructor(
     private readonly transactions: Transactions,
-    private readonly requests: Requests,
+    private readonly requests: IdempotencyStore,
   ) {}
 
   async answer(
@@ -29,7 +29,7 @@ export class RepeatedCalls {
     { deadline }: Pick<CallContext, 'deadline'>,
     encoded: (reply: unknown) => Buffer,
     handle: HandleOnce,
-  ): Promise<Answer> {
+  ): Promise<CallResult> {
     for (let wait = LOOK_AGAIN.first; ; wait = Math.min(wait * 2, LOOK_AGAIN.most)) {
       const begun = await this.requests.begin(request, deadline.budget() + GRACE);
       if (begun.state === 'done') return begun.answer;
@@ -44,13 +44,13 @@ export class RepeatedCalls {
 
   /** Undefined: the claim was somebody else's before the answer was kept. */
   private async handle(
-    claim: Claim,
+    claim: IdempotencyLock,
     encoded: (reply: unknown) => Buffer,
     handle: HandleOnce,
-  ): Promise<Answer | undefined> {
-    let kept: Answer | undefined;
+  ): Promise<CallResult | undefined> {
+    let kept: CallResult | undefined;
     const transaction: CallContext['transaction'] = async (work) => {
-      let answer!: Answer;
+      let answer!: CallResult;
       const commit = async (tx: Tx) => {
         const reply = await work(tx as never);
         answer = { ok: true, body: encoded(reply) };
@@ -66,7 +66,7 @@ export class RepeatedCalls {
     return kept ?? this.keep(claim, answer);
   }
 
-  private async keep(claim: Claim, answer: Answer): Promise<Answer | undefined> {
+  private async keep(claim: IdempotencyLock, answer: CallResult): Promise<CallResult | undefined> {
     // The handler may still be at it: until the claim runs out, nobody else begins.
     if (!answer.ok && LATE.has(answer.fault.code)) return answer;
     if (!answer.ok && PASSING.has(answer.fault.code))
@@ -75,7 +75,7 @@ export class RepeatedCalls {
       await this.requests.complete(undefined, claim, answer);
       return answer;
     } catch (error) {
-      if (error instanceof LeaseLost) return undefined;
+      if (error instanceof LeaseLostError) return undefined;
       throw error;
     }
   }
@@ -91,14 +91,14 @@ const PASSING = new Set([
   'invalid-request',
 ]);
 
-const CONFLICT: Answer = {
+const CONFLICT: CallResult = {
   ok: false,
   fault: {
     code: 'idempotency-conflict',
     message: 'the idempotency key was used for another request',
   },
 };
-const TOO_LATE: Answer = {
+const TOO_LATE: CallResult = {
   ok: false,
   fault: { code: 'deadline-exceeded', message: 'the same request is still being handled' },
 };

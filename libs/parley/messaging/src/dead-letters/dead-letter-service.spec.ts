@@ -1,8 +1,8 @@
 import { Controller } from '@nestjs/common';
 import { command, event } from '@parley/contract';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
-import { DeadLetterDesk, EditRefused } from './dead-letter-service';
+import { DeadLetterService, EditRefusedError } from './dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
@@ -46,14 +46,14 @@ class BookController {
 
 describe('the desk where people decide about dead letters', () => {
   let harness: Harness;
-  let service: ServiceOnTrial;
-  let desk: DeadLetterDesk;
+  let service: TestService;
+  let desk: DeadLetterService;
 
   beforeEach(async () => {
     [most, weighed] = [100, []];
     harness = new Harness();
     service = await harness.start('scales', { controllers: [ScalesController, BookController] });
-    desk = new DeadLetterDesk(
+    desk = new DeadLetterService(
       service.store.lanes.deadLetters,
       service.get(Messaging).registry,
       harness.clock,
@@ -161,7 +161,7 @@ describe('the desk where people decide about dead letters', () => {
     await say('a', 500);
     const [letter] = await letters();
     const edit = desk.edit(letter!.id, Buffer.from(body), { ...by, replay: true });
-    await expect(edit).rejects.toThrow(EditRefused);
+    await expect(edit).rejects.toThrow(EditRefusedError);
     await expect(edit).rejects.toThrow(named);
     expect((await letters())[0]).toEqual(letter);
     expect((await desk.letters.audit())[0]).toMatchObject({
@@ -189,7 +189,7 @@ describe('the desk where people decide about dead letters', () => {
       body = '{"parcel":"a","grams":1}',
       subscription = 'scales.book',
     ) => {
-      await service.store.lanes.bury(
+      await service.store.lanes.deadLetter(
         undefined,
         { subscription, headers, body: Buffer.from(body) },
         failure,

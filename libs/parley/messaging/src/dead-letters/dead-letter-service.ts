@@ -1,6 +1,6 @@
 import { contractIfLoaded, keyOf, type Contract } from '@parley/contract';
 import type { Clock } from '../clock';
-import { decode, InvalidMessage, prepare } from '../message/codec';
+import { decode, InvalidMessageError, prepare } from '../message/codec';
 import type {
   DeadLetter,
   DeadLetterFilter,
@@ -10,13 +10,13 @@ import type {
   FoundDeadLetter,
 } from '../ports/dead-letters';
 import { readEnvelope } from '../message/envelope';
-import { Unrecoverable } from '../message/failure';
+import { UnrecoverableError } from '../message/failure';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Handler } from '../ports/subscription';
-import type { Bodies } from '../payload/payload-processor';
+import type { PayloadProcessor } from '../payload/payload-processor';
 import type { Envelope } from '../message/message';
 import { outboxSubscription } from '../ports/outbox-subscription';
-import { isSealed } from '../payload/field-encryption';
+import { isEncrypted } from '../payload/field-encryption';
 import { currentPayload } from '../message/upcasting';
 
 /** What a replay of a letter would come to, as far as can be told without handling it. */
@@ -44,11 +44,11 @@ export interface ReplayPreview {
  * An edit that would not help: the body is not what its contract says, or the message would not be
  * the same one any more.
  */
-export class EditRefused extends Error {
-  override readonly name = 'EditRefused';
+export class EditRefusedError extends Error {
+  override readonly name = 'EditRefusedError';
 }
 
-export interface Bulk extends Decision {
+export interface BulkRequest extends Decision {
   readonly filter: Omit<DeadLetterFilter, 'limit' | 'newest'>;
   /** At most so many a second. Default 10. */
   readonly rate?: number;
@@ -66,7 +66,7 @@ export interface BulkResult {
   readonly left: number;
 }
 
-const DEFAULT_RATE = 10;
+const DEFAULT_RATE_PER_SECOND = 10;
 const MOST_AT_ONCE = 100;
 
 /** Who gets a letter when it is replayed. */
@@ -78,12 +78,12 @@ interface Reader extends Pick<Handler, 'contract' | 'name'> {
  * Where people decide about dead letters: it knows the handlers that run here, so it can tell what
  * a decision would come to.
  */
-export class DeadLetterDesk {
+export class DeadLetterService {
   constructor(
     readonly letters: DeadLetters,
     private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
     private readonly clock: Clock,
-    private readonly bodies: Bodies,
+    private readonly bodies: PayloadProcessor,
     /** Whose own sending the letters may be of, too. */
     private readonly service?: string,
   ) {}
@@ -115,7 +115,7 @@ export class DeadLetterDesk {
   /**
    * Gives a letter another body, once that is what its contract says. What is still masked in it
    * stays what it was.
-   * @throws EditRefused naming the field
+   * @throws EditRefusedError naming the field
    */
   async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
     const letter = await this.letters.find(id);
@@ -126,7 +126,7 @@ export class DeadLetterDesk {
     const { who, reason, replay } = edit;
     // Nobody can tell what is personal or secret in a body that is not what its contract says.
     const contract = this.readerOf(letter)?.contract;
-    const after = contract && isSealed(contract) ? undefined : body;
+    const after = contract && isEncrypted(contract) ? undefined : body;
     await this.letters.refused(id, {
       who,
       reason,
@@ -134,18 +134,18 @@ export class DeadLetterDesk {
       outcome: refusal,
       after,
     });
-    throw new EditRefused(refusal);
+    throw new EditRefusedError(refusal);
   }
 
   /**
    * The next of a group or of all, the oldest first: ask again with the `upTo` it answers until
    * nothing is left.
    */
-  replayNext(bulk: Bulk): Promise<BulkResult> {
+  replayNext(bulk: BulkRequest): Promise<BulkResult> {
     return this.next(bulk, (id) => this.letters.replay(id, decisionOf(bulk)));
   }
 
-  discardNext(bulk: Bulk): Promise<BulkResult> {
+  discardNext(bulk: BulkRequest): Promise<BulkResult> {
     return this.next(bulk, (id) => this.letters.discard(id, decisionOf(bulk)));
   }
 
@@ -180,7 +180,7 @@ export class DeadLetterDesk {
 
   private async kept(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const { contract, envelope } = this.messageOf(letter)!;
-    if (!isSealed(contract)) return body;
+    if (!isEncrypted(contract)) return body;
     // Fields that the contract does not know could hold anything; of an older version they are not
     // known here.
     const known =
@@ -206,7 +206,7 @@ export class DeadLetterDesk {
   }
 
   private async next(
-    { filter, rate = DEFAULT_RATE, limit = Infinity, signal }: Bulk,
+    { filter, rate = DEFAULT_RATE_PER_SECOND, limit = Infinity, signal }: BulkRequest,
     act: (id: string) => Promise<boolean>,
   ): Promise<BulkResult> {
     const upTo =
@@ -291,7 +291,8 @@ export class DeadLetterDesk {
       currentPayload(handler.contract, envelope, decode(handler.contract.name, body));
       return undefined;
     } catch (error) {
-      if (error instanceof InvalidMessage || error instanceof Unrecoverable) return error.message;
+      if (error instanceof InvalidMessageError || error instanceof UnrecoverableError)
+        return error.message;
       throw error;
     }
   }

@@ -1,8 +1,8 @@
 import { Controller } from '@nestjs/common';
 import { event, type Message } from '@parley/contract';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
-import { DeadLetterDesk } from './dead-letter-service';
+import { DeadLetterService } from './dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
@@ -33,15 +33,15 @@ describe('the letters of a person', () => {
     }
   }
 
-  const desk = (service: ServiceOnTrial) =>
-    new DeadLetterDesk(
+  const desk = (service: TestService) =>
+    new DeadLetterService(
       service.store.lanes.deadLetters,
       service.get(Messaging).registry,
       harness.clock,
       service.get(Messaging).bodies,
     );
 
-  async function died(): Promise<{ readonly hotel: ServiceOnTrial; readonly id: string }> {
+  async function died(): Promise<{ readonly hotel: TestService; readonly id: string }> {
     guests = [];
     const hotel = await harness.start('hotel', { controllers: [Bell] });
     await harness.publish(Booked, { bookingId: 'b-1', guest: 'Ada Lovelace', nights: -1 });

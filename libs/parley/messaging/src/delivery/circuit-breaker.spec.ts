@@ -1,54 +1,54 @@
 import { VirtualClock } from '@parley/testing';
-import { KillSwitch, type Turn } from './circuit-breaker';
+import { CircuitBreaker, type Permit } from './circuit-breaker';
 
 const OPTIONS = {
-  rate: 0.5,
-  least: 20,
-  window: '10s',
-  firstWait: '1s',
-  longestWait: '30s',
+  failureRatio: 0.5,
+  minimumThroughput: 20,
+  samplingWindow: '10s',
+  breakDuration: '1s',
+  maxBreakDuration: '30s',
 } as const;
 const DOWN = new Error('the provider is down');
 
 let clock: VirtualClock;
 let changes: string[];
-let killSwitch: KillSwitch;
+let circuitBreaker: CircuitBreaker;
 let never: AbortSignal;
 
 beforeEach(() => {
   clock = new VirtualClock();
   changes = [];
   never = new AbortController().signal;
-  killSwitch = new KillSwitch(OPTIONS, clock, (paused) =>
+  circuitBreaker = new CircuitBreaker(OPTIONS, clock, (paused) =>
     changes.push(paused ? 'paused' : 'resumed'),
   );
 });
 
-const turn = () => killSwitch.turn(never) as Turn;
+const turn = () => circuitBreaker.acquire(never) as Permit;
 const succeed = (times: number) => Array.from({ length: times }, () => turn().succeeded());
 const fail = (times: number) =>
   Array.from({ length: times }, (_, index) => turn().failed(DOWN, `message-${index}`));
 
 /** One that waits; `admitted` once it has its turn. */
 function wait(...signals: AbortSignal[]) {
-  const waiting: { admitted?: boolean; turn?: Turn } = {};
-  void Promise.resolve(killSwitch.turn(never, ...signals)).then((given) =>
+  const waiting: { admitted?: boolean; turn?: Permit } = {};
+  void Promise.resolve(circuitBreaker.acquire(never, ...signals)).then((given) =>
     Object.assign(waiting, { admitted: given !== undefined, turn: given }),
   );
   return waiting;
 }
 
-describe('a kill switch', () => {
+describe('a circuit breaker', () => {
   it('lets everything through while little fails', () => {
     succeed(30);
     fail(20);
-    expect(killSwitch.paused).toBeUndefined();
+    expect(circuitBreaker.paused).toBeUndefined();
   });
 
   it('pauses when half of at least 20 handlings within the window failed, and says why', () => {
     succeed(10);
     expect(fail(10)).toEqual([...Array<boolean>(9).fill(false), true]);
-    expect(killSwitch.paused).toMatchObject({
+    expect(circuitBreaker.paused).toMatchObject({
       reason: '10 of 20 handlings failed within 10s, the last with Error: the provider is down',
     });
     expect(changes).toEqual(['paused']);
@@ -56,22 +56,22 @@ describe('a kill switch', () => {
 
   it('does not judge by fewer', () => {
     fail(19);
-    expect(killSwitch.paused).toBeUndefined();
+    expect(circuitBreaker.paused).toBeUndefined();
   });
 
   it('forgets what is longer ago than the window', async () => {
     fail(19);
     await clock.advance('11s');
     fail(19);
-    expect(killSwitch.paused).toBeUndefined();
+    expect(circuitBreaker.paused).toBeUndefined();
     fail(1);
-    expect(killSwitch.paused).toBeDefined();
+    expect(circuitBreaker.paused).toBeDefined();
   });
 
   it('does not judge by what ended in another way', () => {
     for (let i = 0; i < 50; i++) turn().undecided();
     fail(19);
-    expect(killSwitch.paused).toBeUndefined();
+    expect(circuitBreaker.paused).toBeUndefined();
   });
 
   it('holds messages, and after a second lets the first of them try', async () => {
@@ -90,7 +90,7 @@ describe('a kill switch', () => {
     first.turn!.succeeded();
     await clock.advance(0);
     expect([second.admitted, third.admitted]).toEqual([true, true]);
-    expect(killSwitch.paused).toBeUndefined();
+    expect(circuitBreaker.paused).toBeUndefined();
     expect(changes).toEqual(['paused', 'resumed']);
   });
 
@@ -100,14 +100,14 @@ describe('a kill switch', () => {
     await clock.advance('1s');
     probe.turn!.succeeded();
     fail(19);
-    expect(killSwitch.paused).toBeUndefined();
+    expect(circuitBreaker.paused).toBeUndefined();
   });
 
   it('waits twice as long after each failed probe, up to the longest wait', async () => {
     fail(20);
     const pauses: number[] = [];
     for (let probes = 0; probes < 7; probes++) {
-      pauses.push(killSwitch.paused!.nextProbe - clock.now());
+      pauses.push(circuitBreaker.paused!.nextProbe - clock.now());
       const probe = wait();
       await clock.advance(pauses.at(-1)!);
       probe.turn!.failed(DOWN, 'message-1');
@@ -148,7 +148,7 @@ describe('a kill switch', () => {
     await clock.advance('1s');
     probe.turn!.succeeded();
     fail(20);
-    expect(killSwitch.paused!.nextProbe - clock.now()).toBe(2_000);
+    expect(circuitBreaker.paused!.nextProbe - clock.now()).toBe(2_000);
   });
 
   it('begins with a short pause when it had gone well for a while', async () => {
@@ -158,7 +158,7 @@ describe('a kill switch', () => {
     probe.turn!.succeeded();
     await clock.advance('11s');
     fail(20);
-    expect(killSwitch.paused!.nextProbe - clock.now()).toBe(1_000);
+    expect(circuitBreaker.paused!.nextProbe - clock.now()).toBe(1_000);
   });
 
   it('excuses the failures of what was under way when it paused', () => {
@@ -171,7 +171,7 @@ describe('a kill switch', () => {
     const underway = turn();
     fail(20);
     underway.succeeded();
-    expect(killSwitch.paused).toBeDefined();
+    expect(circuitBreaker.paused).toBeDefined();
   });
 
   it('excuses a message ten times, then lets it be judged', async () => {
@@ -210,7 +210,7 @@ describe('a kill switch', () => {
       elapsed: () => clock.elapsed(),
       after: (delay: number, callback: () => void) => clock.after(delay - 1, callback),
     };
-    killSwitch = new KillSwitch(OPTIONS, early);
+    circuitBreaker = new CircuitBreaker(OPTIONS, early);
     fail(20);
     const held = wait();
     await clock.advance('999ms');
@@ -220,7 +220,7 @@ describe('a kill switch', () => {
   it('gives everything back when the service stops', async () => {
     fail(20);
     const held = wait();
-    killSwitch.stop();
+    circuitBreaker.stop();
     const late = wait();
     await clock.advance(0);
     expect([held.admitted, late.admitted]).toEqual([false, false]);

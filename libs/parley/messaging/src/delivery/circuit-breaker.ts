@@ -1,30 +1,30 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import type { Clock } from '../clock';
-import { describe } from '../message/failure';
+import { describeError } from '../message/failure';
 import type { RegisteredSubscription } from '../ports/subscription';
 
 /** When a subscription stops trying, and for how long. */
-export interface KillSwitchOptions {
+export interface CircuitBreakerOptions {
   /** It pauses when at least this share of its handlings failed. Default 0.5. */
-  readonly rate: number;
+  readonly failureRatio: number;
   /** … of at least so many. Default 20. */
-  readonly least: number;
+  readonly minimumThroughput: number;
   /** … within this time. Default 10 s. */
-  readonly window: Duration;
+  readonly samplingWindow: Duration;
   /**
    * How long the first pause is; each that follows upon a failed probe twice as long. Default 1 s.
    */
-  readonly firstWait: Duration;
+  readonly breakDuration: Duration;
   /** … but no longer than this. Default 30 s. */
-  readonly longestWait: Duration;
+  readonly maxBreakDuration: Duration;
 }
 
-const DEFAULT: KillSwitchOptions = {
-  rate: 0.5,
-  least: 20,
-  window: '10s',
-  firstWait: '1s',
-  longestWait: '30s',
+const DEFAULT: CircuitBreakerOptions = {
+  failureRatio: 0.5,
+  minimumThroughput: 20,
+  samplingWindow: '10s',
+  breakDuration: '1s',
+  maxBreakDuration: '30s',
 };
 
 /**
@@ -51,7 +51,7 @@ export interface Paused {
 }
 
 /** Leave to handle a message once; whoever has it says how that ended. */
-export interface Turn {
+export interface Permit {
   succeeded(): void;
   /**
    * Whether the failure is excused: the message waits for its next turn, and nothing is counted
@@ -63,7 +63,7 @@ export interface Turn {
 }
 
 interface Waiting {
-  readonly admit: (turn: Turn | undefined) => void;
+  readonly admit: (turn: Permit | undefined) => void;
 }
 
 /**
@@ -71,10 +71,10 @@ interface Waiting {
  * only use up their attempts. Messages wait here, uncounted; after each wait one of them is the
  * probe. When it succeeds, all go on.
  */
-export class KillSwitch {
-  private readonly results: Results;
-  private readonly firstWait: number;
-  private readonly longestWait: number;
+export class CircuitBreaker {
+  private readonly results: SlidingWindow;
+  private readonly breakDuration: number;
+  private readonly maxBreakDuration: number;
   private readonly waiting = new Set<Waiting>();
   private readonly excused = new Map<string, number>();
   private pause?: { readonly since: number; readonly reason: string; nextProbe: number };
@@ -87,14 +87,14 @@ export class KillSwitch {
   private cancelTimer = (): void => undefined;
 
   constructor(
-    private readonly options: KillSwitchOptions,
+    private readonly options: CircuitBreakerOptions,
     private readonly clock: Clock,
     private readonly changed: (paused: { readonly reason: string } | undefined) => void = () =>
       undefined,
   ) {
-    this.results = new Results(milliseconds(options.window), clock);
-    this.wait = this.firstWait = milliseconds(options.firstWait);
-    this.longestWait = milliseconds(options.longestWait);
+    this.results = new SlidingWindow(milliseconds(options.samplingWindow), clock);
+    this.wait = this.breakDuration = milliseconds(options.breakDuration);
+    this.maxBreakDuration = milliseconds(options.maxBreakDuration);
   }
 
   get paused():
@@ -103,7 +103,7 @@ export class KillSwitch {
   }
 
   /** A turn at once, or after a pause; undefined: none any more, give the message back. */
-  turn(...signals: readonly AbortSignal[]): Turn | undefined | Promise<Turn | undefined> {
+  acquire(...signals: readonly AbortSignal[]): Permit | undefined | Promise<Permit | undefined> {
     return this.pause ? this.held(signals) : this.regular;
   }
 
@@ -114,7 +114,7 @@ export class KillSwitch {
     for (const { admit } of [...this.waiting]) admit(undefined);
   }
 
-  private held(signals: readonly AbortSignal[]): Promise<Turn | undefined> {
+  private held(signals: readonly AbortSignal[]): Promise<Permit | undefined> {
     if (this.stopped || signals.some(({ aborted }) => aborted)) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const giveBack = () => waiting.admit(undefined);
@@ -144,7 +144,7 @@ export class KillSwitch {
     next.admit(this.probeTurn);
   }
 
-  private readonly regular: Turn = {
+  private readonly regular: Permit = {
     succeeded: () => this.results.note(true),
     failed: (error, message) => {
       if (!this.pause) {
@@ -156,11 +156,11 @@ export class KillSwitch {
     undecided: () => undefined,
   };
 
-  private readonly probeTurn: Turn = {
+  private readonly probeTurn: Permit = {
     succeeded: () => this.close(),
     failed: (_, message) => {
       this.probing = false;
-      this.wait = Math.min(this.wait * 2, this.longestWait);
+      this.wait = Math.min(this.wait * 2, this.maxBreakDuration);
       this.probeAfterWait();
       return this.excuses(message);
     },
@@ -172,19 +172,19 @@ export class KillSwitch {
 
   private isBad(): boolean {
     const { all, failed } = this.results.counts();
-    return all >= this.options.least && failed / all >= this.options.rate;
+    return all >= this.options.minimumThroughput && failed / all >= this.options.failureRatio;
   }
 
   private open(error: unknown): void {
     const now = this.clock.now();
     const { all, failed } = this.results.counts();
-    const { error: name, message } = describe(error);
-    const reason = `${failed} of ${all} handlings failed within ${this.options.window}, the last with ${name}: ${message}`;
+    const { error: name, message } = describeError(error);
+    const reason = `${failed} of ${all} handlings failed within ${this.options.samplingWindow}, the last with ${name}: ${message}`;
     // What failed again as soon as it went on was not over.
     this.wait =
-      this.clock.elapsed() - this.resumed < milliseconds(this.options.window)
-        ? Math.min(this.wait * 2, this.longestWait)
-        : this.firstWait;
+      this.clock.elapsed() - this.resumed < milliseconds(this.options.samplingWindow)
+        ? Math.min(this.wait * 2, this.maxBreakDuration)
+        : this.breakDuration;
     this.pause = { since: now, reason, nextProbe: now };
     this.probeAfterWait();
     this.changed({ reason });
@@ -223,7 +223,7 @@ export class KillSwitch {
 }
 
 /** Results of the last `window` milliseconds, forgotten a slice at a time. */
-class Results {
+class SlidingWindow {
   private readonly slices = Array.from({ length: SLICES }, () => ({
     slice: LONG_AGO,
     all: 0,
@@ -262,30 +262,34 @@ class Results {
   private readonly now = (): number => Math.floor((this.clock.elapsed() * SLICES) / this.window);
 }
 
-/** Without a kill switch every turn is free. */
-const FREE: Turn = { succeeded: () => undefined, failed: () => false, undecided: () => undefined };
+/** Without a circuit breaker every turn is free. */
+const FREE_PERMIT: Permit = {
+  succeeded: () => undefined,
+  failed: () => false,
+  undecided: () => undefined,
+};
 
-/** The kill switches of a process, one for each subscription. */
-export class KillSwitches {
-  private readonly options?: KillSwitchOptions;
-  private readonly switches = new Map<RegisteredSubscription, KillSwitch>();
+/** The circuit breakeres of a process, one for each subscription. */
+export class CircuitBreakers {
+  private readonly options?: CircuitBreakerOptions;
+  private readonly switches = new Map<RegisteredSubscription, CircuitBreaker>();
   private stopped = false;
 
   constructor(
-    options: Partial<KillSwitchOptions> | false | undefined,
+    options: Partial<CircuitBreakerOptions> | false | undefined,
     private readonly clock: Clock,
     private readonly log: (level: 'info' | 'error', message: string) => void,
   ) {
     if (options !== false) this.options = { ...DEFAULT, ...options };
   }
 
-  /** @see KillSwitch.turn */
+  /** @see CircuitBreaker.acquire */
   turn(
     subscription: RegisteredSubscription,
     ...signals: readonly AbortSignal[]
-  ): Turn | undefined | Promise<Turn | undefined> {
-    if (!this.options) return FREE;
-    return (this.switches.get(subscription) ?? this.make(subscription, this.options)).turn(
+  ): Permit | undefined | Promise<Permit | undefined> {
+    if (!this.options) return FREE_PERMIT;
+    return (this.switches.get(subscription) ?? this.make(subscription, this.options)).acquire(
       ...signals,
     );
   }
@@ -306,8 +310,11 @@ export class KillSwitches {
     for (const one of this.switches.values()) one.stop();
   }
 
-  private make(subscription: RegisteredSubscription, options: KillSwitchOptions): KillSwitch {
-    const made = new KillSwitch(options, this.clock, (paused) => {
+  private make(
+    subscription: RegisteredSubscription,
+    options: CircuitBreakerOptions,
+  ): CircuitBreaker {
+    const made = new CircuitBreaker(options, this.clock, (paused) => {
       if (paused)
         this.log(
           'error',

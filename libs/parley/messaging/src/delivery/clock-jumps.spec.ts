@@ -3,8 +3,8 @@ import { command, type Message } from '@parley/contract';
 import { Harness, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import { Handles } from '../handlers/handles';
-import { KEY_LIFETIME, KeyRing } from '../payload/subject-key-cache';
-import { KillSwitch } from './circuit-breaker';
+import { KEY_LIFETIME, SubjectKeyCache } from '../payload/subject-key-cache';
+import { CircuitBreaker } from './circuit-breaker';
 import type { SubjectKeys } from '../ports/subject-keys';
 
 const HOUR = 3_600_000;
@@ -22,7 +22,7 @@ describe.each(JUMPS)('the time of day is set %s', (_, by) => {
         new Map(subjects.map((subject) => [subject, { id: subject }]))
       ),
     };
-    const ring = new KeyRing(keys as Partial<SubjectKeys> as SubjectKeys, clock);
+    const ring = new SubjectKeyCache(keys as Partial<SubjectKeys> as SubjectKeys, clock);
     await ring.of('ada');
     clock.jump(by);
     await clock.advance(KEY_LIFETIME - 1);
@@ -35,14 +35,21 @@ describe.each(JUMPS)('the time of day is set %s', (_, by) => {
 
   it('a pause ends after its time', async () => {
     const clock = new VirtualClock();
-    const killSwitch = new KillSwitch(
-      { rate: 0.5, least: 2, window: '10s', firstWait: '1s', longestWait: '30s' },
+    const circuitBreaker = new CircuitBreaker(
+      {
+        failureRatio: 0.5,
+        minimumThroughput: 2,
+        samplingWindow: '10s',
+        breakDuration: '1s',
+        maxBreakDuration: '30s',
+      },
       clock,
       () => undefined,
     );
-    for (const message of ['a', 'b']) (await killSwitch.turn())?.failed(new Error('down'), message);
+    for (const message of ['a', 'b'])
+      (await circuitBreaker.acquire())?.failed(new Error('down'), message);
     let probed = false;
-    void Promise.resolve(killSwitch.turn()).then(() => (probed = true));
+    void Promise.resolve(circuitBreaker.acquire()).then(() => (probed = true));
     clock.jump(by);
     await clock.advance('999ms');
     expect(probed).toBe(false);

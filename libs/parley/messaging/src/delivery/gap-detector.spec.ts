@@ -1,9 +1,9 @@
-import { Sequences } from './gap-detector';
+import { GapDetector } from './gap-detector';
 
 const heard = (
   ...broadcasts: [producerinstance: string, sequence: string | undefined, type?: string][]
 ) => {
-  const sequences = new Sequences();
+  const sequences = new GapDetector();
   return broadcasts.map(([producerinstance, sequence, type = 'catalog.price-changed']) =>
     sequences.missedBefore({ producerinstance, type, sequence }),
   );

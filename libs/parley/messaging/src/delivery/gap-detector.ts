@@ -4,7 +4,7 @@ import type { Envelope } from '../message/message';
 const PUBLISHERS_AT_MOST = 1_000;
 
 /** What each publishing instance's broadcasts were last numbered here, so that a gap is noticed. */
-export class Sequences {
+export class GapDetector {
   private readonly last = new Map<string, number>();
 
   /**

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { broadcast, call, command, event } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
-import { Harness, type ServiceOnTrial, VirtualClock } from '@parley/testing';
+import { Harness, type TestService, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import {
   type BatchContext,
@@ -120,7 +120,7 @@ class LedgerController {
 
 let harness: Harness;
 let smithy: Smithy;
-let service: ServiceOnTrial;
+let service: TestService;
 let warnings: string[];
 const part = (job: string) => ({ job });
 const letters = async () =>
@@ -174,7 +174,7 @@ describe('a handler that never settles', () => {
     await harness.send(Forge, part('a'));
     await harness.advance('37s');
     expect(smithy.effects.sort()).toEqual(['forge b', 'forge c']);
-    expect(harness.said(Forged)).toHaveLength(2);
+    expect(harness.sent(Forged)).toHaveLength(2);
     expect(smithy.seen.filter((one) => one.startsWith('forge'))).toEqual([
       'forge a',
       'forge b',
@@ -194,7 +194,7 @@ describe('a handler that never settles', () => {
     smithy.go();
     await harness.settled();
     expect(smithy.effects).toEqual([]);
-    expect(harness.said(Forged)).toEqual([]);
+    expect(harness.sent(Forged)).toEqual([]);
     expect(new Set(smithy.late)).toEqual(new Set(['Error', 'HandlerTimeoutError']));
     expect(smithy.late).toHaveLength(7);
   });

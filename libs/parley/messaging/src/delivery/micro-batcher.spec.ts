@@ -1,9 +1,9 @@
 import { Controller, type Type } from '@nestjs/common';
 import { broadcast, command, event } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
-import { Gatherings, type Company } from './micro-batcher';
+import { MicroBatcher, type BatchSlot } from './micro-batcher';
 import type { BatchContext } from '../message/handler-context';
 import { Handles } from '../handlers/handles';
 import { HandlerError, Subscription } from '../handlers/handler-registry';
@@ -57,7 +57,7 @@ const named = (all: readonly Grain[]) => all.map(({ field, n }) => `${field}${n}
 
 describe('a handler of batches', () => {
   let harness: Harness;
-  let farm: ServiceOnTrial;
+  let farm: TestService;
 
   beforeEach(() => {
     [batches, effects, isPoison] = [[], [], () => false];
@@ -191,11 +191,11 @@ describe('batches', () => {
       handled.push([...members]),
       new Promise<boolean>((resolve) => finish.push(resolve))
     );
-    const gatherings = new Gatherings<number>(together);
+    const gatherings = new MicroBatcher<number>(together);
     const join = (...members: number[]) =>
-      Promise.all(members.map((member) => gatherings.join('it', 3, member)));
-    const companies: Company[][] = [];
-    const note = (all: Company[]) => void companies.push(all);
+      Promise.all(members.map((member) => gatherings.add('it', 3, member)));
+    const companies: BatchSlot[][] = [];
+    const note = (all: BatchSlot[]) => void companies.push(all);
     void join(1, 2).then(note);
     await turn();
     void join(3, 4).then(note);
@@ -221,11 +221,11 @@ describe('batches', () => {
 
   it('of one wait until it is over, so that the next ones are more', async () => {
     const handled: number[][] = [];
-    const gatherings = new Gatherings<number>(
+    const gatherings = new MicroBatcher<number>(
       async (members) => (handled.push([...members]), true),
     );
-    const first = await gatherings.join('it', 9, 1);
-    const others = Promise.all([2, 3, 4].map((member) => gatherings.join('it', 9, member)));
+    const first = await gatherings.add('it', 9, 1);
+    const others = Promise.all([2, 3, 4].map((member) => gatherings.add('it', 9, member)));
     await turn();
     expect([first.alone, handled]).toEqual([true, []]);
     if (first.alone) first.over();

@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** What became of a delivery that looked for company. */
-export type Company =
+export type BatchSlot =
   /** It was handled, and acknowledged, with others. */
   | { readonly alone: false }
   /** It is to be handled by itself; `over` is told when that has ended. */
   | { readonly alone: true; over(): void };
 
 interface Gathering<Member> {
-  readonly waiting: { readonly member: Member; readonly resolve: (company: Company) => void }[];
+  readonly waiting: { readonly member: Member; readonly resolve: (company: BatchSlot) => void }[];
   running: number;
   scheduled: boolean;
 }
@@ -21,7 +21,7 @@ interface Gathering<Member> {
  * Two messages of one key are never in one batch, for those of a lane are delivered one after the
  * other.
  */
-export class Gatherings<Member> {
+export class MicroBatcher<Member> {
   private readonly gatherings = new Map<string, Gathering<Member>>();
   /** A batch is not handled in the conversation of whoever came first. */
   private readonly outside = AsyncLocalStorage.snapshot();
@@ -32,7 +32,7 @@ export class Gatherings<Member> {
   ) {}
 
   /** Waits with others of that name. `most`: members of one batch. */
-  join(name: string, most: number, member: Member): Promise<Company> {
+  add(name: string, most: number, member: Member): Promise<BatchSlot> {
     const gathering = this.gatherings.get(name) ?? { waiting: [], running: 0, scheduled: false };
     this.gatherings.set(name, gathering);
     return new Promise((resolve) => {

@@ -2,7 +2,7 @@ import { Controller } from '@nestjs/common';
 import { command } from '@parley/contract';
 import { Harness } from '@parley/testing';
 import { z } from 'zod';
-import { Unrecoverable } from '../message/failure';
+import { UnrecoverableError } from '../message/failure';
 import { Handles } from '../handlers/handles';
 
 const Reserve = command('shelf.reserve-place', z.object({ order: z.string() }), { key: 'order' });
@@ -15,7 +15,7 @@ const released: string[] = [];
 class ShelfController {
   @Handles(Reserve)
   reserve(): void {
-    throw new Unrecoverable('the shelf is broken');
+    throw new UnrecoverableError('the shelf is broken');
   }
 
   @Handles(Release)

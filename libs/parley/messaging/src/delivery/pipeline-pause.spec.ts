@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { command, type Message } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
 import type { HandlerContext } from '../message/handler-context';
 import { Handles } from '../handlers/handles';
@@ -48,7 +48,7 @@ describe.each([
   ['without a key', Print],
 ])('a subscription that pauses, its messages %s', (_, contract) => {
   let harness: Harness;
-  let counter: ServiceOnTrial;
+  let counter: TestService;
   let bank: Bank;
 
   const send = async (from: number, to: number) => {
@@ -56,9 +56,9 @@ describe.each([
       await harness.send(contract, { customer: `c${order % 40}`, order });
   };
 
-  const start = async (killSwitch: object | false = {}) => {
+  const start = async (circuitBreaker: object | false = {}) => {
     bank = new Bank();
-    harness = new Harness({ killSwitch });
+    harness = new Harness({ circuitBreaker });
     counter = await harness.start('counter', {
       controllers: [CounterController],
       providers: [{ provide: Bank, useValue: bank }],

@@ -5,17 +5,17 @@ import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { HandlerContext } from '../message/handler-context';
 import {
-  AlreadyHandled,
+  AlreadyHandledError,
   type Failure,
-  IdConflict,
-  LaneParked,
-  LeaseLost,
+  IdConflictError,
+  LaneParkedError,
+  LeaseLostError,
 } from '../message/failure';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
-import { Bodies } from '../payload/payload-processor';
+import { PayloadProcessor } from '../payload/payload-processor';
 import { HandlerRuns } from './handler-runs';
 import { InFlight } from '../in-flight';
-import { KillSwitches } from './circuit-breaker';
+import { CircuitBreakers } from './circuit-breaker';
 import { OutageError } from '../ports/outage';
 import { Pipeline } from './pipeline';
 import { Publisher } from '../sending/publisher';
@@ -53,20 +53,24 @@ type Run = (context: HandlerContext<MemoryTx>) => Promise<unknown>;
  * A delivery of a technology that lives in the service's database, and so acknowledges within the
  * transaction.
  */
-function deliver(run: Run, settle: Delivery['settle'], options: HandlerOptions = {}) {
+function deliver(
+  run: Run,
+  settle: Delivery['acknowledgeInTransaction'],
+  options: HandlerOptions = {},
+) {
   const process = {
     instance: 'chancery-1',
     clock,
     random: () => 0,
     log: (level: string, message: string) => void (level === 'error' && complaints.push(message)),
   };
-  const bodies = new Bodies(undefined, undefined);
+  const bodies = new PayloadProcessor(undefined, undefined);
   const pipeline = new Pipeline(
     new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)),
     store,
     new InFlight(),
     new HandlerRuns(clock, process.log),
-    new KillSwitches(false, clock, process.log),
+    new CircuitBreakers(false, clock, process.log),
     bodies,
     process,
   );
@@ -85,15 +89,15 @@ function deliver(run: Run, settle: Delivery['settle'], options: HandlerOptions =
     handlers: new Map([[Sealed.name, handler]]),
   };
   const headers = { id: randomUUID(), type: Sealed.name, partitionkey: 'l-1' };
-  const honours = { retry: false, dead: false };
+  const supports = { retry: false, dead: false };
   return pipeline.deliver({
     subscription,
     headers,
     body: Buffer.from('{"letter":"l-1"}'),
     attempt: 1,
     signal: new AbortController().signal,
-    settle,
-    honours,
+    acknowledgeInTransaction: settle,
+    supports,
   });
 }
 
@@ -109,8 +113,8 @@ const parkOne = () =>
     { after: 60_000, failure },
   );
 const parkedOnes = () => [...store.lanes.rows()].length;
-const inOrder: NonNullable<Delivery['settle']> = async (_, order) => {
-  if (order?.inOrder) throw new LaneParked('an earlier one is parked');
+const inOrder: NonNullable<Delivery['acknowledgeInTransaction']> = async (_, order) => {
+  if (order?.inOrder) throw new LaneParkedError('an earlier one is parked');
 };
 const fails: Run = () => Promise.reject(new Error('no such letter'));
 const succeeds: Run = async () => undefined;
@@ -127,11 +131,11 @@ describe('an acknowledgement within the transaction', () => {
 
   it('that finds another message under its id makes it a dead letter for which its lane does not wait', async () => {
     const outcome = await deliver(succeeds, (_, order) =>
-      order?.print === undefined ? Promise.resolve() : Promise.reject(new IdConflict('an id')),
+      order?.print === undefined ? Promise.resolve() : Promise.reject(new IdConflictError('an id')),
     );
     expect(outcome).toEqual({ kind: 'done', settled: true });
     expect(await store.lanes.deadLetters.list()).toMatchObject([
-      { holds: false, failure: { error: 'IdConflict' } },
+      { holds: false, failure: { error: 'IdConflictError' } },
     ]);
     expect([...(await store.lanes.parked('chancery.book'))]).toEqual([]);
   });
@@ -145,7 +149,7 @@ describe('an acknowledgement within the transaction', () => {
       let tries = 0;
       const outcome = await deliver(
         (context) => (tries++, run(context)),
-        () => Promise.reject(new LeaseLost('too late')),
+        () => Promise.reject(new LeaseLostError('too late')),
       );
       expect([outcome, tries, complaints]).toEqual([{ kind: 'return' }, 1, []]);
     },
@@ -160,7 +164,7 @@ describe('an acknowledgement within the transaction', () => {
       let tries = 0;
       const outcome = await deliver(
         (context) => (tries++, run(context)),
-        () => Promise.reject(new AlreadyHandled('seen')),
+        () => Promise.reject(new AlreadyHandledError('seen')),
       );
       expect([outcome, tries, complaints]).toEqual([{ kind: 'done', settled: false }, 1, []]);
     },

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { broadcast, command, event, type Contract } from '@parley/contract';
 import type { MemoryTx } from '@parley/memory';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
 import type { HandlerContext } from '../message/handler-context';
 import { Envelopes } from '../message/envelope';
-import { Unrecoverable } from '../message/failure';
+import { UnrecoverableError } from '../message/failure';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import type { Envelope } from '../message/message';
@@ -129,7 +129,7 @@ class WindowController {
 let harness: Harness;
 let smithy: Smithy;
 
-const open = (...controllers: (new (...args: never[]) => object)[]): Promise<ServiceOnTrial> =>
+const open = (...controllers: (new (...args: never[]) => object)[]): Promise<TestService> =>
   harness.start('smithy', { controllers, providers: [{ provide: Smithy, useValue: smithy }] });
 
 beforeEach(() => {
@@ -165,7 +165,7 @@ async function letters() {
   );
 }
 
-async function replayAll({ store }: ServiceOnTrial): Promise<void> {
+async function replayAll({ store }: TestService): Promise<void> {
   for (const { id } of await store.lanes.deadLetters.list())
     expect(await store.lanes.deadLetters.replay(id)).toBe(true);
   await harness.settled();
@@ -194,7 +194,7 @@ describe('a message whose handling fails', () => {
     );
     await harness.advance('5m');
     expect(smithy.seen).toHaveLength(16);
-    expect([smithy.effects, harness.said(Forged)]).toEqual([[], []]);
+    expect([smithy.effects, harness.sent(Forged)]).toEqual([[], []]);
   });
 
   it('becomes a dead letter with all its evidence', async () => {
@@ -235,7 +235,7 @@ describe('a message whose handling fails', () => {
     await harness.settled();
     await harness.advance('1s');
     expect(smithy.seen).toEqual([...times(4, 'forge a1 #1'), ...times(3, 'forge a1 #2')]);
-    expect([smithy.effects, harness.said(Forged)]).toEqual([['forge a1'], [part('a')]]);
+    expect([smithy.effects, harness.sent(Forged)]).toEqual([['forge a1'], [part('a')]]);
   });
 
   it('without a key is retried by itself, and holds nobody up', async () => {
@@ -250,11 +250,11 @@ describe('a message whose handling fails', () => {
   });
 
   it.each<[string, () => unknown]>([
-    ['Unrecoverable', () => new Unrecoverable('never')],
+    ['UnrecoverableError', () => new UnrecoverableError('never')],
     [
       'CardExpired',
       () =>
-        new (class extends Unrecoverable {
+        new (class extends UnrecoverableError {
           override readonly name = 'CardExpired';
         })('in May'),
     ],
@@ -292,7 +292,7 @@ describe('a message that no handling can help', () => {
     lying(Forge, part('a'), { body });
     lying(Forge, part('a', 2));
     await harness.settled();
-    expect(await letters()).toEqual(['smithy: InvalidMessage']);
+    expect(await letters()).toEqual(['smithy: InvalidMessageError']);
     expect(smithy.seen).toEqual(['forge a2 #1']);
     expect((await harness.deadLetters())[0]!.body).toEqual(body);
   });
@@ -301,7 +301,7 @@ describe('a message that no handling can help', () => {
     await open(SmithController);
     lying(Forget, part('a'));
     await harness.settled();
-    expect(await letters()).toEqual(['smithy: NoHandler']);
+    expect(await letters()).toEqual(['smithy: NoHandlerError']);
     expect((await harness.deadLetters())[0]!.failure.message).toBe(
       'nothing in smithy handles smithy.forget-part',
     );
@@ -311,7 +311,7 @@ describe('a message that no handling can help', () => {
     await open(SmithController);
     lying(Forge, part('a'), { id: 'not-a-uuid' });
     await harness.settled();
-    expect(await letters()).toEqual(['smithy: InvalidMessage']);
+    expect(await letters()).toEqual(['smithy: InvalidMessageError']);
   });
 
   it('because it has expired is dead unhandled', async () => {
@@ -321,7 +321,7 @@ describe('a message that no handling can help', () => {
     await open(SmithController);
     await harness.settled();
     expect(smithy.seen).toEqual(['forge b1 #1']);
-    expect(await letters()).toEqual(['smithy: Expired']);
+    expect(await letters()).toEqual(['smithy: ExpiredError']);
   });
 });
 
@@ -347,7 +347,7 @@ describe('a lane', () => {
     smithy.fails(
       Infinity,
       ({ job, step }) => job === 'a' && step === 2,
-      () => new Unrecoverable('no'),
+      () => new UnrecoverableError('no'),
     );
     for (const step of [1, 2, 3, 4])
       for (const job of ['a', 'b']) await harness.send(Forge, part(job, step));
@@ -363,7 +363,7 @@ describe('a lane', () => {
       'forge a3',
       'forge a4',
     ]);
-    expect(harness.said(Forged)).toHaveLength(8);
+    expect(harness.sent(Forged)).toHaveLength(8);
     expect(await letters()).toEqual([]);
   });
 
@@ -395,7 +395,7 @@ describe('a message that is delivered again', () => {
     const id = randomUUID();
     for (let copy = 0; copy < 3; copy++) lying(Forge, part('a'), { id });
     await harness.settled();
-    expect([smithy.effects, harness.said(Forged)]).toEqual([['forge a1'], [part('a')]]);
+    expect([smithy.effects, harness.sent(Forged)]).toEqual([['forge a1'], [part('a')]]);
     expect(await letters()).toEqual([]);
   });
 
@@ -486,7 +486,7 @@ describe('a handler with a transaction of its own', () => {
     await open(SmithController);
     await harness.send(Paint, part('a'));
     await harness.settled();
-    expect([smithy.seen, smithy.effects, harness.said(Forged)]).toEqual([
+    expect([smithy.seen, smithy.effects, harness.sent(Forged)]).toEqual([
       ['paint a1 #1', 'painted a1 #1'],
       ['painted a1'],
       [part('a')],
@@ -499,7 +499,7 @@ describe('a handler with a transaction of its own', () => {
     await harness.send(Paint, part('a'));
     await harness.settled();
     expect(smithy.seen.filter((seen) => seen.startsWith('paint '))).toHaveLength(3);
-    expect([smithy.effects, harness.said(Forged)]).toEqual([['painted a1'], [part('a')]]);
+    expect([smithy.effects, harness.sent(Forged)]).toEqual([['painted a1'], [part('a')]]);
   });
 
   it('that fails after it has been handled: it is not tried again', async () => {

@@ -1,20 +1,20 @@
 import { milliseconds, wireForm } from '@parley/contract';
 import { isObservable, lastValueFrom } from 'rxjs';
-import { Gatherings } from './micro-batcher';
-import type { Bodies } from '../payload/payload-processor';
+import { MicroBatcher } from './micro-batcher';
+import type { PayloadProcessor } from '../payload/payload-processor';
 import { decode } from '../message/codec';
 import { type BatchContext, inConversation, type HandlerContext } from '../message/handler-context';
 import { readEnvelope } from '../message/envelope';
 import {
-  AlreadyHandled,
-  describe,
+  AlreadyHandledError,
+  describeError,
   type Failure,
-  IdConflict,
-  impersonal,
-  LaneParked,
-  LeaseLost,
+  IdConflictError,
+  withoutPersonal,
+  LaneParkedError,
+  LeaseLostError,
   ProcessEndedError,
-  Unrecoverable,
+  UnrecoverableError,
 } from '../message/failure';
 import {
   type HandlerRun,
@@ -24,36 +24,36 @@ import {
 } from './handler-runs';
 import type { Handler } from '../ports/subscription';
 import type { InFlight } from '../in-flight';
-import type { KillSwitches, Turn } from './circuit-breaker';
+import type { CircuitBreakers, Permit } from './circuit-breaker';
 import type { Envelope } from '../message/message';
 import { outageIn } from '../ports/outage';
 import type { DeliveryObserver, Handling } from '../ports/observer';
 import { ParkedLanes } from './parked-lane-cache';
 import { delayAfter, isRecoverable, retryPolicy, type RetryPolicy } from './retry-policy';
-import { isSealed, sealedTexts } from '../payload/field-encryption';
-import { printOf } from '../message/message-id';
-import { Sequences } from './gap-detector';
-import { moreTimes, Sparingly } from '../log-throttle';
+import { isEncrypted, sealedTexts } from '../payload/field-encryption';
+import { fingerprintOf } from '../message/message-id';
+import { GapDetector } from './gap-detector';
+import { moreTimes, LogThrottle } from '../log-throttle';
 import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
 import { evidenceOf, Solitude, SuspectHandling, unfinishedAtMost } from './suspects';
 import type { TransportContext } from '../ports/transport';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { Transactions } from '../sending/transactions';
-import { currentPayload, NewerVersion } from '../message/upcasting';
+import { currentPayload, NewerVersionError } from '../message/upcasting';
 
 /** No handler of the subscription takes this contract. */
-class NoHandler extends Unrecoverable {
-  override readonly name = 'NoHandler';
+class NoHandlerError extends UnrecoverableError {
+  override readonly name = 'NoHandlerError';
 }
 
 /** Its time was over before it was handled. */
-class Expired extends Unrecoverable {
-  override readonly name = 'Expired';
+class ExpiredError extends UnrecoverableError {
+  override readonly name = 'ExpiredError';
 }
 
 /** The message as its handler will see it. */
-interface Opened {
+interface OpenedMessage {
   readonly handler: Handler;
   readonly envelope: Envelope;
   readonly payload: unknown;
@@ -62,7 +62,7 @@ interface Opened {
 }
 
 /** A delivery this process works on; `cancelled` is aborted when a drain runs out of time. */
-interface Accepted extends Delivery {
+interface TrackedDelivery extends Delivery {
   readonly cancelled: AbortSignal;
   /** Of a suspect. */
   readonly suspectHandling?: SuspectHandling;
@@ -71,12 +71,12 @@ interface Accepted extends Delivery {
 }
 
 /** A message that was unpacked is not what its contract says: no handler saw it. */
-class Unreadable extends Unrecoverable {}
+class UnreadableError extends UnrecoverableError {}
 
 /** Of a batch. */
-interface Member {
-  readonly delivery: Accepted;
-  readonly opened: Opened;
+interface BatchItem {
+  readonly delivery: TrackedDelivery;
+  readonly opened: OpenedMessage;
 }
 
 type Result = {
@@ -86,30 +86,30 @@ type Result = {
   readonly envelope?: Envelope;
 };
 
-const DEFAULT_TIMEOUT = 30_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 /** Milliseconds that the service's own store may take for a step of its own. */
 const STORE_TIMEOUT_MS = 30_000;
 /** After the service's own store failed too: a message that is given back comes again at once. */
-const BREATH = 1_000;
+const STORE_DOWN_PAUSE_MS = 1_000;
 
 /**
  * What happens to every message between a technology and its handler, the same for all of them:
  * open → (wait for what it needs, or behind a failed one of its lane) → handle in one transaction with its acknowledgement → decide.
  */
 export class Pipeline {
-  private readonly sequences = new Sequences();
+  private readonly sequences = new GapDetector();
   private readonly parkedLanes = new ParkedLanes();
   private readonly solitude: Solitude;
-  private readonly batches = new Gatherings<Member>((members) => this.handleTogether(members));
-  private readonly outages = new Sparingly();
+  private readonly batches = new MicroBatcher<BatchItem>((members) => this.handleTogether(members));
+  private readonly outages = new LogThrottle();
 
   constructor(
     private readonly transactions: Transactions,
     private readonly store: Store | undefined,
     private readonly inFlight: InFlight,
     private readonly runs: HandlerRuns,
-    private readonly killSwitches: KillSwitches,
-    private readonly bodies: Bodies,
+    private readonly circuitBreakers: CircuitBreakers,
+    private readonly bodies: PayloadProcessor,
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'> & {
       readonly observer?: DeliveryObserver;
       readonly random: () => number;
@@ -131,7 +131,7 @@ export class Pipeline {
       return result.outcome;
     });
 
-  private async handle(delivery: Accepted): Promise<Result> {
+  private async handle(delivery: TrackedDelivery): Promise<Result> {
     const opened = this.open(delivery);
     if ('failed' in opened) return this.dead(delivery, opened.failed, 0);
     const { envelope, handler } = opened;
@@ -150,17 +150,19 @@ export class Pipeline {
     return { ...result, envelope };
   }
 
-  private open(delivery: Delivery): Opened | { readonly failed: unknown } {
+  private open(delivery: Delivery): OpenedMessage | { readonly failed: unknown } {
     try {
       const envelope = readEnvelope(delivery.headers);
       const handler = delivery.subscription.handlers.get(envelope.type);
       if (!handler || handler.missing)
-        throw new NoHandler(`nothing in ${delivery.subscription.name} handles ${envelope.type}`);
+        throw new NoHandlerError(
+          `nothing in ${delivery.subscription.name} handles ${envelope.type}`,
+        );
       if (
         envelope.expirytime !== undefined &&
         Date.parse(envelope.expirytime) <= this.process.clock.now()
       ) {
-        throw new Expired(`${envelope.type} was worth handling until ${envelope.expirytime}`);
+        throw new ExpiredError(`${envelope.type} was worth handling until ${envelope.expirytime}`);
       }
       // Reading a body may end the process, too: that of a suspect is read when its handling is
       // recorded.
@@ -183,14 +185,14 @@ export class Pipeline {
    * kept whole; what is personal stays encrypted in it.
    */
   private async unpack(
-    delivery: Accepted,
-    { handler, envelope }: Opened,
-  ): Promise<{ readonly delivery: Accepted; readonly opened: Opened }> {
+    delivery: TrackedDelivery,
+    { handler, envelope }: OpenedMessage,
+  ): Promise<{ readonly delivery: TrackedDelivery; readonly opened: OpenedMessage }> {
     const { contract } = handler;
     try {
-      const { body, decrypt } = await this.bodies.unpack(contract, envelope, delivery.body);
+      const { body, decrypt } = await this.bodies.decodeBody(contract, envelope, delivery.body);
       const read = () => currentPayload(contract, envelope, decode(contract.name, body), decrypt);
-      const personal = isSealed(contract)
+      const personal = isEncrypted(contract)
         ? { personalTexts: () => sealedTexts(wireForm(contract.payload, read()), contract) }
         : {};
       return {
@@ -199,7 +201,7 @@ export class Pipeline {
       };
     } catch (error) {
       if (!isRecoverable(error))
-        throw new Unreadable(`${contract.name} cannot be read`, { cause: error });
+        throw new UnreadableError(`${contract.name} cannot be read`, { cause: error });
       throw error;
     }
   }
@@ -216,7 +218,7 @@ export class Pipeline {
   }
 
   /** Broadcasts and live tails: at most once, no acknowledgement. */
-  private async handleOnce(given: Accepted, first: Opened): Promise<Result> {
+  private async handleOnce(given: TrackedDelivery, first: OpenedMessage): Promise<Result> {
     let [delivery, opened] = [given, first];
     try {
       await this.solitude.beside(() =>
@@ -242,29 +244,29 @@ export class Pipeline {
     }
   }
 
-  private async handleDurably(delivery: Accepted, opened: Opened): Promise<Result> {
+  private async handleDurably(delivery: TrackedDelivery, opened: OpenedMessage): Promise<Result> {
     if (delivery.suspect) return this.handleSuspect(delivery, opened);
     const { batch } = opened.handler.options;
     if (batch === undefined || !this.looksForCompany(delivery, opened))
       return this.handleAlone(delivery, opened);
     // What the message's own database acknowledges and what the inbox does end their transactions
     // differently.
-    const name = `${delivery.subscription.name} ${opened.envelope.type} ${delivery.settle !== undefined}`;
-    const company = await this.batches.join(name, batch, { delivery, opened });
+    const name = `${delivery.subscription.name} ${opened.envelope.type} ${delivery.acknowledgeInTransaction !== undefined}`;
+    const company = await this.batches.add(name, batch, { delivery, opened });
     if (!company.alone)
       return {
-        outcome: { kind: 'done', settled: delivery.settle !== undefined },
+        outcome: { kind: 'done', settled: delivery.acknowledgeInTransaction !== undefined },
         as: 'done',
         tries: 1,
       };
-    return this.handleAlone(delivery, anew(delivery, opened)).finally(company.over);
+    return this.handleAlone(delivery, freshPayload(delivery, opened)).finally(company.over);
   }
 
   /**
    * Its handlings are counted until one has an outcome. Being given back because the service stops
    * is one, a lost lease is not.
    */
-  private async handleSuspect(delivery: Accepted, opened: Opened): Promise<Result> {
+  private async handleSuspect(delivery: TrackedDelivery, opened: OpenedMessage): Promise<Result> {
     const { suspects } = this.store!;
     const suspectHandling =
       suspects &&
@@ -287,13 +289,16 @@ export class Pipeline {
   }
 
   /** What failed before, or waits behind what did, would only spoil it for others. */
-  private looksForCompany(delivery: Accepted, { envelope }: Opened): boolean {
+  private looksForCompany(delivery: TrackedDelivery, { envelope }: OpenedMessage): boolean {
     const { subscription, attempt } = delivery;
     const parked =
       envelope.partitionkey !== undefined &&
       this.parkedLanes.has(subscription.name, envelope.partitionkey);
     return (
-      attempt === 1 && !parked && !isGivenUp(delivery) && !this.killSwitches.isPaused(subscription)
+      attempt === 1 &&
+      !parked &&
+      !isAborted(delivery) &&
+      !this.circuitBreakers.isPaused(subscription)
     );
   }
 
@@ -301,11 +306,11 @@ export class Pipeline {
    * In one transaction with all their acknowledgements. False: it was rolled back, and nothing is
    * known of any single one.
    */
-  private async handleTogether(members: readonly Member[]): Promise<boolean> {
+  private async handleTogether(members: readonly BatchItem[]): Promise<boolean> {
     const { delivery, opened } = members[0]!;
-    const turn = this.killSwitches.isPaused(delivery.subscription)
+    const turn = this.circuitBreakers.isPaused(delivery.subscription)
       ? undefined
-      : await this.killSwitches.turn(delivery.subscription);
+      : await this.circuitBreakers.turn(delivery.subscription);
     if (!turn) return false;
     try {
       await this.solitude.beside(() =>
@@ -324,7 +329,7 @@ export class Pipeline {
     }
   }
 
-  private async handleMembers(run: HandlerRun, members: readonly Member[]): Promise<void> {
+  private async handleMembers(run: HandlerRun, members: readonly BatchItem[]): Promise<void> {
     const ready = await Promise.all(
       members.map(async ({ delivery, opened }) =>
         opened.packed ? this.unpack(delivery, opened) : { delivery, opened },
@@ -350,14 +355,14 @@ export class Pipeline {
     );
   }
 
-  private async handleAlone(given: Accepted, first: Opened): Promise<Result> {
+  private async handleAlone(given: TrackedDelivery, first: OpenedMessage): Promise<Result> {
     const policy = retryPolicy(first.handler.options);
     let [delivery, opened] = [given, first];
     for (let tries = 1; ; tries++) {
       // Others need not wait with it until the pause is over.
-      if (delivery.suspectHandling && this.killSwitches.isPaused(delivery.subscription))
+      if (delivery.suspectHandling && this.circuitBreakers.isPaused(delivery.subscription))
         await delivery.suspectHandling.end();
-      const turn = await this.killSwitches.turn(
+      const turn = await this.circuitBreakers.turn(
         delivery.subscription,
         delivery.signal,
         delivery.cancelled,
@@ -372,7 +377,7 @@ export class Pipeline {
         );
         turn.succeeded();
         return {
-          outcome: { kind: 'done', settled: delivery.settle !== undefined },
+          outcome: { kind: 'done', settled: delivery.acknowledgeInTransaction !== undefined },
           as: 'done',
           tries,
         };
@@ -380,21 +385,22 @@ export class Pipeline {
         const error = await this.causeOf(thrown, delivery, opened).catch((cause) =>
           this.noted(turn, cause, opened),
         );
-        opened = anew(delivery, first);
-        if (isVerdict(error) || isGivenUp(delivery) || !isRecoverable(error)) turn.undecided();
+        opened = freshPayload(delivery, first);
+        if (isSettlementError(error) || isAborted(delivery) || !isRecoverable(error))
+          turn.undecided();
         else if (turn.failed(error, opened.envelope.id)) {
           tries--;
           continue;
         }
-        if (error instanceof AlreadyHandled)
+        if (error instanceof AlreadyHandledError)
           return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
-        if (error instanceof LaneParked) return this.waitBehind(delivery, opened, tries);
-        if (error instanceof LeaseLost) this.noteLost(delivery, error);
-        if (error instanceof LeaseLost || isGivenUp(delivery))
+        if (error instanceof LaneParkedError) return this.waitBehind(delivery, opened, tries);
+        if (error instanceof LeaseLostError) this.noteLost(delivery, error);
+        if (error instanceof LeaseLostError || isAborted(delivery))
           return { outcome: { kind: 'return' }, as: 'return', tries };
-        if (error instanceof Unreadable) return this.dead(delivery, error.cause, 0);
+        if (error instanceof UnreadableError) return this.dead(delivery, error.cause, 0);
         if (!isRecoverable(error)) return this.dead(delivery, error, tries);
-        if (tries <= policy.immediate && !holdsOthersUp(error, policy)) continue;
+        if (tries <= policy.immediate && !blocksLane(error, policy)) continue;
         const after = delayAfter(policy, delivery.attempt, this.process.random);
         return after === undefined
           ? this.dead(delivery, error, tries)
@@ -407,7 +413,7 @@ export class Pipeline {
    * Of interest to who wonders what a process that stood still, or was cut off, did when it came
    * back.
    */
-  private noteLost(delivery: Delivery, { message }: LeaseLost): void {
+  private noteLost(delivery: Delivery, { message }: LeaseLostError): void {
     this.process.log(
       'info',
       `${typeOf(delivery)} was handled for ${delivery.subscription.name} after its lease was lost, and rolled back: ${message}`,
@@ -415,13 +421,13 @@ export class Pipeline {
   }
 
   /** The store cannot be asked: the message is given back, and the next ones may fare no better. */
-  private noted(turn: Turn, error: unknown, { envelope }: Opened): never {
+  private noted(turn: Permit, error: unknown, { envelope }: OpenedMessage): never {
     turn.failed(error, envelope.id);
     throw error;
   }
 
   /** A suspect has no company: the end of its process is to tell of nobody else. */
-  private inCompany<T>(delivery: Accepted, handle: () => Promise<T>): Promise<T> {
+  private inCompany<T>(delivery: TrackedDelivery, handle: () => Promise<T>): Promise<T> {
     if (!delivery.suspect) return this.solitude.beside(handle);
     return delivery.suspectHandling
       ? delivery.suspectHandling.run(this.solitude, handle)
@@ -431,8 +437,8 @@ export class Pipeline {
   /** A run that was ended meanwhile must not change what the next try begins with. */
   private async unpacked(
     run: HandlerRun,
-    delivery: Accepted,
-    opened: Opened,
+    delivery: TrackedDelivery,
+    opened: OpenedMessage,
   ): ReturnType<Pipeline['unpack']> {
     const ready = await this.unpack(delivery, opened);
     run.refuseIfEnded();
@@ -441,8 +447,8 @@ export class Pipeline {
 
   private async handleInTransaction(
     run: HandlerRun,
-    delivery: Accepted,
-    opened: Opened,
+    delivery: TrackedDelivery,
+    opened: OpenedMessage,
   ): Promise<void> {
     const acknowledge = (tx: Tx) => this.acknowledge(tx, delivery, opened);
     if (opened.handler.options.transaction !== 'own') {
@@ -468,7 +474,7 @@ export class Pipeline {
     let committed = false;
     const context = this.context(run, delivery, opened, async (work) => {
       if (committed)
-        throw new Unrecoverable(
+        throw new UnrecoverableError(
           `${opened.handler.name} commits twice; a handling has one transaction`,
         );
       const result = await this.transactions.commit(work, acknowledge, run);
@@ -483,10 +489,10 @@ export class Pipeline {
    * Where `settle` looks at the lane, asking first is for those that are known to be parked: it
    * would cost every message a statement.
    */
-  private mustAsk(delivery: Delivery, opened: Opened): boolean {
+  private mustAsk(delivery: Delivery, opened: OpenedMessage): boolean {
     if (!hasLane(delivery, opened)) return false;
     return (
-      !delivery.settle ||
+      !delivery.acknowledgeInTransaction ||
       this.parkedLanes.has(delivery.subscription.name, opened.envelope.partitionkey!)
     );
   }
@@ -495,10 +501,10 @@ export class Pipeline {
   private async refuseToOvertake(
     tx: Tx | undefined,
     delivery: Delivery,
-    opened: Opened,
+    opened: OpenedMessage,
   ): Promise<void> {
-    if (await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope)))
-      throw new LaneParked(`${opened.envelope.type} waits behind a failed message of its key`);
+    if (await this.store!.lanes.parkIfLaneBlocked(tx, parkable(delivery, opened.envelope)))
+      throw new LaneParkedError(`${opened.envelope.type} waits behind a failed message of its key`);
     this.parkedLanes.delete(delivery.subscription.name, opened.envelope.partitionkey!);
   }
 
@@ -506,13 +512,14 @@ export class Pipeline {
   private async acknowledge(
     tx: Tx,
     delivery: Delivery,
-    { envelope, handler }: Opened,
+    { envelope, handler }: OpenedMessage,
   ): Promise<void> {
     // What is personal or secret is encrypted anew whenever it is said: its bytes say nothing.
-    const print = isSealed(handler.contract) ? undefined : printOf(delivery.body);
-    if (delivery.settle) return delivery.settle(tx, { inOrder: true, print });
+    const print = isEncrypted(handler.contract) ? undefined : fingerprintOf(delivery.body);
+    if (delivery.acknowledgeInTransaction)
+      return delivery.acknowledgeInTransaction(tx, { inOrder: true, print });
     if (!(await this.store!.inbox.record(tx, delivery.subscription.name, envelope.id, print)))
-      throw new AlreadyHandled(envelope.id);
+      throw new AlreadyHandledError(envelope.id);
     this.process.passes?.('inbox.recorded');
   }
 
@@ -521,8 +528,12 @@ export class Pipeline {
    * already, and of one that came before its turn they are not there yet. So it is asked what would
    * have become of its acknowledgement.
    */
-  private async causeOf(error: unknown, delivery: Accepted, opened: Opened): Promise<unknown> {
-    if (isVerdict(error) || isGivenUp(delivery)) return error;
+  private async causeOf(
+    error: unknown,
+    delivery: TrackedDelivery,
+    opened: OpenedMessage,
+  ): Promise<unknown> {
+    if (isSettlementError(error) || isAborted(delivery)) return error;
     const rollback = new Error('only looked');
     try {
       await this.inStore(delivery, async (tx) => {
@@ -530,7 +541,7 @@ export class Pipeline {
         throw rollback;
       });
     } catch (verdict) {
-      if (isVerdict(verdict)) return verdict;
+      if (isSettlementError(verdict)) return verdict;
       if (verdict !== rollback) throw verdict;
     }
     return error;
@@ -556,7 +567,7 @@ export class Pipeline {
 
   private async run(
     run: HandlerRun,
-    { handler, payload }: Pick<Opened, 'handler' | 'payload'>,
+    { handler, payload }: Pick<OpenedMessage, 'handler' | 'payload'>,
     context: object,
   ): Promise<unknown> {
     run.refuseIfEnded();
@@ -570,8 +581,8 @@ export class Pipeline {
 
   private context(
     run: HandlerRun,
-    delivery: Accepted,
-    { handler, envelope }: Opened,
+    delivery: TrackedDelivery,
+    { handler, envelope }: OpenedMessage,
     transaction?: HandlerContext<Tx>['transaction'],
     tx?: Tx,
   ): HandlerContext<Tx> {
@@ -584,7 +595,7 @@ export class Pipeline {
       },
       get tx() {
         if (!tx)
-          throw new Unrecoverable(
+          throw new UnrecoverableError(
             `${handler.name} has no transaction yet; use context.transaction(…)`,
           );
         return tx;
@@ -593,7 +604,7 @@ export class Pipeline {
     };
   }
 
-  private batchContext(run: HandlerRun, members: readonly Member[], tx: Tx): BatchContext<Tx> {
+  private batchContext(run: HandlerRun, members: readonly BatchItem[], tx: Tx): BatchContext<Tx> {
     let signal: AbortSignal | undefined;
     return {
       envelopes: members.map(({ opened }) => ({ ...opened.envelope })),
@@ -606,10 +617,10 @@ export class Pipeline {
     };
   }
 
-  private waitBehind(delivery: Delivery, opened: Opened, tries: number): Promise<Result> {
+  private waitBehind(delivery: Delivery, opened: OpenedMessage, tries: number): Promise<Result> {
     return this.keep(delivery, tries, 'parked', async (tx) => {
-      if (!(await this.store!.lanes.divert(tx, parkable(delivery, opened.envelope))))
-        throw new LeaseLost('the lane was released meanwhile');
+      if (!(await this.store!.lanes.parkIfLaneBlocked(tx, parkable(delivery, opened.envelope))))
+        throw new LeaseLostError('the lane was released meanwhile');
     });
   }
 
@@ -625,7 +636,7 @@ export class Pipeline {
       `${typeOf(delivery)} failed in ${delivery.subscription.name}, again in ${after} ms: ${failure.message}`,
       { failure },
     );
-    if (delivery.honours.retry)
+    if (delivery.supports.retry)
       return { outcome: { kind: 'retry', after, failure }, as: 'retry', tries };
     return this.keep(delivery, tries, 'retry', (tx) =>
       this.store!.lanes.park(tx, parkable(delivery), { after, failure }),
@@ -640,12 +651,13 @@ export class Pipeline {
       { failure },
     );
     // Garbage harms nobody behind it; what a newer build said is as good as what follows it.
-    const waits = (tries > 0 && !(error instanceof IdConflict)) || error instanceof NewerVersion;
+    const waits =
+      (tries > 0 && !(error instanceof IdConflictError)) || error instanceof NewerVersionError;
     const hold = delivery.headers.partitionkey !== undefined && waits;
-    if (delivery.honours.dead || !isDurable(delivery))
+    if (delivery.supports.dead || !isDurable(delivery))
       return { outcome: { kind: 'dead', failure, hold }, as: 'dead', tries };
     return this.keep(delivery, tries, 'dead', (tx) =>
-      this.store!.lanes.bury(tx, parkable(delivery), failure, hold),
+      this.store!.lanes.deadLetter(tx, parkable(delivery), failure, hold),
     );
   }
 
@@ -660,22 +672,31 @@ export class Pipeline {
     move: (tx: Tx) => Promise<void>,
   ): Promise<Result> {
     try {
-      await this.inStore(delivery, move, delivery.settle && ((tx) => delivery.settle!(tx)));
+      await this.inStore(
+        delivery,
+        move,
+        delivery.acknowledgeInTransaction && ((tx) => delivery.acknowledgeInTransaction!(tx)),
+      );
       this.process.passes?.('message.kept');
       if (delivery.headers.partitionkey !== undefined)
         this.parkedLanes.add(delivery.subscription.name, delivery.headers.partitionkey);
-      return { outcome: { kind: 'done', settled: delivery.settle !== undefined }, as, tries };
+      return {
+        outcome: { kind: 'done', settled: delivery.acknowledgeInTransaction !== undefined },
+        as,
+        tries,
+      };
     } catch (error) {
-      if (error instanceof AlreadyHandled)
+      if (error instanceof AlreadyHandledError)
         return { outcome: { kind: 'done', settled: false }, as: 'duplicate', tries };
-      if (error instanceof LeaseLost) return { outcome: { kind: 'return' }, as: 'return', tries };
+      if (error instanceof LeaseLostError)
+        return { outcome: { kind: 'return' }, as: 'return', tries };
       throw error;
     }
   }
 
   private async giveBack(delivery: Delivery, error: unknown): Promise<Result> {
     this.noteGivenBack(delivery, error);
-    await new Promise<void>((resolve) => this.process.clock.after(BREATH, resolve));
+    await new Promise<void>((resolve) => this.process.clock.after(STORE_DOWN_PAUSE_MS, resolve));
     return { outcome: { kind: 'return' }, as: 'return', tries: 1 };
   }
 
@@ -692,7 +713,7 @@ export class Pipeline {
         `${typeOf(delivery)} could not be kept in the store of ${name}; it is given back`,
         { error },
       );
-    this.outages.say(name, (more) =>
+    this.outages.log(name, (more) =>
       this.process.log(
         'warn',
         `messages of ${name} cannot be kept in its store and are given back: ${outage.message}${moreTimes(more)}`,
@@ -701,14 +722,14 @@ export class Pipeline {
   }
 
   private failure(
-    delivery: Pick<Accepted, 'failure' | 'personalTexts'>,
+    delivery: Pick<TrackedDelivery, 'failure' | 'personalTexts'>,
     error: unknown,
     tries: number,
   ): Failure {
     if (error instanceof ProcessEndedError) return evidenceOf(error, delivery.failure);
     const now = new Date(this.process.clock.now()).toISOString();
     return {
-      ...impersonal(describe(error), delivery.personalTexts?.() ?? []),
+      ...withoutPersonal(describeError(error), delivery.personalTexts?.() ?? []),
       tries: (delivery.failure?.tries ?? 0) + tries,
       instance: this.process.instance,
       firstFailedAt: delivery.failure?.firstFailedAt ?? now,
@@ -743,7 +764,7 @@ export class Pipeline {
  * What a handler did to its message must not reach the next try. What is packed is unpacked again
  * then.
  */
-const anew = (delivery: Delivery, first: Opened): Opened => {
+const freshPayload = (delivery: Delivery, first: OpenedMessage): OpenedMessage => {
   const { envelope, handler, packed } = first;
   return packed
     ? first
@@ -755,9 +776,9 @@ const anew = (delivery: Delivery, first: Opened): Opened => {
 
 /** Milliseconds. */
 export const timeoutOf = ({ options: { timeout } }: Handler): number =>
-  timeout === undefined ? DEFAULT_TIMEOUT : milliseconds(timeout);
+  timeout === undefined ? DEFAULT_TIMEOUT_MS : milliseconds(timeout);
 
-function factsOf({ subscription }: Delivery, { envelope, handler }: Opened): RunFacts {
+function factsOf({ subscription }: Delivery, { envelope, handler }: OpenedMessage): RunFacts {
   const { kind, name } = subscription;
   return {
     kind,
@@ -773,16 +794,16 @@ function factsOf({ subscription }: Delivery, { envelope, handler }: Opened): Run
  * A handler that did not end is not run again at once: it would keep its slot and its lane from
  * others for as long again.
  */
-const holdsOthersUp = (error: unknown, { delays }: RetryPolicy): boolean =>
+const blocksLane = (error: unknown, { delays }: RetryPolicy): boolean =>
   error instanceof HandlerTimeoutError && delays.length > 0;
 
 /**
  * Two batches with the same messages or lanes, in whatever order they came, lock them in the same
  * order: else each could wait for the other.
  */
-const inOneOrder = (members: readonly Member[]): readonly Member[] =>
+const inOneOrder = (members: readonly BatchItem[]): readonly BatchItem[] =>
   members.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-const orderOf = ({ opened: { envelope } }: Member): string =>
+const orderOf = ({ opened: { envelope } }: BatchItem): string =>
   `${envelope.partitionkey ?? ''}\n${envelope.id}`;
 
 /** Not at the first failure: what is still under way then would end up behind the rollback. */
@@ -806,16 +827,17 @@ const isDurable = ({ subscription }: Delivery): boolean =>
  * Whether its lane is in the service's store, if it is parked; those who deliver from there know by
  * themselves.
  */
-const hasLane = ({ honours }: Delivery, { envelope }: Opened): boolean =>
-  envelope.partitionkey !== undefined && !honours.retry;
+const hasLane = ({ supports }: Delivery, { envelope }: OpenedMessage): boolean =>
+  envelope.partitionkey !== undefined && !supports.retry;
 
-const isVerdict = (error: unknown): boolean =>
-  error instanceof AlreadyHandled ||
-  error instanceof IdConflict ||
-  error instanceof LaneParked ||
-  error instanceof LeaseLost;
+const isSettlementError = (error: unknown): boolean =>
+  error instanceof AlreadyHandledError ||
+  error instanceof IdConflictError ||
+  error instanceof LaneParkedError ||
+  error instanceof LeaseLostError;
 
-const isGivenUp = ({ signal, cancelled }: Accepted): boolean => signal.aborted || cancelled.aborted;
+const isAborted = ({ signal, cancelled }: TrackedDelivery): boolean =>
+  signal.aborted || cancelled.aborted;
 
 const parkable = ({ subscription, headers, body }: Delivery, envelope?: Envelope) => ({
   subscription: subscription.name,

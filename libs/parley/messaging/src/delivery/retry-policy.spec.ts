@@ -1,5 +1,5 @@
-import { InvalidMessage } from '../message/codec';
-import { Unrecoverable } from '../message/failure';
+import { InvalidMessageError } from '../message/codec';
+import { UnrecoverableError } from '../message/failure';
 import { delayAfter, isRecoverable, retryPolicy } from './retry-policy';
 
 describe('a retry policy', () => {
@@ -29,7 +29,7 @@ describe('a retry policy', () => {
   });
 
   it('does not try again what cannot get better', () => {
-    class CardExpired extends Unrecoverable {}
+    class CardExpired extends UnrecoverableError {}
     expect([new Error(), new TypeError(), 'text', undefined].map(isRecoverable)).toEqual([
       true,
       true,
@@ -37,7 +37,9 @@ describe('a retry policy', () => {
       true,
     ]);
     expect(
-      [new Unrecoverable(), new CardExpired(), new InvalidMessage('a.b', [])].map(isRecoverable),
+      [new UnrecoverableError(), new CardExpired(), new InvalidMessageError('a.b', [])].map(
+        isRecoverable,
+      ),
     ).toEqual([false, false, false]);
   });
 });

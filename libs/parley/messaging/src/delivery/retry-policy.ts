@@ -1,6 +1,6 @@
 import { milliseconds } from '@parley/contract';
-import { InvalidMessage } from '../message/codec';
-import { Unrecoverable } from '../message/failure';
+import { InvalidMessageError } from '../message/codec';
+import { UnrecoverableError } from '../message/failure';
 import type { HandlerOptions } from '../ports/subscription';
 
 /** When a failed handling is tried again. */
@@ -33,4 +33,4 @@ export function delayAfter(
 
 /** Whether trying again can help. */
 export const isRecoverable = (error: unknown): boolean =>
-  !(error instanceof Unrecoverable || error instanceof InvalidMessage);
+  !(error instanceof UnrecoverableError || error instanceof InvalidMessageError);

@@ -3,12 +3,12 @@ import { command } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import { Bodies } from '../payload/payload-processor';
+import { PayloadProcessor } from '../payload/payload-processor';
 import type { Failure } from '../message/failure';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
 import { HandlerRuns } from './handler-runs';
 import { InFlight } from '../in-flight';
-import { KillSwitches } from './circuit-breaker';
+import { CircuitBreakers } from './circuit-breaker';
 import { Pipeline } from './pipeline';
 import { Publisher } from '../sending/publisher';
 import { Solitude, UNFINISHED_AT_MOST } from './suspects';
@@ -43,7 +43,7 @@ const ending = (instance: string, id: string) =>
 /** One process of a service: `deliver` hands it a message whose handler is `run`. */
 function processOf(instance: string, options: HandlerOptions = {}) {
   const surroundings = { instance, clock, random: () => 0, log: () => undefined };
-  const bodies = new Bodies(undefined, undefined);
+  const bodies = new PayloadProcessor(undefined, undefined);
   const publisher = new Publisher({ of: () => undefined, all: () => [] }, store, bodies);
   const inFlight = new InFlight();
   const pipeline = new Pipeline(
@@ -51,7 +51,7 @@ function processOf(instance: string, options: HandlerOptions = {}) {
     store,
     inFlight,
     new HandlerRuns(clock, surroundings.log),
-    new KillSwitches(false, clock, surroundings.log),
+    new CircuitBreakers(false, clock, surroundings.log),
     bodies,
     surroundings,
   );
@@ -76,7 +76,7 @@ function processOf(instance: string, options: HandlerOptions = {}) {
       body: Buffer.from('{"letter":"l-1"}'),
       attempt: 1,
       signal: new AbortController().signal,
-      honours: { retry: false, dead: false },
+      supports: { retry: false, dead: false },
       ...rest,
     });
   };
@@ -208,7 +208,7 @@ describe('a suspect', () => {
       body: Buffer.from('{'),
     });
     expect(await letters()).toMatchObject([
-      { holds: false, failure: { error: 'InvalidMessage', tries: 0 } },
+      { holds: false, failure: { error: 'InvalidMessageError', tries: 0 } },
     ]);
   });
 

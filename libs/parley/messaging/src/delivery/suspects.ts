@@ -1,6 +1,6 @@
 import type { Envelope } from '../message/message';
 import type { Clock } from '../clock';
-import { describe, type Failure, ProcessEndedError } from '../message/failure';
+import { describeError, type Failure, ProcessEndedError } from '../message/failure';
 import type { TransportContext } from '../ports/transport';
 import type { Delivery } from '../ports/delivery';
 import type { HandlerOptions } from '../ports/subscription';
@@ -148,7 +148,7 @@ export class SuspectHandling {
 export function evidenceOf(error: ProcessEndedError, former: Failure | undefined): Failure {
   const [first, last] = [error.unfinished.at(0)!, error.unfinished.at(-1)!];
   return {
-    ...describe(error),
+    ...describeError(error),
     stack: '', // of nobody's code
     tries: (former?.tries ?? 0) + error.unfinished.length,
     instance: last.instance,

@@ -3,16 +3,16 @@ import type { MessageHandler } from '@nestjs/microservices';
 import type { Kind } from '@parley/contract';
 import { TRANSPORT_ID } from './handles';
 import type { HandlerExtras, HandlerRegistry } from './handler-registry';
-import type { Intake } from '../ports/transport';
-import type { IntakeHealth } from '../ports/health';
+import type { Consumer } from '../ports/transport';
+import type { ConsumerHealth } from '../ports/health';
 
 /**
  * The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the
  * technology consume.
  */
-export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>>
+export abstract class ConsumerServer<K extends Kind = Exclude<Kind, 'call'>>
   extends Server
-  implements Intake
+  implements Consumer
 {
   override transportId: symbol;
 
@@ -37,7 +37,7 @@ export abstract class IntakeServer<K extends Kind = Exclude<Kind, 'call'>>
   protected abstract start(): Promise<void>;
   abstract stop(): Promise<void>;
   abstract close(): Promise<void>;
-  abstract health(): IntakeHealth;
+  abstract health(): ConsumerHealth;
 
   listen(started: (error?: unknown) => void): void {
     if (this.registry.subscriptions(this.kind).length === 0) return started();

@@ -8,7 +8,7 @@ import { Harness } from '@parley/testing';
 import { map, of, tap, throwError } from 'rxjs';
 import { z } from 'zod';
 import type { HandlerContext } from '../message/handler-context';
-import { Unrecoverable } from '../message/failure';
+import { UnrecoverableError } from '../message/failure';
 import { Handles } from './handles';
 
 const Letter = z.object({ letter: z.string() });
@@ -210,10 +210,10 @@ describe.each([
 
   it('may say what a failure means', async () => {
     diary.failures = Infinity;
-    diary.filtered = throwError(() => new Unrecoverable('wet through'));
+    diary.filtered = throwError(() => new UnrecoverableError('wet through'));
     await harness.send(contract, { letter: 'a' });
     await harness.settled();
-    expect(await dead()).toEqual(['Unrecoverable: wet through']);
+    expect(await dead()).toEqual(['UnrecoverableError: wet through']);
   });
 
   it.each<[string, unknown]>([

@@ -7,7 +7,7 @@ import type { Handler, RegisteredSubscription } from '../ports/subscription';
  * The handlers of what one technology carries, where several carry one kind: Nest offers every
  * handler of a kind to each of them.
  */
-export class RegistryPart extends HandlerRegistry {
+export class FilteredSubscriptions extends HandlerRegistry {
   constructor(
     private readonly whole: HandlerRegistry,
     private readonly carried: (contract: Contract) => boolean,

@@ -1,7 +1,12 @@
 import 'reflect-metadata';
 import { broadcast, call, command, event, type Contract } from '@parley/contract';
 import { z } from 'zod';
-import { HandlerError, HandlerRegistry, NoSubscription, Subscription } from './handler-registry';
+import {
+  HandlerError,
+  HandlerRegistry,
+  NoSubscriptionError,
+  Subscription,
+} from './handler-registry';
 
 const Letter = z.object({ letter: z.string() });
 const Sort = command('mailroom.sort-letter', Letter);
@@ -147,7 +152,7 @@ describe('the concurrency of a subscription', () => {
         'a whole number from 1 to 1000',
       );
     expect(() => all.setConcurrency('garage.cellar', 2)).toThrow(
-      new NoSubscription('garage has no subscription garage.cellar; it has garage.archive'),
+      new NoSubscriptionError('garage has no subscription garage.cellar; it has garage.archive'),
     );
   });
 });

@@ -34,17 +34,17 @@ export class HandlerError extends Error {
 }
 
 /** Somebody asked about a subscription that this service does not have. */
-export class NoSubscription extends Error {
-  override readonly name = 'NoSubscription';
+export class NoSubscriptionError extends Error {
+  override readonly name = 'NoSubscriptionError';
 }
 
 /** Groups, positions and tables have keys that are made of it. */
 const MAX_SUBSCRIPTION_CHARACTERS = 128;
 
 /** More than any process handles at the same time. */
-const MOST_AT_A_TIME = 1_000;
+const MAX_CONCURRENCY = 1_000;
 /** With the deliveries before a message is a suspect these are 10 at most. */
-const MOST_UNFINISHED = 8;
+const MAX_UNFINISHED = 8;
 
 type Group = { -readonly [P in keyof RegisteredSubscription]: RegisteredSubscription[P] } & {
   readonly handlers: Map<string, Handler>;
@@ -128,15 +128,15 @@ export class HandlerRegistry {
    * one name, and change together.
    */
   setConcurrency(name: string, concurrency: number): number {
-    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MOST_AT_A_TIME) {
+    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
       throw new HandlerError(
-        `${name}: ${concurrency} messages at a time cannot be; say a whole number from 1 to ${MOST_AT_A_TIME}`,
+        `${name}: ${concurrency} messages at a time cannot be; say a whole number from 1 to ${MAX_CONCURRENCY}`,
       );
     }
     const groups = [...this.groups.values()].filter((group) => group.name === name);
     const [first] = groups;
     if (!first)
-      throw new NoSubscription(
+      throw new NoSubscriptionError(
         `${this.service} has no subscription ${name}; it has ${this.names().join(', ') || 'none'}`,
       );
     const before = first.concurrency;
@@ -153,8 +153,8 @@ export class HandlerRegistry {
   ): void {
     const refuse = (why: string) =>
       new HandlerError(`${name} takes batches of ${contract.name}, ${why}`);
-    if (!Number.isInteger(batch) || batch < 1 || batch > MOST_AT_A_TIME)
-      throw refuse(`but of ${batch}; say a whole number from 1 to ${MOST_AT_A_TIME}`);
+    if (!Number.isInteger(batch) || batch < 1 || batch > MAX_CONCURRENCY)
+      throw refuse(`but of ${batch}; say a whole number from 1 to ${MAX_CONCURRENCY}`);
     if (!group || group.kind === 'broadcast' || group.live)
       throw refuse('but nothing acknowledges them together; handle one at a time');
     if (options.transaction === 'own')
@@ -227,10 +227,10 @@ function refuseUnbounded({ name, options: { retry } }: Handler): void {
   const { unfinished } = retry ?? {};
   if (
     unfinished === undefined ||
-    (Number.isInteger(unfinished) && unfinished >= 1 && unfinished <= MOST_UNFINISHED)
+    (Number.isInteger(unfinished) && unfinished >= 1 && unfinished <= MAX_UNFINISHED)
   )
     return;
   throw new HandlerError(
-    `${name} may end its process ${unfinished} times by one message; say a whole number from 1 to ${MOST_UNFINISHED}`,
+    `${name} may end its process ${unfinished} times by one message; say a whole number from 1 to ${MAX_UNFINISHED}`,
   );
 }

@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { command } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
 import { z } from 'zod';
-import { DeadLetterDesk } from '../dead-letters/dead-letter-service';
+import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from './handles';
 import { Messaging, type MessagingOptions } from '../messaging';
 import { MessagingModule } from '../messaging.module';
@@ -86,8 +86,8 @@ describe('a command that its owner does not handle', () => {
     ]);
     await messaging.messenger.send(Polish, { job: 'a' });
     const { id, failure, holds } = await letter(store);
-    expect([failure.error, holds]).toEqual(['NoHandler', false]);
-    const found = await new DeadLetterDesk(
+    expect([failure.error, holds]).toEqual(['NoHandlerError', false]);
+    const found = await new DeadLetterService(
       store.lanes.deadLetters,
       messaging.registry,
       systemClock,

@@ -1,14 +1,14 @@
 import type { MessageHandler } from '@nestjs/microservices';
 import type { Contract, Kind } from '@parley/contract';
 import { HandlerError, type HandlerExtras, type HandlerRegistry } from './handler-registry';
-import { IntakeServer } from './consumer-server';
-import type { IntakeHealth } from '../ports/health';
+import { ConsumerServer } from './consumer-server';
+import type { ConsumerHealth } from '../ports/health';
 
 /**
  * Stands where a kind has no URL, or calls no port: refuses to start a service that handles that
  * kind.
  */
-export class UnroutedIntake extends IntakeServer<Kind> {
+export class UnroutedConsumer extends ConsumerServer<Kind> {
   constructor(
     kind: Kind,
     registry: HandlerRegistry,
@@ -34,7 +34,7 @@ export class UnroutedIntake extends IntakeServer<Kind> {
   async stop(): Promise<void> {}
   async close(): Promise<void> {}
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return { technology: 'none', kind: this.kind, state: 'stopped', reason: 'no URL' };
   }
 }

@@ -13,7 +13,7 @@ export interface RouteInfo {
 }
 
 /** How a service would say a contract: what it passes on its way to its handlers, and why. */
-export interface SayingExplained extends RouteInfo {
+export interface RouteExplanation extends RouteInfo {
   /** Bytes of the largest body that travels itself; undefined: any does. */
   readonly largest?: number;
   readonly hops: readonly Hop[];

@@ -6,20 +6,20 @@ import type { Transport } from '../ports/transport';
 import type { Finding, Resource } from '../ports/diagnostics';
 
 /** What must exist at one technology for what a service says and handles. */
-export interface Manifest extends RouteInfo {
+export interface TopologyReport extends RouteInfo {
   readonly resources: readonly Resource[];
 }
 
 /** Whether what one technology confirmed would survive its crash. */
-export interface Examination extends RouteInfo {
+export interface DurabilityReport extends RouteInfo {
   readonly findings: readonly Finding[];
 }
 
-export function manifestsOf(
+export function topologyReports(
   service: string,
   routes: Routes,
   registry: HandlerRegistry,
-): readonly Manifest[] {
+): readonly TopologyReport[] {
   return routes.all().map((transport) => {
     const carried = (contract: Contract) => routes.of(contract) === transport;
     const said = contractsLoaded().filter(
@@ -33,12 +33,12 @@ export function manifestsOf(
 }
 
 /** Asks every technology. One that cannot be asked is a finding, not an error. */
-export function examinationsOf(routes: Routes): Promise<readonly Examination[]> {
+export function durabilityReports(routes: Routes): Promise<readonly DurabilityReport[]> {
   return Promise.all(
     routes.all().map(async (transport) => {
-      const findings = await Promise.resolve(transport.examine?.()).catch((error: Error) => [
-        unanswered(error),
-      ]);
+      const findings = await Promise.resolve(transport.checkDurability?.()).catch(
+        (error: Error) => [unanswered(error)],
+      );
       return { ...infoOf(transport), findings: findings ?? [] };
     }),
   );

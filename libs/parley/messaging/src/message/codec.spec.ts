@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decode, depthOf, encode, InvalidMessage, MAX_ISSUES, validate } from './codec';
+import { decode, depthOf, encode, InvalidMessageError, MAX_ISSUES, validate } from './codec';
 
 const nested = (depth: number, open = '[', close = ']') =>
   Buffer.from(open.repeat(depth) + close.repeat(depth));
@@ -7,7 +7,7 @@ const issuesOf = (run: () => unknown) => {
   try {
     run();
   } catch (error) {
-    if (error instanceof InvalidMessage) return error.issues;
+    if (error instanceof InvalidMessageError) return error.issues;
     throw error;
   }
   return [];
@@ -54,7 +54,7 @@ describe('a body', () => {
     ['Latin-1', Buffer.from('"Zoë"', 'latin1')],
     ['a word', Buffer.from('undefined')],
   ])('that is %s is refused', (_, body) => {
-    expect(() => decode('depot.count', body)).toThrow(InvalidMessage);
+    expect(() => decode('depot.count', body)).toThrow(InvalidMessageError);
     expect(() => decode('depot.count', body)).toThrow(
       /^depot\.count: message is not JSON in UTF-8/,
     );

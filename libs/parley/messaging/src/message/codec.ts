@@ -18,8 +18,8 @@ export const MAX_ISSUES = 20;
 const MAX_ISSUE = 200;
 
 /** A payload that is not what its contract says. Trying again cannot help. */
-export class InvalidMessage extends Error {
-  override readonly name = 'InvalidMessage';
+export class InvalidMessageError extends Error {
+  override readonly name = 'InvalidMessageError';
   constructor(
     readonly contract: string,
     readonly issues: readonly Issue[],
@@ -40,7 +40,7 @@ export interface Issue {
 export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unknown): T {
   const result = readable(contract, payload, () => schema.safeParse(payload));
   if (result.success) return result.data;
-  throw new InvalidMessage(contract, issuesOf(result.error));
+  throw new InvalidMessageError(contract, issuesOf(result.error));
 }
 
 /** A payload on its way out. */
@@ -56,7 +56,7 @@ export interface Prepared<T> {
  * What a sender hands in, as its contract's schema sees it, in bytes that every reader takes. For a
  * schema that is known to survive JSON nothing more is done than to check and to write; any other
  * is read again, and compared.
- * @throws InvalidMessage naming the path
+ * @throws InvalidMessageError naming the path
  */
 export function prepare<T>(contract: string, schema: z.ZodType<T>, given: unknown): Prepared<T> {
   const payload = validate(contract, schema, given);
@@ -75,8 +75,8 @@ function encodedForm<T>(contract: string, schema: z.ZodType<T>, payload: T): unk
   try {
     return wireForm(schema, payload);
   } catch (error) {
-    if (error instanceof z.ZodError) throw new InvalidMessage(contract, issuesOf(error));
-    throw new InvalidMessage(contract, [
+    if (error instanceof z.ZodError) throw new InvalidMessageError(contract, issuesOf(error));
+    throw new InvalidMessageError(contract, [
       { path: '', message: `cannot be encoded: ${shortened((error as Error).message)}` },
     ]);
   }
@@ -91,7 +91,7 @@ function prove<T>(
   const read = decode(contract, body);
   const found = difference(wire, read) ?? difference(payload, validate(contract, schema, read));
   if (found)
-    throw new InvalidMessage(contract, [
+    throw new InvalidMessageError(contract, [
       { path: shortened(found.path), message: shortened(found.message) },
     ]);
 }
@@ -108,7 +108,9 @@ function readable<T>(contract: string, payload: unknown, work: () => T): T {
       path: '',
       message: `cannot be checked: ${error instanceof Error ? error.message : typeof error}`,
     };
-    throw new InvalidMessage(contract, [{ path: shortened(path), message: shortened(message) }]);
+    throw new InvalidMessageError(contract, [
+      { path: shortened(path), message: shortened(message) },
+    ]);
   }
 }
 
@@ -132,7 +134,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Parses JSON that anybody may have written. */
 export function decode(contract: string, body: Buffer): unknown {
-  const refuse = (message: string) => new InvalidMessage(contract, [{ path: '', message }]);
+  const refuse = (message: string) => new InvalidMessageError(contract, [{ path: '', message }]);
   refuseBeyondLimits(contract, body);
   try {
     return JSON.parse(utf8.decode(body));
@@ -148,11 +150,11 @@ const isLarge = ({ length }: Buffer, depth: number): boolean =>
 function refuseBeyondLimits(contract: string, body: Buffer): void {
   const { depth, values } = measure(body);
   if (depth > MAX_DEPTH)
-    throw new InvalidMessage(contract, [
+    throw new InvalidMessageError(contract, [
       { path: '', message: `is nested deeper than ${MAX_DEPTH} levels` },
     ]);
   if (values > MAX_VALUES)
-    throw new InvalidMessage(contract, [
+    throw new InvalidMessageError(contract, [
       { path: '', message: `holds more than ${MAX_VALUES} values` },
     ]);
 }

@@ -80,7 +80,7 @@ describe('what a sender writes around a payload', () => {
       },
     ],
   ])('is refused by name beyond it: %s', (_, run, issue) => {
-    expect(run).toThrow(expect.objectContaining({ name: 'InvalidMessage', issues: [issue] }));
+    expect(run).toThrow(expect.objectContaining({ name: 'InvalidMessageError', issues: [issue] }));
   });
 
   it.each([
@@ -118,14 +118,14 @@ describe('a key that no reader would take', () => {
       const service = await harness.start('scales', { controllers: [Scales as Type] });
       const messenger = service.get(Messenger);
       const long = { parcel: 'k'.repeat(length) };
-      const refusal = { name: 'InvalidMessage', issues: [{ path: 'parcel' }] };
+      const refusal = { name: 'InvalidMessageError', issues: [{ path: 'parcel' }] };
       await expect(messenger.send(Weigh, long)).rejects.toMatchObject(refusal);
       await expect(messenger.publish(Weighed, long)).rejects.toMatchObject(refusal);
       await service
         .get(Messaging)
         .transactions.run(() => expect(messenger.send(Weigh, long)).rejects.toMatchObject(refusal));
       expect(await messenger.call(Ask, long)).toMatchObject(long); // a call has no lane
-      expect([harness.said(Weigh), harness.said(Weighed)]).toEqual([[], []]);
+      expect([harness.sent(Weigh), harness.sent(Weighed)]).toEqual([[], []]);
       await messenger.send(Weigh, { parcel: 'k'.repeat(1_024) });
       await harness.settled();
       expect(handled.splice(0)).toEqual(['k'.repeat(1_024)]);
@@ -141,11 +141,11 @@ describe('a key that no reader would take', () => {
     const known = (length: number) =>
       messenger.publish(Known, { parcel: 'a', owner: '水'.repeat(length), name: 'Ada' });
     await expect(known(801)).rejects.toMatchObject({
-      name: 'InvalidMessage',
+      name: 'InvalidMessageError',
       issues: [{ path: 'owner', message: 'names a person, and is longer than 800 characters' }],
     });
     await known(800);
-    expect(harness.said(Known)).toHaveLength(1);
+    expect(harness.sent(Known)).toHaveLength(1);
     await harness.close();
   });
 
@@ -154,7 +154,7 @@ describe('a key that no reader would take', () => {
     const messenger = (await harness.start('scales', { controllers: [Scales as Type] })).get(
       Messenger,
     );
-    const invalid = (path: string) => ({ name: 'InvalidMessage', issues: [{ path }] });
+    const invalid = (path: string) => ({ name: 'InvalidMessageError', issues: [{ path }] });
     for (const idempotencyKey of ['', '  ', 'k'.repeat(201)]) {
       await expect(
         messenger.send(Weigh, { parcel: 'a' }, { idempotencyKey }),

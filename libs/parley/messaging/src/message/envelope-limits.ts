@@ -1,5 +1,5 @@
 import type { Contract } from '@parley/contract';
-import { InvalidMessage } from './codec';
+import { InvalidMessageError } from './codec';
 import type { Envelope } from './message';
 
 /*
@@ -36,7 +36,7 @@ const CHOSEN = ['partitionkey', 'correlationid', 'causationid'] as const;
 const HALF_CHARACTER = /\p{Surrogate}/u;
 
 /**
- * @throws InvalidMessage naming the field or attribute that readers would refuse, or get otherwise
+ * @throws InvalidMessageError naming the field or attribute that readers would refuse, or get otherwise
  */
 export function refuseBeyondLimits(contract: Contract, envelope: Envelope): void {
   let characters = 0;
@@ -52,7 +52,7 @@ export function refuseBeyondLimits(contract: Contract, envelope: Envelope): void
   if (characters * BYTES_PER_CHARACTER + FIXED_BYTES <= MAX_ENVELOPE_BYTES) return;
   const bytes = Buffer.byteLength(JSON.stringify(envelope));
   if (bytes > MAX_ENVELOPE_BYTES)
-    throw new InvalidMessage(contract.name, [
+    throw new InvalidMessageError(contract.name, [
       {
         path: 'envelope',
         message: `takes ${bytes} bytes, more than ${MAX_ENVELOPE_BYTES}; shorten its key`,
@@ -64,9 +64,9 @@ function refusal(
   contract: Contract,
   attribute: (typeof CHOSEN)[number],
   message: string,
-): InvalidMessage {
+): InvalidMessageError {
   const isKey = attribute === 'partitionkey' && contract.key !== undefined;
-  return new InvalidMessage(contract.name, [
+  return new InvalidMessageError(contract.name, [
     {
       path: isKey ? contract.key : attribute,
       message: isKey ? `names a lane, and ${message}` : message,

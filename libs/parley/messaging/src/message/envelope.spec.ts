@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { broadcast, command } from '@parley/contract';
 import { z } from 'zod';
-import { InvalidMessage } from './codec';
+import { InvalidMessageError } from './codec';
 import { inConversation } from './handler-context';
 import { Envelopes, readEnvelope } from './envelope';
 import { headersOf, type Headers } from './message';
@@ -95,7 +95,7 @@ describe('an envelope of a stranger', () => {
     try {
       readEnvelope(headers);
     } catch (error) {
-      return (error as InvalidMessage).issues.map(({ path }) => path);
+      return (error as InvalidMessageError).issues.map(({ path }) => path);
     }
     return 'read';
   };

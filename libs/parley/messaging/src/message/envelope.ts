@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { keyOf, type Contract } from '@parley/contract';
 import type { Clock } from '../clock';
-import { InvalidMessage } from './codec';
+import { InvalidMessageError } from './codec';
 import { currentConversation } from './handler-context';
 import { MAX_ATTRIBUTE_CHARACTERS, refuseBeyondLimits, refuseLongNames } from './envelope-limits';
 import type { Envelope, Headers } from './message';
-import { idUnder } from './message-id';
+import { deterministicMessageId } from './message-id';
 import { nextHop } from './trace';
 
 /**
@@ -36,7 +36,7 @@ export class Envelopes {
 
   /**
    * An envelope for something said now, as part of the conversation it is said in. @throws
-   * InvalidMessage beyond the limits of readers
+   * InvalidMessageError beyond the limits of readers
    */
   write(
     contract: Contract,
@@ -53,7 +53,7 @@ export class Envelopes {
     const id =
       key === undefined || contract.kind === 'call'
         ? randomUUID()
-        : idUnder(source, contract.name, key);
+        : deterministicMessageId(source, contract.name, key);
     const now = this.clock.now();
     const envelope: Envelope = {
       specversion: '1.0',
@@ -89,7 +89,7 @@ export class Envelopes {
 /**
  * The envelope of a message that anybody may have sent. What a handler cannot do without must be
  * there and sane; the rest is filled in.
- * @throws InvalidMessage
+ * @throws InvalidMessageError
  */
 export function readEnvelope(headers: Headers): Envelope {
   const {
@@ -100,7 +100,7 @@ export function readEnvelope(headers: Headers): Envelope {
     contractversion = '1',
   } = headers;
   if (headers[UNREADABLE] !== undefined)
-    throw new InvalidMessage('envelope', [
+    throw new InvalidMessageError('envelope', [
       { path: '', message: `headers cannot be read: ${headers[UNREADABLE]}` },
     ]);
   if (type === undefined || type.trim() !== type || type === '')
@@ -160,4 +160,4 @@ function pick(headers: Headers): Pick<Envelope, (typeof OPTIONAL)[number]> {
 const isTime = (text?: string): text is string => !Number.isNaN(Date.parse(text ?? ''));
 
 const invalid = (attribute: string, message: string) =>
-  new InvalidMessage('envelope', [{ path: attribute, message }]);
+  new InvalidMessageError('envelope', [{ path: attribute, message }]);

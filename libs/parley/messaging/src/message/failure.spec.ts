@@ -1,12 +1,12 @@
 import {
-  AlreadyHandled,
-  describe as evidenceOf,
-  IdConflict,
-  impersonal,
-  LaneParked,
-  LeaseLost,
+  AlreadyHandledError,
+  describeError as evidenceOf,
+  IdConflictError,
+  withoutPersonal,
+  LaneParkedError,
+  LeaseLostError,
   ProcessEndedError,
-  Unrecoverable,
+  UnrecoverableError,
 } from './failure';
 
 const thrower = (): never => {
@@ -15,7 +15,7 @@ const thrower = (): never => {
 
 describe('the evidence of a failure', () => {
   it('is the class, the message and the stack', () => {
-    class CardExpired extends Unrecoverable {
+    class CardExpired extends UnrecoverableError {
       override readonly name = 'CardExpired';
     }
     expect(evidenceOf(new CardExpired('in May'))).toEqual({
@@ -57,18 +57,18 @@ describe('the evidence of a failure', () => {
   });
 
   it.each([
-    ['Unrecoverable', new Unrecoverable()],
-    ['LeaseLost', new LeaseLost()],
-    ['AlreadyHandled', new AlreadyHandled()],
-    ['IdConflict', new IdConflict('m-1')],
-    ['LaneParked', new LaneParked()],
+    ['UnrecoverableError', new UnrecoverableError()],
+    ['LeaseLostError', new LeaseLostError()],
+    ['AlreadyHandledError', new AlreadyHandledError()],
+    ['IdConflictError', new IdConflictError('m-1')],
+    ['LaneParkedError', new LaneParkedError()],
     ['ProcessEndedError', new ProcessEndedError([])],
   ])('names the kit’s own errors, also where code is minified: %s', (name, error) => {
     expect(Object.hasOwn(error, 'name') && error.name).toBe(name);
   });
 
   it('says of a conflict which message it was and what happened to it', () => {
-    expect(new IdConflict('m-1').message).toMatch(
+    expect(new IdConflictError('m-1').message).toMatch(
       /^message m-1 was handled before with another body: .* used for two things$/,
     );
   });
@@ -95,7 +95,7 @@ describe('evidence without what is personal', () => {
   };
 
   it('keeps neither a text nor one that holds it, the longer one whole', () => {
-    expect(impersonal(evidence, ['Ada', 'Ada Lovelace'])).toEqual({
+    expect(withoutPersonal(evidence, ['Ada', 'Ada Lovelace'])).toEqual({
       error: 'Error',
       message: '… (…) of Ur',
       stack: 'at …\nat …',
@@ -103,9 +103,9 @@ describe('evidence without what is personal', () => {
   });
 
   it('keeps what is too short to tell anything', () => {
-    expect(impersonal(evidence, ['Ur', 'A'])).toEqual(evidence);
-    expect(impersonal(evidence, [])).toEqual(evidence);
-    expect(impersonal({ message: 'in Ulm', stack: '' }, ['Ulm', 'a'])).toEqual({
+    expect(withoutPersonal(evidence, ['Ur', 'A'])).toEqual(evidence);
+    expect(withoutPersonal(evidence, [])).toEqual(evidence);
+    expect(withoutPersonal({ message: 'in Ulm', stack: '' }, ['Ulm', 'a'])).toEqual({
       message: 'in …',
       stack: '',
     });

@@ -2,29 +2,29 @@
  * Thrown by a handler to say: trying again cannot help. The message goes to the dead letters at
  * once.
  */
-export class Unrecoverable extends Error {
-  override readonly name: string = 'Unrecoverable';
+export class UnrecoverableError extends Error {
+  override readonly name: string = 'UnrecoverableError';
 }
 
 /**
  * The transaction's message belongs to another consumer by now: its lease ran out. What this
  * handling did is rolled back.
  */
-export class LeaseLost extends Error {
-  override readonly name = 'LeaseLost';
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
 }
 
 /** The message took effect before; this handling is rolled back and the message acknowledged. */
-export class AlreadyHandled extends Error {
-  override readonly name = 'AlreadyHandled';
+export class AlreadyHandledError extends Error {
+  override readonly name = 'AlreadyHandledError';
 }
 
 /**
  * Another message was handled under this id before: its idempotency key was used for two things, or
  * somebody forges. It is kept as a dead letter; its lane does not wait for it.
  */
-export class IdConflict extends Unrecoverable {
-  override readonly name = 'IdConflict';
+export class IdConflictError extends UnrecoverableError {
+  override readonly name = 'IdConflictError';
   constructor(id: string) {
     super(
       `message ${id} was handled before with another body: its id, or its idempotency key, was used for two things`,
@@ -42,7 +42,7 @@ export interface UnfinishedHandling {
  * The process that handled the message ended, or lost its lease, as often as is allowed. Nobody saw
  * an error: this is the evidence.
  */
-export class ProcessEndedError extends Unrecoverable {
+export class ProcessEndedError extends UnrecoverableError {
   override readonly name = 'ProcessEndedError';
   constructor(readonly unfinished: readonly UnfinishedHandling[]) {
     const times = unfinished.map(({ instance, at }) => `\n${at.toISOString()} ${instance}`);
@@ -71,7 +71,7 @@ const STACK_LIMIT = 8_000;
 const MESSAGE_LIMIT = 2_000;
 
 /** Anything thrown, as evidence: bounded in size, never throwing itself. */
-export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
+export function describeError(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
   if (!(thrown instanceof Error))
     return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
   return {
@@ -85,7 +85,7 @@ export function describe(thrown: unknown): Pick<Failure, 'error' | 'message' | '
 const TELLING = 3;
 
 /** Evidence without what is personal in its message: evidence is not encrypted. */
-export function impersonal<E extends Pick<Failure, 'message' | 'stack'>>(
+export function withoutPersonal<E extends Pick<Failure, 'message' | 'stack'>>(
   evidence: E,
   personal: readonly string[],
 ): E {
@@ -118,6 +118,6 @@ function shown(value: unknown): string {
  * An earlier message of the lane failed and waits; this one must wait behind it. Its handling is
  * rolled back.
  */
-export class LaneParked extends Error {
-  override readonly name = 'LaneParked';
+export class LaneParkedError extends Error {
+  override readonly name = 'LaneParkedError';
 }

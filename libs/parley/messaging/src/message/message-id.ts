@@ -1,28 +1,28 @@
 import { createHash } from 'node:crypto';
-import { InvalidMessage } from './codec';
-import { IdConflict } from './failure';
+import { InvalidMessageError } from './codec';
+import { IdConflictError } from './failure';
 
 /** Characters of the longest key. */
 const KEY_LIMIT = 200;
 
-/** @throws InvalidMessage */
-export function checkedKey(contract: { readonly name: string }, key: string): string {
+/** @throws InvalidMessageError */
+export function assertIdempotencyKey(contract: { readonly name: string }, key: string): string {
   if (key.trim() !== '' && key.length <= KEY_LIMIT) return key;
-  throw new InvalidMessage(contract.name, [
+  throw new InvalidMessageError(contract.name, [
     { path: 'idempotencykey', message: `has 1 to ${KEY_LIMIT} characters, not only space` },
   ]);
 }
 
 /** The same for the same bytes. 32 hexadecimal digits. */
-export const printOf = (body: Buffer | string): string =>
+export const fingerprintOf = (body: Buffer | string): string =>
   createHash('sha256').update(body).digest('hex').slice(0, 32);
 
 /**
  * The id of what a service says of a contract under a key: a UUID of version 8. Said again, it is
  * the same message.
  */
-export function idUnder(source: string, contract: string, key: string): string {
-  const hex = printOf(JSON.stringify([source, contract, key]));
+export function deterministicMessageId(source: string, contract: string, key: string): string {
+  const hex = fingerprintOf(JSON.stringify([source, contract, key]));
   const variant = ((parseInt(hex[16]!, 16) & 0x3) | 0x8).toString(16);
   return [
     hex.slice(0, 8),
@@ -39,5 +39,5 @@ export function refuseConflict(
   known: string | undefined,
   print: string | undefined,
 ): void {
-  if (known !== undefined && print !== undefined && known !== print) throw new IdConflict(id);
+  if (known !== undefined && print !== undefined && known !== print) throw new IdConflictError(id);
 }

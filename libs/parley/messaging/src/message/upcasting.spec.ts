@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { broadcast, command, event, type Contract } from '@parley/contract';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
 import { encode } from './codec';
-import { DeadLetterDesk } from '../dead-letters/dead-letter-service';
+import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
@@ -56,7 +56,7 @@ class BookController {
 
 describe('what was said under another version of its contract', () => {
   let harness: Harness;
-  let mill: ServiceOnTrial;
+  let mill: TestService;
 
   beforeEach(async () => {
     seen.length = 0;
@@ -104,7 +104,7 @@ describe('what was said under another version of its contract', () => {
     const message = expect.stringMatching(
       /mill.sack-stored was said as version 1 by mill-0, but this build knows version 2, has no upcast .*: .*grams/,
     );
-    expect(await failure()).toEqual([{ error: 'UnreadableVersion', message, holds: false }]);
+    expect(await failure()).toEqual([{ error: 'UnreadableVersionError', message, holds: false }]);
   });
 
   it.each([
@@ -115,7 +115,7 @@ describe('what was said under another version of its contract', () => {
     const message = expect.stringContaining(
       'mill.fill-sack was said as version 1 by mill-0, but this build knows version 3, and its upcast failed: ',
     );
-    expect(await failure()).toEqual([{ error: 'UnreadableVersion', message, holds: false }]);
+    expect(await failure()).toEqual([{ error: 'UnreadableVersionError', message, holds: false }]);
   });
 
   it('dies when it is newer, and its lane waits for a build that knows it', async () => {
@@ -123,13 +123,13 @@ describe('what was said under another version of its contract', () => {
     await said(Filled, 3, { sack: 's', grams: 6 });
     const message =
       'mill.sack-filled was said as version 4 by mill-0, but this build knows version 3: deploy a newer build here, then replay it';
-    expect(await failure()).toEqual([{ error: 'NewerVersion', message, holds: true }]);
+    expect(await failure()).toEqual([{ error: 'NewerVersionError', message, holds: true }]);
     expect(seen).toEqual([]);
   });
 
   it('is edited and replayed as the version it was said under', async () => {
     await said(Fill, 1, { sack: 's', ounces: 'many' });
-    const desk = new DeadLetterDesk(
+    const desk = new DeadLetterService(
       mill.store.lanes.deadLetters,
       mill.get(Messaging).registry,
       harness.clock,

@@ -1,22 +1,22 @@
 import type { Contract } from '@parley/contract';
-import { InvalidMessage, validate } from './codec';
-import { describe, Unrecoverable } from './failure';
+import { InvalidMessageError, validate } from './codec';
+import { describeError, UnrecoverableError } from './failure';
 import type { Envelope } from './message';
 
 /**
  * Said under a version of its contract that this build does not know yet. Its lane waits: once a
  * newer build runs, a replay reads it.
  */
-export class NewerVersion extends Unrecoverable {
-  override readonly name = 'NewerVersion';
+export class NewerVersionError extends UnrecoverableError {
+  override readonly name = 'NewerVersionError';
 }
 
 /** Said under a version that nobody here can read any more. */
-export class UnreadableVersion extends Unrecoverable {
-  override readonly name = 'UnreadableVersion';
+export class UnreadableVersionError extends UnrecoverableError {
+  override readonly name = 'UnreadableVersionError';
 }
 
-type Said = Pick<Envelope, 'contractversion' | 'producerinstance'>;
+type ReceivedVersion = Pick<Envelope, 'contractversion' | 'producerinstance'>;
 
 type Decrypt = (payload: unknown) => unknown;
 const same: Decrypt = (payload) => payload;
@@ -27,11 +27,11 @@ const same: Decrypt = (payload) => payload;
  * one.
  * @param decrypt where its fields are now: an upcast moves encrypted fields, it cannot look into
  * them
- * @throws InvalidMessage, NewerVersion, UnreadableVersion
+ * @throws InvalidMessageError, NewerVersionError, UnreadableVersionError
  */
 export function currentPayload<In>(
   contract: Contract<Contract['kind'], In>,
-  said: Said,
+  said: ReceivedVersion,
   payload: unknown,
   decrypt: Decrypt = same,
 ): In {
@@ -39,7 +39,7 @@ export function currentPayload<In>(
   if (version === contract.version)
     return validate(contract.name, contract.payload, decrypt(payload));
   if (version > contract.version)
-    throw new NewerVersion(
+    throw new NewerVersionError(
       `${sentence(contract, said)}: deploy a newer build here, then replay it`,
     );
   const upcast = contract.upcasts?.[version];
@@ -50,14 +50,14 @@ export function currentPayload<In>(
 
 function upcasted<In>(
   contract: Contract<Contract['kind'], In>,
-  said: Said,
+  said: ReceivedVersion,
   upcast: () => unknown,
 ): In {
   try {
     return validate(contract.name, contract.payload, upcast());
   } catch (error) {
-    throw new UnreadableVersion(
-      `${sentence(contract, said)}, and its upcast failed: ${describe(error).message}`,
+    throw new UnreadableVersionError(
+      `${sentence(contract, said)}, and its upcast failed: ${describeError(error).message}`,
       { cause: error },
     );
   }
@@ -65,14 +65,14 @@ function upcasted<In>(
 
 function asItIs<In>(
   contract: Contract<Contract['kind'], In>,
-  said: Said,
+  said: ReceivedVersion,
   payload: () => unknown,
 ): In {
   try {
     return validate(contract.name, contract.payload, payload());
   } catch (error) {
-    if (!(error instanceof InvalidMessage)) throw error;
-    throw new UnreadableVersion(
+    if (!(error instanceof InvalidMessageError)) throw error;
+    throw new UnreadableVersionError(
       `${sentence(contract, said)}, has no upcast and does not fit as it is: ${error.message}`,
       { cause: error },
     );
@@ -81,6 +81,6 @@ function asItIs<In>(
 
 const sentence = (
   { name, version }: Contract,
-  { contractversion, producerinstance }: Said,
+  { contractversion, producerinstance }: ReceivedVersion,
 ): string =>
   `${name} was said as version ${contractversion} by ${producerinstance}, but this build knows version ${version}`;

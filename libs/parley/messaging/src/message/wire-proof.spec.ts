@@ -1,6 +1,6 @@
 import { wire } from '@parley/contract';
 import { z } from 'zod';
-import { decode, InvalidMessage, prepare, validate } from './codec';
+import { decode, InvalidMessageError, prepare, validate } from './codec';
 
 const cyclic: Record<string, unknown> = { name: 'a' };
 cyclic['self'] = cyclic;
@@ -18,7 +18,7 @@ const issueOf = (schema: z.ZodType, given: unknown) => {
   try {
     prepare('depot.store', schema, given);
   } catch (error) {
-    if (error instanceof InvalidMessage) return error.issues[0]!;
+    if (error instanceof InvalidMessageError) return error.issues[0]!;
     throw error;
   }
   return undefined;

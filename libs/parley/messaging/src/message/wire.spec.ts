@@ -1,11 +1,11 @@
 import { Controller, type Type } from '@nestjs/common';
 import { call, command, event, wire, type Message } from '@parley/contract';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
 import { CallError } from '../calls/call-error';
-import { InvalidMessage } from './codec';
+import { InvalidMessageError } from './codec';
 import type { CallContext } from './handler-context';
-import { DeadLetterDesk } from '../dead-letters/dead-letter-service';
+import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { KEY_LIFETIME } from '../payload/subject-key-cache';
 import { Subscription } from '../handlers/handler-registry';
@@ -108,7 +108,7 @@ class Book {
 }
 
 const start = (service = 'utility') => harness.start(service, { controllers: [Book as Type] });
-const messengerOf = (service: ServiceOnTrial) => service.get(Messenger);
+const messengerOf = (service: TestService) => service.get(Messenger);
 
 describe('dates, big integers and decimals', () => {
   it('are values in handlers, again in each try, and text on the way', async () => {
@@ -117,7 +117,7 @@ describe('dates, big integers and decimals', () => {
     await harness.send(Store, READING);
     await harness.settled();
     expect(seen).toEqual([AS_HANDLED, AS_HANDLED]);
-    expect(harness.said(Store)).toEqual([AS_HANDLED]);
+    expect(harness.sent(Store)).toEqual([AS_HANDLED]);
   });
 
   it('are values at both ends of a call, in its answer and in its errors', async () => {
@@ -187,7 +187,7 @@ describe('dates, big integers and decimals', () => {
     await harness.publish(Told, { customer: 'c-2', born: new Date(5), debt: 5n });
     await harness.settled();
     const { deadLetters } = service.store.lanes;
-    const desk = new DeadLetterDesk(
+    const desk = new DeadLetterService(
       deadLetters,
       service.get(Messaging).registry,
       harness.clock,
@@ -221,15 +221,15 @@ describe('what would arrive as something else', () => {
     const messenger = messengerOf(service);
     const odd = { note: { at: new Date() } };
     const refusal = {
-      name: 'InvalidMessage',
+      name: 'InvalidMessageError',
       issues: [{ path: 'note.at', message: 'is a Date, and would arrive as a string' }],
     };
     await expect(messenger.send(Loose, odd)).rejects.toMatchObject(refusal);
-    await expect(messenger.outside.send(Loose, odd)).rejects.toThrow(InvalidMessage);
+    await expect(messenger.outside.send(Loose, odd)).rejects.toThrow(InvalidMessageError);
     await service.get(Messaging).transactions.run(async () => {
       await expect(messenger.send(Loose, odd)).rejects.toMatchObject(refusal);
     });
-    expect(harness.said(Loose)).toEqual([]);
+    expect(harness.sent(Loose)).toEqual([]);
   });
 
   it('is a mistake of the owner in a reply, and told with its path', async () => {

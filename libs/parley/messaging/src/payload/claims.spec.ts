@@ -9,8 +9,8 @@ import { command, type Message } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import { ClaimMissing, TooLarge } from '../ports/claim-store';
-import { FileClaims } from './file-claim-store';
+import { ClaimMissingError, BodyTooLargeError } from '../ports/claim-store';
+import { FileClaimStore } from './file-claim-store';
 import { Handles } from '../handlers/handles';
 import { Messaging } from '../messaging';
 import { MessagingModule } from '../messaging.module';
@@ -64,7 +64,7 @@ async function lab(claims?: string, own: MemoryStore | null = store): Promise<Me
     claims,
     clock,
     random: () => 0,
-    killSwitch: false,
+    circuitBreaker: false,
     log: () => undefined,
   } as const;
   const app = await NestFactory.create(
@@ -135,7 +135,7 @@ describe('a body above what its technology takes', () => {
   it('is refused where it is said when it can wait nowhere', async () => {
     const { messenger } = await lab(undefined, null);
     const refused = messenger.send(Scan, large());
-    await expect(refused).rejects.toThrow(TooLarge);
+    await expect(refused).rejects.toThrow(BodyTooLargeError);
     await expect(refused).rejects.toMatchObject({
       contract: Scan.name,
       size: JSON.stringify(large()).length,
@@ -177,7 +177,7 @@ describe('a body above what its technology takes', () => {
     const [letter] = await store.lanes.deadLetters.list();
     expect(letter).toMatchObject({
       failure: {
-        error: ClaimMissing.name,
+        error: ClaimMissingError.name,
         message: expect.stringContaining('is CLAIMS_URL the one of the sender?') as string,
       },
       holds: true,
@@ -212,7 +212,7 @@ describe('a body above what its technology takes', () => {
       MemoryBroker.at(url, clock).publish({ contract: Scan, envelope, body: Buffer.alloc(0) });
       await quiet();
       expect(await store.lanes.deadLetters.list()).toMatchObject([
-        { failure: { error: 'InvalidMessage' }, holds: false },
+        { failure: { error: 'InvalidMessageError' }, holds: false },
       ]);
     },
   );
@@ -235,7 +235,7 @@ describe('claims in a folder', () => {
 
   it('are swept when their time is over', async () => {
     const [old, young] = [randomUUID(), randomUUID()];
-    const claims = new FileClaims(`file://${folder}?days=2`, { clock, log: () => undefined });
+    const claims = new FileClaimStore(`file://${folder}?days=2`, { clock, log: () => undefined });
     await claims.put([
       { id: old, body: Buffer.from('old') },
       { id: young, body: Buffer.from('young') },

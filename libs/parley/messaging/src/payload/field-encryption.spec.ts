@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { command } from '@parley/contract';
 import { z } from 'zod';
-import { InvalidMessage } from '../message/codec';
-import { isSealed, keyIdsOf, seal, unsealed } from './field-encryption';
+import { InvalidMessageError } from '../message/codec';
+import { isEncrypted, keyIdsOf, encryptFields, decryptFields } from './field-encryption';
 
 const contract = command(
   'clinic.admit-patient',
@@ -27,21 +27,21 @@ const patient = () => ({
 
 function sealedPatient(): ReturnType<typeof patient> {
   const payload = patient();
-  seal(payload, contract.personal!.fields, owner, key);
+  encryptFields(payload, contract.personal!.fields, owner, key);
   return payload;
 }
-const opened = (payload: object, of = owner) => unsealed(payload, contract, of, () => key);
+const opened = (payload: object, of = owner) => decryptFields(payload, contract, of, () => key);
 
 describe('a sealed payload', () => {
   it('is opened to what it was', () => {
-    expect(isSealed(contract)).toBe(true);
+    expect(isEncrypted(contract)).toBe(true);
     expect(sealedPatient()).not.toMatchObject({ name: patient().name });
     expect(opened(sealedPatient())).toEqual(patient());
     expect(keyIdsOf(sealedPatient())).toEqual([key.id]);
   });
 
   it('has what is shown once erased when the key is gone', () => {
-    expect(unsealed(sealedPatient(), contract, owner, (id) => ({ id }))).toEqual({
+    expect(decryptFields(sealedPatient(), contract, owner, (id) => ({ id }))).toEqual({
       id: 'p-1',
       name: 'erased',
       mail: null,
@@ -63,13 +63,15 @@ describe('a sealed payload', () => {
   ])('is refused when a field was %s', (_, tamper) => {
     const payload = sealedPatient();
     tamper(payload);
-    expect(() => opened(payload)).toThrow(InvalidMessage);
+    expect(() => opened(payload)).toThrow(InvalidMessageError);
   });
 
   it('belongs to its message and its contract', () => {
-    expect(() => opened(sealedPatient(), { ...owner, id: randomUUID() })).toThrow(InvalidMessage);
+    expect(() => opened(sealedPatient(), { ...owner, id: randomUUID() })).toThrow(
+      InvalidMessageError,
+    );
     expect(() => opened(sealedPatient(), { ...owner, type: 'clinic.bill-patient' })).toThrow(
-      InvalidMessage,
+      InvalidMessageError,
     );
   });
 
@@ -80,7 +82,7 @@ describe('a sealed payload', () => {
       name: 'public',
       kin: { name: patient().name },
     });
-    expect(() => opened(moved)).toThrow(InvalidMessage);
+    expect(() => opened(moved)).toThrow(InvalidMessageError);
   });
 
   it('keeps a text that only looks sealed', () => {

@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { Contract } from '@parley/contract';
-import { InvalidMessage } from '../message/codec';
+import { InvalidMessageError } from '../message/codec';
 import type { Envelope } from '../message/message';
-import { SecretExpired, type SubjectKey } from '../ports/subject-keys';
+import { SecretExpiredError, type SubjectKey } from '../ports/subject-keys';
 
 /*
  * A personal or secret field on the wire is a text in the place of its value:
@@ -22,7 +22,7 @@ type Owner = Pick<Envelope, 'type' | 'id'>;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Whether some of its fields are encrypted on their way: personal ones, or secrets. */
-export const isSealed = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): boolean =>
+export const isEncrypted = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): boolean =>
   personal !== undefined || secret !== undefined;
 
 const fieldsIn = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): Fields => ({
@@ -40,7 +40,12 @@ interface Field {
 /**
  * Encrypts fields of a payload, which is changed. Of an erased subject nothing is told any more.
  */
-export function seal(payload: unknown, fields: Fields, owner: Owner, key: SubjectKey): void {
+export function encryptFields(
+  payload: unknown,
+  fields: Fields,
+  owner: Owner,
+  key: SubjectKey,
+): void {
   for (const field of fieldsOf(payload, fields))
     field.set(
       key.secret ? sealed(field, owner, key.id, key.secret) : structuredClone(fields[field.path]),
@@ -87,10 +92,10 @@ export const keyIdsOf = (payload: unknown): readonly string[] => [
  * Decrypts what is personal or secret in a payload, which is changed. A field that is not encrypted
  * stays as it is: another program, or a version of the contract that was not yet aware of it, may
  * have written it.
- * @throws InvalidMessage when a field was tampered with; SecretExpired when a command cannot be
+ * @throws InvalidMessageError when a field was tampered with; SecretExpiredError when a command cannot be
  * handled without it
  */
-export function unsealed<T>(
+export function decryptFields<T>(
   payload: T,
   contract: Sealable,
   owner: Owner & Pick<Envelope, 'contractversion'>,
@@ -103,11 +108,11 @@ export function unsealed<T>(
     const found = read(field.value);
     if (!found) continue;
     if (!moved && found.path !== field.path)
-      throw new InvalidMessage(name, [
+      throw new InvalidMessageError(name, [
         { path: field.path, message: `holds what was encrypted as ${found.path}` },
       ]);
     const { secret } = keyOf(found.keyId);
-    if (!secret && isNeeded(contract, field.path)) throw new SecretExpired(name, field.path);
+    if (!secret && isNeeded(contract, field.path)) throw new SecretExpiredError(name, field.path);
     field.set(
       secret ? opened(found, owner, secret, field.path) : structuredClone(fields[field.path]),
     );
@@ -188,7 +193,7 @@ function opened(
       .setAuthTag(tag);
     return JSON.parse(Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8'));
   } catch {
-    throw new InvalidMessage(owner.type, [
+    throw new InvalidMessageError(owner.type, [
       { path: at, message: 'is not what was encrypted for this message' },
     ]);
   }

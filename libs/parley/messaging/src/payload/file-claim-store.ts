@@ -12,7 +12,7 @@ const DAY = 24 * HOUR;
  * Bodies as files of one folder, which all services mount: `file:///var/claims`, or
  * `file:///var/claims?days=90`.
  */
-export class FileClaims implements ClaimStore {
+export class FileClaimStore implements ClaimStore {
   readonly address: string;
   private readonly folder: string;
   private readonly lifetime: number;

@@ -1,42 +1,49 @@
 import type { Contract, Personal } from '@parley/contract';
 import {
-  ClaimMissing,
+  ClaimMissingError,
   idOfReference,
   referenceTo,
-  TooLarge,
+  BodyTooLargeError,
   type ClaimStore,
 } from '../ports/claim-store';
-import { decode, encode, InvalidMessage } from '../message/codec';
+import { decode, encode, InvalidMessageError } from '../message/codec';
 import { MAX_INDEXED_CHARACTERS } from '../message/envelope-limits';
-import type { KeyRing } from './subject-key-cache';
+import type { SubjectKeyCache } from './subject-key-cache';
 import type { Envelope, OutgoingMessage } from '../message/message';
-import { isSealed, keyIdsOf, masked, seal, unmasked, unsealed } from './field-encryption';
+import {
+  isEncrypted,
+  keyIdsOf,
+  masked,
+  encryptFields,
+  unmasked,
+  decryptFields,
+} from './field-encryption';
 import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
-import { NoSubjectKeys, UnknownKey, type SubjectKey } from '../ports/subject-keys';
+import { NoSubjectKeysError, UnknownKeyError, type SubjectKey } from '../ports/subject-keys';
 import type { Transport } from '../ports/transport';
 
 /** A body that lies here whole, and the keys of what is encrypted in it. */
-export interface Unpacked {
+export interface DecodedBody {
   /** What is personal or secret in it is still encrypted. */
   readonly body: Buffer;
   /** Decrypts a payload read from it, which is changed. */
   decrypt(payload: unknown): unknown;
 }
 
-type Carrier = Pick<Transport, 'technology' | 'largest'>;
+type Carrier = Pick<Transport, 'technology' | 'maxBodyBytes'>;
 
 /**
  * What the body of a message is between its payload and its technology: encrypted where it is
  * personal or secret, and elsewhere when it is too large. Other messages, which are nearly all,
  * pass untouched.
  */
-export class Bodies {
+export class PayloadProcessor {
   /** Whether claims are stored by the service's own transactions. Found out at start. */
   private claimsJoin = false;
 
   constructor(
-    private readonly ring: KeyRing | undefined,
+    private readonly ring: SubjectKeyCache | undefined,
     private readonly claims: ClaimStore | undefined,
   ) {}
 
@@ -53,23 +60,23 @@ export class Bodies {
   /**
    * Before anything is promised: what cannot leave is refused. The subject's key is asked for
    * already, so that the end of a transaction need not wait for it.
-   * @throws TooLarge, NoSubjectKeys, InvalidMessage when the subject is too long to be looked up
+   * @throws TooLarge, NoSubjectKeysError, InvalidMessageError when the subject is too long to be looked up
    */
-  foresee({ contract, body }: OutgoingMessage, carrier: Carrier): void {
+  assertSendable({ contract, body }: OutgoingMessage, carrier: Carrier): void {
     if (!this.claims) this.refuseTooLarge(contract, body, carrier);
     for (const key of this.keysOf(contract, body))
       if (key instanceof Promise) key.catch(() => undefined);
   }
 
   /** As they leave. With `tx`, whatever is stored is stored by it, where it can be. */
-  async pack(
+  async encodeBody(
     messages: readonly OutgoingMessage[],
     carrierOf: (contract: Contract) => Carrier,
     tx?: Tx,
   ): Promise<readonly OutgoingMessage[]> {
     const isLarge = ({ contract, body }: OutgoingMessage) =>
-      body.length > (carrierOf(contract).largest ?? Infinity);
-    const plain = messages.every((message) => !isSealed(message.contract))
+      body.length > (carrierOf(contract).maxBodyBytes ?? Infinity);
+    const plain = messages.every((message) => !isEncrypted(message.contract))
       ? messages
       : await Promise.all(messages.map((message) => this.sealed(message)));
     if (!plain.some(isLarge)) return plain;
@@ -86,40 +93,44 @@ export class Bodies {
 
   /** Whether a body must be unpacked before it can be read. */
   isPacked(contract: Contract, { dataref }: Envelope, body: Buffer): boolean {
-    return isSealed(contract) || (dataref !== undefined && body.length === 0);
+    return isEncrypted(contract) || (dataref !== undefined && body.length === 0);
   }
 
   /**
-   * @throws ClaimMissing, UnknownKey, whatever keeps bodies or keys: trying again may help;
-   * InvalidMessage: it cannot
+   * @throws ClaimMissingError, UnknownKey, whatever keeps bodies or keys: trying again may help;
+   * InvalidMessageError: it cannot
    */
-  async unpack(contract: Contract, envelope: Envelope, delivered: Buffer): Promise<Unpacked> {
+  async decodeBody(
+    contract: Contract,
+    envelope: Envelope,
+    delivered: Buffer,
+  ): Promise<DecodedBody> {
     const body = await this.whole(contract, envelope, delivered);
-    if (!isSealed(contract)) return { body, decrypt: (payload) => payload };
+    if (!isEncrypted(contract)) return { body, decrypt: (payload) => payload };
     const keys = await this.keysFor(contract, decode(contract.name, body));
     return {
       body,
-      decrypt: (payload) => unsealed(payload, contract, envelope, (id) => keys.get(id)!),
+      decrypt: (payload) => decryptFields(payload, contract, envelope, (id) => keys.get(id)!),
     };
   }
 
   /** A body whole and decrypted: for what checks it, not for people. */
   async opened(contract: Contract, envelope: Envelope, kept: Buffer): Promise<Buffer> {
     if (!this.isPacked(contract, envelope, kept)) return kept;
-    const { body, decrypt } = await this.unpack(contract, envelope, kept);
-    return isSealed(contract) ? encode(decrypt(decode(contract.name, body))) : body;
+    const { body, decrypt } = await this.decodeBody(contract, envelope, kept);
+    return isEncrypted(contract) ? encode(decrypt(decode(contract.name, body))) : body;
   }
 
   /** What people see of a body: nothing personal, no secret. A body that is no JSON is as it is. */
   masked(contract: Contract, body: Buffer): Buffer {
-    return isSealed(contract)
+    return isEncrypted(contract)
       ? changed(contract, body, (payload) => masked(payload, contract))
       : body;
   }
 
   /** A body that a person edited while it was masked, with what it masked. */
   unmasked(contract: Contract, edited: Buffer, original: Buffer): Buffer {
-    return isSealed(contract)
+    return isEncrypted(contract)
       ? changed(contract, edited, (payload) =>
           unmasked(payload, decode(contract.name, original), contract),
         )
@@ -129,18 +140,23 @@ export class Bodies {
   /** What a person made of it, fit to be kept. */
   async sealed(message: OutgoingMessage): Promise<OutgoingMessage> {
     const { contract, envelope, body } = message;
-    if (!isSealed(contract)) return message;
+    if (!isEncrypted(contract)) return message;
     const payload = decode(contract.name, body);
     const { personal, secret } = contract;
     if (personal)
-      seal(
+      encryptFields(
         payload,
         personal.fields,
         envelope,
         await this.ringFor(contract).of(subjectOf(personal, payload)),
       );
     if (secret)
-      seal(payload, secret.fields, envelope, await this.ringFor(contract).current(secret.life));
+      encryptFields(
+        payload,
+        secret.fields,
+        envelope,
+        await this.ringFor(contract).current(secret.life),
+      );
     return { ...message, body: encode(payload) };
   }
 
@@ -158,11 +174,11 @@ export class Bodies {
     if (dataref === undefined || body.length > 0) return body;
     const id = idOfReference(dataref);
     if (id === undefined)
-      throw new InvalidMessage(contract.name, [
+      throw new InvalidMessageError(contract.name, [
         { path: 'dataref', message: 'is not urn:uuid:…, the name of a body in a claim store' },
       ]);
     const found = await this.claims?.get(id);
-    if (!found) throw new ClaimMissing(contract, dataref, this.claims?.address);
+    if (!found) throw new ClaimMissingError(contract, dataref, this.claims?.address);
     return found;
   }
 
@@ -175,18 +191,18 @@ export class Bodies {
     return new Map(ids.map((id, place) => [id, found[place] ?? unknown(contract, id)]));
   }
 
-  private ringFor({ name }: Contract): KeyRing {
-    if (!this.ring) throw new NoSubjectKeys(name);
+  private ringFor({ name }: Contract): SubjectKeyCache {
+    if (!this.ring) throw new NoSubjectKeysError(name);
     return this.ring;
   }
 
   private refuseTooLarge(
     { name }: Contract,
     { length }: Buffer,
-    { largest, technology }: Carrier,
+    { maxBodyBytes: largest, technology }: Carrier,
   ): void {
     if (largest !== undefined && length > largest)
-      throw new TooLarge(name, length, largest, technology);
+      throw new BodyTooLargeError(name, length, largest, technology);
   }
 }
 
@@ -204,7 +220,7 @@ const subjectOf = ({ subject }: Personal, payload: unknown): string =>
 function shortSubject(contract: string, personal: Personal, payload: unknown): string {
   const subject = subjectOf(personal, payload);
   if (subject.length <= MAX_INDEXED_CHARACTERS) return subject;
-  throw new InvalidMessage(contract, [
+  throw new InvalidMessageError(contract, [
     {
       path: personal.subject,
       message: `names a person, and is longer than ${MAX_INDEXED_CHARACTERS} characters`,
@@ -216,11 +232,11 @@ function changed(contract: Contract, body: Buffer, change: (payload: unknown) =>
   try {
     return encode(change(decode(contract.name, body)));
   } catch (error) {
-    if (error instanceof InvalidMessage) return body;
+    if (error instanceof InvalidMessageError) return body;
     throw error;
   }
 }
 
 function unknown({ name }: Contract, id: string): never {
-  throw new UnknownKey(name, id);
+  throw new UnknownKeyError(name, id);
 }

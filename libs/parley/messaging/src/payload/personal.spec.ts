@@ -171,7 +171,7 @@ describe('personal fields', () => {
     expect(await harness.deadLetters()).toMatchObject([
       {
         failure: {
-          error: 'InvalidMessage',
+          error: 'InvalidMessageError',
           message: expect.stringContaining('name is not what was encrypted') as string,
         },
         holds: false,

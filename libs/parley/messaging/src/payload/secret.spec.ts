@@ -1,9 +1,9 @@
 import { Controller } from '@nestjs/common';
 import { breaksOf, command, event, milliseconds, schemaOf, type Message } from '@parley/contract';
 import { MemoryBroker } from '@parley/memory';
-import { Harness, type ServiceOnTrial } from '@parley/testing';
+import { Harness, type TestService } from '@parley/testing';
 import { z } from 'zod';
-import { DeadLetterDesk } from '../dead-letters/dead-letter-service';
+import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
@@ -52,8 +52,8 @@ class Desk {
 }
 
 const start = () => harness.start('theatre', { controllers: [Desk] });
-const deskOf = (service: ServiceOnTrial) =>
-  new DeadLetterDesk(
+const deskOf = (service: TestService) =>
+  new DeadLetterService(
     service.store.lanes.deadLetters,
     service.get(Messaging).registry,
     harness.clock,

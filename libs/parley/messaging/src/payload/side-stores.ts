@@ -1,6 +1,6 @@
-import { FileClaims } from './file-claim-store';
+import { FileClaimStore } from './file-claim-store';
 import type { ClaimStore } from '../ports/claim-store';
-import { readable, UnknownTechnology } from '../sending/routes';
+import { explainingUrlErrors, UnknownTechnologyError } from '../sending/routes';
 import type { SubjectKeys } from '../ports/subject-keys';
 import type { Technology, TransportContext } from '../ports/transport';
 
@@ -9,7 +9,7 @@ import type { Technology, TransportContext } from '../ports/transport';
  * By default both are where the service's own store is.
  */
 
-/** @throws UnknownTechnology, UnusableUrl */
+/** @throws UnknownTechnologyError, UnusableUrlError */
 export function keysAt(
   url: string | undefined,
   technologies: readonly Technology[],
@@ -20,7 +20,7 @@ export function keysAt(
     : opened('KEYS_URL', url, technologies, (technology) => technology.openKeys?.(url, context));
 }
 
-/** @throws UnknownTechnology, UnusableUrl */
+/** @throws UnknownTechnologyError, UnusableUrlError */
 export function claimsAt(
   url: string | false | undefined,
   technologies: readonly Technology[],
@@ -28,7 +28,8 @@ export function claimsAt(
 ): ClaimStore | undefined {
   if (url === false) return undefined;
   if (url === undefined) return context.store?.claims;
-  if (url.startsWith('file:')) return readable('CLAIMS_URL', () => new FileClaims(url, context));
+  if (url.startsWith('file:'))
+    return explainingUrlErrors('CLAIMS_URL', () => new FileClaimStore(url, context));
   return opened('CLAIMS_URL', url, technologies, (technology) =>
     technology.openClaims?.(url, context),
   );
@@ -42,9 +43,9 @@ function opened<T>(
 ): T {
   const scheme = url.slice(0, url.indexOf(':'));
   const technology = technologies.find(({ schemes }) => schemes.includes(scheme));
-  const found = technology && readable(variable, () => open(technology));
+  const found = technology && explainingUrlErrors(variable, () => open(technology));
   if (found) return found;
-  throw new UnknownTechnology(
+  throw new UnknownTechnologyError(
     `${variable}: "${scheme}" cannot keep them; use ${variable === 'CLAIMS_URL' ? 'postgres:// or file://' : 'postgres://'}`,
   );
 }

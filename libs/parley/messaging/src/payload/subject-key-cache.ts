@@ -12,7 +12,7 @@ type Found = ReadonlyMap<string, SubjectKey>;
  * used or not, so that an erasure is complete after that time. What is asked for at the same time
  * is fetched together.
  */
-export class KeyRing {
+export class SubjectKeyCache {
   private readonly bySubject: KeyCache;
   private readonly byKeyId: KeyCache;
   private readonly byLife: KeyCache;

@@ -4,21 +4,21 @@ import type { CustomTransportStrategy } from '@nestjs/microservices';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Headers } from '../message/message';
 import { OutageError } from './outage';
-import type { IntakeHealth } from './health';
+import type { ConsumerHealth } from './health';
 
 /** What a technology that carries calls must do. */
 export interface CallTransport {
   readonly technology: string;
   /**
    * Asks one instance of the contract's owner, round robin over those that are up, and resolves
-   * with what it answered. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailable` when
-   * no instance could be reached (the request was certainly not handled), `AnswerLost` when the
+   * with what it answered. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError` when
+   * no instance could be reached (the request was certainly not handled), `ReplyLostError` when the
    * connection broke while waiting for the answer, and the signal's reason when it is aborted;
    * cancellation reaches the other side.
    */
-  call(request: OutgoingCall): Promise<Answer>;
+  call(request: OutgoingCall): Promise<CallResult>;
   /** The Nest strategy that answers the registered calls. */
-  server(registry: HandlerRegistry, answer: Answerer): CallServer;
+  server(registry: HandlerRegistry, answer: HandleCall): CallServer;
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export interface OutgoingCall {
 export interface CallServer extends CustomTransportStrategy {
   /** Takes no new calls (callers go to other instances); those under way are answered. */
   stop(): Promise<void>;
-  health(): IntakeHealth;
+  health(): ConsumerHealth;
 }
 
 /** A request as a technology hands it over. */
@@ -47,13 +47,13 @@ export interface IncomingCall {
 }
 
 /** Handles a request. Never rejects. */
-export type Answerer = (call: IncomingCall) => Promise<Answer>;
+export type HandleCall = (call: IncomingCall) => Promise<CallResult>;
 
-export type Answer =
-  { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly fault: Fault };
+export type CallResult =
+  { readonly ok: true; readonly body: Buffer } | { readonly ok: false; readonly fault: CallFault };
 
 /** An error as it crosses the wire. */
-export interface Fault {
+export interface CallFault {
   /** One of the contract's own codes, or one of these. */
   readonly code:
     | string
@@ -78,8 +78,8 @@ export interface Fault {
  * No instance of the owner could be reached, or what the owner needs is away: the request took no
  * effect.
  */
-export class OwnerUnavailable extends OutageError {
-  override readonly name = 'OwnerUnavailable';
+export class OwnerUnavailableError extends OutageError {
+  override readonly name = 'OwnerUnavailableError';
   override readonly effect = 'none';
   readonly owner: string;
 
@@ -94,8 +94,8 @@ export class OwnerUnavailable extends OutageError {
   }
 
   /** It was reached, but something that it needs was not. */
-  static lacking(contract: Contract, why: string): OwnerUnavailable {
-    return new OwnerUnavailable(
+  static lacking(contract: Contract, why: string): OwnerUnavailableError {
+    return new OwnerUnavailableError(
       contract,
       why,
       `${contract.owner} cannot answer right now`,
@@ -105,8 +105,8 @@ export class OwnerUnavailable extends OutageError {
 }
 
 /** The connection broke after the request was sent. Only an idempotent call may be asked again. */
-export class AnswerLost extends OutageError {
-  override readonly name = 'AnswerLost';
+export class ReplyLostError extends OutageError {
+  override readonly name = 'ReplyLostError';
   override readonly effect = 'unknown';
   constructor(contract: Contract, why: string) {
     super(

@@ -52,8 +52,8 @@ export function claimDays(url: string): number {
 }
 
 /** A body is larger than its technology takes, and there is nowhere to keep it. */
-export class TooLarge extends UnpublishableError {
-  override readonly name = 'TooLarge';
+export class BodyTooLargeError extends UnpublishableError {
+  override readonly name = 'BodyTooLargeError';
   constructor(
     readonly contract: string,
     /** Bytes. */
@@ -68,8 +68,8 @@ export class TooLarge extends UnpublishableError {
 }
 
 /** The body of a message is not where it should be waiting. */
-export class ClaimMissing extends Error {
-  override readonly name = 'ClaimMissing';
+export class ClaimMissingError extends Error {
+  override readonly name = 'ClaimMissingError';
   constructor(contract: Pick<Contract, 'name'>, reference: string, where: string | undefined) {
     const place =
       where === undefined

@@ -130,7 +130,7 @@ export interface Cause {
 }
 
 /** Nobody in particular. */
-export const SOMEBODY: Decision = { who: 'somebody' };
+export const UNNAMED_OPERATOR: Decision = { who: 'somebody' };
 
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 

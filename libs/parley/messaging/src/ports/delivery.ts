@@ -37,13 +37,13 @@ export interface Delivery {
   readonly failure?: Failure;
   /**
    * Present when the message lives in the database of the handler's transaction: its
-   * acknowledgement, the transaction's last statement. Rejects with LeaseLost or AlreadyHandled,
+   * acknowledgement, the transaction's last statement. Rejects with LeaseLostError or AlreadyHandledError,
    * which roll the handling back. It also does the inbox's work. With `inOrder` it rejects with
-   * LaneParked when an earlier message of the lane is parked in the service's store; where the
-   * inbox goes by ids, with IdConflict when a message with another `print` took effect under this
+   * LaneParkedError when an earlier message of the lane is parked in the service's store; where the
+   * inbox goes by ids, with IdConflictError when a message with another `print` took effect under this
    * one's.
    */
-  readonly settle?: (
+  readonly acknowledgeInTransaction?: (
     tx: Tx,
     options?: { readonly inOrder: boolean; readonly print?: string },
   ) => Promise<void>;
@@ -51,7 +51,7 @@ export interface Delivery {
    * What the transport does by itself when told so. What it lacks, the pipeline does with the
    * service's store.
    */
-  readonly honours: { readonly retry: boolean; readonly dead: boolean };
+  readonly supports: { readonly retry: boolean; readonly dead: boolean };
 }
 
 /** What becomes of a delivery. The transport honours it exactly once, then forgets the delivery. */

@@ -1,8 +1,8 @@
-import { endAt, type FailPoint, UnknownFailPoint } from './failpoints';
+import { crashAt, type Failpoint, UnknownFailpointError } from './failpoints';
 
-function passing(spec: string, ...points: FailPoint[]): FailPoint[] {
-  const ended: FailPoint[] = [];
-  const passes = endAt(spec, (point) => ended.push(point));
+function passing(spec: string, ...points: Failpoint[]): Failpoint[] {
+  const ended: Failpoint[] = [];
+  const passes = crashAt(spec, (point) => ended.push(point));
   points.forEach(passes);
   return ended;
 }
@@ -31,7 +31,7 @@ describe('a fail point', () => {
   it.each(['relay.publish', 'relay.published:0', 'relay.published:x', ''])(
     'that is "%s" is refused',
     (spec) => {
-      expect(() => passing(spec)).toThrow(UnknownFailPoint);
+      expect(() => passing(spec)).toThrow(UnknownFailpointError);
     },
   );
 });

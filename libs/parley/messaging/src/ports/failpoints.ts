@@ -2,7 +2,7 @@
  * Steps of a message's way, each with what is done by then. A trial may end the process at any of
  * them; nothing else asks.
  */
-export const FAIL_POINTS = {
+export const FAILPOINTS = {
   'transaction.worked': 'the work is done (a saga: its state is saved); what it said is not stored',
   'transaction.said': 'what it said is stored, too; not acknowledged, not committed',
   'transaction.committed': 'committed; nobody was woken, nothing is relayed or acknowledged',
@@ -20,22 +20,22 @@ export const FAIL_POINTS = {
   'queue.told': 'acknowledged, put back for a retry, or buried',
 } as const;
 
-export type FailPoint = keyof typeof FAIL_POINTS;
+export type Failpoint = keyof typeof FAILPOINTS;
 
 /** Told of every step a message takes. Only trials give one; it may end the process. */
-export type Passes = (point: FailPoint) => void;
+export type FailpointHook = (point: Failpoint) => void;
 
 /** Names no step, or no pass of one. */
-export class UnknownFailPoint extends Error {
-  override readonly name = 'UnknownFailPoint';
+export class UnknownFailpointError extends Error {
+  override readonly name = 'UnknownFailpointError';
 }
 
 /**
  * Calls `end` at the nth pass of a point. `spec`: `relay.published:17`; several are separated by
  * commas, and the first one reached counts.
- * @throws UnknownFailPoint
+ * @throws UnknownFailpointError
  */
-export function endAt(spec: string, end: (point: FailPoint) => void): Passes {
+export function crashAt(spec: string, end: (point: Failpoint) => void): FailpointHook {
   const left = new Map(spec.split(',').map(parsed));
   return (point) => {
     const passes = left.get(point);
@@ -45,12 +45,12 @@ export function endAt(spec: string, end: (point: FailPoint) => void): Passes {
   };
 }
 
-function parsed(text: string): [FailPoint, number] {
+function parsed(text: string): [Failpoint, number] {
   const [point = '', passes = '1'] = text.trim().split(':');
-  if (!(point in FAIL_POINTS) || !/^[1-9]\d*$/.test(passes)) {
-    throw new UnknownFailPoint(
-      `"${text}" names no step of a message's way; say relay.published:17, with one of ${Object.keys(FAIL_POINTS).join(', ')}`,
+  if (!(point in FAILPOINTS) || !/^[1-9]\d*$/.test(passes)) {
+    throw new UnknownFailpointError(
+      `"${text}" names no step of a message's way; say relay.published:17, with one of ${Object.keys(FAILPOINTS).join(', ')}`,
     );
   }
-  return [point as FailPoint, Number(passes)];
+  return [point as Failpoint, Number(passes)];
 }

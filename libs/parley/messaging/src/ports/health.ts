@@ -1,6 +1,6 @@
 import type { Kind } from '@parley/contract';
 
-export interface IntakeHealth {
+export interface ConsumerHealth {
   readonly technology: string;
   readonly kind: Kind;
   readonly state: 'starting' | 'consuming' | 'paused' | 'disconnected' | 'stopped';

@@ -1,9 +1,9 @@
 import type { Call } from '@parley/contract';
-import type { Answer } from './call-transport';
-import { LeaseLost } from '../message/failure';
+import type { CallResult } from './call-transport';
+import { LeaseLostError } from '../message/failure';
 import type { Envelope } from '../message/message';
 import type { Tx } from './tx';
-import { printOf } from '../message/message-id';
+import { fingerprintOf } from '../message/message-id';
 
 /** A call under an idempotency key, as whoever keeps its answer knows it. */
 export interface KeyedRequest {
@@ -14,7 +14,7 @@ export interface KeyedRequest {
 }
 
 /** Permission to handle one. Whoever takes it over later takes it away. */
-export interface Claim extends KeyedRequest {
+export interface IdempotencyLock extends KeyedRequest {
   readonly token: string;
 }
 
@@ -22,35 +22,35 @@ export interface Claim extends KeyedRequest {
  * What became of calls with an idempotency key, in the database of the service that answers them.
  * Answers are kept for `REQUEST_DAYS` days; what is older is handled as if it were new.
  */
-export interface Requests {
+export interface IdempotencyStore {
   /**
    * `ours`: handle it, nobody else does for `lease` milliseconds. `busy`: somebody does, ask again
    * soon. `done`: this was the answer. `conflict`: the key stands for another request.
    */
-  begin(request: KeyedRequest, lease: number): Promise<Begun>;
+  begin(request: KeyedRequest, lease: number): Promise<IdempotencyState>;
   /**
-   * Keeps the answer; in `tx`, if given, as its last statement. Rejects with LeaseLost when the
+   * Keeps the answer; in `tx`, if given, as its last statement. Rejects with LeaseLostError when the
    * claim is somebody else's by now.
    */
-  complete(tx: Tx | undefined, claim: Claim, answer: Answer): Promise<void>;
+  complete(tx: Tx | undefined, claim: IdempotencyLock, answer: CallResult): Promise<void>;
   /** It could not be answered: whoever asks next handles it. */
-  release(claim: Claim): Promise<void>;
+  release(claim: IdempotencyLock): Promise<void>;
 }
 
-export type Begun =
-  | { readonly state: 'ours'; readonly claim: Claim }
+export type IdempotencyState =
+  | { readonly state: 'ours'; readonly claim: IdempotencyLock }
   | { readonly state: 'busy' | 'conflict' }
-  | { readonly state: 'done'; readonly answer: Answer };
+  | { readonly state: 'done'; readonly answer: CallResult };
 
 /** Days for which an answer is kept, and ids of messages in the inbox, too. */
-export const REQUEST_DAYS = 7;
+export const IDEMPOTENCY_RETENTION_DAYS = 7;
 
 /**
  * The caller's key was used for another request before: neither was this one handled, nor is it
  * ever going to be.
  */
-export class IdempotencyConflict extends Error {
-  override readonly name = 'IdempotencyConflict';
+export class IdempotencyConflictError extends Error {
+  override readonly name = 'IdempotencyConflictError';
   constructor(contract: Call, key: string) {
     super(
       `${contract.name}: the idempotency key "${key.slice(0, 50)}" was used for another request; repeat that one, or take a new key`,
@@ -62,9 +62,9 @@ export const keyedRequest = (
   { source, type, idempotencykey }: Envelope,
   body: Buffer,
 ): KeyedRequest => ({
-  scope: printOf(JSON.stringify([source, type, idempotencykey])),
-  print: printOf(body),
+  scope: fingerprintOf(JSON.stringify([source, type, idempotencykey])),
+  print: fingerprintOf(body),
 });
 
-export const claimLost = (): LeaseLost =>
-  new LeaseLost('another request under the same idempotency key is being handled by now');
+export const lockLost = (): LeaseLostError =>
+  new LeaseLostError('another request under the same idempotency key is being handled by now');

@@ -7,7 +7,7 @@ import type { OutageReader } from './outage';
 import type { Positions } from './stream-positions';
 import type { Deliver } from './delivery';
 import type { Backlog } from './health';
-import type { Requests } from './idempotency-store';
+import type { IdempotencyStore } from './idempotency-store';
 import type { SubjectKeys } from './subject-keys';
 import type { Suspects } from './suspects';
 import type { Tx, Ending } from './tx';
@@ -46,14 +46,14 @@ export interface Store {
   /** Where bodies wait that are too large to travel, unless CLAIMS_URL says otherwise. */
   readonly claims?: ClaimStore;
   /** What was answered to calls with an idempotency key. Without it they are refused. */
-  readonly requests?: Requests;
+  readonly idempotency?: IdempotencyStore;
   /**
    * Counts the handlings that ended without an outcome. Without it such messages are delivered for
    * ever.
    */
   readonly suspects?: Suspects;
   /** For technologies that keep no positions of their own. */
-  readonly positions?: Positions;
+  readonly streamPositions?: Positions;
   /** Tells which errors of its client mean that it is away. */
   readonly outage?: OutageReader;
   /** Without it, a change of technology is not told of. */
@@ -106,7 +106,7 @@ export interface StoredMessage {
 export interface Inbox {
   /**
    * Records a message in the handler's transaction; false when it is there already. Rejects with
-   * IdConflict when one with another `print` is: the id stands for two things.
+   * IdConflictError when one with another `print` is: the id stands for two things.
    */
   record(tx: Tx, subscription: string, messageId: string, print?: string): Promise<boolean>;
 }
@@ -132,7 +132,7 @@ export interface Lanes {
    * does nothing. In one statement under the lane's lock: a lane that is being released cannot be
    * missed.
    */
-  divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean>;
+  parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean>;
   /**
    * Lanes of a subscription that are parked now; `divert` need only be asked for these (and after
    * `onParked`).
@@ -142,7 +142,12 @@ export interface Lanes {
    * Keeps a message no handling will help, with its evidence. `hold`: its lane waits behind it.
    * Idempotent.
    */
-  bury(tx: Tx | undefined, message: ParkedMessage, failure: Failure, hold: boolean): Promise<void>;
+  deadLetter(
+    tx: Tx | undefined,
+    message: ParkedMessage,
+    failure: Failure,
+    hold: boolean,
+  ): Promise<void>;
   /** Delivers parked messages, in lane order, as they come due. */
   deliver(subscriptions: readonly RegisteredSubscription[], deliver: Deliver): LaneRunner;
   readonly deadLetters: DeadLetters;

@@ -1,5 +1,5 @@
 import type { Decision } from './dead-letters';
-import { Unrecoverable } from '../message/failure';
+import { UnrecoverableError } from '../message/failure';
 
 /**
  * The key of one subject. It is made the first time something personal is said of the subject, and
@@ -43,8 +43,8 @@ export interface SubjectRecord {
 }
 
 /** A field was encrypted with a key that is not among those this service reads. */
-export class UnknownKey extends Error {
-  override readonly name = 'UnknownKey';
+export class UnknownKeyError extends Error {
+  override readonly name = 'UnknownKeyError';
   constructor(contract: string, id: string) {
     super(
       `${contract}: its personal or secret fields are encrypted with the key ${id}, which is in no key store that is read here; set KEYS_URL to the sender's`,
@@ -56,8 +56,8 @@ export class UnknownKey extends Error {
  * A command holds a secret whose key was destroyed after its time: nobody can handle it any more.
  * Say it again.
  */
-export class SecretExpired extends Unrecoverable {
-  override readonly name = 'SecretExpired';
+export class SecretExpiredError extends UnrecoverableError {
+  override readonly name = 'SecretExpiredError';
   constructor(contract: string, path: string) {
     super(
       `${contract}: the secret ${path} has expired, its key is destroyed; say it again with a new one`,
@@ -69,8 +69,8 @@ export class SecretExpired extends Unrecoverable {
  * A contract has personal or secret fields, and there is nothing to keep the keys of its subjects
  * in.
  */
-export class NoSubjectKeys extends Error {
-  override readonly name = 'NoSubjectKeys';
+export class NoSubjectKeysError extends Error {
+  override readonly name = 'NoSubjectKeysError';
   constructor(contract: string) {
     super(
       `${contract} has personal or secret fields, but this service reads no key store; set KEYS_URL, or give MessagingModule a store`,

@@ -1,6 +1,6 @@
 import type { Contract, Kind } from '@parley/contract';
 import type { CustomTransportStrategy } from '@nestjs/microservices';
-import type { Passes } from './failpoints';
+import type { FailpointHook } from './failpoints';
 import type { OutageReader } from './outage';
 import type { OutgoingMessage } from '../message/message';
 import type { ClaimStore } from './claim-store';
@@ -10,7 +10,7 @@ import type { SubjectKeys } from './subject-keys';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Clock } from '../clock';
 import type { CallTransport } from './call-transport';
-import type { IntakeHealth, Backlog } from './health';
+import type { ConsumerHealth, Backlog } from './health';
 import type { RegisteredSubscription } from './subscription';
 import type { Deliver } from './delivery';
 import type { Hop, Resource, Finding } from './diagnostics';
@@ -39,10 +39,10 @@ export interface Technology {
   /** Keeps bodies that are too large to travel. */
   openClaims?(url: string, context: TransportContext): ClaimStore;
   /** Makes a transport for calls. */
-  openCalls?(options: CallOptions, context: TransportContext): CallTransport;
+  openCalls?(options: CallTransportOptions, context: TransportContext): CallTransport;
 }
 
-export interface CallOptions {
+export interface CallTransportOptions {
   /** Where an owner answers: `grpc://127.0.0.1:5020,127.0.0.1:5021`. */
   readonly urlOf: (owner: string) => string;
   /** Where this service answers; undefined: it only asks. */
@@ -67,7 +67,7 @@ export interface TransportContext {
     details?: object,
   ) => void;
   /** Told of each step of a message's way. For trials that end the process there. */
-  readonly passes?: Passes;
+  readonly passes?: FailpointHook;
 }
 
 export interface Transport {
@@ -101,14 +101,14 @@ export interface Transport {
    * Bytes of the largest body it takes; undefined: it has no limit worth minding. What is larger
    * goes by claim check.
    */
-  readonly largest?: number;
+  readonly maxBodyBytes?: number;
   /**
    * Only a technology that lives in the service's own database has this: the messages are stored by
    * the transaction itself, so there is nothing to relay.
    */
   readonly local?: LocalPublishing;
   /** The Nest strategy that receives messages of one kind for the registered handlers. */
-  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake;
+  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer;
   /**
    * What a contract's messages pass here, in order, from the publisher to the consumer. For people:
    * `explain` prints it.
@@ -126,7 +126,7 @@ export interface Transport {
    * Whether what was confirmed would survive a crash of the technology, setting by setting:
    * `doctor` prints it. After `connect`.
    */
-  examine?(): Promise<readonly Finding[]>;
+  checkDurability?(): Promise<readonly Finding[]>;
   /** Tells which errors of its client mean that it is away. */
   readonly outage?: OutageReader;
   /** Releases everything. Called after every intake was closed. */
@@ -152,7 +152,7 @@ export interface LocalPublishing {
  * What receives messages of one kind: a Nest strategy that can also be drained and asked for its
  * health.
  */
-export interface Intake extends CustomTransportStrategy {
+export interface Consumer extends CustomTransportStrategy {
   /**
    * Stops taking messages; resolves when none will be delivered any more. Deliveries under way go
    * on. Idempotent.
@@ -163,7 +163,7 @@ export interface Intake extends CustomTransportStrategy {
    * as an attempt.
    */
   close(): Promise<void>;
-  health(): IntakeHealth;
+  health(): ConsumerHealth;
   /** Messages waiting per subscription, as far as the technology can tell. */
   backlog?(): Promise<readonly Backlog[]>;
 }

@@ -9,12 +9,12 @@ import {
   type MessageInput,
   type ReplyOf,
 } from '@parley/contract';
-import type { Caller } from '../calls/call-client';
-import { InvalidMessage, prepare, type Prepared } from '../message/codec';
+import type { CallClient } from '../calls/call-client';
+import { InvalidMessageError, prepare, type Prepared } from '../message/codec';
 import type { Envelopes } from '../message/envelope';
 import type { OutgoingMessage } from '../message/message';
 import type { Publisher } from './publisher';
-import { checkedKey } from '../message/message-id';
+import { assertIdempotencyKey } from '../message/message-id';
 import type { Transactions } from './transactions';
 
 export interface SendOptions {
@@ -35,7 +35,7 @@ export interface SendOptions {
   readonly outOfTurn?: boolean;
 }
 
-export interface AskOptions {
+export interface CallOptions {
   /** Default: the contract's. */
   readonly deadline?: Duration;
   readonly signal?: AbortSignal;
@@ -48,8 +48,8 @@ export interface AskOptions {
 }
 
 /** A call would hold the open transaction's locks over the network. */
-export class CallInTransaction extends Error {
-  override readonly name = 'CallInTransaction';
+export class CallInTransactionError extends Error {
+  override readonly name = 'CallInTransactionError';
   constructor(contract: Contract) {
     super(
       `${contract.name} is called while a transaction is open; call first, then open it (or handle with { transaction: 'own' })`,
@@ -58,8 +58,8 @@ export class CallInTransaction extends Error {
 }
 
 /** Facts and news are the owner's to tell. */
-export class NotOwner extends Error {
-  override readonly name = 'NotOwner';
+export class NotOwnerError extends Error {
+  override readonly name = 'NotOwnerError';
   constructor(contract: Contract, service: string) {
     super(
       `${contract.name} is for ${contract.owner} to ${contract.kind === 'event' ? 'publish' : 'broadcast'}, not for ${service}`,
@@ -78,27 +78,28 @@ export class Messenger {
     private readonly envelopes: Envelopes,
     private readonly transactions: Transactions,
     private readonly publisher: Publisher,
-    private readonly caller: Caller,
+    private readonly caller: CallClient,
   ) {}
 
   /**
    * Asks one instance of the owner.
-   * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailable;
-   * InvalidMessage for a wrong request; IdempotencyConflict when the key stands for another one
+   * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailableError;
+   * InvalidMessageError for a wrong request; IdempotencyConflictError when the key stands for another one
    */
   async call<C extends Call>(
     contract: C,
     request: MessageInput<C>,
-    options: AskOptions = {},
+    options: CallOptions = {},
   ): Promise<ReplyOf<C>> {
-    if (this.transactions.isOpen()) throw new CallInTransaction(contract);
-    if (options.idempotencyKey !== undefined) checkedKey(contract, options.idempotencyKey);
+    if (this.transactions.isOpen()) throw new CallInTransactionError(contract);
+    if (options.idempotencyKey !== undefined)
+      assertIdempotencyKey(contract, options.idempotencyKey);
     const deadline = options.deadline === undefined ? undefined : milliseconds(options.deadline);
     return this.caller.call(contract, request, { ...options, deadline });
   }
 
   /**
-   * Orders the owner to do something. @throws InvalidMessage, NoRoute; without a transaction also
+   * Orders the owner to do something. @throws InvalidMessageError, NoRouteError; without a transaction also
    * what the technology refuses
    */
   send<C extends Command>(
@@ -154,7 +155,7 @@ export class Messenger {
   private refuse(contract: Contract): void {
     this.publisher.route(contract);
     if (contract.kind !== 'command' && contract.owner !== this.service)
-      throw new NotOwner(contract, this.service);
+      throw new NotOwnerError(contract, this.service);
   }
 
   private outgoing(
@@ -162,10 +163,10 @@ export class Messenger {
     { payload, body }: Prepared<unknown>,
     { delay, expires, idempotencyKey, outOfTurn }: SendOptions,
   ): OutgoingMessage {
-    if (idempotencyKey !== undefined) checkedKey(contract, idempotencyKey);
+    if (idempotencyKey !== undefined) assertIdempotencyKey(contract, idempotencyKey);
     const expiresAfter = expires === undefined ? undefined : milliseconds(expires);
     if (expiresAfter === 0)
-      throw new InvalidMessage(contract.name, [
+      throw new InvalidMessageError(contract.name, [
         { path: 'expires', message: 'is nothing: it would never be handled' },
       ]);
     return {

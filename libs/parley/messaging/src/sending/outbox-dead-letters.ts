@@ -1,4 +1,9 @@
-import { AlreadyHandled, describe, type Failure, LeaseLost } from '../message/failure';
+import {
+  AlreadyHandledError,
+  describeError,
+  type Failure,
+  LeaseLostError,
+} from '../message/failure';
 import { outboxSubscription } from '../ports/outbox-subscription';
 import { backoffAfter, UnpublishableError } from '../ports/publish-errors';
 import type { LaneRunner, ParkedMessage, Store, StoredMessage } from '../ports/store';
@@ -26,7 +31,7 @@ type Process = Pick<TransportContext, 'clock' | 'log' | 'service' | 'instance'>;
  * so that they are seen, edited, replayed and discarded like those of what it handles. A replayed
  * one is published again, and its lane after it.
  */
-export class OutboxLetters {
+export class OutboxDeadLetters {
   private readonly subscription: string;
   /** Lanes that wait for a dead letter, as far as is known: `divert` knows for sure. */
   private held: Set<string> = new Set();
@@ -64,7 +69,7 @@ export class OutboxLetters {
   async bury(row: OutboxRow, error: unknown): Promise<void> {
     const failure = this.failure(error, undefined);
     await this.store.transaction(async (tx) => {
-      await this.store.lanes.bury(tx, this.parked(row), failure, row.lane !== undefined);
+      await this.store.lanes.deadLetter(tx, this.parked(row), failure, row.lane !== undefined);
       await this.store.outbox.remove([row.id], tx);
     });
     if (row.lane !== undefined) this.held.add(row.lane);
@@ -89,7 +94,7 @@ export class OutboxLetters {
 
   private isDiverted(row: OutboxRow): Promise<boolean> {
     return this.store.transaction(async (tx) => {
-      const isDiverted = await this.store.lanes.divert(tx, this.parked(row));
+      const isDiverted = await this.store.lanes.parkIfLaneBlocked(tx, this.parked(row));
       if (isDiverted) await this.store.outbox.remove([row.id], tx);
       return isDiverted;
     });
@@ -99,7 +104,13 @@ export class OutboxLetters {
     return { subscription: this.subscription, key: lane, headers, body };
   }
 
-  private readonly deliver: Deliver = async ({ headers, body, attempt, failure, settle }) => {
+  private readonly deliver: Deliver = async ({
+    headers,
+    body,
+    attempt,
+    failure,
+    acknowledgeInTransaction: settle,
+  }) => {
     try {
       await this.publish({ contract: headers.type ?? '', headers, body });
     } catch (error) {
@@ -109,8 +120,8 @@ export class OutboxLetters {
       await this.store.transaction(async () => undefined, settle && ((tx) => settle(tx)));
       return { kind: 'done', settled: settle !== undefined };
     } catch (error) {
-      if (error instanceof AlreadyHandled) return { kind: 'done', settled: false };
-      if (error instanceof LeaseLost) return { kind: 'return' };
+      if (error instanceof AlreadyHandledError) return { kind: 'done', settled: false };
+      if (error instanceof LeaseLostError) return { kind: 'return' };
       throw error;
     }
   };
@@ -130,7 +141,7 @@ export class OutboxLetters {
     const now = new Date(this.process.clock.now()).toISOString();
     const { instance } = this.process;
     return {
-      ...describe(error),
+      ...describeError(error),
       tries: (former?.tries ?? 0) + 1,
       instance,
       firstFailedAt: former?.firstFailedAt ?? now,

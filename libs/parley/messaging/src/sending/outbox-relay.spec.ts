@@ -4,14 +4,14 @@ import { MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { eventually } from '@parley/conformance';
 import { z } from 'zod';
-import { Bodies } from '../payload/payload-processor';
+import { PayloadProcessor } from '../payload/payload-processor';
 import { systemClock, type Clock } from '../clock';
-import { DeadLetterDesk } from '../dead-letters/dead-letter-service';
+import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import type { OutgoingMessage } from '../message/message';
 import { Publisher } from './publisher';
 import { sendInOrder } from '../transport/publish-in-order';
 import { UnpublishableError } from '../ports/publish-errors';
-import { Relay } from './outbox-relay';
+import { OutboxRelay } from './outbox-relay';
 import type { Transport } from '../ports/transport';
 
 const Key = z.object({ key: z.string(), note: z.string().optional() });
@@ -45,7 +45,7 @@ let store: MemoryStore;
 let counter: Counter;
 let carried: Map<Contract, Transport>;
 let complaints: string[];
-const relays: Relay[] = [];
+const relays: OutboxRelay[] = [];
 
 beforeEach(() => {
   store = new MemoryStore();
@@ -60,13 +60,13 @@ afterEach(async () => {
   await Promise.all(relays.splice(0).map((relay) => relay.stop(1_000)));
 });
 
-function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock): Relay {
+function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock): OutboxRelay {
   const publisher = new Publisher(
     { of: (contract) => routes.get(contract), all: () => [] },
     store,
-    new Bodies(undefined, undefined),
+    new PayloadProcessor(undefined, undefined),
   );
-  const made = new Relay(store, publisher, {
+  const made = new OutboxRelay(store, publisher, {
     service: 'till',
     instance,
     clock,
@@ -177,11 +177,11 @@ describe('the relay', () => {
     );
     relay();
     await emptied();
-    const desk = new DeadLetterDesk(
+    const desk = new DeadLetterService(
       store.lanes.deadLetters,
       { subscriptions: () => [] },
       systemClock,
-      new Bodies(undefined, undefined),
+      new PayloadProcessor(undefined, undefined),
       'till',
     );
     const [{ id } = { id: '' }] = await letters();
@@ -290,7 +290,7 @@ describe('the relay', () => {
     expect(await letters()).toEqual([]);
     await clock.advance('15s');
     expect(await letters()).toMatchObject([
-      { headers: { id: unknown }, failure: { error: 'NoRoute' }, holds: true },
+      { headers: { id: unknown }, failure: { error: 'NoRouteError' }, holds: true },
     ]);
     expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
     expect(counter.published).toEqual([]);

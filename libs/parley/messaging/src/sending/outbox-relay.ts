@@ -1,6 +1,6 @@
 import { contractIfLoaded } from '@parley/contract';
 import { bugDetails } from '../ports/outage';
-import { OutboxLetters } from './outbox-dead-letters';
+import { OutboxDeadLetters } from './outbox-dead-letters';
 import type { Publisher } from './publisher';
 import {
   outgoing,
@@ -31,8 +31,8 @@ const YIELD_AGAIN_AFTER_MS = 60_000;
  * is published again, under the same id; one that never can be published becomes a dead letter of
  * this service.
  */
-export class Relay {
-  private readonly letters: OutboxLetters;
+export class OutboxRelay {
+  private readonly letters: OutboxDeadLetters;
   private stopping = false;
   private running?: Promise<void>;
   /** Something was added since the outbox was last read. */
@@ -47,7 +47,7 @@ export class Relay {
     private readonly publisher: Publisher,
     private readonly process: RelayProcess,
   ) {
-    this.letters = new OutboxLetters(store, process, (stored) => this.publishStored(stored));
+    this.letters = new OutboxDeadLetters(store, process, (stored) => this.publishStored(stored));
   }
 
   start(): void {

@@ -1,7 +1,7 @@
 import { command, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { z } from 'zod';
-import { Bodies } from '../payload/payload-processor';
+import { PayloadProcessor } from '../payload/payload-processor';
 import type { OutgoingMessage } from '../message/message';
 import { Publisher } from './publisher';
 import type { Transport } from '../ports/transport';
@@ -27,7 +27,7 @@ function publisher(delays: boolean): Publisher {
   return new Publisher(
     { of: () => transport, all: () => [] },
     store,
-    new Bodies(undefined, undefined),
+    new PayloadProcessor(undefined, undefined),
   );
 }
 

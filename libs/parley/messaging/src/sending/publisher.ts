@@ -1,5 +1,5 @@
 import type { Contract } from '@parley/contract';
-import type { Bodies } from '../payload/payload-processor';
+import type { PayloadProcessor } from '../payload/payload-processor';
 import type { OutgoingMessage } from '../message/message';
 import { noteEffect } from '../ports/outage';
 import { type Failures, PartlyPublishedError, UnpublishableError } from '../ports/publish-errors';
@@ -9,8 +9,8 @@ import type { Tx } from '../ports/tx';
 import type { Transport } from '../ports/transport';
 
 /** Nothing carries what the service wants to say. */
-export class NoRoute extends UnpublishableError {
-  override readonly name = 'NoRoute';
+export class NoRouteError extends UnpublishableError {
+  override readonly name = 'NoRouteError';
   constructor(contract: Contract) {
     super(
       `${contract.name}: nothing carries ${contract.kind}s; set ${contract.kind.toUpperCase()}S_URL`,
@@ -32,7 +32,7 @@ export class Publisher {
   constructor(
     private readonly routes: Pick<Routes, 'of' | 'all'>,
     private readonly store: Store | undefined,
-    private readonly bodies: Bodies,
+    private readonly bodies: PayloadProcessor,
   ) {}
 
   async connect(): Promise<void> {
@@ -53,18 +53,18 @@ export class Publisher {
     return this.routes.of(contract);
   }
 
-  /** @throws NoRoute */
+  /** @throws NoRouteError */
   route(contract: Contract): Transport {
     const transport = this.routes.of(contract);
-    if (!transport) throw new NoRoute(contract);
+    if (!transport) throw new NoRouteError(contract);
     return transport;
   }
 
   /**
-   * What could not leave is refused before it is promised. @throws NoRoute, TooLarge, NoSubjectKeys
+   * What could not leave is refused before it is promised. @throws NoRouteError, TooLarge, NoSubjectKeysError
    */
   foresee(message: OutgoingMessage): void {
-    this.bodies.foresee(message, this.route(message.contract));
+    this.bodies.assertSendable(message, this.route(message.contract));
   }
 
   /**
@@ -72,7 +72,7 @@ export class Publisher {
    * else in the outbox.
    */
   async join(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
-    const packed = await this.bodies.pack(messages, (contract) => this.route(contract), tx);
+    const packed = await this.bodies.encodeBody(messages, (contract) => this.route(contract), tx);
     const relayed: OutgoingMessage[] = [];
     const stored: Promise<void>[] = []; // sent one after the other, waited for together
     for (const [transport, group] of this.byTransport(packed)) {
@@ -96,7 +96,7 @@ export class Publisher {
 
   /** Without a transaction; resolves with the technology's confirm. */
   async say(message: OutgoingMessage): Promise<void> {
-    await this.now(await this.bodies.pack([message], (contract) => this.route(contract)));
+    await this.now(await this.bodies.encodeBody([message], (contract) => this.route(contract)));
     noteEffect();
   }
 

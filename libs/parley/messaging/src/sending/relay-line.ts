@@ -1,8 +1,8 @@
 import type { Clock } from '../clock';
-import type { Passes } from '../ports/failpoints';
+import type { FailpointHook } from '../ports/failpoints';
 import type { OutgoingMessage } from '../message/message';
 import { bugDetails } from '../ports/outage';
-import type { OutboxLetters, OutboxRow } from './outbox-dead-letters';
+import type { OutboxDeadLetters, OutboxRow } from './outbox-dead-letters';
 import {
   backoffAfter,
   type Failures,
@@ -17,7 +17,7 @@ export interface LineRow extends OutboxRow {
 }
 
 export interface LineContext {
-  readonly letters: OutboxLetters;
+  readonly letters: OutboxDeadLetters;
   /** Publishes; resolves with what was not taken, and why. */
   readonly publish: (messages: readonly OutgoingMessage[]) => Promise<Failures>;
   /** Takes out of the outbox what was published. */
@@ -29,7 +29,7 @@ export interface LineContext {
   readonly process: {
     readonly clock: Clock;
     readonly log: TransportContext['log'];
-    readonly passes?: Passes;
+    readonly passes?: FailpointHook;
   };
 }
 

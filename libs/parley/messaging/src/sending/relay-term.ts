@@ -2,8 +2,8 @@ import { contractIfLoaded, type Contract } from '@parley/contract';
 import { laneOf } from '../transport/publish-in-order';
 import type { Envelope, OutgoingMessage } from '../message/message';
 import type { DeliveryObserver } from '../ports/observer';
-import type { OutboxLetters, OutboxRow } from './outbox-dead-letters';
-import { NoRoute, type Publisher } from './publisher';
+import type { OutboxDeadLetters, OutboxRow } from './outbox-dead-letters';
+import { NoRouteError, type Publisher } from './publisher';
 import { UnpublishableError } from '../ports/publish-errors';
 import { LINE_CAPACITY, type LineRow, RelayLine } from './relay-line';
 import type { Store, StoredMessage } from '../ports/store';
@@ -35,7 +35,7 @@ interface TermContext {
   readonly store: Store;
   readonly publisher: Publisher;
   readonly process: RelayProcess;
-  readonly letters: OutboxLetters;
+  readonly letters: OutboxDeadLetters;
   readonly lost: AbortSignal;
   readonly wake: () => void;
 }
@@ -128,7 +128,7 @@ export class RelayTerm {
   }
 
   private setAside(row: OutboxRow, contract?: Contract, transport?: Transport): void {
-    const reason = contract ? new NoRoute(contract) : new UnknownContractError(row.contract);
+    const reason = contract ? new NoRouteError(contract) : new UnknownContractError(row.contract);
     const cause = transport ? undefined : reason;
     const isNews = cause && !this.reasons().some((known) => known.startsWith(`${row.contract}: `));
     this.unaddressed.push({ row, since: this.context.process.clock.elapsed(), cause });

@@ -1,5 +1,10 @@
 import { contractNamed, type Contract, type Kind } from '@parley/contract';
-import type { CallOptions, Technology, Transport, TransportContext } from '../ports/transport';
+import type {
+  CallTransportOptions,
+  Technology,
+  Transport,
+  TransportContext,
+} from '../ports/transport';
 import type { CallTransport } from '../ports/call-transport';
 
 /**
@@ -20,13 +25,13 @@ export interface Urls {
 }
 
 /** A URL that no technology of this process can serve. */
-export class UnknownTechnology extends Error {
-  override readonly name = 'UnknownTechnology';
+export class UnknownTechnologyError extends Error {
+  override readonly name = 'UnknownTechnologyError';
 }
 
 /** A URL that its technology cannot read, or that asks for what it does not have. */
-export class UnusableUrl extends Error {
-  override readonly name = 'UnusableUrl';
+export class UnusableUrlError extends Error {
+  override readonly name = 'UnusableUrlError';
   constructor(variable: string, cause: unknown) {
     super(`${variable}: ${(cause as Error).message}`, { cause });
   }
@@ -34,13 +39,13 @@ export class UnusableUrl extends Error {
 
 /**
  * What is wrong with a URL, its technology says; which variable holds it, is known here. @throws
- * UnusableUrl
+ * UnusableUrlError
  */
-export function readable<T>(variable: string, open: () => T): T {
+export function explainingUrlErrors<T>(variable: string, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    throw new UnusableUrl(variable, error);
+    throw new UnusableUrlError(variable, error);
   }
 }
 
@@ -62,7 +67,7 @@ export class Routes {
   private readonly byKind = new Map<Kind, Transport>();
   private readonly byContract = new Map<string, Transport>();
 
-  /** @throws UnknownTechnology, UnusableUrl, ContractError */
+  /** @throws UnknownTechnologyError, UnusableUrlError, ContractError */
   constructor(
     urls: Urls,
     private readonly technologies: readonly Technology[],
@@ -99,13 +104,13 @@ export class Routes {
     return [...this.transports.values()];
   }
 
-  /** @throws UnknownTechnology, UnusableUrl */
+  /** @throws UnknownTechnologyError, UnusableUrlError */
   calls(
     urlOf: (owner: string) => string,
-    listen: CallOptions['listen'],
+    listen: CallTransportOptions['listen'],
   ): CallTransport | undefined {
     const technology = this.technology('call', urlOf(this.context.service), urlVariable('call'));
-    return readable(urlVariable('call'), () =>
+    return explainingUrlErrors(urlVariable('call'), () =>
       technology.openCalls?.({ urlOf, listen }, this.context),
     );
   }
@@ -113,9 +118,10 @@ export class Routes {
   private transport(kind: Kind, url: string, variable: string): Transport {
     const technology = this.technology(kind, url, variable);
     const transport =
-      this.transports.get(url) ?? readable(variable, () => technology.open?.(url, this.context));
+      this.transports.get(url) ??
+      explainingUrlErrors(variable, () => technology.open?.(url, this.context));
     if (!transport)
-      throw new UnknownTechnology(`${variable}: ${technology.name} carries no ${kind}s`);
+      throw new UnknownTechnologyError(`${variable}: ${technology.name} carries no ${kind}s`);
     this.transports.set(url, transport);
     return transport;
   }
@@ -129,12 +135,12 @@ export class Routes {
       .filter(({ kinds }) => kinds.includes(kind))
       .flatMap(({ schemes }) => schemes.map((name) => `${name}://`));
     if (!found)
-      throw new UnknownTechnology(
+      throw new UnknownTechnologyError(
         `${variable}: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`,
       );
     // A process knows the technologies that its URLs name, which need not be all there are.
     if (!found.kinds.includes(kind))
-      throw new UnknownTechnology(
+      throw new UnknownTechnologyError(
         `${variable}: ${found.name} cannot carry ${kind}s; use ${[...known, 'another technology that can'].join(' or ')}`,
       );
     return found;

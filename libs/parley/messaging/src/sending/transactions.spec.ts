@@ -1,12 +1,12 @@
 import { broadcast, call, command, event } from '@parley/contract';
 import { memory, MemoryBroker, MemoryStore, type MemoryTx } from '@parley/memory';
 import { z } from 'zod';
-import { InvalidMessage } from '../message/codec';
+import { InvalidMessageError } from '../message/codec';
 import { Messaging } from '../messaging';
-import { CallInTransaction, NotOwner } from './messenger';
+import { CallInTransactionError, NotOwnerError } from './messenger';
 import type { OutgoingMessage } from '../message/message';
-import { NoRoute } from './publisher';
-import { NoTransaction } from './transactions';
+import { NoRouteError } from './publisher';
+import { NoTransactionError } from './transactions';
 
 const Parcel = z.object({ parcel: z.string() });
 const Weigh = command('carrier.weigh-parcel', Parcel, { key: 'parcel' });
@@ -110,7 +110,7 @@ describe('in a transaction', () => {
   it('a call is refused, for it would hold locks over the network', async () => {
     const { transactions, messenger } = carrier;
     const work = transactions.run(() => messenger.call(Ask, a));
-    await expect(work).rejects.toThrow(CallInTransaction);
+    await expect(work).rejects.toThrow(CallInTransactionError);
     await expect(work).rejects.toThrow(
       'carrier.ask-weight is called while a transaction is open; call first',
     );
@@ -149,7 +149,7 @@ describe('in a transaction', () => {
     await leaves(async () => undefined);
     await leaves(() => Promise.reject(new Error('failed'))).catch(() => undefined);
     for (const error of await Promise.all(forgotten)) {
-      expect(error).toBeInstanceOf(NoTransaction);
+      expect(error).toBeInstanceOf(NoTransactionError);
       expect((error as Error).message).toContain('await everything that a handler starts');
     }
     expect([await stored(), said()]).toEqual([[], []]);
@@ -184,7 +184,7 @@ describe('without a transaction', () => {
 describe('a service', () => {
   it('cannot say the events or broadcasts of another', async () => {
     const publish = carrier.messenger.publish(Paid, a);
-    await expect(publish).rejects.toThrow(NotOwner);
+    await expect(publish).rejects.toThrow(NotOwnerError);
     await expect(publish).rejects.toThrow('bank.bill-paid is for bank to publish, not for carrier');
     await expect(carrierWith({ service: 'bank' }).messenger.broadcast(Beeped, a)).rejects.toThrow(
       'carrier.scale-beeped is for carrier to broadcast, not for bank',
@@ -200,11 +200,13 @@ describe('a service', () => {
   it('is told at once, inside its transaction, what cannot be said', async () => {
     const { messenger, transactions } = carrierWith({ urls: { commands: URL } });
     const work = transactions.run(async () => {
-      await expect(messenger.publish(Weighed, a)).rejects.toThrow(NoRoute);
+      await expect(messenger.publish(Weighed, a)).rejects.toThrow(NoRouteError);
       await expect(messenger.publish(Weighed, a)).rejects.toThrow(
         'carrier.parcel-weighed: nothing carries events; set EVENTS_URL',
       );
-      await expect(messenger.send(Weigh, { parcel: 5 } as never)).rejects.toThrow(InvalidMessage);
+      await expect(messenger.send(Weigh, { parcel: 5 } as never)).rejects.toThrow(
+        InvalidMessageError,
+      );
     });
     await work;
     expect(await stored()).toEqual([]);
@@ -240,7 +242,7 @@ describe('a URL', () => {
       carrierWith({ urls: { commands: 'radio://fm?colour=blue' }, technologies: [memory, radio] });
     expect(starting).toThrow(
       expect.objectContaining({
-        name: 'UnusableUrl',
+        name: 'UnusableUrlError',
         message: 'COMMANDS_URL: a radio URL has no option "colour"; it has fm',
       }),
     );

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EntityManager } from 'typeorm';
-import type { Passes } from '../ports/failpoints';
+import type { FailpointHook } from '../ports/failpoints';
 import type { HandlerRun } from '../delivery/handler-runs';
 import type { OutgoingMessage } from '../message/message';
 import { noteEffect } from '../ports/outage';
@@ -9,8 +9,8 @@ import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
 
 /** There is no transaction open here, or the service has no database. */
-export class NoTransaction extends Error {
-  override readonly name = 'NoTransaction';
+export class NoTransactionError extends Error {
+  override readonly name = 'NoTransactionError';
 }
 
 /** What code runs in: a handler, a transaction, both or neither. */
@@ -36,7 +36,7 @@ export class Transactions {
   constructor(
     private readonly store: Store | undefined,
     private readonly publisher: Publisher,
-    private readonly passes?: Passes,
+    private readonly passes?: FailpointHook,
   ) {}
 
   /**
@@ -59,7 +59,8 @@ export class Transactions {
     run = this.around.getStore()?.run,
   ): Promise<T> {
     run?.refuseIfEnded();
-    if (!this.store) throw new NoTransaction('this service has no store; give MessagingModule one');
+    if (!this.store)
+      throw new NoTransactionError('this service has no store; give MessagingModule one');
     const said: OutgoingMessage[] = [];
     const result = await this.store.transaction(
       async (tx) => {
@@ -83,11 +84,13 @@ export class Transactions {
     return result;
   }
 
-  /** The transaction open here. @throws NoTransaction */
+  /** The transaction open here. @throws NoTransactionError */
   current(): EntityManager {
     const open = this.joined();
     if (!open)
-      throw new NoTransaction('no transaction is open here; wrap the work in transactions.run(…)');
+      throw new NoTransactionError(
+        'no transaction is open here; wrap the work in transactions.run(…)',
+      );
     return open.tx as EntityManager;
   }
 
@@ -117,7 +120,7 @@ export class Transactions {
     const { run, open } = this.around.getStore() ?? {};
     if (open) run?.refuseIfEnded();
     if (open?.over)
-      throw new NoTransaction(
+      throw new NoTransactionError(
         'the transaction this code ran in is over; await everything that a handler starts',
       );
     return open;

@@ -1,4 +1,4 @@
-import { Hearing } from './broadcast-consumer';
+import { BroadcastConsumer } from './broadcast-consumer';
 import type { Delivery, Outcome } from '../ports/delivery';
 import type { RegisteredSubscription } from '../ports/subscription';
 
@@ -14,7 +14,7 @@ function listening(concurrency: number, most?: { messages: number; bytes: number
     deliveries.push(delivery);
     return new Promise<Outcome>((resolve) => finish.push(resolve));
   };
-  const hearing = new Hearing(
+  const hearing = new BroadcastConsumer(
     { concurrency } as RegisteredSubscription,
     deliver,
     (_, message) => warnings.push(message),
@@ -31,7 +31,7 @@ function listening(concurrency: number, most?: { messages: number; bytes: number
 describe('hearing broadcasts', () => {
   it('handles no more at a time than allowed, in the order they came', async () => {
     const { hearing, numbers, next } = listening(2);
-    for (let n = 1; n <= 4; n++) hearing.hear(heard(n));
+    for (let n = 1; n <= 4; n++) hearing.receive(heard(n));
     expect(numbers()).toEqual([1, 2]);
     await next();
     expect(numbers()).toEqual([1, 2, 3]);
@@ -39,7 +39,7 @@ describe('hearing broadcasts', () => {
 
   it('misses what exceeds those that may wait, and warns once a time', async () => {
     const { hearing, numbers, next, warnings } = listening(1, { messages: 2, bytes: 1_000 });
-    for (let n = 1; n <= 6; n++) hearing.hear(heard(n));
+    for (let n = 1; n <= 6; n++) hearing.receive(heard(n));
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3]);
     expect(warnings).toHaveLength(1);
@@ -47,20 +47,20 @@ describe('hearing broadcasts', () => {
 
   it('misses what is too much to keep, however few they are, and hears again when there is room', async () => {
     const { hearing, numbers, next, warnings } = listening(1, { messages: 10, bytes: 1_000 });
-    for (let n = 1; n <= 4; n++) hearing.hear(heard(n, 400));
+    for (let n = 1; n <= 4; n++) hearing.receive(heard(n, 400));
     expect(warnings).toEqual([expect.stringContaining('2 wait')]);
     await next();
-    hearing.hear(heard(5, 400));
+    hearing.receive(heard(5, 400));
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3, 5]);
   });
 
   it('hands nothing over after stop, and tells what is under way to give up', async () => {
     const { hearing, numbers, next, deliveries } = listening(1);
-    hearing.hear(heard(1));
-    hearing.hear(heard(2));
+    hearing.receive(heard(1));
+    hearing.receive(heard(2));
     hearing.stop();
-    hearing.hear(heard(3));
+    hearing.receive(heard(3));
     const closed = hearing.close();
     expect(deliveries[0]!.signal.aborted).toBe(true);
     await next();

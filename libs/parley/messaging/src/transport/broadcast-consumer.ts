@@ -1,18 +1,18 @@
 import type { Headers } from '../message/message';
 import type { TransportContext } from '../ports/transport';
 import type { Deliver } from '../ports/delivery';
-import { within } from '../timeout';
+import { withTimeout } from '../timeout';
 import type { RegisteredSubscription } from '../ports/subscription';
 
 /**
  * News that wait for a handler, and what they weigh. Those who listen too slowly miss some, as the
  * sequence numbers tell them.
  */
-const WAITING_AT_MOST = { messages: 10_000, bytes: 64 * 2 ** 20 };
-const ENDED_WITHIN = 1_000;
+const MAX_WAITING = { messages: 10_000, bytes: 64 * 2 ** 20 };
+const DRAIN_TIMEOUT_MS = 1_000;
 
 /** Something that was said, as a technology brings it. */
-export interface Heard {
+export interface ReceivedBroadcast {
   readonly headers: Headers;
   readonly body: Buffer;
 }
@@ -21,10 +21,10 @@ export interface Heard {
  * Where a technology takes the broadcasts it hears: they are handled as they come, no more at a
  * time than the subscription allows; so many wait, and what exceeds that is missed, with a warning.
  */
-export class Hearing {
+export class BroadcastConsumer {
   private readonly end = new AbortController();
   private readonly handling = new Set<Promise<unknown>>();
-  private waiting: Heard[] = [];
+  private waiting: ReceivedBroadcast[] = [];
   private bytes = 0;
   private missed = 0;
   private stopped = false;
@@ -33,13 +33,13 @@ export class Hearing {
     private readonly subscription: RegisteredSubscription,
     private readonly deliver: Deliver,
     private readonly log: TransportContext['log'],
-    private readonly most = WAITING_AT_MOST,
+    private readonly most = MAX_WAITING,
   ) {
     subscription.onConcurrency?.(() => this.handleWaiting());
   }
 
   /** Never throws. */
-  hear(heard: Heard): void {
+  receive(heard: ReceivedBroadcast): void {
     if (this.stopped) return;
     if (this.hasRoomFor(heard)) this.wait(heard);
     else if (this.missed++ === 0)
@@ -61,20 +61,20 @@ export class Hearing {
   async close(): Promise<void> {
     this.stop();
     this.end.abort(new Error('the drain ran out of time'));
-    await within(
-      ENDED_WITHIN,
+    await withTimeout(
+      DRAIN_TIMEOUT_MS,
       Promise.allSettled(this.handling),
       () => new Error('still under way'),
     ).catch(() => undefined);
   }
 
-  private hasRoomFor(heard: Heard): boolean {
+  private hasRoomFor(heard: ReceivedBroadcast): boolean {
     return (
       this.waiting.length < this.most.messages && this.bytes + sizeOf(heard) <= this.most.bytes
     );
   }
 
-  private wait(heard: Heard): void {
+  private wait(heard: ReceivedBroadcast): void {
     this.waiting.push(heard);
     this.bytes += sizeOf(heard);
   }
@@ -89,7 +89,7 @@ export class Hearing {
   }
 
   /** There is nobody to give a broadcast back to: whatever becomes of it, it is over. */
-  private handle({ headers, body }: Heard): void {
+  private handle({ headers, body }: ReceivedBroadcast): void {
     const { subscription } = this;
     const delivery = {
       subscription,
@@ -97,7 +97,7 @@ export class Hearing {
       body,
       attempt: 1,
       signal: this.end.signal,
-      honours: { retry: false, dead: false },
+      supports: { retry: false, dead: false },
     };
     const handling = this.deliver(delivery).finally(() => {
       this.handling.delete(handling);
@@ -107,7 +107,7 @@ export class Hearing {
   }
 }
 
-function sizeOf({ headers, body }: Heard): number {
+function sizeOf({ headers, body }: ReceivedBroadcast): number {
   let size = body.length;
   for (const name in headers) size += name.length + headers[name]!.length;
   return size;

@@ -1,6 +1,6 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
 export { type Clock, systemClock } from '../clock';
-export type { KillSwitchOptions, Paused } from '../delivery/circuit-breaker';
+export type { CircuitBreakerOptions, Paused } from '../delivery/circuit-breaker';
 export {
   GRACE_MS,
   type HandlerRun,
@@ -10,39 +10,49 @@ export {
   StoppedError,
 } from '../delivery/handler-runs';
 export { UNFINISHED_AT_MOST } from '../delivery/suspects';
-export { IntakeServer } from '../handlers/consumer-server';
-export { type HandlerExtras, HandlerRegistry, NoSubscription } from '../handlers/handler-registry';
+export { ConsumerServer } from '../handlers/consumer-server';
+export {
+  type HandlerExtras,
+  HandlerRegistry,
+  NoSubscriptionError,
+} from '../handlers/handler-registry';
 export { TRANSPORT_ID } from '../handlers/handles';
-export type { HandlerInfo, RouteInfo, SayingExplained } from '../introspection/explain';
-export type { Examination, Manifest } from '../introspection/topology-report';
-export { moreTimes, Sparingly } from '../log-throttle';
+export type { HandlerInfo, RouteInfo, RouteExplanation } from '../introspection/explain';
+export type { DurabilityReport, TopologyReport } from '../introspection/topology-report';
+export { moreTimes, LogThrottle } from '../log-throttle';
 export { decode, encode, MAX_ISSUES, issuesOf, validate } from '../message/codec';
 export { Envelopes, readEnvelope, UNREADABLE } from '../message/envelope';
 export { MAX_INDEXED_CHARACTERS } from '../message/envelope-limits';
 export {
-  AlreadyHandled,
-  describe,
+  AlreadyHandledError,
+  describeError,
   type Failure,
-  IdConflict,
-  LaneParked,
-  LeaseLost,
+  IdConflictError,
+  LaneParkedError,
+  LeaseLostError,
   ProcessEndedError,
   type UnfinishedHandling,
 } from '../message/failure';
 export { type Headers, headersOf, type OutgoingMessage } from '../message/message';
-export { printOf, refuseConflict } from '../message/message-id';
+export { fingerprintOf, refuseConflict } from '../message/message-id';
 export { fromStructured, toStructured } from '../message/structured-mode';
 export { nextHop, traceIdOf } from '../message/trace';
 export type { Worker } from '../messaging';
-export { isSealed, keyIdsOf, masked, seal, unsealed } from '../payload/field-encryption';
-export { Bodies } from '../payload/payload-processor';
-export { KEY_LIFETIME, KeyRing } from '../payload/subject-key-cache';
+export {
+  isEncrypted,
+  keyIdsOf,
+  masked,
+  encryptFields,
+  decryptFields,
+} from '../payload/field-encryption';
+export { PayloadProcessor } from '../payload/payload-processor';
+export { KEY_LIFETIME, SubjectKeyCache } from '../payload/subject-key-cache';
 export type {
-  Answer,
-  Answerer,
+  CallResult,
+  HandleCall,
   CallServer,
   CallTransport,
-  Fault,
+  CallFault,
   IncomingCall,
   OutgoingCall,
 } from '../ports/call-transport';
@@ -51,9 +61,9 @@ export {
   type Claim,
   CLAIM_DAYS,
   claimDays,
-  ClaimMissing,
+  ClaimMissingError,
   type ClaimStore,
-  TooLarge,
+  BodyTooLargeError,
 } from '../ports/claim-store';
 export {
   type AuditFilter,
@@ -63,25 +73,25 @@ export {
   type DeadLetters,
   type Edit,
   type FoundDeadLetter,
-  SOMEBODY,
+  UNNAMED_OPERATOR,
 } from '../ports/dead-letters';
 export type { Deliver, Delivery, Outcome } from '../ports/delivery';
 export type { Finding, Hop, Resource } from '../ports/diagnostics';
 export {
-  endAt,
-  FAIL_POINTS,
-  type FailPoint,
-  type Passes,
-  UnknownFailPoint,
+  crashAt,
+  FAILPOINTS,
+  type Failpoint,
+  type FailpointHook,
+  UnknownFailpointError,
 } from '../ports/failpoints';
-export type { Backlog, IntakeHealth } from '../ports/health';
+export type { Backlog, ConsumerHealth } from '../ports/health';
 export {
-  type Begun,
-  type Claim as RequestClaim,
-  claimLost,
+  type IdempotencyState,
+  type IdempotencyLock as RequestClaim,
+  lockLost,
   type KeyedRequest,
-  REQUEST_DAYS,
-  type Requests,
+  IDEMPOTENCY_RETENTION_DAYS,
+  type IdempotencyStore,
 } from '../ports/idempotency-store';
 export type { DeliveryObserver, Handling } from '../ports/observer';
 export {
@@ -121,18 +131,18 @@ export type {
   ShardMove,
 } from '../ports/stream-positions';
 export {
-  NoSubjectKeys,
-  SecretExpired,
+  NoSubjectKeysError,
+  SecretExpiredError,
   type SubjectKey,
   type SubjectKeys,
   type SubjectRecord,
-  UnknownKey,
+  UnknownKeyError,
 } from '../ports/subject-keys';
 export type { Handler, RegisteredSubscription } from '../ports/subscription';
 export type { Suspects } from '../ports/suspects';
 export {
-  type CallOptions,
-  type Intake,
+  type CallTransportOptions,
+  type Consumer,
   type LocalPublishing,
   queueOf,
   type Transport,
@@ -140,16 +150,16 @@ export {
 } from '../ports/transport';
 export type { Ending, Tx } from '../ports/tx';
 export {
-  readable,
-  UnknownTechnology,
-  UnusableUrl,
+  explainingUrlErrors,
+  UnknownTechnologyError,
+  UnusableUrlError,
   type Urls,
   urlVariable,
 } from '../sending/routes';
-export { within } from '../timeout';
-export { type Heard, Hearing } from './broadcast-consumer';
+export { withTimeout } from '../timeout';
+export { type ReceivedBroadcast, BroadcastConsumer } from './broadcast-consumer';
 export { FirstOfKeys } from './first-of-keys';
 export { hostAndPort, socketHost } from './host';
-export { type Bound, KeyLanes } from './keyed-executor';
+export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';
 export { failuresInOrder, failuresTogether, publishInTurn, sendInOrder } from './publish-in-order';
-export { Batches, type BatchLimits } from './request-batcher';
+export { RequestBatcher, type BatchLimits } from './request-batcher';

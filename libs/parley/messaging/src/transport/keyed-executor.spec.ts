@@ -1,4 +1,4 @@
-import { KeyLanes } from './keyed-executor';
+import { KeyedExecutor } from './keyed-executor';
 
 function gate() {
   let open!: () => void;
@@ -13,7 +13,7 @@ describe('lanes of keys', () => {
   it('run one key in order, and others beside it', async () => {
     const seen: string[] = [];
     const first = gate();
-    const lanes = new KeyLanes({ concurrency: 2 });
+    const lanes = new KeyedExecutor({ concurrency: 2 });
     lanes.add('a', async () => void (await first.opened, seen.push('a1')));
     lanes.add('a', async () => void seen.push('a2'));
     lanes.add('b', async () => void seen.push('b1'));
@@ -32,7 +32,7 @@ describe('lanes of keys', () => {
     };
     const gates = Array.from({ length: 3 }, gate);
     const begun: number[] = [];
-    const lanes = new KeyLanes(bound);
+    const lanes = new KeyedExecutor(bound);
     gates.forEach(({ opened }, n) => lanes.add(String(n), async () => (begun.push(n), opened)));
     expect([begun, lanes.room]).toEqual([[0], 0]);
     bound.concurrency = 2;
@@ -45,7 +45,7 @@ describe('lanes of keys', () => {
 
   it('have room for what neither runs nor waits', async () => {
     const { opened, open } = gate();
-    const lanes = new KeyLanes({ concurrency: 3 });
+    const lanes = new KeyedExecutor({ concurrency: 3 });
     lanes.add('a', () => opened);
     lanes.add('a', () => opened);
     expect(lanes.room).toBe(2);
@@ -58,7 +58,7 @@ describe('lanes of keys', () => {
 
   it('let lanes take turns', async () => {
     const seen: string[] = [];
-    const lanes = new KeyLanes({ concurrency: 1 });
+    const lanes = new KeyedExecutor({ concurrency: 1 });
     const say = (text: string) => async () => void seen.push(text);
     for (const text of ['a1', 'a2', 'b1', 'b2']) lanes.add(text[0]!, say(text));
     await settled();
@@ -68,7 +68,7 @@ describe('lanes of keys', () => {
   it('forget what has not begun, and tell when nothing runs', async () => {
     const [first, second] = [gate(), gate()];
     const seen: string[] = [];
-    const lanes = new KeyLanes({ concurrency: 1 });
+    const lanes = new KeyedExecutor({ concurrency: 1 });
     lanes.add('a', async () => void (await first.opened, seen.push('a1')));
     for (const text of ['a2', 'b1']) lanes.add(text[0]!, async () => void seen.push(text));
     let idle = false;

@@ -1,5 +1,5 @@
 /** How many at a time, which may change meanwhile. A subscription is one. */
-export interface Bound {
+export interface ConcurrencyLimit {
   readonly concurrency: number;
   readonly onConcurrency?: (changed: () => void) => void;
 }
@@ -11,7 +11,7 @@ type Task = () => Promise<void>;
  * same time, as many as the bound says. Lanes take turns, so that a long one does not hold the
  * others up.
  */
-export class KeyLanes {
+export class KeyedExecutor {
   /** By key: what has not begun. A lane is here while it waits or one of it runs. */
   private readonly lanes = new Map<string, Task[]>();
   private ready: string[] = [];
@@ -19,7 +19,7 @@ export class KeyLanes {
   private readonly idlers: (() => void)[] = [];
 
   constructor(
-    private readonly bound: Bound,
+    private readonly bound: ConcurrencyLimit,
     /** After each task, and when there is more room. */
     private readonly onRoom: () => void = () => {},
   ) {

@@ -17,7 +17,7 @@ export interface BatchLimits<E> {
  * Puts what is asked for at about the same time into one request, as technologies like it that are
  * asked by HTTP. Each learns what became of its own part.
  */
-export class Batches<E> {
+export class RequestBatcher<E> {
   private waiting: Asked<E>[] = [];
 
   constructor(

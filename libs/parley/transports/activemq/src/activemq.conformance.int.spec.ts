@@ -3,9 +3,9 @@ import {
   brokerProcess,
   commandSuite,
   MemoryDatabases,
-  MemoryLink,
+  FaultyLink,
   offersBroker,
-  Road,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { activemq } from './activemq';
@@ -36,7 +36,7 @@ const fixture: Fixture = {
   },
   open: async (service) => {
     services.add(service);
-    const [way, database] = [await Road.to(url, 61_616), new MemoryLink()];
+    const [way, database] = [await TcpProxy.to(url, 61_616), new FaultyLink()];
     const here = way.along(url);
     return {
       options: {
@@ -47,7 +47,7 @@ const fixture: Fixture = {
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
-      alive: () => way.traffic > 0 || database.isUp(),
+      alive: () => way.connections > 0 || database.isUp(),
       close: () => way.close(),
     };
   },

@@ -11,7 +11,7 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { Road } from '@parley/conformance';
+import { TcpProxy } from '@parley/conformance';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -19,8 +19,8 @@ import rhea, { type Connection, type EventContext, type Message } from 'rhea';
 import { z } from 'zod';
 import { activemq } from './activemq';
 import { Address } from './address';
-import type { CommandIntake } from './command-consumer';
-import { Line } from './amqp-connection';
+import type { CommandConsumer } from './command-consumer';
+import { AmqpConnection } from './amqp-connection';
 import { addressOf, deadQueue, laneOf } from './topology';
 import { managing, removeTraces } from './traces.fixture';
 
@@ -36,7 +36,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
 (url ? describe : describe.skip)('over ActiveMQ', () => {
   let owner: string;
   let direct: Connection;
-  let line: Line;
+  let line: AmqpConnection;
   let buried: Array<{ message: ParkedMessage; failure: { message: string; error: string } }>;
   let opened: Array<{ close(): Promise<void> }>;
   let contracts: { loose: Contract; keyed: Contract; news: Contract };
@@ -52,7 +52,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     };
     buried = [];
     opened = [];
-    line = new Line(new Address(url), 'spec');
+    line = new AmqpConnection(new Address(url), 'spec');
     await line.start();
     direct = await line.arrival();
   });
@@ -101,11 +101,11 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     } = {},
   ) {
     const received = new Received(handle);
-    const intake = (await transport(at, more)).intake(
+    const intake = (await transport(at, more)).consumer(
       kind,
       new HandlerRegistry(owner, concurrency),
       received.deliver,
-    ) as CommandIntake;
+    ) as CommandConsumer;
     for (const contract of Object.values(contracts).filter((one) => one.kind === kind))
       intake.addHandler(contract.name, async () => undefined, true, {
         contract,
@@ -207,7 +207,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     const sending = (async () => {
       for (; going; sent++) await sender.publish(keys.map((key) => keyed(key, sent)));
     })();
-    const road = await Road.to(url, 61_616);
+    const road = await TcpProxy.to(url, 61_616);
     opened.push({ close: () => road.close() });
     const second = await instance(handleBy('second'), { at: road.along(url) });
     await eventually(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
@@ -313,7 +313,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   });
 
   it('tells that it is away, and comes back', async () => {
-    const road = await Road.to(url, 61_616);
+    const road = await TcpProxy.to(url, 61_616);
     opened.push({ close: () => road.close() });
     const { received, intake } = await instance(() => done, { at: road.along(url) });
     expect(intake.health()).toEqual({
@@ -355,7 +355,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     const [delivery] = await received.until(1);
     expect(delivery).toMatchObject({
       headers: { type: contracts.keyed.name, partitionkey: 'a' },
-      honours: { retry: false },
+      supports: { retry: false },
     });
     expect(delivery!.body.toString()).toBe('{"key":"a","n":7}');
   });
@@ -374,7 +374,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   });
 
   it('says in a broadcast what every instance hears, also after its connection was lost', async () => {
-    const road = await Road.to(url, 61_616);
+    const road = await TcpProxy.to(url, 61_616);
     opened.push({ close: () => road.close() });
     const [one, other] = [
       await instance(() => done, { kind: 'broadcast' }),
@@ -415,7 +415,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   it('says which settings the durability depends on', async () => {
     const { intake } = await instance();
     expect(intake.health().state).toBe('consuming');
-    const findings = await (await transport()).examine!();
+    const findings = await (await transport()).checkDurability!();
     expect(findings.map(({ verdict }) => verdict)).toEqual(Array(5).fill('safe'));
   });
 

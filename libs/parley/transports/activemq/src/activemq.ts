@@ -5,7 +5,7 @@ import {
   type Finding,
   type HandlerRegistry,
   type Hop,
-  type Intake,
+  type Consumer,
   type OutgoingMessage,
   queueOf,
   type Resource,
@@ -14,9 +14,9 @@ import {
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-consumer';
-import { CommandIntake } from './command-consumer';
-import { examine } from './durability-check';
+import { ActiveMqBroadcastConsumer } from './broadcast-consumer';
+import { CommandConsumer } from './command-consumer';
+import { checkDurability } from './durability-check';
 import { Publisher } from './publisher';
 import { addressOf, deadQueue, isLane, LANES, queuesOf, settingsOf } from './topology';
 
@@ -49,10 +49,10 @@ class ActiveMqTransport implements Transport {
     return this.publisher.publish(messages);
   }
 
-  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
     if (kind === 'broadcast')
-      return new BroadcastIntake(this.where, registry, deliver, this.context);
-    return new CommandIntake(this.where, registry, deliver, this.publisher, this.context);
+      return new ActiveMqBroadcastConsumer(this.where, registry, deliver, this.context);
+    return new CommandConsumer(this.where, registry, deliver, this.publisher, this.context);
   }
 
   describe({ kind, name, owner, key }: Contract): readonly Hop[] {
@@ -112,8 +112,8 @@ class ActiveMqTransport implements Transport {
     ];
   }
 
-  examine(): Promise<readonly Finding[]> {
-    return this.publisher.manage((management) => examine(management, this.context.service));
+  checkDurability(): Promise<readonly Finding[]> {
+    return this.publisher.manage((management) => checkDurability(management, this.context.service));
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { ActiveMqUnavailable, Address, startFailure, TopologyMismatch } from './address';
+import { ActiveMqUnavailableError, Address, startFailure, TopologyMismatchError } from './address';
 
 const address = new Address('activemqs://me:s%40cret@broker.example');
 
@@ -73,9 +73,9 @@ describe('a failed start', () => {
   });
 
   it('is not told twice', () => {
-    const mismatch = new TopologyMismatch(address, 'has no queue');
+    const mismatch = new TopologyMismatchError(address, 'has no queue');
     expect(startFailure(address, mismatch)).toBe(mismatch);
-    expect(startFailure(address, new ActiveMqUnavailable(address, 'x')).message).not.toContain(
+    expect(startFailure(address, new ActiveMqUnavailableError(address, 'x')).message).not.toContain(
       'cret',
     );
   });

@@ -43,16 +43,16 @@ export class Address {
 }
 
 /** ActiveMQ could not be used at start. Once started, connections come back by themselves. */
-export class ActiveMqUnavailable extends Error {
-  override readonly name = 'ActiveMqUnavailable';
+export class ActiveMqUnavailableError extends Error {
+  override readonly name = 'ActiveMqUnavailableError';
   constructor(address: Address, cause: unknown) {
     super(`ActiveMQ at ${address} ${explain(address, cause)}`, { cause });
   }
 }
 
 /** What ActiveMQ holds is not what this version needs, or not there at all. */
-export class TopologyMismatch extends Error {
-  override readonly name = 'TopologyMismatch';
+export class TopologyMismatchError extends Error {
+  override readonly name = 'TopologyMismatchError';
   constructor(address: Address, what: string) {
     super(`ActiveMQ at ${address} ${what}`);
   }
@@ -60,8 +60,9 @@ export class TopologyMismatch extends Error {
 
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  const isTold = thrown instanceof ActiveMqUnavailable || thrown instanceof TopologyMismatch;
-  return isTold ? thrown : (bugIn(thrown) ?? new ActiveMqUnavailable(address, thrown));
+  const isTold =
+    thrown instanceof ActiveMqUnavailableError || thrown instanceof TopologyMismatchError;
+  return isTold ? thrown : (bugIn(thrown) ?? new ActiveMqUnavailableError(address, thrown));
 }
 
 function explain(address: Address, cause: unknown): string {

@@ -1,8 +1,8 @@
-import { within } from '@parley/messaging/transport';
+import { withTimeout } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import rhea, { type Connection } from 'rhea';
-import { ActiveMqUnavailable, type Address, startFailure } from './address';
+import { ActiveMqUnavailableError, type Address, startFailure } from './address';
 
 const STARTED_WITHIN = 15_000;
 const OPENED_WITHIN = 5_000;
@@ -19,7 +19,7 @@ const SILENCE = 5_000;
  */
 export const UNSETTLED_AT_MOST = 65_536;
 
-export interface Ends {
+export interface ConnectionEvents {
   /**
    * Called for every new connection. When it rejects, the connection is given up and another one
    * opened.
@@ -42,7 +42,7 @@ interface Dialled {
  * A connection to the broker that is opened anew whenever it is gone, for ever. rhea's own way back
  * would keep links that the broker forgot.
  */
-export class Line {
+export class AmqpConnection {
   current?: Connection;
   private ended = false;
   private waiting: Array<(connection: Connection) => void> = [];
@@ -50,7 +50,7 @@ export class Line {
   constructor(
     private readonly address: Address,
     private readonly name: string,
-    private readonly on: Ends = {},
+    private readonly on: ConnectionEvents = {},
   ) {}
 
   /**
@@ -59,12 +59,12 @@ export class Line {
    */
   async start(): Promise<void> {
     const late = () =>
-      new ActiveMqUnavailable(
+      new ActiveMqUnavailableError(
         this.address,
         new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
       );
     try {
-      void this.keep(await within(STARTED_WITHIN, this.establish(), late));
+      void this.keep(await withTimeout(STARTED_WITHIN, this.establish(), late));
     } catch (error) {
       await this.close();
       throw startFailure(this.address, error);
@@ -89,7 +89,9 @@ export class Line {
     if (!current) return;
     const gone = new Promise<void>((resolve) => socketOf(current).once('close', () => resolve()));
     current.close();
-    await within(CLOSED_WITHIN, gone, () => new Error('no answer')).catch(() => hangUp(current));
+    await withTimeout(CLOSED_WITHIN, gone, () => new Error('no answer')).catch(() =>
+      hangUp(current),
+    );
   }
 
   private async establish(): Promise<Dialled> {
@@ -159,7 +161,7 @@ function dial(address: Address, name: string): Promise<Dialled> {
     });
     void gone.then((why) => reject(cause ? why : new Error('it was closed at once')));
   });
-  return within(
+  return withTimeout(
     OPENED_WITHIN,
     opened,
     () => (hangUp(connection), new Error(`no answer within ${OPENED_WITHIN / 1_000} s`)),

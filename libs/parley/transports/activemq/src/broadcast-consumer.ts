@@ -1,17 +1,17 @@
 import {
   type Deliver,
   type HandlerRegistry,
-  Hearing,
-  type IntakeHealth,
-  IntakeServer,
+  BroadcastConsumer,
+  type ConsumerHealth,
+  ConsumerServer,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Connection, EventContext, Receiver } from 'rhea';
 import { type Address, startFailure } from './address';
 import { received } from './cloudevents';
-import { Line } from './amqp-connection';
+import { AmqpConnection } from './amqp-connection';
 import { attached, linkError, Management } from './management';
 import { addressIsThere } from './publisher';
 import { addressOf } from './topology';
@@ -27,12 +27,12 @@ const STOPPED_WITHIN = 1_000;
  * Hears what is said on the addresses of its contracts, over subscriptions that end with their
  * connection.
  */
-export class BroadcastIntake extends IntakeServer<'broadcast'> {
-  private readonly line: Line;
-  private hearing?: Hearing;
+export class ActiveMqBroadcastConsumer extends ConsumerServer<'broadcast'> {
+  private readonly line: AmqpConnection;
+  private hearing?: BroadcastConsumer;
   private subscription?: RegisteredSubscription;
   private receivers: readonly Receiver[] = [];
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private reason?: string;
   private stopping?: Promise<void>;
 
@@ -44,7 +44,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
   ) {
     super('broadcast', registry);
     const opened = (connection: Connection) => this.listenOn(connection);
-    this.line = new Line(address, `${context.instance}-broadcasts`, {
+    this.line = new AmqpConnection(address, `${context.instance}-broadcasts`, {
       opened,
       lost: (why) => this.lost(why),
     });
@@ -60,7 +60,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
     await this.line.close();
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return {
       technology: 'activemq',
       kind: 'broadcast',
@@ -71,7 +71,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
 
   protected async start(): Promise<void> {
     [this.subscription] = this.registry.subscriptions('broadcast');
-    this.hearing = new Hearing(this.subscription!, this.deliver, this.context.log);
+    this.hearing = new BroadcastConsumer(this.subscription!, this.deliver, this.context.log);
     try {
       await this.line.start();
     } catch (error) {
@@ -99,7 +99,9 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
       snd_settle_mode: 1,
       credit_window: AHEAD,
     } as never);
-    receiver.on('message', ({ message }: EventContext) => this.hearing!.hear(received(message!)));
+    receiver.on('message', ({ message }: EventContext) =>
+      this.hearing!.receive(received(message!)),
+    );
     await attached(receiver, 'receiver_open');
     receiver.on(
       'receiver_close',
@@ -120,7 +122,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
         new Promise<void>((resolve) => receiver.once('receiver_close', () => resolve())),
     );
     for (const receiver of open) receiver.close();
-    await within(STOPPED_WITHIN, Promise.all(closed), () => new Error('no answer')).catch(
+    await withTimeout(STOPPED_WITHIN, Promise.all(closed), () => new Error('no answer')).catch(
       () => undefined,
     );
   }

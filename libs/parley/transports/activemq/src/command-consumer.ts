@@ -2,16 +2,16 @@ import {
   type Backlog,
   type Deliver,
   type HandlerRegistry,
-  type IntakeHealth,
-  IntakeServer,
+  type ConsumerHealth,
+  ConsumerServer,
   type TransportContext,
-  within,
+  withTimeout,
 } from '@parley/messaging/transport';
 import type { Connection } from 'rhea';
 import { type Address, startFailure } from './address';
 import { Commands } from './commands';
-import { Inlet, type InletOptions } from './queue-receiver';
-import { Line } from './amqp-connection';
+import { QueueReceiver, type QueueReceiverOptions } from './queue-receiver';
+import { AmqpConnection } from './amqp-connection';
 import { Management } from './management';
 import type { Publisher } from './publisher';
 import { deadQueue, declare, LANES, laneQueues } from './topology';
@@ -30,13 +30,13 @@ const LANE_AHEAD = 20;
  * Consumes an owner's queue, its lanes and what the broker gave up on; accepts after the pipeline's
  * decision.
  */
-export class CommandIntake extends IntakeServer<'command'> {
-  private readonly line: Line;
-  private state: IntakeHealth['state'] = 'starting';
+export class CommandConsumer extends ConsumerServer<'command'> {
+  private readonly line: AmqpConnection;
+  private state: ConsumerHealth['state'] = 'starting';
   private reason?: string;
   private commands?: Commands;
-  private inlets: readonly Inlet[] = [];
-  private lanes: readonly Inlet[] = [];
+  private inlets: readonly QueueReceiver[] = [];
+  private lanes: readonly QueueReceiver[] = [];
   private management?: Management;
   private stoppedAt = 0;
   private stopping?: Promise<void>;
@@ -51,7 +51,7 @@ export class CommandIntake extends IntakeServer<'command'> {
   ) {
     super('command', registry);
     const opened = (connection: Connection) => this.consume(connection);
-    this.line = new Line(address, `${context.instance}-commands`, {
+    this.line = new AmqpConnection(address, `${context.instance}-commands`, {
       opened,
       lost: (why) => this.lost(why),
     });
@@ -69,7 +69,7 @@ export class CommandIntake extends IntakeServer<'command'> {
     await this.line.close();
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return {
       technology: 'activemq',
       kind: 'command',
@@ -122,11 +122,12 @@ export class CommandIntake extends IntakeServer<'command'> {
     }
   }
 
-  private inletsOf(commands: Commands, concurrency: () => number): readonly Inlet[] {
+  private inletsOf(commands: Commands, concurrency: () => number): readonly QueueReceiver[] {
     const { owner } = commands;
     const { store } = this.context;
     const broken = (error: Error) => this.recover(error);
-    const inlet = (options: Omit<InletOptions, 'broken'>) => new Inlet({ ...options, broken });
+    const inlet = (options: Omit<QueueReceiverOptions, 'broken'>) =>
+      new QueueReceiver({ ...options, broken });
     const ahead = () => Math.max(LANE_AHEAD, concurrency());
     const lane = (queue: string) =>
       inlet({
@@ -176,7 +177,7 @@ export class CommandIntake extends IntakeServer<'command'> {
 
   private async ended(bound: number): Promise<void> {
     const all = Promise.all(this.inlets.map((inlet) => inlet.stop()));
-    await within(bound, all, () => new Error('still under way')).catch(() => undefined);
+    await withTimeout(bound, all, () => new Error('still under way')).catch(() => undefined);
   }
 
   private lost(why: Error): void {

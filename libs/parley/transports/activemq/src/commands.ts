@@ -4,14 +4,14 @@ import {
   type Deliver,
   type Delivery,
   type Failure,
-  KeyLanes,
+  KeyedExecutor,
   type Outcome,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Message } from 'rhea';
 import { attemptOf, copyOf, deathOf, failureOf, received, unansweredOf } from './cloudevents';
-import type { Arrival } from './queue-receiver';
+import type { ReceivedMessage } from './queue-receiver';
 import type { Publisher } from './publisher';
 import { deadQueue, laneOf } from './topology';
 
@@ -30,7 +30,7 @@ export class Commands {
    * Outlives connections: a message that comes again waits until its first handling, which may not
    * have noticed, has ended.
    */
-  private readonly lanes: KeyLanes;
+  private readonly lanes: KeyedExecutor;
   private connection = new AbortController();
   private count = 0;
   /** Another life of the same instance must not be taken for this one. */
@@ -42,7 +42,7 @@ export class Commands {
     private readonly context: TransportContext,
     private readonly pipeline: Deliver,
   ) {
-    this.lanes = new KeyLanes(subscription);
+    this.lanes = new KeyedExecutor(subscription);
     this.member = `${context.instance}/${randomUUID().slice(0, 8)}`;
   }
 
@@ -64,12 +64,12 @@ export class Commands {
    * From the owner's own queue: commands without a key, and those that somebody put there although
    * they have one.
    */
-  takeLoose(arrival: Arrival): void {
+  takeLoose(arrival: ReceivedMessage): void {
     this.add(`#${this.count++}`, arrival, (signal) => this.handleLoose(arrival, signal));
   }
 
   /** From a lane. */
-  takeKeyed(arrival: Arrival): void {
+  takeKeyed(arrival: ReceivedMessage): void {
     const key = received(arrival.message).headers.partitionkey;
     this.add(key === undefined ? `#${this.count++}` : `=${key}`, arrival, (signal) =>
       this.handleKeyed(arrival, signal),
@@ -77,7 +77,7 @@ export class Commands {
   }
 
   /** What the broker gave up on: it goes to the dead letters of the service, with the reason. */
-  takeDead(arrival: Arrival, store: Store): void {
+  takeDead(arrival: ReceivedMessage, store: Store): void {
     void arrival.begin(() => this.bury(arrival, store));
   }
 
@@ -97,14 +97,18 @@ export class Commands {
       .catch(() => undefined);
   }
 
-  private add(key: string, arrival: Arrival, handle: (signal: AbortSignal) => Promise<void>): void {
+  private add(
+    key: string,
+    arrival: ReceivedMessage,
+    handle: (signal: AbortSignal) => Promise<void>,
+  ): void {
     const { signal } = this.connection;
     this.lanes.add(key, async () => {
       if (arrival.isWanted()) await arrival.begin(() => handle(signal));
     });
   }
 
-  private async handleLoose(arrival: Arrival, signal: AbortSignal): Promise<void> {
+  private async handleLoose(arrival: ReceivedMessage, signal: AbortSignal): Promise<void> {
     const { message } = arrival;
     try {
       if (await this.movedOn(message)) return arrival.accept();
@@ -130,7 +134,7 @@ export class Commands {
   }
 
   /** Never rejects. What is left unsettled goes back, in its place, when the link is let go of. */
-  private async handleKeyed(arrival: Arrival, signal: AbortSignal): Promise<void> {
+  private async handleKeyed(arrival: ReceivedMessage, signal: AbortSignal): Promise<void> {
     const suspects = await arrival.suspects;
     const suspect =
       suspects.take(received(arrival.message).headers.partitionkey ?? '') ||
@@ -150,7 +154,7 @@ export class Commands {
   }
 
   private async keyedIsOver(
-    { message, accept }: Arrival,
+    { message, accept }: ReceivedMessage,
     outcome: Outcome,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -169,7 +173,7 @@ export class Commands {
     }
   }
 
-  private async giveBack(arrival: Arrival): Promise<void> {
+  private async giveBack(arrival: ReceivedMessage): Promise<void> {
     if (arrival.isWanted()) await this.pause();
     arrival.release();
   }
@@ -205,7 +209,7 @@ export class Commands {
   private deliver(
     message: Message,
     signal: AbortSignal,
-    honours: Delivery['honours'],
+    supports: Delivery['supports'],
     suspect: boolean,
   ): Promise<Outcome> {
     const { subscription } = this;
@@ -216,16 +220,16 @@ export class Commands {
       suspect,
       failure: failureOf(message),
       signal,
-      honours,
+      supports,
     });
   }
 
-  private async bury(arrival: Arrival, store: Store): Promise<void> {
+  private async bury(arrival: ReceivedMessage, store: Store): Promise<void> {
     const { headers, body } = received(arrival.message);
     const letter = { subscription: this.owner, key: headers.partitionkey, headers, body };
     while (arrival.isWanted()) {
       try {
-        await store.lanes.bury(undefined, letter, this.failureOf(arrival.message), false);
+        await store.lanes.deadLetter(undefined, letter, this.failureOf(arrival.message), false);
         return arrival.accept();
       } catch (error) {
         this.context.log(

@@ -3,7 +3,10 @@ import type { Management } from './management';
 import { deadQueue } from './topology';
 
 /** Settings on which it depends whether a confirmed command survives a crash of the broker. */
-export async function examine(management: Management, owner: string): Promise<readonly Finding[]> {
+export async function checkDurability(
+  management: Management,
+  owner: string,
+): Promise<readonly Finding[]> {
   const [version, persistence, sync, settings] = await Promise.all([
     management.ask<string>('getVersion'),
     management.ask<boolean>('isPersistenceEnabled'),

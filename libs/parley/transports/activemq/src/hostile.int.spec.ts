@@ -11,19 +11,19 @@ import {
   goodOrder,
   hostileSuite,
   Instance,
-  Journal,
+  Recorder,
 } from '@parley/conformance';
 import rhea, { type EventContext, type Sender } from 'rhea';
 import { activemq } from './activemq';
 import { Address } from './address';
-import { Line } from './amqp-connection';
+import { AmqpConnection } from './amqp-connection';
 import { removeTraces } from './traces.fixture';
 
 const url = process.env.ACTIVEMQ_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
 const Ship = command(`${OWNER}.ship-order`, GoodOrder);
-const handled = new Journal<string>();
+const handled = new Recorder<string>();
 
 @Controller()
 class Victim {
@@ -34,7 +34,7 @@ class Victim {
 }
 
 let victim: Instance;
-let line: Line;
+let line: AmqpConnection;
 let attacker: Sender;
 let known = 0;
 
@@ -64,7 +64,7 @@ async function open(): Promise<void> {
     { options, kill: () => 0, alive: () => true, close: async () => undefined },
     [Victim],
   );
-  line = new Line(new Address(url), 'attacker');
+  line = new AmqpConnection(new Address(url), 'attacker');
   await line.start();
   attacker = line.current!.open_sender({
     target: { address: OWNER, capabilities: ['queue'] } as never,

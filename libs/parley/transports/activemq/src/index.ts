@@ -1,3 +1,3 @@
 export { activemq } from './activemq';
-export { ActiveMqUnavailable, TopologyMismatch } from './address';
-export { NotConnected, Refused, Unconfirmed, Unroutable } from './sender-links';
+export { ActiveMqUnavailableError, TopologyMismatchError } from './address';
+export { NotConnectedError, RefusedError, UnconfirmedError, UnroutableError } from './sender-links';

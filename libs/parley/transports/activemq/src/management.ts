@@ -1,12 +1,12 @@
-import { within } from '@parley/messaging/transport';
+import { withTimeout } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 
 const ANSWERED_WITHIN = 10_000;
 
 /** The broker did not do what its management was asked for. */
-export class ManagementRefused extends Error {
-  override readonly name = 'ManagementRefused';
+export class ManagementRefusedError extends Error {
+  override readonly name = 'ManagementRefusedError';
 }
 
 /** A queue, as the broker tells of it: every value is text. */
@@ -31,13 +31,13 @@ export class Management {
 
   constructor(private readonly connection: Connection) {}
 
-  /** @throws ManagementRefused */
+  /** @throws ManagementRefusedError */
   async ask<T>(operation: string, ...parameters: unknown[]): Promise<T> {
     const late = () =>
-      new ManagementRefused(
+      new ManagementRefusedError(
         `its management did not answer to ${operation} within ${ANSWERED_WITHIN / 1_000} s`,
       );
-    return within(ANSWERED_WITHIN, this.asked<T>(operation, parameters), late);
+    return withTimeout(ANSWERED_WITHIN, this.asked<T>(operation, parameters), late);
   }
 
   /** Queues whose names contain this text. */
@@ -67,7 +67,7 @@ export class Management {
         // What returns nothing has no body.
         const [answer] = (JSON.parse(message!.body ? String(message!.body) : '[]') ?? []) as [T];
         if (message!.application_properties?._AMQ_OperationSucceeded) resolve(answer);
-        else reject(new ManagementRefused(String(answer)));
+        else reject(new ManagementRefusedError(String(answer)));
       });
     });
     sender.send({

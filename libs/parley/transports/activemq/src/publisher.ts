@@ -3,22 +3,22 @@ import {
   queueOf,
   sendInOrder,
   type TransportContext,
-  within,
+  withTimeout,
 } from '@parley/messaging/transport';
 import type { Message } from 'rhea';
 import type { Address } from './address';
 import { messageOf } from './cloudevents';
-import { Line } from './amqp-connection';
+import { AmqpConnection } from './amqp-connection';
 import { Management } from './management';
-import { NotConnected, Outlets, Unroutable } from './sender-links';
+import { NotConnectedError, SenderLinks, UnroutableError } from './sender-links';
 import { addressOf, declare, laneOf, missingFrom } from './topology';
 
 const CONNECTED_WITHIN = 10_000;
 
 /** Says commands and broadcasts over one connection. */
 export class Publisher {
-  private readonly line: Line;
-  private readonly outlets: Outlets;
+  private readonly line: AmqpConnection;
+  private readonly outlets: SenderLinks;
   private management?: Management;
   private declared = new Map<string, Promise<void>>();
 
@@ -31,11 +31,11 @@ export class Publisher {
       this.declared = new Map();
       return Promise.resolve();
     };
-    this.line = new Line(address, `${context.instance}-says`, {
+    this.line = new AmqpConnection(address, `${context.instance}-says`, {
       opened,
       lost: (why) => this.outlets.lost(why),
     });
-    this.outlets = new Outlets(this.line, address);
+    this.outlets = new SenderLinks(this.line, address);
   }
 
   connect(): Promise<void> {
@@ -64,14 +64,18 @@ export class Publisher {
     try {
       await this.outlets.send(queue, 'queue', message);
     } catch (error) {
-      if (error instanceof Unroutable) this.declared.delete(owner);
+      if (error instanceof UnroutableError) this.declared.delete(owner);
       throw error;
     }
   }
 
   /** Asks the broker about itself. */
   async manage<T>(work: (management: Management) => Promise<T>): Promise<T> {
-    await within(CONNECTED_WITHIN, this.line.arrival(), () => new NotConnected(this.address));
+    await withTimeout(
+      CONNECTED_WITHIN,
+      this.line.arrival(),
+      () => new NotConnectedError(this.address),
+    );
     return work(this.management!);
   }
 

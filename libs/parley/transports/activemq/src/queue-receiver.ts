@@ -1,4 +1,4 @@
-import { FirstOfKeys, within } from '@parley/messaging/transport';
+import { FirstOfKeys, withTimeout } from '@parley/messaging/transport';
 import type { Connection, Delivery, EventContext, Message, Receiver } from 'rhea';
 import { UNSETTLED_AT_MOST } from './amqp-connection';
 import { attached, linkError } from './management';
@@ -9,7 +9,7 @@ const CLOSED_WITHIN = 2_000;
  * A message that came, and what can become of it. On a link that is gone nothing does: the broker
  * has the message back.
  */
-export interface Arrival {
+export interface ReceivedMessage {
   readonly message: Message;
   /** Whether its link still brings messages. If not, what was not begun is not ours any more. */
   readonly isWanted: () => boolean;
@@ -22,7 +22,7 @@ export interface Arrival {
   readonly suspects: Promise<FirstOfKeys>;
 }
 
-export interface InletOptions {
+export interface QueueReceiverOptions {
   readonly queue: string;
   /** Messages it may hold that are not settled. */
   readonly most: () => number;
@@ -32,7 +32,7 @@ export interface InletOptions {
    */
   readonly isUnordered: boolean;
   /** Must neither throw nor wait. */
-  readonly take: (arrival: Arrival) => void;
+  readonly take: (arrival: ReceivedMessage) => void;
   readonly broken: (error: Error) => void;
   /**
    * Of a queue that has one consumer at a time: its first message came. Whether the former one did
@@ -61,7 +61,7 @@ interface Link {
  * and uncounted. It has a session of its own, so that a long handling at one queue leaves the
  * others room.
  */
-export class Inlet {
+export class QueueReceiver {
   private link?: Link;
   private closing = Promise.resolve();
   private stopped = false;
@@ -71,7 +71,7 @@ export class Inlet {
    */
   active = false;
 
-  constructor(private readonly options: InletOptions) {}
+  constructor(private readonly options: QueueReceiverOptions) {}
 
   async attach(connection: Connection): Promise<void> {
     if (this.stopped) return;
@@ -137,7 +137,7 @@ export class Inlet {
       link.receiver.once('receiver_close', () => resolve()),
     );
     link.receiver.close();
-    await within(CLOSED_WITHIN, closed, () => new Error('no answer')).catch(() => undefined);
+    await withTimeout(CLOSED_WITHIN, closed, () => new Error('no answer')).catch(() => undefined);
     link.receiver.session.close();
   }
 

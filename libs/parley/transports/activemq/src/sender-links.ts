@@ -1,8 +1,8 @@
 import { OutageError } from '@parley/messaging';
-import { UnpublishableError, within } from '@parley/messaging/transport';
+import { UnpublishableError, withTimeout } from '@parley/messaging/transport';
 import type { Connection, Delivery, EventContext, Message, Sender } from 'rhea';
 import type { Address } from './address';
-import type { Line } from './amqp-connection';
+import type { AmqpConnection } from './amqp-connection';
 import { attached, linkError } from './management';
 
 export type Capability = 'queue' | 'topic';
@@ -10,7 +10,7 @@ export type Capability = 'queue' | 'topic';
 const CONFIRMED_WITHIN = 10_000;
 
 /** A sending link, and what was sent over it and is not confirmed yet. */
-class Outlet {
+class SenderLink {
   closed = false;
   private readonly unconfirmed = new Map<
     Delivery,
@@ -35,7 +35,7 @@ class Outlet {
   async send(message: Message): Promise<void> {
     while (!this.closed && !this.sender.sendable())
       await new Promise<void>((resolve) => this.waiting.push(resolve));
-    if (this.closed) throw new NotConnected(this.address);
+    if (this.closed) throw new NotConnectedError(this.address);
     await new Promise<void>((resolve, reject) =>
       this.unconfirmed.set(this.sender.send(message), { resolve, reject }),
     );
@@ -45,7 +45,7 @@ class Outlet {
   close(why: string): void {
     this.closed = true;
     for (const { reject } of this.unconfirmed.values())
-      reject(new Unconfirmed(this.target, this.address, why));
+      reject(new UnconfirmedError(this.target, this.address, why));
     this.unconfirmed.clear();
     this.wake();
   }
@@ -62,11 +62,11 @@ class Outlet {
 }
 
 /** The sending links of a connection, one for each address, opened when they are needed. */
-export class Outlets {
-  private outlets = new Map<string, Promise<Outlet>>();
+export class SenderLinks {
+  private outlets = new Map<string, Promise<SenderLink>>();
 
   constructor(
-    private readonly line: Line,
+    private readonly line: AmqpConnection,
     private readonly address: Address,
   ) {}
 
@@ -87,12 +87,14 @@ export class Outlets {
       await outlet.send(message);
     })();
     const why = `no answer within ${CONFIRMED_WITHIN / 1_000} s`;
-    await within(CONFIRMED_WITHIN, sending, () =>
-      handedOver ? new Unconfirmed(target, this.address, why) : new NotConnected(this.address),
+    await withTimeout(CONFIRMED_WITHIN, sending, () =>
+      handedOver
+        ? new UnconfirmedError(target, this.address, why)
+        : new NotConnectedError(this.address),
     );
   }
 
-  private outlet(target: string, capability: Capability): Promise<Outlet> {
+  private outlet(target: string, capability: Capability): Promise<SenderLink> {
     const known = this.outlets.get(target);
     if (known) return known;
     const { outlets } = this;
@@ -109,15 +111,15 @@ export class Outlets {
     connection: Connection,
     target: string,
     capability: Capability,
-  ): Promise<Outlet> {
+  ): Promise<SenderLink> {
     const sender = connection.open_sender({
       target: { address: target, capabilities: [capability] } as never,
     });
-    const outlet = new Outlet(sender, this.address, target);
+    const outlet = new SenderLink(sender, this.address, target);
     await attached(sender, 'sendable').catch((error: Error & { condition?: string }) => {
       throw error.condition === 'amqp:not-found'
-        ? new Unroutable(target, this.address)
-        : new Refused(target, this.address, error.message);
+        ? new UnroutableError(target, this.address)
+        : new RefusedError(target, this.address, error.message);
     });
     return outlet;
   }
@@ -133,13 +135,13 @@ function refusal(target: string, address: Address, { remote_state }: Delivery, h
   )?.error;
   const why = error?.description ?? error?.condition ?? how;
   return OF_THE_MESSAGE.test(error?.condition ?? '')
-    ? new Unacceptable(target, address, why)
-    : new Refused(target, address, why);
+    ? new UnacceptableError(target, address, why)
+    : new RefusedError(target, address, why);
 }
 
 /** Nothing could be handed over, for there is no connection. Nothing was stored. */
-export class NotConnected extends OutageError {
-  override readonly name = 'NotConnected';
+export class NotConnectedError extends OutageError {
+  override readonly name = 'NotConnectedError';
   override readonly effect = 'none';
   constructor(address: Address) {
     super(
@@ -149,8 +151,8 @@ export class NotConnected extends OutageError {
 }
 
 /** The broker has no such address. Nothing was stored. */
-export class Unroutable extends OutageError {
-  override readonly name = 'Unroutable';
+export class UnroutableError extends OutageError {
+  override readonly name = 'UnroutableError';
   override readonly effect = 'none';
   constructor(target: string, address: Address) {
     super(
@@ -160,24 +162,24 @@ export class Unroutable extends OutageError {
 }
 
 /** The broker said no. Nothing was stored. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
   constructor(target: string, address: Address, why: string) {
     super(`ActiveMQ at ${address} refused a message for ${target}: ${why}`);
   }
 }
 
 /** The broker takes no such message. Nothing was stored, and saying it again does not help. */
-export class Unacceptable extends UnpublishableError {
-  override readonly name = 'Unacceptable';
+export class UnacceptableError extends UnpublishableError {
+  override readonly name = 'UnacceptableError';
   constructor(target: string, address: Address, why: string) {
     super(`ActiveMQ at ${address} takes no such message for ${target}: ${why}`);
   }
 }
 
 /** Nobody knows whether the message was taken. */
-export class Unconfirmed extends OutageError {
-  override readonly name = 'Unconfirmed';
+export class UnconfirmedError extends OutageError {
+  override readonly name = 'UnconfirmedError';
   override readonly effect = 'unknown';
   constructor(target: string, address: Address, why: string) {
     super(

@@ -1,6 +1,6 @@
 import type { TransportContext } from '@parley/messaging/transport';
 import { crc32 } from 'node:zlib';
-import { type Address, TopologyMismatch } from './address';
+import { type Address, TopologyMismatchError } from './address';
 import type { Management, QueueInfo } from './management';
 
 /*
@@ -89,7 +89,7 @@ export async function declare(
   );
   const [still] = await missingQueues(management, owner, address);
   if (still)
-    throw new TopologyMismatch(address, `did not make the queue ${still}; look into its log`);
+    throw new TopologyMismatchError(address, `did not make the queue ${still}; look into its log`);
 }
 
 async function missingQueues(
@@ -118,7 +118,7 @@ async function settle(
     if (!other) continue;
     const [name, value] = other;
     if (mode === 'verify')
-      throw new TopologyMismatch(
+      throw new TopologyMismatchError(
         address,
         `has ${name} ${String(found[name])} for ${match}, where ${value} is needed; correct its address settings`,
       );
@@ -144,15 +144,15 @@ function refuseOther(address: Address, queue: QueueInfo | undefined): void {
   } as const;
   for (const [name, value] of Object.entries(wanted) as [keyof typeof wanted, string][]) {
     if (queue[name] === value) continue;
-    throw new TopologyMismatch(
+    throw new TopologyMismatchError(
       address,
       `holds ${queue.name} with other settings (${name} is ${queue[name]}, not ${value}); delete it when it is empty`,
     );
   }
 }
 
-export function missingFrom(address: Address, what: string): TopologyMismatch {
-  return new TopologyMismatch(
+export function missingFrom(address: Address, what: string): TopologyMismatchError {
+  return new TopologyMismatchError(
     address,
     `does not have ${what}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`,
   );

@@ -1,5 +1,5 @@
 import { Address } from './address';
-import { Line } from './amqp-connection';
+import { AmqpConnection } from './amqp-connection';
 import { Management } from './management';
 import { settingsOf } from './topology';
 
@@ -8,7 +8,7 @@ export async function managing<T>(
   url: string,
   work: (management: Management) => Promise<T>,
 ): Promise<T> {
-  const line = new Line(new Address(url), 'spec');
+  const line = new AmqpConnection(new Address(url), 'spec');
   await line.start();
   try {
     return await work(new Management(await line.arrival()));

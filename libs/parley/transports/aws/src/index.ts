@@ -4,5 +4,5 @@ export {
   isUnusable,
   reasonOf,
   startFailure,
-  TopologyMismatch,
+  TopologyMismatchError,
 } from './unavailable';

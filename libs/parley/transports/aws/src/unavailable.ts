@@ -10,8 +10,8 @@ export class AwsUnavailable extends Error {
 }
 
 /** Something that messages lie in is missing, or other than declared. */
-export class TopologyMismatch extends Error {
-  override readonly name = 'TopologyMismatch';
+export class TopologyMismatchError extends Error {
+  override readonly name = 'TopologyMismatchError';
   /** @param what `the queue orders` */
   constructor(address: AwsAddress, what: string, why: string) {
     super(`${address.service.name} at ${address}: ${what} ${why}`);
@@ -25,7 +25,7 @@ export function startFailure(address: AwsAddress, thrown: unknown): Error {
 
 /** Whether it says already what is wrong with the service, or with what is in it. */
 export const isUnusable = (thrown: unknown): thrown is Error =>
-  thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatch;
+  thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatchError;
 
 const REFUSED =
   /InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|InvalidAccessKeyId|AccessDenied|InvalidSecurity|InvalidSignature|IncompleteSignature|AuthFailure|NotAuthorized|ExpiredToken/;

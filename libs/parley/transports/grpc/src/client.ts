@@ -6,11 +6,11 @@ import {
   type ClientUnaryCall,
 } from '@grpc/grpc-js';
 import { contractsLoaded } from '@parley/contract';
-import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
+import { ReplyLostError, OwnerUnavailableError } from '@parley/messaging';
 import type {
-  Answer,
-  Answerer,
-  CallOptions,
+  CallResult,
+  HandleCall,
+  CallTransportOptions,
   CallServer,
   CallTransport,
   HandlerRegistry,
@@ -48,7 +48,7 @@ export class GrpcCallTransport implements CallTransport {
   private readonly clients = new Map<string, Client>();
 
   constructor(
-    private readonly options: CallOptions,
+    private readonly options: CallTransportOptions,
     private readonly context: TransportContext,
   ) {
     // Of every owner that could be asked: now, not when it is.
@@ -56,17 +56,18 @@ export class GrpcCallTransport implements CallTransport {
       if (kind === 'call') targetOf(options.urlOf(owner));
   }
 
-  async call(request: OutgoingCall): Promise<Answer> {
+  async call(request: OutgoingCall): Promise<CallResult> {
     const client = this.clientOf(request.contract.owner);
     try {
       return await ask(client, request);
     } catch (error) {
-      if (!(error instanceof OwnerUnavailable) || !(await connected(client, request))) throw error;
+      if (!(error instanceof OwnerUnavailableError) || !(await connected(client, request)))
+        throw error;
       return ask(client, request);
     }
   }
 
-  server(registry: HandlerRegistry, answer: Answerer): CallServer {
+  server(registry: HandlerRegistry, answer: HandleCall): CallServer {
     const { listen } = this.options;
     if (!listen)
       throw new Error(
@@ -94,7 +95,7 @@ export class GrpcCallTransport implements CallTransport {
   }
 }
 
-function ask(client: Client, request: OutgoingCall): Promise<Answer> {
+function ask(client: Client, request: OutgoingCall): Promise<CallResult> {
   const { contract, headers, body, deadline, signal } = request;
   const budget = deadline.budget();
   return new Promise((resolve, reject) => {
@@ -118,8 +119,8 @@ function ask(client: Client, request: OutgoingCall): Promise<Answer> {
         if (fault) return resolve({ ok: false, fault });
         reject(
           wasSent(call, client)
-            ? new AnswerLost(contract, error.details)
-            : new OwnerUnavailable(contract, error.details),
+            ? new ReplyLostError(contract, error.details)
+            : new OwnerUnavailableError(contract, error.details),
         );
       },
     );

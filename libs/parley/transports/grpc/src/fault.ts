@@ -1,5 +1,5 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import type { Fault } from '@parley/messaging/transport';
+import type { CallFault } from '@parley/messaging/transport';
 
 /** The fault itself, for our callers; foreign ones go by the status. */
 const TRAILER = 'parley-fault-bin';
@@ -23,7 +23,7 @@ const STATUS: Readonly<Record<string, status>> = {
  * A status for everyone, with the fault in a trailer. A contract's own code is a
  * FAILED_PRECONDITION.
  */
-export function errorOf(fault: Fault): Partial<ServiceError> {
+export function errorOf(fault: CallFault): Partial<ServiceError> {
   const kept = bounded(fault);
   const metadata = new Metadata();
   metadata.set(TRAILER, Buffer.from(JSON.stringify(kept)));
@@ -38,7 +38,7 @@ export function errorOf(fault: Fault): Partial<ServiceError> {
  * The fault a status stands for: its trailer, or what can be said without one. Undefined when
  * nobody answered.
  */
-export function faultOf(error: ServiceError): Fault | undefined {
+export function faultOf(error: ServiceError): CallFault | undefined {
   return (
     trailer(error.metadata) ??
     (isBroken(error) ? undefined : { code: codeOf(error.code), message: error.details })
@@ -54,7 +54,7 @@ const isBroken = ({ code, details }: ServiceError): boolean =>
   code === status.CANCELLED ||
   details.startsWith('Received RST_STREAM');
 
-function bounded({ code, message, details }: Fault): Fault {
+function bounded({ code, message, details }: CallFault): CallFault {
   const short =
     message.length <= MESSAGE_LIMIT
       ? message
@@ -66,9 +66,9 @@ function bounded({ code, message, details }: Fault): Fault {
     : { code, message: `${short} (${size} bytes of details were too many to send)` };
 }
 
-function trailer(metadata: Metadata): Fault | undefined {
+function trailer(metadata: Metadata): CallFault | undefined {
   try {
-    const fault = JSON.parse(String(metadata.get(TRAILER)[0])) as Fault;
+    const fault = JSON.parse(String(metadata.get(TRAILER)[0])) as CallFault;
     return typeof fault.code === 'string' && typeof fault.message === 'string' ? fault : undefined;
   } catch {
     return undefined; // no trailer, or not one of ours

@@ -2,8 +2,8 @@ import {
   callSuite,
   freePort,
   MemoryDatabases,
-  MemoryLink,
-  Road,
+  FaultyLink,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { grpc } from './grpc';
@@ -12,7 +12,7 @@ const databases = new MemoryDatabases();
 /** Callers know two instances of every owner from the start, each behind a road of its own. */
 const owners = new Map<
   string,
-  { readonly doors: readonly { readonly port: number; readonly road: Road }[]; opened: number }
+  { readonly doors: readonly { readonly port: number; readonly road: TcpProxy }[]; opened: number }
 >();
 
 const fixture: Fixture = {
@@ -25,7 +25,7 @@ const fixture: Fixture = {
   open: async (service) => {
     const owner = owners.get(service)!;
     const { port, road } = owner.doors[owner.opened++]!;
-    const database = new MemoryLink();
+    const database = new FaultyLink();
     return {
       options: {
         urls: { calls: urlOf },
@@ -34,7 +34,7 @@ const fixture: Fixture = {
         store: databases.linked(service, database),
       },
       kill: () => road.down() + database.set(false),
-      alive: () => road.traffic > 0 || database.isUp(),
+      alive: () => road.connections > 0 || database.isUp(),
       close: async () => road.close(),
     };
   },
@@ -52,7 +52,7 @@ function urlOf(owner: string): string {
 
 async function door() {
   const port = await freePort();
-  return { port, road: await Road.to(`grpc://127.0.0.1:${port}`, port) };
+  return { port, road: await TcpProxy.to(`grpc://127.0.0.1:${port}`, port) };
 }
 
 callSuite(fixture);

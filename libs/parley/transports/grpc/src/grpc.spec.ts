@@ -1,11 +1,11 @@
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { call, type Call } from '@parley/contract';
-import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
+import { ReplyLostError, OwnerUnavailableError } from '@parley/messaging';
 import {
   HandlerRegistry,
   systemClock,
-  type Answer,
-  type Answerer,
+  type CallResult,
+  type HandleCall,
   type IncomingCall,
   type OutgoingCall,
   type TransportContext,
@@ -14,7 +14,7 @@ import { Deadline, DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { GrpcCallTransport } from './client';
 import { grpc } from './grpc';
-import { CallerGone, GrpcCallServer, ServerStopped } from './server';
+import { CallerGoneError, GrpcCallServer, ServerStoppedError } from './server';
 
 const Ask = call('catalog.quote-price', {
   request: z.object({ n: z.number() }),
@@ -27,14 +27,14 @@ const context: TransportContext = {
   clock: systemClock,
   log: () => {},
 };
-const echo: Answerer = async ({ body }) => ({ ok: true, body });
+const echo: HandleCall = async ({ body }) => ({ ok: true, body });
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one.close();
 });
 
-async function serve(answer: Answerer, port = 0, host = '127.0.0.1'): Promise<GrpcCallServer> {
+async function serve(answer: HandleCall, port = 0, host = '127.0.0.1'): Promise<GrpcCallServer> {
   const server = new GrpcCallServer({ host, port }, new HandlerRegistry('catalog'), answer);
   server.addHandler(Ask.name, (async () => {}) as never, false, {
     contract: Ask,
@@ -88,7 +88,7 @@ function gate<T = void>() {
 function waiting() {
   const begun = gate<IncomingCall>();
   const aborted = gate<unknown>();
-  const answer: Answerer = (incoming) =>
+  const answer: HandleCall = (incoming) =>
     new Promise((resolve) => {
       begun.open(incoming);
       incoming.signal.addEventListener('abort', () => {
@@ -149,7 +149,7 @@ describe('a call by gRPC', () => {
         fault: { code: 'mine', message: 'm', details: 'x'.repeat(100_000) },
       })),
     );
-    const { fault } = (await transport.call(asking())) as Extract<Answer, { ok: false }>;
+    const { fault } = (await transport.call(asking())) as Extract<CallResult, { ok: false }>;
     expect(fault).toEqual({ code: 'mine', message: expect.stringContaining('too many to send') });
   });
 
@@ -177,7 +177,7 @@ describe('a call by gRPC', () => {
   });
 
   /** Answers every second request one round of the event loop later than its successor. */
-  function shuffling(): Answerer {
+  function shuffling(): HandleCall {
     let count = 0;
     return async ({ body }) => {
       if (count++ % 2 === 0) await new Promise(setImmediate);
@@ -233,7 +233,7 @@ describe('cancellation', () => {
     const reason = new Error('the customer left');
     abort.abort(reason);
     await expect(asked).rejects.toBe(reason);
-    expect(await handler.aborted).toBeInstanceOf(CallerGone);
+    expect(await handler.aborted).toBeInstanceOf(CallerGoneError);
   });
 
   it('before the call sends nothing', async () => {
@@ -246,7 +246,7 @@ describe('cancellation', () => {
 
 describe('several instances', () => {
   const named =
-    (name: string): Answerer =>
+    (name: string): HandleCall =>
     async () => ({ ok: true, body: Buffer.from(name) });
 
   /** Calls until every name was heard; fails by the test's own time limit. */
@@ -294,7 +294,7 @@ describe('several instances', () => {
     const transport = transportTo(a, b);
     kill(a);
     kill(b);
-    await expect(transport.call(asking())).rejects.toBeInstanceOf(OwnerUnavailable);
+    await expect(transport.call(asking())).rejects.toBeInstanceOf(OwnerUnavailableError);
   });
 
   it('do not hide that an answer was lost with the instance that was asked', async () => {
@@ -304,7 +304,7 @@ describe('several instances', () => {
     const asked = transport.call(asking());
     await handler.begun;
     kill(server);
-    await expect(asked).rejects.toBeInstanceOf(AnswerLost);
+    await expect(asked).rejects.toBeInstanceOf(ReplyLostError);
   });
 
   /** What the death of the process does to its connections. */
@@ -326,7 +326,7 @@ describe('stopping', () => {
     const asked = reply(transport, asking('"in flight"'));
     await begun.opened;
     await server.stop();
-    await expect(reply(transport)).rejects.toBeInstanceOf(OwnerUnavailable);
+    await expect(reply(transport)).rejects.toBeInstanceOf(OwnerUnavailableError);
     answer.open();
     expect(await asked).toBe('"in flight"');
     expect(server.health().state).toBe('stopped');
@@ -338,7 +338,7 @@ describe('stopping', () => {
     const asked = reply(transportTo(server));
     await handler.begun;
     await server.close();
-    expect(await handler.aborted).toBeInstanceOf(ServerStopped);
+    expect(await handler.aborted).toBeInstanceOf(ServerStoppedError);
     expect(await asked).toBe('fault: cancelled');
   });
 });

@@ -4,12 +4,12 @@ import { milliseconds, type Call } from '@parley/contract';
 import {
   hostAndPort,
   TRANSPORT_ID,
-  type Answerer,
+  type HandleCall,
   type CallServer,
   type HandlerExtras,
   type HandlerRegistry,
   type IncomingCall,
-  type IntakeHealth,
+  type ConsumerHealth,
 } from '@parley/messaging/transport';
 import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
@@ -20,16 +20,16 @@ import { headersFrom } from './headers';
 const GRACE = 1_000;
 
 /** Nobody waits for this answer any more. */
-export class CallerGone extends Error {
-  override readonly name = 'CallerGone';
+export class CallerGoneError extends Error {
+  override readonly name = 'CallerGoneError';
   constructor(contract: string) {
     super(`the caller of ${contract} cancelled it or went away`);
   }
 }
 
 /** This instance stops, and the drain ran out of time. */
-export class ServerStopped extends Error {
-  override readonly name = 'ServerStopped';
+export class ServerStoppedError extends Error {
+  override readonly name = 'ServerStoppedError';
   constructor(contract: string) {
     super(`${contract} was still being answered when this instance stopped`);
   }
@@ -39,7 +39,7 @@ type Respond = sendUnaryData<Buffer>;
 
 /** Nest's gRPC server, with its methods made from the handlers instead of .proto files. */
 export class GrpcCallServer extends ServerGrpc implements CallServer {
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private answered?: Promise<void>;
   private readonly underWay = new Map<AbortController, string>();
   /** Where it listens; differs from what was asked for when that was port 0. */
@@ -48,7 +48,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   constructor(
     private readonly at: { readonly host: string; readonly port: number },
     private readonly registry: HandlerRegistry,
-    private readonly answer: Answerer,
+    private readonly answer: HandleCall,
   ) {
     super({ url: hostAndPort(at.host, at.port), package: '', protoPath: '' });
     this.transportId = TRANSPORT_ID.call;
@@ -96,7 +96,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   /** What is still under way is aborted, and cut off a second later. */
   override async close(): Promise<void> {
     await this.stop();
-    for (const [call, contract] of this.underWay) call.abort(new ServerStopped(contract));
+    for (const [call, contract] of this.underWay) call.abort(new ServerStoppedError(contract));
     await Promise.race([
       this.answered,
       new Promise((resolve) => setTimeout(resolve, GRACE).unref()),
@@ -104,7 +104,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     (this.grpcClient as Server | undefined)?.forceShutdown();
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return { technology: 'grpc', kind: 'call', state: this.state };
   }
 
@@ -148,7 +148,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
       abort.abort(
         deadline.budget() === 0
           ? new DeadlineExceeded(contract.name, budget)
-          : new CallerGone(contract.name),
+          : new CallerGoneError(contract.name),
       ),
     );
     this.underWay.set(abort, contract.name);

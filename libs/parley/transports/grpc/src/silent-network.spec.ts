@@ -1,5 +1,5 @@
 import { call } from '@parley/contract';
-import { eventually, Road } from '@parley/conformance';
+import { eventually, TcpProxy } from '@parley/conformance';
 import {
   type CallTransport,
   HandlerRegistry,
@@ -32,7 +32,7 @@ describe('a network that loses everything', () => {
     new HandlerRegistry('catalog'),
     async ({ body }) => ({ ok: true, body }),
   );
-  let road: Road;
+  let road: TcpProxy;
   let transport: CallTransport;
 
   beforeAll(async () => {
@@ -45,7 +45,7 @@ describe('a network that loses everything', () => {
     await new Promise<void>(
       (resolve, reject) => void server.listen((error) => (error ? reject(error) : resolve())),
     );
-    road = await Road.to(`grpc://127.0.0.1:${server.port}`, server.port);
+    road = await TcpProxy.to(`grpc://127.0.0.1:${server.port}`, server.port);
     const context = {
       service: 'orders',
       instance: 'orders-1',

@@ -1,4 +1,4 @@
-import { Address, KafkaUnavailable, startFailure, TopologyMismatch } from './address';
+import { Address, KafkaUnavailableError, startFailure, TopologyMismatchError } from './address';
 
 describe('a Kafka URL', () => {
   it('names brokers, a user, TLS and what topics are to be like', () => {
@@ -81,14 +81,14 @@ describe('what is said of a failed start', () => {
   ])('of "%s"', (message, expected) => {
     const failure = startFailure(address, wrapped(message));
     expect(failure).toMatchObject({
-      name: 'KafkaUnavailable',
+      name: 'KafkaUnavailableError',
       message: expect.stringMatching(expected) as string,
     });
     expect(failure.message).not.toMatch(/secret|\n/);
   });
 
   it('is what was said already', () => {
-    for (const said of [new KafkaUnavailable(address, 'x'), new TopologyMismatch('y')])
+    for (const said of [new KafkaUnavailableError(address, 'x'), new TopologyMismatchError('y')])
       expect(startFailure(address, said)).toBe(said);
   });
 });

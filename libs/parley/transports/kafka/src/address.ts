@@ -75,22 +75,22 @@ export class Address {
 }
 
 /** Kafka could not be used at start. Once started, connections come back by themselves. */
-export class KafkaUnavailable extends Error {
-  override readonly name = 'KafkaUnavailable';
+export class KafkaUnavailableError extends Error {
+  override readonly name = 'KafkaUnavailableError';
   constructor(address: Address, cause: unknown) {
     super(`Kafka at ${address} ${explain(address, cause)}`, { cause });
   }
 }
 
 /** A topic is not there, or not as it has to be. */
-export class TopologyMismatch extends Error {
-  override readonly name = 'TopologyMismatch';
+export class TopologyMismatchError extends Error {
+  override readonly name = 'TopologyMismatchError';
 }
 
 /** What was thrown while connecting, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  const isTold = thrown instanceof KafkaUnavailable || thrown instanceof TopologyMismatch;
-  return isTold ? thrown : (bugIn(thrown) ?? new KafkaUnavailable(address, thrown));
+  const isTold = thrown instanceof KafkaUnavailableError || thrown instanceof TopologyMismatchError;
+  return isTold ? thrown : (bugIn(thrown) ?? new KafkaUnavailableError(address, thrown));
 }
 
 function explain({ user, tls }: Address, cause: unknown): string {

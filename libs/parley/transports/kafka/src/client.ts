@@ -31,8 +31,8 @@ export interface Producer {
 }
 
 /** Why messages were not confirmed. */
-export class Rejection extends Error {
-  override readonly name = 'Rejection';
+export class RejectionError extends Error {
+  override readonly name = 'RejectionError';
   constructor(
     /**
      * 'unsent': nothing was stored. 'unknown': nobody knows. Others: nothing was stored, and trying
@@ -50,8 +50,8 @@ export class Rejection extends Error {
  * The cluster is there and not ready: it has just started, or moves a group. A moment later it may
  * be.
  */
-export class NotYet extends Error {
-  override readonly name = 'NotYet';
+export class ClusterNotReadyError extends Error {
+  override readonly name = 'ClusterNotReadyError';
 }
 
 export interface Group {

@@ -1,4 +1,4 @@
-import { Address, KafkaUnavailable } from './address';
+import { Address, KafkaUnavailableError } from './address';
 import type { KafkaClient } from './client';
 import { isComingUp } from './coming-up';
 import { KafkaPublisher } from './publisher';
@@ -70,6 +70,6 @@ describe('a Kafka that is coming up', () => {
   it('is not waited for when it is not that', async () => {
     await expect(
       publisherOf(protocolError('SASL_AUTHENTICATION_FAILED')).connect(),
-    ).rejects.toBeInstanceOf(KafkaUnavailable);
+    ).rejects.toBeInstanceOf(KafkaUnavailableError);
   });
 });

@@ -4,12 +4,12 @@ import {
   type Deliver,
   type HandlerExtras,
   type HandlerRegistry,
-  type Intake,
-  type IntakeHealth,
+  type Consumer,
+  type ConsumerHealth,
   TRANSPORT_ID,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { type Address, KafkaUnavailable, startFailure } from './address';
+import { type Address, KafkaUnavailableError, startFailure } from './address';
 import { within } from './bound';
 import type { KafkaClient } from './client';
 import { GroupReader } from './group-reader';
@@ -21,10 +21,10 @@ const STARTED_WITHIN = 15_000;
  * Nest's server, made to lose nothing: it has a consumer of its own for every subscription, and
  * commits what is done, no further.
  */
-export class KafkaIntake extends ServerKafka implements Intake {
+export class KafkaConsumerServer extends ServerKafka implements Consumer {
   override transportId: symbol;
   private readers: readonly GroupReader[] = [];
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private closing?: Promise<void>;
 
   constructor(
@@ -58,7 +58,7 @@ export class KafkaIntake extends ServerKafka implements Intake {
         (subscription) => new GroupReader(subscription, { ...this.parts, deliver: this.pipeline }),
       );
     const late = () =>
-      new KafkaUnavailable(
+      new KafkaUnavailableError(
         this.address,
         new Error(
           `${this.readers.find((reader) => reader.problem)?.problem ?? 'no answer'} within ${STARTED_WITHIN / 1_000} s`,
@@ -84,7 +84,7 @@ export class KafkaIntake extends ServerKafka implements Intake {
     return (this.closing ??= this.closeNow());
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const problem =
       this.state === 'consuming'
         ? this.readers.find((reader) => reader.problem)?.problem

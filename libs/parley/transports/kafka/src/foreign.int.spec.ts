@@ -1,4 +1,4 @@
-import { foreignSuite } from '@parley/conformance/interop';
+import { interopSuite } from '@parley/conformance/interop';
 import { kafka } from './kafka';
 import { dropTopicsOf } from './leftovers.fixture';
 import { topicOf } from './topology';
@@ -6,7 +6,7 @@ import { topicOf } from './topology';
 const url = process.env.KAFKA_URL ?? '';
 
 for (const kind of ['event', 'command'] as const)
-  foreignSuite({
+  interopSuite({
     technology: kafka,
     url,
     kind,

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import {
   type Backlog,
   bugDetails,
-  type Bound,
+  type ConcurrencyLimit,
   type Deliver,
   FirstOfKeys,
-  KeyLanes,
+  KeyedExecutor,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
@@ -18,10 +18,10 @@ import {
   type GroupListener,
   type Incoming,
   type KafkaClient,
-  NotYet,
+  ClusterNotReadyError,
   type Position,
 } from './client';
-import { Progress } from './offset-tracker';
+import { OffsetTracker } from './offset-tracker';
 import { ownersOf, topicOf, type Topics } from './topology';
 
 const COMMIT_AFTER = 200;
@@ -58,15 +58,15 @@ export interface ReaderPlace {
 /**
  * The time from a join of the group to the next: what was assigned, and what is under way of it.
  */
-class Membership {
-  readonly partitions = new Map<string, Progress>();
+class GroupGeneration {
+  readonly partitions = new Map<string, OffsetTracker>();
   private readonly end = new AbortController();
   /** Nothing more is begun. */
   leaving = false;
   /** Its positions are others' to store. */
   over = false;
 
-  constructor(readonly lanes: KeyLanes) {
+  constructor(readonly lanes: KeyedExecutor) {
     setMaxListeners(0, this.end.signal);
   }
 
@@ -96,8 +96,8 @@ export class GroupReader implements GroupListener {
   /** Another life of the same instance must not be taken for this one. */
   private readonly member: string;
   /** Of the lanes of each membership: only those of the present one are told when it changes. */
-  private readonly bound: Bound;
-  private membership?: Membership;
+  private readonly bound: ConcurrencyLimit;
+  private membership?: GroupGeneration;
   private consumer?: GroupConsumer;
   private committing = Promise.resolve();
   private readonly timers = new Map<number, () => void>();
@@ -140,7 +140,7 @@ export class GroupReader implements GroupListener {
       try {
         return await this.join();
       } catch (error) {
-        if (!(error instanceof NotYet) || this.stopping) throw error;
+        if (!(error instanceof ClusterNotReadyError) || this.stopping) throw error;
         this.trouble = error.message;
         await new Promise<void>((resolve) =>
           this.place.context.clock.after(JOINED_AGAIN_AFTER, resolve),
@@ -200,7 +200,7 @@ export class GroupReader implements GroupListener {
     this.joined = true;
     // What one instance reads for itself alone goes on as if nothing had happened.
     if (!this.durable && this.membership && !this.membership.leaving) return;
-    this.membership = new Membership(new KeyLanes(this.bound));
+    this.membership = new GroupGeneration(new KeyedExecutor(this.bound));
     if (this.stopping) this.membership.leave();
   }
 
@@ -284,7 +284,7 @@ export class GroupReader implements GroupListener {
   }
 
   /** Who cannot be asked about is suspected. */
-  private async isOrphaned({ topic, partition }: Progress): Promise<boolean> {
+  private async isOrphaned({ topic, partition }: OffsetTracker): Promise<boolean> {
     const { store } = this.place.context;
     if (!this.durable) return false;
     return (
@@ -298,7 +298,7 @@ export class GroupReader implements GroupListener {
    * What this member read, and has stored the positions of: whoever reads it next need not suspect
    * anything.
    */
-  private async handBack(membership: Membership | undefined): Promise<void> {
+  private async handBack(membership: GroupGeneration | undefined): Promise<void> {
     const parts = [...(membership?.partitions.keys() ?? [])];
     if (parts.length === 0 || !this.durable) return;
     await this.place.context.store?.suspects
@@ -307,20 +307,20 @@ export class GroupReader implements GroupListener {
   }
 
   private progressOf(
-    membership: Membership,
+    membership: GroupGeneration,
     topic: string,
     partition: number,
     from: number,
-  ): Progress {
+  ): OffsetTracker {
     const name = `${topic}/${partition}`;
     const known = membership.partitions.get(name);
     if (known) return known;
-    const progress = new Progress(topic, partition, from);
+    const progress = new OffsetTracker(topic, partition, from);
     membership.partitions.set(name, progress);
     return progress;
   }
 
-  private enqueue(membership: Membership, progress: Progress, message: Incoming): void {
+  private enqueue(membership: GroupGeneration, progress: OffsetTracker, message: Incoming): void {
     const { offset, value } = message;
     const { headers, body } = unpack(message);
     const key = headers.partitionkey;
@@ -342,7 +342,7 @@ export class GroupReader implements GroupListener {
    * its lane waiting with it.
    */
   private async handle(
-    membership: Membership,
+    membership: GroupGeneration,
     message: ReturnType<typeof unpack>,
     suspect: boolean,
   ): Promise<boolean> {
@@ -353,7 +353,7 @@ export class GroupReader implements GroupListener {
         attempt: 1,
         suspect,
         signal: membership.signal,
-        honours: HONOURS,
+        supports: HONOURS,
       });
       if (outcome.kind === 'done' || (outcome.kind === 'dead' && !this.durable)) return true;
       if (outcome.kind !== 'return') this.refuse(outcome.kind, message.headers.type);
@@ -370,7 +370,7 @@ export class GroupReader implements GroupListener {
     );
   }
 
-  private finish(membership: Membership, progress: Progress, offset: number): void {
+  private finish(membership: GroupGeneration, progress: OffsetTracker, offset: number): void {
     progress.finish(offset);
     this.commitWithin(COMMIT_AFTER);
     if (!progress.paused || membership.leaving || !progress.hasRoom) return;

@@ -1,3 +1,3 @@
-export { KafkaUnavailable, TopologyMismatch } from './address';
+export { KafkaUnavailableError, TopologyMismatchError } from './address';
 export { kafka } from './kafka';
-export { NotConnected, Refused, Unconfirmed, Unroutable } from './publisher';
+export { NotConnectedError, RefusedError, UnconfirmedError, UnroutableError } from './publisher';

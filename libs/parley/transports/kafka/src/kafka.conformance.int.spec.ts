@@ -4,9 +4,9 @@ import {
   commandSuite,
   eventSuite,
   MemoryDatabases,
-  MemoryLink,
+  FaultyLink,
   offersBroker,
-  Road,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { kafka } from './kafka';
@@ -36,7 +36,7 @@ const fixture: Fixture = {
   },
   open: async (service) => {
     services.add(service);
-    const [way, database] = [await Road.to(url, 9092), new MemoryLink()];
+    const [way, database] = [await TcpProxy.to(url, 9092), new FaultyLink()];
     const own = `${way.along(url)}?forwarded=true`;
     return {
       options: {
@@ -47,7 +47,7 @@ const fixture: Fixture = {
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
-      alive: () => way.traffic > 0 || database.isUp(),
+      alive: () => way.connections > 0 || database.isUp(),
       close: () => way.close(),
     };
   },

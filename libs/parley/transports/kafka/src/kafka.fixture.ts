@@ -3,7 +3,7 @@ import { type Envelope, Subscription, type SubscriptionOptions } from '@parley/m
 import {
   type Delivery,
   HandlerRegistry,
-  type Intake,
+  type Consumer,
   type Outcome,
   type OutgoingMessage,
   systemClock,
@@ -81,7 +81,7 @@ export class Scene {
       contracts = [this.said],
     }: Hearing = {},
     url = this.url,
-  ): Promise<Intake> {
+  ): Promise<Consumer> {
     const transport = await this.transport(url);
     const registry = new HandlerRegistry(service, concurrency);
     const { kind } = contracts[0]!;
@@ -89,7 +89,7 @@ export class Scene {
     if (kind === 'event') Subscription(subscription, options)(Handlers);
     const deliver = async (delivery: Delivery): Promise<Outcome> =>
       (await handle(delivery, read(delivery))) ?? DONE;
-    const intake = transport.intake(kind as 'event', registry, deliver);
+    const intake = transport.consumer(kind as 'event', registry, deliver);
     for (const contract of contracts)
       registry.add(async () => undefined, {
         contract,

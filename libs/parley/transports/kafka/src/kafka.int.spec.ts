@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { broadcast } from '@parley/contract';
-import { eventually, Journal } from '@parley/conformance';
+import { eventually, Recorder } from '@parley/conformance';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { z } from 'zod';
@@ -31,7 +31,7 @@ jest.setTimeout(60_000);
   describe('a partition', () => {
     it('has lanes side by side: a slow key holds up no other, and nothing above it counts as done before it is', async () => {
       const slow = new Gate();
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear(async (_, { key, n }) => {
         if (key === 'slow') await slow.opened;
         seen.note(n);
@@ -57,7 +57,7 @@ jest.setTimeout(60_000);
 
     it('is read no further than there is room for, and read on afterwards', async () => {
       const gate = new Gate();
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       let [running, most] = [0, 0];
       await scene.hear(
         async (_, { n }) => {
@@ -94,7 +94,7 @@ jest.setTimeout(60_000);
         `Kafka: ${Math.round(rate)} confirmed messages a second, 5,000 publishers, one message each\n`,
       );
       expect(rate).toBeGreaterThan(500);
-      const seen = new Journal<[string, number]>();
+      const seen = new Recorder<[string, number]>();
       await scene.hear((_, { key, n }) => seen.note([key, n]));
       await seen.reach(5_001);
       for (const key of new Set(seen.entries.map(([one]) => one))) {
@@ -107,17 +107,17 @@ jest.setTimeout(60_000);
       const transport = await scene.transport();
       const large = { ...message(scene.said, 1), body: Buffer.alloc(1_048_588) };
       await expect(transport.publish([large])).rejects.toMatchObject({
-        name: 'TooLarge',
-        limit: transport.largest,
+        name: 'BodyTooLargeError',
+        limit: transport.maxBodyBytes,
       });
       const largest = {
         ...message(scene.said, 2),
         body: Buffer.from(
-          JSON.stringify({ key: 'k', n: 2, text: 'x'.repeat(transport.largest! - 40) }),
+          JSON.stringify({ key: 'k', n: 2, text: 'x'.repeat(transport.maxBodyBytes! - 40) }),
         ),
       };
       await transport.publish([largest, message(scene.said, 3)]);
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => seen.note(n));
       expect(await seen.reach(2)).toEqual([2, 3]);
     });
@@ -144,7 +144,7 @@ jest.setTimeout(60_000);
       const first = await scene.hear(() => undefined, { options: { from: 'now' } });
       await first.close();
       await scene.say(message(scene.said, 2));
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => seen.note(n), { options: { from: 'now' } });
       await seen.reach(1);
       expect(seen.entries).toEqual([2]);
@@ -163,14 +163,14 @@ jest.setTimeout(60_000);
         }));
         await admin.deleteTopicRecords({ topic: scene.topic, partitions });
       });
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => seen.note(n), hearing);
       expect(await seen.reach(1)).toEqual([3]);
       expect(scene.complaints.join()).toContain('were deleted before they were handled');
     });
 
     it('passes over what nobody there handles, and counts it as done', async () => {
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => seen.note(n));
       await scene.say(message(scene.other, 1), message(scene.said, 2), message(scene.other, 3));
       await seen.reach(1);
@@ -196,7 +196,7 @@ jest.setTimeout(60_000);
     });
 
     it('delivers again what was given back, before what follows it', async () => {
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => {
         seen.note(n);
         return n === 1 && seen.entries.length === 1 ? { kind: 'return' } : DONE;
@@ -211,14 +211,14 @@ jest.setTimeout(60_000);
       await scene.say(message(scene.said, 1));
       await begun.opened;
       await intake.close();
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => seen.note(n));
       expect(await seen.reach(1)).toEqual([1]);
       never.open();
     });
 
     it('is made anew when its consumer crashed, and says meanwhile why it does not read', async () => {
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       const intake = await scene.hear((_, { n }) => seen.note(n));
       await scene.admin((admin) => admin.deleteTopics({ topics: [scene.topic] }));
       await eventually(
@@ -312,7 +312,7 @@ jest.setTimeout(60_000);
       await scene.say(sent);
       const consumer = scene.direct().consumer({ groupId: `${scene.owner}-foreign` });
       await consumer.subscribe({ topic: scene.topic, fromBeginning: true });
-      const read = new Journal<{ key: string; headers: Record<string, string>; value: string }>();
+      const read = new Recorder<{ key: string; headers: Record<string, string>; value: string }>();
       await consumer.run({
         eachMessage: async ({ message: { key, value, headers = {} } }) =>
           read.note({
@@ -338,7 +338,7 @@ jest.setTimeout(60_000);
     });
 
     it('may write messages: binary, structured, and what nobody can read is handed on as it came', async () => {
-      const seen = new Journal<{ headers: object; body: string }>();
+      const seen = new Recorder<{ headers: object; body: string }>();
       await scene.hear(({ headers, body }) => seen.note({ headers, body: body.toString() }));
       const producer = scene.direct().producer();
       await producer.connect();
@@ -373,7 +373,7 @@ jest.setTimeout(60_000);
 
   it('leaves no group behind of an instance that listened to broadcasts', async () => {
     const bell = broadcast(`${scene.owner}.bell-rung`, z.object({ n: z.int() }));
-    const seen = new Journal<number>();
+    const seen = new Recorder<number>();
     const intake = await scene.hear((_, { n }) => seen.note(n), { contracts: [bell] });
     await scene.say(message(bell, 1));
     await seen.reach(1);
@@ -386,7 +386,7 @@ jest.setTimeout(60_000);
     it('lets in who knows it', async () => {
       const transport = await scene.transport(guarded);
       await transport.publish([message(scene.said, 1)]);
-      const seen = new Journal<number>();
+      const seen = new Recorder<number>();
       await scene.hear((_, { n }) => seen.note(n), {}, guarded);
       await seen.reach(1);
     });
@@ -423,7 +423,7 @@ jest.setTimeout(60_000);
     ])('that are not as the URL wants them are named (%s)', async (option, expected) => {
       await scene.say(message(scene.said, 1));
       await expect(scene.hear(() => undefined, {}, `${url}?${option}`)).rejects.toMatchObject({
-        name: 'TopologyMismatch',
+        name: 'TopologyMismatchError',
         message: expect.stringContaining(expected) as string,
       });
     });
@@ -435,7 +435,7 @@ jest.setTimeout(60_000);
         admin.fetchTopicMetadata({ topics: [scene.topic] }),
       );
       expect(topics[0]!.partitions).toHaveLength(5);
-      const findings = (await transport.examine!()).filter(({ what }) =>
+      const findings = (await transport.checkDurability!()).filter(({ what }) =>
         what.startsWith(scene.topic),
       );
       expect(
@@ -459,7 +459,7 @@ jest.setTimeout(60_000);
         .catch((thrown: unknown) => thrown)) as Error;
       expect(Date.now() - began).toBeLessThan(16_000);
       expect(error).toMatchObject({
-        name: 'KafkaUnavailable',
+        name: 'KafkaUnavailableError',
         message: expect.not.stringMatching(/secret|\n/) as string,
       });
       return error.message;

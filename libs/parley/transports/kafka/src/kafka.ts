@@ -5,7 +5,7 @@ import type {
   Finding,
   HandlerRegistry,
   Hop,
-  Intake,
+  Consumer,
   OutgoingMessage,
   Resource,
   Transport,
@@ -14,7 +14,7 @@ import type {
 } from '@parley/messaging/transport';
 import { Address } from './address';
 import type { KafkaClient } from './client';
-import { KafkaIntake } from './consumer-server';
+import { KafkaConsumerServer } from './consumer-server';
 import { KafkaJsClient } from './kafkajs';
 import { KafkaPublisher } from './publisher';
 import { type Stored, topicOf, Topics } from './topology';
@@ -46,7 +46,7 @@ class KafkaTransport implements Transport {
     this.publisher = new KafkaPublisher(this.client, this.topics, where, context);
   }
 
-  get largest(): number {
+  get maxBodyBytes(): number {
     return this.topics.largest;
   }
 
@@ -58,8 +58,8 @@ class KafkaTransport implements Transport {
     return this.publisher.publish(messages);
   }
 
-  intake(kind: Stored, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new KafkaIntake(kind, this.where, registry, deliver, {
+  consumer(kind: Stored, registry: HandlerRegistry, deliver: Deliver): Consumer {
+    return new KafkaConsumerServer(kind, this.where, registry, deliver, {
       client: this.client,
       topics: this.topics,
       context: this.context,
@@ -93,7 +93,7 @@ class KafkaTransport implements Transport {
     return [...topics.keys()].sort().map((name) => topics.get(name)!);
   }
 
-  examine(): Promise<readonly Finding[]> {
+  checkDurability(): Promise<readonly Finding[]> {
     return this.topics.examine();
   }
 

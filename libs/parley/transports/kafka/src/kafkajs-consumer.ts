@@ -14,7 +14,7 @@ import {
   type GroupConsumer,
   type GroupListener,
   type Incoming,
-  NotYet,
+  ClusterNotReadyError,
   type Position,
 } from './client';
 import { isComingUp } from './coming-up';
@@ -131,7 +131,9 @@ export class KafkaJsConsumer implements GroupConsumer {
       });
       await ready;
     } catch (error) {
-      throw isGettingReady(error) ? new NotYet((error as Error).message, { cause: error }) : error;
+      throw isGettingReady(error)
+        ? new ClusterNotReadyError((error as Error).message, { cause: error })
+        : error;
     }
   }
 

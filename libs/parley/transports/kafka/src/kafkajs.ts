@@ -22,7 +22,7 @@ import {
   type NewTopic,
   type Outgoing,
   type Producer,
-  Rejection,
+  RejectionError,
   type TopicState,
 } from './client';
 import { KafkaJsConsumer } from './kafkajs-consumer';
@@ -191,7 +191,7 @@ function byTopic(messages: readonly Outgoing[]): Pick<ProducerBatch, 'topicMessa
 }
 
 /** Errors of the protocol after which nothing was stored and nothing will be. */
-const FINAL: Readonly<Record<string, Rejection['what']>> = {
+const FINAL: Readonly<Record<string, RejectionError['what']>> = {
   UNKNOWN_TOPIC_OR_PARTITION: 'no such topic',
   INVALID_TOPIC_EXCEPTION: 'no such topic',
   MESSAGE_TOO_LARGE: 'too large',
@@ -203,15 +203,19 @@ const FINAL: Readonly<Record<string, Rejection['what']>> = {
   NOT_ENOUGH_REPLICAS: 'unsent',
 };
 
-function rejectionOf(thrown: unknown): Rejection {
+function rejectionOf(thrown: unknown): RejectionError {
   const error = innermost(thrown) as Error & { type?: string; code?: string };
   const never =
     error.code === 'ECONNREFUSED' ||
     error.code === 'ENOTFOUND' ||
     error.message === 'Connection timeout';
-  return new Rejection(FINAL[error.type ?? ''] ?? (never ? 'unsent' : 'unknown'), error.message, {
-    cause: error,
-  });
+  return new RejectionError(
+    FINAL[error.type ?? ''] ?? (never ? 'unsent' : 'unknown'),
+    error.message,
+    {
+      cause: error,
+    },
+  );
 }
 
 /** kafkajs wraps what happened in how often it tried. */

@@ -1,7 +1,7 @@
 import { event } from '@parley/contract';
 import { z } from 'zod';
 import { Address } from './address';
-import { type KafkaClient, type Producer, Rejection } from './client';
+import { type KafkaClient, type Producer, RejectionError } from './client';
 import { message } from './kafka.fixture';
 import { KafkaPublisher } from './publisher';
 import type { Topics } from './topology';
@@ -41,7 +41,7 @@ describe('a mistake in code, of kafkajs for instance', () => {
 
   it('is told as what it is where messages are sent', async () => {
     const producer: Producer = {
-      produce: () => Promise.reject(new Rejection('unknown', bug.message, { cause: bug })),
+      produce: () => Promise.reject(new RejectionError('unknown', bug.message, { cause: bug })),
       close: () => Promise.resolve(),
     };
     await triedInVain(publisherOf({ client: { producer: () => Promise.resolve(producer) } }));
@@ -49,7 +49,7 @@ describe('a mistake in code, of kafkajs for instance', () => {
 
   it('that a new producer does not repeat is told to nobody', async () => {
     const ends = [
-      () => Promise.reject(new Rejection('unknown', bug.message, { cause: bug })),
+      () => Promise.reject(new RejectionError('unknown', bug.message, { cause: bug })),
       () => Promise.resolve(),
     ];
     const producer = (): Promise<Producer> =>

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { Progress } from './offset-tracker';
+import { OffsetTracker } from './offset-tracker';
 
 const begun = (offsets: readonly number[], bounds = { messages: 4, bytes: 100, span: 20 }) => {
-  const progress = new Progress('t', 0, offsets[0] ?? 0, bounds);
+  const progress = new OffsetTracker('t', 0, offsets[0] ?? 0, bounds);
   for (const offset of offsets) progress.begin(offset, 1);
   progress.next = (offsets.at(-1) ?? 0) + 1;
   return progress;

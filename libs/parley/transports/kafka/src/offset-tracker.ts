@@ -6,7 +6,7 @@ import type { FirstOfKeys } from '@parley/messaging/transport';
  * How far one partition is read and done. Only what lies below everything unfinished may be
  * committed.
  */
-export class Progress {
+export class OffsetTracker {
   /** Offsets that were begun and are not finished, ascending, with the bytes each of them holds. */
   private readonly open = new Map<number, number>();
   private held = 0;

@@ -6,7 +6,7 @@ import {
   headersOf,
   NotTriedError,
   type OutgoingMessage,
-  TooLarge,
+  BodyTooLargeError,
   type TransportContext,
   UnpublishableError,
   UnpublishedError,
@@ -15,7 +15,7 @@ import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './cloudevents';
 import { settledWithin, within } from './bound';
-import { type KafkaClient, type Outgoing, type Producer, Rejection } from './client';
+import { type KafkaClient, type Outgoing, type Producer, RejectionError } from './client';
 import { isComingUp } from './coming-up';
 import { partitionOf } from './partition';
 import { type KnownTopic, largestBody, type Stored, type Topics } from './topology';
@@ -29,7 +29,7 @@ const BATCH_HEADROOM = 4_096;
 const MOST_AT_A_TIME = 5_000;
 
 /** Messages that are confirmed together. */
-interface Shipment {
+interface PendingSend {
   readonly messages: readonly Outgoing[];
   readonly bytes: number;
   readonly until: number;
@@ -43,7 +43,7 @@ interface Shipment {
  * its copy.
  */
 export class KafkaPublisher {
-  private readonly waiting: Shipment[] = [];
+  private readonly waiting: PendingSend[] = [];
   private producer?: Promise<Producer>;
   private shipping?: Promise<void>;
   private turn = 0;
@@ -146,13 +146,13 @@ export class KafkaPublisher {
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
     const late = () =>
-      new NotConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+      new NotConnectedError(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
       return await within(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
     } catch (error) {
-      if (error instanceof NotConnected || (error as Error).name === 'TopologyMismatch')
+      if (error instanceof NotConnectedError || (error as Error).name === 'TopologyMismatchError')
         throw error;
-      throw bugIn(error) ?? new NotConnected(this.address, (error as Error).message, error);
+      throw bugIn(error) ?? new NotConnectedError(this.address, (error as Error).message, error);
     }
   }
 
@@ -161,7 +161,7 @@ export class KafkaPublisher {
     const key = envelope.partitionkey === undefined ? null : Buffer.from(envelope.partitionkey);
     const bytes = sizeOf(key, body, headers);
     if (bytes > topic.limit - BATCH_HEADROOM)
-      throw new TooLarge(contract.name, body.length, largestBody(topic), 'kafka');
+      throw new BodyTooLargeError(contract.name, body.length, largestBody(topic), 'kafka');
     const partition = key ? partitionOf(key, topic.partitions) : this.turn++ % topic.partitions;
     return { topic: topic.name, partition, key, value: body, headers, bytes };
   }
@@ -181,7 +181,7 @@ export class KafkaPublisher {
   }
 
   /** As many as fit into what one partition takes; all of them may be for one. */
-  private next(): readonly Shipment[] {
+  private next(): readonly PendingSend[] {
     const limit = this.topics.largest;
     let [bytes, messages, count] = [0, 0, 0];
     for (const shipment of this.waiting) {
@@ -193,7 +193,7 @@ export class KafkaPublisher {
     return this.waiting.splice(0, count);
   }
 
-  private async deliver(batch: readonly Shipment[]): Promise<void> {
+  private async deliver(batch: readonly PendingSend[]): Promise<void> {
     try {
       await this.produce(batch);
       for (const { confirm } of batch) confirm();
@@ -202,9 +202,9 @@ export class KafkaPublisher {
       const bug = bugIn(thrown);
       if (bug) return batch.forEach(({ reject }) => reject(bug));
       const rejection =
-        thrown instanceof Rejection
+        thrown instanceof RejectionError
           ? thrown
-          : new Rejection('unknown', (thrown as Error).message, { cause: thrown });
+          : new RejectionError('unknown', (thrown as Error).message, { cause: thrown });
       // One of them may be to blame; it is not to take the others with it.
       if (batch.length > 1 && isFinal(rejection))
         for (const shipment of batch) await this.deliver([shipment]);
@@ -216,22 +216,22 @@ export class KafkaPublisher {
    * Tries until the first of them has waited long enough. Once an attempt may have got through,
    * they are of unknown fate.
    */
-  private async produce(batch: readonly Shipment[]): Promise<void> {
+  private async produce(batch: readonly PendingSend[]): Promise<void> {
     const until = Math.min(...batch.map((shipment) => shipment.until));
     const messages = batch.flatMap((shipment) => shipment.messages);
-    let unknown: Rejection | undefined;
+    let unknown: RejectionError | undefined;
     for (;;) {
       try {
         return await within(
           Math.max(1, until - performance.now()),
           this.attempt(messages),
-          () => unknown ?? new Rejection('unknown', 'no confirm in time'),
+          () => unknown ?? new RejectionError('unknown', 'no confirm in time'),
         );
       } catch (thrown) {
         const rejection =
-          thrown instanceof Rejection
+          thrown instanceof RejectionError
             ? thrown
-            : new Rejection('unsent', (thrown as Error).message, { cause: thrown });
+            : new RejectionError('unsent', (thrown as Error).message, { cause: thrown });
         if (rejection.what === 'unknown') unknown = rejection;
         if (isFinal(rejection)) throw rejection;
         if (this.closed || performance.now() + AGAIN_AFTER >= until) throw unknown ?? rejection;
@@ -272,25 +272,26 @@ export class KafkaPublisher {
     else void producer?.then((one) => one.close()).catch(() => undefined);
   }
 
-  private errorOf(rejection: Rejection, { messages }: Shipment): Error {
+  private errorOf(rejection: RejectionError, { messages }: PendingSend): Error {
     const { topic } = messages[0]!;
     if (rejection.what === 'unsent')
-      return new NotConnected(this.address, rejection.message, rejection);
-    if (rejection.what === 'unknown') return new Unconfirmed(topic, this.address, rejection);
+      return new NotConnectedError(this.address, rejection.message, rejection);
+    if (rejection.what === 'unknown') return new UnconfirmedError(topic, this.address, rejection);
     if (rejection.what === 'refused' || rejection.what === 'too large')
-      return new Refused(topic, this.address, rejection);
-    if (rejection.what === 'not allowed') return new NotAllowed(topic, this.address, rejection);
+      return new RefusedError(topic, this.address, rejection);
+    if (rejection.what === 'not allowed')
+      return new NotAllowedError(topic, this.address, rejection);
     this.topics.forget(topic);
-    return new Unroutable(topic, this.address, rejection);
+    return new UnroutableError(topic, this.address, rejection);
   }
 }
 
 type Sized = Outgoing & { readonly bytes: number };
 
-const isFinal = ({ what }: Rejection): boolean => what !== 'unsent' && what !== 'unknown';
+const isFinal = ({ what }: RejectionError): boolean => what !== 'unsent' && what !== 'unknown';
 
 /** Of the broker, not of the connection. */
-const isComplaint = ({ cause }: Rejection): boolean =>
+const isComplaint = ({ cause }: RejectionError): boolean =>
   (cause as { type?: unknown } | undefined)?.type !== undefined;
 
 /** In order, none larger than `limit`. */
@@ -314,7 +315,9 @@ function inParts<M>(
 
 /** Messages for other topics are good. */
 function ofOneTopic(error: Error): never {
-  throw error instanceof Unroutable ? new UnpublishedError(error.message, { cause: error }) : error;
+  throw error instanceof UnroutableError
+    ? new UnpublishedError(error.message, { cause: error })
+    : error;
 }
 
 const behind = () => new NotTriedError('an earlier message of its key was not published');
@@ -331,8 +334,8 @@ function isBehind(
 }
 
 /** Nothing could be handed over. Nothing was stored. */
-export class NotConnected extends OutageError {
-  override readonly name = 'NotConnected';
+export class NotConnectedError extends OutageError {
+  override readonly name = 'NotConnectedError';
   override readonly effect = 'none';
   constructor(address: Address, why: string, cause?: unknown) {
     super(
@@ -343,8 +346,8 @@ export class NotConnected extends OutageError {
 }
 
 /** There is no topic to put the message into. Nothing was stored. */
-export class Unroutable extends OutageError {
-  override readonly name = 'Unroutable';
+export class UnroutableError extends OutageError {
+  override readonly name = 'UnroutableError';
   override readonly effect = 'none';
   constructor(topic: string, address: Address, cause: Error) {
     super(
@@ -355,8 +358,8 @@ export class Unroutable extends OutageError {
 }
 
 /** The broker said no. Nothing was stored. */
-export class Refused extends UnpublishableError {
-  override readonly name = 'Refused';
+export class RefusedError extends UnpublishableError {
+  override readonly name = 'RefusedError';
   constructor(topic: string, address: Address, cause: Error) {
     super(
       `Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`,
@@ -366,8 +369,8 @@ export class Refused extends UnpublishableError {
 }
 
 /** This service may not write to the topic. Nothing was stored. */
-export class NotAllowed extends UnpublishedError {
-  override readonly name = 'NotAllowed';
+export class NotAllowedError extends UnpublishedError {
+  override readonly name = 'NotAllowedError';
   constructor(topic: string, address: Address, cause: Error) {
     super(
       `Kafka at ${address} lets this service not write to ${topic} (${cause.message}); nothing was stored, publish it again when it may`,
@@ -377,8 +380,8 @@ export class NotAllowed extends UnpublishedError {
 }
 
 /** Nobody knows whether the message is stored. */
-export class Unconfirmed extends OutageError {
-  override readonly name = 'Unconfirmed';
+export class UnconfirmedError extends OutageError {
+  override readonly name = 'UnconfirmedError';
   override readonly effect = 'unknown';
   constructor(topic: string, address: Address, cause: Error) {
     super(

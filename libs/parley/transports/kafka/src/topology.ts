@@ -1,6 +1,6 @@
 import type { Contract, Kind } from '@parley/contract';
 import type { Finding, Resource, TransportContext } from '@parley/messaging/transport';
-import { type Address, TopologyMismatch } from './address';
+import { type Address, TopologyMismatchError } from './address';
 import type { Admin, KafkaClient, NewTopic, TopicState } from './client';
 
 export type Stored = Exclude<Kind, 'call'>;
@@ -169,7 +169,7 @@ export class Topics {
     const there = await this.ask((admin) => admin.topic(wanted.name));
     if (there) return there;
     if (this.context.topology === 'verify') {
-      throw new TopologyMismatch(
+      throw new TopologyMismatchError(
         `Kafka at ${this.address} has no topic ${wanted.name}; create it, or let PARLEY_TOPOLOGY be create`,
       );
     }
@@ -179,8 +179,8 @@ export class Topics {
     return this.appears(wanted.name);
   }
 
-  private notMade({ name }: NewTopic, { message }: Error): TopologyMismatch {
-    return new TopologyMismatch(
+  private notMade({ name }: NewTopic, { message }: Error): TopologyMismatchError {
+    return new TopologyMismatchError(
       `Kafka at ${this.address} does not make the topic ${name} as its URL wants it (${message}); correct the URL's options, or give Kafka what they need`,
     );
   }
@@ -193,7 +193,7 @@ export class Topics {
       if (made) return made;
       await new Promise<void>((resolve) => clock.after(LOOK_EVERY, resolve));
     }
-    throw new TopologyMismatch(
+    throw new TopologyMismatchError(
       `Kafka at ${this.address} made the topic ${name} and does not have it; is somebody deleting it?`,
     );
   }
@@ -202,7 +202,7 @@ export class Topics {
     const { partitions, replication, minInsync } = this.address;
     const insync = Number(settings['min.insync.replicas'] ?? 1);
     const differ = (what: string, is: number, wanted: number) =>
-      new TopologyMismatch(
+      new TopologyMismatchError(
         `Kafka at ${this.address} holds ${topic.name} with ${what} ${is}, not ${wanted}; change the topic, or the URL`,
       );
     if (partitions !== undefined && topic.partitions !== partitions)

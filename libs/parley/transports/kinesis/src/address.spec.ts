@@ -1,4 +1,4 @@
-import { AwsUnavailable, startFailure, TopologyMismatch } from '@parley/aws';
+import { AwsUnavailable, startFailure, TopologyMismatchError } from '@parley/aws';
 import { Address } from './address';
 
 const own = new Address('kinesis://me:s%40cret@streams.example:4567?insecure=true&region=here');
@@ -87,7 +87,7 @@ describe('a failed start', () => {
   });
 
   it('leaves alone what says enough', () => {
-    const failure = new TopologyMismatch(own, 'the queue stock', 'does not exist');
+    const failure = new TopologyMismatchError(own, 'the queue stock', 'does not exist');
     expect(startFailure(own, failure)).toBe(failure);
     expect(startFailure(own, new Error('x'))).toBeInstanceOf(AwsUnavailable);
   });

@@ -3,7 +3,7 @@ import type { Address } from './address';
 import { streamName, type Streams } from './topology';
 
 /** What decides whether messages that were confirmed are still there later. */
-export async function examine(
+export async function checkDurability(
   streams: Streams,
   address: Address,
   service: string,

@@ -4,12 +4,12 @@ import {
   type Backlog,
   type Deliver,
   type HandlerRegistry,
-  type IntakeHealth,
-  IntakeServer,
-  KeyLanes,
+  type ConsumerHealth,
+  ConsumerServer,
+  KeyedExecutor,
   type Positions,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
@@ -28,7 +28,7 @@ const STARTED_WITHIN = 15_000;
 /** From `stop` on, what is under way has this long before its signal is aborted. */
 const ENDED_WITHIN = 10_000;
 
-export interface StreamIntakeOptions {
+export interface StreamConsumerOptions {
   readonly client: KinesisClient;
   readonly address: Address;
   readonly streams: Streams;
@@ -40,12 +40,12 @@ export interface StreamIntakeOptions {
  * Receives commands or events: durable subscriptions share the shards of their streams among the
  * service's instances, live tails get everything.
  */
-export class StreamIntake extends IntakeServer<'command' | 'event'> {
+export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   private readonly durable: StreamSubscription[] = [];
   private readonly tails: LiveTail[] = [];
   /** Another life of the same instance must not be taken for this one. */
   private readonly member: string;
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private stopping?: Promise<void>;
   private stoppedAt = 0;
   private leasing?: Promise<unknown>;
@@ -55,13 +55,13 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   constructor(
     kind: 'command' | 'event',
     registry: HandlerRegistry,
-    private readonly options: StreamIntakeOptions,
+    private readonly options: StreamConsumerOptions,
   ) {
     super(kind, registry);
     this.member = `${options.context.instance}/${randomUUID().slice(0, 8)}`;
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const problem = [...this.durable, ...this.tails].find((reader) => reader.problem)?.problem;
     const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
     return {
@@ -110,7 +110,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   protected async start(): Promise<void> {
     if (this.registry.subscriptions(this.kind).some(({ live }) => !live)) this.positions();
     try {
-      await within(
+      await withTimeout(
         STARTED_WITHIN,
         this.begin(),
         () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
@@ -133,7 +133,7 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   private async open(subscription: RegisteredSubscription): Promise<void> {
     const { client, address, streams, context, deliver } = this.options;
     const readers: (StreamSubscription | LiveTail)[] = [];
-    const lanes = new KeyLanes(subscription);
+    const lanes = new KeyedExecutor(subscription);
     const place: Place = { client, address, streams, context, deliver, subscription, lanes };
     for (const stream of this.streamsOf(subscription)) {
       const reader = subscription.live
@@ -158,8 +158,8 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
   }
 
   private positions(): Positions {
-    const positions = this.options.context.store?.positions;
-    if (!positions) throw new NoPositions(this.options.context.service);
+    const positions = this.options.context.store?.streamPositions;
+    if (!positions) throw new NoPositionsError(this.options.context.service);
     return positions;
   }
 
@@ -224,8 +224,8 @@ export class StreamIntake extends IntakeServer<'command' | 'event'> {
 }
 
 /** Kinesis leaves it to its readers to know where they are. */
-export class NoPositions extends Error {
-  override readonly name = 'NoPositions';
+export class NoPositionsError extends Error {
+  override readonly name = 'NoPositionsError';
   constructor(service: string) {
     super(
       `the store of ${service} keeps no positions in streams, and Kinesis keeps none for its readers; give it a store that does, or use another technology`,

@@ -1,7 +1,7 @@
 import type {
   Deliver,
   Headers,
-  KeyLanes,
+  KeyedExecutor,
   Outcome,
   TransportContext,
   RegisteredSubscription,
@@ -16,7 +16,7 @@ export interface Place extends ReaderPlace {
   readonly deliver: Deliver;
   readonly streams: Streams;
   /** All messages of the subscription run in these, whatever shard they came from. */
-  readonly lanes: KeyLanes;
+  readonly lanes: KeyedExecutor;
 }
 
 const HONOURS = { retry: false, dead: false } as const;
@@ -32,7 +32,7 @@ export const isWanted = ({ kind, handlers }: RegisteredSubscription, { type }: H
  * Hands one message over. What the stream cannot do, retry and keep the dead, the service's store
  * does.
  */
-export async function handOver(
+export async function deliverRecord(
   { subscription, deliver, context }: Place,
   headers: Headers,
   body: Buffer,
@@ -46,7 +46,7 @@ export async function handOver(
     attempt: 1,
     suspect,
     signal,
-    honours: HONOURS,
+    supports: HONOURS,
   });
   if (outcome.kind === 'retry' || outcome.kind === 'dead') {
     context.log(

@@ -1,3 +1,3 @@
-export { AwsUnavailable, TopologyMismatch } from '@parley/aws';
+export { AwsUnavailable, TopologyMismatchError } from '@parley/aws';
 export { kinesis } from './kinesis';
-export { RecordTooLarge, Refused, Unconfirmed } from './publisher';
+export { RecordTooLargeError, RefusedError, UnconfirmedError } from './publisher';

@@ -3,8 +3,8 @@ import {
   commandSuite,
   eventSuite,
   MemoryDatabases,
-  MemoryLink,
-  Road,
+  FaultyLink,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { kinesis } from './kinesis';
@@ -45,7 +45,7 @@ const fixture: Fixture = {
   tearDown: () => streams!.drop((name) => name.startsWith(prefix)),
   open: async (service) => {
     await enter(service);
-    const [way, database] = [await Road.to(given, 4567), new MemoryLink()];
+    const [way, database] = [await TcpProxy.to(given, 4567), new FaultyLink()];
     const url = new URL(way.along(given));
     for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' }))
       url.searchParams.set(name, value);
@@ -58,7 +58,7 @@ const fixture: Fixture = {
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
-      alive: () => way.traffic > 0 || database.isUp(),
+      alive: () => way.connections > 0 || database.isUp(),
       close: () => way.close(),
     };
   },

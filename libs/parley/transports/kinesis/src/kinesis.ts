@@ -7,7 +7,7 @@ import type {
   Finding,
   HandlerRegistry,
   Hop,
-  Intake,
+  Consumer,
   OutgoingMessage,
   Resource,
   Transport,
@@ -16,8 +16,8 @@ import type {
 } from '@parley/messaging/transport';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
-import { examine } from './durability-check';
-import { StreamIntake } from './event-consumer';
+import { checkDurability } from './durability-check';
+import { StreamConsumer } from './event-consumer';
 import { StreamPublisher } from './publisher';
 import { resourceOf, streamName, Streams } from './topology';
 import { LARGEST_BODY } from './cloudevents';
@@ -32,7 +32,7 @@ export const kinesis: Technology = {
 class KinesisTransport implements Transport {
   readonly technology = 'kinesis';
   readonly delays = false;
-  readonly largest = LARGEST_BODY;
+  readonly maxBodyBytes = LARGEST_BODY;
   readonly address: string;
   private readonly client: KinesisClient;
   private readonly streams: Streams;
@@ -65,9 +65,9 @@ class KinesisTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
     const { client, where: address, streams, context } = this;
-    return new StreamIntake(kind as 'command' | 'event', registry, {
+    return new StreamConsumer(kind as 'command' | 'event', registry, {
       client,
       address,
       streams,
@@ -112,8 +112,8 @@ class KinesisTransport implements Transport {
     return [...streams.values()];
   }
 
-  examine(): Promise<readonly Finding[]> {
-    return examine(this.streams, this.where, this.context.service);
+  checkDurability(): Promise<readonly Finding[]> {
+    return checkDurability(this.streams, this.where, this.context.service);
   }
 
   async close(): Promise<void> {

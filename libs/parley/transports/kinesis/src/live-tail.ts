@@ -1,6 +1,6 @@
 import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
 import { setMaxListeners } from 'node:events';
-import { handOver, isWanted, type Place } from './handling';
+import { deliverRecord, isWanted, type Place } from './handling';
 import { LATEST, ShardReader } from './shard-reader';
 import { contentOf } from './cloudevents';
 
@@ -93,7 +93,7 @@ export class LiveTail {
     lanes.add(
       headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`,
       async () => {
-        if (!this.stopped) await handOver(this.place, headers, body, false, this.end.signal);
+        if (!this.stopped) await deliverRecord(this.place, headers, body, false, this.end.signal);
         this.waiting--;
         for (const reader of this.readers.values()) reader.roomMade(this.waiting);
       },

@@ -1,8 +1,8 @@
-import { Progress } from './offset-tracker';
+import { OffsetTracker } from './offset-tracker';
 
 describe('the progress of a shard', () => {
   it('never passes what is not finished', () => {
-    const progress = new Progress('0');
+    const progress = new OffsetTracker('0');
     const [one, two, three] = ['1', '2', '3'].map((sequence) => progress.begin(sequence));
     three!();
     one!();
@@ -12,7 +12,7 @@ describe('the progress of a shard', () => {
   });
 
   it('counts what is finished once', () => {
-    const progress = new Progress('');
+    const progress = new OffsetTracker('');
     const finish = progress.begin('1');
     progress.begin('2');
     finish();

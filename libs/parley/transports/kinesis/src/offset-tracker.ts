@@ -2,7 +2,7 @@
  * How far a shard is done, of which messages are handled side by side: the position never passes
  * one that is not finished.
  */
-export class Progress {
+export class OffsetTracker {
   /** In the order of the shard, from the first one that is not finished on. */
   private readonly open: { readonly sequence: string; isDone: boolean }[] = [];
   /** Not finished. */

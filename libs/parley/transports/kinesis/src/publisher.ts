@@ -2,7 +2,7 @@ import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
 import { OutageError } from '@parley/messaging';
 import {
-  Batches,
+  RequestBatcher,
   bugIn,
   headersOf,
   type OutgoingMessage,
@@ -21,14 +21,14 @@ const CONFIRMED_WITHIN = 10_000;
 const [FIRST_WAIT, LONGEST_WAIT] = [50, 1_000];
 
 /** Kinesis took other records of a request, but not this one, which it may take later. */
-class RecordRefused extends Error {
-  override readonly name = 'RecordRefused';
+class RecordRefusedError extends Error {
+  override readonly name = 'RecordRefusedError';
 }
 
 /** Puts messages into the streams of their owners. */
 export class StreamPublisher {
   /** By stream: what is said at about the same time goes in one request. */
-  private readonly batches = new Map<string, Batches<KinesisRecord>>();
+  private readonly batches = new Map<string, RequestBatcher<KinesisRecord>>();
 
   constructor(
     private readonly client: KinesisClient,
@@ -47,7 +47,8 @@ export class StreamPublisher {
   private async sendOne({ contract, envelope, body }: OutgoingMessage): Promise<void> {
     const stream = streamName(this.address, contract.owner, contract.kind);
     const record = recordOf(headersOf(envelope), body);
-    if (sizeOf(record) > LARGEST_RECORD) throw new RecordTooLarge(contract.name, sizeOf(record));
+    if (sizeOf(record) > LARGEST_RECORD)
+      throw new RecordTooLargeError(contract.name, sizeOf(record));
     try {
       await this.streams.ensure(stream);
       await this.put(stream, record);
@@ -64,7 +65,7 @@ export class StreamPublisher {
       try {
         return await this.batchesOf(stream).add(record);
       } catch (error) {
-        if (!(error instanceof RecordRefused) || performance.now() + wait > until) throw error;
+        if (!(error instanceof RecordRefusedError) || performance.now() + wait > until) throw error;
       }
       await sleep(wait);
     }
@@ -76,18 +77,18 @@ export class StreamPublisher {
     const bug = bugIn(error);
     if (bug) return bug;
     const isRefused =
-      error instanceof RecordRefused || ($fault === 'client' && name !== 'AbortError');
+      error instanceof RecordRefusedError || ($fault === 'client' && name !== 'AbortError');
     return isRefused
-      ? new Refused(stream, this.address, `${name}: ${message}`)
-      : new Unconfirmed(stream, this.address, reasonOf(error));
+      ? new RefusedError(stream, this.address, `${name}: ${message}`)
+      : new UnconfirmedError(stream, this.address, reasonOf(error));
   }
 
-  private batchesOf(stream: string): Batches<KinesisRecord> {
+  private batchesOf(stream: string): RequestBatcher<KinesisRecord> {
     let batches = this.batches.get(stream);
     if (!batches)
       this.batches.set(
         stream,
-        (batches = new Batches((records) => this.request(stream, records), {
+        (batches = new RequestBatcher((records) => this.request(stream, records), {
           most: MOST,
           bytes: MOST_BYTES,
           sizeOf,
@@ -107,22 +108,22 @@ export class StreamPublisher {
     return Records.map(({ ErrorCode, ErrorMessage }) =>
       ErrorCode === undefined
         ? undefined
-        : new RecordRefused(`${ErrorCode}: ${ErrorMessage ?? ''}`),
+        : new RecordRefusedError(`${ErrorCode}: ${ErrorMessage ?? ''}`),
     );
   }
 }
 
 /** Kinesis said no. Nothing was stored. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
   constructor(stream: string, address: Address, why: string) {
     super(`Kinesis at ${address} refused a message for ${stream} (${why}); nothing was stored`);
   }
 }
 
 /** More than Kinesis takes. Nothing was stored. */
-export class RecordTooLarge extends UnpublishableError {
-  override readonly name = 'RecordTooLarge';
+export class RecordTooLargeError extends UnpublishableError {
+  override readonly name = 'RecordTooLargeError';
   constructor(contract: string, size: number) {
     super(
       `${contract}: the message has ${size} bytes, its envelope included, and Kinesis takes ${LARGEST_RECORD}; say less, or where it can be found`,
@@ -131,8 +132,8 @@ export class RecordTooLarge extends UnpublishableError {
 }
 
 /** Nobody knows whether the message is stored. */
-export class Unconfirmed extends OutageError {
-  override readonly name = 'Unconfirmed';
+export class UnconfirmedError extends OutageError {
+  override readonly name = 'UnconfirmedError';
   override readonly effect = 'unknown';
   constructor(stream: string, address: Address, why: string) {
     super(

@@ -1,21 +1,21 @@
 import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
 import {
   FirstOfKeys,
-  LeaseLost,
+  LeaseLostError,
   type ShardLease,
   type ShardMove,
 } from '@parley/messaging/transport';
 import { setMaxListeners } from 'node:events';
-import { handOver, isWanted, type Place } from './handling';
-import { Progress } from './offset-tracker';
+import { deliverRecord, isWanted, type Place } from './handling';
+import { OffsetTracker } from './offset-tracker';
 import { ShardReader } from './shard-reader';
 import { contentOf } from './cloudevents';
 
 const AGAIN_AFTER = 1_000;
 
 /** A shard that is ours to read: hands its messages over, and knows how far they are done. */
-export class HeldShard {
-  private readonly progress: Progress;
+export class ShardConsumer {
+  private readonly progress: OffsetTracker;
   private readonly reader: ShardReader;
   private readonly suspects: FirstOfKeys;
   private readonly lost = new AbortController();
@@ -33,11 +33,11 @@ export class HeldShard {
     /** Its former reader did not hand it back. */
     orphaned: boolean,
     /** Something changed: a message is finished, or all of them. */
-    private readonly onFinished: (shard: HeldShard) => void,
+    private readonly onFinished: (shard: ShardConsumer) => void,
   ) {
     this.stored = lease.position;
     this.suspects = new FirstOfKeys(orphaned);
-    this.progress = new Progress(lease.position);
+    this.progress = new OffsetTracker(lease.position);
     const sink = { take: (record: KinesisRecord) => this.take(record), ended: () => this.ended() };
     this.reader = new ShardReader(stream, lease.shard, lease.position, sink, place);
     setMaxListeners(0, this.lost.signal);
@@ -85,7 +85,9 @@ export class HeldShard {
   /** It is another's now, or nobody knows whose. */
   lose(why: string): void {
     void this.leave();
-    this.lost.abort(new LeaseLost(`${this.place.subscription.name}: ${this.lease.shard} ${why}`));
+    this.lost.abort(
+      new LeaseLostError(`${this.place.subscription.name}: ${this.lease.shard} ${why}`),
+    );
   }
 
   private ended(): void {
@@ -105,7 +107,10 @@ export class HeldShard {
         headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`;
       const suspect = this.suspects.take(lane);
       lanes.add(lane, () =>
-        this.handle(() => handOver(this.place, headers, body, suspect, this.lost.signal), finish),
+        this.handle(
+          () => deliverRecord(this.place, headers, body, suspect, this.lost.signal),
+          finish,
+        ),
       );
     }
     return this.progress.count;

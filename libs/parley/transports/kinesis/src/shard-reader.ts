@@ -30,7 +30,7 @@ export interface ReaderPlace {
   readonly context: Pick<TransportContext, 'clock' | 'log'>;
 }
 
-export interface Sink {
+export interface RecordListener {
   /** A record, in the order of the shard. Returns how many of them are not finished. */
   take(record: KinesisRecord): number;
   /** It was read to its end: splitting or merging made others of it. */
@@ -52,7 +52,7 @@ export class ShardReader {
     readonly shard: string,
     /** What was read last. */
     private position: string,
-    private readonly sink: Sink,
+    private readonly sink: RecordListener,
     private readonly place: ReaderPlace,
   ) {}
 

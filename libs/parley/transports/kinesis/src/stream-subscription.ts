@@ -6,7 +6,7 @@ import type {
   ShardMove,
 } from '@parley/messaging/transport';
 import type { Place } from './handling';
-import { HeldShard } from './shard-consumer';
+import { ShardConsumer } from './shard-consumer';
 
 const ADVANCE_AFTER = 200;
 /** Splitting and merging are looked for so often, also when no shard has ended. */
@@ -17,7 +17,7 @@ const SHARDS_KNOWN_FOR = 30_000;
  * far they are done.
  */
 export class StreamSubscription {
-  private readonly held = new Map<string, HeldShard>();
+  private readonly held = new Map<string, ShardConsumer>();
   private readonly reader: Reader;
   /** Ours to the store until it was told. */
   private readonly givenUp = new Set<string>();
@@ -144,7 +144,7 @@ export class StreamSubscription {
     );
   }
 
-  private async handBack(shards: readonly HeldShard[]): Promise<void> {
+  private async handBack(shards: readonly ShardConsumer[]): Promise<void> {
     const parts = shards.map(({ lease: { shard } }) => `${this.stream}/${shard}`);
     if (parts.length > 0)
       await this.place.context.store?.suspects
@@ -152,11 +152,13 @@ export class StreamSubscription {
         .catch(() => undefined);
   }
 
-  private read(lease: ShardLease, orphaned: boolean): HeldShard {
-    return new HeldShard(this.stream, lease, this.place, orphaned, (shard) => this.finished(shard));
+  private read(lease: ShardLease, orphaned: boolean): ShardConsumer {
+    return new ShardConsumer(this.stream, lease, this.place, orphaned, (shard) =>
+      this.finished(shard),
+    );
   }
 
-  private finished(shard: HeldShard): void {
+  private finished(shard: ShardConsumer): void {
     if (this.held.get(shard.lease.shard) !== shard) return;
     if (shard.leaving) return void (shard.isIdle && this.giveUp(shard));
     if (shard.isFinished) return void this.goOn();
@@ -173,12 +175,12 @@ export class StreamSubscription {
     this.leaseSoon();
   }
 
-  private async leave(shard: HeldShard): Promise<void> {
+  private async leave(shard: ShardConsumer): Promise<void> {
     await shard.leave();
     if (shard.isIdle) await this.giveUp(shard);
   }
 
-  private async giveUp(shard: HeldShard): Promise<void> {
+  private async giveUp(shard: ShardConsumer): Promise<void> {
     if (this.held.get(shard.lease.shard) !== shard) return;
     this.held.delete(shard.lease.shard);
     this.givenUp.add(shard.lease.shard);
@@ -188,7 +190,7 @@ export class StreamSubscription {
     shard.lose('is given up');
   }
 
-  private lose(shard: HeldShard, why: string): void {
+  private lose(shard: ShardConsumer, why: string): void {
     if (this.held.get(shard.lease.shard) === shard) this.held.delete(shard.lease.shard);
     shard.lose(why);
   }
@@ -205,7 +207,7 @@ export class StreamSubscription {
     return this.advancing;
   }
 
-  private told(shard: HeldShard, move: ShardMove, lost: readonly string[]): void {
+  private told(shard: ShardConsumer, move: ShardMove, lost: readonly string[]): void {
     if (lost.includes(move.shard)) return this.lose(shard, 'belongs to another instance now');
     shard.moved(move);
     if (!move.over) return;

@@ -4,7 +4,7 @@ import { type Store, Subscription, type SubscriptionOptions } from '@parley/mess
 import {
   type Delivery,
   HandlerRegistry,
-  type Intake,
+  type Consumer,
   type OutgoingMessage,
   type Outcome,
   type Positions,
@@ -12,7 +12,7 @@ import {
   systemClock,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { freePort, eventually, MemoryDatabases, MemoryLink, Road } from '@parley/conformance';
+import { freePort, eventually, MemoryDatabases, FaultyLink, TcpProxy } from '@parley/conformance';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -76,8 +76,8 @@ class World {
 
   async listen(
     seen: Job[],
-    { link = new MemoryLink(), road, ...how }: Listening = {},
-  ): Promise<Intake> {
+    { link = new FaultyLink(), road, ...how }: Listening = {},
+  ): Promise<Consumer> {
     const service = `${this.owner}-hearer`;
     const context = {
       service,
@@ -97,7 +97,7 @@ class World {
       (async () => undefined) as never,
       { contract: this.happened, options: {}, handlerClass: Hearer, method: 'hear' } as never,
     );
-    const intake = transport.intake(
+    const intake = transport.consumer(
       'event',
       registry,
       how.handle ?? (async (delivery) => (seen.push(jobOf(delivery)), DONE)),
@@ -115,8 +115,8 @@ class World {
 }
 
 interface Listening {
-  readonly link?: MemoryLink;
-  readonly road?: Road;
+  readonly link?: FaultyLink;
+  readonly road?: TcpProxy;
   readonly options?: SubscriptionOptions;
   readonly concurrency?: number;
   readonly handle?: (delivery: Delivery) => Promise<Outcome>;
@@ -153,11 +153,13 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     eventually(() => seen.length >= count, `${count} events`);
   const streams = new Streams(trial.client, new Address(given || 'kinesis://nowhere'));
   /** A hearer's store, which tells how positions move. */
-  const watched = ({ owner }: World, link: MemoryLink, moved: ShardMove[]): Store => {
+  const watched = ({ owner }: World, link: FaultyLink, moved: ShardMove[]): Store => {
     const store = databases.linked(`${owner}-hearer`, link);
     const advance: Positions['advance'] = (reader, moves, free) =>
-      store.positions!.advance(reader, moves, free).finally(() => moved.push(...moves));
-    const positions = Object.create(store.positions!, { advance: { value: advance } }) as Positions;
+      store.streamPositions!.advance(reader, moves, free).finally(() => moved.push(...moves));
+    const positions = Object.create(store.streamPositions!, {
+      advance: { value: advance },
+    }) as Positions;
     return Object.create(store, { positions: { value: positions } }) as Store;
   };
   const openShards = async (stream: string) =>
@@ -207,7 +209,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
   it('of an instance that went silent are taken over after its lease, and nothing is lost', async () => {
     const one = world();
     const [lost, kept]: [Job[], Job[]] = [[], []];
-    const [road, link] = [await Road.to(given, 4567), new MemoryLink()];
+    const [road, link] = [await TcpProxy.to(given, 4567), new FaultyLink()];
     await one.listen(lost, { road, link });
     await one.say(jobs(1, 40));
     await reach(lost, 40);
@@ -245,7 +247,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       return DONE;
     };
     await one.say([stuck, ...jobs(1, 30)]);
-    const [road, link] = [await Road.to(given, 4567), new MemoryLink()];
+    const [road, link] = [await TcpProxy.to(given, 4567), new FaultyLink()];
     const moved: ShardMove[] = [];
     await one.listen(first, {
       handle: handle(first, true),
@@ -268,7 +270,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     const [before, after]: [Job[], Job[]] = [[], []];
     const moved: ShardMove[] = [];
     const first = await one.listen(before, {
-      context: { store: watched(one, new MemoryLink(), moved) },
+      context: { store: watched(one, new FaultyLink(), moved) },
     });
     await one.say([...jobs(1, 30, 1), { key: 'other', n: 31 }]);
     await reach(before, 31);
@@ -367,14 +369,16 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       ...one.message({ key: 'k', n: 1 }),
       body: Buffer.from(JSON.stringify('x'.repeat(1_048_576))),
     };
-    await expect(one.open().publish([large])).rejects.toMatchObject({ name: 'RecordTooLarge' });
+    await expect(one.open().publish([large])).rejects.toMatchObject({
+      name: 'RecordTooLargeError',
+    });
   });
 
   it('tell the doctor how long they keep things', async () => {
     const one = world();
     const transport = one.open();
     await one.say(jobs(1, 1), transport);
-    const findings = await transport.examine!();
+    const findings = await transport.checkDurability!();
     expect(findings.map(({ what, verdict }) => [what.split(' ').at(-1), verdict])).toEqual([
       [expect.any(String), 'unknown'],
       ['there', 'unknown'],

@@ -1,4 +1,4 @@
-import { TopologyMismatch } from '@parley/aws';
+import { TopologyMismatchError } from '@parley/aws';
 import {
   CreateStreamCommand, DescribeStreamSummaryCommand, IncreaseStreamRetentionPeriodCommand, type KinesisClient, ListShardsCommand, type Shard as KinesisShard, type StreamDescriptionSummary,
 } from '@aws-sdk/client-kinesis'; // prettier-ignore
@@ -80,14 +80,14 @@ export class Streams {
 
   private async declare(stream: string): Promise<void> {
     if (stream.length > LONGEST_NAME)
-      throw new TopologyMismatch(
+      throw new TopologyMismatchError(
         this.address,
         `the stream ${stream}`,
         `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`,
       );
     const found = await this.find(stream);
     if (found === undefined && this.mode === 'verify') {
-      throw new TopologyMismatch(
+      throw new TopologyMismatchError(
         this.address,
         `the stream ${stream}`,
         'does not exist, and this service may not make it; create it as `parley topology` prints it',
@@ -96,7 +96,7 @@ export class Streams {
     if (found === undefined) return this.create(stream);
     const { RetentionPeriodHours: hours = 0 } = await this.becomeActive(stream, found);
     if (hours >= this.address.retention) return;
-    throw new TopologyMismatch(
+    throw new TopologyMismatchError(
       this.address,
       `the stream ${stream}`,
       `keeps what is in it for ${hours} h instead of ${this.address.retention} h; raise that, or say ?retention=${hours}h`,
@@ -139,7 +139,7 @@ export class Streams {
       if (current?.StreamStatus === 'ACTIVE' || current?.StreamStatus === 'UPDATING')
         return current;
       if (performance.now() > until)
-        throw new TopologyMismatch(
+        throw new TopologyMismatchError(
           this.address,
           `the stream ${stream}`,
           `is not there after ${BOUND / 1_000} s (${current?.StreamStatus ?? 'missing'}); AWS may take a minute to make one: try again then`,

@@ -6,10 +6,10 @@ import {
   headersOf,
 } from '@parley/messaging/transport';
 import type { MemoryCallServer } from './calls';
-import { MemoryClaims } from './claim-store';
+import { MemoryClaimStore } from './claim-store';
 import { MemoryQueue, type Item } from './queue';
 import { MemorySubjectKeys } from './subject-keys';
-import { Mischief } from './fault-injection';
+import { FaultInjection } from './fault-injection';
 
 const brokers = new Map<string, MemoryBroker>();
 
@@ -39,14 +39,14 @@ export class MemoryBroker {
 
   /** What its services share beside messages. */
   readonly subjectKeys: MemorySubjectKeys;
-  readonly claims: MemoryClaims;
+  readonly claims: MemoryClaimStore;
 
   private constructor(
     private readonly clock: Clock,
-    private readonly mischief: Mischief,
+    private readonly mischief: FaultInjection,
   ) {
     this.subjectKeys = new MemorySubjectKeys(clock);
-    this.claims = new MemoryClaims(clock);
+    this.claims = new MemoryClaimStore(clock);
   }
 
   /**
@@ -56,7 +56,8 @@ export class MemoryBroker {
   static at(url: string, clock: Clock): MemoryBroker {
     const { host, searchParams } = new URL(url);
     let broker = brokers.get(host);
-    if (!broker) brokers.set(host, (broker = new MemoryBroker(clock, new Mischief(searchParams))));
+    if (!broker)
+      brokers.set(host, (broker = new MemoryBroker(clock, new FaultInjection(searchParams))));
     return broker;
   }
 

@@ -1,16 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Server, type MessageHandler } from '@nestjs/microservices';
-import { AnswerLost, OwnerUnavailable } from '@parley/messaging';
+import { ReplyLostError, OwnerUnavailableError } from '@parley/messaging';
 import {
   TRANSPORT_ID,
-  type Answer,
-  type Answerer,
-  type CallOptions,
+  type CallResult,
+  type HandleCall,
+  type CallTransportOptions,
   type CallServer,
   type CallTransport,
   type HandlerExtras,
   type HandlerRegistry,
-  type IntakeHealth,
+  type ConsumerHealth,
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging/transport';
@@ -25,15 +25,15 @@ export class MemoryCallTransport implements CallTransport {
   readonly technology = 'memory';
 
   constructor(
-    private readonly options: CallOptions,
+    private readonly options: CallTransportOptions,
     private readonly context: TransportContext,
   ) {}
 
-  async call(request: OutgoingCall): Promise<Answer> {
+  async call(request: OutgoingCall): Promise<CallResult> {
     const { contract, deadline, signal } = request;
     const answering = this.brokerOf(contract.owner).answering.get(contract.owner) ?? [];
     const instance = answering.shift();
-    if (!instance) throw new OwnerUnavailable(contract, 'it does not answer calls here');
+    if (!instance) throw new OwnerUnavailableError(contract, 'it does not answer calls here');
     answering.push(instance);
     const over = new AbortController();
     const budget = deadline.budget();
@@ -48,7 +48,7 @@ export class MemoryCallTransport implements CallTransport {
     }
   }
 
-  server(registry: HandlerRegistry, answer: Answerer): CallServer {
+  server(registry: HandlerRegistry, answer: HandleCall): CallServer {
     const { service } = this.context;
     const broker = this.brokerOf(service);
     if (!broker.answering.has(service)) broker.answering.set(service, []);
@@ -64,13 +64,13 @@ export class MemoryCallTransport implements CallTransport {
 
 export class MemoryCallServer extends Server implements CallServer {
   override transportId = TRANSPORT_ID.call;
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private readonly closed = new AbortController();
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
     private readonly registry: HandlerRegistry,
-    private readonly answer: Answerer,
+    private readonly answer: HandleCall,
     /** The owner's instances that answer now. */
     private readonly answering: MemoryCallServer[],
   ) {
@@ -96,7 +96,7 @@ export class MemoryCallServer extends Server implements CallServer {
   async ask(
     { contract, headers, body, deadline }: OutgoingCall,
     cancelled: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<CallResult> {
     cancelled.throwIfAborted();
     const signal = AbortSignal.any([cancelled, this.closed.signal]);
     const answered = this.outside(() =>
@@ -113,7 +113,7 @@ export class MemoryCallServer extends Server implements CallServer {
       cancelled.throwIfAborted(); // a handler may answer as soon as it is told to give up
       return answer;
     } catch (reason) {
-      throw cancelled.aborted ? reason : new AnswerLost(contract, 'the instance stopped');
+      throw cancelled.aborted ? reason : new ReplyLostError(contract, 'the instance stopped');
     }
   }
 
@@ -128,7 +128,7 @@ export class MemoryCallServer extends Server implements CallServer {
     this.closed.abort(new Error('the instance stopped'));
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return { technology: 'memory', kind: 'call', state: this.state };
   }
 

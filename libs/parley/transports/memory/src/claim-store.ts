@@ -11,7 +11,7 @@ import type { MemoryTx } from './store';
 const DAY = 24 * 3_600_000;
 
 /** The twin of a claim store, for tests and simulation. */
-export class MemoryClaims implements ClaimStore {
+export class MemoryClaimStore implements ClaimStore {
   readonly address = 'memory';
   private readonly kept = new Map<string, { readonly body: Buffer; readonly until: number }>();
 

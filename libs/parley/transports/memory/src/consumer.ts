@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kind } from '@parley/contract';
 import {
-  IntakeServer,
+  ConsumerServer,
   type Backlog,
   type Deliver,
   type HandlerRegistry,
   type Headers,
-  type IntakeHealth,
+  type ConsumerHealth,
   type Outcome,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
@@ -18,8 +18,8 @@ interface Attachment {
   readonly consumer: Consumer;
 }
 
-export class MemoryIntake extends IntakeServer {
-  private state: IntakeHealth['state'] = 'starting';
+export class MemoryConsumer extends ConsumerServer {
+  private state: ConsumerHealth['state'] = 'starting';
   private readonly attached: Attachment[] = [];
   private readonly unlisten: (() => void)[] = [];
   private readonly closed = new AbortController();
@@ -49,7 +49,7 @@ export class MemoryIntake extends IntakeServer {
     for (const { queue, consumer } of this.attached.splice(0)) queue.detach(consumer);
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return { technology: 'memory', kind: this.kind, state: this.state };
   }
 
@@ -115,7 +115,7 @@ export class MemoryIntake extends IntakeServer {
       body: Buffer.from(body),
       attempt: 1,
       signal: this.closed.signal,
-      honours: { retry: false, dead: false },
+      supports: { retry: false, dead: false },
     });
   }
 }

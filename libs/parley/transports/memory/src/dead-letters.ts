@@ -4,7 +4,7 @@ import {
   type DeadLetterFilter,
   type Decision,
 } from '@parley/messaging';
-import { causeOf, SOMEBODY, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
+import { causeOf, UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
 import type { MemoryLanes, Row } from './lanes';
 import type { MemoryStore, MemoryTx } from './store';
 
@@ -61,7 +61,7 @@ export class MemoryDeadLetters implements DeadLetters {
     });
   }
 
-  replay(id: string, by: Decision = SOMEBODY): Promise<boolean> {
+  replay(id: string, by: Decision = UNNAMED_OPERATOR): Promise<boolean> {
     return this.store.within(undefined, (tx) => {
       const letter = this.letters.get(id);
       this.writeDown(tx, id, { ...by, action: 'replay', outcome: letter ? 'done' : 'gone' });

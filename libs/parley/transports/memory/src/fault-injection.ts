@@ -4,7 +4,7 @@ import type { Item } from './queue';
  * What a real broker may do to messages, seeded so that it does the same again: deliver them twice,
  * deliver other keys first, take its time. It loses none, and keeps the order of each key.
  */
-export class Mischief {
+export class FaultInjection {
   private readonly duplicate: number;
   private readonly delay: number;
   /** Whether it likes to deliver other keys first. */

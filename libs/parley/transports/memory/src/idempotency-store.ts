@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import {
-  claimLost,
-  REQUEST_DAYS,
-  type Answer,
-  type Begun,
+  lockLost,
+  IDEMPOTENCY_RETENTION_DAYS,
+  type CallResult,
+  type IdempotencyState,
   type KeyedRequest,
   type RequestClaim,
-  type Requests,
+  type IdempotencyStore,
   type Tx,
 } from '@parley/messaging/transport';
 import type { MemoryStore } from './store';
@@ -17,18 +17,18 @@ interface Row {
   /** Nobody else takes it over before. */
   readonly until: number;
   readonly at: number;
-  readonly answer?: Answer;
+  readonly answer?: CallResult;
 }
 
-const KEPT = REQUEST_DAYS * 24 * 3_600_000;
+const KEPT = IDEMPOTENCY_RETENTION_DAYS * 24 * 3_600_000;
 
 /** What was answered under idempotency keys. */
-export class MemoryRequests implements Requests {
+export class MemoryIdempotencyStore implements IdempotencyStore {
   private readonly rows = new Map<string, Row>();
 
   constructor(private readonly store: MemoryStore) {}
 
-  begin({ scope, print }: KeyedRequest, lease: number): Promise<Begun> {
+  begin({ scope, print }: KeyedRequest, lease: number): Promise<IdempotencyState> {
     return this.store.turn(() => {
       const now = this.store.clock.now();
       for (const [old, { at }] of this.rows) if (at < now - KEPT) this.rows.delete(old);
@@ -42,10 +42,10 @@ export class MemoryRequests implements Requests {
     });
   }
 
-  complete(tx: Tx | undefined, { scope, token }: RequestClaim, answer: Answer): Promise<void> {
+  complete(tx: Tx | undefined, { scope, token }: RequestClaim, answer: CallResult): Promise<void> {
     return this.store.within(tx, (tx) => {
       const row = this.rows.get(scope);
-      if (row?.token !== token || row.answer) throw claimLost();
+      if (row?.token !== token || row.answer) throw lockLost();
       this.rows.set(scope, { ...row, answer });
       tx.undo(() => this.rows.set(scope, row));
     });

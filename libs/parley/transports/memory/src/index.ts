@@ -1,5 +1,5 @@
 export { memory } from './memory';
-export { MemoryClaims } from './claim-store';
+export { MemoryClaimStore } from './claim-store';
 export { MemorySubjectKeys } from './subject-keys';
 export { MemoryBroker } from './broker';
 export { MemoryStore, MemoryTx, NestedTransaction } from './store';

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   type Backlog,
-  LeaseLost,
+  LeaseLostError,
   type Deliver,
   type Delivery,
   type LaneRunner,
@@ -102,8 +102,9 @@ export class MemoryLaneRunner implements LaneRunner {
       attempt: row.attempt,
       signal: new AbortController().signal,
       failure: row.failure,
-      settle: async (tx, options) => this.settle(tx as MemoryTx, row, options?.print),
-      honours: { retry: true, dead: true },
+      acknowledgeInTransaction: async (tx, options) =>
+        this.settle(tx as MemoryTx, row, options?.print),
+      supports: { retry: true, dead: true },
     };
   }
 
@@ -113,7 +114,7 @@ export class MemoryLaneRunner implements LaneRunner {
    */
   private settle(tx: MemoryTx, row: Row, print?: string): void {
     if (!this.lanes.isThere(row))
-      throw new LeaseLost(`${row.headers.type} is no longer parked in ${row.subscription}`);
+      throw new LeaseLostError(`${row.headers.type} is no longer parked in ${row.subscription}`);
     this.lanes.remove(tx, row);
     this.lanes.store.handle(tx, row.subscription, row.headers.id!, print);
   }

@@ -1,5 +1,5 @@
 import {
-  printOf,
+  fingerprintOf,
   type Deliver,
   type Failure,
   type LaneRunner,
@@ -28,8 +28,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Many messages may have no id, or the same wrong one: those are known by all there is of them. */
 const whole = ({ headers, body }: Pick<ParkedMessage, 'headers' | 'body'>) =>
   UUID.test(headers.id ?? '')
-    ? printOf(body)
-    : printOf(`${JSON.stringify(headers)}\n${printOf(body)}`);
+    ? fingerprintOf(body)
+    : fingerprintOf(`${JSON.stringify(headers)}\n${fingerprintOf(body)}`);
 
 const keptAs = (subscription: string, messageId: string | undefined) =>
   `${subscription}\n${messageId}`;
@@ -68,7 +68,7 @@ export class MemoryLanes implements Lanes {
     });
   }
 
-  divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
+  parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
     return this.store.within(tx, (tx) => {
       if (this.keepsThis(message)) return true;
       if (this.store.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: whoever handles it finds out
@@ -95,7 +95,12 @@ export class MemoryLanes implements Lanes {
     });
   }
 
-  bury(tx: Tx | undefined, message: ParkedMessage, failure: Failure, hold: boolean): Promise<void> {
+  deadLetter(
+    tx: Tx | undefined,
+    message: ParkedMessage,
+    failure: Failure,
+    hold: boolean,
+  ): Promise<void> {
     return this.store.within(tx, (tx) => {
       if (this.keepsThis(message)) return;
       this.deadLetters.add(

@@ -5,7 +5,7 @@ import {
   eventSuite,
   linkedTechnology,
   MemoryDatabases,
-  MemoryLink,
+  FaultyLink,
   type Fixture,
 } from '@parley/conformance';
 import { memory } from './memory';
@@ -31,7 +31,7 @@ const fixture: Fixture = {
     lateness: 500,
   },
   open: async (service) => {
-    const [broker, database] = [new MemoryLink(), new MemoryLink()];
+    const [broker, database] = [new FaultyLink(), new FaultyLink()];
     return {
       options: {
         urls: { commands: url, broadcasts: url, events: url, calls: () => url },

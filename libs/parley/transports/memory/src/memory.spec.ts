@@ -1,19 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { broadcast, call, command, event, type Contract, type Kind } from '@parley/contract';
 import {
-  AnswerLost,
-  OwnerUnavailable,
+  ReplyLostError,
+  OwnerUnavailableError,
   Subscription,
   type SubscriptionOptions,
 } from '@parley/messaging';
 import {
   HandlerRegistry,
   systemClock,
-  type Answer,
-  type Answerer,
+  type CallResult,
+  type HandleCall,
   type Deliver,
   type Delivery,
-  type Intake,
+  type Consumer,
   type Outcome,
   type OutgoingCall,
   type OutgoingMessage,
@@ -68,7 +68,7 @@ async function instance(
     return decide(delivery, deliveries.length);
   };
   const registry = new HandlerRegistry(service, 3);
-  const intake = memory.open!(url, context(service)).intake(
+  const intake = memory.open!(url, context(service)).consumer(
     contract.kind as Exclude<Kind, 'call'>,
     registry,
     deliver,
@@ -111,7 +111,7 @@ describe('a command', () => {
     await Promise.all([a.heard(5), b.heard(5)]);
     expect([...a.ids(), ...b.ids()].sort()).toEqual(idsOf(messages).sort());
     expect(a.deliveries[0]!.body).toBeInstanceOf(Buffer);
-    expect(a.deliveries[0]).toMatchObject({ attempt: 1, honours: { retry: false, dead: false } });
+    expect(a.deliveries[0]).toMatchObject({ attempt: 1, supports: { retry: false, dead: false } });
   });
 
   it('is delivered in the order of its key, one at a time, while other keys flow', async () => {
@@ -277,11 +277,11 @@ describe('a call', () => {
   });
   const transportOf = (service: string) =>
     memory.openCalls!({ urlOf: () => url }, context(service));
-  const givenUp: Answer = { ok: false, fault: { code: 'cancelled', message: 'gave up' } };
-  const hanging: Answerer = ({ signal }) =>
+  const givenUp: CallResult = { ok: false, fault: { code: 'cancelled', message: 'gave up' } };
+  const hanging: HandleCall = ({ signal }) =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve(givenUp)));
 
-  async function answering(answer: Answerer) {
+  async function answering(answer: HandleCall) {
     const server = transportOf('catalog').server(new HandlerRegistry('catalog'), answer);
     await listening(server);
     return server;
@@ -328,7 +328,9 @@ describe('a call', () => {
   it('without an instance is refused', async () => {
     const server = await answering(hanging);
     await server.stop();
-    await expect(transportOf('orders').call(asking())).rejects.toBeInstanceOf(OwnerUnavailable);
+    await expect(transportOf('orders').call(asking())).rejects.toBeInstanceOf(
+      OwnerUnavailableError,
+    );
   });
 
   it('that an instance died over is lost', async () => {
@@ -336,14 +338,14 @@ describe('a call', () => {
     const server = await answering(() => (begun.open(), new Promise(() => {})));
     const asked = transportOf('orders').call(asking());
     await begun.opened;
-    await Promise.all([server.close(), expect(asked).rejects.toBeInstanceOf(AnswerLost)]);
+    await Promise.all([server.close(), expect(asked).rejects.toBeInstanceOf(ReplyLostError)]);
   });
 });
 
 it('an intake says what it does', async () => {
   const { intake } = await instance('shipping', Ship);
   expect(intake.health()).toEqual({ technology: 'memory', kind: 'command', state: 'consuming' });
-  expect(await (intake as Intake & { backlog(): Promise<unknown> }).backlog()).toEqual([
+  expect(await (intake as Consumer & { backlog(): Promise<unknown> }).backlog()).toEqual([
     { subscription: 'shipping', waiting: 0, parked: 0, delayed: 0, dead: 0 },
   ]);
 });

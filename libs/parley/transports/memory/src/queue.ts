@@ -1,5 +1,5 @@
 import type { Clock, Headers, Outcome, RegisteredSubscription } from '@parley/messaging/transport';
-import type { Mischief } from './fault-injection';
+import type { FaultInjection } from './fault-injection';
 
 export interface Item {
   readonly headers: Headers;
@@ -30,7 +30,7 @@ export class MemoryQueue {
   constructor(
     readonly name: string,
     private readonly clock: Clock,
-    private readonly mischief: Mischief,
+    private readonly mischief: FaultInjection,
   ) {}
 
   add(item: Item): void {

@@ -9,11 +9,11 @@ import {
   type Inbox,
   type Tx,
 } from '@parley/messaging/transport';
-import { MemoryClaims } from './claim-store';
+import { MemoryClaimStore } from './claim-store';
 import { MemoryLanes } from './lanes';
 import { MemoryOutbox } from './outbox';
-import { MemoryPositions } from './stream-positions';
-import { MemoryRequests } from './idempotency-store';
+import { MemoryStreamPositions } from './stream-positions';
+import { MemoryIdempotencyStore } from './idempotency-store';
 import { MemorySubjectKeys } from './subject-keys';
 import { MemorySuspects } from './suspects';
 
@@ -71,11 +71,11 @@ export class MemoryStore implements Store {
   readonly outbox: MemoryOutbox;
   readonly inbox: Inbox;
   readonly lanes: MemoryLanes;
-  readonly positions: MemoryPositions;
+  readonly streamPositions: MemoryStreamPositions;
   readonly suspects: MemorySuspects;
-  readonly requests: MemoryRequests;
+  readonly idempotency: MemoryIdempotencyStore;
   readonly subjectKeys: MemorySubjectKeys;
-  readonly claims: MemoryClaims;
+  readonly claims: MemoryClaimStore;
   private readonly id = `memory:${randomUUID()}`;
   /** The prints of what was handled. */
   private readonly handled = new Map<string, string | undefined>();
@@ -90,12 +90,12 @@ export class MemoryStore implements Store {
     private readonly window = 7 * 86_400_000,
   ) {
     this.outbox = new MemoryOutbox(this);
-    this.positions = new MemoryPositions(clock);
+    this.streamPositions = new MemoryStreamPositions(clock);
     this.suspects = new MemorySuspects(clock);
     this.lanes = new MemoryLanes(this);
     this.subjectKeys = new MemorySubjectKeys(clock);
-    this.claims = new MemoryClaims(clock, this);
-    this.requests = new MemoryRequests(this);
+    this.claims = new MemoryClaimStore(clock, this);
+    this.idempotency = new MemoryIdempotencyStore(this);
     this.inbox = {
       record: async (tx, subscription, messageId, print) =>
         !this.lanes.keeps(subscription, messageId, print) &&
@@ -180,7 +180,7 @@ export class MemoryStore implements Store {
   }
 
   /**
-   * Notes that a message took effect; false when it is noted already. @throws IdConflict when
+   * Notes that a message took effect; false when it is noted already. @throws IdConflictError when
    * another one is
    */
   handle(tx: Tx, subscription: string, messageId: string, print?: string): boolean {

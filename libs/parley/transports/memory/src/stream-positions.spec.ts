@@ -1,6 +1,6 @@
 import { systemClock } from '@parley/messaging/transport';
-import { positionsSpec } from '@parley/conformance';
-import { MemoryPositions } from './stream-positions';
+import { streamPositionsSuite } from '@parley/conformance';
+import { MemoryStreamPositions } from './stream-positions';
 
-const positions = new MemoryPositions(systemClock);
-positionsSpec('positions in memory', 'insights', async () => positions);
+const positions = new MemoryStreamPositions(systemClock);
+streamPositionsSuite('positions in memory', 'insights', async () => positions);

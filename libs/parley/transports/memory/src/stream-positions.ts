@@ -21,7 +21,7 @@ interface Reading {
 }
 
 /** The twin of positions in a database. */
-export class MemoryPositions implements Positions {
+export class MemoryStreamPositions implements Positions {
   private readonly readings = new Map<string, Reading>();
 
   constructor(private readonly clock: Clock) {}

@@ -3,27 +3,27 @@ import {
   type Deliver,
   type HandlerRegistry,
   type Hop,
-  type Intake,
+  type Consumer,
   type OutgoingMessage,
   publishInTurn,
-  TooLarge,
+  BodyTooLargeError,
   type Transport,
 } from '@parley/messaging/transport';
 import type { MemoryBroker } from './broker';
-import { MemoryIntake } from './consumer';
+import { MemoryConsumer } from './consumer';
 
 export class MemoryTransport implements Transport {
   readonly technology = 'memory';
   readonly delays = true;
   /** `memory://shop?largest=1000`: nothing here forces a limit, but others have one. */
-  readonly largest?: number;
+  readonly maxBodyBytes?: number;
 
   constructor(
     readonly address: string,
     private readonly broker: MemoryBroker,
   ) {
     const largest = new URL(address).searchParams.get('largest');
-    if (largest !== null) this.largest = Number(largest);
+    if (largest !== null) this.maxBodyBytes = Number(largest);
   }
 
   async connect(): Promise<void> {}
@@ -35,8 +35,13 @@ export class MemoryTransport implements Transport {
 
   private publishOne(message: OutgoingMessage): void {
     const { length } = message.body;
-    if (this.largest !== undefined && length > this.largest)
-      throw new TooLarge(message.contract.name, length, this.largest, this.technology);
+    if (this.maxBodyBytes !== undefined && length > this.maxBodyBytes)
+      throw new BodyTooLargeError(
+        message.contract.name,
+        length,
+        this.maxBodyBytes,
+        this.technology,
+      );
     this.broker.publish(message);
   }
 
@@ -50,7 +55,7 @@ export class MemoryTransport implements Transport {
     ];
   }
 
-  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new MemoryIntake(kind, registry, this.broker, deliver);
+  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+    return new MemoryConsumer(kind, registry, this.broker, deliver);
   }
 }

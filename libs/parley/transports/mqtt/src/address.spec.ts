@@ -1,4 +1,4 @@
-import { Address, MqttUnavailable } from './address';
+import { Address, MqttUnavailableError } from './address';
 
 describe('the address of an MQTT broker', () => {
   it('shows neither user nor password', () => {
@@ -11,9 +11,9 @@ describe('the address of an MQTT broker', () => {
       username: 'me',
       password: 's@cret',
     });
-    expect(new MqttUnavailable(address, new Error('connect ECONNREFUSED')).message).not.toContain(
-      'cret',
-    );
+    expect(
+      new MqttUnavailableError(address, new Error('connect ECONNREFUSED')).message,
+    ).not.toContain('cret');
   });
 
   it('may be an IPv6 address', () => {
@@ -47,7 +47,8 @@ describe('the address of an MQTT broker', () => {
 });
 
 describe('a failed start', () => {
-  const told = (cause: object) => new MqttUnavailable(new Address('mqtt://me:x@h'), cause).message;
+  const told = (cause: object) =>
+    new MqttUnavailableError(new Address('mqtt://me:x@h'), cause).message;
 
   it('says in one sentence what to do', () => {
     expect(

@@ -61,8 +61,8 @@ export class Address {
 }
 
 /** The broker could not be used at start. Once started, connections come back by themselves. */
-export class MqttUnavailable extends Error {
-  override readonly name = 'MqttUnavailable';
+export class MqttUnavailableError extends Error {
+  override readonly name = 'MqttUnavailableError';
   constructor(address: Address, cause: unknown) {
     super(`the MQTT broker at ${address} ${explain(address, cause)}`, { cause });
   }

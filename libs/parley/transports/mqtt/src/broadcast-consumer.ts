@@ -1,15 +1,15 @@
 import {
   type Deliver,
   type HandlerRegistry,
-  Hearing,
-  type IntakeHealth,
-  IntakeServer,
+  BroadcastConsumer,
+  type ConsumerHealth,
+  ConsumerServer,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { IPublishPacket, MqttClient } from 'mqtt';
-import { type Address, MqttUnavailable } from './address';
+import { type Address, MqttUnavailableError } from './address';
 import { read } from './cloudevents';
 import { Connection } from './connection';
 import { filterOf } from './topic';
@@ -28,9 +28,9 @@ const TOPIC_TOLD = 200;
  * Hears broadcasts. Not on Nest's server: it subscribes before it is connected, does not look
  * whether that was granted, and expects its own framing; nothing of it would be left.
  */
-export class BroadcastIntake extends IntakeServer<'broadcast'> {
+export class MqttBroadcastConsumer extends ConsumerServer<'broadcast'> {
   private readonly connection: Connection;
-  private hearing?: Hearing;
+  private hearing?: BroadcastConsumer;
   private subscription?: RegisteredSubscription;
   private started = false;
   private stopping?: Promise<void>;
@@ -57,7 +57,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
     await this.connection.close();
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const state = this.stopping
       ? 'stopped'
       : !this.started
@@ -68,14 +68,14 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
     const { cause } = this.connection;
     const reason =
       state === 'disconnected'
-        ? new MqttUnavailable(this.address, cause ?? 'the connection was lost').message
+        ? new MqttUnavailableError(this.address, cause ?? 'the connection was lost').message
         : undefined;
     return { technology: 'mqtt', kind: 'broadcast', state, ...(reason && { reason }) };
   }
 
   protected async start(): Promise<void> {
     [this.subscription] = this.registry.subscriptions('broadcast');
-    this.hearing = new Hearing(this.subscription!, this.deliver, this.context.log);
+    this.hearing = new BroadcastConsumer(this.subscription!, this.deliver, this.context.log);
     await this.connection.start();
     this.started = true;
   }
@@ -98,7 +98,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
 
   private heard(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
     const heard = read(payload, properties);
-    if (Object.keys(heard.headers).length > 0) this.hearing!.hear(heard);
+    if (Object.keys(heard.headers).length > 0) this.hearing!.receive(heard);
     else
       this.context.log(
         'warn',
@@ -110,7 +110,7 @@ export class BroadcastIntake extends IntakeServer<'broadcast'> {
     this.hearing?.stop();
     const { client, ready } = this.connection;
     if (!client || !ready || !this.subscription) return;
-    await within(
+    await withTimeout(
       STOPPED_WITHIN,
       client.unsubscribeAsync(this.filters),
       () => new Error('no answer'),

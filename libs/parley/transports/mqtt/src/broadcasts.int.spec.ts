@@ -9,13 +9,13 @@ import {
   systemClock,
   type Transport,
 } from '@parley/messaging/transport';
-import { Road } from '@parley/conformance';
+import { TcpProxy } from '@parley/conformance';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { z } from 'zod';
-import type { BroadcastIntake } from './broadcast-consumer';
+import type { MqttBroadcastConsumer } from './broadcast-consumer';
 import { mqtt } from './mqtt';
 import { presenceOf } from './publisher';
 import { topicOf } from './topic';
@@ -64,11 +64,11 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const received: Delivery[] = [];
     let wake = () => {};
     const deliver = async (delivery: Delivery) => (received.push(delivery), wake(), done);
-    const intake = (await transport(at)).intake(
+    const intake = (await transport(at)).consumer(
       'broadcast',
       new HandlerRegistry(service),
       deliver,
-    ) as BroadcastIntake;
+    ) as MqttBroadcastConsumer;
     intake.addHandler(contract.name, async () => undefined, true, {
       contract,
       options: {},
@@ -111,7 +111,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
       expect(delivery).toMatchObject({
         headers: sent.envelope,
         attempt: 1,
-        honours: { retry: false, dead: false },
+        supports: { retry: false, dead: false },
       });
       expect(delivery!.body.equals(sent.body)).toBe(true);
     }
@@ -185,7 +185,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   });
 
   it('listens again after its connection was lost, and tells that it was away', async () => {
-    const road = await Road.to(url, 1_883);
+    const road = await TcpProxy.to(url, 1_883);
     opened.push(() => road.close());
     const { intake, until } = await listener(road.along(url));
     expect(intake.health()).toEqual({ technology: 'mqtt', kind: 'broadcast', state: 'consuming' });
@@ -203,13 +203,13 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   });
 
   it('rejects what it could not say, and does not say it late', async () => {
-    const road = await Road.to(url, 1_883);
+    const road = await TcpProxy.to(url, 1_883);
     opened.push(() => road.close());
     const sender = await transport(road.along(url));
     const { received, until } = await listener();
-    road.deafen();
+    road.dropResponses();
     await expect(sender.publish([saying({ id: 'lost' })])).rejects.toMatchObject({
-      name: 'NotSaid',
+      name: 'NotPublishedError',
       message: expect.stringContaining(topic),
     });
     road.down();
@@ -220,7 +220,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   });
 
   it('says by its last will that an instance is gone', async () => {
-    const road = await Road.to(url, 1_883);
+    const road = await TcpProxy.to(url, 1_883);
     opened.push(() => road.close());
     const watcher = await device(5);
     const presence = presenceOf({ service, instance: 'i' });
@@ -245,7 +245,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     }
     const sentence = async (at: string): Promise<string> => {
       const error = await transport(at).catch((thrown: unknown) => thrown as Error);
-      expect(error).toMatchObject({ name: 'MqttUnavailable' });
+      expect(error).toMatchObject({ name: 'MqttUnavailableError' });
       expect((error as Error).message).not.toMatch(/secret|\n/);
       return (error as Error).message;
     };

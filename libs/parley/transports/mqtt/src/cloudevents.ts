@@ -1,7 +1,7 @@
 import {
   fromStructured,
   type Headers,
-  type Heard,
+  type ReceivedBroadcast,
   toStructured,
 } from '@parley/messaging/transport';
 import type { IClientPublishOptions, IPublishPacket } from 'mqtt';
@@ -51,7 +51,10 @@ export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structur
 }
 
 /** A client of MQTT 3.1.1 has no properties: what it says is a document, or nothing we know. */
-export function read(payload: Buffer, properties: IPublishPacket['properties'] = {}): Heard {
+export function read(
+  payload: Buffer,
+  properties: IPublishPacket['properties'] = {},
+): ReceivedBroadcast {
   const { contentType, userProperties } = properties;
   if (contentType?.toLowerCase().startsWith(STRUCTURED) || !userProperties)
     return fromStructured(payload);

@@ -1,7 +1,7 @@
-import { bugIn, within } from '@parley/messaging/transport';
+import { bugIn, withTimeout } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import { connect, type IClientOptions, type IConnackPacket, type MqttClient } from 'mqtt';
-import { type Address, MqttUnavailable } from './address';
+import { type Address, MqttUnavailableError } from './address';
 
 const STARTED_WITHIN = 15_000;
 const OPENED_WITHIN = 5_000;
@@ -14,7 +14,7 @@ const CLOSED_WITHIN = 1_000;
  */
 const SILENCE = 10;
 
-export interface Ends {
+export interface ConnectionEvents {
   /**
    * Called for every new connection, before it counts as there. When it rejects, the connection is
    * given up and another one opened.
@@ -36,7 +36,7 @@ export class Connection {
   constructor(
     private readonly address: Address,
     private readonly name: string,
-    private readonly on: Ends = {},
+    private readonly on: ConnectionEvents = {},
   ) {}
 
   /**
@@ -56,14 +56,14 @@ export class Connection {
     client.on('connect', (packet) => void this.opened(client, packet));
     client.on('close', () => (this.isReady = false));
     try {
-      await within(
+      await withTimeout(
         STARTED_WITHIN,
         first,
         () => this.cause ?? new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
       );
     } catch (error) {
       await this.close();
-      throw bugIn(error) ?? new MqttUnavailable(this.address, error);
+      throw bugIn(error) ?? new MqttUnavailableError(this.address, error);
     }
   }
 
@@ -77,14 +77,14 @@ export class Connection {
       if (!this.isReady) await new Promise<void>((resolve) => this.waiting.push(resolve));
       return work(this.client!);
     })();
-    return within(ANSWERED_WITHIN, working, late);
+    return withTimeout(ANSWERED_WITHIN, working, late);
   }
 
   async close(): Promise<void> {
     const { client } = this;
     if (!client) return;
     this.isReady = false;
-    await within(
+    await withTimeout(
       CLOSED_WITHIN,
       client.endAsync(!client.connected),
       () => new Error('no answer'),

@@ -1,10 +1,10 @@
-import { foreignSuite } from '@parley/conformance/interop';
+import { interopSuite } from '@parley/conformance/interop';
 import { mqtt } from './mqtt';
 import { topicOf } from './topic';
 
 const url = process.env.MQTT_URL ?? '';
 
-foreignSuite({
+interopSuite({
   technology: mqtt,
   url,
   kind: 'broadcast',

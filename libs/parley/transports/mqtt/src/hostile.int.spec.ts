@@ -10,7 +10,7 @@ import {
   goodOrder,
   hostileSuite,
   Instance,
-  Journal,
+  Recorder,
 } from '@parley/conformance';
 import { connectAsync, type IClientPublishOptions, type MqttClient } from 'mqtt';
 import { z } from 'zod';
@@ -24,7 +24,7 @@ const PlaceChanged = broadcast(`${OWNER}.place-changed`, GoodOrder);
 const PlaceAsked = broadcast(`${OWNER}.place-asked`, z.object({ where: z.string() }));
 const PlaceTold = broadcast(`${OWNER}.place-told`, z.object({ where: z.string() }));
 const TOPIC = topicOf(PlaceChanged.name);
-const handled = new Journal<string>();
+const handled = new Recorder<string>();
 
 @Controller()
 class Victim {

@@ -1,3 +1,3 @@
-export { MqttUnavailable } from './address';
+export { MqttUnavailableError } from './address';
 export { mqtt } from './mqtt';
-export { NotSaid } from './publisher';
+export { NotPublishedError } from './publisher';

@@ -1,8 +1,8 @@
 import {
   broadcastSuite,
   MemoryDatabases,
-  MemoryLink,
-  Road,
+  FaultyLink,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { mqtt } from './mqtt';
@@ -21,7 +21,7 @@ const fixture: Fixture = {
     },
   },
   open: async (service) => {
-    const [way, database] = [await Road.to(url, 1_883), new MemoryLink()];
+    const [way, database] = [await TcpProxy.to(url, 1_883), new FaultyLink()];
     return {
       options: {
         urls: { broadcasts: way.along(url) },
@@ -31,7 +31,7 @@ const fixture: Fixture = {
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
-      alive: () => way.traffic > 0 || database.isUp(),
+      alive: () => way.connections > 0 || database.isUp(),
       close: () => way.close(),
     };
   },

@@ -5,7 +5,7 @@ import type {
   Finding,
   HandlerRegistry,
   Hop,
-  Intake,
+  Consumer,
   OutgoingMessage,
   Resource,
   Transport,
@@ -13,7 +13,7 @@ import type {
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-consumer';
+import { MqttBroadcastConsumer } from './broadcast-consumer';
 import { Publisher } from './publisher';
 import { filterOf, topicOf } from './topic';
 
@@ -46,8 +46,8 @@ class MqttTransport implements Transport {
     return this.publisher.say(messages);
   }
 
-  intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new BroadcastIntake(this.where, registry, deliver, this.context);
+  consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+    return new MqttBroadcastConsumer(this.where, registry, deliver, this.context);
   }
 
   describe({ name }: Contract): readonly Hop[] {
@@ -83,7 +83,7 @@ class MqttTransport implements Transport {
     }));
   }
 
-  async examine(): Promise<readonly Finding[]> {
+  async checkDurability(): Promise<readonly Finding[]> {
     const { retain } = this.where;
     return [
       {

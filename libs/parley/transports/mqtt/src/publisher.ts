@@ -68,13 +68,13 @@ export class Publisher {
       this.connection.largest,
     ];
     if (size > largest)
-      throw new Unacceptable(
+      throw new UnacceptableError(
         topic,
         address,
         `it has ${size} bytes, and the broker takes ${largest}`,
       );
     let id: number | undefined;
-    const notSaid = (why: string) => new NotSaid(topic, address, why);
+    const notSaid = (why: string) => new NotPublishedError(topic, address, why);
     const said = (client: MqttClient) =>
       new Promise<void>((resolve, reject) => {
         const answered = (error?: (Error & { readonly code?: unknown }) | null) => {
@@ -82,7 +82,7 @@ export class Publisher {
           else
             reject(
               FOR_GOOD.has(error.code)
-                ? new Unacceptable(topic, address, error.message)
+                ? new UnacceptableError(topic, address, error.message)
                 : notSaid(error.message),
             );
         };
@@ -102,16 +102,16 @@ export class Publisher {
 }
 
 /** The broker takes no such message. Saying it again does not help. */
-export class Unacceptable extends UnpublishableError {
-  override readonly name = 'Unacceptable';
+export class UnacceptableError extends UnpublishableError {
+  override readonly name = 'UnacceptableError';
   constructor(topic: string, address: Address, why: string) {
     super(`the MQTT broker at ${address} takes no such broadcast to ${topic}: ${why}`);
   }
 }
 
 /** A broadcast that did not reach the broker, or of which nobody knows whether it did. */
-export class NotSaid extends OutageError {
-  override readonly name = 'NotSaid';
+export class NotPublishedError extends OutageError {
+  override readonly name = 'NotPublishedError';
   override readonly effect = 'unknown';
   constructor(topic: string, address: Address, why: string) {
     super(

@@ -1,5 +1,5 @@
 import type { Tx } from '@parley/messaging/transport';
-import { Road, type Fixture, type Place } from '@parley/conformance';
+import { TcpProxy, type Fixture, type Place } from '@parley/conformance';
 import { DataSource, type EntityManager } from 'typeorm';
 import { postgres } from './postgres';
 import { PostgresStore } from './store/store';
@@ -14,8 +14,8 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
   let messages: TrialDatabase;
 
   async function open(service: string): Promise<Place> {
-    const home = await Road.to(data.url(service), 5432);
-    const way = apart ? await Road.to(messages.url(service), 5432) : undefined;
+    const home = await TcpProxy.to(data.url(service), 5432);
+    const way = apart ? await TcpProxy.to(messages.url(service), 5432) : undefined;
     const roads = way ? [home, way] : [home];
     const url = way
       ? way.along(plain(messages.url(service)))
@@ -35,7 +35,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
       cut: () => sum(roads.map((road) => road.cut())),
       swallow: () => sum(roads.map((road) => road.swallow())),
       kill: () => sum(roads.map((road) => road.down())),
-      alive: () => roads.some(({ traffic }) => traffic > 0),
+      alive: () => roads.some(({ connections: traffic }) => traffic > 0),
       close: async () => {
         if (dataSource.isInitialized) await dataSource.destroy().catch(() => undefined);
         for (const road of roads) await road.close();

@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import { examine } from './durability-check';
+import { checkDurability } from './durability-check';
 import { callerOf } from './log/log.fixture';
 
 describe('PostgreSQL, examined', () => {
@@ -7,7 +7,7 @@ describe('PostgreSQL, examined', () => {
   afterAll(() => pool.end());
 
   it('tells that the one of the tests is not to be trusted with anything', async () => {
-    expect(await examine(callerOf(pool))).toContainEqual({
+    expect(await checkDurability(callerOf(pool))).toContainEqual({
       what: 'fsync off',
       verdict: 'unsafe',
       says: expect.stringContaining('set fsync = on'),
@@ -16,11 +16,11 @@ describe('PostgreSQL, examined', () => {
 
   it('goes by what its own connection is told', async () => {
     await pool.query('set synchronous_commit = off');
-    expect(await examine(callerOf(pool))).toContainEqual(
+    expect(await checkDurability(callerOf(pool))).toContainEqual(
       expect.objectContaining({ what: 'synchronous_commit off', verdict: 'unsafe' }),
     );
     await pool.query('set synchronous_commit = on');
-    expect(await examine(callerOf(pool))).toContainEqual(
+    expect(await checkDurability(callerOf(pool))).toContainEqual(
       expect.objectContaining({ what: 'synchronous_commit on', verdict: 'safe' }),
     );
   });

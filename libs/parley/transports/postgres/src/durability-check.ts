@@ -18,7 +18,7 @@ type Settings = Readonly<
 /**
  * What a commit is worth here. @see https://www.postgresql.org/docs/current/runtime-config-wal.html
  */
-export async function examine(database: Caller): Promise<readonly Finding[]> {
+export async function checkDurability(database: Caller): Promise<readonly Finding[]> {
   const [settings] = await database.call<Settings>(SETTINGS, []);
   const {
     fsync,

@@ -6,7 +6,7 @@ import {
   eventually,
   hostileSuite,
   Instance,
-  Journal,
+  Recorder,
   GoodOrder,
   goodOrder,
   type WayIn,
@@ -75,7 +75,7 @@ function wayIn(
   who: 'superuser' | 'service',
   write: Write,
 ): WayIn {
-  const handled = new Journal<string>();
+  const handled = new Recorder<string>();
   let database: TrialDatabase;
   let victim: Instance;
   let attacker: Client;
@@ -171,7 +171,7 @@ function placeIn(database: TrialDatabase): Instance['place'] {
   };
 }
 
-function handlerOf(contract: Contract, handled: Journal<string>): Type {
+function handlerOf(contract: Contract, handled: Recorder<string>): Type {
   @Controller()
   class Victim {
     async handle(order: GoodOrder): Promise<void> {

@@ -44,7 +44,7 @@ async function main([url, instance]: readonly string[]): Promise<void> {
     service: 'inventory',
   });
   const messaging = new Messaging({
-    service: 'inventory', instance: instance!, build: 'trial', urls: { commands: url!, events: url! }, technologies: [postgres], store, concurrency: 8, killSwitch: false, log: () => undefined,
+    service: 'inventory', instance: instance!, build: 'trial', urls: { commands: url!, events: url! }, technologies: [postgres], store, concurrency: 8, circuitBreaker: false, log: () => undefined,
   }); // prettier-ignore
   const host = new Host(works);
   messaging.attach(host.asApplication);

@@ -1,19 +1,19 @@
 import { type Store, type Technology } from '@parley/messaging';
-import { claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Intake, type LocalPublishing, type OutgoingMessage, type Resource, type Failures, type Transport, type TransportContext, type Tx, type RegisteredSubscription } from '@parley/messaging/transport'; // prettier-ignore
+import { claimDays, failureOf, failuresTogether, queueOf, type Deliver, type Finding, type Hop, type HandlerRegistry, type Consumer, type LocalPublishing, type OutgoingMessage, type Resource, type Failures, type Transport, type TransportContext, type Tx, type RegisteredSubscription } from '@parley/messaging/transport'; // prettier-ignore
 import type { Contract, Kind } from '@parley/contract';
 import { connectionTo, placeOf } from './address';
-import { BroadcastIntake } from './broadcast/broadcast-consumer';
+import { PostgresBroadcastConsumer } from './broadcast/broadcast-consumer';
 import { BroadcastPublisher } from './broadcast/broadcast-publisher';
-import { PostgresClaims } from './store/claim-store';
+import { PostgresClaimStore } from './store/claim-store';
 import { Database } from './connection/database';
 import { describeChannel, describeLog, describeQueue, resourcesOf } from './topology';
-import { examine } from './durability-check';
+import { checkDurability } from './durability-check';
 import { appendEvents, publishEvents } from './log/log-append';
-import { EventDays } from './log/log-retention';
-import { LogIntake } from './log/event-consumer';
+import { LogRetention } from './log/log-retention';
+import { EventConsumer } from './log/event-consumer';
 import { Sequencer } from './log/log-sequencer';
 import { outageOf } from './connection/outage';
-import { QueueIntake } from './queue/command-consumer';
+import { CommandConsumer } from './queue/command-consumer';
 import { channelOf } from './cloudevents';
 import { SEND, sendValues } from './queue/queue-sender';
 import { refused } from './connection/refused';
@@ -38,10 +38,10 @@ export const postgres: Technology = {
 };
 
 /** `postgres://user:password@host/database?days=90` */
-function claimsAt(url: string, context: TransportContext): PostgresClaims {
+function claimsAt(url: string, context: TransportContext): PostgresClaimStore {
   const bare = new URL(url);
   bare.searchParams.delete('days');
-  return new PostgresClaims(
+  return new PostgresClaimStore(
     Database.open(connectionTo(bare.href), context),
     { address: placeOf(bare.href), days: claimDays(url), own: true },
     context,
@@ -50,14 +50,14 @@ function claimsAt(url: string, context: TransportContext): PostgresClaims {
 
 class PostgresTransport implements Transport {
   readonly technology = 'postgres';
-  readonly largest = LARGEST;
+  readonly maxBodyBytes = LARGEST;
   readonly address: string;
   readonly delays = true;
   readonly outage = outageOf;
   readonly local: LocalPublishing;
   private readonly database: Database;
   private readonly sequencer: Sequencer;
-  private readonly days: EventDays;
+  private readonly days: LogRetention;
   private readonly broadcasts: BroadcastPublisher;
   /**
    * Whether the service's store is in this very database: then handlings acknowledge by their own
@@ -73,7 +73,7 @@ class PostgresTransport implements Transport {
     this.address = placeOf(url);
     this.database = Database.open(connectionTo(url), context);
     this.sequencer = new Sequencer(this.database, context);
-    this.days = new EventDays(this.database, context);
+    this.days = new LogRetention(this.database, context);
     this.broadcasts = new BroadcastPublisher(this.database, context);
     this.local = {
       sharesDatabaseWith: (store) => this.shares(store),
@@ -117,14 +117,15 @@ class PostgresTransport implements Transport {
     );
   }
 
-  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
     const { database, context, sequencer } = this;
     const { bell } = database;
     const settles = () => this.sharesStore;
-    if (kind === 'command') return new QueueIntake(registry, database, deliver, settles, context);
+    if (kind === 'command')
+      return new CommandConsumer(registry, database, deliver, settles, context);
     if (kind === 'event')
-      return new LogIntake({ database, bell, sequencer, context, registry, deliver, settles });
-    return new BroadcastIntake({ database, bell, context, registry, deliver });
+      return new EventConsumer({ database, bell, sequencer, context, registry, deliver, settles });
+    return new PostgresBroadcastConsumer({ database, bell, context, registry, deliver });
   }
 
   describe(contract: Contract): readonly Hop[] {
@@ -139,8 +140,8 @@ class PostgresTransport implements Transport {
     return resourcesOf(said, handled);
   }
 
-  examine(): Promise<readonly Finding[]> {
-    return examine(this.database);
+  checkDurability(): Promise<readonly Finding[]> {
+    return checkDurability(this.database);
   }
 
   close(): Promise<void> {

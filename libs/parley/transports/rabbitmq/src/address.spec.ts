@@ -1,4 +1,4 @@
-import { Address, RabbitUnavailable, startFailure, TopologyMismatch } from './address';
+import { Address, RabbitUnavailableError, startFailure, TopologyMismatchError } from './address';
 
 const address = new Address('amqps://me:s%40cret@rabbit.example/shop');
 
@@ -32,7 +32,7 @@ describe('a failed start', () => {
       err: new Error('connect ECONNREFUSED'),
       url: address.secret,
     });
-    expect(failure).toBeInstanceOf(RabbitUnavailable);
+    expect(failure).toBeInstanceOf(RabbitUnavailableError);
     expect(failure.message).toBe(
       'RabbitMQ at amqps://rabbit.example/shop cannot be reached (connect ECONNREFUSED); is it running, and does its URL point to it?',
     );
@@ -51,7 +51,7 @@ describe('a failed start', () => {
   it('names the queue that has other settings', () => {
     const text = `Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - inequivalent arg 'x-queue-type' for queue 'stock' in vhost '/': received the value 'quorum' of type 'longstr' but current is none"`;
     const failure = startFailure(address, Object.assign(new Error(text), { code: 406 }));
-    expect(failure).toBeInstanceOf(TopologyMismatch);
+    expect(failure).toBeInstanceOf(TopologyMismatchError);
     expect(failure.message).toContain(
       "holds stock with other settings (received the value 'quorum' of type 'longstr' but current is none)",
     );

@@ -37,16 +37,16 @@ export class Address {
 }
 
 /** RabbitMQ could not be used at start. Once started, connections come back by themselves. */
-export class RabbitUnavailable extends Error {
-  override readonly name = 'RabbitUnavailable';
+export class RabbitUnavailableError extends Error {
+  override readonly name = 'RabbitUnavailableError';
   constructor(address: Address, cause: unknown) {
     super(`RabbitMQ at ${address} ${explain(address, cause)}`, { cause });
   }
 }
 
 /** A queue or an exchange is there, but not as this version declares it. */
-export class TopologyMismatch extends Error {
-  override readonly name = 'TopologyMismatch';
+export class TopologyMismatchError extends Error {
+  override readonly name = 'TopologyMismatchError';
   constructor(address: Address, cause: Error) {
     const [, found = 'a queue', why = cause.message] =
       /PRECONDITION_FAILED - (?:.* for (?:queue|exchange) '([^']+)'.*?: )?(.*?)"?$/.exec(
@@ -60,8 +60,8 @@ export class TopologyMismatch extends Error {
 }
 
 /** A queue or an exchange is not there, and is somebody else's to make. */
-export class NotThere extends Error {
-  override readonly name = 'NotThere';
+export class NotThereError extends Error {
+  override readonly name = 'NotThereError';
   constructor(address: Address, what: string) {
     super(
       `RabbitMQ at ${address} has no ${what}, and the topology is only verified here; make it first, as "npm run parley -- topology" prints it`,
@@ -72,17 +72,17 @@ export class NotThere extends Error {
 /** What was thrown while connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
   if (
-    thrown instanceof RabbitUnavailable ||
-    thrown instanceof TopologyMismatch ||
-    thrown instanceof NotThere
+    thrown instanceof RabbitUnavailableError ||
+    thrown instanceof TopologyMismatchError ||
+    thrown instanceof NotThereError
   )
     return thrown;
   // Nest rejects with the connection manager's `{ err, url }`; that URL has the password in it.
   const cause =
     thrown instanceof Error ? thrown : ((thrown as { err?: unknown } | undefined)?.err ?? thrown);
   if (cause instanceof Error && (cause as { code?: unknown }).code === 406)
-    return new TopologyMismatch(address, cause);
-  return bugIn(cause) ?? new RabbitUnavailable(address, cause);
+    return new TopologyMismatchError(address, cause);
+  return bugIn(cause) ?? new RabbitUnavailableError(address, cause);
 }
 
 function explain(address: Address, cause: unknown): string {

@@ -1,9 +1,9 @@
 import {
   type Deliver,
   type HandlerRegistry,
-  Hearing,
+  BroadcastConsumer,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
@@ -16,9 +16,9 @@ const STOPPED_WITHIN = 1_000;
 const CONSUMER = 'hears';
 
 /** Hears what is said on the exchanges of its contracts. */
-export class BroadcastIntake extends RabbitServer {
+export class RabbitBroadcastConsumer extends RabbitServer {
   private subscription?: RegisteredSubscription;
-  private hearing?: Hearing;
+  private hearing?: BroadcastConsumer;
   private source?: ConfirmChannel;
 
   constructor(
@@ -33,7 +33,7 @@ export class BroadcastIntake extends RabbitServer {
   override async listen(started: (error?: unknown) => void): Promise<void> {
     [this.subscription] = this.registry.subscriptions('broadcast');
     if (!this.subscription) return started();
-    this.hearing = new Hearing(this.subscription, this.deliver, this.context.log);
+    this.hearing = new BroadcastConsumer(this.subscription, this.deliver, this.context.log);
     return this.begin(started);
   }
 
@@ -56,7 +56,7 @@ export class BroadcastIntake extends RabbitServer {
 
   /** RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted. */
   private heard(message: ConsumeMessage | null): void {
-    if (message) this.hearing!.hear({ headers: headersOf(message), body: message.content });
+    if (message) this.hearing!.receive({ headers: headersOf(message), body: message.content });
     else this.recover(new Error('its queue was deleted'));
   }
 
@@ -64,7 +64,7 @@ export class BroadcastIntake extends RabbitServer {
     this.hearing?.stop();
     // A channel that is closed already brings nothing either.
     if (this.source)
-      await within(
+      await withTimeout(
         STOPPED_WITHIN,
         this.source.cancel(CONSUMER),
         () => new Error('no answer'),

@@ -10,11 +10,11 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { Road } from '@parley/conformance';
+import { TcpProxy } from '@parley/conformance';
 import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'amqplib';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { BroadcastIntake } from './broadcast-consumer';
+import type { RabbitBroadcastConsumer } from './broadcast-consumer';
 import { exchangeOf } from './broadcast-exchange';
 import { rabbitmq } from './rabbitmq';
 
@@ -71,11 +71,11 @@ const done: Outcome = { kind: 'done', settled: false };
     const received: Delivery[] = [];
     let wake = () => {};
     const deliver = async (delivery: Delivery) => (received.push(delivery), wake(), done);
-    const intake = (await transport(at, topology)).intake(
+    const intake = (await transport(at, topology)).consumer(
       'broadcast',
       new HandlerRegistry(service),
       deliver,
-    ) as BroadcastIntake;
+    ) as RabbitBroadcastConsumer;
     intake.addHandler(contract.name, async () => undefined, true, {
       contract,
       options: {},
@@ -108,7 +108,7 @@ const done: Outcome = { kind: 'done', settled: false };
       expect(delivery).toMatchObject({
         headers: sent.envelope,
         attempt: 1,
-        honours: { retry: false, dead: false },
+        supports: { retry: false, dead: false },
       });
       expect(delivery!.body.equals(sent.body)).toBe(true);
     }
@@ -119,7 +119,7 @@ const done: Outcome = { kind: 'done', settled: false };
   });
 
   it('listens again after its connection was lost, and tells that it was away', async () => {
-    const road = await Road.to(url, 5_672);
+    const road = await TcpProxy.to(url, 5_672);
     opened.push(() => road.close());
     const { intake, until } = await listener({ at: road.along(url) });
     expect(intake.health()).toEqual({

@@ -3,7 +3,7 @@ import {
   type Deliver,
   type HandlerRegistry,
   type TransportContext,
-  within,
+  withTimeout,
 } from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
@@ -29,7 +29,7 @@ type Take = (message: ConsumeMessage, channel: Channel) => Promise<void>;
  * Made to lose nothing: it consumes an owner's queue, its lanes and what the broker gave up on, and
  * acknowledges after the pipeline's decision, on the channel that brought the message.
  */
-export class CommandIntake extends RabbitServer {
+export class CommandConsumer extends RabbitServer {
   private deliveries?: Deliveries;
   private consumers?: {
     readonly queue: QueueConsumer;
@@ -201,7 +201,7 @@ export class CommandIntake extends RabbitServer {
       this.consumers?.queue.ended(),
       this.consumers?.lanes.stop(),
     ]);
-    await within(bound, all, () => new Error('still under way')).catch(() => undefined);
+    await withTimeout(bound, all, () => new Error('still under way')).catch(() => undefined);
   }
 
   private rebalanceLater(connection: ChannelModel, channel: Channel): void {

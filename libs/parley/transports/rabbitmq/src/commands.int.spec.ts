@@ -18,7 +18,7 @@ import { createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { Address } from './address';
-import { CommandIntake } from './command-consumer';
+import { CommandConsumer } from './command-consumer';
 import { CommandPublisher } from './publisher';
 import { rabbitmq } from './rabbitmq';
 import { deadQueue, delayQueues, laneOf, laneQueues } from './topology';
@@ -89,11 +89,11 @@ jest.setTimeout(30_000);
   async function instance(handle: Handle = () => done, concurrency = 10, at?: Transport) {
     const carrier = at ?? (await transport());
     const received = new Received(handle);
-    const intake = carrier.intake(
+    const intake = carrier.consumer(
       'command',
       new HandlerRegistry(owner, concurrency),
       received.deliver,
-    ) as CommandIntake;
+    ) as CommandConsumer;
     for (const contract of Object.values(contracts))
       intake.addHandler(contract.name, async () => undefined, true, extras(contract));
     opened.push({ close: () => intake.close() });
@@ -119,7 +119,7 @@ jest.setTimeout(30_000);
     expect(delivery).toMatchObject({
       attempt: 1,
       failure: undefined,
-      honours: { retry: true, dead: false },
+      supports: { retry: true, dead: false },
     });
   });
 
@@ -147,7 +147,7 @@ jest.setTimeout(30_000);
       const results = await Promise.all(waiting.map((one) => one.say().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
       taken.push(...results.filter((result) => !('error' in result)));
       const refused = results.find(
-        (result) => 'error' in result && result.error.name === 'Unacceptable',
+        (result) => 'error' in result && result.error.name === 'UnacceptableError',
       );
       if (refused) expect(refused.one.expiration).toBeDefined();
       waiting = results
@@ -166,7 +166,7 @@ jest.setTimeout(30_000);
     await sender.publish([loose(1)]);
     await direct.deleteQueue(owner);
     await expect(sender.publish([loose(2)])).rejects.toMatchObject({
-      name: 'Unroutable',
+      name: 'UnroutableError',
       message: expect.stringContaining(owner),
     });
     await eventually(() => sender.publish([loose(3)]));
@@ -228,7 +228,7 @@ jest.setTimeout(30_000);
     const deliveries = await received.until(2);
     expect(numbers(deliveries)).toEqual([2, 1]);
     expect(Date.now() - before).toBeGreaterThanOrEqual(1_100);
-    expect(deliveries[1]).toMatchObject({ attempt: 1, honours: { retry: false, dead: false } });
+    expect(deliveries[1]).toMatchObject({ attempt: 1, supports: { retry: false, dead: false } });
   });
 
   it('delivers again when the connection is lost, and aborts what was under way', async () => {
@@ -487,7 +487,7 @@ jest.setTimeout(30_000);
   });
 
   it('says what the durability depends on', async () => {
-    const findings = await (await transport()).examine!();
+    const findings = await (await transport()).checkDurability!();
     expect(findings.map(({ verdict }) => verdict)).toEqual(['safe', 'safe', 'unknown']);
     expect(findings[0]!.what).toMatch(/^version \d/);
   });
@@ -704,7 +704,7 @@ const numbers = (deliveries: readonly Delivery[]): number[] =>
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** What a crash of the process looks like to the broker. */
-function dropConnection(intake: CommandIntake): void {
+function dropConnection(intake: CommandConsumer): void {
   const manager = intake.unwrap<{ connection: { connection: { stream: Socket } } }>();
   manager.connection.connection.stream.destroy(new Error('cut'));
 }

@@ -1,6 +1,6 @@
 import { type ConsoleLogger, Logger } from '@nestjs/common';
 import { command } from '@parley/contract';
-import { eventually, Road } from '@parley/conformance';
+import { eventually, TcpProxy } from '@parley/conformance';
 import { HandlerRegistry, systemClock, type TransportContext } from '@parley/messaging/transport';
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -19,7 +19,7 @@ const PATIENCE_MS = 20_000;
     const ofNest: string[] = [];
     const note = (line: unknown) => void ofNest.push(String(line));
     Logger.overrideLogger({ log: note, error: note, warn: note } as ConsoleLogger);
-    const road = await Road.to(url!, 5672);
+    const road = await TcpProxy.to(url!, 5672);
     const log: TransportContext['log'] = (level, message) => lines.push(`${level} ${message}`);
     const transport = rabbitmq.open!(road.along(url!), {
       service: owner,
@@ -29,7 +29,7 @@ const PATIENCE_MS = 20_000;
     });
     await transport.connect();
     const registry = new HandlerRegistry(owner);
-    const intake = transport.intake('command', registry, () =>
+    const intake = transport.consumer('command', registry, () =>
       Promise.resolve({ kind: 'done', settled: false }),
     );
     registry.add((() => Promise.resolve()) as never, {

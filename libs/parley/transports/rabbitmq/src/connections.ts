@@ -2,7 +2,7 @@ import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel } from 'amqplib';
 
 /** Something that comes and goes, as a channel does with its connection. */
-export class Presence<T> {
+export class CurrentChannel<T> {
   current?: T;
   private waiting: Array<(value: T) => void> = [];
 

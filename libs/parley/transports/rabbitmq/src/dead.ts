@@ -37,7 +37,7 @@ export class DeadConsumer {
       headers,
       body: message.content,
     };
-    await this.store.lanes.bury(undefined, buried, this.failureOf(message), false);
+    await this.store.lanes.deadLetter(undefined, buried, this.failureOf(message), false);
   }
 
   private failureOf(message: ConsumeMessage): Failure {

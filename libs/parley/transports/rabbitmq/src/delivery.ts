@@ -8,7 +8,7 @@ import type {
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attemptOf, failureOf, headersOf, isSuspect } from './cloudevents';
 import type { CommandPublisher } from './publisher';
-import { Slots, Underway } from './turns';
+import { Semaphore, Underway } from './turns';
 
 /**
  * How long a message waits that the pipeline gave back although nobody is stopping, or that could
@@ -16,7 +16,7 @@ import { Slots, Underway } from './turns';
  */
 const PAUSE = 1_000;
 
-export interface Handing extends Pick<Delivery, 'honours' | 'signal'> {
+export interface Handing extends Pick<Delivery, 'supports' | 'signal'> {
   readonly wanted: () => boolean;
   readonly settle: (outcome: Outcome) => Promise<void> | void;
   /** Where else to count it. */
@@ -29,7 +29,7 @@ export interface Handing extends Pick<Delivery, 'honours' | 'signal'> {
  */
 export class Deliveries {
   readonly underway = new Underway();
-  private readonly slots: Slots;
+  private readonly slots: Semaphore;
   private connection = new AbortController();
 
   constructor(
@@ -38,7 +38,7 @@ export class Deliveries {
     readonly context: TransportContext,
     private readonly pipeline: Deliver,
   ) {
-    this.slots = new Slots(() => subscription.concurrency);
+    this.slots = new Semaphore(() => subscription.concurrency);
     subscription.onConcurrency?.(() => this.slots.changed());
   }
 
@@ -67,11 +67,11 @@ export class Deliveries {
    */
   hand(
     message: ConsumeMessage,
-    { honours, signal, wanted, settle, underway }: Handing,
+    { supports, signal, wanted, settle, underway }: Handing,
   ): Promise<boolean> {
     return this.slots.hold(async () => {
       if (!wanted()) return false;
-      const work = this.pipeline(this.deliveryOf(message, honours, signal)).then(settle);
+      const work = this.pipeline(this.deliveryOf(message, supports, signal)).then(settle);
       underway?.add(work);
       await this.underway.add(work);
       return true;
@@ -84,7 +84,7 @@ export class Deliveries {
 
   private deliveryOf(
     message: ConsumeMessage,
-    honours: Delivery['honours'],
+    supports: Delivery['supports'],
     signal: AbortSignal,
   ): Delivery {
     const { subscription } = this;
@@ -96,7 +96,7 @@ export class Deliveries {
       suspect: isSuspect(message),
       failure: failureOf(message),
       signal,
-      honours,
+      supports,
     };
   }
 }

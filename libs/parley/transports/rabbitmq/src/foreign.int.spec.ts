@@ -1,4 +1,4 @@
-import { foreignSuite } from '@parley/conformance/interop';
+import { interopSuite } from '@parley/conformance/interop';
 import { exchangeOf } from './broadcast-exchange';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
@@ -13,5 +13,5 @@ const shared = {
   tidy: (services: readonly string[]) => dropQueuesOf(url, services),
 };
 
-foreignSuite({ ...shared, kind: 'command', at: ({ owner }) => ({ owner }) });
-foreignSuite({ ...shared, kind: 'broadcast', at: ({ name }) => ({ exchange: exchangeOf(name) }) });
+interopSuite({ ...shared, kind: 'command', at: ({ owner }) => ({ owner }) });
+interopSuite({ ...shared, kind: 'broadcast', at: ({ name }) => ({ exchange: exchangeOf(name) }) });

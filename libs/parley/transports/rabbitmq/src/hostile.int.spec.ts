@@ -7,7 +7,7 @@ import {
   eventually,
   hostileSuite,
   Instance,
-  Journal,
+  Recorder,
   type Attributes,
   GoodOrder,
   goodOrder,
@@ -21,7 +21,7 @@ const OWNER = `t${randomBytes(4).toString('hex')}`;
 
 const Reserve = command(`${OWNER}.reserve-stock`, GoodOrder);
 
-const handled = new Journal<string>();
+const handled = new Recorder<string>();
 
 @Controller()
 class Victim {

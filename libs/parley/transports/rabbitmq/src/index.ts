@@ -1,3 +1,3 @@
-export { NotThere, RabbitUnavailable, TopologyMismatch } from './address';
-export { NotConnected, Refused, Unconfirmed, Unroutable } from './publisher';
+export { NotThereError, RabbitUnavailableError, TopologyMismatchError } from './address';
+export { NotConnectedError, RefusedError, UnconfirmedError, UnroutableError } from './publisher';
 export { rabbitmq } from './rabbitmq';

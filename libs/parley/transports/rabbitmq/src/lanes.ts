@@ -3,7 +3,7 @@ import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { headersOf } from './cloudevents';
 import { acknowledge, reject, type Deliveries } from './delivery';
 import { laneQueues } from './topology';
-import { Turns, Underway } from './turns';
+import { KeyedMutex, Underway } from './turns';
 
 /**
  * What a lane holds at most, if the concurrency is not more: the slots bound what is handled. A
@@ -30,7 +30,7 @@ class Lane {
 
   constructor(
     private readonly queue: string,
-    private readonly turns: Turns,
+    private readonly turns: KeyedMutex,
     private readonly deliveries: Deliveries,
     private readonly broken: (error: Error) => void,
   ) {}
@@ -96,7 +96,7 @@ class Lane {
     };
     while (returned && wanted()) {
       const handed = await this.deliveries.hand(message, {
-        honours: { retry: false, dead: false },
+        supports: { retry: false, dead: false },
         signal,
         wanted,
         settle,
@@ -120,7 +120,7 @@ export class Lanes {
    * Outlives connections: a message that comes again waits until its first handling, which may not
    * have noticed, has ended.
    */
-  private readonly turns = new Turns();
+  private readonly turns = new KeyedMutex();
 
   constructor(deliveries: Deliveries, broken: (error: Error) => void) {
     this.lanes = laneQueues(deliveries.owner).map(

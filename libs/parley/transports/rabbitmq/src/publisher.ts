@@ -6,17 +6,17 @@ import {
   type OutgoingMessage,
   queueOf,
   sendInOrder,
-  TooLarge,
+  BodyTooLargeError,
   type TransportContext,
   UnpublishableError,
-  within,
+  withTimeout,
 } from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
-import { type Address, NotThere, startFailure } from './address';
+import { type Address, NotThereError, startFailure } from './address';
 import { propertiesOf } from './cloudevents';
 import { ConnectionLog, loggerWithoutConnections } from './connection-log';
-import { Presence, reconnect } from './connections';
+import { CurrentChannel, reconnect } from './connections';
 import { exchangeOf, exchanges } from './broadcast-exchange';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
@@ -43,7 +43,7 @@ export const CONNECTION = {
 };
 
 /** A message on its way to a queue. */
-export interface Parcel {
+export interface OutgoingParcel {
   /** Not to a queue of that name, but to all who listen to this exchange. */
   readonly exchange?: string;
   readonly body: Buffer;
@@ -56,13 +56,13 @@ export interface Parcel {
  * again behind what was not sent yet after a reconnect.
  */
 export class CommandPublisher extends ClientRMQ {
-  private readonly channels = new Presence<ConfirmChannel>();
+  private readonly channels = new CurrentChannel<ConfirmChannel>();
   /** Ids the broker gave back as unroutable; it says so before it confirms them. */
   private readonly returned = new Set<string>();
   private declared = new Map<string, Promise<void>>();
   /** Ids of messages that are sent and not confirmed. */
   private readonly unconfirmed = new Set<string>();
-  private readonly guilty = new Guilty();
+  private readonly guilty = new CulpritSearch();
   protected override readonly logger = loggerWithoutConnections(CommandPublisher.name);
   private readonly connectionLog: ConnectionLog;
 
@@ -85,7 +85,7 @@ export class CommandPublisher extends ClientRMQ {
     const late = () =>
       startFailure(this.address, new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`));
     try {
-      await within(CONNECTED_WITHIN, super.connect(), late);
+      await withTimeout(CONNECTED_WITHIN, super.connect(), late);
     } catch (error) {
       await this.close().catch(() => undefined);
       throw startFailure(this.address, error);
@@ -118,14 +118,14 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
-  async put(owner: string, queue: string, parcel: Parcel): Promise<void> {
+  async put(owner: string, queue: string, parcel: OutgoingParcel): Promise<void> {
     await this.ensure(owner, (connection) =>
       declare(connection, owner, this.address, this.topology),
     );
     try {
       await this.dispatchEvent({ pattern: queue, data: parcel });
     } catch (error) {
-      if (error instanceof Unroutable) this.declareAgainSoon(owner);
+      if (error instanceof UnroutableError) this.declareAgainSoon(owner);
       throw error;
     }
   }
@@ -155,11 +155,11 @@ export class CommandPublisher extends ClientRMQ {
   protected override async dispatchEvent({
     pattern: queue,
     data,
-  }: ReadPacket<Parcel>): Promise<void> {
-    const unknown = (why: string) => new Unconfirmed(queue, this.address, why);
+  }: ReadPacket<OutgoingParcel>): Promise<void> {
+    const unknown = (why: string) => new UnconfirmedError(queue, this.address, why);
     const send = async () => {
       const channel = await this.open();
-      await within(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () =>
+      await withTimeout(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () =>
         unknown(`no confirm within ${CONFIRMED_WITHIN / 1_000} s`),
       );
     };
@@ -169,17 +169,17 @@ export class CommandPublisher extends ClientRMQ {
   private confirmed(
     channel: ConfirmChannel,
     queue: string,
-    { exchange, body, properties }: Parcel,
+    { exchange, body, properties }: OutgoingParcel,
     unknown: (why: string) => Error,
   ): Promise<void> {
     const id = String(properties.messageId);
     return new Promise<void>((resolve, reject) => {
       const answered = (error: unknown) => {
-        if (this.returned.delete(id)) reject(new Unroutable(queue, this.address));
+        if (this.returned.delete(id)) reject(new UnroutableError(queue, this.address));
         else if (!error) resolve();
         else if (this.guilty.verdict(channel, id))
-          reject(new Unacceptable(queue, this.address, this.guilty.verdict(channel, id)!));
-        else if (this.channels.current === channel) reject(new Refused(queue, this.address));
+          reject(new UnacceptableError(queue, this.address, this.guilty.verdict(channel, id)!));
+        else if (this.channels.current === channel) reject(new RefusedError(queue, this.address));
         else reject(unknown('the connection was lost first'));
       };
       this.unconfirmed.add(id);
@@ -196,8 +196,8 @@ export class CommandPublisher extends ClientRMQ {
         const { name, message } = error as Error;
         reject(
           name === 'IllegalOperationError'
-            ? new NotConnected(this.address)
-            : new Unacceptable(queue, this.address, message),
+            ? new NotConnectedError(this.address)
+            : new UnacceptableError(queue, this.address, message),
         );
       }
     }).finally(() => this.unconfirmed.delete(id));
@@ -205,7 +205,8 @@ export class CommandPublisher extends ClientRMQ {
 
   private async sendOne(message: OutgoingMessage): Promise<void> {
     const { contract, body } = message;
-    if (body.length > LARGEST) throw new TooLarge(contract.name, body.length, LARGEST, 'rabbitmq');
+    if (body.length > LARGEST)
+      throw new BodyTooLargeError(contract.name, body.length, LARGEST, 'rabbitmq');
     return message.contract.kind === 'broadcast' ? this.say(message) : this.sendCommand(message);
   }
 
@@ -261,12 +262,12 @@ export class CommandPublisher extends ClientRMQ {
     await this.open();
     const connection = this.manager.connection as ChannelModel;
     const late = () => new Error(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
-    await within(CONFIRMED_WITHIN, make(connection), late).catch(
+    await withTimeout(CONFIRMED_WITHIN, make(connection), late).catch(
       (error: Error & { code?: number }) => {
-        throw error.code === 406 || error instanceof NotThere
+        throw error.code === 406 || error instanceof NotThereError
           ? startFailure(this.address, error)
           : (bugIn(error) ??
-              new Unconfirmed(
+              new UnconfirmedError(
                 what,
                 this.address,
                 `what it needs was not declared: ${error.message}`,
@@ -285,8 +286,12 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   private async open(): Promise<ConfirmChannel> {
-    if (!this.client) throw new NotConnected(this.address);
-    return within(CONFIRMED_WITHIN, this.channels.arrival(), () => new NotConnected(this.address));
+    if (!this.client) throw new NotConnectedError(this.address);
+    return withTimeout(
+      CONFIRMED_WITHIN,
+      this.channels.arrival(),
+      () => new NotConnectedError(this.address),
+    );
   }
 
   /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
@@ -310,7 +315,7 @@ export class CommandPublisher extends ClientRMQ {
  * nobody knows which it was. So for a while they are sent one by one, and the one that is alone
  * when the channel is closed again is it.
  */
-class Guilty {
+class CulpritSearch {
   private carefulUntil = -Infinity;
   private last: Promise<unknown> = Promise.resolve();
   private readonly verdicts = new WeakMap<
@@ -342,16 +347,16 @@ class Guilty {
  * The broker, or its protocol, does not take such a message. Nothing was stored, and publishing it
  * again does not help.
  */
-export class Unacceptable extends UnpublishableError {
-  override readonly name = 'Unacceptable';
+export class UnacceptableError extends UnpublishableError {
+  override readonly name = 'UnacceptableError';
   constructor(queue: string, address: Address, why: string) {
     super(`RabbitMQ at ${address} takes no such message for ${queue}: ${why}`);
   }
 }
 
 /** Nothing could be handed over, for there is no connection. Nothing was stored. */
-export class NotConnected extends OutageError {
-  override readonly name = 'NotConnected';
+export class NotConnectedError extends OutageError {
+  override readonly name = 'NotConnectedError';
   override readonly effect = 'none';
   constructor(address: Address) {
     super(
@@ -361,8 +366,8 @@ export class NotConnected extends OutageError {
 }
 
 /** The broker has no queue to put the command into. Nothing was stored. */
-export class Unroutable extends OutageError {
-  override readonly name = 'Unroutable';
+export class UnroutableError extends OutageError {
+  override readonly name = 'UnroutableError';
   override readonly effect = 'none';
   constructor(queue: string, address: Address) {
     super(
@@ -372,8 +377,8 @@ export class Unroutable extends OutageError {
 }
 
 /** The broker said no. Nothing was stored. */
-export class Refused extends OutageError {
-  override readonly name = 'Refused';
+export class RefusedError extends OutageError {
+  override readonly name = 'RefusedError';
   override readonly effect = 'none';
   constructor(queue: string, address: Address) {
     super(
@@ -383,8 +388,8 @@ export class Refused extends OutageError {
 }
 
 /** Nobody knows whether the command is stored. */
-export class Unconfirmed extends OutageError {
-  override readonly name = 'Unconfirmed';
+export class UnconfirmedError extends OutageError {
+  override readonly name = 'UnconfirmedError';
   override readonly effect = 'unknown';
   constructor(queue: string, address: Address, why: string) {
     super(

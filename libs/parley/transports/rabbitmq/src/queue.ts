@@ -34,7 +34,7 @@ export class QueueConsumer {
       const settle = (outcome: Outcome) => this.settle(outcome, message, channel, signal);
       const wanted = () => !this.stopped && !signal.aborted;
       const handed = await this.deliveries.hand(message, {
-        honours: { retry: true, dead: false },
+        supports: { retry: true, dead: false },
         signal,
         wanted,
         settle,

@@ -3,9 +3,9 @@ import {
   brokerProcess,
   commandSuite,
   MemoryDatabases,
-  MemoryLink,
+  FaultyLink,
   offersBroker,
-  Road,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { dropQueuesOf } from './leftovers.fixture';
@@ -37,7 +37,7 @@ const fixture: Fixture = {
   admit: async (service) => void services.add(service),
   tearDown: async () => expect(await dropQueuesOf(url, services)).toEqual([]),
   open: async (service) => {
-    const [way, database] = [await Road.to(url, 5672), new MemoryLink()];
+    const [way, database] = [await TcpProxy.to(url, 5672), new FaultyLink()];
     return {
       options: {
         urls: { commands: way.along(url), broadcasts: way.along(url) },
@@ -47,7 +47,7 @@ const fixture: Fixture = {
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
-      alive: () => way.traffic > 0 || database.isUp(),
+      alive: () => way.connections > 0 || database.isUp(),
       close: () => way.close(),
     };
   },

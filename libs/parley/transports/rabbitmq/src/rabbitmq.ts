@@ -4,7 +4,7 @@ import {
   type Finding,
   type HandlerRegistry,
   type Hop,
-  type Intake,
+  type Consumer,
   type OutgoingMessage,
   queueOf,
   type Resource,
@@ -14,9 +14,9 @@ import {
 } from '@parley/messaging/transport';
 import type { Contract, Kind } from '@parley/contract';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-consumer';
+import { RabbitBroadcastConsumer } from './broadcast-consumer';
 import { exchangeOf } from './broadcast-exchange';
-import { CommandIntake } from './command-consumer';
+import { CommandConsumer } from './command-consumer';
 import { CommandPublisher, LARGEST } from './publisher';
 import { deadQueue, LANES, queuesOf, RUNGS } from './topology';
 
@@ -33,7 +33,7 @@ export const rabbitmq: Technology = {
  */
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
-  readonly largest = LARGEST;
+  readonly maxBodyBytes = LARGEST;
   readonly delays = true;
   readonly address: string;
   private readonly publisher: CommandPublisher;
@@ -54,10 +54,10 @@ class RabbitTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  intake(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
+  consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
     if (kind === 'broadcast')
-      return new BroadcastIntake(this.where, registry, deliver, this.context);
-    return new CommandIntake(this.where, registry, deliver, this.publisher, this.context);
+      return new RabbitBroadcastConsumer(this.where, registry, deliver, this.context);
+    return new CommandConsumer(this.where, registry, deliver, this.publisher, this.context);
   }
 
   describe({ kind, name, owner, key }: Contract): readonly Hop[] {
@@ -120,7 +120,7 @@ class RabbitTransport implements Transport {
   }
 
   /** Over AMQP a broker tells little of itself; what it lets be declared, it keeps to. */
-  async examine(): Promise<readonly Finding[]> {
+  async checkDurability(): Promise<readonly Finding[]> {
     const { version } = await this.publisher.server();
     return [
       {

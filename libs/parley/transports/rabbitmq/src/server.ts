@@ -3,15 +3,15 @@ import {
   bugDetails,
   type HandlerExtras,
   type HandlerRegistry,
-  type Intake,
-  type IntakeHealth,
+  type Consumer,
+  type ConsumerHealth,
   TRANSPORT_ID,
   type TransportContext,
-  within,
+  withTimeout,
 } from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
-import { type Address, RabbitUnavailable, startFailure } from './address';
+import { type Address, RabbitUnavailableError, startFailure } from './address';
 import { ConnectionLog, loggerWithoutConnections } from './connection-log';
 import { reconnect } from './connections';
 import { CONNECTION } from './publisher';
@@ -23,9 +23,9 @@ const RECONNECT_AFTER = 1_000;
 /**
  * Nest's server, made to start within a bound, to come back for ever and to say when it is away.
  */
-export abstract class RabbitServer extends ServerRMQ implements Intake {
+export abstract class RabbitServer extends ServerRMQ implements Consumer {
   override transportId: never;
-  protected state: IntakeHealth['state'] = 'starting';
+  protected state: ConsumerHealth['state'] = 'starting';
   protected reason?: string;
   protected stopping?: Promise<void>;
   protected override readonly logger = loggerWithoutConnections(RabbitServer.name);
@@ -92,7 +92,7 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
   override async close(): Promise<void> {
     await this.stop();
     await this.drained();
-    await within(CLOSED_WITHIN, super.close(), () => new Error('not closed in time')).catch(
+    await withTimeout(CLOSED_WITHIN, super.close(), () => new Error('not closed in time')).catch(
       (error: Error) => {
         this.context.log(
           'warn',
@@ -102,7 +102,7 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
     );
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     return {
       technology: 'rabbitmq',
       kind: this.kind,
@@ -113,12 +113,12 @@ export abstract class RabbitServer extends ServerRMQ implements Intake {
 
   protected async begin(started: (error?: unknown) => void): Promise<void> {
     const late = () =>
-      new RabbitUnavailable(
+      new RabbitUnavailableError(
         this.address,
         new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
       );
     try {
-      await within(STARTED_WITHIN, this.consumingBegins(), late);
+      await withTimeout(STARTED_WITHIN, this.consumingBegins(), late);
     } catch (error) {
       await this.close();
       return started(startFailure(this.address, error));

@@ -1,7 +1,7 @@
 import type { TransportContext } from '@parley/messaging/transport';
 import type { ChannelModel, Options } from 'amqplib';
 import { crc32 } from 'node:zlib';
-import { type Address, NotThere } from './address';
+import { type Address, NotThereError } from './address';
 
 /*
  * What RabbitMQ holds for an owner. Sender and consumer declare the same queues with the same
@@ -98,7 +98,7 @@ export async function mustBeThere(
   what: string,
 ): Promise<void> {
   await Promise.resolve(check).catch((error: Error & { code?: number }) => {
-    throw error.code === 404 ? new NotThere(address, what) : error;
+    throw error.code === 404 ? new NotThereError(address, what) : error;
   });
 }
 

@@ -1,4 +1,4 @@
-import { Slots, Turns, Underway } from './turns';
+import { Semaphore, KeyedMutex, Underway } from './turns';
 
 function gate() {
   let open!: () => void;
@@ -8,7 +8,7 @@ function gate() {
 
 describe('turns', () => {
   it('lets one after the other through per name, in the order of asking', async () => {
-    const turns = new Turns();
+    const turns = new KeyedMutex();
     const seen: string[] = [];
     const [first, second] = [gate(), gate()];
     const all = [
@@ -27,7 +27,7 @@ describe('turns', () => {
 
 describe('slots', () => {
   it('are never more than there are, and come free when something fails', async () => {
-    const slots = new Slots(() => 1);
+    const slots = new Semaphore(() => 1);
     const { open, opened } = gate();
     const failing = slots.hold(async () => opened.then(() => Promise.reject(new Error('no'))));
     const next = slots.hold(async () => 'next');
@@ -40,7 +40,7 @@ describe('slots', () => {
 describe('slots whose number changes', () => {
   it('let in those who wait when there are more, and nobody until enough have gone when there are fewer', async () => {
     let most = 1;
-    const slots = new Slots(() => most);
+    const slots = new Semaphore(() => most);
     const gates = Array.from({ length: 5 }, gate);
     const begun: number[] = [];
     const all = gates.map(({ opened }, n) => slots.hold(() => (begun.push(n), opened)));

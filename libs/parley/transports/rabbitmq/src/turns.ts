@@ -2,7 +2,7 @@
  * Runs what shares a name one after the other, in the order of asking; different names side by
  * side.
  */
-export class Turns {
+export class KeyedMutex {
   private readonly tails = new Map<string, Promise<void>>();
 
   /** `run` must not reject. */
@@ -18,7 +18,7 @@ export class Turns {
  * At most so many at a time; the others wait in the order of asking. The bound may change: then
  * call `changed`.
  */
-export class Slots {
+export class Semaphore {
   private readonly waiting: Array<() => void> = [];
   private taken = 0;
 

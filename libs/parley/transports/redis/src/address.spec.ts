@@ -1,4 +1,4 @@
-import { Address, RedisUnavailable } from './address';
+import { Address, RedisUnavailableError } from './address';
 
 describe('the address of a Redis', () => {
   it('shows neither user nor password', () => {
@@ -11,7 +11,9 @@ describe('the address of a Redis', () => {
       password: 's@cret',
       tls: {},
     });
-    expect(new RedisUnavailable(address, 'connect ECONNREFUSED').message).not.toContain('cret');
+    expect(new RedisUnavailableError(address, 'connect ECONNREFUSED').message).not.toContain(
+      'cret',
+    );
   });
 
   it('may be an IPv6 address', () => {
@@ -42,6 +44,6 @@ describe('the address of a Redis', () => {
       /cannot be reached \(connect ECONNREFUSED 127.0.0.1:9\); is it running/,
     ],
   ])('says in one sentence what to do about %j', (why, expected) => {
-    expect(new RedisUnavailable(new Address('redis://cache'), why).message).toMatch(expected);
+    expect(new RedisUnavailableError(new Address('redis://cache'), why).message).toMatch(expected);
   });
 });

@@ -36,8 +36,8 @@ export class Address {
 }
 
 /** Redis could not be used at start. Once started, connections come back by themselves. */
-export class RedisUnavailable extends Error {
-  override readonly name = 'RedisUnavailable';
+export class RedisUnavailableError extends Error {
+  override readonly name = 'RedisUnavailableError';
   constructor(address: Address, why: string) {
     super(`Redis at ${address} ${explain(why)}`);
   }

@@ -5,16 +5,16 @@ import {
   fromStructured,
   type HandlerExtras,
   type HandlerRegistry,
-  Hearing,
-  type Intake,
-  type IntakeHealth,
+  BroadcastConsumer,
+  type Consumer,
+  type ConsumerHealth,
   TRANSPORT_ID,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
-import { type Address, RedisUnavailable } from './address';
+import { type Address, RedisUnavailableError } from './address';
 import { connectionOptions, hangUp } from './connection';
 import { channelOf } from './publisher';
 
@@ -27,9 +27,9 @@ const ENDED_WITHIN = 1_000;
 const [ASK_EVERY_MS, ANSWERED_WITHIN_MS] = [10_000, 5_000];
 
 /** Nest's server, made to come back after every lost connection and to say when it is away. */
-export class BroadcastIntake extends ServerRedis implements Intake {
+export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
   override transportId = TRANSPORT_ID.broadcast;
-  private hearing?: Hearing;
+  private hearing?: BroadcastConsumer;
   private stopping?: Promise<void>;
   private started = false;
   private cause = '';
@@ -55,10 +55,11 @@ export class BroadcastIntake extends ServerRedis implements Intake {
 
   override async listen(started: (error?: unknown) => void): Promise<void> {
     const [subscription] = this.registry.subscriptions('broadcast');
-    if (subscription) this.hearing = new Hearing(subscription, this.deliver, this.context.log);
+    if (subscription)
+      this.hearing = new BroadcastConsumer(subscription, this.deliver, this.context.log);
     try {
       if (subscription)
-        await within(
+        await withTimeout(
           STARTED_WITHIN,
           this.subscribe(subscription),
           () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
@@ -66,7 +67,8 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     } catch (error) {
       await this.close();
       return started(
-        bugIn(error) ?? new RedisUnavailable(this.address, this.cause || (error as Error).message),
+        bugIn(error) ??
+          new RedisUnavailableError(this.address, this.cause || (error as Error).message),
       );
     }
     this.started = true;
@@ -84,7 +86,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   /** Called for everything that is said on the channels. */
   override handleMessage(channel: string, document: string): Promise<void> {
     const heard = fromStructured(Buffer.from(document));
-    if (Object.keys(heard.headers).length > 0) this.hearing?.hear(heard);
+    if (Object.keys(heard.headers).length > 0) this.hearing?.receive(heard);
     else this.context.log('warn', `${channel}: something unreadable was said and is ignored`);
     return Promise.resolve();
   }
@@ -100,7 +102,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     await hangUp(this.client);
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const state = this.stopping
       ? 'stopped'
       : !this.started
@@ -138,7 +140,7 @@ export class BroadcastIntake extends ServerRedis implements Intake {
   private async beat(client: Redis): Promise<void> {
     const late = () => new Error(`no answer within ${ANSWERED_WITHIN_MS / 1_000} s`);
     if (client.status === 'ready')
-      await within(ANSWERED_WITHIN_MS, client.ping(), late).catch((error: Error) =>
+      await withTimeout(ANSWERED_WITHIN_MS, client.ping(), late).catch((error: Error) =>
         this.connectAnew(client, error),
       );
     if (!this.stopping) this.beatLater(client);
@@ -157,9 +159,11 @@ export class BroadcastIntake extends ServerRedis implements Intake {
     this.hearing?.stop();
     this.cancelBeat();
     if (this.client?.status === 'ready')
-      await within(ENDED_WITHIN, this.client.unsubscribe(), () => new Error('no answer')).catch(
-        () => undefined,
-      );
+      await withTimeout(
+        ENDED_WITHIN,
+        this.client.unsubscribe(),
+        () => new Error('no answer'),
+      ).catch(() => undefined);
   }
 
   private get client(): Redis | undefined {

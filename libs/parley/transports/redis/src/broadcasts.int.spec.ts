@@ -14,7 +14,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { z } from 'zod';
-import { BroadcastIntake } from './broadcast-consumer';
+import { RedisBroadcastConsumer } from './broadcast-consumer';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';
@@ -72,11 +72,11 @@ jest.setTimeout(30_000);
       wake();
       return handle(delivery);
     };
-    const intake = (await transport()).intake(
+    const intake = (await transport()).consumer(
       'broadcast',
       new HandlerRegistry('t', concurrency),
       deliver,
-    ) as BroadcastIntake;
+    ) as RedisBroadcastConsumer;
     intake.addHandler(contract.name, async () => undefined, true, {
       contract,
       options: {},
@@ -103,7 +103,7 @@ jest.setTimeout(30_000);
       expect(delivery).toMatchObject({
         headers: sent.envelope,
         attempt: 1,
-        honours: { retry: false, dead: false },
+        supports: { retry: false, dead: false },
       });
       expect(delivery!.body.equals(sent.body)).toBe(true);
     }
@@ -139,7 +139,7 @@ jest.setTimeout(30_000);
     road.block();
     const began = Date.now();
     await expect(sender.publish([saying(contract)])).rejects.toMatchObject({
-      name: 'NotSaid',
+      name: 'NotPublishedError',
       message: expect.stringContaining(channel),
     });
     expect(Date.now() - began).toBeLessThan(11_000);
@@ -237,7 +237,7 @@ jest.setTimeout(30_000);
       .connect()
       .catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({
-      name: 'RedisUnavailable',
+      name: 'RedisUnavailableError',
       message: expect.stringMatching(expected),
     });
     expect((error as Error).message).not.toMatch(/secret|\n/);

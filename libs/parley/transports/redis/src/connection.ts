@@ -1,4 +1,4 @@
-import { within } from '@parley/messaging/transport';
+import { withTimeout } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, WITHOUT_PASSWORD } from './address';
 
@@ -30,7 +30,7 @@ export async function connected(client: Redis | null, late: () => Error): Promis
   if (client.status === 'ready') return;
   let ready!: () => void;
   const becomesReady = new Promise<void>((resolve) => client.once('ready', (ready = resolve)));
-  await within(CONNECTED_WITHIN, becomesReady, late).finally(() => client.off('ready', ready));
+  await withTimeout(CONNECTED_WITHIN, becomesReady, late).finally(() => client.off('ready', ready));
 }
 
 /**
@@ -52,6 +52,8 @@ export async function refuseNeedlessPassword(
 export async function hangUp(client: Redis | null | undefined): Promise<void> {
   if (!client || client.status === 'end') return;
   // A client that is not connected rejects at once, one whose peer is silent never answers.
-  await within(CLOSED_WITHIN, client.quit(), () => new Error('no answer')).catch(() => undefined);
+  await withTimeout(CLOSED_WITHIN, client.quit(), () => new Error('no answer')).catch(
+    () => undefined,
+  );
   client.disconnect();
 }

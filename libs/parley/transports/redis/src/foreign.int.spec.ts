@@ -1,9 +1,9 @@
-import { foreignSuite } from '@parley/conformance/interop';
+import { interopSuite } from '@parley/conformance/interop';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';
 
-foreignSuite({
+interopSuite({
   technology: redis,
   url,
   kind: 'broadcast',

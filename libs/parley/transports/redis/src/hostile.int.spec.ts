@@ -10,7 +10,7 @@ import {
   goodOrder,
   hostileSuite,
   Instance,
-  Journal,
+  Recorder,
 } from '@parley/conformance';
 import { Redis } from 'ioredis';
 import { channelOf } from './publisher';
@@ -20,7 +20,7 @@ const url = process.env.REDIS_URL ?? '';
 const OWNER = `t${randomBytes(4).toString('hex')}`;
 
 const PriceChanged = broadcast(`${OWNER}.price-changed`, GoodOrder);
-const handled = new Journal<string>();
+const handled = new Recorder<string>();
 
 @Controller()
 class Victim {

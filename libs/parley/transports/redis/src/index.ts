@@ -1,3 +1,3 @@
-export { RedisUnavailable } from './address';
-export { NotSaid } from './publisher';
+export { RedisUnavailableError } from './address';
+export { NotPublishedError } from './publisher';
 export { redis } from './redis';

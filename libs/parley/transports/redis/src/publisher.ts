@@ -5,12 +5,12 @@ import {
   headersOf,
   type OutgoingMessage,
   sendInOrder,
-  TooLarge,
+  BodyTooLargeError,
   toStructured,
-  within,
+  withTimeout,
 } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
-import { type Address, RedisUnavailable } from './address';
+import { type Address, RedisUnavailableError } from './address';
 import {
   connected,
   CONNECTED_WITHIN,
@@ -41,7 +41,7 @@ export class BroadcastPublisher extends ClientRedis {
 
   override async connect(): Promise<void> {
     try {
-      await within(
+      await withTimeout(
         STARTED_WITHIN,
         this.opened(),
         () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
@@ -49,7 +49,8 @@ export class BroadcastPublisher extends ClientRedis {
     } catch (error) {
       await this.close();
       throw (
-        bugIn(error) ?? new RedisUnavailable(this.address, this.cause || (error as Error).message)
+        bugIn(error) ??
+        new RedisUnavailableError(this.address, this.cause || (error as Error).message)
       );
     }
   }
@@ -64,7 +65,8 @@ export class BroadcastPublisher extends ClientRedis {
 
   async say(messages: readonly OutgoingMessage[]): Promise<void> {
     await sendInOrder(messages, async ({ contract, envelope, body }) => {
-      if (body.length > LARGEST) throw new TooLarge(contract.name, body.length, LARGEST, 'redis');
+      if (body.length > LARGEST)
+        throw new BodyTooLargeError(contract.name, body.length, LARGEST, 'redis');
       await this.dispatchEvent({
         pattern: channelOf(contract.name),
         data: toStructured(headersOf(envelope), body),
@@ -90,24 +92,24 @@ export class BroadcastPublisher extends ClientRedis {
     data,
   }: ReadPacket<string>): Promise<void> {
     const notSaid = () =>
-      new NotSaid(
+      new NotPublishedError(
         channel,
         this.address,
         this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`,
       );
     const client = this.pubClient as Redis | null;
     await connected(client, notSaid);
-    await within(CONNECTED_WITHIN, client!.publish(channel, data), notSaid).catch((error) => {
-      throw error instanceof NotSaid
+    await withTimeout(CONNECTED_WITHIN, client!.publish(channel, data), notSaid).catch((error) => {
+      throw error instanceof NotPublishedError
         ? error
-        : (bugIn(error) ?? new NotSaid(channel, this.address, (error as Error).message));
+        : (bugIn(error) ?? new NotPublishedError(channel, this.address, (error as Error).message));
     });
   }
 }
 
 /** A broadcast that did not reach Redis, or of which nobody knows whether it did. */
-export class NotSaid extends OutageError {
-  override readonly name = 'NotSaid';
+export class NotPublishedError extends OutageError {
+  override readonly name = 'NotPublishedError';
   override readonly effect = 'unknown';
   constructor(channel: string, address: Address, why: string) {
     super(

@@ -5,7 +5,7 @@ import type {
   Finding,
   HandlerRegistry,
   Hop,
-  Intake,
+  Consumer,
   OutgoingMessage,
   Resource,
   Transport,
@@ -13,7 +13,7 @@ import type {
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-consumer';
+import { RedisBroadcastConsumer } from './broadcast-consumer';
 import { BroadcastPublisher, channelOf, LARGEST } from './publisher';
 
 export const redis: Technology = {
@@ -25,7 +25,7 @@ export const redis: Technology = {
 
 class RedisTransport implements Transport {
   readonly technology = 'redis';
-  readonly largest = LARGEST;
+  readonly maxBodyBytes = LARGEST;
   readonly delays = false;
   readonly address: string;
   private readonly publisher: BroadcastPublisher;
@@ -46,8 +46,8 @@ class RedisTransport implements Transport {
     return this.publisher.say(messages);
   }
 
-  intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new BroadcastIntake(this.where, registry, deliver, this.context);
+  consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+    return new RedisBroadcastConsumer(this.where, registry, deliver, this.context);
   }
 
   describe(contract: Contract): readonly Hop[] {
@@ -76,7 +76,7 @@ class RedisTransport implements Transport {
   }
 
   /** There is no setting that would keep a broadcast. */
-  async examine(): Promise<readonly Finding[]> {
+  async checkDurability(): Promise<readonly Finding[]> {
     return [
       {
         what: 'publish/subscribe',

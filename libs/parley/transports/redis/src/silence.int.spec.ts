@@ -1,9 +1,9 @@
 import { broadcast } from '@parley/contract';
 import { HandlerRegistry, systemClock } from '@parley/messaging/transport';
-import { eventually, Road } from '@parley/conformance';
+import { eventually, TcpProxy } from '@parley/conformance';
 import { z } from 'zod';
 import { Address } from './address';
-import { BroadcastIntake } from './broadcast-consumer';
+import { RedisBroadcastConsumer } from './broadcast-consumer';
 
 const url = process.env['REDIS_URL'];
 const News = broadcast('silence.news', z.object({ n: z.number() }));
@@ -13,7 +13,7 @@ jest.setTimeout(60_000);
 (url ? it : it.skip)(
   'a connection that the network lost while it only listened is found, and another one listens',
   async () => {
-    const road = await Road.to(url!, 6379);
+    const road = await TcpProxy.to(url!, 6379);
     const complaints: string[] = [];
     const context = {
       service: 'reader',
@@ -21,7 +21,7 @@ jest.setTimeout(60_000);
       clock: systemClock,
       log: (_: string, message: string) => void complaints.push(message),
     };
-    const intake = new BroadcastIntake(
+    const intake = new RedisBroadcastConsumer(
       new Address(road.along(url!)),
       new HandlerRegistry('reader'),
       async () => ({ kind: 'done', settled: false }),

@@ -1,5 +1,5 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
-import { Batches, type BatchLimits } from '@parley/messaging/transport';
+import { RequestBatcher, type BatchLimits } from '@parley/messaging/transport';
 
 /** SQS takes no more in one request. */
 const MOST = 10;
@@ -7,8 +7,8 @@ const MOST = 10;
 export type Entry = { readonly Id: string };
 
 /** SQS took the others of a request, but not this one. */
-export class EntryRefused extends Error {
-  override readonly name = 'EntryRefused';
+export class EntryRefusedError extends Error {
+  override readonly name = 'EntryRefusedError';
   constructor(
     private readonly code: string,
     message: string,
@@ -28,7 +28,7 @@ export class EntryRefused extends Error {
 export function batchesOf<E>(
   request: (entries: (E & Entry)[]) => Promise<{ Failed?: BatchResultErrorEntry[] }>,
   limits: Omit<BatchLimits<E>, 'most'> = {},
-): Batches<E> {
+): RequestBatcher<E> {
   const named = async (entries: readonly E[]) => {
     const { Failed = [] } = await request(
       entries.map((entry, place) => ({ ...entry, Id: String(place) })),
@@ -36,10 +36,10 @@ export function batchesOf<E>(
     const refusals = new Map(
       Failed.map(({ Id, Code = 'unknown', Message = '', SenderFault }) => [
         Id,
-        new EntryRefused(Code, Message, SenderFault === true),
+        new EntryRefusedError(Code, Message, SenderFault === true),
       ]),
     );
     return entries.map((_, place) => refusals.get(String(place)));
   };
-  return new Batches(named, { ...limits, most: MOST });
+  return new RequestBatcher(named, { ...limits, most: MOST });
 }

@@ -7,7 +7,7 @@ import {
   failureOf,
   isSuspect,
   LARGEST_MESSAGE,
-  parcelOf,
+  sqsMessageOf,
   remainingOf,
   sizeOf,
 } from './cloudevents';
@@ -24,7 +24,7 @@ const failure = {
 };
 
 const received = (
-  { MessageBody, MessageAttributes }: ReturnType<typeof parcelOf>,
+  { MessageBody, MessageAttributes }: ReturnType<typeof sqsMessageOf>,
   count = 1,
 ): Message => ({
   Body: MessageBody,
@@ -34,7 +34,7 @@ const received = (
 
 describe('a command as SQS has it', () => {
   it('is one CloudEvents document that anybody can read', () => {
-    const parcel = parcelOf(headers, Buffer.from('{"n":1}'));
+    const parcel = sqsMessageOf(headers, Buffer.from('{"n":1}'));
     expect(JSON.parse(parcel.MessageBody)).toEqual({ ...headers, data: { n: 1 } });
     expect(parcel.MessageAttributes).toEqual({
       'content-type': {
@@ -46,7 +46,7 @@ describe('a command as SQS has it', () => {
 
   it('comes back as it was, with its bookkeeping', () => {
     const message = received(
-      parcelOf(headers, Buffer.from('{ }'), { attempt: 3, failure, remaining: 5 }),
+      sqsMessageOf(headers, Buffer.from('{ }'), { attempt: 3, failure, remaining: 5 }),
       2,
     );
     expect(contentOf(message)).toEqual({ headers, body: Buffer.from('{ }') });
@@ -56,7 +56,7 @@ describe('a command as SQS has it', () => {
   });
 
   it('has no character that SQS refuses', () => {
-    const { MessageBody } = parcelOf(
+    const { MessageBody } = sqsMessageOf(
       { ...headers, subject: '\ufffe\uffff\u0000' },
       Buffer.from('"\uffff"'),
     );
@@ -83,7 +83,7 @@ describe('a command as SQS has it', () => {
 
   it('leaves the stack behind where a copy would be too large', () => {
     const large = received(
-      parcelOf(headers, Buffer.from(JSON.stringify('x'.repeat(LARGEST_MESSAGE - 1_000)))),
+      sqsMessageOf(headers, Buffer.from(JSON.stringify('x'.repeat(LARGEST_MESSAGE - 1_000)))),
     );
     const copy = copyOf(large, { failure: { ...failure, stack: 'x'.repeat(8_000) } });
     expect(sizeOf(copy)).toBeLessThan(LARGEST_MESSAGE);

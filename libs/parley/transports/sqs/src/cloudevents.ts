@@ -27,7 +27,7 @@ export interface Bookkeeping {
 }
 
 /** A message as SQS takes it, wherever it goes. */
-export interface Parcel {
+export interface SqsMessage {
   readonly MessageBody: string;
   readonly MessageAttributes: Record<string, MessageAttributeValue>;
 }
@@ -37,7 +37,7 @@ const ATTEMPT = 'x-attempt';
 const FAILURE = 'x-failure';
 const REMAINING = 'x-remaining';
 
-export function parcelOf(headers: Headers, body: Buffer, kept: Bookkeeping = {}): Parcel {
+export function sqsMessageOf(headers: Headers, body: Buffer, kept: Bookkeeping = {}): SqsMessage {
   const type = text('application/cloudevents+json; charset=UTF-8');
   return {
     MessageBody: sayable(toStructured(headers, body)),
@@ -46,7 +46,7 @@ export function parcelOf(headers: Headers, body: Buffer, kept: Bookkeeping = {})
 }
 
 /** The same message once more, with other bookkeeping. */
-export function copyOf(message: Message, kept: Bookkeeping): Parcel {
+export function copyOf(message: Message, kept: Bookkeeping): SqsMessage {
   const { [ATTEMPT]: _a, [FAILURE]: _f, [REMAINING]: _r, ...own } = message.MessageAttributes ?? {};
   const copy = (with_: Bookkeeping) => ({
     MessageBody: message.Body ?? '',
@@ -98,7 +98,7 @@ export function failureOf(message: Message): Failure | undefined {
 }
 
 /** As SQS counts: body, and names, types and values of attributes. */
-export function sizeOf({ MessageBody, MessageAttributes }: Parcel): number {
+export function sizeOf({ MessageBody, MessageAttributes }: SqsMessage): number {
   const bytes = (value: string | undefined) => Buffer.byteLength(value ?? '');
   const attributes = Object.entries(MessageAttributes).map(
     ([name, value]) =>

@@ -4,11 +4,11 @@ import {
   type Backlog,
   type Deliver,
   type HandlerRegistry,
-  type IntakeHealth,
-  IntakeServer,
-  KeyLanes,
+  type ConsumerHealth,
+  ConsumerServer,
+  KeyedExecutor,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Address } from './address';
@@ -26,8 +26,8 @@ const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
 
 /** Consumes an owner's queues, and what SQS gave up on. */
-export class CommandIntake extends IntakeServer {
-  private state: IntakeHealth['state'] = 'starting';
+export class CommandConsumer extends ConsumerServer {
+  private state: ConsumerHealth['state'] = 'starting';
   private consumers: readonly QueueConsumer[] = [];
   private dead?: DeadConsumer;
   private urls?: QueueUrls;
@@ -46,7 +46,7 @@ export class CommandIntake extends IntakeServer {
     super('command', registry);
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const problem = this.consumers.find((consumer) => consumer.problem)?.problem;
     const state = this.state === 'consuming' && problem ? 'disconnected' : this.state;
     return {
@@ -86,7 +86,7 @@ export class CommandIntake extends IntakeServer {
 
   protected async start(): Promise<void> {
     try {
-      this.urls = await within(
+      this.urls = await withTimeout(
         STARTED_WITHIN,
         this.topology.of(this.subscription.name),
         () => new Error(`no answer within ${STARTED_WITHIN / 1_000} s`),
@@ -110,7 +110,7 @@ export class CommandIntake extends IntakeServer {
 
   private place(): Place {
     const { client, address, subscription, deliver, publisher, context, topology } = this;
-    const lanes = new KeyLanes(subscription, () => this.roomMade());
+    const lanes = new KeyedExecutor(subscription, () => this.roomMade());
     const declareAnew = async () => {
       topology.forget(subscription.name);
       await topology.of(subscription.name);
@@ -143,6 +143,6 @@ export class CommandIntake extends IntakeServer {
 
   private async ended(bound: number): Promise<void> {
     const all = Promise.all(this.consumers.map((consumer) => consumer.ended()));
-    await within(bound, all, () => new Error('still under way')).catch(() => undefined);
+    await withTimeout(bound, all, () => new Error('still under way')).catch(() => undefined);
   }
 }

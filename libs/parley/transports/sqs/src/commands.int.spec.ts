@@ -10,7 +10,7 @@ import { command, type Command } from '@parley/contract';
 import {
   type Delivery,
   HandlerRegistry,
-  type Intake,
+  type Consumer,
   type OutgoingMessage,
   type Outcome,
   systemClock,
@@ -45,7 +45,7 @@ class Owner {
   readonly store = new MemoryStore();
   readonly handed: Delivery[] = [];
   readonly transport: Transport;
-  intake?: Intake;
+  intake?: Consumer;
   private waiting: (() => void)[] = [];
 
   constructor(
@@ -80,7 +80,7 @@ class Owner {
     });
     for (const contract of [this.keyed, this.loose])
       registry.add((async () => undefined) as never, extras(contract) as never);
-    this.intake = this.transport.intake('command', registry, async (delivery) => {
+    this.intake = this.transport.consumer('command', registry, async (delivery) => {
       this.handed.push(delivery);
       for (const look of this.waiting) look();
       return this.handle(delivery, this.handed.length);
@@ -195,7 +195,7 @@ const numberOf = ({ body }: Delivery): number =>
     const handed = await one.reach(2);
     expect(Date.now() - said).toBeGreaterThanOrEqual(1_500);
     expect(handed.map(({ attempt }) => attempt)).toEqual([1, 1]);
-    expect(handed.find(({ headers }) => headers.partitionkey === 'k')!.honours).toEqual({
+    expect(handed.find(({ headers }) => headers.partitionkey === 'k')!.supports).toEqual({
       retry: false,
       dead: false,
     });
@@ -306,7 +306,9 @@ const numberOf = ({ body }: Delivery): number =>
     const large = one.message(one.loose, 1, {
       body: Buffer.from(JSON.stringify('x'.repeat(262_144))),
     });
-    await expect(one.transport.publish([large])).rejects.toMatchObject({ name: 'MessageTooLarge' });
+    await expect(one.transport.publish([large])).rejects.toMatchObject({
+      name: 'MessageTooLargeError',
+    });
   });
 
   it('go on when their queue was deleted', async () => {
@@ -338,7 +340,7 @@ const numberOf = ({ body }: Delivery): number =>
     expect(await idle.intake!.backlog!()).toEqual([
       { subscription: idle.name, waiting: 0, parked: 0, delayed: 0, dead: 0 },
     ]);
-    const findings = await one.transport.examine!();
+    const findings = await one.transport.checkDurability!();
     // ElasticMQ does not tell how long it keeps messages.
     expect(findings.map(({ verdict }) => verdict)).toEqual([
       'unknown',

@@ -71,7 +71,7 @@ export class DeadConsumer {
 
   private async bury(message: Message, url: string): Promise<void> {
     const { headers, body } = contentOf(message);
-    await this.store.lanes.bury(
+    await this.store.lanes.deadLetter(
       undefined,
       { subscription: this.owner, key: headers.partitionkey, headers, body },
       this.failure(message),

@@ -1,3 +1,3 @@
-export { MessageTooLarge, Refused, Unconfirmed } from './publisher';
-export { AwsUnavailable, TopologyMismatch } from '@parley/aws';
+export { MessageTooLargeError, RefusedError, UnconfirmedError } from './publisher';
+export { AwsUnavailable, TopologyMismatchError } from '@parley/aws';
 export { sqs } from './sqs';

@@ -1,8 +1,8 @@
-import { LeaseLost } from '@parley/messaging/transport';
+import { LeaseLostError } from '@parley/messaging/transport';
 import type { Message } from '@aws-sdk/client-sqs';
 
 /** A command that SQS handed to us: ours until its lease runs out. */
-export class Held {
+export class LeasedMessage {
   private readonly lost = new AbortController();
   /** Nothing more is to be done with it. */
   ended = false;
@@ -22,6 +22,6 @@ export class Held {
 
   lose(why: string): void {
     this.ended = true;
-    this.lost.abort(new LeaseLost(why));
+    this.lost.abort(new LeaseLostError(why));
   }
 }

@@ -5,9 +5,9 @@ import {
   type DeleteMessageBatchRequestEntry,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import type { Batches, TransportContext } from '@parley/messaging/transport';
-import { batchesOf, EntryRefused } from './batches';
-import type { Held } from './leased-message';
+import type { RequestBatcher, TransportContext } from '@parley/messaging/transport';
+import { batchesOf, EntryRefusedError } from './batches';
+import type { LeasedMessage } from './leased-message';
 import { bounded } from './topology';
 
 /** A lease is renewed so often while it lasts: two renewals may fail. */
@@ -15,9 +15,11 @@ const RENEWALS = 3;
 
 /** What of one queue is ours: keeps it so while it is handled, and lets go of it. */
 export class Leases {
-  private readonly held = new Set<Held>();
-  private readonly deletions: Batches<Omit<DeleteMessageBatchRequestEntry, 'Id'>>;
-  private readonly visibilities: Batches<Omit<ChangeMessageVisibilityBatchRequestEntry, 'Id'>>;
+  private readonly held = new Set<LeasedMessage>();
+  private readonly deletions: RequestBatcher<Omit<DeleteMessageBatchRequestEntry, 'Id'>>;
+  private readonly visibilities: RequestBatcher<
+    Omit<ChangeMessageVisibilityBatchRequestEntry, 'Id'>
+  >;
   private cancel?: () => void;
 
   constructor(
@@ -40,15 +42,15 @@ export class Leases {
   }
 
   /** All of a group, in the order they came. */
-  ofGroup(group: string): readonly Held[] {
+  ofGroup(group: string): readonly LeasedMessage[] {
     return [...this.held].filter((one) => one.group === group);
   }
 
-  all(): readonly Held[] {
+  all(): readonly LeasedMessage[] {
     return [...this.held];
   }
 
-  take(held: Held): void {
+  take(held: LeasedMessage): void {
     this.held.add(held);
     if (!this.cancel) this.renewLater();
   }
@@ -57,7 +59,7 @@ export class Leases {
    * Took effect, or is kept elsewhere: SQS may forget it. If that fails SQS hands it out again, and
    * the inbox knows it.
    */
-  async finish(held: Held): Promise<void> {
+  async finish(held: LeasedMessage): Promise<void> {
     this.drop(held);
     await this.deletions
       .add({ ReceiptHandle: held.message.ReceiptHandle })
@@ -65,7 +67,7 @@ export class Leases {
   }
 
   /** Back to SQS at once, in its place; SQS counts it as a handing-over. */
-  async giveBack(held: Held): Promise<void> {
+  async giveBack(held: LeasedMessage): Promise<void> {
     this.drop(held);
     await this.visibilities
       .add({ ReceiptHandle: held.message.ReceiptHandle, VisibilityTimeout: 0 })
@@ -75,7 +77,7 @@ export class Leases {
   }
 
   /** Nothing more is done with it: SQS hands it out again when its lease has run out. */
-  drop(held: Held): void {
+  drop(held: LeasedMessage): void {
     held.ended = true;
     this.held.delete(held);
     if (this.held.size > 0) return;
@@ -91,7 +93,7 @@ export class Leases {
     });
   }
 
-  private async renew(held: Held): Promise<void> {
+  private async renew(held: LeasedMessage): Promise<void> {
     const { clock } = this.context;
     const asked = clock.elapsed();
     try {
@@ -104,14 +106,14 @@ export class Leases {
       // Gone since is what was deleted or given back meanwhile, too.
       if (held.ended) return;
       if (
-        error instanceof EntryRefused ||
+        error instanceof EntryRefusedError ||
         clock.elapsed() + (this.lease * 1_000) / RENEWALS > held.until
       )
         this.lose(held, error as Error);
     }
   }
 
-  private lose(held: Held, error: Error): void {
+  private lose(held: LeasedMessage, error: Error): void {
     this.complain('is not ours any more: its lease could not be renewed', error);
     // Its successors must not be handled before it: whoever gets it gets them, too.
     for (const one of held.group === undefined ? [held] : this.ofGroup(held.group)) {

@@ -6,7 +6,7 @@ import {
 import { isUnusable, reasonOf } from '@parley/aws';
 import { OutageError } from '@parley/messaging';
 import {
-  type Batches,
+  type RequestBatcher,
   bugIn,
   headersOf,
   type OutgoingMessage,
@@ -16,9 +16,9 @@ import {
 } from '@parley/messaging/transport';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
-import { batchesOf, EntryRefused } from './batches';
+import { batchesOf, EntryRefusedError } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
-import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './cloudevents';
+import { LARGEST_MESSAGE, sqsMessageOf, type SqsMessage, sizeOf } from './cloudevents';
 
 /**
  * The longest SQS holds a message back, in seconds; what is left of a longer delay waits in further
@@ -26,12 +26,12 @@ import { LARGEST_MESSAGE, parcelOf, type Parcel, sizeOf } from './cloudevents';
  */
 const LONGEST_WAIT = 900;
 
-type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & Parcel;
+type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & SqsMessage;
 
 /** Puts commands into the queues of their owners. */
 export class CommandPublisher {
   /** By queue URL: what is said at about the same time goes in one request. */
-  private readonly batches = new Map<string, Batches<Ready>>();
+  private readonly batches = new Map<string, RequestBatcher<Ready>>();
 
   constructor(
     private readonly client: SQSClient,
@@ -51,7 +51,7 @@ export class CommandPublisher {
    * Resolves when SQS has it. Of several copies that are said within 5 minutes SQS keeps one; the
    * same id with another body is no copy.
    */
-  putInLane(owner: string, key: string, parcel: Parcel): Promise<void> {
+  putInLane(owner: string, key: string, parcel: SqsMessage): Promise<void> {
     return this.put(owner, 'lanes', {
       ...parcel,
       MessageGroupId: groupOf(key),
@@ -66,7 +66,7 @@ export class CommandPublisher {
   putLater(
     owner: string,
     milliseconds: number,
-    parcel: (remaining: number) => Parcel,
+    parcel: (remaining: number) => SqsMessage,
   ): Promise<void> {
     const wait = Math.min(Math.ceil(milliseconds / 1_000), LONGEST_WAIT);
     const remaining = Math.max(0, Math.ceil(milliseconds) - wait * 1_000);
@@ -81,13 +81,13 @@ export class CommandPublisher {
     // A FIFO queue holds no single message back: it waits in the other one, and its owner moves it
     // on.
     if (delay > 0 || key === undefined)
-      return this.putLater(owner, delay, (remaining) => parcelOf(headers, body, { remaining }));
-    return this.putInLane(owner, key, parcelOf(headers, body));
+      return this.putLater(owner, delay, (remaining) => sqsMessageOf(headers, body, { remaining }));
+    return this.putInLane(owner, key, sqsMessageOf(headers, body));
   }
 
   private async put(owner: string, role: keyof QueueUrls, entry: Ready): Promise<void> {
     const size = sizeOf(entry);
-    if (size > LARGEST_MESSAGE) throw new MessageTooLarge(owner, size);
+    if (size > LARGEST_MESSAGE) throw new MessageTooLargeError(owner, size);
     try {
       const urls = await this.topology.of(owner);
       await this.batchesOf(urls[role]).add(entry);
@@ -98,20 +98,20 @@ export class CommandPublisher {
   }
 
   private failure(owner: string, error: unknown): Error {
-    if (error instanceof EntryRefused && error.isForGood)
-      return new Unacceptable(owner, this.address, error.message);
-    if (error instanceof EntryRefused && error.isOurFault)
-      return new Refused(owner, this.address, error.message);
+    if (error instanceof EntryRefusedError && error.isForGood)
+      return new UnacceptableError(owner, this.address, error.message);
+    if (error instanceof EntryRefusedError && error.isOurFault)
+      return new RefusedError(owner, this.address, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
     const bug = bugIn(error);
     if (bug) return bug;
     return $fault === 'client'
-      ? new Refused(owner, this.address, `${name}: ${message}`)
-      : new Unconfirmed(owner, this.address, reasonOf(error));
+      ? new RefusedError(owner, this.address, `${name}: ${message}`)
+      : new UnconfirmedError(owner, this.address, reasonOf(error));
   }
 
-  private batchesOf(url: string): Batches<Ready> {
+  private batchesOf(url: string): RequestBatcher<Ready> {
     let batches = this.batches.get(url);
     if (!batches) {
       const request = (Entries: SendMessageBatchRequestEntry[]) =>
@@ -126,28 +126,28 @@ export class CommandPublisher {
 }
 
 /** The envelope is part of the body, and so is the id. */
-const printOf = ({ MessageBody }: Parcel): string =>
+const printOf = ({ MessageBody }: SqsMessage): string =>
   createHash('sha256').update(MessageBody).digest('hex');
 
 /** SQS said no. Nothing was stored. */
-export class Refused extends Error {
-  override readonly name = 'Refused';
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
   constructor(owner: string, address: Address, why: string) {
     super(`SQS at ${address} refused a command for ${owner} (${why}); nothing was stored`);
   }
 }
 
 /** SQS takes no such message. Nothing was stored, and sending it again does not help. */
-export class Unacceptable extends UnpublishableError {
-  override readonly name = 'Unacceptable';
+export class UnacceptableError extends UnpublishableError {
+  override readonly name = 'UnacceptableError';
   constructor(owner: string, address: Address, why: string) {
     super(`SQS at ${address} takes no such command for ${owner} (${why}); nothing was stored`);
   }
 }
 
 /** More than SQS takes. Nothing was stored. */
-export class MessageTooLarge extends UnpublishableError {
-  override readonly name = 'MessageTooLarge';
+export class MessageTooLargeError extends UnpublishableError {
+  override readonly name = 'MessageTooLargeError';
   constructor(owner: string, size: number) {
     super(
       `a command for ${owner} has ${size} bytes, its envelope included, and SQS takes ${LARGEST_MESSAGE}; say less, or where it can be found`,
@@ -156,8 +156,8 @@ export class MessageTooLarge extends UnpublishableError {
 }
 
 /** Nobody knows whether the command is stored. */
-export class Unconfirmed extends OutageError {
-  override readonly name = 'Unconfirmed';
+export class UnconfirmedError extends OutageError {
+  override readonly name = 'UnconfirmedError';
   override readonly effect = 'unknown';
   constructor(owner: string, address: Address, why: string) {
     super(

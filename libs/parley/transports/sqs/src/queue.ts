@@ -3,14 +3,14 @@ import { reasonOf } from '@parley/aws';
 import type {
   Deliver,
   Delivery,
-  KeyLanes,
+  KeyedExecutor,
   Outcome,
   TransportContext,
   RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
-import { Held } from './leased-message';
+import { LeasedMessage } from './leased-message';
 import { Leases } from './leases';
 import type { CommandPublisher } from './publisher';
 import { bounded, isMissing } from './topology';
@@ -33,7 +33,7 @@ export interface Place {
   readonly publisher: CommandPublisher;
   readonly context: TransportContext;
   /** All commands of the subscription run in these, whichever queue they came from. */
-  readonly lanes: KeyLanes;
+  readonly lanes: KeyedExecutor;
   /** Called when the queue is not there any more: resolves when it has been declared anew. */
   readonly declareAnew: () => Promise<void>;
 }
@@ -92,13 +92,13 @@ export abstract class QueueConsumer {
   }
 
   /** Which of them run one after the other. */
-  protected abstract laneOf(held: Held, id: string): string;
-  protected abstract readonly honours: Delivery['honours'];
+  protected abstract laneOf(held: LeasedMessage, id: string): string;
+  protected abstract readonly supports: Delivery['supports'];
   /** What is not for a handler here but for another queue. */
-  protected abstract movedOn(held: Held): Promise<boolean>;
-  protected abstract settle(outcome: Outcome, held: Held): Promise<void>;
+  protected abstract movedOn(held: LeasedMessage): Promise<boolean>;
+  protected abstract settle(outcome: Outcome, held: LeasedMessage): Promise<void>;
   /** It has not been handled, or not to an end. */
-  protected abstract giveBack(held: Held): Promise<void>;
+  protected abstract giveBack(held: LeasedMessage): Promise<void>;
 
   private async poll(): Promise<void> {
     while (!this.stopped) {
@@ -163,7 +163,7 @@ export abstract class QueueConsumer {
   }
 
   private take(message: Message, asked: number): void {
-    const held = new Held(
+    const held = new LeasedMessage(
       message,
       message.Attributes?.MessageGroupId,
       asked + this.place.address.lease * 1_000,
@@ -178,7 +178,7 @@ export abstract class QueueConsumer {
   }
 
   /** Never rejects. */
-  private async handle(held: Held): Promise<void> {
+  private async handle(held: LeasedMessage): Promise<void> {
     try {
       if (held.ended) return;
       if (this.stopped) return await this.giveBack(held);
@@ -198,7 +198,7 @@ export abstract class QueueConsumer {
    * What the pipeline gave back although nobody is stopping waits here: SQS would count each
    * return.
    */
-  private async outcomeOf(held: Held): Promise<Outcome> {
+  private async outcomeOf(held: LeasedMessage): Promise<Outcome> {
     const { deliver, context } = this.place;
     for (;;) {
       const outcome = await deliver(this.deliveryOf(held));
@@ -208,7 +208,7 @@ export abstract class QueueConsumer {
     }
   }
 
-  private deliveryOf({ message, signal }: Held): Delivery {
+  private deliveryOf({ message, signal }: LeasedMessage): Delivery {
     const { subscription } = this.place;
     return {
       subscription,
@@ -217,7 +217,7 @@ export abstract class QueueConsumer {
       suspect: isSuspect(message),
       failure: failureOf(message),
       signal,
-      honours: this.honours,
+      supports: this.supports,
     };
   }
 }
@@ -226,17 +226,17 @@ export abstract class QueueConsumer {
  * Commands without a key, and those whose delay is over. A retry waits as a copy in the same queue.
  */
 export class StandardConsumer extends QueueConsumer {
-  protected readonly honours = { retry: true, dead: false };
+  protected readonly supports = { retry: true, dead: false };
 
   constructor(url: string, place: Place) {
     super(url, place, false);
   }
 
-  protected laneOf(_held: Held, id: string): string {
+  protected laneOf(_held: LeasedMessage, id: string): string {
     return `id:${id}`;
   }
 
-  protected async movedOn({ message }: Held): Promise<boolean> {
+  protected async movedOn({ message }: LeasedMessage): Promise<boolean> {
     const { publisher, subscription } = this.place;
     const remaining = remainingOf(message);
     const kept = { attempt: attemptOf(message), failure: failureOf(message) };
@@ -252,7 +252,7 @@ export class StandardConsumer extends QueueConsumer {
     return true;
   }
 
-  protected async settle(outcome: Outcome, held: Held): Promise<void> {
+  protected async settle(outcome: Outcome, held: LeasedMessage): Promise<void> {
     if (outcome.kind === 'return') return this.giveBack(held);
     if (outcome.kind === 'retry') {
       const { message } = held;
@@ -266,7 +266,7 @@ export class StandardConsumer extends QueueConsumer {
   }
 
   /** As a copy with the same attempt, for SQS counts what comes back by itself as one more. */
-  protected async giveBack(held: Held): Promise<void> {
+  protected async giveBack(held: LeasedMessage): Promise<void> {
     const { message } = held;
     await this.place.publisher.putLater(this.place.subscription.name, 0, (remaining) =>
       copyOf(message, { attempt: attemptOf(message), failure: failureOf(message), remaining }),
@@ -280,13 +280,13 @@ export class StandardConsumer extends QueueConsumer {
  * earlier ones are gone or back.
  */
 export class LaneConsumer extends QueueConsumer {
-  protected readonly honours = { retry: false, dead: false };
+  protected readonly supports = { retry: false, dead: false };
 
   constructor(url: string, place: Place) {
     super(url, place, true);
   }
 
-  protected laneOf({ group }: Held, id: string): string {
+  protected laneOf({ group }: LeasedMessage, id: string): string {
     return group === undefined ? `id:${id}` : `group:${group}`;
   }
 
@@ -294,13 +294,13 @@ export class LaneConsumer extends QueueConsumer {
     return false;
   }
 
-  protected async settle(outcome: Outcome, held: Held): Promise<void> {
+  protected async settle(outcome: Outcome, held: LeasedMessage): Promise<void> {
     if (outcome.kind === 'done') return this.leases.finish(held);
     await this.giveBack(held);
   }
 
   /** Its successors first, the last one before all: SQS must not hand them out before it. */
-  protected async giveBack({ group }: Held): Promise<void> {
+  protected async giveBack({ group }: LeasedMessage): Promise<void> {
     for (const held of this.leases.ofGroup(group!).toReversed()) await this.leases.giveBack(held);
   }
 }

@@ -3,9 +3,9 @@ import {
   brokerProcess,
   commandSuite,
   MemoryDatabases,
-  MemoryLink,
+  FaultyLink,
   offersBroker,
-  Road,
+  TcpProxy,
   type Fixture,
 } from '@parley/conformance';
 import { TrialQueues } from './queues.fixture';
@@ -42,7 +42,7 @@ const fixture: Fixture = {
   },
   tearDown: () => TrialQueues.at(given).drop(prefix),
   open: async (service) => {
-    const [way, database] = [await Road.to(given, 9324), new MemoryLink()];
+    const [way, database] = [await TcpProxy.to(given, 9324), new FaultyLink()];
     const url = new URL(way.along(given));
     url.searchParams.set('prefix', prefix);
     url.searchParams.set('wait', '1s');
@@ -56,7 +56,7 @@ const fixture: Fixture = {
       way,
       cut: () => way.cut(),
       kill: () => way.down() + database.set(false),
-      alive: () => way.traffic > 0 || database.isUp(),
+      alive: () => way.connections > 0 || database.isUp(),
       close: () => way.close(),
     };
   },

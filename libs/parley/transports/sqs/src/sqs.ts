@@ -7,7 +7,7 @@ import type {
   Finding,
   HandlerRegistry,
   Hop,
-  Intake,
+  Consumer,
   OutgoingMessage,
   Resource,
   Transport,
@@ -16,8 +16,8 @@ import type {
 } from '@parley/messaging/transport';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Address } from './address';
-import { examine } from './durability-check';
-import { CommandIntake } from './command-consumer';
+import { checkDurability } from './durability-check';
+import { CommandConsumer } from './command-consumer';
 import { CommandPublisher } from './publisher';
 import { queueNames, resourcesOf, Topology } from './topology';
 import { LARGEST_BODY } from './cloudevents';
@@ -32,7 +32,7 @@ export const sqs: Technology = {
 class SqsTransport implements Transport {
   readonly technology = 'sqs';
   readonly delays = true;
-  readonly largest = LARGEST_BODY;
+  readonly maxBodyBytes = LARGEST_BODY;
   readonly address: string;
   private readonly client: SQSClient;
   private readonly topologyOfOwners: Topology;
@@ -67,8 +67,8 @@ class SqsTransport implements Transport {
     return this.publisher.publishInOrder(messages);
   }
 
-  intake(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Intake {
-    return new CommandIntake(
+  consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
+    return new CommandConsumer(
       this.client,
       this.where,
       registry,
@@ -109,8 +109,8 @@ class SqsTransport implements Transport {
     return [...owners].flatMap((owner) => resourcesOf(this.where, owner));
   }
 
-  examine(): Promise<readonly Finding[]> {
-    return examine(this.topologyOfOwners, this.where, this.context.service);
+  checkDurability(): Promise<readonly Finding[]> {
+    return checkDurability(this.topologyOfOwners, this.where, this.context.service);
   }
 
   async close(): Promise<void> {

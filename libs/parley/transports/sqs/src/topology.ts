@@ -5,7 +5,7 @@ import {
   type QueueAttributeName,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { TopologyMismatch } from '@parley/aws';
+import { TopologyMismatchError } from '@parley/aws';
 import type { Resource, TransportContext } from '@parley/messaging/transport';
 import { abortAfter } from '@parley/resilience';
 import { createHash } from 'node:crypto';
@@ -162,7 +162,7 @@ export class Topology {
 
   private async ensure(queue: string, role: Role, deadArn?: string): Promise<string> {
     if (queue.length > LONGEST_NAME)
-      throw new TopologyMismatch(
+      throw new TopologyMismatchError(
         this.address,
         `the queue ${queue}`,
         `has a name of more than ${LONGEST_NAME} characters; shorten the prefix or the service's name`,
@@ -174,7 +174,7 @@ export class Topology {
       return url;
     }
     if (this.mode === 'verify')
-      throw new TopologyMismatch(
+      throw new TopologyMismatchError(
         this.address,
         `the queue ${queue}`,
         'does not exist, and this service may not make it; create it as `parley topology` prints it',
@@ -193,13 +193,13 @@ export class Topology {
     } catch (error) {
       const { name } = error as Error;
       if (name === 'QueueDeletedRecently')
-        throw new TopologyMismatch(
+        throw new TopologyMismatchError(
           this.address,
           `the queue ${queue}`,
           'was deleted a moment ago; AWS lets it be made again after 60 s',
         );
       if (name === 'QueueNameExists' || name === 'QueueAlreadyExists')
-        throw new TopologyMismatch(
+        throw new TopologyMismatchError(
           this.address,
           `the queue ${queue}`,
           'has other settings; delete it when it is empty, or use another prefix',
@@ -224,7 +224,7 @@ export class Topology {
         : undefined;
     const name = other ?? missing;
     if (name === undefined) return;
-    throw new TopologyMismatch(
+    throw new TopologyMismatchError(
       this.address,
       `the queue ${queue}`,
       `has ${name} ${found[name] ?? 'not set'} instead of ${wanted[name] ?? 'none'}; change it, or use another prefix`,

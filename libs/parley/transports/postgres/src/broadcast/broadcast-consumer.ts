@@ -2,18 +2,18 @@ import { setMaxListeners } from 'node:events';
 import {
   type Deliver,
   type HandlerRegistry,
-  type IntakeHealth,
-  IntakeServer,
+  type ConsumerHealth,
+  ConsumerServer,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
-import type { Bell } from '../connection/notification-listener';
+import type { NotificationListener } from '../connection/notification-listener';
 import { channelOf, notified, type Notification, unpacked } from './broadcast';
 import type { Caller, Statement } from '../connection/database';
 
 export interface BroadcastIntakeOptions {
   readonly database: Caller;
-  readonly bell: Bell;
+  readonly bell: NotificationListener;
   readonly context: TransportContext;
   readonly registry: HandlerRegistry;
   readonly deliver: Deliver;
@@ -31,7 +31,7 @@ const READ: Statement = {
 const WAITING_AT_MOST = 10_000;
 
 /** Receives every broadcast said while it listens, at most once, on every instance. */
-export class BroadcastIntake extends IntakeServer {
+export class PostgresBroadcastConsumer extends ConsumerServer {
   private readonly subscriptions: RegisteredSubscription[] = [];
   private readonly waiting: {
     readonly subscription: RegisteredSubscription;
@@ -39,7 +39,7 @@ export class BroadcastIntake extends IntakeServer {
   }[] = [];
   private readonly stopping = new AbortController();
   private readonly cancels: (() => Promise<void>)[] = [];
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private running = 0;
   /** How often the connection was away, each time for an unknown number of broadcasts. */
   interruptions = 0;
@@ -51,7 +51,7 @@ export class BroadcastIntake extends IntakeServer {
     setMaxListeners(0, this.stopping.signal);
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const away =
       this.state === 'consuming' && this.subscriptions.length > 0 && !this.options.bell.connected;
     if (away)
@@ -139,14 +139,14 @@ export class BroadcastIntake extends IntakeServer {
     if (!message) return;
     const { headers, body } = message;
     if (!subscription.handlers.has(headers['type'] ?? '')) return;
-    const honours = { retry: false, dead: false };
+    const supports = { retry: false, dead: false };
     await this.options.deliver({
       subscription,
       headers,
       body,
       attempt: 1,
       signal: this.stopping.signal,
-      honours,
+      supports,
     });
   }
 

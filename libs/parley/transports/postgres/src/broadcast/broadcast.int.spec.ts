@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { broadcast } from '@parley/contract';
 import { type Delivery, HandlerRegistry, systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
-import { Bell } from '../connection/notification-listener';
-import { BroadcastIntake } from './broadcast-consumer';
+import { NotificationListener } from '../connection/notification-listener';
+import { PostgresBroadcastConsumer } from './broadcast-consumer';
 import { BroadcastPublisher } from './broadcast-publisher';
 import { callerOf, LogDatabase, message, Seen } from '../log/log.fixture';
 
@@ -31,13 +31,13 @@ afterAll(async () => {
 class Listener {
   readonly seen = new Seen<Delivery>();
   readonly back = new Seen<string>();
-  readonly bell: Bell;
-  readonly intake: BroadcastIntake;
+  readonly bell: NotificationListener;
+  readonly intake: PostgresBroadcastConsumer;
 
   constructor() {
     const log = (_: string, said: string) => this.back.add(said);
     const surroundings = { ...context, log };
-    this.bell = new Bell(database.config('gateway'), surroundings);
+    this.bell = new NotificationListener(database.config('gateway'), surroundings);
     const registry = new HandlerRegistry('gateway');
     registry.add((() => Promise.resolve()) as never, {
       contract: PriceChanged,
@@ -49,7 +49,7 @@ class Listener {
       this.seen.add(delivery);
       return { kind: 'done', settled: false } as const;
     };
-    this.intake = new BroadcastIntake({
+    this.intake = new PostgresBroadcastConsumer({
       database: callerOf(database.pool('gateway')),
       bell: this.bell,
       context: surroundings,

@@ -1,9 +1,9 @@
 import { Pool, type ClientConfig, type QueryResultRow } from 'pg';
 import { bugIn, type TransportContext } from '@parley/messaging/transport';
 import { PostgresUnavailable } from '../address';
-import { Bell } from './notification-listener';
+import { NotificationListener } from './notification-listener';
 import { PoolerError } from './pooler';
-import { Ringer } from './notification-sender';
+import { NotificationSender } from './notification-sender';
 import { KIT_SETTINGS, sessionPool } from './session';
 
 type Surroundings = Pick<TransportContext, 'clock' | 'log'>;
@@ -25,8 +25,8 @@ const CONNECTIONS = 4;
  */
 export class Database {
   private static readonly opened = new Map<string, Database>();
-  readonly bell: Bell;
-  readonly ringer: Ringer;
+  readonly bell: NotificationListener;
+  readonly ringer: NotificationSender;
   readonly pool: Pool;
   private users = 0;
   private known?: string;
@@ -45,8 +45,8 @@ export class Database {
     this.pool.on('error', (error) =>
       surroundings.log('debug', 'postgres: an idle connection ended', { error }),
     );
-    this.bell = new Bell(config, surroundings);
-    this.ringer = new Ringer((channels) => this.call(RING, [channels]), surroundings);
+    this.bell = new NotificationListener(config, surroundings);
+    this.ringer = new NotificationSender((channels) => this.call(RING, [channels]), surroundings);
   }
 
   static open(config: ClientConfig, surroundings: Surroundings): Database {

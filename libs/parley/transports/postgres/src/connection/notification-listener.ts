@@ -22,7 +22,7 @@ const RECONNECT_AFTER = [50, 250, 1_000, 3_000];
  * Reconnects for ever, listens again to every channel, then tells each listener. A connection that
  * died without a sign is found by asking it now and then.
  */
-export class Bell {
+export class NotificationListener {
   private readonly listeners = new Map<string, Set<Listener>>();
   private client?: Client;
   private opening?: Promise<void>;

@@ -7,7 +7,7 @@ const APART = 10;
  * inside a business transaction (where NOTIFY takes a lock that all writers share). Calls in quick
  * succession become one. A hint; may be lost.
  */
-export class Ringer {
+export class NotificationSender {
   private readonly due = new Set<string>();
   private readonly clock: Clock;
   private ringing?: Promise<void>;

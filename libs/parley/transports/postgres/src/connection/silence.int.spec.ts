@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Controller, type Type } from '@nestjs/common';
 import { command } from '@parley/contract';
 import { type HandlerContext, Handles } from '@parley/messaging';
-import { eventually, Gate, Instance, Journal, Road } from '@parley/conformance';
+import { eventually, Gate, Instance, Recorder, TcpProxy } from '@parley/conformance';
 import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
@@ -51,7 +51,7 @@ describe.each(['own database', 'another database'] as const)(
       const service = `t${randomBytes(4).toString('hex')}`;
       await fixture.admit!(service);
       const Do = command(`${service}.do`, Job, { key: 'key' });
-      const begun = new Journal<string>();
+      const begun = new Recorder<string>();
       const silent = new Gate();
       const controller = (waits: boolean) => {
         @Controller()
@@ -120,7 +120,7 @@ describe('a statement that only takes long', () => {
 
 describe('a session that the network has lost', () => {
   it('is ended at the server, too, so that its locks are free', async () => {
-    const road = await Road.to(process.env['PARLEY_TEST_POSTGRES']!, 5432);
+    const road = await TcpProxy.to(process.env['PARLEY_TEST_POSTGRES']!, 5432);
     const lost = await openSession(
       { connectionString: road.along(process.env['PARLEY_TEST_POSTGRES']!) },
       {},

@@ -4,20 +4,20 @@ import {
   type Backlog,
   type Deliver,
   type HandlerRegistry,
-  type IntakeHealth,
-  IntakeServer,
+  type ConsumerHealth,
+  ConsumerServer,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
-import type { Bell } from '../connection/notification-listener';
+import type { NotificationListener } from '../connection/notification-listener';
 import type { Caller, Statement } from '../connection/database';
 import type { Sequencer } from './log-sequencer';
 import { DurableSubscription, type Lease } from './log-subscription';
 import { LiveTail } from './live-tail';
 
-export interface LogIntakeOptions {
+export interface EventConsumerOptions {
   readonly database: Caller;
-  readonly bell: Bell;
+  readonly bell: NotificationListener;
   readonly sequencer: Sequencer;
   readonly context: TransportContext;
   readonly registry: HandlerRegistry;
@@ -56,20 +56,20 @@ const LEAVE: Statement = {
 };
 
 /** Notifications are only hints, so everything is looked at now and then. */
-const LOOK_EVERY = 5_000;
+const ASSIGNMENT_INTERVAL_MS = 5_000;
 
 /**
  * Receives events: durable subscriptions share their partitions among the service's instances, live
  * tails get everything.
  */
-export class LogIntake extends IntakeServer {
+export class EventConsumer extends ConsumerServer {
   private readonly durable: DurableSubscription[] = [];
   private readonly tails: LiveTail[] = [];
   /** Another life of the same instance must not be taken for this one: it would share the epoch. */
   private readonly member: string;
   private readonly ttl: number;
   private readonly cancels: (() => unknown)[] = [];
-  private state: IntakeHealth['state'] = 'starting';
+  private state: ConsumerHealth['state'] = 'starting';
   private leaseProblem?: string;
   private leasedAt = -Infinity;
   private leasing?: Promise<void>;
@@ -77,13 +77,13 @@ export class LogIntake extends IntakeServer {
   private closed = false;
   private cancelLook = () => {};
 
-  constructor(private readonly options: LogIntakeOptions) {
+  constructor(private readonly options: EventConsumerOptions) {
     super('event', options.registry);
     this.member = `${options.context.instance}/${randomUUID().slice(0, 8)}`;
     this.ttl = options.ttl ?? 10_000;
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const problem =
       this.leaseProblem ??
       [...this.durable, ...this.tails].find((reader) => reader.problem)?.problem;
@@ -200,7 +200,7 @@ export class LogIntake extends IntakeServer {
   }
 
   private look(): void {
-    this.cancelLook = this.options.context.clock.after(LOOK_EVERY, () => {
+    this.cancelLook = this.options.context.clock.after(ASSIGNMENT_INTERVAL_MS, () => {
       this.lookEverywhere();
       this.look();
     });

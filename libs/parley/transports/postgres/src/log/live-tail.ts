@@ -1,4 +1,4 @@
-import { KeyLanes, type RegisteredSubscription } from '@parley/messaging/transport';
+import { KeyedExecutor, type RegisteredSubscription } from '@parley/messaging/transport';
 import { Partition } from './log-partition';
 import type { Statement } from '../connection/database';
 import { type LoggedEvent, LogReader } from './log-reader';
@@ -15,13 +15,13 @@ const ENDS: Statement = {
  */
 export class LiveTail {
   private readonly reader: LogReader;
-  private readonly lanes: KeyLanes;
+  private readonly lanes: KeyedExecutor;
 
   constructor(
     readonly subscription: RegisteredSubscription,
     private readonly place: Pick<SubscriptionPlace, 'database' | 'context' | 'deliver'>,
   ) {
-    this.lanes = new KeyLanes(subscription, () => this.reader.pump());
+    this.lanes = new KeyedExecutor(subscription, () => this.reader.pump());
     this.reader = new LogReader(
       subscription.name,
       null,
@@ -42,7 +42,7 @@ export class LiveTail {
               body,
               attempt: 1,
               signal: partition.signal,
-              honours: { retry: false, dead: false },
+              supports: { retry: false, dead: false },
             });
         });
       },

@@ -35,8 +35,8 @@ const BODY: Statement = {
 /** Events of one partition that may wait in memory before it is read on, and of all together. */
 const PARTITION_FULL = 64;
 const ALL_FULL = 512;
-const SPAN = { least: 32, most: 1024 };
-const AGAIN_AFTER = 1_000;
+const SCAN_WINDOW = { least: 32, most: 1024 };
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * Reads the partitions it is given, whenever something may be there and memory allows, and hands on
@@ -46,7 +46,7 @@ export class LogReader {
   readonly partitions = new Map<number, Partition>();
   private busy = false;
   private reading?: Promise<void>;
-  private span = SPAN.least;
+  private span = SCAN_WINDOW.least;
   private stopped = false;
   private cancelRetry = () => {};
   /** Why nothing can be read at present. */
@@ -180,8 +180,9 @@ export class LogReader {
 
   /** Looks further ahead where little is wanted, less far where much is. */
   private adapt(partitions: number, events: number): void {
-    if (events < (partitions * this.span) / 8) this.span = Math.min(SPAN.most, this.span * 2);
-    else if (events > ALL_FULL / 2) this.span = Math.max(SPAN.least, this.span / 2);
+    if (events < (partitions * this.span) / 8)
+      this.span = Math.min(SCAN_WINDOW.most, this.span * 2);
+    else if (events > ALL_FULL / 2) this.span = Math.max(SCAN_WINDOW.least, this.span / 2);
   }
 
   private later(due: readonly Partition[], error: Error): void {
@@ -189,6 +190,6 @@ export class LogReader {
     for (const partition of due) partition.dirty = true;
     if (this.stopped) return;
     this.context.log('warn', `${this.name}: cannot read the event log; trying again`, { error });
-    this.cancelRetry = this.context.clock.after(AGAIN_AFTER, () => this.pump());
+    this.cancelRetry = this.context.clock.after(RETRY_AFTER_MS, () => this.pump());
   }
 }

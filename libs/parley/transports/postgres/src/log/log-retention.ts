@@ -15,7 +15,7 @@ const FORGET: Statement = {
  * Prepares the log's tables for the days ahead, drops those past their time and forgets what was
  * published long ago: now and every hour. Every instance does; the database lets one at a time.
  */
-export class EventDays {
+export class LogRetention {
   private cancel = () => {};
 
   constructor(

@@ -2,16 +2,16 @@ import type { TransportContext } from '@parley/messaging/transport';
 import type { Caller, Statement } from '../connection/database';
 
 /** Milliseconds between the starts of two calls, at least … */
-const APART = 5;
+const MIN_INTERVAL_MS = 5;
 /**
  * … and so many times as long as the last one took: under load, calls grow and their number does
  * not.
  */
-const REST = 4;
-const POLL_BUSY = 100;
-const POLL_IDLE = 1_000;
+const DUTY_CYCLE = 4;
+const BUSY_POLL_INTERVAL_MS = 100;
+const IDLE_POLL_INTERVAL_MS = 1_000;
 /** How long after the last sign of life more events are expected. */
-const BUSY_FOR = 1_000;
+const BUSY_FOR_MS = 1_000;
 
 const SEQUENCE: Statement = {
   name: 'parley_sequence_events',
@@ -38,7 +38,7 @@ export class Sequencer {
 
   /** After a commit. One call runs, one waits; calls start at least 5 ms apart. */
   wake(): void {
-    this.busyUntil = performance.now() + BUSY_FOR;
+    this.busyUntil = performance.now() + BUSY_FOR_MS;
     this.waiting = true;
     if (!this.running && !this.stopped) this.running = this.run();
   }
@@ -64,7 +64,10 @@ export class Sequencer {
       this.waiting = false;
       const started = performance.now();
       await this.sequence();
-      this.nextAt = Math.max(started + APART, started + REST * (performance.now() - started));
+      this.nextAt = Math.max(
+        started + MIN_INTERVAL_MS,
+        started + DUTY_CYCLE * (performance.now() - started),
+      );
     }
     this.running = undefined;
   }
@@ -82,7 +85,7 @@ export class Sequencer {
   }
 
   private poll(): void {
-    const wait = performance.now() < this.busyUntil ? POLL_BUSY : POLL_IDLE;
+    const wait = performance.now() < this.busyUntil ? BUSY_POLL_INTERVAL_MS : IDLE_POLL_INTERVAL_MS;
     this.cancelPoll = this.context.clock.after(wait, () => {
       if (this.stopped) return;
       this.waiting = true;

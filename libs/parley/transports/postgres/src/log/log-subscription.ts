@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events';
 import {
   type Deliver,
   type Delivery,
-  KeyLanes,
-  LeaseLost,
+  KeyedExecutor,
+  LeaseLostError,
   type Outcome,
   type TransportContext,
   type RegisteredSubscription,
@@ -46,13 +46,13 @@ const SETTLE: Statement = {
   text: 'select parley.settle_event($1, $2, $3, $4, $5)',
 };
 const HONOURS = { retry: false, dead: false } as const;
-const ADVANCE_AFTER = 200;
+const CHECKPOINT_INTERVAL_MS = 200;
 /**
  * Positions that only passed events nobody here wanted can wait: reading them again costs next to
  * nothing.
  */
-const ADVANCE_SKIPPED_AFTER = 2_000;
-const AGAIN_AFTER = 1_000;
+const SKIPPED_CHECKPOINT_INTERVAL_MS = 2_000;
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * One durable subscription in this instance: the partitions it holds, their lanes, and how far they
@@ -60,7 +60,7 @@ const AGAIN_AFTER = 1_000;
  */
 export class DurableSubscription {
   private readonly reader: LogReader;
-  private readonly lanes: KeyLanes;
+  private readonly lanes: KeyedExecutor;
   private advancing?: Promise<void>;
   private readonly timers = new Map<number, () => void>();
   private stopped = false;
@@ -72,11 +72,11 @@ export class DurableSubscription {
   ) {
     const { database, context } = place;
     const wanted = [...subscription.handlers.keys()];
-    this.lanes = new KeyLanes(subscription, () => this.reader.pump());
+    this.lanes = new KeyedExecutor(subscription, () => this.reader.pump());
     this.reader = new LogReader(
       subscription.name, id, wanted, database, context,
       (partition, event) => this.enqueue(partition, event),
-      () => this.advanceWithin(ADVANCE_SKIPPED_AFTER),
+      () => this.advanceWithin(SKIPPED_CHECKPOINT_INTERVAL_MS),
     ); // prettier-ignore
   }
 
@@ -143,7 +143,7 @@ export class DurableSubscription {
     if (this.reader.partitions.get(partition.part) === partition)
       this.reader.partitions.delete(partition.part);
     partition.lose(
-      new LeaseLost(
+      new LeaseLostError(
         `${this.subscription.name}: partition ${partition.part} belongs to another instance now`,
       ),
     );
@@ -180,11 +180,11 @@ export class DurableSubscription {
     ) {
       if (partition.leaving) return;
       this.place.checkLeases();
-      await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
+      await new Promise<void>((resolve) => this.place.context.clock.after(RETRY_AFTER_MS, resolve));
       if (partition.leaving) return;
     }
     partition.finish(event.offset);
-    this.advanceWithin(ADVANCE_AFTER);
+    this.advanceWithin(CHECKPOINT_INTERVAL_MS);
   }
 
   private async finished(
@@ -198,7 +198,7 @@ export class DurableSubscription {
     const { headers } = event;
     const settle = this.place.settles ? this.settling(partition, event) : undefined;
     const outcome = await this.place.deliver({
-      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, settle, honours: HONOURS,
+      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, acknowledgeInTransaction: settle, supports: HONOURS,
     }); // prettier-ignore
     if (outcome.kind === 'retry' || outcome.kind === 'dead') this.refuse(outcome, headers['type']);
     return outcome.kind === 'done';
@@ -219,7 +219,10 @@ export class DurableSubscription {
   }
 
   /** The COMMIT follows without waiting for the answer. */
-  private settling({ part, epoch }: Partition, { key, offset }: LoggedEvent): Delivery['settle'] {
+  private settling(
+    { part, epoch }: Partition,
+    { key, offset }: LoggedEvent,
+  ): Delivery['acknowledgeInTransaction'] {
     return (tx, order) =>
       fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
   }
@@ -267,7 +270,7 @@ export class DurableSubscription {
         `${this.subscription.name}: the position could not be moved`,
         { error },
       );
-      if (!this.stopped) this.advanceWithin(ADVANCE_SKIPPED_AFTER);
+      if (!this.stopped) this.advanceWithin(SKIPPED_CHECKPOINT_INTERVAL_MS);
     }
   }
 }

@@ -4,10 +4,10 @@ import { Subscription, type SubscriptionOptions } from '@parley/messaging';
 import { type Clock, type Delivery, HandlerRegistry, type OutgoingMessage, type Outcome, systemClock, type TransportContext } from '@parley/messaging/transport'; // prettier-ignore
 import { Client, Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
-import { Bell } from '../connection/notification-listener';
+import { NotificationListener } from '../connection/notification-listener';
 import type { Caller } from '../connection/database';
 import { install } from '../install';
-import { LogIntake } from './event-consumer';
+import { EventConsumer } from './event-consumer';
 import { Sequencer } from './log-sequencer';
 
 const ADMIN = process.env['PARLEY_TEST_POSTGRES']!;
@@ -182,9 +182,9 @@ export type Handling = (delivery: Delivery, instance: Instance) => Promise<Outco
 /** One process of a service, with one subscription. */
 export class Instance {
   readonly pool: Pool;
-  readonly bell: Bell;
+  readonly bell: NotificationListener;
   readonly sequencer: Sequencer;
-  readonly intake: LogIntake;
+  readonly intake: EventConsumer;
   readonly clock = new StoppableClock();
   readonly context: TransportContext;
 
@@ -203,7 +203,7 @@ export class Instance {
   ) {
     this.pool = database.pool(service, name);
     this.context = { service, instance: name, clock: this.clock, log: () => {} };
-    this.bell = new Bell({ ...database.config(service) }, this.context);
+    this.bell = new NotificationListener({ ...database.config(service) }, this.context);
     this.sequencer = new Sequencer(callerOf(this.pool), this.context);
     const registry = new HandlerRegistry(service, options.concurrency ?? 8);
     class Spec {}
@@ -218,7 +218,7 @@ export class Instance {
     }
     const deliver = (delivery: Delivery) => handling(delivery, this);
     const { bell, sequencer, context } = this;
-    this.intake = new LogIntake({
+    this.intake = new EventConsumer({
       database: callerOf(this.pool),
       bell,
       sequencer,
@@ -275,12 +275,12 @@ export async function inOneTransaction(
       values,
     );
     await work(client);
-    await delivery.settle?.(client);
+    await delivery.acknowledgeInTransaction?.(client);
     await client.query('commit');
     return { kind: 'done', settled: true };
   } catch (error) {
     await client?.query('rollback').catch(() => (broken = true));
-    return (error as Error).name === 'AlreadyHandled'
+    return (error as Error).name === 'AlreadyHandledError'
       ? { kind: 'done', settled: false }
       : { kind: 'return' };
   } finally {

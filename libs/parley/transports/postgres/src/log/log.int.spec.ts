@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { LeaseLost } from '@parley/messaging/transport';
+import { LeaseLostError } from '@parley/messaging/transport';
 import { appendEvents, partOf, publishEvents } from './log-append';
 import { LogReader } from './log-reader';
 import {
@@ -428,7 +428,7 @@ describe('a subscription', () => {
         await client.query(
           `insert into effect (subscription, instance) values ('zombie', 'zombie')`,
         );
-        await delivery.settle!(client);
+        await delivery.acknowledgeInTransaction!(client);
         await client.query('commit');
       } catch (error) {
         results.add(error);
@@ -446,7 +446,7 @@ describe('a subscription', () => {
     await seen.reach(1);
     arrived.all[0]!();
     await results.reach(1);
-    expect(results.all[0]).toBeInstanceOf(LeaseLost);
+    expect(results.all[0]).toBeInstanceOf(LeaseLostError);
     expect((await stored()).map(({ instance: name }) => name)).toEqual(['heir']);
   });
 
@@ -601,7 +601,7 @@ describe('a subscription', () => {
   it('without a shared database acknowledges by its position alone', async () => {
     const seen = new Seen<boolean>();
     const plain: Handling = async (delivery) => {
-      seen.add(delivery.settle === undefined);
+      seen.add(delivery.acknowledgeInTransaction === undefined);
       return { kind: 'done', settled: false };
     };
     const first = await instance('plain', 'plain', plain, { from: 'now', settles: false }).start();

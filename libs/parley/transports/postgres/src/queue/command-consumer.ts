@@ -1,16 +1,16 @@
 import {
-  IntakeServer,
+  ConsumerServer,
   type Backlog,
   type Deliver,
   type HandlerRegistry,
-  type IntakeHealth,
+  type ConsumerHealth,
   type TransportContext,
 } from '@parley/messaging/transport';
 import type { Database } from '../connection/database';
 import { QueueConsumer } from './queue-consumer';
 
 /** Receives the service's commands. */
-export class QueueIntake extends IntakeServer {
+export class CommandConsumer extends ConsumerServer {
   private consumers: readonly QueueConsumer[] = [];
 
   constructor(
@@ -51,7 +51,7 @@ export class QueueIntake extends IntakeServer {
     await Promise.all(this.consumers.map((consumer) => consumer.close()));
   }
 
-  health(): IntakeHealth {
+  health(): ConsumerHealth {
     const [first] = this.consumers;
     return {
       kind: this.kind,

@@ -1,5 +1,5 @@
 import type { Database } from '../connection/database';
-import { QueueLeases } from './lane-leases';
+import { LaneLeases } from './lane-leases';
 
 const LEASE_MS = 30_000;
 const row = {
@@ -23,7 +23,7 @@ const database = {
 } as unknown as Database;
 
 async function leased() {
-  const leases = new QueueLeases(database, 1, LEASE_MS);
+  const leases = new LaneLeases(database, 1, LEASE_MS);
   const [lane] = await leases.claim(1, 0);
   await leases.renew(0);
   return { leases, lost: lane!.lost.signal };

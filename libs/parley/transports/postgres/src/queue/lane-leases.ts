@@ -31,12 +31,12 @@ const LOWEST_LANE = '-9223372036854775808';
  * Lanes without a key are leased from the oldest on, at least so often: others may have given back
  * what was passed.
  */
-const OLDEST_EVERY_MS = 1_000;
+const OLDEST_LOOK_INTERVAL_MS = 1_000;
 
 export const isKeyed = (lane: string): boolean => lane.startsWith('-');
 
 /** What one process has leased of one queue. */
-export class QueueLeases {
+export class LaneLeases {
   /** Names this consumer to the database, and permits what it does with its lanes. */
   readonly token = newToken();
   private readonly held = new Map<string, Lane>();
@@ -74,7 +74,7 @@ export class QueueLeases {
    * clock that never jumps.
    */
   async claim(wanted: number, now = performance.now()): Promise<Lane[]> {
-    if (now - this.oldestAt >= OLDEST_EVERY_MS) [this.beyond, this.oldestAt] = ['0', now];
+    if (now - this.oldestAt >= OLDEST_LOOK_INTERVAL_MS) [this.beyond, this.oldestAt] = ['0', now];
     const through = this.through;
     this.through = [];
     try {

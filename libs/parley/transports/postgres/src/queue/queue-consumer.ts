@@ -4,14 +4,14 @@ import {
   type Deliver,
   type Delivery,
   type Failure,
-  type IntakeHealth,
+  type ConsumerHealth,
   type Outcome,
   type TransportContext,
-  within,
+  withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Database, Statement } from '../connection/database';
-import { isKeyed, QueueLeases, type Lane, type Leased } from './lane-leases';
+import { isKeyed, LaneLeases, type Lane, type Leased } from './lane-leases';
 import { channelOf, unpackHeaders } from '../cloudevents';
 import { SuspectTurns } from './queue-suspects';
 import { fence } from '../store/transaction';
@@ -34,25 +34,25 @@ export interface Consumption {
   readonly lease?: number;
 }
 
-const LEASE = 30_000;
+const LEASE_MS = 30_000;
 
 /** Only a fallback, and for messages that become due: a bell wakes consumers. */
-const POLL = 1_000;
+const POLL_INTERVAL_MS = 1_000;
 /** Messages that become due are looked for no more often than this. */
-const LOOK = 200;
-const SWEEP_EVERY = 60_000;
+const DUE_CHECK_INTERVAL_MS = 200;
+const SWEEP_INTERVAL_MS = 60_000;
 /** How many milliseconds of work to lease ahead. */
-const AHEAD = 50;
+const PREFETCH_MAX_MESSAGES = 50;
 const MAX_LANES = 200;
 /** How long a lane that is through may wait for others before it is given back. */
-const RELEASE_WITHIN = 5;
+const RELEASE_TIMEOUT_MS = 5;
 /** Before a lane whose handling was broken off is leased again. */
-const BREATH = 1_000;
-const MAX_BACKOFF = 5_000;
+const RETURN_BACKOFF_MS = 1_000;
+const MAX_BACKOFF_MS = 5_000;
 /** Milliseconds until a scan goes on that was broken off behind lanes of others. */
 const SCAN_ON = 20;
 /** What was handled may still be acknowledged when the consumer closes. */
-const ACKNOWLEDGED_WITHIN = 1_000;
+const ACKNOWLEDGE_TIMEOUT_MS = 1_000;
 const DUE_BATCH = 1_000;
 
 /**
@@ -60,15 +60,15 @@ const DUE_BATCH = 1_000;
  * becomes of each. Loses its connections and finds them again, for ever.
  */
 export class QueueConsumer {
-  private leases!: QueueLeases;
+  private leases!: LaneLeases;
   private readonly ready: Lane[] = [];
   private readonly suspects = new SuspectTurns();
   private running = 0;
   private readonly honouring = new Set<Promise<boolean>>();
   /** The last claim got all it wanted: more is waiting. */
   private full = false;
-  private averageTime = AHEAD;
-  private state: IntakeHealth['state'] = 'starting';
+  private averageTime = PREFETCH_MAX_MESSAGES;
+  private state: ConsumerHealth['state'] = 'starting';
   private reason?: string;
   private stopping = false;
   private closed = false;
@@ -95,7 +95,7 @@ export class QueueConsumer {
     const { database, queue } = this.what;
     await database.installation();
     const [opened] = await database.call<{ id: number }>(OPEN, [queue]);
-    this.leases = new QueueLeases(database, opened!.id, this.what.lease ?? LEASE);
+    this.leases = new LaneLeases(database, opened!.id, this.what.lease ?? LEASE_MS);
     this.leave = await database.bell.listen(channelOf(queue), {
       hear: this.wake,
       reconnected: this.wake,
@@ -122,8 +122,8 @@ export class QueueConsumer {
   /** What is still being handled goes back, too, without counting as an attempt. */
   async close(): Promise<void> {
     await this.stop();
-    await within(
-      ACKNOWLEDGED_WITHIN,
+    await withTimeout(
+      ACKNOWLEDGE_TIMEOUT_MS,
       Promise.allSettled(this.honouring),
       () => new Error('no answer'),
     ).catch(nothing);
@@ -136,7 +136,7 @@ export class QueueConsumer {
     if (this.leases?.unreleased) await this.leases.claim(0).catch(nothing);
   }
 
-  health(): Pick<IntakeHealth, 'technology' | 'state' | 'reason'> {
+  health(): Pick<ConsumerHealth, 'technology' | 'state' | 'reason'> {
     return { technology: 'postgres', state: this.state, reason: this.reason };
   }
 
@@ -173,10 +173,10 @@ export class QueueConsumer {
         await (this.turning = this.turn());
         failures = 0;
         this.reachable();
-        if (!this.woken) await this.pause(POLL);
+        if (!this.woken) await this.pause(POLL_INTERVAL_MS);
       } catch (error) {
         this.unreachable(error as Error);
-        await this.pause(Math.min(MAX_BACKOFF, 100 * 2 ** failures++));
+        await this.pause(Math.min(MAX_BACKOFF_MS, 100 * 2 ** failures++));
         this.woken = true;
       }
     }
@@ -223,7 +223,8 @@ export class QueueConsumer {
   /** Messages whose time has come; once a minute, what others left behind. */
   private async look(): Promise<void> {
     const now = performance.now(); // the time of day may jump, and must not keep messages waiting
-    if (now - this.lookedAt < LOOK) return this.lookLater(this.lookedAt + LOOK - now);
+    if (now - this.lookedAt < DUE_CHECK_INTERVAL_MS)
+      return this.lookLater(this.lookedAt + DUE_CHECK_INTERVAL_MS - now);
     this.lookedAt = now;
     const [due] = await this.what.database.call<{
       woken: number;
@@ -232,9 +233,9 @@ export class QueueConsumer {
     }>(WAKE, [this.leases.queue, DUE_BATCH]);
     if (due!.suspects) this.suspects.appeared();
     if (due!.woken === DUE_BATCH) this.lookedAt = -Infinity;
-    if (due!.next !== null && due!.next < POLL)
-      this.wakeAfter(Math.max(LOOK, Math.ceil(due!.next)));
-    if (now - this.sweptAt < SWEEP_EVERY) return;
+    if (due!.next !== null && due!.next < POLL_INTERVAL_MS)
+      this.wakeAfter(Math.max(DUE_CHECK_INTERVAL_MS, Math.ceil(due!.next)));
+    if (now - this.sweptAt < SWEEP_INTERVAL_MS) return;
     this.sweptAt = now;
     await this.what.database.call(SWEEP);
   }
@@ -253,7 +254,7 @@ export class QueueConsumer {
   private wanted(): number {
     const { concurrency } = this.what.subscription;
     if (this.stopping || this.suspects.isHeld || this.ready.length > concurrency / 2) return 0;
-    const ahead = Math.ceil((concurrency * AHEAD) / Math.max(1, this.averageTime));
+    const ahead = Math.ceil((concurrency * PREFETCH_MAX_MESSAGES) / Math.max(1, this.averageTime));
     return Math.max(0, Math.min(MAX_LANES, concurrency + ahead) - this.leases.size);
   }
 
@@ -325,7 +326,7 @@ export class QueueConsumer {
       signal: lane.lost.signal,
       failure:
         isHead && message.failure !== null ? (JSON.parse(message.failure) as Failure) : undefined,
-      settle: this.what.settles
+      acknowledgeInTransaction: this.what.settles
         ? (tx, options) =>
             fence(tx, SETTLE, [
               this.leases.queue,
@@ -335,7 +336,7 @@ export class QueueConsumer {
               options?.print ?? null,
             ])
         : undefined,
-      honours: { retry: this.what.settles, dead: this.what.settles },
+      supports: { retry: this.what.settles, dead: this.what.settles },
     };
   }
 
@@ -362,7 +363,7 @@ export class QueueConsumer {
         this.wake();
         return false;
       case 'return':
-        await this.leases.giveBack([lane], this.stopping ? 0 : BREATH);
+        await this.leases.giveBack([lane], this.stopping ? 0 : RETURN_BACKOFF_MS);
         return false;
     }
   }
@@ -370,14 +371,14 @@ export class QueueConsumer {
   private releaseSoon(): void {
     if (this.releasing) return;
     this.releasing = true;
-    this.after(RELEASE_WITHIN, () => {
+    this.after(RELEASE_TIMEOUT_MS, () => {
       this.releasing = false;
       this.wake();
     });
   }
 
   private renewRegularly(): void {
-    this.after((this.what.lease ?? LEASE) / 3, () => {
+    this.after((this.what.lease ?? LEASE_MS) / 3, () => {
       this.renewRegularly();
       this.leases.renew(performance.now()).catch((error) =>
         this.what.log('warn', `postgres: the leases of ${this.what.queue} could not be renewed`, {

@@ -1,6 +1,6 @@
 import { Database } from '../connection/database';
 import { connectionTo } from '../address';
-import { QueueLeases, type Lane } from './lane-leases';
+import { LaneLeases, type Lane } from './lane-leases';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from '../trial-database.fixture';
 import { reserve, StoppableClock } from './worker.fixture';
@@ -46,7 +46,7 @@ async function send(count: number, keyOf: (n: number) => string | undefined): Pr
 /**
  * As a consumer does: what was broken off goes on, and what is fully held is looked through once.
  */
-async function claim(leases: QueueLeases, wanted: number): Promise<Lane[]> {
+async function claim(leases: LaneLeases, wanted: number): Promise<Lane[]> {
   const lanes = await leases.claim(wanted);
   for (let scans = 0; lanes.length < wanted / 2 && leases.brokenOff && scans < 100; scans++)
     lanes.push(...(await leases.claim(wanted - lanes.length)));
@@ -62,7 +62,7 @@ it.each([
   const got: number[] = [];
   const lanes = new Set<string>();
   for (let i = 0; i < INSTANCES; i++) {
-    const mine = await claim(new QueueLeases(database, queue, LEASE_MS), WANTED);
+    const mine = await claim(new LaneLeases(database, queue, LEASE_MS), WANTED);
     got.push(mine.length);
     for (const { id } of mine) lanes.add(id);
   }
@@ -72,11 +72,11 @@ it.each([
 
 it('finds the few that are free behind thousands that are held, and what is given back before them', async () => {
   await send(5_000, () => undefined);
-  const holder = new QueueLeases(database, queue, LEASE_MS);
+  const holder = new LaneLeases(database, queue, LEASE_MS);
   const held: Lane[] = [];
   while (held.length < 4_990)
     held.push(...(await claim(holder, Math.min(WANTED, 4_990 - held.length))));
-  const other = new QueueLeases(database, queue, LEASE_MS);
+  const other = new LaneLeases(database, queue, LEASE_MS);
   const found = await claim(other, 20);
   expect(found.map(({ messages }) => messages.length)).toEqual(Array(10).fill(1));
   await holder.giveBack(held.slice(0, 5), 0);
@@ -85,7 +85,7 @@ it('finds the few that are free behind thousands that are held, and what is give
 
 it('takes the oldest first, however far it has come', async () => {
   await send(1_000, () => undefined);
-  const one = new QueueLeases(database, queue, LEASE_MS);
+  const one = new LaneLeases(database, queue, LEASE_MS);
   let now = 0;
   const first = await one.claim(100, now);
   await one.claim(100, now);

@@ -1,7 +1,7 @@
 import type { Database, Statement } from '../connection/database';
 
 /** The numbers by which the tables know queues; asked for once, made when missing. */
-export class QueueIds {
+export class QueueRegistry {
   private readonly known = new Map<string, Promise<number>>();
 
   constructor(private readonly database: Database) {}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Failure, Outcome, OutgoingMessage } from '@parley/messaging/transport';
 import { Database } from '../connection/database';
-import { QueueLeases } from './lane-leases';
+import { LaneLeases } from './lane-leases';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from '../trial-database.fixture';
 import { effects, reserve, until, Worker, type Handling } from './worker.fixture';
@@ -100,13 +100,13 @@ it('acknowledges what was handled before it closes, however slowly', async () =>
 });
 
 it('does not begin with a message whose body came after the stop', async () => {
-  const { fetch } = QueueLeases.prototype;
+  const { fetch } = LaneLeases.prototype;
   let asked = () => {};
   const fetching = new Promise<void>((resolve) => (asked = resolve));
   let go = () => {};
   const stopped = new Promise<void>((resolve) => (go = resolve));
-  const slow = jest.spyOn(QueueLeases.prototype, 'fetch').mockImplementation(async function (
-    this: QueueLeases,
+  const slow = jest.spyOn(LaneLeases.prototype, 'fetch').mockImplementation(async function (
+    this: LaneLeases,
     message,
   ) {
     asked();

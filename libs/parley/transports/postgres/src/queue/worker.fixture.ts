@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { command } from '@parley/contract';
 import {
-  AlreadyHandled,
-  LeaseLost,
+  AlreadyHandledError,
+  LeaseLostError,
   systemClock,
   type Clock,
   type Delivery,
@@ -169,11 +169,11 @@ export class Worker {
           'insert into public.effect (lane, n, by) values ($1, $2, $3)',
           [key, n, this.name],
         );
-      }, delivery.settle);
-      return { kind: 'done', settled: delivery.settle !== undefined };
+      }, delivery.acknowledgeInTransaction);
+      return { kind: 'done', settled: delivery.acknowledgeInTransaction !== undefined };
     } catch (error) {
-      if (error instanceof AlreadyHandled) return { kind: 'done', settled: false };
-      if (error instanceof LeaseLost) return { kind: 'return' };
+      if (error instanceof AlreadyHandledError) return { kind: 'done', settled: false };
+      if (error instanceof LeaseLostError) return { kind: 'return' };
       return { kind: 'return' };
     }
   }

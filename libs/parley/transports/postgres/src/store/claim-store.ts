@@ -15,7 +15,7 @@ export interface Keeping {
 }
 
 /** Bodies that are too large to travel, in an installation's schema `parley`. */
-export class PostgresClaims implements ClaimStore {
+export class PostgresClaimStore implements ClaimStore {
   readonly address: string;
   private cancel = () => {};
 

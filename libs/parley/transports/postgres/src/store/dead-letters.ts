@@ -4,7 +4,7 @@ import {
   type DeadLetterFilter,
   type Decision,
 } from '@parley/messaging';
-import { SOMEBODY, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
+import { UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
 import type { Database, Statement } from '../connection/database';
 import { channelOf, unpackHeaders } from '../cloudevents';
 
@@ -42,7 +42,7 @@ export class PostgresDeadLetters implements DeadLetters {
     };
   }
 
-  async replay(id: string, { who, reason }: Decision = SOMEBODY): Promise<boolean> {
+  async replay(id: string, { who, reason }: Decision = UNNAMED_OPERATOR): Promise<boolean> {
     return (
       isId(id) &&
       this.awoken(await this.call<{ wake: string | null }>(REPLAY, [id, text(who), text(reason)]))

@@ -1,10 +1,10 @@
 import {
-  REQUEST_DAYS,
-  type Answer,
-  type Begun,
+  IDEMPOTENCY_RETENTION_DAYS,
+  type CallResult,
+  type IdempotencyState,
   type KeyedRequest,
   type RequestClaim,
-  type Requests,
+  type IdempotencyStore,
   type Tx,
 } from '@parley/messaging/transport';
 import type { Database, Statement } from '../connection/database';
@@ -12,15 +12,22 @@ import { newToken } from '../cloudevents';
 import { fence, meaningOf } from './transaction';
 
 /** What was answered under idempotency keys, in the service's own database. */
-export class PostgresRequests implements Requests {
+export class PostgresIdempotencyStore implements IdempotencyStore {
   constructor(
     private readonly database: Database,
     private readonly service: string,
   ) {}
 
-  async begin({ scope, print }: KeyedRequest, lease: number): Promise<Begun> {
+  async begin({ scope, print }: KeyedRequest, lease: number): Promise<IdempotencyState> {
     const token = newToken();
-    const values = [this.service, scope, print, token, Math.ceil(lease), `${REQUEST_DAYS} days`];
+    const values = [
+      this.service,
+      scope,
+      print,
+      token,
+      Math.ceil(lease),
+      `${IDEMPOTENCY_RETENTION_DAYS} days`,
+    ];
     const [row] = await this.database.call<BegunRow>(BEGIN, values);
     const { state, ok, answer } = row!;
     if (state === 'ours') return { state, claim: { scope, print, token } };
@@ -30,7 +37,7 @@ export class PostgresRequests implements Requests {
   async complete(
     tx: Tx | undefined,
     { scope, token }: RequestClaim,
-    answer: Answer,
+    answer: CallResult,
   ): Promise<void> {
     const values = [
       this.service,
@@ -50,15 +57,15 @@ export class PostgresRequests implements Requests {
 }
 
 interface BegunRow {
-  readonly state: Begun['state'];
+  readonly state: IdempotencyState['state'];
   readonly ok: boolean | null;
   readonly answer: Buffer | null;
 }
 
-const answerOf = (ok: boolean, answer: Buffer): Answer =>
+const answerOf = (ok: boolean, answer: Buffer): CallResult =>
   ok
     ? { ok, body: answer }
-    : { ok, fault: JSON.parse(answer.toString()) as Extract<Answer, { ok: false }>['fault'] };
+    : { ok, fault: JSON.parse(answer.toString()) as Extract<CallResult, { ok: false }>['fault'] };
 
 const BEGIN: Statement = {
   name: 'parley_begin_request',

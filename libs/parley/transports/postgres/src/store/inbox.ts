@@ -1,11 +1,11 @@
 import type { Inbox, Tx } from '@parley/messaging/transport';
 import type { Statement } from '../connection/database';
-import type { QueueIds } from '../queue/queue-registry';
+import type { QueueRegistry } from '../queue/queue-registry';
 import { messageId as uuidOf } from '../cloudevents';
 import { statement } from './transaction';
 
 export class PostgresInbox implements Inbox {
-  constructor(private readonly queues: QueueIds) {}
+  constructor(private readonly queues: QueueRegistry) {}
 
   async record(tx: Tx, subscription: string, messageId: string, print?: string): Promise<boolean> {
     const { rows } = await statement(tx, RECORD, [

@@ -11,7 +11,7 @@ import type {
 import type { Database, Statement } from '../connection/database';
 import { PostgresDeadLetters } from './dead-letters';
 import { QueueConsumer, type Consumption } from '../queue/queue-consumer';
-import type { QueueIds } from '../queue/queue-registry';
+import type { QueueRegistry } from '../queue/queue-registry';
 import { laneOf, messageId, packHeaders } from '../cloudevents';
 import { statement } from './transaction';
 
@@ -25,7 +25,7 @@ export class PostgresLanes implements Lanes {
 
   constructor(
     private readonly database: Database,
-    private readonly queues: QueueIds,
+    private readonly queues: QueueRegistry,
     service: string,
     private readonly surroundings: Pick<Consumption, 'clock' | 'log' | 'passes'>,
   ) {
@@ -48,7 +48,7 @@ export class PostgresLanes implements Lanes {
       if (queue === message.subscription) consumer.wakeAfter(delay);
   }
 
-  async divert(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
+  async parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
     const [queue, lane, , id, headers, body] = await this.laneAndMessage(message);
     const [row] = await this.run<{ diverted: boolean }>(tx, DIVERT, [
       queue,
@@ -67,7 +67,7 @@ export class PostgresLanes implements Lanes {
     return new Set(rows.map(({ key }) => JSON.parse(key) as string));
   }
 
-  async bury(
+  async deadLetter(
     tx: Tx | undefined,
     message: ParkedMessage,
     failure: Failure,

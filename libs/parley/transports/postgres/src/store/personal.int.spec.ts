@@ -5,7 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { command, event, type Message } from '@parley/contract';
 import { memory, MemoryBroker } from '@parley/memory';
 import {
-  DeadLetterDesk,
+  DeadLetterService,
   Handles,
   Messaging,
   MessagingModule,
@@ -188,7 +188,7 @@ describe('what was said of a person', () => {
       async () => list.seen.length > 0 && office.seen.length > 0,
       'both to be handled',
     );
-    const desk = new DeadLetterDesk(
+    const desk = new DeadLetterService(
       store.lanes.deadLetters,
       messaging.registry,
       clock,

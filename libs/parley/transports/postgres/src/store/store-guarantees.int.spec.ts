@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
-  AlreadyHandled,
+  AlreadyHandledError,
   systemClock,
   type Deliver,
   type Failure,
@@ -70,7 +70,7 @@ afterAll(() => database.drop());
 describe('a lane', () => {
   it('loses no message to its release, and keeps the order, however the two fall together', async () => {
     const handled: number[] = [];
-    const deliver: Deliver = async ({ headers, settle }) => {
+    const deliver: Deliver = async ({ headers, acknowledgeInTransaction: settle }) => {
       await store.transaction(async (tx) => insert(tx, Number(headers.n)), settle);
       handled.push(Number(headers.n));
       return { kind: 'done', settled: true };
@@ -81,7 +81,7 @@ describe('a lane', () => {
       await store.lanes.park(undefined, message(n++), { after: 0, failure });
       // What the pipeline does: divert while the lane is parked, else handle. Each meets the
       // release at another moment.
-      while (await store.lanes.divert(undefined, message(n))) {
+      while (await store.lanes.parkIfLaneBlocked(undefined, message(n))) {
         n++;
         diverted++;
         await new Promise((resolve) => setTimeout(resolve, (n * 7) % 11));
@@ -120,7 +120,7 @@ describe('a lane', () => {
     await database.admin.query('select parley.settle($1, $2, $3, 7)', [queue, lane, id]);
     let released!: Promise<unknown>;
     await store.transaction(async (tx) => {
-      expect(await store.lanes.divert(tx, message(1))).toBe(true);
+      expect(await store.lanes.parkIfLaneBlocked(tx, message(1))).toBe(true);
       released = database.admin.query(
         'select * from parley.claim($1, array[$2]::bigint[], 7, 0, 0, 1, $3)',
         [queue, lane, '1 min'],
@@ -138,7 +138,7 @@ describe('a lane', () => {
 
   it('is not stuck when its dead letter is discarded while a message joins it', async () => {
     const handled: string[] = [];
-    const deliver: Deliver = async ({ headers, settle }) => {
+    const deliver: Deliver = async ({ headers, acknowledgeInTransaction: settle }) => {
       await store.transaction(async () => undefined, settle);
       handled.push(headers.n!);
       return { kind: 'done', settled: true };
@@ -146,10 +146,10 @@ describe('a lane', () => {
     await store.lanes.deliver([subscription], deliver).start();
     let diverted = 0;
     for (let n = 0; n < 40; n++) {
-      await store.lanes.bury(undefined, message(-1, `k-${n}`), failure, true);
+      await store.lanes.deadLetter(undefined, message(-1, `k-${n}`), failure, true);
       const [letter] = await store.lanes.deadLetters.list();
       const [joined] = await Promise.all([
-        store.lanes.divert(undefined, message(n, `k-${n}`)),
+        store.lanes.parkIfLaneBlocked(undefined, message(n, `k-${n}`)),
         store.lanes.deadLetters.discard(letter!.id, { who: 'ada' }),
       ]);
       if (joined) diverted++;
@@ -167,7 +167,7 @@ describe('a lane', () => {
   it('of a key with NUL and half a surrogate is found again', async () => {
     const key = 'a\0\ud800';
     await store.lanes.park(undefined, message(0, key), { after: 60_000, failure });
-    expect(await store.lanes.divert(undefined, message(1, key))).toBe(true);
+    expect(await store.lanes.parkIfLaneBlocked(undefined, message(1, key))).toBe(true);
     expect([...(await store.lanes.parked(SUBSCRIPTION))]).toEqual([key]);
   });
 });
@@ -197,11 +197,11 @@ describe('a transaction', () => {
       store.transaction(
         (tx) => insert(tx, 1),
         async (tx) => {
-          if (!(await store.inbox.record(tx, 'inventory', id))) throw new AlreadyHandled(id);
+          if (!(await store.inbox.record(tx, 'inventory', id))) throw new AlreadyHandledError(id);
         },
       );
     await once();
-    await expect(once()).rejects.toThrow(AlreadyHandled);
+    await expect(once()).rejects.toThrow(AlreadyHandledError);
     expect(await numbers()).toEqual([1]);
   });
 
@@ -378,13 +378,18 @@ describe('installing', () => {
   });
 
   it('tells the causes of letters that died before causes were kept, and which of them hold their lanes', async () => {
-    await store.lanes.bury(
+    await store.lanes.deadLetter(
       undefined,
       message(1),
       { ...failure, message: 'no luck with 3f2504e0-4f89-41d3-9a0c-0305e82c3301\nat all' },
       true,
     );
-    await store.lanes.bury(undefined, message(2, 'other'), { ...failure, message: '\0' }, false);
+    await store.lanes.deadLetter(
+      undefined,
+      message(2, 'other'),
+      { ...failure, message: '\0' },
+      false,
+    );
     const now = await store.lanes.deadLetters.list();
     await database.admin.query(`
       drop trigger find_cause on parley.dead; drop function parley.find_cause; drop table parley.audit; drop index parley.dead_that_holds;
@@ -401,7 +406,7 @@ describe('installing', () => {
   });
 
   it('again after a change of its functions keeps what is there', async () => {
-    await store.lanes.bury(undefined, message(1), failure, true);
+    await store.lanes.deadLetter(undefined, message(1), failure, true);
     await database.admin.query(`update parley.script set checksum = 'of an earlier version'`);
     await database.install();
     expect(
@@ -463,8 +468,8 @@ describe('what is confirmed', () => {
     await store.transaction(async (tx) => {
       await look(tx);
       await store.lanes.park(tx, message(1), { after: 60_000, failure });
-      await store.lanes.divert(tx, message(2));
-      await store.lanes.bury(tx, message(3, 'other'), failure, true);
+      await store.lanes.parkIfLaneBlocked(tx, message(2));
+      await store.lanes.deadLetter(tx, message(3, 'other'), failure, true);
       await look(tx);
     }, async (tx) => {
       await store.inbox.record(tx, SUBSCRIPTION, randomUUID());

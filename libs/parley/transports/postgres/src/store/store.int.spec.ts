@@ -1,4 +1,4 @@
-import { storeSpec } from '@parley/conformance';
+import { storeSuite } from '@parley/conformance';
 import { DataSource } from 'typeorm';
 import { PostgresStore } from './store';
 import { TrialDatabase } from '../trial-database.fixture';
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-storeSpec('PostgresStore', async () => {
+storeSuite('PostgresStore', async () => {
   await database.empty();
   const opened = await Promise.all([open(), open()]);
   const [first, second] = opened;

@@ -11,16 +11,16 @@ import type { ClientConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { connectionTo } from '../address';
 import { PostgresCarriers } from './carriers';
-import { PostgresClaims } from './claim-store';
+import { PostgresClaimStore } from './claim-store';
 import { Database } from '../connection/database';
 import { PostgresInbox } from './inbox';
 import { PostgresLanes } from './lanes';
 import { outageOf } from '../connection/outage';
 import { PostgresOutbox } from './outbox';
-import { PostgresPositions } from './stream-positions';
+import { PostgresStreamPositions } from './stream-positions';
 import { PostgresSubjectKeys } from './subject-keys';
-import { QueueIds } from '../queue/queue-registry';
-import { PostgresRequests } from './idempotency-store';
+import { QueueRegistry } from '../queue/queue-registry';
+import { PostgresIdempotencyStore } from './idempotency-store';
 import { PostgresSuspects } from './suspects';
 import { transaction } from './transaction';
 
@@ -38,11 +38,11 @@ export class PostgresStore implements Store {
   readonly outbox: PostgresOutbox;
   readonly inbox: PostgresInbox;
   readonly lanes: PostgresLanes;
-  readonly positions: PostgresPositions;
+  readonly streamPositions: PostgresStreamPositions;
   readonly suspects: PostgresSuspects;
-  readonly requests: PostgresRequests;
+  readonly idempotency: PostgresIdempotencyStore;
   readonly subjectKeys: PostgresSubjectKeys;
-  readonly claims: PostgresClaims;
+  readonly claims: PostgresClaimStore;
   readonly outage = outageOf;
   readonly carriers: PostgresCarriers;
   private readonly database: Database;
@@ -54,15 +54,15 @@ export class PostgresStore implements Store {
   ) {
     const config = connectionOf(dataSource);
     this.database = Database.open(config, { clock, log });
-    const queues = new QueueIds(this.database);
-    this.positions = new PostgresPositions(this.database);
+    const queues = new QueueRegistry(this.database);
+    this.streamPositions = new PostgresStreamPositions(this.database);
     this.suspects = new PostgresSuspects(this.database, queues);
     this.outbox = new PostgresOutbox(this.database, config, service);
     this.inbox = new PostgresInbox(queues);
-    this.requests = new PostgresRequests(this.database, service);
+    this.idempotency = new PostgresIdempotencyStore(this.database, service);
     this.subjectKeys = new PostgresSubjectKeys(this.database, false);
     this.carriers = new PostgresCarriers(this.database, service);
-    this.claims = new PostgresClaims(
+    this.claims = new PostgresClaimStore(
       this.database,
       { address: `the database of ${service}`, days: CLAIM_DAYS, own: false },
       { clock, log },

@@ -1,7 +1,7 @@
 import { systemClock } from '@parley/messaging/transport';
-import { positionsSpec } from '@parley/conformance';
+import { streamPositionsSuite } from '@parley/conformance';
 import { Database } from '../connection/database';
-import { PostgresPositions } from './stream-positions';
+import { PostgresStreamPositions } from './stream-positions';
 import { connectionTo } from '../address';
 import { TrialDatabase } from '../trial-database.fixture';
 
@@ -14,7 +14,7 @@ const open = (service: string) => {
     log: () => undefined,
   });
   opened.push(database);
-  return new PostgresPositions(database);
+  return new PostgresStreamPositions(database);
 };
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ afterAll(async () => {
   await trial.drop();
 });
 
-positionsSpec('positions in PostgreSQL', 'insights', async () => open('insights'));
+streamPositionsSuite('positions in PostgreSQL', 'insights', async () => open('insights'));
 
 describe('positions in PostgreSQL', () => {
   it('are nobody else’s to move', async () => {

@@ -18,7 +18,7 @@ const LEAVE: Statement = {
   text: 'select parley.leave_shards($1, $2, $3)',
 };
 
-export class PostgresPositions implements Positions {
+export class PostgresStreamPositions implements Positions {
   constructor(private readonly database: Caller) {}
 
   async know(

@@ -1,13 +1,13 @@
 import type { Suspects, UnfinishedHandling } from '@parley/messaging/transport';
 import type { Database, Statement } from '../connection/database';
-import type { QueueIds } from '../queue/queue-registry';
+import type { QueueRegistry } from '../queue/queue-registry';
 import { messageId } from '../cloudevents';
 
 /** Handlings without an outcome, counted in the service's own database. */
 export class PostgresSuspects implements Suspects {
   constructor(
     private readonly database: Database,
-    private readonly queues: QueueIds,
+    private readonly queues: QueueRegistry,
   ) {}
 
   async begin(subscription: string, id: string, instance: string): Promise<void> {

@@ -1,9 +1,9 @@
 import {
-  AlreadyHandled,
+  AlreadyHandledError,
   type Ending,
-  IdConflict,
-  LaneParked,
-  LeaseLost,
+  IdConflictError,
+  LaneParkedError,
+  LeaseLostError,
   type Tx,
 } from '@parley/messaging/transport';
 import type { Socket } from 'node:net';
@@ -194,9 +194,10 @@ async function connectionOf(tx: Tx): Promise<ClientBase> {
 /** What the functions of the schema raise, as the kit's errors. */
 export function meaningOf(error: unknown): unknown {
   const { code, message } = (error ?? {}) as { code?: unknown; message: string };
-  if (code === 'PL001' || code === 'PY001') return new LeaseLost(message, { cause: error });
-  if (code === 'PL003') return new IdConflict(message);
-  if (code === 'PL002' || code === 'PY002') return new AlreadyHandled(message, { cause: error });
-  if (code === 'PY003') return new LaneParked(message, { cause: error });
+  if (code === 'PL001' || code === 'PY001') return new LeaseLostError(message, { cause: error });
+  if (code === 'PL003') return new IdConflictError(message);
+  if (code === 'PL002' || code === 'PY002')
+    return new AlreadyHandledError(message, { cause: error });
+  if (code === 'PY003') return new LaneParkedError(message, { cause: error });
   return error;
 }
