@@ -87,7 +87,7 @@ const CAMPAIGNS = [
 ];
 
 async function run({ title, where, victim, share }, index) {
-  const kit = require('../../libs/parley/conformance/src/crash/index.js');
+  const kit = require('./libs/parley/conformance/src/crash/index.js');
   const { postgresSite } = require(path.resolve(PLACE));
   const site = await postgresSite(where);
   const campaign = new kit.Campaign({
