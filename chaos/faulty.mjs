@@ -11,8 +11,8 @@ export const CARDS = { F20: 'tok_hangs', F21: 'tok_exits', F22: 'tok_blocks' };
 export const FAULTY_EDITS = [
   {
     file: 'libs/parley/transports/postgres/src/queue/queue-consumer.ts',
-    from: 'const LEASE = 30_000;',
-    to: `const LEASE = ${LEASE_SECONDS}_000;`,
+    from: 'const LEASE_MS = 30_000;',
+    to: `const LEASE_MS = ${LEASE_SECONDS}_000;`,
   },
   {
     file: 'apps/payments/src/payment.controller.ts',

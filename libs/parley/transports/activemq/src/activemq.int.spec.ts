@@ -63,15 +63,10 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     await removeTraces(url, [owner]);
   });
 
-  const store = {
-    lanes: {
-      bury: async (
-        _tx: unknown,
-        message: ParkedMessage,
-        failure: { message: string; error: string },
-      ) => void buried.push({ message, failure }),
-    },
-  } as unknown as Store;
+  const lanes: Pick<Store['lanes'], 'deadLetter'> = {
+    deadLetter: async (_tx, message, failure) => void buried.push({ message, failure }),
+  };
+  const store = { lanes } as Store;
 
   const closed = (at: string, more: Partial<TransportContext> = {}): Transport =>
     activemq.open!(at, {

@@ -157,10 +157,10 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     const store = databases.linked(`${owner}-hearer`, link);
     const advance: Positions['advance'] = (reader, moves, free) =>
       store.streamPositions!.advance(reader, moves, free).finally(() => moved.push(...moves));
-    const positions = Object.create(store.streamPositions!, {
-      advance: { value: advance },
-    }) as Positions;
-    return Object.create(store, { positions: { value: positions } }) as Store;
+    const watching: Pick<Positions, 'advance'> = { advance };
+    const positions = Object.setPrototypeOf(watching, store.streamPositions!) as Positions;
+    const own: Pick<Store, 'streamPositions'> = { streamPositions: positions };
+    return Object.setPrototypeOf(own, store) as Store;
   };
   const openShards = async (stream: string) =>
     (await streams.shards(stream)).filter(({ isOpen }) => isOpen).map(({ id }) => id);

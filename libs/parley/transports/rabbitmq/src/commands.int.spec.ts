@@ -65,12 +65,10 @@ jest.setTimeout(30_000);
     await broker.close().catch(() => undefined);
   });
 
-  const store = {
-    lanes: {
-      bury: async (_tx: unknown, message: ParkedMessage, failure: { message: string }) =>
-        void buried.push({ message, failure }),
-    },
-  } as unknown as Store;
+  const lanes: Pick<Store['lanes'], 'deadLetter'> = {
+    deadLetter: async (_tx, message, failure) => void buried.push({ message, failure }),
+  };
+  const store = { lanes } as Store;
 
   async function transport(at = url): Promise<Transport> {
     const made = rabbitmq.open!(at, {
