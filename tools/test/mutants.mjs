@@ -61,7 +61,7 @@ const MUTANTS = {
     tests: 'a scope of its own',
   },
   'a conflict of ids holds its lane': {
-    file: `${MESSAGING}/delivery/pipeline.ts`,
+    file: `${MESSAGING}/delivery/failure-decision.ts`,
     text: '!(error instanceof IdConflictError)',
     instead: 'true',
     specs: `${MESSAGING}/delivery/pipeline-settle.spec`,

@@ -16,9 +16,9 @@ const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
 /** `text` is replaced by `instead`; `tests` are the promises that depend on it. */
 const REMOVALS = {
   'inbox check': {
-    file: `${KIT}/delivery/pipeline.ts`,
-    text: 'throw new AlreadyHandledError(envelope.id);\n    this.process',
-    instead: 'return;\n    this.process',
+    file: `${KIT}/delivery/settlement.ts`,
+    text: 'throw new AlreadyHandledError(envelope.id);\n    this.passes',
+    instead: 'return;\n    this.passes',
     tests: ['T33', 'T29'],
   },
   outbox: {
@@ -39,13 +39,13 @@ const REMOVALS = {
     tests: ['T10', 'T16', 'T43'],
   },
   'order per key': {
-    file: `${KIT}/delivery/pipeline.ts`,
+    file: `${KIT}/delivery/lane-guard.ts`,
     text: 'envelope.partitionkey !== undefined && !supports.retry',
     instead: 'envelope.partitionkey === null && !supports.retry',
     tests: ['T11', 'T10'],
   },
   'dead-letter write': {
-    file: `${KIT}/delivery/pipeline.ts`,
+    file: `${KIT}/delivery/failed-message-store.ts`,
     text: 'this.store!.lanes.deadLetter(tx, parkable(delivery), failure, hold)',
     instead: 'Promise.resolve(void tx)',
     tests: ['T22', 'T24', 'T27'],

@@ -33,11 +33,8 @@ import {
 } from './introspection/topology-report';
 import { type HandlerRun, HandlerRuns, type Overdue, type RunFacts } from './delivery/handler-runs';
 import { SubjectKeyCache } from './payload/subject-key-cache';
-import {
-  CircuitBreakers,
-  type CircuitBreakerOptions,
-  type Paused,
-} from './delivery/circuit-breaker';
+import type { CircuitBreakerOptions } from './delivery/circuit-breaker';
+import { CircuitBreakers, type Paused } from './delivery/circuit-breakers';
 import { warnOfMessagesLeftBehind } from './introspection/left-behind';
 import { Messenger } from './sending/messenger';
 import { outageIn, type OutageError, type OutageReader } from './ports/outage';

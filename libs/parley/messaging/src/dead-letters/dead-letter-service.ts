@@ -1,6 +1,8 @@
 import { contractIfLoaded, keyOf, type Contract } from '@parley/contract';
 import type { Clock } from '../clock';
-import { decode, InvalidMessageError, prepare } from '../message/codec';
+import { NoHandlerError, openMessage } from '../delivery/open-message';
+import { isRecoverable } from '../delivery/retry-policy';
+import { decode, prepare } from '../message/codec';
 import type {
   DeadLetter,
   DeadLetterFilter,
@@ -10,7 +12,6 @@ import type {
   FoundDeadLetter,
 } from '../ports/dead-letters';
 import { readEnvelope } from '../message/envelope';
-import { UnrecoverableError } from '../message/failure';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Handler } from '../ports/subscription';
 import type { PayloadProcessor } from '../payload/payload-processor';
@@ -280,19 +281,18 @@ export class DeadLetterService {
 
   /** Why no handler would get to see it. */
   private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
-    const handler = this.readerOf(letter);
-    if (!handler)
-      return `nothing in ${letter.subscription} ${this.isOwn(letter) ? 'knows' : 'handles'} ${letter.headers.type ?? 'a message without type'}`;
+    const reader = this.readerOf(letter);
+    const verb = this.isOwn(letter) ? 'knows' : 'handles';
+    const handlerOf = () => {
+      if (!reader) throw new NoHandlerError(letter.subscription, letter.headers.type, verb);
+      return reader;
+    };
     try {
-      const envelope = readEnvelope(letter.headers);
-      const { expirytime } = envelope;
-      if (expirytime !== undefined && Date.parse(expirytime) <= this.clock.now())
-        return `${handler.contract.name} was worth handling until ${expirytime}`;
-      currentPayload(handler.contract, envelope, decode(handler.contract.name, body));
+      if (!reader) handlerOf(); // tells more than what is wrong with its envelope
+      openMessage({ headers: letter.headers, body }, handlerOf, this.clock.now());
       return undefined;
     } catch (error) {
-      if (error instanceof InvalidMessageError || error instanceof UnrecoverableError)
-        return error.message;
+      if (!isRecoverable(error)) return (error as Error).message;
       throw error;
     }
   }

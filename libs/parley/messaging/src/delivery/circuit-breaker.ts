@@ -1,7 +1,7 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import type { Clock } from '../clock';
 import { describeError } from '../message/failure';
-import type { RegisteredSubscription } from '../ports/subscription';
+import { SlidingWindow } from './sliding-window';
 
 /** When a subscription stops trying, and for how long. */
 export interface CircuitBreakerOptions {
@@ -19,51 +19,52 @@ export interface CircuitBreakerOptions {
   readonly maxBreakDuration: Duration;
 }
 
-const DEFAULT: CircuitBreakerOptions = {
-  failureRatio: 0.5,
-  minimumThroughput: 20,
-  samplingWindow: '10s',
-  breakDuration: '1s',
-  maxBreakDuration: '30s',
-};
-
 /**
- * A message's failures during a pause count for nothing this many times; then it is judged like any
- * other, or a poison message would never die.
+ * Failures of one message during a pause that are not counted against it. Later ones are, or a
+ * poison message would never die.
  */
-const EXCUSED = 10;
+const MAX_EXCUSED_FAILURES = 10;
 /**
- * A message is held no longer than this; then it is given back, and another may be the next probe.
+ * A message waits no longer than this; then it is given back, and another may be the next probe.
  */
-const HOLD = 60_000;
-const SLICES = 10;
-/** Before every window, also that of a process that has just started. */
-const LONG_AGO = -Infinity;
+const MAX_WAIT_MS = 60_000;
 
-/** A subscription that is paused, and why. */
-export interface Paused {
-  readonly kind: RegisteredSubscription['kind'];
-  readonly subscription: string;
-  readonly reason: string;
-  /** Milliseconds since the epoch. */
-  readonly since: number;
-  readonly nextProbe: number;
-}
-
-/** Leave to handle a message once; whoever has it says how that ended. */
+/** Permission to handle a message once; its holder reports how that ended. */
 export interface Permit {
   succeeded(): void;
   /**
-   * Whether the failure is excused: the message waits for its next turn, and nothing is counted
+   * Whether the failure is excused: the message waits for its next permit, and nothing is counted
    * against it.
    */
   failed(error: unknown, message: string): boolean;
-  /** It ended in a way that says nothing about how the next one will fare. */
+  /** The handling ended in a way that says nothing about how the next one will fare. */
   undecided(): void;
 }
 
+/** A pause, as operations show it. */
+export interface Pause {
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  /** Milliseconds since the epoch. */
+  readonly nextProbe: number;
+}
+
+interface Broken extends Pause {
+  /** When the next probe may begin, by the clock that never jumps. */
+  readonly probeFrom: number;
+}
+
+type State =
+  /** Every message gets a permit at once. */
+  | { readonly kind: 'closed' }
+  /** Messages wait for the next probe. */
+  | ({ readonly kind: 'open' } & Broken)
+  /** One message is handled as the probe; the others wait for its result. */
+  | ({ readonly kind: 'half-open' } & Broken);
+
 interface Waiting {
-  readonly admit: (turn: Permit | undefined) => void;
+  readonly admit: (permit: Permit | undefined) => void;
 }
 
 /**
@@ -72,61 +73,62 @@ interface Waiting {
  * probe. When it succeeds, all go on.
  */
 export class CircuitBreaker {
+  private state: State = { kind: 'closed' };
   private readonly results: SlidingWindow;
-  private readonly breakDuration: number;
-  private readonly maxBreakDuration: number;
+  private readonly samplingWindowMs: number;
+  private readonly breakMs: number;
+  private readonly maxBreakMs: number;
   private readonly waiting = new Set<Waiting>();
+  /** Excused failures of this pause, by message. */
   private readonly excused = new Map<string, number>();
-  private pause?: { readonly since: number; readonly reason: string; nextProbe: number };
-  /** By the clock that never jumps, as `resumed`. */
-  private probeFrom = 0;
-  private resumed = -Infinity;
-  private wait: number;
-  private probing = false;
+  /** When the last pause ended, by the clock that never jumps. */
+  private closedAt = -Infinity;
+  /** Milliseconds until the next probe of an open breaker. */
+  private waitMs: number;
   private stopped = false;
   private cancelTimer = (): void => undefined;
 
   constructor(
     private readonly options: CircuitBreakerOptions,
     private readonly clock: Clock,
-    private readonly changed: (paused: { readonly reason: string } | undefined) => void = () =>
+    private readonly changed: (pause: { readonly reason: string } | undefined) => void = () =>
       undefined,
   ) {
-    this.results = new SlidingWindow(milliseconds(options.samplingWindow), clock);
-    this.wait = this.breakDuration = milliseconds(options.breakDuration);
-    this.maxBreakDuration = milliseconds(options.maxBreakDuration);
+    this.samplingWindowMs = milliseconds(options.samplingWindow);
+    this.results = new SlidingWindow(this.samplingWindowMs, clock);
+    this.waitMs = this.breakMs = milliseconds(options.breakDuration);
+    this.maxBreakMs = milliseconds(options.maxBreakDuration);
   }
 
-  get paused():
-    { readonly since: number; readonly reason: string; readonly nextProbe: number } | undefined {
-    return this.pause;
+  get paused(): Pause | undefined {
+    return this.state.kind === 'closed' ? undefined : this.state;
   }
 
-  /** A turn at once, or after a pause; undefined: none any more, give the message back. */
+  /** A permit at once, or after a pause; undefined: no more permits, give the message back. */
   acquire(...signals: readonly AbortSignal[]): Permit | undefined | Promise<Permit | undefined> {
-    return this.pause ? this.held(signals) : this.regular;
+    return this.state.kind === 'closed' ? this.regular : this.permitAfterPause(signals);
   }
 
-  /** Whoever waits gets no turn: the service is stopping. */
+  /** Messages that wait get no permit: the service is stopping. */
   stop(): void {
     this.stopped = true;
     this.cancelTimer();
     for (const { admit } of [...this.waiting]) admit(undefined);
   }
 
-  private held(signals: readonly AbortSignal[]): Promise<Permit | undefined> {
+  private permitAfterPause(signals: readonly AbortSignal[]): Promise<Permit | undefined> {
     if (this.stopped || signals.some(({ aborted }) => aborted)) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const giveBack = () => waiting.admit(undefined);
       const waiting: Waiting = {
-        admit: (turn) => {
+        admit: (permit) => {
           this.waiting.delete(waiting);
           cancel();
           for (const signal of signals) signal.removeEventListener('abort', giveBack);
-          resolve(turn);
+          resolve(permit);
         },
       };
-      const cancel = this.clock.after(HOLD, giveBack);
+      const cancel = this.clock.after(MAX_WAIT_MS, giveBack);
       for (const signal of signals) signal.addEventListener('abort', giveBack);
       this.waiting.add(waiting);
       this.probe();
@@ -134,20 +136,22 @@ export class CircuitBreaker {
   }
 
   /**
-   * The one that waits longest is the next probe, so that a poison message does not speak for all.
+   * The message that waits longest is the next probe, so that a poison message does not speak for
+   * all. When none waits, the next one that comes is it.
    */
   private probe(): void {
-    if (!this.pause || this.probing || this.clock.elapsed() < this.probeFrom) return;
+    const { state } = this;
+    if (state.kind !== 'open' || this.clock.elapsed() < state.probeFrom) return;
     const [next] = this.waiting;
-    if (!next) return; // whoever comes next is it
-    this.probing = true;
-    next.admit(this.probeTurn);
+    if (!next) return;
+    this.state = { ...state, kind: 'half-open' };
+    next.admit(this.probing);
   }
 
   private readonly regular: Permit = {
     succeeded: () => this.results.note(true),
     failed: (error, message) => {
-      if (!this.pause) {
+      if (this.state.kind === 'closed') {
         this.results.note(false);
         if (this.isBad()) this.open(error);
       }
@@ -156,16 +160,15 @@ export class CircuitBreaker {
     undecided: () => undefined,
   };
 
-  private readonly probeTurn: Permit = {
+  private readonly probing: Permit = {
     succeeded: () => this.close(),
     failed: (_, message) => {
-      this.probing = false;
-      this.wait = Math.min(this.wait * 2, this.maxBreakDuration);
-      this.probeAfterWait();
+      this.waitMs = Math.min(this.waitMs * 2, this.maxBreakMs);
+      this.waitForProbe(this.state as Broken);
       return this.excuses(message);
     },
     undecided: () => {
-      this.probing = false;
+      this.state = { ...(this.state as Broken), kind: 'open' };
       this.probe();
     },
   };
@@ -176,37 +179,41 @@ export class CircuitBreaker {
   }
 
   private open(error: unknown): void {
-    const now = this.clock.now();
     const { all, failed } = this.results.counts();
     const { error: name, message } = describeError(error);
     const reason = `${failed} of ${all} handlings failed within ${this.options.samplingWindow}, the last with ${name}: ${message}`;
     // What failed again as soon as it went on was not over.
-    this.wait =
-      this.clock.elapsed() - this.resumed < milliseconds(this.options.samplingWindow)
-        ? Math.min(this.wait * 2, this.maxBreakDuration)
-        : this.breakDuration;
-    this.pause = { since: now, reason, nextProbe: now };
-    this.probeAfterWait();
+    this.waitMs =
+      this.clock.elapsed() - this.closedAt < this.samplingWindowMs
+        ? Math.min(this.waitMs * 2, this.maxBreakMs)
+        : this.breakMs;
+    this.waitForProbe({ since: this.clock.now(), reason });
     this.changed({ reason });
   }
 
-  private probeAfterWait(): void {
-    this.pause!.nextProbe = this.clock.now() + this.wait;
-    this.probeFrom = this.clock.elapsed() + this.wait;
+  private waitForProbe({ since, reason }: Pick<Pause, 'since' | 'reason'>): void {
+    this.state = {
+      kind: 'open',
+      since,
+      reason,
+      nextProbe: this.clock.now() + this.waitMs,
+      probeFrom: this.clock.elapsed() + this.waitMs,
+    };
     this.cancelTimer();
-    if (!this.stopped) this.cancelTimer = this.clock.after(this.wait, () => this.due());
+    if (!this.stopped) this.cancelTimer = this.clock.after(this.waitMs, () => this.probeIsDue());
   }
 
   /** A timer may fire a millisecond before the clock says so; nobody would call again. */
-  private due(): void {
-    this.probeFrom = Math.min(this.probeFrom, this.clock.elapsed());
+  private probeIsDue(): void {
+    const { state } = this;
+    if (state.kind !== 'open') return;
+    this.state = { ...state, probeFrom: Math.min(state.probeFrom, this.clock.elapsed()) };
     this.probe();
   }
 
   private close(): void {
-    this.pause = undefined;
-    this.probing = false;
-    this.resumed = this.clock.elapsed();
+    this.state = { kind: 'closed' };
+    this.closedAt = this.clock.elapsed();
     this.excused.clear();
     this.results.clear();
     this.cancelTimer();
@@ -215,115 +222,9 @@ export class CircuitBreaker {
   }
 
   private excuses(message: string): boolean {
-    if (!this.pause) return false;
+    if (this.state.kind === 'closed') return false;
     const before = this.excused.get(message) ?? 0;
     this.excused.set(message, before + 1);
-    return before < EXCUSED;
-  }
-}
-
-/** Results of the last `window` milliseconds, forgotten a slice at a time. */
-class SlidingWindow {
-  private readonly slices = Array.from({ length: SLICES }, () => ({
-    slice: LONG_AGO,
-    all: 0,
-    failed: 0,
-  }));
-
-  constructor(
-    private readonly window: number,
-    private readonly clock: Clock,
-  ) {}
-
-  note(ok: boolean): void {
-    const slice = this.now();
-    const entry = this.slices[slice % SLICES]!;
-    if (entry.slice !== slice) Object.assign(entry, { slice, all: 0, failed: 0 });
-    entry.all += 1;
-    if (!ok) entry.failed += 1;
-  }
-
-  counts(): { readonly all: number; readonly failed: number } {
-    const oldest = this.now() - SLICES;
-    let all = 0;
-    let failed = 0;
-    for (const entry of this.slices) {
-      if (entry.slice <= oldest) continue;
-      all += entry.all;
-      failed += entry.failed;
-    }
-    return { all, failed };
-  }
-
-  clear(): void {
-    for (const entry of this.slices) entry.slice = LONG_AGO;
-  }
-
-  private readonly now = (): number => Math.floor((this.clock.elapsed() * SLICES) / this.window);
-}
-
-/** Without a circuit breaker every turn is free. */
-const FREE_PERMIT: Permit = {
-  succeeded: () => undefined,
-  failed: () => false,
-  undecided: () => undefined,
-};
-
-/** The circuit breakeres of a process, one for each subscription. */
-export class CircuitBreakers {
-  private readonly options?: CircuitBreakerOptions;
-  private readonly switches = new Map<RegisteredSubscription, CircuitBreaker>();
-  private stopped = false;
-
-  constructor(
-    options: Partial<CircuitBreakerOptions> | false | undefined,
-    private readonly clock: Clock,
-    private readonly log: (level: 'info' | 'error', message: string) => void,
-  ) {
-    if (options !== false) this.options = { ...DEFAULT, ...options };
-  }
-
-  /** @see CircuitBreaker.acquire */
-  turn(
-    subscription: RegisteredSubscription,
-    ...signals: readonly AbortSignal[]
-  ): Permit | undefined | Promise<Permit | undefined> {
-    if (!this.options) return FREE_PERMIT;
-    return (this.switches.get(subscription) ?? this.make(subscription, this.options)).acquire(
-      ...signals,
-    );
-  }
-
-  isPaused(subscription: RegisteredSubscription): boolean {
-    return this.switches.get(subscription)?.paused !== undefined;
-  }
-
-  paused(): readonly Paused[] {
-    return [...this.switches].flatMap(([{ kind, name }, { paused }]) =>
-      paused ? [{ kind, subscription: name, ...paused }] : [],
-    );
-  }
-
-  /** What is held is given back, so that a drain need not wait for it. */
-  stop(): void {
-    this.stopped = true;
-    for (const one of this.switches.values()) one.stop();
-  }
-
-  private make(
-    subscription: RegisteredSubscription,
-    options: CircuitBreakerOptions,
-  ): CircuitBreaker {
-    const made = new CircuitBreaker(options, this.clock, (paused) => {
-      if (paused)
-        this.log(
-          'error',
-          `${subscription.name} is paused, its ${subscription.kind}s wait: ${paused.reason}`,
-        );
-      else this.log('info', `${subscription.name} goes on`);
-    });
-    if (this.stopped) made.stop();
-    this.switches.set(subscription, made);
-    return made;
+    return before < MAX_EXCUSED_FAILURES;
   }
 }

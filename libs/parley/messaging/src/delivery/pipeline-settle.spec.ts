@@ -15,7 +15,7 @@ import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/s
 import { PayloadProcessor } from '../payload/payload-processor';
 import { HandlerRuns } from './handler-runs';
 import { InFlight } from '../in-flight';
-import { CircuitBreakers } from './circuit-breaker';
+import { CircuitBreakers } from './circuit-breakers';
 import { OutageError } from '../ports/outage';
 import { Pipeline } from './pipeline';
 import { Publisher } from '../sending/publisher';

@@ -8,7 +8,7 @@ import type { Failure } from '../message/failure';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
 import { HandlerRuns } from './handler-runs';
 import { InFlight } from '../in-flight';
-import { CircuitBreakers } from './circuit-breaker';
+import { CircuitBreakers } from './circuit-breakers';
 import { Pipeline } from './pipeline';
 import { Publisher } from '../sending/publisher';
 import { Solitude, UNFINISHED_AT_MOST } from './suspects';

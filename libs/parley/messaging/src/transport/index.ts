@@ -1,6 +1,7 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
 export { type Clock, systemClock } from '../clock';
-export type { CircuitBreakerOptions, Paused } from '../delivery/circuit-breaker';
+export type { CircuitBreakerOptions } from '../delivery/circuit-breaker';
+export type { Paused } from '../delivery/circuit-breakers';
 export {
   GRACE_MS,
   type HandlerRun,

@@ -1,0 +1,137 @@
+import { wireForm, type Contract } from '@parley/contract';
+import { decode } from '../message/codec';
+import { readEnvelope } from '../message/envelope';
+import { UnrecoverableError } from '../message/failure';
+import type { Envelope, Headers } from '../message/message';
+import { currentPayload } from '../message/upcasting';
+import { isEncrypted, sealedTexts } from '../payload/field-encryption';
+import type { PayloadProcessor } from '../payload/payload-processor';
+import type { Delivery } from '../ports/delivery';
+import type { Handler } from '../ports/subscription';
+import { isRecoverable } from './retry-policy';
+import type { TrackedDelivery } from './tracked-delivery';
+
+/** No handler of the subscription takes this contract. */
+export class NoHandlerError extends UnrecoverableError {
+  override readonly name = 'NoHandlerError';
+  constructor(subscription: string, type = 'a message without type', verb = 'handles') {
+    super(`nothing in ${subscription} ${verb} ${type}`);
+  }
+}
+
+/** The message's time was over before it was handled. */
+export class ExpiredError extends UnrecoverableError {
+  override readonly name = 'ExpiredError';
+}
+
+/** A message that was unpacked is not what its contract says: no handler saw it. */
+export class UnreadableError extends UnrecoverableError {}
+
+/** The message as its handler will see it. */
+export interface OpenedMessage<H extends Pick<Handler, 'contract'> = Handler> {
+  readonly handler: H;
+  readonly envelope: Envelope;
+  readonly payload: unknown;
+  /**
+   * Whether the body is elsewhere, encrypted in parts, or a suspect's: then there is no payload
+   * before `unpack`.
+   */
+  readonly packed: boolean;
+}
+
+/**
+ * Opens a message: envelope, handler, expiry, payload.
+ * @param now milliseconds since the epoch
+ * @param isPacked whether its payload is read later
+ * @throws InvalidMessageError, NoHandlerError, ExpiredError, NewerVersionError,
+ * UnreadableVersionError: no handler could handle it
+ */
+export function openMessage<H extends Pick<Handler, 'contract'>>(
+  { headers, body }: { readonly headers: Headers; readonly body: Buffer },
+  handlerOf: (type: string) => H,
+  now: number,
+  isPacked: (contract: Contract, envelope: Envelope) => boolean = () => false,
+): OpenedMessage<H> {
+  const envelope = readEnvelope(headers);
+  const handler = handlerOf(envelope.type);
+  const { expirytime } = envelope;
+  if (expirytime !== undefined && Date.parse(expirytime) <= now)
+    throw new ExpiredError(`${envelope.type} was worth handling until ${expirytime}`);
+  const packed = isPacked(handler.contract, envelope);
+  const payload = packed ? undefined : payloadOf(handler.contract, envelope, body);
+  return { handler, envelope, payload, packed };
+}
+
+/**
+ * The same message with a payload of its own: what a handler did to the former one must not reach
+ * the next try. A packed message is unpacked again then.
+ */
+export const withFreshPayload = (delivery: Delivery, opened: OpenedMessage): OpenedMessage =>
+  opened.packed
+    ? opened
+    : {
+        ...opened,
+        payload: payloadOf(opened.handler.contract, opened.envelope, delivery.body),
+      };
+
+const payloadOf = (
+  contract: Contract,
+  envelope: Envelope,
+  body: Buffer,
+  decrypt?: (payload: unknown) => unknown,
+): unknown => currentPayload(contract, envelope, decode(contract.name, body), decrypt);
+
+/** Opens the deliveries of a service. */
+export class MessageOpener {
+  constructor(
+    private readonly payloads: PayloadProcessor,
+    private readonly clock: { now(): number },
+  ) {}
+
+  /** @throws what `openMessage` does */
+  open(delivery: Delivery): OpenedMessage {
+    const { subscription, suspect, body } = delivery;
+    return openMessage(
+      delivery,
+      (type) => {
+        const handler = subscription.handlers.get(type);
+        if (!handler || handler.missing) throw new NoHandlerError(subscription.name, type);
+        return handler;
+      },
+      this.clock.now(),
+      // Reading a body may end the process, too: that of a suspect is read when its handling is
+      // recorded.
+      (contract, envelope) => suspect === true || this.payloads.isPacked(contract, envelope, body),
+    );
+  }
+
+  /**
+   * Fetches a body that is elsewhere and decrypts what is encrypted, before the transaction: that
+   * must not wait for others. From then on the whole body is the message's, so that what is kept of
+   * it is kept whole; what is personal stays encrypted in it.
+   * @throws UnreadableError when no try can help, otherwise what failed
+   */
+  async unpack(
+    delivery: TrackedDelivery,
+    { handler, envelope }: OpenedMessage,
+  ): Promise<{ readonly delivery: TrackedDelivery; readonly opened: OpenedMessage }> {
+    const { contract } = handler;
+    try {
+      const { body, decrypt } = await this.payloads.decodeBody(contract, envelope, delivery.body);
+      const read = () => payloadOf(contract, envelope, body, decrypt);
+      const personal = isEncrypted(contract)
+        ? {
+            personalTexts: () => sealedTexts(wireForm(contract.payload, read() as never), contract),
+          }
+        : {};
+      return {
+        delivery: { ...delivery, body, ...personal },
+        opened: { handler, envelope, payload: read(), packed: true },
+      };
+    } catch (error) {
+      if (!isRecoverable(error))
+        throw new UnreadableError(`${contract.name} cannot be read`, { cause: error });
+      throw error;
+    }
+  }
+}
