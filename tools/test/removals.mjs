@@ -52,7 +52,7 @@ const REMOVALS = {
   },
   drain: {
     file: `${KIT}/messaging.ts`,
-    text: 'return this.inFlight.drained(milliseconds);',
+    text: 'return this.parts.inFlight.drained(milliseconds);',
     instead: 'return Promise.resolve(milliseconds >= 0);',
     tests: ['T42'],
   },

@@ -22,7 +22,12 @@ export {
   inConversation,
 } from './message/handler-context';
 export type { Envelope } from './message/message';
-export { Messaging, type MessagingHealth, type MessagingOptions } from './messaging';
+export { Messaging } from './messaging';
+export type {
+  MessagingHealth,
+  MessagingIntrospection,
+} from './introspection/messaging-introspection';
+export type { MessagingOptions } from './messaging-options';
 export { MessagingModule } from './messaging.module';
 export { ReplyLostError, OwnerUnavailableError } from './ports/call-transport';
 export type { AuditEntry, DeadLetter, DeadLetterFilter, Decision } from './ports/dead-letters';

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { HandlerRegistry } from './handlers/handler-registry';
-import { Messaging, type MessagingOptions } from './messaging';
+import { Messaging } from './messaging';
+import type { MessagingOptions } from './messaging-options';
 import { Messenger } from './sending/messenger';
 import { Transactions } from './sending/transactions';
 

@@ -1,120 +1,32 @@
 import type { INestApplication } from '@nestjs/common';
-import {
-  contractsLoaded,
-  milliseconds,
-  type Contract,
-  type Duration,
-  type Kind,
-} from '@parley/contract';
-import { CallHandler } from './calls/call-handler';
-import { claimsAt, keysAt } from './payload/side-stores';
-import { PayloadProcessor } from './payload/payload-processor';
-import { CallClient } from './calls/call-client';
-import type { CallServer, CallTransport } from './ports/call-transport';
-import { systemClock, type Clock } from './clock';
-import { Envelopes } from './message/envelope';
+import { contractsLoaded, type Kind } from '@parley/contract';
+import type { Clock } from './clock';
+import { compose, type MessagingParts } from './composition';
+import type { DeadLetterService } from './dead-letters/dead-letter-service';
+import type { HandlerRun, RunFacts } from './delivery/handler-runs';
 import { showErrorsToFilters } from './handlers/exception-filters';
-import {
-  handlerInfo,
-  sayingHop,
-  withoutCredentials,
-  type HandlerInfo,
-  type RouteInfo,
-  type RouteExplanation,
-} from './introspection/explain';
-import type { FailpointHook } from './ports/failpoints';
-import { HandlerError, HandlerRegistry } from './handlers/handler-registry';
-import { InFlight } from './in-flight';
-import {
-  durabilityReports,
-  topologyReports,
-  type DurabilityReport,
-  type TopologyReport,
-} from './introspection/topology-report';
-import { type HandlerRun, HandlerRuns, type Overdue, type RunFacts } from './delivery/handler-runs';
-import { SubjectKeyCache } from './payload/subject-key-cache';
-import type { CircuitBreakerOptions } from './delivery/circuit-breaker';
-import { CircuitBreakers, type Paused } from './delivery/circuit-breakers';
-import { warnOfMessagesLeftBehind } from './introspection/left-behind';
-import { Messenger } from './sending/messenger';
-import { outageIn, type OutageError, type OutageReader } from './ports/outage';
-import type { DeliveryObserver } from './ports/observer';
-import { Pipeline } from './delivery/pipeline';
-import { Publisher } from './sending/publisher';
 import { FilteredSubscriptions } from './handlers/filtered-subscriptions';
-import { IdempotentCalls } from './calls/idempotent-calls';
-import { OutboxRelay } from './sending/outbox-relay';
-import { Routes, STORED_KINDS, type Urls } from './sending/routes';
-import type { LaneRunner, Store } from './ports/store';
-import { isEncrypted } from './payload/field-encryption';
-import { NoSubjectKeysError } from './ports/subject-keys';
-import type { Consumer, Technology, Transport, TransportContext } from './ports/transport';
-import type { Backlog, ConsumerHealth } from './ports/health';
-import { Transactions } from './sending/transactions';
+import { HandlerError, type HandlerRegistry } from './handlers/handler-registry';
 import { UnroutedConsumer } from './handlers/unrouted-consumer';
+import { warnOfMessagesLeftBehind } from './introspection/left-behind';
+import {
+  type BoundConsumers,
+  MessagingIntrospection,
+} from './introspection/messaging-introspection';
+import type { MessagingOptions } from './messaging-options';
+import { isEncrypted } from './payload/field-encryption';
+import type { PayloadProcessor } from './payload/payload-processor';
+import type { SubjectKeyCache } from './payload/subject-key-cache';
+import type { CallServer } from './ports/call-transport';
+import type { FailpointHook } from './ports/failpoints';
+import { outageIn, type OutageError } from './ports/outage';
+import type { LaneRunner, Store } from './ports/store';
+import { NoSubjectKeysError } from './ports/subject-keys';
 import type { RegisteredSubscription } from './ports/subscription';
-
-export interface MessagingOptions {
-  readonly service: string;
-  readonly instance: string;
-  readonly build: string;
-  readonly urls: Urls;
-  /** Where this service answers calls. */
-  readonly listen?: { readonly host: string; readonly port: number };
-  /** Every technology this process may use. */
-  readonly technologies: readonly Technology[];
-  /** Commands and events need one, or the start is refused. */
-  readonly store?: Store;
-  /**
-   * Where the keys of those are kept whom messages are about: a URL. Default: the store. All
-   * services of an installation need the same.
-   */
-  readonly keys?: string;
-  /**
-   * Where bodies wait that are too large for their technology: a URL. Default: the store; false:
-   * nowhere, they are refused. Whoever says and handles them needs the same.
-   */
-  readonly claims?: string | false;
-  /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
-  readonly topology?: TransportContext['topology'];
-  /** Messages of one subscription handled at the same time. Default 10. */
-  readonly concurrency?: number;
-  /**
-   * How long a handler may go on after its timeout, at which its signal is aborted, before it is
-   * ended. Default 5 s.
-   */
-  readonly handlerGrace?: Duration;
-  /**
-   * What becomes of commands of this service for which it has no handler. 'keep' (default): they
-   * are dead letters. 'leave': they wait for another process of the same service that handles them.
-   */
-  readonly unhandled?: 'keep' | 'leave';
-  /** When a subscription most of whose handlings fail is paused; false: never. */
-  readonly circuitBreaker?: Partial<CircuitBreakerOptions> | false;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  readonly observer?: DeliveryObserver;
-  readonly log: TransportContext['log'];
-  /** Told of each step of a message's way: for trials that end the process there. */
-  readonly passes?: FailpointHook;
-}
-
-export interface MessagingHealth {
-  readonly intakes: readonly ConsumerHealth[];
-  /** Subscriptions that wait because most of their handlings failed. */
-  readonly paused?: readonly Paused[];
-  /**
-   * Handlers over their timeout and still running, also those that were ended; the oldest first.
-   */
-  readonly overdue?: readonly Overdue[];
-  readonly outbox?: {
-    readonly waiting: number;
-    /** Milliseconds. */
-    readonly oldestAge: number;
-    /** Why messages wait, where this instance relays. */
-    readonly reasons?: readonly string[];
-  };
-}
+import type { Consumer, Transport, TransportContext } from './ports/transport';
+import type { Messenger } from './sending/messenger';
+import { STORED_KINDS } from './sending/routes';
+import type { Transactions } from './sending/transactions';
 
 /** What a service does of its own accord, beside handling messages: a saga's timeouts. */
 export interface Worker {
@@ -123,7 +35,7 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** The conversation of one process: what it says, what it handles, and how both begin and end. */
+/** The conversation of one process: what it sends, what it handles, and how both begin and end. */
 export class Messaging {
   readonly service: string;
   readonly instance: string;
@@ -134,88 +46,38 @@ export class Messaging {
   readonly clock: Clock;
   readonly log: TransportContext['log'];
   readonly passes?: FailpointHook;
-  private readonly inFlight = new InFlight();
-  private readonly runs: HandlerRuns;
-  private readonly circuitBreakers: CircuitBreakers;
-  private readonly routes: Routes;
-  /** The keys of those whom messages are about. */
-  readonly keyRing?: SubjectKeyCache;
-  readonly bodies: PayloadProcessor;
-  private readonly publisher: Publisher;
-  private readonly calls?: CallTransport;
-  private readonly pipeline: Pipeline;
-  private readonly answerer: CallHandler;
-  private readonly relay?: OutboxRelay;
-  private lanes?: LaneRunner;
+  /** The keys of the people whom messages are about. */
+  readonly subjectKeys?: SubjectKeyCache;
+  readonly payloads: PayloadProcessor;
+  /** For people who decide about dead letters; undefined without a store. */
+  readonly deadLetters?: DeadLetterService;
+  /** What operations, health checks and metrics ask. */
+  readonly introspection: MessagingIntrospection;
+  private readonly parts: MessagingParts;
   private readonly workers: Worker[] = [];
-  private readonly intakes: {
-    readonly kind: Kind;
-    readonly handlers: HandlerRegistry;
-    readonly intake: Consumer;
-  }[] = [];
+  private readonly consumers: BoundConsumers['consumers'][number][] = [];
+  private lanes?: LaneRunner;
   private callServer?: CallServer;
 
   constructor(private readonly options: MessagingOptions) {
-    const {
-      service,
-      store,
-      observer,
-      clock = systemClock,
-      random = Math.random,
-      log,
-      passes,
-    } = options;
-    const process = { instance: options.instance, clock, log, observer, random, passes };
-    const envelopes = new Envelopes(options, clock);
-    this.service = service;
+    this.parts = compose(options);
+    this.service = options.service;
     this.instance = options.instance;
-    this.store = store;
-    this.clock = clock;
-    this.log = log;
-    this.passes = passes;
-    this.registry = new HandlerRegistry(service, options.concurrency);
-    this.routes = new Routes(options.urls, options.technologies, this.transportContext());
-    const keys = keysAt(options.keys, options.technologies, this.transportContext());
-    this.keyRing = keys && new SubjectKeyCache(keys, clock);
-    this.bodies = new PayloadProcessor(
-      this.keyRing,
-      claimsAt(options.claims, options.technologies, this.transportContext()),
-    );
-    this.publisher = new Publisher(this.routes, store, this.bodies);
-    this.transactions = new Transactions(store, this.publisher, passes);
-    this.calls = options.urls.calls && this.routes.calls(options.urls.calls, options.listen);
-    this.messenger = new Messenger(
-      service,
-      envelopes,
-      this.transactions,
-      this.publisher,
-      new CallClient(this.calls, envelopes, observer),
-    );
-    this.circuitBreakers = new CircuitBreakers(options.circuitBreaker, clock, log);
-    this.runs = new HandlerRuns(
-      clock,
-      log,
-      options.handlerGrace === undefined ? undefined : milliseconds(options.handlerGrace),
-    );
-    this.pipeline = new Pipeline(
-      this.transactions,
-      store,
-      this.inFlight,
-      this.runs,
-      this.circuitBreakers,
-      this.bodies,
-      process,
-    );
-    this.answerer = new CallHandler(
-      this.registry,
-      this.inFlight,
-      this.runs,
-      process,
-      this.transactions,
-      store?.idempotency && new IdempotentCalls(this.transactions, store.idempotency),
-      this.outageReaders(),
-    );
-    this.relay = store && new OutboxRelay(store, this.publisher, { service, ...process });
+    this.store = options.store;
+    this.log = options.log;
+    this.passes = options.passes;
+    this.clock = this.parts.clock;
+    this.registry = this.parts.registry;
+    this.transactions = this.parts.transactions;
+    this.messenger = this.parts.messenger;
+    this.subjectKeys = this.parts.subjectKeys;
+    this.payloads = this.parts.payloads;
+    this.deadLetters = this.parts.deadLetters;
+    this.introspection = new MessagingIntrospection(options, this.parts, () => ({
+      consumers: this.consumers,
+      callServer: this.callServer,
+      lanes: this.lanes,
+    }));
   }
 
   /** Binds the handlers of the app's controllers, each to the strategy of its kind. */
@@ -223,7 +85,7 @@ export class Messaging {
     showErrorsToFilters(app);
     for (const kind of STORED_KINDS) this.attachKind(app, kind);
     if (this.options.listen)
-      this.callServer = this.calls?.server(this.registry, this.answerer.answer);
+      this.callServer = this.parts.calls?.server(this.registry, this.parts.callHandler.answer);
     app.connectMicroservice(
       { strategy: this.callServer ?? new UnroutedConsumer('call', this.registry) },
       { inheritAppConfig: true },
@@ -237,12 +99,12 @@ export class Messaging {
     this.refuseWithoutKeys();
     await this.store?.connect();
     await Promise.all([
-      this.bodies.connect(this.store),
-      ...this.routes.all().map((transport) => transport.connect()),
+      this.parts.payloads.connect(this.store),
+      ...this.parts.routes.all().map((transport) => transport.connect()),
     ]);
-    await this.publisher.connect();
-    await warnOfMessagesLeftBehind(this.store, this.routes, this.registry, this.log);
-    this.relay?.start();
+    await this.parts.publisher.connect();
+    await warnOfMessagesLeftBehind(this.store, this.parts.routes, this.registry, this.log);
+    this.parts.relay?.start();
   }
 
   /** After `app.init()`, for handlers need all of the app: takes what comes. */
@@ -252,12 +114,14 @@ export class Messaging {
       .subscriptions()
       .filter((subscription) => this.parksInStore(subscription));
     this.lanes =
-      parkable.length > 0 ? this.store?.lanes.deliver(parkable, this.pipeline.deliver) : undefined;
+      parkable.length > 0
+        ? this.store?.lanes.deliver(parkable, this.parts.pipeline.deliver)
+        : undefined;
     await Promise.all([this.lanes, ...this.workers].map((worker) => worker?.start()));
   }
 
   /** Begins with the intakes and ends with them. */
-  alongside(worker: Worker): void {
+  addWorker(worker: Worker): void {
     this.workers.push(worker);
   }
 
@@ -268,84 +132,7 @@ export class Messaging {
    * @throws HandlerTimeoutError
    */
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T> {
-    return this.runs.bounded(facts, work);
-  }
-
-  async health(): Promise<MessagingHealth> {
-    return { ...this.intakeHealth(), outbox: await this.outboxHealth() };
-  }
-
-  /** What messages and calls are taken right now. Asks nobody. */
-  intakeHealth(): Pick<MessagingHealth, 'intakes' | 'paused' | 'overdue'> {
-    const paused = this.circuitBreakers.paused();
-    const overdue = this.runs.overdue();
-    const used = this.intakes
-      .filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0)
-      .map(({ intake }) => withPause(intake.health(), paused));
-    const calls =
-      this.callServer && this.registry.allCalls().length > 0 ? [this.callServer.health()] : [];
-    const intakes = [...calls, ...used].map((health) => withOverdue(health, overdue));
-    return { intakes, paused, overdue };
-  }
-
-  /** What waits to be relayed; undefined without a store. Asks the store. */
-  async outboxHealth(): Promise<MessagingHealth['outbox']> {
-    const outbox = await this.store?.outbox.state();
-    return outbox && { ...outbox, reasons: this.relay!.reasons() };
-  }
-
-  async backlog(): Promise<readonly Backlog[]> {
-    const [incoming, kept, unsent] = await Promise.all([
-      Promise.all(this.intakes.map(({ intake }) => intake.backlog?.() ?? [])),
-      this.lanes?.backlog() ?? [],
-      this.relay?.backlog() ?? [],
-    ]);
-    const inStore = new Map(kept.map((backlog) => [backlog.subscription, backlog]));
-    return [
-      ...together(incoming.flat()).map((backlog) =>
-        withKept(backlog, inStore.get(backlog.subscription)),
-      ),
-      ...unsent,
-    ];
-  }
-
-  /** How this service carries each kind. */
-  routeInfo(): Readonly<Partial<Record<Kind, RouteInfo>>> {
-    const calls = this.calls && {
-      technology: this.calls.technology,
-      address: withoutCredentials(this.options.urls.calls!('{owner}')),
-    };
-    const stored = STORED_KINDS.flatMap((kind) => {
-      const transport = this.routes.ofKind(kind);
-      return transport ? [[kind, infoOf(transport)] as const] : [];
-    });
-    return { ...(calls && { call: calls }), ...Object.fromEntries(stored) };
-  }
-
-  /** Everything that is handled here, and how. */
-  handlerInfo(): readonly HandlerInfo[] {
-    const handled = this.registry
-      .subscriptions()
-      .flatMap((subscription) =>
-        [...subscription.handlers.values()]
-          .filter(({ missing }) => !missing)
-          .map((handler) => handlerInfo(handler, subscription)),
-      );
-    return [...this.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
-  }
-
-  /** How this service would say a contract; undefined: nothing here carries its kind. */
-  explain(contract: Contract): RouteExplanation | undefined {
-    const { kind, owner } = contract;
-    if (kind === 'call') return this.calls && this.explainCall(this.calls.technology, owner);
-    const transport = this.routes.of(contract);
-    if (!transport) return undefined;
-    const how = { local: this.publisher.joins(transport), stored: this.store !== undefined };
-    return {
-      ...infoOf(transport),
-      largest: transport.maxBodyBytes,
-      hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])],
-    };
+    return this.parts.runs.bounded(facts, work);
   }
 
   /**
@@ -356,29 +143,19 @@ export class Messaging {
     return this.registry.setConcurrency(subscription, concurrency);
   }
 
-  /** What must exist at the technologies for what this service says and handles. */
-  topology(): readonly TopologyReport[] {
-    return topologyReports(this.options.service, this.routes, this.registry);
-  }
-
-  /** Whether what the technologies confirmed would survive their crash. */
-  examine(): Promise<readonly DurabilityReport[]> {
-    return durabilityReports(this.routes);
-  }
-
   /**
    * The outage that an error tells of, if any: also where the error is one of a database's or
    * broker's client.
    */
   outageIn(error: unknown): OutageError | undefined {
-    return outageIn(error, this.outageReaders());
+    return outageIn(error, this.parts.outageReaders());
   }
 
   /** Takes nothing new; what is being handled goes on. */
-  async stopIntake(): Promise<void> {
-    this.circuitBreakers.stop();
+  async stopConsuming(): Promise<void> {
+    this.parts.circuitBreakers.stop();
     await Promise.all([
-      ...this.intakes.map(({ intake }) => intake.stop()),
+      ...this.consumers.map(({ consumer }) => consumer.stop()),
       this.callServer?.stop(),
       this.lanes?.stop(),
       ...this.workers.map((worker) => worker.stop()),
@@ -390,35 +167,21 @@ export class Messaging {
    * given back.
    */
   drained(milliseconds: number): Promise<boolean> {
-    return this.inFlight.drained(milliseconds);
+    return this.parts.inFlight.drained(milliseconds);
   }
 
   /** Relays what is in the outbox, as far as `milliseconds` reach. */
   async flush(milliseconds: number): Promise<void> {
-    await this.relay?.stop(milliseconds);
+    await this.parts.relay?.stop(milliseconds);
   }
 
   /** After the intakes were closed: the technologies, then the store. */
   async close(): Promise<void> {
-    this.runs.stop();
-    await Promise.all(this.routes.all().map((transport) => transport.close()));
-    await this.calls?.close();
-    await this.bodies.close();
+    this.parts.runs.stop();
+    await Promise.all(this.parts.routes.all().map((transport) => transport.close()));
+    await this.parts.calls?.close();
+    await this.parts.payloads.close();
     await this.store?.close();
-  }
-
-  private explainCall(technology: string, owner: string): RouteExplanation {
-    const address = withoutCredentials(this.options.urls.calls!(owner));
-    const hop = {
-      what: 'instances',
-      name: address,
-      why: `round robin over the instances of ${owner} that are up`,
-    };
-    return {
-      technology,
-      address,
-      hops: [sayingHop('call', technology, { local: false, stored: false }), hop],
-    };
   }
 
   /**
@@ -426,25 +189,30 @@ export class Messaging {
    * the kind, each takes its own.
    */
   private attachKind(app: INestApplication, kind: (typeof STORED_KINDS)[number]): void {
-    const transports = this.routes.carrying(kind);
+    const transports = this.parts.routes.carrying(kind);
     const handlersOf = (transport: Transport) =>
-      transports.length === 1 && this.routes.ofKind(kind)
+      transports.length === 1 && this.parts.routes.ofKind(kind)
         ? this.registry
         : new FilteredSubscriptions(
             this.registry,
-            (contract) => this.routes.of(contract) === transport,
+            (contract) => this.parts.routes.of(contract) === transport,
           );
     for (const transport of transports) {
       const handlers = handlersOf(transport);
-      this.bind(app, kind, handlers, transport.consumer(kind, handlers, this.pipeline.deliver));
+      this.bind(
+        app,
+        kind,
+        handlers,
+        transport.consumer(kind, handlers, this.parts.pipeline.deliver),
+      );
     }
-    if (this.routes.ofKind(kind)) return;
+    if (this.parts.routes.ofKind(kind)) return;
     const none = new FilteredSubscriptions(this.registry, () => false);
     this.bind(
       app,
       kind,
       none,
-      new UnroutedConsumer(kind, none, (contract) => this.routes.of(contract) !== undefined),
+      new UnroutedConsumer(kind, none, (contract) => this.parts.routes.of(contract) !== undefined),
     );
   }
 
@@ -452,19 +220,10 @@ export class Messaging {
     app: INestApplication,
     kind: Kind,
     handlers: HandlerRegistry,
-    intake: Consumer,
+    consumer: Consumer,
   ): void {
-    this.intakes.push({ kind, handlers, intake });
-    app.connectMicroservice({ strategy: intake }, { inheritAppConfig: true });
-  }
-
-  private transportContext(): TransportContext {
-    const { service, instance, clock = systemClock, store, topology, log, passes } = this.options;
-    return { service, instance, clock, store, topology, log, passes };
-  }
-
-  private outageReaders(): readonly OutageReader[] {
-    return [this.store, ...this.routes.all()].flatMap((part) => part?.outage ?? []);
+    this.consumers.push({ kind, handlers, consumer });
+    app.connectMicroservice({ strategy: consumer }, { inheritAppConfig: true });
   }
 
   /**
@@ -488,7 +247,7 @@ export class Messaging {
     );
     if (this.store)
       this.registry.keepUnhandled(
-        missing.filter((contract) => this.routes.of(contract) !== undefined),
+        missing.filter((contract) => this.parts.routes.of(contract) !== undefined),
       );
   }
 
@@ -496,13 +255,13 @@ export class Messaging {
     return kind === 'event'
       ? !live
       : kind === 'command' &&
-          this.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
+          this.parts.routes.carrying('command').some(({ keepsLanes }) => keepsLanes !== true);
   }
 
   private refuseWithoutKeys(): void {
     const handled = this.registry.subscriptions().flatMap(({ handlers }) => [...handlers.values()]);
     const sealed = handled.find(({ contract, missing }) => isEncrypted(contract) && !missing);
-    if (sealed && !this.keyRing) throw new NoSubjectKeysError(sealed.contract.name);
+    if (sealed && !this.subjectKeys) throw new NoSubjectKeysError(sealed.contract.name);
   }
 
   private refuseWithoutStore(): void {
@@ -516,63 +275,3 @@ export class Messaging {
       );
   }
 }
-
-/** An intake says itself whether its technology works; that its handlers do not, is known here. */
-function withPause(health: ConsumerHealth, paused: readonly Paused[]): ConsumerHealth {
-  const own = paused.filter(({ kind }) => kind === health.kind);
-  if (health.state !== 'consuming' || own.length === 0) return health;
-  return {
-    ...health,
-    state: 'paused',
-    reason: own.map(({ subscription, reason }) => `${subscription}: ${reason}`).join('; '),
-  };
-}
-
-/** Others are handled; but the slot, or the code, of these is lost until it is looked into. */
-function withOverdue(health: ConsumerHealth, overdue: readonly Overdue[]): ConsumerHealth {
-  const [oldest, ...others] = overdue.filter(({ kind }) => kind === health.kind);
-  if (!oldest) return health;
-  const { contract, id, age } = oldest;
-  const reason = `${others.length + 1} over their timeout and still running, the oldest for ${Math.round(age / 1_000)} s: ${contract} ${id}`;
-  return {
-    ...health,
-    reason: health.reason === undefined ? reason : `${health.reason}; ${reason}`,
-  };
-}
-
-/** Two technologies may carry parts of one subscription. */
-function together(backlogs: readonly Backlog[]): readonly Backlog[] {
-  const sums = new Map<string, Backlog>();
-  for (const one of backlogs) {
-    const { waiting, parked, delayed, dead } = sums.get(one.subscription) ?? {
-      waiting: 0,
-      parked: 0,
-      delayed: 0,
-      dead: 0,
-    };
-    sums.set(one.subscription, {
-      ...one,
-      waiting: waiting + one.waiting,
-      parked: parked + one.parked,
-      delayed: delayed + one.delayed,
-      dead: dead + one.dead,
-    });
-  }
-  return [...sums.values()];
-}
-
-/** What waits in the technology and what the service's own store keeps of it. */
-function withKept(backlog: Backlog, kept: Backlog | undefined): Backlog {
-  if (!kept) return backlog;
-  return {
-    ...backlog,
-    parked: backlog.parked + kept.parked + kept.waiting,
-    delayed: backlog.delayed + kept.delayed,
-    dead: backlog.dead + kept.dead,
-  };
-}
-
-const infoOf = ({ technology, address }: Transport): RouteInfo => ({
-  technology,
-  address: withoutCredentials(address),
-});

@@ -1,10 +1,10 @@
-import type { Messaging, MessagingHealth } from '@parley/messaging';
+import type { MessagingHealth, MessagingIntrospection } from '@parley/messaging';
 import type { Backlog, DeliveryObserver, Handling } from '@parley/messaging/transport';
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import { Counters, type Count, type Distribution, Histograms } from './series';
 
 /** What is asked when metrics are read, and only then. */
-export type MeasuredMessaging = Pick<Messaging, 'health' | 'backlog'>;
+export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'>;
 
 const HANDLING_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,

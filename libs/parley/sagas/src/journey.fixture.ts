@@ -123,7 +123,7 @@ export async function serve(
 
 export async function stop(app: INestApplication): Promise<void> {
   const messaging = app.get(Messaging);
-  await messaging.stopIntake();
+  await messaging.stopConsuming();
   await messaging.drained(5_000);
   await messaging.flush(5_000);
   await app.close();

@@ -77,14 +77,14 @@ function timeoutsOf(
     suspects: messaging.store?.suspects,
     bounded: (facts, work) => messaging.bounded(facts, work),
   });
-  messaging.alongside(timeouts);
+  messaging.addWorker(timeouts);
   return timeouts;
 }
 
 function sealedWhereNeeded(sagas: readonly Definition[], messaging: Messaging): SagaStore {
   const store = storeFor(messaging);
   return sagas.some(({ hidden }) => isEncrypted(hidden))
-    ? new SealedSagaStore(store, sagas, messaging.keyRing)
+    ? new SealedSagaStore(store, sagas, messaging.subjectKeys)
     : store;
 }
 

@@ -8,7 +8,6 @@ import {
   EditRefusedError,
   type Messaging,
 } from '@parley/messaging';
-import { systemClock } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
   type OperationsAnswer,
@@ -77,16 +76,7 @@ export class DeadLetterRequests {
     messaging: Messaging,
     private readonly log: (message: string) => void,
   ) {
-    const letters = messaging.store?.lanes.deadLetters;
-    this.desk =
-      letters &&
-      new DeadLetterService(
-        letters,
-        messaging.registry,
-        messaging.clock ?? systemClock,
-        messaging.bodies,
-        messaging.service,
-      );
+    this.desk = messaging.deadLetters;
   }
 
   async tell(

@@ -18,7 +18,7 @@ function process(
     lifecycle,
     door: { idle: note('door idle', true), close: note('door closed', undefined), ...over.door },
     messaging: {
-      stopIntake: note('intake stopped', undefined),
+      stopConsuming: note('intake stopped', undefined),
       drained: note('messages drained', true),
       flush: note('outbox flushed', undefined),
       close: note('technologies closed', undefined),
@@ -73,7 +73,7 @@ describe('drain', () => {
   it('goes on when a step fails or hangs, says so, and is not orderly', async () => {
     const { draining, steps, log } = process({
       messaging: {
-        stopIntake: () => Promise.reject(new Error('broker gone')),
+        stopConsuming: () => Promise.reject(new Error('broker gone')),
         drained: () => Promise.resolve(false),
       },
       app: { close: () => new Promise(() => undefined) },

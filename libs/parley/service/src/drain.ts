@@ -8,7 +8,7 @@ export interface Draining {
   readonly door: { idle(milliseconds: number): Promise<boolean>; close(): Promise<void> };
   /** Messages and calls. Absent when the start did not get that far. */
   readonly messaging?: {
-    stopIntake(): Promise<void>;
+    stopConsuming(): Promise<void>;
     drained(milliseconds: number): Promise<boolean>;
     flush(milliseconds: number): Promise<void>;
     close(): Promise<void>;
@@ -55,7 +55,7 @@ export async function drain({
     log('warn', `drain: ${doing}: ${problem}`);
   };
 
-  await step('stopping the intakes', timeout, messaging && (() => messaging.stopIntake()));
+  await step('stopping the intakes', timeout, messaging && (() => messaging.stopConsuming()));
   await step('finishing what is under way', left() + CLOSE_TIMEOUT, async () => {
     const quiet = await Promise.all([messaging?.drained(left()) ?? true, door.idle(left())]);
     if (quiet.includes(false))

@@ -10,8 +10,13 @@ import { type AddressInfo, connect } from 'node:net';
 import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
-import { Messaging, type DeadLetter, type MessagingHealth } from '@parley/messaging';
-import { NoSubscriptionError } from '@parley/messaging/transport';
+import {
+  type DeadLetter,
+  DeadLetterService,
+  Messaging,
+  type MessagingHealth,
+} from '@parley/messaging';
+import { NoSubscriptionError, PayloadProcessor, systemClock } from '@parley/messaging/transport';
 import { Logger } from '@parley/observability';
 import { readEnvironment } from './environment';
 import { Operations } from './operations';
@@ -81,27 +86,36 @@ function running(hasRoutes = false): void {
     list: () => Promise.resolve([letter]),
     replay: (id: string) => Promise.resolve(id === '7' && replayed.push(id) === 1),
   };
+  const registry = {
+    allCalls: () => [],
+    subscriptions: () => [
+      { kind: 'event', name: 'orders.saga', concurrency: 10, handlers: new Map() },
+    ],
+  };
   const messaging = {
-    health: async () => health(),
-    intakeHealth: () => health(),
-    outboxHealth: async () => (await ping(), health().outbox),
-    backlog: () =>
-      Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
+    introspection: {
+      health: async () => health(),
+      consumerHealth: () => health(),
+      outboxHealth: async () => (await ping(), health().outbox),
+      backlog: () =>
+        Promise.resolve([{ subscription: 'orders', waiting: 2, parked: 0, delayed: 0, dead: 1 }]),
+      routeInfo: () => ({ command: { technology: 'rabbitmq', address: 'amqp://127.0.0.1' } }),
+      handlerInfo: () => [],
+    } satisfies Partial<Record<keyof Messaging['introspection'], unknown>>,
     store: { lanes: { deadLetters } },
-    registry: {
-      allCalls: () => [],
-      subscriptions: () => [
-        { kind: 'event', name: 'orders.saga', concurrency: 10, handlers: new Map() },
-      ],
-    },
+    deadLetters: new DeadLetterService(
+      deadLetters as never,
+      registry as never,
+      systemClock,
+      new PayloadProcessor(undefined, undefined),
+    ),
+    registry,
     setConcurrency: (name: string) => {
       if (name !== 'orders.saga') throw new NoSubscriptionError(`no ${name}; there is orders.saga`);
       return 10;
     },
     outageIn: () => undefined,
-    routeInfo: () => ({ command: { technology: 'rabbitmq', address: 'amqp://127.0.0.1' } }),
-    handlerInfo: () => [],
-  };
+  } satisfies Partial<Record<keyof Messaging, unknown>>;
   const sagas = {
     list: (filter: Readonly<Record<string, string>>) =>
       filter['olderThan'] === undefined

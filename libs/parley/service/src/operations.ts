@@ -152,7 +152,7 @@ export class Operations {
       ? [databaseIndicator(service, () => this.once('database', () => database.ping()))]
       : [];
     try {
-      const { intakes } = this.asked.intakeHealth();
+      const { intakes } = this.asked.introspection.consumerHealth();
       const answers =
         this.hasRoutes ||
         intakes.some(({ kind, state }) => kind === 'call' && state === 'consuming');
@@ -179,7 +179,7 @@ export class Operations {
   }
 
   private async outbox(): Promise<NonNullable<MessagingHealth['outbox']>> {
-    return (await this.asked.outboxHealth()) ?? { waiting: 0, oldestAge: 0 };
+    return (await this.asked.introspection.outboxHealth()) ?? { waiting: 0, oldestAge: 0 };
   }
 
   /**
@@ -201,10 +201,13 @@ export class Operations {
   ): Promise<OperationsAnswer> {
     if (name === 'status') return { status: 200, body: await this.status() };
     if (name === 'explain') return this.explain(rest[0] ?? '');
-    if (name === 'topology') return { status: 200, body: this.asked.topology() };
-    if (name === 'doctor') return { status: 200, body: await inTime(this.asked.examine()) };
-    if (name === 'backlog') return { status: 200, body: await inTime(this.asked.backlog()) };
-    if (name === 'overdue') return { status: 200, body: this.asked.intakeHealth().overdue ?? [] };
+    if (name === 'topology') return { status: 200, body: this.asked.introspection.topology() };
+    if (name === 'doctor')
+      return { status: 200, body: await inTime(this.asked.introspection.checkDurability()) };
+    if (name === 'backlog')
+      return { status: 200, body: await inTime(this.asked.introspection.backlog()) };
+    if (name === 'overdue')
+      return { status: 200, body: this.asked.introspection.consumerHealth().overdue ?? [] };
     if (name === 'concurrency') return this.concurrency.tell();
     if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
     if (name === 'subjects') return inTime(this.subjects.tell(rest));
@@ -226,7 +229,7 @@ export class Operations {
     const { name, environment, lifecycle } = this.service;
     const health =
       this.messaging &&
-      (await inTime(this.messaging.health()).catch((error: Error) => ({
+      (await inTime(this.messaging.introspection.health()).catch((error: Error) => ({
         intakes: [],
         outbox: undefined,
         unknown: error.message,
@@ -241,8 +244,8 @@ export class Operations {
       uptime: Math.round(process.uptime()),
       memory: process.memoryUsage.rss(),
       handles: this.handled(),
-      routes: this.messaging?.routeInfo(),
-      handlers: this.messaging?.handlerInfo(),
+      routes: this.messaging?.introspection.routeInfo(),
+      handlers: this.messaging?.introspection.handlerInfo(),
       inspectable: Object.keys(this.service.inspectable),
       ...health,
     };
@@ -253,13 +256,15 @@ export class Operations {
     const contract = known(name);
     if (!contract) return failed(404, `${this.service.name} has not loaded a contract ${name}`);
     const { kind, owner, version, key } = contract;
-    const handlers = this.asked.handlerInfo().filter((handler) => handler.contract === name);
+    const handlers = this.asked.introspection
+      .handlerInfo()
+      .filter((handler) => handler.contract === name);
     return {
       status: 200,
       body: {
         service: this.service.name,
         contract: { name, kind, owner, version, key },
-        says: this.asked.explain(contract),
+        says: this.asked.introspection.explain(contract),
         handlers,
       },
     };

@@ -92,7 +92,7 @@ class Process {
     await http?.configure?.(app as unknown as NestFastifyApplication);
     this.messaging = app.get(Messaging);
     this.messaging.attach(app);
-    metrics.measure(this.messaging);
+    metrics.measure(this.messaging.introspection);
     lifecycle.enter('starting', 'waiting for the brokers');
     await brokers;
     lifecycle.enter('starting', 'opening the technologies');

@@ -12,7 +12,7 @@ const posted = (body: object, operator = 'ann') =>
 
 function requests(keys?: MemorySubjectKeys) {
   const said: string[] = [];
-  const messaging = { keyRing: keys && new SubjectKeyCache(keys, systemClock) } as Messaging;
+  const messaging = { subjectKeys: keys && new SubjectKeyCache(keys, systemClock) } as Messaging;
   return {
     said,
     messaging,
@@ -32,7 +32,7 @@ describe('a subject', () => {
       status: 200,
       body: { subject: 'p-1', known: false, ownCopies: 'a table of its own' },
     });
-    const { id } = await messaging.keyRing!.of('p-1');
+    const { id } = await messaging.subjectKeys!.of('p-1');
     expect(await subjects.tell(['p-1'])).toMatchObject({
       body: { known: true, since: expect.any(Date) as Date },
     });
@@ -41,7 +41,7 @@ describe('a subject', () => {
       body: { subject: 'p-1', outcome: 'erased', ownCopies: 'a table of its own' },
     });
     expect(said).toEqual(['ann erased the subject p-1']);
-    expect(await messaging.keyRing!.of('p-1')).toEqual({ id }); // here at once, elsewhere within a minute
+    expect(await messaging.subjectKeys!.of('p-1')).toEqual({ id }); // here at once, elsewhere within a minute
     expect(await subjects.change(['p-1', 'erase'], posted({}, 'bob'))).toMatchObject({
       body: { outcome: 'erased before' },
     });

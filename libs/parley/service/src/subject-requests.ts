@@ -25,7 +25,7 @@ export class SubjectRequests {
   ) {}
 
   async tell([subject, ...rest]: readonly string[]): Promise<OperationsAnswer> {
-    const ring = this.messaging.keyRing;
+    const ring = this.messaging.subjectKeys;
     if (!ring || subject === undefined || rest.length > 0)
       return failed(404, 'there is nothing of that name');
     const record = await ring.keys.find(subject);
@@ -39,7 +39,7 @@ export class SubjectRequests {
     [subject, verb, ...rest]: readonly string[],
     request: IncomingMessage,
   ): Promise<OperationsAnswer> {
-    const ring = this.messaging.keyRing;
+    const ring = this.messaging.subjectKeys;
     if (!ring || !subject || verb !== 'erase' || rest.length > 0)
       return failed(404, 'there is nothing to change here');
     return refusingBadRequests(async () => {

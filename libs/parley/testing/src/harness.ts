@@ -293,7 +293,7 @@ export class Harness {
 
   private async stop(trial: TestService, messaging: Messaging): Promise<void> {
     if (!this.running.delete(trial)) return;
-    await messaging.stopIntake();
+    await messaging.stopConsuming();
     await messaging.drained(BOUND);
     await messaging.flush(0);
     await trial.app.close();

@@ -73,7 +73,7 @@ const messagingOf = (
 /** An orderly end, for those that are not to die. */
 async function end(messaging: Messaging, store: Store, sender?: Sender): Promise<void> {
   await sender?.stop();
-  await messaging.stopIntake();
+  await messaging.stopConsuming();
   await messaging.drained(5_000);
   await messaging.flush(5_000);
   await messaging.close();

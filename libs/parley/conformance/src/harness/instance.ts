@@ -161,7 +161,7 @@ export class Instance {
   async stop(leave = BOUND): Promise<void> {
     if (this.ended) return;
     this.ended = true;
-    await this.messaging.stopIntake();
+    await this.messaging.stopConsuming();
     await this.messaging.drained(leave);
     await this.messaging.flush(BOUND);
     await this.app.close();
@@ -186,7 +186,7 @@ export class Instance {
 
   private async bury(): Promise<void> {
     const quietly = (work: () => Promise<unknown>) => work().catch(() => undefined);
-    await quietly(() => this.messaging.stopIntake());
+    await quietly(() => this.messaging.stopConsuming());
     await quietly(() => this.messaging.drained(0));
     await quietly(() => this.messaging.flush(0));
     await quietly(() => this.app.close());

@@ -226,7 +226,7 @@ export function broadcastSuite(fixture: Fixture): void {
       await trial.hear(contract, note(other));
       await trial.say(contract, { key: 'k', n: 1 });
       await begun.opened;
-      await first.messaging.stopIntake();
+      await first.messaging.stopConsuming();
       await trial.say(contract, { key: 'k', n: 2 });
       await other.reach(2);
       const stopped = first.stop();

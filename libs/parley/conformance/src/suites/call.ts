@@ -255,7 +255,7 @@ export function callSuite(fixture: Fixture): void {
       const underWay = messenger.call(contract, { key: 'k', n: 1 });
       await begun.opened;
       await trial.answer(contract, (job) => ({ ...job, text: 'second' }));
-      await first.messaging.stopIntake();
+      await first.messaging.stopConsuming();
       expect((await messenger.call(contract, { key: 'k', n: 2 })).text).toBe('second');
       const stopped = first.stop();
       finish.open();

@@ -290,7 +290,9 @@ export function failurePromises(promise: TryPromise): void {
     await trial.say(contract, ...jobs(60, (n) => `k${n}-`));
     await eventually(
       async () =>
-        (await instance.messaging.health()).intakes.some(({ state }) => state === 'paused'),
+        (await instance.messaging.introspection.health()).intakes.some(
+          ({ state }) => state === 'paused',
+        ),
       'the pause',
     );
     broken = false;
@@ -310,9 +312,9 @@ export function failurePromises(promise: TryPromise): void {
     });
     expect(await ended()).toEqual(all.sort());
     expect(await died()).toBeLessThan(30);
-    expect((await instance.messaging.health()).intakes.map(({ state }) => state)).toEqual([
-      'consuming',
-    ]);
+    expect(
+      (await instance.messaging.introspection.health()).intakes.map(({ state }) => state),
+    ).toEqual(['consuming']);
   });
 }
 

@@ -94,7 +94,9 @@ export function limitPromises(promise: TryPromise): void {
     await seen.reach(before + 1);
     expect(seen.entries.slice(before).map(({ job }) => job.n)).toEqual([99]);
     if (trial.kind === 'command' || trial.kind === 'event')
-      expect(await speaker.messaging.health()).toMatchObject({ outbox: { waiting: 0 } });
+      expect(await speaker.messaging.introspection.health()).toMatchObject({
+        outbox: { waiting: 0 },
+      });
   });
 
   promise('T53', async (trial) => {

@@ -105,7 +105,8 @@ export function neverSettlingBroadcasts(promise: TryPromise): void {
     await trial.say(contract, { key: 'hangs', n: 1 }, ...jobs(3));
     expect([...(await effectsReach(trial, 3))].sort()).toEqual(['k1', 'k2', 'k3']);
     await eventually(
-      async () => (await instance.messaging.health()).overdue?.some(({ ended }) => ended),
+      async () =>
+        (await instance.messaging.introspection.health()).overdue?.some(({ ended }) => ended),
       'the end of the one that hangs',
     );
     late.gate.open();
@@ -144,7 +145,8 @@ export function neverSettlingCalls(promise: TryPromise): void {
     expect(await messenger.call(contract, { key: 'k', n: 1 })).toEqual({ key: 'k', n: 1 });
     await eventually(
       async () =>
-        (await instance.messaging.health()).overdue?.filter(({ ended }) => ended).length === 20,
+        (await instance.messaging.introspection.health()).overdue?.filter(({ ended }) => ended)
+          .length === 20,
       'the end of those that hang',
     );
     late.gate.open();

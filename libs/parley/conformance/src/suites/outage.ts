@@ -122,7 +122,9 @@ async function become(
   for (const instance of instances) {
     await eventually(
       async () =>
-        (await instance.messaging.health()).intakes.every((intake) => intake.state === state),
+        (await instance.messaging.introspection.health()).intakes.every(
+          (intake) => intake.state === state,
+        ),
       `${instance.name} to be ${state}`,
       PATIENCE,
     );

@@ -70,7 +70,9 @@ export function silentNetworkSuite(network: SilentNetwork): void {
 
   const publish = (n: number) => say(instance, contract, { key: 'k', n });
   const isState = async (state: string) =>
-    (await instance.messaging.health()).intakes.every((intake) => intake.state === state);
+    (await instance.messaging.introspection.health()).intakes.every(
+      (intake) => intake.state === state,
+    );
 
   it(
     `a network that loses everything is told, ends what is published, and is forgotten when it is back: ${kind}s over ${technology.name}`,

@@ -20,7 +20,7 @@ export function stoppingPromises(promise: TryPromise): void {
     const first = await trial.hear(contract, handle, { options: OWN });
     await trial.say(contract, { key: 'a', n: 1 });
     await begun.opened;
-    await first.messaging.stopIntake();
+    await first.messaging.stopConsuming();
     await trial.say(contract, { key: 'b', n: 2 });
     const drained = first.messaging.drained(5_000).then(() => 'over');
     expect(

@@ -24,7 +24,7 @@ export async function tryTooLarge(
   claims: string,
 ): Promise<void> {
   const strict = await trial.start(trial.speaker, [], { claims: false });
-  const { largest } = strict.messaging.explain(contract)!;
+  const { largest } = strict.messaging.introspection.explain(contract)!;
   if (largest === undefined) return;
   const job = { key: 'large', n: 2, text: 'x'.repeat(largest) }; // with its key and number it is above it
   await expect(say(strict, contract, job)).rejects.toThrow(BodyTooLargeError);

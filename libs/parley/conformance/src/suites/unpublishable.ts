@@ -13,7 +13,7 @@ export function unpublishablePromise(promise: TryPromise): void {
       const seen = trial.journal();
       const hearer = await trial.hear(contract, note(seen));
       const speaker = await trial.speaks();
-      const { largest } = speaker.messaging.explain(contract)!;
+      const { largest } = speaker.messaging.introspection.explain(contract)!;
       const said = (n: number, key: string, text?: string) =>
         raw(
           contract,

@@ -57,7 +57,7 @@ describe('the desk where people decide about dead letters', () => {
       service.store.lanes.deadLetters,
       service.get(Messaging).registry,
       harness.clock,
-      service.get(Messaging).bodies,
+      service.get(Messaging).payloads,
     );
   });
   afterEach(() => harness.close());

@@ -38,7 +38,7 @@ describe('the letters of a person', () => {
       service.store.lanes.deadLetters,
       service.get(Messaging).registry,
       harness.clock,
-      service.get(Messaging).bodies,
+      service.get(Messaging).payloads,
     );
 
   async function died(): Promise<{ readonly hotel: TestService; readonly id: string }> {

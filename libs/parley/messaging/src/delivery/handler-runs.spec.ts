@@ -125,7 +125,7 @@ let warnings: string[];
 const part = (job: string) => ({ job });
 const letters = async () =>
   (await harness.deadLetters()).map(({ failure: { error, tries } }) => [error, tries]);
-const health = () => service.get(Messaging).health();
+const health = () => service.get(Messaging).introspection.health();
 
 beforeEach(async () => {
   warnings = [];

@@ -99,7 +99,7 @@ describe.each([
     bank.open = false;
     await send(0, 40);
     await harness.advance('500ms');
-    const { intakes, paused } = await counter.get(Messaging).health();
+    const { intakes, paused } = await counter.get(Messaging).introspection.health();
     expect(intakes).toEqual([
       expect.objectContaining({
         kind: 'command',
@@ -112,7 +112,9 @@ describe.each([
     expect(paused).toEqual([expect.objectContaining({ kind: 'command', subscription: 'counter' })]);
     bank.open = true;
     await harness.advance('1s');
-    expect((await counter.get(Messaging).health()).intakes).toMatchObject([{ state: 'consuming' }]);
+    expect((await counter.get(Messaging).introspection.health()).intakes).toMatchObject([
+      { state: 'consuming' },
+    ]);
   }, 20_000);
 
   it('still buries what only fails by itself', async () => {

@@ -545,7 +545,7 @@ describe('a drain', () => {
     smithy.luck = () => (begun.open(), finish.opened);
     await harness.send(Forge, part('a'));
     await begun.opened;
-    await service.get(Messaging).stopIntake();
+    await service.get(Messaging).stopConsuming();
     const drained = service.get(Messaging).drained(60_000);
     await harness.send(Forge, part('b'));
     finish.open();
@@ -564,7 +564,7 @@ describe('a drain', () => {
     );
     await harness.send(Forge, part('a'));
     await begun.opened;
-    await service.get(Messaging).stopIntake();
+    await service.get(Messaging).stopConsuming();
     expect(await service.get(Messaging).drained(1)).toBe(false);
     await service.stop();
     expect(smithy.effects).toEqual([]);

@@ -7,7 +7,8 @@ import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
 import { z } from 'zod';
 import { DeadLetterService } from '../dead-letters/dead-letter-service';
 import { Handles } from './handles';
-import { Messaging, type MessagingOptions } from '../messaging';
+import { Messaging } from '../messaging';
+import type { MessagingOptions } from '../messaging-options';
 import { MessagingModule } from '../messaging.module';
 import { systemClock } from '../clock';
 
@@ -61,7 +62,7 @@ async function start(controllers: Type[], options: Partial<MessagingOptions> = {
   await app.init();
   await messaging.listen(app);
   open = async () => {
-    await messaging.stopIntake();
+    await messaging.stopConsuming();
     await app.close();
     await messaging.close();
     MemoryBroker.forget(url);
@@ -91,13 +92,15 @@ describe('a command that its owner does not handle', () => {
       store.lanes.deadLetters,
       messaging.registry,
       systemClock,
-      messaging.bodies,
+      messaging.payloads,
     ).find(id);
     expect(found!.preview).toMatchObject({
       expect: 'dead again',
       why: 'nothing in janitor handles janitor.polish-floor',
     });
-    expect(messaging.handlerInfo().map(({ contract }) => contract)).toEqual([Sweep.name]);
+    expect(messaging.introspection.handlerInfo().map(({ contract }) => contract)).toEqual([
+      Sweep.name,
+    ]);
   });
 
   it('is kept, too, where its owner handles nothing at all', async () => {
@@ -105,7 +108,7 @@ describe('a command that its owner does not handle', () => {
     expect(warnings[0]).toMatch(
       /^nothing here handles janitor\.sweep-floor, janitor\.polish-floor, although/,
     );
-    expect((await messaging.health()).intakes).toMatchObject([
+    expect((await messaging.introspection.health()).intakes).toMatchObject([
       { kind: 'command', state: 'consuming' },
     ]);
     await messaging.messenger.send(Polish, { job: 'a' });
@@ -114,7 +117,7 @@ describe('a command that its owner does not handle', () => {
 
   it('waits where this process is told to leave it to another one', async () => {
     const { messaging } = await start([], { unhandled: 'leave' });
-    expect([warnings, (await messaging.health()).intakes]).toEqual([[], []]);
+    expect([warnings, (await messaging.introspection.health()).intakes]).toEqual([[], []]);
   });
 
   it('is said, but waits, without a store', async () => {

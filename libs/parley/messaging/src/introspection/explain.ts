@@ -4,6 +4,7 @@ import { timeoutOf } from '../delivery/pipeline';
 import { type RetryPolicy, retryPolicy } from '../delivery/retry-policy';
 import { unfinishedAtMost } from '../delivery/suspects';
 import type { Hop } from '../ports/diagnostics';
+import type { Transport } from '../ports/transport';
 
 /** How a service carries one kind of contract. */
 export interface RouteInfo {
@@ -110,6 +111,11 @@ export function sayingHop(
 /** A URL as it may be shown to anybody. */
 export const withoutCredentials = (url: string): string =>
   url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
+
+export const infoOf = ({ technology, address }: Transport): RouteInfo => ({
+  technology,
+  address: withoutCredentials(address),
+});
 
 function callPolicy(contract: Contract): Pick<HandlerInfo, 'deadline' | 'idempotent'> {
   const { deadline, idempotent } = contract as Call;

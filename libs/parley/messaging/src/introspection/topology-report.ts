@@ -1,8 +1,7 @@
 import { contractsLoaded, type Contract } from '@parley/contract';
-import { withoutCredentials, type RouteInfo } from './explain';
+import { infoOf, type RouteInfo } from './explain';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Routes } from '../sending/routes';
-import type { Transport } from '../ports/transport';
 import type { Finding, Resource } from '../ports/diagnostics';
 
 /** What must exist at one technology for what a service says and handles. */
@@ -52,9 +51,4 @@ const unanswered = (error: Error): Finding => ({
   what: 'its settings',
   verdict: 'unknown',
   says: `it does not tell them: ${error.message}`,
-});
-
-const infoOf = ({ technology, address }: Transport): RouteInfo => ({
-  technology,
-  address: withoutCredentials(address),
 });

@@ -133,7 +133,7 @@ describe('what was said under another version of its contract', () => {
       mill.store.lanes.deadLetters,
       mill.get(Messaging).registry,
       harness.clock,
-      mill.get(Messaging).bodies,
+      mill.get(Messaging).payloads,
     );
     const [letter] = await desk.letters.list();
     expect((await desk.find(letter!.id))!.preview).toMatchObject({

@@ -155,11 +155,8 @@ describe('dates, big integers and decimals', () => {
 
   it('are what an upcast makes of older messages', async () => {
     await start();
-    const { messages } = harness as unknown as {
-      messages: { envelope: object; body: Buffer; contract: unknown }[];
-    };
     await harness.publish(Newer, { area: 'north', price: 1n, since: new Date(1) });
-    const [said] = messages;
+    const [said] = harness['messages'];
     const service = await start();
     const old = {
       ...said!,
@@ -171,11 +168,7 @@ describe('dates, big integers and decimals', () => {
       },
       body: Buffer.from('{"area":"north","cents":250}'),
     };
-    await (
-      service.get(Messaging) as unknown as {
-        publisher: { now(messages: unknown[]): Promise<void> };
-      }
-    ).publisher.now([old]);
+    await service.get(Messaging)['parts'].publisher.now([old]);
     await harness.settled();
     expect(seen).toContainEqual({ area: 'north', price: 250n, since: new Date(0) });
   });
@@ -191,7 +184,7 @@ describe('dates, big integers and decimals', () => {
       deadLetters,
       service.get(Messaging).registry,
       harness.clock,
-      service.get(Messaging).bodies,
+      service.get(Messaging).payloads,
     );
     const [letter] = await deadLetters.list();
     const body = JSON.parse(String((await desk.find(letter!.id))!.letter.body)) as object;

@@ -83,7 +83,7 @@ async function lab(claims?: string, own: MemoryStore | null = store): Promise<Me
   await messaging.listen(app);
   ending.push(
     async () => (
-      await messaging.stopIntake(),
+      await messaging.stopConsuming(),
       await messaging.flush(0),
       await app.close(),
       await messaging.close()

@@ -57,7 +57,7 @@ const deskOf = (service: TestService) =>
     service.store.lanes.deadLetters,
     service.get(Messaging).registry,
     harness.clock,
-    service.get(Messaging).bodies,
+    service.get(Messaging).payloads,
   );
 
 describe('secret fields', () => {

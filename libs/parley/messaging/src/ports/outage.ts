@@ -14,6 +14,11 @@ export abstract class OutageError extends Error {
 /** Reads errors of a client library; undefined: the error is no outage. */
 export type OutageReader = (error: unknown) => OutageError | undefined;
 
+/** The readers of a service's store and technologies. */
+export const outageReadersOf = (
+  parts: readonly ({ readonly outage?: OutageReader } | undefined)[],
+): readonly OutageReader[] => parts.flatMap((part) => part?.outage ?? []);
+
 /** The first reader that knows the error says what it is. */
 export const outageIn = (
   error: unknown,

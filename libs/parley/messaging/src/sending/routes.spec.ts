@@ -6,7 +6,8 @@ import { memory } from '@parley/memory';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Handles } from '../handlers/handles';
-import { Messaging, type MessagingOptions } from '../messaging';
+import { Messaging } from '../messaging';
+import type { MessagingOptions } from '../messaging-options';
 import { MessagingModule } from '../messaging.module';
 
 const Note = z.object({ text: z.string() });
@@ -87,17 +88,17 @@ describe('a contract with a URL of its own', () => {
     await usualOnly.messenger.broadcast(Special, { text: 'in the wrong place' });
     await usualOnly.messenger.broadcast(Usual, { text: 'usual, too' });
     expect([...(await heard.reach(3))].sort()).toEqual(['special', 'usual', 'usual, too']);
-    expect([both.explain(Usual)?.address, both.explain(Special)?.address]).toEqual([
-      usual,
-      special,
-    ]);
+    expect([
+      both.introspection.explain(Usual)?.address,
+      both.introspection.explain(Special)?.address,
+    ]).toEqual([usual, special]);
   });
 
   it('needs no URL for the rest of its kind', async () => {
     const messaging = await start({ contracts: { [Special.name]: special } }, [Special]);
     await messaging.messenger.broadcast(Special, { text: 'special' });
     expect(await heard.reach(1)).toEqual(['special']);
-    expect((await messaging.health()).intakes).toEqual([
+    expect((await messaging.introspection.health()).intakes).toEqual([
       expect.objectContaining({ kind: 'broadcast', state: 'consuming' }),
     ]);
     await expect(start({ contracts: { [Special.name]: special } }, [Usual])).rejects.toThrow(

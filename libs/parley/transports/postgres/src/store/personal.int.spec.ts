@@ -116,7 +116,7 @@ async function start(
   await messaging.listen(app);
   ending.push(
     async () => (
-      await messaging.stopIntake(),
+      await messaging.stopConsuming(),
       await messaging.drained(1_000),
       await messaging.flush(0),
       await app.close(),
@@ -192,7 +192,7 @@ describe('what was said of a person', () => {
       store.lanes.deadLetters,
       messaging.registry,
       clock,
-      messaging.bodies,
+      messaging.payloads,
     );
     expect(String((await desk.find(letter.id))!.letter.body)).not.toContain('Ada');
     await desk.edit(letter.id, Buffer.from(JSON.stringify({ ...ADA, name: 'Ada Lovelace-King' })), {
@@ -211,7 +211,10 @@ describe('what was said of a person', () => {
     const secret = (await secretOf(ADA.pupilId))!;
     expect(await tablesWith(secret)).toEqual(['parley.subject_key']);
     expect(
-      await school.messaging.keyRing!.keys.erase(ADA.pupilId, { who: 'ann', reason: 'she asked' }),
+      await school.messaging.subjectKeys!.keys.erase(ADA.pupilId, {
+        who: 'ann',
+        reason: 'she asked',
+      }),
     ).toBe('erased');
     expect(await tablesWith(secret)).toEqual([]);
     await database.admin.query('vacuum full parley.subject_key');

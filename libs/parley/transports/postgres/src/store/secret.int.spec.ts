@@ -75,7 +75,7 @@ async function start(service: string, controllers: Type[], later?: string) {
   await messaging.listen(app);
   ending.push(
     async () => (
-      await messaging.stopIntake(),
+      await messaging.stopConsuming(),
       await messaging.drained(1_000),
       await messaging.flush(0),
       await app.close(),
@@ -137,15 +137,15 @@ describe('a secret', () => {
     expect(await tablesWith('r-2')).toEqual(expect.arrayContaining(['parley.dead']));
     expect(await tablesWith(TOKEN, 'tok_4242')).toEqual([]);
 
-    const key = await messaging.keyRing!.keys.current(LIFE);
+    const key = await messaging.subjectKeys!.keys.current(LIFE);
     expect(await tablesWith(key.secret!)).toEqual(['parley.secret_key']);
     await database.admin.query(
       `update parley.secret_key set since = since - interval '2 hours', ends = ends - interval '2 hours'`,
     );
-    expect((await messaging.keyRing!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id }); // before anybody destroyed it
+    expect((await messaging.subjectKeys!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id }); // before anybody destroyed it
     await database.admin.query('select parley.destroy_secret_keys()');
     expect(await tablesWith(key.secret!)).toEqual([]);
-    expect((await messaging.keyRing!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id });
+    expect((await messaging.subjectKeys!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id });
   });
 
   it('has one key at a time, whoever asks, and another one after its life', async () => {

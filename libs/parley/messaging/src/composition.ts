@@ -1,0 +1,98 @@
+import { milliseconds } from '@parley/contract';
+import { CallClient } from './calls/call-client';
+import { CallHandler } from './calls/call-handler';
+import { IdempotentCalls } from './calls/idempotent-calls';
+import { systemClock } from './clock';
+import { DeadLetterService } from './dead-letters/dead-letter-service';
+import { CircuitBreakers } from './delivery/circuit-breakers';
+import { HandlerRuns } from './delivery/handler-runs';
+import { Pipeline } from './delivery/pipeline';
+import { HandlerRegistry } from './handlers/handler-registry';
+import { InFlight } from './in-flight';
+import { Envelopes } from './message/envelope';
+import type { MessagingOptions } from './messaging-options';
+import { PayloadProcessor } from './payload/payload-processor';
+import { claimsAt, keysAt } from './payload/side-stores';
+import { SubjectKeyCache } from './payload/subject-key-cache';
+import { outageReadersOf } from './ports/outage';
+import { Messenger } from './sending/messenger';
+import { OutboxRelay } from './sending/outbox-relay';
+import { Publisher } from './sending/publisher';
+import { Routes } from './sending/routes';
+import { Transactions } from './sending/transactions';
+
+export type MessagingParts = ReturnType<typeof compose>;
+
+/**
+ * Makes the parts of a process and connects them. Nothing is opened yet.
+ * @throws Error when a URL names a technology that is not among `technologies`, or cannot carry
+ * what it is to carry
+ */
+export function compose(options: MessagingOptions) {
+  const { service, instance, store, observer, log, passes, topology, urls } = options;
+  const { clock = systemClock, random = Math.random } = options;
+  const process = { instance, clock, log, observer, random, passes };
+  const context = { service, instance, clock, store, topology, log, passes };
+
+  const registry = new HandlerRegistry(service, options.concurrency);
+  const inFlight = new InFlight();
+  const grace = options.handlerGrace === undefined ? undefined : milliseconds(options.handlerGrace);
+  const runs = new HandlerRuns(clock, log, grace);
+  const circuitBreakers = new CircuitBreakers(options.circuitBreaker, clock, log);
+
+  const routes = new Routes(urls, options.technologies, context);
+  const outageReaders = () => outageReadersOf([store, ...routes.all()]);
+  const keys = keysAt(options.keys, options.technologies, context);
+  const subjectKeys = keys && new SubjectKeyCache(keys, clock);
+  const claims = claimsAt(options.claims, options.technologies, context);
+  const payloads = new PayloadProcessor(subjectKeys, claims);
+
+  const publisher = new Publisher(routes, store, payloads);
+  const transactions = new Transactions(store, publisher, passes);
+  const relay = store && new OutboxRelay(store, publisher, { service, ...process });
+
+  const calls = urls.calls && routes.calls(urls.calls, options.listen);
+  const envelopes = new Envelopes(options, clock);
+  const callClient = new CallClient(calls, envelopes, observer);
+  const messenger = new Messenger(service, envelopes, transactions, publisher, callClient);
+
+  const pipeline = new Pipeline(
+    transactions,
+    store,
+    inFlight,
+    runs,
+    circuitBreakers,
+    payloads,
+    process,
+  );
+  const callHandler = new CallHandler(
+    registry,
+    inFlight,
+    runs,
+    process,
+    transactions,
+    store?.idempotency && new IdempotentCalls(transactions, store.idempotency),
+    outageReaders(),
+  );
+  const letters = store?.lanes.deadLetters;
+  const deadLetters = letters && new DeadLetterService(letters, registry, clock, payloads, service);
+  return {
+    clock,
+    deadLetters,
+    registry,
+    inFlight,
+    runs,
+    circuitBreakers,
+    routes,
+    outageReaders,
+    subjectKeys,
+    payloads,
+    publisher,
+    transactions,
+    relay,
+    calls,
+    messenger,
+    pipeline,
+    callHandler,
+  };
+}

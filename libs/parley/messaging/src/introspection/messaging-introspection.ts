@@ -1,0 +1,174 @@
+import type { Contract, Kind } from '@parley/contract';
+import type { Paused } from '../delivery/circuit-breakers';
+import type { Overdue } from '../delivery/handler-runs';
+import type { MessagingParts } from '../composition';
+import type { HandlerRegistry } from '../handlers/handler-registry';
+import type { MessagingOptions } from '../messaging-options';
+import type { CallServer } from '../ports/call-transport';
+import type { Backlog, ConsumerHealth } from '../ports/health';
+import type { LaneRunner } from '../ports/store';
+import type { Consumer } from '../ports/transport';
+import { STORED_KINDS } from '../sending/routes';
+import {
+  handlerInfo,
+  infoOf,
+  sayingHop,
+  withoutCredentials,
+  type HandlerInfo,
+  type RouteExplanation,
+  type RouteInfo,
+} from './explain';
+import { addUp, withKept } from './backlog';
+import { withOverdue, withPause } from './consumer-health';
+import {
+  durabilityReports,
+  topologyReports,
+  type DurabilityReport,
+  type TopologyReport,
+} from './topology-report';
+
+export interface MessagingHealth {
+  readonly intakes: readonly ConsumerHealth[];
+  /** Subscriptions that wait because most of their handlings failed. */
+  readonly paused?: readonly Paused[];
+  /**
+   * Handlers over their timeout and still running, also those that were ended; the oldest first.
+   */
+  readonly overdue?: readonly Overdue[];
+  readonly outbox?: {
+    readonly waiting: number;
+    /** Milliseconds. */
+    readonly oldestAge: number;
+    /** Why messages wait, where this instance relays. */
+    readonly reasons?: readonly string[];
+  };
+}
+
+/** What was bound to Nest when the service was attached to its application. */
+export interface BoundConsumers {
+  readonly consumers: readonly {
+    readonly kind: Kind;
+    readonly handlers: HandlerRegistry;
+    readonly consumer: Consumer;
+  }[];
+  readonly callServer?: CallServer;
+  readonly lanes?: LaneRunner;
+}
+
+/** What a process tells of its conversation: health, backlog, routes, handlers, topology. */
+export class MessagingIntrospection {
+  constructor(
+    private readonly options: MessagingOptions,
+    private readonly parts: MessagingParts,
+    private readonly bound: () => BoundConsumers,
+  ) {}
+
+  /** Asks the store. */
+  async health(): Promise<MessagingHealth> {
+    return { ...this.consumerHealth(), outbox: await this.outboxHealth() };
+  }
+
+  /** What messages and calls are taken right now. Asks nobody. */
+  consumerHealth(): Pick<MessagingHealth, 'intakes' | 'paused' | 'overdue'> {
+    const { consumers, callServer } = this.bound();
+    const paused = this.parts.circuitBreakers.paused();
+    const overdue = this.parts.runs.overdue();
+    const used = consumers
+      .filter(({ kind, handlers }) => handlers.subscriptions(kind).length > 0)
+      .map(({ consumer }) => withPause(consumer.health(), paused));
+    const calls =
+      callServer && this.parts.registry.allCalls().length > 0 ? [callServer.health()] : [];
+    const intakes = [...calls, ...used].map((health) => withOverdue(health, overdue));
+    return { intakes, paused, overdue };
+  }
+
+  /** What waits to be relayed; undefined without a store. Asks the store. */
+  async outboxHealth(): Promise<MessagingHealth['outbox']> {
+    const outbox = await this.options.store?.outbox.state();
+    return outbox && { ...outbox, reasons: this.parts.relay!.reasons() };
+  }
+
+  /** What waits, by subscription: at the technologies, in the store, in the outbox. */
+  async backlog(): Promise<readonly Backlog[]> {
+    const { consumers, lanes } = this.bound();
+    const [incoming, kept, unsent] = await Promise.all([
+      Promise.all(consumers.map(({ consumer }) => consumer.backlog?.() ?? [])),
+      lanes?.backlog() ?? [],
+      this.parts.relay?.backlog() ?? [],
+    ]);
+    const inStore = new Map(kept.map((backlog) => [backlog.subscription, backlog]));
+    return [
+      ...addUp(incoming.flat()).map((backlog) =>
+        withKept(backlog, inStore.get(backlog.subscription)),
+      ),
+      ...unsent,
+    ];
+  }
+
+  /** How this service carries each kind. */
+  routeInfo(): Readonly<Partial<Record<Kind, RouteInfo>>> {
+    const calls = this.parts.calls && {
+      technology: this.parts.calls.technology,
+      address: withoutCredentials(this.options.urls.calls!('{owner}')),
+    };
+    const stored = STORED_KINDS.flatMap((kind) => {
+      const transport = this.parts.routes.ofKind(kind);
+      return transport ? [[kind, infoOf(transport)] as const] : [];
+    });
+    return { ...(calls && { call: calls }), ...Object.fromEntries(stored) };
+  }
+
+  /** Everything that is handled here, and how. */
+  handlerInfo(): readonly HandlerInfo[] {
+    const handled = this.parts.registry
+      .subscriptions()
+      .flatMap((subscription) =>
+        [...subscription.handlers.values()]
+          .filter(({ missing }) => !missing)
+          .map((handler) => handlerInfo(handler, subscription)),
+      );
+    return [...this.parts.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
+  }
+
+  /** How this service would say a contract; undefined: nothing here carries its kind. */
+  explain(contract: Contract): RouteExplanation | undefined {
+    const { kind, owner } = contract;
+    if (kind === 'call')
+      return this.parts.calls && this.explainCall(this.parts.calls.technology, owner);
+    const transport = this.parts.routes.of(contract);
+    if (!transport) return undefined;
+    const how = {
+      local: this.parts.publisher.joins(transport),
+      stored: this.options.store !== undefined,
+    };
+    return {
+      ...infoOf(transport),
+      largest: transport.maxBodyBytes,
+      hops: [sayingHop(kind, transport.technology, how), ...(transport.describe?.(contract) ?? [])],
+    };
+  }
+
+  /** What must exist at the technologies for what this service says and handles. */
+  topology(): readonly TopologyReport[] {
+    return topologyReports(this.options.service, this.parts.routes, this.parts.registry);
+  }
+
+  /** Whether what the technologies confirmed would survive their crash. */
+  checkDurability(): Promise<readonly DurabilityReport[]> {
+    return durabilityReports(this.parts.routes);
+  }
+
+  private explainCall(technology: string, owner: string): RouteExplanation {
+    const address = withoutCredentials(this.options.urls.calls!(owner));
+    const hop = {
+      what: 'instances',
+      name: address,
+      why: `round robin over the instances of ${owner} that are up`,
+    };
+    return {
+      technology,
+      address,
+      hops: [sayingHop('call', technology, { local: false, stored: false }), hop],
+    };
+  }
+}
