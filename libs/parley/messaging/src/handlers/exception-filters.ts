@@ -5,7 +5,7 @@ import {
   type INestApplication,
   type Type,
 } from '@nestjs/common';
-import { EXCEPTION_FILTERS_METADATA, FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/internal';
+import { EXCEPTION_FILTERS_METADATA, FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants';
 import { ModulesContainer } from '@nestjs/core';
 import {
   concat,
