@@ -33,6 +33,7 @@ export { ReplyLostError, OwnerUnavailableError } from './ports/call-transport';
 export type { AuditEntry, DeadLetter, DeadLetterFilter, Decision } from './ports/dead-letters';
 export { IdempotencyConflictError } from './ports/idempotency-store';
 export { OutageError } from './ports/outage';
+export { NotStoredError, UnconfirmedError, UnpublishableError } from './ports/publish-errors';
 export type { Store } from './ports/store';
 export type { BatchOptions, HandlerOptions, SubscriptionOptions } from './ports/subscription';
 export type { Technology } from './ports/transport';

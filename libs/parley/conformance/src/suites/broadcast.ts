@@ -1,6 +1,6 @@
 import type { HandlerContext } from '@parley/messaging';
 import type { Fixture } from '../harness/fixture';
-import { eventually, Gate, Recorder } from '../harness/recorder';
+import { Gate, Recorder } from '../harness/recorder';
 import { ODD_TEXTS } from './effects';
 import { limitPromises } from './limits';
 import { neverSettlingBroadcasts } from './never-settling';
@@ -15,6 +15,7 @@ import {
   type Job,
   type Seen,
 } from '../harness/test-scenario';
+import { technologyAwayPromise } from './technology-away';
 import { unpublishablePromise } from './unpublishable';
 import { tryTooLarge, withClaims } from './too-large';
 
@@ -184,33 +185,7 @@ export function broadcastSuite(fixture: Fixture): void {
       expect(numbers(seen.entries)).toEqual([2, 3]);
     });
 
-    promise(
-      'T37',
-      async (trial) => {
-        const contract = trial.contract();
-        const seen = trial.journal();
-        await trial.hear(contract, note(seen));
-        const speaker = await trial.speaks();
-        expect(speaker.place.way!.down()).toBeGreaterThan(0);
-        await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 1 }));
-        const started = Date.now();
-        await expect(say(speaker, contract, { key: 'k', n: 2 })).rejects.toThrow(/\w/);
-        expect(Date.now() - started).toBeLessThan(16_000);
-        speaker.place.way!.up();
-        await seen.reach(1, ({ job }) => job.n === 1, 30_000);
-        await eventually(
-          () =>
-            say(speaker, contract, { key: 'k', n: 3 }).then(
-              () => true,
-              () => false,
-            ),
-          'the technology to be back',
-          30_000,
-        );
-        await seen.reach(1, ({ job }) => job.n === 3);
-      },
-      ['outbox'],
-    );
+    technologyAwayPromise(promise);
 
     promise('T42', async (trial) => {
       const contract = trial.contract();

@@ -9,6 +9,7 @@ import {
   sayInTransaction,
 } from './effects';
 import { eventually } from '../harness/recorder';
+import { technologyAwayPromise } from './technology-away';
 import type { TryPromise } from '../suite';
 import { handler, jobs, note, raw, say, type Handle, type Seen } from '../harness/test-scenario';
 
@@ -121,33 +122,7 @@ export function transactionPromises(promise: TryPromise): void {
     ['forgets'],
   );
 
-  promise(
-    'T37',
-    async (trial) => {
-      const contract = trial.contract();
-      const seen = trial.journal();
-      await trial.hear(contract, note(seen));
-      const speaker = await trial.speaks();
-      expect(speaker.place.way!.down()).toBeGreaterThan(0);
-      await sayInTransaction(speaker, contract, { key: 'k', n: 1 });
-      const started = Date.now();
-      await expect(say(speaker, contract, { key: 'k', n: 2 })).rejects.toThrow(/\w/);
-      expect(Date.now() - started).toBeLessThan(16_000);
-      speaker.place.way!.up();
-      await seen.reach(1, ({ job }) => job.n === 1, 30_000);
-      await eventually(
-        () =>
-          say(speaker, contract, { key: 'k', n: 3 }).then(
-            () => true,
-            () => false,
-          ),
-        'the technology to be back',
-        30_000,
-      );
-      await seen.reach(1, ({ job }) => job.n === 3);
-    },
-    ['outbox'],
-  );
+  technologyAwayPromise(promise);
 
   promise(
     'T38',

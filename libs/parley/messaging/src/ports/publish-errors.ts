@@ -1,4 +1,28 @@
 import type { OutgoingMessage } from '../message/message';
+import { OutageError, outageIn, type OutageReader } from './outage';
+
+/**
+ * Thrown where a message is sent, whatever carries it: nothing was stored. The technology is away,
+ * full, or does not allow it for now. Sending it again later may succeed.
+ */
+export class NotStoredError extends OutageError {
+  override readonly name: string = 'NotStoredError';
+  override readonly effect = 'none';
+}
+
+/** The technology has no queue, topic or address for the message. Nothing was stored. */
+export class UnroutableError extends NotStoredError {
+  override readonly name = 'UnroutableError';
+}
+
+/**
+ * Thrown where a message is sent, whatever carries it: nobody knows whether it was stored. Sending
+ * it again under the same idempotency key is safe.
+ */
+export class UnconfirmedError extends OutageError {
+  override readonly name = 'UnconfirmedError';
+  override readonly effect = 'unknown';
+}
 
 /**
  * Thrown by a transport: nothing was stored of what it was handed. Alone, another message of the
@@ -20,6 +44,19 @@ export class UnpublishableError extends UnpublishedError {
 /** A message was not sent, because an earlier one of its lane could not be published. */
 export class NotTriedError extends Error {
   override readonly name = 'NotTriedError';
+}
+
+/**
+ * The error of one message that was sent outside of a transaction: outages that a client library
+ * reports become NotStoredError or UnconfirmedError, other errors stay as they are.
+ */
+export function publishError(error: unknown, readers: readonly OutageReader[]): unknown {
+  if (error instanceof NotStoredError || error instanceof UnconfirmedError) return error;
+  const outage = outageIn(error, readers);
+  if (!outage) return error;
+  return outage.effect === 'none'
+    ? new NotStoredError(outage.message, { cause: error })
+    : new UnconfirmedError(outage.message, { cause: error });
 }
 
 /** Why each of some messages was not published. */

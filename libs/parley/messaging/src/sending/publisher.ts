@@ -1,8 +1,13 @@
 import type { Contract } from '@parley/contract';
 import type { PayloadProcessor } from '../payload/payload-processor';
 import type { OutgoingMessage } from '../message/message';
-import { noteEffect } from '../ports/outage';
-import { type Failures, PartlyPublishedError, UnpublishableError } from '../ports/publish-errors';
+import { noteEffect, outageReadersOf } from '../ports/outage';
+import {
+  type Failures,
+  PartlyPublishedError,
+  publishError,
+  UnpublishableError,
+} from '../ports/publish-errors';
 import type { Routes } from './routes';
 import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
@@ -94,9 +99,17 @@ export class Publisher {
     }
   }
 
-  /** Without a transaction; resolves with the technology's confirm. */
+  /**
+   * Publishes a message without a transaction; resolves with the technology's confirm.
+   * @throws NotStoredError, UnconfirmedError, UnpublishableError
+   */
   async say(message: OutgoingMessage): Promise<void> {
-    await this.now(await this.bodies.encodeBody([message], (contract) => this.route(contract)));
+    const transport = this.route(message.contract);
+    try {
+      await this.now(await this.bodies.encodeBody([message], () => transport));
+    } catch (error) {
+      throw publishError(error, outageReadersOf([transport, this.store]));
+    }
     noteEffect();
   }
 

@@ -109,10 +109,13 @@ export { outboxSubscription } from '../ports/outbox-subscription';
 export {
   type Failures,
   failureOf,
+  NotStoredError,
   NotTriedError,
   PartlyPublishedError,
+  UnconfirmedError,
   UnpublishableError,
   UnpublishedError,
+  UnroutableError,
 } from '../ports/publish-errors';
 export type {
   Inbox,

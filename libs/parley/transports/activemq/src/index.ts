@@ -1,3 +1,2 @@
 export { activemq } from './activemq';
 export { ActiveMqUnavailableError, TopologyMismatchError } from './address';
-export { NotConnectedError, RefusedError, UnconfirmedError, UnroutableError } from './sender-links';

@@ -4,13 +4,16 @@ import {
   sendInOrder,
   type TransportContext,
   withTimeout,
+  UnroutableError,
+  bugIn,
+  NotStoredError,
 } from '@parley/messaging/transport';
 import type { Message } from 'rhea';
-import type { Address } from './address';
+import { type Address, TopologyMismatchError } from './address';
 import { messageOf } from './cloudevents';
 import { AmqpConnection } from './amqp-connection';
 import { Management } from './management';
-import { NotConnectedError, SenderLinks, UnroutableError } from './sender-links';
+import { notConnected, notDeclared, SenderLinks } from './sender-links';
 import { addressOf, declare, laneOf, missingFrom } from './topology';
 
 const CONNECTED_WITHIN = 10_000;
@@ -71,11 +74,7 @@ export class Publisher {
 
   /** Asks the broker about itself. */
   async manage<T>(work: (management: Management) => Promise<T>): Promise<T> {
-    await withTimeout(
-      CONNECTED_WITHIN,
-      this.line.arrival(),
-      () => new NotConnectedError(this.address),
-    );
+    await withTimeout(CONNECTED_WITHIN, this.line.arrival(), () => notConnected(this.address));
     return work(this.management!);
   }
 
@@ -100,15 +99,26 @@ export class Publisher {
     await this.outlets.send(target, 'topic', messageOf(message, false));
   }
 
-  /** Asked once per connection. */
-  private ensure(what: string, look: (management: Management) => Promise<void>): Promise<void> {
-    return this.manage((management) => {
-      const { declared } = this;
-      const looking = declared.get(what) ?? look(management);
-      declared.set(what, looking);
-      looking.catch(() => declared.delete(what));
-      return looking;
-    });
+  /**
+   * Asked once per connection, before anything is sent.
+   * @throws TopologyMismatchError, NotStoredError
+   */
+  private async ensure(
+    what: string,
+    look: (management: Management) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await this.manage((management) => {
+        const { declared } = this;
+        const looking = declared.get(what) ?? look(management);
+        declared.set(what, looking);
+        looking.catch(() => declared.delete(what));
+        return looking;
+      });
+    } catch (error) {
+      if (error instanceof NotStoredError || error instanceof TopologyMismatchError) throw error;
+      throw bugIn(error) ?? notDeclared(what, this.address, error as Error);
+    }
   }
 }
 

@@ -1,5 +1,11 @@
-import { OutageError } from '@parley/messaging';
-import { UnpublishableError, withTimeout } from '@parley/messaging/transport';
+import {} from '@parley/messaging';
+import {
+  UnpublishableError,
+  withTimeout,
+  NotStoredError,
+  UnroutableError,
+  UnconfirmedError,
+} from '@parley/messaging/transport';
 import type { Connection, Delivery, EventContext, Message, Sender } from 'rhea';
 import type { Address } from './address';
 import type { AmqpConnection } from './amqp-connection';
@@ -35,7 +41,7 @@ class SenderLink {
   async send(message: Message): Promise<void> {
     while (!this.closed && !this.sender.sendable())
       await new Promise<void>((resolve) => this.waiting.push(resolve));
-    if (this.closed) throw new NotConnectedError(this.address);
+    if (this.closed) throw notConnected(this.address);
     await new Promise<void>((resolve, reject) =>
       this.unconfirmed.set(this.sender.send(message), { resolve, reject }),
     );
@@ -45,7 +51,7 @@ class SenderLink {
   close(why: string): void {
     this.closed = true;
     for (const { reject } of this.unconfirmed.values())
-      reject(new UnconfirmedError(this.target, this.address, why));
+      reject(unconfirmed(this.target, this.address, why));
     this.unconfirmed.clear();
     this.wake();
   }
@@ -88,9 +94,7 @@ export class SenderLinks {
     })();
     const why = `no answer within ${CONFIRMED_WITHIN / 1_000} s`;
     await withTimeout(CONFIRMED_WITHIN, sending, () =>
-      handedOver
-        ? new UnconfirmedError(target, this.address, why)
-        : new NotConnectedError(this.address),
+      handedOver ? unconfirmed(target, this.address, why) : notConnected(this.address),
     );
   }
 
@@ -118,8 +122,8 @@ export class SenderLinks {
     const outlet = new SenderLink(sender, this.address, target);
     await attached(sender, 'sendable').catch((error: Error & { condition?: string }) => {
       throw error.condition === 'amqp:not-found'
-        ? new UnroutableError(target, this.address)
-        : new RefusedError(target, this.address, error.message);
+        ? noSuchAddress(target, this.address)
+        : refused(target, this.address, error.message);
     });
     return outlet;
   }
@@ -136,37 +140,7 @@ function refusal(target: string, address: Address, { remote_state }: Delivery, h
   const why = error?.description ?? error?.condition ?? how;
   return OF_THE_MESSAGE.test(error?.condition ?? '')
     ? new UnacceptableError(target, address, why)
-    : new RefusedError(target, address, why);
-}
-
-/** Nothing could be handed over, for there is no connection. Nothing was stored. */
-export class NotConnectedError extends OutageError {
-  override readonly name = 'NotConnectedError';
-  override readonly effect = 'none';
-  constructor(address: Address) {
-    super(
-      `there is no connection to ActiveMQ at ${address}; nothing was stored, say it again when it is back`,
-    );
-  }
-}
-
-/** The broker has no such address. Nothing was stored. */
-export class UnroutableError extends OutageError {
-  override readonly name = 'UnroutableError';
-  override readonly effect = 'none';
-  constructor(target: string, address: Address) {
-    super(
-      `ActiveMQ at ${address} has no ${target}: someone deleted it; it is made anew for the next message, so say it again`,
-    );
-  }
-}
-
-/** The broker said no. Nothing was stored. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
-  constructor(target: string, address: Address, why: string) {
-    super(`ActiveMQ at ${address} refused a message for ${target}: ${why}`);
-  }
+    : refused(target, address, why);
 }
 
 /** The broker takes no such message. Nothing was stored, and saying it again does not help. */
@@ -177,13 +151,30 @@ export class UnacceptableError extends UnpublishableError {
   }
 }
 
-/** Nobody knows whether the message was taken. */
-export class UnconfirmedError extends OutageError {
-  override readonly name = 'UnconfirmedError';
-  override readonly effect = 'unknown';
-  constructor(target: string, address: Address, why: string) {
-    super(
-      `ActiveMQ at ${address} did not confirm a message for ${target} (${why}); say it again under the same id`,
-    );
-  }
-}
+/** There is no connection to hand a message over. */
+export const notConnected = (address: Address): NotStoredError =>
+  new NotStoredError(
+    `there is no connection to ActiveMQ at ${address}; nothing was stored, send it again when it is back`,
+  );
+
+/** Whether there is a queue for the message is not known. */
+export const notDeclared = (target: string, address: Address, cause: Error): NotStoredError =>
+  new NotStoredError(
+    `ActiveMQ at ${address} did not declare ${target} (${cause.message}); nothing was stored, send it again when it is back`,
+    { cause },
+  );
+
+const noSuchAddress = (target: string, address: Address): UnroutableError =>
+  new UnroutableError(
+    `ActiveMQ at ${address} has no ${target}: someone deleted it; it is made anew for the next message, so send it again`,
+  );
+
+const refused = (target: string, address: Address, why: string): NotStoredError =>
+  new NotStoredError(
+    `ActiveMQ at ${address} refused a message for ${target} (${why}); nothing was stored`,
+  );
+
+const unconfirmed = (target: string, address: Address, why: string): UnconfirmedError =>
+  new UnconfirmedError(
+    `ActiveMQ at ${address} did not confirm a message for ${target} (${why}); send it again under the same id`,
+  );

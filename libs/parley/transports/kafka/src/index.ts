@@ -1,3 +1,3 @@
 export { KafkaUnavailableError, TopologyMismatchError } from './address';
 export { kafka } from './kafka';
-export { NotConnectedError, RefusedError, UnconfirmedError, UnroutableError } from './publisher';
+export { RefusedError } from './publisher';

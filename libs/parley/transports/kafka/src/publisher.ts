@@ -1,4 +1,4 @@
-import { OutageError } from '@parley/messaging';
+import {} from '@parley/messaging';
 import {
   bugIn,
   failureOf,
@@ -10,6 +10,9 @@ import {
   type TransportContext,
   UnpublishableError,
   UnpublishedError,
+  NotStoredError,
+  UnroutableError,
+  UnconfirmedError,
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
@@ -145,14 +148,13 @@ export class KafkaPublisher {
   }
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
-    const late = () =>
-      new NotConnectedError(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+    const late = () => notConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
       return await within(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
     } catch (error) {
-      if (error instanceof NotConnectedError || (error as Error).name === 'TopologyMismatchError')
+      if (error instanceof NotStoredError || (error as Error).name === 'TopologyMismatchError')
         throw error;
-      throw bugIn(error) ?? new NotConnectedError(this.address, (error as Error).message, error);
+      throw bugIn(error) ?? notConnected(this.address, (error as Error).message, error);
     }
   }
 
@@ -275,14 +277,14 @@ export class KafkaPublisher {
   private errorOf(rejection: RejectionError, { messages }: PendingSend): Error {
     const { topic } = messages[0]!;
     if (rejection.what === 'unsent')
-      return new NotConnectedError(this.address, rejection.message, rejection);
-    if (rejection.what === 'unknown') return new UnconfirmedError(topic, this.address, rejection);
+      return notConnected(this.address, rejection.message, rejection);
+    if (rejection.what === 'unknown') return unconfirmed(topic, this.address, rejection);
     if (rejection.what === 'refused' || rejection.what === 'too large')
       return new RefusedError(topic, this.address, rejection);
     if (rejection.what === 'not allowed')
       return new NotAllowedError(topic, this.address, rejection);
     this.topics.forget(topic);
-    return new UnroutableError(topic, this.address, rejection);
+    return noSuchTopic(topic, this.address, rejection);
   }
 }
 
@@ -333,30 +335,6 @@ function isBehind(
   );
 }
 
-/** Nothing could be handed over. Nothing was stored. */
-export class NotConnectedError extends OutageError {
-  override readonly name = 'NotConnectedError';
-  override readonly effect = 'none';
-  constructor(address: Address, why: string, cause?: unknown) {
-    super(
-      `Kafka at ${address} takes nothing (${why}); nothing was stored, publish again when it is back`,
-      { cause },
-    );
-  }
-}
-
-/** There is no topic to put the message into. Nothing was stored. */
-export class UnroutableError extends OutageError {
-  override readonly name = 'UnroutableError';
-  override readonly effect = 'none';
-  constructor(topic: string, address: Address, cause: Error) {
-    super(
-      `Kafka at ${address} has no topic ${topic}: someone deleted it; publish again, and it is made anew where that is allowed`,
-      { cause },
-    );
-  }
-}
-
 /** The broker said no. Nothing was stored. */
 export class RefusedError extends UnpublishableError {
   override readonly name = 'RefusedError';
@@ -379,14 +357,21 @@ export class NotAllowedError extends UnpublishedError {
   }
 }
 
-/** Nobody knows whether the message is stored. */
-export class UnconfirmedError extends OutageError {
-  override readonly name = 'UnconfirmedError';
-  override readonly effect = 'unknown';
-  constructor(topic: string, address: Address, cause: Error) {
-    super(
-      `Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); publish it again under the same id`,
-      { cause },
-    );
-  }
-}
+/** Nothing could be handed over. */
+const notConnected = (address: Address, why: string, cause?: unknown): NotStoredError =>
+  new NotStoredError(
+    `Kafka at ${address} takes nothing (${why}); nothing was stored, send it again when it is back`,
+    { cause },
+  );
+
+const noSuchTopic = (topic: string, address: Address, cause: Error): UnroutableError =>
+  new UnroutableError(
+    `Kafka at ${address} has no topic ${topic}: someone deleted it; send it again, and it is made anew where that is allowed`,
+    { cause },
+  );
+
+const unconfirmed = (topic: string, address: Address, cause: Error): UnconfirmedError =>
+  new UnconfirmedError(
+    `Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); send it again under the same id`,
+    { cause },
+  );

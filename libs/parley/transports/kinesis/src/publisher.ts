@@ -1,6 +1,6 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { OutageError } from '@parley/messaging';
+import {} from '@parley/messaging';
 import {
   RequestBatcher,
   bugIn,
@@ -8,6 +8,8 @@ import {
   type OutgoingMessage,
   sendInOrder,
   UnpublishableError,
+  NotStoredError,
+  UnconfirmedError,
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
@@ -79,8 +81,8 @@ export class StreamPublisher {
     const isRefused =
       error instanceof RecordRefusedError || ($fault === 'client' && name !== 'AbortError');
     return isRefused
-      ? new RefusedError(stream, this.address, `${name}: ${message}`)
-      : new UnconfirmedError(stream, this.address, reasonOf(error));
+      ? refused(stream, this.address, `${name}: ${message}`)
+      : unconfirmed(stream, this.address, reasonOf(error));
   }
 
   private batchesOf(stream: string): RequestBatcher<KinesisRecord> {
@@ -113,14 +115,6 @@ export class StreamPublisher {
   }
 }
 
-/** Kinesis said no. Nothing was stored. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
-  constructor(stream: string, address: Address, why: string) {
-    super(`Kinesis at ${address} refused a message for ${stream} (${why}); nothing was stored`);
-  }
-}
-
 /** More than Kinesis takes. Nothing was stored. */
 export class RecordTooLargeError extends UnpublishableError {
   override readonly name = 'RecordTooLargeError';
@@ -131,13 +125,12 @@ export class RecordTooLargeError extends UnpublishableError {
   }
 }
 
-/** Nobody knows whether the message is stored. */
-export class UnconfirmedError extends OutageError {
-  override readonly name = 'UnconfirmedError';
-  override readonly effect = 'unknown';
-  constructor(stream: string, address: Address, why: string) {
-    super(
-      `Kinesis at ${address} did not confirm a message for ${stream} (${why}); publish it again under the same id`,
-    );
-  }
-}
+const refused = (stream: string, address: Address, why: string): NotStoredError =>
+  new NotStoredError(
+    `Kinesis at ${address} refused a message for ${stream} (${why}); nothing was stored`,
+  );
+
+const unconfirmed = (stream: string, address: Address, why: string): UnconfirmedError =>
+  new UnconfirmedError(
+    `Kinesis at ${address} did not confirm a message for ${stream} (${why}); send it again under the same id`,
+  );

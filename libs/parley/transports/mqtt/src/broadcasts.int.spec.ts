@@ -209,7 +209,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const { received, until } = await listener();
     road.dropResponses();
     await expect(sender.publish([saying({ id: 'lost' })])).rejects.toMatchObject({
-      name: 'NotPublishedError',
+      name: 'UnconfirmedError',
       message: expect.stringContaining(topic),
     });
     road.down();

@@ -1,3 +1,2 @@
 export { MqttUnavailableError } from './address';
 export { mqtt } from './mqtt';
-export { NotPublishedError } from './publisher';

@@ -1,10 +1,12 @@
-import { OutageError } from '@parley/messaging';
+import {} from '@parley/messaging';
 import {
   headersOf,
   type OutgoingMessage,
   sendInOrder,
   type TransportContext,
   UnpublishableError,
+  NotStoredError,
+  UnconfirmedError,
 } from '@parley/messaging/transport';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
@@ -74,7 +76,8 @@ export class Publisher {
         `it has ${size} bytes, and the broker takes ${largest}`,
       );
     let id: number | undefined;
-    const notSaid = (why: string) => new NotPublishedError(topic, address, why);
+    const notConfirmed = (why: string) =>
+      id === undefined ? notStored(topic, address, why) : unconfirmed(topic, address, why);
     const said = (client: MqttClient) =>
       new Promise<void>((resolve, reject) => {
         const answered = (error?: (Error & { readonly code?: unknown }) | null) => {
@@ -83,7 +86,7 @@ export class Publisher {
             reject(
               FOR_GOOD.has(error.code)
                 ? new UnacceptableError(topic, address, error.message)
-                : notSaid(error.message),
+                : notConfirmed(error.message),
             );
         };
         client.publish(topic, payload, { qos: 1, retain: address.retain, properties }, answered);
@@ -91,10 +94,10 @@ export class Publisher {
       });
     try {
       await this.connection.use(said, () =>
-        notSaid(this.connection.cause?.message ?? 'no answer within 10 s'),
+        notConfirmed(this.connection.cause?.message ?? 'no answer within 10 s'),
       );
     } catch (error) {
-      // Said when the connection is back it would be late.
+      // Published when the connection is back it would be late.
       if (id !== undefined) this.connection.client!.removeOutgoingMessage(id);
       throw error;
     }
@@ -109,13 +112,12 @@ export class UnacceptableError extends UnpublishableError {
   }
 }
 
-/** A broadcast that did not reach the broker, or of which nobody knows whether it did. */
-export class NotPublishedError extends OutageError {
-  override readonly name = 'NotPublishedError';
-  override readonly effect = 'unknown';
-  constructor(topic: string, address: Address, why: string) {
-    super(
-      `the broadcast to ${topic} was not taken by the MQTT broker at ${address} (${why}); nothing keeps it, so say it again if it still matters`,
-    );
-  }
-}
+const notStored = (topic: string, address: Address, why: string): NotStoredError =>
+  new NotStoredError(
+    `the broadcast to ${topic} was not handed to the MQTT broker at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
+  );
+
+const unconfirmed = (topic: string, address: Address, why: string): UnconfirmedError =>
+  new UnconfirmedError(
+    `the broadcast to ${topic} was not confirmed by the MQTT broker at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
+  );

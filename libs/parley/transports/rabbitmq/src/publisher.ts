@@ -1,5 +1,5 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
-import { OutageError } from '@parley/messaging';
+import {} from '@parley/messaging';
 import {
   bugIn,
   headersOf,
@@ -10,6 +10,9 @@ import {
   type TransportContext,
   UnpublishableError,
   withTimeout,
+  NotStoredError,
+  UnroutableError,
+  UnconfirmedError,
 } from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
@@ -156,7 +159,7 @@ export class CommandPublisher extends ClientRMQ {
     pattern: queue,
     data,
   }: ReadPacket<OutgoingParcel>): Promise<void> {
-    const unknown = (why: string) => new UnconfirmedError(queue, this.address, why);
+    const unknown = (why: string) => unconfirmed(queue, this.address, why);
     const send = async () => {
       const channel = await this.open();
       await withTimeout(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () =>
@@ -175,11 +178,11 @@ export class CommandPublisher extends ClientRMQ {
     const id = String(properties.messageId);
     return new Promise<void>((resolve, reject) => {
       const answered = (error: unknown) => {
-        if (this.returned.delete(id)) reject(new UnroutableError(queue, this.address));
+        if (this.returned.delete(id)) reject(noSuchQueue(queue, this.address));
         else if (!error) resolve();
         else if (this.guilty.verdict(channel, id))
           reject(new UnacceptableError(queue, this.address, this.guilty.verdict(channel, id)!));
-        else if (this.channels.current === channel) reject(new RefusedError(queue, this.address));
+        else if (this.channels.current === channel) reject(refused(queue, this.address));
         else reject(unknown('the connection was lost first'));
       };
       this.unconfirmed.add(id);
@@ -196,7 +199,7 @@ export class CommandPublisher extends ClientRMQ {
         const { name, message } = error as Error;
         reject(
           name === 'IllegalOperationError'
-            ? new NotConnectedError(this.address)
+            ? notConnected(this.address)
             : new UnacceptableError(queue, this.address, message),
         );
       }
@@ -267,11 +270,7 @@ export class CommandPublisher extends ClientRMQ {
         throw error.code === 406 || error instanceof NotThereError
           ? startFailure(this.address, error)
           : (bugIn(error) ??
-              new UnconfirmedError(
-                what,
-                this.address,
-                `what it needs was not declared: ${error.message}`,
-              ));
+              unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`));
       },
     );
   }
@@ -286,12 +285,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   private async open(): Promise<ConfirmChannel> {
-    if (!this.client) throw new NotConnectedError(this.address);
-    return withTimeout(
-      CONFIRMED_WITHIN,
-      this.channels.arrival(),
-      () => new NotConnectedError(this.address),
-    );
+    if (!this.client) throw notConnected(this.address);
+    return withTimeout(CONFIRMED_WITHIN, this.channels.arrival(), () => notConnected(this.address));
   }
 
   /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
@@ -354,46 +349,23 @@ export class UnacceptableError extends UnpublishableError {
   }
 }
 
-/** Nothing could be handed over, for there is no connection. Nothing was stored. */
-export class NotConnectedError extends OutageError {
-  override readonly name = 'NotConnectedError';
-  override readonly effect = 'none';
-  constructor(address: Address) {
-    super(
-      `there is no connection to RabbitMQ at ${address}; nothing was stored, publish again when it is back`,
-    );
-  }
-}
+/** Nothing could be handed over, for there is no connection. */
+const notConnected = (address: Address): NotStoredError =>
+  new NotStoredError(
+    `there is no connection to RabbitMQ at ${address}; nothing was stored, send it again when it is back`,
+  );
 
-/** The broker has no queue to put the command into. Nothing was stored. */
-export class UnroutableError extends OutageError {
-  override readonly name = 'UnroutableError';
-  override readonly effect = 'none';
-  constructor(queue: string, address: Address) {
-    super(
-      `RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, publish again then`,
-    );
-  }
-}
+const noSuchQueue = (queue: string, address: Address): UnroutableError =>
+  new UnroutableError(
+    `RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, send it again then`,
+  );
 
-/** The broker said no. Nothing was stored. */
-export class RefusedError extends OutageError {
-  override readonly name = 'RefusedError';
-  override readonly effect = 'none';
-  constructor(queue: string, address: Address) {
-    super(
-      `RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; publish it again`,
-    );
-  }
-}
+const refused = (queue: string, address: Address): NotStoredError =>
+  new NotStoredError(
+    `RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; send it again`,
+  );
 
-/** Nobody knows whether the command is stored. */
-export class UnconfirmedError extends OutageError {
-  override readonly name = 'UnconfirmedError';
-  override readonly effect = 'unknown';
-  constructor(queue: string, address: Address, why: string) {
-    super(
-      `RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); publish it again under the same id`,
-    );
-  }
-}
+const unconfirmed = (queue: string, address: Address, why: string): UnconfirmedError =>
+  new UnconfirmedError(
+    `RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); send it again under the same id`,
+  );

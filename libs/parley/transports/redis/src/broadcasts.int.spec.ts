@@ -139,7 +139,7 @@ jest.setTimeout(30_000);
     road.block();
     const began = Date.now();
     await expect(sender.publish([saying(contract)])).rejects.toMatchObject({
-      name: 'NotPublishedError',
+      name: 'UnconfirmedError',
       message: expect.stringContaining(channel),
     });
     expect(Date.now() - began).toBeLessThan(11_000);

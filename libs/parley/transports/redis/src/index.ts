@@ -1,3 +1,2 @@
 export { RedisUnavailableError } from './address';
-export { NotPublishedError } from './publisher';
 export { redis } from './redis';

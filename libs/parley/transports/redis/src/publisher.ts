@@ -1,5 +1,5 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
-import { OutageError } from '@parley/messaging';
+import {} from '@parley/messaging';
 import {
   bugIn,
   headersOf,
@@ -8,6 +8,8 @@ import {
   BodyTooLargeError,
   toStructured,
   withTimeout,
+  NotStoredError,
+  UnconfirmedError,
 } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailableError } from './address';
@@ -91,29 +93,25 @@ export class BroadcastPublisher extends ClientRedis {
     pattern: channel,
     data,
   }: ReadPacket<string>): Promise<void> {
-    const notSaid = () =>
-      new NotPublishedError(
-        channel,
-        this.address,
-        this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`,
-      );
+    const silence = () => this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`;
     const client = this.pubClient as Redis | null;
-    await connected(client, notSaid);
-    await withTimeout(CONNECTED_WITHIN, client!.publish(channel, data), notSaid).catch((error) => {
-      throw error instanceof NotPublishedError
+    await connected(client, () => notStored(channel, this.address, silence()));
+    await withTimeout(CONNECTED_WITHIN, client!.publish(channel, data), () =>
+      unconfirmed(channel, this.address, silence()),
+    ).catch((error) => {
+      throw error instanceof UnconfirmedError
         ? error
-        : (bugIn(error) ?? new NotPublishedError(channel, this.address, (error as Error).message));
+        : (bugIn(error) ?? unconfirmed(channel, this.address, (error as Error).message));
     });
   }
 }
 
-/** A broadcast that did not reach Redis, or of which nobody knows whether it did. */
-export class NotPublishedError extends OutageError {
-  override readonly name = 'NotPublishedError';
-  override readonly effect = 'unknown';
-  constructor(channel: string, address: Address, why: string) {
-    super(
-      `the broadcast to ${channel} was not taken by Redis at ${address} (${why}); nothing keeps it, so say it again if it still matters`,
-    );
-  }
-}
+const notStored = (channel: string, address: Address, why: string): NotStoredError =>
+  new NotStoredError(
+    `the broadcast to ${channel} was not handed to Redis at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
+  );
+
+const unconfirmed = (channel: string, address: Address, why: string): UnconfirmedError =>
+  new UnconfirmedError(
+    `the broadcast to ${channel} was not confirmed by Redis at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
+  );

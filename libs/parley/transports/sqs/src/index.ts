@@ -1,3 +1,3 @@
-export { MessageTooLargeError, RefusedError, UnconfirmedError } from './publisher';
+export { MessageTooLargeError } from './publisher';
 export { AwsUnavailable, TopologyMismatchError } from '@parley/aws';
 export { sqs } from './sqs';

@@ -4,7 +4,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { isUnusable, reasonOf } from '@parley/aws';
-import { OutageError } from '@parley/messaging';
+import {} from '@parley/messaging';
 import {
   type RequestBatcher,
   bugIn,
@@ -13,6 +13,8 @@ import {
   queueOf,
   sendInOrder,
   UnpublishableError,
+  NotStoredError,
+  UnconfirmedError,
 } from '@parley/messaging/transport';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
@@ -101,14 +103,14 @@ export class CommandPublisher {
     if (error instanceof EntryRefusedError && error.isForGood)
       return new UnacceptableError(owner, this.address, error.message);
     if (error instanceof EntryRefusedError && error.isOurFault)
-      return new RefusedError(owner, this.address, error.message);
+      return refused(owner, this.address, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
     const bug = bugIn(error);
     if (bug) return bug;
     return $fault === 'client'
-      ? new RefusedError(owner, this.address, `${name}: ${message}`)
-      : new UnconfirmedError(owner, this.address, reasonOf(error));
+      ? refused(owner, this.address, `${name}: ${message}`)
+      : unconfirmed(owner, this.address, reasonOf(error));
   }
 
   private batchesOf(url: string): RequestBatcher<Ready> {
@@ -129,14 +131,6 @@ export class CommandPublisher {
 const printOf = ({ MessageBody }: SqsMessage): string =>
   createHash('sha256').update(MessageBody).digest('hex');
 
-/** SQS said no. Nothing was stored. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
-  constructor(owner: string, address: Address, why: string) {
-    super(`SQS at ${address} refused a command for ${owner} (${why}); nothing was stored`);
-  }
-}
-
 /** SQS takes no such message. Nothing was stored, and sending it again does not help. */
 export class UnacceptableError extends UnpublishableError {
   override readonly name = 'UnacceptableError';
@@ -155,13 +149,12 @@ export class MessageTooLargeError extends UnpublishableError {
   }
 }
 
-/** Nobody knows whether the command is stored. */
-export class UnconfirmedError extends OutageError {
-  override readonly name = 'UnconfirmedError';
-  override readonly effect = 'unknown';
-  constructor(owner: string, address: Address, why: string) {
-    super(
-      `SQS at ${address} did not confirm a command for ${owner} (${why}); publish it again under the same id`,
-    );
-  }
-}
+const refused = (owner: string, address: Address, why: string): NotStoredError =>
+  new NotStoredError(
+    `SQS at ${address} refused a command for ${owner} (${why}); nothing was stored`,
+  );
+
+const unconfirmed = (owner: string, address: Address, why: string): UnconfirmedError =>
+  new UnconfirmedError(
+    `SQS at ${address} did not confirm a command for ${owner} (${why}); send it again under the same id`,
+  );

@@ -1,0 +1,47 @@
+import { NotStoredError, UnconfirmedError } from '@parley/messaging';
+import { numbers, sayInTransaction } from './effects';
+import { eventually } from '../harness/recorder';
+import { note, say, type TestScenario } from '../harness/test-scenario';
+import type { TryPromise } from '../suite';
+
+/** Milliseconds after which sending must have failed while the technology is away. */
+const FAILS_WITHIN_MS = 16_000;
+const BACK_WITHIN_MS = 30_000;
+
+/**
+ * While the technology is away the outbox keeps what transactions sent, and sending without one
+ * fails in time. Its error says whether the message was stored: after a NotStoredError it is never
+ * delivered.
+ */
+export function technologyAwayPromise(promise: TryPromise): void {
+  promise('T37', tryWhileAway, ['outbox']);
+}
+
+async function tryWhileAway(trial: TestScenario): Promise<void> {
+  const contract = trial.contract();
+  const seen = trial.journal();
+  await trial.hear(contract, note(seen));
+  const speaker = await trial.speaks();
+  expect(speaker.place.way!.down()).toBeGreaterThan(0);
+  await sayInTransaction(speaker, contract, { key: 'k', n: 1 });
+  const started = Date.now();
+  const failure: unknown = await say(speaker, contract, { key: 'k', n: 2 }).catch(
+    (error: unknown) => error,
+  );
+  const isTold = failure instanceof NotStoredError || failure instanceof UnconfirmedError;
+  if (!isTold) expect(failure).toBeInstanceOf(NotStoredError); // shows what it is instead
+  expect(Date.now() - started).toBeLessThan(FAILS_WITHIN_MS);
+  speaker.place.way!.up();
+  await seen.reach(1, ({ job }) => job.n === 1, BACK_WITHIN_MS);
+  await eventually(
+    () =>
+      say(speaker, contract, { key: 'k', n: 3 }).then(
+        () => true,
+        () => false,
+      ),
+    'the technology to be back',
+    BACK_WITHIN_MS,
+  );
+  await seen.reach(1, ({ job }) => job.n === 3);
+  if (failure instanceof NotStoredError) expect(numbers(seen.entries)).not.toContain(2);
+}
