@@ -1,0 +1,213 @@
+// The packages as somebody else meets them: installed from their files into an empty folder, with
+// the application that docs/in-your-application.md shows (tools/build/own-application), compiled
+// and run as CommonJS and as ES modules, on a PostgreSQL of the tests.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { useTestPostgres } from '../database/test-postgres.mjs';
+import { pack } from './pack.mjs';
+import { packages, readManifest } from './packages.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const { dependencies, devDependencies } = readManifest('package.json');
+/** PACK_NEST=11 tries another Nest than the repository's, PACK_TYPEORM=0.3 another TypeORM. */
+const { PACK_NEST: nest, PACK_TYPEORM: typeorm = dependencies.typeorm } = process.env;
+
+const USED = ['contract', 'resilience', 'messaging', 'postgres'];
+const installed = [
+  ...['common', 'core', 'microservices'].map(
+    (name) => `@nestjs/${name}@${nest ?? dependencies[`@nestjs/${name}`]}`,
+  ),
+  `@nestjs/platform-express@${nest ?? '12'}`,
+  `typeorm@${typeorm}`,
+  ...['reflect-metadata', 'rxjs', 'zod'].map((name) => `${name}@${dependencies[name]}`),
+  `@types/node@${devDependencies['@types/node']}`,
+];
+
+/** What a program wrote, with its errors; or why it failed, in the words it used. */
+async function run(program, args, options) {
+  try {
+    return await promisify(execFile)(program, args, { maxBuffer: 1 << 26, ...options });
+  } catch (error) {
+    const said = `${error.stdout}${error.stderr}`.trim().split('\n').slice(-40).join('\n');
+    throw new Error(`${path.basename(program)} ${args.join(' ')} failed:\n${said}`);
+  }
+}
+
+/** Asks until the answer is as it should be: for what is handled in the background. */
+async function eventually(ask, isRight) {
+  for (const until = Date.now() + 20_000; ; await sleep(100)) {
+    const answer = await ask();
+    if (isRight(answer)) return answer;
+    if (Date.now() > until) assert.fail(`after 20 s it still is ${JSON.stringify(answer)}`);
+  }
+}
+
+class Application {
+  #process;
+  #said = '';
+
+  constructor(folder, env) {
+    this.#process = spawn(process.execPath, ['dist/main.js'], {
+      cwd: folder,
+      env: { ...process.env, ...env, PORT: '0' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#process.stderr.on('data', (text) => (this.#said += text));
+  }
+
+  async ready() {
+    for await (const line of createInterface({ input: this.#process.stdout })) {
+      this.#said += `${line}\n`;
+      this.url = /^ready at (\S+)/.exec(line)?.[1];
+      if (this.url) break;
+    }
+    this.#process.stdout.resume();
+    if (!this.url) assert.fail(`the application did not start:\n${this.#said}`);
+    return this;
+  }
+
+  async ask(at, body, method = body === undefined ? 'GET' : 'POST') {
+    const answer = await fetch(`${this.url}${at}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) await sleep(500); // its reason may still be on its way here
+    assert.ok(answer.ok, `${method} ${at}: ${answer.status} ${text}\n${this.#said}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** How it ended: 0 when it drained. */
+  async stop() {
+    if (this.#process.exitCode !== null) return this.#process.exitCode;
+    const ended = once(this.#process, 'exit');
+    this.#process.kill('SIGTERM');
+    const [code, signal] = await ended;
+    return code ?? signal;
+  }
+
+  kill() {
+    this.#process.kill('SIGKILL');
+  }
+}
+
+describe('the packages of the kit', { timeout: 600_000 }, () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-packages-'));
+  const application = path.join(folder, 'application');
+  const role = `pack_${randomBytes(4).toString('hex')}`;
+  const env = {};
+  let made;
+  let postgres;
+  let admin;
+
+  before(async () => {
+    [made, postgres] = await Promise.all([pack(path.join(folder, 'packages')), useTestPostgres()]);
+    fs.cpSync(path.join(import.meta.dirname, 'own-application'), application, { recursive: true });
+    const files = made
+      .filter(({ name }) => USED.includes(name.slice('@parley/'.length)))
+      .map(({ filename }) => `../packages/${filename}`);
+    await run('npm', ['init', '--yes'], { cwd: application });
+    await run(
+      'npm',
+      [
+        'install',
+        '--prefer-offline',
+        '--ignore-scripts',
+        '--no-audit',
+        '--no-fund',
+        '--loglevel=error',
+        ...files,
+        ...installed,
+      ],
+      { cwd: application },
+    );
+    admin = new pg.Client({ connectionString: postgres.url });
+    await admin.connect();
+    await admin.query(`create role ${role} login password 'secret'`);
+    await admin.query(`create database ${role}`);
+    const url = new URL(postgres.url);
+    url.pathname = role;
+    env.ADMIN_URL = url.href;
+    [url.username, url.password] = [role, 'secret'];
+    env.DATABASE_URL = url.href;
+  });
+
+  after(async () => {
+    if (admin) {
+      await admin.query(`drop database if exists ${role} with (force)`);
+      await admin.query(`drop role if exists ${role}`);
+      await admin.end();
+    }
+    await postgres?.release();
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('are one for each library, without specs and fixtures', () => {
+    assert.deepEqual(
+      made.map(({ name }) => name).sort(),
+      packages()
+        .map(({ manifest }) => manifest.name)
+        .sort(),
+    );
+    const files = made.flatMap(({ files }) => files.map((file) => file.path));
+    assert.deepEqual(
+      files.filter((file) => /\.(spec|fixture|trial|test-d)\./.test(file)),
+      [],
+    );
+    for (const needed of ['src/sql/02-queue.sql', 'README.md', 'LICENSE', 'src/index.d.ts'])
+      assert.ok(files.includes(needed), `no package has ${needed}`);
+  });
+
+  for (const type of ['commonjs', 'module'])
+    it(`carry an application's messages, keep what fails and replay it: ${type}`, async () => {
+      const manifest = path.join(application, 'package.json');
+      fs.writeFileSync(
+        manifest,
+        JSON.stringify({ ...JSON.parse(fs.readFileSync(manifest)), type }),
+      );
+      await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+        cwd: application,
+      });
+      await run(process.execPath, ['dist/install.js'], {
+        cwd: application,
+        env: { ...process.env, ...env },
+      });
+
+      const app = new Application(application, env);
+      try {
+        await app.ready();
+        const [small, large] = ['small', 'large'].map((size) => `${type}-${size}`);
+        await app.ask('/orders', { orderId: small, cents: 5_000 });
+        await app.ask('/orders', { orderId: large, cents: 500_000 });
+        const hasInvoice = (orderId) => (all) => all.some((one) => one.orderId === orderId);
+        await eventually(() => app.ask('/invoices'), hasInvoice(small));
+
+        const [letter] = await eventually(
+          () => app.ask('/dead-letters'),
+          (all) => all.length > 0,
+        );
+        assert.equal(letter.contract, 'shop.write-invoice');
+        assert.equal(letter.message, 'the printer is off');
+        assert.ok(!hasInvoice(large)(await app.ask('/invoices')));
+
+        await app.ask('/printer', {});
+        await app.ask(`/dead-letters/${letter.id}/replay`, {});
+        await eventually(() => app.ask('/invoices'), hasInvoice(large));
+        assert.deepEqual(await app.ask('/dead-letters'), []);
+        assert.equal(await app.stop(), 0);
+      } finally {
+        app.kill();
+      }
+    });
+});
