@@ -1,7 +1,12 @@
 import { Module, type DynamicModule, type InjectionToken, type Type } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { contractsLoaded } from '@parley/contract';
-import { MessagingModule, type MessagingOptions, type Store } from '@parley/messaging';
+import {
+  MessagingModule,
+  type MessagingOptions,
+  type Store,
+  type Technology,
+} from '@parley/messaging';
 import { explainingUrlErrors, urlVariable } from '@parley/messaging/transport';
 import { Logger, Metrics, observers } from '@parley/observability';
 import type { PostgresStoreOptions } from '@parley/postgres';
@@ -21,6 +26,11 @@ export interface ServiceOptions {
   /** In order. With them the service has data: a DataSource, transactions, an outbox. */
   readonly migrations?: readonly Type<MigrationInterface>[];
   readonly entities?: readonly EntityTarget<object>[];
+  /**
+   * Technologies of one's own, beside those of the kit. Each is used where a URL has one of its
+   * schemes; one of the kit with the same scheme is not.
+   */
+  readonly technologies?: readonly Technology[];
   /** What `/operations/<name>` shows beside messages: `{ sagas: SagaOperations }`. */
   readonly operations?: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   /**
@@ -50,7 +60,7 @@ export class ServiceModule {
       inspectable: operations,
       ownCopies: options.ownCopies,
     });
-    const messaging = await messagingOptions(service);
+    const messaging = await messagingOptions(service, options.technologies);
     const data = database
       ? [{ provide: DataSource, useFactory: () => opened(service, database) }]
       : [];
@@ -106,19 +116,15 @@ async function opened({ lifecycle }: Service, database: Database): Promise<DataS
   return dataSource;
 }
 
-async function messagingOptions({
-  name,
-  environment,
-  logger,
-  metrics,
-  conversations,
-  database,
-}: Service): Promise<(dataSource?: DataSource) => MessagingOptions> {
+async function messagingOptions(
+  { name, environment, logger, metrics, conversations, database }: Service,
+  ownTechnologies?: readonly Technology[],
+): Promise<(dataSource?: DataSource) => MessagingOptions> {
   const { COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, KEYS_URL, HOST, CALLS_PORT, callsOf } =
     environment;
   const claims = environment.CLAIMS_URL === 'none' ? false : environment.CLAIMS_URL;
   const own = contractsWithUrl(environment);
-  const technologies = await technologiesFor({
+  const urls = {
     COMMANDS_URL,
     BROADCASTS_URL,
     EVENTS_URL,
@@ -126,7 +132,8 @@ async function messagingOptions({
     ...(claims && !claims.startsWith('file:') && { CLAIMS_URL: claims }),
     CALLS_URL: callsOf(name),
     ...Object.fromEntries(own.map(({ variable, url }) => [variable, url])),
-  });
+  };
+  const technologies = await technologiesFor(urls, ownTechnologies);
   const passes = passesOf(environment, logger);
   const storeFor = database && (await storeMaker({ service: name, log: logger.write, passes }));
   return (dataSource) => ({

@@ -46,28 +46,57 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
 };
 
 /**
- * The technologies that these URLs name, each loaded once.
+ * One's own technologies, and those of the kit that these URLs name, each loaded once. One's own
+ * comes before one of the kit that answers to the same scheme.
  * @param urls by the variable that holds them, for the error
- * @throws UnknownTechnologyError
+ * @throws UnknownTechnologyError also when the package of a technology is not installed
  */
 export async function technologiesFor(
   urls: Readonly<Record<string, string | undefined>>,
+  own: readonly Technology[] = [],
 ): Promise<readonly Technology[]> {
-  const names = Object.entries(urls).flatMap(([variable, url]) =>
-    url === undefined ? [] : [technologyOf(variable, url)],
-  );
-  return Promise.all([...new Set(names)].map((name) => LOADERS[name]!()));
+  const named = new Map<string, Promise<Technology>>();
+  for (const [variable, url] of Object.entries(urls)) {
+    if (url === undefined) continue;
+    const name = nameInKit(variable, url, own);
+    if (name !== undefined && !named.has(name)) named.set(name, loaded(variable, name));
+  }
+  return [...own, ...(await Promise.all(named.values()))];
 }
 
-function technologyOf(variable: string, url: string): string {
+/** Undefined: the URL is for one's own technology. */
+function nameInKit(variable: string, url: string, own: readonly Technology[]): string | undefined {
   const scheme = url.slice(0, url.indexOf(':'));
+  if (own.some(({ schemes }) => schemes.includes(scheme))) return undefined;
   const name = SCHEMES[scheme];
   if (name !== undefined) return name;
   const isForCalls = /^CALLS_URL/.test(variable);
-  const known = Object.keys(SCHEMES)
-    .filter((one) => isForCalls === (SCHEMES[one] === 'grpc'))
-    .map((one) => `${one}://`);
+  const known = [
+    ...Object.keys(SCHEMES).filter((one) => isForCalls === (SCHEMES[one] === 'grpc')),
+    ...own
+      .filter(({ kinds }) => isForCalls === kinds.includes('call'))
+      .flatMap(({ schemes }) => schemes),
+  ].map((one) => `${one}://`);
   throw new UnknownTechnologyError(
     `${variable}: "${scheme}" names no technology; use one of ${known.join(', ')}`,
   );
 }
+
+async function loaded(variable: string, name: string): Promise<Technology> {
+  try {
+    return await LOADERS[name]!();
+  } catch (error) {
+    if (!isNotInstalled(error, name)) throw error;
+    throw new UnknownTechnologyError(
+      `${variable}: ${name} is in the package @parley/${name}, which is not installed; run npm install @parley/${name}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Not when it is there, and something that it needs is not. */
+const isNotInstalled = (error: unknown, name: string): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  error.code === 'MODULE_NOT_FOUND' &&
+  error.message.includes(`'@parley/${name}'`);
