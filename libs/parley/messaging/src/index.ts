@@ -11,7 +11,8 @@ export {
 export { HandlerTimeoutError } from './delivery/handler-runs';
 export { HandlerError, Subscription } from './handlers/handler-registry';
 export { Handles } from './handlers/handles';
-export { InvalidMessageError, type Issue } from './message/codec';
+export { InvalidMessageError } from './message/codec';
+export type { Issue } from './message/issue';
 export { UnrecoverableError } from './message/failure';
 export {
   type BatchContext,

@@ -1,6 +1,6 @@
 import type { Command, Event, Message, MessageInput } from '@parley/contract';
 import { idsFor } from './ids';
-import type { Definition, StageOf, Timeout, StepResult } from './saga';
+import type { Definition, StageOf, Timeout, StepResult } from './definition';
 import { timeoutName, type Outgoing } from './step';
 
 interface Driven extends Definition {

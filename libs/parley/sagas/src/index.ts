@@ -1,15 +1,8 @@
 export { Given } from './given';
 export { MemorySagaStore, type UndoableTx } from './memory-saga-store';
 export { PostgresSagaStore } from './postgres-saga-store';
-export {
-  type Definition,
-  Saga,
-  saga,
-  SagaError,
-  type SagaOptions,
-  type StepInfo,
-  type TimeoutInfo,
-} from './saga';
+export { Saga, saga, SagaError, type SagaOptions } from './saga';
+export type { Definition, StepInfo, TimeoutInfo } from './definition';
 export { sagaMigrations } from './saga-migrations';
 export { SAGA_STORE, SagaModule } from './saga.module';
 export { SagaOperations, type SagaQuery, type SagaSummary } from './saga-operations';

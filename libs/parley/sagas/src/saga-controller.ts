@@ -1,7 +1,7 @@
 import { Controller, Inject, type Type } from '@nestjs/common';
 import { Handles, Subscription, type HandlerContext } from '@parley/messaging';
 import type { Contract } from '@parley/contract';
-import type { Definition } from './saga';
+import type { Definition } from './definition';
 import { SagaRunner } from './saga-runner';
 
 /**

@@ -1,6 +1,6 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import type { Transactions } from '@parley/messaging';
-import type { Definition } from './saga';
+import type { Definition } from './definition';
 import type { SagaDetails, SagaFilter, SagaStore, StoredSaga } from './saga-store';
 
 /** As people ask: every value is text. */

@@ -18,7 +18,8 @@ import {
   TripRequested,
 } from './booking.fixture';
 import { MemorySagaStore } from './memory-saga-store';
-import { saga, type Definition } from './saga';
+import { saga } from './saga';
+import type { Definition } from './definition';
 import { SagaDispatcher } from './saga-dispatcher';
 import { end, execute, next, send } from './step';
 import { Timeouts } from './timeouts';

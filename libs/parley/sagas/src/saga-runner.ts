@@ -2,7 +2,8 @@ import { type Envelope, inConversation, UnrecoverableError } from '@parley/messa
 import type { Clock, FailpointHook, TransportContext, Tx } from '@parley/messaging/transport';
 import type { Contract } from '@parley/contract';
 import { idsFor } from './ids';
-import { SagaError, stageOf, type Definition, type Transition, type StepResult } from './saga';
+import { SagaError, stageOf } from './saga';
+import type { Definition, Transition, StepResult } from './definition';
 import type { DueTimeout, HistoryEntry, SagaStore, StoredSaga } from './saga-store';
 import type { SagaDispatcher } from './saga-dispatcher';
 import { nameOf } from './step';

@@ -37,19 +37,7 @@ import { MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
 import type { z } from 'zod';
 import { Given } from './given';
 import { timeoutName, type Step } from './step';
-
-/** What a step gets beside the state and the message. */
-export interface StepInfo {
-  /** When this step is taken, ISO 8601. */
-  readonly at: string;
-  /** A new UUID: another one for each label, the same one each time this step is taken again. */
-  id(label?: string): string;
-}
-
-export interface TimeoutInfo extends StepInfo {
-  /** How often this timeout ran out by now without the stage being left; 1 the first time. */
-  readonly times: number;
-}
+import type { StepInfo, TimeoutInfo, StageOf, Trigger, Timeout, SagaInstance, StepResult, Transition, Definition } from './definition';
 
 export interface SagaOptions<Z, K> {
   /**
@@ -89,60 +77,9 @@ type KeyField<S> = { [F in keyof S]-?: S[F] extends string ? F & string : never 
 /** A trigger must carry the saga's key, in the key's own type; otherwise it does not compile. */
 type Correlated<C extends Command | Event, S, K extends keyof S> =
   Message<C> extends { readonly [F in K]: S[K] } ? unknown : never;
-export type StageOf<S> = S extends { readonly stage: infer Stage extends string } ? Stage : never;
-
-export interface Trigger {
-  readonly contract: Command | Event;
-  readonly starts: boolean;
-}
-
-export interface Timeout {
-  /** Names it for good: in the database, in the history. */
-  readonly name: string;
-  readonly after: number;
-  readonly stage?: string;
-}
-
-/** A saga's state as it was stored. */
-export interface SagaInstance {
-  readonly state: unknown;
-  readonly done: boolean;
-}
-
-/** What one message or timeout does to a saga. */
-export type StepResult<S = object> =
-  { readonly ignored: 'unknown' | 'duplicate' | 'finished' } | Transition<S>;
-export interface Transition<S = object> extends Step<S> {
-  readonly ignored?: undefined;
-  readonly key: string;
-  /** Timeouts that start to run, and those that stop. A saga that is done has none. */
-  readonly arm: readonly Timeout[];
-  readonly disarm: readonly string[];
-}
 
 type AnyStep = (state: never, message: never, info: StepInfo) => Step<object>;
 type AnyTimeoutStep = (state: never, info: TimeoutInfo) => Step<object>;
-
-/** What runs a saga needs to know of it; `saga()` makes it with all its types. */
-export interface Definition {
-  readonly name: string;
-  readonly unknown: 'ignore' | 'dead-letter';
-  readonly keep: number;
-  /** What people are not shown of its state. */
-  readonly hidden: Pick<Contract, 'personal' | 'secret'>;
-  triggers(): readonly Trigger[];
-  timeoutNames(): readonly string[];
-  keyOf(message: object): string;
-  take(
-    instance: SagaInstance | undefined,
-    contract: Contract,
-    message: object,
-    info: StepInfo,
-  ): StepResult;
-  takeTimeout(instance: SagaInstance, name: string, info: TimeoutInfo): StepResult;
-  /** A state as JSON holds it. */
-  stored(state: object): object;
-}
 
 export class Saga<S extends object, K extends keyof S & string> implements Definition {
   readonly unknown: 'ignore' | 'dead-letter';

@@ -7,7 +7,8 @@ import {
   encryptFields,
   decryptFields,
 } from '@parley/messaging/transport';
-import { SagaError, type Definition } from './saga';
+import { SagaError } from './saga';
+import type { Definition } from './definition';
 import type {
   DueTimeout,
   KnownTimeout,

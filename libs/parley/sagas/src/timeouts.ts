@@ -14,7 +14,7 @@ import {
   type Worker,
 } from '@parley/messaging/transport';
 import { idsFor } from './ids';
-import type { Definition } from './saga';
+import type { Definition } from './definition';
 import type { DueTimeout, KnownTimeout, SagaStore, StoredSaga } from './saga-store';
 import type { SagaRunner } from './saga-runner';
 

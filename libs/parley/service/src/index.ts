@@ -10,7 +10,7 @@ export {
 export { ListenError } from './http-server';
 export { Lifecycle, type Phase } from './lifecycle';
 export { UnexpectedRouteError } from './null-http-adapter';
-export type { InspectionProvider } from './operations';
+export type { InspectionProvider } from './inspection-provider';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 export {
   type Asked,

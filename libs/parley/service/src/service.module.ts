@@ -14,7 +14,7 @@ import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm'
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
 import { passesOf } from './fail-point';
-import type { InspectionProvider } from './operations';
+import type { InspectionProvider } from './inspection-provider';
 import { Service } from './service';
 import { technologiesFor } from './technologies';
 

@@ -112,7 +112,7 @@ const parkOne = () =>
     },
     { after: 60_000, failure },
   );
-const parkedOnes = () => [...store.lanes.rows()].length;
+const parkedOnes = () => [...store.lanes['table'].rows()].length;
 const inOrder: NonNullable<Delivery['acknowledgeInTransaction']> = async (_, order) => {
   if (order?.inOrder) throw new LaneParkedError('an earlier one is parked');
 };

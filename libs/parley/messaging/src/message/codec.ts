@@ -1,6 +1,7 @@
 import { wireForm, wireFormatOf } from '@parley/contract';
 import { z } from 'zod';
 import { difference, unwritable } from './wire-proof';
+import type { Issue } from './issue';
 
 /** Deeper than any honest message, shallower than what makes recursive code run out of stack. */
 const MAX_DEPTH = 64;
@@ -28,12 +29,6 @@ export class InvalidMessageError extends Error {
       `${contract}: ${issues.map(({ path, message }) => `${path || 'message'} ${message}`).join('; ')}`,
     );
   }
-}
-
-export interface Issue {
-  /** `lines.0.quantity` */
-  readonly path: string;
-  readonly message: string;
 }
 
 /** The payload as its contract's schema sees it, unknown fields dropped. */

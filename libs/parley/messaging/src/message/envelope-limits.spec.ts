@@ -2,7 +2,7 @@ import { Controller, type Type } from '@nestjs/common';
 import { call, command, event } from '@parley/contract';
 import { Harness, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import type { Issue } from './codec';
+import type { Issue } from './issue';
 import { inConversation } from './handler-context';
 import { Envelopes, readEnvelope } from './envelope';
 import { MAX_ENVELOPE_BYTES } from './envelope-limits';

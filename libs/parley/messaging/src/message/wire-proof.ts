@@ -1,4 +1,4 @@
-import type { Issue } from './codec';
+import type { Issue } from './issue';
 
 /*
  * Whether a value comes out of JSON as it went in. Only for what no schema promises: most contracts

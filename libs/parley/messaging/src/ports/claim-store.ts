@@ -1,6 +1,6 @@
 import type { Contract } from '@parley/contract';
 import { UnpublishableError } from './publish-errors';
-import type { Store } from './store';
+import type { Installation } from './installation';
 import type { Tx } from './tx';
 
 /**
@@ -26,7 +26,7 @@ export interface ClaimStore {
    */
   connect(): Promise<void>;
   /** Whether `store` commits to the very database that keeps the bodies. */
-  sharesDatabaseWith(store: Store): Promise<boolean>;
+  sharesDatabaseWith(store: Installation): Promise<boolean>;
   /**
    * Keeps bodies: as part of the transaction if given one, else durably when it resolves. Again
    * under the same id: no effect.

@@ -1,4 +1,5 @@
 import type { Carriers } from './carriers';
+import type { Installation } from './installation';
 import type { ClaimStore } from './claim-store';
 import type { DeadLetters } from './dead-letters';
 import type { Failure } from '../message/failure';
@@ -18,15 +19,12 @@ import type { RegisteredSubscription } from './subscription';
  * (`@parley/postgres`) or, for tests and simulation, memory (`@parley/memory`); both pass the same
  * spec.
  */
-export interface Store {
-  readonly technology: string;
+export interface Store extends Installation {
   /**
    * Connects and checks that what it needs is installed. Rejects with one sentence that says what
    * to do.
    */
   connect(): Promise<void>;
-  /** Names the database itself, however it was reached: two stores with one id commit together. */
-  installation(): Promise<string>;
   /**
    * Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. `last` is
    * the transaction's last statement, sent together with the commit where the store can: when it

@@ -1,17 +1,25 @@
 import {
+  type CallResult,
+  type OutgoingCall,
   type Clock,
   type Headers,
   type OutgoingMessage,
   type RegisteredSubscription,
   headersOf,
 } from '@parley/messaging/transport';
-import type { MemoryCallServer } from './calls';
 import { MemoryClaimStore } from './claim-store';
-import { MemoryQueue, type Item } from './queue';
+import { MemoryQueue } from './queue';
+import type { Item } from './queue-item';
 import { MemorySubjectKeys } from './subject-keys';
 import { FaultInjection } from './fault-injection';
 
 const brokers = new Map<string, MemoryBroker>();
+
+/** An instance that answers calls. */
+export interface AnsweringInstance {
+  /** Rejects with the signal's reason as soon as it is aborted, whatever the handler does. */
+  ask(request: OutgoingCall, cancelled: AbortSignal): Promise<CallResult>;
+}
 
 /** Something that gets a copy of every message from now on. */
 export type Listener = (headers: Headers, body: Buffer) => void;
@@ -22,7 +30,7 @@ export type Listener = (headers: Headers, body: Buffer) => void;
  */
 export class MemoryBroker {
   /** The instances that answer calls, by owner. */
-  readonly answering = new Map<string, MemoryCallServer[]>();
+  readonly answering = new Map<string, AnsweringInstance[]>();
   private readonly commands = new Map<string, MemoryQueue>();
   private readonly groups = new Map<string, MemoryQueue>();
   private readonly log: {

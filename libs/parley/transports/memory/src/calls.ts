@@ -15,7 +15,7 @@ import {
   type TransportContext,
 } from '@parley/messaging/transport';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
-import { MemoryBroker } from './broker';
+import { type AnsweringInstance, MemoryBroker } from './broker';
 
 /**
  * Asks within the process. Deadlines are real time, also under a virtual clock: nothing else ends a
@@ -62,7 +62,7 @@ export class MemoryCallTransport implements CallTransport {
   }
 }
 
-export class MemoryCallServer extends Server implements CallServer {
+export class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
   override transportId = TRANSPORT_ID.call;
   private state: ConsumerHealth['state'] = 'starting';
   private readonly closed = new AbortController();
@@ -72,7 +72,7 @@ export class MemoryCallServer extends Server implements CallServer {
     private readonly registry: HandlerRegistry,
     private readonly answer: HandleCall,
     /** The owner's instances that answer now. */
-    private readonly answering: MemoryCallServer[],
+    private readonly answering: AnsweringInstance[],
   ) {
     super();
   }
@@ -92,7 +92,7 @@ export class MemoryCallServer extends Server implements CallServer {
     started();
   }
 
-  /** Rejects with the signal's reason as soon as it is aborted, whatever the handler does. */
+  /** @see AnsweringInstance */
   async ask(
     { contract, headers, body, deadline }: OutgoingCall,
     cancelled: AbortSignal,

@@ -6,7 +6,7 @@ import {
   type Clock,
   type Tx,
 } from '@parley/messaging/transport';
-import type { MemoryTx } from './store';
+import type { MemoryTx } from './database';
 
 const DAY = 24 * 3_600_000;
 

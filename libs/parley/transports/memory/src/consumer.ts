@@ -11,7 +11,8 @@ import {
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { MemoryBroker } from './broker';
-import type { Consumer, Item, MemoryQueue } from './queue';
+import type { Consumer, MemoryQueue } from './queue';
+import type { Item } from './queue-item';
 
 interface Attachment {
   readonly queue: MemoryQueue;

@@ -5,8 +5,8 @@ import {
   type Decision,
 } from '@parley/messaging';
 import { causeOf, UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLetters, type Edit, type Failure, type FoundDeadLetter } from '@parley/messaging/transport'; // prettier-ignore
-import type { MemoryLanes, Row } from './lanes';
-import type { MemoryStore, MemoryTx } from './store';
+import type { LaneTable, Row } from './lane-table';
+import type { MemoryDatabase, MemoryTx } from './database';
 
 /** A dead letter with its place in its lane. */
 export interface Letter extends DeadLetter, Pick<Row, 'key' | 'lane' | 'place'> {}
@@ -17,23 +17,23 @@ export class MemoryDeadLetters implements DeadLetters {
   private ids = 0;
 
   constructor(
-    private readonly store: MemoryStore,
-    private readonly lanes: MemoryLanes,
+    private readonly database: MemoryDatabase,
+    private readonly table: LaneTable,
   ) {}
 
   list(filter: DeadLetterFilter = {}): Promise<readonly DeadLetter[]> {
-    return this.store.turn(() => {
+    return this.database.turn(() => {
       const found = this.matching(filter);
       return (filter.newest ? found.reverse() : found).slice(0, filter.limit ?? 100);
     });
   }
 
   count(filter: DeadLetterFilter = {}): Promise<number> {
-    return this.store.turn(() => this.matching(filter).length);
+    return this.database.turn(() => this.matching(filter).length);
   }
 
   groups(filter: DeadLetterFilter = {}): Promise<readonly DeadLetterGroup[]> {
-    return this.store.turn(() => {
+    return this.database.turn(() => {
       const found = this.matching(filter);
       const groups = [...new Set(found.map(({ group }) => group))];
       return groups
@@ -44,17 +44,17 @@ export class MemoryDeadLetters implements DeadLetters {
   }
 
   find(id: string): Promise<FoundDeadLetter | undefined> {
-    return this.store.turn(() => {
+    return this.database.turn(() => {
       const letter = this.letters.get(id);
       if (!letter) return undefined;
       const { subscription, headers, lane, place } = letter;
       const heldBy = this.holding(lane).find((other) => other !== letter)?.id;
-      const waiting = [...this.lanes.rows()].filter(
+      const waiting = [...this.table.rows()].filter(
         (row) => row.lane === lane && row.place > place,
       ).length;
       return {
         ...letter,
-        handledBefore: this.store.wasHandled(subscription, headers.id),
+        handledBefore: this.database.wasHandled(subscription, headers.id),
         waiting,
         ...(heldBy !== undefined && { heldBy }),
       };
@@ -62,7 +62,7 @@ export class MemoryDeadLetters implements DeadLetters {
   }
 
   replay(id: string, by: Decision = UNNAMED_OPERATOR): Promise<boolean> {
-    return this.store.within(undefined, (tx) => {
+    return this.database.within(undefined, (tx) => {
       const letter = this.letters.get(id);
       this.writeDown(tx, id, { ...by, action: 'replay', outcome: letter ? 'done' : 'gone' });
       if (letter) this.putBack(tx, letter);
@@ -75,7 +75,7 @@ export class MemoryDeadLetters implements DeadLetters {
     body: Buffer,
     { replay = false, edits, ...by }: Edit,
   ): Promise<'done' | 'gone' | 'edited meanwhile'> {
-    return this.store.within(undefined, (tx) => {
+    return this.database.within(undefined, (tx) => {
       const letter = this.letters.get(id);
       const outcome = !letter
         ? 'gone'
@@ -98,13 +98,13 @@ export class MemoryDeadLetters implements DeadLetters {
   }
 
   discard(id: string, by: Decision): Promise<boolean> {
-    return this.store.within(undefined, (tx) => {
+    return this.database.within(undefined, (tx) => {
       const letter = this.letters.get(id);
       this.writeDown(tx, id, { ...by, action: 'discard', outcome: letter ? 'done' : 'gone' });
       if (!letter) return false;
       this.remove(tx, letter);
-      this.store.handle(tx, letter.subscription, letter.headers.id ?? '');
-      tx.committed(this.lanes.wake);
+      this.database.handle(tx, letter.subscription, letter.headers.id ?? '');
+      tx.committed(this.table.wake);
       return true;
     });
   }
@@ -113,11 +113,11 @@ export class MemoryDeadLetters implements DeadLetters {
     id: string,
     entry: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
   ): Promise<void> {
-    return this.store.within(undefined, (tx) => this.writeDown(tx, id, entry));
+    return this.database.within(undefined, (tx) => this.writeDown(tx, id, entry));
   }
 
   audit({ letter, who, limit = 100 }: AuditFilter = {}): Promise<readonly AuditEntry[]> {
-    return this.store.turn(() =>
+    return this.database.turn(() =>
       this.entries
         .filter(
           (entry) =>
@@ -149,7 +149,7 @@ export class MemoryDeadLetters implements DeadLetters {
     hold: boolean,
   ): void {
     const { subscription, key, headers, body, lane, place } = message;
-    const died = new Date(this.store.clock.now());
+    const died = new Date(this.database.clock.now());
     const { group } = causeOf({ headers, failure });
     const letter: Letter = {
       id: String(++this.ids),
@@ -167,14 +167,14 @@ export class MemoryDeadLetters implements DeadLetters {
       group,
     };
     this.letters.set(letter.id, letter);
-    this.lanes.keep(letter);
+    this.table.keep(letter);
     tx.undo(() => this.forget(letter));
   }
 
   private putBack(tx: MemoryTx, letter: Letter): void {
     const { subscription, key, headers, body, lane, place } = letter;
     this.remove(tx, letter);
-    this.lanes.insert(tx, {
+    this.table.insert(tx, {
       subscription,
       key,
       headers,
@@ -191,13 +191,13 @@ export class MemoryDeadLetters implements DeadLetters {
     this.forget(letter);
     tx.undo(() => {
       this.letters.set(letter.id, letter);
-      this.lanes.keep(letter);
+      this.table.keep(letter);
     });
   }
 
   private forget(letter: Letter): void {
     this.letters.delete(letter.id);
-    this.lanes.letGo(letter);
+    this.table.letGo(letter);
   }
 
   private matching({
@@ -237,7 +237,7 @@ export class MemoryDeadLetters implements DeadLetters {
     };
     const written = {
       ...entry,
-      at: new Date(this.store.clock.now()),
+      at: new Date(this.database.clock.now()),
       letter: id,
       messageId: letter?.headers.id,
       ...known,
@@ -254,8 +254,8 @@ export class MemoryDeadLetters implements DeadLetters {
     const isIt = (kept: Pick<Row, 'subscription' | 'headers'>) =>
       kept.subscription === subscription && kept.headers.id === messageId;
     if ([...this.letters.values()].some(isIt)) return { became: 'dead again' };
-    if ([...this.lanes.rows()].some(isIt)) return { became: 'waiting' };
-    return this.store.wasHandled(subscription, messageId) ? { became: 'handled' } : {};
+    if ([...this.table.rows()].some(isIt)) return { became: 'waiting' };
+    return this.database.wasHandled(subscription, messageId) ? { became: 'handled' } : {};
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Item } from './queue';
+import type { Item } from './queue-item';
 
 /**
  * What a real broker may do to messages, seeded so that it does the same again: deliver them twice,

@@ -9,7 +9,7 @@ import {
   type IdempotencyStore,
   type Tx,
 } from '@parley/messaging/transport';
-import type { MemoryStore } from './store';
+import type { MemoryDatabase } from './database';
 
 interface Row {
   readonly print: string;
@@ -26,7 +26,7 @@ const KEPT = IDEMPOTENCY_RETENTION_DAYS * 24 * 3_600_000;
 export class MemoryIdempotencyStore implements IdempotencyStore {
   private readonly rows = new Map<string, Row>();
 
-  constructor(private readonly store: MemoryStore) {}
+  constructor(private readonly store: MemoryDatabase) {}
 
   begin({ scope, print }: KeyedRequest, lease: number): Promise<IdempotencyState> {
     return this.store.turn(() => {

@@ -2,4 +2,5 @@ export { memory } from './memory';
 export { MemoryClaimStore } from './claim-store';
 export { MemorySubjectKeys } from './subject-keys';
 export { MemoryBroker } from './broker';
-export { MemoryStore, MemoryTx, NestedTransaction } from './store';
+export { MemoryStore } from './store';
+export { MemoryTx, NestedTransaction } from './database';

@@ -8,8 +8,9 @@ import {
   type Outcome,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
-import type { MemoryLanes, Row } from './lanes';
-import type { MemoryTx } from './store';
+import type { MemoryDeadLetters } from './dead-letters';
+import type { LaneTable, Row } from './lane-table';
+import type { MemoryDatabase, MemoryTx } from './database';
 
 /** Delivers what waits in the lanes of one instance's subscriptions, as it comes due. */
 export class MemoryLaneRunner implements LaneRunner {
@@ -20,10 +21,11 @@ export class MemoryLaneRunner implements LaneRunner {
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
-    private readonly lanes: MemoryLanes,
+    private readonly database: MemoryDatabase,
+    private readonly table: LaneTable,
+    private readonly deadLetters: MemoryDeadLetters,
     subscriptions: readonly RegisteredSubscription[],
     private readonly deliver: Deliver,
-    private readonly running: Set<MemoryLaneRunner>,
   ) {
     this.subscriptions = new Map(
       subscriptions.map((subscription) => [subscription.name, subscription]),
@@ -32,7 +34,7 @@ export class MemoryLaneRunner implements LaneRunner {
   }
 
   async start(): Promise<void> {
-    this.running.add(this);
+    this.table.runners.add(this);
     this.wake();
   }
 
@@ -41,7 +43,7 @@ export class MemoryLaneRunner implements LaneRunner {
    * handler.
    */
   async stop(): Promise<void> {
-    this.running.delete(this);
+    this.table.runners.delete(this);
     this.cancelTimer();
   }
 
@@ -50,7 +52,8 @@ export class MemoryLaneRunner implements LaneRunner {
       subscription,
       waiting: 0,
       delayed: 0,
-      ...this.lanes.countOf(subscription),
+      parked: count(this.table.rows(), subscription),
+      dead: count(this.deadLetters.all(), subscription),
     }));
   }
 
@@ -59,23 +62,22 @@ export class MemoryLaneRunner implements LaneRunner {
   }
 
   wake(): void {
-    this.outside(() => void this.lanes.store.turn(() => this.look()));
+    this.outside(() => void this.database.turn(() => this.look()));
   }
 
   private look(): void {
-    if (!this.running.has(this)) return;
-    const now = this.lanes.store.clock.elapsed();
-    const heads = this.lanes
-      .heads()
-      .filter(({ busy, subscription }) => !busy && this.subscriptions.has(subscription));
+    if (!this.table.runners.has(this)) return;
+    const now = this.database.clock.elapsed();
+    const heads = readyHeads(this.table, this.deadLetters).filter(
+      ({ busy, subscription }) => !busy && this.subscriptions.has(subscription),
+    );
     for (const head of heads) if (head.due <= now) this.begin(head);
     this.wakeAt(Math.min(...heads.map(({ due }) => due).filter((due) => due > now)), now);
   }
 
   private wakeAt(due: number, now: number): void {
     this.cancelTimer();
-    if (due < Infinity)
-      this.cancelTimer = this.lanes.store.clock.after(due - now, () => this.wake());
+    if (due < Infinity) this.cancelTimer = this.database.clock.after(due - now, () => this.wake());
   }
 
   private begin(head: Row): void {
@@ -83,15 +85,15 @@ export class MemoryLaneRunner implements LaneRunner {
     const underWay = this.underWay.get(subscription.name) ?? 0;
     if (underWay >= subscription.concurrency) return;
     this.underWay.set(subscription.name, underWay + 1);
-    const row = this.lanes.change(head, { busy: true })!;
+    const row = this.table.change(head, { busy: true })!;
     this.outside(() => void this.handle(row, subscription));
   }
 
   private async handle(row: Row, subscription: RegisteredSubscription): Promise<void> {
     const outcome = await this.deliver(this.deliveryOf(row, subscription));
-    await this.lanes.store.transaction(async (tx) => this.honour(tx as MemoryTx, row, outcome));
+    await this.database.transaction(async (tx) => this.honour(tx as MemoryTx, row, outcome));
     this.underWay.set(subscription.name, this.underWay.get(subscription.name)! - 1);
-    this.lanes.wake();
+    this.table.wake();
   }
 
   private deliveryOf(row: Row, subscription: RegisteredSubscription): Delivery {
@@ -113,24 +115,31 @@ export class MemoryLaneRunner implements LaneRunner {
    * there when it was parked.
    */
   private settle(tx: MemoryTx, row: Row, print?: string): void {
-    if (!this.lanes.isThere(row))
+    if (!this.table.isThere(row))
       throw new LeaseLostError(`${row.headers.type} is no longer parked in ${row.subscription}`);
-    this.lanes.remove(tx, row);
-    this.lanes.store.handle(tx, row.subscription, row.headers.id!, print);
+    this.table.remove(tx, row);
+    this.database.handle(tx, row.subscription, row.headers.id!, print);
   }
 
   private honour(tx: MemoryTx, row: Row, outcome: Outcome): void {
-    if (!this.lanes.isThere(row)) return;
-    if (outcome.kind === 'return') this.lanes.change(row, { busy: false });
+    if (!this.table.isThere(row)) return;
+    if (outcome.kind === 'return') this.table.change(row, { busy: false });
     else if (outcome.kind === 'retry') {
-      this.lanes.change(row, {
+      this.table.change(row, {
         busy: false,
         attempt: row.attempt + 1,
-        due: this.lanes.store.clock.elapsed() + outcome.after,
+        due: this.database.clock.elapsed() + outcome.after,
         failure: outcome.failure,
       });
-    } else this.lanes.remove(tx, row);
+    } else this.table.remove(tx, row);
     if (outcome.kind === 'dead')
-      this.lanes.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
+      this.deadLetters.add(tx, row, row.attempt, outcome.failure, outcome.hold);
   }
 }
+
+/** The first message of each lane that does not wait for a dead letter. */
+export const readyHeads = (table: LaneTable, deadLetters: MemoryDeadLetters): readonly Row[] =>
+  table.heads().filter(({ lane }) => deadLetters.holding(lane).length === 0);
+
+const count = (kept: Iterable<{ readonly subscription: string }>, subscription: string): number =>
+  [...kept].filter((one) => one.subscription === subscription).length;

@@ -6,7 +6,7 @@ import {
   type StoredMessage,
   type Tx,
 } from '@parley/messaging/transport';
-import type { MemoryStore, MemoryTx } from './store';
+import type { MemoryDatabase, MemoryTx } from './database';
 
 interface Row extends StoredMessage {
   readonly added: number;
@@ -20,7 +20,7 @@ export class MemoryOutbox implements Outbox {
   private led = false;
   private cancelTimer = () => {};
 
-  constructor(private readonly store: MemoryStore) {}
+  constructor(private readonly store: MemoryDatabase) {}
 
   async add(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     for (const message of messages) this.insert(tx as MemoryTx, message);

@@ -1,12 +1,6 @@
-import type { Clock, Headers, Outcome, RegisteredSubscription } from '@parley/messaging/transport';
+import type { Clock, Outcome, RegisteredSubscription } from '@parley/messaging/transport';
 import type { FaultInjection } from './fault-injection';
-
-export interface Item {
-  readonly headers: Headers;
-  readonly body: Buffer;
-  /** When it may be delivered. */
-  readonly due: number;
-}
+import type { Item } from './queue-item';
 
 /** Whoever handles a queue's messages: one intake of one instance. */
 export interface Consumer {

@@ -1,0 +1,6 @@
+/** A database, however it was reached. */
+export interface Installation {
+  readonly technology: string;
+  /** Names the database itself: two stores with one id commit together. */
+  installation(): Promise<string>;
+}

@@ -1,0 +1,68 @@
+import type { Command, Contract, Event } from '@parley/contract';
+import type { Step } from './step';
+
+/** What a step gets beside the state and the message. */
+export interface StepInfo {
+  /** When this step is taken, ISO 8601. */
+  readonly at: string;
+  /** A new UUID: another one for each label, the same one each time this step is taken again. */
+  id(label?: string): string;
+}
+
+export interface TimeoutInfo extends StepInfo {
+  /** How often this timeout ran out by now without the stage being left; 1 the first time. */
+  readonly times: number;
+}
+
+export type StageOf<S> = S extends { readonly stage: infer Stage extends string } ? Stage : never;
+
+export interface Trigger {
+  readonly contract: Command | Event;
+  readonly starts: boolean;
+}
+
+export interface Timeout {
+  /** Names it for good: in the database, in the history. */
+  readonly name: string;
+  readonly after: number;
+  readonly stage?: string;
+}
+
+/** A saga's state as it was stored. */
+export interface SagaInstance {
+  readonly state: unknown;
+  readonly done: boolean;
+}
+
+/** What one message or timeout does to a saga. */
+export type StepResult<S = object> =
+  { readonly ignored: 'unknown' | 'duplicate' | 'finished' } | Transition<S>;
+
+export interface Transition<S = object> extends Step<S> {
+  readonly ignored?: undefined;
+  readonly key: string;
+  /** Timeouts that start to run, and those that stop. A saga that is done has none. */
+  readonly arm: readonly Timeout[];
+  readonly disarm: readonly string[];
+}
+
+/** What runs a saga needs to know of it; `saga()` makes it with all its types. */
+export interface Definition {
+  readonly name: string;
+  readonly unknown: 'ignore' | 'dead-letter';
+  readonly keep: number;
+  /** What people are not shown of its state. */
+  readonly hidden: Pick<Contract, 'personal' | 'secret'>;
+  triggers(): readonly Trigger[];
+  timeoutNames(): readonly string[];
+  keyOf(message: object): string;
+  take(
+    instance: SagaInstance | undefined,
+    contract: Contract,
+    message: object,
+    info: StepInfo,
+  ): StepResult;
+  takeTimeout(instance: SagaInstance, name: string, info: TimeoutInfo): StepResult;
+  /** A state as JSON holds it. */
+  stored(state: object): object;
+}

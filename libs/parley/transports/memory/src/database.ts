@@ -1,0 +1,160 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  refuseConflict,
+  systemClock,
+  type Clock,
+  type Ending,
+  type Tx,
+} from '@parley/messaging/transport';
+
+/** A transaction over things in memory: what changes something says how to undo it. */
+export class MemoryTx {
+  private readonly undos: (() => void)[] = [];
+  private readonly afterwards: (() => void)[] = [];
+  private over = false;
+
+  /**
+   * Called if the transaction is rolled back, the latest change first. @throws at once, undone, if
+   * that has happened already
+   */
+  undo(change: () => void): void {
+    if (!this.over) return void this.undos.push(change);
+    change();
+    throw new Error('the transaction is over');
+  }
+
+  /** Called once the transaction has committed. */
+  committed(notify: () => void): void {
+    this.afterwards.push(notify);
+  }
+
+  /** @internal */
+  rollBack(): void {
+    this.over = true;
+    for (const undo of this.undos.reverse()) undo();
+  }
+
+  /** @internal */
+  commit(): void {
+    this.over = true;
+    for (const notify of this.afterwards) notify();
+  }
+}
+
+/** A transaction was begun inside another one of the same store: it would wait for itself. */
+export class NestedTransaction extends Error {
+  override readonly name = 'NestedTransaction';
+  constructor() {
+    super(
+      'a transaction of this MemoryStore is open here, and it runs one at a time; use the open one, or begin the other after it',
+    );
+  }
+}
+
+/**
+ * The fake of a database: transactions that run one at a time, so that none sees the changes of
+ * another before they are committed, and the ids of the messages that took effect.
+ */
+export class MemoryDatabase {
+  /** The fingerprints of the messages that took effect, by subscription and id. */
+  private readonly handled = new Map<string, string | undefined>();
+  private readonly handledAt = new Map<string, number>();
+  private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
+  private last: Promise<unknown> = Promise.resolve();
+  /** Transactions that wait or run. */
+  protected waitingTurns = 0;
+
+  /** `window`: milliseconds for which the inbox knows what was handled. Default 7 days. */
+  constructor(
+    readonly clock: Clock = systemClock,
+    private readonly window = 7 * 86_400_000,
+  ) {}
+
+  transaction<T>(
+    work: (tx: Tx) => Promise<T>,
+    last?: (tx: Tx) => Promise<void>,
+    ending?: Ending,
+  ): Promise<T> {
+    const goOn = ending?.pause();
+    return this.turn(async () => {
+      goOn?.();
+      const tx = new MemoryTx();
+      const whole = async () => {
+        const result = await work(tx);
+        await last?.(tx);
+        return result;
+      };
+      try {
+        const result = await (ending ? untilEnded(ending, whole) : whole());
+        tx.commit();
+        return result;
+      } catch (error) {
+        tx.rollBack();
+        throw error;
+      }
+    });
+  }
+
+  /** Runs `work` when the turns before it have ended: nothing sees half of what it does. */
+  turn<T>(work: () => T | Promise<T>): Promise<T> {
+    if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransaction());
+    const turn = { over: false };
+    this.waitingTurns++;
+    const result = this.last
+      .then(() => this.turns.run(turn, work))
+      .finally(() => {
+        turn.over = true;
+        this.waitingTurns--;
+      });
+    this.last = result.catch(() => undefined);
+    return result;
+  }
+
+  /** In the given transaction, or in one of its own. */
+  within<T>(tx: Tx | undefined, work: (tx: MemoryTx) => T): Promise<T> {
+    return tx
+      ? Promise.resolve(work(tx as MemoryTx))
+      : this.transaction(async (own) => work(own as MemoryTx));
+  }
+
+  wasHandled(subscription: string, messageId: string | undefined): boolean {
+    return this.handled.has(`${subscription}\n${messageId}`);
+  }
+
+  /**
+   * What was handled longer ago than this is not known any more: a copy that comes now takes effect
+   * again.
+   */
+  forget(olderThan = this.window): void {
+    for (const [entry, at] of this.handledAt) {
+      if (at >= this.clock.now() - olderThan) return;
+      this.handledAt.delete(entry);
+      this.handled.delete(entry);
+    }
+  }
+
+  /**
+   * Notes that a message took effect; false when it is noted already. @throws IdConflictError when
+   * another one is
+   */
+  handle(tx: Tx, subscription: string, messageId: string, print?: string): boolean {
+    this.forget();
+    const entry = `${subscription}\n${messageId}`;
+    refuseConflict(messageId, this.handled.get(entry), print);
+    if (this.handled.has(entry)) return false;
+    this.handled.set(entry, print);
+    this.handledAt.delete(entry); // what was undone and comes again is the latest
+    this.handledAt.set(entry, this.clock.now());
+    (tx as MemoryTx).undo(() => this.handled.delete(entry));
+    return true;
+  }
+}
+
+/** What `work` comes to, unless it is ended before. */
+function untilEnded<T>(ending: Ending, work: () => Promise<T>): Promise<T> {
+  if (ending.ended) return Promise.reject(ending.ended);
+  return new Promise((resolve, reject) => {
+    const forget = ending.onEnd(() => reject(ending.ended));
+    work().then(resolve, reject).finally(forget);
+  });
+}
