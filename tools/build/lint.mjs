@@ -6,7 +6,7 @@ import { commandLine } from '../terminal/command-line.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
-const HELP = `npm run lint [-- options]      format, links of the documentation, packages of the kit, schemas of the contracts, removals and mutants, then ESLint
+const HELP = `npm run lint [-- options]      format, links of the documentation, circles of imports, unused exports, packages of the kit, schemas of the contracts, removals and mutants, then ESLint
 
   --fix      formats, and lets ESLint mend what it can
   --help`;
@@ -23,6 +23,8 @@ const format = run(
   ...['--cache', '--cache-strategy', 'content', '--cache-location', '.data/format'],
 );
 const documentation = run('tools/build/check-docs.mjs');
+const circles = run('tools/build/check-circles.mjs');
+const unused = run('node_modules/knip/bin/knip.js', '--no-progress');
 const packages = run('tools/build/check-packages.mjs');
 const contracts = run('tools/contracts/contracts.mjs', '--check');
 const removals = run('tools/test/removals.mjs', '--check');
@@ -31,4 +33,13 @@ const mutants = run('tools/test/mutants.mjs', '--check');
 const graph = run('node_modules/nx/dist/bin/nx.js', 'show', 'projects');
 const code =
   graph || run('node_modules/eslint/bin/eslint.js', '.', ...(values.fix ? ['--fix'] : []));
-process.exitCode = format || documentation || packages || contracts || removals || mutants || code;
+process.exitCode =
+  format ||
+  documentation ||
+  circles ||
+  unused ||
+  packages ||
+  contracts ||
+  removals ||
+  mutants ||
+  code;

@@ -1,5 +1,5 @@
 import { Line, Product } from '@contracts/catalog';
-import { Customer, HistoryEntry, Order, OrderStatus, PageEnd } from '@contracts/orders';
+import { Customer, Order, OrderStatus, PageEnd } from '@contracts/orders';
 import { Address } from '@contracts/shipping';
 import { text } from '@parley/contract';
 import { z } from 'zod';
@@ -19,8 +19,6 @@ export const AcceptedOrder = z.object({ orderId: z.uuid(), status: OrderStatus }
 
 export const OrderView = Order.omit({ account: true });
 export type OrderView = z.infer<typeof OrderView>;
-
-export const OrderEntry = HistoryEntry;
 
 export const ProductList = z.object({ currency: z.literal('EUR'), products: z.array(Product) });
 

@@ -18,7 +18,7 @@ export abstract class Mailbox {
 }
 
 /** MAIL_URL names nothing that carries mails. */
-export class MailUrlError extends Error {
+class MailUrlError extends Error {
   override readonly name = 'MailUrlError';
   constructor(url: string) {
     super(

@@ -21,7 +21,7 @@ import { FindOrder, ListOrderPage } from './order.queries';
 import { OrderStore } from './order.store';
 
 @CommandHandler(TakeOrder)
-export class TakeOrderHandler implements ICommandHandler<TakeOrder> {
+class TakeOrderHandler implements ICommandHandler<TakeOrder> {
   constructor(
     private readonly orders: OrderStore,
     private readonly messenger: Messenger,
@@ -65,7 +65,7 @@ export class TakeOrderHandler implements ICommandHandler<TakeOrder> {
 }
 
 @CommandHandler(RecordShipment)
-export class RecordShipmentHandler implements ICommandHandler<RecordShipment> {
+class RecordShipmentHandler implements ICommandHandler<RecordShipment> {
   constructor(
     private readonly orders: OrderStore,
     private readonly messenger: Messenger,
@@ -79,7 +79,7 @@ export class RecordShipmentHandler implements ICommandHandler<RecordShipment> {
 }
 
 @CommandHandler(CompleteOrder)
-export class CompleteOrderHandler implements ICommandHandler<CompleteOrder> {
+class CompleteOrderHandler implements ICommandHandler<CompleteOrder> {
   constructor(
     private readonly orders: OrderStore,
     private readonly messenger: Messenger,
@@ -93,7 +93,7 @@ export class CompleteOrderHandler implements ICommandHandler<CompleteOrder> {
 }
 
 @CommandHandler(RejectOrder)
-export class RejectOrderHandler implements ICommandHandler<RejectOrder> {
+class RejectOrderHandler implements ICommandHandler<RejectOrder> {
   constructor(
     private readonly orders: OrderStore,
     private readonly messenger: Messenger,
@@ -107,7 +107,7 @@ export class RejectOrderHandler implements ICommandHandler<RejectOrder> {
 }
 
 @QueryHandler(FindOrder)
-export class FindOrderHandler implements IQueryHandler<FindOrder> {
+class FindOrderHandler implements IQueryHandler<FindOrder> {
   constructor(private readonly orders: OrderStore) {}
 
   execute({ orderId }: FindOrder) {
@@ -116,7 +116,7 @@ export class FindOrderHandler implements IQueryHandler<FindOrder> {
 }
 
 @QueryHandler(ListOrderPage)
-export class ListOrderPageHandler implements IQueryHandler<ListOrderPage> {
+class ListOrderPageHandler implements IQueryHandler<ListOrderPage> {
   constructor(private readonly orders: OrderStore) {}
 
   execute({ filter }: ListOrderPage) {

@@ -23,7 +23,7 @@ export const SERVED: ReadonlySet<string> = new Set(
 );
 
 /** The heaviest parcel the carrier takes, in grams. */
-export const HEAVIEST = 10_000_000;
+const HEAVIEST = 10_000_000;
 
 /** Why an order cannot be shipped, as a customer should read it; undefined when it can. */
 export function refusalOf({

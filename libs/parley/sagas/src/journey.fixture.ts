@@ -27,7 +27,6 @@ import {
 import { SagaModule } from './saga.module';
 
 /** Cities where something goes wrong. */
-export const NOWHERE = 'Nowhere';
 export const FULL = 'Full';
 export const SILENT = 'Silent';
 

@@ -37,7 +37,17 @@ import { MAX_INDEXED_CHARACTERS } from '@parley/messaging/transport';
 import type { z } from 'zod';
 import { Given } from './given';
 import { timeoutName, type Step } from './step';
-import type { StepInfo, TimeoutInfo, StageOf, Trigger, Timeout, SagaInstance, StepResult, Transition, Definition } from './definition';
+import type {
+  StepInfo,
+  TimeoutInfo,
+  StageOf,
+  Trigger,
+  Timeout,
+  SagaInstance,
+  StepResult,
+  Transition,
+  Definition,
+} from './definition';
 
 export interface SagaOptions<Z, K> {
   /**

@@ -26,7 +26,7 @@ const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
 const STEP_TIMEOUT_MS = 30_000;
 
 /** The process of an earlier taking of the same step ended, and nobody knows of what. */
-export class StepUnfinishedError extends Error {
+class StepUnfinishedError extends Error {
   override readonly name = 'StepUnfinishedError';
   constructor({ at, instance }: Awaited<ReturnType<Suspects['unfinished']>>[number]) {
     super(

@@ -6,7 +6,7 @@ import { ROOT, ServiceProcess } from './service-process.fixture';
 import { StandIns } from './stubs.fixture';
 
 /** Something that is wrong where a service starts. */
-export interface Fault {
+interface Fault {
   /** What is wrong. */
   readonly with: string;
   /**

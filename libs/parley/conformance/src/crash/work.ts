@@ -7,10 +7,10 @@ import { CONSUMER, SENDER, type CrashPlace } from './place';
 const Numbered = z.object({ key: z.string(), n: z.int() });
 type Numbered = z.infer<typeof Numbered>;
 
-export const DoJob = command(`${CONSUMER}.do-job`, Numbered, { key: 'key' });
-export const CloseJob = command(`${CONSUMER}.close-job`, Numbered, { key: 'key' });
-export const Poison = command(`${CONSUMER}.take-poison`, Numbered);
-export const JobNoted = event(`${SENDER}.job-noted`, Numbered, { key: 'key' });
+const DoJob = command(`${CONSUMER}.do-job`, Numbered, { key: 'key' });
+const CloseJob = command(`${CONSUMER}.close-job`, Numbered, { key: 'key' });
+const Poison = command(`${CONSUMER}.take-poison`, Numbered);
+const JobNoted = event(`${SENDER}.job-noted`, Numbered, { key: 'key' });
 
 /** What must be there for each thing said: `job` → its effect and that of the follow-up its handler sends; `noted`; `poison` → a dead letter. */
 export const KINDS = { job: ['job', 'closed'], noted: ['noted'] } as const;

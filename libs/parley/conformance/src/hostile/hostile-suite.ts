@@ -14,7 +14,7 @@ import {
 export type Fate = 'taken' | { readonly refused: string };
 
 /** More bytes than these are refused, for this reason. */
-export interface Limit {
+interface Limit {
   readonly bytes: number;
   readonly reason: string;
 }

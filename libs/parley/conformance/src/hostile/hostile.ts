@@ -64,7 +64,7 @@ export interface Hostile {
 const MARK = '\u0001here\u0001';
 
 /** The good message as JSON, with this text where that place was. */
-export function put({ payload }: Good, place: string, json: string): string {
+function put({ payload }: Good, place: string, json: string): string {
   const copy = structuredClone(payload) as Record<string, unknown>;
   const names = place.split('.');
   const last = names.pop()!;

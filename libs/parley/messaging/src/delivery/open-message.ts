@@ -20,7 +20,7 @@ export class NoHandlerError extends UnrecoverableError {
 }
 
 /** The message's time was over before it was handled. */
-export class ExpiredError extends UnrecoverableError {
+class ExpiredError extends UnrecoverableError {
   override readonly name = 'ExpiredError';
 }
 

@@ -12,7 +12,7 @@ export class NewerVersionError extends UnrecoverableError {
 }
 
 /** Said under a version that nobody here can read any more. */
-export class UnreadableVersionError extends UnrecoverableError {
+class UnreadableVersionError extends UnrecoverableError {
   override readonly name = 'UnreadableVersionError';
 }
 

@@ -1,6 +1,6 @@
 /** The kinds that a technology keeps until they are handled. */
 export const KEPT_KINDS = ['command', 'event'] as const;
-export type KeptKind = (typeof KEPT_KINDS)[number];
+type KeptKind = (typeof KEPT_KINDS)[number];
 
 /** The technology that carries a kind for a service. */
 export interface Carrier {

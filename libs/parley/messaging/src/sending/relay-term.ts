@@ -14,7 +14,7 @@ export const READ_AT_ONCE = 500;
  * How long a message that this build cannot address waits for another build. Less than the age at
  * which readiness calls the outbox stuck.
  */
-export const UNKNOWN_GRACE_MS = 20_000;
+const UNKNOWN_GRACE_MS = 20_000;
 
 /** The outbox holds a message of a contract that this build does not have. */
 export class UnknownContractError extends UnpublishableError {

@@ -5,7 +5,7 @@ import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 const ANSWERED_WITHIN = 10_000;
 
 /** The broker did not do what its management was asked for. */
-export class ManagementRefusedError extends Error {
+class ManagementRefusedError extends Error {
   override readonly name = 'ManagementRefusedError';
 }
 

@@ -144,7 +144,7 @@ function refusal(target: string, address: Address, { remote_state }: Delivery, h
 }
 
 /** The broker takes no such message. Nothing was stored, and saying it again does not help. */
-export class UnacceptableError extends UnpublishableError {
+class UnacceptableError extends UnpublishableError {
   override readonly name = 'UnacceptableError';
   constructor(target: string, address: Address, why: string) {
     super(`ActiveMQ at ${address} takes no such message for ${target}: ${why}`);

@@ -126,7 +126,7 @@ async function settle(
   }
 }
 
-export const queueSettings = (name: string) => ({
+const queueSettings = (name: string) => ({
   name,
   address: name,
   'routing-type': 'ANYCAST',

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 /** A calls URL that cannot be read. */
-export class GrpcUrlError extends Error {
+class GrpcUrlError extends Error {
   override readonly name = 'GrpcUrlError';
   constructor(url: string, why: string) {
     super(

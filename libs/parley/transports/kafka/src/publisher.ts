@@ -347,7 +347,7 @@ export class RefusedError extends UnpublishableError {
 }
 
 /** This service may not write to the topic. Nothing was stored. */
-export class NotAllowedError extends UnpublishedError {
+class NotAllowedError extends UnpublishedError {
   override readonly name = 'NotAllowedError';
   constructor(topic: string, address: Address, cause: Error) {
     super(

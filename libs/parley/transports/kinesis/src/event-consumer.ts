@@ -224,7 +224,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
 }
 
 /** Kinesis leaves it to its readers to know where they are. */
-export class NoPositionsError extends Error {
+class NoPositionsError extends Error {
   override readonly name = 'NoPositionsError';
   constructor(service: string) {
     super(

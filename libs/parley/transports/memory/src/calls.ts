@@ -62,7 +62,7 @@ export class MemoryCallTransport implements CallTransport {
   }
 }
 
-export class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
+class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
   override transportId = TRANSPORT_ID.call;
   private state: ConsumerHealth['state'] = 'starting';
   private readonly closed = new AbortController();

@@ -105,7 +105,7 @@ export class Publisher {
 }
 
 /** The broker takes no such message. Saying it again does not help. */
-export class UnacceptableError extends UnpublishableError {
+class UnacceptableError extends UnpublishableError {
   override readonly name = 'UnacceptableError';
   constructor(topic: string, address: Address, why: string) {
     super(`the MQTT broker at ${address} takes no such broadcast to ${topic}: ${why}`);

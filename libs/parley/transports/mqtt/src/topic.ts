@@ -23,7 +23,7 @@ export function topicFor({ contract, body }: OutgoingMessage, { by }: Address): 
  * One level of a topic: `/`, `+` and `#` have a meaning there, control characters are refused. Half
  * a character is none in UTF-8.
  */
-export const levelOf = (value: string): string => encodeURIComponent(Buffer.from(value).toString());
+const levelOf = (value: string): string => encodeURIComponent(Buffer.from(value).toString());
 
 function fieldOf(body: Buffer, field: string): string | undefined {
   try {

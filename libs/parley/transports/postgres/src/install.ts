@@ -133,7 +133,7 @@ function scripts(): readonly Script[] {
 }
 
 /** A statement ends with a semicolon at the end of a line, outside of a function's body. */
-export function statementsOf(sql: string): readonly string[] {
+function statementsOf(sql: string): readonly string[] {
   const parts = sql.split('$$');
   const marked = parts
     .map((part, index) => (index % 2 === 0 ? part.replace(/;[ \t]*(--.*)?$/gm, ';\0') : part))

@@ -8,7 +8,7 @@ const AT_A_TIME = 4;
 /** What the suites broadcast. */
 const NEWS = ['do-job', 'follow-up', 'bell-one', 'bell-two', 'bell-three'];
 
-export const queuesOf = (owner: string): string[] => [
+const queuesOf = (owner: string): string[] => [
   owner,
   deadQueue(owner),
   ...laneQueues(owner),

@@ -342,7 +342,7 @@ class CulpritSearch {
  * The broker, or its protocol, does not take such a message. Nothing was stored, and publishing it
  * again does not help.
  */
-export class UnacceptableError extends UnpublishableError {
+class UnacceptableError extends UnpublishableError {
   override readonly name = 'UnacceptableError';
   constructor(queue: string, address: Address, why: string) {
     super(`RabbitMQ at ${address} takes no such message for ${queue}: ${why}`);

@@ -132,7 +132,7 @@ const printOf = ({ MessageBody }: SqsMessage): string =>
   createHash('sha256').update(MessageBody).digest('hex');
 
 /** SQS takes no such message. Nothing was stored, and sending it again does not help. */
-export class UnacceptableError extends UnpublishableError {
+class UnacceptableError extends UnpublishableError {
   override readonly name = 'UnacceptableError';
   constructor(owner: string, address: Address, why: string) {
     super(`SQS at ${address} takes no such command for ${owner} (${why}); nothing was stored`);

@@ -8,7 +8,7 @@ export const channelOf = (owner: string): string => `parley_broadcast_${owner}`;
 /**
  * Headers and body as one piece: the length of the headers, the headers as JSON, the body as it is.
  */
-export function packed(headers: Headers, body: Buffer): Buffer {
+function packed(headers: Headers, body: Buffer): Buffer {
   const head = Buffer.from(JSON.stringify(headers));
   const length = Buffer.alloc(4);
   length.writeUInt32BE(head.length);

@@ -3,11 +3,11 @@ import { refuseSharedSessions } from './pooler';
 import { silences } from './silence';
 
 /** Milliseconds until an attempt to connect, or the wait for a free connection of a pool, fails. */
-export const CONNECT_TIMEOUT_MS = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** Milliseconds of one statement of a service's own, unless its URL says `statement_timeout`. */
-export const STATEMENT_TIMEOUT_MS = 60_000;
+const STATEMENT_TIMEOUT_MS = 60_000;
 /** Of the kit's own statements, all of them short. */
-export const KIT_STATEMENT_TIMEOUT_MS = 10_000;
+const KIT_STATEMENT_TIMEOUT_MS = 10_000;
 /**
  * Shorter than a lease: a transaction that nobody drives any more ends before its message is
  * somebody else's.

@@ -16,13 +16,13 @@ const GIVE_UP_AFTER_LOOKS = 12;
  * The answer to a statement does not come: the network lost it, or the server is gone without a
  * word.
  */
-export class ConnectionSilentError extends Error {
+class ConnectionSilentError extends Error {
   override readonly name = 'ConnectionSilentError';
   readonly code = 'ETIMEDOUT';
 }
 
 /** A connection, and what was heard on it. */
-export interface Session {
+interface Session {
   /** Of its process at the server, once it is known. */
   pid?: number;
 }

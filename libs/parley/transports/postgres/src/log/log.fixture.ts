@@ -154,7 +154,7 @@ export class Seen<T> {
 }
 
 /** The system's time, until it is stopped: then nothing that waits for it happens any more. */
-export class StoppableClock implements Clock {
+class StoppableClock implements Clock {
   stopped = false;
   /** Milliseconds that the time of day is off. */
   off = 0;

@@ -19,7 +19,7 @@ import { connectionTo } from '../address';
 import { PostgresStore } from '../store/store';
 import type { TrialDatabase } from '../trial-database.fixture';
 
-export const Reserve = command('inventory.reserve', z.object({ key: z.string(), n: z.number() }), {
+const Reserve = command('inventory.reserve', z.object({ key: z.string(), n: z.number() }), {
   key: 'key',
 });
 
