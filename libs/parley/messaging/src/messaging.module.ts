@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { ApplicationLife } from './application-life';
 import { HandlerRegistry } from './handlers/handler-registry';
 import { Messaging } from './messaging';
 import type { MessagingOptions } from './messaging-options';
@@ -12,8 +13,8 @@ type AsyncOptions = {
 };
 
 /**
- * Gives a service its Messenger and Transactions. Whoever starts the app calls `attach`, `start`
- * and the drain of `Messaging`.
+ * Gives a service its Messenger and Transactions. An application of one's own starts the
+ * conversation by `startMessaging(app)`, a service by `serve` of @parley/service.
  */
 @Module({})
 export class MessagingModule {
@@ -47,6 +48,7 @@ export class MessagingModule {
           useFactory: ({ registry }: Messaging) => registry,
           inject: [Messaging],
         },
+        ApplicationLife,
       ],
       exports: [Messaging, Messenger, Transactions, HandlerRegistry],
     };

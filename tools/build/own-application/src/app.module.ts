@@ -1,4 +1,4 @@
-import { Logger, Module } from '@nestjs/common';
+import { Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { MessagingModule, type MessagingOptions } from '@parley/messaging';
 import { postgres, PostgresStore } from '@parley/postgres';
 import { hostname } from 'node:os';
@@ -18,7 +18,13 @@ import { Printer } from './printer.js';
   ],
   exports: [DataSource],
 })
-class DatabaseModule {}
+class DatabaseModule implements OnApplicationShutdown {
+  constructor(private readonly dataSource: DataSource) {}
+
+  onApplicationShutdown(): Promise<void> {
+    return this.dataSource.destroy();
+  }
+}
 
 const logger = new Logger('Parley');
 

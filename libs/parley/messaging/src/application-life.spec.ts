@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { Controller, type INestApplication, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Gate } from '@parley/conformance';
+import { command, type Message } from '@parley/contract';
+import { memory, MemoryBroker, MemoryStore } from '@parley/memory';
+import { z } from 'zod';
+import { type ApplicationOptions, startMessaging } from './application-life';
+import { systemClock } from './clock';
+import { Handles } from './handlers/handles';
+import { MessagingModule } from './messaging.module';
+import { Messenger } from './sending/messenger';
+
+const Bake = command('bakery.bake', z.object({ bread: z.string() }));
+type Bake = Message<typeof Bake>;
+
+/** Enough for an application that closes although a handler runs. */
+const A_CLOSE_THAT_DOES_NOT_WAIT_MS = 200;
+
+/** Lets a test wait for a handler, and the handler for the test. */
+class Oven {
+  readonly begun = new Gate();
+  readonly door = new Gate();
+  readonly baked: string[] = [];
+}
+
+let oven: Oven;
+
+@Controller()
+class Baker {
+  @Handles(Bake)
+  async bake({ bread }: Bake): Promise<void> {
+    oven.begun.open();
+    await oven.door.opened;
+    oven.baked.push(bread);
+  }
+}
+
+const warnings: string[] = [];
+const url = `memory://${randomUUID()}`;
+
+async function bakery(options?: ApplicationOptions): Promise<INestApplication> {
+  @Module({
+    imports: [
+      MessagingModule.forRoot({
+        service: 'bakery',
+        instance: 'bakery-1',
+        build: 'test',
+        urls: { commands: url },
+        technologies: [memory],
+        store: new MemoryStore(systemClock),
+        log: (level, message) => void (level === 'warn' && warnings.push(message)),
+      }),
+    ],
+    controllers: [Baker],
+  })
+  class App {}
+  const app = await NestFactory.create(App, new FastifyAdapter(), {
+    logger: false,
+    abortOnError: false,
+  });
+  await startMessaging(app, options);
+  return app;
+}
+
+describe('messages in the life of an application', () => {
+  beforeEach(() => {
+    oven = new Oven();
+    warnings.length = 0;
+  });
+  afterEach(() => MemoryBroker.forget(url));
+
+  it('are handled once it is started', async () => {
+    const app = await bakery();
+    oven.door.open();
+    await app.get(Messenger).send(Bake, { bread: 'rye' });
+    await oven.begun.opened;
+    await app.close();
+    expect(oven.baked).toEqual(['rye']);
+  });
+
+  it('are handled to their end before it closes, and no others are begun', async () => {
+    const app = await bakery();
+    await app.get(Messenger).send(Bake, { bread: 'rye' });
+    await oven.begun.opened;
+    const closed = app.close().then(() => oven.baked.push('closed'));
+    await app.get(Messenger).send(Bake, { bread: 'oat' });
+    await setTimeout(A_CLOSE_THAT_DOES_NOT_WAIT_MS);
+    oven.door.open();
+    await closed;
+    expect(oven.baked).toEqual(['rye', 'closed']);
+    expect(warnings).toEqual([]);
+  });
+
+  it('do not keep it from closing: what does not end in time is given back', async () => {
+    const app = await bakery({ drainTimeout: '50ms' });
+    await app.get(Messenger).send(Bake, { bread: 'rye' });
+    await oven.begun.opened;
+    await app.close();
+    expect(oven.baked).toEqual([]);
+    expect(warnings).toContain(
+      'not everything ended within 50 ms (drainTimeout); messages will be delivered again',
+    );
+    oven.door.open();
+  });
+});

@@ -1,0 +1,66 @@
+import {
+  type BeforeApplicationShutdown,
+  type INestApplication,
+  Inject,
+  Injectable,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { type Duration, milliseconds } from '@parley/contract';
+import { Messaging } from './messaging';
+
+export interface ApplicationOptions {
+  /** How long what is being handled may take when the application ends. Default 10 s. */
+  readonly drainTimeout?: Duration;
+}
+
+const DRAIN_TIMEOUT_MS = 10_000;
+/** The outbox keeps what is not relayed in time; the next start goes on with it. */
+const FLUSH_TIMEOUT_MS = 2_000;
+
+/**
+ * Starts the conversation of an application that has an HTTP adapter, a database and a way to stop
+ * of its own: its handlers take messages from now on. It ends with the application, in order, when
+ * `app.close()` is called, as Nest does on a signal after `app.enableShutdownHooks()`. Call it once,
+ * before or after `app.listen`. A service made by `serve` of @parley/service does not need it.
+ * @throws one sentence that says what to do, when a technology cannot be used
+ */
+export async function startMessaging(
+  app: INestApplication,
+  options: ApplicationOptions = {},
+): Promise<void> {
+  await app.get(ApplicationLife).start(app, options);
+}
+
+/** The conversation follows the life of the application; does nothing until it is started. */
+@Injectable()
+export class ApplicationLife implements BeforeApplicationShutdown, OnApplicationShutdown {
+  private drainTimeoutMs?: number;
+
+  constructor(@Inject(Messaging) private readonly messaging: Messaging) {}
+
+  async start(app: INestApplication, { drainTimeout }: ApplicationOptions): Promise<void> {
+    this.drainTimeoutMs =
+      drainTimeout === undefined ? DRAIN_TIMEOUT_MS : milliseconds(drainTimeout);
+    this.messaging.attach(app);
+    await this.messaging.start(); // before the modules' own hooks, which may want to send something
+    await app.init();
+    await this.messaging.listen(app);
+  }
+
+  /** Nest would close the consumers under handlers that still run. */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (this.drainTimeoutMs === undefined) return;
+    const { messaging } = this;
+    await messaging.stopConsuming();
+    if (!(await messaging.drained(this.drainTimeoutMs)))
+      messaging.log(
+        'warn',
+        `not everything ended within ${this.drainTimeoutMs} ms (drainTimeout); messages will be delivered again`,
+      );
+    await messaging.flush(FLUSH_TIMEOUT_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.drainTimeoutMs !== undefined) await this.messaging.close();
+  }
+}
