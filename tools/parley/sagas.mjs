@@ -35,21 +35,24 @@ export async function run(args) {
     stage,
     state,
     olderThan: asked['older-than'],
+    ...(asked.stuck && { stuck: true }),
     limit: number('limit', limit, 1, 1000, HELP),
   };
   const answers = answered(await new ConsoleApi().get('sagas', query), asked);
   const sagas = answers.flatMap(({ service, items = [] }) =>
     items.map((one) => ({ service, ...one })),
   );
-  const wanted = sagas.filter(({ dead = [] }) => !asked.stuck || dead.length > 0);
-  if (asked.json) return console.log(JSON.stringify(wanted, null, 2));
-  if (wanted.length === 0)
+  for (const { service, incomplete } of answers)
+    if (incomplete)
+      console.error(paint('yellow', `${service}: ${incomplete}; a stuck saga may be missing`));
+  if (asked.json) return console.log(JSON.stringify(sagas, null, 2));
+  if (sagas.length === 0)
     return console.log(`There are no ${asked.stuck ? 'stuck ' : ''}sagas of that kind.`);
   const row = ({ service, name, key, stage = '', done, startedAt, changedAt, dead = [] }) => [
     `${service}/${name}`, key, stage, done ? 'done' : 'running', moment(startedAt), moment(changedAt), dead.length > 0 ? paint('yellow', dead.map(described).join(', ')) : '',
   ]; // prettier-ignore
   console.log(
-    table(['saga', 'key', 'stage', '', 'started', 'changed', 'dead letters'], wanted.map(row)),
+    table(['saga', 'key', 'stage', '', 'started', 'changed', 'dead letters'], sagas.map(row)),
   );
 }
 

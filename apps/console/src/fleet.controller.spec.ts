@@ -148,6 +148,57 @@ describe('the console', () => {
     await Promise.all([shelf.stop(), saga.stop()]);
   });
 
+  it('finds stuck sagas however old they and their dead letters are', async () => {
+    const letters = Array.from({ length: 2_500 }, (_, n) => ({
+      id: String(2_500 - n),
+      holds: true,
+      headers: { type: 'inventory.reserve-stock', correlationid: `c-${2_500 - n}` },
+    }));
+    const shelf = await InstanceOnTrial.start(({ url }) => {
+      if (!url?.startsWith('/operations/dead-letters')) return { status: 404, body: {} };
+      const upTo = Number(new URL(url, 'http://x').searchParams.get('upTo') ?? Infinity);
+      const deadLetters = letters.filter(({ id }) => Number(id) <= upTo).slice(0, 1_000);
+      return { body: { count: letters.length, deadLetters } };
+    });
+    const sagas = Array.from({ length: 60 }, (_, n) => ({
+      key: `k-${n}`,
+      correlationId: n === 0 || n === 7 ? `c-${n + 1}` : `well-${n}`,
+      startedAt: `2026-11-${String(n + 10)}T00:00:00.000Z`,
+    })).reverse();
+    const saga = await InstanceOnTrial.start(({ url }) => {
+      if (!url?.startsWith('/operations/sagas')) return { status: 404, body: {} };
+      const { searchParams } = new URL(url, 'http://x');
+      const wanted = JSON.parse(searchParams.get('conversations') ?? 'null') as string[] | null;
+      const found = sagas.filter(({ correlationId }) => wanted?.includes(correlationId) ?? true);
+      return { body: found.slice(0, Number(searchParams.get('limit'))) };
+    });
+    const fleet = new Fleet(() => ({ inventory: [shelf.url], orders: [saga.url] }), 1_000);
+    const controller = new FleetController(fleet, {} as Messenger);
+    expect(await controller.sagas({ limit: '50', stuck: 'true' })).toMatchObject([
+      {
+        service: 'orders',
+        items: [
+          { key: 'k-7', dead: [{ letter: 'inventory/8' }] },
+          { key: 'k-0', dead: [{ letter: 'inventory/1' }] },
+        ],
+      },
+    ]);
+    expect(await controller.sagas({ limit: '1', stuck: 'true' })).toMatchObject([
+      { items: [{ key: 'k-7' }] },
+    ]);
+    await Promise.all([shelf.stop(), saga.stop()]);
+  });
+
+  it('says whose dead letters it could not read', async () => {
+    const orders = await InstanceOnTrial.start(({ url }) => ({
+      body: url?.startsWith('/operations/sagas') ? [] : { count: 0, deadLetters: [] },
+    }));
+    const fleet = new Fleet(() => ({ inventory: [DEAD], orders: [orders.url] }), 1_000);
+    const told = await new FleetController(fleet, {} as Messenger).sagas({ stuck: 'true' });
+    expect(told).toEqual([{ service: 'inventory', incomplete: 'its dead letters cannot be read' }]);
+    await orders.stop();
+  });
+
   it('shows what waits and what failed, of all services or of one', async () => {
     expect(await get('backlog')).toEqual([
       { service: 'orders', count: 0, asked: '/operations/backlog' },

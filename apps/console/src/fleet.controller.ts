@@ -16,7 +16,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Fleet } from './fleet';
 import { passedOn, told } from './passed-on';
-import { deadOf, withDead } from './stuck-sagas';
+import { allDeadLetters, deadOf, missingLetters, stuckSagas, withDead } from './stuck-sagas';
 
 const NewPrice = z.strictObject({ price: Cents });
 
@@ -61,18 +61,18 @@ export class FleetController {
 
   /**
    * Sagas of the services that have some, each with the dead letters of its conversation; `saga`,
-   * `stage`, `state` narrow it down.
+   * `stage`, `state` narrow it down, `stuck=true` to those that have one.
    */
   @Get('sagas')
-  async sagas(@Query() filter: Record<string, string>) {
-    const [found, letters] = await Promise.all([
-      this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`),
-      this.fleet.askEach('/operations/dead-letters?newest=true&limit=1000'),
-    ]);
+  async sagas(@Query() { stuck, ...filter }: Record<string, string>) {
+    const letters = await allDeadLetters(this.fleet);
     const dead = deadOf(letters);
-    return found
-      .filter(({ status }) => status !== 404)
-      .map((answer) => told(withDead(answer, dead)));
+    const found =
+      stuck === 'true'
+        ? await stuckSagas(this.fleet, filter, dead)
+        : await this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`);
+    const sagas = found.filter(({ status }) => status !== 404);
+    return [...sagas.map((answer) => told(withDead(answer, dead))), ...missingLetters(letters)];
   }
 
   @Get('sagas/:service/:saga/:key')

@@ -210,14 +210,20 @@ describe('npm run parley', () => {
       ),
     ];
     answers = {
-      'GET /api/sagas?limit=50': [
-        { body: [{ service: 'orders', items }] },
-        { body: [{ service: 'orders', items }] },
+      'GET /api/sagas?limit=50': [{ body: [{ service: 'orders', items }] }],
+      'GET /api/sagas?stuck=true&limit=50': [
+        {
+          body: [
+            { service: 'orders', items: items.slice(1) },
+            { service: 'payments', incomplete: 'its dead letters cannot be read' },
+          ],
+        },
       ],
     };
     const all = (await parley('sagas')).out;
     expect(all).toMatch(/orders\/fulfilment +o-1 +releasing +running/);
-    const stuck = (await parley('sagas', '--stuck')).out;
+    const { out: stuck, err } = await parley('sagas', '--stuck');
+    expect(err).toBe('payments: its dead letters cannot be read; a stuck saga may be missing\n');
     expect(stuck).toMatch(
       /o-2 +releasing +done .*inventory\/3 \(inventory\.reserve-stock, its lane waits\)/,
     );

@@ -113,13 +113,22 @@ export class MemorySagaStore implements SagaStore {
 
   async list(
     _tx: Tx,
-    { name, stage, done, olderThan = 0, failing = false, limit = 100 }: SagaFilter = {},
+    {
+      name,
+      stage,
+      done,
+      olderThan = 0,
+      failing = false,
+      conversations,
+      limit = 100,
+    }: SagaFilter = {},
   ): Promise<readonly StoredSaga[]> {
     const wanted = (row: Row) =>
       (name === undefined || row.name === name) &&
       (stage === undefined || row.stage === stage) &&
       (done === undefined || (row.endedAt !== undefined) === done) &&
       row.startedAt.getTime() <= this.now() - olderThan &&
+      (conversations === undefined || conversations.includes(row.correlationId)) &&
       (!failing || this.timeoutsOf(row.name, row.key).some(({ failures }) => failures > 0));
     const newestFirst = (a: Row, b: Row) =>
       b.startedAt.getTime() - a.startedAt.getTime() || (a.key < b.key ? -1 : 1);

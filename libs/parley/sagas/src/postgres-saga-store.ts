@@ -167,7 +167,7 @@ export class PostgresSagaStore implements SagaStore {
 
   async list(
     tx: Tx,
-    { name, stage, done, olderThan, failing = false, limit = 100 }: SagaFilter = {},
+    { name, stage, done, olderThan, failing = false, conversations, limit = 100 }: SagaFilter = {},
   ): Promise<readonly StoredSaga[]> {
     const { schema, query } = open(tx);
     const rows = await query(
@@ -176,8 +176,9 @@ export class PostgresSagaStore implements SagaStore {
         where ($1::text is null or s.name = $1) and ($2::text is null or s.stage = $2) and ($3::boolean is null or (s.ended_at is not null) = $3)
           and ($4::float8 is null or s.started_at <= statement_timestamp() - $4 * interval '1 millisecond')
           and (not $5 or exists (select from ${schema}saga_timeout t where t.saga = s.name and t.key = s.key and t.failures > 0))
+          and ($7::text[] is null or s.correlation_id = any ($7))
         order by s.started_at desc, s.key limit $6`,
-      [name, stage, done, olderThan, failing, limit],
+      [name, stage, done, olderThan, failing, limit, conversations],
     );
     return rows.map(storedSaga);
   }

@@ -1,5 +1,6 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import type { Transactions } from '@parley/messaging';
+import { z } from 'zod';
 import type { Definition } from './definition';
 import type { SagaDetails, SagaFilter, SagaStore, StoredSaga } from './saga-store';
 
@@ -11,6 +12,8 @@ export interface SagaQuery {
   readonly state?: string;
   /** Started at least so long ago: `15m`. */
   readonly olderThan?: string;
+  /** Only those that one of these conversations started: a JSON array of correlation ids. */
+  readonly conversations?: string;
   /** Default 100, at most 1000. */
   readonly limit?: string;
 }
@@ -57,7 +60,7 @@ export class SagaOperations {
 
 const STATES = ['running', 'finished', 'failing'];
 
-function filterOf({ saga, stage, state, olderThan, limit }: SagaQuery): SagaFilter {
+function filterOf({ saga, stage, state, olderThan, conversations, limit }: SagaQuery): SagaFilter {
   if (state !== undefined && !STATES.includes(state))
     throw new RangeError(`a saga's state is ${STATES.join(' or ')}, not "${state}"`);
   return {
@@ -66,6 +69,21 @@ function filterOf({ saga, stage, state, olderThan, limit }: SagaQuery): SagaFilt
     done: state === 'running' || state === 'finished' ? state === 'finished' : undefined,
     failing: state === 'failing',
     olderThan: olderThan === undefined ? undefined : milliseconds(olderThan as Duration),
+    conversations: conversations === undefined ? undefined : textsOf(conversations),
     limit: Math.min(Math.max(1, Math.trunc(Number(limit)) || 100), 1000),
   };
+}
+
+function textsOf(list: string): readonly string[] {
+  const texts = z.array(z.string()).safeParse(jsonOf(list)).data;
+  if (!texts) throw new RangeError('conversations is a JSON array of correlation ids');
+  return texts;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -323,6 +323,16 @@ export function describeSagaStore(
       expect(await keys({ name: 'journey' })).toEqual([]);
       expect(await keys({ olderThan: 60_000 })).toEqual([]);
     });
+
+    it('lists those of some conversations', async () => {
+      const { key } = await start({ ...started(), correlationId: 'conversation, "odd"' });
+      await start();
+      const keys = async (...conversations: string[]) =>
+        (await tx((t) => store.list(t, { conversations }))).map((saga) => saga.key);
+      expect(await keys('another', 'conversation, "odd"')).toEqual([key]);
+      expect(await keys('another')).toEqual([]);
+      expect(await keys()).toEqual([]);
+    });
   });
 }
 

@@ -95,6 +95,8 @@ export interface SagaFilter {
   readonly olderThan?: number;
   /** Only those with a timeout whose step failed. */
   readonly failing?: boolean;
+  /** Only those that one of these conversations started: their correlation ids. */
+  readonly conversations?: readonly string[];
   /** Default 100. */
   readonly limit?: number;
 }

@@ -76,6 +76,12 @@ describe('a saga among services', () => {
     expect(await operations.list({ state: 'running' })).toEqual([]);
     expect(await operations.list({ state: 'failing' })).toEqual([]);
     expect(await operations.list({ olderThan: '1h' })).toEqual([]);
+    const { correlationId } = found[0]!;
+    expect(await operations.list({ conversations: JSON.stringify([correlationId]) })).toHaveLength(
+      1,
+    );
+    expect(await operations.list({ conversations: '["another"]' })).toEqual([]);
+    await expect(operations.list({ conversations: 'another' })).rejects.toThrow('a JSON array');
     await expect(operations.list({ state: 'lost' })).rejects.toThrow(
       'running or finished or failing',
     );
