@@ -169,6 +169,11 @@ describe('front door', () => {
     expect((await get('/')).body).toBe('application');
   });
 
+  it('gives a request 10 s for its headers and 30 s in all', async () => {
+    await openWith((_, response) => response.end());
+    expect(door.httpServer).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000 });
+  });
+
   it('says which port is taken', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

@@ -1,9 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { command, type Message } from '@parley/contract';
-import { Harness } from '@parley/testing';
+import { MemoryStore } from '@parley/memory';
+import { Harness, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { BatchContext } from '../message/handler-context';
 import { Handles } from '../handlers/handles';
+import { InFlight } from '../in-flight';
+import { PayloadProcessor } from '../payload/payload-processor';
+import type { Handler, RegisteredSubscription } from '../ports/subscription';
+import { Publisher } from '../sending/publisher';
+import { Transactions } from '../sending/transactions';
+import { CircuitBreakers } from './circuit-breakers';
+import { HandlerRuns } from './handler-runs';
+import { Pipeline } from './pipeline';
 
 const Weigh = command('scales.weigh', z.object({ parcel: z.string() }), { key: 'parcel' });
 
@@ -33,3 +43,57 @@ it('a batch is acknowledged in the order of its keys: two with the same messages
   expect(acknowledged).toEqual(['a', 'b', 'c', 'd', 'e']);
   await harness.close();
 });
+
+it('a batch checks its lanes in the order of its keys, before it is handled', async () => {
+  const clock = new VirtualClock();
+  const store = new MemoryStore(clock);
+  const steps: string[] = [];
+  const { parkIfLaneBlocked } = store.lanes;
+  store.lanes.parkIfLaneBlocked = (tx, message) => (
+    steps.push(String(message.key)),
+    parkIfLaneBlocked.call(store.lanes, tx, message)
+  );
+  const handler: Handler = {
+    contract: Weigh,
+    options: { batch: 10 },
+    name: 'Scales.weigh',
+    run: ((messages: Message<typeof Weigh>[]) =>
+      void steps.push(`handled ${messages.map(({ parcel }) => parcel).join('')}`)) as never,
+  };
+  const subscription: RegisteredSubscription = {
+    kind: 'command',
+    name: 'scales',
+    from: 'beginning',
+    live: false,
+    concurrency: 10,
+    handlers: new Map([[Weigh.name, handler]]),
+  };
+  const pipeline = pipelineOn(store, clock);
+  // Of a technology that acknowledges outside the transaction, and leaves parking to the store.
+  const deliver = (parcel: string) =>
+    pipeline.deliver({
+      subscription,
+      headers: { id: randomUUID(), type: Weigh.name, partitionkey: parcel },
+      body: Buffer.from(JSON.stringify({ parcel })),
+      attempt: 1,
+      signal: new AbortController().signal,
+      supports: { retry: false, dead: false },
+    });
+  await Promise.all(['d', 'b', 'e', 'a', 'c'].map(deliver));
+
+  expect(steps).toEqual(['a', 'b', 'c', 'd', 'e', 'handled dbeac']);
+});
+
+function pipelineOn(store: MemoryStore, clock: VirtualClock): Pipeline {
+  const process = { instance: 'scales-1', clock, random: () => 0, log: () => undefined };
+  const bodies = new PayloadProcessor(undefined, undefined);
+  return new Pipeline(
+    new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)),
+    store,
+    new InFlight(),
+    new HandlerRuns(clock, process.log),
+    new CircuitBreakers(false, clock, process.log),
+    bodies,
+    process,
+  );
+}
