@@ -1,4 +1,4 @@
-import type { Contract } from '@parley/contract';
+import type { Contract, Kind } from '@parley/contract';
 import type { Instance } from '../harness/instance';
 import { eventually, type Recorder } from '../harness/recorder';
 import {
@@ -24,6 +24,9 @@ export const sorted = (list: readonly number[]): number[] => [...list].sort((a, 
 export const upTo = (count: number): number[] => jobs(count).map(({ n }) => n);
 export const pause = (milliseconds: number) =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Commands need no key; without one they go another way on most technologies. */
+export const keyedOrNot = (kind: Kind): readonly boolean[] =>
+  kind === 'command' ? [true, false] : [true];
 export const keyOf = ({ job }: Seen): string => job.key;
 
 /** Handles, notes it in the journal and, in the transaction, in the database. */

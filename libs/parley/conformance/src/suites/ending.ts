@@ -1,5 +1,6 @@
+import type { DeadLetter } from '@parley/messaging';
 import { UNFINISHED_AT_MOST } from '@parley/messaging/transport';
-import { effectsReach, numbers } from './effects';
+import { effectsReach, keyedOrNot, numbers } from './effects';
 import type { Instance } from '../harness/instance';
 import { eventually, Gate } from '../harness/recorder';
 import type { TryPromise } from '../suite';
@@ -19,71 +20,79 @@ export function endingPromise(promise: TryPromise): void {
   promise(
     'T51',
     async (trial) => {
-      const contract = trial.contract();
-      const seen = trial.journal();
-      const good = ['a', 'b', 'c', UNLUCKY, 'd'];
-      const live = async () => {
-        const died = new Gate();
-        const handle: Handle = async (job, context) => {
-          note(seen)(job, context);
-          if (job.key === POISON) {
-            (await instance).kill();
-            died.open();
-            return new Promise((_, reject) =>
-              context.signal.addEventListener('abort', () =>
-                reject(new Error('its process is gone')),
-              ),
-            );
-          }
-          if (job.key === UNLUCKY && context.attempt < 3) throw new Error('not yet');
-          await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
-        };
-        const instance = trial.hear(contract, handle, {
-          options: { transaction: 'own', retry: { immediate: 0, delays: ['10ms', '10ms'] } },
-        });
-        return { instance: await instance, died: died.opened.then(() => 'died' as const) };
-      };
-      await trial.say(
-        contract,
-        { key: 'a', n: 1 },
-        { key: POISON, n: 1 },
-        ...good.slice(1).map((key) => ({ key, n: 1 })),
-        { key: POISON, n: 2 },
-      );
-      const survivor = await lifeAfterLife(trial, live);
-      const [letter] = await trial.dead(survivor);
-      expect(letter).toMatchObject({
-        holds: true,
-        failure: { error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST },
-      });
-      expect(letter!.failure.instance).toMatch(new RegExp(`^${trial.hearer}-\\d+$`));
-      expect(letter!.failure.message.split('\n')).toHaveLength(1 + UNFINISHED_AT_MOST);
-      expect(Date.parse(letter!.failure.lastFailedAt)).toBeGreaterThan(
-        Date.parse(letter!.failure.firstFailedAt),
-      );
-      await trial.say(contract, { key: 'a', n: 2 });
-      const effects = await effectsReach(trial, good.length + 1);
-      expect([...effects].sort()).toEqual([...good.map((key) => `${key}1`), 'a2'].sort());
-      expect(await trial.dead(survivor)).toHaveLength(1);
-      const of = (key: string) => seen.entries.filter(({ job }) => job.key === key);
-      expect(new Set(numbers(of(POISON)))).toEqual(new Set([1])); // its lane is held
-      for (const key of good)
-        expect(new Set(of(key).map(({ attempt }) => attempt))).toEqual(
-          new Set(key === UNLUCKY ? [1, 2, 3] : [1]),
-        );
+      for (const keyed of keyedOrNot(trial.kind)) await tryEnding(trial, keyed);
     },
     ['death', 'orphans', 'persistent'],
   );
+}
+
+async function tryEnding(trial: TestScenario, keyed: boolean): Promise<void> {
+  const contract = trial.contract(keyed ? 'do-job' : 'do-any-job', keyed);
+  const before = (await trial.effects()).length;
+  const own = async (count: number) => (await effectsReach(trial, before + count)).slice(before);
+  const lettersOf = async (instance: Instance) =>
+    (await instance.deadLetters()).filter(({ headers }) => headers.type === contract.name);
+  const seen = trial.journal();
+  const good = ['a', 'b', 'c', UNLUCKY, 'd'];
+  const live = async () => {
+    const died = new Gate();
+    const handle: Handle = async (job, context) => {
+      note(seen)(job, context);
+      if (job.key === POISON) {
+        (await instance).kill();
+        died.open();
+        return new Promise((_, reject) =>
+          context.signal.addEventListener('abort', () => reject(new Error('its process is gone'))),
+        );
+      }
+      if (job.key === UNLUCKY && context.attempt < 3) throw new Error('not yet');
+      await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
+    };
+    const instance = trial.hear(contract, handle, {
+      options: { transaction: 'own', retry: { immediate: 0, delays: ['10ms', '10ms'] } },
+    });
+    return { instance: await instance, died: died.opened.then(() => 'died' as const) };
+  };
+  await trial.say(
+    contract,
+    { key: 'a', n: 1 },
+    { key: POISON, n: 1 },
+    ...good.slice(1).map((key) => ({ key, n: 1 })),
+    ...(keyed ? [{ key: POISON, n: 2 }] : []),
+  );
+  const survivor = await lifeAfterLife(trial, live, lettersOf);
+  const [letter] = await lettersOf(survivor);
+  expect(letter).toMatchObject({
+    holds: keyed,
+    failure: { error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST },
+  });
+  expect(letter!.failure.instance).toMatch(new RegExp(`^${trial.hearer}-\\d+$`));
+  expect(letter!.failure.message.split('\n')).toHaveLength(1 + UNFINISHED_AT_MOST);
+  expect(Date.parse(letter!.failure.lastFailedAt)).toBeGreaterThan(
+    Date.parse(letter!.failure.firstFailedAt),
+  );
+  await trial.say(contract, { key: 'a', n: 2 });
+  const effects = await own(good.length + 1);
+  expect([...effects].sort()).toEqual([...good.map((key) => `${key}1`), 'a2'].sort());
+  expect(await lettersOf(survivor)).toHaveLength(1);
+  const of = (key: string) => seen.entries.filter(({ job }) => job.key === key);
+  expect(new Set(numbers(of(POISON)))).toEqual(new Set([1])); // its lane is held
+  for (const key of good)
+    expect(new Set(of(key).map(({ attempt }) => attempt))).toEqual(
+      new Set(key === UNLUCKY ? [1, 2, 3] : [1]),
+    );
+  await survivor.stop();
 }
 
 /** Starts one after the other until one does not die of it: the poison is a dead letter. */
 async function lifeAfterLife(
   trial: TestScenario,
   live: () => Promise<{ readonly instance: Instance; readonly died: Promise<'died'> }>,
+  lettersOf: (instance: Instance) => Promise<readonly DeadLetter[]>,
 ): Promise<Instance> {
   for (let deaths = 0; deaths <= DEATHS_AT_MOST; deaths++) {
     const { instance, died } = await live();
-    const isDead = async () => (await instance.deadLetters().catch(() => [])).length > 0;
+    const isDead = async () => (await lettersOf(instance).catch(() => [])).length > 0;
     const end = await Promise.race([
       died,
       eventually(isDead, `death ${deaths + 1}, or the dead letter`, LEASE_OVER_WITHIN),

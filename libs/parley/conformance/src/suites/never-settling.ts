@@ -1,6 +1,6 @@
 import { DeadlineExceeded } from '@parley/resilience';
 import type { CallContext } from '@parley/messaging';
-import { effectsReach } from './effects';
+import { effectsReach, keyedOrNot } from './effects';
 import { eventually, Gate, Recorder } from '../harness/recorder';
 import type { TryPromise } from '../suite';
 import { handler, jobs, note, type Handle, type TestScenario } from '../harness/test-scenario';
@@ -28,12 +28,19 @@ class Late {
  */
 export function neverSettlingStored(promise: TryPromise): void {
   promise('T50', async (trial) => {
-    for (const transaction of ['handler', 'own'] as const) await tryStored(trial, transaction);
+    for (const keyed of keyedOrNot(trial.kind))
+      for (const transaction of ['handler', 'own'] as const)
+        await tryStored(trial, transaction, keyed);
   });
 }
 
-async function tryStored(trial: TestScenario, transaction: 'handler' | 'own'): Promise<void> {
-  const contract = trial.contract(`do-job-${transaction}`);
+async function tryStored(
+  trial: TestScenario,
+  transaction: 'handler' | 'own',
+  keyed: boolean,
+): Promise<void> {
+  const name = keyed ? transaction : `${transaction}-unkeyed`;
+  const contract = trial.contract(`do-job-${name}`, keyed);
   const [seen, late] = [trial.journal(), new Late()];
   const record = (key: string, n: number) => (tx: object) => trial.record(tx, `${key}${n}`);
   const handle: Handle = async (job, context) => {
@@ -51,17 +58,17 @@ async function tryStored(trial: TestScenario, transaction: 'handler' | 'own'): P
     ...GRACE,
     concurrency: 2,
     options: { ...SOON, transaction },
-    subscription: `hanging-${transaction}`,
+    subscription: `hanging-${name}`,
   };
   const instance = await trial.hear(contract, handle, interest);
-  const before = (await instance.deadLetters()).length;
+  const lettersBefore = (await instance.deadLetters()).length;
+  const effectsBefore = (await trial.effects()).length;
   // Keys of its own: the lanes of those that died are held.
-  const of = (key: string, n = 1) => ({ key: `${transaction}-${key}`, n });
+  const of = (key: string, n = 1) => ({ key: `${name}-${key}`, n });
   const others = [of('once'), of('once', 2), ...[1, 2, 3, 4, 5].map((n) => of(`good${n}-`))];
   await trial.say(contract, of('a-hangs'), of('b-hangs'), ...others);
   const good = others.map(({ key, n }) => `${key}${n}`);
-  const own = async () =>
-    (await trial.effects()).filter((effect) => effect.startsWith(transaction));
+  const own = async () => (await trial.effects()).slice(effectsBefore);
   await eventually(
     async () => (await own()).length >= good.length,
     'the effects of the others',
@@ -70,7 +77,7 @@ async function tryStored(trial: TestScenario, transaction: 'handler' | 'own'): P
   const letters = await eventually(
     async () => {
       const all = await instance.deadLetters();
-      return all.length >= before + 2 && all;
+      return all.length >= lettersBefore + 2 && all;
     },
     'two dead letters',
     40_000,
@@ -84,7 +91,7 @@ async function tryStored(trial: TestScenario, transaction: 'handler' | 'own'): P
   await late.refused.reach(5);
   expect((await own()).sort()).toEqual(good.sort());
   const once = (await own()).filter((effect) => effect.includes('once'));
-  expect(once).toEqual([`${transaction}-once1`, `${transaction}-once2`]);
+  if (keyed) expect(once).toEqual([`${name}-once1`, `${name}-once2`]);
   await instance.stop();
 }
 
