@@ -7,7 +7,10 @@ import { entriesOf, importsOf, packages, readManifest } from './packages.mjs';
 /** @typedef {import('./packages.mjs').Manifest} Manifest */
 /** @typedef {import('./packages.mjs').Package} Package */
 
-const NEST = '>=11 <13';
+const NEST = '^12.0.0';
+/** Tried on Nest 11, too: PACK_NEST=11 node --test tools/build/pack.spec.mjs. */
+const ALSO_ON_NEST_11 = new Set(['@parley/messaging']);
+const NEST_11_OR_12 = '>=11 <13';
 /** What an application brings itself, in the versions that are tried. */
 const PEERS = new Map([
   ['@nestjs/common', NEST],
@@ -51,12 +54,14 @@ function problemsOfHead(of) {
 }
 
 /**
- * The range that a package needs where it is declared.
+ * The range that a package needs of another.
+ * @param {string} of
  * @param {string} name
  * @param {boolean} isPeer
  */
-function rangeFor(name, isPeer) {
+function rangeFor(of, name, isPeer) {
   if (siblings.has(name)) return root.version;
+  if (isPeer && name.startsWith('@nestjs/') && ALSO_ON_NEST_11.has(of)) return NEST_11_OR_12;
   if (isPeer) return PEERS.get(name);
   const tried = root.dependencies?.[name] ?? root.devDependencies?.[name];
   return tried === undefined ? undefined : `^${tried}`;
@@ -80,7 +85,7 @@ function problemsOfDependencies({ folder, manifest }) {
     [true, peerDependencies],
   ]))
     for (const [name, range] of Object.entries(ranges)) {
-      const wanted = rangeFor(name, isPeer);
+      const wanted = rangeFor(manifest.name, name, isPeer);
       if (!uses.has(name.replace(/^@types\//, '')))
         problems.push(`${name} is declared, and nothing that is shipped imports it`);
       else if (range !== wanted)
