@@ -1,5 +1,5 @@
 import { MemoryStore, type MemoryTx } from '@parley/memory';
-import type { Store, Technology } from '@parley/messaging';
+import { NotStoredError, type Store, type Technology } from '@parley/messaging';
 import type { Tx } from '@parley/messaging/transport';
 
 /** Connections to something in memory that can be away, for one instance. */
@@ -94,7 +94,8 @@ function over<T extends object>(
       if (typeof value !== 'function') return value;
       const isTied = only ? only.includes(String(name)) : !LOCAL.has(String(name));
       return (...args: unknown[]) => {
-        if (isTied && !link.isUp()) return Promise.reject(new Error('it cannot be reached'));
+        if (isTied && !link.isUp())
+          return Promise.reject(new NotStoredError('it cannot be reached'));
         return (value as (...args: unknown[]) => unknown).apply(target, args);
       };
     },

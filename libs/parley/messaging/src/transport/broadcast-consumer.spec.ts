@@ -55,6 +55,24 @@ describe('hearing broadcasts', () => {
     expect(numbers()).toEqual([1, 2, 3, 5]);
   });
 
+  it('fetches what is deferred when its turn comes, and handles nothing that is gone', async () => {
+    const { hearing, numbers, next } = listening(1);
+    const fetched: number[] = [];
+    const deferred = (n: number, isThere = true) => ({
+      fetch: async () => (fetched.push(n), isThere ? heard(n) : undefined),
+    });
+    hearing.receive(heard(1));
+    for (const one of [deferred(2, false), deferred(3)]) hearing.receive(one);
+    expect(fetched).toEqual([]);
+    expect(hearing.unsettled).toBe(3);
+    await next();
+    await new Promise(setImmediate);
+    expect(fetched).toEqual([2, 3]);
+    expect(numbers()).toEqual([1, 3]);
+    await next();
+    expect(hearing.unsettled).toBe(0);
+  });
+
   it('hands nothing over after stop, and tells what is under way to give up', async () => {
     const { hearing, numbers, next, deliveries } = listening(1);
     hearing.receive(heard(1));

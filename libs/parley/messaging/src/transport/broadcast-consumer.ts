@@ -4,27 +4,33 @@ import type { Deliver } from '../ports/delivery';
 import { withTimeout } from '../timeout';
 import type { RegisteredSubscription } from '../ports/subscription';
 
-/**
- * News that wait for a handler, and what they weigh. Those who listen too slowly miss some, as the
- * sequence numbers tell them.
- */
+/** Broadcasts that wait for a handler. Further ones are missed. */
 const MAX_WAITING = { messages: 10_000, bytes: 64 * 2 ** 20 };
 const DRAIN_TIMEOUT_MS = 1_000;
 
-/** Something that was said, as a technology brings it. */
+/** A broadcast, as a technology brings it. */
 export interface ReceivedBroadcast {
   readonly headers: Headers;
   readonly body: Buffer;
 }
 
+/** A broadcast that is fetched when its turn comes. */
+export interface DeferredBroadcast {
+  /** undefined: it is gone. Never rejects. */
+  readonly fetch: () => Promise<ReceivedBroadcast | undefined>;
+}
+
+type Waiting = ReceivedBroadcast | DeferredBroadcast;
+
 /**
- * Where a technology takes the broadcasts it hears: they are handled as they come, no more at a
- * time than the subscription allows; so many wait, and what exceeds that is missed, with a warning.
+ * Handles the broadcasts of one subscription, the same on every technology: as they come, no more at
+ * a time than its concurrency allows. When it is behind, 10,000 of them wait, or 64 MiB; the newest
+ * are missed, with a warning. Gaps of the sequence numbers tell of them.
  */
 export class BroadcastConsumer {
   private readonly end = new AbortController();
   private readonly handling = new Set<Promise<unknown>>();
-  private waiting: ReceivedBroadcast[] = [];
+  private waiting: Waiting[] = [];
   private bytes = 0;
   private missed = 0;
   private stopped = false;
@@ -38,8 +44,13 @@ export class BroadcastConsumer {
     subscription.onConcurrency?.(() => this.handleWaiting());
   }
 
+  /** Broadcasts that wait or are being handled. */
+  get unsettled(): number {
+    return this.waiting.length + this.handling.size;
+  }
+
   /** Never throws. */
-  receive(heard: ReceivedBroadcast): void {
+  receive(heard: Waiting): void {
     if (this.stopped) return;
     if (this.hasRoomFor(heard)) this.wait(heard);
     else if (this.missed++ === 0)
@@ -50,7 +61,7 @@ export class BroadcastConsumer {
     this.handleWaiting();
   }
 
-  /** From now on nothing is handed over; what waits is forgotten. */
+  /** From now on nothing is handled; broadcasts that wait are forgotten. */
   stop(): void {
     this.stopped = true;
     this.waiting = [];
@@ -68,13 +79,13 @@ export class BroadcastConsumer {
     ).catch(() => undefined);
   }
 
-  private hasRoomFor(heard: ReceivedBroadcast): boolean {
+  private hasRoomFor(heard: Waiting): boolean {
     return (
       this.waiting.length < this.most.messages && this.bytes + sizeOf(heard) <= this.most.bytes
     );
   }
 
-  private wait(heard: ReceivedBroadcast): void {
+  private wait(heard: Waiting): void {
     this.waiting.push(heard);
     this.bytes += sizeOf(heard);
   }
@@ -88,26 +99,33 @@ export class BroadcastConsumer {
     if (this.waiting.length === 0) this.missed = 0;
   }
 
-  /** There is nobody to give a broadcast back to: whatever becomes of it, it is over. */
-  private handle({ headers, body }: ReceivedBroadcast): void {
-    const { subscription } = this;
-    const delivery = {
-      subscription,
-      headers,
-      body,
-      attempt: 1,
-      signal: this.end.signal,
-      supports: { retry: false, dead: false },
-    };
-    const handling = this.deliver(delivery).finally(() => {
+  /** A broadcast cannot be given back: whatever becomes of it, it is over. */
+  private handle(next: Waiting): void {
+    const handling = this.handleOne(next).finally(() => {
       this.handling.delete(handling);
       this.handleWaiting();
     });
     this.handling.add(handling);
   }
+
+  private async handleOne(next: Waiting): Promise<void> {
+    const message = 'fetch' in next ? await next.fetch() : next;
+    if (!message || this.stopped) return;
+    await this.deliver({
+      subscription: this.subscription,
+      headers: message.headers,
+      body: message.body,
+      attempt: 1,
+      signal: this.end.signal,
+      supports: { retry: false, dead: false },
+    });
+  }
 }
 
-function sizeOf({ headers, body }: ReceivedBroadcast): number {
+/** Characters and bytes. A deferred broadcast takes no room before it is fetched. */
+function sizeOf(waiting: Waiting): number {
+  if ('fetch' in waiting) return 0;
+  const { headers, body } = waiting;
   let size = body.length;
   for (const name in headers) size += name.length + headers[name]!.length;
   return size;

@@ -161,7 +161,11 @@ export {
   urlVariable,
 } from '../sending/routes';
 export { withTimeout } from '../timeout';
-export { type ReceivedBroadcast, BroadcastConsumer } from './broadcast-consumer';
+export {
+  type DeferredBroadcast,
+  type ReceivedBroadcast,
+  BroadcastConsumer,
+} from './broadcast-consumer';
 export { FirstOfKeys } from './first-of-keys';
 export { hostAndPort, socketHost } from './host';
 export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';

@@ -40,8 +40,10 @@ export class MemoryBroker {
   }[] = [];
   private readonly tails = new Set<Listener>();
   private readonly listeners = new Set<Listener>();
-  /** Broadcasts, and events for live tails, that are being handled. */
-  hearing = 0;
+  /** Broadcasts, and events for live tails, that were sent and have not reached a consumer. */
+  arriving = 0;
+  /** Who handles broadcasts and live tails now. */
+  readonly broadcasts = new Set<{ readonly unsettled: number }>();
   /** Told of every message that was published, before it is delivered. */
   readonly witnesses = new Set<(message: OutgoingMessage) => void>();
 
@@ -120,7 +122,8 @@ export class MemoryBroker {
     const queues = [...this.commands.values(), ...this.groups.values()].filter(
       ({ pending }) => pending > 0,
     );
-    const heard = this.hearing > 0 ? [`${this.hearing} broadcasts or events being heard`] : [];
+    const unsettled = [...this.broadcasts].reduce((sum, one) => sum + one.unsettled, this.arriving);
+    const heard = unsettled > 0 ? [`${unsettled} broadcasts or events being handled`] : [];
     return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...heard];
   }
 

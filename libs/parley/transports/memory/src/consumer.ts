@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Kind } from '@parley/contract';
 import {
+  BroadcastConsumer,
   ConsumerServer,
   type Backlog,
   type Deliver,
@@ -9,6 +10,7 @@ import {
   type ConsumerHealth,
   type Outcome,
   type RegisteredSubscription,
+  type TransportContext,
 } from '@parley/messaging/transport';
 import type { MemoryBroker } from './broker';
 import type { Consumer, MemoryQueue } from './queue';
@@ -23,6 +25,8 @@ export class MemoryConsumer extends ConsumerServer {
   private state: ConsumerHealth['state'] = 'starting';
   private readonly attached: Attachment[] = [];
   private readonly unlisten: (() => void)[] = [];
+  /** For broadcasts, and for events of live tails. */
+  private readonly broadcasts: BroadcastConsumer[] = [];
   private readonly closed = new AbortController();
   /**
    * Deliveries run outside of the sender's conversation and transaction, in which we are called.
@@ -34,6 +38,7 @@ export class MemoryConsumer extends ConsumerServer {
     registry: HandlerRegistry,
     private readonly broker: MemoryBroker,
     private readonly deliver: Deliver,
+    private readonly log: TransportContext['log'],
   ) {
     super(kind, registry);
   }
@@ -42,11 +47,14 @@ export class MemoryConsumer extends ConsumerServer {
     this.state = 'stopped';
     for (const { queue, consumer } of this.attached) queue.pause(consumer);
     for (const stop of this.unlisten.splice(0)) stop();
+    for (const consumer of this.broadcasts) consumer.stop();
   }
 
   override async close(): Promise<void> {
     await this.stop();
     this.closed.abort(new Error('the intake was closed'));
+    await Promise.all(this.broadcasts.map((consumer) => consumer.close()));
+    for (const consumer of this.broadcasts.splice(0)) this.broker.broadcasts.delete(consumer);
     for (const { queue, consumer } of this.attached.splice(0)) queue.detach(consumer);
   }
 
@@ -93,15 +101,17 @@ export class MemoryConsumer extends ConsumerServer {
   }
 
   private hear(subscription: RegisteredSubscription) {
+    const deliver: Deliver = (delivery) => this.outside(() => this.deliver(delivery));
+    const consumer = new BroadcastConsumer(subscription, deliver, this.log);
+    this.broadcasts.push(consumer);
+    this.broker.broadcasts.add(consumer);
     return (headers: Headers, body: Buffer): void => {
       if (!isFor(subscription, headers)) return;
-      this.broker.hearing++;
-      setImmediate(
-        () =>
-          void this.outside(() => this.handOver(subscription, headers, body)).finally(
-            () => this.broker.hearing--,
-          ),
-      );
+      this.broker.arriving++;
+      setImmediate(() => {
+        this.broker.arriving--;
+        consumer.receive({ headers, body: Buffer.from(body) });
+      });
     };
   }
 

@@ -11,7 +11,8 @@ export const memory: Technology = {
   name: 'memory',
   schemes: ['memory'],
   kinds: ['call', 'command', 'broadcast', 'event'],
-  open: (url, context) => new MemoryTransport(url, MemoryBroker.at(url, context.clock)),
+  open: (url, context) =>
+    new MemoryTransport(url, MemoryBroker.at(url, context.clock), context.log),
   openKeys: (url, context) => MemoryBroker.at(url, context.clock).subjectKeys,
   openClaims: (url, context) => MemoryBroker.at(url, context.clock).claims,
   openCalls: (options, context) => new MemoryCallTransport(options, context),

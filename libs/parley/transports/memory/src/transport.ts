@@ -8,6 +8,7 @@ import {
   publishInTurn,
   BodyTooLargeError,
   type Transport,
+  type TransportContext,
 } from '@parley/messaging/transport';
 import type { MemoryBroker } from './broker';
 import { MemoryConsumer } from './consumer';
@@ -21,6 +22,7 @@ export class MemoryTransport implements Transport {
   constructor(
     readonly address: string,
     private readonly broker: MemoryBroker,
+    private readonly log: TransportContext['log'],
   ) {
     const largest = new URL(address).searchParams.get('largest');
     if (largest !== null) this.maxBodyBytes = Number(largest);
@@ -56,6 +58,6 @@ export class MemoryTransport implements Transport {
   }
 
   consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
-    return new MemoryConsumer(kind, registry, this.broker, deliver);
+    return new MemoryConsumer(kind, registry, this.broker, deliver, this.log);
   }
 }
