@@ -112,10 +112,16 @@ type Upcast<Current> = { by(old: Readonly<Record<string, unknown>>): Current }['
 const [MAX_NAME, MAX_OWNER] = [128, 40];
 
 type ObjectSchema = z.ZodType<object>;
-/** The fields of a payload that can name a lane: those that are strings. */
-type KeyField<S extends ObjectSchema> = {
+type StringField<S extends ObjectSchema> = {
   [F in keyof z.infer<S>]-?: z.infer<S>[F] extends string ? F & string : never;
 }[keyof z.infer<S>];
+/**
+ * The fields of a payload that can be its key: required strings. Where there is none, the compiler
+ * shows this sentence instead of `never`.
+ */
+type KeyField<S extends ObjectSchema> = [StringField<S>] extends [never]
+  ? 'the key must name a required string field of the payload'
+  : StringField<S>;
 
 /**
  * A question one instance of the owner answers now. `deadline` defaults to 5 s, `idempotent` to

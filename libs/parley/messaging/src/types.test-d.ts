@@ -67,6 +67,11 @@ export class StockController {
     return { count: sku.length + deadline.budget() };
   }
 
+  @Handles(Reserved)
+  returnsAnything({ orderId }: { orderId: string }) {
+    return { orderId };
+  }
+
   // @ts-expect-error the reply lacks `count`
   @Handles(Count)
   wrongReply({ sku }: { sku: string }) {
@@ -210,3 +215,10 @@ export async function measures(messenger: Messenger): Promise<void> {
   const { unit, at } = await messenger.call(Ask, { meter: 'a', at: new Date(), total: 1n });
   void [unit.length, at.getTime()];
 }
+
+const numbered = z.object({ n: z.int(), note: z.string().optional() });
+/** The compiler’s sentence where no field can be the key. */
+export const noKeyField: Parameters<typeof event<typeof numbered>>[2]['key'] =
+  'the key must name a required string field of the payload';
+// @ts-expect-error a number is no key
+export const keyedByNumber = () => event('stock.counted', numbered, { key: 'n' });

@@ -16,15 +16,16 @@ export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
 };
 
 type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
+/** A call's handler returns the reply. What other handlers return is ignored. */
 type HandlerMethod<C extends Contract> = (
   message: Message<C>,
   context: ContextOf<C>,
-) => Promise<ReplyInputOf<C>> | ReplyInputOf<C>;
+) => C extends Call ? Promise<ReplyInputOf<C>> | ReplyInputOf<C> : unknown;
 
 type BatchMethod<C extends Contract> = (
   messages: Message<C>[],
   context: BatchContext<never>,
-) => Promise<void> | void;
+) => unknown;
 type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(
   target: object,
   method: string,
