@@ -1,3 +1,4 @@
+import { ReserveStock } from '@contracts/inventory';
 import { RunningShop } from './running-shop.fixture';
 import { scenarios } from './scenarios.fixture';
 
@@ -6,6 +7,30 @@ const runFile = process.env.SHOP_RUN_FILE;
 
 jest.setTimeout(300_000);
 
-if (runFile) describe('as processes', () => scenarios(() => RunningShop.open(runFile)));
+if (runFile)
+  describe('as processes', () => {
+    scenarios(() => RunningShop.open(runFile));
+
+    it('keeps no payment token in plain in any table, neither while it waits nor afterwards', async () => {
+      const shop = await RunningShop.open(runFile);
+      try {
+        await shop.away('inventory');
+        await shop.providerDown(true);
+        const orderId = await shop.place({ token: 'tok_ok' });
+        // The saga keeps the token until it asks for the payment; then its command waits.
+        await shop.askedUpTo(orderId, ReserveStock);
+        expect(await shop.tablesWith('tok_')).toEqual([]);
+        await shop.back('inventory');
+        await shop.triedInVain(orderId);
+        expect(await shop.tablesWith('tok_')).toEqual([]);
+        expect(await shop.tablesWith(orderId)).toContain('orders.saga');
+        await shop.providerDown(false);
+        await shop.finish();
+        expect(await shop.tablesWith('tok_')).toEqual([]);
+      } finally {
+        await shop.close();
+      }
+    });
+  });
 else
   it.skip('the running shop: not run, for SHOP_RUN_FILE is not set (npm run e2e)', () => undefined);

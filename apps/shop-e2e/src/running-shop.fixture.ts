@@ -182,6 +182,23 @@ export class RunningShop implements Stage {
     expect(stdout).toContain('✓');
   }
 
+  /** Tables of all services and of the kit in which one of these texts stands, in plain or in hex. */
+  async tablesWith(...texts: readonly string[]): Promise<readonly string[]> {
+    const { rows } = await this.database.query<{ name: string }>(
+      `select format('%I.%I', schemaname, tablename) name from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1`,
+    );
+    const spelt = texts.flatMap((text) => [text, Buffer.from(text).toString('hex')]);
+    const found: string[] = [];
+    for (const { name } of rows) {
+      const { rowCount } = await this.database.query(
+        `select from ${name} t where exists (select from unnest($1::text[]) spelt where strpos(t::text, spelt) > 0) limit 1`,
+        [spelt],
+      );
+      if (rowCount === 1) found.push(name);
+    }
+    return found;
+  }
+
   private get run(): Run {
     return readRun(this.runFile);
   }
