@@ -1,7 +1,7 @@
 const LOOK_EVERY_MS = 500;
 /**
- * The shortest lease of the technologies: whoever stands still for longer may have lost what it
- * handles.
+ * The shortest lease of all technologies, in milliseconds. A process that stands still for longer
+ * may have lost the leases of its messages.
  */
 export const SHORTEST_LEASE_MS = 10_000;
 

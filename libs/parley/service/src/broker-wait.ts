@@ -3,17 +3,20 @@ import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
 
 /**
- * Milliseconds that a start waits for brokers that are not up yet: with what a technology takes to
- * say why it cannot be used, less than 15 s.
+ * How long a start waits for brokers that are not up yet. Together with the time in which a
+ * technology reports why it cannot be used, less than 15 s.
  */
 const PATIENCE_MS = 8_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 const CONNECTED_WITHIN_MS = 1_000;
-/** Whoever hangs up sooner is still booting, or something else. */
+/** A listener that closes the connection sooner is still booting, or is another program. */
 const STAYS_OPEN_MS = 150;
 
-/** By scheme. What is not here has no port of its own to look at: AWS's services, files, memory. */
+/**
+ * Default ports by scheme. Schemes without a port of their own (AWS, files, memory) are not
+ * awaited.
+ */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   amqp: 5672,
   amqps: 5671,
@@ -55,9 +58,8 @@ export interface WaitOptions {
 }
 
 /**
- * Resolves when something listens at each URL and does not hang up, or when the patience is over:
- * what is wrong is then the technology's to say. So that services and brokers may be started
- * together.
+ * Resolves when each URL has a listener that keeps the connection open, or after PATIENCE_MS: then
+ * the technology reports the fault. Services and brokers may therefore be started together.
  */
 export async function brokersUp(
   urls: readonly (string | undefined)[],
@@ -82,7 +84,7 @@ async function brokerUp(url: string, { log, patience = PATIENCE_MS }: WaitOption
   }
 }
 
-/** Why nobody answers there; undefined: somebody does. */
+/** The reason why no connection is possible; undefined if there is a listener. */
 function whyNot({ host, port }: Place): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });

@@ -16,7 +16,7 @@ const Change = z.strictObject({
   reason: z.string().trim().min(1).max(1_000).optional(),
 });
 
-/** What `/operations/concurrency` answers, and does: for this instance, until it ends. */
+/** Serves `/operations/concurrency`. A change applies to this instance, until it ends. */
 export class ConcurrencyRequests {
   constructor(
     private readonly messaging: Messaging,

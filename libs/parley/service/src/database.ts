@@ -18,7 +18,7 @@ export interface DatabaseOptions {
   /** Names its connections among the database's sessions. */
   readonly instance: string;
   readonly entities: readonly EntityTarget<object>[];
-  /** In order. An explicit list: what is not named is not run. */
+  /** Run in this order. The list is explicit: migrations outside of it are not run. */
   readonly migrations: readonly (new () => MigrationInterface)[];
   /** Handlings at the same time; while it writes, each holds a connection. */
   readonly concurrency: number;
@@ -41,14 +41,14 @@ const MIGRATING: Use = {
   settings: { statement_timeout: '0', idle_in_transaction_session_timeout: '0' },
 };
 
-/** The database cannot be used; the message says why and what to do. */
+/** The database cannot be used; the message contains the reason and the remedy. */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
 }
 
 /**
- * How long a start waits for a database that is not up yet; whoever supervises the process may then
- * start it again.
+ * Milliseconds that a start waits for a database that is not up yet. After that the process ends;
+ * its supervisor may start it again.
  */
 const PATIENCE = 12_000;
 const FIRST_PAUSE = 250;
@@ -212,7 +212,10 @@ const codeOf = (error: unknown): string => String((error as { code?: unknown })?
 const isNotUpYet = (error: unknown): boolean =>
   NOT_UP_YET.test(codeOf(error)) || NOT_UP_YET.test(reasonOf(error));
 
-/** Connecting to a name with two addresses fails with an AggregateError whose message is empty. */
+/**
+ * Reads AggregateErrors, too: connecting to a name with two addresses fails with one whose message
+ * is empty.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
   return withoutSecretsInText(

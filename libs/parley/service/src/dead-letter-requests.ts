@@ -68,7 +68,7 @@ const Bulk = z.strictObject({
   dryRun: z.boolean().optional(),
 });
 
-/** What `/operations/dead-letters` answers, and does. */
+/** Serves `/operations/dead-letters`. */
 export class DeadLetterRequests {
   private readonly desk?: DeadLetterService;
 
@@ -243,8 +243,7 @@ const decision = (who: string, reason?: string): Decision => ({
 });
 
 /**
- * Bodies are bytes; nearly all are JSON. What is not text is shown as base64, so that nothing is
- * lost by looking.
+ * Shows bodies as text, usually JSON. Binary bodies are shown as base64, so that no byte is lost.
  */
 function readable({ body, ...letter }: DeadLetter): object {
   return { ...letter, ...shown('body', body) };

@@ -1,7 +1,7 @@
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 
-/** What a drain ends, in this order. */
+/** Parts of the process that a drain ends, in this order. */
 export interface Draining {
   readonly lifecycle: Lifecycle;
   /** The HTTP side. */
@@ -20,19 +20,19 @@ export interface Draining {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
 }
 
-/** The outbox keeps what is not relayed in time; the next start goes on with it. */
+/** Messages that are not relayed in time stay in the outbox; the next start relays them. */
 const FLUSH_TIMEOUT = 2_000;
 /** For everything that merely has to let go. */
 const CLOSE_TIMEOUT = 1_000;
 
-/** What all steps together may take beyond the time for work under way. */
+/** Milliseconds that all steps together may take in addition to `timeout`. */
 export const AFTERWARDS = FLUSH_TIMEOUT + 6 * CLOSE_TIMEOUT;
 
 /**
- * Ends the process's work in order. Nest's own order closes the intakes after the destroy hooks,
- * under handlers still running; so it is done here, and Nest closes what is already quiet. A step
- * that fails or hangs is reported and does not keep the others from happening. Resolves with
- * whether everything ended as it should.
+ * Ends the process's work in order. Nest's own order closes the consumers after the destroy hooks,
+ * under handlers that still run; so they are closed here, and Nest closes idle parts only. A step
+ * that fails or hangs is reported, and the others still run. Resolves true when every step
+ * succeeded.
  */
 export async function drain({
   lifecycle,

@@ -35,7 +35,7 @@ const duration = z.string().transform((text, context) => {
   }
 });
 
-/** What every service reads from its environment. */
+/** Variables that every service reads. */
 const kit = z.object({
   PORT: port
     .default(3000)
@@ -140,9 +140,9 @@ export class EnvironmentError extends Error {
 }
 
 /**
- * The environment of this process, checked. A service adds what it alone needs:
- * `serviceEnvironment({ MAIL_URL: z.string() })`. Ends the process when something is missing or
- * wrong: it is read while modules are loaded, where nobody could catch an error.
+ * The environment of this process, checked. A service adds variables of its own:
+ * `serviceEnvironment({ MAIL_URL: z.string() })`. Ends the process when a variable is missing or
+ * wrong: it is called while modules are loaded, where no caller could catch an error.
  */
 export function serviceEnvironment<S extends z.ZodRawShape = Record<never, never>>(
   own?: S,
@@ -189,7 +189,7 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
   } as never;
 }
 
-/** What `serviceEnvironment` read, fit to be logged. */
+/** The environment as it may be logged. */
 export function describeEnvironment(environment: object): Readonly<Record<string, unknown>> {
   const { contractUrls = {}, ...rest } = environment as Partial<Environment>;
   const variables = Object.entries({ ...rest, ...contractUrls }).filter(
@@ -216,7 +216,7 @@ function withDefaultUrls({
   };
 }
 
-/** Whether others than the processes of this machine can open what listens there. */
+/** Whether a listener on this host accepts connections from other machines. */
 const isReachable = (host?: string): boolean =>
   host !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
 

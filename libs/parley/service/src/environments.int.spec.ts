@@ -205,7 +205,7 @@ class PgBouncer {
       join(dir, 'ini'),
       `[databases]\n* = host=127.0.0.1 port=${behind}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =\nauth_type = plain\nauth_file = ${join(dir, 'users')}\npool_mode = ${mode}\n`,
     );
-    chmodSync(dir, 0o755); // pgbouncer refuses to be root, and nobody has to read it
+    chmodSync(dir, 0o755); // pgbouncer refuses to run as root; its own user reads the folder
     const child = spawn(
       'pgbouncer',
       [...(process.getuid?.() === 0 ? ['-u', 'nobody'] : []), join(dir, 'ini')],

@@ -3,8 +3,8 @@ import type { Logger } from '@parley/observability';
 import type { Environment } from './environment';
 
 /**
- * What `PARLEY_FAILPOINT` asks for: at that step the process is gone, as by `kill -9`. Without it
- * there is nothing to ask.
+ * The hook for `PARLEY_FAILPOINT`: ends the process at that step, as `kill -9` does. Undefined when
+ * the variable is not set.
  */
 export function passesOf(
   { PARLEY_FAILPOINT: spec }: Pick<Environment, 'PARLEY_FAILPOINT'>,

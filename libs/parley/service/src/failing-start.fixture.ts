@@ -1,5 +1,5 @@
 // A service that handles one contract of every kind, run as a process of its own by
-// failing-start.int.spec.ts: where what it is told is wrong, it must not start.
+// failing-start.int.spec.ts. With a wrong environment it must not start.
 import { Controller, Module } from '@nestjs/common';
 import { broadcast, call, command, event, type Message } from '@parley/contract';
 import { Handles, Subscription } from '@parley/messaging';

@@ -7,7 +7,7 @@ import { StandIns } from './stubs.fixture';
 
 /** Something that is wrong where a service starts. */
 interface Fault {
-  /** What is wrong. */
+  /** The fault, in words. */
   readonly with: string;
   /**
    * Variables. `{redis}` is where Redis listens, `{REDIS_URL}` its whole URL, `{website}` where a
@@ -16,11 +16,11 @@ interface Fault {
    */
   readonly sets: Readonly<Record<string, string>>;
   /**
-   * All that stderr has to hold. `…` is anything in one line. Of several, one: who answers and
-   * hangs up is heard, or not any more.
+   * Everything that stderr has to contain. `…` stands for any text in one line. One of several
+   * texts is enough: the answer of a peer that hangs up at once may be lost.
    */
   readonly says: string | readonly string[];
-  /** Makes what the service finds; resolves to what takes it away. */
+  /** Creates the fault; resolves to the function that removes it. */
   readonly finds?: (name: string) => Promise<() => Promise<unknown>>;
 }
 
@@ -44,14 +44,12 @@ const WRONG = 'wr0ng-pa55word';
 const RIGHT = ':trial@';
 const BUILT = '.data/failing-start';
 const PROGRAM = `${BUILT}/libs/parley/service/src/failing-start.fixture.js`;
-/** Seconds: what a start that fails may take. */
+/** Seconds within which a start must fail. */
 const PROMISED = 15;
-/**
- * Milliseconds. What still runs then, with all of a busy machine's slowness, would run for ever.
- */
+/** Milliseconds. A process that still runs then, even on a busy machine, would run for ever. */
 const FOR_EVER = 60_000;
 
-/** A fault, and the service that meets it: nobody else has its name, and so its queues. */
+/** A fault, and the service that meets it. The service's name, and so its queues, are its own. */
 interface Start extends Fault {
   readonly technology: string;
   readonly name: string;
@@ -205,7 +203,7 @@ class FailingStarts {
   }
 }
 
-/** Variables that a fault needs and nobody set. */
+/** Variables that a fault needs and that are not set. */
 function missingFor({ sets }: Fault): readonly string[] {
   const text = Object.values(sets).join();
   const needed = Object.entries(BROKERS).filter((names) =>

@@ -51,7 +51,7 @@ export class GuestbookOnTrial {
     return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
   }
 
-  /** What wrote of a guest. */
+  /** Kinds of handlers that wrote a row about the guest. */
   async writtenBy(name: string): Promise<readonly string[]> {
     const { rows } = await this.admin.query<{ by: string }>(
       'select by from guestbook.guest where name = $1 order by by',
@@ -60,7 +60,7 @@ export class GuestbookOnTrial {
     return rows.map(({ by }) => by);
   }
 
-  /** Sessions begin anew, with what is set now. */
+  /** Ends the database's sessions; new ones begin with the settings of now. */
   async endSessions(): Promise<void> {
     await this.admin.query(
       'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1',

@@ -1,5 +1,5 @@
-// A service with routes of its own and a handler of a call, a command and an event, run as a process
-// of its own by specs that change what it finds around it while it runs.
+// A service with routes of its own and a handler of a call, a command and an event. Specs that
+// change its surroundings while it runs start it as a process of its own.
 import { Controller, Module, Param, Post } from '@nestjs/common';
 import { call, command, event, type Message } from '@parley/contract';
 import {

@@ -20,7 +20,7 @@ import { repeatedHeader } from './single-headers';
 import { invalid, problem, type Problem, ProblemError, problemOf } from './problem';
 
 export interface ProblemOptions {
-  /** What a service's own errors mean to its callers; undefined: what the kit says. */
+  /** Maps a service's own errors to problems; undefined: the kit's mapping applies. */
   readonly problemOf?: (error: unknown) => Problem | undefined;
   /** Reads errors of clients of databases and brokers. */
   readonly outageIn?: OutageReader;
@@ -87,9 +87,9 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 /**
- * Makes an application's routes answer as this kit does: errors are problems, whatever has a schema
- * (`@Body({ schema })`) is checked by it and refused with 422 and the paths, and a header that must
- * be one is refused with 400 when it comes twice. The application's own filters come first.
+ * Makes an application's routes answer as this kit does: errors become problems; a parameter with a
+ * schema (`@Body({ schema })`) is checked, and refused with 422 and the paths; a header that must
+ * be unique is refused with 400 when it comes twice. The application's own filters come first.
  */
 export function answerProblems(app: NestFastifyApplication, filter: ProblemFilter): void {
   app.get(ApplicationConfig).getGlobalFilters().unshift(filter);

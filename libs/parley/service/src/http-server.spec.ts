@@ -30,7 +30,7 @@ async function openWith(app?: RequestListener): Promise<void> {
   await door.listen('127.0.0.1', 0);
 }
 
-/** What comes back until the other side closes. */
+/** Everything received until the other side closes. */
 async function heard(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let text = '';

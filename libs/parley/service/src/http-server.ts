@@ -11,7 +11,7 @@ import type { Lifecycle } from './lifecycle';
 import { problem } from './problem';
 import { areaOf } from './request-path';
 
-/** Could not listen; the message says on what, and what to do. */
+/** The port could not be opened; the message contains the address and the remedy. */
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 }
@@ -27,8 +27,8 @@ export interface HttpLimits {
 }
 
 /**
- * Bodies are small here: 30 s are enough for 256 KiB at the speed of a bad line. What is slower is
- * cut off with 408.
+ * Bodies are small: 30 s are enough for 256 KiB on a bad line. Slower requests are refused with
+ * 408.
  */
 const LIMITS: HttpLimits = {
   headersTimeout: 10_000,

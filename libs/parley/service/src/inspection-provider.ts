@@ -3,8 +3,8 @@
  * SagaOperations }`.
  */
 export interface InspectionProvider {
-  /** @throws RangeError for a filter that means nothing, told to whoever asked */
+  /** @throws RangeError for an invalid filter; its message is shown to the caller */
   list(filter: Readonly<Record<string, string>>): Promise<readonly object[]>;
-  /** What is named by the rest of the path. */
+  /** The entry that the rest of the path names. */
   find?(...key: string[]): Promise<object | undefined>;
 }

@@ -8,8 +8,8 @@ export class UnexpectedRouteError extends Error {
 }
 
 /**
- * What Nest gets for an HTTP adapter in a service that talks by contracts only: a web framework
- * would cost each such process a fifth of a second and 14 MB for routes that it does not have.
+ * The HTTP adapter for Nest in a service without routes: a web framework would cost each such
+ * process a fifth of a second and 14 MB.
  */
 export class NullHttpAdapter extends AbstractHttpAdapter<Server, never, never> {
   constructor(private readonly door: HttpServer) {

@@ -12,9 +12,9 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 const EVERY_ADDRESS = ['0.0.0.0', '::'];
 
 /**
- * Who may use operations: requests to a known host name, with the token of operations, if there is
- * one. A web page whose own name was made to lead to this machine (DNS rebinding) names itself as
- * the host, and has no token.
+ * Decides whether a request may use operations: it must name a known host and carry the token of
+ * operations, if one is set. A web page whose domain was pointed at this machine (DNS rebinding)
+ * names its own domain as the host, and has no token.
  */
 export class OperationsAccess {
   private readonly hosts: ReadonlySet<string>;
@@ -56,7 +56,7 @@ export class OperationsAccess {
 /** `Shop.example:4080` names `shop.example`. */
 const nameOf = (host: string): string => host.replace(/:\d{1,5}$/, '').toLowerCase();
 
-/** In constant time, whatever their lengths. */
+/** Compares in constant time, for texts of any length. */
 const isSame = (given: string, wanted: string): boolean =>
   timingSafeEqual(digest(given), digest(wanted));
 

@@ -24,10 +24,9 @@ import type { InspectionProvider } from './inspection-provider';
 const ASKING_TIMEOUT = 3_000;
 
 /**
- * What a process answers about itself, whatever its application does with HTTP: no guard, filter or
- * rate limit of the edge stands between a probe and the truth. Health and metrics are open;
- * operations are for those who have their token (OperationsAccess).
- *
+ * HTTP endpoints of a process: health, metrics and operations. They are apart from the
+ * application's own HTTP: no guard, filter or rate limit of the application applies to them. Health
+ * and metrics are open; operations need the token (OperationsAccess).
  *     GET  /health/live  /health/ready  /metrics
  *     GET  /operations/status  /operations/backlog  /operations/explain/:contract  /operations/topology  /operations/doctor
  *     GET  /operations/dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
@@ -36,8 +35,8 @@ const ASKING_TIMEOUT = 3_000;
  *     GET  /operations/overdue             handlings over their timeout: contract, id, age
  *     GET  /operations/concurrency   POST /operations/concurrency/:subscription
  *     GET  /operations/subjects/:subject   POST /operations/subjects/:subject/erase
- *     GET  /operations/conversations/:id   what this process handled lately of a conversation
- *     GET  /operations/:name[/:key…]       what the service declares as inspectable
+ *     GET  /operations/conversations/:id   messages of a conversation that this process handled lately
+ *     GET  /operations/:name[/:key…]       entries of a provider that the service declares
  */
 export class Operations {
   private app?: INestApplication;
@@ -71,7 +70,7 @@ export class Operations {
       .catch((error: unknown) => response.destroy(error as Error));
   };
 
-  /** What is away passes; a bug is told to nobody but the log. */
+  /** Reports an outage to the caller; a bug is described only in the log. */
   private failure({ method, url = '' }: IncomingMessage, error: unknown): OperationsAnswer {
     const outage = this.messaging?.outageIn(error);
     if (outage || !isBug(error)) return failed(503, messageOf(outage ?? error));
@@ -105,7 +104,7 @@ export class Operations {
     return failed(404, 'there is /health/live, /health/ready and /metrics');
   }
 
-  /** Whether the process works at all. Asks nobody else: restarting it would mend nothing there. */
+  /** Whether the process works at all. Checks no dependency: a restart would not mend one. */
   private live(): OperationsAnswer {
     return { status: 200, body: { status: 'ok', phase: this.service.lifecycle.phase } };
   }
@@ -133,8 +132,8 @@ export class Operations {
   }
 
   /**
-   * A service that still answers something stays in rotation: what it does not get meanwhile waits
-   * for it. One that answers nothing is not ready while it takes nothing.
+   * A service that can still answer something stays in rotation; its other messages wait for it.
+   * One that answers nothing is not ready while it consumes nothing.
    */
   private indicators(service: HealthIndicatorService): Indicator[] {
     const { database } = this.service;
@@ -173,8 +172,8 @@ export class Operations {
   }
 
   /**
-   * The answer that is still waited for serves all who ask meanwhile: probes of a frozen database
-   * would take its connections.
+   * Shares a pending check among all requests that need it: otherwise probes of a frozen database
+   * would use up its connections.
    */
   private once<T>(what: string, ask: () => Promise<T>): Promise<T> {
     const asked =
@@ -241,7 +240,7 @@ export class Operations {
     };
   }
 
-  /** What this service has to do with a contract: how it would say it, and what handles it here. */
+  /** The route and the handler of a contract in this service. */
   private explain(name: string): OperationsAnswer {
     const contract = known(name);
     if (!contract) return failed(404, `${this.service.name} has not loaded a contract ${name}`);
@@ -277,8 +276,8 @@ export class Operations {
     rest: string[],
     request: IncomingMessage,
   ): Promise<OperationsAnswer> {
-    // A browser sends it along with every POST: no web page may replay messages by way of
-    // somebody's loopback address.
+    // Browsers send it with every POST: no web page may replay messages through the loopback
+    // address of its visitor.
     if (request.headers.origin !== undefined)
       return failed(403, 'not from a browser; use the console');
     if (path === 'operations/concurrency') return inTime(this.concurrency.change(rest, request));
@@ -321,7 +320,7 @@ async function listed(
   }
 }
 
-/** What the language throws, and nobody means. */
+/** Errors that the language throws for a mistake in code. */
 const isBug = (error: unknown): boolean =>
   [TypeError, ReferenceError, RangeError, SyntaxError].some((kind) => error instanceof kind);
 
@@ -337,7 +336,7 @@ function known(name: string): Contract | undefined {
   }
 }
 
-/** Whoever asks gets an answer, also when a database or broker gives none. */
+/** Bounds the wait, so that the request is answered even when a database or broker is not. */
 async function inTime<T>(asked: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>(

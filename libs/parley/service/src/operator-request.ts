@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 
-/** What a request is answered with. */
+/** The answer to a request. */
 export interface OperationsAnswer {
   readonly status: number;
   readonly body: object | string;
@@ -39,7 +39,7 @@ export async function refusingBadRequests(
   }
 }
 
-/** Until people log in: whoever they say they are. */
+/** The operator's name as the request gives it. It is not verified: there is no log-in yet. */
 export function operatorOf({ headers }: IncomingMessage): string {
   const said = headers['x-operator'];
   return (typeof said === 'string' && said.trim().slice(0, 100)) || 'somebody';

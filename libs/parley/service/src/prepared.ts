@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Distinct statements a connection prepares; what comes after them, built by hand from parts
- * perhaps, is sent as it is.
+ * Distinct statements that a connection prepares. Further ones (dynamic SQL is unbounded) are sent
+ * unprepared.
  */
 const MOST = 300;
-/** A migration changed what a prepared `select *` answers: prepared anew, it works again. */
+/** A migration changed the columns of a prepared `select *`: it must be prepared again. */
 const OUTDATED = /cached plan must not change result type/;
 
 interface Queryable {

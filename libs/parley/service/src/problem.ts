@@ -3,7 +3,7 @@ import { IdempotencyConflictError, InvalidMessageError, OutageError } from '@par
 import { effectAfter } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
 
-/** What went wrong, as RFC 9457 says it: `application/problem+json`. */
+/** A problem of RFC 9457: `application/problem+json`. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -27,10 +27,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** What the answer to an error depends on beside the error. */
+/** The parts of a request that its problem depends on. */
 export interface Asked {
   readonly method: string;
-  /** Whether the request has an Idempotency-Key: then it may be repeated whatever came back. */
+  /** Whether the request has an Idempotency-Key: then it may be repeated after any answer. */
   readonly hasKey: boolean;
 }
 
@@ -51,8 +51,7 @@ export const invalid = (errors: readonly FieldError[]): Problem =>
   problem(422, 'The request breaks its schema', undefined, errors);
 
 /**
- * What the caller is told about an error; undefined: it is a bug, and only the log says what it
- * was.
+ * The problem that the caller sees for an error; undefined for a bug, which only the log describes.
  */
 export function problemOf(error: unknown, asked: Asked): Problem | undefined {
   if (error instanceof ProblemError) return error.problem;

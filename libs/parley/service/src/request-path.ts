@@ -1,4 +1,4 @@
-/** What a process answers about itself, by the first part of the path. */
+/** The first part of a path that the process answers itself, apart from the application. */
 export type Area = 'health' | 'metrics' | 'operations';
 
 /**
@@ -13,7 +13,7 @@ export interface RequestPath {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** What no database keeps in a text: NUL, and halves of a surrogate pair. */
+/** Characters that PostgreSQL stores in no text: NUL, and halves of a surrogate pair. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
 /**

@@ -48,7 +48,8 @@ export async function serve(module: Type, options: ServeOptions = {}): Promise<v
     running.process = new Process(await serviceOf(module));
     await running.process.start(module, options);
   } catch (error) {
-    if (running.process?.stopping) return; // told to stop while starting: what fails now, fails because of that
+    // stopped while starting: a failure now is a consequence of that
+    if (running.process?.stopping) return;
     process.stderr.write(`${sentence(error)}\n`);
     process.exit(1);
   }
@@ -117,7 +118,7 @@ class Process {
 
   private stop(signal: string): void {
     const { lifecycle, logger, environment, database } = this.service;
-    if (this.stopping) process.exit(130); // whoever says it twice does not want to wait
+    if (this.stopping) process.exit(130); // a second signal exits at once
     this.stopping = true;
     logger.write('info', `${signal}: draining`);
     startTimer(environment.DRAIN_TIMEOUT + AFTERWARDS, () => process.exit(1), { ref: false });
@@ -139,8 +140,8 @@ class Process {
   }
 
   /**
-   * Nobody knows what state the process is in: a supervisor starts a fresh one, and what it was
-   * handling is delivered again.
+   * Ends the process, because its state is unknown. Its supervisor starts a fresh one; the messages
+   * that it was handling are delivered again.
    */
   private crash(what: string, error: unknown): void {
     this.service.logger.write('fatal', what, { error });

@@ -5,10 +5,7 @@ import { createInterface } from 'node:readline';
 
 export const ROOT = join(__dirname, '../../../..');
 
-/**
- * A service as a process of its own, with what it said: log lines on stdout, anything else on
- * stderr.
- */
+/** A service as a process of its own, with its log lines (stdout) and its other output (stderr). */
 export class ServiceProcess {
   readonly lines: Record<string, unknown>[] = [];
   output = '';

@@ -31,11 +31,11 @@ export interface ServiceOptions {
    * schemes; one of the kit with the same scheme is not.
    */
   readonly technologies?: readonly Technology[];
-  /** What `/operations/<name>` shows beside messages: `{ sagas: SagaOperations }`. */
+  /** Further providers of `/operations/<name>`: `{ sagas: SagaOperations }`. */
   readonly operations?: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
   /**
-   * What of those whom messages are about it keeps in tables and files of its own, in words:
-   * whoever erases a subject is told, for no key does it.
+   * Description of the personal data that the service keeps in tables and files of its own. Shown
+   * to operators when they erase a subject, because deleting a key does not erase these copies.
    */
   readonly ownCopies?: string;
 }
@@ -162,8 +162,8 @@ async function messagingOptions(
 }
 
 /**
- * The contracts this process has loaded that have a URL of their own. All processes may be told all
- * of them: each takes what it knows.
+ * The contracts with a URL of their own that this process has loaded. All processes may get the
+ * variables of all contracts: each uses those that it knows.
  */
 function contractsWithUrl({ contractUrls }: Environment) {
   return contractsLoaded().flatMap(({ kind, name }) => {

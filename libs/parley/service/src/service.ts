@@ -13,15 +13,15 @@ export interface ServiceParts {
 }
 
 /**
- * What one process of a service consists of, beside what it says and handles. Inject it to ask for
- * name, environment or logger.
+ * The parts of a service's process apart from its messages and handlers. Inject it for the name,
+ * the environment or the logger.
  */
 export class Service {
   readonly environment: Environment;
   readonly database?: Database;
-  /** What `/operations` shows beside messages, by name. */
+  /** Providers of `/operations/<name>`, by name. */
   readonly inspectable: Readonly<Record<string, InjectionToken<InspectionProvider>>>;
-  /** What of those whom messages are about it keeps by itself, in words. */
+  /** Description of the personal data that the service keeps by itself. */
   readonly ownCopies?: string;
   readonly lifecycle = new Lifecycle();
   readonly metrics = new Metrics();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer as createWeb, type RequestListener } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** What listens where a technology should, or refuses as it would. */
+/** Listeners in the place of a technology: other programs, and ones that refuse as it would. */
 export class StandIns {
   private readonly sockets = new Set<Socket>();
   private readonly servers: Server[] = [];

@@ -12,14 +12,14 @@ import {
 
 const Erase = z.strictObject({ reason: z.string().trim().min(1).max(1000).optional() });
 
-/**
- * What `/operations/subjects/:subject` answers, and does: those whom messages are about, and the
- * end of what is known of them.
- */
+/** Serves `/operations/subjects/:subject`: the data subjects of messages, and their erasure. */
 export class SubjectRequests {
   constructor(
     private readonly messaging: Messaging,
-    /** What of a subject the service keeps in tables and files of its own, which no key erases. */
+    /**
+     * Description of the data about subjects in the service's own tables and files, which deleting
+     * a key does not erase.
+     */
     private readonly ownCopies: string | undefined,
     private readonly log: (message: string) => void,
   ) {}

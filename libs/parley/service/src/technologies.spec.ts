@@ -10,7 +10,7 @@ import { technologiesFor } from './technologies';
 
 const Whistled = broadcast('referee.whistled', z.object({ minute: z.int() }));
 
-/** Not of the kit: what an application hands in. */
+/** A technology of an application, not of the kit. */
 const pigeons = (...schemes: string[]): Technology & { readonly opened: string[] } => {
   const opened: string[] = [];
   return {

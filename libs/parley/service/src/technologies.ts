@@ -19,8 +19,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
 };
 
 /**
- * Which Node its versions to come will need, AWS's SDK writes to stderr whenever a process starts;
- * whoever raises its version here finds it in the release notes.
+ * Silences a warning: at every start the AWS SDK prints to stderr which Node its later versions
+ * need. Its release notes say it, too.
  */
 function spareAdvice(): void {
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
