@@ -1,9 +1,9 @@
-/** A folder for the results. Where there is one, everything is tried; else only what is fast. */
+/** A folder for the results. When it is set, everything is tried; else only the fast part. */
 export const reportFolder = (): string | undefined => process.env.CONFORMANCE_REPORT || undefined;
 
-/** A folder for what would be tried. Where there is one, nothing is. */
+/** A folder for the declaration of the tests. When it is set, no test is run. */
 export const declaredFolder = (): string | undefined =>
   process.env.CONFORMANCE_DECLARED || undefined;
 
-/** Where `npm run brokers` keeps what it started. */
+/** The folder in which `npm run brokers` keeps the brokers that it started. */
 export const brokersFolder = (): string => process.env.BROKERS_DIR || '.data/brokers';

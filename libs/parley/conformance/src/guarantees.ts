@@ -1,8 +1,8 @@
 import type { Kind } from '@parley/contract';
 
 /**
- * What is promised of messages, whatever carries them. The numbers stay; a test ends with the
- * number of its promise.
+ * Guarantees about messages, the same on every technology. Numbers never change; the title of a
+ * test ends with the number of its guarantee.
  */
 export interface Promised {
   readonly says: string;

@@ -7,7 +7,7 @@ export type Verdict =
   | { readonly verdict: 'held' | 'declared'; readonly except?: string }
   | { readonly verdict: 'failed' | 'not offered' | 'untested'; readonly why: string };
 
-/** What became of every promise of one kind on one technology. */
+/** Collects the verdict on every guarantee of one kind on one technology. */
 export class Report {
   private readonly verdicts = new Map<GuaranteeId, Verdict>();
 

@@ -14,8 +14,8 @@ export type TryPromise = (id: GuaranteeId, attempt: Attempt, needs?: readonly Fe
 const PATIENCE = 90_000;
 
 /**
- * Describes the tests of one kind on one technology, and checks at the end that the fixture did
- * what it was asked to.
+ * Describes the tests of one kind on one technology, and checks at the end that the suite used
+ * every hook of the fixture.
  */
 export function suite(
   kind: Kind,
@@ -72,7 +72,9 @@ export function suite(
   });
 }
 
-/** What would be tried, and what is not offered, without trying anything. */
+/**
+ * Lists the tests that would run, and the features that are not offered, without running anything.
+ */
 function declare(
   kind: Kind,
   fixture: Fixture,
@@ -116,7 +118,7 @@ function reasonOf({ features }: Fixture, feature: Feature): string {
   return typeof offered === 'string' ? offered : `its fixture does not declare "${feature}"`;
 }
 
-/** A hook that nobody calls proves nothing: it is a mistake in the fixture, or in the suite. */
+/** A hook that is never called proves nothing: it is a mistake in the fixture, or in the suite. */
 function unasked(kind: Kind, { features }: Fixture, used: ReadonlySet<Feature>): readonly string[] {
   const declared = Object.entries(features.offers)
     .filter(([, offered]) => offered === true)

@@ -7,7 +7,7 @@ import type { Orders } from './worker';
 
 export interface CampaignOptions {
   readonly site: CrashSite;
-  /** Who dies: those who handle messages, or those who commit and relay them. */
+  /** The kind of worker that is killed: consumers, or senders, which commit and relay. */
   readonly victim: typeof CONSUMER | typeof SENDER;
   /** The compiled worker.ts. */
   readonly worker: string;
@@ -22,14 +22,14 @@ export interface CampaignOptions {
   readonly plant?: Plant;
   /** Instead of all that the victim takes. */
   readonly steps?: readonly Failpoint[];
-  /** True: nobody dies any more, and the books are compared. */
+  /** True: no worker is killed any more, and the records are compared. */
   readonly over?: () => boolean;
   readonly progress?: (text: string) => void;
 }
 
 export interface CampaignResult {
   readonly kills: number;
-  /** Random kills that cut something off, by what. */
+  /** Random kills that interrupted work, by the kind of work. */
   readonly cut: Readonly<Record<keyof UnderWay, number>>;
   /** Ends per step. */
   readonly ends: ReadonlyMap<Failpoint, number>;
@@ -150,7 +150,7 @@ export class Campaign {
     }
   }
 
-  /** Nothing new is said; whatever was, is to take effect. */
+  /** Sends nothing more, and waits until all that was sent has taken effect. */
   private async settle(steady: CrashWorker): Promise<void> {
     const { victim } = this.options;
     if (victim === CONSUMER) await steady.end();

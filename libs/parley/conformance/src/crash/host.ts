@@ -13,8 +13,8 @@ export interface Work {
 }
 
 /**
- * What `Messaging` wants of a Nest application, without one: it binds handlers to the strategies of
- * their kinds, and lets them consume.
+ * The parts of a Nest application that `Messaging` needs, without Nest: binds handlers to the
+ * strategies of their kinds, and lets them consume.
  */
 export class Host {
   private readonly strategies: Consumer[] = [];
@@ -45,7 +45,7 @@ export class Host {
     await Promise.all(this.strategies.map((strategy) => listening(strategy)));
   }
 
-  /** Of whatever provider: there is none. */
+  /** For any provider: there is none. */
   get(): ReadonlyMap<never, never> {
     return new Map<never, never>();
   }

@@ -12,16 +12,16 @@ export interface Entry {
 }
 
 /**
- * What a worker works with. A technology's module exports `openPlace(data, life): CrashPlace`;
- * `data` is what its site hands over.
+ * The databases and technologies of a worker. A technology's module exports `openPlace(data, life):
+ * CrashPlace`; `data` comes from its site.
  */
 export interface CrashPlace {
   readonly urls: { readonly commands: string; readonly events: string };
   readonly technologies: readonly Technology[];
   readonly store: Store;
   /**
-   * Writes down what the open transaction says, as the next of its key: its number. One transaction
-   * of a key at a time.
+   * Records a message that the open transaction sends, and returns its number in its key. One
+   * transaction of a key at a time.
    */
   next(tx: Tx, kind: string, key: string): Promise<number>;
   /** Writes an effect down, without looking whether it is there already. */
@@ -40,7 +40,7 @@ export interface Life {
 
 export type OpenPlace = (data: never, life: Life) => Promise<CrashPlace>;
 
-/** What of a stopped process would be cut off if it died now. */
+/** Work that a stopped process would leave unfinished if it were killed now. */
 export interface UnderWay {
   /** Its open transactions in the services' database. */
   readonly transactions: number;
@@ -52,10 +52,10 @@ export interface UnderWay {
   readonly unremoved: number;
 }
 
-/** Databases and a technology where workers die, as the one who drives them sees them. */
+/** Databases and a technology in which workers are killed, as the campaign sees them. */
 export interface CrashSite {
   readonly name: string;
-  /** Where `openPlace` is, and what it is given. */
+  /** The module that exports `openPlace`, and its argument. */
   readonly module: string;
   readonly data: object;
   /** Whether messages reach the technology by outbox and relay. */

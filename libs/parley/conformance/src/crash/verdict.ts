@@ -1,7 +1,7 @@
 import type { CrashSite, Entry } from './place';
 import { KINDS } from './work';
 
-/** What is wrong with the books; empty: nothing. */
+/** The faults in the records; empty if there are none. */
 export async function faultsOf(site: CrashSite): Promise<readonly string[]> {
   const [said, effects, dead] = await Promise.all([site.said(), site.effects(), site.dead()]);
   const faults = [...compare('poison → dead letter', ofKind(said, 'poison'), dead)];
@@ -16,7 +16,7 @@ export async function faultsOf(site: CrashSite): Promise<readonly string[]> {
   return faults;
 }
 
-/** What was committed and what became of it: each once, and nothing that was rolled back. */
+/** Compares the committed messages with their effects: each once, and none that was rolled back. */
 function compare(what: string, wanted: readonly Entry[], got: readonly Entry[]): readonly string[] {
   const known = new Set(wanted.map(nameOf));
   const seen = new Set(got.map(nameOf));

@@ -1,8 +1,8 @@
 import Module from 'node:module';
 
 /**
- * What the kit's core takes of Nest when it is loaded: a class to extend and decorators, neither of
- * which does anything here.
+ * Stand-in for the parts of Nest that the kit's core loads: a class to extend and decorators. None
+ * of them does anything here.
  */
 const NEST: Readonly<Record<string, unknown>> = { Server: class {} };
 const decorator = () => () => undefined;

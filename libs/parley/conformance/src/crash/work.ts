@@ -12,7 +12,10 @@ const CloseJob = command(`${CONSUMER}.close-job`, Numbered, { key: 'key' });
 const Poison = command(`${CONSUMER}.take-poison`, Numbered);
 const JobNoted = event(`${SENDER}.job-noted`, Numbered, { key: 'key' });
 
-/** What must be there for each thing said: `job` → its effect and that of the follow-up its handler sends; `noted`; `poison` → a dead letter. */
+/**
+ * Effects that each sent message must have: `job` → its effect and that of the follow-up its
+ * handler sends; `noted`; `poison` → a dead letter.
+ */
 export const KINDS = { job: ['job', 'closed'], noted: ['noted'] } as const;
 
 const KEYS = 24;
@@ -22,7 +25,9 @@ const FAIL_EVERY = 7;
 const LOOK_EVERY = 10;
 /** Things said ahead of their effects: enough to be never idle, few enough to be through soon. */
 const AHEAD = 100;
-/** What a sender says in any case, however far behind its consumers are: it is to die at work. */
+/**
+ * Messages that a sender sends even while its consumers are far behind: it is to be killed at work.
+ */
 const AT_LEAST = 40;
 
 /** Whether there is work to do now: the sender waits for consumers that fall behind. */
@@ -113,8 +118,8 @@ export class Sender {
 class InVain extends Error {}
 
 /**
- * What the consumer does: an effect a message, in its transaction. Some fail at first, some are
- * never handled, some say more.
+ * The consumer's handlers: one effect a message, in its transaction. Some messages fail at first,
+ * some can never be handled, some have a follow-up.
  */
 export function worksOf(place: CrashPlace, messaging: () => Messaging): readonly Work[] {
   const effect =

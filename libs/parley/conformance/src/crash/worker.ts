@@ -6,7 +6,7 @@ import { CONSUMER, SENDER, type CrashPlace, type Life, type OpenPlace } from './
 import { planted, type Plant } from './plants';
 import { Sender, worksOf } from './work';
 
-/** What a worker is told to be, once it is warm. */
+/** Configuration of a worker, sent once it is warm. */
 export interface Orders {
   readonly data: object;
   readonly service: typeof SENDER | typeof CONSUMER;
@@ -15,8 +15,8 @@ export interface Orders {
   readonly failPoint?: string;
   readonly plant?: Plant;
   /**
-   * It says that it is ready once it committed something: who kills it sooner, on a busy machine,
-   * cuts nothing off.
+   * Reports that it is ready only after its first commit: on a busy machine, an earlier kill would
+   * interrupt nothing.
    */
   readonly atWork?: boolean;
   /** A sender that says nothing: it only relays. */
@@ -89,7 +89,7 @@ const complain: Life['log'] = (level, message) => {
 async function main(): Promise<void> {
   const { openPlace } = (await import(process.argv[2]!)) as { openPlace: OpenPlace };
   process.once('message', (orders: Orders) => void work(openPlace, orders));
-  process.on('disconnect', () => process.exit(1)); // whoever drives it is gone
+  process.on('disconnect', () => process.exit(1)); // the campaign's process has ended
   process.send!('warm');
 }
 

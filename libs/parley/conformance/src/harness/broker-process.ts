@@ -10,11 +10,12 @@ const TOOL = 'tools/brokers/brokers.mjs';
 
 /**
  * The broker that `npm run brokers` started on this machine, to be killed and started again.
- * Undefined when it was not started that way: nobody else's broker is killed.
+ * Undefined when it was not started that way: no other broker is ever killed.
  */
 export function brokerProcess(name: string): Fixture['broker'] {
   const running = join(brokersFolder(), 'run', `${name}.json`);
-  if (!existsSync(running) && !declaredFolder()) return undefined; // what is declared does not hang on what runs just now
+  // a declaration does not depend on the brokers that run just now
+  if (!existsSync(running) && !declaredFolder()) return undefined;
   const brokers = async (verb: string) => void (await run(process.execPath, [TOOL, verb, name]));
   return { kill: () => brokers('kill'), start: () => brokers('up') };
 }

@@ -2,8 +2,8 @@ import type { MessagingOptions } from '@parley/messaging';
 import type { Tx } from '@parley/messaging/transport';
 
 /**
- * What a technology may offer. What is declared is tried; what is not is skipped, with the reason
- * printed.
+ * Features that a technology may offer. Declared ones are tried; others are skipped, with the
+ * reason printed.
  */
 export type Feature =
   /** Instances can be killed: `Place.kill`. */
@@ -19,19 +19,17 @@ export type Feature =
   | 'confirms'
   /** The technology's own process can be killed and started again: `Fixture.broker`. */
   | 'broker'
-  /** Commands and events: what a process held when it ended is delivered again. */
+  /** Commands and events: messages that a process held when it ended are delivered again. */
   | 'orphans'
-  /** Commands and events: keeps messages while nobody handles them. */
+  /** Commands and events: keeps messages while no process handles them. */
   | 'persistent'
-  /**
-   * Commands and events: what was handled can be forgotten before its time, by `Fixture.forget`.
-   */
+  /** Commands and events: handled messages can be forgotten early, by `Fixture.forget`. */
   | 'forgets'
   /** There is a body that it never takes: one above `Transport.largest`. */
   | 'refuses'
   /**
-   * Calls: bodies above a limit are refused where they are said. (What else is said has its limit
-   * in `Transport.largest`, which is always tried.)
+   * Calls: bodies above a limit are refused by the sender. (Stored messages have their limit in
+   * `Transport.largest`, which is always tried.)
    */
   | 'limits';
 
@@ -41,7 +39,7 @@ export interface Features {
   /** Milliseconds by which a delayed message may come later than asked for. */
   readonly lateness?: number;
   /**
-   * What holds except in one respect, by the promise's number: the respect. It is printed with the
+   * Exceptions of guarantees that hold otherwise, by the guarantee's number. Printed with the
    * result.
    */
   readonly exceptions?: Readonly<Record<string, string>>;
@@ -54,11 +52,16 @@ export interface ProxyControl {
   /** Drops every connection and lets none through; says how many it dropped. */
   down(): number;
   up(): void;
-  /** What the technology says is lost from now on, until `down`; what is said to it arrives. */
+  /**
+   * Drops everything that the technology sends from now on, until `down`; requests still reach it.
+   */
   dropResponses?(): void;
 }
 
-/** Where one instance of a service lives: its database and its connections, nobody else's. */
+/**
+ * The surroundings of one instance of a service: its database and its connections, shared with no
+ * other service.
+ */
 export interface Place {
   readonly options: Pick<MessagingOptions, 'urls' | 'technologies' | 'listen' | 'store'>;
   /** To the technology alone. */
@@ -68,8 +71,8 @@ export interface Place {
    */
   cut?(): number;
   /**
-   * Whatever goes over the connections there are is lost without a sign; new ones are let through.
-   * Says how many.
+   * Drops all bytes on the connections that are open now, without a sign; new connections work.
+   * Returns how many there were.
    */
   swallow?(): number;
   /**
@@ -90,26 +93,26 @@ export interface Fixture {
   setUp?(): Promise<void>;
   tearDown?(): Promise<void>;
   /**
-   * Makes a service known to the technology, as a deployment does before anything starts. Called
-   * again for what is known.
+   * Makes a service known to the technology, as a deployment does before anything starts. May be
+   * called again for the same service.
    */
   admit?(service: string): Promise<void>;
   /** A place for one more instance. The instances of one service share their database. */
   open(service: string): Promise<Place>;
   /**
-   * Lets a service's inbox, and whatever else knows messages by their ids, forget what is older
-   * than so many milliseconds.
+   * Makes a service's inbox, and every other memory of message ids, forget entries older than so
+   * many milliseconds.
    */
   forget?(service: string, olderThan: number): Promise<void>;
   /**
-   * What the dead leased is free now and not when their time is over: a proof need not wait for
-   * that.
+   * Frees the leases of dead instances now, before their time is over, so that a test need not
+   * wait.
    */
   expire?(): Promise<void>;
   /** Notes an effect in a service's database as part of the transaction. */
   record(service: string, tx: Tx, effect: string): Promise<void>;
   /**
-   * The technology's own process: killed as by a power cut, started again on what it stored. Both
+   * The technology's own process: killed as by a power cut, started again on its stored data. Both
    * resolve when it is done.
    */
   readonly broker?: { kill(): Promise<void>; start(): Promise<void> };

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below the ports that systems give to connections on their way out, so that nobody gets one by
+ * Below the ports that systems give to outgoing connections, so that none of these takes one by
  * accident while a test still has to bind it.
  */
 const [FIRST, COUNT] = [20_000, 10_000];

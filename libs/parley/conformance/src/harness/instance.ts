@@ -40,9 +40,7 @@ export class Instance {
   readonly handlings = new Recorder<Handling>();
   readonly complaints: string[] = [];
   private ended = false;
-  /**
-   * As a service logs; its lines are not looked at, but what harms it while it writes them shows.
-   */
+  /** Logs as a service does. Its lines are not checked, but a failure to write one shows. */
   private readonly logger: Logger;
 
   private constructor(
@@ -120,7 +118,7 @@ export class Instance {
     return this.messaging.store!;
   }
 
-  /** Says messages as a foreign program could: whatever envelope and body it likes. */
+  /** Sends messages as a foreign program could: with any envelope and body. */
   async inject(...messages: OutgoingMessage[]): Promise<void> {
     const { urls, technologies, store } = this.place.options;
     const { kind } = messages[0]!.contract;
@@ -157,7 +155,7 @@ export class Instance {
     return this.store.lanes.deadLetters.list();
   }
 
-  /** Ends as a deployment would, leaving what is under way so many milliseconds. */
+  /** Ends as a deployment would, with so many milliseconds for the work under way. */
   async stop(leave = BOUND): Promise<void> {
     if (this.ended) return;
     this.ended = true;

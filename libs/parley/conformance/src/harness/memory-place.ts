@@ -50,7 +50,8 @@ export class MemoryDatabases {
   }
 
   /**
-   * The store as one instance reaches it. What is not committed when the link goes down never is.
+   * The store as one instance reaches it. Transactions that are open when the link goes down are
+   * lost.
    */
   linked(service: string, link: FaultyLink): Store {
     const { store } = this.of(service);
@@ -80,7 +81,7 @@ export function linkedTechnology(technology: Technology, link: FaultyLink): Tech
   };
 }
 
-/** The same object, whose promises are rejected while the link is down. */
+/** The same object, with promises that are rejected while the link is down. */
 function over<T extends object>(
   target: T,
   link: FaultyLink,
@@ -102,5 +103,5 @@ function over<T extends object>(
   });
 }
 
-/** What needs no connection, or could not reject. */
+/** Members that need no connection, or that cannot reject. */
 const LOCAL = new Set(['onAdded', 'deliver', 'unsettled', 'close', 'connect', 'installation']);

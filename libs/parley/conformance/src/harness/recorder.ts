@@ -1,4 +1,4 @@
-/** What was seen, in order, and a way to wait for it. */
+/** Records entries in order, and waits for them. */
 export class Recorder<T> {
   readonly entries: T[] = [];
   private readonly waiting = new Set<() => void>();
@@ -9,8 +9,8 @@ export class Recorder<T> {
   };
 
   /**
-   * Resolves once as many entries, of those that count, are there; rejects with what was seen
-   * instead.
+   * Resolves once there are that many entries that count; rejects with a list of the entries so
+   * far.
    */
   async reach(
     count: number,
@@ -55,7 +55,7 @@ export class Gate {
 
 const OFTEN = 10;
 
-/** Looks again until there is something: for what only a database or a broker knows. */
+/** Polls until there is a result: for facts that only a database or a broker knows. */
 export async function eventually<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
   what: string,

@@ -4,7 +4,7 @@ import { socketHost } from '@parley/messaging/transport';
 import type { ProxyControl } from './fixture';
 
 /**
- * A way over TCP that can be cut, closed, and made to lose what comes back, or everything, without
+ * A TCP proxy that can refuse connections, close them, drop responses, and drop everything without
  * a sign.
  */
 export class TcpProxy implements ProxyControl {
@@ -77,8 +77,8 @@ export class TcpProxy implements ProxyControl {
   }
 
   /**
-   * Loses from now on whatever goes over the connections there are, both ways, and keeps them open;
-   * new ones are not affected. Says how many.
+   * Drops all bytes of the connections that are open now, both ways, and keeps them open; new ones
+   * are not affected. Returns how many there were.
    */
   swallow(): number {
     for (const sockets of this.pairs) for (const socket of sockets) this.swallowed.add(socket);

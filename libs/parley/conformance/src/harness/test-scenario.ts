@@ -29,7 +29,7 @@ import type { Feature, Features, Fixture } from './fixture';
 import { Instance, type InstanceOptions } from './instance';
 import { eventually, Recorder } from './recorder';
 
-/** What is said in every test. */
+/** The payload of every test's messages. */
 export const Job = z.object({ key: z.string(), n: z.int(), text: z.string().optional() });
 export type Job = z.infer<typeof Job>;
 export type Handle = (job: Job, context: HandlerContext<object>) => Promise<unknown> | unknown;
@@ -55,8 +55,8 @@ export interface Interest extends InstanceOptions {
 const CLEANUP = 15_000;
 
 /**
- * One test's world: names that no other test uses, and the instances it starts. Those who say and
- * those who hear are services of their own; who of them owns the contract depends on its kind.
+ * The names and instances of one test; no other test uses these names. Senders and receivers are
+ * separate services; the contract's kind decides which of them owns it.
  */
 export class TestScenario {
   readonly base = `t${randomBytes(4).toString('hex')}`;

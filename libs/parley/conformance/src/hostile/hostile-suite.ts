@@ -10,7 +10,7 @@ import {
   type Hostile,
 } from './hostile';
 
-/** What became of a message: who refuses it says why, in so many words. */
+/** The outcome of a message; a refusal has its full reason. */
 export type Fate = 'taken' | { readonly refused: string };
 
 /** More bytes than these are refused, for this reason. */
@@ -19,14 +19,14 @@ interface Limit {
   readonly reason: string;
 }
 
-/** A way by which messages come in from people who mean harm. */
+/** A way in which attackers can deliver messages. */
 export interface WayIn {
   /** `gRPC`, `straight into the queue` … */
   readonly name: string;
   readonly good: Good;
   /** The wire name of the contract. */
   readonly type: string;
-  /** What is larger is refused before it is read, for this reason. */
+  /** Larger bodies are refused before they are read, for this reason. */
   readonly largest?: Limit;
   /** The same of headers that are written as bytes. */
   readonly largestHeaders?: Limit;
@@ -48,7 +48,7 @@ export interface WayIn {
    * known.
    */
   send(body: Buffer, attributes: Attributes | Buffer): Promise<Fate>;
-  /** A message that is in order, from somebody else. Resolves when it was served. */
+  /** A valid message from another sender. Resolves when it was handled. */
   neighbour(): Promise<void>;
 }
 
@@ -62,7 +62,7 @@ const CPU_MS = 1_000;
 /** Bytes of the longest reason that is kept or told. */
 const REASON = 8_000;
 /**
- * What may be left of a flood, in bytes: of the heap, and of the process, whose allocator keeps
+ * Bytes that may remain after a flood: of the heap, and of the process, because its allocator keeps
  * some.
  */
 const LEFT = { heap: 24 * 2 ** 20, process: 256 * 2 ** 20 };

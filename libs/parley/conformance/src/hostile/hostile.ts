@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 /*
- * What comes from people who mean harm, or from programs that are broken: one list for every way
- * in. No import but Node's own, so that whoever attacks a running system can use it, too.
+ * Hostile and broken messages: one list for every way in. Imports Node's own modules only, so that
+ * attacks on a running system can use it, too.
  */
 
 /** A message that is in order, and its places that hostile ones change: `lines.0.quantity`. */
@@ -22,9 +22,9 @@ export interface Good {
 export type Attributes = Readonly<Record<string, unknown>>;
 
 /**
- * What must become of it. `refused`: at the sender, or as a dead letter; the reason says this
- * (`@text` and the like stand for the place). `taken`: handled like any other, and nothing more
- * than that.
+ * The required outcome. `refused`: by the sender, or as a dead letter; the reason contains this
+ * text (`@text` and the like stand for the field's name). `taken`: handled like any other message,
+ * with no further effect.
  */
 export type Expected = { readonly refused: string } | 'taken';
 
@@ -44,7 +44,7 @@ export interface Hostile {
     | 'headers'
     | 'cpu';
   readonly item: string;
-  /** The body, if that is what is wrong. */
+  /** The body, if it is the hostile part. */
   readonly body?: (good: Good) => Buffer;
   /**
    * The attributes, if they are, made from good ones. Bytes only where the attacker writes into a
@@ -117,7 +117,7 @@ const headers = (item: string, written: string | Buffer): Hostile => ({
 }); // prettier-ignore
 const refused = (reason: string): Expected => ({ refused: reason });
 
-/** A deflate bomb is one line of base64: ten megabytes of zeros. Nobody may unpack it. */
+/** A deflate bomb in one line of base64: ten megabytes of zeros. No code may unpack it. */
 const GZIPPED_ZEROS = 'H4sIAAAAAAACA+3BMQEAAADCoPVPbQwfoAAAAAAAAAAAAAAAAAAAAIC3AYbSVKsAQAAA';
 const THOUSAND_KEYS = (count: number): string =>
   Array.from({ length: count }, (_, n) => `"k${n}":${n}`).join(',');
@@ -262,7 +262,7 @@ export const HOSTILE: readonly Hostile[] = [
   { class: 'headers', item: '__proto__', expected: 'taken', attributes: (good) => Buffer.from(`{"__proto__":"x",${JSON.stringify(good).slice(1)}`) },
 ]; // prettier-ignore
 
-/** What the reason must say: the place's name for `@text` and the like. */
+/** The text that the reason must contain: the field's name replaces `@text` and the like. */
 export const reasonOf = (good: Good, expected: { readonly refused: string }): string =>
   expected.refused.replace(
     /^@(\w+)$/,
@@ -275,9 +275,7 @@ function splice(good: Good, middle: number[]): Buffer {
   return bytes(before, middle, after);
 }
 
-/**
- * Of two fields of one name, the later one counts: whoever looks at the earlier one is deceived.
- */
+/** Two fields of one name: the later one counts; code that looks at the earlier one is deceived. */
 function twice({ payload }: Good): string {
   const [name] = Object.keys(payload);
   return `${JSON.stringify(payload).slice(0, -1)},${JSON.stringify(name)}:{"second":true}}`;

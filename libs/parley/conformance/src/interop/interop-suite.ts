@@ -6,7 +6,7 @@ import { MemoryDatabases } from '../harness/memory-place';
 import { TestScenario, type Job } from '../harness/test-scenario';
 import { type Asked, Program, python } from './python';
 
-/** What a suite must know of a technology to let a foreign program use it. */
+/** The parts of a technology that a suite needs to let a foreign program use it. */
 export interface ForeignUse {
   readonly technology: Technology;
   readonly url: string;
@@ -110,7 +110,7 @@ export function interopSuite({
       expect(others).toEqual([]);
 
       async function before(listening: () => Program) {
-        // The first one makes what has to be there to listen to.
+        // The first message creates the topic or queue that the program listens to.
         await trial.say(contract, { ...job, n: 0 });
         const listener = listening();
         await listener.ready();
@@ -128,7 +128,7 @@ export function interopSuite({
   });
 }
 
-/** A service's database is in memory; nobody is killed here. */
+/** A service's database is in memory: no instance is killed here. */
 function fixtureOf(technology: Technology, kind: Exclude<Kind, 'call'>, url: string): Fixture {
   const databases = new MemoryDatabases();
   const place = (service: string): Place => ({

@@ -14,9 +14,9 @@ const ANSWERED_WITHIN = 40_000;
 export type Python = { readonly libraries: string } | { readonly missing: string };
 
 /**
- * Installs the clients once, into a folder of their own below `.data` that is named by what is in
- * it; after that no network is needed. Synchronous, because a spec must know it before it says
- * which tests there are.
+ * Installs the clients once, into a folder of their own below `.data` that is named after its
+ * contents; after that no network is needed. Synchronous, because a spec needs the result before it
+ * declares its tests.
  */
 export function python(): Python {
   const [version, noPython] = attempt(['--version'], 10_000);
@@ -54,7 +54,7 @@ function install(libraries: string): Python {
   try {
     if (!failed) renameSync(unfinished, libraries);
   } catch {
-    // Somebody else was faster.
+    // Another process was faster.
   }
   rmSync(unfinished, { recursive: true, force: true });
   return existsSync(libraries)
@@ -62,7 +62,7 @@ function install(libraries: string): Python {
     : { missing: `pip could not install its clients (${failed})` };
 }
 
-/** What it printed, or the last line of what it complained of. */
+/** The printed text, or the last line of the complaint. */
 function attempt(args: readonly string[], timeout: number): [printed: string, failed?: string] {
   try {
     return [

@@ -90,7 +90,7 @@ jest.setTimeout(60_000);
   const say = (sender: ClientKafka, n: number): Promise<unknown> =>
     lastValueFrom(sender.emit(topic, n));
 
-  /** What the log has, and how much of it the group counts as handled. */
+  /** The end of the log, and the offset that the group has committed. */
   async function atBroker() {
     const [end] = await admin.fetchTopicOffsets(topic);
     const [group] = await admin.fetchOffsets({ groupId: `${topic}-server`, topics: [topic] });
@@ -102,7 +102,7 @@ jest.setTimeout(60_000);
     const sender = client();
     await say(sender, 1);
     await service([seen.note], { subscribe: {} });
-    // It listens before it knows where the end is: what is said meanwhile is skipped, too.
+    // It consumes before it knows the end of the log: messages sent meanwhile are skipped, too.
     const last = await eventually(
       async () => (await say(sender, 2), seen.entries.length > 0 && atBroker()),
       'an event that is not skipped',

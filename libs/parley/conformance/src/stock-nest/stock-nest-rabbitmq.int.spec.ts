@@ -25,7 +25,7 @@ Logger.overrideLogger(false);
 jest.setTimeout(30_000);
 
 (url ? describe : describe.skip)('stock Nest on RabbitMQ', () => {
-  /** What a test lets the handlers do. */
+  /** The handler of the test that runs. */
   let handle: (n: number, context: RmqContext) => unknown;
   let queue: string;
   let broker: ChannelModel;
@@ -89,7 +89,7 @@ jest.setTimeout(30_000);
     return made;
   }
 
-  /** What the broker holds ready for delivery, and how many consume it. */
+  /** Messages that the broker holds ready for delivery, and their consumers. */
   async function atBroker() {
     const { messageCount: ready, consumerCount: consumers } = await direct.checkQueue(queue);
     return { ready, consumers };
@@ -106,7 +106,7 @@ jest.setTimeout(30_000);
     sender.status.subscribe(statuses.note);
     const lost = watched(firstValueFrom(sender.send('ask', 1)));
     await begun.opened;
-    // What is confirmed after it says that it is confirmed: until then it would fail with the
+    // Once a later message is confirmed, the first one is, too: unconfirmed, it would fail with the
     // channel.
     await said(sender, 2);
     expect(road.cut()).toBe(1);
@@ -213,8 +213,8 @@ jest.setTimeout(30_000);
     const start = watched(listen());
     await statuses.reach(1);
     const refusals = new Recorder<string>();
-    // Nobody listens to what fails here, so it ends the process; the test does, to see that
-    // listen() does not tell of it either.
+    // This failure has no listener, so it ends the process. The test adds one, to see that listen()
+    // does not report it either.
     expect(server['channel'].listenerCount('error')).toBe(0);
     server['channel'].on('error', ({ message }: Error) => refusals.note(message));
     for (const refusal of await refusals.reach(2))
@@ -252,7 +252,7 @@ jest.setTimeout(30_000);
 
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
-/** Emits as well as it can be done: with somebody who hears of a failure. */
+/** Emits as well as it can be done: with a subscriber that learns of a failure. */
 const said = (sender: ClientRMQ, n: number): Promise<unknown> =>
   lastValueFrom(sender.emit('do', n));
 
@@ -261,7 +261,10 @@ function fail(seen: Recorder<number>, n: number): never {
   throw new Error('no luck');
 }
 
-/** For what does not happen: long enough for a broker of this machine, many times over. */
+/**
+ * A wait before asserting that nothing happened: many times longer than a broker of this machine
+ * needs.
+ */
 const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1_000));
 
 function watched<T>(promise: Promise<T>) {

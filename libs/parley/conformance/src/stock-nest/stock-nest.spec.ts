@@ -16,7 +16,7 @@ import { z } from 'zod';
 import { Gate } from '../harness/recorder';
 import { freePort } from '../harness/free-port';
 
-/** A strategy that only takes what Nest binds to it. */
+/** A strategy that only records the handlers that Nest binds to it. */
 class Capture extends Server implements CustomTransportStrategy {
   constructor(id?: Transport) {
     super();
@@ -57,7 +57,7 @@ async function bound(
   return () => app.close();
 }
 
-/** What the code under test tells Nest's logger. */
+/** Texts that the code under test writes to Nest's logger. */
 function listenToLog(): unknown[] {
   const words: unknown[] = [];
   const hear = (...said: unknown[]) => void words.push(said);
@@ -128,8 +128,8 @@ describe('stock Nest', () => {
     ]) {
       const words = listenToLog();
       sender.emit('do', 1);
-      // They wait for the same connection: when somebody hears of the second failure, there was the
-      // first one.
+      // They wait for the same connection: once the second failure is reported, there was the first
+      // one.
       await expect(lastValueFrom(sender.emit('do', 2))).rejects.toBeDefined();
       // An unhandled rejection would fail the test.
       await turn();

@@ -4,8 +4,8 @@ import type { Positions, Reader, ShardLease, ShardLeases } from '@parley/messagi
 const TTL = 60_000;
 
 /**
- * What positions in streams promise, in whatever they are kept. `service` is whose subscriptions
- * they are.
+ * Promises of positions in streams, for every store that keeps them. `service` owns the
+ * subscriptions.
  */
 export function streamPositionsSuite(
   name: string,

@@ -30,10 +30,7 @@ export interface StoreUnderTest {
   close(): Promise<void>;
 }
 
-/**
- * What every store promises, in whatever it keeps things. Needs no virtual clock: it waits for what
- * happens.
- */
+/** Promises of every store. Needs no virtual clock: waits for events, not for time. */
 export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): void {
   describe(name, () => {
     let trial: StoreUnderTest;
@@ -848,7 +845,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       while ((await store.lanes.deadLetters.count()) < letters) await new Promise(setImmediate);
     }
 
-    /** Runs the lanes with a handler whose only effect is to be noted. */
+    /** Runs the lanes with a handler that only records its messages. */
     function runLanes(decide: Decide = () => 'handle') {
       const all: Delivery[] = [];
       const effects: string[] = [];

@@ -1,7 +1,7 @@
 import { storeSuite, type StoreUnderTest } from './store-suite';
 
 /**
- * What a store of inbox, outbox and lanes promises. What a store of sagas promises (S1 to S11) is
+ * Promises of a store of inbox, outbox and lanes. The promises of a store of sagas (S1 to S11) are
  * described beside the sagas.
  */
 export function storesSuite(technology: string, make: () => Promise<StoreUnderTest>): void {

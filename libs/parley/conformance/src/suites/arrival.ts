@@ -25,7 +25,7 @@ import {
   type TestScenario,
 } from '../harness/test-scenario';
 
-/** What is said arrives: whole, in order, by as many hands as there are, whoever began first. */
+/** Messages arrive complete, in order, across consumers, whichever side starts first. */
 export function arrivalPromises(promise: TryPromise): void {
   promise('T01', async (trial) => {
     const contract = trial.contract();

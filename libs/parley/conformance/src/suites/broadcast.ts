@@ -21,7 +21,7 @@ import { tryTooLarge, withClaims } from './too-large';
 
 const numbers = (seen: readonly Seen[]): number[] => seen.map(({ job }) => job.n);
 
-/** What broadcasts promise: in real time, to everyone who is there, at most once. */
+/** Guarantees of broadcasts: in real time, to every subscriber that is connected, at most once. */
 export function broadcastSuite(fixture: Fixture): void {
   suite('broadcast', fixture, (promise) => {
     unpublishablePromise(promise);

@@ -25,7 +25,7 @@ const asking = (contract: Call, body: Buffer, correlationid = 'a-conversation'):
   deadline: Deadline.within(10_000),
 });
 
-/** What calls promise: a reply, a typed error or the deadline, never a hang. */
+/** Guarantees of calls: a reply, a typed error or the deadline, never a hang. */
 export function callSuite(fixture: Fixture): void {
   suite('call', fixture, (promise) => {
     limitPromises(promise);
@@ -336,8 +336,8 @@ export function callSuite(fixture: Fixture): void {
 }
 
 /**
- * Whoever answers dies after its commit, before the caller hears of it: the next one to be asked
- * knows the answer.
+ * The called instance dies after its commit, before the reply reaches the caller: the next instance
+ * that is called knows the reply.
  */
 async function answeredAfterDeath(trial: TestScenario): Promise<void> {
   const committed = new Gate();

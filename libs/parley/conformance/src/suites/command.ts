@@ -6,7 +6,7 @@ import { storedPromises } from './stored';
 import { suite } from '../suite';
 import { handler, Job, jobs, note, raw, say, type Handle } from '../harness/test-scenario';
 
-/** What commands promise: stored until their one owner handled them. */
+/** Guarantees of commands: stored until their one owner has handled them. */
 export function commandSuite(fixture: Fixture): void {
   suite('command', fixture, (promise) => {
     storedPromises(promise);

@@ -11,9 +11,7 @@ import {
   type TestScenario,
 } from '../harness/test-scenario';
 
-/*
- * What tries of stored messages have in common: policies, effects, and what was seen of them.
- */
+/* Shared by the tests of stored messages: policies, effects, and records of them. */
 
 export const AT_ONCE = { retry: { immediate: 0, delays: ['10ms'] } } as const;
 export const NEVER_AGAIN = { retry: { immediate: 0, delays: [] } } as const;
@@ -57,8 +55,7 @@ export function expectOrderPerKey(seen: readonly Seen[]): void {
 }
 
 /**
- * The first time somebody is seen at it counts; redeliveries after a crash may repeat, but not run
- * backwards.
+ * The first handling of each message: redeliveries after a crash may repeat, but not run backwards.
  */
 export function firstTimes(seen: readonly Seen[]): Seen[] {
   const known = new Set<string>();

@@ -4,7 +4,7 @@ import { storedPromises } from './stored';
 import { suite } from '../suite';
 import { jobs, note, say, type Handle, type Interest } from '../harness/test-scenario';
 
-/** What events promise: a durable log, in order per key, for every subscription. */
+/** Guarantees of events: a durable log, in order per key, for every subscription. */
 export function eventSuite(fixture: Fixture): void {
   suite('event', fixture, (promise) => {
     storedPromises(promise);
@@ -33,7 +33,7 @@ export function eventSuite(fixture: Fixture): void {
         await trial.hear(contract, note(first));
         await trial.say(contract, ...jobs(3));
         await first.reach(3);
-        // Exact to a batch: what is said together may count together.
+        // Exact to a batch: messages sent together may have the same time.
         const since = new Date(Date.now() + 50);
         await eventually(() => Date.now() > since.getTime() + 50, 'the clock to pass');
         await trial.say(contract, { key: 'k', n: 4 });

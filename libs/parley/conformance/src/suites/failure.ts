@@ -16,8 +16,8 @@ import type { TryPromise } from '../suite';
 import { handler, jobs, note, raw, type Handle, type Job } from '../harness/test-scenario';
 
 /**
- * What fails is tried again as its policy says, kept when it cannot succeed, and keeps nobody else
- * waiting.
+ * Failed messages are retried as their policy says, kept as dead letters when they cannot succeed,
+ * and delay no other message.
  */
 export function failurePromises(promise: TryPromise): void {
   promise('T11', async (trial) => {

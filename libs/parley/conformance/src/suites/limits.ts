@@ -16,8 +16,8 @@ import type { TryPromise } from '../suite';
 import { handler, Job, say, type Handle, type TestScenario } from '../harness/test-scenario';
 
 /*
- * What the sender accepts, every reader takes: as long, as deep and as many as it may be, and
- * values that JSON has no form for.
+ * Every receiver accepts the largest payload that the sender accepts: as long, as deep and as many
+ * as it may be, and values that JSON has no form for.
  */
 
 const Wide = Job.extend({

@@ -8,7 +8,7 @@ import { handler, jobs, note, type Handle, type TestScenario } from '../harness/
 const SOON = { timeout: '300ms', retry: { immediate: 0, delays: ['10ms'] } } as const;
 const GRACE = { handlerGrace: '200ms', circuitBreaker: false } as const;
 
-/** What a handler does after it was ended, and what became of it. */
+/** Work that a handler does after its time-out, and the refusals that it gets. */
 class Late {
   readonly gate = new Gate();
   readonly refused = new Recorder<string>();

@@ -18,8 +18,8 @@ const PATIENCE = 120_000;
 const STANDSTILL = 45_000;
 
 /**
- * The technology's own process is killed under load: what brokers promise of their disks, and we of
- * everything else.
+ * The technology's own process is killed under load: brokers keep their stored messages, and the
+ * kit keeps its other guarantees.
  */
 export function outagePromise(promise: TryPromise): void {
   promise(
@@ -73,8 +73,8 @@ async function everyEffect(trial: TestScenario, count: number): Promise<readonly
 }
 
 /**
- * A hundred who say things one after the other, each in a transaction: what is away meanwhile must
- * not keep them from it.
+ * A hundred senders. Each sends one message after the other, each in a transaction; an outage must
+ * not make the transactions fail.
  */
 class Load {
   readonly committed: Job[] = [];

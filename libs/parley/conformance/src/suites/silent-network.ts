@@ -8,7 +8,10 @@ import { eventually, Recorder } from '../harness/recorder';
 import { TcpProxy } from '../harness/tcp-proxy';
 import { handler, type Job, say } from '../harness/test-scenario';
 
-/** Milliseconds until a publish ends, whatever the network does: 10 s, and some for a busy machine. */
+/**
+ * Milliseconds until a publish ends, in any state of the network: 10 s, and some for a busy
+ * machine.
+ */
 const PUBLISHED_WITHIN_MS = 15_000;
 
 export interface SilentNetwork {
@@ -17,7 +20,7 @@ export interface SilentNetwork {
   /** Of the broker itself. */
   readonly url: string;
   readonly port: number;
-  /** What is added to the URL along which the service reaches it. */
+  /** Query parameters for the URL under which the service reaches the broker. */
   readonly options?: Readonly<Record<string, string>>;
   /** Milliseconds until readiness tells that the network is silent, as docs/waits.md has it. */
   readonly toldWithin: number;

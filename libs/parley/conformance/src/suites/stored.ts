@@ -10,8 +10,8 @@ import { transactionPromises } from './transaction';
 import { unpublishablePromise } from './unpublishable';
 
 /**
- * What commands and events promise alike: they are stored, delivered until they took effect, and
- * kept when they cannot.
+ * Guarantees that commands and events share: they are stored, delivered until they took effect, and
+ * kept as dead letters when they cannot.
  */
 export function storedPromises(promise: TryPromise): void {
   arrivalPromises(promise);

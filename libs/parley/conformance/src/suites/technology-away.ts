@@ -9,9 +9,9 @@ const FAILS_WITHIN_MS = 16_000;
 const BACK_WITHIN_MS = 30_000;
 
 /**
- * While the technology is away the outbox keeps what transactions sent, and sending without one
- * fails in time. Its error says whether the message was stored: after a NotStoredError it is never
- * delivered.
+ * While the technology is away the outbox keeps messages of transactions, and sending without a
+ * transaction fails in time. Its error says whether the message was stored: after a NotStoredError
+ * it is never delivered.
  */
 export function technologyAwayPromise(promise: TryPromise): void {
   promise('T37', tryWhileAway, ['outbox']);
@@ -29,7 +29,7 @@ async function tryWhileAway(trial: TestScenario): Promise<void> {
     (error: unknown) => error,
   );
   const isTold = failure instanceof NotStoredError || failure instanceof UnconfirmedError;
-  if (!isTold) expect(failure).toBeInstanceOf(NotStoredError); // shows what it is instead
+  if (!isTold) expect(failure).toBeInstanceOf(NotStoredError); // prints the actual error
   expect(Date.now() - started).toBeLessThan(FAILS_WITHIN_MS);
   speaker.place.way!.up();
   await seen.reach(1, ({ job }) => job.n === 1, BACK_WITHIN_MS);

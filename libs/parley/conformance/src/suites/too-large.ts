@@ -6,16 +6,15 @@ import { BodyTooLargeError } from '@parley/messaging/transport';
 import type { Recorder } from '../harness/recorder';
 import { say, type Seen, type TestScenario } from '../harness/test-scenario';
 
-/** Runs a trial with a claim store for all who take part in it. */
+/** Runs a test with a claim store that all its services share. */
 export async function withClaims(attempt: (claims: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'claims-'));
   await attempt(`file://${folder}`).finally(() => rm(folder, { recursive: true }));
 }
 
 /**
- * Where a technology says which body is its `largest`: one above it arrives whole by claim check,
- * and is refused by name where there is no claim store. It makes no difference to what is said in a
- * transaction.
+ * On technologies with a `largest` body: a larger one arrives complete by claim check, and is
+ * refused by name where there is no claim store, in a transaction and without one.
  */
 export async function tryTooLarge(
   trial: TestScenario,

@@ -13,7 +13,9 @@ import { technologyAwayPromise } from './technology-away';
 import type { TryPromise } from '../suite';
 import { handler, jobs, note, raw, say, type Handle, type Seen } from '../harness/test-scenario';
 
-/** What is said and what is done commit together, once, whatever is lost on the way. */
+/**
+ * Messages and effects of a transaction commit together, and once, in spite of losses on the way.
+ */
 export function transactionPromises(promise: TryPromise): void {
   promise('T30', async (trial) => {
     const [contract, afterwards] = [trial.contract(), trial.afterwards()];
@@ -66,7 +68,7 @@ export function transactionPromises(promise: TryPromise): void {
     await effectsReach(trial, 1);
     await trial.inject(twice);
     await Promise.all(Array.from({ length: 20 }, () => trial.inject(often)));
-    // In order per key: whoever sees these has seen all copies.
+    // In order per key: once these are handled, all copies were handled.
     await trial.say(contract, { key: 'a', n: 3 }, { key: 'b', n: 4 });
     await seen.reach(2, ({ job }) => job.n > 2);
     expect([...(await effectsReach(trial, 4))].sort()).toEqual(['a1', 'a3', 'b2', 'b4']);
@@ -131,7 +133,7 @@ export function transactionPromises(promise: TryPromise): void {
       const seen = trial.journal();
       await trial.hear(contract, effect(trial, seen));
       const speaker = await trial.speaks();
-      // Connections that are there already: nobody can make one with somebody who does not hear.
+      // Opens the connections first: a new one would not work while responses are dropped.
       await Promise.all(jobs(4, (n) => `early${n}-`).map((job) => say(speaker, contract, job)));
       await effectsReach(trial, 4);
       speaker.place.way!.dropResponses!();
@@ -203,7 +205,7 @@ export function transactionPromises(promise: TryPromise): void {
 }
 
 /**
- * A message whose saying broke off was said again by the test, as another message: that is two
+ * When sending a message failed half-way, the test sent it again, as another message: that is two
  * effects, rightly.
  */
 function repeatedlySaid(seen: readonly Seen[]): number {

@@ -4,7 +4,10 @@ import { eventually } from '../harness/recorder';
 import type { TryPromise } from '../suite';
 import { note, raw, type Job } from '../harness/test-scenario';
 
-/** What a technology refuses for good harms only itself: in the outbox of the one who said it. */
+/**
+ * A message that a technology always refuses harms only itself: it becomes a dead letter of its
+ * sender's outbox.
+ */
 export function unpublishablePromise(promise: TryPromise): void {
   promise(
     'T54',
