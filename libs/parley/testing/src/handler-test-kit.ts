@@ -11,7 +11,7 @@ import {
 import { type OutgoingMessage, systemClock } from '@parley/messaging/transport';
 import { plainPayload } from './plain-payload';
 
-/** What a handler said. */
+/** A message that a handler sent. */
 export interface SentMessage {
   readonly contract: string;
   readonly message: unknown;
@@ -35,8 +35,8 @@ export class CrashError extends Error {
 }
 
 /**
- * Tries a handler by itself, with a real Messenger and the transactions of a store, but without
- * anything that delivers: what it said counts once its transaction has committed.
+ * Tests a handler by itself, with a real Messenger and the transactions of a store, but without
+ * delivery. Messages count as sent once their transaction has committed.
  */
 export class HandlerTestKit {
   /** Everything said so far, in order. */
@@ -81,12 +81,12 @@ export class HandlerTestKit {
     });
   }
 
-  /** What was said by one contract. */
+  /** The sent messages of one contract. */
   messages({ name }: { readonly name: string }): unknown[] {
     return this.said.filter(({ contract }) => contract === name).map(({ message }) => message);
   }
 
-  /** A store whose outbox tells what was said, once it is committed. */
+  /** A store with an outbox that reports messages once they are committed. */
   private keeping(store: Pick<Store, 'transaction'>): Store {
     const kept = new WeakMap<object, OutgoingMessage[]>();
     return {

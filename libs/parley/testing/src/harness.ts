@@ -26,21 +26,18 @@ import { RealWork } from './real-work';
 import { fewTurns, VirtualClock } from './virtual-clock';
 
 export interface HarnessOptions {
-  /**
-   * What the broker does to messages, besides carrying them: `{ seed: 7, duplicate: 0.2, delay: 50,
-   * reorder: true }`.
-   */
+  /** Faults of the broker: `{ seed: 7, duplicate: 0.2, delay: 50, reorder: true }`. */
   readonly mischief?: {
     readonly seed?: number;
     readonly duplicate?: number;
     readonly delay?: number;
     readonly reorder?: boolean;
   };
-  /** What the services log. Default: what went wrong is told when `settled` rejects. */
+  /** Receives the services' log lines. Default: errors are reported when `settled` rejects. */
   readonly log?: TransportContext['log'];
   /**
-   * When subscriptions are paused, as for `Messaging`. Default never: what a test has fail, it has
-   * fail on purpose.
+   * Circuit breaker of subscriptions, as for `Messaging`. Off by default: tests fail handlers on
+   * purpose.
    */
   readonly circuitBreaker?: MessagingOptions['circuitBreaker'];
 }
@@ -51,8 +48,8 @@ export interface TestService {
   readonly store: MemoryStore;
   get<T>(token: Type<T> | (abstract new (...args: never[]) => T) | string | symbol): T;
   /**
-   * Ends it as a deployment would: no new messages, what is under way is finished, then everything
-   * is closed.
+   * Ends the service as a deployment would: takes no new messages, finishes those under way, then
+   * closes everything.
    */
   stop(): Promise<void>;
 }
@@ -160,7 +157,8 @@ export class Harness {
   }
 
   /**
-   * What was said of a contract, in order: by the services, after their commits, and by the test.
+   * The messages of a contract, in order: those of the services, after their commits, and those of
+   * the test.
    */
   sent<C extends Contract>(contract: C): readonly Message<C>[] {
     return this.messages
@@ -183,9 +181,9 @@ export class Harness {
   }
 
   /**
-   * Resolves when nothing is being handled, and nothing that a service here could handle is due
-   * now.
-   * @throws Unsettled with what is stuck
+   * Resolves when no message is being handled, and no message that a service here could handle is
+   * due.
+   * @throws Unsettled with the messages that are stuck
    */
   async settled(bound = BOUND): Promise<void> {
     if (await this.quiet(bound)) return;
@@ -222,13 +220,13 @@ export class Harness {
   }
 
   /**
-   * @param turns of the event loop to wait at least: the processor may have been somebody else's
-   * for all of the time
+   * @param turns of the event loop to wait at least: other processes may have used the processor
+   * all of the time
    */
   private async quiet(patience: number, turns = 0): Promise<boolean> {
     const until = Date.now() + patience;
     for (let turn = 0; ; turn++) {
-      // One look is not enough: what was just acknowledged may still have to wake somebody.
+      // Looks twice: an acknowledgement just made may still wake further work.
       if (this.unsettled().length === 0 && (await fewTurns(), this.unsettled().length === 0))
         return true;
       if (turn >= turns && Date.now() >= until) return false;

@@ -1,7 +1,7 @@
 import type { MemorySubjectKeys } from '@parley/memory';
 import { isEncrypted, decryptFields, type OutgoingMessage } from '@parley/messaging/transport';
 
-/** What a message says, decrypted where it is personal. */
+/** The payload of a message, with its personal fields decrypted. */
 export function plainPayload(
   { contract, envelope, body }: OutgoingMessage,
   keys: MemorySubjectKeys,

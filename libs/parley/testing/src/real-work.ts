@@ -1,6 +1,6 @@
 import process from 'node:process';
 
-/** What keeps a process busy by itself: the look at it. */
+/** The resource of the check itself, which runs in an immediate. */
 const LOOKING = 'Immediate';
 
 /**
@@ -10,7 +10,10 @@ const LOOKING = 'Immediate';
 export class RealWork {
   private usual = count();
 
-  /** Nothing is under way now: what is open all the same, as a server's socket, is no work. */
+  /**
+   * Takes the present state as idle: resources that stay open, such as a server's socket, are no
+   * work.
+   */
   none(): void {
     this.usual = count();
   }

@@ -6,7 +6,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Lets what a timer set off get as far as it can without the next one. */
+/** Lets work that a timer started proceed as far as possible before the next timer fires. */
 export type Quiet = () => Promise<void>;
 
 /** Time that passes only when a test says so. */
