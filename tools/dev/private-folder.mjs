@@ -1,7 +1,7 @@
 // .data holds passwords, mails, addresses and logs: nobody else on this machine reads it.
 import fs from 'node:fs';
 import path from 'node:path';
-import { codeOf } from '../terminal/errors.mjs';
+import { codeOf, Mistake } from '../terminal/errors.mjs';
 
 /**
  * PostgreSQL runs as another user when this is root's: it passes through to its own folder, and
@@ -10,13 +10,27 @@ import { codeOf } from '../terminal/errors.mjs';
 const PASSABLE = 0o711;
 
 /**
+ * Folders that a start, its services and the tools write to. A file in the place of one would end
+ * them with a stack.
+ * @param {string[]} folders
+ */
+export function checkFolders(folders) {
+  for (const folder of folders) {
+    const stats = fs.statSync(folder, { throwIfNoEntry: false });
+    if (stats && !stats.isDirectory())
+      throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);
+  }
+}
+
+/**
  * What this process and its children make from now on is their user's alone, and so is what is in
  * the folder already.
  * @param {string} [folder] made when it is missing; its folders are closed, so that the modes of
- * what is
- * deeper do not matter
+ * what is deeper do not matter
+ * @throws {Mistake} when it is a file
  */
 export function keepPrivate(folder = '.data') {
+  checkFolders([folder]);
   process.umask(0o077);
   fs.mkdirSync(folder, { recursive: true });
   fs.chmodSync(folder, process.getuid?.() === 0 ? PASSABLE : 0o700);

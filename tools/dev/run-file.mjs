@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isSame, startedAt, tryKill } from './process-tree.mjs';
-import { Mistake } from './start-options.mjs';
+import { Mistake } from '../terminal/errors.mjs';
 
 /** @import { Instance } from '../topology/environment.mjs' */
 /** @import { ProcessIdentity } from './process-tree.mjs' */

@@ -5,21 +5,19 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { build } from '../build/build.mjs';
 import { installDatabase } from '../database/database.mjs';
-import { environmentOf, instanceOf, postgresPort, usersOwn } from '../topology/environment.mjs';
+import { instanceOf, postgresPort } from '../topology/environment.mjs';
 import { addAddress, removeAddress } from './operations-file.mjs';
-import { operationsToken } from './operations-token.mjs';
 import { keepPrivate } from './private-folder.mjs';
 import { isSame } from './process-tree.mjs';
 import { readRun } from './run-file.mjs';
+import { environmentBeside } from './serve-environment.mjs';
 import { usePostgres } from '../database/shared-postgres.mjs';
 import { watchSources } from './source-watch.mjs';
 import { checkPorts, listens } from './start-checks.mjs';
-import { Mistake } from './start-options.mjs';
+import { Mistake } from '../terminal/errors.mjs';
 import { PORTS, topology } from '../topology/topology.mjs';
 
 /** @import { ChildProcess } from 'node:child_process' */
-/** @import { Instance } from '../topology/environment.mjs' */
-/** @import { Run } from './run-file.mjs' */
 /** @import { Process } from '../../topology.js' */
 
 const HELP = `npx nx serve <service>      runs one service from its sources and starts it again at each change
@@ -69,33 +67,6 @@ async function database() {
 function runningStart() {
   const run = readRun();
   return run && isSame(run.launcher) ? run : undefined;
-}
-
-/**
- * The variables of the running start, unless this shell has its own.
- * @param {Run | undefined} run
- * @param {Instance} instance
- * @param {Record<string, string>} databaseUrls
- * @returns {NodeJS.ProcessEnv}
- */
-function environmentBeside(run, instance, databaseUrls) {
-  const own = usersOwn();
-  return {
-    ...environmentOf(instance, { databaseUrls }),
-    ...run?.environment,
-    ...own,
-    ...tokenBeside(run),
-    SWC_NODE_PROJECT: 'tsconfig.base.json',
-  };
-}
-
-/**
- * Alone, operations ask for none, unless this shell has one: it listens on loopback.
- * @param {Run | undefined} run
- */
-function tokenBeside(run) {
-  const token = run && operationsToken(run);
-  return token ? { OPERATIONS_TOKEN: token } : {};
 }
 
 /** The service as a child process that is replaced at each change. */

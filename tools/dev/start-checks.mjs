@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { technology, urlOf } from '../topology/technologies.mjs';
 import { holderOf } from './process-tree.mjs';
-import { Mistake } from './start-options.mjs';
+import { Mistake } from '../terminal/errors.mjs';
 
 /**
  * A port, and the variable that moves it elsewhere.
@@ -57,19 +57,6 @@ async function checkPort({ port, variable }) {
 /** @param {WantedPort[]} ports {port, variable}: the variable that moves it elsewhere */
 export async function checkPorts(ports) {
   for (const port of ports) await checkPort(port);
-}
-
-/**
- * Folders that a start, its services and the tools write to. A file in the place of one would end
- * them with a stack.
- * @param {string[]} folders
- */
-export function checkFolders(folders) {
-  for (const folder of folders) {
-    const stats = fs.statSync(folder, { throwIfNoEntry: false });
-    if (stats && !stats.isDirectory())
-      throw new Mistake(`${folder} is a file, where Parley keeps a folder: move it away.`);
-  }
 }
 
 /** @param {string} dir */

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
+import { checkFolders, keepPrivate } from './private-folder.mjs';
 import { hostOf } from './start-checks.mjs';
+import { Mistake } from '../terminal/errors.mjs';
 
 /** @type {[url: string, host: ReturnType<typeof hostOf>][]} */
 const HOSTS = [
@@ -14,3 +19,15 @@ const HOSTS = [
 
 for (const [url, expected] of HOSTS)
   test(`the first host of ${url}`, () => assert.deepEqual(hostOf(url), expected));
+
+test('a file in place of a folder is told in a sentence, by all that write there', () => {
+  const place = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-folders-'));
+  const [file, folder] = [path.join(place, 'file'), path.join(place, 'folder')];
+  fs.writeFileSync(file, '');
+  fs.mkdirSync(folder);
+  const told = new Mistake(`${file} is a file, where Parley keeps a folder: move it away.`);
+  assert.throws(() => checkFolders([folder, file]), told);
+  assert.throws(() => keepPrivate(file), told);
+  checkFolders([folder, path.join(place, 'missing')]);
+  fs.rmSync(place, { recursive: true });
+});

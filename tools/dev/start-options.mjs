@@ -1,6 +1,6 @@
 // What can be said after `npm start --`.
 import { parseArgs } from 'node:util';
-import { messageOf } from '../terminal/errors.mjs';
+import { messageOf, Mistake } from '../terminal/errors.mjs';
 import { TECHNOLOGIES } from '../topology/technologies.mjs';
 import { PORTS, topology } from '../topology/topology.mjs';
 
@@ -26,9 +26,6 @@ Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT ($
 COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, MAIL_URL, PAYMENT_PROVIDER_URL: yours win over what is computed here.
 PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
 `;
-
-/** A mistake of the person at the keyboard: told in one sentence, without a stack. */
-export class Mistake extends Error {}
 
 /** @type {string[]} */
 const names = topology.map(({ name }) => name);

@@ -14,17 +14,17 @@ import {
   postgresPort,
   sharedEnvironment,
 } from '../topology/environment.mjs';
-import { messageOf } from '../terminal/errors.mjs';
+import { messageOf, Mistake } from '../terminal/errors.mjs';
 import { lastWords, LogWatch } from './log-watch.mjs';
 import { serverOf } from '../database/postgres.mjs';
 import { writeAddresses } from './operations-file.mjs';
 import { newToken } from './operations-token.mjs';
-import { keepPrivate } from './private-folder.mjs';
+import { checkFolders, keepPrivate } from './private-folder.mjs';
 import { Progress, seconds, table } from '../terminal/progress.mjs';
 import { checkAlone, endLeftovers, identity, removeRun, writeRun } from './run-file.mjs';
 import { usePostgres } from '../database/shared-postgres.mjs';
-import { checkBrokers, checkDisk, checkFolders, checkPorts } from './start-checks.mjs';
-import { HELP, Mistake, startOptions } from './start-options.mjs';
+import { checkBrokers, checkDisk, checkPorts } from './start-checks.mjs';
+import { HELP, startOptions } from './start-options.mjs';
 import { LOGS, Supervised } from './supervised.mjs';
 import { topology } from '../topology/topology.mjs';
 

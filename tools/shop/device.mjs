@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { paint } from '../terminal/colours.mjs';
 import { codeOf, messageOf } from '../terminal/errors.mjs';
-import { readRun } from '../dev/run-file.mjs';
+import { deviceAddress } from './device-address.mjs';
 
 /** @typedef {{ parcelId: string, place: string, at: string }} LocatedParcel */
 
@@ -39,34 +39,11 @@ function understood(argv) {
     if (positionals.length > 1) throw new Error('One parcel at a time.');
     return {
       parcelId: positionals[0],
-      url: brokerAt(
-        values.url ?? brokerOfShop() ?? (process.env.MQTT_URL || 'mqtt://127.0.0.1:1883'),
-      ),
+      url: deviceAddress(values.url),
     };
   } catch (error) {
     return end(`${messageOf(error)}\n\n${HELP}`, 2);
   }
-}
-
-/**
- * Where the shop that runs here says what devices follow; undefined when it does not say it by
- * MQTT.
- */
-function brokerOfShop() {
-  const url = readRun()?.environment?.BROADCASTS_URL_SHIPPING_PARCEL_LOCATED;
-  return url?.startsWith('mqtt') ? url : undefined;
-}
-
-/**
- * What is in the query is for who says something, not for the broker.
- * @param {string} text
- */
-function brokerAt(text) {
-  if (!URL.canParse(text) || !/^mqtts?:$/.test(new URL(text).protocol))
-    throw new Error('The URL of an MQTT broker begins with mqtt:// or mqtts://.');
-  const address = new URL(text);
-  address.search = '';
-  return address;
 }
 
 /**

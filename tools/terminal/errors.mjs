@@ -10,3 +10,6 @@ export const codeOf = (error) =>
 
 /** @param {unknown} error */
 export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/** A mistake of the person at the keyboard: told in one sentence, without a stack. */
+export class Mistake extends Error {}
