@@ -14,18 +14,27 @@ function listening(concurrency: number, most?: { messages: number; bytes: number
     deliveries.push(delivery);
     return new Promise<Outcome>((resolve) => finish.push(resolve));
   };
+  let changed = () => {};
+  const subscription = {
+    concurrency,
+    onConcurrency: (listener: () => void) => void (changed = listener),
+  };
   const hearing = new BroadcastConsumer(
-    { concurrency } as RegisteredSubscription,
+    subscription as unknown as RegisteredSubscription,
     deliver,
-    (_, message) => warnings.push(message),
+    (level, message) => warnings.push(`${level} ${message}`),
     most,
   );
+  const allow = (more: number) => {
+    subscription.concurrency = more;
+    changed();
+  };
   const numbers = () => deliveries.map(({ headers }) => Number(headers.n));
   const next = async () => {
     finish.shift()!(done);
     await new Promise(setImmediate);
   };
-  return { hearing, numbers, next, warnings, deliveries };
+  return { hearing, numbers, next, warnings, deliveries, allow };
 }
 
 describe('hearing broadcasts', () => {
@@ -42,7 +51,48 @@ describe('hearing broadcasts', () => {
     for (let n = 1; n <= 6; n++) hearing.receive(heard(n));
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3]);
-    expect(warnings).toHaveLength(1);
+    expect(warnings).toEqual([expect.stringMatching(/^warn .*2 wait/)]);
+  });
+
+  it('warns again when it has caught up and falls behind once more', async () => {
+    const { hearing, next, warnings } = listening(1, { messages: 1, bytes: 1_000 });
+    for (const times of [1, 2]) {
+      for (let n = 1; n <= 4; n++) hearing.receive(heard(n));
+      expect(warnings).toHaveLength(times);
+      await next();
+      await next();
+    }
+  });
+
+  it('counts names and values of headers, and takes exactly as many bytes as allowed', async () => {
+    const { hearing, numbers, next } = listening(1, { messages: 10, bytes: 20 });
+    hearing.receive(heard(1)); // being handled
+    hearing.receive(heard(2, 8)); // 8 bytes, and n=2: 10
+    hearing.receive(heard(3, 8));
+    hearing.receive(heard(4)); // 2 more than there is room for
+    for (let n = 0; n < 3; n++) await next();
+    expect(numbers()).toEqual([1, 2, 3]);
+  });
+
+  it('handles more at once as soon as more are allowed', () => {
+    const { hearing, numbers, allow } = listening(1);
+    for (let n = 1; n <= 3; n++) hearing.receive(heard(n));
+    allow(3);
+    expect(numbers()).toEqual([1, 2, 3]);
+  });
+
+  it('takes nothing back: a broadcast is delivered once', () => {
+    const { hearing, deliveries } = listening(1);
+    hearing.receive(heard(1));
+    expect(deliveries[0]).toMatchObject({ attempt: 1, supports: { retry: false, dead: false } });
+  });
+
+  it('handles nothing after stop, also where there is room', () => {
+    const { hearing, numbers } = listening(2);
+    hearing.stop();
+    hearing.receive(heard(1));
+    expect(numbers()).toEqual([]);
+    expect(hearing.unsettled).toBe(0);
   });
 
   it('misses what is too much to keep, however few they are, and hears again when there is room', async () => {

@@ -32,7 +32,8 @@ export class BroadcastConsumer {
   private readonly handling = new Set<Promise<unknown>>();
   private waiting: Waiting[] = [];
   private bytes = 0;
-  private missed = 0;
+  /** Broadcasts are being missed; the log says so once. */
+  private isBehind = false;
   private stopped = false;
 
   constructor(
@@ -53,11 +54,13 @@ export class BroadcastConsumer {
   receive(heard: Waiting): void {
     if (this.stopped) return;
     if (this.hasRoomFor(heard)) this.wait(heard);
-    else if (this.missed++ === 0)
+    else if (!this.isBehind) {
+      this.isBehind = true;
       this.log(
         'warn',
         `broadcasts come faster than they are handled: ${this.waiting.length} wait, the next ones are missed`,
       );
+    }
     this.handleWaiting();
   }
 
@@ -96,7 +99,7 @@ export class BroadcastConsumer {
       this.bytes -= sizeOf(next);
       this.handle(next);
     }
-    if (this.waiting.length === 0) this.missed = 0;
+    if (this.waiting.length === 0) this.isBehind = false;
   }
 
   /** A broadcast cannot be given back: whatever becomes of it, it is over. */
