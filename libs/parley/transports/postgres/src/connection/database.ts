@@ -20,8 +20,8 @@ export type Caller = Pick<Database, 'call'>;
 const CONNECTIONS = 4;
 
 /**
- * A process's own connections to one database: a few for statements that commit by themselves, one
- * that listens. Store and transport of a process share them; whoever closes last closes them.
+ * The connections of a process to one database: a few for single statements, one that listens.
+ * Reference-counted: the store and the transport share them, and the last user closes them.
  */
 export class Database {
   private static readonly opened = new Map<string, Database>();
@@ -57,7 +57,7 @@ export class Database {
     return database;
   }
 
-  /** Names the installation. @throws PostgresUnavailable, also when there is none */
+  /** Returns the id of the installation. @throws PostgresUnavailable, also when there is none */
   async installation(): Promise<string> {
     return (this.known ??= await this.ask());
   }

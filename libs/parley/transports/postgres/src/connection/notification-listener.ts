@@ -2,14 +2,14 @@ import type { Client, ClientConfig } from 'pg';
 import type { TransportContext } from '@parley/messaging/transport';
 import { KIT_SETTINGS, openSession } from './session';
 
-/** Someone who wants to hear what is notified on a channel. */
+/** Receives the notifications of a channel. */
 export interface Listener {
   /**
-   * Called for every notification. A hint: notifications sent while the connection was down are
-   * lost.
+   * Called for every notification. Only a hint: notifications sent while the connection was down
+   * are lost.
    */
   readonly hear: (payload: string) => void;
-  /** Called after the connection came back: whatever happened meanwhile was not heard. */
+  /** Called after a reconnect: notifications sent meanwhile are lost. */
   readonly reconnected?: () => void;
 }
 
@@ -18,9 +18,9 @@ const PING_TIMEOUT = 5_000;
 const RECONNECT_AFTER = [50, 250, 1_000, 3_000];
 
 /**
- * The one connection of a process that LISTENs, for everything that waits for a notification.
- * Reconnects for ever, listens again to every channel, then tells each listener. A connection that
- * died without a sign is found by asking it now and then.
+ * The one connection of a process that LISTENs, for all its channels. Reconnects for ever, listens
+ * to every channel again, then calls `reconnected` of each listener. A ping every 10 s finds a
+ * connection that died silently.
  */
 export class NotificationListener {
   private readonly listeners = new Map<string, Set<Listener>>();
@@ -67,7 +67,7 @@ export class NotificationListener {
     await this.tell(`unlisten ${quoted(channel)}`).catch(() => {});
   }
 
-  /** One statement at a time: many start to listen at once. */
+  /** Statements run one at a time: many callers start to listen at once. */
   private tell(sql: string): Promise<unknown> {
     return (this.telling = this.telling.catch(() => {}).then(() => this.client?.query(sql)));
   }

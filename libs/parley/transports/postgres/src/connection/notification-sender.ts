@@ -3,9 +3,9 @@ import type { Clock, TransportContext } from '@parley/messaging/transport';
 const APART = 10;
 
 /**
- * Tells listeners that there is something new: after the commit, on a connection of its own, never
- * inside a business transaction (where NOTIFY takes a lock that all writers share). Calls in quick
- * succession become one. A hint; may be lost.
+ * Notifies listeners that there is something new: after the commit, on a connection of its own,
+ * never inside a business transaction (where NOTIFY takes a lock that all writers share). Calls in
+ * quick succession are merged into one. A notification is a hint and may be lost.
  */
 export class NotificationSender {
   private readonly due = new Set<string>();

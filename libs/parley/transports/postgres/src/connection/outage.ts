@@ -2,7 +2,7 @@ import { OutageError } from '@parley/messaging';
 import type { EffectOfOutage } from '@parley/messaging/transport';
 import { PostgresUnavailable } from '../address';
 
-/** The database did not do what was asked, for a reason that passes. */
+/** A statement failed for a reason that passes. */
 export class DatabaseAway extends OutageError {
   override readonly name = 'DatabaseAway';
   constructor(
@@ -15,7 +15,7 @@ export class DatabaseAway extends OutageError {
 }
 
 /**
- * SQLSTATEs that say nothing about the statement: the same one works when the state of the server
+ * SQLSTATEs of the server's state, not of the statement: the same statement works once that state
  * has passed.
  */
 const PASSING: Readonly<Record<string, string>> = {
@@ -37,10 +37,10 @@ const PASSING_CLASSES: Readonly<Record<string, string>> = {
   '58': 'has trouble with its system',
 };
 
-/** After one of these nobody knows what the server did with a COMMIT that was under way. */
+/** SQLSTATEs after which the result of a COMMIT that was in progress is unknown. */
 const BREAKS = /^(08(?!001|004)|57P0[12]|58)/;
 
-/** TypeORM takes a broken connection from its query runner, and says no more than that. */
+/** TypeORM's error after it has released a broken connection; the error has no other detail. */
 const RELEASED = /AlreadyReleased/;
 const CONNECTION_BROKE = { why: 'the connection to the database broke' };
 
@@ -59,16 +59,19 @@ const NETWORK = new Set([
   'EAI_AGAIN',
 ]);
 
-/** What pg and its pool say without a code. */
+/** Errors of pg and its pool that have no code. */
 const WITHOUT_CODE =
   /^(Connection terminated|Query read timeout|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed and is not queryable)/;
 
-/** A pool that is empty, a server that was never reached: the statement did not leave. */
+/**
+ * No free connection in the pool, or a server that was never reached: the statement was not sent.
+ */
 const NEVER_LEFT = /^timeout exceeded when trying to connect/;
 
 /**
- * A statement that commits by itself may have taken effect when its connection breaks. @see
- * OutageReader
+ * The outage behind an error, if any. The effect is unknown when a connection breaks: a statement
+ * that commits by itself may have taken effect.
+ * @see OutageReader
  */
 export function outageOf(error: unknown): DatabaseAway | undefined {
   if (error instanceof DatabaseAway) return error;
@@ -77,8 +80,9 @@ export function outageOf(error: unknown): DatabaseAway | undefined {
 }
 
 /**
- * An outage before COMMIT was sent: the transaction is rolled back, whatever became of its
- * connection. Other errors as they are, also those of connections that may be a handler's own.
+ * Turns an error before COMMIT into an outage without effect: the transaction is rolled back, even
+ * if its connection broke. Returns other errors as they are, also network errors that may come from
+ * a handler's own connections.
  */
 export function beforeCommit(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof DatabaseAway) return error;
@@ -87,11 +91,14 @@ export function beforeCommit(error: unknown): unknown {
   return found ? new DatabaseAway(found.why, 'none', error) : error;
 }
 
-/** TypeORM took a broken connection from the transaction that is open. */
+/** The outage of an open transaction whose connection TypeORM has released because it broke. */
 export const connectionBroke = (): DatabaseAway =>
   new DatabaseAway(CONNECTION_BROKE.why, 'none', undefined);
 
-/** A connection that broke under COMMIT: nobody knows. Other errors as they are. */
+/**
+ * Turns a connection that broke during COMMIT into an outage of unknown effect. Returns other
+ * errors as they are.
+ */
 export function underCommit(error: unknown): unknown {
   const found = reasonIn(error);
   return found?.breaks
@@ -109,8 +116,8 @@ interface Reason {
 }
 
 /**
- * Also where it is wrapped: by TypeORM, by an error of ours, by Node for a name with several
- * addresses.
+ * Finds the reason also in errors that wrap it: TypeORM's, the kit's own, and Node's AggregateError
+ * for a name with several addresses.
  */
 function reasonIn(error: unknown): Reason | undefined {
   if (!(error instanceof Error)) return undefined;

@@ -1,12 +1,14 @@
 import { Client, type ClientBase } from 'pg';
 import { sameTarget, targetOf } from './silence';
 
-/** Milliseconds for which a pooler that has no second connection to give is waited for. */
+/** Milliseconds to wait for a pooler that has no second connection to give. */
 const ANSWER_WITHIN_MS = 2_000;
-/** A pooler may hand out its connections in turn: once would not show it. */
+/**
+ * Checks per connection: a pooler may hand out its connections in turn, so one check may miss it.
+ */
 const ROUNDS = 3;
 
-/** Between the kit and PostgreSQL is a pooler that gives each transaction another session. */
+/** A pooler between the kit and PostgreSQL gives each transaction another session. */
 export class PoolerError extends Error {
   override readonly name = 'PoolerError';
   constructor(place: string) {
@@ -17,13 +19,13 @@ export class PoolerError extends Error {
   }
 }
 
-/** Targets with a pooler whose sessions are ours alone. */
+/** Targets with a pooler that keeps one session per connection. */
 const known = new Set<string>();
 
 /**
- * A pooler makes up the process id that the protocol tells, so only where it differs is there
- * something to find out: while one connection is in a transaction, another one's session must still
- * be the one it was.
+ * Refuses a pooler that shares sessions between transactions. A pooler invents the process id of
+ * the protocol, so the check is needed only where that id differs from the backend's: while another
+ * connection is in a transaction, the backend of this one must stay the same.
  * @throws PoolerError
  */
 export async function refuseSharedSessions(client: ClientBase, pid: number): Promise<void> {
@@ -61,7 +63,7 @@ class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 }
 
-/** In a pool of one connection the other's transaction has it. */
+/** Rejects after 2 s: in a pool of one connection, the other client's transaction occupies it. */
 async function pidOf(client: ClientBase): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>(
@@ -74,7 +76,7 @@ async function pidOf(client: ClientBase): Promise<number> {
   return Promise.race([asked, late]).finally(() => clearTimeout(timer));
 }
 
-/** Poolers of single statements refuse transactions. */
+/** Statement poolers refuse transactions. */
 const isRefusal = (error: unknown): boolean =>
   /transaction blocks? not allowed|not allowed in statement pooling/i.test(
     (error as Error).message,

@@ -2,15 +2,15 @@ import { Client, type ClientBase, type ClientConfig, type PoolConfig, type Query
 import { refuseSharedSessions } from './pooler';
 import { silences } from './silence';
 
-/** Milliseconds until an attempt to connect, or the wait for a free connection of a pool, fails. */
+/** Milliseconds until connecting, or waiting for a free connection of a pool, fails. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Milliseconds of one statement of a service's own, unless its URL says `statement_timeout`. */
+/** Milliseconds for one statement of a service, unless its URL has `statement_timeout`. */
 const STATEMENT_TIMEOUT_MS = 60_000;
-/** Of the kit's own statements, all of them short. */
+/** Milliseconds for one of the kit's own statements, all of them short. */
 const KIT_STATEMENT_TIMEOUT_MS = 10_000;
 /**
- * Shorter than a lease: a transaction that nobody drives any more ends before its message is
- * somebody else's.
+ * Shorter than a lease: an abandoned transaction ends before its message is leased to another
+ * instance.
  */
 const IDLE_IN_TRANSACTION = '25s';
 
@@ -18,7 +18,7 @@ const IDLE_IN_TRANSACTION = '25s';
 export type Settings = Readonly<Record<string, string>>;
 
 /**
- * How values look as text. Databases and roles may have other defaults; the kit and its users read
+ * Text formats of values. Databases and roles may have other defaults; the kit and its users parse
  * these.
  */
 const STYLE: Settings = {
@@ -32,10 +32,7 @@ const STYLE: Settings = {
   array_nulls: 'on',
 };
 
-/**
- * What a statement does and how long anything may take. The server, too, finds out that its client
- * is gone.
- */
+/** Isolation and time limits. Keepalives let the server notice that its client is gone. */
 const LIMITS: Settings = {
   default_transaction_isolation: 'read committed',
   statement_timeout: String(STATEMENT_TIMEOUT_MS),
@@ -49,16 +46,16 @@ const LIMITS: Settings = {
   tcp_user_timeout: '25s',
 };
 
-/** Of the kit's own connections, whose statements name the schema. */
+/** Settings of the kit's own connections: their statements name the schema. */
 export const KIT_SETTINGS: Settings = {
   search_path: 'pg_catalog',
   statement_timeout: String(KIT_STATEMENT_TIMEOUT_MS),
 };
 
 /**
- * Styles are always set, limits unless the URL sets them; what this version of PostgreSQL does not
- * know is passed over. The first statement is for defaults so short that the second one would not
- * end in time.
+ * Styles are always set, limits only if the URL does not set them; settings that this version of
+ * PostgreSQL does not know are skipped. The first statement lifts a default `statement_timeout`
+ * that is too short for the second one to finish.
  */
 const prepareText = (client: ClientBase, settings: Settings): string => {
   const given = JSON.stringify(records(settings));
@@ -67,7 +64,7 @@ const prepareText = (client: ClientBase, settings: Settings): string => {
   join pg_settings s on lower(s.name) = given.name and (given.style or s.source <> 'client'))`;
 };
 
-/** In its URL. */
+/** Whether the connection's URL sets `statement_timeout`. */
 function hasStatementTimeout(client: ClientBase): boolean {
   const { statement_timeout: timeout, options } = (
     client as unknown as {
@@ -82,14 +79,14 @@ function hasStatementTimeout(client: ClientBase): boolean {
 
 const prepared = new WeakSet<ClientBase>();
 
-/** Whether `prepareSession` was told of this connection. */
+/** Whether `prepareSession` was called for this connection. */
 export const isPrepared = (client: ClientBase): boolean => prepared.has(client);
 
 /**
- * Sets what a connection's session needs, whatever the defaults of database and role are, and from
- * now on destroys the connection when the network has lost it. To be called before its first
- * statement; statements sent meanwhile come after it.
- * @throws PoolerError where transactions of others use the same session
+ * Applies the kit's settings to a connection, independent of the defaults of its database and role,
+ * and destroys the connection later when the network has lost it. Call it before the first
+ * statement; statements sent meanwhile run after it.
+ * @throws PoolerError where a pooler shares the session with other transactions
  */
 export async function prepareSession(client: ClientBase, settings: Settings = {}): Promise<void> {
   prepared.add(client);
@@ -106,13 +103,16 @@ const records = (settings: Settings): object[] => [
   ...Object.entries(settings).map(([name, value]) => ({ name, value, style: false })),
 ];
 
-/** Of a pool whose connections are prepared before they are used. */
+/** Options of a pool that prepares its connections before they are used. */
 export const sessionPool = (settings: Settings = {}): PoolConfig => ({
   ...SOCKET,
   onConnect: (client) => prepareSession(client, settings),
 });
 
-/** One connection, prepared. Attach listeners in `meanwhile`: it may be lost at any time. */
+/**
+ * Opens one prepared connection. Attach listeners in `meanwhile`: the connection may be lost at any
+ * time.
+ */
 export async function openSession(
   config: ClientConfig,
   settings: Settings,

@@ -1,56 +1,53 @@
 import type { Socket } from 'node:net';
 import { Client, type ClientBase, type ClientConfig } from 'pg';
 
-/** How often connections that wait for an answer are looked at. */
+/** Interval at which connections that wait for a reply are checked. */
 const LOOK_EVERY_MS = 1_000;
-/** Looks without a byte until the server is asked whether it still works on the statement. */
+/** Checks without a byte until the server is asked whether it still runs the statement. */
 const ASK_AFTER_LOOKS = 3;
-/** Looks until a statement that the server was working on is asked about again. */
+/** Checks until the server is asked again about a statement that it was running. */
 const ASK_AGAIN_AFTER_LOOKS = 10;
-/** Milliseconds for asking. */
+/** Time limit of asking. */
 const ASK_WITHIN_MS = 4_000;
-/** Looks without a byte, here or to those who asked: nothing of the server is heard. */
+/** Checks without a byte until the connection is given up, if asking got no reply either. */
 const GIVE_UP_AFTER_LOOKS = 12;
 
-/**
- * The answer to a statement does not come: the network lost it, or the server is gone without a
- * word.
- */
+/** A statement got no reply: the network lost it, or the server died silently. */
 class ConnectionSilentError extends Error {
   override readonly name = 'ConnectionSilentError';
   readonly code = 'ETIMEDOUT';
 }
 
-/** A connection, and what was heard on it. */
+/** A connection that is watched. */
 interface Session {
-  /** Of its process at the server, once it is known. */
+  /** Process id of the backend, once it is known. */
   pid?: number;
 }
 
 interface Watched extends Session {
   readonly client: ClientBase;
   readonly stream: Socket;
-  /** What was written when everything had been answered. */
+  /** Bytes written when everything had been answered. */
   answered: number;
-  /** Bytes read at the last look. */
+  /** Bytes read at the last check. */
   read: number;
-  /** Looks without a byte while an answer was missing. */
+  /** Checks without a byte while a reply was missing. */
   silent: number;
   askAt: number;
 }
 
 /**
- * Whether the server still works on a statement; if not, its session ends, and with it the locks
- * that it holds.
+ * Asks whether the server still runs a statement; if not, ends its session, which releases its
+ * locks.
  */
 const ASK = `select pid, not through as runs, case when through then pg_terminate_backend(pid) end from (
   select pid, coalesce(state in ('idle', 'idle in transaction', 'idle in transaction (aborted)') and state_change < clock_timestamp() - interval '2 s', false) through
   from pg_stat_activity where pid = any($1) and usename = session_user) asked`;
 
 /**
- * Finds connections that the network has lost without a sign: an answer is missing, no byte comes,
- * and the server, asked over a new connection, says that it does not work on it. A statement that
- * only takes long is left alone.
+ * Finds connections that the network has lost silently: a reply is missing, no byte arrives, and
+ * the server, asked over a new connection, does not run the statement. A slow statement is left
+ * alone.
  */
 class Silences {
   private readonly watched = new Set<Watched>();
@@ -99,21 +96,21 @@ class Silences {
     try {
       const running = await runningOf(sessions);
       sessions.forEach((session, i) => {
-        if (session.silent < silences[i]!) return; // heard of meanwhile
+        if (session.silent < silences[i]!) return; // bytes arrived meanwhile
         if (running.has(session.pid!)) session.askAt = session.silent + ASK_AGAIN_AFTER_LOOKS;
         else destroy(session, 'and the server does not work on it any more');
       });
     } catch (error) {
-      if (!isAnswer(error)) return; // asked once more only when all of it is given up
+      if (!isAnswer(error)) return; // no reply: given up after GIVE_UP_AFTER_LOOKS
       for (const session of sessions) session.askAt = session.silent + ASK_AFTER_LOOKS;
     }
   }
 }
 
-/** Of all connections of this process. */
+/** Watches all connections of this process. */
 export const silences = new Silences();
 
-/** Notes what came since the last look. */
+/** Records the bytes read since the last check. */
 function isSilent(session: Watched): boolean {
   const { stream } = session;
   const waits = stream.bytesWritten !== session.answered;
@@ -150,11 +147,11 @@ async function runningOf(sessions: readonly Watched[]): Promise<ReadonlySet<numb
   }
 }
 
-/** The server said something, if only that it takes no more connections. */
+/** The server replied, if only that it takes no more connections. */
 const isAnswer = (error: unknown): boolean =>
   (error as { severity?: unknown }).severity !== undefined;
 
-/** What pg keeps of a connection. */
+/** Internals of a pg client. */
 interface Inside {
   readonly connection: { readonly stream: Socket };
   readonly user?: string;
@@ -169,7 +166,10 @@ const inside = (client: ClientBase): Inside => client as unknown as Inside;
 
 const streamOf = (client: ClientBase): Socket => inside(client).connection.stream;
 
-/** A new connection to where this one goes, and nothing on it takes longer. */
+/**
+ * Configuration of a new connection to the same target, with a time limit for connecting and for
+ * each query.
+ */
 export function sameTarget(client: ClientBase, milliseconds: number): ClientConfig {
   const { user, host, port, database, password, ssl } = inside(client);
   return {
@@ -185,7 +185,7 @@ export function sameTarget(client: ClientBase, milliseconds: number): ClientConf
   };
 }
 
-/** `place` is for people. */
+/** `key` identifies the target; `place` is for messages. */
 export function targetOf(client: ClientBase): { readonly key: string; readonly place: string } {
   const { user, host, port, database } = inside(client);
   const place = `postgres://${host.includes(':') ? `[${host}]` : host}:${port}/${database}`;

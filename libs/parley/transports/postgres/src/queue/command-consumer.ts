@@ -17,7 +17,7 @@ export class CommandConsumer extends ConsumerServer {
     registry: HandlerRegistry,
     private readonly database: Database,
     private readonly deliver: Deliver,
-    /** Asked at start: whether the service's store commits to the database of the queue. */
+    /** Read at start: whether the service's store commits to the queue's database. */
     private readonly settles: () => boolean,
     private readonly context: TransportContext,
   ) {

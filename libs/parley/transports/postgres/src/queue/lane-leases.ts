@@ -2,57 +2,61 @@ import type { Failure, Outcome } from '@parley/messaging/transport';
 import type { Database, Statement } from '../connection/database';
 import { newToken, READ_AHEAD } from '../cloudevents';
 
-/** A message as it was read of a leased lane. */
+/** A message read from a leased lane. */
 export interface Leased {
   readonly lane: string;
-  /** Deliveries of the lane's first message that count, this one included. */
+  /** Counted deliveries of the lane's first message, this one included. */
   readonly attempts: number;
   readonly failure: string | null;
   readonly id: string;
   readonly message_id: string;
   readonly headers: Buffer;
-  /** Null: too large to be read ahead. */
+  /** Null if it is too large to be prefetched. */
   readonly body: Buffer | null;
 }
 
-/** A lane this process leased, and the first messages of it, in order. */
+/** A lane leased by this process, with its first messages in order. */
 export interface Lane {
   readonly id: string;
   readonly messages: readonly Leased[];
   readonly lost: AbortController;
-  /** It came back without an outcome, and is leased with nothing but its first message. */
+  /** It was returned without an outcome, and is leased with only its first message. */
   readonly suspect: boolean;
 }
 
-/** Messages read of one lane at a time. */
+/** Messages read per lane and claim. */
 const DEPTH = 10;
 const LOWEST_LANE = '-9223372036854775808';
 /**
- * Lanes without a key are leased from the oldest on, at least so often: others may have given back
- * what was passed.
+ * Interval at which lanes without a key are scanned from the oldest on again: other instances may
+ * have returned lanes that this scan had passed.
  */
 const OLDEST_LOOK_INTERVAL_MS = 1_000;
 
 export const isKeyed = (lane: string): boolean => lane.startsWith('-');
 
-/** What one process has leased of one queue. */
+/** The lanes of one queue that this process has leased. */
 export class LaneLeases {
-  /** Names this consumer to the database, and permits what it does with its lanes. */
+  /** Identifies this consumer in the database; its lanes can be changed only with this token. */
   readonly token = newToken();
   private readonly held = new Map<string, Lane>();
   private through: string[] = [];
   private cursor = LOWEST_LANE;
-  /** Of the lanes without a key, those up to here are known to be held. */
+  /** Lanes without a key up to this id are known to be held. */
   private beyond = '0';
   private oldestAt = -Infinity;
-  /** The last claim was broken off behind many lanes of others: there may be more to lease. */
+  /**
+   * The last claim stopped early behind many lanes of other instances: there may be more to lease.
+   */
   brokenOff = false;
   private renewedAt = 0;
 
   constructor(
     private readonly database: Database,
     readonly queue: number,
-    /** Milliseconds until a lane whose holder fell silent is somebody else's. */
+    /**
+     * Milliseconds until a lane can be leased by another instance if its holder does not renew it.
+     */
     private readonly lease: number,
   ) {}
 
@@ -60,7 +64,7 @@ export class LaneLeases {
     return this.held.size;
   }
 
-  /** Lanes that are through and not yet given back. */
+  /** Finished lanes that are not released yet. */
   get unreleased(): number {
     return this.through.length;
   }
@@ -70,7 +74,7 @@ export class LaneLeases {
   }
 
   /**
-   * One round trip: releases finished lanes and leases up to about `wanted` others. `now`: of a
+   * Releases finished lanes and leases up to about `wanted` others, in one round trip. `now`: of a
    * clock that never jumps.
    */
   async claim(wanted: number, now = performance.now()): Promise<Lane[]> {
@@ -104,7 +108,9 @@ export class LaneLeases {
     }
   }
 
-  /** A lane that came back without an outcome, if there is one that nobody else has. */
+  /**
+   * Leases a lane that was returned without an outcome, if there is one that no other instance has.
+   */
   async claimSuspect(): Promise<Lane | undefined> {
     return this.take(
       await this.database.call<LeasedRow>(CLAIM_SUSPECT, [
@@ -118,27 +124,27 @@ export class LaneLeases {
   }
 
   /**
-   * A body that was not read ahead; undefined: the message is not there any more, so the lane is
-   * somebody else's.
+   * Reads a body that was not prefetched. Returns undefined when the message is gone, so the lane
+   * belongs to another instance.
    */
   async fetch({ lane, id }: Leased): Promise<Buffer | undefined> {
     const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [this.queue, lane, id]);
     return row!.body ?? undefined;
   }
 
-  /** Everything read of the lane was handled: the next claim gives it back. */
+  /** All messages read of the lane were handled: the next claim releases it. */
   finish(lane: Lane): void {
     if (this.forget(lane)) this.through.push(lane.id);
   }
 
-  /** The lane is not ours any more. False: it was lost before. */
+  /** Drops a lane that is no longer ours. Returns false if it was lost before. */
   forget(lane: Lane): boolean {
     return this.held.get(lane.id) === lane && this.held.delete(lane.id);
   }
 
   /**
-   * Gives lanes back as they were, free again after `pause` milliseconds; the delivery does not
-   * count.
+   * Returns lanes unchanged; they can be leased again after `pause` milliseconds. The delivery is
+   * not counted.
    */
   async giveBack(lanes: readonly Lane[], pause: number): Promise<void> {
     for (const lane of lanes) this.forget(lane);
@@ -151,7 +157,10 @@ export class LaneLeases {
       ]);
   }
 
-  /** Keeps what is held; what others have by now is aborted. `now`: of a clock that never jumps. */
+  /**
+   * Renews the leases of all held lanes; aborts those that other instances hold by now. `now`: of a
+   * clock that never jumps.
+   */
   async renew(now: number): Promise<void> {
     const lanes = this.lanes();
     if (lanes.length === 0) return void (this.renewedAt = now);
@@ -172,8 +181,8 @@ export class LaneLeases {
   }
 
   /**
-   * Acknowledges a message without a transaction of the handler's. False: the lane is somebody
-   * else's.
+   * Acknowledges a message outside a handler's transaction. Returns false if the lane belongs to
+   * another instance.
    */
   async discard(lane: Lane, message: Leased): Promise<boolean> {
     return this.decide(DISCARD, lane, message, []);
@@ -214,7 +223,7 @@ export class LaneLeases {
     return row!.ours;
   }
 
-  /** Where the next claim begins. */
+  /** Sets the position at which the next claim begins. */
   private goOn(leased: readonly LeasedRow[], reached: readonly Reached[], wanted: number): void {
     const [keyed, loose] = [
       reached.find(({ reached }) => isKeyed(reached)),
@@ -243,7 +252,7 @@ export class LaneLeases {
 
   /**
    * A lane that was lost and leased again while its former handling still runs stays leased until
-   * it expires: that has to end first.
+   * it expires: the former handling has to end first.
    */
   private hold(lane: Lane): boolean {
     if (this.held.has(lane.id)) return false;
@@ -257,7 +266,7 @@ export class LaneLeases {
 }
 
 type LeasedRow = Omit<Leased, 'id'> & { readonly id: string | null };
-/** How far a scan came that was broken off. */
+/** The position at which a scan stopped early. */
 type Reached = { readonly lane: null; readonly reached: string };
 
 const CLAIM: Statement = {

@@ -18,46 +18,48 @@ import { fence } from '../store/transaction';
 
 export interface Consumption {
   readonly database: Database;
-  /** Named for the service, or for its subscription. */
+  /** Named after the service, or after its subscription. */
   readonly queue: string;
   readonly subscription: RegisteredSubscription;
   readonly deliver: Deliver;
   /**
-   * Whether the handler's transaction is in the queue's database, and so acknowledges with its
-   * effects.
+   * Whether the handler's transaction runs in the queue's database, and so commits the
+   * acknowledgement together with its effects.
    */
   readonly settles: boolean;
   readonly clock: Clock;
   readonly log: TransportContext['log'];
   readonly passes?: TransportContext['passes'];
-  /** Milliseconds; renewed at a third of it. Longer than a transaction may idle. Default 30 s. */
+  /**
+   * Milliseconds; renewed after a third of them. Longer than a transaction may idle. Default 30 s.
+   */
   readonly lease?: number;
 }
 
 const LEASE_MS = 30_000;
 
-/** Only a fallback, and for messages that become due: a bell wakes consumers. */
+/** Fallback poll, also for messages that become due; normally NOTIFY wakes the consumer. */
 const POLL_INTERVAL_MS = 1_000;
-/** Messages that become due are looked for no more often than this. */
+/** Shortest interval between two checks for messages that become due. */
 const DUE_CHECK_INTERVAL_MS = 200;
 const SWEEP_INTERVAL_MS = 60_000;
-/** How many milliseconds of work to lease ahead. */
+/** Milliseconds of work to lease ahead, and the first estimate of a handling's duration. */
 const PREFETCH_MAX_MESSAGES = 50;
 const MAX_LANES = 200;
-/** How long a lane that is through may wait for others before it is given back. */
+/** Milliseconds that a finished lane waits for others, to be released together with them. */
 const RELEASE_TIMEOUT_MS = 5;
-/** Before a lane whose handling was broken off is leased again. */
+/** Milliseconds until a lane whose handling was aborted may be leased again. */
 const RETURN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 5_000;
-/** Milliseconds until a scan goes on that was broken off behind lanes of others. */
+/** Milliseconds until a scan continues that stopped early behind lanes of other instances. */
 const SCAN_ON = 20;
-/** What was handled may still be acknowledged when the consumer closes. */
+/** Milliseconds in which handled messages may still be acknowledged when the consumer closes. */
 const ACKNOWLEDGE_TIMEOUT_MS = 1_000;
 const DUE_BATCH = 1_000;
 
 /**
- * Consumes one queue: leases lanes, hands over their messages one after the other, and does what
- * becomes of each. Loses its connections and finds them again, for ever.
+ * Consumes one queue: leases lanes, delivers their messages one after the other, and settles each
+ * by its outcome. Reconnects for ever.
  */
 export class QueueConsumer {
   private leases!: LaneLeases;
@@ -65,7 +67,7 @@ export class QueueConsumer {
   private readonly suspects = new SuspectTurns();
   private running = 0;
   private readonly honouring = new Set<Promise<boolean>>();
-  /** The last claim got all it wanted: more is waiting. */
+  /** The last claim leased at least half of the wanted lanes: more may be waiting. */
   private full = false;
   private averageTime = PREFETCH_MAX_MESSAGES;
   private state: ConsumerHealth['state'] = 'starting';
@@ -106,7 +108,10 @@ export class QueueConsumer {
     this.loop = this.run();
   }
 
-  /** No more deliveries: what was leased and not begun goes back. What is being handled may end. */
+  /**
+   * Ends deliveries. Messages that were leased and not begun are returned; running handlers may
+   * end.
+   */
   async stop(): Promise<void> {
     if (this.stopping) return this.turning?.catch(nothing);
     this.stopping = true;
@@ -119,7 +124,7 @@ export class QueueConsumer {
     this.wake();
   }
 
-  /** What is still being handled goes back, too, without counting as an attempt. */
+  /** Returns messages still being handled, too, without counting an attempt. */
   async close(): Promise<void> {
     await this.stop();
     await withTimeout(
@@ -156,13 +161,13 @@ export class QueueConsumer {
     ];
   }
 
-  /** There may be something to do. */
+  /** Runs the loop now: there may be something to do. */
   readonly wake = (): void => {
     this.woken = true;
     this.resume();
   };
 
-  /** There will be something to do. */
+  /** Runs the loop after this time. */
   wakeAfter(milliseconds: number): void {
     this.after(milliseconds, this.wake);
   }
@@ -209,8 +214,8 @@ export class QueueConsumer {
   }
 
   /**
-   * As soon as nothing else is leased here: what is leased beside it would be lost with it for as
-   * long as a lease lasts.
+   * Starts the suspect as soon as no other lane is leased here: if it ends the process, lanes
+   * leased beside it would be blocked until their leases expire.
    */
   private async handleSuspect(): Promise<void> {
     if (!this.suspects.isHeld || this.leases.size > 1 || this.leases.unreleased > 0) return;
@@ -220,7 +225,7 @@ export class QueueConsumer {
     this.pump();
   }
 
-  /** Messages whose time has come; once a minute, what others left behind. */
+  /** Wakes messages that became due; once a minute, sweeps tables. */
   private async look(): Promise<void> {
     const now = performance.now(); // the time of day may jump, and must not keep messages waiting
     if (now - this.lookedAt < DUE_CHECK_INTERVAL_MS)
@@ -240,7 +245,7 @@ export class QueueConsumer {
     await this.what.database.call(SWEEP);
   }
 
-  /** What was handled since the last look may have sent itself something for soon. */
+  /** Checks again soon: messages handled since the last check may have sent delayed messages. */
   private lookLater(milliseconds: number): void {
     if (this.looking) return;
     this.looking = true;
@@ -250,7 +255,10 @@ export class QueueConsumer {
     });
   }
 
-  /** Enough for the next moments and no more: what waits here, other instances cannot take. */
+  /**
+   * Lanes to lease: enough for the next moments and no more, because other instances cannot take
+   * lanes that wait here.
+   */
   private wanted(): number {
     const { concurrency } = this.what.subscription;
     if (this.stopping || this.suspects.isHeld || this.ready.length > concurrency / 2) return 0;
@@ -273,7 +281,7 @@ export class QueueConsumer {
     try {
       if (await this.handle(lane)) this.leases.finish(lane);
     } catch (error) {
-      this.leases.forget(lane); // delivered again when its lease is over
+      this.leases.forget(lane); // delivered again when its lease expires
       this.what.log(
         'warn',
         `postgres: a message of ${this.what.queue} could not be read, or what became of it not stored; it will be delivered again`,
@@ -294,8 +302,8 @@ export class QueueConsumer {
   }
 
   /**
-   * Hands over the lane's messages in order. True: all of them were handled, and the lane is still
-   * ours.
+   * Delivers the lane's messages in order. Returns true if all of them were handled and the lane is
+   * still ours.
    */
   private async handle(lane: Lane): Promise<boolean> {
     for (const message of lane.messages) {
@@ -340,7 +348,7 @@ export class QueueConsumer {
     };
   }
 
-  /** Whether the lane's next message may follow. */
+  /** Settles a message by its outcome. Returns whether the lane's next message may follow. */
   private async honour(
     lane: Lane,
     message: Leased,

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '../connection/database';
 
-/** The numbers by which the tables know queues; asked for once, made when missing. */
+/** Ids of queues in the tables: read once, created when missing. */
 export class QueueRegistry {
   private readonly known = new Map<string, Promise<number>>();
 

@@ -2,7 +2,7 @@ import { headersOf, queueOf, type OutgoingMessage } from '@parley/messaging/tran
 import type { Statement } from '../connection/database';
 import { laneOf, messageId, packHeaders } from '../cloudevents';
 
-/** Puts commands into their owners' queues, in order, in one statement. */
+/** Appends commands to their owners' queues, in order, in one statement. */
 export const SEND: Statement = {
   name: 'parley_send',
   text: 'select parley.send($1, $2, $3, $4, $5, $6)',

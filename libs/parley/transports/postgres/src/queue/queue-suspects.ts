@@ -1,8 +1,8 @@
 import type { Lane } from './lane-leases';
 
 /**
- * When lanes that came back without an outcome are leased: one at a time, and in turns with all
- * others, so that many of them do not keep a whole queue waiting.
+ * Schedules suspect lanes, which were returned without an outcome: one at a time, and in turns with
+ * all other lanes, so that many suspects do not block a whole queue.
  */
 export class SuspectTurns {
   private lane?: Lane;
@@ -10,12 +10,12 @@ export class SuspectTurns {
   private mayBeMore = false;
   private isTheirTurn = true;
 
-  /** One is leased: nothing else is to be. */
+  /** A suspect is leased: no other lane may be leased. */
   get isHeld(): boolean {
     return this.lane !== undefined;
   }
 
-  /** Whether to look for one now. */
+  /** Whether to look for a suspect now. */
   isDue(): boolean {
     return this.mayBeMore && this.isTheirTurn && !this.lane;
   }
@@ -24,7 +24,7 @@ export class SuspectTurns {
     this.mayBeMore = true;
   }
 
-  /** Undefined: there is none. */
+  /** Keeps a leased suspect; undefined if none was found. */
   hold(lane: Lane | undefined): void {
     this.lane = lane;
     this.isHandled = false;
@@ -32,7 +32,7 @@ export class SuspectTurns {
     this.isTheirTurn = lane === undefined;
   }
 
-  /** The one that waits, if any: it is to be handled now, or given back. */
+  /** Returns the suspect that waits, if any: handle it now, or give it back. */
   take(): readonly Lane[] {
     if (!this.lane || this.isHandled) return [];
     this.isHandled = true;
