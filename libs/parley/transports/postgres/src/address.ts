@@ -1,18 +1,15 @@
 import { hostAndPort, socketHost } from '@parley/messaging/transport';
 import type { ClientConfig } from 'pg';
 
-/**
- * What pg reads of a URL. Anything else it would pass over, and nobody would know that it was not
- * done.
- */
+/** Options that pg reads from a URL. It would ignore any other option without a word. */
 const OPTIONS: readonly string[] = [
   'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat', 'ssl', 'host', 'port', 'options', 'application_name',
   'fallback_application_name', 'client_encoding', 'statement_timeout', 'query_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
 ]; // prettier-ignore
 
 /**
- * Reads the URL of a PostgreSQL. @throws TypeError with one sentence that says what is wrong with
- * it
+ * Parses the URL of a PostgreSQL.
+ * @throws TypeError with one sentence that says what is wrong with the URL
  */
 export function postgresUrl(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
@@ -29,16 +26,13 @@ export function postgresUrl(address: string): URL {
   return url;
 }
 
-/** Without user and password: for people and logs. */
+/** The address without user and password, for messages and logs. */
 export function placeOf(address: string): string {
   const { hostname, port, pathname } = postgresUrl(address);
   return `postgres://${hostAndPort(hostname, port || 5432)}${pathname}`;
 }
 
-/**
- * Written the same way for a URL and for its parts, so that store and transport find each other's
- * connections.
- */
+/** Returns one form for a URL and for its parts, so that store and transport share connections. */
 export function connectionTo(address: string, ssl?: unknown): ClientConfig {
   const { hostname, port, username, password, pathname, search } = postgresUrl(address);
   if (search !== '') return { connectionString: address };
@@ -52,7 +46,10 @@ export function connectionTo(address: string, ssl?: unknown): ClientConfig {
   return { ...parts, ...(ssl !== undefined && { ssl: ssl as ClientConfig['ssl'] }) };
 }
 
-/** A database could not be used at start. Once started, connections come back by themselves. */
+/**
+ * A database could not be used at start. After the start, connections are re-established without an
+ * error.
+ */
 export class PostgresUnavailable extends Error {
   override readonly name = 'PostgresUnavailable';
   constructor(config: ClientConfig, cause: unknown) {

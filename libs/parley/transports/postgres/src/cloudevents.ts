@@ -2,28 +2,30 @@ import { createHash, randomBytes } from 'node:crypto';
 import { UNREADABLE, type Headers } from '@parley/messaging/transport';
 
 /**
- * Bytes of the largest body that is read ahead. Larger ones are fetched when they are handled:
+ * Bytes of the largest body that is prefetched. Larger ones are fetched when they are handled:
  * hundreds may wait in memory.
  */
 export const READ_AHEAD = 8_192;
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** Bytes of unreadable headers that are shown. */
+/** Bytes of unreadable headers that are kept as a sample. */
 const SAMPLE = 100;
 const SIGN = 1n << 63n;
 
 /**
- * The lane of a key: a negative number made of its hash. Two keys of one hash merely share a lane.
+ * Returns the lane of a key: a negative number from its hash. Two keys with the same hash merely
+ * share a lane.
  */
 export const laneOf = (key: string): string =>
   String(BigInt.asIntN(64, digest(key).readBigUInt64BE() | SIGN));
 
-/** Only who leased a lane knows its token. Never 0, which means nobody. */
+/** Returns a random token of a lease, known only to its holder. Never 0, which means no holder. */
 export const newToken = (): string => String((randomBytes(8).readBigUInt64BE() >> 1n) | 1n);
 
 /**
- * A message's id as the tables know it. One that is no UUID is made of all there is, if given: many
- * messages may have no id, or the same wrong one, and each is kept.
+ * Returns a message's id as the tables store it. An id that is no UUID is replaced by a hash of
+ * headers and body, if a body is given: many messages may have no id, or the same wrong one, and
+ * each is kept.
  */
 export function messageId(headers: Headers, body?: Buffer): string {
   const id = headers.id ?? '';
@@ -43,8 +45,8 @@ export function messageId(headers: Headers, body?: Buffer): string {
 export const packHeaders = (headers: Headers): Buffer => Buffer.from(JSON.stringify(headers));
 
 /**
- * Bytes that are no headers say so, with what is known otherwise: the message dies of it at once,
- * its body kept.
+ * Parses headers. Unreadable bytes become the header UNREADABLE beside the `known` ones: the
+ * message is dead-lettered at once, and its body is kept.
  */
 export function unpackHeaders(bytes: Buffer, known: Headers = {}): Headers {
   try {
@@ -65,7 +67,10 @@ const isHeaders = (read: unknown): read is Headers =>
   !Array.isArray(read) &&
   Object.values(read).every((value) => typeof value === 'string');
 
-/** Whom to wake. PostgreSQL cuts the names of channels off after 63 bytes. */
+/**
+ * The channel that wakes the consumers of a queue. PostgreSQL truncates channel names after 63
+ * bytes.
+ */
 export const channelOf = (queue: string): string =>
   queue.length <= 48
     ? `parley_queue_${queue}`

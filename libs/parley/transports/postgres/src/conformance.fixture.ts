@@ -105,7 +105,7 @@ export function postgresFixture(where: 'own database' | 'another database'): Fix
 const sum = (numbers: readonly number[]): number =>
   numbers.reduce((total, number) => total + number, 0);
 
-/** Without parameters, as a service's configuration has it. */
+/** The URL without parameters, as in a service's configuration. */
 function plain(url: string): string {
   const bare = new URL(url);
   bare.search = '';

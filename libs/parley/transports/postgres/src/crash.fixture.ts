@@ -19,7 +19,7 @@ const EXPIRE =
   'update parley.lane set until = clock_timestamp() where token <> 0; update parley.event_member set until = clock_timestamp()';
 
 interface Databases {
-  /** By service: where its data is, and where the messages are. */
+  /** By service: the address of its data, and of its messages. */
   readonly data: Readonly<Record<string, string>>;
   readonly messages: Readonly<Record<string, string>>;
 }
@@ -109,7 +109,7 @@ class PostgresSite implements CrashSite {
   async expire(): Promise<void> {
     for (const { admin } of this.all()) {
       await admin.query(EXPIRE).catch((error: { code?: string }) => {
-        if (error.code !== DEADLOCK) throw error; // a worker takes lanes in another order; it had its way, so once more
+        if (error.code !== DEADLOCK) throw error; // a worker takes lanes in another order and went first: try again
         return admin.query(EXPIRE);
       });
     }
@@ -162,14 +162,14 @@ class PostgresSite implements CrashSite {
   }
 }
 
-/** Without parameters, as a service's configuration has it. */
+/** The URL without parameters, as in a service's configuration. */
 function plain(url: string): string {
   const bare = new URL(url);
   bare.search = '';
   return bare.href;
 }
 
-// What is said of a key is numbered by the transaction that says it, one at a time. Effects are
+// Messages of a key are numbered by the transaction that sends them, one at a time. Effects are
 // numbered as they are made, and may be made twice.
 const BOOKS = `
   create table public.said (kind text, key text, n int, primary key (kind, key, n));

@@ -7,8 +7,8 @@ const ROOT = join(__dirname, '../../../../..');
 const PATIENCE = 200_000;
 
 describe('workers that die while messages flow (npm run crash: hundreds of them)', () => {
-  // With processes of its own. On a busy machine fewer die: after half a minute what happened is
-  // judged.
+  // Runs processes of its own. On a busy machine fewer of them are killed: the result is judged
+  // after half a minute.
   it(
     'publish what they committed, and handle it once, in order',
     async () => {

@@ -16,7 +16,8 @@ type Settings = Readonly<
 >;
 
 /**
- * What a commit is worth here. @see https://www.postgresql.org/docs/current/runtime-config-wal.html
+ * Checks the server's settings that make a commit durable.
+ * @see https://www.postgresql.org/docs/current/runtime-config-wal.html
  */
 export async function checkDurability(database: Caller): Promise<readonly Finding[]> {
   const [settings] = await database.call<Settings>(SETTINGS, []);

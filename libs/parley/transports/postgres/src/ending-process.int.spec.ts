@@ -37,8 +37,8 @@ function said(contract: Contract, key: string, n: number): OutgoingMessage {
 }
 
 /**
- * Starts the service again whenever its process ended, as a supervisor does, with the leases of the
- * dead one over.
+ * Restarts the service whenever its process ended, as a supervisor does, once the leases of the
+ * dead process have expired.
  */
 class Supervisor {
   deaths = 0;
@@ -134,8 +134,8 @@ it.each([
     expect(Date.parse(failure.lastFailedAt)).toBeGreaterThan(Date.parse(failure.firstFailedAt));
     expect(letter!.holds).toBe(true);
     expect(supervisor.deaths).toBeLessThanOrEqual(AT_MOST);
-    // Within two leases: nothing else was leased when the message ended a process for the second
-    // time. One waits for its retries.
+    // Within two leases: no other message was leased when the message ended a process for the
+    // second time. One waits for its retries.
     expect(goodAfter[2]).toBeGreaterThanOrEqual(good.length - 1);
     expect(Object.fromEntries((await effects()).map(({ lane, by }) => [lane, by]))).toEqual({
       a: '1',

@@ -19,8 +19,8 @@ import { PostgresStore } from './store/store';
 import { TrialDatabase } from './trial-database.fixture';
 
 /*
- * Attackers who got at the tables: with a service's role, which may call functions only, or with a
- * superuser's. What they write passed nobody's validation.
+ * Attackers with access to the tables: with a service's role, which may call functions only, or
+ * with a superuser's. Their rows passed no validation.
  */
 
 const OWNER = 'victim';
@@ -28,7 +28,7 @@ const Reserve = command(`${OWNER}.reserve-stock`, GoodOrder, { key: 'name' });
 const Placed = event(`${OWNER}.order-placed`, GoodOrder, { key: 'name' });
 const KEY = 'Ada';
 
-/** What stands in a row: names and values in the order of the table's columns. */
+/** The content of a row: names and values in the order of the table's columns. */
 type Write = (
   client: Client,
   row: { readonly id: string; readonly headers: Buffer; readonly body: Buffer },

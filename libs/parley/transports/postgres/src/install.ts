@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'pg';
 
-/** Who may act for a service: a role of the database. */
+/** A database role that may act for a service. */
 export interface ServiceRole {
   readonly role: string;
   readonly service: string;
@@ -18,20 +18,20 @@ interface Script {
 const SCRIPTS = join(__dirname, 'sql');
 
 /**
- * Milliseconds for which a change waits for a table in use: whoever comes to use it meanwhile waits
- * behind the change.
+ * Milliseconds that a change waits for a table in use: statements that need the table meanwhile
+ * queue behind the change.
  */
 const LOCK_TIMEOUT_MS = 2_000;
-/** Milliseconds between two attempts, and attempts. */
+/** Milliseconds between two attempts, and number of attempts. */
 const [PAUSE_MS, ATTEMPTS] = [1_000, 40];
-/** SQLSTATEs: a lock was not given in time, a deadlock was ended. */
+/** SQLSTATEs of a lock timeout and of a deadlock. */
 const IN_USE = new Set(['55P03', '40P01']);
 
 /**
- * Brings the schema `parley` of a database up to date and registers its services; what is there
- * stays. Needs a role that may create roles and schemas. Several may call it at the same time, and
- * services may run meanwhile.
- * @param say told, in a sentence, why it takes longer
+ * Brings the schema `parley` of a database up to date and registers its services; existing data
+ * stays. Needs a role that may create roles and schemas. Concurrent calls are safe, and services
+ * may run meanwhile.
+ * @param say called with a sentence when a table is in use and the installation is tried again
  */
 export async function install(
   client: Client,
@@ -66,7 +66,7 @@ async function withPatience(
   }
 }
 
-/** All or nothing. */
+/** Installs everything in one transaction. */
 async function installOnce(client: Client, services: readonly ServiceRole[]): Promise<void> {
   await client.query(
     `begin; set local lock_timeout = ${LOCK_TIMEOUT_MS}; set local statement_timeout = 0; set local datestyle = 'ISO, MDY'`,
@@ -132,7 +132,10 @@ function scripts(): readonly Script[] {
   });
 }
 
-/** A statement ends with a semicolon at the end of a line, outside of a function's body. */
+/**
+ * Splits a script into statements: each ends with a semicolon at the end of a line, outside of a
+ * function's body.
+ */
 function statementsOf(sql: string): readonly string[] {
   const parts = sql.split('$$');
   const marked = parts
@@ -148,15 +151,15 @@ const withoutComments = (statement: string): string =>
   statement.replace(/^(\s*--.*\n)+/, '').trimStart();
 
 /**
- * Tables are made once, by the first version of a script; a later change of them is a new script.
- * Functions are replaced.
+ * Whether a statement runs again when its script changed. Tables are created once, by the first
+ * version of a script, and changed by new scripts; functions are replaced.
  */
 const isRepeatable = (statement: string): boolean =>
   /^(create function|revoke|grant)\b/i.test(withoutComments(statement));
 
 /**
- * A function may come back with other parameters or another result, which `create or replace`
- * refuses.
+ * Drops the former versions of a function: it may return with other parameters or another result,
+ * which `create or replace` refuses.
  */
 async function dropFormer(client: Client, statement: string): Promise<void> {
   const name = /^create function parley\.(\w+)/i.exec(withoutComments(statement))?.[1];

@@ -1,5 +1,5 @@
-// An instance of a service whose handler of one message ends the process; run as a process of its
-// own by ending-process.int.spec.ts.
+// An instance of a service with a handler that ends the process on one message; run as a process of
+// its own by ending-process.int.spec.ts.
 import '../../../conformance/src/crash/without-nest';
 import { command, event, type Message } from '@parley/contract';
 import { Messaging, type HandlerContext } from '@parley/messaging';

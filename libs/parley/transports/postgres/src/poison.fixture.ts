@@ -10,15 +10,15 @@ import { TrialDatabase } from './trial-database.fixture';
 export interface PoisonOptions {
   readonly events: number;
   readonly keys: number;
-  /** Events said a second. */
+  /** Events published per second. */
   readonly rate: number;
-  /** Whether one of the events fails whenever it is handled, until it is mended. */
+  /** Whether one of the events fails at every attempt, until it is repaired. */
   readonly poison: boolean;
 }
 
 /**
- * What one run showed. Times in milliseconds, from said to handled and committed, of every lane but
- * the poisoned one.
+ * The result of one run. Times in milliseconds, from publishing to the handler's commit, of every
+ * lane except the poisoned one.
  */
 export interface PoisonRun {
   readonly handled: number;
@@ -26,12 +26,12 @@ export interface PoisonRun {
   readonly p99: number;
   readonly longest: number;
   /**
-   * Events that waited behind the poison before it was mended, and how long its lane took from
-   * replay to the last of them.
+   * Events that waited behind the poison before it was repaired, and milliseconds of its lane from
+   * the replay to the last of them.
    */
   readonly parked: number;
   readonly released: number;
-  /** What was wrong: an order, an effect too many or too few. */
+  /** Errors found: a wrong order, an effect too many or too few. */
   readonly faults: readonly string[];
 }
 
@@ -50,8 +50,8 @@ const PATIENCE = 120_000;
 const WARM_UP = 0.1;
 
 /**
- * Events of many keys at a steady rate through the log, one of them poison or none; then it is
- * mended and replayed.
+ * Publishes events of many keys at a steady rate to the log, one of them poison or none; then
+ * repairs and replays it.
  */
 export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): Promise<PoisonRun> {
   const database = await TrialDatabase.create([SERVICE]);
@@ -104,8 +104,8 @@ export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): 
 }
 
 /**
- * At their time, or as soon as can be; those due together in one transaction, so that they keep
- * their order.
+ * Publishes each event when it is due, or as soon as possible; those due together share one
+ * transaction, so that they keep their order.
  */
 async function sayAll(
   { transactions, messenger }: Instance,
@@ -127,7 +127,7 @@ async function sayAll(
   }
 }
 
-/** Until all that follow the poison wait, and it is dead. */
+/** Waits until the poison is dead and all later events of its lane are parked. */
 async function parkedBehind(instance: Instance, successors: number): Promise<number> {
   const { deadLetters } = instance.store.lanes;
   return eventually(
@@ -151,7 +151,7 @@ async function replay({ store }: Instance): Promise<void> {
 const countOf = async ({ admin }: TrialDatabase): Promise<number> =>
   Number((await admin.query<{ n: string }>('select count(*) n from public.effect')).rows[0]!.n);
 
-/** Every effect once, those of a key in the order they were said. */
+/** Checks that every effect occurred once, and those of a key in the order of publishing. */
 async function faultsOf(
   { admin }: TrialDatabase,
   expected: number,

@@ -20,12 +20,12 @@ import { refused } from './connection/refused';
 import { PostgresSubjectKeys } from './store/subject-keys';
 import { statement } from './store/transaction';
 
-/** Bytes of the largest body, as the tables have it (`40-size-limits.sql`). */
+/** Bytes of the largest body, as limited by the tables (`40-size-limits.sql`). */
 const LARGEST = 1024 * 1024;
 
 /**
- * PostgreSQL carries commands, events and broadcasts; where it is the service's own database,
- * sending is part of the transaction.
+ * Carries commands, events and broadcasts over PostgreSQL; in the service's own database, sending
+ * is part of the transaction.
  */
 export const postgres: Technology = {
   name: 'postgres',
@@ -60,8 +60,8 @@ class PostgresTransport implements Transport {
   private readonly days: LogRetention;
   private readonly broadcasts: BroadcastPublisher;
   /**
-   * Whether the service's store is in this very database: then handlings acknowledge by their own
-   * commit.
+   * Whether the service's store is in this very database: handlers then acknowledge in their own
+   * transaction.
    */
   private sharesStore = false;
   private closing?: Promise<void>;
@@ -83,8 +83,8 @@ class PostgresTransport implements Transport {
   }
 
   /**
-   * In another database than the service's, its own store keeps what failed: its dead letters are
-   * looked for there.
+   * False in another database than the service's: its own store then keeps failed messages, and
+   * dead letters are looked up there.
    */
   get keepsLanes(): boolean {
     return this.sharesStore;
@@ -164,7 +164,7 @@ class PostgresTransport implements Transport {
 
   private async append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void> {
     const { command, event } = byKind(messages);
-    const sent = command.length > 0 ? statement(tx, SEND, sendValues(command)) : undefined; // waited for together with the events
+    const sent = command.length > 0 ? statement(tx, SEND, sendValues(command)) : undefined; // awaited together with the events
     await Promise.all([
       sent,
       appendEvents(

@@ -51,7 +51,8 @@ export const describeChannel = ({ owner }: Contract): readonly Hop[] => [
 ];
 
 /**
- * Rows, not objects of their own: `npm run install-database` makes the schema that holds them all.
+ * Returns rows of existing tables: `npm run install-database` creates the schema that holds them
+ * all.
  */
 export function resourcesOf(
   said: readonly Contract[],

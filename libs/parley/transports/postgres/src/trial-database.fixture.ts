@@ -59,7 +59,7 @@ export class TrialDatabase {
     return `${this.name}_${service}`;
   }
 
-  /** As a service sees it; `program` names its connections for `cut`. */
+  /** Connects as a service; `program` names its connections for `cut`. */
   url(service: string, program = service): string {
     const url = new URL(at(this.name));
     url.username = this.roleOf(service);

@@ -25,14 +25,14 @@ const READ: Statement = {
   text: 'select parley.read_broadcast($1) content',
 };
 
-/** Receives every broadcast said while it listens, at most once, on every instance. */
+/** Receives every broadcast published while it listens, at most once, on every instance. */
 export class PostgresBroadcastConsumer extends ConsumerServer {
   private readonly consumers: BroadcastConsumer[] = [];
   private readonly cancels: (() => Promise<void>)[] = [];
   private state: ConsumerHealth['state'] = 'starting';
-  /** How often the connection was away, each time for an unknown number of broadcasts. */
+  /** Number of connection losses, each with an unknown number of missed broadcasts. */
   interruptions = 0;
-  /** Broadcasts that were gone before they were fetched, or could not be read. */
+  /** Broadcasts that were deleted before they were fetched, or could not be read. */
   private lost = 0;
 
   constructor(private readonly options: BroadcastIntakeOptions) {
@@ -111,7 +111,7 @@ export class PostgresBroadcastConsumer extends ConsumerServer {
   }
 
   private logLost(why: string, { name }: RegisteredSubscription): void {
-    // The first and then one in a thousand: the log must not slow the others down.
+    // Log the first and then one in a thousand: logging must not slow down other broadcasts.
     if (this.lost++ % 1000 === 0)
       this.options.context.log('warn', `${name}: a broadcast was dropped: ${why}`, {
         dropped: this.lost,
@@ -119,8 +119,8 @@ export class PostgresBroadcastConsumer extends ConsumerServer {
   }
 
   /**
-   * undefined: nothing here handles it, or it cannot be read. Any program that may connect may
-   * NOTIFY.
+   * Returns undefined when no handler here takes it, or when it cannot be read: any program that
+   * may connect may NOTIFY.
    */
   private read(
     content: Buffer,

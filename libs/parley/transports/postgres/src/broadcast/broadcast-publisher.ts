@@ -15,8 +15,8 @@ interface Waiting {
 }
 
 /**
- * Hands broadcasts over in the order they were said: one statement runs, what comes meanwhile goes
- * together in the next.
+ * Publishes broadcasts in the order of the calls: one statement runs at a time, and calls made
+ * meanwhile share the next one.
  */
 export class BroadcastPublisher {
   private waiting: Waiting[] = [];
@@ -56,11 +56,11 @@ export class BroadcastPublisher {
       for (const { resolve } of batch) resolve();
     } catch (error) {
       if (batch.length === 1) return batch[0]!.reject(error);
-      for (const one of batch) await this.say([one]); // one that is refused must not take the others with it
+      for (const one of batch) await this.say([one]); // one refused broadcast must not fail the others
     }
   }
 
-  /** Long broadcasts are kept in a table for a few minutes; who publishes cleans up. */
+  /** Long broadcasts are kept in a table for a few minutes; publishers delete old ones. */
   private sweep(): void {
     if (performance.now() - this.sweptAt < SWEEP_EVERY) return;
     this.sweptAt = performance.now();

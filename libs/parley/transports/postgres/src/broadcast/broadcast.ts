@@ -6,7 +6,8 @@ import { unpackHeaders } from '../cloudevents';
 export const channelOf = (owner: string): string => `parley_broadcast_${owner}`;
 
 /**
- * Headers and body as one piece: the length of the headers, the headers as JSON, the body as it is.
+ * Packs headers and body into one buffer: the length of the headers, the headers as JSON, the body
+ * unchanged.
  */
 function packed(headers: Headers, body: Buffer): Buffer {
   const head = Buffer.from(JSON.stringify(headers));
@@ -21,8 +22,8 @@ export function unpacked(content: Buffer): { readonly headers: Headers; readonly
 }
 
 /**
- * What a notification holds: the message itself (`i…`), or the id of the row that does (`t…`), it
- * being too long.
+ * Content of a notification: the message itself (`i…`), or, if it is too long, the id of the row
+ * that holds it (`t…`).
  */
 export type Notification = { readonly inline: Buffer } | { readonly stored: string };
 
@@ -36,7 +37,7 @@ const SAY: Statement = {
   text: 'select parley.say_broadcasts($1, $2)',
 };
 
-/** Tells everyone who listens now, in one statement, in the given order. */
+/** Notifies all current listeners, in one statement, in the given order. */
 export async function publishBroadcasts(
   database: Caller,
   messages: readonly OutgoingMessage[],

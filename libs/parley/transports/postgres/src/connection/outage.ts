@@ -91,7 +91,7 @@ export function beforeCommit(error: unknown): unknown {
   return found ? new DatabaseAway(found.why, 'none', error) : error;
 }
 
-/** The outage of an open transaction whose connection TypeORM has released because it broke. */
+/** The outage of an open transaction after TypeORM has released its broken connection. */
 export const connectionBroke = (): DatabaseAway =>
   new DatabaseAway(CONNECTION_BROKE.why, 'none', undefined);
 

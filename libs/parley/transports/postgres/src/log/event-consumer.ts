@@ -22,9 +22,9 @@ export interface EventConsumerOptions {
   readonly context: TransportContext;
   readonly registry: HandlerRegistry;
   readonly deliver: Deliver;
-  /** Asked at start: whether the service's store commits to the database of the log. */
+  /** Read at start: whether the service's store commits to the log's database. */
   readonly settles: () => boolean;
-  /** How long a silent instance keeps its partitions. Default 10 s. */
+  /** Milliseconds until a silent instance loses its partitions. Default 10,000. */
   readonly ttl?: number;
 }
 
@@ -55,17 +55,20 @@ const LEAVE: Statement = {
   text: 'select parley.leave_events($1, $2)',
 };
 
-/** Notifications are only hints, so everything is looked at now and then. */
+/** Fallback poll: notifications are only hints. */
 const ASSIGNMENT_INTERVAL_MS = 5_000;
 
 /**
  * Receives events: durable subscriptions share their partitions among the service's instances, live
- * tails get everything.
+ * tails get every event.
  */
 export class EventConsumer extends ConsumerServer {
   private readonly durable: DurableSubscription[] = [];
   private readonly tails: LiveTail[] = [];
-  /** Another life of the same instance must not be taken for this one: it would share the epoch. */
+  /**
+   * The instance and a random part: a restarted instance must not share the epoch of its
+   * predecessor.
+   */
   private readonly member: string;
   private readonly ttl: number;
   private readonly cancels: (() => unknown)[] = [];
@@ -106,7 +109,9 @@ export class EventConsumer extends ConsumerServer {
     }));
   }
 
-  /** The partitions this instance holds of each durable subscription, for the console. */
+  /**
+   * Returns the partitions that this instance holds of each durable subscription, for the console.
+   */
   holdings(): ReadonlyMap<string, readonly number[]> {
     return new Map(
       this.durable.map(({ subscription, partitions }) => [
@@ -144,7 +149,7 @@ export class EventConsumer extends ConsumerServer {
     this.cancelLease();
     await Promise.all([...this.durable, ...this.tails].map((reader) => reader.close()));
     if (this.durable.length === 0) return;
-    // If it fails, the leases run out by themselves.
+    // If it fails, the leases expire by themselves.
     await this.options.database.call(LEAVE, [this.ids(), this.member]).catch(() => {});
   }
 
@@ -207,7 +212,8 @@ export class EventConsumer extends ConsumerServer {
   }
 
   /**
-   * Says that we live, learns what is ours. Asked for while it runs: the answer under way will do.
+   * Renews the leases and learns the partitions of this instance. Callers share a renewal in
+   * progress.
    */
   private lease(): Promise<void> {
     if (this.durable.length === 0 || this.closed) return Promise.resolve();

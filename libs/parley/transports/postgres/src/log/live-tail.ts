@@ -10,8 +10,8 @@ const ENDS: Statement = {
 };
 
 /**
- * A live tail: every event from now on, to this instance, at most once, in order per key. Nothing
- * of it is stored.
+ * A live tail: delivers every event from now on to this instance, at most once, in order per key.
+ * Stores nothing.
  */
 export class LiveTail {
   private readonly reader: LogReader;
@@ -53,7 +53,7 @@ export class LiveTail {
     return this.reader.problem;
   }
 
-  /** At most once: what cannot be read now is missed. */
+  /** Reads a large body. Delivery is at most once: an event that cannot be read is missed. */
   private fetched(partition: Partition, event: LoggedEvent): Promise<Buffer | undefined> {
     return this.reader.fetch(partition, event).catch((error: Error) => {
       this.place.context.log(

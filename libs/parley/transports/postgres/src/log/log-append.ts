@@ -2,18 +2,21 @@ import { headersOf, type OutgoingMessage } from '@parley/messaging/transport';
 import type { Caller, Statement } from '../connection/database';
 
 /**
- * A transaction, as far as this library uses it: TypeORM's EntityManager, or a connection of pg.
+ * The part of a transaction that this library uses: TypeORM's EntityManager, or a connection of pg.
  */
 export interface Executor {
   query(sql: string, parameters?: unknown[]): Promise<unknown>;
 }
 
-/** The log's partitions: fixed at installation, for the keys' hash names one of them for good. */
+/**
+ * Number of the log's partitions. Fixed at installation: a key's hash selects its partition for
+ * ever.
+ */
 export const PARTITIONS = 16;
 
 /**
- * The partition of a key: FNV-1a (32 bit) over its UTF-8 bytes. Computed here, not in the database:
- * PostgreSQL does not promise that its own hash stays the same.
+ * Returns the partition of a key: FNV-1a (32 bit) over its UTF-8 bytes. Computed here, not in the
+ * database: PostgreSQL does not promise that its own hash stays the same.
  */
 export function partOf(key: string): number {
   let hash = 0x811c9dc5;
@@ -21,13 +24,13 @@ export function partOf(key: string): number {
   return hash % PARTITIONS;
 }
 
-/** An event without a key is its own: its id. */
+/** The key of an event; its id where it has none. */
 const keyOf = ({ envelope }: OutgoingMessage): string => envelope.partitionkey ?? envelope.id;
 
 /**
- * Stores events, in the given order, in one statement. In a transaction: its last statement, after
- * the rows the events describe were changed, or two events of one key can swap places. They can be
- * read only after `sequence_events` was called.
+ * Stores events, in the given order, in one statement. In a transaction, make it the last
+ * statement, after the rows that the events describe were changed, or two events of one key can
+ * swap places. The events can be read only after `sequence_events` was called.
  */
 export async function appendEvents(
   tx: Executor,
@@ -37,8 +40,8 @@ export async function appendEvents(
 }
 
 /**
- * The same without a transaction of one's own: committed when it resolves. What the log has
- * already, by its id, is left out.
+ * Stores events outside a transaction: committed when it resolves. Events that are in the log
+ * already, by their id, are skipped.
  */
 export async function publishEvents(
   database: Caller,

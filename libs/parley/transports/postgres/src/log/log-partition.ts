@@ -1,30 +1,30 @@
 import { FirstOfKeys } from '@parley/messaging/transport';
 
-/** One partition as a reader of it knows it: where to read on, and what of it is not finished. */
+/** A partition held by a reader: its read position and its unfinished events. */
 export class Partition {
-  /** Offsets handed on and not finished, ascending. */
+  /** Offsets delivered and not finished, ascending. */
   private readonly open = new Set<number>();
   private readonly lost = new AbortController();
-  /** What `read_events` said last; spares it old days. */
+  /** The day that `read_events` returned last; lets the next read skip older daily tables. */
   made = '-infinity';
-  /** The position the database knows. */
+  /** The position stored in the database. */
   stored: number;
-  /** Waiting for their lane, and in their handler. */
+  /** Events waiting for their lane, and events in their handler. */
   queued = 0;
   running = 0;
-  /** What its former holder may have been handling when its process ended. */
+  /** Events that the former holder may have been handling when its process ended. */
   readonly suspects: FirstOfKeys;
-  /** Something may be there to read. */
+  /** There may be something to read. */
   dirty = true;
-  /** Nothing of it is to be started any more: it is being given up, or is gone. */
+  /** No further event may be started: the partition is being given up, or is lost. */
   leaving = false;
 
   constructor(
     readonly part: number,
-    /** Where to read on. */
+    /** The offset to read next. */
     public next: number,
     readonly epoch: number,
-    /** Offsets that were handled before we got the partition. */
+    /** Offsets handled before this instance got the partition. */
     private readonly handled = new Set<number>(),
     orphaned = false,
   ) {
@@ -37,7 +37,7 @@ export class Partition {
     return this.lost.signal;
   }
 
-  /** False when the offset needs no handling. */
+  /** Returns false when the offset needs no handling. */
   begin(offset: number): boolean {
     if (this.handled.delete(offset)) return false;
     this.open.add(offset);
@@ -48,7 +48,7 @@ export class Partition {
     this.open.delete(offset);
   }
 
-  /** Everything below is finished. */
+  /** All offsets below this one are finished. */
   get finished(): number {
     for (const lowest of this.open) return lowest;
     return this.next;

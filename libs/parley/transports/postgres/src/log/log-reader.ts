@@ -4,12 +4,12 @@ import type { Caller, Statement } from '../connection/database';
 import type { Partition } from './log-partition';
 import { READ_AHEAD, unpackHeaders } from '../cloudevents';
 
-/** An event as it lies in the log. */
+/** An event read from the log. */
 export interface LoggedEvent {
   readonly offset: number;
   readonly key: string;
   readonly headers: Headers;
-  /** Null: too large to be read ahead. */
+  /** Null if it is too large to be prefetched. */
   readonly body: Buffer | null;
 }
 
@@ -32,15 +32,15 @@ const BODY: Statement = {
   name: 'parley_read_event_body',
   text: 'select parley.read_event_body($1, $2, $3) body',
 };
-/** Events of one partition that may wait in memory before it is read on, and of all together. */
+/** Events that may wait in memory before reading pauses: of one partition, and of all together. */
 const PARTITION_FULL = 64;
 const ALL_FULL = 512;
 const SCAN_WINDOW = { least: 32, most: 1024 };
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * Reads the partitions it is given, whenever something may be there and memory allows, and hands on
- * what is wanted.
+ * Reads its partitions whenever there may be something to read and memory allows, and passes on the
+ * events of the subscribed contracts.
  */
 export class LogReader {
   readonly partitions = new Map<number, Partition>();
@@ -49,7 +49,7 @@ export class LogReader {
   private span = SCAN_WINDOW.least;
   private stopped = false;
   private cancelRetry = () => {};
-  /** Why nothing can be read at present. */
+  /** Why reading fails at present. */
   problem?: string;
 
   constructor(
@@ -64,8 +64,8 @@ export class LogReader {
   ) {}
 
   /**
-   * Events of these contracts came into these partitions. Nothing said: there may be anything
-   * anywhere.
+   * Events of these contracts arrived in these partitions. Without arguments: any event may have
+   * arrived in any partition.
    */
   hint(contracts?: readonly string[], parts?: readonly number[]): void {
     if (contracts && !contracts.some((contract) => this.wanted.includes(contract))) return;
@@ -74,14 +74,16 @@ export class LogReader {
     this.pump();
   }
 
-  /** Reads as long as there is something to read and room for it. */
+  /** Reads while there is something to read and room for it. */
   pump(): void {
     if (this.busy || this.stopped) return;
     this.busy = true;
     this.reading = this.readAll();
   }
 
-  /** A body that was not read ahead; undefined: the event is not in the log any more. */
+  /**
+   * Reads a body that was not prefetched. Returns undefined when the event is no longer in the log.
+   */
   async fetch({ part }: Partition, { offset }: LoggedEvent): Promise<Buffer | undefined> {
     const [row] = await this.database.call<{ body: Buffer | null }>(BODY, [
       this.subscription,
@@ -121,7 +123,7 @@ export class LogReader {
         break;
       }
     }
-    this.busy = false; // in the same breath as the last look: a hint in between would be lost
+    this.busy = false; // reset in the tick of the last check, or a hint in between is lost
   }
 
   private async read(due: readonly Partition[]): Promise<Row[]> {
@@ -178,7 +180,7 @@ export class LogReader {
     });
   }
 
-  /** Looks further ahead where little is wanted, less far where much is. */
+  /** Widens the scan where few events match, and narrows it where many do. */
   private adapt(partitions: number, events: number): void {
     if (events < (partitions * this.span) / 8)
       this.span = Math.min(SCAN_WINDOW.most, this.span * 2);

@@ -12,8 +12,8 @@ const FORGET: Statement = {
 };
 
 /**
- * Prepares the log's tables for the days ahead, drops those past their time and forgets what was
- * published long ago: now and every hour. Every instance does; the database lets one at a time.
+ * Creates daily partitions of the log ahead, drops expired ones and deletes old ids of published
+ * events: now and every hour. Every instance does; the database lets one run at a time.
  */
 export class LogRetention {
   private cancel = () => {};

@@ -1,16 +1,16 @@
 import type { TransportContext } from '@parley/messaging/transport';
 import type { Caller, Statement } from '../connection/database';
 
-/** Milliseconds between the starts of two calls, at least … */
+/** Shortest interval between the starts of two calls, together with DUTY_CYCLE. */
 const MIN_INTERVAL_MS = 5;
 /**
- * … and so many times as long as the last one took: under load, calls grow and their number does
- * not.
+ * Shortest interval between the starts of two calls, in durations of the last call: under load,
+ * calls sequence more events, and their number does not grow.
  */
 const DUTY_CYCLE = 4;
 const BUSY_POLL_INTERVAL_MS = 100;
 const IDLE_POLL_INTERVAL_MS = 1_000;
-/** How long after the last sign of life more events are expected. */
+/** Milliseconds after the last wake-up in which more events are expected. */
 const BUSY_FOR_MS = 1_000;
 
 const SEQUENCE: Statement = {
@@ -19,9 +19,9 @@ const SEQUENCE: Statement = {
 };
 
 /**
- * Calls `sequence_events`, which gives offsets to the events that were committed. Any instance may,
- * none has to: each calls it after its own commits, and everyone who reads calls it now and then
- * for those who could not any more.
+ * Calls `sequence_events`, which gives offsets to committed events. Any instance may call it: each
+ * does after its own commits, and every reader does from time to time, for instances that died
+ * before their call.
  */
 export class Sequencer {
   private running?: Promise<void>;
@@ -36,17 +36,14 @@ export class Sequencer {
     private readonly context: Pick<TransportContext, 'clock' | 'log'>,
   ) {}
 
-  /** After a commit. One call runs, one waits; calls start at least 5 ms apart. */
+  /** Call after a commit. One call runs and one waits; calls start at least 5 ms apart. */
   wake(): void {
     this.busyUntil = performance.now() + BUSY_FOR_MS;
     this.waiting = true;
     if (!this.running && !this.stopped) this.running = this.run();
   }
 
-  /**
-   * From now on also without being woken: an instance may have died between its commit and its
-   * call.
-   */
+  /** Starts polling, for instances that died between their commit and their call. */
   watch(): void {
     if (!this.cancelPoll) this.poll();
   }

@@ -14,16 +14,16 @@ import { type LoggedEvent, LogReader } from './log-reader';
 import { laneOf } from '../cloudevents';
 import { fence } from '../store/transaction';
 
-/** A partition as `lease_events` answers for it. */
+/** A partition as returned by `lease_events`. */
 export interface Lease {
   readonly part: number;
   readonly pos: number;
   readonly epoch: number;
-  /** How many partitions are this instance's fair share. */
+  /** Number of partitions that are this instance's fair share. */
   readonly share: number;
-  /** For what was taken just now: offsets above the position that are done. */
+  /** Handled offsets above the position, for a partition that was taken just now. */
   readonly handled: readonly number[] | null;
-  /** Taken just now from one that did not give it up: its process may have ended of an event. */
+  /** Taken just now from a holder that did not give it up: an event may have ended its process. */
   readonly orphaned: boolean;
 }
 
@@ -31,9 +31,9 @@ export interface SubscriptionPlace {
   readonly database: Caller;
   readonly context: TransportContext;
   readonly deliver: Deliver;
-  /** Whether the service's store commits to the database of the log. */
+  /** Whether the service's store commits to the log's database. */
   readonly settles: boolean;
-  /** Asks for the leases now: one seems to be lost. */
+  /** Renews the leases now: one seems to be lost. */
   readonly checkLeases: () => void;
 }
 
@@ -48,15 +48,14 @@ const SETTLE: Statement = {
 const HONOURS = { retry: false, dead: false } as const;
 const CHECKPOINT_INTERVAL_MS = 200;
 /**
- * Positions that only passed events nobody here wanted can wait: reading them again costs next to
- * nothing.
+ * Milliseconds until a position is stored that only passed events without a handler here: reading
+ * them again is cheap.
  */
 const SKIPPED_CHECKPOINT_INTERVAL_MS = 2_000;
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * One durable subscription in this instance: the partitions it holds, their lanes, and how far they
- * are done.
+ * One durable subscription in this instance: its held partitions, their lanes, and their progress.
  */
 export class DurableSubscription {
   private readonly reader: LogReader;
@@ -92,7 +91,7 @@ export class DurableSubscription {
     this.reader.hint(contracts, parts);
   }
 
-  /** What this instance holds, according to the database. */
+  /** Applies the leases that this instance holds, according to the database. */
   leased(leases: readonly Lease[]): void {
     const held = this.reader.partitions;
     const granted = new Map(leases.map((lease) => [lease.part, lease]));
@@ -104,12 +103,12 @@ export class DurableSubscription {
     this.reader.pump();
   }
 
-  /** Nobody knows any more whether they are ours. */
+  /** Drops all partitions: it is unknown whether they are still ours. */
   loseAll(): void {
     for (const partition of [...this.reader.partitions.values()]) this.lose(partition);
   }
 
-  /** Starts nothing more; gives up each partition as soon as nothing of it runs. */
+  /** Starts no further events; gives up each partition as soon as none of its events runs. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
@@ -119,7 +118,7 @@ export class DurableSubscription {
     );
   }
 
-  /** What still runs is no longer ours to finish. */
+  /** Aborts running handlers: their partitions are given up. */
   async close(): Promise<void> {
     await this.stop();
     for (const cancel of this.timers.values()) cancel();
@@ -156,7 +155,7 @@ export class DurableSubscription {
 
   private async leave(partition: Partition): Promise<void> {
     partition.leaving = true;
-    if (partition.running > 0) return; // the last one to finish comes back here
+    if (partition.running > 0) return; // the last handling to finish calls this again
     await this.advanceTo([partition], true);
     this.lose(partition);
   }
@@ -194,7 +193,7 @@ export class DurableSubscription {
   ): Promise<boolean> {
     const body = event.body ?? (await this.reader.fetch(partition, event));
     if (body === undefined) return true;
-    if (partition.leaving) return false; // meanwhile
+    if (partition.leaving) return false; // given up while the body was fetched
     const { headers } = event;
     const settle = this.place.settles ? this.settling(partition, event) : undefined;
     const outcome = await this.place.deliver({
@@ -218,7 +217,7 @@ export class DurableSubscription {
     this.place.context.log('error', said, { outcome });
   }
 
-  /** The COMMIT follows without waiting for the answer. */
+  /** Acknowledges in the transaction; the COMMIT follows without waiting for the reply. */
   private settling(
     { part, epoch }: Partition,
     { key, offset }: LoggedEvent,
@@ -264,7 +263,7 @@ export class DurableSubscription {
         lost.has(partition.part) ? this.lose(partition) : (partition.stored = uptos[i]!),
       );
     } catch (error) {
-      // Nothing is lost by it: what is handled is known, and the next call moves the position.
+      // Nothing is lost: handled events are known, and the next call moves the position.
       this.place.context.log(
         'debug',
         `${this.subscription.name}: the position could not be moved`,

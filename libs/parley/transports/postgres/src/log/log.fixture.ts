@@ -131,7 +131,7 @@ function urlOf(database: string): string {
   return url.href;
 }
 
-/** What happened so far; resolves as soon as there is as much as one waits for. */
+/** A record of what happened; resolves as soon as it has the expected number of entries. */
 export class Seen<T> {
   readonly all: T[] = [];
   private waiting: { readonly enough: () => boolean; readonly resolve: () => void }[] = [];
@@ -153,7 +153,7 @@ export class Seen<T> {
   }
 }
 
-/** The system's time, until it is stopped: then nothing that waits for it happens any more. */
+/** The system's time, until it is stopped: then no timer fires any more. */
 class StoppableClock implements Clock {
   stopped = false;
   /** Milliseconds that the time of day is off. */
@@ -242,7 +242,7 @@ export class Instance {
     await this.end();
   }
 
-  /** The process is gone: nothing runs any more, its connections are cut. */
+  /** Simulates the end of the process: no code runs any more, and its connections are cut. */
   async crash(): Promise<void> {
     this.clock.stopped = true;
     await this.bell.close();
@@ -256,7 +256,7 @@ export class Instance {
   }
 }
 
-/** Does what the pipeline does: effect and acknowledgement in one transaction. */
+/** Handles as the pipeline does: effect and acknowledgement in one transaction. */
 export async function inOneTransaction(
   delivery: Delivery,
   instance: Instance,

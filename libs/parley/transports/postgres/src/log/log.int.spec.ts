@@ -40,7 +40,7 @@ const publish = async (...messages: Parameters<typeof publishEvents>[1]) => {
   await sequence();
 };
 
-/** Effects as they were committed, and word of each. */
+/** Committed effects, and a notification of each. */
 function effects(options: { of?: string } = {}) {
   const seen = new Seen<Effect>();
   const handling: Handling = async (delivery, instance) => {
@@ -345,7 +345,7 @@ describe('a subscription', () => {
         ).rowCount === 2,
     );
     await publish(...keys.map((key) => placed(key, 1)));
-    await new Promise((resolve) => setTimeout(resolve, 2_500)); // more than two leases: what was given away would be taken by now
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // more than two leases: partitions given up would be taken by now
     open();
     await until(async () => (await stored()).length === 2 * keys.length);
     expect(twice).toEqual([]);

@@ -43,7 +43,7 @@ describe.each(['own database', 'another database'] as const)(
       return instance;
     }
 
-    /** Notes what it delivers, and in which transaction; fails on parcels that are poison. */
+    /** Records its deliveries and the transaction of each; fails on parcels that are poison. */
     async function deliver(
       service: string,
       parcels: readonly Parcel[],

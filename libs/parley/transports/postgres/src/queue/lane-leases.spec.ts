@@ -12,7 +12,7 @@ const row = {
   body: Buffer.from('{}'),
 };
 
-/** What the database answers, by the statement's name; an error is thrown. */
+/** Replies of the database by the statement's name; an error is thrown. */
 let answers: Record<string, readonly object[] | Error>;
 const database = {
   call: async ({ name }: { readonly name: string }) => {

@@ -48,7 +48,7 @@ const PREFETCH_MAX_MESSAGES = 50;
 const MAX_LANES = 200;
 /** Milliseconds that a finished lane waits for others, to be released together with them. */
 const RELEASE_TIMEOUT_MS = 5;
-/** Milliseconds until a lane whose handling was aborted may be leased again. */
+/** Milliseconds until a lane may be leased again after an aborted handling. */
 const RETURN_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 5_000;
 /** Milliseconds until a scan continues that stopped early behind lanes of other instances. */

@@ -44,7 +44,8 @@ async function send(count: number, keyOf: (n: number) => string | undefined): Pr
 }
 
 /**
- * As a consumer does: what was broken off goes on, and what is fully held is looked through once.
+ * Claims as a consumer does: continues a scan that stopped early, and passes once over a queue
+ * with all its lanes held.
  */
 async function claim(leases: LaneLeases, wanted: number): Promise<Lane[]> {
   const lanes = await leases.claim(wanted);
@@ -67,7 +68,7 @@ it.each([
     for (const { id } of mine) lanes.add(id);
   }
   expect(Math.min(...got)).toBeGreaterThanOrEqual(WANTED / 2);
-  expect(lanes.size).toBe(got.reduce((sum, n) => sum + n, 0)); // nobody has another's
+  expect(lanes.size).toBe(got.reduce((sum, n) => sum + n, 0)); // no lane is held twice
 });
 
 it('finds the few that are free behind thousands that are held, and what is given back before them', async () => {

@@ -41,7 +41,7 @@ export function reserve(
   };
 }
 
-/** A process's clock; once stopped, nothing that waits for it happens any more. */
+/** A process's clock; once stopped, no timer fires any more. */
 export class StoppableClock implements Clock {
   stopped = false;
   /** Milliseconds that the time of day is off. */
@@ -69,7 +69,7 @@ export interface Handling {
   readonly key: string;
   readonly n: number;
   /**
-   * What the pipeline does with a handler that works: effect and acknowledgement in one
+   * Handles as the pipeline does with a handler that succeeds: effect and acknowledgement in one
    * transaction.
    */
   settle(before?: (tx: Tx) => Promise<void>): Promise<Outcome>;
@@ -184,7 +184,7 @@ export async function effects({ admin }: TrialDatabase): Promise<readonly Effect
   return (await admin.query<Effect>('select lane, n, by from public.effect order by number')).rows;
 }
 
-/** Until what is looked at is so. */
+/** Waits until the condition holds. */
 export async function until(
   holds: () => Promise<boolean> | boolean,
   patience = 20_000,

@@ -6,15 +6,18 @@ import { statement } from './transaction';
 const HOUR = 3_600_000;
 
 export interface Keeping {
-  /** Without credentials. */
+  /** The address without credentials, for messages. */
   readonly address: string;
-  /** For how many days. */
+  /** Days until a body is deleted. */
   readonly days: number;
-  /** Whether the database was opened for this alone. */
+  /** Whether the database was opened for the claim store alone. */
   readonly own: boolean;
 }
 
-/** Bodies that are too large to travel, in an installation's schema `parley`. */
+/**
+ * Claim check: stores bodies that exceed the transport's limit in the schema `parley` of an
+ * installation.
+ */
 export class PostgresClaimStore implements ClaimStore {
   readonly address: string;
   private cancel = () => {};

@@ -8,7 +8,7 @@ import { UNNAMED_OPERATOR, type AuditFilter, type DeadLetterGroup, type DeadLett
 import type { Database, Statement } from '../connection/database';
 import { channelOf, unpackHeaders } from '../cloudevents';
 
-/** What a service gave up on, in its own database. */
+/** The dead letters of a service, in its own database. */
 export class PostgresDeadLetters implements DeadLetters {
   constructor(
     private readonly database: Database,
@@ -103,7 +103,7 @@ export class PostgresDeadLetters implements DeadLetters {
     return row!;
   }
 
-  /** Whether there is a lane that goes on now; if so, its consumer is told. */
+  /** Wakes the consumer of a lane that can go on now. Returns whether there is one. */
   private awoken({ wake }: { readonly wake: string | null }): boolean {
     if (wake !== null) this.database.ringer.ring(channelOf(wake));
     return wake !== null;
@@ -147,7 +147,7 @@ type AuditRow = { readonly [Name in keyof AuditEntry]-?: AuditEntry[Name] | null
 
 const isId = (id: string): boolean => /^\d{1,18}$/.test(id);
 
-/** PostgreSQL keeps no NUL in text. */
+/** Removes NUL, which PostgreSQL cannot store in text. */
 const text = (given: string | undefined): string | null => given?.replaceAll('\0', '') ?? null;
 
 const letterOf = (row: LetterRow): DeadLetter => ({

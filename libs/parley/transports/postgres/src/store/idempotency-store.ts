@@ -11,7 +11,7 @@ import type { Database, Statement } from '../connection/database';
 import { newToken } from '../cloudevents';
 import { fence, meaningOf } from './transaction';
 
-/** What was answered under idempotency keys, in the service's own database. */
+/** Replies of calls by idempotency key, in the service's own database. */
 export class PostgresIdempotencyStore implements IdempotencyStore {
   constructor(
     private readonly database: Database,

@@ -16,8 +16,8 @@ import { laneOf, messageId, packHeaders } from '../cloudevents';
 import { statement } from './transaction';
 
 /**
- * Parked lanes are lanes of a queue named for their subscription: what retries commands retries
- * them.
+ * Parked lanes of other technologies. They are lanes of a queue named after their subscription,
+ * retried by the same consumer as commands.
  */
 export class PostgresLanes implements Lanes {
   readonly deadLetters: DeadLetters;
@@ -103,7 +103,7 @@ export class PostgresLanes implements Lanes {
     };
   }
 
-  /** What is still being handled goes back. */
+  /** Returns messages still being handled. */
   async close(): Promise<void> {
     await Promise.all(this.consumers.map(({ consumer }) => consumer.close()));
   }

@@ -12,9 +12,9 @@ import { packHeaders, unpackHeaders } from '../cloudevents';
 import { KIT_SETTINGS, openSession, type Settings } from '../connection/session';
 import { statement } from './transaction';
 
-/** How often who relays asks whether its connection, and with it the lock, is still there. */
+/** Interval at which the relay checks its connection, and with it the lock. */
 const BEAT_EVERY_MS = 5_000;
-/** The server ends the session, and so frees the lock, of a relay whose beats do not arrive. */
+/** The server ends the session of a relay that sends no heartbeats, and so releases the lock. */
 const RELAY_SETTINGS: Settings = { ...KIT_SETTINGS, idle_session_timeout: '20s' };
 
 /** The outbox of a service, in its own database. */
@@ -22,7 +22,7 @@ export class PostgresOutbox implements Outbox {
   private readonly wakers = new Set<() => void>();
   private listening?: Promise<unknown>;
   private readonly channel: string;
-  /** Until it is aborted, this process relays. */
+  /** This process relays until the signal is aborted. */
   private leading?: AbortSignal;
 
   constructor(
@@ -45,7 +45,7 @@ export class PostgresOutbox implements Outbox {
     this.added.add(tx);
   }
 
-  /** The lock is the session's: whoever dies gives it up. */
+  /** Takes the relay's lock. It belongs to the session, so a process that dies releases it. */
   async lead(): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined> {
     const lost = new AbortController();
     const lose = () =>
@@ -121,10 +121,10 @@ export class PostgresOutbox implements Outbox {
       .catch(() => (this.listening = undefined));
   }
 
-  /** Transactions that added messages and are not over. */
+  /** Open transactions that added messages. */
   private readonly added = new WeakSet<Tx>();
 
-  /** After the commit: whoever relays may be this process or another. */
+  /** Call after the commit. Notifies the relay, in this process or in another. */
   committed(tx: Tx): void {
     if (!this.added.delete(tx)) return;
     for (const wake of this.wakers) wake();

@@ -53,7 +53,7 @@ afterEach(async () => {
   MemoryBroker.forget(MEMORY);
 });
 
-/** A listener of both; it welcomes nobody of a negative grade. */
+/** A consumer of both; it refuses to welcome a negative grade. */
 function listener() {
   const seen: Pupil[] = [];
   @Controller()

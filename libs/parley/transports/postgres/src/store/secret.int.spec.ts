@@ -142,7 +142,7 @@ describe('a secret', () => {
     await database.admin.query(
       `update parley.secret_key set since = since - interval '2 hours', ends = ends - interval '2 hours'`,
     );
-    expect((await messaging.subjectKeys!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id }); // before anybody destroyed it
+    expect((await messaging.subjectKeys!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id }); // before it was destroyed
     await database.admin.query('select parley.destroy_secret_keys()');
     expect(await tablesWith(key.secret!)).toEqual([]);
     expect((await messaging.subjectKeys!.keys.byId([key.id])).get(key.id)).toEqual({ id: key.id });

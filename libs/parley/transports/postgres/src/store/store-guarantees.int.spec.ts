@@ -23,8 +23,8 @@ let dataSource: DataSource;
 let store: PostgresStore;
 
 /**
- * So many messages that met a lane about to be released, each at another moment, whatever the
- * machine takes for that.
+ * Number of messages that met a lane about to be released, each at another moment, however long the
+ * machine takes.
  */
 const ENOUGH = 30;
 const SUBSCRIPTION = 'inventory.read-model';
@@ -79,7 +79,7 @@ describe('a lane', () => {
     let diverted = 0;
     for (let n = 0; diverted < ENOUGH;) {
       await store.lanes.park(undefined, message(n++), { after: 0, failure });
-      // What the pipeline does: divert while the lane is parked, else handle. Each meets the
+      // As the pipeline does: park while the lane is parked, else handle. Each message meets the
       // release at another moment.
       while (await store.lanes.parkIfLaneBlocked(undefined, message(n))) {
         n++;
@@ -432,7 +432,7 @@ describe('installing', () => {
 
 describe('what is confirmed', () => {
   /**
-   * A crash of the server undoes what they do, and everybody goes on from there: a lease is taken
+   * A crash of the server undoes them, and every process continues from there: a lease is taken
    * again, a message is published again.
    */
   const MAY_BE_LOST = [

@@ -28,11 +28,11 @@ export interface PostgresStoreOptions {
   readonly service: string;
   readonly clock?: Clock;
   readonly log?: TransportContext['log'];
-  /** Told of each step of a message that is delivered from here. */
+  /** Called at each step of a message that is delivered from here. */
   readonly passes?: TransportContext['passes'];
 }
 
-/** Keeps a service's side of the conversation in the database its data is in: the DataSource's. */
+/** The store of a service, in the database of its data: the DataSource's. */
 export class PostgresStore implements Store {
   readonly technology = 'postgres';
   readonly outbox: PostgresOutbox;
@@ -90,13 +90,13 @@ export class PostgresStore implements Store {
     return result;
   }
 
-  /** The DataSource is its maker's to destroy. */
+  /** Closes the store's connections. The DataSource stays open: its creator destroys it. */
   close(): Promise<void> {
     return (this.closing ??= this.lanes.close().then(() => this.database.close()));
   }
 }
 
-/** The store's own connections go where the DataSource's go. */
+/** The store's own connections have the same target as the DataSource's. */
 function connectionOf({ options }: DataSource): ClientConfig {
   if (options.type !== 'postgres')
     throw new Error(`PostgresStore needs a DataSource of type postgres, not ${options.type}`);

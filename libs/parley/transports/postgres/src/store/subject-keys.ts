@@ -5,11 +5,11 @@ import type { Database, Statement } from '../connection/database';
 
 const BYTES = 32;
 
-/** The subjects' keys of an installation, in its schema `parley`. */
+/** Encryption keys of subjects, in the schema `parley` of an installation. */
 export class PostgresSubjectKeys implements SubjectKeys {
   constructor(
     private readonly database: Database,
-    /** Whether the database was opened for this alone. */
+    /** Whether the database was opened for the key store alone. */
     private readonly own: boolean,
   ) {}
 
@@ -72,7 +72,7 @@ type Row = { readonly id: string; readonly secret: Buffer | null };
 
 const keyOf = ({ id, secret }: Row): SubjectKey => (secret === null ? { id } : { id, secret });
 
-/** PostgreSQL keeps no NUL in text. */
+/** Replaces NUL, which PostgreSQL cannot store in text. */
 const text = (given: string): string => given.replaceAll('\0', '\ufffd');
 
 const OF: Statement = {

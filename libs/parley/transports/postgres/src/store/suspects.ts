@@ -3,7 +3,7 @@ import type { Database, Statement } from '../connection/database';
 import type { QueueRegistry } from '../queue/queue-registry';
 import { messageId } from '../cloudevents';
 
-/** Handlings without an outcome, counted in the service's own database. */
+/** Counts handlings without an outcome, in the service's own database. */
 export class PostgresSuspects implements Suspects {
   constructor(
     private readonly database: Database,

@@ -14,7 +14,7 @@ import { beforeCommit, connectionBroke, underCommit } from '../connection/outage
 import { isPrepared, prepareSession } from '../connection/session';
 
 /**
- * PostgreSQL answered COMMIT with ROLLBACK: an earlier statement had failed and its error was
+ * PostgreSQL replied to COMMIT with ROLLBACK: an earlier statement had failed and its error was
  * swallowed.
  */
 export class RolledBack extends Error {
@@ -29,16 +29,16 @@ export class RolledBack extends Error {
 interface Open {
   readonly runner: QueryRunner;
   readonly client: ClientBase;
-  /** The statement on which the commit depends is on its way. */
+  /** The statement on which the commit depends was sent. */
   fenced: boolean;
   over: boolean;
-  /** By the clock of performance.now(). */
+  /** Start, by performance.now(). */
   readonly began: number;
 }
 
-/** A transaction began at the server up to so many milliseconds after it began here. */
+/** Milliseconds by which a transaction's start at the server may be later than here. */
 const ROUND_TRIP_MS = 1_000;
-/** Its age tells the session from one that got its number later. */
+/** The transaction's age distinguishes the session from a later one with the same process id. */
 const TERMINATE =
   'select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and usename = current_user and xact_start <= clock_timestamp() - $2::interval';
 
@@ -47,8 +47,8 @@ const transactions = new WeakMap<QueryRunner, Open>();
 /**
  * Runs `work` in a READ COMMITTED transaction on a connection of the pool. BEGIN, and `last` with
  * the COMMIT behind it, cost no round trips of their own: statements are sent without waiting for
- * the answers to those before. When `ending` ends, its connection is destroyed, which gives its
- * place in the pool to another one.
+ * earlier replies. When `ending` ends, the connection is destroyed, which frees its place in the
+ * pool.
  */
 export async function transaction<T>(
   dataSource: DataSource,
@@ -77,7 +77,7 @@ export async function transaction<T>(
   }
 }
 
-/** A statement of the open transaction, prepared once per connection. */
+/** Runs a statement in the open transaction, prepared once per connection. */
 export async function statement(
   tx: Tx,
   { name, text }: Statement,
@@ -88,9 +88,9 @@ export async function statement(
 }
 
 /**
- * The transaction's last statement, which fails when nothing may be committed: sent at once, so
- * that the COMMIT can follow without waiting for its answer. Call it first thing in `last`, and do
- * nothing after it.
+ * Runs the transaction's last statement, which fails when nothing may be committed. It is sent at
+ * once, so that the COMMIT can follow without waiting for its reply. Call it first in `last`, and
+ * do nothing after it.
  */
 export function fence(tx: Tx, { name, text }: Statement, values: unknown[]): Promise<void> {
   const open = openOf(tx);
@@ -108,16 +108,16 @@ const nothing = () => undefined;
 async function begin(runner: QueryRunner): Promise<Open> {
   const client = (await runner.connect()) as ClientBase;
   Object.assign(client, { pipeline: true });
-  if (!isPrepared(client)) prepareSession(client).catch(nothing); // of a DataSource that somebody else made
-  // Not awaited: if it fails, so does whatever comes next on this connection. Held back until this
-  // turn of the event loop is over: the handler's first statement mostly comes within it, and both
-  // go out as one packet.
+  if (!isPrepared(client)) prepareSession(client).catch(nothing); // a DataSource created elsewhere
+  // Not awaited: if BEGIN fails, so does the next statement on this connection. Corked until the
+  // end of this turn of the event loop: the handler's first statement usually comes within it, and
+  // both are sent as one packet.
   const stream = streamOf(client);
   stream.cork();
   setImmediate(() => stream.uncork());
   client.query('begin isolation level read committed').catch(nothing);
-  // What QueryRunner.startTransaction would note down, so that repositories join and nested
-  // transactions become savepoints.
+  // The state that QueryRunner.startTransaction would set, so that repositories join the
+  // transaction and nested transactions become savepoints.
   Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
   const open = { runner, client, fenced: false, over: false, began: performance.now() };
   transactions.set(runner, open);
@@ -138,27 +138,25 @@ async function commit(open: Open, last?: (tx: Tx) => Promise<void>): Promise<voi
   const ended = end(open, 'commit');
   stream.uncork();
   const [fenced, committed] = await Promise.allSettled([acknowledged, ended]);
-  // Both were on their way: a connection that broke under the fence may have taken the COMMIT with
-  // it.
+  // Both were sent: a connection that broke under the fence may have delivered the COMMIT, too.
   if (fenced.status === 'rejected') throw underCommit(fenced.reason);
   if (committed.status === 'rejected') throw underCommit(committed.reason);
   if (committed.value.command !== 'COMMIT') throw new RolledBack();
 }
 
-/** What is written to it while it is corked goes out together. */
+/** The connection's socket; writes while it is corked are sent together. */
 const streamOf = (client: ClientBase): Socket =>
   (client as unknown as { connection: { stream: Socket } }).connection.stream;
 
 async function rollback(open: Open): Promise<void> {
   if (open.over) return;
-  // A connection that cannot even roll back is broken, and TypeORM has heard of it.
+  // A connection that cannot even roll back is broken, and TypeORM has seen its error.
   await end(open, 'rollback').catch(nothing);
 }
 
 /**
- * Ends a transaction that nobody waits for: from now on nothing can be sent on its connection. The
- * pool hears of it by the error. A statement that still runs there would not notice for long; its
- * session is ended, too.
+ * Ends an abandoned transaction by destroying its connection; the pool learns of it by the error. A
+ * statement that still runs at the server would not notice for long, so its session is ended, too.
  */
 function destroy(dataSource: DataSource, open: Open): void {
   const age = performance.now() - open.began - ROUND_TRIP_MS;
@@ -185,13 +183,16 @@ function openOf(tx: Tx): Open | undefined {
   return open;
 }
 
-/** Of a transaction that was begun elsewhere: by TypeORM, or by hand on a connection of pg. */
+/**
+ * The connection of a transaction that was begun elsewhere: by TypeORM, or by hand on a connection
+ * of pg.
+ */
 async function connectionOf(tx: Tx): Promise<ClientBase> {
   const runner = (tx as EntityManager).queryRunner;
   return runner ? ((await runner.connect()) as ClientBase) : (tx as ClientBase);
 }
 
-/** What the functions of the schema raise, as the kit's errors. */
+/** Translates errors raised by the schema's functions into the kit's errors. */
 export function meaningOf(error: unknown): unknown {
   const { code, message } = (error ?? {}) as { code?: unknown; message: string };
   if (code === 'PL001' || code === 'PY001') return new LeaseLostError(message, { cause: error });
