@@ -17,14 +17,14 @@ const OPTIONS: readonly string[] = [
 ];
 const DEFAULT_SESSION = 10_000;
 /**
- * What every Kafka accepts unless told otherwise (`group.min.session.timeout.ms`,
+ * The range of session timeouts that Kafka accepts by default (`group.min.session.timeout.ms`,
  * `group.max.session.timeout.ms`).
  */
 const [SHORTEST_SESSION, LONGEST_SESSION] = [6_000, 1_800_000];
 
-/** Where a Kafka is, and what its topics are to be like, as its URL says it. */
+/** The brokers of a Kafka and the settings of its topics, parsed from its URL. */
 export class Address {
-  /** `host:port` of the brokers to ask first. */
+  /** `host:port` of the bootstrap brokers. */
   readonly brokers: readonly string[];
   readonly tls: boolean;
   readonly user?: {
@@ -32,23 +32,20 @@ export class Address {
     readonly password: string;
     readonly mechanism: Mechanism;
   };
-  /**
-   * Of topics that are made, and demanded of those that are there; undefined: the cluster's
-   * default, whatever it is.
-   */
+  /** Setting of created topics, and required of existing ones; undefined: the cluster's default. */
   readonly partitions?: number;
   readonly replication?: number;
   readonly minInsync?: number;
   /**
-   * Milliseconds that commands and events are kept; -1: for ever. Undefined: as long as their kind
-   * needs.
+   * Milliseconds that commands and events are kept; -1: for ever. Undefined: the default of their
+   * kind.
    */
   readonly retention?: number;
   /** Milliseconds after which a silent instance loses its partitions. */
   readonly session: number;
   /**
-   * Every broker is reached at the first host and port of the URL, whatever it advertises: for one
-   * broker behind a forwarded port.
+   * Reach every broker at the first host and port of the URL, regardless of the address it
+   * advertises: for one broker behind a forwarded port.
    */
   readonly forwarded: boolean;
 
@@ -68,13 +65,16 @@ export class Address {
     this.forwarded = flagOf(options, 'forwarded');
   }
 
-  /** Without user and password: for people and logs. */
+  /** The address without user and password, for messages and logs. */
   toString(): string {
     return `${this.tls ? 'kafkas' : 'kafka'}://${this.brokers.join(',')}`;
   }
 }
 
-/** Kafka could not be used at start. Once started, connections come back by themselves. */
+/**
+ * Kafka could not be used at start. After the start, connections are re-established without an
+ * error.
+ */
 export class KafkaUnavailableError extends Error {
   override readonly name = 'KafkaUnavailableError';
   constructor(address: Address, cause: unknown) {
@@ -82,12 +82,12 @@ export class KafkaUnavailableError extends Error {
   }
 }
 
-/** A topic is not there, or not as it has to be. */
+/** A topic is missing or has other settings than required. */
 export class TopologyMismatchError extends Error {
   override readonly name = 'TopologyMismatchError';
 }
 
-/** What was thrown while connecting, as one sentence. */
+/** Turns an error while connecting into one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
   const isTold = thrown instanceof KafkaUnavailableError || thrown instanceof TopologyMismatchError;
   return isTold ? thrown : (bugIn(thrown) ?? new KafkaUnavailableError(address, thrown));
@@ -112,7 +112,7 @@ function explain({ user, tls }: Address, cause: unknown): string {
   return `cannot be reached (${why}); is it running, and does the URL point to it?`;
 }
 
-/** The innermost message: clients wrap what happened in how often they tried. */
+/** Returns the innermost message: clients wrap an error in the number of their attempts. */
 function sentenceOf(thrown: unknown): string {
   let error = thrown;
   while (error instanceof Error && error.cause instanceof Error) error = error.cause;

@@ -1,6 +1,6 @@
 import { startTimer } from '@parley/resilience';
 
-/** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
+/** Waits for `promise` at most `milliseconds`; then rejects with the error of `late`. */
 export async function within<T>(
   milliseconds: number,
   promise: Promise<T>,
@@ -18,8 +18,8 @@ export async function within<T>(
 }
 
 /**
- * Waits for `promise`, but not longer than `milliseconds`; says whether it was settled by then.
- * Never rejects.
+ * Waits for `promise` at most `milliseconds`; resolves to whether it was settled by then. Never
+ * rejects.
  */
 export function settledWithin(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
   const settled = promise.then(

@@ -1,19 +1,19 @@
 /*
- * What we need of a Kafka client, and no more: kafkajs is behind it now (kafkajs.ts), another
- * client could be.
+ * The part of a Kafka client that the kit needs. kafkajs implements it now (kafkajs.ts); another
+ * client could.
  */
 
 export interface KafkaClient {
-  /** Connected; rejects when no broker answers. */
+  /** Returns a connected producer; rejects when no broker answers. */
   producer(): Promise<Producer>;
   admin(): Promise<Admin>;
   consumer(group: Group, listener: GroupListener): GroupConsumer;
 }
 
-/** A message on its way into a topic. */
+/** A message to be written to a topic. */
 export interface Outgoing {
   readonly topic: string;
-  /** Chosen by us, so that a repeated attempt goes to the same one. */
+  /** Chosen by the kit, so that a repeated attempt goes to the same partition. */
   readonly partition: number;
   readonly key: Buffer | null;
   readonly value: Buffer;
@@ -22,21 +22,22 @@ export interface Outgoing {
 
 export interface Producer {
   /**
-   * Resolves when every in-sync replica has all of them (acks=all), as one request a broker; what
-   * was stored already is not stored twice within one call. Rejects with `Rejection`. After that
-   * the producer is not to be used any more.
+   * Resolves when every in-sync replica has all messages (acks=all), sent as one request per
+   * broker; messages that were stored already are not stored twice within one call. After a
+   * rejection the producer must not be used any more.
+   * @throws RejectionError
    */
   produce(messages: readonly Outgoing[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Why messages were not confirmed. */
+/** Messages were not confirmed. */
 export class RejectionError extends Error {
   override readonly name = 'RejectionError';
   constructor(
     /**
-     * 'unsent': nothing was stored. 'unknown': nobody knows. Others: nothing was stored, and trying
-     * again at once does not help.
+     * 'unsent': nothing was stored. 'unknown': it is unknown whether anything was stored. Others:
+     * nothing was stored, and trying again at once does not help.
      */
     readonly what: 'unsent' | 'unknown' | 'no such topic' | 'too large' | 'refused' | 'not allowed',
     message: string,
@@ -47,8 +48,7 @@ export class RejectionError extends Error {
 }
 
 /**
- * The cluster is there and not ready: it has just started, or moves a group. A moment later it may
- * be.
+ * The cluster was reached and is not ready: it has just started, or moves a group. Try again soon.
  */
 export class ClusterNotReadyError extends Error {
   override readonly name = 'ClusterNotReadyError';
@@ -58,15 +58,15 @@ export interface Group {
   readonly id: string;
   readonly topics: readonly string[];
   /**
-   * Where partitions are read from that the group has no position in. Partitions that a known topic
-   * got later: from their beginning.
+   * Start of partitions for which the group has no position. Partitions that a known topic got
+   * later are read from their beginning.
    */
   readonly from: 'beginning' | 'now' | Date;
-  /** Whether positions are stored. If not, the group is one instance's and ends with it. */
+  /** Whether positions are stored. If not, the group belongs to one instance and ends with it. */
   readonly durable: boolean;
 }
 
-/** A message as it was read. */
+/** A message read from a topic. */
 export interface Incoming {
   readonly offset: number;
   readonly key: Buffer | null;
@@ -78,40 +78,43 @@ export interface Batch {
   readonly topic: string;
   readonly partition: number;
   readonly messages: readonly Incoming[];
-  /** Where reading goes on: everything below was read. */
+  /** The offset to read next: all messages below it were read. */
   readonly next: number;
 }
 
 export interface Position {
   readonly topic: string;
   readonly partition: number;
-  /** Of the next message to be handled. */
+  /** Offset of the next message to be handled. */
   readonly offset: number;
 }
 
-/** What a consumer tells. Nothing is brought between `revoked` and the next `assigned`. */
+/**
+ * Receives the events of a consumer. No batch is delivered between `revoked` and the next
+ * `assigned`.
+ */
 export interface GroupListener {
   assigned(partitions: readonly Omit<Position, 'offset'>[]): void;
   /**
-   * All partitions are about to be given back; commits still count until this resolves. Must be
+   * All partitions are about to be revoked; commits still count until this resolves. Must resolve
    * soon.
    */
   revoked(): Promise<void>;
   /**
-   * Messages of one partition, in order, each once between `assigned` and `revoked`. The next ones
-   * come when this resolves.
+   * Delivers messages of one partition, in order, each once between `assigned` and `revoked`. The
+   * next batch comes when this resolves.
    */
   fetched(batch: Batch): Promise<void>;
-  /** What lay between here and its position was deleted before it was read. */
+  /** Messages at the position were deleted before they were read. */
   missed(topic: string, partition: number): void;
-  /** The consumer is dead; another one is needed. */
+  /** The consumer has ended; create another one. */
   crashed(error: Error): void;
 }
 
 export interface GroupConsumer {
   /**
-   * Resolves when the group is joined and positions of new partitions are stored. Rejects with
-   * NotYet where another one may have more luck.
+   * Resolves when the group is joined and positions of new partitions are stored.
+   * @throws ClusterNotReadyError where another attempt may succeed
    */
   start(): Promise<void>;
   commit(positions: readonly Position[]): Promise<void>;
@@ -119,7 +122,7 @@ export interface GroupConsumer {
   resume(topic: string, partition: number): void;
   /** Whether there is any connection to a broker. */
   readonly connected: boolean;
-  /** Leaves the group. What was not committed is somebody else's. */
+  /** Leaves the group. Uncommitted messages go to other members. */
   close(): Promise<void>;
 }
 
@@ -140,11 +143,11 @@ export interface NewTopic {
 export interface Admin {
   names(): Promise<readonly string[]>;
   topic(name: string): Promise<TopicState | undefined>;
-  /** Resolves when it is there, whoever made it. */
+  /** Resolves when the topic exists, also when another process created it. */
   create(topic: NewTopic): Promise<void>;
-  /** Settings as they hold, defaults included. */
+  /** Returns the effective settings, defaults included. */
   settings(topic: string): Promise<Readonly<Record<string, string>>>;
-  /** Messages in these topics that the group has not handled. */
+  /** Returns the number of messages in these topics that the group has not handled. */
   lag(group: string, topics: readonly string[]): Promise<number>;
   forgetGroup(group: string): Promise<void>;
   close(): Promise<void>;

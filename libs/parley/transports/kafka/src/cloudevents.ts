@@ -2,9 +2,9 @@ import type { Headers } from '@parley/messaging/transport';
 import type { Incoming } from './client';
 
 /*
- * CloudEvents over Kafka. Ours are in binary mode: attributes are headers `ce_<name>`,
+ * CloudEvents over Kafka. The kit sends binary mode: attributes are headers `ce_<name>`,
  * `content-type` is `datacontenttype`, the value is the data, and the key is the partition key's
- * bytes. Others may also send structured mode, where the value is one JSON document.
+ * bytes. It also reads structured mode, where the value is one JSON document.
  */
 
 const ATTRIBUTE = 'ce_';
@@ -16,7 +16,7 @@ export interface Unpacked {
   readonly body: Buffer;
 }
 
-/** The headers of a message that is ours. */
+/** Returns the Kafka headers of a message of the kit. */
 export function pack({ datacontenttype, ...attributes }: Headers): Record<string, string> {
   const headers: Record<string, string> =
     datacontenttype === undefined ? {} : { [CONTENT_TYPE]: datacontenttype };
@@ -25,12 +25,12 @@ export function pack({ datacontenttype, ...attributes }: Headers): Record<string
 }
 
 /**
- * The contract's name, without looking further; undefined: it has to be unpacked to know, if it has
- * one at all.
+ * Returns the contract's name from the headers alone. Undefined: the message has to be unpacked to
+ * find it, if it has one.
  */
 export const typeOf = ({ headers }: Incoming): string | undefined => headers[`${ATTRIBUTE}type`];
 
-/** Attributes under their plain names; whatever else was carried along under its own. */
+/** Returns attributes under their plain names, and all other headers under their own. */
 export function unpack(message: Incoming): Unpacked {
   const { headers, value } = message;
   const { attributes, others } = apart(headers);
@@ -66,8 +66,8 @@ function apart(headers: Incoming['headers']): {
 }
 
 /**
- * Undefined when it is no such document: then it stays as it came, and is kept as what nobody could
- * read.
+ * Parses a structured-mode document. Returns undefined when it is none: the message stays as it
+ * came, and is dead-lettered as unreadable.
  */
 function document(value: Buffer): Unpacked | undefined {
   try {
@@ -90,7 +90,8 @@ function bodyOf(data: unknown, base64: unknown): Buffer {
 }
 
 /**
- * Bytes a message takes in Kafka's log, at most: names, values and what is said about each of them.
+ * Returns an upper bound of a message's bytes in Kafka's log: key, value, headers and their
+ * overhead.
  */
 export function sizeOf(
   key: Buffer | null,

@@ -31,7 +31,7 @@ describe('a Kafka that is coming up', () => {
   });
 
   const logged: string[] = [];
-  /** A publisher whose attempts to open end as given, and then well. */
+  /** A publisher that fails to open as given, and then succeeds. */
   function publisherOf(...ends: Error[]) {
     const client: Pick<KafkaClient, 'producer'> = {
       producer: async () => {

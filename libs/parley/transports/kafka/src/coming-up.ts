@@ -1,4 +1,4 @@
-/** What brokers answer while they find their controller, their leaders and their coordinators. */
+/** Errors of brokers that are still finding their controller, leaders or coordinators. */
 const COMING_UP: readonly unknown[] = [
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
@@ -9,7 +9,7 @@ const COMING_UP: readonly unknown[] = [
   'BROKER_NOT_AVAILABLE',
 ];
 
-/** Whether Kafka was reached and is not ready yet: the same will work soon. */
+/** Whether Kafka was reached and is not ready yet: the same request will work soon. */
 export function isComingUp(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { type } = error as { type?: unknown };

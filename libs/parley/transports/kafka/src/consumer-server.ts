@@ -17,10 +17,7 @@ import type { Stored, Topics } from './topology';
 
 const STARTED_WITHIN = 15_000;
 
-/**
- * Nest's server, made to lose nothing: it has a consumer of its own for every subscription, and
- * commits what is done, no further.
- */
+/** ServerKafka with one consumer per subscription; commits up to the lowest unfinished offset. */
 export class KafkaConsumerServer extends ServerKafka implements Consumer {
   override transportId: symbol;
   private readers: readonly GroupReader[] = [];

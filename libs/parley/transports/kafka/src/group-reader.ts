@@ -26,21 +26,21 @@ import { ownersOf, topicOf, type Topics } from './topology';
 
 const COMMIT_AFTER = 200;
 /**
- * Positions that only passed messages nobody here wanted can wait: reading them again costs next to
- * nothing.
+ * Milliseconds until a position is committed that only passed messages without a handler here:
+ * reading them again is cheap.
  */
 const COMMIT_SKIPPED_AFTER = 2_000;
 const AGAIN_AFTER = 1_000;
 const REVIVED_AFTER = 1_000;
 const JOINED_AGAIN_AFTER = 300;
 /**
- * How long reading a partition waits for room before the partition is paused, so that others need
- * not wait for it.
+ * Milliseconds that reading a partition waits for room before the partition is paused, so that
+ * others need not wait for it.
  */
 const ROOM_WITHIN = 100;
 /**
- * Before partitions are given back, what is under way has this long to end, and then this long to
- * give up. Less than a session.
+ * Milliseconds for running handlers to end before partitions are given back, and then for aborted
+ * ones. Less than a session.
  */
 const FINISHED_WITHIN = 4_000;
 const GIVEN_UP_WITHIN = 500;
@@ -56,14 +56,15 @@ export interface ReaderPlace {
 }
 
 /**
- * The time from a join of the group to the next: what was assigned, and what is under way of it.
+ * One generation of the group, from a join to the next: the assigned partitions and their
+ * unfinished messages.
  */
 class GroupGeneration {
   readonly partitions = new Map<string, OffsetTracker>();
   private readonly end = new AbortController();
-  /** Nothing more is begun. */
+  /** No further message may be started. */
   leaving = false;
-  /** Its positions are others' to store. */
+  /** Its positions may not be committed any more: other members own the partitions. */
   over = false;
 
   constructor(readonly lanes: KeyedExecutor) {
@@ -86,16 +87,19 @@ class GroupGeneration {
 }
 
 /**
- * Reads one subscription as a member of its group: the partitions this instance has, their lanes,
- * and how far they are done.
+ * Reads one subscription as a member of its group: the assigned partitions, their lanes and their
+ * progress.
  */
 export class GroupReader implements GroupListener {
   readonly topics: readonly string[];
   private readonly durable: boolean;
   private readonly id: string;
-  /** Another life of the same instance must not be taken for this one. */
+  /** The instance and a random part: a restarted instance must differ from its predecessor. */
   private readonly member: string;
-  /** Of the lanes of each membership: only those of the present one are told when it changes. */
+  /**
+   * Concurrency of the lanes of each generation; only those of the present one are notified when it
+   * changes.
+   */
   private readonly bound: ConcurrencyLimit;
   private membership?: GroupGeneration;
   private consumer?: GroupConsumer;
@@ -128,13 +132,13 @@ export class GroupReader implements GroupListener {
     subscription.onConcurrency?.(() => this.membership?.lanes.changed());
   }
 
-  /** Why it does not read; undefined: it does. */
+  /** Why the subscription is not read; undefined while it is. */
   get problem(): string | undefined {
     if (this.trouble) return this.trouble;
     return this.joined && !this.consumer?.connected ? `there is no connection to Kafka` : undefined;
   }
 
-  /** Waits for a cluster that is just starting; whoever calls does not wait for ever. */
+  /** Joins the group, and waits for a cluster that is just starting; callers set the time limit. */
   async start(): Promise<void> {
     for (;;) {
       try {
@@ -172,8 +176,8 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * Begins nothing more, and leaves the group as soon as nothing is under way: others go on with
-   * what was not begun.
+   * Starts no further message, and leaves the group as soon as no handler runs: other members
+   * handle the messages that were not started.
    */
   stop(): void {
     if (this.stopping) return;
@@ -182,7 +186,7 @@ export class GroupReader implements GroupListener {
     void (this.membership?.lanes.idle() ?? Promise.resolve()).then(() => this.quit());
   }
 
-  /** What is still under way is given up, whether it notices or not. */
+  /** Aborts running handlers and leaves the group, even if they do not end. */
   async close(why: string): Promise<void> {
     this.stop();
     this.membership?.abandon(why);
@@ -198,7 +202,7 @@ export class GroupReader implements GroupListener {
 
   assigned(): void {
     this.joined = true;
-    // What one instance reads for itself alone goes on as if nothing had happened.
+    // A reader of one instance alone keeps its generation: its partitions do not move.
     if (!this.durable && this.membership && !this.membership.leaving) return;
     this.membership = new GroupGeneration(new KeyedExecutor(this.bound));
     if (this.stopping) this.membership.leave();
@@ -272,8 +276,8 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * Other contracts of the owner are in the same topic. What cannot be read at all is everybody's
-   * evidence.
+   * Whether the subscription takes the message: the topic has other contracts of the owner, too.
+   * Unreadable messages go to every durable subscription, to be dead-lettered.
    */
   private wants(message: Incoming): boolean {
     const { kind, handlers } = this.subscription;
@@ -283,7 +287,10 @@ export class GroupReader implements GroupListener {
     return handlers.has(type);
   }
 
-  /** Who cannot be asked about is suspected. */
+  /**
+   * Whether the partition's former reader may have died of a message. True, too, when the store
+   * cannot be asked.
+   */
   private async isOrphaned({ topic, partition }: OffsetTracker): Promise<boolean> {
     const { store } = this.place.context;
     if (!this.durable) return false;
@@ -295,8 +302,8 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * What this member read, and has stored the positions of: whoever reads it next need not suspect
-   * anything.
+   * Records that this member stored its positions: the next reader of these partitions need not
+   * suspect their first messages.
    */
   private async handBack(membership: GroupGeneration | undefined): Promise<void> {
     const parts = [...(membership?.partitions.keys() ?? [])];
@@ -338,8 +345,8 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * False when it was given up. What is given back without anybody stopping is tried again here,
-   * its lane waiting with it.
+   * Delivers a message until it is settled; its lane waits meanwhile. Returns false when the
+   * generation ends first.
    */
   private async handle(
     membership: GroupGeneration,
@@ -388,8 +395,8 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * One after the other. Never rejects: what is done is known to the inbox, and the next commit
-   * says the same and more.
+   * Commits, one call at a time. Never rejects: handled messages are in the inbox, and the next
+   * commit includes these positions.
    */
   private commit(): Promise<void> {
     return (this.committing = this.committing.then(() => this.commitNow()));

@@ -35,7 +35,7 @@ let victim: Instance;
 let attacker: Producer;
 let known = 0;
 
-/** As any program that may write to the topic can. */
+/** Publishes as any program can that may write to the topic. */
 async function produce(value: Buffer, attributes: Attributes): Promise<void> {
   const named = Object.entries(attributes).filter(([, one]) => one !== undefined);
   const headers = Object.fromEntries(named.map(([name, one]) => [`ce_${name}`, one as string]));

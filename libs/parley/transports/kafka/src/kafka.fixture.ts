@@ -31,7 +31,10 @@ type Handle = (
   body: { key: string; n: number },
 ) => Promise<Outcome | void> | Outcome | void;
 
-/** One test's world on a real Kafka: an owner no other test has, and whatever was opened for it. */
+/**
+ * The resources of one test on a real Kafka: an owner that no other test has, and all its open
+ * clients.
+ */
 export class Scene {
   readonly owner = `t${randomBytes(4).toString('hex')}`;
   readonly said = event(`${this.owner}.number-said`, Numbered, { key: 'key' });
@@ -104,7 +107,7 @@ export class Scene {
     return intake;
   }
 
-  /** Any client: what others could do. */
+  /** A plain client, as other programs use it. */
   direct(): Kafka {
     return new Kafka({
       clientId: 'spec',
@@ -119,7 +122,7 @@ export class Scene {
     return question(admin).finally(() => admin.disconnect());
   }
 
-  /** What the group of a subscription has handled, over all partitions. */
+  /** Number of messages that the group of a subscription has handled, over all partitions. */
   async position(group: string): Promise<number> {
     const [topic] = await this.admin((admin) =>
       admin.fetchOffsets({ groupId: group, topics: [this.topic] }),

@@ -20,13 +20,13 @@ import {
 import { isComingUp } from './coming-up';
 
 /**
- * How long the broker waits for news before it answers "none"; also how late a partition that was
- * paused is read again.
+ * Milliseconds that the broker waits for messages before it replies "none"; also the longest delay
+ * until a resumed partition is read again.
  */
 const NEWS_WITHIN = 500;
-/** Also how soon a member learns that another one came or went. */
+/** Also the delay until a member learns that another one joined or left. */
 const HEARTBEAT_EVERY = 300;
-/** Longer than `revoked` ever takes. */
+/** Longer than `revoked` can take. */
 const REJOINED_WITHIN = 30_000;
 const PARTITIONS_AT_A_TIME = 64;
 const RETRY = {
@@ -38,15 +38,15 @@ const RETRY = {
   restartOnFailure: async () => false,
 };
 
-/** Times that stand for both ends of a partition, in a request for offsets. */
+/** Special timestamps for both ends of a partition, in a request for offsets. */
 const [EARLIEST, LATEST] = [-2, -1];
 /**
- * What the coordinator answers where the group has no position; kafkajs stores EARLIEST where the
+ * The coordinator's reply where the group has no position; kafkajs stores EARLIEST where the
  * position was deleted.
  */
 const NO_POSITION = -1;
 
-/** What kafkajs hands to assigners, and does not declare. */
+/** Members of the cluster that kafkajs passes to assigners without declaring them. */
 type OpenCluster = Cluster & {
   committedOffsets(of: { groupId: string }): Record<string, Record<number, string>>;
 };
@@ -57,17 +57,19 @@ type Committed = {
   readonly metadata?: string | null;
 };
 
-/** Those of one consumer. */
+/** The connections of one consumer. */
 export interface Connections {
   isOpen(): boolean;
   hangUp(): void;
 }
 
 /**
- * A member of a group by kafkajs, told what kafkajs has no word for. It hands its cluster to
- * whoever assigns partitions, and asks that
- *  - for the group's coordinator before every join: the moment to finish what is under way (`revoked`);
- *  - for offsets where the group has no position: the moment to store where it starts, before anything is read.
+ * A member of a group, by kafkajs, with two hooks that kafkajs lacks. kafkajs passes its cluster to
+ * the partition assigner, and asks the cluster
+ * - for the group's coordinator before every join: the moment to finish running handlers
+ * (`revoked`);
+ * - for offsets where the group has no position: the moment to store where it starts, before
+ * anything is read.
  */
 export class KafkaJsConsumer implements GroupConsumer {
   private readonly consumer: Consumer;
@@ -121,7 +123,7 @@ export class KafkaJsConsumer implements GroupConsumer {
     ready.catch(() => undefined);
     try {
       await this.consumer.connect();
-      // Where a position was deleted it goes on with the earliest that is left.
+      // Where a position was deleted, reading continues with the earliest remaining message.
       await this.consumer.subscribe({ topics: [...this.group.topics], fromBeginning: true });
       await this.consumer.run({
         autoCommit: false,
@@ -147,7 +149,7 @@ export class KafkaJsConsumer implements GroupConsumer {
     await this.consumer.commitOffsets(named);
   }
 
-  /** Only a member can; whoever becomes one anew reads all that is assigned. */
+  /** Only a member can pause; after a new join all assigned partitions are read. */
   pause(topic: string, partition: number): void {
     if (this.joined && !this.closing) this.consumer.pause([{ topic, partitions: [partition] }]);
   }
@@ -182,15 +184,15 @@ export class KafkaJsConsumer implements GroupConsumer {
   };
 
   /**
-   * kafkajs would ask again over the same connection, seven times 10 s, which leads nowhere when the
-   * network lost it.
+   * Closes the connections: kafkajs would repeat the request over the same ones, seven times for 10
+   * s, in vain when the network lost them.
    */
   private fallSilent(): void {
     this.isSilent = true;
     this.connections.hangUp();
   }
 
-  /** Before each join, the first one included. */
+  /** Runs before each join, the first one included. */
   private async leave(): Promise<void> {
     if (!this.joined) return;
     this.joined = false;
@@ -210,9 +212,8 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   /**
-   * kafkajs reads on as soon as it is told that a batch is taken. A batch that was on its way while
-   * the group was joined anew is not: what it holds is read again, from the position that counts
-   * now.
+   * Takes a batch; kafkajs reads on as soon as its offset is resolved. A batch fetched before a new
+   * join is ignored: its messages are read again, from the current position.
    */
   private async take({ batch, resolveOffset }: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = batch;
@@ -226,7 +227,7 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   /**
-   * Batches that hold nothing for readers, as the markers of transactions: kafkajs goes on behind
+   * Moves the position past batches without messages, such as transaction markers: kafkajs skips
    * them by itself.
    */
   private passOver({
@@ -254,8 +255,8 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   /**
-   * Where partitions are read from that have no usable position; stored before anything of them is
-   * read.
+   * Determines the start of partitions that have no usable position, and stores it before any
+   * message of them is read.
    */
   private async begin(
     unresolved: Unresolved,
@@ -301,7 +302,7 @@ export class KafkaJsConsumer implements GroupConsumer {
     const offset = await at(
       wasDeleted || cameLater(partition, committed) ? EARLIEST : timeOf(this.group.from),
     );
-    // Nothing was said since that time.
+    // No message is newer than that time.
     return { partition, offset: Number(offset) < 0 ? await at(LATEST) : offset };
   }
 
@@ -314,8 +315,8 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 
   /**
-   * Stored with each position: it tells partitions that a topic got later from those that the group
-   * just never had.
+   * Metadata stored with each position: the number of partitions. It distinguishes partitions that
+   * a topic got later from those in which the group just never had a position.
    */
   private partitionsKnown(topic: string): string {
     return String(this.cluster?.findTopicPartitionMetadata(topic).length ?? 0);
@@ -326,7 +327,7 @@ export class KafkaJsConsumer implements GroupConsumer {
     this.ready.resolve();
   }
 
-  /** Before it began, whoever starts it is told; afterwards the listener. */
+  /** Rejects the caller of `start` until reading begins; afterwards calls the listener. */
   private crash(error: Error): void {
     this.joined = false;
     if (!this.started) this.ready.reject(error);
@@ -334,7 +335,7 @@ export class KafkaJsConsumer implements GroupConsumer {
   }
 }
 
-/** A topic that was just made is not known to every broker yet. */
+/** A topic that was just created is not known to every broker yet. */
 const isGettingReady = (error: unknown): boolean => isComingUp(error) || isUnknown(error);
 
 const isUnknown = (error: unknown): boolean =>
@@ -359,7 +360,7 @@ const incoming = ({ offset, key, value, headers = {} }: KafkaMessage): Incoming 
   headers: textOf(headers),
 });
 
-/** Of headers with the same name the last one counts. */
+/** Converts headers to text; of headers with the same name the last one counts. */
 function textOf(headers: IHeaders): Record<string, string> {
   const texts: [string, string][] = [];
   for (const name in headers) {

@@ -27,16 +27,16 @@ import {
 } from './client';
 import { KafkaJsConsumer } from './kafkajs-consumer';
 
-/** What the client says by itself: for those who look closely. */
+/** Logs the client's own messages, at debug level. */
 export type Note = (message: string) => void;
 
 const CONNECTED_WITHIN = 3_000;
-/** One attempt and a second one fit into the time that a publish may take. */
+/** Two attempts fit into the time limit of a publish. */
 const PRODUCED_WITHIN = 4_500;
 const ANSWERED_WITHIN = 10_000;
 const CLOSED_WITHIN = 2_000;
 const KEEP_ALIVE = 30_000;
-/** All of it said, for kafkajs has other defaults when it finds itself in a test. */
+/** All values are set: kafkajs has other defaults when it detects a test. */
 const RETRY = {
   retries: 2,
   initialRetryTime: 100,
@@ -45,7 +45,7 @@ const RETRY = {
   multiplier: 2,
 };
 
-/** kafkajs 2, whose connections are counted. */
+/** The client by kafkajs 2; it counts its connections. */
 export class KafkaJsClient implements KafkaClient {
   constructor(
     private readonly address: Address,
@@ -116,8 +116,8 @@ export class KafkaJsClient implements KafkaClient {
 }
 
 /**
- * kafkajs cuts what it is told at the first colon: an IPv6 address goes by a name that only
- * `placeOf` knows.
+ * Returns the address of a bootstrap broker. kafkajs cuts addresses at the first colon, so an IPv6
+ * address gets a name that only `placeOf` resolves.
  */
 const seedOf = (broker: string, number: number): string =>
   broker.startsWith('[') ? `ipv6-${number}:${placeIn(broker).port}` : broker;
@@ -138,16 +138,16 @@ function open(
 
 function counted(sockets: Set<Socket>, socket: Socket): Socket {
   sockets.add(socket);
-  // Every farewell to a broker that is away adds one that never goes.
+  // kafkajs leaks a listener per failed disconnect; lift the limit.
   socket.setMaxListeners(0);
   return socket.once('close', () => sockets.delete(socket));
 }
 
 /**
- * Nest's client, used as a producer only. Idempotent, which in kafkajs is sound under three
- * conditions that publisher.ts keeps: one send at a time, partitions that are chosen before, and a
- * new producer after a send that failed (kafkajs sets its sequence numbers back, and the broker
- * would take the next messages for copies of those that failed).
+ * Nest's client, used only as a producer. Idempotent, which in kafkajs is sound under three
+ * conditions that publisher.ts keeps: one send at a time, partitions chosen before the first
+ * attempt, and a new producer after a failed send (kafkajs resets its sequence numbers, and the
+ * broker would take the next messages for copies of the failed ones).
  */
 class KafkaJsProducer extends ClientKafka implements Producer {
   constructor(private readonly kafka: Kafka) {
@@ -175,7 +175,7 @@ class KafkaJsProducer extends ClientKafka implements Producer {
   }
 
   override async close(): Promise<void> {
-    // It waits for answers that may never come.
+    // kafkajs waits for replies that may never come.
     await settledWithin(CLOSED_WITHIN, super.close());
   }
 }
@@ -190,7 +190,7 @@ function byTopic(messages: readonly Outgoing[]): Pick<ProducerBatch, 'topicMessa
   return { topicMessages: [...topics].map(([topic, list]) => ({ topic, messages: list })) };
 }
 
-/** Errors of the protocol after which nothing was stored and nothing will be. */
+/** Protocol errors after which nothing was stored and nothing will be. */
 const FINAL: Readonly<Record<string, RejectionError['what']>> = {
   UNKNOWN_TOPIC_OR_PARTITION: 'no such topic',
   INVALID_TOPIC_EXCEPTION: 'no such topic',
@@ -218,7 +218,7 @@ function rejectionOf(thrown: unknown): RejectionError {
   );
 }
 
-/** kafkajs wraps what happened in how often it tried. */
+/** Returns the innermost error: kafkajs wraps it in the number of attempts. */
 function innermost(thrown: unknown): Error {
   let error = thrown instanceof Error ? thrown : new Error(String(thrown));
   while (error.cause instanceof Error) error = error.cause;
@@ -231,8 +231,8 @@ const isMissing = (thrown: unknown): boolean => {
 };
 
 /**
- * Where no broker answered kafkajs has null for an answer, and stumbles over it itself: an outage, and
- * no mistake of whoever asked.
+ * Replaces a TypeError of kafkajs by an outage: when no broker answered, kafkajs reads its null
+ * reply. The caller made no mistake.
  */
 function orNoAnswer(thrown: unknown): never {
   const isNull =
@@ -279,7 +279,7 @@ class KafkaJsAdministration implements Admin {
     } catch (error) {
       const { errors = [] } = error as { errors?: readonly Error[] };
       const cause = innermost(errors[0] ?? error);
-      // Made, and not known to every broker yet.
+      // Created, and not known to every broker yet.
       if (!isMissing(cause)) throw cause;
     }
   }

@@ -1,8 +1,8 @@
 import { Kafka, logLevel } from 'kafkajs';
 
 /**
- * Deletes the topics and groups of services that tests made; each has names that begin as no
- * other's do.
+ * Deletes the topics and groups of services that tests made, recognised by the prefix of their
+ * names.
  */
 export async function dropTopicsOf(url: string, services: Iterable<string>): Promise<void> {
   const own = new Set([...services].map((service) => service.split('-')[0]!));
@@ -13,7 +13,8 @@ export async function dropTopicsOf(url: string, services: Iterable<string>): Pro
     const topics = (await admin.listTopics()).filter(isOwn);
     if (topics.length > 0) await admin.deleteTopics({ topics, timeout: 20_000 });
     const { groups } = await admin.listGroups();
-    // One whose member was killed in a test is still waited for; Kafka forgets it by itself.
+    // Kafka still waits for the member of a group that was killed in a test, and forgets the group
+    // later by itself.
     await admin
       .deleteGroups(groups.map(({ groupId }) => groupId).filter(isOwn))
       .catch(() => undefined);

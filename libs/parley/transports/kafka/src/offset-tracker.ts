@@ -3,27 +3,27 @@ import { startTimer } from '@parley/resilience';
 import type { FirstOfKeys } from '@parley/messaging/transport';
 
 /**
- * How far one partition is read and done. Only what lies below everything unfinished may be
- * committed.
+ * Read position and unfinished offsets of one partition. Only offsets below the lowest unfinished
+ * one may be committed.
  */
 export class OffsetTracker {
-  /** Offsets that were begun and are not finished, ascending, with the bytes each of them holds. */
+  /** Started and unfinished offsets, ascending, with the bytes of each. */
   private readonly open = new Map<number, number>();
   private held = 0;
   private readonly waiting = new Set<() => void>();
-  /** What the group's coordinator knows. */
+  /** The position committed to the group's coordinator. */
   committed = 0;
   paused = false;
   /**
-   * What its former reader may have been handling when its process ended; known with the first
-   * messages.
+   * Messages that the former reader may have been handling when its process ended; set with the
+   * first messages.
    */
   suspects?: FirstOfKeys;
 
   constructor(
     readonly topic: string,
     readonly partition: number,
-    /** Where to read on. */
+    /** The offset to read next. */
     public next: number,
     private readonly bounds: Bounds = BOUNDS,
   ) {}
@@ -39,7 +39,7 @@ export class OffsetTracker {
     if (!this.full) for (const wake of [...this.waiting]) wake();
   }
 
-  /** Everything below is finished. */
+  /** All offsets below this one are finished. */
   get finished(): number {
     for (const lowest of this.open.keys()) return lowest;
     return this.next;
@@ -49,17 +49,20 @@ export class OffsetTracker {
     return this.finished > this.committed;
   }
 
-  /** Enough is held; or what is done above something unfinished would be too much to do again. */
+  /**
+   * The limits of messages or bytes are reached, or too many finished offsets above an unfinished
+   * one would have to be repeated.
+   */
   get full(): boolean {
     return this.fills(1);
   }
 
-  /** Half of what makes it full is gone: time to read on. */
+  /** Below half of the limits: reading can continue. */
   get hasRoom(): boolean {
     return !this.fills(0.5);
   }
 
-  /** Resolves when it is not full any more, or after `milliseconds`. */
+  /** Resolves when the partition is below its limits, or after `milliseconds`. */
   room(milliseconds: number): Promise<void> {
     if (!this.full) return Promise.resolve();
     return new Promise((resolve) => {
@@ -84,7 +87,7 @@ export class OffsetTracker {
 }
 
 export interface Bounds {
-  /** Messages of a partition that wait or are handled. */
+  /** Messages of a partition that wait or are being handled. */
   readonly messages: number;
   readonly bytes: number;
   /** Offsets from the lowest unfinished one to the last one read. */

@@ -1,7 +1,7 @@
 /**
- * The partition of a key: that of Kafka's own clients (murmur2 over the key's bytes), so that
+ * Returns the partition of a key as Kafka's own clients do (murmur2 over the key's bytes), so that
  * producers in any language agree.
- * @param count of the topic's partitions
+ * @param count number of the topic's partitions
  */
 export const partitionOf = (key: Buffer, count: number): number =>
   (murmur2(key) & 0x7fffffff) % count;

@@ -12,7 +12,7 @@ const NumberSaid = event('orders.number-said', z.object({ key: z.string(), n: z.
 const CONFIRMED_WITHIN_MS = 10_000;
 const topic = { name: 'orders.events', partitions: 1, replication: 1, limit: 1_048_588 };
 
-/** A client whose producers are opened, or not, when the test says so. */
+/** A client that opens producers, or not, when the test says so. */
 class Openings {
   readonly all: Settle<Producer>[] = [];
 
@@ -42,7 +42,7 @@ describe('a producer that is opened anew', () => {
   beforeEach(() => jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] }));
   afterEach(() => jest.useRealTimers());
 
-  // Jest fails a test in which a rejection is handled by nobody; a service would end by it.
+  // Jest fails a test with an unhandled rejection; a service would end by it.
   it('and fails again does so for those alone who wait for it', async () => {
     const openings = new Openings();
     const publisher = new KafkaPublisher(

@@ -27,11 +27,14 @@ const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
 const COMES_UP_AGAIN_AFTER = 500;
 const AGAIN_AFTER = 200;
-/** Of a request: as much as one partition takes at a time, for all may go to one. */
+/**
+ * Bytes of a batch left for overhead. A request is limited to one partition's batch, because all
+ * messages may go to one partition.
+ */
 const BATCH_HEADROOM = 4_096;
 const MOST_AT_A_TIME = 5_000;
 
-/** Messages that are confirmed together. */
+/** Messages confirmed together. */
 interface PendingSend {
   readonly messages: readonly Outgoing[];
   readonly bytes: number;
@@ -41,9 +44,9 @@ interface PendingSend {
 }
 
 /**
- * Puts messages into topics: one request at a time, which takes everything that came while the last
- * one was under way. So messages of a key keep their order, and one that failed is not overtaken by
- * its copy.
+ * Publishes messages to topics: one request at a time, which takes all messages that came during
+ * the last one. So messages of a key keep their order, and a failed message is not overtaken by its
+ * copy.
  */
 export class KafkaPublisher {
   private readonly waiting: PendingSend[] = [];
@@ -93,7 +96,10 @@ export class KafkaPublisher {
     if (failures.size > 0) throw failureOf(failures, messages);
   }
 
-  /** As they go to their topics. What cannot is noted as failed, and those behind it. */
+  /**
+   * Prepares messages for their topics. Records messages that cannot be sent, and those behind
+   * them, as failed.
+   */
   private async allOutgoing(
     messages: readonly OutgoingMessage[],
     failures: Map<OutgoingMessage, unknown>,
@@ -178,11 +184,11 @@ export class KafkaPublisher {
 
   private async shipAll(): Promise<void> {
     while (this.waiting.length > 0) await this.deliver(this.next());
-    // In the same breath: what comes later must not think that somebody still looks.
+    // Reset in the same tick as the check, or messages that come in between would wait for ever.
     this.shipping = undefined;
   }
 
-  /** As many as fit into what one partition takes; all of them may be for one. */
+  /** As many as fit into one partition's batch: all of them may be for one partition. */
   private next(): readonly PendingSend[] {
     const limit = this.topics.largest;
     let [bytes, messages, count] = [0, 0, 0];
@@ -207,7 +213,7 @@ export class KafkaPublisher {
         thrown instanceof RejectionError
           ? thrown
           : new RejectionError('unknown', (thrown as Error).message, { cause: thrown });
-      // One of them may be to blame; it is not to take the others with it.
+      // One message may be the cause; send each alone, so that it does not fail the others.
       if (batch.length > 1 && isFinal(rejection))
         for (const shipment of batch) await this.deliver([shipment]);
       else for (const shipment of batch) shipment.reject(this.errorOf(rejection, shipment));
@@ -215,8 +221,8 @@ export class KafkaPublisher {
   }
 
   /**
-   * Tries until the first of them has waited long enough. Once an attempt may have got through,
-   * they are of unknown fate.
+   * Tries until the time limit of the first message. Once an attempt may have been stored, the
+   * result is unknown.
    */
   private async produce(batch: readonly PendingSend[]): Promise<void> {
     const until = Math.min(...batch.map((shipment) => shipment.until));
@@ -241,8 +247,8 @@ export class KafkaPublisher {
           'debug',
           `Kafka at ${this.address} did not take ${messages.length} messages, trying again: ${rejection.message}`,
         );
-        // After a lost connection the same producer repeats itself, so that the broker knows the
-        // copy. One that stumbled over the outage itself is of no use any more.
+        // After a lost connection the same producer repeats the request, so that the broker
+        // recognises the copy. A producer that failed in its own code is of no use any more.
         if (isComplaint(rejection) || bugIn(rejection)) await this.discard();
         await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER));
       }
@@ -258,15 +264,18 @@ export class KafkaPublisher {
     if (this.producer) return this.producer;
     const opening = this.client.producer();
     this.producer = opening;
-    // Returns nothing: a handler that returned the next producer's promise would fail with it, and
-    // nobody would hear of that.
+    // Returns undefined: a handler that returned the next producer's promise would reject with it,
+    // unhandled.
     opening.catch(() => {
       if (this.producer === opening) this.producer = undefined;
     });
     return opening;
   }
 
-  /** Not waited for: what it still does takes its time. */
+  /**
+   * Closes the producer, without waiting unless the publisher is closed: requests in progress take
+   * their time.
+   */
   private async discard(): Promise<void> {
     const { producer } = this;
     this.producer = undefined;
@@ -292,11 +301,11 @@ type Sized = Outgoing & { readonly bytes: number };
 
 const isFinal = ({ what }: RejectionError): boolean => what !== 'unsent' && what !== 'unknown';
 
-/** Of the broker, not of the connection. */
+/** Whether the broker rejected the request, in contrast to a lost connection. */
 const isComplaint = ({ cause }: RejectionError): boolean =>
   (cause as { type?: unknown } | undefined)?.type !== undefined;
 
-/** In order, none larger than `limit`. */
+/** Splits messages in order into parts of at most `limit` bytes. */
 function inParts<M>(
   messages: readonly M[],
   bytesOf: (message: M) => number,
@@ -315,7 +324,7 @@ function inParts<M>(
   return parts;
 }
 
-/** Messages for other topics are good. */
+/** Narrows a missing topic to its own messages: those for other topics can be published. */
 function ofOneTopic(error: Error): never {
   throw error instanceof UnroutableError
     ? new UnpublishedError(error.message, { cause: error })
@@ -335,7 +344,7 @@ function isBehind(
   );
 }
 
-/** The broker said no. Nothing was stored. */
+/** The broker refused the message. Nothing was stored. */
 export class RefusedError extends UnpublishableError {
   override readonly name = 'RefusedError';
   constructor(topic: string, address: Address, cause: Error) {
@@ -357,7 +366,7 @@ class NotAllowedError extends UnpublishedError {
   }
 }
 
-/** Nothing could be handed over. */
+/** No message could be sent. */
 const notConnected = (address: Address, why: string, cause?: unknown): NotStoredError =>
   new NotStoredError(
     `Kafka at ${address} takes nothing (${why}); nothing was stored, send it again when it is back`,

@@ -6,12 +6,12 @@ import type { Admin, KafkaClient, NewTopic, TopicState } from './client';
 export type Stored = Exclude<Kind, 'call'>;
 
 /*
- * What Kafka holds for an owner: one topic a kind. Messages of one key are in one partition
- * whatever contract they are of, so order holds within one key of one owner.
+ * The topics of an owner, one per kind. All messages of one key are in one partition, regardless of
+ * their contract, so order holds within one key of one owner.
  *
  *   inventory.commands     read by the group `inventory`
- *   inventory.events       read by a group a subscription, named for it
- *   inventory.broadcasts   read by a group an instance, which ends with it
+ *   inventory.events       read by one group per subscription, of its name
+ *   inventory.broadcasts   read by one group per instance, which ends with it
  */
 export const topicOf = (kind: Stored, owner: string): string => `${owner}.${kind}s`;
 const OURS = /^[a-z][a-z0-9-]*\.(commands|events|broadcasts)$/;
@@ -19,37 +19,37 @@ const OURS = /^[a-z][a-z0-9-]*\.(commands|events|broadcasts)$/;
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
 /**
- * Kafka does not know what was handled. Commands go with time; longer than any outage of their
- * owner.
+ * Milliseconds that messages are kept. Kafka does not know which were handled: it deletes commands
+ * by age, so keep them longer than any outage of their owner.
  */
 const KEPT: Readonly<Record<Stored, number>> = { command: 30 * DAY, event: -1, broadcast: HOUR };
 const LEAST_KEPT = 7 * DAY;
 
 /**
- * Kafka's own limit of a batch, and what of it a body may not use: the envelope, and what Kafka
- * adds.
+ * Kafka's default limit of a batch, and the bytes of it that a body may not use: for the envelope,
+ * and for Kafka's overhead.
  */
 const USUAL_LIMIT = 1_048_588;
 const HEADROOM = 32_768;
-/** Others learn of new partitions after as long. */
+/** Milliseconds until publishers learn of new partitions. */
 const KNOWN_FOR = 300_000;
 const APPEARS_WITHIN = 5_000;
 const LOOK_EVERY = 100;
 
-/** Answers to a wish for a topic that no repetition helps. */
+/** Replies to the creation of a topic that no repetition changes. */
 const NOT_TO_BE_HAD =
   /^(INVALID_(PARTITIONS|REPLICATION_FACTOR|REPLICA_ASSIGNMENT|CONFIG)|POLICY_VIOLATION)$/;
 
-/** A topic as a publisher needs to know it. */
+/** A topic with its size limit, as publishers need it. */
 export interface KnownTopic extends TopicState {
   /** Bytes of the largest batch, and so of the largest message. */
   readonly limit: number;
 }
 
-/** Bytes of the largest body it takes, whatever travels around it. */
+/** Bytes of the largest body that the topic takes, with any envelope. */
 export const largestBody = ({ limit }: Pick<KnownTopic, 'limit'>): number => limit - HEADROOM;
 
-/** The topics of a cluster: made when somebody first needs them, or only looked at. */
+/** The topics of a cluster: created when first needed, or only verified. */
 export class Topics {
   private readonly known = new Map<
     string,
@@ -64,7 +64,7 @@ export class Topics {
     private readonly context: TransportContext,
   ) {}
 
-  /** Resolves when Kafka can be reached at all. */
+  /** Resolves when Kafka can be reached. */
   async connect(): Promise<void> {
     await this.ask((admin) => admin.names());
   }
@@ -79,7 +79,7 @@ export class Topics {
     return largestBody({ limit: this.smallest });
   }
 
-  /** The topic, made if it may be. Asked once in a while. */
+  /** Returns the topic, created if that is allowed. Cached for five minutes. */
   ensure(kind: Stored, owner: string): Promise<KnownTopic> {
     const name = topicOf(kind, owner);
     const now = this.context.clock.elapsed();
@@ -96,18 +96,18 @@ export class Topics {
     return entry.topic;
   }
 
-  /** The topic, if nobody has to be asked. */
+  /** Returns the topic if it is cached. */
   peek(kind: Stored, owner: string): KnownTopic | undefined {
     const known = this.known.get(topicOf(kind, owner));
     return known && this.context.clock.elapsed() - known.at < KNOWN_FOR ? known.found : undefined;
   }
 
-  /** It is not there any more, or not as it was. */
+  /** Drops a cached topic that is missing or has changed. */
   forget(name: string): void {
     this.known.delete(name);
   }
 
-  /** Asks the cluster; an administration that failed once is not asked again. */
+  /** Asks the cluster; an admin client that failed once is replaced. */
   async ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     const admin = (this.admin ??= this.client.admin());
     try {
@@ -139,7 +139,9 @@ export class Topics {
     };
   }
 
-  /** Whether what was confirmed would survive: of every topic of this kit that the cluster has. */
+  /**
+   * Checks whether confirmed messages would survive, for every topic of this kit in the cluster.
+   */
   async examine(): Promise<readonly Finding[]> {
     const names = (await this.ask((admin) => admin.names()))
       .filter((name) => OURS.test(name))
@@ -185,7 +187,7 @@ export class Topics {
     );
   }
 
-  /** It takes a moment until every broker knows of a topic. */
+  /** Waits until a new topic is known: brokers learn of it after a moment. */
   private async appears(name: string): Promise<TopicState> {
     const { clock } = this.context;
     for (const until = clock.elapsed() + APPEARS_WITHIN; clock.elapsed() < until;) {
@@ -284,7 +286,7 @@ function findingsOf(
   ];
 }
 
-/** Owners of contracts, each once. */
+/** Returns the owners of the contracts, each once. */
 export const ownersOf = (contracts: Iterable<Contract>): readonly string[] => [
   ...new Set([...contracts].map(({ owner }) => owner)),
 ];
