@@ -1,8 +1,8 @@
 import { bugIn } from '@parley/messaging/transport';
-/** Of AMQP's own tuning; the client reads them. */
+/** Options of AMQP's own tuning; the client reads them. */
 const OPTIONS: readonly string[] = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 
-/** Where a RabbitMQ is, as its URL says it. */
+/** The address of a RabbitMQ, parsed from its URL. */
 export class Address {
   private readonly url: URL;
 
@@ -26,7 +26,7 @@ export class Address {
     this.url = url;
   }
 
-  /** Without user and password: for people and logs. */
+  /** The address without user and password, for messages and logs. */
   toString(): string {
     return `${this.url.protocol}//${this.url.host}${this.url.pathname}`;
   }
@@ -36,7 +36,10 @@ export class Address {
   }
 }
 
-/** RabbitMQ could not be used at start. Once started, connections come back by themselves. */
+/**
+ * RabbitMQ could not be used at start. After the start, connections are re-established without an
+ * error.
+ */
 export class RabbitUnavailableError extends Error {
   override readonly name = 'RabbitUnavailableError';
   constructor(address: Address, cause: unknown) {
@@ -44,7 +47,7 @@ export class RabbitUnavailableError extends Error {
   }
 }
 
-/** A queue or an exchange is there, but not as this version declares it. */
+/** A queue or an exchange exists with other settings than this version declares. */
 export class TopologyMismatchError extends Error {
   override readonly name = 'TopologyMismatchError';
   constructor(address: Address, cause: Error) {
@@ -59,7 +62,7 @@ export class TopologyMismatchError extends Error {
   }
 }
 
-/** A queue or an exchange is not there, and is somebody else's to make. */
+/** A queue or an exchange is missing, and PARLEY_TOPOLOGY=verify forbids creating it. */
 export class NotThereError extends Error {
   override readonly name = 'NotThereError';
   constructor(address: Address, what: string) {
@@ -69,7 +72,7 @@ export class NotThereError extends Error {
   }
 }
 
-/** What was thrown while connecting or declaring, as one sentence. */
+/** Turns an error while connecting or declaring into one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
   if (
     thrown instanceof RabbitUnavailableError ||
@@ -92,7 +95,7 @@ function explain(address: Address, cause: unknown): string {
       : String(cause);
   if (/ACCESS.REFUSED/.test(why))
     return `refuses the user "${address.user}": wrong name or password, or no right to what it asked for; correct its URL`;
-  // RabbitMQ closes instead of opening; amqplib says only that.
+  // RabbitMQ closes the connection instead of opening it; amqplib reports only that.
   if (/NOT.ALLOWED|ConnectionOpenOk/.test(why))
     return `has no such virtual host, or not for the user "${address.user}"; create it or correct its URL`;
   if (

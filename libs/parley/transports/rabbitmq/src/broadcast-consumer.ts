@@ -15,7 +15,7 @@ import { RabbitServer } from './server';
 const STOPPED_WITHIN = 1_000;
 const CONSUMER = 'hears';
 
-/** Hears what is said on the exchanges of its contracts. */
+/** Receives the broadcasts of its contracts' exchanges. */
 export class RabbitBroadcastConsumer extends RabbitServer {
   private subscription?: RegisteredSubscription;
   private hearing?: BroadcastConsumer;
@@ -62,7 +62,7 @@ export class RabbitBroadcastConsumer extends RabbitServer {
 
   protected override async stopNow(): Promise<void> {
     this.hearing?.stop();
-    // A channel that is closed already brings nothing either.
+    // A closed channel delivers nothing either.
     if (this.source)
       await withTimeout(
         STOPPED_WITHIN,

@@ -4,20 +4,20 @@ import type { Address } from './address';
 import { mustBeThere } from './topology';
 
 /*
- * Broadcasts: an exchange a contract, which copies what is said to the queue of every instance that
- * listens. Such a queue is the instance's own and goes with its connection.
+ * Broadcasts: one exchange per contract copies messages to the queue of every listening instance.
+ * Such a queue belongs to its instance, and is deleted with its connection.
  */
 
 export const exchangeOf = (contract: string): string => `parley.${contract}`;
 
-/** Durable like what is wired to it by hand; what passes it is not kept. */
+/** Durable, like bindings made by hand; messages that pass through are not kept. */
 const EXCHANGE: Options.AssertExchange = { durable: true };
 
 export const OWN_QUEUE: Options.AssertQueue = { exclusive: true, autoDelete: true, durable: false };
 
 /**
- * Makes the exchanges, or only looks whether they are there; on a channel of its own, for a refusal
- * closes the channel it came by.
+ * Declares the exchanges, or only verifies that they exist, on a channel of its own: a refusal
+ * closes the channel.
  */
 export async function exchanges(
   connection: ChannelModel,
@@ -31,8 +31,7 @@ export async function exchanges(
   for (const name of names) {
     if (mode === 'verify')
       await mustBeThere(channel.checkExchange(name), address, `exchange ${name}`);
-    // Says too whether one that is there is another: of all its settings only the type matters, and
-    // that is looked at.
+    // Also refuses an existing exchange of another type, the only setting that matters.
     await channel.assertExchange(name, 'fanout', EXCHANGE);
   }
   await channel.close();

@@ -225,7 +225,7 @@ function envelopeOf(type: string): Envelope {
   };
 }
 
-/** Asks again until it holds: for what only the broker knows. */
+/** Polls until the condition holds, for states that only the broker knows. */
 async function eventually(check: () => Promise<void> | void, bound = 15_000): Promise<void> {
   const until = Date.now() + bound;
   for (;;) {

@@ -7,19 +7,19 @@ import type { ConsumeMessage, Options } from 'amqplib';
  */
 const PREFIX = /^cloudEvents[:_]/;
 
-/** What travels along with a command that comes back. */
+/** Data carried by a command that is delivered again. */
 export interface Bookkeeping {
-  /** Handings-over that count, this one included. */
+  /** Counted deliveries, this one included. */
   readonly attempt?: number;
   readonly failure?: Failure;
-  /** Milliseconds of a long delay that are still to be waited for afterwards. */
+  /** Milliseconds of a long delay that remain after this one. */
   readonly remaining?: number;
 }
 
 const ATTEMPT = 'x-attempt';
 const FAILURE = 'x-failure';
 const REMAINING = 'x-remaining';
-/** Ours or the broker's: not part of the message. */
+/** Headers of the kit or the broker, not of the message. */
 const INTERNAL = new Set([
   ATTEMPT,
   FAILURE,
@@ -31,7 +31,7 @@ const INTERNAL = new Set([
   'x-first-death-reason',
 ]);
 
-/** Headers as properties of a message that must not get lost. */
+/** Properties of a persistent message with these headers. */
 export function propertiesOf(headers: Headers, kept: Bookkeeping = {}): Options.Publish {
   const { datacontenttype, ...attributes } = headers;
   const named = Object.entries(attributes).map(([name, value]) => [`cloudEvents:${name}`, value]);
@@ -46,7 +46,7 @@ export function propertiesOf(headers: Headers, kept: Bookkeeping = {}): Options.
   };
 }
 
-/** The same message once more: its own properties and headers, with other bookkeeping. */
+/** Properties of a copy of the message: its own headers, with other bookkeeping. */
 export function copyOf(message: ConsumeMessage, kept: Bookkeeping): Options.Publish {
   const { messageId, contentType, contentEncoding, timestamp, type, appId, correlationId } =
     message.properties;
@@ -61,7 +61,7 @@ export function copyOf(message: ConsumeMessage, kept: Bookkeeping): Options.Publ
   };
 }
 
-/** Attributes under their plain names; whatever else was carried along under its own. */
+/** Returns attributes under their plain names, and all other headers under their own. */
 export function headersOf(message: ConsumeMessage): Headers {
   const { contentType, messageId, headers = {} } = message.properties;
   const carried = Object.entries(headers).filter(([name]) => !INTERNAL.has(name));
@@ -78,23 +78,27 @@ export function headersOf(message: ConsumeMessage): Headers {
   return Object.fromEntries([...others, ...properties, ...attributes]) as Headers;
 }
 
-/** What a copy says. What the broker counts on top had no outcome, or was given back. */
+/**
+ * Attempts recorded by copies. Further deliveries counted by the broker had no outcome, or were
+ * returned.
+ */
 export function attemptOf(message: ConsumeMessage): number {
   return number(message, ATTEMPT, 1);
 }
 
-/** How often the broker handed it out, as far as it and the copies tell. */
+/** Deliveries by the broker, as far as its count and the copies tell. */
 export function deliveriesOf(message: ConsumeMessage): number {
   return attemptOf(message) + number(message, 'x-delivery-count', 0);
 }
 
 /**
- * The broker counts what a stopping instance gives back as it counts what a process ended with; the
- * first one is not held against a message.
+ * Returns by the broker before a message is suspected. The broker counts messages returned by a
+ * stopping instance like those of a process that died, so the first return is not held against a
+ * message.
  */
 const RETURNS_UNSUSPECTED = 1;
 
-/** Whether its processes may have ended of it. */
+/** Whether the message may have ended its processes. */
 export const isSuspect = (message: ConsumeMessage): boolean =>
   number(message, 'x-delivery-count', 0) > RETURNS_UNSUSPECTED;
 
@@ -112,7 +116,7 @@ export function failureOf(message: ConsumeMessage): Failure | undefined {
 }
 
 /**
- * Why the broker itself gave a message up: `delivery_limit`, `rejected`, `expired`; in which queue,
+ * Why the broker dead-lettered a message (`delivery_limit`, `rejected`, `expired`), in which queue,
  * and when.
  */
 export function deathOf(message: ConsumeMessage): { reason: string; queue: string; at: Date } {

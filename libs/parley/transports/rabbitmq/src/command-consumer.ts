@@ -15,10 +15,7 @@ import { QueueConsumer } from './queue';
 import { RabbitServer } from './server';
 import { deadQueue, declare, delayQueues, laneQueues } from './topology';
 
-/**
- * From `stop` on, what is under way has this long before its signal is aborted, and then this long
- * to notice.
- */
+/** Milliseconds after `stop` until running handlers are aborted, and then for them to end. */
 const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
 const REBALANCE_EVERY = 2_000;
@@ -26,8 +23,8 @@ const REBALANCE_EVERY = 2_000;
 type Take = (message: ConsumeMessage, channel: Channel) => Promise<void>;
 
 /**
- * Made to lose nothing: it consumes an owner's queue, its lanes and what the broker gave up on, and
- * acknowledges after the pipeline's decision, on the channel that brought the message.
+ * Consumes an owner's queue, its lanes and the broker's dead letters, and acknowledges after the
+ * pipeline's decision, on the channel that delivered the message.
  */
 export class CommandConsumer extends RabbitServer {
   private deliveries?: Deliveries;
@@ -41,8 +38,8 @@ export class CommandConsumer extends RabbitServer {
   private cancelRebalance?: () => void;
   private changing = Promise.resolve();
   /**
-   * By queue. Never the same twice: a quorum queue takes a tag that comes again for a consumer that
-   * has lost what it held.
+   * Consumer tags by queue. Never reused: a quorum queue takes a repeated tag for a consumer that
+   * has lost its messages.
    */
   private readonly tags = new Map<string, string>();
   private consumed = 0;
@@ -72,7 +69,8 @@ export class CommandConsumer extends RabbitServer {
   }
 
   /**
-   * Lanes that bring messages to this instance now; an even share when several instances are busy.
+   * Number of lanes that deliver messages to this instance now; an even share when several
+   * instances are busy.
    */
   get activeLanes(): number {
     return this.consumers?.lanes.active ?? 0;
@@ -140,8 +138,8 @@ export class CommandConsumer extends RabbitServer {
   }
 
   /**
-   * A prefetch counts for the consumers that follow: so the owner's queue gets another one. What
-   * the old one brought stays.
+   * Applies a new prefetch: it counts only for later consumers, so the owner's queue gets a new
+   * consumer. Messages of the old one stay.
    */
   private async prefetchAnew(): Promise<void> {
     const channel = this.source;
@@ -157,7 +155,7 @@ export class CommandConsumer extends RabbitServer {
     take: Take,
   ): Promise<void> {
     await channel.prefetch(prefetch);
-    // Sent before `stop` began, or not at all: then `stop` cancels it.
+    // The consumer is sent before `stop` begins, so that `stop` cancels it, or not at all.
     if (this.stopping) return;
     // RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted.
     const onMessage = (message: ConsumeMessage | null) =>
@@ -179,7 +177,7 @@ export class CommandConsumer extends RabbitServer {
     const channel = this.source;
     if (!channel || !owner) return;
     const cancel = (name: string) => channel.cancel(this.tags.get(name)!);
-    // A channel that is closed already brings nothing either.
+    // A closed channel delivers nothing either.
     await Promise.allSettled([cancel(owner), ...(dead ? [cancel(deadQueue(owner))] : [])]);
   }
 
@@ -212,7 +210,9 @@ export class CommandConsumer extends RabbitServer {
     );
   }
 
-  /** As many instances are there as consume the owner's own queue. */
+  /**
+   * Shares the lanes. The number of instances is the number of consumers of the owner's own queue.
+   */
   private async rebalance(connection: ChannelModel, channel: Channel): Promise<void> {
     const wanted = () => !this.stopping && this.source === channel;
     if (!wanted()) return;

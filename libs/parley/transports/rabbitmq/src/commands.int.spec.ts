@@ -24,7 +24,9 @@ import { rabbitmq } from './rabbitmq';
 import { deadQueue, delayQueues, laneOf, laneQueues } from './topology';
 
 const url = process.env.RABBITMQ_URL ?? '';
-/** A command that takes `down rabbitmq` and `up rabbitmq`; without it nothing is restarted. */
+/**
+ * A command with the arguments `down rabbitmq` and `up rabbitmq`; without it nothing is restarted.
+ */
 const restart = process.env.BROKERS_SCRIPT ?? '';
 if (!url) process.stdout.write('RabbitMQ: not run, for RABBITMQ_URL is not set\n');
 
@@ -83,7 +85,7 @@ jest.setTimeout(30_000);
     return made;
   }
 
-  /** An instance of the owner that hands everything to `handle`. */
+  /** An instance of the owner that delivers every message to `handle`. */
   async function instance(handle: Handle = () => done, concurrency = 10, at?: Transport) {
     const carrier = at ?? (await transport());
     const received = new Received(handle);
@@ -294,8 +296,8 @@ jest.setTimeout(30_000);
     await eventually(() =>
       expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)),
     );
-    // The lost connection may repeat what was not acknowledged; nothing may come for the first time
-    // behind a later one.
+    // Unacknowledged messages of the lost connection may repeat; no message may come for the first
+    // time behind a later one.
     const firsts = [...order.values()].map((seen) => [...new Set(seen)]);
     expect(firsts).toEqual(keys.map(() => Array.from({ length: sent }, (_, n) => n)));
     expect(overlaps).toBe(0);
@@ -641,7 +643,7 @@ jest.setTimeout(30_000);
 type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
 const done: Outcome = { kind: 'done', settled: false };
 
-/** What an intake handed over, and a way to wait for it. */
+/** Delivered messages, and a way to wait for them. */
 class Received {
   readonly all: Delivery[] = [];
   private readonly seen = new Set<string>();
@@ -701,13 +703,13 @@ const numbers = (deliveries: readonly Delivery[]): number[] =>
   deliveries.map(({ body }) => numberIn(body));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** What a crash of the process looks like to the broker. */
+/** Cuts the connection, which looks like a crash of the process to the broker. */
 function dropConnection(intake: CommandConsumer): void {
   const manager = intake.unwrap<{ connection: { connection: { stream: Socket } } }>();
   manager.connection.connection.stream.destroy(new Error('cut'));
 }
 
-/** Asks again until it holds: for what only the broker knows. */
+/** Polls until the condition holds, for states that only the broker knows. */
 async function eventually(check: () => Promise<void> | void, bound = 20_000): Promise<void> {
   const until = Date.now() + bound;
   for (;;) {

@@ -1,7 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { TransportContext } from '@parley/messaging/transport';
 
-/** Tells once that a connection is lost, and once that it is back, however often it is tried meanwhile. */
+/**
+ * Logs once that a connection is lost, and once that it is back, however often reconnecting is
+ * tried.
+ */
 export class ConnectionLog {
   private isLost = false;
 
@@ -26,8 +29,8 @@ export class ConnectionLog {
 }
 
 /**
- * For Nest's server and client, which tell each lost connection as two errors and each new one as
- * another line: `ConnectionLog` tells it instead.
+ * A logger for Nest's server and client, which report each lost connection as two errors and each
+ * new one as another line: `ConnectionLog` reports it instead.
  */
 export function loggerWithoutConnections(name: string): Logger {
   return Object.assign(new Logger(name), { error: () => undefined, log: () => undefined });

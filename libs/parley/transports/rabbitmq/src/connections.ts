@@ -1,7 +1,7 @@
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel } from 'amqplib';
 
-/** Something that comes and goes, as a channel does with its connection. */
+/** The current channel, or a promise of the next one. */
 export class CurrentChannel<T> {
   current?: T;
   private waiting: Array<(value: T) => void> = [];
@@ -11,12 +11,12 @@ export class CurrentChannel<T> {
     for (const resolve of this.waiting.splice(0)) resolve(value);
   }
 
-  /** Does nothing when another one has come meanwhile. */
+  /** Does nothing when another value has replaced this one. */
   go(value: T): void {
     if (this.current === value) this.current = undefined;
   }
 
-  /** In the order of asking. */
+  /** Resolves with the current value or the next one, in the order of the calls. */
   arrival(): Promise<T> {
     return this.current === undefined
       ? new Promise((resolve) => this.waiting.push(resolve))
@@ -25,13 +25,12 @@ export class CurrentChannel<T> {
 }
 
 /**
- * Closes the connection and opens another: the way out of a closed channel, which stays closed
- * while its connection lives.
+ * Closes the connection and opens another. Needed for a closed channel, which stays closed while
+ * its connection lives.
  */
 export function reconnect(manager: AmqpConnectionManager): void {
   const connection = manager.connection as ChannelModel | undefined;
   manager.reconnect();
-  // The manager takes its listeners away before it closes; an error meanwhile would end the
-  // process.
+  // The manager removes its listeners before it closes; an error meanwhile would end the process.
   connection?.on('error', () => undefined);
 }

@@ -5,8 +5,7 @@ import { deliveriesOf, deathOf, failureOf, headersOf } from './cloudevents';
 import { acknowledge, requeue, type Deliveries } from './delivery';
 
 /**
- * The consumer of what the broker itself gave up on: it goes to the dead letters of the service,
- * with the reason.
+ * Consumes the broker's own dead letters, and adds them to those of the service, with the reason.
  */
 export class DeadConsumer {
   constructor(

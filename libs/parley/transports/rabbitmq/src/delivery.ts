@@ -11,20 +11,20 @@ import type { CommandPublisher } from './publisher';
 import { Semaphore, Underway } from './turns';
 
 /**
- * How long a message waits that the pipeline gave back although nobody is stopping, or that could
- * not be moved on.
+ * Milliseconds that a message waits after the pipeline returned it although the instance is not
+ * stopping, or after it could not be moved.
  */
 const PAUSE = 1_000;
 
 export interface Handing extends Pick<Delivery, 'supports' | 'signal'> {
   readonly wanted: () => boolean;
   readonly settle: (outcome: Outcome) => Promise<void> | void;
-  /** Where else to count it. */
+  /** A second set in which the delivery is counted. */
   readonly underway?: Underway;
 }
 
 /**
- * What all consumers of an intake share: the way to the pipeline, bounded by the subscription's
+ * Delivers messages of all consumers of an instance to the pipeline, bounded by the subscription's
  * concurrency.
  */
 export class Deliveries {
@@ -46,24 +46,24 @@ export class Deliveries {
     return this.subscription.name;
   }
 
-  /** Deliveries begun from now on belong to a new connection. */
+  /** Later deliveries belong to a new connection. */
   connected(): void {
     this.connection = new AbortController();
   }
 
-  /** What is under way is not ours any more: the broker hands it out again. */
+  /** Aborts running deliveries: the broker delivers their messages again. */
   abandon(why: string): void {
     this.connection.abort(new Error(why));
   }
 
-  /** Aborted when what arrives now is not ours any more. */
+  /** Aborted when the connection of the messages that arrive now is lost. */
   get signal(): AbortSignal {
     return this.connection.signal;
   }
 
   /**
-   * Hands a message to the pipeline when a slot is free, if `wanted` still says so by then, and
-   * lets `settle` do what it decided. Says whether it was handed over.
+   * Delivers a message when a slot is free, if `wanted` still returns true by then, and calls
+   * `settle` with the outcome. Returns whether the message was delivered.
    */
   hand(
     message: ConsumeMessage,
@@ -102,19 +102,19 @@ export class Deliveries {
 }
 
 /**
- * On the channel it came by. If that is closed the broker has the message back already, and hands
- * it out again.
+ * Acknowledges on the message's channel. If that is closed the broker has the message back already,
+ * and delivers it again.
  */
 export function acknowledge(channel: Channel, message: ConsumeMessage): void {
   onOpen(() => channel.ack(message));
 }
 
-/** Back into its queue at once; RabbitMQ counts it as a delivery. */
+/** Returns the message to its queue at once; RabbitMQ counts a delivery. */
 export function requeue(channel: Channel, message: ConsumeMessage): void {
   onOpen(() => channel.nack(message, false, true));
 }
 
-/** To the broker's dead letters, which the owner drains. */
+/** Moves the message to the broker's dead letters, which the owner drains. */
 export function reject(channel: Channel, message: ConsumeMessage): void {
   onOpen(() => channel.nack(message, false, false));
 }

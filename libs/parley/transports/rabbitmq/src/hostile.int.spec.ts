@@ -36,7 +36,7 @@ let connection: ChannelModel;
 let attacker: ConfirmChannel;
 let known = 0;
 
-/** As any program with the broker's password can. */
+/** Publishes as any program can that has the broker's password. */
 async function publish(body: Buffer, attributes: Attributes): Promise<void> {
   const named = Object.entries(attributes).filter(([, value]) => value !== undefined);
   const headers = Object.fromEntries(named.map(([name, value]) => [`cloudEvents:${name}`, value]));

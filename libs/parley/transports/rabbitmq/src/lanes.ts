@@ -6,16 +6,16 @@ import { laneQueues } from './topology';
 import { KeyedMutex, Underway } from './turns';
 
 /**
- * What a lane holds at most, if the concurrency is not more: the slots bound what is handled. A
- * consumer's prefetch cannot be changed without giving up the lane, and so the concurrency can be
- * raised without doing so.
+ * Least prefetch of a lane; it is the concurrency at start where that is more. The slots bound the
+ * handling. A consumer's prefetch cannot be changed without giving up the lane; this reserve lets
+ * the concurrency be raised without that.
  */
 const LANE_AHEAD = 16;
 
 /**
- * One lane queue. It has a channel of its own: closing it gives the lane up and puts everything
- * unfinished back, in order, in one step; cancelling would let the next consumer begin behind what
- * this one still holds.
+ * One lane queue. It has a channel of its own: closing it gives the lane up and returns all
+ * unfinished messages in order, in one step; cancelling would let the next consumer start behind
+ * messages that this one still holds.
  */
 class Lane {
   private channel?: Channel;
@@ -23,7 +23,7 @@ class Lane {
   private stopped = false;
   private readonly handling = new Underway();
   /**
-   * Whether messages came: of all the consumers of a lane RabbitMQ serves one, and does not tell
+   * Whether messages were delivered: RabbitMQ serves one of a lane's consumers, and does not tell
    * which.
    */
   active = false;
@@ -51,13 +51,13 @@ class Lane {
     );
   }
 
-  /** Closes for good, also what is being opened. */
+  /** Closes for good, also a channel that is being opened. */
   stop(): Promise<void> {
     this.stopped = true;
     return this.close();
   }
 
-  /** Hands over nothing more, waits for what is under way, then lets go. */
+  /** Delivers no further message, waits for running handlers, then gives the lane up. */
   close(): Promise<void> {
     const { channel } = this;
     if (channel) this.closing = this.letGo(channel);
@@ -67,7 +67,7 @@ class Lane {
   private async letGo(channel: Channel): Promise<void> {
     this.closed(channel);
     await this.handling.ended();
-    // Closed already with its connection: then there is nothing to let go of.
+    // The channel may be closed already, with its connection.
     await channel.close().catch(() => undefined);
   }
 
@@ -82,9 +82,7 @@ class Lane {
     void (key === undefined ? handle() : this.turns.take(key, handle));
   }
 
-  /**
-   * Never rejects. What is left unacknowledged goes back, in its place, when the channel closes.
-   */
+  /** Never rejects. Unacknowledged messages return to their place when the channel closes. */
   private async handle(message: ConsumeMessage, channel: Channel): Promise<void> {
     const { signal } = this.deliveries;
     const wanted = () => this.channel === channel;
@@ -102,7 +100,7 @@ class Lane {
         settle,
         underway: this.handling,
       });
-      // The broker would hand it to this very consumer again, but behind its successors: so it
+      // A requeued message would come to this very consumer again, but behind its successors: so it
       // waits here.
       if (handed && returned) await this.deliveries.pause();
     }
@@ -110,15 +108,15 @@ class Lane {
 }
 
 /**
- * The lanes of an instance. Every instance consumes every lane, and RabbitMQ serves the one that
- * has waited longest: when an instance goes, its lanes go on at once elsewhere. When one joins,
- * those that have more than their share hand lanes over.
+ * The lanes of an instance. Every instance consumes every lane, and RabbitMQ serves the consumer
+ * that has waited longest: when an instance stops, its lanes continue elsewhere at once. When one
+ * joins, instances with more than their share hand lanes over.
  */
 export class Lanes {
   private readonly lanes: readonly Lane[];
   /**
-   * Outlives connections: a message that comes again waits until its first handling, which may not
-   * have noticed, has ended.
+   * Kept across connections: a message delivered again waits until its first handling, which may
+   * not have noticed the loss, has ended.
    */
   private readonly turns = new KeyedMutex();
 
@@ -136,12 +134,15 @@ export class Lanes {
     await Promise.all(this.lanes.map((lane) => lane.stop()));
   }
 
-  /** Lanes that bring messages to this instance. */
+  /** Number of lanes that deliver messages to this instance. */
   get active(): number {
     return this.lanes.filter((lane) => lane.active).length;
   }
 
-  /** Goes to the end of the queue for every lane beyond an even share among so many instances. */
+  /**
+   * Moves to the end of the consumers' queue of every lane beyond an even share among the
+   * instances.
+   */
   async share(instances: number, connection: ChannelModel): Promise<void> {
     const share = Math.ceil(this.lanes.length / Math.max(1, instances));
     const surplus = this.lanes.filter((lane) => lane.active).slice(share);

@@ -2,10 +2,10 @@ import { connect, type ChannelModel } from 'amqplib';
 import { exchangeOf } from './broadcast-exchange';
 import { deadQueue, delayQueues, laneQueues } from './topology';
 
-/** How many services' queues are deleted at a time: each has thirty. */
+/** Number of services to clean up at a time: each has thirty queues. */
 const AT_A_TIME = 4;
 
-/** What the suites broadcast. */
+/** Broadcast contracts of the suites. */
 const NEWS = ['do-job', 'follow-up', 'bell-one', 'bell-two', 'bell-three'];
 
 const queuesOf = (owner: string): string[] => [
@@ -16,8 +16,8 @@ const queuesOf = (owner: string): string[] => [
 ];
 
 /**
- * Deletes the queues of services that tests made, and looks whether they are gone. @returns those
- * that are there all the same
+ * Deletes the queues of services that tests made, and checks that they are gone. @returns the
+ * queues that still exist
  */
 export async function dropQueuesOf(
   url: string,
@@ -41,7 +41,7 @@ export async function dropQueuesOf(
 
 async function drop(connection: ChannelModel, owner: string): Promise<readonly string[]> {
   const channel = await connection.createChannel();
-  // What is not there is deleted, too, says RabbitMQ.
+  // RabbitMQ confirms the deletion of a missing queue, too.
   await Promise.all(queuesOf(owner).map((queue) => channel.deleteQueue(queue)));
   await Promise.all(NEWS.map((name) => channel.deleteExchange(exchangeOf(`${owner}.${name}`))));
   await channel.close();
@@ -53,7 +53,7 @@ async function drop(connection: ChannelModel, owner: string): Promise<readonly s
   return found.flat();
 }
 
-/** Asking for a queue that is not there costs the channel. */
+/** Checks on a channel of its own: asking for a missing queue closes the channel. */
 async function isThere(connection: ChannelModel, queue: string): Promise<boolean> {
   const channel = await connection.createChannel();
   channel.on('error', () => undefined);

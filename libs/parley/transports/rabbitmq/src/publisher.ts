@@ -24,8 +24,8 @@ import { exchangeOf, exchanges } from './broadcast-exchange';
 import { declare, laneOf, LONGEST_WAIT, rungOf } from './topology';
 
 /**
- * Bytes: RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. Above it the broker
- * closes the channel, and so other messages would suffer.
+ * Bytes of the largest body: RabbitMQ's `max_message_size` since 4.0; before, it was 128 MiB. The
+ * broker closes the channel of a larger message, which would fail other messages, too.
  */
 export const LARGEST = 16 * 1024 * 1024;
 
@@ -33,10 +33,11 @@ const CONNECTED_WITHIN = 15_000;
 const CONFIRMED_WITHIN = 10_000;
 const DECLARED_AGAIN_AFTER = 1_000;
 /**
- * How long messages are said one by one after the broker closed the channel because of one of them.
+ * Milliseconds in which messages are sent one by one after the broker closed the channel because of
+ * one of them.
  */
 const CAREFUL_FOR_MS = 30_000;
-/** The broker closed the channel because of what a message says. */
+/** Reply code when the broker closes the channel because of a message's content. */
 const PRECONDITION_FAILED = 406;
 
 export const CONNECTION = {
@@ -45,25 +46,28 @@ export const CONNECTION = {
   connectionOptions: { timeout: 5_000 },
 };
 
-/** A message on its way to a queue. */
+/** A message to be sent to a queue. */
 export interface OutgoingParcel {
-  /** Not to a queue of that name, but to all who listen to this exchange. */
+  /** The exchange to publish to, instead of a queue. */
   readonly exchange?: string;
   readonly body: Buffer;
   readonly properties: Options.Publish;
 }
 
 /**
- * Nest's client, made to keep what it is given: persistent, routed or rejected, confirmed or
- * rejected. It publishes on the raw channel, because Nest's wrapper sends what was unconfirmed
- * again behind what was not sent yet after a reconnect.
+ * ClientRMQ that loses nothing: messages are persistent, and each is routed and confirmed, or
+ * rejected. It publishes on the raw channel, because Nest's wrapper sends unconfirmed messages
+ * again behind unsent ones after a reconnect.
  */
 export class CommandPublisher extends ClientRMQ {
   private readonly channels = new CurrentChannel<ConfirmChannel>();
-  /** Ids the broker gave back as unroutable; it says so before it confirms them. */
+  /**
+   * Ids of messages that the broker returned as unroutable; it returns a message before it confirms
+   * it.
+   */
   private readonly returned = new Set<string>();
   private declared = new Map<string, Promise<void>>();
-  /** Ids of messages that are sent and not confirmed. */
+  /** Ids of messages that were sent and are not confirmed. */
   private readonly unconfirmed = new Set<string>();
   private readonly guilty = new CulpritSearch();
   protected override readonly logger = loggerWithoutConnections(CommandPublisher.name);
@@ -96,8 +100,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /**
-   * Called for every new connection. Nest's would declare a queue of its own idea and consume
-   * replies nobody asked for.
+   * Called for every new connection. Nest's version would declare a queue of its own and consume
+   * replies that no call waits for.
    */
   override setupChannel(channel: ConfirmChannel, done: () => void): Promise<void> {
     this.declared = new Map();
@@ -113,14 +117,14 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /**
-   * In order per key: one unconfirmed at a time. Different keys, and messages without one, side by
-   * side.
+   * Publishes in order per key: one unconfirmed message at a time. Different keys, and messages
+   * without a key, run in parallel.
    */
   publishInOrder(messages: readonly OutgoingMessage[]): Promise<void> {
     return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
-  /** Puts a parcel into a queue of the owner. Resolves when the broker has it. */
+  /** Sends a parcel to a queue of the owner. Resolves when the broker has confirmed it. */
   async put(owner: string, queue: string, parcel: OutgoingParcel): Promise<void> {
     await this.ensure(owner, (connection) =>
       declare(connection, owner, this.address, this.topology),
@@ -133,7 +137,10 @@ export class CommandPublisher extends ClientRMQ {
     }
   }
 
-  /** Puts a parcel where it waits for `milliseconds` before it comes to the owner's own queue. */
+  /**
+   * Sends a parcel to a queue where it waits for `milliseconds` before it moves to the owner's own
+   * queue.
+   */
   async putLater(
     owner: string,
     milliseconds: number,
@@ -148,7 +155,7 @@ export class CommandPublisher extends ClientRMQ {
     });
   }
 
-  /** What the broker says of itself. */
+  /** Returns the broker's server properties. */
   async server(): Promise<Readonly<Record<string, unknown>>> {
     await this.open();
     const { connection } = this.manager.connection as ChannelModel;
@@ -195,7 +202,7 @@ export class CommandPublisher extends ClientRMQ {
           answered,
         );
       } catch (error) {
-        // Closed since it was asked for, or it cannot even be written: nothing was sent.
+        // The channel was closed meanwhile, or the message cannot be encoded: nothing was sent.
         const { name, message } = error as Error;
         reject(
           name === 'IllegalOperationError'
@@ -213,7 +220,7 @@ export class CommandPublisher extends ClientRMQ {
     return message.contract.kind === 'broadcast' ? this.say(message) : this.sendCommand(message);
   }
 
-  /** To whoever listens; nobody is an audience, too. */
+  /** Publishes a broadcast to its exchange; succeeds without a bound queue. */
   private async say({ contract, envelope, body }: OutgoingMessage): Promise<void> {
     const exchange = exchangeOf(contract.name);
     await this.ensure(exchange, (connection) =>
@@ -226,8 +233,8 @@ export class CommandPublisher extends ClientRMQ {
     };
     await this.dispatchEvent({ pattern: exchange, data: { exchange, body, properties } }).catch(
       (error: Error) => {
-        // The broker closes the channel when the exchange is gone; the next connection makes it
-        // anew.
+        // The broker closes the channel when the exchange is gone; the next connection declares it
+        // again.
         this.declared.delete(exchange);
         throw error;
       },
@@ -245,8 +252,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /**
-   * The owner's queues, or an exchange, exist, whether anybody ever ran or not. Asked once per
-   * connection.
+   * Ensures that the owner's queues, or an exchange, exist, also before the owner ever ran. Checked
+   * once per connection.
    */
   private ensure(what: string, make: (connection: ChannelModel) => Promise<void>): Promise<void> {
     const known = this.declared.get(what);
@@ -276,8 +283,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   /**
-   * Not at once: a queue that is declared anew before RabbitMQ 3.10 has told its consumers of the
-   * deletion hands messages to consumers that never get them.
+   * Declares again after 1 s: RabbitMQ 3.10 delivers to lost consumers when a queue is declared
+   * again before its consumers were told of the deletion.
    */
   private declareAgainSoon(owner: string): void {
     const { declared } = this;
@@ -289,7 +296,7 @@ export class CommandPublisher extends ClientRMQ {
     return withTimeout(CONFIRMED_WITHIN, this.channels.arrival(), () => notConnected(this.address));
   }
 
-  /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
+  /** Reconnects: a closed channel stays closed as long as its connection lives. */
   private revive(channel: ConfirmChannel, error: Error & { readonly code?: number }): void {
     if (error.code === PRECONDITION_FAILED)
       this.guilty.accuse(channel, this.unconfirmed, error.message);
@@ -306,9 +313,9 @@ export class CommandPublisher extends ClientRMQ {
 }
 
 /**
- * Finds the message because of which the broker closed the channel: of several that were under way
- * nobody knows which it was. So for a while they are sent one by one, and the one that is alone
- * when the channel is closed again is it.
+ * Finds the message because of which the broker closed the channel. Of several unconfirmed messages
+ * it is unknown which, so for a while they are sent one by one: the one that is alone when the
+ * channel is closed again is the culprit.
  */
 class CulpritSearch {
   private carefulUntil = -Infinity;
@@ -324,7 +331,10 @@ class CulpritSearch {
     else this.carefulUntil = performance.now() + CAREFUL_FOR_MS;
   }
 
-  /** What the broker says of this message; undefined: it said nothing, or not of this one. */
+  /**
+   * Returns the broker's reason against this message; undefined if there is none, or it is about
+   * another message.
+   */
   verdict(channel: ConfirmChannel, id: string): string | undefined {
     const found = this.verdicts.get(channel);
     return found?.id === id ? found.why : undefined;
@@ -339,7 +349,7 @@ class CulpritSearch {
 }
 
 /**
- * The broker, or its protocol, does not take such a message. Nothing was stored, and publishing it
+ * The broker, or its protocol, does not accept the message. Nothing was stored, and publishing it
  * again does not help.
  */
 class UnacceptableError extends UnpublishableError {
@@ -349,7 +359,7 @@ class UnacceptableError extends UnpublishableError {
   }
 }
 
-/** Nothing could be handed over, for there is no connection. */
+/** No message could be sent: there is no connection. */
 const notConnected = (address: Address): NotStoredError =>
   new NotStoredError(
     `there is no connection to RabbitMQ at ${address}; nothing was stored, send it again when it is back`,

@@ -5,19 +5,19 @@ import { acknowledge, reject, requeue, type Deliveries } from './delivery';
 import { laneOf } from './topology';
 import { Underway } from './turns';
 
-/** The consumer of the owner's own queue: commands without a key, and those whose delay is over. */
+/** Consumes the owner's own queue: commands without a key, and those after a delay. */
 export class QueueConsumer {
   private stopped = false;
   private readonly taken = new Underway();
 
   constructor(private readonly deliveries: Deliveries) {}
 
-  /** From now on nothing is handed to the pipeline; what arrives nevertheless goes back. */
+  /** Delivers no further message to the pipeline; messages that still arrive are returned. */
   stop(): void {
     this.stopped = true;
   }
 
-  /** Resolves when everything taken is handled or given back. */
+  /** Resolves when every received message is handled or returned. */
   ended(): Promise<void> {
     return this.taken.ended();
   }
@@ -56,16 +56,19 @@ export class QueueConsumer {
     channel: Channel,
     signal: AbortSignal,
   ): Promise<void> {
-    // Its connection is gone: the broker has it back, and a copy would be one too many.
+    // The connection is lost: the broker has the message back, and a copy would be a duplicate.
     if (signal.aborted) return;
     if (outcome.kind === 'dead') return reject(channel, message);
     if (outcome.kind === 'retry') await this.putLater(message, outcome);
     if (outcome.kind === 'return') await this.giveBack(message);
-    // Only now: until here the broker would deliver the original again.
+    // Acknowledged last: until here the broker would deliver the original again.
     acknowledge(channel, message);
   }
 
-  /** What came out of a delay may have more of it to wait for, or a lane to go to. */
+  /**
+   * Moves a message after a delay on to its remaining delay, or to its lane. Returns whether it was
+   * moved.
+   */
   private async movedOn(message: ConsumeMessage): Promise<boolean> {
     const { owner, publisher } = this.deliveries;
     const remaining = remainingOf(message);
@@ -95,7 +98,8 @@ export class QueueConsumer {
   }
 
   /**
-   * As a copy with the same attempt: a plain requeue would be counted by the broker as one more.
+   * Returns the message as a copy with the same attempt: the broker would count a plain requeue as
+   * a delivery.
    */
   private async giveBack(message: ConsumeMessage): Promise<void> {
     const { owner, publisher } = this.deliveries;

@@ -28,8 +28,8 @@ export const rabbitmq: Technology = {
 };
 
 /**
- * One connection to publish, others to consume: a broker that slows publishers down must not slow
- * acknowledgements down.
+ * Uses one connection to publish and others to consume: a broker that throttles publishers must not
+ * delay acknowledgements.
  */
 class RabbitTransport implements Transport {
   readonly technology = 'rabbitmq';
@@ -119,7 +119,10 @@ class RabbitTransport implements Transport {
     ];
   }
 
-  /** Over AMQP a broker tells little of itself; what it lets be declared, it keeps to. */
+  /**
+   * Checks the version and declared settings: AMQP reveals little of a broker, but the broker keeps
+   * to declared settings.
+   */
   async checkDurability(): Promise<readonly Finding[]> {
     const { version } = await this.publisher.server();
     return [

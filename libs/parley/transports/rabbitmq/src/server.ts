@@ -20,9 +20,7 @@ const STARTED_WITHIN = 15_000;
 const CLOSED_WITHIN = 3_000;
 const RECONNECT_AFTER = 1_000;
 
-/**
- * Nest's server, made to start within a bound, to come back for ever and to say when it is away.
- */
+/** ServerRMQ with a start timeout, endless reconnects and health. */
 export abstract class RabbitServer extends ServerRMQ implements Consumer {
   override transportId: never;
   protected state: ConsumerHealth['state'] = 'starting';
@@ -51,13 +49,13 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
     );
   }
 
-  /** Declares what is consumed and begins with it, on a channel of a new connection. */
+  /** Declares queues and starts to consume, on a channel of a new connection. */
   protected abstract consumeFrom(connection: ChannelModel, channel: ConfirmChannel): Promise<void>;
-  /** The connection is gone, and all its channels. */
+  /** Called when the connection is lost, with all its channels. */
   protected abstract lost(): void;
-  /** Takes nothing more. */
+  /** Stops taking messages. */
   protected abstract stopNow(): Promise<void>;
-  /** Resolves when what is under way has ended, or was given up. */
+  /** Resolves when running handlers have ended, or were aborted. */
   protected abstract drained(): Promise<void>;
 
   override addHandler(
@@ -132,7 +130,7 @@ export abstract class RabbitServer extends ServerRMQ implements Consumer {
     this.connectionLog.back();
   }
 
-  /** A closed channel stays closed as long as its connection lives; so the connection has to go. */
+  /** Reconnects: a closed channel stays closed as long as its connection lives. */
   protected recover(error: Error): void {
     if (this.stopping || this.state !== 'consuming') return;
     this.reason = `RabbitMQ at ${this.address} stopped a consumer: ${error.message}`;

@@ -4,34 +4,32 @@ import { crc32 } from 'node:zlib';
 import { type Address, NotThereError } from './address';
 
 /*
- * What RabbitMQ holds for an owner. Sender and consumer declare the same queues with the same
- * arguments, whoever comes first; so commands wait for an owner that never ran yet.
+ * The queues of an owner. Sender and consumer declare the same queues with the same arguments, in
+ * any order, so commands wait for an owner that never ran yet.
  *
  *   inventory                       commands without a key
- *   inventory.lane-00 … lane-15     commands with a key; one active consumer each, so that a lane's order survives scaling
- *   inventory.delay.1s … 2048s      commands that wait; the broker moves them to `inventory` when their time has come
- *   inventory.dead                  what the broker itself gave up on; the owner keeps it with its dead letters
+ *   inventory.lane-00 … lane-15     commands with a key; single active consumer keeps order
+ *   inventory.delay.1s … 2048s      delayed commands, moved to `inventory` when due
+ *   inventory.dead                  the broker's dead letters, drained by the owner
  */
 
 export const LANES = 16;
 
-/** Seconds; each rung takes the delays from its own length up to the next one's. */
+/** Seconds. Each rung takes delays from its own length up to the next one's. */
 export const RUNGS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048];
 
-/**
- * The longest a message can wait in one go; what is left of a longer delay waits in further goes.
- */
+/** Milliseconds of the longest wait in one rung; a longer delay continues in further waits. */
 export const LONGEST_WAIT = RUNGS.at(-1)! * 2_000 - 1;
 
 /**
- * RabbitMQ dead-letters at the limit, and counts every return, a drain's too. It is there for
+ * RabbitMQ dead-letters at this limit, and counts every return, a drain's too. It is meant for
  * messages that kill their consumer; the pipeline's own limit comes long before it.
  */
 const DELIVERY_LIMIT = 1_000;
 
 /**
- * The dead letters themselves are never given up on. RabbitMQ 4 would after 20 deliveries, if
- * nothing were said.
+ * Delivery limit of the dead letters themselves, never reached. RabbitMQ 4 would drop them after 20
+ * deliveries by default.
  */
 const KEPT = 1_000_000_000;
 
@@ -41,17 +39,21 @@ export const laneQueues = (owner: string): string[] =>
 export const delayQueues = (owner: string): string[] =>
   RUNGS.map((rung) => delayQueue(owner, rung));
 
-/** CRC-32 of the key's UTF-8 bytes, so that a sender in any language finds the same lane. */
+/**
+ * Returns the lane queue of a key: CRC-32 of the key's UTF-8 bytes, so that a sender in any
+ * language finds the same lane.
+ */
 export const laneOf = (owner: string, key: string): string => laneQueue(owner, crc32(key) % LANES);
 
 /**
- * A quorum queue only lets go of expired messages at its head: one with a long time would hold up
- * those behind it. On its rung a message meets only times less than twice its own.
+ * Returns the delay queue for a wait. A quorum queue releases expired messages only at its head:
+ * one with a long time would hold up those behind it. On its rung a message meets only times less
+ * than twice its own.
  */
 export const rungOf = (owner: string, milliseconds: number): string =>
   delayQueue(owner, RUNGS.findLast((rung) => rung * 1_000 <= milliseconds) ?? RUNGS[0]!);
 
-/** The dead letters first: the others lead there. */
+/** Dead letters first: the other queues lead there. */
 export const queuesOf = (
   owner: string,
 ): readonly (readonly [name: string, options: Options.AssertQueue])[] => [
@@ -68,8 +70,8 @@ export const queuesOf = (
 ];
 
 /**
- * Declares all of it, or only looks whether it is there, on a channel of its own: a refusal closes
- * the channel it came by.
+ * Declares all queues of an owner, or only verifies that they exist, on a channel of its own: a
+ * refusal closes the channel.
  */
 export async function declare(
   connection: ChannelModel,
@@ -83,7 +85,7 @@ export async function declare(
   const [first, ...others] = queuesOf(owner);
   const make = async ([name, options]: (typeof others)[number]) => {
     if (mode === 'verify') await mustBeThere(channel.checkQueue(name), address, `queue ${name}`);
-    // Of what is there, this only looks at the settings.
+    // Of an existing queue, this only checks the settings.
     await channel.assertQueue(name, options);
   };
   await make(first!);
@@ -91,7 +93,7 @@ export async function declare(
   await channel.close();
 }
 
-/** @throws NotThere */
+/** Waits for the check. @throws NotThereError when the queue or exchange is missing */
 export async function mustBeThere(
   check: PromiseLike<unknown>,
   address: Address,
@@ -110,8 +112,8 @@ function durable(more: Record<string, unknown>): Options.AssertQueue {
 }
 
 /**
- * At least once: the message leaves its queue when the other one has it. RabbitMQ asks for
- * `reject-publish` with it.
+ * Arguments for dead-lettering at least once: the message leaves its queue when the other queue has
+ * it. RabbitMQ requires `reject-publish` with it.
  */
 function deadLettersTo(queue: string): Record<string, unknown> {
   return {

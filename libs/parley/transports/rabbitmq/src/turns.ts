@@ -1,6 +1,6 @@
 /**
- * Runs what shares a name one after the other, in the order of asking; different names side by
- * side.
+ * Runs functions of the same name one after the other, in the order of the calls; different names
+ * run in parallel.
  */
 export class KeyedMutex {
   private readonly tails = new Map<string, Promise<void>>();
@@ -15,8 +15,8 @@ export class KeyedMutex {
 }
 
 /**
- * At most so many at a time; the others wait in the order of asking. The bound may change: then
- * call `changed`.
+ * Bounds the functions that run at a time; others wait in the order of the calls. The bound may
+ * change: then call `changed`.
  */
 export class Semaphore {
   private readonly waiting: Array<() => void> = [];
@@ -43,7 +43,7 @@ export class Semaphore {
   }
 }
 
-/** Work under way, to be waited for. */
+/** Work in progress, to be awaited. */
 export class Underway {
   private readonly work = new Set<Promise<unknown>>();
 
@@ -58,7 +58,7 @@ export class Underway {
     return this.work.size;
   }
 
-  /** Resolves when nothing is under way, what was begun meanwhile included. */
+  /** Resolves when no work is in progress, work added meanwhile included. */
   async ended(): Promise<void> {
     while (this.work.size > 0) await Promise.allSettled(this.work);
   }
