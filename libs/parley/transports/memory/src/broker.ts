@@ -17,16 +17,16 @@ const brokers = new Map<string, MemoryBroker>();
 
 /** An instance that answers calls. */
 export interface AnsweringInstance {
-  /** Rejects with the signal's reason as soon as it is aborted, whatever the handler does. */
+  /** Rejects with the signal's reason as soon as it is aborted, even if the handler goes on. */
   ask(request: OutgoingCall, cancelled: AbortSignal): Promise<CallResult>;
 }
 
-/** Something that gets a copy of every message from now on. */
+/** Receives a copy of every message from now on. */
 export type Listener = (headers: Headers, body: Buffer) => void;
 
 /**
- * What `memory://name` names: one object per name in the process, through which its services talk
- * to each other. It outlives them, as a broker does.
+ * The broker of `memory://name`: one object per name in the process, through which its services
+ * communicate. It outlives them, as a broker does.
  */
 export class MemoryBroker {
   /** The instances that answer calls, by owner. */
@@ -42,12 +42,12 @@ export class MemoryBroker {
   private readonly listeners = new Set<Listener>();
   /** Broadcasts, and events for live tails, that were sent and have not reached a consumer. */
   arriving = 0;
-  /** Who handles broadcasts and live tails now. */
+  /** The present consumers of broadcasts and live tails. */
   readonly broadcasts = new Set<{ readonly unsettled: number }>();
-  /** Told of every message that was published, before it is delivered. */
+  /** Called with every published message, before it is delivered. */
   readonly witnesses = new Set<(message: OutgoingMessage) => void>();
 
-  /** What its services share beside messages. */
+  /** Key and claim stores that its services share. */
   readonly subjectKeys: MemorySubjectKeys;
   readonly claims: MemoryClaimStore;
 
@@ -60,8 +60,8 @@ export class MemoryBroker {
   }
 
   /**
-   * The broker a URL names, made if need be. Its clock and its mischief are those of whoever comes
-   * first.
+   * Returns the broker of a URL, created if needed. The first caller determines its clock and its
+   * faults.
    */
   static at(url: string, clock: Clock): MemoryBroker {
     const { host, searchParams } = new URL(url);
@@ -71,7 +71,7 @@ export class MemoryBroker {
     return broker;
   }
 
-  /** Forgets the broker and all its messages; who still holds it is on its own. */
+  /** Forgets the broker and all its messages; later calls of `at` create another one. */
   static forget(url: string): void {
     brokers.delete(new URL(url).host);
   }
@@ -90,12 +90,12 @@ export class MemoryBroker {
     else for (const hear of this.listeners) hear(headers, body);
   }
 
-  /** The queue of the commands a service owns; it is there before the service is. */
+  /** The queue of the commands that a service owns; it exists before the service does. */
   commandsOf(owner: string): MemoryQueue {
     return queueIn(this.commands, owner, () => new MemoryQueue(owner, this.clock, this.mischief));
   }
 
-  /** The subscription's own place in the log. A new one starts where it says. */
+  /** The subscription's own queue, filled from the log from the start that it asks for. */
   groupOf({ name, from }: RegisteredSubscription): MemoryQueue {
     return queueIn(this.groups, name, () => {
       const group = new MemoryQueue(name, this.clock, this.mischief);
@@ -115,9 +115,7 @@ export class MemoryBroker {
     return () => this.listeners.delete(listener);
   }
 
-  /**
-   * What is being handled or could be now, in words; queues that nobody consumes from are left out.
-   */
+  /** Describes messages being handled or ready to be; queues without a consumer are left out. */
   unsettled(): readonly string[] {
     const queues = [...this.commands.values(), ...this.groups.values()].filter(
       ({ pending }) => pending > 0,

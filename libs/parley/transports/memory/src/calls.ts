@@ -18,8 +18,8 @@ import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { type AnsweringInstance, MemoryBroker } from './broker';
 
 /**
- * Asks within the process. Deadlines are real time, also under a virtual clock: nothing else ends a
- * handler that hangs.
+ * Calls within the process. Deadlines are real time, also under a virtual clock: nothing else ends
+ * a handler that hangs.
  */
 export class MemoryCallTransport implements CallTransport {
   readonly technology = 'memory';
@@ -110,7 +110,7 @@ class MemoryCallServer extends Server implements CallServer, AnsweringInstance {
     );
     try {
       const answer = await Promise.race([answered, aborted(signal)]);
-      cancelled.throwIfAborted(); // a handler may answer as soon as it is told to give up
+      cancelled.throwIfAborted(); // a handler may reply as soon as it is aborted
       return answer;
     } catch (reason) {
       throw cancelled.aborted ? reason : new ReplyLostError(contract, 'the instance stopped');

@@ -10,14 +10,14 @@ import type { MemoryTx } from './database';
 
 const DAY = 24 * 3_600_000;
 
-/** The twin of a claim store, for tests and simulation. */
+/** In-memory claim store, for tests and simulation. */
 export class MemoryClaimStore implements ClaimStore {
   readonly address = 'memory';
   private readonly kept = new Map<string, { readonly body: Buffer; readonly until: number }>();
 
   constructor(
     private readonly clock: Clock,
-    /** The database it is part of. */
+    /** The store that it belongs to. */
     private readonly home?: Store,
   ) {}
 

@@ -29,7 +29,8 @@ export class MemoryConsumer extends ConsumerServer {
   private readonly broadcasts: BroadcastConsumer[] = [];
   private readonly closed = new AbortController();
   /**
-   * Deliveries run outside of the sender's conversation and transaction, in which we are called.
+   * Runs deliveries outside of the sender's conversation and transaction, from which they are
+   * started.
    */
   private readonly outside = AsyncLocalStorage.snapshot();
 
@@ -88,8 +89,8 @@ export class MemoryConsumer extends ConsumerServer {
 
   private consume(queue: MemoryQueue, subscription: RegisteredSubscription): void {
     const handle = (item: Item): Promise<Outcome> => {
-      // The whole log reaches every group; what nobody here handles is not its business. An unknown
-      // command is.
+      // The whole log reaches every group; events without a handler here are skipped. Unknown
+      // commands are not.
       if (subscription.kind === 'event' && !isFor(subscription, item.headers))
         return Promise.resolve({ kind: 'done', settled: false });
       return this.outside(() => this.handOver(subscription, item.headers, item.body));

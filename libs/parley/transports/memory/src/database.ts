@@ -7,15 +7,15 @@ import {
   type Tx,
 } from '@parley/messaging/transport';
 
-/** A transaction over things in memory: what changes something says how to undo it. */
+/** A transaction over objects in memory: each change registers how to undo it. */
 export class MemoryTx {
   private readonly undos: (() => void)[] = [];
   private readonly afterwards: (() => void)[] = [];
   private over = false;
 
   /**
-   * Called if the transaction is rolled back, the latest change first. @throws at once, undone, if
-   * that has happened already
+   * Registers a function that is called if the transaction is rolled back, the latest first.
+   * @throws Error, after undoing at once, if the transaction is over already
    */
   undo(change: () => void): void {
     if (!this.over) return void this.undos.push(change);
@@ -23,7 +23,7 @@ export class MemoryTx {
     throw new Error('the transaction is over');
   }
 
-  /** Called once the transaction has committed. */
+  /** Registers a function that is called once the transaction has committed. */
   committed(notify: () => void): void {
     this.afterwards.push(notify);
   }
@@ -52,11 +52,11 @@ export class NestedTransaction extends Error {
 }
 
 /**
- * The fake of a database: transactions that run one at a time, so that none sees the changes of
- * another before they are committed, and the ids of the messages that took effect.
+ * In-memory fake of a database: transactions that run one at a time, so that none sees another's
+ * uncommitted changes, and the ids of the messages that took effect.
  */
 export class MemoryDatabase {
-  /** The fingerprints of the messages that took effect, by subscription and id. */
+  /** Fingerprints of the messages that took effect, by subscription and id. */
   private readonly handled = new Map<string, string | undefined>();
   private readonly handledAt = new Map<string, number>();
   private readonly turns = new AsyncLocalStorage<{ over: boolean }>();
@@ -64,7 +64,9 @@ export class MemoryDatabase {
   /** Transactions that wait or run. */
   protected waitingTurns = 0;
 
-  /** `window`: milliseconds for which the inbox knows what was handled. Default 7 days. */
+  /**
+   * `window`: milliseconds for which the inbox keeps the ids of handled messages. Default 7 days.
+   */
   constructor(
     readonly clock: Clock = systemClock,
     private readonly window = 7 * 86_400_000,
@@ -95,7 +97,7 @@ export class MemoryDatabase {
     });
   }
 
-  /** Runs `work` when the turns before it have ended: nothing sees half of what it does. */
+  /** Runs `work` after the earlier turns: none sees its partial changes. */
   turn<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.turns.getStore()?.over === false) return Promise.reject(new NestedTransaction());
     const turn = { over: false };
@@ -110,7 +112,7 @@ export class MemoryDatabase {
     return result;
   }
 
-  /** In the given transaction, or in one of its own. */
+  /** Runs `work` in the given transaction, or in one of its own. */
   within<T>(tx: Tx | undefined, work: (tx: MemoryTx) => T): Promise<T> {
     return tx
       ? Promise.resolve(work(tx as MemoryTx))
@@ -122,8 +124,8 @@ export class MemoryDatabase {
   }
 
   /**
-   * What was handled longer ago than this is not known any more: a copy that comes now takes effect
-   * again.
+   * Forgets messages handled longer ago than this, in milliseconds: a copy that comes now takes
+   * effect again.
    */
   forget(olderThan = this.window): void {
     for (const [entry, at] of this.handledAt) {
@@ -134,8 +136,8 @@ export class MemoryDatabase {
   }
 
   /**
-   * Notes that a message took effect; false when it is noted already. @throws IdConflictError when
-   * another one is
+   * Records that a message took effect. Returns false when it is recorded already.
+   * @throws IdConflictError when another message is recorded under the id
    */
   handle(tx: Tx, subscription: string, messageId: string, print?: string): boolean {
     this.forget();
@@ -143,14 +145,14 @@ export class MemoryDatabase {
     refuseConflict(messageId, this.handled.get(entry), print);
     if (this.handled.has(entry)) return false;
     this.handled.set(entry, print);
-    this.handledAt.delete(entry); // what was undone and comes again is the latest
+    this.handledAt.delete(entry); // moves a repeated entry to the end
     this.handledAt.set(entry, this.clock.now());
     (tx as MemoryTx).undo(() => this.handled.delete(entry));
     return true;
   }
 }
 
-/** What `work` comes to, unless it is ended before. */
+/** Resolves to the result of `work`; rejects when `ending` ends before. */
 function untilEnded<T>(ending: Ending, work: () => Promise<T>): Promise<T> {
   if (ending.ended) return Promise.reject(ending.ended);
   return new Promise((resolve, reject) => {

@@ -134,7 +134,7 @@ export class MemoryDeadLetters implements DeadLetters {
     return this.letters.values();
   }
 
-  /** The lane's letters that it waits for. */
+  /** The dead letters that block the lane, or any lane. */
   holding(lane?: string): readonly Letter[] {
     return [...this.letters.values()].filter(
       (letter) => letter.holds && (lane === undefined || letter.lane === lane),

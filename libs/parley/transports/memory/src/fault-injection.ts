@@ -1,17 +1,20 @@
 import type { Item } from './queue-item';
 
 /**
- * What a real broker may do to messages, seeded so that it does the same again: deliver them twice,
- * deliver other keys first, take its time. It loses none, and keeps the order of each key.
+ * Faults of a real broker, reproducible by their seed: it delivers messages twice, other keys
+ * first, or late. It loses none, and keeps the order of each key.
  */
 export class FaultInjection {
   private readonly duplicate: number;
   private readonly delay: number;
-  /** Whether it likes to deliver other keys first. */
+  /** Whether other keys may be delivered first. */
   readonly reorders: boolean;
   private state: number;
 
-  /** From the URL: `?seed=7&duplicate=0.2&delay=50&reorder`. Without them it does nothing. */
+  /**
+   * Reads the options of the URL: `?seed=7&duplicate=0.2&delay=50&reorder`. Without them no faults
+   * are injected.
+   */
   constructor(options: URLSearchParams) {
     this.duplicate = Number(options.get('duplicate') ?? 0);
     this.delay = Number(options.get('delay') ?? 0);
@@ -31,9 +34,7 @@ export class FaultInjection {
     return choices[Math.floor(this.random() * choices.length)];
   }
 
-  /**
-   * Numerical Recipes' linear congruential generator; its high bits are good enough for mischief.
-   */
+  /** Numerical Recipes' linear congruential generator; its high bits are good enough here. */
   private random(): number {
     this.state = (Math.imul(this.state, 1_664_525) + 1_013_904_223) >>> 0;
     return this.state / 2 ** 32;

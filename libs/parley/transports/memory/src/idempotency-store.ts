@@ -14,7 +14,7 @@ import type { MemoryDatabase } from './database';
 interface Row {
   readonly print: string;
   readonly token: string;
-  /** Nobody else takes it over before. */
+  /** Time until which no other call can take the key over. */
   readonly until: number;
   readonly at: number;
   readonly answer?: CallResult;
@@ -22,7 +22,7 @@ interface Row {
 
 const KEPT = IDEMPOTENCY_RETENTION_DAYS * 24 * 3_600_000;
 
-/** What was answered under idempotency keys. */
+/** Replies of calls by idempotency key. */
 export class MemoryIdempotencyStore implements IdempotencyStore {
   private readonly rows = new Map<string, Row>();
 

@@ -12,12 +12,12 @@ import type { MemoryDeadLetters } from './dead-letters';
 import type { LaneTable, Row } from './lane-table';
 import type { MemoryDatabase, MemoryTx } from './database';
 
-/** Delivers what waits in the lanes of one instance's subscriptions, as it comes due. */
+/** Delivers parked messages of one instance's subscriptions when they are due. */
 export class MemoryLaneRunner implements LaneRunner {
   private readonly subscriptions: ReadonlyMap<string, RegisteredSubscription>;
   private readonly underWay = new Map<string, number>();
   private cancelTimer = () => {};
-  /** Runs things outside of whatever transaction or conversation happened to wake us. */
+  /** Runs deliveries outside of the transaction or conversation that woke the runner. */
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
@@ -39,8 +39,8 @@ export class MemoryLaneRunner implements LaneRunner {
   }
 
   /**
-   * At once: `look` asks whether it still runs, and a turn of the store may last as long as a
-   * handler.
+   * Stops without waiting for a turn, which may last as long as a handler: `look` checks whether
+   * the runner still runs.
    */
   async stop(): Promise<void> {
     this.table.runners.delete(this);
@@ -111,8 +111,8 @@ export class MemoryLaneRunner implements LaneRunner {
   }
 
   /**
-   * Whether the message is in the inbox already does not matter: it may have been acknowledged
-   * there when it was parked.
+   * Ignores whether the message is in the inbox already: it may have been acknowledged there when
+   * it was parked.
    */
   private settle(tx: MemoryTx, row: Row, print?: string): void {
     if (!this.table.isThere(row))

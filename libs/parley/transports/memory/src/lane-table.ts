@@ -14,7 +14,10 @@ export interface Row extends ParkedMessage {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** Many messages may have no id, or the same wrong one: those are known by all there is of them. */
+/**
+ * Fingerprint of a message: of its body, or, without a valid id, of headers and body: many messages
+ * may have no id, or the same wrong one.
+ */
 const whole = ({ headers, body }: Pick<ParkedMessage, 'headers' | 'body'>) =>
   UUID.test(headers.id ?? '')
     ? fingerprintOf(body)
@@ -32,7 +35,7 @@ interface Runner {
   serves(subscription: string): boolean;
 }
 
-/** The table of the messages that wait in lanes, and the ids of all that is parked or dead. */
+/** The table of parked messages, and the ids of all that are parked or dead. */
 export class LaneTable {
   /** Fingerprints of every message kept, parked or dead, by subscription and id. */
   private readonly kept = new Map<string, readonly string[]>();
@@ -54,8 +57,8 @@ export class LaneTable {
   }
 
   /**
-   * Whether a message is parked or dead here; with this print, if given: another one may have come
-   * under its id.
+   * Whether a message is parked or dead here; with this fingerprint, if given: another message may
+   * have the same id.
    */
   keeps(subscription: string, messageId: string | undefined, print?: string): boolean {
     const prints = this.kept.get(keptAs(subscription, messageId));
@@ -74,12 +77,12 @@ export class LaneTable {
   letGo({ subscription, headers, body }: Pick<Row, 'subscription' | 'headers' | 'body'>): void {
     const entry = keptAs(subscription, headers.id);
     const prints = this.kept.get(entry) ?? [];
-    const rest = prints.toSpliced(Math.max(0, prints.indexOf(whole({ headers, body }))), 1); // edited meanwhile: not there under its print
+    const rest = prints.toSpliced(Math.max(0, prints.indexOf(whole({ headers, body }))), 1); // an edited message has another print
     if (rest.length > 0) this.kept.set(entry, rest);
     else this.kept.delete(entry);
   }
 
-  /** Replaces a row by a changed one; undefined when it is not there any more. */
+  /** Replaces a row by a changed one. Returns undefined when the row is gone. */
   change(row: Row, changes: Partial<Row>): Row | undefined {
     const rows = this.lanes.get(row.lane);
     const at = rows?.indexOf(row) ?? -1;
@@ -96,7 +99,7 @@ export class LaneTable {
     tx.undo(() => this.put(row));
   }
 
-  /** Lets every runner look again. */
+  /** Lets every runner check its lanes again. */
   readonly wake = (): void => this.runners.forEach((runner) => runner.wake());
 
   insert(tx: MemoryTx, row: Row): void {
@@ -124,13 +127,15 @@ export class LaneTable {
     this.letGo(row);
   }
 
-  /** Before whatever waits in its lane: it was delivered earlier than that. */
+  /**
+   * The place before all parked messages of the lane: the message was delivered earlier than them.
+   */
   atHead(message: ParkedMessage): number {
     const head = this.lanes.get(laneOf(message))?.[0];
     return head ? head.place - 1 : ++this.places;
   }
 
-  /** Behind everything that is kept. */
+  /** The place behind all kept messages. */
   atEnd(): number {
     return ++this.places;
   }

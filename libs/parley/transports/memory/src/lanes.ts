@@ -42,7 +42,7 @@ export class MemoryLanes implements Lanes {
   parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
     return this.database.within(tx, (tx) => {
       if (this.table.keepsThis(message)) return true;
-      if (this.database.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: whoever handles it finds out
+      if (this.database.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: its handling finds out
       const lane = laneOf(message);
       if (
         message.key === undefined ||

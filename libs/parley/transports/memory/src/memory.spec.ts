@@ -53,7 +53,7 @@ function said(contract: Contract, orderId = 'o-1', delay?: number): OutgoingMess
   return { contract, envelope, body: Buffer.from(JSON.stringify({ orderId })), delay };
 }
 
-/** An instance of a service that handles one contract, and what it was delivered. */
+/** An instance of a service that handles one contract, with its deliveries. */
 async function instance(
   service: string,
   contract: Contract,

@@ -75,7 +75,7 @@ export class MemoryOutbox implements Outbox {
     this.wakers.add(wake);
   }
 
-  /** What somebody relays. Without a relay it waits for one. */
+  /** Describes messages that a relay can send now; without a relay there are none. */
   unsettled(): readonly string[] {
     if (!this.led) return [];
     return this.dueRows().map(({ contract }) => `${contract} in the outbox`);
@@ -86,7 +86,10 @@ export class MemoryOutbox implements Outbox {
     this.wakeForDue();
   };
 
-  /** A relay that polls would be late, and nobody could tell when all is quiet. */
+  /**
+   * Wakes the relay when the next message is due: a polling relay would be late, and tests could
+   * not tell when the system is idle.
+   */
   private wakeForDue(): void {
     this.cancelTimer();
     const now = this.store.clock.elapsed();

@@ -2,17 +2,17 @@ import type { Clock, Outcome, RegisteredSubscription } from '@parley/messaging/t
 import type { FaultInjection } from './fault-injection';
 import type { Item } from './queue-item';
 
-/** Whoever handles a queue's messages: one intake of one instance. */
+/** A consumer of a queue: one subscription of one instance. */
 export interface Consumer {
-  /** Whose concurrency bounds what it takes at the same time. */
+  /** Its concurrency bounds the messages handled at the same time. */
   readonly subscription: Pick<RegisteredSubscription, 'concurrency'>;
   readonly handle: (item: Item) => Promise<Outcome>;
 }
 
 /**
- * Messages for one subscription, which the instances share. Messages of one key are delivered in
- * order, one at a time; others in parallel. Not acknowledged is not gone: what a consumer leaves
- * behind is delivered again.
+ * Messages for one subscription, shared by its instances. Messages of one key are delivered in
+ * order, one at a time; others in parallel. Messages that a detached consumer has not acknowledged
+ * are delivered again.
  */
 export class MemoryQueue {
   private readonly lanes = new Map<string, Item[]>();
@@ -42,14 +42,14 @@ export class MemoryQueue {
     this.deliverSoon();
   }
 
-  /** Gives the consumer nothing more; what it handles stays its own. */
+  /** Delivers no further message to the consumer; messages being handled stay with it. */
   pause(consumer: Consumer): void {
     const at = this.consumers.indexOf(consumer);
     if (at >= 0) this.consumers.splice(at, 1);
     if (this.consumers.length === 0) this.cancelTimer();
   }
 
-  /** What the consumer has not acknowledged is delivered to another. */
+  /** Delivers the consumer's unacknowledged messages to another. */
   detach(consumer: Consumer): void {
     this.pause(consumer);
     for (const [item, owner] of this.underWay) if (owner === consumer) this.underWay.delete(item);
@@ -60,7 +60,7 @@ export class MemoryQueue {
     return [...this.lanes.values()].reduce((sum, items) => sum + items.length, 0);
   }
 
-  /** Messages that are being handled or could be, now, by those who consume. */
+  /** Messages being handled, or ready to be handled by a present consumer. */
   get pending(): number {
     return this.underWay.size + (this.consumers.length > 0 ? [...this.ready()].length : 0);
   }
@@ -98,9 +98,9 @@ export class MemoryQueue {
 
   private async handOver(lane: string, item: Item, consumer: Consumer): Promise<void> {
     const outcome = await consumer.handle(item);
-    if (this.underWay.get(item) !== consumer) return; // detached meanwhile: another handles it
+    if (this.underWay.get(item) !== consumer) return; // detached meanwhile: another consumer handles the message
     this.underWay.delete(item);
-    // The pipeline never asks us to retry or to keep the dead: we honour neither.
+    // The pipeline never asks for a retry or a dead letter: this queue supports neither.
     if (outcome.kind !== 'return') this.remove(lane, item);
     this.deliverSoon();
   }
@@ -117,14 +117,14 @@ export class MemoryQueue {
       : this.ready().next().value;
   }
 
-  /** The head of each lane that is neither being handled nor held back. */
+  /** The head of each lane that is due and not being handled. */
   private *ready(): Generator<[string, Item], undefined> {
     const now = this.clock.elapsed();
     for (const [lane, [head]] of this.lanes)
       if (head!.due <= now && !this.underWay.has(head!)) yield [lane, head!];
   }
 
-  /** In turn, those with room. */
+  /** The next consumer with room, in turn. */
   private nextConsumer(): Consumer | undefined {
     for (let tried = 0; tried < this.consumers.length; tried++) {
       const consumer = this.consumers.shift()!;

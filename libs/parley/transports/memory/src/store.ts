@@ -12,7 +12,7 @@ import { MemorySuspects } from './suspects';
 
 /**
  * A store in memory, for tests and simulation. It stands for the database, not for a connection:
- * the instances of a service are given the same one.
+ * give the instances of a service the same one.
  */
 export class MemoryStore extends MemoryDatabase implements Store {
   readonly technology = 'memory';
@@ -26,7 +26,9 @@ export class MemoryStore extends MemoryDatabase implements Store {
   readonly claims: MemoryClaimStore;
   private readonly id = `memory:${randomUUID()}`;
 
-  /** `window`: milliseconds for which the inbox knows what was handled. Default 7 days. */
+  /**
+   * `window`: milliseconds for which the inbox keeps the ids of handled messages. Default 7 days.
+   */
   constructor(clock: Clock = systemClock, window?: number) {
     super(clock, window);
     this.outbox = new MemoryOutbox(this);
@@ -50,7 +52,7 @@ export class MemoryStore extends MemoryDatabase implements Store {
     return this.id;
   }
 
-  /** What goes on here now or is due now, in words; nothing when all is quiet. */
+  /** Describes work in progress and work that is due now; empty when the store is idle. */
   unsettled(): readonly string[] {
     const turns = this.waitingTurns > 0 ? [`${this.waitingTurns} transactions`] : [];
     return [...turns, ...this.outbox.unsettled(), ...this.lanes.unsettled()];

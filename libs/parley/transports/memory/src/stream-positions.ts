@@ -16,11 +16,11 @@ interface KnownShard extends Shard {
 
 interface Reading {
   readonly shards: Map<string, KnownShard>;
-  /** Until when who lives. */
+  /** Time until which each member counts as alive. */
   readonly members: Map<string, number>;
 }
 
-/** The twin of positions in a database. */
+/** In-memory fake of stored positions. */
 export class MemoryStreamPositions implements Positions {
   private readonly readings = new Map<string, Reading>();
 

@@ -7,17 +7,17 @@ interface Row {
   record: SubjectRecord;
 }
 
-/** The twin of a key store, for tests and simulation. */
+/** In-memory key store, for tests and simulation. */
 export class MemorySubjectKeys implements SubjectKeys {
   private readonly rows = new Map<string, Row>();
   private readonly subjects = new Map<string, string>();
-  /** Of secrets: the newest key, by their life; and when each key is gone. */
+  /** For secrets: the newest key by lifetime, and the end of each key. */
   private readonly secrets = new Map<
     number,
     { readonly key: SubjectKey; readonly since: number }
   >();
   private readonly ends = new Map<string, { readonly key: SubjectKey; readonly end: number }>();
-  /** How often it was asked for keys: who asks for many at once is cheap. */
+  /** Number of requests for keys; one request may name many. */
   asked = 0;
 
   constructor(private readonly clock: Clock) {}

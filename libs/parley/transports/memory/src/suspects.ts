@@ -1,6 +1,6 @@
 import type { Clock, Suspects, UnfinishedHandling } from '@parley/messaging/transport';
 
-/** Handlings without an outcome. */
+/** In-memory counts of handlings without an outcome. */
 export class MemorySuspects implements Suspects {
   private readonly begun = new Map<string, readonly UnfinishedHandling[]>();
   private readonly readers = new Map<string, string>();

@@ -16,7 +16,7 @@ import { MemoryConsumer } from './consumer';
 export class MemoryTransport implements Transport {
   readonly technology = 'memory';
   readonly delays = true;
-  /** `memory://shop?largest=1000`: nothing here forces a limit, but others have one. */
+  /** `memory://shop?largest=1000`: a limit as other transports have; in memory none is needed. */
   readonly maxBodyBytes?: number;
 
   constructor(
