@@ -162,8 +162,9 @@ class KafkaJsProducer extends ClientKafka implements Producer {
     });
   }
 
+  /** Nest 12 awaits the client, Nest 11 takes what it is given: both get the client itself. */
   override createClient<T>(): Promise<T> {
-    return Promise.resolve(this.kafka as T);
+    return this.kafka as never;
   }
 
   async produce(messages: readonly Outgoing[]): Promise<void> {
