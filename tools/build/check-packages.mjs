@@ -8,8 +8,21 @@ import { entriesOf, importsOf, packages, readManifest } from './packages.mjs';
 /** @typedef {import('./packages.mjs').Package} Package */
 
 const NEST = '^12.0.0';
-/** Tried on Nest 11, too: PACK_NEST=11 node --test tools/build/pack.spec.mjs. */
-const ALSO_ON_NEST_11 = new Set(['@parley/messaging']);
+/**
+ * Their specs were run on Nest 11, too. @parley/service needs the validation by schema of Nest 12;
+ * terminus 12 takes Nest 11.
+ */
+const ALSO_ON_NEST_11 = new Set([
+  '@parley/conformance',
+  '@parley/grpc',
+  '@parley/kafka',
+  '@parley/memory',
+  '@parley/messaging',
+  '@parley/observability',
+  '@parley/rabbitmq',
+  '@parley/redis',
+  '@parley/sagas',
+]);
 const NEST_11_OR_12 = '>=11 <13';
 /** What an application brings itself, in the versions that are tried. */
 const PEERS = new Map([
@@ -61,7 +74,8 @@ function problemsOfHead(of) {
  */
 function rangeFor(of, name, isPeer) {
   if (siblings.has(name)) return root.version;
-  if (isPeer && name.startsWith('@nestjs/') && ALSO_ON_NEST_11.has(of)) return NEST_11_OR_12;
+  const isOfNest = name.startsWith('@nestjs/') && name !== '@nestjs/terminus';
+  if (isPeer && isOfNest && ALSO_ON_NEST_11.has(of)) return NEST_11_OR_12;
   if (isPeer) return PEERS.get(name);
   const tried = root.dependencies?.[name] ?? root.devDependencies?.[name];
   return tried === undefined ? undefined : `^${tried}`;
