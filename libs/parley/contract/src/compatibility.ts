@@ -2,8 +2,8 @@ import type { ContractSchema, JsonSchema } from './contract-schema';
 import type { Personal } from './personal';
 
 /*
- * What a change of a contract breaks while both sides of it are alive: messages said before it are
- * stored or under way, and instances that have the old schema still run.
+ * Incompatibilities of a contract change while both versions are alive: messages sent before it
+ * are stored or under way, and instances with the old schema still run.
  */
 
 /** A change that needs a new version of its contract. */
@@ -11,8 +11,9 @@ export interface Break {
   /** `payload.lines[].sku`, `reply.total`, `errors.unknown-sku.line`, `key`. */
   readonly field: string;
   /**
-   * 'old messages': what was said or stored under the old schema is refused by the new.
-   * 'old readers': who still has the old schema refuses, or misses, what is said under the new.
+   * 'old messages': the new schema refuses messages that were sent or stored under the old
+   * one. 'old readers': instances with the old schema refuse, or misread, messages sent under
+   * the new one.
    */
   readonly breaks: 'old messages' | 'old readers';
   /** `was removed`. */
@@ -27,9 +28,9 @@ interface Change {
 }
 
 /**
- * Everything the change from `before` to `after` breaks. What the owner only reads (commands,
- * requests) may take more than before, for the owner is deployed before its senders; what it says
- * (events, broadcasts, replies, errors) may not.
+ * Everything that the change from `before` to `after` breaks. A schema that the owner reads
+ * (commands, requests) may accept more than before, because the owner is deployed before its
+ * senders. A schema that the owner writes (events, broadcasts, replies, errors) may not.
  */
 export function breaksOf(before: ContractSchema, after: ContractSchema): readonly Break[] {
   if (before.kind !== after.kind)
@@ -51,9 +52,9 @@ export function breaksOf(before: ContractSchema, after: ContractSchema): readonl
 }
 
 /**
- * Why messages of an older version could not be read under a newer one: it neither upcasts them nor
- * takes them as they are. Calls are not stored: who asks under an older version is told that its
- * request is invalid.
+ * Why messages of an older version cannot be read under a newer one: the newer one neither
+ * upcasts them nor accepts them unchanged. Calls are not stored: a caller of an older version is
+ * told that its request is invalid.
  */
 export function unreadOf(older: ContractSchema, newer: ContractSchema): readonly Break[] {
   if (newer.kind === 'call' || newer.upcasts?.includes(older.version)) return [];
@@ -100,8 +101,9 @@ function traits(before: ContractSchema, after: ContractSchema): readonly Break[]
 }
 
 /**
- * A field that becomes personal or secret is read by new readers from old messages as it is; old
- * readers find what they cannot read. One that is no longer stands encrypted in old messages.
+ * A field that becomes personal or secret: new readers read old messages unchanged, old readers
+ * cannot decrypt new ones. A field that is no longer personal or secret is still encrypted in
+ * old messages.
  */
 function sealedTraits(
   sort: 'personal' | 'secret',
@@ -128,7 +130,10 @@ function sealedTraits(
 
 type Sealed = { readonly fields: Readonly<Record<string, unknown>> } | undefined;
 
-/** Another subject leaves what was said under the former one to the former one's key. */
+/**
+ * Another subject: messages sent under the former subject stay encrypted with the former one's
+ * key.
+ */
 function personalTraits(
   before: Personal | undefined,
   after: Personal | undefined,
@@ -169,7 +174,7 @@ const both = (field: string, what: string): readonly Break[] =>
 type Schemas = { readonly before: JsonSchema; readonly after: JsonSchema };
 
 /**
- * One comparison of two documents: their definitions, and what is being compared, for schemas may
+ * One comparison of two documents. It remembers the pairs under comparison, because schemas may
  * contain themselves.
  */
 class Comparison {
@@ -202,7 +207,7 @@ class Comparison {
     );
   }
 
-  /** Equal by the letter, yet what they refer to may not be. */
+  /** Equal texts, but the definitions that they refer to may differ. */
   private mayDifferInside({ before }: Schemas): boolean {
     return (
       JSON.stringify(before).includes('"$ref"') &&
@@ -210,7 +215,7 @@ class Comparison {
     );
   }
 
-  /** An alternative is kept when another one takes at least what it took. */
+  /** An alternative is kept when another one accepts at least the same values. */
   private compareAlternatives({ before, after }: Schemas, field: string): readonly Change[] {
     const takes = (taken: JsonSchema, by: JsonSchema) =>
       this.compare(taken, by, field).every(({ to }) => to === 'wider');
@@ -272,7 +277,7 @@ class Comparison {
     return [...presence, ...this.compare(old, now, field)];
   }
 
-  /** What becomes of fields without a name of their own: the values of a record. */
+  /** Fields without a name of their own: the values of a record. */
   private others({ before, after }: Schemas, field: string): readonly Change[] {
     const [old, now] = [others(before), others(after)];
     if (old === false && now === false) return [];
@@ -393,7 +398,7 @@ function bounded(field: string, bound: string, old: number, now: number): readon
 
 /** A pattern or format that is another one may take and refuse anything. */
 function texts({ before, after }: Schemas, field: string): readonly Change[] {
-  // What has a format has the pattern of it.
+  // zod writes the pattern of a format beside the format.
   const keyword = before['format'] !== after['format'] ? 'format' : 'pattern';
   const found = (
     [keyword, 'contentEncoding', 'contentMediaType', 'multipleOf', 'uniqueItems'] as const
@@ -464,7 +469,7 @@ const JUDGED = new Set([
   ],
 ]);
 
-/** What these rules do not understand is taken for the worst. */
+/** Keywords that these rules do not know count as breaking. */
 function unknown({ before, after }: Schemas, field: string): readonly Change[] {
   const keywords = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
     (keyword) => !JUDGED.has(keyword),
@@ -514,7 +519,7 @@ function others(schema: JsonSchema): JsonSchema | false {
   return typeof given === 'object' ? (given as JsonSchema) : {};
 }
 
-/** Text that is the same for what means the same: the order of fields does not count. */
+/** The same text for equal values: the order of fields does not count. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';

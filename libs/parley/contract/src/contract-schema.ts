@@ -4,12 +4,12 @@ import type { Personal } from './personal';
 import type { Secret } from './secret';
 import { textFormOf } from './wire';
 
-/** What zod writes of JSON Schema (draft 2020-12), as far as it can be compared. */
+/** JSON Schema (draft 2020-12) as zod writes it, as far as it can be compared. */
 export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
-/** A contract as plain data: what is committed, to tell later what was promised. */
+/** A contract as plain data. It is committed, so that a later change can be compared with it. */
 export interface ContractSchema {
   readonly name: string;
   readonly kind: Kind;
@@ -21,15 +21,15 @@ export interface ContractSchema {
   readonly secret?: Secret;
   readonly deadline?: number;
   readonly idempotent?: boolean;
-  /** Of a call: its request. */
+  /** The payload; of a call, the request. */
   readonly payload: JsonSchema;
   readonly reply?: JsonSchema;
   readonly errors?: Readonly<Record<string, JsonSchema>>;
 }
 
 /**
- * Refinements and `z.custom` are functions, and no schema can show them: what they forbid is not in
- * here.
+ * A contract's schema as data. Refinements and `z.custom` are functions that no JSON Schema can
+ * show: values that only they refuse are not seen here.
  */
 export function schemaOf(contract: Contract): ContractSchema {
   const { name, kind, version, key, upcasts, personal, secret } = contract;
@@ -60,7 +60,7 @@ function answers(contract: Contract) {
   return { reply: jsonSchema(contract.reply), errors: Object.fromEntries(errors) };
 }
 
-/** As it crosses the wire: before defaults are filled in, and texts are made values. */
+/** The form on the wire: before defaults are filled in and texts become values. */
 function jsonSchema(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io: 'input',

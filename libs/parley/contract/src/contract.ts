@@ -1,8 +1,9 @@
 /*
  * The words, one meaning each:
- *   contract   what may be said: a kind, a wire name, a schema. A value, with a type of the same name.
- *   kind       how it is said, for good: call (synchronous), command (queue), broadcast (publish/subscribe), event (stream).
- *   owner      the service whose name starts the contract's name: it answers calls, handles commands, says broadcasts and events.
+ *   contract   the definition of a message: a kind, a wire name, a schema. A value, with a type of the same name.
+ *   kind       how it is sent, for good: call (synchronous), command (queue), broadcast (publish/subscribe), event (stream).
+ *   owner      the service whose name starts the contract's name: it answers the calls, handles the commands,
+ *              publishes the broadcasts and events.
  *   message    an envelope and a payload.
  *   key        the field whose value names a message's lane: messages of one lane are handled in order.
  */
@@ -16,8 +17,8 @@ import { wireFormatOf } from './wire-format';
 export type Kind = 'call' | 'command' | 'broadcast' | 'event';
 
 /**
- * What a service may say, and how. Made by `call`, `command`, `broadcast` and `event`; never by
- * hand.
+ * The definition of a message, as a value. Made by `call`, `command`, `broadcast` and `event`;
+ * never by hand.
  */
 export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   readonly kind: K;
@@ -33,16 +34,16 @@ export interface Contract<K extends Kind = Kind, In = unknown, Sent = unknown> {
   /** The payload's field that names its lane. Events always have one. */
   readonly key?: string;
   /**
-   * How what was said under an older version becomes what the schema says now, by that version.
-   * Calls have none: no call is stored.
+   * Functions that turn payloads of older versions into the current one, by version. Calls
+   * have none: no call is stored.
    */
   readonly upcasts?: Upcasts;
-  /** Which fields are about a person, and about whom. Calls have none: they are stored nowhere. */
-  readonly personal?: Personal;
   /**
-   * Which fields are secrets that are worth something for a while. Calls have none: they are stored
-   * nowhere.
+   * The fields about a person, and the subject they are about. Calls have none: they are
+   * stored nowhere.
    */
+  readonly personal?: Personal;
+  /** Fields that are secrets with a limited life. Calls have none: they are stored nowhere. */
   readonly secret?: Secret;
 }
 
@@ -54,11 +55,14 @@ export interface Call<
   Answered = unknown,
 > extends Contract<'call', In, Sent> {
   readonly reply: z.ZodType<Out, Answered>;
-  /** Errors the caller may tell apart, by code, with the schema of their details. */
+  /** Errors that the caller can tell apart, by code, with the schema of their details. */
   readonly errors: Errors;
-  /** Milliseconds a caller waits when nothing shorter is left of its own budget. */
+  /** Milliseconds a caller waits when its own budget does not end earlier. Default 5,000. */
   readonly deadline: number;
-  /** Whether asking twice is the same as asking once; only then may a lost call be asked again. */
+  /**
+   * Whether two calls have the same effect as one; only then is a call without a reply made
+   * again.
+   */
   readonly idempotent: boolean;
 }
 export interface Command<
@@ -75,14 +79,15 @@ export interface Event<In = unknown, Sent = unknown> extends Contract<'event', I
 export type CallErrors = Readonly<Record<string, z.ZodType<object>>>;
 
 /**
- * What a contract carries, as a handler gets it: `type OrderPlaced = Message<typeof OrderPlaced>`.
+ * The payload of a contract, as a handler gets it: `type OrderPlaced = Message<typeof
+ * OrderPlaced>`.
  */
 export type Message<C extends { payload: z.ZodType }> = z.output<C['payload']>;
-/** What a sender hands in: fields with a default may be left out. */
+/** The payload as a sender passes it: fields with a default may be left out. */
 export type MessageInput<C extends { payload: z.ZodType }> = z.input<C['payload']>;
-/** What a call is answered with, as the caller gets it. */
+/** The reply of a call, as the caller gets it. */
 export type ReplyOf<C> = C extends { reply: z.ZodType<infer Out> } ? Out : void;
-/** What its handler answers: fields with a default may be left out. */
+/** The reply of a call, as its handler returns it: fields with a default may be left out. */
 export type ReplyInputOf<C> = C extends { reply: infer R extends z.ZodType } ? z.input<R> : void;
 /** The codes of a call's own errors. */
 export type ErrorCodeOf<C> = C extends { errors: infer E } ? keyof E & string : never;
@@ -96,18 +101,16 @@ export type ErrorDetails<C, Code> = C extends { errors: infer E }
   : never;
 
 /**
- * By the older version: makes its payload, as it was parsed, into one of the current version. Pure:
- * it runs at every reading.
+ * Upcasts by the older version: each turns a payload of that version, as parsed from JSON, into
+ * one of the current version. Pure: it runs each time the message is read.
  */
 export type Upcasts<Current = unknown> = Readonly<Record<number, Upcast<Current>>>;
-/**
- * What was said then is known to whoever writes the upcast: `old` may be given any object's type.
- */
+/** Only the author of an upcast knows the old payload: `old` may be given any object type. */
 type Upcast<Current> = { by(old: Readonly<Record<string, unknown>>): Current }['by'];
 
 /**
- * Characters of a contract's name, and of its owner's: names of queues, channels and topics are
- * made of them.
+ * Longest contract name and longest owner, in characters: names of queues, channels and topics
+ * are made of them.
  */
 const [MAX_NAME, MAX_OWNER] = [128, 40];
 
@@ -124,8 +127,8 @@ type KeyField<S extends ObjectSchema> = [StringField<S>] extends [never]
   : StringField<S>;
 
 /**
- * A question one instance of the owner answers now. `deadline` defaults to 5 s, `idempotent` to
- * false.
+ * A question that one instance of the owner answers now. `deadline` defaults to 5 s,
+ * `idempotent` to false.
  */
 export function call<
   I extends ObjectSchema,
@@ -161,8 +164,8 @@ function deadlineOf(name: string, deadline: Duration): number {
 }
 
 /**
- * An order to the owner, stored until it is handled. With a `key`, those of one key are handled in
- * order.
+ * Work for the owner, stored until it is handled. With a `key`, commands of one key are handled
+ * in order.
  */
 export function command<
   S extends ObjectSchema,
@@ -185,7 +188,7 @@ export function command<
   });
 }
 
-/** News for whoever listens now; nothing is kept for those who do not. */
+/** News for the instances that are connected now; it is not kept for others. */
 export function broadcast<S extends ObjectSchema>(
   name: string,
   payload: S,
@@ -231,9 +234,7 @@ function sealed(
   return { ...(personal && { personal }), ...(secret && { secret }) };
 }
 
-/**
- * Every contract this process has loaded: what is stored under a contract's name finds back to it.
- */
+/** Contracts that this process has loaded, by name: finds the contract of a stored message. */
 const defined = new Map<string, Contract>();
 
 /** @throws ContractError when no loaded module defines it. */
@@ -282,7 +283,7 @@ function contract<K extends Kind, S extends ObjectSchema>(
   return { kind, name, owner, version, payload };
 }
 
-/** @throws ContractError when JSON cannot carry what the schema takes */
+/** @throws ContractError when JSON cannot carry a value that the schema accepts */
 function carriable<S extends ObjectSchema>(
   name: string,
   where: string,

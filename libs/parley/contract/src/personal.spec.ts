@@ -12,7 +12,7 @@ const Placed = z.object({
 
 let contracts = 0;
 const fresh = () => `personal.thing-${++contracts}`;
-/** What the compiler would refuse, as plain JavaScript may say it. */
+/** A declaration that the compiler would refuse, as plain JavaScript may contain it. */
 const declared = (subject: string, fields: Record<string, unknown>) => () =>
   event(fresh(), Placed, { key: 'orderId', personal: { subject, fields } as never });
 

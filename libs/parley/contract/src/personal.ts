@@ -3,15 +3,16 @@ import { ContractError } from './contract-error';
 import { wireForm } from './wire-format';
 
 /**
- * Which fields of a contract are about a person, and about whom. They leave the service encrypted
- * with a key of that subject; where the key was thrown away, what is declared here stands in their
- * place, for ever and everywhere.
+ * The personal fields of a contract, and their subject. They leave the service encrypted with a
+ * key of that subject. Once the key is destroyed, readers everywhere get the values declared
+ * here instead, for good.
  */
 export interface Personal {
   /** The payload's field that names the subject: an id, never itself personal. */
   readonly subject: string;
   /**
-   * By path (`customer.email`): what is shown once the subject was erased, as it crosses the wire.
+   * By path (`customer.email`): the value that readers get once the subject was erased, in its
+   * form on the wire.
    */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -30,7 +31,7 @@ export type PathOf<T, Deep extends readonly unknown[] = [1, 1, 1]> = {
     : F;
 }[Fields<T>];
 
-/** What lies at a path. */
+/** The type at a path. */
 export type At<T, P extends string> = P extends `${infer F}.${infer Rest}`
   ? F extends keyof NonNullable<T>
     ? At<NonNullable<T>[F], Rest>
@@ -40,8 +41,8 @@ export type At<T, P extends string> = P extends `${infer F}.${infer Rest}`
     : never;
 
 /**
- * As it is declared: paths and values are checked by the compiler, and again while the contract is
- * defined.
+ * The declaration: its paths and values are checked by the compiler, and again while the
+ * contract is defined.
  */
 export interface PersonalFields<T, Subject extends string> {
   readonly subject: Subject;
@@ -65,8 +66,8 @@ export function personalOf(
 }
 
 /**
- * What stands in the place of fields that are encrypted, as JSON holds it.
- * @throws ContractError for fields that cannot be encrypted, or for what their schema refuses
+ * The replacement values of encrypted fields, as JSON holds them.
+ * @throws ContractError for fields that cannot be encrypted, or values that their schema refuses
  */
 export function checkedFields(
   contract: string,
@@ -90,8 +91,8 @@ interface Declared {
   readonly path: string;
   readonly paths: readonly string[];
   /**
-   * What names the subject and the lane travels around the payload, too, where nothing is
-   * encrypted.
+   * Fields that name the subject and the lane. Their values travel outside of the payload,
+   * too, where nothing is encrypted.
    */
   readonly ids: readonly (string | undefined)[];
   readonly erased: unknown;

@@ -4,29 +4,32 @@ import { milliseconds, type Duration } from './duration';
 import { checkedFields, personalOf, type At, type PathOf, type Personal } from './personal';
 
 /**
- * Which fields of a contract are secrets that are worth something for a while: payment tokens,
- * one-time passwords. They leave the service encrypted with a key that is destroyed after its time;
- * operators never see them.
+ * The secret fields of a contract, such as payment tokens and one-time passwords: worth
+ * something for a limited time. They leave the service encrypted with a key that is destroyed
+ * after that time; operators never see them.
  */
 export interface Secret {
   /**
-   * By path (`payment.token`): what is shown to operators, and to handlers of events once the key
-   * is gone.
+   * By path (`payment.token`): the value shown to operators, and to handlers of events once
+   * the key is destroyed.
    */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** Milliseconds for which a secret can be read at least; after twice that time nobody can. */
+  /**
+   * Milliseconds for which a secret can be read at least; after twice that time it cannot be
+   * read.
+   */
   readonly life: number;
 }
 
 /**
- * As it is declared: paths and values are checked by the compiler, and again while the contract is
- * defined.
+ * The declaration: its paths and values are checked by the compiler, and again while the
+ * contract is defined.
  */
 export interface SecretFields<T> {
   readonly fields: { readonly [P in PathOf<T>]?: At<T, P> };
   /**
-   * For how long it can be read at least: an hour to 30 days. Longer than a message may wait,
-   * outages included.
+   * How long the secret can be read at least: an hour to 30 days. Choose longer than a message
+   * may wait, outages included.
    */
   readonly life: Duration;
 }
@@ -35,8 +38,8 @@ const SHORTEST = milliseconds('1h');
 const LONGEST = milliseconds('30d');
 
 /**
- * @throws ContractError for a path that leads nowhere, or is personal too, a value that its schema
- * refuses, or a life that is none
+ * @throws ContractError for a path that leads nowhere, a field that is personal too, a value
+ * that its schema refuses, or a life outside of an hour to 30 days
  */
 export function secretOf(
   contract: string,
@@ -65,7 +68,7 @@ export function secretOf(
 }
 
 /**
- * What a process that is no contract, a saga, hides of its state.
+ * The personal and secret fields of a saga's state, which has no contract.
  * @throws ContractError as a contract does
  */
 export function hiddenIn(

@@ -74,7 +74,7 @@ describe('a schema that JSON cannot carry', () => {
     expect(() =>
       call('watch.ask-alarm', { request: empty, reply: empty, errors: { late: at } }),
     ).toThrow('watch.ask-alarm: errors.late.at is a Date');
-    command('watch.set-alarm', empty); // what was refused does not take its name
+    command('watch.set-alarm', empty); // a refused contract does not take its name
   });
 });
 

@@ -3,23 +3,24 @@ import { ContractError } from './contract-error';
 import { textFormOf } from './wire';
 
 /**
- * What is known of a schema without a message: what a sender must look at before it promises that
- * every reader will take it.
+ * Facts about a schema that hold for all its messages: a sender uses them to be sure that every
+ * reader will accept a message.
  */
 export interface WireFormat {
-  /**
-   * JSON gives back every value that the schema takes: nothing need be proved message by message.
-   */
+  /** Every value that the schema accepts survives JSON: no message needs a proof of its own. */
   readonly plain: boolean;
-  /** The handler's value is not the one on the wire. */
+  /** The handler's value differs from the one on the wire. */
   readonly encoded: boolean;
-  /** Levels of nesting of the deepest value; Infinity where it may hold itself, or anything. */
+  /** Levels of nesting of the deepest value; Infinity where it may contain itself, or anything. */
   readonly depth: number;
 }
 
 const formats = new WeakMap<z.ZodType, WireFormat>();
 
-/** Looks a schema through once. @throws ContractError naming the path of what JSON cannot carry */
+/**
+ * Examines a schema, once.
+ * @throws ContractError with the path of a value that JSON cannot carry
+ */
 export function wireFormatOf(schema: z.ZodType, where = 'payload'): WireFormat {
   const known = formats.get(schema);
   if (known) return known;
@@ -30,7 +31,10 @@ export function wireFormatOf(schema: z.ZodType, where = 'payload'): WireFormat {
   return format;
 }
 
-/** As it crosses the wire: what JSON holds. @throws whatever a codec throws */
+/**
+ * The value as JSON holds it on the wire.
+ * @throws the errors of a codec
+ */
 export const wireForm = (schema: z.ZodType, value: unknown): unknown =>
   wireFormatOf(schema).encoded ? z.encode(schema, value) : value;
 
@@ -63,7 +67,7 @@ class Survey {
   encoded = false;
   private readonly inside = new Set<z.core.$ZodType>();
 
-  /** Levels of nesting of what a schema takes. */
+  /** Levels of nesting of the values that a schema accepts. */
   depthOf(schema: z.core.$ZodType, path: string): number {
     if (this.inside.has(schema)) return Infinity;
     this.inside.add(schema);
@@ -169,7 +173,7 @@ class Survey {
     return 0;
   }
 
-  /** A default stands in for what is left out without being checked. */
+  /** zod fills in a default without checking it, so it is checked here. */
   private defaulted(def: z.core.$ZodDefaultDef | z.core.$ZodPrefaultDef, path: string): number {
     const depth = this.depthOf(def.innerType, path);
     const checked = z.safeParse(def.innerType, def.defaultValue);
@@ -181,8 +185,8 @@ class Survey {
   }
 
   /**
-   * What a check changes is sent changed: what was looked at before the change need not fit any
-   * more.
+   * A check may change the value: the changed value is sent, and need not fit the checks
+   * before.
    */
   private lookAtChecks({ _zod: { def } }: z.core.$ZodType): void {
     const overwrites = overwritesOf(def.checks);
@@ -195,12 +199,12 @@ class Survey {
   }
 }
 
-/** The sources of what checks make of a text. */
+/** The sources of the functions by which checks change a text. */
 function overwritesOf(checks: readonly z.core.$ZodCheck[] | undefined): readonly string[] {
   return (checks ?? []).map(({ _zod: { def } }) => def).filter((def): def is z.core.$ZodCheckOverwriteDef => def.check === 'overwrite').map(({ tx }) => String(tx)); // prettier-ignore
 }
 
-/** JSON writes null for what a list lacks. */
+/** JSON writes null for an undefined item of a list. */
 function item(schema: z.core.$ZodType, path: string): readonly [z.core.$ZodType, string] {
   if (mayLack(schema as z.core.$ZodTypes))
     throw new ContractError(

@@ -15,25 +15,26 @@ const MAX_DIGITS = 1_000;
 const MAX_PLACES = 30;
 
 interface Forms<Value> {
-  /** Of a text that its schema took. */
+  /** Parses a text that the schema accepted. */
   readonly decode: (text: string) => Value;
   /**
-   * What it makes must be what the schema of the text takes, or the value is refused where it is
+   * The result must be accepted by the schema of the text, or the value is refused where it is
    * sent.
    */
   readonly encode: (value: Value) => string;
 }
 
-/** By the schema that takes both forms: the one of the text. */
+/** The schema of the text, by the schema that accepts both forms. */
 const texts = new WeakMap<z.core.$ZodType, z.ZodType<string, string>>();
 
-/** What crosses the wire where this schema takes both forms; undefined: it is none of those. */
+/**
+ * The schema of the text on the wire, where this schema accepts both forms. Returns undefined
+ * for all other schemas.
+ */
 export const textFormOf = (schema: z.core.$ZodType): z.ZodType<string, string> | undefined =>
   texts.get(schema);
 
-/**
- * A value of any class as text. `text` is what JSON Schema shows; `value` is checked at both ends.
- */
+/** A value of any class as text. JSON Schema shows `text`; `value` is checked at both ends. */
 function codec<Value>(
   text: z.ZodType<string, string>,
   value: z.ZodType<Value, Value>,
@@ -66,8 +67,9 @@ const bigint = () =>
   );
 
 /**
- * A decimal number, exact, as a `bigint` of its smallest unit: with two places `1234n` is `12.34`.
- * For money in currencies whose amounts outgrow a safe integer, or that others expect as text.
+ * A decimal number, exact, as a `bigint` of its smallest unit: with two places `1234n` is
+ * `12.34`. For amounts of money that outgrow a safe integer, or that other systems expect as
+ * text.
  * @param places digits after the point, 1 to 30
  * @throws ContractError for another number of places
  */

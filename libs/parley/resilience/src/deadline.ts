@@ -1,11 +1,11 @@
 /**
- * A point in time after which nobody waits for the answer any more. What is left of it, the budget,
- * travels with a call: a call made while answering another never outlives it.
+ * The point in time at which a caller stops waiting for a reply. The remaining time, the budget,
+ * travels with a call: a call made while answering another one never outlives it.
  */
 export class Deadline {
   /**
-   * @param due by the process's own clock, which never jumps: no budget grows because the time of
-   * day is set back
+   * @param due milliseconds of the process's monotonic clock: no budget grows because the time
+   * of day is set back
    */
   private constructor(private readonly due: number) {}
 
@@ -26,7 +26,7 @@ export class Deadline {
   }
 }
 
-/** Nobody answered in time. What happened on the other side is unknown. */
+/** No reply came in time. Whether the call took effect is unknown. */
 export class DeadlineExceeded extends Error {
   override readonly name = 'DeadlineExceeded';
   constructor(contract: string, milliseconds: number) {

@@ -1,6 +1,4 @@
-/**
- * Milliseconds that a timer of Node holds, 24.8 days; it runs out after 1 ms when it is given more.
- */
+/** Longest span of a Node timer in milliseconds, 24.8 days. A longer one would fire after 1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface TimerOptions {
@@ -29,8 +27,8 @@ export const sleep = (milliseconds: number, options?: TimerOptions): Promise<voi
   new Promise((resolve) => void startTimer(milliseconds, resolve, options));
 
 /**
- * As AbortSignal.timeout, for any span: aborted after `milliseconds` with a TimeoutError. Does not
- * keep the process alive.
+ * Like AbortSignal.timeout, for any span: aborted after `milliseconds` with a TimeoutError. Does
+ * not keep the process alive.
  */
 export function abortAfter(milliseconds: number): AbortSignal {
   if (milliseconds <= LONGEST_TIMER_MS) return AbortSignal.timeout(Math.max(0, milliseconds));
