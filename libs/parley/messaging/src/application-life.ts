@@ -9,19 +9,20 @@ import { type Duration, milliseconds } from '@parley/contract';
 import { Messaging } from './messaging';
 
 export interface ApplicationOptions {
-  /** How long what is being handled may take when the application ends. Default 10 s. */
+  /** Longest time for running handlers when the application ends. Default 10 s. */
   readonly drainTimeout?: Duration;
 }
 
 const DRAIN_TIMEOUT_MS = 10_000;
-/** The outbox keeps what is not relayed in time; the next start goes on with it. */
+/** Messages not relayed in time stay in the outbox; the next start relays them. */
 const FLUSH_TIMEOUT_MS = 2_000;
 
 /**
- * Starts the conversation of an application that has an HTTP adapter, a database and a way to stop
- * of its own: its handlers take messages from now on. It ends with the application, in order, when
- * `app.close()` is called, as Nest does on a signal after `app.enableShutdownHooks()`. Call it once,
- * before or after `app.listen`. A service made by `serve` of @parley/service does not need it.
+ * Starts messaging in an application that has an HTTP adapter, a database and a shutdown of its
+ * own: from now on its handlers receive messages. Messaging ends with the application, in order,
+ * when `app.close()` is called, as Nest does on a signal after `app.enableShutdownHooks()`. Call it
+ * once, before or after `app.listen`. A service made by `serve` of @parley/service does not need
+ * it.
  * @throws one sentence that says what to do, when a technology cannot be used
  */
 export async function startMessaging(
@@ -31,7 +32,7 @@ export async function startMessaging(
   await app.get(ApplicationLife).start(app, options);
 }
 
-/** The conversation follows the life of the application; does nothing until it is started. */
+/** Messaging follows the life cycle of the application; does nothing until it is started. */
 @Injectable()
 export class ApplicationLife implements BeforeApplicationShutdown, OnApplicationShutdown {
   private drainTimeoutMs?: number;
@@ -47,7 +48,7 @@ export class ApplicationLife implements BeforeApplicationShutdown, OnApplication
     await this.messaging.listen(app);
   }
 
-  /** Nest would close the consumers under handlers that still run. */
+  /** Drains before Nest closes the consumers: Nest would close them under running handlers. */
   async beforeApplicationShutdown(): Promise<void> {
     if (this.drainTimeoutMs === undefined) return;
     const { messaging } = this;

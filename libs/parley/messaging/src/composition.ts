@@ -25,8 +25,8 @@ export type MessagingParts = ReturnType<typeof compose>;
 
 /**
  * Makes the parts of a process and connects them. Nothing is opened yet.
- * @throws Error when a URL names a technology that is not among `technologies`, or cannot carry
- * what it is to carry
+ * @throws Error when a URL names a technology that is not among `technologies`, or one that cannot
+ * carry the kind
  */
 export function compose(options: MessagingOptions) {
   const { service, instance, store, observer, log, passes, topology, urls } = options;

@@ -1,6 +1,6 @@
 import { startTimer } from '@parley/resilience';
 
-/** What is being handled right now, so that a drain can wait for it. */
+/** The deliveries and calls under way, so that a drain can wait for them. */
 export class InFlight {
   private readonly running = new Set<AbortController>();
   private readonly waiting = new Set<() => void>();
@@ -21,8 +21,8 @@ export class InFlight {
   }
 
   /**
-   * Resolves true once nothing is running, or false after `milliseconds`: what still runs is told
-   * to give up.
+   * Resolves true once nothing is running, or false after `milliseconds`; handlings still running
+   * are aborted then.
    */
   async drained(milliseconds: number): Promise<boolean> {
     if (this.running.size === 0) return true;

@@ -1,17 +1,17 @@
-/** Milliseconds between two lines that say the same. */
+/** Milliseconds between two equal lines. */
 const INTERVAL_MS = 10_000;
-/** More subjects than this are forgotten together. */
+/** Beyond so many subjects all are forgotten together. */
 const MOST_SUBJECTS = 1_000;
 
 /**
- * Says the same thing once every 10 s at most; the next line says how often it happened meanwhile.
+ * Writes a line once every 10 s at most; the next one tells how often it was left out meanwhile.
  */
 export class LogThrottle {
   private readonly last = new Map<string, { at: number; more: number }>();
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** @param write gets how many times nothing was written since the last line */
+  /** @param write gets the number of lines left out since the last one */
   log(subject: string, write: (more: number) => void): void {
     const before = this.last.get(subject);
     const now = this.now();

@@ -7,7 +7,7 @@ import type { Store } from './ports/store';
 import type { Technology, TransportContext } from './ports/transport';
 import type { Urls } from './sending/routes';
 
-/** What a process needs to be told to send and to handle messages. */
+/** Options of a process that sends and handles messages. */
 export interface MessagingOptions {
   readonly service: string;
   readonly instance: string;
@@ -20,35 +20,34 @@ export interface MessagingOptions {
   /** Commands and events need one, or the start is refused. */
   readonly store?: Store;
   /**
-   * Where the keys of those are kept whom messages are about: a URL. Default: the store. All
-   * services of an installation need the same.
+   * URL of the key store for data subjects. Default: the store. All services of an installation
+   * need the same.
    */
   readonly keys?: string;
   /**
-   * Where bodies wait that are too large for their technology: a URL. Default: the store; false:
-   * nowhere, they are refused. Whoever says and handles them needs the same.
+   * URL of the claim store for bodies that are too large for their technology. Default: the store;
+   * false: none, such bodies are refused. Sender and receivers need the same one.
    */
   readonly claims?: string | false;
   /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
   readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
   readonly concurrency?: number;
-  /**
-   * How long a handler may go on after its timeout, at which its signal is aborted, before it is
-   * ended. Default 5 s.
-   */
+  /** Time between a handler's timeout, at which its signal is aborted, and its end. Default 5 s. */
   readonly handlerGrace?: Duration;
   /**
-   * What becomes of commands of this service for which it has no handler. 'keep' (default): they
-   * are dead letters. 'leave': they wait for another process of the same service that handles them.
+   * Commands of this service without a handler. 'keep' (default): they become dead letters.
+   * 'leave': they wait for another process of the same service that handles them.
    */
   readonly unhandled?: 'keep' | 'leave';
-  /** When a subscription most of whose handlings fail is paused; false: never. */
+  /**
+   * The circuit breaker, which pauses a subscription when most of its handlings fail; false: none.
+   */
   readonly circuitBreaker?: Partial<CircuitBreakerOptions> | false;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;
   readonly log: TransportContext['log'];
-  /** Told of each step of a message's way: for trials that end the process there. */
+  /** Called at each step of a message's way: for tests that end the process there. */
   readonly passes?: FailpointHook;
 }

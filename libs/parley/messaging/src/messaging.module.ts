@@ -13,8 +13,8 @@ type AsyncOptions = {
 };
 
 /**
- * Gives a service its Messenger and Transactions. An application of one's own starts the
- * conversation by `startMessaging(app)`, a service by `serve` of @parley/service.
+ * Gives a service its Messenger and Transactions. An application of your own starts messaging by
+ * `startMessaging(app)`, a service by `serve` of @parley/service.
  */
 @Module({})
 export class MessagingModule {

@@ -28,14 +28,14 @@ import type { Messenger } from './sending/messenger';
 import { STORED_KINDS } from './sending/routes';
 import type { Transactions } from './sending/transactions';
 
-/** What a service does of its own accord, beside handling messages: a saga's timeouts. */
+/** Work that a service does besides handling messages, such as a saga's timeouts. */
 export interface Worker {
   start(): Promise<void>;
-  /** Takes up nothing new; resolves when what it was doing is done. */
+  /** Begins nothing new; resolves when the work under way is done. */
   stop(): Promise<void>;
 }
 
-/** The conversation of one process: what it sends, what it handles, and how both begin and end. */
+/** Messaging of one process: sends, handles, starts and stops. */
 export class Messaging {
   readonly service: string;
   readonly instance: string;
@@ -46,12 +46,12 @@ export class Messaging {
   readonly clock: Clock;
   readonly log: TransportContext['log'];
   readonly passes?: FailpointHook;
-  /** The keys of the people whom messages are about. */
+  /** The keys of the subjects of messages. */
   readonly subjectKeys?: SubjectKeyCache;
   readonly payloads: PayloadProcessor;
-  /** For people who decide about dead letters; undefined without a store. */
+  /** The dead letters, for operators; undefined without a store. */
   readonly deadLetters?: DeadLetterService;
-  /** What operations, health checks and metrics ask. */
+  /** The state for operations, health checks and metrics. */
   readonly introspection: MessagingIntrospection;
   private readonly parts: MessagingParts;
   private readonly workers: Worker[] = [];
@@ -93,7 +93,7 @@ export class Messaging {
     this.keepUnhandled();
   }
 
-  /** Opens the store and the technologies: from now on the service can say things. */
+  /** Opens the store and the technologies: from now on the service can send. */
   async start(): Promise<void> {
     this.refuseWithoutStore();
     this.refuseWithoutKeys();
@@ -107,7 +107,7 @@ export class Messaging {
     this.parts.relay?.start();
   }
 
-  /** After `app.init()`, for handlers need all of the app: takes what comes. */
+  /** Begins to consume. After `app.init()`, because handlers need all of the app. */
   async listen(app: INestApplication): Promise<void> {
     await app.startAllMicroservices();
     const parkable = this.registry
@@ -120,14 +120,14 @@ export class Messaging {
     await Promise.all([this.lanes, ...this.workers].map((worker) => worker?.start()));
   }
 
-  /** Begins with the intakes and ends with them. */
+  /** Starts with the consumers and stops with them. */
   addWorker(worker: Worker): void {
     this.workers.push(worker);
   }
 
   /**
-   * Does a worker's `work` as a handler is run: it ends at its timeout plus the grace, whether it
-   * settles or not, and is told of while it is overdue. Transactions that are given the run end
+   * Runs a worker's `work` like a handler: it ends at its timeout plus the grace, whether it
+   * settles or not, and is reported while it is overdue. Transactions that are given the run end
    * with it.
    * @throws HandlerTimeoutError
    */
@@ -136,22 +136,23 @@ export class Messaging {
   }
 
   /**
-   * How many messages of a subscription this instance handles at the same time, at once and until
-   * it ends; says how many it were before. Lowered, what runs is finished.
+   * Sets how many messages of a subscription this instance handles at the same time, at once and
+   * until the process ends; returns the former number. After a lower number, running handlings go
+   * on.
    */
   setConcurrency(subscription: string, concurrency: number): number {
     return this.registry.setConcurrency(subscription, concurrency);
   }
 
   /**
-   * The outage that an error tells of, if any: also where the error is one of a database's or
-   * broker's client.
+   * The outage that caused an error, also where the error is one of a database's or broker's
+   * client; undefined when there is none.
    */
   outageIn(error: unknown): OutageError | undefined {
     return outageIn(error, this.parts.outageReaders());
   }
 
-  /** Takes nothing new; what is being handled goes on. */
+  /** Takes no new messages and calls; handlings under way go on. */
   async stopConsuming(): Promise<void> {
     this.parts.circuitBreakers.stop();
     await Promise.all([
@@ -163,19 +164,19 @@ export class Messaging {
   }
 
   /**
-   * Whether everything under way ended within `milliseconds`; what did not is told to give up and
-   * given back.
+   * Resolves true when everything under way ended within `milliseconds`; else aborts the rest,
+   * whose messages are given back, and resolves false.
    */
   drained(milliseconds: number): Promise<boolean> {
     return this.parts.inFlight.drained(milliseconds);
   }
 
-  /** Relays what is in the outbox, as far as `milliseconds` reach. */
+  /** Relays messages of the outbox for at most `milliseconds`. */
   async flush(milliseconds: number): Promise<void> {
     await this.parts.relay?.stop(milliseconds);
   }
 
-  /** After the intakes were closed: the technologies, then the store. */
+  /** Closes the technologies, then the store. Call it after the consumers were closed. */
   async close(): Promise<void> {
     this.parts.runs.stop();
     await Promise.all(this.parts.routes.all().map((transport) => transport.close()));
@@ -227,8 +228,8 @@ export class Messaging {
   }
 
   /**
-   * What others send to a command's owner must not wait for ever, unseen, because the owner forgot
-   * to handle it.
+   * Commands whose owner has no handler for them would wait unseen, for ever: warns of them, and
+   * keeps them as dead letters.
    */
   private keepUnhandled(): void {
     const { service, unhandled = 'keep' } = this.options;

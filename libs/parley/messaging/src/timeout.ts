@@ -1,6 +1,8 @@
 import { startTimer } from '@parley/resilience';
 
-/** Waits for `promise`, but not longer than `milliseconds`; then rejects with what `late` makes. */
+/**
+ * Waits for `promise` for at most `milliseconds`; then rejects with the error that `late` makes.
+ */
 export async function withTimeout<T>(
   milliseconds: number,
   promise: Promise<T>,

@@ -37,12 +37,12 @@ broadcast('stock.recounted', z.object({ shelf: z.string().default('none') }), {
 event('stock.miscounted', z.object({ orderId: z.uuid() }), {
   key: 'orderId',
   version: 2,
-  // @ts-expect-error what an upcast makes is what the contract carries
+  // @ts-expect-error an upcast makes another payload than the contract carries
   upcasts: { 1: () => ({ order: 'a' }) },
 });
 command('stock.count-again', z.object({ orderId: z.uuid() }), {
   version: 2,
-  // @ts-expect-error what was said under an older version is unknown until somebody says what it was
+  // @ts-expect-error a payload of an older version is unknown until its type is declared
   upcasts: { 1: (old) => ({ orderId: old['orderId'] }) },
 });
 call('stock.ask', {
@@ -154,7 +154,7 @@ export class BatchController {
     void [events, envelope];
   }
 
-  // @ts-expect-error nobody acknowledges a broadcast
+  // @ts-expect-error a broadcast has no acknowledgement, and so no batches
   @Handles(Moved, { batch: 50 })
   async noBatches(moved: { shelf: string }[]) {
     void moved;
@@ -208,7 +208,7 @@ export async function measures(messenger: Messenger): Promise<void> {
     price: 150n,
     unit: 'm3',
   });
-  // @ts-expect-error only what has a default may be left out
+  // @ts-expect-error only a field with a default may be left out
   await messenger.send(Read, { meter: 'a', at: new Date() });
   // @ts-expect-error a number is no bigint
   await messenger.send(Read, { meter: 'a', at: new Date(), total: 1 });

@@ -18,22 +18,23 @@ import { IdempotencyConflictError } from '../ports/idempotency-store';
 
 export interface CallOptions {
   /**
-   * Milliseconds; never longer than what the call being answered has left. Default: the contract's.
+   * Milliseconds; never longer than the remaining budget of the call being answered. Default: the
+   * contract's.
    */
   readonly deadline?: number;
   readonly signal?: AbortSignal;
   readonly idempotencyKey?: string;
 }
 
-/** Milliseconds to wait before a call is made again. */
+/** Milliseconds to wait before each further try. */
 const PAUSES_MS = [50, 200, 500];
 
 /** Faults after which another instance may answer, or the same one a little later. */
 const PASSING = new Set(['unavailable', 'outcome-unknown', 'cancelled']);
-/** Faults that say no more than a broken connection does. */
+/** Faults that tell no more than a broken connection does. */
 const LOST = new Set(['outcome-unknown', 'cancelled']);
 
-/** The asking side of calls: every one has a deadline. */
+/** The calling side of calls: every call has a deadline. */
 export class CallClient {
   constructor(
     private readonly transport: CallTransport | undefined,
@@ -101,7 +102,7 @@ export class CallClient {
     return read(contract, answer.body);
   }
 
-  /** A call that is not idempotent may have taken effect as soon as it left. */
+  /** A call that is not idempotent may have taken effect as soon as it was sent. */
   private async answerTo(call: OutgoingCall, transport: CallTransport): Promise<CallResult> {
     try {
       const answer = await this.reach(call, transport, mayBeRepeated(call));
@@ -115,8 +116,8 @@ export class CallClient {
   }
 
   /**
-   * Asks again, within the deadline, what was certainly not handled; what may be repeated also when
-   * its answer is lost.
+   * Tries again, within the deadline: a request that was certainly not handled, and a repeatable
+   * one also when its reply was lost.
    */
   private async reach(
     call: OutgoingCall,
@@ -124,7 +125,8 @@ export class CallClient {
     repeatable: boolean,
   ): Promise<CallResult> {
     let lost: Tried | undefined;
-    // What an earlier try may have done is not undone by a later one that reached nobody.
+    // An earlier try may have taken effect: a later one that reached no instance does not change
+    // that.
     const result = (tried: Tried) => resultOf(lost && didNothing(tried) ? lost : tried);
     for (const pause of PAUSES_MS) {
       const tried = await attempt(transport, call);
@@ -158,7 +160,7 @@ function resultOf(tried: Tried): CallResult {
   return tried.answer;
 }
 
-/** Whether the try may have taken effect, and nobody knows. */
+/** Whether the try may have taken effect, without a reply that tells. */
 const isLost = (tried: Tried): boolean =>
   'answer' in tried
     ? !tried.answer.ok && LOST.has(tried.answer.fault.code)
@@ -171,13 +173,16 @@ const didNothing = (tried: Tried): boolean =>
 
 const isPassing = (answer: CallResult): boolean => !answer.ok && PASSING.has(answer.fault.code);
 
-/** Asked twice, it takes effect once: by its contract, or because the owner knows its key. */
+/**
+ * Whether two tries have one effect: by the contract, or because the owner knows the idempotency
+ * key.
+ */
 const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean =>
   contract.idempotent || headers['idempotencykey'] !== undefined;
 
 /**
- * A reply that is not what the contract promises is the owner's mistake; an InvalidMessageError would
- * blame the request.
+ * A reply that breaks the contract is the owner's mistake; an InvalidMessageError would blame the
+ * request.
  */
 function read<C extends Call>(contract: C, body: Buffer): ReplyOf<C> {
   try {

@@ -30,7 +30,7 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
   }
 }
 
-/** As the caller sees what crossed the wire. */
+/** The error for the caller, made of the fault on the wire. */
 export function callError(contract: Call, { code, details, message }: CallFault): CallError {
   const schema = Object.hasOwn(contract.errors, code) ? contract.errors[code] : undefined;
   return new CallError(
@@ -42,8 +42,8 @@ export function callError(contract: Call, { code, details, message }: CallFault)
 }
 
 /**
- * Dates are dates again. Details that are not as the contract says stay as they came: the error
- * itself is worth more.
+ * Details by the contract's schema, with dates as Dates. Details that break the schema stay as
+ * received: the error itself is worth more.
  */
 function inTypes(schema: z.ZodType, details: unknown): unknown {
   const { success, data } = schema.safeParse(details);

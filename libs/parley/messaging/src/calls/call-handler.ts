@@ -26,7 +26,10 @@ import { moreTimes, LogThrottle } from '../log-throttle';
 import type { TransportContext } from '../ports/transport';
 import { NoTransactionError, type Transactions } from '../sending/transactions';
 
-/** Answers calls: open → handle → check the reply. What the pipeline is for messages that are stored. */
+/**
+ * Answers calls: open → handle → check the reply. The counterpart of the pipeline, which handles
+ * stored messages.
+ */
 export class CallHandler {
   private readonly outages = new LogThrottle();
 
@@ -39,11 +42,11 @@ export class CallHandler {
     },
     private readonly transactions?: Transactions,
     private readonly repeated?: IdempotentCalls,
-    /** Of the store and the technologies: their clients' errors. */
+    /** Readers of the client errors of the store and the technologies. */
     private readonly outageReaders: readonly OutageReader[] = [],
   ) {}
 
-  /** @see Answerer */
+  /** @see HandleCall */
   readonly answer = (call: IncomingCall): Promise<CallResult> =>
     this.inFlight.track(async (cancelled) => {
       const started = performance.now();
@@ -120,7 +123,7 @@ export class CallHandler {
     );
   }
 
-  /** Who is late may still commit until the grace is over, too. */
+  /** Transactions of a late handler may still commit until the grace is over. */
   private during<T>(ending: HandlerRun, work: () => T): T {
     return this.transactions ? this.transactions.during(ending, work) : work();
   }
@@ -148,15 +151,15 @@ export class CallHandler {
       { error },
     );
     const invalidReply = error instanceof InvalidReplyError;
-    // What failed inside is for our log, not for the caller.
+    // An internal failure goes into our log, not to the caller.
     return invalidReply
       ? { code: 'invalid-reply', message: error.message }
       : { code: 'unhandled', message: 'the owner failed to answer' };
   }
 
   /**
-   * What it needed is away: worth another try, unlike a failure of its own. The log says what, the
-   * caller hears what is known.
+   * Something that the handler needs is away: worth another try, unlike a failure of its own. The
+   * log names it; the caller learns whether the call took effect.
    */
   private away({ contract }: IncomingCall, outage: OutageError): CallFault {
     this.outages.log(`${contract} ${outage.name}`, (more) =>
@@ -185,7 +188,7 @@ function envelopeOf({ headers, contract }: IncomingCall): Envelope | undefined {
   }
 }
 
-/** An error that the contract promises, with nothing but what it promises. */
+/** An error of the contract, reduced to the code and details that the contract promises. */
 function promisedFault(contract: string, error: unknown): CallFault | undefined {
   if (
     !(error instanceof CallError) ||
@@ -200,11 +203,11 @@ function promisedFault(contract: string, error: unknown): CallFault | undefined 
       details: prepare(contract, error.contract.errors[error.code]!, error.details).wire,
     };
   } catch {
-    return undefined; // it is none that the contract promises
+    return undefined; // not an error of the contract
   }
 }
 
-/** The caller went away, or this instance stops, before the handler answered. */
+/** The caller cancelled, or this instance stops, before the handler answered. */
 class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
   constructor() {
@@ -212,7 +215,7 @@ class InterruptedError extends Error {
   }
 }
 
-/** The handler's reply is not what the contract promises. */
+/** The handler's reply breaks the contract. */
 class InvalidReplyError extends Error {
   override readonly name = 'InvalidReplyError';
 }
@@ -234,7 +237,7 @@ async function run(handler: Handler, request: unknown, context: CallContext): Pr
   return isObservable(result) ? lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 
-/** The caller is answered at the deadline, also when the handler does not listen to its signal. */
+/** The caller gets a reply at the deadline, also when the handler ignores its signal. */
 async function beforeDeadline<T>(
   contract: Call,
   { deadline, signal }: CallContext,

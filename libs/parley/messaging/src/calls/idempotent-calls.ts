@@ -6,17 +6,17 @@ import type { IdempotencyLock, KeyedRequest, IdempotencyStore } from '../ports/i
 import type { Tx } from '../ports/tx';
 import type { Transactions } from '../sending/transactions';
 
-/** Handles a request once; the transaction it is given keeps the answer, too. */
+/** Handles a request once; the given transaction stores the reply, too. */
 export type HandleOnce = (transaction: CallContext['transaction']) => Promise<CallResult>;
 
-/** Beyond the deadline, so that whoever is late can still commit. */
+/** Milliseconds beyond the deadline in which a late handler can still commit. */
 const GRACE = 5_000;
 const LOOK_AGAIN = { first: 20, most: 500 };
 
 /**
- * Answers each request under an idempotency key once: who comes second gets the first answer, who
- * comes meanwhile waits for it. Errors that the contract promises are answers, too; anything else
- * leaves the key free for the next attempt.
+ * Handles one call per idempotency key: a repeated call gets the first reply, a concurrent one
+ * waits for it. Errors of the contract are replies, too; any other failure frees the key for the
+ * next attempt.
  */
 export class IdempotentCalls {
   constructor(
@@ -42,7 +42,7 @@ export class IdempotentCalls {
     }
   }
 
-  /** Undefined: the claim was somebody else's before the answer was kept. */
+  /** Returns undefined when another instance took the lock over before the reply was stored. */
   private async handle(
     claim: IdempotencyLock,
     encoded: (reply: unknown) => Buffer,
@@ -67,7 +67,7 @@ export class IdempotentCalls {
   }
 
   private async keep(claim: IdempotencyLock, answer: CallResult): Promise<CallResult | undefined> {
-    // The handler may still be at it: until the claim runs out, nobody else begins.
+    // The handler may still be running: no other instance begins until the lock expires.
     if (!answer.ok && LATE.has(answer.fault.code)) return answer;
     if (!answer.ok && PASSING.has(answer.fault.code))
       return this.requests.release(claim).then(() => answer);
@@ -82,7 +82,7 @@ export class IdempotentCalls {
 }
 
 const LATE = new Set(['deadline-exceeded', 'cancelled']);
-/** What may be otherwise the next time. */
+/** Faults that another try may not have. */
 const PASSING = new Set([
   'unhandled',
   'unavailable',

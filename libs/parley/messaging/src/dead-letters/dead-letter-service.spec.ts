@@ -18,7 +18,7 @@ const Weighed = event(
   { key: 'parcel' },
 );
 
-/** Whatever weighs too much for the scales as they are. */
+/** The heaviest load, in grams: heavier parcels are refused. */
 let most: number;
 let weighed: string[];
 
@@ -68,7 +68,7 @@ describe('the desk where people decide about dead letters', () => {
   };
   const letters = () => desk.letters.list();
   const by = { who: 'ada' };
-  /** Whatever paces itself does so in virtual time. */
+  /** Runs paced work in virtual time. */
   const paced = async <T>(work: Promise<T>): Promise<T> => {
     let over = false;
     const done = work.finally(() => (over = true));

@@ -20,7 +20,7 @@ import { outboxSubscription } from '../ports/outbox-subscription';
 import { isEncrypted } from '../payload/field-encryption';
 import { currentPayload } from '../message/upcasting';
 
-/** What a replay of a letter would come to, as far as can be told without handling it. */
+/** The expected result of a replay, as far as it can be told without handling the message. */
 export interface ReplayPreview {
   readonly letter: string;
   readonly subscription: string;
@@ -30,8 +30,8 @@ export interface ReplayPreview {
   readonly expect: 'handled' | 'no effect' | 'waits' | 'dead again';
   readonly why: string;
   /**
-   * The key of its lane, whether the lane waits for this letter, and how many messages wait in it
-   * behind the letter.
+   * The key of its lane, whether the lane waits for this letter, and the number of messages behind
+   * it.
    */
   readonly lane?: {
     readonly key: string;
@@ -41,28 +41,27 @@ export interface ReplayPreview {
   };
 }
 
-/**
- * An edit that would not help: the body is not what its contract says, or the message would not be
- * the same one any more.
- */
+/** An edit that would not help: the body breaks its contract, or it would be another message. */
 export class EditRefusedError extends Error {
   override readonly name = 'EditRefusedError';
 }
 
 export interface BulkRequest extends Decision {
   readonly filter: Omit<DeadLetterFilter, 'limit' | 'newest'>;
-  /** At most so many a second. Default 10. */
+  /** Replays a second at most. Default 10. */
   readonly rate?: number;
-  /** At most so many now. Never more than a second takes. */
+  /** Replays in this request at most; never more than one second's. */
   readonly limit?: number;
   readonly signal?: AbortSignal;
 }
 
 export interface BulkResult {
-  /** To be handed in again as `filter.upTo`: those that die again meanwhile are not among them. */
+  /**
+   * Pass it as `filter.upTo` to the next request: letters that die again meanwhile are left out.
+   */
   readonly upTo?: string;
   readonly done: readonly string[];
-  /** Somebody else was first. */
+  /** Letters that another operator replayed or discarded first. */
   readonly gone: readonly string[];
   readonly left: number;
 }
@@ -70,14 +69,14 @@ export interface BulkResult {
 const DEFAULT_RATE_PER_SECOND = 10;
 const MOST_AT_ONCE = 100;
 
-/** Who gets a letter when it is replayed. */
+/** The handler that receives a letter when it is replayed. */
 interface Reader extends Pick<Handler, 'contract' | 'name'> {
   readonly does: string;
 }
 
 /**
- * Where people decide about dead letters: it knows the handlers that run here, so it can tell what
- * a decision would come to.
+ * Decisions about dead letters. It knows the handlers of this process, so it can preview the result
+ * of a replay.
  */
 export class DeadLetterService {
   constructor(
@@ -85,18 +84,18 @@ export class DeadLetterService {
     private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
     private readonly clock: Clock,
     private readonly bodies: PayloadProcessor,
-    /** Whose own sending the letters may be of, too. */
+    /** The service whose own sent messages may be among the letters, too. */
     private readonly service?: string,
   ) {}
 
-  /** As it is listed: with nothing in it that is personal or secret. */
+  /** Letters as listed: without personal fields and secrets. */
   async list(filter: DeadLetterFilter): Promise<readonly DeadLetter[]> {
     return (await this.letters.list(filter)).map((letter) => this.masked(letter));
   }
 
   /**
-   * What is personal or secret in its body is masked: what stands there is what its contract
-   * declares.
+   * One letter. The personal and secret fields of its body show the values that the contract
+   * declares for them.
    */
   async find(
     id: string,
@@ -105,7 +104,7 @@ export class DeadLetterService {
     return letter && { letter: this.masked(letter), preview: this.preview(letter) };
   }
 
-  /** A dry run of many: what each replay would come to. */
+  /** A dry run of many letters: the expected result of each replay. */
   async previews(filter: DeadLetterFilter): Promise<readonly ReplayPreview[]> {
     const found = await Promise.all(
       (await this.letters.list(filter)).map(({ id }) => this.findOpened(id)),
@@ -114,8 +113,8 @@ export class DeadLetterService {
   }
 
   /**
-   * Gives a letter another body, once that is what its contract says. What is still masked in it
-   * stays what it was.
+   * Gives a letter another body, after checking it against its contract. Fields that are still
+   * masked keep their former values.
    * @throws EditRefusedError naming the field
    */
   async edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'> {
@@ -125,7 +124,7 @@ export class DeadLetterService {
     const refusal = this.refusalOf(letter, whole, readable(await this.opened(letter, letter.body)));
     if (refusal === undefined) return this.letters.edit(id, await this.kept(letter, whole), edit);
     const { who, reason, replay } = edit;
-    // Nobody can tell what is personal or secret in a body that is not what its contract says.
+    // Personal and secret fields cannot be found in a body that breaks its contract.
     const contract = this.readerOf(letter)?.contract;
     const after = contract && isEncrypted(contract) ? undefined : body;
     await this.letters.refused(id, {
@@ -139,8 +138,8 @@ export class DeadLetterService {
   }
 
   /**
-   * The next of a group or of all, the oldest first: ask again with the `upTo` it answers until
-   * nothing is left.
+   * Replays the next letters of a group or of all, the oldest first: call it again with the `upTo`
+   * it returns until none are left.
    */
   replayNext(bulk: BulkRequest): Promise<BulkResult> {
     return this.next(bulk, (id) => this.letters.replay(id, decisionOf(bulk)));
@@ -155,7 +154,7 @@ export class DeadLetterService {
     return letter && { ...letter, body: await this.opened(letter, letter.body) };
   }
 
-  /** A body decrypted, for what checks it; as it is kept, when it cannot be read. */
+  /** A body decrypted, to be checked; the stored bytes when it cannot be decrypted. */
   private async opened(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const message = this.messageOf(letter);
     return message
@@ -182,7 +181,7 @@ export class DeadLetterService {
   private async kept(letter: DeadLetter, body: Buffer): Promise<Buffer> {
     const { contract, envelope } = this.messageOf(letter)!;
     if (!isEncrypted(contract)) return body;
-    // Fields that the contract does not know could hold anything; of an older version they are not
+    // Fields that the contract does not know could hold anything; those of an older version are not
     // known here.
     const known =
       envelope.contractversion === String(contract.version)
@@ -202,7 +201,7 @@ export class DeadLetterService {
     try {
       return contract && { contract, envelope: readEnvelope(letter.headers) };
     } catch {
-      return undefined; // nobody can read who said it to whom
+      return undefined; // sender and contract cannot be read
     }
   }
 
@@ -279,7 +278,7 @@ export class DeadLetterService {
     return `${contract.name}: ${contract.key} is the message's lane and stays ${was}; discard this one and say another instead`;
   }
 
-  /** Why no handler would get to see it. */
+  /** Why no handler would receive it. */
   private hopeless(letter: DeadLetter, body: Buffer): string | undefined {
     const reader = this.readerOf(letter);
     const verb = this.isOwn(letter) ? 'knows' : 'handles';
@@ -288,7 +287,7 @@ export class DeadLetterService {
       return reader;
     };
     try {
-      if (!reader) handlerOf(); // tells more than what is wrong with its envelope
+      if (!reader) handlerOf(); // throws a better explanation than the envelope's error
       openMessage({ headers: letter.headers, body }, handlerOf, this.clock.now());
       return undefined;
     } catch (error) {
@@ -312,7 +311,7 @@ export class DeadLetterService {
       : undefined;
   }
 
-  /** Whether it is a message that this service could not publish. */
+  /** Whether this service sent the message and could not publish it. */
   private isOwn({ subscription }: DeadLetter): boolean {
     return this.service !== undefined && subscription === outboxSubscription(this.service);
   }
@@ -322,7 +321,7 @@ export class DeadLetterService {
   }
 }
 
-/** A body as it was, however bad. */
+/** The body for people, even if it cannot be read. */
 function readable(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
@@ -335,8 +334,8 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;
 
 /**
- * The first name in what was sent that reading it left out, as a path. Names that were there before
- * may be a newer sender's.
+ * The path of the first field that parsing dropped from the edited body. Fields that were in the
+ * former body may be a newer sender's.
  */
 function strayName(sent: unknown, read: unknown, former: unknown, path = ''): string | undefined {
   if (!isObject(sent) || !isObject(read) || read instanceof Date) return undefined;

@@ -3,7 +3,7 @@ import type { Clock } from '../clock';
 import { describeError } from '../message/failure';
 import { SlidingWindow } from './sliding-window';
 
-/** When a subscription stops trying, and for how long. */
+/** When a subscription pauses, and for how long. */
 export interface CircuitBreakerOptions {
   /** It pauses when at least this share of its handlings failed. Default 0.5. */
   readonly failureRatio: number;
@@ -11,9 +11,7 @@ export interface CircuitBreakerOptions {
   readonly minimumThroughput: number;
   /** … within this time. Default 10 s. */
   readonly samplingWindow: Duration;
-  /**
-   * How long the first pause is; each that follows upon a failed probe twice as long. Default 1 s.
-   */
+  /** The length of the first pause; each one after a failed probe is twice as long. Default 1 s. */
   readonly breakDuration: Duration;
   /** … but no longer than this. Default 30 s. */
   readonly maxBreakDuration: Duration;
@@ -24,12 +22,10 @@ export interface CircuitBreakerOptions {
  * poison message would never die.
  */
 const MAX_EXCUSED_FAILURES = 10;
-/**
- * A message waits no longer than this; then it is given back, and another may be the next probe.
- */
+/** The longest wait of a message; then it is given back, and another one may be the next probe. */
 const MAX_WAIT_MS = 60_000;
 
-/** Permission to handle a message once; its holder reports how that ended. */
+/** Permit for one attempt; the holder reports the result. */
 export interface Permit {
   succeeded(): void;
   /**
@@ -37,7 +33,7 @@ export interface Permit {
    * against it.
    */
   failed(error: unknown, message: string): boolean;
-  /** The handling ended in a way that says nothing about how the next one will fare. */
+  /** The handling ended in a way that says nothing about the next one. */
   undecided(): void;
 }
 
@@ -68,9 +64,9 @@ interface Waiting {
 }
 
 /**
- * Pauses one subscription when most of its handlings fail: what they need is down, and trying would
- * only use up their attempts. Messages wait here, uncounted; after each wait one of them is the
- * probe. When it succeeds, all go on.
+ * Pauses one subscription when most of its handlings fail: something that they all need is down,
+ * and trying would only use up their attempts. Messages wait here, uncounted; after each wait one
+ * of them is the probe. When it succeeds, all go on.
  */
 export class CircuitBreaker {
   private state: State = { kind: 'closed' };
@@ -104,7 +100,10 @@ export class CircuitBreaker {
     return this.state.kind === 'closed' ? undefined : this.state;
   }
 
-  /** A permit at once, or after a pause; undefined: no more permits, give the message back. */
+  /**
+   * A permit, at once or after a pause; undefined when there are no more permits and the message
+   * must be given back.
+   */
   acquire(...signals: readonly AbortSignal[]): Permit | undefined | Promise<Permit | undefined> {
     return this.state.kind === 'closed' ? this.regular : this.permitAfterPause(signals);
   }
@@ -136,8 +135,8 @@ export class CircuitBreaker {
   }
 
   /**
-   * The message that waits longest is the next probe, so that a poison message does not speak for
-   * all. When none waits, the next one that comes is it.
+   * Makes the message that waits longest the next probe, so that a poison message does not decide
+   * for all. When none waits, the next one that comes is it.
    */
   private probe(): void {
     const { state } = this;
@@ -182,7 +181,7 @@ export class CircuitBreaker {
     const { all, failed } = this.results.counts();
     const { error: name, message } = describeError(error);
     const reason = `${failed} of ${all} handlings failed within ${this.options.samplingWindow}, the last with ${name}: ${message}`;
-    // What failed again as soon as it went on was not over.
+    // A new failure right after a pause: the outage was not over.
     this.waitMs =
       this.clock.elapsed() - this.closedAt < this.samplingWindowMs
         ? Math.min(this.waitMs * 2, this.maxBreakMs)
@@ -203,7 +202,10 @@ export class CircuitBreaker {
     if (!this.stopped) this.cancelTimer = this.clock.after(this.waitMs, () => this.probeIsDue());
   }
 
-  /** A timer may fire a millisecond before the clock says so; nobody would call again. */
+  /**
+   * Checks again: a timer may fire a millisecond before the clock reaches its time, and nothing
+   * would call again.
+   */
   private probeIsDue(): void {
     const { state } = this;
     if (state.kind !== 'open') return;

@@ -21,7 +21,7 @@ export interface Paused extends Pause {
   readonly subscription: string;
 }
 
-/** What is handed out where the circuit breakers are switched off. */
+/** The permit of all messages where circuit breakers are switched off. */
 const FREE_PERMIT: Permit = {
   succeeded: () => undefined,
   failed: () => false,

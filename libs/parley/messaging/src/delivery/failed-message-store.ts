@@ -28,12 +28,15 @@ import {
   typeOf,
 } from './tracked-delivery';
 
-/** After the service's own store failed too: a message that is given back comes again at once. */
+/**
+ * Milliseconds to wait when our own store is down, too: brokers redeliver a returned message at
+ * once.
+ */
 const STORE_DOWN_PAUSE_MS = 1_000;
 
 /**
- * Keeps messages whose handling failed: in their technology where that can, otherwise in the
- * service's own store.
+ * Keeps messages whose handling failed: in the technology if it can, otherwise in the service's own
+ * store.
  */
 export class FailedMessageStore {
   private readonly outages = new LogThrottle();
@@ -45,7 +48,7 @@ export class FailedMessageStore {
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'>,
   ) {}
 
-  /** Delivers again after so many milliseconds. */
+  /** Delivers the message again after so many milliseconds. */
   async retry(delivery: Delivery, error: unknown, tries: number, after: number): Promise<Result> {
     const failure = this.failure(delivery, error, tries);
     this.process.log(
@@ -85,7 +88,7 @@ export class FailedMessageStore {
     });
   }
 
-  /** The store is away: the message is given back, after a pause. */
+  /** The store is away: gives the message back, after a pause. */
   async giveBack(delivery: Delivery, error: unknown): Promise<Result> {
     this.logNotKept(delivery, error);
     await new Promise<void>((resolve) => this.process.clock.after(STORE_DOWN_PAUSE_MS, resolve));
@@ -93,8 +96,8 @@ export class FailedMessageStore {
   }
 
   /**
-   * Moves a message into the service's own store, acknowledging it in the same transaction where
-   * that can be.
+   * Moves a message into the service's own store, and acknowledges it in the same transaction where
+   * possible.
    */
   private async keep(
     delivery: Delivery,
@@ -120,10 +123,7 @@ export class FailedMessageStore {
     }
   }
 
-  /**
-   * A store that is away gives back every message that fails meanwhile: the log says so once in a
-   * while.
-   */
+  /** While the store is away every failed message is given back: logs it once in a while. */
   private logNotKept(delivery: Delivery, error: unknown): void {
     const { name } = delivery.subscription;
     const outage = outageIn(error, this.store?.outage ? [this.store.outage] : []);

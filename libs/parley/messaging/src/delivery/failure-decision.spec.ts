@@ -72,13 +72,13 @@ describe('what becomes of a message whose handling failed', () => {
     ['a timeout waits for the delay', timedOut, {}, later(1_000, timedOut)],
     ['a timeout, no delay left', timedOut, { attempt: 3 }, dead(timedOut, 1, true)],
     ['a timeout where nothing is delayed', timedOut, { policy: { ...never, immediate: 1 } }, again],
-    // what no try can help
+    // errors that no try can help
     ['unrecoverable', hopeless, {}, dead(hopeless, 1, true)],
     ['unrecoverable, no key', hopeless, { keyed: false }, dead(hopeless, 1, false)],
     ['its process ended too often', ended, {}, dead(ended, 1, true)],
     ['cannot be read', unreadable, { tries: 2 }, dead(hopeless, 0, false)],
     ['said by a newer build', newer, {}, dead(newer.cause, 0, true)],
-    // what the acknowledgement said
+    // refusals of the acknowledgement
     ['took effect before', handledBefore, {}, { kind: 'duplicate' }],
     ['took effect before, while stopping', handledBefore, { aborted: true }, { kind: 'duplicate' }],
     ['another message under its id', conflict, {}, dead(conflict, 1, false)],

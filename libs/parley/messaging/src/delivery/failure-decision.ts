@@ -10,7 +10,7 @@ import { UnreadableError } from './open-message';
 import { delayAfter, isRecoverable, type RetryPolicy } from './retry-policy';
 import { isSettlementError } from './settlement';
 
-/** A handling that failed, and what its message's fate depends on. */
+/** A failed handling, with the facts that decide about its message. */
 export interface FailedHandling {
   readonly error: unknown;
   /** The delivery: 1 for the first, one more for each delayed retry. */
@@ -27,7 +27,7 @@ export interface FailedHandling {
   readonly random: () => number;
 }
 
-/** What becomes of the message. */
+/** The decision about the message. */
 export type FailureDecision =
   /** It took effect before: it is acknowledged. */
   | { readonly kind: 'duplicate' }
@@ -51,7 +51,7 @@ export interface DeadLetterDecision {
   readonly blocksLane: boolean;
 }
 
-/** Decides about a message whose handling failed. The first rule that fits counts. */
+/** Decides about a message whose handling failed. The first rule that matches applies. */
 export function decideFailure(failed: FailedHandling): FailureDecision {
   const { error, attempt, tries, policy, aborted, excused, keyed, random } = failed;
   if (excused) return { kind: 'try-again', counted: false };
@@ -68,9 +68,10 @@ export function decideFailure(failed: FailedHandling): FailureDecision {
 }
 
 /**
- * A dead letter of this error. Its lane waits when a handler failed on it: what follows may build
- * on it. Garbage, and a second message under a used id, harm nobody behind them. A message of a
- * newer version is as good as what follows it, so its lane waits, too.
+ * A dead letter of this error. Its lane waits when a handler failed on it, because later messages
+ * may build on it. Invalid messages, and a second message under a used id, do not affect those
+ * behind them. A message of a newer version may be as valid as those behind it, so its lane waits,
+ * too.
  */
 export function deadLetter(error: unknown, tries: number, keyed: boolean): DeadLetterDecision {
   const failedInHandler = tries > 0 && !(error instanceof IdConflictError);
@@ -78,13 +79,13 @@ export function deadLetter(error: unknown, tries: number, keyed: boolean): DeadL
   return { kind: 'dead-letter', error, tries, blocksLane };
 }
 
-/** Whether a failure tells the circuit breaker how the next message will fare. */
+/** Whether a failure tells the circuit breaker anything about the next message. */
 export const speaksForOthers = (error: unknown, aborted: boolean): boolean =>
   !aborted && !isSettlementError(error) && isRecoverable(error);
 
 /**
- * A handler that did not end is not run again at once: it would keep its slot and its lane from
- * others for as long again.
+ * A handler that did not end is not run again at once: it would occupy its slot and its lane for as
+ * long again.
  */
 const takesTooLong = (error: unknown, { delays }: RetryPolicy): boolean =>
   error instanceof HandlerTimeoutError && delays.length > 0;

@@ -1,15 +1,17 @@
 import type { Envelope } from '../message/message';
 
-/** Publishers come and go; those not heard of for longest are forgotten first. */
+/** Most publishers remembered; those without a broadcast for longest are forgotten first. */
 const PUBLISHERS_AT_MOST = 1_000;
 
-/** What each publishing instance's broadcasts were last numbered here, so that a gap is noticed. */
+/**
+ * The last broadcast number of each contract and publishing instance received here, to notice gaps.
+ */
 export class GapDetector {
   private readonly last = new Map<string, number>();
 
   /**
-   * How many broadcasts of its contract and publisher never arrived before this one. 0 for the
-   * first that is heard.
+   * Broadcasts of its contract and publisher that never arrived before this one. 0 for the first
+   * one received.
    */
   missedBefore({
     producerinstance,
@@ -23,7 +25,7 @@ export class GapDetector {
     this.last.delete(publisher);
     this.last.set(publisher, number);
     if (this.last.size > PUBLISHERS_AT_MOST) this.last.delete(this.last.keys().next().value!);
-    // A number that is not higher: the publisher began again, or this one took a longer way.
+    // A lower number: the publisher restarted, or the message was overtaken.
     return last === undefined || number <= last ? 0 : number - last - 1;
   }
 }

@@ -25,7 +25,7 @@ export class HandlerExecution {
     private readonly passes?: FailpointHook,
   ) {}
 
-  /** Broadcasts and live tails: no transaction but those that the handler opens. */
+  /** Broadcasts and live tails: no transaction except those that the handler opens. */
   async withoutTransaction(run: HandlerRun, { delivery, opened }: BatchItem): Promise<void> {
     const open = this.transactions.run.bind(this.transactions);
     const context = contextOf(run, delivery, opened, open);
@@ -69,7 +69,8 @@ export class HandlerExecution {
   /** With `transaction: 'own'`: the handler opens the one transaction when it wants to. */
   private async inOwnTransaction(run: HandlerRun, { delivery, opened }: BatchItem): Promise<void> {
     const acknowledge = (tx: Tx) => this.settlement.acknowledge(tx, delivery, opened);
-    // What it does outside cannot be rolled back: it must be its turn before it begins.
+    // The handler's outside effects cannot be rolled back: its turn must have come before it
+    // begins.
     if (hasLane(delivery, opened)) await this.lanes.assertFree(undefined, delivery, opened);
     let committed = false;
     const context = contextOf(run, delivery, opened, async (work) => {
@@ -145,8 +146,8 @@ function batchContextOf(run: HandlerRun, items: readonly BatchItem[], tx: Tx): B
 }
 
 /**
- * Two batches with the same messages or lanes, in whatever order they came, lock them in the same
- * order: else each could wait for the other.
+ * One order for the items of all batches: batches with the same messages or lanes would otherwise
+ * deadlock on their locks.
  */
 const inOneOrder = (items: readonly BatchItem[]): readonly BatchItem[] =>
   items.toSorted((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
@@ -154,8 +155,8 @@ const orderOf = ({ opened: { envelope } }: BatchItem): string =>
   `${envelope.partitionkey ?? ''}\n${envelope.id}`;
 
 /**
- * Rejects when all have ended, not at the first failure: a statement that is still under way then
- * would end up behind the rollback.
+ * Rejects when all have ended, not at the first failure: a statement still under way would run
+ * after the rollback.
  */
 async function allDone(acknowledged: readonly Promise<void>[]): Promise<void> {
   const failed = (await Promise.allSettled(acknowledged)).find(

@@ -26,7 +26,7 @@ const Forged = event('smithy.part-forged', Job, { key: 'job' });
 const Rang = broadcast('smithy.bell-rang', Job);
 const Ask = call('smithy.ask-price', { request: Job, reply: Job, deadline: '2s' });
 
-/** Hangs in the handling of what is named so, until the test lets it go on. */
+/** Hangs in the handling of messages of that name, until the test lets it go on. */
 class Smithy {
   readonly seen: string[] = [];
   readonly effects: string[] = [];
@@ -46,7 +46,7 @@ class Smithy {
     tx.undo(() => this.effects.splice(this.effects.indexOf(effect), 1));
   }
 
-  /** What becomes of something a handler does after it was ended. */
+  /** The result of work that a handler does after it was ended. */
   async after(work: () => Promise<unknown>): Promise<void> {
     await work().catch((error: Error) => {
       this.late.push(error.name);

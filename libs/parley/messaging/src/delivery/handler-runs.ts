@@ -4,20 +4,17 @@ import { currentConversation, inConversation } from '../message/handler-context'
 import type { Ending } from '../ports/tx';
 import type { TransportContext } from '../ports/transport';
 
-/**
- * Milliseconds after its timeout that a handler may take to end by itself, for its signal tells it
- * to.
- */
+/** Milliseconds after its timeout in which a handler may end by itself, on its aborted signal. */
 export const GRACE_MS = 5_000;
 /**
- * A timer that is late by more than so many milliseconds: nothing could run meanwhile, and no
- * handler is ended for it.
+ * Milliseconds of delay beyond which a timer shows that the process stood still: no handler is
+ * ended for that time.
  */
 const BLOCKED_MS = 1_000;
 
 /**
- * A handler did not end within its timeout plus the grace. Its transaction is closed: what it still
- * does has no effect.
+ * A handler did not end within its timeout plus the grace. Its transaction is closed: its later
+ * work has no effect.
  */
 export class HandlerTimeoutError extends Error {
   override readonly name = 'HandlerTimeoutError';
@@ -28,7 +25,7 @@ export class HandlerTimeoutError extends Error {
   }
 }
 
-/** The process stops, and nobody waits for this handler any more. */
+/** The process stops without waiting for this handler any longer. */
 export class StoppedError extends Error {
   override readonly name = 'StoppedError';
   constructor({ what }: Pick<RunFacts, 'what'>) {
@@ -36,7 +33,7 @@ export class StoppedError extends Error {
   }
 }
 
-/** What is known of a run before it begins. */
+/** Facts of a run that are known before it begins. */
 export interface RunFacts {
   readonly kind: Kind;
   readonly contract: string;
@@ -56,12 +53,13 @@ export interface Overdue extends Omit<RunFacts, 'timeout' | 'what'> {
   /** Milliseconds since it began. */
   readonly age: number;
   /**
-   * Whether it was ended: its message is delivered again, or dead, although its code still runs.
+   * Whether it was ended: its message is delivered again, or is a dead letter, although its code
+   * still runs.
    */
   readonly ended: boolean;
 }
 
-/** One run of a handler, with the transactions it opens. */
+/** One run of a handler, with the transactions that it opens. */
 export class HandlerRun implements Ending {
   ended?: Error;
   /** By `elapsed` of the clock. */
@@ -90,8 +88,8 @@ export class HandlerRun implements Ending {
   }
 
   /**
-   * Aborted at the timeout, or with one of `others`. Made for the few that ask: a timer a message
-   * is not free.
+   * Aborted at the timeout, or with one of `others`. Lazy: few handlers read `signal`, and a timer
+   * a message is costly.
    */
   signal(others: readonly AbortSignal[]): AbortSignal {
     this.controller ??= this.timed(new AbortController());
@@ -114,18 +112,18 @@ export class HandlerRun implements Ending {
     };
   }
 
-  /** Does `work` in the conversation that the run belongs to, whoever asks for it. */
+  /** Runs `work` in the conversation of this run, whatever the caller's is. */
   inItsConversation(work: () => void): void {
     if (this.conversation) inConversation(this.conversation, work);
     else work();
   }
 
-  /** @throws what it was ended with */
+  /** @throws the reason for which the run was ended */
   refuseIfEnded(): void {
     if (this.ended) throw this.ended;
   }
 
-  /** Nothing it does from now on takes effect. */
+  /** Ends the run: its later work takes no effect. */
   end(error: Error): void {
     this.ended = error;
     this.settled();
@@ -157,12 +155,12 @@ export class HandlerRun implements Ending {
   }
 }
 
-/** Every handler that runs in this process. Ends those that do not end by themselves. */
+/** All handlers that run in this process. Ends those that do not end by themselves. */
 export class HandlerRuns {
   private readonly running = new Set<HandlerRun>();
-  /** Ended, and their code still runs. */
+  /** Runs that were ended while their code still runs. */
   private readonly lost = new Set<HandlerRun>();
-  /** Of the one timer, which goes by the earliest bound. */
+  /** Cancels the one timer, which fires at the earliest bound. */
   private dueAt = Infinity;
   private cancelTimer?: () => void;
 
@@ -174,7 +172,7 @@ export class HandlerRuns {
   ) {}
 
   /**
-   * Does `work`, which ends at its timeout plus the grace whether it listens to its signal or not.
+   * Runs `work`, which ends at its timeout plus the grace whether it listens to its signal or not.
    * @throws HandlerTimeoutError
    */
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T> {
@@ -189,7 +187,7 @@ export class HandlerRuns {
     });
   }
 
-  /** Over their timeout and still running, the oldest first. */
+  /** Runs over their timeout and still running, the oldest first. */
   overdue(): readonly Overdue[] {
     const late = [
       ...this.lost,
@@ -198,7 +196,7 @@ export class HandlerRuns {
     return late.map(overdueOf).sort((a, b) => b.age - a.age);
   }
 
-  /** Ends whatever still runs: the process stops. */
+  /** Ends every run: the process stops. */
   stop(): void {
     this.cancelTimer?.();
     for (const run of this.running) this.end(run, new StoppedError(run.facts));
@@ -215,8 +213,8 @@ export class HandlerRuns {
   };
 
   /**
-   * It stays set when the run it was set for is over: setting one for each would cost more than
-   * looking in vain.
+   * The timer stays set when its run is over: setting one for each run would cost more than firing
+   * for nothing.
    */
   private lookAt(bound: number): void {
     this.cancelTimer?.();
@@ -233,8 +231,8 @@ export class HandlerRuns {
     if (now - this.dueAt > BLOCKED_MS)
       for (const run of this.running) run.bound = Math.max(run.bound, now + this.grace);
     this.dueAt = Infinity;
-    // One at a time: others may have waited for nothing but what it holds, and that was not their
-    // own time.
+    // Ends one run at a time: others may only have waited for its locks, which does not count as
+    // their own time.
     const [first] = this.byBound();
     if (first && first.bound <= now) this.expire(first);
     const [next] = this.byBound();
@@ -249,7 +247,7 @@ export class HandlerRuns {
     const { contract, id, subscription } = run.facts;
     const error = new HandlerTimeoutError(run.facts, this.grace);
     const where = subscription === undefined ? '' : ` in ${subscription}`;
-    // The timer is the one of whichever run set it.
+    // Logs in the conversation of this run: the timer runs in that of the run that set it.
     run.inItsConversation(() => this.log('warn', `${contract} ${id}${where}: ${error.message}`));
     this.end(run, error);
   }

@@ -30,7 +30,7 @@ export class LaneGuard {
   }
 
   /**
-   * Parks the message behind its lane if that is parked.
+   * Parks the message behind its lane if the lane is parked.
    * @throws LaneParkedError then: the message is rolled back, and waits with its lane
    */
   async assertFree(
@@ -43,7 +43,7 @@ export class LaneGuard {
     this.parked.delete(delivery.subscription.name, envelope.partitionkey!);
   }
 
-  /** A message of this lane is in the service's store. */
+  /** Remembers that the lane is parked in the service's store. */
   noteParked({ subscription, headers }: Delivery): void {
     if (headers.partitionkey !== undefined)
       this.parked.add(subscription.name, headers.partitionkey);

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What became of a delivery that looked for company. */
+/** The result of offering a delivery to a batch. */
 export type BatchSlot =
-  /** It was handled, and acknowledged, with others. */
+  /** It was handled and acknowledged in a batch. */
   | { readonly alone: false }
-  /** It is to be handled by itself; `over` is told when that has ended. */
+  /** It must be handled by itself; call `over` when that has ended. */
   | { readonly alone: true; over(): void };
 
 interface Gathering<Member> {
@@ -14,24 +14,22 @@ interface Gathering<Member> {
 }
 
 /**
- * Collects the deliveries that are in flight at the same time. A batch goes at the end of the turn
- * of the event loop in which its first member came: nobody waits for company that may never come.
- * What comes while it is handled is the next one.
- *
- * Two messages of one key are never in one batch, for those of a lane are delivered one after the
- * other.
+ * Collects deliveries that are in flight at the same time. A batch is flushed at the end of the
+ * event-loop turn of its first message; messages that arrive while it is handled form the next one.
+ * Two messages of one key are never in one batch, because those of a lane are delivered one after
+ * the other.
  */
 export class MicroBatcher<Member> {
   private readonly gatherings = new Map<string, Gathering<Member>>();
-  /** A batch is not handled in the conversation of whoever came first. */
+  /** Keeps a batch out of the conversation of its first message. */
   private readonly outside = AsyncLocalStorage.snapshot();
 
   constructor(
-    /** Handles all of them, or nothing of them: says which. Never rejects. */
+    /** Handles all members or, when it resolves false, none. Never rejects. */
     private readonly together: (members: readonly Member[]) => Promise<boolean>,
   ) {}
 
-  /** Waits with others of that name. `most`: members of one batch. */
+  /** Offers a member to the batch of that name. `most`: members of one batch. */
   add(name: string, most: number, member: Member): Promise<BatchSlot> {
     const gathering = this.gatherings.get(name) ?? { waiting: [], running: 0, scheduled: false };
     this.gatherings.set(name, gathering);

@@ -24,7 +24,7 @@ class ExpiredError extends UnrecoverableError {
   override readonly name = 'ExpiredError';
 }
 
-/** A message that was unpacked is not what its contract says: no handler saw it. */
+/** A message that was unpacked and breaks its contract: no handler saw it. */
 export class UnreadableError extends UnrecoverableError {}
 
 /** The message as its handler will see it. */
@@ -33,8 +33,8 @@ export interface OpenedMessage<H extends Pick<Handler, 'contract'> = Handler> {
   readonly envelope: Envelope;
   readonly payload: unknown;
   /**
-   * Whether the body is elsewhere, encrypted in parts, or a suspect's: then there is no payload
-   * before `unpack`.
+   * Whether the body is in a claim store, partly encrypted, or a suspect's: then there is no
+   * payload before `unpack`.
    */
   readonly packed: boolean;
 }
@@ -63,8 +63,8 @@ export function openMessage<H extends Pick<Handler, 'contract'>>(
 }
 
 /**
- * The same message with a payload of its own: what a handler did to the former one must not reach
- * the next try. A packed message is unpacked again then.
+ * The same message with a new copy of the payload: a handler's changes to the former one must not
+ * reach the next try. A packed message is unpacked again then.
  */
 export const withFreshPayload = (delivery: Delivery, opened: OpenedMessage): OpenedMessage =>
   opened.packed
@@ -88,7 +88,7 @@ export class MessageOpener {
     private readonly clock: { now(): number },
   ) {}
 
-  /** @throws what `openMessage` does */
+  /** @throws the errors of `openMessage` */
   open(delivery: Delivery): OpenedMessage {
     const { subscription, suspect, body } = delivery;
     return openMessage(
@@ -99,17 +99,18 @@ export class MessageOpener {
         return handler;
       },
       this.clock.now(),
-      // Reading a body may end the process, too: that of a suspect is read when its handling is
+      // Parsing a body may end the process, too: a suspect's body is parsed after its handling was
       // recorded.
       (contract, envelope) => suspect === true || this.payloads.isPacked(contract, envelope, body),
     );
   }
 
   /**
-   * Fetches a body that is elsewhere and decrypts what is encrypted, before the transaction: that
-   * must not wait for others. From then on the whole body is the message's, so that what is kept of
-   * it is kept whole; what is personal stays encrypted in it.
-   * @throws UnreadableError when no try can help, otherwise what failed
+   * Fetches a body from the claim store and decrypts its fields, before the transaction, which must
+   * not wait for others. From then on the message has the whole body, so that it is kept whole;
+   * personal fields stay encrypted in it.
+   * @throws UnreadableError when no try can help, otherwise the error of the claim store or the key
+   * store
    */
   async unpack(
     delivery: TrackedDelivery,

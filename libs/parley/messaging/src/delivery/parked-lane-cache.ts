@@ -1,12 +1,10 @@
-/**
- * More than this many are not remembered; those beyond are found out about by the acknowledgement.
- */
+/** Most lanes remembered; the acknowledgement notices the others. */
 const MOST = 10_000;
 
 /**
- * Lanes this process knows, or thinks, to be parked: their messages are asked to wait before they
- * are handled, not when they are acknowledged, so that none reads what its predecessor is about to
- * change. Only a hint; the store knows.
+ * Lanes that are probably parked: their messages are checked before the handler runs, not at the
+ * acknowledgement, so that no handler reads data that an earlier message is about to change. Only a
+ * hint; the store decides.
  */
 export class ParkedLanes {
   private readonly lanes = new Set<string>();

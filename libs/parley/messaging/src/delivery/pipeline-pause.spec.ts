@@ -12,7 +12,7 @@ const Bill = command('counter.bill-order', Order, { key: 'customer' });
 const Print = command('counter.print-order', Order);
 type Order = Message<typeof Bill>;
 
-/** What the handlers need, and its state. */
+/** The dependency of the handlers, and its state. */
 class Bank {
   open = true;
   asked = 0;

@@ -25,7 +25,8 @@ const Rang = broadcast('smithy.bell-rang', Job);
 type Context = HandlerContext<MemoryTx>;
 
 /**
- * What the handlers see and do. Effects are taken back with their transaction, as a database would.
+ * The handlers, with the messages they saw and their effects. Effects are undone with their
+ * transaction, as in a database.
  */
 class Smithy {
   readonly seen: string[] = [];
@@ -141,7 +142,7 @@ afterEach(() => harness.close());
 const part = (job: string, step = 1): Job => ({ job, step });
 const times = (n: number, text: string): string[] => Array(n).fill(text) as string[];
 
-/** As it lies in a queue, whoever put it there. */
+/** A message as it lies in a queue. */
 function lying(
   contract: Contract,
   payload: unknown,

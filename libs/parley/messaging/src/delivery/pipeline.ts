@@ -43,15 +43,15 @@ import {
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /**
- * The way of a message from its technology to its handler, the same for all technologies. The
- * steps, a file each:
- *
+ * The way of a message from its technology to its handler, the same for all technologies.
+ * The steps, a file each:
  * 1. track (in-flight.ts): a drain waits for the delivery;
  * 2. open (open-message.ts): envelope, handler, expiry, payload;
  * 3. guard its lane (lane-guard.ts): wait behind a failed message of the same key;
  * 4. run in a transaction (handler-execution.ts), alone or in a batch (micro-batcher.ts);
  * 5. settle (settlement.ts): the acknowledgement is the transaction's last statement;
- * 6. decide, when that failed (failure-decision.ts), and keep what failed (failed-message-store.ts);
+ * 6. decide, when that failed (failure-decision.ts), and keep the failed message
+ *    (failed-message-store.ts);
  * 7. observe (observe.ts).
  */
 export class Pipeline {
@@ -162,7 +162,7 @@ export class Pipeline {
     const { batch } = opened.handler.options;
     if (batch === undefined || !this.isBatchable(delivery, opened))
       return this.handleSingle(delivery, opened);
-    // An acknowledgement in the message's own database and one in the inbox end their transactions
+    // Acknowledgements in the message's own database and in the inbox end their transactions
     // differently: never in one batch.
     const name = `${delivery.subscription.name} ${opened.envelope.type} ${delivery.acknowledgeInTransaction !== undefined}`;
     const slot = await this.batches.add(name, batch, { delivery, opened });
@@ -171,8 +171,8 @@ export class Pipeline {
   }
 
   /**
-   * A suspect's handlings are counted until one has an outcome. Being given back because the
-   * service stops is one, a lost lease is not.
+   * Handles a suspect: its handlings are counted until one has an outcome. Going back to the
+   * technology because the service stops is an outcome, a lost lease is not.
    */
   private async handleSuspect(delivery: TrackedDelivery, opened: OpenedMessage): Promise<Result> {
     const { suspects } = this.store!;
@@ -196,7 +196,10 @@ export class Pipeline {
     }
   }
 
-  /** A message that failed before, or waits behind one that did, would spoil a batch. */
+  /**
+   * Whether a message may join a batch. A retried message, or one whose lane is parked, would roll
+   * the whole batch back.
+   */
   private isBatchable(delivery: TrackedDelivery, opened: OpenedMessage): boolean {
     return (
       delivery.attempt === 1 &&
@@ -206,7 +209,7 @@ export class Pipeline {
     );
   }
 
-  /** False: the batch was rolled back, and nothing is known of any single message. */
+  /** Handles a batch. False: it was rolled back, and the outcome of each message is open. */
   private async handleBatch(items: readonly BatchItem[]): Promise<boolean> {
     const [first] = items as readonly [BatchItem];
     const { subscription } = first.delivery;
@@ -236,7 +239,7 @@ export class Pipeline {
     }
   }
 
-  /** Tries until the message took effect, or is kept for later, or is given back. */
+  /** Tries until the message took effect, is kept for later, or is given back. */
   private async handleSingle(delivery: TrackedDelivery, opened: OpenedMessage): Promise<Result> {
     let item = { delivery, opened };
     for (let tries = 1; ; tries++) {
@@ -268,7 +271,7 @@ export class Pipeline {
   ): Promise<FailureDecision> {
     const { delivery, opened } = item;
     const error = await this.settlement.causeOf(thrown, delivery, opened).catch((cause) => {
-      // The store cannot be asked: the message is given back, and the next ones may fare no better.
+      // The store is unreachable: count it for the circuit breaker, then give the message back.
       permit.failed(cause, opened.envelope.id);
       throw cause;
     });
@@ -309,12 +312,12 @@ export class Pipeline {
 
   private async acquirePermit(delivery: TrackedDelivery): Promise<Permit | undefined> {
     const { subscription, suspectHandling, signal, cancelled } = delivery;
-    // Others need not wait with a suspect until the pause is over.
+    // Ends a suspect's solitude: other messages need not wait with it until the pause is over.
     if (suspectHandling && this.circuitBreakers.isPaused(subscription)) await suspectHandling.end();
     return this.circuitBreakers.acquire(subscription, signal, cancelled);
   }
 
-  /** A suspect is handled alone: the end of its process is to tell of no other message. */
+  /** Runs a suspect alone: the end of its process must not accuse another message. */
   private inSolitude<T>(delivery: TrackedDelivery, handle: () => Promise<T>): Promise<T> {
     if (!delivery.suspect) return this.solitude.beside(handle);
     return delivery.suspectHandling
@@ -326,7 +329,7 @@ export class Pipeline {
     return item.opened.packed ? this.opener.unpack(item.delivery, item.opened) : item;
   }
 
-  /** A run that was ended meanwhile must not change what the next try begins with. */
+  /** A run that was ended meanwhile must not change the payload of the next try. */
   private async unpacked(run: HandlerRun, item: BatchItem): Promise<BatchItem> {
     if (!item.opened.packed) return item;
     const unpacked = await this.unpack(item);
@@ -334,7 +337,10 @@ export class Pipeline {
     return unpacked;
   }
 
-  /** For operators who look into a process that stood still, or was cut off, and came back. */
+  /**
+   * For operators: a process worked on after its lease had expired, because it stood still or was
+   * cut off.
+   */
   private logLeaseLost(delivery: Delivery, { message }: LeaseLostError): void {
     this.process.log(
       'info',

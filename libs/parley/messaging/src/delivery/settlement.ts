@@ -14,10 +14,10 @@ import type { HandlerRuns } from './handler-runs';
 import type { OpenedMessage } from './open-message';
 import { isAborted, type TrackedDelivery } from './tracked-delivery';
 
-/** Milliseconds that the service's own store may take for a step of its own. */
+/** Milliseconds that one step in the service's own store may take. */
 const STORE_TIMEOUT_MS = 30_000;
 
-/** The acknowledgement of a message, which commits with what its handler did. */
+/** The acknowledgement of a message, which commits with its handler's effects. */
 export class Settlement {
   constructor(
     private readonly store: Store | undefined,
@@ -32,7 +32,7 @@ export class Settlement {
    */
   async acknowledge(tx: Tx, delivery: Delivery, opened: OpenedMessage): Promise<void> {
     const { envelope, handler } = opened;
-    // What is personal or secret is encrypted anew whenever it is sent: its bytes say nothing.
+    // No fingerprint for a contract with encrypted fields: they are encrypted anew at each sending.
     const print = isEncrypted(handler.contract) ? undefined : fingerprintOf(delivery.body);
     if (delivery.acknowledgeInTransaction)
       return delivery.acknowledgeInTransaction(tx, { inOrder: true, print });
@@ -42,9 +42,10 @@ export class Settlement {
   }
 
   /**
-   * Why a handling really failed. The effects of a message that was handled before are there
-   * already, and those that a message out of turn needs are not there yet: a handler may stumble
-   * over both. So the acknowledgement is tried, and rolled back.
+   * The real reason of a failed handling. A handler may stumble over its own earlier effects, when
+   * the message was handled before, or over missing ones, when the message is out of turn. So the
+   * acknowledgement is tried in a dry run and rolled back: a duplicate or a parked lane outranks
+   * the handler's error.
    */
   async causeOf(
     error: unknown,
@@ -65,7 +66,7 @@ export class Settlement {
     return error;
   }
 
-  /** A step in the service's own store, which is bounded as a handler is. */
+  /** Runs a step in the service's own store, with a time limit like a handler's. */
   inStore<T>(
     { subscription, headers }: Delivery,
     work: (tx: Tx) => Promise<T>,
@@ -84,7 +85,7 @@ export class Settlement {
   }
 }
 
-/** Whether the acknowledgement refused a handling, not the handler. */
+/** Whether the acknowledgement refused the handling, rather than the handler failing. */
 export const isSettlementError = (error: unknown): boolean =>
   error instanceof AlreadyHandledError ||
   error instanceof IdConflictError ||

@@ -40,7 +40,7 @@ beforeEach(() => {
 const ending = (instance: string, id: string) =>
   void processOf(instance, { transaction: 'own' }).deliver(never, { id, suspect: true });
 
-/** One process of a service: `deliver` hands it a message whose handler is `run`. */
+/** One process of a service: `deliver` gives it a message that `run` handles. */
 function processOf(instance: string, options: HandlerOptions = {}) {
   const surroundings = { instance, clock, random: () => 0, log: () => undefined };
   const bodies = new PayloadProcessor(undefined, undefined);

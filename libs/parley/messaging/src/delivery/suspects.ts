@@ -12,28 +12,28 @@ import type { Suspects } from '../ports/suspects';
  */
 export const UNFINISHED_AT_MOST = 4;
 
-/** The same, as this handler wants it. */
+/** The same, from the options of this handler. */
 export const unfinishedAtMost = ({ retry }: HandlerOptions): number =>
   retry?.unfinished ?? UNFINISHED_AT_MOST;
 
 /**
- * Milliseconds for which a suspect waits until everything else in its process has ended; then it is
- * handled all the same.
+ * Milliseconds for which a suspect waits until all other handlings of its process have ended; then
+ * it is handled all the same.
  */
 const ALONE_WITHIN_MS = 10_000;
 /**
- * Milliseconds for which one that ended a process before lets others begin first: what is read
- * beside it is lost with it.
+ * Milliseconds for which a suspect that may have ended a process lets other messages begin first:
+ * messages read beside it would be lost with it.
  */
 const LAST_WITHIN_MS = 2_000;
 /**
- * Milliseconds that others are left to arrive before a suspect is handled which may have ended a
+ * Milliseconds for other messages to arrive, before a suspect is handled that may have ended a
  * process while it was alone.
  */
 const ARRIVE_WITHIN_MS = 500;
 const ENDED_AGAIN_AFTER_MS = 1_000;
 
-/** What a suspect's handling is recorded with. */
+/** The identity under which a suspect's handlings are recorded. */
 export interface SuspectPlace {
   readonly suspects: Suspects;
   readonly instance: string;
@@ -44,7 +44,7 @@ export interface SuspectPlace {
 /** One delivery of a suspect, until it has an outcome. */
 export class SuspectHandling {
   private begun = false;
-  /** Ends the solitude, while it lasts. */
+  /** Ends the solitude, if it lasts: lets other handlings run. */
   private leave?: () => void;
 
   constructor(
@@ -72,7 +72,7 @@ export class SuspectHandling {
     return work();
   }
 
-  /** A process that has just started has hardly read anything else yet. */
+  /** Waits for other messages: a process that has just started has hardly read any yet. */
   private letOthersArrive(): Promise<void> {
     return new Promise((resolve) => void this.place.clock.after(ARRIVE_WITHIN_MS, resolve));
   }
@@ -89,7 +89,7 @@ export class SuspectHandling {
       unfinished.length === 0
         ? ''
         : `; ${unfinished.length} of ${this.atMost} handlings alone had none`;
-    // In flight when a process ended: usual. Again, and alone: it may be the reason.
+    // Once in flight when a process ended: usual. Again, and alone: it may be the reason.
     log(
       unfinished.length === 0 ? 'info' : 'warn',
       `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`,
@@ -108,15 +108,15 @@ export class SuspectHandling {
   }
 
   /**
-   * It had an outcome. Tries again until the store knows: the message must not die of such a
-   * handling.
+   * Records the outcome. Tries again until the store has it: the message must not die of a handling
+   * with an outcome.
    */
   async end(): Promise<void> {
     await this.forget();
     this.release();
   }
 
-  /** It is not alone any more; without an outcome it stays recorded. */
+  /** Lets others run again; without an outcome the handling stays recorded. */
   release(): void {
     this.leave?.();
     this.leave = undefined;
@@ -142,8 +142,8 @@ export class SuspectHandling {
 }
 
 /**
- * What is kept with the dead letter: it counts the handlings that had no outcome, not the delivery
- * that found them.
+ * The evidence of the dead letter: counts the handlings without an outcome, not the delivery that
+ * found them.
  */
 export function evidenceOf(error: ProcessEndedError, former: Failure | undefined): Failure {
   const [first, last] = [error.unfinished.at(0)!, error.unfinished.at(-1)!];
@@ -158,7 +158,7 @@ export function evidenceOf(error: ProcessEndedError, former: Failure | undefined
 }
 
 /**
- * Lets handlings run beside each other, and some of them alone, in the order in which they came.
+ * Lets handlings run at the same time, and some of them alone, in the order in which they arrived.
  */
 export class Solitude {
   private running = 0;
@@ -190,7 +190,7 @@ export class Solitude {
     return this.run(true, work);
   }
 
-  /** As `alone`; resolves to what ends it. */
+  /** Like `alone`; resolves to the function that ends it. */
   async enterAlone(): Promise<() => void> {
     if (this.waiting.length > 0 || !this.hasRoom(true)) await this.turn(true);
     else this.enter(true);

@@ -4,7 +4,7 @@ import type { Handling } from '../ports/observer';
 import type { ParkedMessage } from '../ports/store';
 import type { SuspectHandling } from './suspects';
 
-/** A delivery that this process works on. */
+/** A delivery under way in this process. */
 export interface TrackedDelivery extends Delivery {
   /** Aborted when a drain runs out of time. */
   readonly cancelled: AbortSignal;

@@ -7,7 +7,7 @@ import type { Consumer } from '../ports/transport';
 import type { ConsumerHealth } from '../ports/health';
 
 /**
- * The Nest strategy for technologies that Nest has none for: collects the handlers, then lets the
+ * The Nest strategy for technologies without one in Nest: collects the handlers, then lets the
  * technology consume.
  */
 export abstract class ConsumerServer<K extends Kind = Exclude<Kind, 'call'>>

@@ -21,7 +21,7 @@ const Weigh = call('registry.weigh-letter', {
   reply: z.object({ grams: z.int() }),
 });
 
-/** What happened, in its order. */
+/** The calls, in their order. */
 @Injectable()
 class Diary {
   readonly entries: string[] = [];

@@ -22,7 +22,7 @@ type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 
 /**
  * Hands the error itself to the pipeline: Nest's own filter would replace it by "Internal server
- * error" before anyone can judge it.
+ * error" before the pipeline can judge it.
  */
 @Catch()
 export class PassOn implements ExceptionFilter {
@@ -33,8 +33,8 @@ export class PassOn implements ExceptionFilter {
 
 /**
  * Shows errors to the filters of a handler and its controller. A filter may report an error, or
- * throw another that says better what it means; but it cannot make a failed handling of a message a
- * success: half of its effects would be committed.
+ * throw a clearer one in its place; it cannot make a failed handling of a message a success: half
+ * of its effects would be committed.
  */
 @Catch()
 class ShowAndPassOn implements ExceptionFilter {
@@ -70,7 +70,7 @@ export function showErrorsToFilters(app: INestApplication): void {
 
 const HANDLES = Symbol('parley.handles');
 
-/** Notes that a method handles a contract, and whether a filter may answer in its place. */
+/** Records that a method handles a contract, and whether a filter may answer in its place. */
 export const noteHandler = (method: object, mayAnswer: boolean): void =>
   Reflect.defineMetadata(HANDLES, { mayAnswer }, method);
 
@@ -128,7 +128,7 @@ function catches(filter: ExceptionFilter, error: unknown): boolean {
   return caught.length === 0 || caught.some((type) => error instanceof type);
 }
 
-/** Waits for whatever a filter returned, and lets only its errors through. */
+/** Waits for the value or observable that a filter returned, and lets only its errors through. */
 const ended = (result: unknown): Observable<never> =>
   from(Promise.resolve(result)).pipe(
     mergeMap((value) => (isObservable(value) ? value : EMPTY)),

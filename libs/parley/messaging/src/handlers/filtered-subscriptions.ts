@@ -4,8 +4,8 @@ import { type HandlerExtras, HandlerRegistry } from './handler-registry';
 import type { Handler, RegisteredSubscription } from '../ports/subscription';
 
 /**
- * The handlers of what one technology carries, where several carry one kind: Nest offers every
- * handler of a kind to each of them.
+ * The handlers of the contracts that one technology carries, where several technologies carry one
+ * kind: Nest offers every handler of a kind to each of them.
  */
 export class FilteredSubscriptions extends HandlerRegistry {
   constructor(

@@ -9,7 +9,7 @@ import type {
   RegisteredSubscription,
 } from '../ports/subscription';
 
-/** What `@Handles` leaves on a method for the registry. */
+/** Metadata that `@Handles` leaves on a method for the registry. */
 export interface HandlerExtras {
   readonly contract: Contract;
   readonly options: HandlerOptions & Partial<BatchOptions>;
@@ -28,17 +28,17 @@ export const Subscription =
   (target) =>
     Reflect.defineMetadata(SUBSCRIPTION, { name, options }, target);
 
-/** Two handlers where one is meant, or none where one is needed: the service does not start. */
+/** Two handlers where one is allowed, or none where one is needed: the service does not start. */
 export class HandlerError extends Error {
   override readonly name = 'HandlerError';
 }
 
-/** Somebody asked about a subscription that this service does not have. */
+/** The service has no subscription of this name. */
 export class NoSubscriptionError extends Error {
   override readonly name = 'NoSubscriptionError';
 }
 
-/** Groups, positions and tables have keys that are made of it. */
+/** Longest name, in characters: groups, positions and tables have keys made of it. */
 const MAX_SUBSCRIPTION_CHARACTERS = 128;
 
 /** More than any process handles at the same time. */
@@ -82,14 +82,14 @@ export class HandlerRegistry {
     handlers.set(contract.name, handler);
   }
 
-  /** Whether something here handles it. */
+  /** Whether this service handles the contract. */
   handles({ name }: Contract): boolean {
     const handlers = [this.calls, ...[...this.groups.values()].map((group) => group.handlers)];
     return handlers.some((known) => known.has(name) && !known.get(name)!.missing);
   }
 
   /**
-   * Commands of this service without a handler: they are taken all the same, to be kept as dead
+   * Commands of this service without a handler: they are consumed all the same, to be kept as dead
    * letters.
    */
   keepUnhandled(commands: readonly Contract[]): void {
@@ -123,9 +123,9 @@ export class HandlerRegistry {
   }
 
   /**
-   * How many messages of a subscription this instance handles at the same time from now on, until
-   * it ends; what runs goes on. Says how many it were. Commands and broadcasts of a service go by
-   * one name, and change together.
+   * Sets how many messages of a subscription this instance handles at the same time, until the
+   * process ends; running handlings go on. Returns the former number. Commands and broadcasts of a
+   * service share one name, and change together.
    */
   setConcurrency(name: string, concurrency: number): number {
     if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {

@@ -33,7 +33,7 @@ type Binding<Method extends (...args: never[]) => unknown> = <H extends Method>(
 ) => void;
 
 /**
- * The method takes as many messages as are there, up to `batch`, and a context for all of them.
+ * The method gets the waiting messages, up to `batch`, and one context for all of them.
  * @see BatchOptions
  */
 export function Handles<C extends Contract<'command' | 'event'>>(

@@ -5,8 +5,8 @@ import { ConsumerServer } from './consumer-server';
 import type { ConsumerHealth } from '../ports/health';
 
 /**
- * Stands where a kind has no URL, or calls no port: refuses to start a service that handles that
- * kind.
+ * Stands in for a kind without a URL, or calls without a port: refuses to start a service that
+ * handles that kind.
  */
 export class UnroutedConsumer extends ConsumerServer<Kind> {
   constructor(

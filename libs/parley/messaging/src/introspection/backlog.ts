@@ -21,7 +21,7 @@ export function addUp(backlogs: readonly Backlog[]): readonly Backlog[] {
   return [...sums.values()];
 }
 
-/** The backlog of a subscription, with what the service's own store keeps of it. */
+/** The backlog of a subscription, including its messages in the service's own store. */
 export function withKept(backlog: Backlog, kept: Backlog | undefined): Backlog {
   if (!kept) return backlog;
   return {

@@ -14,8 +14,8 @@ export function withPause(health: ConsumerHealth, paused: readonly Paused[]): Co
 }
 
 /**
- * The health of a consumer, with its overdue handlings: others are handled, but the slots of these
- * are lost until somebody looks into them.
+ * The health of a consumer, with its overdue handlings: other messages are handled, but these slots
+ * stay occupied until an operator intervenes.
  */
 export function withOverdue(health: ConsumerHealth, overdue: readonly Overdue[]): ConsumerHealth {
   const [oldest, ...others] = overdue.filter(({ kind }) => kind === health.kind);

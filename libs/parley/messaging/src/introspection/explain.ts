@@ -13,9 +13,12 @@ export interface RouteInfo {
   readonly address: string;
 }
 
-/** How a service would say a contract: what it passes on its way to its handlers, and why. */
+/**
+ * The route of a contract's messages: the places that they pass on their way to their handlers, and
+ * why.
+ */
 export interface RouteExplanation extends RouteInfo {
-  /** Bytes of the largest body that travels itself; undefined: any does. */
+  /** Bytes of the largest body that travels in its message; undefined when there is no limit. */
   readonly largest?: number;
   readonly hops: readonly Hop[];
 }
@@ -76,7 +79,7 @@ export function handlerInfo(handler: Handler, subscription?: RegisteredSubscript
   };
 }
 
-/** What stands between a service that says something and the technology that carries it. */
+/** The first place a message passes: the transaction, the outbox or the technology itself. */
 export function sayingHop(
   kind: Kind,
   technology: string,
@@ -108,7 +111,7 @@ export function sayingHop(
   };
 }
 
-/** A URL as it may be shown to anybody. */
+/** A URL without credentials, as it may be printed. */
 export const withoutCredentials = (url: string): string =>
   url.replace(/\/\/[^/@]*@/, '//').replace(/\?.*$/, '');
 

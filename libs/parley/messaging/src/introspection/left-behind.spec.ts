@@ -11,7 +11,7 @@ const own = {
   local: { sharesDatabaseWith: async () => true },
 };
 
-/** The warnings of a start; `former` and `unread` are what the store tells. */
+/** The warnings of a start; the store answers with `former` and `unread`. */
 async function warnings({
   events = kafka as object,
   live = false,

@@ -4,13 +4,13 @@ import { type Routes, urlVariable } from '../sending/routes';
 import type { Store } from '../ports/store';
 import type { TransportContext } from '../ports/transport';
 
-/** Whatever address it is reached by: a database that moved is the same one. */
+/** One label for every address of the own database: a database that moved is the same one. */
 const OWN_DATABASE = "the service's own database";
 
 /**
- * Warns of messages that nobody reads after another technology was chosen: once of each former one,
- * and at each start of those that wait in the service's own database. The other way, back to the
- * former URL, reads them.
+ * Warns of messages that have no reader after a change of technology: once for each former
+ * technology, and at each start for those that wait in the service's own database. Going back to
+ * the former URL reads them.
  */
 export async function warnOfMessagesLeftBehind(
   store: Store | undefined,
@@ -21,7 +21,7 @@ export async function warnOfMessagesLeftBehind(
   if (!store?.carriers) return;
   const carriers = await carriersOf(store, routes, registry);
   for (const { kind, technology, address, since } of await store.carriers.note(carriers)) {
-    if (address === OWN_DATABASE) continue; // what waits there is counted below
+    if (address === OWN_DATABASE) continue; // its waiting messages are counted below
     const now = carriers.find((carrier) => carrier.kind === kind)!;
     log(
       'warn',
@@ -41,7 +41,7 @@ export async function warnOfMessagesLeftBehind(
   }
 }
 
-/** Of the kinds that are handled here, and kept until they are. */
+/** Carriers of the kinds that are handled here and kept until they are handled. */
 async function carriersOf(
   store: Store,
   routes: Routes,

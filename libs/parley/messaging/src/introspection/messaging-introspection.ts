@@ -39,12 +39,12 @@ export interface MessagingHealth {
     readonly waiting: number;
     /** Milliseconds. */
     readonly oldestAge: number;
-    /** Why messages wait, where this instance relays. */
+    /** The reasons why messages wait, where this instance relays. */
     readonly reasons?: readonly string[];
   };
 }
 
-/** What was bound to Nest when the service was attached to its application. */
+/** The consumers that were bound to Nest when the service was attached to its application. */
 export interface BoundConsumers {
   readonly consumers: readonly {
     readonly kind: Kind;
@@ -55,7 +55,7 @@ export interface BoundConsumers {
   readonly lanes?: LaneRunner;
 }
 
-/** What a process tells of its conversation: health, backlog, routes, handlers, topology. */
+/** The state of a process's messaging: health, backlog, routes, handlers, topology. */
 export class MessagingIntrospection {
   constructor(
     private readonly options: MessagingOptions,
@@ -68,7 +68,7 @@ export class MessagingIntrospection {
     return { ...this.consumerHealth(), outbox: await this.outboxHealth() };
   }
 
-  /** What messages and calls are taken right now. Asks nobody. */
+  /** The health of consumers and the call server right now. No I/O. */
   consumerHealth(): Pick<MessagingHealth, 'intakes' | 'paused' | 'overdue'> {
     const { consumers, callServer } = this.bound();
     const paused = this.parts.circuitBreakers.paused();
@@ -82,13 +82,13 @@ export class MessagingIntrospection {
     return { intakes, paused, overdue };
   }
 
-  /** What waits to be relayed; undefined without a store. Asks the store. */
+  /** Messages that wait to be relayed; undefined without a store. Asks the store. */
   async outboxHealth(): Promise<MessagingHealth['outbox']> {
     const outbox = await this.options.store?.outbox.state();
     return outbox && { ...outbox, reasons: this.parts.relay!.reasons() };
   }
 
-  /** What waits, by subscription: at the technologies, in the store, in the outbox. */
+  /** Waiting messages by subscription: at the technologies, in the store, in the outbox. */
   async backlog(): Promise<readonly Backlog[]> {
     const { consumers, lanes } = this.bound();
     const [incoming, kept, unsent] = await Promise.all([
@@ -118,7 +118,7 @@ export class MessagingIntrospection {
     return { ...(calls && { call: calls }), ...Object.fromEntries(stored) };
   }
 
-  /** Everything that is handled here, and how. */
+  /** Everything that this service handles, and how. */
   handlerInfo(): readonly HandlerInfo[] {
     const handled = this.parts.registry
       .subscriptions()
@@ -130,7 +130,9 @@ export class MessagingIntrospection {
     return [...this.parts.registry.allCalls().map((handler) => handlerInfo(handler)), ...handled];
   }
 
-  /** How this service would say a contract; undefined: nothing here carries its kind. */
+  /**
+   * The route of a contract that this service sends; undefined when nothing here carries its kind.
+   */
   explain(contract: Contract): RouteExplanation | undefined {
     const { kind, owner } = contract;
     if (kind === 'call')
@@ -148,12 +150,15 @@ export class MessagingIntrospection {
     };
   }
 
-  /** What must exist at the technologies for what this service says and handles. */
+  /**
+   * Everything that must exist at the technologies for the messages that this service sends and
+   * handles.
+   */
   topology(): readonly TopologyReport[] {
     return topologyReports(this.options.service, this.parts.routes, this.parts.registry);
   }
 
-  /** Whether what the technologies confirmed would survive their crash. */
+  /** Whether messages that the technologies confirmed would survive their crash. */
   checkDurability(): Promise<readonly DurabilityReport[]> {
     return durabilityReports(this.parts.routes);
   }

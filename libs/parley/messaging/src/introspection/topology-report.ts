@@ -4,12 +4,14 @@ import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { Routes } from '../sending/routes';
 import type { Finding, Resource } from '../ports/diagnostics';
 
-/** What must exist at one technology for what a service says and handles. */
+/**
+ * Everything that must exist at one technology for the messages that a service sends and handles.
+ */
 export interface TopologyReport extends RouteInfo {
   readonly resources: readonly Resource[];
 }
 
-/** Whether what one technology confirmed would survive its crash. */
+/** Whether messages that one technology confirmed would survive its crash. */
 export interface DurabilityReport extends RouteInfo {
   readonly findings: readonly Finding[];
 }
@@ -31,7 +33,7 @@ export function topologyReports(
   });
 }
 
-/** Asks every technology. One that cannot be asked is a finding, not an error. */
+/** Asks every technology. A technology that does not answer is a finding, not an error. */
 export function durabilityReports(routes: Routes): Promise<readonly DurabilityReport[]> {
   return Promise.all(
     routes.all().map(async (transport) => {
@@ -43,7 +45,7 @@ export function durabilityReports(routes: Routes): Promise<readonly DurabilityRe
   );
 }
 
-/** Commands are said by anybody, broadcasts and events by their owner. */
+/** Every service may send commands; only the owner publishes broadcasts and events. */
 const maySay = (service: string, { kind, owner }: Contract): boolean =>
   kind === 'command' || (kind !== 'call' && owner === service);
 

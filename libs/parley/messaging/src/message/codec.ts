@@ -3,22 +3,23 @@ import { z } from 'zod';
 import { difference, unwritable } from './wire-proof';
 import type { Issue } from './issue';
 
-/** Deeper than any honest message, shallower than what makes recursive code run out of stack. */
+/**
+ * Deepest nesting: deeper than any honest message, shallower than the stack allows recursive code.
+ */
 const MAX_DEPTH = 64;
 /** More than any honest message holds: each wrong one of them costs a validator an issue. */
 const MAX_VALUES = 100_000;
 /**
- * Issues kept of one bad message: a hundred thousand bad items must not become a twelve megabyte
- * error.
+ * Issues kept of one invalid message: a hundred thousand bad items must not become a twelve
+ * megabyte error.
  */
 export const MAX_ISSUES = 20;
 /**
- * Characters kept of an issue's path and of its message: names of fields are the sender's to
- * choose.
+ * Characters kept of an issue's path and of its message: the sender chooses the names of fields.
  */
 const MAX_ISSUE = 200;
 
-/** A payload that is not what its contract says. Trying again cannot help. */
+/** A payload that breaks its contract. Trying again cannot help. */
 export class InvalidMessageError extends Error {
   override readonly name = 'InvalidMessageError';
   constructor(
@@ -31,7 +32,7 @@ export class InvalidMessageError extends Error {
   }
 }
 
-/** The payload as its contract's schema sees it, unknown fields dropped. */
+/** The payload after validation by its contract's schema, unknown fields dropped. */
 export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unknown): T {
   const result = readable(contract, payload, () => schema.safeParse(payload));
   if (result.success) return result.data;
@@ -40,17 +41,17 @@ export function validate<T>(contract: string, schema: z.ZodType<T>, payload: unk
 
 /** A payload on its way out. */
 export interface Prepared<T> {
-  /** As a handler will see it. */
+  /** The payload as a handler will get it. */
   readonly payload: T;
-  /** As JSON holds it. */
+  /** The payload as JSON holds it. */
   readonly wire: unknown;
   readonly body: Buffer;
 }
 
 /**
- * What a sender hands in, as its contract's schema sees it, in bytes that every reader takes. For a
- * schema that is known to survive JSON nothing more is done than to check and to write; any other
- * is read again, and compared.
+ * Validates a payload by its contract's schema and encodes it in bytes that every reader accepts. A
+ * schema that is known to survive JSON needs no more than this; for any other one the bytes are
+ * parsed again, and compared.
  * @throws InvalidMessageError naming the path
  */
 export function prepare<T>(contract: string, schema: z.ZodType<T>, given: unknown): Prepared<T> {
@@ -77,7 +78,7 @@ function encodedForm<T>(contract: string, schema: z.ZodType<T>, payload: T): unk
   }
 }
 
-/** What JSON and every reader will do, done by the sender. */
+/** Does the readers' work at the sender: parses the bytes again and compares. */
 function prove<T>(
   contract: string,
   schema: z.ZodType<T>,
@@ -92,8 +93,8 @@ function prove<T>(
 }
 
 /**
- * Getters, `toJSON`, codecs and refinements are somebody's code, and values may hold themselves:
- * whatever that throws is told by path.
+ * Runs getters, `toJSON`, codecs and refinements, which are foreign code, on values that may
+ * contain themselves: any error is reported with its path.
  */
 function readable<T>(contract: string, payload: unknown, work: () => T): T {
   try {
@@ -109,7 +110,9 @@ function readable<T>(contract: string, payload: unknown, work: () => T): T {
   }
 }
 
-/** The first issues of a failed validation, each bounded. A field too many is named by itself. */
+/**
+ * The first issues of a failed validation, each bounded. An unknown field has an issue of its own.
+ */
 export function issuesOf({ issues }: z.ZodError): Issue[] {
   return issues.slice(0, MAX_ISSUES).map((issue) => {
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
@@ -127,7 +130,7 @@ export const encode = (payload: unknown): Buffer => Buffer.from(JSON.stringify(p
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Parses JSON that anybody may have written. */
+/** Parses JSON from an unknown sender. */
 export function decode(contract: string, body: Buffer): unknown {
   const refuse = (message: string) => new InvalidMessageError(contract, [{ path: '', message }]);
   refuseBeyondLimits(contract, body);
@@ -138,7 +141,7 @@ export function decode(contract: string, body: Buffer): unknown {
   }
 }
 
-/** Whether a body may go beyond the limits of its readers: nearly all are too short for it. */
+/** Whether a body may exceed its readers' limits: nearly all are too short for it. */
 const isLarge = ({ length }: Buffer, depth: number): boolean =>
   length > 2 * MAX_VALUES || (depth > MAX_DEPTH && length > 2 * MAX_DEPTH);
 

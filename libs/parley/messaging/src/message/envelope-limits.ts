@@ -3,8 +3,8 @@ import { InvalidMessageError } from './codec';
 import type { Envelope } from './message';
 
 /*
- * What may travel around a payload. Writers and readers have the same limits, and every technology
- * carries what they allow: see the table in docs/technologies.md.
+ * Limits of an envelope. Senders and receivers have the same limits, and every technology carries
+ * an envelope within them: see the table in docs/technologies.md.
  */
 
 /** Characters of the longest attribute. */
@@ -24,19 +24,19 @@ const MAX_NAME_CHARACTERS = { service: 40, instance: 200, build: 200 } as const;
  * takes 2,704 bytes.
  */
 export const MAX_INDEXED_CHARACTERS = 800;
-/** Bytes that the rest of an envelope takes at most, beside what others choose. */
+/** Bytes of the envelope at most, without the attributes that senders choose. */
 const FIXED_BYTES = 2_048;
 /** Bytes that JSON makes of one character at most: an escaped control character. */
 const BYTES_PER_CHARACTER = 6;
 
-/** Attributes that somebody else chose, and no name that was checked at start. */
+/** Attributes that a sender chooses, and that are not checked at start. */
 const CHOSEN = ['partitionkey', 'correlationid', 'causationid'] as const;
 
-/** Half a character has no UTF-8: another text would arrive. */
+/** Half of a surrogate pair has no UTF-8: another text would arrive. */
 const HALF_CHARACTER = /\p{Surrogate}/u;
 
 /**
- * @throws InvalidMessageError naming the field or attribute that readers would refuse, or get otherwise
+ * @throws InvalidMessageError naming a field or attribute that readers would refuse or get changed
  */
 export function refuseBeyondLimits(contract: Contract, envelope: Envelope): void {
   let characters = 0;
@@ -80,7 +80,7 @@ interface Producer {
   readonly build: string;
 }
 
-/** @throws RangeError at start: with such a name nothing that it says could be read */
+/** @throws RangeError at start: no reader would accept a message with such a name */
 export function refuseLongNames({ service, instance, build }: Producer): void {
   for (const [what, name, most] of [
     ['service', service, MAX_NAME_CHARACTERS.service],

@@ -9,8 +9,8 @@ import { deterministicMessageId } from './message-id';
 import { nextHop } from './trace';
 
 /**
- * Where a technology's headers cannot be read, it hands over this one, and what it knows otherwise:
- * why they cannot. The message dies of it.
+ * A header that a transport sets when it cannot read the technology's headers: the reason. The
+ * message becomes a dead letter.
  */
 export const UNREADABLE = 'unreadable';
 
@@ -20,7 +20,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Writes the envelopes of one process. */
 export class Envelopes {
-  /** Broadcasts said so far, by contract. */
+  /** Broadcasts sent so far, by contract. */
   private readonly sequences = new Map<string, number>();
 
   constructor(
@@ -35,8 +35,8 @@ export class Envelopes {
   }
 
   /**
-   * An envelope for something said now, as part of the conversation it is said in. @throws
-   * InvalidMessageError beyond the limits of readers
+   * The envelope of a message that is sent now, as part of the conversation of the current code.
+   * @throws InvalidMessageError beyond the limits of readers
    */
   write(
     contract: Contract,
@@ -87,8 +87,8 @@ export class Envelopes {
 }
 
 /**
- * The envelope of a message that anybody may have sent. What a handler cannot do without must be
- * there and sane; the rest is filled in.
+ * The envelope of a message from an unknown sender. Attributes that handlers need must be present
+ * and valid; the others get defaults.
  * @throws InvalidMessageError
  */
 export function readEnvelope(headers: Headers): Envelope {
@@ -113,7 +113,7 @@ export function readEnvelope(headers: Headers): Envelope {
   if (specversion !== '1.0') throw invalid('specversion', 'is not 1.0');
   if (!JSON_TYPE.test(datacontenttype)) throw invalid('datacontenttype', 'is not application/json');
   if (!VERSION.test(contractversion)) throw invalid('contractversion', 'is not a version');
-  // A message whose time to expire nobody can read would never expire.
+  // A message with an unreadable expiry time would never expire.
   if (headers.expirytime !== undefined && !isTime(headers.expirytime))
     throw invalid('expirytime', 'is not a time');
   return {

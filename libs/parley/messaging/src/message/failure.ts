@@ -1,14 +1,10 @@
-/**
- * Thrown by a handler to say: trying again cannot help. The message goes to the dead letters at
- * once.
- */
+/** Thrown by a handler when another try cannot help. The message becomes a dead letter at once. */
 export class UnrecoverableError extends Error {
   override readonly name: string = 'UnrecoverableError';
 }
 
 /**
- * The transaction's message belongs to another consumer by now: its lease ran out. What this
- * handling did is rolled back.
+ * The lease of the message expired, and another consumer may have it. This handling is rolled back.
  */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
@@ -20,8 +16,8 @@ export class AlreadyHandledError extends Error {
 }
 
 /**
- * Another message was handled under this id before: its idempotency key was used for two things, or
- * somebody forges. It is kept as a dead letter; its lane does not wait for it.
+ * Another message was handled under this id before: its idempotency key was used twice, or an
+ * attacker forged the id. It is kept as a dead letter; its lane does not wait for it.
  */
 export class IdConflictError extends UnrecoverableError {
   override readonly name = 'IdConflictError';
@@ -39,8 +35,8 @@ export interface UnfinishedHandling {
 }
 
 /**
- * The process that handled the message ended, or lost its lease, as often as is allowed. Nobody saw
- * an error: this is the evidence.
+ * The process that handled the message ended, or lost its lease, as often as is allowed. There was
+ * no error to keep: this is the evidence.
  */
 export class ProcessEndedError extends UnrecoverableError {
   override readonly name = 'ProcessEndedError';
@@ -70,7 +66,7 @@ export interface Failure {
 const STACK_LIMIT = 8_000;
 const MESSAGE_LIMIT = 2_000;
 
-/** Anything thrown, as evidence: bounded in size, never throwing itself. */
+/** Any thrown value as evidence: bounded in size; never throws itself. */
 export function describeError(thrown: unknown): Pick<Failure, 'error' | 'message' | 'stack'> {
   if (!(thrown instanceof Error))
     return { error: typeof thrown, message: bounded(thrown, MESSAGE_LIMIT), stack: '' };
@@ -81,10 +77,13 @@ export function describeError(thrown: unknown): Pick<Failure, 'error' | 'message
   };
 }
 
-/** Shorter texts are everywhere: nothing would be left of a stack. */
+/**
+ * Characters of the shortest value that is redacted: shorter ones occur everywhere, and would
+ * destroy the stack.
+ */
 const TELLING = 3;
 
-/** Evidence without what is personal in its message: evidence is not encrypted. */
+/** Evidence without the personal texts of its message: evidence is not encrypted. */
 export function withoutPersonal<E extends Pick<Failure, 'message' | 'stack'>>(
   evidence: E,
   personal: readonly string[],
@@ -96,7 +95,7 @@ export function withoutPersonal<E extends Pick<Failure, 'message' | 'stack'>>(
   return { ...evidence, message: without(evidence.message), stack: without(evidence.stack) };
 }
 
-/** Many classes leave `name` as they found it. */
+/** The error's class: many classes do not set `name`. */
 const classOf = ({ name, constructor }: Error): string =>
   name && name !== 'Error' ? name : constructor?.name || 'Error';
 
@@ -105,7 +104,10 @@ function bounded(value: unknown, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit)}… (${text.length} characters)`;
 }
 
-/** What is thrown may refuse even to be shown. A message that fails so must fail like any other. */
+/**
+ * The text of a thrown value, which may refuse even to be shown. A message that fails so must fail
+ * like any other.
+ */
 function shown(value: unknown): string {
   try {
     return String(value);

@@ -3,14 +3,14 @@ import type { Deadline } from '@parley/resilience';
 import type { EntityManager } from 'typeorm';
 import type { Envelope } from './message';
 
-/** What a handler of a command, broadcast or event gets beside the message. */
+/** The second argument of a handler of a command, broadcast or event. */
 export interface HandlerContext<Tx = EntityManager> {
   readonly envelope: Envelope;
   /** 1 the first time, one more for each delayed retry. */
   readonly attempt: number;
   /**
-   * Aborted when the handling took too long or no longer counts. Hand it to whatever waits on the
-   * outside.
+   * Aborted when the handling took too long or no longer counts. Pass it to every outside call that
+   * waits.
    */
   readonly signal: AbortSignal;
   /**
@@ -26,8 +26,8 @@ export interface HandlerContext<Tx = EntityManager> {
 }
 
 /**
- * What a handler of batches gets beside the messages. What it says begins a conversation of its
- * own: it follows from all of them.
+ * The second argument of a handler of batches. Messages that it sends begin a conversation of their
+ * own: they follow from all messages of the batch.
  */
 export interface BatchContext<Tx = EntityManager> {
   /** In the order of the messages. */
@@ -38,22 +38,22 @@ export interface BatchContext<Tx = EntityManager> {
   readonly tx: Tx;
 }
 
-/** What a handler of a call gets beside the request. */
+/** The second argument of a handler of a call. */
 export interface CallContext {
   readonly envelope: Envelope;
-  /** After it nobody waits for the reply. */
+  /** The time at which the caller stops waiting for the reply. */
   readonly deadline: Deadline;
   /** Aborted at the deadline and when the caller went away. */
   readonly signal: AbortSignal;
   /**
-   * Commits what the call does; what `work` resolves with is the reply, to be returned. Under an
-   * idempotency key the reply is kept by the same transaction, so that the call takes effect once,
-   * whoever dies when. Once a call.
+   * Commits the effects of the call; `work` resolves with the reply, which the handler must return.
+   * Under an idempotency key the same transaction stores the reply, so that the call takes effect
+   * once, also when a process ends at any point. Once a call.
    */
   transaction<T>(work: (tx: EntityManager) => Promise<T>): Promise<T>;
 }
 
-/** What everything said while handling one message, or answering one request, has in common. */
+/** The ids that all messages sent by one handling, or one answer, have in common. */
 export interface Conversation {
   readonly correlationId: string;
   readonly traceparent: string;
@@ -65,7 +65,7 @@ export interface Conversation {
 
 const conversations = new AsyncLocalStorage<Conversation>();
 
-/** The conversation this code runs in, if any: logs and outgoing messages carry its ids. */
+/** The conversation of the current code, if any: logs and outgoing messages carry its ids. */
 export const currentConversation = (): Conversation | undefined => conversations.getStore();
 
 export const inConversation = <T>(conversation: Conversation, run: () => T): T =>

@@ -13,13 +13,13 @@ export function assertIdempotencyKey(contract: { readonly name: string }, key: s
   ]);
 }
 
-/** The same for the same bytes. 32 hexadecimal digits. */
+/** Fingerprint: the first 128 bits of SHA-256, in hex. */
 export const fingerprintOf = (body: Buffer | string): string =>
   createHash('sha256').update(body).digest('hex').slice(0, 32);
 
 /**
- * The id of what a service says of a contract under a key: a UUID of version 8. Said again, it is
- * the same message.
+ * The id of a message that a service sends under an idempotency key: a UUID of version 8. Sent
+ * again under the key, it is the same message.
  */
 export function deterministicMessageId(source: string, contract: string, key: string): string {
   const hex = fingerprintOf(JSON.stringify([source, contract, key]));
@@ -33,7 +33,7 @@ export function deterministicMessageId(source: string, contract: string, key: st
   ].join('-');
 }
 
-/** Whether the inbox must refuse: the id is known, for something else. */
+/** Whether the inbox must refuse a message: its id is known with another fingerprint. */
 export function refuseConflict(
   id: string,
   known: string | undefined,

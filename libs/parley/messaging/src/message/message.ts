@@ -1,9 +1,9 @@
 import type { Contract } from '@parley/contract';
 
 /**
- * What travels around a payload: the attributes of CloudEvents 1.0, under the names they have on
- * the wire. Every technology carries them in CloudEvents' own binding for it (AMQP
- * `cloudEvents:id`, Kafka `ce_id`, HTTP `ce-id` …).
+ * The envelope of a payload: the attributes of CloudEvents 1.0, under their names on the wire.
+ * Every technology carries them in CloudEvents' own binding for it (AMQP `cloudEvents:id`, Kafka
+ * `ce_id`, HTTP `ce-id` …).
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
  */
 export interface Envelope {
@@ -14,25 +14,23 @@ export interface Envelope {
   readonly type: string;
   /** The sending service, as a path: `/orders`. */
   readonly source: string;
-  /** When it was said, ISO 8601. */
+  /** The time of sending, ISO 8601. */
   readonly time: string;
   readonly datacontenttype: 'application/json';
   readonly contractversion: string;
-  /** Same for everything one request from the outside set off. */
+  /** The same for all messages that follow from one request from the outside. */
   readonly correlationid: string;
-  /** The id of the message whose handling said this one. */
+  /** The id of the message whose handling sent this one. */
   readonly causationid?: string;
   /** The value of the contract's key: the message's lane. */
   readonly partitionkey?: string;
-  /**
-   * Chosen by whoever said it: what is said again under it, by the same service, takes effect once.
-   */
+  /** Chosen by the sender: messages of one service under the same key take effect once. */
   readonly idempotencykey?: string;
-  /** When it stops being worth handling, ISO 8601. */
+  /** The time after which it is not worth handling, ISO 8601. */
   readonly expirytime?: string;
-  /** W3C Trace Context of the hop that said it. */
+  /** W3C Trace Context of the hop that sent it. */
   readonly traceparent: string;
-  /** Which process and build said it: who passed bad data always has an answer. */
+  /** The process and build that sent it: bad data can be traced to its source. */
   readonly producerinstance: string;
   readonly producerbuild: string;
   /**
@@ -41,8 +39,8 @@ export interface Envelope {
    */
   readonly sequence?: string;
   /**
-   * Where the body waits, when it was too large to travel: `urn:uuid:…`, a name in the claim store.
-   * The body is empty then.
+   * Name of the body in the claim store, when it was too large to travel: `urn:uuid:…`. The body is
+   * empty then.
    */
   readonly dataref?: string;
 }

@@ -7,7 +7,7 @@ import type { Headers } from './message';
  * @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
  */
 
-/** Levels of nesting: what is deeper is not read as JSON here. */
+/** Levels of nesting: deeper documents are not read as JSON here. */
 const DEEPEST = 64;
 
 /** `data` is JSON where reading it gives the same bytes back, else `data_base64`. */
@@ -19,8 +19,8 @@ export function toStructured(headers: Headers, body: Buffer): string {
 }
 
 /**
- * What is no CloudEvent comes back as it is, without headers: it reaches no handler, and is kept
- * with its bytes.
+ * A document that is no CloudEvent is returned unchanged, without headers: it reaches no handler,
+ * and is kept with its bytes.
  */
 export function fromStructured(document: Buffer): {
   readonly headers: Headers;
@@ -51,7 +51,7 @@ function bodyOf(data: unknown, base64: unknown): Buffer {
 }
 
 function asJson(body: Buffer): string | undefined {
-  // Inside of the document it is a level deeper.
+  // The payload is one level deeper inside of the document.
   if (depthOf(body) >= DEEPEST) return undefined;
   try {
     const text = JSON.stringify(JSON.parse(body.toString()));

@@ -9,7 +9,7 @@ import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
 import { Messaging } from '../messaging';
 
-/** What the mill said before it weighed in grams, and in ounces before that. */
+/** The mill's contract before it weighed in grams, and in ounces before that. */
 const Sack = z.object({ sack: z.string(), grams: z.int(), mark: z.string().optional() });
 type Sack = z.infer<typeof Sack>;
 const upcasts = {

@@ -4,14 +4,14 @@ import { describeError, UnrecoverableError } from './failure';
 import type { Envelope } from './message';
 
 /**
- * Said under a version of its contract that this build does not know yet. Its lane waits: once a
- * newer build runs, a replay reads it.
+ * Newer contract version than this build knows: the lane is held. Replay it after deploying a newer
+ * build.
  */
 export class NewerVersionError extends UnrecoverableError {
   override readonly name = 'NewerVersionError';
 }
 
-/** Said under a version that nobody here can read any more. */
+/** The contract version of the message is older than any this build can read. */
 class UnreadableVersionError extends UnrecoverableError {
   override readonly name = 'UnreadableVersionError';
 }
@@ -22,11 +22,10 @@ type Decrypt = (payload: unknown) => unknown;
 const same: Decrypt = (payload) => payload;
 
 /**
- * A payload as its contract's schema says it now, whatever version it was said under. Where an
- * older version has no upcast it is taken as it is, if it fits: what was only added does not need
- * one.
- * @param decrypt where its fields are now: an upcast moves encrypted fields, it cannot look into
- * them
+ * A payload in the contract's current version. A payload of an older version without an upcast is
+ * accepted unchanged, if it fits: added optional fields need no upcast.
+ * @param decrypt decrypts the fields at their current places: an upcast may move encrypted fields,
+ * but cannot read them
  * @throws InvalidMessageError, NewerVersionError, UnreadableVersionError
  */
 export function currentPayload<In>(

@@ -1,16 +1,16 @@
 import type { Issue } from './issue';
 
 /*
- * Whether a value comes out of JSON as it went in. Only for what no schema promises: most contracts
- * are known to be safe when they are defined, and none of this runs for their messages.
+ * Whether a value survives JSON unchanged. Only for schemas that do not guarantee it: most are
+ * known to be safe when they are defined, and none of this runs for their messages.
  */
 
-/** Levels looked at: a value that holds itself has no end. */
+/** Levels compared: a value that contains itself has no end. */
 const MAX_LEVELS = 64;
 
 type Path = readonly (string | number)[];
 
-/** The first place where what is read is not what was sent; undefined: there is none. */
+/** The first difference between the sent and the parsed value; undefined when there is none. */
 export function difference(sent: unknown, read: unknown, path: Path = []): Issue | undefined {
   if (Object.is(sent, read) || (sent === 0 && read === 0)) return undefined;
   const inner = insideOf(sent, read);
@@ -29,8 +29,8 @@ export function difference(sent: unknown, read: unknown, path: Path = []): Issue
 type Pairs = readonly (readonly [string | number, unknown, unknown])[];
 
 /**
- * What two values of one sort consist of; undefined: they are of different sorts, or JSON has no
- * form for theirs.
+ * The parts of two values of one type; undefined when their types differ, or JSON has no form for
+ * them.
  */
 function insideOf(sent: unknown, read: unknown): Pairs | undefined {
   if (typeof sent !== 'object' || typeof read !== 'object' || sent === null || read === null)
@@ -59,7 +59,7 @@ function insideOf(sent: unknown, read: unknown): Pairs | undefined {
 const isPlain = (value: object): boolean =>
   [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
-/** Why JSON cannot be written of a value, and where. */
+/** Why and where JSON cannot be written of a value. */
 export function unwritable(
   value: unknown,
   path: Path = [],

@@ -52,7 +52,7 @@ afterEach(async () => {
   MemoryBroker.forget(url);
 });
 
-/** The lab; `claims`: where it keeps what is too large. */
+/** The lab; `claims`: its store for large bodies. */
 async function lab(claims?: string, own: MemoryStore | null = store): Promise<Messaging> {
   const options = {
     service: 'lab',
@@ -92,7 +92,7 @@ async function lab(claims?: string, own: MemoryStore | null = store): Promise<Me
   return messaging;
 }
 
-/** Until what was said has come to rest. */
+/** Waits until all messages are settled. */
 async function quiet(): Promise<void> {
   const busy = () => [...MemoryBroker.at(url, clock).unsettled(), ...store.unsettled()].length > 0;
   for (let still = 0; still < 5; still = busy() ? 0 : still + 1) await new Promise(setImmediate);

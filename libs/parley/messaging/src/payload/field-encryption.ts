@@ -15,10 +15,10 @@ import { SecretExpiredError, type SubjectKey } from '../ports/subject-keys';
 const SEALED = /^sealed:v1:(.+):([\w-]+)$/s;
 const [ID, NONCE, TAG] = [16, 12, 16];
 
-/** The contract and message a field belongs to. */
+/** The contract and the message that a field belongs to. */
 type Owner = Pick<Envelope, 'type' | 'id'>;
 
-/** By path: what stands in a field's place for those who may not, or cannot, read it. */
+/** By path: the value that replaces a field for readers who may not, or cannot, decrypt it. */
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Whether some of its fields are encrypted on their way: personal ones, or secrets. */
@@ -38,7 +38,8 @@ interface Field {
 }
 
 /**
- * Encrypts fields of a payload, which is changed. Of an erased subject nothing is told any more.
+ * Encrypts fields of a payload, which is changed. Fields of an erased subject get their replacement
+ * values.
  */
 export function encryptFields(
   payload: unknown,
@@ -53,8 +54,8 @@ export function encryptFields(
 }
 
 /**
- * For people: what stands in the place of what is personal or secret, whether it is encrypted or
- * not. The payload is changed.
+ * For people: replaces personal and secret fields, encrypted or not, by their declared values. The
+ * payload is changed.
  */
 export function masked<T>(payload: T, contract: Pick<Contract, 'personal' | 'secret'>): T {
   const fields = fieldsIn(contract);
@@ -63,8 +64,8 @@ export function masked<T>(payload: T, contract: Pick<Contract, 'personal' | 'sec
 }
 
 /**
- * Takes a masked payload that somebody edited: what is still masked in it is as it was in the
- * original. It is changed.
+ * Gives the masked fields of an edited payload their values of the original. The payload is
+ * changed.
  */
 export function unmasked<T>(
   payload: T,
@@ -81,19 +82,19 @@ export function unmasked<T>(
 }
 
 /**
- * The ids of the keys that a payload needs, wherever its encrypted fields are: one, unless somebody
- * put it together by hand.
+ * The ids of the keys that a payload needs, wherever its encrypted fields are: one, unless the
+ * payload was put together by hand.
  */
 export const keyIdsOf = (payload: unknown): readonly string[] => [
   ...new Set(textsIn(payload).flatMap((text) => read(text)?.keyId ?? [])),
 ];
 
 /**
- * Decrypts what is personal or secret in a payload, which is changed. A field that is not encrypted
- * stays as it is: another program, or a version of the contract that was not yet aware of it, may
- * have written it.
- * @throws InvalidMessageError when a field was tampered with; SecretExpiredError when a command cannot be
- * handled without it
+ * Decrypts the personal and secret fields of a payload, which is changed. A field that is not
+ * encrypted stays as it is: another program may have written it, or a version of the contract in
+ * which the field was neither personal nor secret.
+ * @throws InvalidMessageError when a field was tampered with; SecretExpiredError when a command
+ * cannot be handled without it
  */
 export function decryptFields<T>(
   payload: T,
@@ -103,7 +104,8 @@ export function decryptFields<T>(
 ): T {
   const { name, version } = contract;
   const fields = fieldsIn(contract);
-  const moved = owner.contractversion !== String(version); // upcasting moved it: it is what it was at its former place
+  // upcasting moved it: it is bound to its former place
+  const moved = owner.contractversion !== String(version);
   for (const field of fieldsOf(payload, fields)) {
     const found = read(field.value);
     if (!found) continue;
@@ -123,13 +125,13 @@ export function decryptFields<T>(
 type Sealable = Pick<Contract, 'kind' | 'name' | 'version' | 'personal' | 'secret'>;
 
 /**
- * A command cannot be carried out without its secret. An event is history: who reads it again has
- * other reasons.
+ * Whether the secret is required: a command cannot be handled without it; an event may be read
+ * again for its other fields.
  */
 const isNeeded = ({ kind, secret }: Sealable, path: string): boolean =>
   kind === 'command' && secret !== undefined && Object.hasOwn(secret.fields, path);
 
-/** Every text within the payload's personal and secret fields: what must not show up in errors. */
+/** Every text within the payload's personal and secret fields: texts that errors must not show. */
 export function sealedTexts(
   payload: unknown,
   contract: Pick<Contract, 'personal' | 'secret'>,

@@ -54,7 +54,7 @@ export class FileClaimStore implements ClaimStore {
     this.cancel();
   }
 
-  /** Whole under its name, or not there. */
+  /** Writes the file so that it exists under its name only when it is complete. */
   private async write(file: string, body: Buffer): Promise<void> {
     const unfinished = `${file}.${randomUUID()}`;
     const handle = await open(unfinished, 'wx', 0o600);
@@ -67,7 +67,7 @@ export class FileClaimStore implements ClaimStore {
     await rename(unfinished, file);
   }
 
-  /** Also the names survive a crash from now on. */
+  /** Flushes the folder: names of files survive a crash from now on. */
   private async flush(): Promise<void> {
     const folder = await open(this.folder, 'r');
     await folder.sync().finally(() => folder.close());

@@ -23,9 +23,9 @@ import type { Tx } from '../ports/tx';
 import { NoSubjectKeysError, UnknownKeyError, type SubjectKey } from '../ports/subject-keys';
 import type { Transport } from '../ports/transport';
 
-/** A body that lies here whole, and the keys of what is encrypted in it. */
+/** A complete body, and the keys of its encrypted fields. */
 export interface DecodedBody {
-  /** What is personal or secret in it is still encrypted. */
+  /** Personal and secret fields in it are still encrypted. */
   readonly body: Buffer;
   /** Decrypts a payload read from it, which is changed. */
   decrypt(payload: unknown): unknown;
@@ -34,12 +34,11 @@ export interface DecodedBody {
 type Carrier = Pick<Transport, 'technology' | 'maxBodyBytes'>;
 
 /**
- * What the body of a message is between its payload and its technology: encrypted where it is
- * personal or secret, and elsewhere when it is too large. Other messages, which are nearly all,
- * pass untouched.
+ * Converts between a payload and the body that travels: encrypts personal and secret fields, and
+ * moves large bodies into the claim store. Nearly all messages need neither and pass untouched.
  */
 export class PayloadProcessor {
-  /** Whether claims are stored by the service's own transactions. Found out at start. */
+  /** Whether the service's own transactions store claims. Decided at start. */
   private claimsJoin = false;
 
   constructor(
@@ -58,9 +57,10 @@ export class PayloadProcessor {
   }
 
   /**
-   * Before anything is promised: what cannot leave is refused. The subject's key is asked for
-   * already, so that the end of a transaction need not wait for it.
-   * @throws TooLarge, NoSubjectKeysError, InvalidMessageError when the subject is too long to be looked up
+   * Refuses a message that could not be sent, before its transaction goes on. It also fetches the
+   * subject's key, so that the end of a transaction need not wait for it.
+   * @throws BodyTooLargeError, NoSubjectKeysError, InvalidMessageError when the subject is too long
+   * to be looked up
    */
   assertSendable({ contract, body }: OutgoingMessage, carrier: Carrier): void {
     if (!this.claims) this.refuseTooLarge(contract, body, carrier);
@@ -68,7 +68,10 @@ export class PayloadProcessor {
       if (key instanceof Promise) key.catch(() => undefined);
   }
 
-  /** As they leave. With `tx`, whatever is stored is stored by it, where it can be. */
+  /**
+   * Messages with the bodies that travel. With `tx`, claims are stored by that transaction where
+   * possible.
+   */
   async encodeBody(
     messages: readonly OutgoingMessage[],
     carrierOf: (contract: Contract) => Carrier,
@@ -97,8 +100,8 @@ export class PayloadProcessor {
   }
 
   /**
-   * @throws ClaimMissingError, UnknownKey, whatever keeps bodies or keys: trying again may help;
-   * InvalidMessageError: it cannot
+   * @throws ClaimMissingError, UnknownKeyError, errors of the claim store or the key store: trying
+   * again may help; InvalidMessageError: it cannot
    */
   async decodeBody(
     contract: Contract,
@@ -114,21 +117,24 @@ export class PayloadProcessor {
     };
   }
 
-  /** A body whole and decrypted: for what checks it, not for people. */
+  /** A complete and decrypted body: to be checked, not to be shown. */
   async opened(contract: Contract, envelope: Envelope, kept: Buffer): Promise<Buffer> {
     if (!this.isPacked(contract, envelope, kept)) return kept;
     const { body, decrypt } = await this.decodeBody(contract, envelope, kept);
     return isEncrypted(contract) ? encode(decrypt(decode(contract.name, body))) : body;
   }
 
-  /** What people see of a body: nothing personal, no secret. A body that is no JSON is as it is. */
+  /**
+   * A body as people may see it: personal and secret fields are masked. A body that is not JSON
+   * stays as it is.
+   */
   masked(contract: Contract, body: Buffer): Buffer {
     return isEncrypted(contract)
       ? changed(contract, body, (payload) => masked(payload, contract))
       : body;
   }
 
-  /** A body that a person edited while it was masked, with what it masked. */
+  /** An edited body, with the masked fields put back from the original. */
   unmasked(contract: Contract, edited: Buffer, original: Buffer): Buffer {
     return isEncrypted(contract)
       ? changed(contract, edited, (payload) =>
@@ -137,7 +143,7 @@ export class PayloadProcessor {
       : edited;
   }
 
-  /** What a person made of it, fit to be kept. */
+  /** A body edited by a person, encrypted to be stored. */
   async sealed(message: OutgoingMessage): Promise<OutgoingMessage> {
     const { contract, envelope, body } = message;
     if (!isEncrypted(contract)) return message;

@@ -59,7 +59,7 @@ afterEach(() => harness.close());
 
 const brokerOf = (of: Harness): MemoryBroker => (of as unknown as { broker: MemoryBroker }).broker;
 
-/** A subscription that notes what it gets; `failing` of its handlings throw first. */
+/** A subscription that records its messages; the first `failing` handlings throw. */
 function listener(
   name: string,
   failing = 0,

@@ -5,8 +5,8 @@ import type { SubjectKeys } from '../ports/subject-keys';
 import type { Technology, TransportContext } from '../ports/transport';
 
 /*
- * What is not in messages, but beside them: the keys of subjects, and bodies too large to travel.
- * By default both are where the service's own store is.
+ * Opens the side stores of a message: subject keys (KEYS_URL) and claim check (CLAIMS_URL). By
+ * default both are in the service's own store.
  */
 
 /** @throws UnknownTechnologyError, UnusableUrlError */

@@ -1,16 +1,15 @@
 import type { Clock } from '../clock';
 import type { SubjectKey, SubjectKeys } from '../ports/subject-keys';
 
-/** Milliseconds for which a process goes on using a key that was erased elsewhere. */
+/** Milliseconds for which a process may use a key that was erased elsewhere. */
 export const KEY_LIFETIME = 60_000;
 const MOST = 10_000;
 
 type Found = ReadonlyMap<string, SubjectKey>;
 
 /**
- * The subjects' keys that a process knows at the moment: each for a minute at most, whether it is
- * used or not, so that an erasure is complete after that time. What is asked for at the same time
- * is fetched together.
+ * The subjects' keys that a process holds: each for a minute at most, used or not, so that an
+ * erasure is complete after that time. Concurrent requests are fetched together.
  */
 export class SubjectKeyCache {
   private readonly bySubject: KeyCache;
@@ -25,7 +24,7 @@ export class SubjectKeyCache {
     this.bySubject = new KeyCache(clock, async (subjects) => {
       const asked = clock.elapsed();
       const found = await keys.of(subjects);
-      // Who says something mostly handles it, too: one fetch is enough.
+      // The sender of a message mostly handles it, too: one fetch is enough.
       for (const key of found.values()) this.byKeyId.keep(key.id, key, asked);
       return found;
     });
@@ -40,24 +39,22 @@ export class SubjectKeyCache {
     );
   }
 
-  /**
-   * A subject's key, made if need be; at once, without a turn of the event loop, when it is known.
-   */
+  /** A subject's key, made if missing; synchronous when it is known. */
   of(subject: string): SubjectKey | Promise<SubjectKey> {
     return this.bySubject.get(subject) as SubjectKey | Promise<SubjectKey>;
   }
 
-  /** The key of secrets that live so many milliseconds; at once when it is known. */
+  /** The key of secrets that live so many milliseconds; synchronous when it is known. */
   current(life: number): SubjectKey | Promise<SubjectKey> {
     return this.byLife.get(String(life)) as SubjectKey | Promise<SubjectKey>;
   }
 
-  /** undefined: it was never made where this service looks. */
+  /** A key by id; undefined when it was never made in this key store. */
   byId(id: string): SubjectKey | undefined | Promise<SubjectKey | undefined> {
     return this.byKeyId.get(id);
   }
 
-  /** After an erasure here: this process is through with it at once. */
+  /** Drops all cached keys: an erasure takes effect in this process immediately. */
   forget(): void {
     this.bySubject.clear();
     this.byLife.clear();
@@ -85,18 +82,19 @@ class KeyCache {
 
   /** @param asked when: an erasure may have come right after the answer was made */
   keep(name: string, key: SubjectKey, asked: number): void {
-    this.known.delete(name); // to the end of the queue of those that are forgotten when there are too many
+    // moves it to the end: the first keys are forgotten when there are too many
+    this.known.delete(name);
     this.known.set(name, { key, until: asked + KEY_LIFETIME });
     if (this.known.size > MOST) this.known.delete(this.known.keys().next().value!);
   }
 
   clear(): void {
     this.clearings++;
-    this.next = undefined; // who asks from now on asks anew
+    this.next = undefined; // later requests begin a new fetch
     this.known.clear();
   }
 
-  /** Everything that is asked for in one turn of the event loop goes out as one request. */
+  /** Fetches everything that is requested in one event-loop turn by one request. */
   private gather() {
     const names = new Set<string>();
     const found = new Promise<void>((resolve) => setImmediate(resolve)).then(() =>

@@ -6,14 +6,14 @@ import type { Headers } from '../message/message';
 import { OutageError } from './outage';
 import type { ConsumerHealth } from './health';
 
-/** What a technology that carries calls must do. */
+/** A technology that carries calls. */
 export interface CallTransport {
   readonly technology: string;
   /**
-   * Asks one instance of the contract's owner, round robin over those that are up, and resolves
-   * with what it answered. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError` when
-   * no instance could be reached (the request was certainly not handled), `ReplyLostError` when the
-   * connection broke while waiting for the answer, and the signal's reason when it is aborted;
+   * Sends a request to one instance of the contract's owner, round robin over the running ones, and
+   * resolves with its reply. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError`
+   * when no instance could be reached (the request was certainly not handled), `ReplyLostError`
+   * when the connection broke before the reply, and the signal's reason when it is aborted;
    * cancellation reaches the other side.
    */
   call(request: OutgoingCall): Promise<CallResult>;
@@ -31,7 +31,7 @@ export interface OutgoingCall {
 }
 
 export interface CallServer extends CustomTransportStrategy {
-  /** Takes no new calls (callers go to other instances); those under way are answered. */
+  /** Accepts no new calls (callers go to other instances); those under way are answered. */
   stop(): Promise<void>;
   health(): ConsumerHealth;
 }
@@ -69,14 +69,15 @@ export interface CallFault {
     | 'no-memory';
   readonly message: string;
   /**
-   * For a contract's own code: as its schema says. For 'invalid-request': the issues, at most 20.
+   * For one of the contract's own codes: details by its schema. For 'invalid-request': the issues,
+   * at most 20.
    */
   readonly details?: unknown;
 }
 
 /**
- * No instance of the owner could be reached, or what the owner needs is away: the request took no
- * effect.
+ * No instance of the owner could be reached, or something that the owner needs is away: the request
+ * took no effect.
  */
 export class OwnerUnavailableError extends OutageError {
   override readonly name = 'OwnerUnavailableError';
@@ -93,7 +94,7 @@ export class OwnerUnavailableError extends OutageError {
     this.owner = contract.owner;
   }
 
-  /** It was reached, but something that it needs was not. */
+  /** The owner was reached, but something that it needs was not. */
   static lacking(contract: Contract, why: string): OwnerUnavailableError {
     return new OwnerUnavailableError(
       contract,
@@ -104,7 +105,7 @@ export class OwnerUnavailableError extends OutageError {
   }
 }
 
-/** The connection broke after the request was sent. Only an idempotent call may be asked again. */
+/** The connection broke after the request was sent. Only an idempotent call may be made again. */
 export class ReplyLostError extends OutageError {
   override readonly name = 'ReplyLostError';
   override readonly effect = 'unknown';

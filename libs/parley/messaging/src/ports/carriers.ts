@@ -11,7 +11,7 @@ export interface Carrier {
 }
 
 export interface FormerCarrier extends Carrier {
-  /** The first start with it. */
+  /** The first start with this technology. */
   readonly since: Date;
 }
 
@@ -22,9 +22,9 @@ export interface Unread {
   readonly messages: number;
 }
 
-/** Remembers what carried a service's messages when it started last. */
+/** Remembers the technologies that carried a service's messages at its last start. */
 export interface Carriers {
-  /** Remembers the carriers of today; resolves to those of before that differ. */
+  /** Remembers today's carriers; resolves to the former ones that differ. */
   note(carriers: readonly Carrier[]): Promise<readonly FormerCarrier[]>;
   /**
    * Messages for this service in the database of the store, by subscription; those without any are

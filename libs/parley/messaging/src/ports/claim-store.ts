@@ -4,35 +4,35 @@ import type { Installation } from './installation';
 import type { Tx } from './tx';
 
 /**
- * A body that waits elsewhere; its message carries only `dataref`, CloudEvents' extension for it.
+ * A body kept outside of its message, which carries only `dataref`, the CloudEvents extension for
+ * it.
  */
 export interface Claim {
-  /** The message's. */
+  /** The message's id. */
   readonly id: string;
   readonly body: Buffer;
 }
 
 /**
- * Where bodies wait that are larger than their technology takes. Who says such a message and who
- * handles it need the same one. Bodies are kept for the store's retention, whether they were
- * fetched or not: an event is fetched by every subscription.
+ * Claim-check store for bodies above the technology's limit. Sender and receivers of such messages
+ * need the same one. Bodies are kept for the store's retention, whether they were fetched or not:
+ * an event is fetched by every subscription.
  */
 export interface ClaimStore {
   /** Without credentials. */
   readonly address: string;
   /**
-   * Rejects with one sentence that says what to do. From then on it forgets, every hour, what is
-   * past its time.
+   * Rejects with one sentence that says what to do. From then on deletes expired bodies every hour.
    */
   connect(): Promise<void>;
   /** Whether `store` commits to the very database that keeps the bodies. */
   sharesDatabaseWith(store: Installation): Promise<boolean>;
   /**
-   * Keeps bodies: as part of the transaction if given one, else durably when it resolves. Again
-   * under the same id: no effect.
+   * Stores bodies: as part of `tx` if given, else durably when it resolves. Storing the same id
+   * again has no effect.
    */
   put(claims: readonly Claim[], tx?: Tx): Promise<void>;
-  /** undefined: there is none of that id, or no more. */
+  /** The body, or undefined when there is none of this id, or it expired. */
   get(id: string): Promise<Buffer | undefined>;
   close(): Promise<void>;
 }
@@ -43,7 +43,10 @@ export interface ClaimStore {
  */
 export const CLAIM_DAYS = 35;
 
-/** How many days a claim store's URL asks for. */
+/**
+ * Days that a claim store's URL asks for. Default CLAIM_DAYS.
+ * @throws Error when `days` is not a number above 0
+ */
 export function claimDays(url: string): number {
   const asked = new URL(url).searchParams.get('days');
   const days = asked === null ? CLAIM_DAYS : Number(asked);
@@ -51,7 +54,7 @@ export function claimDays(url: string): number {
   throw new Error(`days is "${asked}", but must be a number above 0, such as ?days=90`);
 }
 
-/** A body is larger than its technology takes, and there is nowhere to keep it. */
+/** A body is larger than its technology accepts, and the service has no claim store. */
 export class BodyTooLargeError extends UnpublishableError {
   override readonly name = 'BodyTooLargeError';
   constructor(
@@ -67,7 +70,7 @@ export class BodyTooLargeError extends UnpublishableError {
   }
 }
 
-/** The body of a message is not where it should be waiting. */
+/** The body of a message is not in the claim store. */
 export class ClaimMissingError extends Error {
   override readonly name = 'ClaimMissingError';
   constructor(contract: Pick<Contract, 'name'>, reference: string, where: string | undefined) {
@@ -81,10 +84,7 @@ export class ClaimMissingError extends Error {
 
 const REFERENCE = /^urn:uuid:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
 
-/**
- * It names a body, not a place: whoever fetches it decides where from, never whoever sent the
- * message.
- */
+/** The reference names a body, not a place: the receiver chooses the store, never the sender. */
 export const referenceTo = (id: string): string => `urn:uuid:${id}`;
 
 export const idOfReference = (reference: string): string | undefined =>

@@ -3,35 +3,31 @@ import type { Failure } from '../message/failure';
 import type { Headers } from '../message/message';
 
 /**
- * The messages of a service that no handling helped, and what people do about them. Whatever is
- * done is done once, also when two people do it at the same moment, and is written down together
- * with what it changes, or not at all.
+ * The dead letters of a service, and the decisions of operators about them. A decision takes effect
+ * once, also when two operators make it at the same moment. It is recorded together with its
+ * change, or neither is.
  */
 export interface DeadLetters {
   list(filter?: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   count(filter?: DeadLetterFilter): Promise<number>;
-  /** Those that died of one cause together, the largest group first. */
+  /** Dead letters by common cause, the largest group first. */
   groups(filter?: DeadLetterFilter): Promise<readonly DeadLetterGroup[]>;
-  /** One letter, and what stands between it and its handler. */
+  /** One letter, with the reasons why a replay would not reach its handler. */
   find(id: string): Promise<FoundDeadLetter | undefined>;
-  /** Puts it back at the place in its lane it had. False when it is not there any more. */
+  /** Puts it back at its old place in its lane. False when it is not there any more. */
   replay(id: string, by?: Decision): Promise<boolean>;
-  /**
-   * Gives it another body, and puts it back if told to. Whether the body is any good is the
-   * caller's to know.
-   */
+  /** Gives it another body, and puts it back if told to. The caller must have checked the body. */
   edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'>;
   /**
-   * Throws it away: it counts as handled, and its lane goes on. False when it is not there any
-   * more.
+   * Discards it: it counts as handled, and its lane goes on. False when it is not there any more.
    */
   discard(id: string, by: Decision): Promise<boolean>;
-  /** Writes down what was asked for and not done. */
+  /** Records a decision that was refused. */
   refused(
     id: string,
     by: Decision & Pick<AuditEntry, 'action' | 'outcome' | 'after'>,
   ): Promise<void>;
-  /** What was done, the latest first. */
+  /** The decisions, the latest first. */
   audit(filter?: AuditFilter): Promise<readonly AuditEntry[]>;
 }
 
@@ -85,7 +81,7 @@ export interface FoundDeadLetter extends DeadLetter {
   readonly heldBy?: string;
 }
 
-/** Who decides, and why. */
+/** The operator and the reason. */
 export interface Decision {
   readonly who: string;
   readonly reason?: string;
@@ -93,7 +89,7 @@ export interface Decision {
 
 export interface Edit extends Decision {
   readonly replay?: boolean;
-  /** How many edits the editor knew of: somebody else's is not overwritten. */
+  /** Edits that the editor knew of: an edit made meanwhile is not overwritten. */
   readonly edits?: number;
 }
 
@@ -108,20 +104,20 @@ export interface AuditEntry extends Decision {
   readonly at: Date;
   readonly action: 'replay' | 'edit' | 'edit and replay' | 'discard';
   readonly letter: string;
-  /** `done`, `gone`, or why not. */
+  /** `done`, `gone`, or the reason of a refusal. */
   readonly outcome: string;
   readonly subscription?: string;
   readonly contract?: string;
-  /** What was known of the message then, for good: the letter itself is gone after a discard. */
+  /** The message at that time, kept for good: the letter itself is gone after a discard. */
   readonly headers?: Headers;
   readonly failure?: Failure;
   readonly before?: Buffer;
   readonly after?: Buffer;
-  /** What became of a replayed message, as far as the inbox remembers. */
+  /** The state of a replayed message, as long as the inbox remembers it. */
   readonly became?: 'handled' | 'waiting' | 'dead again';
 }
 
-/** What letters of one group have in common. */
+/** The common cause of a group's letters. */
 export interface Cause {
   readonly error: string;
   /** The first line of the error's message, without the ids of this or that order. */
@@ -129,12 +125,15 @@ export interface Cause {
   readonly contract: string;
 }
 
-/** Nobody in particular. */
+/** An operator without a name. */
 export const UNNAMED_OPERATOR: Decision = { who: 'somebody' };
 
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
-/** As the SQL of stores in a database reads it, too: a group has one name everywhere. */
+/**
+ * The cause of a letter, by the rule that the SQL of database stores has, too: a group has one name
+ * everywhere.
+ */
 export function causeOf({
   headers,
   failure,

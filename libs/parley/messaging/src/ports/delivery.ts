@@ -4,7 +4,7 @@ import type { Tx } from './tx';
 import type { RegisteredSubscription } from './subscription';
 
 /**
- * The pipeline, as a transport sees it: hand a message over, get told what to do with it. Never
+ * The pipeline, as a transport sees it: takes a message and resolves with its outcome. Never
  * rejects.
  */
 export type Deliver = (delivery: Delivery) => Promise<Outcome>;
@@ -33,7 +33,7 @@ export interface Delivery {
    * of time.
    */
   readonly signal: AbortSignal;
-  /** What failed before, when the technology kept it. */
+  /** The earlier failure of the message, if the technology kept it. */
   readonly failure?: Failure;
   /**
    * Present when the message lives in the database of the handler's transaction: its
@@ -48,13 +48,15 @@ export interface Delivery {
     options?: { readonly inOrder: boolean; readonly print?: string },
   ) => Promise<void>;
   /**
-   * What the transport does by itself when told so. What it lacks, the pipeline does with the
+   * Outcomes that the transport carries out by itself. The pipeline does the others with the
    * service's store.
    */
   readonly supports: { readonly retry: boolean; readonly dead: boolean };
 }
 
-/** What becomes of a delivery. The transport honours it exactly once, then forgets the delivery. */
+/**
+ * The outcome of a delivery. The transport carries it out exactly once, then forgets the delivery.
+ */
 export type Outcome =
   /**
    * Took effect, or is kept in the service's own store: acknowledge. (With `settle`: already

@@ -14,11 +14,11 @@ export interface Resource {
   readonly settings: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** What was found of one setting on which the durability of messages depends. */
+/** The state of one setting on which the durability of messages depends. */
 export interface Finding {
   /** The setting and its value: `appendfsync everysec`. */
   readonly what: string;
   readonly verdict: 'safe' | 'unsafe' | 'unknown';
-  /** What it means for messages; if unsafe, what to set. */
+  /** Its meaning for messages; if it is unsafe, the value to set. */
   readonly says: string;
 }

@@ -1,6 +1,6 @@
 /**
- * Steps of a message's way, each with what is done by then. A trial may end the process at any of
- * them; nothing else asks.
+ * Steps of a message's way, each with its state at that point. Only a test uses them: it may end
+ * the process at any of them.
  */
 export const FAILPOINTS = {
   'transaction.worked': 'the work is done (a saga: its state is saved); what it said is not stored',
@@ -22,10 +22,10 @@ export const FAILPOINTS = {
 
 export type Failpoint = keyof typeof FAILPOINTS;
 
-/** Told of every step a message takes. Only trials give one; it may end the process. */
+/** Called at every step of a message's way. Only tests pass one; it may end the process. */
 export type FailpointHook = (point: Failpoint) => void;
 
-/** Names no step, or no pass of one. */
+/** The text names no step, or no pass of one. */
 export class UnknownFailpointError extends Error {
   override readonly name = 'UnknownFailpointError';
 }

@@ -5,35 +5,35 @@ import type { Envelope } from '../message/message';
 import type { Tx } from './tx';
 import { fingerprintOf } from '../message/message-id';
 
-/** A call under an idempotency key, as whoever keeps its answer knows it. */
+/** A call under an idempotency key, as the store of replies knows it. */
 export interface KeyedRequest {
   /** Made of the caller's service, the contract and the key. */
   readonly scope: string;
-  /** Made of the request: another one under the same key is refused. */
+  /** Made of the request: another request under the same key is refused. */
   readonly print: string;
 }
 
-/** Permission to handle one. Whoever takes it over later takes it away. */
+/** Permission to handle one call. It ends when another instance takes it over after the lease. */
 export interface IdempotencyLock extends KeyedRequest {
   readonly token: string;
 }
 
 /**
- * What became of calls with an idempotency key, in the database of the service that answers them.
- * Answers are kept for `REQUEST_DAYS` days; what is older is handled as if it were new.
+ * Replies to calls with an idempotency key, in the database of the service that answers them. They
+ * are kept for `IDEMPOTENCY_RETENTION_DAYS` days; a call under an older key is handled as new.
  */
 export interface IdempotencyStore {
   /**
-   * `ours`: handle it, nobody else does for `lease` milliseconds. `busy`: somebody does, ask again
-   * soon. `done`: this was the answer. `conflict`: the key stands for another request.
+   * `ours`: handle it; no other instance does for `lease` milliseconds. `busy`: another one handles
+   * it, ask again soon. `done`: the reply is known. `conflict`: the key stands for another request.
    */
   begin(request: KeyedRequest, lease: number): Promise<IdempotencyState>;
   /**
-   * Keeps the answer; in `tx`, if given, as its last statement. Rejects with LeaseLostError when the
-   * claim is somebody else's by now.
+   * Stores the reply; in `tx`, if given, as its last statement. Rejects with LeaseLostError when
+   * another instance has taken the lock over.
    */
   complete(tx: Tx | undefined, claim: IdempotencyLock, answer: CallResult): Promise<void>;
-  /** It could not be answered: whoever asks next handles it. */
+  /** The call could not be answered: the next one under the key is handled. */
   release(claim: IdempotencyLock): Promise<void>;
 }
 
@@ -42,12 +42,12 @@ export type IdempotencyState =
   | { readonly state: 'busy' | 'conflict' }
   | { readonly state: 'done'; readonly answer: CallResult };
 
-/** Days for which an answer is kept, and ids of messages in the inbox, too. */
+/** Days for which replies are kept, and the inbox's ids of messages, too. */
 export const IDEMPOTENCY_RETENTION_DAYS = 7;
 
 /**
- * The caller's key was used for another request before: neither was this one handled, nor is it
- * ever going to be.
+ * The caller's key was used for another request before: this request was not handled, and never
+ * will be.
  */
 export class IdempotencyConflictError extends Error {
   override readonly name = 'IdempotencyConflictError';

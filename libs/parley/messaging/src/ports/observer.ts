@@ -2,8 +2,8 @@ import type { Kind } from '@parley/contract';
 import type { Envelope } from '../message/message';
 
 /**
- * Told what happened, for metrics and logs. Called on the path of every message: it must not throw,
- * wait or do much.
+ * Receives the events of deliveries and calls, for metrics and logs. Called on the path of every
+ * message: it must not throw, wait or do much.
  */
 export interface DeliveryObserver {
   handled?(handling: Handling): void;
@@ -35,7 +35,7 @@ export interface Handling {
   /** Handlings this delivery took, immediate retries included. */
   readonly tries: number;
   readonly milliseconds: number;
-  /** From said to the end of this handling. */
+  /** From the sending to the end of this handling. */
   readonly age: number;
   /** Absent when it could not be read. */
   readonly envelope?: Envelope;

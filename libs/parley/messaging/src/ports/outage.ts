@@ -1,17 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** What is known of work that an outage ended: nothing of it took effect, or nobody can tell. */
+/** The effect of work that an outage ended: 'none', or 'unknown'. */
 export type EffectOfOutage = 'none' | 'unknown';
 
 /**
- * Something that the work needed is away: another service, a database, a broker. Not a fault of the
- * code: callers are told 503 or 504, the log a warning.
+ * Another service, a database or a broker that the work needs is away. Not a fault of the code:
+ * callers get 503 or 504, the log a warning.
  */
 export abstract class OutageError extends Error {
   abstract readonly effect: EffectOfOutage;
 }
 
-/** Reads errors of a client library; undefined: the error is no outage. */
+/** Reads errors of a client library; undefined when the error is no outage. */
 export type OutageReader = (error: unknown) => OutageError | undefined;
 
 /** The readers of a service's store and technologies. */
@@ -19,7 +19,7 @@ export const outageReadersOf = (
   parts: readonly ({ readonly outage?: OutageReader } | undefined)[],
 ): readonly OutageReader[] => parts.flatMap((part) => part?.outage ?? []);
 
-/** The first reader that knows the error says what it is. */
+/** The outage that the first reader recognizes in the error. */
 export const outageIn = (
   error: unknown,
   readers: readonly OutageReader[],
@@ -35,36 +35,37 @@ export const outageIn = (
 const noted = new AsyncLocalStorage<{ any: boolean }>();
 
 /**
- * Runs one request's work, and remembers whether some of it took effect before an error ended it.
+ * Runs the work of one request, and remembers whether a part of it took effect before an error
+ * ended it.
  */
 export const notingEffects = <T>(run: () => T): T => noted.run({ any: false }, run);
 
 /**
- * Something of the request's work took effect: a transaction, a message, a call that is not
- * idempotent.
+ * Records that a part of the request's work took effect: a transaction, a message, a call that is
+ * not idempotent.
  */
 export function noteEffect(): void {
   const effects = noted.getStore();
   if (effects) effects.any = true;
 }
 
-/** Whether something took effect in the request that this code works for. */
+/** Whether a part of the current request's work took effect. */
 export const hadEffect = (): boolean => noted.getStore()?.any ?? false;
 
-/** What is known of the whole request after this outage. */
+/** The effect of the whole request after this outage. */
 export const effectAfter = ({ effect }: OutageError): EffectOfOutage =>
   hadEffect() ? 'unknown' : effect;
 
 const MISTAKES = new Set(['TypeError', 'RangeError', 'ReferenceError']);
 /**
- * Node's own codes of an argument that fits nowhere. Others, as of a buffer that ends too early, may
- * come from what a foreign program sent.
+ * Node's codes for an argument that is always wrong. Other codes, as for a buffer that ends too
+ * early, may be due to the data of another program.
  */
 const ARGUMENT = /^ERR_INVALID_(ARG|THIS|RETURN)/;
 
 /**
- * The mistake in code, of ours or of a client library, that an error tells of, and so no outage:
- * also where the library wrapped it in an error of its own. Undefined: it tells of something else.
+ * The mistake in code, ours or a client library's, that caused an error, also where the library
+ * wrapped it in an error of its own; such an error is no outage. Undefined when there is none.
  * (`fetch failed` is a TypeError as well, but its cause is none.)
  */
 export function bugIn(error: unknown): Error | undefined {
@@ -75,7 +76,10 @@ export function bugIn(error: unknown): Error | undefined {
   return MISTAKES.has(name) && isMistake ? error : undefined;
 }
 
-/** For a log: the stack of a mistake in code is told, that of an outage helps nobody. */
+/**
+ * Log details of an error: the stack of a mistake in code is logged, the stack of an outage helps
+ * no operator.
+ */
 export function bugDetails(error: unknown): { readonly error: Error } | undefined {
   const bug = bugIn(error);
   return bug && { error: bug };

@@ -1,5 +1,5 @@
-/** The subscription under which a service keeps dead letters of what it says. */
+/** The subscription under which a service keeps dead letters of messages that it sends. */
 export const OUTBOX = 'outbox';
 
-/** No event subscription may have the name. */
+/** No event subscription may have this name. */
 export const outboxSubscription = (service: string): string => `${service}.${OUTBOX}`;

@@ -2,7 +2,7 @@ import type { OutgoingMessage } from '../message/message';
 import { OutageError, outageIn, type OutageReader } from './outage';
 
 /**
- * Thrown where a message is sent, whatever carries it: nothing was stored. The technology is away,
+ * Thrown where a message is sent, on every technology: nothing was stored. The technology is away,
  * full, or does not allow it for now. Sending it again later may succeed.
  */
 export class NotStoredError extends OutageError {
@@ -16,8 +16,8 @@ export class UnroutableError extends NotStoredError {
 }
 
 /**
- * Thrown where a message is sent, whatever carries it: nobody knows whether it was stored. Sending
- * it again under the same idempotency key is safe.
+ * Thrown where a message is sent, on every technology: it may have been stored or not. Sending it
+ * again under the same idempotency key is safe.
  */
 export class UnconfirmedError extends OutageError {
   override readonly name = 'UnconfirmedError';
@@ -25,17 +25,16 @@ export class UnconfirmedError extends OutageError {
 }
 
 /**
- * Thrown by a transport: nothing was stored of what it was handed. Alone, another message of the
- * same hand may be taken.
+ * Thrown by a transport: none of the given messages was stored. Each of them may succeed by itself.
  */
 export class UnpublishedError extends Error {
   override readonly name: string = 'UnpublishedError';
 }
 
 /**
- * Thrown by a transport: nothing was stored, and the same message would be refused again, for the
- * reason lies in the message (its size, an attribute, a name). What the technology lacks for now
- * (room, a permission, a queue) is no reason to say so: that message waits.
+ * Thrown by a transport: nothing was stored, and the same message would be refused again, because
+ * of its size, an attribute or a name. Something that the technology lacks for now (room, a
+ * permission, a queue) is not such a reason: that message waits.
  */
 export class UnpublishableError extends UnpublishedError {
   override readonly name: string = 'UnpublishableError';
@@ -59,11 +58,11 @@ export function publishError(error: unknown, readers: readonly OutageReader[]): 
     : new UnconfirmedError(outage.message, { cause: error });
 }
 
-/** Why each of some messages was not published. */
+/** Messages that were not published, each with its reason. */
 export type Failures = ReadonlyMap<OutgoingMessage, unknown>;
 
 /**
- * Thrown by a transport that was handed several messages: these were not published, each for its
+ * Thrown by a transport that was given several messages: these were not published, each for its
  * reason; the others were.
  */
 export class PartlyPublishedError extends Error {
@@ -76,8 +75,8 @@ export class PartlyPublishedError extends Error {
 }
 
 /**
- * What to throw when these of `all` were not published: of one message, or with one cause for all,
- * the cause itself.
+ * The error to throw when these of `all` were not published. Of one message, it is the cause
+ * itself.
  */
 export function failureOf(failures: Failures, all: readonly OutgoingMessage[]): unknown {
   return all.length === 1 ? firstCause(failures) : new PartlyPublishedError(failures);
@@ -94,6 +93,6 @@ const messageOf = (cause: unknown): string =>
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
 
-/** Milliseconds until what failed so often before is tried again. */
+/** Milliseconds until the next try after so many failures in a row. */
 export const backoffAfter = (failures: number): number =>
   Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** Math.min(failures, 10));

@@ -15,21 +15,21 @@ import type { Tx, Ending } from './tx';
 import type { RegisteredSubscription } from './subscription';
 
 /**
- * What a service keeps its side of the conversation in: the database its own data is in. PostgreSQL
- * (`@parley/postgres`) or, for tests and simulation, memory (`@parley/memory`); both pass the same
- * spec.
+ * The database of a service, with its outbox, inbox, parked lanes and dead letters beside its own
+ * data. PostgreSQL (`@parley/postgres`) or, for tests and simulation, memory (`@parley/memory`);
+ * both pass the same spec.
  */
 export interface Store extends Installation {
   /**
-   * Connects and checks that what it needs is installed. Rejects with one sentence that says what
-   * to do.
+   * Connects and checks that its tables are installed. Rejects with one sentence that says what to
+   * do.
    */
   connect(): Promise<void>;
   /**
    * Runs `work` in one transaction: commits when it resolves, rolls back when it rejects. `last` is
    * the transaction's last statement, sent together with the commit where the store can: when it
-   * rejects, nothing is committed. When `ending` ends, it is rolled back at once and what it holds
-   * is free, also if `work` never settles; from then on nothing of it can commit.
+   * rejects, nothing is committed. When `ending` ends, the transaction is rolled back at once and
+   * its locks are released, also if `work` never settles; nothing of it can commit from then on.
    */
   transaction<T>(
     work: (tx: Tx) => Promise<T>,
@@ -39,11 +39,11 @@ export interface Store extends Installation {
   readonly outbox: Outbox;
   readonly inbox: Inbox;
   readonly lanes: Lanes;
-  /** The keys of those whom messages are about, unless KEYS_URL says otherwise. */
+  /** The keys of data subjects, unless KEYS_URL says otherwise. */
   readonly subjectKeys?: SubjectKeys;
-  /** Where bodies wait that are too large to travel, unless CLAIMS_URL says otherwise. */
+  /** Bodies that are too large to travel, unless CLAIMS_URL says otherwise. */
   readonly claims?: ClaimStore;
-  /** What was answered to calls with an idempotency key. Without it they are refused. */
+  /** Replies to calls with an idempotency key. Without it such calls are refused. */
   readonly idempotency?: IdempotencyStore;
   /**
    * Counts the handlings that ended without an outcome. Without it such messages are delivered for
@@ -52,14 +52,14 @@ export interface Store extends Installation {
   readonly suspects?: Suspects;
   /** For technologies that keep no positions of their own. */
   readonly streamPositions?: Positions;
-  /** Tells which errors of its client mean that it is away. */
+  /** Recognizes the errors of its client that mean that it is away. */
   readonly outage?: OutageReader;
-  /** Without it, a change of technology is not told of. */
+  /** Without it, a change of technology is not noticed. */
   readonly carriers?: Carriers;
   close(): Promise<void>;
 }
 
-/** Messages stored by the transaction that said them, relayed after it. One outbox a service. */
+/** Messages stored by the transaction that sent them, relayed after it. One outbox a service. */
 export interface Outbox {
   add(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void>;
   /**
@@ -68,14 +68,15 @@ export interface Outbox {
    */
   lead(): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined>;
   /**
-   * Due messages, oldest first; those whose delay is not over are left out, and those of `except`.
+   * Due messages, oldest first, without delayed ones that are not due and without those of
+   * `except`.
    */
   due(limit: number, except?: OutboxExcept): Promise<readonly StoredMessage[]>;
-  /** After the technology confirmed them. Joins `tx` if given. */
+  /** Removes messages after the technology confirmed them. Joins `tx` if given. */
   remove(ids: readonly string[], tx?: Tx): Promise<void>;
   /**
-   * Milliseconds until the next delayed message is due, and how many there are in all and for how
-   * long the oldest due one waits.
+   * Milliseconds until the next delayed message is due, the number of all messages, and how long
+   * the oldest due one has waited.
    */
   state(): Promise<{
     readonly waiting: number;
@@ -86,7 +87,7 @@ export interface Outbox {
   onAdded(wake: () => void): void;
 }
 
-/** Messages of the outbox that are not wanted now. */
+/** Messages of the outbox to leave out. */
 export interface OutboxExcept {
   readonly ids: readonly string[];
   readonly contracts: readonly string[];
@@ -100,25 +101,24 @@ export interface StoredMessage {
   readonly body: Buffer;
 }
 
-/** What was handled, so that it takes effect once per subscription. */
+/** Ids of handled messages, so that each takes effect once per subscription. */
 export interface Inbox {
   /**
-   * Records a message in the handler's transaction; false when it is there already. Rejects with
-   * IdConflictError when one with another `print` is: the id stands for two things.
+   * Records a message in the handler's transaction; false when it is recorded already. Rejects with
+   * IdConflictError when another `print` is recorded for the id: it was used for two messages.
    */
   record(tx: Tx, subscription: string, messageId: string, print?: string): Promise<boolean>;
 }
 
 /**
- * Where keyed messages of a subscription go when one of them fails: the failed one and, in order,
- * its successors. They are retried, held and replayed from here, the same whatever technology
- * brought them.
+ * Parked lanes: a failed keyed message of a subscription and, in order, its successors. They are
+ * retried, held and replayed from here, the same on every technology.
  */
 export interface Lanes {
   /**
-   * Puts a failed message at the head of its lane, to be tried again after `after` milliseconds
-   * (`hold`: when a person says so). Joins `tx` if given, so that an acknowledgement in the same
-   * database commits with it. Idempotent per message and subscription.
+   * Puts a failed message at the head of its lane, to be tried again after `after` milliseconds.
+   * Joins `tx` if given, so that an acknowledgement in the same database commits with it.
+   * Idempotent per message and subscription.
    */
   park(
     tx: Tx | undefined,
@@ -126,19 +126,18 @@ export interface Lanes {
     outcome: { readonly after: number; readonly failure: Failure },
   ): Promise<void>;
   /**
-   * If the message's lane is parked, appends the message to it and says true; else says false and
-   * does nothing. In one statement under the lane's lock: a lane that is being released cannot be
-   * missed.
+   * Appends the message to its lane and resolves true if the lane is parked, else resolves false.
+   * One statement under the lane's lock: a lane that is being released cannot be missed.
    */
   parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean>;
   /**
-   * Lanes of a subscription that are parked now; `divert` need only be asked for these (and after
-   * `onParked`).
+   * Lanes of a subscription that are parked now; `parkIfLaneBlocked` need only be called for these
+   * (and after `onParked`).
    */
   parked(subscription: string): Promise<ReadonlySet<string>>;
   /**
-   * Keeps a message no handling will help, with its evidence. `hold`: its lane waits behind it.
-   * Idempotent.
+   * Keeps a message that no handling will help, with its evidence. `hold`: its lane waits behind
+   * it. Idempotent.
    */
   deadLetter(
     tx: Tx | undefined,
@@ -154,13 +153,13 @@ export interface Lanes {
 export interface LaneRunner {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** What is parked and dead here, per subscription. */
+  /** Parked messages and dead letters, per subscription. */
   backlog(): Promise<readonly Backlog[]>;
 }
 
 export interface ParkedMessage {
   readonly subscription: string;
-  /** The key's value; undefined: the message is alone in its lane. */
+  /** The key's value; undefined when the message has no lane. */
   readonly key?: string;
   readonly headers: Headers;
   readonly body: Buffer;

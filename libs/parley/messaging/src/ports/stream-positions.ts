@@ -5,29 +5,29 @@ export interface Reader {
 }
 
 /**
- * A part of a stream that is in order by itself. Streams are split and merged while they are read.
+ * A part of a stream that is ordered by itself. Streams are split and merged while they are read.
  */
 export interface Shard {
   readonly id: string;
-  /** Those that it goes on from: they are read to their ends before it. */
+  /** The shards that it continues: they are read to their ends before it. */
   readonly parents: readonly string[];
 }
 
-/** A shard that is an instance's to read, until its lease runs out or it is given up. */
+/** A shard that one instance reads, until its lease expires or is released. */
 export interface ShardLease {
   readonly shard: string;
   /**
-   * Everything up to here is done. What it says is the technology's own business; '' is the shard's
+   * Every record up to here is finished. The text is the technology's own; '' is the shard's
    * beginning.
    */
   readonly position: string;
-  /** Counts the shard's holders: what a former one says is not heard any more. */
+  /** Counts the shard's holders: updates of a former holder are refused. */
   readonly epoch: number;
 }
 
 export interface ShardLeases {
   readonly held: readonly ShardLease[];
-  /** How many shards are this instance's fair share. */
+  /** This instance's fair share of shards. */
   readonly share: number;
 }
 
@@ -35,28 +35,28 @@ export interface ShardMove {
   readonly shard: string;
   readonly epoch: number;
   readonly position: string;
-  /** It was read to its end. */
+  /** The shard was read to its end. */
   readonly over: boolean;
 }
 
-/** Where the subscriptions of a service are in streams, and which of its instances reads what. */
+/** Positions of a service's subscriptions in streams, and the instance that reads each shard. */
 export interface Positions {
   /**
-   * Makes shards known. Those that a reader begins with stand at `start`; what comes to it later,
-   * by splitting and merging, stands at its beginning. What is known stays as it is.
+   * Registers shards: the first ones of a reader at `start`, those from a later split or merge at
+   * their beginning. Known shards stay unchanged.
    */
   know(reader: Reader, shards: readonly Shard[], start: string): Promise<void>;
   /**
-   * Says that `member` lives for `ttl` milliseconds more, takes its share of what is free if told
-   * to `take`, and answers with all it holds. Shards that are over, or whose parents are not, are
-   * nobody's to read. Who holds more than its share gives it up by `advance`.
+   * Renews `member` for `ttl` milliseconds, takes its share of the free shards if `take` is true,
+   * and resolves with all it holds. Shards that are finished, or whose parents are not, are not
+   * leased. A member that holds more than its share releases the rest by `advance`.
    */
   lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<ShardLeases>;
   /**
-   * Moves positions, giving the shards up if told to `free`. Answers with those that are not the
-   * caller's any more.
+   * Stores positions, and releases the shards if `free` is true. Resolves with the shards that the
+   * caller does not hold any more.
    */
   advance(reader: Reader, moves: readonly ShardMove[], free: boolean): Promise<readonly string[]>;
-  /** Gives up everything, and lives no more. */
+  /** Releases all shards of the member and forgets it. */
   leave(reader: Reader, member: string): Promise<void>;
 }

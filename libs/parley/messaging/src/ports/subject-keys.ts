@@ -2,36 +2,36 @@ import type { Decision } from './dead-letters';
 import { UnrecoverableError } from '../message/failure';
 
 /**
- * The key of one subject. It is made the first time something personal is said of the subject, and
- * stays in one place: who throws it away there makes everything that was said of the subject
- * unreadable, wherever it lies.
+ * The key of one subject. It is made when the first personal field about the subject is sent, and
+ * stays in one place: destroying it there makes all personal data about the subject unreadable, in
+ * every store and log (crypto-shredding).
  */
 export interface SubjectKey {
   readonly id: string;
-  /** 32 bytes; undefined: the subject was erased. */
+  /** 32 bytes; undefined when the subject was erased. */
   readonly secret?: Buffer;
 }
 
 /**
- * The keys of an installation's subjects. Every service that says or handles something personal
- * reads the same ones. An erased subject stays erased: it never gets another key, so that what is
- * still under way cannot bring it back.
+ * The keys of an installation's subjects. All services that send or handle personal fields read the
+ * same store. An erased subject never gets another key, so that messages still under way cannot
+ * bring it back.
  */
 export interface SubjectKeys {
   connect(): Promise<void>;
   /**
-   * By subject; made where missing, once, whoever asks at the same time. Committed when it
-   * resolves.
+   * Keys by subject. Missing ones are made, one per subject also for concurrent callers. Committed
+   * when it resolves.
    */
   of(subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
   /**
-   * The key of secrets that live so many milliseconds; another one after each such time, the same
-   * for all services. It is destroyed after twice that time, by the clock of where keys are kept.
+   * The key of secrets that live so many milliseconds. A new one begins after each such time, the
+   * same for all services. It is destroyed after twice that time, by the clock of the key store.
    */
   current(life: number): Promise<SubjectKey>;
-  /** By id; those that were never made here are not among them. */
+  /** Keys by id; ids that were never made here are left out. */
   byId(ids: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
-  /** Throws the key away and writes down who did and why. */
+  /** Destroys the key and records the operator and the reason. */
   erase(subject: string, by: Decision): Promise<'erased' | 'erased before' | 'unknown'>;
   find(subject: string): Promise<SubjectRecord | undefined>;
   close(): Promise<void>;
@@ -42,7 +42,7 @@ export interface SubjectRecord {
   readonly erased?: Decision & { readonly at: Date };
 }
 
-/** A field was encrypted with a key that is not among those this service reads. */
+/** A field was encrypted with a key that is not in the key store of this service. */
 export class UnknownKeyError extends Error {
   override readonly name = 'UnknownKeyError';
   constructor(contract: string, id: string) {
@@ -53,8 +53,8 @@ export class UnknownKeyError extends Error {
 }
 
 /**
- * A command holds a secret whose key was destroyed after its time: nobody can handle it any more.
- * Say it again.
+ * A command holds a secret whose key was destroyed after its time: it cannot be handled any more.
+ * Send it again.
  */
 export class SecretExpiredError extends UnrecoverableError {
   override readonly name = 'SecretExpiredError';
@@ -65,10 +65,7 @@ export class SecretExpiredError extends UnrecoverableError {
   }
 }
 
-/**
- * A contract has personal or secret fields, and there is nothing to keep the keys of its subjects
- * in.
- */
+/** A contract has personal or secret fields, and the service has no key store. */
 export class NoSubjectKeysError extends Error {
   override readonly name = 'NoSubjectKeysError';
   constructor(contract: string) {

@@ -24,16 +24,17 @@ export interface HandlerOptions {
     readonly unfinished?: number;
   };
   /**
-   * After this a handling's signal is aborted, and 5 s later it is ended, so that it fails. Default
-   * 30 s; the lease is renewed meanwhile.
+   * After this time the signal of a handling is aborted; 5 s later (`handlerGrace`) the handling is
+   * ended and fails. Default 30 s; the lease is renewed meanwhile.
    */
   readonly timeout?: Duration;
 }
 
 /**
- * For a handler that takes messages as they come, up to `batch` at a time, in one transaction with
- * all their acknowledgements. When that fails nothing of it happened, and each is handled alone, as
- * a batch of one. Commands and events only; with `transaction: 'own'` the service does not start.
+ * For a handler that takes the waiting messages, up to `batch` at a time, in one transaction with
+ * all their acknowledgements. When it fails, the whole batch is rolled back and each message is
+ * handled alone, as a batch of one. Commands and events only; with `transaction: 'own'` the service
+ * does not start.
  */
 export interface BatchOptions extends HandlerOptions {
   /** From 1 to 1000. The subscription's concurrency is at least this. */
@@ -62,14 +63,14 @@ export interface Handler {
   /** Nest's: guards, interceptors, pipes, filters and the method. */
   readonly run: MessageHandler;
   /**
-   * Nothing handles it: it stands for a command of this service, so that its queue is read and what
-   * comes is kept as a dead letter.
+   * No method handles it: it stands for a command of this service, so that its queue is read and
+   * its messages are kept as dead letters.
    */
   readonly missing?: true;
 }
 
 /**
- * One handler class's or one saga's interest: its own position, lanes and retries. Commands of a
+ * The interest of one handler class or saga: its own position, lanes and retries. Commands of a
  * service share one, named for the service; so do broadcasts.
  */
 export interface RegisteredSubscription extends Required<SubscriptionOptions> {
@@ -78,13 +79,13 @@ export interface RegisteredSubscription extends Required<SubscriptionOptions> {
   readonly name: string;
   readonly handlers: ReadonlyMap<string, Handler>;
   /**
-   * Messages this instance handles at the same time, over all lanes. It may change while it runs:
-   * read it whenever it counts.
+   * Messages that this instance handles at the same time, over all lanes. It may change while the
+   * service runs: read it for each message.
    */
   readonly concurrency: number;
   /**
-   * Calls `changed` after every change of the concurrency. What runs goes on; a raised bound has
-   * room at once.
+   * Calls `changed` after every change of the concurrency. Running handlings go on; a raised limit
+   * takes effect at once.
    */
   readonly onConcurrency?: (changed: () => void) => void;
 }

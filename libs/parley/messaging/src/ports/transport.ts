@@ -16,9 +16,9 @@ import type { Deliver } from './delivery';
 import type { Hop, Resource, Finding } from './diagnostics';
 
 /*
- * What a technology must do to carry messages. A transport only moves bytes, honours the pipeline's
- * decision with what its technology has, and tells its state. Everything that makes handling
- * dependable is the pipeline's.
+ * The port of a technology that carries messages. A transport moves bytes, carries out the
+ * pipeline's decisions with the means of its technology, and reports its state. The pipeline does
+ * everything that makes handling dependable.
  */
 
 /** A technology, as its package exports it (`export const rabbitmq: Technology`). */
@@ -34,9 +34,9 @@ export interface Technology {
    * for a URL it cannot read.
    */
   open?(url: string, context: TransportContext): Transport;
-  /** Keeps the keys of those whom messages are about. */
+  /** Opens the key store for the subjects of messages. */
   openKeys?(url: string, context: TransportContext): SubjectKeys;
-  /** Keeps bodies that are too large to travel. */
+  /** Opens the claim store for bodies that are too large to travel. */
   openClaims?(url: string, context: TransportContext): ClaimStore;
   /** Makes a transport for calls. */
   openCalls?(options: CallTransportOptions, context: TransportContext): CallTransport;
@@ -45,11 +45,11 @@ export interface Technology {
 export interface CallTransportOptions {
   /** Where an owner answers: `grpc://127.0.0.1:5020,127.0.0.1:5021`. */
   readonly urlOf: (owner: string) => string;
-  /** Where this service answers; undefined: it only asks. */
+  /** The address at which this service answers; undefined when it only calls. */
   readonly listen?: { readonly host: string; readonly port: number };
 }
 
-/** What a transport is given to work with. */
+/** The surroundings of a transport. */
 export interface TransportContext {
   readonly service: string;
   readonly instance: string;
@@ -57,8 +57,8 @@ export interface TransportContext {
   /** The service's own store, if it has one. */
   readonly store?: Store;
   /**
-   * 'verify': queues, topics and the like are somebody else's to make; a missing or different one
-   * refuses the start. Default 'create'.
+   * 'verify': the operator creates queues, topics and the like; a missing or different one refuses
+   * the start. Default 'create'.
    */
   readonly topology?: 'create' | 'verify';
   readonly log: (
@@ -66,18 +66,20 @@ export interface TransportContext {
     message: string,
     details?: object,
   ) => void;
-  /** Told of each step of a message's way. For trials that end the process there. */
+  /** Called at each step of a message's way. For tests that end the process there. */
   readonly passes?: FailpointHook;
 }
 
 export interface Transport {
   readonly technology: string;
-  /** What `explain` prints, without credentials: `postgres://127.0.0.1:25432/parley`. */
+  /**
+   * The address that `explain` prints, without credentials: `postgres://127.0.0.1:25432/parley`.
+   */
   readonly address: string;
   /**
-   * Opens what publishing needs and creates or checks what the technology must hold for these
-   * contracts and subscriptions. Rejects within 15 s with one sentence that says what to do. From
-   * then on the transport reconnects by itself, for ever.
+   * Opens the publishing side, and creates or checks everything that the technology must hold for
+   * these contracts and subscriptions. Rejects within 15 s with one sentence that says what to do.
+   * From then on the transport reconnects by itself, for ever.
    */
   connect(): Promise<void>;
   /**
@@ -94,12 +96,12 @@ export interface Transport {
   readonly delays: boolean;
   /**
    * Whether its queues retry, hold and replay keyed commands in order by themselves. If not, the
-   * consuming service's store does.
+   * store of the consuming service does.
    */
   readonly keepsLanes?: boolean;
   /**
-   * Bytes of the largest body it takes; undefined: it has no limit worth minding. What is larger
-   * goes by claim check.
+   * Bytes of the largest body it accepts; undefined when there is no practical limit. Larger bodies
+   * go by claim check.
    */
   readonly maxBodyBytes?: number;
   /**
@@ -110,26 +112,26 @@ export interface Transport {
   /** The Nest strategy that receives messages of one kind for the registered handlers. */
   consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer;
   /**
-   * What a contract's messages pass here, in order, from the publisher to the consumer. For people:
-   * `explain` prints it.
+   * Places that a contract's messages pass, in order, from the publisher to the consumer. For
+   * people: `explain` prints it.
    */
   describe?(contract: Contract): readonly Hop[];
   /**
-   * Everything that must exist at the technology for what a service says and handles: `topology`
-   * prints it, 'verify' demands it.
+   * Everything that must exist at the technology for the messages that a service sends and handles:
+   * `topology` prints it, 'verify' demands it.
    */
   topology?(
     said: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[];
   /**
-   * Whether what was confirmed would survive a crash of the technology, setting by setting:
-   * `doctor` prints it. After `connect`.
+   * Whether confirmed messages would survive a crash of the technology, setting by setting:
+   * `doctor` prints it. Call it after `connect`.
    */
   checkDurability?(): Promise<readonly Finding[]>;
-  /** Tells which errors of its client mean that it is away. */
+  /** Recognizes the errors of its client that mean that the technology is away. */
   readonly outage?: OutageReader;
-  /** Releases everything. Called after every intake was closed. */
+  /** Releases everything. Called after all consumers were closed. */
   close(): Promise<void>;
 }
 
@@ -144,12 +146,12 @@ export interface LocalPublishing {
    * but the acknowledgement.
    */
   append(tx: Tx, messages: readonly OutgoingMessage[]): Promise<void>;
-  /** After the commit: lets consumers know. A hint; may be lost. */
+  /** After the commit: notifies consumers. A hint; may be lost. */
   wake(messages: readonly OutgoingMessage[]): void;
 }
 
 /**
- * What receives messages of one kind: a Nest strategy that can also be drained and asked for its
+ * A consumer of messages of one kind: a Nest strategy that can also be drained and reports its
  * health.
  */
 export interface Consumer extends CustomTransportStrategy {
@@ -159,8 +161,8 @@ export interface Consumer extends CustomTransportStrategy {
    */
   stop(): Promise<void>;
   /**
-   * Nest calls it last. What is still in flight then goes back to the technology, without counting
-   * as an attempt.
+   * Called last by Nest. Messages still in flight go back to the technology, without counting as an
+   * attempt.
    */
   close(): Promise<void>;
   health(): ConsumerHealth;
@@ -168,8 +170,5 @@ export interface Consumer extends CustomTransportStrategy {
   backlog?(): Promise<readonly Backlog[]>;
 }
 
-/**
- * What a technology's publishing side needs to know of a contract: the queue or topic is the
- * owner's.
- */
+/** The queue or topic of a contract: the owner's. */
 export const queueOf = (contract: Contract): string => contract.owner;

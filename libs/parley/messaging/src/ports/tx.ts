@@ -1,15 +1,15 @@
 /**
- * The open transaction. What it is depends on the store: TypeORM's EntityManager for PostgreSQL,
- * `MemoryTx` for the twin. The kit itself only passes it on.
+ * The open transaction. Its type depends on the store: TypeORM's EntityManager for PostgreSQL,
+ * `MemoryTx` for memory. The kit itself only passes it on.
  */
 export type Tx = object;
 
-/** Something that may be ended from outside, at a bound. */
+/** Work that may be ended from outside, at a limit. */
 export interface Ending {
-  /** Why it was ended; undefined: it goes on. */
+  /** The reason of its end; undefined while it goes on. */
   readonly ended?: Error;
-  /** Calls `close` when it is ended later on; the returned function forgets it. */
+  /** Calls `close` when it is ended later; the returned function removes the callback. */
   onEnd(close: () => void): () => void;
-  /** It waits for others, which does not count, until the returned function is called. */
+  /** Stops its clock while it waits for others; the returned function starts it again. */
   pause(): () => void;
 }

@@ -18,19 +18,19 @@ import { assertIdempotencyKey } from '../message/message-id';
 import type { Transactions } from './transactions';
 
 export interface SendOptions {
-  /** Hold it back from its handler for so long. */
+  /** Time to hold it back from its handler. */
   readonly delay?: Duration;
-  /** After so long it is not worth handling any more: more than nothing. */
+  /** Time after which it is not worth handling; more than 0. */
   readonly expires?: Duration;
   /**
-   * Said again under the same key, by the same service, it takes effect once: for as long as the
-   * owner's inbox remembers.
+   * Messages sent under the same key by the same service take effect once, as long as the owner's
+   * inbox remembers the key.
    */
   readonly idempotencyKey?: string;
   /**
-   * Not in the lane of its key: it waits behind nothing of it, not even behind a dead letter, and
-   * nothing waits behind it. For what undoes an earlier command whose owner also understands it
-   * before that one. Default false.
+   * Outside of the lane of its key: it does not wait for messages of the lane, not even for a dead
+   * letter, and they do not wait for it. For a command that undoes an earlier one, if the owner
+   * also handles it correctly before that one. Default false.
    */
   readonly outOfTurn?: boolean;
 }
@@ -40,9 +40,9 @@ export interface CallOptions {
   readonly deadline?: Duration;
   readonly signal?: AbortSignal;
   /**
-   * Asked again under the same key, by the same service, the first answer is given: for
-   * REQUEST_DAYS days. The owner must have a store. See docs/calls.md for what is promised when it
-   * dies in the middle.
+   * A repeated call under the same key, by the same service, gets the first reply: for
+   * IDEMPOTENCY_RETENTION_DAYS days. The owner must have a store. See docs/calls.md for the
+   * guarantees when the owner ends in the middle of a call.
    */
   readonly idempotencyKey?: string;
 }
@@ -57,7 +57,7 @@ export class CallInTransactionError extends Error {
   }
 }
 
-/** Facts and news are the owner's to tell. */
+/** Only the owner may publish its events and broadcasts. */
 export class NotOwnerError extends Error {
   override readonly name = 'NotOwnerError';
   constructor(contract: Contract, service: string) {
@@ -68,9 +68,9 @@ export class NotOwnerError extends Error {
 }
 
 /**
- * Says things: one verb a kind. While a transaction is open, what is sent, published or broadcast
- * joins it by itself: it is said if and only if the transaction commits. Otherwise the promise
- * resolves with the technology's confirm.
+ * Sends messages: one method a kind. While a transaction is open, sent, published and broadcast
+ * messages join it: they leave if and only if it commits. Otherwise the promise resolves with the
+ * technology's confirm.
  */
 export class Messenger {
   constructor(
@@ -82,9 +82,10 @@ export class Messenger {
   ) {}
 
   /**
-   * Asks one instance of the owner.
+   * Calls one instance of the owner.
    * @throws CallError with a code of the contract's; DeadlineExceeded; OwnerUnavailableError;
-   * InvalidMessageError for a wrong request; IdempotencyConflictError when the key stands for another one
+   * InvalidMessageError for a wrong request; IdempotencyConflictError when the key stands for
+   * another one
    */
   async call<C extends Call>(
     contract: C,
@@ -99,8 +100,9 @@ export class Messenger {
   }
 
   /**
-   * Orders the owner to do something. @throws InvalidMessageError, NoRouteError; without a transaction also
-   * what the technology refuses
+   * Sends a command to its owner.
+   * @throws InvalidMessageError, NoRouteError; without a transaction also NotStoredError,
+   * UnconfirmedError, UnpublishableError
    */
   send<C extends Command>(
     contract: C,
@@ -110,19 +112,19 @@ export class Messenger {
     return this.say(contract, message, options);
   }
 
-  /** Tells whoever listens now. */
+  /** Broadcasts to the instances that are connected now. */
   broadcast<C extends Broadcast>(contract: C, message: MessageInput<C>): Promise<void> {
     return this.say(contract, message);
   }
 
-  /** Writes a fact into the log. */
+  /** Publishes an event into the log. */
   publish<C extends Event>(contract: C, message: MessageInput<C>): Promise<void> {
     return this.say(contract, message);
   }
 
   /**
-   * The same verbs, without the open transaction: what is said stays said, also when the
-   * transaction fails.
+   * The same methods, without the open transaction: messages stay sent, also when the transaction
+   * fails.
    */
   get outside(): Pick<Messenger, 'send' | 'broadcast' | 'publish'> {
     const outside =
@@ -151,7 +153,7 @@ export class Messenger {
     if (!this.transactions.join(message)) await this.publisher.say(message);
   }
 
-  /** What cannot be said is refused here, not at the commit. */
+  /** Refuses an unsendable contract here, not at the commit. */
   private refuse(contract: Contract): void {
     this.publisher.route(contract);
     if (contract.kind !== 'command' && contract.owner !== this.service)

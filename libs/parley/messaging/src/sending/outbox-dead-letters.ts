@@ -19,7 +19,7 @@ export interface OutboxRow extends StoredMessage {
   readonly lane?: string;
 }
 
-/** Publishes what was stored. Rejects with why it was not taken. */
+/** Publishes a stored message. Rejects with the reason when it was not published. */
 export type PublishStored = (
   stored: Pick<StoredMessage, 'contract' | 'headers' | 'body'>,
 ) => Promise<void>;
@@ -27,13 +27,13 @@ export type PublishStored = (
 type Process = Pick<TransportContext, 'clock' | 'log' | 'service' | 'instance'>;
 
 /**
- * Dead letters of what a service says, and what waits behind them: kept in the lanes of its store,
- * so that they are seen, edited, replayed and discarded like those of what it handles. A replayed
- * one is published again, and its lane after it.
+ * Dead letters of messages that a service sends, and the messages behind them: kept in the lanes of
+ * its store, so that they are seen, edited, replayed and discarded like dead letters of received
+ * messages. A replayed one is published again, and its lane after it.
  */
 export class OutboxDeadLetters {
   private readonly subscription: string;
-  /** Lanes that wait for a dead letter, as far as is known: `divert` knows for sure. */
+  /** Lanes that wait for a dead letter, as far as is known: the store decides. */
   private held: Set<string> = new Set();
   private runner?: LaneRunner;
 
@@ -80,7 +80,7 @@ export class OutboxDeadLetters {
     );
   }
 
-  /** Puts rows behind the dead letter that their lane waits for. Answers with those. */
+  /** Puts rows behind the dead letter that their lane waits for. Resolves with these rows. */
   async divert(rows: readonly OutboxRow[]): Promise<ReadonlySet<OutboxRow>> {
     const diverted = new Set<OutboxRow>();
     if (this.held.size === 0) return diverted;

@@ -18,7 +18,7 @@ const Key = z.object({ key: z.string(), note: z.string().optional() });
 const Paid = event('till.bill-paid', Key, { key: 'key' });
 const Print = command('till.print-bill', Key, { key: 'key' });
 
-/** A technology that refuses what it is told to, and notes what it is handed. */
+/** A technology that refuses some messages and records all of them. */
 class Counter {
   readonly published: string[] = [];
   refusing?: (id: string) => Error | undefined;

@@ -12,7 +12,9 @@ import {
 import type { Store, StoredMessage } from '../ports/store';
 import type { Backlog } from '../ports/health';
 
-/** After a pass that found something: those delayed meanwhile are looked for in the next one. */
+/**
+ * Milliseconds after a pass that found messages: the next pass finds messages delayed meanwhile.
+ */
 const SOON_MS = 250;
 /** Only a fallback: the outbox wakes the relay after each commit. */
 const POLL_MS = 1_000;
@@ -55,7 +57,7 @@ export class OutboxRelay {
     this.running = this.run();
   }
 
-  /** Relays what can be relayed within `milliseconds`, then stops. */
+  /** Relays messages for at most `milliseconds`, then stops. */
   async stop(milliseconds: number): Promise<void> {
     this.stopping = true;
     this.wake();
@@ -69,7 +71,7 @@ export class OutboxRelay {
     await this.letters.stop();
   }
 
-  /** Dead letters of what was to be published, and what waits behind them. */
+  /** Dead letters of messages to be published, and the messages behind them. */
   backlog(): Promise<readonly Backlog[]> {
     return this.letters.backlog();
   }
@@ -110,7 +112,7 @@ export class OutboxRelay {
     }
   }
 
-  /** Until the lead is lost, given to others, or not needed any more. */
+  /** Relays until the lead is lost, given to another instance, or not needed any more. */
   private async during(term: RelayTerm, lost: AbortSignal): Promise<void> {
     for (let failures = 0; !lost.aborted;) {
       try {
@@ -134,7 +136,10 @@ export class OutboxRelay {
     }
   }
 
-  /** A newer build may know what this one does not: now and then the others are let lead. */
+  /**
+   * Whether to give up the lead for a while: a newer build may know a contract that this one does
+   * not.
+   */
   private mayYield(): boolean {
     const now = this.process.clock.elapsed();
     if (now - this.yieldedAt < YIELD_AGAIN_AFTER_MS) return false;
@@ -176,7 +181,7 @@ export class OutboxRelay {
     this.woken = false;
   }
 
-  /** While another instance leads, what is added here is for it to notice. */
+  /** While another instance leads, it notices the messages that are added here. */
   private rest(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.process.clock.after(milliseconds, resolve);

@@ -13,7 +13,7 @@ import type { Store } from '../ports/store';
 import type { Tx } from '../ports/tx';
 import type { Transport } from '../ports/transport';
 
-/** Nothing carries what the service wants to say. */
+/** No technology carries the contract. */
 export class NoRouteError extends UnpublishableError {
   override readonly name = 'NoRouteError';
   constructor(contract: Contract) {
@@ -23,14 +23,11 @@ export class NoRouteError extends UnpublishableError {
   }
 }
 
-/**
- * Takes messages to the technology that carries them: through the open transaction, or straight
- * away.
- */
+/** Takes messages to the technology that carries them: by the open transaction, or at once. */
 export class Publisher {
   /**
-   * Transports whose messages live in the service's own database: nothing to relay. Found out at
-   * start.
+   * Transports that store messages in the service's own database: there is nothing to relay.
+   * Decided at start.
    */
   private local = new Set<Transport>();
 
@@ -53,7 +50,7 @@ export class Publisher {
     return this.local.has(transport);
   }
 
-  /** What carries it; undefined: nothing does. */
+  /** The transport of a contract; undefined when there is none. */
   transportOf(contract: Contract): Transport | undefined {
     return this.routes.of(contract);
   }
@@ -66,7 +63,8 @@ export class Publisher {
   }
 
   /**
-   * What could not leave is refused before it is promised. @throws NoRouteError, TooLarge, NoSubjectKeysError
+   * Refuses a message that could not be sent, before its transaction goes on.
+   * @throws NoRouteError, BodyTooLargeError, NoSubjectKeysError
    */
   foresee(message: OutgoingMessage): void {
     this.bodies.assertSendable(message, this.route(message.contract));
@@ -114,8 +112,8 @@ export class Publisher {
   }
 
   /**
-   * Hands packed messages over now; resolves with the technology's confirm. What it cannot hold
-   * back waits in the outbox.
+   * Publishes packed messages now; resolves with the technology's confirm. Delayed messages that
+   * the technology cannot hold back wait in the outbox.
    */
   async now(messages: readonly OutgoingMessage[]): Promise<void> {
     for (const [transport, group] of this.byTransport(messages)) {
@@ -130,8 +128,8 @@ export class Publisher {
   }
 
   /**
-   * Hands messages of one technology over; resolves with what was not taken, and why. The others
-   * are confirmed.
+   * Publishes messages of one technology; resolves with the failed ones, each with its reason. The
+   * others are confirmed.
    */
   async each(transport: Transport, messages: readonly OutgoingMessage[]): Promise<Failures> {
     try {

@@ -11,16 +11,16 @@ import {
 } from '../ports/publish-errors';
 import type { TransportContext } from '../ports/transport';
 
-/** A row of the outbox whose target is known here. */
+/** A row of the outbox with a known target. */
 export interface LineRow extends OutboxRow {
   readonly message: OutgoingMessage;
 }
 
 export interface LineContext {
   readonly letters: OutboxDeadLetters;
-  /** Publishes; resolves with what was not taken, and why. */
+  /** Publishes messages; resolves with the failed ones, each with its reason. */
   readonly publish: (messages: readonly OutgoingMessage[]) => Promise<Failures>;
-  /** Takes out of the outbox what was published. */
+  /** Removes published rows from the outbox. */
   readonly remove: (ids: readonly string[]) => Promise<void>;
   /** Called after each pass: there is room for more. */
   readonly progressed: () => void;
@@ -38,8 +38,9 @@ export const LINE_CAPACITY = 500;
 
 /**
  * Publishes rows of the outbox that one technology carries. Published rows leave the outbox at
- * once, whatever became of the others. A row that cannot be published for now is tried again after
- * a while, its lane waiting behind it; one that never can becomes a dead letter.
+ * once, whether the others succeed or not. A row that cannot be published for now is tried again
+ * after a while, its lane waiting behind it; a row that never can be published becomes a dead
+ * letter.
  */
 export class RelayLine {
   private rows: LineRow[] = [];
@@ -92,7 +93,7 @@ export class RelayLine {
     this.run();
   }
 
-  /** Begins nothing more. */
+  /** Begins no further pass. */
   stop(): void {
     this.cancelWake();
   }

@@ -48,7 +48,7 @@ interface Unaddressed {
   readonly cause?: UnpublishableError;
 }
 
-/** The time for which one instance relays: what it has in hand is nobody else's. */
+/** The time for which one instance relays: no other instance publishes the messages it holds. */
 export class RelayTerm {
   isOpen = false;
   private ended = false;
@@ -86,7 +86,10 @@ export class RelayTerm {
     this.isOpen = true;
   }
 
-  /** Reads what is due and not in hand, and hands it on. Answers with how many there were. */
+  /**
+   * Reads due messages that are not in hand, and passes them to their lines. Resolves with their
+   * number.
+   */
   async read(): Promise<number> {
     await this.buryUnaddressed();
     if (this.isFull) return 0;
@@ -144,8 +147,8 @@ export class RelayTerm {
   }
 
   /**
-   * After a while nobody knows them. The rest of their lanes is read again, and waits behind the
-   * letter.
+   * Keeps messages that no build could address for a while as dead letters. The rest of their lanes
+   * is read again, and waits behind the letter.
    */
   private async buryUnaddressed(): Promise<void> {
     const now = this.context.process.clock.elapsed();

@@ -14,7 +14,7 @@ const Note = z.object({ text: z.string() });
 const Usual = broadcast('signs.sign-put-up', Note);
 const Special = broadcast('signs.sign-lit', Note);
 
-/** Broadcasts as they arrive: who waits for a number of them is told. */
+/** Received broadcasts; a test can wait for a number of them. */
 class Heard {
   readonly notes: string[] = [];
   private told = () => {};

@@ -8,7 +8,7 @@ import type {
 import type { CallTransport } from '../ports/call-transport';
 
 /**
- * One URL a kind; the scheme chooses the technology. A kind without a URL can be neither said nor
+ * One URL a kind; the scheme chooses the technology. A kind without a URL can be neither sent nor
  * handled.
  */
 export interface Urls {
@@ -18,8 +18,8 @@ export interface Urls {
   /** Where the owner of a call answers. */
   readonly calls?: (owner: string) => string;
   /**
-   * By wire name: contracts that something else carries than the rest of their kind. Whoever says
-   * or handles one needs the same URL.
+   * By wire name: URLs of contracts that another technology carries than the rest of their kind.
+   * Sender and receivers need the same URL.
    */
   readonly contracts?: Readonly<Record<string, string>>;
 }
@@ -29,7 +29,7 @@ export class UnknownTechnologyError extends Error {
   override readonly name = 'UnknownTechnologyError';
 }
 
-/** A URL that its technology cannot read, or that asks for what it does not have. */
+/** A URL that its technology cannot read, or that asks for a feature that the technology lacks. */
 export class UnusableUrlError extends Error {
   override readonly name = 'UnusableUrlError';
   constructor(variable: string, cause: unknown) {
@@ -38,8 +38,8 @@ export class UnusableUrlError extends Error {
 }
 
 /**
- * What is wrong with a URL, its technology says; which variable holds it, is known here. @throws
- * UnusableUrlError
+ * Adds the name of the variable that holds a URL to the technology's error.
+ * @throws UnusableUrlError
  */
 export function explainingUrlErrors<T>(variable: string, open: () => T): T {
   try {
@@ -59,8 +59,8 @@ export const urlVariable = (kind: Kind, contract?: string): string =>
   `${kind.toUpperCase()}S_URL${contract === undefined ? '' : `_${contract.toUpperCase().replace(/[.-]/g, '_')}`}`;
 
 /**
- * Which transport carries what: one a kind, and others for contracts with a URL of their own. A URL
- * has one transport.
+ * The transport of each contract: one a kind, and others for contracts with a URL of their own. A
+ * URL has one transport.
  */
 export class Routes {
   private readonly transports = new Map<string, Transport>();
@@ -138,7 +138,7 @@ export class Routes {
       throw new UnknownTechnologyError(
         `${variable}: "${scheme ?? ''}" names no technology; use one of ${known.join(', ')}`,
       );
-    // A process knows the technologies that its URLs name, which need not be all there are.
+    // Only the technologies of this process are listed, which need not be all that exist.
     if (!found.kinds.includes(kind))
       throw new UnknownTechnologyError(
         `${variable}: ${found.name} cannot carry ${kind}s; use ${[...known, 'another technology that can'].join(' or ')}`,

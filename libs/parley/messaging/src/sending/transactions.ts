@@ -13,7 +13,7 @@ export class NoTransactionError extends Error {
   override readonly name = 'NoTransactionError';
 }
 
-/** What code runs in: a handler, a transaction, both or neither. */
+/** The surroundings of the current code: a handler, a transaction, both or neither. */
 interface Surroundings {
   readonly run?: HandlerRun;
   readonly open?: OpenTransaction;
@@ -21,13 +21,13 @@ interface Surroundings {
 
 interface OpenTransaction {
   readonly tx: Tx;
-  /** What was said so far; stored by the transaction's last statements. */
+  /** Messages sent so far; stored by the transaction's last statements. */
   readonly said: OutgoingMessage[];
   over: boolean;
 }
 
 /**
- * The service's transactions. What is said while one is open is stored by it, and so is sent if and
+ * The service's transactions. Messages sent while one is open are stored by it, and so leave if and
  * only if it commits.
  */
 export class Transactions {
@@ -49,9 +49,9 @@ export class Transactions {
   }
 
   /**
-   * A new transaction whose last statement is `acknowledge`. Messages are stored after `work` is
-   * through: an event's place in the log must be taken after its key's row is locked. It ends with
-   * `run`, the handler that opened it.
+   * Runs a new transaction whose last statement is `acknowledge`. Messages are stored after `work`
+   * has ended: an event's position in the log must be taken after its key's row is locked. The
+   * transaction ends with `run`, the handler that opened it.
    */
   async commit<T>(
     work: (tx: Tx) => Promise<T>,
@@ -104,12 +104,12 @@ export class Transactions {
     return this.around.run(run && { run }, work);
   }
 
-  /** Does what belongs to a handler that has no transaction yet: those it opens end with it. */
+  /** Runs a handler that has no transaction yet: transactions that it opens end with it. */
   during<T>(run: HandlerRun, work: () => T): T {
     return this.around.run({ run }, work);
   }
 
-  /** Says a message with the open transaction; false when none is open. */
+  /** Adds a message to the open transaction; false when none is open. */
   join(message: OutgoingMessage): boolean {
     const open = this.joined();
     open?.said.push(message);

@@ -5,7 +5,7 @@ import type { RegisteredSubscription } from '../ports/subscription';
 const done: Outcome = { kind: 'done', settled: false };
 const heard = (n: number, size = 0) => ({ headers: { n: String(n) }, body: Buffer.alloc(size) });
 
-/** Handles what it is told to, when it is told to. */
+/** A consumer whose handlings end when the test says so. */
 function listening(concurrency: number, most?: { messages: number; bytes: number }) {
   const deliveries: Delivery[] = [];
   const warnings: string[] = [];

@@ -16,16 +16,16 @@ export interface ReceivedBroadcast {
 
 /** A broadcast that is fetched when its turn comes. */
 export interface DeferredBroadcast {
-  /** undefined: it is gone. Never rejects. */
+  /** Resolves with undefined when the broadcast is gone. Never rejects. */
   readonly fetch: () => Promise<ReceivedBroadcast | undefined>;
 }
 
 type Waiting = ReceivedBroadcast | DeferredBroadcast;
 
 /**
- * Handles the broadcasts of one subscription, the same on every technology: as they come, no more at
- * a time than its concurrency allows. When it is behind, 10,000 of them wait, or 64 MiB; the newest
- * are missed, with a warning. Gaps of the sequence numbers tell of them.
+ * Handles the broadcasts of one subscription, the same on every technology: in their order of
+ * arrival, as many at a time as its concurrency. When it is behind, 10,000 of them wait, or 64 MiB;
+ * the newest beyond them are dropped, with a warning. Gaps of the sequence numbers show it.
  */
 export class BroadcastConsumer {
   private readonly end = new AbortController();
@@ -64,14 +64,14 @@ export class BroadcastConsumer {
     this.handleWaiting();
   }
 
-  /** From now on nothing is handled; broadcasts that wait are forgotten. */
+  /** Stops handling; waiting broadcasts are dropped. */
   stop(): void {
     this.stopped = true;
     this.waiting = [];
     this.bytes = 0;
   }
 
-  /** Tells what is under way to give up, and leaves it a moment to do so. */
+  /** Aborts running handlings, and leaves them a moment to end. */
   async close(): Promise<void> {
     this.stop();
     this.end.abort(new Error('the drain ran out of time'));
@@ -102,7 +102,7 @@ export class BroadcastConsumer {
     if (this.waiting.length === 0) this.isBehind = false;
   }
 
-  /** A broadcast cannot be given back: whatever becomes of it, it is over. */
+  /** Handles a broadcast, once: it cannot be given back, also when it fails. */
   private handle(next: Waiting): void {
     const handling = this.handleOne(next).finally(() => {
       this.handling.delete(handling);

@@ -2,10 +2,10 @@
 const HELD_AHEAD = 64;
 
 /**
- * Which messages the former reader of a part of a log may have been handling when its process ended
- * without handing the part back: of those that were not finished, the first of each key. There is
- * no need to know how far it had read: if the one that ended it comes later, the position is
- * further on the next time.
+ * Finds the messages that the former reader of a part of a log may have been handling when its
+ * process ended without handing the part back: of the unfinished ones, the first of each key. The
+ * position of that reader need not be known: if the message that ended the process comes later, the
+ * position is further on the next time.
  */
 export class FirstOfKeys {
   private readonly keys = new Set<string>();

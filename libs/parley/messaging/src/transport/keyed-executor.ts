@@ -1,4 +1,4 @@
-/** How many at a time, which may change meanwhile. A subscription is one. */
+/** The most tasks at a time, which may change meanwhile. A subscription is one. */
 export interface ConcurrencyLimit {
   readonly concurrency: number;
   readonly onConcurrency?: (changed: () => void) => void;
@@ -12,7 +12,7 @@ type Task = () => Promise<void>;
  * others up.
  */
 export class KeyedExecutor {
-  /** By key: what has not begun. A lane is here while it waits or one of it runs. */
+  /** By key: tasks that have not begun. A lane is here while it waits or one of its tasks runs. */
   private readonly lanes = new Map<string, Task[]>();
   private ready: string[] = [];
   private running = 0;
@@ -29,7 +29,7 @@ export class KeyedExecutor {
     });
   }
 
-  /** Tasks that could start at once if they were of other keys than those that are here. */
+  /** Tasks that could start at once if their keys are not in use. */
   get room(): number {
     return Math.max(0, this.bound.concurrency - this.running - this.ready.length);
   }
@@ -43,7 +43,7 @@ export class KeyedExecutor {
     this.changed();
   }
 
-  /** Forgets what has not begun. */
+  /** Drops the tasks that have not begun. */
   clear(): void {
     for (const key of this.ready) this.lanes.delete(key);
     this.ready = [];
@@ -57,7 +57,7 @@ export class KeyedExecutor {
       : new Promise((resolve) => this.idlers.push(resolve));
   }
 
-  /** More may run now. For those who hear of it themselves: a bound that tells is listened to. */
+  /** Starts further tasks. Call it after raising the limit, unless the limit notifies by itself. */
   changed(): void {
     while (this.running < this.bound.concurrency && this.ready.length > 0) {
       const key = this.ready.shift()!;

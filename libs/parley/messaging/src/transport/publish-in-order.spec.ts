@@ -14,7 +14,7 @@ const message = (partitionkey: string | undefined, id: string, owner = 'orders')
 const idsOf = (messages: readonly OutgoingMessage[]) => messages.map(({ envelope }) => envelope.id);
 const NOT_TRIED = new NotTriedError('an earlier message of its key was not published');
 
-/** Takes what it is handed, except these: what it was handed, and how. */
+/** Accepts all messages but these; records the messages and how they were passed. */
 function takerBut(...refused: string[]) {
   const taken: string[] = [];
   const take = ({ envelope: { id } }: OutgoingMessage) => {

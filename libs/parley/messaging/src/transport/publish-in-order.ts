@@ -3,10 +3,9 @@ import { failureOf, NotTriedError, type Failures, UnpublishedError } from '../po
 
 /**
  * Sends messages so that those of one key stay in order: one of a key at a time, different keys and
- * those without one side by side. What follows a failed one is not sent. Rejects only when
- * everything has ended: whoever publishes the rejected ones again must not meet others still under
- * way.
- * @throws PartlyPublishedError; of a single message its own error
+ * messages without one side by side. After a failed message the later ones of its key are not sent.
+ * Rejects after all sends have ended, so that a retry cannot overlap one in flight.
+ * @throws PartlyPublishedError; for a single message its own error
  */
 export async function sendInOrder(
   messages: readonly OutgoingMessage[],
@@ -16,7 +15,7 @@ export async function sendInOrder(
   if (failures.size > 0) throw failureOf(failures, messages);
 }
 
-/** The same; resolves with what was not sent, and why. */
+/** Like `sendInOrder`; resolves with the messages that were not sent, each with its reason. */
 export async function failuresInOrder(
   messages: readonly OutgoingMessage[],
   send: (message: OutgoingMessage) => Promise<void>,
@@ -39,8 +38,8 @@ export async function failuresInOrder(
 }
 
 /**
- * For a technology that takes many in one request, all or none: when it took none, those that are
- * not to blame are published alone.
+ * For a technology that takes many messages in one request, all or none: when it refused them, the
+ * messages that are not to blame are published alone.
  */
 export async function failuresTogether(
   messages: readonly OutgoingMessage[],
@@ -57,8 +56,8 @@ export async function failuresTogether(
 }
 
 /**
- * For a technology that takes messages at once: publishes them in their order. What follows a
- * failed one of its key is not published.
+ * For a technology that takes messages at once: publishes them in their order. After a failed
+ * message the later ones of its key are not published.
  */
 export function publishInTurn(
   messages: readonly OutgoingMessage[],

@@ -14,16 +14,16 @@ export interface BatchLimits<E> {
 }
 
 /**
- * Puts what is asked for at about the same time into one request, as technologies like it that are
- * asked by HTTP. Each learns what became of its own part.
+ * Coalesces the entries of one event-loop turn into one API request (SendMessageBatch, PutRecords).
+ * Each caller gets the result of its own entries.
  */
 export class RequestBatcher<E> {
   private waiting: Asked<E>[] = [];
 
   constructor(
     /**
-     * Answers with why an entry was refused, at its place; what was not refused is taken. Rejects
-     * when nobody knows.
+     * Resolves with the error of each refused entry, at its index; undefined for the others.
+     * Rejects when the result is unknown.
      */
     private readonly request: (entries: readonly E[]) => Promise<readonly (Error | undefined)[]>,
     private readonly limits: BatchLimits<E>,
