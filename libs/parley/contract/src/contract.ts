@@ -2,10 +2,10 @@
  * The words, one meaning each:
  *   contract   the definition of a message: a kind, a wire name, a schema. A value, with a type of the same name.
  *   kind       how it is sent, for good: call (synchronous), command (queue), broadcast (publish/subscribe), event (stream).
- *   owner      the service whose name starts the contract's name: it answers the calls, handles the commands,
+ *   owner      the service named first in the contract's name: it answers the calls, handles the commands,
  *              publishes the broadcasts and events.
  *   message    an envelope and a payload.
- *   key        the field whose value names a message's lane: messages of one lane are handled in order.
+ *   key        the field that names a message's lane by its value: messages of one lane are handled in order.
  */
 import { z } from 'zod';
 import { ContractError } from './contract-error';

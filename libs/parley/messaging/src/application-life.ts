@@ -23,7 +23,7 @@ const FLUSH_TIMEOUT_MS = 2_000;
  * when `app.close()` is called, as Nest does on a signal after `app.enableShutdownHooks()`. Call it
  * once, before or after `app.listen`. A service made by `serve` of @parley/service does not need
  * it.
- * @throws one sentence that says what to do, when a technology cannot be used
+ * @throws one sentence that names the remedy, when a technology cannot be used
  */
 export async function startMessaging(
   app: INestApplication,

@@ -228,7 +228,7 @@ export class Messaging {
   }
 
   /**
-   * Commands whose owner has no handler for them would wait unseen, for ever: warns of them, and
+   * Commands without a handler at their owner would wait unseen, for ever: warns of them, and
    * keeps them as dead letters.
    */
   private keepUnhandled(): void {

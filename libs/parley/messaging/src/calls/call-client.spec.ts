@@ -12,7 +12,7 @@ const GetLength = call('rulers.get-length', {
   reply: z.object({ metres: z.number() }),
 });
 
-/** A caller whose calls get these bytes as the reply. */
+/** A caller that gets these bytes as every reply. */
 const answeredWith = (body: string) =>
   new CallClient(
     { call: async () => ({ ok: true, body: Buffer.from(body) }) } as never,

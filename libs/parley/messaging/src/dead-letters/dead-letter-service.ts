@@ -84,7 +84,7 @@ export class DeadLetterService {
     private readonly registry: Pick<HandlerRegistry, 'subscriptions'>,
     private readonly clock: Clock,
     private readonly bodies: PayloadProcessor,
-    /** The service whose own sent messages may be among the letters, too. */
+    /** This service: messages that it sent may be among the letters, too. */
     private readonly service?: string,
   ) {}
 

@@ -112,7 +112,7 @@ export class HandlerRun implements Ending {
     };
   }
 
-  /** Runs `work` in the conversation of this run, whatever the caller's is. */
+  /** Runs `work` in the conversation of this run instead of the caller's. */
   inItsConversation(work: () => void): void {
     if (this.conversation) inConversation(this.conversation, work);
     else work();

@@ -18,7 +18,9 @@ const [ID, NONCE, TAG] = [16, 12, 16];
 /** The contract and the message that a field belongs to. */
 type Owner = Pick<Envelope, 'type' | 'id'>;
 
-/** By path: the value that replaces a field for readers who may not, or cannot, decrypt it. */
+/**
+ * By path: the value that replaces a field for readers without the right or the key to decrypt it.
+ */
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Whether some of its fields are encrypted on their way: personal ones, or secrets. */

@@ -22,7 +22,8 @@ export interface ClaimStore {
   /** Without credentials. */
   readonly address: string;
   /**
-   * Rejects with one sentence that says what to do. From then on deletes expired bodies every hour.
+   * Rejects with one sentence that names the remedy. From then on deletes expired bodies every
+   * hour.
    */
   connect(): Promise<void>;
   /** Whether `store` commits to the very database that keeps the bodies. */

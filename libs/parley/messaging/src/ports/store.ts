@@ -21,8 +21,8 @@ import type { RegisteredSubscription } from './subscription';
  */
 export interface Store extends Installation {
   /**
-   * Connects and checks that its tables are installed. Rejects with one sentence that says what to
-   * do.
+   * Connects and checks that its tables are installed. Rejects with one sentence that names the
+   * remedy.
    */
   connect(): Promise<void>;
   /**

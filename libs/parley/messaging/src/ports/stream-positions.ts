@@ -48,8 +48,8 @@ export interface Positions {
   know(reader: Reader, shards: readonly Shard[], start: string): Promise<void>;
   /**
    * Renews `member` for `ttl` milliseconds, takes its share of the free shards if `take` is true,
-   * and resolves with all it holds. Shards that are finished, or whose parents are not, are not
-   * leased. A member that holds more than its share releases the rest by `advance`.
+   * and resolves with all it holds. Finished shards are not leased, nor are children of unfinished
+   * ones. A member that holds more than its share releases the rest by `advance`.
    */
   lease(reader: Reader, member: string, ttl: number, take: boolean): Promise<ShardLeases>;
   /**

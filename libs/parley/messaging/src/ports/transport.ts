@@ -78,7 +78,7 @@ export interface Transport {
   readonly address: string;
   /**
    * Opens the publishing side, and creates or checks everything that the technology must hold for
-   * these contracts and subscriptions. Rejects within 15 s with one sentence that says what to do.
+   * these contracts and subscriptions. Rejects within 15 s with one sentence that names the remedy.
    * From then on the transport reconnects by itself, for ever.
    */
   connect(): Promise<void>;

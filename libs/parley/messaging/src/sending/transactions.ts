@@ -49,9 +49,9 @@ export class Transactions {
   }
 
   /**
-   * Runs a new transaction whose last statement is `acknowledge`. Messages are stored after `work`
-   * has ended: an event's position in the log must be taken after its key's row is locked. The
-   * transaction ends with `run`, the handler that opened it.
+   * Runs a new transaction with `acknowledge` as its last statement. Messages are stored after
+   * `work` has ended: an event's position in the log must be taken after its key's row is locked.
+   * The transaction ends with `run`, the handler that opened it.
    */
   async commit<T>(
     work: (tx: Tx) => Promise<T>,

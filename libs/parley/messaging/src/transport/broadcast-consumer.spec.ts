@@ -5,7 +5,7 @@ import type { RegisteredSubscription } from '../ports/subscription';
 const done: Outcome = { kind: 'done', settled: false };
 const heard = (n: number, size = 0) => ({ headers: { n: String(n) }, body: Buffer.alloc(size) });
 
-/** A consumer whose handlings end when the test says so. */
+/** A consumer of broadcasts; `next` ends the oldest handling. */
 function listening(concurrency: number, most?: { messages: number; bytes: number }) {
   const deliveries: Delivery[] = [];
   const warnings: string[] = [];
