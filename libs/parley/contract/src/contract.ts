@@ -1,11 +1,14 @@
 /*
  * The words, one meaning each:
- *   contract   the definition of a message: a kind, a wire name, a schema. A value, with a type of the same name.
- *   kind       how it is sent, for good: call (synchronous), command (queue), broadcast (publish/subscribe), event (stream).
- *   owner      the service named first in the contract's name: it answers the calls, handles the commands,
- *              publishes the broadcasts and events.
+ *   contract   the definition of a message: a kind, a wire name, a schema. A value, with a type of the
+ *              same name.
+ *   kind       how it is sent, for good: call (synchronous), command (queue), broadcast
+ *              (publish/subscribe), event (stream).
+ *   owner      the service named first in the contract's name: it answers the calls, handles the
+ *              commands, publishes the broadcasts and events.
  *   message    an envelope and a payload.
- *   key        the field that names a message's lane by its value: messages of one lane are handled in order.
+ *   key        the field that names a message's lane by its value: messages of one lane are handled
+ *              in order.
  */
 import { z } from 'zod';
 import { ContractError } from './contract-error';
@@ -55,7 +58,7 @@ export interface Call<
   Answered = unknown,
 > extends Contract<'call', In, Sent> {
   readonly reply: z.ZodType<Out, Answered>;
-  /** Errors that the caller can tell apart, by code, with the schema of their details. */
+  /** Errors that callers can distinguish, by code, with the schema of their details. */
   readonly errors: Errors;
   /** Milliseconds a caller waits when its own budget does not end earlier. Default 5,000. */
   readonly deadline: number;

@@ -1,11 +1,9 @@
 /** Milliseconds between two equal lines. */
 const INTERVAL_MS = 10_000;
-/** Beyond so many subjects all are forgotten together. */
+/** The most subjects remembered; beyond them all are forgotten together. */
 const MOST_SUBJECTS = 1_000;
 
-/**
- * Writes a line once every 10 s at most; the next one tells how often it was left out meanwhile.
- */
+/** Writes a line once every 10 s at most; the next one contains the number of lines left out. */
 export class LogThrottle {
   private readonly last = new Map<string, { at: number; more: number }>();
 

@@ -31,7 +31,7 @@ const PAUSES_MS = [50, 200, 500];
 
 /** Faults after which another instance may answer, or the same one a little later. */
 const PASSING = new Set(['unavailable', 'outcome-unknown', 'cancelled']);
-/** Faults that tell no more than a broken connection does. */
+/** Faults with the meaning of a broken connection: the effect is unknown. */
 const LOST = new Set(['outcome-unknown', 'cancelled']);
 
 /** The calling side of calls: every call has a deadline. */
@@ -160,7 +160,7 @@ function resultOf(tried: Tried): CallResult {
   return tried.answer;
 }
 
-/** Whether the try may have taken effect, without a reply that tells. */
+/** Whether the effect of the try is unknown. */
 const isLost = (tried: Tried): boolean =>
   'answer' in tried
     ? !tried.answer.ok && LOST.has(tried.answer.fault.code)

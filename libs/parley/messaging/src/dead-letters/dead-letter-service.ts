@@ -20,7 +20,7 @@ import { outboxSubscription } from '../ports/outbox-subscription';
 import { isEncrypted } from '../payload/field-encryption';
 import { currentPayload } from '../message/upcasting';
 
-/** The expected result of a replay, as far as it can be told without handling the message. */
+/** The expected result of a replay, found without handling the message. */
 export interface ReplayPreview {
   readonly letter: string;
   readonly subscription: string;

@@ -7,9 +7,9 @@ import { SlidingWindow } from './sliding-window';
 export interface CircuitBreakerOptions {
   /** It pauses when at least this share of its handlings failed. Default 0.5. */
   readonly failureRatio: number;
-  /** … of at least so many. Default 20. */
+  /** The fewest handlings by which the share is judged. Default 20. */
   readonly minimumThroughput: number;
-  /** … within this time. Default 10 s. */
+  /** The time over which they are counted. Default 10 s. */
   readonly samplingWindow: Duration;
   /** The length of the first pause; each one after a failed probe is twice as long. Default 1 s. */
   readonly breakDuration: Duration;
@@ -33,7 +33,7 @@ export interface Permit {
    * against it.
    */
   failed(error: unknown, message: string): boolean;
-  /** The handling ended in a way that says nothing about the next one. */
+  /** Reports an end of the handling that does not predict the next one. */
   undecided(): void;
 }
 

@@ -48,7 +48,7 @@ export class FailedMessageStore {
     private readonly process: Pick<TransportContext, 'instance' | 'clock' | 'log' | 'passes'>,
   ) {}
 
-  /** Delivers the message again after so many milliseconds. */
+  /** Delivers the message again after `after` milliseconds. */
   async retry(delivery: Delivery, error: unknown, tries: number, after: number): Promise<Result> {
     const failure = this.failure(delivery, error, tries);
     this.process.log(

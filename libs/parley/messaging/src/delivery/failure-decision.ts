@@ -37,7 +37,7 @@ export type FailureDecision =
   | { readonly kind: 'give-back'; readonly leaseLost?: LeaseLostError }
   /** It is handled again at once; `counted`: as one more try. */
   | { readonly kind: 'try-again'; readonly counted: boolean }
-  /** It is delivered again after so many milliseconds. */
+  /** It is delivered again after `after` milliseconds. */
   | { readonly kind: 'retry'; readonly after: number; readonly error: unknown }
   | DeadLetterDecision;
 
@@ -79,7 +79,7 @@ export function deadLetter(error: unknown, tries: number, keyed: boolean): DeadL
   return { kind: 'dead-letter', error, tries, blocksLane };
 }
 
-/** Whether a failure tells the circuit breaker anything about the next message. */
+/** Whether a failure lets the circuit breaker predict the next handling. */
 export const speaksForOthers = (error: unknown, aborted: boolean): boolean =>
   !aborted && !isSettlementError(error) && isRecoverable(error);
 

@@ -18,7 +18,7 @@ export class ParkedLanes {
     return this.lanes.size > 0 && this.lanes.has(nameOf(subscription, key));
   }
 
-  /** The store says that the lane is free. */
+  /** The store reported that the lane is free. */
   delete(subscription: string, key: string): void {
     this.lanes.delete(nameOf(subscription, key));
   }

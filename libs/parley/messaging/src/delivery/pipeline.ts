@@ -337,10 +337,7 @@ export class Pipeline {
     return unpacked;
   }
 
-  /**
-   * For operators: a process worked on after its lease had expired, because it stood still or was
-   * cut off.
-   */
+  /** For operators: a process continued after its lease had expired (it was paused, or cut off). */
   private logLeaseLost(delivery: Delivery, { message }: LeaseLostError): void {
     this.process.log(
       'info',

@@ -51,7 +51,7 @@ type Group = { -readonly [P in keyof RegisteredSubscription]: RegisteredSubscrip
   readonly listeners: (() => void)[];
 };
 
-/** Everything the service handles, as Nest's strategies hand it over at start. */
+/** All handlers of the service, as Nest's strategies register them at start. */
 export class HandlerRegistry {
   private readonly calls = new Map<string, Handler>();
   private readonly groups = new Map<string, Group>();

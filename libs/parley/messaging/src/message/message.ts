@@ -34,8 +34,8 @@ export interface Envelope {
   readonly producerinstance: string;
   readonly producerbuild: string;
   /**
-   * Broadcasts only: counts up per publishing instance and contract, so that a subscriber can tell
-   * that it missed some.
+   * Broadcasts only: counts up per publishing instance and contract, so that a subscriber notices
+   * gaps.
    */
   readonly sequence?: string;
   /**
@@ -54,7 +54,7 @@ export interface OutgoingMessage {
   readonly delay?: number;
 }
 
-/** The headers of a message as every technology hands them over: names and values are text. */
+/** The headers of a message as every technology delivers them: names and values are text. */
 export type Headers = Readonly<Record<string, string>>;
 
 /** The envelope as headers, absent attributes left out. */

@@ -32,7 +32,7 @@ const fieldsIn = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): 
   ...secret?.fields,
 });
 
-/** A field as it stands in a payload. */
+/** A field in a payload. */
 interface Field {
   readonly path: string;
   readonly value: unknown;
@@ -85,7 +85,7 @@ export function unmasked<T>(
 
 /**
  * The ids of the keys that a payload needs, wherever its encrypted fields are: one, unless the
- * payload was put together by hand.
+ * payload was composed manually.
  */
 export const keyIdsOf = (payload: unknown): readonly string[] => [
   ...new Set(textsIn(payload).flatMap((text) => read(text)?.keyId ?? [])),

@@ -222,7 +222,7 @@ describe('personal fields', () => {
     await publishAll();
     await harness.settled();
     expect(seen).toHaveLength(100);
-    expect(afterFirst).toBeLessThanOrEqual(10); // one to say them; ten at a time are handled
+    expect(afterFirst).toBeLessThanOrEqual(10); // one to send them; ten at a time are handled
     expect(harness.subjectKeys.asked).toBe(afterFirst);
   });
 });

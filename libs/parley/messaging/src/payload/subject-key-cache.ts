@@ -44,7 +44,7 @@ export class SubjectKeyCache {
     return this.bySubject.get(subject) as SubjectKey | Promise<SubjectKey>;
   }
 
-  /** The key of secrets that live so many milliseconds; synchronous when it is known. */
+  /** The key of secrets with a life of that many milliseconds; synchronous when it is known. */
   current(life: number): SubjectKey | Promise<SubjectKey> {
     return this.byLife.get(String(life)) as SubjectKey | Promise<SubjectKey>;
   }

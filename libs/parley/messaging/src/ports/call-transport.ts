@@ -36,7 +36,7 @@ export interface CallServer extends CustomTransportStrategy {
   health(): ConsumerHealth;
 }
 
-/** A request as a technology hands it over. */
+/** A request as a technology delivers it. */
 export interface IncomingCall {
   readonly contract: string;
   readonly headers: Headers;

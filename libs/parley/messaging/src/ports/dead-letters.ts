@@ -16,7 +16,10 @@ export interface DeadLetters {
   find(id: string): Promise<FoundDeadLetter | undefined>;
   /** Puts it back at its old place in its lane. False when it is not there any more. */
   replay(id: string, by?: Decision): Promise<boolean>;
-  /** Gives it another body, and puts it back if told to. The caller must have checked the body. */
+  /**
+   * Gives it another body, and replays it if `replay` is true. The caller must have checked the
+   * body.
+   */
   edit(id: string, body: Buffer, edit: Edit): Promise<'done' | 'gone' | 'edited meanwhile'>;
   /**
    * Discards it: it counts as handled, and its lane goes on. False when it is not there any more.

@@ -20,7 +20,7 @@ export interface DeliveryObserver {
     readonly milliseconds: number;
     readonly envelope?: Envelope;
   }): void;
-  /** Messages handed to a technology from the outbox. */
+  /** Messages that the relay published from the outbox. */
   relayed?(messages: number): void;
   /** Broadcasts of another instance that never arrived here. */
   missed?(contract: string, messages: number): void;

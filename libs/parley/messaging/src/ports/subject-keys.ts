@@ -25,8 +25,9 @@ export interface SubjectKeys {
    */
   of(subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
   /**
-   * The key of secrets that live so many milliseconds. A new one begins after each such time, the
-   * same for all services. It is destroyed after twice that time, by the clock of the key store.
+   * The key of secrets with a life of `life` milliseconds. A new key begins after each such span,
+   * the same for all services; it is destroyed after twice that span, by the clock of the key
+   * store.
    */
   current(life: number): Promise<SubjectKey>;
   /** Keys by id; ids that were never made here are left out. */

@@ -83,13 +83,13 @@ export interface Transport {
    */
   connect(): Promise<void>;
   /**
-   * Hands messages to the technology. Resolves when it has confirmed every one of them; rejects
-   * when one was refused, could not be routed, or is not confirmed within 10 s (outcome unknown:
-   * the caller publishes it again, under the same id). `UnpublishableError`: nothing was stored,
-   * and never would be. `PartlyPublishedError` says which were not taken, where some were; after
-   * any other error all of them are published again. Messages of one key keep their order, in one
-   * array and across awaited calls. Broadcasts: resolves when handed over. Never called with
-   * `delay` unless `delays` is true.
+   * Publishes messages. Resolves when the technology has confirmed every one of them. Rejects when
+   * one was refused, could not be routed, or is not confirmed within 10 s (outcome unknown: the
+   * caller publishes it again, under the same id). `UnpublishableError`: nothing was stored, and
+   * never would be. `PartlyPublishedError` lists the messages that were not published; after any
+   * other error all of them are published again. Messages of one key keep their order, in one array
+   * and across awaited calls. Broadcasts: resolves when they were passed to the technology,
+   * unconfirmed. Never called with `delay` unless `delays` is true.
    */
   publish(messages: readonly OutgoingMessage[]): Promise<void>;
   /** Whether the technology itself can hold a command back. If not, the outbox waits instead. */
@@ -166,7 +166,7 @@ export interface Consumer extends CustomTransportStrategy {
    */
   close(): Promise<void>;
   health(): ConsumerHealth;
-  /** Messages waiting per subscription, as far as the technology can tell. */
+  /** Messages waiting per subscription, as far as the technology knows. */
   backlog?(): Promise<readonly Backlog[]>;
 }
 

@@ -13,7 +13,7 @@ import type { RegisteredSubscription } from '../ports/subscription';
 
 const CONCURRENCY = 10;
 
-/** A message of the outbox, in the hand of the relay. */
+/** A message of the outbox that the relay holds. */
 export interface OutboxRow extends StoredMessage {
   /** Its key at its target; undefined: it is alone. */
   readonly lane?: string;

@@ -22,7 +22,7 @@ const Print = command('till.print-bill', Key, { key: 'key' });
 class Counter {
   readonly published: string[] = [];
   refusing?: (id: string) => Error | undefined;
-  /** Called when messages are handed over, before they are taken. */
+  /** Called when messages are published, before they are accepted. */
   arrived?: (messages: readonly OutgoingMessage[]) => Promise<void>;
 
   readonly transport = {
@@ -77,7 +77,7 @@ function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock
   return made;
 }
 
-/** Ids may be told apart by their first characters. */
+/** Ids differ in their first characters. */
 const idOf = (name: string) => `${name}${randomUUID().slice(name.length)}`;
 const said = (id: string, key?: string, contract: Contract = Paid): OutgoingMessage =>
   ({

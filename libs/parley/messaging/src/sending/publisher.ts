@@ -89,7 +89,7 @@ export class Publisher {
     await Promise.all(stored);
   }
 
-  /** After the commit: tells the technology that there is something new. */
+  /** After the commit: notifies the technology of new messages. */
   wake(messages: readonly OutgoingMessage[]): void {
     for (const [transport, group] of this.byTransport(messages)) {
       if (this.local.has(transport))

@@ -24,7 +24,7 @@ export interface LineContext {
   readonly remove: (ids: readonly string[]) => Promise<void>;
   /** Called after each pass: there is room for more. */
   readonly progressed: () => void;
-  /** When it says so, nothing new is begun. */
+  /** Whether no further pass may begin. */
   readonly isOver: () => boolean;
   readonly process: {
     readonly clock: Clock;
@@ -58,7 +58,7 @@ export class RelayLine {
 
   constructor(private readonly context: LineContext) {}
 
-  /** Ids of the rows in hand. */
+  /** Ids of the rows that the line holds. */
   get held(): readonly string[] {
     return [...this.rows.map(({ id }) => id), ...this.published];
   }

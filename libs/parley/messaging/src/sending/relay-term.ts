@@ -62,7 +62,7 @@ export class RelayTerm {
     return [...this.lines.values()].some(({ idle }) => idle !== undefined);
   }
 
-  /** Every technology has as much in hand as it may. */
+  /** Every technology holds as many messages as it may. */
   get isFull(): boolean {
     return this.lines.size > 0 && [...this.lines.values()].every(({ isFull }) => isFull);
   }
@@ -87,7 +87,7 @@ export class RelayTerm {
   }
 
   /**
-   * Reads due messages that are not in hand, and passes them to their lines. Resolves with their
+   * Reads due messages that no line holds, and passes them to their lines. Resolves with their
    * number.
    */
   async read(): Promise<number> {

@@ -7,9 +7,8 @@ export interface ConcurrencyLimit {
 type Task = () => Promise<void>;
 
 /**
- * Runs tasks: those of one key one after the other, in the order they came; different keys at the
- * same time, as many as the bound says. Lanes take turns, so that a long one does not hold the
- * others up.
+ * Runs tasks: those of one key one after the other, in their order of arrival; different keys at
+ * the same time, up to the limit. Lanes take turns, so that a long one does not delay the others.
  */
 export class KeyedExecutor {
   /** By key: tasks that have not begun. A lane is here while it waits or one of its tasks runs. */
