@@ -76,7 +76,7 @@ describe.each(['own database', 'another database'] as const)(
       expect(struck.place.swallow!()).toBeGreaterThan(COUNT);
       const since = performance.now();
       silent.open();
-      // Alone, even the sending connection may be lost: the message is sent again until it is stored.
+      // Alone, even the sending connection may be lost: the message is sent until it is stored.
       await eventually(() => (sender ?? struck).messenger.send(Do, { key: 'news' }, { idempotencyKey: 'news' }).then(() => true, () => false), 'it to be said', NEWS_WITHIN); // prettier-ignore
       await eventually(
         async () => (await fixture.effects(service)).includes('news'),

@@ -131,7 +131,7 @@ function urlOf(database: string): string {
   return url.href;
 }
 
-/** A record of what happened; resolves as soon as it has the expected number of entries. */
+/** A record of what happened; resolves once it has the expected number of entries. */
 export class Seen<T> {
   readonly all: T[] = [];
   private waiting: { readonly enough: () => boolean; readonly resolve: () => void }[] = [];
