@@ -13,7 +13,7 @@ export interface CircuitBreakerOptions {
   readonly samplingWindow: Duration;
   /** The length of the first pause; each one after a failed probe is twice as long. Default 1 s. */
   readonly breakDuration: Duration;
-  /** … but no longer than this. Default 30 s. */
+  /** The longest pause. Default 30 s. */
   readonly maxBreakDuration: Duration;
 }
 

@@ -8,7 +8,7 @@ import type { SuspectHandling } from './suspects';
 export interface TrackedDelivery extends Delivery {
   /** Aborted when a drain runs out of time. */
   readonly cancelled: AbortSignal;
-  /** Of a suspect. */
+  /** The recorded handling of a suspect; absent for other messages. */
   readonly suspectHandling?: SuspectHandling;
   /** The personal texts in the message, once they are known. */
   readonly personalTexts?: () => readonly string[];

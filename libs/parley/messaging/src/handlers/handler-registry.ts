@@ -41,7 +41,7 @@ export class NoSubscriptionError extends Error {
 /** Longest name, in characters: groups, positions and tables have keys made of it. */
 const MAX_SUBSCRIPTION_CHARACTERS = 128;
 
-/** More than any process handles at the same time. */
+/** Highest concurrency of a subscription: more than any process handles at the same time. */
 const MAX_CONCURRENCY = 1_000;
 /** With the deliveries before a message is a suspect these are 10 at most. */
 const MAX_UNFINISHED = 8;

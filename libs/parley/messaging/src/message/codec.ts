@@ -7,7 +7,10 @@ import type { Issue } from './issue';
  * Deepest nesting: deeper than any honest message, shallower than the stack allows recursive code.
  */
 const MAX_DEPTH = 64;
-/** More than any honest message holds: each wrong one of them costs a validator an issue. */
+/**
+ * Most values of a payload: more than any honest message holds. Each invalid one costs a validator
+ * an issue.
+ */
 const MAX_VALUES = 100_000;
 /**
  * Issues kept of one invalid message: a hundred thousand bad items must not become a twelve

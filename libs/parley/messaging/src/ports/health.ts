@@ -4,7 +4,7 @@ export interface ConsumerHealth {
   readonly technology: string;
   readonly kind: Kind;
   readonly state: 'starting' | 'consuming' | 'paused' | 'disconnected' | 'stopped';
-  /** Why it is not consuming. */
+  /** The reason why it does not consume. */
   readonly reason?: string;
 }
 

@@ -37,7 +37,7 @@ export class OutboxRelay {
   private readonly letters: OutboxDeadLetters;
   private stopping = false;
   private running?: Promise<void>;
-  /** Something was added since the outbox was last read. */
+  /** Whether messages were added since the outbox was last read. */
   private woken = false;
   private resume?: () => void;
   private endRest?: () => void;

@@ -44,7 +44,7 @@ interface TermContext {
 interface Unaddressed {
   readonly row: OutboxRow;
   readonly since: number;
-  /** Undefined: an earlier one of its lane is the reason. */
+  /** The reason; undefined when an earlier message of its lane is the reason. */
   readonly cause?: UnpublishableError;
 }
 
@@ -57,7 +57,7 @@ export class RelayTerm {
 
   constructor(private readonly context: TermContext) {}
 
-  /** Something is being published. */
+  /** Whether a technology publishes right now. */
   get isBusy(): boolean {
     return [...this.lines.values()].some(({ idle }) => idle !== undefined);
   }
@@ -67,7 +67,7 @@ export class RelayTerm {
     return this.lines.size > 0 && [...this.lines.values()].every(({ isFull }) => isFull);
   }
 
-  /** Something in the outbox is of a contract, or a kind, that this build cannot address. */
+  /** Whether the outbox has messages of a contract, or a kind, that this build cannot address. */
   get knowsTooLittle(): boolean {
     return this.unaddressed.length > 0;
   }
