@@ -327,7 +327,7 @@ function typeChange({ before, after }: Schemas, field: string): readonly Change[
   return differs(field, `was ${String(old)}, is ${String(now)}`);
 }
 
-/** The values that are spelt out: of an enum, or the one of a literal. */
+/** The listed values: those of an enum, or the one of a literal. */
 function values({ before, after }: Schemas, field: string): readonly Change[] {
   const [old, now] = [spelt(before), spelt(after)];
   if (old && now) {

@@ -16,7 +16,7 @@ export const TRANSPORT_ID: Readonly<Record<Kind, symbol>> = {
 };
 
 type ContextOf<C extends Contract> = C extends Call ? CallContext : HandlerContext<never>;
-/** A call's handler returns the reply. What other handlers return is ignored. */
+/** A call's handler returns the reply. Return values of other handlers are ignored. */
 type HandlerMethod<C extends Contract> = (
   message: Message<C>,
   context: ContextOf<C>,

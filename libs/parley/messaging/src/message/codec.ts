@@ -53,7 +53,7 @@ export interface Prepared<T> {
 
 /**
  * Validates a payload by its contract's schema and encodes it in bytes that every reader accepts. A
- * schema that is known to survive JSON needs no more than this; for any other one the bytes are
+ * schema that is known to survive JSON needs no further check; for any other one the bytes are
  * parsed again, and compared.
  * @throws InvalidMessageError naming the path
  */
