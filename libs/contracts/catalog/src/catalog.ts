@@ -41,13 +41,13 @@ export const QuotedLine = z.object({
 });
 export type QuotedLine = z.infer<typeof QuotedLine>;
 
-/** What would these lines cost now? */
+/** The cost of these lines now. */
 export const QuotePrice = call('catalog.quote-price', {
   request: z.object({ lines: Lines }),
   reply: z.object({ lines: z.array(QuotedLine), total: Cents }),
   errors: {
     'unknown-sku': z.object({ sku: z.string(), line: z.int() }),
-    /** In cents: what the lines come to, and what an order may be worth. */
+    /** In cents: the total of the lines, and the highest total of an order. */
     'too-much': z.object({ total: z.int(), most: z.int() }),
   },
   deadline: '2s',

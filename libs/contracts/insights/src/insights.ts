@@ -1,9 +1,7 @@
 import { call, type Message, type ReplyOf } from '@parley/contract';
 import { z } from 'zod';
 
-/**
- * What the event stream adds up to, from its beginning. Money in euro cents, times in milliseconds.
- */
+/** Figures from the whole event stream. Money in euro cents, times in milliseconds. */
 export const GetFigures = call('insights.get-figures', {
   request: z.object({}),
   reply: z.object({

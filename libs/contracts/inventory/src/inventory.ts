@@ -3,7 +3,7 @@ import { call, command, event, type Message } from '@parley/contract';
 import { z } from 'zod';
 
 /**
- * Takes all lines of an order out of what is available, or none. Answered by StockReserved or
+ * Reserves all lines of an order from the available stock, or none. Answered by StockReserved or
  * StockRejected.
  */
 export const ReserveStock = command(
@@ -14,8 +14,8 @@ export const ReserveStock = command(
 export type ReserveStock = Message<typeof ReserveStock>;
 
 /**
- * Gives back what an order had reserved, if anything; a later reservation for it is refused.
- * Answered by StockReleased.
+ * Releases an order's reservation, if there is one; a later reservation for it is refused. Answered
+ * by StockReleased.
  */
 export const ReleaseStock = command('inventory.release-stock', z.object({ orderId: z.uuid() }), {
   key: 'orderId',

@@ -6,7 +6,7 @@ import { z } from 'zod';
 export const Customer = z.object({ name: text(200), email: z.email().max(320), address: Address });
 export type Customer = z.infer<typeof Customer>;
 /**
- * Whose an order is: the subject of a token. Not trimmed: two subjects that differ by a space are
+ * Owner of an order: the subject of a token. Not trimmed: two subjects that differ by a space are
  * two accounts.
  */
 export const Account = z
@@ -18,7 +18,7 @@ export const ERASED_CUSTOMER: Customer = {
   email: 'erased@invalid.example',
   address: ERASED_ADDRESS,
 };
-/** Nobody needs an account here: a customer is known by the order. */
+/** The order is the data subject: customers need no account. */
 const personal = { subject: 'orderId' as const, fields: { customer: ERASED_CUSTOMER } };
 
 export const OrderStatus = z.enum([
@@ -60,13 +60,13 @@ export const PlaceOrder = call('orders.place-order', {
     customer: Customer,
     lines: Lines,
     payment: z.object({ token: text(200) }),
-    /** Whose the order is: known by whoever calls, never by what a customer writes. */
+    /** The order's owner: set by the calling service, never by the customer. */
     account: Account.optional(),
   }),
   reply: z.object({ orderId: z.uuid(), status: OrderStatus }),
   errors: {
     'unknown-sku': z.object({ sku: z.string(), line: z.int() }),
-    /** In cents: what the order comes to, and what it may be worth. */
+    /** In cents: the total of the order, and the highest total of an order. */
     'too-much': z.object({ total: z.int(), most: z.int() }),
     /** The key was used for another order before. */
     'key-reused': z.object({ idempotencyKey: z.string() }),
@@ -159,7 +159,7 @@ export const OrderRejected = event(
 );
 export type OrderRejected = Message<typeof OrderRejected>;
 
-/** A history entry was written: for those who are looking at the order right now. */
+/** A history entry was written: for the readers of the order right now. */
 export const OrderProgressed = broadcast(
   'orders.order-progressed',
   z.object({ orderId: z.uuid(), status: OrderStatus, entry: HistoryEntry }),

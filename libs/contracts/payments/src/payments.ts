@@ -18,7 +18,7 @@ export const ChargePayment = command(
 export type ChargePayment = Message<typeof ChargePayment>;
 
 /**
- * Gives back what was captured for an order, if anything; a later charge for it is refused.
+ * Refunds the captured amount of an order, if there is one; a later charge for it is refused.
  * Answered by PaymentRefunded.
  */
 export const RefundPayment = command(

@@ -10,7 +10,7 @@ export const Address = z.object({
   country: z.string().regex(/^[A-Z]{2}$/, 'is not a country code of two capital letters'),
 });
 export type Address = z.infer<typeof Address>;
-/** Where somebody lived who was erased. */
+/** The address in place of an erased person's. */
 export const ERASED_ADDRESS: Address = {
   line1: 'erased',
   city: 'erased',
@@ -96,7 +96,7 @@ export const ParcelDelivered = event(
 );
 export type ParcelDelivered = Message<typeof ParcelDelivered>;
 
-/** Where a parcel is, for whoever is looking at a map right now. */
+/** The position of a parcel, for maps that show it right now. */
 export const ParcelLocated = broadcast(
   'shipping.parcel-located',
   z.object({ orderId: z.uuid(), parcelId: z.uuid(), place: z.string(), at: z.iso.datetime() }),
