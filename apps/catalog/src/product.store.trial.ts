@@ -4,7 +4,7 @@ import { products } from './products';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 
-/** What every ProductStore promises, with the products of the first day in it. */
+/** Promises of every ProductStore that holds the products of the first day. */
 export function productStoreTrial(
   name: string,
   open: () => Promise<{

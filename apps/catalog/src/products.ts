@@ -1,6 +1,6 @@
 import type { Product } from '@contracts/catalog';
 
-/** What the shop sells from the first day: prices in cents, weights in grams, packed. */
+/** Products that the shop sells from the first day: prices in cents, weights in grams, packed. */
 export const products: readonly Product[] = [
   {
     sku: 'TEA-0001',

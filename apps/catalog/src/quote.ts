@@ -13,7 +13,7 @@ export interface TooMuch {
   readonly most: number;
 }
 
-/** What these lines cost at today's prices. */
+/** The cost of these lines at today's prices. */
 export function quote(
   lines: readonly Line[],
   products: ReadonlyMap<string, Product>,

@@ -4,8 +4,7 @@ import { CallError, OwnerUnavailableError } from '@parley/messaging';
 import { DeadlineExceeded } from '@parley/resilience';
 
 /**
- * A call that was answered with an error, or not at all, is told as it was: operators may see what
- * callers may not.
+ * Reports errors and time-outs of calls in full: operators may see details that customers may not.
  */
 @Catch(CallError, OwnerUnavailableError, DeadlineExceeded)
 export class CallProblemFilter extends BaseExceptionFilter implements ExceptionFilter {

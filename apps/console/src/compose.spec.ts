@@ -45,8 +45,8 @@ const environmentOf = (name: string): Record<string, string> =>
   );
 
 /**
- * What the service makes of it: its own config.ts, which ends the process when something does not
- * fit.
+ * The environment as the service's own config.ts reads it, which ends the process for a wrong
+ * value.
  */
 function readBy(name: string): Record<string, unknown> {
   const before = process.env;

@@ -11,8 +11,8 @@ export class DeadLettersController {
   constructor(private readonly fleet: Fleet) {}
 
   /**
-   * `service`, and what the services take: `subscription`, `contract`, `error`, `group`, `from`,
-   * `to`, `newest`, `limit`.
+   * Filters: `service`, and those of the services: `subscription`, `contract`, `error`, `group`,
+   * `from`, `to`, `newest`, `limit`.
    */
   @Get()
   async list(@Query() { service, ...filter }: Record<string, string>) {
@@ -21,13 +21,13 @@ export class DeadLettersController {
     ).map(told);
   }
 
-  /** By what they died of. */
+  /** Grouped by their error. */
   @Get('groups')
   async groups(@Query() { service, ...filter }: Record<string, string>) {
     return (await this.fleet.askEach(`${PATH}/groups${queryOf(filter)}`, service)).map(told);
   }
 
-  /** Who did what to which, and what came of it. */
+  /** Operators' actions on dead letters, with their results. */
   @Get('audit')
   async audit(@Query() { service, ...filter }: Record<string, string>) {
     return (await this.fleet.askEach(`${PATH}/audit${queryOf(filter)}`, service)).map(told);

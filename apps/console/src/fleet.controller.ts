@@ -44,7 +44,7 @@ export class FleetController {
     }));
   }
 
-  /** What waits, per subscription: messages, lag, parked lanes, dead letters. */
+  /** Backlog per subscription: messages, lag, parked lanes, dead letters. */
   @Get('backlog')
   async backlog() {
     return (await this.fleet.askEach('/operations/backlog')).map(told);
@@ -91,24 +91,25 @@ export class FleetController {
     );
   }
 
-  /**
-   * What each service has to do with a contract: how it would say it, and what handles it there.
-   */
+  /** The route and the handler of a contract in each service. */
   @Get('explain/:contract')
   async explain(@Param('contract') contract: string) {
     const found = await this.fleet.askEach(`/operations/explain/${encodeURIComponent(contract)}`);
     return found.filter(({ status }) => status !== 404).map(told);
   }
 
-  /** What must exist at the technologies for what each service says and handles. */
+  /**
+   * Queues, topics and streams that must exist for the messages that each service sends and
+   * handles.
+   */
   @Get('topology')
   async topology() {
     return (await this.fleet.askEach('/operations/topology')).map(told);
   }
 
   /**
-   * Whether what the technologies confirmed would survive their crash, as each service is connected
-   * to them.
+   * Whether confirmed messages would survive a crash of their technology, as each service is
+   * connected to it.
    */
   @Get('doctor')
   async doctor() {

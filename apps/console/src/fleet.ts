@@ -12,7 +12,7 @@ export interface Answer {
   readonly error?: string;
 }
 
-/** What an instance is told to do, and by whom. */
+/** An operator's request to an instance. */
 export interface Order {
   readonly body?: unknown;
   readonly operator?: string;
@@ -42,7 +42,7 @@ export class Fleet {
     );
   }
 
-  /** Tells every instance of a service what each must know for itself. */
+  /** Sends a request to every instance of a service: each must apply it for itself. */
   async tellAll(service: string, path: string, order: Order): Promise<Answer[]> {
     const urls = this.addresses.get(service);
     return urls
@@ -50,7 +50,7 @@ export class Fleet {
       : [unknown(service)];
   }
 
-  /** Asks each service, or one, for what its instances keep together in their database. */
+  /** Asks each service, or one, for data that its instances share in their database. */
   askEach(path: string, service?: string): Promise<Answer[]> {
     const names = [...this.addresses.keys()].filter(
       (name) => service === undefined || name === service,
@@ -71,8 +71,8 @@ export class Fleet {
   }
 
   /**
-   * Tells one instance after the other, until one knows: what is to be done once is not told to two
-   * at the same time.
+   * Sends a request to one instance after the other, until one can serve it. Never to two at the
+   * same time: it must take effect once.
    */
   async tellOne(service: string, path: string, order: Order = {}): Promise<Answer> {
     let last = unknown(service);

@@ -5,7 +5,7 @@ type Answers = (request: IncomingMessage) => { status?: number; body: unknown } 
 
 /** Something that answers as an instance does, or does not. */
 export class InstanceOnTrial {
-  /** What it was asked: `GET /health/ready`. */
+  /** The requests received: `GET /health/ready`. */
   readonly asked: string[] = [];
   url = '';
   private readonly server: Server;

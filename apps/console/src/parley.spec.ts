@@ -13,7 +13,7 @@ const letter = {
   replay: { letter: '7', contract: 'payments.payment-declined', handler: 'FulfilmentSaga.on', expect: 'handled', why: 'it runs', lane: { key: 'o-1', held: true, waiting: 3 } },
 }; // prettier-ignore
 
-/** What the console answers, by request; the bodies it got. */
+/** The console's answers, by request; the bodies it received. */
 let answers: Record<string, { status?: number; body: unknown }[]>;
 let got: string[];
 let authorizations: (string | undefined)[];

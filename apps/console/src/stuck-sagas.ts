@@ -19,8 +19,7 @@ const Sagas = z.array(
 type Saga = z.infer<typeof Sagas>[number];
 
 /**
- * A dead letter of a saga's conversation. `holds`: what the saga says under its key waits behind
- * it.
+ * A dead letter of a saga's conversation. `holds`: later messages of the saga's key wait behind it.
  */
 export interface DeadOfSaga {
   /** `inventory/3` */
@@ -51,8 +50,8 @@ export function deadOf(answers: readonly Answer[]): ReadonlyMap<string, readonly
 }
 
 /**
- * A service's sagas, each with the dead letters of its conversation: an ended one may have said
- * what waits behind them.
+ * A service's sagas, each with the dead letters of its conversation. Ended sagas are included:
+ * their last messages may wait behind a dead letter.
  */
 export function withDead(answer: Answer, dead: ReadonlyMap<string, readonly DeadOfSaga[]>): Answer {
   const sagas = Sagas.safeParse(answer.body).data;
@@ -141,7 +140,7 @@ function listsOf(conversations: readonly string[]): readonly string[] {
   return lists.map((list) => JSON.stringify(list));
 }
 
-/** One answer of two of the same service: the sagas of both, or what went wrong. */
+/** Merges two answers of the same service: the sagas of both, or the error. */
 function together(before: Answer | undefined, answer: Answer, limit: number): Answer {
   const [one, two] = [before, answer].map((each) => Sagas.safeParse(each?.body).data);
   if (before && !one) return before;

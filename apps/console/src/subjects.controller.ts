@@ -5,8 +5,8 @@ import { told } from './passed-on';
 const pathOf = (subject: string): string => `/operations/subjects/${encodeURIComponent(subject)}`;
 
 /**
- * Those whom messages are about. Each service answers for the key store it reads, and for what it
- * keeps itself.
+ * Data subjects of messages. Each service answers for the key store that it reads, and for the data
+ * that it keeps itself.
  */
 @Controller('api/subjects')
 export class SubjectsController {

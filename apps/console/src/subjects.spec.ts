@@ -17,7 +17,8 @@ let url: string;
 let erased: { by: unknown; reason: string } | undefined;
 
 /**
- * A service that shares the one key store, and says what it keeps itself; the gateway has no keys.
+ * A service that shares the one key store, and describes the data that it keeps itself; the gateway
+ * has no keys.
  */
 const service = (ownCopies?: string) =>
   InstanceOnTrial.start(({ method, url: path, headers }) => {

@@ -22,7 +22,7 @@ const aStranger = generateKeyPairSync('rsa', { modulusLength: 2048 });
 
 let issuer: IssuerOnTrial;
 
-/** A good token of Ada but for what is changed. */
+/** A good token of Ada, with some claims changed. */
 const changed = (change: Readonly<Record<string, unknown>>) =>
   issuer.token(issuer.claims('ada', change));
 const signed = (
@@ -32,7 +32,7 @@ const signed = (
 ) => new SignJWT(claims).setProtectedHeader(header).sign(key);
 const unsigned = (header: object, signature = '') =>
   `${part(header)}.${part(issuer.claims('ada'))}.${signature}`;
-/** Signed as it should be, but only for who understands `until-noon`. */
+/** Correctly signed, but only for verifiers that understand `until-noon`. */
 const critical = () =>
   new SignJWT(issuer.claims('ada'))
     .setProtectedHeader({ alg: 'RS256', kid: 'rsa', crit: ['until-noon'], 'until-noon': true })
@@ -88,7 +88,7 @@ describe('an edge that knows its customers', () => {
       status: 401,
     });
   };
-  /** Whoever comes next with a good token is served. */
+  /** The next request with a good token is served. */
   const neighbour = () => place('neighbour');
 
   describe('a token that proves nothing', () => {

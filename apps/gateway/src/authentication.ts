@@ -11,7 +11,7 @@ import {
   jwtVerify,
 } from 'jose';
 
-/** Who signs the tokens of customers. */
+/** The issuer of customers' tokens. */
 export interface Issuer {
   /** As `iss` says it. */
   readonly name: string;
@@ -31,8 +31,8 @@ const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const CLOCKS = 10;
 
 /**
- * Milliseconds between the beginning and the end of a token; a longer one would outlive every
- * change of what its owner may do.
+ * Milliseconds from the beginning to the end of a token; a longer one would outlive every change of
+ * its owner's rights.
  */
 const LONGEST_LIFE_MS = 24 * 3_600_000;
 
@@ -49,7 +49,10 @@ export interface Proven {
  */
 const KEPT = 600_000;
 const NEW_KEY = 30_000;
-/** So long a reading may take, and so long after a failed one nobody tries again. */
+/**
+ * Milliseconds that reading the keys may take, and milliseconds without a further attempt after a
+ * failed one.
+ */
 const READING = 3_000;
 const PAUSE = 1_000;
 
@@ -95,7 +98,8 @@ export class Authentication {
       refuseOtherKinds(protectedHeader, payload);
       return { account: Account.parse(payload.sub), left: timeLeft(payload) };
     } catch (error) {
-      throw error instanceof ProblemError ? error : new ProblemError(UNKNOWN); // what is wrong with a token helps who forges one
+      // the exact fault would help a forger
+      throw error instanceof ProblemError ? error : new ProblemError(UNKNOWN);
     }
   }
 
@@ -132,8 +136,8 @@ const OTHERS_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
 const ACCESS_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
 
 /**
- * An ID token tells a client who logged in; whoever holds it may do nothing here. The same issuer
- * signs both, often for the same audience.
+ * Refuses ID tokens: they tell a client the identity of its user, and give no access here. The same
+ * issuer signs both kinds, often for the same audience.
  */
 function refuseOtherKinds({ typ = 'JWT' }: JWTHeaderParameters, payload: JWTPayload): void {
   const { typ: kind, token_use: use } = payload;

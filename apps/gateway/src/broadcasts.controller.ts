@@ -5,7 +5,7 @@ import { Handles } from '@parley/messaging';
 import { OrderFeed } from './order-feed';
 import { Prices } from './prices';
 
-/** What every instance of the edge hears. */
+/** Broadcasts that every instance of the edge receives. */
 @Controller()
 export class BroadcastsController {
   constructor(

@@ -4,7 +4,10 @@ import type { Issuer } from './authentication';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Whoever can change the keys on their way can be every customer. */
+/**
+ * The keys' URL must be protected: an attacker who changes the keys in transit can pose as any
+ * customer.
+ */
 const PROTECTED = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(\/|$))/;
 
 const issuer = {

@@ -38,7 +38,7 @@ export const ForCustomers = () =>
     }),
   );
 
-/** Whose request it is; undefined when authentication is off. */
+/** The account that sends the request; undefined when authentication is off. */
 export const AccountOf = createParamDecorator(
   (_: unknown, context: ExecutionContext): Account | undefined => {
     return customerIn(context)?.account;

@@ -15,7 +15,7 @@ import { edge } from './edge';
 import { OrderFeed } from './order-feed';
 import { Prices } from './prices';
 
-/** What the edge asked for, by the contract's name. */
+/** A call of the edge, by the contract's name. */
 type Asked = { readonly contract: string; readonly request: unknown };
 
 /** The edge on a port of its own, with orders and catalog behind it, in memory. */
@@ -120,7 +120,7 @@ export interface ServerSentEvent {
   readonly data: { readonly number?: number; readonly what?: string; readonly status?: string };
 }
 
-/** Somebody who reads server-sent events. */
+/** A reader of server-sent events. */
 export class EventReader {
   private readonly leaving = new AbortController();
   private events!: AsyncGenerator<ServerSentEvent, void>;

@@ -5,8 +5,8 @@ import { text } from '@parley/contract';
 import { z } from 'zod';
 
 /**
- * What the edge takes and gives. Strict where services are lenient: a misspelt field from outside
- * is a mistake, not the future.
+ * Requests and answers of the edge. Strict where services are lenient: an unknown field from
+ * outside is a mistake, not a newer version.
  */
 export const NewOrder = z.strictObject({
   customer: z.strictObject({ ...Customer.shape, address: z.strictObject(Address.shape) }),

@@ -122,7 +122,7 @@ describe('the edge', () => {
       asked = sent();
       placed = edge.harness.sent(OrderPlaced).length;
     });
-    /** Nothing was stored, nothing was sent; whoever comes next is served. */
+    /** Nothing was stored, nothing was sent; the next request is served. */
     afterEach(async () => {
       await edge.harness.settled();
       expect(edge.harness.sent(OrderPlaced)).toHaveLength(placed);

@@ -8,7 +8,7 @@ import { describeEdge } from './openapi';
 import { shopProblemOf } from './problem';
 import { secureAnswers } from './security-headers';
 
-/** Answers as problems what never reaches Nest. */
+/** Answers with problems the requests that never reach Nest. */
 const beforeNest = new ProblemFilter();
 
 /** How the edge takes HTTP. */

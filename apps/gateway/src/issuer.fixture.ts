@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export const seconds = (): number => Math.floor(Date.now() / 1000);
 
-/** Who signs tokens, with a key of each type, on a port of its own. */
+/** An issuer of tokens, with a key of each type, on a port of its own. */
 export class IssuerOnTrial {
   /** How often the keys were asked for. */
   asked = 0;
@@ -48,7 +48,7 @@ export class IssuerOnTrial {
     };
   }
 
-  /** What a good token says; `undefined` leaves a claim out. */
+  /** The claims of a good token; `undefined` leaves a claim out. */
   claims(subject: string, change: Readonly<Record<string, unknown>> = {}): JWTPayload {
     const all = {
       iss: this.settings.name,

@@ -12,8 +12,8 @@ const SWALLOWED = 64 * 1024 * 1024;
 const SWALLOWING_TIME = 10_000;
 
 /**
- * Reads what is left of a request and forgets it: a client that still writes would see its
- * connection break, not the answer.
+ * Reads the rest of a request and discards it: a client that still writes would see its connection
+ * break, not the answer.
  */
 export function swallowed(request: IncomingMessage): Promise<void> {
   let left = SWALLOWED;

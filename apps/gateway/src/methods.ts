@@ -25,7 +25,7 @@ export function refuseOtherMethods(app: NestFastifyApplication): void {
     const methods = [...routes.values()].flatMap((route) =>
       matches(route.parts, given) ? [...route.methods] : [],
     );
-    // Nearly the resource's address, with a slash too many: the method is not what is wrong.
+    // Nearly the resource's address, with a slash too many: the method is not at fault.
     if (methods.length === 0 || methods.includes(request.method)) return done();
     void reply.header('allow', [...new Set(methods)].sort().join(', '));
     done(

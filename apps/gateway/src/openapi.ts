@@ -69,7 +69,7 @@ function withProblems(description: OpenAPIObject): OpenAPIObject {
 const hasQuery = ({ parameters = [] }: Operation): boolean =>
   parameters.some((parameter) => 'in' in parameter && parameter.in === 'query');
 
-/** As an open edge is: nobody needs a token. */
+/** The description of an open edge: no request needs a token. */
 function withoutTokens(description: OpenAPIObject): OpenAPIObject {
   for (const operation of operationsOf(description)) {
     delete operation.security;

@@ -13,7 +13,7 @@ const entry = (number: number): HistoryEntry => ({
   by: 'orders',
 });
 
-/** Orders as another service keeps it: what was broadcast may or may not have arrived. */
+/** Orders as another service keeps it; its broadcasts may be lost. */
 class Orders {
   looks = 0;
   fails = false;
@@ -24,7 +24,7 @@ class Orders {
     total: 1,
     history: [entry(1)],
   };
-  /** While set, answers wait for it: they say what was true when they were asked for. */
+  /** While set, answers wait for it; they hold the state of the time of the request. */
   slow?: Promise<void>;
 
   get now(): Order {
@@ -48,7 +48,7 @@ class Orders {
   } as unknown as Messenger;
 }
 
-/** Somebody who watches. */
+/** A reader of the feed. */
 class Reader {
   readonly heard: MessageEvent[] = [];
   over = false;
@@ -81,7 +81,8 @@ describe('the feed of an order', () => {
     feed = new OrderFeed(orders.messenger);
   });
   afterEach(() => {
-    expect([feed.watched, jest.getTimerCount()]).toEqual([0, 0]); // nothing is left of a reader who left
+    // nothing is left of a closed reader
+    expect([feed.watched, jest.getTimerCount()]).toEqual([0, 0]);
     jest.useRealTimers();
   });
 
@@ -128,7 +129,7 @@ describe('the feed of an order', () => {
 
   it('tells what happened between reading the order and listening', async () => {
     const before = orders.now;
-    orders.happen('reserved'); // its broadcast came before anybody listened
+    orders.happen('reserved'); // its broadcast came before the reader listened
     const reader = new Reader(feed, before);
     await turn();
     expect(reader.ids).toEqual(['1', '2']);

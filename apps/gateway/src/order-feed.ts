@@ -17,9 +17,9 @@ import { Observable } from 'rxjs';
 const LOOK = 10_000;
 
 /**
- * Follows orders for those who watch them live. Broadcasts say that something happened; the order's
- * own history, asked for when a number is missing, says what. A reader that comes back names the
- * last number it has.
+ * Streams the progress of orders to readers. Broadcasts report new entries; when an entry's number
+ * is missing, the order's history is read. A reader that reconnects names the last number that it
+ * has.
  */
 @Injectable()
 export class OrderFeed {
@@ -31,7 +31,7 @@ export class OrderFeed {
     for (const follower of this.followers.get(progress.orderId) ?? []) follower(progress);
   }
 
-  /** How many orders somebody is watching right now. */
+  /** Orders that have readers right now. */
   get watched(): number {
     return this.followers.size;
   }
@@ -59,8 +59,8 @@ export class OrderFeed {
           send(entry, entry.number === history.length ? status : undefined);
         if (isOver(status) && sent >= history.length) reader.complete();
       };
-      // One look at a time; what turns out to be missing meanwhile may be younger than the answer,
-      // and is looked for once more.
+      // One reading at a time. An entry that turns out to be missing meanwhile may be younger than
+      // the answer: then the history is read once more.
       const look = async () => {
         missed = true;
         if (looking) return;
@@ -83,7 +83,7 @@ export class OrderFeed {
       );
       const stay = left === undefined ? () => undefined : startTimer(left, () => reader.complete());
       sendAll(order);
-      void look(); // what happened between reading the order and listening
+      void look(); // entries between reading the order and listening
       return () => (clearInterval(timer), stay(), forget());
     });
   }

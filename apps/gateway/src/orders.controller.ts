@@ -158,7 +158,7 @@ export class OrdersController {
       .send(Buffer.from(pdf, 'base64'));
   }
 
-  /** Another account's order is not there: nobody learns which ids exist. */
+  /** Answers "not found" for another account's order, too: which ids exist is not revealed. */
   private async orderOf(account: Account | undefined, orderId: string): Promise<OrderView> {
     const { account: placedBy, ...order } = await this.messenger.call(GetOrder, { orderId });
     if (account !== undefined && account !== placedBy) throw new ProblemError(NO_SUCH_ORDER);
@@ -168,7 +168,7 @@ export class OrdersController {
 
 const NO_SUCH_ORDER = problem(404, 'There is no such order');
 
-/** Whatever is no order's id names no order. */
+/** A malformed order id is answered as an unknown one. */
 function orderId(id: string): string {
   const result = OrderId.safeParse(id);
   if (!result.success) throw new ProblemError(NO_SUCH_ORDER);

@@ -2,12 +2,15 @@ import { ListProducts, type PriceChanged, type Product } from '@contracts/catalo
 import { Injectable } from '@nestjs/common';
 import { Messenger } from '@parley/messaging';
 
-/** A price that was missed while nobody listened is wrong for so long at most. */
+/**
+ * Milliseconds until the products are read again: the longest time for which a price is wrong when
+ * its broadcast was lost.
+ */
 const FRESH = 30_000;
 
 /**
  * The products as this instance shows them: read once, corrected by every PriceChanged. While
- * catalog is away they are shown as they were; what an order costs is agreed when it is placed.
+ * catalog is away the last known ones are shown; the price of an order is agreed when it is placed.
  */
 @Injectable()
 export class Prices {

@@ -5,7 +5,7 @@ import { Controller } from '@nestjs/common';
 import { type BatchContext, Handles, Subscription } from '@parley/messaging';
 import { FiguresStore } from './figures.store';
 
-/** A commit costs more than a row: what is there is counted together. */
+/** A commit costs more than a row: facts that are there together are stored together. */
 const TOGETHER = { batch: 50 };
 
 /** Reads the stream from its beginning. */

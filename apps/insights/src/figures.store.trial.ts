@@ -39,7 +39,7 @@ const order = fc.record({
   mails: fc.integer({ min: 0, max: 3 }),
 });
 
-/** The same life as the events that told it, each with what it knows. */
+/** The same orders as events, each with a part of the facts. */
 const told = fc.array(order, { maxLength: 25 }).chain((orders) => {
   const facts = orders.flatMap(
     ({ lines, total, placedAt, took, end, reason, mails }): OrderFact[] => {
@@ -58,7 +58,7 @@ const told = fc.array(order, { maxLength: 25 }).chain((orders) => {
     .map((events) => ({ facts, events }));
 });
 
-/** What is known of each order once all was told. */
+/** The facts about each order after all events. */
 function known(facts: readonly OrderFact[]): OrderFact[] {
   const orders = new Map<string, OrderFact>();
   for (const fact of facts) {
@@ -72,7 +72,7 @@ function known(facts: readonly OrderFact[]): OrderFact[] {
   return [...orders.values()];
 }
 
-/** What every FiguresStore promises. */
+/** Promises of every FiguresStore. */
 export function figuresStoreTrial(name: string, open: () => Promise<Parts>): void {
   describe(`the figures in ${name}`, () => {
     let parts: Parts;

@@ -7,7 +7,7 @@ import { merged, type OrderFact } from './figures';
  * is the twin of the SQL one.
  */
 export abstract class FiguresStore<Tx = EntityManager> {
-  /** Adds what events told; what was known stays. */
+  /** Adds facts from events; known facts stay. */
   abstract learn(tx: Tx, ...facts: OrderFact[]): Promise<void>;
   abstract figures(): Promise<Figures>;
 }

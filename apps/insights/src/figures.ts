@@ -1,7 +1,7 @@
 import type { Figures } from '@contracts/insights';
 import type { QuotedLine } from '@contracts/catalog';
 
-/** What is known of one order, each part told by another event, in any order. */
+/** Facts about one order. Each part comes from another event, in any order. */
 export interface OrderFact {
   readonly orderId: string;
   readonly total?: number;
@@ -15,7 +15,7 @@ export interface OrderFact {
 
 const BEST = 10;
 
-/** One fact an order: what was told first stays, mails add up. */
+/** Merges the facts of each order into one: the earlier fact stays, mails add up. */
 export function merged(facts: readonly OrderFact[]): OrderFact[] {
   const orders = new Map<string, OrderFact>();
   for (const fact of facts) {
@@ -82,5 +82,5 @@ function reasons(facts: readonly OrderFact[]): Figures['reasons'] {
     .slice(0, BEST);
 }
 
-/** The same everywhere, whatever the locale of a machine or a database. */
+/** Code-unit order: the same in every locale of a machine or a database. */
 const inOrder = (a: string, b: string): number => (a < b ? -1 : 1);

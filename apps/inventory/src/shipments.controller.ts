@@ -3,7 +3,7 @@ import { Controller } from '@nestjs/common';
 import { type HandlerContext, Handles, Subscription } from '@parley/messaging';
 import { StockStore } from './stock.store';
 
-/** What leaves the house leaves the stock. */
+/** Takes shipped goods out of the stock. */
 @Controller()
 @Subscription('shipments')
 export class ShipmentsController {

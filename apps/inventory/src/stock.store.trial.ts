@@ -12,7 +12,7 @@ const shelves: Shelves = Array.from({ length: 60 }, (_, n) => ({
   pieces: PIECES,
 }));
 
-/** What every StockStore promises. */
+/** Promises of every StockStore. */
 export function stockStoreTrial(
   name: string,
   open: (shelves: Shelves) => Promise<{

@@ -9,18 +9,15 @@ export type Reservation =
   | ({ readonly outcome: 'short' } & Shortage);
 
 /**
- * The stock, with strong consistency: nobody ever reserves what is not there. initial = available +
- * reserved + shipped. `MemoryStockStore` is the twin of the SQL one.
+ * The stock, with strong consistency: never more is reserved than is there. initial = available +
+ * reserved + shipped. `MemoryStockStore` is the in-memory twin of the SQL one.
  */
 export abstract class StockStore<Tx = EntityManager> {
   /** All lines, or none. An order that has a reservation, or had one, is left as it is. */
   abstract reserve(tx: Tx, orderId: string, lines: readonly Line[]): Promise<Reservation>;
-  /**
-   * Gives back what the order has reserved; an order without a reservation will not get one any
-   * more.
-   */
+  /** Releases the order's reservation; an order without one will not get one any more. */
   abstract release(tx: Tx, orderId: string): Promise<void>;
-  /** What was reserved has left the house. */
+  /** Marks the order's reservation as shipped. */
   abstract ship(tx: Tx, orderId: string): Promise<void>;
   abstract levels(): Promise<StockLevel[]>;
 }
@@ -92,10 +89,7 @@ export class SqlStockStore extends StockStore {
     );
   }
 
-  /**
-   * Locks the products in one order, whoever asks: two orders never wait for each other in a
-   * circle.
-   */
+  /** Locks the products in a fixed order, so that two orders never deadlock. */
   private async lock(
     tx: EntityManager,
     lines: readonly Line[],

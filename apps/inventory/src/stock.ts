@@ -1,8 +1,8 @@
 import type { Line } from '@contracts/catalog';
 
 /**
- * What an order has of the stock. `released` also stands where a release came before the
- * reservation it was for.
+ * State of an order's reservation. `released` also means that the release came before the
+ * reservation.
  */
 export type ReservationStatus = 'reserved' | 'released' | 'shipped';
 
@@ -11,7 +11,7 @@ export interface Shortage {
   readonly reason: string;
 }
 
-/** The first line that what is available cannot fill. An order gets all its lines or none. */
+/** The first line that the available stock cannot fill. An order gets all its lines or none. */
 export function shortage(
   lines: readonly Line[],
   available: ReadonlyMap<string, number>,

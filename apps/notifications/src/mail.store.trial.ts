@@ -5,7 +5,7 @@ import type { MailStore } from './mail.store';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 
-/** What every MailStore promises. */
+/** Promises of every MailStore. */
 export function mailStoreTrial(
   name: string,
   open: () => Promise<{

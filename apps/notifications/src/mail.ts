@@ -3,7 +3,7 @@ import type { OrderRejected, OrderShipped } from '@contracts/orders';
 /** A mail about an order, as it is handed to a mail server. */
 export interface Mail {
   readonly orderId: string;
-  /** The same for every attempt: whoever gets it twice can tell. */
+  /** The same for every attempt, so that a recipient can recognize a duplicate. */
   readonly messageId: string;
   readonly to: { readonly name: string; readonly address: string };
   readonly subject: string;

@@ -6,12 +6,12 @@ import { createTransport, type SendMailOptions } from 'nodemailer';
 import { socketHost } from '@parley/messaging/transport';
 import type { Mail } from './mail';
 
-/** Hands mails over to whoever carries them. */
+/** Delivers mails to a folder or a mail server. */
 export abstract class Mailbox {
   /**
-   * Resolves when the mail is somebody else's responsibility. May be asked again for the same mail,
-   * after a crash: a file is then written over, a mail server gets it a second time under the same
-   * Message-ID.
+   * Resolves when the folder or server has accepted the mail. After a crash, may be called again
+   * for the same mail: a file is overwritten, a mail server gets the mail a second time under the
+   * same Message-ID.
    */
   abstract put(mail: Mail): Promise<void>;
   close(): void {}
@@ -77,8 +77,8 @@ class Folder extends Mailbox {
   }
 
   /**
-   * Makes the folder and sweeps out what a killed process left half written; what is young may be
-   * another's in the making.
+   * Makes the folder and removes half-written files of killed processes. Young ones are left:
+   * another process may be writing them.
    */
   private async prepare(): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
@@ -92,7 +92,7 @@ class Folder extends Mailbox {
     }
   }
 
-  /** Aside and renamed: nobody ever reads half a mail. */
+  /** Writes to a temporary file and renames it: a mail is never read half-written. */
   private async write(file: string, message: Buffer): Promise<void> {
     const aside = `${file}.${randomUUID()}${HALF}`;
     try {

@@ -59,7 +59,7 @@ const hidden = {
 };
 
 /**
- * The whole way of an order. What was done is undone in reverse order, each step after the one
+ * The whole process of an order. Completed steps are undone in reverse order, each after the one
  * before was confirmed.
  */
 export const fulfilment = (patience: Duration) =>
@@ -103,8 +103,8 @@ export const fulfilment = (patience: Duration) =>
     .after(patience, 'patience', (order) => giveUp({ ...order, reason: 'it took too long' }));
 
 /**
- * What was asked for last may still be done: it is undone, too. Lanes keep the undoing behind the
- * doing.
+ * Also undoes the step that was requested last, because it may still be done. Lanes keep the
+ * undoing behind the doing.
  */
 function giveUp(order: Fulfilment): Step<Fulfilment> {
   if (order.stage === 'reserving') return release(order);

@@ -27,7 +27,7 @@ const anOrder = (change: Partial<TakenOrder> = {}): TakenOrder => ({
   ...change,
 });
 
-/** What every OrderStore promises. */
+/** Promises of every OrderStore. */
 export function orderStoreTrial(name: string, open: Open): void {
   describe(`the order store in ${name}`, () => {
     let store: OrderStore<never>;

@@ -23,15 +23,15 @@ export interface TakenOrder {
   readonly account?: Account;
 }
 
-/** What the order's view became by a progress. */
+/** The order's view after a progress. */
 export interface Advanced {
   readonly status: OrderStatus;
   readonly entry: HistoryEntry;
 }
 
 /**
- * Orders and what people see of them. `SqlOrderStore` keeps them in PostgreSQL, `MemoryOrderStore`
- * is its twin.
+ * Orders and their views. `SqlOrderStore` keeps them in PostgreSQL, `MemoryOrderStore` is its
+ * in-memory twin.
  */
 export abstract class OrderStore<Tx = EntityManager> {
   /**

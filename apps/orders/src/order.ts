@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HistoryEntry, OrderStatus, PlaceOrder } from '@contracts/orders';
 
-/** What an order's view learns from a message: a line of history, and perhaps a new status. */
+/** A change of an order's view by a message: a line of history, and perhaps a new status. */
 export interface Progress {
   readonly what: string;
   readonly by: string;
@@ -19,8 +19,7 @@ const RANK: Readonly<Record<OrderStatus, number>> = {
 };
 
 /**
- * A status never goes back: what arrives late, from another owner's stream, adds to the history
- * only.
+ * A status never goes back: a late event, from another owner's stream, only adds to the history.
  */
 export const later = (current: OrderStatus, next: OrderStatus | undefined): OrderStatus =>
   next !== undefined && RANK[next] > RANK[current] ? next : current;

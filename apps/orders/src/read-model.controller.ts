@@ -16,7 +16,7 @@ import { Controller } from '@nestjs/common';
 import { type HandlerContext, Handles, Messenger, Subscription } from '@parley/messaging';
 import { OrderStore } from './order.store';
 
-/** What people see of their order, told from the events of everybody who works on it. */
+/** Builds the order's view from the events of all services that work on it. */
 @Controller()
 @Subscription('read-model')
 export class ReadModelController {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * What a card does when it is charged. `silence`: the customer's bank answered, or not, but nobody
- * hears of it.
+ * Behaviour of a card when it is charged. `silence`: the customer's bank may have answered, but the
+ * answer is lost.
  */
 export interface CardBehaviour {
   readonly outcome: 'captured' | 'declined' | 'nothing';

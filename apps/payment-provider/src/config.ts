@@ -13,7 +13,7 @@ export interface Config {
   readonly dataDir: string;
 }
 
-/** @throws Error that names what is wrong */
+/** @throws Error that names the wrong variables */
 export function config(environment: NodeJS.ProcessEnv = process.env): Config {
   const read = Environment.safeParse(environment);
   if (!read.success)

@@ -53,7 +53,7 @@ describe('a journal', () => {
 
   it('takes nothing more once a write failed', async () => {
     const { journal } = await Journal.open<{ n: number }>(file);
-    await journal.close(); // what is closed cannot be written
+    await journal.close(); // a closed journal cannot be written
     await expect(journal.append({ n: 1 })).rejects.toThrow('ledger.jsonl cannot be written');
     await expect(journal.append({ n: 2 })).rejects.toThrow('ledger.jsonl cannot be written');
   });

@@ -36,7 +36,7 @@ export class Journal<Entry> {
   ) {}
 
   /**
-   * Opens or makes the file and reads what it holds. A last line cut short by a crash was never
+   * Opens or makes the file and reads its entries. A last line cut short by a crash was never
    * acknowledged and is dropped.
    */
   static async open<Entry>(file: string): Promise<{ journal: Journal<Entry>; entries: Entry[] }> {

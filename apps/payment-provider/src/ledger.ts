@@ -5,7 +5,7 @@ export interface Charge {
   readonly kind: 'charge';
   readonly key: string;
   readonly id: string;
-  /** `voided`: nobody may capture for this key any more. */
+  /** `voided`: nothing can be captured for this key any more. */
   readonly status: 'captured' | 'declined' | 'voided';
   readonly amount: number;
   readonly token: string;
@@ -82,10 +82,7 @@ export class Ledger {
     return entry;
   }
 
-  /**
-   * Resolves when all that was recorded is on the disk: wait for it before telling what the ledger
-   * holds.
-   */
+  /** Resolves when all records are on the disk: wait for it before you answer from the ledger. */
   recorded(): Promise<void> {
     return this.journal.settled();
   }

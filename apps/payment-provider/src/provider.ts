@@ -70,8 +70,8 @@ export class Provider {
   }
 
   /**
-   * What became of a key: a charge, one still under way, or undefined when nothing was ever
-   * captured, declined or voided for it.
+   * The state of a key: a charge, one still under way, or undefined when nothing was ever captured,
+   * declined or voided for it.
    */
   async find(key: string): Promise<Charge | 'pending' | undefined> {
     const known = this.ledger.charge(key);
@@ -80,8 +80,8 @@ export class Provider {
   }
 
   /**
-   * Makes sure that nothing will be captured for a key any more. What had been captured or declined
-   * before stays and is told.
+   * Makes sure that nothing will be captured for a key any more. A charge that was captured or
+   * declined before stays and is returned.
    */
   void(key: string): Promise<Charge> {
     const known = this.ledger.charge(key);

@@ -32,7 +32,7 @@ class BadRequest extends Error {
   }
 }
 
-/** The company's HTTP interface. `down` and `delayMs` are for tests of those who depend on it. */
+/** The company's HTTP interface. `down` and `delayMs` are for tests of its clients. */
 export class ProviderServer {
   private readonly http: Server;
   private readonly provider: Provider;
@@ -62,7 +62,7 @@ export class ProviderServer {
     await this.ledger.close();
   }
 
-  /** What the company sells; everything here stops while it is `down`. */
+  /** The company's business; everything here stops while it is `down`. */
   private readonly business: Readonly<Record<string, Route>> = {
     'POST /charges': async ({ key, body }) =>
       reply(
@@ -92,7 +92,7 @@ export class ProviderServer {
     }),
   };
 
-  /** For those who watch and test it. */
+  /** For monitoring and tests. */
   private readonly back: Readonly<Record<string, Route>> = {
     'GET /ledger': async ({ url }) => {
       const { entries, ...filter } = parse(LedgerQuery, Object.fromEntries(url.searchParams));

@@ -27,7 +27,7 @@ export interface Parts {
 /** Milliseconds the provider is waited for: less than a slow card takes. */
 const PATIENCE = 600;
 
-/** What payments promises, whatever it keeps its data in. */
+/** Promises of payments, for every store. */
 export function paymentsTrial(
   name: string,
   openProvider: () => Promise<ProviderOnTrial>,

@@ -5,7 +5,7 @@ import { PaymentChanged, type PaymentStore } from './payment.store';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 
-/** What every PaymentStore promises. */
+/** Promises of every PaymentStore. */
 export function paymentStoreTrial(
   name: string,
   open: () => Promise<{

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Payment } from './payment';
 
-/** Another handling settled the order in the meantime; what it decided is seen by the next try. */
+/** Another handling settled the order in the meantime; the next attempt sees its decision. */
 export class PaymentChanged extends Error {
   override readonly name = 'PaymentChanged';
   constructor(orderId: string) {
@@ -11,12 +11,12 @@ export class PaymentChanged extends Error {
   }
 }
 
-/** What became of each order's money. `MemoryPaymentStore` is the twin of the SQL one. */
+/** The payment of each order. `MemoryPaymentStore` is the in-memory twin of the SQL one. */
 export abstract class PaymentStore<Tx = EntityManager> {
   abstract find(tx: Tx, orderId: string): Promise<Payment | undefined>;
   /**
-   * @param before what it was decided upon. @throws PaymentChanged when that is not what is
-   * recorded any more
+   * @param before the record on which the decision was based
+   * @throws PaymentChanged when the record has changed since
    */
   abstract record(tx: Tx, payment: Payment, before?: Payment): Promise<void>;
 }

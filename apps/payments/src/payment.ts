@@ -1,6 +1,6 @@
 import type { ChargePayment } from '@contracts/payments';
 
-/** What became of an order's money. One per order, for ever. */
+/** The state of an order's payment. One per order, for ever. */
 export interface Payment {
   readonly orderId: string;
   /** `cancelled`: given up before anything was captured; a charge that comes later is refused. */
@@ -12,12 +12,12 @@ export interface Payment {
   readonly reason?: string;
 }
 
-/** What the provider made of a charge. */
+/** The provider's result of a charge. */
 export type ChargeResult =
   | { readonly status: 'captured'; readonly amount: number; readonly reference: string }
   | { readonly status: 'declined'; readonly reason: string };
 
-/** What the provider gave back: 0 when nothing had been captured, and never will be. */
+/** The refunded amount: 0 when nothing had been captured, and never will be. */
 export interface RefundResult {
   readonly amount: number;
   readonly reference?: string;
@@ -33,14 +33,14 @@ export interface Decision {
   readonly answer?: Answer;
 }
 
-/** The provider knows an order's charge by this, whoever asks, however often. */
+/** The provider's key of an order's charge: the same in every process and attempt. */
 export const chargeKey = (orderId: string): string => `${orderId}:charge`;
 export const refundKey = (orderId: string): string => `${orderId}:refund`;
 
 /**
- * What follows from a charge. What is recorded was answered by the transaction that recorded it, so
- * it is not answered again, but for a charge that comes after the order was given up: nobody has
- * answered that one yet.
+ * The decision after a charge. A recorded payment was answered by the transaction that recorded it,
+ * so it is not answered again. The exception is a charge that comes after the order was cancelled:
+ * it has no answer yet.
  */
 export function decideCharge(
   recorded: Payment | undefined,
@@ -63,7 +63,7 @@ export function decideCharge(
   };
 }
 
-/** What follows from a refund, or from finding that there was nothing to refund. */
+/** The decision after a refund, or after finding that there was nothing to refund. */
 export function decideRefund(
   recorded: Payment | undefined,
   orderId: string,

@@ -8,7 +8,7 @@ import {
   type ProviderConnection,
 } from './provider-connection';
 
-/** What the provider keeps about a key, as far as we read it. */
+/** The provider's record of a key, as far as we read it. */
 const Charge = z.discriminatedUnion('status', [
   z.object({ status: z.literal('captured'), id: z.string(), amount: z.int() }),
   z.object({ status: z.literal('declined'), reason: z.string().default('declined') }),
@@ -28,8 +28,8 @@ export class ProviderRefused extends UnrecoverableError {
 const UNKNOWN = 'outcome unknown, not captured';
 
 /**
- * Charges and refunds once per order, however often it is asked and whatever becomes of the
- * answers. Never call it inside a transaction.
+ * Charges and refunds once per order, however often it is called and even when answers are lost.
+ * Never call it inside a transaction.
  */
 export class PaymentProvider {
   constructor(private readonly connection: ProviderConnection) {}
@@ -52,7 +52,7 @@ export class PaymentProvider {
     }
   }
 
-  /** Gives back what was captured, and makes sure that nothing will be captured any more. */
+  /** Refunds the captured amount, and makes sure that nothing will be captured any more. */
   async refund(orderId: string, signal: AbortSignal): Promise<RefundResult> {
     const charge = await this.void(chargeKey(orderId), signal);
     if (charge.status !== 'captured') return { amount: 0 };
@@ -67,8 +67,8 @@ export class PaymentProvider {
   }
 
   /**
-   * Looks an unheard outcome up. Unless it is known there, voiding is the second look: it tells
-   * what came in meanwhile, else shuts the key.
+   * Looks up a charge with an unknown outcome. If the provider does not know it either, voids the
+   * key: that returns a charge that came in meanwhile, or shuts the key.
    */
   private async settle(key: string, signal: AbortSignal): Promise<Charge> {
     const answer = await this.connection.ask('GET', `/charges?key=${encodeURIComponent(key)}`, {

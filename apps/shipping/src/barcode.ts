@@ -20,8 +20,8 @@ const START_B = 104;
 const START_C = 105;
 
 /**
- * Widths of bars and spaces by turns, beginning with a bar. @throws RangeError for what is not
- * printable ASCII
+ * Widths of bars and spaces by turns, beginning with a bar.
+ * @throws RangeError for characters outside of printable ASCII
  */
 export function code128(text: string): readonly number[] {
   const values = symbolsOf(text);

@@ -4,10 +4,7 @@ const SPELLED: Readonly<Record<string, string>> = {
   '‘': "'", '’': "'", '“': '"', '”': '"', '„': '"', '–': '-', '—': '-', '…': '...', '€': 'EUR', '\u00a0': ' ',
 }; // prettier-ignore
 
-/**
- * Transcription for the carrier's people: what a Greek or Bulgarian address reads like in Latin
- * letters.
- */
+/** Transcription for the carrier: Greek and Bulgarian addresses in Latin letters. */
 const TRANSCRIBED: Readonly<Record<string, string>> = Object.fromEntries(
   [
     'α a β v γ g δ d ε e ζ z η i θ th ι i κ k λ l μ m ν n ξ x ο o π p ρ r σ s ς s τ t υ y φ f χ ch ψ ps ω o',

@@ -67,8 +67,8 @@ export class ParcelController {
       return destination && this.moved(scan, placeAt(scan.stop, destination));
     });
     if (place === undefined) return;
-    // After the commit, by itself: news nobody is owed, not worth a row in the outbox, nor a second
-    // scan if it fails.
+    // After the commit, without the outbox: a lost position is worth neither a row in the outbox
+    // nor a second scan if sending fails.
     await this.messenger
       .broadcast(ParcelLocated, { orderId, parcelId, place, at: new Date().toISOString() })
       .catch(() => undefined);

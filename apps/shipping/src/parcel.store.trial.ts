@@ -5,7 +5,7 @@ import type { ParcelStore } from './parcel.store';
 
 type Transaction = <T>(work: (tx: never) => Promise<T>) => Promise<T>;
 
-/** What every ParcelStore promises. */
+/** Promises of every ParcelStore. */
 export function parcelStoreTrial(
   name: string,
   open: () => Promise<{

@@ -21,7 +21,7 @@ export abstract class ParcelStore<Tx = EntityManager> {
    * other.
    */
   abstract scan(tx: Tx, scan: AdvanceParcel): Promise<Destination | undefined>;
-  /** What is committed. */
+  /** The committed label. */
   abstract label(orderId: string): Promise<Buffer | undefined>;
 }
 

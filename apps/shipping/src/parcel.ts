@@ -1,7 +1,7 @@
 import type { Address, ShipOrder } from '@contracts/shipping';
 import { createHash } from 'node:crypto';
 
-/** What became of an order's shipment. One per order. */
+/** The state of an order's shipment. One per order. */
 export interface Parcel {
   readonly orderId: string;
   readonly parcelId: string;

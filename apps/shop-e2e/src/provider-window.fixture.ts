@@ -1,7 +1,7 @@
 import { chargeKey } from '../../payments/src/payment';
 import type { Charge, Sums } from '../../payment-provider/src/ledger';
 
-/** What the payment provider shows of itself, and lets be done to it. */
+/** Reads and controls the payment provider. */
 export class ProviderWindow {
   constructor(private readonly url: URL) {}
 

@@ -12,8 +12,8 @@ import { ASKED, SCARCE, type Service, type Stage, type Wish } from './stage';
 
 const ROOT = resolve(__dirname, '../../..');
 /**
- * Milliseconds until whatever is waited for must have happened: services may be connecting anew,
- * and a retry waits up to a minute.
+ * Milliseconds until an awaited condition must hold: services may be reconnecting, and a retry
+ * waits up to a minute.
  */
 const PATIENCE = 150_000;
 const LOOK_EVERY = 100;
@@ -27,7 +27,7 @@ interface Process {
   readonly ready: boolean;
 }
 
-/** What `npm start` writes down. */
+/** The file that `npm start` writes. */
 interface Run {
   readonly gatewayUrl: string;
   readonly providerUrl: string;
@@ -215,7 +215,7 @@ export class RunningShop implements Stage {
     return process;
   }
 
-  /** @returns what `look` found, once it is neither false nor undefined */
+  /** @returns the result of `look`, once it is neither false nor undefined */
   private async until<Found>(
     what: string,
     look: () => Found | undefined | false | Promise<Found | undefined | false>,

@@ -8,10 +8,7 @@ import { SCARCE, type Stage } from './stage';
 
 const euros = (cents: number) => `€${(cents / 100).toFixed(2)}`;
 
-/**
- * What becomes of orders, whatever carries the messages. `late: false`: without those that take too
- * long.
- */
+/** Outcomes of orders, on any technology. `late: false`: without the orders that take too long. */
 export function scenarios(open: () => Promise<Stage>, { late = true } = {}): void {
   let shop: Stage;
   const ending = async (orderId: string) => (await shop.order(orderId)).status;
@@ -188,8 +185,8 @@ export function scenarios(open: () => Promise<Stage>, { late = true } = {}): voi
       await shop.back('shipping');
       await shop.finish();
       expect(await ending(shipping)).toBe('delivered');
-      // Nobody waits for the answer to the cancellation of what was refused: it may come before the
-      // refund or after it.
+      // The saga does not wait for the answer to the cancellation of a refused shipment: it may
+      // come before the refund or after it.
       const story = await storyOf(refused, 8);
       expect(story).toContain('shipment cancelled');
       expect(story.filter((what) => what !== 'shipment cancelled')).toEqual([

@@ -110,7 +110,7 @@ export class Shop implements Stage {
     this.running.set(service, await this.harness.start(service, this.parts()[service]));
   }
 
-  /** The whole of its instances; what it kept stays. */
+  /** Stops all its instances; its stored data stays. */
   async away(service: Service): Promise<void> {
     await this.running.get(service)?.stop();
     this.running.delete(service);
@@ -278,7 +278,7 @@ export class Shop implements Stage {
   };
 }
 
-/** What everybody has written down. */
+/** The records of all services. */
 interface Books {
   readonly orders: readonly Order[];
   readonly ledger: Sums;
@@ -289,7 +289,7 @@ interface Books {
   readonly dead: readonly string[];
 }
 
-/** Whatever happened: the money, the stock and the mails of all services add up. */
+/** After any faults: the money, the stock and the mails of all services add up. */
 function expectToAddUp({ orders, ledger, levels, figures, mails, notified, dead }: Books): void {
   const delivered = orders.filter(({ status }) => status === 'delivered');
   const revenue = sum(delivered.map(({ total }) => total));

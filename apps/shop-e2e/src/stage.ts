@@ -19,7 +19,7 @@ export type Service = (typeof SERVICES)[number];
 /** There is one piece of it. */
 export const SCARCE = 'POT-0001';
 
-/** What the fulfilment saga asks others to do. */
+/** Commands that the fulfilment saga sends. */
 export const ASKED = [
   ReserveStock,
   ChargePayment,
@@ -36,14 +36,14 @@ export interface Wish {
 }
 
 /**
- * The whole shop, and what can happen to it: in this process and in virtual time, or as processes
- * over whatever technology carries its messages.
+ * The whole shop, and faults that can happen to it: in this process and in virtual time, or as
+ * processes over any technology.
  */
 export interface Stage {
   place(wish?: Wish): Promise<string>;
   /**
-   * As people see it, once its history has so many entries: what one owner tells may arrive after
-   * the end. In the order in which it happened.
+   * The order's view, once its history has so many entries: events of another owner may arrive
+   * after the end. The history is sorted by time.
    */
   order(orderId: string, entries?: number): Promise<Order>;
   /** Lets time pass until every order has ended, and everybody knows. */
@@ -57,15 +57,19 @@ export interface Stage {
   /** It handles nothing, until it is `back`. */
   away(service: Service): Promise<void>;
   back(service: Service): Promise<void>;
-  /** It ends in the middle of what it does, and starts again. */
+  /** Ends the service in the middle of its work, and starts it again. */
   restart(service: Service): Promise<void>;
   /** Lets the time pass that an order may take. */
   patienceEnds(orderId: string): Promise<void>;
   /**
-   * What the saga has asked for, of `ASKED` and in that order: resolves when `last` is among it.
+   * The commands that the saga has sent, of `ASKED` and in that order; resolves when `last` is
+   * among them.
    */
   askedUpTo(orderId: string, last: Contract): Promise<readonly string[]>;
-  /** The money, the stock and the mails of all services add up. @throws what does not */
+  /**
+   * Checks that the money, the stock and the mails of all services add up.
+   * @throws Error with the difference
+   */
   expectToAddUp(): Promise<void>;
   close(): Promise<void>;
 }
