@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { install } from '@parley/postgres';
 import { eventually, freePort, TcpProxy } from '@parley/conformance';
 import { Client } from 'pg';
-import { GuestbookOnTrial } from './guestbook-process.fixture';
+import { OTHERWISE } from './defaults.fixture';
 import { ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(60_000);
@@ -66,23 +66,6 @@ const greeted = async (name: string): Promise<boolean> =>
   (await database.query('select from greeter.greeting where name = $1', [name])).rowCount === 1;
 
 describe('a database or role with other defaults', () => {
-  const OTHERWISE = {
-    datestyle: `'German, DMY'`,
-    timezone: `'Asia/Kathmandu'`,
-    intervalstyle: `'sql_standard'`,
-    bytea_output: `'escape'`,
-    extra_float_digits: `'-15'`,
-    default_transaction_isolation: `'serializable'`,
-    statement_timeout: `'50ms'`,
-    lock_timeout: `'1ms'`,
-    idle_in_transaction_session_timeout: `'1ms'`,
-    idle_session_timeout: `'500ms'`,
-    array_nulls: `'off'`,
-    search_path: `'nowhere'`,
-    client_encoding: `'LATIN1'`,
-    standard_conforming_strings: `'off'`,
-  };
-
   it.each(['database', 'role'])('does not change what a service does (%s)', async (whose) => {
     for (const [name, value] of Object.entries(OTHERWISE))
       await database.query(`alter ${whose} ${role} set ${name} = ${value}`);
@@ -95,37 +78,6 @@ describe('a database or role with other defaults', () => {
     }
     expect(service.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
   });
-
-  it.each(['database', 'role'])(
-    'changes nothing for a service that runs, nor does going back (%s)',
-    async (whose) => {
-      const guestbook = await GuestbookOnTrial.start();
-      try {
-        const comes = async (name: string) => {
-          await eventually(
-            async () => (await guestbook.post(name)).status === 201,
-            `${name} to be taken`,
-          );
-          await eventually(
-            async () => (await guestbook.writtenBy(name)).join() === 'command,event,route',
-            `${name} to be handled`,
-            20_000,
-          );
-          expect(await guestbook.post(`${name}/by-call`)).toMatchObject({ status: 201 });
-        };
-        for (const [name, value] of Object.entries(OTHERWISE))
-          await guestbook.admin.query(`alter ${whose} ${guestbook.name} set ${name} = ${value}`);
-        await guestbook.endSessions();
-        await comes('Zoë');
-        await guestbook.admin.query(`alter ${whose} ${guestbook.name} reset all`);
-        await guestbook.endSessions();
-        await comes('Ada');
-        expect(guestbook.said('error', 'fatal')).toEqual([]);
-      } finally {
-        await guestbook.stop();
-      }
-    },
-  );
 });
 
 describe('IPv6', () => {

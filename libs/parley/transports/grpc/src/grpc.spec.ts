@@ -300,8 +300,7 @@ describe('several instances', () => {
       { service: 'orders', instance: 'orders-1', build: 'test' },
       systemClock,
     );
-    const callerOf = (...servers: GrpcCallServer[]) =>
-      new CallClient(transportTo(...servers), envelopes);
+    const callerOf = (transport: GrpcCallTransport) => new CallClient(transport, envelopes);
 
     it('cover for one that cannot answer: the second try is another one’s', async () => {
       const asked: string[] = [];
@@ -310,7 +309,10 @@ describe('several instances', () => {
         return { ok: false, fault: { code: 'unavailable', message: 'its database is away' } };
       };
       const able: HandleCall = async ({ body }) => (asked.push('able'), { ok: true, body });
-      const caller = callerOf(await serve(unable), await serve(able));
+      const transport = transportTo(await serve(unable), await serve(able));
+      while (new Set(asked).size < 2) await transport.call(asking()); // connected to both
+      asked.length = 0;
+      const caller = callerOf(transport);
       for (let n = 1; n <= 6; n++) expect(await caller.call(Read, { n })).toEqual({ n });
       expect(asked.filter((one) => one === 'able')).toHaveLength(6);
       expect(asked.join(' ')).toContain('unable able');
@@ -321,7 +323,7 @@ describe('several instances', () => {
       const handlers = [waiting(), waiting()];
       const servers = [await serve(handlers[0]!.answer), await serve(handlers[1]!.answer)];
       const begun = handlers.map((handler, n) => handler.begun.then(() => n));
-      const answered = callerOf(...servers).call(Read, { n: 1 });
+      const answered = callerOf(transportTo(...servers)).call(Read, { n: 1 });
       const first = await Promise.race(begun);
       const another = 1 - first;
       kill(servers[first]!);
