@@ -1,5 +1,5 @@
-// The process the specs of this library speak of: a trip that books a flight, then a hotel, and
-// takes back what it booked.
+// The example process of this library's specs: a trip that books a flight, then a hotel, and
+// cancels its bookings.
 import { command, event } from '@parley/contract';
 import { z } from 'zod';
 import { saga } from './saga';

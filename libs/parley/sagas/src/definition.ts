@@ -1,7 +1,7 @@
 import type { Command, Contract, Event } from '@parley/contract';
 import type { Step } from './step';
 
-/** What a step gets beside the state and the message. */
+/** Further information for a step, beside the state and the message. */
 export interface StepInfo {
   /** When this step is taken, ISO 8601. */
   readonly at: string;
@@ -34,7 +34,7 @@ export interface SagaInstance {
   readonly done: boolean;
 }
 
-/** What one message or timeout does to a saga. */
+/** The effect of one message or timeout on a saga. */
 export type StepResult<S = object> =
   { readonly ignored: 'unknown' | 'duplicate' | 'finished' } | Transition<S>;
 
@@ -46,12 +46,12 @@ export interface Transition<S = object> extends Step<S> {
   readonly disarm: readonly string[];
 }
 
-/** What runs a saga needs to know of it; `saga()` makes it with all its types. */
+/** A saga as the runner sees it; `saga()` makes it with all its types. */
 export interface Definition {
   readonly name: string;
   readonly unknown: 'ignore' | 'dead-letter';
   readonly keep: number;
-  /** What people are not shown of its state. */
+  /** Fields of its state that people are not shown. */
   readonly hidden: Pick<Contract, 'personal' | 'secret'>;
   triggers(): readonly Trigger[];
   timeoutNames(): readonly string[];

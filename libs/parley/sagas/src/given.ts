@@ -8,7 +8,7 @@ interface Driven extends Definition {
 }
 
 /**
- * A saga under test: a state, and what was decided last. Every step gives the next one:
+ * A saga under test: a state, and the last decision. Every step returns the next one:
  * `given().when(A, a).when(B, b)`.
  */
 export class Given<S extends object> {
@@ -17,7 +17,7 @@ export class Given<S extends object> {
     readonly state: S | undefined,
     private readonly at: string,
     readonly done = false,
-    /** What the last step said. */
+    /** The messages of the last step. */
     readonly out: readonly Outgoing[] = [],
     /** Why the last message was ignored, if it was. */
     readonly ignored?: 'unknown' | 'duplicate' | 'finished',
@@ -73,7 +73,7 @@ function only(names: readonly string[]): string {
   throw new Error(`say which timeout: ${names.join(', ') || 'none is running in this state'}`);
 }
 
-/** What would be refused on its way out fails the test already. */
+/** Fails the test for messages that could not be sent. */
 function checked(out: readonly Outgoing[]): readonly Outgoing[] {
   for (const outgoing of out)
     if (outgoing.verb !== 'execute') outgoing.contract.payload.parse(outgoing.message);

@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/**
- * Ids that follow from what they are for: the same step taken again, after a crash, names things by
- * the same ids.
- */
+/** Deterministic ids: a step that is taken again, after a crash, gets the same ones. */
 export function idsFor(saga: string, key: string, cause: string): (label?: string) => string {
   return (label = '') => {
     const bytes = createHash('sha256')

@@ -30,7 +30,7 @@ import { SagaModule } from './saga.module';
 export const FULL = 'Full';
 export const SILENT = 'Silent';
 
-/** What RefuseTrip did, and in which transaction. */
+/** Effects of RefuseTrip, with their transactions. */
 @Injectable()
 export class Refusals {
   readonly all: { readonly tripId: string; readonly reason: string; readonly tx: object }[] = [];

@@ -16,15 +16,15 @@ import {
 } from './saga-store';
 
 /**
- * What this twin needs of a transaction in memory: to be told what to take back when it fails. One
- * runs at a time.
+ * The part of a transaction in memory that this store needs: registers a step that undoes a change
+ * when the transaction fails. One transaction runs at a time.
  */
 export interface UndoableTx {
   undo(step: () => void): void;
 }
 
 interface Row extends Omit<StoredSaga, 'state' | 'done'> {
-  /** JSON, as in the database: nothing is shared with those who read it. */
+  /** JSON, as in the database: no object is shared with readers. */
   readonly state: string;
   readonly endedAt?: number;
   readonly history: readonly HistoryEntry[];

@@ -4,7 +4,7 @@ import type { Messenger } from '@parley/messaging';
 import { SagaError } from './saga';
 import type { Outgoing } from './step';
 
-/** Says what a step returned, in its order, with the open transaction. */
+/** Dispatches a step's messages, in order, in the open transaction. */
 export class SagaDispatcher {
   constructor(
     private readonly messenger: Pick<Messenger, 'send' | 'publish' | 'broadcast'>,

@@ -51,10 +51,7 @@ class CreateSagas1790000000000 implements MigrationInterface {
 /** For the service's list of migrations: the tables live in its own schema, beside its data. */
 export const sagaMigrations = [CreateSagas1790000000000];
 
-/**
- * What to write before a table's name: the data source's schema, or nothing, for the role's search
- * path.
- */
+/** Prefix of a table's name: the data source's schema, or nothing, for the role's search path. */
 export function schemaOf(options: object): string {
   const { schema } = options as { schema?: string };
   return schema === undefined ? '' : `"${schema.replaceAll('"', '""')}".`;

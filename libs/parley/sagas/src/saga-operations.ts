@@ -8,7 +8,7 @@ import type { SagaDetails, SagaFilter, SagaStore, StoredSaga } from './saga-stor
 export interface SagaQuery {
   readonly saga?: string;
   readonly stage?: string;
-  /** 'running', 'finished', or 'failing': with a timeout whose step failed. */
+  /** 'running', 'finished', or 'failing': with a timeout that has a failed step. */
   readonly state?: string;
   /** Started at least so long ago: `15m`. */
   readonly olderThan?: string;
@@ -22,8 +22,7 @@ export interface SagaQuery {
 export type SagaSummary = Omit<StoredSaga, 'state'>;
 
 /**
- * What people may ask of a service's sagas: `/operations/sagas`, and
- * `/operations/sagas/trip/trip-1`.
+ * Serves a service's sagas to operators: `/operations/sagas`, and `/operations/sagas/trip/trip-1`.
  */
 export class SagaOperations {
   constructor(
@@ -32,7 +31,7 @@ export class SagaOperations {
     private readonly transactions: Pick<Transactions, 'run'>,
   ) {}
 
-  /** The sagas this service has, with what moves them. */
+  /** The sagas of this service, with their triggers and timeouts. */
   definitions(): readonly {
     readonly name: string;
     readonly triggers: readonly string[];

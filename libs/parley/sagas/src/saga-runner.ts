@@ -8,9 +8,7 @@ import type { DueTimeout, HistoryEntry, SagaStore, StoredSaga } from './saga-sto
 import type { SagaDispatcher } from './saga-dispatcher';
 import { nameOf } from './step';
 
-/**
- * Takes a saga's steps: state, timeouts and what is said are stored by the one transaction given.
- */
+/** Takes a saga's steps: state, timeouts and messages are stored by the one transaction given. */
 export class SagaRunner {
   constructor(
     private readonly store: SagaStore,

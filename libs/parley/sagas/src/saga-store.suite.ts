@@ -21,7 +21,7 @@ const KNOWN = [
   { saga: 'trip', name: 'in flying' },
 ];
 
-/** What every saga store must do. The numbers are those of the conformance list. */
+/** Promises of every saga store. The numbers are those of the conformance list. */
 export function describeSagaStore(
   technology: string,
   open: () => Promise<SagaStoreUnderTest>,

@@ -11,7 +11,8 @@ export interface StoredSaga {
   /** Counts up with each change. */
   readonly version: number;
   /**
-   * Of the message that started it: what a timeout says belongs to the same conversation and trace.
+   * Of the message that started it: messages of its timeouts belong to the same conversation and
+   * trace.
    */
   readonly correlationId: string;
   readonly traceparent: string;
@@ -20,7 +21,8 @@ export interface StoredSaga {
 }
 
 /**
- * What one step did, for people. The first entry and the last ones are kept, HISTORY_LIMIT in all.
+ * The effect of one step, for people. The first entry and the last ones are kept, HISTORY_LIMIT in
+ * all.
  */
 export interface HistoryEntry {
   /** ISO 8601. */
@@ -93,7 +95,7 @@ export interface SagaFilter {
   readonly done?: boolean;
   /** Started at least so many milliseconds ago. */
   readonly olderThan?: number;
-  /** Only those with a timeout whose step failed. */
+  /** Only those with a timeout that has a failed step. */
   readonly failing?: boolean;
   /** Only those that one of these conversations started: their correlation ids. */
   readonly conversations?: readonly string[];
@@ -107,10 +109,10 @@ export interface SagaDetails extends StoredSaga {
 }
 
 /**
- * Keeps sagas and their timeouts in the service's own database, so that a step, what it says and
+ * Keeps sagas and their timeouts in the service's own database, so that a step, its messages and
  * the message that caused it commit together. Everything happens in the given transaction; the
  * store itself holds no connection. PostgreSQL (`PostgresSagaStore`) or memory (`MemorySagaStore`);
- * both pass `saga-store-spec.ts`.
+ * both pass `saga-store.suite.ts`.
  */
 export interface SagaStore {
   /**
@@ -119,8 +121,8 @@ export interface SagaStore {
    */
   start(tx: Tx, saga: SagaStart): Promise<boolean>;
   /**
-   * The saga, locked until the transaction ends: who else wants it waits, a few seconds at most,
-   * and then fails in a way that may be tried again.
+   * The saga, locked until the transaction ends. Another transaction that needs it waits, a few
+   * seconds at most, and then fails with an error that may be retried.
    */
   load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined>;
   /**
@@ -129,7 +131,7 @@ export interface SagaStore {
    */
   save(tx: Tx, change: SagaChange): Promise<void>;
   /**
-   * Takes one known timeout that is due, and locks its saga. Skips those whose saga is locked. The
+   * Takes one known timeout that is due, and locks its saga. Skips timeouts of locked sagas. The
    * timeout is gone when the transaction commits, and due again when it does not.
    */
   claim(
@@ -153,8 +155,8 @@ export interface SagaStore {
 }
 
 /**
- * Somebody else changed the saga meanwhile. The handling rolls back and is tried again with what is
- * there then.
+ * Another transaction changed the saga meanwhile. The handling rolls back and is retried with the
+ * new state.
  */
 export class SagaConflictError extends Error {
   override readonly name = 'SagaConflictError';

@@ -1,4 +1,4 @@
-// What must not compile.
+// Code that must not compile.
 import { broadcast, call, command, event } from '@parley/contract';
 import { z } from 'zod';
 import { saga } from './saga';

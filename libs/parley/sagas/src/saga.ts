@@ -1,6 +1,6 @@
 /*
- * A saga is a process that takes several messages: its state, what starts it, what each answer
- * means, and what happens when an answer does not come. It is a value and it is pure: steps get
+ * A saga is a process that takes several messages: its state, its starting messages, the meaning of
+ * each answer, and its timeouts for missing answers. It is a value and it is pure: steps get
  * everything, time and new ids included, and return everything.
  *
  *   export const trip = saga('trip', { state: Trip, by: 'tripId' })
@@ -51,18 +51,18 @@ import type {
 
 export interface SagaOptions<Z, K> {
   /**
-   * It is stored as JSON: of dates and big integers as `wire` writes them. A field `stage`, if
-   * there is one, is what timeouts and the console go by.
+   * It is stored as JSON: of dates and big integers as `wire` writes them. Timeouts and the console
+   * use a field `stage`, if there is one.
    */
   readonly state: Z;
   /** The field of the state, and of every trigger, that tells one saga from another. */
   readonly by: K;
-  /** What becomes of a message whose saga never started. Default 'ignore'. */
+  /** Treatment of a message for a saga that never started. Default 'ignore'. */
   readonly unknown?: 'ignore' | 'dead-letter';
   /** How long a finished saga is remembered. Default 30 days. */
   readonly keep?: Duration;
   /**
-   * Fields of the state that are about a person, by path, and what people are shown in their place.
+   * Personal fields of the state, by path, and the values that people are shown in their place.
    * They are stored as they are.
    */
   readonly personal?: Pick<
@@ -70,8 +70,8 @@ export interface SagaOptions<Z, K> {
     'fields'
   >;
   /**
-   * Fields of the state that are secrets, and what stands in their place once their time is over:
-   * they are stored encrypted.
+   * Secret fields of the state, and the values that replace them once their time is over: they are
+   * stored encrypted.
    */
   readonly secret?: SecretFields<Z extends z.ZodType ? z.output<Z> : never>;
 }
@@ -145,8 +145,8 @@ export class Saga<S extends object, K extends keyof S & string> implements Defin
   }
 
   /**
-   * For tests: this saga in this state (none: not started yet), and what a message then does.
-   * Nothing runs but the steps.
+   * For tests: this saga in this state (none: not started yet), to apply messages to. Nothing runs
+   * but the steps.
    */
   given(state?: S, at = '2026-01-01T00:00:00.000Z'): Given<S> {
     return new Given<S>(this, state, at);

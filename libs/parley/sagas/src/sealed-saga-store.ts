@@ -22,8 +22,8 @@ import type {
 } from './saga-store';
 
 /**
- * Stores sagas with their secrets encrypted, and shows people neither secrets nor what is personal.
- * Steps see the state as it is; a secret whose time is over is what the saga declares in its place.
+ * Stores sagas with their secrets encrypted, and shows people neither secrets nor personal fields.
+ * Steps see the state as it is; an expired secret is replaced by the value that the saga declares.
  */
 export class SealedSagaStore implements SagaStore {
   private readonly sagas: ReadonlyMap<string, Definition>;
@@ -119,5 +119,5 @@ export class SealedSagaStore implements SagaStore {
 
 type Stated = Pick<StoredSaga, 'name' | 'key' | 'state'>;
 
-/** What a secret is bound to: copied into another saga, it cannot be read. */
+/** The owner that a secret is bound to: copied into another saga, it cannot be read. */
 const ownerOf = ({ name, key }: Stated) => ({ type: `saga ${name}`, id: key });

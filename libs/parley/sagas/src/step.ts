@@ -2,7 +2,7 @@ import type { Broadcast, Command, Event, MessageInput } from '@parley/contract';
 import type { SendOptions } from '@parley/messaging';
 
 /**
- * What a step decided: the state from now on, whether the saga is over, and what is said, in this
+ * A step's decision: the new state, whether the saga is over, and the messages to send, in this
  * order.
  */
 export interface Step<S> {

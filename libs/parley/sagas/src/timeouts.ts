@@ -18,14 +18,14 @@ import type { Definition } from './definition';
 import type { DueTimeout, KnownTimeout, SagaStore, StoredSaga } from './saga-store';
 import type { SagaRunner } from './saga-runner';
 
-/** How late an instance notices what another one armed. */
+/** Milliseconds until an instance notices a timeout that another one armed. */
 const POLL = 1_000;
 const FORGET_EVERY = 600_000;
 const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
 /** Milliseconds of one step, local commands that it executes included; then it is ended. */
 const STEP_TIMEOUT_MS = 30_000;
 
-/** The process of an earlier taking of the same step ended, and nobody knows of what. */
+/** The process ended during an earlier attempt of the same step; the reason is not known. */
 class StepUnfinishedError extends Error {
   override readonly name = 'StepUnfinishedError';
   constructor({ at, instance }: Awaited<ReturnType<Suspects['unfinished']>>[number]) {
@@ -35,7 +35,7 @@ class StepUnfinishedError extends Error {
   }
 }
 
-/** What timeouts need of the service's conversation. */
+/** The parts of the service's messaging that timeouts need. */
 export interface TimeoutsPlace extends Pick<Messaging, 'service' | 'instance' | 'clock' | 'log'> {
   readonly transactions: Pick<Transactions, 'run' | 'commit'>;
   /** Counts steps without an outcome; without it, one that ends its process is taken at once. */
@@ -43,7 +43,7 @@ export interface TimeoutsPlace extends Pick<Messaging, 'service' | 'instance' | 
   bounded<T>(facts: RunFacts, work: (run: HandlerRun) => Promise<T>): Promise<T>;
 }
 
-/** A timeout whose step is being taken. */
+/** A timeout with its step under way. */
 interface Taken {
   readonly timeout: DueTimeout;
   /** Names this step of this version of the saga. */
@@ -77,7 +77,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   }
 
   /**
-   * Steps may execute local commands, whose handlers are found only now: after the technologies
+   * Steps may execute local commands; their handlers are found only now, after the technologies
    * were opened.
    */
   onApplicationBootstrap(): void {
@@ -166,7 +166,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     await suspects?.begin(subscription, taken.id, instance);
   }
 
-  /** Known only when a timeout was claimed: read when somebody wants to know what runs. */
+  /** Known only when a timeout was claimed; read only when running handlers are listed. */
   private factsOf(step: { readonly taken?: Taken }): RunFacts {
     const { service } = this.place;
     const timeout = () => step.taken?.timeout;
@@ -192,9 +192,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
     return `${this.place.service}.${timeout.saga}`;
   }
 
-  /**
-   * A step that fails is tried again for ever, ever more rarely: nobody else would end the saga.
-   */
+  /** A failed step is retried for ever, ever more rarely: nothing else would end the saga. */
   private async postpone(timeout: DueTimeout, error: unknown): Promise<void> {
     const after = BACKOFF[Math.min(timeout.failures, BACKOFF.length - 1)]!;
     const { message } = describeError(error);
