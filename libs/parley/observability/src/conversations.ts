@@ -7,7 +7,7 @@ export interface Turn {
   readonly contract: string;
   /** The service that said it. */
   readonly from: string;
-  /** Who handled it: a service, or a subscription of it. */
+  /** The service or subscription that handled it. */
   readonly to: string;
   readonly messageId: string;
   readonly causationId?: string;
@@ -20,12 +20,12 @@ export interface Turn {
   readonly tries: number;
 }
 
-/** Enough for a person who looks now; for what was, there are traces and logs. */
+/** Messages kept: enough for a look at the present; traces and logs keep the past. */
 const KEPT = 5_000;
 
 /**
- * What this process handled last, by conversation, so that people can see who said what to whom. A
- * ring in memory: writing to it costs next to nothing, and a restart forgets it.
+ * Messages that this process handled last, by conversation, so that people can follow one. A ring
+ * in memory: writing to it costs next to nothing, and a restart forgets it.
  */
 export class Conversations {
   private readonly ring: (Turn & { readonly conversation: string })[] = [];

@@ -5,22 +5,23 @@ import type { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/term
 export type Indicator = () => HealthIndicatorResult | Promise<HealthIndicatorResult>;
 
 /**
- * An outbox whose oldest message waits longer than this is not being relayed: the service says
- * things nobody hears.
+ * Milliseconds. An outbox with an older message is not being relayed: the service's messages do not
+ * leave it.
  */
 export const OUTBOX_AGE_LIMIT = 30_000;
 /**
- * Milliseconds. A probe waits for one second, as Kubernetes' do: what takes longer is told as down.
+ * Milliseconds. A probe waits for one second, as Kubernetes' do: a slower check is reported as
+ * down.
  */
 const ASKING_TIMEOUT_MS = 700;
 /** Probes come from several sides; the database is asked once a second at most. */
 const DATABASE_CACHE = 1_000;
 
 /**
- * Up while the intake takes messages: connected is not enough. One that is paused is up and
- * degraded: waiting for what its handlers need is what it is there for, and a service that was not
- * ready for it could not be called either. One that takes messages and has a reason to complain, as
- * handlers that do not end, is degraded, too.
+ * Up while the consumer takes messages: connected is not enough. A paused one is up and degraded:
+ * its handlers wait for their dependencies, and a service that was not ready could not be called
+ * either. One that takes messages and has a fault to report, such as handlers that do not end, is
+ * degraded, too.
  * @param isNeeded whether the service is of no use without it; else it is up and degraded
  */
 export function intakeIndicator(
@@ -36,7 +37,7 @@ export function intakeIndicator(
   return () => (isNeeded ? indicator.down(details) : indicator.up({ ...details, degraded: true }));
 }
 
-/** The answer of a health check whose parts may be degraded. */
+/** The result of a health check with parts that may be degraded. */
 export const withDegraded = <R extends { readonly status: string; readonly details: object }>(
   result: R,
 ): R | (Omit<R, 'status'> & { readonly status: 'degraded' }) =>

@@ -25,8 +25,7 @@ export interface LoggerOptions {
 }
 
 /**
- * What Nest says about its own wiring: of interest to who debugs it, twenty lines of noise at every
- * start to all others.
+ * Nest's log of its own wiring: useful for debugging it, else twenty lines of noise at every start.
  */
 const WIRING = new Set([
   'InstanceLoader',
@@ -38,8 +37,8 @@ const WIRING = new Set([
 ]);
 
 /**
- * What makes an application fail Nest logs with its stack, and throws it, too: whoever started it
- * says it, in one sentence.
+ * Nest logs the error of a failed start with its stack, and throws it, too: the caller reports it
+ * in one sentence.
  */
 const START = 'ExceptionHandler';
 

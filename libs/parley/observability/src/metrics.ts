@@ -3,7 +3,7 @@ import type { Backlog, DeliveryObserver, Handling } from '@parley/messaging/tran
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import { Counters, type Count, type Distribution, Histograms } from './series';
 
-/** What is asked when metrics are read, and only then. */
+/** Read only when metrics are scraped. */
 export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'>;
 
 const HANDLING_SECONDS = [
@@ -114,7 +114,7 @@ export class Metrics {
     },
   };
 
-  /** Adds what messaging can only tell when asked: its intakes, outbox and backlog. */
+  /** Adds the gauges that are read from messaging: its consumers, outbox and backlog. */
   measure(messaging: MeasuredMessaging): void {
     const intakes = this.gauge(
       'parley_intake_consuming',
@@ -146,7 +146,7 @@ export class Metrics {
         soon<MessagingHealth>(messaging.health()),
         soon<readonly Backlog[]>(messaging.backlog()),
       ]);
-      // What could not be asked is absent or NaN: a stale figure, or a zero, would be a lie.
+      // Figures that could not be read are absent or NaN: a stale one, or a zero, would be wrong.
       for (const gauge of [intakes, paused, overdue, outbox, oldest, backlog]) gauge.reset();
       for (const { kind, technology, state } of health?.intakes ?? [])
         intakes.set({ kind, technology }, state === 'consuming' ? 1 : 0);

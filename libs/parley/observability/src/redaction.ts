@@ -1,8 +1,8 @@
 /*
- * Logs outlive the people who may read a secret. Names tell most secrets; for free text there are
- * the shapes in which one usually arrives: a URL's password, an authorization header, a
- * `name=value`, a marked key. Texts come from anybody, so each one is bounded before a pattern
- * meets it, and no pattern takes more than linear time (regular-expressions.spec.ts).
+ * Logs outlive their readers' right to a secret. Names reveal most secrets; in free text, the usual
+ * shapes are searched: a URL's password, an authorization header, a `name=value`, a marked key.
+ * Texts come from anywhere, so each one is bounded before a pattern is applied, and no pattern
+ * takes more than linear time (regular-expressions.spec.ts).
  */
 
 export const HIDDEN = '[hidden]';
@@ -18,9 +18,9 @@ const OVERLAP = 1_000;
 const SECRET_NAME =
   /pass(?:word|wd|phrase)|secret|token|authorization|cookie|credentials?|api[-_]?key|private[-_]?key/i;
 /**
- * Up to the last @, for a password that was not percent-encoded, as it has to be, may hold
- * anything. A port is none, and neither is what shows how such a URL is written. A scheme begins
- * where a run of its characters does: were it tried from each of them, a long run would take
+ * Up to the last @, because a password that was not percent-encoded, as it has to be, may hold
+ * anything. Not matched: a port, and placeholders in the description of such a URL. A scheme begins
+ * at the first of a run of its characters: were it tried from each of them, a long run would take
  * quadratic time.
  */
 const URL_PASSWORD =
@@ -62,7 +62,7 @@ function hidden(text: string): string {
     .replace(MARKED, `$1_${HIDDEN}`);
 }
 
-/** One value for the log; what is left of its bounds. */
+/** Copies one value for the log; counts down its bounds. */
 class Copy {
   private entries = MOST;
   private characters = TEXTS_LIMIT;

@@ -4,10 +4,10 @@ import * as ts from 'typescript';
 import { z } from 'zod';
 
 /*
- * Every regular expression of the kit and the shop may meet text that somebody else wrote: in a
- * header, a body, a URL. None may take more than linear time, for a single text would then stop a
- * process. They are collected from the sources and measured: texts made of what each expression is
- * made of, longer each time.
+ * Every regular expression of the kit and the shop may be applied to text of strangers: in a
+ * header, a body, a URL. None may take more than linear time, because a single text would then stop
+ * a process. They are collected from the sources and measured with texts of each expression's own
+ * characters, longer each time.
  */
 
 const ROOT = join(__dirname, '../../../..');
@@ -63,7 +63,9 @@ function sources(folder: string): string[] {
     .filter((file) => !NOT_SHIPPED.test(file) && !file.includes('/dist/'));
 }
 
-/** @param made notes where one is made while the program runs, which nobody can collect */
+/**
+ * @param made receives the places of expressions that are built at run time and cannot be collected
+ */
 function expressionsIn(file: string, made: string[]): Found[] {
   const source = ts.createSourceFile(
     file,

@@ -1,7 +1,7 @@
 /*
  * Counters and histograms for the path of every message. prom-client's own build a key from the
  * labels at each observation; these resolve the labels once, count in plain fields, and become text
- * only when somebody asks for it.
+ * only when metrics are scraped.
  */
 
 export interface Sample {
