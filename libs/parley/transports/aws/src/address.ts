@@ -1,14 +1,14 @@
 import { milliseconds, type Duration } from '@parley/contract';
 import type { NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 
-/** A service of AWS, as what is said of it needs it. */
+/** A service of AWS, as error messages and checks describe it. */
 export interface AwsService {
   readonly name: string;
   /** With its article: `an SQS`. */
   readonly one: string;
   /** Of its URLs, and of its actions in policies. */
   readonly scheme: string;
-  /** What messages lie in there: `queues`. */
+  /** Its containers of messages: `queues`. */
   readonly holds: string;
   /** Which names those may have, and how people say that. */
   readonly names: { readonly pattern: RegExp; readonly takes: string };

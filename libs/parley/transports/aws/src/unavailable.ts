@@ -12,18 +12,18 @@ export class AwsUnavailable extends Error {
 /** Something that messages lie in is missing, or other than declared. */
 export class TopologyMismatchError extends Error {
   override readonly name = 'TopologyMismatchError';
-  /** @param what `the queue orders` */
+  /** @param what is at fault: `the queue orders` */
   constructor(address: AwsAddress, what: string, why: string) {
     super(`${address.service.name} at ${address}: ${what} ${why}`);
   }
 }
 
-/** What was thrown at start, as one sentence. */
+/** An error of the start, as one sentence. */
 export function startFailure(address: AwsAddress, thrown: unknown): Error {
   return isUnusable(thrown) ? thrown : (bugIn(thrown) ?? new AwsUnavailable(address, thrown));
 }
 
-/** Whether it says already what is wrong with the service, or with what is in it. */
+/** Whether the error already describes the fault of the service, or of a queue or stream in it. */
 export const isUnusable = (thrown: unknown): thrown is Error =>
   thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatchError;
 
@@ -32,7 +32,7 @@ const REFUSED =
 const NOT_AWS =
   /SyntaxError|Deserialization|UnknownOperation|Expected HTTP|HPE_|Unexpected token|UnknownError|InvalidAction|404/;
 
-/** What went wrong, in the words of whoever noticed it first. */
+/** The reason of an error: its message, or its code, or the reason of its cause. */
 export function reasonOf(error: unknown): string {
   const { name, message, code, cause } = error as {
     name?: string;
