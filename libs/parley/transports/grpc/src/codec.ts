@@ -27,5 +27,5 @@ export function methodOf(contract: Contract): Method {
 const pascal = (words: string): string =>
   words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
 
-/** What either side sends or takes at most. */
+/** Bytes of the largest message that either side sends or accepts. */
 export const MESSAGE_LIMIT = 4 * 1024 * 1024;

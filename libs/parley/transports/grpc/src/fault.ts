@@ -35,8 +35,8 @@ export function errorOf(fault: CallFault): Partial<ServiceError> {
 }
 
 /**
- * The fault a status stands for: its trailer, or what can be said without one. Undefined when
- * nobody answered.
+ * The fault that a status stands for: from its trailer, or from the status alone. Undefined when
+ * there was no reply.
  */
 export function faultOf(error: ServiceError): CallFault | undefined {
   return (
@@ -46,8 +46,8 @@ export function faultOf(error: ServiceError): CallFault | undefined {
 }
 
 /**
- * Statuses that grpc-js makes up when a connection or stream breaks. Whether a foreign server sent
- * one, nobody can tell.
+ * Statuses that grpc-js makes up when a connection or stream breaks. They cannot be told from the
+ * same statuses of a foreign server.
  */
 const isBroken = ({ code, details }: ServiceError): boolean =>
   code === status.UNAVAILABLE ||

@@ -64,7 +64,7 @@ function transportTo(...servers: { port: number }[]): GrpcCallTransport {
   return transport;
 }
 
-/** A deadline that no machine is too busy for, where deadlines are not what a test is about. */
+/** A deadline that even a busy machine keeps, for tests of other things than deadlines. */
 const NO_HURRY = 60_000;
 
 function asking(
@@ -85,7 +85,7 @@ async function reply(transport: GrpcCallTransport, request = asking()): Promise<
   return answer.ok ? answer.body.toString() : `fault: ${answer.fault.code}`;
 }
 
-/** A promise and what settles it, for handlers that wait until the test says so. */
+/** A promise and the function that settles it, for handlers that wait for the test. */
 function gate<T = void>() {
   let settle!: (value: T) => void;
   const opened = new Promise<T>((resolve) => (settle = resolve));
@@ -352,7 +352,7 @@ describe('several instances', () => {
     await expect(asked).rejects.toBeInstanceOf(ReplyLostError);
   });
 
-  /** What the death of the process does to its connections. */
+  /** Breaks the server's connections as the death of its process does. */
   function kill(server: GrpcCallServer): void {
     (server as unknown as { grpcClient: { forceShutdown(): void } }).grpcClient.forceShutdown();
   }

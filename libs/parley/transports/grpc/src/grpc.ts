@@ -15,8 +15,8 @@ export const grpc: Technology = {
 };
 
 /**
- * What grpc-js would write to stderr comes as an error to whoever asked, too: it is for those who
- * look closely.
+ * grpc-js's own messages, which it would write to stderr, at level debug: the caller gets them as
+ * errors, too.
  */
 function noteFor({ log }: TransportContext): Partial<Console> {
   const note = (...said: unknown[]) => log('debug', `gRPC: ${said.join(' ')}`);

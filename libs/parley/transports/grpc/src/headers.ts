@@ -26,7 +26,9 @@ export function headersFrom(metadata: Metadata): Headers {
   return headers;
 }
 
-/** Metadata takes printable ASCII only and trims spaces: whatever else is percent-encoded UTF-8. */
+/**
+ * Metadata takes printable ASCII only and trims spaces: other characters are percent-encoded UTF-8.
+ */
 function toAscii(text: string): string {
   return /^[!#$&-~]*$/.test(text) ? text : Array.from(Buffer.from(text), percent).join('');
 }

@@ -124,7 +124,7 @@ hostileSuite({
 }); // prettier-ignore
 
 /**
- * What a client that keeps to no rules hears: the status of HTTP or of gRPC, or how the stream
+ * The answer to a client that keeps to no rules: the status of HTTP or of gRPC, or how the stream
  * ended.
  */
 type Heard = { readonly status?: number; readonly grpc?: number; readonly ended: string };
@@ -262,5 +262,5 @@ describe('what means harm, below what gRPC carries', () => {
   });
 });
 
-/** Spaces: what it claims to be is far below what it is. */
+/** Spaces: the size that it claims is far below its real one. */
 const bomb = (): Buffer => gzipSync(Buffer.alloc(100 * 2 ** 20, 0x20));

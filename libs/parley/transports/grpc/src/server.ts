@@ -16,10 +16,10 @@ import { MESSAGE_LIMIT, methodOf } from './codec';
 import { errorOf } from './fault';
 import { headersFrom } from './headers';
 
-/** What calls still under way at `close` have to notice that their signal was aborted. */
+/** Milliseconds that calls under way have after `close` has aborted their signal. */
 const GRACE = 1_000;
 
-/** Nobody waits for this answer any more. */
+/** The caller does not wait for this reply any more. */
 export class CallerGoneError extends Error {
   override readonly name = 'CallerGoneError';
   constructor(contract: string) {
@@ -42,7 +42,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   private state: ConsumerHealth['state'] = 'starting';
   private answered?: Promise<void>;
   private readonly underWay = new Map<AbortController, string>();
-  /** Where it listens; differs from what was asked for when that was port 0. */
+  /** The port it listens on; a free one when port 0 was asked for. */
   port = 0;
 
   constructor(
@@ -93,7 +93,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     );
   }
 
-  /** What is still under way is aborted, and cut off a second later. */
+  /** Calls under way are aborted, and cut off a second later. */
   override async close(): Promise<void> {
     await this.stop();
     for (const [call, contract] of this.underWay) call.abort(new ServerStoppedError(contract));
