@@ -43,7 +43,7 @@ export class RedisUnavailableError extends Error {
   }
 }
 
-/** What Redis says to a password for a user who needs none. */
+/** Redis's answer to a password for a user without one. */
 export const WITHOUT_PASSWORD = /without any password/;
 
 function explain(why: string): string {

@@ -21,8 +21,8 @@ import { channelOf } from './publisher';
 const STARTED_WITHIN = 10_000;
 const ENDED_WITHIN = 1_000;
 /**
- * Whoever only listens would never notice that the network lost its connection: Redis is asked so
- * often, and answers within.
+ * Milliseconds between pings, and until an answer: a connection that only listens would never
+ * notice that the network lost it.
  */
 const [ASK_EVERY_MS, ANSWERED_WITHIN_MS] = [10_000, 5_000];
 

@@ -300,7 +300,7 @@ class Road {
   }
 }
 
-/** Asks again until it holds: for what only Redis knows. */
+/** Polls until the check passes: for facts that only Redis knows. */
 async function eventually(check: () => Promise<void> | void, bound = 15_000): Promise<void> {
   const until = Date.now() + bound;
   for (;;) {

@@ -7,7 +7,7 @@ const CLOSED_WITHIN = 1_000;
 const RETRY_AFTER = 1_000;
 
 /**
- * What Nest hands to ioredis. Reconnects for ever: without attempts to spare one lost connection
+ * Nest's options for ioredis. Reconnects for ever: without further attempts, one lost connection
  * would be final.
  */
 export const connectionOptions = (address: Address) => ({
@@ -34,9 +34,9 @@ export async function connected(client: Redis | null, late: () => Error): Promis
 }
 
 /**
- * A Redis that asks for no password takes any that comes with `HELLO`; to `AUTH` it says so.
- * Whoever wrote one believes that it keeps others out.
- * @throws what Redis says
+ * A Redis without a password accepts any that comes with `HELLO`, but refuses `AUTH`. The password
+ * in the URL would protect nothing, and its author would not know.
+ * @throws the error of Redis
  */
 export async function refuseNeedlessPassword(
   client: Redis,
@@ -51,7 +51,7 @@ export async function refuseNeedlessPassword(
 /** Says good-bye, or hangs up when that is not answered. */
 export async function hangUp(client: Redis | null | undefined): Promise<void> {
   if (!client || client.status === 'end') return;
-  // A client that is not connected rejects at once, one whose peer is silent never answers.
+  // A client that is not connected rejects at once; one with a silent peer never resolves.
   await withTimeout(CLOSED_WITHIN, client.quit(), () => new Error('no answer')).catch(
     () => undefined,
   );

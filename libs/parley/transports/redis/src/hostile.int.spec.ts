@@ -49,10 +49,7 @@ async function close(): Promise<void> {
   await victim.stop();
 }
 
-/**
- * As any program that reaches Redis can. Nobody keeps a broadcast: what became of it is said in the
- * log.
- */
+/** Sends as any program can that reaches Redis. A broadcast is not kept: its fate is in the log. */
 async function say(document: string | Buffer) {
   const [before, complaints] = [handled.entries.length, victim.complaints.length];
   expect(await attacker.publish(channelOf(PriceChanged.name), document)).toBe(1);

@@ -30,7 +30,7 @@ export const LARGEST = 1024 * 1024;
 
 const STARTED_WITHIN = 10_000;
 
-/** The channel of a contract. Those who listen to it get it, nobody else has it brought to them. */
+/** The channel of a contract. Redis sends its messages only to instances that subscribed to it. */
 export const channelOf = (contract: string): string => `parley.${contract}`;
 
 /** Nest's client, made to tell when nothing was said. */
