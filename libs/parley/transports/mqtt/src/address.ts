@@ -8,7 +8,7 @@ type Option = (typeof OPTIONS)[number];
 export class Address {
   private readonly url: URL;
   /**
-   * The payload's field whose value is the last level of the topic, so that a device can follow one
+   * The payload's field that becomes the last level of the topic, so that a device can follow one
    * parcel only.
    */
   readonly by?: string;

@@ -16,8 +16,8 @@ import { filterOf } from './topic';
 
 const STOPPED_WITHIN = 1_000;
 /**
- * Of MQTT 5: nothing that was retained is brought when the subscription begins. A broadcast is for
- * those who are there.
+ * MQTT 5: retained messages are not sent when the subscription begins. A broadcast is for
+ * subscribers that are connected when it is sent.
  */
 const NOTHING_RETAINED = 2;
 const LEAST_FAILURE = 128;

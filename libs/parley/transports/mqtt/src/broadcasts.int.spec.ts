@@ -125,7 +125,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     await own.subscribeAsync(`${topic}/p%2F1`);
     const [, payload, { retain }] = await said;
     expect([payload.toString(), retain]).toEqual(['{"id":"p/1"}', true]);
-    // An instance of a service gets what is said from now on, of every parcel.
+    // An instance of a service receives later messages, of every parcel.
     const { received, until } = await listener();
     await sender.publish([saying({ id: 'p3' })]);
     await until(1);
@@ -299,7 +299,7 @@ function envelopeOf(type: string, more: Partial<Envelope>): Envelope {
   };
 }
 
-/** Asks again until it holds: for what only the broker knows. */
+/** Polls until the check passes: for facts that only the broker knows. */
 async function eventually(check: () => Promise<void> | void, bound = 15_000): Promise<void> {
   const until = Date.now() + bound;
   for (;;) {

@@ -13,8 +13,8 @@ import type { IClientPublishOptions, IPublishPacket } from 'mqtt';
 const STRUCTURED = 'application/cloudevents+json';
 
 /**
- * What the MQTT specification leaves to brokers to refuse in text, and some do: they close the
- * connection.
+ * Characters that brokers may refuse in text by the MQTT specification. Some brokers do: they close
+ * the connection.
  */
 const UNFIT = /[\u0000-\u001f\u007f-\u009f\p{Noncharacter_Code_Point}]/u;
 /**
@@ -28,9 +28,7 @@ export interface Said {
   readonly properties: NonNullable<IClientPublishOptions['properties']>;
 }
 
-/**
- * A message on its way. One whose attributes do not fit into properties goes in structured mode.
- */
+/** The MQTT message. Structured mode is used when the attributes do not fit into properties. */
 export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structured'): Said {
   if (
     mode === 'structured' ||
@@ -50,7 +48,7 @@ export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structur
   };
 }
 
-/** A client of MQTT 3.1.1 has no properties: what it says is a document, or nothing we know. */
+/** A client of MQTT 3.1.1 has no properties: its message is a document, or is unknown to us. */
 export function read(
   payload: Buffer,
   properties: IPublishPacket['properties'] = {},

@@ -125,7 +125,7 @@ export class Connection {
   }
 }
 
-/** What the URL asks for, and the broker says that it does not have. */
+/** Refuses a broker that says it lacks a feature that the URL asks for. */
 function refuseLess({ properties = {} }: IConnackPacket, { retain }: Address): void {
   if ((properties.maximumQoS ?? 2) < 1)
     throw new Error('does not offer QoS 1, which broadcasts need; use another broker');

@@ -33,7 +33,7 @@ class Victim {
     handled.note(name);
   }
 
-  /** Says on what it heard, in the same conversation. */
+  /** Sends a broadcast from the handler, in the same conversation. */
   @Handles(PlaceAsked)
   async asked({ where }: z.infer<typeof PlaceAsked.payload>): Promise<void> {
     await victim.messenger.broadcast(PlaceTold, { where });
@@ -66,8 +66,7 @@ async function close(): Promise<void> {
 }
 
 /**
- * As any device that the broker admits can. Nobody keeps a broadcast: what became of it is said in
- * the log.
+ * Sends as any device can that the broker admits. A broadcast is not kept: its fate is in the log.
  */
 async function say(
   payload: Buffer | string,

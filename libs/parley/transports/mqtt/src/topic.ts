@@ -5,7 +5,7 @@ import { LONGEST } from './cloudevents';
 /** The topic of a contract: `parley/shipping/parcel-located`. */
 export const topicOf = (contract: string): string => `parley/${contract.replaceAll('.', '/')}`;
 
-/** Everything that is said of a contract, whatever its last level. */
+/** Matches all messages of a contract, with any last level. */
 export const filterOf = (contract: string): string => `${topicOf(contract)}/#`;
 
 /**
