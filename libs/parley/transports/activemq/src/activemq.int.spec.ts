@@ -220,8 +220,8 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
         expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)),
       40_000,
     );
-    // The lost connection may repeat what was not accepted; nothing may come for the first time
-    // behind a later one.
+    // Unaccepted messages may be repeated after the lost connection; none may come for the first
+    // time behind a later one.
     expect([...order.values()].map((seen) => [...new Set(seen)])).toEqual(
       keys.map(() => Array.from({ length: sent }, (_, n) => n)),
     );
@@ -421,7 +421,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
       expect((error as Error).message).not.toMatch(/secret|\n/);
       return (error as Error).message;
     };
-    /** Something that listens, and what it says. */
+    /** A foreign listener with a fixed answer. */
     async function somebody(answer?: Buffer): Promise<string> {
       const server = createServer((socket) => {
         socket.on('error', () => undefined);
@@ -475,7 +475,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
   });
 });
 
-/** What an intake handed over, and a way to wait for it. */
+/** Deliveries of a consumer, and a way to wait for them. */
 class Received {
   readonly all: Delivery[] = [];
   private waiting: Array<() => void> = [];
@@ -523,7 +523,7 @@ const numbers = (deliveries: readonly Delivery[]): number[] =>
   deliveries.map(({ body }) => numberIn(body));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Asks again until it holds: for what only the broker knows. */
+/** Polls until the check passes: for facts that only the broker knows. */
 async function eventually(check: () => Promise<void> | void, bound = 20_000): Promise<void> {
   const until = Date.now() + bound;
   for (;;) {

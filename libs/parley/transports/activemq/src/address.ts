@@ -29,7 +29,7 @@ export class Address {
     return decodeURIComponent(this.url.username) || 'anonymous';
   }
 
-  /** What rhea needs to connect. Without a password it says that it is anonymous. */
+  /** Options of rhea's connection. Without a password it connects as anonymous. */
   get options() {
     const { protocol, hostname, port, password } = this.url;
     return {
@@ -50,7 +50,7 @@ export class ActiveMqUnavailableError extends Error {
   }
 }
 
-/** What ActiveMQ holds is not what this version needs, or not there at all. */
+/** A queue or address of ActiveMQ is missing, or has settings other than this version needs. */
 export class TopologyMismatchError extends Error {
   override readonly name = 'TopologyMismatchError';
   constructor(address: Address, what: string) {
@@ -58,7 +58,7 @@ export class TopologyMismatchError extends Error {
   }
 }
 
-/** What was thrown while connecting or declaring, as one sentence. */
+/** An error of connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
   const isTold =
     thrown instanceof ActiveMqUnavailableError || thrown instanceof TopologyMismatchError;

@@ -26,8 +26,8 @@ export interface ConnectionEvents {
    */
   readonly opened?: (connection: Connection) => Promise<void>;
   /**
-   * Called when a connection is gone, whoever ended it, and after every attempt to open another one
-   * that failed.
+   * Called when a connection is gone, on either side's wish, and after every failed attempt to
+   * reconnect.
    */
   readonly lost?: (why: Error) => void;
 }

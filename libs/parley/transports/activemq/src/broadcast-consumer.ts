@@ -17,14 +17,14 @@ import { addressIsThere } from './publisher';
 import { addressOf } from './topology';
 
 /**
- * Taken as fast as they come: what waits for a handler waits here, bounded, and not at the broker,
- * without bounds.
+ * Broadcasts buffered here, bounded, while they wait for a handler. They are taken at once, because
+ * the broker would buffer them without bounds.
  */
 const AHEAD = 1_000;
 const STOPPED_WITHIN = 1_000;
 
 /**
- * Hears what is said on the addresses of its contracts, over subscriptions that end with their
+ * Receives the broadcasts of its contracts' addresses, over subscriptions that end with their
  * connection.
  */
 export class ActiveMqBroadcastConsumer extends ConsumerServer<'broadcast'> {

@@ -18,7 +18,7 @@ const FAILURE = 'parley_failure';
 const INTERNAL = new Set([ATTEMPT, FAILURE]);
 const DELAY = 'x-opt-delivery-delay';
 
-/** What travels along with a command that comes back. */
+/** State that travels with a command that comes back. */
 export interface Bookkeeping {
   /** Handings-over that count, this one included. */
   readonly attempt: number;
@@ -81,7 +81,7 @@ export function copyOf(
   };
 }
 
-/** Attributes under their plain names; whatever else was carried along under its own. */
+/** Attributes under their plain names; other properties under their own. */
 export function received(message: Message): { readonly headers: Headers; readonly body: Buffer } {
   const body = bytesOf(message.body);
   const plain = { headers: plainHeaders(message), body };
@@ -90,12 +90,12 @@ export function received(message: Message): { readonly headers: Headers; readonl
   return 'type' in structured.headers ? structured : plain;
 }
 
-/** What a copy says. What the broker counts on top had no outcome. */
+/** The attempt that a copy carries. The broker's additional deliveries had no outcome. */
 export function attemptOf(message: Message): number {
   return whole(message.application_properties?.[ATTEMPT], 1);
 }
 
-/** How often the broker handed it out and got no answer. What is given back it does not count. */
+/** Deliveries that got no answer. The broker does not count released messages. */
 export const unansweredOf = (message: Message): number => whole(message.delivery_count, 0);
 
 export function failureOf(message: Message): Failure | undefined {
@@ -137,7 +137,7 @@ function plainHeaders({ message_id, content_type, application_properties = {} }:
   ]) as Headers;
 }
 
-/** A data section, several, or a value: whatever a foreign sender made of it. */
+/** A data section, several, or a value: foreign senders use all of them. */
 function bytesOf(body: unknown): Buffer {
   if (Buffer.isBuffer(body)) return body;
   if (typeof body === 'string') return Buffer.from(body);

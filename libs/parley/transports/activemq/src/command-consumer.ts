@@ -17,18 +17,18 @@ import type { Publisher } from './publisher';
 import { deadQueue, declare, LANES, laneQueues } from './topology';
 
 /**
- * From `stop` on, what is under way has this long before its signal is aborted, and then this long
- * to notice.
+ * Milliseconds from `stop` until the signal of the work under way is aborted, and then until its
+ * end.
  */
 const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
 const REBALANCE_EVERY = 2_000;
-/** A lane has one consumer: what it holds ahead, nobody else waits for. */
+/** Messages of a lane held ahead: a lane has one consumer, so no other instance waits for them. */
 const LANE_AHEAD = 20;
 
 /**
- * Consumes an owner's queue, its lanes and what the broker gave up on; accepts after the pipeline's
- * decision.
+ * Consumes an owner's queue, its lanes and the messages that the broker gave up on; accepts after
+ * the pipeline's decision.
  */
 export class CommandConsumer extends ConsumerServer<'command'> {
   private readonly line: AmqpConnection;
@@ -212,9 +212,9 @@ export class CommandConsumer extends ConsumerServer<'command'> {
   }
 
   /**
-   * The broker serves the consumer of a lane that has waited longest. Who has more than an even
-   * share lets go of the surplus and queues up again. As many instances are there as consume the
-   * owner's own queue.
+   * The broker serves the consumer of a lane that has waited longest. An instance with more than an
+   * even share detaches from the surplus and queues up again. The consumers of the owner's own
+   * queue tell the number of instances.
    */
   private async rebalance(connection: Connection): Promise<void> {
     const isWanted = () => !this.stopping && this.line.current === connection;

@@ -16,14 +16,14 @@ import type { Publisher } from './publisher';
 import { deadQueue, laneOf } from './topology';
 
 /**
- * How long a message waits that the pipeline gave back although nobody is stopping, or that could
- * not be moved on.
+ * Milliseconds that a message waits when the pipeline returned it although the instance is not
+ * stopping, or when it could not be moved on.
  */
 const PAUSE = 1_000;
 
 /**
- * What becomes of the commands of an owner that came: no more at a time than the subscription
- * allows, those of one key one after the other.
+ * Handles the received commands of an owner: no more at a time than the subscription allows, those
+ * of one key one after the other.
  */
 export class Commands {
   /**
@@ -50,20 +50,17 @@ export class Commands {
     return this.subscription.name;
   }
 
-  /** What comes from now on belongs to a new connection. */
+  /** Messages from now on belong to a new connection. */
   connected(): void {
     this.connection = new AbortController();
   }
 
-  /** What is under way is not ours any more: the broker hands it out again. */
+  /** Aborts the work under way: the broker delivers its messages again. */
   abandon(why: string): void {
     this.connection.abort(new Error(why));
   }
 
-  /**
-   * From the owner's own queue: commands without a key, and those that somebody put there although
-   * they have one.
-   */
+  /** From the owner's own queue: commands without a key, and misplaced ones with a key. */
   takeLoose(arrival: ReceivedMessage): void {
     this.add(`#${this.count++}`, arrival, (signal) => this.handleLoose(arrival, signal));
   }
@@ -76,14 +73,16 @@ export class Commands {
     );
   }
 
-  /** What the broker gave up on: it goes to the dead letters of the service, with the reason. */
+  /**
+   * Moves a message that the broker gave up on to the dead letters of the service, with the reason.
+   */
   takeDead(arrival: ReceivedMessage, store: Store): void {
     void arrival.begin(() => this.bury(arrival, store));
   }
 
   /**
-   * The broker's own count of deliveries without an outcome leaves some out. Who cannot be asked
-   * about is suspected.
+   * The broker's own count of deliveries without an outcome leaves some out. When the store cannot
+   * be asked, the former consumer's messages are suspects.
    */
   async takeOver(lane: string): Promise<boolean> {
     return (
@@ -133,7 +132,7 @@ export class Commands {
     }
   }
 
-  /** Never rejects. What is left unsettled goes back, in its place, when the link is let go of. */
+  /** Never rejects. Unsettled messages go back, in their places, when the link is detached. */
   private async handleKeyed(arrival: ReceivedMessage, signal: AbortSignal): Promise<void> {
     const suspects = await arrival.suspects;
     const suspect =
@@ -178,7 +177,7 @@ export class Commands {
     arrival.release();
   }
 
-  /** Somebody else's sender may not know lanes. */
+  /** A foreign sender may not know lanes. */
   private async movedOn(message: Message): Promise<boolean> {
     const key = received(message).headers.partitionkey;
     if (key === undefined) return false;

@@ -4,7 +4,7 @@ import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 
 const ANSWERED_WITHIN = 10_000;
 
-/** The broker did not do what its management was asked for. */
+/** The broker refused a request to its management. */
 class ManagementRefusedError extends Error {
   override readonly name = 'ManagementRefusedError';
 }
@@ -40,7 +40,7 @@ export class Management {
     return withTimeout(ANSWERED_WITHIN, this.asked<T>(operation, parameters), late);
   }
 
-  /** Queues whose names contain this text. */
+  /** Queues with this text in their names. */
   async queues(text: string): Promise<readonly QueueInfo[]> {
     const filter = JSON.stringify({ field: 'name', operation: 'CONTAINS', value: text });
     const page = JSON.parse(await this.ask<string>('listQueues', filter, 1, 10_000)) as {
@@ -58,13 +58,13 @@ export class Management {
 
   private async asked<T>(operation: string, parameters: readonly unknown[]): Promise<T> {
     const { sender, receiver } = await (this.links ??= this.attach().catch((error: unknown) => {
-      this.links = undefined; // what was refused may be granted by the next time
+      this.links = undefined; // a refused request may be granted the next time
       throw error;
     }));
     const id = randomUUID();
     const answered = new Promise<T>((resolve, reject) => {
       this.waiting.set(id, ({ message }) => {
-        // What returns nothing has no body.
+        // An operation without a result has no body.
         const [answer] = (JSON.parse(message!.body ? String(message!.body) : '[]') ?? []) as [T];
         if (message!.application_properties?._AMQ_OperationSucceeded) resolve(answer);
         else reject(new ManagementRefusedError(String(answer)));
@@ -108,7 +108,7 @@ export function attached(
   });
 }
 
-/** What a broker says when it closes a link: `amqp:not-found`, `amqp:unauthorized-access` … */
+/** The broker's reason for closing a link: `amqp:not-found`, `amqp:unauthorized-access` … */
 export function linkError(link: Sender | Receiver): Error {
   const { condition, description } = (link.error ?? {}) as {
     condition?: string;

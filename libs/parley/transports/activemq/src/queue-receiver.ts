@@ -6,19 +6,22 @@ import { attached, linkError } from './management';
 const CLOSED_WITHIN = 2_000;
 
 /**
- * A message that came, and what can become of it. On a link that is gone nothing does: the broker
+ * A received message and its possible outcomes. On a link that is gone they do nothing: the broker
  * has the message back.
  */
 export interface ReceivedMessage {
   readonly message: Message;
-  /** Whether its link still brings messages. If not, what was not begun is not ours any more. */
+  /**
+   * Whether its link still brings messages. If not, a message that was not begun belongs to the
+   * broker again.
+   */
   readonly isWanted: () => boolean;
-  /** Before a link is let go of, what was begun on it ends. */
+  /** Runs work that must end before its link is detached. */
   readonly begin: (work: () => Promise<void>) => Promise<void>;
   readonly accept: () => void;
-  /** Back into its queue at once, for anybody; counts as no delivery. */
+  /** Back into its queue at once, for any consumer; counts as no delivery. */
   readonly release: () => void;
-  /** What may have ended the process of the queue's former consumer. */
+  /** Messages that may have ended the process of the queue's former consumer. */
   readonly suspects: Promise<FirstOfKeys>;
 }
 
@@ -27,8 +30,8 @@ export interface QueueReceiverOptions {
   /** Messages it may hold that are not settled. */
   readonly most: () => number;
   /**
-   * What it only holds when it is let go of goes back at once, in any order; else all together, in
-   * order, when what was begun has ended.
+   * True: messages that were not begun go back as soon as the link is detached, in any order.
+   * False: all together, in order, when the begun work has ended.
    */
   readonly isUnordered: boolean;
   /** Must neither throw nor wait. */
@@ -111,13 +114,13 @@ export class QueueReceiver {
     this.link = undefined;
   }
 
-  /** Lets go for good, also of what is being attached. */
+  /** Detaches for good, also from a link that is being attached. */
   stop(): Promise<void> {
     this.stopped = true;
     return this.detach();
   }
 
-  /** Hands over nothing more, waits for what was begun, then lets go of the queue. */
+  /** Delivers nothing more, waits for the begun work, then detaches from the queue. */
   detach(): Promise<void> {
     const { link } = this;
     this.link = undefined;
@@ -130,7 +133,7 @@ export class QueueReceiver {
       for (const delivery of link.held) this.settle(link, delivery, 'release');
     while (link.begun.size > 0) await Promise.allSettled(link.begun);
     if (link.suspects && !link.gone) await this.options.handBack?.();
-    // Whatever is still to be said of a delivery is said now; rhea says it in the next tick.
+    // rhea flushes dispositions on the next tick; let it before closing.
     await new Promise(setImmediate);
     if (link.gone || link.receiver.is_closed()) return;
     const closed = new Promise<void>((resolve) =>
@@ -169,8 +172,8 @@ export class QueueReceiver {
   }
 
   /**
-   * rhea tells the broker of all that was settled in one tick together, and says of the second what
-   * holds for the first: so what is settled otherwise waits for another tick.
+   * rhea reports all deliveries settled in one tick together, all with the first one's outcome: so
+   * a delivery with another outcome waits for another tick.
    */
   private settle(link: Link, delivery: Delivery, how: Settling): void {
     if (link.gone || link.receiver.is_closed()) return;

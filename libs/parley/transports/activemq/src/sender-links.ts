@@ -15,7 +15,7 @@ export type Capability = 'queue' | 'topic';
 
 const CONFIRMED_WITHIN = 10_000;
 
-/** A sending link, and what was sent over it and is not confirmed yet. */
+/** A sending link, and its messages that are not confirmed yet. */
 class SenderLink {
   closed = false;
   private readonly unconfirmed = new Map<
@@ -47,7 +47,7 @@ class SenderLink {
     );
   }
 
-  /** Nobody knows what became of what is not confirmed. */
+  /** The outcome of unconfirmed messages is unknown. */
   close(why: string): void {
     this.closed = true;
     for (const { reject } of this.unconfirmed.values())

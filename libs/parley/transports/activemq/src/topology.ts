@@ -40,8 +40,8 @@ export const laneOf = (owner: string, key: string): string => laneQueue(owner, c
 export const isLane = (queue: string): boolean => /\.lane-\d\d$/.test(queue);
 
 /**
- * Address settings, by what they match. The broker must neither invent queues with settings of its
- * own, nor multiply our retries with its own.
+ * Address settings, by the pattern of the addresses. The broker must neither invent queues with
+ * settings of its own, nor multiply our retries with its own.
  */
 export function settingsOf(
   owner: string,
@@ -69,8 +69,8 @@ export function settingsOf(
 }
 
 /**
- * Makes what is missing, or refuses to go on without it. What is there with other settings is left
- * alone and refused.
+ * Creates missing queues and addresses. Existing ones with other settings are left alone and
+ * refused.
  */
 export async function declare(
   management: Management,
