@@ -15,7 +15,7 @@ const KINESIS: AwsService = {
 export class Address extends AwsAddress {
   /** Of a stream that is made here. */
   readonly shards: number;
-  /** Hours for which a stream keeps what is in it. */
+  /** Hours for which a stream keeps its records. */
   readonly retention: number;
   /** Milliseconds for which a silent instance keeps its shards. */
   readonly lease: number;

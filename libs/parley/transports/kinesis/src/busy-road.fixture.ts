@@ -7,7 +7,7 @@ interface Put {
 }
 
 /**
- * A way to a Kinesis whose shards are busy now and then: of a PutRecords it lets some records
+ * A proxy of a Kinesis with shards that are busy now and then: of a PutRecords it lets some records
  * through and refuses the others, as AWS's does. Kinesalite never does.
  */
 export class BusyRoad {

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 
 /** Bytes of a record's data and its key. */
 export const LARGEST_RECORD = 1_048_576;
-/** What is left for the body beside the envelope. */
+/** Bytes of the largest body: the rest is for the envelope. */
 export const LARGEST_BODY = LARGEST_RECORD - 32_768;
 
 export interface KinesisRecord {

@@ -2,7 +2,7 @@ import type { Finding } from '@parley/messaging/transport';
 import type { Address } from './address';
 import { streamName, type Streams } from './topology';
 
-/** What decides whether messages that were confirmed are still there later. */
+/** Checks whether confirmed messages are still there later. */
 export async function checkDurability(
   streams: Streams,
   address: Address,

@@ -25,7 +25,7 @@ const RENEWALS = 5;
 /** Of the time for a start. */
 const LONGEST_WAIT_FOR_SHARE = 8_000;
 const STARTED_WITHIN = 15_000;
-/** From `stop` on, what is under way has this long before its signal is aborted. */
+/** Milliseconds from `stop` until the signal of the work under way is aborted. */
 const ENDED_WITHIN = 10_000;
 
 export interface StreamConsumerOptions {
@@ -73,8 +73,8 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   }
 
   /**
-   * Kinesis does not tell how much it has: what was read and is not finished is all there is to
-   * say.
+   * Kinesis does not tell its backlog: records that were read and are not finished are all that is
+   * known.
    */
   async backlog(): Promise<readonly Backlog[]> {
     const subscriptions = this.registry.subscriptions(this.kind).filter(({ live }) => !live);
@@ -169,8 +169,8 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   }
 
   /**
-   * Whoever has more than its share gives it up when it renews its leases: so long, but not longer,
-   * a start waits for it.
+   * An instance with more than its share gives up shards when it renews its leases: a start waits
+   * so long for them, but not longer.
    */
   private async getOurShare(): Promise<void> {
     const { address, context } = this.options;

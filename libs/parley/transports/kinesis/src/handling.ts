@@ -9,28 +9,28 @@ import type {
 import type { ReaderPlace } from './shard-reader';
 import type { Streams } from './topology';
 
-/** What all who read for one subscription share. */
+/** Shared by all readers of one subscription. */
 export interface Place extends ReaderPlace {
   readonly context: TransportContext;
   readonly subscription: RegisteredSubscription;
   readonly deliver: Deliver;
   readonly streams: Streams;
-  /** All messages of the subscription run in these, whatever shard they came from. */
+  /** All messages of the subscription run in these, from every shard. */
   readonly lanes: KeyedExecutor;
 }
 
 const HONOURS = { retry: false, dead: false } as const;
 
 /**
- * Whether a message is for this subscription. A stream has all events of its owner; what nobody can
- * read is everybody's.
+ * Whether a message is for this subscription. A stream has all events of its owner; undecodable
+ * records go to every subscription, to be dead-lettered.
  */
 export const isWanted = ({ kind, handlers }: RegisteredSubscription, { type }: Headers): boolean =>
   kind === 'command' || type === undefined || handlers.has(type);
 
 /**
- * Hands one message over. What the stream cannot do, retry and keep the dead, the service's store
- * does.
+ * Delivers one message. The service's store retries it and keeps dead letters, because a stream
+ * cannot.
  */
 export async function deliverRecord(
   { subscription, deliver, context }: Place,

@@ -121,7 +121,7 @@ class KinesisTransport implements Transport {
   }
 }
 
-/** Over HTTP/1.1: AWS's own choice, HTTP/2, is what stand-ins for Kinesis do not speak. */
+/** Over HTTP/1.1: substitutes for Kinesis do not speak HTTP/2, the SDK's default. */
 function clientOf({ region, endpoint, credentials }: Address): KinesisClient {
   return new KinesisClient({
     region,

@@ -60,8 +60,8 @@ export class LiveTail {
   }
 
   /**
-   * What a shard was split or merged into is read from its beginning, once all that it goes on from
-   * were read to their ends.
+   * Reads the successors of a split or merged shard from their beginning, once all their parents
+   * were read to the end.
    */
   private async goOnFrom(shard: string): Promise<void> {
     this.over.add(shard);

@@ -13,7 +13,7 @@ export class OffsetTracker {
     public position: string,
   ) {}
 
-  /** Returns what to call when it is finished. */
+  /** Returns the function to call when it is finished. */
   begin(sequence: string): () => void {
     const entry = { sequence, isDone: false };
     this.open.push(entry);

@@ -29,7 +29,7 @@ class RecordRefusedError extends Error {
 
 /** Puts messages into the streams of their owners. */
 export class StreamPublisher {
-  /** By stream: what is said at about the same time goes in one request. */
+  /** By stream: records of about the same time go in one request. */
   private readonly batches = new Map<string, RequestBatcher<KinesisRecord>>();
 
   constructor(

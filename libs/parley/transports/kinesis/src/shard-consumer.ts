@@ -76,13 +76,13 @@ export class ShardConsumer {
     this.stored = position;
   }
 
-  /** Reads nothing more and begins nothing more; what runs goes on. */
+  /** Reads nothing more and begins nothing more; handlings under way continue. */
   async leave(): Promise<void> {
     this.leaving = true;
     await this.reader.stop();
   }
 
-  /** It is another's now, or nobody knows whose. */
+  /** Another instance has the lease now, or it is not known which one. */
   lose(why: string): void {
     void this.leave();
     this.lost.abort(
@@ -116,7 +116,7 @@ export class ShardConsumer {
     return this.progress.count;
   }
 
-  /** Never rejects. What comes back is handed over again: its successors wait for it. */
+  /** Never rejects. A returned message is delivered again: its successors wait for it. */
   private async handle(hand: () => Promise<string>, finish: () => void): Promise<void> {
     if (this.leaving) return;
     this.running++;

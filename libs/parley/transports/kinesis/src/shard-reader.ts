@@ -50,7 +50,7 @@ export class ShardReader {
   constructor(
     private readonly stream: string,
     readonly shard: string,
-    /** What was read last. */
+    /** The last position read. */
     private position: string,
     private readonly sink: RecordListener,
     private readonly place: ReaderPlace,
@@ -141,8 +141,8 @@ export class ShardReader {
     if (position === LATEST) return { ShardIteratorType: 'LATEST' };
     if (from === undefined)
       return { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: position };
-    // Kinesalite never answers where nothing is newer than that time; what is older is left out by
-    // `take`, too.
+    // Kinesalite never answers when there is no record newer than that time; `take` leaves out
+    // older ones, too.
     if (this.place.address.endpoint !== undefined) return { ShardIteratorType: 'TRIM_HORIZON' };
     return { ShardIteratorType: 'AT_TIMESTAMP', Timestamp: new Date(from) };
   }

@@ -63,7 +63,9 @@ export class StreamSubscription {
     return this.held.size >= this.share;
   }
 
-  /** Says that we live, learns what is ours. Rejects only when `mustSucceed`. */
+  /**
+   * Renews this instance's leases and learns which shards it has. Rejects only when `mustSucceed`.
+   */
   async lease(mustSucceed = false): Promise<void> {
     const { clock, address, context } = { ...this.place, clock: this.place.context.clock };
     const asked = clock.elapsed();
@@ -97,7 +99,7 @@ export class StreamSubscription {
     await Promise.all([...this.held.values()].map((shard) => this.leave(shard)));
   }
 
-  /** What still runs is no longer ours to finish. */
+  /** Gives up the shards of handlings that still run. */
   async close(): Promise<void> {
     this.cancelAdvance?.();
     await this.advance();
@@ -134,7 +136,7 @@ export class StreamSubscription {
     for (const shard of staying.slice(share)) void this.leave(shard);
   }
 
-  /** Who cannot be asked about is suspected. */
+  /** When the store cannot be asked, the shard counts as orphaned. */
   private async isOrphaned(shard: string): Promise<boolean> {
     const { suspects } = this.place.context.store ?? {};
     return (
@@ -168,7 +170,7 @@ export class StreamSubscription {
     });
   }
 
-  /** Read to its end, and all of it done: what it was split or merged into can begin. */
+  /** Read to its end, and all of it handled: the shard's successors can begin. */
   private async goOn(): Promise<void> {
     this.knownAt = -Infinity;
     await this.advance();
@@ -184,7 +186,7 @@ export class StreamSubscription {
     if (this.held.get(shard.lease.shard) !== shard) return;
     this.held.delete(shard.lease.shard);
     this.givenUp.add(shard.lease.shard);
-    await this.handBack([shard]); // first: whoever takes it next is to find it handed back
+    await this.handBack([shard]); // first: the next owner must find it handed back
     await this.tell([shard.standing], true);
     this.givenUp.delete(shard.lease.shard);
     shard.lose('is given up');
@@ -216,7 +218,7 @@ export class StreamSubscription {
   }
 
   /**
-   * Nothing is lost when it fails: what is handled is in the inbox, and the next time moves the
+   * A failure loses nothing: handled messages are in the inbox, and the next time moves the
    * position.
    */
   private async tell(

@@ -37,7 +37,7 @@ const withOptions = (options: Readonly<Record<string, string>>, url = given): st
   return own.href;
 };
 
-/** An owner of events, and those who read them. */
+/** An owner of events, and their readers. */
 class World {
   readonly owner = `t${randomBytes(4).toString('hex')}`;
   readonly happened = event(`${this.owner}.job-happened`, Job, { key: 'key' });
@@ -129,8 +129,8 @@ const jobs = (from: number, to: number, keys = 7): Job[] =>
 const sorted = (list: readonly Job[]): number[] => list.map(({ n }) => n).sort((a, b) => a - b);
 
 /**
- * Without the pipeline and its inbox, what was done beyond the position is handed over again when a
- * shard changes hands.
+ * Without the pipeline and its inbox, messages handled beyond the position are delivered again when
+ * a shard changes hands.
  */
 function firstTimes(seen: readonly Job[]): Job[] {
   const known = new Set<number>();
@@ -177,7 +177,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
   it('are read on, in order per key, while they are split and merged', async () => {
     const one = world();
     const seen: Job[] = [];
-    // More than a look into a shard brings: what it was split into would be read before all of it.
+    // More than one reading of a shard returns: its successors would be read before all of it.
     await one.say(jobs(1, 1_600, 50));
     const [first] = await openShards(one.stream);
     const middle = (BigInt(2) ** BigInt(126)).toString();
@@ -394,7 +394,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
         clock: systemClock,
         log: () => undefined,
       }).connect();
-    /** Somebody else on the port, who always answers the same. */
+    /** A foreign listener on the port, with a fixed answer. */
     const somebody = async ({
       status,
       type,

@@ -15,7 +15,7 @@ const LOOK_EVERY = 250;
 export const streamName = ({ prefix }: Address, owner: string, kind: Kind): string =>
   `${prefix}${owner}.${kind}s`;
 
-/** For people: what `topology` prints. */
+/** The stream as `topology` prints it. */
 export const resourceOf = (address: Address, owner: string, kind: Kind): Resource => ({
   what: 'stream',
   name: streamName(address, owner, kind),
@@ -42,7 +42,7 @@ export class Streams {
     return declaring;
   }
 
-  /** Somebody deleted it: it is made anew when it is asked for again. */
+  /** The stream was deleted: it is created again when it is needed again. */
   forget(stream: string): void {
     this.known.delete(stream);
   }
@@ -117,7 +117,7 @@ export class Streams {
     if (hours < retention) await this.keepLonger(stream);
   }
 
-  /** Of several who make it at the same time, one is the first to raise it. */
+  /** Of several instances that create it at the same time, one is the first to raise it. */
   private async keepLonger(stream: string): Promise<void> {
     const raise = new IncreaseStreamRetentionPeriodCommand({
       StreamName: stream,
