@@ -18,7 +18,7 @@ export class EntryRefusedError extends Error {
     super(`${code}: ${message}`);
   }
 
-  /** Whether it is refused for what it says. */
+  /** Whether its contents are refused. */
   get isForGood(): boolean {
     return /InvalidMessageContents|InvalidParameterValue/.test(this.code);
   }

@@ -9,15 +9,15 @@ import {
 /*
  * A command is a CloudEvent in structured JSON mode, the body of an SQS message. CloudEvents has no
  * binding for SQS, and as attributes it would not fit: SQS allows ten. The few attributes are the
- * content type, and what travels along with a command that comes back.
+ * content type, and the state of a command that comes back.
  */
 
 /** Bytes of a message, its attributes included. */
 export const LARGEST_MESSAGE = 262_144;
-/** What a failure may add, and an envelope: the rest is left for the body. */
+/** Bytes of the largest body: the rest is for an envelope and the failure of a retry. */
 export const LARGEST_BODY = LARGEST_MESSAGE - 40_960;
 
-/** What travels along with a command that comes back. */
+/** State that travels with a command that comes back. */
 export interface Bookkeeping {
   /** Handings-over that count, this one included. */
   readonly attempt?: number;
@@ -57,12 +57,16 @@ export function copyOf(message: Message, kept: Bookkeeping): SqsMessage {
   return copy({ ...kept, failure: { ...kept.failure, stack: '' } });
 }
 
-/** The headers and the body; whatever is no CloudEvent has none, and is kept as it came. */
+/**
+ * The headers and the body. A message that is no CloudEvent has no headers, and is kept unchanged.
+ */
 export function contentOf(message: Message): { readonly headers: Headers; readonly body: Buffer } {
   return fromStructured(Buffer.from(message.Body ?? ''));
 }
 
-/** What a copy says. What SQS counts on top had no outcome, or was given back. */
+/**
+ * The attempt that a copy carries. SQS's additional receives had no outcome, or were given back.
+ */
 export function attemptOf(message: Message): number {
   return numberIn(message, ATTEMPT, 1);
 }
@@ -73,7 +77,7 @@ export function deliveriesOf(message: Message): number {
 }
 
 /**
- * SQS counts what a stopping instance gives back as it counts what a process ended with; the first
+ * SQS counts messages that a stopping instance gives back like those of an ended process; the first
  * one is not held against a message.
  */
 const RECEIVED_UNSUSPECTED = 2;

@@ -19,13 +19,13 @@ import type { QueueUrls, Topology } from './topology';
 
 const STARTED_WITHIN = 15_000;
 /**
- * From `stop` on, what is under way has this long before its signal is aborted, and then this long
- * to notice.
+ * Milliseconds from `stop` until the signal of the work under way is aborted, and then until its
+ * end.
  */
 const ENDED_WITHIN = 10_000;
 const NOTICED_WITHIN = 1_000;
 
-/** Consumes an owner's queues, and what SQS gave up on. */
+/** Consumes an owner's queues, and the messages that SQS gave up on. */
 export class CommandConsumer extends ConsumerServer {
   private state: ConsumerHealth['state'] = 'starting';
   private consumers: readonly QueueConsumer[] = [];

@@ -37,7 +37,7 @@ const withOptions = (options: Readonly<Record<string, string>>, url = given): st
   return own.href;
 };
 
-/** One owner with its queues, and what it is handed. */
+/** One owner with its queues and its deliveries. */
 class Owner {
   readonly name: string;
   readonly keyed: Command<Job>;
@@ -104,7 +104,7 @@ class Owner {
     return { contract, envelope, body: Buffer.from(JSON.stringify({ key: 'k', n })), ...more };
   }
 
-  /** Resolves with what was handed over once it is so much. */
+  /** Resolves with the deliveries once there are so many. */
   reach(count: number): Promise<readonly Delivery[]> {
     return new Promise((resolve) => {
       const look = () => this.handed.length >= count && resolve(this.handed);
@@ -141,7 +141,7 @@ const numberOf = ({ body }: Delivery): number =>
       ...more,
     }).connect();
 
-  /** Somebody else on the port, who always answers the same. */
+  /** A foreign listener on the port, with a fixed answer. */
   const somebody = async ({
     status,
     type,
@@ -172,7 +172,7 @@ const numberOf = ({ body }: Delivery): number =>
     );
     const [other, clock] = [owner(undefined, undefined, undefined, one), owner()];
     await one.transport.publish([one.message(one.keyed, 1), one.message(one.loose, 2)]);
-    // Busy with them, it asks for no more: the other one would get what is not renewed.
+    // Busy with them, it asks for no more: the other one would get messages with an expired lease.
     await one.listen(2);
     await one.reach(2);
     await other.listen();
@@ -238,7 +238,7 @@ const numberOf = ({ body }: Delivery): number =>
       await queues.client.send(
         new SetQueueAttributesCommand({ QueueUrl: url, Attributes: { RedrivePolicy: once } }),
       );
-      // Somebody takes it and dies of it.
+      // A consumer takes it and dies of it.
       await queues.client.send(new ReceiveMessageCommand({ QueueUrl: url, VisibilityTimeout: 0 }));
       await queues.client.send(
         new ReceiveMessageCommand({ QueueUrl: url, VisibilityTimeout: 0, WaitTimeSeconds: 1 }),

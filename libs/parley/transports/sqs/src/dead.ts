@@ -14,8 +14,7 @@ const WAIT = 20;
 const AGAIN_AFTER = 5_000;
 
 /**
- * The consumer of what SQS itself gave up on: it goes to the dead letters of the service, with the
- * reason.
+ * Moves messages that SQS itself gave up on to the dead letters of the service, with the reason.
  */
 export class DeadConsumer {
   private readonly stopped = new AbortController();
@@ -33,7 +32,7 @@ export class DeadConsumer {
     this.running = Promise.all(this.urls.map((url) => this.drain(url)));
   }
 
-  /** What SQS hands out at this very moment comes again. */
+  /** Messages that SQS delivers at this very moment come again. */
   async stop(): Promise<void> {
     this.stopped.abort();
     await this.running;

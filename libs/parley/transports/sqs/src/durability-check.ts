@@ -4,7 +4,7 @@ import { queueNames, type Topology } from './topology';
 
 const FORTNIGHT = 14 * 24 * 3_600;
 
-/** What decides whether commands that were confirmed are still there later. */
+/** Checks whether confirmed commands are still there later. */
 export async function checkDurability(
   topology: Topology,
   address: Address,

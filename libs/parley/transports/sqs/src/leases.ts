@@ -13,7 +13,7 @@ import { bounded } from './topology';
 /** A lease is renewed so often while it lasts: two renewals may fail. */
 const RENEWALS = 3;
 
-/** What of one queue is ours: keeps it so while it is handled, and lets go of it. */
+/** Leases of the messages of one queue: renews them while they are handled, and releases them. */
 export class Leases {
   private readonly held = new Set<LeasedMessage>();
   private readonly deletions: RequestBatcher<Omit<DeleteMessageBatchRequestEntry, 'Id'>>;
@@ -103,7 +103,7 @@ export class Leases {
       });
       held.until = asked + this.lease * 1_000;
     } catch (error) {
-      // Gone since is what was deleted or given back meanwhile, too.
+      // A message that was deleted or given back meanwhile is gone, too.
       if (held.ended) return;
       if (
         error instanceof EntryRefusedError ||
@@ -115,7 +115,7 @@ export class Leases {
 
   private lose(held: LeasedMessage, error: Error): void {
     this.complain('is not ours any more: its lease could not be renewed', error);
-    // Its successors must not be handled before it: whoever gets it gets them, too.
+    // Its successors must not be handled before it: its next consumer gets them, too.
     for (const one of held.group === undefined ? [held] : this.ofGroup(held.group)) {
       this.drop(one);
       one.lose(`the lease of a command in ${this.url} was lost: ${error.message}`);

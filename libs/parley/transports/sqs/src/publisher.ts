@@ -22,17 +22,14 @@ import { batchesOf, EntryRefusedError } from './batches';
 import { bounded, groupOf, isMissing, type QueueUrls, type Topology } from './topology';
 import { LARGEST_MESSAGE, sqsMessageOf, type SqsMessage, sizeOf } from './cloudevents';
 
-/**
- * The longest SQS holds a message back, in seconds; what is left of a longer delay waits in further
- * goes.
- */
+/** Seconds: the longest delay of SQS; the rest of a longer delay waits in further rounds. */
 const LONGEST_WAIT = 900;
 
 type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & SqsMessage;
 
 /** Puts commands into the queues of their owners. */
 export class CommandPublisher {
-  /** By queue URL: what is said at about the same time goes in one request. */
+  /** By queue URL: messages of about the same time go in one request. */
   private readonly batches = new Map<string, RequestBatcher<Ready>>();
 
   constructor(
@@ -62,8 +59,8 @@ export class CommandPublisher {
   }
 
   /**
-   * Resolves when SQS has it; it is handed out after `milliseconds`, or waits anew for what remains
-   * of them.
+   * Resolves when SQS has stored it. SQS delivers it after `milliseconds`, or it is delayed again
+   * by the remaining ones.
    */
   putLater(
     owner: string,

@@ -24,7 +24,7 @@ const AGAIN_AFTER = 1_000;
 /** On top of the wait that SQS was asked for. */
 const ANSWERED_WITHIN = 5_000;
 
-/** What both consumers of an intake share. */
+/** Shared by both consumers of an owner. */
 export interface Place {
   readonly client: SQSClient;
   readonly address: Address;
@@ -67,13 +67,14 @@ export abstract class QueueConsumer {
     this.polling = this.poll();
   }
 
-  /** Somebody finished: there may be room. */
+  /** A handling has ended: there may be room. */
   roomMade(): void {
     this.wake();
   }
 
   /**
-   * Resolves when SQS hands nothing more to us. What runs goes on; what has not begun goes back.
+   * Resolves when SQS delivers nothing more to us. Handlings under way continue; messages that were
+   * not begun go back.
    */
   async stop(): Promise<void> {
     this.stopped = true;
@@ -86,7 +87,7 @@ export abstract class QueueConsumer {
     while (this.running.size > 0) await Promise.all(this.running);
   }
 
-  /** What still runs is told to give up. */
+  /** Aborts the handlings that still run. */
   abandon(why: string): void {
     for (const held of this.leases.all()) held.lose(why);
   }
@@ -94,7 +95,7 @@ export abstract class QueueConsumer {
   /** Which of them run one after the other. */
   protected abstract laneOf(held: LeasedMessage, id: string): string;
   protected abstract readonly supports: Delivery['supports'];
-  /** What is not for a handler here but for another queue. */
+  /** Moves a message that belongs to another queue. */
   protected abstract movedOn(held: LeasedMessage): Promise<boolean>;
   protected abstract settle(outcome: Outcome, held: LeasedMessage): Promise<void>;
   /** It has not been handled, or not to an end. */
@@ -195,8 +196,8 @@ export abstract class QueueConsumer {
   }
 
   /**
-   * What the pipeline gave back although nobody is stopping waits here: SQS would count each
-   * return.
+   * Messages that the pipeline returned although the instance is not stopping wait here: SQS would
+   * count each return.
    */
   private async outcomeOf(held: LeasedMessage): Promise<Outcome> {
     const { deliver, context } = this.place;
@@ -223,7 +224,7 @@ export abstract class QueueConsumer {
 }
 
 /**
- * Commands without a key, and those whose delay is over. A retry waits as a copy in the same queue.
+ * Commands without a key, and delayed ones that are due. A retry waits as a copy in the same queue.
  */
 export class StandardConsumer extends QueueConsumer {
   protected readonly supports = { retry: true, dead: false };
@@ -265,7 +266,7 @@ export class StandardConsumer extends QueueConsumer {
     await this.leases.finish(held);
   }
 
-  /** As a copy with the same attempt, for SQS counts what comes back by itself as one more. */
+  /** As a copy with the same attempt, because SQS would count a returned message as one more. */
   protected async giveBack(held: LeasedMessage): Promise<void> {
     const { message } = held;
     await this.place.publisher.putLater(this.place.subscription.name, 0, (remaining) =>

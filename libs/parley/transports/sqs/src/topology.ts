@@ -21,7 +21,7 @@ import type { Address } from './address';
  *   inventory-dead.fifo
  */
 
-/** The longest SQS keeps anything: what waits longer is gone. */
+/** Seconds: the longest SQS keeps a message; later it is gone. */
 const KEPT = 14 * 24 * 3_600;
 /**
  * Receptions after which SQS gives a command up. It is there for commands that kill their consumer:
@@ -70,10 +70,7 @@ function settingsOf(role: Role, address: Address, deadArn?: string): Record<stri
   };
 }
 
-/**
- * Of these, what a queue says of itself has to be what is declared; the others are given with each
- * request.
- */
+/** Settings of a queue that must be as declared; the others are given with each request. */
 const DEMANDED = [
   'MessageRetentionPeriod',
   'DelaySeconds',
@@ -82,7 +79,7 @@ const DEMANDED = [
   'RedrivePolicy',
 ] as const;
 
-/** For people: what `topology` prints. */
+/** The queues as `topology` prints them. */
 export function resourcesOf(address: Address, owner: string): readonly Resource[] {
   const names = queueNames(address.prefix, owner);
   const resource = (role: Role, dead?: Role): Resource => ({
@@ -118,7 +115,7 @@ export class Topology {
     return declaring;
   }
 
-  /** Somebody deleted some of them: they are declared anew when they are asked for again. */
+  /** Some of them were deleted: they are declared again when they are needed again. */
   forget(owner: string): void {
     this.known.delete(owner);
   }
