@@ -184,8 +184,8 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
       (name: string): Handle =>
       async ({ headers, body, attempt }) => {
         const key = headers.partitionkey!;
-        // Who was closed, or lost its connection, may still be at it, for it does not listen to its
-        // signal: what it held meets it there.
+        // An instance that was closed, or lost its connection, may still run its handler, which
+        // ignores its signal: its redelivered message may overlap with it.
         if (busy.has(key) && attempt === 1 && !gone.has(busy.get(key)!) && !gone.has(name))
           overlaps++;
         busy.set(key, name);

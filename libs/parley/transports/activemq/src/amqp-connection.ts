@@ -14,8 +14,8 @@ const CLOSED_WITHIN = 1_000;
  */
 const SILENCE = 5_000;
 /**
- * Deliveries of a session that may be unsettled; rhea settles them in the order they came, so that
- * a long handling must not fill what is behind it.
+ * Unsettled deliveries of a session at most. rhea settles them in the order of arrival: the limit
+ * must leave room for the deliveries behind a long handling.
  */
 export const UNSETTLED_AT_MOST = 65_536;
 

@@ -12,12 +12,12 @@ import { createHash } from 'node:crypto';
 import type { Address } from './address';
 
 /*
- * What SQS holds for an owner. Sender and consumer declare the same queues, whoever comes first; so
- * commands wait for an owner that never ran yet.
+ * Queues of an owner in SQS. Sender and consumer declare the same ones, in either order; so commands
+ * wait for an owner that never ran yet.
  *
  *   inventory              commands without a key, and those with a delay
  *   inventory-lanes.fifo   commands with a key: a message group a key
- *   inventory-dead         what SQS itself gave up on; a FIFO queue's has to be one, too
+ *   inventory-dead         messages that SQS gave up on; a FIFO queue's has to be one, too
  *   inventory-dead.fifo
  */
 
