@@ -102,6 +102,7 @@ export class HandlerTestKit {
       outbox: {
         add: async (tx, messages) => void kept.set(tx, [...(kept.get(tx) ?? []), ...messages]),
       },
+      lanes: {} as Store['lanes'], // no message of a handler under test is parked or dead
     } as Store;
   }
 
