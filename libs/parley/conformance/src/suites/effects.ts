@@ -73,6 +73,23 @@ export async function sayInTransaction(
   });
 }
 
+/** Sends until the technology takes a message again. */
+export const sendsAgain = (
+  speaker: Instance,
+  contract: Contract,
+  job: Job,
+  patience: number,
+): Promise<unknown> =>
+  eventually(
+    () =>
+      say(speaker, contract, job).then(
+        () => true,
+        () => false,
+      ),
+    'the technology to be back',
+    patience,
+  );
+
 /** For keys and values; a technology may refuse at most one of them where it is said. */
 export const ODD_TEXTS = [
   'Zürich',

@@ -1,6 +1,5 @@
 import { NotStoredError, UnconfirmedError } from '@parley/messaging';
-import { numbers, sayInTransaction } from './effects';
-import { eventually } from '../harness/recorder';
+import { numbers, sayInTransaction, sendsAgain } from './effects';
 import { note, say, type TestScenario } from '../harness/test-scenario';
 import type { TryPromise } from '../suite';
 
@@ -33,15 +32,7 @@ async function tryWhileAway(trial: TestScenario): Promise<void> {
   expect(Date.now() - started).toBeLessThan(FAILS_WITHIN_MS);
   speaker.place.way!.up();
   await seen.reach(1, ({ job }) => job.n === 1, BACK_WITHIN_MS);
-  await eventually(
-    () =>
-      say(speaker, contract, { key: 'k', n: 3 }).then(
-        () => true,
-        () => false,
-      ),
-    'the technology to be back',
-    BACK_WITHIN_MS,
-  );
+  await sendsAgain(speaker, contract, { key: 'k', n: 3 }, BACK_WITHIN_MS);
   await seen.reach(1, ({ job }) => job.n === 3);
   if (failure instanceof NotStoredError) expect(numbers(seen.entries)).not.toContain(2);
 }

@@ -7,6 +7,7 @@ import {
   numbers,
   pause,
   sayInTransaction,
+  sendsAgain,
 } from './effects';
 import { eventually } from '../harness/recorder';
 import { technologyAwayPromise } from './technology-away';
@@ -147,15 +148,7 @@ export function transactionPromises(promise: TryPromise): void {
         'the copy to be said',
         40_000,
       );
-      await eventually(
-        () =>
-          say(speaker, contract, { key: 'k', n: 6 }).then(
-            () => true,
-            () => false,
-          ),
-        'the technology to be back',
-        40_000,
-      );
+      await sendsAgain(speaker, contract, { key: 'k', n: 6 }, 40_000);
       await seen.reach(1, ({ job }) => job.n === 6);
       expect((await effectsReach(trial, 6)).filter((one) => one.startsWith('k'))).toEqual([
         'k5',

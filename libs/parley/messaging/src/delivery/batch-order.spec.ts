@@ -6,14 +6,8 @@ import { Harness, VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import type { BatchContext } from '../message/handler-context';
 import { Handles } from '../handlers/handles';
-import { InFlight } from '../in-flight';
-import { PayloadProcessor } from '../payload/payload-processor';
 import type { Handler, RegisteredSubscription } from '../ports/subscription';
-import { Publisher } from '../sending/publisher';
-import { Transactions } from '../sending/transactions';
-import { CircuitBreakers } from './circuit-breakers';
-import { HandlerRuns } from './handler-runs';
-import { Pipeline } from './pipeline';
+import { pipelineOn } from './pipeline.fixture';
 
 const Weigh = command('scales.weigh', z.object({ parcel: z.string() }), { key: 'parcel' });
 
@@ -68,7 +62,7 @@ it('a batch checks its lanes in the order of its keys, before it is handled', as
     concurrency: 10,
     handlers: new Map([[Weigh.name, handler]]),
   };
-  const pipeline = pipelineOn(store, clock);
+  const pipeline = pipelineOn({ store, clock, instance: 'scales-1' });
   // Of a technology that acknowledges outside the transaction, and leaves parking to the store.
   const deliver = (parcel: string) =>
     pipeline.deliver({
@@ -83,17 +77,3 @@ it('a batch checks its lanes in the order of its keys, before it is handled', as
 
   expect(steps).toEqual(['a', 'b', 'c', 'd', 'e', 'handled dbeac']);
 });
-
-function pipelineOn(store: MemoryStore, clock: VirtualClock): Pipeline {
-  const process = { instance: 'scales-1', clock, random: () => 0, log: () => undefined };
-  const bodies = new PayloadProcessor(undefined, undefined);
-  return new Pipeline(
-    new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)),
-    store,
-    new InFlight(),
-    new HandlerRuns(clock, process.log),
-    new CircuitBreakers(false, clock, process.log),
-    bodies,
-    process,
-  );
-}

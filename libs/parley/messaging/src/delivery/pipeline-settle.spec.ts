@@ -12,15 +12,9 @@ import {
   LeaseLostError,
 } from '../message/failure';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
-import { PayloadProcessor } from '../payload/payload-processor';
-import { HandlerRuns } from './handler-runs';
-import { InFlight } from '../in-flight';
-import { CircuitBreakers } from './circuit-breakers';
 import { OutageError } from '../ports/outage';
-import { Pipeline } from './pipeline';
-import { Publisher } from '../sending/publisher';
 import type { Delivery } from '../ports/delivery';
-import { Transactions } from '../sending/transactions';
+import { pipelineOn } from './pipeline.fixture';
 
 const Sealed = event('chancery.letter-sealed', z.object({ letter: z.string() }), { key: 'letter' });
 const failure: Failure = {
@@ -58,22 +52,12 @@ function deliver(
   settle: Delivery['acknowledgeInTransaction'],
   options: HandlerOptions = {},
 ) {
-  const process = {
-    instance: 'chancery-1',
-    clock,
-    random: () => 0,
-    log: (level: string, message: string) => void (level === 'error' && complaints.push(message)),
-  };
-  const bodies = new PayloadProcessor(undefined, undefined);
-  const pipeline = new Pipeline(
-    new Transactions(store, new Publisher({ of: () => undefined, all: () => [] }, store, bodies)),
+  const pipeline = pipelineOn({
     store,
-    new InFlight(),
-    new HandlerRuns(clock, process.log),
-    new CircuitBreakers(false, clock, process.log),
-    bodies,
-    process,
-  );
+    clock,
+    instance: 'chancery-1',
+    log: (level, message) => void (level === 'error' && complaints.push(message)),
+  });
   const handler: Handler = {
     contract: Sealed,
     options,

@@ -3,17 +3,12 @@ import { command } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
-import { PayloadProcessor } from '../payload/payload-processor';
 import type { Failure } from '../message/failure';
 import type { Handler, HandlerOptions, RegisteredSubscription } from '../ports/subscription';
-import { HandlerRuns } from './handler-runs';
 import { InFlight } from '../in-flight';
-import { CircuitBreakers } from './circuit-breakers';
-import { Pipeline } from './pipeline';
-import { Publisher } from '../sending/publisher';
 import { Solitude, UNFINISHED_AT_MOST } from './suspects';
 import type { Delivery, Outcome } from '../ports/delivery';
-import { Transactions } from '../sending/transactions';
+import { pipelineOn } from './pipeline.fixture';
 
 let onRead = () => {};
 const Seal = command(
@@ -42,19 +37,8 @@ const ending = (instance: string, id: string) =>
 
 /** One process of a service: `deliver` gives it a message that `run` handles. */
 function processOf(instance: string, options: HandlerOptions = {}) {
-  const surroundings = { instance, clock, random: () => 0, log: () => undefined };
-  const bodies = new PayloadProcessor(undefined, undefined);
-  const publisher = new Publisher({ of: () => undefined, all: () => [] }, store, bodies);
   const inFlight = new InFlight();
-  const pipeline = new Pipeline(
-    new Transactions(store, publisher),
-    store,
-    inFlight,
-    new HandlerRuns(clock, surroundings.log),
-    new CircuitBreakers(false, clock, surroundings.log),
-    bodies,
-    surroundings,
-  );
+  const pipeline = pipelineOn({ store, clock, instance, inFlight });
   const deliver = (
     run: () => Promise<unknown>,
     delivery: Partial<Delivery> & { readonly id?: string } = {},
