@@ -4,6 +4,7 @@ import {
   publishError,
   UnconfirmedError,
   UnpublishableError,
+  UnpublishedError,
 } from './publish-errors';
 
 class AwayError extends OutageError {
@@ -27,6 +28,13 @@ describe('an error of sending a message', () => {
     const error = publishError(cause, readers);
     expect(error).toBeInstanceOf(type);
     expect(error).toMatchObject({ message: 'the database is away', cause });
+  });
+
+  it('tells that nothing was stored, also where a transport says it of one message only', () => {
+    const cause = new UnpublishedError('not allowed to write to orders.events');
+    const error = publishError(cause, readers);
+    expect(error).toBeInstanceOf(NotStoredError);
+    expect(error).toMatchObject({ message: cause.message, cause });
   });
 
   it.each([

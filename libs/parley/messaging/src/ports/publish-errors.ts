@@ -45,12 +45,71 @@ export class NotTriedError extends Error {
   override readonly name = 'NotTriedError';
 }
 
+/** The errors of sending by one technology, in the same words for all technologies. */
+export class PublishErrors {
+  private readonly later: string;
+  private readonly again: string;
+
+  /**
+   * @param broker `RabbitMQ at amqp://localhost`, without credentials
+   * @param isKept false where a broadcast that is sent again late is of no use
+   */
+  constructor(
+    private readonly broker: string,
+    isKept = true,
+  ) {
+    const ifItMatters = 'nothing keeps it, so send it again if it still matters';
+    this.later = isKept ? 'nothing was stored, send it again when it is back' : ifItMatters;
+    this.again = isKept ? 'send it again under the same id' : ifItMatters;
+  }
+
+  /** No message can be handed over. */
+  notConnected(why = 'there is no connection', cause?: unknown): NotStoredError {
+    return new NotStoredError(`${this.broker} takes no messages (${why}); ${this.later}`, {
+      cause,
+    });
+  }
+
+  /** The message was not handed over, or the broker rejected it for now. */
+  notStored(target: string, why: string, cause?: unknown): NotStoredError {
+    return new NotStoredError(
+      `${this.broker} did not take a message for ${target} (${why}); ${this.later}`,
+      { cause },
+    );
+  }
+
+  /** @param target `queue orders` @param remedy what is done about it, by whom */
+  unroutable(target: string, remedy: string, cause?: unknown): UnroutableError {
+    return new UnroutableError(`${this.broker} has no ${target}: someone deleted it; ${remedy}`, {
+      cause,
+    });
+  }
+
+  /** The message was handed over, and no confirm came. */
+  unconfirmed(target: string, why: string, cause?: unknown): UnconfirmedError {
+    return new UnconfirmedError(
+      `${this.broker} did not confirm a message for ${target} (${why}); ${this.again}`,
+      { cause },
+    );
+  }
+
+  /** The broker, or its protocol, never takes such a message. */
+  unacceptable(target: string, why: string, cause?: unknown): UnpublishableError {
+    return new UnpublishableError(
+      `${this.broker} takes no such message for ${target} (${why}); nothing was stored`,
+      { cause },
+    );
+  }
+}
+
 /**
  * The error of one message that was sent outside of a transaction: outages that a client library
  * reports become NotStoredError or UnconfirmedError, other errors stay as they are.
  */
 export function publishError(error: unknown, readers: readonly OutageReader[]): unknown {
   if (error instanceof NotStoredError || error instanceof UnconfirmedError) return error;
+  if (error instanceof UnpublishableError) return error;
+  if (error instanceof UnpublishedError) return new NotStoredError(error.message, { cause: error });
   const outage = outageIn(error, readers);
   if (!outage) return error;
   return outage.effect === 'none'

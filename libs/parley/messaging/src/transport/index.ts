@@ -112,6 +112,7 @@ export {
   NotStoredError,
   NotTriedError,
   PartlyPublishedError,
+  PublishErrors,
   UnconfirmedError,
   UnpublishableError,
   UnpublishedError,

@@ -7,20 +7,22 @@ import {
   UnroutableError,
   bugIn,
   NotStoredError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import type { Message } from 'rhea';
 import { type Address, TopologyMismatchError } from './address';
 import { messageOf } from './cloudevents';
 import { AmqpConnection } from './amqp-connection';
 import { Management } from './management';
-import { notConnected, notDeclared, SenderLinks } from './sender-links';
+import { SenderLinks } from './sender-links';
 import { addressOf, declare, laneOf, missingFrom } from './topology';
 
 const CONNECTED_WITHIN = 10_000;
 
-/** Says commands and broadcasts over one connection. */
+/** Sends commands and broadcasts over one connection. */
 export class Publisher {
   private readonly line: AmqpConnection;
+  private readonly errors: PublishErrors;
   private readonly outlets: SenderLinks;
   private management?: Management;
   private declared = new Map<string, Promise<void>>();
@@ -38,7 +40,8 @@ export class Publisher {
       opened,
       lost: (why) => this.outlets.lost(why),
     });
-    this.outlets = new SenderLinks(this.line, address);
+    this.errors = new PublishErrors(`ActiveMQ at ${address}`);
+    this.outlets = new SenderLinks(this.line, this.errors);
   }
 
   connect(): Promise<void> {
@@ -74,7 +77,7 @@ export class Publisher {
 
   /** Asks the broker about itself. */
   async manage<T>(work: (management: Management) => Promise<T>): Promise<T> {
-    await withTimeout(CONNECTED_WITHIN, this.line.arrival(), () => notConnected(this.address));
+    await withTimeout(CONNECTED_WITHIN, this.line.arrival(), () => this.errors.notConnected());
     return work(this.management!);
   }
 
@@ -117,7 +120,10 @@ export class Publisher {
       });
     } catch (error) {
       if (error instanceof NotStoredError || error instanceof TopologyMismatchError) throw error;
-      throw bugIn(error) ?? notDeclared(what, this.address, error as Error);
+      throw (
+        bugIn(error) ??
+        this.errors.notStored(what, `not declared: ${(error as Error).message}`, error)
+      );
     }
   }
 }

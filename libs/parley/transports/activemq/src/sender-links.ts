@@ -1,13 +1,5 @@
-import {} from '@parley/messaging';
-import {
-  UnpublishableError,
-  withTimeout,
-  NotStoredError,
-  UnroutableError,
-  UnconfirmedError,
-} from '@parley/messaging/transport';
+import { withTimeout, type PublishErrors } from '@parley/messaging/transport';
 import type { Connection, Delivery, EventContext, Message, Sender } from 'rhea';
-import type { Address } from './address';
 import type { AmqpConnection } from './amqp-connection';
 import { attached, linkError } from './management';
 
@@ -26,14 +18,14 @@ class SenderLink {
 
   constructor(
     readonly sender: Sender,
-    private readonly address: Address,
+    private readonly errors: PublishErrors,
     private readonly target: string,
   ) {
     sender.on('sendable', () => this.wake());
     sender.on('accepted', ({ delivery }: EventContext) => this.take(delivery!)?.resolve());
     for (const no of ['rejected', 'released'])
       sender.on(no, ({ delivery }: EventContext) =>
-        this.take(delivery!)?.reject(refusal(target, address, delivery!, no)),
+        this.take(delivery!)?.reject(refusal(errors, target, delivery!, no)),
       );
     sender.on('sender_close', () => this.close(linkError(sender).message));
   }
@@ -41,7 +33,7 @@ class SenderLink {
   async send(message: Message): Promise<void> {
     while (!this.closed && !this.sender.sendable())
       await new Promise<void>((resolve) => this.waiting.push(resolve));
-    if (this.closed) throw notConnected(this.address);
+    if (this.closed) throw this.errors.notConnected();
     await new Promise<void>((resolve, reject) =>
       this.unconfirmed.set(this.sender.send(message), { resolve, reject }),
     );
@@ -51,7 +43,7 @@ class SenderLink {
   close(why: string): void {
     this.closed = true;
     for (const { reject } of this.unconfirmed.values())
-      reject(unconfirmed(this.target, this.address, why));
+      reject(this.errors.unconfirmed(this.target, why));
     this.unconfirmed.clear();
     this.wake();
   }
@@ -73,7 +65,7 @@ export class SenderLinks {
 
   constructor(
     private readonly line: AmqpConnection,
-    private readonly address: Address,
+    private readonly errors: PublishErrors,
   ) {}
 
   /** The connection is gone, and its links with it. */
@@ -94,7 +86,7 @@ export class SenderLinks {
     })();
     const why = `no answer within ${CONFIRMED_WITHIN / 1_000} s`;
     await withTimeout(CONFIRMED_WITHIN, sending, () =>
-      handedOver ? unconfirmed(target, this.address, why) : notConnected(this.address),
+      handedOver ? this.errors.unconfirmed(target, why) : this.errors.notStored(target, why),
     );
   }
 
@@ -119,11 +111,11 @@ export class SenderLinks {
     const sender = connection.open_sender({
       target: { address: target, capabilities: [capability] } as never,
     });
-    const outlet = new SenderLink(sender, this.address, target);
+    const outlet = new SenderLink(sender, this.errors, target);
     await attached(sender, 'sendable').catch((error: Error & { condition?: string }) => {
       throw error.condition === 'amqp:not-found'
-        ? noSuchAddress(target, this.address)
-        : refused(target, this.address, error.message);
+        ? this.errors.unroutable(target, 'it is made anew for the next message, so send it again')
+        : this.errors.notStored(target, error.message);
     });
     return outlet;
   }
@@ -133,48 +125,17 @@ export class SenderLinks {
 const OF_THE_MESSAGE =
   /^amqp:(decode-error|invalid-field|not-implemented|frame-size-too-small|link:message-size-exceeded)$/;
 
-function refusal(target: string, address: Address, { remote_state }: Delivery, how: string): Error {
+function refusal(
+  errors: PublishErrors,
+  target: string,
+  { remote_state }: Delivery,
+  how: string,
+): Error {
   const error = (
     remote_state as { error?: { description?: string; condition?: string } } | undefined
   )?.error;
   const why = error?.description ?? error?.condition ?? how;
   return OF_THE_MESSAGE.test(error?.condition ?? '')
-    ? new UnacceptableError(target, address, why)
-    : refused(target, address, why);
+    ? errors.unacceptable(target, why)
+    : errors.notStored(target, why);
 }
-
-/** The broker takes no such message. Nothing was stored, and saying it again does not help. */
-class UnacceptableError extends UnpublishableError {
-  override readonly name = 'UnacceptableError';
-  constructor(target: string, address: Address, why: string) {
-    super(`ActiveMQ at ${address} takes no such message for ${target}: ${why}`);
-  }
-}
-
-/** There is no connection to hand a message over. */
-export const notConnected = (address: Address): NotStoredError =>
-  new NotStoredError(
-    `there is no connection to ActiveMQ at ${address}; nothing was stored, send it again when it is back`,
-  );
-
-/** Whether there is a queue for the message is not known. */
-export const notDeclared = (target: string, address: Address, cause: Error): NotStoredError =>
-  new NotStoredError(
-    `ActiveMQ at ${address} did not declare ${target} (${cause.message}); nothing was stored, send it again when it is back`,
-    { cause },
-  );
-
-const noSuchAddress = (target: string, address: Address): UnroutableError =>
-  new UnroutableError(
-    `ActiveMQ at ${address} has no ${target}: someone deleted it; it is made anew for the next message, so send it again`,
-  );
-
-const refused = (target: string, address: Address, why: string): NotStoredError =>
-  new NotStoredError(
-    `ActiveMQ at ${address} refused a message for ${target} (${why}); nothing was stored`,
-  );
-
-const unconfirmed = (target: string, address: Address, why: string): UnconfirmedError =>
-  new UnconfirmedError(
-    `ActiveMQ at ${address} did not confirm a message for ${target} (${why}); send it again under the same id`,
-  );

@@ -1,4 +1,3 @@
-import {} from '@parley/messaging';
 import {
   bugIn,
   failureOf,
@@ -8,11 +7,10 @@ import {
   type OutgoingMessage,
   BodyTooLargeError,
   type TransportContext,
-  UnpublishableError,
   UnpublishedError,
   NotStoredError,
   UnroutableError,
-  UnconfirmedError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
@@ -54,13 +52,16 @@ export class KafkaPublisher {
   private shipping?: Promise<void>;
   private turn = 0;
   private closed = false;
+  private readonly errors: PublishErrors;
 
   constructor(
     private readonly client: KafkaClient,
     private readonly topics: Topics,
     private readonly address: Address,
     private readonly context: Pick<TransportContext, 'log'>,
-  ) {}
+  ) {
+    this.errors = new PublishErrors(`Kafka at ${address}`);
+  }
 
   async connect(): Promise<void> {
     const late = () => new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`);
@@ -154,13 +155,13 @@ export class KafkaPublisher {
   }
 
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
-    const late = () => notConnected(this.address, `no answer within ${CONFIRMED_WITHIN / 1_000} s`);
+    const late = () => this.errors.notConnected(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
       return await within(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
     } catch (error) {
       if (error instanceof NotStoredError || (error as Error).name === 'TopologyMismatchError')
         throw error;
-      throw bugIn(error) ?? notConnected(this.address, (error as Error).message, error);
+      throw bugIn(error) ?? this.errors.notConnected((error as Error).message, error);
     }
   }
 
@@ -285,15 +286,19 @@ export class KafkaPublisher {
 
   private errorOf(rejection: RejectionError, { messages }: PendingSend): Error {
     const { topic } = messages[0]!;
-    if (rejection.what === 'unsent')
-      return notConnected(this.address, rejection.message, rejection);
-    if (rejection.what === 'unknown') return unconfirmed(topic, this.address, rejection);
+    if (rejection.what === 'unsent') return this.errors.notConnected(rejection.message, rejection);
+    if (rejection.what === 'unknown')
+      return this.errors.unconfirmed(topic, rejection.message, rejection);
     if (rejection.what === 'refused' || rejection.what === 'too large')
-      return new RefusedError(topic, this.address, rejection);
+      return this.errors.unacceptable(topic, rejection.message, rejection);
     if (rejection.what === 'not allowed')
       return new NotAllowedError(topic, this.address, rejection);
     this.topics.forget(topic);
-    return noSuchTopic(topic, this.address, rejection);
+    return this.errors.unroutable(
+      `topic ${topic}`,
+      'send it again, and it is made anew where that is allowed',
+      rejection,
+    );
   }
 }
 
@@ -301,7 +306,7 @@ type Sized = Outgoing & { readonly bytes: number };
 
 const isFinal = ({ what }: RejectionError): boolean => what !== 'unsent' && what !== 'unknown';
 
-/** Whether the broker rejected the request, in contrast to a lost connection. */
+/** True when the broker rejected the request, in contrast to a lost connection. */
 const isComplaint = ({ cause }: RejectionError): boolean =>
   (cause as { type?: unknown } | undefined)?.type !== undefined;
 
@@ -333,7 +338,7 @@ function ofOneTopic(error: Error): never {
 
 const behind = () => new NotTriedError('an earlier message of its key was not published');
 
-/** Whether an earlier message of its key, for the same owner, was not published. */
+/** True when an earlier message of its key, for the same owner, was not published. */
 function isBehind(
   { contract: { owner }, envelope: { partitionkey } }: OutgoingMessage,
   failures: ReadonlyMap<OutgoingMessage, unknown>,
@@ -342,17 +347,6 @@ function isBehind(
   return [...failures.keys()].some(
     ({ contract, envelope }) => contract.owner === owner && envelope.partitionkey === partitionkey,
   );
-}
-
-/** The broker refused the message. Nothing was stored. */
-export class RefusedError extends UnpublishableError {
-  override readonly name = 'RefusedError';
-  constructor(topic: string, address: Address, cause: Error) {
-    super(
-      `Kafka at ${address} refused a message for ${topic} (${cause.message}); publishing it again does not help`,
-      { cause },
-    );
-  }
 }
 
 /** This service may not write to the topic. Nothing was stored. */
@@ -365,22 +359,3 @@ class NotAllowedError extends UnpublishedError {
     );
   }
 }
-
-/** No message could be sent. */
-const notConnected = (address: Address, why: string, cause?: unknown): NotStoredError =>
-  new NotStoredError(
-    `Kafka at ${address} takes nothing (${why}); nothing was stored, send it again when it is back`,
-    { cause },
-  );
-
-const noSuchTopic = (topic: string, address: Address, cause: Error): UnroutableError =>
-  new UnroutableError(
-    `Kafka at ${address} has no topic ${topic}: someone deleted it; send it again, and it is made anew where that is allowed`,
-    { cause },
-  );
-
-const unconfirmed = (topic: string, address: Address, cause: Error): UnconfirmedError =>
-  new UnconfirmedError(
-    `Kafka at ${address} did not confirm a message for ${topic} (${cause.message}); send it again under the same id`,
-    { cause },
-  );

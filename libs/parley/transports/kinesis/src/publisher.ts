@@ -1,6 +1,5 @@
 import { type KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { isUnusable, reasonOf } from '@parley/aws';
-import {} from '@parley/messaging';
 import {
   RequestBatcher,
   bugIn,
@@ -8,8 +7,7 @@ import {
   type OutgoingMessage,
   sendInOrder,
   UnpublishableError,
-  NotStoredError,
-  UnconfirmedError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import type { Address } from './address';
@@ -31,12 +29,15 @@ class RecordRefusedError extends Error {
 export class StreamPublisher {
   /** By stream: records of about the same time go in one request. */
   private readonly batches = new Map<string, RequestBatcher<KinesisRecord>>();
+  private readonly errors: PublishErrors;
 
   constructor(
     private readonly client: KinesisClient,
     private readonly address: Address,
     private readonly streams: Streams,
-  ) {}
+  ) {
+    this.errors = new PublishErrors(`Kinesis at ${address}`);
+  }
 
   /**
    * Of one key one is unconfirmed at a time: Kinesis may refuse some records of a request and take
@@ -81,8 +82,8 @@ export class StreamPublisher {
     const isRefused =
       error instanceof RecordRefusedError || ($fault === 'client' && name !== 'AbortError');
     return isRefused
-      ? refused(stream, this.address, `${name}: ${message}`)
-      : unconfirmed(stream, this.address, reasonOf(error));
+      ? this.errors.notStored(stream, `${name}: ${message}`)
+      : this.errors.unconfirmed(stream, reasonOf(error));
   }
 
   private batchesOf(stream: string): RequestBatcher<KinesisRecord> {
@@ -124,13 +125,3 @@ export class RecordTooLargeError extends UnpublishableError {
     );
   }
 }
-
-const refused = (stream: string, address: Address, why: string): NotStoredError =>
-  new NotStoredError(
-    `Kinesis at ${address} refused a message for ${stream} (${why}); nothing was stored`,
-  );
-
-const unconfirmed = (stream: string, address: Address, why: string): UnconfirmedError =>
-  new UnconfirmedError(
-    `Kinesis at ${address} did not confirm a message for ${stream} (${why}); send it again under the same id`,
-  );

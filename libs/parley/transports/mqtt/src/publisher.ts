@@ -1,12 +1,9 @@
-import {} from '@parley/messaging';
 import {
   headersOf,
   type OutgoingMessage,
   sendInOrder,
   type TransportContext,
-  UnpublishableError,
-  NotStoredError,
-  UnconfirmedError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import type { MqttClient } from 'mqtt';
 import type { Address } from './address';
@@ -32,14 +29,16 @@ const sizeOf = ({ userProperties = {} }: ReturnType<typeof write>['properties'])
     0,
   );
 
-/** Says broadcasts with QoS 1. */
+/** Publishes broadcasts with QoS 1. */
 export class Publisher {
   private readonly connection: Connection;
+  private readonly errors: PublishErrors;
 
   constructor(
     private readonly address: Address,
     private readonly context: TransportContext,
   ) {
+    this.errors = new PublishErrors(`the MQTT broker at ${address}`, false);
     const topic = presenceOf(context);
     const will = { topic, payload: Buffer.from('offline'), qos: 1 as const, retain: false };
     const opened = async (client: MqttClient) =>
@@ -70,14 +69,13 @@ export class Publisher {
       this.connection.largest,
     ];
     if (size > largest)
-      throw new UnacceptableError(
+      throw this.errors.unacceptable(
         topic,
-        address,
         `it has ${size} bytes, and the broker takes ${largest}`,
       );
     let id: number | undefined;
     const notConfirmed = (why: string) =>
-      id === undefined ? notStored(topic, address, why) : unconfirmed(topic, address, why);
+      id === undefined ? this.errors.notStored(topic, why) : this.errors.unconfirmed(topic, why);
     const said = (client: MqttClient) =>
       new Promise<void>((resolve, reject) => {
         const answered = (error?: (Error & { readonly code?: unknown }) | null) => {
@@ -85,7 +83,7 @@ export class Publisher {
           else
             reject(
               FOR_GOOD.has(error.code)
-                ? new UnacceptableError(topic, address, error.message)
+                ? this.errors.unacceptable(topic, error.message)
                 : notConfirmed(error.message),
             );
         };
@@ -103,21 +101,3 @@ export class Publisher {
     }
   }
 }
-
-/** The broker takes no such message. Saying it again does not help. */
-class UnacceptableError extends UnpublishableError {
-  override readonly name = 'UnacceptableError';
-  constructor(topic: string, address: Address, why: string) {
-    super(`the MQTT broker at ${address} takes no such broadcast to ${topic}: ${why}`);
-  }
-}
-
-const notStored = (topic: string, address: Address, why: string): NotStoredError =>
-  new NotStoredError(
-    `the broadcast to ${topic} was not handed to the MQTT broker at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
-  );
-
-const unconfirmed = (topic: string, address: Address, why: string): UnconfirmedError =>
-  new UnconfirmedError(
-    `the broadcast to ${topic} was not confirmed by the MQTT broker at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
-  );

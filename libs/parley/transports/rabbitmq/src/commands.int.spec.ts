@@ -147,7 +147,7 @@ jest.setTimeout(30_000);
       const results = await Promise.all(waiting.map((one) => one.say().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
       taken.push(...results.filter((result) => !('error' in result)));
       const refused = results.find(
-        (result) => 'error' in result && result.error.name === 'UnacceptableError',
+        (result) => 'error' in result && result.error.name === 'UnpublishableError',
       );
       if (refused) expect(refused.one.expiration).toBeDefined();
       waiting = results

@@ -1,5 +1,4 @@
 import { ClientRMQ, type ReadPacket } from '@nestjs/microservices';
-import {} from '@parley/messaging';
 import {
   bugIn,
   headersOf,
@@ -8,11 +7,9 @@ import {
   sendInOrder,
   BodyTooLargeError,
   type TransportContext,
-  UnpublishableError,
   withTimeout,
-  NotStoredError,
   UnroutableError,
-  UnconfirmedError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import type { AmqpConnectionManager } from 'amqp-connection-manager';
 import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
@@ -72,6 +69,7 @@ export class CommandPublisher extends ClientRMQ {
   private readonly guilty = new CulpritSearch();
   protected override readonly logger = loggerWithoutConnections(CommandPublisher.name);
   private readonly connectionLog: ConnectionLog;
+  private readonly errors: PublishErrors;
 
   constructor(
     private readonly address: Address,
@@ -79,6 +77,7 @@ export class CommandPublisher extends ClientRMQ {
     private readonly topology: TransportContext['topology'] = 'create',
   ) {
     super({ urls: [address.secret], socketOptions: CONNECTION });
+    this.errors = new PublishErrors(`RabbitMQ at ${address}`);
     this.connectionLog = new ConnectionLog(
       `the connection that publishes to RabbitMQ at ${address}`,
       log,
@@ -166,7 +165,7 @@ export class CommandPublisher extends ClientRMQ {
     pattern: queue,
     data,
   }: ReadPacket<OutgoingParcel>): Promise<void> {
-    const unknown = (why: string) => unconfirmed(queue, this.address, why);
+    const unknown = (why: string) => this.errors.unconfirmed(queue, why);
     const send = async () => {
       const channel = await this.open();
       await withTimeout(CONFIRMED_WITHIN, this.confirmed(channel, queue, data, unknown), () =>
@@ -185,11 +184,18 @@ export class CommandPublisher extends ClientRMQ {
     const id = String(properties.messageId);
     return new Promise<void>((resolve, reject) => {
       const answered = (error: unknown) => {
-        if (this.returned.delete(id)) reject(noSuchQueue(queue, this.address));
+        if (this.returned.delete(id))
+          reject(
+            this.errors.unroutable(
+              `queue ${queue}`,
+              'it is declared again in a second, send it again then',
+            ),
+          );
         else if (!error) resolve();
         else if (this.guilty.verdict(channel, id))
-          reject(new UnacceptableError(queue, this.address, this.guilty.verdict(channel, id)!));
-        else if (this.channels.current === channel) reject(refused(queue, this.address));
+          reject(this.errors.unacceptable(queue, this.guilty.verdict(channel, id)!));
+        else if (this.channels.current === channel)
+          reject(this.errors.notStored(queue, 'it is full or has no leader'));
         else reject(unknown('the connection was lost first'));
       };
       this.unconfirmed.add(id);
@@ -206,8 +212,8 @@ export class CommandPublisher extends ClientRMQ {
         const { name, message } = error as Error;
         reject(
           name === 'IllegalOperationError'
-            ? notConnected(this.address)
-            : new UnacceptableError(queue, this.address, message),
+            ? this.errors.notConnected()
+            : this.errors.unacceptable(queue, message),
         );
       }
     }).finally(() => this.unconfirmed.delete(id));
@@ -276,8 +282,7 @@ export class CommandPublisher extends ClientRMQ {
       (error: Error & { code?: number }) => {
         throw error.code === 406 || error instanceof NotThereError
           ? startFailure(this.address, error)
-          : (bugIn(error) ??
-              unconfirmed(what, this.address, `what it needs was not declared: ${error.message}`));
+          : (bugIn(error) ?? this.errors.notStored(what, `not declared: ${error.message}`, error));
       },
     );
   }
@@ -292,8 +297,8 @@ export class CommandPublisher extends ClientRMQ {
   }
 
   private async open(): Promise<ConfirmChannel> {
-    if (!this.client) throw notConnected(this.address);
-    return withTimeout(CONFIRMED_WITHIN, this.channels.arrival(), () => notConnected(this.address));
+    if (!this.client) throw this.errors.notConnected();
+    return withTimeout(CONFIRMED_WITHIN, this.channels.arrival(), () => this.errors.notConnected());
   }
 
   /** Reconnects: a closed channel stays closed as long as its connection lives. */
@@ -347,35 +352,3 @@ class CulpritSearch {
     return sent;
   }
 }
-
-/**
- * The broker, or its protocol, does not accept the message. Nothing was stored, and publishing it
- * again does not help.
- */
-class UnacceptableError extends UnpublishableError {
-  override readonly name = 'UnacceptableError';
-  constructor(queue: string, address: Address, why: string) {
-    super(`RabbitMQ at ${address} takes no such message for ${queue}: ${why}`);
-  }
-}
-
-/** No message could be sent: there is no connection. */
-const notConnected = (address: Address): NotStoredError =>
-  new NotStoredError(
-    `there is no connection to RabbitMQ at ${address}; nothing was stored, send it again when it is back`,
-  );
-
-const noSuchQueue = (queue: string, address: Address): UnroutableError =>
-  new UnroutableError(
-    `RabbitMQ at ${address} has no queue ${queue}: someone deleted it; it is declared anew in a second, send it again then`,
-  );
-
-const refused = (queue: string, address: Address): NotStoredError =>
-  new NotStoredError(
-    `RabbitMQ at ${address} refused a command for ${queue}: the queue is full or has no leader; send it again`,
-  );
-
-const unconfirmed = (queue: string, address: Address, why: string): UnconfirmedError =>
-  new UnconfirmedError(
-    `RabbitMQ at ${address} did not confirm a command for ${queue} (${why}); send it again under the same id`,
-  );

@@ -1,5 +1,4 @@
 import { ClientRedis, type ReadPacket } from '@nestjs/microservices';
-import {} from '@parley/messaging';
 import {
   bugIn,
   headersOf,
@@ -8,8 +7,8 @@ import {
   BodyTooLargeError,
   toStructured,
   withTimeout,
-  NotStoredError,
   UnconfirmedError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import type { Redis } from 'ioredis';
 import { type Address, RedisUnavailableError } from './address';
@@ -33,12 +32,14 @@ const STARTED_WITHIN = 10_000;
 /** The channel of a contract. Redis sends its messages only to instances that subscribed to it. */
 export const channelOf = (contract: string): string => `parley.${contract}`;
 
-/** Nest's client, made to tell when nothing was said. */
+/** Nest's client, which also reports broadcasts that were not published. */
 export class BroadcastPublisher extends ClientRedis {
   private cause = '';
+  private readonly errors: PublishErrors;
 
   constructor(private readonly address: Address) {
     super(connectionOptions(address));
+    this.errors = new PublishErrors(`Redis at ${address}`, false);
   }
 
   override async connect(): Promise<void> {
@@ -95,23 +96,13 @@ export class BroadcastPublisher extends ClientRedis {
   }: ReadPacket<string>): Promise<void> {
     const silence = () => this.cause || `no answer within ${CONNECTED_WITHIN / 1_000} s`;
     const client = this.pubClient as Redis | null;
-    await connected(client, () => notStored(channel, this.address, silence()));
+    await connected(client, () => this.errors.notStored(channel, silence()));
     await withTimeout(CONNECTED_WITHIN, client!.publish(channel, data), () =>
-      unconfirmed(channel, this.address, silence()),
+      this.errors.unconfirmed(channel, silence()),
     ).catch((error) => {
       throw error instanceof UnconfirmedError
         ? error
-        : (bugIn(error) ?? unconfirmed(channel, this.address, (error as Error).message));
+        : (bugIn(error) ?? this.errors.unconfirmed(channel, (error as Error).message));
     });
   }
 }
-
-const notStored = (channel: string, address: Address, why: string): NotStoredError =>
-  new NotStoredError(
-    `the broadcast to ${channel} was not handed to Redis at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
-  );
-
-const unconfirmed = (channel: string, address: Address, why: string): UnconfirmedError =>
-  new UnconfirmedError(
-    `the broadcast to ${channel} was not confirmed by Redis at ${address} (${why}); nothing keeps it, so send it again if it still matters`,
-  );

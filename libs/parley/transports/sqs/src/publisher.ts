@@ -4,7 +4,6 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { isUnusable, reasonOf } from '@parley/aws';
-import {} from '@parley/messaging';
 import {
   type RequestBatcher,
   bugIn,
@@ -13,8 +12,7 @@ import {
   queueOf,
   sendInOrder,
   UnpublishableError,
-  NotStoredError,
-  UnconfirmedError,
+  PublishErrors,
 } from '@parley/messaging/transport';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
@@ -31,12 +29,15 @@ type Ready = Omit<SendMessageBatchRequestEntry, 'Id'> & SqsMessage;
 export class CommandPublisher {
   /** By queue URL: messages of about the same time go in one request. */
   private readonly batches = new Map<string, RequestBatcher<Ready>>();
+  private readonly errors: PublishErrors;
 
   constructor(
     private readonly client: SQSClient,
-    private readonly address: Address,
+    address: Address,
     private readonly topology: Topology,
-  ) {}
+  ) {
+    this.errors = new PublishErrors(`SQS at ${address}`);
+  }
 
   /**
    * In order per key: one unconfirmed at a time. Different keys, and messages without one, side by
@@ -98,16 +99,16 @@ export class CommandPublisher {
 
   private failure(owner: string, error: unknown): Error {
     if (error instanceof EntryRefusedError && error.isForGood)
-      return new UnacceptableError(owner, this.address, error.message);
+      return this.errors.unacceptable(owner, error.message);
     if (error instanceof EntryRefusedError && error.isOurFault)
-      return refused(owner, this.address, error.message);
+      return this.errors.notStored(owner, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
     if (isUnusable(error)) return error;
     const bug = bugIn(error);
     if (bug) return bug;
     return $fault === 'client'
-      ? refused(owner, this.address, `${name}: ${message}`)
-      : unconfirmed(owner, this.address, reasonOf(error));
+      ? this.errors.notStored(owner, `${name}: ${message}`)
+      : this.errors.unconfirmed(owner, reasonOf(error));
   }
 
   private batchesOf(url: string): RequestBatcher<Ready> {
@@ -128,14 +129,6 @@ export class CommandPublisher {
 const printOf = ({ MessageBody }: SqsMessage): string =>
   createHash('sha256').update(MessageBody).digest('hex');
 
-/** SQS takes no such message. Nothing was stored, and sending it again does not help. */
-class UnacceptableError extends UnpublishableError {
-  override readonly name = 'UnacceptableError';
-  constructor(owner: string, address: Address, why: string) {
-    super(`SQS at ${address} takes no such command for ${owner} (${why}); nothing was stored`);
-  }
-}
-
 /** More than SQS takes. Nothing was stored. */
 export class MessageTooLargeError extends UnpublishableError {
   override readonly name = 'MessageTooLargeError';
@@ -145,13 +138,3 @@ export class MessageTooLargeError extends UnpublishableError {
     );
   }
 }
-
-const refused = (owner: string, address: Address, why: string): NotStoredError =>
-  new NotStoredError(
-    `SQS at ${address} refused a command for ${owner} (${why}); nothing was stored`,
-  );
-
-const unconfirmed = (owner: string, address: Address, why: string): UnconfirmedError =>
-  new UnconfirmedError(
-    `SQS at ${address} did not confirm a command for ${owner} (${why}); send it again under the same id`,
-  );
