@@ -1,5 +1,5 @@
-// What every project's tests share; tools/test/jest-swc.cjs says how TypeScript and pure-ESM packages
-// are compiled.
+// What every project's tests share; tools/test/jest-swc.cjs says how TypeScript and pure-ESM
+// packages are compiled.
 const { join } = require('node:path');
 const { forJest } = require('./tools/build/aliases.cjs');
 

@@ -15,7 +15,10 @@ import { messageOf } from '../terminal/errors.mjs';
 import { Progress, seconds, table } from '../terminal/progress.mjs';
 
 /** @typedef {import('./packages.mjs').Package} Package */
-/** @typedef {{ name: string, filename: string, size: number, unpackedSize: number, entryCount: number }} Tarball */
+/**
+ * @typedef {{ name: string, filename: string, size: number, unpackedSize: number, entryCount:
+ * number }} Tarball
+ */
 
 const KIT = 'libs/parley';
 const OUT = 'dist/packages';
@@ -134,7 +137,7 @@ function namedIn(file) {
 }
 
 /**
- * Whether an import is found where the package is installed.
+ * True when an import is found where the package is installed.
  * @param {string} file that imports
  * @param {string} name
  * @param {{ stage: string, declared: string[] }} where

@@ -41,8 +41,8 @@ function whyInstall() {
 
 function install(why) {
   console.log(`${why}: running npm ci (about a minute) …`);
-  // Nothing installed here needs its install script; what PostgreSQL's would do, tools/database/postgres.mjs
-  // does itself.
+  // Nothing installed here needs its install script; what PostgreSQL's would do,
+  // tools/database/postgres.mjs does itself.
   const { status } = spawnSync(
     'npm',
     ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],

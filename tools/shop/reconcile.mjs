@@ -116,7 +116,7 @@ async function durability(rows) {
 }
 
 /**
- * Whether it is worth reading all the books: they cannot agree while something is under way.
+ * True when it is worth reading all the books: they cannot agree while something is under way.
  * @param {BookKeeping} run
  */
 async function isQuiet(run) {

@@ -1,7 +1,8 @@
 // npm run mutants [-- name …]: breaks one line at a time in a scratch copy of the sources
 // (TypeScript and SQL) and runs the specs that should notice. A mutant that lives is a promise that
-// is written down and not tried. Prints the score; exits 1 when one lives. node tools/test/mutants.mjs
-// --check: only whether every mutant still fits the sources (npm run lint asks).
+// is written down and not tried. Prints the score; exits 1 when one lives. node
+// tools/test/mutants.mjs --check: only whether every mutant still fits the sources (npm run lint
+// asks).
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { commandLine } from '../terminal/command-line.mjs';
@@ -130,7 +131,7 @@ function check() {
   );
 }
 
-/** Whether the specs of a mutant are green. */
+/** True when the specs of a mutant are green. */
 function isGreen(copy, { specs, tests }) {
   const { status, stdout } = spawnSync(
     process.execPath,

@@ -1,5 +1,5 @@
-// A copy of the sources for changes that nobody keeps: one text at a time is replaced, and specs run
-// beside it.
+// A copy of the sources for changes that nobody keeps: one text at a time is replaced, and specs
+// run beside it.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -108,8 +108,7 @@ export class FleetController {
   }
 
   /**
-   * Whether confirmed messages would survive a crash of their technology, as each service is
-   * connected to it.
+   * The findings of each service about its technologies: would confirmed messages survive a crash?
    */
   @Get('doctor')
   async doctor() {

@@ -3,7 +3,7 @@ import type { Mail } from './mail';
 
 /** The mails that were sent, one an order. `MemoryMailStore` is the twin of the SQL one. */
 export abstract class MailStore<Tx = EntityManager> {
-  /** Whether a mail about the order was sent, as far as is committed. */
+  /** True when a mail about the order was sent, as far as is committed. */
   abstract isSent(orderId: string): Promise<boolean>;
   /** False when one was recorded before. */
   abstract record(tx: Tx, mail: Mail): Promise<boolean>;

@@ -182,7 +182,9 @@ export class RunningShop implements Stage {
     expect(stdout).toContain('✓');
   }
 
-  /** Tables of all services and of the kit in which one of these texts stands, in plain or in hex. */
+  /**
+   * Tables of all services and of the kit in which one of these texts stands, in plain or in hex.
+   */
   async tablesWith(...texts: readonly string[]): Promise<readonly string[]> {
     const { rows } = await this.database.query<{ name: string }>(
       `select format('%I.%I', schemaname, tablename) name from pg_tables where schemaname not in ('pg_catalog', 'information_schema') order by 1`,

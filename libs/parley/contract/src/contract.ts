@@ -63,7 +63,7 @@ export interface Call<
   /** Milliseconds a caller waits when its own budget does not end earlier. Default 5,000. */
   readonly deadline: number;
   /**
-   * Whether two calls have the same effect as one; only then is a call without a reply made
+   * True when two calls have the same effect as one; only then is a call without a reply made
    * again.
    */
   readonly idempotent: boolean;

@@ -37,7 +37,7 @@ export function milliseconds(duration: Duration): number {
 }
 
 /**
- * Whether a value is a duration, for configuration: `z.custom<Duration>(isDuration, 'must be a
+ * True when a value is a duration, for configuration: `z.custom<Duration>(isDuration, 'must be a
  * duration such as 5s')`.
  */
 export function isDuration(written: unknown): written is Duration {

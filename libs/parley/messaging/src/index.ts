@@ -1,5 +1,5 @@
-// For services: handle messages, send them, start and stop the conversation. Authors of technologies
-// and stores find their parts in @parley/messaging/transport.
+// For services: handle messages, send them, start and stop the conversation. Authors of
+// technologies and stores find their parts in @parley/messaging/transport.
 export { type ApplicationOptions, startMessaging } from './application-life';
 export { CallError } from './calls/call-error';
 export {

@@ -2,7 +2,7 @@
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface TimerOptions {
-  /** Whether the process stays alive for it. Default true. */
+  /** True when the process stays alive for it. Default true. */
   readonly ref?: boolean;
 }
 

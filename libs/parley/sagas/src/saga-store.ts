@@ -126,8 +126,8 @@ export interface SagaStore {
    */
   load(tx: Tx, name: string, key: string): Promise<StoredSaga | undefined>;
   /**
-   * Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflictError when it
-   * is not at `version` any more.
+   * Stores a change of a loaded saga. Done: all its timeouts are gone. @throws SagaConflictError
+   * when it is not at `version` any more.
    */
   save(tx: Tx, change: SagaChange): Promise<void>;
   /**

@@ -216,7 +216,7 @@ function withDefaultUrls({
   };
 }
 
-/** Whether a listener on this host accepts connections from other machines. */
+/** True when a listener on this host accepts connections from other machines. */
 const isReachable = (host?: string): boolean =>
   host !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
 

@@ -45,7 +45,7 @@ export class HttpServer {
   private readonly server: Server;
   /** Metrics and operations, when they have a port of their own. */
   private backDoor?: Server;
-  /** Whether metrics and operations are not served on the port of the application. */
+  /** True when metrics and operations are not served on the port of the application. */
   private strangersOnly = false;
   private app?: RequestListener;
   private readonly open = new Set<ServerResponse>();

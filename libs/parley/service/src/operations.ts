@@ -104,7 +104,7 @@ export class Operations {
     return failed(404, 'there is /health/live, /health/ready and /metrics');
   }
 
-  /** Whether the process works at all. Checks no dependency: a restart would not mend one. */
+  /** True when the process works at all. Checks no dependency: a restart would not mend one. */
   private live(): OperationsAnswer {
     return { status: 200, body: { status: 'ok', phase: this.service.lifecycle.phase } };
   }

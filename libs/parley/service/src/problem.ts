@@ -30,7 +30,7 @@ export class ProblemError extends Error {
 /** The parts of a request that its problem depends on. */
 export interface Asked {
   readonly method: string;
-  /** Whether the request has an Idempotency-Key: then it may be repeated after any answer. */
+  /** True when the request has an Idempotency-Key: then it may be repeated after any answer. */
   readonly hasKey: boolean;
 }
 

@@ -58,7 +58,7 @@ export interface CrashSite {
   /** The module that exports `openPlace`, and its argument. */
   readonly module: string;
   readonly data: object;
-  /** Whether messages reach the technology by outbox and relay. */
+  /** True when messages reach the technology by outbox and relay. */
   readonly relays: boolean;
   underWay(service: string, instance: string): Promise<UnderWay>;
   /**

@@ -30,7 +30,7 @@ const AHEAD = 100;
  */
 const AT_LEAST = 40;
 
-/** Whether there is work to do now: the sender waits for consumers that fall behind. */
+/** The pace of the sender, which waits for consumers that fall behind. */
 class Pace {
   private behind = 0;
   private granted = 0;

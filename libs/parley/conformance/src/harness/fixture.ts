@@ -80,7 +80,7 @@ export interface Place {
    * other ties, it dropped.
    */
   kill(): number;
-  /** Whether something still gets through; asked after `kill`. */
+  /** True when something still gets through; asked after `kill`. */
   alive(): boolean;
   close(): Promise<void>;
 }

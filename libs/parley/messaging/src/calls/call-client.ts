@@ -160,7 +160,7 @@ function resultOf(tried: Tried): CallResult {
   return tried.answer;
 }
 
-/** Whether the effect of the try is unknown. */
+/** True when the effect of the try is unknown. */
 const isLost = (tried: Tried): boolean =>
   'answer' in tried
     ? !tried.answer.ok && LOST.has(tried.answer.fault.code)

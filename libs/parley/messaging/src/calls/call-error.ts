@@ -18,7 +18,7 @@ export class CallError<C extends Call = Call, Code extends string = string> exte
     super(message);
   }
 
-  /** Whether it is this error of this contract; then `details` is typed. */
+  /** True when it is this error of this contract; then `details` is typed. */
   static is<C extends Call, Code extends ErrorCodeOf<C>>(
     error: unknown,
     contract: C,

@@ -311,7 +311,7 @@ export class DeadLetterService {
       : undefined;
   }
 
-  /** Whether this service sent the message and could not publish it. */
+  /** True when this service sent the message and could not publish it. */
   private isOwn({ subscription }: DeadLetter): boolean {
     return this.service !== undefined && subscription === outboxSubscription(this.service);
   }

@@ -29,7 +29,7 @@ const MAX_WAIT_MS = 60_000;
 export interface Permit {
   succeeded(): void;
   /**
-   * Whether the failure is excused: the message waits for its next permit, and nothing is counted
+   * True when the failure is excused: the message waits for its next permit, and nothing is counted
    * against it.
    */
   failed(error: unknown, message: string): boolean;

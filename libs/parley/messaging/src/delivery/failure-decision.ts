@@ -22,7 +22,7 @@ export interface FailedHandling {
   readonly aborted: boolean;
   /** The circuit breaker excuses the failure: the subscription is paused. */
   readonly excused: boolean;
-  /** Whether the message has a key, and so a lane. */
+  /** True when the message has a key, and so a lane. */
   readonly keyed: boolean;
   readonly random: () => number;
 }
@@ -79,7 +79,7 @@ export function deadLetter(error: unknown, tries: number, keyed: boolean): DeadL
   return { kind: 'dead-letter', error, tries, blocksLane };
 }
 
-/** Whether a failure lets the circuit breaker predict the next handling. */
+/** True when a failure lets the circuit breaker predict the next handling. */
 export const speaksForOthers = (error: unknown, aborted: boolean): boolean =>
   !aborted && !isSettlementError(error) && isRecoverable(error);
 

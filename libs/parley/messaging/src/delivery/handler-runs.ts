@@ -53,7 +53,7 @@ export interface Overdue extends Omit<RunFacts, 'timeout' | 'what'> {
   /** Milliseconds since it began. */
   readonly age: number;
   /**
-   * Whether it was ended: its message is delivered again, or is a dead letter, although its code
+   * True when it was ended: its message is delivered again, or is a dead letter, although its code
    * still runs.
    */
   readonly ended: boolean;

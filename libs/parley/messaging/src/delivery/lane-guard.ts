@@ -16,8 +16,8 @@ export class LaneGuard {
   constructor(private readonly store: Store | undefined) {}
 
   /**
-   * Whether the lane must be checked before the handler runs. Where the acknowledgement checks it,
-   * only lanes that are known to be parked are: the check costs a statement a message.
+   * True when the lane must be checked before the handler runs. Where the acknowledgement checks
+   * it, only lanes that are known to be parked are: the check costs a statement a message.
    */
   mustCheck(delivery: Delivery, opened: OpenedMessage): boolean {
     if (!hasLane(delivery, opened)) return false;
@@ -51,8 +51,8 @@ export class LaneGuard {
 }
 
 /**
- * Whether the lane is in the service's store, if it is parked. A transport that retries keeps its
- * lanes itself.
+ * True when a parked lane of the message would be in the service's store. A transport that retries
+ * keeps its lanes itself.
  */
 export const hasLane = ({ supports }: Delivery, { envelope }: OpenedMessage): boolean =>
   envelope.partitionkey !== undefined && !supports.retry;

@@ -33,7 +33,7 @@ export interface OpenedMessage<H extends Pick<Handler, 'contract'> = Handler> {
   readonly envelope: Envelope;
   readonly payload: unknown;
   /**
-   * Whether the body is in a claim store, partly encrypted, or a suspect's: then there is no
+   * True when the body is in a claim store, partly encrypted, or a suspect's: then there is no
    * payload before `unpack`.
    */
   readonly packed: boolean;

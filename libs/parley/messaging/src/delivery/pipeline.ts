@@ -197,8 +197,8 @@ export class Pipeline {
   }
 
   /**
-   * Whether a message may join a batch. A retried message, or one whose lane is parked, would roll
-   * the whole batch back.
+   * True when a message may join a batch. A retried message, or one whose lane is parked, would
+   * roll the whole batch back.
    */
   private isBatchable(delivery: TrackedDelivery, opened: OpenedMessage): boolean {
     return (

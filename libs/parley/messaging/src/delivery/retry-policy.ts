@@ -31,6 +31,6 @@ export function delayAfter(
   return delay === undefined ? undefined : Math.round(delay * (1 + JITTER * random()));
 }
 
-/** Whether trying again can help. */
+/** True when trying again can help. */
 export const isRecoverable = (error: unknown): boolean =>
   !(error instanceof UnrecoverableError || error instanceof InvalidMessageError);

@@ -85,7 +85,7 @@ export class Settlement {
   }
 }
 
-/** Whether the acknowledgement refused the handling, rather than the handler failing. */
+/** True when the acknowledgement refused the handling, rather than the handler failing. */
 export const isSettlementError = (error: unknown): boolean =>
   error instanceof AlreadyHandledError ||
   error instanceof IdConflictError ||

@@ -82,7 +82,7 @@ export class HandlerRegistry {
     handlers.set(contract.name, handler);
   }
 
-  /** Whether this service handles the contract. */
+  /** True when this service handles the contract. */
   handles({ name }: Contract): boolean {
     const handlers = [this.calls, ...[...this.groups.values()].map((group) => group.handlers)];
     return handlers.some((known) => known.has(name) && !known.get(name)!.missing);

@@ -158,7 +158,7 @@ export class MessagingIntrospection {
     return topologyReports(this.options.service, this.parts.routes, this.parts.registry);
   }
 
-  /** Whether messages that the technologies confirmed would survive their crash. */
+  /** Asks each technology about the settings on which its confirmed messages depend in a crash. */
   checkDurability(): Promise<readonly DurabilityReport[]> {
     return durabilityReports(this.parts.routes);
   }

@@ -11,7 +11,7 @@ export interface TopologyReport extends RouteInfo {
   readonly resources: readonly Resource[];
 }
 
-/** Whether messages that one technology confirmed would survive its crash. */
+/** The durability of the messages that one technology confirmed: would they survive its crash? */
 export interface DurabilityReport extends RouteInfo {
   readonly findings: readonly Finding[];
 }

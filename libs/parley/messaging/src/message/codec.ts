@@ -144,7 +144,7 @@ export function decode(contract: string, body: Buffer): unknown {
   }
 }
 
-/** Whether a body may exceed its readers' limits: nearly all are too short for it. */
+/** True when a body may exceed its readers' limits: nearly all are too short for it. */
 const isLarge = ({ length }: Buffer, depth: number): boolean =>
   length > 2 * MAX_VALUES || (depth > MAX_DEPTH && length > 2 * MAX_DEPTH);
 

@@ -23,7 +23,7 @@ type Owner = Pick<Envelope, 'type' | 'id'>;
  */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Whether some of its fields are encrypted on their way: personal ones, or secrets. */
+/** True when some of its fields are encrypted on their way: personal ones, or secrets. */
 export const isEncrypted = ({ personal, secret }: Pick<Contract, 'personal' | 'secret'>): boolean =>
   personal !== undefined || secret !== undefined;
 
@@ -127,7 +127,7 @@ export function decryptFields<T>(
 type Sealable = Pick<Contract, 'kind' | 'name' | 'version' | 'personal' | 'secret'>;
 
 /**
- * Whether the secret is required: a command cannot be handled without it; an event may be read
+ * True when the secret is required: a command cannot be handled without it; an event may be read
  * again for its other fields.
  */
 const isNeeded = ({ kind, secret }: Sealable, path: string): boolean =>

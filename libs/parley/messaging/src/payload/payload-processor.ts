@@ -38,7 +38,7 @@ type Carrier = Pick<Transport, 'technology' | 'maxBodyBytes'>;
  * moves large bodies into the claim store. Nearly all messages need neither and pass untouched.
  */
 export class PayloadProcessor {
-  /** Whether the service's own transactions store claims. Decided at start. */
+  /** True when the service's own transactions store claims. Decided at start. */
   private claimsJoin = false;
 
   constructor(
@@ -94,7 +94,7 @@ export class PayloadProcessor {
     return plain.map((message) => (isLarge(message) ? checkedIn(message) : message));
   }
 
-  /** Whether a body must be unpacked before it can be read. */
+  /** True when a body must be unpacked before it can be read. */
   isPacked(contract: Contract, { dataref }: Envelope, body: Buffer): boolean {
     return isEncrypted(contract) || (dataref !== undefined && body.length === 0);
   }

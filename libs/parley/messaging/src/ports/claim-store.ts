@@ -26,7 +26,7 @@ export interface ClaimStore {
    * hour.
    */
   connect(): Promise<void>;
-  /** Whether `store` commits to the very database that keeps the bodies. */
+  /** True when `store` commits to the very database that keeps the bodies. */
   sharesDatabaseWith(store: Installation): Promise<boolean>;
   /**
    * Stores bodies: as part of `tx` if given, else durably when it resolves. Storing the same id

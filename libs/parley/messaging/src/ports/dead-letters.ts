@@ -43,7 +43,7 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly failure: Failure;
   readonly died: Date;
-  /** Whether later messages of its lane wait for it. */
+  /** True when later messages of its lane wait for it. */
   readonly holds: boolean;
   /** How often a person changed its body. */
   readonly edits: number;

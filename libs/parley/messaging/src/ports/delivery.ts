@@ -37,11 +37,11 @@ export interface Delivery {
   readonly failure?: Failure;
   /**
    * Present when the message lives in the database of the handler's transaction: its
-   * acknowledgement, the transaction's last statement. Rejects with LeaseLostError or AlreadyHandledError,
-   * which roll the handling back. It also does the inbox's work. With `inOrder` it rejects with
-   * LaneParkedError when an earlier message of the lane is parked in the service's store; where the
-   * inbox goes by ids, with IdConflictError when a message with another `print` took effect under this
-   * one's.
+   * acknowledgement, the transaction's last statement. Rejects with LeaseLostError or
+   * AlreadyHandledError, which roll the handling back. It also does the inbox's work. With
+   * `inOrder` it rejects with LaneParkedError when an earlier message of the lane is parked in the
+   * service's store; where the inbox goes by ids, with IdConflictError when a message with another
+   * `print` took effect under this one's.
    */
   readonly acknowledgeInTransaction?: (
     tx: Tx,

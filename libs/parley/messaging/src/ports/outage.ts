@@ -49,7 +49,7 @@ export function noteEffect(): void {
   if (effects) effects.any = true;
 }
 
-/** Whether a part of the current request's work took effect. */
+/** True when a part of the current request's work took effect. */
 export const hadEffect = (): boolean => noted.getStore()?.any ?? false;
 
 /** The effect of the whole request after this outage. */

@@ -92,10 +92,10 @@ export interface Transport {
    * unconfirmed. Never called with `delay` unless `delays` is true.
    */
   publish(messages: readonly OutgoingMessage[]): Promise<void>;
-  /** Whether the technology itself can hold a command back. If not, the outbox waits instead. */
+  /** True when the technology itself can hold a command back. If not, the outbox waits instead. */
   readonly delays: boolean;
   /**
-   * Whether its queues retry, hold and replay keyed commands in order by themselves. If not, the
+   * True when its queues retry, hold and replay keyed commands in order by themselves. If not, the
    * store of the consuming service does.
    */
   readonly keepsLanes?: boolean;
@@ -125,8 +125,8 @@ export interface Transport {
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[];
   /**
-   * Whether confirmed messages would survive a crash of the technology, setting by setting:
-   * `doctor` prints it. Call it after `connect`.
+   * Checks each setting on which confirmed messages depend when the technology crashes: `doctor`
+   * prints the findings. Call it after `connect`.
    */
   checkDurability?(): Promise<readonly Finding[]>;
   /** Recognizes the errors of its client that mean that the technology is away. */

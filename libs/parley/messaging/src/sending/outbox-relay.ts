@@ -37,7 +37,7 @@ export class OutboxRelay {
   private readonly letters: OutboxDeadLetters;
   private stopping = false;
   private running?: Promise<void>;
-  /** Whether messages were added since the outbox was last read. */
+  /** True when messages were added since the outbox was last read. */
   private woken = false;
   private resume?: () => void;
   private endRest?: () => void;
@@ -137,8 +137,8 @@ export class OutboxRelay {
   }
 
   /**
-   * Whether to give up the lead for a while: a newer build may know a contract that this one does
-   * not.
+   * True when this instance should give up the lead for a while: a newer build may know a contract
+   * that this one does not.
    */
   private mayYield(): boolean {
     const now = this.process.clock.elapsed();

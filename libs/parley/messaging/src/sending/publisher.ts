@@ -45,7 +45,7 @@ export class Publisher {
     }
   }
 
-  /** Whether a transaction of the service stores the messages itself. */
+  /** True when a transaction of the service stores the messages itself. */
   joins(transport: Transport): boolean {
     return this.local.has(transport);
   }

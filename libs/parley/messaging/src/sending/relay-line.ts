@@ -24,7 +24,7 @@ export interface LineContext {
   readonly remove: (ids: readonly string[]) => Promise<void>;
   /** Called after each pass: there is room for more. */
   readonly progressed: () => void;
-  /** Whether no further pass may begin. */
+  /** True when no further pass may begin. */
   readonly isOver: () => boolean;
   readonly process: {
     readonly clock: Clock;

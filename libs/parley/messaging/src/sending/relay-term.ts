@@ -57,7 +57,7 @@ export class RelayTerm {
 
   constructor(private readonly context: TermContext) {}
 
-  /** Whether a technology publishes right now. */
+  /** True when a technology publishes right now. */
   get isBusy(): boolean {
     return [...this.lines.values()].some(({ idle }) => idle !== undefined);
   }
@@ -67,7 +67,7 @@ export class RelayTerm {
     return this.lines.size > 0 && [...this.lines.values()].every(({ isFull }) => isFull);
   }
 
-  /** Whether the outbox has messages of a contract, or a kind, that this build cannot address. */
+  /** True when the outbox has messages of a contract, or a kind, that this build cannot address. */
   get knowsTooLittle(): boolean {
     return this.unaddressed.length > 0;
   }

@@ -15,7 +15,7 @@ export class FirstOfKeys {
     this.left = orphaned ? HELD_AHEAD : 0;
   }
 
-  /** Whether the next message, which is of this key, is one of them. */
+  /** True when the next message, which is of this key, is one of them. */
   take(key: string): boolean {
     if (this.left === 0) return false;
     this.left--;

@@ -12,7 +12,7 @@ const CLOSED_WITHIN = 2_000;
 export interface ReceivedMessage {
   readonly message: Message;
   /**
-   * Whether its link still brings messages. If not, a message that was not begun belongs to the
+   * True when its link still brings messages. If not, a message that was not begun belongs to the
    * broker again.
    */
   readonly isWanted: () => boolean;
@@ -69,8 +69,8 @@ export class QueueReceiver {
   private closing = Promise.resolve();
   private stopped = false;
   /**
-   * Whether messages came: of all the consumers of a lane the broker serves one, and does not tell
-   * which.
+   * True when messages came: of all the consumers of a lane the broker serves one, and does not
+   * tell which.
    */
   active = false;
 

@@ -4,16 +4,16 @@ import { type Address, TopologyMismatchError } from './address';
 import type { Management, QueueInfo } from './management';
 
 /*
- * Queues and addresses of an owner in ActiveMQ. Sender and consumer declare the same ones, in either
- * order; so commands wait for an owner that never ran yet.
+ * Queues and addresses of an owner in ActiveMQ. Sender and consumer declare the same ones, in
+ * either order; so commands wait for an owner that never ran yet.
  *
  *   inventory                       commands without a key
  *   inventory.lane-00 … lane-15     commands with a key; one consumer at a time each, so that a lane's order survives scaling
  *   inventory.dead                  messages that the broker gave up on; the owner keeps them with its dead letters
  *
  * Why not message groups: a group with a busy consumer holds up everything behind it in its queue,
- * also messages that other instances could handle. Every broadcast contract has a multicast address,
- * parley.<contract>.
+ * also messages that other instances could handle. Every broadcast contract has a multicast
+ * address, parley.<contract>.
  */
 
 export const LANES = 16;

@@ -23,7 +23,9 @@ export function startFailure(address: AwsAddress, thrown: unknown): Error {
   return isUnusable(thrown) ? thrown : (bugIn(thrown) ?? new AwsUnavailable(address, thrown));
 }
 
-/** Whether the error already describes the fault of the service, or of a queue or stream in it. */
+/**
+ * True when the error already describes the fault of the service, or of a queue or stream in it.
+ */
 export const isUnusable = (thrown: unknown): thrown is Error =>
   thrown instanceof AwsUnavailable || thrown instanceof TopologyMismatchError;
 

@@ -138,7 +138,7 @@ const wasSent = (call: ClientUnaryCall, client: Client): boolean =>
   call.getPeer() !== client.getChannel().getTarget();
 
 /**
- * Whether an instance can be reached soon: grpc-js fails at once while it waits to reconnect,
+ * True when an instance can be reached soon: grpc-js fails at once while it waits to reconnect,
  * though the owner may be back already.
  */
 function connected(client: Client, { deadline, signal }: OutgoingCall): Promise<boolean> {

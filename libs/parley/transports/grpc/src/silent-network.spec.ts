@@ -16,7 +16,9 @@ const Ask = call('catalog.quote-price', {
   reply: z.object({ n: z.number() }),
 });
 const DEADLINE_MS = 1_000;
-/** Milliseconds until a silent connection is found: keepalive 10 s, answer 3 s, and some to spare. */
+/**
+ * Milliseconds until a silent connection is found: keepalive 10 s, answer 3 s, and some to spare.
+ */
 const FOUND_WITHIN_MS = 20_000;
 
 const asking = (): OutgoingCall => ({

@@ -62,7 +62,7 @@ export interface Group {
    * later are read from their beginning.
    */
   readonly from: 'beginning' | 'now' | Date;
-  /** Whether positions are stored. If not, the group belongs to one instance and ends with it. */
+  /** True when positions are stored. If not, the group belongs to one instance and ends with it. */
   readonly durable: boolean;
 }
 
@@ -120,7 +120,7 @@ export interface GroupConsumer {
   commit(positions: readonly Position[]): Promise<void>;
   pause(topic: string, partition: number): void;
   resume(topic: string, partition: number): void;
-  /** Whether there is any connection to a broker. */
+  /** True when there is any connection to a broker. */
   readonly connected: boolean;
   /** Leaves the group. Uncommitted messages go to other members. */
   close(): Promise<void>;

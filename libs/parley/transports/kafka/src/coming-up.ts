@@ -9,7 +9,7 @@ const COMING_UP: readonly unknown[] = [
   'BROKER_NOT_AVAILABLE',
 ];
 
-/** Whether Kafka was reached and is not ready yet: the same request will work soon. */
+/** True when Kafka was reached and is not ready yet: the same request will work soon. */
 export function isComingUp(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { type } = error as { type?: unknown };

@@ -276,7 +276,7 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * Whether the subscription takes the message: the topic has other contracts of the owner, too.
+   * True when the subscription takes the message: the topic has other contracts of the owner, too.
    * Unreadable messages go to every durable subscription, to be dead-lettered.
    */
   private wants(message: Incoming): boolean {
@@ -288,7 +288,7 @@ export class GroupReader implements GroupListener {
   }
 
   /**
-   * Whether the partition's former reader may have died of a message. True, too, when the store
+   * True when the partition's former reader may have died of a message. True, too, when the store
    * cannot be asked.
    */
   private async isOrphaned({ topic, partition }: OffsetTracker): Promise<boolean> {

@@ -22,7 +22,7 @@ export interface Place extends ReaderPlace {
 const HONOURS = { retry: false, dead: false } as const;
 
 /**
- * Whether a message is for this subscription. A stream has all events of its owner; undecodable
+ * True when a message is for this subscription. A stream has all events of its owner; undecodable
  * records go to every subscription, to be dead-lettered.
  */
 export const isWanted = ({ kind, handlers }: RegisteredSubscription, { type }: Headers): boolean =>

@@ -67,7 +67,7 @@ export class ShardConsumer {
     return { shard, epoch, position: this.progress.position, over: this.isFinished };
   }
 
-  /** Whether the store does not know that yet. */
+  /** True when the store does not know that yet. */
   get hasMoved(): boolean {
     return this.progress.position !== this.stored || this.isFinished;
   }

@@ -7,7 +7,7 @@ import type { Item } from './queue-item';
 export class FaultInjection {
   private readonly duplicate: number;
   private readonly delay: number;
-  /** Whether other keys may be delivered first. */
+  /** True when other keys may be delivered first. */
   readonly reorders: boolean;
   private state: number;
 

@@ -57,8 +57,8 @@ export class LaneTable {
   }
 
   /**
-   * Whether a message is parked or dead here; with this fingerprint, if given: another message may
-   * have the same id.
+   * True when a message is parked or dead here; with this fingerprint, if given: another message
+   * may have the same id.
    */
   keeps(subscription: string, messageId: string | undefined, print?: string): boolean {
     const prints = this.kept.get(keptAs(subscription, messageId));

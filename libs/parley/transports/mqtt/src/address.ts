@@ -12,7 +12,7 @@ export class Address {
    * parcel only.
    */
   readonly by?: string;
-  /** Whether the broker keeps the last value of every topic for devices that come later. */
+  /** True when the broker keeps the last value of every topic for devices that come later. */
   readonly retain: boolean;
   /**
    * `structured`: one JSON document a message, for devices that speak MQTT 3.1.1 and want the

@@ -151,7 +151,7 @@ const withoutComments = (statement: string): string =>
   statement.replace(/^(\s*--.*\n)+/, '').trimStart();
 
 /**
- * Whether a statement runs again when its script changed. Tables are created once, by the first
+ * True when a statement runs again when its script changed. Tables are created once, by the first
  * version of a script, and changed by new scripts; functions are replaced.
  */
 const isRepeatable = (statement: string): boolean =>

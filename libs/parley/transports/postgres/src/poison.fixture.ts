@@ -12,7 +12,7 @@ export interface PoisonOptions {
   readonly keys: number;
   /** Events published per second. */
   readonly rate: number;
-  /** Whether one of the events fails at every attempt, until it is repaired. */
+  /** True when one of the events fails at every attempt, until it is repaired. */
   readonly poison: boolean;
 }
 

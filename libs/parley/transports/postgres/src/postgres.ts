@@ -60,7 +60,7 @@ class PostgresTransport implements Transport {
   private readonly days: LogRetention;
   private readonly broadcasts: BroadcastPublisher;
   /**
-   * Whether the service's store is in this very database: handlers then acknowledge in their own
+   * True when the service's store is in this very database: handlers then acknowledge in their own
    * transaction.
    */
   private sharesStore = false;

@@ -98,7 +98,7 @@ export function deliveriesOf(message: ConsumeMessage): number {
  */
 const RETURNS_UNSUSPECTED = 1;
 
-/** Whether the message may have ended its processes. */
+/** True when the message may have ended its processes. */
 export const isSuspect = (message: ConsumeMessage): boolean =>
   number(message, 'x-delivery-count', 0) > RETURNS_UNSUSPECTED;
 

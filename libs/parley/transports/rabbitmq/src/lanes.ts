@@ -23,7 +23,7 @@ class Lane {
   private stopped = false;
   private readonly handling = new Underway();
   /**
-   * Whether messages were delivered: RabbitMQ serves one of a lane's consumers, and does not tell
+   * True when messages were delivered: RabbitMQ serves one of a lane's consumers, and does not tell
    * which.
    */
   active = false;

@@ -12,13 +12,13 @@ export class EntryRefusedError extends Error {
   constructor(
     private readonly code: string,
     message: string,
-    /** Whether it would be refused again. */
+    /** True when it would be refused again. */
     readonly isOurFault: boolean,
   ) {
     super(`${code}: ${message}`);
   }
 
-  /** Whether its contents are refused. */
+  /** True when its contents are refused. */
   get isForGood(): boolean {
     return /InvalidMessageContents|InvalidParameterValue/.test(this.code);
   }

@@ -82,7 +82,7 @@ export function deliveriesOf(message: Message): number {
  */
 const RECEIVED_UNSUSPECTED = 2;
 
-/** Whether its processes may have ended of it. */
+/** True when its processes may have ended of it. */
 export const isSuspect = (message: Message): boolean =>
   receivedTimes(message) > RECEIVED_UNSUSPECTED;
 

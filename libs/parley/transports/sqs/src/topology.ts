@@ -12,8 +12,8 @@ import { createHash } from 'node:crypto';
 import type { Address } from './address';
 
 /*
- * Queues of an owner in SQS. Sender and consumer declare the same ones, in either order; so commands
- * wait for an owner that never ran yet.
+ * Queues of an owner in SQS. Sender and consumer declare the same ones, in either order; so
+ * commands wait for an owner that never ran yet.
  *
  *   inventory              commands without a key, and those with a delay
  *   inventory-lanes.fifo   commands with a key: a message group a key

@@ -64,7 +64,7 @@ const prepareText = (client: ClientBase, settings: Settings): string => {
   join pg_settings s on lower(s.name) = given.name and (given.style or s.source <> 'client'))`;
 };
 
-/** Whether the connection's URL sets `statement_timeout`. */
+/** True when the connection's URL sets `statement_timeout`. */
 function hasStatementTimeout(client: ClientBase): boolean {
   const { statement_timeout: timeout, options } = (
     client as unknown as {
@@ -79,7 +79,7 @@ function hasStatementTimeout(client: ClientBase): boolean {
 
 const prepared = new WeakSet<ClientBase>();
 
-/** Whether `prepareSession` was called for this connection. */
+/** True when `prepareSession` was called for this connection. */
 export const isPrepared = (client: ClientBase): boolean => prepared.has(client);
 
 /**

@@ -31,7 +31,7 @@ export interface SubscriptionPlace {
   readonly database: Caller;
   readonly context: TransportContext;
   readonly deliver: Deliver;
-  /** Whether the service's store commits to the log's database. */
+  /** True when the service's store commits to the log's database. */
   readonly settles: boolean;
   /** Renews the leases now: one seems to be lost. */
   readonly checkLeases: () => void;

@@ -23,7 +23,7 @@ export interface Consumption {
   readonly subscription: RegisteredSubscription;
   readonly deliver: Deliver;
   /**
-   * Whether the handler's transaction runs in the queue's database, and so commits the
+   * True when the handler's transaction runs in the queue's database, and so commits the
    * acknowledgement together with its effects.
    */
   readonly settles: boolean;

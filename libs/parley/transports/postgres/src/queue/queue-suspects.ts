@@ -15,7 +15,7 @@ export class SuspectTurns {
     return this.lane !== undefined;
   }
 
-  /** Whether to look for a suspect now. */
+  /** True when the next claim should look for a suspect. */
   isDue(): boolean {
     return this.mayBeMore && this.isTheirTurn && !this.lane;
   }

@@ -10,7 +10,7 @@ export interface Keeping {
   readonly address: string;
   /** Days until a body is deleted. */
   readonly days: number;
-  /** Whether the database was opened for the claim store alone. */
+  /** True when the database was opened for the claim store alone. */
   readonly own: boolean;
 }
 

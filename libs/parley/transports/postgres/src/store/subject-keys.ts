@@ -9,7 +9,7 @@ const BYTES = 32;
 export class PostgresSubjectKeys implements SubjectKeys {
   constructor(
     private readonly database: Database,
-    /** Whether the database was opened for the key store alone. */
+    /** True when the database was opened for the key store alone. */
     private readonly own: boolean,
   ) {}
 
