@@ -23,9 +23,10 @@ export interface DeferredBroadcast {
 type Waiting = ReceivedBroadcast | DeferredBroadcast;
 
 /**
- * Handles the broadcasts of one subscription, the same on every technology: in their order of
- * arrival, as many at a time as its concurrency. When it is behind, 10,000 of them wait, or 64 MiB;
- * the newest beyond them are dropped, with a warning. Gaps of the sequence numbers show it.
+ * Handles the broadcasts of one subscription in their order of arrival, as many at a time as its
+ * concurrency. When it is behind, 10,000 of them wait, or 64 MiB; the newest beyond them are
+ * dropped, with a warning. Gaps of the sequence numbers show it. The same for all technologies but
+ * Kafka, whose topic keeps the broadcasts that wait.
  */
 export class BroadcastConsumer {
   private readonly end = new AbortController();
