@@ -31,6 +31,7 @@ const LEAN = [
   '--nio',
   '--silent',
 ];
+const ACCEPTOR = /(<acceptor name="artemis">tcp:\/\/127\.0\.0\.1:)\d+/;
 
 /**
  * @param {string} file
@@ -57,6 +58,8 @@ export const activemq = {
       await run(path.join(place.lib, 'bin/artemis'), ['create', place.data, ...INSTANCE, ...LEAN]);
       edit(place.file('etc/artemis.profile'), /-Xms512M -Xmx2G/, '-Xms64M -Xmx512M');
     }
+    // The port is part of the data directory, and ACTIVEMQ_PORT may differ from the last start.
+    edit(place.file('etc/broker.xml'), ACCEPTOR, `$1${port}`);
     return { file: artemis, args: ['run'] };
   },
   ready: () => listens(port),
