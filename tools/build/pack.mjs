@@ -193,18 +193,18 @@ async function tarballs(out, all) {
 /**
  * Makes the packages anew; a folder's former ones are gone.
  * @param {string} [out]
- * @param {(doing: string) => void} [say] what is being done
+ * @param {(doing: string) => void} [send] what is being done
  * @returns {Promise<Tarball[]>} as `npm pack` tells of them
  */
-export async function pack(out = OUT, say = () => undefined) {
+export async function pack(out = OUT, send = () => undefined) {
   const all = packages();
   await fsp.rm(out, { recursive: true, force: true });
-  say('compiling');
+  send('compiling');
   await Promise.all(all.map((of) => compile(out, of)));
-  say('writing declarations');
+  send('writing declarations');
   declare(out, all);
   for (const of of all) checkImports(out, of);
-  say('packing');
+  send('packing');
   return tarballs(out, all);
 }
 

@@ -69,11 +69,11 @@ export function usersOf({ name, kind, exported }, services, root = '.') {
   const handlers = sources
     .filter(({ files }) => files.some((source) => handles(source, exported)))
     .map(({ service }) => service);
-  const told = kind === 'event' || kind === 'broadcast';
+  const reported = kind === 'event' || kind === 'broadcast';
   /** @param {{ service: string, files: string[] }} one */
   const isSaid = ({ service, files }) =>
-    told
+    reported
       ? service === owner
       : !(kind === 'call' && service === owner) && files.some((source) => says(source, exported));
-  return { said: sources.filter(isSaid).map(({ service }) => service), handled: handlers };
+  return { sent: sources.filter(isSaid).map(({ service }) => service), handled: handlers };
 }

@@ -214,7 +214,10 @@ const andAll = (names) => (names.length ? names.join(', ') : 'no service');
  * @param {Break} broken
  */
 function concerned({ exported, schema }, { breaks, field }) {
-  const { said, handled } = usersOf({ name: schema.name, kind: schema.kind, exported }, services);
+  const { sent: said, handled } = usersOf(
+    { name: schema.name, kind: schema.kind, exported },
+    services,
+  );
   const answer = /^(?:reply|errors|deadline|idempotent)\b/.test(field); // concerns those who ask
   if (breaks === 'old messages')
     return `does not fit what ${andAll(answer ? handled : said)} said before; handled by ${andAll(answer ? said : handled)}`;
@@ -304,7 +307,7 @@ function orphans(contracts, before, withdrawn, base) {
   if (gone.length === 0) return [];
   return withSourcesOf(base, (sources) =>
     gone.map((schema) => {
-      const { said, handled } = usersOf(
+      const { sent: said, handled } = usersOf(
         { ...schema, exported: exportedIn(sources, schema) },
         services,
         sources,

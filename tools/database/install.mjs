@@ -170,8 +170,8 @@ async function install({ url, passwords: file }) {
  * @param {unknown} error
  */
 function explained(error) {
-  const said = error instanceof Error && error.cause ? error.cause : error;
-  const advice = said instanceof pg.DatabaseError ? [said.detail, said.hint] : [];
+  const sent = error instanceof Error && error.cause ? error.cause : error;
+  const advice = sent instanceof pg.DatabaseError ? [sent.detail, sent.hint] : [];
   return [`The database could not be installed: ${messageOf(error)}`, ...advice]
     .filter(Boolean)
     .join('; ');

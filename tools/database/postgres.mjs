@@ -188,11 +188,11 @@ async function initialise({ data, initdb }, { user, password }, run) {
       '--no-instructions',
     ];
     const child = spawn(initdb, flags, { ...run, stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (bytes) => (said += bytes));
+    let sent = '';
+    child.stderr.on('data', (bytes) => (sent += bytes));
     const [code] = await once(child, 'close');
     if (code !== 0)
-      throw new Error(`PostgreSQL could not create its data in ${data}: ${said.trim()}`);
+      throw new Error(`PostgreSQL could not create its data in ${data}: ${sent.trim()}`);
   } finally {
     fs.rmSync(secret, { force: true });
   }

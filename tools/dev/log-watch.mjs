@@ -68,13 +68,13 @@ export class LogWatch {
 
   poll() {
     const lines = this.#newLines();
-    const said = lines
+    const sent = lines
       .filter((line) => /"level":"(warn|error|fatal)"/.test(line))
       .map((line) => readable(this.name, line) ?? '')
       .filter(Boolean);
-    said.slice(0, PER_ROUND).forEach((line) => this.show(line));
-    if (said.length > PER_ROUND)
-      this.show(`         … and ${said.length - PER_ROUND} more from ${this.name} in ${this.file}`);
+    sent.slice(0, PER_ROUND).forEach((line) => this.show(line));
+    if (sent.length > PER_ROUND)
+      this.show(`         … and ${sent.length - PER_ROUND} more from ${this.name} in ${this.file}`);
   }
 
   #newLines() {

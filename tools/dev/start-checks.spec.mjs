@@ -25,9 +25,9 @@ test('a file in place of a folder is told in a sentence, by all that write there
   const [file, folder] = [path.join(place, 'file'), path.join(place, 'folder')];
   fs.writeFileSync(file, '');
   fs.mkdirSync(folder);
-  const told = new Mistake(`${file} is a file, where Parley keeps a folder: move it away.`);
-  assert.throws(() => checkFolders([folder, file]), told);
-  assert.throws(() => keepPrivate(file), told);
+  const reported = new Mistake(`${file} is a file, where Parley keeps a folder: move it away.`);
+  assert.throws(() => checkFolders([folder, file]), reported);
+  assert.throws(() => keepPrivate(file), reported);
   checkFolders([folder, path.join(place, 'missing')]);
   fs.rmSync(place, { recursive: true });
 });

@@ -75,7 +75,7 @@ async function check(instances, technologies) {
   checkAlone();
   checkDisk('.data');
   const ended = await endLeftovers();
-  if (ended) progress.say(`Ended ${ended} processes that an earlier start had left behind.`);
+  if (ended) progress.send(`Ended ${ended} processes that an earlier start had left behind.`);
   const ports = instances
     .flatMap(({ port, callsPort, operationsPort }) => [port, callsPort, operationsPort])
     .flatMap((port) => port ?? []);
@@ -89,7 +89,7 @@ async function startPostgres() {
     return postgresPort();
   };
   const server = await usePostgres({ dir: '.data/postgres', choosePort });
-  progress.say(`PostgreSQL is ready (${since()})`);
+  progress.send(`PostgreSQL is ready (${since()})`);
   return server;
 }
 
@@ -100,13 +100,13 @@ async function startPostgres() {
 async function keepPostgres(options) {
   for (; !stopping; await sleep(500)) {
     if (serverOf(postgres.data)) continue;
-    progress.say('PostgreSQL crashed; it starts again and recovers what was committed.');
+    progress.send('PostgreSQL crashed; it starts again and recovers what was committed.');
     const crashed = performance.now();
     postgresStarting = startPostgresAgain();
     const server = await postgresStarting;
     if (!server) return;
     postgres = server;
-    progress.say(`PostgreSQL is back after ${seconds(performance.now() - crashed)}.`);
+    progress.send(`PostgreSQL is back after ${seconds(performance.now() - crashed)}.`);
     if (!stopping) writeRun(describeRun(options));
   }
 }
@@ -119,7 +119,7 @@ async function startPostgresAgain() {
     try {
       return await startPostgres();
     } catch (error) {
-      progress.say(
+      progress.send(
         `PostgreSQL could not be started again, next try in ${delay / 1000} s: ${messageOf(error)}`,
       );
       await sleep(delay);
@@ -134,7 +134,7 @@ async function compile() {
       throw new Mistake(`The build failed.\n${error.stderr}`);
     },
   );
-  progress.say(`${stdout.trim().replace(/^c/, 'C')} (${since()})`);
+  progress.send(`${stdout.trim().replace(/^c/, 'C')} (${since()})`);
 }
 
 /** @param {Process[]} processes */
@@ -196,14 +196,14 @@ function watch(service, options) {
   const { name } = service.instance;
   const note = () => stopping ?? writeRun(describeRun(options));
   service.on('started', note);
-  service.on('ready', ({ took }) => (note(), progress.say(`${name} is ready (${seconds(took)})`)));
+  service.on('ready', ({ took }) => (note(), progress.send(`${name} is ready (${seconds(took)})`)));
   service.on('crashed', ({ how, delay }) => {
     note();
-    progress.say(
+    progress.send(
       `${name} ${how}; it starts again in ${delay / 1000} s. ${lastWords(service.log)}`.trimEnd(),
     );
   });
-  const log = new LogWatch(name, path.relative('.', service.log), (line) => progress.say(line));
+  const log = new LogWatch(name, path.relative('.', service.log), (line) => progress.send(line));
   setInterval(() => log.poll(), 500).unref();
 }
 
@@ -239,12 +239,12 @@ function showTable() {
     pid,
     purpose[instance.service],
   ]);
-  progress.say(`\n${table(['process', 'address', 'calls', 'pid', 'what it is for'], rows)}\n`);
-  progress.say(
+  progress.send(`\n${table(['process', 'address', 'calls', 'pid', 'what it is for'], rows)}\n`);
+  progress.send(
     `PostgreSQL at 127.0.0.1:${new URL(postgres.url).port}, logs in ${LOGS}. All ready after ${since()}. Ctrl-C stops everything.`,
   );
   const gateway = supervised.find(({ instance }) => instance.service === 'gateway');
-  if (gateway) progress.say(`Try: npm run order   or open ${gateway.instance.url}/docs`);
+  if (gateway) progress.send(`Try: npm run order   or open ${gateway.instance.url}/docs`);
 }
 
 /** @param {Process['place']} place */
@@ -254,7 +254,7 @@ async function stopPlace(place) {
     those.map(async (service) => {
       const { forced } = await service.stop(PATIENCE[place]);
       if (forced)
-        progress.say(
+        progress.send(
           `${service.instance.name} did not stop within ${PATIENCE[place] / 1000} s and was ended by force.`,
         );
     }),
@@ -272,7 +272,7 @@ async function stopAll() {
   await server?.release();
   removeRun();
   progress.done();
-  progress.say(`Everything stopped (${seconds(performance.now() - asked)}).`);
+  progress.send(`Everything stopped (${seconds(performance.now() - asked)}).`);
 }
 
 /**

@@ -362,9 +362,9 @@ export function mails({ mails: sent, orders, views, parcels: made }, wrong) {
     if (!ordered) wrong(`a mail speaks of ${order}, which is no order`);
     else for (const mail of group) judgeMail(mail, { ...ordered, ...outcome }, wrong);
   }
-  const told = new Set(sent.map(({ order }) => order));
+  const reported = new Set(sent.map(({ order }) => order));
   for (const { order_id: order, status } of views.filter(isFinal))
-    if (!told.has(order)) wrong(`${order} is ${status}, but nobody was told by mail`);
+    if (!reported.has(order)) wrong(`${order} is ${status}, but nobody was told by mail`);
   return `${sent.length} mails`;
 }
 

@@ -72,8 +72,8 @@ const plain = (value) => String(value).replace(/\p{Cc}/gu, '?');
  */
 function parcelOf(payload) {
   try {
-    const said = JSON.parse(payload.toString());
-    const parcel = said?.data ?? said;
+    const sent = JSON.parse(payload.toString());
+    const parcel = sent?.data ?? sent;
     return typeof parcel?.place === 'string' ? parcel : undefined;
   } catch {
     return undefined;

@@ -25,7 +25,7 @@ export class Progress {
   }
 
   /** @param {string} line */
-  say(line) {
+  send(line) {
     if (this.#out.isTTY && this.#timer) this.#out.write(CLEAR);
     this.#out.write(`${line}\n`);
     if (this.#timer) this.#draw();

@@ -53,8 +53,8 @@ function readBy(name: string): Record<string, unknown> {
   const exit = jest.spyOn(process, 'exit').mockImplementation(() => {
     throw new Error('the environment does not fit');
   });
-  const stderr = jest.spyOn(process.stderr, 'write').mockImplementation((said) => {
-    throw new Error(String(said));
+  const stderr = jest.spyOn(process.stderr, 'write').mockImplementation((output) => {
+    throw new Error(String(output));
   });
   process.env = { HOST: '0.0.0.0', ...environmentOf(name) };
   try {

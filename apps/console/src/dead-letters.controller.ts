@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Fleet } from './fleet';
-import { passedOn, told } from './passed-on';
+import { passedOn, rowOf } from './passed-on';
 
 const PATH = '/operations/dead-letters';
 
@@ -18,19 +18,19 @@ export class DeadLettersController {
   async list(@Query() { service, ...filter }: Record<string, string>) {
     return (
       await this.fleet.askEach(`${PATH}${queryOf({ limit: '100', ...filter })}`, service)
-    ).map(told);
+    ).map(rowOf);
   }
 
   /** Grouped by their error. */
   @Get('groups')
   async groups(@Query() { service, ...filter }: Record<string, string>) {
-    return (await this.fleet.askEach(`${PATH}/groups${queryOf(filter)}`, service)).map(told);
+    return (await this.fleet.askEach(`${PATH}/groups${queryOf(filter)}`, service)).map(rowOf);
   }
 
   /** Operators' actions on dead letters, with their results. */
   @Get('audit')
   async audit(@Query() { service, ...filter }: Record<string, string>) {
-    return (await this.fleet.askEach(`${PATH}/audit${queryOf(filter)}`, service)).map(told);
+    return (await this.fleet.askEach(`${PATH}/audit${queryOf(filter)}`, service)).map(rowOf);
   }
 
   @Get(':service/:id')

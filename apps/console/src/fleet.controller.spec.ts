@@ -135,8 +135,8 @@ describe('the console', () => {
         : { status: 404, body: {} },
     );
     const fleet = new Fleet(() => ({ inventory: [shelf.url], orders: [saga.url] }), 1_000);
-    const told = await new FleetController(fleet, {} as Messenger).sagas({});
-    expect(told).toEqual([
+    const answers = await new FleetController(fleet, {} as Messenger).sagas({});
+    expect(answers).toEqual([
       {
         service: 'orders',
         items: [
@@ -194,8 +194,10 @@ describe('the console', () => {
       body: url?.startsWith('/operations/sagas') ? [] : { count: 0, deadLetters: [] },
     }));
     const fleet = new Fleet(() => ({ inventory: [DEAD], orders: [orders.url] }), 1_000);
-    const told = await new FleetController(fleet, {} as Messenger).sagas({ stuck: 'true' });
-    expect(told).toEqual([{ service: 'inventory', incomplete: 'its dead letters cannot be read' }]);
+    const answers = await new FleetController(fleet, {} as Messenger).sagas({ stuck: 'true' });
+    expect(answers).toEqual([
+      { service: 'inventory', incomplete: 'its dead letters cannot be read' },
+    ]);
     await orders.stop();
   });
 

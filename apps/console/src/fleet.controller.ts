@@ -15,7 +15,7 @@ import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Fleet } from './fleet';
-import { passedOn, told } from './passed-on';
+import { passedOn, rowOf } from './passed-on';
 import { allDeadLetters, deadOf, missingLetters, stuckSagas, withDead } from './stuck-sagas';
 
 const NewPrice = z.strictObject({ price: Cents });
@@ -47,7 +47,7 @@ export class FleetController {
   /** Backlog per subscription: messages, lag, parked lanes, dead letters. */
   @Get('backlog')
   async backlog() {
-    return (await this.fleet.askEach('/operations/backlog')).map(told);
+    return (await this.fleet.askEach('/operations/backlog')).map(rowOf);
   }
 
   /** Handlings over their timeout, of each instance. */
@@ -55,7 +55,7 @@ export class FleetController {
   async overdue() {
     return (await this.fleet.askAll('/operations/overdue')).map((answer) => ({
       url: answer.url,
-      ...told(answer),
+      ...rowOf(answer),
     }));
   }
 
@@ -72,7 +72,7 @@ export class FleetController {
         ? await stuckSagas(this.fleet, filter, dead)
         : await this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`);
     const sagas = found.filter(({ status }) => status !== 404);
-    return [...sagas.map((answer) => told(withDead(answer, dead))), ...missingLetters(letters)];
+    return [...sagas.map((answer) => rowOf(withDead(answer, dead))), ...missingLetters(letters)];
   }
 
   @Get('sagas/:service/:saga/:key')
@@ -95,7 +95,7 @@ export class FleetController {
   @Get('explain/:contract')
   async explain(@Param('contract') contract: string) {
     const found = await this.fleet.askEach(`/operations/explain/${encodeURIComponent(contract)}`);
-    return found.filter(({ status }) => status !== 404).map(told);
+    return found.filter(({ status }) => status !== 404).map(rowOf);
   }
 
   /**
@@ -104,7 +104,7 @@ export class FleetController {
    */
   @Get('topology')
   async topology() {
-    return (await this.fleet.askEach('/operations/topology')).map(told);
+    return (await this.fleet.askEach('/operations/topology')).map(rowOf);
   }
 
   /**
@@ -112,7 +112,7 @@ export class FleetController {
    */
   @Get('doctor')
   async doctor() {
-    return (await this.fleet.askEach('/operations/doctor')).map(told);
+    return (await this.fleet.askEach('/operations/doctor')).map(rowOf);
   }
 
   @Get('figures')

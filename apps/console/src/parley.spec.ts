@@ -46,11 +46,11 @@ async function parley(...words: string[]) {
       OPERATIONS_TOKEN: 'a-token-of-operators',
     },
   });
-  const said = { out: '', err: '' };
-  child.stdout.on('data', (chunk) => (said.out += chunk));
-  child.stderr.on('data', (chunk) => (said.err += chunk));
+  const output = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (output.out += chunk));
+  child.stderr.on('data', (chunk) => (output.err += chunk));
   const [code] = (await once(child, 'close')) as [number];
-  return { code, ...said };
+  return { code, ...output };
 }
 
 describe('npm run parley', () => {
@@ -237,16 +237,20 @@ describe('npm run parley', () => {
       handler: 'PaymentController.charge',
       age: 75_400,
     };
-    const told = (items: object[]) => ({ service: 'payments', url: 'http://payments-1', items });
+    const requests = (items: object[]) => ({
+      service: 'payments',
+      url: 'http://payments-1',
+      items,
+    });
     answers['GET /api/overdue'] = [
       {
         body: [
-          told([{ ...one, ended: true }]),
-          { ...told([{ ...one, id: 'm-2', ended: false }]), url: 'http://payments-2' },
+          requests([{ ...one, ended: true }]),
+          { ...requests([{ ...one, id: 'm-2', ended: false }]), url: 'http://payments-2' },
           { service: 'catalog', url: 'http://catalog-1', error: 'fetch failed' },
         ],
       },
-      { body: [told([])] },
+      { body: [requests([])] },
     ];
     const { code, out, err } = await parley('overdue');
     const row = (instance: number) =>

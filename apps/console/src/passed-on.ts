@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import type { Answer } from './fleet';
 
 /** One of many answers, with the service it came from. */
-export const told = ({ service, ok, body, error }: Answer) =>
+export const rowOf = ({ service, ok, body, error }: Answer) =>
   ok
     ? { service, ...(Array.isArray(body) ? { items: body } : (body as object)) }
     : { service, error: error ?? body };

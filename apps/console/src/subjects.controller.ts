@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Headers, Param, Post } from '@nestjs/common';
 import { Fleet } from './fleet';
-import { told } from './passed-on';
+import { rowOf } from './passed-on';
 
 const pathOf = (subject: string): string => `/operations/subjects/${encodeURIComponent(subject)}`;
 
@@ -16,7 +16,7 @@ export class SubjectsController {
   async show(@Param('subject') subject: string) {
     return (await this.fleet.askEach(pathOf(subject)))
       .filter(({ status }) => status !== 404)
-      .map(told);
+      .map(rowOf);
   }
 
   /**
@@ -30,6 +30,6 @@ export class SubjectsController {
     @Headers('x-operator') operator: string | undefined,
   ) {
     const answers = await this.fleet.tellEach(`${pathOf(subject)}/erase`, { body, operator });
-    return answers.filter(({ status }) => status !== 404).map(told);
+    return answers.filter(({ status }) => status !== 404).map(rowOf);
   }
 }

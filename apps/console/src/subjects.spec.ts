@@ -72,11 +72,11 @@ async function erase(...words: string[]) {
   const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), 'erase', ...words], {
     env: { PATH: process.env['PATH'], CONSOLE_URL: url, PARLEY_OPERATOR: 'ada' },
   });
-  const said = { out: '', err: '' };
-  child.stdout.on('data', (chunk) => (said.out += chunk));
-  child.stderr.on('data', (chunk) => (said.err += chunk));
+  const sent = { out: '', err: '' };
+  child.stdout.on('data', (chunk) => (sent.out += chunk));
+  child.stderr.on('data', (chunk) => (sent.err += chunk));
   const [code] = (await once(child, 'close')) as [number];
-  return { code, ...said };
+  return { code, ...sent };
 }
 
 describe('npm run parley -- erase', () => {

@@ -61,10 +61,10 @@ describe('topology.ts', () => {
     'says of %s whom it talks to',
     (name, { calls = [], commands = [], follows = [], listens = [], answersCalls }) => {
       const source = sourceOf(name);
-      const [handled, said] = [found(source, HANDLED), found(source, SAID)];
+      const [handled, sent] = [found(source, HANDLED), found(source, SAID)];
       expect({
-        calls: owners(said, 'call'),
-        commands: owners(said, 'command'),
+        calls: owners(sent, 'call'),
+        commands: owners(sent, 'command'),
         follows: owners(handled, 'event'),
         listens: owners(handled, 'broadcast'),
       }).toEqual({
@@ -82,13 +82,13 @@ describe('topology.ts', () => {
     (_name, contract) => {
       const has = (pattern: RegExp, name: string) =>
         found(sourceOf(name), pattern).includes(contract);
-      const [handlers, speakers] = [
+      const [handlers, senders] = [
         services.filter(([name]) => has(HANDLED, name)),
         services.filter(([name]) => has(SAID, name)),
       ].map((all) => all.map(([name]) => name));
       if (contract.kind === 'call' || contract.kind === 'command')
         expect(handlers).toEqual([contract.owner]);
-      else expect(speakers).toEqual([contract.owner]);
+      else expect(senders).toEqual([contract.owner]);
     },
   );
 });

@@ -318,8 +318,8 @@ describe('an edge that knows its customers', () => {
           [mine, nowhere].map((orderId) => get(`/orders/${orderId}${path}`, headers, method)),
         );
         expect(answers.map(({ status }) => status)).toEqual([404, 404]);
-        const [told, expected] = await Promise.all(answers.map((answer) => answer.text()));
-        expect(told).toBe(expected);
+        const [reported, expected] = await Promise.all(answers.map((answer) => answer.text()));
+        expect(reported).toBe(expected);
         expect((await get(`/orders/${mine}`, await issuer.headers('ada'))).status).toBe(200);
       },
     );
@@ -492,7 +492,7 @@ describe('an edge whose issuer is away', () => {
     const levels = (['error', 'warn', 'log', 'debug', 'verbose'] as const).map((level) =>
       jest
         .spyOn(Logger.prototype, level)
-        .mockImplementation((...told: unknown[]) => void logged.push(told)),
+        .mockImplementation((...reported: unknown[]) => void logged.push(reported)),
     );
     issuer = await IssuerOnTrial.start();
     const { settings } = issuer;

@@ -48,11 +48,11 @@ export class EdgeOnTrial {
   /** Writes bytes as they are, ends, and reads until the other side closes. */
   async raw(bytes: string): Promise<string> {
     const socket = connect(this.port, '127.0.0.1');
-    let heard = '';
-    socket.setEncoding('utf8').on('data', (text: string) => (heard += text));
+    let received = '';
+    socket.setEncoding('utf8').on('data', (text: string) => (received += text));
     socket.write(bytes);
     await once(socket, 'close');
-    return heard;
+    return received;
   }
 
   /** Goes away in the middle of a request. */
@@ -87,11 +87,14 @@ export class EdgeOnTrial {
     answerProblems(this.app, new ProblemFilter(edge));
     edge.configure(this.app);
     await this.app.listen(0, '127.0.0.1');
-    const heard = [OrderFeed, Prices].map((part) => ({
+    const received = [OrderFeed, Prices].map((part) => ({
       provide: part,
       useValue: this.app.get<object>(part),
     }));
-    await this.harness.start('gateway', { controllers: [BroadcastsController], providers: heard });
+    await this.harness.start('gateway', {
+      controllers: [BroadcastsController],
+      providers: received,
+    });
   }
 
   private messaging(): DynamicModule {

@@ -100,9 +100,9 @@ describe('what means harm, below what HTTP carries', () => {
       /^HTTP\/1.1 400 |^$/,
     ],
   ])('is refused: %s', async (_, bytes, answer) => {
-    const heard = await edge.raw(bytes);
-    expect(heard).toMatch(answer);
-    expect(heard.length).toBeLessThan(2_000);
+    const received = await edge.raw(bytes);
+    expect(received).toMatch(answer);
+    expect(received.length).toBeLessThan(2_000);
   });
 
   it('is not unpacked: ten megabytes in ten kilobytes', async () => {

@@ -49,7 +49,7 @@ function withProblems(description: OpenAPIObject): OpenAPIObject {
   };
   for (const operation of operationsOf(description)) {
     const { responses } = operation;
-    const said = Object.entries(responses).flatMap(([status, response]) =>
+    const entries = Object.entries(responses).flatMap(([status, response]) =>
       Number(status) >= 400 && response && 'description' in response
         ? [[status, response.description] as const]
         : [],
@@ -58,7 +58,7 @@ function withProblems(description: OpenAPIObject): OpenAPIObject {
       ...ALWAYS,
       ...(operation.requestBody && WITH_BODY),
       ...(hasQuery(operation) && { 422: 'Names the parameters that are wrong' }),
-      ...Object.fromEntries(said),
+      ...Object.fromEntries(entries),
     };
     for (const [status, text] of Object.entries(problems))
       responses[status] = { description: text, content };

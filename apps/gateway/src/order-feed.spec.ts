@@ -50,18 +50,19 @@ class Orders {
 
 /** A reader of the feed. */
 class Reader {
-  readonly heard: MessageEvent[] = [];
+  readonly received: MessageEvent[] = [];
   over = false;
   private readonly subscription: Subscription;
 
   constructor(feed: OrderFeed, order: Order, last = 0) {
-    this.subscription = feed
-      .follow(order, last)
-      .subscribe({ next: (event) => this.heard.push(event), complete: () => (this.over = true) });
+    this.subscription = feed.follow(order, last).subscribe({
+      next: (event) => this.received.push(event),
+      complete: () => (this.over = true),
+    });
   }
 
   get ids(): (string | undefined)[] {
-    return this.heard.filter(({ type }) => type === 'progress').map(({ id }) => id);
+    return this.received.filter(({ type }) => type === 'progress').map(({ id }) => id);
   }
 
   leave(): void {
@@ -92,7 +93,7 @@ describe('the feed of an order', () => {
     await turn();
     expect(reader.ids).toEqual(['1', '2']);
     feed.progressed(orders.happen('paid'));
-    expect(reader.heard.at(-1)).toEqual({
+    expect(reader.received.at(-1)).toEqual({
       id: '3',
       type: 'progress',
       data: { ...entry(3), status: 'paid' },
@@ -103,7 +104,7 @@ describe('the feed of an order', () => {
   it('tells a status only where it is known', () => {
     orders.happen('reserved');
     const reader = new Reader(feed, orders.now);
-    expect(reader.heard.map(({ data }) => (data as { status?: string }).status)).toEqual([
+    expect(reader.received.map(({ data }) => (data as { status?: string }).status)).toEqual([
       undefined,
       'reserved',
     ]);
@@ -185,7 +186,7 @@ describe('the feed of an order', () => {
     const reader = new Reader(feed, orders.now);
     jest.advanceTimersByTime(30_000);
     await turn();
-    expect(reader.heard.filter(({ type }) => type === 'still-here')).toEqual(
+    expect(reader.received.filter(({ type }) => type === 'still-here')).toEqual(
       Array(3).fill({ type: 'still-here', data: {} }),
     );
     reader.leave();

@@ -16,7 +16,7 @@ const FRESH = 30_000;
 export class Prices {
   private products = new Map<string, Product>();
   /** Since the last reading began: its answer may be older. */
-  private readonly heard = new Map<string, PriceChanged>();
+  private readonly received = new Map<string, PriceChanged>();
   private readAt = -Infinity;
   private reading?: Promise<void>;
 
@@ -29,7 +29,7 @@ export class Prices {
   }
 
   changed(change: PriceChanged): void {
-    this.heard.set(change.sku, change);
+    this.received.set(change.sku, change);
     this.correct(change);
   }
 
@@ -39,12 +39,12 @@ export class Prices {
   }
 
   private async read(): Promise<void> {
-    this.heard.clear();
+    this.received.clear();
     try {
       const { products } = await this.messenger.call(ListProducts, {});
       this.products = new Map(products.map((product) => [product.sku, product]));
       this.readAt = performance.now();
-      for (const change of this.heard.values()) this.correct(change);
+      for (const change of this.received.values()) this.correct(change);
     } catch (error) {
       if (this.products.size === 0) throw error;
     }

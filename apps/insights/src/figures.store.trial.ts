@@ -40,7 +40,7 @@ const order = fc.record({
 });
 
 /** The same orders as events, each with a part of the facts. */
-const told = fc.array(order, { maxLength: 25 }).chain((orders) => {
+const figures = fc.array(order, { maxLength: 25 }).chain((orders) => {
   const facts = orders.flatMap(
     ({ lines, total, placedAt, took, end, reason, mails }): OrderFact[] => {
       const orderId = randomUUID();
@@ -186,7 +186,7 @@ export function figuresStoreTrial(name: string, open: () => Promise<Parts>): voi
 
     it('are the same in whatever order the events come, and the same as adding up by hand', async () => {
       await fc.assert(
-        fc.asyncProperty(told, async ({ facts, events: [...events] }) => {
+        fc.asyncProperty(figures, async ({ facts, events: [...events] }) => {
           await parts.clear();
           await parts.database.transaction(async (tx) => {
             while (events.length > 0) await parts.store.learn(tx as never, ...events.splice(0, 7));

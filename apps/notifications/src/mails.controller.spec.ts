@@ -65,7 +65,7 @@ describe('a customer', () => {
 
   it('gets the same mail again, under the same Message-ID, when the process dies between sending and recording', async () => {
     await expect(shipped({ crash: true })).rejects.toThrow('before the commit');
-    expect(trial.said).toEqual([]);
+    expect(trial.sent).toEqual([]);
     await shipped({ attempt: 2 });
     expect(postman.carried).toHaveLength(2);
     expect(postman.carried[1]).toEqual(postman.carried[0]);

@@ -36,8 +36,8 @@ export const firstEntry = (at: string): HistoryEntry => ({
 
 /** Tells whether a request under a known key is the same order. */
 export function fingerprintOf({ customer, lines, payment, account }: PlaceOrder): string {
-  const told = [customer, lines, payment, ...(account === undefined ? [] : [account])];
-  return createHash('sha256').update(JSON.stringify(told)).digest('base64url');
+  const fields = [customer, lines, payment, ...(account === undefined ? [] : [account])];
+  return createHash('sha256').update(JSON.stringify(fields)).digest('base64url');
 }
 
 /** Where a page ends: the time an order was placed and, among those of one time, its id. */

@@ -75,7 +75,7 @@ export class Provider {
    */
   async find(key: string): Promise<Charge | 'pending' | undefined> {
     const known = this.ledger.charge(key);
-    if (known) return this.told(known);
+    if (known) return this.answerOf(known);
     return this.underway.has(key) ? 'pending' : undefined;
   }
 
@@ -85,7 +85,7 @@ export class Provider {
    */
   void(key: string): Promise<Charge> {
     const known = this.ledger.charge(key);
-    if (known) return this.told(known);
+    if (known) return this.answerOf(known);
     return this.ledger.record({
       ...entry(key),
       kind: 'charge',
@@ -100,7 +100,7 @@ export class Provider {
     const known = this.ledger.refund(key);
     if (known)
       return known.charge === chargeKey && known.amount === amount
-        ? this.told(known)
+        ? this.answerOf(known)
         : refuse(new KeyReused(key));
     const charge = this.ledger.charge(chargeKey);
     if (charge?.status !== 'captured')
@@ -135,7 +135,7 @@ export class Provider {
     { outcome, reason }: CardBehaviour,
   ): Promise<Charge> {
     const voided = this.ledger.charge(key);
-    if (voided) return this.told(voided);
+    if (voided) return this.answerOf(voided);
     return this.ledger.record({
       ...entry(key),
       kind: 'charge',
@@ -154,11 +154,11 @@ export class Provider {
 
   private again(known: Charge, request: ChargeRequest): Promise<Charge> {
     return known.status === 'voided' || isSame(known, request)
-      ? this.told(known)
+      ? this.answerOf(known)
       : refuse(new KeyReused(known.key));
   }
 
-  private async told<E>(entry: E): Promise<E> {
+  private async answerOf<E>(entry: E): Promise<E> {
     await this.ledger.recorded();
     return entry;
   }

@@ -103,7 +103,7 @@ export function paymentsTrial(
     it('passes the reason of a refusal on', async () => {
       const command = order('tok_declined');
       await charge(command);
-      expect(trial.said).toEqual([
+      expect(trial.sent).toEqual([
         {
           contract: PaymentDeclined.name,
           message: { orderId: command.orderId, reason: 'insufficient funds' },
@@ -114,7 +114,7 @@ export function paymentsTrial(
     it('charges once when it dies between the provider and the commit', async () => {
       const command = order('tok_ok');
       await expect(charge(command, { crash: true })).rejects.toThrow('before the commit');
-      expect(trial.said).toEqual([]);
+      expect(trial.sent).toEqual([]);
       expect(await ledger(command.orderId)).toMatchObject({ captured: 990, count: 1 });
       await charge(command, { attempt: 2 });
       expect(trial.messages(PaymentCaptured)).toHaveLength(1);
@@ -125,7 +125,7 @@ export function paymentsTrial(
       const command = order('tok_ok');
       await charge(command);
       await charge(command);
-      expect(trial.said).toHaveLength(1);
+      expect(trial.sent).toHaveLength(1);
       expect(await ledger(command.orderId)).toMatchObject({ captured: 990, count: 1 });
     });
 
@@ -138,7 +138,7 @@ export function paymentsTrial(
       ]);
       expect(handlings.filter(({ status }) => status === 'fulfilled').length).toBeGreaterThan(0);
       await charge(command);
-      expect(trial.said).toHaveLength(1);
+      expect(trial.sent).toHaveLength(1);
       expect(await ledger(command.orderId)).toMatchObject({ captured: 990, count: 1 });
     });
 
@@ -191,7 +191,7 @@ export function paymentsTrial(
       await admin({ down: true });
       await expect(charge(command)).rejects.toThrow(ProviderUnavailable);
       await admin({ down: false });
-      expect(trial.said).toEqual([]);
+      expect(trial.sent).toEqual([]);
       await charge(command);
       expect(trial.messages(PaymentCaptured)).toHaveLength(1);
     });
@@ -201,7 +201,7 @@ export function paymentsTrial(
       await admin({ delayMs: 2 * PATIENCE }); // every answer comes too late
       await expect(charge(command)).rejects.toThrow(OutcomeUnknown);
       await admin({ delayMs: 0 });
-      expect(trial.said).toEqual([]);
+      expect(trial.sent).toEqual([]);
       await charge(command);
       expect(trial.messages(PaymentCaptured)).toHaveLength(1);
       expect(await ledger(command.orderId)).toMatchObject({ captured: 990, count: 1 });

@@ -27,7 +27,7 @@ describe('shipping', () => {
     );
   const advance = (scan: AdvanceParcel, circumstances = {}) =>
     trial.handle((context) => shipping.advance(scan, context), circumstances);
-  const scans = () => trial.said.filter(({ contract }) => contract === AdvanceParcel.name);
+  const scans = () => trial.sent.filter(({ contract }) => contract === AdvanceParcel.name);
 
   beforeEach(() => {
     trial = new HandlerTestKit('shipping', new MemoryStore());
@@ -70,7 +70,7 @@ describe('shipping', () => {
 
   it('dispatches once, and prints the same label, when it dies before the commit and when it is asked again', async () => {
     await expect(ship({ crash: true })).rejects.toThrow('before the commit');
-    expect(trial.said).toEqual([]);
+    expect(trial.sent).toEqual([]);
     await expect(shipping.label({ orderId: order.orderId })).rejects.toMatchObject({
       code: 'no-label',
     });
@@ -101,7 +101,7 @@ describe('shipping', () => {
     order = { ...order, address: { ...order.address, country: 'US' } };
     await ship();
     await ship();
-    expect(trial.said).toEqual([
+    expect(trial.sent).toEqual([
       {
         contract: ShipmentRefused.name,
         message: { orderId: order.orderId, reason: 'we do not ship to US' },
@@ -112,7 +112,7 @@ describe('shipping', () => {
   it('ships nothing after the shipment was cancelled, and says only that it was', async () => {
     await cancel();
     await ship();
-    expect(trial.said).toEqual([
+    expect(trial.sent).toEqual([
       { contract: ShipmentCancelled.name, message: { orderId: order.orderId } },
     ]);
   });

@@ -7,10 +7,10 @@ let contracts = 0;
 const fresh = () => `trial.contract-${++contracts}`;
 
 const told = (before: object, after: object, kind: 'event' | 'command' = 'event') =>
-  breaksOf({ ...said(before, kind), kind }, { ...said(after, kind), kind }).map(
+  breaksOf({ ...output(before, kind), kind }, { ...output(after, kind), kind }).map(
     ({ field, breaks, what }) => `${breaks}: ${field} ${what}`,
   );
-const said = (fields: object, kind: 'event' | 'command') =>
+const output = (fields: object, kind: 'event' | 'command') =>
   schemaOf(
     kind === 'event'
       ? event(fresh(), shape(fields), { key: 'id' })

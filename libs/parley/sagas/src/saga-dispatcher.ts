@@ -11,11 +11,11 @@ export class SagaDispatcher {
     private readonly modules: Pick<ModuleRef, 'get'>,
   ) {}
 
-  async say(out: readonly Outgoing[]): Promise<void> {
-    for (const outgoing of out) await this.sayOne(outgoing);
+  async send(out: readonly Outgoing[]): Promise<void> {
+    for (const outgoing of out) await this.sendOne(outgoing);
   }
 
-  private sayOne(outgoing: Outgoing): Promise<void> {
+  private sendOne(outgoing: Outgoing): Promise<void> {
     switch (outgoing.verb) {
       case 'send':
         return this.messenger.send(outgoing.contract, outgoing.message, outgoing.options);

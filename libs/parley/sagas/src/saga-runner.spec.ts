@@ -37,13 +37,13 @@ function system({
       database.transaction(work as (tx: object) => Promise<T>),
     commit: database.transaction.bind(database),
   };
-  const said: { verb: string; what: unknown; message?: object; correlationId?: string }[] = [];
+  const sent: { verb: string; what: unknown; message?: object; correlationId?: string }[] = [];
   const log = jest.fn();
   const broken = { by: undefined as Error | undefined };
   const hanging = new Set<string>();
   const say = (verb: string) => async (contract: Contract, message: object) => {
     if (broken.by) throw broken.by;
-    said.push({
+    sent.push({
       verb,
       what: contract.name,
       message,
@@ -56,7 +56,7 @@ function system({
       return {
         execute: async (command: object) => {
           if (hanging.has((command as RefuseTrip).tripId)) await new Promise(() => undefined);
-          said.push({ verb: 'execute', what: command });
+          sent.push({ verb: 'execute', what: command });
         },
       };
     },
@@ -80,7 +80,7 @@ function system({
   const deliver = (contract: Contract, message: object, id: string = randomUUID()) =>
     transactions.run((tx) => turns.onMessage(tx, sagas[0]!, contract, message, envelope(id)));
   const find = (key: string, name = 'trip') => transactions.run((tx) => store.find(tx, name, key));
-  return { clock, said, log, broken, hanging, runs, timeouts, deliver, find };
+  return { clock, sent, log, broken, hanging, runs, timeouts, deliver, find };
 }
 
 const envelope = (id: string) =>
@@ -90,14 +90,14 @@ const envelope = (id: string) =>
     traceparent: '00-11112222333344445555666677778888-1111222233334444-01',
   }) as Envelope;
 const tripId = 'trip-1';
-const names = (said: { what: unknown }[]) =>
-  said.map(({ what }) => (typeof what === 'string' ? what : what!.constructor.name));
+const names = (sent: { what: unknown }[]) =>
+  sent.map(({ what }) => (typeof what === 'string' ? what : what!.constructor.name));
 
 describe('a message', () => {
   it('starts a saga, says what its step returns and is remembered', async () => {
-    const { deliver, said, find } = system();
+    const { deliver, sent, find } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' }, 'message-1');
-    expect(said).toMatchObject([
+    expect(sent).toMatchObject([
       { verb: 'send', what: BookFlight.name, message: { tripId, city: 'Rome' } },
     ]);
     expect(await find(tripId)).toMatchObject({
@@ -116,7 +116,7 @@ describe('a message', () => {
   });
 
   it('moves it on to its end, and later ones are ignored', async () => {
-    const { deliver, said, find, log } = system();
+    const { deliver, sent, find, log } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(FlightBooked, { tripId, seat: '4A' });
     await deliver(HotelBooked, { tripId });
@@ -127,7 +127,7 @@ describe('a message', () => {
       timeouts: [],
     });
     await deliver(HotelFull, { tripId, reason: 'late' });
-    expect(names(said)).toEqual([BookFlight.name, 'hotels.book-hotel', TripBooked.name]);
+    expect(names(sent)).toEqual([BookFlight.name, 'hotels.book-hotel', TripBooked.name]);
     expect(log).toHaveBeenLastCalledWith(
       'debug',
       expect.stringContaining('ignores hotels.hotel-full: finished'),
@@ -135,12 +135,12 @@ describe('a message', () => {
   });
 
   it('runs a local command where the step says so', async () => {
-    const { deliver, said } = system();
+    const { deliver, sent } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(FlightBooked, { tripId, seat: '4A' });
     await deliver(HotelFull, { tripId, reason: 'no room' });
     await deliver(FlightCancelled, { tripId });
-    expect(said.at(-1)).toEqual({ verb: 'execute', what: new RefuseTrip(tripId, 'no room') });
+    expect(sent.at(-1)).toEqual({ verb: 'execute', what: new RefuseTrip(tripId, 'no room') });
   });
 
   it('says what is missing when there is no CommandBus', async () => {
@@ -152,10 +152,10 @@ describe('a message', () => {
   });
 
   it('S1 that starts a saga a second time changes nothing and says nothing', async () => {
-    const { deliver, said, find } = system();
+    const { deliver, sent, find } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(TripRequested, { tripId, city: 'Lima' });
-    expect(said).toHaveLength(1);
+    expect(sent).toHaveLength(1);
     expect(await find(tripId)).toMatchObject({ version: 1, state: { city: 'Rome' } });
   });
 
@@ -203,11 +203,11 @@ describe('a message', () => {
 
   it('handled again after a crash gives things the same ids', async () => {
     const refund = async () => {
-      const { deliver, said } = system();
+      const { deliver, sent } = system();
       await deliver(TripRequested, { tripId, city: 'Rome' });
       await deliver(FlightBooked, { tripId, seat: '4A' });
       await deliver(HotelFull, { tripId, reason: 'no room' }, 'the same message');
-      return (said.at(-1)!.message as { refundId: string }).refundId;
+      return (sent.at(-1)!.message as { refundId: string }).refundId;
     };
     expect(await refund()).toBe(await refund());
   });
@@ -215,14 +215,14 @@ describe('a message', () => {
 
 describe('a timeout', () => {
   it('takes its step when it is due, in the conversation of the saga, and not before', async () => {
-    const { deliver, timeouts, clock, said } = system();
+    const { deliver, timeouts, clock, sent } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await clock.advance(119_000);
     expect(await timeouts.takeDue()).toBe(1_000);
     await clock.advance(1_000);
     await timeouts.takeDue();
-    expect(names(said)).toEqual([BookFlight.name, BookFlight.name]);
-    expect(said[1]).toMatchObject({ correlationId: 'the journey' });
+    expect(names(sent)).toEqual([BookFlight.name, BookFlight.name]);
+    expect(sent[1]).toMatchObject({ correlationId: 'the journey' });
   });
 
   it('counts how often it ran out, and ends what it must', async () => {
@@ -241,12 +241,12 @@ describe('a timeout', () => {
   });
 
   it('of a stage that was left never runs out', async () => {
-    const { deliver, timeouts, clock, said } = system();
+    const { deliver, timeouts, clock, sent } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(FlightBooked, { tripId, seat: '4A' });
     await clock.advance(600_000);
     await timeouts.takeDue();
-    expect(said).toHaveLength(2);
+    expect(sent).toHaveLength(2);
   });
 
   it('S6 of a finished saga never runs out', async () => {
@@ -259,7 +259,7 @@ describe('a timeout', () => {
   });
 
   it('whose step fails is taken again, more and more rarely, and others are not held up', async () => {
-    const { deliver, timeouts, clock, broken, find, log, said } = system();
+    const { deliver, timeouts, clock, broken, find, log, sent } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await deliver(TripRequested, { tripId: 'trip-2', city: 'Oslo' });
     await clock.advance(120_000);
@@ -284,14 +284,14 @@ describe('a timeout', () => {
     broken.by = undefined;
     await clock.advance(10_000);
     await timeouts.takeDue();
-    expect(said.slice(2)).toHaveLength(2);
+    expect(sent.slice(2)).toHaveLength(2);
   });
 
   it('whose local command never ends is ended, told of and taken again later; others are taken meanwhile', async () => {
     const refusing = saga('refusing', { state: z.object({ tripId: z.string() }), by: 'tripId' })
       .startsOn(TripRequested, ({ tripId }) => next({ tripId }))
       .after('1m', 'refusal', (state) => end(state, execute(new RefuseTrip(state.tripId, 'late'))));
-    const { deliver, timeouts, clock, hanging, runs, said, find, log } = system({
+    const { deliver, timeouts, clock, hanging, runs, sent, find, log } = system({
       sagas: [refusing],
     });
     timeouts.onApplicationBootstrap();
@@ -305,7 +305,7 @@ describe('a timeout', () => {
       { contract: 'refusing', id: 'hangs', handler: 'the timeout "refusal"', ended: false },
     ]);
     await clock.advance('1.5s');
-    expect(said).toEqual([{ verb: 'execute', what: new RefuseTrip('good', 'late') }]);
+    expect(sent).toEqual([{ verb: 'execute', what: new RefuseTrip('good', 'late') }]);
     expect((await find('hangs', 'refusing'))!).toMatchObject({
       done: false,
       timeouts: [{ failures: 1, error: expect.stringContaining('timeout of 30000 ms') }],
@@ -318,17 +318,17 @@ describe('a timeout', () => {
   });
 
   it('is looked for by itself from the start until the stop, once the application is there', async () => {
-    const { deliver, timeouts, clock, said } = system();
+    const { deliver, timeouts, clock, sent } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await timeouts.start();
     await clock.advance('3m');
-    expect(said).toHaveLength(1);
+    expect(sent).toHaveLength(1);
     timeouts.onApplicationBootstrap();
     await clock.advance('1s');
-    expect(said).toHaveLength(2);
+    expect(sent).toHaveLength(2);
     await timeouts.stop();
     await clock.advance('10m');
-    expect(said).toHaveLength(2);
+    expect(sent).toHaveLength(2);
   });
 });
 
@@ -343,7 +343,7 @@ describe('a finished saga', () => {
         end({ tripId }, send(BookFlight, { tripId, city: 'Rome' })),
       )
       .after('1d', 'never', (state) => end(state));
-    const { deliver, timeouts, clock, said, find } = system({ sagas: [brief] });
+    const { deliver, timeouts, clock, sent, find } = system({ sagas: [brief] });
     await deliver(TripRequested, { tripId, city: 'Rome' });
     await clock.advance(3_700_000);
     timeouts.onApplicationBootstrap();
@@ -352,7 +352,7 @@ describe('a finished saga', () => {
     await timeouts.stop();
     expect(await find(tripId, 'brief')).toBeUndefined();
     await deliver(TripRequested, { tripId, city: 'Rome' });
-    expect(said).toHaveLength(2);
+    expect(sent).toHaveLength(2);
   });
 });
 

@@ -12,7 +12,7 @@ import { nameOf } from './step';
 export class SagaRunner {
   constructor(
     private readonly store: SagaStore,
-    private readonly speaker: SagaDispatcher,
+    private readonly dispatcher: SagaDispatcher,
     private readonly clock: Clock,
     private readonly log: TransportContext['log'],
     private readonly passes?: FailpointHook,
@@ -46,7 +46,7 @@ export class SagaRunner {
     else if (!(await this.begin(tx, saga, turn, entry, envelope)))
       return this.ignore(saga, key, contract.name, 'duplicate');
     this.passes?.('saga.saved');
-    await this.speaker.say(turn.out);
+    await this.dispatcher.send(turn.out);
   }
 
   /** A timeout that was claimed in `tx` ran out. */
@@ -75,7 +75,7 @@ export class SagaRunner {
     this.passes?.('saga.saved');
     await inConversation(
       { correlationId: stored.correlationId, traceparent: stored.traceparent },
-      () => this.speaker.say(turn.out),
+      () => this.dispatcher.send(turn.out),
     );
   }
 

@@ -53,8 +53,8 @@ describe('a blocked event loop', () => {
 describe('an event loop that is really blocked', () => {
   it('is told of', async () => {
     let stop = () => {};
-    const warning = await new Promise<string>((told) => {
-      stop = watchEventLoop(told, 100);
+    const warning = await new Promise<string>((reported) => {
+      stop = watchEventLoop(reported, 100);
       for (const until = performance.now() + 700; performance.now() < until;);
     });
     stop();

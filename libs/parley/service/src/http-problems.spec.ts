@@ -90,7 +90,7 @@ describe("a service's own routes", () => {
       jest
         .spyOn(Logger.prototype, level)
         .mockImplementation(
-          (...said: unknown[]) => void logged.push(`${level} ${JSON.stringify(said[0])}`),
+          (...lines: unknown[]) => void logged.push(`${level} ${JSON.stringify(lines[0])}`),
         );
   });
   afterEach(() => jest.restoreAllMocks());

@@ -31,7 +31,7 @@ async function openWith(app?: RequestListener): Promise<void> {
 }
 
 /** Everything received until the other side closes. */
-async function heard(port: number, bytes: string): Promise<string> {
+async function received(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let text = '';
   socket.setEncoding('utf8').on('data', (part: string) => (text += part));
@@ -160,7 +160,7 @@ describe('front door', () => {
       'GET / HTTP/1.1\r\nhost: door\r\n',
     ];
     const answers = await Promise.all(
-      held.map((bytes) => heard(Number(new URL(door.address).port), bytes)),
+      held.map((bytes) => received(Number(new URL(door.address).port), bytes)),
     );
     expect(answers.map((text) => text.split('\r\n')[0])).toEqual([
       'HTTP/1.1 408 Request Timeout',

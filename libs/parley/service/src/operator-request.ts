@@ -41,8 +41,8 @@ export async function refusingBadRequests(
 
 /** The operator's name as the request gives it. It is not verified: there is no log-in yet. */
 export function operatorOf({ headers }: IncomingMessage): string {
-  const said = headers['x-operator'];
-  return (typeof said === 'string' && said.trim().slice(0, 100)) || 'somebody';
+  const header = headers['x-operator'];
+  return (typeof header === 'string' && header.trim().slice(0, 100)) || 'somebody';
 }
 
 export async function bodyOf(request: IncomingMessage): Promise<unknown> {

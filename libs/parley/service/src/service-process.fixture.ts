@@ -13,7 +13,7 @@ export class ServiceProcess {
   /** Its exit code; null when a signal ended it. */
   readonly ended: Promise<number | null>;
   private readonly child: ChildProcess;
-  private heard = () => {};
+  private received = () => {};
 
   constructor(argv: readonly string[], variables: Readonly<Record<string, string>>) {
     this.child = spawn(process.execPath, argv, {
@@ -25,16 +25,16 @@ export class ServiceProcess {
     this.child.stdout!.on('data', (chunk) => (this.output += chunk));
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
       this.lines.push(JSON.parse(line) as Record<string, unknown>);
-      this.heard();
+      this.received();
     });
   }
 
   async says(text: string): Promise<string> {
     const found = () =>
       this.lines.map(({ message }) => String(message)).find((message) => message.includes(text));
-    void this.ended.then(() => this.heard());
+    void this.ended.then(() => this.received());
     while (!found()) {
-      await new Promise<void>((resolve) => (this.heard = resolve));
+      await new Promise<void>((resolve) => (this.received = resolve));
       if (this.child.exitCode !== null && !found())
         throw new Error(
           `ended without saying "${text}": ${this.errors} ${JSON.stringify(this.lines)}`,

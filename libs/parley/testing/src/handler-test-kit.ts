@@ -40,7 +40,7 @@ export class CrashError extends Error {
  */
 export class HandlerTestKit {
   /** Everything said so far, in order. */
-  readonly said: SentMessage[] = [];
+  readonly sent: SentMessage[] = [];
   readonly messenger: Messenger;
   readonly transactions: Transactions;
   private readonly subjectKeys = new MemorySubjectKeys(systemClock);
@@ -83,7 +83,7 @@ export class HandlerTestKit {
 
   /** The sent messages of one contract. */
   messages({ name }: { readonly name: string }): unknown[] {
-    return this.said.filter(({ contract }) => contract === name).map(({ message }) => message);
+    return this.sent.filter(({ contract }) => contract === name).map(({ message }) => message);
   }
 
   /** A store with an outbox that reports messages once they are committed. */
@@ -122,7 +122,7 @@ export class HandlerTestKit {
   }
 
   private note(messages: readonly OutgoingMessage[]): void {
-    this.said.push(
+    this.sent.push(
       ...messages.map((message) => ({
         contract: message.contract.name,
         message: plainPayload(message, this.subjectKeys),

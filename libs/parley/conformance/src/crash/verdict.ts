@@ -3,10 +3,10 @@ import { KINDS } from './work';
 
 /** The faults in the records; empty if there are none. */
 export async function faultsOf(site: CrashSite): Promise<readonly string[]> {
-  const [said, effects, dead] = await Promise.all([site.said(), site.effects(), site.dead()]);
-  const faults = [...compare('poison → dead letter', ofKind(said, 'poison'), dead)];
+  const [sent, effects, dead] = await Promise.all([site.said(), site.effects(), site.dead()]);
+  const faults = [...compare('poison → dead letter', ofKind(sent, 'poison'), dead)];
   for (const [kind, results] of Object.entries(KINDS)) {
-    const wanted = ofKind(said, kind);
+    const wanted = ofKind(sent, kind);
     for (const result of results)
       faults.push(
         ...compare(`${kind} → ${result}`, wanted, ofKind(effects, result)),

@@ -12,14 +12,14 @@ const PATIENCE = 60_000;
 /** A worker process. Warm: everything is loaded, and nothing is connected yet. */
 export class CrashWorker {
   readonly died: Promise<Death>;
-  private said?: string;
+  private sent?: string;
   private dead = false;
-  private hear = () => {};
+  private receive = () => {};
 
   private constructor(private readonly child: ChildProcess) {
     this.died = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as Death);
-    void this.died.then(() => ((this.dead = true), this.hear()));
-    child.on('message', (said: string) => ((this.said = said), this.hear()));
+    void this.died.then(() => ((this.dead = true), this.receive()));
+    child.on('message', (sent: string) => ((this.sent = sent), this.receive()));
     child.on('error', () => undefined); // a message to one that died meanwhile
   }
 
@@ -63,13 +63,13 @@ export class CrashWorker {
         () => reject(new Error(`worker ${this.pid} was not ${word} within ${PATIENCE} ms`)),
         PATIENCE,
       );
-      this.hear = () => {
-        if (!this.dead && this.said !== word && !(word === 'warm' && this.said === 'ready')) return;
+      this.receive = () => {
+        if (!this.dead && this.sent !== word && !(word === 'warm' && this.sent === 'ready')) return;
         clearTimeout(timer);
-        this.hear = () => {};
+        this.receive = () => {};
         resolve();
       };
-      this.hear();
+      this.receive();
     });
   }
 }

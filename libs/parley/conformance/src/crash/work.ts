@@ -75,7 +75,7 @@ export class Sender {
 
   start(): void {
     const keys = Array.from({ length: KEYS }, (_, index) => `k${index}`);
-    this.loops = Promise.all([this.pace.watch(), ...keys.map((key) => this.say(key))]);
+    this.loops = Promise.all([this.pace.watch(), ...keys.map((key) => this.send(key))]);
   }
 
   async stop(): Promise<void> {
@@ -83,15 +83,15 @@ export class Sender {
     await this.loops;
   }
 
-  private async say(key: string): Promise<void> {
+  private async send(key: string): Promise<void> {
     while (await this.pace.room()) {
       const count = ++this.count;
-      await this.sayOnce(key);
-      if (count % ROLLBACK_EVERY === 0) await this.sayInVain(key, -count);
+      await this.sendOnce(key);
+      if (count % ROLLBACK_EVERY === 0) await this.sendInVain(key, -count);
     }
   }
 
-  private async sayOnce(key: string): Promise<void> {
+  private async sendOnce(key: string): Promise<void> {
     const { messenger, transactions } = this.messaging;
     await transactions.run(async (tx) => {
       const n = await this.place.next(tx, 'job', key);
@@ -102,7 +102,7 @@ export class Sender {
     });
   }
 
-  private async sayInVain(key: string, n: number): Promise<void> {
+  private async sendInVain(key: string, n: number): Promise<void> {
     const { messenger, transactions } = this.messaging;
     const change = transactions.run(async () => {
       await messenger.send(DoJob, { key, n });

@@ -62,7 +62,7 @@ export class TestScenario {
   readonly base = `t${randomBytes(4).toString('hex')}`;
   private readonly instances: Instance[] = [];
   private readonly names = new Map<string, number>();
-  private sayer?: Promise<Instance>;
+  private sendingInstance?: Promise<Instance>;
 
   constructor(
     readonly kind: Kind,
@@ -82,20 +82,20 @@ export class TestScenario {
   }
 
   /** The service that handles. */
-  get hearer(): string {
-    return this.isOwnersToHear ? this.base : `${this.base}-hearer`;
+  get receiver(): string {
+    return this.isReceivedByOwner ? this.base : `${this.base}-receiver`;
   }
 
-  /** The service that says. */
-  get speaker(): string {
-    return this.isOwnersToHear ? `${this.base}-speaker` : this.base;
+  /** The service that sends. */
+  get sender(): string {
+    return this.isReceivedByOwner ? `${this.base}-sender` : this.base;
   }
 
-  private get isOwnersToHear(): boolean {
+  private get isReceivedByOwner(): boolean {
     return this.kind === 'command' || this.kind === 'call';
   }
 
-  /** A contract of this kind, said by the speaker and heard by the hearer. */
+  /** A contract of this kind, from the sender to the receiver. */
   contract(name = 'do-job', keyed = true): Contract<Kind, Job> {
     return this.contractOf(this.base, name, keyed);
   }
@@ -111,9 +111,9 @@ export class TestScenario {
     return broadcast(wire, Job) as unknown as Contract<Kind, Job>;
   }
 
-  /** Of something the hearer itself says to itself. */
+  /** A contract that the receiver sends to itself. */
   afterwards(name = 'follow-up'): Contract<Kind, Job> {
-    return this.contractOf(this.hearer, name);
+    return this.contractOf(this.receiver, name);
   }
 
   question(name = 'ask-job'): Call<Job, Job, { refused: typeof Job }> {
@@ -137,7 +137,7 @@ export class TestScenario {
   ): Promise<Instance> {
     const count = (this.names.get(service) ?? 0) + 1;
     this.names.set(service, count);
-    for (const known of [service, this.hearer, this.speaker]) await this.fixture.admit?.(known);
+    for (const known of [service, this.receiver, this.sender]) await this.fixture.admit?.(known);
     const place = await this.fixture.open(service);
     const instance = await Instance.start(
       service,
@@ -150,44 +150,44 @@ export class TestScenario {
     return instance;
   }
 
-  /** An instance of the hearer with a handler for one contract. */
-  hear(contract: Contract, handle: Handle, interest: Interest = {}): Promise<Instance> {
+  /** An instance of the receiver with a handler for one contract. */
+  receive(contract: Contract, handle: Handle, interest: Interest = {}): Promise<Instance> {
     const controllers = [handler(contract, handle, interest), ...(interest.beside ?? [])];
-    return this.start(interest.service ?? this.hearer, controllers, interest);
+    return this.start(interest.service ?? this.receiver, controllers, interest);
   }
 
   answer<C extends Call>(
     contract: C,
     handle: (job: Job, context: CallContext) => unknown,
   ): Promise<Instance> {
-    return this.start(this.hearer, [handler(contract, handle as unknown as Handle)]);
+    return this.start(this.receiver, [handler(contract, handle as unknown as Handle)]);
   }
 
-  /** The instance through which the test says things. */
-  speaks(): Promise<Instance> {
-    return (this.sayer ??= this.instance(this.speaker));
+  /** The instance through which the test sends. */
+  senderInstance(): Promise<Instance> {
+    return (this.sendingInstance ??= this.instance(this.sender));
   }
 
-  async say(contract: Contract, ...jobs: Job[]): Promise<void> {
-    const speaker = await this.speaks();
-    for (const job of jobs) await say(speaker, contract, job);
+  async send(contract: Contract, ...jobs: Job[]): Promise<void> {
+    const sender = await this.senderInstance();
+    for (const job of jobs) await say(sender, contract, job);
   }
 
   async inject(...messages: OutgoingMessage[]): Promise<void> {
-    await (await this.speaks()).inject(...messages);
+    await (await this.senderInstance()).inject(...messages);
   }
 
   /** An effect of a handling, in its transaction. */
-  record(tx: object, effect: string, service = this.hearer): Promise<void> {
+  record(tx: object, effect: string, service = this.receiver): Promise<void> {
     return this.fixture.record(service, tx, effect);
   }
 
   /** @see Fixture.forget */
   forget(olderThan: number): Promise<void> {
-    return this.fixture.forget!(this.hearer, olderThan);
+    return this.fixture.forget!(this.receiver, olderThan);
   }
 
-  effects(service = this.hearer): Promise<readonly string[]> {
+  effects(service = this.receiver): Promise<readonly string[]> {
     return this.fixture.effects(service);
   }
 

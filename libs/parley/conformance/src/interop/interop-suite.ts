@@ -62,7 +62,7 @@ export function interopSuite({
     afterEach(async () => {
       for (const one of running) one.stop();
       await trial.close();
-      await tidy?.([trial.hearer, trial.speaker]);
+      await tidy?.([trial.receiver, trial.sender]);
     });
 
     const run = (asked: Omit<Asked, 'url'>): Program => {
@@ -76,7 +76,7 @@ export function interopSuite({
       const contract = trial.contract();
       const seen = trial.journal();
       const travelled: Record<string, unknown>[] = [];
-      await trial.hear(contract, (job, { attempt, envelope }) => {
+      await trial.receive(contract, (job, { attempt, envelope }) => {
         travelled.push({ ...envelope });
         seen.note({ job, attempt, id: envelope.id });
       });
@@ -89,7 +89,7 @@ export function interopSuite({
         datacontenttype: 'application/json',
         correlationid: PLACE,
       };
-      await run({ verb: 'say', at: at(contract), key: keyOf(job), attributes, data: job }).said();
+      await run({ verb: 'say', at: at(contract), key: keyOf(job), attributes, data: job }).sent();
       expect(await seen.reach(1)).toEqual([{ job, attempt: 1, id: attributes.id }]);
       expect(travelled).toEqual([expect.objectContaining(attributes)]);
     });
@@ -98,28 +98,28 @@ export function interopSuite({
       const contract = trial.contract();
       const job: Job = { key: PLACE, n: 7, text: PLACE };
       const listens = () => run({ verb: 'hear', at: at(contract), key: keyOf(job) });
-      const heard = await (kind === 'broadcast' ? before(listens) : after(listens));
-      expect(JSON.parse(heard.body.toString())).toEqual(job);
-      const attribute = (name: string) => heard.headers[prefix + name];
+      const received = await (kind === 'broadcast' ? before(listens) : after(listens));
+      expect(JSON.parse(received.body.toString())).toEqual(job);
+      const attribute = (name: string) => received.headers[prefix + name];
       expect([attribute('specversion'), attribute('type')]).toEqual(['1.0', contract.name]);
       for (const name of ['id', 'source', 'time', 'traceparent'])
         expect(attribute(name)).toEqual(expect.any(String));
-      const others = Object.keys(heard.headers).filter(
+      const others = Object.keys(received.headers).filter(
         (name) => !beside.includes(name) && !isAttribute(name),
       );
       expect(others).toEqual([]);
 
       async function before(listening: () => Program) {
         // The first message creates the topic or queue that the program listens to.
-        await trial.say(contract, { ...job, n: 0 });
+        await trial.send(contract, { ...job, n: 0 });
         const listener = listening();
         await listener.ready();
-        await trial.say(contract, job);
-        return listener.heard();
+        await trial.send(contract, job);
+        return listener.received();
       }
       async function after(listening: () => Program) {
-        await trial.say(contract, job);
-        return listening().heard();
+        await trial.send(contract, job);
+        return listening().received();
       }
     });
 

@@ -89,12 +89,12 @@ export interface Asked {
 }
 
 /** A message as the program found it. */
-export interface Heard {
+export interface Received {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
-type Answer = { ready?: true; said?: true; headers?: Heard['headers']; body?: string };
+type Answer = { ready?: true; sent?: true; headers?: Received['headers']; body?: string };
 
 /** One of the programs here while it runs. */
 export class Program {
@@ -119,8 +119,8 @@ export class Program {
     this.child.stdin.end(JSON.stringify({ key: null, ...asked }));
   }
 
-  async said(): Promise<void> {
-    await this.answer(({ said }) => said === true, 'to have said it');
+  async sent(): Promise<void> {
+    await this.answer(({ sent: said }) => said === true, 'to have said it');
   }
 
   /** From now on it misses nothing. */
@@ -128,7 +128,7 @@ export class Program {
     await this.answer(({ ready }) => ready === true, 'to listen');
   }
 
-  async heard(): Promise<Heard> {
+  async received(): Promise<Received> {
     const { headers, body } = await this.answer(
       ({ headers }) => headers !== undefined,
       'to hear something',

@@ -87,27 +87,27 @@ jest.setTimeout(60_000);
     return made;
   }
 
-  const say = (sender: ClientKafka, n: number): Promise<unknown> =>
+  const send = (sender: ClientKafka, n: number): Promise<unknown> =>
     lastValueFrom(sender.emit(topic, n));
 
   /** The end of the log, and the offset that the group has committed. */
   async function atBroker() {
     const [end] = await admin.fetchTopicOffsets(topic);
     const [group] = await admin.fetchOffsets({ groupId: `${topic}-server`, topics: [topic] });
-    return { said: Number(end!.high), handled: Number(group!.partitions[0]!.offset) };
+    return { sent: Number(end!.high), handled: Number(group!.partitions[0]!.offset) };
   }
 
   it('skips for a new group what was said before it', async () => {
     const seen = new Recorder<number>();
     const sender = client();
-    await say(sender, 1);
+    await send(sender, 1);
     await service([seen.note], { subscribe: {} });
     // It consumes before it knows the end of the log: messages sent meanwhile are skipped, too.
     const last = await eventually(
-      async () => (await say(sender, 2), seen.entries.length > 0 && atBroker()),
+      async () => (await send(sender, 2), seen.entries.length > 0 && atBroker()),
       'an event that is not skipped',
     );
-    await eventually(async () => (await atBroker()).handled >= last.said, 'the position');
+    await eventually(async () => (await atBroker()).handled >= last.sent, 'the position');
     expect(new Set(seen.entries)).toEqual(new Set([2]));
   });
 
@@ -122,16 +122,16 @@ jest.setTimeout(60_000);
     await service([poison], { subscribe: {}, consumer: { groupId: topic, retry: IMPATIENT } });
     const sender = client();
     await eventually(
-      async () => (await say(sender, 1), seen.entries.length > 0),
+      async () => (await send(sender, 1), seen.entries.length > 0),
       'the poison to come',
     );
-    await say(sender, 2);
+    await send(sender, 2);
     followed.open();
     const last = await eventually(
-      async () => (await say(sender, 3), seen.entries.includes(3) && atBroker()),
+      async () => (await send(sender, 3), seen.entries.includes(3) && atBroker()),
       'the consumer to be back',
     );
-    await eventually(async () => (await atBroker()).handled >= last.said, 'the position');
+    await eventually(async () => (await atBroker()).handled >= last.sent, 'the position');
     expect(new Set(seen.entries)).toEqual(new Set([1, 3]));
   });
 
@@ -145,8 +145,8 @@ jest.setTimeout(60_000);
       consumer: { groupId: topic, retry: IMPATIENT },
     });
     const sender = client();
-    await say(sender, 1);
-    await say(sender, 2);
+    await send(sender, 1);
+    await send(sender, 2);
     await statuses.until(
       (entries) => entries.filter((status) => status === 'crashed').length >= 2,
       'two crashes',
@@ -154,7 +154,7 @@ jest.setTimeout(60_000);
     );
     await seen.reach(5, undefined, 40_000);
     expect(new Set(seen.entries)).toEqual(new Set([1]));
-    expect(await atBroker()).toEqual({ said: 2, handled: -1 });
+    expect(await atBroker()).toEqual({ sent: 2, handled: -1 });
   });
 
   it('runs the handler that succeeded again when another one of its event fails', async () => {
@@ -164,7 +164,7 @@ jest.setTimeout(60_000);
       if (tried.entries.length < 3) throw new Error('no luck');
     };
     await service([succeeded.note, fails]);
-    await say(client(), 1);
+    await send(client(), 1);
     await tried.reach(3);
     await eventually(async () => (await atBroker()).handled === 1, 'the event to count as handled');
     expect(succeeded.entries).toEqual([1, 1, 1]);
@@ -173,7 +173,7 @@ jest.setTimeout(60_000);
   it('waits at close() for what it handles, however long that takes', async () => {
     const [begun, end] = [new Gate(), new Gate()];
     const { close } = await service([() => (begun.open(), end.opened)]);
-    await say(client(), 1);
+    await send(client(), 1);
     await begun.opened;
     let closed = false;
     const closing = close().then(() => (closed = true));
@@ -191,7 +191,7 @@ jest.setTimeout(60_000);
     sender.setOnDispatchHook(
       (packet) => void dispatched.note((packet.metadata = { traceparent: TRACE })),
     );
-    await say(sender, 1);
+    await send(sender, 1);
     const [context] = await seen.reach(1);
     expect(dispatched.entries).toEqual([{ traceparent: TRACE }]);
     expect(context).not.toHaveProperty('getMetadata');

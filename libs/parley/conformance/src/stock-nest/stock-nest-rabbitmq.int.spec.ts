@@ -108,7 +108,7 @@ jest.setTimeout(30_000);
     await begun.opened;
     // Once a later message is confirmed, the first one is, too: unconfirmed, it would fail with the
     // channel.
-    await said(sender, 2);
+    await sent(sender, 2);
     expect(road.cut()).toBe(1);
     await statuses.until(
       (entries) => entries.join() === 'connected,disconnected,connected',
@@ -125,15 +125,15 @@ jest.setTimeout(30_000);
 
   it('tells the sender of a command that it was sent, although its queue is gone', async () => {
     const sender = client();
-    await said(sender, 1);
+    await sent(sender, 1);
     expect(await direct.deleteQueue(queue)).toEqual({ messageCount: 1 });
-    await expect(said(sender, 2)).resolves.toBeUndefined();
+    await expect(sent(sender, 2)).resolves.toBeUndefined();
     expect(await direct.assertQueue(queue)).toMatchObject({ messageCount: 0 });
   });
 
   it('tells the sender of a command that it was sent, although no queue is bound', async () => {
     const sender = client({ wildcards: true });
-    await expect(said(sender, 1)).resolves.toBeUndefined();
+    await expect(sent(sender, 1)).resolves.toBeUndefined();
     expect(await direct.assertQueue(queue)).toMatchObject({ messageCount: 0 });
   });
 
@@ -141,7 +141,7 @@ jest.setTimeout(30_000);
     const seen = new Recorder<number>();
     handle = (n) => fail(seen, n);
     const { close } = await listening();
-    await said(client(), 1);
+    await sent(client(), 1);
     await seen.reach(1);
     await quiet();
     await close();
@@ -154,8 +154,8 @@ jest.setTimeout(30_000);
     handle = (n) => fail(seen, n);
     const { close } = await listening({ noAck: false, prefetchCount: 1 });
     const sender = client();
-    await said(sender, 1);
-    await said(sender, 2);
+    await sent(sender, 1);
+    await sent(sender, 2);
     await seen.reach(1);
     await quiet();
     expect(seen.entries).toEqual([1]);
@@ -180,9 +180,9 @@ jest.setTimeout(30_000);
     };
     const { statuses } = await listening({ noAck: false });
     const sender = client();
-    await said(sender, 1);
+    await sent(sender, 1);
     await begun.opened;
-    await said(sender, 2);
+    await sent(sender, 2);
     await seen.reach(3);
     expect(seen.entries).toEqual(['1', '2', '1 again']);
     expect(statuses.entries).toEqual(['connected', 'disconnected', 'connected']);
@@ -196,11 +196,11 @@ jest.setTimeout(30_000);
     handle = seen.note;
     const { statuses } = await listening();
     const sender = client();
-    await said(sender, 1);
+    await sent(sender, 1);
     await seen.reach(1);
     await direct.deleteQueue(queue);
     await direct.assertQueue(queue);
-    await said(sender, 2);
+    await sent(sender, 2);
     await quiet();
     expect(await atBroker()).toEqual({ ready: 1, consumers: 0 });
     expect(seen.entries).toEqual([1]);
@@ -227,7 +227,7 @@ jest.setTimeout(30_000);
     let ended = false;
     handle = async () => (begun.open(), await end.opened, (ended = true));
     const { close } = await listening();
-    await said(client(), 1);
+    await sent(client(), 1);
     await begun.opened;
     await close();
     expect(ended).toBe(false);
@@ -241,7 +241,7 @@ jest.setTimeout(30_000);
     await listening();
     const sender = client();
     sender.setOnDispatchHook((packet) => void (packet.metadata = { traceparent: TRACE }));
-    await said(sender, 1);
+    await sent(sender, 1);
     const [context] = await seen.reach(1);
     expect(context).not.toHaveProperty('getMetadata');
     expect(JSON.stringify(context!.getMessage().properties)).not.toContain(TRACE);
@@ -253,7 +253,7 @@ jest.setTimeout(30_000);
 const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 /** Emits as well as it can be done: with a subscriber that learns of a failure. */
-const said = (sender: ClientRMQ, n: number): Promise<unknown> =>
+const sent = (sender: ClientRMQ, n: number): Promise<unknown> =>
   lastValueFrom(sender.emit('do', n));
 
 function fail(seen: Recorder<number>, n: number): never {

@@ -60,14 +60,14 @@ async function bound(
 /** Texts that the code under test writes to Nest's logger. */
 function listenToLog(): unknown[] {
   const words: unknown[] = [];
-  const hear = (...said: unknown[]) => void words.push(said);
+  const receive = (...sent: unknown[]) => void words.push(sent);
   const logger: LoggerService = {
-    log: hear,
-    warn: hear,
-    error: hear,
-    fatal: hear,
-    debug: hear,
-    verbose: hear,
+    log: receive,
+    warn: receive,
+    error: receive,
+    fatal: receive,
+    debug: receive,
+    verbose: receive,
   };
   Logger.overrideLogger(logger);
   return words;

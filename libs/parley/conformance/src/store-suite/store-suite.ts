@@ -67,7 +67,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
 
       it('leaves nothing behind when its last statement rejects', async () => {
         const work = store.transaction(
-          (tx) => store.outbox.add(tx, [said()]),
+          (tx) => store.outbox.add(tx, [sent()]),
           () => Promise.reject(new Error('no')),
         );
         await expect(work).rejects.toThrow('no');
@@ -119,7 +119,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
 
     describe('the outbox', () => {
       it('gives due messages, oldest first, as they were said', async () => {
-        const messages = [said({ body: Buffer.from([0, 255, 10]) }), said(), said()];
+        const messages = [sent({ body: Buffer.from([0, 255, 10]) }), sent(), sent()];
         await inTransaction((tx) => store.outbox.add(tx, messages.slice(0, 2)));
         await inTransaction((tx) => store.outbox.add(tx, messages.slice(2)));
         const due = await store.outbox.due(10);
@@ -135,7 +135,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       });
 
       it('forgets what was removed', async () => {
-        await inTransaction((tx) => store.outbox.add(tx, [said(), said()]));
+        await inTransaction((tx) => store.outbox.add(tx, [sent(), sent()]));
         const [first, second] = await store.outbox.due(10);
         await store.outbox.remove([first!.id]);
         expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual([second!.id]);
@@ -144,7 +144,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
 
       it('leaves out what the relay has in hand, and contracts that it has no room for', async () => {
         await inTransaction((tx) =>
-          store.outbox.add(tx, [said(), said(), said({ contract: Ship }), said()]),
+          store.outbox.add(tx, [sent(), sent(), sent({ contract: Ship }), sent()]),
         );
         const [first, second, , last] = await store.outbox.due(10);
         const due = await store.outbox.due(10, { ids: [first!.id], contracts: [Ship.name] });
@@ -155,7 +155,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       });
 
       it('gives messages that became due together in the order in which they were said', async () => {
-        const delayed = [30, 20, 10].map((delay) => said({ contract: Ship, delay }));
+        const delayed = [30, 20, 10].map((delay) => sent({ contract: Ship, delay }));
         await inTransaction((tx) => store.outbox.add(tx, delayed));
         const due = await eventually(
           async () => (await store.outbox.due(10)).length === 3 && (await store.outbox.due(10)),
@@ -167,7 +167,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       });
 
       it('removes as part of a transaction, or not at all', async () => {
-        await inTransaction((tx) => store.outbox.add(tx, [said(), said()]));
+        await inTransaction((tx) => store.outbox.add(tx, [sent(), sent()]));
         const [first, second] = await store.outbox.due(10);
         await failing((tx) => store.outbox.remove([first!.id], tx));
         expect((await store.outbox.due(10)).map(({ id }) => id)).toEqual([first!.id, second!.id]);
@@ -176,13 +176,13 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       });
 
       it('keeps nothing of a transaction that was rolled back', async () => {
-        await failing((tx) => store.outbox.add(tx, [said()]));
+        await failing((tx) => store.outbox.add(tx, [sent()]));
         expect(await store.outbox.state()).toMatchObject({ waiting: 0, oldestAge: 0 });
       });
 
       it('holds back a message until its delay is over', async () => {
         await inTransaction((tx) =>
-          store.outbox.add(tx, [said({ contract: Ship, delay: 60_000 }), said()]),
+          store.outbox.add(tx, [sent({ contract: Ship, delay: 60_000 }), sent()]),
         );
         expect(await store.outbox.due(10)).toHaveLength(1);
         const { waiting, nextDue } = await store.outbox.state();
@@ -204,7 +204,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
 
       it('wakes its relay after a commit', async () => {
         const woken = new Promise<void>((resolve) => store.outbox.onAdded(resolve));
-        await inTransaction((tx) => store.outbox.add(tx, [said()]));
+        await inTransaction((tx) => store.outbox.add(tx, [sent()]));
         await woken;
         expect(await store.outbox.due(10)).toHaveLength(1);
       });
@@ -355,7 +355,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         const messages = [message(), message(), message()];
         await parkAndDivert(messages);
         const deliveries = runLanes();
-        await deliveries.heard(3);
+        await deliveries.received(3);
         expect(deliveries.ids()).toEqual(idsOf(messages));
         expect(deliveries.all[0]).toMatchObject({
           attempt: 2,
@@ -375,7 +375,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         const deliveries = runLanes(({ attempt }) =>
           attempt === 2 ? { kind: 'retry', after: 20, failure } : 'handle',
         );
-        await deliveries.heard(3);
+        await deliveries.received(3);
         const [first, second] = idsOf(messages);
         expect(deliveries.ids()).toEqual([first, first, second]);
         expect(deliveries.all.map(({ attempt }) => attempt)).toEqual([2, 3, 1]);
@@ -384,7 +384,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       it('delivers again, as it was, what is returned', async () => {
         await store.lanes.park(undefined, message(), { after: 0, failure });
         const deliveries = runLanes((_, count) => (count === 1 ? { kind: 'return' } : 'handle'));
-        await deliveries.heard(2);
+        await deliveries.received(2);
         expect(deliveries.all.map(({ attempt }) => attempt)).toEqual([2, 2]);
       });
 
@@ -425,7 +425,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
           ).rejects.toThrow('rolled back');
           return { kind: 'return' };
         });
-        await deliveries.heard(2);
+        await deliveries.received(2);
         await deliveries.settled();
         expect(deliveries.effects).toHaveLength(1);
       });
@@ -447,7 +447,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         await parkAndDivert([message({ key: 'b' }), message({ key: 'b' })]);
         await store.lanes.park(undefined, message({ key: undefined }), { after: 0, failure });
         const deliveries = runLanes();
-        await deliveries.heard(3);
+        await deliveries.received(3);
         expect(deliveries.all.map(({ headers }) => headers.partitionkey)).not.toContain('slow');
       });
 
@@ -463,7 +463,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         await runners.pop()!.stop();
         await store.lanes.park(undefined, message(), { after: 0, failure });
         const others = runLanes();
-        await others.heard(1);
+        await others.received(1);
         expect(deliveries.all).toEqual([]);
       });
     });
@@ -499,7 +499,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         await atOnce(({ lanes }) => lanes.park(undefined, parked, { after: 0, failure }));
         await store.lanes.park(undefined, last, { after: 0, failure });
         const deliveries = runLanes(() => ({ kind: 'dead', failure, hold: false }));
-        await deliveries.heard(2);
+        await deliveries.received(2);
         expect(deliveries.ids().sort()).toEqual(idsOf([parked, last]).sort());
       });
 
@@ -525,10 +525,10 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         const marker = message({ key: 'another lane' });
         await store.lanes.park(undefined, marker, { after: 0, failure });
         const deliveries = runLanes();
-        await deliveries.heard(1);
+        await deliveries.received(1);
         expect(deliveries.ids()).toEqual(idsOf([marker]));
         expect(await replayAll()).toEqual([true]);
-        await deliveries.heard(4);
+        await deliveries.received(4);
         expect(deliveries.ids().slice(1)).toEqual(idsOf(messages));
       });
 
@@ -540,7 +540,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         );
         await buried(1);
         expect(await replayAll()).toEqual([true]);
-        await deliveries.heard(3);
+        await deliveries.received(3);
         const [first, second] = idsOf(messages);
         expect(deliveries.ids()).toEqual([first, first, second]);
         await deliveries.settled();
@@ -673,7 +673,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
           lanes.deadLetters.discard(id, { who: `operator ${n}`, reason: 'a test order' }),
         );
         expect((await Promise.all(discards)).sort()).toEqual([false, true]);
-        await deliveries.heard(1);
+        await deliveries.received(1);
         await deliveries.settled();
         expect(deliveries.effects).toEqual([messages[1]!.headers.id]);
         expect(await store.lanes.deadLetters.count()).toBe(0);
@@ -712,7 +712,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
           }),
         ).toBe('done');
         const deliveries = runLanes();
-        await deliveries.heard(1);
+        await deliveries.received(1);
         expect(Buffer.from(deliveries.all[0]!.body).toString()).toBe('{"orderId":"7"}');
         await deliveries.settled();
         const [entry] = await store.lanes.deadLetters.audit();
@@ -761,7 +761,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         );
         expect(replayed.filter((done) => done)).toHaveLength(20);
         const deliveries = runLanes();
-        await deliveries.heard(20);
+        await deliveries.received(20);
         await deliveries.settled();
         expect(new Set(deliveries.effects).size).toBe(20);
         expect(deliveries.effects).toHaveLength(20);
@@ -788,10 +788,10 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
         const marker = message({ key: 'another lane' });
         await store.lanes.park(undefined, marker, { after: 0, failure });
         const deliveries = runLanes();
-        await deliveries.heard(1);
+        await deliveries.received(1);
         expect(deliveries.ids()).toEqual(idsOf([marker]));
         expect(await store.lanes.deadLetters.replay(second!.id)).toBe(true);
-        await deliveries.heard(4);
+        await deliveries.received(4);
         expect(deliveries.ids().at(-1)).toBe(late.headers.id);
       });
 
@@ -864,7 +864,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       const runner = store.lanes.deliver([subscription], deliver);
       runners.push(runner);
       const started = runner.start();
-      const heard = (count: number) =>
+      const received = (count: number) =>
         new Promise<void>((resolve) => {
           const look = () => all.length >= count && resolve();
           waiting.add(look);
@@ -879,7 +879,7 @@ export function storeSuite(name: string, make: () => Promise<StoreUnderTest>): v
       return {
         all,
         effects,
-        heard: (count: number) => started.then(() => heard(count)),
+        received: (count: number) => started.then(() => received(count)),
         settled,
         ids: () => idsOf(all),
       };
@@ -930,7 +930,7 @@ function message(
   };
 }
 
-function said({
+function sent({
   contract = Placed,
   ...rest
 }: { contract?: Contract; body?: Buffer; delay?: number } = {}): OutgoingMessage {

@@ -30,7 +30,7 @@ export function arrivalPromises(promise: TryPromise): void {
   promise('T01', async (trial) => {
     const contract = trial.contract();
     const contexts = new Recorder<{ job: Job; envelope: HandlerContext['envelope'] }>();
-    await trial.hear(contract, (job, { envelope }) => contexts.note({ job, envelope }));
+    await trial.receive(contract, (job, { envelope }) => contexts.note({ job, envelope }));
     const job = { key: 'a', n: 1, text: 'as it was' };
     const sent = raw(contract, job, {
       causationid: randomUUID(),
@@ -47,10 +47,10 @@ export function arrivalPromises(promise: TryPromise): void {
   promise('T02', async (trial) => {
     const contract = trial.contract();
     const seen = trial.journal();
-    for (let i = 0; i < 2; i++) await trial.hear(contract, effect(trial, seen));
-    const speakers = await Promise.all([trial.speaks(), trial.instance(trial.speaker)]);
+    for (let i = 0; i < 2; i++) await trial.receive(contract, effect(trial, seen));
+    const senders = await Promise.all([trial.senderInstance(), trial.instance(trial.sender)]);
     const said = jobs(200, (n) => `k${n % 23}-`);
-    await Promise.all(said.map((job) => say(speakers[job.n % 2]!, contract, job)));
+    await Promise.all(said.map((job) => say(senders[job.n % 2]!, contract, job)));
     const effects = await effectsReach(trial, 200);
     expect([...effects].sort()).toEqual(said.map(({ key, n }) => `${key}${n}`).sort());
   });
@@ -66,13 +66,13 @@ export function arrivalPromises(promise: TryPromise): void {
     const beside = others.map(({ contract, seen, subscription }) =>
       handler(contract, note(seen), { subscription }),
     );
-    await trial.hear(first!.contract, note(first!.seen), {
+    await trial.receive(first!.contract, note(first!.seen), {
       subscription: first!.subscription,
       beside,
     });
     await Promise.all(
       journals.map(({ contract }, place) =>
-        trial.say(contract, ...jobs(10).map(({ n }) => ({ key: `k${n}`, n: n + place * 100 }))),
+        trial.send(contract, ...jobs(10).map(({ n }) => ({ key: `k${n}`, n: n + place * 100 }))),
       ),
     );
     for (const [place, { seen }] of journals.entries()) {
@@ -85,9 +85,9 @@ export function arrivalPromises(promise: TryPromise): void {
     'T08',
     async (trial) => {
       const contract = trial.contract();
-      await trial.say(contract, ...jobs(3));
+      await trial.send(contract, ...jobs(3));
       const seen = trial.journal();
-      await trial.hear(contract, note(seen));
+      await trial.receive(contract, note(seen));
       expect(numbers(await seen.reach(3))).toEqual([1, 2, 3]);
     },
     ['persistent'],
@@ -96,9 +96,9 @@ export function arrivalPromises(promise: TryPromise): void {
   promise('T10', async (trial) => {
     const contract = trial.contract();
     const seen = trial.journal();
-    for (let i = 0; i < 2; i++) await trial.hear(contract, note(seen));
+    for (let i = 0; i < 2; i++) await trial.receive(contract, note(seen));
     await Promise.all(
-      ['a', 'b', 'c', 'd', 'e'].map((key) => trial.say(contract, ...jobs(20, () => key))),
+      ['a', 'b', 'c', 'd', 'e'].map((key) => trial.send(contract, ...jobs(20, () => key))),
     );
     await seen.reach(100);
     expect(seen.entries).toHaveLength(100);
@@ -108,7 +108,7 @@ export function arrivalPromises(promise: TryPromise): void {
   promise('T13', async (trial) => {
     const contract = trial.contract();
     const seen = new Recorder<{ job: Job; partitionkey?: string; correlationid: string }>();
-    await trial.hear(contract, (job, { envelope: { partitionkey, correlationid } }) =>
+    await trial.receive(contract, (job, { envelope: { partitionkey, correlationid } }) =>
       seen.note({ job, partitionkey, correlationid }),
     );
     const accepted: Job[] = [];
@@ -131,10 +131,10 @@ export function arrivalPromises(promise: TryPromise): void {
     withClaims(async (claims) => {
       const contract = trial.contract();
       const seen = trial.journal();
-      const instance = await trial.hear(contract, note(seen), { claims });
+      const instance = await trial.receive(contract, note(seen), { claims });
       const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
       await trial.inject(raw(contract, Buffer.alloc(0)));
-      await trial.say(contract, { key: 'large', n: 1, text: large });
+      await trial.send(contract, { key: 'large', n: 1, text: large });
       expect((await seen.reach(1))[0]!.job.text).toHaveLength(large.length);
       const [empty] = await trial.dead(instance);
       expect(Buffer.from(empty!.body)).toHaveLength(0);
@@ -153,8 +153,8 @@ export function arrivalPromises(promise: TryPromise): void {
       running--;
       note(seen)(job, context);
     };
-    await trial.say(contract, ...jobs(30, (n) => `k${n}`));
-    await trial.hear(contract, handle, { concurrency: 3, options: OWN });
+    await trial.send(contract, ...jobs(30, (n) => `k${n}`));
+    await trial.receive(contract, handle, { concurrency: 3, options: OWN });
     await seen.reach(30);
     expect(most).toBeGreaterThan(1);
     expect(most).toBeLessThanOrEqual(3);
@@ -175,13 +175,13 @@ export function arrivalPromises(promise: TryPromise): void {
     const beside = [
       handler(afterwards, (_, { envelope }) => seen.note(envelope), { subscription: 'followers' }),
     ];
-    const instance = await trial.hear(contract, handle, { beside });
+    const instance = await trial.receive(contract, handle, { beside });
     await trial.inject(raw(contract, { key: 'k', n: 1 }, { correlationid: 'a-conversation' }));
     const [cause, follow] = await seen.reach(2);
     expect(follow).toMatchObject({
       correlationid: 'a-conversation',
       causationid: cause!.id,
-      source: `/${trial.hearer}`,
+      source: `/${trial.receiver}`,
     });
     expect(traceOf(follow!.traceparent)).toBe(traceOf(cause!.traceparent));
     expect(follow!.traceparent).not.toBe(cause!.traceparent);
@@ -198,8 +198,8 @@ async function changeConcurrency(trial: TestScenario, keyed: boolean): Promise<v
     await new Promise<void>((end) => running.push(end));
     await context.transaction((tx) => trial.record(tx, `${job.n}-${keyed}`));
   };
-  await trial.say(contract, ...jobs(20, (n) => `k${n}`));
-  const instance = await trial.hear(contract, handle, { concurrency: 2, options: OWN });
+  await trial.send(contract, ...jobs(20, (n) => `k${n}`));
+  const instance = await trial.receive(contract, handle, { concurrency: 2, options: OWN });
   const { name } = instance.messaging.registry.subscriptions(trial.kind)[0]!;
   await seen.reach(2);
   expect(instance.messaging.setConcurrency(name, 6)).toBe(2);

@@ -31,7 +31,7 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T01', async (trial) => {
       const contract = trial.contract();
       const arrived = new Recorder<{ job: Job; envelope: HandlerContext['envelope'] }>();
-      await trial.hear(contract, (job, { envelope }) => arrived.note({ job, envelope }));
+      await trial.receive(contract, (job, { envelope }) => arrived.note({ job, envelope }));
       const job = { key: 'a', n: 1, text: 'as it was' };
       const sent = raw(contract, job);
       await trial.inject(sent);
@@ -45,20 +45,20 @@ export function broadcastSuite(fixture: Fixture): void {
     });
 
     promise('T03', async (trial) => {
-      const heard = ['one', 'two', 'three'].map((name) => ({
+      const received = ['one', 'two', 'three'].map((name) => ({
         contract: trial.contract(`bell-${name}`),
         seen: trial.journal(),
       }));
-      const [first, ...others] = heard;
-      await trial.hear(first!.contract, note(first!.seen), {
+      const [first, ...others] = received;
+      await trial.receive(first!.contract, note(first!.seen), {
         beside: others.map(({ contract, seen }) => handler(contract, note(seen))),
       });
       await Promise.all(
-        heard.map(({ contract }, place) =>
-          trial.say(contract, ...jobs(20).map((job) => ({ ...job, n: job.n + place * 100 }))),
+        received.map(({ contract }, place) =>
+          trial.send(contract, ...jobs(20).map((job) => ({ ...job, n: job.n + place * 100 }))),
         ),
       );
-      for (const [place, { seen }] of heard.entries()) {
+      for (const [place, { seen }] of received.entries()) {
         await seen.reach(20);
         expect(numbers(seen.entries).every((n) => Math.floor(n / 100) === place)).toBe(true);
       }
@@ -67,8 +67,8 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T06', async (trial) => {
       const contract = trial.contract();
       const journals = [trial.journal(), trial.journal(), trial.journal()];
-      for (const seen of journals) await trial.hear(contract, note(seen));
-      await trial.say(contract, ...jobs(20));
+      for (const seen of journals) await trial.receive(contract, note(seen));
+      await trial.send(contract, ...jobs(20));
       for (const seen of journals) {
         await seen.reach(20);
         expect(new Set(numbers(seen.entries)).size).toBe(20);
@@ -78,11 +78,11 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T07', async (trial) => {
       const contract = trial.contract();
       const [early, late] = [trial.journal(), trial.journal()];
-      await trial.hear(contract, note(early));
-      await trial.say(contract, { key: 'k', n: 1 });
+      await trial.receive(contract, note(early));
+      await trial.send(contract, { key: 'k', n: 1 });
       await early.reach(1);
-      await trial.hear(contract, note(late));
-      await trial.say(contract, { key: 'k', n: 2 });
+      await trial.receive(contract, note(late));
+      await trial.send(contract, { key: 'k', n: 2 });
       await late.reach(1);
       expect(numbers(late.entries)).toEqual([2]);
     });
@@ -90,7 +90,7 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T13', async (trial) => {
       const contract = trial.contract();
       const arrived = new Recorder<{ job: Job; correlationid: string }>();
-      await trial.hear(contract, (job, { envelope: { correlationid } }) =>
+      await trial.receive(contract, (job, { envelope: { correlationid } }) =>
         arrived.note({ job, correlationid }),
       );
       const said = ODD_TEXTS.map((text, n) => ({
@@ -107,10 +107,10 @@ export function broadcastSuite(fixture: Fixture): void {
       withClaims(async (claims) => {
         const contract = trial.contract();
         const seen = trial.journal();
-        await trial.hear(contract, note(seen), { claims });
+        await trial.receive(contract, note(seen), { claims });
         const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
         await trial.inject(raw(contract, Buffer.alloc(0)));
-        await trial.say(contract, { key: 'k', n: 1, text: large });
+        await trial.send(contract, { key: 'k', n: 1, text: large });
         const [job] = await seen.reach(1);
         expect(job!.job.text).toHaveLength(large.length);
         await tryTooLarge(trial, contract, seen, claims);
@@ -120,7 +120,7 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T27', async (trial) => {
       const contract = trial.contract();
       const seen = trial.journal();
-      await trial.hear(contract, note(seen));
+      await trial.receive(contract, note(seen));
       await trial.inject(
         ...[
           Buffer.from([0xff, 0, 0x7b]),
@@ -129,7 +129,7 @@ export function broadcastSuite(fixture: Fixture): void {
           Buffer.from('{"key":1}'),
         ].map((body) => raw(contract, body)),
       );
-      await trial.say(contract, { key: 'k', n: 1 });
+      await trial.send(contract, { key: 'k', n: 1 });
       await seen.reach(1);
       expect(numbers(seen.entries)).toEqual([1]);
     });
@@ -137,18 +137,18 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T30', async (trial) => {
       const contract = trial.contract();
       const seen = trial.journal();
-      await trial.hear(contract, note(seen));
-      const speaker = await trial.speaks();
-      const rolledBack = speaker.transactions.run(
+      await trial.receive(contract, note(seen));
+      const sender = await trial.senderInstance();
+      const rolledBack = sender.transactions.run(
         async () => (
-          await say(speaker, contract, { key: 'k', n: 1 }),
+          await say(sender, contract, { key: 'k', n: 1 }),
           Promise.reject(new Error('no'))
         ),
       );
       await expect(rolledBack).rejects.toThrow('no');
-      await speaker.transactions.run(() => say(speaker, contract, { key: 'k', n: 2 }));
+      await sender.transactions.run(() => say(sender, contract, { key: 'k', n: 2 }));
       await seen.reach(1);
-      await trial.say(contract, { key: 'k', n: 3 });
+      await trial.send(contract, { key: 'k', n: 3 });
       await seen.reach(2);
       expect(numbers(seen.entries)).toEqual([2, 3]);
     });
@@ -158,12 +158,12 @@ export function broadcastSuite(fixture: Fixture): void {
       async (trial) => {
         const contract = trial.contract();
         const seen = trial.journal();
-        await trial.hear(contract, note(seen));
-        const doomed = await trial.instance(trial.speaker);
+        await trial.receive(contract, note(seen));
+        const doomed = await trial.instance(trial.sender);
         if (trial.offers('outbox')) expect(doomed.place.way!.down()).toBeGreaterThan(0);
         await doomed.transactions.run(() => say(doomed, contract, { key: 'k', n: 1 }));
         doomed.kill();
-        await trial.instance(trial.speaker);
+        await trial.instance(trial.sender);
         await seen.reach(1);
       },
       ['death'],
@@ -172,15 +172,15 @@ export function broadcastSuite(fixture: Fixture): void {
     promise('T32', async (trial) => {
       const contract = trial.contract();
       const seen = trial.journal();
-      await trial.hear(contract, note(seen));
-      const speaker = await trial.speaks();
-      const failed = speaker.transactions.run(async () => {
-        await say(speaker, contract, { key: 'k', n: 1 });
-        await speaker.messenger.outside.broadcast(contract as never, { key: 'k', n: 2 } as never);
+      await trial.receive(contract, note(seen));
+      const sender = await trial.senderInstance();
+      const failed = sender.transactions.run(async () => {
+        await say(sender, contract, { key: 'k', n: 1 });
+        await sender.messenger.outside.broadcast(contract as never, { key: 'k', n: 2 } as never);
         throw new Error('no');
       });
       await expect(failed).rejects.toThrow('no');
-      await trial.say(contract, { key: 'k', n: 3 });
+      await trial.send(contract, { key: 'k', n: 3 });
       await seen.reach(2);
       expect(numbers(seen.entries)).toEqual([2, 3]);
     });
@@ -197,12 +197,12 @@ export function broadcastSuite(fixture: Fixture): void {
         await finish.opened;
         note(done)(job, context);
       };
-      const first = await trial.hear(contract, handle);
-      await trial.hear(contract, note(other));
-      await trial.say(contract, { key: 'k', n: 1 });
+      const first = await trial.receive(contract, handle);
+      await trial.receive(contract, note(other));
+      await trial.send(contract, { key: 'k', n: 1 });
       await begun.opened;
       await first.messaging.stopConsuming();
-      await trial.say(contract, { key: 'k', n: 2 });
+      await trial.send(contract, { key: 'k', n: 2 });
       await other.reach(2);
       const stopped = first.stop();
       finish.open();
@@ -217,7 +217,7 @@ export function broadcastSuite(fixture: Fixture): void {
         seen.note(envelope);
         await say(instance, afterwards, job);
       };
-      const instance = await trial.hear(contract, handle, {
+      const instance = await trial.receive(contract, handle, {
         beside: [handler(afterwards, (_, { envelope }) => seen.note(envelope))],
       });
       await trial.inject(raw(contract, { key: 'k', n: 1 }, { correlationid: 'a-conversation' }));

@@ -42,7 +42,7 @@ export function callSuite(fixture: Fixture): void {
         contract,
         Buffer.from(JSON.stringify({ key: 'k', n: 1, text: 'as it was' })),
       );
-      const answer = await (await trial.speaks()).ask(request);
+      const answer = await (await trial.senderInstance()).ask(request);
       expect(answer.ok && JSON.parse(answer.body.toString())).toEqual({
         key: 'k',
         n: 2,
@@ -58,12 +58,12 @@ export function callSuite(fixture: Fixture): void {
     promise('T03', async (trial) => {
       const questions = ['one', 'two', 'three'].map((name) => trial.question(`ask-${name}`));
       await trial.start(
-        trial.hearer,
+        trial.receiver,
         questions.map((question, place) =>
           handler(question, ((job: Job) => ({ ...job, n: job.n + place * 1_000 })) as Handle),
         ),
       );
-      const { messenger } = await trial.speaks();
+      const { messenger } = await trial.senderInstance();
       const asked = questions.flatMap((question, place) =>
         Array.from({ length: 50 }, (_, n) =>
           messenger.call(question, { key: 'k', n }).then((reply) => reply.n === n + place * 1_000),
@@ -80,7 +80,7 @@ export function callSuite(fixture: Fixture): void {
         deadline: '2s',
       });
       await trial.answer(known, (job) => job);
-      const { messenger } = await trial.speaks();
+      const { messenger } = await trial.senderInstance();
       await expect(messenger.call(nobody, { key: 'k', n: 1 })).rejects.toThrow(
         OwnerUnavailableError,
       );
@@ -96,10 +96,10 @@ export function callSuite(fixture: Fixture): void {
         contract,
         (job, { envelope }) => (correlations.push(envelope.correlationid), job),
       );
-      const speaker = await trial.speaks();
+      const sender = await trial.senderInstance();
       for (const [n, text] of ODD_TEXTS.entries()) {
         const job = { key: text, n, text: `${text}\u0000` };
-        const answer = await speaker.ask(
+        const answer = await sender.ask(
           asking(contract, Buffer.from(JSON.stringify(job)), `x${text}x`),
         );
         expect(answer.ok && JSON.parse(answer.body.toString())).toEqual(job);
@@ -110,18 +110,18 @@ export function callSuite(fixture: Fixture): void {
     promise('T14', async (trial) => {
       const contract = trial.question();
       await trial.answer(contract, (job) => job);
-      const speaker = await trial.speaks();
+      const sender = await trial.senderInstance();
       const large = 'x'.repeat(trial.features.largest ?? 1_000_000);
-      expect(await speaker.ask(asking(contract, Buffer.alloc(0)))).toMatchObject({
+      expect(await sender.ask(asking(contract, Buffer.alloc(0)))).toMatchObject({
         ok: false,
         fault: { code: 'invalid-request' },
       });
       expect(
-        (await speaker.messenger.call(contract, { key: 'k', n: 1, text: large })).text,
+        (await sender.messenger.call(contract, { key: 'k', n: 1, text: large })).text,
       ).toHaveLength(large.length);
       if (!trial.offers('limits')) return;
       await expect(
-        speaker.messenger.call(contract, { key: 'k', n: 1, text: large.repeat(2) }),
+        sender.messenger.call(contract, { key: 'k', n: 1, text: large.repeat(2) }),
       ).rejects.toMatchObject({ code: 'too-large' });
     });
 
@@ -129,19 +129,19 @@ export function callSuite(fixture: Fixture): void {
       const contract = trial.question();
       const handled: Job[] = [];
       await trial.answer(contract, (job) => (handled.push(job), job));
-      const speaker = await trial.speaks();
+      const sender = await trial.senderInstance();
       for (const body of [
         Buffer.from([0xff, 0, 0x7b]),
         Buffer.from('{"key"'),
         Buffer.from('['.repeat(3_000)),
         Buffer.from('{"key":1}'),
       ]) {
-        expect(await speaker.ask(asking(contract, body))).toMatchObject({
+        expect(await sender.ask(asking(contract, body))).toMatchObject({
           ok: false,
           fault: { code: 'invalid-request' },
         });
       }
-      await speaker.messenger.call(contract, { key: 'k', n: 1 });
+      await sender.messenger.call(contract, { key: 'k', n: 1 });
       expect(handled).toEqual([{ key: 'k', n: 1 }]);
     });
 
@@ -154,22 +154,22 @@ export function callSuite(fixture: Fixture): void {
           contract,
           () => (begun.open(), new Promise(() => undefined)),
         );
-        const speaker = await trial.speaks();
-        const lost = speaker.messenger
+        const sender = await trial.senderInstance();
+        const lost = sender.messenger
           .call(contract, { key: 'k', n: 1 }, { deadline: '5s' })
           .catch((error: Error) => error.name);
         await begun.opened;
         first.kill();
         expect(['ReplyLostError', 'DeadlineExceeded']).toContain(await lost);
-        const refused = await speaker.messenger
+        const refused = await sender.messenger
           .call(contract, { key: 'k', n: 2 }, { deadline: '2s' })
           .catch((error: Error) => error.name);
         expect(['OwnerUnavailableError', 'DeadlineExceeded']).toContain(refused);
         await expect(
-          speaker.transactions.run(() => speaker.messenger.call(contract, { key: 'k', n: 3 })),
+          sender.transactions.run(() => sender.messenger.call(contract, { key: 'k', n: 3 })),
         ).rejects.toThrow(CallInTransactionError);
         await trial.answer(contract, (job) => job);
-        expect(await speaker.messenger.call(contract, { key: 'k', n: 4 })).toEqual({
+        expect(await sender.messenger.call(contract, { key: 'k', n: 4 })).toEqual({
           key: 'k',
           n: 4,
         });
@@ -185,7 +185,7 @@ export function callSuite(fixture: Fixture): void {
         return { ...job, text: `reply to ${job.n}` };
       };
       for (let i = 0; i < 2; i++) await trial.answer(contract, answer);
-      const { messenger } = await trial.speaks();
+      const { messenger } = await trial.senderInstance();
       const ask = (n: number) =>
         messenger.call(contract, { key: 'k', n }, { deadline: '60s' }).then(
           ({ text }) => text,
@@ -206,7 +206,7 @@ export function callSuite(fixture: Fixture): void {
         deadline: '60s',
       });
       const budgets: number[] = [];
-      const told = new Recorder<unknown>();
+      const reported = new Recorder<unknown>();
       const [hung, hungAgain] = [new Gate(), new Gate()];
       await trial.start(`${trial.base}-inner`, [
         handler(
@@ -220,28 +220,28 @@ export function callSuite(fixture: Fixture): void {
       const hang = async ({ n }: Job, { signal }: CallContext) => {
         (n === 1 ? hung : hungAgain).open();
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-        told.note(n);
+        reported.note(n);
         return { key: 'late', n: 0 };
       };
-      const answering = await trial.start(trial.hearer, [
+      const answering = await trial.start(trial.receiver, [
         handler(outer, ((job: Job) => answering.messenger.call(inner, job)) as Handle),
         handler(hanging, hang as never),
       ]);
-      const { messenger } = await trial.speaks();
+      const { messenger } = await trial.senderInstance();
       await messenger.call(outer, { key: 'k', n: 1 }, { deadline: '3s' });
       expect(budgets[0]).toBeLessThanOrEqual(3_000);
       await expect(
         messenger.call(hanging, { key: 'k', n: 1 }, { deadline: '300ms' }),
       ).rejects.toThrow(DeadlineExceeded);
       await hung.opened;
-      await told.reach(1);
+      await reported.reach(1);
       const giveUp = new AbortController();
       const givenUp = messenger.call(hanging, { key: 'k', n: 2 }, { signal: giveUp.signal });
       const rejected = expect(givenUp).rejects.toThrow('enough');
       await hungAgain.opened;
       giveUp.abort(new Error('enough'));
       await rejected;
-      expect(await told.reach(2)).toEqual([1, 2]);
+      expect(await reported.reach(2)).toEqual([1, 2]);
     });
 
     promise('T42', async (trial) => {
@@ -251,7 +251,7 @@ export function callSuite(fixture: Fixture): void {
         contract,
         async (job) => (begun.open(), await finish.opened, { ...job, text: 'first' }),
       );
-      const { messenger } = await trial.speaks();
+      const { messenger } = await trial.senderInstance();
       const underWay = messenger.call(contract, { key: 'k', n: 1 });
       await begun.opened;
       await trial.answer(contract, (job) => ({ ...job, text: 'second' }));
@@ -277,9 +277,9 @@ export function callSuite(fixture: Fixture): void {
         seen.note(envelope),
         answering.messenger.call(inner, job)
       );
-      const answering = await trial.start(trial.hearer, [handler(outer, forward as never)]);
+      const answering = await trial.start(trial.receiver, [handler(outer, forward as never)]);
       await (
-        await trial.speaks()
+        await trial.senderInstance()
       ).ask(asking(outer, Buffer.from('{"key":"k","n":1}'), randomUUID()));
       const [cause, follow] = await seen.reach(2);
       expect(follow).toMatchObject({ correlationid: cause!.correlationid, causationid: cause!.id });
@@ -302,11 +302,11 @@ export function callSuite(fixture: Fixture): void {
         );
       };
       for (let i = 0; i < 2; i++) await trial.answer(contract, answer);
-      const [speaker, stranger] = [
-        await trial.speaks(),
+      const [sender, stranger] = [
+        await trial.senderInstance(),
         await trial.instance(`${trial.base}-stranger`),
       ];
-      const ask = (idempotencyKey: string, job: Job, by = speaker) =>
+      const ask = (idempotencyKey: string, job: Job, by = sender) =>
         by.messenger.call(contract, job, { idempotencyKey });
 
       const meanwhile = await Promise.all(
@@ -351,7 +351,7 @@ async function answeredAfterDeath(trial: TestScenario): Promise<void> {
   const service = `${trial.base}-mortal`;
   const question = call(`${service}.ask-job`, { request: Job, reply: Job, deadline: '20s' });
   const victim = await trial.start(service, [handler(question, mortal as unknown as Handle)]);
-  const { messenger } = await trial.speaks();
+  const { messenger } = await trial.senderInstance();
   const lost = messenger
     .call(question, { key: 'k', n: 1 }, { idempotencyKey: 'mortal', deadline: '5s' })
     .then(

@@ -20,46 +20,46 @@ export function commandSuite(fixture: Fixture): void {
           note(seen, by)(job, context);
           await trial.record(context.tx, String(job.n));
         };
-      await trial.hear(contract, handle('one'));
-      await trial.hear(contract, handle('two'));
-      await trial.say(contract, ...jobs(40));
+      await trial.receive(contract, handle('one'));
+      await trial.receive(contract, handle('two'));
+      await trial.send(contract, ...jobs(40));
       await seen.reach(40);
       expect(seen.entries.map(({ job }) => job.n).sort((a, b) => a - b)).toEqual(
         jobs(40).map(({ n }) => n),
       );
       expect(new Set(seen.entries.map(({ by }) => by)).size).toBe(2);
-      await expect(
-        trial.start(trial.speaker, [handler(contract, () => undefined)]),
-      ).rejects.toThrow(/only its owner/);
+      await expect(trial.start(trial.sender, [handler(contract, () => undefined)])).rejects.toThrow(
+        /only its owner/,
+      );
     });
 
     promise('T12', async (trial) => {
       const contract = trial.contract();
-      const mute = await trial.start(trial.speaker, [], { urls: {} });
+      const mute = await trial.start(trial.sender, [], { urls: {} });
       await expect(say(mute, contract, { key: 'k', n: 1 })).rejects.toThrow(NoRouteError);
       await expect(
         mute.transactions.run(() => say(mute, contract, { key: 'k', n: 2 })),
       ).rejects.toThrow(NoRouteError);
       await expect(
-        trial.start(trial.hearer, [handler(contract, () => undefined)], { urls: {} }),
+        trial.start(trial.receiver, [handler(contract, () => undefined)], { urls: {} }),
       ).rejects.toThrow(HandlerError);
     });
 
     promise('T15', async (trial) => {
       const contract = trial.contract();
-      const speaker = await trial.speaks();
-      await speaker.messenger.send(
+      const sender = await trial.senderInstance();
+      await sender.messenger.send(
         contract as unknown as Command,
         { key: 'k', n: 1 },
         { expires: '1ms' },
       );
-      await speaker.messenger.send(
+      await sender.messenger.send(
         contract as unknown as Command,
         { key: 'k', n: 2 },
         { expires: '60s' },
       );
       const seen = trial.journal();
-      const instance = await trial.hear(contract, note(seen));
+      const instance = await trial.receive(contract, note(seen));
       await seen.reach(1);
       const [letter] = await trial.dead(instance);
       expect(seen.entries.map(({ job }) => job.n)).toEqual([2]);
@@ -70,9 +70,9 @@ export function commandSuite(fixture: Fixture): void {
       const unknown = command(`${trial.base}.do-something-else`, Job);
       const seen = trial.journal();
       const contract = trial.contract();
-      const instance = await trial.hear(contract, note(seen));
+      const instance = await trial.receive(contract, note(seen));
       await trial.inject(raw(unknown, { key: 'k', n: 1 }));
-      await trial.say(contract, { key: 'k', n: 2 });
+      await trial.send(contract, { key: 'k', n: 2 });
       const [letter] = await trial.dead(instance);
       expect(letter).toMatchObject({
         headers: { type: unknown.name },
@@ -83,7 +83,7 @@ export function commandSuite(fixture: Fixture): void {
       const service = `${trial.base}-idle`;
       const unhandled = command(`${service}.do-nothing`, Job, { key: 'key' });
       const idle = await trial.start(service, []);
-      await trial.say(unhandled, { key: 'k', n: 3 });
+      await trial.send(unhandled, { key: 'k', n: 3 });
       expect((await trial.dead(idle))[0]).toMatchObject({
         headers: { type: unhandled.name, partitionkey: 'k' },
         failure: { error: 'NoHandlerError' },
@@ -102,12 +102,12 @@ export function commandSuite(fixture: Fixture): void {
         });
         throw new UnrecoverableError('the transaction fails');
       };
-      const instance = await trial.hear(contract, handle, {
+      const instance = await trial.receive(contract, handle, {
         beside: [handler(outside, note(followed))],
       });
-      await trial.say(contract, { key: 'k', n: 1 });
+      await trial.send(contract, { key: 'k', n: 1 });
       await trial.dead(instance);
-      await trial.say(outside, { key: 'other', n: 30 });
+      await trial.send(outside, { key: 'other', n: 30 });
       await followed.reach(2);
       expect(followed.entries.map(({ job }) => job.n)).toEqual([20, 30]);
     });
@@ -119,17 +119,17 @@ export function commandSuite(fixture: Fixture): void {
         await trial.record(context.tx, `${job.key}${job.n}`);
         note(seen)(job, context);
       };
-      const instance = await trial.hear(contract, handle);
-      await trial.hear(contract, handle);
+      const instance = await trial.receive(contract, handle);
+      await trial.receive(contract, handle);
       const order = contract as unknown as Command;
-      const [speaker, stranger] = [
-        await trial.speaks(),
+      const [sender, stranger] = [
+        await trial.senderInstance(),
         await trial.instance(`${trial.base}-stranger`),
       ];
-      const send = (idempotencyKey: string, n: number, by = speaker) =>
+      const send = (idempotencyKey: string, n: number, by = sender) =>
         by.messenger.send(order, { key: 'k', n }, { idempotencyKey });
       await Promise.all(Array.from({ length: 5 }, () => send('one', 1)));
-      await speaker.transactions.run(() => send('one', 1));
+      await sender.transactions.run(() => send('one', 1));
       await send('one', 1, stranger); // a key is its service's own
       await send('two', 2);
       await seen.reach(1, ({ job }) => job.n === 2);

@@ -63,26 +63,26 @@ export function firstTimes(seen: readonly Seen[]): Seen[] {
 }
 
 /** Says a message as part of a transaction of the speaker's. */
-export async function sayInTransaction(
-  speaker: Instance,
+export async function sendInTransaction(
+  sender: Instance,
   contract: Contract,
   ...all: Job[]
 ): Promise<void> {
-  await speaker.transactions.run(async () => {
-    for (const job of all) await say(speaker, contract, job);
+  await sender.transactions.run(async () => {
+    for (const job of all) await say(sender, contract, job);
   });
 }
 
 /** Sends until the technology takes a message again. */
 export const sendsAgain = (
-  speaker: Instance,
+  sender: Instance,
   contract: Contract,
   job: Job,
   patience: number,
 ): Promise<unknown> =>
   eventually(
     () =>
-      say(speaker, contract, job).then(
+      say(sender, contract, job).then(
         () => true,
         () => false,
       ),

@@ -48,12 +48,12 @@ async function tryEnding(trial: TestScenario, keyed: boolean): Promise<void> {
       if (job.key === UNLUCKY && context.attempt < 3) throw new Error('not yet');
       await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
     };
-    const instance = trial.hear(contract, handle, {
+    const instance = trial.receive(contract, handle, {
       options: { transaction: 'own', retry: { immediate: 0, delays: ['10ms', '10ms'] } },
     });
     return { instance: await instance, died: died.opened.then(() => 'died' as const) };
   };
-  await trial.say(
+  await trial.send(
     contract,
     { key: 'a', n: 1 },
     { key: POISON, n: 1 },
@@ -66,12 +66,12 @@ async function tryEnding(trial: TestScenario, keyed: boolean): Promise<void> {
     holds: keyed,
     failure: { error: 'ProcessEndedError', tries: UNFINISHED_AT_MOST },
   });
-  expect(letter!.failure.instance).toMatch(new RegExp(`^${trial.hearer}-\\d+$`));
+  expect(letter!.failure.instance).toMatch(new RegExp(`^${trial.receiver}-\\d+$`));
   expect(letter!.failure.message.split('\n')).toHaveLength(1 + UNFINISHED_AT_MOST);
   expect(Date.parse(letter!.failure.lastFailedAt)).toBeGreaterThan(
     Date.parse(letter!.failure.firstFailedAt),
   );
-  await trial.say(contract, { key: 'a', n: 2 });
+  await trial.send(contract, { key: 'a', n: 2 });
   const effects = await own(good.length + 1);
   expect([...effects].sort()).toEqual([...good.map((key) => `${key}1`), 'a2'].sort());
   expect(await lettersOf(survivor)).toHaveLength(1);

@@ -14,9 +14,9 @@ export function eventSuite(fixture: Fixture): void {
       const journals = [trial.journal(), trial.journal()];
       for (const [place, seen] of journals.entries()) {
         const service = `${trial.base}-group-${place}`;
-        for (const by of ['one', 'two']) await trial.hear(contract, note(seen, by), { service });
+        for (const by of ['one', 'two']) await trial.receive(contract, note(seen, by), { service });
       }
-      await trial.say(contract, ...jobs(60, (n) => `k${n}`));
+      await trial.send(contract, ...jobs(60, (n) => `k${n}`));
       for (const seen of journals) {
         await seen.reach(60);
         expect(seen.entries.map(({ job }) => job.n).sort((a, b) => a - b)).toEqual(
@@ -30,17 +30,17 @@ export function eventSuite(fixture: Fixture): void {
       async (trial) => {
         const contract = trial.contract();
         const first = trial.journal();
-        await trial.hear(contract, note(first));
-        await trial.say(contract, ...jobs(3));
+        await trial.receive(contract, note(first));
+        await trial.send(contract, ...jobs(3));
         await first.reach(3);
         // Exact to a batch: messages sent together may have the same time.
         const since = new Date(Date.now() + 50);
         await eventually(() => Date.now() > since.getTime() + 50, 'the clock to pass');
-        await trial.say(contract, { key: 'k', n: 4 });
+        await trial.send(contract, { key: 'k', n: 4 });
         await first.reach(4);
         const late = async (from: Interest['from'], subscription: string) => {
           const seen = trial.journal();
-          await trial.hear(contract, note(seen), { subscription, from });
+          await trial.receive(contract, note(seen), { subscription, from });
           return seen;
         };
         const [all, some, none] = [
@@ -48,7 +48,7 @@ export function eventSuite(fixture: Fixture): void {
           await late(since, 'some'),
           await late('now', 'none'),
         ];
-        await trial.say(contract, { key: 'k', n: 5 });
+        await trial.send(contract, { key: 'k', n: 5 });
         for (const seen of [all, some, none]) await seen.reach(1, ({ job }) => job.n === 5);
         const numbers = [all, some, none].map(({ entries }) => entries.map(({ job }) => job.n));
         expect(numbers).toEqual([[1, 2, 3, 4, 5], [4, 5], [5]]);
@@ -59,16 +59,16 @@ export function eventSuite(fixture: Fixture): void {
     promise('T34', async (trial) => {
       const contract = trial.contract();
       const [one, two] = [trial.journal(), trial.journal()];
-      await trial.hear(contract, note(one), { subscription: 'one' });
+      await trial.receive(contract, note(one), { subscription: 'one' });
       const failing: Handle = (job, context) => {
         note(two)(job, context);
         throw new Error('only here');
       };
-      const instance = await trial.hear(contract, failing, {
+      const instance = await trial.receive(contract, failing, {
         subscription: 'two',
         options: { retry: { immediate: 0, delays: [] } },
       });
-      await trial.say(contract, ...jobs(3));
+      await trial.send(contract, ...jobs(3));
       await one.reach(3);
       await trial.dead(instance);
       expect(two.entries.map(({ job }) => job.n)).toEqual([1]);
@@ -81,22 +81,22 @@ export function eventSuite(fixture: Fixture): void {
         note(seen)(job, context);
         await trial.record(context.tx, `${job.key}${job.n}`);
       };
-      const speaker = await trial.speaks();
-      let current = await trial.hear(contract, handle);
-      const said = jobs(400, (n) => `k${n % 13}-`);
-      for (const job of said) {
-        await say(speaker, contract, job);
+      const sender = await trial.senderInstance();
+      let current = await trial.receive(contract, handle);
+      const sent = jobs(400, (n) => `k${n % 13}-`);
+      for (const job of sent) {
+        await say(sender, contract, job);
         if (job.n % 80 !== 0) continue;
-        const next = await trial.hear(contract, handle);
+        const next = await trial.receive(contract, handle);
         await current.stop();
         current = next;
       }
       const all = await eventually(
-        async () => (await trial.effects()).length >= said.length && (await trial.effects()),
+        async () => (await trial.effects()).length >= sent.length && (await trial.effects()),
         'every effect',
         40_000,
       );
-      expect([...all].sort()).toEqual(said.map(({ key, n }) => `${key}${n}`).sort());
+      expect([...all].sort()).toEqual(sent.map(({ key, n }) => `${key}${n}`).sort());
       const first = new Map<string, number[]>();
       for (const { job } of seen.entries) {
         const order = first.get(job.key) ?? [];

@@ -29,8 +29,8 @@ export function failurePromises(promise: TryPromise): void {
       if (job.key === 'bad' && job.n === 1 && context.attempt === 1) throw new Error('not yet');
       note(done)(job, context);
     };
-    await trial.hear(contract, handle, { options: { retry: { immediate: 0, delays: ['1s'] } } });
-    await trial.say(contract, ...jobs(5, () => 'bad'), ...jobs(5, () => 'good'));
+    await trial.receive(contract, handle, { options: { retry: { immediate: 0, delays: ['1s'] } } });
+    await trial.send(contract, ...jobs(5, () => 'bad'), ...jobs(5, () => 'good'));
     await done.reach(10);
     const keys = done.entries.map(keyOf);
     expect(keys.slice(0, 5)).toEqual(Array(5).fill('good'));
@@ -45,8 +45,8 @@ export function failurePromises(promise: TryPromise): void {
       note(seen)(job, context);
       if (context.attempt === 1) throw new Error('no luck');
     };
-    await trial.hear(contract, handle, { options: AT_ONCE });
-    await trial.say(contract, { key: 'k', n: 1 });
+    await trial.receive(contract, handle, { options: AT_ONCE });
+    await trial.send(contract, { key: 'k', n: 1 });
     const [first, second] = await seen.reach(2);
     expect(second).toEqual({ ...first, attempt: 2 });
   });
@@ -58,10 +58,10 @@ export function failurePromises(promise: TryPromise): void {
       note(seen)(job, context);
       throw new Error('never');
     };
-    const instance = await trial.hear(contract, handle, {
+    const instance = await trial.receive(contract, handle, {
       options: { retry: { immediate: 2, delays: ['20ms'] } },
     });
-    await trial.say(contract, { key: 'k', n: 1 });
+    await trial.send(contract, { key: 'k', n: 1 });
     const [letter] = await trial.dead(instance);
     expect(seen.entries.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 2, 2, 2]);
     expect(letter!.failure.tries).toBe(6);
@@ -76,8 +76,8 @@ export function failurePromises(promise: TryPromise): void {
       note(seen)(job, context);
       if (context.attempt === 1) throw new Error('later');
     };
-    await trial.hear(contract, handle, { options: { retry: { immediate: 1, delays: ['1s'] } } });
-    await trial.say(contract, { key: 'k', n: 1 });
+    await trial.receive(contract, handle, { options: { retry: { immediate: 1, delays: ['1s'] } } });
+    await trial.send(contract, { key: 'k', n: 1 });
     await seen.reach(3);
     expect(seen.entries.map(({ attempt }) => attempt)).toEqual([1, 1, 2]);
     expect(at[2]! - at[1]!).toBeGreaterThanOrEqual(995);
@@ -90,16 +90,16 @@ export function failurePromises(promise: TryPromise): void {
     const failed = new Gate();
     const at: number[] = [];
     const interest = { options: { retry: { immediate: 0, delays: ['1500ms'] as const } } };
-    const first = await trial.hear(
+    const first = await trial.receive(
       contract,
       () => (failed.open(), at.push(Date.now()), Promise.reject(new Error('later'))),
       interest,
     );
-    await trial.say(contract, { key: 'k', n: 1 });
+    await trial.send(contract, { key: 'k', n: 1 });
     await failed.opened;
     await first.handlings.reach(1);
     await first.stop();
-    await trial.hear(
+    await trial.receive(
       contract,
       (job, context) => (at.push(Date.now()), note(seen)(job, context)),
       interest,
@@ -111,7 +111,7 @@ export function failurePromises(promise: TryPromise): void {
 
   promise('T22', async (trial) => {
     const contract = trial.contract();
-    const instance = await trial.hear(
+    const instance = await trial.receive(
       contract,
       () => Promise.reject(new TypeError('what a pity')),
       { options: AT_ONCE },
@@ -124,7 +124,7 @@ export function failurePromises(promise: TryPromise): void {
     const [letter] = await trial.dead(instance);
     expect(letter!.headers).toMatchObject(JSON.parse(JSON.stringify(sent.envelope)) as object);
     expect(Buffer.from(letter!.body)).toEqual(sent.body);
-    expect(letter!.subscription).toContain(trial.hearer);
+    expect(letter!.subscription).toContain(trial.receiver);
     expect(letter!.failure).toMatchObject({
       error: 'TypeError',
       message: 'what a pity',
@@ -148,7 +148,9 @@ export function failurePromises(promise: TryPromise): void {
       job.text = 'forged';
       if (attempt === 1) throw new Error('again');
     };
-    await trial.hear(contract, handle, { options: { retry: { immediate: 1, delays: ['10ms'] } } });
+    await trial.receive(contract, handle, {
+      options: { retry: { immediate: 1, delays: ['10ms'] } },
+    });
     await trial.inject(raw(contract, { key: 'k', n: 1, text: 'true' }, { correlationid: 'true' }));
     await seen.reach(3);
     expect(seen.entries).toEqual(Array(3).fill({ text: 'true', correlationid: 'true' }));
@@ -162,10 +164,10 @@ export function failurePromises(promise: TryPromise): void {
       note(seen)(job, context);
       throw new UnrecoverableError('why try again');
     };
-    const instance = await trial.hear(contract, handle, {
+    const instance = await trial.receive(contract, handle, {
       beside: trial.kind === 'command' ? [handler(loose, handle)] : [],
     });
-    await trial.say(contract, { key: 'k', n: 1 });
+    await trial.send(contract, { key: 'k', n: 1 });
     const [letter] = await trial.dead(instance);
     expect(letter!.failure).toMatchObject({ error: 'UnrecoverableError', tries: 1 });
     expect(seen.entries).toHaveLength(1);
@@ -175,7 +177,7 @@ export function failurePromises(promise: TryPromise): void {
     await Promise.all(Array.from({ length: copies }, () => trial.inject(copy)));
     await instance.handlings.reach(1 + copies);
     await instance.stop();
-    const later = await trial.hear(contract, handle);
+    const later = await trial.receive(contract, handle);
     expect((await later.deadLetters()).map(({ body }) => jobOf(body))).toEqual(['k1', 'c2']);
   });
 
@@ -190,8 +192,8 @@ export function failurePromises(promise: TryPromise): void {
         expect(instance.place.cut!()).toBeGreaterThan(0);
         throw new UnrecoverableError('and the evidence cannot be stored');
       };
-      const instance = await trial.hear(contract, handle, { options: OWN });
-      await trial.say(contract, { key: 'k', n: 1 });
+      const instance = await trial.receive(contract, handle, { options: OWN });
+      await trial.send(contract, { key: 'k', n: 1 });
       await eventually(
         async () =>
           seen.entries.length > 1 || (await instance.deadLetters().catch(() => [])).length > 0,
@@ -210,9 +212,9 @@ export function failurePromises(promise: TryPromise): void {
       if (isPoison(job)) throw new Error('poison');
       note(seen)(job, context);
     };
-    const instance = await trial.hear(contract, handle, { options: NEVER_AGAIN });
+    const instance = await trial.receive(contract, handle, { options: NEVER_AGAIN });
     const said = jobs(100, (n) => (n % 20 === 0 ? `bad${n}` : `k${n % 7}`));
-    await trial.say(contract, ...said);
+    await trial.send(contract, ...said);
     await seen.reach(95);
     expect(sorted(numbers(seen.entries))).toEqual(
       said.filter((job) => !isPoison(job)).map(({ n }) => n),
@@ -224,7 +226,7 @@ export function failurePromises(promise: TryPromise): void {
   promise('T27', async (trial) => {
     const contract = trial.contract();
     const seen = trial.journal();
-    const instance = await trial.hear(contract, note(seen));
+    const instance = await trial.receive(contract, note(seen));
     const bodies = [
       Buffer.from([0xff, 0xfe, 0x00, 0x7b]),
       Buffer.from('{"key":"k","n":'),
@@ -232,7 +234,7 @@ export function failurePromises(promise: TryPromise): void {
       Buffer.from('{"key":"k"}'),
     ];
     await trial.inject(...bodies.map((body) => raw(contract, body)));
-    await trial.say(contract, { key: 'k', n: 1 });
+    await trial.send(contract, { key: 'k', n: 1 });
     const letters = await trial.dead(instance, bodies.length);
     await seen.reach(1);
     expect(numbers(seen.entries)).toEqual([1]);
@@ -249,10 +251,10 @@ export function failurePromises(promise: TryPromise): void {
       if (broken) throw new UnrecoverableError('a bug');
       await effect(trial, seen)(job, context);
     };
-    const instance = await trial.hear(contract, handle);
+    const instance = await trial.receive(contract, handle);
     const sent = raw(contract, { key: 'k', n: 1 });
     await trial.inject(sent);
-    await trial.say(contract, { key: 'k', n: 2 });
+    await trial.send(contract, { key: 'k', n: 2 });
     const [letter] = await trial.dead(instance);
     broken = false;
     const { deadLetters } = instance.store.lanes;
@@ -263,7 +265,7 @@ export function failurePromises(promise: TryPromise): void {
     expect(replays.filter((replayed) => replayed)).toHaveLength(1);
     await seen.reach(2);
     await trial.inject(sent);
-    await trial.say(contract, { key: 'k', n: 3 });
+    await trial.send(contract, { key: 'k', n: 3 });
     await seen.reach(1, ({ job }) => job.n === 3);
     expect(await effectsReach(trial, 3)).toEqual(['k1', 'k2', 'k3']);
   });
@@ -282,12 +284,12 @@ export function failurePromises(promise: TryPromise): void {
       breakDuration: '300ms',
       maxBreakDuration: '300ms',
     } as const;
-    const instance = await trial.hear(contract, handle, {
+    const instance = await trial.receive(contract, handle, {
       options: NEVER_AGAIN,
       circuitBreaker,
       concurrency: 4,
     });
-    await trial.say(contract, ...jobs(60, (n) => `k${n}-`));
+    await trial.send(contract, ...jobs(60, (n) => `k${n}-`));
     await eventually(
       async () =>
         (await instance.messaging.introspection.health()).intakes.some(

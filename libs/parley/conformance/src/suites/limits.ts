@@ -60,49 +60,49 @@ function contractOf({ kind, base }: TestScenario): Contract {
 }
 
 /** Says it, or asks it and looks whether the answer is the same. */
-async function speak(
-  speaker: Instance,
+async function send(
+  sender: Instance,
   contract: Contract<Kind>,
   job: WideInput,
   correlationId = 'a-conversation',
 ): Promise<void> {
   await inConversation({ correlationId, traceparent: TRACE }, async () => {
-    if (contract.kind !== 'call') return say(speaker, contract, job);
-    expect(await speaker.messenger.call(contract as Call, job)).toEqual({ unit: 'kWh', ...job });
+    if (contract.kind !== 'call') return say(sender, contract, job);
+    expect(await sender.messenger.call(contract as Call, job)).toEqual({ unit: 'kWh', ...job });
   });
 }
 
-async function hear(trial: TestScenario, contract: Contract): Promise<Recorder<Arrived>> {
+async function receive(trial: TestScenario, contract: Contract): Promise<Recorder<Arrived>> {
   const seen = new Recorder<Arrived>();
   const handle: Handle = (job, { envelope: { partitionkey, correlationid } }) => {
     seen.note({ job: job as Wide, partitionkey, correlationid });
     return trial.kind === 'call' ? job : undefined;
   };
-  await trial.start(trial.hearer, [handler(contract, handle)]);
+  await trial.start(trial.receiver, [handler(contract, handle)]);
   return seen;
 }
 
 export function limitPromises(promise: TryPromise): void {
   promise('T52', async (trial) => {
     const contract = contractOf(trial);
-    const seen = await hear(trial, contract);
-    const speaker = await trial.speaks();
-    await acceptLargest(trial, speaker, contract, seen);
-    await refuseLarger(trial, speaker, contract);
+    const seen = await receive(trial, contract);
+    const sender = await trial.senderInstance();
+    await acceptLargest(trial, sender, contract, seen);
+    await refuseLarger(trial, sender, contract);
     const before = seen.entries.length;
-    await speak(speaker, contract, { key: 'end', n: 99 });
+    await send(sender, contract, { key: 'end', n: 99 });
     await seen.reach(before + 1);
     expect(seen.entries.slice(before).map(({ job }) => job.n)).toEqual([99]);
     if (trial.kind === 'command' || trial.kind === 'event')
-      expect(await speaker.messaging.introspection.health()).toMatchObject({
+      expect(await sender.messaging.introspection.health()).toMatchObject({
         outbox: { waiting: 0 },
       });
   });
 
   promise('T53', async (trial) => {
     const contract = contractOf(trial);
-    const seen = await hear(trial, contract);
-    const speaker = await trial.speaks();
+    const seen = await receive(trial, contract);
+    const sender = await trial.senderInstance();
     const job: WideInput = {
       key: 'k',
       n: 1,
@@ -110,9 +110,9 @@ export function limitPromises(promise: TryPromise): void {
       total: -(2n ** 80n),
       price: 123_456n,
     };
-    await speak(speaker, contract, job);
+    await send(sender, contract, job);
     if (trial.kind !== 'call')
-      await speaker.transactions.run(() => speak(speaker, contract, { ...job, n: 2 }));
+      await sender.transactions.run(() => send(sender, contract, { ...job, n: 2 }));
     const arrived = await seen.reach(trial.kind === 'call' ? 1 : 2);
     expect(arrived.map((one) => one.job)).toEqual(
       arrived.map((_, place) => ({ ...job, n: place + 1, unit: 'kWh' })),
@@ -122,13 +122,13 @@ export function limitPromises(promise: TryPromise): void {
 
 async function acceptLargest(
   trial: TestScenario,
-  speaker: Instance,
+  sender: Instance,
   contract: Contract,
   seen: Recorder<Arrived>,
 ): Promise<void> {
   const keyed = contract.key !== undefined;
   for (const [n, { partitionkey = '', correlationid }] of LONGEST.entries())
-    await speak(speaker, contract, { key: partitionkey, n }, correlationid);
+    await send(sender, contract, { key: partitionkey, n }, correlationid);
   const arrived = await seen.reach(LONGEST.length);
   const expected = LONGEST.map(({ partitionkey, correlationid }) => ({
     key: partitionkey,
@@ -139,24 +139,24 @@ async function acceptLargest(
     .sort((a, b) => a.job.n - b.job.n)
     .map(({ job, partitionkey, correlationid }) => ({ key: job.key, partitionkey, correlationid }));
   expect(found).toEqual(expected);
-  await speak(speaker, contract, { key: 'deep', n: 10, value: deep(63) });
+  await send(sender, contract, { key: 'deep', n: 10, value: deep(63) });
   if ((trial.features.largest ?? BODY_OF_MANY) >= BODY_OF_MANY)
-    await speak(speaker, contract, { key: 'many', n: 11, value: many(99_990) });
-  else await speak(speaker, contract, { key: 'many', n: 11, value: many(100) });
+    await send(sender, contract, { key: 'many', n: 11, value: many(99_990) });
+  else await send(sender, contract, { key: 'many', n: 11, value: many(100) });
   await seen.reach(LONGEST.length + 2);
 }
 
 async function refuseLarger(
   trial: TestScenario,
-  speaker: Instance,
+  sender: Instance,
   contract: Contract,
 ): Promise<void> {
   const refused = async (job: WideInput, path: string, correlationId?: string) => {
     const refusal = { name: 'InvalidMessageError', issues: [{ path }] };
-    await expect(speak(speaker, contract, job, correlationId)).rejects.toMatchObject(refusal);
+    await expect(send(sender, contract, job, correlationId)).rejects.toMatchObject(refusal);
     if (trial.kind === 'call') return;
     await expect(
-      speaker.transactions.run(() => speak(speaker, contract, job, correlationId)),
+      sender.transactions.run(() => send(sender, contract, job, correlationId)),
     ).rejects.toMatchObject(refusal);
   };
   if (contract.key !== undefined) {

@@ -60,13 +60,13 @@ async function tryStored(
     options: { ...SOON, transaction },
     subscription: `hanging-${name}`,
   };
-  const instance = await trial.hear(contract, handle, interest);
+  const instance = await trial.receive(contract, handle, interest);
   const lettersBefore = (await instance.deadLetters()).length;
   const effectsBefore = (await trial.effects()).length;
   // Keys of its own: the lanes of those that died are held.
   const of = (key: string, n = 1) => ({ key: `${name}-${key}`, n });
   const others = [of('once'), of('once', 2), ...[1, 2, 3, 4, 5].map((n) => of(`good${n}-`))];
-  await trial.say(contract, of('a-hangs'), of('b-hangs'), ...others);
+  await trial.send(contract, of('a-hangs'), of('b-hangs'), ...others);
   const good = others.map(({ key, n }) => `${key}${n}`);
   const own = async () => (await trial.effects()).slice(effectsBefore);
   await eventually(
@@ -104,12 +104,12 @@ export function neverSettlingBroadcasts(promise: TryPromise): void {
       const commit = () => context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
       await (job.key === 'hangs' ? late.commits(commit) : commit());
     };
-    const instance = await trial.hear(contract, handle, {
+    const instance = await trial.receive(contract, handle, {
       ...GRACE,
       concurrency: 1,
       options: SOON,
     });
-    await trial.say(contract, { key: 'hangs', n: 1 }, ...jobs(3));
+    await trial.send(contract, { key: 'hangs', n: 1 }, ...jobs(3));
     expect([...(await effectsReach(trial, 3))].sort()).toEqual(['k1', 'k2', 'k3']);
     await eventually(
       async () =>
@@ -136,11 +136,11 @@ export function neverSettlingCalls(promise: TryPromise): void {
       return job;
     };
     const instance = await trial.start(
-      trial.hearer,
+      trial.receiver,
       [handler(contract, answer as unknown as Handle)],
       GRACE,
     );
-    const { messenger } = await trial.speaks();
+    const { messenger } = await trial.senderInstance();
     const hanging = Array.from({ length: 20 }, (_, n) =>
       messenger.call(contract, { key: 'hangs', n }, { deadline: '1s' }),
     );

@@ -27,27 +27,29 @@ export function outagePromise(promise: TryPromise): void {
     async (trial) => {
       const contract = trial.contract();
       const handle: Handle = (job, context) => trial.record(context.tx, `${job.key}${job.n}`);
-      const hearers = [
-        await trial.start(trial.hearer, [handler(contract, handle)]),
-        await trial.start(trial.hearer, [handler(contract, handle)]),
+      const receivers = [
+        await trial.start(trial.receiver, [handler(contract, handle)]),
+        await trial.start(trial.receiver, [handler(contract, handle)]),
       ];
-      const load = new Load(await trial.speaks(), (speaker, job) => say(speaker, contract, job));
+      const load = new Load(await trial.senderInstance(), (sender, job) =>
+        say(sender, contract, job),
+      );
       const { kill, start } = trial.fixture.broker!;
 
-      const said = load.run();
+      const sent = load.run();
       await load.reach(MESSAGES / 3);
       await kill();
-      await become(hearers, 'disconnected');
+      await become(receivers, 'disconnected');
       await start();
-      await become(hearers, 'consuming');
+      await become(receivers, 'consuming');
       await load.reach(MESSAGES / 2);
       await kill();
-      await become(hearers, 'disconnected');
+      await become(receivers, 'disconnected');
       const since = Date.now();
       await eventually(() => Date.now() - since > OUTAGE, 'the outage to last', OUTAGE * 2);
       await start();
-      await become(hearers, 'consuming');
-      await said;
+      await become(receivers, 'consuming');
+      await sent;
 
       const committed = load.committed.map(({ key, n }) => `${key}${n}`);
       const effects = await everyEffect(trial, committed.length);
@@ -81,8 +83,8 @@ class Load {
   private readonly todo = jobs(MESSAGES, (n) => `k${n % PUBLISHERS}-`);
 
   constructor(
-    private readonly speaker: Instance,
-    private readonly say: (speaker: Instance, job: Job) => Promise<void>,
+    private readonly sender: Instance,
+    private readonly send: (sender: Instance, job: Job) => Promise<void>,
   ) {}
 
   async run(): Promise<void> {
@@ -104,7 +106,7 @@ class Load {
   /** In the pace of a system that is used, so that outages fall into it. */
   private async publish(own: readonly Job[]): Promise<void> {
     for (const job of own) {
-      await this.speaker.transactions.run(() => this.say(this.speaker, job));
+      await this.sender.transactions.run(() => this.send(this.sender, job));
       this.committed.push(job);
       await new Promise((resolve) => setTimeout(resolve, PACE));
     }

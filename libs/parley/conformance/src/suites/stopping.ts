@@ -17,11 +17,11 @@ export function stoppingPromises(promise: TryPromise): void {
       await context.transaction((tx) => trial.record(tx, `${job.key}${job.n}`));
       note(done)(job, context);
     };
-    const first = await trial.hear(contract, handle, { options: OWN });
-    await trial.say(contract, { key: 'a', n: 1 });
+    const first = await trial.receive(contract, handle, { options: OWN });
+    await trial.send(contract, { key: 'a', n: 1 });
     await begun.opened;
     await first.messaging.stopConsuming();
-    await trial.say(contract, { key: 'b', n: 2 });
+    await trial.send(contract, { key: 'b', n: 2 });
     const drained = first.messaging.drained(5_000).then(() => 'over');
     expect(
       await Promise.race([drained, new Promise((resolve) => setImmediate(resolve, 'under way'))]),
@@ -32,7 +32,7 @@ export function stoppingPromises(promise: TryPromise): void {
     expect(numbers(done.entries)).toEqual([1]);
     expect(numbers(seen.entries)).toEqual([1]);
     const next = trial.journal();
-    await trial.hear(contract, note(next));
+    await trial.receive(contract, note(next));
     expect(await next.reach(1)).toMatchObject([{ job: { n: 2 }, attempt: 1 }]);
     expect(await trial.effects()).toEqual(['a1']);
   });
@@ -41,23 +41,23 @@ export function stoppingPromises(promise: TryPromise): void {
     for (const keyed of [true, false]) {
       const contract = trial.contract(keyed ? 'do-job' : 'do-any-job', keyed);
       const begun = new Gate();
-      const told = new Recorder<unknown>();
+      const reported = new Recorder<unknown>();
       const handle: Handle = async (_, { signal }) => {
         begun.open();
         await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-        told.note(signal.reason);
+        reported.note(signal.reason);
         throw new Error('gave up');
       };
-      const first = await trial.hear(contract, handle, {
+      const first = await trial.receive(contract, handle, {
         options: OWN,
         subscription: contract.name.split('.')[1],
       });
-      await trial.say(contract, { key: 'k', n: 1 });
+      await trial.send(contract, { key: 'k', n: 1 });
       await begun.opened;
       await first.stop(50);
-      expect(told.entries).toHaveLength(1);
+      expect(reported.entries).toHaveLength(1);
       const seen = trial.journal();
-      const second = await trial.hear(contract, note(seen), {
+      const second = await trial.receive(contract, note(seen), {
         subscription: contract.name.split('.')[1],
       });
       const [again] = await seen.reach(1);
@@ -71,15 +71,15 @@ export function stoppingPromises(promise: TryPromise): void {
     const contract = trial.contract();
     const seen = trial.journal();
     const [batches, size] = [4, 50];
-    const said = jobs(batches * size, (n) => `k${n % 11}-`);
+    const sent = jobs(batches * size, (n) => `k${n % 11}-`);
     for (let batch = 0; batch < batches; batch++) {
-      const instance = await trial.hear(contract, effect(trial, seen));
-      await trial.say(contract, ...said.slice(batch * size, (batch + 1) * size));
+      const instance = await trial.receive(contract, effect(trial, seen));
+      await trial.send(contract, ...sent.slice(batch * size, (batch + 1) * size));
       await instance.stop(); // in the middle of the batch
     }
-    await trial.hear(contract, effect(trial, seen));
-    const effects = await effectsReach(trial, said.length);
-    expect([...effects].sort()).toEqual(said.map(({ key, n }) => `${key}${n}`).sort());
+    await trial.receive(contract, effect(trial, seen));
+    const effects = await effectsReach(trial, sent.length);
+    expect([...effects].sort()).toEqual(sent.map(({ key, n }) => `${key}${n}`).sort());
     expectOrderPerKey(firstTimes(seen.entries));
   });
 }

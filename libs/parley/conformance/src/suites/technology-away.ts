@@ -1,5 +1,5 @@
 import { NotStoredError, UnconfirmedError } from '@parley/messaging';
-import { numbers, sayInTransaction, sendsAgain } from './effects';
+import { numbers, sendInTransaction, sendsAgain } from './effects';
 import { note, say, type TestScenario } from '../harness/test-scenario';
 import type { TryPromise } from '../suite';
 
@@ -19,20 +19,20 @@ export function technologyAwayPromise(promise: TryPromise): void {
 async function tryWhileAway(trial: TestScenario): Promise<void> {
   const contract = trial.contract();
   const seen = trial.journal();
-  await trial.hear(contract, note(seen));
-  const speaker = await trial.speaks();
-  expect(speaker.place.way!.down()).toBeGreaterThan(0);
-  await sayInTransaction(speaker, contract, { key: 'k', n: 1 });
+  await trial.receive(contract, note(seen));
+  const sender = await trial.senderInstance();
+  expect(sender.place.way!.down()).toBeGreaterThan(0);
+  await sendInTransaction(sender, contract, { key: 'k', n: 1 });
   const started = Date.now();
-  const failure: unknown = await say(speaker, contract, { key: 'k', n: 2 }).catch(
+  const failure: unknown = await say(sender, contract, { key: 'k', n: 2 }).catch(
     (error: unknown) => error,
   );
-  const isTold = failure instanceof NotStoredError || failure instanceof UnconfirmedError;
-  if (!isTold) expect(failure).toBeInstanceOf(NotStoredError); // prints the actual error
+  const isExplained = failure instanceof NotStoredError || failure instanceof UnconfirmedError;
+  if (!isExplained) expect(failure).toBeInstanceOf(NotStoredError); // prints the actual error
   expect(Date.now() - started).toBeLessThan(FAILS_WITHIN_MS);
-  speaker.place.way!.up();
+  sender.place.way!.up();
   await seen.reach(1, ({ job }) => job.n === 1, BACK_WITHIN_MS);
-  await sendsAgain(speaker, contract, { key: 'k', n: 3 }, BACK_WITHIN_MS);
+  await sendsAgain(sender, contract, { key: 'k', n: 3 }, BACK_WITHIN_MS);
   await seen.reach(1, ({ job }) => job.n === 3);
   if (failure instanceof NotStoredError) expect(numbers(seen.entries)).not.toContain(2);
 }

@@ -22,7 +22,7 @@ export async function tryTooLarge(
   seen: Recorder<Seen>,
   claims: string,
 ): Promise<void> {
-  const strict = await trial.start(trial.speaker, [], { claims: false });
+  const strict = await trial.start(trial.sender, [], { claims: false });
   const { largest } = strict.messaging.introspection.explain(contract)!;
   if (largest === undefined) return;
   const job = { key: 'large', n: 2, text: 'x'.repeat(largest) }; // with its key and number it is above it
@@ -34,9 +34,9 @@ export async function tryTooLarge(
   await expect(strict.transactions.run(() => say(strict, contract, job))).rejects.toThrow(
     BodyTooLargeError,
   );
-  const speaker = await trial.start(trial.speaker, [], { claims });
-  await say(speaker, contract, job);
-  await speaker.transactions.run(() => say(speaker, contract, { ...job, n: 3 }));
+  const sender = await trial.start(trial.sender, [], { claims });
+  await say(sender, contract, job);
+  await sender.transactions.run(() => say(sender, contract, { ...job, n: 3 }));
   await seen.reach(3);
   expect(seen.entries.slice(1).map((one) => [one.job.n, one.job.text === job.text])).toEqual([[2, true], [3, true]]); // prettier-ignore
 }

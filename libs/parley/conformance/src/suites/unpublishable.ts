@@ -14,10 +14,10 @@ export function unpublishablePromise(promise: TryPromise): void {
     async (trial) => {
       const contract = trial.contract();
       const seen = trial.journal();
-      const hearer = await trial.hear(contract, note(seen));
-      const speaker = await trial.speaks();
-      const { largest } = speaker.messaging.introspection.explain(contract)!;
-      const said = (n: number, key: string, text?: string) =>
+      const receiver = await trial.receive(contract, note(seen));
+      const sender = await trial.senderInstance();
+      const { largest } = sender.messaging.introspection.explain(contract)!;
+      const sent = (n: number, key: string, text?: string) =>
         raw(
           contract,
           { key, n, text } satisfies Job,
@@ -25,18 +25,18 @@ export function unpublishablePromise(promise: TryPromise): void {
         );
       // As if a build that did not know the limit had stored it.
       const stored = [
-        said(1, 'a'),
-        said(2, 'bad', 'x'.repeat(largest! * 2)),
-        said(3, 'bad'),
-        said(4, 'b'),
-        said(5, 'a'),
-        said(6, 'c'),
+        sent(1, 'a'),
+        sent(2, 'bad', 'x'.repeat(largest! * 2)),
+        sent(3, 'bad'),
+        sent(4, 'b'),
+        sent(5, 'a'),
+        sent(6, 'c'),
       ];
-      await speaker.store.transaction((tx) => speaker.store.outbox.add(tx, stored));
+      await sender.store.transaction((tx) => sender.store.outbox.add(tx, stored));
 
-      const [letter] = await trial.dead(speaker);
+      const [letter] = await trial.dead(sender);
       await eventually(
-        async () => (await speaker.store.outbox.state()).waiting === 0,
+        async () => (await sender.store.outbox.state()).waiting === 0,
         'the outbox to be empty',
       );
       const keyed = contract.key !== undefined;
@@ -44,25 +44,25 @@ export function unpublishablePromise(promise: TryPromise): void {
       await seen.reach(flowing.length);
       expect(numbers(seen.entries).sort()).toEqual(flowing);
       expect(letter).toMatchObject({
-        subscription: outboxSubscription(trial.speaker),
+        subscription: outboxSubscription(trial.sender),
         headers: { id: stored[1]!.envelope.id, type: contract.name },
         holds: keyed,
       });
-      expect(letter!.failure).toMatchObject({ tries: 1, instance: speaker.name });
+      expect(letter!.failure).toMatchObject({ tries: 1, instance: sender.name });
       expect(letter!.failure.message).toMatch(/large|check|takes/);
 
-      const { deadLetters } = speaker.store.lanes;
+      const { deadLetters } = sender.store.lanes;
       const body = Buffer.from(JSON.stringify({ key: 'bad', n: 2 }));
       expect(await deadLetters.edit(letter!.id, body, { who: 'the trial', replay: true })).toBe(
         'done',
       );
       await seen.reach(6);
       if (keyed) expect(numbers(seen.entries).slice(4)).toEqual([2, 3]);
-      await trial.say(contract, { key: 'bad', n: 7 });
+      await trial.send(contract, { key: 'bad', n: 7 });
       await seen.reach(7);
       expect(numbers(seen.entries)).toHaveLength(7);
       expect(
-        hearer.handlings.entries
+        receiver.handlings.entries
           .map(({ outcome }) => outcome)
           .filter((outcome) => outcome !== 'done'),
       ).toEqual([]);

@@ -240,13 +240,13 @@ describe('a call', () => {
 
 describe('a deadline', () => {
   it('ends a call whose handler does not, and tells the handler', async () => {
-    let told: unknown;
+    let reported: unknown;
     scales.answer = (_, { signal }) =>
-      new Promise(() => signal.addEventListener('abort', () => (told = signal.reason)));
+      new Promise(() => signal.addEventListener('abort', () => (reported = signal.reason)));
     await expect(stamps.call(GetWeight, { sku: 'a' }, { deadline: '20ms' })).rejects.toThrow(
       DeadlineExceeded,
     );
-    expect(told).toBeInstanceOf(DeadlineExceeded);
+    expect(reported).toBeInstanceOf(DeadlineExceeded);
   });
 
   it('is the contract’s, unless the caller has less time', async () => {
@@ -271,7 +271,7 @@ describe('a deadline', () => {
 
   it('comes when the caller goes away, for the handler, too', async () => {
     const leaving = new AbortController();
-    const told = new Promise((resolve) => {
+    const reported = new Promise((resolve) => {
       scales.answer = (_, { signal }) =>
         new Promise(() => {
           signal.addEventListener('abort', () => resolve(signal.aborted));
@@ -281,7 +281,7 @@ describe('a deadline', () => {
     await expect(stamps.call(GetWeight, { sku: 'a' }, { signal: leaving.signal })).rejects.toThrow(
       'enough',
     );
-    expect(await told).toBe(true);
+    expect(await reported).toBe(true);
   });
 });
 

@@ -62,7 +62,7 @@ describe('the desk where people decide about dead letters', () => {
   });
   afterEach(() => harness.close());
 
-  const say = async (parcel: string, ...weights: number[]) => {
+  const send = async (parcel: string, ...weights: number[]) => {
     for (const grams of weights) await harness.publish(Weighed, { parcel, grams });
     await harness.advance('2m');
   };
@@ -77,8 +77,8 @@ describe('the desk where people decide about dead letters', () => {
   };
 
   it('releases a lane in order, each effect once, after the cause is gone', async () => {
-    await say('a', 1, 500, 2, 3);
-    await say('b', 4);
+    await send('a', 1, 500, 2, 3);
+    await send('b', 4);
     expect(weighed).toEqual(['a:1', 'b:4']);
     const [letter] = await letters();
     expect((await desk.find(letter!.id))!.preview).toMatchObject({
@@ -98,7 +98,7 @@ describe('the desk where people decide about dead letters', () => {
   });
 
   it('lets a lane go on when the letter that holds it is discarded', async () => {
-    await say('a', 500, 2, 3);
+    await send('a', 500, 2, 3);
     const [letter] = await letters();
     await desk.letters.discard(letter!.id, { ...by, reason: 'the scales were wrong' });
     await harness.settled();
@@ -125,7 +125,7 @@ describe('the desk where people decide about dead letters', () => {
   });
 
   it('replays what was edited, the former body being kept', async () => {
-    await say('a', 500, 2);
+    await send('a', 500, 2);
     const [letter] = await letters();
     expect(
       await desk.edit(letter!.id, Buffer.from('{"parcel":"a","grams":50}'), {
@@ -158,7 +158,7 @@ describe('the desk where people decide about dead letters', () => {
       "parcel is the message's lane and stays a",
     ],
   ])('refuses %s', async (_, body, named) => {
-    await say('a', 500);
+    await send('a', 500);
     const [letter] = await letters();
     const edit = desk.edit(letter!.id, Buffer.from(body), { ...by, replay: true });
     await expect(edit).rejects.toThrow(EditRefusedError);
@@ -283,8 +283,8 @@ describe('the desk where people decide about dead letters', () => {
   });
 
   it('says beforehand what a replay of many would come to, and changes nothing', async () => {
-    await say('a', 500, 2);
-    await say('b', 600);
+    await send('a', 500, 2);
+    await send('b', 600);
     expect(await desk.previews({})).toMatchObject([
       { lane: { key: 'a', waiting: 1 } },
       { lane: { key: 'b', waiting: 0 } },

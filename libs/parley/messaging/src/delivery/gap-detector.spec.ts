@@ -1,6 +1,6 @@
 import { GapDetector } from './gap-detector';
 
-const heard = (
+const received = (
   ...broadcasts: [producerinstance: string, sequence: string | undefined, type?: string][]
 ) => {
   const sequences = new GapDetector();
@@ -11,27 +11,27 @@ const heard = (
 
 describe('a subscriber of broadcasts', () => {
   it('knows how many it missed between two it heard', () => {
-    expect(heard(['a', '7'], ['a', '8'], ['a', '12'], ['a', '13'])).toEqual([0, 0, 3, 0]);
+    expect(received(['a', '7'], ['a', '8'], ['a', '12'], ['a', '13'])).toEqual([0, 0, 3, 0]);
   });
 
   it('counts each publisher and each contract by itself', () => {
     expect(
-      heard(['a', '1'], ['b', '5'], ['a', '2'], ['b', '7'], ['a', '1', 'catalog.door-opened']),
+      received(['a', '1'], ['b', '5'], ['a', '2'], ['b', '7'], ['a', '1', 'catalog.door-opened']),
     ).toEqual([0, 0, 0, 1, 0]);
   });
 
   it('takes a publisher that began again, or an older one that arrives late, for no gap', () => {
-    expect(heard(['a', '9'], ['a', '1'], ['a', '2'])).toEqual([0, 0, 0]);
-    expect(heard(['a', '9'], ['a', '9'], ['a', '10'])).toEqual([0, 0, 0]);
+    expect(received(['a', '9'], ['a', '1'], ['a', '2'])).toEqual([0, 0, 0]);
+    expect(received(['a', '9'], ['a', '9'], ['a', '10'])).toEqual([0, 0, 0]);
   });
 
   it.each([undefined, '', 'x', '-1', '1.5', '1e999'])('does not count by %j', (sequence) => {
-    expect(heard(['a', '1'], ['a', sequence], ['a', '3'])).toEqual([0, 0, 1]);
+    expect(received(['a', '1'], ['a', sequence], ['a', '3'])).toEqual([0, 0, 1]);
   });
 
   it('forgets those it has not heard of for longest', () => {
     const many = Array.from({ length: 1_000 }, (_, n): [string, string] => [`other-${n}`, '1']);
-    expect(heard(['a', '1'], ...many, ['a', '9']).at(-1)).toBe(0);
-    expect(heard(['a', '1'], ...many.slice(1), ['a', '9']).at(-1)).toBe(7);
+    expect(received(['a', '1'], ...many, ['a', '9']).at(-1)).toBe(0);
+    expect(received(['a', '1'], ...many.slice(1), ['a', '9']).at(-1)).toBe(7);
   });
 });

@@ -312,8 +312,8 @@ describe('the bound', () => {
   );
 
   it('is told of in the conversation of the handler that was ended, not of the one that ended before', async () => {
-    const told: unknown[] = [];
-    runs = new HandlerRuns(clock, () => told.push(currentConversation()?.messageId), 1_000);
+    const reported: unknown[] = [];
+    runs = new HandlerRuns(clock, () => reported.push(currentConversation()?.messageId), 1_000);
     const begin = (messageId: string) =>
       inConversation({ correlationId: messageId, traceparent: '', messageId }, () =>
         runs.bounded({ ...facts(1_000), id: messageId }, never).catch(() => undefined),
@@ -322,7 +322,7 @@ describe('the bound', () => {
     await clock.advance(10);
     void begin('second');
     await clock.advance(3_000);
-    expect(told).toEqual(['first', 'second']);
+    expect(reported).toEqual(['first', 'second']);
   });
 
   it('does not move with the time of day, and is put off while nothing can run', async () => {

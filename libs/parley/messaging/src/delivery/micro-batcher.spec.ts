@@ -166,7 +166,7 @@ describe('a service whose handler of batches cannot have them', () => {
     @Controller()
     class HearingController {
       @Handles(Crowed as never, { batch: 5 })
-      async hear(_grains: Grain[]) {}
+      async receive(_grains: Grain[]) {}
     }
     await expect(started(HearingController)).rejects.toThrow('nothing acknowledges them together');
   });

@@ -276,15 +276,15 @@ export class Pipeline {
       throw cause;
     });
     const aborted = isAborted(delivery);
-    const speaks = speaksForOthers(error, aborted);
-    if (!speaks) permit.undecided();
+    const isTechnologyFault = speaksForOthers(error, aborted);
+    if (!isTechnologyFault) permit.undecided();
     return decideFailure({
       error,
       attempt: delivery.attempt,
       tries,
       policy: retryPolicy(opened.handler.options),
       aborted,
-      excused: speaks && permit.failed(error, opened.envelope.id),
+      excused: isTechnologyFault && permit.failed(error, opened.envelope.id),
       keyed: isKeyed(delivery),
       random: this.process.random,
     });

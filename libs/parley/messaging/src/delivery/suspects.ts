@@ -85,14 +85,14 @@ export class SuspectHandling {
       this.begun = true; // dead is an outcome
       throw new ProcessEndedError(unfinished);
     }
-    const told =
+    const reported =
       unfinished.length === 0
         ? ''
         : `; ${unfinished.length} of ${this.atMost} handlings alone had none`;
     // Once in flight when a process ended: usual. Again, and alone: it may be the reason.
     log(
       unfinished.length === 0 ? 'info' : 'warn',
-      `${this.envelope.type} came back to ${name} without an outcome and is handled alone${told}`,
+      `${this.envelope.type} came back to ${name} without an outcome and is handled alone${reported}`,
       { messageId: this.envelope.id },
     );
     return unfinished.length;

@@ -136,13 +136,13 @@ describe('the concurrency of a subscription', () => {
   it("is changed for all who ask, who are told, and is no other subscription's business", () => {
     const all = registry('garage', [Sorted, Archive], [Sorted, Window]);
     const [archive, window] = all.subscriptions('event');
-    const told: number[] = [];
-    archive!.onConcurrency!(() => told.push(archive!.concurrency));
+    const reported: number[] = [];
+    archive!.onConcurrency!(() => reported.push(archive!.concurrency));
     expect([
       all.setConcurrency('garage.archive', 9),
       all.setConcurrency('garage.archive', 1),
     ]).toEqual([4, 9]);
-    expect([told, window!.concurrency]).toEqual([[9, 1], 4]);
+    expect([reported, window!.concurrency]).toEqual([[9, 1], 4]);
   });
 
   it('is refused where it cannot be, and for what is not there', () => {

@@ -19,7 +19,7 @@ async function warnings({
   unread = [] as readonly Unread[],
 }) {
   const noted: unknown[] = [];
-  const said: string[] = [];
+  const sent: string[] = [];
   const carriers = {
     note: async (carried: unknown) => (
       noted.push(carried),
@@ -33,9 +33,9 @@ async function warnings({
     {
       subscriptions: (kind: string) => (kind === 'event' ? [{ live }] : []),
     } as unknown as HandlerRegistry,
-    (level, message) => said.push(`${level}: ${message}`),
+    (level, message) => sent.push(`${level}: ${message}`),
   );
-  return { noted, said };
+  return { noted, sent };
 }
 
 describe('messages left behind by a change of technology', () => {
@@ -45,12 +45,12 @@ describe('messages left behind by a change of technology', () => {
   ] as const;
 
   it('are warned of where they wait, and where the former technology is', async () => {
-    const { noted, said } = await warnings({
+    const { noted, sent } = await warnings({
       former: [{ kind: 'event', technology: 'kinesis', address: 'eu-west-1' }],
       unread,
     });
     expect(noted).toEqual([[{ kind: 'event', ...kafka }]]);
-    expect(said).toEqual([
+    expect(sent).toEqual([
       expect.stringMatching(
         /^warn: events came from kinesis at eu-west-1 since 1970-01-01T00:00:00.000Z, and come from kafka at 127.0.0.1:9092 now: .*former EVENTS_URL/,
       ),
@@ -67,12 +67,12 @@ describe('messages left behind by a change of technology', () => {
     const former = [
       { kind: 'event', technology: 'postgres', address: "the service's own database" },
     ] as const;
-    expect((await warnings({ former })).said).toEqual([]);
-    expect((await warnings({ former, unread })).said).toHaveLength(1);
+    expect((await warnings({ former })).sent).toEqual([]);
+    expect((await warnings({ former, unread })).sent).toHaveLength(1);
   });
 
   it('are none where the own database carries them, and nothing is asked of a live tail', async () => {
-    expect((await warnings({ events: own, unread })).said).toEqual([]);
-    expect(await warnings({ live: true, unread })).toEqual({ noted: [[]], said: [] });
+    expect((await warnings({ events: own, unread })).sent).toEqual([]);
+    expect(await warnings({ live: true, unread })).toEqual({ noted: [[]], sent: [] });
   });
 });

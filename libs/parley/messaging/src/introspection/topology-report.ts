@@ -23,13 +23,13 @@ export function topologyReports(
 ): readonly TopologyReport[] {
   return routes.all().map((transport) => {
     const carried = (contract: Contract) => routes.of(contract) === transport;
-    const said = contractsLoaded().filter(
+    const sent = contractsLoaded().filter(
       (contract) => maySay(service, contract) && carried(contract),
     );
     const handled = registry
       .subscriptions()
       .filter(({ handlers }) => [...handlers.values()].some(({ contract }) => carried(contract)));
-    return { ...infoOf(transport), resources: transport.topology?.(said, handled) ?? [] };
+    return { ...infoOf(transport), resources: transport.topology?.(sent, handled) ?? [] };
   });
 }
 

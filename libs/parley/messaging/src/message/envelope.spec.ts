@@ -67,10 +67,10 @@ describe('an envelope that is written', () => {
 
   it('counts broadcasts up, each contract by itself, and nothing else', () => {
     const envelopes = office();
-    const said = [Rang, Stamp, Rang, Closed, Rang].map(
+    const sent = [Rang, Stamp, Rang, Closed, Rang].map(
       (contract) => envelopes.write(contract, letter).sequence,
     );
-    expect(said).toEqual(['1', undefined, '2', '1', '3']);
+    expect(sent).toEqual(['1', undefined, '2', '1', '3']);
   });
 
   it('is read as it was written', () => {

@@ -35,7 +35,7 @@ class MillController {
   }
 
   @Handles(Rang)
-  async hear(sack: Sack) {
+  async receive(sack: Sack) {
     seen.push(sack);
   }
 }
@@ -65,7 +65,7 @@ describe('what was said under another version of its contract', () => {
   });
   afterEach(() => harness.close());
 
-  async function said(contract: Contract, version: number, payload: object): Promise<void> {
+  async function sent(contract: Contract, version: number, payload: object): Promise<void> {
     const envelope = {
       id: randomUUID(),
       type: contract.name,
@@ -88,19 +88,19 @@ describe('what was said under another version of its contract', () => {
     ['a broadcast', Rang],
     ['an event', Filled],
   ])('becomes what the current one says, by the upcast of its version: %s', async (_, contract) => {
-    await said(contract, 1, { sack: 's', ounces: 2 });
-    await said(contract, 2, { sack: 's', grams: '3' });
-    await said(contract, 3, { sack: 's', grams: 4 });
+    await sent(contract, 1, { sack: 's', ounces: 2 });
+    await sent(contract, 2, { sack: 's', grams: '3' });
+    await sent(contract, 3, { sack: 's', grams: 4 });
     expect(seen).toEqual([57, 3, 4].map((grams) => ({ sack: 's', grams })));
   });
 
   it('is taken as it is without an upcast, if it fits', async () => {
-    await said(Stored, 1, { sack: 's', grams: 1 });
+    await sent(Stored, 1, { sack: 's', grams: 1 });
     expect(seen).toEqual([{ sack: 's', grams: 1 }]);
   });
 
   it('dies without an upcast when it does not fit, and both versions are named', async () => {
-    await said(Stored, 1, { sack: 's' });
+    await sent(Stored, 1, { sack: 's' });
     const message = expect.stringMatching(
       /mill.sack-stored was said as version 1 by mill-0, but this build knows version 2, has no upcast .*: .*grams/,
     );
@@ -111,7 +111,7 @@ describe('what was said under another version of its contract', () => {
     ['fails', 'text'],
     ['makes something else', { sack: 's', ounces: 'many' }],
   ])('dies when its upcast %s', async (_, payload) => {
-    await said(Fill, 1, payload as object);
+    await sent(Fill, 1, payload as object);
     const message = expect.stringContaining(
       'mill.fill-sack was said as version 1 by mill-0, but this build knows version 3, and its upcast failed: ',
     );
@@ -119,8 +119,8 @@ describe('what was said under another version of its contract', () => {
   });
 
   it('dies when it is newer, and its lane waits for a build that knows it', async () => {
-    await said(Filled, 4, { sack: 's', grams: 5 });
-    await said(Filled, 3, { sack: 's', grams: 6 });
+    await sent(Filled, 4, { sack: 's', grams: 5 });
+    await sent(Filled, 3, { sack: 's', grams: 6 });
     const message =
       'mill.sack-filled was said as version 4 by mill-0, but this build knows version 3: deploy a newer build here, then replay it';
     expect(await failure()).toEqual([{ error: 'NewerVersionError', message, holds: true }]);
@@ -128,7 +128,7 @@ describe('what was said under another version of its contract', () => {
   });
 
   it('is edited and replayed as the version it was said under', async () => {
-    await said(Fill, 1, { sack: 's', ounces: 'many' });
+    await sent(Fill, 1, { sack: 's', ounces: 'many' });
     const desk = new DeadLetterService(
       mill.store.lanes.deadLetters,
       mill.get(Messaging).registry,

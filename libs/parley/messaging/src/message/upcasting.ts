@@ -30,33 +30,33 @@ const same: Decrypt = (payload) => payload;
  */
 export function currentPayload<In>(
   contract: Contract<Contract['kind'], In>,
-  said: ReceivedVersion,
+  received: ReceivedVersion,
   payload: unknown,
   decrypt: Decrypt = same,
 ): In {
-  const version = Number(said.contractversion);
+  const version = Number(received.contractversion);
   if (version === contract.version)
     return validate(contract.name, contract.payload, decrypt(payload));
   if (version > contract.version)
     throw new NewerVersionError(
-      `${sentence(contract, said)}: deploy a newer build here, then replay it`,
+      `${sentence(contract, received)}: deploy a newer build here, then replay it`,
     );
   const upcast = contract.upcasts?.[version];
   return upcast
-    ? upcasted(contract, said, () => decrypt(upcast(payload as never)))
-    : asItIs(contract, said, () => decrypt(payload));
+    ? upcasted(contract, received, () => decrypt(upcast(payload as never)))
+    : asItIs(contract, received, () => decrypt(payload));
 }
 
 function upcasted<In>(
   contract: Contract<Contract['kind'], In>,
-  said: ReceivedVersion,
+  received: ReceivedVersion,
   upcast: () => unknown,
 ): In {
   try {
     return validate(contract.name, contract.payload, upcast());
   } catch (error) {
     throw new UnreadableVersionError(
-      `${sentence(contract, said)}, and its upcast failed: ${describeError(error).message}`,
+      `${sentence(contract, received)}, and its upcast failed: ${describeError(error).message}`,
       { cause: error },
     );
   }
@@ -64,7 +64,7 @@ function upcasted<In>(
 
 function asItIs<In>(
   contract: Contract<Contract['kind'], In>,
-  said: ReceivedVersion,
+  received: ReceivedVersion,
   payload: () => unknown,
 ): In {
   try {
@@ -72,7 +72,7 @@ function asItIs<In>(
   } catch (error) {
     if (!(error instanceof InvalidMessageError)) throw error;
     throw new UnreadableVersionError(
-      `${sentence(contract, said)}, has no upcast and does not fit as it is: ${error.message}`,
+      `${sentence(contract, received)}, has no upcast and does not fit as it is: ${error.message}`,
       { cause: error },
     );
   }

@@ -85,8 +85,8 @@ class Book {
   }
 
   @Handles(Told, { retry: { immediate: 0, delays: [] } })
-  async told(told: Message<typeof Told>) {
-    note(told);
+  async reported(reported: Message<typeof Told>) {
+    note(reported);
   }
 
   @Handles(Newer)
@@ -156,13 +156,13 @@ describe('dates, big integers and decimals', () => {
   it('are what an upcast makes of older messages', async () => {
     await start();
     await harness.publish(Newer, { area: 'north', price: 1n, since: new Date(1) });
-    const [said] = harness['messages'];
+    const [sent] = harness['messages'];
     const service = await start();
     const old = {
-      ...said!,
+      ...sent!,
       contract: Newer,
       envelope: {
-        ...said!.envelope,
+        ...sent!.envelope,
         id: '00000000-0000-4000-8000-000000000001',
         contractversion: '1',
       },

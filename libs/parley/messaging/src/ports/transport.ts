@@ -121,7 +121,7 @@ export interface Transport {
    * `topology` prints it, 'verify' demands it.
    */
   topology?(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[];
   /**

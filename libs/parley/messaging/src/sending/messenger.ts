@@ -109,17 +109,17 @@ export class Messenger {
     message: MessageInput<C>,
     options: SendOptions = {},
   ): Promise<void> {
-    return this.say(contract, message, options);
+    return this.dispatch(contract, message, options);
   }
 
   /** Broadcasts to the instances that are connected now. */
   broadcast<C extends Broadcast>(contract: C, message: MessageInput<C>): Promise<void> {
-    return this.say(contract, message);
+    return this.dispatch(contract, message);
   }
 
   /** Publishes an event into the log. */
   publish<C extends Event>(contract: C, message: MessageInput<C>): Promise<void> {
-    return this.say(contract, message);
+    return this.dispatch(contract, message);
   }
 
   /**
@@ -138,7 +138,7 @@ export class Messenger {
     };
   }
 
-  private async say(
+  private async dispatch(
     contract: Contract,
     payload: unknown,
     options: SendOptions = {},
@@ -150,7 +150,7 @@ export class Messenger {
       options,
     );
     this.publisher.foresee(message);
-    if (!this.transactions.join(message)) await this.publisher.say(message);
+    if (!this.transactions.join(message)) await this.publisher.send(message);
   }
 
   /** Refuses an unsendable contract here, not at the commit. */

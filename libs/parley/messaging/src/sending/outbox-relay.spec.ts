@@ -79,7 +79,7 @@ function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock
 
 /** Ids differ in their first characters. */
 const idOf = (name: string) => `${name}${randomUUID().slice(name.length)}`;
-const said = (id: string, key?: string, contract: Contract = Paid): OutgoingMessage =>
+const sent = (id: string, key?: string, contract: Contract = Paid): OutgoingMessage =>
   ({
     contract,
     body: Buffer.from(JSON.stringify({ key })),
@@ -95,7 +95,7 @@ describe('the relay', () => {
   it('removes a message from the outbox after it was published, not before', async () => {
     let inOutbox: number | undefined;
     counter.arrived = async () => void (inOutbox ??= (await store.outbox.state()).waiting);
-    await add(said(idOf('a')));
+    await add(sent(idOf('a')));
     relay();
     await emptied();
     expect(inOutbox).toBe(1);
@@ -105,7 +105,7 @@ describe('the relay', () => {
     const [bad, ...good] = ['bad0', 'aaaa', 'bbbb', 'cccc', 'dddd', 'eeee'].map(idOf);
     let refusals = 0;
     counter.refusing = (id) => (id === bad && refusals++ < 4 ? new Error('not now') : undefined);
-    await add(said(bad!, 'x'), ...good.map((id, n) => said(id, `k${n}`)));
+    await add(sent(bad!, 'x'), ...good.map((id, n) => sent(id, `k${n}`)));
     relay();
     await emptied();
     expect([...counter.published].sort()).toEqual([...good, bad!].sort());
@@ -118,10 +118,10 @@ describe('the relay', () => {
     const ids = ['a1', 'a2', 'a3'].map(idOf);
     let refusals = 0;
     counter.refusing = (id) => (id === ids[0] && refusals++ < 2 ? new Error('not now') : undefined);
-    await add(said(ids[0]!, 'a'), said(ids[1]!, 'a'));
+    await add(sent(ids[0]!, 'a'), sent(ids[1]!, 'a'));
     relay();
     await eventually(() => refusals > 0, 'the first refusal');
-    await add(said(ids[2]!, 'a'));
+    await add(sent(ids[2]!, 'a'));
     await emptied();
     expect(counter.published).toEqual(ids);
   });
@@ -131,7 +131,7 @@ describe('the relay', () => {
     let isBroken = true;
     counter.refusing = (id) =>
       id === bad && isBroken ? new UnpublishableError('it is too large') : undefined;
-    await add(said(bad!, 'a'), said(behind!, 'a'), said(other!, 'b'));
+    await add(sent(bad!, 'a'), sent(behind!, 'a'), sent(other!, 'b'));
     relay();
     await emptied();
     expect(counter.published).toEqual([other]);
@@ -148,7 +148,7 @@ describe('the relay', () => {
         },
       },
     ]);
-    await add(said(late!, 'a'));
+    await add(sent(late!, 'a'));
     await emptied();
     expect(counter.published).toEqual([other]);
 
@@ -157,7 +157,7 @@ describe('the relay', () => {
     await eventually(() => counter.published.length === 4, 'the lane to go on');
     expect(counter.published).toEqual([other, bad, behind, late]);
     const after = idOf('afte');
-    await add(said(after, 'a'));
+    await add(sent(after, 'a'));
     await emptied();
     expect(counter.published.at(-1)).toBe(after);
   });
@@ -172,8 +172,8 @@ describe('the relay', () => {
         : undefined;
     let bodies: string[] = [];
     await add(
-      { ...said(bad!, 'a'), envelope: { ...said(bad!, 'a').envelope, contractversion: '1' } },
-      said(behind!, 'a'),
+      { ...sent(bad!, 'a'), envelope: { ...sent(bad!, 'a').envelope, contractversion: '1' } },
+      sent(behind!, 'a'),
     );
     relay();
     await emptied();
@@ -207,7 +207,7 @@ describe('the relay', () => {
   it('lets the lane go on when the letter is discarded', async () => {
     const [bad, behind] = ['bad0', 'behi'].map(idOf);
     counter.refusing = (id) => (id === bad ? new UnpublishableError('no') : undefined);
-    await add(said(bad!, 'a'), said(behind!, 'a'));
+    await add(sent(bad!, 'a'), sent(behind!, 'a'));
     relay();
     await emptied();
     await store.lanes.deadLetters.discard((await letters())[0]!.id, {
@@ -222,7 +222,7 @@ describe('the relay', () => {
   it('makes a replayed message that is refused again a letter again, its lane still waiting', async () => {
     const [bad, behind] = ['bad0', 'behi'].map(idOf);
     counter.refusing = (id) => (id === bad ? new UnpublishableError('no') : undefined);
-    await add(said(bad!, 'a'), said(behind!, 'a'));
+    await add(sent(bad!, 'a'), sent(behind!, 'a'));
     relay();
     await emptied();
     const [{ id: first } = { id: '' }] = await letters();
@@ -240,12 +240,12 @@ describe('the relay', () => {
     silent.arrived = () => new Promise(() => undefined);
     carried.set(Print, silent.transport);
     const ids = ['aaaa', 'bbbb'].map(idOf);
-    await add(said(idOf('stuck'), 'a', Print), said(ids[0]!, 'a'));
+    await add(sent(idOf('stuck'), 'a', Print), sent(ids[0]!, 'a'));
     relay();
     await eventually(() => counter.published.length === 1, 'the first');
     await add(
-      ...Array.from({ length: 600 }, (_, n) => said(idOf('stuck'), `s${n}`, Print)),
-      said(ids[1]!, 'a'),
+      ...Array.from({ length: 600 }, (_, n) => sent(idOf('stuck'), `s${n}`, Print)),
+      sent(ids[1]!, 'a'),
     );
     await eventually(() => counter.published.length === 2, 'the second');
     expect(counter.published).toEqual(ids);
@@ -260,7 +260,7 @@ describe('the relay', () => {
       if (failures++ < 2) throw new Error('the database is away');
       return remove.call(store.outbox, ids, tx);
     };
-    await add(said(id));
+    await add(sent(id));
     relay();
     await emptied();
     expect(counter.published).toEqual([id]);
@@ -268,7 +268,7 @@ describe('the relay', () => {
 
   it('lets another instance lead when it cannot address what is at the head, and goes on with the rest meanwhile', async () => {
     const [unknown, behind, other] = ['unkn', 'behi', 'othe'].map(idOf);
-    await add(said(unknown!, 'a', Print), said(behind!, 'a'), said(other!, 'b'));
+    await add(sent(unknown!, 'a', Print), sent(behind!, 'a'), sent(other!, 'b'));
     const old = relay('till-1', new Map([[Paid, counter.transport]]));
     await eventually(() => counter.published.length === 1, 'the other lane to flow');
     expect(counter.published).toEqual([other]);
@@ -284,7 +284,7 @@ describe('the relay', () => {
     const clock = new VirtualClock();
     store = new MemoryStore(clock);
     const [unknown, behind] = ['unkn', 'behi'].map(idOf);
-    await add(said(unknown!, 'a', Print), said(behind!, 'a'));
+    await add(sent(unknown!, 'a', Print), sent(behind!, 'a'));
     relay('till-1', new Map([[Paid, counter.transport]]), clock);
     await clock.advance('15s');
     expect(await letters()).toEqual([]);
@@ -305,7 +305,8 @@ describe.each([
   ['forth', HOUR_MS],
 ])('the relay, when the time of day is set %s', (_, by) => {
   let clock: VirtualClock;
-  const yielded = () => complaints.filter((told) => told.includes('another instance may lead'));
+  const yielded = () =>
+    complaints.filter((reported) => reported.includes('another instance may lead'));
 
   beforeEach(() => {
     clock = new VirtualClock();
@@ -317,11 +318,11 @@ describe.each([
     const [refused, other] = ['refu', 'othe'].map(idOf);
     let refusals = 0;
     counter.refusing = (id) => (id === refused && refusals++ < 9 ? new Error('no') : undefined);
-    await add(said(refused!, 'a'));
+    await add(sent(refused!, 'a'));
     relay('till-1', carried, clock);
     await clock.advance('50ms');
     clock.jump(by);
-    await add(said(other!, 'b'));
+    await add(sent(other!, 'b'));
     await clock.advance('49ms');
     expect([refusals, counter.published]).toEqual([1, [other]]);
     await clock.advance('1ms');
@@ -329,7 +330,7 @@ describe.each([
   });
 
   it('makes a dead letter of what no instance can address after its while', async () => {
-    await add(said(idOf('unkn'), 'a', Print));
+    await add(sent(idOf('unkn'), 'a', Print));
     relay('till-1', new Map([[Paid, counter.transport]]), clock);
     await clock.advance('5s');
     clock.jump(by);
@@ -340,17 +341,17 @@ describe.each([
   });
 
   it('lets another instance lead again after a minute', async () => {
-    await add(said(idOf('unkn'), 'a', Print));
+    await add(sent(idOf('unkn'), 'a', Print));
     relay('till-1', new Map([[Paid, counter.transport]]), clock);
     await clock.advance('10s');
     expect(yielded()).toHaveLength(1);
     clock.jump(by);
     await clock.advance('30s'); // that one is a dead letter by now
-    await add(said(idOf('unkn'), 'b', Print));
+    await add(sent(idOf('unkn'), 'b', Print));
     await clock.advance('10s');
     expect(yielded()).toHaveLength(1);
     await clock.advance('30s');
-    await add(said(idOf('unkn'), 'c', Print));
+    await add(sent(idOf('unkn'), 'c', Print));
     await clock.advance('5s');
     expect(yielded()).toHaveLength(2);
   });

@@ -101,7 +101,7 @@ export class Publisher {
    * Publishes a message without a transaction; resolves with the technology's confirm.
    * @throws NotStoredError, UnconfirmedError, UnpublishableError
    */
-  async say(message: OutgoingMessage): Promise<void> {
+  async send(message: OutgoingMessage): Promise<void> {
     const transport = this.route(message.contract);
     try {
       await this.now(await this.bodies.encodeBody([message], () => transport));

@@ -15,12 +15,13 @@ const Usual = broadcast('signs.sign-put-up', Note);
 const Special = broadcast('signs.sign-lit', Note);
 
 /** Received broadcasts; a test can wait for a number of them. */
-class Heard {
+class Received {
   readonly notes: string[] = [];
-  private told = () => {};
-  note = (text: string): void => (this.notes.push(text), this.told());
+  private reported = () => {};
+  note = (text: string): void => (this.notes.push(text), this.reported());
   async reach(count: number): Promise<readonly string[]> {
-    while (this.notes.length < count) await new Promise<void>((resolve) => (this.told = resolve));
+    while (this.notes.length < count)
+      await new Promise<void>((resolve) => (this.reported = resolve));
     return this.notes;
   }
 }
@@ -28,11 +29,11 @@ class Heard {
 describe('a contract with a URL of its own', () => {
   const apps: INestApplication[] = [];
   let [usual, special] = ['', ''];
-  let heard: Heard;
+  let received: Received;
 
   beforeEach(() => {
     [usual, special] = [`memory://${randomUUID()}`, `memory://${randomUUID()}`];
-    heard = new Heard();
+    received = new Received();
   });
   afterEach(async () => {
     for (const app of apps.splice(0)) {
@@ -72,8 +73,8 @@ describe('a contract with a URL of its own', () => {
     @Controller()
     class HearingController {
       @Handles(contract)
-      hear({ text }: { text: string }) {
-        heard.note(text);
+      receive({ text }: { text: string }) {
+        received.note(text);
       }
     }
     return HearingController;
@@ -87,7 +88,7 @@ describe('a contract with a URL of its own', () => {
     await both.messenger.broadcast(Special, { text: 'special' });
     await usualOnly.messenger.broadcast(Special, { text: 'in the wrong place' });
     await usualOnly.messenger.broadcast(Usual, { text: 'usual, too' });
-    expect([...(await heard.reach(3))].sort()).toEqual(['special', 'usual', 'usual, too']);
+    expect([...(await received.reach(3))].sort()).toEqual(['special', 'usual', 'usual, too']);
     expect([
       both.introspection.explain(Usual)?.address,
       both.introspection.explain(Special)?.address,
@@ -97,7 +98,7 @@ describe('a contract with a URL of its own', () => {
   it('needs no URL for the rest of its kind', async () => {
     const messaging = await start({ contracts: { [Special.name]: special } }, [Special]);
     await messaging.messenger.broadcast(Special, { text: 'special' });
-    expect(await heard.reach(1)).toEqual(['special']);
+    expect(await received.reach(1)).toEqual(['special']);
     expect((await messaging.introspection.health()).intakes).toEqual([
       expect.objectContaining({ kind: 'broadcast', state: 'consuming' }),
     ]);

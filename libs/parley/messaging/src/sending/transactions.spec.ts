@@ -49,7 +49,7 @@ const stored = async () =>
   (await store.outbox.due(100)).map(({ contract, headers }) =>
     `${contract} ${headers.partitionkey ?? ''}`.trim(),
   );
-const said = () => published.map(({ contract }) => contract.name);
+const sent = () => published.map(({ contract }) => contract.name);
 
 describe('in a transaction', () => {
   it('what is said is stored in its order by the transaction, and nothing is published before', async () => {
@@ -65,7 +65,7 @@ describe('in a transaction', () => {
       'carrier.parcel-weighed a',
       'carrier.scale-beeped',
     ]);
-    expect(said()).toEqual([]);
+    expect(sent()).toEqual([]);
   });
 
   it('that fails, nothing of it is left behind', async () => {
@@ -78,7 +78,7 @@ describe('in a transaction', () => {
       throw new Error('the scale broke');
     });
     await expect(work).rejects.toThrow('the scale broke');
-    expect([weight, await stored(), said()]).toEqual([0, [], []]);
+    expect([weight, await stored(), sent()]).toEqual([0, [], []]);
   });
 
   it('what is said by code that knows nothing of it joins as well', async () => {
@@ -90,7 +90,7 @@ describe('in a transaction', () => {
     await expect(
       transactions.run(() => innocent().then(() => Promise.reject(new Error('later')))),
     ).rejects.toThrow('later');
-    expect([await stored(), said()]).toEqual([[], []]);
+    expect([await stored(), sent()]).toEqual([[], []]);
   });
 
   it('another one that is opened is the same', async () => {
@@ -126,7 +126,7 @@ describe('in a transaction', () => {
       throw new Error('rolled back');
     });
     await expect(work).rejects.toThrow('rolled back');
-    expect(said()).toEqual([
+    expect(sent()).toEqual([
       'carrier.parcel-weighed',
       'carrier.weigh-parcel',
       'carrier.scale-beeped',
@@ -152,7 +152,7 @@ describe('in a transaction', () => {
       expect(error).toBeInstanceOf(NoTransactionError);
       expect((error as Error).message).toContain('await everything that a handler starts');
     }
-    expect([await stored(), said()]).toEqual([[], []]);
+    expect([await stored(), sent()]).toEqual([[], []]);
   });
 
   it('one by one has its own messages, also when they run at the same time', async () => {
@@ -170,7 +170,7 @@ describe('in a transaction', () => {
 describe('without a transaction', () => {
   it('what is said is with the technology when the promise resolves', async () => {
     await carrier.messenger.send(Weigh, a);
-    expect([said(), await stored()]).toEqual([['carrier.weigh-parcel'], []]);
+    expect([sent(), await stored()]).toEqual([['carrier.weigh-parcel'], []]);
   });
 
   it('there is none to be had', () => {
@@ -189,7 +189,7 @@ describe('a service', () => {
     await expect(carrierWith({ service: 'bank' }).messenger.broadcast(Beeped, a)).rejects.toThrow(
       'carrier.scale-beeped is for carrier to broadcast, not for bank',
     );
-    expect(said()).toEqual([]);
+    expect(sent()).toEqual([]);
   });
 
   it('may send the commands of another', async () => {
@@ -215,7 +215,7 @@ describe('a service', () => {
   it('without a store says things, but has no transactions', async () => {
     const { messenger, transactions } = carrierWith({ store: undefined });
     await messenger.publish(Weighed, a);
-    expect(said()).toEqual(['carrier.parcel-weighed']);
+    expect(sent()).toEqual(['carrier.parcel-weighed']);
     await expect(transactions.run(async () => undefined)).rejects.toThrow(
       'this service has no store',
     );

@@ -22,7 +22,7 @@ interface Surroundings {
 interface OpenTransaction {
   readonly tx: Tx;
   /** Messages sent so far; stored by the transaction's last statements. */
-  readonly said: OutgoingMessage[];
+  readonly sent: OutgoingMessage[];
   over: boolean;
 }
 
@@ -61,14 +61,14 @@ export class Transactions {
     run?.refuseIfEnded();
     if (!this.store)
       throw new NoTransactionError('this service has no store; give MessagingModule one');
-    const said: OutgoingMessage[] = [];
+    const sent: OutgoingMessage[] = [];
     const result = await this.store.transaction(
       async (tx) => {
-        const open: OpenTransaction = { tx, said, over: false };
+        const open: OpenTransaction = { tx, sent, over: false };
         try {
           const value = await this.around.run({ run, open }, () => work(tx));
           this.passes?.('transaction.worked');
-          if (said.length > 0) await this.publisher.join(tx, said);
+          if (sent.length > 0) await this.publisher.join(tx, sent);
           this.passes?.('transaction.said');
           return value;
         } finally {
@@ -80,7 +80,7 @@ export class Transactions {
     );
     noteEffect();
     this.passes?.('transaction.committed');
-    if (said.length > 0) this.publisher.wake(said);
+    if (sent.length > 0) this.publisher.wake(sent);
     return result;
   }
 
@@ -112,7 +112,7 @@ export class Transactions {
   /** Adds a message to the open transaction; false when none is open. */
   join(message: OutgoingMessage): boolean {
     const open = this.joined();
-    open?.said.push(message);
+    open?.sent.push(message);
     return open !== undefined;
   }
 

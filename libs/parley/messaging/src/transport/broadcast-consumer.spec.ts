@@ -3,7 +3,7 @@ import type { Delivery, Outcome } from '../ports/delivery';
 import type { RegisteredSubscription } from '../ports/subscription';
 
 const done: Outcome = { kind: 'done', settled: false };
-const heard = (n: number, size = 0) => ({ headers: { n: String(n) }, body: Buffer.alloc(size) });
+const received = (n: number, size = 0) => ({ headers: { n: String(n) }, body: Buffer.alloc(size) });
 
 /** A consumer of broadcasts; `next` ends the oldest handling. */
 function listening(concurrency: number, most?: { messages: number; bytes: number }) {
@@ -40,7 +40,7 @@ function listening(concurrency: number, most?: { messages: number; bytes: number
 describe('hearing broadcasts', () => {
   it('handles no more at a time than allowed, in the order they came', async () => {
     const { hearing, numbers, next } = listening(2);
-    for (let n = 1; n <= 4; n++) hearing.receive(heard(n));
+    for (let n = 1; n <= 4; n++) hearing.receive(received(n));
     expect(numbers()).toEqual([1, 2]);
     await next();
     expect(numbers()).toEqual([1, 2, 3]);
@@ -48,7 +48,7 @@ describe('hearing broadcasts', () => {
 
   it('misses what exceeds those that may wait, and warns once a time', async () => {
     const { hearing, numbers, next, warnings } = listening(1, { messages: 2, bytes: 1_000 });
-    for (let n = 1; n <= 6; n++) hearing.receive(heard(n));
+    for (let n = 1; n <= 6; n++) hearing.receive(received(n));
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3]);
     expect(warnings).toEqual([expect.stringMatching(/^warn .*2 wait/)]);
@@ -57,7 +57,7 @@ describe('hearing broadcasts', () => {
   it('warns again when it has caught up and falls behind once more', async () => {
     const { hearing, next, warnings } = listening(1, { messages: 1, bytes: 1_000 });
     for (const times of [1, 2]) {
-      for (let n = 1; n <= 4; n++) hearing.receive(heard(n));
+      for (let n = 1; n <= 4; n++) hearing.receive(received(n));
       expect(warnings).toHaveLength(times);
       await next();
       await next();
@@ -66,41 +66,41 @@ describe('hearing broadcasts', () => {
 
   it('counts names and values of headers, and takes exactly as many bytes as allowed', async () => {
     const { hearing, numbers, next } = listening(1, { messages: 10, bytes: 20 });
-    hearing.receive(heard(1)); // being handled
-    hearing.receive(heard(2, 8)); // 8 bytes, and n=2: 10
-    hearing.receive(heard(3, 8));
-    hearing.receive(heard(4)); // 2 more than there is room for
+    hearing.receive(received(1)); // being handled
+    hearing.receive(received(2, 8)); // 8 bytes, and n=2: 10
+    hearing.receive(received(3, 8));
+    hearing.receive(received(4)); // 2 more than there is room for
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3]);
   });
 
   it('handles more at once as soon as more are allowed', () => {
     const { hearing, numbers, allow } = listening(1);
-    for (let n = 1; n <= 3; n++) hearing.receive(heard(n));
+    for (let n = 1; n <= 3; n++) hearing.receive(received(n));
     allow(3);
     expect(numbers()).toEqual([1, 2, 3]);
   });
 
   it('takes nothing back: a broadcast is delivered once', () => {
     const { hearing, deliveries } = listening(1);
-    hearing.receive(heard(1));
+    hearing.receive(received(1));
     expect(deliveries[0]).toMatchObject({ attempt: 1, supports: { retry: false, dead: false } });
   });
 
   it('handles nothing after stop, also where there is room', () => {
     const { hearing, numbers } = listening(2);
     hearing.stop();
-    hearing.receive(heard(1));
+    hearing.receive(received(1));
     expect(numbers()).toEqual([]);
     expect(hearing.unsettled).toBe(0);
   });
 
   it('misses what is too much to keep, however few they are, and hears again when there is room', async () => {
     const { hearing, numbers, next, warnings } = listening(1, { messages: 10, bytes: 1_000 });
-    for (let n = 1; n <= 4; n++) hearing.receive(heard(n, 400));
+    for (let n = 1; n <= 4; n++) hearing.receive(received(n, 400));
     expect(warnings).toEqual([expect.stringContaining('2 wait')]);
     await next();
-    hearing.receive(heard(5, 400));
+    hearing.receive(received(5, 400));
     for (let n = 0; n < 3; n++) await next();
     expect(numbers()).toEqual([1, 2, 3, 5]);
   });
@@ -109,9 +109,9 @@ describe('hearing broadcasts', () => {
     const { hearing, numbers, next } = listening(1);
     const fetched: number[] = [];
     const deferred = (n: number, isThere = true) => ({
-      fetch: async () => (fetched.push(n), isThere ? heard(n) : undefined),
+      fetch: async () => (fetched.push(n), isThere ? received(n) : undefined),
     });
-    hearing.receive(heard(1));
+    hearing.receive(received(1));
     for (const one of [deferred(2, false), deferred(3)]) hearing.receive(one);
     expect(fetched).toEqual([]);
     expect(hearing.unsettled).toBe(3);
@@ -125,10 +125,10 @@ describe('hearing broadcasts', () => {
 
   it('hands nothing over after stop, and tells what is under way to give up', async () => {
     const { hearing, numbers, next, deliveries } = listening(1);
-    hearing.receive(heard(1));
-    hearing.receive(heard(2));
+    hearing.receive(received(1));
+    hearing.receive(received(2));
     hearing.stop();
-    hearing.receive(heard(3));
+    hearing.receive(received(3));
     const closed = hearing.close();
     expect(deliveries[0]!.signal.aborted).toBe(true);
     await next();

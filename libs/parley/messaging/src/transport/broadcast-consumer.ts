@@ -52,9 +52,9 @@ export class BroadcastConsumer {
   }
 
   /** Never throws. */
-  receive(heard: Waiting): void {
+  receive(received: Waiting): void {
     if (this.stopped) return;
-    if (this.hasRoomFor(heard)) this.wait(heard);
+    if (this.hasRoomFor(received)) this.wait(received);
     else if (!this.isBehind) {
       this.isBehind = true;
       this.log(
@@ -83,15 +83,15 @@ export class BroadcastConsumer {
     ).catch(() => undefined);
   }
 
-  private hasRoomFor(heard: Waiting): boolean {
+  private hasRoomFor(received: Waiting): boolean {
     return (
-      this.waiting.length < this.most.messages && this.bytes + sizeOf(heard) <= this.most.bytes
+      this.waiting.length < this.most.messages && this.bytes + sizeOf(received) <= this.most.bytes
     );
   }
 
-  private wait(heard: Waiting): void {
-    this.waiting.push(heard);
-    this.bytes += sizeOf(heard);
+  private wait(received: Waiting): void {
+    this.waiting.push(received);
+    this.bytes += sizeOf(received);
   }
 
   private handleWaiting(): void {

@@ -59,8 +59,8 @@ describe('lanes of keys', () => {
   it('let lanes take turns', async () => {
     const seen: string[] = [];
     const lanes = new KeyedExecutor({ concurrency: 1 });
-    const say = (text: string) => async () => void seen.push(text);
-    for (const text of ['a1', 'a2', 'b1', 'b2']) lanes.add(text[0]!, say(text));
+    const send = (text: string) => async () => void seen.push(text);
+    for (const text of ['a1', 'a2', 'b1', 'b2']) lanes.add(text[0]!, send(text));
     await settled();
     expect(seen).toEqual(['a1', 'b1', 'a2', 'b2']);
   });

@@ -86,11 +86,11 @@ class ActiveMqTransport implements Transport {
   }
 
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const contracts = [
-      ...said,
+      ...sent,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
     ];
     const owners = [...new Set(contracts.filter(({ kind }) => kind === 'command').map(queueOf))];

@@ -44,27 +44,27 @@ describe('the address of an ActiveMQ', () => {
 });
 
 describe('a failed start', () => {
-  const told = (cause: unknown) => startFailure(address, cause).message;
+  const reported = (cause: unknown) => startFailure(address, cause).message;
 
   it('says in one sentence what to do', () => {
-    expect(told(new Error('connect ECONNREFUSED'))).toBe(
+    expect(reported(new Error('connect ECONNREFUSED'))).toBe(
       'ActiveMQ at activemqs://broker.example cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',
     );
     expect(
-      told(
+      reported(
         Object.assign(new Error('Failed to authenticate: 1'), {
           condition: 'amqp:unauthorized-access',
         }),
       ),
     ).toContain('refuses the user "me"');
-    expect(told(new Error('it was closed at once'))).toContain(
+    expect(reported(new Error('it was closed at once'))).toContain(
       'hangs up (it was closed at once); is it ActiveMQ that listens there',
     );
-    expect(told(new Error('Invalid AMQP version (or protocol header)'))).toContain(
+    expect(reported(new Error('Invalid AMQP version (or protocol header)'))).toContain(
       'not ActiveMQ Artemis',
     );
     expect(
-      told(
+      reported(
         new Error(
           "AMQ229032: User: me does not have permission='MANAGE' on address activemq.management",
         ),

@@ -60,9 +60,9 @@ export class TopologyMismatchError extends Error {
 
 /** An error of connecting or declaring, as one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  const isTold =
+  const isExplained =
     thrown instanceof ActiveMqUnavailableError || thrown instanceof TopologyMismatchError;
-  return isTold ? thrown : (bugIn(thrown) ?? new ActiveMqUnavailableError(address, thrown));
+  return isExplained ? thrown : (bugIn(thrown) ?? new ActiveMqUnavailableError(address, thrown));
 }
 
 function explain(address: Address, cause: unknown): string {

@@ -31,12 +31,12 @@ type Properties = Readonly<Record<string, unknown>>;
 export function messageOf({ envelope, body, delay }: OutgoingMessage, durable: boolean): Message {
   const { datacontenttype, ...attributes } = envelopeHeaders(envelope);
   const named = Object.entries(attributes).map(([name, value]) => [`cloudEvents_${name}`, value]);
-  const said = Date.parse(envelope.time);
+  const sentAt = Date.parse(envelope.time);
   return {
     durable,
     message_id: envelope.id,
     content_type: datacontenttype,
-    ...(!Number.isNaN(said) && { creation_time: new Date(said) }),
+    ...(!Number.isNaN(sentAt) && { creation_time: new Date(sentAt) }),
     application_properties: Object.fromEntries(named),
     ...delayed(delay),
     body: rhea.message.data_section(body),

@@ -56,7 +56,7 @@ interface Link {
   ahead: number;
   gone: boolean;
   suspects?: Promise<FirstOfKeys>;
-  saying?: Settling;
+  settling?: Settling;
 }
 
 /**
@@ -177,10 +177,10 @@ export class QueueReceiver {
    */
   private settle(link: Link, delivery: Delivery, how: Settling): void {
     if (link.gone || link.receiver.is_closed()) return;
-    if (link.saying !== undefined && link.saying !== how)
+    if (link.settling !== undefined && link.settling !== how)
       return void setImmediate(() => this.settle(link, delivery, how));
-    link.saying = how;
-    setImmediate(() => (link.saying = undefined));
+    link.settling = how;
+    setImmediate(() => (link.settling = undefined));
     link.held.delete(delivery);
     delivery[how]();
     link.ahead--;

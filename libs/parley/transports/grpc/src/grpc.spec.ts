@@ -260,13 +260,13 @@ describe('several instances', () => {
     async () => ({ ok: true, body: Buffer.from(name) });
 
   /** Calls until every name was heard; fails by the test's own time limit. */
-  async function hear(transport: GrpcCallTransport, ...names: string[]): Promise<void> {
+  async function receive(transport: GrpcCallTransport, ...names: string[]): Promise<void> {
     for (const missing = new Set(names); missing.size > 0;) missing.delete(await reply(transport));
   }
 
   it('are asked in turn', async () => {
     const transport = transportTo(await serve(named('a')), await serve(named('b')));
-    await hear(transport, 'a', 'b');
+    await receive(transport, 'a', 'b');
     const heard = [
       await reply(transport),
       await reply(transport),
@@ -279,13 +279,13 @@ describe('several instances', () => {
   it('cover for one that is killed: at most one try is lost; and it is used again when it is back', async () => {
     const [a, b] = [await serve(named('a')), await serve(named('b'))];
     const transport = transportTo(a, b);
-    await hear(transport, 'a', 'b');
+    await receive(transport, 'a', 'b');
     const tries = countTries(transport);
     kill(a);
     for (let n = 0; n < 50; n++) expect(await reply(transport)).toBe('b');
     expect(tries()).toBeLessThanOrEqual(50 + 1);
     await serve(named('a again'), a.port);
-    await hear(transport, 'a again');
+    await receive(transport, 'a again');
   });
 
   /** How often the transport has asked an instance since. */

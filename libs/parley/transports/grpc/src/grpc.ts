@@ -19,6 +19,6 @@ export const grpc: Technology = {
  * errors, too.
  */
 function noteFor({ log }: TransportContext): Partial<Console> {
-  const note = (...said: unknown[]) => log('debug', `gRPC: ${said.join(' ')}`);
+  const note = (...parts: unknown[]) => log('debug', `gRPC: ${parts.join(' ')}`);
   return { error: note, info: note, debug: note };
 }

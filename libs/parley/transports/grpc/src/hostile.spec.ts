@@ -127,7 +127,7 @@ hostileSuite({
  * The answer to a client that keeps to no rules: the status of HTTP or of gRPC, or how the stream
  * ended.
  */
-type Heard = { readonly status?: number; readonly grpc?: number; readonly ended: string };
+type Received = { readonly status?: number; readonly grpc?: number; readonly ended: string };
 
 describe('what means harm, below what gRPC carries', () => {
   let session: ClientHttp2Session;
@@ -154,14 +154,14 @@ describe('what means harm, below what gRPC carries', () => {
     'ce-id': randomUUID(),
   };
 
-  function stream(bytes: Buffer, headers: OutgoingHttpHeaders = {}, end = true): Promise<Heard> {
+  function stream(bytes: Buffer, headers: OutgoingHttpHeaders = {}, end = true): Promise<Received> {
     return new Promise((resolve) => {
-      const heard: { status?: number; grpc?: number } = {};
+      const received: { status?: number; grpc?: number } = {};
       const note = (got: IncomingHttpHeaders) => {
-        if (got[':status'] !== undefined) heard.status = Number(got[':status']);
-        if (got['grpc-status'] !== undefined) heard.grpc = Number(got['grpc-status']);
+        if (got[':status'] !== undefined) received.status = Number(got[':status']);
+        if (got['grpc-status'] !== undefined) received.grpc = Number(got['grpc-status']);
       };
-      const done = (ended: string) => resolve({ ...heard, ended });
+      const done = (ended: string) => resolve({ ...received, ended });
       const request = session.request({ ...HEADERS, ...headers });
       request
         .on('response', note)
@@ -184,14 +184,14 @@ describe('what means harm, below what gRPC carries', () => {
   }
 
   const BODY = Buffer.from(JSON.stringify(goodOrder.payload));
-  const isRefused = ({ status: http, grpc: code, ended }: Heard) =>
+  const isRefused = ({ status: http, grpc: code, ended }: Received) =>
     code !== undefined ? code !== status.OK : (http ?? 0) >= 400 || ended !== 'stream 0';
 
   it('is heard as it is: an honest stream is answered', async () => {
     expect(await stream(frame(BODY))).toEqual({ status: 200, grpc: status.OK, ended: 'stream 0' });
   });
 
-  it.each<[string, () => Promise<Heard>]>([
+  it.each<[string, () => Promise<Received>]>([
     ['a frame cut short', () => stream(frame(BODY, BODY.length + 100))],
     ['half of a frame’s head', () => stream(Buffer.from([0, 0]))],
     ['a frame of another protocol', () => stream(Buffer.from('999#{"pattern":"a"}'))],
@@ -234,8 +234,8 @@ describe('what means harm, below what gRPC carries', () => {
     ['bytes that are no base64', () => stream(frame(BODY), { 'ce-id': '%', 'x-bin': '!!!!' })],
     ['an id that is percent signs', () => stream(frame(BODY), { 'ce-id': '%zz%00%'.repeat(100) })],
   ])('is refused: %s', async (_, attack) => {
-    const heard = await attack();
-    expect([heard, isRefused(heard)]).toEqual([heard, true]);
+    const received = await attack();
+    expect([received, isRefused(received)]).toEqual([received, true]);
   });
 
   it('is not remembered: a thousand streams that are broken off', async () => {

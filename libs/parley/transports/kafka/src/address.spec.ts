@@ -88,7 +88,7 @@ describe('what is said of a failed start', () => {
   });
 
   it('is what was said already', () => {
-    for (const said of [new KafkaUnavailableError(address, 'x'), new TopologyMismatchError('y')])
-      expect(startFailure(address, said)).toBe(said);
+    for (const sent of [new KafkaUnavailableError(address, 'x'), new TopologyMismatchError('y')])
+      expect(startFailure(address, sent)).toBe(sent);
   });
 });

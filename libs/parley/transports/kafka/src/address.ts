@@ -89,8 +89,9 @@ export class TopologyMismatchError extends Error {
 
 /** Turns an error while connecting into one sentence. */
 export function startFailure(address: Address, thrown: unknown): Error {
-  const isTold = thrown instanceof KafkaUnavailableError || thrown instanceof TopologyMismatchError;
-  return isTold ? thrown : (bugIn(thrown) ?? new KafkaUnavailableError(address, thrown));
+  const isExplained =
+    thrown instanceof KafkaUnavailableError || thrown instanceof TopologyMismatchError;
+  return isExplained ? thrown : (bugIn(thrown) ?? new KafkaUnavailableError(address, thrown));
 }
 
 function explain({ user, tls }: Address, cause: unknown): string {

@@ -37,7 +37,7 @@ type Handle = (
  */
 export class Scene {
   readonly owner = `t${randomBytes(4).toString('hex')}`;
-  readonly said = event(`${this.owner}.number-said`, Numbered, { key: 'key' });
+  readonly sent = event(`${this.owner}.number-said`, Numbered, { key: 'key' });
   readonly other = event(`${this.owner}.number-forgotten`, Numbered, { key: 'key' });
   readonly order = command(`${this.owner}.take-number`, Numbered);
   readonly complaints: string[] = [];
@@ -68,20 +68,20 @@ export class Scene {
     return transport;
   }
 
-  async say(...messages: OutgoingMessage[]): Promise<void> {
+  async send(...messages: OutgoingMessage[]): Promise<void> {
     const transport = await this.transport();
     await transport.publish(messages);
   }
 
   /** An instance of a service with one handler for some contracts of one kind. */
-  async hear(
+  async receive(
     handle: Handle,
     {
       options = {},
       subscription = 'spec',
       concurrency = 10,
       service = this.owner,
-      contracts = [this.said],
+      contracts = [this.sent],
     }: Hearing = {},
     url = this.url,
   ): Promise<Consumer> {

@@ -32,13 +32,13 @@ jest.setTimeout(60_000);
     it('has lanes side by side: a slow key holds up no other, and nothing above it counts as done before it is', async () => {
       const slow = new Gate();
       const seen = new Recorder<number>();
-      await scene.hear(async (_, { key, n }) => {
+      await scene.receive(async (_, { key, n }) => {
         if (key === 'slow') await slow.opened;
         seen.note(n);
       });
-      await scene.say(
-        message(scene.said, 0, 'slow'),
-        ...numbers(30).map((n) => message(scene.said, n, `k${n}`)),
+      await scene.send(
+        message(scene.sent, 0, 'slow'),
+        ...numbers(30).map((n) => message(scene.sent, n, `k${n}`)),
       );
       await seen.reach(30);
       const group = `${scene.owner}.spec`;
@@ -59,7 +59,7 @@ jest.setTimeout(60_000);
       const gate = new Gate();
       const seen = new Recorder<number>();
       let [running, most] = [0, 0];
-      await scene.hear(
+      await scene.receive(
         async (_, { n }) => {
           most = Math.max(most, ++running);
           await gate.opened;
@@ -70,10 +70,10 @@ jest.setTimeout(60_000);
       );
       const body = Buffer.alloc(2_000, 'x').toString();
       const said = numbers(4_000).map((n) => ({
-        ...message(scene.said, n, `k${n}`),
+        ...message(scene.sent, n, `k${n}`),
         body: Buffer.from(JSON.stringify({ key: `k${n}`, n, body })),
       }));
-      await scene.say(...said);
+      await scene.send(...said);
       await eventually(() => running === 5, 'all slots to be taken');
       gate.open();
       await seen.reach(4_000, undefined, 40_000);
@@ -84,10 +84,10 @@ jest.setTimeout(60_000);
   describe('publishing', () => {
     it('takes what many say at the same time in few requests', async () => {
       const transport = await scene.transport();
-      await transport.publish([message(scene.said, 0)]);
+      await transport.publish([message(scene.sent, 0)]);
       const began = performance.now();
       await Promise.all(
-        numbers(5_000).map((n) => transport.publish([message(scene.said, n, `k${n % 50}`)])),
+        numbers(5_000).map((n) => transport.publish([message(scene.sent, n, `k${n % 50}`)])),
       );
       const rate = 5_000 / ((performance.now() - began) / 1_000);
       process.stdout.write(
@@ -95,7 +95,7 @@ jest.setTimeout(60_000);
       );
       expect(rate).toBeGreaterThan(500);
       const seen = new Recorder<[string, number]>();
-      await scene.hear((_, { key, n }) => seen.note([key, n]));
+      await scene.receive((_, { key, n }) => seen.note([key, n]));
       await seen.reach(5_001);
       for (const key of new Set(seen.entries.map(([one]) => one))) {
         const order = seen.entries.filter(([one]) => one === key).map(([, n]) => n);
@@ -105,30 +105,30 @@ jest.setTimeout(60_000);
 
     it('refuses what is too large by name, and takes the rest', async () => {
       const transport = await scene.transport();
-      const large = { ...message(scene.said, 1), body: Buffer.alloc(1_048_588) };
+      const large = { ...message(scene.sent, 1), body: Buffer.alloc(1_048_588) };
       await expect(transport.publish([large])).rejects.toMatchObject({
         name: 'BodyTooLargeError',
         limit: transport.maxBodyBytes,
       });
       const largest = {
-        ...message(scene.said, 2),
+        ...message(scene.sent, 2),
         body: Buffer.from(
           JSON.stringify({ key: 'k', n: 2, text: 'x'.repeat(transport.maxBodyBytes! - 40) }),
         ),
       };
-      await transport.publish([largest, message(scene.said, 3)]);
+      await transport.publish([largest, message(scene.sent, 3)]);
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => seen.note(n));
+      await scene.receive((_, { n }) => seen.note(n));
       expect(await seen.reach(2)).toEqual([2, 3]);
     });
 
     it('makes a topic anew that somebody deleted', async () => {
       const transport = await scene.transport();
-      await transport.publish([message(scene.said, 1)]);
+      await transport.publish([message(scene.sent, 1)]);
       await scene.admin((admin) => admin.deleteTopics({ topics: [scene.topic] }));
       await eventually(
         () =>
-          transport.publish([message(scene.said, 2)]).then(
+          transport.publish([message(scene.sent, 2)]).then(
             () => true,
             () => false,
           ),
@@ -140,21 +140,21 @@ jest.setTimeout(60_000);
 
   describe('a group', () => {
     it('keeps to where it first began, although it committed nothing of what it read', async () => {
-      await scene.say(message(scene.said, 1));
-      const first = await scene.hear(() => undefined, { options: { from: 'now' } });
+      await scene.send(message(scene.sent, 1));
+      const first = await scene.receive(() => undefined, { options: { from: 'now' } });
       await first.close();
-      await scene.say(message(scene.said, 2));
+      await scene.send(message(scene.sent, 2));
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => seen.note(n), { options: { from: 'now' } });
+      await scene.receive((_, { n }) => seen.note(n), { options: { from: 'now' } });
       await seen.reach(1);
       expect(seen.entries).toEqual([2]);
     });
 
     it('goes on with the earliest that is left when its position was deleted, and says so', async () => {
       const hearing = { options: { from: 'now' } } as const;
-      const first = await scene.hear(() => undefined, hearing);
+      const first = await scene.receive(() => undefined, hearing);
       await first.close();
-      await scene.say(...numbers(3).map((n) => message(scene.said, n)));
+      await scene.send(...numbers(3).map((n) => message(scene.sent, n)));
       await scene.admin(async (admin) => {
         const ends = await admin.fetchTopicOffsets(scene.topic);
         const partitions = ends.map(({ partition, high }) => ({
@@ -164,15 +164,15 @@ jest.setTimeout(60_000);
         await admin.deleteTopicRecords({ topic: scene.topic, partitions });
       });
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => seen.note(n), hearing);
+      await scene.receive((_, { n }) => seen.note(n), hearing);
       expect(await seen.reach(1)).toEqual([3]);
       expect(scene.complaints.join()).toContain('were deleted before they were handled');
     });
 
     it('passes over what nobody there handles, and counts it as done', async () => {
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => seen.note(n));
-      await scene.say(message(scene.other, 1), message(scene.said, 2), message(scene.other, 3));
+      await scene.receive((_, { n }) => seen.note(n));
+      await scene.send(message(scene.other, 1), message(scene.sent, 2), message(scene.other, 3));
       await seen.reach(1);
       await eventually(
         async () => (await scene.position(`${scene.owner}.spec`)) === 3,
@@ -183,8 +183,8 @@ jest.setTimeout(60_000);
 
     it('tells how far it lags', async () => {
       const gate = new Gate();
-      const intake = await scene.hear(() => gate.opened as Promise<void>);
-      await scene.say(...numbers(7).map((n) => message(scene.said, n)));
+      const intake = await scene.receive(() => gate.opened as Promise<void>);
+      await scene.send(...numbers(7).map((n) => message(scene.sent, n)));
       expect(await intake.backlog!()).toMatchObject([
         { subscription: `${scene.owner}.spec`, waiting: 7 },
       ]);
@@ -197,29 +197,29 @@ jest.setTimeout(60_000);
 
     it('delivers again what was given back, before what follows it', async () => {
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => {
+      await scene.receive((_, { n }) => {
         seen.note(n);
         return n === 1 && seen.entries.length === 1 ? { kind: 'return' } : DONE;
       });
-      await scene.say(message(scene.said, 1), message(scene.said, 2));
+      await scene.send(message(scene.sent, 1), message(scene.sent, 2));
       expect(await seen.reach(3)).toEqual([1, 1, 2]);
     });
 
     it('is left although a handler does not notice that it is to give up, and its message is another’s', async () => {
       const [begun, never] = [new Gate(), new Gate()];
-      const intake = await scene.hear(() => (begun.open(), never.opened));
-      await scene.say(message(scene.said, 1));
+      const intake = await scene.receive(() => (begun.open(), never.opened));
+      await scene.send(message(scene.sent, 1));
       await begun.opened;
       await intake.close();
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => seen.note(n));
+      await scene.receive((_, { n }) => seen.note(n));
       expect(await seen.reach(1)).toEqual([1]);
       never.open();
     });
 
     it('is made anew when its consumer crashed, and says meanwhile why it does not read', async () => {
       const seen = new Recorder<number>();
-      const intake = await scene.hear((_, { n }) => seen.note(n));
+      const intake = await scene.receive((_, { n }) => seen.note(n));
       await scene.admin((admin) => admin.deleteTopics({ topics: [scene.topic] }));
       await eventually(
         () => intake.health().state === 'disconnected',
@@ -234,7 +234,7 @@ jest.setTimeout(60_000);
       );
       await eventually(
         () =>
-          scene.say(message(scene.said, 5)).then(
+          scene.send(message(scene.sent, 5)).then(
             () => true,
             () => false,
           ),
@@ -258,15 +258,15 @@ jest.setTimeout(60_000);
         handled.push({ key, n });
         return DONE;
       };
-      const start = () => scene.hear(handle, { concurrency });
+      const start = () => scene.receive(handle, { concurrency });
       const instances = [await start(), await start()];
-      const speaker = await scene.transport();
+      const sender = await scene.transport();
       let [said, stopped] = [0, false];
       const isBehind = () => said - handled.length > 10 * keys;
       const talking = Promise.all(
         Array.from({ length: keys }, async (_, key) => {
           for (let n = 1; !stopped; n++) {
-            await speaker.publish([message(scene.said, n, `k${key}`)]);
+            await sender.publish([message(scene.sent, n, `k${key}`)]);
             said++;
             do await new Promise((resolve) => setTimeout(resolve, 10));
             while (isBehind() && !stopped); // on a slow machine, too, there is work under way, but no heap of it
@@ -308,8 +308,8 @@ jest.setTimeout(60_000);
 
   describe('others', () => {
     it('may read our messages: CloudEvents in binary mode, keyed by the partition key', async () => {
-      const sent = message(scene.said, 1, 'Zürich');
-      await scene.say(sent);
+      const sent = message(scene.sent, 1, 'Zürich');
+      await scene.send(sent);
       const consumer = scene.direct().consumer({ groupId: `${scene.owner}-foreign` });
       await consumer.subscribe({ topic: scene.topic, fromBeginning: true });
       const read = new Recorder<{ key: string; headers: Record<string, string>; value: string }>();
@@ -331,7 +331,7 @@ jest.setTimeout(60_000);
         headers: {
           ce_specversion: '1.0',
           ce_id: sent.envelope.id,
-          ce_type: scene.said.name,
+          ce_type: scene.sent.name,
           'content-type': 'application/json',
         },
       });
@@ -339,18 +339,18 @@ jest.setTimeout(60_000);
 
     it('may write messages: binary, structured, and what nobody can read is handed on as it came', async () => {
       const seen = new Recorder<{ headers: object; body: string }>();
-      await scene.hear(({ headers, body }) => seen.note({ headers, body: body.toString() }));
+      await scene.receive(({ headers, body }) => seen.note({ headers, body: body.toString() }));
       const producer = scene.direct().producer();
       await producer.connect();
       const structured = JSON.stringify({
         specversion: '1.0',
         id: 'b',
-        type: scene.said.name,
+        type: scene.sent.name,
         source: '/cobol',
         data: { n: 2 },
       });
       const messages = [
-        { key: 'k', value: '{"n":1}', headers: { ce_id: 'a', ce_type: scene.said.name } },
+        { key: 'k', value: '{"n":1}', headers: { ce_id: 'a', ce_type: scene.sent.name } },
         {
           key: 'k',
           value: structured,
@@ -363,7 +363,7 @@ jest.setTimeout(60_000);
       await producer.disconnect();
       const got = await seen.reach(4);
       expect(got).toMatchObject([
-        { headers: { id: 'a', type: scene.said.name, partitionkey: 'k' }, body: '{"n":1}' },
+        { headers: { id: 'a', type: scene.sent.name, partitionkey: 'k' }, body: '{"n":1}' },
         { headers: { id: 'b', source: '/cobol', partitionkey: 'k' }, body: '{"n":2}' },
         { headers: { partitionkey: 'k' }, body: 'hello' },
         { headers: { partitionkey: 'k' }, body: '' },
@@ -374,8 +374,8 @@ jest.setTimeout(60_000);
   it('leaves no group behind of an instance that listened to broadcasts', async () => {
     const bell = broadcast(`${scene.owner}.bell-rung`, z.object({ n: z.int() }));
     const seen = new Recorder<number>();
-    const intake = await scene.hear((_, { n }) => seen.note(n), { contracts: [bell] });
-    await scene.say(message(bell, 1));
+    const intake = await scene.receive((_, { n }) => seen.note(n), { contracts: [bell] });
+    await scene.send(message(bell, 1));
     await seen.reach(1);
     await intake.close();
     const { groups } = await scene.admin((admin) => admin.listGroups());
@@ -385,9 +385,9 @@ jest.setTimeout(60_000);
   (guarded ? describe : describe.skip)('that asks for a password', () => {
     it('lets in who knows it', async () => {
       const transport = await scene.transport(guarded);
-      await transport.publish([message(scene.said, 1)]);
+      await transport.publish([message(scene.sent, 1)]);
       const seen = new Recorder<number>();
-      await scene.hear((_, { n }) => seen.note(n), {}, guarded);
+      await scene.receive((_, { n }) => seen.note(n), {}, guarded);
       await seen.reach(1);
     });
 
@@ -409,11 +409,11 @@ jest.setTimeout(60_000);
   describe('topics', () => {
     it('are only looked at when they are somebody else’s to make', async () => {
       const verifying = await scene.transport(url, { topology: 'verify' });
-      await expect(verifying.publish([message(scene.said, 1)])).rejects.toThrow(
+      await expect(verifying.publish([message(scene.sent, 1)])).rejects.toThrow(
         `Kafka at ${url} has no topic ${scene.topic}; create it`,
       );
-      await scene.say(message(scene.said, 1));
-      await verifying.publish([message(scene.said, 2)]);
+      await scene.send(message(scene.sent, 1));
+      await verifying.publish([message(scene.sent, 2)]);
     });
 
     it.each([
@@ -421,8 +421,8 @@ jest.setTimeout(60_000);
       ['replication=3', 'with replication 1, not 3'],
       ['min-insync=2', 'with min.insync.replicas 1, not 2'],
     ])('that are not as the URL wants them are named (%s)', async (option, expected) => {
-      await scene.say(message(scene.said, 1));
-      await expect(scene.hear(() => undefined, {}, `${url}?${option}`)).rejects.toMatchObject({
+      await scene.send(message(scene.sent, 1));
+      await expect(scene.receive(() => undefined, {}, `${url}?${option}`)).rejects.toMatchObject({
         name: 'TopologyMismatchError',
         message: expect.stringContaining(expected) as string,
       });
@@ -430,7 +430,7 @@ jest.setTimeout(60_000);
 
     it('are made as the URL wants them', async () => {
       const transport = await scene.transport(`${url}?partitions=5&retention=8d`);
-      await transport.publish([message(scene.said, 1)]);
+      await transport.publish([message(scene.sent, 1)]);
       const { topics } = await scene.admin((admin) =>
         admin.fetchTopicMetadata({ topics: [scene.topic] }),
       );

@@ -78,11 +78,11 @@ class KafkaTransport implements Transport {
   }
 
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const contracts = [
-      ...said,
+      ...sent,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
     ];
     const topics = new Map(

@@ -8,7 +8,7 @@ import type { Topics } from './topology';
 
 const bug = new TypeError("Cannot read properties of undefined (reading 'correlationId')");
 const TRIED_FOR_MS = 10_000;
-const NumberSaid = event('orders.number-said', z.object({ key: z.string(), n: z.int() }), {
+const NumberSent = event('orders.number-said', z.object({ key: z.string(), n: z.int() }), {
   key: 'key',
 });
 
@@ -17,7 +17,7 @@ describe('a mistake in code, of kafkajs for instance', () => {
   afterEach(() => jest.useRealTimers());
   /** kafkajs may stumble over an outage: a new producer may have more luck. */
   const triedInVain = async (publisher: KafkaPublisher) => {
-    const published = expect(publisher.publish([message(NumberSaid, 1)])).rejects.toBe(bug);
+    const published = expect(publisher.publish([message(NumberSent, 1)])).rejects.toBe(bug);
     await jest.advanceTimersByTimeAsync(TRIED_FOR_MS);
     await published;
   };
@@ -54,13 +54,13 @@ describe('a mistake in code, of kafkajs for instance', () => {
     ];
     const producer = (): Promise<Producer> =>
       Promise.resolve({ produce: ends.shift()!, close: () => Promise.resolve() });
-    const published = publisherOf({ client: { producer } }).publish([message(NumberSaid, 1)]);
+    const published = publisherOf({ client: { producer } }).publish([message(NumberSent, 1)]);
     await jest.advanceTimersByTimeAsync(1_000);
     await expect(published).resolves.toBeUndefined();
   });
 
   it('is told as what it is where a topic is looked for', async () => {
     const topics = { peek: () => undefined, ensure: () => Promise.reject(bug) };
-    await expect(publisherOf({ topics }).publish([message(NumberSaid, 1)])).rejects.toBe(bug);
+    await expect(publisherOf({ topics }).publish([message(NumberSent, 1)])).rejects.toBe(bug);
   });
 });

@@ -6,7 +6,7 @@ import { message } from './kafka.fixture';
 import { KafkaPublisher } from './publisher';
 import type { KnownTopic, Topics } from './topology';
 
-const NumberSaid = event('orders.number-said', z.object({ key: z.string(), n: z.int() }), {
+const NumberSent = event('orders.number-said', z.object({ key: z.string(), n: z.int() }), {
   key: 'key',
 });
 const CONFIRMED_WITHIN_MS = 10_000;
@@ -52,11 +52,11 @@ describe('a producer that is opened anew', () => {
       { log: () => undefined },
     );
 
-    const first = publisher.publish([message(NumberSaid, 1)]);
+    const first = publisher.publish([message(NumberSent, 1)]);
     const firstFails = expect(first).rejects.toThrow('no confirm in time');
     await jest.advanceTimersByTimeAsync(CONFIRMED_WITHIN_MS);
     await firstFails;
-    const second = publisher.publish([message(NumberSaid, 2)]);
+    const second = publisher.publish([message(NumberSent, 2)]);
     await jest.advanceTimersByTimeAsync(0);
     expect(openings.all).toHaveLength(2);
 

@@ -53,10 +53,10 @@ describe('the address of a Kinesis', () => {
 });
 
 describe('a failed start', () => {
-  const said = (thrown: object) => startFailure(own, Object.assign(new Error(), thrown)).message;
+  const sent = (thrown: object) => startFailure(own, Object.assign(new Error(), thrown)).message;
 
   it('says which credentials are refused, not what they are', () => {
-    const message = said({
+    const message = sent({
       name: 'InvalidClientTokenId',
       message: 'The security token included in the request is invalid',
     });
@@ -67,7 +67,7 @@ describe('a failed start', () => {
 
   it('says that there are none', () => {
     expect(
-      said({
+      sent({
         name: 'CredentialsProviderError',
         message: 'Could not load credentials from any providers',
       }),
@@ -75,14 +75,14 @@ describe('a failed start', () => {
   });
 
   it('says that nobody is there', () => {
-    expect(said({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain(
+    expect(sent({ code: 'ECONNREFUSED', message: 'connect ECONNREFUSED' })).toContain(
       'cannot be reached (connect ECONNREFUSED); is it running, and does the URL point to it?',
     );
   });
 
   it('says that somebody else is there', () => {
     expect(
-      said({ code: 'HPE_INVALID_CONSTANT', message: 'Parse Error: Expected HTTP/' }),
+      sent({ code: 'HPE_INVALID_CONSTANT', message: 'Parse Error: Expected HTTP/' }),
     ).toContain('does not answer like Kinesis (Parse Error: Expected HTTP/)');
   });
 

@@ -97,11 +97,11 @@ class KinesisTransport implements Transport {
   }
 
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const contracts = [
-      ...said,
+      ...sent,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
     ];
     const streams = new Map(

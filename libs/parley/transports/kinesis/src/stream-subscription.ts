@@ -187,7 +187,7 @@ export class StreamSubscription {
     this.held.delete(shard.lease.shard);
     this.givenUp.add(shard.lease.shard);
     await this.handBack([shard]); // first: the next owner must find it handed back
-    await this.tell([shard.standing], true);
+    await this.store([shard.standing], true);
     this.givenUp.delete(shard.lease.shard);
     shard.lose('is given up');
   }
@@ -202,14 +202,14 @@ export class StreamSubscription {
     this.advancing = this.advancing.then(async () => {
       const moved = [...this.held.values()].filter(({ leaving, hasMoved }) => !leaving && hasMoved);
       const moves = moved.map(({ standing }) => standing);
-      const lost = moves.length > 0 ? await this.tell(moves, false) : [];
+      const lost = moves.length > 0 ? await this.store(moves, false) : [];
       if (lost === undefined) return;
-      moved.forEach((shard, place) => this.told(shard, moves[place]!, lost));
+      moved.forEach((shard, place) => this.stored(shard, moves[place]!, lost));
     });
     return this.advancing;
   }
 
-  private told(shard: ShardConsumer, move: ShardMove, lost: readonly string[]): void {
+  private stored(shard: ShardConsumer, move: ShardMove, lost: readonly string[]): void {
     if (lost.includes(move.shard)) return this.lose(shard, 'belongs to another instance now');
     shard.moved(move);
     if (!move.over) return;
@@ -221,7 +221,7 @@ export class StreamSubscription {
    * A failure loses nothing: handled messages are in the inbox, and the next time moves the
    * position.
    */
-  private async tell(
+  private async store(
     moves: readonly ShardMove[],
     free: boolean,
   ): Promise<readonly string[] | undefined> {

@@ -57,7 +57,7 @@ class World {
     return transport;
   }
 
-  async say(
+  async send(
     jobs: readonly Job[],
     transport = this.open(),
     contract = this.happened,
@@ -178,7 +178,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     const one = world();
     const seen: Job[] = [];
     // More than one reading of a shard returns: its successors would be read before all of it.
-    await one.say(jobs(1, 1_600, 50));
+    await one.send(jobs(1, 1_600, 50));
     const [first] = await openShards(one.stream);
     const middle = (BigInt(2) ** BigInt(126)).toString();
     await trial.client.send(
@@ -189,7 +189,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       }),
     );
     await eventually(async () => (await openShards(one.stream)).length === 3, 'the split');
-    await one.say(jobs(1_601, 1_700, 50));
+    await one.send(jobs(1_601, 1_700, 50));
     await one.listen(seen);
     await one.listen(seen);
     const [, left, right] = await openShards(one.stream);
@@ -201,7 +201,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       }),
     );
     await eventually(async () => (await openShards(one.stream)).length === 2, 'the merger');
-    await one.say(jobs(1_701, 1_800, 50));
+    await one.send(jobs(1_701, 1_800, 50));
     await eventually(() => new Set(seen.map(({ n }) => n)).size === 1_800, 'all of them');
     expectOrderPerKey(firstTimes(seen));
   });
@@ -211,11 +211,11 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     const [lost, kept]: [Job[], Job[]] = [[], []];
     const [road, link] = [await TcpProxy.to(given, 4567), new FaultyLink()];
     await one.listen(lost, { road, link });
-    await one.say(jobs(1, 40));
+    await one.send(jobs(1, 40));
     await reach(lost, 40);
     await one.listen(kept);
     expect(road.down() + link.set(false)).toBeGreaterThan(1);
-    await one.say(jobs(41, 80));
+    await one.send(jobs(41, 80));
     await eventually(() => new Set([...lost, ...kept].map(({ n }) => n)).size === 80, 'all 80');
     expectOrderPerKey(firstTimes(kept));
     await road.close();
@@ -223,7 +223,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
 
   it('are shared, and handed over when somebody joins or leaves', async () => {
     const one = world();
-    await one.say(jobs(1, 1));
+    await one.send(jobs(1, 1));
     const members = [await one.listen([]), await one.listen([])] as unknown as {
       holdings(): string[];
       close(): Promise<void>;
@@ -246,7 +246,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       seen.push(job);
       return DONE;
     };
-    await one.say([stuck, ...jobs(1, 30)]);
+    await one.send([stuck, ...jobs(1, 30)]);
     const [road, link] = [await TcpProxy.to(given, 4567), new FaultyLink()];
     const moved: ShardMove[] = [];
     await one.listen(first, {
@@ -256,7 +256,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     });
     await reach(first, 30);
     const known = moved.length;
-    await one.say([{ key: 'k0', n: 31 }]);
+    await one.send([{ key: 'k0', n: 31 }]);
     await eventually(() => moved.length > known, 'positions to be known');
     road.down();
     link.set(false);
@@ -272,13 +272,13 @@ function expectOrderPerKey(seen: readonly Job[]): void {
     const first = await one.listen(before, {
       context: { store: watched(one, new FaultyLink(), moved) },
     });
-    await one.say([...jobs(1, 30, 1), { key: 'other', n: 31 }]);
+    await one.send([...jobs(1, 30, 1), { key: 'other', n: 31 }]);
     await reach(before, 31);
     const known = moved.length;
     await eventually(() => moved.length > known, 'the last one’s position to be known');
     await first.close();
     await one.listen(after);
-    await one.say([{ key: 'k0', n: 32 }]);
+    await one.send([{ key: 'k0', n: 32 }]);
     await reach(after, 1);
     expect(sorted(after)).toEqual([32]);
   });
@@ -286,11 +286,11 @@ function expectOrderPerKey(seen: readonly Job[]): void {
   it('are heard live by every instance, from now on, also where they are split', async () => {
     const one = world();
     const [here, there]: [Job[], Job[]] = [[], []];
-    await one.say(jobs(1, 10));
+    await one.send(jobs(1, 10));
     await one.listen(here, { options: { live: true }, context: { store: undefined } });
     await one.listen(there, { options: { live: true }, context: { store: undefined } });
-    await one.say(jobs(11, 20));
-    await one.say([{ key: 'x', n: 1_000 }], undefined, one.ignored);
+    await one.send(jobs(11, 20));
+    await one.send([{ key: 'x', n: 1_000 }], undefined, one.ignored);
     await Promise.all([reach(here, 10), reach(there, 10)]);
     const [first] = await openShards(one.stream);
     await trial.client.send(
@@ -301,7 +301,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       }),
     );
     await eventually(async () => (await openShards(one.stream)).length === 3, 'the split');
-    await one.say(jobs(21, 60));
+    await one.send(jobs(21, 60));
     await Promise.all([reach(here, 50), reach(there, 50)]);
     for (const seen of [here, there]) {
       expect(sorted(seen)).toEqual(sorted(jobs(11, 60)));
@@ -322,7 +322,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
       log: () => undefined,
     });
     await one.listen(seen);
-    await one.say(jobs(1, 100), busy);
+    await one.send(jobs(1, 100), busy);
     await reach(seen, 100);
     expect(road.refused).toBeGreaterThan(30);
     expect(sorted(seen)).toEqual(sorted(jobs(1, 100)));
@@ -377,7 +377,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
   it('tell the doctor how long they keep things', async () => {
     const one = world();
     const transport = one.open();
-    await one.say(jobs(1, 1), transport);
+    await one.send(jobs(1, 1), transport);
     const findings = await transport.checkDurability!();
     expect(findings.map(({ what, verdict }) => [what.split(' ').at(-1), verdict])).toEqual([
       [expect.any(String), 'unknown'],
@@ -414,7 +414,7 @@ function expectOrderPerKey(seen: readonly Job[]): void {
 
     it('is refused when a stream keeps less than declared', async () => {
       const one = world();
-      await one.say(jobs(1, 1), one.open({ retention: '24h' }));
+      await one.send(jobs(1, 1), one.open({ retention: '24h' }));
       await expect(one.listen([])).rejects.toThrow(
         `the stream ${one.stream} keeps what is in it for 24 h instead of 168 h; raise that, or say ?retention=24h`,
       );

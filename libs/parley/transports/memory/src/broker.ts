@@ -87,7 +87,7 @@ export class MemoryBroker {
         due: this.clock.elapsed() + (message.delay ?? 0),
       });
     else if (message.contract.kind === 'event') this.append(headers, body);
-    else for (const hear of this.listeners) hear(headers, body);
+    else for (const receive of this.listeners) receive(headers, body);
   }
 
   /** The queue of the commands that a service owns; it exists before the service does. */
@@ -121,14 +121,14 @@ export class MemoryBroker {
       ({ pending }) => pending > 0,
     );
     const unsettled = [...this.broadcasts].reduce((sum, one) => sum + one.unsettled, this.arriving);
-    const heard = unsettled > 0 ? [`${unsettled} broadcasts or events being handled`] : [];
-    return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...heard];
+    const received = unsettled > 0 ? [`${unsettled} broadcasts or events being handled`] : [];
+    return [...queues.map(({ name, pending }) => `${pending} messages for ${name}`), ...received];
   }
 
   private append(headers: Headers, body: Buffer): void {
     this.log.push({ headers, body, at: this.clock.now() });
     for (const group of this.groups.values()) group.add({ headers, body, due: 0 } satisfies Item);
-    for (const hear of this.tails) hear(headers, body);
+    for (const receive of this.tails) receive(headers, body);
   }
 }
 

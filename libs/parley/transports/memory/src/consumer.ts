@@ -82,8 +82,8 @@ export class MemoryConsumer extends ConsumerServer {
     if (subscription.kind === 'command')
       this.consume(this.broker.commandsOf(subscription.name), subscription);
     else if (subscription.kind === 'broadcast')
-      this.unlisten.push(this.broker.listen(this.hear(subscription)));
-    else if (subscription.live) this.unlisten.push(this.broker.tail(this.hear(subscription)));
+      this.unlisten.push(this.broker.listen(this.receive(subscription)));
+    else if (subscription.live) this.unlisten.push(this.broker.tail(this.receive(subscription)));
     else this.consume(this.broker.groupOf(subscription), subscription);
   }
 
@@ -101,7 +101,7 @@ export class MemoryConsumer extends ConsumerServer {
     queue.attach(consumer);
   }
 
-  private hear(subscription: RegisteredSubscription) {
+  private receive(subscription: RegisteredSubscription) {
     const deliver: Deliver = (delivery) => this.outside(() => this.deliver(delivery));
     const consumer = new BroadcastConsumer(subscription, deliver, this.log);
     this.broadcasts.push(consumer);

@@ -46,7 +46,7 @@ const context = (service: string): TransportContext => ({
 const publish = (...messages: OutgoingMessage[]) =>
   memory.open!(url, context('orders')).publish(messages);
 
-function said(contract: Contract, orderId = 'o-1', delay?: number): OutgoingMessage {
+function sent(contract: Contract, orderId = 'o-1', delay?: number): OutgoingMessage {
   const id = randomUUID();
   const partitionkey = contract.key === undefined ? undefined : orderId;
   const envelope = { id, type: contract.name, partitionkey } as OutgoingMessage['envelope'];
@@ -83,13 +83,18 @@ async function instance(
   );
   await listening(intake);
   open.push(intake);
-  const heard = (count: number) =>
+  const received = (count: number) =>
     new Promise<void>((resolve) => {
       const look = () => deliveries.length >= count && resolve();
       waiting.add(look);
       look();
     });
-  return { intake, deliveries, heard, ids: () => deliveries.map(({ headers }) => headers.id) };
+  return {
+    intake,
+    deliveries,
+    received,
+    ids: () => deliveries.map(({ headers }) => headers.id),
+  };
 }
 
 const listening = (server: { listen(started: (error?: unknown) => void): unknown }) =>
@@ -105,10 +110,10 @@ function gate() {
 
 describe('a command', () => {
   it('waits for its owner to start, and reaches one instance of it, as bytes', async () => {
-    const messages = Array.from({ length: 10 }, (_, n) => said(Ship, `o-${n}`));
+    const messages = Array.from({ length: 10 }, (_, n) => sent(Ship, `o-${n}`));
     await publish(...messages);
     const [a, b] = [await instance('shipping', Ship), await instance('shipping', Ship)];
-    await Promise.all([a.heard(5), b.heard(5)]);
+    await Promise.all([a.received(5), b.received(5)]);
     expect([...a.ids(), ...b.ids()].sort()).toEqual(idsOf(messages).sort());
     expect(a.deliveries[0]!.body).toBeInstanceOf(Buffer);
     expect(a.deliveries[0]).toMatchObject({ attempt: 1, supports: { retry: false, dead: false } });
@@ -120,22 +125,22 @@ describe('a command', () => {
       if (count === 1) await first.opened;
       return done;
     });
-    const [a1, a2, b1] = [said(Ship, 'a'), said(Ship, 'a'), said(Ship, 'b')];
+    const [a1, a2, b1] = [sent(Ship, 'a'), sent(Ship, 'a'), sent(Ship, 'b')];
     await publish(a1, a2, b1);
-    await shipping.heard(2);
+    await shipping.received(2);
     expect(shipping.ids()).toEqual(idsOf([a1, b1]));
     first.open();
-    await shipping.heard(3);
+    await shipping.received(3);
     expect(shipping.ids()).toEqual(idsOf([a1, b1, a2]));
   });
 
   it('that is returned comes again before its successors, as the first attempt', async () => {
-    const messages = [said(Ship), said(Ship)];
+    const messages = [sent(Ship), sent(Ship)];
     const shipping = await instance('shipping', Ship, (_, count) =>
       count === 1 ? { kind: 'return' } : done,
     );
     await publish(...messages);
-    await shipping.heard(3);
+    await shipping.received(3);
     const [first, second] = idsOf(messages);
     expect(shipping.ids()).toEqual([first, first, second]);
     expect(shipping.deliveries[1]!.attempt).toBe(1);
@@ -143,39 +148,39 @@ describe('a command', () => {
 
   it('of an instance that died is delivered to another', async () => {
     const dying = await instance('shipping', Ship, () => new Promise(() => {}));
-    await publish(said(Ship));
-    await dying.heard(1);
+    await publish(sent(Ship));
+    await dying.received(1);
     const living = await instance('shipping', Ship);
     await dying.intake.close();
-    await living.heard(1);
+    await living.received(1);
     expect(dying.deliveries[0]!.signal.aborted).toBe(true);
   });
 
   it('belongs to its new instance alone, whatever the old one says later', async () => {
     const [late, finish] = [gate(), gate()];
     const dying = await instance('shipping', Ship, () => late.opened.then(() => done));
-    await publish(said(Ship), said(Ship));
-    await dying.heard(1);
+    await publish(sent(Ship), sent(Ship));
+    await dying.received(1);
     const living = await instance('shipping', Ship, () => finish.opened.then(() => done));
     await dying.intake.close();
-    await living.heard(1);
+    await living.received(1);
     late.open();
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
     expect(living.deliveries).toHaveLength(1);
     finish.open();
-    await living.heard(2);
+    await living.received(2);
   });
 
   it('is not delivered any more once the intake was stopped, and those under way go on', async () => {
     const finish = gate();
     const stopping = await instance('shipping', Ship, () => finish.opened.then(() => done));
-    await publish(said(Ship, 'a'));
-    await stopping.heard(1);
+    await publish(sent(Ship, 'a'));
+    await stopping.received(1);
     await stopping.intake.stop();
-    const late = said(Ship, 'b');
+    const late = sent(Ship, 'b');
     await publish(late);
     const living = await instance('shipping', Ship);
-    await living.heard(1);
+    await living.received(1);
     finish.open();
     expect(living.ids()).toEqual([late.envelope.id]);
     expect(stopping.deliveries[0]!.signal.aborted).toBe(false);
@@ -183,10 +188,10 @@ describe('a command', () => {
 
   it('is held back for its delay', async () => {
     const shipping = await instance('shipping', Ship);
-    const [late, now] = [said(Ship, 'a', 30), said(Ship, 'b')];
+    const [late, now] = [sent(Ship, 'a', 30), sent(Ship, 'b')];
     const at = Date.now();
     await publish(late, now);
-    await shipping.heard(2);
+    await shipping.received(2);
     expect(shipping.ids()).toEqual(idsOf([now, late]));
     expect(Date.now() - at).toBeGreaterThanOrEqual(29);
   });
@@ -194,57 +199,57 @@ describe('a command', () => {
 
 describe('an event', () => {
   it('reaches every subscription, from the beginning, also one that starts later', async () => {
-    const messages = [said(Placed), said(Placed)];
+    const messages = [sent(Placed), sent(Placed)];
     const orders = await instance('orders', Placed);
     await publish(messages[0]!);
     const insights = await instance('insights', Placed);
     await publish(messages[1]!);
-    await Promise.all([orders.heard(2), insights.heard(2)]);
+    await Promise.all([orders.received(2), insights.received(2)]);
     expect([orders.ids(), insights.ids()]).toEqual([idsOf(messages), idsOf(messages)]);
   });
 
   it('is not seen by a subscription that starts from now', async () => {
-    await publish(said(Placed));
+    await publish(sent(Placed));
     const insights = await instance('insights', Placed, undefined, { from: 'now' });
-    const later = said(Placed);
+    const later = sent(Placed);
     await publish(later);
-    await insights.heard(1);
+    await insights.received(1);
     expect(insights.ids()).toEqual([later.envelope.id]);
   });
 
   it('is resumed where the subscription was', async () => {
     const first = await instance('insights', Placed);
-    await publish(said(Placed));
-    await first.heard(1);
+    await publish(sent(Placed));
+    await first.received(1);
     await new Promise(setImmediate);
     await first.intake.close();
-    const missed = said(Placed);
+    const missed = sent(Placed);
     await publish(missed);
     const second = await instance('insights', Placed);
-    await second.heard(1);
+    await second.received(1);
     expect(second.ids()).toEqual([missed.envelope.id]);
   });
 
   it('reaches every instance of a live tail', async () => {
-    await publish(said(Placed));
+    await publish(sent(Placed));
     const [a, b] = [
       await instance('gateway', Placed, undefined, { live: true }),
       await instance('gateway', Placed, undefined, { live: true }),
     ];
-    const later = said(Placed);
+    const later = sent(Placed);
     await publish(later);
-    await Promise.all([a.heard(1), b.heard(1)]);
+    await Promise.all([a.received(1), b.received(1)]);
     expect([a.ids(), b.ids()]).toEqual([[later.envelope.id], [later.envelope.id]]);
   });
 });
 
 describe('a broadcast', () => {
   it('reaches every instance that listens now', async () => {
-    await publish(said(Priced));
+    await publish(sent(Priced));
     const [a, b] = [await instance('gateway', Priced), await instance('gateway', Priced)];
-    const now = said(Priced);
+    const now = sent(Priced);
     await publish(now);
-    await Promise.all([a.heard(1), b.heard(1)]);
+    await Promise.all([a.received(1), b.received(1)]);
     expect([a.ids(), b.ids()]).toEqual([[now.envelope.id], [now.envelope.id]]);
   });
 });
@@ -252,10 +257,11 @@ describe('a broadcast', () => {
 describe('mischief', () => {
   it('delivers twice, late and out of order, but loses nothing and keeps the order of each key', async () => {
     url = `memory://${randomUUID()}?seed=7&duplicate=0.3&delay=5&reorder`;
-    const messages = Array.from({ length: 60 }, (_, n) => said(Ship, `o-${n % 10}`));
+    const messages = Array.from({ length: 60 }, (_, n) => sent(Ship, `o-${n % 10}`));
     await publish(...messages);
     const shipping = await instance('shipping', Ship);
-    while (new Set(shipping.ids()).size < 60) await shipping.heard(shipping.deliveries.length + 1);
+    while (new Set(shipping.ids()).size < 60)
+      await shipping.received(shipping.deliveries.length + 1);
     for (let key = 0; key < 10; key++) {
       const places = shipping.deliveries
         .filter(({ headers }) => headers.partitionkey === `o-${key}`)

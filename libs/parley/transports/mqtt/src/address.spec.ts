@@ -47,23 +47,23 @@ describe('the address of an MQTT broker', () => {
 });
 
 describe('a failed start', () => {
-  const told = (cause: object) =>
+  const reported = (cause: object) =>
     new MqttUnavailableError(new Address('mqtt://me:x@h'), cause).message;
 
   it('says in one sentence what to do', () => {
     expect(
-      told(Object.assign(new Error('Connection refused: Not authorized'), { code: 135 })),
+      reported(Object.assign(new Error('Connection refused: Not authorized'), { code: 135 })),
     ).toContain('refuses the user "me"');
-    expect(told(Object.assign(new Error('Connection refused'), { code: 132 }))).toContain(
+    expect(reported(Object.assign(new Error('Connection refused'), { code: 132 }))).toContain(
       'does not speak MQTT 5',
     );
-    expect(told(new Error('Invalid header flag bits, must be 0x0 for puback packet'))).toContain(
-      'does not speak MQTT; correct the URL',
-    );
-    expect(told(new Error('the connection was closed at once'))).toContain(
+    expect(
+      reported(new Error('Invalid header flag bits, must be 0x0 for puback packet')),
+    ).toContain('does not speak MQTT; correct the URL');
+    expect(reported(new Error('the connection was closed at once'))).toContain(
       'hangs up (the connection was closed at once); is it an MQTT broker',
     );
-    expect(told(new Error('connect ECONNREFUSED'))).toContain(
+    expect(reported(new Error('connect ECONNREFUSED'))).toContain(
       'cannot be reached (connect ECONNREFUSED)',
     );
   });

@@ -87,7 +87,7 @@ export class MqttBroadcastConsumer extends ConsumerServer<'broadcast'> {
   private async subscribe(client: MqttClient): Promise<void> {
     if (this.stopping) return;
     client.removeAllListeners('message');
-    client.on('message', (topic, payload, packet) => this.heard(topic, payload, packet));
+    client.on('message', (topic, payload, packet) => this.received(topic, payload, packet));
     const granted = await client.subscribeAsync(this.filters, { qos: 1, rh: NOTHING_RETAINED });
     const refused = granted.find(({ qos }) => qos >= LEAST_FAILURE);
     if (refused)
@@ -96,9 +96,9 @@ export class MqttBroadcastConsumer extends ConsumerServer<'broadcast'> {
       );
   }
 
-  private heard(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
-    const heard = read(payload, properties);
-    if (Object.keys(heard.headers).length > 0) this.hearing!.receive(heard);
+  private received(topic: string, payload: Buffer, { properties }: IPublishPacket): void {
+    const received = read(payload, properties);
+    if (Object.keys(received.headers).length > 0) this.hearing!.receive(received);
     else
       this.context.log(
         'warn',

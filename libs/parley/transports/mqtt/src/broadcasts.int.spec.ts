@@ -27,7 +27,7 @@ Logger.overrideLogger(false);
 jest.setTimeout(30_000);
 
 const done: Outcome = { kind: 'done', settled: false };
-type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
+type Sent = [topic: string, payload: Buffer, packet: IPublishPacket];
 
 (url ? describe : describe.skip)('broadcasts over MQTT', () => {
   let service: string;
@@ -93,7 +93,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     return client;
   }
 
-  const saying = (payload: object, more: Partial<Envelope> = {}): OutgoingMessage => ({
+  const sending = (payload: object, more: Partial<Envelope> = {}): OutgoingMessage => ({
     contract,
     envelope: envelopeOf(contract.name, more),
     body: Buffer.from(JSON.stringify(payload)),
@@ -102,7 +102,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   it('carries every byte and every attribute to everyone who listens', async () => {
     const [one, other] = [await listener(), await listener()];
     const sent = {
-      ...saying({}, { correlationid: 'two\nlines' }),
+      ...sending({}, { correlationid: 'two\nlines' }),
       body: Buffer.from([123, 0, 255]),
     };
     await (await transport()).publish([sent]);
@@ -119,7 +119,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
 
   it('lets a device follow one parcel only, and tells it the last value when it comes', async () => {
     const sender = await transport(`${url}?by=id&retain=true`);
-    await sender.publish([saying({ id: 'p/1' }), saying({ id: 'p2' })]);
+    await sender.publish([sending({ id: 'p/1' }), sending({ id: 'p2' })]);
     const own = await device(4);
     const said = heard(own);
     await own.subscribeAsync(`${topic}/p%2F1`);
@@ -127,7 +127,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     expect([payload.toString(), retain]).toEqual(['{"id":"p/1"}', true]);
     // An instance of a service receives later messages, of every parcel.
     const { received, until } = await listener();
-    await sender.publish([saying({ id: 'p3' })]);
+    await sender.publish([sending({ id: 'p3' })]);
     await until(1);
     expect(received.map(({ body }) => body.toString())).toEqual(['{"id":"p3"}']);
     for (const id of ['p%2F1', 'p2', 'p3'])
@@ -138,7 +138,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const [new5, old4] = [await device(5), await device(4)];
     await new5.subscribeAsync(topic, { qos: 1 });
     const said = heard(new5);
-    const sent = saying({ id: 'p1' });
+    const sent = sending({ id: 'p1' });
     await (await transport()).publish([sent]);
     const [, payload, { qos, properties }] = await said;
     expect([payload.toString(), qos, properties?.contentType]).toEqual([
@@ -198,7 +198,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     );
     road.up();
     await eventually(() => expect(intake.health().state).toBe('consuming'));
-    await (await transport()).publish([saying({ id: 'p1' })]);
+    await (await transport()).publish([sending({ id: 'p1' })]);
     await until(1);
   });
 
@@ -208,13 +208,13 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
     const sender = await transport(road.along(url));
     const { received, until } = await listener();
     road.dropResponses();
-    await expect(sender.publish([saying({ id: 'lost' })])).rejects.toMatchObject({
+    await expect(sender.publish([sending({ id: 'lost' })])).rejects.toMatchObject({
       name: 'UnconfirmedError',
       message: expect.stringContaining(topic),
     });
     road.down();
     road.up();
-    await eventually(() => sender.publish([saying({ id: 'next' })]));
+    await eventually(() => sender.publish([sending({ id: 'next' })]));
     await until(2);
     expect(received.map(({ body }) => body.toString())).toEqual(['{"id":"lost"}', '{"id":"next"}']);
   });
@@ -278,7 +278,7 @@ type Said = [topic: string, payload: Buffer, packet: IPublishPacket];
   });
 });
 
-const heard = (client: MqttClient): Promise<Said> =>
+const heard = (client: MqttClient): Promise<Sent> =>
   new Promise((resolve) => client.once('message', (...said) => resolve(said)));
 
 function envelopeOf(type: string, more: Partial<Envelope>): Envelope {

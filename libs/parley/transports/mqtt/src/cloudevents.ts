@@ -23,13 +23,13 @@ const UNFIT = /[\u0000-\u001f\u007f-\u009f\p{Noncharacter_Code_Point}]/u;
  */
 export const LONGEST = 65_535;
 
-export interface Said {
+export interface Sent {
   readonly payload: Buffer;
   readonly properties: NonNullable<IClientPublishOptions['properties']>;
 }
 
 /** The MQTT message. Structured mode is used when the attributes do not fit into properties. */
-export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structured'): Said {
+export function write(headers: Headers, body: Buffer, mode: 'binary' | 'structured'): Sent {
   if (
     mode === 'structured' ||
     Object.values(headers).some((value) => UNFIT.test(value) || Buffer.byteLength(value) > LONGEST)

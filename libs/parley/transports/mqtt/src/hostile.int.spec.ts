@@ -236,8 +236,8 @@ if (url) {
       ['a level that no topic has room for', {}, 'x'.repeat(70_000)],
       ['a level with half a character', {}, 'a\ud800b'],
     ])('does no harm to what is said next, by %s', async (_, attributes, where) => {
-      const told: string[] = [];
-      const note = (topic: string) => told.push(topic);
+      const reported: string[] = [];
+      const note = (topic: string) => reported.push(topic);
       const ask = (more: object, place: string) =>
         old.publishAsync(
           topicOf(PlaceAsked.name),
@@ -253,10 +253,10 @@ if (url) {
       await attacker.subscribeAsync(filterOf(PlaceTold.name), { qos: 1 });
       try {
         await ask(attributes, where);
-        await eventually(() => told.length === 1, 'what is said on a hostile broadcast', 5_000);
+        await eventually(() => reported.length === 1, 'what is said on a hostile broadcast', 5_000);
         await ask({}, 'next');
-        await eventually(() => told.length === 2, 'what is said next', 5_000);
-        expect(told[1]).toBe(`${topicOf(PlaceTold.name)}/next`);
+        await eventually(() => reported.length === 2, 'what is said next', 5_000);
+        expect(reported[1]).toBe(`${topicOf(PlaceTold.name)}/next`);
       } finally {
         await attacker.unsubscribeAsync(filterOf(PlaceTold.name));
         attacker.off('message', note);

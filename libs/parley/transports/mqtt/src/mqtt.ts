@@ -43,7 +43,7 @@ class MqttTransport implements Transport {
   }
 
   publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    return this.publisher.say(messages);
+    return this.publisher.sendAll(messages);
   }
 
   consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
@@ -66,11 +66,11 @@ class MqttTransport implements Transport {
    * Topics come into being when something is said: there is nothing to make, only rights to give.
    */
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const contracts = [
-      ...said,
+      ...sent,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
     ];
     const names = new Set(

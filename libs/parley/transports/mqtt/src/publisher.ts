@@ -56,11 +56,11 @@ export class Publisher {
     await this.connection.close();
   }
 
-  say(messages: readonly OutgoingMessage[]): Promise<void> {
-    return sendInOrder(messages, (message) => this.sayOne(message));
+  sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
+    return sendInOrder(messages, (message) => this.sendOne(message));
   }
 
-  private async sayOne(message: OutgoingMessage): Promise<void> {
+  private async sendOne(message: OutgoingMessage): Promise<void> {
     const { address } = this;
     const topic = topicFor(message, address);
     const { payload, properties } = write(headersOf(message.envelope), message.body, address.mode);
@@ -76,7 +76,7 @@ export class Publisher {
     let id: number | undefined;
     const notConfirmed = (why: string) =>
       id === undefined ? this.errors.notStored(topic, why) : this.errors.unconfirmed(topic, why);
-    const said = (client: MqttClient) =>
+    const sent = (client: MqttClient) =>
       new Promise<void>((resolve, reject) => {
         const answered = (error?: (Error & { readonly code?: unknown }) | null) => {
           if (!error) resolve();
@@ -91,7 +91,7 @@ export class Publisher {
         id = client.getLastMessageId();
       });
     try {
-      await this.connection.use(said, () =>
+      await this.connection.use(sent, () =>
         notConfirmed(this.connection.cause?.message ?? 'no answer within 10 s'),
       );
     } catch (error) {

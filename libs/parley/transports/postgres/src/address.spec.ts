@@ -39,7 +39,7 @@ describe('the address of a PostgreSQL', () => {
 });
 
 describe('a failed start', () => {
-  const told = (cause: object, address = 'postgres://me:secret@db/shop') =>
+  const reported = (cause: object, address = 'postgres://me:secret@db/shop') =>
     new PostgresUnavailable(connectionTo(address), cause).message;
 
   it.each([
@@ -65,9 +65,9 @@ describe('a failed start', () => {
       'postgres://me:secret@db/shop',
       'postgres://me:secret@db/shop?application_name=x',
     ]) {
-      expect(told(cause, address)).toMatch(/^PostgreSQL at postgres:\/\/db:5432\/shop /);
-      expect(told(cause, address)).toMatch(expected);
-      expect(told(cause, address)).not.toMatch(/secret|\n/);
+      expect(reported(cause, address)).toMatch(/^PostgreSQL at postgres:\/\/db:5432\/shop /);
+      expect(reported(cause, address)).toMatch(expected);
+      expect(reported(cause, address)).not.toMatch(/secret|\n/);
     }
   });
 });

@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-function said(contract: Contract, key: string, n: number): OutgoingMessage {
+function sent(contract: Contract, key: string, n: number): OutgoingMessage {
   const id = randomUUID();
   const envelope = {
     specversion: '1.0', id, type: contract.name, source: '/orders', time: new Date().toISOString(), datacontenttype: 'application/json', contractversion: '1',
@@ -102,10 +102,10 @@ it.each([
     const poison = `poison ${how}`;
     const good = ['a', 'b', 'c', 'd', 'fails twice'];
     const messages = [
-      said(contract, 'a', 0),
-      said(contract, poison, 1),
-      ...good.slice(1).map((key, n) => said(contract, key, n)),
-      said(contract, poison, 2),
+      sent(contract, 'a', 0),
+      sent(contract, poison, 1),
+      ...good.slice(1).map((key, n) => sent(contract, key, n)),
+      sent(contract, poison, 2),
     ];
     if (contract.kind === 'command') await database.admin.query(SEND.text, sendValues(messages));
     else await appendEvents(database.admin, messages);

@@ -33,9 +33,9 @@ describe('installing while others use the schema', () => {
     await reader.query(
       'begin; select * from parley.script; select * from parley.service; select * from parley.queue',
     );
-    const said: string[] = [];
-    await install(client, services(), (sentence) => said.push(sentence));
-    expect(said).toEqual([]);
+    const lines: string[] = [];
+    await install(client, services(), (sentence) => lines.push(sentence));
+    expect(lines).toEqual([]);
     await reader.query('commit');
     await reader.end();
   });

@@ -31,16 +31,16 @@ const IN_USE = new Set(['55P03', '40P01']);
  * Brings the schema `parley` of a database up to date and registers its services; existing data
  * stays. Needs a role that may create roles and schemas. Concurrent calls are safe, and services
  * may run meanwhile.
- * @param say called with a sentence when a table is in use and the installation is tried again
+ * @param log called with a sentence when a table is in use and the installation is tried again
  */
 export async function install(
   client: Client,
   services: readonly ServiceRole[],
-  say: (sentence: string) => void = () => undefined,
+  log: (sentence: string) => void = () => undefined,
 ): Promise<void> {
   await client.query(`select pg_advisory_lock(hashtext('parley.schema'))`);
   try {
-    await withPatience(() => installOnce(client, services), say);
+    await withPatience(() => installOnce(client, services), log);
   } catch (error) {
     throw new Error(`parley could not be installed: ${(error as Error).message}`, { cause: error });
   } finally {
@@ -50,7 +50,7 @@ export async function install(
 
 async function withPatience(
   work: () => Promise<void>,
-  say: (sentence: string) => void,
+  log: (sentence: string) => void,
 ): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -58,7 +58,7 @@ async function withPatience(
     } catch (error) {
       const { code = '', message } = error as { code?: string; message: string };
       if (!IN_USE.has(code) || attempt === ATTEMPTS) throw error;
-      say(
+      log(
         `parley is being installed: a table is in use (${message}); trying again in ${PAUSE_MS / 1_000} s, attempt ${attempt} of ${ATTEMPTS}`,
       );
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

@@ -77,7 +77,7 @@ export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): 
       (n) => n > bad && keyOf(n) === poisoned,
     ).length;
     const free = poison ? events - successors - 1 : events;
-    await sayAll(instance, events, rate, keyOf);
+    await sendAll(instance, events, rate, keyOf);
     await eventually(async () => (await countOf(database)) >= free, `${free} effects`, PATIENCE);
     const parked = poison ? await parkedBehind(instance, successors) : 0;
     const faults = [...(await faultsOf(database, free, keys))];
@@ -107,22 +107,22 @@ export async function poisonRun({ events, keys, rate, poison }: PoisonOptions): 
  * Publishes each event when it is due, or as soon as possible; those due together share one
  * transaction, so that they keep their order.
  */
-async function sayAll(
+async function sendAll(
   { transactions, messenger }: Instance,
   events: number,
   rate: number,
   keyOf: (n: number) => string,
 ): Promise<void> {
   const started = performance.now();
-  for (let said = 0; said < events;) {
+  for (let sent = 0; sent < events;) {
     const due = Math.min(events, Math.floor(((performance.now() - started) / 1_000) * rate) + 1);
-    const batch = Array.from({ length: due - said }, (_, i) => said + i);
+    const batch = Array.from({ length: due - sent }, (_, i) => sent + i);
     if (batch.length > 0) {
       await transactions.run(async () => {
         for (const n of batch) await messenger.publish(Placed, { key: keyOf(n), n });
       });
     }
-    said = due;
+    sent = due;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -55,11 +55,11 @@ export const describeChannel = ({ owner }: Contract): readonly Hop[] => [
  * all.
  */
 export function resourcesOf(
-  said: readonly Contract[],
+  sent: readonly Contract[],
   handled: readonly RegisteredSubscription[],
 ): readonly Resource[] {
   const contracts = [
-    ...said,
+    ...sent,
     ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
   ];
   const owners = (kind: string) =>

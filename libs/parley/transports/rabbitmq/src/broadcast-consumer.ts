@@ -47,7 +47,7 @@ export class RabbitBroadcastConsumer extends RabbitServer {
     await Promise.all(names.map((name) => channel.bindQueue(queue, name, '')));
     if (this.stopping) return;
     this.source = channel;
-    await channel.consume(queue, (message) => this.heard(message), {
+    await channel.consume(queue, (message) => this.received(message), {
       noAck: true,
       consumerTag: CONSUMER,
     });
@@ -55,7 +55,7 @@ export class RabbitBroadcastConsumer extends RabbitServer {
   }
 
   /** RabbitMQ cancels a consumer, with null instead of a message, when its queue was deleted. */
-  private heard(message: ConsumeMessage | null): void {
+  private received(message: ConsumeMessage | null): void {
     if (message) this.hearing!.receive({ headers: headersOf(message), body: message.content });
     else this.recover(new Error('its queue was deleted'));
   }

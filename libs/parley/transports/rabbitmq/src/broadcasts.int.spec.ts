@@ -93,7 +93,7 @@ const done: Outcome = { kind: 'done', settled: false };
     return { intake, received, until };
   }
 
-  const saying = (body = Buffer.from('{"n":1}')): OutgoingMessage => ({
+  const sending = (body = Buffer.from('{"n":1}')): OutgoingMessage => ({
     contract,
     envelope: envelopeOf(contract.name),
     body,
@@ -101,7 +101,7 @@ const done: Outcome = { kind: 'done', settled: false };
 
   it('carries every byte and every attribute to everyone who listens', async () => {
     const [one, other] = [await listener(), await listener()];
-    const sent = saying(Buffer.from([123, 0, 255]));
+    const sent = sending(Buffer.from([123, 0, 255]));
     await (await transport()).publish([sent]);
     for (const { until } of [one, other]) {
       const [delivery] = await until(1);
@@ -115,7 +115,7 @@ const done: Outcome = { kind: 'done', settled: false };
   });
 
   it('is said also when nobody listens', async () => {
-    await expect((await transport()).publish([saying()])).resolves.toBeUndefined();
+    await expect((await transport()).publish([sending()])).resolves.toBeUndefined();
   });
 
   it('listens again after its connection was lost, and tells that it was away', async () => {
@@ -142,16 +142,16 @@ const done: Outcome = { kind: 'done', settled: false };
         state: 'consuming',
       }),
     );
-    await (await transport()).publish([saying()]);
+    await (await transport()).publish([sending()]);
     await until(1);
   });
 
   it('makes the exchange anew when it was deleted', async () => {
     const sender = await transport();
-    await sender.publish([saying()]);
+    await sender.publish([sending()]);
     await direct.deleteExchange(exchange);
-    await expect(sender.publish([saying()])).rejects.toThrow(exchange);
-    await eventually(() => sender.publish([saying()]));
+    await expect(sender.publish([sending()])).rejects.toThrow(exchange);
+    await eventually(() => sender.publish([sending()]));
     await direct.checkExchange(exchange);
   });
 
@@ -170,7 +170,7 @@ const done: Outcome = { kind: 'done', settled: false };
       (resolve) =>
         void direct.consume(queue, (message) => message && resolve(message), { noAck: true }),
     );
-    await (await transport()).publish([saying()]);
+    await (await transport()).publish([sending()]);
     const { content, properties } = await heard;
     expect(content.toString()).toBe('{"n":1}');
     expect(properties).toMatchObject({
@@ -181,27 +181,27 @@ const done: Outcome = { kind: 'done', settled: false };
 
   it('only looks whether the exchange is there when the topology is to be verified', async () => {
     const sender = await transport(url, 'verify');
-    await expect(sender.publish([saying()])).rejects.toThrow(`has no exchange ${exchange}`);
+    await expect(sender.publish([sending()])).rejects.toThrow(`has no exchange ${exchange}`);
     await expect(listener({ topology: 'verify' })).rejects.toThrow(`has no exchange ${exchange}`);
-    await (await transport()).publish([saying()]);
+    await (await transport()).publish([sending()]);
     const { until } = await listener({ topology: 'verify' });
-    await sender.publish([saying()]);
+    await sender.publish([sending()]);
     await until(1);
   });
 
   it('refuses an exchange of another type', async () => {
     await direct.assertExchange(exchange, 'direct', { durable: true });
     await expect(listener()).rejects.toThrow(`holds ${exchange} with other settings`);
-    await expect((await transport()).publish([saying()])).rejects.toThrow('with other settings');
+    await expect((await transport()).publish([sending()])).rejects.toThrow('with other settings');
   });
 
   it('brings nothing more after stop', async () => {
     const { intake, received, until } = await listener();
     const sender = await transport();
-    await sender.publish([saying()]);
+    await sender.publish([sending()]);
     await until(1);
     await intake.stop();
-    await sender.publish([saying()]);
+    await sender.publish([sending()]);
     await intake.close();
     expect(received).toHaveLength(1);
     expect(intake.health().state).toBe('stopped');

@@ -35,13 +35,13 @@ const INTERNAL = new Set([
 export function propertiesOf(headers: Headers, kept: Bookkeeping = {}): Options.Publish {
   const { datacontenttype, ...attributes } = headers;
   const named = Object.entries(attributes).map(([name, value]) => [`cloudEvents:${name}`, value]);
-  const said = Date.parse(headers.time ?? '');
+  const sentAt = Date.parse(headers.time ?? '');
   return {
     persistent: true,
     mandatory: true,
     messageId: headers.id,
     contentType: datacontenttype,
-    timestamp: Number.isNaN(said) ? undefined : Math.floor(said / 1_000),
+    timestamp: Number.isNaN(sentAt) ? undefined : Math.floor(sentAt / 1_000),
     headers: { ...Object.fromEntries(named), ...bookkeepingHeaders(kept) },
   };
 }

@@ -137,14 +137,14 @@ jest.setTimeout(30_000);
     const put = (expiration?: string) => {
       const properties = { messageId: randomUUID(), persistent: true, mandatory: true, expiration };
       return {
-        say: () => publisher.put(owner, owner, { body: Buffer.from('{}'), properties }),
+        send: () => publisher.put(owner, owner, { body: Buffer.from('{}'), properties }),
         expiration,
       };
     };
     let waiting = [put(), put(), put('soon, says the forger'), put(), put()];
     const taken: unknown[] = [];
     for (let rounds = 0; waiting.length > 0 && rounds < 5; rounds++) {
-      const results = await Promise.all(waiting.map((one) => one.say().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
+      const results = await Promise.all(waiting.map((one) => one.send().then(() => ({ one }), (error: Error) => ({ one, error })))); // prettier-ignore
       taken.push(...results.filter((result) => !('error' in result)));
       const refused = results.find(
         (result) => 'error' in result && result.error.name === 'UnpublishableError',

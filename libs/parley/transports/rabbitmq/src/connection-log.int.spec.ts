@@ -57,11 +57,11 @@ const PATIENCE_MS = 20_000;
     await road.close();
     await dropQueuesOf(url!, [owner]);
 
-    const told = (what: string, connection: string) =>
+    const logged = (what: string, connection: string) =>
       lines.filter((line) => line.startsWith(what) && line.includes(connection));
     for (const connection of ['that publishes', 'that brings commands']) {
-      expect(told('warn', connection)).toHaveLength(2);
-      expect(told('info', connection)).toHaveLength(2);
+      expect(logged('warn', connection)).toHaveLength(2);
+      expect(logged('info', connection)).toHaveLength(2);
     }
     expect(lines.filter((line) => /^(warn|error)/.test(line))).toHaveLength(4);
     expect(ofNest).toEqual([]);

@@ -223,11 +223,13 @@ export class CommandPublisher extends ClientRMQ {
     const { contract, body } = message;
     if (body.length > LARGEST)
       throw new BodyTooLargeError(contract.name, body.length, LARGEST, 'rabbitmq');
-    return message.contract.kind === 'broadcast' ? this.say(message) : this.sendCommand(message);
+    return message.contract.kind === 'broadcast'
+      ? this.sendBroadcast(message)
+      : this.sendCommand(message);
   }
 
   /** Publishes a broadcast to its exchange; succeeds without a bound queue. */
-  private async say({ contract, envelope, body }: OutgoingMessage): Promise<void> {
+  private async sendBroadcast({ contract, envelope, body }: OutgoingMessage): Promise<void> {
     const exchange = exchangeOf(contract.name);
     await this.ensure(exchange, (connection) =>
       exchanges(connection, [exchange], this.address, this.topology),

@@ -92,11 +92,11 @@ class RabbitTransport implements Transport {
   }
 
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const contracts = [
-      ...said,
+      ...sent,
       ...handled.flatMap(({ handlers }) => [...handlers.values()].map(({ contract }) => contract)),
     ];
     const owners = [...new Set(contracts.filter(({ kind }) => kind === 'command').map(queueOf))];

@@ -85,8 +85,8 @@ export class RedisBroadcastConsumer extends ServerRedis implements Consumer {
 
   /** Called for everything that is said on the channels. */
   override handleMessage(channel: string, document: string): Promise<void> {
-    const heard = fromStructured(Buffer.from(document));
-    if (Object.keys(heard.headers).length > 0) this.hearing?.receive(heard);
+    const received = fromStructured(Buffer.from(document));
+    if (Object.keys(received.headers).length > 0) this.hearing?.receive(received);
     else this.context.log('warn', `${channel}: something unreadable was said and is ignored`);
     return Promise.resolve();
   }

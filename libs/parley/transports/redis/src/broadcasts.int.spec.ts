@@ -96,7 +96,7 @@ jest.setTimeout(30_000);
 
   it('carries every byte and every attribute to everyone who listens', async () => {
     const [one, other] = [await listener(), await listener()];
-    const sent = saying(contract, Buffer.from([123, 0, 255]));
+    const sent = sending(contract, Buffer.from([123, 0, 255]));
     await (await transport()).publish([sent]);
     for (const { until } of [one, other]) {
       const [delivery] = await until(1);
@@ -110,7 +110,7 @@ jest.setTimeout(30_000);
   });
 
   it('is said also when nobody listens', async () => {
-    await expect((await transport()).publish([saying(contract)])).resolves.toBeUndefined();
+    await expect((await transport()).publish([sending(contract)])).resolves.toBeUndefined();
   });
 
   it('listens again after its connection was lost, and tells that it was away', async () => {
@@ -129,7 +129,7 @@ jest.setTimeout(30_000);
     await eventually(async () =>
       expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]),
     );
-    await sender.publish([saying(contract)]);
+    await sender.publish([sending(contract)]);
     await until(1);
   });
 
@@ -138,7 +138,7 @@ jest.setTimeout(30_000);
     const { until } = await listener();
     road.block();
     const began = Date.now();
-    await expect(sender.publish([saying(contract)])).rejects.toMatchObject({
+    await expect(sender.publish([sending(contract)])).rejects.toMatchObject({
       name: 'UnconfirmedError',
       message: expect.stringContaining(channel),
     });
@@ -147,7 +147,7 @@ jest.setTimeout(30_000);
     await eventually(async () =>
       expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]),
     );
-    await sender.publish([saying(contract)]);
+    await sender.publish([sending(contract)]);
     expect(await until(1)).toHaveLength(1);
   });
 
@@ -161,7 +161,7 @@ jest.setTimeout(30_000);
       return done;
     }, 3);
     const sender = await transport();
-    await sender.publish(Array.from({ length: 50 }, () => saying(contract)));
+    await sender.publish(Array.from({ length: 50 }, () => sending(contract)));
     await until(50);
     expect(most).toBe(3);
   });
@@ -174,10 +174,10 @@ jest.setTimeout(30_000);
       return done;
     });
     const sender = await transport();
-    await sender.publish([saying(contract)]);
+    await sender.publish([sending(contract)]);
     await until(1);
     await intake.stop();
-    await sender.publish([saying(contract)]);
+    await sender.publish([sending(contract)]);
     expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 0]);
     await intake.close();
     expect(aborted).toBe(true);
@@ -208,7 +208,7 @@ jest.setTimeout(30_000);
     const other = new Redis(url);
     await other.subscribe(channel);
     const heard = once(other, 'message');
-    const sent = saying(contract);
+    const sent = sending(contract);
     await (await transport()).publish([sent]);
     const [, document] = (await heard) as [string, string];
     expect(JSON.parse(document)).toEqual({ ...sent.envelope, data: { n: 1 } });
@@ -246,7 +246,7 @@ jest.setTimeout(30_000);
 
 const done: Outcome = { kind: 'done', settled: false };
 
-function saying(
+function sending(
   contract: OutgoingMessage['contract'],
   body = Buffer.from('{"n":1}'),
 ): OutgoingMessage {

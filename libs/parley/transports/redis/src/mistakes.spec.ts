@@ -18,5 +18,5 @@ it('a mistake in code is told as what it is where a broadcast is said', async ()
     envelope: { id: '1', type: Rang.name } as Envelope,
     body: Buffer.from('{}'),
   };
-  await expect(publisher.say([message])).rejects.toBe(bug);
+  await expect(publisher.sendAll([message])).rejects.toBe(bug);
 });

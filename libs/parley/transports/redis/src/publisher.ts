@@ -66,7 +66,7 @@ export class BroadcastPublisher extends ClientRedis {
     );
   }
 
-  async say(messages: readonly OutgoingMessage[]): Promise<void> {
+  async sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
     await sendInOrder(messages, async ({ contract, envelope, body }) => {
       if (body.length > LARGEST)
         throw new BodyTooLargeError(contract.name, body.length, LARGEST, 'redis');

@@ -43,7 +43,7 @@ class RedisTransport implements Transport {
   }
 
   publish(messages: readonly OutgoingMessage[]): Promise<void> {
-    return this.publisher.say(messages);
+    return this.publisher.sendAll(messages);
   }
 
   consumer(_kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer {
@@ -61,11 +61,11 @@ class RedisTransport implements Transport {
   }
 
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const contracts = [
-      ...said.map(({ name }) => name),
+      ...sent.map(({ name }) => name),
       ...handled.flatMap(({ handlers }) => [...handlers.keys()]),
     ];
     return [...new Set(contracts)].map((name) => ({

@@ -39,8 +39,8 @@ jest.setTimeout(60_000);
     road.swallow();
     await eventually(
       () =>
-        complaints.some((said) =>
-          said.includes('is silent (no answer within 5 s); connecting anew'),
+        complaints.some((sent) =>
+          sent.includes('is silent (no answer within 5 s); connecting anew'),
         ),
       'the silence to be found',
       20_000,

@@ -187,13 +187,13 @@ const numberOf = ({ body }: Delivery): number =>
 
   it('wait as long as they were told to, with a key and without', async () => {
     const one = await owner().listen();
-    const said = Date.now();
+    const sent = Date.now();
     await one.transport.publish([
       one.message(one.keyed, 1, { delay: 1_500 }),
       one.message(one.loose, 2, { delay: 1_500 }),
     ]);
     const handed = await one.reach(2);
-    expect(Date.now() - said).toBeGreaterThanOrEqual(1_500);
+    expect(Date.now() - sent).toBeGreaterThanOrEqual(1_500);
     expect(handed.map(({ attempt }) => attempt)).toEqual([1, 1]);
     expect(handed.find(({ headers }) => headers.partitionkey === 'k')!.supports).toEqual({
       retry: false,

@@ -99,11 +99,11 @@ class SqsTransport implements Transport {
   }
 
   topology(
-    said: readonly Contract[],
+    sent: readonly Contract[],
     handled: readonly RegisteredSubscription[],
   ): readonly Resource[] {
     const owners = new Set([
-      ...said.filter(({ kind }) => kind === 'command').map(({ owner }) => owner),
+      ...sent.filter(({ kind }) => kind === 'command').map(({ owner }) => owner),
       ...handled.filter(({ kind }) => kind === 'command').map(({ name }) => name),
     ]);
     return [...owners].flatMap((owner) => resourcesOf(this.where, owner));

@@ -84,7 +84,7 @@ export class PostgresBroadcastConsumer extends ConsumerServer {
     const hear = (payload: string) => this.receive(subscription, notified(payload), consumer);
     this.cancels.push(
       await this.options.bell.listen(channelOf(owner), {
-        hear,
+        receive: hear,
         reconnected: () => this.missed(owner),
       }),
     );

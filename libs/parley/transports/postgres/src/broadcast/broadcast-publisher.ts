@@ -42,12 +42,12 @@ export class BroadcastPublisher {
   }
 
   private async run(): Promise<void> {
-    while (this.waiting.length > 0) await this.say(this.waiting.splice(0));
+    while (this.waiting.length > 0) await this.send(this.waiting.splice(0));
     this.running = undefined;
     this.sweep();
   }
 
-  private async say(batch: readonly Waiting[]): Promise<void> {
+  private async send(batch: readonly Waiting[]): Promise<void> {
     try {
       await publishBroadcasts(
         this.database,
@@ -56,7 +56,7 @@ export class BroadcastPublisher {
       for (const { resolve } of batch) resolve();
     } catch (error) {
       if (batch.length === 1) return batch[0]!.reject(error);
-      for (const one of batch) await this.say([one]); // one refused broadcast must not fail the others
+      for (const one of batch) await this.send([one]); // one refused broadcast must not fail the others
     }
   }
 

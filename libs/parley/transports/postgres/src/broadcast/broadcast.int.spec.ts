@@ -35,7 +35,7 @@ class Listener {
   readonly intake: PostgresBroadcastConsumer;
 
   constructor() {
-    const log = (_: string, said: string) => this.back.add(said);
+    const log = (_: string, sent: string) => this.back.add(sent);
     const surroundings = { ...context, log };
     this.bell = new NotificationListener(database.config('gateway'), surroundings);
     const registry = new HandlerRegistry('gateway');
@@ -78,7 +78,7 @@ const start = (count: number) =>
 describe('broadcasts', () => {
   it('reach every listener as they were said: long ones, NUL bytes, any text', async () => {
     const all = await start(3);
-    const said = [
+    const sent = [
       message(PriceChanged, undefined, { sku: 'тест-中文-🎁\u0001' }),
       message(PriceChanged, undefined, Buffer.from([0, 1, 255, 0, 10, 39, 92])),
       message(PriceChanged, undefined, randomBytes(100_000)),
@@ -86,11 +86,11 @@ describe('broadcasts', () => {
       message(PriceChanged, undefined, randomBytes(5_800)),
       message(PriceChanged, undefined, randomBytes(8_000)),
     ];
-    await publisher.publish(said);
+    await publisher.publish(sent);
     for (const { seen } of all) {
-      await seen.reach(said.length);
+      await seen.reach(sent.length);
       const bodies = new Map(seen.all.map(({ headers, body }) => [headers['id'], body]));
-      for (const { envelope, body } of said)
+      for (const { envelope, body } of sent)
         expect(bodies.get(envelope.id)?.equals(body)).toBe(true);
       expect(seen.all[0]!.headers).toMatchObject({
         type: 'catalog.price-changed',
@@ -113,13 +113,13 @@ describe('broadcasts', () => {
 
   it('said at the same time share statements and keep their order', async () => {
     const [listener] = await start(1);
-    const said = Array.from({ length: 500 }, (_, n) =>
+    const sent = Array.from({ length: 500 }, (_, n) =>
       message(PriceChanged, undefined, { sku: `${n}` }),
     );
-    await Promise.all(said.map((one) => publisher.publish([one])));
+    await Promise.all(sent.map((one) => publisher.publish([one])));
     await listener!.seen.reach(500);
     expect(listener!.seen.all.map(({ headers }) => headers['id'])).toEqual(
-      said.map(({ envelope }) => envelope.id),
+      sent.map(({ envelope }) => envelope.id),
     );
   });
 
@@ -133,8 +133,8 @@ describe('broadcasts', () => {
   it('are heard again after the connection was cut, and the listener says that some may be missing', async () => {
     const [listener] = await start(1);
     await database.terminate('parley bell');
-    await listener!.back.until((said) =>
-      said.some((text) => text.includes('may have been missed')),
+    await listener!.back.until((sent) =>
+      sent.some((text) => text.includes('may have been missed')),
     );
     expect(listener!.intake.interruptions).toBe(1);
     await publisher.publish([message(PriceChanged, undefined, { sku: 'after' })]);

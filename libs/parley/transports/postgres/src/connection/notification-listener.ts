@@ -8,7 +8,7 @@ export interface Listener {
    * Called for every notification. Only a hint: notifications sent while the connection was down
    * are lost.
    */
-  readonly hear: (payload: string) => void;
+  readonly receive: (payload: string) => void;
   /** Called after a reconnect: notifications sent meanwhile are lost. */
   readonly reconnected?: () => void;
 }
@@ -103,7 +103,7 @@ export class NotificationListener {
   }
 
   private ring(channel: string, payload: string): void {
-    for (const listener of this.listeners.get(channel) ?? []) listener.hear(payload);
+    for (const listener of this.listeners.get(channel) ?? []) listener.receive(payload);
   }
 
   private ping(client: Client): void {

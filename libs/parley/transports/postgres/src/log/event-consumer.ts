@@ -182,17 +182,17 @@ export class EventConsumer extends ConsumerServer {
     const { bell } = this.options;
     this.cancels.push(
       await bell.listen('parley_new', {
-        hear: (payload) => this.hear(payload),
+        receive: (payload) => this.receive(payload),
         reconnected: () => this.lookEverywhere(),
       }),
     );
     const rebalance = (payload: string) =>
       this.ids().includes(Number(payload)) && void this.lease();
-    this.cancels.push(await bell.listen('parley_lease', { hear: rebalance }));
+    this.cancels.push(await bell.listen('parley_lease', { receive: rebalance }));
   }
 
   /** `contracts|partitions`, both separated by commas, or nothing. */
-  private hear(payload: string): void {
+  private receive(payload: string): void {
     const [contracts, parts] = payload.split('|').map((list) => list.split(','));
     for (const reader of [...this.durable, ...this.tails]) {
       if (parts) reader.hint(contracts, parts.map(Number));

@@ -213,8 +213,8 @@ export class DurableSubscription {
   }
 
   private refuse(outcome: Outcome, contract = 'an event'): void {
-    const said = `${this.subscription.name}: ${contract} came back as "${outcome.kind}", which the log does not honour; it is delivered again`;
-    this.place.context.log('error', said, { outcome });
+    const message = `${this.subscription.name}: ${contract} came back as "${outcome.kind}", which the log does not honour; it is delivered again`;
+    this.place.context.log('error', message, { outcome });
   }
 
   /** Acknowledges in the transaction; the COMMIT follows without waiting for the reply. */

@@ -215,17 +215,17 @@ describe('the event log', () => {
       `update parley.event_batch set day = '2020-01-01', made = '2020-01-01' where $1 = any(ids)`,
       [rows[0]!.id],
     );
-    const said = async (how: string) =>
-      (await database.admin.query<{ said: string }>(`select parley.keep_event_days(${how}) said`))
-        .rows[0]!.said;
+    const sent = async (how: string) =>
+      (await database.admin.query<{ sent: string }>(`select parley.keep_event_days(${how}) said`))
+        .rows[0]!.sent;
     await database.admin.query(`select parley.keep('log', '30 days')`);
     const isThere = async () =>
       (await database.admin.query(`select from parley.event where key = 'read'`)).rowCount === 1;
-    expect(await said('')).toMatch(
+    expect(await sent('')).toMatch(
       /^days from 2019-12-31 on stay for .*insights.late.*, which have not read them$/,
     );
     expect(await isThere()).toBe(true);
-    expect(await said('unread => true')).toBe('dropped 2020-01-01');
+    expect(await sent('unread => true')).toBe('dropped 2020-01-01');
     expect(await isThere()).toBe(false);
     await database.admin.query(`select parley.keep('log', null)`);
     await expect(

@@ -77,7 +77,7 @@ describe.each(['own database', 'another database'] as const)(
     const bad = parcels.find(isPoison)!;
     const expected = parcels.filter(({ street, n }) => street !== bad.street || n < bad.n);
 
-    async function proved(service: string, hearer: Instance) {
+    async function proved(service: string, receiver: Instance) {
       const all = await delivered(service);
       expect(all.map(({ n }) => n).sort((a, b) => a - b)).toEqual(expected.map(({ n }) => n));
       const streets = new Map<string, number[]>();
@@ -94,7 +94,7 @@ describe.each(['own database', 'another database'] as const)(
       expect(Math.max(...sizes)).toBeLessThanOrEqual(BATCH);
       expect(sizes.length).toBeLessThan(COUNT / 2);
       const letters = await eventually(
-        async () => (await hearer.deadLetters()).length > 0 && hearer.deadLetters(),
+        async () => (await receiver.deadLetters()).length > 0 && receiver.deadLetters(),
         'the poison to die',
       );
       expect(letters.map(({ body }) => (JSON.parse(body.toString()) as Parcel).n)).toEqual([77]);

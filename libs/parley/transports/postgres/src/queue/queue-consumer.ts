@@ -99,7 +99,7 @@ export class QueueConsumer {
     const [opened] = await database.call<{ id: number }>(OPEN, [queue]);
     this.leases = new LaneLeases(database, opened!.id, this.what.lease ?? LEASE_MS);
     this.leave = await database.bell.listen(channelOf(queue), {
-      hear: this.wake,
+      receive: this.wake,
       reconnected: this.wake,
     });
     if (this.stopping) return this.leave();

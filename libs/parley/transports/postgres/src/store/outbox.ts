@@ -115,9 +115,9 @@ export class PostgresOutbox implements Outbox {
 
   onAdded(wake: () => void): void {
     this.wakers.add(wake);
-    const heard = () => this.wakers.forEach((waker) => waker());
+    const received = () => this.wakers.forEach((waker) => waker());
     this.listening ??= this.database.bell
-      .listen(this.channel, { hear: heard, reconnected: heard })
+      .listen(this.channel, { receive: received, reconnected: received })
       .catch(() => (this.listening = undefined));
   }
 
