@@ -41,7 +41,17 @@ class Baker {
 const warnings: string[] = [];
 const url = `memory://${randomUUID()}`;
 
-async function bakery(options?: ApplicationOptions): Promise<INestApplication> {
+/** As a database that does not answer any more: work on it neither ends nor fails. */
+class FrozenStore extends MemoryStore {
+  override close(): Promise<void> {
+    return new Promise(() => undefined);
+  }
+}
+
+async function bakery(
+  options?: ApplicationOptions,
+  store = new MemoryStore(systemClock),
+): Promise<INestApplication> {
   @Module({
     imports: [
       MessagingModule.forRoot({
@@ -50,7 +60,7 @@ async function bakery(options?: ApplicationOptions): Promise<INestApplication> {
         build: 'test',
         urls: { commands: url },
         technologies: [memory],
-        store: new MemoryStore(systemClock),
+        store,
         log: (level, message) => void (level === 'warn' && warnings.push(message)),
       }),
     ],
@@ -101,8 +111,14 @@ describe('messages in the life of an application', () => {
     await app.close();
     expect(oven.baked).toEqual([]);
     expect(warnings).toContain(
-      'not everything ended within 50 ms (drainTimeout); messages will be delivered again',
+      'drain: finishing what is under way: not everything ended within 50 ms (drainTimeout); messages will be delivered again',
     );
     oven.door.open();
+  });
+
+  it('do not keep it from closing when a technology or the store hangs', async () => {
+    const app = await bakery({}, new FrozenStore(systemClock));
+    await app.close();
+    expect(warnings).toEqual(['drain: closing the technologies: did not end within 1000 ms']);
   });
 });

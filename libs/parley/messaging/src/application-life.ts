@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { type Duration, milliseconds } from '@parley/contract';
 import { Messaging } from './messaging';
+import { Shutdown } from './shutdown';
 
 export interface ApplicationOptions {
   /** Longest time for running handlers when the application ends. Default 10 s. */
@@ -14,8 +15,6 @@ export interface ApplicationOptions {
 }
 
 const DRAIN_TIMEOUT_MS = 10_000;
-/** Messages not relayed in time stay in the outbox; the next start relays them. */
-const FLUSH_TIMEOUT_MS = 2_000;
 
 /**
  * Starts messaging in an application that has an HTTP adapter, a database and a shutdown of its
@@ -35,13 +34,16 @@ export async function startMessaging(
 /** Messaging follows the life cycle of the application; does nothing until it is started. */
 @Injectable()
 export class ApplicationLife implements BeforeApplicationShutdown, OnApplicationShutdown {
-  private drainTimeoutMs?: number;
+  private shutdown?: Shutdown;
 
   constructor(@Inject(Messaging) private readonly messaging: Messaging) {}
 
   async start(app: INestApplication, { drainTimeout }: ApplicationOptions): Promise<void> {
-    this.drainTimeoutMs =
-      drainTimeout === undefined ? DRAIN_TIMEOUT_MS : milliseconds(drainTimeout);
+    this.shutdown = new Shutdown({
+      timeoutMs: drainTimeout === undefined ? DRAIN_TIMEOUT_MS : milliseconds(drainTimeout),
+      setting: 'drainTimeout',
+      log: this.messaging.log,
+    });
     this.messaging.attach(app);
     await this.messaging.start(); // before the modules' own hooks, which may want to send something
     await app.init();
@@ -50,18 +52,10 @@ export class ApplicationLife implements BeforeApplicationShutdown, OnApplication
 
   /** Drains before Nest closes the consumers: Nest would close them under running handlers. */
   async beforeApplicationShutdown(): Promise<void> {
-    if (this.drainTimeoutMs === undefined) return;
-    const { messaging } = this;
-    await messaging.stopConsuming();
-    if (!(await messaging.drained(this.drainTimeoutMs)))
-      messaging.log(
-        'warn',
-        `not everything ended within ${this.drainTimeoutMs} ms (drainTimeout); messages will be delivered again`,
-      );
-    await messaging.flush(FLUSH_TIMEOUT_MS);
+    await this.shutdown?.drain(this.messaging);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (this.drainTimeoutMs !== undefined) await this.messaging.close();
+    await this.shutdown?.close('the technologies', this.messaging);
   }
 }

@@ -1,37 +1,38 @@
-import { startTimer } from '@parley/resilience';
+import {
+  CLOSE_TIMEOUT_MS,
+  DRAIN_OVERTIME_MS,
+  type DrainableMessaging,
+  Shutdown,
+  withTimeout,
+} from '@parley/messaging/transport';
 import type { Lifecycle } from './lifecycle';
 
-/** Parts of the process that a drain ends, in this order. */
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** Parts of the process that a drain ends. */
 export interface Draining {
   readonly lifecycle: Lifecycle;
   /** The HTTP side. */
-  readonly door: { idle(milliseconds: number): Promise<boolean>; close(): Promise<void> };
+  readonly door: Closable & { idle(milliseconds: number): Promise<boolean> };
   /** Messages and calls. Absent when the start did not get that far. */
-  readonly messaging?: {
-    stopConsuming(): Promise<void>;
-    drained(milliseconds: number): Promise<boolean>;
-    flush(milliseconds: number): Promise<void>;
-    close(): Promise<void>;
-  };
-  readonly app?: { close(): Promise<void> };
-  readonly database?: { close(): Promise<void> };
+  readonly messaging?: DrainableMessaging & Closable;
+  readonly app?: Closable;
+  readonly database?: Closable;
   /** Milliseconds that work under way may take. */
   readonly timeout: number;
   readonly log: (level: 'info' | 'warn' | 'error', message: string, details?: object) => void;
 }
 
-/** Messages that are not relayed in time stay in the outbox; the next start relays them. */
-const FLUSH_TIMEOUT = 2_000;
-/** For everything that merely has to let go. */
-const CLOSE_TIMEOUT = 1_000;
-
-/** Milliseconds that all steps together may take in addition to `timeout`. */
-export const AFTERWARDS = FLUSH_TIMEOUT + 6 * CLOSE_TIMEOUT;
+/**
+ * Milliseconds that all steps together may take in addition to `timeout`: the drain, and the
+ * closing of application, technologies, database and door.
+ */
+export const AFTERWARDS = DRAIN_OVERTIME_MS + 4 * CLOSE_TIMEOUT_MS;
 
 /**
- * Ends the process's work in order. Nest's own order closes the consumers after the destroy hooks,
- * under handlers that still run; so they are closed here, and Nest closes idle parts only. A step
- * that fails or hangs is reported, and the others still run. Resolves true when every step
+ * Ends the process's work in order; Nest closes idle parts only. Resolves true when every step
  * succeeded.
  */
 export async function drain({
@@ -43,56 +44,18 @@ export async function drain({
   timeout,
   log,
 }: Draining): Promise<boolean> {
-  const until = performance.now() + timeout;
-  const left = () => Math.max(0, until - performance.now());
-  let orderly = true;
-  const step = async (doing: string, limit: number, work: (() => Promise<unknown>) | undefined) => {
-    if (!work) return;
-    lifecycle.enter('draining', doing);
-    const problem = await within(limit, work);
-    if (problem === undefined) return;
-    orderly = false;
-    log('warn', `drain: ${doing}: ${problem}`);
-  };
-
-  await step('stopping the intakes', timeout, messaging && (() => messaging.stopConsuming()));
-  await step('finishing what is under way', left() + CLOSE_TIMEOUT, async () => {
-    const quiet = await Promise.all([messaging?.drained(left()) ?? true, door.idle(left())]);
-    if (quiet.includes(false))
-      throw new Error(
-        `not everything ended within ${timeout} ms (DRAIN_TIMEOUT); messages will be delivered again`,
-      );
+  const shutdown = new Shutdown({
+    timeoutMs: timeout,
+    setting: 'DRAIN_TIMEOUT',
+    log,
+    onStep: (doing) => lifecycle.enter('draining', doing),
   });
-  await step(
-    'relaying the outbox',
-    FLUSH_TIMEOUT + CLOSE_TIMEOUT,
-    messaging && (() => messaging.flush(FLUSH_TIMEOUT)),
-  );
-  await step('closing the application', CLOSE_TIMEOUT, app && (() => app.close()));
-  await step('closing the technologies', CLOSE_TIMEOUT, messaging && (() => messaging.close()));
-  await step('closing the database', CLOSE_TIMEOUT, database && (() => database.close()));
+  await shutdown.drain(messaging, (milliseconds) => door.idle(milliseconds));
+  await shutdown.close('the application', app);
+  await shutdown.close('the technologies', messaging);
+  await shutdown.close('the database', database);
   lifecycle.enter('stopped');
-  await within(CLOSE_TIMEOUT, () => door.close());
-  return orderly;
-}
-
-/** Why `work` did not end well in time, or undefined. */
-async function within(
-  milliseconds: number,
-  work: () => Promise<unknown>,
-): Promise<string | undefined> {
-  let cancel = (): void => undefined;
-  const late = new Promise<string>(
-    (resolve) =>
-      (cancel = startTimer(milliseconds, () =>
-        resolve(`did not end within ${Math.round(milliseconds)} ms`),
-      )),
-  );
-  const done = Promise.resolve()
-    .then(work)
-    .then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
-    );
-  return Promise.race([done, late]).finally(() => cancel());
+  const late = () => new Error('HTTP connections do not close');
+  await withTimeout(CLOSE_TIMEOUT_MS, door.close(), late).catch(() => undefined); // the process exits now
+  return shutdown.isOrderly;
 }

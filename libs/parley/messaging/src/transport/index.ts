@@ -161,6 +161,12 @@ export {
   type Urls,
   urlVariable,
 } from '../sending/routes';
+export {
+  CLOSE_TIMEOUT_MS,
+  DRAIN_OVERTIME_MS,
+  type DrainableMessaging,
+  Shutdown,
+} from '../shutdown';
 export { withTimeout } from '../timeout';
 export {
   type DeferredBroadcast,
