@@ -19,6 +19,7 @@ const ALSO_ON_NEST_11 = new Set([
   '@parley/memory',
   '@parley/messaging',
   '@parley/observability',
+  '@parley/operations',
   '@parley/rabbitmq',
   '@parley/redis',
   '@parley/sagas',

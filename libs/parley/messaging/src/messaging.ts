@@ -39,6 +39,7 @@ export interface Worker {
 export class Messaging {
   readonly service: string;
   readonly instance: string;
+  readonly build: string;
   readonly registry: HandlerRegistry;
   readonly transactions: Transactions;
   readonly messenger: Messenger;
@@ -63,6 +64,7 @@ export class Messaging {
     this.parts = compose(options);
     this.service = options.service;
     this.instance = options.instance;
+    this.build = options.build;
     this.store = options.store;
     this.log = options.log;
     this.passes = options.passes;

@@ -1,5 +1,4 @@
 import { withTimeout } from './timeout';
-import type { TransportContext } from './ports/transport';
 
 /** Messages that are not relayed in time stay in the outbox; the next start relays them. */
 const FLUSH_TIMEOUT_MS = 2_000;
@@ -22,7 +21,7 @@ export interface ShutdownOptions {
   readonly timeoutMs: number;
   /** Name of the setting of `timeoutMs`, for its warning. */
   readonly setting: string;
-  readonly log: TransportContext['log'];
+  readonly log: (level: 'warn', message: string) => void;
   /** Called when a step begins. */
   readonly onStep?: (doing: string) => void;
 }

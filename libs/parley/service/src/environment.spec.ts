@@ -48,6 +48,12 @@ describe('environment', () => {
     ).not.toContain('a-token');
   });
 
+  it('reads the names of operations, with commas and blanks in between', () => {
+    expect(readEnvironment({ ALLOWED_HOSTS: 'orders, Orders.shop.svc,[fd00::7],' })).toMatchObject({
+      ALLOWED_HOSTS: ['orders', 'Orders.shop.svc', '[fd00::7]'],
+    });
+  });
+
   it('carries every kind by the database unless told otherwise', () => {
     const environment = readEnvironment({ DATABASE_URL, COMMANDS_URL: 'amqp://mq' });
     expect(environment).toMatchObject({

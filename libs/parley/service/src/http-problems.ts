@@ -16,7 +16,7 @@ import {
   LogThrottle,
 } from '@parley/messaging/transport';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { repeatedHeader } from './single-headers';
+import { repeatedHeader } from '@parley/operations';
 import { invalid, problem, type Problem, ProblemError, problemOf } from './problem';
 
 export interface ProblemOptions {

@@ -9,7 +9,7 @@ import { hostAndPort } from '@parley/messaging/transport';
 import { startTimer } from '@parley/resilience';
 import type { Lifecycle } from './lifecycle';
 import { problem } from './problem';
-import { areaOf } from './request-path';
+import { areaOf } from '@parley/operations';
 
 /** The port could not be opened; the message contains the address and the remedy. */
 export class ListenError extends Error {

@@ -10,7 +10,7 @@ export {
 export { ListenError } from './http-server';
 export { Lifecycle, type Phase } from './lifecycle';
 export { UnexpectedRouteError } from './null-http-adapter';
-export type { InspectionProvider } from './inspection-provider';
+export type { InspectionProvider } from '@parley/operations';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 export {
   type Asked,
@@ -21,7 +21,7 @@ export {
   ProblemError,
   problemOf,
 } from './problem';
-export { OperationsAccess, type Refusal } from './operations-access';
+export { OperationsAccess, type Refusal } from '@parley/operations';
 export { serve, type ServeOptions } from './serve';
 export { Service } from './service';
 export { ServiceModule, type ServiceOptions } from './service.module';

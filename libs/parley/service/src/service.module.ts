@@ -14,7 +14,7 @@ import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm'
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
 import { passesOf } from './fail-point';
-import type { InspectionProvider } from './inspection-provider';
+import type { InspectionProvider } from '@parley/operations';
 import { Service } from './service';
 import { technologiesFor } from './technologies';
 

@@ -3,7 +3,7 @@ import { Conversations, Logger, Metrics } from '@parley/observability';
 import type { Environment } from './environment';
 import type { Database } from './database';
 import { Lifecycle } from './lifecycle';
-import type { InspectionProvider } from './inspection-provider';
+import type { InspectionProvider } from '@parley/operations';
 
 export interface ServiceParts {
   readonly environment: Environment;

@@ -1,14 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import type { Messaging } from '@parley/messaging';
 import { z } from 'zod';
 import {
   type OperationsAnswer,
-  bodyOf,
+  type OperationsRequest,
   failed,
-  operatorOf,
   read,
   refusingBadRequests,
-} from './operator-request';
+} from './operations-request';
 
 const Erase = z.strictObject({ reason: z.string().trim().min(1).max(1000).optional() });
 
@@ -37,14 +35,14 @@ export class SubjectRequests {
 
   async change(
     [subject, verb, ...rest]: readonly string[],
-    request: IncomingMessage,
+    request: OperationsRequest,
   ): Promise<OperationsAnswer> {
     const ring = this.messaging.subjectKeys;
     if (!ring || !subject || verb !== 'erase' || rest.length > 0)
       return failed(404, 'there is nothing to change here');
     return refusingBadRequests(async () => {
-      const { reason } = read(Erase, await bodyOf(request));
-      const who = operatorOf(request);
+      const { reason } = read(Erase, await request.body());
+      const who = request.operator;
       const outcome = await ring.keys.erase(subject, {
         who,
         ...(reason !== undefined && { reason }),

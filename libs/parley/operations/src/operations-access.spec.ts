@@ -1,6 +1,7 @@
-import { readEnvironment } from './environment';
-import { OperationsAccess } from './operations-access';
+import { type AccessOptions, OperationsAccess } from './operations-access';
 
+const accessOf = (options: Partial<AccessOptions> = {}) =>
+  new OperationsAccess({ ALLOWED_HOSTS: [], ...options });
 const TOKEN = 'a-token-of-operators';
 const statusOf = (access: OperationsAccess, host?: string, authorization?: string) =>
   access.refusalOf({ host, authorization })?.status ?? 200;
@@ -9,7 +10,7 @@ describe('access to operations', () => {
   it.each(['127.0.0.1:4010', 'localhost', 'LOCALHOST:4010', '[::1]:4010'])(
     'answers requests to loopback, named as %s',
     (host) => {
-      expect(statusOf(new OperationsAccess(readEnvironment({})), host)).toBe(200);
+      expect(statusOf(accessOf(), host)).toBe(200);
     },
   );
 
@@ -22,23 +23,15 @@ describe('access to operations', () => {
     'evil.example:1@localhost',
     '10.0.0.7',
   ])('refuses requests to a foreign host: %s', (host) => {
-    expect(
-      statusOf(
-        new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })),
-        host,
-        `Bearer ${TOKEN}`,
-      ),
-    ).toBe(421);
+    expect(statusOf(accessOf({ OPERATIONS_TOKEN: TOKEN }), host, `Bearer ${TOKEN}`)).toBe(421);
   });
 
   it('answers requests to the address it listens on, and to names that were allowed', () => {
-    const access = new OperationsAccess(
-      readEnvironment({
-        HOST: '10.0.0.7',
-        OPERATIONS_TOKEN: TOKEN,
-        ALLOWED_HOSTS: 'orders, Orders.shop.svc,[fd00::7]',
-      }),
-    );
+    const access = accessOf({
+      HOST: '10.0.0.7',
+      OPERATIONS_TOKEN: TOKEN,
+      ALLOWED_HOSTS: ['orders', 'Orders.shop.svc', '[fd00::7]'],
+    });
     for (const host of [
       '10.0.0.7:3000',
       'orders:3000',
@@ -49,14 +42,14 @@ describe('access to operations', () => {
       expect(statusOf(access, host, `Bearer ${TOKEN}`)).toBe(200);
     expect(
       statusOf(
-        new OperationsAccess(readEnvironment({ HOST: 'fd00::7', OPERATIONS_TOKEN: TOKEN })),
+        accessOf({ HOST: 'fd00::7', OPERATIONS_TOKEN: TOKEN }),
         '[fd00::7]:3000',
         `Bearer ${TOKEN}`,
       ),
     ).toBe(200);
     expect(
       statusOf(
-        new OperationsAccess(readEnvironment({ HOST: '0.0.0.0', OPERATIONS_TOKEN: TOKEN })),
+        accessOf({ HOST: '0.0.0.0', OPERATIONS_TOKEN: TOKEN }),
         '0.0.0.0:3000',
         `Bearer ${TOKEN}`,
       ),
@@ -64,7 +57,7 @@ describe('access to operations', () => {
   });
 
   it('asks for the token, letter by letter, and never tells it', () => {
-    const access = new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN }));
+    const access = accessOf({ OPERATIONS_TOKEN: TOKEN });
     const wrong = [
       undefined,
       '',

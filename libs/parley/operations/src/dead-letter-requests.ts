@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import {
   type AuditEntry,
   type DeadLetter,
@@ -11,13 +10,12 @@ import {
 import { z } from 'zod';
 import {
   type OperationsAnswer,
+  type OperationsRequest,
   BadRequestError,
-  bodyOf,
   failed,
-  operatorOf,
   read,
   refusingBadRequests,
-} from './operator-request';
+} from './operations-request';
 
 /** A preview asks the database about each letter. */
 const LIMIT = { normal: 100, most: 1000, previews: 300 };
@@ -99,7 +97,7 @@ export class DeadLetterRequests {
 
   async change(
     [first, verb, ...rest]: readonly string[],
-    request: IncomingMessage,
+    request: OperationsRequest,
   ): Promise<OperationsAnswer> {
     const { desk } = this;
     const known =
@@ -110,8 +108,8 @@ export class DeadLetterRequests {
     if (!known || !desk || first === undefined)
       return failed(404, 'there is nothing to change here');
     return refusing(async () => {
-      const asked = await bodyOf(request);
-      const who = operatorOf(request);
+      const asked = await request.body();
+      const who = request.operator;
       if (verb === undefined) return this.bulk(desk, first as 'replay' | 'discard', asked, who);
       if (verb === 'replay') return this.replay(desk, first, read(Replay, asked), who);
       if (verb === 'edit') return this.edit(desk, first, read(Edited, asked), who);

@@ -1,11 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Environment } from './environment';
 
 /** Why a request is not answered, as HTTP says it. */
 export interface Refusal {
   readonly status: 401 | 421;
   readonly message: string;
+}
+
+/** Named as in the environment of a service, which fits. */
+export interface AccessOptions {
+  /** The address that is listened on. Default: loopback. */
+  readonly HOST?: string;
+  /** Names by which operations are reached, beside those of loopback and HOST; without ports. */
+  readonly ALLOWED_HOSTS: readonly string[];
+  readonly OPERATIONS_TOKEN?: string;
 }
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
@@ -20,11 +28,11 @@ export class OperationsAccess {
   private readonly hosts: ReadonlySet<string>;
   private readonly token?: string;
 
-  constructor({
-    HOST,
-    ALLOWED_HOSTS,
-    OPERATIONS_TOKEN,
-  }: Pick<Environment, 'HOST' | 'ALLOWED_HOSTS' | 'OPERATIONS_TOKEN'>) {
+  /** @param hostsSetting name of the setting of allowed hosts, for the refusal */
+  constructor(
+    { HOST = 'localhost', ALLOWED_HOSTS, OPERATIONS_TOKEN }: AccessOptions,
+    private readonly hostsSetting = 'ALLOWED_HOSTS',
+  ) {
     const listening = EVERY_ADDRESS.includes(HOST) ? [] : [HOST.includes(':') ? `[${HOST}]` : HOST];
     this.hosts = new Set(
       [...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => host.toLowerCase()),
@@ -41,7 +49,7 @@ export class OperationsAccess {
     if (!this.hosts.has(name))
       return {
         status: 421,
-        message: `${name.slice(0, 100) || 'a request without Host'} is no name of this service; add it to ALLOWED_HOSTS if it is`,
+        message: `${name.slice(0, 100) || 'a request without Host'} is no name of this service; add it to ${this.hostsSetting} if it is`,
       };
     if (this.token === undefined || isSame(authorization ?? '', `Bearer ${this.token}`))
       return undefined;

@@ -1,14 +1,17 @@
-import { Readable } from 'node:stream';
-import type { IncomingMessage } from 'node:http';
 import { MemorySubjectKeys } from '@parley/memory';
 import { type Messaging } from '@parley/messaging';
 import { SubjectKeyCache, systemClock } from '@parley/messaging/transport';
+import type { OperationsRequest } from './operations-request';
 import { SubjectRequests } from './subject-requests';
 
-const posted = (body: object, operator = 'ann') =>
-  Object.assign(Readable.from([Buffer.from(JSON.stringify(body))]), {
-    headers: { 'x-operator': operator },
-  }) as unknown as IncomingMessage;
+const posted = (body: object, operator = 'ann'): OperationsRequest => ({
+  method: 'POST',
+  parts: [],
+  query: {},
+  headers: {},
+  operator,
+  body: async () => body,
+});
 
 function requests(keys?: MemorySubjectKeys) {
   const said: string[] = [];

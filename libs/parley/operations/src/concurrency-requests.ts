@@ -1,15 +1,13 @@
-import type { IncomingMessage } from 'node:http';
 import { type Messaging } from '@parley/messaging';
 import { NoSubscriptionError } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
   type OperationsAnswer,
-  bodyOf,
+  type OperationsRequest,
   failed,
-  operatorOf,
   read,
   refusingBadRequests,
-} from './operator-request';
+} from './operations-request';
 
 const Change = z.strictObject({
   concurrency: z.int().min(1).max(1_000),
@@ -32,16 +30,16 @@ export class ConcurrencyRequests {
 
   async change(
     [subscription, ...rest]: readonly string[],
-    request: IncomingMessage,
+    request: OperationsRequest,
   ): Promise<OperationsAnswer> {
     if (subscription === undefined || rest.length > 0)
       return failed(404, 'there is nothing to change here');
     return refusingBadRequests(async () => {
-      const { concurrency, reason } = read(Change, await bodyOf(request));
+      const { concurrency, reason } = read(Change, await request.body());
       return this.set(
         subscription,
         concurrency,
-        `${operatorOf(request)}${reason === undefined ? '' : ` (${reason})`}`,
+        `${request.operator}${reason === undefined ? '' : ` (${reason})`}`,
       );
     });
   }

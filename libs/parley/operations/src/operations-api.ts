@@ -1,0 +1,250 @@
+import { ContractError, contractNamed, type Contract } from '@parley/contract';
+import type { Messaging } from '@parley/messaging';
+import { withTimeout } from '@parley/messaging/transport';
+import { ConcurrencyRequests } from './concurrency-requests';
+import { DeadLetterRequests } from './dead-letter-requests';
+import type { InspectionProvider } from './inspection-provider';
+import type { OperationsAccess } from './operations-access';
+import { failed, type OperationsAnswer, type OperationsRequest } from './operations-request';
+import { SubjectRequests } from './subject-requests';
+
+const ASKING_TIMEOUT_MS = 3_000;
+
+/** Facts of the process that `status` shows beside those of messaging. */
+export interface Facts {
+  readonly service: string;
+  readonly instance: string;
+  readonly build: string;
+  readonly phase: string;
+  /** Why it takes no work, where it takes none. */
+  readonly reason?: string;
+  readonly startedAt: Date;
+}
+
+export interface OperationsApiOptions {
+  readonly access: OperationsAccess;
+  readonly facts: () => Facts;
+  /** Undefined while the process starts. */
+  readonly messaging: () => Messaging | undefined;
+  /** Names of the providers of `/operations/<name>`. */
+  readonly inspectable: readonly string[];
+  readonly provider: (name: string) => InspectionProvider | undefined;
+  /** The messages of a conversation that this process handled lately, if it keeps them. */
+  readonly conversation?: (id: string) => object;
+  /**
+   * Description of the data about subjects in the service's own tables and files, which deleting a
+   * key does not erase.
+   */
+  readonly ownCopies?: string;
+  readonly log: (level: 'info' | 'error', message: string, details?: object) => void;
+}
+
+/**
+ * The operations of a process, for a server to answer with. Paths are below where it is mounted.
+ *     GET  status  backlog  explain/:contract  topology  doctor
+ *     GET  dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
+ *     GET  dead-letters/:id  dead-letters/audit?letter=&who=&limit=
+ *     POST dead-letters/:id/replay|edit|discard  dead-letters/replay|discard
+ *     GET  overdue             handlings over their timeout: contract, id, age
+ *     GET  concurrency   POST concurrency/:subscription
+ *     GET  subjects/:subject   POST subjects/:subject/erase
+ *     GET  conversations/:id   messages of a conversation that this process handled lately
+ *     GET  :name[/:key…]       entries of a provider that the service declares
+ */
+export class OperationsApi {
+  constructor(private readonly options: OperationsApiOptions) {}
+
+  /** Answers every request; an error is an answer, too. */
+  async answer(request: OperationsRequest): Promise<OperationsAnswer> {
+    const refusal = this.options.access.refusalOf(request.headers);
+    if (refusal) return failed(refusal.status, refusal.message);
+    const [name = '', ...rest] = request.parts;
+    try {
+      if (request.method === 'POST') return await this.change(name, rest, request);
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        return failed(405, `${request.method} is not answered here`);
+      return await this.tell(name, rest, request.query);
+    } catch (error) {
+      const path = request.parts.map(encodeURIComponent).join('/');
+      return this.failure(`${request.method} /operations/${path}`, error);
+    }
+  }
+
+  /**
+   * Reports an outage to the caller; a bug is described only in the log.
+   * @param asked method and path, for the log
+   */
+  failure(asked: string, error: unknown): OperationsAnswer {
+    const outage = this.options.messaging()?.outageIn(error);
+    if (outage || !isBug(error)) return failed(503, messageOf(outage ?? error));
+    this.options.log('error', `${asked} failed`, { error });
+    return failed(500, 'something went wrong here; the log says what');
+  }
+
+  private async tell(
+    name: string,
+    rest: string[],
+    filter: Readonly<Record<string, string>>,
+  ): Promise<OperationsAnswer> {
+    if (name === 'status') return { status: 200, body: await this.status() };
+    if (name === 'explain') return this.explain(rest[0] ?? '');
+    if (name === 'topology') return { status: 200, body: this.asked.introspection.topology() };
+    if (name === 'doctor')
+      return { status: 200, body: await inTime(this.asked.introspection.checkDurability()) };
+    if (name === 'backlog')
+      return { status: 200, body: await inTime(this.asked.introspection.backlog()) };
+    if (name === 'overdue')
+      return { status: 200, body: this.asked.introspection.consumerHealth().overdue ?? [] };
+    if (name === 'concurrency') return this.concurrency.tell();
+    if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
+    if (name === 'subjects') return inTime(this.subjects.tell(rest));
+    if (name === 'conversations' && this.options.conversation)
+      return { status: 200, body: this.options.conversation(rest[0] ?? '') };
+    return this.inspect(name, rest, filter);
+  }
+
+  private async inspect(
+    name: string,
+    key: string[],
+    filter: Readonly<Record<string, string>>,
+  ): Promise<OperationsAnswer> {
+    const { inspectable, provider } = this.options;
+    const found = inspectable.includes(name) ? provider(name) : undefined;
+    if (!found) return failed(404, `there is no /operations/${name} here`);
+    if (key.length === 0) return inTime(listed(found, filter));
+    const entry = await inTime(Promise.resolve(found.find?.(...key)));
+    return entry
+      ? { status: 200, body: entry }
+      : failed(404, `${name}: there is no ${key.join('/')}`);
+  }
+
+  private async status(): Promise<object> {
+    const { service, instance, build, phase, reason, startedAt } = this.options.facts();
+    const introspection = this.options.messaging()?.introspection;
+    const health =
+      introspection &&
+      (await inTime(introspection.health()).catch((error: Error) => ({
+        intakes: [],
+        outbox: undefined,
+        unknown: error.message,
+      })));
+    return {
+      service,
+      instance,
+      build,
+      phase,
+      reason,
+      startedAt,
+      uptime: Math.round(process.uptime()),
+      memory: process.memoryUsage.rss(),
+      handles: this.handled(),
+      routes: introspection?.routeInfo(),
+      handlers: introspection?.handlerInfo(),
+      inspectable: this.options.inspectable,
+      ...health,
+    };
+  }
+
+  /** The route and the handler of a contract in this service. */
+  private explain(name: string): OperationsAnswer {
+    const { service } = this.options.facts();
+    const contract = known(name);
+    if (!contract) return failed(404, `${service} has not loaded a contract ${name}`);
+    const { kind, owner, version, key } = contract;
+    const handlers = this.asked.introspection
+      .handlerInfo()
+      .filter((handler) => handler.contract === name);
+    return {
+      status: 200,
+      body: {
+        service,
+        contract: { name, kind, owner, version, key },
+        says: this.asked.introspection.explain(contract),
+        handlers,
+      },
+    };
+  }
+
+  private handled(): object | undefined {
+    const registry = this.options.messaging()?.registry;
+    return (
+      registry && {
+        calls: registry.allCalls().map(({ contract }) => contract.name),
+        subscriptions: registry
+          .subscriptions()
+          .map(({ kind, name, handlers }) => ({ kind, name, contracts: [...handlers.keys()] })),
+      }
+    );
+  }
+
+  private async change(
+    name: string,
+    rest: string[],
+    request: OperationsRequest,
+  ): Promise<OperationsAnswer> {
+    // Browsers send it with every POST: no web page may replay messages through the loopback
+    // address of its visitor.
+    if (request.headers.origin !== undefined)
+      return failed(403, 'not from a browser; use the console');
+    if (name === 'concurrency') return inTime(this.concurrency.change(rest, request));
+    if (name === 'subjects') return inTime(this.subjects.change(rest, request));
+    if (name === 'dead-letters') return inTime(this.deadLetters.change(rest, request));
+    return failed(404, 'there is nothing to change here');
+  }
+
+  private get subjects(): SubjectRequests {
+    return new SubjectRequests(this.asked, this.options.ownCopies, this.note);
+  }
+
+  private get deadLetters(): DeadLetterRequests {
+    return new DeadLetterRequests(this.asked, this.note);
+  }
+
+  private get concurrency(): ConcurrencyRequests {
+    return new ConcurrencyRequests(this.asked, this.note);
+  }
+
+  private readonly note = (message: string): void => this.options.log('info', message);
+
+  private get asked(): Messaging {
+    const messaging = this.options.messaging();
+    if (!messaging) throw new Error(this.options.facts().reason ?? 'starting');
+    return messaging;
+  }
+}
+
+async function listed(
+  inspectable: InspectionProvider,
+  filter: Readonly<Record<string, string>>,
+): Promise<OperationsAnswer> {
+  try {
+    return { status: 200, body: await inspectable.list(filter) };
+  } catch (error) {
+    if (error instanceof RangeError) return failed(400, error.message);
+    throw error;
+  }
+}
+
+/** Errors that the language throws for a mistake in code. */
+const isBug = (error: unknown): boolean =>
+  [TypeError, ReferenceError, RangeError, SyntaxError].some((kind) => error instanceof kind);
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+function known(name: string): Contract | undefined {
+  try {
+    return contractNamed(name);
+  } catch (error) {
+    if (error instanceof ContractError) return undefined;
+    throw error;
+  }
+}
+
+/** Bounds the wait, so that the request is answered even when a database or broker is not. */
+const inTime = <T>(asked: Promise<T>): Promise<T> =>
+  withTimeout(
+    ASKING_TIMEOUT_MS,
+    asked,
+    () => new Error(`no answer within ${ASKING_TIMEOUT_MS} ms`),
+  );

@@ -1,0 +1,95 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { z } from 'zod';
+
+/** A request to operations, however it came. */
+export interface OperationsRequest {
+  readonly method: string;
+  /** Decoded parts of the path below operations: `['dead-letters', '7']`. */
+  readonly parts: readonly string[];
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: IncomingHttpHeaders;
+  /** Name of the operator, for the audit. */
+  readonly operator: string;
+  /** The JSON of the body. @throws BadRequestError */
+  readonly body: () => Promise<unknown>;
+}
+
+/** The answer to a request. */
+export interface OperationsAnswer {
+  readonly status: number;
+  readonly body: object | string;
+  readonly type?: string;
+}
+
+export const failed = (status: number, message: string): OperationsAnswer => ({
+  status,
+  body: { status, message },
+});
+
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** A request that says something that cannot be; the answer is 400. */
+export class BadRequestError extends Error {
+  override readonly name = 'BadRequestError';
+}
+
+export function read<T>(schema: z.ZodType<T>, given: unknown): T {
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  throw new BadRequestError(
+    result.error.issues
+      .map(({ path, message }) => `${path.join('.') || 'the request'}: ${message}`)
+      .join('; '),
+  );
+}
+
+export async function refusingBadRequests(
+  answer: () => Promise<OperationsAnswer>,
+): Promise<OperationsAnswer> {
+  try {
+    return await answer();
+  } catch (error) {
+    if (error instanceof BadRequestError) return failed(400, error.message);
+    throw error;
+  }
+}
+
+/** What a message of HTTP asks, its body unread. */
+export const fromMessage = (
+  message: IncomingMessage,
+  { parts, query }: Pick<OperationsRequest, 'parts' | 'query'>,
+): OperationsRequest => ({
+  method: message.method ?? 'GET',
+  parts,
+  query,
+  headers: message.headers,
+  operator: operatorOf(message.headers),
+  body: async () => json(await textOf(message)),
+});
+
+/** The operator's name as the request gives it. It is not verified. */
+function operatorOf(headers: IncomingHttpHeaders): string {
+  const header = headers['x-operator'];
+  return (typeof header === 'string' && header.trim().slice(0, 100)) || 'somebody';
+}
+
+async function textOf(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    if ((size += chunk.length) > MAX_BODY_BYTES)
+      throw new BadRequestError(`the request is longer than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** An absent body is an empty object. */
+export function json(text: string): unknown {
+  if (text === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new BadRequestError('the request is not JSON');
+  }
+}
