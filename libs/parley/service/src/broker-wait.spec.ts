@@ -29,6 +29,9 @@ describe('where a URL leads', () => {
     ['redis://[::1]:6380', [['::1', 6380]]],
     ['mqtts://broker', [['broker', 8883]]],
     ['sqs://eu-central-1', []],
+    ['sqs://key:secret@127.0.0.1:9324', [['127.0.0.1', 9324]]],
+    ['own-technology://broker', []],
+    ['own-technology://user@broker:4222/x', [['broker', 4222]]],
     ['memory://', []],
   ])('%s', (url, places) => {
     expect(placesOf(url).map(({ host, port }) => [host, port])).toEqual(places);

@@ -14,8 +14,8 @@ const CONNECTED_WITHIN_MS = 1_000;
 const STAYS_OPEN_MS = 150;
 
 /**
- * Default ports by scheme. Schemes without a port of their own (AWS, files, memory) are not
- * awaited.
+ * Default ports by scheme, for URLs without a port. Other schemes (AWS, technologies of one's own)
+ * are awaited only where the URL has a port.
  */
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
   amqp: 5672,
@@ -41,13 +41,13 @@ interface Place {
  * Where a URL leads: one of several is enough. `kafka://user:secret@a:9092,[::1]:9093/x` has two.
  */
 export function placesOf(url: string): readonly Place[] {
-  const [, scheme = '', authority = ''] = /^([a-z]+):\/\/(?:[^@/]*@)?([^/?#]*)/i.exec(url) ?? [];
-  const port = DEFAULT_PORTS[scheme.toLowerCase()];
-  if (port === undefined || authority === '') return [];
+  const [, scheme = '', authority = ''] =
+    /^([a-z][a-z0-9+.-]*):\/\/(?:[^@/]*@)?([^/?#]*)/i.exec(url) ?? [];
+  const usual = DEFAULT_PORTS[scheme.toLowerCase()];
   return authority.split(',').flatMap((place) => {
     const [, ipv6, name, own] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(place) ?? [];
-    const host = ipv6 ?? name;
-    return host === undefined ? [] : [{ host, port: Number(own ?? port) }];
+    const [host, port] = [ipv6 ?? name, own ?? usual];
+    return host === undefined || port === undefined ? [] : [{ host, port: Number(port) }];
   });
 }
 

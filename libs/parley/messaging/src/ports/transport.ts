@@ -109,7 +109,10 @@ export interface Transport {
    * the transaction itself, so there is nothing to relay.
    */
   readonly local?: LocalPublishing;
-  /** The Nest strategy that receives messages of one kind for the registered handlers. */
+  /**
+   * The Nest strategy that receives messages of one kind for the registered handlers. Called before
+   * `connect`, with a registry that Nest fills later: look at neither before the consumer listens.
+   */
   consumer(kind: Exclude<Kind, 'call'>, registry: HandlerRegistry, deliver: Deliver): Consumer;
   /**
    * Places that a contract's messages pass, in order, from the publisher to the consumer. For
