@@ -242,7 +242,7 @@ function write(columns, { date, commit }, later) {
     if (!notes.includes(why)) notes.push(why);
     return `${mark} <sup>${notes.indexOf(why) + 1}</sup>`;
   };
-  const says = new Map(all.flatMap(({ results }) => results.map(({ id, says }) => [id, says])));
+  const texts = new Map(all.flatMap(({ results }) => results.map(({ id, text }) => [id, text])));
   /**
    * @param {Column} column
    * @param {string} id
@@ -251,7 +251,7 @@ function write(columns, { date, commit }, later) {
     const result = column.results.find((one) => one.id === id);
     return result ? noted(markOf(result.verdict), result.why ?? result.except) : '';
   };
-  const rows = [...says]
+  const rows = [...texts]
     .sort(([a], [b]) => a.localeCompare(b))
     .map(([id, text]) => [id, text, ...all.map((column) => cell(column, id))]);
   const heads = all.map(titleOf);

@@ -11,7 +11,7 @@ import path from 'node:path';
  * What a technology showed of one promise.
  * @typedef {object} Result
  * @property {string} id T33
- * @property {string} says the promise
+ * @property {string} text the promise
  * @property {Verdict | 'declared'} verdict `declared`: what the code says would be tried
  * @property {string} [why]
  * @property {string} [except]
@@ -109,12 +109,12 @@ const cellsOf = (line) =>
  * @param {Map<string, string>} notes
  * @returns {Result | undefined}
  */
-function resultOf([id = '', says = ''], cell, notes) {
+function resultOf([id = '', text = ''], cell, notes) {
   const [, mark, note] = /^(\S)(?: <sup>(\d+)<\/sup>)?$/.exec(cell) ?? [];
   const verdict = mark && VERDICTS.get(mark);
   if (!verdict) return undefined;
   const why = note ? notes.get(note) : undefined;
-  return verdict === 'held' ? { id, says, verdict, except: why } : { id, says, verdict, why };
+  return verdict === 'held' ? { id, text, verdict, except: why } : { id, text, verdict, why };
 }
 
 /**
@@ -230,8 +230,8 @@ function differencesOf(column, was, now) {
   const differences = now.flatMap((result) => {
     const row = rows.get(result.id);
     rows.delete(result.id);
-    if (row && row.says !== result.says)
-      return [`${result.id}: says "${row.says}" in the table, "${result.says}" in the code`];
+    if (row && row.text !== result.text)
+      return [`${result.id}: says "${row.text}" in the table, "${result.text}" in the code`];
     return row
       ? cellDifference(row, result).map((what) => `${column}, ${result.id}: ${what}`)
       : [`${column}: ${result.id} has no row yet`];

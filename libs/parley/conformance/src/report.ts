@@ -22,9 +22,9 @@ export class Report {
 
   /** For the table: all promises of the kind, those that no test is written for among them. */
   write(folder: string): void {
-    const results = guaranteesOf(this.kind).map(([id, { says }]) => ({
+    const results = guaranteesOf(this.kind).map(([id, { text }]) => ({
       id,
-      says,
+      text,
       ...(this.verdicts.get(id) ?? UNTESTED),
     }));
     mkdirSync(folder, { recursive: true });

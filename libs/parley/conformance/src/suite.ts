@@ -32,7 +32,7 @@ export function suite(
     if (!folder && !isFast(id)) return;
     report.note(id, { verdict: 'not offered', why });
     process.stdout.write(
-      `not offered: ${fixture.technology}, ${kind}s: ${id} ${guarantees[id].says}: ${why}\n`,
+      `not offered: ${fixture.technology}, ${kind}s: ${id} ${guarantees[id].text}: ${why}\n`,
     );
     it.skip(nameOf(id), () => undefined);
   };
@@ -111,7 +111,7 @@ async function tried(
 }
 
 const isFast = (id: GuaranteeId): boolean => (guarantees[id] as Promised).fast === true;
-const nameOf = (id: GuaranteeId): string => `${guarantees[id].says} (${id})`;
+const nameOf = (id: GuaranteeId): string => `${guarantees[id].text} (${id})`;
 
 function reasonOf({ features }: Fixture, feature: Feature): string {
   const offered = features.offers[feature];
