@@ -4,13 +4,13 @@ import { CallHandler } from './calls/call-handler';
 import { IdempotentCalls } from './calls/idempotent-calls';
 import { systemClock } from './clock';
 import { DeadLetterService } from './dead-letters/dead-letter-service';
+import type { CompleteOptions } from './default-options';
 import { CircuitBreakers } from './delivery/circuit-breakers';
 import { HandlerRuns } from './delivery/handler-runs';
 import { Pipeline } from './delivery/pipeline';
 import { HandlerRegistry } from './handlers/handler-registry';
 import { InFlight } from './in-flight';
 import { Envelopes } from './message/envelope';
-import type { MessagingOptions } from './messaging-options';
 import { PayloadProcessor } from './payload/payload-processor';
 import { claimsAt, keysAt } from './payload/side-stores';
 import { SubjectKeyCache } from './payload/subject-key-cache';
@@ -28,7 +28,7 @@ export type MessagingParts = ReturnType<typeof compose>;
  * @throws Error when a URL names a technology that is not among `technologies`, or one that cannot
  * carry the kind
  */
-export function compose(options: MessagingOptions) {
+export function compose(options: CompleteOptions) {
   const { service, instance, store, observer, log, passes, topology, urls } = options;
   const { clock = systemClock, random = Math.random } = options;
   const process = { instance, clock, log, observer, random, passes };

@@ -10,8 +10,10 @@ import type { Urls } from './sending/routes';
 /** Options of a process that sends and handles messages. */
 export interface MessagingOptions {
   readonly service: string;
-  readonly instance: string;
-  readonly build: string;
+  /** Name of this process among those of the service. Default: the host's name and the pid. */
+  readonly instance?: string;
+  /** Version of the program; it travels with every message. Default 'development'. */
+  readonly build?: string;
   readonly urls: Urls;
   /** Where this service answers calls. */
   readonly listen?: { readonly host: string; readonly port: number };
@@ -47,7 +49,8 @@ export interface MessagingOptions {
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;
-  readonly log: TransportContext['log'];
+  /** Receives log lines. Default: the logger of Nest, with the context `Parley`. */
+  readonly log?: TransportContext['log'];
   /** Called at each step of a message's way: for tests that end the process there. */
   readonly passes?: FailpointHook;
 }

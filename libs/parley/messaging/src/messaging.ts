@@ -3,6 +3,7 @@ import { contractsLoaded, type Kind } from '@parley/contract';
 import type { Clock } from './clock';
 import { compose, type MessagingParts } from './composition';
 import type { DeadLetterService } from './dead-letters/dead-letter-service';
+import { type CompleteOptions, withDefaults } from './default-options';
 import type { HandlerRun, RunFacts } from './delivery/handler-runs';
 import { showErrorsToFilters } from './handlers/exception-filters';
 import { FilteredSubscriptions } from './handlers/filtered-subscriptions';
@@ -54,13 +55,15 @@ export class Messaging {
   readonly deadLetters?: DeadLetterService;
   /** The state for operations, health checks and metrics. */
   readonly introspection: MessagingIntrospection;
+  private readonly options: CompleteOptions;
   private readonly parts: MessagingParts;
   private readonly workers: Worker[] = [];
   private readonly consumers: BoundConsumers['consumers'][number][] = [];
   private lanes?: LaneRunner;
   private callServer?: CallServer;
 
-  constructor(private readonly options: MessagingOptions) {
+  constructor(given: MessagingOptions) {
+    const options = (this.options = withDefaults(given));
     this.parts = compose(options);
     this.service = options.service;
     this.instance = options.instance;

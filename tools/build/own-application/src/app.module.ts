@@ -1,7 +1,6 @@
-import { Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { MessagingModule, type MessagingOptions } from '@parley/messaging';
 import { postgres, PostgresStore } from '@parley/postgres';
-import { hostname } from 'node:os';
 import { DataSource } from 'typeorm';
 import { databaseUrl } from './config.js';
 import { DeadLettersController } from './dead-letters.controller.js';
@@ -26,16 +25,12 @@ class DatabaseModule implements OnApplicationShutdown {
   }
 }
 
-const logger = new Logger('Parley');
-
 const messagingOptions = (dataSource: DataSource): MessagingOptions => ({
   service: 'shop',
-  instance: `${hostname()}-${process.pid}`,
   build: '1.0.0',
   technologies: [postgres],
   urls: { commands: databaseUrl, events: databaseUrl, broadcasts: databaseUrl },
   store: new PostgresStore(dataSource, { service: 'shop' }),
-  log: (level, message) => logger[level === 'info' ? 'log' : level](message),
 });
 
 @Module({
