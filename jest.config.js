@@ -11,8 +11,26 @@ const roots = FOLDERS.flatMap((folder) =>
 ).filter((root) => existsSync(join(root, 'project.json')));
 
 const nameOf = (root) => JSON.parse(readFileSync(join(root, 'project.json'), 'utf8')).name;
-const patterns = patternsOf(process.argv, roots.map(nameOf));
 const { testMatch: _everySpec, ...shared } = preset;
+
+/** `--selectProjects` needs projects to select from. */
+function separately() {
+  const patterns = patternsOf(process.argv, roots.map(nameOf));
+  return {
+    projects: roots.map((rootDir) => ({
+      ...shared,
+      ...specsIn(rootDir, patterns),
+      rootDir,
+      displayName: nameOf(rootDir),
+    })),
+  };
+}
+
+/**
+ * Jest compiles each file once for each project that loads it, on disk and in the memory of each
+ * worker: together they are one project.
+ */
+const together = () => ({ ...shared, roots, testMatch: ['**/src/**/*.spec.ts'] });
 
 module.exports = {
   // Generous: a test waits for what happens, and a busy machine takes its time.
@@ -21,13 +39,9 @@ module.exports = {
   // What the files of a run leave in the heap of their worker adds up to gigabytes: between two
   // files it may be started anew.
   workerIdleMemoryLimit: '1.5GB',
+  testSequencer: join(__dirname, 'tools/test/jest-sequencer.mjs'),
   reporters: [join(__dirname, 'tools/test/jest-reporter.cjs')],
   globalSetup: join(__dirname, 'tools/test/jest-setup.cjs'),
   globalTeardown: join(__dirname, 'tools/test/jest-teardown.cjs'),
-  projects: roots.map((rootDir) => ({
-    ...shared,
-    ...specsIn(rootDir, patterns),
-    rootDir,
-    displayName: nameOf(rootDir),
-  })),
+  ...(process.argv.includes('--selectProjects') ? separately() : together()),
 };

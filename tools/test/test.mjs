@@ -1,8 +1,8 @@
-// npm test [-- pattern]: every spec of every project in one run of Jest, on one embedded
-// PostgreSQL, those of tools and chaos in one of Node's own runner, and the type tests. The last
-// line is the sum of all: `N passed, N failed`. With --again, files that failed are run once more,
-// each by itself, when the others are through: what fails twice has failed, what passes then is
-// named as unsteady.
+// npm test [-- pattern]: the specs of every project in one run of Jest, on one embedded PostgreSQL,
+// those of tools and chaos in one of Node's own runner, and the type tests. Long specs run with
+// --all, or when a pattern names them (spec-sets.mjs). The last line is the sum of all: `N passed, N
+// failed`. With --again, files that failed are run once more, each by itself, when the others are
+// through: what fails twice has failed, what passes then is named as unsteady.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -10,12 +10,13 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { useTestPostgres } from '../database/test-postgres.mjs';
-import { untried } from './untried.mjs';
+import { leftOut, untried } from './spec-sets.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
-const HELP = `npm test [-- options] [-- pattern …]      runs every spec and the type tests, or the specs whose path matches
+const HELP = `npm test [-- options] [-- pattern …]      runs the fast specs and the type tests, or the specs whose path matches
 
+  --all        the long specs, too, as CI does
   -t NAME      only the tests whose name matches
   --again      files that failed are run once more, each by itself, when the others are through
   --help       this; any other option is Jest's`;
@@ -24,8 +25,12 @@ if (process.argv.slice(2).some((argument) => argument === '--help' || argument =
   process.exit(0);
 }
 
+const OURS = ['--all', '--again'];
+const all = process.argv.includes('--all');
 const again = process.argv.includes('--again');
-const args = process.argv.slice(2).filter((argument) => argument !== '--again');
+const args = process.argv.slice(2).filter((argument) => !OURS.includes(argument));
+/** Jest's own options or a pattern ask for some of its specs only, long ones among them. */
+const isWhole = args.length === 0;
 /** More of them are not unsteady, but broken. */
 const UNSTEADY_AT_MOST = 5;
 const total = path.join(os.tmpdir(), `parley-test-total-${process.pid}`);
@@ -116,16 +121,19 @@ async function secondLook(first) {
   return { ...first, passed, failed };
 }
 
-// A pattern asks for some of Jest's specs only.
-const typesOk = args.length ? undefined : await types();
-const plain = args.length ? { passed: 0, failed: 0 } : await plainSpecs();
-const first = await specs(args);
+const [typesOk, plain] = isWhole
+  ? await Promise.all([types(), plainSpecs()])
+  : [undefined, { passed: 0, failed: 0 }];
+const ignored = isWhole ? leftOut(process.env, { all }) : [];
+const first = await specs(
+  ignored.length > 0 ? [`--testPathIgnorePatterns=${ignored.join('|')}`] : args,
+);
 const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
 const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
 const sums = {
   passed: passed + plain.passed + (typesOk ? 1 : 0),
   failed: failed + plain.failed + (typesOk === false ? 1 : 0),
 };
-if (args.length === 0) for (const line of untried(process.env)) console.log(line);
+if (isWhole) for (const line of untried(process.env, { all })) console.log(line);
 console.log(`${sums.passed} passed, ${sums.failed} failed${skipped ? `, ${skipped} skipped` : ''}`);
 process.exitCode = sums.failed === 0 ? 0 : 1;

@@ -44,11 +44,17 @@ const environmentOf = (name: string): Record<string, string> =>
     ]),
   );
 
-/**
- * The environment as the service's own config.ts reads it, which ends the process for a wrong
- * value.
- */
+const readings = new Map<string, Record<string, unknown>>();
+
+/** The environment as the service's own config.ts reads it: once, for it loads the whole kit. */
 function readBy(name: string): Record<string, unknown> {
+  const reading = readings.get(name) ?? readEnvironment(name);
+  readings.set(name, reading);
+  return reading;
+}
+
+/** A wrong value ends the process. */
+function readEnvironment(name: string): Record<string, unknown> {
   const before = process.env;
   const exit = jest.spyOn(process, 'exit').mockImplementation(() => {
     throw new Error('the environment does not fit');

@@ -1,0 +1,114 @@
+// The two sets of specs: the fast one of `npm test`, and all of them, `npm test -- --all`, which CI
+// runs. The long specs are named here with what only they try.
+import fs from 'node:fs';
+
+/**
+ * Specs that the fast set leaves out: file → what it tries. A spec belongs here when it takes more
+ * than ten seconds because it waits for real time-outs, starts processes or sends messages by the
+ * hundred.
+ * @type {Readonly<Record<string, string>>}
+ */
+export const LONG_SPECS = {
+  'apps/gateway/src/hostile.spec.ts': 'hostile requests at the edge',
+  'apps/shop-e2e/src/shop-mischief.e2e.spec.ts':
+    'the shop on a broker that repeats, delays and reorders',
+  'libs/parley/service/src/environments.int.spec.ts':
+    'a service over IPv6, with other defaults, and on a network that loses connections',
+  'libs/parley/service/src/failing-start.int.spec.ts':
+    'starts that fail: database, PostgreSQL, gRPC',
+  'libs/parley/service/src/failing-start-aws.int.spec.ts': 'starts that fail: SQS, Kinesis',
+  'libs/parley/service/src/failing-start-broadcasts.int.spec.ts': 'starts that fail: Redis, MQTT',
+  'libs/parley/service/src/failing-start-kafka.int.spec.ts': 'starts that fail: Kafka',
+  'libs/parley/service/src/failing-start-queues.int.spec.ts':
+    'starts that fail: RabbitMQ, ActiveMQ',
+  'libs/parley/transports/grpc/src/silent-network.spec.ts':
+    'gRPC on a network that loses connections without a sign',
+  'libs/parley/transports/postgres/src/connection/silence.int.spec.ts':
+    'PostgreSQL on a network that loses connections without a sign',
+  'libs/parley/transports/postgres/src/crash.int.spec.ts': 'workers killed while messages flow',
+  'libs/parley/transports/postgres/src/ending-process.int.spec.ts':
+    'messages that end their process',
+  'libs/parley/transports/postgres/src/hostile.int.spec.ts':
+    'hostile messages in the tables of PostgreSQL',
+  'libs/parley/transports/postgres/src/postgres-own.conformance.int.spec.ts':
+    'the promises on PostgreSQL (those on memory and gRPC are tried)',
+  'libs/parley/transports/postgres/src/queue/batches.int.spec.ts':
+    'batches of messages on PostgreSQL',
+};
+
+/** By technology, the variable without which its specs are skipped. */
+const BROKERS = {
+  activemq: 'ACTIVEMQ_URL',
+  kafka: 'KAFKA_URL',
+  kinesis: 'KINESIS_URL',
+  mqtt: 'MQTT_URL',
+  rabbitmq: 'RABBITMQ_URL',
+  redis: 'REDIS_URL',
+  sqs: 'SQS_URL',
+};
+
+/**
+ * The technologies whose broker is not given.
+ * @param {NodeJS.ProcessEnv} env
+ */
+export const technologiesWithoutBroker = (env) =>
+  Object.entries(BROKERS)
+    .filter(([, variable]) => !env[variable])
+    .map(([technology]) => technology);
+
+/**
+ * Regular expressions for the paths of specs that a run leaves out. Specs of a broker that is not
+ * given would only be loaded, and skipped.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {{ all: boolean }} set
+ */
+export function leftOut(env, { all }) {
+  const away = technologiesWithoutBroker(env).map(
+    (technology) => `/transports/${technology}/src/.*\\.int\\.spec\\.ts$`,
+  );
+  const long = all ? [] : Object.keys(LONG_SPECS).map((file) => `/${file.replaceAll('.', '\\.')}$`);
+  return [...away, ...long];
+}
+
+const PROMISES = 'libs/parley/conformance/src/guarantees.ts';
+
+/** The promises that only `npm run conformance` tries, and their number with all others. */
+function slowPromises() {
+  const promises = fs
+    .readFileSync(PROMISES, 'utf8')
+    .split(/^ {2}(?=T\d+: \{)/m)
+    .slice(1);
+  const slow = promises.filter((declared) => !declared.includes('fast: true'));
+  return {
+    count: promises.length,
+    slow: slow.map((declared) => declared.slice(0, declared.indexOf(':'))),
+  };
+}
+
+/**
+ * What a run did not try, and how to try it: green is not to be taken for more than it is.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {{ all: boolean }} set
+ * @returns {readonly string[]} lines to print; none when everything was tried
+ */
+export function untried(env, { all }) {
+  if (env['CONFORMANCE_REPORT']) return [];
+  const { count, slow } = slowPromises();
+  const away = technologiesWithoutBroker(env);
+  const long = Object.entries(LONG_SPECS);
+  return [
+    ...(all
+      ? []
+      : [
+          `Left out, for they take longer: ${long.length} spec files; npm test -- --all runs them with the others, npm test -- <path> one of them`,
+          ...long.map(([file, tries]) => `  ${file}: ${tries}`),
+        ]),
+    `Not tried here, for they take longer: ${slow.length} of ${count} promises (${slow.join(' ')}), and PostgreSQL in another database than the service's`,
+    ...(away.length > 0
+      ? [
+          `Not tried here, for no broker was given: every promise and spec of ${away.join(', ')}; npm run brokers -- --help says how to have one`,
+        ]
+      : []),
+    'npm run conformance tries all promises; npm run crash, npm run removals, npm run mutants and npm run chaos try the rest',
+  ];
+}

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { leftOut, LONG_SPECS, untried } from './spec-sets.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const long = Object.keys(LONG_SPECS);
+const specs = ['apps', 'libs'].flatMap((folder) =>
+  fs
+    .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.spec.ts') && !name.includes('node_modules'))
+    .map((name) => path.join(folder, name)),
+);
+const BROKERS = {
+  ACTIVEMQ_URL: 'amqp://here',
+  KAFKA_URL: 'kafka://here',
+  KINESIS_URL: 'kinesis://here',
+  MQTT_URL: 'mqtt://here',
+  RABBITMQ_URL: 'rabbitmq://here',
+  REDIS_URL: 'redis://here',
+  SQS_URL: 'sqs://here',
+};
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {boolean} all
+ */
+const without = (env, all) => {
+  const patterns = leftOut(env, { all }).map((pattern) => new RegExp(pattern));
+  return specs.filter((file) => patterns.some((pattern) => pattern.test(`/checkout/${file}`)));
+};
+
+describe('the sets of specs', () => {
+  it('leave out long specs, which are there, and with --all none', () => {
+    assert.deepEqual(without(BROKERS, false).sort(), [...long].sort());
+    assert.deepEqual(without(BROKERS, true), []);
+  });
+
+  it('leave out the specs of a broker that is not given, and no others of its technology', () => {
+    const { KAFKA_URL: _, ...others } = BROKERS;
+    const found = without(others, true);
+    assert.ok(found.length > 3);
+    for (const file of found)
+      assert.match(file, /^libs\/parley\/transports\/kafka\/src\/.*\.int\.spec\.ts$/);
+  });
+
+  it('are told apart at the end of a run: files, promises and brokers by name', () => {
+    const told = untried({}, { all: false }).join('\n');
+    for (const file of long) assert.ok(told.includes(`${file}: ${LONG_SPECS[file]}`), file);
+    assert.match(told, /npm test -- --all/);
+    assert.match(told, /\d+ of \d+ promises \((?:T\d+ ?)+\)/);
+    assert.match(told, /no broker was given: every promise and spec of activemq, kafka/);
+    const all = untried(BROKERS, { all: true }).join('\n');
+    assert.doesNotMatch(all, /Left out|no broker/);
+    assert.deepEqual(untried({ CONFORMANCE_REPORT: 'folder' }, { all: true }), []);
+  });
+
+  it('are all run by CI', () => {
+    const ci = fs.readFileSync(path.join(root, '.ci/run'), 'utf8');
+    assert.match(ci, /tools\/test\/test\.mjs .*--all/);
+  });
+});
