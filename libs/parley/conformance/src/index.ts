@@ -22,4 +22,5 @@ export { silentNetworkSuite } from './suites/silent-network';
 export { storesSuite } from './store-suite/stores';
 export { freePort } from './harness/free-port';
 export { streamPositionsSuite } from './store-suite/positions-suite';
-export { storeSuite, type StoreUnderTest } from './store-suite/store-suite';
+export { storeSuite } from './store-suite/store-suite';
+export type { StoreUnderTest } from './store-suite/store-trial';

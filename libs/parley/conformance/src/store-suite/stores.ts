@@ -1,4 +1,5 @@
-import { storeSuite, type StoreUnderTest } from './store-suite';
+import { storeSuite } from './store-suite';
+import type { StoreUnderTest } from './store-trial';
 
 /**
  * Promises of a store of inbox, outbox and lanes. The promises of a store of sagas (S1 to S11) are
