@@ -52,8 +52,10 @@ export class StreamPublisher {
     const record = recordOf(headersOf(envelope), body);
     if (sizeOf(record) > LARGEST_RECORD)
       throw new RecordTooLargeError(contract.name, sizeOf(record));
+    await this.streams.ensure(stream).catch((error: unknown) => {
+      throw this.notSent(stream, error);
+    });
     try {
-      await this.streams.ensure(stream);
       await this.put(stream, record);
     } catch (error) {
       if (isMissing(error)) this.streams.forget(stream);
@@ -74,9 +76,14 @@ export class StreamPublisher {
     }
   }
 
+  /** The stream could not be found or created: no message was handed over. */
+  private notSent(stream: string, error: unknown): Error {
+    if (isUnusable(error)) return error;
+    return bugIn(error) ?? this.errors.notStored(stream, reasonOf(error), error);
+  }
+
   private failure(stream: string, error: unknown): Error {
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
-    if (isUnusable(error)) return error;
     const bug = bugIn(error);
     if (bug) return bug;
     const isRefused =

@@ -1,4 +1,5 @@
 import { startFailure } from '@parley/aws';
+import { NotStoredError, UnconfirmedError } from '@parley/messaging';
 import { Address } from './address';
 import { CommandPublisher } from './publisher';
 
@@ -16,5 +17,27 @@ describe('a mistake in code, of the SDK for instance', () => {
     } as never);
     const parcel = { MessageBody: '{}', MessageAttributes: {} };
     await expect(publisher.putLater('orders', 0, () => parcel)).rejects.toBe(bug);
+  });
+});
+
+describe('an SQS that gives no answer', () => {
+  const away = new Error('connect ECONNREFUSED');
+  const parcel = { MessageBody: '{}', MessageAttributes: {} };
+  const send = (topology: { of: () => Promise<unknown> }) =>
+    new CommandPublisher(
+      { send: () => Promise.reject(away) } as never,
+      address,
+      topology as never,
+    ).putLater('orders', 0, () => parcel);
+
+  it('stored nothing when the queue itself could not be found', async () => {
+    await expect(send({ of: () => Promise.reject(away) })).rejects.toBeInstanceOf(NotStoredError);
+  });
+
+  it('may have stored a command that was handed over', async () => {
+    const urls = { commands: 'c', lanes: 'l' };
+    await expect(send({ of: () => Promise.resolve(urls) })).rejects.toBeInstanceOf(
+      UnconfirmedError,
+    );
   });
 });

@@ -88,13 +88,21 @@ export class CommandPublisher {
   private async put(owner: string, role: keyof QueueUrls, entry: Ready): Promise<void> {
     const size = sizeOf(entry);
     if (size > LARGEST_MESSAGE) throw new MessageTooLargeError(owner, size);
+    const urls = await this.topology.of(owner).catch((error: unknown) => {
+      throw this.notSent(owner, error);
+    });
     try {
-      const urls = await this.topology.of(owner);
       await this.batchesOf(urls[role]).add(entry);
     } catch (error) {
       if (isMissing(error)) this.topology.forget(owner);
       throw this.failure(owner, error);
     }
+  }
+
+  /** The queue could not be found or declared: no message was handed over. */
+  private notSent(owner: string, error: unknown): Error {
+    if (isUnusable(error)) return error;
+    return bugIn(error) ?? this.errors.notStored(owner, reasonOf(error), error);
   }
 
   private failure(owner: string, error: unknown): Error {
@@ -103,7 +111,6 @@ export class CommandPublisher {
     if (error instanceof EntryRefusedError && error.isOurFault)
       return this.errors.notStored(owner, error.message);
     const { $fault, name, message } = error as { $fault?: string; name: string; message: string };
-    if (isUnusable(error)) return error;
     const bug = bugIn(error);
     if (bug) return bug;
     return $fault === 'client'
