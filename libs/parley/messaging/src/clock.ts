@@ -15,3 +15,7 @@ export const systemClock: Clock = {
   elapsed: () => performance.now(),
   after: startTimer,
 };
+
+/** Resolves after `milliseconds`. */
+export const pause = (clock: Pick<Clock, 'after'>, milliseconds: number): Promise<void> =>
+  new Promise((resolve) => clock.after(milliseconds, resolve));

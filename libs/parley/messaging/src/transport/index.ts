@@ -1,5 +1,5 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
-export { type Clock, systemClock } from '../clock';
+export { type Clock, pause, systemClock } from '../clock';
 export type { CircuitBreakerOptions } from '../delivery/circuit-breaker';
 export type { Paused } from '../delivery/circuit-breakers';
 export {
@@ -173,8 +173,13 @@ export {
   type ReceivedBroadcast,
   BroadcastConsumer,
 } from './broadcast-consumer';
+export { Checkpoints } from './checkpoints';
 export { FirstOfKeys } from './first-of-keys';
+export { type GivenUp, givenUpByBroker } from './given-up-by-broker';
 export { hostAndPort, socketHost } from './host';
 export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';
+export { OffsetTracker } from './offset-tracker';
+export { PartTakeover, readerName } from './part-takeover';
 export { failuresInOrder, failuresTogether, publishInTurn, sendInOrder } from './publish-in-order';
+export { deliverFromLog, deliverUntilSettled, IN_PLACE, type LogPlace } from './redelivery';
 export { RequestBatcher, type BatchLimits } from './request-batcher';

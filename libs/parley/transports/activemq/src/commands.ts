@@ -1,11 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { type Store } from '@parley/messaging';
 import {
   type Deliver,
+  deliverUntilSettled,
   type Delivery,
   type Failure,
+  givenUpByBroker,
+  IN_PLACE,
   KeyedExecutor,
   type Outcome,
+  PartTakeover,
+  pause,
+  readerName,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
@@ -33,8 +38,8 @@ export class Commands {
   private readonly lanes: KeyedExecutor;
   private connection = new AbortController();
   private count = 0;
-  /** Another life of the same instance must not be taken for this one. */
-  private readonly member: string;
+  /** The broker's own count of deliveries without an outcome leaves some out. */
+  private readonly takeover: PartTakeover;
 
   constructor(
     private readonly subscription: RegisteredSubscription,
@@ -43,7 +48,7 @@ export class Commands {
     private readonly pipeline: Deliver,
   ) {
     this.lanes = new KeyedExecutor(subscription);
-    this.member = `${context.instance}/${randomUUID().slice(0, 8)}`;
+    this.takeover = new PartTakeover(this.owner, readerName(context.instance), context);
   }
 
   get owner(): string {
@@ -80,20 +85,12 @@ export class Commands {
     void arrival.begin(() => this.bury(arrival, store));
   }
 
-  /**
-   * The broker's own count of deliveries without an outcome leaves some out. When the store cannot
-   * be asked, the former consumer's messages are suspects.
-   */
-  async takeOver(lane: string): Promise<boolean> {
-    return (
-      this.context.store?.suspects?.take(this.owner, lane, this.member).catch(() => true) ?? false
-    );
+  takeOver(lane: string): Promise<boolean> {
+    return this.takeover.take(lane);
   }
 
-  async handBack(lane: string): Promise<void> {
-    await this.context.store?.suspects
-      ?.handBack(this.owner, [lane], this.member)
-      .catch(() => undefined);
+  handBack(lane: string): Promise<void> {
+    return this.takeover.handBack([lane]);
   }
 
   private add(
@@ -138,18 +135,13 @@ export class Commands {
     const suspect =
       suspects.take(received(arrival.message).headers.partitionkey ?? '') ||
       unansweredOf(arrival.message) > 0;
-    while (arrival.isWanted() && !signal.aborted) {
-      const outcome = await this.deliver(
-        arrival.message,
-        signal,
-        { retry: false, dead: false },
-        suspect,
-      );
-      const isOver = await this.keyedIsOver(arrival, outcome, signal);
-      // The broker would hand it out again, but behind its successors: so it waits here.
-      if (isOver || !arrival.isWanted()) return;
-      await this.pause();
-    }
+    const attempt = async () => {
+      const outcome = await this.deliver(arrival.message, signal, IN_PLACE, suspect);
+      return this.keyedIsOver(arrival, outcome, signal);
+    };
+    // The broker would hand it out again, but behind its successors: so it waits here.
+    const isWanted = () => arrival.isWanted() && !signal.aborted;
+    if (isWanted()) await deliverUntilSettled(this.context.clock, attempt, isWanted);
   }
 
   private async keyedIsOver(
@@ -242,20 +234,16 @@ export class Commands {
 
   private failureOf(message: Message): Failure {
     const { reason, queue } = deathOf(message);
-    const before = failureOf(message);
-    const now = new Date(this.context.clock.now()).toISOString();
-    return {
-      error: 'GivenUpByBroker',
-      message: `ActiveMQ gave it up in ${queue}: ${reason}${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
-      stack: before?.stack ?? '',
-      tries: before?.tries ?? attemptOf(message) + unansweredOf(message),
-      instance: before?.instance ?? this.context.instance,
-      firstFailedAt: before?.firstFailedAt ?? now,
-      lastFailedAt: now,
-    };
+    return givenUpByBroker({
+      reason: `ActiveMQ gave it up in ${queue}: ${reason}`,
+      before: failureOf(message),
+      deliveries: attemptOf(message) + unansweredOf(message),
+      instance: this.context.instance,
+      at: new Date(this.context.clock.now()),
+    });
   }
 
   private pause(): Promise<void> {
-    return new Promise((resolve) => this.context.clock.after(PAUSE, resolve));
+    return pause(this.context.clock, PAUSE);
   }
 }

@@ -1,15 +1,22 @@
-import { setMaxListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import {
   type Backlog,
   bugDetails,
+  Checkpoints,
   type ConcurrencyLimit,
   type Deliver,
+  deliverFromLog,
+  deliverUntilSettled,
   FirstOfKeys,
+  IN_PLACE,
   KeyedExecutor,
+  PartTakeover,
+  pause,
+  readerName,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
+import type { AssignedPartition } from './assigned-partition';
 import { typeOf, unpack } from './cloudevents';
 import { settledWithin } from './bound';
 import {
@@ -21,7 +28,7 @@ import {
   ClusterNotReadyError,
   type Position,
 } from './client';
-import { OffsetTracker } from './offset-tracker';
+import { GroupGeneration } from './group-generation';
 import { ownersOf, topicOf, type Topics } from './topology';
 
 const COMMIT_AFTER = 200;
@@ -30,7 +37,6 @@ const COMMIT_AFTER = 200;
  * reading them again is cheap.
  */
 const COMMIT_SKIPPED_AFTER = 2_000;
-const AGAIN_AFTER = 1_000;
 const REVIVED_AFTER = 1_000;
 const JOINED_AGAIN_AFTER = 300;
 /**
@@ -46,7 +52,6 @@ const FINISHED_WITHIN = 4_000;
 const GIVEN_UP_WITHIN = 500;
 const COMMITTED_WITHIN = 2_000;
 const CLOSED_WITHIN = 3_000;
-const HONOURS = { retry: false, dead: false } as const;
 
 export interface ReaderPlace {
   readonly client: KafkaClient;
@@ -56,46 +61,14 @@ export interface ReaderPlace {
 }
 
 /**
- * One generation of the group, from a join to the next: the assigned partitions and their
- * unfinished messages.
- */
-class GroupGeneration {
-  readonly partitions = new Map<string, OffsetTracker>();
-  private readonly end = new AbortController();
-  /** No further message may be started. */
-  leaving = false;
-  /** Its positions may not be committed any more: other members own the partitions. */
-  over = false;
-
-  constructor(readonly lanes: KeyedExecutor) {
-    setMaxListeners(0, this.end.signal);
-  }
-
-  get signal(): AbortSignal {
-    return this.end.signal;
-  }
-
-  leave(): void {
-    this.leaving = true;
-    this.lanes.clear();
-  }
-
-  abandon(why: string): void {
-    this.leave();
-    this.end.abort(new Error(why));
-  }
-}
-
-/**
  * Reads one subscription as a member of its group: the assigned partitions, their lanes and their
- * progress.
+ * positions.
  */
 export class GroupReader implements GroupListener {
   readonly topics: readonly string[];
   private readonly durable: boolean;
   private readonly id: string;
-  /** The instance and a random part: a restarted instance must differ from its predecessor. */
-  private readonly member: string;
+  private readonly takeover: PartTakeover;
   /**
    * Concurrency of the lanes of each generation; only those of the present one are notified when it
    * changes.
@@ -103,8 +76,7 @@ export class GroupReader implements GroupListener {
   private readonly bound: ConcurrencyLimit;
   private membership?: GroupGeneration;
   private consumer?: GroupConsumer;
-  private committing = Promise.resolve();
-  private readonly timers = new Map<number, () => void>();
+  private readonly commits: Checkpoints;
   private stopping = false;
   private joined = false;
   private trouble?: string;
@@ -117,10 +89,12 @@ export class GroupReader implements GroupListener {
   ) {
     const { kind, name, live, handlers } = subscription;
     this.durable = kind !== 'broadcast' && !live;
-    this.member = `${place.context.instance}/${randomUUID().slice(0, 8)}`;
+    const { clock, instance } = place.context;
+    this.takeover = new PartTakeover(name, readerName(instance), place.context);
+    this.commits = new Checkpoints(clock, () => this.commitNow());
     this.id = this.durable
       ? name
-      : `${name}.${live ? 'live' : 'broadcasts'}.${place.context.instance}.${randomUUID().slice(0, 8)}`;
+      : `${name}.${live ? 'live' : 'broadcasts'}.${instance}.${randomUUID().slice(0, 8)}`;
     this.topics = ownersOf([...handlers.values()].map(({ contract }) => contract)).map((owner) =>
       topicOf(kind, owner),
     );
@@ -146,9 +120,7 @@ export class GroupReader implements GroupListener {
       } catch (error) {
         if (!(error instanceof ClusterNotReadyError) || this.stopping) throw error;
         this.trouble = error.message;
-        await new Promise<void>((resolve) =>
-          this.place.context.clock.after(JOINED_AGAIN_AFTER, resolve),
-        );
+        await pause(this.place.context.clock, JOINED_AGAIN_AFTER);
       }
     }
   }
@@ -219,7 +191,7 @@ export class GroupReader implements GroupListener {
     }
     await settledWithin(
       COMMITTED_WITHIN,
-      this.commit().then(() => this.handBack(membership)),
+      this.commits.now().then(() => this.handBack(membership)),
     );
     membership.over = true;
     membership.abandon(`${this.subscription.name}: the partition belongs to another instance now`);
@@ -228,16 +200,16 @@ export class GroupReader implements GroupListener {
   async fetched({ topic, partition, messages, next }: Batch): Promise<void> {
     const { membership } = this;
     if (!membership || membership.leaving) return;
-    const progress = this.progressOf(membership, topic, partition, messages[0]?.offset ?? next);
-    if (messages.length > 0) progress.suspects ??= new FirstOfKeys(await this.isOrphaned(progress));
+    const assigned = membership.partitionOf(topic, partition, messages[0]?.offset ?? next);
+    if (messages.length > 0) assigned.suspects ??= new FirstOfKeys(await this.isOrphaned(assigned));
     if (membership.leaving) return;
     for (const message of messages)
-      if (this.wants(message)) this.enqueue(membership, progress, message);
-    progress.next = next;
+      if (this.wants(message)) this.enqueue(membership, assigned, message);
+    assigned.next = next;
     this.commitWithin(COMMIT_SKIPPED_AFTER);
-    await progress.room(ROOM_WITHIN);
-    if (!progress.full || membership.leaving) return;
-    progress.paused = true;
+    await assigned.room(ROOM_WITHIN);
+    if (!assigned.full || membership.leaving) return;
+    assigned.paused = true;
     this.consumer!.pause(topic, partition);
   }
 
@@ -287,18 +259,9 @@ export class GroupReader implements GroupListener {
     return handlers.has(type);
   }
 
-  /**
-   * True when the partition's former reader may have died of a message. True, too, when the store
-   * cannot be asked.
-   */
-  private async isOrphaned({ topic, partition }: OffsetTracker): Promise<boolean> {
-    const { store } = this.place.context;
-    if (!this.durable) return false;
-    return (
-      store?.suspects
-        ?.take(this.subscription.name, `${topic}/${partition}`, this.member)
-        .catch(() => true) ?? false
-    );
+  /** Only a durable subscription's messages can be lost by the end of a process. */
+  private async isOrphaned({ name }: AssignedPartition): Promise<boolean> {
+    return this.durable && (await this.takeover.take(name));
   }
 
   /**
@@ -306,106 +269,65 @@ export class GroupReader implements GroupListener {
    * suspect their first messages.
    */
   private async handBack(membership: GroupGeneration | undefined): Promise<void> {
-    const parts = [...(membership?.partitions.keys() ?? [])];
-    if (parts.length === 0 || !this.durable) return;
-    await this.place.context.store?.suspects
-      ?.handBack(this.subscription.name, parts, this.member)
-      .catch(() => undefined);
+    if (this.durable) await this.takeover.handBack([...(membership?.partitions.keys() ?? [])]);
   }
 
-  private progressOf(
+  private enqueue(
     membership: GroupGeneration,
-    topic: string,
-    partition: number,
-    from: number,
-  ): OffsetTracker {
-    const name = `${topic}/${partition}`;
-    const known = membership.partitions.get(name);
-    if (known) return known;
-    const progress = new OffsetTracker(topic, partition, from);
-    membership.partitions.set(name, progress);
-    return progress;
-  }
-
-  private enqueue(membership: GroupGeneration, progress: OffsetTracker, message: Incoming): void {
+    partition: AssignedPartition,
+    message: Incoming,
+  ): void {
     const { offset, value } = message;
     const { headers, body } = unpack(message);
     const key = headers.partitionkey;
-    const lane =
-      key === undefined
-        ? `${progress.topic}/${progress.partition}/${offset}`
-        : `${progress.topic} ${key}`;
-    const suspect = progress.suspects?.take(lane) ?? false;
-    progress.begin(offset, value?.length ?? 0);
+    const lane = key === undefined ? `${partition.name}/${offset}` : `${partition.topic} ${key}`;
+    const suspect = partition.suspects?.take(lane) ?? false;
+    partition.begin(offset, value?.length ?? 0);
     membership.lanes.add(lane, async () => {
       if (membership.leaving) return;
       if (await this.handle(membership, { headers, body }, suspect))
-        this.finish(membership, progress, offset);
+        this.finish(membership, partition, offset);
     });
   }
 
-  /**
-   * Delivers a message until it is settled; its lane waits meanwhile. Returns false when the
-   * generation ends first.
-   */
-  private async handle(
+  /** Returns false when the generation ends first. */
+  private handle(
     membership: GroupGeneration,
     message: ReturnType<typeof unpack>,
     suspect: boolean,
   ): Promise<boolean> {
-    for (;;) {
-      const outcome = await this.place.deliver({
+    const attempt = () =>
+      deliverFromLog('Kafka', this.place, {
         subscription: this.subscription,
         ...message,
         attempt: 1,
         suspect,
         signal: membership.signal,
-        supports: HONOURS,
+        supports: IN_PLACE,
       });
-      if (outcome.kind === 'done' || (outcome.kind === 'dead' && !this.durable)) return true;
-      if (outcome.kind !== 'return') this.refuse(outcome.kind, message.headers.type);
-      if (membership.leaving) return false;
-      await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
-      if (membership.leaving) return false;
-    }
+    return deliverUntilSettled(this.place.context.clock, attempt, () => !membership.leaving);
   }
 
-  private refuse(outcome: string, type = 'a message'): void {
-    this.place.context.log(
-      'error',
-      `${this.subscription.name}: ${type} came back as "${outcome}", which Kafka does not honour; it is delivered again`,
-    );
-  }
-
-  private finish(membership: GroupGeneration, progress: OffsetTracker, offset: number): void {
-    progress.finish(offset);
+  private finish(membership: GroupGeneration, partition: AssignedPartition, offset: number): void {
+    partition.finish(offset);
     this.commitWithin(COMMIT_AFTER);
-    if (!progress.paused || membership.leaving || !progress.hasRoom) return;
-    progress.paused = false;
-    this.consumer!.resume(progress.topic, progress.partition);
+    if (!partition.paused || membership.leaving || !partition.hasRoom) return;
+    partition.paused = false;
+    this.consumer!.resume(partition.topic, partition.partition);
   }
 
   private commitWithin(milliseconds: number): void {
-    if (!this.durable || this.timers.has(milliseconds)) return;
-    const run = () => {
-      this.timers.delete(milliseconds);
-      void this.commit();
-    };
-    this.timers.set(milliseconds, this.place.context.clock.after(milliseconds, run));
+    if (this.durable) this.commits.within(milliseconds);
   }
 
   /**
-   * Commits, one call at a time. Never rejects: handled messages are in the inbox, and the next
+   * Commits the positions that moved. Never rejects: handled messages are in the inbox, and the next
    * commit includes these positions.
    */
-  private commit(): Promise<void> {
-    return (this.committing = this.committing.then(() => this.commitNow()));
-  }
-
   private async commitNow(): Promise<void> {
     const { membership, consumer } = this;
     if (!membership || !consumer || !this.durable || membership.over) return;
-    const moved = [...membership.partitions.values()].filter((progress) => progress.moved);
+    const moved = [...membership.partitions.values()].filter(({ hasMoved }) => hasMoved);
     if (moved.length === 0) return;
     const positions: Position[] = moved.map(({ topic, partition, finished }) => ({
       topic,
@@ -414,7 +336,7 @@ export class GroupReader implements GroupListener {
     }));
     try {
       await consumer.commit(positions);
-      moved.forEach((progress, at) => (progress.committed = positions[at]!.offset));
+      moved.forEach((partition, at) => (partition.stored = positions[at]!.offset));
     } catch (error) {
       this.place.context.log(
         'debug',
@@ -429,10 +351,11 @@ export class GroupReader implements GroupListener {
   }
 
   private async quitNow(): Promise<void> {
-    for (const cancel of [...this.timers.values(), this.cancelRevival]) cancel();
+    this.commits.cancel();
+    this.cancelRevival();
     await settledWithin(
       CLOSED_WITHIN,
-      this.commit().then(() => this.handBack(this.membership)),
+      this.commits.now().then(() => this.handBack(this.membership)),
     );
     this.membership?.abandon(`${this.subscription.name}: the instance stops`);
     await settledWithin(CLOSED_WITHIN, this.consumer?.close() ?? Promise.resolve());

@@ -7,12 +7,13 @@ import {
   type ConsumerHealth,
   ConsumerServer,
   KeyedExecutor,
+  pause,
   type Positions,
+  readerName,
   type TransportContext,
   withTimeout,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
-import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
 import type { Place } from './handling';
 import { LiveTail } from './live-tail';
@@ -43,7 +44,6 @@ export interface StreamConsumerOptions {
 export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   private readonly durable: StreamSubscription[] = [];
   private readonly tails: LiveTail[] = [];
-  /** Another life of the same instance must not be taken for this one. */
   private readonly member: string;
   private state: ConsumerHealth['state'] = 'starting';
   private stopping?: Promise<void>;
@@ -58,7 +58,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
     private readonly options: StreamConsumerOptions,
   ) {
     super(kind, registry);
-    this.member = `${options.context.instance}/${randomUUID().slice(0, 8)}`;
+    this.member = readerName(options.context.instance);
   }
 
   health(): ConsumerHealth {
@@ -180,9 +180,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
       this.durable.some(({ hasItsShare }) => !hasItsShare) &&
       context.clock.elapsed() < until
     ) {
-      await new Promise<void>((resolve) =>
-        context.clock.after(address.lease / RENEWALS / 10, resolve),
-      );
+      await pause(context.clock, address.lease / RENEWALS / 10);
       await Promise.all(this.durable.map((reader) => reader.lease()));
     }
   }
@@ -213,7 +211,7 @@ export class StreamConsumer extends ConsumerServer<'command' | 'event'> {
   private async ended(until: number): Promise<void> {
     const { clock } = this.options.context;
     while (this.durable.some(({ shards }) => shards.length > 0) && clock.elapsed() < until)
-      await new Promise<void>((resolve) => clock.after(20, resolve));
+      await pause(clock, 20);
   }
 
   private waitingOf(name: string): number {

@@ -1,10 +1,11 @@
-import type {
-  Deliver,
-  Headers,
-  KeyedExecutor,
-  Outcome,
-  TransportContext,
-  RegisteredSubscription,
+import {
+  type Deliver,
+  deliverFromLog,
+  type Headers,
+  IN_PLACE,
+  type KeyedExecutor,
+  type TransportContext,
+  type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { ReaderPlace } from './shard-reader';
 import type { Streams } from './topology';
@@ -19,8 +20,6 @@ export interface Place extends ReaderPlace {
   readonly lanes: KeyedExecutor;
 }
 
-const HONOURS = { retry: false, dead: false } as const;
-
 /**
  * True when a message is for this subscription. A stream has all events of its owner; undecodable
  * records go to every subscription, to be dead-lettered.
@@ -28,32 +27,20 @@ const HONOURS = { retry: false, dead: false } as const;
 export const isWanted = ({ kind, handlers }: RegisteredSubscription, { type }: Headers): boolean =>
   kind === 'command' || type === undefined || handlers.has(type);
 
-/**
- * Delivers one message. The service's store retries it and keeps dead letters, because a stream
- * cannot.
- */
-export async function deliverRecord(
-  { subscription, deliver, context }: Place,
+/** Delivers one message; returns whether it is settled. */
+export const deliverRecord = (
+  place: Place,
   headers: Headers,
   body: Buffer,
   suspect: boolean,
   signal: AbortSignal,
-): Promise<Outcome['kind']> {
-  const outcome = await deliver({
-    subscription,
+): Promise<boolean> =>
+  deliverFromLog('Kinesis', place, {
+    subscription: place.subscription,
     headers,
     body,
     attempt: 1,
     suspect,
     signal,
-    supports: HONOURS,
+    supports: IN_PLACE,
   });
-  if (outcome.kind === 'retry' || outcome.kind === 'dead') {
-    context.log(
-      'error',
-      `${subscription.name}: ${headers.type ?? 'a message'} came back as "${outcome.kind}", which Kinesis does not honour; it is delivered again`,
-      { outcome },
-    );
-  }
-  return outcome.kind;
-}

@@ -1,28 +1,26 @@
 import type { _Record as KinesisRecord } from '@aws-sdk/client-kinesis';
 import {
+  deliverUntilSettled,
   FirstOfKeys,
   LeaseLostError,
+  OffsetTracker,
   type ShardLease,
   type ShardMove,
 } from '@parley/messaging/transport';
 import { setMaxListeners } from 'node:events';
 import { deliverRecord, isWanted, type Place } from './handling';
-import { OffsetTracker } from './offset-tracker';
 import { ShardReader } from './shard-reader';
 import { contentOf } from './cloudevents';
 
-const AGAIN_AFTER = 1_000;
-
 /** A shard that is ours to read: hands its messages over, and knows how far they are done. */
 export class ShardConsumer {
-  private readonly progress: OffsetTracker;
+  /** A message is read after its predecessor: the sequence number of that one is its offset. */
+  private readonly progress: OffsetTracker<string>;
   private readonly reader: ShardReader;
   private readonly suspects: FirstOfKeys;
   private readonly lost = new AbortController();
   private running = 0;
   private isOver = false;
-  /** The position the store knows. */
-  private stored: string;
   /** Nothing more is begun. */
   leaving = false;
 
@@ -35,7 +33,6 @@ export class ShardConsumer {
     /** Something changed: a message is finished, or all of them. */
     private readonly onFinished: (shard: ShardConsumer) => void,
   ) {
-    this.stored = lease.position;
     this.suspects = new FirstOfKeys(orphaned);
     this.progress = new OffsetTracker(lease.position);
     const sink = { take: (record: KinesisRecord) => this.take(record), ended: () => this.ended() };
@@ -64,16 +61,16 @@ export class ShardConsumer {
   /** How far it is done. */
   get standing(): ShardMove {
     const { shard, epoch } = this.lease;
-    return { shard, epoch, position: this.progress.position, over: this.isFinished };
+    return { shard, epoch, position: this.progress.finished, over: this.isFinished };
   }
 
   /** True when the store does not know that yet. */
   get hasMoved(): boolean {
-    return this.progress.position !== this.stored || this.isFinished;
+    return this.progress.hasMoved || this.isFinished;
   }
 
   moved({ position }: ShardMove): void {
-    this.stored = position;
+    this.progress.stored = position;
   }
 
   /** Reads nothing more and begins nothing more; handlings under way continue. */
@@ -96,41 +93,34 @@ export class ShardConsumer {
   }
 
   private take({ SequenceNumber, Data }: KinesisRecord): number {
-    const finish = this.progress.begin(SequenceNumber!);
+    const { progress } = this;
+    const offset = progress.next;
+    progress.begin(offset);
+    progress.next = SequenceNumber!;
     const { headers, body } = contentOf(Data);
     const { lanes, subscription } = this.place;
     if (!isWanted(subscription, headers)) {
-      finish();
+      progress.finish(offset);
       this.onFinished(this);
     } else {
       const lane =
         headers.partitionkey === undefined ? `id:${SequenceNumber}` : `key:${headers.partitionkey}`;
       const suspect = this.suspects.take(lane);
-      lanes.add(lane, () =>
-        this.handle(
-          () => deliverRecord(this.place, headers, body, suspect, this.lost.signal),
-          finish,
-        ),
-      );
+      const attempt = () => deliverRecord(this.place, headers, body, suspect, this.lost.signal);
+      lanes.add(lane, () => this.handle(attempt, offset));
     }
-    return this.progress.count;
+    return progress.count;
   }
 
   /** Never rejects. A returned message is delivered again: its successors wait for it. */
-  private async handle(hand: () => Promise<string>, finish: () => void): Promise<void> {
+  private async handle(attempt: () => Promise<boolean>, offset: string): Promise<void> {
     if (this.leaving) return;
     this.running++;
-    while ((await hand()) !== 'done') {
-      if (!this.leaving)
-        await new Promise<void>((resolve) => this.place.context.clock.after(AGAIN_AFTER, resolve));
-      if (this.leaving) return this.end();
+    const { clock } = this.place.context;
+    if (await deliverUntilSettled(clock, attempt, () => !this.leaving)) {
+      this.progress.finish(offset);
+      this.reader.roomMade(this.progress.count);
     }
-    finish();
-    this.reader.roomMade(this.progress.count);
-    this.end();
-  }
-
-  private end(): void {
     this.running--;
     this.onFinished(this);
   }

@@ -1,9 +1,11 @@
-import type {
-  Positions,
-  Reader,
-  ShardLease,
-  ShardLeases,
-  ShardMove,
+import {
+  Checkpoints,
+  PartTakeover,
+  type Positions,
+  type Reader,
+  type ShardLease,
+  type ShardLeases,
+  type ShardMove,
 } from '@parley/messaging/transport';
 import type { Place } from './handling';
 import { ShardConsumer } from './shard-consumer';
@@ -21,8 +23,8 @@ export class StreamSubscription {
   private readonly reader: Reader;
   /** Ours to the store until it was told. */
   private readonly givenUp = new Set<string>();
-  private advancing: Promise<void> = Promise.resolve();
-  private cancelAdvance?: () => void;
+  private readonly checkpoints: Checkpoints;
+  private readonly takeover: PartTakeover;
   private knownAt = -Infinity;
   private renewedAt = -Infinity;
   private stopped = false;
@@ -39,7 +41,10 @@ export class StreamSubscription {
     /** Asks for the leases now. */
     private readonly leaseSoon: () => void,
   ) {
-    this.reader = { subscription: place.subscription.name, stream };
+    const { subscription, context } = place;
+    this.reader = { subscription: subscription.name, stream };
+    this.checkpoints = new Checkpoints(context.clock, () => this.advance());
+    this.takeover = new PartTakeover(subscription.name, member, context);
   }
 
   get subscription(): string {
@@ -101,8 +106,8 @@ export class StreamSubscription {
 
   /** Gives up the shards of handlings that still run. */
   async close(): Promise<void> {
-    this.cancelAdvance?.();
-    await this.advance();
+    this.checkpoints.cancel();
+    await this.checkpoints.now();
     const shards = [...this.held.values()];
     for (const shard of shards) this.lose(shard, 'is given up: the instance stops');
     await this.handBack(shards);
@@ -128,7 +133,7 @@ export class StreamSubscription {
     for (const lease of held.filter(
       ({ shard }) => !this.held.has(shard) && !this.givenUp.has(shard),
     )) {
-      const orphaned = await this.isOrphaned(lease.shard);
+      const orphaned = await this.takeover.take(this.partOf(lease.shard));
       if (this.stopped) return;
       this.held.set(lease.shard, this.read(lease, orphaned));
     }
@@ -136,22 +141,12 @@ export class StreamSubscription {
     for (const shard of staying.slice(share)) void this.leave(shard);
   }
 
-  /** When the store cannot be asked, the shard counts as orphaned. */
-  private async isOrphaned(shard: string): Promise<boolean> {
-    const { suspects } = this.place.context.store ?? {};
-    return (
-      suspects
-        ?.take(this.reader.subscription, `${this.stream}/${shard}`, this.member)
-        .catch(() => true) ?? false
-    );
+  private handBack(shards: readonly ShardConsumer[]): Promise<void> {
+    return this.takeover.handBack(shards.map(({ lease: { shard } }) => this.partOf(shard)));
   }
 
-  private async handBack(shards: readonly ShardConsumer[]): Promise<void> {
-    const parts = shards.map(({ lease: { shard } }) => `${this.stream}/${shard}`);
-    if (parts.length > 0)
-      await this.place.context.store?.suspects
-        ?.handBack(this.reader.subscription, parts, this.member)
-        .catch(() => undefined);
+  private partOf(shard: string): string {
+    return `${this.stream}/${shard}`;
   }
 
   private read(lease: ShardLease, orphaned: boolean): ShardConsumer {
@@ -164,16 +159,13 @@ export class StreamSubscription {
     if (this.held.get(shard.lease.shard) !== shard) return;
     if (shard.leaving) return void (shard.isIdle && this.giveUp(shard));
     if (shard.isFinished) return void this.goOn();
-    this.cancelAdvance ??= this.place.context.clock.after(ADVANCE_AFTER, () => {
-      this.cancelAdvance = undefined;
-      void this.advance();
-    });
+    this.checkpoints.within(ADVANCE_AFTER);
   }
 
   /** Read to its end, and all of it handled: the shard's successors can begin. */
   private async goOn(): Promise<void> {
     this.knownAt = -Infinity;
-    await this.advance();
+    await this.checkpoints.now();
     this.leaseSoon();
   }
 
@@ -197,16 +189,13 @@ export class StreamSubscription {
     shard.lose(why);
   }
 
-  /** One at a time: a later position must not be overtaken by an earlier one. */
-  private advance(): Promise<void> {
-    this.advancing = this.advancing.then(async () => {
-      const moved = [...this.held.values()].filter(({ leaving, hasMoved }) => !leaving && hasMoved);
-      const moves = moved.map(({ standing }) => standing);
-      const lost = moves.length > 0 ? await this.store(moves, false) : [];
-      if (lost === undefined) return;
-      moved.forEach((shard, place) => this.stored(shard, moves[place]!, lost));
-    });
-    return this.advancing;
+  /** Never rejects. */
+  private async advance(): Promise<void> {
+    const moved = [...this.held.values()].filter(({ leaving, hasMoved }) => !leaving && hasMoved);
+    const moves = moved.map(({ standing }) => standing);
+    const lost = moves.length > 0 ? await this.store(moves, false) : [];
+    if (lost === undefined) return;
+    moved.forEach((shard, place) => this.stored(shard, moves[place]!, lost));
   }
 
   private stored(shard: ShardConsumer, move: ShardMove, lost: readonly string[]): void {

@@ -10,7 +10,7 @@ import type { ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
 import { headersOf } from './cloudevents';
 import { exchangeOf, exchanges, OWN_QUEUE } from './broadcast-exchange';
-import { RabbitServer } from './server';
+import { RabbitServer } from './consumer-server';
 
 const STOPPED_WITHIN = 1_000;
 const CONSUMER = 'hears';

@@ -7,12 +7,12 @@ import {
 } from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from 'amqplib';
 import type { Address } from './address';
-import { DeadConsumer } from './dead';
+import { DeadLetterConsumer } from './dead-letter-consumer';
 import { Deliveries } from './delivery';
 import { Lanes } from './lanes';
 import type { CommandPublisher } from './publisher';
 import { QueueConsumer } from './queue';
-import { RabbitServer } from './server';
+import { RabbitServer } from './consumer-server';
 import { deadQueue, declare, delayQueues, laneQueues } from './topology';
 
 /** Milliseconds after `stop` until running handlers are aborted, and then for them to end. */
@@ -31,7 +31,7 @@ export class CommandConsumer extends RabbitServer {
   private consumers?: {
     readonly queue: QueueConsumer;
     readonly lanes: Lanes;
-    readonly dead?: DeadConsumer;
+    readonly dead?: DeadLetterConsumer;
   };
   private source?: Channel;
   private stoppedAt?: number;
@@ -108,7 +108,7 @@ export class CommandConsumer extends RabbitServer {
     return {
       queue: new QueueConsumer(deliveries),
       lanes: new Lanes(deliveries, broken),
-      dead: store && new DeadConsumer(deliveries, store),
+      dead: store && new DeadLetterConsumer(deliveries, store),
     };
   }
 

@@ -1,18 +1,19 @@
-import type {
-  Deliver,
-  Delivery,
-  Outcome,
-  TransportContext,
-  RegisteredSubscription,
+import {
+  type Deliver,
+  type Delivery,
+  type Outcome,
+  pause,
+  type TransportContext,
+  type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { attemptOf, failureOf, headersOf, isSuspect } from './cloudevents';
 import type { CommandPublisher } from './publisher';
-import { Semaphore, Underway } from './turns';
+import { Semaphore, Underway } from './concurrency';
 
 /**
- * Milliseconds that a message waits after the pipeline returned it although the instance is not
- * stopping, or after it could not be moved.
+ * Milliseconds that a message of the own queue waits after the pipeline returned it although the
+ * instance is not stopping, or after it could not be moved.
  */
 const PAUSE = 1_000;
 
@@ -79,7 +80,7 @@ export class Deliveries {
   }
 
   pause(): Promise<void> {
-    return new Promise((resolve) => this.context.clock.after(PAUSE, resolve));
+    return pause(this.context.clock, PAUSE);
   }
 
   private deliveryOf(

@@ -1,9 +1,9 @@
-import type { Outcome } from '@parley/messaging/transport';
+import { deliverUntilSettled, IN_PLACE, type Outcome } from '@parley/messaging/transport';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import { headersOf } from './cloudevents';
 import { acknowledge, reject, type Deliveries } from './delivery';
 import { laneQueues } from './topology';
-import { KeyedMutex, Underway } from './turns';
+import { KeyedMutex, Underway } from './concurrency';
 
 /**
  * Least prefetch of a lane; it is the concurrency at start where that is more. The slots bound the
@@ -82,28 +82,26 @@ class Lane {
     void (key === undefined ? handle() : this.turns.take(key, handle));
   }
 
-  /** Never rejects. Unacknowledged messages return to their place when the channel closes. */
+  /**
+   * Never rejects. Unacknowledged messages return to their place when the channel closes. A returned
+   * message waits here: requeued, it would come to this very consumer again, but behind its
+   * successors.
+   */
   private async handle(message: ConsumeMessage, channel: Channel): Promise<void> {
-    const { signal } = this.deliveries;
+    const { signal, context } = this.deliveries;
     const wanted = () => this.channel === channel;
-    let returned = true;
-    const settle = ({ kind }: Outcome) => {
-      returned = kind === 'return' || kind === 'retry';
-      if (kind === 'done') acknowledge(channel, message);
-      if (kind === 'dead') reject(channel, message);
+    const attempt = async () => {
+      let isSettled = false;
+      const settle = ({ kind }: Outcome) => {
+        isSettled = kind === 'done' || kind === 'dead';
+        if (kind === 'done') acknowledge(channel, message);
+        if (kind === 'dead') reject(channel, message);
+      };
+      const { handling: underway } = this;
+      await this.deliveries.hand(message, { supports: IN_PLACE, signal, wanted, settle, underway });
+      return isSettled;
     };
-    while (returned && wanted()) {
-      const handed = await this.deliveries.hand(message, {
-        supports: { retry: false, dead: false },
-        signal,
-        wanted,
-        settle,
-        underway: this.handling,
-      });
-      // A requeued message would come to this very consumer again, but behind its successors: so it
-      // waits here.
-      if (handed && returned) await this.deliveries.pause();
-    }
+    if (wanted()) await deliverUntilSettled(context.clock, attempt, wanted);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { attemptOf, copyOf, failureOf, headersOf, remainingOf } from './cloudevents';
 import { acknowledge, reject, requeue, type Deliveries } from './delivery';
 import { laneOf } from './topology';
-import { Underway } from './turns';
+import { Underway } from './concurrency';
 
 /** Consumes the owner's own queue: commands without a key, and those after a delay. */
 export class QueueConsumer {

@@ -12,7 +12,7 @@ import {
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import type { Address } from './address';
-import { DeadConsumer } from './dead';
+import { DeadLetterConsumer } from './dead-letter-consumer';
 import type { CommandPublisher } from './publisher';
 import { LaneConsumer, type Place, type QueueConsumer, StandardConsumer } from './queue';
 import type { QueueUrls, Topology } from './topology';
@@ -29,7 +29,7 @@ const NOTICED_WITHIN = 1_000;
 export class CommandConsumer extends ConsumerServer {
   private state: ConsumerHealth['state'] = 'starting';
   private consumers: readonly QueueConsumer[] = [];
-  private dead?: DeadConsumer;
+  private dead?: DeadLetterConsumer;
   private urls?: QueueUrls;
   private stoppedAt = 0;
   private stopping?: Promise<void>;
@@ -125,7 +125,7 @@ export class CommandConsumer extends ConsumerServer {
   private drainTheDead({ dead, deadLanes }: QueueUrls): void {
     const { client, context, subscription } = this;
     if (!context.store) return;
-    this.dead = new DeadConsumer(
+    this.dead = new DeadLetterConsumer(
       client,
       [dead, deadLanes],
       subscription.name,

@@ -1,12 +1,14 @@
 import { type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { reasonOf } from '@parley/aws';
-import type {
-  Deliver,
-  Delivery,
-  KeyedExecutor,
-  Outcome,
-  TransportContext,
-  RegisteredSubscription,
+import {
+  type Deliver,
+  deliverUntilSettled,
+  type Delivery,
+  IN_PLACE,
+  type KeyedExecutor,
+  type Outcome,
+  type TransportContext,
+  type RegisteredSubscription,
 } from '@parley/messaging/transport';
 import { randomUUID } from 'node:crypto';
 import type { Address } from './address';
@@ -201,12 +203,13 @@ export abstract class QueueConsumer {
    */
   private async outcomeOf(held: LeasedMessage): Promise<Outcome> {
     const { deliver, context } = this.place;
-    for (;;) {
-      const outcome = await deliver(this.deliveryOf(held));
-      if (outcome.kind !== 'return' || this.stopped || held.ended) return outcome;
-      await new Promise<void>((resolve) => context.clock.after(AGAIN_AFTER, resolve));
-      if (this.stopped || held.ended) return outcome;
-    }
+    let outcome: Outcome = { kind: 'return' };
+    const attempt = async () => {
+      outcome = await deliver(this.deliveryOf(held));
+      return outcome.kind !== 'return';
+    };
+    await deliverUntilSettled(context.clock, attempt, () => !this.stopped && !held.ended);
+    return outcome;
   }
 
   private deliveryOf({ message, signal }: LeasedMessage): Delivery {
@@ -281,7 +284,7 @@ export class StandardConsumer extends QueueConsumer {
  * earlier ones are gone or back.
  */
 export class LaneConsumer extends QueueConsumer {
-  protected readonly supports = { retry: false, dead: false };
+  protected readonly supports = IN_PLACE;
 
   constructor(url: string, place: Place) {
     super(url, place, true);

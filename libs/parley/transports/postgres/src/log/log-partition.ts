@@ -1,14 +1,10 @@
-import { FirstOfKeys } from '@parley/messaging/transport';
+import { FirstOfKeys, OffsetTracker } from '@parley/messaging/transport';
 
 /** A partition held by a reader: its read position and its unfinished events. */
-export class Partition {
-  /** Offsets delivered and not finished, ascending. */
-  private readonly open = new Set<number>();
+export class Partition extends OffsetTracker<number> {
   private readonly lost = new AbortController();
   /** The day that `read_events` returned last; lets the next read skip older daily tables. */
   made = '-infinity';
-  /** The position stored in the database. */
-  stored: number;
   /** Events waiting for their lane, and events in their handler. */
   queued = 0;
   running = 0;
@@ -22,13 +18,13 @@ export class Partition {
   constructor(
     readonly part: number,
     /** The offset to read next. */
-    public next: number,
+    next: number,
     readonly epoch: number,
     /** Offsets handled before this instance got the partition. */
     private readonly handled = new Set<number>(),
     orphaned = false,
   ) {
-    this.stored = next;
+    super(next);
     this.suspects = new FirstOfKeys(orphaned);
   }
 
@@ -37,21 +33,9 @@ export class Partition {
     return this.lost.signal;
   }
 
-  /** Returns false when the offset needs no handling. */
-  begin(offset: number): boolean {
-    if (this.handled.delete(offset)) return false;
-    this.open.add(offset);
-    return true;
-  }
-
-  finish(offset: number): void {
-    this.open.delete(offset);
-  }
-
-  /** All offsets below this one are finished. */
-  get finished(): number {
-    for (const lowest of this.open) return lowest;
-    return this.next;
+  /** True when the offset was handled before this instance got the partition. */
+  isHandled(offset: number): boolean {
+    return this.handled.delete(offset);
   }
 
   lose(reason: Error): void {

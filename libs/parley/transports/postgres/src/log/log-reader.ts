@@ -171,7 +171,8 @@ export class LogReader {
 
   private handOn(partition: Partition, row: Row): void {
     const offset = Number(row.off);
-    if (!partition.begin(offset)) return;
+    if (partition.isHandled(offset)) return;
+    partition.begin(offset);
     this.onEvent(partition, {
       offset,
       key: row.key,

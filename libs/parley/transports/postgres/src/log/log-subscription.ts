@@ -1,10 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import {
+  Checkpoints,
   type Deliver,
+  deliverFromLog,
+  deliverUntilSettled,
   type Delivery,
+  IN_PLACE,
   KeyedExecutor,
   LeaseLostError,
-  type Outcome,
   type TransportContext,
   type RegisteredSubscription,
 } from '@parley/messaging/transport';
@@ -45,14 +48,12 @@ const SETTLE: Statement = {
   name: 'parley_settle_event',
   text: 'select parley.settle_event($1, $2, $3, $4, $5)',
 };
-const HONOURS = { retry: false, dead: false } as const;
 const CHECKPOINT_INTERVAL_MS = 200;
 /**
  * Milliseconds until a position is stored that only passed events without a handler here: reading
  * them again is cheap.
  */
 const SKIPPED_CHECKPOINT_INTERVAL_MS = 2_000;
-const RETRY_AFTER_MS = 1_000;
 
 /**
  * One durable subscription in this instance: its held partitions, their lanes, and their progress.
@@ -60,8 +61,7 @@ const RETRY_AFTER_MS = 1_000;
 export class DurableSubscription {
   private readonly reader: LogReader;
   private readonly lanes: KeyedExecutor;
-  private advancing?: Promise<void>;
-  private readonly timers = new Map<number, () => void>();
+  private readonly checkpoints: Checkpoints;
   private stopped = false;
 
   constructor(
@@ -71,11 +71,12 @@ export class DurableSubscription {
   ) {
     const { database, context } = place;
     const wanted = [...subscription.handlers.keys()];
+    this.checkpoints = new Checkpoints(context.clock, () => this.advance());
     this.lanes = new KeyedExecutor(subscription, () => this.reader.pump());
     this.reader = new LogReader(
       subscription.name, id, wanted, database, context,
       (partition, event) => this.enqueue(partition, event),
-      () => this.advanceWithin(SKIPPED_CHECKPOINT_INTERVAL_MS),
+      () => this.checkpoints.within(SKIPPED_CHECKPOINT_INTERVAL_MS),
     ); // prettier-ignore
   }
 
@@ -121,8 +122,8 @@ export class DurableSubscription {
   /** Aborts running handlers: their partitions are given up. */
   async close(): Promise<void> {
     await this.stop();
-    for (const cancel of this.timers.values()) cancel();
-    await this.advance();
+    this.checkpoints.cancel();
+    await this.checkpoints.now();
     this.loseAll();
   }
 
@@ -174,19 +175,21 @@ export class DurableSubscription {
   }
 
   private async handle(partition: Partition, event: LoggedEvent, suspect: boolean): Promise<void> {
-    while (
-      !(await this.finished(partition, event, suspect).catch((error: Error) => this.unread(error)))
-    ) {
-      if (partition.leaving) return;
-      this.place.checkLeases();
-      await new Promise<void>((resolve) => this.place.context.clock.after(RETRY_AFTER_MS, resolve));
-      if (partition.leaving) return;
-    }
+    const isWanted = () => !partition.leaving;
+    const attempt = async () => {
+      const isSettled = await this.attempt(partition, event, suspect).catch((error: Error) =>
+        this.unread(error),
+      );
+      if (!isSettled && isWanted()) this.place.checkLeases();
+      return isSettled;
+    };
+    if (!(await deliverUntilSettled(this.place.context.clock, attempt, isWanted))) return;
     partition.finish(event.offset);
-    this.advanceWithin(CHECKPOINT_INTERVAL_MS);
+    this.checkpoints.within(CHECKPOINT_INTERVAL_MS);
   }
 
-  private async finished(
+  /** Returns whether the event is settled. */
+  private async attempt(
     partition: Partition,
     event: LoggedEvent,
     suspect: boolean,
@@ -196,11 +199,9 @@ export class DurableSubscription {
     if (partition.leaving) return false; // given up while the body was fetched
     const { headers } = event;
     const settle = this.place.settles ? this.settling(partition, event) : undefined;
-    const outcome = await this.place.deliver({
-      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, acknowledgeInTransaction: settle, supports: HONOURS,
+    return deliverFromLog('the log', this.place, {
+      subscription: this.subscription, headers, body, attempt: 1, suspect, signal: partition.signal, acknowledgeInTransaction: settle, supports: IN_PLACE,
     }); // prettier-ignore
-    if (outcome.kind === 'retry' || outcome.kind === 'dead') this.refuse(outcome, headers['type']);
-    return outcome.kind === 'done';
   }
 
   private unread(error: Error): false {
@@ -212,11 +213,6 @@ export class DurableSubscription {
     return false;
   }
 
-  private refuse(outcome: Outcome, contract = 'an event'): void {
-    const message = `${this.subscription.name}: ${contract} came back as "${outcome.kind}", which the log does not honour; it is delivered again`;
-    this.place.context.log('error', message, { outcome });
-  }
-
   /** Acknowledges in the transaction; the COMMIT follows without waiting for the reply. */
   private settling(
     { part, epoch }: Partition,
@@ -226,23 +222,12 @@ export class DurableSubscription {
       fence(tx, SETTLE, [this.id, part, offset, epoch, order?.inOrder ? laneOf(key) : null]);
   }
 
-  private advanceWithin(milliseconds: number): void {
-    if (this.timers.has(milliseconds)) return;
-    const run = () => {
-      this.timers.delete(milliseconds);
-      void this.advance();
-    };
-    this.timers.set(milliseconds, this.place.context.clock.after(milliseconds, run));
-  }
-
+  /** Never rejects. */
   private async advance(): Promise<void> {
-    await this.advancing;
     const moved = [...this.reader.partitions.values()].filter(
-      ({ leaving, finished, stored }) => !leaving && finished > stored,
+      ({ leaving, hasMoved }) => !leaving && hasMoved,
     );
-    if (moved.length === 0) return;
-    this.advancing = this.advanceTo(moved, false);
-    await this.advancing;
+    if (moved.length > 0) await this.advanceTo(moved, false);
   }
 
   private async advanceTo(partitions: readonly Partition[], free: boolean): Promise<void> {
@@ -269,7 +254,7 @@ export class DurableSubscription {
         `${this.subscription.name}: the position could not be moved`,
         { error },
       );
-      if (!this.stopped) this.advanceWithin(SKIPPED_CHECKPOINT_INTERVAL_MS);
+      if (!this.stopped) this.checkpoints.within(SKIPPED_CHECKPOINT_INTERVAL_MS);
     }
   }
 }

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import { reasonOf } from '@parley/aws';
 import type { Store } from '@parley/messaging';
-import type { Failure, TransportContext } from '@parley/messaging/transport';
+import { type Failure, givenUpByBroker, type TransportContext } from '@parley/messaging/transport';
 import { bounded } from './topology';
 import { deliveriesOf, contentOf, failureOf } from './cloudevents';
 
@@ -16,7 +16,7 @@ const AGAIN_AFTER = 5_000;
 /**
  * Moves messages that SQS itself gave up on to the dead letters of the service, with the reason.
  */
-export class DeadConsumer {
+export class DeadLetterConsumer {
   private readonly stopped = new AbortController();
   private running?: Promise<unknown>;
 
@@ -83,18 +83,13 @@ export class DeadConsumer {
   }
 
   private failure(message: Message): Failure {
-    const before = failureOf(message);
-    const now = new Date(this.context.clock.now()).toISOString();
-    const tries = deliveriesOf(message);
-    return {
-      error: 'GivenUpByBroker',
-      message: `SQS gave it up after it was handed out so often without an end${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
-      stack: before?.stack ?? '',
-      tries: before?.tries ?? tries,
-      instance: before?.instance ?? this.context.instance,
-      firstFailedAt: before?.firstFailedAt ?? now,
-      lastFailedAt: now,
-    };
+    return givenUpByBroker({
+      reason: 'SQS gave it up after it was handed out so often without an end',
+      before: failureOf(message),
+      deliveries: deliveriesOf(message),
+      instance: this.context.instance,
+      at: new Date(this.context.clock.now()),
+    });
   }
 
   private pause(): Promise<void> {

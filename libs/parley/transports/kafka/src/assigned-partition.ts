@@ -1,18 +1,9 @@
 import { startTimer } from '@parley/resilience';
+import { type FirstOfKeys, OffsetTracker } from '@parley/messaging/transport';
 
-import type { FirstOfKeys } from '@parley/messaging/transport';
-
-/**
- * Read position and unfinished offsets of one partition. Only offsets below the lowest unfinished
- * one may be committed.
- */
-export class OffsetTracker {
-  /** Started and unfinished offsets, ascending, with the bytes of each. */
-  private readonly open = new Map<number, number>();
-  private held = 0;
+/** A partition that the group assigned to this reader, with the bounds of its reading ahead. */
+export class AssignedPartition extends OffsetTracker<number> {
   private readonly waiting = new Set<() => void>();
-  /** The position committed to the group's coordinator. */
-  committed = 0;
   paused = false;
   /**
    * Messages that the former reader may have been handling when its process ended; set with the
@@ -24,29 +15,19 @@ export class OffsetTracker {
     readonly topic: string,
     readonly partition: number,
     /** The offset to read next. */
-    public next: number,
+    next: number,
     private readonly bounds: Bounds = BOUNDS,
-  ) {}
-
-  begin(offset: number, bytes: number): void {
-    this.open.set(offset, bytes);
-    this.held += bytes;
+  ) {
+    super(next, 0); // the group's position is not known here: the first one is committed
   }
 
-  finish(offset: number): void {
-    this.held -= this.open.get(offset) ?? 0;
-    this.open.delete(offset);
+  get name(): string {
+    return `${this.topic}/${this.partition}`;
+  }
+
+  override finish(offset: number): void {
+    super.finish(offset);
     if (!this.full) for (const wake of [...this.waiting]) wake();
-  }
-
-  /** All offsets below this one are finished. */
-  get finished(): number {
-    for (const lowest of this.open.keys()) return lowest;
-    return this.next;
-  }
-
-  get moved(): boolean {
-    return this.finished > this.committed;
   }
 
   /**
@@ -79,8 +60,8 @@ export class OffsetTracker {
   private fills(share: number): boolean {
     const { messages, bytes, span } = this.bounds;
     return (
-      this.open.size >= messages * share ||
-      this.held >= bytes * share ||
+      this.count >= messages * share ||
+      this.bytes >= bytes * share ||
       this.next - this.finished >= span * share
     );
   }

@@ -1,4 +1,4 @@
-import { Semaphore, KeyedMutex, Underway } from './turns';
+import { Semaphore, KeyedMutex, Underway } from './concurrency';
 
 function gate() {
   let open!: () => void;

@@ -1,5 +1,5 @@
 import type { Store } from '@parley/messaging';
-import type { Failure } from '@parley/messaging/transport';
+import { type Failure, givenUpByBroker } from '@parley/messaging/transport';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { deliveriesOf, deathOf, failureOf, headersOf } from './cloudevents';
 import { acknowledge, requeue, type Deliveries } from './delivery';
@@ -7,7 +7,7 @@ import { acknowledge, requeue, type Deliveries } from './delivery';
 /**
  * Consumes the broker's own dead letters, and adds them to those of the service, with the reason.
  */
-export class DeadConsumer {
+export class DeadLetterConsumer {
   constructor(
     private readonly deliveries: Deliveries,
     private readonly store: Store,
@@ -41,15 +41,12 @@ export class DeadConsumer {
 
   private failureOf(message: ConsumeMessage): Failure {
     const { reason, queue, at } = deathOf(message);
-    const before = failureOf(message);
-    return {
-      error: 'GivenUpByBroker',
-      message: `RabbitMQ gave it up in ${queue}: ${reason}${before ? `; before that: ${before.error}: ${before.message}` : ''}`,
-      stack: before?.stack ?? '',
-      tries: before?.tries ?? deliveriesOf(message),
-      instance: before?.instance ?? this.deliveries.context.instance,
-      firstFailedAt: before?.firstFailedAt ?? at.toISOString(),
-      lastFailedAt: at.toISOString(),
-    };
+    return givenUpByBroker({
+      reason: `RabbitMQ gave it up in ${queue}: ${reason}`,
+      before: failureOf(message),
+      deliveries: deliveriesOf(message),
+      instance: this.deliveries.context.instance,
+      at,
+    });
   }
 }
