@@ -1,6 +1,5 @@
-// The whole proof: three seeds with every fault, in which all must hold, and every plant, which
-// must be found. Each is a run of its own, in a process of its own; one table at the end says it
-// all.
+// The whole proof: three seeds with every fault, in which every invariant must hold, and every
+// plant, which the judge must find. Each is a run in a process of its own; one table at the end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-// Harm that is meant for one message or one connection alone. Everybody else must keep the pace.
+// Faults that concern one message or one connection. All other orders must keep their pace.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,10 +7,11 @@ import { CARDS, faultyPayments, harmDone, PAYMENTS, repair, slowInventory } from
 import { SilentProxy } from './silent-proxy.mjs';
 
 /**
- * Until the message of a faulty handler must have died. Ten deliveries, each with a lease that must
- * run out, and a launcher that waits longer from crash to crash.
+ * Until the message of a faulty handler must be a dead letter. One that hangs: two deliveries of 5
+ * s and a retry, and room for a slow machine. The others: ten deliveries, each with a lease that
+ * must run out, and a launcher that waits longer from crash to crash.
  */
-const DEAD_WITHIN = 300_000;
+const DEAD_WITHIN_MS = { F20: 90_000, F21: 300_000, F22: 300_000 };
 const PATIENCE = 90_000;
 const REPLAYED_WITHIN = 20_000;
 const BEHIND_PROXY = 'inventory-1';
@@ -32,15 +33,15 @@ export async function prepareApart(shop, faults) {
 }
 
 /**
- * One order whose handler does harm, until its message is a dead letter; then a sound build, and a
- * replay.
+ * Places one order whose handler does harm and waits until its message is a dead letter; then
+ * repairs the build and replays the message.
  */
 export async function poison({ shop, customers, until }, { fault }, milliseconds) {
   const card = CARDS[fault];
   const from = Date.now();
   const order = await customers.placeOne(card);
   const died = await until(
-    Math.max(milliseconds, DEAD_WITHIN),
+    Math.max(milliseconds, DEAD_WITHIN_MS[fault]),
     async () => (await deathsOf(shop, order)).length > 0,
     500,
   );
@@ -77,8 +78,8 @@ async function deathsOf(shop, orderId) {
 }
 
 /**
- * As an operator would. Resolves with what the command says when it does not work, also after some
- * tries: processes are just back.
+ * Replays as an operator does. Resolves with the command's message if it still fails after some
+ * tries, which it needs because the processes have only just started.
  */
 async function replay(shop, deaths, until) {
   const names = deaths.map(({ queue, id }) => `${queue.split('.')[0]}/${id}`);
@@ -101,8 +102,8 @@ async function replay(shop, deaths, until) {
 }
 
 /**
- * A process whose open connections to PostgreSQL fall silent while its handlers have transactions
- * open. Its twin, and new connections, work.
+ * Lets the open connections of one process to PostgreSQL fall silent while its handlers have
+ * transactions open. Its twin and new connections work.
  */
 export async function silence({ proxy, until, query }, milliseconds) {
   const caught = await until(PATIENCE, async () => (await query(HALF_DONE))[0].count > 0, 20);

@@ -1,5 +1,5 @@
-// The judge: what clients and the outside saw against what must hold. A pure function over a
-// record, so that any run can be judged again: node chaos/check.mjs FOLDER
+// The judge: compares the records of clients, services, provider and mails with the invariants. A
+// pure function over a record, so that any run can be judged again: node chaos/check.mjs FOLDER
 import fs from 'node:fs';
 import path from 'node:path';
 import * as accounting from '../tools/shop/accounting.mjs';
@@ -23,11 +23,14 @@ const books =
   ({ sinks }, wrong) =>
     rule(sinks, wrong);
 
-/** The first of several rules says what was counted. */
+/** By invariant: its sentence, and its rules. The first rule returns the counts that are shown. */
 const CHECKS = {
-  I1: ['every acknowledged order exists, one per key, and nobody got one unasked', acknowledged],
+  I1: [
+    'every acknowledged order exists, one per key, and no order that was not asked for',
+    acknowledged,
+  ],
   I2: [
-    'price × quantity = total = charge, in every book; captured − refunded = value of what was delivered',
+    'price × quantity = total = charge, in every book; captured − refunded = value of the delivered orders',
     books(accounting.money),
     books(accounting.prices),
     books(accounting.payments),
@@ -35,28 +38,31 @@ const CHECKS = {
     amounts,
   ],
   I3: [
-    'stock: available + reserved + shipped = initial; each order got what it is over, parcel included',
+    'stock: available + reserved + shipped = initial; each order got its own pieces, and its parcel',
     books(accounting.stock),
     books(accounting.parcels),
   ],
   I4: ['at most one charge, shipment and mail an order', once],
   I5: [
-    'every saga ended as its order did; what was undone was undone in reverse order',
+    'every saga ended as its order did; steps were undone in reverse order',
     sagas,
     books(accounting.stages),
     sagaPaths,
   ],
   I6: ['all at rest after healing, never stuck on the way', terminal],
-  I7: ['outboxes, queues, timers and logs are through', emptied],
-  I8: ['projections = what their events say, line by line', projections],
-  I9: ['dead letters have an injected cause, and what was injected died', deadLetters],
-  I10: ['who has nothing to do with a fault keeps the pace', pace],
+  I7: ['outboxes, queues, timers and logs are empty', emptied],
+  I8: ['projections = their events, line by line', projections],
+  I9: ['every dead letter was injected, and every injected message is one', deadLetters],
+  I10: ['orders that a fault does not concern keep their pace', pace],
   steps: ['reserved → paid → shipped → delivered, none before the one it needs', steps],
   mails: [
     'one mail an order, to its customer, with its number and amount',
     books(accounting.mails),
   ],
-  followed: ['who follows an order live sees every stage in order, and the end', followed],
+  followed: [
+    'a customer who follows an order live sees every stage in order, and the end',
+    followed,
+  ],
   clock: ['a process whose clock is wrong, or jumps, goes on working', clock],
   hostile: ['hostile requests were refused', hostile],
   bit: ['every fault bit', bit],
@@ -64,7 +70,7 @@ const CHECKS = {
 
 /**
  * @param record { history, faults, sinks, rest, options }
- * @returns [{ id, what, ok, detail, wrong }]: `wrong` says what was found, one sentence each
+ * @returns [{ id, what, ok, detail, wrong }]: `wrong` has a sentence per finding
  */
 export function check(record) {
   return Object.entries(CHECKS).map(([id, [what, ...rules]]) => {

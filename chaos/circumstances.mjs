@@ -1,6 +1,6 @@
-// Loaded into the launcher of a run, before it: gives single processes another environment. What
-// stands in .data/circumstances is read anew at each start of a process, so that the launcher needs
-// no switch for it.
+// Loaded into the launcher of a run, before it: gives single processes another environment. Files
+// in .data/circumstances are read again at each start of a process, so that the launcher needs no
+// switch for it.
 import fs from 'node:fs';
 import path from 'node:path';
 import { startedAt } from '../tools/dev/process-tree.mjs';
@@ -17,7 +17,7 @@ function read(name) {
   }
 }
 
-/** DATABASE_PORT: the same database, reached another way. */
+/** DATABASE_PORT: another port for the same database. */
 function another({ DATABASE_PORT: port, ...environment }) {
   if (port === undefined) return environment;
   const url = new URL(environment.DATABASE_URL);

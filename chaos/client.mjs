@@ -25,7 +25,7 @@ const PLACES = [
 ];
 /** Nothing is shipped there: money and stock must come back. */
 const UNSHIPPABLE = ['Mars Base', 'Atlantis', '00000', 'AQ'];
-/** Every so many is paid and cannot be shipped, so that in every run something is undone. */
+/** One in so many orders is paid and cannot be shipped, so that every run has orders to undo. */
 const UNSHIPPABLE_EVERY = 30;
 const FOLLOWED_EVERY = 4;
 const MOST_FOLLOWED = 40;
@@ -50,7 +50,7 @@ export class Customers {
     });
   }
 
-  /** Until told to end. */
+  /** Places orders until `end` is called. */
   async run() {
     for (
       let next = Date.now();
@@ -62,14 +62,14 @@ export class Customers {
     }
   }
 
-  /** No new ones; who does not know yet may go on asking for so long. */
+  /** Places no new orders; customers without an answer go on asking for so long. */
   async end(milliseconds) {
     this.#ending = true;
     this.#patientUntil = Date.now() + milliseconds;
     await Promise.all(this.#open);
   }
 
-  /** Waits for those who follow an order to see its end, for so long. */
+  /** Waits until the followers of orders have seen the end, at most for so long. */
   async seenTheEnd(milliseconds) {
     const following = [...this.#following];
     const late = setTimeout(() => following.forEach(({ leave }) => leave.abort()), milliseconds);
@@ -132,7 +132,7 @@ export class Customers {
     void done.finally(() => this.#following.delete(one));
   }
 
-  /** One order for a card of one's own, whatever becomes of it. */
+  /** Places one order with this card. Resolves as `#place`. */
   placeOne(token) {
     const order = this.#invent(0);
     return this.#place(`chaos-${this.seed}-${token}-${Date.now()}`, {
@@ -166,7 +166,7 @@ export class Customers {
       });
       const answer = await response.json();
       if (response.status === 202) return { type: 'ok', orderId: answer.orderId };
-      // 408 and 429 ask to try again; what is 5xx may have been done all the same.
+      // 408 and 429 ask to try again; a request answered with 5xx may have been carried out.
       const sure = response.status < 500 && ![408, 429].includes(response.status);
       return { type: sure ? 'fail' : 'unknown', why: `${response.status} ${answer.title ?? ''}` };
     } catch (error) {

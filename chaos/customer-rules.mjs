@@ -1,4 +1,4 @@
-// Rules that compare what customers were shown with what was done.
+// Rules that compare the answers that customers got with the orders that were carried out.
 import { by, isFinal, pieces } from '../tools/shop/accounting.mjs';
 import { rank } from './event-rules.mjs';
 
@@ -28,7 +28,7 @@ export function acknowledged({ history, sinks }, wrong) {
   return `${oks.length} acknowledged, ${lost} not, ${orders.size} orders, ${history.filter(({ type }) => type === 'unknown').length} attempts of unknown outcome`;
 }
 
-/** The price shown is the price paid, by the card that was named: no price changes during a run. */
+/** An order costs the price shown and is paid by its card: no price changes during a run. */
 export function asShown({ history, sinks }, wrong) {
   const shown = history.find(({ type }) => type === 'prices')?.prices ?? {};
   const cards = new Map(
@@ -51,8 +51,8 @@ export function asShown({ history, sinks }, wrong) {
 }
 
 /**
- * Who follows an order live, and comes back after every interruption, reads its history once, in
- * order, up to its end.
+ * A customer who follows an order live, and returns after every interruption, reads its history
+ * once, in order, up to its end.
  */
 export function followed({ history, sinks }, wrong) {
   const views = by(sinks.views, 'order_id');
@@ -65,7 +65,7 @@ export function followed({ history, sinks }, wrong) {
   );
   for (const [order, seen] of streams)
     judgeStream(order, seen, ended.has(order), views.get(order), wrong);
-  if (streams.size === 0) wrong('nobody followed an order');
+  if (streams.size === 0) wrong('no order was followed');
   return `${streams.size} followed, ${[...streams.values()].reduce((count, { length }) => count + length, 0)} stages seen`;
 }
 
@@ -74,22 +74,24 @@ function judgeStream(order, seen, ended, view, wrong) {
   const kept = view.history.map(({ number, what }) => `${number} ${what}`);
   const read = seen.map(({ number, what }) => `${number} ${what}`);
   if (read.join('; ') !== kept.slice(0, read.length).join('; '))
-    wrong(`who followed ${order} read "${read.join('; ')}", its history is "${kept.join('; ')}"`);
+    wrong(
+      `the follower of ${order} read "${read.join('; ')}", its history is "${kept.join('; ')}"`,
+    );
   const said = seen.map(({ status }) => status).filter(Boolean);
   if (said.some((status, n) => n > 0 && rank(status) < rank(said[n - 1])))
-    wrong(`who followed ${order} saw it go back: ${said.join(', ')}`);
+    wrong(`the follower of ${order} saw it go back: ${said.join(', ')}`);
   if (isFinal(view) && !(ended && read.length === kept.length && said.at(-1) === view.status))
     wrong(
-      `who followed ${order} did not see that it was ${view.status}: ${read.length} of ${kept.length} stages, the last ${said.at(-1)}${ended ? '' : ', and no end'}`,
+      `the follower of ${order} did not see that it was ${view.status}: ${read.length} of ${kept.length} stages, the last ${said.at(-1)}${ended ? '' : ', and no end'}`,
     );
 }
 
-/** What the edge cannot judge alone may meet a service that was just killed. */
+/** To refuse this one the edge asks a service, which may just have been killed. */
 const NEEDS_SERVICES = 'unknown product';
 
 /**
- * No answer at all is fine while processes die; what counts is that none was taken and none broke
- * the edge by itself.
+ * No answer at all is fine while processes die. No request may be accepted, and none may break the
+ * edge.
  */
 export function hostile({ history }, wrong) {
   const attacks = history.filter(({ type }) => type === 'hostile');

@@ -1,5 +1,5 @@
-// Changes to the sources of a run's own copy. One that does not find what it replaces would break
-// nothing, and prove nothing: it ends the run.
+// Changes to the sources of a run's own copy. An edit whose text is not found would break nothing
+// and prove nothing: it ends the run.
 import fs from 'node:fs';
 import path from 'node:path';
 

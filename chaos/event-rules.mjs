@@ -1,9 +1,8 @@
-// What must hold of an order's events, read in the order of the log, and of the books that are told
-// from them.
+// Rules for an order's events, read in the order of the log, and for the projections of them.
 import { createHash } from 'node:crypto';
 import { by, euros, grouped, pieces } from '../tools/shop/accounting.mjs';
 
-/** Each step comes after the one it needs. */
+/** [step, the step it needs before it, the finding if it is not so] */
 const NEEDS = [
   [
     'inventory.stock-reserved',
@@ -91,7 +90,7 @@ export function amounts({ sinks }, wrong) {
   }
 }
 
-/** A declined payment may be said again to who asked again. */
+/** Events that an order has once. A declined payment may be published again for a new attempt. */
 export const ONCE = [
   'orders.order-placed',
   'orders.order-shipped',
@@ -106,7 +105,7 @@ export const ONCE = [
   'notifications.customer-notified',
 ];
 
-/** @returns 1 if something was undone */
+/** @returns 1 if a step of the order was undone */
 export function judgeUndoing(order, events, wrong) {
   const at = (contract) => events.findIndex((event) => event.contract === contract);
   const [reserved, captured, dispatched] = [
@@ -135,7 +134,7 @@ export function judgeUndoing(order, events, wrong) {
   return released >= 0 || refunded >= 0 ? 1 : 0;
 }
 
-/** [status it leads to, the line it adds to the order's history], as customers read it. */
+/** By event: the status it leads to, and its line in the history that customers read. */
 const LINES = {
   'orders.order-placed': ['placed', () => 'order placed'],
   'inventory.stock-reserved': ['reserved', () => 'stock reserved'],
@@ -160,7 +159,7 @@ const LINES = {
 const RANK = ['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected'];
 export const rank = (status) => RANK.indexOf(status);
 
-/** What the two projections must hold of an order, told again from its events. */
+/** The contents that an order's events give the two projections. */
 function fold(events) {
   const lines = events.filter(({ contract }) => contract in LINES);
   const status = lines.reduce(
@@ -207,7 +206,7 @@ export function projections({ sinks }, wrong) {
   return `${sinks.events.length} events; checksum ${createHash('sha256').update(kept.sort().join('\n')).digest('hex').slice(0, 12)}`;
 }
 
-/** One stage of a saga leads to the next: where it came from is where it stood. */
+/** Each step of a saga's history begins at the stage where the step before it ended. */
 export function sagaPaths({ sinks }, wrong) {
   for (const { key: order, stage, history } of sinks.sagas) {
     for (const [n, { from, to }] of history.entries()) {

@@ -1,4 +1,4 @@
-// Does the harm, and tells what it did: each answers with evidence of whether it bit.
+// The faults. Each resolves with evidence: `bit` is true if it had its effect.
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import pg from 'pg';
@@ -9,14 +9,14 @@ import { rubbish } from './hostile.mjs';
 import { FAULTS, QUEUES, serviceOf, sparedBy } from './schedule.mjs';
 import { faketime, setSkew, skewedBy } from './skewed-clock.mjs';
 
-/** However busy the machine is. */
+/** Longest wait for a process, on a busy machine. */
 const PATIENCE = 90_000;
 const HOUR = 3600;
 const IGNORANT_FOR = 20_000;
 
-/** What the faults may touch. `afterStart` puts back what a cold start undoes. */
+/** Has a method per fault. `afterStart` is called after a cold start. */
 export class Harm {
-  /** Whom F01 leaves alone just now. */
+  /** Processes that F01 leaves alone at the moment. */
   #spared = [];
   #turn = Promise.resolve();
 
@@ -25,7 +25,7 @@ export class Harm {
   }
 
   /**
-   * Those that take time come one after the other, also when one of them took longer than planned.
+   * Faults with an end run one after the other, also when one of them took longer than planned.
    */
   do(event) {
     if (event.until === undefined) return this[event.fault](event);
@@ -44,8 +44,8 @@ export class Harm {
   }
 
   /**
-   * Who handles commands is killed when its service holds some, if that can be had soon: else most
-   * would die idle.
+   * A process that handles commands is killed while its service holds some, if that is soon: else
+   * most would be idle when they are killed.
    */
   async F01({ victim }) {
     if (QUEUES.includes(serviceOf(victim)))
@@ -55,7 +55,7 @@ export class Harm {
     return { victim, pid, bit: pid !== undefined };
   }
 
-  /** The processes of one service one after the other, the services side by side. */
+  /** Ends the processes of a service one after the other, those of several services at once. */
   async F02({ gaps }) {
     const services = [...new Set(gaps.map(({ victims }) => serviceOf(victims[0])))];
     const chains = services.map((service) =>
@@ -72,7 +72,8 @@ export class Harm {
   }
 
   /**
-   * Starts the victims again with the fail point; it bit when one is gone that nobody here killed.
+   * Starts the victims again with the fail point. It had its effect when one of them ended without
+   * being killed by this run.
    */
   async #endAt({ point, victims, pass }) {
     for (const until = Date.now() + PATIENCE; Date.now() < until;) {
@@ -95,7 +96,7 @@ export class Harm {
   }
 
   /**
-   * In a rush with slow payments. Who stops is caught at work: one that stops idle has nothing to
+   * In a rush with slow payments. Processes are stopped at work: an idle one would have nothing to
    * write late.
    */
   async F03({ victims }, milliseconds) {
@@ -138,8 +139,8 @@ export class Harm {
   }
 
   /**
-   * They stand still when this is over, with a transaction of the read model open, if that can be
-   * had. Payments asks outside first.
+   * Stops the processes, if possible while a transaction of the read model is open. Resolves with
+   * whether it was. Payments is stopped while it asks the provider.
    */
   async #stopAtWork(victims) {
     const stop = async () => {
@@ -155,9 +156,9 @@ export class Harm {
   }
 
   /**
-   * Most who come back learn that their leases are gone before they write anything, and what they
-   * do is dropped. The fence is for the others: so the answer about the leases is made to be later
-   * than the work. Resolves with what ends that.
+   * Most processes that go on learn that their leases are lost before they write anything, and drop
+   * their work. The fence is for the others. So this delays the answer about the leases until after
+   * the work. Resolves with a function that ends the delay.
    */
   async #keepIgnorant(victims) {
     const client = new pg.Client({ connectionString: this.shop.run().databaseUrl });
@@ -190,7 +191,7 @@ export class Harm {
     };
   }
 
-  /** What an hour is to one process, its twin and the database do not agree with. */
+  /** One process has another time of day than its twin and the database. */
   async F12({ victims: [victim], hours }) {
     const file = path.join(this.shop.dir, `${victim}.skew`);
     setSkew(file, 0);
@@ -218,8 +219,8 @@ export class Harm {
   }
 
   /**
-   * `seen`: how many hours off the process itself says it is. `worked`: what it handled and
-   * answered meanwhile.
+   * `seen`: by how many hours the clock of the process is off, as its answers say. `worked`: number
+   * of messages it handled and calls it answered meanwhile.
    */
   async #skewed(victim, file, off) {
     const { operationsUrl: url } = this.shop.run().instances[victim];
@@ -237,7 +238,7 @@ export class Harm {
   }
 
   async F14(_, milliseconds) {
-    await this.#until(PATIENCE, () => this.customers.pace() >= this.customers.rate / 2, 500); // who waits for an answer orders nothing more
+    await this.#until(PATIENCE, () => this.customers.pace() >= this.customers.rate / 2, 500); // customers who wait for an answer order nothing more
     await this.#provider({ delayMs: 1000 });
     const usual = this.customers.pace(); // in this very run, on this machine
     const before = this.customers.placed;
@@ -259,7 +260,7 @@ export class Harm {
     };
   }
 
-  /** What those that are meant for one alone may touch. */
+  /** For the faults of one message or connection. */
   get #hands() {
     const { shop, customers, proxy } = this;
     return {
@@ -366,7 +367,7 @@ export class Harm {
       connectionString: this.shop.run().databaseUrl,
       connectionTimeoutMillis: 5000,
     });
-    client.on('error', () => undefined); // a killed server: the query says so, too
+    client.on('error', () => undefined); // a killed server: the query fails, too
     try {
       await client.connect();
       return (await client.query(sql, values)).rows;
@@ -377,27 +378,27 @@ export class Harm {
 }
 
 /**
- * Lines of orders' histories hold when the message behind them was said, by the clock of who said
- * it.
+ * Counts lines of orders' histories whose time is far off: it is the time at which the message was
+ * sent, by the sender's clock.
  */
 const SAID_AT_ANOTHER_TIME = `select count(*)::int as count from orders.order_view, jsonb_array_elements(history) line
   where (line->>'at')::timestamptz not between $1::timestamptz - interval '20 minutes' and clock_timestamp() + interval '20 minutes'`;
 
 /**
- * Nobody who lives leaves a transaction waiting for so long. One of the read model: what it writes
- * twice is seen twice.
+ * True if a transaction of the read model is left open: a running process never waits for so long
+ * in it. The read model, because a line that is written twice there is seen twice.
  */
 const LEFT_OPEN = `select exists (select from pg_stat_activity where usename = 'orders' and state = 'idle in transaction' and query ~ '(from|update) order_view'
   and state_change < clock_timestamp() - interval '250 ms') as caught`;
 
-/** What a process that stood still did when it came back, and was refused. */
+/** Writes of a process that stood still which were refused when it went on. */
 const lateWrites = (log) =>
   log
     .split('\n')
     .filter((line) => line.includes('after its lease was lost'))
     .map((line) => JSON.parse(line).message);
 
-/** Messages handled and calls answered so far, by the process's own figures. */
+/** Messages handled and calls answered so far, by the metrics of the process. */
 async function workOf(url) {
   const text = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5000) }).then(
     (response) => response.text(),
@@ -409,9 +410,9 @@ async function workOf(url) {
 }
 
 /**
- * Leases that somebody else got while their holder stood still. Partitions count their holders. Of
- * lanes, those that were neither finished nor renewed between the first two looks were the stopped
- * one's.
+ * Counts leases that another process got while their holder stood still. Partitions count their
+ * holders. Lanes that were neither finished nor renewed between the first two looks belonged to the
+ * stopped process.
  */
 function takenOver(first, second, third) {
   const held = (looks) =>

@@ -1,11 +1,11 @@
-// The faulty build of a run: what is different in its copy, so that one order's handler does harm,
-// and so that nobody has to wait minutes for what a shorter lease shows as well.
+// The faulty build of a run: edits of its copy by which the handler of one order does harm, and a
+// shorter lease, so that a run takes less time.
 import fs from 'node:fs';
 import path from 'node:path';
 
 export const LEASE_SECONDS = 10;
 export const PAYMENTS = ['payments-1', 'payments-2'];
-/** A fault → the card by which the faulty build knows its one order. */
+/** By fault: the card that makes the faulty build do harm. */
 export const CARDS = { F20: 'tok_hangs', F21: 'tok_exits', F22: 'tok_blocks' };
 
 export const FAULTY_EDITS = [

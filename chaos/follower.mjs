@@ -1,5 +1,5 @@
-// A customer who watches an order live (server-sent events), and comes back with the last number
-// seen after every interruption.
+// A customer who follows an order live (server-sent events), and asks for the rest after every
+// interruption, with the last number seen.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const PAUSE = 500;
@@ -23,7 +23,7 @@ export async function follow(gatewayUrl, orderId, history, signal) {
   }
 }
 
-/** Resolves with true when the other side ended the stream in good order. */
+/** Resolves with true when the gateway ended the stream in good order. */
 async function watchOnce(url, watch, signal, seen) {
   const headers = {
     accept: 'text/event-stream',

@@ -1,5 +1,5 @@
-// What happened, in the order it was seen: JSON lines, written at once, so that nothing is lost
-// when a run breaks off.
+// The record of a run: JSON lines in the order of events, written at once, so that nothing is lost
+// if the run breaks off.
 import fs from 'node:fs';
 
 export class History {

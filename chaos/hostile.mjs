@@ -1,4 +1,4 @@
-// Requests that must be refused, and messages that nobody can read.
+// Requests that must be refused, and messages that cannot be read.
 import { randomBytes, randomUUID } from 'node:crypto';
 
 const nested = (depth) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
@@ -32,7 +32,7 @@ export function hostileRequest(random, key, order) {
   return { sort, request: { headers, body: SORTS[sort]?.(order) ?? JSON.stringify(order) } };
 }
 
-/** [headers, body] as they stand in a queue. */
+/** [headers, body] as a queue stores them. */
 export function rubbish(sort) {
   const headers = (type) =>
     Buffer.from(

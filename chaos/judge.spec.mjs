@@ -225,10 +225,10 @@ function withPace(record, took) {
     });
   }
 }
-/** Only those that judge the pace and the poison are asked. */
+/** For the invariants of pace and poison alone. */
 const paceOf = (change) => (record) => (withPace(record, 1500), change?.(record));
 
-/** [what is broken, how, who finds it] */
+/** [the finding, the change to the record, the invariant that finds it] */
 const BROKEN = [
   ['an acknowledged order is lost', ({ sinks }) => sinks.orders.shift(), 'I1'],
   [
@@ -472,7 +472,7 @@ const BROKEN = [
     'steps',
   ],
   [
-    'who follows missed a stage',
+    'a follower missed a stage',
     ({ history }) =>
       history.splice(
         history.findIndex(({ number }) => number === 3),
@@ -481,32 +481,32 @@ const BROKEN = [
     'followed',
   ],
   [
-    'who follows saw a stage twice',
+    'a follower saw a stage twice',
     ({ history }) => history.splice(history.length - 1, 0, history.at(-2)),
     'followed',
   ],
   [
-    'who follows saw stages swapped',
+    'a follower saw stages swapped',
     ({ history }) =>
       history.splice(history.length - 2, 0, history.splice(history.length - 3, 1)[0]),
     'followed',
   ],
   [
-    'who follows saw an order go back',
+    'a follower saw an order go back',
     ({ history }) => (
       (history.find(({ number }) => number === 2).status = 'delivered'),
       (history.find(({ number }) => number === 3).status = 'paid')
     ),
     'followed',
   ],
-  ['who follows never saw the end', ({ history }) => history.pop(), 'followed'],
+  ['a follower never saw the end', ({ history }) => history.pop(), 'followed'],
   [
-    'who follows lost the last stage',
+    'a follower lost the last stage',
     ({ history }) => history.splice(history.length - 2, 1),
     'followed',
   ],
   [
-    'nobody followed an order',
+    'no order was followed',
     (record) => (record.history = record.history.filter(({ type }) => type !== 'follow')),
     'followed',
   ],
@@ -728,11 +728,14 @@ describe('a mail', () => {
 describe('the schedule', () => {
   const options = { seed: 42, seconds: 300, faults: [...TOGETHER].sort() };
 
-  it('has those that are meant for one alone beside no others', () => {
+  it('has the faults of one message or connection beside no others', () => {
     const apart = Object.keys(APART).sort();
     const alone = scheduleOf({ seed: 42, seconds: shortestFor(apart), faults: apart });
     assert.deepEqual(alone.map(({ fault }) => fault).sort(), apart);
-    assert.throws(() => chaosOptions(['--faults', `F01,${apart[0]}`]), /meant for one alone/);
+    assert.throws(
+      () => chaosOptions(['--faults', `F01,${apart[0]}`]),
+      /concern one message or connection/,
+    );
   });
 
   it('is the same for the same seed', () =>

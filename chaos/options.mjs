@@ -1,33 +1,35 @@
-// What can be said after `npm run chaos --`.
+// The options of `npm run chaos --`.
 import { parseArgs } from 'node:util';
 import { PLANTS } from './plants.mjs';
 import { APART, FAULTS, shortestFor, TOGETHER } from './schedule.mjs';
 
 export class Mistake extends Error {}
 
-export const HELP = `npm run chaos -- [options]   runs the whole shop under load, breaks it on a schedule, and judges what is left
+export const HELP = `npm run chaos -- [options]   runs the whole shop under load, breaks it on a schedule, and judges the result
 
   --seed N          repeats the schedule and the orders of an earlier run (default 1)
   --minutes M       how long there is load and harm (default 5); healing and judging come on top
-  --all             the whole proof: seeds 1, 7 and 42 for 10 minutes (or --minutes) each, then those
-                    that are meant for one alone, then every plant; one table at the end
-  --faults F01,F03  only these (default: ${TOGETHER[0]} to ${TOGETHER.at(-1)}; ${Object.keys(APART).join(', ')} are meant for one message or connection,
-                    and run beside no others)
+  --all             the whole proof: seeds 1, 7 and 42 for 10 minutes (or --minutes) each, then the
+                    faults of one message or connection, then every plant; one table at the end
+  --faults F01,F03  only these (default: ${TOGETHER[0]} to ${TOGETHER.at(-1)}; ${Object.keys(APART).join(', ')} concern one message or connection,
+                    and run without the others)
 ${Object.entries(FAULTS)
   .map(([id, { what }]) => `                      ${id}  ${what}`)
   .join('\n')}
-  --planted NAME    breaks a promise in this run alone; the run is good when that is found. It has faults and minutes of its own
+  --planted NAME    plants a bug in this run's copy of the sources; the run passes if the judge finds it. Each has its own
+                    faults and minutes
 ${Object.entries(PLANTS)
   .map(([name, { what }]) => `                      ${name}  ${what}`)
   .join('\n')}
   --rate N          orders a second (default 3)
-  --within SECONDS  how long nothing may come closer to rest after healing (default 180): slow is fine, stuck is not
+  --within SECONDS  the longest time without progress after healing (default 180): slow is fine, stuck is not
   --schedule        prints the schedule and does nothing
   --help            this
 
-It copies the checkout into a folder below the system's temporary one, with data and ports of its own: a shop that runs here is
-left alone. PARLEY_PORT (14000) and PARLEY_POSTGRES_PORT (15432) say which ports. Records are kept in .data/chaos; judge one
-again with node chaos/check.mjs FOLDER. Ends with 0 when all holds and every fault bit, 1 when not, 2 for a mistake in the options.
+The run is a copy of the checkout below the system's temporary folder, with its own data and ports: a shop that runs from this
+checkout is left alone. PARLEY_PORT (14000) and PARLEY_POSTGRES_PORT (15432) set the ports. Records are kept in .data/chaos;
+node chaos/check.mjs FOLDER judges one again. Exit code 0: every invariant holds and every fault had its effect; 1: not so; 2: a
+mistake in the options.
 `;
 
 const OPTIONS = {
@@ -39,7 +41,7 @@ const OPTIONS = {
   within: { type: 'string', default: '180' },
   schedule: { type: 'boolean' },
   all: { type: 'boolean' },
-  record: { type: 'string' }, // where to; --all says it
+  record: { type: 'string' }, // the folder; given by --all
   help: { type: 'boolean' },
 };
 
@@ -77,7 +79,7 @@ export function chaosOptions(argv) {
     TOGETHER;
   if (faults.some((id) => id in APART) && !faults.every((id) => id in APART))
     throw new Mistake(
-      `${Object.keys(APART).join(', ')} are meant for one alone: say them without the others.`,
+      `${Object.keys(APART).join(', ')} concern one message or connection: give them without the others.`,
     );
   const seconds =
     positive('minutes', values.minutes ?? String(plant?.minutes ?? (values.all ? 10 : 5))) * 60;

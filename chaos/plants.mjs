@@ -1,21 +1,24 @@
 // Broken promises, to prove that a run finds them. No product code has a switch for them: they
 // change the sources of the run's own copy, or methods of its processes, by a module that these
-// load first. What is not found there ends the run.
+// load first. A text or a method that is not found there ends the run.
 import path from 'node:path';
 
 const QUEUE = 'libs/parley/transports/postgres/src/sql/02-queue.sql';
 const LOG = 'libs/parley/transports/postgres/src/sql/10-log.sql';
 const SAGA = 'apps/orders/src/fulfilment.saga.ts';
+/** One order hangs for ever: long enough to tell the pace of the others, and that it dies. */
+const ONE_HANGS = { faults: ['F20'], minutes: 1.5 };
 /** Found without any harm, in a few orders. */
 const PLAIN = { faults: [], minutes: 0.4 };
 
 /**
- * `finds`: the invariants that are broken by it, one of which must be named. `faults`, `gaps`,
- * `minutes`: what bites it. `edits` of the sources (see edits.mjs), or a module to `preload`.
+ * `finds`: the invariants that it breaks, one of which the judge must name. `faults`, `gaps`,
+ * `minutes`: the harm that shows it. `edits` of the sources (see edits.mjs), or a module to
+ * `preload`.
  */
 export const PLANTS = {
   'dedup-off': {
-    what: 'nobody notes which events were handled: after a crash they are handled again',
+    what: 'handled events are not recorded: after a crash they are handled again',
     finds: ['I4', 'I8'],
     faults: ['F01'],
     minutes: 1.5,
@@ -29,7 +32,7 @@ export const PLANTS = {
     ],
   },
   'outbox-off': {
-    what: 'messages are not stored with the transaction, but sent after its commit',
+    what: 'messages are not stored in the transaction, but sent after its commit',
     finds: ['I5', 'I6'],
     faults: ['F01', 'F02'],
     gaps: ['transaction.committed'],
@@ -45,7 +48,7 @@ export const PLANTS = {
     preload: 'planted/ack-before-commit.cjs',
   },
   'fencing-off': {
-    what: 'who lost a lease may still write',
+    what: 'a consumer that lost its lease may still write',
     finds: ['I4', 'I8'],
     faults: ['F03'],
     minutes: 1,
@@ -88,7 +91,7 @@ export const PLANTS = {
     ],
   },
   'refund-unrecorded': {
-    what: 'payments keeps as captured what was given back',
+    what: 'payments keeps a refunded charge as captured',
     finds: ['I2'],
     ...PLAIN,
     edits: [
@@ -108,6 +111,18 @@ export const PLANTS = {
         file: 'apps/inventory/src/stock.store.ts',
         from: '[orderId, JSON.stringify(lines)],',
         to: '[orderId, JSON.stringify(lines.map(({ sku }) => ({ sku, quantity: 1 })))],',
+      },
+    ],
+  },
+  'parcel-left-for-nobody': {
+    what: 'the parcel of a refused shipment leaves all the same',
+    finds: ['I3'],
+    ...PLAIN,
+    edits: [
+      {
+        file: 'apps/shipping/src/parcel.controller.ts',
+        from: "pack(order, 'refused')",
+        to: 'pack(order)',
       },
     ],
   },
@@ -148,7 +163,7 @@ export const PLANTS = {
     ],
   },
   'shipped-unpaid': {
-    what: 'an order is paid when its parcel has left',
+    what: 'an order is charged only when its parcel has left',
     finds: ['steps'],
     ...PLAIN,
     edits: [
@@ -165,7 +180,7 @@ export const PLANTS = {
     ],
   },
   'mail-over-another-sum': {
-    what: 'mails speak of ten times the amount',
+    what: 'mails name ten times the amount',
     finds: ['mails'],
     ...PLAIN,
     edits: [
@@ -176,8 +191,32 @@ export const PLANTS = {
       },
     ],
   },
+  'poison-never-dies': {
+    what: 'a message whose handler hangs is tried again for ever',
+    finds: ['I9'],
+    ...ONE_HANGS,
+    edits: [
+      {
+        file: 'libs/parley/messaging/src/delivery/failure-decision.ts',
+        from: "return after === undefined ? deadLetter(error, tries, keyed) : { kind: 'retry', after, error };",
+        to: "return { kind: 'retry', after: after ?? 1_000, error };",
+      },
+    ],
+  },
+  'everybody-waits': {
+    what: 'all commands of a queue share one lane, so one that hangs holds up all others',
+    finds: ['I10'],
+    ...ONE_HANGS,
+    edits: [
+      {
+        file: 'libs/parley/transports/postgres/src/queue/queue-sender.ts',
+        from: 'laneOf(envelope.partitionkey)',
+        to: "laneOf('everybody')",
+      },
+    ],
+  },
   'stages-told-twice': {
-    what: 'who follows an order live is told stages that were told before',
+    what: 'a customer who follows an order live sees stages again',
     finds: ['followed'],
     ...PLAIN,
     edits: [

@@ -1,7 +1,7 @@
 // Chance that can be repeated: the same seed gives the same numbers, everywhere.
 import { createHash } from 'node:crypto';
 
-/** @param name what the numbers are for: two uses of one seed do not disturb each other */
+/** @param name the purpose of the numbers: two uses of a seed are independent */
 export function randomOf(seed, name) {
   let drawn = 0;
   /** From 0 up to, not including, 1. */

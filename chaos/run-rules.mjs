@@ -1,5 +1,5 @@
-// What must hold of the run as a whole: it came to rest, nothing was left, its faults bit, and who
-// was not meant kept their pace.
+// Rules for the run as a whole: it came to rest, nothing was left, its faults had their effect, and
+// orders that no fault concerned kept their pace.
 import { isFinal, sum } from '../tools/shop/accounting.mjs';
 import { APART } from './schedule.mjs';
 
@@ -27,7 +27,7 @@ export function deadLetters({ sinks, faults }, wrong) {
   const injected = new Set(
     faults.filter(({ fault, sent }) => fault === 'F16' && sent).map(({ id }) => id),
   );
-  const maybe = new Set(faults.filter(({ fault }) => fault === 'F16').map(({ id }) => id)); // its outcome is not known
+  const maybe = new Set(faults.filter(({ fault }) => fault === 'F16').map(({ id }) => id)); // also without an answer
   for (const { queue, message_id: id, contract, error, cause } of sinks.dead)
     if (!maybe.has(id)) wrong(`${contract} in ${queue} died of ${error}: ${cause}`);
   const dead = new Set(sinks.dead.map(({ message_id: id }) => id));
@@ -39,8 +39,8 @@ export function deadLetters({ sinks, faults }, wrong) {
 }
 
 /**
- * What no handler survives must die itself, and say of what. `deaths` were read before it was
- * replayed on a sound build.
+ * A message that no handler survives must become a dead letter with evidence. `deaths` were read
+ * before it was replayed on a sound build.
  */
 function judgePoison({ fault, poison, deaths = [], replayed, why }, wrong) {
   const death = deaths.find(({ orderId }) => orderId === poison);
@@ -73,15 +73,14 @@ export function clock({ faults }, wrong) {
 }
 
 const quantile = (sorted, q) => sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
-/** Fewer say nothing about a p99. */
+/** Fewer orders give no p99. */
 const ENOUGH = 20;
-/** A pace that is this many times the one before is another pace, whatever the machine. */
+/** Orders that take this many times as long as before are slow, whatever the machine. */
 const SLOWER = 3;
 
 /**
- * Orders that have nothing to do with a fault that concerns one message or one connection end as
- * fast as before it, measured in the same run, but for what the fault may cost them by design
- * (`costs`, in seconds).
+ * While a fault concerns one message or one connection, all other orders end as fast as before it,
+ * measured in the same run. The fault may cost them `costs` seconds by design.
  */
 export function pace({ faults, history, sinks }, wrong) {
   const meant = faults.filter(({ fault, from }) => fault in APART && from);
@@ -89,7 +88,7 @@ export function pace({ faults, history, sinks }, wrong) {
   const calmUntil = Math.min(...meant.map(({ from }) => from));
   return (
     meant.map((event) => judgePace({ ...event, calmUntil }, orders, wrong)).join('; ') ||
-    'no fault was meant for one alone'
+    'no fault concerned one message or connection'
   );
 }
 
@@ -123,7 +122,7 @@ function judgePace({ fault, calmUntil, from, to }, orders, wrong) {
       .sort((a, b) => a - b);
     return took.length < ENOUGH ? undefined : quantile(took, q);
   };
-  // What was under way when the fault began counts as during it: that is what it catches.
+  // Orders that were under way when the fault began count as during it: it can hold them up.
   const [q, name] = APART[fault].catches ? [1, 'slowest'] : [0.99, 'p99'];
   const before = slow(({ began, took }) => began + took <= calmUntil, 0.99);
   const during = slow(({ began, took }) => began < to && began + took > from, q);
@@ -140,7 +139,7 @@ function judgePace({ fault, calmUntil, from, to }, orders, wrong) {
   return `${fault} p99 ${was} → ${name} ${is}`;
 }
 
-/** A run whose faults did nothing proves nothing, nor one in which nothing had to be undone. */
+/** A run proves nothing if a fault had no effect, or if no order had to be undone. */
 export function bit({ faults, history, sinks, options }, wrong) {
   const bites = Object.fromEntries(
     options.faults.map((id) => [
@@ -174,5 +173,5 @@ export function bit({ faults, history, sinks, options }, wrong) {
     .join(', ')}; ${sinks.redeliveries} delivered again, ${sum(refused)} late writes refused`;
 }
 
-/** Of all the times that a gap was tried. */
+/** True if no process ended at this step, however often it was tried. */
 const neverBit = ({ point }, _, all) => !all.some((gap) => gap.point === point && gap.bit);

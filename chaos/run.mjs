@@ -1,5 +1,5 @@
-// npm run chaos: starts the shop, lets customers order, does harm on schedule, heals, waits until
-// all is at rest, and judges.
+// npm run chaos: starts the shop, places orders, breaks it on a schedule, heals it, waits until all
+// is at rest, and judges.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,11 +22,11 @@ import { readJson } from '../tools/shop/http-json.mjs';
 process.chdir(path.dirname(import.meta.dirname));
 
 const CUSTOMERS_PATIENCE = 60_000;
-/** Once all is at rest, who follows an order looks again every 10 s at the latest. */
+/** Once all is at rest, followers of orders ask again within 10 s. */
 const FOLLOWERS_PATIENCE = 45_000;
 const say = (text) => console.log(text);
 
-/** In the order of their times, each without waiting for the one before: some take long. */
+/** Starts each fault at its time, without waiting for the one before: some take long. */
 async function harmOnSchedule(schedule, seconds, harm, faults) {
   const began = Date.now();
   const under = schedule.map(async (event) => {
@@ -110,7 +110,10 @@ async function perform(options) {
   }
 }
 
-/** With a plant, red is good: if what is broken by it was found, and every fault bit. */
+/**
+ * A run with a plant is good if the judge names one of its invariants and every fault had its
+ * effect.
+ */
 function verdictOf(findings, planted) {
   const broken = findings.filter(({ ok }) => !ok).map(({ id }) => id);
   if (!planted) return { good: broken.length === 0, broken };
@@ -124,7 +127,7 @@ function verdictOf(findings, planted) {
   return { good, broken, found };
 }
 
-/** Before half an hour is spent on a run that could not count. */
+/** @throws Mistake before time is spent on a run that could not count */
 function refuseToStart({ schedule, faults }) {
   if (!schedule && faults.includes('F12') && !faketime())
     throw new Mistake(
@@ -155,4 +158,4 @@ try {
   console.error(error instanceof Mistake ? error.message : error);
   process.exitCode = error instanceof Mistake ? 2 : 1;
 }
-process.exit(); // customers of a run that broke off would go on ordering
+process.exit(); // customers of an aborted run would go on ordering

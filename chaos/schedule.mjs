@@ -1,10 +1,9 @@
-// Which fault comes when: a pure function of the seed, so that a run that found something can be
-// repeated.
+// The schedule of faults: a pure function of the seed, so that a run can be repeated.
 import { randomOf } from './random.mjs';
 
 /**
- * `seconds`: how long one takes, one after the other. Without: it goes on all the time, beside the
- * others.
+ * `seconds`: the duration of a fault; these run one after the other. A fault without it goes on
+ * during the whole run, beside the others.
  */
 export const FAULTS = {
   F01: { what: 'kill -9 of a random process every 3 s' },
@@ -37,19 +36,19 @@ export const FAULTS = {
 };
 
 /**
- * Meant for one message or one connection, so that all others must keep their pace: these run
- * beside no other fault. `costs`: seconds that others may wait all the same. Silence: a handler's
- * time limit (30 s) and a lease (10 s in such a run), and some; it lasts longer than that.
- * `catches`: it holds some few of the others, of whom none may wait longer, not only 99 of 100. A
- * process that ends: two leases and the launcher's longest wait (15 s). A process that stands
- * still: twice what it stands (15 s) and two leases.
+ * Faults of one message or one connection, during which all other orders must keep their pace: they
+ * run beside no other fault. `costs`: the seconds that other orders may wait all the same. Silence
+ * costs a handler's time limit (30 s), a lease (10 s in such a run) and a reserve; it lasts longer
+ * than that. `catches`: the fault holds up a few other orders, and none of them may wait longer,
+ * not only 99 of 100. A process that ends costs two leases and the launcher's longest wait (15 s).
+ * A process that stands still costs twice its standstill (15 s) and two leases.
  */
 export const APART = Object.fromEntries(
   Object.entries(FAULTS).filter(([, { costs }]) => costs !== undefined),
 );
 export const TOGETHER = Object.keys(FAULTS).filter((id) => !(id in APART));
 
-/** More than one where a process that stands still must be replaced by another. */
+/** Instances: more than one where another process must take over. */
 export const SCALE = { orders: 2, inventory: 2, payments: 2 };
 const VICTIMS = [
   'gateway-1',
@@ -66,7 +65,7 @@ const VICTIMS = [
   'console-1',
 ];
 export const QUEUES = ['inventory', 'payments', 'shipping'];
-/** They say events, so that the time they believe in can be seen. */
+/** Processes whose clocks F12 changes: they publish events, whose times show it. */
 const WITH_A_CLOCK = [
   'orders-1',
   'orders-2',
@@ -79,11 +78,11 @@ const WITH_A_CLOCK = [
 const twins = (service) => [`${service}-1`, `${service}-2`];
 
 /**
- * Between which two steps a process ends (names of the kit's fail points), and which processes may
- * be it.
+ * By fail point of the kit: the steps between which a process ends, and the processes that reach
+ * it.
  */
 export const GAPS = {
-  'relay.read': { what: 'commit → publish', of: twins('orders'), all: true }, // who of them relays is not known beforehand
+  'relay.read': { what: 'commit → publish', of: twins('orders'), all: true }, // only one of them relays, and which one is not known
   'relay.published': { what: 'publish → mark', of: twins('orders'), all: true },
   'saga.saved': { what: 'saga saved → dispatch', of: twins('orders') },
   'transaction.committed': { what: 'commit → wake', of: twins('payments') },
@@ -92,8 +91,8 @@ export const GAPS = {
 };
 const MOST_PASSES = 8;
 
-const CALM = 8; // before the first, and between two
-/** Long enough to tell the pace that others must keep. */
+const CALM = 8; // before the first fault, and between two
+/** Long enough to measure the pace that other orders must keep. */
 const CALM_BEFORE_APART = 20;
 const KILL_EVERY = 3;
 const RUBBISH_EVERY = 10;
@@ -107,8 +106,8 @@ export const shortestFor = (faults) =>
   calmBefore(faults) + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
 
 /**
- * Rounds of the faults that come one after the other, as many as there is time for, each in an
- * order of its own.
+ * Rounds of the faults that run one after the other, as many as there is time for, each round in
+ * another order.
  */
 function rounds({ seed, seconds, faults, gaps }) {
   const random = randomOf(seed, 'rounds');
@@ -151,8 +150,8 @@ function gap(point, random) {
 export const serviceOf = (name) => name.replace(/-\d+$/, '');
 
 /**
- * Whom F01 leaves alone during a turn: in a power cut everybody; whom it is about, and their twins,
- * who must live to take over.
+ * The processes that F01 leaves alone during a fault: all in a power cut; else those of the fault,
+ * and their twins, which must take over.
  */
 export function sparedBy({ fault, victims = [], gaps = [] }) {
   if (fault === 'F17') return VICTIMS;

@@ -1,5 +1,5 @@
-// The shop under test: a copy of the checkout in a folder of its own, started by the same launcher
-// as always.
+// The shop under test: a copy of the checkout in a folder of its own, started by the usual
+// launcher.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -25,7 +25,7 @@ const COPIED = [
 const READY_WITHIN = 150_000;
 
 /**
- * Below the shop's own folder: what is different for single processes. Read by circumstances.mjs.
+ * Below the shop's own folder: environments of single processes, for circumstances.mjs.
  */
 export const CIRCUMSTANCES = '.data/circumstances';
 
@@ -38,8 +38,8 @@ export class Shop {
   postgresPort = Number(process.env.PARLEY_POSTGRES_PORT ?? 15432);
 
   /**
-   * @param nodeFlags for every process, to load a plant @param edits what is different in the
-   * sources of the copy
+   * @param nodeFlags for every process, to load a plant
+   * @param edits changes to the sources of the copy
    */
   constructor({ nodeFlags, edits = [] } = {}) {
     this.nodeFlags = nodeFlags;
@@ -158,7 +158,7 @@ export class Shop {
     return fs.statSync(this.#log(name), { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** What a process said from that place of its log on. */
+  /** The log of a process, from this byte on. */
   logFrom(name, place) {
     return fs.readFileSync(this.#log(name)).subarray(place).toString('utf8');
   }

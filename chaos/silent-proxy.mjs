@@ -1,5 +1,5 @@
-// A network between one process and PostgreSQL that can fall silent: what open connections carry is
-// swallowed, both ways, and neither side is told. New connections work.
+// A network between one process and PostgreSQL that can fall silent: the bytes of open connections
+// are swallowed, both ways, and neither side is told. New connections work.
 import net from 'node:net';
 import { once } from 'node:events';
 
@@ -51,7 +51,7 @@ export class SilentProxy {
     });
     to.on('drain', () => from.resume());
     for (const event of ['end', 'error', 'close'])
-      from.on(event, () => pair.silent || this.#end(pair)); // of a silent one nobody hears
+      from.on(event, () => pair.silent || this.#end(pair)); // it carries no end either
   }
 
   #end(pair) {

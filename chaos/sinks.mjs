@@ -1,9 +1,8 @@
-// What is left when all is over: read from the outside's books (payment provider, mails) and from
-// the services' own.
+// The state after a run: the books of the payment provider, the mails, and the services' own books.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readBooks, withDatabase } from '../tools/shop/books-read.mjs';
 
-/** In the order in which everybody who follows the log reads them. */
+/** In the order in which subscriptions read them. */
 const EVENTS = `select e.id::text, e.contract, e.key, e.message, convert_from(e.body, 'UTF8')::json as body
   from parley.event e
   left join (select b.part, b.made, b.first, entry.id, entry.place from parley.event_batch b, unnest(b.ids) with ordinality entry (id, place)) o on o.id = e.id
@@ -12,17 +11,17 @@ const LEFT = `select (select count(*)::int from parley.outbox) as outbox, (selec
   (select count(*)::int from parley.later) as delayed, (select count(*)::int from parley.parked) as parked,
   (select count(*)::int from orders.saga_timeout) as timers,
   (select coalesce(sum(head.next - p.pos), 0)::int from parley.event_position p join parley.event_head head using (part)) as lag`;
-/** At rest: nothing under way, every order at its end, and everybody who follows has followed. */
+/** At rest: nothing under way, every order at its end, and every projection up to date. */
 const OPEN = `select (select count(*)::int from orders.order_view where finished_at is null) as orders,
   (select count(*)::int from orders.saga where ended_at is null) as sagas,
   (select count(*)::int from orders.order_view) - (select count(*)::int from insights.order_fact where finished_at is not null and mails > 0) as figures`;
 
-/** However much it still moves. */
+/** Longest wait for rest in milliseconds, even with progress. */
 const LONGEST = 1_200_000;
 
 /**
- * Asks until all is at rest, or nothing came closer to it for so long. A slow machine takes its
- * time; what is stuck is stuck.
+ * Asks until all is at rest, or there was no progress for so long: a slow machine may take its
+ * time, a stuck message may not.
  * @returns { atRest, after, stoodStill, waiting }: seconds since healing, and the longest time
  * without progress
  */

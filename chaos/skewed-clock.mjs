@@ -1,5 +1,5 @@
-// Another time for one process: libfaketime, which reads from a file how far it is off. Timers go
-// on as they are: what jumps is the time of day.
+// Another time of day for one process: libfaketime, which reads the difference from a file. Timers
+// are not affected.
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -26,7 +26,7 @@ const foldersIn = (place) =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => path.join(place, name));
 
-/** What makes a process read its time's error, in seconds, from `file`; it looks every second. */
+/** Environment of a process that reads its clock's error, in seconds, from `file` each second. */
 export const skewedBy = (file, library) => ({
   LD_PRELOAD: library,
   FAKETIME_TIMESTAMP_FILE: file,
@@ -36,7 +36,7 @@ export const skewedBy = (file, library) => ({
   NO_FAKE_STAT: '1',
 });
 
-/** Written aside and renamed: nobody reads half of it. */
+/** Writes another file and renames it, so that no process reads half of it. */
 export function setSkew(file, seconds) {
   fs.writeFileSync(`${file}.new`, `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}\n`);
   fs.renameSync(`${file}.new`, file);

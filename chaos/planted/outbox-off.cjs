@@ -1,5 +1,5 @@
-// Loaded by every process of a planted run: as without an outbox, what a transaction says is sent
-// after its commit, if nothing comes between.
+// Loaded by every process of a planted run: as without an outbox, the messages of a transaction are
+// sent after its commit, if the process does not end before.
 require('reflect-metadata');
 const path = require('node:path');
 const { Publisher } = require(path.resolve('dist/libs/parley/messaging/src/sending/publisher.js'));
