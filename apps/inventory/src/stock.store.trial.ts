@@ -149,6 +149,19 @@ export function stockStoreTrial(
       expect(await reserve([{ sku, quantity: 4 }], orderId)).toEqual({ outcome: 'reserved' });
     });
 
+    it('keeps nothing for orders that are released while they are being reserved', async () => {
+      const sku = product();
+      const orders = Array.from({ length: PIECES }, () => randomUUID());
+      const refused = (error: Error) => expect(error.message).toContain('duplicate key');
+      await Promise.all(
+        orders.flatMap((orderId) => [
+          reserve([{ sku, quantity: 1 }], orderId).then(() => undefined, refused),
+          release(orderId),
+        ]),
+      );
+      expect(await levelOf(sku)).toEqual([PIECES, 0, 0]);
+    });
+
     it('never promises the last pieces twice to 50 who ask at the same time', async () => {
       const sku = product();
       const answers = await Promise.all(

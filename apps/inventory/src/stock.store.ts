@@ -44,13 +44,14 @@ export class SqlStockStore extends StockStore {
   }
 
   async release(tx: EntityManager, orderId: string): Promise<void> {
+    // First: it waits for a reservation under way, which the next statement then sees.
+    const unknown: unknown[] = await tx.query(
+      `insert into reservation (order_id, status, lines) values ($1, 'released', '[]') on conflict do nothing returning order_id`,
+      [orderId],
+    );
+    if (unknown.length > 0) return;
     const lines = await this.settle(tx, orderId, 'released');
     if (lines) await this.move(tx, lines, 'available');
-    else
-      await tx.query(
-        `insert into reservation (order_id, status, lines) values ($1, 'released', '[]') on conflict do nothing`,
-        [orderId],
-      );
   }
 
   async ship(tx: EntityManager, orderId: string): Promise<void> {
