@@ -25,7 +25,7 @@ const MUTATED = {
     'circuit-breakers': ['pipeline-pause'],
     'failure-decision': [],
     'open-message': ['delivery/pipeline', 'upcasting'],
-    'lane-guard': ['pipeline-settle', 'out-of-turn', 'batch-order'],
+    'lane-guard': ['pipeline-settle', 'pass-dead-letters', 'batch-order'],
     'handler-execution': ['delivery/pipeline', 'pipeline-settle', 'batch-order', 'handler-runs'],
     settlement: ['pipeline-settle'],
     'failed-message-store': ['pipeline-settle'],

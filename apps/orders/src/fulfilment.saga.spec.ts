@@ -102,6 +102,11 @@ describe('fulfilment', () => {
     ]);
   });
 
+  it('undoes without waiting for the dead letter of what it undoes', () => {
+    for (const { out } of [start(), charging(), shipping()].map((saga) => saga.whenTimeout()))
+      expect(out).toMatchObject([{ verb: 'send', options: { passDeadLetters: true } }]);
+  });
+
   it('stops an overdue shipment, and lets a parcel go that has left already', () => {
     const cancelling = shipping().whenTimeout();
     expect(said(cancelling)).toEqual([CancelShipment.name]);

@@ -103,16 +103,19 @@ export const fulfilment = (patience: Duration) =>
     .after(patience, 'patience', (order) => giveUp({ ...order, reason: 'it took too long' }));
 
 /**
- * Also undoes the step that was requested last, because it may still be done. Lanes keep the
- * undoing behind the doing.
+ * What undoes a step. It stays behind the step in its lane, but does not wait for a dead letter:
+ * the owners refuse a step that was undone before.
  */
+const undoing = { passDeadLetters: true };
+
+/** Also undoes the step that was requested last, because it may still be done. */
 function giveUp(order: Fulfilment): Step<Fulfilment> {
   if (order.stage === 'reserving') return release(order);
   if (order.stage === 'charging') return refund(order);
   if (order.stage === 'shipping')
     return next(
       { ...order, stage: 'cancelling' },
-      send(CancelShipment, { orderId: order.orderId }),
+      send(CancelShipment, { orderId: order.orderId }, undoing),
     );
   return stay(order);
 }
@@ -143,12 +146,15 @@ function ship(order: Fulfilment): Step<Fulfilment> {
 function refund(order: Fulfilment): Step<Fulfilment> {
   return next(
     { ...order, stage: 'refunding' },
-    send(RefundPayment, { orderId: order.orderId, reason: order.reason ?? '' }),
+    send(RefundPayment, { orderId: order.orderId, reason: order.reason ?? '' }, undoing),
   );
 }
 
 function release(order: Fulfilment): Step<Fulfilment> {
-  return next({ ...order, stage: 'releasing' }, send(ReleaseStock, { orderId: order.orderId }));
+  return next(
+    { ...order, stage: 'releasing' },
+    send(ReleaseStock, { orderId: order.orderId }, undoing),
+  );
 }
 
 function reject(order: Fulfilment): Step<Fulfilment> {

@@ -1,4 +1,5 @@
 import { CqrsModule } from '@nestjs/cqrs';
+import type { Duration } from '@parley/contract';
 import { SagaModule } from '@parley/sagas';
 import type { Harness, TestService } from '@parley/testing';
 import { fulfilment } from './fulfilment.saga';
@@ -12,9 +13,10 @@ import { ReadModelController } from './read-model.controller';
 export const startOrders = (
   harness: Harness,
   store = new MemoryOrderStore(),
+  patience: Duration = '15m',
 ): Promise<TestService> =>
   harness.start('orders', {
-    imports: [SagaModule.forRoot([fulfilment('15m')]), CqrsModule.forRoot()],
+    imports: [SagaModule.forRoot([fulfilment(patience)]), CqrsModule.forRoot()],
     controllers: [OrdersController, ReadModelController],
     providers: [...orderHandlers, { provide: OrderStore, useValue: store }],
   });

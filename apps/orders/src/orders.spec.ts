@@ -17,8 +17,16 @@ import {
   OrderShipped,
   PlaceOrder,
 } from '@contracts/orders';
-import { ChargePayment, PaymentCaptured, PaymentDeclined } from '@contracts/payments';
+import {
+  ChargePayment,
+  PaymentCaptured,
+  PaymentDeclined,
+  PaymentRefunded,
+  RefundPayment,
+} from '@contracts/payments';
 import { ParcelDelivered, ParcelDispatched, ShipOrder } from '@contracts/shipping';
+import { Controller } from '@nestjs/common';
+import { Handles, Messenger, UnrecoverableError } from '@parley/messaging';
 import { Harness } from '@parley/testing';
 import { startCatalog } from '../../catalog/src/catalog.fixture';
 import { MemoryOrderStore } from './order.store.memory';
@@ -254,5 +262,59 @@ describe('the service orders, two instances, told twice and out of order', () =>
         issues: [{ path: 'before' }],
       });
     });
+  });
+});
+
+/** Payments whose provider refuses to work. It undoes what it has not done, as the real one does. */
+@Controller()
+class BrokenPayments {
+  constructor(private readonly messenger: Messenger) {}
+
+  @Handles(ChargePayment)
+  charge(): void {
+    throw new UnrecoverableError('the provider knows no such currency');
+  }
+
+  @Handles(RefundPayment)
+  async refund({ orderId }: RefundPayment): Promise<void> {
+    await this.messenger.publish(PaymentRefunded, { orderId, amount: 0 });
+  }
+}
+
+/** Stock of which every order gets some. */
+@Controller()
+class EndlessStock {
+  constructor(private readonly messenger: Messenger) {}
+
+  @Handles(ReserveStock)
+  async reserve({ orderId }: ReserveStock): Promise<void> {
+    await this.messenger.publish(StockReserved, { orderId });
+  }
+
+  @Handles(ReleaseStock)
+  async release({ orderId }: ReleaseStock): Promise<void> {
+    await this.messenger.publish(StockReleased, { orderId });
+  }
+}
+
+describe('an order whose charge is a dead letter', () => {
+  const harness = new Harness();
+  afterAll(() => harness.close());
+
+  it('is undone and rejected when its patience ends; the letter stays for an operator', async () => {
+    await startCatalog(harness);
+    await startOrders(harness, new MemoryOrderStore(), '20s');
+    await harness.start('payments', { controllers: [BrokenPayments] });
+    await harness.start('inventory', { controllers: [EndlessStock] });
+    const { orderId } = await harness.call(PlaceOrder, anOrder());
+    await harness.settled();
+    expect(await harness.deadLetters()).toMatchObject([{ headers: { type: ChargePayment.name } }]);
+    await harness.advance('20s');
+    const { status, history } = await harness.call(GetOrder, { orderId });
+    expect([status, history.at(-1)?.what]).toEqual([
+      'rejected',
+      'order rejected: it took too long',
+    ]);
+    expect(await harness.deadLetters()).toHaveLength(1);
   });
 });

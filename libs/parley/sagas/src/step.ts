@@ -14,7 +14,7 @@ export interface Step<S> {
 }
 
 /** Of a command that a step sends. */
-export type SayOptions = Pick<SendOptions, 'delay' | 'outOfTurn'>;
+export type SayOptions = Pick<SendOptions, 'delay' | 'passDeadLetters'>;
 
 /**
  * Something a step says. A value: it is the module that says it, in the transaction that stores the

@@ -69,6 +69,43 @@ export function keptDeadLetters(trial: StoreTrial): void {
     expect(deliveries.ids().slice(1)).toEqual(idsOf(messages));
   });
 
+  it('do not keep a command waiting that passes them; a retried message does', async () => {
+    const { lanes } = trial.store;
+    await lanes.park(undefined, message(), { after: 60_000, failure });
+    expect(await lanes.parkIfLaneBlocked(undefined, message({ passes: true }))).toBe(true);
+    await lanes.deadLetter(undefined, message({ key: 'dead' }), failure, true);
+    const behind = message({ key: 'dead' });
+    expect(await lanes.parkIfLaneBlocked(undefined, behind)).toBe(true);
+    const passing = message({ key: 'dead', passes: true });
+    expect(await lanes.parkIfLaneBlocked(undefined, passing)).toBe(false);
+  });
+
+  it('let a parked command pass that does not wait for them; the others of the lane wait, and go on in order after a replay', async () => {
+    const messages = [message(), message(), message({ passes: true }), message()];
+    await trial.parkAndDivert(messages);
+    const deliveries = trial.runLanes((_, count) =>
+      count === 1 ? { kind: 'dead', failure, hold: true } : 'handle',
+    );
+    await deliveries.received(2);
+    const [failed, second, passing, fourth] = idsOf(messages);
+    expect(deliveries.ids()).toEqual([failed, passing]);
+    expect(await trial.replayAll()).toEqual([true]);
+    await deliveries.received(5);
+    expect(deliveries.ids()).toEqual([failed, passing, failed, second, fourth]);
+    await deliveries.settled();
+    expect(deliveries.effects).toEqual([passing, failed, second, fourth]);
+  });
+
+  it('let a parked command pass that does not wait for them, also when the letter came another way', async () => {
+    const messages = [message(), message({ passes: true })];
+    await trial.store.lanes.park(undefined, messages[0]!, { after: 60_000, failure });
+    expect(await trial.store.lanes.parkIfLaneBlocked(undefined, messages[1]!)).toBe(true);
+    await trial.store.lanes.deadLetter(undefined, message(), failure, true);
+    const deliveries = trial.runLanes();
+    await deliveries.received(1);
+    expect(deliveries.ids()).toEqual(idsOf(messages.slice(1)));
+  });
+
   it('made of a parked message keep their place in the lane', async () => {
     const messages = [message(), message()];
     await trial.parkAndDivert(messages);

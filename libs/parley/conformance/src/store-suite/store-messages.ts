@@ -38,14 +38,26 @@ export const idsOf = (messages: readonly { readonly headers: ParkedMessage['head
   messages.map(({ headers }) => headers.id);
 
 export function message(
-  options: { key?: string; subscription?: string; body?: Buffer; type?: string } = {},
+  options: {
+    key?: string;
+    subscription?: string;
+    body?: Buffer;
+    type?: string;
+    passes?: boolean;
+  } = {},
 ): ParkedMessage {
   const key = 'key' in options ? options.key : 'o-1';
   const partition: Record<string, string> = key === undefined ? {} : { partitionkey: key };
   return {
     subscription: options.subscription ?? SUBSCRIPTION,
     key,
-    headers: { id: randomUUID(), type: options.type ?? Placed.name, ...partition },
+    passesDeadLetters: options.passes,
+    headers: {
+      id: randomUUID(),
+      type: options.type ?? Placed.name,
+      ...partition,
+      ...(options.passes && { passdeadletters: 'true' }),
+    },
     body: options.body ?? Buffer.from('{"orderId":"o-1"}'),
   };
 }

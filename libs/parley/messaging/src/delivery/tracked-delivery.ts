@@ -65,6 +65,8 @@ export const parkable = (
 ): ParkedMessage => ({
   subscription: subscription.name,
   key: envelope?.partitionkey ?? headers.partitionkey,
+  // Events keep their order, whatever their sender wrote into a header.
+  passesDeadLetters: subscription.kind === 'command' && headers.passdeadletters === 'true',
   headers,
   body,
 });

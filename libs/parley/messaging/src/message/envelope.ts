@@ -44,7 +44,7 @@ export class Envelopes {
     options: {
       readonly expires?: number;
       readonly idempotencyKey?: string;
-      readonly outOfTurn?: boolean;
+      readonly passDeadLetters?: boolean;
     } = {},
   ): Envelope {
     const conversation = currentConversation();
@@ -65,7 +65,8 @@ export class Envelopes {
       contractversion: String(contract.version),
       correlationid: conversation?.correlationId ?? id,
       causationid: conversation?.messageId,
-      partitionkey: options.outOfTurn ? undefined : keyOf(contract, payload),
+      partitionkey: keyOf(contract, payload),
+      passdeadletters: options.passDeadLetters ? 'true' : undefined,
       idempotencykey: key,
       expirytime:
         options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),

@@ -24,6 +24,8 @@ export interface Envelope {
   readonly causationid?: string;
   /** The value of the contract's key: the message's lane. */
   readonly partitionkey?: string;
+  /** Commands only: it does not wait for a dead letter of its lane. */
+  readonly passdeadletters?: 'true';
   /** Chosen by the sender: messages of one service under the same key take effect once. */
   readonly idempotencykey?: string;
   /** The time after which it is not worth handling, ISO 8601. */

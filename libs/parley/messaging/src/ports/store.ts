@@ -126,7 +126,8 @@ export interface Lanes {
     outcome: { readonly after: number; readonly failure: Failure },
   ): Promise<void>;
   /**
-   * Appends the message to its lane and resolves true if the lane is parked, else resolves false.
+   * Appends the message to its lane and resolves true if the lane is parked, else resolves false;
+   * false also for a message that passes the dead letter for which the lane waits.
    * One statement under the lane's lock: a lane that is being released cannot be missed.
    */
   parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean>;
@@ -137,7 +138,7 @@ export interface Lanes {
   parked(subscription: string): Promise<ReadonlySet<string>>;
   /**
    * Keeps a message that no handling will help, with its evidence. `hold`: its lane waits behind
-   * it. Idempotent.
+   * it, without the parked messages that pass dead letters: those are delivered. Idempotent.
    */
   deadLetter(
     tx: Tx | undefined,
@@ -161,6 +162,8 @@ export interface ParkedMessage {
   readonly subscription: string;
   /** The key's value; undefined when the message has no lane. */
   readonly key?: string;
+  /** A command that does not wait for a dead letter: its header `passdeadletters` is `true`. */
+  readonly passesDeadLetters?: boolean;
   readonly headers: Headers;
   readonly body: Buffer;
 }

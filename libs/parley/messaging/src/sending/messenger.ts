@@ -28,11 +28,11 @@ export interface SendOptions {
    */
   readonly idempotencyKey?: string;
   /**
-   * Outside of the lane of its key: it does not wait for messages of the lane, not even for a dead
-   * letter, and they do not wait for it. For a command that undoes an earlier one, if the owner
-   * also handles it correctly before that one. Default false.
+   * Keeps its place in the lane of its key, but does not wait for a dead letter there, nor for
+   * messages that wait for one. For a command that undoes an earlier one, if the owner also handles
+   * it correctly before that one: a replay of the dead letter comes after it. Default false.
    */
-  readonly outOfTurn?: boolean;
+  readonly passDeadLetters?: boolean;
 }
 
 export interface CallOptions {
@@ -163,7 +163,7 @@ export class Messenger {
   private outgoing(
     contract: Contract,
     { payload, body }: Prepared<unknown>,
-    { delay, expires, idempotencyKey, outOfTurn }: SendOptions,
+    { delay, expires, idempotencyKey, passDeadLetters }: SendOptions,
   ): OutgoingMessage {
     if (idempotencyKey !== undefined) assertIdempotencyKey(contract, idempotencyKey);
     const expiresAfter = expires === undefined ? undefined : milliseconds(expires);
@@ -175,7 +175,7 @@ export class Messenger {
       contract,
       envelope: this.envelopes.write(contract, payload, {
         idempotencyKey,
-        outOfTurn,
+        passDeadLetters,
         expires: expiresAfter,
       }),
       body,

@@ -169,6 +169,7 @@ export class MemoryDeadLetters implements DeadLetters {
     this.letters.set(letter.id, letter);
     this.table.keep(letter);
     tx.undo(() => this.forget(letter));
+    if (letter.holds) this.table.letPass(tx, lane);
   }
 
   private putBack(tx: MemoryTx, letter: Letter): void {

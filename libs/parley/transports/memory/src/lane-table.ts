@@ -108,6 +108,18 @@ export class LaneTable {
     tx.committed(this.wake);
   }
 
+  /** Moves the messages that do not wait for a dead letter into lanes of their own. */
+  letPass(tx: MemoryTx, lane: string): void {
+    const passing = (this.lanes.get(lane) ?? []).filter(
+      ({ headers }) => headers.passdeadletters === 'true',
+    );
+    for (const row of passing) {
+      const alone = { ...row, key: undefined };
+      this.remove(tx, row);
+      this.insert(tx, { ...alone, lane: laneOf(alone), due: 0 });
+    }
+  }
+
   private put(row: Row): void {
     const rows = this.lanes.get(row.lane) ?? [];
     this.lanes.set(

@@ -44,11 +44,9 @@ export class MemoryLanes implements Lanes {
       if (this.table.keepsThis(message)) return true;
       if (this.database.wasHandled(message.subscription, message.headers.id)) return false; // a duplicate: its handling finds out
       const lane = laneOf(message);
-      if (
-        message.key === undefined ||
-        !(this.table.has(lane) || this.deadLetters.holding(lane).length > 0)
-      )
-        return false;
+      if (message.key === undefined) return false;
+      const held = this.deadLetters.holding(lane).length > 0;
+      if (held ? message.passesDeadLetters : !this.table.has(lane)) return false;
       this.table.insert(tx, {
         ...copy(message),
         lane,

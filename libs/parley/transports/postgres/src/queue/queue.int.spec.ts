@@ -300,6 +300,33 @@ it('holds a key behind its dead letter until that is replayed, then goes on in o
   expect(await numbersOf('k')).toEqual(upTo(6));
 });
 
+it('lets commands pass a dead letter whose sender says so: those that wait already, and later ones', async () => {
+  const numbers = upTo(3);
+  let retried = 0;
+  await run('a', async (handling) => {
+    if (handling.n !== 0) return handling.settle();
+    return retried++ === 0 ? retry(300) : { kind: 'dead', failure, hold: true };
+  });
+  await send(...numbers.map((n) => reserve('k', n, { passes: n === 2 })));
+  await until(async () => (await left('dead')) === 1);
+  await until(async () => (await numbersOf('k')).length === 1);
+  await send(reserve('k', 3), reserve('k', 4, { passes: true }), reserve('other', 9));
+  await until(
+    async () => (await numbersOf('k')).length === 2 && (await numbersOf('other')).length === 1,
+  );
+  expect(await numbersOf('k')).toEqual([2, 4]);
+});
+
+it('keeps the order of a command that passes dead letters while nothing is dead', async () => {
+  let retried = 0;
+  await run('a', async (handling) =>
+    handling.n === 0 && retried++ === 0 ? retry(300) : handling.settle(),
+  );
+  await send(reserve('k', 0), reserve('k', 1), reserve('k', 2, { passes: true }));
+  await until(async () => (await numbersOf('k')).length === 3);
+  expect(await numbersOf('k')).toEqual(upTo(3));
+});
+
 it('takes a message that was sent twice into effect once', async () => {
   const id = randomUUID();
   await send(

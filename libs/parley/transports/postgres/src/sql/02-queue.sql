@@ -65,6 +65,10 @@ create table parley.inbox (
 ) with (autovacuum_vacuum_insert_threshold = -1);
 create index inbox_by_time on parley.inbox using brin (at);
 
+-- Its sender lets it pass a dead letter of its key. A quote within a value is written as \".
+create function parley.passes_dead_letters(headers bytea) returns boolean
+language sql immutable as $$ select position('"passdeadletters":"true"'::bytea in headers) > 0 $$;
+
 -- Any service may send to any queue. One call for all messages of a transaction. Delays in milliseconds, null: none.
 create function parley.send(queues text[], lanes bigint[], ids uuid[], heads bytea[], bodies bytea[], delays bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
@@ -143,12 +147,15 @@ begin
       where s.free < n and s.seen < n + 500),
     seen as materialized (select * from scan where seen > 0),
     -- Late messages of closed lanes: out of the way, so that the next scan does not meet them again.
-    closed as materialized (select l.lane from lane l
+    -- Those that pass dead letters are in lanes of their own from here on.
+    closed as materialized (select l.lane, l.until = 'infinity' held from lane l
       where l.queue = q and l.lane = any(array(select s.lane from seen s where s.state = 'closed')) and l.token = 0 and l.until > at
       for update skip locked),
     moved as (delete from message m using closed k, lateral (select y.id from message y where y.queue = q and y.lane = k.lane order by y.id limit 100) y
-      where m.queue = q and m.lane = k.lane and m.id = y.id returning m.*),
-    park as (insert into parked select * from moved),
+      where m.queue = q and m.lane = k.lane and m.id = y.id returning m.*, k.held and passes_dead_letters(m.headers) passes),
+    park as (insert into parked select queue, lane, id, message_id, headers, body from moved where not passes),
+    pass as (insert into message select queue, number, number, message_id, headers, body
+      from (select x.*, nextval('message_number') number from (select * from moved where passes order by id) x) x),
     due as materialized (select l.lane, aside and l.token <> 0 lost from lane l
       where l.queue = q and l.parked and l.until <= at and l.lane > above and l.lane <= upto and not (aside and l.suspect)
       order by l.until limit n for update skip locked),
@@ -288,6 +295,15 @@ begin
   return true;
 end $$;
 
+-- A dead letter closed the lane: who passes it goes on in a lane of its own. The lane's row is locked.
+create function parley.let_pass(q int, l bigint) returns void
+language sql set search_path = pg_catalog, parley, pg_temp as $$
+  with passing as (delete from parked p where p.queue = q and p.lane = l and passes_dead_letters(p.headers) returning p.*),
+    numbered as materialized (select x.*, nextval('message_number') number from (select * from passing order by id) x),
+    moved as (insert into parked select queue, number, number, message_id, headers, body from numbered)
+  insert into lane (queue, lane, until, token, attempts, parked) select queue, number, clock_timestamp(), 0, 0, true from numbered
+$$;
+
 -- Keeps a message as a dead letter; its lane goes on, or (`hold`) waits for a person. A copy of a dead letter is only dropped.
 create function parley.bury(q int, l bigint, i bigint, t bigint, tries int, why text, hold boolean) returns boolean
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
@@ -302,10 +318,11 @@ begin
   insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
     select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why, hold from (select * from a union all select * from b) x
     where not exists (select from dead d where d.queue = q and d.message_id = x.message_id and d.body = x.body);
-  hold := hold and found;
+  hold := hold and found and l < 0; -- who passed a dead letter is in a lane of its own
   if hold or exists (select from parked p where p.queue = q and p.lane = l) then
     update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, suspect = false, attempts = 0, head = null, failure = null
       where x.queue = q and x.lane = l;
+    if hold then perform let_pass(q, l); end if;
   else
     delete from lane x where x.queue = q and x.lane = l;
   end if;

@@ -122,14 +122,17 @@ end $$;
 
 -- True: the message is kept behind those of its parked lane. The lane is locked first, in a statement of its own: a lane that is
 -- being released is then gone, and a lane that is not cannot be before this transaction ends.
-create function parley.divert(q int, l bigint, m uuid, h bytea, b bytea) returns boolean
+-- With `passes` it does not wait for a dead letter.
+create function parley.divert(q int, l bigint, m uuid, h bytea, b bytea, passes boolean default false) returns boolean
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare held boolean;
 begin
   perform require_queue(q);
-  if l is not null then perform from lane x where x.queue = q and x.lane = l and x.parked for update; end if;
+  if l is not null then select x.until = 'infinity' into held from lane x where x.queue = q and x.lane = l and x.parked for update; end if;
   if l is null or not found then return exists (select from parked p where p.queue = q and p.message_id = m and p.body = b); end if;
   if exists (select from parked p where p.queue = q and p.message_id = m and p.body = b) then return true; end if;
+  if held and passes then return false; end if;
   insert into parked values (q, l, nextval('message_number'), m, h, b);
   return true;
 end $$;
@@ -156,5 +159,6 @@ begin
     values (q, coalesce(l, n), coalesce(i, head_of_lane(q, l, n)), m, h, b, tries, why, hold and l is not null);
   if l is not null and hold then
     update lane x set until = 'infinity', attempts = 0, head = null, failure = null where x.queue = q and x.lane = l and x.token = 0;
+    if found then perform let_pass(q, l); end if;
   end if;
 end $$;

@@ -43,9 +43,7 @@ export class PostgresLanes implements Lanes {
       delay,
       JSON.stringify(failure),
     ]);
-    if (delay === null) return;
-    for (const { queue, consumer } of this.consumers)
-      if (queue === message.subscription) consumer.wakeAfter(delay);
+    if (delay !== null) this.wakeAfter(message.subscription, delay);
   }
 
   async parkIfLaneBlocked(tx: Tx | undefined, message: ParkedMessage): Promise<boolean> {
@@ -56,6 +54,7 @@ export class PostgresLanes implements Lanes {
       id,
       headers,
       body,
+      message.passesDeadLetters ?? false,
     ]);
     return row!.diverted;
   }
@@ -79,6 +78,7 @@ export class PostgresLanes implements Lanes {
       JSON.stringify(failure),
       hold,
     ]);
+    if (hold) this.wakeAfter(message.subscription, 0); // of messages that pass it
   }
 
   deliver(subscriptions: readonly RegisteredSubscription[], deliver: Deliver): LaneRunner {
@@ -125,6 +125,11 @@ export class PostgresLanes implements Lanes {
     ];
   }
 
+  private wakeAfter(subscription: string, delay: number): void {
+    for (const { queue, consumer } of this.consumers)
+      if (queue === subscription) consumer.wakeAfter(delay);
+  }
+
   private async run<Row>(tx: Tx | undefined, what: Statement, values: unknown[]): Promise<Row[]> {
     return tx
       ? ((await statement(tx, what, values)).rows as Row[])
@@ -138,7 +143,7 @@ const PARK: Statement = {
 };
 const DIVERT: Statement = {
   name: 'parley_divert',
-  text: 'select parley.divert($1, $2, $3, $4, $5) diverted',
+  text: 'select parley.divert($1, $2, $3, $4, $5, $6) diverted',
 };
 const PARKED: Statement = {
   name: 'parley_parked_keys',
