@@ -33,7 +33,7 @@ if (!bench) {
   );
   process.exit(2);
 }
-await build(OUT);
+await build(OUT, { withFixtures: true });
 const postgres = await useTestPostgres();
 process.env.PARLEY_TEST_POSTGRES = postgres.url;
 try {

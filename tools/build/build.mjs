@@ -15,7 +15,9 @@ import { commandLine } from '../terminal/command-line.mjs';
 
 const ROOTS = ['apps', 'libs'];
 const MANIFEST = '.manifest.json';
-const NOT_SHIPPED = /\.(spec|test-d|d)\.ts$/;
+const NOT_BUILT = /\.(spec|test-d|d)\.ts$/;
+/** Processes and parts that only tests start. */
+const FOR_TESTS = /\.(fixture|trial)\.ts$/;
 const ASSET = /\.(sql|json|proto)$|\/assets\//;
 
 const settings = { jsc: aliases.forSwc, root: aliases.root };
@@ -36,18 +38,28 @@ function recipe() {
     .digest('hex');
 }
 
-/** @param {string} file */
-const isSource = (file) =>
-  file.includes('/src/') && file.endsWith('.ts') && !NOT_SHIPPED.test(file);
+/**
+ * @param {string} file
+ * @param {boolean} withFixtures
+ */
+const isSource = (file, withFixtures) =>
+  file.includes('/src/') &&
+  file.endsWith('.ts') &&
+  !NOT_BUILT.test(file) &&
+  (withFixtures || !FOR_TESTS.test(file));
 /** @param {string} file */
 const isAsset = (file) => file.includes('/src/') && !file.endsWith('.ts') && ASSET.test(file);
 
-async function inputs() {
+/**
+ * The files that a build is made of, from the root.
+ * @param {boolean} withFixtures
+ */
+export async function inputs(withFixtures) {
   const files = ['topology.ts'].filter((file) => existsSync(file));
   for (const root of ROOTS) {
     for (const found of await fs.readdir(root, { recursive: true })) {
       const file = path.join(root, found).replaceAll(path.sep, '/');
-      if (isSource(file) || isAsset(file)) files.push(file);
+      if (isSource(file, withFixtures) || isAsset(file)) files.push(file);
     }
   }
   return files;
@@ -127,12 +139,16 @@ async function removeStale(out, before, now) {
   return stale.length;
 }
 
-/** @param {string} [out] */
-export async function build(out = 'dist') {
+/**
+ * @param {string} [out]
+ * @param {{ withFixtures?: boolean }} [options] withFixtures: for tests that start processes from
+ * `out`; nothing that is shipped has them
+ */
+export async function build(out = 'dist', { withFixtures = false } = {}) {
   const before = await readManifest(out);
   const current = recipe();
   const known = before.recipe === current ? before.files : {};
-  const files = await inputs();
+  const files = await inputs(withFixtures);
   const now = Object.fromEntries(
     await Promise.all(files.map(async (file) => [file, await stamp(file)])),
   );
@@ -148,9 +164,15 @@ export async function build(out = 'dist') {
 
 if (process.argv[1] === import.meta.filename) {
   const started = performance.now();
-  const help = `npm run build [-- folder]      compiles apps, libs and topology.ts, only what changed; into dist/ unless a folder is named`;
-  const { positionals } = commandLine(help, { allowPositionals: true });
-  const { files, changed, removed } = await build(positionals[0]);
+  const help = `npm run build [-- folder]      compiles apps, libs and topology.ts, only what changed; into dist/ unless a folder is named
+
+  --with-fixtures      what only tests start, too`;
+  const { values, positionals } = commandLine(help, {
+    allowPositionals: true,
+    options: { 'with-fixtures': { type: 'boolean', default: false } },
+  });
+  const withFixtures = values['with-fixtures'] === true;
+  const { files, changed, removed } = await build(positionals[0], { withFixtures });
   const took = Math.round(performance.now() - started);
   console.log(
     `compiled ${changed} of ${files} files${removed ? `, removed ${removed}` : ''} in ${took} ms`,

@@ -138,7 +138,7 @@ if (options.plant && !PLANTS.includes(options.plant)) {
   console.error(`There is no plant "${options.plant}": it is one of ${PLANTS.join(', ')}.`);
   process.exit(2);
 }
-const { files } = await build(OUT);
+const { files } = await build(OUT, { withFixtures: true });
 execFileSync(process.execPath, ['tools/build/one-file.cjs', ONE_FILE, WORKER, PLACE], {
   stdio: 'inherit',
 });

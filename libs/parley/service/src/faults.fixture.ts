@@ -134,7 +134,11 @@ class FailingStarts {
       database: this.database.name,
       'website-port': standIns['website']!.split(':')[1]!,
     };
-    await promisify(execFile)(process.execPath, ['tools/build/build.mjs', BUILT], { cwd: ROOT });
+    await promisify(execFile)(
+      process.execPath,
+      ['tools/build/build.mjs', '--with-fixtures', BUILT],
+      { cwd: ROOT },
+    );
   }
 
   async close(): Promise<void> {
