@@ -33,6 +33,7 @@ const PEERS = new Map([
   ['@nestjs/microservices', NEST],
   ['@nestjs/platform-fastify', NEST],
   ['@nestjs/terminus', NEST],
+  ['@nestjs/testing', NEST],
   ['fastify', '^5.0.0'],
   ['pg', '^8.16.0'],
   ['reflect-metadata', '^0.2.0'],
@@ -43,6 +44,8 @@ const PEERS = new Map([
 
 const root = readManifest('package.json');
 const all = packages();
+/** All packages have one version, which `nx release` writes. */
+const version = all[0]?.manifest.version ?? '';
 const siblings = new Set(all.map(({ manifest }) => manifest.name));
 /** @param {unknown} value */
 const text = (value) => JSON.stringify(value);
@@ -60,7 +63,7 @@ function problemsOfHead(of) {
     ),
     './package.json': './package.json',
   };
-  const { version, license, engines } = root;
+  const { license, engines } = root;
   const expected = { version, license, engines, type: 'commonjs', exports: exported };
   return Object.entries(expected)
     .filter(([key, value]) => text(Reflect.get(manifest, key)) !== text(value))
@@ -74,7 +77,7 @@ function problemsOfHead(of) {
  * @param {boolean} isPeer
  */
 function rangeFor(of, name, isPeer) {
-  if (siblings.has(name)) return root.version;
+  if (siblings.has(name)) return version;
   const isOfNest = name.startsWith('@nestjs/') && name !== '@nestjs/terminus';
   if (isPeer && isOfNest && ALSO_ON_NEST_11.has(of)) return NEST_11_OR_12;
   if (isPeer) return PEERS.get(name);
