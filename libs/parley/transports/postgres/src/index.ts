@@ -1,5 +1,6 @@
 export { postgresUrl } from './address';
-export { install, type ServiceRole } from './install';
+export { install } from './install';
+export { installationSql, type ServiceRole } from './installation-sql';
 export { PoolerError } from './connection/pooler';
 export { postgres } from './postgres';
 export { prepareSession } from './connection/session';

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { install } from './install';
+import { installationSql } from './installation-sql';
 import { TrialDatabase } from './trial-database.fixture';
 
 jest.setTimeout(60_000);
@@ -64,5 +65,35 @@ describe('installing while others use the schema', () => {
       n: expect.any(Number),
     });
     await other.end();
+  });
+
+  it('is SQL that a migration runs in its own transaction, once or more often', async () => {
+    const migration = await connected();
+    await migration.query('drop schema parley cascade');
+    for (let time = 1; time <= 2; time++) {
+      await migration.query('begin; create table if not exists public.of_the_application (id int)');
+      await migration.query(installationSql(services()));
+      await migration.query('commit');
+    }
+    await migration.query('drop table public.of_the_application');
+    await migration.query(`set role ${migration.escapeIdentifier(database.roleOf('shop'))}`);
+    expect((await migration.query(`select parley.open_queue('shop') is not null ok`)).rows).toEqual(
+      [{ ok: true }],
+    );
+    await migration.end();
+  });
+
+  it('renews the functions of a script that has changed, and keeps its rows', async () => {
+    await client.query(`
+      insert into parley.queue (name) values ('shop.kept');
+      update parley.script set checksum = 'of an earlier version' where name = '01-installation.sql';
+      drop function parley.installation_id;
+      create function parley.installation_id(added int) returns int language sql as 'select added'`);
+    await install(client, services());
+    const { rows } = await client.query(`
+      select array(select proname || '(' || pg_get_function_identity_arguments(oid) || ')' from pg_proc where proname = 'installation_id') as functions,
+        exists (select from parley.queue where name = 'shop.kept') as kept,
+        has_function_privilege('public', 'parley.installation_id()', 'execute') as public`);
+    expect(rows).toEqual([{ functions: ['installation_id()'], kept: true, public: false }]);
   });
 });
