@@ -14,8 +14,8 @@ const LINK = /\]\(([^)\s]+)\)/g;
  * (`libs/contracts/*`) names no file.
  */
 const NAMED_PATH =
-  /`((?:(?:apps|libs|docs|tools)\/[\w./-]+)|[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|js|md|sql|json|yaml))`/g;
-const SOURCE = /^\s*\/\/ ((?:apps|libs|tools)\/\S+\.(?:ts|mjs))/;
+  /`((?:(?:apps|docs|examples|libs|tools)\/[\w./-]+)|[a-z][\w.-]*\/(?:[\w.-]+\/)*[\w.-]+\.(?:ts|mjs|cjs|js|md|sql|json|yaml))`/g;
+const SOURCE = /^\s*(?:\/\/|#) ((?:apps|examples|libs|tools)\/\S+\.(?:ts|mjs|py))/;
 /** What only exists in the reader's hands: the service that docs/add-a-service.md adds. */
 const EXAMPLES = /^(?:apps|libs\/contracts)\/loyalty(?:\/|$)/;
 
