@@ -19,8 +19,9 @@ import {
   type MessagingOptions,
   type Messenger,
   type SendOptions,
+  type Store,
 } from '@parley/messaging';
-import type { OutgoingMessage, TransportContext } from '@parley/messaging/transport';
+import type { Clock, OutgoingMessage, TransportContext } from '@parley/messaging/transport';
 import { plainPayload } from './plain-payload';
 import { RealWork } from './real-work';
 import { fewTurns, VirtualClock } from './virtual-clock';
@@ -82,21 +83,26 @@ const COMPLAINTS = 10;
  * and its calls unanswered.
  */
 export class Harness {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   private readonly url: string;
-  private readonly broker: MemoryBroker;
+  protected readonly broker: MemoryBroker;
   private readonly stores = new Map<string, MemoryStore>();
   private readonly running = new Set<TestService>();
   private readonly owners = new Map<string, Messaging>();
-  private readonly messages: OutgoingMessage[] = [];
-  private readonly complaints: string[] = [];
+  protected readonly messages: OutgoingMessage[] = [];
+  protected readonly complaints: string[] = [];
   private readonly realWork = new RealWork();
   /** The picture that real work did not change: it is not waited for again. */
   private waitedInVain?: string;
 
-  constructor(private readonly options: HarnessOptions = {}) {
+  /** @param time of its services; `advance` moves only the clock of the harness */
+  constructor(
+    private readonly options: HarnessOptions = {},
+    private readonly time: Clock = new VirtualClock(),
+  ) {
+    this.clock = time instanceof VirtualClock ? time : new VirtualClock();
     this.url = `memory://${randomUUID()}${queryOf(options.mischief)}`;
-    this.broker = MemoryBroker.at(this.url, this.clock);
+    this.broker = MemoryBroker.at(this.url, time);
     this.broker.witnesses.add((message) => this.messages.push(message));
   }
 
@@ -118,6 +124,11 @@ export class Harness {
       logger: false,
       abortOnError: false,
     });
+    return this.run(app, store);
+  }
+
+  /** Starts messaging in an application, and ends it with the harness. */
+  protected async run(app: INestApplication, store: MemoryStore): Promise<TestService> {
     const messaging = app.get(Messaging);
     messaging.attach(app);
     await messaging.start();
@@ -243,9 +254,9 @@ export class Harness {
     ];
   }
 
-  private storeOf(service: string): MemoryStore {
+  protected storeOf(service: string): MemoryStore {
     let store = this.stores.get(service);
-    if (!store) this.stores.set(service, (store = new MemoryStore(this.clock)));
+    if (!store) this.stores.set(service, (store = new MemoryStore(this.time)));
     return store;
   }
 
@@ -259,8 +270,8 @@ export class Harness {
     return messaging.messenger;
   }
 
-  private messagingOptions(service: string, store?: MemoryStore): MessagingOptions {
-    const { url, clock } = this;
+  protected messagingOptions(service: string, store?: Store): MessagingOptions {
+    const { url, time: clock } = this;
     const urls = { commands: url, broadcasts: url, events: url, calls: () => url };
     const listen = { host: 'memory', port: 0 };
     const { circuitBreaker = false } = this.options;
