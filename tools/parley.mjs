@@ -1,49 +1,49 @@
-// npm run parley: what people ask of a running system, and tell it. Talks to the console's API.
+// npm run parley: the operators' command line, which is libs/parley/cli. Finds the system that
+// runs here.
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import { Refusal } from './parley/console-api.mjs';
-import { Usage } from './parley/arguments.mjs';
+import { build, isCurrent } from './build/build.mjs';
+import { placeHere } from './dev/place.mjs';
+import { NOT_RUNNING } from './dev/run-file.mjs';
+import { topology } from './topology/topology.mjs';
 
-process.chdir(path.dirname(import.meta.dirname));
+/** @import { main as Main } from '../libs/parley/cli/src/index.js' */
 
-const COMMANDS = {
-  status: () => import('./parley/status.mjs'),
-  'dead-letters': () => import('./parley/dead-letters.mjs'),
-  sagas: () => import('./parley/sagas.mjs'),
-  overdue: () => import('./parley/overdue.mjs'),
-  concurrency: () => import('./parley/concurrency.mjs'),
-  erase: () => import('./parley/erase.mjs'),
-  explain: () => import('./parley/explain.mjs'),
-  topology: () => import('./parley/topology.mjs'),
-  doctor: () => import('./parley/doctor.mjs'),
-};
+const SOURCES = 'libs/parley/cli/src';
+/** Lists of topology.ts in which a caller names the owners of contracts of a kind. */
+const CALLERS = /** @type {const} */ ({ call: 'calls', command: 'commands' });
 
-const HELP = `npm run parley -- <command> [options]
-
-  status         how every subscription is, and what needs a person
-  dead-letters   what no handling helped: list, show, edit, replay, discard, audit
-  sagas          where each process of several messages stands, and which are stuck behind a dead letter
-  overdue        handlers over their timeout: contract, message, age
-  concurrency    how many messages every instance handles at the same time; changed while they run
-  erase          makes unreadable what messages say of somebody
-  explain        every hop of a contract, from its sender to its handlers, and why
-  topology       the queues, topics and streams that must exist, as a manifest
-  doctor         whether what the technologies confirm would survive their crash
-
-  <command> --help says more. The system is the one that "npm start" runs here, or the one at CONSOLE_URL.`;
-
-async function main([name, ...rest]) {
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help')
-    return console.log(HELP);
-  if (!Object.hasOwn(COMMANDS, name)) throw new Usage(`There is no command "${name}".`, HELP);
-  const { run } = await COMMANDS[name]();
-  await run(rest);
+/** An image has no sources; there, and where nothing has changed, what was built is used. */
+async function compiled() {
+  const sources = fs.existsSync(SOURCES)
+    ? fs.readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    : [];
+  const files = sources
+    .map((name) => path.join(SOURCES, name))
+    .filter((file) => file.endsWith('.ts') && !/\.(spec|fixture)\.ts$/.test(file));
+  if (!files.every((file) => isCurrent(file))) await build();
 }
 
-/** Whoever reads our output may have read enough (`| head`). */
-process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+/**
+ * @param {{ kind: string, owner: string }} contract
+ * @returns {string[]}
+ */
+function sendersOf({ kind, owner }) {
+  const list = kind === 'call' || kind === 'command' ? CALLERS[kind] : undefined;
+  return topology
+    .filter((process) =>
+      list ? process[list]?.some((name) => name === owner) : process.name === owner,
+    )
+    .map(({ name }) => name);
+}
 
-main(process.argv.slice(2)).catch((error) => {
-  if (error instanceof Usage) console.error(`${error.message}\n\n${error.help}`);
-  else console.error(error instanceof Refusal ? error.message : error);
-  process.exitCode = error instanceof Usage ? 2 : 1;
+await compiled();
+/** @type {{ main: typeof Main }} */
+const { main } = createRequire(import.meta.url)(path.resolve('dist', SOURCES, 'index.js'));
+process.exitCode = await main(process.argv.slice(2), {
+  program: 'npm run parley --',
+  place: placeHere,
+  notRunning: `${NOT_RUNNING} Or name its operations: --url, PARLEY_URL or CONSOLE_URL.`,
+  sendersOf,
 });

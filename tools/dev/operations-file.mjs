@@ -14,7 +14,7 @@ import { topology } from '../topology/topology.mjs';
  */
 
 /** @returns {Addresses | undefined} */
-function read() {
+export function readAddresses() {
   try {
     return JSON.parse(fs.readFileSync(FILE, 'utf8'));
   } catch {
@@ -53,13 +53,13 @@ export function writeAddresses(scale = {}) {
  * @param {boolean} beside whether a start runs: else the addresses of an earlier one are forgotten
  */
 export function addAddress({ service, operationsUrl: url }, beside) {
-  if (!beside || !read()) writeAddresses();
-  const { [service]: urls = [], ...others } = read() ?? {};
+  if (!beside || !readAddresses()) writeAddresses();
+  const { [service]: urls = [], ...others } = readAddresses() ?? {};
   write({ ...others, [service]: [...new Set([...urls, url])] });
 }
 
 /** @param {Pick<Instance, 'service' | 'operationsUrl'>} instance */
 export function removeAddress({ service, operationsUrl: url }) {
-  const { [service]: urls = [], ...others } = read() ?? {};
+  const { [service]: urls = [], ...others } = readAddresses() ?? {};
   write({ ...others, [service]: urls.filter((one) => one !== url) });
 }

@@ -21,7 +21,6 @@ import { Mistake } from '../terminal/errors.mjs';
  * @property {number} basePort
  * @property {Partial<Record<string, string>>} environment what every process is told alike
  * @property {string} [gatewayUrl] undefined when it was left out by `--only`, as the next
- * @property {string} [consoleUrl]
  * @property {string} [operationsToken]
  * @property {string} providerUrl
  * @property {string} mailUrl

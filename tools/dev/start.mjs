@@ -168,7 +168,6 @@ function describeRun(options) {
     basePort: basePort(),
     environment: shared,
     gatewayUrl: urlOf('gateway'),
-    consoleUrl: urlOf('console'),
     operationsToken: process.env.OPERATIONS_TOKEN,
     providerUrl: shared.PAYMENT_PROVIDER_URL,
     mailUrl: shared.MAIL_URL,

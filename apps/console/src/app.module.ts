@@ -5,13 +5,20 @@ import { CallProblemFilter } from './call-problem.filter';
 import { ConcurrencyController } from './concurrency.controller';
 import { environment } from './config';
 import { DeadLettersController } from './dead-letters.controller';
-import { Fleet } from './fleet';
+import { Fleet } from '@parley/cli';
 import { FleetController } from './fleet.controller';
+import { InstancesController } from './instances.controller';
 import { SubjectsController } from './subjects.controller';
 
 @Module({
   imports: [ServiceModule.forRoot({ service: 'console', environment })],
-  controllers: [FleetController, DeadLettersController, ConcurrencyController, SubjectsController],
+  controllers: [
+    FleetController,
+    DeadLettersController,
+    ConcurrencyController,
+    SubjectsController,
+    InstancesController,
+  ],
   providers: [
     {
       provide: Fleet,

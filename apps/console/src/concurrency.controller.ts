@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Fleet } from './fleet';
+import { Fleet } from '@parley/cli';
 
 const PATH = '/operations/concurrency';
 

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DeadLettersController } from './dead-letters.controller';
-import { Fleet } from './fleet';
-import { InstanceOnTrial } from './instance.fixture';
+import { Fleet } from '@parley/cli';
+import { InstanceOnTrial } from '../../../libs/parley/cli/src/fleet/instance.fixture';
 import { OperationsAccess, readEnvironment } from '@parley/service';
 import { guard } from './access';
 

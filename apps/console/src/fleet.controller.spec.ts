@@ -8,9 +8,9 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { CallError, Messenger, OwnerUnavailableError } from '@parley/messaging';
 import { CallProblemFilter } from './call-problem.filter';
 import { DeadLettersController } from './dead-letters.controller';
-import { Fleet } from './fleet';
+import { Fleet } from '@parley/cli';
 import { FleetController } from './fleet.controller';
-import { InstanceOnTrial } from './instance.fixture';
+import { InstanceOnTrial } from '../../../libs/parley/cli/src/fleet/instance.fixture';
 import { OperationsAccess, readEnvironment } from '@parley/service';
 import { guard } from './access';
 

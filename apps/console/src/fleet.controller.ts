@@ -11,12 +11,11 @@ import {
   Query,
   Res,
 } from '@nestjs/common';
+import { Fleet, sagasWithDead } from '@parley/cli';
 import { Messenger } from '@parley/messaging';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { Fleet } from './fleet';
 import { passedOn, rowOf } from './passed-on';
-import { allDeadLetters, deadOf, missingLetters, stuckSagas, withDead } from './stuck-sagas';
 
 const NewPrice = z.strictObject({ price: Cents });
 
@@ -65,14 +64,11 @@ export class FleetController {
    */
   @Get('sagas')
   async sagas(@Query() { stuck, ...filter }: Record<string, string>) {
-    const letters = await allDeadLetters(this.fleet);
-    const dead = deadOf(letters);
-    const found =
-      stuck === 'true'
-        ? await stuckSagas(this.fleet, filter, dead)
-        : await this.fleet.askEach(`/operations/sagas?${new URLSearchParams(filter)}`);
-    const sagas = found.filter(({ status }) => status !== 404);
-    return [...sagas.map((answer) => rowOf(withDead(answer, dead))), ...missingLetters(letters)];
+    const { answers, incomplete } = await sagasWithDead(this.fleet, {
+      stuck: stuck === 'true',
+      filter,
+    });
+    return [...answers.map(rowOf), ...incomplete];
   }
 
   @Get('sagas/:service/:saga/:key')

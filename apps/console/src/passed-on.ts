@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { Answer } from './fleet';
+import type { Answer } from '@parley/cli';
 
 /** One of many answers, with the service it came from. */
 export const rowOf = ({ service, ok, body, error }: Answer) =>

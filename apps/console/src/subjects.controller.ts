@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Headers, Param, Post } from '@nestjs/common';
-import { Fleet } from './fleet';
+import { Fleet } from '@parley/cli';
 import { rowOf } from './passed-on';
 
 const pathOf = (subject: string): string => `/operations/subjects/${encodeURIComponent(subject)}`;

@@ -1,16 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Fleet } from './fleet';
-import { InstanceOnTrial } from './instance.fixture';
+import { environmentOf, Fleet, main } from '@parley/cli';
+import { InstanceOnTrial } from '../../../libs/parley/cli/src/fleet/instance.fixture';
+import { InstancesController } from './instances.controller';
 import { SubjectsController } from './subjects.controller';
 
 jest.setTimeout(30_000);
 
-const ROOT = join(__dirname, '../../..');
 let instances: InstanceOnTrial[];
 let app: NestFastifyApplication;
 let url: string;
@@ -53,7 +50,7 @@ beforeAll(async () => {
   app = await NestFactory.create<NestFastifyApplication>(
     {
       module: class ConsoleUnderTest {},
-      controllers: [SubjectsController],
+      controllers: [SubjectsController, InstancesController],
       providers: [{ provide: Fleet, useValue: fleet }],
     },
     new FastifyAdapter(),
@@ -68,18 +65,64 @@ afterAll(async () => {
   await Promise.all(instances.map((one) => one.stop()));
 });
 
+/** Runs the command line outside of the network of the instances. */
 async function erase(...words: string[]) {
-  const child = spawn(process.execPath, [join(ROOT, 'tools/parley.mjs'), 'erase', ...words], {
-    env: { PATH: process.env['PATH'], CONSOLE_URL: url, PARLEY_OPERATOR: 'ada' },
+  const output = { out: '', err: '' };
+  const code = await main(['erase', ...words], {
+    environment: environmentOf({ CONSOLE_URL: url, PARLEY_OPERATOR: 'ada' }),
+    terminal: {
+      isInteractive: false,
+      hasColours: false,
+      print: (text) => void (output.out += `${text}\n`),
+      warn: (text) => void (output.err += `${text}\n`),
+      progress: () => undefined,
+      ask: () => Promise.resolve(''),
+      onStop: () => () => undefined,
+    },
   });
-  const sent = { out: '', err: '' };
-  child.stdout.on('data', (chunk) => (sent.out += chunk));
-  child.stderr.on('data', (chunk) => (sent.err += chunk));
-  const [code] = (await once(child, 'close')) as [number];
-  return { code, ...sent };
+  return { code, ...output };
 }
 
-describe('npm run parley -- erase', () => {
+describe('subjects', () => {
+  const subject = () => `${url}/api/subjects/o-1`;
+
+  it('are those of each service that has a key store', async () => {
+    expect(await (await fetch(subject())).json()).toMatchObject([
+      { service: 'orders', known: true, ownCopies: 'its table of customers' },
+      { service: 'insights', known: true },
+    ]);
+  });
+
+  it('are erased in each service, under the name of the operator', async () => {
+    const headers = { 'x-operator': 'bob' };
+    const response = await fetch(`${subject()}/erase`, { method: 'POST', headers });
+    expect(await response.json()).toMatchObject([{ service: 'orders' }, { service: 'insights' }]);
+    expect(erased).toMatchObject({ by: 'bob' });
+  });
+});
+
+describe('instances behind the console', () => {
+  it('have paths here', async () => {
+    expect(await (await fetch(`${url}/api/instances`)).json()).toMatchObject({
+      orders: ['/api/instances/orders/0/operations'],
+    });
+  });
+
+  it.each([
+    '/orders/1/operations/status',
+    '/nobody/0/operations/status',
+    '/orders/0/metrics',
+    '/orders/0/operations/../metrics',
+    '/orders/0/operations/%2e%2e/metrics',
+    '/constructor/0/operations/status',
+  ])('nothing else is passed on: %s', async (path) => {
+    const before = instances[0]!.asked.length;
+    expect((await fetch(`${url}/api/instances${path}`)).status).toBe(404);
+    expect(instances[0]!.asked.length).toBe(before);
+  });
+});
+
+describe('parley erase through the console', () => {
   it('says what is known of a subject and who keeps copies, and changes nothing, in a dry run', async () => {
     const { code, out } = await erase('o-1', '--dry-run');
     expect([code, out.split('\n').slice(0, 2)]).toEqual([

@@ -1,0 +1,60 @@
+import {
+  All,
+  Body,
+  Controller,
+  Get,
+  Headers,
+  NotFoundException,
+  Param,
+  Req,
+  Res,
+} from '@nestjs/common';
+import { Fleet } from '@parley/cli';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { passedOn } from './passed-on';
+
+const PATH = 'api/instances';
+const PASSED_ON = /^\/(operations|health)\//;
+
+/**
+ * Health and operations of each instance, passed on: for a command line outside of the network in
+ * which the instances are.
+ */
+@Controller(PATH)
+export class InstancesController {
+  constructor(private readonly fleet: Fleet) {}
+
+  /** By service: paths at which operations of its instances are here. */
+  @Get()
+  list(): Record<string, string[]> {
+    return Object.fromEntries(
+      Object.entries(this.fleet.addresses).map(([service, urls]) => [
+        service,
+        urls.map((_, index) => `/${PATH}/${service}/${index}/operations`),
+      ]),
+    );
+  }
+
+  @All(':service/:index/*')
+  async passOn(
+    @Param('service') service: string,
+    @Param('index') index: string,
+    @Body() body: unknown,
+    @Headers('x-operator') operator: string | undefined,
+    @Req() { method, url }: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const instance = this.fleet.addresses[service]?.[Number(index)];
+    const path = pathAt(url.slice(`/${PATH}/${service}/${index}`.length));
+    if (instance === undefined || path === undefined)
+      throw new NotFoundException('there is no such instance, or nothing to pass on');
+    const request = method === 'POST' ? { body, operator } : undefined;
+    return passedOn(reply, await this.fleet.ask(service, instance, path, request));
+  }
+}
+
+/** Undefined: nothing that is passed on, also by way of `..`. */
+function pathAt(rest: string): string | undefined {
+  const { pathname, search } = new URL(rest, 'http://instance');
+  return PASSED_ON.test(pathname) ? `${pathname}${search}` : undefined;
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { addAddress, writeAddresses } from './operations-file.mjs';
+import { placeHere } from './place.mjs';
+import { removeRun, writeRun } from './run-file.mjs';
+
+const former = process.cwd();
+
+before(() => process.chdir(fs.mkdtempSync(path.join(os.tmpdir(), 'parley-place-'))));
+after(() => {
+  const folder = process.cwd();
+  process.chdir(former);
+  fs.rmSync(folder, { recursive: true });
+});
+
+test('without a run file nothing runs here', () => {
+  writeAddresses();
+  assert.equal(placeHere(), undefined);
+});
+
+test('the instances and the token are those of the start that runs here', () => {
+  writeRun({ operationsToken: 'token-of-the-running-start' });
+  const { addresses, token } = placeHere();
+  assert.match(addresses.orders[0], /^http:\/\/127\.0\.0\.1:\d+$/);
+  assert.equal(token, 'token-of-the-running-start');
+});
+
+test('an instance that joined while it runs is known', () => {
+  addAddress({ service: 'loyalty', operationsUrl: 'http://127.0.0.1:4700' }, true);
+  assert.deepEqual(placeHere().addresses.loyalty, ['http://127.0.0.1:4700']);
+  removeRun();
+  assert.equal(placeHere(), undefined);
+});
