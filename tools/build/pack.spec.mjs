@@ -22,7 +22,7 @@ const { dependencies, devDependencies } = readManifest('package.json');
 /** PACK_NEST=11 tries another Nest than the repository's, PACK_TYPEORM=0.3 another TypeORM. */
 const { PACK_NEST: nest, PACK_TYPEORM: typeorm = dependencies.typeorm } = process.env;
 
-const USED = ['contract', 'resilience', 'messaging', 'postgres'];
+const USED = ['contract', 'resilience', 'messaging', 'postgres', 'operations', 'cli'];
 const installed = [
   ...['common', 'core', 'microservices'].map(
     (name) => `@nestjs/${name}@${nest ?? dependencies[`@nestjs/${name}`]}`,
@@ -168,6 +168,21 @@ describe('the packages of the kit', { timeout: 600_000 }, () => {
       assert.ok(files.includes(needed), `no package has ${needed}`);
   });
 
+  it('install their part of the database as SQL of a migration, and say what that needs', async () => {
+    const words = ['parley', 'install', '--print-sql', '--service', `shop=${role}`];
+    const print = () => run('npx', ['--no-install', ...words], { cwd: application });
+    const database = new pg.Client({ connectionString: env.ADMIN_URL });
+    await database.connect();
+    await database.query(`begin; ${(await print()).stdout}; commit`);
+    const { rows } = await database.query('select role, service from parley.service');
+    await database.end();
+    assert.deepEqual(rows, [{ role, service: 'shop' }]);
+    const installedAt = path.join(application, 'node_modules/@parley/postgres');
+    fs.renameSync(installedAt, `${installedAt}-away`);
+    await assert.rejects(print(), /install needs the packages @parley\/postgres and pg/);
+    fs.renameSync(`${installedAt}-away`, installedAt);
+  });
+
   for (const type of ['commonjs', 'module'])
     it(`carry an application's messages, keep what fails and replay it: ${type}`, async () => {
       const manifest = path.join(application, 'package.json');
@@ -192,9 +207,10 @@ describe('the packages of the kit', { timeout: 600_000 }, () => {
         const hasInvoice = (orderId) => (all) => all.some((one) => one.orderId === orderId);
         await eventually(() => app.ask('/invoices'), hasInvoice(small));
 
-        const [letter] = await eventually(
+        await app.ask('/orders', { orderId: `${type}-larger`, cents: 600_000 });
+        const [letter, other] = await eventually(
           () => app.ask('/dead-letters'),
-          (all) => all.length > 0,
+          (all) => all.length > 1,
         );
         assert.equal(letter.contract, 'shop.write-invoice');
         assert.equal(letter.message, 'the printer is off');
@@ -203,6 +219,15 @@ describe('the packages of the kit', { timeout: 600_000 }, () => {
         await app.ask('/printer', {});
         await app.ask(`/dead-letters/${letter.id}/replay`, {});
         await eventually(() => app.ask('/invoices'), hasInvoice(large));
+        const parley = (...words) =>
+          run('npx', ['--no-install', 'parley', ...words], { cwd: application });
+        const list = ['dead-letters', 'list', '--json', '--url', app.url];
+        const [row, ...more] = JSON.parse((await parley(...list)).stdout);
+        assert.deepEqual([row.letter, more], [`shop/${other.id}`, []]);
+        assert.equal(row.message, 'the printer is off');
+        await parley('dead-letters', 'replay', row.letter, '--url', app.url);
+        await eventually(() => app.ask('/invoices'), hasInvoice(`${type}-larger`));
+        assert.deepEqual(JSON.parse((await parley(...list)).stdout), []);
         assert.deepEqual(await app.ask('/dead-letters'), []);
         assert.equal(await app.stop(), 'SIGTERM');
       } finally {

@@ -1,5 +1,6 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { MessagingModule, type MessagingOptions } from '@parley/messaging';
+import { OperationsModule } from '@parley/operations';
 import { postgres, PostgresStore } from '@parley/postgres';
 import { DataSource } from 'typeorm';
 import { databaseUrl } from './config.js';
@@ -41,6 +42,8 @@ const messagingOptions = (dataSource: DataSource): MessagingOptions => ({
       inject: [DataSource],
       useFactory: messagingOptions,
     }),
+    // For operators: this application listens on loopback only; else it takes guards.
+    OperationsModule.forRoot({ path: 'operations', open: true }),
   ],
   controllers: [OrdersController, InvoicesController, DeadLettersController],
   providers: [Printer],
