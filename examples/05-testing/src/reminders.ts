@@ -12,11 +12,11 @@ export const ScanParcel = command('post.scan-parcel', Parcel, { key: 'parcelId' 
 export type ScanParcel = Message<typeof ScanParcel>;
 export const RemindCarrier = command('carrier.remind', Parcel, { key: 'parcelId' });
 
-/** Reminds the carrier of a parcel that has not arrived after two days. */
+/** Reminds the carrier of a parcel that has not arrived after half an hour. */
 export const delivery = saga('delivery', { state: Parcel, by: 'parcelId' })
   .startsOn(ParcelSent, (parcel) => next(parcel))
   .on(ParcelArrived, (parcel) => end(parcel))
-  .after('2d', 'late', (parcel) => end(parcel, send(RemindCarrier, parcel)));
+  .after('30m', 'late', (parcel) => end(parcel, send(RemindCarrier, parcel)));
 
 /** Stands for something that is not always there. */
 @Injectable()
