@@ -8,19 +8,20 @@ type Defaulted = 'instance' | 'build' | 'log';
 /** Options with the values that an application may leave out. */
 export type CompleteOptions = MessagingOptions & Required<Pick<MessagingOptions, Defaulted>>;
 
-const logger = new Logger('Parley');
-
 /** Nest's own logger; of the details it gets the stack of an error. */
-const logToNest: TransportContext['log'] = (level, message, details) => {
-  const stack =
-    details && 'error' in details && details.error instanceof Error ? details.error.stack : '';
-  if (level === 'error' && stack) logger.error(message, stack);
-  else logger[level === 'info' ? 'log' : level](message);
-};
+function logToNest(): TransportContext['log'] {
+  const logger = new Logger('Parley');
+  return (level, message, details) => {
+    const stack =
+      details && 'error' in details && details.error instanceof Error ? details.error.stack : '';
+    if (level === 'error' && stack) logger.error(message, stack);
+    else logger[level === 'info' ? 'log' : level](message);
+  };
+}
 
 export const withDefaults = (options: MessagingOptions): CompleteOptions => ({
   ...options,
   instance: options.instance ?? `${hostname()}-${process.pid}`,
   build: options.build ?? 'development',
-  log: options.log ?? logToNest,
+  log: options.log ?? logToNest(),
 });
