@@ -2,7 +2,7 @@ import type { Session } from '../session';
 import type { Given } from './given';
 
 /** An option of a command. */
-export interface OptionDeclaration {
+interface OptionDeclaration {
   readonly type: 'string' | 'boolean';
   /** Its value as the help names it: `NAME`. */
   readonly value?: string;
@@ -64,7 +64,7 @@ export const command = <Name extends string>(declaration: Declaration<Name>): Co
 export const isGroup = (one: Command | CommandGroup): one is CommandGroup => 'commands' in one;
 
 /** Options of every command that asks services. */
-export const CONNECTION: OptionDeclarations = {
+const CONNECTION: OptionDeclarations = {
   url: {
     type: 'string',
     multiple: true,
