@@ -1,24 +1,19 @@
 // npm run orders: places many orders, waits until each is delivered or rejected, and says how long
 // that took and whether the books agree.
-import { randomInt, randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { costNow, redeliveriesNow } from './cost.mjs';
 import { asCustomer } from './customer.mjs';
 import { messageOf } from '../terminal/errors.mjs';
 import { readJson } from './http-json.mjs';
+import { inventOrder } from './invented-orders.mjs';
 import { readOrders } from './order-csv.mjs';
 import { bar, Progress, seconds } from '../terminal/progress.mjs';
+import { eachOf, placeOrder } from './place-order.mjs';
 import { findingsTable, reconciled } from './reconcile.mjs';
 import { NO_GATEWAY, NOT_RUNNING, readRun } from '../dev/run-file.mjs';
 
-/**
- * What the edge takes as an order.
- * @typedef {object} NewOrder
- * @property {{ name: string, email: string, address: Record<string, string> }} customer
- * @property {{ sku: string, quantity: number }[]} lines
- * @property {{ token: string }} payment
- */
+/** @import { NewOrder } from './invented-orders.mjs' */
 
 /**
  * @typedef {object} EndedOrder
@@ -41,27 +36,6 @@ const HELP = `npm run orders -- [options]
 CUSTOMER_TOKEN in the environment: whose orders they are, where the edge asks for that`;
 
 const FINAL = new Set(['delivered', 'rejected']);
-const NOWHERE = ['Mars Base', 'Atlantis', '00000', 'AQ'];
-const PLACES = [
-  ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
-  ['Rua do Ouro 12', 'Lisboa', '1100-060', 'PT'],
-  ['Hauptstraße 7', 'Köln', '50667', 'DE'],
-  ['1 Brīvības iela', 'Rīga', 'LV-1010', 'LV'],
-  ['12 rue des Thés', 'Lyon', '69002', 'FR'],
-];
-
-/**
- * Orders of a hundred that take another way, by their number.
- * @type {Record<number, string>}
- */
-const UNHAPPY = {
-  11: 'tok_declined',
-  27: 'tok_flaky',
-  43: 'tok_slow',
-  59: 'tok_unknown',
-  75: 'tok_declined',
-};
-
 const options = readOptions();
 const run = readRun() ?? fail(NOT_RUNNING);
 const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl ?? fail(NO_GATEWAY);
@@ -72,7 +46,9 @@ const products = (
 ).products;
 const orders = options.csv
   ? await readOrders(options.csv).catch((error) => fail(error.message))
-  : Array.from({ length: options.count }, invent);
+  : Array.from({ length: options.count }, (_, index) =>
+      inventOrder(products, index, options.token),
+    );
 
 const progress = new Progress();
 const before = await costNow(run);
@@ -81,7 +57,7 @@ const began = performance.now();
 const accepted = new Map();
 /** @type {string[]} */
 const refused = [];
-await placeAll();
+await eachOf(orders, options.concurrency, place);
 const placedAfter = performance.now() - began;
 const ended = await allEnded();
 const after = await costNow(readRun() ?? run);
@@ -135,67 +111,13 @@ function fail(message) {
   process.exit(1);
 }
 
-/**
- * Nine in ten go smoothly.
- * @param {number} index
- */
-function tokenOf(index) {
-  if (options.token) return options.token;
-  return UNHAPPY[index % 100] ?? 'tok_ok';
-}
-
-/**
- * @param {unknown} _
- * @param {number} index
- * @returns {NewOrder}
- */
-function invent(_, index) {
-  const [line1 = '', city = '', postcode = '', country = ''] =
-    (index % 100 === 91 ? NOWHERE : PLACES[index % PLACES.length]) ?? [];
-  const lines = new Map();
-  for (let i = 0; i <= index % 3; i++)
-    lines.set(products[randomInt(products.length)].sku, 1 + randomInt(2));
-  return {
-    customer: {
-      name: `Customer ${index + 1}`,
-      email: `customer-${index + 1}@example.org`,
-      address: { line1, city, postcode, country },
-    },
-    lines: [...lines].map(([sku, quantity]) => ({ sku, quantity })),
-    payment: { token: tokenOf(index) },
-  };
-}
-
-async function placeAll() {
-  let next = 0;
-  const worker = async () => {
-    for (let order = orders[next++]; order; order = orders[next++]) await place(order);
-  };
-  await Promise.all(Array.from({ length: Math.min(options.concurrency, orders.length) }, worker));
-}
-
-/**
- * A gateway or service that is being restarted may fail: the same key makes trying again safe.
- * @param {NewOrder} order
- */
+/** @param {NewOrder} order */
 async function place(order) {
-  const key = randomUUID();
-  for (let tries = 1; ; tries++) {
-    try {
-      const { orderId } = await readJson(`${gateway}/orders`, {
-        method: 'POST',
-        headers: { 'idempotency-key': key, ...asCustomer },
-        body: order,
-        expect: 202,
-      });
-      accepted.set(orderId, order);
-      return progress.waitFor(`placing ${bar(accepted.size, orders.length)}`);
-    } catch (error) {
-      const why = messageOf(error);
-      const final = /answered 4\d\d/.test(why) || tries > 60;
-      if (final) return refused.push(why);
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
+  try {
+    accepted.set(await placeOrder(gateway, order), order);
+    progress.waitFor(`placing ${bar(accepted.size, orders.length)}`);
+  } catch (error) {
+    refused.push(messageOf(error));
   }
 }
 
