@@ -8,6 +8,7 @@ export {
   serviceEnvironment,
 } from './environment';
 export { ListenError } from './http-server';
+export { NotInstalledError } from './installed';
 export { Lifecycle, type Phase } from './lifecycle';
 export { UnexpectedRouteError } from './null-http-adapter';
 export type { InspectionProvider } from '@parley/operations';

@@ -9,6 +9,7 @@ import { AFTERWARDS, drain } from './drain';
 import { watchEventLoop } from './blocked-loop';
 import { describeEnvironment, type Environment } from './environment';
 import { HttpServer } from './http-server';
+import { installed } from './installed';
 import { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 import { NullHttpAdapter } from './null-http-adapter';
 import { Operations } from './operations';
@@ -171,7 +172,11 @@ async function fastify(
   door: HttpServer,
   { bodyLimit, fastify }: NonNullable<ServeOptions['http']>,
 ) {
-  const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+  const { FastifyAdapter } = await installed(
+    '@nestjs/platform-fastify',
+    'HTTP: fastify is',
+    () => import('@nestjs/platform-fastify'),
+  );
   return new FastifyAdapter({
     ...fastify,
     ...(bodyLimit === undefined ? {} : { bodyLimit }),

@@ -14,6 +14,7 @@ import { DataSource, type EntityTarget, type MigrationInterface } from 'typeorm'
 import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
 import { passesOf } from './fail-point';
+import { installed } from './installed';
 import type { InspectionProvider } from '@parley/operations';
 import { Service } from './service';
 import { technologiesFor } from './technologies';
@@ -95,7 +96,7 @@ async function databaseOf(
     throw new DatabaseError(
       `${service} keeps data, but DATABASE_URL is not set; set it to postgres://user:password@host:5432/database`,
     );
-  const { postgresUrl, prepareSession } = await import('@parley/postgres');
+  const { postgresUrl, prepareSession } = await postgres();
   explainingUrlErrors('DATABASE_URL', () => postgresUrl(url));
   return new Database({
     url,
@@ -108,6 +109,10 @@ async function databaseOf(
     prepareSession,
   });
 }
+
+/** @throws NotInstalledError */
+const postgres = () =>
+  installed('@parley/postgres', 'DATABASE_URL: postgres is', () => import('@parley/postgres'));
 
 async function opened({ lifecycle }: Service, database: Database): Promise<DataSource> {
   lifecycle.enter('starting', 'waiting for the database');
@@ -176,6 +181,6 @@ function contractsWithUrl({ contractUrls }: Environment) {
 async function storeMaker(
   options: PostgresStoreOptions,
 ): Promise<(dataSource: DataSource) => Store> {
-  const { PostgresStore } = await import('@parley/postgres');
+  const { PostgresStore } = await postgres();
   return (dataSource) => new PostgresStore(dataSource, options);
 }

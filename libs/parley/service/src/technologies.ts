@@ -1,5 +1,6 @@
 import type { Technology } from '@parley/messaging';
 import { UnknownTechnologyError } from '@parley/messaging/transport';
+import { installed } from './installed';
 
 /*
  * Every technology this kit has, by URL scheme. One is loaded only when a URL names it: a service
@@ -49,7 +50,8 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
  * One's own technologies, and those of the kit that these URLs name, each loaded once. One's own
  * comes before one of the kit that answers to the same scheme.
  * @param urls by the variable that holds them, for the error
- * @throws UnknownTechnologyError also when the package of a technology is not installed
+ * @throws UnknownTechnologyError
+ * @throws NotInstalledError naming the package of a technology
  */
 export async function technologiesFor(
   urls: Readonly<Record<string, string | undefined>>,
@@ -82,21 +84,5 @@ function nameInKit(variable: string, url: string, own: readonly Technology[]): s
   );
 }
 
-async function loaded(variable: string, name: string): Promise<Technology> {
-  try {
-    return await LOADERS[name]!();
-  } catch (error) {
-    if (!isNotInstalled(error, name)) throw error;
-    throw new UnknownTechnologyError(
-      `${variable}: ${name} is in the package @parley/${name}, which is not installed; run npm install @parley/${name}`,
-      { cause: error },
-    );
-  }
-}
-
-/** Not when it is there, and something that it needs is not. */
-const isNotInstalled = (error: unknown, name: string): boolean =>
-  error instanceof Error &&
-  'code' in error &&
-  error.code === 'MODULE_NOT_FOUND' &&
-  error.message.includes(`'@parley/${name}'`);
+const loaded = (variable: string, name: string): Promise<Technology> =>
+  installed(`@parley/${name}`, `${variable}: ${name} is`, LOADERS[name]!);
