@@ -1,7 +1,7 @@
 // Orders from a file that people keep in a spreadsheet.
 import fs from 'node:fs/promises';
 
-/** @import { NewOrder } from './orders.mjs' */
+/** @import { NewOrder } from './invented-orders.mjs' */
 
 const COLUMNS = /** @type {const} */ ([
   'name',
