@@ -5,7 +5,8 @@ import { postgres } from './postgres';
 import { PostgresStore } from './store/store';
 import { TrialDatabase } from './trial-database.fixture';
 
-const POOL = 8;
+/** Connections of a service's pool. */
+export const POOL = 8;
 
 /** Messages and the services' data in one database, or in two. */
 export function postgresFixture(where: 'own database' | 'another database'): Fixture {

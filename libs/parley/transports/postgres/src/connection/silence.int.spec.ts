@@ -6,15 +6,15 @@ import { eventually, Gate, Instance, Recorder, TcpProxy } from '@parley/conforma
 import { Client } from 'pg';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
-import { postgresFixture } from '../conformance.fixture';
+import { POOL, postgresFixture } from '../conformance.fixture';
 import { openSession } from './session';
 
 jest.setTimeout(90_000);
 
 const Job = z.object({ key: z.string() });
 type Job = z.infer<typeof Job>;
-/** Fewer than the connections of its pool. */
-const COUNT = 6;
+/** As many as an instance handles at a time, and more than the connections of its pool. */
+const COUNT = 10;
 /** Milliseconds until a new message is handled, at most. */
 const NEWS_WITHIN = 15_000;
 /** Until all is handled: the timeout of a handling and a lease. */
@@ -69,11 +69,17 @@ describe.each(['own database', 'another database'] as const)(
       const struck = await start(service, 'struck', [controller(true)]);
       const keys = Array.from({ length: COUNT }, (_, n) => `k${n}`);
       for (const key of keys) await struck.messenger.send(Do, { key });
-      await begun.reach(COUNT);
+      await begun.reach(POOL);
       const sender =
         company === 'alone' ? undefined : await start(service, 'well', [controller(false)]);
 
-      expect(struck.place.swallow!()).toBeGreaterThan(COUNT);
+      const reasons = new Set<string>();
+      const look = setInterval(() => {
+        for (const { state, reason } of struck.messaging.introspection.consumerHealth().intakes)
+          if (state === 'disconnected') reasons.add(String(reason));
+      }, 20);
+
+      expect(struck.place.swallow!()).toBeGreaterThan(POOL);
       const since = performance.now();
       silent.open();
       // Alone, even the sending connection may be lost: the message is sent until it is stored.
@@ -89,6 +95,8 @@ describe.each(['own database', 'another database'] as const)(
         ALL_WITHIN - (performance.now() - since),
       );
 
+      clearInterval(look);
+      expect([...reasons]).not.toEqual([]); // in readiness, while it lasted
       expect([...(await fixture.effects(service))].sort()).toEqual([...keys, 'news'].sort());
       expect(await (sender ?? struck).deadLetters()).toEqual([]);
     });
