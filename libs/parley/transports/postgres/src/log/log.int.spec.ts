@@ -216,7 +216,7 @@ describe('the event log', () => {
       [rows[0]!.id],
     );
     const sent = async (how: string) =>
-      (await database.admin.query<{ sent: string }>(`select parley.keep_event_days(${how}) said`))
+      (await database.admin.query<{ sent: string }>(`select parley.keep_event_days(${how}) sent`))
         .rows[0]!.sent;
     await database.admin.query(`select parley.keep('log', '30 days')`);
     const isThere = async () =>
