@@ -15,7 +15,7 @@ def say(at, key, attributes, data):
     producer = KafkaProducer(bootstrap_servers=servers, acks="all")
     producer.send(at["topic"], key=key and key.encode("utf-8"), value=as_bytes(data), headers=headers).get(30)
     producer.close()
-    tell(said=True)
+    tell(sent=True)
 
 
 def hear(at):

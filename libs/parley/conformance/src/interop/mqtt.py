@@ -21,7 +21,7 @@ def say(at, attributes, data):
     properties.ContentType = named.pop("datacontenttype")
     properties.UserProperty = list(named.items())
     client.publish(at["topic"], as_bytes(data), qos=1, properties=properties).wait_for_publish(PATIENCE)
-    tell(said=True)
+    tell(sent=True)
 
 
 def hear(at):

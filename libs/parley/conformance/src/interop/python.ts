@@ -120,7 +120,7 @@ export class Program {
   }
 
   async sent(): Promise<void> {
-    await this.answer(({ sent: said }) => said === true, 'to have said it');
+    await this.answer(({ sent }) => sent === true, 'to have sent it');
   }
 
   /** From now on it misses nothing. */
@@ -131,7 +131,7 @@ export class Program {
   async received(): Promise<Received> {
     const { headers, body } = await this.answer(
       ({ headers }) => headers !== undefined,
-      'to hear something',
+      'to have received a message',
     );
     return { headers: headers!, body: Buffer.from(body!, 'base64') };
   }

@@ -28,7 +28,7 @@ def say(at, key, attributes, data):
         channel.basic_publish(at["exchange"], "", as_bytes(data), properties)
     else:
         channel.basic_publish("", queue_of(at["owner"], key), as_bytes(data), properties, mandatory=True)
-    tell(said=True)
+    tell(sent=True)
 
 
 def hear(at, key):

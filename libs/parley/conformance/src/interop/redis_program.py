@@ -13,7 +13,7 @@ redis = Redis.from_url(asked["url"])
 
 def say(at, attributes, data):
     redis.publish(at["channel"], as_bytes({**attributes, "data": data}))
-    tell(said=True)
+    tell(sent=True)
 
 
 def hear(at):
