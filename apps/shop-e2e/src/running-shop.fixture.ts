@@ -162,13 +162,11 @@ export class RunningShop implements Stage {
 
   askedUpTo(orderId: string, last: Contract): Promise<readonly string[]> {
     return this.until(`${last.name} to be asked for`, async () => {
-      const { rows } = await this.database.query<{ output: string }>(
-        `select said from orders.saga, jsonb_array_elements(history) with ordinality step(entry, place), jsonb_array_elements_text(entry -> 'said') said where key = $1 order by place`,
+      const { rows } = await this.database.query<{ sent: string }>(
+        `select sent from orders.saga, jsonb_array_elements(history) with ordinality step(entry, place), jsonb_array_elements_text(entry -> 'said') sent where key = $1 order by place`,
         [orderId],
       );
-      const asked = rows
-        .map(({ output: said }) => said)
-        .filter((output) => TO_BE_ASKED.has(output));
+      const asked = rows.map(({ sent }) => sent).filter((sent) => TO_BE_ASKED.has(sent));
       return asked.includes(last.name) ? asked : undefined;
     });
   }
