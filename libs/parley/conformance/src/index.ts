@@ -1,3 +1,4 @@
+export { brokerFixture, type BrokerOnTrial } from './harness/broker-fixture';
 export { brokerProcess, offersBroker } from './harness/broker-process';
 export { callSuite } from './suites/call';
 export { commandSuite } from './suites/command';
@@ -11,6 +12,13 @@ export {
   type ProxyControl,
 } from './harness/fixture';
 export { GoodOrder, goodOrder } from './hostile/good-order';
+export {
+  type Attacker,
+  headersOf,
+  hostileQueueSuite,
+  type OpenQueue,
+  refusalOf,
+} from './hostile/hostile-queue';
 export { hostileSuite, type Fate, type WayIn } from './hostile/hostile-suite';
 export { type Attributes, type Good, type Hostile, HOSTILE } from './hostile/hostile';
 export { Instance } from './harness/instance';

@@ -1,22 +1,18 @@
 import {
+  brokerFixture,
   broadcastSuite,
   brokerProcess,
   commandSuite,
-  MemoryDatabases,
-  FaultyLink,
   offersBroker,
-  TcpProxy,
-  type Fixture,
 } from '@parley/conformance';
 import { activemq } from './activemq';
 import { removeTraces } from './traces.fixture';
 
 const url = process.env.ACTIVEMQ_URL ?? '';
 const broker = brokerProcess('activemq');
-const databases = new MemoryDatabases();
 const services = new Set<string>();
 
-const fixture: Fixture = {
+const fixture = brokerFixture({
   technology: 'activemq',
   features: {
     offers: {
@@ -34,29 +30,14 @@ const fixture: Fixture = {
       limits: 'the kit sets none, ActiveMQ keeps large bodies on its disk',
     },
   },
-  open: async (service) => {
-    services.add(service);
-    const [way, database] = [await TcpProxy.to(url, 61_616), new FaultyLink()];
-    const here = way.along(url);
-    return {
-      options: {
-        urls: { commands: here, broadcasts: here },
-        technologies: [activemq],
-        store: databases.linked(service, database),
-      },
-      way,
-      cut: () => way.cut(),
-      kill: () => way.down() + database.set(false),
-      alive: () => way.connections > 0 || database.isUp(),
-      close: () => way.close(),
-    };
-  },
-  forget: async (service, olderThan) => databases.forget(service, olderThan),
-  record: async (service, tx, effect) => databases.record(service, tx, effect),
-  effects: async (service) => databases.effects(service),
+  admit: async (service) => void services.add(service),
+  technologies: [activemq],
+  url: () => url,
+  port: 61_616,
+  urls: (at) => ({ commands: at, broadcasts: at }),
   broker,
   tearDown: () => removeTraces(url, [...services]),
-};
+});
 
 if (url) {
   commandSuite(fixture);

@@ -1,18 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import {
-  commandSuite,
-  eventSuite,
-  MemoryDatabases,
-  FaultyLink,
-  TcpProxy,
-  type Fixture,
-} from '@parley/conformance';
+import { brokerFixture, commandSuite, eventSuite } from '@parley/conformance';
 import { kinesis } from './kinesis';
 import { TrialStreams } from './topology.fixture';
 
 const given = process.env.KINESIS_URL ?? '';
 const prefix = `conformance-${randomBytes(4).toString('hex')}-`;
-const databases = new MemoryDatabases();
 const streams = given ? TrialStreams.at(given) : undefined;
 let world = '';
 
@@ -24,7 +16,7 @@ async function enter(service: string): Promise<void> {
   await streams!.drop((name) => name.startsWith(prefix) && !name.startsWith(`${prefix}${base}`));
 }
 
-const fixture: Fixture = {
+const fixture = brokerFixture({
   technology: 'kinesis',
   features: {
     offers: {
@@ -43,29 +35,17 @@ const fixture: Fixture = {
     lateness: 2_000,
   },
   tearDown: () => streams!.drop((name) => name.startsWith(prefix)),
-  open: async (service) => {
-    await enter(service);
-    const [way, database] = [await TcpProxy.to(given, 4567), new FaultyLink()];
-    const url = new URL(way.along(given));
+  admit: enter,
+  technologies: [kinesis],
+  url: () => given,
+  port: 4567,
+  urls: (at) => {
+    const url = new URL(at);
     for (const [name, value] of Object.entries({ prefix, shards: '2', lease: '3s', poll: '50ms' }))
       url.searchParams.set(name, value);
-    return {
-      options: {
-        urls: { commands: url.href, events: url.href },
-        technologies: [kinesis],
-        store: databases.linked(service, database),
-      },
-      way,
-      cut: () => way.cut(),
-      kill: () => way.down() + database.set(false),
-      alive: () => way.connections > 0 || database.isUp(),
-      close: () => way.close(),
-    };
+    return { commands: url.href, events: url.href };
   },
-  record: async (service, tx, effect) => databases.record(service, tx, effect),
-  effects: async (service) => databases.effects(service),
-  forget: async (service, olderThan) => databases.forget(service, olderThan),
-};
+});
 
 if (given) {
   commandSuite(fixture);

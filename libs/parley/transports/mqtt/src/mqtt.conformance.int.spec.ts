@@ -1,16 +1,9 @@
-import {
-  broadcastSuite,
-  MemoryDatabases,
-  FaultyLink,
-  TcpProxy,
-  type Fixture,
-} from '@parley/conformance';
+import { brokerFixture, broadcastSuite } from '@parley/conformance';
 import { mqtt } from './mqtt';
 
 const url = process.env.MQTT_URL ?? '';
-const databases = new MemoryDatabases();
 
-const fixture: Fixture = {
+const fixture = brokerFixture({
   technology: 'mqtt',
   features: {
     offers: {
@@ -20,24 +13,11 @@ const fixture: Fixture = {
       limits: 'the kit sets none, MQTT refuses 256 MB',
     },
   },
-  open: async (service) => {
-    const [way, database] = [await TcpProxy.to(url, 1_883), new FaultyLink()];
-    return {
-      options: {
-        urls: { broadcasts: way.along(url) },
-        technologies: [mqtt],
-        store: databases.linked(service, database),
-      },
-      way,
-      cut: () => way.cut(),
-      kill: () => way.down() + database.set(false),
-      alive: () => way.connections > 0 || database.isUp(),
-      close: () => way.close(),
-    };
-  },
-  record: async (service, tx, effect) => databases.record(service, tx, effect),
-  effects: async (service) => databases.effects(service),
-};
+  technologies: [mqtt],
+  url: () => url,
+  port: 1883,
+  urls: (at) => ({ broadcasts: at }),
+});
 
 if (url) broadcastSuite(fixture);
 else it.skip('MQTT: not run, for MQTT_URL is not set', () => undefined);

@@ -1,22 +1,18 @@
 import {
+  brokerFixture,
   broadcastSuite,
   brokerProcess,
   commandSuite,
-  MemoryDatabases,
-  FaultyLink,
   offersBroker,
-  TcpProxy,
-  type Fixture,
 } from '@parley/conformance';
 import { dropQueuesOf } from './leftovers.fixture';
 import { rabbitmq } from './rabbitmq';
 
 const url = process.env.RABBITMQ_URL ?? '';
-const databases = new MemoryDatabases();
 const broker = brokerProcess('rabbitmq');
 const services = new Set<string>();
 
-const fixture: Fixture = {
+const fixture = brokerFixture({
   technology: 'rabbitmq',
   features: {
     offers: {
@@ -36,26 +32,12 @@ const fixture: Fixture = {
   },
   admit: async (service) => void services.add(service),
   tearDown: async () => expect(await dropQueuesOf(url, services)).toEqual([]),
-  open: async (service) => {
-    const [way, database] = [await TcpProxy.to(url, 5672), new FaultyLink()];
-    return {
-      options: {
-        urls: { commands: way.along(url), broadcasts: way.along(url) },
-        technologies: [rabbitmq],
-        store: databases.linked(service, database),
-      },
-      way,
-      cut: () => way.cut(),
-      kill: () => way.down() + database.set(false),
-      alive: () => way.connections > 0 || database.isUp(),
-      close: () => way.close(),
-    };
-  },
-  forget: async (service, olderThan) => databases.forget(service, olderThan),
-  record: async (service, tx, effect) => databases.record(service, tx, effect),
-  effects: async (service) => databases.effects(service),
+  technologies: [rabbitmq],
+  url: () => url,
+  port: 5672,
+  urls: (at) => ({ commands: at, broadcasts: at }),
   broker,
-};
+});
 
 if (url) {
   commandSuite(fixture);

@@ -1,16 +1,9 @@
-import {
-  broadcastSuite,
-  MemoryDatabases,
-  FaultyLink,
-  TcpProxy,
-  type Fixture,
-} from '@parley/conformance';
+import { brokerFixture, broadcastSuite } from '@parley/conformance';
 import { redis } from './redis';
 
 const url = process.env.REDIS_URL ?? '';
-const databases = new MemoryDatabases();
 
-const fixture: Fixture = {
+const fixture = brokerFixture({
   technology: 'redis',
   features: {
     offers: {
@@ -20,24 +13,11 @@ const fixture: Fixture = {
       limits: 'what is larger goes by claim check',
     },
   },
-  open: async (service) => {
-    const [way, database] = [await TcpProxy.to(url, 6379), new FaultyLink()];
-    return {
-      options: {
-        urls: { broadcasts: way.along(url) },
-        technologies: [redis],
-        store: databases.linked(service, database),
-      },
-      way,
-      cut: () => way.cut(),
-      kill: () => way.down() + database.set(false),
-      alive: () => way.connections > 0 || database.isUp(),
-      close: () => way.close(),
-    };
-  },
-  record: async (service, tx, effect) => databases.record(service, tx, effect),
-  effects: async (service) => databases.effects(service),
-};
+  technologies: [redis],
+  url: () => url,
+  port: 6379,
+  urls: (at) => ({ broadcasts: at }),
+});
 
 if (url) broadcastSuite(fixture);
 else it.skip('Redis: not run, for REDIS_URL is not set', () => undefined);

@@ -1,22 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import {
-  brokerProcess,
-  commandSuite,
-  MemoryDatabases,
-  FaultyLink,
-  offersBroker,
-  TcpProxy,
-  type Fixture,
-} from '@parley/conformance';
+import { brokerFixture, brokerProcess, commandSuite, offersBroker } from '@parley/conformance';
 import { TrialQueues } from './queues.fixture';
 import { sqs } from './sqs';
 
 const given = process.env.SQS_URL ?? '';
 const prefix = `conformance-${randomBytes(4).toString('hex')}-`;
-const databases = new MemoryDatabases();
 const broker = brokerProcess('sqs');
 
-const fixture: Fixture = {
+const fixture = brokerFixture({
   technology: 'sqs',
   features: {
     offers: {
@@ -41,29 +32,17 @@ const fixture: Fixture = {
     },
   },
   tearDown: () => TrialQueues.at(given).drop(prefix),
-  open: async (service) => {
-    const [way, database] = [await TcpProxy.to(given, 9324), new FaultyLink()];
-    const url = new URL(way.along(given));
-    url.searchParams.set('prefix', prefix);
-    url.searchParams.set('wait', '1s');
-    url.searchParams.set('lease', '15s');
-    return {
-      options: {
-        urls: { commands: url.href },
-        technologies: [sqs],
-        store: databases.linked(service, database),
-      },
-      way,
-      cut: () => way.cut(),
-      kill: () => way.down() + database.set(false),
-      alive: () => way.connections > 0 || database.isUp(),
-      close: () => way.close(),
-    };
+  technologies: [sqs],
+  url: () => given,
+  port: 9324,
+  urls: (at) => {
+    const url = new URL(at);
+    for (const [name, value] of Object.entries({ prefix, wait: '1s', lease: '15s' }))
+      url.searchParams.set(name, value);
+    return { commands: url.href };
   },
-  record: async (service, tx, effect) => databases.record(service, tx, effect),
-  effects: async (service) => databases.effects(service),
   broker,
-};
+});
 
 if (given) commandSuite(fixture);
 else it.skip('SQS: not run, for SQS_URL is not set', () => undefined);
