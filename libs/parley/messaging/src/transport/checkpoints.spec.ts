@@ -1,33 +1,24 @@
+import { VirtualClock } from '@parley/testing';
 import { Checkpoints } from './checkpoints';
-
-/** Timers that run when the test says so. */
-function manualClock() {
-  const due = new Map<number, () => void>();
-  const after = (milliseconds: number, callback: () => void) => {
-    due.set(milliseconds, callback);
-    return () => void due.delete(milliseconds);
-  };
-  const run = (milliseconds: number) => due.get(milliseconds)!();
-  return { after, due, run };
-}
 
 describe('checkpoints', () => {
   it('are stored once for all calls within the time', async () => {
-    const clock = manualClock();
+    const clock = new VirtualClock();
     const store = jest.fn(async () => undefined);
     const checkpoints = new Checkpoints(clock, store);
     checkpoints.within(200);
+    await clock.advance('100ms');
     checkpoints.within(200);
-    expect([clock.due.size, store.mock.calls.length]).toEqual([1, 0]);
-    clock.run(200);
-    await checkpoints.now();
-    expect(store).toHaveBeenCalledTimes(2);
+    await clock.advance('99ms');
+    expect(store).not.toHaveBeenCalled();
+    await clock.advance('500ms');
+    expect(store).toHaveBeenCalledTimes(1);
   });
 
   it('are stored one after the other', async () => {
     const begun: (() => void)[] = [];
     const store = () => new Promise<void>((resolve) => begun.push(resolve));
-    const checkpoints = new Checkpoints(manualClock(), store);
+    const checkpoints = new Checkpoints(new VirtualClock(), store);
     const both = [checkpoints.now(), checkpoints.now()];
     await new Promise((resolve) => setImmediate(resolve));
     expect(begun).toHaveLength(1);
@@ -40,13 +31,14 @@ describe('checkpoints', () => {
   });
 
   it('are stored on demand only after they were cancelled', async () => {
-    const clock = manualClock();
+    const clock = new VirtualClock();
     const store = jest.fn(async () => undefined);
     const checkpoints = new Checkpoints(clock, store);
     checkpoints.within(200);
     checkpoints.cancel();
     checkpoints.within(500);
-    expect(clock.due.size).toBe(0);
+    await clock.advance('1s');
+    expect(store).not.toHaveBeenCalled();
     await checkpoints.now();
     expect(store).toHaveBeenCalledTimes(1);
   });
