@@ -13,7 +13,7 @@ import {
   decideFailure,
   type FailedHandling,
   type FailureDecision,
-  speaksForOthers,
+  countsForCircuitBreaker,
 } from './failure-decision';
 import { HandlerTimeoutError } from './handler-runs';
 import { NoHandlerError, UnreadableError } from './open-message';
@@ -119,8 +119,8 @@ describe('a failure tells the circuit breaker', () => {
     ['that its lane caused', parked, false],
     ['of a duplicate', handledBefore, false],
     ['of a message that cannot be read', unreadable, false],
-  ])('%s', (_, error, speaks) => {
-    expect(speaksForOthers(error, false)).toBe(speaks);
-    expect(speaksForOthers(error, true)).toBe(false);
+  ])('%s', (_, error, counts) => {
+    expect(countsForCircuitBreaker(error, false)).toBe(counts);
+    expect(countsForCircuitBreaker(error, true)).toBe(false);
   });
 });

@@ -79,8 +79,8 @@ export function deadLetter(error: unknown, tries: number, keyed: boolean): DeadL
   return { kind: 'dead-letter', error, tries, blocksLane };
 }
 
-/** True when a failure lets the circuit breaker predict the next handling. */
-export const speaksForOthers = (error: unknown, aborted: boolean): boolean =>
+/** True when the circuit breaker counts the failure: the next handling is likely to fail, too. */
+export const countsForCircuitBreaker = (error: unknown, aborted: boolean): boolean =>
   !aborted && !isSettlementError(error) && isRecoverable(error);
 
 /**

@@ -17,7 +17,7 @@ import {
   deadLetter,
   decideFailure,
   type FailureDecision,
-  speaksForOthers,
+  countsForCircuitBreaker,
 } from './failure-decision';
 import { GapDetector } from './gap-detector';
 import { type BatchItem, HandlerExecution } from './handler-execution';
@@ -276,15 +276,15 @@ export class Pipeline {
       throw cause;
     });
     const aborted = isAborted(delivery);
-    const isTechnologyFault = speaksForOthers(error, aborted);
-    if (!isTechnologyFault) permit.undecided();
+    const counts = countsForCircuitBreaker(error, aborted);
+    if (!counts) permit.undecided();
     return decideFailure({
       error,
       attempt: delivery.attempt,
       tries,
       policy: retryPolicy(opened.handler.options),
       aborted,
-      excused: isTechnologyFault && permit.failed(error, opened.envelope.id),
+      excused: counts && permit.failed(error, opened.envelope.id),
       keyed: isKeyed(delivery),
       random: this.process.random,
     });
