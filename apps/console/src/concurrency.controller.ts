@@ -25,7 +25,7 @@ export class ConcurrencyController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const [service = ''] = subscription.split('.');
-    const answers = await this.fleet.tellAll(
+    const answers = await this.fleet.sendToAll(
       service,
       `${PATH}/${encodeURIComponent(subscription)}`,
       { body, operator },

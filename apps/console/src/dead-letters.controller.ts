@@ -53,7 +53,7 @@ export class DeadLettersController {
   ) {
     return passedOn(
       reply,
-      await this.fleet.tellOne(service, `${PATH}/${encodeURIComponent(action)}`, {
+      await this.fleet.sendToOne(service, `${PATH}/${encodeURIComponent(action)}`, {
         body,
         operator,
       }),
@@ -72,7 +72,7 @@ export class DeadLettersController {
   ) {
     return passedOn(
       reply,
-      await this.fleet.tellOne(
+      await this.fleet.sendToOne(
         service,
         `${PATH}/${encodeURIComponent(id)}/${encodeURIComponent(action)}`,
         { body, operator },

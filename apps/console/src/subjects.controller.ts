@@ -29,7 +29,7 @@ export class SubjectsController {
     @Body() body: unknown,
     @Headers('x-operator') operator: string | undefined,
   ) {
-    const answers = await this.fleet.tellEach(`${pathOf(subject)}/erase`, { body, operator });
+    const answers = await this.fleet.sendToEach(`${pathOf(subject)}/erase`, { body, operator });
     return answers.filter(({ status }) => status !== 404).map(rowOf);
   }
 }

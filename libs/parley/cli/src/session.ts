@@ -6,13 +6,13 @@ import { Services } from './fleet/services';
 import { type Paint, painter } from './output/colours';
 import type { Terminal } from './output/terminal';
 
-/** What a program knows in which the command line runs: a repository of services, for instance. */
+/** Defaults of the place in which the command line runs, for instance a repository of services. */
 export interface Surroundings {
   /** How the command line is called: `npm run parley --`. Default: `parley`. */
   readonly program?: string;
   /** Where the services are when nobody says so; undefined when they do not run. */
   readonly place?: () => Place | undefined;
-  /** What to do when they do not run. */
+  /** Advice for services that do not run. */
   readonly notRunning?: string;
   /** Names of the services that may send a contract. Default: as its kind allows. */
   readonly sendersOf?: (contract: {

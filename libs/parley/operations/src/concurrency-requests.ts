@@ -21,7 +21,7 @@ export class ConcurrencyRequests {
     private readonly log: (message: string) => void,
   ) {}
 
-  tell(): OperationsAnswer {
+  show(): OperationsAnswer {
     const subscriptions = this.messaging.registry
       .subscriptions()
       .map(({ kind, name, concurrency }) => ({ kind, subscription: name, concurrency }));

@@ -77,7 +77,7 @@ export class DeadLetterRequests {
     this.desk = messaging.deadLetters;
   }
 
-  async tell(
+  async show(
     [what, ...rest]: readonly string[],
     query: Readonly<Record<string, string>>,
   ): Promise<OperationsAnswer> {
@@ -91,7 +91,7 @@ export class DeadLetterRequests {
       if (what === undefined) return this.list(desk, read(Query, query));
       if (what === 'groups') return this.groups(desk, read(Query, query));
       if (what === 'audit') return this.audit(desk, query);
-      return this.show(desk, what);
+      return this.showOne(desk, what);
     });
   }
 
@@ -143,7 +143,7 @@ export class DeadLetterRequests {
     };
   }
 
-  private async show(desk: DeadLetterService, id: string): Promise<OperationsAnswer> {
+  private async showOne(desk: DeadLetterService, id: string): Promise<OperationsAnswer> {
     const found = await desk.find(id);
     return found
       ? { status: 200, body: { ...readable(found.letter), replay: found.preview } }

@@ -63,7 +63,7 @@ export class OperationsApi {
       if (request.method === 'POST') return await this.change(name, rest, request);
       if (request.method !== 'GET' && request.method !== 'HEAD')
         return failed(405, `${request.method} is not answered here`);
-      return await this.tell(name, rest, request.query);
+      return await this.show(name, rest, request.query);
     } catch (error) {
       const path = request.parts.map(encodeURIComponent).join('/');
       return this.failure(`${request.method} /operations/${path}`, error);
@@ -81,7 +81,7 @@ export class OperationsApi {
     return failed(500, 'something went wrong here; the log says what');
   }
 
-  private async tell(
+  private async show(
     name: string,
     rest: string[],
     filter: Readonly<Record<string, string>>,
@@ -95,9 +95,9 @@ export class OperationsApi {
       return { status: 200, body: await inTime(this.asked.introspection.backlog()) };
     if (name === 'overdue')
       return { status: 200, body: this.asked.introspection.consumerHealth().overdue ?? [] };
-    if (name === 'concurrency') return this.concurrency.tell();
-    if (name === 'dead-letters') return inTime(this.deadLetters.tell(rest, filter));
-    if (name === 'subjects') return inTime(this.subjects.tell(rest));
+    if (name === 'concurrency') return this.concurrency.show();
+    if (name === 'dead-letters') return inTime(this.deadLetters.show(rest, filter));
+    if (name === 'subjects') return inTime(this.subjects.show(rest));
     if (name === 'conversations' && this.options.conversation)
       return { status: 200, body: this.options.conversation(rest[0] ?? '') };
     return this.inspect(name, rest, filter);

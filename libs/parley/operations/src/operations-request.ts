@@ -54,7 +54,7 @@ export async function refusingBadRequests(
   }
 }
 
-/** What a message of HTTP asks, its body unread. */
+/** The request in an HTTP message; its body is not read yet. */
 export const fromMessage = (
   message: IncomingMessage,
   { parts, query }: Pick<OperationsRequest, 'parts' | 'query'>,

@@ -35,7 +35,7 @@ class Desk {
   }
 }
 
-/** What the application's guard needs of its own modules. */
+/** Dependencies of the application's guard. */
 @Injectable()
 class Badges {
   readonly owners: Readonly<Record<string, string>> = { 'badge 7': 'ada' };

@@ -31,12 +31,12 @@ describe('a subject', () => {
   it('is known from the first thing said of it, and erased once, by whom and why', async () => {
     const keys = new MemorySubjectKeys(systemClock);
     const { requests: subjects, said, messaging } = requests(keys);
-    expect(await subjects.tell(['p-1'])).toEqual({
+    expect(await subjects.show(['p-1'])).toEqual({
       status: 200,
       body: { subject: 'p-1', known: false, ownCopies: 'a table of its own' },
     });
     const { id } = await messaging.subjectKeys!.of('p-1');
-    expect(await subjects.tell(['p-1'])).toMatchObject({
+    expect(await subjects.show(['p-1'])).toMatchObject({
       body: { known: true, since: expect.any(Date) as Date },
     });
     expect(await subjects.change(['p-1', 'erase'], posted({ reason: 'she asked' }))).toEqual({
@@ -48,7 +48,7 @@ describe('a subject', () => {
     expect(await subjects.change(['p-1', 'erase'], posted({}, 'bob'))).toMatchObject({
       body: { outcome: 'erased before' },
     });
-    expect(await subjects.tell(['p-1'])).toMatchObject({
+    expect(await subjects.show(['p-1'])).toMatchObject({
       body: { erased: { who: 'ann', reason: 'she asked' } },
     });
     expect(said).toHaveLength(1);
@@ -65,7 +65,7 @@ describe('a subject', () => {
 
   it.each<[string, (of: SubjectRequests) => Promise<{ status: number }>, number]>([
     ['another verb', (of) => of.change(['p-1', 'restore'], posted({})), 404],
-    ['no subject', (of) => of.tell([]), 404],
+    ['no subject', (of) => of.show([]), 404],
     ['what it does not know', (of) => of.change(['p-1', 'erase'], posted({ really: true })), 400],
   ])('is left alone by %s', async (_, ask, status) => {
     expect(await ask(requests(new MemorySubjectKeys(systemClock)).requests)).toMatchObject({
@@ -74,6 +74,6 @@ describe('a subject', () => {
   });
 
   it('is nothing to a service that reads no keys', async () => {
-    expect(await requests().requests.tell(['p-1'])).toMatchObject({ status: 404 });
+    expect(await requests().requests.show(['p-1'])).toMatchObject({ status: 404 });
   });
 });

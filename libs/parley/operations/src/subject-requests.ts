@@ -22,7 +22,7 @@ export class SubjectRequests {
     private readonly log: (message: string) => void,
   ) {}
 
-  async tell([subject, ...rest]: readonly string[]): Promise<OperationsAnswer> {
+  async show([subject, ...rest]: readonly string[]): Promise<OperationsAnswer> {
     const ring = this.messaging.subjectKeys;
     if (!ring || subject === undefined || rest.length > 0)
       return failed(404, 'there is nothing of that name');

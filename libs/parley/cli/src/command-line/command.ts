@@ -17,7 +17,7 @@ export type OptionDeclarations<Name extends string = string> = Readonly<
   Record<Name, OptionDeclaration>
 >;
 
-/** What a command found out. */
+/** The result of a command. */
 export interface Report {
   /** Printed by `--json`: an array of flat rows, or an object. */
   readonly json: unknown;
@@ -32,7 +32,7 @@ export interface Declaration<Name extends string> {
   readonly name: string;
   /** One line, for the list of commands. */
   readonly summary: string;
-  /** What follows the name: `<contract>`. */
+  /** Words after the name, as the help shows them: `<contract>`. */
   readonly parameters?: string;
   /** The least and the most words that are no options. Default: none. */
   readonly words?: readonly [least: number, most: number];

@@ -1,7 +1,7 @@
 import type { Given } from '../command-line/given';
 import { FILTER } from './dead-letter-filter';
 
-/** What to do with letters that no handling helped. */
+/** A decision about a dead letter. */
 export type Action = 'replay' | 'discard';
 
 /** The past of an action, as text and in `--json`. */

@@ -8,7 +8,7 @@ const Lane = z.looseObject({
   waiting: z.number(),
 });
 
-/** What a replay would come to. */
+/** The preview of a replay. */
 export const Preview = z.looseObject({
   letter: z.string(),
   contract: z.string(),

@@ -34,7 +34,7 @@ export async function chosen(given: Choice, services: Services) {
   return { holders, total: Math.min(limit, all), filter, limit };
 }
 
-/** What was done so far. */
+/** Progress of a bulk command. */
 interface Progress {
   readonly rows: { readonly letter: string; readonly outcome: string }[];
   done: number;

@@ -1,6 +1,6 @@
 import type { Reply } from '../fleet/services';
 
-/** What a service says of one of its technologies. */
+/** The report of a service on one of its technologies. */
 interface Part {
   readonly technology: string;
   readonly address: string;
@@ -9,7 +9,7 @@ interface Part {
 /** A technology, with the services that are connected to it. */
 export interface Technology<T> extends Part {
   readonly services: readonly string[];
-  /** What the services say of it, each thing once. */
+  /** The findings of all services, each once. */
   readonly parts: readonly T[];
 }
 

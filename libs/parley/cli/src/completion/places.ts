@@ -6,7 +6,7 @@ export interface Offer {
   readonly help: string;
 }
 
-/** What a shell offers after the words of a command: `['dead-letters', 'list']`. */
+/** Completions of a shell after the words of a command: `['dead-letters', 'list']`. */
 export interface Place {
   readonly path: readonly string[];
   readonly isGroup: boolean;

@@ -77,13 +77,13 @@ describe('the fleet', () => {
       () => ({ orders: [a.url, b.url, DEAD], catalog: [other.url] }),
       PATIENCE,
     );
-    expect(await fleet.tellAll('orders', '/x', { body: {} })).toMatchObject([
+    expect(await fleet.sendToAll('orders', '/x', { body: {} })).toMatchObject([
       { ok: true },
       { ok: true },
       { ok: false, url: DEAD },
     ]);
     expect([a.asked, b.asked, other.asked]).toEqual([['POST /x'], ['POST /x'], []]);
-    expect(await fleet.tellAll('nobody', '/x', {})).toMatchObject([{ ok: false, status: 404 }]);
+    expect(await fleet.sendToAll('nobody', '/x', {})).toMatchObject([{ ok: false, status: 404 }]);
   });
 
   it('shows its token to every instance it asks or tells', async () => {
@@ -91,7 +91,7 @@ describe('the fleet', () => {
     const instance = await start(({ headers }) => (seen.push(headers.authorization), { body: {} }));
     const fleet = new Fleet(() => ({ orders: [instance.url] }), PATIENCE, 'a-token-of-operators');
     await fleet.askOne('orders', '/x');
-    await fleet.tellOne('orders', '/x', { body: {} });
+    await fleet.sendToOne('orders', '/x', { body: {} });
     expect(seen).toEqual(['Bearer a-token-of-operators', 'Bearer a-token-of-operators']);
   });
 
@@ -101,7 +101,7 @@ describe('the fleet', () => {
       await well('c'),
     ];
     expect(
-      await new Fleet(() => ({ orders: [refuses.url, works.url] })).tellOne('orders', '/x'),
+      await new Fleet(() => ({ orders: [refuses.url, works.url] })).sendToOne('orders', '/x'),
     ).toMatchObject({ status: 404, body: { message: 'none' } });
     expect(works.asked).toEqual([]);
   });
@@ -109,7 +109,7 @@ describe('the fleet', () => {
   it('tells a change to one instance only, and to the next when that one cannot', async () => {
     const [sick, works, other] = [await ill(), await well('c'), await well('d')];
     const fleet = new Fleet(() => ({ orders: [DEAD, sick.url, works.url, other.url] }), PATIENCE);
-    expect(await fleet.tellOne('orders', '/operations/dead-letters/7/replay')).toMatchObject({
+    expect(await fleet.sendToOne('orders', '/operations/dead-letters/7/replay')).toMatchObject({
       ok: true,
       url: works.url,
     });
@@ -124,7 +124,7 @@ describe('the fleet', () => {
       status: 404,
       error: `there is no service ${name}`,
     });
-    expect(await fleet.tellOne(name, '/')).toMatchObject({ ok: false, status: 404 });
+    expect(await fleet.sendToOne(name, '/')).toMatchObject({ ok: false, status: 404 });
     expect(await fleet.askEach('/', name)).toEqual([]);
   });
 });

@@ -49,7 +49,7 @@ export class Fleet {
   }
 
   /** Sends a request to every instance of a service: each must apply it for itself. */
-  async tellAll(service: string, path: string, request: OperatorRequest): Promise<Answer[]> {
+  async sendToAll(service: string, path: string, request: OperatorRequest): Promise<Answer[]> {
     const urls = this.urlsOf(service);
     return urls.length > 0
       ? Promise.all(urls.map((url) => this.ask(service, url, path, request)))
@@ -80,7 +80,7 @@ export class Fleet {
    * Sends a request to one instance after the other, until one can serve it. Never to two at the
    * same time: it must take effect once.
    */
-  async tellOne(service: string, path: string, request: OperatorRequest = {}): Promise<Answer> {
+  async sendToOne(service: string, path: string, request: OperatorRequest = {}): Promise<Answer> {
     let last = unknown(service);
     for (const url of this.urlsOf(service)) {
       last = await this.ask(service, url, path, request);
@@ -89,10 +89,10 @@ export class Fleet {
     return last;
   }
 
-  /** Tells each service: one instance of it. */
-  tellEach(path: string, request?: OperatorRequest): Promise<Answer[]> {
+  /** Sends a request to one instance of each service. */
+  sendToEach(path: string, request?: OperatorRequest): Promise<Answer[]> {
     return Promise.all(
-      Object.keys(this.addresses).map((name) => this.tellOne(name, path, request)),
+      Object.keys(this.addresses).map((name) => this.sendToOne(name, path, request)),
     );
   }
 

@@ -60,7 +60,7 @@ export class Services {
 
   /** Changes something at one instance of a service. @throws {RefusedError} */
   async change<T>(service: string, path: string, body: object, schema: z.ZodType<T>): Promise<T> {
-    return valueOf(await this.fleet.tellOne(service, path, this.request(body)), schema);
+    return valueOf(await this.fleet.sendToOne(service, path, this.request(body)), schema);
   }
 
   /** Changes something at every instance of a service. @throws {RefusedError} when none answers */
@@ -70,12 +70,16 @@ export class Services {
     body: object,
     schema: z.ZodType<T>,
   ): Promise<Reply<T>[]> {
-    return this.readAll(await this.fleet.tellAll(service, path, this.request(body)), schema, true);
+    return this.readAll(
+      await this.fleet.sendToAll(service, path, this.request(body)),
+      schema,
+      true,
+    );
   }
 
   /** Changes something at one instance of each service. @throws {RefusedError} when none answers */
   async changeEach<T>(path: string, body: object, schema: z.ZodType<T>): Promise<Reply<T>[]> {
-    return this.readAll(await this.fleet.tellEach(path, this.request(body)), schema);
+    return this.readAll(await this.fleet.sendToEach(path, this.request(body)), schema);
   }
 
   readAll<T>(answers: readonly Answer[], schema: z.ZodType<T>, isNeeded = false): Reply<T>[] {
