@@ -236,7 +236,7 @@ export const flagsOf = (name) =>
 export const editsOf = (name) => PLANTS[name]?.edits ?? [];
 
 /**
- * What the run notes in its own database: a lane leased again after a lease without an outcome,
+ * Records of the run in its own database: a lane leased again after a lease without an outcome,
  * whose holder is gone. Renewals are the same attempt.
  */
 export const NOTES = `

@@ -25,7 +25,7 @@ const ALSO_ON_NEST_11 = new Set([
   '@parley/sagas',
 ]);
 const NEST_11_OR_12 = '>=11 <13';
-/** What an application brings itself, in the versions that are tried. */
+/** Packages that an application brings itself, in the versions that are tried. */
 const PEERS = new Map([
   ['@nestjs/common', NEST],
   ['@nestjs/core', NEST],

@@ -26,7 +26,7 @@ const OUT = 'dist/packages';
 const SETTINGS = {
   root: aliases.root,
   sourceMaps: false,
-  // What Node looks for when an ES module imports a name.
+  // The form in which Node finds the names that an ES module imports.
   module: { type: /** @type {const} */ ('commonjs'), exportInteropAnnotation: true },
 };
 
@@ -122,11 +122,11 @@ const emittedIn = (stage) =>
     .filter((file) => /\.(js|d\.ts)$/.test(file))
     .map((file) => path.join(stage, file));
 
-/** What SWC makes of imports. */
+/** The form that SWC gives to imports. */
 const REQUIRED = /(?<![.\w])require\("([^"]+)"\)/g;
 
 /**
- * What a compiled file or a declaration imports.
+ * The imports of a compiled file or a declaration.
  * @param {string} file
  * @returns {string[]}
  */

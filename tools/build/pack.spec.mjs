@@ -33,7 +33,7 @@ const installed = [
   `@types/node@${devDependencies['@types/node']}`,
 ];
 
-/** What a program wrote, with its errors; or why it failed, in the words it used. */
+/** Output of a program, errors included; when it fails, its own words are the reason. */
 async function run(program, args, options) {
   try {
     return await promisify(execFile)(program, args, { maxBuffer: 1 << 26, ...options });

@@ -29,12 +29,12 @@ import aliases from './aliases.cjs';
  */
 
 /**
- * What is imported of a package: its types only, also when it is needed (`import()`), or at start.
+ * How a package is imported: for its types only, when it is needed (`import()`), or at start.
  * @typedef {'types' | 'when needed' | 'at start'} Use
  */
 
 const PLACES = ['libs/parley', 'libs/parley/transports'];
-/** What the repository tests itself with, and nobody installs. */
+/** Packages of the repository's own tests, which are not published. */
 const NOT_SHIPPED = /\.(spec|fixture|trial|test-d|d)\.ts$/;
 
 /**

@@ -1,4 +1,4 @@
-// What each example is tried with, beside what its package.json says.
+// The variants in which each example is tried, beside the one of its package.json.
 
 /** @typedef {{ dependencies: Record<string, string> }} Manifest */
 

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 
 /**
- * What the edge takes as an order.
+ * An order as the edge takes it.
  * @typedef {object} NewOrder
  * @property {{ name: string, email: string, address: Record<string, string> }} customer
  * @property {{ sku: string, quantity: number }[]} lines

@@ -38,7 +38,7 @@ Exits 1 when an order does not come to its end, or when the books do not agree.`
 /** Orders that today's build takes on top. */
 const MORE = 10;
 const AT_A_TIME = 25;
-/** What a start of today's build needs. */
+/** Files and folders that a start of today's build needs. */
 const COPIED = [
   'apps', 'libs', 'tools', 'topology.ts', 'tsconfig.json', 'tsconfig.base.json', 'package.json', '.swcrc',
 ]; // prettier-ignore
@@ -89,7 +89,7 @@ async function upgrade() {
 }
 
 /**
- * What the steps say on their way.
+ * Progress of the steps.
  * @param {string} line
  */
 const say = (line) => progress.send(`${line} (${seconds(performance.now() - began)})`);

@@ -95,7 +95,7 @@ function promises(all) {
 }
 
 /**
- * What a run did not try, and how to try it: green is not to be taken for more than it is.
+ * Specs and promises that a run did not try, and the commands that try them.
  * @param {NodeJS.ProcessEnv} env
  * @param {{ all: boolean }} set
  * @returns {readonly string[]} lines to print; none when everything was tried

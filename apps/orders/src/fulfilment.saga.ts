@@ -103,7 +103,7 @@ export const fulfilment = (patience: Duration) =>
     .after(patience, 'patience', (order) => giveUp({ ...order, reason: 'it took too long' }));
 
 /**
- * What undoes a step. It stays behind the step in its lane, but does not wait for a dead letter:
+ * Compensation of a step. It stays behind the step in its lane, but does not wait for a dead letter:
  * the owners refuse a step that was undone before.
  */
 const undoing = { passDeadLetters: true };

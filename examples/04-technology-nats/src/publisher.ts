@@ -68,7 +68,7 @@ export class Publisher {
     const bug = bugIn(error);
     if (bug || error instanceof TopologyMismatchError) return bug ?? error;
     const why = error instanceof Error ? error.message : String(error);
-    // Nobody listens to the subject: the stream is gone.
+    // The subject has no stream: it is gone.
     if (error instanceof Error && error.name === 'JetStreamNotEnabled') {
       this.topology.forget(owner, kind);
       return this.errors.notStored(subject, 'no stream takes it', error);

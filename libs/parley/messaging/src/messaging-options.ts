@@ -31,7 +31,7 @@ export interface MessagingOptions {
    * false: none, such bodies are refused. Sender and receivers need the same one.
    */
   readonly claims?: string | false;
-  /** Whether queues, topics and the like are made at start, or only checked. Default 'create'. */
+  /** 'create' makes queues and topics at start, 'verify' only checks them. Default 'create'. */
   readonly topology?: TransportContext['topology'];
   /** Messages of one subscription handled at the same time. Default 10. */
   readonly concurrency?: number;

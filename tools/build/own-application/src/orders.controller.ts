@@ -14,7 +14,7 @@ export class OrdersController {
   @Post('orders')
   async order(@Body() order: WriteInvoice): Promise<void> {
     await this.transactions.run(async () => {
-      // What the application writes here, and the message, commit together or not at all.
+      // The application's own writes here and the message commit together or not at all.
       await this.messenger.send(WriteInvoice, order);
     });
   }

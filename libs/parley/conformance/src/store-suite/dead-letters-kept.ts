@@ -2,7 +2,7 @@ import type { Store } from '@parley/messaging';
 import { SUBSCRIPTION, failure, idsOf, message } from './store-messages';
 import type { StoreTrial } from './store-trial';
 
-/** What is kept of a dead letter, and whether it holds its lane. */
+/** The parts of a dead letter that are stored, and the lane that it holds. */
 export function keptDeadLetters(trial: StoreTrial): void {
   it('keep the message with its evidence', async () => {
     const dead = message({ key: undefined, body: Buffer.from([0, 1, 255]) });

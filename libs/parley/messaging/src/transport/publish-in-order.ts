@@ -81,7 +81,7 @@ export function publishInTurn(
   if (failures.size > 0) throw failureOf(failures, messages);
 }
 
-/** Those of one key and owner together, in their order; one without a key is alone. */
+/** Messages of one key and owner together, in their order; a message without a key is alone. */
 export function byLane(messages: readonly OutgoingMessage[]): OutgoingMessage[][] {
   const lanes = new Map<string, OutgoingMessage[]>();
   for (const message of messages) {

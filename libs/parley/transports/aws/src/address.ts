@@ -12,7 +12,7 @@ export interface AwsService {
   readonly holds: string;
   /** Which names those may have, and how people say that. */
   readonly names: { readonly pattern: RegExp; readonly takes: string };
-  /** Those of its URLs that only it has. */
+  /** Options of its URLs that no other technology has. */
   readonly options: readonly string[];
 }
 

@@ -59,7 +59,7 @@ export class Streams {
     }
   }
 
-  /** Those of them that take nothing new any more, too. */
+  /** Closed shards, which take no new records, are included. */
   async shards(stream: string): Promise<readonly (Shard & { readonly isOpen: boolean })[]> {
     const shards: KinesisShard[] = [];
     let next: string | undefined;

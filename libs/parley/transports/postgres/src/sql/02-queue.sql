@@ -65,7 +65,7 @@ create table parley.inbox (
 ) with (autovacuum_vacuum_insert_threshold = -1);
 create index inbox_by_time on parley.inbox using brin (at);
 
--- Its sender lets it pass a dead letter of its key. A quote within a value is written as \".
+-- True when its sender lets a message pass a dead letter of its key. A quote within a value is written as \".
 create function parley.passes_dead_letters(headers bytea) returns boolean
 language sql immutable as $$ select position('"passdeadletters":"true"'::bytea in headers) > 0 $$;
 
@@ -147,7 +147,7 @@ begin
       where s.free < n and s.seen < n + 500),
     seen as materialized (select * from scan where seen > 0),
     -- Late messages of closed lanes: out of the way, so that the next scan does not meet them again.
-    -- Those that pass dead letters are in lanes of their own from here on.
+    -- Messages that pass dead letters are in lanes of their own from here on.
     closed as materialized (select l.lane, l.until = 'infinity' held from lane l
       where l.queue = q and l.lane = any(array(select s.lane from seen s where s.state = 'closed')) and l.token = 0 and l.until > at
       for update skip locked),
@@ -295,7 +295,7 @@ begin
   return true;
 end $$;
 
--- A dead letter closed the lane: who passes it goes on in a lane of its own. The lane's row is locked.
+-- A dead letter closed the lane: messages that pass it continue in lanes of their own. The lane's row is locked.
 create function parley.let_pass(q int, l bigint) returns void
 language sql set search_path = pg_catalog, parley, pg_temp as $$
   with passing as (delete from parked p where p.queue = q and p.lane = l and passes_dead_letters(p.headers) returning p.*),
@@ -318,7 +318,7 @@ begin
   insert into dead (queue, lane, place, message_id, headers, body, attempts, failure, holds)
     select x.queue, x.lane, x.id, x.message_id, x.headers, x.body, tries, why, hold from (select * from a union all select * from b) x
     where not exists (select from dead d where d.queue = q and d.message_id = x.message_id and d.body = x.body);
-  hold := hold and found and l < 0; -- who passed a dead letter is in a lane of its own
+  hold := hold and found and l < 0; -- a message that passed a dead letter is in a lane of its own
   if hold or exists (select from parked p where p.queue = q and p.lane = l) then
     update lane x set until = case when hold then 'infinity' else clock_timestamp() end, token = 0, parked = true, suspect = false, attempts = 0, head = null, failure = null
       where x.queue = q and x.lane = l;

@@ -122,7 +122,7 @@ end $$;
 
 -- True: the message is kept behind those of its parked lane. The lane is locked first, in a statement of its own: a lane that is
 -- being released is then gone, and a lane that is not cannot be before this transaction ends.
--- With `passes` it does not wait for a dead letter.
+-- With `passes` the message does not wait for a dead letter.
 create function parley.divert(q int, l bigint, m uuid, h bytea, b bytea, passes boolean default false) returns boolean
 language plpgsql security definer set search_path = pg_catalog, parley, pg_temp
 set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan as $$
