@@ -55,8 +55,8 @@ export interface Hostile {
   /** Where unknown fields are refused: at the edge. */
   readonly strictly?: Expected;
   /**
-   * Where the way in is a call: its type is the method's, and it has a deadline instead of a time
-   * to expire.
+   * Where the way in is a call: its type is the method's, it has a deadline instead of a time to
+   * expire, and one without an id gets one.
    */
   readonly called?: Expected;
 }
@@ -210,7 +210,7 @@ export const HOSTILE: readonly Hostile[] = [
 
   attribute('cpu', 'a type of 60,000 letters', { type: 'a'.repeat(60_000) }, refused('type is longer than 1024'), 'taken'),
 
-  attribute('identity', 'no id', { id: undefined }, refused('id is not a UUID')),
+  attribute('identity', 'no id', { id: undefined }, refused('id is not a UUID'), 'taken'),
   attribute('identity', 'an empty id', { id: '' }, refused('id is not a UUID')),
   attribute('identity', 'an id of space', { id: ' ' }, refused('id is not a UUID')),
   attribute('identity', 'an id of 10 KB', { id: '7'.repeat(10_240) }, refused('id is not a UUID')),

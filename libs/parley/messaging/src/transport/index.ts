@@ -173,6 +173,14 @@ export {
   type ReceivedBroadcast,
   BroadcastConsumer,
 } from './broadcast-consumer';
+export { boundedFault, type CallStatus, callStatusOf, faultCodeOf, readFault } from './call-fault';
+export {
+  CallerGoneError,
+  CallsUnderWay,
+  type CallUnderWay,
+  ServerStoppedError,
+} from './calls-under-way';
+export { callPathOf, fromWireHeaders, toWireHeaders } from './call-wire';
 export { Checkpoints } from './checkpoints';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';

@@ -1,4 +1,5 @@
 import type { Contract } from '@parley/contract';
+import { callPathOf } from '@parley/messaging/transport';
 
 /**
  * How requests and replies become gRPC messages, and under which path. The only file that knows; a
@@ -14,18 +15,11 @@ export interface Method {
 /** A message is the JSON the pipeline made, as it is: a gRPC frame already says how long it is. */
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-export function methodOf(contract: Contract): Method {
-  const verb = contract.name.slice(contract.owner.length + 1);
-  const service = contract.owner.replaceAll('-', '_');
-  return {
-    path: `/${service}.${pascal(contract.owner)}/${pascal(verb)}`,
-    encode: asIs,
-    decode: asIs,
-  };
-}
-
-const pascal = (words: string): string =>
-  words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
+export const methodOf = (contract: Contract): Method => ({
+  path: callPathOf(contract),
+  encode: asIs,
+  decode: asIs,
+});
 
 /** Bytes of the largest message that either side sends or accepts. */
 export const MESSAGE_LIMIT = 4 * 1024 * 1024;

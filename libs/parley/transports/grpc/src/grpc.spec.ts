@@ -2,8 +2,10 @@ import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { call, type Call } from '@parley/contract';
 import { ReplyLostError, OwnerUnavailableError } from '@parley/messaging';
 import {
+  CallerGoneError,
   Envelopes,
   HandlerRegistry,
+  ServerStoppedError,
   systemClock,
   type CallResult,
   type HandleCall,
@@ -16,7 +18,7 @@ import { z } from 'zod';
 import { CallClient } from '../../../messaging/src/calls/call-client';
 import { GrpcCallTransport } from './client';
 import { grpc } from './grpc';
-import { CallerGoneError, GrpcCallServer, ServerStoppedError } from './server';
+import { GrpcCallServer } from './server';
 
 const Ask = call('catalog.quote-price', {
   request: z.object({ n: z.number() }),
@@ -230,6 +232,13 @@ describe('a deadline', () => {
     const server = await serve(handler.answer);
     void foreignCall(foreign(server.port), '/catalog.Catalog/QuotePrice');
     expect((await handler.begun).deadline.budget()).toBeGreaterThan(4_000);
+  });
+
+  it('gives the call of a foreign caller an id', async () => {
+    const handler = waiting();
+    const server = await serve(handler.answer);
+    void foreignCall(foreign(server.port), '/catalog.Catalog/QuotePrice');
+    expect((await handler.begun).headers['id']).toMatch(/^[0-9a-f-]{36}$/);
   });
 });
 

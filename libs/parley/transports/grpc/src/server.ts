@@ -2,16 +2,15 @@ import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } f
 import { ServerGrpc, type MessageHandler } from '@nestjs/microservices';
 import { milliseconds, type Call } from '@parley/contract';
 import {
+  CallsUnderWay,
   hostAndPort,
   TRANSPORT_ID,
   type HandleCall,
   type CallServer,
   type HandlerExtras,
   type HandlerRegistry,
-  type IncomingCall,
   type ConsumerHealth,
 } from '@parley/messaging/transport';
-import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { errorOf } from './fault';
 import { headersFrom } from './headers';
@@ -19,29 +18,13 @@ import { headersFrom } from './headers';
 /** Milliseconds that calls under way have after `close` has aborted their signal. */
 const GRACE = 1_000;
 
-/** The caller does not wait for this reply any more. */
-export class CallerGoneError extends Error {
-  override readonly name = 'CallerGoneError';
-  constructor(contract: string) {
-    super(`the caller of ${contract} cancelled it or went away`);
-  }
-}
-
-/** This instance stops, and the drain ran out of time. */
-export class ServerStoppedError extends Error {
-  override readonly name = 'ServerStoppedError';
-  constructor(contract: string) {
-    super(`${contract} was still being answered when this instance stopped`);
-  }
-}
-
 type Respond = sendUnaryData<Buffer>;
 
 /** Nest's gRPC server, with its methods made from the handlers instead of .proto files. */
 export class GrpcCallServer extends ServerGrpc implements CallServer {
   private state: ConsumerHealth['state'] = 'starting';
   private answered?: Promise<void>;
-  private readonly underWay = new Map<AbortController, string>();
+  private readonly underWay = new CallsUnderWay();
   /** The port it listens on; a free one when port 0 was asked for. */
   port = 0;
 
@@ -96,7 +79,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   /** Calls under way are aborted, and cut off a second later. */
   override async close(): Promise<void> {
     await this.stop();
-    for (const [call, contract] of this.underWay) call.abort(new ServerStoppedError(contract));
+    this.underWay.abort();
     await Promise.race([
       this.answered,
       new Promise((resolve) => setTimeout(resolve, GRACE).unref()),
@@ -138,46 +121,24 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     call: ServerUnaryCall<Buffer, Buffer>,
     respond: Respond,
   ): Promise<void> {
-    const deadline = deadlineOf(call, contract);
-    const abort = new AbortController();
-    const budget = deadline.budget();
-    const cancel = startTimer(budget, () =>
-      abort.abort(new DeadlineExceeded(contract.name, budget)),
-    );
-    call.on('cancelled', () =>
-      abort.abort(
-        deadline.budget() === 0
-          ? new DeadlineExceeded(contract.name, budget)
-          : new CallerGoneError(contract.name),
-      ),
-    );
-    this.underWay.set(abort, contract.name);
-    const answer = await this.answer(incoming(contract, call, deadline, abort.signal));
-    this.underWay.delete(abort);
-    cancel();
+    const underWay = this.underWay.begin(contract, budgetOf(call));
+    call.on('cancelled', () => underWay.callerGone());
+    const answer = await this.answer({
+      contract: contract.name,
+      headers: headersFrom(call.metadata),
+      body: call.request,
+      deadline: underWay.deadline,
+      signal: underWay.signal,
+    });
+    underWay.end();
     if (answer.ok) respond(null, answer.body);
     else respond(errorOf(answer.fault));
   }
 }
 
-function incoming(
-  contract: Call,
-  call: ServerUnaryCall<Buffer, Buffer>,
-  deadline: Deadline,
-  signal: AbortSignal,
-): IncomingCall {
-  return {
-    contract: contract.name,
-    headers: headersFrom(call.metadata),
-    body: call.request,
-    deadline,
-    signal,
-  };
-}
-
-/** A foreign caller may have set none: the contract's then counts. */
-function deadlineOf(call: ServerUnaryCall<Buffer, Buffer>, contract: Call): Deadline {
+/** Milliseconds that the caller waits; undefined when a foreign one has set no deadline. */
+function budgetOf(call: ServerUnaryCall<Buffer, Buffer>): number | undefined {
   const at = Number(call.getDeadline());
   const timeOfDay = Date.now();
-  return Deadline.within(Number.isFinite(at) ? at - timeOfDay : contract.deadline);
+  return Number.isFinite(at) ? at - timeOfDay : undefined;
 }

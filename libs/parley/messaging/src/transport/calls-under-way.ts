@@ -1,0 +1,78 @@
+import type { Call } from '@parley/contract';
+import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
+
+/** A caller that leaves so shortly before the deadline leaves because of it: its clock was first. */
+const CLOCKS_DIFFER_MS = 10;
+
+/** The caller does not wait for this reply any more. */
+export class CallerGoneError extends Error {
+  override readonly name = 'CallerGoneError';
+  constructor(contract: string) {
+    super(`the caller of ${contract} cancelled it or went away`);
+  }
+}
+
+/** This instance stops, and the drain ran out of time. */
+export class ServerStoppedError extends Error {
+  override readonly name = 'ServerStoppedError';
+  constructor(contract: string) {
+    super(`${contract} was still being answered when this instance stopped`);
+  }
+}
+
+/** The calls that a server is answering now. */
+export class CallsUnderWay {
+  private readonly calls = new Set<CallUnderWay>();
+
+  /** @param milliseconds the caller's budget; undefined: it has set none, the contract's counts */
+  begin(contract: Call, milliseconds: number = contract.deadline): CallUnderWay {
+    const call = new CallUnderWay(contract.name, milliseconds, () => this.calls.delete(call));
+    this.calls.add(call);
+    return call;
+  }
+
+  /** Aborts all of them, because the instance stops. */
+  abort(): void {
+    for (const call of this.calls) call.stopped();
+  }
+}
+
+/** A call that is being answered: its signal is aborted by whatever ends it first. */
+export class CallUnderWay {
+  readonly deadline: Deadline;
+  private readonly aborting = new AbortController();
+  private readonly stopTimer: () => void;
+
+  constructor(
+    private readonly contract: string,
+    private readonly milliseconds: number,
+    private readonly onEnd: () => void,
+  ) {
+    this.deadline = Deadline.within(milliseconds);
+    this.stopTimer = startTimer(milliseconds, () => this.late());
+  }
+
+  get signal(): AbortSignal {
+    return this.aborting.signal;
+  }
+
+  /** The caller cancelled, or its connection broke. */
+  callerGone(): void {
+    if (this.deadline.budget() <= CLOCKS_DIFFER_MS) this.late();
+    else this.aborting.abort(new CallerGoneError(this.contract));
+  }
+
+  stopped(): void {
+    this.aborting.abort(new ServerStoppedError(this.contract));
+  }
+
+  /** The call was answered. */
+  end(): void {
+    this.stopTimer();
+    this.onEnd();
+  }
+
+  private late(): void {
+    this.aborting.abort(new DeadlineExceeded(this.contract, this.milliseconds));
+  }
+}
