@@ -3,6 +3,7 @@ import { ServiceModule } from '@parley/service';
 import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
 import { environment, issuerOf } from './config';
+import { CustomerOrders } from './customer-orders';
 import { OrderFeed } from './order-feed';
 import { OrdersController } from './orders.controller';
 import { Prices } from './prices';
@@ -14,6 +15,7 @@ import { ProductsController } from './products.controller';
   providers: [
     Prices,
     OrderFeed,
+    CustomerOrders,
     { provide: Authentication, useFactory: () => new Authentication(issuerOf(environment)) },
   ],
 })

@@ -1,8 +1,9 @@
 import { Line, Product } from '@contracts/catalog';
-import { Customer, Order, OrderStatus, PageEnd } from '@contracts/orders';
+import { Customer, Order, OrderStatus } from '@contracts/orders';
 import { Address } from '@contracts/shipping';
 import { text } from '@parley/contract';
 import { z } from 'zod';
+import { Cursor } from './cursor';
 
 /**
  * Requests and answers of the edge. Strict where services are lenient: an unknown field from
@@ -39,7 +40,7 @@ export const OrderList = z.object({
 export const OrderFilter = z.strictObject({
   status: OrderStatus.optional(),
   limit: z.coerce.number().int().min(1).max(500).default(50),
-  before: PageEnd.optional(),
+  before: Cursor.optional(),
 });
 export type OrderFilter = z.infer<typeof OrderFilter>;
 

@@ -114,6 +114,31 @@ describe('the edge', () => {
     });
   });
 
+  describe('a list that grows', () => {
+    interface Page {
+      readonly orders: readonly { readonly orderId: string }[];
+      readonly next?: string;
+    }
+    const page = async (query: string): Promise<Page> =>
+      (await (await fetch(`${edge.url}/orders?${query}`)).json()) as Page;
+
+    it('comes a page at a time: each order once, by cursors that say nothing', async () => {
+      for (let count = 0; count < 5; count++) await place();
+      await edge.harness.settled();
+      const all = (await page('limit=500')).orders.map(({ orderId }) => orderId);
+      const paged: string[] = [];
+      for (let next: string | undefined = ''; next !== undefined;) {
+        const { orders, next: further }: Page = await page(
+          `limit=2${next ? `&before=${next}` : ''}`,
+        );
+        paged.push(...orders.map(({ orderId }) => orderId));
+        if (further !== undefined) expect(further).toMatch(/^[\w-]+$/);
+        next = further;
+      }
+      expect(paged).toEqual(all);
+    });
+  });
+
   describe('what it cannot take', () => {
     let asked: number;
     let placed: number;
@@ -493,6 +518,11 @@ describe('the edge', () => {
       expect(await fields('status=lost')).toEqual(['status']);
       expect(await fields('colour=green')).toEqual(['colour']);
       expect(await fields('before=garbage')).toEqual(['before']);
+      const readable = `2026-02-03T10:00:00.000Z~${randomUUID()}`;
+      expect(await fields(`before=${readable}`)).toEqual(['before']);
+      const cursor = Buffer.from(readable).toString('base64url');
+      expect(await fields(`before=${cursor}%00`)).toEqual(['before']);
+      expect((await fetch(`${edge.url}/orders?before=${cursor}`)).status).toBe(200);
       expect(
         await fields('before=2026-02-31T10:00:00.000Z~------------------------------------'),
       ).toEqual(['before']);

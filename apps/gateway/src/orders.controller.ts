@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { type Account, GetOrder, ListOrders, OrderStatus, PlaceOrder } from '@contracts/orders';
+import { type Account, OrderStatus } from '@contracts/orders';
 import { GetLabel } from '@contracts/shipping';
 import {
   Body,
@@ -29,16 +28,15 @@ import {
   ApiUnprocessableEntityResponse,
 } from '@nestjs/swagger';
 import { Messenger } from '@parley/messaging';
-import { checked, checkedHeader, problem, ProblemError } from '@parley/service';
+import { checkedHeader } from '@parley/service';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
+import { checkedOrderId, CustomerOrders } from './customer-orders';
 import { AccountOf, ForCustomers, TokenLeft } from './customers';
 import {
   AcceptedOrder,
   IdempotencyKey,
   NewOrder,
-  OrderFilter,
-  OrderId,
   OrderList,
   OrderView,
   ProblemBody,
@@ -50,6 +48,7 @@ import { OrderFeed } from './order-feed';
 @Controller('orders')
 export class OrdersController {
   constructor(
+    private readonly orders: CustomerOrders,
     private readonly messenger: Messenger,
     private readonly feed: OrderFeed,
   ) {}
@@ -85,13 +84,8 @@ export class OrdersController {
     @Headers('idempotency-key') key: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const idempotencyKey = keyOf(
-      account,
-      PlaceOrder.name,
-      checkedHeader(IdempotencyKey, 'Idempotency-Key', key),
-    );
-    const order = checked(NewOrder, body);
-    const accepted = await this.messenger.call(PlaceOrder, { ...order, idempotencyKey, account });
+    const idempotencyKey = checkedHeader(IdempotencyKey, 'Idempotency-Key', key);
+    const accepted = await this.orders.place(account, idempotencyKey, body);
     void reply.header('location', `/orders/${accepted.orderId}`);
     return accepted;
   }
@@ -113,7 +107,7 @@ export class OrdersController {
   })
   @ApiOkResponse({ standardSchema: OrderList })
   list(@AccountOf() account: Account | undefined, @Query() filter: unknown) {
-    return this.messenger.call(ListOrders, { ...checked(OrderFilter, filter), account });
+    return this.orders.list(account, filter);
   }
 
   @Get(':id')
@@ -122,7 +116,7 @@ export class OrdersController {
   @ApiOkResponse({ standardSchema: OrderView })
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
   get(@AccountOf() account: Account | undefined, @Param('id') id: string): Promise<OrderView> {
-    return this.orderOf(account, orderId(id));
+    return this.orders.get(account, id);
   }
 
   @Sse(':id/events')
@@ -136,7 +130,7 @@ export class OrdersController {
     @Param('id') id: string,
     @Headers('last-event-id') last?: string,
   ): Promise<Observable<MessageEvent>> {
-    const order = await this.orderOf(account, orderId(id));
+    const order = await this.orders.get(account, id);
     return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0, left);
   }
 
@@ -150,36 +144,12 @@ export class OrdersController {
     @Param('id') id: string,
     @Res() reply: FastifyReply,
   ) {
-    if (account !== undefined) await this.orderOf(account, orderId(id)); // shipping knows no accounts
-    const { fileName, pdf } = await this.messenger.call(GetLabel, { orderId: orderId(id) });
+    const orderId = checkedOrderId(id);
+    if (account !== undefined) await this.orders.get(account, orderId); // shipping knows no accounts
+    const { fileName, pdf } = await this.messenger.call(GetLabel, { orderId });
     void reply
       .header('content-type', 'application/pdf')
       .header('content-disposition', `inline; filename="${fileName}"`)
       .send(Buffer.from(pdf, 'base64'));
   }
-
-  /** Answers "not found" for another account's order, too: which ids exist is not revealed. */
-  private async orderOf(account: Account | undefined, orderId: string): Promise<OrderView> {
-    const { account: placedBy, ...order } = await this.messenger.call(GetOrder, { orderId });
-    if (account !== undefined && account !== placedBy) throw new ProblemError(NO_SUCH_ORDER);
-    return order;
-  }
-}
-
-const NO_SUCH_ORDER = problem(404, 'There is no such order');
-
-/** A malformed order id is answered as an unknown one. */
-function orderId(id: string): string {
-  const result = OrderId.safeParse(id);
-  if (!result.success) throw new ProblemError(NO_SUCH_ORDER);
-  return result.data;
-}
-
-/** A key is one account's, for one operation: others that choose the same text have another key. */
-function keyOf(account: Account | undefined, operation: string, key: string): string {
-  return account === undefined
-    ? key
-    : createHash('sha256')
-        .update(JSON.stringify([account, operation, key]))
-        .digest('base64url');
 }
