@@ -2,7 +2,12 @@ import { call } from '@parley/contract';
 import { z } from 'zod';
 import { CallError } from './call-error';
 import { CallClient } from './call-client';
-import { ReplyLostError, OwnerUnavailableError, type CallResult } from '../ports/call-transport';
+import {
+  ReplyLostError,
+  OwnerUnavailableError,
+  type CallResult,
+  type CallTransport,
+} from '../ports/call-transport';
 import { systemClock } from '../clock';
 import { InvalidMessageError } from '../message/codec';
 import { Envelopes } from '../message/envelope';
@@ -51,9 +56,12 @@ const reply = { ok: true, body: Buffer.from('{"metres":7}') } as const;
 const fault = (code: string) => ({ ok: false, fault: { code, message: 'for a while' } }) as const;
 
 /** A caller for whom each attempt ends as the list says, the last one for ever. */
-function callerOf(...ends: (Error | CallResult)[]) {
+const callerOf = (...ends: (Error | CallResult)[]) => callerOver({}, ...ends);
+
+function callerOver(more: Pick<CallTransport, 'isMesh'>, ...ends: (Error | CallResult)[]) {
   let attempts = 0;
   const transport = {
+    ...more,
     call: async () => {
       const end = ends[Math.min(attempts++, ends.length - 1)]!;
       if (end instanceof Error) throw end;
@@ -83,6 +91,12 @@ describe('a call whose first attempt fails', () => {
     const { caller, attempts } = callerOf(end, reply);
     expect(await caller.call(ReadLength, { sku: 'a' })).toEqual({ metres: 7 });
     expect(attempts()).toBe(2);
+  });
+
+  it('is not made again when a mesh repeats it', async () => {
+    const { caller, attempts } = callerOver({ isMesh: () => true }, away, reply);
+    await expect(caller.call(ReadLength, { sku: 'a' })).rejects.toBe(away);
+    expect(attempts()).toBe(1);
   });
 
   it.each([

@@ -128,6 +128,7 @@ export class CallClient {
     // An earlier try may have taken effect: a later one that reached no instance does not change
     // that.
     const result = (tried: Tried) => resultOf(lost && didNothing(tried) ? lost : tried);
+    const isMesh = transport.isMesh?.(call.contract.owner);
     for (const pause of PAUSES_MS) {
       const tried = await attempt(transport, call);
       if (isLost(tried)) lost = tried;
@@ -138,7 +139,8 @@ export class CallClient {
               tried.error instanceof OwnerUnavailableError ||
               (repeatable && tried.error instanceof ReplyLostError)
             );
-      if (isOver || call.deadline.budget() <= pause || call.signal?.aborted) return result(tried);
+      if (isOver || isMesh || call.deadline.budget() <= pause || call.signal?.aborted)
+        return result(tried);
       await sleep(pause);
     }
     if (call.deadline.budget() === 0)

@@ -10,13 +10,15 @@ import type { ConsumerHealth } from './health';
 export interface CallTransport {
   readonly technology: string;
   /**
-   * Sends a request to one instance of the contract's owner, round robin over the running ones, and
-   * resolves with its reply. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError`
+   * Sends a request to one instance of the contract's owner, by the balance of its URL, and resolves
+   * with its reply. Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError`
    * when no instance could be reached (the request was certainly not handled), `ReplyLostError`
    * when the connection broke before the reply, and the signal's reason when it is aborted;
    * cancellation reaches the other side.
    */
   call(request: OutgoingCall): Promise<CallResult>;
+  /** True when a service mesh balances and repeats the calls to an owner: the kit repeats none. */
+  isMesh?(owner: string): boolean;
   /** The Nest strategy that answers the registered calls. */
   server(registry: HandlerRegistry, answer: HandleCall): CallServer;
   close(): Promise<void>;
@@ -28,6 +30,20 @@ export interface OutgoingCall {
   readonly body: Buffer;
   readonly deadline: Deadline;
   readonly signal?: AbortSignal;
+  /** Addresses that this request was sent to; a further try goes to another one if there is one. */
+  readonly tried?: Set<string>;
+}
+
+/** A connection to one instance: opens nothing before its first call, and reconnects by itself. */
+export interface CallConnection {
+  /**
+   * Rejects with DeadlineExceeded at the deadline, `OwnerUnavailableError` when the request was
+   * certainly not handled, `ReplyLostError` when that is unknown, and the signal's reason when it is
+   * aborted.
+   */
+  call(request: OutgoingCall): Promise<CallResult>;
+  /** Ends the requests under way. */
+  close(): Promise<void>;
 }
 
 export interface CallServer extends CustomTransportStrategy {

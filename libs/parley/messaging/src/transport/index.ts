@@ -1,5 +1,14 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
 export { type Clock, pause, systemClock } from '../clock';
+export { BalancedCalls, type BalancedCallsOptions } from '../calls/balancing/balanced-calls';
+export {
+  addressOf,
+  type Balance,
+  type CallsUrl,
+  CallsUrlError,
+  type InstanceAddress,
+  readCallsUrl,
+} from '../calls/balancing/calls-url';
 export type { CircuitBreakerOptions } from '../delivery/circuit-breaker';
 export type { Paused } from '../delivery/circuit-breakers';
 export {
@@ -49,6 +58,7 @@ export {
 export { PayloadProcessor } from '../payload/payload-processor';
 export { KEY_LIFETIME, SubjectKeyCache } from '../payload/subject-key-cache';
 export type {
+  CallConnection,
   CallResult,
   HandleCall,
   CallServer,

@@ -1,0 +1,182 @@
+import { contractsLoaded } from '@parley/contract';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import type { Clock } from '../../clock';
+import {
+  OwnerUnavailableError,
+  ReplyLostError,
+  type CallConnection,
+  type CallResult,
+  type OutgoingCall,
+} from '../../ports/call-transport';
+import type { CallTransportOptions } from '../../ports/transport';
+import { AddressList, RESOLVE_PAUSE_MS, systemLookup, type Lookup } from './address-list';
+import { readCallsUrl, type CallsUrl, type InstanceAddress } from './calls-url';
+import { Instance, type Reach } from './instance';
+import { InstancePool } from './instance-pool';
+import { reachByTcp } from './reach';
+
+/** Milliseconds that a call waits for new addresses when no instance that it knows is there. */
+const PATIENCE_MS = 250;
+
+export interface BalancedCallsOptions {
+  /** Its schemes, without the colon; the first one is shown in errors. */
+  readonly schemes: readonly string[];
+  readonly urlOf: CallTransportOptions['urlOf'];
+  readonly clock: Clock;
+  /** Opens nothing yet. */
+  connect(instance: InstanceAddress, url: CallsUrl): CallConnection;
+  /** Default: by the operating system. */
+  readonly lookup?: Lookup;
+  /** Whether an instance accepts connections again. Default: by opening one. */
+  readonly reach?: Reach;
+}
+
+/**
+ * Calls over the instances of each owner. An instance that fails or stops is left out and comes
+ * back by itself; a request that was certainly not handled goes to the next one at once.
+ */
+export class BalancedCalls {
+  private readonly owners = new Map<string, OwnerCalls>();
+
+  /** @throws CallsUrlError for the URL of any owner that could be called */
+  constructor(private readonly options: BalancedCallsOptions) {
+    for (const { kind, owner } of contractsLoaded())
+      if (kind === 'call') readCallsUrl(options.urlOf(owner), options.schemes);
+  }
+
+  /**
+   * Sends a request to one instance, and to the next ones as long as it was certainly not handled:
+   * to each at most once.
+   * @throws OwnerUnavailableError when no instance could be reached, ReplyLostError,
+   * DeadlineExceeded, or the signal's reason
+   */
+  call(request: OutgoingCall): Promise<CallResult> {
+    return this.callsTo(request.contract.owner).call(request);
+  }
+
+  /** True when a service mesh balances and repeats the calls to an owner. */
+  isMesh(owner: string): boolean {
+    return this.callsTo(owner).url.balance === 'mesh';
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.owners.values()].map((owner) => owner.close()));
+    this.owners.clear();
+  }
+
+  private callsTo(owner: string): OwnerCalls {
+    const { urlOf, schemes } = this.options;
+    let calls = this.owners.get(owner);
+    if (!calls) {
+      calls = new OwnerCalls(readCallsUrl(urlOf(owner), schemes), this.options);
+      this.owners.set(owner, calls);
+    }
+    return calls;
+  }
+}
+
+/** The calls to one owner. */
+class OwnerCalls {
+  private readonly pool: InstancePool;
+  private readonly list: AddressList;
+
+  constructor(
+    readonly url: CallsUrl,
+    options: BalancedCallsOptions,
+  ) {
+    const { clock, lookup = systemLookup, reach = reachByTcp } = options;
+    this.pool = new InstancePool(
+      url.balance,
+      (at) => new Instance(at, clock, () => options.connect(at, url)),
+      reach,
+    );
+    this.list = new AddressList(url, clock, lookup, (addresses) => this.pool.update(addresses));
+  }
+
+  async call(request: OutgoingCall): Promise<CallResult> {
+    const resolving = this.list.refresh();
+    if (resolving && this.pool.all().length === 0) await addressesFor(request, resolving);
+    const asked = new Set<Instance>();
+    const first = await this.askInTurn(request, asked);
+    if (first && !(first instanceof OwnerUnavailableError)) return first;
+    const resolvingAgain = this.list.refresh(RESOLVE_PAUSE_MS);
+    if (resolvingAgain) await addressesFor(request, resolvingAgain, PATIENCE_MS);
+    const later = (await this.askInTurn(request, asked)) ?? first ?? this.nobody(request);
+    if (later instanceof OwnerUnavailableError) throw later;
+    return later;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.pool.all().map((instance) => instance.close()));
+  }
+
+  /**
+   * Asks instances that were not asked before until one has the request. The error of the last one
+   * when none has it; undefined when there is none.
+   */
+  private async askInTurn(
+    request: OutgoingCall,
+    asked: Set<Instance>,
+  ): Promise<CallResult | OwnerUnavailableError | undefined> {
+    let failure: OwnerUnavailableError | undefined;
+    for (;;) {
+      const instance = this.pool.choose(asked, request.tried);
+      if (!instance) return failure;
+      asked.add(instance);
+      const result = await ask(instance, request);
+      if (!(result instanceof OwnerUnavailableError)) return result;
+      failure = result;
+      void this.list.refresh(RESOLVE_PAUSE_MS);
+    }
+  }
+
+  private nobody({ contract }: OutgoingCall): OwnerUnavailableError {
+    return new OwnerUnavailableError(contract, this.list.error?.message ?? 'it has no address yet');
+  }
+}
+
+/** Returns the error after which the next instance may be asked, throws any other one. */
+async function ask(
+  instance: Instance,
+  request: OutgoingCall,
+): Promise<CallResult | OwnerUnavailableError> {
+  request.tried?.add(instance.address);
+  const started = instance.started();
+  try {
+    const result = await instance.connection.call(request);
+    instance.answered(started);
+    return result;
+  } catch (error) {
+    if (error instanceof ReplyLostError) instance.connectionLost();
+    if (!(error instanceof OwnerUnavailableError)) throw error;
+    instance.unreachable();
+    return error;
+  } finally {
+    instance.ended();
+  }
+}
+
+/** Waits for addresses, within the deadline of the request and until it is cancelled. */
+function addressesFor(
+  { contract, deadline, signal }: OutgoingCall,
+  found: Promise<void>,
+  patience = Infinity,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const budget = deadline.budget();
+    const settle = (how: () => void) => {
+      stopTimer();
+      signal?.removeEventListener('abort', cancel);
+      how();
+    };
+    const cancel = () => settle(() => reject(signal?.reason));
+    const stopTimer = startTimer(Math.min(patience, budget), () =>
+      settle(() =>
+        patience < budget ? resolve() : reject(new DeadlineExceeded(contract.name, budget)),
+      ),
+    );
+    signal?.addEventListener('abort', cancel, { once: true });
+    void found.then(() => settle(resolve));
+  });
+}
