@@ -632,6 +632,56 @@ describe('the edge', () => {
       await edge.harness.settled();
       expect(await priceOf('HON-0001')).toBe(1);
     });
+
+    const products = (known?: string, method = 'GET') =>
+      fetch(`${edge.url}/products`, {
+        method,
+        headers: known === undefined ? {} : { 'if-none-match': known },
+      });
+
+    it('are not sent again to a client that has them, until a price changes', async () => {
+      const first = await products();
+      const tag = first.headers.get('etag')!;
+      expect([first.status, first.headers.get('cache-control')]).toEqual([
+        200,
+        'public, max-age=5, stale-while-revalidate=30',
+      ]);
+      expect(tag).toMatch(/^"[\w-]{43}"$/);
+      for (const known of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+        const again = await products(known);
+        expect([again.status, await again.text(), again.headers.get('etag')]).toEqual([
+          304,
+          '',
+          tag,
+        ]);
+        expect(again.headers.get('cache-control')).toBe(first.headers.get('cache-control'));
+      }
+      await edge.harness.call(ChangePrice, { sku: 'HON-0001', price: 2 });
+      await edge.harness.settled();
+      const changed = await products(tag);
+      expect([changed.status, changed.headers.get('etag') === tag]).toEqual([200, false]);
+      expect(await priceOf('HON-0001')).toBe(2);
+    });
+
+    it.each(['"', 'garbage', '""', ',,,', 'W/', '"a'.repeat(2_000)])(
+      'are sent when what a client has cannot be read: %.20s',
+      async (known) => {
+        expect((await products(known)).status).toBe(200);
+      },
+    );
+
+    it('are told by HEAD as by GET', async () => {
+      const [head, get] = [await products(undefined, 'HEAD'), await products()];
+      expect(head.headers.get('etag')).toBe(get.headers.get('etag'));
+      expect((await products(get.headers.get('etag')!, 'HEAD')).status).toBe(304);
+    });
+
+    it('are all that a cache may keep', async () => {
+      const { orderId } = (await (await place()).json()) as { orderId: string };
+      for (const path of [`/orders/${orderId}`, '/orders', '/orders/garbage', '/nowhere'])
+        expect((await fetch(`${edge.url}${path}`)).headers.get('cache-control')).toBe('no-store');
+      expect((await place()).headers.get('cache-control')).toBe('no-store');
+    });
   });
 
   describe('its description', () => {

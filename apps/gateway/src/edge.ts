@@ -1,6 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ProblemFilter, type Problem } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { storeNothing } from './caching';
 import { beginConversations } from './conversation';
 import { BODY_LIMIT, swallowed, takeJsonOnly } from './json-body';
 import { refuseOtherMethods } from './methods';
@@ -31,6 +32,7 @@ export const edge = {
   configure: (app: NestFastifyApplication): void => {
     beginConversations(app);
     secureAnswers(app);
+    storeNothing(app);
     takeJsonOnly(app);
     refuseOtherMethods(app);
     describeEdge(app);
