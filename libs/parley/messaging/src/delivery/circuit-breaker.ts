@@ -1,7 +1,7 @@
 import { milliseconds, type Duration } from '@parley/contract';
+import { SlidingWindow } from '@parley/resilience';
 import type { Clock } from '../clock';
 import { describeError } from '../message/failure';
-import { SlidingWindow } from './sliding-window';
 
 /** When a subscription pauses, and for how long. */
 export interface CircuitBreakerOptions {

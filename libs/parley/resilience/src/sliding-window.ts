@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { ElapsedClock } from './elapsed-clock';
 
 const SLICES = 10;
 /** Before every window, also that of a process that has just started. */
@@ -14,7 +14,7 @@ export class SlidingWindow {
 
   constructor(
     private readonly window: number,
-    private readonly clock: Clock,
+    private readonly clock: ElapsedClock,
   ) {}
 
   note(ok: boolean): void {

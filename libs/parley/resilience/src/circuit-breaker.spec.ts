@@ -1,0 +1,121 @@
+import { CircuitBreaker, type RequestOutcome } from './circuit-breaker';
+import { MovedClock } from './moved-clock.fixture';
+
+let clock: MovedClock;
+let breaker: CircuitBreaker;
+let changes: string[];
+
+beforeEach(() => {
+  clock = new MovedClock();
+  changes = [];
+  breaker = new CircuitBreaker(clock, {}, (state) => changes.push(state));
+});
+
+/** How many of the requests were let through. */
+function requests(count: number, outcome: (index: number) => RequestOutcome): number {
+  let made = 0;
+  for (let index = 0; index < count; index++) {
+    const permit = breaker.acquire();
+    if (permit === undefined) continue;
+    made += 1;
+    breaker.report(permit, outcome(index));
+  }
+  return made;
+}
+const failing = (count: number) => requests(count, () => 'failure');
+const succeeding = (count: number) => requests(count, () => 'success');
+
+describe('a circuit breaker', () => {
+  it('opens after 20 failures in a row, however many succeeded before', () => {
+    succeeding(10_000);
+    expect(failing(100)).toBe(20);
+    expect([breaker.state, changes]).toEqual(['open', ['open']]);
+  });
+
+  it('opens when four fifths of at least 20 requests failed, not before', () => {
+    expect(requests(19, (index) => (index % 19 === 0 ? 'success' : 'failure'))).toBe(19);
+    expect(breaker.state).toBe('closed');
+    failing(1);
+    expect(breaker.state).toBe('open');
+  });
+
+  it('stays closed while half of the requests fail', () => {
+    expect(requests(1_000, (index) => (index % 2 ? 'success' : 'failure'))).toBe(1_000);
+  });
+
+  it('forgets failures that are older than its window', () => {
+    succeeding(1);
+    failing(18);
+    clock.forward(11_000);
+    succeeding(1);
+    failing(18);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('does not count what says nothing about the target', () => {
+    expect(requests(1_000, () => 'undecided')).toBe(1_000);
+    expect(failing(100)).toBe(20);
+  });
+
+  it('lets one probe through after a pause, and closes after three', () => {
+    failing(20);
+    clock.forward(999);
+    expect(breaker.acquire()).toBeUndefined();
+    clock.forward(1);
+    expect(breaker.state).toBe('half-open');
+    const probe = breaker.acquire()!;
+    expect([probe, breaker.acquire()]).toEqual([expect.any(Number), undefined]);
+    breaker.report(probe, 'success');
+    expect(succeeding(1)).toBe(1);
+    expect(breaker.state).toBe('half-open');
+    succeeding(1);
+    expect([breaker.state, changes]).toEqual(['closed', ['open', 'closed']]);
+  });
+
+  it('waits twice as long after each failed probe, at most 10 s', () => {
+    failing(20);
+    const pauses = [1_000, 2_000, 4_000, 8_000, 10_000, 10_000];
+    for (const pause of pauses) {
+      clock.forward(pause - 1);
+      expect(breaker.acquire()).toBeUndefined();
+      clock.forward(1);
+      expect(failing(2)).toBe(1);
+    }
+    expect(changes).toEqual(['open']);
+  });
+
+  it('gives the place of a probe that decided nothing to the next one', () => {
+    failing(20);
+    clock.forward(1_000);
+    requests(5, () => 'undecided');
+    expect(succeeding(3)).toBe(3);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('pays no attention to requests from before it opened', () => {
+    const [early, late] = [breaker.acquire()!, breaker.acquire()!];
+    failing(20);
+    breaker.report(early, 'success');
+    clock.forward(1_000);
+    const probe = breaker.acquire()!;
+    breaker.report(late, 'failure');
+    breaker.report(probe, 'success');
+    expect(succeeding(2)).toBe(2);
+    expect(breaker.state).toBe('closed');
+  });
+
+  it('begins with a longer pause when it opens again soon after it closed', () => {
+    failing(20);
+    clock.forward(1_000);
+    succeeding(3);
+    failing(20);
+    clock.forward(1_000);
+    expect(breaker.acquire()).toBeUndefined();
+    clock.forward(1_000);
+    succeeding(3);
+    clock.forward(10_000);
+    failing(20);
+    clock.forward(1_000);
+    expect(breaker.acquire()).toBeDefined();
+  });
+});

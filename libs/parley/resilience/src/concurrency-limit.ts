@@ -1,0 +1,122 @@
+import type { ElapsedClock } from './elapsed-clock';
+
+export interface ConcurrencyLimitOptions {
+  /**
+   * Milliseconds that an answer may take without a limit on the number of requests, however fast
+   * answers usually are. Waiting for less than this harms no caller.
+   */
+  readonly tolerableMs: number;
+  /** Requests at the same time. Defaults 100, 10, 1,000. */
+  readonly initial: number;
+  readonly least: number;
+  readonly most: number;
+  /** The share of the limit that batch requests may use. Default 0.7. */
+  readonly batchShare: number;
+  /** Milliseconds over which latencies are averaged, and requests they need at least. 500, 10. */
+  readonly windowMs: number;
+  readonly minimumSamples: number;
+}
+
+export const CONCURRENCY_LIMIT: Omit<ConcurrencyLimitOptions, 'tolerableMs'> = {
+  initial: 100,
+  least: 10,
+  most: 1_000,
+  batchShare: 0.7,
+  windowMs: 500,
+  minimumSamples: 10,
+};
+
+/** Latencies may rise by this factor above the usual before the limit falls. */
+const TOLERANCE = 1.5;
+/** The limit moves half of the way to its new value in each window. */
+const SMOOTHING = 0.5;
+/** Weight of a window in the usual latency. */
+const USUAL_WEIGHT = 0.05;
+/** Growth of the usual latency per window while requests are refused: twice in about 6 minutes. */
+const REFUSING_GROWTH = 1.001;
+
+export type Priority = 'interactive' | 'batch';
+
+/**
+ * Limits the requests that are handled at the same time, by their latency: the gradient between the
+ * usual latency and that of the last window (Netflix's Gradient2) lowers the limit, the square root
+ * of the limit raises it. Unlike there, the usual latency does not follow while requests are
+ * refused, or an overload would become the usual, and latencies below `tolerableMs` lower nothing.
+ */
+export class ConcurrencyLimit {
+  private readonly options: ConcurrencyLimitOptions;
+  private limit: number;
+  private active = 0;
+  private peak = 0;
+  private refused = 0;
+  private sum = 0;
+  private samples = 0;
+  private usual: number | undefined;
+  private windowEnd: number;
+
+  constructor(
+    private readonly clock: ElapsedClock,
+    options: Pick<ConcurrencyLimitOptions, 'tolerableMs'> & Partial<ConcurrencyLimitOptions>,
+  ) {
+    this.options = { ...CONCURRENCY_LIMIT, ...options };
+    this.limit = this.options.initial;
+    this.windowEnd = clock.elapsed() + this.options.windowMs;
+  }
+
+  /** Requests that may be handled at the same time. */
+  get current(): number {
+    return Math.floor(this.limit);
+  }
+
+  get inFlight(): number {
+    return this.active;
+  }
+
+  /** False: refuse the request. Each true is followed by one `leave`. */
+  enter(priority: Priority = 'interactive'): boolean {
+    const { limit } = this;
+    const allowed = priority === 'batch' ? limit * this.options.batchShare : limit;
+    if (this.active + 1 > allowed) {
+      this.refused += 1;
+      return false;
+    }
+    this.active += 1;
+    if (this.active > this.peak) this.peak = this.active;
+    return true;
+  }
+
+  /** @param now of the clock, where the caller knows it already */
+  leave(latencyMs: number, now = this.clock.elapsed()): void {
+    this.active -= 1;
+    this.sum += latencyMs;
+    this.samples += 1;
+    if (now >= this.windowEnd && this.samples >= this.options.minimumSamples) this.adapt(now);
+  }
+
+  private adapt(now: number): void {
+    const latency = this.sum / this.samples;
+    const usual = this.usualAfter(latency);
+    this.usual = usual;
+    const { initial, least, most, tolerableMs } = this.options;
+    const allowed = Math.max(usual * TOLERANCE, tolerableMs);
+    // Fewer requests than half of the limit say nothing about it; but it returns to where it began.
+    if (this.peak >= this.limit / 2 || (this.limit < initial && latency <= allowed)) {
+      const gradient = Math.min(1, Math.max(0.5, allowed / Math.max(latency, Number.EPSILON)));
+      const aim = this.limit * gradient + Math.sqrt(this.limit);
+      const moved = this.limit + (aim - this.limit) * SMOOTHING;
+      this.limit = Math.min(most, Math.max(least, moved));
+    }
+    this.peak = this.active;
+    this.sum = this.samples = this.refused = 0;
+    this.windowEnd = now + this.options.windowMs;
+  }
+
+  private usualAfter(latency: number): number {
+    const { usual } = this;
+    if (usual === undefined) return latency;
+    if (latency > usual && this.refused > 0) return usual * REFUSING_GROWTH;
+    // Faster again after a slow time: at once, or the limit would stay too high.
+    if (latency < usual / 2) return (usual + latency) / 2;
+    return usual + (latency - usual) * USUAL_WEIGHT;
+  }
+}
