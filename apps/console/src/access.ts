@@ -1,30 +1,64 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { OperationsAccess } from '@parley/service';
+import type { OperatorRequest } from '@parley/cli';
+import type { AuditTrail, OperationsAccess } from '@parley/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+type Operator = Parameters<AuditTrail['note']>[1];
 
 const READS = ['GET', 'HEAD'];
+const operators = new WeakMap<FastifyRequest, Operator>();
 
 /**
- * Admits requests to a known host name, with the token of operations. Pages of somewhere else
- * cannot change anything by way of a browser that reaches the console, either: browsers name the
- * page's origin with everything that changes something.
+ * Admits requests to a known host name, by operators whose role fits or with the token of
+ * operations, and notes the changes they ask for. Pages of somewhere else cannot change anything by
+ * way of a browser that reaches the console, either: browsers name the page's origin with
+ * everything that changes something.
  */
-export function guard(app: NestFastifyApplication, access: OperationsAccess): void {
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRequest', async (request, reply) => {
-      const { origin, host } = request.headers;
-      const refusal = access.refusalOf(request.headers);
-      if (refusal)
-        return reply
-          .status(refusal.status)
-          .send({ message: refusal.message, statusCode: refusal.status });
-      if (READS.includes(request.method) || origin === undefined || hostOf(origin) === host) return;
-      return reply
-        .status(403)
-        .send({ message: `${origin} may not change anything here`, statusCode: 403 });
-    });
+export function guard(
+  app: NestFastifyApplication,
+  access: OperationsAccess,
+  audit: AuditTrail,
+): void {
+  const server = app.getHttpAdapter().getInstance();
+  server.addHook('onRequest', async (request, reply) => {
+    const { method, headers } = request;
+    const admission = await access.admit(method, headers);
+    operators.set(request, admission.refusal?.operator ?? operatorIn(admission));
+    if (admission.refusal !== undefined)
+      return refuse(reply, admission.refusal.status, admission.refusal.message);
+    const { origin, host } = headers;
+    if (READS.includes(method) || origin === undefined || hostOf(origin) === host) return;
+    return refuse(reply, 403, `${origin} may not change anything here`);
+  });
+  server.addHook('onSend', async (request, reply) => {
+    const { method, url, ip } = request;
+    if (READS.includes(method)) return;
+    const path = url.split('?')[0]!;
+    audit.note({ method, path, from: ip }, operators.get(request), reply.statusCode);
+  });
 }
+
+/**
+ * The operator's own credentials, to be passed on with a change: the service that makes it checks
+ * them, and names the operator in its audit.
+ */
+export const AsOperator = createParamDecorator(
+  (_: unknown, context: ExecutionContext): Omit<OperatorRequest, 'body'> => {
+    const { headers } = context.switchToHttp().getRequest<FastifyRequest>();
+    const operator = headers['x-operator'];
+    return {
+      operator: typeof operator === 'string' ? operator : undefined,
+      authorization: headers.authorization,
+    };
+  },
+);
+
+const operatorIn = (admission: Awaited<ReturnType<OperationsAccess['admit']>>): Operator =>
+  admission.refusal === undefined ? admission.operator : undefined;
+
+const refuse = (reply: FastifyReply, statusCode: number, message: string) =>
+  reply.status(statusCode).send({ message, statusCode });
 
 const hostOf = (origin: string): string | undefined =>
   URL.canParse(origin) ? new URL(origin).host : undefined;

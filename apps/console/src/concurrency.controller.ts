@@ -1,6 +1,7 @@
-import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Fleet } from '@parley/cli';
+import { Fleet, type OperatorRequest } from '@parley/cli';
+import { AsOperator } from './access';
 
 const PATH = '/operations/concurrency';
 
@@ -21,14 +22,14 @@ export class ConcurrencyController {
   async change(
     @Param('subscription') subscription: string,
     @Body() body: unknown,
-    @Headers('x-operator') operator: string | undefined,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const [service = ''] = subscription.split('.');
     const answers = await this.fleet.sendToAll(
       service,
       `${PATH}/${encodeURIComponent(subscription)}`,
-      { body, operator },
+      { body, ...as },
     );
     void reply.status(answers.find(({ ok }) => ok)?.status ?? answers[0]?.status ?? 503);
     const [first] = answers;

@@ -5,7 +5,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from '@parley/cli';
 import { InstanceOnTrial } from '../../../libs/parley/cli/src/fleet/instance.fixture';
-import { OperationsAccess, readEnvironment } from '@parley/service';
+import { AuditTrail, OperationsAccess, readEnvironment } from '@parley/service';
 import { guard } from './access';
 
 const TOKEN = 'a-token-of-operators';
@@ -59,7 +59,8 @@ describe('dead letters by way of the console', () => {
       new FastifyAdapter(),
       { logger: false },
     );
-    guard(app, new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })));
+    const access = new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN }));
+    guard(app, access, new AuditTrail(() => undefined));
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}/api/dead-letters`;
   });

@@ -1,6 +1,7 @@
-import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Fleet } from '@parley/cli';
+import { Fleet, type OperatorRequest } from '@parley/cli';
+import { AsOperator } from './access';
 import { passedOn, rowOf } from './passed-on';
 
 const PATH = '/operations/dead-letters';
@@ -48,15 +49,12 @@ export class DeadLettersController {
     @Param('service') service: string,
     @Param('action') action: string,
     @Body() body: unknown,
-    @Headers('x-operator') operator: string | undefined,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     return passedOn(
       reply,
-      await this.fleet.sendToOne(service, `${PATH}/${encodeURIComponent(action)}`, {
-        body,
-        operator,
-      }),
+      await this.fleet.sendToOne(service, `${PATH}/${encodeURIComponent(action)}`, { body, ...as }),
     );
   }
 
@@ -67,7 +65,7 @@ export class DeadLettersController {
     @Param('id') id: string,
     @Param('action') action: string,
     @Body() body: unknown,
-    @Headers('x-operator') operator: string | undefined,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     return passedOn(
@@ -75,7 +73,7 @@ export class DeadLettersController {
       await this.fleet.sendToOne(
         service,
         `${PATH}/${encodeURIComponent(id)}/${encodeURIComponent(action)}`,
-        { body, operator },
+        { body, ...as },
       ),
     );
   }

@@ -11,7 +11,7 @@ import { DeadLettersController } from './dead-letters.controller';
 import { Fleet } from '@parley/cli';
 import { FleetController } from './fleet.controller';
 import { InstanceOnTrial } from '../../../libs/parley/cli/src/fleet/instance.fixture';
-import { OperationsAccess, readEnvironment } from '@parley/service';
+import { AuditTrail, OperationsAccess, readEnvironment } from '@parley/service';
 import { guard } from './access';
 
 const TOKEN = 'a-token-of-operators';
@@ -77,7 +77,8 @@ describe('the console', () => {
       new FastifyAdapter(),
       { logger: false },
     );
-    guard(app, new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN })));
+    const access = new OperationsAccess(readEnvironment({ OPERATIONS_TOKEN: TOKEN }));
+    guard(app, access, new AuditTrail(() => undefined));
     await app.listen(0, '127.0.0.1');
     url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
   });

@@ -1,16 +1,7 @@
-import {
-  All,
-  Body,
-  Controller,
-  Get,
-  Headers,
-  NotFoundException,
-  Param,
-  Req,
-  Res,
-} from '@nestjs/common';
-import { Fleet } from '@parley/cli';
+import { All, Body, Controller, Get, NotFoundException, Param, Req, Res } from '@nestjs/common';
+import { Fleet, type OperatorRequest } from '@parley/cli';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AsOperator } from './access';
 import { passedOn } from './passed-on';
 
 const PATH = 'api/instances';
@@ -40,7 +31,7 @@ export class InstancesController {
     @Param('service') service: string,
     @Param('index') index: string,
     @Body() body: unknown,
-    @Headers('x-operator') operator: string | undefined,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
     @Req() { method, url }: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
@@ -48,7 +39,7 @@ export class InstancesController {
     const path = pathAt(url.slice(`/${PATH}/${service}/${index}`.length));
     if (instance === undefined || path === undefined)
       throw new NotFoundException('there is no such instance, or nothing to pass on');
-    const request = method === 'POST' ? { body, operator } : undefined;
+    const request = method === 'POST' ? { body, ...as } : undefined;
     return passedOn(reply, await this.fleet.ask(service, instance, path, request));
   }
 }

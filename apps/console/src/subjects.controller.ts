@@ -1,5 +1,6 @@
-import { Body, Controller, Get, Headers, Param, Post } from '@nestjs/common';
-import { Fleet } from '@parley/cli';
+import { Body, Controller, Get, Param, Post } from '@nestjs/common';
+import { Fleet, type OperatorRequest } from '@parley/cli';
+import { AsOperator } from './access';
 import { rowOf } from './passed-on';
 
 const pathOf = (subject: string): string => `/operations/subjects/${encodeURIComponent(subject)}`;
@@ -27,9 +28,9 @@ export class SubjectsController {
   async erase(
     @Param('subject') subject: string,
     @Body() body: unknown,
-    @Headers('x-operator') operator: string | undefined,
+    @AsOperator() as: Omit<OperatorRequest, 'body'>,
   ) {
-    const answers = await this.fleet.sendToEach(`${pathOf(subject)}/erase`, { body, operator });
+    const answers = await this.fleet.sendToEach(`${pathOf(subject)}/erase`, { body, ...as });
     return answers.filter(({ status }) => status !== 404).map(rowOf);
   }
 }

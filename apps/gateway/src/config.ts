@@ -1,27 +1,12 @@
-import { serviceEnvironment } from '@parley/service';
+import { type Issuer, issuerUrl, keysUrl, serviceEnvironment } from '@parley/service';
 import { z } from 'zod';
-import type { Issuer } from './authentication';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/**
- * The keys' URL must be protected: an attacker who changes the keys in transit can pose as any
- * customer.
- */
-const PROTECTED = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(\/|$))/;
-
 const issuer = {
-  AUTH_ISSUER: z.url({
-    protocol: /^https?$/,
-    error: 'must be a URL such as https://login.example',
-  }),
+  AUTH_ISSUER: issuerUrl,
   AUTH_AUDIENCE: z.string(),
-  AUTH_JWKS_URL: z
-    .string()
-    .refine(
-      (url) => PROTECTED.test(url) && URL.canParse(url),
-      'must be a URL such as https://login.example/keys; http only on this machine',
-    ),
+  AUTH_JWKS_URL: keysUrl,
 };
 
 const nobody = z

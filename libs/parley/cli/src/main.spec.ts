@@ -196,7 +196,7 @@ describe('where the services are', () => {
     orders.answers[LIST] = [{ status: 401, body: { message: 'no' } }];
     expect(await run('overdue')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('set PARLEY_TOKEN to the OPERATIONS_TOKEN of the services'),
+      err: expect.stringContaining("set PARLEY_TOKEN to an operator's access token"),
     });
   });
 

@@ -2,8 +2,8 @@ import { type Messaging } from '@parley/messaging';
 import { NoSubscriptionError } from '@parley/messaging/transport';
 import { z } from 'zod';
 import {
+  type AdmittedRequest,
   type OperationsAnswer,
-  type OperationsRequest,
   failed,
   read,
   refusingBadRequests,
@@ -30,7 +30,7 @@ export class ConcurrencyRequests {
 
   async change(
     [subscription, ...rest]: readonly string[],
-    request: OperationsRequest,
+    request: AdmittedRequest,
   ): Promise<OperationsAnswer> {
     if (subscription === undefined || rest.length > 0)
       return failed(404, 'there is nothing to change here');

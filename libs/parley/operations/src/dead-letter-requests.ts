@@ -9,8 +9,8 @@ import {
 } from '@parley/messaging';
 import { z } from 'zod';
 import {
+  type AdmittedRequest,
   type OperationsAnswer,
-  type OperationsRequest,
   BadRequestError,
   failed,
   read,
@@ -97,7 +97,7 @@ export class DeadLetterRequests {
 
   async change(
     [first, verb, ...rest]: readonly string[],
-    request: OperationsRequest,
+    request: AdmittedRequest,
   ): Promise<OperationsAnswer> {
     const { desk } = this;
     const known =

@@ -1,5 +1,18 @@
+export {
+  AccessTokens,
+  InvalidTokenError,
+  type Issuer,
+  IssuerUnavailableError,
+  type VerifiedToken,
+} from './access-tokens';
+export { type AuditedRequest, type AuditRecord, AuditTrail } from './audit-trail';
 export type { InspectionProvider } from './inspection-provider';
-export { type AccessOptions, OperationsAccess, type Refusal } from './operations-access';
+export {
+  type AccessOptions,
+  type Admission,
+  OperationsAccess,
+  type Refusal,
+} from './operations-access';
 export { type Facts, OperationsApi, type OperationsApiOptions } from './operations-api';
 export {
   failed,
@@ -7,6 +20,7 @@ export {
   type OperationsAnswer,
   type OperationsRequest,
 } from './operations-request';
+export type { Operator, OperatorRole } from './operators';
 export {
   OperationsModule,
   OperationsModuleError,

@@ -1,11 +1,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { Logger } from '@nestjs/common';
+import { InvalidTokenError, IssuerUnavailableError } from './access-tokens';
+import { claimedOperator, type Operator, Operators } from './operators';
 
 /** Why a request is not answered, as HTTP says it. */
 export interface Refusal {
-  readonly status: 401 | 421;
+  readonly status: 401 | 403 | 421 | 503;
   readonly message: string;
+  /** Of a request that is refused for its role. */
+  readonly operator?: Operator;
 }
+
+/** The decision about a request. */
+export type Admission =
+  { readonly operator: Operator; readonly refusal?: undefined } | { readonly refusal: Refusal };
 
 /** Named as in the environment of a service, which fits. */
 export interface AccessOptions {
@@ -13,56 +22,113 @@ export interface AccessOptions {
   readonly HOST?: string;
   /** Names by which operations are reached, beside those of loopback and HOST; without ports. */
   readonly ALLOWED_HOSTS: readonly string[];
+  /** For services and emergencies; nobody's name is behind it. */
   readonly OPERATIONS_TOKEN?: string;
+  /** The issuer of operators' access tokens, with its audience and its keys: all three, or none. */
+  readonly OPERATORS_ISSUER?: string;
+  readonly OPERATORS_AUDIENCE?: string;
+  readonly OPERATORS_JWKS_URL?: string;
+  readonly OPERATORS_ROLES_CLAIM?: string;
+  readonly OPERATORS_NAME_CLAIM?: string;
 }
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 const EVERY_ADDRESS = ['0.0.0.0', '::'];
+const READS = new Set(['GET', 'HEAD']);
 
 /**
- * Decides whether a request may use operations: it must name a known host and carry the token of
- * operations, if one is set. A web page whose domain was pointed at this machine (DNS rebinding)
- * names its own domain as the host, and has no token.
+ * Decides whether a request may use operations. It must name a known host: a web page whose domain
+ * was pointed at this machine (DNS rebinding) names its own. And it must carry the token of
+ * operations, or an operator's access token whose role fits: `viewer` reads, `operator` changes.
  */
 export class OperationsAccess {
   private readonly hosts: ReadonlySet<string>;
   private readonly token?: string;
+  private readonly operators?: Operators;
 
   /** @param hostsSetting name of the setting of allowed hosts, for the refusal */
   constructor(
-    { HOST = 'localhost', ALLOWED_HOSTS, OPERATIONS_TOKEN }: AccessOptions,
+    options: AccessOptions,
     private readonly hostsSetting = 'ALLOWED_HOSTS',
   ) {
+    const { HOST = 'localhost', ALLOWED_HOSTS, OPERATIONS_TOKEN } = options;
     const listening = EVERY_ADDRESS.includes(HOST) ? [] : [HOST.includes(':') ? `[${HOST}]` : HOST];
     this.hosts = new Set(
       [...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => host.toLowerCase()),
     );
     this.token = OPERATIONS_TOKEN;
+    this.operators = operatorsOf(options);
   }
 
-  /** Undefined: the request may be answered. */
-  refusalOf({
-    host,
-    authorization,
-  }: Pick<IncomingHttpHeaders, 'host' | 'authorization'>): Refusal | undefined {
-    const name = nameOf(host ?? '');
+  /** @param method of HTTP: GET and HEAD read, all others change */
+  async admit(method: string, headers: IncomingHttpHeaders): Promise<Admission> {
+    const name = nameOf(headers.host ?? '');
     if (!this.hosts.has(name))
-      return {
-        status: 421,
-        message: `${name.slice(0, 100) || 'a request without Host'} is no name of this service; add it to ${this.hostsSetting} if it is`,
-      };
-    if (this.token === undefined || isSame(authorization ?? '', `Bearer ${this.token}`))
-      return undefined;
-    return {
-      status: 401,
-      message:
-        'operations want "authorization: Bearer <OPERATIONS_TOKEN>"; npm start writes the token to .data/run.json',
-    };
+      return refused(
+        421,
+        `${name.slice(0, 100) || 'a request without Host'} is no name of this service; add it to ${this.hostsSetting} if it is`,
+      );
+    return this.knowing(method, headers);
   }
+
+  private async knowing(method: string, headers: IncomingHttpHeaders): Promise<Admission> {
+    const { authorization } = headers;
+    const isOpen = this.token === undefined && this.operators === undefined;
+    if (isOpen || isToken(authorization, this.token))
+      return { operator: claimedOperator(headers['x-operator']) };
+    if (!this.operators) return refused(401, WANTS_TOKEN);
+    try {
+      return withRole(await this.operators.operatorOf(authorization), method);
+    } catch (error) {
+      if (error instanceof InvalidTokenError) return refused(401, WANTS_OPERATOR);
+      if (error instanceof IssuerUnavailableError) return refused(503, error.message);
+      throw error;
+    }
+  }
+}
+
+const WANTS_TOKEN =
+  'operations want "authorization: Bearer <OPERATIONS_TOKEN>"; npm start writes the token to .data/run.json';
+const WANTS_OPERATOR =
+  'operations want "authorization: Bearer <access token of an operator>", or the token of operations';
+
+const refused = (
+  status: Refusal['status'],
+  message: string,
+  operator?: Operator,
+): { readonly refusal: Refusal } => ({ refusal: { status, message, operator } });
+
+function withRole(operator: Operator, method: string): Admission {
+  const { role } = operator;
+  if (role === 'operator' || (role === 'viewer' && READS.has(method))) return { operator };
+  const message =
+    role === undefined
+      ? 'this token names none of the roles viewer and operator'
+      : 'a viewer reads; the role operator is needed for changes';
+  return refused(403, message, operator);
+}
+
+function operatorsOf({
+  OPERATORS_ISSUER: name,
+  OPERATORS_AUDIENCE: audience,
+  OPERATORS_JWKS_URL: keys,
+  OPERATORS_ROLES_CLAIM: roles,
+  OPERATORS_NAME_CLAIM,
+}: AccessOptions): Operators | undefined {
+  if (name === undefined || audience === undefined || keys === undefined) return undefined;
+  const logger = new Logger('operations');
+  return new Operators(
+    { name, audience, keys },
+    { roles, name: OPERATORS_NAME_CLAIM },
+    (message, error) => logger.warn({ message, error }),
+  );
 }
 
 /** `Shop.example:4080` names `shop.example`. */
 const nameOf = (host: string): string => host.replace(/:\d{1,5}$/, '').toLowerCase();
+
+const isToken = (authorization: string | undefined, token: string | undefined): boolean =>
+  token !== undefined && isSame(authorization ?? '', `Bearer ${token}`);
 
 /** Compares in constant time, for texts of any length. */
 const isSame = (given: string, wanted: string): boolean =>

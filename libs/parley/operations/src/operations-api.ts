@@ -1,14 +1,29 @@
 import { ContractError, contractNamed, type Contract } from '@parley/contract';
 import type { Messaging } from '@parley/messaging';
 import { withTimeout } from '@parley/messaging/transport';
+import { z } from 'zod';
+import { AuditTrail } from './audit-trail';
 import { ConcurrencyRequests } from './concurrency-requests';
 import { DeadLetterRequests } from './dead-letter-requests';
 import type { InspectionProvider } from './inspection-provider';
 import type { OperationsAccess } from './operations-access';
-import { failed, type OperationsAnswer, type OperationsRequest } from './operations-request';
+import type { Operator } from './operators';
+import {
+  type AdmittedRequest,
+  failed,
+  type OperationsAnswer,
+  type OperationsRequest,
+  read,
+  refusingBadRequests,
+} from './operations-request';
 import { SubjectRequests } from './subject-requests';
 
 const ASKING_TIMEOUT_MS = 3_000;
+
+const AuditQuery = z.object({
+  who: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(50),
+});
 
 /** Facts of the process that `status` shows beside those of messaging. */
 export interface Facts {
@@ -23,6 +38,8 @@ export interface Facts {
 
 export interface OperationsApiOptions {
   readonly access: OperationsAccess;
+  /** Default: one of its own. */
+  readonly audit?: AuditTrail;
   readonly facts: () => Facts;
   /** Undefined while the process starts. */
   readonly messaging: () => Messaging | undefined;
@@ -45,6 +62,7 @@ export interface OperationsApiOptions {
  *     GET  dead-letters[/groups]?subscription=&contract=&error=&group=&from=&to=&limit=
  *     GET  dead-letters/:id  dead-letters/audit?letter=&who=&limit=
  *     POST dead-letters/:id/replay|edit|discard  dead-letters/replay|discard
+ *     GET  audit?who=&limit=   changes that operators asked this process for
  *     GET  overdue             handlings over their timeout: contract, id, age
  *     GET  concurrency   POST concurrency/:subscription
  *     GET  subjects/:subject   POST subjects/:subject/erase
@@ -52,12 +70,37 @@ export interface OperationsApiOptions {
  *     GET  :name[/:key…]       entries of a provider that the service declares
  */
 export class OperationsApi {
-  constructor(private readonly options: OperationsApiOptions) {}
+  private readonly audit: AuditTrail;
 
-  /** Answers every request; an error is an answer, too. */
+  constructor(private readonly options: OperationsApiOptions) {
+    this.audit =
+      options.audit ?? new AuditTrail((message, details) => options.log('info', message, details));
+  }
+
+  /** Answers every request; an error is an answer, too. Changes are recorded, also refused ones. */
   async answer(request: OperationsRequest): Promise<OperationsAnswer> {
-    const refusal = this.options.access.refusalOf(request.headers);
-    if (refusal) return failed(refusal.status, refusal.message);
+    const { method, parts, from } = request;
+    const { operator, answer } = await this.admitted(request);
+    if (method === 'POST') {
+      const path = `/operations/${parts.map(encodeURIComponent).join('/')}`;
+      this.audit.note({ method, path, from }, operator, answer.status);
+    }
+    return answer;
+  }
+
+  private async admitted(
+    request: OperationsRequest,
+  ): Promise<{ readonly operator?: Operator; readonly answer: OperationsAnswer }> {
+    const admission = await this.options.access.admit(request.method, request.headers);
+    if (admission.refusal !== undefined) {
+      const { status, message, operator } = admission.refusal;
+      return { operator, answer: failed(status, message) };
+    }
+    const operator = foundByGuard(request) ?? admission.operator;
+    return { operator, answer: await this.done({ ...request, operator: operator.name }) };
+  }
+
+  private async done(request: AdmittedRequest): Promise<OperationsAnswer> {
     const [name = '', ...rest] = request.parts;
     try {
       if (request.method === 'POST') return await this.change(name, rest, request);
@@ -96,11 +139,19 @@ export class OperationsApi {
     if (name === 'overdue')
       return { status: 200, body: this.asked.introspection.consumerHealth().overdue ?? [] };
     if (name === 'concurrency') return this.concurrency.show();
+    if (name === 'audit') return this.audited(filter);
     if (name === 'dead-letters') return inTime(this.deadLetters.show(rest, filter));
     if (name === 'subjects') return inTime(this.subjects.show(rest));
     if (name === 'conversations' && this.options.conversation)
       return { status: 200, body: this.options.conversation(rest[0] ?? '') };
     return this.inspect(name, rest, filter);
+  }
+
+  private audited(filter: Readonly<Record<string, string>>): Promise<OperationsAnswer> {
+    return refusingBadRequests(async () => {
+      const { who, limit } = read(AuditQuery, filter);
+      return { status: 200, body: { entries: this.audit.latest(limit, who) } };
+    });
   }
 
   private async inspect(
@@ -180,7 +231,7 @@ export class OperationsApi {
   private async change(
     name: string,
     rest: string[],
-    request: OperationsRequest,
+    request: AdmittedRequest,
   ): Promise<OperationsAnswer> {
     // Browsers send it with every POST: no web page may replay messages through the loopback
     // address of its visitor.
@@ -212,6 +263,10 @@ export class OperationsApi {
     return messaging;
   }
 }
+
+/** The guard of an application decides by itself who may do what. */
+const foundByGuard = ({ operator: name }: OperationsRequest): Operator | undefined =>
+  name === undefined ? undefined : { name, isProven: true };
 
 async function listed(
   inspectable: InspectionProvider,

@@ -8,11 +8,19 @@ export interface OperationsRequest {
   readonly parts: readonly string[];
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingHttpHeaders;
-  /** Name of the operator, for the audit. */
-  readonly operator: string;
+  /** Name of the operator whom the application's own guard found. */
+  readonly operator?: string;
+  /** Address of the other side of the connection. */
+  readonly from?: string;
   /** The JSON of the body. @throws BadRequestError */
   readonly body: () => Promise<unknown>;
 }
+
+/** A request that may be answered. */
+export type AdmittedRequest = OperationsRequest & {
+  /** Name of the operator, for the audit. */
+  readonly operator: string;
+};
 
 /** The answer to a request. */
 export interface OperationsAnswer {
@@ -63,15 +71,9 @@ export const fromMessage = (
   parts,
   query,
   headers: message.headers,
-  operator: operatorOf(message.headers),
+  from: message.socket.remoteAddress,
   body: async () => json(await textOf(message)),
 });
-
-/** The operator's name as the request gives it. It is not verified. */
-function operatorOf(headers: IncomingHttpHeaders): string {
-  const header = headers['x-operator'];
-  return (typeof header === 'string' && header.trim().slice(0, 100)) || 'somebody';
-}
 
 async function textOf(message: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

@@ -45,7 +45,7 @@ export interface OperationsModuleOptions {
   readonly allowedHosts?: readonly string[];
   /**
    * Name of the operator of a request of Express or fastify, for the audit: the user whom a guard
-   * found. Default: the header `x-operator`.
+   * found. Default: the header `x-operator`, marked as claimed.
    */
   readonly operator?: (request: object) => string | undefined;
   /** Further providers of `<path>/<name>`: `{ sagas: SagaOperations }`. */

@@ -1,10 +1,10 @@
 import { MemorySubjectKeys } from '@parley/memory';
 import { type Messaging } from '@parley/messaging';
 import { SubjectKeyCache, systemClock } from '@parley/messaging/transport';
-import type { OperationsRequest } from './operations-request';
+import type { AdmittedRequest } from './operations-request';
 import { SubjectRequests } from './subject-requests';
 
-const posted = (body: object, operator = 'ann'): OperationsRequest => ({
+const posted = (body: object, operator = 'ann'): AdmittedRequest => ({
   method: 'POST',
   parts: [],
   query: {},

@@ -1,8 +1,8 @@
 import type { Messaging } from '@parley/messaging';
 import { z } from 'zod';
 import {
+  type AdmittedRequest,
   type OperationsAnswer,
-  type OperationsRequest,
   failed,
   read,
   refusingBadRequests,
@@ -35,7 +35,7 @@ export class SubjectRequests {
 
   async change(
     [subject, verb, ...rest]: readonly string[],
-    request: OperationsRequest,
+    request: AdmittedRequest,
   ): Promise<OperationsAnswer> {
     const ring = this.messaging.subjectKeys;
     if (!ring || !subject || verb !== 'erase' || rest.length > 0)

@@ -161,8 +161,8 @@ describe('dead letters of a service, over HTTP', () => {
         subscription: 'hotel.desk',
       }),
     );
-    expect(await ask('dead-letters/audit?who=ada')).toMatchObject({
-      body: { entries: [{ who: 'ada' }] },
+    expect(await ask('dead-letters/audit?who=ada (claimed)')).toMatchObject({
+      body: { entries: [{ who: 'ada (claimed)' }] },
     });
   });
 

@@ -3,6 +3,7 @@ import { milliseconds, type Duration } from '@parley/contract';
 import { crashAt } from '@parley/messaging/transport';
 import { HIDDEN, isSecretName, LOG_LEVELS, withoutSecretsInText } from '@parley/observability';
 import { z } from 'zod';
+import { issuerUrl, keysUrl } from './issuer';
 
 const number = (what: string, least: number, most: number) =>
   z.coerce
@@ -53,6 +54,28 @@ const kit = z.object({
     .describe(
       'what operations and the console ask of those who use them: a secret of the operators, the same for all services',
     ),
+  OPERATORS_ISSUER: issuerUrl
+    .optional()
+    .describe(
+      "who signs the access tokens of operators; with it, operations take an operator's token beside OPERATIONS_TOKEN",
+    ),
+  OPERATORS_AUDIENCE: z
+    .string()
+    .optional()
+    .describe('what tokens of operators must be meant for; another one than that of customers'),
+  OPERATORS_JWKS_URL: keysUrl
+    .optional()
+    .describe("where the public keys of the operators' issuer are"),
+  OPERATORS_ROLES_CLAIM: z
+    .string()
+    .default('roles')
+    .describe(
+      'the claim with the roles viewer and operator: its name, or a path such as realm_access.roles',
+    ),
+  OPERATORS_NAME_CLAIM: z
+    .string()
+    .default('sub')
+    .describe('the claim that names an operator in the audit; one that its owner cannot change'),
   ALLOWED_HOSTS: z
     .string()
     .default('')
@@ -178,6 +201,11 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
   ];
   if (isReachable(given['HOST']) && given['OPERATIONS_TOKEN'] === undefined)
     problems.push(NO_TOKEN(given['HOST']!));
+  const missing = missingOfOperators(given);
+  if (missing.length > 0)
+    problems.push(
+      `${missing.join(' and ')} must be set, too: operators are known by issuer, audience and keys together`,
+    );
   if (!success || problems.length > 0) throw new EnvironmentError(problems.join('\n'));
   return {
     ...(data as z.infer<typeof kit>),
@@ -219,6 +247,14 @@ function withDefaultUrls({
 /** True when a listener on this host accepts connections from other machines. */
 const isReachable = (host?: string): boolean =>
   host !== undefined && !/^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
+
+const OPERATORS = ['OPERATORS_ISSUER', 'OPERATORS_AUDIENCE', 'OPERATORS_JWKS_URL'];
+
+/** All three, or none. */
+function missingOfOperators(given: Variables): readonly string[] {
+  const missing = OPERATORS.filter((name) => given[name] === undefined);
+  return missing.length < OPERATORS.length ? missing : [];
+}
 
 const NO_TOKEN = (host: string): string =>
   `OPERATIONS_TOKEN is not set, but HOST is ${host}: whoever reaches that address could read and discard messages; set it to a secret of 16 characters or more, the same for all services`;

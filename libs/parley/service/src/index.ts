@@ -22,7 +22,17 @@ export {
   ProblemError,
   problemOf,
 } from './problem';
-export { OperationsAccess, type Refusal } from '@parley/operations';
+export {
+  AccessTokens,
+  type Admission,
+  AuditTrail,
+  InvalidTokenError,
+  type Issuer,
+  IssuerUnavailableError,
+  OperationsAccess,
+  type VerifiedToken,
+} from '@parley/operations';
+export { issuerUrl, keysUrl } from './issuer';
 export { serve, type ServeOptions } from './serve';
 export { Service } from './service';
 export { ServiceModule, type ServiceOptions } from './service.module';

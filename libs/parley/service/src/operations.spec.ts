@@ -381,7 +381,8 @@ describe('operations', () => {
       },
     );
     expect(said).toEqual([
-      'ada (the provider is slow) lets orders.saga handle 3 messages at a time; it were 10',
+      'ada (claimed) (the provider is slow) lets orders.saga handle 3 messages at a time; it were 10',
+      'audit: ada (claimed) POST /operations/concurrency/orders.saga 200',
     ]);
     expect(await change('orders.saga', { concurrency: 0 })).toMatchObject({ status: 400 });
     expect(await change('orders.nothing', { concurrency: 3 })).toMatchObject({

@@ -41,6 +41,7 @@ export class Operations {
     const { name, environment, lifecycle, logger, inspectable, conversations } = service;
     this.api = new OperationsApi({
       access: new OperationsAccess(environment),
+      audit: service.audit,
       facts: () => ({
         service: name,
         instance: environment.INSTANCE,

@@ -15,7 +15,7 @@ import { Database, DatabaseError } from './database';
 import type { Environment } from './environment';
 import { passesOf } from './fail-point';
 import { installed } from './installed';
-import type { InspectionProvider } from '@parley/operations';
+import { AuditTrail, type InspectionProvider } from '@parley/operations';
 import { Service } from './service';
 import { technologiesFor } from './technologies';
 
@@ -79,9 +79,10 @@ export class ServiceModule {
         { provide: Service, useValue: service },
         { provide: Logger, useValue: logger },
         { provide: Metrics, useValue: service.metrics },
+        { provide: AuditTrail, useValue: service.audit },
         ...data,
       ],
-      exports: [Service, Logger, Metrics, ...(database ? [DataSource] : [])],
+      exports: [Service, Logger, Metrics, AuditTrail, ...(database ? [DataSource] : [])],
     };
   }
 }

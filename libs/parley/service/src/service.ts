@@ -3,7 +3,7 @@ import { Conversations, Logger, Metrics } from '@parley/observability';
 import type { Environment } from './environment';
 import type { Database } from './database';
 import { Lifecycle } from './lifecycle';
-import type { InspectionProvider } from '@parley/operations';
+import { AuditTrail, type InspectionProvider } from '@parley/operations';
 
 export interface ServiceParts {
   readonly environment: Environment;
@@ -26,6 +26,7 @@ export class Service {
   readonly lifecycle = new Lifecycle();
   readonly metrics = new Metrics();
   readonly conversations: Conversations;
+  readonly audit: AuditTrail;
 
   constructor(
     readonly name: string,
@@ -33,6 +34,7 @@ export class Service {
     { environment, database, inspectable = {}, ownCopies }: ServiceParts,
   ) {
     this.environment = environment;
+    this.audit = new AuditTrail((message, details) => logger.write('info', message, details));
     this.conversations = new Conversations(name);
     this.database = database;
     this.inspectable = inspectable;

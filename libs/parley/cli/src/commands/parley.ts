@@ -1,7 +1,8 @@
 import type { CommandGroup } from '../command-line/command';
+import { audit } from './audit';
 import { completionOf } from './completion';
 import { concurrency } from './concurrency';
-import { audit } from './dead-letters-audit';
+import { audit as deadLettersAudit } from './dead-letters-audit';
 import { discard, replay } from './dead-letters-decide';
 import { edit } from './dead-letters-edit';
 import { list } from './dead-letters-list';
@@ -19,7 +20,7 @@ import { topology } from './topology';
 const deadLetters: CommandGroup = {
   name: 'dead-letters',
   summary: 'messages that no handling helped: list, show, edit, replay, discard, audit',
-  commands: [list, show, edit, replay, discard, audit],
+  commands: [list, show, edit, replay, discard, deadLettersAudit],
 };
 
 /** All commands. */
@@ -34,6 +35,7 @@ export const PARLEY: CommandGroup = {
     overdue,
     concurrency,
     erase,
+    audit,
     explain,
     topology,
     doctor,

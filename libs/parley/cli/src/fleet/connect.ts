@@ -53,7 +53,7 @@ export async function placeBehind(consoleUrl: string, token?: string): Promise<P
 }
 
 export const wantsToken = (url: string): string =>
-  `Operations at ${url} want a token: set PARLEY_TOKEN to the OPERATIONS_TOKEN of the services.`;
+  `Operations at ${url} want a token: set PARLEY_TOKEN to an operator's access token, or to the OPERATIONS_TOKEN of the services.`;
 
 function checkUrl(url: string): void {
   if (/^https?:\/\//.test(url) && URL.canParse(url)) return;

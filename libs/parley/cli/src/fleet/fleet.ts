@@ -16,6 +16,8 @@ export interface Answer {
 export interface OperatorRequest {
   readonly body?: unknown;
   readonly operator?: string;
+  /** Passed on in place of the fleet's own token: the header that proves who the operator is. */
+  readonly authorization?: string;
 }
 
 /** URLs of each service's instances: where operations are, as `addressOf` says. */
@@ -126,11 +128,13 @@ export class Fleet {
   }
 
   private asFetched(request?: OperatorRequest): RequestInit {
-    const authorization = this.token !== undefined && { authorization: `Bearer ${this.token}` };
-    if (!request) return { headers: { ...authorization } };
+    const authorization =
+      request?.authorization ?? (this.token !== undefined ? `Bearer ${this.token}` : undefined);
+    const known = authorization !== undefined && { authorization };
+    if (!request) return { headers: { ...known } };
     const { body, operator } = request;
     const headers = {
-      ...authorization,
+      ...known,
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(operator !== undefined && { 'x-operator': operator }),
     };
