@@ -148,7 +148,8 @@ export function neverSettlingCalls(promise: TryPromise): void {
     expect(
       answers.map((one) => one.status === 'rejected' && one.reason instanceof DeadlineExceeded),
     ).toEqual(Array(20).fill(true));
-    await instance.messaging.drained(0).then((drained) => expect(drained).toBe(true));
+    // The callee's timer may fire a little after the caller's.
+    expect(await instance.messaging.drained(5_000)).toBe(true);
     expect(await messenger.call(contract, { key: 'k', n: 1 })).toEqual({ key: 'k', n: 1 });
     await eventually(
       async () =>

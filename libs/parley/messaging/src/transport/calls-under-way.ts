@@ -42,6 +42,8 @@ export class CallUnderWay {
   readonly deadline: Deadline;
   private readonly aborting = new AbortController();
   private readonly stopTimer: () => void;
+  /** Answered: what happens to the connection afterwards ends nothing, and costs no error. */
+  private isAnswered = false;
 
   constructor(
     private readonly contract: string,
@@ -58,6 +60,7 @@ export class CallUnderWay {
 
   /** The caller cancelled, or its connection broke. */
   callerGone(): void {
+    if (this.isAnswered) return;
     if (this.deadline.budget() <= CLOCKS_DIFFER_MS) this.late();
     else this.aborting.abort(new CallerGoneError(this.contract));
   }
@@ -68,6 +71,7 @@ export class CallUnderWay {
 
   /** The call was answered. */
   end(): void {
+    this.isAnswered = true;
     this.stopTimer();
     this.onEnd();
   }

@@ -51,8 +51,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     return new Server({
       'grpc.max_receive_message_length': MESSAGE_LIMIT,
       'grpc.max_send_message_length': MESSAGE_LIMIT,
-      // Callers that go by a name look it up again when they reconnect, and so find instances that
-      // were added.
+      // Callers that reach the instances through one address, of a balancer of connections, get to
+      // instances that were added.
       'grpc.max_connection_age_ms': milliseconds('5m'),
       'grpc.max_connection_age_grace_ms': milliseconds('1m'),
     });

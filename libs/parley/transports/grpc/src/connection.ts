@@ -1,0 +1,113 @@
+import {
+  Client,
+  connectivityState,
+  credentials,
+  status,
+  type ChannelOptions,
+  type ClientUnaryCall,
+} from '@grpc/grpc-js';
+import { isIPv4, isIPv6 } from 'node:net';
+import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
+import {
+  addressOf,
+  type CallConnection,
+  type CallResult,
+  type InstanceAddress,
+  type OutgoingCall,
+} from '@parley/messaging/transport';
+import { DeadlineExceeded } from '@parley/resilience';
+import { MESSAGE_LIMIT, methodOf } from './codec';
+import { faultOf } from './fault';
+import { metadataOf } from './headers';
+
+const CHANNEL: ChannelOptions = {
+  // A service's name is resolved and its instances are chosen by @parley/messaging.
+  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ pick_first: {} }] }),
+  'grpc.service_config_disable_resolution': 1,
+  // A connection that failed is replaced, together with its pause.
+  'grpc.use_local_subchannel_pool': 1,
+  // A host that vanished without a word is noticed while calls wait for it.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  'grpc.max_receive_message_length': MESSAGE_LIMIT,
+  'grpc.max_send_message_length': MESSAGE_LIMIT,
+  'grpc.enable_http_proxy': 0,
+};
+
+/** A gRPC channel to one instance. */
+export class GrpcConnection implements CallConnection {
+  private client?: Client;
+
+  constructor(private readonly instance: InstanceAddress) {}
+
+  call(request: OutgoingCall): Promise<CallResult> {
+    const { contract, headers, body, deadline, signal } = request;
+    const budget = deadline.budget();
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (budget === 0) throw new DeadlineExceeded(contract.name, 0);
+      const client = this.connected();
+      const { path, encode, decode } = methodOf(contract);
+      const call = client.makeUnaryRequest(
+        path,
+        encode,
+        decode,
+        body,
+        metadataOf(headers),
+        { deadline: deadline.at },
+        (error, reply) => {
+          signal?.removeEventListener('abort', cancel);
+          if (!error) return resolve({ ok: true, body: reply! });
+          if (signal?.aborted) return reject(signal.reason);
+          if (error.code === status.DEADLINE_EXCEEDED)
+            return reject(new DeadlineExceeded(contract.name, budget));
+          const fault = faultOf(error);
+          if (fault) return resolve({ ok: false, fault });
+          if (wasSent(call, client)) return reject(new ReplyLostError(contract, error.details));
+          this.replace(client);
+          reject(new OwnerUnavailableError(contract, error.details));
+        },
+      );
+      const cancel = () => call.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.client?.close();
+    this.client = undefined;
+  }
+
+  private connected(): Client {
+    return (this.client ??= new Client(
+      targetOf(this.instance),
+      credentials.createInsecure(),
+      CHANNEL,
+    ));
+  }
+
+  /**
+   * grpc-js waits before it connects again and fails requests meanwhile, though the instance may be
+   * back: the next request gets a client that has not failed.
+   */
+  private replace(client: Client): void {
+    const state = client.getChannel().getConnectivityState(false);
+    if (client !== this.client || state !== connectivityState.TRANSIENT_FAILURE) return;
+    this.client = undefined;
+    client.close();
+  }
+}
+
+/**
+ * UNAVAILABLE alone does not tell "could not connect" from "connection lost while waiting". But a
+ * call knows its peer once it was put on a connection; before, and when it was refused and not put
+ * on another, it names the channel's target.
+ */
+const wasSent = (call: ClientUnaryCall, client: Client): boolean =>
+  call.getPeer() !== client.getChannel().getTarget();
+
+function targetOf(instance: InstanceAddress): string {
+  const { host } = instance;
+  const resolver = isIPv4(host) ? 'ipv4:' : isIPv6(host) ? 'ipv6:' : 'dns:///';
+  return resolver + addressOf(instance);
+}
