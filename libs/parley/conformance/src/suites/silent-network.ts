@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { broadcast, command, event, type Kind } from '@parley/contract';
-import type { Technology } from '@parley/messaging';
+import type { HandlerContext, Technology } from '@parley/messaging';
 import { z } from 'zod';
 import { Instance } from '../harness/instance';
 import { MemoryDatabases, FaultyLink } from '../harness/memory-place';
-import { eventually, Recorder } from '../harness/recorder';
+import { eventually, Gate, Recorder } from '../harness/recorder';
 import { TcpProxy } from '../harness/tcp-proxy';
 import { handler, type Job, say } from '../harness/test-scenario';
 
@@ -44,11 +44,23 @@ export function silentNetworkSuite(network: SilentNetwork): void {
   const { technology, kind, toldWithin, backWithin } = network;
   const service = `t${randomBytes(4).toString('hex')}`;
   const contract = contractOf(kind, service);
-  const handled = new Recorder<number>();
+  const databases = new MemoryDatabases();
+  const begun = new Recorder<number>();
+  const [silent, lostHandling] = [new Gate(), 2];
   let road: TcpProxy;
   let instance: Instance;
 
-  beforeAll(async () => {
+  const handle = async ({ n }: Job, context: HandlerContext<object>) => {
+    begun.note(n);
+    if (n === lostHandling) await silent.opened;
+    const record = (tx: object) => databases.record(service, tx, String(n));
+    if (kind === 'broadcast') await context.transaction(async (tx) => record(tx));
+    else record(context.tx);
+  };
+  const effects = (n: number) =>
+    databases.effects(service).filter((effect) => effect === String(n)).length;
+
+  const setUp = async () => {
     road = await TcpProxy.to(network.url, network.port);
     const url = new URL(road.along(network.url));
     for (const [name, value] of Object.entries(network.options ?? {}))
@@ -57,54 +69,59 @@ export function silentNetworkSuite(network: SilentNetwork): void {
       options: {
         urls: { [`${kind}s`]: url.href },
         technologies: [technology],
-        store: new MemoryDatabases().linked(service, new FaultyLink()),
+        store: databases.linked(service, new FaultyLink()),
       },
       kill: () => road.down(),
       alive: () => road.connections > 0,
       close: () => road.close(),
     };
-    const note = handler(contract, ({ n }: Job) => handled.note(n));
-    instance = await Instance.start(service, `${service}-1`, place, [note]);
-  }, 60_000);
-  afterAll(async () => {
-    await instance.stop();
-    await network.tearDown(service);
-  }, 60_000);
+    instance = await Instance.start(service, `${service}-1`, place, [handler(contract, handle)]);
+  };
 
   const publish = (n: number) => say(instance, contract, { key: 'k', n });
+  const isPublished = (n: number) =>
+    publish(n).then(
+      () => true,
+      () => false,
+    );
   const isState = async (state: string) =>
     (await instance.messaging.introspection.health()).intakes.every(
       (intake) => intake.state === state,
     );
 
-  it(
-    `a network that loses everything is told, ends what is published, and is forgotten when it is back: ${kind}s over ${technology.name}`,
-    async () => {
-      await publish(1);
-      await eventually(() => handled.entries.includes(1), 'the first to be handled');
+  describe(`${kind}s over ${technology.name}`, () => {
+    beforeAll(setUp, 60_000);
+    afterAll(async () => {
+      silent.open();
+      await instance.stop();
+      await network.tearDown(service);
+    }, 60_000);
 
-      expect(road.silence()).toBeGreaterThan(0);
-      const [since, unpublished] = [performance.now(), publish(2)];
-      const ended = unpublished.then(
-        () => 'well',
-        () => performance.now() - since,
-      );
-      await eventually(() => isState('disconnected'), 'readiness to tell', toldWithin);
-      expect(await ended).toBeLessThan(PUBLISHED_WITHIN_MS);
+    it(
+      'a network that loses everything is told, ends what is published, and is forgotten when it is back; what was being handled takes effect once',
+      async () => {
+        await publish(1);
+        await eventually(() => effects(1) > 0, 'the first to be handled');
+        await publish(lostHandling);
+        await begun.reach(2);
 
-      road.up();
-      await eventually(() => isState('consuming'), 'readiness to be well again', backWithin);
-      await eventually(
-        () =>
-          publish(3).then(
-            () => true,
-            () => false,
-          ),
-        'something to be published again',
-        backWithin,
-      );
-      await eventually(() => handled.entries.includes(3), 'it to be handled', backWithin);
-    },
-    2 * (toldWithin + PUBLISHED_WITHIN_MS + 3 * backWithin),
-  );
+        expect(road.silence()).toBeGreaterThan(0);
+        silent.open();
+        const [since, unpublished] = [performance.now(), publish(3)];
+        const ended = unpublished.then(
+          () => 'well',
+          () => performance.now() - since,
+        );
+        await eventually(() => isState('disconnected'), 'readiness to tell', toldWithin);
+        expect(await ended).toBeLessThan(PUBLISHED_WITHIN_MS);
+
+        road.up();
+        await eventually(() => isState('consuming'), 'readiness to be well again', backWithin);
+        await eventually(() => isPublished(4), 'something to be published again', backWithin);
+        await eventually(() => effects(4) > 0, 'it to be handled', backWithin);
+        expect(effects(lostHandling)).toBe(1);
+      },
+      2 * (toldWithin + PUBLISHED_WITHIN_MS + 3 * backWithin),
+    );
+  });
 }

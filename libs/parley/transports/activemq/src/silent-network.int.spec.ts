@@ -5,15 +5,16 @@ import { removeTraces } from './traces.fixture';
 const url = process.env.ACTIVEMQ_URL ?? '';
 
 if (url)
-  silentNetworkSuite({
-    technology: activemq,
-    kind: 'command',
-    url,
-    port: 61616,
+  for (const kind of ['command', 'broadcast'] as const)
+    silentNetworkSuite({
+      technology: activemq,
+      kind,
+      url,
+      port: 61616,
 
-    toldWithin: 20_000,
-    // The broker serves a lane's next consumer when it ends the silent one's connection by itself.
-    backWithin: 60_000,
-    tearDown: (service) => removeTraces(url, [service]),
-  });
+      toldWithin: 20_000,
+      // The broker serves a lane's next consumer when it ends the silent one's connection by itself.
+      backWithin: 60_000,
+      tearDown: (service) => removeTraces(url, [service]),
+    });
 else it.skip('activemq: not run, for ACTIVEMQ_URL is not set', () => undefined);

@@ -15,8 +15,10 @@ export const connectionOptions = (address: Address) => ({
   retryAttempts: Number.MAX_SAFE_INTEGER,
   retryDelay: RETRY_AFTER,
   connectTimeout: CONNECTED_WITHIN,
-  // A peer that is gone without a word is found out by the operating system.
+  // An idle connection that the network lost is found by the operating system; one that owes an
+  // answer, by this bound. Without it, all that is published would wait for that one.
   keepAlive: 5_000,
+  socketTimeout: CONNECTED_WITHIN,
   // A broadcast is news: said when the connection is back it would be late, and said twice it would
   // be wrong.
   enableOfflineQueue: false,
