@@ -96,14 +96,18 @@ describe('a mailbox that is a folder', () => {
 describe('a mailbox that is a mail server', () => {
   let server: Server;
   let received: string[];
+  /** The first line of the client that is not answered, nor anything after it. */
+  let silentFrom: RegExp | undefined;
   const port = () => (server.address() as AddressInfo).port;
 
   /** As much of SMTP as a client needs. */
   beforeEach(async () => {
     received = [];
+    silentFrom = undefined;
     server = createServer((socket) => {
       let data: string | undefined;
-      const say = (line: string) => socket.write(`${line}\r\n`);
+      let isSilent = silentFrom?.test('connect') ?? false;
+      const say = (line: string) => isSilent || socket.write(`${line}\r\n`);
       say('220 ready');
       socket
         .on('error', () => undefined)
@@ -116,6 +120,7 @@ describe('a mailbox that is a mail server', () => {
             return void say('250 taken');
           }
           for (const command of chunk.toString('latin1').split('\r\n').filter(Boolean)) {
+            isSilent ||= silentFrom?.test(command) ?? false;
             if (command.startsWith('DATA')) data = '';
             say(
               command.startsWith('DATA')
@@ -127,7 +132,7 @@ describe('a mailbox that is a mail server', () => {
           }
         });
     });
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    await new Promise<void>((listening) => server.listen(0, '::', listening));
   });
   afterEach(() => new Promise((closed) => server.close(closed)));
 
@@ -137,6 +142,27 @@ describe('a mailbox that is a mail server', () => {
     mailbox.close();
     expect(received).toHaveLength(1);
     expect(received[0]).toContain(`Message-ID: ${mail.messageId}`);
+  });
+
+  it('may have an IPv6 address', async () => {
+    const mailbox = mailboxAt(`smtp://[::1]:${port()}`, FROM);
+    await mailbox.put(mail);
+    mailbox.close();
+    expect(received).toHaveLength(1);
+  });
+
+  it.each([
+    ['before its greeting', /^connect$/, /Greeting never received|Timeout/],
+    ['after it', /^EHLO/, 'Timeout'],
+    ['when the text of the mail begins', /^DATA/, 'Timeout'],
+  ])('is given up when it falls silent %s, and has the next mail', async (_, from, why) => {
+    silentFrom = from;
+    const mailbox = mailboxAt(`smtp://127.0.0.1:${port()}`, FROM, 200);
+    await expect(mailbox.put(mail)).rejects.toThrow(why);
+    silentFrom = undefined;
+    await mailbox.put(mail);
+    mailbox.close();
+    expect(received).toHaveLength(1);
   });
 
   it('says so when nobody answers there', async () => {

@@ -27,11 +27,18 @@ class MailUrlError extends Error {
   }
 }
 
-/** @param url `file:/folder`: a file a mail; `smtp://…`, `smtps://…`: a mail server */
-export function mailboxAt(url: string, from: string): Mailbox {
+/** Milliseconds until a mail server that does not answer is given up. */
+const SMTP_SILENCE_MS = 10_000;
+
+/**
+ * @param url `file:/folder`: a file a mail; `smtp://…`, `smtps://…`: a mail server
+ * @param silenceMs milliseconds for each answer of a mail server, 10 s by default
+ * @throws MailUrlError
+ */
+export function mailboxAt(url: string, from: string, silenceMs = SMTP_SILENCE_MS): Mailbox {
   const { protocol } = URL.canParse(url) ? new URL(url) : { protocol: '' };
   if (protocol === 'file:') return new Folder(fileURLToPath(url), from);
-  if (protocol === 'smtp:' || protocol === 'smtps:') return new MailServer(url, from);
+  if (protocol === 'smtp:' || protocol === 'smtps:') return new MailServer(url, from, silenceMs);
   throw new MailUrlError(url);
 }
 
@@ -106,14 +113,13 @@ class Folder extends Mailbox {
   }
 }
 
-const PATIENCE = 10_000;
-
 class MailServer extends Mailbox {
   private readonly transport;
 
   constructor(
     url: string,
     private readonly from: string,
+    silenceMs: number,
   ) {
     super();
     const { hostname, port, protocol, username, password } = new URL(url);
@@ -127,9 +133,9 @@ class MailServer extends Mailbox {
           ? undefined
           : { user: decodeURIComponent(username), pass: decodeURIComponent(password) },
       pool: true,
-      connectionTimeout: PATIENCE,
-      greetingTimeout: PATIENCE,
-      socketTimeout: PATIENCE,
+      connectionTimeout: silenceMs,
+      greetingTimeout: silenceMs,
+      socketTimeout: silenceMs,
     });
   }
 
