@@ -9,6 +9,7 @@ describe('the connection to the provider', () => {
   let handle: Handler;
   let requests: number;
   let connection: ProviderConnection;
+  const port = () => (server.address() as AddressInfo).port;
   const signal = new AbortController().signal;
   const ask = (asking = signal) =>
     connection.ask('POST', '/charges', { key: 'k', body: { amount: 1 }, signal: asking });
@@ -19,11 +20,8 @@ describe('the connection to the provider', () => {
       requests++;
       handle(request, response);
     });
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-    connection = new ProviderConnection(
-      new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
-      200,
-    );
+    await new Promise<void>((listening) => server.listen(0, '::', listening));
+    connection = new ProviderConnection(new URL(`http://127.0.0.1:${port()}`), 200);
   });
   afterEach(async () => {
     connection.close();
@@ -37,6 +35,13 @@ describe('the connection to the provider', () => {
         .writeHead(402, { 'content-type': 'application/json; charset=utf-8' })
         .end('{"reason":"no"}');
     expect(await ask()).toEqual({ status: 402, body: { reason: 'no' } });
+  });
+
+  it('may have an IPv6 address', async () => {
+    handle = (_, response) => response.writeHead(201).end();
+    const other = new ProviderConnection(new URL(`http://[::1]:${port()}`), 200);
+    expect(await other.ask('GET', '/', { signal })).toMatchObject({ status: 201 });
+    other.close();
   });
 
   it.each([429, 500, 503])(

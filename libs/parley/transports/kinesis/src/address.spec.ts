@@ -26,6 +26,11 @@ describe('the address of a Kinesis', () => {
     expect(new Address('kinesis://localhost:4567').endpoint).toBe('https://localhost:4567');
   });
 
+  it('or an IPv6 address', () => {
+    expect(new Address('kinesis://[::1]:4567?insecure=true').endpoint).toBe('http://[::1]:4567');
+    expect(new Address('kinesis://[::1]').endpoint).toBe('https://[::1]');
+  });
+
   it('shows neither key nor secret', () => {
     expect(String(own)).toBe('kinesis://streams.example:4567');
   });
