@@ -40,7 +40,7 @@ const HELP = `npm run order -- [options]
   --country CC      where to (default GB; AQ cannot be shipped to)
   --watch           show broadcasts as well
   --help
-CUSTOMER_TOKEN in the environment: whose order it is, where the edge asks for that`;
+CUSTOMER_TOKEN in the environment: whose order it is, where the edge asks for that; without it, a guest's`;
 
 const PATIENCE = 180_000;
 /** After the final state: mails and figures follow by themselves. */
@@ -59,7 +59,7 @@ const run = readRun() ?? fail(NOT_RUNNING);
 const gateway = process.env.GATEWAY_URL ?? run.gatewayUrl ?? fail(NO_GATEWAY);
 
 const lines = await linesOf(options.sku);
-const { orderId, conversation } = await place();
+const { orderId, conversation, asOwner } = await place();
 console.log(`order ${orderId}\n`);
 /** @type {Set<string>} */
 const seen = new Set();
@@ -68,9 +68,7 @@ const began = Date.now();
 let order;
 do {
   await sleep(100);
-  order = await readJson(`${gateway}/orders/${orderId}`, { headers: asCustomer }).catch(
-    () => order,
-  );
+  order = await readJson(`${gateway}/orders/${orderId}`, { headers: asOwner }).catch(() => order);
   await draw();
 } while (!isOver(order) && Date.now() - began < PATIENCE);
 for (const until = Date.now() + EPILOGUE; Date.now() < until; await sleep(200)) await draw();
@@ -133,13 +131,17 @@ async function place() {
     headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID(), ...asCustomer },
     body: JSON.stringify(body),
   });
-  /** @type {{ orderId: string, title?: string, errors?: { field: string, message: string }[] }} */
+  /** @type {{ orderId: string, guest?: { token: string }, title?: string, errors?: { field: string, message: string }[] }} */
   const answer = JSON.parse(await response.text());
   if (response.status !== 202)
     fail(
       `The order was refused: ${answer.title}${(answer.errors ?? []).map(({ field, message }) => `\n  ${field}: ${message}`).join('')}`,
     );
-  return { orderId: answer.orderId, conversation: response.headers.get('x-correlation-id') };
+  return {
+    orderId: answer.orderId,
+    conversation: response.headers.get('x-correlation-id'),
+    asOwner: answer.guest ? { authorization: `Bearer ${answer.guest.token}` } : asCustomer,
+  };
 }
 
 async function draw() {

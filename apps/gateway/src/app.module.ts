@@ -2,8 +2,10 @@ import { Module } from '@nestjs/common';
 import { ServiceModule } from '@parley/service';
 import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
+import { Callers } from './callers';
 import { environment, issuerOf } from './config';
 import { CustomerOrders } from './customer-orders';
+import { GuestTokens } from './guest-tokens';
 import { OrderFeed } from './order-feed';
 import { OrdersController } from './orders.controller';
 import { Prices } from './prices';
@@ -16,6 +18,8 @@ import { ProductsController } from './products.controller';
     Prices,
     OrderFeed,
     CustomerOrders,
+    Callers,
+    { provide: GuestTokens, useFactory: () => GuestTokens.from(environment) },
     { provide: Authentication, useFactory: () => new Authentication(issuerOf(environment)) },
   ],
 })

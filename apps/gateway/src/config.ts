@@ -37,7 +37,17 @@ export const authenticationIn = ({
   };
 };
 
-export const environment = serviceEnvironment(authenticationIn(process.env));
+const guests = {
+  GUEST_TOKENS_KEY: z
+    .string()
+    .min(32, 'must have 32 characters or more')
+    .optional()
+    .describe(
+      'signs the tokens that open the orders of guests, the same for all instances; default: derived from OPERATIONS_TOKEN',
+    ),
+};
+
+export const environment = serviceEnvironment({ ...authenticationIn(process.env), ...guests });
 
 /** Undefined: the edge is open. */
 export function issuerOf({

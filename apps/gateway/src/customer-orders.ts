@@ -3,27 +3,37 @@ import { type Account, GetOrder, ListOrders, PlaceOrder } from '@contracts/order
 import { Injectable } from '@nestjs/common';
 import { CallError, Messenger } from '@parley/messaging';
 import { checked, problem, ProblemError } from '@parley/service';
+import { type Caller, Callers, maySee, UNKNOWN_CALLER } from './callers';
 import { cursorAt } from './cursor';
 import { NewOrder, OrderFilter, OrderId, type OrderView } from './edge.schema';
+import type { GuestToken } from './guest-tokens';
+
+/** An order that was taken over; a guest gets the token that opens it. */
+export interface PlacedOrder {
+  readonly orderId: string;
+  readonly status: OrderView['status'];
+  readonly guest?: GuestToken;
+}
 
 /**
- * Orders as a customer places and sees them, for REST and GraphQL alike. Without an account
- * (authentication is off) everybody sees all orders.
+ * Orders as their callers place and see them, for REST and GraphQL alike: customers those of their
+ * account, guests one, and everybody all of them while authentication is off.
  */
 @Injectable()
 export class CustomerOrders {
-  constructor(private readonly messenger: Messenger) {}
+  constructor(
+    private readonly messenger: Messenger,
+    private readonly callers: Callers,
+  ) {}
 
   /** @throws ProblemError naming the wrong fields; CallError with a code of PlaceOrder */
-  async place(
-    account: Account | undefined,
-    key: string,
-    body: unknown,
-  ): Promise<{ orderId: string; status: OrderView['status'] }> {
+  async place(caller: Caller, key: string, body: unknown): Promise<PlacedOrder> {
     const order = checked(NewOrder, body);
-    const idempotencyKey = keyOf(account, PlaceOrder.name, key);
+    const request = { ...order, idempotencyKey: keyOf(caller, key), account: accountOf(caller) };
     try {
-      return await this.messenger.call(PlaceOrder, { ...order, idempotencyKey, account });
+      const accepted = await this.messenger.call(PlaceOrder, request);
+      const guest = await this.callers.guestTokenFor(caller, accepted.orderId);
+      return guest === undefined ? accepted : { ...accepted, guest };
     } catch (error) {
       if (CallError.is(error, PlaceOrder, 'key-reused'))
         throw new CallError(PlaceOrder, 'key-reused', { idempotencyKey: key }); // as the customer knows it
@@ -31,17 +41,19 @@ export class CustomerOrders {
     }
   }
 
-  /** Answers "not found" for another account's order, too: which ids exist is not revealed. */
-  async get(account: Account | undefined, id: string): Promise<OrderView> {
+  /** Answers "not found" for an order of somebody else, too: which ids exist is not revealed. */
+  async get(caller: Caller, id: string): Promise<OrderView> {
     const request = { orderId: checkedOrderId(id) };
     const { account: placedBy, ...order } = await this.messenger.call(GetOrder, request);
-    if (account !== undefined && account !== placedBy) throw new ProblemError(NO_SUCH_ORDER);
+    if (!maySee(caller, { orderId: order.orderId, placedBy }))
+      throw new ProblemError(NO_SUCH_ORDER);
     return order;
   }
 
-  /** @throws ProblemError naming the wrong parts of the filter */
-  async list(account: Account | undefined, filter: unknown) {
-    const request = { ...checked(OrderFilter, filter), account };
+  /** @throws ProblemError for a guest, and naming the wrong parts of the filter */
+  async list(caller: Caller, filter: unknown) {
+    if (caller.kind === 'guest') throw new ProblemError(UNKNOWN_CALLER);
+    const request = { ...checked(OrderFilter, filter), account: accountOf(caller) };
     const { next, ...page } = await this.messenger.call(ListOrders, request);
     return { ...page, ...(next === undefined ? {} : { next: cursorAt(next) }) };
   }
@@ -56,11 +68,16 @@ export function checkedOrderId(id: string): string {
   return result.data;
 }
 
-/** A key is one account's, for one operation: others that choose the same text have another key. */
-function keyOf(account: Account | undefined, operation: string, key: string): string {
-  return account === undefined
-    ? key
-    : createHash('sha256')
-        .update(JSON.stringify([account, operation, key]))
-        .digest('base64url');
+const accountOf = (caller: Caller): Account | undefined =>
+  caller.kind === 'customer' ? caller.account : undefined;
+
+/**
+ * A key is one account's, for one operation: others that choose the same text have another key. All
+ * guests share theirs, and cannot name one of an account.
+ */
+function keyOf(caller: Caller, key: string): string {
+  if (caller.kind === 'anybody') return key;
+  return createHash('sha256')
+    .update(JSON.stringify([accountOf(caller) ?? null, PlaceOrder.name, key]))
+    .digest('base64url');
 }

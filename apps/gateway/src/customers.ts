@@ -1,33 +1,53 @@
-import type { Account } from '@contracts/orders';
 import {
   applyDecorators,
   type CanActivate,
   createParamDecorator,
   type ExecutionContext,
   Injectable,
+  SetMetadata,
   UseGuards,
 } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
 import { ApiBearerAuth, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { ProblemError } from '@parley/service';
 import type { FastifyRequest } from 'fastify';
-import { Authentication, type Proven } from './authentication';
+import { type Caller, Callers, UNKNOWN_CALLER } from './callers';
 import { ProblemBody } from './edge.schema';
 
-const customers = new WeakMap<object, Proven | undefined>();
+const GUESTS = 'edge:guests';
+const callers = new WeakMap<object, Caller>();
 const requestIn = (context: ExecutionContext) =>
   context.switchToHttp().getRequest<FastifyRequest>();
 
 @Injectable()
 class CustomerGuard implements CanActivate {
-  constructor(private readonly authentication: Authentication) {}
+  constructor(
+    private readonly callers: Callers,
+    private readonly reflector: Reflector,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = requestIn(context);
-    customers.set(request, await this.authentication.customerOf(request.headers.authorization));
+    const caller = await this.callers.callerOf(request.headers.authorization);
+    const guests = this.reflector.get<Guests | undefined>(GUESTS, context.getHandler());
+    if (!isWelcome(caller, guests)) throw new ProblemError(UNKNOWN_CALLER);
+    callers.set(request, caller);
     return true;
   }
 }
 
-/** For customers only: a request without a valid token is refused, unless authentication is off. */
+/** Guests of a route: all, or those with the token of their order. */
+type Guests = 'all' | 'with a token';
+
+const isWelcome = (caller: Caller, guests: Guests | undefined): boolean =>
+  caller.kind !== 'guest' ||
+  guests === 'all' ||
+  (guests === 'with a token' && caller.orderId !== undefined);
+
+/**
+ * For customers only: a request without a valid token is refused, unless authentication is off or
+ * the route is open to guests.
+ */
 export const ForCustomers = () =>
   applyDecorators(
     UseGuards(CustomerGuard),
@@ -38,23 +58,20 @@ export const ForCustomers = () =>
     }),
   );
 
-/** The account that sends the request; undefined when authentication is off. */
-export const AccountOf = createParamDecorator(
-  (_: unknown, context: ExecutionContext): Account | undefined => {
-    return customerIn(context)?.account;
+/** A route that is open to guests, too: to all, or to those with the token of their order. */
+export const OpenToGuests = (guests: Guests) => SetMetadata(GUESTS, guests);
+
+/** The caller of a route that is ForCustomers. */
+export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const caller = callers.get(requestIn(context));
+  if (!caller) throw new Error('a route asks for its caller, but is not ForCustomers');
+  return caller;
+});
+
+/** Milliseconds for which the caller's token is still good; undefined: for ever. */
+export const TokenLeft = createParamDecorator(
+  (_: unknown, context: ExecutionContext): number | undefined => {
+    const caller = callers.get(requestIn(context));
+    return caller === undefined || caller.kind === 'anybody' ? undefined : caller.left;
   },
 );
-
-/**
- * Milliseconds for which the request's token is still good; undefined when authentication is off.
- */
-export const TokenLeft = createParamDecorator(
-  (_: unknown, context: ExecutionContext): number | undefined => customerIn(context)?.left,
-);
-
-function customerIn(context: ExecutionContext): Proven | undefined {
-  const request = requestIn(context);
-  if (!customers.has(request))
-    throw new Error('a route asks for an account, but is not ForCustomers');
-  return customers.get(request);
-}

@@ -18,9 +18,17 @@ import { Prices } from './prices';
 /** A call of the edge, by the contract's name. */
 type Asked = { readonly contract: string; readonly request: unknown };
 
+interface Route {
+  readonly method: string;
+  /** `/orders/:id` */
+  readonly path: string;
+}
+
 /** The edge on a port of its own, with orders and catalog behind it, in memory. */
 export class EdgeOnTrial {
   readonly asked: Asked[] = [];
+  /** All that the router answers. */
+  readonly routes: Route[] = [];
   readonly harness = new Harness();
   private app!: NestFastifyApplication;
 
@@ -84,6 +92,12 @@ export class EdgeOnTrial {
       new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }),
       { logger: false, abortOnError: false },
     );
+    this.app
+      .getHttpAdapter()
+      .getInstance()
+      .addHook('onRoute', ({ method, url: path }) => {
+        for (const one of [method].flat()) this.routes.push({ method: one, path });
+      });
     answerProblems(this.app, new ProblemFilter(edge));
     edge.configure(this.app);
     await this.app.listen(0, '127.0.0.1');

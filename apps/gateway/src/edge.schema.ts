@@ -16,7 +16,12 @@ export const NewOrder = z.strictObject({
 });
 export type NewOrder = z.infer<typeof NewOrder>;
 
-export const AcceptedOrder = z.object({ orderId: z.uuid(), status: OrderStatus });
+export const AcceptedOrder = z.object({
+  orderId: z.uuid(),
+  status: OrderStatus,
+  /** For an order without a token: a bearer token that opens this order, and nothing else. */
+  guest: z.object({ token: z.string(), expiresAt: z.iso.datetime() }).optional(),
+});
 
 export const OrderView = Order.omit({ account: true });
 export type OrderView = z.infer<typeof OrderView>;

@@ -1,4 +1,4 @@
-import { type Account, OrderStatus } from '@contracts/orders';
+import { OrderStatus } from '@contracts/orders';
 import { GetLabel } from '@contracts/shipping';
 import {
   Body,
@@ -32,7 +32,8 @@ import { checkedHeader } from '@parley/service';
 import type { FastifyReply } from 'fastify';
 import type { Observable } from 'rxjs';
 import { checkedOrderId, CustomerOrders } from './customer-orders';
-import { AccountOf, ForCustomers, TokenLeft } from './customers';
+import type { Caller } from './callers';
+import { CallerOf, ForCustomers, OpenToGuests, TokenLeft } from './customers';
 import {
   AcceptedOrder,
   IdempotencyKey,
@@ -54,9 +55,12 @@ export class OrdersController {
   ) {}
 
   @Post()
+  @OpenToGuests('all')
   @HttpCode(202)
   @ApiOperation({
     summary: 'Place an order. The same Idempotency-Key with the same order is the same order.',
+    description: "Without a token it is a guest's order: `guest.token` of the answer opens it.",
+    security: [{ bearer: [] }, {}],
   })
   @ApiHeader({
     name: 'Idempotency-Key',
@@ -79,13 +83,13 @@ export class OrdersController {
     description: 'Names the fields that are wrong',
   })
   async place(
-    @AccountOf() account: Account | undefined,
+    @CallerOf() caller: Caller,
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const idempotencyKey = checkedHeader(IdempotencyKey, 'Idempotency-Key', key);
-    const accepted = await this.orders.place(account, idempotencyKey, body);
+    const accepted = await this.orders.place(caller, idempotencyKey, body);
     void reply.header('location', `/orders/${accepted.orderId}`);
     return accepted;
   }
@@ -106,46 +110,45 @@ export class OrdersController {
     description: '`next` of the page before',
   })
   @ApiOkResponse({ standardSchema: OrderList })
-  list(@AccountOf() account: Account | undefined, @Query() filter: unknown) {
-    return this.orders.list(account, filter);
+  list(@CallerOf() caller: Caller, @Query() filter: unknown) {
+    return this.orders.list(caller, filter);
   }
 
   @Get(':id')
+  @OpenToGuests('with a token')
   @ApiOperation({ summary: 'An order, with all that happened to it' })
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ standardSchema: OrderView })
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
-  get(@AccountOf() account: Account | undefined, @Param('id') id: string): Promise<OrderView> {
-    return this.orders.get(account, id);
+  get(@CallerOf() caller: Caller, @Param('id') id: string): Promise<OrderView> {
+    return this.orders.get(caller, id);
   }
 
   @Sse(':id/events')
+  @OpenToGuests('with a token')
   @ApiOperation({
     summary: 'Follow an order live (server-sent events); resumes after Last-Event-ID',
   })
   @ApiParam({ name: 'id', format: 'uuid' })
   async events(
-    @AccountOf() account: Account | undefined,
+    @CallerOf() caller: Caller,
     @TokenLeft() left: number | undefined,
     @Param('id') id: string,
     @Headers('last-event-id') last?: string,
   ): Promise<Observable<MessageEvent>> {
-    const order = await this.orders.get(account, id);
+    const order = await this.orders.get(caller, id);
     return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0, left);
   }
 
   @Get(':id/label')
+  @OpenToGuests('with a token')
   @ApiOperation({ summary: "The parcel's label" })
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiProduces('application/pdf')
   @ApiNotFoundResponse({ standardSchema: ProblemBody })
-  async label(
-    @AccountOf() account: Account | undefined,
-    @Param('id') id: string,
-    @Res() reply: FastifyReply,
-  ) {
+  async label(@CallerOf() caller: Caller, @Param('id') id: string, @Res() reply: FastifyReply) {
     const orderId = checkedOrderId(id);
-    if (account !== undefined) await this.orders.get(account, orderId); // shipping knows no accounts
+    if (caller.kind !== 'anybody') await this.orders.get(caller, orderId); // shipping knows no accounts
     const { fileName, pdf } = await this.messenger.call(GetLabel, { orderId });
     void reply
       .header('content-type', 'application/pdf')

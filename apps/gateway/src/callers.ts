@@ -1,0 +1,62 @@
+import type { Account } from '@contracts/orders';
+import { Injectable } from '@nestjs/common';
+import { problem, ProblemError } from '@parley/service';
+import { Authentication } from './authentication';
+import { type GuestToken, GuestTokens, isGuestToken } from './guest-tokens';
+
+/** The sender of a request, as its Authorization header proves. */
+export type Caller =
+  /** Authentication is off: everybody sees all orders. */
+  | { readonly kind: 'anybody' }
+  /** `left`: milliseconds for which the token is still good. */
+  | { readonly kind: 'customer'; readonly account: Account; readonly left: number }
+  /** Without a token, or with one that opens one order. */
+  | { readonly kind: 'guest'; readonly orderId?: string; readonly left?: number };
+
+/** Tells callers apart, and gives guests the token of their order. */
+@Injectable()
+export class Callers {
+  constructor(
+    private readonly authentication: Authentication,
+    private readonly guestTokens: GuestTokens,
+  ) {}
+
+  /**
+   * @param authorization the header; without it the caller is a guest
+   * @throws ProblemError 401 for a token that is not good, 503 while the issuer is away
+   */
+  async callerOf(authorization: string | undefined): Promise<Caller> {
+    if (!this.authentication.isOn) return { kind: 'anybody' };
+    if (authorization === undefined) return { kind: 'guest' };
+    const [, token = ''] = /^Bearer ([\w.-]+)$/i.exec(authorization) ?? [];
+    if (isGuestToken(token)) return this.guestOf(token);
+    const customer = await this.authentication.customerOf(authorization);
+    return customer ? { kind: 'customer', ...customer } : { kind: 'anybody' };
+  }
+
+  /** For the reply to an order; undefined for a caller that needs none. */
+  async guestTokenFor(caller: Caller, orderId: string): Promise<GuestToken | undefined> {
+    return caller.kind === 'guest' ? this.guestTokens.tokenFor(orderId) : undefined;
+  }
+
+  private async guestOf(token: string): Promise<Caller> {
+    try {
+      return { kind: 'guest', ...(await this.guestTokens.orderOf(token)) };
+    } catch {
+      // The exact fault would help a forger.
+      throw new ProblemError(UNKNOWN_CALLER);
+    }
+  }
+}
+
+export const UNKNOWN_CALLER = problem(401, 'This is for customers with a valid bearer token');
+
+/** Whether a caller may see an order. `placedBy`: its account, undefined for a guest's order. */
+export function maySee(
+  caller: Caller,
+  order: { readonly orderId: string; readonly placedBy: Account | undefined },
+): boolean {
+  if (caller.kind === 'anybody') return true;
+  if (caller.kind === 'guest') return caller.orderId === order.orderId;
+  return caller.account === order.placedBy;
+}
