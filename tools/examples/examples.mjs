@@ -12,7 +12,7 @@ import { commandLine } from '../terminal/command-line.mjs';
 import { messageOf } from '../terminal/errors.mjs';
 import { seconds } from '../terminal/progress.mjs';
 import { Database } from './database.mjs';
-import { run, usePython } from './install.mjs';
+import { provideServer, run, usePython } from './install.mjs';
 import { NotTriedError } from './not-tried.mjs';
 import { useRabbitmq } from './rabbitmq.mjs';
 import { trialsOf } from './trials.mjs';
@@ -99,9 +99,10 @@ async function outcomeOf(trial, place, surroundings) {
   const began = performance.now();
   const took = () => seconds(performance.now() - began);
   try {
-    await inItsPlace(trial, place, surroundings, (folder, env) =>
-      run('npm', ['test', '--silent'], folder, env),
-    );
+    await inItsPlace(trial, place, surroundings, async (folder, env) => {
+      if (trial.server !== undefined) await provideServer(folder, trial.server);
+      await run('npm', ['run', trial.script ?? 'test', '--silent'], folder, env);
+    });
     console.log(`✓ ${trial.label}  ${took()}`);
     return 'passed';
   } catch (error) {

@@ -42,3 +42,16 @@ export async function usePython(folder) {
     throw new NotTriedError(`Python with its packages cannot be had here (${reason})`);
   }
 }
+
+/**
+ * Runs the program with which an example provides a server for its tests.
+ * @param {string} folder
+ * @param {string} program
+ */
+export async function provideServer(folder, program) {
+  try {
+    await run(process.execPath, [program], folder);
+  } catch (error) {
+    throw new NotTriedError(`its server cannot be had here (${messageOf(error)})`);
+  }
+}

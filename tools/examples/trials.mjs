@@ -9,6 +9,8 @@
  * @property {string} label as it is printed
  * @property {(manifest: Manifest) => Manifest} adapt what is installed
  * @property {'commonjs' | 'module'} [type] of its modules; default: as its package.json says
+ * @property {string} [script] of its package.json that tries it; default: test
+ * @property {string} [server] program of the example that provides the server of this trial
  */
 
 const AS_IT_IS = (/** @type {Manifest} */ manifest) => manifest;
@@ -37,6 +39,14 @@ const OTHERS = {
       ...{ example, name: `${example}-nest-11`, adapt: onNest11, type },
       label: `${example}, Nest 11, TypeORM 0.3, ${type}`,
     })),
+  ],
+  '04': (example) => [
+    { example, name: example, label: `${example}, its own specs`, adapt: AS_IT_IS },
+    {
+      ...{ example, name: example, adapt: AS_IT_IS },
+      label: `${example}, the fast promises of commands and events`,
+      ...{ script: 'conformance', server: 'test/install-server.mjs' },
+    },
   ],
 };
 

@@ -26,6 +26,7 @@ export class Connection {
     readonly admin: JetStreamManager;
   };
   private up = false;
+  private readonly lossListeners = new Set<() => void>();
 
   constructor(
     private readonly address: Address,
@@ -58,6 +59,12 @@ export class Connection {
   /** False before it is open, and from the loss of the connection until it is back. */
   get isUp(): boolean {
     return this.up;
+  }
+
+  /** Calls the listener each time the connection is lost. @returns removes it */
+  onLoss(listener: () => void): () => void {
+    this.lossListeners.add(listener);
+    return () => void this.lossListeners.delete(listener);
   }
 
   get nats(): NatsConnection {
@@ -96,9 +103,14 @@ export class Connection {
     return this.opened;
   }
 
+  private loses(): void {
+    this.up = false;
+    for (const listener of [...this.lossListeners]) listener();
+  }
+
   private async watch(nats: NatsConnection): Promise<void> {
     for await (const { type } of nats.status()) {
-      if (type === 'disconnect') this.up = false;
+      if (type === 'disconnect') this.loses();
       if (type === 'reconnect') this.up = true;
     }
   }

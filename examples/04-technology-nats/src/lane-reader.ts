@@ -1,4 +1,4 @@
-import type { Consumer, JsMsg } from '@nats-io/jetstream';
+import type { Msg } from '@nats-io/transport-node';
 import {
   type Deliver,
   KeyedExecutor,
@@ -8,11 +8,10 @@ import {
 import type { Address } from './address';
 import type { Connection } from './connection';
 import { Lease } from './lease';
+import { Pull } from './pull';
 import { isOrdered, type Topology } from './topology';
 import { contentOf } from './wire';
 
-/** JetStream is asked to wait so long for a message; a stop takes as long. */
-const WAIT_MS = 2_000;
 const AGAIN_AFTER_MS = 1_000;
 const MAX_AT_ONCE = 100;
 /** JetStream counts messages that a stopping instance gave back like those of an ended process. */
@@ -41,7 +40,8 @@ export class LaneReader {
   private reading?: Promise<void>;
   private wake = () => {};
   private stopped = false;
-  private consumer?: Consumer;
+  private pull?: Pull;
+  private consumer = '';
   /** Why nothing comes now. */
   problem?: string;
 
@@ -53,7 +53,7 @@ export class LaneReader {
   ) {}
 
   async start(): Promise<void> {
-    await this.open();
+    this.pull = await this.open();
     this.reading = this.read();
   }
 
@@ -66,6 +66,7 @@ export class LaneReader {
   async stop(): Promise<void> {
     this.stopped = true;
     this.wake();
+    await this.pull?.close();
     await this.reading;
   }
 
@@ -80,33 +81,30 @@ export class LaneReader {
 
   /** Messages that wait for this subscription in this lane, those under way included. */
   async waiting(): Promise<number> {
-    const { num_pending, num_ack_pending } = (await this.consumer?.info()) ?? {
-      num_pending: 0,
-      num_ack_pending: 0,
-    };
+    const { consumers } = this.of.connection.admin;
+    const { num_pending, num_ack_pending } = await consumers.info(this.stream, this.consumer);
     return num_pending + num_ack_pending;
   }
 
-  private async open(): Promise<void> {
+  private async open(): Promise<Pull> {
     const { topology, subscription, connection } = this.of;
     await topology.ensureStream(this.owner, subscription.kind);
-    const name = await topology.ensureConsumer(this.owner, this.lane, subscription);
-    this.consumer = await connection.streams.consumers.get(this.stream, name);
+    this.consumer = await topology.ensureConsumer(this.owner, this.lane, subscription);
+    return new Pull(connection, this.stream, this.consumer, (message) => this.take(message));
   }
 
   private async read(): Promise<void> {
     while (!this.stopped) {
       const { room } = this.of.executor;
       if (room === 0) await new Promise<void>((resolve) => (this.wake = resolve));
-      else await this.fetch(isOrdered(this.lane) ? 1 : Math.min(room, MAX_AT_ONCE));
+      else await this.request(isOrdered(this.lane) ? 1 : Math.min(room, MAX_AT_ONCE));
     }
   }
 
-  private async fetch(most: number): Promise<void> {
+  private async request(most: number): Promise<void> {
     try {
-      if (!this.consumer) await this.open();
-      const messages = await this.consumer!.fetch({ max_messages: most, expires: WAIT_MS });
-      for await (const message of messages) this.take(message);
+      this.pull ??= await this.open();
+      if (!this.stopped) await this.pull.request(most);
       this.problem = undefined;
     } catch (error) {
       await this.failed(error);
@@ -121,15 +119,16 @@ export class LaneReader {
       context.log('warn', `NATS at ${address} gives no messages of ${this.stream}: ${why}`);
     this.problem = why;
     topology.forget(this.owner, subscription.kind);
-    this.consumer = undefined;
+    await this.pull?.close();
+    this.pull = undefined;
     if (!this.stopped) await this.pause();
   }
 
-  private take(message: JsMsg): void {
+  private take(message: Msg): void {
     const { connection, address, context, executor } = this.of;
     const lease = new Lease(message, connection, address.leaseMs, context.clock);
     this.held.add(lease);
-    const lane = `${this.stream}:${isOrdered(this.lane) ? this.lane : message.seq}`;
+    const lane = `${this.stream}:${isOrdered(this.lane) ? this.lane : lease.delivery.sequence}`;
     const handled = new Promise<void>((resolve) =>
       executor.add(lane, () => this.handle(lease).finally(resolve)),
     );
@@ -158,13 +157,13 @@ export class LaneReader {
    * return. False when it is to go back, or is not ours any more.
    */
   private async deliver(lease: Lease): Promise<boolean> {
-    const { message, signal } = lease;
+    const { signal } = lease;
     for (;;) {
       const outcome = await this.of.deliver({
         subscription: this.of.subscription,
-        ...contentOf(message.data),
+        ...contentOf(lease.data),
         attempt: 1,
-        suspect: message.info.deliveryCount > UNSUSPECTED_DELIVERIES,
+        suspect: lease.delivery.count > UNSUSPECTED_DELIVERIES,
         signal,
         // The service's store retries messages and keeps dead letters.
         supports: { retry: false, dead: false },

@@ -11,6 +11,9 @@ import {
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md
  */
 
+/** `$JS.ACK.`, domain and account where there are any, stream, consumer, count, sequence, … */
+const REPLY = /^\$JS\.ACK\.(?:[^.]+\.[^.]+\.)?[^.]+\.[^.]+\.(\d+)\.(\d+)\.\d+\.\d+\.\d+/;
+
 /** Bytes of a payload that are kept for the envelope. */
 export const ENVELOPE_BYTES = 32_768;
 
@@ -21,3 +24,12 @@ export const payloadOf = ({ envelope, body }: OutgoingMessage): Buffer =>
 export const contentOf = (
   payload: Uint8Array,
 ): { readonly headers: Headers; readonly body: Buffer } => fromStructured(Buffer.from(payload));
+
+/**
+ * How often a message was delivered, this time included, and its number in the stream: parts of the
+ * subject to which it is acknowledged. https://docs.nats.io/reference/reference-protocols/nats_api_reference
+ */
+export function deliveryOf(reply = ''): { readonly count: number; readonly sequence: number } {
+  const [, count, sequence] = REPLY.exec(reply) ?? [];
+  return { count: Number(count), sequence: Number(sequence) };
+}

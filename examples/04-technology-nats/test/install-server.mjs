@@ -1,5 +1,5 @@
-// Builds the NATS server of the suites with Go, into .data/. Without Go, or without
-// its module proxy, the suites are not run, and this says so.
+// Builds the NATS server of the suites with Go, into .data/. Fails without Go, or without its module
+// proxy: the suites are not run then.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,6 +22,7 @@ else {
     fs.writeFileSync(stamp, MODULE);
   } catch (error) {
     const why = error.code === 'ENOENT' ? 'Go is not installed' : error.message.split('\n')[0];
-    console.log(`NATS: no server (${why}): the conformance suites are not run`);
+    console.error(`NATS: no server (${why}); set NATS_URL to one with JetStream, or install Go`);
+    process.exitCode = 1;
   }
 }

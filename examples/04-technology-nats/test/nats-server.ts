@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -14,11 +14,6 @@ export class NatsServer {
   private readonly folder = mkdtempSync(join(tmpdir(), 'parley-nats-'));
   private process?: ChildProcess;
   private port = 0;
-
-  /** False where `install-server.mjs` could not build it. */
-  static get isBuilt(): boolean {
-    return existsSync(PROGRAM);
-  }
 
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;
