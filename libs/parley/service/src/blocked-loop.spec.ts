@@ -1,4 +1,4 @@
-import { SHORTEST_LEASE_MS, watchEventLoop } from './blocked-loop';
+import { SHORTEST_LEASE_MS, shortestLeaseOf, watchEventLoop } from './blocked-loop';
 
 describe('a blocked event loop', () => {
   let warnings: string[];
@@ -47,6 +47,17 @@ describe('a blocked event loop', () => {
     watch(300);
     stop();
     expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('the shortest lease', () => {
+  it.each([
+    [[], SHORTEST_LEASE_MS],
+    [[undefined, 'postgres://me@host/db', 'kinesis://eu-west-1?lease=3s'], 3_000],
+    [['kafka://a:9092,b:9092?sasl=plain&session=6s', 'sqs://eu-west-1?lease=12h'], 6_000],
+    [['sqs://eu-west-1?lease=soon'], SHORTEST_LEASE_MS], // the technology refuses it
+  ])('of %j is %d ms', (urls, shortest) => {
+    expect(shortestLeaseOf(urls)).toBe(shortest);
   });
 });
 

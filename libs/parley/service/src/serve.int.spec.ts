@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { install } from '@parley/postgres';
 import { Client } from 'pg';
 import { TcpProxy } from '@parley/conformance';
+import { SHORTEST_LEASE_MS } from './blocked-loop';
 import { ServiceProcess } from './service-process.fixture';
 
 jest.setTimeout(60_000);
@@ -136,6 +138,17 @@ describe('a service', () => {
     service.kill('SIGTERM');
     expect(await service.ended).toBe(0);
     await road.close();
+  });
+
+  it('says that it stood still for longer than a lease', async () => {
+    const service = new Running({ DATABASE_URL, GREET: 'Alan' });
+    await service.url();
+    service.kill('SIGSTOP');
+    await sleep(SHORTEST_LEASE_MS + 1_500);
+    service.kill('SIGCONT');
+    await service.says('the event loop was blocked, or the process stopped, for 1');
+    service.kill('SIGTERM');
+    expect(await service.ended).toBe(0);
   });
 
   it('finishes what it is handling when it is told to stop', async () => {

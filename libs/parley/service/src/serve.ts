@@ -6,7 +6,7 @@ import { withoutSecretsInText } from '@parley/observability';
 import { startTimer } from '@parley/resilience';
 import { brokersUp } from './broker-wait';
 import { AFTERWARDS, drain } from './drain';
-import { watchEventLoop } from './blocked-loop';
+import { shortestLeaseOf, watchEventLoop } from './blocked-loop';
 import { describeEnvironment, type Environment } from './environment';
 import { HttpServer } from './http-server';
 import { installed } from './installed';
@@ -65,7 +65,10 @@ class Process {
 
   constructor(private readonly service: Service) {
     this.operations = new Operations(service);
-    watchEventLoop((message) => service.logger.write('warn', message));
+    watchEventLoop(
+      (message) => service.logger.write('warn', message),
+      shortestLeaseOf(brokerUrls(service.environment)),
+    );
     this.door = new HttpServer(service.lifecycle, this.operations.receive);
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.on(signal, () => this.stop(signal));
