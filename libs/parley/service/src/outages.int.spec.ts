@@ -48,6 +48,36 @@ describe.each(['', '/by-call'])('a session of PostgreSQL that ends (POST :name%s
   });
 });
 
+describe('a pool whose connections are all in use', () => {
+  /** More than the connections of a service's pool. */
+  const GUESTS = 30;
+  /** Milliseconds: 10 s for a free connection, and some for a busy machine. */
+  const ANSWERED_WITHIN_MS = 20_000;
+
+  it('is a 503 in 10 s for those that get no connection, while the others are well', async () => {
+    const { admin } = guestbook;
+    await admin.query('begin');
+    await admin.query('lock table guestbook.guest in access exclusive mode');
+    const since = performance.now();
+    let refused = 0;
+    const posted = Array.from({ length: GUESTS }, async (_, n) => {
+      const answer = await guestbook.post(`many${n}/directly`);
+      if (answer.status !== 201) {
+        refused++;
+        expect(answer).toMatchObject(NOTHING_DONE);
+      }
+      return answer.status;
+    });
+    // The table is locked: nobody has been answered but those without a connection.
+    await eventually(() => refused > 0, 'a refusal', ANSWERED_WITHIN_MS);
+    expect(performance.now() - since).toBeGreaterThan(5_000);
+    await admin.query('commit');
+    const statuses = await Promise.all(posted);
+    expect(statuses.filter((status) => status === 201).length).toBe(GUESTS - refused);
+    expect(guestbook.said('warn').join('\n')).toContain('timeout exceeded when trying to connect');
+  });
+});
+
 const WAYS = ['', '/by-call', '/directly', '/directly-by-call'];
 
 describe.each([
