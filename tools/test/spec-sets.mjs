@@ -22,6 +22,8 @@ export const LONG_SPECS = {
   'libs/parley/service/src/failing-start-queues.int.spec.ts':
     'starts that fail: RabbitMQ, ActiveMQ',
   'libs/parley/service/src/serve.int.spec.ts': 'a service as a process: start, drain, signals',
+  'libs/parley/service/src/stacks.int.spec.ts':
+    'lines of the sources in dead letters, of a build and under nx serve',
   'libs/parley/transports/grpc/src/silent-network.spec.ts':
     'gRPC on a network that loses connections without a sign',
   'libs/parley/transports/memory/src/memory.conformance.spec.ts': 'the promises on memory',

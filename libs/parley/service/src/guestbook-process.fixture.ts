@@ -17,7 +17,10 @@ export class GuestbookOnTrial {
     readonly url: string,
   ) {}
 
-  static async start(): Promise<GuestbookOnTrial> {
+  /** @param argv arguments of Node: the sources of the guestbook, or its compiled file. */
+  static async start(
+    argv = ['-r', '@swc-node/register', join(__dirname, 'guestbook.fixture.ts')],
+  ): Promise<GuestbookOnTrial> {
     const name = `guestbook_${randomUUID().slice(0, 8)}`;
     await onServer(`create database ${name}`, `create role ${name} login password 'secret'`);
     const own = Object.assign(new URL(SUPERUSER), { pathname: `/${name}` });
@@ -26,14 +29,12 @@ export class GuestbookOnTrial {
     await admin.query(`create schema guestbook authorization ${name}`);
     await install(admin, [{ role: name, service: 'guestbook' }]);
     const port = String(await freePort());
-    const service = new ServiceProcess(
-      ['-r', '@swc-node/register', join(__dirname, 'guestbook.fixture.ts')],
-      {
-        DATABASE_URL: Object.assign(own, { username: name, password: 'secret' }).href,
-        CALLS_PORT: port,
-        CALLS_URL: `grpc://127.0.0.1:${port}`,
-      },
-    );
+    const service = new ServiceProcess(argv, {
+      DATABASE_URL: Object.assign(own, { username: name, password: 'secret' }).href,
+      CALLS_PORT: port,
+      CALLS_URL: `grpc://127.0.0.1:${port}`,
+      SWC_NODE_PROJECT: 'tsconfig.base.json',
+    });
     const url = /http:\S+/.exec(await service.says('guestbook is ready at'))![0];
     return new GuestbookOnTrial(name, admin, service, url);
   }

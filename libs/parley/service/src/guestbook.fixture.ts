@@ -21,6 +21,7 @@ const SignDirectly = call('guestbook.sign-directly', {
   deadline: '10s',
 });
 const BowTo = command('guestbook.bow-to', Guest, { key: 'name' });
+const TripOver = command('guestbook.trip-over', Guest);
 const GuestCame = event('guestbook.guest-came', Guest, { key: 'name' });
 
 const environment = serviceEnvironment();
@@ -54,6 +55,11 @@ class GuestsController {
       await this.messenger.send(BowTo, { name });
       await this.messenger.publish(GuestCame, { name });
     });
+  }
+
+  @Post(':name/trip')
+  trip(@Param('name') name: string): Promise<void> {
+    return this.messenger.send(TripOver, { name });
   }
 
   @Post(':name/by-call')
@@ -96,6 +102,11 @@ class Handlers {
   @Handles(BowTo)
   bow({ name }: Message<typeof BowTo>, { tx }: HandlerContext<EntityManager>): Promise<void> {
     return write(tx, name, 'command');
+  }
+
+  @Handles(TripOver, { retry: { immediate: 0, delays: [] } })
+  trip({ name }: Message<typeof TripOver>): never {
+    throw new TypeError(`${name} tripped over the carpet`);
   }
 
   @Handles(GuestCame)
