@@ -95,8 +95,11 @@ const whyNot = async ({ works }) =>
     (error) => error.message || String(error.code),
   );
 
-/** @param {Broker} broker */
-async function up(broker) {
+/**
+ * Starts a broker, if it does not run. Resolves when it works.
+ * @param {Broker} broker
+ */
+export async function up(broker) {
   const place = new Place(broker.name);
   const started = Date.now();
   await broker.install(place);

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { addAddress, writeAddresses } from './operations-file.mjs';
+import { addAddress, removeAddress, writeAddresses } from './operations-file.mjs';
 import { placeHere } from './place.mjs';
 import { removeRun, writeRun } from './run-file.mjs';
 
@@ -28,9 +28,13 @@ test('the instances and the token are those of the start that runs here', () => 
   assert.equal(token, 'token-of-the-running-start');
 });
 
-test('an instance that joined while it runs is known', () => {
+test('an instance that joined while it runs is known, until it leaves', () => {
   addAddress({ service: 'loyalty', operationsUrl: 'http://127.0.0.1:4700' }, true);
   assert.deepEqual(placeHere().addresses.loyalty, ['http://127.0.0.1:4700']);
+  const { orders } = placeHere().addresses;
+  removeAddress({ service: 'loyalty', operationsUrl: 'http://127.0.0.1:4700' });
+  assert.deepEqual(placeHere().addresses.loyalty, []);
+  assert.deepEqual(placeHere().addresses.orders, orders);
   removeRun();
   assert.equal(placeHere(), undefined);
 });
