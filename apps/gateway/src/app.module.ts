@@ -1,11 +1,16 @@
 import { Module } from '@nestjs/common';
 import { ServiceModule } from '@parley/service';
+import type { GraphQLSchema } from 'graphql';
 import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
 import { Callers } from './callers';
 import { environment, issuerOf } from './config';
 import { CustomerOrders } from './customer-orders';
 import { GuestTokens } from './guest-tokens';
+import { GraphqlController } from './graphql/graphql.controller';
+import { GraphqlEdge, SCHEMA } from './graphql/graphql-edge';
+import { edgeSchema } from './graphql/schema';
+import { GraphqlSettings, settingsOf } from './graphql/settings';
 import { OrderFeed } from './order-feed';
 import { OrdersController } from './orders.controller';
 import { Prices } from './prices';
@@ -13,13 +18,20 @@ import { ProductsController } from './products.controller';
 
 @Module({
   imports: [ServiceModule.forRoot({ service: 'gateway', environment })],
-  controllers: [ProductsController, OrdersController, BroadcastsController],
+  controllers: [ProductsController, OrdersController, BroadcastsController, GraphqlController],
   providers: [
     Prices,
     OrderFeed,
     CustomerOrders,
     Callers,
     { provide: GuestTokens, useFactory: () => GuestTokens.from(environment) },
+    GraphqlEdge,
+    { provide: SCHEMA, useFactory: edgeSchema },
+    {
+      provide: GraphqlSettings,
+      useFactory: (schema: GraphQLSchema) => settingsOf(environment, schema),
+      inject: [SCHEMA],
+    },
     { provide: Authentication, useFactory: () => new Authentication(issuerOf(environment)) },
   ],
 })

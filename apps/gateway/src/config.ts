@@ -1,5 +1,6 @@
 import { type Issuer, issuerUrl, keysUrl, serviceEnvironment } from '@parley/service';
 import { z } from 'zod';
+import { graphqlVariables } from './graphql/settings';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -47,7 +48,11 @@ const guests = {
     ),
 };
 
-export const environment = serviceEnvironment({ ...authenticationIn(process.env), ...guests });
+export const environment = serviceEnvironment({
+  ...authenticationIn(process.env),
+  ...guests,
+  ...graphqlVariables,
+});
 
 /** Undefined: the edge is open. */
 export function issuerOf({

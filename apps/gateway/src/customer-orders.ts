@@ -15,6 +15,9 @@ export interface PlacedOrder {
   readonly guest?: GuestToken;
 }
 
+/** How long the answer is waited for: until the signal. */
+type Waiting = Pick<NonNullable<Parameters<Messenger['call']>[2]>, 'signal'>;
+
 /**
  * Orders as their callers place and see them, for REST and GraphQL alike: customers those of their
  * account, guests one, and everybody all of them while authentication is off.
@@ -27,11 +30,11 @@ export class CustomerOrders {
   ) {}
 
   /** @throws ProblemError naming the wrong fields; CallError with a code of PlaceOrder */
-  async place(caller: Caller, key: string, body: unknown): Promise<PlacedOrder> {
+  async place(caller: Caller, key: string, body: unknown, waiting?: Waiting): Promise<PlacedOrder> {
     const order = checked(NewOrder, body);
     const request = { ...order, idempotencyKey: keyOf(caller, key), account: accountOf(caller) };
     try {
-      const accepted = await this.messenger.call(PlaceOrder, request);
+      const accepted = await this.messenger.call(PlaceOrder, request, waiting);
       const guest = await this.callers.guestTokenFor(caller, accepted.orderId);
       return guest === undefined ? accepted : { ...accepted, guest };
     } catch (error) {
@@ -42,19 +45,19 @@ export class CustomerOrders {
   }
 
   /** Answers "not found" for an order of somebody else, too: which ids exist is not revealed. */
-  async get(caller: Caller, id: string): Promise<OrderView> {
+  async get(caller: Caller, id: string, waiting?: Waiting): Promise<OrderView> {
     const request = { orderId: checkedOrderId(id) };
-    const { account: placedBy, ...order } = await this.messenger.call(GetOrder, request);
+    const { account: placedBy, ...order } = await this.messenger.call(GetOrder, request, waiting);
     if (!maySee(caller, { orderId: order.orderId, placedBy }))
       throw new ProblemError(NO_SUCH_ORDER);
     return order;
   }
 
   /** @throws ProblemError for a guest, and naming the wrong parts of the filter */
-  async list(caller: Caller, filter: unknown) {
+  async list(caller: Caller, filter: unknown, waiting?: Waiting) {
     if (caller.kind === 'guest') throw new ProblemError(UNKNOWN_CALLER);
     const request = { ...checked(OrderFilter, filter), account: accountOf(caller) };
-    const { next, ...page } = await this.messenger.call(ListOrders, request);
+    const { next, ...page } = await this.messenger.call(ListOrders, request, waiting);
     return { ...page, ...(next === undefined ? {} : { next: cursorAt(next) }) };
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
-import type { DynamicModule } from '@nestjs/common';
+import type { DynamicModule, Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messenger } from '@parley/messaging';
@@ -12,6 +12,7 @@ import { AppModule } from './app.module';
 import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
 import { edge } from './edge';
+import { GraphqlSettings } from './graphql/settings';
 import { OrderFeed } from './order-feed';
 import { Prices } from './prices';
 
@@ -32,12 +33,21 @@ export class EdgeOnTrial {
   readonly harness = new Harness();
   private app!: NestFastifyApplication;
 
+  /** While set, calls wait for it; they are given up when their signal says so. */
+  holding?: Promise<void>;
+
   /** @param authentication open, unless given */
-  static async start(authentication?: Authentication): Promise<EdgeOnTrial> {
+  static async start(
+    authentication?: Authentication,
+    graphql = new GraphqlSettings(),
+  ): Promise<EdgeOnTrial> {
     const trial = new EdgeOnTrial();
     await startCatalog(trial.harness);
     await startOrders(trial.harness);
-    await trial.open(authentication ?? new Authentication());
+    await trial.open([
+      { provide: Authentication, useValue: authentication ?? new Authentication() },
+      { provide: GraphqlSettings, useValue: graphql },
+    ]);
     return trial;
   }
 
@@ -47,6 +57,10 @@ export class EdgeOnTrial {
 
   get port(): number {
     return (this.app.getHttpServer().address() as AddressInfo).port;
+  }
+
+  get prices(): Prices {
+    return this.app.get(Prices);
   }
 
   get feed(): OrderFeed {
@@ -78,9 +92,9 @@ export class EdgeOnTrial {
     await this.harness.close();
   }
 
-  private async open(authentication: Authentication): Promise<void> {
+  private async open(replaced: Provider[]): Promise<void> {
     const { controllers, providers } = partsOf(AppModule);
-    const own = [...providers, { provide: Authentication, useValue: authentication }];
+    const own = [...providers, ...replaced];
     const module = {
       module: class EdgeUnderTest {},
       controllers,
@@ -112,8 +126,16 @@ export class EdgeOnTrial {
   }
 
   private messaging(): DynamicModule {
-    const call = (contract: { name: string }, request: unknown) => {
+    const call = async (
+      contract: { name: string },
+      request: unknown,
+      { signal }: { signal?: AbortSignal } = {},
+    ) => {
       this.asked.push({ contract: contract.name, request });
+      const aborted = new Promise<never>((_, reject) =>
+        signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+      if (this.holding) await Promise.race([this.holding, aborted]);
       return this.harness.call(contract as never, request as never);
     };
     return {

@@ -3,6 +3,7 @@ import { ProblemFilter, type Problem } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { storeNothing } from './caching';
 import { beginConversations } from './conversation';
+import { serveGraphql } from './graphql/graphql-edge';
 import { BODY_LIMIT, swallowed, takeJsonOnly } from './json-body';
 import { refuseOtherMethods } from './methods';
 import { describeEdge } from './openapi';
@@ -36,5 +37,6 @@ export const edge = {
     takeJsonOnly(app);
     refuseOtherMethods(app);
     describeEdge(app);
+    serveGraphql(app);
   },
 };

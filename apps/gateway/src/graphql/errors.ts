@@ -1,0 +1,85 @@
+import { Logger } from '@nestjs/common';
+import { CallError, currentConversation } from '@parley/messaging';
+import { type Problem, problemOf } from '@parley/service';
+import { GraphQLError, type GraphQLFormattedError, type OperationTypeNode } from 'graphql';
+import { shopProblemOf } from '../problem';
+
+/** The client closed its connection before the answer. */
+export class ClientLeftError extends Error {
+  override readonly name = 'ClientLeftError';
+  constructor() {
+    super('the client has left');
+  }
+}
+
+/** A request that is not executed. */
+export const refused = (code: string, message: string): GraphQLError =>
+  new GraphQLError(message, { extensions: { code } });
+
+/** Codes of errors that no contract declares, by the status that REST gives them. */
+const CODES: Readonly<Record<number, string>> = {
+  400: 'invalid-request',
+  401: 'unauthenticated',
+  403: 'forbidden',
+  404: 'not-found',
+  409: 'conflict',
+  422: 'invalid-request',
+  429: 'too-many-requests',
+  503: 'unavailable',
+  504: 'deadline-exceeded',
+};
+
+const logger = new Logger('graphql');
+
+/**
+ * What a client is told about an error: `extensions.code`, of the contract where it declares one,
+ * with its details. A bug is told as a reference to our note of it.
+ */
+export function shown(error: GraphQLError, kind?: OperationTypeNode): GraphQLFormattedError {
+  const { locations, path } = error;
+  const place = { ...(locations && { locations }), ...(path && { path }) };
+  const cause = causeOf(error);
+  const known = cause === undefined ? theirs(error) : told(cause, kind);
+  return { ...(known ?? bug(error, cause)), ...place };
+}
+
+type Told = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
+
+/** The error of a resolver: undefined for those of GraphQL itself. */
+function causeOf({ originalError }: GraphQLError): Error | undefined {
+  return originalError instanceof GraphQLError ? causeOf(originalError) : originalError;
+}
+
+/** GraphQL's own errors: about the document and its variables, or about an answer of ours. */
+function theirs(error: GraphQLError): Told | undefined {
+  const { message, path, extensions } = error;
+  if (typeof extensions['code'] === 'string') return { message, extensions };
+  if (path && !message.startsWith('Argument ')) return undefined;
+  return { message, extensions: { code: 'invalid-document' } };
+}
+
+function told(cause: Error, kind?: OperationTypeNode): Told | undefined {
+  if (cause instanceof ClientLeftError)
+    return { message: cause.message, extensions: { code: 'client-left' } };
+  const isMutation = kind === 'mutation';
+  const answer =
+    shopProblemOf(cause) ?? problemOf(cause, { method: isMutation ? 'POST' : 'GET', hasKey: true });
+  if (!answer) return undefined;
+  const { title: message, detail, errors } = answer;
+  const extensions = { ...codeOf(cause, answer), ...(detail && { detail }), ...(errors && { errors }) }; // prettier-ignore
+  return { message, extensions };
+}
+
+function codeOf(cause: Error, { status }: Problem): { code: string; details?: unknown } {
+  if (cause instanceof CallError) return { code: cause.code, details: cause.details };
+  return { code: CODES[status] ?? 'refused' };
+}
+
+function bug(error: GraphQLError, cause: Error | undefined): Told {
+  const reference = currentConversation()?.correlationId;
+  logger.error({ message: `${error.path?.join('.') ?? 'a request'} failed`, error: cause ?? error, reference }); // prettier-ignore
+  return {
+    message: 'Something went wrong here; it was not your request',
+    extensions: { code: 'internal', ...(reference !== undefined && { reference }) },
+  };
+}

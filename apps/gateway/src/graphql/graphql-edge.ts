@@ -1,0 +1,159 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Messenger } from '@parley/messaging';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import mercurius, { type MercuriusContext, type MercuriusLoaders } from 'mercurius';
+import { type Caller, Callers } from '../callers';
+import { CustomerOrders } from '../customer-orders';
+import { OrderFeed } from '../order-feed';
+import { Prices } from '../prices';
+import type { EdgeContext } from './context';
+import { Documents, GraphqlRequest } from './documents';
+import { ClientLeftError, refused, shown } from './errors';
+import { LINE } from './schema';
+import { GraphqlSettings } from './settings';
+
+/** Milliseconds until a request is answered; what is not known by then is an error. */
+export const REQUEST_MS = 10_000;
+
+/** The name by which `GraphQLSchema` is provided. */
+export const SCHEMA = Symbol('GraphQLSchema');
+
+/** An answer as GraphQL over HTTP describes it. */
+export interface GraphqlAnswer {
+  readonly status: number;
+  readonly body: { readonly data?: unknown; readonly errors?: readonly GraphQLFormattedError[] };
+}
+
+/** Answers GraphQL requests; mercurius executes them. */
+@Injectable()
+export class GraphqlEdge {
+  readonly documents: Documents;
+
+  constructor(
+    @Inject(SCHEMA) readonly schema: GraphQLSchema,
+    settings: GraphqlSettings,
+    private readonly callers: Callers,
+    private readonly orders: CustomerOrders,
+    private readonly messenger: Messenger,
+    private readonly prices: Prices,
+    private readonly feed: OrderFeed,
+  ) {
+    this.documents = new Documents(schema, settings);
+  }
+
+  async answer(
+    body: unknown,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<GraphqlAnswer> {
+    const leaving = new AbortController();
+    const left = () => leaving.abort(new ClientLeftError());
+    const stop = startTimer(REQUEST_MS, () =>
+      leaving.abort(new DeadlineExceeded('the request', REQUEST_MS)),
+    );
+    reply.raw.once('close', left);
+    try {
+      return await this.execute(body, request, reply, leaving.signal);
+    } catch (error) {
+      return { status: 400, body: { errors: this.errorsOf(error).map((one) => shown(one)) } };
+    } finally {
+      stop();
+      reply.raw.off('close', left);
+    }
+  }
+
+  /** @param authorization the header of a request, or what a socket gave in place of it */
+  context(authorization: string | undefined, signal: AbortSignal): EdgeContext {
+    const { orders, messenger, prices, feed } = this;
+    let caller: Promise<Caller> | undefined;
+    return {
+      caller: () => (caller ??= this.callers.callerOf(authorization)),
+      orders,
+      messenger,
+      prices,
+      feed,
+      signal,
+    };
+  }
+
+  private async execute(
+    body: unknown,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    signal: AbortSignal,
+  ): Promise<GraphqlAnswer> {
+    const asked = requestIn(body);
+    const text = this.documents.textOf(asked);
+    const context = this.context(request.headers.authorization, signal);
+    const { variables, operationName } = asked;
+    const answer = await reply.graphql(
+      text,
+      { ...context },
+      variables ?? {},
+      operationName ?? undefined,
+    );
+    return { status: 200, body: answer };
+  }
+
+  /** Mercurius throws all that is wrong with a document at once. */
+  private errorsOf(error: unknown): readonly GraphQLError[] {
+    if (error instanceof GraphQLError) return [error];
+    const { errors } = (error ?? {}) as { errors?: unknown };
+    if (Array.isArray(errors) && errors.every((one) => one instanceof GraphQLError))
+      return this.documents.withoutHints(errors);
+    throw error;
+  }
+}
+
+/** @throws GraphQLError */
+function requestIn(body: unknown): GraphqlRequest {
+  if (Array.isArray(body))
+    throw refused('invalid-request', 'Batches are not taken; send an operation a request');
+  const request = GraphqlRequest.safeParse(body);
+  if (request.success) return request.data;
+  const issue = request.error.issues[0]!;
+  throw refused('invalid-request', `${issue.path.join('.') || 'The body'}: ${issue.message}`);
+}
+
+declare module 'mercurius' {
+  interface MercuriusContext {
+    readonly prices: Prices;
+  }
+}
+
+/** The products of all lines of an answer, at once. */
+const loaders: MercuriusLoaders = {
+  [LINE]: {
+    product: {
+      loader: async (
+        queries: readonly { obj: { sku: string } }[],
+        { prices }: MercuriusContext,
+      ) => {
+        const bySku = new Map((await prices.all()).map((product) => [product.sku, product]));
+        return queries.map(({ obj }) => bySku.get(obj.sku) ?? null);
+      },
+      opts: { cache: false },
+    },
+  },
+};
+
+/** Without routes of its own: they take texts that are no GraphQL, and check no subscriptions. */
+export function serveGraphql(app: NestFastifyApplication): void {
+  const { schema, documents } = app.get(GraphqlEdge);
+  void app
+    .getHttpAdapter()
+    .getInstance()
+    .register(mercurius, {
+      schema,
+      routes: false,
+      loaders,
+      validationRules: [...documents.rules],
+      errorFormatter: ({ data, errors }) => ({
+        statusCode: 200,
+        response: { data: data ?? null, errors: errors.map((error) => shown(error)) },
+      }),
+    });
+}

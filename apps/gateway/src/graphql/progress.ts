@@ -1,0 +1,93 @@
+import type { Observable, Subscription } from 'rxjs';
+import { problem, ProblemError } from '@parley/service';
+import { callerWithOrders, type EdgeContext } from './context';
+
+/** Values that may wait for one reader; an order has some ten. */
+const WAITING = 100;
+
+const SLOW = problem(429, 'This reader is too slow', 'Read the order, and subscribe again.');
+
+/** The progress of an order after entry number `after`. @throws ProblemError, CallError */
+export async function progressOf(
+  context: EdgeContext,
+  id: string,
+  after: number,
+): Promise<AsyncGenerator<unknown, void, void>> {
+  const { orders, feed, signal } = context;
+  const caller = await callerWithOrders(context);
+  const order = await orders.get(caller, id, { signal });
+  return new Values(
+    feed.follow(order, Math.max(0, after), caller.kind === 'anybody' ? undefined : caller.left),
+    ({ type, data }) => (type === 'progress' ? data : undefined),
+    WAITING,
+  );
+}
+
+/**
+ * The values of an observable for one reader. Unlike those of an async function, `return` ends the
+ * subscription at once, also while the reader waits for a value.
+ */
+export class Values<T> implements AsyncGenerator<unknown, void, void> {
+  private readonly waiting: unknown[] = [];
+  private readonly subscription: Subscription;
+  private isOver = false;
+  private failure?: { readonly error: unknown };
+  private wake?: () => void;
+
+  /**
+   * @param pick the value to hand on; undefined: none
+   * @param most values that may wait; the reader of more fails
+   */
+  constructor(source: Observable<T>, pick: (value: T) => unknown, most: number) {
+    this.subscription = source.subscribe({
+      next: (value) => {
+        const picked = pick(value);
+        if (picked === undefined || this.isOver) return;
+        this.waiting.push(picked);
+        if (this.waiting.length > most) this.fail(new ProblemError(SLOW));
+        this.wake?.();
+      },
+      error: (error: unknown) => this.fail(error),
+      complete: () => this.end(),
+    });
+    if (this.isOver) this.subscription.unsubscribe(); // it was, before there was a subscription
+  }
+
+  async next(): Promise<IteratorResult<unknown, void>> {
+    while (this.waiting.length === 0 && !this.isOver)
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    if (this.failure) throw this.failure.error;
+    if (this.waiting.length > 0) return { done: false, value: this.waiting.shift() };
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<unknown, void>> {
+    this.waiting.length = 0;
+    this.end();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<IteratorResult<unknown, void>> {
+    this.end();
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  private fail(error: unknown): void {
+    this.failure = { error };
+    this.end();
+  }
+
+  private end(): void {
+    this.isOver = true;
+    this.subscription?.unsubscribe();
+    this.wake?.();
+  }
+}
