@@ -1,8 +1,10 @@
 import {
   type DocumentNode,
+  getOperationAST,
   GraphQLError,
   type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
+  type OperationTypeNode,
   parse,
   specifiedRules,
   validate,
@@ -27,6 +29,12 @@ export const GraphqlRequest = z.object({
 });
 export type GraphqlRequest = z.infer<typeof GraphqlRequest>;
 
+/** A document as text, and as it was read. */
+export interface ReadDocument {
+  readonly text: string;
+  readonly document: DocumentNode;
+}
+
 /** Texts that are remembered, each of them within the limits. */
 const REMEMBERED = 500;
 
@@ -35,7 +43,7 @@ export class Documents {
   /** Rules for every document, beside those of the specification. */
   readonly rules: readonly ValidationRule[];
   /** By the SHA-256 of their text. */
-  private readonly known = new Map<string, { text: string; document: DocumentNode }>();
+  private readonly known = new Map<string, ReadDocument>();
 
   constructor(
     private readonly schema: GraphQLSchema,
@@ -45,11 +53,11 @@ export class Documents {
   }
 
   /**
-   * The text to execute: as sent, or as it was sent before under this hash. It is within the
+   * The document to execute: as sent, or as it was sent before under this hash. It is within the
    * limits, but not checked against the schema.
    * @throws GraphQLError
    */
-  textOf({ query, extensions }: GraphqlRequest): string {
+  named({ query, extensions }: GraphqlRequest): ReadDocument {
     const { sha256Hash } = extensions?.persistedQuery ?? {};
     const sent = query || undefined;
     if (sent === undefined && sha256Hash === undefined)
@@ -58,18 +66,17 @@ export class Documents {
     if (sha256Hash !== undefined && sha256Hash !== hash)
       throw refused('invalid-request', 'The query does not have this sha256Hash');
     if (this.settings.operations) return this.listed(hash);
-    if (sent !== undefined) return this.remembered(hash, sent).text;
+    if (sent !== undefined) return this.remembered(hash, sent);
     const known = this.known.get(hash);
     // in the words that clients of persisted queries wait for, before they send the whole text
     if (!known) throw refused('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');
-    return this.remembered(hash, known.text).text;
+    return this.remembered(hash, known.text);
   }
 
-  /** The checked document of a text. @throws GraphQLError[] */
-  checked(text: string): DocumentNode | readonly GraphQLError[] {
-    const { document } = this.remembered(hashOf(text), text);
-    const errors = validate(this.schema, document, [...specifiedRules, ...this.rules]);
-    return errors.length > 0 ? this.withoutHints(errors) : document;
+  /** All that is wrong with a document. */
+  errorsOf({ document }: ReadDocument): readonly GraphQLError[] {
+    const rules = [...specifiedRules, ...this.rules];
+    return this.withoutHints(validate(this.schema, document, rules));
   }
 
   /** Errors name similar fields, which would tell the schema word by word. */
@@ -80,14 +87,14 @@ export class Documents {
     );
   }
 
-  private listed(hash: string): string {
+  private listed(hash: string): ReadDocument {
     const text = this.settings.operations?.get(hash);
     if (text === undefined)
       throw refused('operation-not-allowed', 'Only the operations of this shop are executed');
-    return text;
+    return this.remembered(hash, text);
   }
 
-  private remembered(hash: string, text: string) {
+  private remembered(hash: string, text: string): ReadDocument {
     const entry = this.known.get(hash) ?? { text, document: this.read(text) };
     this.known.delete(hash); // the most recently used one is the last
     this.known.set(hash, entry);
@@ -104,6 +111,16 @@ export class Documents {
     assertWithinLimits(document, this.schema);
     return document;
   }
+}
+
+/** The operation that a request means. @throws GraphQLError */
+export function operationIn(
+  { document }: ReadDocument,
+  name: string | null | undefined,
+): OperationTypeNode {
+  const operation = getOperationAST(document, name);
+  if (operation) return operation.operation;
+  throw refused('invalid-document', 'The operation name does not say which one is meant');
 }
 
 const HINT = / Did you mean .*\?$/;

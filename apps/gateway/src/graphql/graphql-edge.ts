@@ -3,14 +3,19 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messenger } from '@parley/messaging';
 import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { GraphQLError, type GraphQLFormattedError, type GraphQLSchema } from 'graphql';
+import {
+  GraphQLError,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  type OperationTypeNode,
+} from 'graphql';
 import mercurius, { type MercuriusContext, type MercuriusLoaders } from 'mercurius';
 import { type Caller, Callers } from '../callers';
 import { CustomerOrders } from '../customer-orders';
 import { OrderFeed } from '../order-feed';
 import { Prices } from '../prices';
 import type { EdgeContext } from './context';
-import { Documents, GraphqlRequest } from './documents';
+import { Documents, GraphqlRequest, operationIn } from './documents';
 import { ClientLeftError, refused, shown } from './errors';
 import { LINE } from './schema';
 import { GraphqlSettings } from './settings';
@@ -86,12 +91,15 @@ export class GraphqlEdge {
     signal: AbortSignal,
   ): Promise<GraphqlAnswer> {
     const asked = requestIn(body);
-    const text = this.documents.textOf(asked);
-    const context = this.context(request.headers.authorization, signal);
+    const named = this.documents.named(asked);
+    const kind = operationIn(named, asked.operationName);
+    if (kind === 'subscription')
+      throw refused('invalid-document', 'A subscription needs a WebSocket (graphql-transport-ws)');
+    const context = { ...this.context(request.headers.authorization, signal), kind };
     const { variables, operationName } = asked;
     const answer = await reply.graphql(
-      text,
-      { ...context },
+      named.text,
+      context,
       variables ?? {},
       operationName ?? undefined,
     );
@@ -121,6 +129,7 @@ function requestIn(body: unknown): GraphqlRequest {
 declare module 'mercurius' {
   interface MercuriusContext {
     readonly prices: Prices;
+    readonly kind: OperationTypeNode;
   }
 }
 
@@ -151,9 +160,9 @@ export function serveGraphql(app: NestFastifyApplication): void {
       routes: false,
       loaders,
       validationRules: [...documents.rules],
-      errorFormatter: ({ data, errors }) => ({
+      errorFormatter: ({ data, errors }, { kind }) => ({
         statusCode: 200,
-        response: { data: data ?? null, errors: errors.map((error) => shown(error)) },
+        response: { data: data ?? null, errors: errors.map((error) => shown(error, kind)) },
       }),
     });
 }

@@ -72,7 +72,9 @@ export function assertWithinLimits(document: DocumentNode, schema: GraphQLSchema
 
 function assertAtMost(limit: keyof typeof LIMITS, asked: number): void {
   if (asked > LIMITS[limit])
-    throw new TooComplexError(`The document has ${limit} ${asked}; at most ${LIMITS[limit]}`);
+    throw new TooComplexError(`The document has ${limit} ${asked}; at most ${LIMITS[limit]}`, {
+      extensions: { code: 'too-complex' },
+    });
 }
 
 /** Measures documents that nobody has checked: fragments may be missing or circular. */
