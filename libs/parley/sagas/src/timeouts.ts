@@ -8,6 +8,7 @@ import type { Messaging, Transactions } from '@parley/messaging';
 import {
   describeError,
   type HandlerRun,
+  lookAgain,
   type RunFacts,
   type Suspects,
   type Tx,
@@ -19,7 +20,7 @@ import type { DueTimeout, KnownTimeout, SagaStore, StoredSaga } from './saga-sto
 import type { SagaRunner } from './saga-runner';
 
 /** Milliseconds until an instance notices a timeout that another one armed. */
-const POLL = 1_000;
+const POLL_MS = 1_000;
 const FORGET_EVERY = 600_000;
 const BACKOFF = [1_000, 10_000, 60_000, 300_000] as const;
 /** Milliseconds of one step, local commands that it executes included; then it is ended. */
@@ -73,7 +74,7 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
 
   async start(): Promise<void> {
     this.stopped = false;
-    this.wait(POLL);
+    this.wait(Infinity);
   }
 
   /**
@@ -91,7 +92,8 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
   }
 
   /**
-   * Takes every step that is due now; resolves with the milliseconds until it should look again.
+   * Takes every step that is due now; resolves with the milliseconds until the next one that is
+   * known, Infinity without one.
    */
   async takeDue(): Promise<number> {
     for (;;) {
@@ -99,31 +101,32 @@ export class Timeouts implements Worker, OnApplicationBootstrap {
         this.known.length === 0
           ? undefined
           : await this.place.transactions.run((tx) => this.store.nextDue(tx, this.known));
-      if (next === undefined || next > POLL) return POLL;
+      if (next === undefined) return Infinity;
       if (next > 0) return Math.ceil(next);
       // Due, yet not to be had: its saga is locked, by a message or by another instance.
-      if (this.stopped || !(await this.takeOne())) return POLL;
+      if (this.stopped || !(await this.takeOne())) return POLL_MS;
     }
   }
 
-  private wait(milliseconds: number): void {
+  private wait(dueMs: number): void {
     if (this.stopped) return;
-    this.cancel = this.place.clock.after(milliseconds, () => {
+    this.cancel = lookAgain(this.place.clock, { dueMs, pollMs: POLL_MS }, () => {
       this.running = this.round();
     });
   }
 
   private async round(): Promise<void> {
-    let again = POLL;
+    let again = this.bootstrapped ? POLL_MS : Infinity;
     try {
       if (this.bootstrapped) {
-        again = await this.takeDue();
+        const next = await this.takeDue();
         await this.forget();
+        again = Math.min(next, this.forgetAt - this.place.clock.elapsed());
       }
     } catch (error) {
       this.place.log(
         'warn',
-        `the timeouts of sagas cannot be read, again in ${POLL} ms: ${describeError(error).message}`,
+        `the timeouts of sagas cannot be read, again in ${POLL_MS} ms: ${describeError(error).message}`,
         { error },
       );
     }

@@ -217,4 +217,13 @@ describe('a harness', () => {
     }
     expect(harness.sent(Picked)).toHaveLength(60);
   });
+
+  it('lets a day pass in few steps: a relay does not look while nothing happens', async () => {
+    const { store } = await startDepot();
+    const looks = jest.spyOn(store.outbox, 'state');
+    await harness.send(Pick, { orderId: 'o-1', line: 1 }, { delay: '23h' });
+    await harness.advance('1d');
+    expect(depot.lines).toHaveLength(1);
+    expect(looks.mock.calls.length).toBeLessThan(30);
+  });
 });

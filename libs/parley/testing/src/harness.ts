@@ -103,7 +103,10 @@ export class Harness {
     this.clock = time instanceof VirtualClock ? time : new VirtualClock();
     this.url = `memory://${randomUUID()}${queryOf(options.mischief)}`;
     this.broker = MemoryBroker.at(this.url, time);
-    this.broker.witnesses.add((message) => this.messages.push(message));
+    this.broker.witnesses.add((message) => {
+      this.messages.push(message);
+      this.clock.happened();
+    });
   }
 
   /** Starts an instance of a service. The instances of one service share its store. */
@@ -203,8 +206,9 @@ export class Harness {
 
   /**
    * Lets virtual time pass: every timer at its time, and after each of them everything comes to
-   * rest. Work that waits for a file, a socket or a real timer is waited for, up to 5 s; work that
-   * waits for virtual time is not.
+   * rest. Polls are left out while nothing happens, so that hours pass in no time. Work that waits
+   * for a file, a socket or a real timer is waited for, up to 5 s; work that waits for virtual time
+   * is not.
    */
   advance(duration: Duration): Promise<void> {
     return this.clock.advance(duration, () => this.rest());

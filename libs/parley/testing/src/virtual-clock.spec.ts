@@ -36,4 +36,42 @@ describe('a virtual clock', () => {
     await clock.advance('1h');
     expect(callback).not.toHaveBeenCalled();
   });
+
+  describe('with a poll', () => {
+    let clock: VirtualClock;
+    let looks: number[];
+    const poll = (): void => {
+      looks.push(clock.now());
+      clock.after(1_000, poll, { poll: true });
+    };
+    beforeEach(() => {
+      [clock, looks] = [new VirtualClock(0), []];
+      clock.after(1_000, poll, { poll: true });
+    });
+
+    it('leaves it out while nothing happens', async () => {
+      await clock.advance('1h');
+      expect(looks).toEqual([1_000, 2_000, 3_000]);
+    });
+
+    it('runs it after each timer, at the times at which it would have looked', async () => {
+      clock.after(60_500, () => undefined);
+      await clock.advance('1h');
+      expect(looks.slice(3)).toEqual([61_000, 62_000, 63_000]);
+    });
+
+    it('runs it after what it has found', async () => {
+      clock.after(2_500, () => undefined);
+      await clock.advance('4s');
+      clock.happened();
+      await clock.advance('1h');
+      expect(looks).toEqual([1, 2, 3, 4, 5, 6, 7].map((second) => second * 1_000));
+    });
+
+    it('runs one that looks at the same time as a timer', async () => {
+      clock.after(60_000, () => undefined);
+      await clock.advance('1m');
+      expect(looks.slice(3)).toEqual([60_000]);
+    });
+  });
 });

@@ -1,4 +1,5 @@
 import { contractIfLoaded } from '@parley/contract';
+import { lookAgain } from '../clock';
 import { bugDetails } from '../ports/outage';
 import { OutboxDeadLetters } from './outbox-dead-letters';
 import type { Publisher } from './publisher';
@@ -90,7 +91,7 @@ export class OutboxRelay {
             void this.process.log('warn', 'the outbox cannot be reached', { error }),
         );
       if (led) await this.lead(led.lost).finally(() => led.release().catch(() => undefined));
-      if (!this.stopping) await this.rest(led ? YIELD_MS : POLL_MS);
+      if (!this.stopping) await this.rest(led ? { dueMs: YIELD_MS } : { pollMs: POLL_MS });
     }
   }
 
@@ -122,7 +123,7 @@ export class OutboxRelay {
         if (this.stopping && read === 0 && !term.isBusy) return;
         if (term.knowsTooLittle && !this.stopping && this.mayYield()) return;
         if (read < READ_AT_ONCE || term.isFull)
-          await this.pause(read > 0 ? SOON_MS : await this.untilNext());
+          await (read > 0 ? this.pause(SOON_MS) : this.pause(await this.untilNext(term), POLL_MS));
       } catch (error) {
         if (this.stopping) return;
         const backoff = Math.min(MAX_BACKOFF_MS, 100 * 2 ** failures++);
@@ -161,9 +162,10 @@ export class OutboxRelay {
     if (failures.has(message)) throw failures.get(message);
   }
 
-  private async untilNext(): Promise<number> {
-    const { nextDue } = await this.store.outbox.state();
-    return Math.min(POLL_MS, Math.max(1, nextDue ?? POLL_MS));
+  /** Messages that cannot be addressed wait for their end, not for another instance. */
+  private async untilNext(term: RelayTerm): Promise<number> {
+    const { nextDue = Infinity } = await this.store.outbox.state();
+    return Math.max(1, term.knowsTooLittle ? Math.min(nextDue, POLL_MS) : nextDue);
   }
 
   private readonly wake = (): void => {
@@ -171,10 +173,10 @@ export class OutboxRelay {
     this.resume?.();
   };
 
-  private async pause(milliseconds: number): Promise<void> {
+  private async pause(dueMs: number, pollMs = Infinity): Promise<void> {
     if (!this.woken) {
       await new Promise<void>((resolve) => {
-        const cancel = this.process.clock.after(milliseconds, resolve);
+        const cancel = lookAgain(this.process.clock, { dueMs, pollMs }, resolve);
         this.resume = () => (cancel(), resolve());
       });
     }
@@ -182,9 +184,9 @@ export class OutboxRelay {
   }
 
   /** While another instance leads, it notices the messages that are added here. */
-  private rest(milliseconds: number): Promise<void> {
+  private rest({ dueMs = Infinity, pollMs = Infinity }): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.process.clock.after(milliseconds, resolve);
+      const cancel = lookAgain(this.process.clock, { dueMs, pollMs }, resolve);
       this.endRest = () => (cancel(), resolve());
     });
   }

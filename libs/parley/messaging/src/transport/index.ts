@@ -1,5 +1,5 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
-export { type Clock, pause, systemClock } from '../clock';
+export { type Clock, type ClockTimerOptions, lookAgain, pause, systemClock } from '../clock';
 export { BalancedCalls, type BalancedCallsOptions } from '../calls/balancing/balanced-calls';
 export {
   addressOf,
