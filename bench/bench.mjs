@@ -1,18 +1,25 @@
-// npm run bench -- poison [--events 10000 --keys 100 --rate 250 --pairs 5]: what is measured side
-// by side, on a PostgreSQL of its own.
+// npm run bench -- poison|calls [options]: what is measured side by side.
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from '../tools/build/build.mjs';
 import { commandLine, wholeNumber } from '../tools/terminal/command-line.mjs';
 import { useTestPostgres } from '../tools/database/test-postgres.mjs';
+import { calls } from './calls.mjs';
 import { poison } from './poison.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 const OUT = '.data/bench/dist'; // of its own: a run must not change because somebody builds
 const BENCHES = { poison };
+const NUMBERS = ['events', 'keys', 'rate', 'pairs', 'calls', 'rounds', 'concurrency'];
 
-const HELP = `npm run bench -- <name> [options]      measures side by side, on a PostgreSQL of its own
+const HELP = `npm run bench -- <name> [options]      measures side by side
 
+  calls        the CPU of a call by each technology
+    --calls N          in each run (10000)
+    --rounds N         runs of each technology, in turn (5)
+    --concurrency N    calls at once (64)
+    --technologies A,B (grpc,tcp)
+    --with FOLDER      a build of another state of the sources, measured beside this one
   poison       events of which one fails for ever: what the other lanes notice
     --events N   in each run (10000)
     --keys N     lanes (100)
@@ -23,9 +30,18 @@ const HELP = `npm run bench -- <name> [options]      measures side by side, on a
 const { values, positionals } = commandLine(HELP, {
   allowPositionals: true,
   options: Object.fromEntries(
-    ['events', 'keys', 'rate', 'pairs'].map((name) => [name, { type: 'string' }]),
+    [...NUMBERS, 'technologies', 'with'].map((name) => [name, { type: 'string' }]),
   ),
 });
+const { technologies, with: other, ...numbers } = values;
+const options = Object.fromEntries(
+  Object.entries(numbers).map(([name, value]) => [name, wholeNumber(name, value, 1)]),
+);
+if (positionals[0] === 'calls') {
+  await build(OUT);
+  await calls(OUT, { technologies, with: other, ...options });
+  process.exit();
+}
 const bench = BENCHES[positionals[0]];
 if (!bench) {
   console.error(
@@ -37,9 +53,6 @@ await build(OUT, { withFixtures: true });
 const postgres = await useTestPostgres();
 process.env.PARLEY_TEST_POSTGRES = postgres.url;
 try {
-  const options = Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, wholeNumber(name, value, 1)]),
-  );
   process.exitCode = (await bench(createRequire(path.resolve(OUT, 'bench.js')), options)) ? 0 : 1;
 } finally {
   await postgres.release();
