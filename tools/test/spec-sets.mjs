@@ -26,6 +26,8 @@ export const LONG_SPECS = {
     'lines of the sources in dead letters, of a build and under nx serve',
   'libs/parley/transports/grpc/src/silent-network.spec.ts':
     'gRPC on a network that loses connections without a sign',
+  'libs/parley/transports/tcp/src/silent-network.spec.ts':
+    'TCP on a network that loses connections without a sign',
   'libs/parley/transports/memory/src/memory.conformance.spec.ts': 'the promises on memory',
   'libs/parley/transports/postgres/src/connection/silence.int.spec.ts':
     'PostgreSQL on a network that loses connections without a sign',

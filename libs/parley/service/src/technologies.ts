@@ -16,6 +16,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   sqs: async () => (spareAdvice(), (await import('@parley/sqs')).sqs),
   kinesis: async () => (spareAdvice(), (await import('@parley/kinesis')).kinesis),
   grpc: async () => (await import('@parley/grpc')).grpc,
+  tcp: async () => (await import('@parley/tcp')).tcp,
   memory: async () => (await import('@parley/memory')).memory,
 };
 
@@ -43,8 +44,12 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   sqs: 'sqs',
   kinesis: 'kinesis',
   grpc: 'grpc',
+  tcp: 'tcp',
   memory: 'memory',
 };
+
+/** Memory, for tests alone, is not recommended. */
+const FOR_CALLS = new Set<keyof typeof LOADERS>(['grpc', 'tcp']);
 
 /**
  * One's own technologies, and those of the kit that these URLs name, each loaded once. One's own
@@ -74,7 +79,7 @@ function nameInKit(variable: string, url: string, own: readonly Technology[]): s
   if (name !== undefined) return name;
   const isForCalls = /^CALLS_URL/.test(variable);
   const known = [
-    ...Object.keys(SCHEMES).filter((one) => isForCalls === (SCHEMES[one] === 'grpc')),
+    ...Object.keys(SCHEMES).filter((one) => isForCalls === FOR_CALLS.has(SCHEMES[one]!)),
     ...own
       .filter(({ kinds }) => isForCalls === kinds.includes('call'))
       .flatMap(({ schemes }) => schemes),

@@ -1,0 +1,149 @@
+import { once } from 'node:events';
+import { createServer, type Server as SocketServer } from 'node:net';
+import { Server, type MessageHandler } from '@nestjs/microservices';
+import type { Call } from '@parley/contract';
+import {
+  boundedFault,
+  type CallFault,
+  type CallServer,
+  type CallUnderWay,
+  CallsUnderWay,
+  type ConsumerHealth,
+  type HandleCall,
+  type HandlerExtras,
+  type HandlerRegistry,
+  hostAndPort,
+  TRANSPORT_ID,
+} from '@parley/messaging/transport';
+import { CallerConnection } from './caller-connection';
+import { MESSAGE_LIMIT } from './frames';
+import { type Request, STOPPING } from './packets';
+
+/** Milliseconds that callers have to leave, and calls under way to be answered, at the end. */
+const GRACE_MS = 1_000;
+/** Connections of callers at the same time. */
+const MAX_CONNECTIONS = 1_000;
+/** Bytes of a fault's details that travel. */
+const FAULT_LIMIT = 64 * 1024;
+
+const refusal = (code: string, message: string): CallFault => ({ code, message });
+
+/** Answers calls by Nest's TCP transport, and stops without losing one. */
+export class TcpCallServer extends Server implements CallServer {
+  override transportId = TRANSPORT_ID.call;
+  private state: ConsumerHealth['state'] = 'starting';
+  private readonly underWay = new CallsUnderWay();
+  private readonly connections = new Set<CallerConnection>();
+  private readonly contracts = new Map<string, Call>();
+  private readonly server: SocketServer;
+  /** The port it listens on; a free one when port 0 was asked for. */
+  port = 0;
+
+  constructor(
+    private readonly at: { readonly host: string; readonly port: number },
+    private readonly registry: HandlerRegistry,
+    private readonly answer: HandleCall,
+  ) {
+    super();
+    this.server = createServer({ noDelay: true }, (socket) => {
+      const connection: CallerConnection = new CallerConnection(socket, {
+        asked: (request) => void this.respond(connection, request),
+        closed: () => this.connections.delete(connection),
+      });
+      this.connections.add(connection);
+    });
+    this.server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  override addHandler(
+    _pattern: unknown,
+    run: MessageHandler,
+    _isEvent?: boolean,
+    extras?: unknown,
+  ): void {
+    this.registry.add(run, extras as HandlerExtras);
+  }
+
+  listen(started: (error?: unknown) => void): void {
+    for (const { contract } of this.registry.allCalls())
+      this.contracts.set(contract.name, contract as Call);
+    this.open().then(() => started(), started);
+  }
+
+  /** Callers are told to go elsewhere. Does not wait for the answers under way. */
+  async stop(): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.state = 'stopped';
+    if (this.server.listening) this.server.close();
+    for (const connection of this.connections) connection.goAway();
+  }
+
+  /** Calls under way are aborted, and cut off a second later. */
+  async close(): Promise<void> {
+    await this.stop();
+    this.underWay.abort();
+    const left = Promise.all([...this.connections].map((connection) => connection.leave()));
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref())]);
+    for (const connection of this.connections) connection.destroy();
+  }
+
+  health(): ConsumerHealth {
+    return { technology: 'tcp', kind: 'call', state: this.state };
+  }
+
+  on(event: string): never {
+    throw new Error(`call server: there is no event "${event}" to listen to; ask health()`);
+  }
+
+  unwrap<T>(): T {
+    return this.server as T;
+  }
+
+  private async open(): Promise<void> {
+    const { host, port } = this.at;
+    try {
+      this.server.listen(port, host);
+      await once(this.server, 'listening');
+    } catch (error) {
+      throw new Error(
+        `calls cannot be answered at ${hostAndPort(host, port)}: ${(error as Error).message}; is the port taken?`,
+        { cause: error },
+      );
+    }
+    const address = this.server.address();
+    this.port = typeof address === 'object' && address ? address.port : port;
+    this.state = 'consuming';
+  }
+
+  private async respond(connection: CallerConnection, request: Request): Promise<void> {
+    const { id, pattern, body, budget } = request;
+    const contract = this.contracts.get(pattern);
+    if (this.state === 'stopped')
+      return connection.fail(id, refusal(STOPPING, 'this instance stops; ask another one'));
+    if (!contract) return connection.fail(id, refusal('no-handler', 'nothing here answers this'));
+    if (body.length > MESSAGE_LIMIT)
+      return connection.fail(id, refusal('too-large', `more than ${MESSAGE_LIMIT} bytes`));
+    const call = this.underWay.begin(contract, budget);
+    if (connection.begin(id, call)) await this.answerTo(connection, request, contract, call);
+    else call.end();
+  }
+
+  private async answerTo(
+    connection: CallerConnection,
+    { id, headers, body }: Request,
+    contract: Call,
+    call: CallUnderWay,
+  ): Promise<void> {
+    const { deadline, signal } = call;
+    const answer = await this.answer({ contract: contract.name, headers, body, deadline, signal });
+    call.end();
+    connection.end(id);
+    if (!answer.ok) connection.fail(id, boundedFault(answer.fault, FAULT_LIMIT));
+    else if (answer.body.length <= MESSAGE_LIMIT) connection.reply(id, answer.body);
+    else
+      connection.fail(
+        id,
+        refusal('too-large', `a reply of ${answer.body.length} bytes is too large`),
+      );
+  }
+}
