@@ -63,13 +63,29 @@ function operationsUrls() {
   );
 }
 
+/** What an administrator may set; empty counts as missing. */
+const OF_EVERY_SERVICE = ['OPERATORS_ISSUER', 'OPERATORS_AUDIENCE', 'OPERATORS_JWKS_URL'];
+const OF_THE_GATEWAY = [
+  'AUTH_ISSUER',
+  'AUTH_AUDIENCE',
+  'AUTH_JWKS_URL',
+  'GUEST_TOKENS_KEY',
+  'RATE_LIMIT_READS',
+  'RATE_LIMIT_WRITES',
+  'RATE_LIMIT_URL',
+  'TRUSTED_PROXIES',
+  'CORS_ORIGINS',
+];
+
 /** @param {Process} process */
 function environment(process) {
   const { name, place, data, answersCalls, outside = [] } = process;
   return [
     ...(data ? [`DATABASE_URL: ${databaseUrl(name, passwordVariable(name))}`] : []),
     ...(answersCalls ? [`CALLS_PORT: '${CALLS}'`] : []),
-    ...(isPublished(process) ? [`OPERATIONS_PORT: '${OPERATIONS}'`] : []),
+    ...(isPublished(process)
+      ? [`OPERATIONS_PORT: '${OPERATIONS}'`, 'OPERATIONS_HOST: 0.0.0.0'] // in the network of the services
+      : []),
     ...(place === 'outside' ? [] : [`ALLOWED_HOSTS: ${name}`]), // as the console calls it
     ...(outside.includes('payment-provider')
       ? [`PAYMENT_PROVIDER_URL: http://payment-provider:${HTTP}`]
@@ -77,11 +93,10 @@ function environment(process) {
     ...(outside.includes('mail')
       ? [`MAIL_URL: ${optional('PARLEY_MAIL_URL', 'file:///data/mail')}`]
       : []),
-    ...(name === 'gateway'
-      ? ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_JWKS_URL'].map(
-          (variable) => `${variable}: ${optional(variable)}`,
-        )
-      : []),
+    ...[
+      ...(name === 'gateway' ? OF_THE_GATEWAY : []),
+      ...(place === 'outside' ? [] : OF_EVERY_SERVICE),
+    ].map((variable) => `${variable}: ${optional(variable)}`),
     ...(name === 'console' ? [`OPERATIONS_URLS: '${operationsUrls()}'`] : []),
   ];
 }

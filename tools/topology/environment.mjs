@@ -108,6 +108,14 @@ export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
   };
 }
 
+/** One client, this machine, sends orders by the thousand. */
+const WITHOUT_LIMITS = {
+  RATE_LIMIT_READS: process.env.RATE_LIMIT_READS ?? 'off',
+  RATE_LIMIT_WRITES: process.env.RATE_LIMIT_WRITES ?? 'off',
+  STREAMS_PER_CLIENT: process.env.STREAMS_PER_CLIENT ?? '10000',
+  STREAMS_AT_MOST: process.env.STREAMS_AT_MOST ?? '10000',
+};
+
 /**
  * How long work under way may take on a stop: the edge first, everybody within the 15 s of the
  * whole.
@@ -141,6 +149,7 @@ export function environmentOf(instance, { databaseUrls, scale, technologies }) {
       Object.entries(ports).flatMap(([name, port]) => (port ? [[name, String(port)]] : [])),
     ),
     ...(database ? { DATABASE_URL: database } : {}),
+    ...(instance.service === 'gateway' ? WITHOUT_LIMITS : {}),
     ...(instance.service === 'console'
       ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href }
       : {}),

@@ -11,10 +11,22 @@ import { GraphqlController } from './graphql/graphql.controller';
 import { GraphqlEdge, SCHEMA } from './graphql/graphql-edge';
 import { edgeSchema } from './graphql/schema';
 import { GraphqlSettings, settingsOf } from './graphql/settings';
+import { ClientLimits } from './limits/client-limits';
+import { storeAt } from './limits/limiter-store';
+import { RateLimits } from './limits/rate-limits';
+import { Streams } from './limits/streams';
 import { OrderFeed } from './order-feed';
 import { OrdersController } from './orders.controller';
 import { Prices } from './prices';
 import { ProductsController } from './products.controller';
+
+const {
+  RATE_LIMIT_READS: reads,
+  RATE_LIMIT_WRITES: writes,
+  RATE_LIMIT_URL: store,
+  STREAMS_PER_CLIENT: perClient,
+  STREAMS_AT_MOST: inTotal,
+} = environment;
 
 @Module({
   imports: [ServiceModule.forRoot({ service: 'gateway', environment })],
@@ -24,6 +36,13 @@ import { ProductsController } from './products.controller';
     OrderFeed,
     CustomerOrders,
     Callers,
+    ClientLimits,
+    {
+      provide: RateLimits,
+      useFactory: () =>
+        new RateLimits({ reads, writes }, store === undefined ? undefined : storeAt(store)),
+    },
+    { provide: Streams, useFactory: () => new Streams({ perClient, inTotal }) },
     { provide: GuestTokens, useFactory: () => GuestTokens.from(environment) },
     GraphqlEdge,
     { provide: SCHEMA, useFactory: edgeSchema },

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Account } from '@contracts/orders';
 import { Injectable } from '@nestjs/common';
 import { problem, ProblemError } from '@parley/service';
@@ -16,10 +17,19 @@ export type Caller =
 /** Tells callers apart, and gives guests the token of their order. */
 @Injectable()
 export class Callers {
+  private readonly found = new WeakMap<IncomingMessage, Promise<Caller>>();
+
   constructor(
     private readonly authentication: Authentication,
     private readonly guestTokens: GuestTokens,
   ) {}
+
+  /** The caller of a request, found once. @throws ProblemError as callerOf */
+  of(request: IncomingMessage): Promise<Caller> {
+    const caller = this.found.get(request) ?? this.callerOf(request.headers.authorization);
+    this.found.set(request, caller);
+    return caller;
+  }
 
   /**
    * @param authorization the header; without it the caller is a guest

@@ -1,6 +1,7 @@
 import { type Issuer, issuerUrl, keysUrl, serviceEnvironment } from '@parley/service';
 import { z } from 'zod';
 import { graphqlVariables } from './graphql/settings';
+import { limitSettings } from './limits/settings';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -52,6 +53,7 @@ export const environment = serviceEnvironment({
   ...authenticationIn(process.env),
   ...guests,
   ...graphqlVariables,
+  ...limitSettings,
 });
 
 /** Undefined: the edge is open. */

@@ -28,7 +28,7 @@ class CustomerGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = requestIn(context);
-    const caller = await this.callers.callerOf(request.headers.authorization);
+    const caller = await this.callers.of(request.raw);
     const guests = this.reflector.get<Guests | undefined>(GUESTS, context.getHandler());
     if (!isWelcome(caller, guests)) throw new ProblemError(UNKNOWN_CALLER);
     callers.set(request, caller);

@@ -13,6 +13,9 @@ import { Authentication } from './authentication';
 import { BroadcastsController } from './broadcasts.controller';
 import { edge } from './edge';
 import { GraphqlSettings } from './graphql/settings';
+import { openToOrigins } from './limits/cross-origin';
+import { type Limit, RateLimits, type RequestKind } from './limits/rate-limits';
+import { type StreamLimits, Streams } from './limits/streams';
 import { OrderFeed } from './order-feed';
 import { Prices } from './prices';
 
@@ -23,6 +26,14 @@ interface Route {
   readonly method: string;
   /** `/orders/:id` */
   readonly path: string;
+}
+
+interface EdgeSettings {
+  /** Without limits, unless given. */
+  readonly limits?: Partial<Record<RequestKind, Limit>>;
+  readonly streams?: Partial<StreamLimits>;
+  readonly trustedProxies?: readonly string[];
+  readonly origins?: readonly string[];
 }
 
 /** The edge on a port of its own, with orders and catalog behind it, in memory. */
@@ -36,12 +47,15 @@ export class EdgeOnTrial {
   /** While set, calls wait for it; they are given up when their signal says so. */
   holding?: Promise<void>;
 
+  private constructor(private readonly settings: EdgeSettings) {}
+
   /** @param authentication open, unless given */
   static async start(
     authentication?: Authentication,
     graphql = new GraphqlSettings(),
+    settings: EdgeSettings = {},
   ): Promise<EdgeOnTrial> {
-    const trial = new EdgeOnTrial();
+    const trial = new EdgeOnTrial(settings);
     await startCatalog(trial.harness);
     await startOrders(trial.harness);
     await trial.open([
@@ -61,6 +75,10 @@ export class EdgeOnTrial {
 
   get prices(): Prices {
     return this.app.get(Prices);
+  }
+
+  get streams(): Streams {
+    return this.app.get(Streams);
   }
 
   get feed(): OrderFeed {
@@ -94,7 +112,17 @@ export class EdgeOnTrial {
 
   private async open(replaced: Provider[]): Promise<void> {
     const { controllers, providers } = partsOf(AppModule);
-    const own = [...providers, ...replaced];
+    const { limits = {}, streams = {}, trustedProxies = [], origins = [] } = this.settings;
+    const rateLimits = new RateLimits({ reads: null, writes: null, ...limits });
+    const own = [
+      ...providers,
+      ...replaced,
+      { provide: RateLimits, useValue: rateLimits },
+      {
+        provide: Streams,
+        useValue: new Streams({ perClient: Infinity, inTotal: Infinity, ...streams }),
+      },
+    ];
     const module = {
       module: class EdgeUnderTest {},
       controllers,
@@ -103,7 +131,11 @@ export class EdgeOnTrial {
     };
     this.app = await NestFactory.create<NestFastifyApplication>(
       module,
-      new FastifyAdapter({ ...edge.fastify, bodyLimit: edge.bodyLimit }),
+      new FastifyAdapter({
+        ...edge.fastify,
+        bodyLimit: edge.bodyLimit,
+        trustProxy: [...trustedProxies],
+      }),
       { logger: false, abortOnError: false },
     );
     this.app
@@ -114,6 +146,7 @@ export class EdgeOnTrial {
       });
     answerProblems(this.app, new ProblemFilter(edge));
     edge.configure(this.app);
+    openToOrigins(this.app, origins);
     await this.app.listen(0, '127.0.0.1');
     const received = [OrderFeed, Prices].map((part) => ({
       provide: part,

@@ -5,6 +5,7 @@ import { storeNothing } from './caching';
 import { beginConversations } from './conversation';
 import { serveGraphql } from './graphql/graphql-edge';
 import { BODY_LIMIT, swallowed, takeJsonOnly } from './json-body';
+import { limitRequests } from './limits/client-limits';
 import { refuseOtherMethods } from './methods';
 import { describeEdge } from './openapi';
 import { shopProblemOf } from './problem';
@@ -34,6 +35,7 @@ export const edge = {
     beginConversations(app);
     secureAnswers(app);
     storeNothing(app);
+    limitRequests(app);
     takeJsonOnly(app);
     refuseOtherMethods(app);
     describeEdge(app);

@@ -10,6 +10,7 @@ import {
   Param,
   Post,
   Query,
+  Req,
   Res,
   Sse,
 } from '@nestjs/common';
@@ -29,10 +30,10 @@ import {
 } from '@nestjs/swagger';
 import { Messenger } from '@parley/messaging';
 import { checkedHeader } from '@parley/service';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { checkedOrderId, CustomerOrders } from './customer-orders';
-import type { Caller } from './callers';
+import { type Caller, Callers } from './callers';
 import { CallerOf, ForCustomers, OpenToGuests, TokenLeft } from './customers';
 import {
   AcceptedOrder,
@@ -42,6 +43,8 @@ import {
   OrderView,
   ProblemBody,
 } from './edge.schema';
+import { clientOf } from './limits/client';
+import { Streams } from './limits/streams';
 import { OrderFeed } from './order-feed';
 
 @ApiTags('orders')
@@ -52,6 +55,8 @@ export class OrdersController {
     private readonly orders: CustomerOrders,
     private readonly messenger: Messenger,
     private readonly feed: OrderFeed,
+    private readonly streams: Streams,
+    private readonly callers: Callers,
   ) {}
 
   @Post()
@@ -134,8 +139,11 @@ export class OrdersController {
     @CallerOf() caller: Caller,
     @TokenLeft() left: number | undefined,
     @Param('id') id: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
     @Headers('last-event-id') last?: string,
   ): Promise<Observable<MessageEvent>> {
+    this.streams.enter(await clientOf(request, this.callers), reply.raw);
     const order = await this.orders.get(caller, id);
     return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0, left);
   }

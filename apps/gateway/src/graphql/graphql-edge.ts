@@ -12,6 +12,7 @@ import {
 import mercurius, { type MercuriusContext, type MercuriusLoaders } from 'mercurius';
 import { type Caller, Callers } from '../callers';
 import { CustomerOrders } from '../customer-orders';
+import { ClientLimits } from '../limits/client-limits';
 import { OrderFeed } from '../order-feed';
 import { Prices } from '../prices';
 import type { EdgeContext } from './context';
@@ -45,6 +46,7 @@ export class GraphqlEdge {
     private readonly messenger: Messenger,
     private readonly prices: Prices,
     private readonly feed: OrderFeed,
+    private readonly limits: ClientLimits,
   ) {
     this.documents = new Documents(schema, settings);
   }
@@ -95,6 +97,7 @@ export class GraphqlEdge {
     const kind = operationIn(named, asked.operationName);
     if (kind === 'subscription')
       throw refused('invalid-document', 'A subscription needs a WebSocket (graphql-transport-ws)');
+    if (kind === 'mutation') await this.limits.count(request, reply, 'writes');
     const context = { ...this.context(request.headers.authorization, signal), kind };
     const { variables, operationName } = asked;
     const answer = await reply.graphql(

@@ -31,11 +31,13 @@ describe('access to operations', () => {
   it('answers requests to the address it listens on, and to names that were allowed', async () => {
     const access = accessOf({
       HOST: '10.0.0.7',
+      OPERATIONS_HOST: '10.0.0.8',
       OPERATIONS_TOKEN: TOKEN,
       ALLOWED_HOSTS: ['orders', 'Orders.shop.svc', '[fd00::7]'],
     });
     for (const host of [
       '10.0.0.7:3000',
+      '10.0.0.8:9000',
       'orders:3000',
       'orders.shop.svc',
       '[fd00::7]:3000',

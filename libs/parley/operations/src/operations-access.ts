@@ -20,6 +20,8 @@ export type Admission =
 export interface AccessOptions {
   /** The address that is listened on. Default: loopback. */
   readonly HOST?: string;
+  /** The address that a port of operations alone is listened on. Default: loopback. */
+  readonly OPERATIONS_HOST?: string;
   /** Names by which operations are reached, beside those of loopback and HOST; without ports. */
   readonly ALLOWED_HOSTS: readonly string[];
   /** For services and emergencies; nobody's name is behind it. */
@@ -51,8 +53,8 @@ export class OperationsAccess {
     options: AccessOptions,
     private readonly hostsSetting = 'ALLOWED_HOSTS',
   ) {
-    const { HOST = 'localhost', ALLOWED_HOSTS, OPERATIONS_TOKEN } = options;
-    const listening = EVERY_ADDRESS.includes(HOST) ? [] : [HOST.includes(':') ? `[${HOST}]` : HOST];
+    const { HOST, OPERATIONS_HOST, ALLOWED_HOSTS, OPERATIONS_TOKEN } = options;
+    const listening = [HOST, OPERATIONS_HOST].flatMap(hostAt);
     this.hosts = new Set(
       [...LOOPBACK, ...listening, ...ALLOWED_HOSTS].map((host) => host.toLowerCase()),
     );
@@ -123,6 +125,12 @@ function operatorsOf({
     (message, error) => logger.warn({ message, error }),
   );
 }
+
+/** The name of an address that is listened on. */
+const hostAt = (address: string | undefined): readonly string[] =>
+  address === undefined || EVERY_ADDRESS.includes(address)
+    ? []
+    : [address.includes(':') ? `[${address}]` : address];
 
 /** `Shop.example:4080` names `shop.example`. */
 const nameOf = (host: string): string => host.replace(/:\d{1,5}$/, '').toLowerCase();

@@ -38,6 +38,32 @@ describe('environment', () => {
     },
   );
 
+  it('wants a token for operations when only they are reached from elsewhere', () => {
+    expect(problemsOf({ OPERATIONS_HOST: '0.0.0.0' })).toEqual([
+      expect.stringContaining('OPERATIONS_TOKEN is not set, but OPERATIONS_HOST is 0.0.0.0'),
+    ]);
+  });
+
+  it('knows operators by issuer, audience and keys together', () => {
+    const issuer = {
+      OPERATORS_ISSUER: 'https://login.example',
+      OPERATORS_AUDIENCE: 'operations',
+      OPERATORS_JWKS_URL: 'https://login.example/keys',
+    };
+    expect(readEnvironment(issuer)).toMatchObject({
+      ...issuer,
+      OPERATORS_ROLES_CLAIM: 'roles',
+      OPERATORS_NAME_CLAIM: 'sub',
+    });
+    for (const name of Object.keys(issuer))
+      expect(problemsOf({ ...issuer, [name]: '' })).toEqual([
+        expect.stringContaining(`${name} must be set, too`),
+      ]);
+    expect(problemsOf({ ...issuer, OPERATORS_JWKS_URL: 'http://login.example/keys' })).toEqual([
+      expect.stringContaining('http only on this machine'),
+    ]);
+  });
+
   it('needs no token for operations on loopback, and never logs one', () => {
     for (const HOST of ['localhost', '127.0.0.1', '127.1.2.3', '::1'])
       expect(problemsOf({ HOST })).toEqual([]);

@@ -89,6 +89,13 @@ const kit = z.object({
       'names by which operations are reached, beside those of loopback and HOST, with commas in between',
     ),
   HOST: z.string().default('127.0.0.1').describe('the address to listen on'),
+  OPERATIONS_HOST: z
+    .string()
+    .default('127.0.0.1')
+    .describe('the address on which OPERATIONS_PORT listens; HOST is that of strangers'),
+  MAX_CONNECTIONS: number('a whole number from 1 to 1000000', 1, 1_000_000)
+    .default(10_000)
+    .describe('connections of HTTP that may be open at PORT; further ones are closed at once'),
   CALLS_PORT: port
     .optional()
     .describe('where calls are answered; without it, this service only asks'),
@@ -199,8 +206,9 @@ export function readEnvironment<S extends z.ZodRawShape = Record<never, never>>(
         `${name} is "${shown(name, given[name])}", but must be a URL such as ${name.startsWith('CALLS_') ? 'grpc://host:5000' : 'kafka://host:9092'}`,
     ),
   ];
-  if (isReachable(given['HOST']) && given['OPERATIONS_TOKEN'] === undefined)
-    problems.push(NO_TOKEN(given['HOST']!));
+  const open = (['HOST', 'OPERATIONS_HOST'] as const).find((name) => isReachable(given[name]));
+  if (open !== undefined && given['OPERATIONS_TOKEN'] === undefined)
+    problems.push(NO_TOKEN(open, given[open]!));
   const missing = missingOfOperators(given);
   if (missing.length > 0)
     problems.push(
@@ -256,8 +264,8 @@ function missingOfOperators(given: Variables): readonly string[] {
   return missing.length < OPERATORS.length ? missing : [];
 }
 
-const NO_TOKEN = (host: string): string =>
-  `OPERATIONS_TOKEN is not set, but HOST is ${host}: whoever reaches that address could read and discard messages; set it to a secret of 16 characters or more, the same for all services`;
+const NO_TOKEN = (variable: string, host: string): string =>
+  `OPERATIONS_TOKEN is not set, but ${variable} is ${host}: whoever reaches that address could read and discard messages; set it to a secret of 16 characters or more, the same for all services`;
 
 function callsOf(given: Variables, template: string) {
   return (owner: string) =>

@@ -35,8 +35,9 @@ async function received(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   let text = '';
   socket.setEncoding('utf8').on('data', (part: string) => (text += part));
+  socket.on('error', () => undefined); // reset by the other side; `close` follows
   socket.write(bytes);
-  await once(socket, 'close');
+  await new Promise((resolve) => socket.once('close', resolve));
   return text;
 }
 
@@ -75,7 +76,7 @@ describe('front door', () => {
     life.enter('running');
     door = new HttpServer(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
-    await door.listen('127.0.0.1', 0, 0);
+    await door.listen('127.0.0.1', 0, { operationsPort: 0 });
     expect(
       await Promise.all(
         ['/health/ready', '/metrics', '/operations/dead-letters'].map(
@@ -90,7 +91,7 @@ describe('front door', () => {
     life.enter('running');
     door = new HttpServer(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
-    await door.listen('127.0.0.1', 0, undefined, true);
+    await door.listen('127.0.0.1', 0, { toStrangers: true });
     const bodies = await Promise.all(
       ['/health/ready', '/metrics', '/operations/status'].map(
         async (path) => (await get(path)).body,
@@ -105,8 +106,40 @@ describe('front door', () => {
     life.enter('running');
     door = new HttpServer(life, (_, response) => response.end('operations'));
     door.serverFactory((_, response) => response.end('application'));
-    await door.listen('127.0.0.1', port, port, true);
+    await door.listen('127.0.0.1', port, { operationsPort: port, toStrangers: true });
     expect((await get('/operations/status')).body).toBe('operations');
+  });
+
+  it('answers metrics and operations on loopback, also when strangers reach the other port from everywhere', async () => {
+    const operationsPort = await freePort();
+    life = lifecycle();
+    door = new HttpServer(life, (_, response) => response.end('operations'));
+    await door.listen('0.0.0.0', 0, { operationsPort, toStrangers: true });
+    const answer = await fetch(`http://127.0.0.1:${operationsPort}/metrics`);
+    expect(await answer.text()).toBe('operations');
+    // An address of loopback, too, which a listener on all addresses would answer.
+    await expect(fetch(`http://127.0.0.2:${operationsPort}/metrics`)).rejects.toThrow();
+  });
+
+  it('closes connections beyond the most it may have, and takes new ones when one is gone', async () => {
+    life = lifecycle();
+    life.enter('running');
+    door = new HttpServer(life, (_, response) => response.end('operations'), { maxConnections: 2 });
+    await door.listen('127.0.0.1', 0);
+    const port = Number(new URL(door.address).port);
+    const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    expect(await received(port, 'GET /health/live HTTP/1.1\r\nhost: door\r\n\r\n')).toBe('');
+    held[0]!.destroy();
+    await once(held[0]!, 'close');
+    let text = '';
+    while (text === '')
+      text = await received(
+        port,
+        'GET /health/live HTTP/1.1\r\nhost: door\r\nconnection: close\r\n\r\n',
+      );
+    expect(text).toMatch(/^HTTP\/1.1 200 /);
+    held[1]!.destroy();
   });
 
   it('waits for open requests, and gives up on them when their time is over', async () => {
@@ -154,7 +187,7 @@ describe('front door', () => {
     door.serverFactory((request, response) =>
       request.resume().on('end', () => response.end('application')),
     );
-    await door.listen('127.0.0.1', 0, 0);
+    await door.listen('127.0.0.1', 0, { operationsPort: 0 });
     const held = [
       'POST / HTTP/1.1\r\nhost: door\r\ncontent-length: 10\r\n\r\nhalf',
       'GET / HTTP/1.1\r\nhost: door\r\n',

@@ -24,6 +24,8 @@ export interface HttpLimits {
   readonly headersTimeout: number;
   readonly requestTimeout: number;
   readonly connectionsCheckingInterval: number;
+  /** Connections that may be open at the application's port; further ones are closed at once. */
+  readonly maxConnections: number;
 }
 
 /**
@@ -34,7 +36,21 @@ const LIMITS: HttpLimits = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 2_000,
+  maxConnections: 10_000,
 };
+
+/** Where metrics and operations are answered. */
+export interface OperationsPlace {
+  /** The same as the application's port: there. */
+  readonly operationsPort?: number;
+  /** Default: loopback. */
+  readonly operationsHost?: string;
+  /**
+   * True when the application's port is meant for strangers: without `operationsPort`, metrics and
+   * operations are answered nowhere.
+   */
+  readonly toStrangers?: boolean;
+}
 
 /**
  * The HTTP server of the process. It is open before the application is made and until it is gone,
@@ -49,36 +65,33 @@ export class HttpServer {
   private strangersOnly = false;
   private app?: RequestListener;
   private readonly open = new Set<ServerResponse>();
+  private readonly limits: HttpLimits;
   private whenIdle?: () => void;
 
   /** @param operations answers health, metrics and operations, in every phase */
   constructor(
     private readonly lifecycle: Lifecycle,
     private readonly operations: RequestListener,
-    private readonly limits: HttpLimits = LIMITS,
+    limits: Partial<HttpLimits> = {},
   ) {
-    this.server = createServer(limits, (request, response) => this.receive(request, response));
+    this.limits = { ...LIMITS, ...limits };
+    this.server = createServer(this.limits, (request, response) => this.receive(request, response));
+    this.server.maxConnections = this.limits.maxConnections;
     this.server.keepAliveTimeout = 72_000; // longer than the usual load balancer's, so that it is the one to close
   }
 
-  /**
-   * @param operationsPort where metrics and operations are answered; the same as `port`: there
-   * @param toStrangers the port is meant for strangers: without `operationsPort`, metrics and
-   * operations are answered nowhere
-   * @throws ListenError
-   */
+  /** @throws ListenError */
   async listen(
     host: string,
     port: number,
-    operationsPort?: number,
-    toStrangers = false,
+    { operationsPort, operationsHost = '127.0.0.1', toStrangers = false }: OperationsPlace = {},
   ): Promise<void> {
     this.strangersOnly =
       operationsPort === undefined ? toStrangers : operationsPort !== port || port === 0;
     await listening(this.server, host, port, 'PORT');
     if (operationsPort === undefined || !this.strangersOnly) return;
     this.backDoor = createServer(this.limits, this.operations);
-    await listening(this.backDoor, host, operationsPort, 'OPERATIONS_PORT');
+    await listening(this.backDoor, operationsHost, operationsPort, 'OPERATIONS_PORT');
   }
 
   /** For the HTTP adapter: takes its handler, gives it the server. */

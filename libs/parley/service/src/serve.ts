@@ -69,7 +69,9 @@ class Process {
       (message) => service.logger.write('warn', message),
       shortestLeaseOf(brokerUrls(service.environment)),
     );
-    this.door = new HttpServer(service.lifecycle, this.operations.receive);
+    this.door = new HttpServer(service.lifecycle, this.operations.receive, {
+      maxConnections: service.environment.MAX_CONNECTIONS,
+    });
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.on(signal, () => this.stop(signal));
     process.on('unhandledRejection', (reason) => this.crash('unhandled rejection', reason));
@@ -79,12 +81,11 @@ class Process {
   async start(module: Type, { http }: ServeOptions): Promise<void> {
     const { environment, lifecycle, logger, metrics } = this.service;
     logger.write('info', 'environment', describeEnvironment(environment));
-    await this.door.listen(
-      environment.HOST,
-      environment.PORT,
-      environment.OPERATIONS_PORT,
-      http?.toStrangers,
-    );
+    await this.door.listen(environment.HOST, environment.PORT, {
+      operationsPort: environment.OPERATIONS_PORT,
+      operationsHost: environment.OPERATIONS_HOST,
+      toStrangers: http?.toStrangers,
+    });
     const brokers = brokersUp(brokerUrls(environment), { log: logger.write }); // looked for while the application is made
     lifecycle.enter('starting', 'making the application');
     const adapter = http ? await fastify(this.door, http) : new NullHttpAdapter(this.door);
