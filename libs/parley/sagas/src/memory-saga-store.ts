@@ -1,4 +1,4 @@
-import type { Tx } from '@parley/messaging/transport';
+import type { Clock, Tx } from '@parley/messaging/transport';
 import {
   HISTORY_LIMIT,
   SagaConflictError,
@@ -31,6 +31,7 @@ interface Row extends Omit<StoredSaga, 'state' | 'done'> {
 }
 
 interface TimeoutRow extends DueTimeout {
+  /** By `elapsed` of the clock: setting the time of day changes no span. */
   readonly due: number;
   readonly error?: string;
 }
@@ -40,7 +41,7 @@ export class MemorySagaStore implements SagaStore {
   private readonly sagas = new Map<string, Row>();
   private readonly timeouts = new Map<string, TimeoutRow>();
 
-  constructor(private readonly now: () => number) {}
+  constructor(private readonly clock: Pick<Clock, 'now' | 'elapsed'>) {}
 
   async start(tx: Tx, { arm, entry, state, done, ...saga }: SagaStart): Promise<boolean> {
     const id = idOf(saga.name, saga.key);
@@ -89,7 +90,7 @@ export class MemorySagaStore implements SagaStore {
   ): Promise<{ timeout: DueTimeout; saga: StoredSaga } | undefined> {
     const next = this.knownByDue(known)[0];
     const row = next && this.sagas.get(idOf(next.saga, next.key));
-    if (!row || next.due > this.now()) return undefined;
+    if (!row || next.due > this.clock.elapsed()) return undefined;
     remove(tx, this.timeouts, timeoutIdOf(next));
     const { saga, key, name, times, failures } = next;
     return { timeout: { saga, key, name, times, failures }, saga: storedSaga(row) };
@@ -100,7 +101,7 @@ export class MemorySagaStore implements SagaStore {
     if (row)
       put(tx, this.timeouts, timeoutIdOf(timeout), {
         ...row,
-        due: this.now() + after,
+        due: this.clock.elapsed() + after,
         failures: row.failures + 1,
         error,
       });
@@ -108,7 +109,7 @@ export class MemorySagaStore implements SagaStore {
 
   async nextDue(_tx: Tx, known: readonly KnownTimeout[]): Promise<number | undefined> {
     const next = this.knownByDue(known)[0];
-    return next && next.due - this.now();
+    return next && next.due - this.clock.elapsed();
   }
 
   async list(
@@ -148,7 +149,7 @@ export class MemorySagaStore implements SagaStore {
       history: row.history,
       timeouts: timeouts.map(({ name, due, times, failures, error }) => ({
         name,
-        due: new Date(due),
+        due: new Date(this.now() + due - this.clock.elapsed()),
         times,
         failures,
         error,
@@ -165,6 +166,10 @@ export class MemorySagaStore implements SagaStore {
     return old.length;
   }
 
+  private now(): number {
+    return this.clock.now();
+  }
+
   private arm(
     tx: Tx,
     { name: saga, key }: { name: string; key: string },
@@ -177,7 +182,7 @@ export class MemorySagaStore implements SagaStore {
         name,
         times,
         failures: 0,
-        due: this.now() + after,
+        due: this.clock.elapsed() + after,
       });
     }
   }

@@ -30,7 +30,7 @@ function system({
   bus = true,
 }: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
   const clock = new VirtualClock();
-  const store = new MemorySagaStore(() => clock.now());
+  const store = new MemorySagaStore(clock);
   const database = new MemoryStore(clock);
   const transactions = {
     run: <T>(work: (tx: never) => Promise<T>) =>

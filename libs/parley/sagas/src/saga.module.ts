@@ -94,16 +94,14 @@ function storeFor({ store, clock }: Messaging): SagaStore {
     throw new SagaError(
       'sagas are kept in the service’s own database; give MessagingModule a store',
     );
-  return store.technology === 'memory'
-    ? memoryOf(store, () => clock.now())
-    : new PostgresSagaStore();
+  return store.technology === 'memory' ? memoryOf(store, clock) : new PostgresSagaStore();
 }
 
 const memories = new WeakMap<Store, MemorySagaStore>();
 
 /** Instances that share a store in memory share its sagas. */
-function memoryOf(store: Store, now: () => number): MemorySagaStore {
-  const memory = memories.get(store) ?? new MemorySagaStore(now);
+function memoryOf(store: Store, clock: Messaging['clock']): MemorySagaStore {
+  const memory = memories.get(store) ?? new MemorySagaStore(clock);
   memories.set(store, memory);
   return memory;
 }

@@ -38,7 +38,7 @@ const stored = async (key = 'r-1') => JSON.stringify(await inner.find(NO_TX, 'ri
 
 beforeEach(async () => {
   clock = new VirtualClock();
-  inner = new MemorySagaStore(() => clock.now());
+  inner = new MemorySagaStore(clock);
   store = new SealedSagaStore(
     inner,
     [ride],

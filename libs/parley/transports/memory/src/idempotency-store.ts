@@ -35,9 +35,9 @@ export class MemoryIdempotencyStore implements IdempotencyStore {
       const row = this.rows.get(scope);
       if (row && row.print !== print) return { state: 'conflict' };
       if (row?.answer) return { state: 'done', answer: row.answer };
-      if (row && row.until > now) return { state: 'busy' };
+      if (row && row.until > this.store.clock.elapsed()) return { state: 'busy' };
       const token = randomUUID();
-      this.rows.set(scope, { print, token, until: now + lease, at: now });
+      this.rows.set(scope, { print, token, until: this.store.clock.elapsed() + lease, at: now });
       return { state: 'ours', claim: { scope, print, token } };
     });
   }
