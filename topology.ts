@@ -26,7 +26,7 @@ export interface Process {
    * edge 100 above. Never reuse one, or two processes meet on a port.
    */
   slot: number;
-  /** True when it answers calls: gRPC at its HTTP port + 1000. */
+  /** True when it answers calls: at its HTTP port + 1000. */
   answersCalls: boolean;
   /** How many instances `npm start` runs unless told otherwise (`--scale inventory=3`). */
   replicas: number;

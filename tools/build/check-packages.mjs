@@ -15,6 +15,7 @@ const NEST = '^12.0.0';
 const ALSO_ON_NEST_11 = new Set([
   '@parley/conformance',
   '@parley/grpc',
+  '@parley/http',
   '@parley/kafka',
   '@parley/memory',
   '@parley/messaging',

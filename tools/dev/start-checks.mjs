@@ -2,7 +2,7 @@
 // do.
 import fs from 'node:fs';
 import net from 'node:net';
-import { technology, urlOf } from '../topology/technologies.mjs';
+import { CALL_TECHNOLOGIES, technology, urlOf } from '../topology/technologies.mjs';
 import { holderOf } from './process-tree.mjs';
 import { Mistake } from '../terminal/errors.mjs';
 
@@ -107,6 +107,7 @@ const shown = ({ hostname, port }) =>
  */
 export async function checkBrokers(technologies) {
   for (const name of technologies) {
+    if (CALL_TECHNOLOGIES.includes(name)) continue;
     const host = hostOf(urlOf(name));
     if (host && !(await answers(host)))
       throw new Mistake(

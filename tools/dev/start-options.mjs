@@ -1,7 +1,7 @@
 // What can be said after `npm start --`.
 import { parseArgs } from 'node:util';
 import { messageOf, Mistake } from '../terminal/errors.mjs';
-import { TECHNOLOGIES } from '../topology/technologies.mjs';
+import { CALL_TECHNOLOGIES, TECHNOLOGIES } from '../topology/technologies.mjs';
 import { PORTS, topology } from '../topology/topology.mjs';
 
 /** `rabbitmq (commands, broadcasts), kafka (…` */
@@ -11,6 +11,7 @@ const able = () =>
       ([name, { carries }]) =>
         `${name} (${carries.length > 0 ? carries.join(', ').toLowerCase() : 'what is for devices'})`,
     )
+    .concat(`${CALL_TECHNOLOGIES.join(' or ')} (calls)`)
     .join(', ');
 
 export const HELP = `npm start [-- options]      starts the whole system on this machine
@@ -77,7 +78,9 @@ export function startOptions(argv) {
   return {
     help,
     scale: scaleOf(scale),
-    technologies: list(on).map((name) => known(name, Object.keys(TECHNOLOGIES), 'technology')),
+    technologies: list(on).map((name) =>
+      known(name, [...Object.keys(TECHNOLOGIES), ...CALL_TECHNOLOGIES], 'technology'),
+    ),
     only: list(only).map((name) => known(name, names, 'service')),
   };
 }

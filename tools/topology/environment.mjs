@@ -1,7 +1,7 @@
 // The environment of a process, from topology.ts, as an orchestrator would set it in production.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { technologyUrls } from './technologies.mjs';
+import { CALL_TECHNOLOGIES, technologyUrls } from './technologies.mjs';
 import { callsPort, httpPort, instanceName, operationsPort, PORTS, topology } from './topology.mjs';
 
 /** @import { Process, ProcessName } from '../../topology.js' */
@@ -73,13 +73,17 @@ export function instancesOf(process, scale = {}) {
   return Array.from({ length: count }, (_, index) => instanceOf(process, index));
 }
 
-/** @param {Scale} scale */
-function callsUrls(scale) {
+/**
+ * @param {Scale} scale
+ * @param {string[]} technologies
+ */
+function callsUrls(scale, technologies) {
+  const scheme = technologies.find((name) => CALL_TECHNOLOGIES.includes(name)) ?? 'grpc';
   const owners = topology.filter((process) => process.answersCalls);
   return Object.fromEntries(
     owners.map((owner) => {
       const targets = instancesOf(owner, scale).map(({ callsPort }) => `127.0.0.1:${callsPort}`);
-      return [`CALLS_URL_${variable(owner.name)}`, `grpc://${targets.join(',')}`];
+      return [`CALLS_URL_${variable(owner.name)}`, `${scheme}://${targets.join(',')}`];
     }),
   );
 }
@@ -100,7 +104,7 @@ export function usersOwn() {
  */
 export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
   return {
-    ...callsUrls(scale),
+    ...callsUrls(scale, technologies),
     PAYMENT_PROVIDER_URL: instanceOf(processOf('payment-provider'), 0).url,
     MAIL_URL: pathToFileURL(path.resolve('.data/mail')).href,
     ...technologyUrls(technologies),

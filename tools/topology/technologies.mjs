@@ -18,6 +18,9 @@
  */
 const local = (scheme, port, user = '') => `${scheme}://${user}127.0.0.1:${port}`;
 
+/** Technologies of calls. They need no broker; the first one that is named carries the calls. */
+export const CALL_TECHNOLOGIES = ['grpc', 'http', 'tcp'];
+
 /** @type {Record<string, Technology>} */
 export const TECHNOLOGIES = {
   rabbitmq: {
@@ -89,10 +92,11 @@ function carrierOf(kind, technologies) {
 /**
  * The variables that make the system use these technologies. What none of them carries stays with
  * PostgreSQL.
- * @param {string[]} technologies
+ * @param {string[]} named
  * @returns {Record<string, string>}
  */
-export function technologyUrls(technologies) {
+export function technologyUrls(named) {
+  const technologies = named.filter((name) => !CALL_TECHNOLOGIES.includes(name));
   const kinds = KINDS.flatMap((kind) => {
     const carrier = carrierOf(kind, technologies);
     return carrier ? [[`${kind}_URL`, urlOf(carrier)]] : [];

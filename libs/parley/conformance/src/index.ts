@@ -1,6 +1,8 @@
 export { brokerFixture, type BrokerOnTrial } from './harness/broker-fixture';
 export { brokerProcess, offersBroker } from './harness/broker-process';
+export { callFixture } from './harness/call-fixture';
 export { callSuite } from './suites/call';
+export { callWireSuite, type CallWire } from './suites/call-wire';
 export { commandSuite } from './suites/command';
 export { broadcastSuite } from './suites/broadcast';
 export { eventSuite } from './suites/event';

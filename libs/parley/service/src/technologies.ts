@@ -16,6 +16,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Technology>>> = {
   sqs: async () => (spareAdvice(), (await import('@parley/sqs')).sqs),
   kinesis: async () => (spareAdvice(), (await import('@parley/kinesis')).kinesis),
   grpc: async () => (await import('@parley/grpc')).grpc,
+  http: async () => (await import('@parley/http')).http,
   tcp: async () => (await import('@parley/tcp')).tcp,
   memory: async () => (await import('@parley/memory')).memory,
 };
@@ -44,12 +45,13 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   sqs: 'sqs',
   kinesis: 'kinesis',
   grpc: 'grpc',
+  http: 'http',
   tcp: 'tcp',
   memory: 'memory',
 };
 
 /** Memory, for tests alone, is not recommended. */
-const FOR_CALLS = new Set<keyof typeof LOADERS>(['grpc', 'tcp']);
+const FOR_CALLS = new Set<keyof typeof LOADERS>(['grpc', 'http', 'tcp']);
 
 /**
  * One's own technologies, and those of the kit that these URLs name, each loaded once. One's own

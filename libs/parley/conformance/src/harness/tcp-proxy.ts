@@ -3,6 +3,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { socketHost } from '@parley/messaging/transport';
 import type { ProxyControl } from './fixture';
 
+/** Milliseconds that connections have to end by themselves. */
+const DRAIN_MS = 1_000;
+
 /**
  * A TCP proxy that can refuse connections, close them, drop responses, and drop everything without
  * a sign.
@@ -26,10 +29,13 @@ export class TcpProxy implements ProxyControl {
     server.on('connection', (near) => this.join(near));
   }
 
-  /** To where a URL leads. */
-  static async to(url: string, defaultPort: number): Promise<TcpProxy> {
+  /**
+   * To where a URL leads.
+   * @param at the port that it listens at; default a free one
+   */
+  static async to(url: string, defaultPort: number, at = 0): Promise<TcpProxy> {
     const { hostname, port } = new URL(url);
-    const server = createServer().listen(0, '127.0.0.1');
+    const server = createServer().listen(at, '127.0.0.1');
     await once(server, 'listening');
     const own = (server.address() as { port: number }).port;
     return new TcpProxy(server, own, {
@@ -91,6 +97,15 @@ export class TcpProxy implements ProxyControl {
   silence(): number {
     this.silent = true;
     return this.swallow();
+  }
+
+  /** Takes no more connections, and closes when those over it have ended, or a second later. */
+  async drain(): Promise<void> {
+    if (!this.server.listening) return;
+    const ended = once(this.server.close(), 'close');
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
+    this.cut();
+    await ended;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,75 @@
+import {
+  type CallConnection,
+  callPathOf,
+  type CallResult,
+  hostAndPort,
+  type InstanceAddress,
+  type OutgoingCall,
+  toWireHeaders,
+} from '@parley/messaging/transport';
+import { DeadlineExceeded } from '@parley/resilience';
+import { Pool } from 'undici';
+import { Exchange, type Peer, TOO_LARGE } from './exchange';
+import { JSON_TYPE, MESSAGE_LIMIT, TIMEOUT_HEADER } from './protocol';
+
+const POOL: Pool.Options = {
+  /** Calls at once; more wait for one of these, until their deadlines. */
+  connections: 256,
+  pipelining: 1,
+  connect: { timeout: 3_000 },
+  // A server that does not say how long it keeps an idle connection may close it at any time.
+  keepAliveTimeout: 4_000,
+  maxResponseSize: MESSAGE_LIMIT,
+  // Calls have deadlines.
+  headersTimeout: 0,
+  bodyTimeout: 0,
+};
+
+/** Connections to one instance, kept open between calls. */
+export class HttpConnection implements CallConnection, Peer {
+  private readonly origin: string;
+  private pool: Pool;
+  /** Time of the process's clock at which a response began last. */
+  private heardAt = 0;
+
+  constructor({ host, port }: InstanceAddress) {
+    this.origin = `http://${hostAndPort(host, port)}`;
+    this.pool = new Pool(this.origin, POOL);
+  }
+
+  async call(request: OutgoingCall): Promise<CallResult> {
+    const { contract, headers, body, deadline, signal } = request;
+    signal?.throwIfAborted();
+    const budget = deadline.budget();
+    if (budget < 1) throw new DeadlineExceeded(contract.name, budget);
+    if (body.length > MESSAGE_LIMIT) return TOO_LARGE;
+    const head = toWireHeaders(headers);
+    head['content-type'] = JSON_TYPE;
+    head[TIMEOUT_HEADER] = String(Math.floor(budget));
+    return new Promise((resolve, reject) =>
+      this.pool.dispatch(
+        { path: callPathOf(contract), method: 'POST', headers: head, body },
+        new Exchange(request, budget, this, { resolve, reject }),
+      ),
+    );
+  }
+
+  heard(): void {
+    this.heardAt = performance.now();
+  }
+
+  /**
+   * When nothing was heard since the request was sent, the network may have lost its connection
+   * without a sign, and the idle ones with it: they are closed.
+   */
+  unheard(sentAt: number): void {
+    if (this.heardAt > sentAt) return;
+    const silent = this.pool;
+    this.pool = new Pool(this.origin, POOL);
+    void silent.close();
+  }
+
+  close(): Promise<void> {
+    return this.pool.destroy();
+  }
+}

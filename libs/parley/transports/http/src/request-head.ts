@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http';
+import type { Call } from '@parley/contract';
+import type { CallFault } from '@parley/messaging/transport';
+import { JSON_TYPE, TIMEOUT_HEADER } from './protocol';
+
+/** Why a request is refused by its head alone. */
+export interface Refusal {
+  readonly fault: CallFault;
+  /** The HTTP status, where Connect's for the fault is less exact. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What the head of a request says about the call. */
+export interface RequestHead {
+  readonly contract: Call;
+  /** Milliseconds that the caller waits; undefined: it did not say. */
+  readonly timeout?: number;
+}
+
+const CONTENT_TYPE = /^application\/json\s*(;\s*charset=("?)utf-8\2\s*)?$/i;
+const TIMEOUT = /^\d{1,10}$/;
+
+const refuse = (code: string, message: string, more: Omit<Refusal, 'fault'> = {}): Refusal => ({
+  fault: { code, message },
+  ...more,
+});
+
+/** Reads the head of a request, or says why it is refused. */
+export function readHead(
+  { url = '', method, headers }: IncomingMessage,
+  routes: ReadonlyMap<string, Call>,
+): RequestHead | Refusal {
+  const contract = routes.get(url);
+  if (!contract)
+    return refuse('no-handler', `nothing here answers ${url.slice(0, 200)}`, { status: 404 });
+  if (method !== 'POST')
+    return refuse('invalid-request', 'a call is a POST request', {
+      status: 405,
+      headers: { allow: 'POST' },
+    });
+  if (!CONTENT_TYPE.test(headers['content-type'] ?? ''))
+    return refuse('invalid-request', `a call has the content type ${JSON_TYPE}`, {
+      status: 415,
+      headers: { 'accept-post': JSON_TYPE },
+    });
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity')
+    return refuse('invalid-request', 'a call is not compressed', { status: 415 });
+  const timeout = headers[TIMEOUT_HEADER];
+  if (timeout === undefined) return { contract };
+  if (typeof timeout !== 'string' || !TIMEOUT.test(timeout))
+    return refuse('invalid-request', `${TIMEOUT_HEADER} is a number of milliseconds`);
+  return { contract, timeout: Number(timeout) };
+}

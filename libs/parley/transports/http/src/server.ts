@@ -1,0 +1,196 @@
+import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Call } from '@parley/contract';
+import {
+  type CallServer,
+  CallsUnderWay,
+  callPathOf,
+  ConsumerServer,
+  type ConsumerHealth,
+  fromWireHeaders,
+  type HandleCall,
+  type HandlerRegistry,
+  hostAndPort,
+} from '@parley/messaging/transport';
+import { Connections } from './connections';
+import { errorOf } from './fault';
+import { JSON_TYPE, MESSAGE_LIMIT, NOT_HANDLED_HEADER } from './protocol';
+import { RequestBodies } from './request-body';
+import { readHead, type Refusal } from './request-head';
+import { STOPPING } from './refusal';
+
+/** Milliseconds that calls under way have after `close` has aborted their signal. */
+const GRACE_MS = 1_000;
+
+const LIMITS = {
+  /** Bytes of a request's line and headers: the largest envelope, percent-encoded, and as much. */
+  maxHeaderSize: 64 * 1024,
+  /** Milliseconds until the headers of a request must have arrived. */
+  headersTimeout: 10_000,
+  /** Milliseconds until a whole request must have arrived. */
+  requestTimeout: 30_000,
+  /** Milliseconds between two looks for connections that are beyond one of these. */
+  connectionsCheckingInterval: 2_000,
+  /** Milliseconds that an idle connection stays open; clients are told, and close it before. */
+  keepAliveTimeout: 72_000,
+};
+
+/** Nest's strategy for calls by HTTP: one route for each contract. */
+export class HttpCallServer extends ConsumerServer<'call'> implements CallServer {
+  /** The port it listens on; a free one when port 0 was asked for. */
+  port = 0;
+  private state: ConsumerHealth['state'] = 'starting';
+  private readonly server = new PatientServer(LIMITS, (request, response) =>
+    this.take(request, response),
+  );
+  private readonly connections = new Connections();
+  private readonly bodies = new RequestBodies();
+  private readonly underWay = new CallsUnderWay();
+  private readonly routes = new Map<string, Call>();
+
+  constructor(
+    private readonly at: { readonly host: string; readonly port: number },
+    registry: HandlerRegistry,
+    private readonly answer: HandleCall,
+  ) {
+    super('call', registry);
+    this.server.on('connection', (socket) => this.connections.accept(socket));
+  }
+
+  override listen(started: (error?: unknown) => void): void {
+    this.start().then(() => started(), started);
+  }
+
+  /**
+   * New requests are refused as not handled; callers go to other instances. It still listens: what
+   * stands between, a proxy or a Service, may send callers for a while, and a connection that is
+   * closed without a word says nothing. Does not wait for the answers under way: how long they may
+   * take is the drain's to say.
+   */
+  async stop(): Promise<void> {
+    this.state = 'stopped';
+    this.connections.stop();
+  }
+
+  /** Calls under way are aborted, and cut off a second later. */
+  async close(): Promise<void> {
+    await this.stop();
+    this.underWay.abort();
+    await Promise.race([
+      new Promise<void>((resolve) => this.server.close(() => resolve())),
+      new Promise((resolve) => setTimeout(resolve, GRACE_MS).unref()),
+    ]);
+    this.connections.cut();
+  }
+
+  health(): ConsumerHealth {
+    return { technology: 'http', kind: 'call', state: this.state };
+  }
+
+  protected async start(): Promise<void> {
+    for (const { contract } of this.registry.allCalls())
+      this.routes.set(callPathOf(contract), contract as Call);
+    await this.bind();
+    this.state = 'consuming';
+  }
+
+  private bind(): Promise<void> {
+    const { host, port } = this.at;
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error) =>
+        reject(
+          new Error(
+            `calls cannot be answered at ${hostAndPort(host, port)}: ${error.message}; is the port taken?`,
+            { cause: error },
+          ),
+        );
+      this.server.once('error', fail).listen(port, host, () => {
+        this.server.off('error', fail);
+        this.port = (this.server.address() as AddressInfo).port;
+        resolve();
+      });
+    });
+  }
+
+  private take(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    if (!this.connections.begin(socket)) return;
+    response.on('close', () => this.connections.end(socket));
+    const arrived = performance.now();
+    const head = this.connections.hasRoom(socket) ? readHead(request, this.routes) : NOT_NOW;
+    this.bodies.read(request, (received) => {
+      if (this.state === 'stopped' || received === 'too-many')
+        return this.refuse(response, NOT_NOW);
+      if ('fault' in head) return this.refuse(response, head);
+      if (!Buffer.isBuffer(received)) return this.refuse(response, TOO_LARGE);
+      const budget = head.timeout && head.timeout - (performance.now() - arrived);
+      if (budget !== undefined && budget <= 0) return this.refuse(response, TOO_LATE);
+      void this.respond({ contract: head.contract, budget, request, response, body: received });
+    });
+  }
+
+  private async respond({ contract, budget, request, response, body }: Asked): Promise<void> {
+    const call = this.underWay.begin(contract, budget);
+    response.on('close', () => {
+      if (!response.writableFinished) call.callerGone();
+    });
+    const answer = await this.answer({
+      contract: contract.name,
+      headers: fromWireHeaders(request.headers),
+      body,
+      deadline: call.deadline,
+      signal: call.signal,
+    });
+    call.end();
+    if (!answer.ok) return this.refuse(response, { fault: answer.fault });
+    if (answer.body.length > MESSAGE_LIMIT) return this.refuse(response, TOO_LARGE);
+    this.write(response, 200, answer.body);
+  }
+
+  private refuse(response: ServerResponse, { fault, status, headers }: Refusal): void {
+    const error = errorOf(fault);
+    this.write(response, status ?? error.status, error.body, headers);
+  }
+
+  private write(
+    response: ServerResponse,
+    status: number,
+    body: Buffer,
+    headers?: Readonly<Record<string, string>>,
+  ): void {
+    if (this.state === 'stopped') response.shouldKeepAlive = false;
+    response.writeHead(status, {
+      'content-type': JSON_TYPE,
+      'content-length': body.length,
+      ...headers,
+    });
+    response.end(body);
+  }
+}
+
+interface Asked {
+  readonly contract: Call;
+  /** Milliseconds that the caller still waits; undefined: as the contract says. */
+  readonly budget: number | undefined;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly body: Buffer;
+}
+
+const NOT_NOW: Refusal = {
+  fault: STOPPING,
+  headers: { [NOT_HANDLED_HEADER]: 'true', connection: 'close' },
+};
+
+const TOO_LARGE: Refusal = {
+  fault: { code: 'too-large', message: `a message has at most ${MESSAGE_LIMIT} bytes` },
+};
+
+const TOO_LATE: Refusal = {
+  fault: { code: 'deadline-exceeded', message: 'the deadline passed before the request arrived' },
+};
+
+/** Leaves idle connections to `Connections`; Node's own server cuts them when it is closed. */
+class PatientServer extends Server {
+  override closeIdleConnections(): void {}
+}
