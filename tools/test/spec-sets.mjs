@@ -12,6 +12,8 @@ export const LONG_SPECS = {
   'apps/gateway/src/hostile.spec.ts': 'hostile requests at the edge',
   'apps/shop-e2e/src/shop-mischief.e2e.spec.ts':
     'the shop on a broker that repeats, delays and reorders',
+  'libs/parley/observability/src/regular-expressions.spec.ts':
+    'every regular expression, on long input',
   'libs/parley/service/src/environments.int.spec.ts':
     'a service over IPv6, with other defaults, and on a network that loses connections',
   'libs/parley/service/src/failing-start.int.spec.ts':
@@ -24,6 +26,7 @@ export const LONG_SPECS = {
   'libs/parley/service/src/serve.int.spec.ts': 'a service as a process: start, drain, signals',
   'libs/parley/service/src/stacks.int.spec.ts':
     'lines of the sources in dead letters, of a build and under nx serve',
+  'libs/parley/transports/grpc/src/hostile.spec.ts': 'hostile calls over gRPC',
   'libs/parley/transports/grpc/src/silent-network.spec.ts':
     'gRPC on a network that loses connections without a sign',
   'libs/parley/transports/tcp/src/silent-network.spec.ts':
@@ -40,6 +43,7 @@ export const LONG_SPECS = {
     'the promises on PostgreSQL',
   'libs/parley/transports/postgres/src/queue/batches.int.spec.ts':
     'batches of messages on PostgreSQL',
+  'tools/build/pack.spec.mjs': 'the packages, installed into an application of its own',
 };
 
 /** By technology, the variable without which its specs are skipped. */
@@ -61,6 +65,9 @@ export const technologiesWithoutBroker = (env) =>
   Object.entries(BROKERS)
     .filter(([, variable]) => !env[variable])
     .map(([technology]) => technology);
+
+/** Specs of tools run in Node's own runner, one by one with `node --test <path>`. */
+const isPlain = (/** @type {string} */ file) => file.endsWith('.mjs');
 
 /**
  * Regular expressions for the paths of specs that a run leaves out. Specs of a broker that is not
@@ -114,7 +121,9 @@ export function untried(env, { all }) {
       ? []
       : [
           `Left out, for they take longer: ${long.length} spec files; npm test -- --all runs them with the others, npm test -- <path> runs one`,
-          ...long.map(([file, tries]) => `  ${file}: ${tries}`),
+          ...long.map(
+            ([file, tries]) => `  ${isPlain(file) ? `node --test ${file}` : file}: ${tries}`,
+          ),
         ]),
     `Not tried here, for they take longer: ${slow.length} of ${count} promises (${slow.join(' ')})${all ? ", and PostgreSQL in another database than the service's" : ''}`,
     ...(away.length > 0

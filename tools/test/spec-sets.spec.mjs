@@ -6,10 +6,10 @@ import { leftOut, LONG_SPECS, untried } from './spec-sets.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const long = Object.keys(LONG_SPECS);
-const specs = ['apps', 'libs'].flatMap((folder) =>
+const specs = ['apps', 'libs', 'tools', 'chaos'].flatMap((folder) =>
   fs
     .readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.spec.ts') && !name.includes('node_modules'))
+    .filter((name) => /\.spec\.(?:ts|mjs)$/.test(name) && !name.includes('node_modules'))
     .map((name) => path.join(folder, name)),
 );
 const BROKERS = {
@@ -48,6 +48,7 @@ describe('the sets of specs', () => {
   it('are told apart at the end of a run: files, promises and brokers by name', () => {
     const told = untried({}, { all: false }).join('\n');
     for (const file of long) assert.ok(told.includes(`${file}: ${LONG_SPECS[file]}`), file);
+    assert.match(told, /node --test tools\/build\/pack\.spec\.mjs/);
     assert.match(told, /npm test -- --all/);
     assert.match(told, /\d+ of \d+ promises \((?:T\d+ ?)+\)/);
     assert.match(told, /no broker was given: every promise and spec of activemq, kafka/);

@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { useTestPostgres } from '../database/test-postgres.mjs';
-import { leftOut, untried } from './spec-sets.mjs';
+import { leftOut, LONG_SPECS, untried } from './spec-sets.mjs';
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -35,29 +35,34 @@ const isWhole = args.length === 0;
 const UNSTEADY_AT_MOST = 5;
 const total = path.join(os.tmpdir(), `parley-test-total-${process.pid}`);
 
-let running;
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => endGroup(signal));
+const running = new Set();
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    for (const child of running) endGroup(child, signal);
+  });
 
 /**
  * Jest leaves its workers to themselves when it is stopped, and one may be blocked: the whole group
  * goes.
  */
-function endGroup(signal) {
+function endGroup(child, signal) {
   try {
-    process.kill(-running.pid, signal);
+    process.kill(-child.pid, signal);
   } catch {
     // nobody left in it
   }
 }
 
 async function run(program, flags, env = {}) {
-  running = spawn(process.execPath, [program, ...flags], {
+  const child = spawn(process.execPath, [program, ...flags], {
     stdio: 'inherit',
     env: { ...process.env, ...env },
     detached: true,
   });
-  const [code] = await once(running, 'exit');
-  endGroup('SIGKILL');
+  running.add(child);
+  const [code] = await once(child, 'exit');
+  endGroup(child, 'SIGKILL');
+  running.delete(child);
   return code === 0;
 }
 
@@ -70,12 +75,14 @@ async function types() {
 
 /** Tools and chaos are plain Node, and so are their specs. */
 async function plainSpecs() {
-  const files = ['tools', 'chaos'].flatMap((folder) =>
-    fs
-      .readdirSync(folder, { recursive: true })
-      .filter((name) => name.endsWith('.spec.mjs'))
-      .map((name) => path.join(folder, name)),
-  );
+  const files = ['tools', 'chaos']
+    .flatMap((folder) =>
+      fs
+        .readdirSync(folder, { recursive: true })
+        .filter((name) => name.endsWith('.spec.mjs'))
+        .map((name) => path.join(folder, name)),
+    )
+    .filter((file) => all || !Object.hasOwn(LONG_SPECS, file));
   const child = spawn(process.execPath, ['--test', '--test-reporter=tap', ...files], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -121,14 +128,15 @@ async function secondLook(first) {
   return { ...first, passed, failed };
 }
 
-const [typesOk, plain] = isWhole
-  ? await Promise.all([types(), plainSpecs()])
-  : [undefined, { passed: 0, failed: 0 }];
+// Types are checked beside the specs, which wait now and then for a database or a timer.
+const checkingTypes = isWhole ? types() : undefined;
+const plain = isWhole ? await plainSpecs() : { passed: 0, failed: 0 };
 const ignored = isWhole ? leftOut(process.env, { all }) : [];
 const first = await specs(
   ignored.length > 0 ? [`--testPathIgnorePatterns=${ignored.join('|')}`] : args,
 );
 const worthALook = again && first.failures.length > 0 && first.failures.length <= UNSTEADY_AT_MOST;
+const typesOk = await checkingTypes;
 const { passed, failed, skipped } = worthALook ? await secondLook(first) : first;
 const sums = {
   passed: passed + plain.passed + (typesOk ? 1 : 0),

@@ -148,6 +148,7 @@ async function deadLetterOf(room: string): Promise<string> {
     const { deadLetters } = body as { deadLetters: { id: string; body: string }[] };
     const found = deadLetters.find((letter) => letter.body.includes(room));
     if (found) return found.id;
+    await new Promise(setImmediate);
   }
 }
 

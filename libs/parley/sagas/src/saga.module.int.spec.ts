@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { INestApplication } from '@nestjs/common';
 import { Messaging, Messenger } from '@parley/messaging';
 import { install, postgres, PostgresStore } from '@parley/postgres';
@@ -12,6 +13,9 @@ import { SagaOperations } from './saga-operations';
 import type { SagaDetails } from './saga-store';
 
 jest.setTimeout(60_000);
+
+/** Between two looks at a saga, which the service under test needs for its work. */
+const LOOK_MS = 10;
 
 const SERVICES = ['trips', 'flights', 'hotels'] as const;
 type Service = (typeof SERVICES)[number];
@@ -121,6 +125,7 @@ describe('sagas in PostgreSQL, their messages too', () => {
       if (saga && enough(saga)) return saga;
       if (Date.now() > giveUp)
         throw new Error(`${tripId} did not get there: ${JSON.stringify(saga)}`);
+      await sleep(LOOK_MS);
     }
   };
   const ended = (tripId: string) => until(tripId, ({ done }) => done);
