@@ -11,6 +11,7 @@
  *              in order.
  */
 import { z } from 'zod';
+import { resilienceOf, type CallResilience, type ResilienceDefinition } from './call-resilience';
 import { ContractError } from './contract-error';
 import { milliseconds, type Duration } from './duration';
 import { personalOf, type Personal, type PersonalFields } from './personal';
@@ -67,6 +68,8 @@ export interface Call<
    * again.
    */
   readonly idempotent: boolean;
+  /** How it fails, where the contract says more than the defaults. */
+  readonly resilience: CallResilience;
 }
 export interface Command<
   In = unknown,
@@ -74,6 +77,8 @@ export interface Command<
   Sent = unknown,
 > extends Contract<'command', In, Sent> {
   readonly key: Key extends string ? Key : undefined;
+  /** True: one that is sent while a call is answered expires at the deadline of that call. */
+  readonly expiresWithCaller: boolean;
 }
 export type Broadcast<In = unknown, Sent = unknown> = Contract<'broadcast', In, Sent>;
 export interface Event<In = unknown, Sent = unknown> extends Contract<'event', In, Sent> {
@@ -145,6 +150,7 @@ export function call<
     errors?: E;
     deadline?: Duration;
     idempotent?: boolean;
+    resilience?: ResilienceDefinition<z.output<I>, z.input<O>>;
     version?: number;
   },
 ): Call<z.output<I>, z.output<O>, E, z.input<I>, z.input<O>> {
@@ -154,6 +160,7 @@ export function call<
     errors: checkedErrors(name, definition.errors ?? ({} as E)),
     deadline: deadlineOf(name, definition.deadline ?? '5s'),
     idempotent: definition.idempotent ?? false,
+    resilience: resilienceOf(name, definition.resilience, definition.idempotent ?? false),
   });
 }
 
@@ -178,6 +185,8 @@ export function command<
   payload: S,
   options: {
     key?: Key;
+    /** Set for work that is worth nothing when the caller has given up. Default false. */
+    expiresWithCaller?: boolean;
     version?: number;
     upcasts?: Upcasts<z.input<S>>;
     personal?: PersonalFields<z.infer<S>, KeyField<S>>;
@@ -187,6 +196,7 @@ export function command<
   return define({
     ...stored('command', name, payload, options),
     key: options.key as never,
+    expiresWithCaller: options.expiresWithCaller ?? false,
     ...sealed(name, payload, options),
   });
 }

@@ -1,3 +1,4 @@
+export type { CallResilience, ResilienceDefinition } from './call-resilience';
 export {
   broadcast,
   call,

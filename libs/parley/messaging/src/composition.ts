@@ -1,6 +1,8 @@
 import { milliseconds } from '@parley/contract';
 import { CallClient } from './calls/call-client';
 import { CallHandler } from './calls/call-handler';
+import { CallAdmission } from './calls/resilience/call-admission';
+import { CallTargets } from './calls/resilience/call-targets';
 import { IdempotentCalls } from './calls/idempotent-calls';
 import { systemClock } from './clock';
 import { DeadLetterService } from './dead-letters/dead-letter-service';
@@ -53,7 +55,8 @@ export function compose(options: CompleteOptions) {
 
   const calls = urls.calls && routes.calls(urls.calls, options.listen);
   const envelopes = new Envelopes(options, clock);
-  const callClient = new CallClient(calls, envelopes, observer);
+  const callTargets = new CallTargets(clock, log, options.callResilience);
+  const callClient = new CallClient(calls, envelopes, observer, callTargets);
   const messenger = new Messenger(service, envelopes, transactions, publisher, callClient);
 
   const pipeline = new Pipeline(
@@ -65,6 +68,8 @@ export function compose(options: CompleteOptions) {
     payloads,
     process,
   );
+  const admission =
+    options.callResilience === false ? undefined : new CallAdmission(registry, clock);
   const callHandler = new CallHandler(
     registry,
     inFlight,
@@ -73,6 +78,7 @@ export function compose(options: CompleteOptions) {
     transactions,
     store?.idempotency && new IdempotentCalls(transactions, store.idempotency),
     outageReaders(),
+    admission,
   );
   const letters = store?.lanes.deadLetters;
   const deadLetters = letters && new DeadLetterService(letters, registry, clock, payloads, service);
@@ -91,6 +97,8 @@ export function compose(options: CompleteOptions) {
     transactions,
     relay,
     calls,
+    callTargets,
+    admission,
     messenger,
     pipeline,
     callHandler,

@@ -46,6 +46,11 @@ export interface MessagingOptions {
    * The circuit breaker, which pauses a subscription when most of its handlings fail; false: none.
    */
   readonly circuitBreaker?: Partial<CircuitBreakerOptions> | false;
+  /**
+   * The policies of calls: retry budget, circuit breaker, bulkhead, hedging, and the limit of calls
+   * that are answered at the same time. False: none of them, for measurements. Default true.
+   */
+  readonly callResilience?: boolean;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly observer?: DeliveryObserver;

@@ -66,6 +66,37 @@ describe('metrics', () => {
     );
   });
 
+  it('counts further requests of calls, and shows circuits and limits when it is read', async () => {
+    const metrics = new Metrics();
+    metrics.observer.calledAgain!('catalog.quote-price', 'retry');
+    metrics.observer.calledAgain!('catalog.quote-price', 'retry');
+    metrics.measure({
+      health: () => Promise.resolve({ intakes: [] }),
+      backlog: () => Promise.resolve([]),
+      callState: () => ({
+        targets: [
+          {
+            contract: 'catalog.quote-price',
+            owner: 'catalog',
+            circuit: 'open',
+            inFlight: 7,
+            retriesLeft: 10,
+          },
+        ],
+        limits: [{ contract: 'orders.place-order', limit: 40, inFlight: 39 }],
+      }),
+    });
+    const text = await metrics.text();
+    for (const line of [
+      'parley_call_further_requests_total{contract="catalog.quote-price",why="retry"} 2',
+      'parley_call_circuit_open{contract="catalog.quote-price"} 1',
+      'parley_calls_in_flight{side="caller",contract="catalog.quote-price"} 7',
+      'parley_calls_in_flight{side="owner",contract="orders.place-order"} 39',
+      'parley_call_limit{contract="orders.place-order"} 40',
+    ])
+      expect(text).toContain(line);
+  });
+
   it('counts relayed messages and missed broadcasts', async () => {
     const metrics = new Metrics();
     metrics.observer.relayed!(5);

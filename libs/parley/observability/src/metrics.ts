@@ -1,16 +1,19 @@
 import type { MessagingHealth, MessagingIntrospection } from '@parley/messaging';
-import type { Backlog, DeliveryObserver, Handling } from '@parley/messaging/transport';
+import type { Backlog, CallState, DeliveryObserver, Handling } from '@parley/messaging/transport';
 import { collectDefaultMetrics, Gauge, Registry, type Metric } from 'prom-client';
 import { Counters, type Count, type Distribution, Histograms } from './series';
 
 /** Read only when metrics are scraped. */
-export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'>;
+export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'> &
+  Partial<Pick<MessagingIntrospection, 'callState'>>;
 
 const HANDLING_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 ];
 const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 const MEASURING_TIMEOUT = 2_000;
+
+const OPENNESS = { closed: 0, 'half-open': 0.5, open: 1 } as const;
 
 interface HandlingSeries {
   readonly outcomes: Map<Handling['outcome'], Count>;
@@ -59,6 +62,10 @@ export class Metrics {
     'Time a call took',
     HANDLING_SECONDS,
   );
+  private readonly calledAgain = new Counters<'contract' | 'why'>(
+    'parley_call_further_requests_total',
+    'Requests of calls that were sent once more: retry, hedge',
+  );
   private readonly relayed = new Counters<never>(
     'parley_messages_relayed_total',
     'Messages the outbox handed to a technology',
@@ -73,6 +80,7 @@ export class Metrics {
     caller: new Map<string, CallSeries>(),
     owner: new Map<string, CallSeries>(),
   };
+  private readonly again = { retry: new Map<string, Count>(), hedge: new Map<string, Count>() };
   private readonly missing = new Map<string, Count>();
   private readonly relay = this.relayed.of({});
 
@@ -85,6 +93,7 @@ export class Metrics {
       this.died,
       this.calls,
       this.calling,
+      this.calledAgain,
       this.relayed,
       this.missed,
     ];
@@ -105,6 +114,10 @@ export class Metrics {
   readonly observer: DeliveryObserver = {
     handled: (handling) => this.countHandling(handling),
     called: (call) => this.countCall('caller', call),
+    calledAgain: (contract, why) =>
+      void (outcome(this.again[why], contract, () =>
+        this.calledAgain.of({ contract, why }),
+      ).value += 1),
     answered: (call) => this.countCall('owner', call),
     relayed: (messages) => void (this.relay.value += messages),
     missed: (contract, messages) => {
@@ -141,7 +154,9 @@ export class Metrics {
       'Messages of a subscription by what they wait for: waiting, parked, delayed, dead',
       ['subscription', 'state'],
     );
+    const calls = this.callGauges();
     this.refresh = async () => {
+      calls(messaging.callState?.());
       const [health, backlogs] = await Promise.all([
         soon<MessagingHealth>(messaging.health()),
         soon<readonly Backlog[]>(messaging.backlog()),
@@ -159,6 +174,35 @@ export class Metrics {
       for (const { subscription, ...states } of backlogs ?? []) {
         for (const [state, value] of Object.entries(states))
           backlog.set({ subscription, state }, value);
+      }
+    };
+  }
+
+  /** The gauges of calls, and how they are set. */
+  private callGauges(): (state: CallState | undefined) => void {
+    const circuits = this.gauge(
+      'parley_call_circuit_open',
+      'Whether calls are refused because nearly all failed: 1 open, 0.5 half-open, 0 closed',
+      ['contract'],
+    );
+    const inFlight = this.gauge(
+      'parley_calls_in_flight',
+      'Calls under way by side (caller, owner)',
+      ['side', 'contract'],
+    );
+    const limits = this.gauge(
+      'parley_call_limit',
+      'Calls of a contract that this process answers at the same time at most',
+      ['contract'],
+    );
+    return (state) => {
+      for (const { contract, circuit, inFlight: count } of state?.targets ?? []) {
+        circuits.set({ contract }, OPENNESS[circuit]);
+        inFlight.set({ side: 'caller', contract }, count);
+      }
+      for (const { contract, limit, inFlight: count } of state?.limits ?? []) {
+        limits.set({ contract }, limit);
+        inFlight.set({ side: 'owner', contract }, count);
       }
     };
   }

@@ -59,7 +59,7 @@ describe('a circuit breaker', () => {
 
   it('lets one probe through after a pause, and closes after three', () => {
     failing(20);
-    clock.forward(999);
+    clock.forward(499);
     expect(breaker.acquire()).toBeUndefined();
     clock.forward(1);
     expect(breaker.state).toBe('half-open');
@@ -72,9 +72,9 @@ describe('a circuit breaker', () => {
     expect([breaker.state, changes]).toEqual(['closed', ['open', 'closed']]);
   });
 
-  it('waits twice as long after each failed probe, at most 10 s', () => {
+  it('waits twice as long after each failed probe, at most 2 s', () => {
     failing(20);
-    const pauses = [1_000, 2_000, 4_000, 8_000, 10_000, 10_000];
+    const pauses = [500, 1_000, 2_000, 2_000];
     for (const pause of pauses) {
       clock.forward(pause - 1);
       expect(breaker.acquire()).toBeUndefined();
@@ -106,16 +106,16 @@ describe('a circuit breaker', () => {
 
   it('begins with a longer pause when it opens again soon after it closed', () => {
     failing(20);
-    clock.forward(1_000);
+    clock.forward(500);
     succeeding(3);
     failing(20);
-    clock.forward(1_000);
+    clock.forward(500);
     expect(breaker.acquire()).toBeUndefined();
-    clock.forward(1_000);
+    clock.forward(500);
     succeeding(3);
     clock.forward(10_000);
     failing(20);
-    clock.forward(1_000);
+    clock.forward(500);
     expect(breaker.acquire()).toBeDefined();
   });
 });

@@ -13,9 +13,9 @@ export interface CircuitBreakerOptions {
   readonly failuresInARow: number;
   /** Milliseconds over which requests are counted. Default 10,000. */
   readonly windowMs: number;
-  /** Milliseconds until the first probe; twice as long after each failed one. Default 1,000. */
+  /** Milliseconds until the first probe; twice as long after each failed one. Default 500. */
   readonly breakMs: number;
-  /** Milliseconds between probes at most. Default 10,000. */
+  /** Milliseconds between probes at most. Default 2,000. */
   readonly maxBreakMs: number;
   /** Probes, one after the other, that have to succeed before it closes. Default 3. */
   readonly probes: number;
@@ -26,8 +26,8 @@ export const CIRCUIT_BREAKER: CircuitBreakerOptions = {
   minimumRequests: 20,
   failuresInARow: 20,
   windowMs: 10_000,
-  breakMs: 1_000,
-  maxBreakMs: 10_000,
+  breakMs: 500,
+  maxBreakMs: 2_000,
   probes: 3,
 };
 

@@ -72,7 +72,7 @@ describe('a concurrency limit', () => {
     service.load(600, 30, 1_000);
     expect(service.limit.current).toBeLessThan(40);
     service.load(100, 60, 1_000);
-    expect(service.limit.current).toBeGreaterThanOrEqual(100);
+    expect(service.limit.current).toBe(1_000);
   });
 
   it('lowers nothing for latencies that harm no caller', () => {
@@ -80,12 +80,12 @@ describe('a concurrency limit', () => {
     const limit = new ConcurrencyLimit(clock, { tolerableMs: 500 });
     for (const latency of [10, 490]) {
       for (let round = 0; round < 20; round++) {
-        for (let request = 0; request < 80; request++) limit.enter();
+        for (let request = 0; request < 600; request++) limit.enter();
         clock.forward(500);
-        for (let request = 0; request < 80; request++) limit.leave(latency);
+        for (let request = 0; request < 600; request++) limit.leave(latency);
       }
     }
-    expect(limit.current).toBeGreaterThanOrEqual(100);
+    expect(limit.current).toBe(1_000);
   });
 
   it('is never less than 10, nor more than 1,000', () => {
@@ -101,7 +101,6 @@ describe('a concurrency limit', () => {
     };
     rounds((round) => (round === 0 ? 1 : 10_000));
     expect(limit.current).toBe(10);
-    rounds(() => 1);
     rounds(() => 1);
     expect(limit.current).toBe(1_000);
   });

@@ -6,7 +6,7 @@ export interface ConcurrencyLimitOptions {
    * answers usually are. Waiting for less than this harms no caller.
    */
   readonly tolerableMs: number;
-  /** Requests at the same time. Defaults 100, 10, 1,000. */
+  /** Requests at the same time. Defaults 1,000, 10, 1,000. */
   readonly initial: number;
   readonly least: number;
   readonly most: number;
@@ -18,7 +18,7 @@ export interface ConcurrencyLimitOptions {
 }
 
 export const CONCURRENCY_LIMIT: Omit<ConcurrencyLimitOptions, 'tolerableMs'> = {
-  initial: 100,
+  initial: 1_000,
   least: 10,
   most: 1_000,
   batchShare: 0.7,
@@ -28,12 +28,10 @@ export const CONCURRENCY_LIMIT: Omit<ConcurrencyLimitOptions, 'tolerableMs'> = {
 
 /** Latencies may rise by this factor above the usual before the limit falls. */
 const TOLERANCE = 1.5;
-/** The limit moves half of the way to its new value in each window. */
-const SMOOTHING = 0.5;
-/** Weight of a window in the usual latency. */
-const USUAL_WEIGHT = 0.05;
-/** Growth of the usual latency per window while requests are refused: twice in about 6 minutes. */
-const REFUSING_GROWTH = 1.001;
+/** Weight of a window in the usual latency: 2 % in half a second, most of it in a minute. */
+const USUAL_WEIGHT = 0.02;
+/** Growth of the usual latency per window while requests are refused: twice in half an hour. */
+const REFUSING_GROWTH = 1.0002;
 
 export type Priority = 'interactive' | 'batch';
 
@@ -66,6 +64,10 @@ export class ConcurrencyLimit {
   /** Requests that may be handled at the same time. */
   get current(): number {
     return Math.floor(this.limit);
+  }
+
+  get tolerableMs(): number {
+    return this.options.tolerableMs;
   }
 
   get inFlight(): number {
@@ -103,8 +105,7 @@ export class ConcurrencyLimit {
     if (this.peak >= this.limit / 2 || (this.limit < initial && latency <= allowed)) {
       const gradient = Math.min(1, Math.max(0.5, allowed / Math.max(latency, Number.EPSILON)));
       const aim = this.limit * gradient + Math.sqrt(this.limit);
-      const moved = this.limit + (aim - this.limit) * SMOOTHING;
-      this.limit = Math.min(most, Math.max(least, moved));
+      this.limit = Math.min(most, Math.max(least, aim));
     }
     this.peak = this.active;
     this.sum = this.samples = this.refused = 0;
@@ -117,6 +118,6 @@ export class ConcurrencyLimit {
     if (latency > usual && this.refused > 0) return usual * REFUSING_GROWTH;
     // Faster again after a slow time: at once, or the limit would stay too high.
     if (latency < usual / 2) return (usual + latency) / 2;
-    return usual + (latency - usual) * USUAL_WEIGHT;
+    return usual + Math.min(latency - usual, usual) * USUAL_WEIGHT;
   }
 }

@@ -10,18 +10,19 @@ export class LoopGuard {
 
   constructor(
     private readonly clock: ElapsedClock,
-    /** Milliseconds of one turn. Default 200. */
-    private readonly limitMs = 200,
     private readonly nextTurn: (callback: () => void) => void = setImmediate,
   ) {}
 
-  /** True when the request came too late in this turn. @param now of the clock, where known */
-  isLate(now = this.clock.elapsed()): boolean {
+  /**
+   * True when the request came more than `limitMs` after the first one of this turn.
+   * @param now of the clock, where known
+   */
+  isLate(limitMs: number, now = this.clock.elapsed()): boolean {
     if (this.turnBegan === undefined) {
       this.turnBegan = now;
       this.nextTurn(this.ended);
     }
-    return now - this.turnBegan > this.limitMs;
+    return now - this.turnBegan > limitMs;
   }
 
   private readonly ended = (): void => {

@@ -137,6 +137,12 @@ const kit = z.object({
     .describe(
       'share of failed handlings in 10 s, in percent, at which a subscription pauses; 0: never',
     ),
+  CALLS_RESILIENCE: z
+    .enum(['on', 'off'], 'must be on or off')
+    .default('on')
+    .describe(
+      'the policies of calls (circuit breaker, bulkhead, budget, limit); off: for measuring',
+    ),
   PARLEY_FAILPOINT: failPoint
     .optional()
     .describe(

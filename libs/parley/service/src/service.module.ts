@@ -161,6 +161,7 @@ async function messagingOptions(
     topology: environment.PARLEY_TOPOLOGY,
     concurrency: environment.CONCURRENCY,
     circuitBreaker: environment.PAUSE_AT > 0 && { failureRatio: environment.PAUSE_AT / 100 },
+    callResilience: environment.CALLS_RESILIENCE === 'on',
     observer: observers(metrics.observer, conversations.observer),
     log: logger.write,
     passes,

@@ -1,5 +1,6 @@
 import type { Call, MessageInput, ReplyOf } from '@parley/contract';
-import { Deadline, DeadlineExceeded, sleep } from '@parley/resilience';
+import { Deadline, DeadlineExceeded, type Priority } from '@parley/resilience';
+import { systemClock } from '../clock';
 import { callError, CallError } from './call-error';
 import {
   ReplyLostError,
@@ -15,6 +16,11 @@ import { headersOf } from '../message/message';
 import type { DeliveryObserver } from '../ports/observer';
 import { noteEffect } from '../ports/outage';
 import { IdempotencyConflictError } from '../ports/idempotency-store';
+import type { CallTarget } from './resilience/call-target';
+import { CallTargets } from './resilience/call-targets';
+import { CallTries } from './resilience/call-tries';
+import { substituteFor } from './resilience/substitute';
+import { LOST, NOT_HANDLED } from './resilience/tried';
 
 export interface CallOptions {
   /**
@@ -24,23 +30,24 @@ export interface CallOptions {
   readonly deadline?: number;
   readonly signal?: AbortSignal;
   readonly idempotencyKey?: string;
+  /** Default: that of the message or call being handled, else interactive. */
+  readonly priority?: Priority;
 }
-
-/** Milliseconds to wait before each further try. */
-const PAUSES_MS = [50, 200, 500];
-
-/** Faults after which another instance may answer, or the same one a little later. */
-const PASSING = new Set(['unavailable', 'outcome-unknown', 'cancelled']);
-/** Faults with the meaning of a broken connection: the effect is unknown. */
-const LOST = new Set(['outcome-unknown', 'cancelled']);
 
 /** The calling side of calls: every call has a deadline. */
 export class CallClient {
+  private readonly tries?: CallTries;
+
   constructor(
-    private readonly transport: CallTransport | undefined,
+    transport: CallTransport | undefined,
     private readonly envelopes: Envelopes,
     private readonly observer?: DeliveryObserver,
-  ) {}
+    private readonly targets = new CallTargets(systemClock),
+  ) {
+    const triedAgain = (contract: string, why: 'retry' | 'hedge') =>
+      observer?.calledAgain?.(contract, why);
+    this.tries = transport && new CallTries(transport, triedAgain);
+  }
 
   async call<C extends Call>(
     contract: C,
@@ -48,21 +55,18 @@ export class CallClient {
     options: CallOptions = {},
   ): Promise<ReplyOf<C>> {
     const started = performance.now();
-    try {
-      const reply = await this.ask(contract, request, options);
-      this.observer?.called?.({
-        contract: contract.name,
-        outcome: 'ok',
-        milliseconds: performance.now() - started,
-      });
-      return reply;
-    } catch (error) {
-      const outcome = error instanceof CallError ? error.code : (error as Error).name;
+    const observe = (outcome: string) =>
       this.observer?.called?.({
         contract: contract.name,
         outcome,
         milliseconds: performance.now() - started,
       });
+    try {
+      const { reply, outcome } = await this.ask(contract, request, options);
+      observe(outcome);
+      return reply;
+    } catch (error) {
+      observe(outcomeOf(error));
       throw error;
     }
   }
@@ -71,116 +75,85 @@ export class CallClient {
     contract: C,
     request: MessageInput<C>,
     options: CallOptions,
-  ): Promise<ReplyOf<C>> {
-    if (!this.transport) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
+  ): Promise<{ readonly reply: ReplyOf<C>; readonly outcome: string }> {
+    if (!this.tries) throw new OwnerUnavailableError(contract, 'CALLS_URL is not set');
     const { payload, body } = prepare(contract.name, contract.payload, request);
-    const deadline = Deadline.within(
-      options.deadline ?? contract.deadline,
-      currentConversation()?.deadline,
-    );
-    const budget = deadline.budget();
+    const conversation = currentConversation();
+    const deadline = Deadline.within(options.deadline ?? contract.deadline, conversation?.deadline);
+    const envelope = this.envelopes.write(contract, payload, options);
     const call: OutgoingCall = {
       contract,
-      headers: headersOf(
-        this.envelopes.write(contract, payload, { idempotencyKey: options.idempotencyKey }),
-      ),
+      headers: headersOf(envelope),
       body,
       deadline,
-      signal: options.signal,
+      signal: either(options.signal, conversation?.signal),
+      tried: new Set(),
     };
-    const answer = await this.answerTo(call, this.transport);
-    if (!answer.ok && answer.fault.code === 'unavailable')
-      throw OwnerUnavailableError.lacking(contract, answer.fault.message);
-    if (!answer.ok && LOST.has(answer.fault.code))
-      throw new ReplyLostError(contract, answer.fault.message);
-    if (!answer.ok && answer.fault.code === 'idempotency-conflict')
-      throw new IdempotencyConflictError(contract, options.idempotencyKey ?? '');
-    if (!answer.ok)
-      throw answer.fault.code === 'deadline-exceeded'
-        ? new DeadlineExceeded(contract.name, budget)
-        : callError(contract, answer.fault);
-    return read(contract, answer.body);
-  }
-
-  /** A call that is not idempotent may have taken effect as soon as it was sent. */
-  private async answerTo(call: OutgoingCall, transport: CallTransport): Promise<CallResult> {
+    const target = this.targets.of(contract);
     try {
-      const answer = await this.reach(call, transport, mayBeRepeated(call));
-      if (!call.contract.idempotent && (answer.ok || answer.fault.code !== 'unavailable'))
-        noteEffect();
-      return answer;
+      const reply = await this.replyTo(call, target, this.tries, options.idempotencyKey);
+      target.noteReply(body, reply);
+      return { reply: read(contract, reply), outcome: 'ok' };
     } catch (error) {
-      if (!call.contract.idempotent && !(error instanceof OwnerUnavailableError)) noteEffect();
-      throw error;
+      const substitute = substituteFor(error, call, target, payload);
+      if (!substitute) throw error;
+      return { ...substitute, reply: substitute.reply as ReplyOf<C> };
     }
   }
 
-  /**
-   * Tries again, within the deadline: a request that was certainly not handled, and a repeatable
-   * one also when its reply was lost.
-   */
-  private async reach(
+  /** The body of the reply. */
+  private async replyTo(
     call: OutgoingCall,
-    transport: CallTransport,
-    repeatable: boolean,
-  ): Promise<CallResult> {
-    let lost: Tried | undefined;
-    // An earlier try may have taken effect: a later one that reached no instance does not change
-    // that.
-    const result = (tried: Tried) => resultOf(lost && didNothing(tried) ? lost : tried);
-    const isMesh = transport.isMesh?.(call.contract.owner);
-    for (const pause of PAUSES_MS) {
-      const tried = await attempt(transport, call);
-      if (isLost(tried)) lost = tried;
-      const isOver =
-        'answer' in tried
-          ? !repeatable || !isPassing(tried.answer)
-          : !(
-              tried.error instanceof OwnerUnavailableError ||
-              (repeatable && tried.error instanceof ReplyLostError)
-            );
-      if (isOver || isMesh || call.deadline.budget() <= pause || call.signal?.aborted)
-        return result(tried);
-      await sleep(pause);
-    }
-    if (call.deadline.budget() === 0)
-      throw new DeadlineExceeded(call.contract.name, call.contract.deadline);
-    return result(await attempt(transport, call));
+    target: CallTarget,
+    tries: CallTries,
+    idempotencyKey: string | undefined,
+  ): Promise<Buffer> {
+    const { contract, deadline } = call;
+    const budget = deadline.budget();
+    const answer = await answerTo(call, target, tries);
+    if (answer.ok) return answer.body;
+    const { fault } = answer;
+    if (fault.code === 'unavailable') throw OwnerUnavailableError.lacking(contract, fault.message);
+    if (fault.code === 'overloaded')
+      throw OwnerUnavailableError.overloaded(contract, fault.message);
+    if (LOST.has(fault.code)) throw new ReplyLostError(contract, fault.message);
+    if (fault.code === 'idempotency-conflict')
+      throw new IdempotencyConflictError(contract, idempotencyKey ?? '');
+    throw fault.code === 'deadline-exceeded'
+      ? new DeadlineExceeded(contract.name, budget)
+      : callError(contract, fault);
   }
 }
 
-type Tried = { readonly answer: CallResult } | { readonly error: unknown };
-
-const attempt = (transport: CallTransport, call: OutgoingCall): Promise<Tried> =>
-  transport.call(call).then(
-    (answer) => ({ answer }),
-    (error: unknown) => ({ error }),
-  );
-
-function resultOf(tried: Tried): CallResult {
-  if ('error' in tried) throw tried.error;
-  return tried.answer;
+/** A call that is not idempotent may have taken effect as soon as it was sent. */
+async function answerTo(
+  call: OutgoingCall,
+  target: CallTarget,
+  tries: CallTries,
+): Promise<CallResult> {
+  try {
+    const answer = await tries.answer(call, target);
+    if (!call.contract.idempotent && !isNotHandled(answer)) noteEffect();
+    return answer;
+  } catch (error) {
+    if (!call.contract.idempotent && !(error instanceof OwnerUnavailableError)) noteEffect();
+    throw error;
+  }
 }
 
-/** True when the effect of the try is unknown. */
-const isLost = (tried: Tried): boolean =>
-  'answer' in tried
-    ? !tried.answer.ok && LOST.has(tried.answer.fault.code)
-    : tried.error instanceof ReplyLostError;
+const isNotHandled = (answer: CallResult): boolean =>
+  !answer.ok && NOT_HANDLED.has(answer.fault.code);
 
-const didNothing = (tried: Tried): boolean =>
-  'answer' in tried
-    ? !tried.answer.ok && tried.answer.fault.code === 'unavailable'
-    : tried.error instanceof OwnerUnavailableError;
+/** As metrics name it. */
+function outcomeOf(error: unknown): string {
+  if (error instanceof CallError) return error.code;
+  if (error instanceof OwnerUnavailableError && REFUSALS.has(error.reason)) return error.reason;
+  return (error as Error).name;
+}
+const REFUSALS = new Set<string>(['circuit-open', 'bulkhead-full', 'overloaded']);
 
-const isPassing = (answer: CallResult): boolean => !answer.ok && PASSING.has(answer.fault.code);
-
-/**
- * Whether two tries have one effect: by the contract, or because the owner knows the idempotency
- * key.
- */
-const mayBeRepeated = ({ contract, headers }: OutgoingCall): boolean =>
-  contract.idempotent || headers['idempotencykey'] !== undefined;
+const either = (one?: AbortSignal, other?: AbortSignal): AbortSignal | undefined =>
+  one && other ? AbortSignal.any([one, other]) : (one ?? other);
 
 /**
  * A reply that breaks the contract is the owner's mistake; an InvalidMessageError would blame the

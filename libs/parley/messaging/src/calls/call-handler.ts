@@ -20,6 +20,7 @@ import {
   outageIn,
   type OutageReader,
 } from '../ports/outage';
+import { OVERLOADED, type CallAdmission } from './resilience/call-admission';
 import { IdempotentCalls, type HandleOnce } from './idempotent-calls';
 import { keyedRequest } from '../ports/idempotency-store';
 import { moreTimes, LogThrottle } from '../log-throttle';
@@ -44,11 +45,19 @@ export class CallHandler {
     private readonly repeated?: IdempotentCalls,
     /** Readers of the client errors of the store and the technologies. */
     private readonly outageReaders: readonly OutageReader[] = [],
+    /** Undefined: every call is admitted. */
+    private readonly admission?: CallAdmission,
   ) {}
 
   /** @see HandleCall */
-  readonly answer = (call: IncomingCall): Promise<CallResult> =>
-    this.inFlight.track(async (cancelled) => {
+  readonly answer = (call: IncomingCall): Promise<CallResult> => {
+    const priority = call.headers['priority'] === 'batch' ? 'batch' : 'interactive';
+    const admitted = this.admission?.admit(call.contract, priority);
+    if (this.admission && !admitted) {
+      this.observe(call, 'overloaded', 0);
+      return Promise.resolve(OVERLOADED);
+    }
+    return this.inFlight.track(async (cancelled) => {
       const started = performance.now();
       const answer = await notingEffects(() =>
         this.attempt(call, cancelled).catch((error: unknown): CallResult => ({
@@ -56,16 +65,17 @@ export class CallHandler {
           fault: this.fault(call, error),
         })),
       );
-      const outcome = answer.ok ? 'ok' : answer.fault.code;
-      const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
-      this.process.observer?.answered?.({
-        contract,
-        outcome,
-        milliseconds: performance.now() - started,
-        envelope: envelopeOf(call),
-      });
+      admitted?.answered();
+      this.observe(call, answer.ok ? 'ok' : answer.fault.code, performance.now() - started);
       return answer;
     });
+  };
+
+  private observe(call: IncomingCall, outcome: string, milliseconds: number): void {
+    const contract = this.registry.handlerOfCall(call.contract) ? call.contract : 'unknown';
+    const envelope = envelopeOf(call);
+    this.process.observer?.answered?.({ contract, outcome, milliseconds, envelope });
+  }
 
   private async attempt(call: IncomingCall, cancelled: AbortSignal): Promise<CallResult> {
     const handler = this.registry.handlerOfCall(call.contract);
@@ -77,15 +87,17 @@ export class CallHandler {
     const contract = handler.contract as Call;
     const envelope = readEnvelope({ ...call.headers, type: call.contract });
     const request = validate(contract.name, contract.payload, decode(contract.name, call.body));
+    const late = new AbortController();
+    const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
     const hop = {
       correlationId: envelope.correlationid,
       traceparent: envelope.traceparent,
       messageId: envelope.id,
       contract: contract.name,
       deadline: call.deadline,
+      signal,
+      priority: envelope.priority,
     };
-    const late = new AbortController();
-    const signal = AbortSignal.any([call.signal, cancelled, late.signal]);
     const encoded = (reply: unknown) => bodyOf(contract, reply);
     const handle = async (transaction: CallContext['transaction']): Promise<CallResult> => {
       const context: CallContext = { envelope, deadline: call.deadline, signal, transaction };

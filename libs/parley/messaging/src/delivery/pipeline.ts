@@ -117,6 +117,7 @@ export class Pipeline {
       traceparent: envelope.traceparent,
       messageId: envelope.id,
       contract: handler.contract.name,
+      priority: envelope.priority,
     };
     const result = await inConversation(hop, () =>
       isDurable(delivery)

@@ -1,10 +1,11 @@
-import type { Contract, Kind } from '@parley/contract';
+import type { Call, Contract, Kind } from '@parley/contract';
 import type { Paused } from '../delivery/circuit-breakers';
 import type { Overdue } from '../delivery/handler-runs';
 import type { MessagingParts } from '../composition';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { MessagingOptions } from '../messaging-options';
 import type { CallServer } from '../ports/call-transport';
+import type { Hop } from '../ports/diagnostics';
 import type { Backlog, ConsumerHealth } from '../ports/health';
 import type { LaneRunner } from '../ports/store';
 import type { Consumer } from '../ports/transport';
@@ -19,6 +20,7 @@ import {
   type RouteInfo,
 } from './explain';
 import { addUp, withKept } from './backlog';
+import { policyHops, type CallState } from './call-policies';
 import { withOverdue, withPause } from './consumer-health';
 import {
   durabilityReports,
@@ -105,6 +107,14 @@ export class MessagingIntrospection {
     ];
   }
 
+  /** The circuits, bulkheads and limits of calls right now. No I/O. */
+  callState(): CallState {
+    return {
+      targets: this.parts.callTargets.states(),
+      limits: this.parts.admission?.states() ?? [],
+    };
+  }
+
   /** How this service carries each kind. */
   routeInfo(): Readonly<Partial<Record<Kind, RouteInfo>>> {
     const calls = this.parts.calls && {
@@ -134,9 +144,9 @@ export class MessagingIntrospection {
    * The route of a contract that this service sends; undefined when nothing here carries its kind.
    */
   explain(contract: Contract): RouteExplanation | undefined {
-    const { kind, owner } = contract;
+    const { kind } = contract;
     if (kind === 'call')
-      return this.parts.calls && this.explainCall(this.parts.calls.technology, owner);
+      return this.parts.calls && this.explainCall(this.parts.calls.technology, contract as Call);
     const transport = this.parts.routes.of(contract);
     if (!transport) return undefined;
     const how = {
@@ -163,7 +173,8 @@ export class MessagingIntrospection {
     return durabilityReports(this.parts.routes);
   }
 
-  private explainCall(technology: string, owner: string): RouteExplanation {
+  private explainCall(technology: string, contract: Call): RouteExplanation {
+    const { owner } = contract;
     const address = withoutCredentials(this.options.urls.calls!(owner));
     const hop = {
       what: 'instances',
@@ -173,7 +184,18 @@ export class MessagingIntrospection {
     return {
       technology,
       address,
-      hops: [sayingHop('call', technology, { local: false, stored: false }), hop],
+      hops: [
+        sayingHop('call', technology, { local: false, stored: false }),
+        ...this.policiesOf(contract),
+        hop,
+      ],
     };
+  }
+
+  private policiesOf(contract: Call): readonly Hop[] {
+    const { callTargets } = this.parts;
+    if (!callTargets.isOn) return [];
+    const state = callTargets.states().find((target) => target.contract === contract.name);
+    return policyHops(contract, state);
   }
 }

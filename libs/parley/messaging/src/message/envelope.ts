@@ -45,6 +45,7 @@ export class Envelopes {
       readonly expires?: number;
       readonly idempotencyKey?: string;
       readonly passDeadLetters?: boolean;
+      readonly priority?: 'interactive' | 'batch';
     } = {},
   ): Envelope {
     const conversation = currentConversation();
@@ -70,6 +71,7 @@ export class Envelopes {
       idempotencykey: key,
       expirytime:
         options.expires === undefined ? undefined : new Date(now + options.expires).toISOString(),
+      priority: (options.priority ?? conversation?.priority) === 'batch' ? 'batch' : undefined,
       traceparent: nextHop(conversation?.traceparent),
       producerinstance: this.producer.instance,
       producerbuild: this.producer.build,
@@ -127,6 +129,7 @@ export function readEnvelope(headers: Headers): Envelope {
     datacontenttype: 'application/json',
     contractversion,
     correlationid: headers.correlationid?.trim() || id,
+    priority: headers.priority === 'batch' ? 'batch' : undefined,
     traceparent: nextHop(headers.traceparent),
     producerinstance: headers.producerinstance ?? 'unknown',
     producerbuild: headers.producerbuild ?? 'unknown',

@@ -60,7 +60,12 @@ export interface Conversation {
   /** The message being handled. */
   readonly messageId?: string;
   readonly contract?: string;
+  /** The time at which nobody waits for the result any more: calls end at it. */
   readonly deadline?: Deadline;
+  /** Aborted when nobody waits for the result any more: calls end then. */
+  readonly signal?: AbortSignal;
+  /** 'batch': the calls that follow from it come after those that somebody waits for. */
+  readonly priority?: 'batch';
 }
 
 const conversations = new AsyncLocalStorage<Conversation>();

@@ -30,6 +30,8 @@ export interface Envelope {
   readonly idempotencykey?: string;
   /** The time after which it is not worth handling, ISO 8601. */
   readonly expirytime?: string;
+  /** Of work that can wait: under overload its calls are refused first. */
+  readonly priority?: 'batch';
   /** W3C Trace Context of the hop that sent it. */
   readonly traceparent: string;
   /** The process and build that sent it: bad data can be traced to its source. */

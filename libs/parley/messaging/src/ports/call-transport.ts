@@ -78,6 +78,7 @@ export interface CallFault {
     | 'unhandled'
     | 'no-handler'
     | 'unavailable'
+    | 'overloaded'
     | 'outcome-unknown'
     | 'deadline-exceeded'
     | 'cancelled'
@@ -92,9 +93,14 @@ export interface CallFault {
 }
 
 /**
- * No instance of the owner could be reached, or something that the owner needs is away: the request
- * took no effect.
+ * Why a call was certainly not handled: no instance could be reached; something that the owner needs
+ * is away; the circuit breaker is open, because nearly all calls failed; as many calls as allowed
+ * are under way; the owner has too much to do.
  */
+export type UnavailableReason =
+  'unreachable' | 'lacking' | 'circuit-open' | 'bulkhead-full' | 'overloaded';
+
+/** The request took no effect: it was certainly not handled. `reason` says why. */
 export class OwnerUnavailableError extends OutageError {
   override readonly name = 'OwnerUnavailableError';
   override readonly effect = 'none';
@@ -105,6 +111,7 @@ export class OwnerUnavailableError extends OutageError {
     why: string,
     whatIs = `no instance of ${contract.owner} can be reached`,
     advice = 'is it running, and does CALLS_URL point to it?',
+    readonly reason: UnavailableReason = 'unreachable',
   ) {
     super(`${contract.name}: ${whatIs} (${why}); ${advice}`);
     this.owner = contract.owner;
@@ -112,11 +119,46 @@ export class OwnerUnavailableError extends OutageError {
 
   /** The owner was reached, but something that it needs was not. */
   static lacking(contract: Contract, why: string): OwnerUnavailableError {
+    const whatIs = `${contract.owner} cannot answer right now`;
     return new OwnerUnavailableError(
       contract,
       why,
-      `${contract.owner} cannot answer right now`,
+      whatIs,
       'its log says what it waits for',
+      'lacking',
+    );
+  }
+
+  /** The call was not made: nearly all calls before it failed. */
+  static circuitOpen(contract: Contract): OwnerUnavailableError {
+    return new OwnerUnavailableError(
+      contract,
+      'nearly all calls before it failed',
+      `the circuit breaker for ${contract.owner} is open`,
+      'it closes by itself when calls succeed again',
+      'circuit-open',
+    );
+  }
+
+  /** The call was not made: as many as allowed wait for a reply. */
+  static bulkheadFull(contract: Contract, limit: number): OwnerUnavailableError {
+    return new OwnerUnavailableError(
+      contract,
+      `${limit} calls are under way`,
+      `no further call to ${contract.owner} may be made right now`,
+      'it answers more slowly than it is asked',
+      'bulkhead-full',
+    );
+  }
+
+  /** The owner refused the call: it could only answer it late. */
+  static overloaded(contract: Contract, why: string): OwnerUnavailableError {
+    return new OwnerUnavailableError(
+      contract,
+      why,
+      `${contract.owner} has too much to do`,
+      'try again later, or start more instances',
+      'overloaded',
     );
   }
 }

@@ -10,9 +10,12 @@ export interface DeliveryObserver {
   /** A call this process made. */
   called?(call: {
     readonly contract: string;
-    readonly outcome: 'ok' | string;
+    /** 'stale' and 'fallback': replied without the owner. */
+    readonly outcome: 'ok' | 'stale' | 'fallback' | string;
     readonly milliseconds: number;
   }): void;
+  /** A request of a call was sent once more, because one failed or because it is slow. */
+  calledAgain?(contract: string, why: 'retry' | 'hedge'): void;
   /** A call this process answered. */
   answered?(call: {
     readonly contract: string;

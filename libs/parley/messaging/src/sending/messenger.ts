@@ -12,6 +12,7 @@ import {
 import type { CallClient } from '../calls/call-client';
 import { InvalidMessageError, prepare, type Prepared } from '../message/codec';
 import type { Envelopes } from '../message/envelope';
+import { currentConversation } from '../message/handler-context';
 import type { OutgoingMessage } from '../message/message';
 import type { Publisher } from './publisher';
 import { assertIdempotencyKey } from '../message/message-id';
@@ -45,6 +46,12 @@ export interface CallOptions {
    * guarantees when the owner ends in the middle of a call.
    */
   readonly idempotencyKey?: string;
+  /**
+   * 'batch': an owner with too much to do refuses it before those that somebody waits for. It
+   * travels with all messages and calls that follow. Default: that of the message being handled,
+   * else 'interactive'.
+   */
+  readonly priority?: 'interactive' | 'batch';
 }
 
 /** A call would hold the open transaction's locks over the network. */
@@ -166,7 +173,7 @@ export class Messenger {
     { delay, expires, idempotencyKey, passDeadLetters }: SendOptions,
   ): OutgoingMessage {
     if (idempotencyKey !== undefined) assertIdempotencyKey(contract, idempotencyKey);
-    const expiresAfter = expires === undefined ? undefined : milliseconds(expires);
+    const expiresAfter = expires === undefined ? leftOfCaller(contract) : milliseconds(expires);
     if (expiresAfter === 0)
       throw new InvalidMessageError(contract.name, [
         { path: 'expires', message: 'is nothing: it would never be handled' },
@@ -182,4 +189,11 @@ export class Messenger {
       delay: delay === undefined ? undefined : milliseconds(delay),
     };
   }
+}
+
+/** Milliseconds until the caller gives up, for a command that is worth nothing then. */
+function leftOfCaller(contract: Contract): number | undefined {
+  if (contract.kind !== 'command' || !(contract as Command).expiresWithCaller) return undefined;
+  const budget = currentConversation()?.deadline?.budget();
+  return budget === undefined ? undefined : Math.max(1, Math.ceil(budget));
 }

@@ -18,6 +18,7 @@ export type CallStatus =
 
 const STATUS: Readonly<Record<string, CallStatus>> = {
   'invalid-request': 'INVALID_ARGUMENT',
+  overloaded: 'UNAVAILABLE',
   unavailable: 'UNAVAILABLE',
   'outcome-unknown': 'INTERNAL',
   'invalid-reply': 'INTERNAL',

@@ -27,6 +27,7 @@ export {
   NoSubscriptionError,
 } from '../handlers/handler-registry';
 export { TRANSPORT_ID } from '../handlers/handles';
+export type { CallState } from '../introspection/call-policies';
 export type { HandlerInfo, RouteInfo, RouteExplanation } from '../introspection/explain';
 export type { DurabilityReport, TopologyReport } from '../introspection/topology-report';
 export { moreTimes, LogThrottle } from '../log-throttle';

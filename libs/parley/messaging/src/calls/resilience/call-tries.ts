@@ -1,0 +1,130 @@
+import { hedged, jittered, sleep } from '@parley/resilience';
+import {
+  OwnerUnavailableError,
+  type CallResult,
+  type CallTransport,
+  type OutgoingCall,
+} from '../../ports/call-transport';
+import type { CallTarget } from './call-target';
+import {
+  didNothing,
+  isLost,
+  isUnreached,
+  mayBeRepeated,
+  mayBeTriedAgain,
+  outcomeOf,
+  resultOf,
+  type Tried,
+} from './tried';
+
+/** Milliseconds to wait before each further try, at most; at least half of it. */
+const PAUSES_MS = [50, 200, 500];
+/** Milliseconds; a call that usually takes less gains nothing by a second request. */
+const SHORTEST_HEDGE_MS = 10;
+
+/** Told why a request is made once more. */
+export type TriedAgain = (contract: string, why: 'retry' | 'hedge') => void;
+
+/** The tries of a call: one, and further ones within the deadline and the budget of its owner. */
+export class CallTries {
+  constructor(
+    private readonly transport: CallTransport,
+    private readonly triedAgain: TriedAgain = () => undefined,
+  ) {}
+
+  /** Rejects as the transport does, and with OwnerUnavailableError for a call that is not made. */
+  async answer(call: OutgoingCall, target: CallTarget): Promise<CallResult> {
+    const { bulkhead, budget } = target;
+    if (bulkhead?.enter() === false)
+      throw OwnerUnavailableError.bulkheadFull(call.contract, bulkhead.limit);
+    budget?.request();
+    try {
+      return await this.inTurn(call, target);
+    } finally {
+      bulkhead?.leave();
+    }
+  }
+
+  /**
+   * Tries again, within the deadline: a request that was certainly not handled, and a repeatable
+   * one also when its reply was lost.
+   */
+  private async inTurn(call: OutgoingCall, target: CallTarget): Promise<CallResult> {
+    const repeatable = mayBeRepeated(call);
+    let tried = await this.once(call, target);
+    if (!tried) throw OwnerUnavailableError.circuitOpen(call.contract);
+    let lost: Tried | undefined;
+    for (const pause of PAUSES_MS) {
+      if (isLost(tried)) lost = tried;
+      if (!mayBeTriedAgain(tried, repeatable) || !this.mayGoOn(call, target, tried, pause)) break;
+      await sleep(jittered(pause));
+      if (call.signal?.aborted) break;
+      const next = await this.once(call, target);
+      if (!next) break;
+      this.triedAgain(call.contract.name, 'retry');
+      tried = next;
+    }
+    // An earlier try may have taken effect: a later one that did nothing does not change that.
+    return resultOf(lost && didNothing(tried) ? lost : tried);
+  }
+
+  /** A request that reached no instance burdens none: repeating it takes nothing from the budget. */
+  private mayGoOn(
+    { contract, deadline, signal }: OutgoingCall,
+    { budget }: CallTarget,
+    tried: Tried,
+    pause: number,
+  ): boolean {
+    if (deadline.budget() <= pause || signal?.aborted) return false;
+    if (this.transport.isMesh?.(contract.owner)) return false;
+    return isUnreached(tried) || budget?.take() !== false;
+  }
+
+  /** Undefined: the circuit breaker refuses it. */
+  private async once(call: OutgoingCall, target: CallTarget): Promise<Tried | undefined> {
+    const { breaker } = target;
+    if (!breaker) return this.send(call, target);
+    const permit = breaker.acquire();
+    if (permit === undefined) return undefined;
+    const budget = call.deadline.budget();
+    const tried = await this.send(call, target);
+    breaker.report(permit, outcomeOf(tried, call.contract, budget));
+    return tried;
+  }
+
+  private send(call: OutgoingCall, target: CallTarget): Promise<Tried> {
+    const sent = target.latencies ? this.sendMeasured(call, target) : this.transport.call(call);
+    return sent.then(
+      (answer) => ({ answer }),
+      (error: unknown) => ({ error }),
+    );
+  }
+
+  private async sendMeasured(call: OutgoingCall, target: CallTarget): Promise<CallResult> {
+    const started = performance.now();
+    const answer = await this.sendHedged(call, target);
+    if (answer.ok) target.latencies?.note(performance.now() - started);
+    return answer;
+  }
+
+  private sendHedged(call: OutgoingCall, { latencies, budget }: CallTarget): Promise<CallResult> {
+    const usual = latencies?.current;
+    if (usual === undefined || this.transport.isMesh?.(call.contract.owner))
+      return this.transport.call(call);
+    const mayHedge = () => {
+      if (call.signal?.aborted || budget?.take() === false) return false;
+      this.triedAgain(call.contract.name, 'hedge');
+      return true;
+    };
+    return hedged(
+      (over) =>
+        this.transport.call({
+          ...call,
+          signal: call.signal ? AbortSignal.any([call.signal, over]) : over,
+        }),
+      Math.max(SHORTEST_HEDGE_MS, usual),
+      mayHedge,
+      ({ ok }) => ok,
+    );
+  }
+}
