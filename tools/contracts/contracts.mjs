@@ -1,6 +1,7 @@
 // npm run contracts: writes what the contracts promise to
-// libs/contracts/<owner>/schemas/<contract>.v<version>.json, unless that would break the
-// conversation without a new version.
+// libs/contracts/<owner>/schemas/<contract>.v<version>.json, and what their calls are in protobuf to
+// libs/contracts/<owner>/<owner>.proto, unless that would break the conversation without a new
+// version.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,6 +11,7 @@ import { compile, isCurrent } from '../build/build.mjs';
 import { commandLine } from '../terminal/command-line.mjs';
 import { messageOf } from '../terminal/errors.mjs';
 import { usersOf } from './contract-users.mjs';
+import { protoOf } from './protos.mjs';
 import { topology } from '../topology/topology.mjs';
 
 /** @import { Break, ContractSchema } from '../../libs/parley/contract/src/index.js' */
@@ -36,9 +38,9 @@ const require = createRequire(import.meta.url);
 const HOME = 'libs/contracts';
 const SCHEMA = /^libs\/contracts\/[a-z0-9-]+\/schemas\/([a-z0-9-]+\.[a-z0-9-]+)\.v(\d+)\.json$/;
 
-const HELP = `npm run contracts [-- options]      writes the schemas of the contracts, unless that would break the conversation
+const HELP = `npm run contracts [-- options]      writes the schemas and .proto files of the contracts, unless that would break the conversation
 
-  --check        writes nothing; fails when a schema is not as its contract (part of npm run lint)
+  --check        writes nothing; fails when a file is not as its contract (part of npm run lint)
   --base REV     compares with the schemas of that revision, such as origin/main, as well: what it promised cannot be deleted in silence
 
 What is given up on purpose is said in libs/contracts/<owner>/withdrawn.json, by contract, version and field:
@@ -60,7 +62,11 @@ const textOf = (schema) => `${JSON.stringify(schema, null, 2)}\n`;
 
 /** Only what contracts need: the rest of the tree need not compile for this. */
 async function compileContracts() {
-  const folders = ['libs/parley/contract/src', ...owners.map((owner) => `${HOME}/${owner}/src`)];
+  const folders = [
+    'libs/parley/contract/src',
+    'libs/parley/contract/src/protobuf',
+    ...owners.map((owner) => `${HOME}/${owner}/src`),
+  ];
   const stale = folders.flatMap(sourcesIn).filter((file) => !isCurrent(file));
   await Promise.all(stale.map((file) => compile(file)));
 }
@@ -378,12 +384,53 @@ function exportedIn(sources, { name }) {
 const isWritten = (schema) =>
   fs.existsSync(fileOf(schema)) && fs.readFileSync(fileOf(schema), 'utf8') === textOf(schema);
 
-/** @param {Promised[]} contracts */
-function write(contracts) {
-  for (const { schema } of contracts) {
-    fs.mkdirSync(path.dirname(fileOf(schema)), { recursive: true });
-    fs.writeFileSync(fileOf(schema), textOf(schema));
+/** @param {import('./protos.mjs').GeneratedFile[]} files */
+function write(files) {
+  for (const { file, text } of files) {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
   }
+}
+
+/**
+ * The .proto files that are to be written, and what stands against it.
+ * @param {ContractKit} kit
+ * @param {Withdrawn} withdrawn
+ */
+async function protos(kit, withdrawn) {
+  const calls = kit.contractsLoaded().filter(isCall);
+  const all = await Promise.all(
+    owners.map((owner) => {
+      const folder = `${HOME}/${owner}`;
+      const own = calls.filter((one) => one.owner === owner).sort(byName);
+      /** @param {string} name @param {string} field */
+      const withdrawal = (name, field) => {
+        const schema = kit.schemaOf(kit.contractNamed(name));
+        return isWithdrawn(withdrawn, schema, field) ? undefined : orSayWhy(schema, field);
+      };
+      return protoOf(kit, owner, folder, own, withdrawal, inBase(`${folder}/${owner}.proto`));
+    }),
+  );
+  return {
+    files: all.flatMap(({ files }) => files),
+    problems: all.flatMap(({ problems }) => problems),
+  };
+}
+
+/**
+ * @param {import('../../libs/parley/contract/src/index.js').Contract} contract
+ * @returns {contract is import('../../libs/parley/contract/src/index.js').Call}
+ */
+const isCall = (contract) => contract.kind === 'call';
+
+/** @param {{ name: string }} a @param {{ name: string }} b */
+const byName = (a, b) => (a.name < b.name ? -1 : 1);
+
+/** A file as the base has it. @param {string} file */
+function inBase(file) {
+  if (!options.base) return undefined;
+  const isThere = git('ls-tree', '--name-only', options.base, '--', file).trim() !== '';
+  return isThere ? git('show', `${options.base}:${file}`) : undefined;
 }
 
 async function judged() {
@@ -403,15 +450,24 @@ async function judged() {
     ...leftovers(contracts, here, withdrawn),
     ...hidden(rules, contracts),
   ];
-  return { contracts, problems };
+  const schemas = contracts
+    .filter(({ schema }) => !isWritten(schema))
+    .map(({ schema }) => ({
+      file: fileOf(schema),
+      text: textOf(schema),
+      says: 'is not as its contract',
+    }));
+  const made = await protos(rules, withdrawn);
+  return {
+    contracts,
+    problems: [...problems, ...made.problems],
+    stale: [...schemas, ...made.files],
+  };
 }
 
-const { contracts, problems } = await judged().catch(inOneSentence);
-const stale = contracts.filter(({ schema }) => !isWritten(schema));
+const { contracts, problems, stale } = await judged().catch(inOneSentence);
 if (options.check)
-  problems.push(
-    ...stale.map(({ schema }) => `${fileOf(schema)} is not as its contract; run npm run contracts`),
-  );
+  problems.push(...stale.map(({ file, says }) => `${file} ${says}; run npm run contracts`));
 else if (problems.length === 0) write(stale);
 for (const problem of problems) console.error(problem);
 const written = !options.check && problems.length === 0 ? `, ${stale.length} written` : '';

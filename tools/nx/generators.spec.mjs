@@ -97,9 +97,13 @@ describe('the generators', { timeout: 900_000 }, () => {
       (file) => /\.m?ts$/.test(file) && !file.startsWith('elsewhere/'),
     );
 
-  it('write schemas and containers of what they add', async () => {
+  it('write schemas, .proto files and containers of what they add', async () => {
     assert.ok(
       workspace.exists('libs/contracts/loyalty-points/schemas/loyalty-points.add-entry.v1.json'),
+    );
+    assert.match(
+      workspace.read('libs/contracts/loyalty-points/loyalty-points.proto'),
+      /service LoyaltyPoints \{/,
     );
     assert.match(workspace.read('docker/compose.yaml'), /loyalty-points/);
     await workspace.run('tools/contracts/contracts.mjs', '--check');

@@ -1,4 +1,5 @@
-// Files that are generated from sources: schemas of the contracts, and the compose file.
+// Files that are generated from sources: schemas and .proto files of the contracts, and the compose
+// file.
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 

@@ -1,5 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,7 +21,8 @@ const COPIED = [
   'package.json',
 ];
 
-const MARKET = `import { call, event } from '@parley/contract';
+const IMPORT = "import './field-numbers';\n";
+const MARKET = `${IMPORT}import { call, event } from '@parley/contract';
 import { z } from 'zod';
 export const PriceTold = event('catalog.price-told', z.object({ sku: z.string(), cents: z.int() }), { key: 'sku' });
 export const AskPrice = call('catalog.ask-price', { request: z.object({ sku: z.string() }), reply: z.object({ cents: z.int() }), deadline: '2s', idempotent: true });
@@ -65,11 +74,13 @@ beforeAll(() => {
     mkdirSync(at(folder), { recursive: true });
   writeFileSync(at('libs/parley/transports/.gitkeep'), ''); // git keeps no empty folder
   symlinkSync(join(ROOT, 'node_modules'), at('node_modules'));
-  write(MARKET);
+  write(MARKET.replace(IMPORT, ''));
   put('apps/gateway/src/prices.ts', CONSUMER);
   put('.gitignore', 'node_modules\ndist\n');
   const first = contracts();
-  expect(first).toEqual({ status: 0, out: '2 contracts, 0 problems, 2 written\n' });
+  // Two schemas, the .proto file, the numbers of its fields, and the import of these.
+  expect(first).toEqual({ status: 0, out: '2 contracts, 0 problems, 5 written\n' });
+  expect(readFileSync(at(`${HOME}/src/index.ts`), 'utf8')).toBe(MARKET);
   git('init', '-q');
   git('add', '-A');
   git('commit', '-qm', 'base');
@@ -182,5 +193,74 @@ describe('the contract gate against a base', () => {
       'catalog.price-told: payload.at is a Date; write wire.date(), or z.iso.datetime() for its text\n',
     );
     expect(status).toBe(1);
+  });
+});
+
+describe('the .proto file of an owner', () => {
+  const PROTO = `${HOME}/catalog.proto`;
+  const proto = () => readFileSync(at(PROTO), 'utf8');
+  const rewrite = (from: string, to: string) => put(PROTO, proto().replace(from, to));
+  const REPLY = 'reply: z.object({ cents: z.int() })';
+  const withdraw = (promise: string) =>
+    put(`${HOME}/withdrawn.json`, JSON.stringify({ [promise]: 'all callers are of today' }));
+
+  it('has a service with a method for each call', () => {
+    expect(proto()).toContain('package catalog;');
+    expect(proto()).toContain('rpc AskPrice(AskPriceRequest) returns (AskPriceReply)');
+    expect(proto()).toContain('optional int64 cents = 1; // required');
+  });
+
+  it('keeps its numbers: new fields get new ones, whatever their place', () => {
+    changed(REPLY, 'reply: z.object({ note: z.string().optional(), cents: z.int() })');
+    expect(contracts('--check').out).toContain(
+      `${PROTO} is not as its contracts; run npm run contracts`,
+    );
+    expect(contracts().status).toBe(0);
+    expect(proto()).toMatch(/optional string note = 2;\n\s+optional int64 cents = 1;/);
+    expect(readFileSync(at(`${HOME}/src/field-numbers.ts`), 'utf8')).toContain(
+      'AskPriceReply: { note: 2, cents: 1 }',
+    );
+    expect(against().status).toBe(0);
+  });
+
+  it('reserves the number and the name of a removed field, and gives the number to no other', () => {
+    changed(REPLY, 'reply: z.object({ euros: z.int().optional() })');
+    withdraw('catalog.ask-price.v1.reply.cents');
+    expect(contracts().status).toBe(0);
+    expect(proto()).toMatch(/reserved 1;\n\s+reserved "cents";\n\s+optional int64 euros = 2;/);
+    expect(against().status).toBe(0);
+    rewrite('reserved 1;', '');
+    rewrite('reserved "cents";', '');
+    rewrite('euros = 2', 'euros = 1');
+    expect(contracts().status).toBe(0);
+    expect(against().out).toContain(
+      'AskPriceReply.cents: was removed, and its number 1 and its name are not both reserved',
+    );
+  });
+
+  it('refuses another type for a number, and says what to do', () => {
+    changed('request: z.object({ sku: z.string() })', 'request: z.object({ sku: z.union([z.string(), z.int()]) })'); // prettier-ignore
+    const says = `${PROTO}, AskPriceRequest.sku: is google.protobuf.Value, but was written as optional string; other programs read the old one. Give the field a new name, or restore it, or say why in ${HOME}/withdrawn.json, as "catalog.ask-price.v1.AskPriceRequest.sku".`;
+    expect(contracts().out).toContain(says);
+    withdraw('catalog.ask-price.v1.AskPriceRequest.sku');
+    expect(contracts().status).toBe(0);
+    expect(proto()).toMatch(/reserved 1;\n\s+google\.protobuf\.Value sku = 2;/);
+    expect(against().status).toBe(0);
+  });
+
+  it('refuses a number that was changed in the file', () => {
+    rewrite('cents = 1', 'cents = 7');
+    expect(contracts('--check').out).toContain('field-numbers.ts does not fit the .proto file');
+    expect(contracts().status).toBe(0);
+    const { status, out } = against();
+    expect(out).toContain('AskPriceReply.cents: has the number 7, but had 1');
+    expect(status).toBe(1);
+  });
+
+  it('goes with the last call of its owner', () => {
+    write(MARKET.replace(/export const AskPrice.*\n/, '').replace(IMPORT, ''));
+    withdraw('catalog.ask-price.v1');
+    rmSync(at(`${HOME}/schemas/catalog.ask-price.v1.json`));
+    expect(contracts().out).toContain(`${PROTO} is of an owner without calls; delete it`);
   });
 });

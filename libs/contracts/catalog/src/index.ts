@@ -1,3 +1,4 @@
+import './field-numbers';
 export {
   Cents,
   ChangePrice,

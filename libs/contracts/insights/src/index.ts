@@ -1,1 +1,2 @@
+import './field-numbers';
 export { type Figures, GetFigures } from './insights';

@@ -32,3 +32,21 @@ export { type At, type PathOf, type Personal, type PersonalFields } from './pers
 export { text } from './text';
 export { wire } from './wire';
 export { wireForm, wireFormatOf, type WireFormat } from './wire-format';
+export {
+  type FieldNumbers,
+  fieldNumbers,
+  isWrapper,
+  jsonNameOf,
+  messagesOf,
+  type NumberedCall,
+  numberedCallOf,
+  ONE_OF,
+  type ProtoCall,
+  protoCallOf,
+  type ProtoField,
+  type ProtoMessage,
+  type ProtoScalar,
+  type ProtoType,
+  withNested,
+  WRAPPED_FIELD_NUMBER,
+} from './protobuf';

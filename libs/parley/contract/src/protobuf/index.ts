@@ -1,0 +1,15 @@
+export { fieldNumbers, type FieldNumbers } from './field-numbers';
+export {
+  isWrapper,
+  type ProtoCall,
+  type ProtoField,
+  type ProtoHolder,
+  type ProtoMessage,
+  type ProtoScalar,
+  type ProtoType,
+  withNested,
+  WRAPPED_FIELD_NUMBER,
+} from './message';
+export { ONE_OF } from './message-maker';
+export { jsonNameOf } from './names';
+export { messagesOf, numberedCallOf, type NumberedCall, protoCallOf } from './proto-call';

@@ -1,0 +1,72 @@
+import type { Call, Contract } from '../contract';
+import { ContractError } from '../contract-error';
+import { schemaOf } from '../contract-schema';
+import { type FieldNumbers, fieldNumbersOf } from './field-numbers';
+import { isWrapper, type ProtoCall, type ProtoMessage, withNested } from './message';
+import { MessageMaker } from './message-maker';
+import { messageNameOf, pascalOf } from './names';
+
+/** A call's messages, with the numbers of their fields. */
+export interface NumberedCall extends ProtoCall {
+  readonly numbers: FieldNumbers;
+}
+
+const made = new WeakMap<Contract, ProtoCall>();
+
+/** The messages of a call, made from its schemas. */
+export function protoCallOf(contract: Call): ProtoCall {
+  const known = made.get(contract);
+  if (known) return known;
+  const { name, owner } = contract;
+  const { payload, reply, errors } = schemaOf(contract);
+  const method = pascalOf(name.slice(owner.length + 1));
+  const call: ProtoCall = {
+    package: owner.replaceAll('-', '_'),
+    service: pascalOf(owner),
+    method,
+    request: new MessageMaker(payload).topLevel(`${method}Request`),
+    reply: new MessageMaker(reply ?? {}).topLevel(`${method}Reply`),
+    errors: Object.fromEntries(
+      Object.entries(errors ?? {}).map(([code, details]) => [
+        code,
+        new MessageMaker(details).topLevel(`${method}${errorName(code)}Error`),
+      ]),
+    ),
+  };
+  made.set(contract, call);
+  return call;
+}
+
+const errorName = (code: string): string =>
+  messageNameOf(code.toLowerCase().replace(/[^a-z0-9]+/g, '_'));
+
+/**
+ * The messages of a call with the numbers that its owner's library registers. Undefined when it
+ * registers none for this call: such a call travels as JSON.
+ * @throws ContractError when a field has no number
+ */
+export function numberedCallOf(contract: Call): NumberedCall | undefined {
+  const numbers = fieldNumbersOf(contract.owner);
+  const call = protoCallOf(contract);
+  if (!numbers || !Object.hasOwn(numbers, call.request.path)) return undefined;
+  for (const message of messagesOf(call)) requireNumbers(contract, message, numbers);
+  return { ...call, numbers };
+}
+
+/** All messages of a call that are declared outside of any other. */
+export const messagesOf = ({ request, reply, errors }: ProtoCall): readonly ProtoMessage[] => [
+  request,
+  reply,
+  ...Object.values(errors),
+];
+
+function requireNumbers(contract: Call, message: ProtoMessage, numbers: FieldNumbers): void {
+  for (const { path, fields } of withNested(message).filter((one) => !isWrapper(one))) {
+    const given = Object.hasOwn(numbers, path) ? numbers[path] : undefined;
+    const missing = fields.find(({ json }) => !given || !Object.hasOwn(given, json));
+    if (missing)
+      throw new ContractError(
+        `${contract.name}: the field "${missing.json}" of ${path} has no number in protobuf; run npm run contracts, which gives it one`,
+      );
+  }
+}
