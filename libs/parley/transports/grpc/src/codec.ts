@@ -1,25 +1,105 @@
-import type { Contract } from '@parley/contract';
+import { type Call, numberedCallOf, type NumberedCall } from '@parley/contract';
 import { callPathOf } from '@parley/messaging/transport';
+import { ProtobufError } from './protobuf/protobuf-error';
+import { MessageCodecs, type MessageCodec } from './protobuf/message-codec';
 
 /**
- * How requests and replies become gRPC messages, and under which path. The only file that knows; a
- * typed .proto would replace it.
+ * The form of requests and replies on the wire, for the pipeline's JSON. All of them throw
+ * ProtobufError.
  */
+export interface WireForm {
+  encodeRequest(json: Buffer): Buffer;
+  decodeRequest(message: Buffer): Buffer;
+  encodeReply(json: Buffer): Buffer;
+  decodeReply(message: Buffer): Buffer;
+}
+
 export interface Method {
   /** `/catalog.Catalog/QuotePrice` for `catalog.quote-price`. */
   readonly path: string;
-  readonly encode: (body: Buffer) => Buffer;
-  readonly decode: (bytes: Buffer) => Buffer;
+  /** Protobuf; JSON for a contract whose library tells no field numbers. */
+  readonly form: WireForm;
+  /** The messages of errors, by code. */
+  readonly errors: ReadonlyMap<string, ErrorMessage>;
 }
 
-/** A message is the JSON the pipeline made, as it is: a gRPC frame already says how long it is. */
+export interface ErrorMessage {
+  /** `catalog.QuotePriceUnknownSkuError` */
+  readonly fullName: string;
+  encode(details: unknown): Buffer;
+}
+
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-export const methodOf = (contract: Contract): Method => ({
-  path: callPathOf(contract),
-  encode: asIs,
-  decode: asIs,
-});
+/** The pipeline's JSON as it is: a gRPC frame already says how long it is. */
+export const JSON_FORM: WireForm = {
+  encodeRequest: asIs,
+  decodeRequest: asIs,
+  encodeReply: asIs,
+  decodeReply: asIs,
+};
+
+const methods = new WeakMap<Call, Method>();
+
+/**
+ * How a call becomes gRPC messages, and under which path: compiled when it is first asked for.
+ * @throws ContractError when a field has no number
+ */
+export function methodOf(contract: Call): Method {
+  const known = methods.get(contract);
+  if (known) return known;
+  const method = compiled(contract);
+  methods.set(contract, method);
+  return method;
+}
+
+function compiled(contract: Call): Method {
+  const path = callPathOf(contract);
+  const call = numberedCallOf(contract);
+  if (!call) return { path, form: JSON_FORM, errors: new Map() };
+  const codecs = new MessageCodecs(call.numbers);
+  const [request, reply] = [codecs.of(call.request), codecs.of(call.reply)];
+  const form: WireForm = {
+    encodeRequest: (json) => toMessage(request, json),
+    decodeRequest: (message) => toJson(request, message),
+    encodeReply: (json) => toMessage(reply, json),
+    decodeReply: (message) => toJson(reply, message),
+  };
+  return { path, form, errors: errorMessages(call, codecs) };
+}
+
+const errorMessages = (call: NumberedCall, codecs: MessageCodecs) =>
+  new Map(
+    Object.entries(call.errors).map(([code, message]): [string, ErrorMessage] => {
+      const fullName = `${call.package}.${message.path}`;
+      return [code, { fullName, encode: codecs.of(message).encode }];
+    }),
+  );
+
+const [OPEN_BRACE, OPEN_BRACKET] = Buffer.from('{[');
+
+/**
+ * JSON begins with a bracket. As the first byte of a message, either would begin a group, which
+ * proto3 does not have.
+ */
+const isJson = ([first]: Buffer): boolean => first === OPEN_BRACE || first === OPEN_BRACKET;
+
+/** The form of a message, which its answer has, too. */
+export const formOf = (method: Method, message: Buffer): WireForm =>
+  isJson(message) ? JSON_FORM : method.form;
+
+const toMessage = (codec: MessageCodec, json: Buffer): Buffer =>
+  codec.encode(JSON.parse(json.toString()));
+
+const toJson = (codec: MessageCodec, message: Buffer): Buffer =>
+  isJson(message) ? message : Buffer.from(JSON.stringify(codec.decode(message)));
+
+/** What is wrong with a message, by field. */
+export const issuesOf = (error: unknown): readonly [{ path: string; message: string }] => [
+  error instanceof ProtobufError
+    ? { path: error.field, message: error.problem }
+    : { path: '', message: (error as Error).message },
+];
 
 /** Bytes of the largest message that either side sends or accepts. */
 export const MESSAGE_LIMIT = 4 * 1024 * 1024;

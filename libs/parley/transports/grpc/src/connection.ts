@@ -7,7 +7,8 @@ import {
   type ClientUnaryCall,
 } from '@grpc/grpc-js';
 import { isIPv4, isIPv6 } from 'node:net';
-import { OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
+import type { Call } from '@parley/contract';
+import { InvalidMessageError, OwnerUnavailableError, ReplyLostError } from '@parley/messaging';
 import {
   addressOf,
   type CallConnection,
@@ -16,8 +17,8 @@ import {
   type OutgoingCall,
 } from '@parley/messaging/transport';
 import { DeadlineExceeded } from '@parley/resilience';
-import { MESSAGE_LIMIT, methodOf } from './codec';
-import { faultOf } from './fault';
+import { issuesOf, MESSAGE_LIMIT, methodOf, type WireForm } from './codec';
+import { faultOf, isFromOlderServer } from './fault';
 import { metadataOf } from './headers';
 
 const CHANNEL: ChannelOptions = {
@@ -37,6 +38,8 @@ const CHANNEL: ChannelOptions = {
 /** A gRPC channel to one instance. */
 export class GrpcConnection implements CallConnection {
   private client?: Client;
+  /** The instance is of an older version: it reads JSON, and knows no protobuf. */
+  private speaksJsonOnly = false;
 
   constructor(private readonly instance: InstanceAddress) {}
 
@@ -46,22 +49,27 @@ export class GrpcConnection implements CallConnection {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       if (budget === 0) throw new DeadlineExceeded(contract.name, 0);
+      const { path, form } = methodOf(contract);
+      const message = this.speaksJsonOnly ? body : encoded(contract, form, body);
       const client = this.connected();
-      const { path, encode, decode } = methodOf(contract);
       const call = client.makeUnaryRequest(
         path,
-        encode,
-        decode,
-        body,
+        asIs,
+        asIs,
+        message,
         metadataOf(headers),
         { deadline: deadline.at },
         (error, reply) => {
           signal?.removeEventListener('abort', cancel);
-          if (!error) return resolve({ ok: true, body: reply! });
+          if (!error) return resolve(decoded(form, reply!));
           if (signal?.aborted) return reject(signal.reason);
           if (error.code === status.DEADLINE_EXCEEDED)
             return reject(new DeadlineExceeded(contract.name, budget));
           const fault = faultOf(error);
+          if (message !== body && isFromOlderServer(error, fault)) {
+            this.speaksJsonOnly = true;
+            return resolve(this.call(request));
+          }
           if (fault) return resolve({ ok: false, fault });
           if (wasSent(call, client)) return reject(new ReplyLostError(contract, error.details));
           this.replace(client);
@@ -95,6 +103,26 @@ export class GrpcConnection implements CallConnection {
     if (client !== this.client || state !== connectivityState.TRANSIENT_FAILURE) return;
     this.client = undefined;
     client.close();
+  }
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** @throws InvalidMessageError naming the field */
+function encoded(contract: Call, form: WireForm, body: Buffer): Buffer {
+  try {
+    return form.encodeRequest(body);
+  } catch (error) {
+    throw new InvalidMessageError(contract.name, issuesOf(error));
+  }
+}
+
+function decoded(form: WireForm, reply: Buffer): CallResult {
+  try {
+    return { ok: true, body: form.decodeReply(reply) };
+  } catch (error) {
+    const message = `the reply cannot be read: ${(error as Error).message}`;
+    return { ok: false, fault: { code: 'invalid-reply', message } };
   }
 }
 

@@ -6,23 +6,38 @@ import {
   faultCodeOf,
   readFault,
 } from '@parley/messaging/transport';
+import { type FaultOrigin, statusDetails } from './status-details';
 
 /** The fault itself, for our callers; foreign ones go by the status. */
 const TRAILER = 'parley-fault-bin';
+/** google.rpc.Status, for foreign callers. */
+const STANDARD_TRAILER = 'grpc-status-details-bin';
 /** gRPC peers refuse more than 8 KiB of trailers by default, and base64 adds a third. */
 const TRAILER_LIMIT = 5_000;
 
-/** A status for everyone, with the fault in a trailer. */
-export function errorOf(fault: CallFault): Partial<ServiceError> {
-  const kept = boundedFault(fault, TRAILER_LIMIT);
+/** A status for everyone, with the fault in two trailers: as ours, and as google.rpc.Status. */
+export function errorOf(fault: CallFault, origin: FaultOrigin): Partial<ServiceError> {
+  const { code: name, message, details: given } = boundedFault(fault, TRAILER_LIMIT);
+  const code = status[callStatusOf(name)];
+  const details = `${name}: ${message}`;
+  const ours = Buffer.from(JSON.stringify({ code: name, message, details: given }));
+  const whole = statusDetails({ code, message: details }, name, given, origin);
   const metadata = new Metadata();
-  metadata.set(TRAILER, Buffer.from(JSON.stringify(kept)));
-  return {
-    code: status[callStatusOf(fault.code)],
-    details: `${fault.code}: ${kept.message}`,
-    metadata,
-  };
+  metadata.set(TRAILER, ours);
+  metadata.set(
+    STANDARD_TRAILER,
+    ours.length + whole.length <= TRAILER_LIMIT
+      ? whole
+      : statusDetails({ code, message: details }, name, undefined, origin),
+  );
+  return { code, details, metadata };
 }
+
+/** Versions that read JSON only take protobuf for JSON that is broken, and send our trailer alone. */
+export const isFromOlderServer = ({ metadata }: ServiceError, fault?: CallFault): boolean =>
+  fault?.code === 'invalid-request' &&
+  metadata.get(TRAILER).length > 0 &&
+  metadata.get(STANDARD_TRAILER).length === 0;
 
 /**
  * The fault that a status stands for: from its trailer, or from the status alone. Undefined when

@@ -2,6 +2,7 @@ import { Server, ServerCredentials, type sendUnaryData, type ServerUnaryCall } f
 import { ServerGrpc, type MessageHandler } from '@nestjs/microservices';
 import { milliseconds, type Call } from '@parley/contract';
 import {
+  type CallFault,
   CallsUnderWay,
   hostAndPort,
   TRANSPORT_ID,
@@ -11,7 +12,7 @@ import {
   type HandlerRegistry,
   type ConsumerHealth,
 } from '@parley/messaging/transport';
-import { MESSAGE_LIMIT, methodOf } from './codec';
+import { formOf, issuesOf, MESSAGE_LIMIT, type Method, methodOf, type WireForm } from './codec';
 import { errorOf } from './fault';
 import { headersFrom } from './headers';
 
@@ -92,10 +93,10 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   }
 
   private addMethod(contract: Call): void {
-    const { path, encode, decode } = methodOf(contract);
+    const method = methodOf(contract);
     const handle = (call: ServerUnaryCall<Buffer, Buffer>, respond: Respond) =>
-      void this.respond(contract, call, respond);
-    (this.grpcClient as Server).register(path, handle, encode, decode, 'unary');
+      void this.respond(contract, method, call, respond);
+    (this.grpcClient as Server).register(method.path, handle, asIs, asIs, 'unary');
   }
 
   private bind(): Promise<number> {
@@ -118,21 +119,51 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
 
   private async respond(
     contract: Call,
+    method: Method,
     call: ServerUnaryCall<Buffer, Buffer>,
     respond: Respond,
   ): Promise<void> {
+    const origin = { owner: contract.owner, errors: method.errors };
+    const form = formOf(method, call.request);
+    const body = bodyOf(contract, form, call.request);
+    if ('code' in body) return respond(errorOf(body, origin));
     const underWay = this.underWay.begin(contract, budgetOf(call));
     call.on('cancelled', () => underWay.callerGone());
     const answer = await this.answer({
       contract: contract.name,
       headers: headersFrom(call.metadata),
-      body: call.request,
+      body,
       deadline: underWay.deadline,
       signal: underWay.signal,
     });
     underWay.end();
-    if (answer.ok) respond(null, answer.body);
-    else respond(errorOf(answer.fault));
+    const reply = answer.ok ? replyOf(contract, form, answer.body) : answer.fault;
+    if ('code' in reply) respond(errorOf(reply, origin));
+    else respond(null, reply);
+  }
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+function bodyOf({ name }: Call, form: WireForm, message: Buffer): Buffer | CallFault {
+  try {
+    return form.decodeRequest(message);
+  } catch (error) {
+    const details = issuesOf(error);
+    const [{ path, message: problem }] = details;
+    return {
+      code: 'invalid-request',
+      message: `${name}: ${path || 'message'} ${problem}`,
+      details,
+    };
+  }
+}
+
+function replyOf({ name }: Call, form: WireForm, body: Buffer): Buffer | CallFault {
+  try {
+    return form.encodeReply(body);
+  } catch (error) {
+    return { code: 'invalid-reply', message: `${name}: the reply: ${(error as Error).message}` };
   }
 }
 
