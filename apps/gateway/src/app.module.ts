@@ -11,6 +11,7 @@ import { GraphqlController } from './graphql/graphql.controller';
 import { GraphqlEdge, SCHEMA } from './graphql/graphql-edge';
 import { edgeSchema } from './graphql/schema';
 import { GraphqlSettings, settingsOf } from './graphql/settings';
+import { GraphqlSockets } from './graphql/sockets';
 import { ClientLimits } from './limits/client-limits';
 import { storeAt } from './limits/limiter-store';
 import { RateLimits } from './limits/rate-limits';
@@ -45,6 +46,7 @@ const {
     { provide: Streams, useFactory: () => new Streams({ perClient, inTotal }) },
     { provide: GuestTokens, useFactory: () => GuestTokens.from(environment) },
     GraphqlEdge,
+    GraphqlSockets,
     { provide: SCHEMA, useFactory: edgeSchema },
     {
       provide: GraphqlSettings,

@@ -165,10 +165,7 @@ export class EdgeOnTrial {
       { signal }: { signal?: AbortSignal } = {},
     ) => {
       this.asked.push({ contract: contract.name, request });
-      const aborted = new Promise<never>((_, reject) =>
-        signal?.addEventListener('abort', () => reject(signal.reason as Error)),
-      );
-      if (this.holding) await Promise.race([this.holding, aborted]);
+      if (this.holding) await Promise.race([this.holding, reasonOf(signal)]);
       return this.harness.call(contract as never, request as never);
     };
     return {
@@ -179,6 +176,11 @@ export class EdgeOnTrial {
     };
   }
 }
+
+const reasonOf = (signal: AbortSignal | undefined): Promise<never> =>
+  new Promise((_, reject) =>
+    signal?.addEventListener('abort', () => reject(signal.reason as Error)),
+  );
 
 /** All of a module but its imports. */
 const partsOf = (module: object) => ({

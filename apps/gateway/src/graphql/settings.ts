@@ -6,10 +6,14 @@ import { assertWithinLimits, LIMITS } from './limits';
 
 /** How GraphQL is served here. */
 export class GraphqlSettings {
-  /** @param operations documents by their SHA-256; undefined: any document is executed */
+  /**
+   * @param operations documents by their SHA-256; undefined: any document is executed
+   * @param sockets open WebSockets of this instance, at most; each takes some 50 KB
+   */
   constructor(
     readonly introspection = true,
     readonly operations?: ReadonlyMap<string, string>,
+    readonly sockets = 1_000,
   ) {}
 }
 

@@ -1,0 +1,69 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+
+interface SocketMessage {
+  readonly type: string;
+  readonly id?: string;
+  readonly payload?: unknown;
+}
+
+/** A client that speaks graphql-transport-ws as it likes. */
+export class SocketOnTrial {
+  readonly received: SocketMessage[] = [];
+  readonly over: Promise<readonly [code: number, reason: string]>;
+  private wake?: () => void;
+
+  private constructor(readonly socket: WebSocket) {
+    socket.on('message', (data) => {
+      this.received.push(JSON.parse(String(data)) as SocketMessage);
+      this.wake?.();
+    });
+    socket.on('error', () => undefined);
+    this.over = new Promise((resolve) =>
+      socket.once('close', (code, reason) => (resolve([code, String(reason)]), this.wake?.())),
+    );
+  }
+
+  /** Without the connection's first message. */
+  static async open(
+    url: string,
+    headers: Record<string, string> = {},
+    protocol = 'graphql-transport-ws',
+  ): Promise<SocketOnTrial> {
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/graphql`, protocol, { headers });
+    const trial = new SocketOnTrial(socket);
+    await once(socket, 'open');
+    return trial;
+  }
+
+  /** Acknowledged. */
+  static async connect(url: string, authorization?: string): Promise<SocketOnTrial> {
+    const trial = await SocketOnTrial.open(url);
+    trial.say({ type: 'connection_init', payload: authorization ? { authorization } : {} });
+    await trial.message(({ type }) => type === 'connection_ack');
+    return trial;
+  }
+
+  say(message: object | string): void {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  subscribe(id: string, query: unknown, variables?: object): void {
+    this.say({ type: 'subscribe', id, payload: { query, variables } });
+  }
+
+  /** The first that fits, when it has come; undefined when the socket is closed before. */
+  async message(fits: (message: SocketMessage) => boolean): Promise<SocketMessage | undefined> {
+    for (;;) {
+      const found = this.received.find(fits);
+      if (found || this.socket.readyState === WebSocket.CLOSED) return found;
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+
+  /** What an operation brought until it was complete, or failed. */
+  async all(id: string): Promise<readonly unknown[]> {
+    await this.message((one) => one.id === id && one.type !== 'next');
+    return this.received.filter((one) => one.id === id).map(({ payload }) => payload);
+  }
+}
