@@ -136,11 +136,20 @@ describe('metrics', () => {
         Promise.resolve([
           { subscription: 'inventory', waiting: 9, parked: 1, delayed: 0, dead: 2 },
         ]),
+      callInstances: () =>
+        ['10.0.0.1:1', '10.0.0.2:1'].map((address) => ({
+          owner: 'catalog',
+          address,
+          state: 'ejected',
+          inFlight: 0,
+          ejections: 1,
+        })),
     });
     const text = await metrics.text();
     expect(text).toContain('parley_intake_consuming{kind="command",technology="postgres"} 0');
     expect(text).toContain('parley_subscription_paused{kind="command",subscription="inventory"} 1');
     expect(text).toContain('parley_handlings_overdue{kind="command",subscription="inventory"} 2');
+    expect(text).toContain('parley_call_instances{owner="catalog",state="ejected"} 2');
     expect(text).toContain('parley_outbox_waiting 3');
     expect(text).toContain('parley_outbox_oldest_seconds 1.5');
     expect(text).toContain('parley_backlog_messages{subscription="inventory",state="dead"} 2');

@@ -5,7 +5,7 @@ import { Counters, type Count, type Distribution, Histograms } from './series';
 
 /** Read only when metrics are scraped. */
 export type MeasuredMessaging = Pick<MessagingIntrospection, 'health' | 'backlog'> &
-  Partial<Pick<MessagingIntrospection, 'callState'>>;
+  Partial<Pick<MessagingIntrospection, 'callState' | 'callInstances'>>;
 
 const HANDLING_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
@@ -155,6 +155,11 @@ export class Metrics {
       ['subscription', 'state'],
     );
     const calls = this.callGauges();
+    const instances = this.gauge(
+      'parley_call_instances',
+      'Instances of an owner that is called, by state: in use, left out, ejected',
+      ['owner', 'state'],
+    );
     this.refresh = async () => {
       calls(messaging.callState?.());
       const [health, backlogs] = await Promise.all([
@@ -162,7 +167,10 @@ export class Metrics {
         soon<readonly Backlog[]>(messaging.backlog()),
       ]);
       // Figures that could not be read are absent or NaN: a stale one, or a zero, would be wrong.
-      for (const gauge of [intakes, paused, overdue, outbox, oldest, backlog]) gauge.reset();
+      for (const gauge of [intakes, paused, overdue, outbox, oldest, backlog, instances])
+        gauge.reset();
+      for (const { owner = '', state } of messaging.callInstances?.() ?? [])
+        instances.inc({ owner, state });
       for (const { kind, technology, state } of health?.intakes ?? [])
         intakes.set({ kind, technology }, state === 'consuming' ? 1 : 0);
       for (const { kind, subscription } of health?.paused ?? [])

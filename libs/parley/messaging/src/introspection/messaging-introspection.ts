@@ -4,7 +4,7 @@ import type { Overdue } from '../delivery/handler-runs';
 import type { MessagingParts } from '../composition';
 import type { HandlerRegistry } from '../handlers/handler-registry';
 import type { MessagingOptions } from '../messaging-options';
-import type { CallServer } from '../ports/call-transport';
+import type { CallServer, InstanceState } from '../ports/call-transport';
 import type { Hop } from '../ports/diagnostics';
 import type { Backlog, ConsumerHealth } from '../ports/health';
 import type { LaneRunner } from '../ports/store';
@@ -128,6 +128,11 @@ export class MessagingIntrospection {
     return { ...(calls && { call: calls }), ...Object.fromEntries(stored) };
   }
 
+  /** The instances that this service calls, as it sees them now. */
+  callInstances(): readonly InstanceState[] {
+    return this.parts.calls?.instances?.() ?? [];
+  }
+
   /** Everything that this service handles, and how. */
   handlerInfo(): readonly HandlerInfo[] {
     const handled = this.parts.registry
@@ -179,8 +184,15 @@ export class MessagingIntrospection {
     const hop = {
       what: 'instances',
       name: address,
-      why: `round robin over the instances of ${owner} that are up`,
+      why: `balanced over the instances of ${owner} that are up`,
     };
+    const instances = this.callInstances()
+      .filter((instance) => instance.owner === owner)
+      .map(({ address: name, state, inFlight, ejections }) => ({
+        what: `instance ${state}`,
+        name,
+        why: `${inFlight} requests in flight${ejections > 0 ? `, ejected ${ejections} times because it failed much more often than the others` : ''}`,
+      }));
     return {
       technology,
       address,
@@ -188,6 +200,7 @@ export class MessagingIntrospection {
         sayingHop('call', technology, { local: false, stored: false }),
         ...this.policiesOf(contract),
         hop,
+        ...instances,
       ],
     };
   }

@@ -19,6 +19,8 @@ export interface CallTransport {
   call(request: OutgoingCall): Promise<CallResult>;
   /** True when a service mesh balances and repeats the calls to an owner: the kit repeats none. */
   isMesh?(owner: string): boolean;
+  /** The instances of the owners that were called so far. */
+  instances?(): readonly InstanceState[];
   /** The Nest strategy that answers the registered calls. */
   server(registry: HandlerRegistry, answer: HandleCall): CallServer;
   close(): Promise<void>;
@@ -32,6 +34,20 @@ export interface OutgoingCall {
   readonly signal?: AbortSignal;
   /** Addresses that this request was sent to; a further try goes to another one if there is one. */
   readonly tried?: Set<string>;
+}
+
+/** How a caller sees one instance. */
+export interface InstanceState {
+  readonly owner?: string;
+  readonly address: string;
+  /**
+   * 'left out': it cannot be reached, and is tried again; 'ejected': it fails much more often than
+   * the others, and comes back after a while.
+   */
+  readonly state: 'in use' | 'left out' | 'ejected';
+  readonly inFlight: number;
+  /** How often it was ejected in a row. */
+  readonly ejections: number;
 }
 
 /** A connection to one instance: opens nothing before its first call, and reconnects by itself. */

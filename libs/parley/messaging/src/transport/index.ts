@@ -66,6 +66,7 @@ export type {
   CallTransport,
   CallFault,
   IncomingCall,
+  InstanceState,
   OutgoingCall,
 } from '../ports/call-transport';
 export type { Carrier, Carriers, FormerCarrier, Unread } from '../ports/carriers';

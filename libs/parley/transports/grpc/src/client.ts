@@ -6,6 +6,7 @@ import {
   type CallTransportOptions,
   type HandleCall,
   type HandlerRegistry,
+  type InstanceState,
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging/transport';
@@ -35,6 +36,10 @@ export class GrpcCallTransport implements CallTransport {
 
   isMesh(owner: string): boolean {
     return this.calls.isMesh(owner);
+  }
+
+  instances(): readonly InstanceState[] {
+    return this.calls.instances();
   }
 
   server(registry: HandlerRegistry, answer: HandleCall): CallServer {

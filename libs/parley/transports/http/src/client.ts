@@ -6,6 +6,7 @@ import {
   type CallTransportOptions,
   type HandleCall,
   type HandlerRegistry,
+  type InstanceState,
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging/transport';
@@ -31,6 +32,14 @@ export class HttpCallTransport implements CallTransport {
 
   call(request: OutgoingCall): Promise<CallResult> {
     return this.calls.call(request);
+  }
+
+  isMesh(owner: string): boolean {
+    return this.calls.isMesh(owner);
+  }
+
+  instances(): readonly InstanceState[] {
+    return this.calls.instances();
   }
 
   server(registry: HandlerRegistry, answer: HandleCall): CallServer {

@@ -7,6 +7,7 @@ import {
   type CallTransportOptions,
   type HandleCall,
   type HandlerRegistry,
+  type InstanceState,
   type OutgoingCall,
   type TransportContext,
 } from '@parley/messaging/transport';
@@ -44,6 +45,10 @@ export class TcpCallTransport implements CallTransport {
 
   isMesh(owner: string): boolean {
     return this.calls.isMesh(owner);
+  }
+
+  instances(): readonly InstanceState[] {
+    return this.calls.instances();
   }
 
   server(registry: HandlerRegistry, answer: HandleCall): CallServer {

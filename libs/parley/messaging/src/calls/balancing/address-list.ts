@@ -1,9 +1,10 @@
 import { lookup } from 'node:dns/promises';
+import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type { Clock } from '../../clock';
-import { addressOf, type CallsUrl, type InstanceAddress } from './calls-url';
+import { addressesIn, addressOf, type CallsUrl, type InstanceAddress } from './calls-url';
 
-/** Milliseconds after which a name that is used is resolved again. */
+/** Milliseconds after which a name that is used is resolved again, or a file read again. */
 export const RESOLVE_EVERY_MS = 5_000;
 /** Milliseconds between two lookups that failures of instances ask for. */
 export const RESOLVE_PAUSE_MS = 500;
@@ -15,42 +16,40 @@ export const systemLookup: Lookup = async (name) =>
   (await lookup(name, { all: true })).map(({ address }) => address);
 
 /**
- * The addresses that a URL stands for: a list as it is, a name resolved at first use, and again
- * while it is used. A failed lookup keeps the last addresses.
+ * The addresses that a URL stands for: a list as it is; a name or a file looked up at first use, and
+ * again while it is used. A failed lookup keeps the last addresses.
  */
 export class AddressList {
   private known: readonly InstanceAddress[];
   private resolving?: Promise<void>;
   private resolvedAt = -Infinity;
-  private readonly name?: InstanceAddress;
+  /** Undefined when the addresses are fixed. */
+  private readonly find?: () => Promise<readonly InstanceAddress[]>;
   /** Why the last lookup failed; undefined when it did not. */
   error?: Error;
 
   /** @param changed called with the new addresses, and once at first */
   constructor(
-    { hosts, balance }: CallsUrl,
+    url: CallsUrl,
     private readonly clock: Pick<Clock, 'elapsed'>,
-    private readonly find: Lookup,
+    lookupName: Lookup,
     private readonly changed: (addresses: readonly InstanceAddress[]) => void,
   ) {
-    const [first] = hosts;
-    // The mesh resolves the name itself.
-    if (first && isIP(first.host) === 0 && balance !== 'mesh') this.name = first;
-    this.known = this.name ? [] : hosts;
-    if (!this.name) changed(this.known);
+    this.find = finderOf(url, lookupName);
+    this.known = this.find ? [] : url.hosts;
+    if (!this.find) changed(this.known);
   }
 
   /** Undefined when the addresses are fresh enough; else resolves when they are. Never rejects. */
   refresh(olderThanMs = RESOLVE_EVERY_MS): Promise<void> | undefined {
-    if (!this.name || this.clock.elapsed() - this.resolvedAt < olderThanMs) return this.resolving;
-    return (this.resolving ??= this.resolve(this.name));
+    if (!this.find || this.clock.elapsed() - this.resolvedAt < olderThanMs) return this.resolving;
+    return (this.resolving ??= this.resolve(this.find));
   }
 
-  private async resolve({ host: name, port }: InstanceAddress): Promise<void> {
+  private async resolve(find: () => Promise<readonly InstanceAddress[]>): Promise<void> {
     try {
-      const hosts = await this.find(name);
+      const found = await find();
       this.error = undefined;
-      const found = [...new Set(hosts)].sort().map((host) => ({ host, port, name }));
       if (isDifferent(found, this.known)) this.changed((this.known = found));
     } catch (error) {
       this.error = error as Error;
@@ -60,6 +59,21 @@ export class AddressList {
     }
   }
 }
+
+function finderOf({ hosts: [first], file, balance }: CallsUrl, lookupName: Lookup) {
+  if (file !== undefined)
+    return async () => distinct(addressesIn(await readFile(file, 'utf8'), file));
+  // The mesh resolves the name itself.
+  if (!first || isIP(first.host) !== 0 || balance === 'mesh') return undefined;
+  const { host: name, port } = first;
+  return async () => distinct((await lookupName(name)).map((host) => ({ host, port, name })));
+}
+
+/** In the order of the addresses, whatever the order of the answer. */
+const distinct = (found: readonly InstanceAddress[]): readonly InstanceAddress[] =>
+  [...new Map(found.map((one) => [addressOf(one), one]))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, one]) => one);
 
 const isDifferent = (a: readonly InstanceAddress[], b: readonly InstanceAddress[]): boolean =>
   a.map(addressOf).join() !== b.map(addressOf).join();

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { call } from '@parley/contract';
 import { VirtualClock } from '@parley/testing';
 import { Deadline, DeadlineExceeded } from '@parley/resilience';
@@ -28,6 +31,9 @@ class Wire {
   readonly down = new Set<string>();
   /** Addresses whose connections break after the request was sent. */
   readonly breaking = new Set<string>();
+  /** Addresses whose handlers fail. */
+  readonly failing = new Set<string>();
+  code = 'unhandled';
   /** Each request, by the address that it was sent to. */
   readonly asked: string[] = [];
   readonly reached: string[] = [];
@@ -60,6 +66,8 @@ class Wire {
     await this.hold;
     if (this.down.has(address)) throw new OwnerUnavailableError(request.contract, 'refused');
     if (this.breaking.has(address)) throw new ReplyLostError(request.contract, 'broken');
+    if (this.failing.has(address))
+      return { ok: false, fault: { code: this.code, message: 'broken' } };
     return { ok: true, body: Buffer.from(address) };
   }
 }
@@ -281,6 +289,81 @@ describe('a name', () => {
     await Promise.all([early, late]);
     expect(wire.closed).toContain(A);
     expect(await heard(calls, 2)).toEqual([B, B]);
+  });
+});
+
+describe('a file', () => {
+  it('lists the addresses, and is read again while it is used', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'parley-calls-')), 'catalog');
+    writeFileSync(file, `${A}\n`);
+    const wire = new Wire();
+    const calls = wire.callsTo(`test://${file}`);
+    expect(await heard(calls, 2)).toEqual([A, A]);
+    writeFileSync(file, `${B}\n`);
+    await wire.clock.advance(5_000);
+    const replies = new Set<string>();
+    while (!replies.has(B!)) {
+      replies.add((await heard(calls, 1))[0]!); // reads in the background
+      await wire.clock.advance(0);
+    }
+    expect(await heard(calls, 2)).toEqual([B, B]);
+  });
+});
+
+describe('an outlier', () => {
+  const failing = (...addresses: string[]) => {
+    const wire = new Wire();
+    for (const one of addresses) wire.failing.add(one);
+    return wire;
+  };
+
+  async function states(calls: BalancedCalls): Promise<string> {
+    return calls
+      .instances()
+      .map(({ address, state }) => `${address} ${state}`)
+      .join(', ');
+  }
+
+  it('is ejected, for a longer time each time, and comes back by itself', async () => {
+    const wire = failing(B!);
+    const calls = wire.callsTo(`test://${A},${B},${C}`);
+    await heard(calls, 3);
+    await wire.clock.advance(0);
+    expect(countOf(await heard(calls, 180), B!)).toBe(0);
+    expect(await states(calls)).toBe(`${A} in use, ${B} ejected, ${C} in use`);
+    await wire.clock.advance(4_999);
+    expect(await heard(calls, 30)).not.toContain('unhandled');
+    await wire.clock.advance(1);
+    expect(countOf(await heard(calls, 180), 'unhandled')).toBe(20);
+    await wire.clock.advance(9_999);
+    expect(await heard(calls, 30)).not.toContain('unhandled');
+    wire.failing.clear();
+    await wire.clock.advance(1);
+    expect(countOf(await heard(calls, 30), B!)).toBe(10);
+  });
+
+  it('is none with fewer than 20 requests, or when the others fail as well', async () => {
+    const few = failing(B!).callsTo(`test://${A},${B},${C}`);
+    await heard(few, 57);
+    expect(await states(few)).not.toContain('ejected');
+    const all = failing(A!, B!, C!).callsTo(`test://${A},${B},${C}`);
+    await heard(all, 300);
+    expect(await states(all)).not.toContain('ejected');
+  });
+
+  it('never is more than half of the instances', async () => {
+    const wire = failing(A!, B!);
+    const calls = wire.callsTo(`test://${A},${B},${C}`);
+    await heard(calls, 300);
+    expect((await states(calls)).match(/ejected/g)).toHaveLength(1);
+  });
+
+  it('is no instance whose caller broke its contract', async () => {
+    const wire = failing(B!);
+    wire.code = 'invalid-request';
+    const calls = wire.callsTo(`test://${A},${B}`);
+    await heard(calls, 200);
+    expect(await states(calls)).not.toContain('ejected');
   });
 });
 

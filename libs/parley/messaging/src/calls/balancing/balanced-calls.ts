@@ -6,6 +6,7 @@ import {
   ReplyLostError,
   type CallConnection,
   type CallResult,
+  type InstanceState,
   type OutgoingCall,
 } from '../../ports/call-transport';
 import type { CallTransportOptions } from '../../ports/transport';
@@ -59,6 +60,13 @@ export class BalancedCalls {
     return this.callsTo(owner).url.balance === 'mesh';
   }
 
+  /** The instances of the owners that were called so far. */
+  instances(): readonly InstanceState[] {
+    return [...this.owners].flatMap(([owner, { pool }]) =>
+      pool.all().map(({ state }) => ({ ...state, owner })),
+    );
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.owners.values()].map((owner) => owner.close()));
     this.owners.clear();
@@ -77,7 +85,7 @@ export class BalancedCalls {
 
 /** The calls to one owner. */
 class OwnerCalls {
-  private readonly pool: InstancePool;
+  readonly pool: InstancePool;
   private readonly list: AddressList;
 
   constructor(
@@ -123,11 +131,42 @@ class OwnerCalls {
       const instance = this.pool.choose(asked, request.tried);
       if (!instance) return failure;
       asked.add(instance);
-      const result = await ask(instance, request);
+      const result = await this.ask(instance, request);
       if (!(result instanceof OwnerUnavailableError)) return result;
       failure = result;
       void this.list.refresh(RESOLVE_PAUSE_MS);
     }
+  }
+
+  /** Returns the error after which the next instance may be asked, throws any other one. */
+  private async ask(
+    instance: Instance,
+    request: OutgoingCall,
+  ): Promise<CallResult | OwnerUnavailableError> {
+    request.tried?.add(instance.address);
+    const started = instance.started();
+    try {
+      const result = await instance.connection.call(request);
+      instance.answered(started);
+      this.count(instance, !result.ok && SICK.has(result.fault.code));
+      return result;
+    } catch (error) {
+      if (error instanceof OwnerUnavailableError) {
+        instance.unreachable();
+        return error;
+      }
+      if (error instanceof ReplyLostError) instance.connectionLost();
+      if (error instanceof ReplyLostError || error instanceof DeadlineExceeded)
+        this.count(instance, true);
+      throw error;
+    } finally {
+      instance.ended();
+    }
+  }
+
+  private count(instance: Instance, isFailure: boolean): void {
+    instance.count.add(isFailure);
+    if (isFailure) this.pool.judge(instance);
   }
 
   private nobody({ contract }: OutgoingCall): OwnerUnavailableError {
@@ -135,26 +174,8 @@ class OwnerCalls {
   }
 }
 
-/** Returns the error after which the next instance may be asked, throws any other one. */
-async function ask(
-  instance: Instance,
-  request: OutgoingCall,
-): Promise<CallResult | OwnerUnavailableError> {
-  request.tried?.add(instance.address);
-  const started = instance.started();
-  try {
-    const result = await instance.connection.call(request);
-    instance.answered(started);
-    return result;
-  } catch (error) {
-    if (error instanceof ReplyLostError) instance.connectionLost();
-    if (!(error instanceof OwnerUnavailableError)) throw error;
-    instance.unreachable();
-    return error;
-  } finally {
-    instance.ended();
-  }
-}
+/** Faults that say that the instance is sick, not that the request was wrong. */
+const SICK = new Set(['unhandled', 'unavailable', 'outcome-unknown', 'invalid-reply']);
 
 /** Waits for addresses, within the deadline of the request and until it is cancelled. */
 function addressesFor(

@@ -1,4 +1,4 @@
-import { readCallsUrl } from './calls-url';
+import { addressesIn, readCallsUrl } from './calls-url';
 
 const read = (url: string) => readCallsUrl(url, ['grpc', 'grpcs']);
 
@@ -25,6 +25,22 @@ describe('a URL for calls', () => {
   });
 
   it.each([
+    ['grpc:///run/calls/catalog', '/run/calls/catalog', 'round-robin'],
+    ['grpc:///a%20b?balance=least-requests', '/a b', 'least-requests'],
+  ])('names the file of %s', (url, file, balance) => {
+    expect(read(url)).toEqual({ scheme: 'grpc', hosts: [], file, balance });
+  });
+
+  it('reads addresses from the text of a file', () => {
+    const text = '# catalog\n10.0.0.1:1\n\n [::1]:2\r\n';
+    expect(addressesIn(text, 'f')).toEqual([
+      { host: '10.0.0.1', port: 1 },
+      { host: '::1', port: 2 },
+    ]);
+    expect(() => addressesIn('10.0.0.1', 'f')).toThrow('f has "10.0.0.1" where host:port');
+  });
+
+  it.each([
     ['grpc://a:1', 'round-robin'],
     ['grpc://a:1?balance=least-requests', 'least-requests'],
     ['grpc://a:1/?balance=mesh', 'mesh'],
@@ -45,6 +61,7 @@ describe('a URL for calls', () => {
     'grpc://a:1?colour=blue',
     'grpc://a:1?balance=random',
     'grpc://10.0.0.1:1,10.0.0.2:1?balance=mesh',
+    'grpc:///file?balance=mesh',
   ])('%s is refused with the right form', (url) => {
     expect(() => read(url)).toThrow(/write grpc:\/\/10\.0\.0\.1:5020.*balance=round-robin/);
   });

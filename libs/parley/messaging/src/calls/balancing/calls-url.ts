@@ -22,7 +22,7 @@ export class CallsUrlError extends Error {
   override readonly name = 'CallsUrlError';
   constructor(url: string, why: string, scheme: string) {
     super(
-      `"${withoutCredentials(url)}" ${why}; write ${scheme}://10.0.0.1:5020,10.0.0.2:5020 or ${scheme}://catalog:5020, a name that resolves to every instance, and add ?balance=${BALANCES.join('|')} for another balance than the first`,
+      `"${withoutCredentials(url)}" ${why}; write ${scheme}://10.0.0.1:5020,10.0.0.2:5020 or ${scheme}://catalog:5020, a name that resolves to every instance, or ${scheme}:///run/calls/catalog, a file that lists them, and add ?balance=${BALANCES.join('|')} for another balance than the first`,
     );
   }
 }
@@ -31,14 +31,20 @@ export class CallsUrlError extends Error {
 export interface CallsUrl {
   /** Without the colon. */
   readonly scheme: string;
-  /** Several addresses, or one address, or one name. `localhost` is 127.0.0.1. */
+  /**
+   * Several addresses, or one address, or one name; none when a file lists them. `localhost` is
+   * 127.0.0.1.
+   */
   readonly hosts: readonly InstanceAddress[];
+  /** The path of a file that lists the addresses, one a line; read again when it changes. */
+  readonly file?: string;
   /** Default 'round-robin'. */
   readonly balance: Balance;
 }
 
 /**
- * Reads `scheme://host:port[,host:port…][?balance=round-robin|least-requests|mesh]`.
+ * Reads `scheme://host:port[,host:port…][?balance=round-robin|least-requests|mesh]`, or
+ * `scheme:///path/of/a/file[?balance=…]`.
  * @param schemes that the technology answers to; the first one is shown in errors
  * @throws CallsUrlError
  */
@@ -46,16 +52,32 @@ export function readCallsUrl(url: string, schemes: readonly string[]): CallsUrl 
   const refuse = (why: string): never => {
     throw new CallsUrlError(url, why, schemes[0]!);
   };
-  const [, scheme, hostList, query] = /^([a-z]+):\/\/([^/?#]+)\/?(?:\?([^#]*))?$/.exec(url) ?? [];
+  const [, scheme, hostList, path, query] =
+    /^([a-z]+):\/\/(?:([^/?#]+)\/?|(\/[^?#]+))(?:\?([^#]*))?$/.exec(url) ?? [];
   if (scheme === undefined || !schemes.includes(scheme))
     return refuse(`is no URL of ${schemes[0]} calls`);
-  const hosts = hostList!.split(',').map((one) => hostIn(one, refuse));
+  const hosts = hostList?.split(',').map((one) => hostIn(one, refuse)) ?? [];
   if (hosts.length > 1 && hosts.some(({ host }) => isIP(host) === 0))
     return refuse('mixes names with other hosts');
   const balance = balanceIn(query, refuse);
-  if (balance === 'mesh' && hosts.length > 1)
-    return refuse('has several addresses, but a mesh takes one');
-  return { scheme, hosts, balance };
+  if (balance === 'mesh' && hosts.length !== 1)
+    return refuse('must have one address when a mesh balances');
+  return { scheme, hosts, balance, ...(path && { file: decodeURIComponent(path) }) };
+}
+
+/**
+ * The addresses in the text of a file: one a line, `host:port`. Empty lines and those that begin
+ * with # are skipped.
+ * @throws Error naming the first line that is no address
+ */
+export function addressesIn(text: string, file: string): readonly InstanceAddress[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const addresses = lines.filter((line) => line !== '' && !line.startsWith('#'));
+  return addresses.map((line) =>
+    hostIn(line, (why) => {
+      throw new Error(`${file} ${why}`);
+    }),
+  );
 }
 
 function hostIn(authority: string, refuse: (why: string) => never): InstanceAddress {

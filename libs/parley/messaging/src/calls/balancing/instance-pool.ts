@@ -1,5 +1,6 @@
 import { addressOf, type Balance, type InstanceAddress } from './calls-url';
 import type { Instance, Reach } from './instance';
+import { isOutlier } from './outliers';
 
 /** The instances of one owner, and the rule by which one is chosen for a request. */
 export class InstancePool {
@@ -42,6 +43,18 @@ export class InstancePool {
       this.oneOf(this.instances.filter((one) => !asked.has(one)));
     for (const one of this.instances) if (one !== chosen && !one.isInUse) one.tryAgain(this.reach);
     return chosen;
+  }
+
+  /**
+   * Ejects an instance whose request just failed, if it is an outlier; never more than half of the
+   * instances.
+   */
+  judge(instance: Instance): void {
+    const others = this.instances.filter((other) => other !== instance);
+    const ejected = others.filter(({ isEjected }) => isEjected).length + 1;
+    if (ejected > this.instances.length / 2) return;
+    const totals = others.map(({ count }) => count.totals);
+    if (isOutlier(instance.count.totals, totals)) instance.eject();
   }
 
   private oneOf(candidates: readonly Instance[]): Instance | undefined {

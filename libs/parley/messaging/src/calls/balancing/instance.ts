@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock';
-import type { CallConnection } from '../../ports/call-transport';
+import type { CallConnection, InstanceState } from '../../ports/call-transport';
 import { addressOf, type InstanceAddress } from './calls-url';
+import { Ejection, FailureCount } from './outliers';
 
 /** Milliseconds that an instance is left out after its first failure in a row. */
 export const FIRST_PAUSE_MS = 100;
@@ -18,7 +19,10 @@ export class Instance {
   readonly address: string;
   /** Requests that wait for its reply. */
   inFlight = 0;
-  isInUse = false;
+  /** What its requests came to, for the comparison with the other instances. */
+  readonly count: FailureCount;
+  private readonly ejection: Ejection;
+  private isReached = false;
   private failuresInARow = 0;
   /** How often it was left out. Replies to earlier requests do not bring it back. */
   private timesLeftOut = 0;
@@ -33,6 +37,31 @@ export class Instance {
     private readonly connect: () => CallConnection,
   ) {
     this.address = addressOf(at);
+    this.count = new FailureCount(clock);
+    this.ejection = new Ejection(clock);
+  }
+
+  get isInUse(): boolean {
+    return this.isReached && !this.isEjected;
+  }
+
+  get isEjected(): boolean {
+    return !this.ejection.isOver;
+  }
+
+  /** Leaves it out, because it fails much more often than the others: longer each time. */
+  eject(): void {
+    this.ejection.begin();
+    this.count.clear();
+  }
+
+  get state(): InstanceState {
+    return {
+      address: this.address,
+      state: this.isEjected ? 'ejected' : this.isReached ? 'in use' : 'left out',
+      inFlight: this.inFlight,
+      ejections: this.ejection.times,
+    };
   }
 
   get connection(): CallConnection {
@@ -46,12 +75,12 @@ export class Instance {
   answered(started: number): void {
     if (this.hasLeft || started !== this.timesLeftOut) return;
     this.failuresInARow = 0;
-    this.isInUse = true;
+    this.isReached = true;
   }
 
   /** It could not be reached. Failures of requests sent together count once. */
   unreachable(): void {
-    if (this.isInUse || this.clock.elapsed() >= this.pausedUntil) this.failuresInARow++;
+    if (this.isReached || this.clock.elapsed() >= this.pausedUntil) this.failuresInARow++;
     this.leaveOut();
   }
 
@@ -62,12 +91,12 @@ export class Instance {
 
   /** Tries in the background whether it is back, when its pause is over. */
   tryAgain(reach: Reach): void {
-    if (this.isInUse || this.isBeingReached || this.clock.elapsed() < this.pausedUntil) return;
+    if (this.isReached || this.isBeingReached || this.clock.elapsed() < this.pausedUntil) return;
     this.isBeingReached = true;
     void reach(this.at).then(
       () => {
         this.isBeingReached = false;
-        this.isInUse = !this.hasLeft;
+        this.isReached = !this.hasLeft;
       },
       () => {
         this.isBeingReached = false;
@@ -89,7 +118,7 @@ export class Instance {
   /** Its address left the list: closed when the replies under way have arrived. */
   leave(): void {
     this.hasLeft = true;
-    this.isInUse = false;
+    this.isReached = false;
     if (this.inFlight === 0) void this.close();
   }
 
@@ -100,7 +129,7 @@ export class Instance {
   }
 
   private leaveOut(): void {
-    this.isInUse = false;
+    this.isReached = false;
     this.timesLeftOut++;
     const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.failuresInARow - 1));
     this.pausedUntil = this.clock.elapsed() + Math.max(FIRST_PAUSE_MS, pause);
