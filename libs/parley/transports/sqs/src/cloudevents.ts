@@ -12,8 +12,8 @@ import {
  * content type, and the state of a command that comes back.
  */
 
-/** Bytes of a message, its attributes included. */
-export const LARGEST_MESSAGE = 262_144;
+/** Bytes of a message, its attributes included, and of a request. */
+export const LARGEST_MESSAGE = 1_048_576;
 /** Bytes of the largest body: the rest is for an envelope and the failure of a retry. */
 export const LARGEST_BODY = LARGEST_MESSAGE - 40_960;
 

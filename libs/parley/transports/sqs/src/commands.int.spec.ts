@@ -301,10 +301,18 @@ const numberOf = ({ body }: Delivery): number =>
     expect(unreadable.body.toString()).toBe('hello');
   });
 
+  it('of a megabyte arrive, several at a time', async () => {
+    const one = await owner().listen();
+    const body = Buffer.from(JSON.stringify('x'.repeat(1_000_000)));
+    await one.transport.publish([1, 2, 3].map((n) => one.message(one.loose, n, { body })));
+    const handed = await one.reach(3);
+    expect(handed.map((delivered) => delivered.body.equals(body))).toEqual([true, true, true]);
+  });
+
   it('that do not fit are refused, and nothing is stored', async () => {
     const one = owner();
     const large = one.message(one.loose, 1, {
-      body: Buffer.from(JSON.stringify('x'.repeat(262_144))),
+      body: Buffer.from(JSON.stringify('x'.repeat(1_048_576))),
     });
     await expect(one.transport.publish([large])).rejects.toMatchObject({
       name: 'MessageTooLargeError',

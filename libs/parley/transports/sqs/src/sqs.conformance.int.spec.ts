@@ -23,7 +23,7 @@ const fixture = brokerFixture({
       broker: offersBroker(broker),
       limits: 'what is larger goes by claim check',
     },
-    largest: 200_000,
+    largest: 900_000,
     // SQS counts in whole seconds.
     lateness: 2_500,
     exceptions: {

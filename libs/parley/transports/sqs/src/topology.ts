@@ -3,6 +3,7 @@ import {
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   type QueueAttributeName,
+  SetQueueAttributesCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { TopologyMismatchError } from '@parley/aws';
@@ -10,6 +11,7 @@ import type { Resource, TransportContext } from '@parley/messaging/transport';
 import { abortAfter } from '@parley/resilience';
 import { createHash } from 'node:crypto';
 import type { Address } from './address';
+import { LARGEST_MESSAGE } from './cloudevents';
 
 /*
  * Queues of an owner in SQS. Sender and consumer declare the same ones, in either order; so
@@ -55,6 +57,7 @@ function settingsOf(role: Role, address: Address, deadArn?: string): Record<stri
     MessageRetentionPeriod: String(KEPT),
     VisibilityTimeout: String(address.lease),
     DelaySeconds: '0',
+    MaximumMessageSize: String(LARGEST_MESSAGE),
     ...(isFifo && {
       FifoQueue: 'true',
       ContentBasedDeduplication: 'false',
@@ -74,6 +77,7 @@ function settingsOf(role: Role, address: Address, deadArn?: string): Record<stri
 const DEMANDED = [
   'MessageRetentionPeriod',
   'DelaySeconds',
+  'MaximumMessageSize',
   'FifoQueue',
   'ContentBasedDeduplication',
   'RedrivePolicy',
@@ -167,7 +171,8 @@ export class Topology {
     const settings = settingsOf(role, this.address, deadArn);
     const url = await this.urlOf(queue);
     if (url !== undefined) {
-      this.refuseOther(queue, settings, await this.attributesOf(url));
+      const found = await this.raised(url, await this.attributesOf(url));
+      this.refuseOther(queue, settings, found);
       return url;
     }
     if (this.mode === 'verify')
@@ -203,6 +208,19 @@ export class Topology {
         );
       throw error;
     }
+  }
+
+  /** Queues that are older than messages of 1 MiB take 256 KiB until they are told otherwise. */
+  private async raised(
+    url: string,
+    found: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, string>>> {
+    const size = Number(found.MaximumMessageSize ?? LARGEST_MESSAGE);
+    if (this.mode === 'verify' || size >= LARGEST_MESSAGE) return found;
+    const raised = { MaximumMessageSize: String(LARGEST_MESSAGE) };
+    const raise = new SetQueueAttributesCommand({ QueueUrl: url, Attributes: raised });
+    await this.client.send(raise, bounded());
+    return { ...found, ...raised };
   }
 
   private refuseOther(
