@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { inConversation } from '@parley/messaging';
 import { nextHop } from '@parley/messaging/transport';
+import { callerLimits, ProblemError } from '@parley/service';
 
 /**
  * A request from outside begins a conversation: everything it sets off carries its id. Ids from
- * outside are not taken over, but for the W3C trace the caller may be part of.
+ * outside are not taken over, but for the W3C trace the caller may be part of. Calls end when the
+ * client does not wait any more.
  */
 export function beginConversations(app: NestFastifyApplication): void {
   app
@@ -15,12 +17,24 @@ export function beginConversations(app: NestFastifyApplication): void {
       const correlationId = randomUUID();
       const { traceparent } = request.headers;
       void reply.header('x-correlation-id', correlationId);
+      const limits = limitsOf(request, reply);
+      if (limits instanceof ProblemError) return done(limits);
       inConversation(
         {
           correlationId,
           traceparent: nextHop(typeof traceparent === 'string' ? traceparent : undefined),
+          ...limits,
         },
         done,
       );
     });
+}
+
+function limitsOf(...asked: Parameters<typeof callerLimits>) {
+  try {
+    return callerLimits(...asked);
+  } catch (error) {
+    if (error instanceof ProblemError) return error;
+    throw error;
+  }
 }

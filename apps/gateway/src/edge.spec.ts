@@ -500,6 +500,11 @@ describe('the edge', () => {
       await problemIn(await fetch(`${edge.url}/orders/${'x'.repeat(5_000)}`), 414);
     });
 
+    it('is a problem when it is to be answered within no time at all', async () => {
+      const headers = { 'request-timeout': 'soon' };
+      await problemIn(await fetch(`${edge.url}/products`, { headers }), 400);
+    });
+
     it.each(['/orders/%zz', '/%c3%28'])(
       'is a problem also when the path cannot be read: %s',
       async (path) => {

@@ -1,6 +1,6 @@
 import { ListProducts, type PriceChanged, type Product } from '@contracts/catalog';
 import { Injectable } from '@nestjs/common';
-import { Messenger } from '@parley/messaging';
+import { Messenger, withoutCaller } from '@parley/messaging';
 
 /**
  * Milliseconds until the products are read again: the longest time for which a price is wrong when
@@ -23,8 +23,7 @@ export class Prices {
   constructor(private readonly messenger: Messenger) {}
 
   async all(): Promise<Product[]> {
-    if (performance.now() - this.readAt > FRESH)
-      await (this.reading ??= this.read().finally(() => (this.reading = undefined)));
+    if (performance.now() - this.readAt > FRESH) await (this.reading ??= this.begin());
     return [...this.products.values()];
   }
 
@@ -36,6 +35,11 @@ export class Prices {
   private correct({ sku, price }: PriceChanged): void {
     const product = this.products.get(sku);
     if (product) this.products.set(sku, { ...product, price });
+  }
+
+  /** All requests of the moment wait for it: it does not end with the client of the first one. */
+  private begin(): Promise<void> {
+    return withoutCaller(() => this.read()).finally(() => (this.reading = undefined));
   }
 
   private async read(): Promise<void> {

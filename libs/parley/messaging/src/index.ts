@@ -22,6 +22,7 @@ export {
   currentConversation,
   type HandlerContext,
   inConversation,
+  withoutCaller,
 } from './message/handler-context';
 export type { Envelope } from './message/message';
 export { Messaging } from './messaging';

@@ -1,3 +1,4 @@
+export { callerLimits } from './caller-limits';
 export { Database, DatabaseError } from './database';
 export { checked, checkedHeader } from './checked';
 export {
@@ -15,6 +16,7 @@ export type { InspectionProvider } from '@parley/operations';
 export { answerProblems, ProblemFilter, type ProblemOptions } from './http-problems';
 export {
   type Asked,
+  ClientGoneError,
   type FieldError,
   invalid,
   problem,

@@ -27,6 +27,14 @@ export class ProblemError extends Error {
   }
 }
 
+/** The client closed its connection before it had the reply. */
+export class ClientGoneError extends Error {
+  override readonly name = 'ClientGoneError';
+  constructor() {
+    super('the client went away before the reply');
+  }
+}
+
 /** The parts of a request that its problem depends on. */
 export interface Asked {
   readonly method: string;
@@ -63,6 +71,7 @@ export function problemOf(error: unknown, asked: Asked): Problem | undefined {
       'This Idempotency-Key was used for another request',
       'Send the same request again, or use a new key.',
     );
+  if (error instanceof ClientGoneError) return CLIENT_GONE;
   if (error instanceof DeadlineExceeded)
     return problem(504, 'Nobody answered in time', afterwards(asked));
   if (error instanceof OutageError)
@@ -71,6 +80,9 @@ export function problemOf(error: unknown, asked: Asked): Problem | undefined {
       : problem(504, 'The answer was lost', afterwards(asked));
   return ofHttp(error);
 }
+
+/** Nobody reads it; 499 is what proxies write into their logs. */
+const CLIENT_GONE = problem(499, 'The client went away before the reply');
 
 const AWAY = problem(
   503,

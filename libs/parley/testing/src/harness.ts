@@ -41,6 +41,8 @@ export interface HarnessOptions {
    * purpose.
    */
   readonly circuitBreaker?: MessagingOptions['circuitBreaker'];
+  /** Told of the deliveries and calls of all services. */
+  readonly observer?: MessagingOptions['observer'];
 }
 
 /** One instance of a service under test. */
@@ -291,6 +293,7 @@ export class Harness {
       keys: url,
       claims: url,
       circuitBreaker,
+      observer: this.options.observer,
       clock,
       random: () => 0,
       log: this.log,

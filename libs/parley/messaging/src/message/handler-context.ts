@@ -73,5 +73,16 @@ const conversations = new AsyncLocalStorage<Conversation>();
 /** The conversation of the current code, if any: logs and outgoing messages carry its ids. */
 export const currentConversation = (): Conversation | undefined => conversations.getStore();
 
+/**
+ * Runs work that others wait for, too: it stays in the conversation, but goes on when the caller of
+ * the moment does not wait any more.
+ */
+export function withoutCaller<T>(run: () => T): T {
+  const conversation = currentConversation();
+  return conversation
+    ? inConversation({ ...conversation, deadline: undefined, signal: undefined }, run)
+    : run();
+}
+
 export const inConversation = <T>(conversation: Conversation, run: () => T): T =>
   conversations.run(conversation, run);
