@@ -97,6 +97,80 @@ const MUTANTS = {
     specs: `${POSTGRES}/log/log.int.spec`,
     tests: 'away only when',
   },
+  'a command is acknowledged without its lease': {
+    file: `${POSTGRES}/sql/02-queue.sql`,
+    text: `
+    and exists (select from lane x where x.queue = q and x.lane = l and x.token = t and t <> 0) returning c.message_id into m;
+  if m is null then`,
+    instead: `
+    returning c.message_id into m;
+  if m is null then`,
+    specs: `${POSTGRES}/store/store-guarantees.int.spec`,
+    tests: 'may not acknowledge, retry or bury',
+  },
+  'a command of two copies takes effect twice': {
+    file: `${POSTGRES}/sql/02-queue.sql`,
+    text: '  if not found then perform refuse_repeated(q, m, p); end if;\n',
+    instead: '',
+    specs: `${POSTGRES}/queue/queue.int.spec`,
+    tests: 'sent twice into effect once',
+  },
+  'the commands of a lane are claimed in reverse': {
+    file: `${POSTGRES}/sql/02-queue.sql`,
+    text: 'where s.seen = n + 500 and s.free < n)\n  order by 1, 4;',
+    instead: 'where s.seen = n + 500 and s.free < n)\n  order by 1, 4 desc;',
+    specs: `${POSTGRES}/queue/queue.int.spec`,
+    tests: 'keeps the order of each key',
+  },
+  'a retry is claimed before its time': {
+    file: `${POSTGRES}/sql/02-queue.sql`,
+    text: 'where l.queue = q and l.parked and l.until <= at and l.lane > above',
+    instead: 'where l.queue = q and l.parked and l.lane > above',
+    specs: `${POSTGRES}/queue/queue.int.spec`,
+    tests: 'does not retry before its time',
+  },
+  'a lane whose consumer died is claimed with the others': {
+    file: `${POSTGRES}/sql/02-queue.sql`,
+    text: "            when aside and l.token <> 0 then 'lost' end state\n",
+    instead: '            end state\n',
+    specs: `${POSTGRES}/queue/queue-suspects.int.spec`,
+    tests: 'one at a time',
+  },
+  'an event is acknowledged without its lease': {
+    file: `${POSTGRES}/sql/10-log.sql`,
+    text: 'where sub = s and part = p and epoch = e and pos <= o;',
+    instead: 'where sub = s and part = p and pos <= o;',
+    specs: `${POSTGRES}/log/log.int.spec`,
+    tests: 'whose lease ran out',
+  },
+  'an event that was handled takes effect again': {
+    file: `${POSTGRES}/sql/10-log.sql`,
+    text: '  if n = 0 then raise exception',
+    instead: '  if n < 0 then raise exception',
+    specs: `${POSTGRES}/log/log.int.spec`,
+    tests: 'acknowledges an event once',
+  },
+  'an event overtakes a parked one of its key': {
+    file: `${POSTGRES}/sql/10-log.sql`,
+    text: '  if l is not null and exists',
+    instead: '  if l is null and exists',
+    specs: `${POSTGRES}/log/log.int.spec`,
+    tests: 'acknowledges no event of a parked lane',
+  },
+  'the unfinished handlings of another message count': {
+    file: `${POSTGRES}/sql/50-suspects.sql`,
+    text: 'where u.queue = q and u.message_id = m order by u.at;',
+    instead: 'where u.queue = q order by u.at;',
+    specs: `${POSTGRES}/store/store.int.spec`,
+    tests: 'counts handlings without an outcome',
+  },
+  'an outcome ends the count of other messages': {
+    file: `${POSTGRES}/sql/50-suspects.sql`,
+    text: 'delete from unfinished u where u.queue = q and u.message_id = m;',
+    instead: 'delete from unfinished u where u.queue = q;',
+    specs: `${POSTGRES}/store/store.int.spec`,
+    tests: 'counts handlings without an outcome',
+  },
   'commands that become due together come in reverse': {
     file: `${POSTGRES}/sql/02-queue.sql`,
     text: 'select * from gone order by due, id)',
@@ -115,7 +189,7 @@ const HELP = `npm run mutants [-- options] [-- name …]      breaks one line at
                ${mutatedFiles()
                  .map(({ name }) => name)
                  .join(' ')}
-               (relay-line is enough), without any: all, which takes hours
+               (relay-line is enough), or folders: delivery, sending, sagas, postgres; without any: all
   --check      only whether both lists still fit the sources (part of npm run lint)
   --help
 

@@ -450,6 +450,41 @@ describe('a subscription', () => {
     expect((await stored()).map(({ instance: name }) => name)).toEqual(['heir']);
   });
 
+  /** Acknowledges an offset of a partition that this spec leases. */
+  async function held(subscription: string) {
+    const pool = database.pool('insights');
+    const { rows } = await pool.query<{ sub: number; part: number; pos: string; epoch: string }>(
+      `select l.* from parley.subscribe_events($1, 'now') s, parley.lease_events(array[s], 'spec', '1 min') l`,
+      [subscription],
+    );
+    const { sub, part, pos, epoch } = rows[0]!;
+    return (offset: number, lane?: number) =>
+      pool.query('select parley.settle_event($1, $2, $3, $4, $5)', [
+        sub,
+        part,
+        Number(pos) + offset,
+        epoch,
+        lane,
+      ]);
+  }
+
+  it('acknowledges an event once', async () => {
+    const settle = await held('insights.once');
+    await settle(0);
+    await settle(1);
+    await expect(settle(0)).rejects.toMatchObject({ code: 'PY002' });
+  });
+
+  it('acknowledges no event of a parked lane', async () => {
+    const settle = await held('insights.parked');
+    await database.admin.query(
+      `with q as (insert into parley.queue (name) values ('insights.parked') returning id)
+       insert into parley.lane (queue, lane, until, token, attempts, parked) select id, -7, 'infinity', 0, 0, true from q`,
+    );
+    await expect(settle(0, -7)).rejects.toMatchObject({ code: 'PY003' });
+    await settle(0, -8);
+  });
+
   it('starts at the beginning, now, or at a time, each with a position of its own', async () => {
     await publish(placed('past', 1));
     const { rows } = await database.admin.query<{ at: Date }>(
