@@ -98,10 +98,14 @@ function only(found, name, project) {
   );
 }
 
-/** The files meant by these words, `relay-line` or `messaging/relay-line`; without any: all. */
+/**
+ * The files that these words name: a file, `relay-line` or `messaging/relay-line`, or a folder,
+ * `delivery` or `sagas`. Without words: all.
+ */
 export function wantedFiles(words) {
   const all = mutatedFiles();
-  const means = (word) => all.filter(({ name }) => `/${name}`.endsWith(`/${word}`));
+  const means = (word) =>
+    all.filter(({ name, file }) => `/${name}`.endsWith(`/${word}`) || file.includes(`/${word}/`));
   const unknown = words.find((word) => means(word).length === 0);
   return { unknown, files: words.length ? [...new Set(words.flatMap(means))] : all };
 }
@@ -118,26 +122,18 @@ function runsOf(files) {
 
 const optionsOf = ({ files, specs }) => ({
   mutate: files,
-  plugins: ['@stryker-mutator/jest-runner'],
-  testRunner: 'jest',
-  jest: {
-    projectType: 'custom',
-    configFile: 'tools/test/jest-generated.config.cjs',
-    config: {
-      testMatch: specs.map((spec) => `<rootDir>/${spec}`),
-      roots: [...new Set(specs.map((spec) => `<rootDir>/${path.dirname(spec)}`))],
-    },
-    enableFindRelatedTests: false,
-  },
+  specs,
+  testRunner: 'specs',
+  plugins: [path.join(import.meta.dirname, 'spec-runner.mjs')],
   coverageAnalysis: 'perTest',
   concurrency: 1,
-  // A test that waits for what a mutant prevents ends by its own limit first.
-  timeoutMS: 60_000,
+  // Tests that wait in vain end by themselves; this is for a loop that never ends.
+  timeoutMS: 120_000,
   tempDirName: path.join(os.tmpdir(), `parley-generated-mutants-${process.pid}`),
   cleanTempDir: 'always',
   ignorePatterns: ['/*', ...COPIED.map((part) => `!/${part}`)],
   disableTypeChecks: false,
-  reporters: ['clear-text', 'progress-append-only'],
+  reporters: ['clear-text'],
   clearTextReporter: {
     allowEmojis: false,
     logTests: false,
@@ -146,6 +142,7 @@ const optionsOf = ({ files, specs }) => ({
   },
   allowConsoleColors: false,
   logLevel: 'warn',
+  warnings: { unknownOptions: false },
 });
 
 const COUNTED = { Killed: 'killed', Timeout: 'killed', Survived: 'alive', NoCoverage: 'alive' };
@@ -160,17 +157,24 @@ function scoreOf(file, results) {
   return { file: path.relative('libs/parley', file), killed, all: of.length, score };
 }
 
-/** Breaks these files. Prints each mutant that lives, and the scores; whether none lives. */
+const rowOf = ({ file, killed, all, score }) => `| ${file} | ${killed} of ${all} | ${score} % |`;
+
+/**
+ * Breaks these files. Prints each mutant that lives, and the scores.
+ * @returns whether none lives
+ */
 export async function tryGenerated(files) {
   const { Stryker } = await import('@stryker-mutator/core');
   const results = [];
   for (const run of runsOf(files)) {
-    console.log(`${run.files.map((file) => path.basename(file)).join(', ')}:`);
-    results.push(...(await new Stryker(optionsOf(run)).runMutationTest()));
+    console.log(`\n${run.files.map((file) => path.basename(file)).join(', ')}:`);
+    const tried = await new Stryker(optionsOf(run)).runMutationTest();
+    for (const file of run.files) console.log(rowOf(scoreOf(file, tried)));
+    results.push(...tried);
   }
   const scores = files.map(({ file }) => scoreOf(file, results));
-  console.log('\n| file | mutants killed | score |\n|---|---|---|');
-  for (const { file, killed, all, score } of scores)
-    console.log(`| ${file} | ${killed} of ${all} | ${score} % |`);
+  console.log(
+    `\n| file | mutants killed | score |\n|---|---|---|\n${scores.map(rowOf).join('\n')}`,
+  );
   return scores.every(({ killed, all }) => killed === all);
 }
