@@ -157,6 +157,8 @@ export const PORTS = {
   base: 4000,
   operationsAbove: 100,
   callsAbove: 1000,
+  /** Of the identity provider of `npm start -- --auth`. */
+  identityProviderAbove: 200,
   postgres: 25432,
   slots: 10,
 };

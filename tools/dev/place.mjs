@@ -1,4 +1,6 @@
-// Where the instances of the start that runs here answer operations, and the token that opens them.
+// Where the instances of the start that runs here answer operations, and the token that opens them:
+// that of the operator who logged in, or else the token of operations.
+import { loginToken } from '../auth/login-file.mjs';
 import { readAddresses } from './operations-file.mjs';
 import { readRun } from './run-file.mjs';
 
@@ -7,7 +9,6 @@ export function placeHere() {
   const run = readRun();
   if (!run) return undefined;
   const addresses = readAddresses() ?? {};
-  return run.operationsToken === undefined
-    ? { addresses }
-    : { addresses, token: run.operationsToken };
+  const token = loginToken('operations') ?? run.operationsToken;
+  return token === undefined ? { addresses } : { addresses, token };
 }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { forgetLogins, keepLogin } from '../auth/login-file.mjs';
 import { addAddress, removeAddress, writeAddresses } from './operations-file.mjs';
 import { placeHere } from './place.mjs';
 import { removeRun, writeRun } from './run-file.mjs';
@@ -26,6 +27,18 @@ test('the instances and the token are those of the start that runs here', () => 
   const { addresses, token } = placeHere();
   assert.match(addresses.orders[0], /^http:\/\/127\.0\.0\.1:\d+$/);
   assert.equal(token, 'token-of-the-running-start');
+});
+
+test('the token is that of the operator who logged in, until it is over or a start forgets it', () => {
+  const soon = new Date(Date.now() + 60_000).toISOString();
+  const file = keepLogin('operations', { token: 'token-of-otto', expiresAt: soon });
+  assert.equal(placeHere()?.token, 'token-of-otto');
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  keepLogin('operations', { token: 'token-of-otto', expiresAt: new Date().toISOString() });
+  assert.equal(placeHere()?.token, 'token-of-the-running-start');
+  keepLogin('operations', { token: 'token-of-otto', expiresAt: soon });
+  forgetLogins();
+  assert.equal(placeHere()?.token, 'token-of-the-running-start');
 });
 
 test('an instance that joined while it runs is known, until it leaves', () => {

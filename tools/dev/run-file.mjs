@@ -22,6 +22,7 @@ import { Mistake } from '../terminal/errors.mjs';
  * @property {Partial<Record<string, string>>} environment what every process is told alike
  * @property {string} [gatewayUrl] undefined when it was left out by `--only`, as the next
  * @property {string} [operationsToken]
+ * @property {{ issuer: string, clientId: string }} [identityProvider] of a start with log-ins
  * @property {string} providerUrl
  * @property {string} mailUrl
  * @property {string} [mailDir] undefined when mails go to a server

@@ -21,6 +21,8 @@ export const HELP = `npm start [-- options]      starts the whole system on this
                                  ${able()}
                                  (npm run brokers starts them; at 127.0.0.1, or where RABBITMQ_URL, KAFKA_URL … say)
   --only orders,catalog          these processes only
+  --auth                         with log-ins: an identity provider with two customers and two operators, whose
+                                 passwords are printed; npm run login gets a token
   --help                         this
 
 Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT (${PORTS.postgres}), LOG_LEVEL (info), and
@@ -65,7 +67,13 @@ function parse(argv) {
   try {
     return parseArgs({
       args: argv,
-      options: { scale: text, on: text, only: text, help: { type: 'boolean' } },
+      options: {
+        scale: text,
+        on: text,
+        only: text,
+        auth: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
     }).values;
   } catch (error) {
     throw new Mistake(`${messageOf(error).split('.')[0]}. See npm start -- --help.`);
@@ -74,9 +82,10 @@ function parse(argv) {
 
 /** @param {string[]} argv */
 export function startOptions(argv) {
-  const { scale, on, only, help } = parse(argv);
+  const { scale, on, only, auth = false, help } = parse(argv);
   return {
     help,
+    auth,
     scale: scaleOf(scale),
     technologies: list(on).map((name) =>
       known(name, [...Object.keys(TECHNOLOGIES), ...CALL_TECHNOLOGIES], 'technology'),

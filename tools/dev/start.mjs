@@ -6,6 +6,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { AUDIENCES, CLIENT_ID, startIdentityProvider } from '../auth/identity-provider.mjs';
+import { forgetLogins } from '../auth/login-file.mjs';
 import { installDatabase } from '../database/database.mjs';
 import {
   basePort,
@@ -26,7 +28,7 @@ import { usePostgres } from '../database/shared-postgres.mjs';
 import { checkBrokers, checkDisk, checkPorts } from './start-checks.mjs';
 import { HELP, startOptions } from './start-options.mjs';
 import { LOGS, Supervised } from './supervised.mjs';
-import { topology } from '../topology/topology.mjs';
+import { PORTS, topology } from '../topology/topology.mjs';
 
 /** @import { Instance } from '../topology/environment.mjs' */
 /** @import { Run } from './run-file.mjs' */
@@ -55,6 +57,8 @@ let supervised = [];
 let postgres;
 /** @type {Promise<Awaited<ReturnType<typeof usePostgres>> | undefined> | undefined} */
 let postgresStarting;
+/** @type {Awaited<ReturnType<typeof startIdentityProvider>> | undefined} */
+let identityProvider;
 /** @type {Promise<void> | undefined} */
 let stopping;
 
@@ -154,6 +158,42 @@ function rotate(file) {
   if (fs.existsSync(file) && fs.statSync(file).size > LOG_KEPT) fs.renameSync(file, `${file}.1`);
 }
 
+const identityProviderPort = () => basePort() + PORTS.identityProviderAbove;
+
+/** Services know customers and operators by it: every one inherits these variables. */
+async function startLogins() {
+  const named = ['AUTH_ISSUER', 'OPERATORS_ISSUER'].find((name) => process.env[name]);
+  if (named)
+    throw new Mistake(
+      `${named} names an identity provider, and --auth brings another along: leave one of them out.`,
+    );
+  await checkPorts([{ port: identityProviderPort(), variable: `PARLEY_PORT (now ${basePort()})` }]);
+  identityProvider = await startIdentityProvider(identityProviderPort());
+  const { issuer, keysUrl } = identityProvider;
+  Object.assign(process.env, {
+    AUTH_ISSUER: issuer,
+    AUTH_AUDIENCE: AUDIENCES.shop,
+    AUTH_JWKS_URL: keysUrl,
+    OPERATORS_ISSUER: issuer,
+    OPERATORS_AUDIENCE: AUDIENCES.operations,
+    OPERATORS_JWKS_URL: keysUrl,
+  });
+}
+
+/** Once: the passwords are nowhere else. */
+function showUsers() {
+  if (!identityProvider) return;
+  const rows = identityProvider.users.map(({ name, password, audience, roles }) => [
+    name,
+    password,
+    audience === 'shop' ? 'customer' : roles.join(', '),
+  ]);
+  progress.send(`\n${table(['log in as', 'password', 'who is'], rows)}\n`);
+  progress.send(
+    `Identity provider at ${identityProvider.issuer}. npm run login: as an operator; npm run login -- shop: as a customer.`,
+  );
+}
+
 /**
  * @param {StartOptions} options
  * @returns {Run}
@@ -169,6 +209,10 @@ function describeRun(options) {
     environment: shared,
     gatewayUrl: urlOf('gateway'),
     operationsToken: process.env.OPERATIONS_TOKEN,
+    identityProvider: identityProvider && {
+      issuer: identityProvider.issuer,
+      clientId: CLIENT_ID,
+    },
     providerUrl: shared.PAYMENT_PROVIDER_URL,
     mailUrl: shared.MAIL_URL,
     mailDir: shared.MAIL_URL.startsWith('file:') ? fileURLToPath(shared.MAIL_URL) : undefined,
@@ -269,6 +313,7 @@ async function stopAll() {
   await stopPlace('outside');
   const server = await postgresStarting?.catch(() => undefined); // a stop may come while it still starts
   await server?.release();
+  await identityProvider?.close();
   removeRun();
   progress.done();
   progress.send(`Everything stopped (${seconds(performance.now() - asked)}).`);
@@ -290,6 +335,8 @@ async function start(options) {
   const chosen = topology.filter(({ name }) => !options.only.length || options.only.includes(name));
   const instances = chosen.flatMap((process) => instancesOf(process, options.scale));
   await check(instances, options.technologies);
+  forgetLogins();
+  if (options.auth) await startLogins();
   progress.waitFor('starting PostgreSQL, compiling');
   const starting = startPostgres();
   postgresStarting = starting;
@@ -316,6 +363,7 @@ async function start(options) {
   if (!(await allReady())) return;
   progress.done();
   showTable();
+  showUsers();
 }
 
 /** @param {unknown} error */

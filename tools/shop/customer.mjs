@@ -1,8 +1,10 @@
-// Who the tools are to the edge, when it asks: CUSTOMER_TOKEN is sent as the bearer token.
-const { CUSTOMER_TOKEN } = process.env;
+// Who the tools are to the edge, when it asks: CUSTOMER_TOKEN, or the customer who logged in here.
+import { loginToken } from '../auth/login-file.mjs';
+
+const token = process.env.CUSTOMER_TOKEN || loginToken('shop');
 
 /**
  * Headers.
  * @type {Record<string, string>}
  */
-export const asCustomer = CUSTOMER_TOKEN ? { authorization: `Bearer ${CUSTOMER_TOKEN}` } : {};
+export const asCustomer = token ? { authorization: `Bearer ${token}` } : {};

@@ -1,0 +1,41 @@
+// .data/login-<audience>.json: the token of the person who logged in here. Mode 600.
+import fs from 'node:fs';
+
+/** @import { Audience } from './identity-provider.mjs' */
+/** @import { Token } from './device-login.mjs' */
+
+/** @param {Audience} audience */
+const fileOf = (audience) => `.data/login-${audience}.json`;
+
+/**
+ * Undefined when nobody logged in, or the token is over.
+ * @param {Audience} audience
+ * @returns {string | undefined}
+ */
+export function loginToken(audience) {
+  try {
+    /** @type {Token} */
+    const { token, expiresAt } = JSON.parse(fs.readFileSync(fileOf(audience), 'utf8'));
+    return Date.parse(expiresAt) > Date.now() ? token : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {Audience} audience
+ * @param {Token} login
+ */
+export function keepLogin(audience, login) {
+  const file = fileOf(audience);
+  fs.mkdirSync('.data', { recursive: true, mode: 0o700 });
+  fs.writeFileSync(`${file}.new`, JSON.stringify(login), { mode: 0o600 });
+  fs.renameSync(`${file}.new`, file);
+  return file;
+}
+
+/** A start has new keys: tokens of an earlier one are worth nothing. */
+export function forgetLogins() {
+  for (const audience of /** @type {const} */ (['shop', 'operations']))
+    fs.rmSync(fileOf(audience), { force: true });
+}

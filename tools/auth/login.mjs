@@ -1,0 +1,48 @@
+// npm run login: gets a token of the identity provider that `npm start -- --auth` brings along, by
+// a browser on any machine that reaches it.
+import path from 'node:path';
+import { NOT_RUNNING, readRun } from '../dev/run-file.mjs';
+import { messageOf } from '../terminal/errors.mjs';
+import { logIn } from './device-login.mjs';
+import { AUDIENCES } from './identity-provider.mjs';
+import { keepLogin } from './login-file.mjs';
+
+process.chdir(path.resolve(import.meta.dirname, '../..'));
+
+const HELP = `npm run login                 as an operator: npm run parley then acts in your name
+npm run login -- shop         as a customer: npm run order then orders in your name
+npm run login -- <…> --print  prints the token alone, for curl`;
+
+/**
+ * @param {string} message
+ * @returns {never}
+ */
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+const words = process.argv.slice(2);
+const [audience = 'operations', ...rest] = words.filter((word) => word !== '--print');
+if (
+  words.includes('--help') ||
+  rest.length > 0 ||
+  (audience !== 'shop' && audience !== 'operations')
+)
+  fail(HELP);
+
+const { identityProvider } = readRun() ?? fail(NOT_RUNNING);
+if (!identityProvider)
+  fail('The system runs without log-ins: start it with "npm start -- --auth".');
+
+try {
+  const login = await logIn(
+    { ...identityProvider, audience: AUDIENCES[audience] },
+    ({ url, code }) => console.error(`Open ${url} and log in. The code there is ${code}.`),
+  );
+  const file = keepLogin(audience, login);
+  if (words.includes('--print')) console.log(login.token);
+  else console.error(`Logged in until ${login.expiresAt}; the token is in ${file}.`);
+} catch (error) {
+  fail(`Nobody logged in: ${messageOf(error)}`);
+}
