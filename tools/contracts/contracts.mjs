@@ -11,6 +11,7 @@ import { compile, isCurrent } from '../build/build.mjs';
 import { commandLine } from '../terminal/command-line.mjs';
 import { messageOf } from '../terminal/errors.mjs';
 import { usersOf } from './contract-users.mjs';
+import { edgeBreaks, edgeDocuments, hasEdge } from './edge-documents.mjs';
 import { protoOf } from './protos.mjs';
 import { topology } from '../topology/topology.mjs';
 
@@ -38,7 +39,7 @@ const require = createRequire(import.meta.url);
 const HOME = 'libs/contracts';
 const SCHEMA = /^libs\/contracts\/[a-z0-9-]+\/schemas\/([a-z0-9-]+\.[a-z0-9-]+)\.v(\d+)\.json$/;
 
-const HELP = `npm run contracts [-- options]      writes the schemas and .proto files of the contracts, unless that would break the conversation
+const HELP = `npm run contracts [-- options]      writes the schemas and .proto files of the contracts, and OpenAPI and GraphQL of the edge, unless that would break the conversation
 
   --check        writes nothing; fails when a file is not as its contract (part of npm run lint)
   --base REV     compares with the schemas of that revision, such as origin/main, as well: what it promised cannot be deleted in silence
@@ -433,6 +434,21 @@ function inBase(file) {
   return isThere ? git('show', `${options.base}:${file}`) : undefined;
 }
 
+/**
+ * OpenAPI and GraphQL of the edge: the files to be written, and clients that a change would break.
+ * @param {ContractKit} kit
+ */
+async function edgeFiles(kit) {
+  if (!hasEdge()) return { files: [], problems: [] };
+  const documents = await edgeDocuments();
+  /** @param {string} file */
+  const here = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined);
+  const files = Object.entries(documents)
+    .filter(([file, text]) => here(file) !== text)
+    .map(([file, text]) => ({ file, text, says: 'is not as the edge is' }));
+  return { files, problems: edgeBreaks(kit, documents, options.base ? inBase : here) };
+}
+
 async function judged() {
   await compileContracts();
   const rules = load('libs/parley/contract/src/index.ts');
@@ -458,10 +474,11 @@ async function judged() {
       says: 'is not as its contract',
     }));
   const made = await protos(rules, withdrawn);
+  const edge = await edgeFiles(rules);
   return {
     contracts,
-    problems: [...problems, ...made.problems],
-    stale: [...schemas, ...made.files],
+    problems: [...problems, ...made.problems, ...edge.problems],
+    stale: [...schemas, ...made.files, ...edge.files],
   };
 }
 

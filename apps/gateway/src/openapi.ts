@@ -25,6 +25,15 @@ const WITH_BODY: Readonly<Record<string, string>> = {
 
 /** The edge's description: `/openapi.json`, and a page to read and try it at `/docs`. */
 export function describeEdge(app: NestFastifyApplication): void {
+  const { isOn } = app.get(Authentication);
+  const described = () => edgeDescription(app);
+  SwaggerModule.setup('docs', app, () => (isOn ? described() : withoutTokens(described())), {
+    jsonDocumentUrl: 'openapi.json',
+  });
+}
+
+/** The description of an edge with authentication. */
+export function edgeDescription(app: NestFastifyApplication): OpenAPIObject {
   const head = new DocumentBuilder()
     .setTitle('The shop')
     .setDescription(
@@ -33,11 +42,7 @@ export function describeEdge(app: NestFastifyApplication): void {
     .setVersion('1')
     .addBearerAuth()
     .build();
-  const described = () => withProblems(SwaggerModule.createDocument(app, head));
-  const { isOn } = app.get(Authentication);
-  SwaggerModule.setup('docs', app, () => (isOn ? described() : withoutTokens(described())), {
-    jsonDocumentUrl: 'openapi.json',
-  });
+  return withProblems(SwaggerModule.createDocument(app, head));
 }
 
 /** Nest writes errors as application/json, and knows only those that a route names. */

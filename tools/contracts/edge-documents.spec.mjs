@@ -1,0 +1,79 @@
+// The files of the edge against changes that clients would notice.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { before, describe, it } from 'node:test';
+import { build } from '../build/build.mjs';
+import { edgeBreaks } from './edge-documents.mjs';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const OPENAPI = 'apps/gateway/openapi.json';
+const GRAPHQL = 'apps/gateway/schema.graphql';
+const promised = Object.fromEntries(
+  [OPENAPI, GRAPHQL].map((file) => [file, fs.readFileSync(path.join(root, file), 'utf8')]),
+);
+
+describe('the documents of the edge', () => {
+  let kit;
+  before(async () => {
+    await build();
+    kit = createRequire(import.meta.url)(`${root}/dist/libs/parley/contract/src/index.js`);
+  });
+  const breaks = (now, was = promised) => edgeBreaks(kit, now, (file) => was[file]);
+  const withOpenApi = (change) => {
+    const document = JSON.parse(promised[OPENAPI]);
+    change(document.paths);
+    return { ...promised, [OPENAPI]: JSON.stringify(document) };
+  };
+  const withGraphql = (from, to) => {
+    assert.ok(promised[GRAPHQL].includes(from));
+    return { ...promised, [GRAPHQL]: promised[GRAPHQL].replace(from, to) };
+  };
+
+  it('break nobody as they are, nor where there were none', () => {
+    assert.deepEqual(breaks(promised), []);
+    assert.deepEqual(breaks(promised, {}), []);
+  });
+
+  it('may say more than before', () => {
+    const more = withOpenApi((paths) => {
+      paths['/more'] = paths['/products'];
+      paths['/orders'].get.parameters.push({ name: 'colour', in: 'query', schema: { type: 'string' } }); // prettier-ignore
+    });
+    assert.deepEqual(breaks(more), []);
+    assert.deepEqual(breaks(withGraphql('grams: Int!', 'grams: Int!\n  colour: String')), []);
+  });
+
+  for (const [what, change, sentence] of [
+    ['a route is gone', (paths) => delete paths['/products'], /^openapi GET \/products: is gone\. .*say why in apps\/gateway\/withdrawn\.json/], // prettier-ignore
+    ['a parameter is required', (paths) => paths['/orders'].get.parameters.push({ name: 'colour', in: 'query', required: true, schema: { type: 'string' } }), /query\.colour: was added and is required/], // prettier-ignore
+    ['a body takes less', (paths) => {
+      const { schema } = paths['/orders'].post.requestBody.content['application/json'];
+      schema.properties.colour = { type: 'string' };
+      schema.required.push('colour');
+    }, /body\.colour: was added and is required/], // prettier-ignore
+    ['an answer says less', (paths) => delete paths['/orders'].get.responses[200].content['application/json'].schema.properties.orders, /reply\.200\.orders: was removed/], // prettier-ignore
+    ['a status is gone', (paths) => delete paths['/products'].get.responses[304], /304: was removed/], // prettier-ignore
+  ])
+    it(`break clients when ${what}`, () => {
+      const found = breaks(withOpenApi(change));
+      assert.ok(
+        found.some((one) => sentence.test(one)),
+        `${found.join('\n')} ~ ${sentence}`,
+      );
+    });
+
+  for (const [from, to, sentence] of [
+    ['  grams: Int!\n', '', /^graphql Product\.grams was removed: field removed\./],
+    ['first: Int = 50', 'first: Int! = 50\n colour: String!', /colour/],
+    ['  rejected\n}', '}', /rejected was removed/],
+  ])
+    it(`break clients when GraphQL has ${JSON.stringify(to)} in place of ${JSON.stringify(from)}`, () => {
+      const found = breaks(withGraphql(from, to));
+      assert.ok(
+        found.some((one) => sentence.test(one)),
+        `${found.join('\n')} ~ ${sentence}`,
+      );
+    });
+});
