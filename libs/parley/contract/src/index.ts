@@ -37,6 +37,7 @@ export {
   fieldNumbers,
   isWrapper,
   jsonNameOf,
+  messageNameOf,
   messagesOf,
   type NumberedCall,
   numberedCallOf,

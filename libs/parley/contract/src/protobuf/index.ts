@@ -11,5 +11,5 @@ export {
   WRAPPED_FIELD_NUMBER,
 } from './message';
 export { ONE_OF } from './message-maker';
-export { jsonNameOf } from './names';
+export { jsonNameOf, messageNameOf } from './names';
 export { messagesOf, numberedCallOf, type NumberedCall, protoCallOf } from './proto-call';

@@ -15,6 +15,9 @@ import {
 import { formOf, issuesOf, MESSAGE_LIMIT, type Method, methodOf, type WireForm } from './codec';
 import { errorOf } from './fault';
 import { headersFrom } from './headers';
+import { describedFile } from './standard/file-descriptor';
+import { HEALTH_SERVICE, HealthService } from './standard/health-service';
+import { ReflectionService } from './standard/reflection-service';
 
 /** Milliseconds that calls under way have after `close` has aborted their signal. */
 const GRACE = 1_000;
@@ -26,6 +29,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   private state: ConsumerHealth['state'] = 'starting';
   private answered?: Promise<void>;
   private readonly underWay = new CallsUnderWay();
+  private healthService?: HealthService;
+  private reflection?: ReflectionService;
   /** The port it listens on; a free one when port 0 was asked for. */
   port = 0;
 
@@ -60,7 +65,9 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
   }
 
   override async bindEvents(): Promise<void> {
-    for (const { contract } of this.registry.allCalls()) this.addMethod(contract as Call);
+    const contracts = this.registry.allCalls().map(({ contract }) => contract as Call);
+    for (const contract of contracts) this.addMethod(contract);
+    this.addStandardServices(contracts);
     this.port = await this.bind();
     this.state = 'consuming';
   }
@@ -71,6 +78,8 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
    */
   async stop(): Promise<void> {
     this.state = 'stopped';
+    this.healthService?.stop();
+    this.reflection?.stop();
     const server = this.grpcClient as Server | undefined;
     this.answered ??= new Promise((resolve) =>
       server ? server.tryShutdown(() => resolve()) : resolve(),
@@ -97,6 +106,19 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     const handle = (call: ServerUnaryCall<Buffer, Buffer>, respond: Respond) =>
       void this.respond(contract, method, call, respond);
     (this.grpcClient as Server).register(method.path, handle, asIs, asIs, 'unary');
+  }
+
+  private addStandardServices(contracts: readonly Call[]): void {
+    const server = this.grpcClient as Server;
+    const services = [...new Set(contracts.map((contract) => serviceOf(methodOf(contract))))];
+    const file = describedFile(contracts);
+    this.healthService = new HealthService(services);
+    this.healthService.register(server);
+    this.reflection = new ReflectionService(
+      [...services, HEALTH_SERVICE],
+      file === undefined ? [] : [file],
+    );
+    this.reflection.register(server);
   }
 
   private bind(): Promise<number> {
@@ -142,6 +164,9 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
     else respond(null, reply);
   }
 }
+
+/** `catalog.Catalog` */
+const serviceOf = ({ path }: Method): string => path.split('/')[1]!;
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
