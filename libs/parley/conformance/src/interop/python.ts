@@ -10,7 +10,7 @@ const KEPT = resolve(__dirname, '../../../../../.data/python');
 const INSTALLED_WITHIN = 180_000;
 const ANSWERED_WITHIN = 40_000;
 
-/** Python with the clients of `requirements.txt`, or why it cannot be had. */
+/** Python with the clients that a file of requirements names, or why it cannot be had. */
 export type Python = { readonly libraries: string } | { readonly missing: string };
 
 /**
@@ -18,23 +18,23 @@ export type Python = { readonly libraries: string } | { readonly missing: string
  * contents; after that no network is needed. Synchronous, because a spec needs the result before it
  * declares its tests.
  */
-export function python(): Python {
+export function python(requirements = REQUIREMENTS): Python {
   const [version, noPython] = attempt(['--version'], 10_000);
   if (noPython) return { missing: 'there is no python3' };
   const libraries = join(
     KEPT,
     createHash('sha256')
       .update(version)
-      .update(readFileSync(REQUIREMENTS))
+      .update(readFileSync(requirements))
       .digest('hex')
       .slice(0, 16),
   );
   if (existsSync(libraries)) return { libraries };
-  return install(libraries);
+  return install(libraries, requirements);
 }
 
 /** Beside first, then moved into place: two runs at once, or one that is broken off, do no harm. */
-function install(libraries: string): Python {
+function install(libraries: string, requirements: string): Python {
   const unfinished = `${libraries}.${process.pid}`;
   mkdirSync(dirname(libraries), { recursive: true });
   const [, failed] = attempt(
@@ -47,7 +47,7 @@ function install(libraries: string): Python {
       '--target',
       unfinished,
       '-r',
-      REQUIREMENTS,
+      requirements,
     ],
     INSTALLED_WITHIN,
   );
