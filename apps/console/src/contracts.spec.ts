@@ -22,15 +22,16 @@ const COPIED = [
 ];
 
 const IMPORT = "import './field-numbers';\n";
-const MARKET = `${IMPORT}import { call, event } from '@parley/contract';
+const MARKET = `${IMPORT}import { call, command, event } from '@parley/contract';
 import { z } from 'zod';
 export const PriceTold = event('catalog.price-told', z.object({ sku: z.string(), cents: z.int() }), { key: 'sku' });
 export const AskPrice = call('catalog.ask-price', { request: z.object({ sku: z.string() }), reply: z.object({ cents: z.int() }), deadline: '2s', idempotent: true });
+export const TellPrice = command('catalog.tell-price', z.object({ sku: z.string() }), { key: 'sku' });
 `;
-const CONSUMER = `import { AskPrice, PriceTold } from '@contracts/catalog';
+const CONSUMER = `import { AskPrice, PriceTold, TellPrice } from '@contracts/catalog';
 class Prices {
   @Handles(PriceTold)
-  told() { return this.messenger.call(AskPrice, { sku: 'a' }); }
+  told() { this.messenger.send(TellPrice, { sku: 'a' }); return this.messenger.call(AskPrice, { sku: 'a' }); }
 }
 `;
 
@@ -78,8 +79,8 @@ beforeAll(() => {
   put('apps/gateway/src/prices.ts', CONSUMER);
   put('.gitignore', 'node_modules\ndist\n');
   const first = contracts();
-  // Two schemas, the .proto file, the numbers of its fields, and the import of these.
-  expect(first).toEqual({ status: 0, out: '2 contracts, 0 problems, 5 written\n' });
+  // Three schemas, the .proto file, the numbers of its fields, and the import of these.
+  expect(first).toEqual({ status: 0, out: '3 contracts, 0 problems, 6 written\n' });
   expect(readFileSync(at(`${HOME}/src/index.ts`), 'utf8')).toBe(MARKET);
   git('init', '-q');
   git('add', '-A');
@@ -94,7 +95,7 @@ afterAll(() => rmSync(tree, { recursive: true, force: true }));
 
 describe('the contract gate against a base', () => {
   it('takes what is as it was, and more', () => {
-    expect(against()).toEqual({ status: 0, out: '2 contracts against base, 0 problems\n' });
+    expect(against()).toEqual({ status: 0, out: '3 contracts against base, 0 problems\n' });
     changed('cents: z.int() }), {', 'cents: z.int(), note: z.string().optional() }), {');
     expect(contracts().status).toBe(0);
     expect(against().status).toBe(0);
@@ -114,7 +115,7 @@ describe('the contract gate against a base', () => {
       `${HOME}/withdrawn.json`,
       JSON.stringify({ 'catalog.price-told.v1': 'no log holds one since the first of May' }),
     );
-    expect(against()).toEqual({ status: 0, out: '2 contracts against base, 0 problems\n' });
+    expect(against()).toEqual({ status: 0, out: '3 contracts against base, 0 problems\n' });
   });
 
   it('refuses a version that cannot read what was deleted, and a withdrawal without a reason', () => {
@@ -150,6 +151,20 @@ describe('the contract gate against a base', () => {
       'idempotent: false',
       'catalog.ask-price v1 (call), idempotent: was true',
       'catalog.ask-price.v1.idempotent',
+    ],
+    [
+      'a key that was dropped',
+      "z.object({ sku: z.string() }), { key: 'sku' }",
+      'z.object({ sku: z.string() })',
+      'catalog.tell-price v1 (command), key: was sku, is none',
+      'catalog.tell-price.v1.key',
+    ],
+    [
+      'another key',
+      "cents: z.int() }), { key: 'sku' }",
+      "cents: z.int(), shop: z.string().default('a') }), { key: 'shop' }",
+      'catalog.price-told v1 (event), key: was sku, is shop',
+      'catalog.price-told.v1.key',
     ],
     [
       'a break of a call under another version',
