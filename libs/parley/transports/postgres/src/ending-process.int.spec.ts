@@ -94,7 +94,9 @@ const dead = async () =>
 it.each([
   ['command', 'a rejection that nobody handles', TakeJob],
   ['command', 'a lack of memory', TakeJob],
+  ['command', 'SIGSEGV', TakeJob],
   ['event', 'exit', JobDone],
+  ['event', 'SIGKILL', JobDone],
 ])(
   'a %s that ends its process by %s is dead after a stated number of deliveries, and its neighbours take effect',
   async (_, how, contract) => {

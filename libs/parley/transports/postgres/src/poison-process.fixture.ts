@@ -15,6 +15,7 @@ export const JobDone = event('orders.job-done', Job, { key: 'key' });
 
 function end(how: string): Promise<never> {
   if (how === 'exit') process.exit(1);
+  if (how === 'SIGKILL' || how === 'SIGSEGV') process.kill(process.pid, how);
   if (how === 'a lack of memory')
     for (const held: string[][] = []; ;) held.push(new Array<string>(1_000_000).fill('x'));
   void Promise.reject(new Error('nobody waits for this'));
