@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, isSame, tryKill } from '../tools/dev/process-tree.mjs';
+import { hasExited, isReady, ready, runIn } from '../tools/shop/launched-shop.mjs';
 import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
 
@@ -22,7 +23,7 @@ const COPIED = [
   'package.json',
   '.swcrc',
 ];
-const READY_WITHIN = 150_000;
+const READY_WITHIN_MS = 150_000;
 
 /**
  * Below the shop's own folder: environments of single processes, for circumstances.mjs.
@@ -83,32 +84,17 @@ export class Shop {
     await this.allReady();
   }
 
-  async allReady(within = READY_WITHIN) {
-    for (const until = Date.now() + within; Date.now() < until; await sleep(250)) {
-      if (this.#launcher.exitCode !== null || this.#launcher.signalCode !== null) break;
-      if (this.isReady()) return;
-    }
-    throw new Error(
-      `The shop did not get ready. Its launcher said:\n${fs.readFileSync(this.log, 'utf8').slice(-2000)}`,
-    );
+  allReady(withinMs = READY_WITHIN_MS) {
+    return ready(this.#launcher, { log: this.log, withinMs, isReady: () => this.isReady() });
   }
 
   isReady() {
     const run = this.run();
-    const instances = Object.values(run?.instances ?? {});
-    return (
-      run?.launcher.pid === this.#launcher.pid &&
-      instances.length > 0 &&
-      instances.every((instance) => instance.pid && instance.ready && isSame(instance))
-    );
+    return run?.launcher.pid === this.#launcher.pid && isReady(run);
   }
 
   run() {
-    try {
-      return JSON.parse(fs.readFileSync(path.join(this.dir, '.data/run.json'), 'utf8'));
-    } catch {
-      return undefined;
-    }
+    return runIn(this.dir);
   }
 
   /** The pid that got the signal; undefined when there was none, for example between two starts. */
@@ -185,8 +171,7 @@ export class Shop {
   }
 
   async stop() {
-    if (!this.#launcher || this.#launcher.exitCode !== null || this.#launcher.signalCode !== null)
-      return;
+    if (!this.#launcher || hasExited(this.#launcher)) return;
     for (const instance of Object.values(this.run()?.instances ?? {}))
       if (instance.pid && isSame(instance)) tryKill(instance.pid, 'SIGCONT');
     const exited = once(this.#launcher, 'exit');

@@ -4,9 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isSame, tryKill } from '../dev/process-tree.mjs';
-import { RUN_FILE } from '../dev/run-file.mjs';
+import { hasExited, isReady, lastWords, ready, runIn } from './launched-shop.mjs';
 
 /** @import { ChildProcess } from 'node:child_process' */
 /** @import { Run } from '../dev/run-file.mjs' */
@@ -45,30 +44,26 @@ export class ShopFolder {
       detached: true,
     });
     fs.closeSync(out);
-    for (const until = Date.now() + READY_WITHIN_MS; Date.now() < until; await sleep(250)) {
-      if (this.#hasExited()) break;
-      if (this.#isReady()) return;
-    }
-    throw new Error(`it did not get ready. Its launcher said:\n${this.lastWords()}`);
+    await ready(this.#npm, {
+      log: this.log,
+      withinMs: READY_WITHIN_MS,
+      isReady: () => isReady(this.run()),
+    });
   }
 
   lastWords() {
-    return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8').slice(-2000).trim() : '';
+    return lastWords(this.log);
   }
 
   /** @returns {Run | undefined} */
   run() {
-    try {
-      return JSON.parse(fs.readFileSync(path.join(this.folder, RUN_FILE), 'utf8'));
-    } catch {
-      return undefined; // it does not run, or its file is being written
-    }
+    return runIn(this.folder);
   }
 
   /** An orderly stop, as by Ctrl-C. Does nothing when it does not run. */
   async stop() {
     const npm = this.#npm;
-    if (!npm || this.#hasExited()) return;
+    if (!npm || hasExited(npm)) return;
     const exited = once(npm, 'exit');
     const launcher = this.run()?.launcher;
     if (launcher && isSame(launcher)) tryKill(launcher.pid, 'SIGTERM');
@@ -77,17 +72,5 @@ export class ShopFolder {
     const late = setTimeout(() => group && tryKill(-group, 'SIGKILL'), STOPPED_WITHIN_MS);
     await exited;
     clearTimeout(late);
-  }
-
-  #hasExited() {
-    return this.#npm?.exitCode !== null || this.#npm.signalCode !== null;
-  }
-
-  #isReady() {
-    const instances = Object.values(this.run()?.instances ?? {});
-    return (
-      instances.length > 0 &&
-      instances.every(({ pid, started, ready }) => pid && ready && isSame({ pid, started }))
-    );
   }
 }

@@ -24,7 +24,7 @@ export {
 export { hostileSuite, type Fate, type WayIn } from './hostile/hostile-suite';
 export { type Attributes, type Good, type Hostile, HOSTILE } from './hostile/hostile';
 export { Instance } from './harness/instance';
-export { eventually, Gate, Recorder } from './harness/recorder';
+export { eventually, eventuallyPasses, Gate, Recorder } from './harness/recorder';
 export { linkedTechnology, MemoryDatabases, FaultyLink } from './harness/memory-place';
 export { guarantees, guaranteesOf, type GuaranteeId } from './guarantees';
 export { TcpProxy } from './harness/tcp-proxy';

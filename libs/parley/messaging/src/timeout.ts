@@ -18,3 +18,15 @@ export async function withTimeout<T>(
     cancel();
   }
 }
+
+/**
+ * Waits for `promise` at most `milliseconds`; resolves to whether it was settled by then. Never
+ * rejects.
+ */
+export function settledWithin(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  return withTimeout(milliseconds, settled, () => new Error('late')).catch(() => false);
+}

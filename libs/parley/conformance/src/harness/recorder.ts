@@ -69,3 +69,26 @@ export async function eventually<T>(
     await new Promise((resolve) => setTimeout(resolve, OFTEN));
   }
 }
+
+/** Polls until the check does not throw any more; then throws its last error. */
+export async function eventuallyPasses(
+  check: () => Promise<void> | void,
+  patience = 20_000,
+): Promise<void> {
+  let last: unknown;
+  await eventually(
+    async () => {
+      try {
+        await check();
+        return true;
+      } catch (error) {
+        last = error;
+        return false;
+      }
+    },
+    'the check to pass',
+    patience,
+  ).catch(() => {
+    throw last;
+  });
+}

@@ -179,7 +179,7 @@ export {
   type DrainableMessaging,
   Shutdown,
 } from '../shutdown';
-export { withTimeout } from '../timeout';
+export { settledWithin, withTimeout } from '../timeout';
 export {
   type DeferredBroadcast,
   type ReceivedBroadcast,

@@ -11,7 +11,7 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { TcpProxy } from '@parley/conformance';
+import { eventuallyPasses, TcpProxy } from '@parley/conformance';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -165,7 +165,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     );
     await (await transport()).publish([loose(1)]);
     await received.until(1);
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect(await intake.backlog()).toEqual([
         { subscription: owner, waiting: 0, parked: 0, delayed: 1, dead: 0 },
       ]),
@@ -205,17 +205,17 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     const road = await TcpProxy.to(url, 61_616);
     opened.push({ close: () => road.close() });
     const second = await instance(handleBy('second'), { at: road.along(url) });
-    await eventually(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
-    await eventually(() => expect(first.intake.activeLanes).toBeLessThanOrEqual(8));
+    await eventuallyPasses(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
+    await eventuallyPasses(() => expect(first.intake.activeLanes).toBeLessThanOrEqual(8));
     const third = await instance(handleBy('third'));
     gone.add('first');
     await first.close();
     gone.add('second');
     road.cut();
-    await eventually(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
+    await eventuallyPasses(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
     going = false;
     await sending;
-    await eventually(
+    await eventuallyPasses(
       () =>
         expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)),
       40_000,
@@ -238,7 +238,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     await sender.publish([keyed('a', 1)]);
     await first.received.until(1);
     await sender.publish([keyed('a', 2), loose(3), loose(4)]);
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect((await first.intake.backlog())[0]).toMatchObject({ waiting: 1 }),
     );
     await first.intake.stop();
@@ -281,7 +281,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     delivery!.reject();
     await once(refusing.close() ?? refusing, 'receiver_close');
     await instance();
-    await eventually(() => expect(buried).toHaveLength(1));
+    await eventuallyPasses(() => expect(buried).toHaveLength(1));
     expect(buried[0]).toMatchObject({
       message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } },
       failure: { error: 'GivenUpByBroker' },
@@ -299,11 +299,11 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
       [laneOf(owner, 'a'), keyed('a', 2)],
     ] as const) {
       await managing(url, (management) => management.ask('destroyQueue', queue, true, true));
-      await eventually(async () => {
+      await eventuallyPasses(async () => {
         await sender.publish([again]);
         expect(numbers(received.all)).toContain(numberIn(again.body));
       });
-      await eventually(() => expect(intake.health().state).toBe('consuming'));
+      await eventuallyPasses(() => expect(intake.health().state).toBe('consuming'));
     }
   });
 
@@ -317,7 +317,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
       state: 'consuming',
     });
     road.down();
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toMatchObject({
         state: 'disconnected',
         reason: expect.stringContaining('activemq://'),
@@ -326,7 +326,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     road.up();
     await (await transport()).publish([loose(1)]);
     await received.until(1);
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toEqual({
         technology: 'activemq',
         kind: 'command',
@@ -381,7 +381,7 @@ type Handle = (delivery: Delivery) => Outcome | Promise<Outcome>;
     for (const { received } of [one, other])
       expect((await received.until(1))[0]).toMatchObject({ headers: news.envelope, attempt: 1 });
     road.cut();
-    await eventually(async () => {
+    await eventuallyPasses(async () => {
       await sender.publish([message(contracts.news, { n: 2 }, {})]);
       expect(numbers(other.received.all)).toContain(2);
     });
@@ -522,16 +522,3 @@ const numberIn = (body: Buffer): number => (JSON.parse(body.toString()) as { n: 
 const numbers = (deliveries: readonly Delivery[]): number[] =>
   deliveries.map(({ body }) => numberIn(body));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Polls until the check passes: for facts that only the broker knows. */
-async function eventually(check: () => Promise<void> | void, bound = 20_000): Promise<void> {
-  const until = Date.now() + bound;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}

@@ -8,9 +8,9 @@ import {
   type ConsumerHealth,
   TRANSPORT_ID,
   type TransportContext,
+  withTimeout,
 } from '@parley/messaging/transport';
 import { type Address, KafkaUnavailableError, startFailure } from './address';
-import { within } from './bound';
 import type { KafkaClient } from './client';
 import { GroupReader } from './group-reader';
 import type { Stored, Topics } from './topology';
@@ -62,7 +62,11 @@ export class KafkaConsumerServer extends ServerKafka implements Consumer {
         ),
       );
     try {
-      await within(STARTED_WITHIN, Promise.all(this.readers.map((reader) => reader.start())), late);
+      await withTimeout(
+        STARTED_WITHIN,
+        Promise.all(this.readers.map((reader) => reader.start())),
+        late,
+      );
     } catch (error) {
       await this.close();
       return started(startFailure(this.address, error));

@@ -15,10 +15,10 @@ import {
   readerName,
   type TransportContext,
   type RegisteredSubscription,
+  settledWithin,
 } from '@parley/messaging/transport';
 import type { AssignedPartition } from './assigned-partition';
 import { typeOf, unpack } from './cloudevents';
-import { settledWithin } from './bound';
 import {
   type Batch,
   type GroupConsumer,

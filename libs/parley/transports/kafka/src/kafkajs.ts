@@ -1,5 +1,5 @@
 import { ClientKafka } from '@nestjs/microservices';
-import { socketHost } from '@parley/messaging/transport';
+import { socketHost, settledWithin } from '@parley/messaging/transport';
 import {
   type Admin as KafkaJsAdmin,
   ConfigResourceTypes,
@@ -12,7 +12,6 @@ import {
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from './address';
-import { settledWithin } from './bound';
 import {
   type Admin,
   type Group,

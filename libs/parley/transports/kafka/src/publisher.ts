@@ -11,11 +11,12 @@ import {
   NotStoredError,
   UnroutableError,
   PublishErrors,
+  settledWithin,
+  withTimeout,
 } from '@parley/messaging/transport';
 import { sleep } from '@parley/resilience';
 import { type Address, startFailure } from './address';
 import { pack, sizeOf } from './cloudevents';
-import { settledWithin, within } from './bound';
 import { type KafkaClient, type Outgoing, type Producer, RejectionError } from './client';
 import { isComingUp } from './coming-up';
 import { partitionOf } from './partition';
@@ -66,7 +67,7 @@ export class KafkaPublisher {
   async connect(): Promise<void> {
     const late = () => new Error(`no answer within ${CONNECTED_WITHIN / 1_000} s`);
     try {
-      await within(CONNECTED_WITHIN, this.connected(), late);
+      await withTimeout(CONNECTED_WITHIN, this.connected(), late);
     } catch (error) {
       await this.close();
       throw startFailure(this.address, error);
@@ -157,7 +158,7 @@ export class KafkaPublisher {
   private async topicOf({ contract: { kind, owner } }: OutgoingMessage): Promise<KnownTopic> {
     const late = () => this.errors.notConnected(`no answer within ${CONFIRMED_WITHIN / 1_000} s`);
     try {
-      return await within(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
+      return await withTimeout(CONFIRMED_WITHIN, this.topics.ensure(kind as Stored, owner), late);
     } catch (error) {
       if (error instanceof NotStoredError || (error as Error).name === 'TopologyMismatchError')
         throw error;
@@ -231,7 +232,7 @@ export class KafkaPublisher {
     let unknown: RejectionError | undefined;
     for (;;) {
       try {
-        return await within(
+        return await withTimeout(
           Math.max(1, until - performance.now()),
           this.attempt(messages),
           () => unknown ?? new RejectionError('unknown', 'no confirm in time'),

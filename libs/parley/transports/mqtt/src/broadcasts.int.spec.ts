@@ -9,7 +9,7 @@ import {
   systemClock,
   type Transport,
 } from '@parley/messaging/transport';
-import { TcpProxy } from '@parley/conformance';
+import { eventuallyPasses, TcpProxy } from '@parley/conformance';
 import { connectAsync, type IPublishPacket, type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -190,14 +190,14 @@ type Sent = [topic: string, payload: Buffer, packet: IPublishPacket];
     const { intake, until } = await listener(road.along(url));
     expect(intake.health()).toEqual({ technology: 'mqtt', kind: 'broadcast', state: 'consuming' });
     road.down();
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toMatchObject({
         state: 'disconnected',
         reason: expect.stringContaining('mqtt://'),
       }),
     );
     road.up();
-    await eventually(() => expect(intake.health().state).toBe('consuming'));
+    await eventuallyPasses(() => expect(intake.health().state).toBe('consuming'));
     await (await transport()).publish([sending({ id: 'p1' })]);
     await until(1);
   });
@@ -214,7 +214,7 @@ type Sent = [topic: string, payload: Buffer, packet: IPublishPacket];
     });
     road.down();
     road.up();
-    await eventually(() => sender.publish([sending({ id: 'next' })]));
+    await eventuallyPasses(() => sender.publish([sending({ id: 'next' })]));
     await until(2);
     expect(received.map(({ body }) => body.toString())).toEqual(['{"id":"lost"}', '{"id":"next"}']);
   });
@@ -228,9 +228,9 @@ type Sent = [topic: string, payload: Buffer, packet: IPublishPacket];
     const states: string[] = [];
     watcher.on('message', (_, payload) => states.push(payload.toString()));
     await transport(road.along(url), 'i');
-    await eventually(() => expect(states).toEqual(['online']));
+    await eventuallyPasses(() => expect(states).toEqual(['online']));
     road.down();
-    await eventually(() => expect(states).toEqual(['online', 'offline']));
+    await eventuallyPasses(() => expect(states).toEqual(['online', 'offline']));
   });
 
   describe('says in one sentence, without the password, and in less than 15 s', () => {
@@ -297,17 +297,4 @@ function envelopeOf(type: string, more: Partial<Envelope>): Envelope {
     sequence: '1',
     ...more,
   };
-}
-
-/** Polls until the check passes: for facts that only the broker knows. */
-async function eventually(check: () => Promise<void> | void, bound = 15_000): Promise<void> {
-  const until = Date.now() + bound;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }

@@ -10,7 +10,7 @@ import {
   type Transport,
   type TransportContext,
 } from '@parley/messaging/transport';
-import { TcpProxy } from '@parley/conformance';
+import { eventuallyPasses, TcpProxy } from '@parley/conformance';
 import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'amqplib';
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -128,14 +128,14 @@ const done: Outcome = { kind: 'done', settled: false };
       state: 'consuming',
     });
     road.down();
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toMatchObject({
         state: 'disconnected',
         reason: expect.stringContaining('lost'),
       }),
     );
     road.up();
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toEqual({
         technology: 'rabbitmq',
         kind: 'broadcast',
@@ -151,7 +151,7 @@ const done: Outcome = { kind: 'done', settled: false };
     await sender.publish([sending()]);
     await direct.deleteExchange(exchange);
     await expect(sender.publish([sending()])).rejects.toThrow(exchange);
-    await eventually(() => sender.publish([sending()]));
+    await eventuallyPasses(() => sender.publish([sending()]));
     await direct.checkExchange(exchange);
   });
 
@@ -223,17 +223,4 @@ function envelopeOf(type: string): Envelope {
     producerbuild: 'x',
     sequence: '1',
   };
-}
-
-/** Polls until the condition holds, for states that only the broker knows. */
-async function eventually(check: () => Promise<void> | void, bound = 15_000): Promise<void> {
-  const until = Date.now() + bound;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }

@@ -16,6 +16,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
+import { eventuallyPasses } from '@parley/conformance';
 import { z } from 'zod';
 import { Address } from './address';
 import { CommandConsumer } from './command-consumer';
@@ -169,7 +170,7 @@ jest.setTimeout(30_000);
       name: 'UnroutableError',
       message: expect.stringContaining(owner),
     });
-    await eventually(() => sender.publish([loose(3)]));
+    await eventuallyPasses(() => sender.publish([loose(3)]));
     const { received } = await instance();
     expect(numbers(await received.until(1))).toEqual([3]);
   });
@@ -207,14 +208,16 @@ jest.setTimeout(30_000);
     );
     await carrier.publish([loose(1)]);
     await received.until(1);
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect((await intake.backlog())[0]).toMatchObject({ waiting: 0, delayed: 1 }),
     );
     await carrier.close();
     // Its copies cannot be stored any more: the original has to stay.
     await (await transport()).publish([loose(2)]);
     await received.until(2);
-    await eventually(async () => expect((await intake.backlog())[0]).toMatchObject({ delayed: 1 }));
+    await eventuallyPasses(async () =>
+      expect((await intake.backlog())[0]).toMatchObject({ delayed: 1 }),
+    );
     dropConnection(intake);
     const again = await received.until(3);
     expect(numbers(again)).toEqual([1, 2, 2]);
@@ -243,7 +246,7 @@ jest.setTimeout(30_000);
     await received.until(2);
     expect(intake.health().state).toBe('consuming');
     dropConnection(intake);
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toMatchObject({
         state: 'disconnected',
         reason: expect.stringContaining('lost'),
@@ -253,7 +256,7 @@ jest.setTimeout(30_000);
     expect(numbers(again).sort()).toEqual([1, 2]);
     expect(again.map(({ attempt }) => attempt)).toEqual([1, 1]); // a delivery without an outcome is no attempt
     expect(aborted).toMatchObject({ message: expect.stringContaining('connection') });
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toEqual({
         technology: 'rabbitmq',
         kind: 'command',
@@ -285,15 +288,15 @@ jest.setTimeout(30_000);
       for (; going; sent++) await sender.publish(keys.map((key) => keyed(key, sent)));
     })();
     const second = await instance(handle);
-    await eventually(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
-    await eventually(() => expect(first.intake.activeLanes).toBeLessThanOrEqual(8));
+    await eventuallyPasses(() => expect(second.intake.activeLanes).toBeGreaterThanOrEqual(6));
+    await eventuallyPasses(() => expect(first.intake.activeLanes).toBeLessThanOrEqual(8));
     const third = await instance(handle);
     await first.close();
     dropConnection(second.intake);
-    await eventually(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
+    await eventuallyPasses(() => expect(third.intake.activeLanes).toBeGreaterThanOrEqual(6));
     going = false;
     await sending;
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect([...order.values()].map((seen) => new Set(seen).size)).toEqual(keys.map(() => sent)),
     );
     // Unacknowledged messages of the lost connection may repeat; no message may come for the first
@@ -328,7 +331,7 @@ jest.setTimeout(30_000);
     await first.received.until(1);
     // The one slot is taken: the first of these is held, the second one waits at the broker.
     await sender.publish([loose(2), loose(3)]);
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect((await first.intake.backlog())[0]).toMatchObject({ waiting: 1 }),
     );
     await first.intake.stop();
@@ -399,18 +402,18 @@ jest.setTimeout(30_000);
     await direct.consume(queue, (message) => direct.nack(message!, false, false), {
       consumerTag: 'refuses',
     });
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(1),
     );
     await direct.cancel('refuses');
     await instance();
-    await eventually(() => expect(buried).toHaveLength(1));
+    await eventuallyPasses(() => expect(buried).toHaveLength(1));
     expect(buried[0]).toMatchObject({
       message: { subscription: owner, key: 'a', headers: { type: contracts.keyed.name } },
       failure: { error: 'GivenUpByBroker' },
     });
     expect(buried[0]!.failure.message).toContain(`${queue}: rejected`);
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect((await direct.checkQueue(deadQueue(owner))).messageCount).toBe(0),
     );
   });
@@ -420,12 +423,12 @@ jest.setTimeout(30_000);
     const sender = await transport();
     await sender.publish([loose(0)]);
     await direct.deleteQueue(owner);
-    await eventually(() => sender.publish([loose(1)]));
-    await eventually(() => expect(numbers(received.all)).toContain(1));
+    await eventuallyPasses(() => sender.publish([loose(1)]));
+    await eventuallyPasses(() => expect(numbers(received.all)).toContain(1));
     await direct.deleteQueue(laneOf(owner, 'a'));
-    await eventually(() => sender.publish([keyed('a', 2)]));
-    await eventually(() => expect(numbers(received.all)).toContain(2));
-    await eventually(() => expect(intake.health().state).toBe('consuming'));
+    await eventuallyPasses(() => sender.publish([keyed('a', 2)]));
+    await eventuallyPasses(() => expect(numbers(received.all)).toContain(2));
+    await eventuallyPasses(() => expect(intake.health().state).toBe('consuming'));
   });
 
   it('understands a producer without Nest', async () => {
@@ -477,7 +480,7 @@ jest.setTimeout(30_000);
     await sender.publish([loose(1)]);
     await received.until(1);
     await sender.publish([loose(2), loose(3), loose(4, { delay: 60_000 })]);
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect(await intake.backlog()).toEqual([
         { subscription: owner, waiting: 2, parked: 0, delayed: 1, dead: 0 },
       ]),
@@ -621,14 +624,14 @@ jest.setTimeout(30_000);
       await received.until(200);
       const brokers = (verb: string) => promisify(execFile)('bash', [restart, verb, 'rabbitmq']);
       await brokers('down');
-      await eventually(() => expect(intake.health().state).toBe('disconnected'));
+      await eventuallyPasses(() => expect(intake.health().state).toBe('disconnected'));
       await brokers('up');
-      await eventually(() => expect(intake.health().state).toBe('consuming'), 60_000);
+      await eventuallyPasses(() => expect(intake.health().state).toBe('consuming'), 60_000);
       const before = received.all.length;
       await received.until(before + 200);
       going = false;
       await sending;
-      await eventually(() =>
+      await eventuallyPasses(() =>
         expect(
           [...confirmed].filter(
             (n) => !received.has(contracts.loose, n) || !received.has(contracts.keyed, n),
@@ -707,17 +710,4 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 function dropConnection(intake: CommandConsumer): void {
   const manager = intake.unwrap<{ connection: { connection: { stream: Socket } } }>();
   manager.connection.connection.stream.destroy(new Error('cut'));
-}
-
-/** Polls until the condition holds, for states that only the broker knows. */
-async function eventually(check: () => Promise<void> | void, bound = 20_000): Promise<void> {
-  const until = Date.now() + bound;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }

@@ -13,6 +13,7 @@ import { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { eventuallyPasses } from '@parley/conformance';
 import { z } from 'zod';
 import { RedisBroadcastConsumer } from './broadcast-consumer';
 import { redis } from './redis';
@@ -118,15 +119,15 @@ jest.setTimeout(30_000);
     const sender = await transport(url);
     expect(intake.health()).toEqual({ technology: 'redis', kind: 'broadcast', state: 'consuming' });
     road.block();
-    await eventually(() =>
+    await eventuallyPasses(() =>
       expect(intake.health()).toMatchObject({
         state: 'disconnected',
         reason: expect.stringContaining('redis://'),
       }),
     );
     await road.open();
-    await eventually(() => expect(intake.health().state).toBe('consuming'));
-    await eventually(async () =>
+    await eventuallyPasses(() => expect(intake.health().state).toBe('consuming'));
+    await eventuallyPasses(async () =>
       expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]),
     );
     await sender.publish([sending(contract)]);
@@ -144,7 +145,7 @@ jest.setTimeout(30_000);
     });
     expect(Date.now() - began).toBeLessThan(11_000);
     await road.open();
-    await eventually(async () =>
+    await eventuallyPasses(async () =>
       expect(await direct.pubsub('NUMSUB', channel)).toEqual([channel, 1]),
     );
     await sender.publish([sending(contract)]);
@@ -297,18 +298,5 @@ class Road {
 
   close(): void {
     this.block();
-  }
-}
-
-/** Polls until the check passes: for facts that only Redis knows. */
-async function eventually(check: () => Promise<void> | void, bound = 15_000): Promise<void> {
-  const until = Date.now() + bound;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
   }
 }

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { event, type Contract } from '@parley/contract';
 import { Subscription, type SubscriptionOptions } from '@parley/messaging';
-import { type Clock, type Delivery, HandlerRegistry, type OutgoingMessage, type Outcome, systemClock, type TransportContext } from '@parley/messaging/transport'; // prettier-ignore
+import { type Delivery, HandlerRegistry, type OutgoingMessage, type Outcome, type TransportContext } from '@parley/messaging/transport'; // prettier-ignore
 import { Client, Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 import { NotificationListener } from '../connection/notification-listener';
 import type { Caller } from '../connection/database';
 import { install } from '../install';
+import { StoppableClock } from '../stoppable-clock.fixture';
 import { EventConsumer } from './event-consumer';
 import { Sequencer } from './log-sequencer';
 
@@ -150,23 +151,6 @@ export class Seen<T> {
 
   reach(count: number): Promise<void> {
     return this.until((all) => all.length >= count);
-  }
-}
-
-/** The system's time, until it is stopped: then no timer fires any more. */
-class StoppableClock implements Clock {
-  stopped = false;
-  /** Milliseconds that the time of day is off. */
-  off = 0;
-  elapsed(): number {
-    return systemClock.elapsed();
-  }
-
-  now(): number {
-    return systemClock.now() + this.off;
-  }
-  after(milliseconds: number, callback: () => void): () => void {
-    return systemClock.after(milliseconds, () => !this.stopped && callback());
   }
 }
 

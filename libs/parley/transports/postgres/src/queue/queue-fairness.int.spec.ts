@@ -3,7 +3,8 @@ import { connectionTo } from '../address';
 import { LaneLeases, type Lane } from './lane-leases';
 import { SEND, sendValues } from './queue-sender';
 import { TrialDatabase } from '../trial-database.fixture';
-import { reserve, StoppableClock } from './worker.fixture';
+import { StoppableClock } from '../stoppable-clock.fixture';
+import { reserve } from './worker.fixture';
 
 jest.setTimeout(60_000);
 

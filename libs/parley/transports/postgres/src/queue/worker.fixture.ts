@@ -3,8 +3,6 @@ import { command } from '@parley/contract';
 import {
   AlreadyHandledError,
   LeaseLostError,
-  systemClock,
-  type Clock,
   type Delivery,
   type Outcome,
   type OutgoingMessage,
@@ -16,6 +14,7 @@ import { z } from 'zod';
 import { Database } from '../connection/database';
 import { QueueConsumer } from './queue-consumer';
 import { connectionTo } from '../address';
+import { StoppableClock } from '../stoppable-clock.fixture';
 import { PostgresStore } from '../store/store';
 import type { TrialDatabase } from '../trial-database.fixture';
 
@@ -40,23 +39,6 @@ export function reserve(
     body: Buffer.from(JSON.stringify({ key, n })),
     delay: options.delay,
   };
-}
-
-/** A process's clock; once stopped, no timer fires any more. */
-export class StoppableClock implements Clock {
-  stopped = false;
-  /** Milliseconds that the time of day is off. */
-  off = 0;
-  elapsed(): number {
-    return systemClock.elapsed();
-  }
-
-  now(): number {
-    return systemClock.now() + this.off;
-  }
-  after(milliseconds: number, callback: () => void): () => void {
-    return systemClock.after(milliseconds, () => !this.stopped && callback());
-  }
 }
 
 export interface Effect {
