@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { transformFile } from '@swc/core';
 import { leftOut, LONG_SPECS, untried } from './spec-sets.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -31,6 +32,19 @@ const without = (env, all) => {
   return specs.filter((file) => patterns.some((pattern) => pattern.test(`/checkout/${file}`)));
 };
 
+/**
+ * The promises as the suites read them, not as text.
+ * @returns {Promise<[number: string, { fast?: true, kinds: string[] }][]>}
+ */
+async function declared() {
+  const { code } = await transformFile(
+    path.join(root, 'libs/parley/conformance/src/guarantees.ts'),
+    { swcrc: false, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } },
+  );
+  const { guarantees } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  return Object.entries(guarantees);
+}
+
 describe('the sets of specs', () => {
   it('leave out long specs, which are there, and with --all none', () => {
     assert.deepEqual(without(BROKERS, false).sort(), [...long].sort());
@@ -55,6 +69,18 @@ describe('the sets of specs', () => {
     const all = untried(BROKERS, { all: true }).join('\n');
     assert.doesNotMatch(all, /Left out|no broker/);
     assert.deepEqual(untried({ CONFORMANCE_REPORT: 'folder' }, { all: true }), []);
+  });
+
+  it('tell exactly the promises that no test of the run tried', async () => {
+    const promises = await declared();
+    /** @param {string[]} numbers */
+    const sentence = (numbers) =>
+      `Not tried here, for they take longer: ${numbers.length} of ${promises.length} promises (${numbers.join(' ')})`;
+    const slow = promises.filter(([, { fast }]) => !fast).map(([number]) => number);
+    assert.ok(untried(BROKERS, { all: true }).join('\n').includes(sentence(slow)));
+    const leftOutToo = promises.filter(([, { fast, kinds }]) => !fast || !kinds.includes('call'));
+    const told = untried(BROKERS, { all: false }).join('\n');
+    assert.ok(told.includes(sentence(leftOutToo.map(([number]) => number))));
   });
 
   it('are all run by CI', () => {
