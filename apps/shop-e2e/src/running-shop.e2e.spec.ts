@@ -11,6 +11,17 @@ if (runFile)
   describe('as processes', () => {
     scenarios(() => RunningShop.open(runFile));
 
+    it('takes an order by GraphQL, and tells how it goes on to its end', async () => {
+      const shop = await RunningShop.open(runFile);
+      try {
+        const orderId = await shop.placeByGraphql();
+        expect((await shop.followed(orderId)).at(-1)).toBe('delivered');
+        expect((await shop.order(orderId)).status).toBe('delivered');
+      } finally {
+        await shop.close();
+      }
+    });
+
     it('keeps no payment token in plain in any table, neither while it waits nor afterwards', async () => {
       const shop = await RunningShop.open(runFile);
       try {

@@ -6,7 +6,9 @@ import { promisify } from 'node:util';
 import { ChargePayment } from '@contracts/payments';
 import type { Order } from '@contracts/orders';
 import type { Contract } from '@parley/contract';
+import { createClient } from 'graphql-ws';
 import { Client } from 'pg';
+import { WebSocket } from 'ws';
 import { ProviderWindow } from './provider-window.fixture';
 import { ASKED, SCARCE, type Service, type Stage, type Wish } from './stage';
 
@@ -88,6 +90,46 @@ export class RunningShop implements Stage {
     const { orderId } = (await response.json()) as { orderId: string };
     this.conversations.set(orderId, response.headers.get('x-correlation-id')!);
     return orderId;
+  }
+
+  /** The same by GraphQL. */
+  async placeByGraphql(): Promise<string> {
+    const query = `mutation ($key: String!, $order: NewOrderInput!) {
+      placeOrder(idempotencyKey: $key, order: $order) { orderId }
+    }`;
+    const address = { line1: 'Gasse 1', city: 'Ulm', postcode: '89073', country: 'DE' };
+    const order = {
+      customer: { name: 'Ada', email: 'ada@example.org', address },
+      lines: [{ sku: 'TEA-0001', quantity: 2 }],
+      payment: { token: 'tok_ok' },
+    };
+    const response = await fetch(`${this.run.gatewayUrl}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query, variables: { key: randomUUID(), order } }),
+    });
+    const answer = (await response.json()) as { data?: { placeOrder?: { orderId: string } } };
+    const orderId = answer.data?.placeOrder?.orderId;
+    if (orderId === undefined) throw new Error(`GraphQL answered ${JSON.stringify(answer)}`);
+    this.conversations.set(orderId, response.headers.get('x-correlation-id')!);
+    return orderId;
+  }
+
+  /** The statuses that a subscription tells until the order is at its end. */
+  async followed(orderId: string): Promise<readonly unknown[]> {
+    const client = createClient({
+      url: `${this.run.gatewayUrl.replace('http', 'ws')}/graphql`,
+      webSocketImpl: WebSocket,
+    });
+    const query = 'subscription ($id: ID!) { orderProgress(id: $id) { number status } }';
+    const seen: unknown[] = [];
+    for await (const { data } of client.iterate<{ orderProgress: { status: unknown } }>({
+      query,
+      variables: { id: orderId },
+    }))
+      seen.push(data?.orderProgress.status);
+    await client.dispose();
+    return seen;
   }
 
   /** A service that starts again may be missed for a moment. */
