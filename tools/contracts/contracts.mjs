@@ -1,7 +1,7 @@
 // npm run contracts: writes what the contracts promise to
 // libs/contracts/<owner>/schemas/<contract>.v<version>.json, and what their calls are in protobuf to
-// libs/contracts/<owner>/<owner>.proto, unless that would break the conversation without a new
-// version.
+// libs/contracts/<owner>/<owner>.proto and as OpenAPI in libs/contracts/<owner>/openapi.json, unless
+// that would break the conversation without a new version.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -449,6 +449,23 @@ async function edgeFiles(kit) {
   return { files, problems: edgeBreaks(kit, documents, options.base ? inBase : here) };
 }
 
+/**
+ * The OpenAPI documents that are to be written. They say what the schemas say: a change that would
+ * break one breaks a schema.
+ * @param {ContractKit} kit
+ * @param {Promised[]} contracts
+ */
+function openApis({ openApiOf }, contracts) {
+  return owners.flatMap((owner) => {
+    const own = contracts.map(({ schema }) => schema).filter((schema) => ownerOf(schema) === owner);
+    if (!own.some(({ kind }) => kind === 'call')) return [];
+    const file = `${HOME}/${owner}/openapi.json`;
+    const text = `${JSON.stringify(openApiOf(owner, own), null, 2)}\n`;
+    const isWritten = fs.existsSync(file) && fs.readFileSync(file, 'utf8') === text;
+    return isWritten ? [] : [{ file, text, says: 'is not as its contracts' }];
+  });
+}
+
 async function judged() {
   await compileContracts();
   const rules = load('libs/parley/contract/src/index.ts');
@@ -478,7 +495,7 @@ async function judged() {
   return {
     contracts,
     problems: [...problems, ...made.problems, ...edge.problems],
-    stale: [...schemas, ...made.files, ...edge.files],
+    stale: [...schemas, ...made.files, ...edge.files, ...openApis(rules, contracts)],
   };
 }
 

@@ -23,12 +23,14 @@ export {
   type ReplyOf,
   type Upcasts,
 } from './contract';
+export { callPathOf } from './call-path';
 export { ContractError } from './contract-error';
 export { breaksOf, type Break, unreadOf } from './compatibility';
 export { schemaOf, type ContractSchema, type JsonSchema } from './contract-schema';
 export { isDuration, milliseconds, type Duration } from './duration';
 export { hiddenIn, type Secret, type SecretFields } from './secret';
 export { type At, type PathOf, type Personal, type PersonalFields } from './personal';
+export { openApiOf, type OpenApi } from './open-api';
 export { text } from './text';
 export { wire } from './wire';
 export { wireForm, wireFormatOf, type WireFormat } from './wire-format';

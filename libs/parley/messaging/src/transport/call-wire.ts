@@ -1,18 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Contract } from '@parley/contract';
 import type { Headers } from '../message/message';
-
-/**
- * The path of a call: `/catalog.Catalog/QuotePrice` for `catalog.quote-price`, the same for gRPC
- * and for Connect's HTTP.
- */
-export function callPathOf({ name, owner }: Contract): string {
-  const verb = name.slice(owner.length + 1);
-  return `/${owner.replaceAll('-', '_')}.${pascal(owner)}/${pascal(verb)}`;
-}
-
-const pascal = (words: string): string =>
-  words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
 
 /** Trace context has a name of its own everywhere; foreign instrumentation looks for it there. */
 const PLAIN = new Set(['traceparent', 'tracestate']);

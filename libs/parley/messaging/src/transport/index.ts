@@ -192,7 +192,8 @@ export {
   type CallUnderWay,
   ServerStoppedError,
 } from './calls-under-way';
-export { callPathOf, fromWireHeaders, toWireHeaders } from './call-wire';
+export { fromWireHeaders, toWireHeaders } from './call-wire';
+export { callPathOf } from '@parley/contract';
 export { Checkpoints } from './checkpoints';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';

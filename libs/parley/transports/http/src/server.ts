@@ -1,6 +1,6 @@
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Call } from '@parley/contract';
+import { type Call, openApiOf, schemaOf } from '@parley/contract';
 import {
   type CallServer,
   CallsUnderWay,
@@ -47,6 +47,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
   private readonly bodies = new RequestBodies();
   private readonly underWay = new CallsUnderWay();
   private readonly routes = new Map<string, Call>();
+  private openApi = Buffer.alloc(0);
 
   constructor(
     private readonly at: { readonly host: string; readonly port: number },
@@ -88,8 +89,10 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
   }
 
   protected async start(): Promise<void> {
-    for (const { contract } of this.registry.allCalls())
-      this.routes.set(callPathOf(contract), contract as Call);
+    const contracts = this.registry.allCalls().map(({ contract }) => contract);
+    for (const contract of contracts) this.routes.set(callPathOf(contract), contract as Call);
+    const document = openApiOf(contracts[0]?.owner ?? 'nobody', contracts.map(schemaOf));
+    this.openApi = Buffer.from(JSON.stringify(document));
     await this.bind();
     this.state = 'consuming';
   }
@@ -116,6 +119,8 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
     const { socket } = request;
     if (!this.connections.begin(socket)) return;
     response.on('close', () => this.connections.end(socket));
+    if (request.method === 'GET' && request.url === OPEN_API)
+      return this.write(response, 200, this.openApi);
     const arrived = performance.now();
     const head = this.connections.hasRoom(socket) ? readHead(request, this.routes) : NOT_NOW;
     this.bodies.read(request, (received) => {
@@ -176,6 +181,9 @@ interface Asked {
   readonly response: ServerResponse;
   readonly body: Buffer;
 }
+
+/** The calls that are answered here, as a document. */
+const OPEN_API = '/openapi.json';
 
 const NOT_NOW: Refusal = {
   fault: STOPPING,
