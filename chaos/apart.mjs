@@ -7,9 +7,10 @@ import { CARDS, faultyPayments, harmDone, PAYMENTS, repair, slowInventory } from
 import { SilentProxy } from './silent-proxy.mjs';
 
 /**
- * Until the message of a faulty handler must be a dead letter. One that hangs: two deliveries of 5
- * s and a retry, and room for a slow machine. The others: ten deliveries, each with a lease that
- * must run out, and a launcher that waits longer from crash to crash.
+ * Until the message of a faulty handler must be a dead letter. One that hangs: two deliveries of 10
+ * s (its timeout and the grace; none is tried again at once) and a retry after 1 s, and room for a
+ * slow machine. The others: ten deliveries, each with a lease that must run out, and a launcher that
+ * waits longer from crash to crash.
  */
 const DEAD_WITHIN_MS = { F20: 90_000, F21: 300_000, F22: 300_000 };
 const PATIENCE = 90_000;
