@@ -1,6 +1,7 @@
-// One process of the bench of calls: `node calls-process.mjs <dist> <technology> <port>[,<port>…]
-// [serve]`. Answers calls at the first port, or waits for {calls, concurrency} from its parent,
-// makes so many, and reports the CPU that they took.
+// One process of the bench of calls:
+// `node calls-process.mjs <dist> <technology>[-json] <port>[,<port>…] [serve]`. Answers calls at the
+// first port, or waits for {calls, concurrency} from its parent, makes so many, and reports the CPU
+// that they took.
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -9,9 +10,10 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { z } from 'zod';
 
-const [dist, technology, ports, role] = process.argv.slice(2);
+const [dist, given, ports, role] = process.argv.slice(2);
+const [technology, form] = given.split('-');
 const require = createRequire(path.resolve(dist, 'libs/parley/x.js'));
-const { call } = require('./contract/src/index.js');
+const { call, fieldNumbers } = require('./contract/src/index.js');
 const { Handles, Messaging, MessagingModule, Messenger } = require('./messaging/src/index.js');
 const { [technology]: wire } = require(`./transports/${technology}/src/index.js`);
 
@@ -21,6 +23,13 @@ const Quote = call('catalog.quote-price', {
   reply: z.object({ orderId: z.string(), total: z.number() }),
   deadline: '10s',
 });
+// By gRPC in protobuf; grpc-json has the JSON of contracts without numbers.
+if (form !== 'json')
+  fieldNumbers?.('catalog', {
+    QuotePriceRequest: { orderId: 1, lines: 2 },
+    'QuotePriceRequest.Lines': { sku: 1, quantity: 2, note: 3 },
+    QuotePriceReply: { orderId: 1, total: 2 },
+  });
 /** About 500 bytes. */
 const request = {
   orderId: '0b9f1f3a-7b1e-4a35-9d9a-7a5d2f6c1b11',
