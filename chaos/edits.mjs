@@ -4,8 +4,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 /**
- * @param edit `from` must stand once in the file; with `after`, the first `from` behind that, which
- * itself must stand once
+ * `from` must stand once in the file; with `after`, the first `from` behind that, which itself must
+ * stand once.
+ * @typedef {{ file: string, after?: string, from: string, to: string }} Edit
+ */
+
+/**
+ * @param {string} text
+ * @param {Edit} edit
  */
 export function edited(text, { file, after, from, to }) {
   const anchor = after === undefined ? 0 : onlyPlaceOf(text, after, file);
@@ -17,6 +23,11 @@ export function edited(text, { file, after, from, to }) {
   return text.slice(0, at) + to + text.slice(at + from.length);
 }
 
+/**
+ * @param {string} text
+ * @param {string} part
+ * @param {string} file
+ */
 function onlyPlaceOf(text, part, file) {
   const at = text.indexOf(part);
   if (at < 0 || text.indexOf(part, at + 1) >= 0)
@@ -26,6 +37,10 @@ function onlyPlaceOf(text, part, file) {
   return at;
 }
 
+/**
+ * @param {string} root
+ * @param {Edit} edit
+ */
 export function applyEdit(root, edit) {
   const file = path.join(root, edit.file);
   fs.writeFileSync(file, edited(fs.readFileSync(file, 'utf8'), edit));

@@ -19,7 +19,9 @@ const SOURCE = /^\s*(?:\/\/|#) ((?:apps|examples|libs|tools)\/\S+\.(?:ts|mjs|py)
 /** What only exists in the reader's hands: the service that docs/add-a-service.md adds. */
 const EXAMPLES = /^(?:apps|libs\/contracts)\/loyalty(?:\/|$)/;
 
+/** @param {string} link */
 const isOutside = (link) => /^[a-z]+:/.test(link);
+/** @param {string} heading */
 const anchorOf = (heading) =>
   heading
     .toLowerCase()
@@ -29,6 +31,10 @@ const anchorOf = (heading) =>
 
 const NOT_OURS = /^(?:node_modules|dist|\.(?!github$).*)$/;
 
+/**
+ * @param {string} [folder]
+ * @returns {string[]}
+ */
 function documents(folder = '.') {
   return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     if (NOT_OURS.test(entry.name)) return [];
@@ -41,7 +47,11 @@ function documents(folder = '.') {
 const FENCE = /^\s*```/;
 const END = '\0';
 
-/** The lines of one part, in their places: those outside of code blocks, or those inside. */
+/**
+ * The lines of one part, in their places: those outside of code blocks, or those inside.
+ * @param {string} text
+ * @param {boolean} inside
+ */
 function part(text, inside) {
   let inCode = false;
   return text.split('\n').map((line) => {
@@ -50,21 +60,31 @@ function part(text, inside) {
   });
 }
 
+/** @param {string} text */
 const prose = (text) => part(text, false);
+/** @param {string} text */
 const code = (text) => part(text, true);
 
+/** @type {Map<string, Set<string>>} */
 const headings = new Map();
+
+/** @param {string} file */
 function anchorsOf(file) {
-  if (!headings.has(file)) {
-    const lines = prose(fs.readFileSync(file, 'utf8')).filter((line) => /^#+ /.test(line));
-    headings.set(file, new Set(lines.map((line) => anchorOf(line.replace(/^#+ /, '')))));
-  }
-  return headings.get(file);
+  const known = headings.get(file);
+  if (known) return known;
+  const lines = prose(fs.readFileSync(file, 'utf8')).filter((line) => /^#+ /.test(line));
+  const anchors = new Set(lines.map((line) => anchorOf(line.replace(/^#+ /, ''))));
+  headings.set(file, anchors);
+  return anchors;
 }
 
+/**
+ * @param {string} from
+ * @param {string} link
+ */
 function brokenLink(from, link) {
   if (isOutside(link)) return undefined;
-  const [target, anchor] = link.split('#');
+  const [target = '', anchor] = link.split('#');
   const file = target === '' ? from : path.join(path.dirname(from), decodeURI(target));
   if (!fs.existsSync(file)) return `links to ${link}, which is not there`;
   if (anchor && file.endsWith('.md') && !anchorsOf(file).has(anchor))
@@ -72,13 +92,18 @@ function brokenLink(from, link) {
   return undefined;
 }
 
-/** Libraries speak of their own files without `src/`. */
+/**
+ * Libraries speak of their own files without `src/`.
+ * @param {string} name
+ * @param {string} from
+ */
 const isThere = (name, from) =>
   EXAMPLES.test(name) ||
   ['', path.dirname(from), path.join(path.dirname(from), 'src')].some((folder) =>
     fs.existsSync(path.join(folder, name)),
   );
 
+/** @param {string} file */
 const trimmedLines = (file) =>
   new Set(
     fs
@@ -87,8 +112,12 @@ const trimmedLines = (file) =>
       .map((line) => line.trim()),
   );
 
-/** Lines with an ellipsis stand for what was left out. */
+/**
+ * Lines with an ellipsis stand for what was left out.
+ * @param {string} file
+ */
 function misquotedOf(file) {
+  /** @type {{ source: string, lines: Set<string> } | undefined} */
   let quoted;
   return code(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
     const source = SOURCE.exec(line)?.[1];
@@ -107,9 +136,16 @@ function misquotedOf(file) {
  */
 const NAMED_TEST = /\]\(([^)\s]+\.ts)\): \*([^*]+)\*/g;
 
+/**
+ * @param {string} line
+ * @param {string} from
+ */
 function missingTestsOf(line, from) {
   return [...line.matchAll(NAMED_TEST)]
-    .map(([, link, sentence]) => ({ source: path.join(path.dirname(from), link), sentence }))
+    .map(([, link = '', sentence = '']) => ({
+      source: path.join(path.dirname(from), link),
+      sentence,
+    }))
     .filter(
       ({ source, sentence }) =>
         fs.existsSync(source) && !fs.readFileSync(source, 'utf8').includes(`'${sentence}'`),
@@ -117,13 +153,14 @@ function missingTestsOf(line, from) {
     .map(({ source, sentence }) => `names the test "${sentence}", which is not in ${source}`);
 }
 
+/** @param {string} file */
 function problemsOf(file) {
   const pointers = prose(fs.readFileSync(file, 'utf8')).flatMap((line, index) => {
     const links = [...line.replace(/`[^`]*`/g, '').matchAll(LINK)]
-      .map(([, link]) => brokenLink(file, link))
+      .map(([, link = '']) => brokenLink(file, link))
       .filter(Boolean);
     const names = [...line.matchAll(NAMED_PATH)]
-      .filter(([, name]) => !isThere(name, file))
+      .filter(([, name = '']) => !isThere(name, file))
       .map(([, name]) => `names ${name}, which is not there`);
     return [...links, ...names, ...missingTestsOf(line, file)].map(
       (problem) => `${file}:${index + 1} ${problem}`,

@@ -7,10 +7,15 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 
 const MODULE = pathToFileURL(path.join(import.meta.dirname, 'private-folder.mjs')).href;
+/** @type {string} */
 let folder;
 
+/** @param {...string} names */
 const modeOf = (...names) => (fs.statSync(path.join(folder, ...names)).mode & 0o777).toString(8);
-/** In a process of its own, for it changes what the process makes from then on. */
+/**
+ * In a process of its own, for it changes what the process makes from then on.
+ * @param {string} script
+ */
 const inProcess = (script) =>
   execFileSync(
     process.execPath,
@@ -22,7 +27,7 @@ const inProcess = (script) =>
     { cwd: folder },
   );
 
-beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-private-'))));
+beforeEach(() => void (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-private-'))));
 afterEach(() => fs.rmSync(folder, { recursive: true }));
 
 test('what an earlier version left open is closed', () => {

@@ -6,13 +6,19 @@ import path from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { watchSources } from './source-watch.mjs';
 
+/** @type {string} */
 let folder;
+/** @type {ReturnType<typeof watchSources>} */
 let watcher;
+/** @type {string[]} */
 let told;
+/** @type {(() => void) | undefined} */
 let waiting;
 
+/** @param {string} name */
 const file = (name) => path.join(folder, name);
-const next = () => new Promise((resolve) => (waiting = resolve));
+/** @returns {Promise<void>} */
+const next = () => new Promise((resolve) => void (waiting = resolve));
 
 beforeEach(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-watch-'));

@@ -142,6 +142,7 @@ async function main() {
   fs.copyFileSync(path.join(EXAMPLES, 'program.mjs'), path.join(place, 'examples/program.mjs'));
   const rabbitmq = useRabbitmq();
   const surroundings = { postgres: postgres.url, rabbitmq: rabbitmq.url };
+  /** @type {string[]} */
   const outcomes = [];
   try {
     const trials = examples.flatMap(trialsOf);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { deviceAddress } from './device-address.mjs';
 
+/** @param {string} url */
 const shopOn = (url) => ({ environment: { BROADCASTS_URL_SHIPPING_PARCEL_LOCATED: url } });
 
 delete process.env.MQTT_URL;

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 
 const root = path.resolve(import.meta.dirname, '../..');
+/** @type {{ scripts: Record<string, string> }} */
 const { scripts } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 
 const OURS = /^(?:exec )?node ((?:tools|bench|chaos)\/\S+\.mjs)$/;
@@ -17,7 +18,7 @@ assert.ok(commands.length > 15, 'the commands of package.json were not recognise
 
 for (const [name, command] of commands)
   test(`npm run ${name} -- --help says how it is used, and does nothing`, async () => {
-    const [, file] = OURS.exec(command);
+    const file = OURS.exec(command)?.[1] ?? '';
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [file, '--help'], {
       cwd: root,
     });

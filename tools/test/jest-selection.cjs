@@ -3,7 +3,11 @@
 // patterns, as everywhere else on that line.
 const OPTION = '--selectProjects';
 
-/** @returns the words behind the option that are no project's name */
+/**
+ * @param {readonly string[]} args
+ * @param {readonly string[]} names
+ * @returns the words behind the option that are no project's name
+ */
 function patternsOf(args, names) {
   const from = args.indexOf(OPTION);
   if (from < 0) return [];
@@ -12,9 +16,15 @@ function patternsOf(args, names) {
   return words.slice(0, until < 0 ? undefined : until).filter((word) => !names.includes(word));
 }
 
+/** @param {string} text */
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Which files of a project are specs: those that a pattern finds, if there are any. */
+/**
+ * Which files of a project are specs: those that a pattern finds, if there are any.
+ * @param {string} root
+ * @param {readonly string[]} patterns
+ * @returns {{ testMatch: string[], testRegex?: undefined } | { testRegex: string[], testMatch?: undefined }}
+ */
 function specsIn(root, patterns) {
   if (patterns.length === 0) return { testMatch: ['<rootDir>/src/**/*.spec.ts'] };
   return {

@@ -13,7 +13,12 @@ const KIT = 'libs/parley/messaging/src';
 const SPEC = 'transports/memory/src/memory.conformance.spec';
 const DELIVER = 'readonly deliver = (delivery: Delivery): Promise<Outcome> =>';
 
-/** `text` is replaced by `instead`; `tests` are the promises that depend on it. */
+/** @typedef {{ file: string, text: string, instead: string, tests: readonly string[] }} Removal */
+
+/**
+ * `text` is replaced by `instead`; `tests` are the promises that depend on it.
+ * @type {Readonly<Record<string, Removal>>}
+ */
 const REMOVALS = {
   'inbox check': {
     file: `${KIT}/delivery/settlement.ts`,
@@ -58,7 +63,18 @@ const REMOVALS = {
   },
 };
 
-const changeOf = (name) => ({ name, ...REMOVALS[name] });
+/**
+ * @param {string} name
+ * @returns {Removal}
+ */
+function removalOf(name) {
+  const removal = REMOVALS[name];
+  if (!removal) throw new Error(`there is no removal "${name}"`);
+  return removal;
+}
+
+/** @param {string} name */
+const changeOf = (name) => ({ name, ...removalOf(name) });
 
 function check() {
   const names = Object.keys(REMOVALS);
@@ -66,7 +82,13 @@ function check() {
   console.log(`${names.length} removals fit the sources`);
 }
 
-/** Runs the promises' tests: the names of those that passed and of those that did not. */
+/** @typedef {{ status: string, ancestorTitles: string[], title: string }} TestResult */
+
+/**
+ * Runs the promises' tests: the names of those that passed and of those that did not.
+ * @param {string} copy
+ * @param {readonly string[]} tests
+ */
 function tried(copy, tests) {
   const output = path.join(copy, 'result.json');
   fs.rmSync(output, { force: true });
@@ -95,20 +117,22 @@ function tried(copy, tests) {
     { cwd: copy, env, encoding: 'utf8' },
   );
   if (!fs.existsSync(output)) throw new Error(`Jest broke down: ${stderr}`);
-  const results = JSON.parse(fs.readFileSync(output, 'utf8')).testResults.flatMap(
-    ({ assertionResults }) => assertionResults,
-  );
+  /** @type {{ testResults: { assertionResults: TestResult[] }[] }} */
+  const { testResults } = JSON.parse(fs.readFileSync(output, 'utf8'));
+  const results = testResults.flatMap(({ assertionResults }) => assertionResults);
+  /** @param {string} status */
   const named = (status) =>
     results
       .filter((result) => result.status === status)
-      .map(({ ancestorTitles, title }) => `${ancestorTitles.at(-1).split(' ')[0]}: ${title}`);
+      .map(({ ancestorTitles, title }) => `${ancestorTitles.at(-1)?.split(' ')[0]}: ${title}`);
   return { passed: named('passed'), failed: named('failed') };
 }
 
+/** @param {readonly string[]} names */
 function report(names) {
   const copy = new ScratchCopy();
   try {
-    const whole = tried(copy.folder, [...new Set(names.flatMap((name) => REMOVALS[name].tests))]);
+    const whole = tried(copy.folder, [...new Set(names.flatMap((name) => removalOf(name).tests))]);
     if (whole.failed.length > 0 || whole.passed.length === 0)
       throw new Error(
         `with nothing removed, these are red: ${whole.failed.join(', ') || 'no test ran'}`,
@@ -117,7 +141,7 @@ function report(names) {
       `nothing removed: ${whole.passed.length} tests, all green\n\n| removed | goes red |\n|---|---|`,
     );
     return names.map((name) => {
-      const { failed } = copy.with(changeOf(name), () => tried(copy.folder, REMOVALS[name].tests));
+      const { failed } = copy.with(changeOf(name), () => tried(copy.folder, removalOf(name).tests));
       console.log(`| ${name} | ${failed.join('<br>') || '**nothing**'} |`);
       return failed.length > 0;
     });

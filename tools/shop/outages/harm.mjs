@@ -6,13 +6,30 @@ import pg from 'pg';
 import { isSame, tryKill } from '../../dev/process-tree.mjs';
 import { readRun } from '../../dev/run-file.mjs';
 
+/** @import { Run, RunningInstance } from '../../dev/run-file.mjs' */
+
+/**
+ * @typedef {object} Outage
+ * @property {(run: Run) => string | undefined} [skip] why it cannot be had here
+ * @property {(run: Run) => Promise<() => Promise<void>>} begin resolves to the function that ends
+ * it
+ */
+
 const nothing = async () => undefined;
 
+/**
+ * @param {Run} run
+ * @param {string} service
+ */
 const instancesOf = (run, service) =>
   Object.values(run.instances).filter(
     (instance) => instance.service === service && instance.pid && isSame(instance),
   );
 
+/**
+ * @param {string} service
+ * @returns {Outage}
+ */
 const hung = (service) => ({
   async begin(run) {
     const stopped = instancesOf(run, service);
@@ -21,7 +38,11 @@ const hung = (service) => ({
   },
 });
 
-/** The launcher starts them again. */
+/**
+ * The launcher starts them again.
+ * @param {string} service
+ * @returns {Outage}
+ */
 const killed = (service) => ({
   async begin(run) {
     for (const { pid } of instancesOf(run, service)) tryKill(pid, 'SIGKILL');
@@ -29,14 +50,20 @@ const killed = (service) => ({
   },
 });
 
-/** PostgreSQL's processes: the postmaster, and its children. */
+/**
+ * PostgreSQL's processes: the postmaster, and its children.
+ * @param {Run} run
+ * @returns {readonly number[]}
+ */
 function postgresProcesses({ postgresPid }) {
+  if (postgresPid === undefined) return [];
   const children = fs
     .readdirSync('/proc')
     .filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === postgresPid);
   return [postgresPid, ...children.map(Number)];
 }
 
+/** @param {string} pid */
 function parentOf(pid) {
   try {
     return Number(/^\d+ \(.*\) \S (\d+)/s.exec(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
@@ -45,6 +72,7 @@ function parentOf(pid) {
   }
 }
 
+/** @type {Outage} */
 const frozen = {
   async begin(run) {
     const pids = postgresProcesses(run);
@@ -53,7 +81,11 @@ const frozen = {
   },
 };
 
-/** The launcher starts it again. */
+/**
+ * The launcher starts it again.
+ * @param {NodeJS.Signals} signal
+ * @returns {Outage}
+ */
 const postgresEnds = (signal) => ({
   async begin({ postgresPid }) {
     tryKill(postgresPid, signal);
@@ -61,8 +93,9 @@ const postgresEnds = (signal) => ({
   },
 });
 
+/** @param {string} text */
 async function query(text) {
-  const client = new pg.Client({ connectionString: readRun().databaseUrl });
+  const client = new pg.Client({ connectionString: readRun()?.databaseUrl });
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -75,12 +108,14 @@ async function query(text) {
 /**
  * ALTER SYSTEM runs in no transaction block, so the reload is a statement of its own; both are
  * allowed in a read-only session.
+ * @param {string} text
  */
 async function setReadOnly(text) {
   await query(`alter system ${text}`);
   await query('select pg_reload_conf()');
 }
 
+/** @type {Outage} */
 const readOnly = {
   async begin() {
     await setReadOnly('set default_transaction_read_only = on');
@@ -88,7 +123,10 @@ const readOnly = {
   },
 };
 
-/** Superusers still get in; everybody else hears 53300. */
+/**
+ * Superusers still get in; everybody else hears 53300.
+ * @type {Outage}
+ */
 const outOfConnections = {
   async begin() {
     const [database] = (await query('select current_database() as name')).rows;
@@ -96,10 +134,14 @@ const outOfConnections = {
     await query(
       `select pg_terminate_backend(pid) from pg_stat_activity where usename <> current_user and backend_type = 'client backend'`,
     );
-    return () => query(`alter database "${database.name}" connection limit -1`);
+    return async () => void (await query(`alter database "${database.name}" connection limit -1`));
   },
 };
 
+/**
+ * @param {string} command
+ * @param {string} name
+ */
 const brokers = async (command, name) => {
   const child = spawn(process.execPath, ['tools/brokers/brokers.mjs', command, name], {
     stdio: 'ignore',
@@ -108,6 +150,11 @@ const brokers = async (command, name) => {
   if (code !== 0) throw new Error(`brokers ${command} ${name} exited with ${code}`);
 };
 
+/**
+ * @param {string} name
+ * @param {string} scheme of its URL
+ * @returns {Outage}
+ */
 const away = (name, scheme) => ({
   skip(run) {
     const uses = [run.commandsUrl, run.broadcastsUrl, run.eventsUrl].some((url) =>
@@ -124,6 +171,7 @@ const away = (name, scheme) => ({
   },
 });
 
+/** @type {Readonly<Record<string, Outage>>} */
 export const OUTAGES = {
   'catalog-hung': hung('catalog'),
   'catalog-killed': killed('catalog'),

@@ -1,7 +1,21 @@
 // What each route answered during each outage.
 
-/** `200×30 503×4`, the most frequent first. */
+/**
+ * The answer to one request.
+ * @typedef {object} Answer
+ * @property {string} route
+ * @property {number | string} status how it failed, where it has none
+ * @property {number} took milliseconds
+ */
+
+/** @typedef {{ name: string, during: readonly Answer[], recovered: string }} Result */
+
+/**
+ * `200×30 503×4`, the most frequent first.
+ * @param {readonly Answer[]} answers
+ */
 function statuses(answers) {
+  /** @type {Map<number | string, number>} */
   const counts = new Map();
   for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1);
   return [...counts]
@@ -10,11 +24,17 @@ function statuses(answers) {
     .join(' ');
 }
 
+/** @param {readonly Answer[]} answers */
 const slowest = (answers) =>
   answers.length === 0
     ? ''
     : `${(Math.max(...answers.map(({ took }) => took)) / 1000).toFixed(1)} s`;
 
+/**
+ * @param {readonly Result[]} results
+ * @param {boolean | undefined} markdown
+ * @param {(head: string[], rows: string[][]) => string} table
+ */
 export function statusTable(results, markdown, table) {
   const routes = [...new Set(results.flatMap(({ during }) => during.map(({ route }) => route)))];
   const rows = results.map(({ name, during, recovered }) => [
