@@ -20,6 +20,7 @@ export const AUDIENCES = /** @type {const} */ ({
 export const CLIENT_ID = 'parley';
 
 const TOKEN_LIFE_S = 3_600;
+const KEEP_ALIVE_MS = 72_000;
 
 /**
  * @typedef {object} User
@@ -49,7 +50,8 @@ const inventUsers = () =>
 export async function startIdentityProvider(port) {
   const { Provider } = await import('oidc-provider');
   const users = inventUsers();
-  const server = http.createServer();
+  // A terminal asks every 5 s: a connection that closed just then would break its request.
+  const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   await once(server.listen(port, '127.0.0.1'), 'listening');
   const address = server.address();
   const issuer = `http://127.0.0.1:${typeof address === 'object' ? address?.port : port}`;
