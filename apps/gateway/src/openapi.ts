@@ -12,6 +12,8 @@ const VERBS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 const ALWAYS: Readonly<Record<string, string>> = {
   400: 'The request cannot be read, or a header comes twice',
   405: 'The method is not for this resource; Allow names those that are',
+  415: 'The body is not plain application/json',
+  429: 'These are more requests than your limit; Retry-After says when to try again',
   500: 'A bug of the shop; it has a note of it',
   503: 'A service is away; nothing was done. Retry-After says when to try again',
   504: 'Nobody answered in time, or the answer was lost; `detail` says what is known',
@@ -19,7 +21,6 @@ const ALWAYS: Readonly<Record<string, string>> = {
 /** With a body. */
 const WITH_BODY: Readonly<Record<string, string>> = {
   413: 'The body is too large',
-  415: 'The body is not plain application/json',
   422: 'Names the fields that are wrong',
 };
 
@@ -62,7 +63,11 @@ function withProblems(description: OpenAPIObject): OpenAPIObject {
     const problems = {
       ...ALWAYS,
       ...(operation.requestBody && WITH_BODY),
-      ...(hasQuery(operation) && { 422: 'Names the parameters that are wrong' }),
+      ...(has('query', operation) && { 422: 'Names the parameters that are wrong' }),
+      ...(has('path', operation) && {
+        404: 'There is nothing of this name, or it is not for you',
+        414: 'The address is too long',
+      }),
       ...Object.fromEntries(entries),
     };
     for (const [status, text] of Object.entries(problems))
@@ -71,8 +76,8 @@ function withProblems(description: OpenAPIObject): OpenAPIObject {
   return description;
 }
 
-const hasQuery = ({ parameters = [] }: Operation): boolean =>
-  parameters.some((parameter) => 'in' in parameter && parameter.in === 'query');
+const has = (place: 'query' | 'path', { parameters = [] }: Operation): boolean =>
+  parameters.some((parameter) => 'in' in parameter && parameter.in === place);
 
 /** The description of an open edge: no request needs a token. */
 function withoutTokens(description: OpenAPIObject): OpenAPIObject {
