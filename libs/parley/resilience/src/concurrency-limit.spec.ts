@@ -88,6 +88,20 @@ describe('a concurrency limit', () => {
     expect(limit.current).toBe(1_000);
   });
 
+  it('falls to what is answered in time, also from far above', () => {
+    const clock = new MovedClock();
+    const limit = new ConcurrencyLimit(clock, { tolerableMs: 250 });
+    const round = (requests: number, latency: number) => {
+      for (let request = 0; request < requests; request++) limit.enter();
+      clock.forward(latency + 500);
+      for (let request = 0; request < requests; request++) limit.leave(latency);
+    };
+    round(20, 20);
+    round(300, 1_000);
+    round(300, 1_000);
+    expect(limit.current).toBeLessThan(100);
+  });
+
   it('is never less than 10, nor more than 1,000', () => {
     const clock = new MovedClock();
     const limit = new ConcurrencyLimit(clock, { tolerableMs: 0 });

@@ -99,17 +99,25 @@ export class ConcurrencyLimit {
     const latency = this.sum / this.samples;
     const usual = this.usualAfter(latency);
     this.usual = usual;
-    const { initial, least, most, tolerableMs } = this.options;
+    const { initial, most, tolerableMs } = this.options;
     const allowed = Math.max(usual * TOLERANCE, tolerableMs);
-    // Fewer requests than half of the limit say nothing about it; but it returns to where it began.
-    if (this.peak >= this.limit / 2 || (this.limit < initial && latency <= allowed)) {
-      const gradient = Math.min(1, Math.max(0.5, allowed / Math.max(latency, Number.EPSILON)));
-      const aim = this.limit * gradient + Math.sqrt(this.limit);
-      this.limit = Math.min(most, Math.max(least, aim));
-    }
+    if (latency > allowed) this.fall(allowed / latency);
+    // Fewer requests than half of the limit do not show that more could be answered; but the limit
+    // returns to where it began.
+    else if (this.peak >= this.limit / 2 || this.limit < initial)
+      this.limit = Math.min(most, this.limit + Math.sqrt(this.limit));
     this.peak = this.active;
     this.sum = this.samples = this.refused = 0;
     this.windowEnd = now + this.options.windowMs;
+  }
+
+  /**
+   * To the requests that were there at once, in the proportion of the latencies: by Little's law as
+   * many are answered within the allowed time.
+   */
+  private fall(gradient: number): void {
+    const aim = Math.min(this.limit, this.peak) * gradient;
+    this.limit = Math.max(this.options.least, aim + Math.sqrt(aim));
   }
 
   private usualAfter(latency: number): number {
