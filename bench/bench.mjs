@@ -19,6 +19,7 @@ const HELP = `npm run bench -- <name> [options]      measures side by side
     --rounds N         runs of each technology, in turn (5)
     --concurrency N    calls at once (64)
     --technologies A,B (grpc,tcp); grpc-json: gRPC with JSON instead of protobuf
+    --resilience A,B   the policies of calls: on, off (on)
     --with FOLDER      a build of another state of the sources, measured beside this one
   poison       events of which one fails for ever: what the other lanes notice
     --events N   in each run (10000)
@@ -30,16 +31,16 @@ const HELP = `npm run bench -- <name> [options]      measures side by side
 const { values, positionals } = commandLine(HELP, {
   allowPositionals: true,
   options: Object.fromEntries(
-    [...NUMBERS, 'technologies', 'with'].map((name) => [name, { type: 'string' }]),
+    [...NUMBERS, 'technologies', 'resilience', 'with'].map((name) => [name, { type: 'string' }]),
   ),
 });
-const { technologies, with: other, ...numbers } = values;
+const { technologies, resilience, with: other, ...numbers } = values;
 const options = Object.fromEntries(
   Object.entries(numbers).map(([name, value]) => [name, wholeNumber(name, value, 1)]),
 );
 if (positionals[0] === 'calls') {
   await build(OUT);
-  await calls(OUT, { technologies, with: other, ...options });
+  await calls(OUT, { technologies, with: other, ...(resilience && { resilience }), ...options });
   process.exit();
 }
 const bench = BENCHES[positionals[0]];

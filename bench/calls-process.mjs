@@ -22,6 +22,8 @@ const Quote = call('catalog.quote-price', {
   request: z.object({ orderId: z.string(), lines: z.array(Line) }),
   reply: z.object({ orderId: z.string(), total: z.number() }),
   deadline: '10s',
+  idempotent: true,
+  resilience: { hedge: true, stale: '1m' },
 });
 // By gRPC in protobuf; grpc-json has the JSON of contracts without numbers.
 if (form !== 'json')
@@ -66,6 +68,7 @@ const messaging = MessagingModule.forRoot({
   urls: { calls: () => url },
   ...(role === 'serve' ? { listen: { host: '127.0.0.1', port } } : {}),
   technologies: [wire],
+  callResilience: process.env.CALLS_RESILIENCE !== 'off',
   log: () => undefined,
 });
 const app = await NestFactory.create(

@@ -16,8 +16,9 @@ async function freePort() {
   return port;
 }
 
-async function start(...args) {
-  const child = fork(path.join(import.meta.dirname, 'calls-process.mjs'), args);
+async function start(resilience, ...args) {
+  const env = { ...process.env, CALLS_RESILIENCE: resilience };
+  const child = fork(path.join(import.meta.dirname, 'calls-process.mjs'), args, { env });
   await once(child, 'message');
   return child;
 }
@@ -28,12 +29,12 @@ async function ask(child, order) {
 }
 
 /** A caller and one that answers, on one technology. */
-async function pair(dist, technology) {
+async function pair(dist, technology, resilience) {
   const port = String(await freePort());
-  const server = await start(dist, technology, port, 'serve');
-  const caller = await start(dist, technology, port);
+  const server = await start(resilience, dist, technology, port, 'serve');
+  const caller = await start(resilience, dist, technology, port);
   return {
-    name: `${technology}${dist.includes('bench') ? '' : ` (${dist})`}`,
+    name: `${technology}${resilience === 'off' ? ', policies off' : ''}${dist.includes('bench') ? '' : ` (${dist})`}`,
     runs: [],
     async run(calls, concurrency) {
       await ask(server, 'cpu');
@@ -52,7 +53,7 @@ async function pair(dist, technology) {
 
 /**
  * @param {string} dist
- * @param {{ rounds?: number, calls?: number, concurrency?: number, technologies?: string, with?: string }} options
+ * @param {{ rounds?: number, calls?: number, concurrency?: number, technologies?: string, resilience?: string, with?: string }} options
  */
 export async function calls(dist, options) {
   const {
@@ -60,11 +61,14 @@ export async function calls(dist, options) {
     calls: count = 10_000,
     concurrency = 64,
     technologies = 'grpc,tcp',
+    resilience = 'on',
   } = options;
   const dists = [dist, ...(options.with ? [options.with] : [])];
   const pairs = [];
   for (const technology of technologies.split(','))
-    for (const one of dists) pairs.push(await pair(path.resolve(one), technology));
+    for (const one of dists)
+      for (const policies of resilience.split(','))
+        pairs.push(await pair(path.resolve(one), technology, policies));
   for (const one of pairs) await one.run(count, concurrency); // compiles
   for (let round = 0; round < rounds; round++)
     for (const one of pairs) one.runs.push(await one.run(count, concurrency));
