@@ -80,12 +80,14 @@ export function instancesOf(process, scale = {}) {
 function callsUrls(scale, technologies) {
   const scheme = technologies.find((name) => CALL_TECHNOLOGIES.includes(name)) ?? 'grpc';
   const owners = topology.filter((process) => process.answersCalls);
-  return Object.fromEntries(
+  const own = Object.fromEntries(
     owners.map((owner) => {
       const targets = instancesOf(owner, scale).map(({ callsPort }) => `127.0.0.1:${callsPort}`);
       return [`CALLS_URL_${variable(owner.name)}`, `${scheme}://${targets.join(',')}`];
     }),
   );
+  // Its scheme is the technology of calls, also of those services that only call.
+  return { CALLS_URL: `${scheme}://{owner}:5000`, ...own };
 }
 
 /** @returns {Record<string, string>} */
