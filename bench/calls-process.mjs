@@ -23,7 +23,7 @@ const Quote = call('catalog.quote-price', {
   reply: z.object({ orderId: z.string(), total: z.number() }),
   deadline: '10s',
   idempotent: true,
-  resilience: { hedge: true, stale: '1m' },
+  resilience: process.env.CALLS_EXTRAS === 'on' ? { hedge: true, stale: '1m' } : {},
 });
 // By gRPC in protobuf; grpc-json has the JSON of contracts without numbers.
 if (form !== 'json')
