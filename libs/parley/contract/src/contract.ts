@@ -78,7 +78,7 @@ export interface Command<
 > extends Contract<'command', In, Sent> {
   readonly key: Key extends string ? Key : undefined;
   /** True: one that is sent while a call is answered expires at the deadline of that call. */
-  readonly expiresWithCaller: boolean;
+  readonly expiresWithCaller?: boolean;
 }
 export type Broadcast<In = unknown, Sent = unknown> = Contract<'broadcast', In, Sent>;
 export interface Event<In = unknown, Sent = unknown> extends Contract<'event', In, Sent> {
@@ -196,7 +196,7 @@ export function command<
   return define({
     ...stored('command', name, payload, options),
     key: options.key as never,
-    expiresWithCaller: options.expiresWithCaller ?? false,
+    ...(options.expiresWithCaller && { expiresWithCaller: true }),
     ...sealed(name, payload, options),
   });
 }
