@@ -25,7 +25,7 @@ export type NamedSchemas = Readonly<Record<string, z.ZodType>>;
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
 /** A schema that GraphQL has no type for. */
-export class UntypedSchemaError extends Error {
+class UntypedSchemaError extends Error {
   override readonly name = 'UntypedSchemaError';
   constructor(where: string, schema: JsonSchema) {
     super(`${where} has no GraphQL type: ${JSON.stringify(schema)}`);

@@ -22,7 +22,7 @@ import { LINE } from './schema';
 import { GraphqlSettings } from './settings';
 
 /** Milliseconds until a request is answered; what is not known by then is an error. */
-export const REQUEST_MS = 10_000;
+const REQUEST_MS = 10_000;
 
 /** The name by which `GraphQLSchema` is provided. */
 export const SCHEMA = Symbol('GraphQLSchema');

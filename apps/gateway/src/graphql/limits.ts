@@ -41,7 +41,7 @@ const COUNT = 'first';
 const MOST = 500;
 
 /** The document asks for more than an answer may hold. */
-export class TooComplexError extends GraphQLError {
+class TooComplexError extends GraphQLError {
   override readonly name = 'TooComplexError';
 }
 

@@ -27,7 +27,7 @@ export async function progressOf(
  * The values of an observable for one reader. Unlike those of an async function, `return` ends the
  * subscription at once, also while the reader waits for a value.
  */
-export class Values<T> implements AsyncGenerator<unknown, void, void> {
+class Values<T> implements AsyncGenerator<unknown, void, void> {
   private readonly waiting: unknown[] = [];
   private readonly subscription: Subscription;
   private isOver = false;

@@ -18,7 +18,7 @@ export class GraphqlSettings {
 }
 
 /** The file of GRAPHQL_OPERATIONS cannot be used; the message names the operation. */
-export class OperationsFileError extends Error {
+class OperationsFileError extends Error {
   override readonly name = 'OperationsFileError';
   constructor(file: string, why: string) {
     super(`GRAPHQL_OPERATIONS names ${file}, ${why}`);

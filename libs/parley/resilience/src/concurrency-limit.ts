@@ -17,7 +17,7 @@ export interface ConcurrencyLimitOptions {
   readonly minimumSamples: number;
 }
 
-export const CONCURRENCY_LIMIT: Omit<ConcurrencyLimitOptions, 'tolerableMs'> = {
+const CONCURRENCY_LIMIT: Omit<ConcurrencyLimitOptions, 'tolerableMs'> = {
   initial: 1_000,
   least: 10,
   most: 1_000,

@@ -14,7 +14,7 @@ export interface RetryBudgetOptions {
   readonly most: number;
 }
 
-export const RETRY_BUDGET: RetryBudgetOptions = {
+const RETRY_BUDGET: RetryBudgetOptions = {
   ratio: 0.2,
   perSecond: 1,
   initial: 10,

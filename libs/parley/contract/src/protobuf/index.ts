@@ -3,7 +3,6 @@ export {
   isWrapper,
   type ProtoCall,
   type ProtoField,
-  type ProtoHolder,
   type ProtoMessage,
   type ProtoScalar,
   type ProtoType,

@@ -32,7 +32,7 @@ export interface ErrorMessage {
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** The pipeline's JSON as it is: a gRPC frame already says how long it is. */
-export const JSON_FORM: WireForm = {
+const JSON_FORM: WireForm = {
   encodeRequest: asIs,
   decodeRequest: asIs,
   encodeReply: asIs,

@@ -5,7 +5,7 @@ import type { Clock } from '../../clock';
 import { addressesIn, addressOf, type CallsUrl, type InstanceAddress } from './calls-url';
 
 /** Milliseconds after which a name that is used is resolved again, or a file read again. */
-export const RESOLVE_EVERY_MS = 5_000;
+const RESOLVE_EVERY_MS = 5_000;
 /** Milliseconds between two lookups that failures of instances ask for. */
 export const RESOLVE_PAUSE_MS = 500;
 

@@ -4,9 +4,9 @@ import { addressOf, type InstanceAddress } from './calls-url';
 import { Ejection, FailureCount } from './outliers';
 
 /** Milliseconds that an instance is left out after its first failure in a row. */
-export const FIRST_PAUSE_MS = 100;
+const FIRST_PAUSE_MS = 100;
 /** Milliseconds that an instance is left out at most: one that came back is used within these. */
-export const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 2_000;
 
 /** Resolves when an instance accepts connections. */
 export type Reach = (instance: InstanceAddress) => Promise<void>;

@@ -1,16 +1,16 @@
 import type { Clock } from '../../clock';
 
 /** Milliseconds over which requests and failures are counted. */
-export const WINDOW_MS = 10_000;
+const WINDOW_MS = 10_000;
 /** Requests in the window, below which an instance is never ejected. */
-export const MIN_REQUESTS = 20;
+const MIN_REQUESTS = 20;
 /** Share of failures, below which an instance is never ejected. */
-export const MIN_FAILURE_SHARE = 0.2;
+const MIN_FAILURE_SHARE = 0.2;
 /** An outlier fails so many times as often as the best other instance. */
-export const TIMES_THE_BEST = 3;
+const TIMES_THE_BEST = 3;
 /** Milliseconds that an outlier is left out for the first time; doubled each time. */
-export const FIRST_EJECTION_MS = 5_000;
-export const LONGEST_EJECTION_MS = 60_000;
+const FIRST_EJECTION_MS = 5_000;
+const LONGEST_EJECTION_MS = 60_000;
 /** Milliseconds after an ejection in which another one is longer. */
 const REMEMBERED_MS = 120_000;
 
