@@ -12,6 +12,8 @@ export class Program {
   #lines = [];
   #wake = () => undefined;
   #ended = false;
+  /** Sent with each request. */
+  headers = {};
 
   /** Starts `node dist/main.js`, or another command, in the current folder. */
   constructor(command = process.execPath, args = ['dist/main.js'], env = {}) {
@@ -55,10 +57,8 @@ export class Program {
   async ask(path, body, method = body === undefined ? 'GET' : 'POST') {
     const response = await fetch(`${this.url}${path}`, {
       method,
-      ...(body && {
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      }),
+      headers: { ...this.headers, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Program } from '../program.mjs';
 
-const app = new Program();
+const app = new Program(undefined, undefined, { OPERATORS_TOKEN: 'secret' });
 after(() => app.kill());
 
 test('an order and its message commit together; what fails is a dead letter until it is replayed', async () => {
@@ -16,19 +16,24 @@ test('an order and its message commit together; what fails is a dead letter unti
   await assert.rejects(app.ask('/orders', { id: 'huge', cents: 5_000_000 }), /too much/);
 
   await app.ask('/orders', { id: 'large', cents: 500_000 });
-  const letters = await app.eventually('/dead-letters', ({ length }) => length > 0);
+  await assert.rejects(app.ask('/operations/dead-letters'), /403/);
+  app.headers = { authorization: 'Bearer secret' };
+  const { deadLetters } = await app.eventually(
+    '/operations/dead-letters',
+    (found) => found.deadLetters.length > 0,
+  );
   assert.deepEqual(
-    letters.map(({ contract, error }) => [contract, error]),
+    deadLetters.map(({ headers, failure }) => [headers.type, failure.message]),
     [['shop.write-invoice', 'the printer is off']],
   );
 
   await app.ask('/printer', {});
-  await app.ask(`/dead-letters/${letters[0].id}/replay`, {});
+  await app.ask(`/operations/dead-letters/${deadLetters[0].id}/replay`, {});
   const orders = await app.eventually('/orders', isInvoiced('large'));
   assert.deepEqual(orders, [
     { id: 'large', cents: 500_000, invoice: 'invoice of large' },
     { id: 'small', cents: 5_000, invoice: 'invoice of small' },
   ]);
-  assert.deepEqual(await app.ask('/dead-letters'), []);
+  assert.deepEqual((await app.ask('/operations/dead-letters')).deadLetters, []);
   await app.stop();
 });
