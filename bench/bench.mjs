@@ -18,7 +18,7 @@ const HELP = `npm run bench -- <name> [options]      measures side by side
     --calls N          in each run (10000)
     --rounds N         runs of each technology, in turn (5)
     --concurrency N    calls at once (64)
-    --technologies A,B (grpc,tcp); grpc-json: gRPC with JSON instead of protobuf
+    --technologies A,B (by-hand,http,tcp,grpc); by-hand: fastify and undici; grpc-json: gRPC with JSON instead of protobuf
     --resilience A,B   the policies of calls: on, off (on)
     --with FOLDER      a build of another state of the sources, measured beside this one
   poison       events of which one fails for ever: what the other lanes notice

@@ -6,6 +6,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 
+/** Calls of which each waits for the one before it. */
+const ONE_AT_A_TIME = 300;
+
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 async function freePort() {
@@ -18,7 +21,8 @@ async function freePort() {
 
 async function start(resilience, ...args) {
   const env = { ...process.env, CALLS_RESILIENCE: resilience };
-  const child = fork(path.join(import.meta.dirname, 'calls-process.mjs'), args, { env });
+  const program = args.includes('by-hand') ? 'calls-by-hand.mjs' : 'calls-process.mjs';
+  const child = fork(path.join(import.meta.dirname, program), args, { env });
   await once(child, 'message');
   return child;
 }
@@ -40,7 +44,9 @@ async function pair(dist, technology, resilience) {
       await ask(server, 'cpu');
       const asked = await ask(caller, { calls, concurrency });
       const { cpu } = await ask(server, 'cpu');
+      const { p50: alone } = await ask(caller, { calls: ONE_AT_A_TIME, concurrency: 1 });
       return {
+        alone,
         caller: asked.cpu / calls,
         server: cpu / calls,
         ...asked,
@@ -60,7 +66,7 @@ export async function calls(dist, options) {
     rounds = 5,
     calls: count = 10_000,
     concurrency = 64,
-    technologies = 'grpc,tcp',
+    technologies = 'by-hand,http,tcp,grpc',
     resilience = 'on',
   } = options;
   const dists = [dist, ...(options.with ? [options.with] : [])];
@@ -75,8 +81,10 @@ export async function calls(dist, options) {
   console.log(
     `${rounds} rounds of ${count} calls, ${concurrency} at once: the lowest CPU, and medians\n`,
   );
-  console.log('| technology | CPU a call | caller | server | median | calls/s | p50 |');
-  console.log('|---|--:|--:|--:|--:|--:|--:|');
+  console.log(
+    '| technology | CPU a call | caller | server | median | calls/s | p50 | p50, one at a time |',
+  );
+  console.log('|---|--:|--:|--:|--:|--:|--:|--:|');
   for (const { name, runs } of pairs) {
     const lowest = (value) => `${Math.min(...runs.map(value)).toFixed(0)} µs`;
     const of = (value) => median(runs.map(value));
@@ -89,6 +97,7 @@ export async function calls(dist, options) {
         `${of(({ caller, server }) => caller + server).toFixed(0)} µs`,
         of(({ rate }) => rate).toFixed(0),
         `${of(({ p50 }) => p50).toFixed(1)} ms`,
+        `${of(({ alone }) => alone).toFixed(2)} ms`,
       ].join(' | ')} |`,
     );
   }
