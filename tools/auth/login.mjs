@@ -2,6 +2,7 @@
 // a browser on any machine that reaches it.
 import path from 'node:path';
 import { NOT_RUNNING, readRun } from '../dev/run-file.mjs';
+import { commandLine } from '../terminal/command-line.mjs';
 import { messageOf } from '../terminal/errors.mjs';
 import { logIn } from './device-login.mjs';
 import { AUDIENCES } from './identity-provider.mjs';
@@ -22,14 +23,15 @@ function fail(message) {
   process.exit(1);
 }
 
-const words = process.argv.slice(2);
-const [audience = 'operations', ...rest] = words.filter((word) => word !== '--print');
-if (
-  words.includes('--help') ||
-  rest.length > 0 ||
-  (audience !== 'shop' && audience !== 'operations')
-)
-  fail(HELP);
+const { values, positionals } = commandLine(HELP, {
+  options: { print: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const [audience = 'operations', ...rest] = positionals;
+if (rest.length > 0 || (audience !== 'shop' && audience !== 'operations')) {
+  console.error(`"${positionals.join(' ')}" is nothing to log in at.\n\n${HELP}`);
+  process.exit(2);
+}
 
 const { identityProvider } = readRun() ?? fail(NOT_RUNNING);
 if (!identityProvider)
@@ -41,7 +43,7 @@ try {
     ({ url, code }) => console.error(`Open ${url} and log in. The code there is ${code}.`),
   );
   const file = keepLogin(audience, login);
-  if (words.includes('--print')) console.log(login.token);
+  if (values.print) console.log(login.token);
   else console.error(`Logged in until ${login.expiresAt}; the token is in ${file}.`);
 } catch (error) {
   fail(`Nobody logged in: ${messageOf(error)}`);
