@@ -50,7 +50,7 @@ export interface Process {
 export const topology: Process[] = [
   {
     name: 'gateway',
-    purpose: 'the edge: REST, OpenAPI and live order events for browsers',
+    purpose: 'the edge: REST, GraphQL, and live order events for browsers',
     place: 'edge',
     slot: 0,
     answersCalls: false,
