@@ -57,14 +57,14 @@ startsFail({
       says: 'calls cannot be answered at {website}: …EADDRINUSE…; is the port taken?',
     },
     {
-      with: 'an option, of which it has none',
+      with: 'an option that it does not know',
       sets: { CALLS_URL: 'grpc://{nothing}?colour=blue' },
-      says: 'CALLS_URL: "grpc://{nothing}?colour=blue" has "{nothing}?colour=blue" where host:port is needed; write grpc://…',
+      says: 'CALLS_URL: "grpc://{nothing}?colour=blue" has the unknown parameter "colour"; write grpc://…',
     },
     {
       with: 'TLS, which it does not have here',
       sets: { CALLS_URL: 'grpcs://{nothing}' },
-      says: 'CALLS_URL: "grpcs" names no technology; use one of grpc://',
+      says: 'CALLS_URL: "grpcs" names no technology; use one of grpc://, http://, tcp://',
     },
   ],
   'whatever its URLs name': [

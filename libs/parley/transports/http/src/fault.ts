@@ -40,7 +40,9 @@ export interface HttpError {
 export function errorOf(fault: CallFault): HttpError {
   const kept = boundedFault(fault, FAULT_LIMIT);
   const status = callStatusOf(fault.code);
-  const value = Buffer.from(JSON.stringify(kept)).toString('base64').replace(/=+$/, '');
+  const value = Buffer.from(JSON.stringify(kept))
+    .toString('base64')
+    .replace(/={1,2}$/, '');
   return {
     status: HTTP_STATUS[status],
     body: Buffer.from(

@@ -91,7 +91,11 @@ class Line {
     private readonly onClose: () => void,
   ) {
     this.socket = connect({ host: at.host, port: at.port, noDelay: true });
-    const late = () => this.socket.destroy(new Error('no connection in time'));
+    // After the events that already wait: a busy process learns late that it is connected.
+    const late = () =>
+      setImmediate(() => {
+        if (this.socket.connecting) this.socket.destroy(new Error('no connection in time'));
+      });
     this.stopTimer = startTimer(CONNECT_TIMEOUT_MS, late);
     this.socket
       .on('connect', () => {

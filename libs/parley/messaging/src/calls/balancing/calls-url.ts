@@ -99,4 +99,8 @@ function balanceIn(query: string | undefined, refuse: (why: string) => never): B
   return balance;
 }
 
-const withoutCredentials = (url: string): string => url.replace(/[^/]*@/, '…@');
+/** Everything from the slashes to the last `@` of the same part is left out. */
+function withoutCredentials(url: string): string {
+  const end = url.lastIndexOf('@');
+  return end < 0 ? url : `${url.slice(0, url.lastIndexOf('/', end) + 1)}…${url.slice(end)}`;
+}

@@ -95,8 +95,9 @@ describe.each(['own database', 'another database'] as const)(
         ALL_WITHIN - (performance.now() - since),
       );
 
+      // The other instance may have handled everything before this one knows why it stands still.
+      await eventually(() => reasons.size > 0, 'readiness to name it', ALL_WITHIN);
       clearInterval(look);
-      expect([...reasons]).not.toEqual([]); // in readiness, while it lasted
       expect([...(await fixture.effects(service))].sort()).toEqual([...keys, 'news'].sort());
       expect(await (sender ?? struck).deadLetters()).toEqual([]);
     });
