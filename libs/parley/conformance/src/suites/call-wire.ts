@@ -218,7 +218,10 @@ export function callWireSuite({ technology, silenceMs }: CallWire): void {
         DeadlineExceeded,
       );
       await handler.begun;
-      expect(await handler.aborted).toBeInstanceOf(DeadlineExceeded);
+      // The caller's own deadline may end the connection before the handler's timer runs.
+      expect(['CallerGoneError', 'DeadlineExceeded']).toContain(
+        ((await handler.aborted) as Error).name,
+      );
     });
 
     it('arrives with the call', async () => {
