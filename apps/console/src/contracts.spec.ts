@@ -79,8 +79,8 @@ beforeAll(() => {
   put('apps/gateway/src/prices.ts', CONSUMER);
   put('.gitignore', 'node_modules\ndist\n');
   const first = contracts();
-  // Three schemas, the .proto file, the numbers of its fields, and the import of these.
-  expect(first).toEqual({ status: 0, out: '3 contracts, 0 problems, 6 written\n' });
+  // Three schemas, the OpenAPI document, the .proto file, the numbers of its fields, and the import of these.
+  expect(first).toEqual({ status: 0, out: '3 contracts, 0 problems, 7 written\n' });
   expect(readFileSync(at(`${HOME}/src/index.ts`), 'utf8')).toBe(MARKET);
   git('init', '-q');
   git('add', '-A');
