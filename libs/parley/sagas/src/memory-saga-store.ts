@@ -33,8 +33,13 @@ interface Row extends Omit<StoredSaga, 'state' | 'done'> {
 interface TimeoutRow extends DueTimeout {
   /** By `elapsed` of the clock: setting the time of day changes no span. */
   readonly due: number;
+  /** The same by the time of day, as it was when the timeout was armed. */
+  readonly dueAt: number;
   readonly error?: string;
 }
+
+/** Milliseconds by which the time of day is off the clock of spans when somebody has set it. */
+const SET_MS = 1_000;
 
 /** Sagas in memory: for tests, and for the simulation of a whole system. */
 export class MemorySagaStore implements SagaStore {
@@ -101,7 +106,7 @@ export class MemorySagaStore implements SagaStore {
     if (row)
       put(tx, this.timeouts, timeoutIdOf(timeout), {
         ...row,
-        due: this.clock.elapsed() + after,
+        ...this.dueAfter(after),
         failures: row.failures + 1,
         error,
       });
@@ -147,12 +152,12 @@ export class MemorySagaStore implements SagaStore {
     return {
       ...storedSaga(row),
       history: row.history,
-      timeouts: timeouts.map(({ name, due, times, failures, error }) => ({
-        name,
-        due: new Date(this.now() + due - this.clock.elapsed()),
-        times,
-        failures,
-        error,
+      timeouts: timeouts.map((timeout) => ({
+        name: timeout.name,
+        due: this.shownDue(timeout),
+        times: timeout.times,
+        failures: timeout.failures,
+        error: timeout.error,
       })),
     };
   }
@@ -182,9 +187,22 @@ export class MemorySagaStore implements SagaStore {
         name,
         times,
         failures: 0,
-        due: this.clock.elapsed() + after,
+        ...this.dueAfter(after),
       });
     }
+  }
+
+  private dueAfter(milliseconds: number): Pick<TimeoutRow, 'due' | 'dueAt'> {
+    return {
+      due: this.clock.elapsed() + milliseconds,
+      dueAt: this.now() + milliseconds,
+    };
+  }
+
+  /** Each reader sees the same time, until the time of day is set. */
+  private shownDue({ due, dueAt }: TimeoutRow): Date {
+    const today = this.now() + due - this.clock.elapsed();
+    return new Date(Math.abs(today - dueAt) < SET_MS ? dueAt : today);
   }
 
   private timeoutsOf(saga: string, key: string): TimeoutRow[] {
