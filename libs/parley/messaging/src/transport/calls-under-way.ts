@@ -1,8 +1,11 @@
 import type { Call } from '@parley/contract';
 import { Deadline, DeadlineExceeded, startTimer } from '@parley/resilience';
 
-/** A caller that leaves so shortly before the deadline leaves because of it: its clock was first. */
-const CLOCKS_DIFFER_MS = 10;
+/**
+ * A caller that leaves in the last tenth of its time, or the last 10 ms, leaves because of its
+ * deadline: its time began before that of the call here, by the way of the request.
+ */
+const lastPartOf = (milliseconds: number): number => Math.max(10, milliseconds / 10);
 
 /** The caller does not wait for this reply any more. */
 export class CallerGoneError extends Error {
@@ -61,7 +64,7 @@ export class CallUnderWay {
   /** The caller cancelled, or its connection broke. */
   callerGone(): void {
     if (this.isAnswered) return;
-    if (this.deadline.budget() <= CLOCKS_DIFFER_MS) this.late();
+    if (this.deadline.budget() <= lastPartOf(this.milliseconds)) this.late();
     else this.aborting.abort(new CallerGoneError(this.contract));
   }
 

@@ -4,3 +4,13 @@ export const socketHost = (hostname: string): string => hostname.replace(/^\[(.*
 /** Host and port as URLs and people write them: `127.0.0.1:5000`, `[::1]:5000`. */
 export const hostAndPort = (host: string, port: number | string): string =>
   `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+
+/** The error of a server of calls that cannot listen at its address. */
+export const portTakenError = (
+  { host, port }: { readonly host: string; readonly port: number },
+  cause: Error,
+): Error =>
+  new Error(
+    `calls cannot be answered at ${hostAndPort(host, port)}: ${cause.message}; is the port taken?`,
+    { cause },
+  );

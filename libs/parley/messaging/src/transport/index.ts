@@ -1,6 +1,10 @@
 // For authors of technologies and stores: the ports they implement, and the parts they share.
 export { type Clock, type ClockTimerOptions, lookAgain, pause, systemClock } from '../clock';
-export { BalancedCalls, type BalancedCallsOptions } from '../calls/balancing/balanced-calls';
+export { CallClient } from '../calls/call-client';
+export {
+  BalancedCallTransport,
+  type CallProtocol,
+} from '../calls/balancing/balanced-call-transport';
 export {
   addressOf,
   type Balance,
@@ -197,7 +201,7 @@ export { callPathOf } from '@parley/contract';
 export { Checkpoints } from './checkpoints';
 export { FirstOfKeys } from './first-of-keys';
 export { type GivenUp, givenUpByBroker } from './given-up-by-broker';
-export { hostAndPort, socketHost } from './host';
+export { hostAndPort, portTakenError, socketHost } from './host';
 export { type ConcurrencyLimit, KeyedExecutor } from './keyed-executor';
 export { OffsetTracker } from './offset-tracker';
 export { PartTakeover, readerName } from './part-takeover';

@@ -1,7 +1,18 @@
 import { setLogger } from '@grpc/grpc-js';
 import type { Technology } from '@parley/messaging';
-import type { TransportContext } from '@parley/messaging/transport';
-import { GrpcCallTransport } from './client';
+import {
+  BalancedCallTransport,
+  type CallProtocol,
+  type TransportContext,
+} from '@parley/messaging/transport';
+import { GrpcConnection } from './connection';
+import { GrpcCallServer } from './server';
+
+const PROTOCOL: CallProtocol = {
+  name: 'grpc',
+  connect: (instance) => new GrpcConnection(instance),
+  serve: (at, registry, answer) => new GrpcCallServer(at, registry, answer),
+};
 
 /** Calls by gRPC: one method per contract, HTTP/2, deadlines and cancellation on the wire. */
 export const grpc: Technology = {
@@ -10,7 +21,7 @@ export const grpc: Technology = {
   kinds: ['call'],
   openCalls: (options, context) => {
     setLogger(noteFor(context));
-    return new GrpcCallTransport(options, context);
+    return new BalancedCallTransport(PROTOCOL, options, context);
   },
 };
 

@@ -5,6 +5,7 @@ import {
   type CallFault,
   CallsUnderWay,
   hostAndPort,
+  portTakenError,
   TRANSPORT_ID,
   type HandleCall,
   type CallServer,
@@ -126,15 +127,7 @@ export class GrpcCallServer extends ServerGrpc implements CallServer {
       (this.grpcClient as Server).bindAsync(
         this.url,
         ServerCredentials.createInsecure(),
-        (error, port) =>
-          error
-            ? reject(
-                new Error(
-                  `calls cannot be answered at ${this.url}: ${error.message}; is the port taken?`,
-                  { cause: error },
-                ),
-              )
-            : resolve(port),
+        (error, port) => (error ? reject(portTakenError(this.at, error)) : resolve(port)),
       ),
     );
   }

@@ -10,7 +10,7 @@ import {
   fromWireHeaders,
   type HandleCall,
   type HandlerRegistry,
-  hostAndPort,
+  portTakenError,
 } from '@parley/messaging/transport';
 import { Connections } from './connections';
 import { errorOf } from './fault';
@@ -100,13 +100,7 @@ export class HttpCallServer extends ConsumerServer<'call'> implements CallServer
   private bind(): Promise<void> {
     const { host, port } = this.at;
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) =>
-        reject(
-          new Error(
-            `calls cannot be answered at ${hostAndPort(host, port)}: ${error.message}; is the port taken?`,
-            { cause: error },
-          ),
-        );
+      const fail = (error: Error) => reject(portTakenError(this.at, error));
       this.server.once('error', fail).listen(port, host, () => {
         this.server.off('error', fail);
         this.port = (this.server.address() as AddressInfo).port;

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { createServer, type Server as SocketServer } from 'node:net';
-import { Server, type MessageHandler } from '@nestjs/microservices';
 import type { Call } from '@parley/contract';
 import {
   boundedFault,
@@ -9,11 +8,10 @@ import {
   type CallUnderWay,
   CallsUnderWay,
   type ConsumerHealth,
+  ConsumerServer,
   type HandleCall,
-  type HandlerExtras,
   type HandlerRegistry,
-  hostAndPort,
-  TRANSPORT_ID,
+  portTakenError,
 } from '@parley/messaging/transport';
 import { CallerConnection } from './caller-connection';
 import { MESSAGE_LIMIT } from './frames';
@@ -29,8 +27,7 @@ const FAULT_LIMIT = 64 * 1024;
 const refusal = (code: string, message: string): CallFault => ({ code, message });
 
 /** Answers calls by Nest's TCP transport, and stops without losing one. */
-export class TcpCallServer extends Server implements CallServer {
-  override transportId = TRANSPORT_ID.call;
+export class TcpCallServer extends ConsumerServer<'call'> implements CallServer {
   private state: ConsumerHealth['state'] = 'starting';
   private readonly underWay = new CallsUnderWay();
   private readonly connections = new Set<CallerConnection>();
@@ -41,10 +38,10 @@ export class TcpCallServer extends Server implements CallServer {
 
   constructor(
     private readonly at: { readonly host: string; readonly port: number },
-    private readonly registry: HandlerRegistry,
+    registry: HandlerRegistry,
     private readonly answer: HandleCall,
   ) {
-    super();
+    super('call', registry);
     this.server = createServer({ noDelay: true }, (socket) => {
       const connection: CallerConnection = new CallerConnection(socket, {
         asked: (request) => void this.respond(connection, request),
@@ -55,19 +52,10 @@ export class TcpCallServer extends Server implements CallServer {
     this.server.maxConnections = MAX_CONNECTIONS;
   }
 
-  override addHandler(
-    _pattern: unknown,
-    run: MessageHandler,
-    _isEvent?: boolean,
-    extras?: unknown,
-  ): void {
-    this.registry.add(run, extras as HandlerExtras);
-  }
-
-  listen(started: (error?: unknown) => void): void {
+  override listen(started: (error?: unknown) => void): void {
     for (const { contract } of this.registry.allCalls())
       this.contracts.set(contract.name, contract as Call);
-    this.open().then(() => started(), started);
+    this.start().then(() => started(), started);
   }
 
   /** Callers are told to go elsewhere. Does not wait for the answers under way. */
@@ -91,24 +79,13 @@ export class TcpCallServer extends Server implements CallServer {
     return { technology: 'tcp', kind: 'call', state: this.state };
   }
 
-  on(event: string): never {
-    throw new Error(`call server: there is no event "${event}" to listen to; ask health()`);
-  }
-
-  unwrap<T>(): T {
-    return this.server as T;
-  }
-
-  private async open(): Promise<void> {
+  protected async start(): Promise<void> {
     const { host, port } = this.at;
     try {
       this.server.listen(port, host);
       await once(this.server, 'listening');
     } catch (error) {
-      throw new Error(
-        `calls cannot be answered at ${hostAndPort(host, port)}: ${(error as Error).message}; is the port taken?`,
-        { cause: error },
-      );
+      throw portTakenError(this.at, error as Error);
     }
     const address = this.server.address();
     this.port = typeof address === 'object' && address ? address.port : port;
