@@ -1,6 +1,18 @@
 export { brokerFixture, type BrokerOnTrial } from './harness/broker-fixture';
 export { brokerProcess, offersBroker } from './harness/broker-process';
 export { callFixture } from './harness/call-fixture';
+export {
+  Ask,
+  asking,
+  CallTrial,
+  echo,
+  gate,
+  named,
+  reply,
+  type Served,
+  Unanswered,
+  waiting,
+} from './harness/call-trial';
 export { callSuite } from './suites/call';
 export { callWireSuite, type CallWire } from './suites/call-wire';
 export { commandSuite } from './suites/command';
@@ -13,6 +25,7 @@ export {
   type Place,
   type ProxyControl,
 } from './harness/fixture';
+export { CallVictim } from './hostile/call-victim';
 export { GoodOrder, goodOrder } from './hostile/good-order';
 export {
   type Attacker,

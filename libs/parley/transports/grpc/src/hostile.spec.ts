@@ -7,57 +7,27 @@ import {
 } from 'node:http2';
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { Controller } from '@nestjs/common';
-import { call } from '@parley/contract';
-import { Handles } from '@parley/messaging';
 import {
-  freePort,
+  CallVictim,
   hostileSuite,
-  Instance,
   type Attributes,
   type Fate,
-  GoodOrder,
   goodOrder,
 } from '@parley/conformance';
-import { z } from 'zod';
 import { MESSAGE_LIMIT, methodOf } from './codec';
 import { grpc } from './grpc';
 
-const Quote = call('victim.quote-price', {
-  request: GoodOrder,
-  reply: z.object({ name: z.string() }),
-});
-const { path } = methodOf(Quote);
+const victim = new CallVictim(grpc);
+const { path } = methodOf(victim.contract);
 
-@Controller()
-class Victim {
-  @Handles(Quote)
-  async quote({ name }: GoodOrder) {
-    return { name };
-  }
-}
-
-let victim: Instance;
-let port: number;
 let attacker: Client;
 let honest: Client;
 
 async function open(): Promise<void> {
-  port = await freePort();
-  const options = {
-    urls: { calls: () => `grpc://127.0.0.1:${port}` },
-    listen: { host: '127.0.0.1', port },
-    technologies: [grpc],
-  };
-  victim = await Instance.start(
-    'victim',
-    'victim-1',
-    { options, kill: () => 0, alive: () => true, close: async () => undefined },
-    [Victim],
-  );
+  await victim.open();
   [attacker, honest] = [0, 1].map(
     (n) =>
-      new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+      new Client(`127.0.0.1:${victim.port}`, credentials.createInsecure(), {
         'grpc.primary_user_agent': `caller ${n}`,
       }),
   ) as [Client, Client];
@@ -66,7 +36,7 @@ async function open(): Promise<void> {
 async function close(): Promise<void> {
   attacker.close();
   honest.close();
-  await victim.stop();
+  await victim.close();
 }
 
 const same = (bytes: Buffer): Buffer => bytes;
@@ -113,7 +83,7 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'gRPC', type: Quote.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'gRPC', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
   largest: { bytes: MESSAGE_LIMIT, reason: 'RESOURCE_EXHAUSTED' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await ask(attacker, body, metadataOf(attributes as Attributes));
@@ -134,7 +104,7 @@ describe('what means harm, below what gRPC carries', () => {
   beforeAll(open);
   afterAll(close);
   beforeEach(() => {
-    session = connect(`http://127.0.0.1:${port}`, {
+    session = connect(`http://127.0.0.1:${victim.port}`, {
       settings: { maxHeaderListSize: 2 ** 24 },
       maxSendHeaderBlockLength: 2 ** 24,
     });
@@ -255,7 +225,7 @@ describe('what means harm, below what gRPC carries', () => {
         ),
       );
       if (session.destroyed)
-        session = connect(`http://127.0.0.1:${port}`).on('error', () => undefined);
+        session = connect(`http://127.0.0.1:${victim.port}`).on('error', () => undefined);
       await neighbour();
     }
     expect(victim.complaints).toEqual([]);

@@ -3,72 +3,33 @@ import { once } from 'node:events';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { Controller } from '@nestjs/common';
-import { call } from '@parley/contract';
-import { Handles } from '@parley/messaging';
 import { callPathOf } from '@parley/messaging/transport';
 import {
-  freePort,
+  CallVictim,
   hostileSuite,
-  Instance,
   type Attributes,
   type Fate,
-  GoodOrder,
   goodOrder,
 } from '@parley/conformance';
-import { z } from 'zod';
 import { http } from './http';
 import { MESSAGE_LIMIT } from './protocol';
 
-const Quote = call('victim.quote-price', {
-  request: GoodOrder,
-  reply: z.object({ name: z.string() }),
-});
-const path = callPathOf(Quote);
-const BODY = JSON.stringify(goodOrder.payload);
+const victim = new CallVictim(http);
+const path = callPathOf(victim.contract);
+const BODY = victim.body;
 
-let handled = 0;
-let underWay = 0;
-/** Most calls that were handled at the same time. */
-let peak = 0;
-
-@Controller()
-class Victim {
-  @Handles(Quote)
-  async quote({ name }: GoodOrder) {
-    handled++;
-    peak = Math.max(peak, ++underWay);
-    await new Promise(setImmediate);
-    underWay--;
-    return { name };
-  }
-}
-
-let victim: Instance;
-let port: number;
 let attackers: Agent;
 let honest: Agent;
 
 async function open(): Promise<void> {
-  port = await freePort();
-  const options = {
-    urls: { calls: () => `http://127.0.0.1:${port}` },
-    listen: { host: '127.0.0.1', port },
-    technologies: [http],
-  };
-  victim = await Instance.start(
-    'victim',
-    'victim-1',
-    { options, kill: () => 0, alive: () => true, close: async () => undefined },
-    [Victim],
-  );
+  await victim.open();
   [attackers, honest] = [new Agent({ keepAlive: true }), new Agent({ keepAlive: true })];
 }
 
 async function close(): Promise<void> {
   attackers.destroy();
   honest.destroy();
-  await victim.stop();
+  await victim.close();
 }
 
 interface Response {
@@ -86,7 +47,7 @@ function post(
     const sent = httpRequest(
       {
         host: '127.0.0.1',
-        port,
+        port: victim.port,
         agent,
         method: 'POST',
         path,
@@ -129,7 +90,7 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'HTTP', type: Quote.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'HTTP', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
   largest: { bytes: MESSAGE_LIMIT, reason: 'resource_exhausted' },
   send: async (body, attributes): Promise<Fate> => {
     const response = await post(attackers, body, headersOf(attributes as Attributes));
@@ -146,7 +107,7 @@ describe('what means harm, as bytes on a connection', () => {
 
   /** All that the server says until it closes, or has said nothing for a while. */
   async function raw(...parts: (string | Buffer)[]): Promise<string> {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(victim.port, '127.0.0.1');
     let said = '';
     socket.on('data', (bytes) => (said += bytes.toString('latin1'))).on('error', () => undefined);
     await once(socket, 'connect');
@@ -215,10 +176,10 @@ describe('what means harm, as bytes on a connection', () => {
     ['a header of 1 MiB', head(`ce-large: ${'x'.repeat(2 ** 20)}`) + GOOD],
     ['20,000 headers', head(...Array.from({ length: 20_000 }, (_, n) => `x${n}: y`)) + GOOD],
   ])('is refused, and nothing that is hidden in it is handled: %s', async (_, bytes) => {
-    const before = handled;
+    const before = victim.handled;
     const said = await raw(bytes);
     expect(statuses(said).filter((status) => status < 400)).toEqual([]);
-    expect(handled).toBe(before);
+    expect(victim.handled).toBe(before);
   });
 
   it.each<[string, number, () => Promise<Response>]>([
@@ -239,18 +200,18 @@ describe('what means harm, as bytes on a connection', () => {
     ['twice an id', 400, () => post(attackers, BODY, { 'ce-id': `${randomUUID()}, ${randomUUID()}` })],
     ['20 MiB', 429, () => post(attackers, Buffer.alloc(20 * 2 ** 20, 0x20))],
   ])('is refused: %s, by the status %d', async (_, status, attack) => {
-    const before = handled;
+    const before = victim.handled;
     const response = await attack();
     expect([response.status, JSON.parse(response.body)]).toEqual([
       status,
       expect.objectContaining({ code: expect.any(String), message: expect.any(String) }),
     ]);
-    expect(handled).toBe(before);
+    expect(victim.handled).toBe(before);
   }); // prettier-ignore
 
   it('is not remembered: a thousand requests that are broken off', async () => {
     for (let wave = 0; wave < 10; wave++) {
-      const sockets = Array.from({ length: 100 }, () => connect(port, '127.0.0.1'));
+      const sockets = Array.from({ length: 100 }, () => connect(victim.port, '127.0.0.1'));
       for (const socket of sockets) {
         socket.on('error', () => undefined);
         socket.write(head(`content-length: ${BODY.length + 10}`) + BODY, () => socket.destroy());
@@ -262,15 +223,15 @@ describe('what means harm, as bytes on a connection', () => {
   });
 
   it('is bounded: a connection that asks a thousand times without listening', async () => {
-    peak = 0;
+    victim.peak = 0;
     await raw(GOOD.repeat(1_000));
-    expect(peak).toBeLessThan(20);
+    expect(victim.peak).toBeLessThan(20);
   });
 
   it('is bounded: connections beyond a thousand are refused, not cut', async () => {
     const idle = [];
     for (let n = 0; n < 1_000; n++) {
-      const socket = connect(port, '127.0.0.1');
+      const socket = connect(victim.port, '127.0.0.1');
       idle.push(socket.on('error', () => undefined));
       socket.write(GOOD);
       const [said] = (await once(socket, 'data')) as [Buffer];

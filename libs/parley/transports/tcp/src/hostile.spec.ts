@@ -1,58 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { Controller } from '@nestjs/common';
-import { call } from '@parley/contract';
-import { Handles } from '@parley/messaging';
 import {
-  freePort,
+  CallVictim,
   hostileSuite,
-  Instance,
   type Attributes,
   type Fate,
-  GoodOrder,
   goodOrder,
 } from '@parley/conformance';
-import { z } from 'zod';
 import { frameOf, FrameReader, MESSAGE_LIMIT } from './frames';
 import { helloText } from './packets';
 import { tcp } from './tcp';
 
-const Quote = call('victim.quote-price', {
-  request: GoodOrder,
-  reply: z.object({ name: z.string() }),
-});
+const victim = new CallVictim(tcp);
 
-@Controller()
-class Victim {
-  @Handles(Quote)
-  async quote({ name }: GoodOrder) {
-    return { name };
-  }
-}
-
-let victim: Instance;
-let port: number;
-
-async function open(): Promise<void> {
-  port = await freePort();
-  const options = {
-    urls: { calls: () => `tcp://127.0.0.1:${port}` },
-    listen: { host: '127.0.0.1', port },
-    technologies: [tcp],
-  };
-  victim = await Instance.start(
-    'victim',
-    'victim-1',
-    { options, kill: () => 0, alive: () => true, close: async () => undefined },
-    [Victim],
-  );
-}
-
-const close = () => victim.stop();
+const open = () => victim.open();
+const close = () => victim.close();
 
 async function connected(): Promise<Socket> {
-  const socket = connect({ host: '127.0.0.1', port });
+  const socket = connect({ host: '127.0.0.1', port: victim.port });
   await once(socket, 'connect');
   return socket.on('error', () => undefined);
 }
@@ -79,7 +45,7 @@ async function answerTo(...bytes: (Buffer | string)[]): Promise<string> {
 }
 
 function packet(body: Buffer, metadata: object): Buffer {
-  const head = `{"id":"1","pattern":"${Quote.name}","metadata":${JSON.stringify(metadata)},"data":`;
+  const head = `{"id":"1","pattern":"${victim.contract.name}","metadata":${JSON.stringify(metadata)},"data":`;
   const length = head.length + body.toString().length + 1;
   return Buffer.concat([Buffer.from(`${length}#${head}`), body, Buffer.from('}')]);
 }
@@ -98,7 +64,7 @@ async function neighbour(): Promise<void> {
 }
 
 hostileSuite({
-  name: 'TCP', type: Quote.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
+  name: 'TCP', type: victim.contract.name, good: goodOrder, called: true, attributes: 'texts', open, close, neighbour,
   largest: { bytes: MESSAGE_LIMIT, reason: 'too-large' },
   send: async (body, attributes): Promise<Fate> => {
     const answer = await answerTo(packet(body, texts(attributes as Attributes)));
@@ -131,8 +97,8 @@ describe('what means harm, below what TCP carries', () => {
 
   it('is not answered: an event, a number as an id, a cancellation of nothing', async () => {
     const answer = await answerTo(
-      frameOf(`{"pattern":"${Quote.name}","data":{}}`),
-      frameOf(`{"id":7,"pattern":"${Quote.name}","data":{}}`),
+      frameOf(`{"pattern":"${victim.contract.name}","data":{}}`),
+      frameOf(`{"id":7,"pattern":"${victim.contract.name}","data":{}}`),
       frameOf('{"id":"1","cancel":true}'),
       frameOf('[]'),
       frameOf('null'),
