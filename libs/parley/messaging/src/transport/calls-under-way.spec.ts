@@ -1,4 +1,5 @@
 import { call } from '@parley/contract';
+import { DeadlineExceeded } from '@parley/resilience';
 import { z } from 'zod';
 import { CallerGoneError, CallsUnderWay } from './calls-under-way';
 
@@ -9,6 +10,20 @@ describe('a call that is being answered', () => {
     const underWay = new CallsUnderWay().begin(Ask);
     underWay.callerGone();
     expect(underWay.signal.reason).toBeInstanceOf(CallerGoneError);
+    underWay.end();
+  });
+
+  it.each([
+    ['in the last tenth of its time', 901, DeadlineExceeded],
+    ['before', 899, CallerGoneError],
+  ])('has its deadline as the reason when its caller goes away %s', (_, later, reason) => {
+    const start = performance.now();
+    const now = jest.spyOn(performance, 'now').mockReturnValue(start);
+    const underWay = new CallsUnderWay().begin(Ask, 1_000);
+    now.mockReturnValue(start + later);
+    underWay.callerGone();
+    now.mockRestore();
+    expect(underWay.signal.reason).toBeInstanceOf(reason);
     underWay.end();
   });
 
