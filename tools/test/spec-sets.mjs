@@ -27,10 +27,6 @@ export const LONG_SPECS = {
   'libs/parley/service/src/stacks.int.spec.ts':
     'lines of the sources in dead letters, of a build and under nx serve',
   'libs/parley/transports/grpc/src/hostile.spec.ts': 'hostile calls over gRPC',
-  'libs/parley/transports/grpc/src/silent-network.spec.ts':
-    'gRPC on a network that loses connections without a sign',
-  'libs/parley/transports/tcp/src/silent-network.spec.ts':
-    'TCP on a network that loses connections without a sign',
   'libs/parley/transports/memory/src/memory.conformance.spec.ts': 'the promises on memory',
   'libs/parley/transports/postgres/src/connection/silence.int.spec.ts':
     'PostgreSQL on a network that loses connections without a sign',

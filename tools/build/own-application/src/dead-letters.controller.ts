@@ -16,6 +16,7 @@ export class DeadLettersController {
     return letters.map(({ id, headers, failure }) => ({
       id,
       contract: headers.type,
+      key: headers.partitionkey,
       message: failure.message,
     }));
   }
