@@ -60,7 +60,7 @@ const MUTATED = {
     deadline: [],
     timer: [],
     'circuit-breaker': [],
-    'sliding-window': ['circuit-breaker'],
+    'sliding-window': [],
     'retry-budget': [],
     'concurrency-limit': [],
     hedge: [],

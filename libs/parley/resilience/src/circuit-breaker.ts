@@ -1,59 +1,68 @@
 import type { ElapsedClock } from './elapsed-clock';
-import { SlidingWindow } from './sliding-window';
+
+/** Milliseconds; requests that began within the same ones are counted together. */
+const SLICE_MS = 200;
 
 export interface CircuitBreakerOptions {
   /**
-   * It opens when at least this share of the requests failed. Default 0.8: one of two instances
-   * that fails does not cut off the other.
+   * It opens when at least this share of the requests failed. Default 0.9: clearly above one half,
+   * since a target that answers each second request is worth asking. Of 20 such requests, 18 fail
+   * by chance twice in 10,000 times; 16 would 60 times (binomial distribution).
    */
   readonly failureRatio: number;
   /** The fewest requests by which the share is judged. Default 20. */
   readonly minimumRequests: number;
-  /** It opens after this many failures without a success between them. Default 20. */
-  readonly failuresInARow: number;
-  /** Milliseconds over which requests are counted. Default 10,000. */
+  /** Milliseconds within which these began. Default 30,000, as in Polly. */
   readonly windowMs: number;
   /** Milliseconds until the first probe; twice as long after each failed one. Default 500. */
   readonly breakMs: number;
   /** Milliseconds between probes at most. Default 2,000. */
   readonly maxBreakMs: number;
-  /** Probes, one after the other, that have to succeed before it closes. Default 3. */
-  readonly probes: number;
 }
 
 export const CIRCUIT_BREAKER: CircuitBreakerOptions = {
-  failureRatio: 0.8,
+  failureRatio: 0.9,
   minimumRequests: 20,
-  failuresInARow: 20,
-  windowMs: 10_000,
+  windowMs: 30_000,
   breakMs: 500,
   maxBreakMs: 2_000,
-  probes: 3,
 };
 
 /** A failure counts; 'undecided' says nothing about the target. */
 export type RequestOutcome = 'success' | 'failure' | 'undecided';
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
+/** Requests that began at about the same time. */
+interface Slice {
+  /** When the first of them began. */
+  readonly from: number;
+  all: number;
+  failed: number;
+  underWay: number;
+}
+
 /**
  * The right to make one request. Its outcome is reported once. Permits of an earlier state are
  * worthless: a slow request from before a pause does not decide about its end.
  */
-export type CircuitPermit = number;
+export type CircuitPermit = Slice;
 
 /**
  * Refuses requests to a target that fails, so that callers do not wait for it and it can recover.
- * After a pause single probes are let through; when they succeed, it closes.
+ * After a pause single probes are let through; one that succeeds closes it.
+ *
+ * A failed request is judged together with the latest ones that began no later than it, and those
+ * still under way count as good. Of requests made at the same time, the ones that fail at once
+ * therefore do not decide before the others had their time; and successes from before an outage
+ * do not delay its discovery.
  */
 export class CircuitBreaker {
   private readonly options: CircuitBreakerOptions;
-  private readonly window: SlidingWindow;
   private kind: CircuitState = 'closed';
-  private permit: CircuitPermit = 1;
-  private failuresInARow = 0;
+  /** Requests since it closed, the latest last. */
+  private slices: Slice[] = [];
+  private probe?: CircuitPermit;
   private probeFrom = 0;
-  private isProbing = false;
-  private probesPassed = 0;
   private breakMs: number;
   private closedAt = -Infinity;
 
@@ -64,7 +73,6 @@ export class CircuitBreaker {
     private readonly changed: (state: 'open' | 'closed') => void = () => undefined,
   ) {
     this.options = { ...CIRCUIT_BREAKER, ...options };
-    this.window = new SlidingWindow(this.options.windowMs, clock);
     this.breakMs = this.options.breakMs;
   }
 
@@ -74,40 +82,64 @@ export class CircuitBreaker {
 
   /** Undefined: the request must not be made. */
   acquire(): CircuitPermit | undefined {
-    if (this.kind === 'closed') return this.permit;
-    if (this.isProbing || this.clock.elapsed() < this.probeFrom) return undefined;
+    const now = this.clock.elapsed();
+    if (this.kind === 'closed') return this.begin(now);
+    if (this.probe || now < this.probeFrom) return undefined;
     this.kind = 'half-open';
-    this.isProbing = true;
-    return this.permit;
+    return (this.probe = sliceFrom(now));
   }
 
   report(permit: CircuitPermit, outcome: RequestOutcome): void {
-    if (permit !== this.permit) return;
-    if (this.kind === 'half-open') this.probed(outcome);
-    else if (outcome !== 'undecided') this.count(outcome === 'success');
-  }
-
-  private count(ok: boolean): void {
-    this.window.note(ok);
-    if (ok) this.failuresInARow = 0;
-    else {
-      this.failuresInARow += 1;
-      if (this.isBad()) this.open();
+    if (permit === this.probe) {
+      this.probed(outcome);
+      return;
     }
+    permit.underWay -= 1;
+    if (outcome === 'undecided') permit.all -= 1;
+    if (outcome !== 'failure') return;
+    permit.failed += 1;
+    if (this.isBad(permit)) this.open();
   }
 
-  private isBad(): boolean {
-    if (this.failuresInARow >= this.options.failuresInARow) return true;
-    const { all, failed } = this.window.counts();
-    return all >= this.options.minimumRequests && failed / all >= this.options.failureRatio;
+  private begin(now: number): CircuitPermit {
+    let slice = this.slices.at(-1);
+    if (!slice || now - slice.from >= SLICE_MS) {
+      this.forget(now - this.options.windowMs);
+      slice = sliceFrom(now);
+      this.slices.push(slice);
+    }
+    slice.all += 1;
+    slice.underWay += 1;
+    return slice;
+  }
+
+  /** Keeps requests under way, and later ones: their failures are still to be judged. */
+  private forget(before: number): void {
+    while (this.slices[0] && this.slices[0].from < before && this.slices[0].underWay === 0)
+      this.slices.shift();
+  }
+
+  /** False for requests from before it opened. */
+  private isBad(latest: Slice): boolean {
+    const { failureRatio, minimumRequests, windowMs } = this.options;
+    let all = 0;
+    let failed = 0;
+    for (let index = this.slices.indexOf(latest); index >= 0 && all < minimumRequests; index--) {
+      const slice = this.slices[index]!;
+      if (latest.from - slice.from > windowMs) break;
+      all += slice.all;
+      failed += slice.failed;
+    }
+    return all >= minimumRequests && failed / all >= failureRatio;
   }
 
   private probed(outcome: RequestOutcome): void {
-    this.isProbing = false;
-    if (outcome === 'failure') {
+    this.probe = undefined;
+    if (outcome === 'success') this.close();
+    else if (outcome === 'failure') {
       this.breakMs = Math.min(this.breakMs * 2, this.options.maxBreakMs);
       this.pause();
-    } else if (outcome === 'success' && ++this.probesPassed >= this.options.probes) this.close();
+    }
   }
 
   private open(): void {
@@ -116,23 +148,21 @@ export class CircuitBreaker {
     this.breakMs = isRelapse
       ? Math.min(this.breakMs * 2, this.options.maxBreakMs)
       : this.options.breakMs;
+    this.slices = [];
     this.pause();
     this.changed('open');
   }
 
   private pause(): void {
     this.kind = 'open';
-    this.permit += 1;
-    this.probesPassed = 0;
     this.probeFrom = this.clock.elapsed() + this.breakMs;
   }
 
   private close(): void {
     this.kind = 'closed';
-    this.permit += 1;
-    this.failuresInARow = 0;
-    this.window.clear();
     this.closedAt = this.clock.elapsed();
     this.changed('closed');
   }
 }
+
+const sliceFrom = (from: number): Slice => ({ from, all: 0, failed: 0, underWay: 0 });

@@ -92,7 +92,7 @@ describe('an owner that fails half of the time', () => {
 });
 
 describe('a circuit breaker of a call', () => {
-  it('refuses calls after 20 outages, and makes them again after three that succeed', async () => {
+  it('refuses calls after 20 outages, and makes them again after one that succeeds', async () => {
     answer = () => fault('unavailable');
     const ends = await reasons(Grind as never, 22);
     expect([ends.slice(18), asked.length]).toEqual([

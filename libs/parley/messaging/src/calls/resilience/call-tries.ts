@@ -59,7 +59,7 @@ export class CallTries {
       if (!mayBeTriedAgain(tried, repeatable) || !this.mayGoOn(call, target, tried, pause)) break;
       await sleep(jittered(pause));
       if (call.signal?.aborted) break;
-      const next = await this.once(call, target);
+      const next = await this.once(call, target, true);
       if (!next) break;
       this.triedAgain(call.contract.name, 'retry');
       tried = next;
@@ -80,15 +80,23 @@ export class CallTries {
     return isUnreached(tried) || budget?.take() !== false;
   }
 
-  /** Undefined: the circuit breaker refuses it. */
-  private async once(call: OutgoingCall, target: CallTarget): Promise<Tried | undefined> {
+  /**
+   * Undefined: the circuit breaker refuses it. A retry that fails tells it nothing new: a call that
+   * fails counts once, or those that are tried again would outweigh the ones that are answered.
+   */
+  private async once(
+    call: OutgoingCall,
+    target: CallTarget,
+    isRetry = false,
+  ): Promise<Tried | undefined> {
     const { breaker } = target;
     if (!breaker) return this.send(call, target);
     const permit = breaker.acquire();
     if (permit === undefined) return undefined;
     const budget = call.deadline.budget();
     const tried = await this.send(call, target);
-    breaker.report(permit, outcomeOf(tried, call.contract, budget));
+    const outcome = outcomeOf(tried, call.contract, budget);
+    breaker.report(permit, isRetry && outcome === 'failure' ? 'undecided' : outcome);
     return tried;
   }
 
