@@ -1,4 +1,5 @@
 import type { Contract } from './contract';
+import { protoNamesOf } from './protobuf/names';
 
 /** By the names of contracts. */
 const paths = new Map<string, string>();
@@ -10,12 +11,9 @@ const paths = new Map<string, string>();
 export function callPathOf({ name }: Pick<Contract, 'name'>): string {
   let path = paths.get(name);
   if (path === undefined) {
-    const [owner = '', verb = ''] = name.split('.');
-    path = `/${owner.replaceAll('-', '_')}.${pascal(owner)}/${pascal(verb)}`;
+    const names = protoNamesOf(name);
+    path = `/${names.package}.${names.service}/${names.method}`;
     paths.set(name, path);
   }
   return path;
 }
-
-const pascal = (words: string): string =>
-  words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());

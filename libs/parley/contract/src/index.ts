@@ -35,8 +35,10 @@ export { text } from './text';
 export { wire } from './wire';
 export { wireForm, wireFormatOf, type WireFormat } from './wire-format';
 export {
+  fieldNumberOf,
   type FieldNumbers,
   fieldNumbers,
+  isMarkedOptional,
   isWrapper,
   jsonNameOf,
   messageNameOf,
@@ -51,5 +53,4 @@ export {
   type ProtoScalar,
   type ProtoType,
   withNested,
-  WRAPPED_FIELD_NUMBER,
 } from './protobuf';

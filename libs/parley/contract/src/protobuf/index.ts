@@ -1,5 +1,7 @@
 export { fieldNumbers, type FieldNumbers } from './field-numbers';
 export {
+  fieldNumberOf,
+  isMarkedOptional,
   isWrapper,
   type ProtoCall,
   type ProtoField,
@@ -7,7 +9,6 @@ export {
   type ProtoScalar,
   type ProtoType,
   withNested,
-  WRAPPED_FIELD_NUMBER,
 } from './message';
 export { ONE_OF } from './message-maker';
 export { jsonNameOf, messageNameOf } from './names';

@@ -1,6 +1,7 @@
-/*
- * Protobuf messages as plain data: what a .proto file says about them, without field numbers.
- */
+import type { FieldNumbers } from './field-numbers';
+import type { ProtoNames } from './names';
+
+/* Protobuf messages as plain data: a .proto file without its field numbers. */
 
 export type ProtoScalar = 'string' | 'bytes' | 'int32' | 'int64' | 'double' | 'bool';
 
@@ -44,10 +45,7 @@ export interface ProtoField {
 }
 
 /** The messages of a call. */
-export interface ProtoCall {
-  readonly package: string;
-  readonly service: string;
-  readonly method: string;
+export interface ProtoCall extends ProtoNames {
   readonly request: ProtoMessage;
   readonly reply: ProtoMessage;
   /** The details of its errors, by code. */
@@ -55,10 +53,21 @@ export interface ProtoCall {
 }
 
 /** Wrappers have one field, which needs no place in a list of numbers. */
-export const WRAPPED_FIELD_NUMBER = 1;
+const WRAPPED_FIELD_NUMBER = 1;
 
 export const isWrapper = ({ holds }: ProtoMessage): boolean =>
   holds !== 'object' && holds !== 'union';
+
+/** The number of a field, of a call whose numbers are complete. */
+export const fieldNumberOf = (
+  message: ProtoMessage,
+  { json }: ProtoField,
+  numbers: FieldNumbers,
+): number => (isWrapper(message) ? WRAPPED_FIELD_NUMBER : numbers[message.path]![json]!);
+
+/** True for a field to which the word `optional` gives presence: a single scalar outside a union. */
+export const isMarkedOptional = (message: ProtoMessage, { label, type }: ProtoField): boolean =>
+  message.holds !== 'union' && label === 'single' && typeof type === 'string' && type !== 'value';
 
 /** A message and all that are declared inside it. */
 export const withNested = (message: ProtoMessage): readonly ProtoMessage[] => [

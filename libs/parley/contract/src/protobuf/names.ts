@@ -1,5 +1,17 @@
+/** The names of a call in protobuf: `catalog`, `Catalog` and `QuotePrice` for `catalog.quote-price`. */
+export interface ProtoNames {
+  readonly package: string;
+  readonly service: string;
+  readonly method: string;
+}
+
+export function protoNamesOf(contract: string): ProtoNames {
+  const [owner = '', verb = ''] = contract.split('.');
+  return { package: owner.replaceAll('-', '_'), service: pascalOf(owner), method: pascalOf(verb) };
+}
+
 /** `QuotePrice` for `quote-price`. */
-export const pascalOf = (words: string): string =>
+const pascalOf = (words: string): string =>
   words.replace(/(?:^|-+)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
 
 /** A field's name in the style of protobuf: `order_id` for `orderId`. */

@@ -4,7 +4,7 @@ import { schemaOf } from '../contract-schema';
 import { type FieldNumbers, fieldNumbersOf } from './field-numbers';
 import { isWrapper, type ProtoCall, type ProtoMessage, withNested } from './message';
 import { MessageMaker } from './message-maker';
-import { messageNameOf, pascalOf } from './names';
+import { messageNameOf, protoNamesOf } from './names';
 
 /** A call's messages, with the numbers of their fields. */
 export interface NumberedCall extends ProtoCall {
@@ -17,13 +17,11 @@ const made = new WeakMap<Contract, ProtoCall>();
 export function protoCallOf(contract: Call): ProtoCall {
   const known = made.get(contract);
   if (known) return known;
-  const { name, owner } = contract;
   const { payload, reply, errors } = schemaOf(contract);
-  const method = pascalOf(name.slice(owner.length + 1));
+  const names = protoNamesOf(contract.name);
+  const { method } = names;
   const call: ProtoCall = {
-    package: owner.replaceAll('-', '_'),
-    service: pascalOf(owner),
-    method,
+    ...names,
     request: new MessageMaker(payload).topLevel(`${method}Request`),
     reply: new MessageMaker(reply ?? {}).topLevel(`${method}Reply`),
     errors: Object.fromEntries(

@@ -1,10 +1,9 @@
 import { Reader, Writer } from 'protobufjs/minimal';
 import {
-  isWrapper,
+  fieldNumberOf,
   type NumberedCall,
   type ProtoField,
   type ProtoMessage,
-  WRAPPED_FIELD_NUMBER,
 } from '@parley/contract';
 import { fieldCodec, type FieldCodec, type Fields } from './fields';
 import { ProtobufError } from './protobuf-error';
@@ -82,13 +81,10 @@ export class MessageCodecs {
 
   private fieldOf(message: ProtoMessage, field: ProtoField): FieldCodec {
     const { type } = field;
-    const number = isWrapper(message)
-      ? WRAPPED_FIELD_NUMBER
-      : this.numbers[message.path]![field.json]!;
     return fieldCodec(
       message,
       field,
-      number,
+      fieldNumberOf(message, field, this.numbers),
       typeof type === 'string' ? SCALARS[type] : this.typeOf(type),
     );
   }

@@ -1,7 +1,8 @@
 import { Writer } from 'protobufjs/minimal';
 import {
   type Call,
-  isWrapper,
+  fieldNumberOf,
+  isMarkedOptional,
   messageNameOf,
   messagesOf,
   numberedCallOf,
@@ -11,7 +12,6 @@ import {
   type ProtoMessage,
   type ProtoType,
   withNested,
-  WRAPPED_FIELD_NUMBER,
 } from '@parley/contract';
 
 /** A .proto file in the form in which programs pass it on: google.protobuf.FileDescriptorProto. */
@@ -98,16 +98,14 @@ function writeMessage(
   text(writer, MESSAGE.name, lastOf(message.path));
   const oneOfs = message.holds === 'union' ? [ONE_OF] : [];
   for (const field of message.fields) {
-    const fieldNumber = isWrapper(message)
-      ? WRAPPED_FIELD_NUMBER
-      : numbers[message.path]![field.json]!;
-    const hasPresence = message.holds !== 'union' && isOptional(field);
-    if (hasPresence) oneOfs.push(`_${field.name}`);
+    const isOptional = isMarkedOptional(message, field);
+    if (isOptional) oneOfs.push(`_${field.name}`);
     part(writer, MESSAGE.field, () => {
+      const fieldNumber = fieldNumberOf(message, field, numbers);
       writeField(writer, field, fieldNumber, typeOf(field, message, home));
       if (message.holds === 'union') number(writer, FIELD.oneOf, 0);
       else text(writer, FIELD.json, field.json);
-      if (!hasPresence) return;
+      if (!isOptional) return;
       number(writer, FIELD.oneOf, oneOfs.length - 1);
       number(writer, FIELD.optional, 1);
     });
@@ -120,8 +118,6 @@ function writeMessage(
 
 const lastOf = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
 const entryOf = ({ name }: ProtoField): string => `${messageNameOf(name)}Entry`;
-const isOptional = ({ label, type }: ProtoField): boolean =>
-  label === 'single' && typeof type === 'string' && type !== 'value';
 
 interface WrittenType {
   readonly type: number;
