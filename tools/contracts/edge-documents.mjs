@@ -4,9 +4,13 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from '../build/build.mjs';
+import { messageOf } from '../terminal/errors.mjs';
+import { withdrawnIn } from './withdrawn.mjs';
+import { readIfThere, readInBase } from './written-files.mjs';
 
-/** @typedef {typeof import('../../libs/parley/contract/src/index.js')} ContractKit */
-/** @typedef {import('../../libs/parley/contract/src/index.js').ContractSchema} ContractSchema */
+/** @import { ContractSchema } from '../../libs/parley/contract/src/index.js' */
+/** @import { ContractKit } from './contract-sources.mjs' */
+/** @import { GeneratedFile } from './written-files.mjs' */
 /** @typedef {Record<string, any>} Json */
 
 const HOME = 'apps/gateway';
@@ -20,14 +24,30 @@ const require = createRequire(import.meta.url);
 /** @param {string} file */
 const load = (file) => require(path.join(root, 'dist', HOME, 'src', file));
 
-/** Whether there is an edge in this tree. */
-export const hasEdge = () => fs.existsSync(`${HOME}/src/app.module.ts`);
-
 /**
- * What the code promises, as the files should be.
- * @returns {Promise<Record<string, string>>}
+ * The documents as they should be, and sentences about clients that a change would break. A tree
+ * without an edge has none; where the edge cannot be compiled or loaded, this is the problem.
+ * @param {ContractKit} kit
+ * @param {string} [base] a revision that promised what must be kept; without it, the files here
+ * @returns {Promise<{ files: GeneratedFile[], problems: string[] }>}
  */
-export async function edgeDocuments() {
+export async function edgeDocuments(kit, base) {
+  if (!fs.existsSync(`${HOME}/src/app.module.ts`)) return { files: [], problems: [] };
+  const documents = await made().catch(messageOf);
+  if (typeof documents === 'string')
+    return { files: [], problems: [`${HOME} cannot be described: ${documents}`] };
+  const files = Object.entries(documents).map(([file, text]) => ({
+    file,
+    text,
+    says: 'is not as the edge is',
+  }));
+  /** @param {string} file */
+  const before = (file) => (base ? readInBase(base, file) : readIfThere(file));
+  return { files, problems: edgeBreaks(kit, documents, before) };
+}
+
+/** @returns {Promise<Record<string, string>>} texts by file */
+async function made() {
   await build();
   const { printSchema } = require('graphql');
   const { edgeSchema } = load('graphql/schema.js');
@@ -68,9 +88,9 @@ export function edgeBreaks(kit, now, before) {
     ...(openapi ? openApiBreaks(kit, JSON.parse(openapi), JSON.parse(now[OPENAPI] ?? '{}')) : []),
     ...(graphql ? graphqlBreaks(graphql, now[GRAPHQL] ?? '') : []),
   ];
-  const withdrawn = fs.existsSync(WITHDRAWN) ? JSON.parse(fs.readFileSync(WITHDRAWN, 'utf8')) : {};
+  const withdrawn = withdrawnIn(WITHDRAWN);
   return breaks
-    .filter(([promise]) => !(promise in withdrawn))
+    .filter(([promise]) => !withdrawn.has(promise))
     .map(
       ([promise, what]) =>
         `${promise}: ${what}. Clients rely on it: keep it beside what is new, or say why in ${WITHDRAWN}, as "${promise}".`,

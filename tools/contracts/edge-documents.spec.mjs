@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import os from 'node:os';
 import path from 'node:path';
 import { before, describe, it } from 'node:test';
 import { build } from '../build/build.mjs';
@@ -63,6 +64,26 @@ describe('the documents of the edge', () => {
         `${found.join('\n')} ~ ${sentence}`,
       );
     });
+
+  it('are withdrawn with a reason only', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-edge-'));
+    const gone = withOpenApi((paths) => delete paths['/products']);
+    const withdrawnFor = (reason) => {
+      const file = path.join(folder, 'apps/gateway/withdrawn.json');
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, JSON.stringify({ 'openapi GET /products': reason }));
+      return breaks(gone);
+    };
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      assert.deepEqual(withdrawnFor('no client is left, says its log'), []);
+      assert.throws(() => withdrawnFor(''), /GET \/products needs a sentence that says why/);
+    } finally {
+      process.chdir(before);
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
 
   for (const [from, to, sentence] of [
     ['  grams: Int!\n', '', /^graphql Product\.grams was removed: field removed\./],

@@ -4,6 +4,7 @@ import protobuf from 'protobufjs';
 import { fieldTypeText } from './proto-text.mjs';
 
 /** @import { ProtoMessage } from '../../libs/parley/contract/src/index.js' */
+/** @import { ContractKit } from './contract-sources.mjs' */
 
 /**
  * @typedef {{ number: number, type: string }} WrittenField
@@ -75,14 +76,15 @@ const onTheWire = (type) => type.replace(/\bint32\b/, 'int64');
 export const isSameType = (before, after) => onTheWire(before) === onTheWire(after);
 
 /**
- * The numbers of all messages, and what cannot be kept because its type changed.
+ * The numbers of all messages, and fields whose number cannot be kept because their type changed.
+ * @param {ContractKit} kit
  * @param {ProtoMessage[]} messages all of them, also nested ones
  * @param {string} home the package
  * @param {Written} written the file that is there
  * @param {(path: string, field: string) => boolean} isWithdrawn
  * @returns {Numbered & { breaks: ProtoBreak[] }}
  */
-export function numbersOf(messages, home, written, isWithdrawn) {
+export function numbersOf(kit, messages, home, written, isWithdrawn) {
   /** @type {ProtoBreak[]} */
   const breaks = [];
   /** @type {Numbered['messages']} */
@@ -95,7 +97,7 @@ export function numbersOf(messages, home, written, isWithdrawn) {
     for (const { number } of Object.values(before.fields)) taken.add(number);
     for (const field of message.fields) {
       const old = Object.hasOwn(before.fields, field.name) ? before.fields[field.name] : undefined;
-      const type = fieldTypeText(field, message, home);
+      const type = fieldTypeText(kit, field, message, home);
       const changed = old && !isSameType(old.type, type);
       if (changed && !isWithdrawn(message.path, field.name))
         breaks.push({ path: message.path, field: field.name, what: `is ${type}, but was written as ${old.type}` }); // prettier-ignore
@@ -131,8 +133,8 @@ function reservedIn(before, now) {
 }
 
 /**
- * What the base promised and these messages do not keep. Messages that are gone are not looked at:
- * the fields or contracts that had them are.
+ * Fields and reserved numbers of the base that these messages do not keep. Messages that are gone
+ * are not looked at: the fields or contracts that had them are.
  * @param {Written} base
  * @param {Written} now
  * @returns {ProtoBreak[]}

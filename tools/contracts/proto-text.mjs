@@ -1,7 +1,7 @@
 // The .proto file of an owner: its calls and their messages as text.
 
-/** @typedef {typeof import('../../libs/parley/contract/src/index.js')} ContractKit */
 /** @import { Call, ProtoCall, ProtoField, ProtoMessage, ProtoType } from '../../libs/parley/contract/src/index.js' */
+/** @import { ContractKit } from './contract-sources.mjs' */
 /** @import { Numbered } from './proto-numbers.mjs' */
 
 const STRUCT = 'google/protobuf/struct.proto';
@@ -26,17 +26,16 @@ function typeText(type, scope, home) {
 
 /**
  * `repeated Lines`, as it is compared when a contract changes.
+ * @param {ContractKit} kit
  * @param {ProtoField} field
  * @param {ProtoMessage} scope
  * @param {string} home
  */
-export function fieldTypeText({ label, type }, scope, home) {
-  const text = typeText(type, scope, home);
-  if (label === 'map') return `map<string, ${text}>`;
-  if (label === 'repeated') return `repeated ${text}`;
-  return scope.holds === 'union' || typeof type !== 'string' || type === 'value'
-    ? text
-    : `optional ${text}`;
+export function fieldTypeText({ isMarkedOptional }, field, scope, home) {
+  const text = typeText(field.type, scope, home);
+  if (field.label === 'map') return `map<string, ${text}>`;
+  if (field.label === 'repeated') return `repeated ${text}`;
+  return isMarkedOptional(scope, field) ? `optional ${text}` : text;
 }
 
 /**
@@ -51,7 +50,7 @@ function messageLines(kit, message, home, numbered) {
   const { numbers = [], names = [] } = reserved;
   const declared = message.fields.flatMap((field) =>
     commented(
-      `${fieldTypeText(field, message, home)} ${field.name} = ${fields[field.name]}${jsonName(kit, field, message)};`,
+      `${fieldTypeText(kit, field, message, home)} ${field.name} = ${fields[field.name]}${jsonName(kit, field, message)};`,
       field.comment,
     ),
   );

@@ -1,47 +1,40 @@
 // The .proto file of each owner that answers calls, and the module that tells the numbers of its
 // fields at run time.
-import fs from 'node:fs';
 import prettier from 'prettier';
 import { brokenSince, numbersOf, readProto } from './proto-numbers.mjs';
 import { numbersText, protoText } from './proto-text.mjs';
+import { readIfThere } from './written-files.mjs';
 
 /** @import { Call, ProtoMessage } from '../../libs/parley/contract/src/index.js' */
-/** @import { ProtoBreak, Written } from './proto-numbers.mjs' */
-/** @typedef {typeof import('../../libs/parley/contract/src/index.js')} ContractKit */
-
-/**
- * @typedef {{ file: string, text: string, says: string }} GeneratedFile says: what is wrong when
- * the file is another
- */
+/** @import { ContractKit } from './contract-sources.mjs' */
+/** @import { ProtoBreak } from './proto-numbers.mjs' */
+/** @import { GeneratedFile } from './written-files.mjs' */
 
 const IMPORT = "import './field-numbers';\n";
 
-/** @param {string} file */
-const read = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined);
+/** @param {string} owner @param {string} folder */
+export const protoFiles = (owner, folder) => ({
+  proto: `${folder}/${owner}.proto`,
+  module: `${folder}/src/field-numbers.ts`,
+});
 
 /**
- * The files of an owner as they should be, and what its promises do not allow.
+ * The files of an owner as they should be, and changes that its promises do not allow.
  * @param {ContractKit} kit
  * @param {string} owner
  * @param {string} folder
- * @param {Call[]} contracts
+ * @param {Call[]} contracts at least one
  * @param {(contract: string, field: string) => string | undefined} withdrawal how a break is
  * allowed; undefined when it is
  * @param {string} [base] the .proto file as the base has it
  */
 export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
-  const file = `${folder}/${owner}.proto`;
-  const module = `${folder}/src/field-numbers.ts`;
-  if (contracts.length === 0)
-    return {
-      files: [],
-      problems: [file, module].filter(read).map((one) => `${one} is of an owner without calls; delete it`), // prettier-ignore
-    };
+  const { proto: file, module } = protoFiles(owner, folder);
   const { messages, contractOf } = messagesOf(kit, contracts);
   const home = kit.protoCallOf(/** @type {Call} */ (contracts[0])).package;
   /** @param {string} path @param {string} field */
   const allowed = (path, field) => withdrawal(contractOf(path), `${path}.${field}`);
-  const numbered = numbersOf(messages, home, readProto(read(file) ?? ''), (path, field) => allowed(path, field) === undefined); // prettier-ignore
+  const numbered = numbersOf(kit, messages, home, readProto(readIfThere(file) ?? ''), (path, field) => allowed(path, field) === undefined); // prettier-ignore
   const text = protoText(kit, owner, contracts, numbered);
   /** @param {ProtoBreak} one */
   const problem = ({ path, field, what }) => {
@@ -52,7 +45,7 @@ export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
   };
   const since = base === undefined ? [] : brokenSince(readProto(base), readProto(text));
   const broken = [...numbered.breaks, ...since].flatMap(problem);
-  const index = read(`${folder}/src/index.ts`) ?? '';
+  const index = readIfThere(`${folder}/src/index.ts`) ?? '';
   const config = await prettier.resolveConfig(module);
   /** @type {GeneratedFile[]} */
   const files = [
@@ -68,10 +61,7 @@ export async function protoOf(kit, owner, folder, contracts, withdrawal, base) {
       says: "does not import './field-numbers'",
     },
   ];
-  return {
-    files: files.filter((one) => read(one.file) !== one.text),
-    problems: [...new Set(broken)],
-  };
+  return { files, problems: [...new Set(broken)] };
 }
 
 /**

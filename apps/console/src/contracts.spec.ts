@@ -201,6 +201,16 @@ describe('the contract gate against a base', () => {
     expect(status).toBe(1);
   });
 
+  it('writes contracts although the edge does not compile, and says so', () => {
+    put('apps/gateway/src/app.module.ts', 'export class {');
+    changed('cents: z.int() }), {', 'cents: z.int(), note: z.string().optional() }), {');
+    const { status, out } = contracts();
+    expect(out).toContain('apps/gateway cannot be described: ');
+    expect(out).toContain('3 contracts, 1 problems, 1 written');
+    expect(status).toBe(1);
+    expect(against().out).toContain('1 problems');
+  });
+
   it('tells in one sentence what JSON cannot carry', () => {
     changed('cents: z.int() }), {', 'cents: z.int(), at: z.date() }), {');
     const { status, out } = contracts('--check');
@@ -272,10 +282,12 @@ describe('the .proto file of an owner', () => {
     expect(status).toBe(1);
   });
 
-  it('goes with the last call of its owner', () => {
+  it('goes with the last call of its owner, and so does the OpenAPI document', () => {
     write(MARKET.replace(/export const AskPrice.*\n/, '').replace(IMPORT, ''));
     withdraw('catalog.ask-price.v1');
     rmSync(at(`${HOME}/schemas/catalog.ask-price.v1.json`));
-    expect(contracts().out).toContain(`${PROTO} is of an owner without calls; delete it`);
+    const { out } = contracts();
+    expect(out).toContain(`${PROTO} is of an owner without calls; delete it`);
+    expect(out).toContain(`${HOME}/openapi.json is of an owner without calls; delete it`);
   });
 });
