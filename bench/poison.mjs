@@ -6,7 +6,7 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(number
 const ms = (number) => `${number.toFixed(0)} ms`;
 
 export async function poison(require, { events = 10_000, keys = 100, rate = 250, pairs = 5 }) {
-  const { poisonRun } = require('../libs/parley/transports/postgres/src/poison.fixture.js');
+  const { poisonRun } = require('./libs/parley/transports/postgres/src/poison.fixture.js');
   console.log(
     `${events} events of ${keys} keys, ${rate} a second, ${pairs} runs without and ${pairs} with one that fails whenever it is handled\n`,
   );
