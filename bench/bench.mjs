@@ -1,5 +1,4 @@
 // npm run bench -- poison|calls [options]: what is measured side by side.
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build } from '../tools/build/build.mjs';
 import { commandLine, wholeNumber } from '../tools/terminal/command-line.mjs';
@@ -9,7 +8,7 @@ import { poison } from './poison.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 const OUT = '.data/bench/dist'; // of its own: a run must not change because somebody builds
-const BENCHES = { poison };
+const BENCHES = { calls: { run: calls }, poison: { run: poison, onPostgres: true } };
 const NUMBERS = ['events', 'keys', 'rate', 'pairs', 'calls', 'rounds', 'concurrency'];
 
 const HELP = `npm run bench -- <name> [options]      measures side by side
@@ -34,15 +33,6 @@ const { values, positionals } = commandLine(HELP, {
     [...NUMBERS, 'technologies', 'resilience', 'with'].map((name) => [name, { type: 'string' }]),
   ),
 });
-const { technologies, resilience, with: other, ...numbers } = values;
-const options = Object.fromEntries(
-  Object.entries(numbers).map(([name, value]) => [name, wholeNumber(name, value, 1)]),
-);
-if (positionals[0] === 'calls') {
-  await build(OUT);
-  await calls(OUT, { technologies, with: other, ...(resilience && { resilience }), ...options });
-  process.exit();
-}
 const bench = BENCHES[positionals[0]];
 if (!bench) {
   console.error(
@@ -50,12 +40,18 @@ if (!bench) {
   );
   process.exit(2);
 }
+const options = Object.fromEntries(
+  Object.entries(values).map(([name, value]) => [
+    name,
+    NUMBERS.includes(name) ? wholeNumber(name, value, 1) : value,
+  ]),
+);
 await build(OUT, { withFixtures: true });
-const postgres = await useTestPostgres();
-process.env.PARLEY_TEST_POSTGRES = postgres.url;
+const postgres = bench.onPostgres ? await useTestPostgres() : undefined;
+if (postgres) process.env.PARLEY_TEST_POSTGRES = postgres.url;
 try {
-  process.exitCode = (await bench(createRequire(path.resolve(OUT, 'bench.js')), options)) ? 0 : 1;
+  process.exitCode = (await bench.run(OUT, options)) ? 0 : 1;
 } finally {
-  await postgres.release();
+  await postgres?.release();
 }
 process.exit();

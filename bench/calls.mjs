@@ -1,49 +1,29 @@
 // The cost of a call: CPU of the caller and of the one that answers, in processes of their own, by
 // technology, in interleaved rounds. On a busy machine the lowest CPU says most, rate and latency
 // little.
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import net from 'node:net';
 import path from 'node:path';
+import { ask, start } from '../tools/calls/forked.mjs';
+import { freePort } from '../tools/dev/ports.mjs';
+import { median } from './median.mjs';
 
 /** Calls of which each waits for the one before it. */
 const ONE_AT_A_TIME = 300;
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
-}
-
-async function start(resilience, ...args) {
-  const env = { ...process.env, CALLS_RESILIENCE: resilience };
-  const program = args.includes('by-hand') ? 'calls-by-hand.mjs' : 'calls-process.mjs';
-  const child = fork(path.join(import.meta.dirname, program), args, { env });
-  await once(child, 'message');
-  return child;
-}
-
-async function ask(child, order) {
-  child.send(order);
-  return (await once(child, 'message'))[0];
-}
-
-/** A caller and one that answers, on one technology. */
-async function pair(dist, technology, resilience) {
-  const port = String(await freePort());
-  const server = await start(resilience, dist, technology, port, 'serve');
-  const caller = await start(resilience, dist, technology, port);
+/** A caller and one that answers, on one technology, of one build. */
+async function pair({ dist, label }, technology, resilience) {
+  const file = technology === 'by-hand' ? 'calls-by-hand.mjs' : 'calls-process.mjs';
+  const program = path.join(import.meta.dirname, file);
+  const args = [path.resolve(dist), technology, String(await freePort())];
+  const begin = (...role) => start(program, [...args, ...role], { CALLS_RESILIENCE: resilience });
+  const server = await begin('serve');
+  const caller = await begin();
   return {
-    name: `${technology}${resilience === 'off' ? ', policies off' : ''}${dist.includes('bench') ? '' : ` (${dist})`}`,
+    name: `${technology}${resilience === 'off' ? ', policies off' : ''}${label}`,
     runs: [],
     async run(calls, concurrency) {
-      await ask(server, 'cpu');
+      await ask(server, {});
       const asked = await ask(caller, { calls, concurrency });
-      const { cpu } = await ask(server, 'cpu');
+      const { cpu } = await ask(server, {});
       const { p50: alone } = await ask(caller, { calls: ONE_AT_A_TIME, concurrency: 1 });
       return {
         alone,
@@ -69,12 +49,15 @@ export async function calls(dist, options) {
     technologies = 'by-hand,http,tcp,grpc',
     resilience = 'on',
   } = options;
-  const dists = [dist, ...(options.with ? [options.with] : [])];
+  const builds = [
+    { dist, label: '' },
+    ...(options.with ? [{ dist: options.with, label: ` (${options.with})` }] : []),
+  ];
   const pairs = [];
   for (const technology of technologies.split(','))
-    for (const one of dists)
+    for (const build of builds)
       for (const policies of resilience.split(','))
-        pairs.push(await pair(path.resolve(one), technology, policies));
+        pairs.push(await pair(build, technology, policies));
   for (const one of pairs) await one.run(count, concurrency); // compiles
   for (let round = 0; round < rounds; round++)
     for (const one of pairs) one.runs.push(await one.run(count, concurrency));

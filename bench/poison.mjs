@@ -1,11 +1,14 @@
 // One event that fails for ever among others: runs without and with it, one after the other in
 // turn, so that what the machine does meanwhile meets both. True when the other lanes' p99 stays
 // below twice that without, and no effect is missing or doubled.
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { median } from './median.mjs';
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const ms = (number) => `${number.toFixed(0)} ms`;
 
-export async function poison(require, { events = 10_000, keys = 100, rate = 250, pairs = 5 }) {
+export async function poison(dist, { events = 10_000, keys = 100, rate = 250, pairs = 5 }) {
+  const require = createRequire(path.resolve(dist, 'bench.js'));
   const { poisonRun } = require('./libs/parley/transports/postgres/src/poison.fixture.js');
   console.log(
     `${events} events of ${keys} keys, ${rate} a second, ${pairs} runs without and ${pairs} with one that fails whenever it is handled\n`,

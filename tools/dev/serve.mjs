@@ -7,13 +7,14 @@ import { build } from '../build/build.mjs';
 import { installDatabase } from '../database/database.mjs';
 import { instanceOf, postgresPort } from '../topology/environment.mjs';
 import { addAddress, removeAddress } from './operations-file.mjs';
+import { listens } from './ports.mjs';
 import { keepPrivate } from './private-folder.mjs';
 import { isSame } from './process-tree.mjs';
 import { readRun } from './run-file.mjs';
 import { environmentBeside } from './serve-environment.mjs';
 import { usePostgres } from '../database/shared-postgres.mjs';
 import { watchSources } from './source-watch.mjs';
-import { checkPorts, listens } from './start-checks.mjs';
+import { checkPorts } from './start-checks.mjs';
 import { Mistake } from '../terminal/errors.mjs';
 import { PORTS, topology } from '../topology/topology.mjs';
 

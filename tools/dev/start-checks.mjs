@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import { CALL_TECHNOLOGIES, technology, urlOf } from '../topology/technologies.mjs';
+import { listens } from './ports.mjs';
 import { holderOf } from './process-tree.mjs';
 import { Mistake } from '../terminal/errors.mjs';
 
@@ -14,18 +15,6 @@ import { Mistake } from '../terminal/errors.mjs';
 /** @typedef {{ hostname: string, port: string }} Host */
 
 const LEAST_DISK = 500 * 1024 * 1024;
-
-/**
- * @param {number} port
- * @returns {Promise<boolean>}
- */
-export function listens(port) {
-  return new Promise((resolve) => {
-    const server = net.createServer();
-    server.once('error', () => resolve(true));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
-  });
-}
 
 /** @param {number} pid */
 function commandOf(pid) {

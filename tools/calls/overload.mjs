@@ -6,8 +6,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from '../build/build.mjs';
 import { commandLine } from '../terminal/command-line.mjs';
-import { plot } from './overload/plot.mjs';
-import { system } from './overload/system.mjs';
+import { system } from './overload-system.mjs';
+import { plot } from './plot.mjs';
 
 /** @typedef {{ at: number, took: number, outcome: string }} Result */
 /** @typedef {{ what: string, found: string, isGood: boolean }} Finding */
@@ -19,6 +19,7 @@ const HELP = `npm run overload [-- options]    what calls do while a service han
   --help`;
 const OUT = '.data/overload/dist';
 const PAGE = 'docs/resilience.md';
+const PLOT = 'docs/plots/hang.svg';
 const DEADLINE_MS = 1_000;
 /** Milliseconds by which a timer of a busy machine may be late. */
 const TIMERS_MS = 250;
@@ -37,7 +38,7 @@ const note = (
   findings.push({ what, found, isGood });
   console.log(`${isGood ? '✓' : '✗'} ${what}: ${found}`);
 };
-const plots = { hang: await hang() };
+const picture = await hang();
 if (values.write) write();
 process.exit(findings.every(({ isGood }) => isGood) ? 0 : 1);
 
@@ -63,9 +64,9 @@ function eachSecond(results) {
 
 /** One of the two services stands still for ten of thirty seconds. */
 async function hang() {
-  const shop = await system(OUT, 'on');
-  await shop.load({ perSecond: 20, seconds: 3, others: true });
-  const loading = shop.load({ perSecond: 40, seconds: 30, others: true });
+  const shop = await system(OUT);
+  await shop.load({ perSecond: 20, seconds: 3 });
+  const loading = shop.load({ perSecond: 40, seconds: 30 });
   await sleep(8_000);
   process.kill(Number(shop.catalog.pid), 'SIGSTOP');
   await sleep(10_000);
@@ -119,8 +120,8 @@ function mib(/** @type {number} */ bytes) {
 }
 
 function write() {
-  fs.mkdirSync('docs/plots', { recursive: true });
-  for (const [name, svg] of Object.entries(plots)) fs.writeFileSync(`docs/plots/${name}.svg`, svg);
+  fs.mkdirSync(path.dirname(PLOT), { recursive: true });
+  fs.writeFileSync(PLOT, picture);
   const rows = findings.map(({ what, found }) => `| ${what} | ${found} |`);
   const text = ['| `npm run overload` | seen |', '|---|--:|', ...rows].join('\n');
   const page = fs.readFileSync(PAGE, 'utf8');

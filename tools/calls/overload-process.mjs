@@ -1,0 +1,104 @@
+// One process of the overload run: `node overload-process.mjs <dist> <port of catalog>
+// <port of inventory> <role>`. `catalog` and `inventory` answer calls; `caller` makes as many a second
+// as its parent says, and reports each of them.
+import { z } from 'zod';
+import { takeOrders } from './forked.mjs';
+import { kitIn, startKit } from './kit-process.mjs';
+
+const [dist, catalogPort, inventoryPort, role] = process.argv.slice(2);
+const kit = kitIn(dist);
+const { call } = kit('contract');
+
+const PORTS = { catalog: Number(catalogPort), inventory: Number(inventoryPort) };
+const definition = {
+  request: z.object({ n: z.int() }),
+  reply: z.object({ n: z.int() }),
+  deadline: 1_000,
+  idempotent: true,
+};
+const QuotePrice = call('catalog.quote-price', definition);
+const ListStock = call('inventory.list-stock', definition);
+
+/** Quotes that catalog makes at the same time; the others wait. */
+const WORKERS = 2;
+const WORK_MS = 20;
+let busy = 0;
+const queue = [];
+
+async function quote({ n }, { signal }) {
+  if (busy >= WORKERS) await new Promise((resolve) => queue.push(resolve));
+  busy += 1;
+  // Nobody waits for the reply any more: no work for it.
+  if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, WORK_MS));
+  busy -= 1;
+  queue.shift()?.();
+  return { n };
+}
+
+const answers = {
+  catalog: { contract: QuotePrice, port: PORTS.catalog, answer: quote },
+  inventory: { contract: ListStock, port: PORTS.inventory, answer: ({ n }) => ({ n }) },
+}[role];
+const { messaging, messenger } = await startKit(kit, {
+  service: role,
+  technology: kit('transports/grpc').grpc,
+  urlOf: (owner) => `grpc://127.0.0.1:${PORTS[owner]}`,
+  answers,
+});
+
+/** Calls at an even pace, however slowly they are answered. */
+function load(contract, { perSecond, seconds }) {
+  const results = [];
+  const began = performance.now();
+  let made = 0;
+  const make = async () => {
+    const started = performance.now();
+    const outcome = await messenger.call(contract, { n: made }).then(
+      () => 'ok',
+      (error) => error.reason ?? error.name,
+    );
+    const ended = performance.now();
+    results.push({ at: ended - began, took: ended - started, outcome });
+  };
+  return new Promise((resolve) => {
+    const under = [];
+    const timer = setInterval(() => {
+      const due = Math.min(
+        perSecond * seconds,
+        Math.floor(((performance.now() - began) / 1000) * perSecond),
+      );
+      while (made < due) {
+        made += 1;
+        under.push(make());
+      }
+      if (made < perSecond * seconds) return;
+      clearInterval(timer);
+      void Promise.all(under).then(() => resolve(results));
+    }, 10);
+  });
+}
+
+/** Each half second: the circuit of the quotes, and the memory. */
+async function watched(work) {
+  const began = performance.now();
+  const states = [];
+  const look = () => {
+    const { targets } = messaging.introspection.callState();
+    states.push({
+      at: performance.now() - began,
+      circuit: targets.find(({ contract }) => contract === QuotePrice.name)?.circuit ?? 'closed',
+      rss: process.memoryUsage.rss(),
+    });
+  };
+  const timer = setInterval(look, 500);
+  const results = await work;
+  clearInterval(timer);
+  return { results, states };
+}
+
+takeOrders(async (order) => {
+  const quotes = load(QuotePrice, order);
+  const others = load(ListStock, order);
+  const { results, states } = await watched(quotes);
+  return { quotes: results, others: await others, states };
+});
