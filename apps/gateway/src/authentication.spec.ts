@@ -403,9 +403,11 @@ describe('an edge that knows its customers', () => {
 
     const strange = (kid: string = randomUUID()) =>
       signed({ alg: 'RS256', kid }, aStranger.privateKey);
+    const accountOf = async (authentication: Authentication, authorization: string) =>
+      (await authentication.customerOf(authorization))?.account;
     /** How it is refused. */
     const statusOf = async (authentication: Authentication, token: string) => {
-      const error = await authentication.accountOf(`Bearer ${token}`).then(
+      const error = await accountOf(authentication, `Bearer ${token}`).then(
         () => undefined,
         (reason: unknown) => reason,
       );
@@ -421,7 +423,7 @@ describe('an edge that knows its customers', () => {
         Array.from({ length: 50 }, async () => statusOf(authentication, await strange())),
       );
       expect(issuer.asked).toBe(before + 1);
-      expect(await authentication.accountOf((await issuer.headers('ada')).authorization)).toBe(
+      expect(await accountOf(authentication, (await issuer.headers('ada')).authorization)).toBe(
         'ada',
       );
     });
@@ -435,11 +437,11 @@ describe('an edge that knows its customers', () => {
 
     it('are read anew for a key that was added, half a minute after they were read', async () => {
       const authentication = new Authentication(issuer.settings);
-      await authentication.accountOf((await issuer.headers('ada')).authorization);
+      await accountOf(authentication, (await issuer.headers('ada')).authorization);
       const token = await signed({ alg: 'ES256', kid: 'new' }, issuer.addKey('new').privateKey);
       expect(await statusOf(authentication, token)).toBe(401);
       ahead = 31_000;
-      expect(await authentication.accountOf(`Bearer ${token}`)).toBe('ada');
+      expect(await accountOf(authentication, `Bearer ${token}`)).toBe('ada');
     });
 
     it.each<[string, (response: ServerResponse) => void]>([
@@ -469,19 +471,19 @@ describe('an edge that knows its customers', () => {
         warned.mockRestore();
         issuer.answer = (response) => issuer.tellKeys(response);
         ahead = 1_000;
-        expect(await authentication.accountOf(`Bearer ${good}`)).toBe('ada');
+        expect(await accountOf(authentication, `Bearer ${good}`)).toBe('ada');
       },
     );
 
     it('that are known go on being used while the issuer is away', async () => {
       const authentication = new Authentication(issuer.settings);
       const good = await issuer.token(issuer.claims('ada'));
-      await authentication.accountOf(`Bearer ${good}`);
+      await accountOf(authentication, `Bearer ${good}`);
       issuer.answer = (response) => response.destroy();
       ahead = 31_000;
       expect([
         await statusOf(authentication, await strange()),
-        await authentication.accountOf(`Bearer ${good}`),
+        await accountOf(authentication, `Bearer ${good}`),
       ]).toEqual([503, 'ada']);
     });
   });

@@ -8,14 +8,14 @@ import {
   ProblemError,
 } from '@parley/service';
 
-/** A customer, as a token proves it. */
-export interface Proven {
+/** The customer that a token names. */
+export interface VerifiedCustomer {
   readonly account: Account;
-  /** Milliseconds for which the token is still good. */
+  /** Milliseconds until the token expires. */
   readonly left: number;
 }
 
-/** Tells customers by the tokens of one issuer; without an issuer the edge is open. */
+/** Verifies customers by the tokens of one issuer; without an issuer the edge is open. */
 export class Authentication {
   private readonly logger = new Logger('edge');
   private readonly tokens?: AccessTokens;
@@ -35,28 +35,25 @@ export class Authentication {
     return this.tokens !== undefined;
   }
 
-  /** The customer of the token; undefined when authentication is off. @throws ProblemError */
-  async accountOf(authorization: string | undefined): Promise<Account | undefined> {
-    return (await this.customerOf(authorization))?.account;
-  }
-
   /**
-   * The customer of the token and the time it expires; undefined when authentication is off.
-   * @throws ProblemError
+   * Returns undefined when authentication is off.
+   * @param authorization the header: `Bearer <token>`
+   * @throws ProblemError 401 for a token that is not good, 503 while the issuer is away
    */
-  async customerOf(authorization: string | undefined): Promise<Proven | undefined> {
+  async customerOf(authorization: string | undefined): Promise<VerifiedCustomer | undefined> {
     if (!this.tokens) return undefined;
     try {
       const { claims, left } = await this.tokens.verified(authorization);
       return { account: Account.parse(claims.sub), left };
     } catch (error) {
       // The exact fault would help a forger.
-      throw new ProblemError(error instanceof IssuerUnavailableError ? AWAY : UNKNOWN);
+      throw new ProblemError(error instanceof IssuerUnavailableError ? AWAY : UNKNOWN_CALLER);
     }
   }
 }
 
-const UNKNOWN = problem(401, 'This is for customers with a valid bearer token');
+/** One answer for every fault of a token. */
+export const UNKNOWN_CALLER = problem(401, 'This is for customers with a valid bearer token');
 const AWAY = problem(
   503,
   'Who you are cannot be checked right now',

@@ -1,20 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import type { Account } from '@contracts/orders';
 import { Injectable } from '@nestjs/common';
-import { problem, ProblemError } from '@parley/service';
-import { Authentication } from './authentication';
+import { bearerToken, ProblemError } from '@parley/service';
+import { Authentication, UNKNOWN_CALLER } from './authentication';
 import { type GuestToken, GuestTokens, isGuestToken } from './guest-tokens';
 
-/** The sender of a request, as its Authorization header proves. */
+/** The sender of a request, verified by its Authorization header. */
 export type Caller =
   /** Authentication is off: everybody sees all orders. */
-  | { readonly kind: 'anybody' }
-  /** `left`: milliseconds for which the token is still good. */
+  | { readonly kind: 'anybody'; readonly left?: undefined }
+  /** `left`: milliseconds until the token expires. */
   | { readonly kind: 'customer'; readonly account: Account; readonly left: number }
   /** Without a token, or with one that opens one order. */
   | { readonly kind: 'guest'; readonly orderId?: string; readonly left?: number };
 
-/** Tells callers apart, and gives guests the token of their order. */
+/** Verifies callers, and gives guests the token of their order. */
 @Injectable()
 export class Callers {
   private readonly found = new WeakMap<IncomingMessage, Promise<Caller>>();
@@ -38,13 +38,13 @@ export class Callers {
   async callerOf(authorization: string | undefined): Promise<Caller> {
     if (!this.authentication.isOn) return { kind: 'anybody' };
     if (authorization === undefined) return { kind: 'guest' };
-    const [, token = ''] = /^Bearer ([\w.-]+)$/i.exec(authorization) ?? [];
+    const token = bearerToken(authorization);
     if (isGuestToken(token)) return this.guestOf(token);
     const customer = await this.authentication.customerOf(authorization);
     return customer ? { kind: 'customer', ...customer } : { kind: 'anybody' };
   }
 
-  /** For the reply to an order; undefined for a caller that needs none. */
+  /** The token for the reply to an order; undefined for a caller that needs none. */
   async guestTokenFor(caller: Caller, orderId: string): Promise<GuestToken | undefined> {
     return caller.kind === 'guest' ? this.guestTokens.tokenFor(orderId) : undefined;
   }
@@ -59,9 +59,10 @@ export class Callers {
   }
 }
 
-export const UNKNOWN_CALLER = problem(401, 'This is for customers with a valid bearer token');
-
-/** Whether a caller may see an order. `placedBy`: its account, undefined for a guest's order. */
+/**
+ * True when the caller may see the order.
+ * @param order with its account in `placedBy`; undefined for a guest's order
+ */
 export function maySee(
   caller: Caller,
   order: { readonly orderId: string; readonly placedBy: Account | undefined },

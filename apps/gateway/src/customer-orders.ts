@@ -3,7 +3,8 @@ import { type Account, GetOrder, ListOrders, PlaceOrder } from '@contracts/order
 import { Injectable } from '@nestjs/common';
 import { CallError, Messenger } from '@parley/messaging';
 import { checked, problem, ProblemError } from '@parley/service';
-import { type Caller, Callers, maySee, UNKNOWN_CALLER } from './callers';
+import { UNKNOWN_CALLER } from './authentication';
+import { type Caller, Callers, maySee } from './callers';
 import { cursorAt } from './cursor';
 import { NewOrder, OrderFilter, OrderId, type OrderView } from './edge.schema';
 import type { GuestToken } from './guest-tokens';

@@ -11,7 +11,8 @@ import { Reflector } from '@nestjs/core';
 import { ApiBearerAuth, ApiUnauthorizedResponse } from '@nestjs/swagger';
 import { ProblemError } from '@parley/service';
 import type { FastifyRequest } from 'fastify';
-import { type Caller, Callers, UNKNOWN_CALLER } from './callers';
+import { UNKNOWN_CALLER } from './authentication';
+import { type Caller, Callers } from './callers';
 import { ProblemBody } from './edge.schema';
 
 const GUESTS = 'edge:guests';
@@ -67,11 +68,3 @@ export const CallerOf = createParamDecorator((_: unknown, context: ExecutionCont
   if (!caller) throw new Error('a route asks for its caller, but is not ForCustomers');
   return caller;
 });
-
-/** Milliseconds for which the caller's token is still good; undefined: for ever. */
-export const TokenLeft = createParamDecorator(
-  (_: unknown, context: ExecutionContext): number | undefined => {
-    const caller = callers.get(requestIn(context));
-    return caller === undefined || caller.kind === 'anybody' ? undefined : caller.left;
-  },
-);

@@ -33,8 +33,8 @@ import { checkedHeader } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { checkedOrderId, CustomerOrders } from './customer-orders';
-import { type Caller, Callers } from './callers';
-import { CallerOf, ForCustomers, OpenToGuests, TokenLeft } from './customers';
+import type { Caller } from './callers';
+import { CallerOf, ForCustomers, OpenToGuests } from './customers';
 import {
   AcceptedOrder,
   IdempotencyKey,
@@ -56,7 +56,6 @@ export class OrdersController {
     private readonly messenger: Messenger,
     private readonly feed: OrderFeed,
     private readonly streams: Streams,
-    private readonly callers: Callers,
   ) {}
 
   @Post()
@@ -137,15 +136,14 @@ export class OrdersController {
   @ApiParam({ name: 'id', format: 'uuid' })
   async events(
     @CallerOf() caller: Caller,
-    @TokenLeft() left: number | undefined,
     @Param('id') id: string,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
     @Headers('last-event-id') last?: string,
   ): Promise<Observable<MessageEvent>> {
-    this.streams.enter(await clientOf(request, this.callers), reply.raw);
+    this.streams.enter(clientOf(caller, request.ip), reply.raw);
     const order = await this.orders.get(caller, id);
-    return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0, left);
+    return this.feed.follow(order, /^\d{1,9}$/.test(last ?? '') ? Number(last) : 0, caller.left);
   }
 
   @Get(':id/label')

@@ -1,4 +1,5 @@
-import { type Caller, UNKNOWN_CALLER } from '../callers';
+import { UNKNOWN_CALLER } from '../authentication';
+import type { Caller } from '../callers';
 import type { CustomerOrders } from '../customer-orders';
 import type { OrderFeed } from '../order-feed';
 import type { Prices } from '../prices';

@@ -17,7 +17,7 @@ export async function progressOf(
   const caller = await callerWithOrders(context);
   const order = await orders.get(caller, id, { signal });
   return new Values(
-    feed.follow(order, Math.max(0, after), caller.kind === 'anybody' ? undefined : caller.left),
+    feed.follow(order, Math.max(0, after), caller.left),
     ({ type, data }) => (type === 'progress' ? data : undefined),
     WAITING,
   );

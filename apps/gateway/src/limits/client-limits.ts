@@ -15,11 +15,14 @@ export class ClientLimits {
   ) {}
 
   /**
-   * Counts a request, and has its answer say what is left (draft-ietf-httpapi-ratelimit-headers-10).
+   * Counts a request, and describes the rest of the limit in headers of its answer
+   * (draft-ietf-httpapi-ratelimit-headers-10).
    * @throws ProblemError 429, with Retry-After
    */
   async count(request: FastifyRequest, reply: FastifyReply, kind: RequestKind): Promise<void> {
-    const allowance = await this.limits.count(await clientOf(request, this.callers), kind);
+    if (!this.limits.has(kind)) return;
+    const caller = await this.callers.of(request.raw).catch(() => undefined);
+    const allowance = await this.limits.count(clientOf(caller, request.ip), kind);
     if (!allowance) return;
     describe(reply, allowance);
     if (!allowance.isOver) return;

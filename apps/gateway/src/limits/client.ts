@@ -1,20 +1,23 @@
 import { createHash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import type { FastifyRequest } from 'fastify';
-import type { Callers } from '../callers';
+import type { Caller } from '../callers';
 
 /**
  * The name under which a client's requests are counted: the account of a good token, or else the
- * address. A guest's token counts nothing of its own: anybody gets as many as orders are placed.
+ * address. Guests count by their address, because each order that they place gives them a token.
+ * @param caller undefined for a token that is not good
+ * @param address of the connection, or as a trusted proxy names it
  */
-export async function clientOf(request: FastifyRequest, callers: Callers): Promise<string> {
-  const caller = await callers.of(request.raw).catch(() => undefined);
+export function clientOf(caller: Caller | undefined, address: string): string {
   return caller?.kind === 'customer'
     ? `account:${createHash('sha256').update(caller.account).digest('base64url').slice(0, 22)}`
-    : `address:${networkOf(request.ip)}`;
+    : `address:${networkOf(address)}`;
 }
 
-/** An IPv6 client has a /64 network at least, and could change its address with each request. */
+/**
+ * The address, of IPv6 its /64 network: a client has one at least, and could change its address with
+ * each request.
+ */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;

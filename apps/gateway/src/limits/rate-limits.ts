@@ -4,29 +4,29 @@ import { withoutSecretsInText } from '@parley/observability';
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { LimiterStore } from './limiter-store';
 
-/** So many requests in so many seconds; null: any number. */
+/** Requests in a time; null: any number. */
 export type Limit = { readonly requests: number; readonly seconds: number } | null;
 
-/** Reads leave everything as it is; writes place orders, and cost more. */
+/** Reads change nothing; writes place orders, and cost more. */
 export type RequestKind = 'reads' | 'writes';
 
-/** What a client has left of its limit. */
+/** The rest of a client's limit, after a request was counted. */
 export interface Allowance {
   readonly kind: RequestKind;
   readonly limit: NonNullable<Limit>;
   readonly isOver: boolean;
   readonly remaining: number;
-  /** Seconds until the limit begins anew. */
+  /** Seconds until the counting starts again. */
   readonly resetSeconds: number;
 }
 
-/** Between two warnings about a store that does not answer. */
+/** The time between two warnings about a store that does not answer. */
 const WARNING_INTERVAL_MS = 60_000;
-/** A request waits no longer for the store, and the store is left alone after that. */
+/** The longest wait of a request for the store, and the time without a question after a failure. */
 const STORE_TIMEOUT_MS = 250;
 const STORE_PAUSE_MS = 1_000;
 
-/** Of one kind of requests. */
+/** The limit of one kind of requests, and its counters. */
 interface Counters {
   readonly limit: NonNullable<Limit>;
   readonly memory: RateLimiterAbstract;
@@ -53,7 +53,12 @@ export class RateLimits implements OnApplicationShutdown {
     }
   }
 
-  /** Counts a request; undefined: there is no limit. */
+  /** True when requests of this kind have a limit. */
+  has(kind: RequestKind): boolean {
+    return this.counters.has(kind);
+  }
+
+  /** Counts a request. Returns undefined where there is no limit. */
   async count(client: string, kind: RequestKind): Promise<Allowance | undefined> {
     const counters = this.counters.get(kind);
     if (!counters) return undefined;
@@ -85,7 +90,7 @@ export class RateLimits implements OnApplicationShutdown {
     };
   }
 
-  /** Undefined: the store did not answer. */
+  /** Returns undefined when the store does not answer. */
   private async countedTogether(
     { shared }: Counters,
     client: string,

@@ -60,6 +60,10 @@ const NEW_KEY_MS = 30_000;
 const READING_MS = 3_000;
 const PAUSE_MS = 1_000;
 
+/** The token in an Authorization header; the empty string where there is none. */
+export const bearerToken = (authorization: string | undefined): string =>
+  /^Bearer ([\w.-]+)$/i.exec(authorization ?? '')?.[1] ?? '';
+
 /** Verifies the access tokens of one issuer, as bearer tokens of requests. */
 export class AccessTokens {
   private readonly keyFor: JWTVerifyGetKey;
@@ -77,16 +81,19 @@ export class AccessTokens {
    * @throws InvalidTokenError, IssuerUnavailableError
    */
   async verified(authorization: string | undefined): Promise<VerifiedToken> {
-    const token = /^Bearer ([\w.-]+)$/i.exec(authorization ?? '')?.[1] ?? '';
     const { name: issuer, audience } = this.issuer;
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, this.keyFor, {
-        algorithms: ALGORITHMS,
-        issuer,
-        audience,
-        clockTolerance: CLOCK_TOLERANCE_S,
-        requiredClaims: ['exp', 'sub'],
-      });
+      const { payload, protectedHeader } = await jwtVerify(
+        bearerToken(authorization),
+        this.keyFor,
+        {
+          algorithms: ALGORITHMS,
+          issuer,
+          audience,
+          clockTolerance: CLOCK_TOLERANCE_S,
+          requiredClaims: ['exp', 'sub'],
+        },
+      );
       refuseOtherKinds(protectedHeader, payload);
       const { sub } = payload;
       if (typeof sub !== 'string') throw new InvalidTokenError('names nobody');

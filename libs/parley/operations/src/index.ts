@@ -1,5 +1,6 @@
 export {
   AccessTokens,
+  bearerToken,
   InvalidTokenError,
   type Issuer,
   IssuerUnavailableError,

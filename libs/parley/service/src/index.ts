@@ -28,6 +28,7 @@ export {
   AccessTokens,
   type Admission,
   AuditTrail,
+  bearerToken,
   InvalidTokenError,
   type Issuer,
   IssuerUnavailableError,
