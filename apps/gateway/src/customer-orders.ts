@@ -9,19 +9,19 @@ import { cursorAt } from './cursor';
 import { NewOrder, OrderFilter, OrderId, type OrderView } from './edge.schema';
 import type { GuestToken } from './guest-tokens';
 
-/** An order that was taken over; a guest gets the token that opens it. */
+/** An accepted order; a guest gets the token that opens it. */
 export interface PlacedOrder {
   readonly orderId: string;
   readonly status: OrderView['status'];
   readonly guest?: GuestToken;
 }
 
-/** How long the answer is waited for: until the signal. */
+/** A signal that ends the call, beside the deadline of the request. */
 type Waiting = Pick<NonNullable<Parameters<Messenger['call']>[2]>, 'signal'>;
 
 /**
- * Orders as their callers place and see them, for REST and GraphQL alike: customers those of their
- * account, guests one, and everybody all of them while authentication is off.
+ * Places and shows orders, for REST and GraphQL alike. A customer sees those of the account, a guest
+ * one; while authentication is off, every caller sees all of them.
  */
 @Injectable()
 export class CustomerOrders {
@@ -31,11 +31,11 @@ export class CustomerOrders {
   ) {}
 
   /** @throws ProblemError naming the wrong fields; CallError with a code of PlaceOrder */
-  async place(caller: Caller, key: string, body: unknown, waiting?: Waiting): Promise<PlacedOrder> {
+  async place(caller: Caller, key: string, body: unknown): Promise<PlacedOrder> {
     const order = checked(NewOrder, body);
     const request = { ...order, idempotencyKey: keyOf(caller, key), account: accountOf(caller) };
     try {
-      const accepted = await this.messenger.call(PlaceOrder, request, waiting);
+      const accepted = await this.messenger.call(PlaceOrder, request);
       const guest = await this.callers.guestTokenFor(caller, accepted.orderId);
       return guest === undefined ? accepted : { ...accepted, guest };
     } catch (error) {
@@ -45,7 +45,7 @@ export class CustomerOrders {
     }
   }
 
-  /** Answers "not found" for an order of somebody else, too: which ids exist is not revealed. */
+  /** Answers "not found" for an order of another caller, too, so that no answer reveals an id. */
   async get(caller: Caller, id: string, waiting?: Waiting): Promise<OrderView> {
     const request = { orderId: checkedOrderId(id) };
     const { account: placedBy, ...order } = await this.messenger.call(GetOrder, request, waiting);
@@ -76,8 +76,8 @@ const accountOf = (caller: Caller): Account | undefined =>
   caller.kind === 'customer' ? caller.account : undefined;
 
 /**
- * A key is one account's, for one operation: others that choose the same text have another key. All
- * guests share theirs, and cannot name one of an account.
+ * The key of an account, for one operation: the same text of another account is another key. Guests
+ * share theirs, which differ from those of accounts.
  */
 function keyOf(caller: Caller, key: string): string {
   if (caller.kind === 'anybody') return key;

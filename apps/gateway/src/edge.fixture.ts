@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { DynamicModule, Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Messenger } from '@parley/messaging';
+import { currentConversation, Messenger } from '@parley/messaging';
+import { DeadlineExceeded, startTimer } from '@parley/resilience';
 import { answerProblems, ProblemFilter } from '@parley/service';
 import { Harness } from '@parley/testing';
 import { startCatalog } from '../../catalog/src/catalog.fixture';
@@ -20,7 +22,11 @@ import { OrderFeed } from './order-feed';
 import { Prices } from './prices';
 
 /** A call of the edge, by the contract's name. */
-type Asked = { readonly contract: string; readonly request: unknown };
+interface Asked {
+  readonly contract: string;
+  readonly request: unknown;
+  readonly reply: Promise<unknown>;
+}
 
 interface Route {
   readonly method: string;
@@ -39,12 +45,12 @@ interface EdgeSettings {
 /** The edge on a port of its own, with orders and catalog behind it, in memory. */
 export class EdgeOnTrial {
   readonly asked: Asked[] = [];
-  /** All that the router answers. */
+  /** The routes of the router. */
   readonly routes: Route[] = [];
   readonly harness = new Harness();
   private app!: NestFastifyApplication;
 
-  /** While set, calls wait for it; they are given up when their signal says so. */
+  /** While set, calls wait for it, for their signal or for the deadline of their request. */
   holding?: Promise<void>;
 
   private constructor(private readonly settings: EdgeSettings) {}
@@ -70,7 +76,11 @@ export class EdgeOnTrial {
   }
 
   get port(): number {
-    return (this.app.getHttpServer().address() as AddressInfo).port;
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get server(): Server {
+    return this.app.getHttpServer();
   }
 
   get prices(): Prices {
@@ -159,14 +169,18 @@ export class EdgeOnTrial {
   }
 
   private messaging(): DynamicModule {
-    const call = async (
+    const call = (
       contract: { name: string },
       request: unknown,
       { signal }: { signal?: AbortSignal } = {},
     ) => {
-      this.asked.push({ contract: contract.name, request });
-      if (this.holding) await Promise.race([this.holding, reasonOf(signal)]);
-      return this.harness.call(contract as never, request as never);
+      const answered = async (): Promise<unknown> => {
+        if (this.holding) await Promise.race([this.holding, reasonOf(signal), deadlineOf()]);
+        return this.harness.call(contract as never, request as never);
+      };
+      const reply = answered();
+      this.asked.push({ contract: contract.name, request, reply });
+      return reply;
     };
     return {
       module: class {},
@@ -181,6 +195,13 @@ const reasonOf = (signal: AbortSignal | undefined): Promise<never> =>
   new Promise((_, reject) =>
     signal?.addEventListener('abort', () => reject(signal.reason as Error)),
   );
+
+/** Rejects at the deadline of the request, as calls do. */
+const deadlineOf = (budget = currentConversation()?.deadline?.budget()): Promise<never> =>
+  new Promise((_, reject) => {
+    if (budget !== undefined)
+      startTimer(budget, () => reject(new DeadlineExceeded('a call', budget)), { ref: false });
+  });
 
 /** All of a module but its imports. */
 const partsOf = (module: object) => ({

@@ -6,7 +6,7 @@ import type { Prices } from '../prices';
 import type { Messenger } from '@parley/messaging';
 import { ProblemError } from '@parley/service';
 
-/** What the fields of one request are answered with. */
+/** The services that resolvers of one request use, and its caller. */
 export interface EdgeContext {
   /** @throws ProblemError for a token that is not good */
   caller(): Promise<Caller>;
@@ -14,7 +14,7 @@ export interface EdgeContext {
   readonly messenger: Pick<Messenger, 'call'>;
   readonly prices: Prices;
   readonly feed: OrderFeed;
-  /** Aborted when the request's time is over, or its client has left. */
+  /** Aborted when the client closes its connection. */
   readonly signal: AbortSignal;
 }
 

@@ -4,14 +4,6 @@ import { type Problem, problemOf } from '@parley/service';
 import { GraphQLError, type GraphQLFormattedError, type OperationTypeNode } from 'graphql';
 import { shopProblemOf } from '../problem';
 
-/** The client closed its connection before the answer. */
-export class ClientLeftError extends Error {
-  override readonly name = 'ClientLeftError';
-  constructor() {
-    super('the client has left');
-  }
-}
-
 /** A request that is not executed. */
 export const refused = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
@@ -59,8 +51,6 @@ function theirs(error: GraphQLError): Told | undefined {
 }
 
 function told(cause: Error, kind?: OperationTypeNode): Told | undefined {
-  if (cause instanceof ClientLeftError)
-    return { message: cause.message, extensions: { code: 'client-left' } };
   const isMutation = kind === 'mutation';
   const answer =
     shopProblemOf(cause) ?? problemOf(cause, { method: isMutation ? 'POST' : 'GET', hasKey: true });

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Messenger } from '@parley/messaging';
-import { DeadlineExceeded, startTimer } from '@parley/resilience';
+import { ClientGoneError } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   GraphQLError,
@@ -17,12 +17,9 @@ import { OrderFeed } from '../order-feed';
 import { Prices } from '../prices';
 import type { EdgeContext } from './context';
 import { Documents, GraphqlRequest, operationIn } from './documents';
-import { ClientLeftError, refused, shown } from './errors';
+import { refused, shown } from './errors';
 import { LINE } from './schema';
 import { GraphqlSettings } from './settings';
-
-/** Milliseconds until a request is answered; what is not known by then is an error. */
-const REQUEST_MS = 10_000;
 
 /** The name by which `GraphQLSchema` is provided. */
 export const SCHEMA = Symbol('GraphQLSchema');
@@ -57,27 +54,21 @@ export class GraphqlEdge {
     reply: FastifyReply,
   ): Promise<GraphqlAnswer> {
     const leaving = new AbortController();
-    const left = () => leaving.abort(new ClientLeftError());
-    const stop = startTimer(REQUEST_MS, () =>
-      leaving.abort(new DeadlineExceeded('the request', REQUEST_MS)),
-    );
+    const left = () => leaving.abort(new ClientGoneError());
     reply.raw.once('close', left);
     try {
       return await this.execute(body, request, reply, leaving.signal);
     } catch (error) {
       return { status: 400, body: { errors: this.errorsOf(error).map((one) => shown(one)) } };
     } finally {
-      stop();
       reply.raw.off('close', left);
     }
   }
 
-  /** @param authorization the header of a request, or what a socket gave in place of it */
-  context(authorization: string | undefined, signal: AbortSignal): EdgeContext {
+  context(caller: () => Promise<Caller>, signal: AbortSignal): EdgeContext {
     const { orders, messenger, prices, feed } = this;
-    let caller: Promise<Caller> | undefined;
     return {
-      caller: () => (caller ??= this.callers.callerOf(authorization)),
+      caller,
       orders,
       messenger,
       prices,
@@ -98,7 +89,8 @@ export class GraphqlEdge {
     if (kind === 'subscription')
       throw refused('invalid-document', 'A subscription needs a WebSocket (graphql-transport-ws)');
     if (kind === 'mutation') await this.limits.count(request, reply, 'writes');
-    const context = { ...this.context(request.headers.authorization, signal), kind };
+    const caller = () => this.callers.of(request.raw);
+    const context = { ...this.context(caller, signal), kind };
     const { variables, operationName } = asked;
     const answer = await reply.graphql(
       named.text,

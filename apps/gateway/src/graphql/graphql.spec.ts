@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ChangePrice, ListProducts } from '@contracts/catalog';
 import { StockReserved } from '@contracts/inventory';
 import { GetOrder, PlaceOrder } from '@contracts/orders';
+import { ClientGoneError } from '@parley/service';
 import { getIntrospectionQuery } from 'graphql';
 import { EdgeOnTrial } from '../edge.fixture';
 import { codesOf, graphql, type GraphqlResult, NEW_ORDER, PLACE } from './graphql.fixture';
@@ -277,6 +278,48 @@ describe('GraphQL at the edge', () => {
       } finally {
         await only.close();
       }
+    });
+  });
+
+  describe('a request whose client leaves', () => {
+    /** Leaves while the first call waits. Returns that call. */
+    const leave = async (request: object) => {
+      const leaving = new AbortController();
+      const before = edge.asked.length;
+      const closed = new Promise((resolve) =>
+        edge.server.once('request', (_, response) => response.once('close', resolve)),
+      );
+      const asking = fetch(`${edge.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(request),
+        signal: leaving.signal,
+      });
+      while (edge.asked.length === before) await new Promise(setImmediate);
+      leaving.abort();
+      await expect(asking).rejects.toThrow();
+      await closed;
+      await new Promise(setImmediate); // after every listener of the close
+      return edge.asked[before]!;
+    };
+    let release: () => void;
+    beforeEach(() => void (edge.holding = new Promise((resolve) => (release = resolve))));
+    afterEach(() => {
+      release();
+      delete edge.holding;
+    });
+
+    it('is given up when it is a query', async () => {
+      const query = `{ order(id: "${randomUUID()}") { status } }`;
+      const { reply } = await leave({ query });
+      await expect(reply).rejects.toBeInstanceOf(ClientGoneError);
+    });
+
+    it('is finished when it is a mutation', async () => {
+      const variables = { key: randomUUID(), order: NEW_ORDER };
+      const { reply } = await leave({ query: PLACE, variables });
+      release();
+      expect(await reply).toMatchObject({ status: 'placed' });
     });
   });
 

@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { startTimer } from '@parley/resilience';
+import { ClientGoneError } from '@parley/service';
 import { type ExecutionArgs, GraphQLError } from 'graphql';
 import { type Context, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { Callers } from '../callers';
 import { callerWithOrders, type EdgeContext } from './context';
 import { GraphqlRequest, operationIn } from './documents';
-import { ClientLeftError, refused, shown } from './errors';
+import { refused, shown } from './errors';
 import { GraphqlEdge } from './graphql-edge';
 import { GraphqlSettings } from './settings';
 import { ignoreUpgrade, refuseUpgrade } from './upgrades';
@@ -63,6 +65,7 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly edge: GraphqlEdge,
+    private readonly callers: Callers,
     private readonly settings: GraphqlSettings,
   ) {}
 
@@ -108,7 +111,7 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
     socket.on('pong', () => this.silent.delete(socket));
     socket.on('error', () => socket.terminate()); // a frame that is none, or too large
     socket.once('close', (code, reason) => {
-      leaving.abort(new ClientLeftError());
+      leaving.abort(new ClientGoneError());
       ended(code, String(reason)).catch((error: unknown) => this.fail(socket, error));
     });
   }
@@ -117,11 +120,12 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
   private async connect({ connectionParams = {}, extra }: SocketContext): Promise<boolean> {
     const { authorization = extra.request.headers.authorization } = connectionParams;
     if (authorization !== undefined && typeof authorization !== 'string') return false;
-    const context = this.edge.context(authorization, extra.signal);
+    const known = this.callers.callerOf(authorization);
+    const context = this.edge.context(() => known, extra.signal);
     const caller = await callerWithOrders(context).catch(() => undefined);
     if (!caller) return false;
     extra.context = context;
-    if (caller.kind !== 'anybody' && caller.left !== undefined) {
+    if (caller.left !== undefined) {
       const end = () => extra.socket.close(FORBIDDEN, 'The token is no longer good');
       extra.socket.once('close', startTimer(caller.left, end));
     }
