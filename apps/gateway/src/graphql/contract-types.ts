@@ -4,16 +4,11 @@ import {
   type GraphQLFieldConfigMap,
   GraphQLFloat,
   GraphQLID,
-  type GraphQLInputFieldConfigMap,
   GraphQLInputObjectType,
-  type GraphQLInputType,
   GraphQLInt,
   GraphQLList,
-  type GraphQLNamedInputType,
-  type GraphQLNamedOutputType,
   GraphQLNonNull,
   GraphQLObjectType,
-  type GraphQLOutputType,
   GraphQLScalarType,
   GraphQLString,
 } from 'graphql';
@@ -24,7 +19,7 @@ export type NamedSchemas = Readonly<Record<string, z.ZodType>>;
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
-/** A schema that GraphQL has no type for. */
+/** There is no GraphQL type for this schema. */
 class UntypedSchemaError extends Error {
   override readonly name = 'UntypedSchemaError';
   constructor(where: string, schema: JsonSchema) {
@@ -39,15 +34,29 @@ const DateTime = new GraphQLScalarType<string, string>({
   serialize: (value) => String(value),
 });
 
+type ObjectType = GraphQLObjectType | GraphQLInputObjectType;
+/** A type of a field, whose objects are `O`. */
+type TypeWith<O extends ObjectType> =
+  O | GraphQLScalarType | GraphQLEnumType | GraphQLList<GraphQLNonNull<TypeWith<O>>>;
+type NamedTypeWith<O extends ObjectType> = O | GraphQLScalarType | GraphQLEnumType;
+type FieldsWith<O extends ObjectType> = Record<
+  string,
+  { readonly type: TypeWith<O> | GraphQLNonNull<TypeWith<O>> }
+>;
+
 /**
  * GraphQL types made from zod schemas, each one once. A named schema inside of another one is a
  * type of that name; an unnamed one is called after its place: `NewOrderCustomer`.
  */
-abstract class Types<T extends GraphQLInputType | GraphQLOutputType> {
-  private readonly made = new Map<string, T>();
+abstract class Types<O extends ObjectType> {
+  private readonly made = new Map<string, TypeWith<O>>();
   private readonly schemas: Readonly<Record<string, JsonSchema>>;
 
-  constructor(named: NamedSchemas, io: 'input' | 'output') {
+  constructor(
+    named: NamedSchemas,
+    io: 'input' | 'output',
+    private readonly enums: Enums,
+  ) {
     const registry = z.registry<{ id: string }>();
     for (const [id, schema] of Object.entries(named)) registry.add(schema, { id });
     const uri = (id: string) => id;
@@ -55,7 +64,16 @@ abstract class Types<T extends GraphQLInputType | GraphQLOutputType> {
   }
 
   /** @throws UntypedSchemaError */
-  protected named(name: string): T {
+  get(name: string): NamedTypeWith<O> {
+    const type = this.named(name);
+    if (type instanceof GraphQLList) throw new UntypedSchemaError(name, {});
+    return type;
+  }
+
+  /** @param fields read when the GraphQL schema is made, because types may contain each other */
+  protected abstract objectOf(name: string, fields: () => FieldsWith<O>): O;
+
+  private named(name: string): TypeWith<O> {
     const known = this.made.get(name);
     if (known) return known;
     const schema = this.schemas[name];
@@ -65,127 +83,66 @@ abstract class Types<T extends GraphQLInputType | GraphQLOutputType> {
     return type;
   }
 
-  /** `where` names the type if it has none: `NewOrderCustomer`. */
-  protected typeOf(where: string, schema: JsonSchema): T {
+  /** @param where the name of the type if its schema has none: `NewOrderCustomer` */
+  private typeOf(where: string, schema: JsonSchema): TypeWith<O> {
     if (schema.$ref !== undefined) return this.named(schema.$ref);
-    if (schema.enum) return this.enumOf(where, schema.enum.map(String));
-    if (schema.type === 'array') return this.listOf(this.typeOf(where, itemsOf(where, schema)));
-    if (schema.type === 'object') return this.objectOf(where, schema);
+    if (schema.enum) return this.enums.get(where, schema.enum.map(String));
+    if (schema.type === 'array')
+      return new GraphQLList(new GraphQLNonNull(this.typeOf(where, itemsOf(where, schema))));
+    if (schema.type === 'object') return this.objectOf(where, () => this.fieldsOf(where, schema));
     const scalar = scalarOf(schema);
     if (!scalar) throw new UntypedSchemaError(where, schema);
-    return this.scalar(scalar);
+    return scalar;
   }
 
   /** The fields of an object; of a record whose keys are known, a field for each key. */
-  protected fieldsOf(where: string, schema: JsonSchema): readonly Field<T>[] {
+  private fieldsOf(where: string, schema: JsonSchema): FieldsWith<O> {
     const required = new Set(schema.required);
     const { additionalProperties: value } = schema;
     const properties: Readonly<Record<string, z.core.JSONSchema.JSONSchema | boolean>> =
       schema.properties ??
       Object.fromEntries([...required].map((key) => [key, value ?? false] as const));
-    return Object.entries(properties).map(([name, property]) => {
+    const fields: FieldsWith<O> = {};
+    for (const [name, property] of Object.entries(properties)) {
       const place = `${where}${name.charAt(0).toUpperCase()}${name.slice(1)}`;
       if (typeof property === 'boolean') throw new UntypedSchemaError(place, {});
-      return {
-        name,
-        type: this.typeOf(place, property),
-        isRequired: required.has(name) && property.default === undefined,
-      };
-    });
+      const type = this.typeOf(place, property);
+      const isRequired = required.has(name) && property.default === undefined;
+      fields[name] = { type: isRequired ? new GraphQLNonNull(type) : type };
+    }
+    return fields;
   }
-
-  protected abstract scalar(scalar: GraphQLScalarType): T;
-  protected abstract enumOf(name: string, values: readonly string[]): T;
-  protected abstract listOf(item: T): T;
-  protected abstract objectOf(name: string, schema: JsonSchema): T;
-}
-
-interface Field<T> {
-  readonly name: string;
-  readonly type: T;
-  readonly isRequired: boolean;
 }
 
 /** Types of answers. */
-export class OutputTypes extends Types<GraphQLOutputType> {
+export class OutputTypes extends Types<GraphQLObjectType> {
   /** @param extra fields by type that no schema has */
   constructor(
     named: NamedSchemas,
-    private readonly enums: Enums,
-    private readonly extra: (type: string) => GraphQLFieldConfigMap<unknown, unknown> = () => ({}),
+    enums: Enums,
+    private readonly extra: (type: string) => GraphQLFieldConfigMap<unknown, unknown>,
   ) {
-    super(named, 'output');
+    super(named, 'output', enums);
   }
 
-  /** @throws UntypedSchemaError */
-  get(name: string): GraphQLNamedOutputType {
-    const type = this.named(name);
-    if (type instanceof GraphQLList || type instanceof GraphQLNonNull)
-      throw new UntypedSchemaError(name, {});
-    return type;
-  }
-
-  protected override scalar(scalar: GraphQLScalarType): GraphQLOutputType {
-    return scalar;
-  }
-
-  protected override enumOf(name: string, values: readonly string[]): GraphQLOutputType {
-    return this.enums.get(name, values);
-  }
-
-  protected override listOf(item: GraphQLOutputType): GraphQLOutputType {
-    return new GraphQLList(new GraphQLNonNull(item));
-  }
-
-  protected override objectOf(name: string, schema: JsonSchema): GraphQLOutputType {
-    const own = (): GraphQLFieldConfigMap<unknown, unknown> =>
-      Object.fromEntries(
-        this.fieldsOf(name, schema).map(({ name: field, type, isRequired }) => [
-          field,
-          { type: isRequired ? new GraphQLNonNull(type) : type },
-        ]),
-      );
-    return new GraphQLObjectType({ name, fields: () => ({ ...own(), ...this.extra(name) }) });
+  protected override objectOf(
+    name: string,
+    fields: () => FieldsWith<GraphQLObjectType>,
+  ): GraphQLObjectType {
+    return new GraphQLObjectType({ name, fields: () => ({ ...fields(), ...this.extra(name) }) });
   }
 }
 
 /** Types of arguments; objects are called `…Input`. */
-export class InputTypes extends Types<GraphQLInputType> {
-  constructor(
-    named: NamedSchemas,
-    private readonly enums: Enums,
-  ) {
-    super(named, 'input');
+export class InputTypes extends Types<GraphQLInputObjectType> {
+  constructor(named: NamedSchemas, enums: Enums) {
+    super(named, 'input', enums);
   }
 
-  /** @throws UntypedSchemaError */
-  get(name: string): GraphQLNamedInputType {
-    const type = this.named(name);
-    if (type instanceof GraphQLList || type instanceof GraphQLNonNull)
-      throw new UntypedSchemaError(name, {});
-    return type;
-  }
-
-  protected override scalar(scalar: GraphQLScalarType): GraphQLInputType {
-    return scalar;
-  }
-
-  protected override enumOf(name: string, values: readonly string[]): GraphQLInputType {
-    return this.enums.get(name, values);
-  }
-
-  protected override listOf(item: GraphQLInputType): GraphQLInputType {
-    return new GraphQLList(new GraphQLNonNull(item));
-  }
-
-  protected override objectOf(name: string, schema: JsonSchema): GraphQLInputType {
-    const fields = (): GraphQLInputFieldConfigMap =>
-      Object.fromEntries(
-        this.fieldsOf(name, schema).map(({ name: field, type, isRequired }) => [
-          field,
-          { type: isRequired ? new GraphQLNonNull(type) : type },
-        ]),
-      );
+  protected override objectOf(
+    name: string,
+    fields: () => FieldsWith<GraphQLInputObjectType>,
+  ): GraphQLInputObjectType {
     return new GraphQLInputObjectType({ name: `${name}Input`, fields });
   }
 }

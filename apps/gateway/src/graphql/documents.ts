@@ -5,14 +5,13 @@ import {
   type GraphQLSchema,
   NoSchemaIntrospectionCustomRule,
   type OperationTypeNode,
-  parse,
   specifiedRules,
   validate,
   type ValidationRule,
 } from 'graphql';
 import { z } from 'zod';
 import { refused } from './errors';
-import { assertWithinLimits, LIMITS } from './limits';
+import { LIMITS, parsedWithinLimits } from './limits';
 import { type GraphqlSettings, hashOf } from './settings';
 
 const PersistedQuery = z.object({
@@ -29,13 +28,13 @@ export const GraphqlRequest = z.object({
 });
 export type GraphqlRequest = z.infer<typeof GraphqlRequest>;
 
-/** A document as text, and as it was read. */
+/** A document as text and parsed. */
 export interface ReadDocument {
   readonly text: string;
   readonly document: DocumentNode;
 }
 
-/** Texts that are remembered, each of them within the limits. */
+/** Documents in memory, at most; each is within the limits. */
 const REMEMBERED = 500;
 
 /** The documents that clients send or name. */
@@ -68,18 +67,18 @@ export class Documents {
     if (this.settings.operations) return this.listed(hash);
     if (sent !== undefined) return this.remembered(hash, sent);
     const known = this.known.get(hash);
-    // in the words that clients of persisted queries wait for, before they send the whole text
+    // code and message of automatic persisted queries: the client then sends the whole text
     if (!known) throw refused('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');
     return this.remembered(hash, known.text);
   }
 
-  /** All that is wrong with a document. */
+  /** The errors of a document by the rules of the specification and by this edge's own. */
   errorsOf({ document }: ReadDocument): readonly GraphQLError[] {
     const rules = [...specifiedRules, ...this.rules];
     return this.withoutHints(validate(this.schema, document, rules));
   }
 
-  /** Errors name similar fields, which would tell the schema word by word. */
+  /** Removes the hints of similar fields where introspection is off: they reveal the schema. */
   withoutHints(errors: readonly GraphQLError[]): readonly GraphQLError[] {
     if (this.settings.introspection) return errors;
     return errors.map(
@@ -95,25 +94,18 @@ export class Documents {
   }
 
   private remembered(hash: string, text: string): ReadDocument {
-    const entry = this.known.get(hash) ?? { text, document: this.read(text) };
+    const entry = this.known.get(hash) ?? {
+      text,
+      document: parsedWithinLimits(text, this.schema),
+    };
     this.known.delete(hash); // the most recently used one is the last
     this.known.set(hash, entry);
-    if (this.known.size > REMEMBERED)
-      for (const oldest of this.known.keys()) {
-        this.known.delete(oldest);
-        break;
-      }
+    if (this.known.size > REMEMBERED) this.known.delete(this.known.keys().next().value!);
     return entry;
-  }
-
-  private read(text: string): DocumentNode {
-    const document = parse(text, { maxTokens: LIMITS.tokens });
-    assertWithinLimits(document, this.schema);
-    return document;
   }
 }
 
-/** The operation that a request means. @throws GraphQLError */
+/** The type of the operation that a request names. @throws GraphQLError */
 export function operationIn(
   { document }: ReadDocument,
   name: string | null | undefined,

@@ -21,7 +21,7 @@ import { refused, shown } from './errors';
 import { LINE } from './schema';
 import { GraphqlSettings } from './settings';
 
-/** The name by which `GraphQLSchema` is provided. */
+/** The injection token of the `GraphQLSchema`. */
 export const SCHEMA = Symbol('GraphQLSchema');
 
 /** An answer as GraphQL over HTTP describes it. */
@@ -101,7 +101,7 @@ export class GraphqlEdge {
     return { status: 200, body: answer };
   }
 
-  /** Mercurius throws all that is wrong with a document at once. */
+  /** Mercurius throws one error with all errors of a document. */
   private errorsOf(error: unknown): readonly GraphQLError[] {
     if (error instanceof GraphQLError) return [error];
     const { errors } = (error ?? {}) as { errors?: unknown };
@@ -128,7 +128,7 @@ declare module 'mercurius' {
   }
 }
 
-/** The products of all lines of an answer, at once. */
+/** Loads the products of all lines of an answer at once. */
 const loaders: MercuriusLoaders = {
   [LINE]: {
     product: {
@@ -144,7 +144,10 @@ const loaders: MercuriusLoaders = {
   },
 };
 
-/** Without routes of its own: they take texts that are no GraphQL, and check no subscriptions. */
+/**
+ * Registers mercurius without its routes: they take texts that are no GraphQL, and check no
+ * subscriptions.
+ */
 export function serveGraphql(app: NestFastifyApplication): void {
   const { schema, documents } = app.get(GraphqlEdge);
   void app

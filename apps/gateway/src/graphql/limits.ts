@@ -14,33 +14,33 @@ import {
   isObjectType,
   Kind,
   type OperationDefinitionNode,
+  parse,
   type SelectionSetNode,
 } from 'graphql';
 
-/** The largest document that is executed. */
+/** Limits of a document. */
 export const LIMITS = {
-  /** Of its text. The introspection of the usual tools has 2,000. */
+  /** The introspection of the usual tools has 2,000. */
   characters: 20_000,
-  /** Words and signs, of which the introspection of the usual tools has about 400. */
+  /** Of the lexer. The introspection of the usual tools has about 400. */
   tokens: 1_000,
   /** Fields inside of each other. */
   depth: 10,
   /** Fields of an answer, when every list is as long as it may be. */
   cost: 5_000,
-  /** Fields with a name of the client's own. */
   aliases: 30,
   /** Fields of Query, Mutation or Subscription: each may be a call. */
   rootFields: 10,
 } as const;
 
-/** Entries of a list that says nothing else. */
+/** Entries of a list without an argument for their number. */
 const LIST = 100;
 
-/** An argument with the number of entries that are asked for; a variable stands for the most. */
+/** The argument for the number of entries. A variable counts as the most. */
 const COUNT = 'first';
 const MOST = 500;
 
-/** The document asks for more than an answer may hold. */
+/** The document exceeds a limit. */
 class TooComplexError extends GraphQLError {
   override readonly name = 'TooComplexError';
 }
@@ -51,10 +51,18 @@ interface Extent {
 }
 
 /**
- * Refuses a document before anything else reads it: checking takes time by itself.
- * @throws TooComplexError with the limit and what the document asks for
+ * Parses a document and measures it, before it is checked against the schema: checking takes time
+ * by itself.
+ * @throws GraphQLError for a syntax error
+ * @throws TooComplexError with the limit and the document's number
  */
-export function assertWithinLimits(document: DocumentNode, schema: GraphQLSchema): void {
+export function parsedWithinLimits(text: string, schema: GraphQLSchema): DocumentNode {
+  const document = parse(text, { maxTokens: LIMITS.tokens });
+  assertWithinLimits(document, schema);
+  return document;
+}
+
+function assertWithinLimits(document: DocumentNode, schema: GraphQLSchema): void {
   const aliases = countAliases(document);
   assertAtMost('aliases', aliases);
   const fragments = new Map<string, FragmentDefinitionNode>();
@@ -77,7 +85,7 @@ function assertAtMost(limit: keyof typeof LIMITS, asked: number): void {
     });
 }
 
-/** Measures documents that nobody has checked: fragments may be missing or circular. */
+/** Measures documents that are not checked yet: fragments may be missing or circular. */
 class Measure {
   private readonly known = new Map<string, Extent>();
   private readonly underway = new Set<string>();
@@ -168,7 +176,7 @@ class Measure {
 const isPaged = (type?: GraphQLOutputType): boolean =>
   isObjectType(type) && type.name.endsWith('Connection');
 
-/** Entries that a field asks for; undefined: it takes no number. */
+/** Entries that a field asks for; undefined for a field without such an argument. */
 function countOf(
   { arguments: given }: FieldNode,
   { args }: GraphQLField<unknown, unknown>,

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type GraphQLSchema, GraphQLError, parse, validate } from 'graphql';
+import { type GraphQLSchema, GraphQLError, validate } from 'graphql';
 import { z } from 'zod';
-import { assertWithinLimits, LIMITS } from './limits';
+import { parsedWithinLimits } from './limits';
 
-/** How GraphQL is served here. */
+/** Settings of the GraphQL edge. */
 export class GraphqlSettings {
   /**
    * @param operations documents by their SHA-256; undefined: any document is executed
-   * @param sockets open WebSockets of this instance, at most; each takes some 50 KB
+   * @param sockets the most open WebSockets of this instance; each takes some 50 KB
    */
   constructor(
     readonly introspection = true,
@@ -71,9 +71,7 @@ function jsonIn(file: string): unknown {
 
 function problemIn(text: string, schema: GraphQLSchema): string | undefined {
   try {
-    const document = parse(text, { maxTokens: LIMITS.tokens });
-    assertWithinLimits(document, schema);
-    return validate(schema, document)[0]?.message;
+    return validate(schema, parsedWithinLimits(text, schema))[0]?.message;
   } catch (error) {
     if (error instanceof GraphQLError) return error.message;
     throw error;
