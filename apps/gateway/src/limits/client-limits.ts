@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { problem, ProblemError } from '@parley/service';
+import { isSafe, problem, ProblemError } from '@parley/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Callers } from '../callers';
 import { clientOf } from './client';
@@ -31,11 +31,9 @@ export class ClientLimits {
   }
 }
 
-const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
-
 /**
- * Counts every request at the door. A query of GraphQL is a POST that reads; its mutations are
- * counted as writes when they are known.
+ * Counts every request as soon as it is received. A POST of GraphQL counts as a read; the edge
+ * counts a mutation as a write, too, when it has read the document.
  */
 export function limitRequests(app: NestFastifyApplication): void {
   const limits = app.get(ClientLimits);
@@ -43,7 +41,7 @@ export function limitRequests(app: NestFastifyApplication): void {
     .getHttpAdapter()
     .getInstance()
     .addHook('onRequest', async (request, reply) => {
-      const isRead = READS.has(request.method) || request.routeOptions.url === '/graphql';
+      const isRead = isSafe(request.method) || request.routeOptions.url === '/graphql';
       await limits.count(request, reply, isRead ? 'reads' : 'writes');
     });
 }

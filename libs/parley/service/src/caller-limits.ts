@@ -1,19 +1,17 @@
 import type { Conversation } from '@parley/messaging';
 import { Deadline } from '@parley/resilience';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ClientGoneError, problem, ProblemError } from './problem';
+import { ClientGoneError, isSafe, problem, ProblemError } from './problem';
 
-/** Milliseconds that a request from outside may take, when its client asks for no less. */
+/** The longest deadline of a request from outside, in milliseconds; the default, too. */
 const LONGEST_REQUEST_MS = 10_000;
 
-/** Methods that change nothing: nobody misses their reply when the client is gone. */
-const SAFE = new Set(['GET', 'HEAD']);
-
 /**
- * How long the client of an HTTP request waits: its `Request-Timeout` in seconds, at most 10 s, and
- * for a GET until it closes its connection. In the conversation of the request they bound every call
- * that follows. A request that changes something is finished without its client, which may come back
- * with the same Idempotency-Key. A stream of events has no deadline.
+ * The wait of an HTTP request's client: the deadline is its `Request-Timeout` in seconds, at most
+ * 10 s; for a safe method (GET), the signal is aborted when the client closes its connection. In
+ * the conversation of the request they bound every call that follows. A request that changes
+ * something is finished without its client, which may come back with the same Idempotency-Key. A
+ * stream of events has no deadline.
  * @throws ProblemError 400 for a Request-Timeout that is not a number of seconds
  */
 export function callerLimits(
@@ -28,7 +26,7 @@ export function callerLimits(
     asked === undefined ? Infinity : timeoutOf(asked),
   );
   const deadline = Deadline.within(milliseconds);
-  if (!SAFE.has(method)) return { deadline };
+  if (!isSafe(method)) return { deadline };
   const gone = new AbortController();
   response.once('close', () => {
     if (!response.writableFinished) gone.abort(new ClientGoneError());

@@ -19,6 +19,7 @@ export {
   ClientGoneError,
   type FieldError,
   invalid,
+  isSafe,
   problem,
   type Problem,
   ProblemError,

@@ -27,7 +27,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** The client closed its connection before it had the reply. */
+/** The client closed its connection before the reply. */
 export class ClientGoneError extends Error {
   override readonly name = 'ClientGoneError';
   constructor() {
@@ -75,13 +75,13 @@ export function problemOf(error: unknown, asked: Asked): Problem | undefined {
   if (error instanceof DeadlineExceeded)
     return problem(504, 'Nobody answered in time', afterwards(asked));
   if (error instanceof OutageError)
-    return isSafe(asked) || effectAfter(error) === 'none'
+    return isSafe(asked.method) || effectAfter(error) === 'none'
       ? AWAY
       : problem(504, 'The answer was lost', afterwards(asked));
   return ofHttp(error);
 }
 
-/** Nobody reads it; 499 is what proxies write into their logs. */
+/** The status 499 is that of nginx for a closed connection. The client does not get it. */
 const CLIENT_GONE = problem(499, 'The client went away before the reply');
 
 const AWAY = problem(
@@ -90,12 +90,12 @@ const AWAY = problem(
   'Nothing was done; try again in a moment.',
 );
 
-/** Methods that change nothing, by RFC 9110. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
-const isSafe = ({ method }: Asked): boolean => SAFE.has(method);
+/** True for a method that changes nothing (RFC 9110, 9.2.1). */
+export const isSafe = (method: string): boolean => SAFE.has(method);
 
 function afterwards(asked: Asked): string {
-  if (isSafe(asked)) return 'Nothing was changed; try again in a moment.';
+  if (isSafe(asked.method)) return 'Nothing was changed; try again in a moment.';
   return asked.hasKey
     ? 'Whether it took effect is unknown; ask again with the same Idempotency-Key.'
     : 'Whether it took effect is unknown; look before you ask again.';
