@@ -1,4 +1,4 @@
-// A person's browser, as far as logging in needs one: cookies, redirections and forms.
+// The parts of a browser that a log-in needs: cookies, redirections and forms.
 
 const REDIRECTIONS = 12;
 

@@ -1,12 +1,12 @@
-// The device flow (RFC 8628): a terminal shows a code, a browser anywhere logs in, the terminal
-// gets the token.
+// The device flow (RFC 8628): a terminal shows a code, a browser on any machine logs in, the
+// terminal gets the token.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * @typedef {object} DeviceLogin
  * @property {string} issuer
  * @property {string} clientId
- * @property {string} audience what the token shall be for
+ * @property {string} audience of the token
  */
 
 /**
@@ -19,9 +19,9 @@ const GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /**
  * @param {DeviceLogin} login
- * @param {(place: { url: string, code: string }) => void} show tells a person where to log in
+ * @param {(place: { url: string, code: string }) => void} show shows the address and the code
  * @returns {Promise<Token>}
- * @throws when the code is over, or the person refuses
+ * @throws when the code expires, or the log-in is refused
  */
 export async function logIn({ issuer, clientId, audience }, show) {
   const { device_authorization_endpoint, token_endpoint } = await read(
@@ -42,7 +42,10 @@ export async function logIn({ issuer, clientId, audience }, show) {
       device_code: asked.device_code,
       client_id: clientId,
     });
-    /** @type {{ access_token: string, expires_in: number, error?: string, error_description?: string }} */
+    /**
+     * @type {{ access_token: string, expires_in: number, error?: string, error_description?: string
+     * }}
+     */
     const body = JSON.parse(await answer.text());
     if (answer.ok)
       return {

@@ -8,7 +8,7 @@ import { loginPage, readForm } from './login-page.mjs';
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 /** @import { Configuration, Provider as OidcProvider } from 'oidc-provider' */
 
-/** What tokens are meant for: another audience for customers than for operators. */
+/** Audiences of tokens: one for customers, one for operators. */
 export const AUDIENCES = /** @type {const} */ ({
   shop: 'urn:parley:shop',
   operations: 'urn:parley:operations',
@@ -16,7 +16,7 @@ export const AUDIENCES = /** @type {const} */ ({
 
 /** @typedef {keyof typeof AUDIENCES} Audience */
 
-/** A public client: it has no secret, and proves with PKCE that it began the log-in. */
+/** A public client: without a secret, it proves with PKCE that it began the log-in. */
 export const CLIENT_ID = 'parley';
 
 const TOKEN_LIFE_S = 3_600;
@@ -50,7 +50,8 @@ const inventUsers = () =>
 export async function startIdentityProvider(port) {
   const { Provider } = await import('oidc-provider');
   const users = inventUsers();
-  // A terminal asks every 5 s: a connection that closed just then would break its request.
+  // A terminal asks every 5 s, Node's default for idle connections: one closed just then would
+  // break the request.
   const server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   await once(server.listen(port, '127.0.0.1'), 'listening');
   const address = server.address();
@@ -75,7 +76,7 @@ export async function startIdentityProvider(port) {
 }
 
 /**
- * The library warns of what development wants: memory, and http.
+ * Silences the library's warnings about storage in memory and about http, which are wanted here.
  * @template T
  * @param {() => T} make
  */
@@ -154,7 +155,7 @@ function configurationFor(users) {
 }
 
 /**
- * Asks for name and password, and goes on with the log-in that this is part of.
+ * Answers `/login/<uid>`: asks for name and password, then continues the log-in.
  * @param {OidcProvider} provider
  * @param {User[]} users
  * @param {IncomingMessage} request
@@ -162,7 +163,7 @@ function configurationFor(users) {
  */
 async function login(provider, users, request, response) {
   const { params, prompt } = await provider.interactionDetails(request, response);
-  // The library asks for consent to each native client; these tools are the only one.
+  // The library asks for consent to each native client; these tools are the only client.
   if (prompt.name === 'consent')
     return provider.interactionFinished(
       request,

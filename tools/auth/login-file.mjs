@@ -1,4 +1,4 @@
-// .data/login-<audience>.json: the token of the person who logged in here. Mode 600.
+// .data/login-<audience>.json: the token of the last log-in on this machine. Mode 600.
 import fs from 'node:fs';
 
 /** @import { Audience } from './identity-provider.mjs' */
@@ -8,7 +8,7 @@ import fs from 'node:fs';
 const fileOf = (audience) => `.data/login-${audience}.json`;
 
 /**
- * Undefined when nobody logged in, or the token is over.
+ * Undefined without a log-in, or when the token has expired.
  * @param {Audience} audience
  * @returns {string | undefined}
  */
@@ -34,7 +34,7 @@ export function keepLogin(audience, login) {
   return file;
 }
 
-/** A start has new keys: tokens of an earlier one are worth nothing. */
+/** For a start, which has new keys: tokens of an earlier start are not valid any more. */
 export function forgetLogins() {
   for (const audience of /** @type {const} */ (['shop', 'operations']))
     fs.rmSync(fileOf(audience), { force: true });

@@ -1,5 +1,5 @@
-// npm run login: gets a token of the identity provider that `npm start -- --auth` brings along, by
-// a browser on any machine that reaches it.
+// npm run login: gets a token of the identity provider of `npm start -- --auth`, by a browser on
+// this machine.
 import path from 'node:path';
 import { NOT_RUNNING, readRun } from '../dev/run-file.mjs';
 import { commandLine } from '../terminal/command-line.mjs';

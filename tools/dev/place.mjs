@@ -1,5 +1,5 @@
-// Where the instances of the start that runs here answer operations, and the token that opens them:
-// that of the operator who logged in, or else the token of operations.
+// The addresses of operations of the start that runs here, and the token for them: the operator's
+// after a log-in, or else the token of operations.
 import { loginToken } from '../auth/login-file.mjs';
 import { readAddresses } from './operations-file.mjs';
 import { readRun } from './run-file.mjs';

@@ -1,4 +1,5 @@
-// Who the tools are to the edge, when it asks: CUSTOMER_TOKEN, or the customer who logged in here.
+// The credentials of the tools at the edge: CUSTOMER_TOKEN, or the customer of the last log-in
+// here.
 import { loginToken } from '../auth/login-file.mjs';
 
 const token = process.env.CUSTOMER_TOKEN || loginToken('shop');

@@ -1,5 +1,5 @@
-// npm run fuzz: sends requests that schemathesis makes from the edge's OpenAPI and GraphQL documents to
-// the running shop, and looks for answers that no document names and for bugs.
+// npm run fuzz: schemathesis makes requests from the OpenAPI and GraphQL documents of the running
+// shop, and looks for answers that are not documented and for bugs.
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
@@ -25,7 +25,10 @@ const FOLDER = '.data/fuzz';
 const ST = `${FOLDER}/bin/st`;
 const CHECKS =
   'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance';
-/** Every error of a field is a "server error" to schemathesis; ours have a code, bugs this one. */
+/**
+ * Marks of a bug. Schemathesis calls every GraphQL error a server error; here errors have a code,
+ * and `internal` is that of a bug.
+ */
 const BUG = /\[5\d\d\]|"code":\s*"internal"/;
 
 /** @param {string} sentence @returns {never} */
@@ -61,7 +64,7 @@ function schemathesis(...args) {
 }
 
 console.log(`seed ${seed}, ${seconds} s for each document, at ${url}`);
-// the stream of an order's events does not end by itself
+// without `/orders/{id}/events`, a stream that does not end by itself
 const rest = schemathesis(`${url}/openapi.json`, '--checks', CHECKS, '--exclude-path-regex', 'events'); // prettier-ignore
 const graphql = schemathesis(`${url}/graphql`);
 const wasEmpty = /No test cases were generated/.test(rest.stdout + graphql.stdout);

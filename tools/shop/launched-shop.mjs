@@ -1,4 +1,4 @@
-// A shop in a folder of its own, as its launcher reports it in the run file there.
+// A shop in a folder of its own, by the run file of its launcher.
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

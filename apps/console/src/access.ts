@@ -10,10 +10,9 @@ const READS = ['GET', 'HEAD'];
 const operators = new WeakMap<FastifyRequest, Operator>();
 
 /**
- * Admits requests to a known host name, by operators whose role fits or with the token of
- * operations, and notes the changes they ask for. Pages of somewhere else cannot change anything by
- * way of a browser that reaches the console, either: browsers name the page's origin with
- * everything that changes something.
+ * Admits requests that name a known host, from operators with the needed role or with the token of
+ * operations, and writes the requested changes to the audit. A change from a page of another origin
+ * is refused: browsers send the page's origin with every change.
  */
 export function guard(
   app: NestFastifyApplication,
@@ -40,8 +39,8 @@ export function guard(
 }
 
 /**
- * The operator's own credentials, to be passed on with a change: the service that makes it checks
- * them, and names the operator in its audit.
+ * The operator's own credentials. They are passed on with a change: the service checks them, and
+ * names the operator in its audit.
  */
 export const AsOperator = createParamDecorator(
   (_: unknown, context: ExecutionContext): Omit<OperatorRequest, 'body'> => {

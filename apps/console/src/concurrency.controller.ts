@@ -6,8 +6,8 @@ import { AsOperator } from './access';
 const PATH = '/operations/concurrency';
 
 /**
- * How many messages each instance handles at the same time. Every instance of a service is told,
- * for each knows only of itself.
+ * The number of messages that each instance handles at the same time. A change is sent to every
+ * instance of a service, because it applies to one instance.
  */
 @Controller('api/concurrency')
 export class ConcurrencyController {

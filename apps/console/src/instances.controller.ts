@@ -8,14 +8,14 @@ const PATH = 'api/instances';
 const PASSED_ON = /^\/(operations|health)\//;
 
 /**
- * Health and operations of each instance, passed on: for a command line outside of the network in
- * which the instances are.
+ * Passes on health and operations of each instance, for a command line outside of the network of
+ * the instances.
  */
 @Controller(PATH)
 export class InstancesController {
   constructor(private readonly fleet: Fleet) {}
 
-  /** By service: paths at which operations of its instances are here. */
+  /** The paths of the operations of each instance, by service. */
   @Get()
   list(): Record<string, string[]> {
     return Object.fromEntries(
@@ -44,7 +44,7 @@ export class InstancesController {
   }
 }
 
-/** Undefined: nothing that is passed on, also by way of `..`. */
+/** The path of health or operations, with `..` resolved; undefined for any other path. */
 function pathAt(rest: string): string | undefined {
   const { pathname, search } = new URL(rest, 'http://instance');
   return PASSED_ON.test(pathname) ? `${pathname}${search}` : undefined;

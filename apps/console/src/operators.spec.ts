@@ -72,7 +72,7 @@ describe('operators at the console', () => {
 
   const bearer = async (roles?: string[]) =>
     `Bearer ${await issuer.token(issuer.claims('ada', { roles }))}`;
-  /** By node:http: fetch sends no TRACE. */
+  /** Sent by node:http, because fetch sends no TRACE. */
   const ask = async ({ method, path }: Route, authorization?: string) => {
     const asked = request(`${url}${path.replaceAll(/:\w+|\*/g, 'orders')}`, {
       method,

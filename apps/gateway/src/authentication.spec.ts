@@ -405,7 +405,7 @@ describe('an edge that knows its customers', () => {
       signed({ alg: 'RS256', kid }, aStranger.privateKey);
     const accountOf = async (authentication: Authentication, authorization: string) =>
       (await authentication.customerOf(authorization))?.account;
-    /** How it is refused. */
+    /** The status of the refusal. */
     const statusOf = async (authentication: Authentication, token: string) => {
       const error = await accountOf(authentication, `Bearer ${token}`).then(
         () => undefined,

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply } from 'fastify';
 
-/** How long an answer that is the same for everybody may be shown again, in seconds. */
+/** The time, in seconds, for which caches may reuse a public answer. */
 export interface Freshness {
-  /** Without asking. */
+  /** `max-age`: without a request. */
   readonly maxAge: number;
-  /** After that, while asking. */
+  /** `stale-while-revalidate`: after that, while a request is under way. */
   readonly staleWhileRevalidate: number;
 }
 
-/** Caches keep no answer, unless its route says otherwise: most are one customer's. */
+/** Adds `cache-control: no-store` to every answer whose route sets none. */
 export function storeNothing(app: NestFastifyApplication): void {
   app
     .getHttpAdapter()
@@ -22,8 +22,8 @@ export function storeNothing(app: NestFastifyApplication): void {
 }
 
 /**
- * Sends an answer that is the same for everybody, or 304 to a client that has it. The strong entity
- * tag is made from the content: every instance gives the same one.
+ * Sends a public answer, or 304 to a client that has it already. The strong entity tag is a hash of
+ * the content, the same from every instance.
  * @param known the request's If-None-Match
  */
 export function sendPublic(
@@ -44,7 +44,7 @@ export function sendPublic(
   else void reply.header('content-type', 'application/json; charset=utf-8').send(body);
 }
 
-/** A weak tag of the same content will do for If-None-Match (RFC 9110, 13.1.2). */
+/** If-None-Match compares weakly: `W/` does not count (RFC 9110, 13.1.2). */
 function isKnown(known: string | undefined, tag: string): boolean {
   const tags = (known ?? '').split(',').map((one) => one.trim().replace(/^W\//, ''));
   return tags.includes('*') || tags.includes(tag);

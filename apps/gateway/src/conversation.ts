@@ -5,9 +5,9 @@ import { nextHop } from '@parley/messaging/transport';
 import { callerLimits, ProblemError } from '@parley/service';
 
 /**
- * A request from outside begins a conversation: everything it sets off carries its id. Ids from
- * outside are not taken over, but for the W3C trace the caller may be part of. Calls end when the
- * client does not wait any more.
+ * A request from outside begins a conversation: every message that follows carries its id. Ids
+ * from outside are ignored, except for the W3C trace context. Calls end with the wait of the client
+ * (callerLimits).
  */
 export function beginConversations(app: NestFastifyApplication): void {
   app

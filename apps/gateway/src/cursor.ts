@@ -2,8 +2,7 @@ import { PageEnd } from '@contracts/orders';
 import { z } from 'zod';
 
 /**
- * The place in a list, as clients hold it. What it is made of is not theirs to rely on: it may
- * change with the order of the list.
+ * A place in a list, for clients. It is opaque: its content may change with the order of the list.
  */
 export const cursorAt = (end: string): string => Buffer.from(end).toString('base64url');
 

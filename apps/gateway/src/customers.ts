@@ -37,7 +37,7 @@ class CustomerGuard implements CanActivate {
   }
 }
 
-/** Guests of a route: all, or those with the token of their order. */
+/** The guests that a route admits: all, or guests with the token of an order. */
 type Guests = 'all' | 'with a token';
 
 const isWelcome = (caller: Caller, guests: Guests | undefined): boolean =>
@@ -46,8 +46,8 @@ const isWelcome = (caller: Caller, guests: Guests | undefined): boolean =>
   (guests === 'with a token' && caller.orderId !== undefined);
 
 /**
- * For customers only: a request without a valid token is refused, unless authentication is off or
- * the route is open to guests.
+ * Refuses requests without a customer's token, unless authentication is off or the route is open to
+ * guests.
  */
 export const ForCustomers = () =>
   applyDecorators(
@@ -59,7 +59,7 @@ export const ForCustomers = () =>
     }),
   );
 
-/** A route that is open to guests, too: to all, or to those with the token of their order. */
+/** Opens a route to guests, too. */
 export const OpenToGuests = (guests: Guests) => SetMetadata(GUESTS, guests);
 
 /** The caller of a route that is ForCustomers. */

@@ -19,7 +19,7 @@ export type NewOrder = z.infer<typeof NewOrder>;
 export const AcceptedOrder = z.object({
   orderId: z.uuid(),
   status: OrderStatus,
-  /** For an order without a token: a bearer token that opens this order, and nothing else. */
+  /** Of an order that was placed without a token: a bearer token that opens this order alone. */
   guest: z.object({ token: z.string(), expiresAt: z.iso.datetime() }).optional(),
 });
 

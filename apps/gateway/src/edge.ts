@@ -11,10 +11,10 @@ import { describeEdge } from './openapi';
 import { shopProblemOf } from './problem';
 import { secureAnswers } from './security-headers';
 
-/** Answers with problems the requests that never reach Nest. */
+/** Answers errors before Nest, such as those of the router, with problems. */
 const beforeNest = new ProblemFilter();
 
-/** How the edge takes HTTP. */
+/** HTTP options of the edge, for `serve`. */
 export const edge = {
   toStrangers: true,
   bodyLimit: BODY_LIMIT,

@@ -2,7 +2,7 @@ import { hkdfSync, randomBytes } from 'node:crypto';
 import { OrderId } from './edge.schema';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
 
-/** Opens one order to whoever has it. */
+/** A bearer token that opens one order. */
 export interface GuestToken {
   readonly token: string;
   /** ISO 8601. */
@@ -12,14 +12,14 @@ export interface GuestToken {
 /** The order that a guest's token opens. */
 export interface GuestOrder {
   readonly orderId: string;
-  /** Milliseconds for which the token is still good. */
+  /** Milliseconds until the token expires. */
   readonly left: number;
 }
 
-/** Parcels arrive within days; returns and questions take weeks. */
+/** 30 days: parcels arrive within days; returns and questions take weeks. */
 export const GUEST_TOKEN_LIFE_MS = 30 * 86_400_000;
 
-/** Apart from tokens of any issuer, which are signed by key pairs. */
+/** Different from tokens of issuers, which are signed by key pairs. */
 const ALGORITHM = 'HS256';
 const TYPE = 'guest+jwt';
 const AUDIENCE = 'one-order';
@@ -37,8 +37,8 @@ export class GuestTokens {
   constructor(private readonly key: Uint8Array) {}
 
   /**
-   * With the key that all instances of the edge share: GUEST_TOKENS_KEY, or else one derived from
-   * OPERATIONS_TOKEN. Without either, tokens are good at this process only.
+   * Uses the key that all instances of the edge share: GUEST_TOKENS_KEY, or else one derived from
+   * OPERATIONS_TOKEN. Without either, other processes refuse the tokens.
    */
   static from({ GUEST_TOKENS_KEY, OPERATIONS_TOKEN }: Secrets): GuestTokens {
     const secret = GUEST_TOKENS_KEY ?? OPERATIONS_TOKEN ?? randomBytes(32);
@@ -58,7 +58,7 @@ export class GuestTokens {
     return { token, expiresAt: new Date(expires * 1_000).toISOString() };
   }
 
-  /** The order of a guest's token. @throws Error when the token is forged or over */
+  /** The order of a guest's token. @throws Error when the token is forged or has expired */
   async orderOf(token: string): Promise<GuestOrder> {
     const { payload } = await jwtVerify(token, this.key, {
       algorithms: [ALGORITHM],
@@ -71,7 +71,7 @@ export class GuestTokens {
   }
 }
 
-/** True for a token that says it is a guest's; whether it is good shows only its signature. */
+/** True for a token of a guest by its unverified header. */
 export function isGuestToken(token: string): boolean {
   try {
     return decodeProtectedHeader(token).typ === TYPE;

@@ -7,7 +7,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 /** Bytes; an order of 100 lines is far below. */
 export const BODY_LIMIT = 256 * 1024;
 
-/** Of a body that is too large: so much of it is read to its end, for so long. */
+/** Bytes of a body that is too large that are read and discarded, and the time for it in ms. */
 const SWALLOWED = 64 * 1024 * 1024;
 const SWALLOWING_TIME = 10_000;
 

@@ -5,7 +5,7 @@ import { EdgeOnTrial } from './edge.fixture';
 /** Requests of each operation; fast-check prints the seed of one that fails. */
 const RUNS = 60;
 
-/** As far as the edge's own description uses it. */
+/** The part of JSON Schema that the edge's description uses. */
 interface Schema {
   readonly type?: string;
   readonly enum?: readonly string[];
@@ -35,7 +35,7 @@ const text = fc.oneof(
 const number = fc.oneof(fc.integer(), fc.constantFrom(0, 1, 2, -1, 501, 2 ** 53, -0.5));
 const anything = fc.oneof(text, number, fc.boolean(), fc.constant(null), fc.constant([]));
 
-/** Values of a schema, now and then others. */
+/** Values of a schema, and sometimes values that break it. */
 const valueOf = (schema: Schema): fc.Arbitrary<unknown> =>
   fc.oneof({ weight: 12, arbitrary: fitting(schema) }, { weight: 1, arbitrary: anything });
 
@@ -53,7 +53,7 @@ function fitting({ type, enum: values, format, properties, items }: Schema): fc.
 const isPart = (value: string) => value !== '' && !/^\.{1,2}$/.test(value);
 const inAscii = fc.string({ maxLength: 220 }).map((value) => value.replace(/[^ -~]/g, '?'));
 
-/** What a parameter may be, as it is written. */
+/** Values of a parameter, as strings. */
 function written({ in: place, schema = {} }: Parameter): fc.Arbitrary<string> {
   if (place === 'header') return inAscii;
   const value = fitting(schema).map(String);

@@ -8,7 +8,7 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 const VERBS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** Answers that every route may give beside its own. */
+/** Answers that every route may give beside its own ones. */
 const ALWAYS: Readonly<Record<string, string>> = {
   400: 'The request cannot be read, or a header comes twice',
   405: 'The method is not for this resource; Allow names those that are',
@@ -18,7 +18,7 @@ const ALWAYS: Readonly<Record<string, string>> = {
   503: 'A service is away; nothing was done. Retry-After says when to try again',
   504: 'Nobody answered in time, or the answer was lost; `detail` says what is known',
 };
-/** With a body. */
+/** Answers that a route with a request body may give. */
 const WITH_BODY: Readonly<Record<string, string>> = {
   413: 'The body is too large',
   422: 'Names the fields that are wrong',
@@ -46,7 +46,7 @@ export function edgeDescription(app: NestFastifyApplication): OpenAPIObject {
   return withProblems(SwaggerModule.createDocument(app, head));
 }
 
-/** Nest writes errors as application/json, and knows only those that a route names. */
+/** Adds every error that a route may answer, as a problem: Nest knows only declared ones. */
 function withProblems(description: OpenAPIObject): OpenAPIObject {
   const content = {
     'application/problem+json': {

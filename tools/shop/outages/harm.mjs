@@ -1,4 +1,4 @@
-// Each takes something away from the running shop, and resolves with what gives it back.
+// Outages of the running shop: each begins, and resolves with a function that ends it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import { readRun } from '../../dev/run-file.mjs';
 
 /**
  * @typedef {object} Outage
- * @property {(run: Run) => string | undefined} [skip] why it cannot be had here
+ * @property {(run: Run) => string | undefined} [skip] the reason for which it is not possible here
  * @property {(run: Run) => Promise<() => Promise<void>>} begin resolves to the function that ends
  * it
  */
@@ -124,7 +124,7 @@ const readOnly = {
 };
 
 /**
- * Superusers still get in; everybody else hears 53300.
+ * Superusers can still connect; other roles get the error 53300.
  * @type {Outage}
  */
 const outOfConnections = {

@@ -1,10 +1,10 @@
-// What each route answered during each outage.
+// A table of the answers of each route during each outage.
 
 /**
  * The answer to one request.
  * @typedef {object} Answer
  * @property {string} route
- * @property {number | string} status how it failed, where it has none
+ * @property {number | string} status of HTTP, or the kind of failure where there is none
  * @property {number} took milliseconds
  */
 

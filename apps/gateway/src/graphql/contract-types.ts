@@ -14,7 +14,7 @@ import {
 } from 'graphql';
 import { z } from 'zod';
 
-/** Zod schemas by the name that their type has in GraphQL. */
+/** Zod schemas by the name of their GraphQL type. */
 export type NamedSchemas = Readonly<Record<string, z.ZodType>>;
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
@@ -95,7 +95,7 @@ abstract class Types<O extends ObjectType> {
     return scalar;
   }
 
-  /** The fields of an object; of a record whose keys are known, a field for each key. */
+  /** The fields of an object; of a record with known keys, a field for each key. */
   private fieldsOf(where: string, schema: JsonSchema): FieldsWith<O> {
     const required = new Set(schema.required);
     const { additionalProperties: value } = schema;
@@ -116,7 +116,7 @@ abstract class Types<O extends ObjectType> {
 
 /** Types of answers. */
 export class OutputTypes extends Types<GraphQLObjectType> {
-  /** @param extra fields by type that no schema has */
+  /** @param extra further fields of a type, beside those of its schema */
   constructor(
     named: NamedSchemas,
     enums: Enums,
@@ -147,7 +147,7 @@ export class InputTypes extends Types<GraphQLInputObjectType> {
   }
 }
 
-/** Enums are the same type in arguments and answers. */
+/** Enum types, which arguments and answers share. */
 export class Enums {
   private readonly made = new Map<string, GraphQLEnumType>();
 

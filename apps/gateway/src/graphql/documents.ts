@@ -37,11 +37,11 @@ export interface ReadDocument {
 /** Documents in memory, at most; each is within the limits. */
 const REMEMBERED = 500;
 
-/** The documents that clients send or name. */
+/** Reads the documents that clients send or name by their hash. */
 export class Documents {
   /** Rules for every document, beside those of the specification. */
   readonly rules: readonly ValidationRule[];
-  /** By the SHA-256 of their text. */
+  /** Documents by the SHA-256 of their text. */
   private readonly known = new Map<string, ReadDocument>();
 
   constructor(
@@ -52,8 +52,8 @@ export class Documents {
   }
 
   /**
-   * The document to execute: as sent, or as it was sent before under this hash. It is within the
-   * limits, but not checked against the schema.
+   * The document to execute: the one in the request, or the one that was sent before under this
+   * hash. It is within the limits, but not checked against the schema.
    * @throws GraphQLError
    */
   named({ query, extensions }: GraphqlRequest): ReadDocument {

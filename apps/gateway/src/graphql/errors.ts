@@ -4,11 +4,11 @@ import { type Problem, problemOf } from '@parley/service';
 import { GraphQLError, type GraphQLFormattedError, type OperationTypeNode } from 'graphql';
 import { shopProblemOf } from '../problem';
 
-/** A request that is not executed. */
+/** The error of a request that is not executed. */
 export const refused = (code: string, message: string): GraphQLError =>
   new GraphQLError(message, { extensions: { code } });
 
-/** Codes of errors that no contract declares, by the status that REST gives them. */
+/** Codes of errors that no contract declares, by their HTTP status on REST. */
 const CODES: Readonly<Record<number, string>> = {
   400: 'invalid-request',
   401: 'unauthenticated',
@@ -24,8 +24,8 @@ const CODES: Readonly<Record<number, string>> = {
 const logger = new Logger('graphql');
 
 /**
- * What a client is told about an error: `extensions.code`, of the contract where it declares one,
- * with its details. A bug is told as a reference to our note of it.
+ * The error for the client: `extensions.code` is the contract's code, with its details, or one of
+ * CODES. A bug has only a reference to the line in the log.
  */
 export function shown(error: GraphQLError, kind?: OperationTypeNode): GraphQLFormattedError {
   const { locations, path } = error;
@@ -37,12 +37,12 @@ export function shown(error: GraphQLError, kind?: OperationTypeNode): GraphQLFor
 
 type Told = Pick<GraphQLFormattedError, 'message' | 'extensions'>;
 
-/** The error of a resolver: undefined for those of GraphQL itself. */
+/** The error that a resolver threw; undefined for an error of GraphQL itself. */
 function causeOf({ originalError }: GraphQLError): Error | undefined {
   return originalError instanceof GraphQLError ? causeOf(originalError) : originalError;
 }
 
-/** GraphQL's own errors: about the document and its variables, or about an answer of ours. */
+/** An error of GraphQL itself; undefined where a resolver's value is at fault, which is a bug. */
 function theirs(error: GraphQLError): Told | undefined {
   const { message, path, extensions } = error;
   if (typeof extensions['code'] === 'string') return { message, extensions };

@@ -25,7 +25,7 @@ const text = fc.oneof(
 );
 const number = fc.oneof(fc.integer(), fc.constantFrom(0, -1, 501, 2 ** 31, 2 ** 53, -0.5));
 
-/** Values of a type, now and then of another one. */
+/** Values of a type, and sometimes of another one. */
 function valueOf(type: GraphQLInputType): fc.Arbitrary<unknown> {
   const anything = fc.oneof(text, number, fc.boolean(), fc.constant(null), fc.constant([]));
   return fc.oneof({ weight: 9, arbitrary: fitting(type) }, { weight: 1, arbitrary: anything });

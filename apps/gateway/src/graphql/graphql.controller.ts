@@ -5,7 +5,7 @@ import { GraphqlEdge } from './graphql-edge';
 
 const OWN_TYPE = 'application/graphql-response+json';
 
-/** Described by schema.graphql, not by OpenAPI. */
+/** `POST /graphql`. Its description is schema.graphql, not OpenAPI. */
 @ApiExcludeController()
 @Controller('graphql')
 export class GraphqlController {

@@ -2,7 +2,7 @@ import type { Observable, Subscription } from 'rxjs';
 import { problem, ProblemError } from '@parley/service';
 import { callerWithOrders, type EdgeContext } from './context';
 
-/** Values that may wait for one reader; an order has some ten. */
+/** The most values that wait for one reader; an order has about ten. */
 const WAITING = 100;
 
 const SLOW = problem(429, 'This reader is too slow', 'Read the order, and subscribe again.');
@@ -24,8 +24,8 @@ export async function progressOf(
 }
 
 /**
- * The values of an observable for one reader. Unlike those of an async function, `return` ends the
- * subscription at once, also while the reader waits for a value.
+ * The values of an observable for one reader. Unlike in an async generator function, `return` ends
+ * the subscription at once, also while the reader waits for a value.
  */
 class Values<T> implements AsyncGenerator<unknown, void, void> {
   private readonly waiting: unknown[] = [];
@@ -35,8 +35,8 @@ class Values<T> implements AsyncGenerator<unknown, void, void> {
   private wake?: () => void;
 
   /**
-   * @param pick the value to hand on; undefined: none
-   * @param most values that may wait; the reader of more fails
+   * @param pick the value for the reader; undefined leaves one out
+   * @param most the most values that wait; with more, the reader gets an error
    */
   constructor(source: Observable<T>, pick: (value: T) => unknown, most: number) {
     this.subscription = source.subscribe({
@@ -50,7 +50,7 @@ class Values<T> implements AsyncGenerator<unknown, void, void> {
       error: (error: unknown) => this.fail(error),
       complete: () => this.end(),
     });
-    if (this.isOver) this.subscription.unsubscribe(); // it was, before there was a subscription
+    if (this.isOver) this.subscription.unsubscribe(); // it ended before there was a subscription
   }
 
   async next(): Promise<IteratorResult<unknown, void>> {

@@ -26,7 +26,10 @@ type Field<Arguments = unknown> = GraphQLFieldConfig<unknown, EdgeContext, Argum
 const OrderSummary = OrderList.shape.orders.element;
 type OrderSummary = z.infer<typeof OrderSummary>;
 
-/** Of a quote and of an order; a field more than in the contract: the product as it is now. */
+/**
+ * The line of a quote or an order. Its field `product`, the product as it is now, is no part of the
+ * contract.
+ */
 export const LINE = 'QuotedLine';
 const Quote = QuotePrice.reply;
 const OrderProgress = HistoryEntry.extend({ status: OrderStatus.optional() });

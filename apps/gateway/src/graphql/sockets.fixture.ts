@@ -7,7 +7,7 @@ interface SocketMessage {
   readonly payload?: unknown;
 }
 
-/** A client that speaks graphql-transport-ws as it likes. */
+/** A client that sends any message, also one that breaks graphql-transport-ws. */
 export class SocketOnTrial {
   readonly received: SocketMessage[] = [];
   readonly over: Promise<readonly [code: number, reason: string]>;
@@ -24,7 +24,7 @@ export class SocketOnTrial {
     );
   }
 
-  /** Without the connection's first message. */
+  /** An open WebSocket, before `connection_init`. */
   static async open(
     url: string,
     headers: Record<string, string> = {},
@@ -36,7 +36,7 @@ export class SocketOnTrial {
     return trial;
   }
 
-  /** Acknowledged. */
+  /** An acknowledged connection. */
   static async connect(url: string, authorization?: string): Promise<SocketOnTrial> {
     const trial = await SocketOnTrial.open(url);
     trial.say({ type: 'connection_init', payload: authorization ? { authorization } : {} });
@@ -52,7 +52,7 @@ export class SocketOnTrial {
     this.say({ type: 'subscribe', id, payload: { query, variables } });
   }
 
-  /** The first that fits, when it has come; undefined when the socket is closed before. */
+  /** The first message that fits; undefined when the socket closes before. */
   async message(fits: (message: SocketMessage) => boolean): Promise<SocketMessage | undefined> {
     for (;;) {
       const found = this.received.find(fits);
@@ -61,7 +61,7 @@ export class SocketOnTrial {
     }
   }
 
-  /** What an operation brought until it was complete, or failed. */
+  /** The payloads of an operation, when it is complete or has failed. */
   async all(id: string): Promise<readonly unknown[]> {
     await this.message((one) => one.id === id && one.type !== 'next');
     return this.received.filter((one) => one.id === id).map(({ payload }) => payload);

@@ -15,15 +15,15 @@ import { GraphqlEdge } from './graphql-edge';
 import { GraphqlSettings } from './settings';
 import { ignoreUpgrade, refuseUpgrade } from './upgrades';
 
-/** Subscriptions of a socket at a time. */
+/** The most subscriptions of a socket at a time. */
 export const MAX_OPERATIONS = 10;
-/** Bytes of a message of a client: a document and its variables. */
+/** The most bytes of a client's message: a document and its variables. */
 const MAX_MESSAGE = 64 * 1024;
-/** Bytes that a client has not read yet; one that is further behind is cut off. */
+/** The most unread bytes of a client; beyond, its connection is closed. */
 const MAX_UNREAD = 1024 * 1024;
-/** Milliseconds between two pings; a client that has not answered the last one is cut off. */
+/** Milliseconds between two pings. A connection whose last ping is unanswered is closed. */
 const PING_MS = 30_000;
-/** Milliseconds for which closing waits for the clients' own close. */
+/** Milliseconds for which a shutdown waits for the close frames of clients. */
 const CLOSING_MS = 1_000;
 
 /** Close codes of graphql-transport-ws and of RFC 6455. */
@@ -109,14 +109,14 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
       { socket, request, signal: leaving.signal },
     );
     socket.on('pong', () => this.silent.delete(socket));
-    socket.on('error', () => socket.terminate()); // a frame that is none, or too large
+    socket.on('error', () => socket.terminate()); // an invalid frame, or one that is too large
     socket.once('close', (code, reason) => {
       leaving.abort(new ClientGoneError());
       ended(code, String(reason)).catch((error: unknown) => this.fail(socket, error));
     });
   }
 
-  /** @returns false for a caller who has no orders: the protocol closes the socket */
+  /** @returns false for a caller without orders: the protocol then closes the socket */
   private async connect({ connectionParams = {}, extra }: SocketContext): Promise<boolean> {
     const { authorization = extra.request.headers.authorization } = connectionParams;
     if (authorization !== undefined && typeof authorization !== 'string') return false;
@@ -180,11 +180,11 @@ export class GraphqlSockets implements OnModuleInit, OnModuleDestroy {
   }
 }
 
-/** Resolves when the client may be sent more. */
+/** Resolves when the message is written or the socket has failed. */
 async function send(socket: WebSocket, data: string): Promise<void> {
   if (socket.bufferedAmount > MAX_UNREAD) socket.terminate();
   if (socket.readyState !== socket.OPEN) return;
-  // an error closes the socket, which ends all that is sent
+  // an error closes the socket, which ends its operations
   await new Promise<void>((resolve) => socket.send(data, () => resolve()));
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { problem } from '@parley/service';
 
-/** Headers that ask for another protocol. */
+/** Headers of an offer to change the protocol. */
 const ASKING = new Set(['upgrade', 'connection', 'http2-settings']);
 
 /**

@@ -3,8 +3,8 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 const PREFLIGHT_KEPT_S = 600;
 
 /**
- * Lets pages of other origins use the edge from a browser (CORS). Without an origin none may, which
- * is what browsers assume. Credentials are bearer tokens that the page adds itself, never cookies.
+ * Lets pages of other origins use the edge from a browser (CORS). Without an origin no page may,
+ * the default of browsers. Credentials are bearer tokens that the page adds itself, never cookies.
  * @param origins `https://shop.example`, or `*` alone for every page
  */
 export function openToOrigins(app: NestFastifyApplication, origins: readonly string[]): void {

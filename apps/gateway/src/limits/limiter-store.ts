@@ -11,9 +11,9 @@ import {
 type Options = Omit<IRateLimiterStoreOptions, 'storeClient'>;
 type Report = (error: unknown) => void;
 
-/** Where the instances of the edge count together. */
+/** A store in which all instances of the edge count together. */
 export interface LimiterStore {
-  /** @param report called with errors that no request meets */
+  /** @param report called with errors outside of requests, such as those of a lost connection */
   limiter(options: Options, report: Report): RateLimiterAbstract;
   close(): Promise<void>;
 }
@@ -59,7 +59,7 @@ class RedisLimiterStore implements LimiterStore {
 const TABLE = 'parley_rate_limits';
 const CREATE_TABLE = `create table if not exists ${TABLE} (key varchar(255) primary key, points integer not null default 0, expire bigint)`;
 
-/** In a table of the role's first schema, which it creates. */
+/** Counts in a table, which it creates in the first schema of the role's search path. */
 class PostgresLimiterStore implements LimiterStore {
   private readonly pool: Pool;
   private report: Report = () => undefined;
@@ -93,7 +93,7 @@ class PostgresLimiterStore implements LimiterStore {
     await this.pool.end();
   }
 
-  /** Until it is there: the database may start after the edge. */
+  /** Tries until it succeeds: the database may start after the edge. */
   private async createTable(): Promise<void> {
     while (!this.isClosed) {
       try {

@@ -21,7 +21,7 @@ const list = z.string().transform((text) =>
     .filter((one) => one !== ''),
 );
 
-/** Names of networks that fastify knows. */
+/** Fastify's names of networks. */
 const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
 
 function isProxy(text: string): boolean {
@@ -37,7 +37,7 @@ function isProxy(text: string): boolean {
 const isOrigin = (text: string): boolean =>
   text === '*' || (URL.canParse(text) && new URL(text).origin === text);
 
-/** Variables of the gateway that bound what a client may take of it. */
+/** Environment variables with the limits of a client. */
 export const limitSettings = {
   RATE_LIMIT_READS: rate
     .default({ requests: 200, seconds: 10 })

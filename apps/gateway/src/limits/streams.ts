@@ -1,19 +1,19 @@
 import { problem, ProblemError } from '@parley/service';
 
 export interface StreamLimits {
-  /** Open at the same time, of one client. */
+  /** The most open streams of one client. */
   readonly perClient: number;
-  /** Open at the same time, of all clients at this process. */
+  /** The most open streams of this process. */
   readonly inTotal: number;
 }
 
-/** A response or a socket. */
+/** The part of a response that is needed here. */
 interface Closable {
   readonly destroyed: boolean;
   once(event: 'close', listener: () => void): unknown;
 }
 
-/** Counts the streams that clients have open, and refuses one too many. */
+/** Counts the open streams of clients, and refuses streams beyond the limits. */
 export class Streams {
   private readonly open = new Map<string, number>();
   private total = 0;
@@ -25,8 +25,8 @@ export class Streams {
   }
 
   /**
-   * Counts a stream until its response or socket is closed.
-   * @throws ProblemError 429 when the client has its fill, 503 when the process has
+   * Counts a stream until its response is closed.
+   * @throws ProblemError 429 at the limit of the client, 503 at that of the process
    */
   enter(client: string, stream: Closable): void {
     const own = this.open.get(client) ?? 0;

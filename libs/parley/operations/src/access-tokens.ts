@@ -10,34 +10,34 @@ import {
 
 /** An issuer of access tokens: a provider of OpenID Connect. */
 export interface Issuer {
-  /** As `iss` says it. */
+  /** The claim `iss` of its tokens. */
   readonly name: string;
-  /** As `aud` says it. */
+  /** The claim `aud` of its tokens. */
   readonly audience: string;
   /** The URL of its JSON Web Key Set. */
   readonly keys: string;
 }
 
-/** A token that is good. */
+/** A valid token. */
 export interface VerifiedToken {
   readonly claims: JWTPayload & { readonly sub: string };
-  /** Milliseconds for which it is still good. */
+  /** Milliseconds until it expires. */
   readonly left: number;
 }
 
-/** There is no token, or it is none of this issuer, for this audience and this time. */
+/** There is no token, or it is not valid for this issuer, this audience and this time. */
 export class InvalidTokenError extends Error {
   override readonly name = 'InvalidTokenError';
 }
 
-/** The issuer's keys cannot be read, so that a token can be neither taken nor refused. */
+/** The issuer's keys cannot be read, so that a token can be neither accepted nor refused. */
 export class IssuerUnavailableError extends Error {
   override readonly name = 'IssuerUnavailableError';
 }
 
 /**
- * Signatures by key pairs: `none` proves nothing, and for HS256 the issuer's public key would be
- * the secret.
+ * Signatures by key pairs only: with HS256 the issuer's public key would be the secret, and `none`
+ * is no signature.
  */
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 
@@ -45,18 +45,18 @@ const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
 const CLOCK_TOLERANCE_S = 10;
 
 /**
- * From the beginning to the end of a token; a longer one would outlive every change of its owner's
+ * The longest life of a token, in milliseconds. A longer one would outlive changes of its owner's
  * rights.
  */
 const LONGEST_LIFE_MS = 24 * 3_600_000;
 
 /**
- * The keys are read anew after KEYS_KEPT_MS; for a key they do not hold no sooner than NEW_KEY_MS
- * after the last reading.
+ * The keys are read again after KEYS_KEPT_MS, and for an unknown key at the earliest NEW_KEY_MS
+ * after the last time.
  */
 const KEYS_KEPT_MS = 600_000;
 const NEW_KEY_MS = 30_000;
-/** The time that reading the keys may take, and the time without an attempt after a failed one. */
+/** The longest time for reading the keys, and the time without an attempt after a failed one. */
 const READING_MS = 3_000;
 const PAUSE_MS = 1_000;
 
@@ -131,15 +131,14 @@ export class AccessTokens {
 }
 
 /**
- * Claims that only other tokens of an issuer have, not access tokens: ID tokens, Keycloak's and
- * Cognito's kinds.
+ * Claims of other tokens of an issuer than access tokens: ID tokens and logout tokens.
  */
 const OTHERS_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
 const ACCESS_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
 
 /**
- * Refuses ID tokens: they tell a client the identity of its user, and give no access here. The same
- * issuer signs both kinds, often for the same audience.
+ * Refuses ID tokens and other tokens that are no access tokens, by Keycloak's `typ` and Cognito's
+ * `token_use`, too. The same issuer signs them, often for the same audience.
  */
 function refuseOtherKinds({ typ = 'JWT' }: JWTHeaderParameters, payload: JWTPayload): void {
   const { typ: kind, token_use: use } = payload;
@@ -152,8 +151,8 @@ function refuseOtherKinds({ typ = 'JWT' }: JWTHeaderParameters, payload: JWTPayl
 }
 
 /**
- * Milliseconds until the token ends. @throws InvalidTokenError when it begins in the future, or
- * lives for too long
+ * Milliseconds until the token expires.
+ * @throws InvalidTokenError when it was issued in the future, or lives for too long
  */
 function timeLeft({ exp = 0, iat }: JWTPayload): number {
   const now = Date.now();
@@ -164,5 +163,5 @@ function timeLeft({ exp = 0, iat }: JWTPayload): number {
   return Math.max(0, ends - now);
 }
 
-/** The issuer has no such key, or more than one: the token does not say which. */
+/** The token names no key of the issuer, or leaves open which one of several. */
 const TOKENS_FAULT = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys];

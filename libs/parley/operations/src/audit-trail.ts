@@ -1,20 +1,20 @@
 import type { Operator } from './operators';
 
-/** A change that an operator asked for. The log has it as the field `audit` of a line. */
+/** A change that an operator requested. It is the field `audit` of a line in the log. */
 export interface AuditRecord {
   readonly at: Date;
   readonly who: string;
   /** True when a token proved the name. */
   readonly proven: boolean;
-  /** Undefined for a request that was refused before anybody was known. */
+  /** Undefined for a request without a known operator. */
   readonly role?: string;
   /** `POST` */
   readonly method: string;
   /** `/operations/dead-letters/7/replay` */
   readonly path: string;
-  /** The address of the other side of the connection; that of a proxy, if one is in between. */
+  /** The remote address of the connection: of a proxy, if there is one in between. */
   readonly from: string;
-  /** Of the answer: 2xx took effect, 401 and 403 were refused. */
+  /** The status of the answer: 2xx took effect, 401 and 403 were refused. */
   readonly status: number;
 }
 
@@ -24,18 +24,18 @@ export interface AuditedRequest {
   readonly from?: string;
 }
 
-/** Records of this process that `latest` shows; the log keeps all. */
+/** The most records in memory, for `latest`; the log has all. */
 const KEPT = 1_000;
-/** A path may be as long as a request; the log needs no more of it. */
+/** Characters of a path in a record; longer ones are cut. */
 const PATH_LIMIT = 500;
 
-/** The changes that operators asked this process for, with their results. */
+/** The changes that operators requested from this process, with their results. */
 export class AuditTrail {
   private readonly records: AuditRecord[] = [];
 
   constructor(private readonly log: (message: string, details: object) => void) {}
 
-  /** @param operator undefined: nobody was known */
+  /** @param operator undefined when the request has no known operator */
   note(request: AuditedRequest, operator: Operator | undefined, status: number): void {
     const record: AuditRecord = {
       at: new Date(),
@@ -47,13 +47,13 @@ export class AuditTrail {
       from: request.from ?? 'unknown',
       status,
     };
-    // Attempts of strangers must not push the records of operators out.
+    // Requests of strangers must not displace the records of operators.
     if (operator) this.records.push(record);
     if (this.records.length > KEPT) this.records.shift();
     this.log(`audit: ${record.who} ${record.method} ${record.path} ${status}`, { audit: record });
   }
 
-  /** The latest first. */
+  /** The newest records first. */
   latest(limit: number, who?: string): readonly AuditRecord[] {
     return this.records
       .filter((record) => who === undefined || record.who === who)

@@ -26,7 +26,7 @@ export const seconds = (): number => Math.floor(Date.now() / 1000);
 
 /** An issuer of tokens, with a key of each type, on a port of its own. */
 export class IssuerOnTrial {
-  /** How often the keys were asked for. */
+  /** The number of requests for the keys. */
   asked = 0;
   answer: Answer = (response) => this.tellKeys(response);
   private readonly pairs = new Map(Object.entries(PAIRS).map(([kid, pair]) => [kid, pair()]));
@@ -60,7 +60,7 @@ export class IssuerOnTrial {
     return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   }
 
-  /** Signed as it should be. */
+  /** A token with a valid signature. */
   token(claims: JWTPayload, alg = 'RS256'): Promise<string> {
     return new SignJWT(claims)
       .setProtectedHeader({ alg, kid: TYPES[alg]! })

@@ -4,11 +4,11 @@ import { Logger } from '@nestjs/common';
 import { InvalidTokenError, IssuerUnavailableError } from './access-tokens';
 import { claimedOperator, type Operator, Operators } from './operators';
 
-/** Why a request is not answered, as HTTP says it. */
+/** The refusal of a request: HTTP status and reason. */
 export interface Refusal {
   readonly status: 401 | 403 | 421 | 503;
   readonly message: string;
-  /** Of a request that is refused for its role. */
+  /** The operator, where the role is not enough. */
   readonly operator?: Operator;
 }
 
@@ -16,7 +16,7 @@ export interface Refusal {
 export type Admission =
   { readonly operator: Operator; readonly refusal?: undefined } | { readonly refusal: Refusal };
 
-/** Named as in the environment of a service, which fits. */
+/** The environment of a service has these fields. */
 export interface AccessOptions {
   /** The address that is listened on. Default: loopback. */
   readonly HOST?: string;
@@ -24,7 +24,7 @@ export interface AccessOptions {
   readonly OPERATIONS_HOST?: string;
   /** Names by which operations are reached, beside those of loopback and HOST; without ports. */
   readonly ALLOWED_HOSTS: readonly string[];
-  /** For services and emergencies; nobody's name is behind it. */
+  /** A shared secret for services and emergencies. It names no operator. */
   readonly OPERATIONS_TOKEN?: string;
   /** The issuer of operators' access tokens, with its audience and its keys: all three, or none. */
   readonly OPERATORS_ISSUER?: string;
@@ -39,9 +39,10 @@ const EVERY_ADDRESS = ['0.0.0.0', '::'];
 const READS = new Set(['GET', 'HEAD']);
 
 /**
- * Decides whether a request may use operations. It must name a known host: a web page whose domain
- * was pointed at this machine (DNS rebinding) names its own. And it must carry the token of
- * operations, or an operator's access token whose role fits: `viewer` reads, `operator` changes.
+ * Admits or refuses requests to operations. A request must name a known host: one from a web page
+ * whose domain points at this machine (DNS rebinding) names that domain. It must also carry the
+ * token of operations, or an operator's access token with the needed role: `viewer` to read,
+ * `operator` to change.
  */
 export class OperationsAccess {
   private readonly hosts: ReadonlySet<string>;
@@ -126,7 +127,7 @@ function operatorsOf({
   );
 }
 
-/** The name of an address that is listened on. */
+/** The host name of a listening address; none for all addresses. */
 const hostAt = (address: string | undefined): readonly string[] =>
   address === undefined || EVERY_ADDRESS.includes(address)
     ? []

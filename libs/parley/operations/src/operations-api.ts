@@ -31,7 +31,7 @@ export interface Facts {
   readonly instance: string;
   readonly build: string;
   readonly phase: string;
-  /** Why it takes no work, where it takes none. */
+  /** The reason for which it takes no work. */
   readonly reason?: string;
   readonly startedAt: Date;
 }
@@ -264,7 +264,7 @@ export class OperationsApi {
   }
 }
 
-/** The guard of an application decides by itself who may do what. */
+/** The operator of an application's own guard, which decides about roles by itself. */
 const foundByGuard = ({ operator: name }: OperationsRequest): Operator | undefined =>
   name === undefined ? undefined : { name, isProven: true };
 

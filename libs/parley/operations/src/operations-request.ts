@@ -1,14 +1,14 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { z } from 'zod';
 
-/** A request to operations, however it came. */
+/** A request to operations, from any HTTP server. */
 export interface OperationsRequest {
   readonly method: string;
   /** Decoded parts of the path below operations: `['dead-letters', '7']`. */
   readonly parts: readonly string[];
   readonly query: Readonly<Record<string, string>>;
   readonly headers: IncomingHttpHeaders;
-  /** Name of the operator whom the application's own guard found. */
+  /** The name of the operator, from the application's own guard. */
   readonly operator?: string;
   /** Address of the other side of the connection. */
   readonly from?: string;
@@ -16,7 +16,7 @@ export interface OperationsRequest {
   readonly body: () => Promise<unknown>;
 }
 
-/** A request that may be answered. */
+/** A request that was admitted. */
 export type AdmittedRequest = OperationsRequest & {
   /** Name of the operator, for the audit. */
   readonly operator: string;
@@ -36,7 +36,7 @@ export const failed = (status: number, message: string): OperationsAnswer => ({
 
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** A request that says something that cannot be; the answer is 400. */
+/** A malformed request; the answer is 400. */
 export class BadRequestError extends Error {
   override readonly name = 'BadRequestError';
 }

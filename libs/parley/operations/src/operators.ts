@@ -1,13 +1,13 @@
 import { AccessTokens, type Issuer, type VerifiedToken } from './access-tokens';
 
-/** `viewer` reads, `operator` changes, too. */
+/** `viewer` reads; `operator` reads and changes. */
 export type OperatorRole = 'viewer' | 'operator';
 
-/** The person, or the service, that sends a request to operations. */
+/** The person or service that sends a request to operations. */
 export interface Operator {
-  /** For the audit: `ada`; of a name that nobody verified `ada (claimed)`. */
+  /** The name for the audit: `ada`, or `ada (claimed)` where no token proves it. */
   readonly name: string;
-  /** Undefined: neither may be done. */
+  /** Undefined: may neither read nor change. */
   readonly role?: OperatorRole;
   /** True when a token proves the name. */
   readonly isProven: boolean;
@@ -25,7 +25,7 @@ const NAME_LIMIT = 255;
 // PostgreSQL stores no NUL; a line break would begin a line of its own in a log.
 const CONTROL_CHARACTERS = /\p{Cc}/gu;
 
-/** Knows operators by the access tokens of an issuer. */
+/** Identifies operators by the access tokens of an issuer. */
 export class Operators {
   private readonly tokens: AccessTokens;
 
@@ -50,7 +50,7 @@ export class Operators {
   }
 }
 
-/** An operator whom nothing but a header names. */
+/** The operator that a header names, without proof. */
 export function claimedOperator(header: string | string[] | undefined): Operator {
   const name = typeof header === 'string' ? readableName(header).slice(0, 100) : '';
   return { name: `${name || 'somebody'} (claimed)`, role: 'operator', isProven: false };

@@ -18,7 +18,7 @@ const Third = call('archive.ask-third', definition);
 const NoteVisit = command('archive.note-visit', z.object({}), { expiresWithCaller: true });
 
 let edgeMessenger: Messenger;
-/** The third service: the calls and notes that it got, and what its handler was told. */
+/** The third service: its calls and notes, and the abort reasons of its handler's signals. */
 let third: { calls: CallContext[]; told: Promise<unknown>[]; expiries: (string | undefined)[] };
 
 @Controller()

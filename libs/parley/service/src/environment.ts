@@ -57,15 +57,15 @@ const kit = z.object({
   OPERATORS_ISSUER: issuerUrl
     .optional()
     .describe(
-      "who signs the access tokens of operators; with it, operations take an operator's token beside OPERATIONS_TOKEN",
+      "issuer of the operators' access tokens; with it, operations take such a token beside OPERATIONS_TOKEN",
     ),
   OPERATORS_AUDIENCE: z
     .string()
     .optional()
-    .describe('what tokens of operators must be meant for; another one than that of customers'),
+    .describe("audience of the operators' access tokens; another one than that of customers"),
   OPERATORS_JWKS_URL: keysUrl
     .optional()
-    .describe("where the public keys of the operators' issuer are"),
+    .describe("URL of the public keys of the operators' issuer"),
   OPERATORS_ROLES_CLAIM: z
     .string()
     .default('roles')
@@ -92,7 +92,7 @@ const kit = z.object({
   OPERATIONS_HOST: z
     .string()
     .default('127.0.0.1')
-    .describe('the address on which OPERATIONS_PORT listens; HOST is that of strangers'),
+    .describe('the address on which OPERATIONS_PORT listens; PORT listens on HOST'),
   MAX_CONNECTIONS: number('a whole number from 1 to 1000000', 1, 1_000_000)
     .default(10_000)
     .describe('connections of HTTP that may be open at PORT; further ones are closed at once'),
@@ -264,7 +264,7 @@ const isReachable = (host?: string): boolean =>
 
 const OPERATORS = ['OPERATORS_ISSUER', 'OPERATORS_AUDIENCE', 'OPERATORS_JWKS_URL'];
 
-/** All three, or none. */
+/** The variables that are missing: all three must be set, or none. */
 function missingOfOperators(given: Variables): readonly string[] {
   const missing = OPERATORS.filter((name) => given[name] === undefined);
   return missing.length < OPERATORS.length ? missing : [];

@@ -17,14 +17,16 @@ export class ListenError extends Error {
 }
 
 /**
- * Milliseconds within which a request must have come: its headers, and all of it. Node looks every
- * `connectionsCheckingInterval`.
+ * Limits of requests and connections. Times are in milliseconds.
  */
 export interface HttpLimits {
+  /** For the headers of a request. */
   readonly headersTimeout: number;
+  /** For the whole request. */
   readonly requestTimeout: number;
+  /** Between two checks of these times. */
   readonly connectionsCheckingInterval: number;
-  /** Connections that may be open at the application's port; further ones are closed at once. */
+  /** The most connections at the application's port; further ones are closed at once. */
   readonly maxConnections: number;
 }
 
@@ -39,15 +41,15 @@ const LIMITS: HttpLimits = {
   maxConnections: 10_000,
 };
 
-/** Where metrics and operations are answered. */
+/** The place of metrics and operations. */
 export interface OperationsPlace {
-  /** The same as the application's port: there. */
+  /** Their port; it may be the port of the application. */
   readonly operationsPort?: number;
   /** Default: loopback. */
   readonly operationsHost?: string;
   /**
-   * True when the application's port is meant for strangers: without `operationsPort`, metrics and
-   * operations are answered nowhere.
+   * True when strangers reach the application's port: without `operationsPort`, metrics and
+   * operations are not served.
    */
   readonly toStrangers?: boolean;
 }

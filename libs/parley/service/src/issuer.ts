@@ -1,18 +1,18 @@
 import { z } from 'zod';
 
 /**
- * The keys' URL must be protected: an attacker who changes the keys in transit can pose as
- * everybody.
+ * https, or this machine: an attacker who changes the keys in transit can sign tokens for any
+ * subject.
  */
 const PROTECTED = /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(\/|$))/;
 
-/** The name of an issuer of tokens, as `iss` says it. */
+/** The schema of an issuer's name, the claim `iss` of its tokens. */
 export const issuerUrl = z.url({
   protocol: /^https?$/,
   error: 'must be a URL such as https://login.example',
 });
 
-/** Where an issuer's public keys are. */
+/** The schema of the URL of an issuer's public keys. */
 export const keysUrl = z
   .string()
   .refine(

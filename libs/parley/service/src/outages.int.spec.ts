@@ -68,7 +68,7 @@ describe('a pool whose connections are all in use', () => {
       }
       return answer.status;
     });
-    // The table is locked: nobody has been answered but those without a connection.
+    // The table is locked: only requests without a connection have been answered.
     await eventually(() => refused > 0, 'a refusal', ANSWERED_WITHIN_MS);
     expect(performance.now() - since).toBeGreaterThan(5_000);
     await admin.query('commit');

@@ -50,7 +50,7 @@ const SCHEMES: Readonly<Record<string, keyof typeof LOADERS>> = {
   memory: 'memory',
 };
 
-/** Memory, for tests alone, is not recommended. */
+/** Technologies that the error recommends for calls: not memory, which is for tests. */
 const FOR_CALLS = new Set<keyof typeof LOADERS>(['grpc', 'http', 'tcp']);
 
 /**
