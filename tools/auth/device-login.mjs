@@ -42,10 +42,7 @@ export async function logIn({ issuer, clientId, audience }, show) {
       device_code: asked.device_code,
       client_id: clientId,
     });
-    /**
-     * @type {{ access_token: string, expires_in: number, error?: string, error_description?: string
-     * }}
-     */
+    /** @type {{ access_token: string, expires_in: number, error?: string, error_description?: string }} */
     const body = JSON.parse(await answer.text());
     if (answer.ok)
       return {

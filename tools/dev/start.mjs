@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { AUDIENCES, CLIENT_ID, startIdentityProvider } from '../auth/identity-provider.mjs';
+import { CLIENT_ID } from '../auth/identity-provider.mjs';
 import { forgetLogins } from '../auth/login-file.mjs';
 import { installDatabase } from '../database/database.mjs';
 import {
@@ -26,9 +26,10 @@ import { Progress, seconds, table } from '../terminal/progress.mjs';
 import { checkAlone, endLeftovers, identity, removeRun, writeRun } from './run-file.mjs';
 import { usePostgres } from '../database/shared-postgres.mjs';
 import { checkBrokers, checkDisk, checkPorts } from './start-checks.mjs';
+import { startLogins, usersTable } from './start-logins.mjs';
 import { HELP, startOptions } from './start-options.mjs';
 import { LOGS, Supervised } from './supervised.mjs';
-import { PORTS, topology } from '../topology/topology.mjs';
+import { topology } from '../topology/topology.mjs';
 
 /** @import { Instance } from '../topology/environment.mjs' */
 /** @import { Run } from './run-file.mjs' */
@@ -57,7 +58,7 @@ let supervised = [];
 let postgres;
 /** @type {Promise<Awaited<ReturnType<typeof usePostgres>> | undefined> | undefined} */
 let postgresStarting;
-/** @type {Awaited<ReturnType<typeof startIdentityProvider>> | undefined} */
+/** @type {Awaited<ReturnType<typeof startLogins>> | undefined} */
 let identityProvider;
 /** @type {Promise<void> | undefined} */
 let stopping;
@@ -98,7 +99,7 @@ async function startPostgres() {
 }
 
 /**
- * Services wait for their database by themselves; what they need is that somebody starts it again.
+ * Starts PostgreSQL again when it has crashed; services wait for their database by themselves.
  * @param {StartOptions} options
  */
 async function keepPostgres(options) {
@@ -116,7 +117,7 @@ async function keepPostgres(options) {
 }
 
 /**
- * Not at once, if need be: what the crash left of it may still hold the port and the shared memory.
+ * Tries until it succeeds: remains of the crashed server may hold the port and the shared memory.
  */
 async function startPostgresAgain() {
   for (let delay = 500; !stopping; delay = Math.min(2 * delay, 15_000)) {
@@ -131,7 +132,7 @@ async function startPostgresAgain() {
   }
 }
 
-/** In a process of its own, whose memory (a compiler's) is given back when it ends. */
+/** Builds in a process of its own, whose memory (a compiler's) is free when it ends. */
 async function compile() {
   const { stdout } = await promisify(execFile)(process.execPath, ['tools/build/build.mjs']).catch(
     (error) => {
@@ -156,42 +157,6 @@ function checkBuilt(processes) {
  */
 function rotate(file) {
   if (fs.existsSync(file) && fs.statSync(file).size > LOG_KEPT) fs.renameSync(file, `${file}.1`);
-}
-
-const identityProviderPort = () => basePort() + PORTS.identityProviderAbove;
-
-/** Services know customers and operators by it: every one inherits these variables. */
-async function startLogins() {
-  const named = ['AUTH_ISSUER', 'OPERATORS_ISSUER'].find((name) => process.env[name]);
-  if (named)
-    throw new Mistake(
-      `${named} names an identity provider, and --auth brings another along: leave one of them out.`,
-    );
-  await checkPorts([{ port: identityProviderPort(), variable: `PARLEY_PORT (now ${basePort()})` }]);
-  identityProvider = await startIdentityProvider(identityProviderPort());
-  const { issuer, keysUrl } = identityProvider;
-  Object.assign(process.env, {
-    AUTH_ISSUER: issuer,
-    AUTH_AUDIENCE: AUDIENCES.shop,
-    AUTH_JWKS_URL: keysUrl,
-    OPERATORS_ISSUER: issuer,
-    OPERATORS_AUDIENCE: AUDIENCES.operations,
-    OPERATORS_JWKS_URL: keysUrl,
-  });
-}
-
-/** Once: the passwords are nowhere else. */
-function showUsers() {
-  if (!identityProvider) return;
-  const rows = identityProvider.users.map(({ name, password, audience, roles }) => [
-    name,
-    password,
-    audience === 'shop' ? 'customer' : roles.join(', '),
-  ]);
-  progress.send(`\n${table(['log in as', 'password', 'who is'], rows)}\n`);
-  progress.send(
-    `Identity provider at ${identityProvider.issuer}. npm run login: as an operator; npm run login -- shop: as a customer.`,
-  );
 }
 
 /**
@@ -304,7 +269,7 @@ async function stopPlace(place) {
   );
 }
 
-/** Who brings work in stops first, who carries it last. */
+/** Stops the processes that bring work in first, and the database last. */
 async function stopAll() {
   const asked = performance.now();
   progress.waitFor('stopping');
@@ -336,7 +301,7 @@ async function start(options) {
   const instances = chosen.flatMap((process) => instancesOf(process, options.scale));
   await check(instances, options.technologies);
   forgetLogins();
-  if (options.auth) await startLogins();
+  if (options.auth) identityProvider = await startLogins();
   progress.waitFor('starting PostgreSQL, compiling');
   const starting = startPostgres();
   postgresStarting = starting;
@@ -363,7 +328,7 @@ async function start(options) {
   if (!(await allReady())) return;
   progress.done();
   showTable();
-  showUsers();
+  if (identityProvider) progress.send(usersTable(identityProvider));
 }
 
 /** @param {unknown} error */
