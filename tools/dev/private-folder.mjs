@@ -23,10 +23,10 @@ export function checkFolders(folders) {
 }
 
 /**
- * What this process and its children make from now on is their user's alone, and so is what is in
- * the folder already.
- * @param {string} [folder] made when it is missing; its folders are closed, so that the modes of
- * what is deeper do not matter
+ * Makes the folder private to its user: files that it has, and files that this process and its
+ * children create from now on.
+ * @param {string} [folder] created when it is missing; its folders are closed, so that the modes of
+ * files in them do not matter
  * @throws {Mistake} when it is a file
  */
 export function keepPrivate(folder = '.data') {

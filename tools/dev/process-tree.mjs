@@ -1,9 +1,9 @@
-// What the operating system knows about processes: who lives, since when, who holds a port.
+// Processes as the operating system reports them: alive or not, their start, the holder of a port.
 import fs from 'node:fs';
 import { codeOf } from '../terminal/errors.mjs';
 
 /**
- * A process that was written down: its pid, and when it started, which names it for good.
+ * A process by its pid and its start: pids are used again, the pair is unique.
  * @typedef {object} ProcessIdentity
  * @property {number} pid
  * @property {string} [started] from /proc; undefined where there is none
@@ -32,7 +32,7 @@ function statOf(pid) {
 }
 
 /**
- * Ended, and waits for its parent to take notice only.
+ * True for a process that has ended, but whose parent has not read its exit status.
  * @param {number} pid
  */
 export const isZombie = (pid) => statOf(pid)?.[0] === 'Z';

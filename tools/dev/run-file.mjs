@@ -10,16 +10,16 @@ import { Mistake } from '../terminal/errors.mjs';
 /** @import { ProcessIdentity } from './process-tree.mjs' */
 
 /**
- * What a start wrote down of one instance; without a pid it does not run this moment.
+ * An instance in the run file; without a pid it is not running at the moment.
  * @typedef {Instance & Partial<ProcessIdentity> & { log: string, ready: boolean }} RunningInstance
  */
 
 /**
- * What runs here: written by `npm start`, read by the other tools.
+ * The run file: `npm start` writes it, the other tools read it.
  * @typedef {object} Run
  * @property {ProcessIdentity} launcher
  * @property {number} basePort
- * @property {Partial<Record<string, string>>} environment what every process is told alike
+ * @property {Partial<Record<string, string>>} environment the variables that all processes share
  * @property {string} [gatewayUrl] undefined when it was left out by `--only`, as the next
  * @property {string} [operationsToken]
  * @property {{ issuer: string, clientId: string }} [identityProvider] of a start with log-ins

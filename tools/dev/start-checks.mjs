@@ -1,5 +1,4 @@
-// What has to hold before anything is started; each says in one sentence what is wrong and what to
-// do.
+// Checks before a start. Each fails with one sentence: the fault, and what to do.
 import fs from 'node:fs';
 import net from 'node:net';
 import { CALL_TECHNOLOGIES, technology, urlOf } from '../topology/technologies.mjs';
@@ -25,7 +24,7 @@ function commandOf(pid) {
   }
 }
 
-// What browsers and fetch will not talk to. https://fetch.spec.whatwg.org/#port-blocking
+// Ports that browsers and fetch refuse: https://fetch.spec.whatwg.org/#port-blocking
 const BLOCKED = new Set([
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669,
   6679, 6697, 10080,

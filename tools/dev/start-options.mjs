@@ -1,4 +1,4 @@
-// What can be said after `npm start --`.
+// The options of `npm start`.
 import { parseArgs } from 'node:util';
 import { messageOf, Mistake } from '../terminal/errors.mjs';
 import { CALL_TECHNOLOGIES, TECHNOLOGIES } from '../topology/technologies.mjs';

@@ -3,8 +3,8 @@ import { withoutSecretsInText } from '@parley/observability';
 import { sleep } from '@parley/resilience';
 
 /**
- * How long a start waits for brokers that are not up yet. Together with the time in which a
- * technology reports why it cannot be used, less than 15 s.
+ * The longest wait of a start for brokers that are not up yet. With the time in which a technology
+ * then reports its failure, a start fails in less than 15 s.
  */
 const PATIENCE_MS = 8_000;
 const FIRST_PAUSE_MS = 100;
@@ -37,9 +37,7 @@ interface Place {
   readonly port: number;
 }
 
-/**
- * Where a URL leads: one of several is enough. `kafka://user:secret@a:9092,[::1]:9093/x` has two.
- */
+/** The hosts and ports of a URL: `kafka://user:secret@a:9092,[::1]:9093/x` has two. */
 export function placesOf(url: string): readonly Place[] {
   const [, scheme = '', authority = ''] =
     /^([a-z][a-z0-9+.-]*):\/\/(?:[^@/]*@)?([^/?#]*)/i.exec(url) ?? [];

@@ -154,7 +154,7 @@ const kit = z.object({
 });
 
 export type Environment = z.infer<typeof kit> & {
-  /** Where an owner answers calls. */
+  /** The URL at which an owner answers calls. */
   readonly callsOf: (owner: string) => string;
   /**
    * URLs of single contracts, by variable: `BROADCASTS_URL_SHIPPING_PARCEL_MOVED`. The rest of

@@ -40,7 +40,7 @@ const BROKERS: Readonly<Record<string, string>> = {
 
 /** In no other text, so that finding it anywhere means that it was told. */
 const WRONG = 'wr0ng-pa55word';
-/** How the right one stands in a URL. */
+/** The right password in a URL. */
 const RIGHT = ':trial@';
 const BUILT = '.data/failing-start';
 const PROGRAM = `${BUILT}/libs/parley/service/src/failing-start.fixture.js`;
@@ -216,7 +216,7 @@ function missingFor({ sets }: Fault): readonly string[] {
   return needed.map(([, variable]) => variable).filter((variable) => !process.env[variable]);
 }
 
-/** Where each is, and its whole URL. */
+/** The address of each broker by its name, and its URL by its variable. */
 function brokers(): Readonly<Record<string, string>> {
   const given = Object.entries(BROKERS).flatMap(([broker, variable]) => {
     const url = process.env[variable];

@@ -1,7 +1,7 @@
-/** Where a process is in its life. It takes work only while it is 'running'. */
+/** The phases of a process's life. It takes work only while it is 'running'. */
 export type Phase = 'starting' | 'running' | 'draining' | 'stopped';
 
-/** The one place that knows; readiness asks it first. */
+/** The phase of this process; readiness asks it first. */
 export class Lifecycle {
   private current: Phase = 'starting';
   private doing = 'loading';
@@ -11,7 +11,7 @@ export class Lifecycle {
     return this.current;
   }
 
-  /** Why no work is taken, or undefined while it is. */
+  /** The reason for which no work is taken; undefined while the process is running. */
   get reason(): string | undefined {
     return this.current === 'running' ? undefined : `${this.current}: ${this.doing}`;
   }

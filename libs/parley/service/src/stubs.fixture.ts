@@ -7,7 +7,7 @@ export class StandIns {
   private readonly sockets = new Set<Socket>();
   private readonly servers: Server[] = [];
 
-  /** Where each listens: `host:port`. */
+  /** The address of each stand-in, `host:port`, by its name. */
   async open(): Promise<Readonly<Record<string, string>>> {
     return {
       nothing: '127.0.0.1:9',
