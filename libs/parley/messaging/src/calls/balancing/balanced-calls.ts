@@ -165,7 +165,7 @@ class OwnerCalls {
   }
 
   private count(instance: Instance, isFailure: boolean): void {
-    instance.count.add(isFailure);
+    instance.results.note(!isFailure);
     if (isFailure) this.pool.judge(instance);
   }
 

@@ -53,8 +53,8 @@ export class InstancePool {
     const others = this.instances.filter((other) => other !== instance);
     const ejected = others.filter(({ isEjected }) => isEjected).length + 1;
     if (ejected > this.instances.length / 2) return;
-    const totals = others.map(({ count }) => count.totals);
-    if (isOutlier(instance.count.totals, totals)) instance.eject();
+    const counts = others.map(({ results }) => results.counts());
+    if (isOutlier(instance.results.counts(), counts)) instance.eject();
   }
 
   private oneOf(candidates: readonly Instance[]): Instance | undefined {

@@ -1,7 +1,8 @@
+import type { SlidingWindow } from '@parley/resilience';
 import type { Clock } from '../../clock';
 import type { CallConnection, InstanceState } from '../../ports/call-transport';
 import { addressOf, type InstanceAddress } from './calls-url';
-import { Ejection, FailureCount } from './outliers';
+import { Ejection, recentResults } from './outliers';
 
 /** Milliseconds that an instance is left out after its first failure in a row. */
 const FIRST_PAUSE_MS = 100;
@@ -20,7 +21,7 @@ export class Instance {
   /** Requests that wait for its reply. */
   inFlight = 0;
   /** What its requests came to, for the comparison with the other instances. */
-  readonly count: FailureCount;
+  readonly results: SlidingWindow;
   private readonly ejection: Ejection;
   private isReached = false;
   private failuresInARow = 0;
@@ -37,7 +38,7 @@ export class Instance {
     private readonly connect: () => CallConnection,
   ) {
     this.address = addressOf(at);
-    this.count = new FailureCount(clock);
+    this.results = recentResults(clock);
     this.ejection = new Ejection(clock);
   }
 
@@ -52,7 +53,7 @@ export class Instance {
   /** Leaves it out, because it fails much more often than the others: longer each time. */
   eject(): void {
     this.ejection.begin();
-    this.count.clear();
+    this.results.clear();
   }
 
   get state(): InstanceState {
