@@ -28,7 +28,7 @@ const queue = [];
 async function quote({ n }, { signal }) {
   if (busy >= WORKERS) await new Promise((resolve) => queue.push(resolve));
   busy += 1;
-  // Nobody waits for the reply any more: no work for it.
+  // The caller has given up: no work for its reply.
   if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, WORK_MS));
   busy -= 1;
   queue.shift()?.();
