@@ -70,8 +70,7 @@ describe('operators at the console', () => {
     await issuer.close();
   });
 
-  const bearer = async (roles?: string[]) =>
-    `Bearer ${await issuer.token(issuer.claims('ada', { roles }))}`;
+  const bearer = (roles?: string[]) => issuer.bearer('ada', { roles });
   /** Sent by node:http, because fetch sends no TRACE. */
   const ask = async ({ method, path }: Route, authorization?: string) => {
     const asked = request(`${url}${path.replaceAll(/:\w+|\*/g, 'orders')}`, {

@@ -423,9 +423,7 @@ describe('an edge that knows its customers', () => {
         Array.from({ length: 50 }, async () => statusOf(authentication, await strange())),
       );
       expect(issuer.asked).toBe(before + 1);
-      expect(await accountOf(authentication, (await issuer.headers('ada')).authorization)).toBe(
-        'ada',
-      );
+      expect(await accountOf(authentication, await issuer.bearer('ada'))).toBe('ada');
     });
 
     it('are not asked for by what could be no token', async () => {
@@ -437,7 +435,7 @@ describe('an edge that knows its customers', () => {
 
     it('are read anew for a key that was added, half a minute after they were read', async () => {
       const authentication = new Authentication(issuer.settings);
-      await accountOf(authentication, (await issuer.headers('ada')).authorization);
+      await accountOf(authentication, await issuer.bearer('ada'));
       const token = await signed({ alg: 'ES256', kid: 'new' }, issuer.addKey('new').privateKey);
       expect(await statusOf(authentication, token)).toBe(401);
       ahead = 31_000;

@@ -191,15 +191,13 @@ describe('a subscription of a customer', () => {
     await edge.close();
     await issuer.close();
   });
-  const tokenOf = async (who: string, change: Record<string, unknown> = {}) =>
-    `Bearer ${await issuer.token(issuer.claims(who, change))}`;
 
   it('is of his own orders', async () => {
-    const id = await placed(edge, { authorization: await tokenOf('ada') });
-    const eve = await SocketOnTrial.connect(edge.url, await tokenOf('eve'));
+    const id = await placed(edge, await issuer.headers('ada'));
+    const eve = await SocketOnTrial.connect(edge.url, await issuer.bearer('eve'));
     eve.subscribe('a', FOLLOW, { id });
     expect(JSON.stringify(await eve.all('a'))).toContain('"code":"not-found"');
-    const ada = await SocketOnTrial.connect(edge.url, await tokenOf('ada'));
+    const ada = await SocketOnTrial.connect(edge.url, await issuer.bearer('ada'));
     ada.subscribe('a', FOLLOW, { id });
     expect(await ada.message((one) => one.id === 'a')).toMatchObject({ type: 'next' });
     ada.socket.terminate();
@@ -209,7 +207,10 @@ describe('a subscription of a customer', () => {
   it.each([
     ['no token', async () => undefined],
     ['garbage', async () => 'Bearer x'],
-    ['a token that is over', () => tokenOf('ada', { iat: seconds() - 120, exp: seconds() - 60 })],
+    [
+      'a token that is over',
+      () => issuer.bearer('ada', { iat: seconds() - 120, exp: seconds() - 60 }),
+    ],
   ])('has no socket for %s', async (_, authorization) => {
     const socket = await SocketOnTrial.open(edge.url);
     socket.say({ type: 'connection_init', payload: { authorization: await authorization() } });
@@ -217,8 +218,8 @@ describe('a subscription of a customer', () => {
   });
 
   it('ends with the token', async () => {
-    const id = await placed(edge, { authorization: await tokenOf('ada') });
-    const headers = { authorization: await tokenOf('ada', { exp: seconds() + 2 }) };
+    const id = await placed(edge, await issuer.headers('ada'));
+    const headers = await issuer.headers('ada', { exp: seconds() + 2 });
     const socket = await SocketOnTrial.open(edge.url, headers);
     socket.say({ type: 'connection_init' });
     await socket.message(({ type }) => type === 'connection_ack');
@@ -245,11 +246,11 @@ describe('a subscription of a customer', () => {
   });
 
   it('is of an order that others do not see by query, either', async () => {
-    const id = await placed(edge, { authorization: await tokenOf('ada') });
+    const id = await placed(edge, await issuer.headers('ada'));
     const query = 'query ($id: ID!) { order(id: $id) { status } orders { edges { node { orderId } } } }'; // prettier-ignore
-    const eve = await graphql(edge, query, { id }, { authorization: await tokenOf('eve') });
+    const eve = await graphql(edge, query, { id }, await issuer.headers('eve'));
     expect(eve.data).toEqual({ order: null, orders: { edges: [] } });
-    const ada = await graphql(edge, query, { id }, { authorization: await tokenOf('ada') });
+    const ada = await graphql(edge, query, { id }, await issuer.headers('ada'));
     expect(ada.data).toMatchObject({ order: { status: 'placed' } });
   });
 

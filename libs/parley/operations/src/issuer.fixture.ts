@@ -67,8 +67,15 @@ export class IssuerOnTrial {
       .sign(this.pair(TYPES[alg]!).privateKey);
   }
 
-  async headers(subject: string): Promise<{ authorization: string }> {
-    return { authorization: `Bearer ${await this.token(this.claims(subject))}` };
+  /** The value of the Authorization header, with a token of these claims. */
+  async bearer(...claims: Parameters<IssuerOnTrial['claims']>): Promise<string> {
+    return `Bearer ${await this.token(this.claims(...claims))}`;
+  }
+
+  async headers(
+    ...claims: Parameters<IssuerOnTrial['claims']>
+  ): Promise<{ authorization: string }> {
+    return { authorization: await this.bearer(...claims) };
   }
 
   pair(kid: string): Pair {

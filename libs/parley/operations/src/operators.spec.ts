@@ -19,8 +19,7 @@ describe('operators with roles', () => {
       OPERATORS_JWKS_URL: issuer.settings.keys,
       ...options,
     });
-  const bearer = async (change: Readonly<Record<string, unknown>>, subject = 'ada') =>
-    `Bearer ${await issuer.token(issuer.claims(subject, change))}`;
+  const bearer = (change: Readonly<Record<string, unknown>>) => issuer.bearer('ada', change);
   const admit = (access: OperationsAccess, method: string, authorization?: string, others = {}) =>
     access.admit(method, { host: 'localhost', authorization, ...others });
   const statuses = async (authorization?: string, access = accessOf()) =>
