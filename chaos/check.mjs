@@ -16,14 +16,23 @@ import {
 import { readHistory } from './history.mjs';
 import { bit, clock, deadLetters, emptied, pace, terminal } from './run-rules.mjs';
 
+/** @import { Evidence, Finding, Rule, Wrong } from './record.mjs' */
+
 const { by, grouped } = accounting;
-/** A rule of `npm run books`, for a record. */
+/**
+ * A rule of `npm run books`, for a record.
+ * @param {(books: accounting.Books, wrong: Wrong) => string | void} rule
+ * @returns {Rule}
+ */
 const books =
   (rule) =>
   ({ sinks }, wrong) =>
     rule(sinks, wrong);
 
-/** By invariant: its sentence, and its rules. The first rule returns the counts that are shown. */
+/**
+ * By invariant: its sentence, and its rules. The first rule returns the counts that are shown.
+ * @type {Readonly<Record<string, [what: string, ...rules: Rule[]]>>}
+ */
 const CHECKS = {
   I1: [
     'every acknowledged order exists, one per key, and no order that was not asked for',
@@ -69,22 +78,31 @@ const CHECKS = {
 };
 
 /**
- * @param record { history, faults, sinks, rest, options }
- * @returns [{ id, what, ok, detail, wrong }]: `wrong` has a sentence per finding
+ * @param {Evidence} record
+ * @returns {Finding[]}
  */
 export function check(record) {
   return Object.entries(CHECKS).map(([id, [what, ...rules]]) => {
+    /** @type {string[]} */
     const wrong = [];
     const [detail] = rules.map((rule) => rule(record, (sentence) => wrong.push(sentence)));
     return { id, what, ok: wrong.length === 0, detail, wrong };
   });
 }
 
+/** @type {Rule} */
 function once({ sinks }, wrong) {
+  /**
+   * @template T
+   * @param {T[]} rows
+   * @param {(row: T) => string | undefined} keyOf
+   * @param {string} what
+   */
   const twice = (rows, keyOf, what) => {
     for (const [key, group] of grouped(rows, keyOf))
       if (group.length > 1) wrong(`${group.length} × ${what} of ${key}`);
   };
+  /** @param {{ key: string }} entry */
   const order = ({ key }) => key.split(':')[0];
   twice(
     sinks.ledger.filter(({ kind, status }) => kind === 'charge' && status === 'captured'),
@@ -106,6 +124,7 @@ function once({ sinks }, wrong) {
   return `${sinks.ledger.length} ledger entries, ${sinks.parcels.length} parcels, ${sinks.mails.length} mails`;
 }
 
+/** @type {Rule} */
 function sagas({ sinks }, wrong) {
   const found = by(sinks.sagas, 'key');
   const log = told(sinks);
@@ -119,7 +138,12 @@ function sagas({ sinks }, wrong) {
   return `${sinks.sagas.length} sagas, ${undone} undone`;
 }
 
+/**
+ * @param {string} folder
+ * @returns {Evidence}
+ */
 export function readRecord(folder) {
+  /** @param {string} name */
   const json = (name) => JSON.parse(fs.readFileSync(path.join(folder, name), 'utf8'));
   return {
     history: readHistory(path.join(folder, 'history.jsonl')),
@@ -129,6 +153,10 @@ export function readRecord(folder) {
   };
 }
 
+/**
+ * @param {readonly Finding[]} findings
+ * @param {number} [most] sentences of each
+ */
 export function verdictTable(findings, most = 5) {
   const width = Math.max(...findings.map(({ what }) => what.length));
   return findings

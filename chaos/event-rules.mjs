@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto';
 import { by, euros, grouped, pieces } from '../tools/shop/accounting.mjs';
 
-/** [step, the step it needs before it, the finding if it is not so] */
+/** @import { EventBody, LoggedEvent, Rule, Sinks, Wrong } from './record.mjs' */
+
+/** @type {readonly [step: string, needs: string, finding: string][]} */
 const NEEDS = [
   [
     'inventory.stock-reserved',
@@ -33,23 +35,33 @@ const NEEDS = [
   ],
 ];
 
-/** The events of each order, as the log has them. */
+/**
+ * The events of each order, as the log has them.
+ * @param {Pick<Sinks, 'events'>} sinks
+ */
 export const told = ({ events }) => grouped(events, ({ key }) => key);
 
+/** @type {Rule} */
 export function steps({ sinks }, wrong) {
   const log = told(sinks);
   for (const { order_id: order } of sinks.orders) judgeSteps(order, log.get(order) ?? [], wrong);
   return `${sinks.events.length} events of ${log.size} orders`;
 }
 
+/**
+ * @param {string} order
+ * @param {readonly LoggedEvent[]} events
+ * @param {Wrong} wrong
+ */
 function judgeSteps(order, events, wrong) {
+  /** @param {string} contract */
   const at = (contract) => events.findIndex((event) => event.contract === contract);
   for (const [later, earlier, sentence] of NEEDS) {
     const [first, second] = [at(earlier), at(later)];
     if (second >= 0 && (first < 0 || first > second)) wrong(`${order}: ${sentence}`);
   }
   const refund = events.findIndex(
-    ({ contract, body }) => contract === 'payments.payment-refunded' && body.amount > 0,
+    ({ contract, body }) => contract === 'payments.payment-refunded' && (body.amount ?? 0) > 0,
   );
   if (
     refund >= 0 &&
@@ -64,7 +76,10 @@ function judgeSteps(order, events, wrong) {
     wrong(`${order}: its customer was told before it was shipped or rejected`);
 }
 
-/** Amounts, lines and tracking numbers in events are the order's own. */
+/**
+ * Amounts, lines and tracking numbers in events are the order's own.
+ * @type {Rule}
+ */
 export function amounts({ sinks }, wrong) {
   const orders = by(sinks.orders, 'order_id');
   const parcels = by(sinks.parcels, 'order_id');
@@ -105,20 +120,22 @@ export const ONCE = [
   'notifications.customer-notified',
 ];
 
-/** @returns 1 if a step of the order was undone */
+/**
+ * @param {string} order
+ * @param {readonly LoggedEvent[]} events
+ * @param {Wrong} wrong
+ * @returns 1 if a step of the order was undone
+ */
 export function judgeUndoing(order, events, wrong) {
+  /** @param {string} contract */
   const at = (contract) => events.findIndex((event) => event.contract === contract);
-  const [reserved, captured, dispatched] = [
-    'inventory.stock-reserved',
-    'payments.payment-captured',
-    'shipping.parcel-dispatched',
-  ].map(at);
-  const [released, refunded, rejected, delivered] = [
-    'inventory.stock-released',
-    'payments.payment-refunded',
-    'orders.order-rejected',
-    'orders.order-delivered',
-  ].map(at);
+  const reserved = at('inventory.stock-reserved');
+  const captured = at('payments.payment-captured');
+  const dispatched = at('shipping.parcel-dispatched');
+  const released = at('inventory.stock-released');
+  const refunded = at('payments.payment-refunded');
+  const rejected = at('orders.order-rejected');
+  const delivered = at('orders.order-delivered');
   if (rejected >= 0 && delivered >= 0) wrong(`${order} was both delivered and rejected`);
   if (delivered >= 0 && (released >= 0 || refunded >= 0))
     wrong(`${order} was delivered, but undone`);
@@ -134,7 +151,10 @@ export function judgeUndoing(order, events, wrong) {
   return released >= 0 || refunded >= 0 ? 1 : 0;
 }
 
-/** By event: the status it leads to, and its line in the history that customers read. */
+/**
+ * By event: the status it leads to, and its line in the history that customers read.
+ * @type {Readonly<Record<string, [status: string | undefined, line: (body: EventBody) => string]>>}
+ */
 const LINES = {
   'orders.order-placed': ['placed', () => 'order placed'],
   'inventory.stock-reserved': ['reserved', () => 'stock reserved'],
@@ -150,26 +170,32 @@ const LINES = {
   'shipping.parcel-moved': [undefined, ({ place }) => `parcel seen in ${place}`],
   'payments.payment-refunded': [
     undefined,
-    ({ amount }) => (amount > 0 ? `${euros(amount)} refunded` : 'nothing to refund'),
+    ({ amount = 0 }) => (amount > 0 ? `${euros(amount)} refunded` : 'nothing to refund'),
   ],
   'inventory.stock-released': [undefined, () => 'stock released'],
   'orders.order-delivered': ['delivered', () => 'order delivered'],
   'orders.order-rejected': ['rejected', ({ reason }) => `order rejected: ${reason}`],
 };
 const RANK = ['placed', 'reserved', 'paid', 'shipped', 'delivered', 'rejected'];
-export const rank = (status) => RANK.indexOf(status);
+/** @param {string} [status] */
+export const rank = (status) => (status === undefined ? -1 : RANK.indexOf(status));
 
-/** The contents that an order's events give the two projections. */
+/**
+ * The contents that an order's events give the two projections.
+ * @param {readonly LoggedEvent[]} events
+ */
 function fold(events) {
-  const lines = events.filter(({ contract }) => contract in LINES);
+  const lines = events.flatMap(({ contract, body }) => {
+    const line = LINES[contract];
+    return line ? [{ contract, leadsTo: line[0], what: line[1](body) }] : [];
+  });
   const status = lines.reduce(
-    (reached, { contract }) =>
-      rank(LINES[contract][0]) > rank(reached) ? LINES[contract][0] : reached,
+    (reached, { leadsTo = reached }) => (rank(leadsTo) > rank(reached) ? leadsTo : reached),
     'placed',
   );
   const total = events.find(({ contract }) => contract === 'orders.order-placed')?.body.total;
   const history = lines.map(
-    ({ contract, body }, n) => `${n + 1} ${contract.split('.')[0]}: ${LINES[contract][1](body)}`,
+    ({ contract, what }, n) => `${n + 1} ${contract.split('.')[0]}: ${what}`,
   );
   return {
     view: [status, total, ...history].join('; '),
@@ -181,6 +207,7 @@ function fold(events) {
   };
 }
 
+/** @type {Rule} */
 export function projections({ sinks }, wrong) {
   const log = told(sinks);
   const views = by(sinks.views, 'order_id');
@@ -206,7 +233,10 @@ export function projections({ sinks }, wrong) {
   return `${sinks.events.length} events; checksum ${createHash('sha256').update(kept.sort().join('\n')).digest('hex').slice(0, 12)}`;
 }
 
-/** Each step of a saga's history begins at the stage where the step before it ended. */
+/**
+ * Each step of a saga's history begins at the stage where the step before it ended.
+ * @type {Rule}
+ */
 export function sagaPaths({ sinks }, wrong) {
   for (const { key: order, stage, history } of sinks.sagas) {
     for (const [n, { from, to }] of history.entries()) {

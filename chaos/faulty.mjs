@@ -5,7 +5,10 @@ import path from 'node:path';
 
 export const LEASE_SECONDS = 10;
 export const PAYMENTS = ['payments-1', 'payments-2'];
-/** By fault: the card that makes the faulty build do harm. */
+/**
+ * By fault: the card that makes the faulty build do harm.
+ * @type {Readonly<Record<string, string>>}
+ */
 export const CARDS = { F20: 'tok_hangs', F21: 'tok_exits', F22: 'tok_blocks' };
 
 export const FAULTY_EDITS = [
@@ -21,21 +24,35 @@ export const FAULTY_EDITS = [
   },
 ];
 
+/**
+ * @param {string} dir
+ * @param {string} file
+ */
 const loading = (dir, file) => ({
   NODE_OPTIONS: `--require ${path.join(dir, 'chaos/faulty', file)}`,
 });
 
+/** @param {string} dir */
 export const slowInventory = (dir) => loading(dir, 'inventory.cjs');
+/** @param {string} dir */
 export const faultyPayments = (dir) => ({
   ...loading(dir, 'payments.cjs'),
   PARLEY_CHAOS_BLOCK_MS: String(1.5 * LEASE_SECONDS * 1000),
 });
 
-/** How often the handler of that order was entered. */
+/**
+ * How often the handler of that order was entered.
+ * @param {string} dir
+ * @param {string} card
+ */
 export function harmDone(dir, card) {
   const file = path.join(dir, '.data', `${card}.done`);
   return fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n').filter(Boolean).length : 0;
 }
 
+/**
+ * @param {string} dir
+ * @param {string} card
+ */
 export const repair = (dir, card) =>
   fs.writeFileSync(path.join(dir, '.data', `${card}.repaired`), '');

@@ -3,12 +3,15 @@
 import fs from 'node:fs';
 
 export class History {
+  /** @type {number} */
   #file;
 
+  /** @param {string} file */
   constructor(file) {
     this.#file = fs.openSync(file, 'a');
   }
 
+  /** @param {object} entry with the fields of its sort (record.mjs) */
   add(entry) {
     fs.writeSync(this.#file, `${JSON.stringify({ at: Date.now(), ...entry })}\n`);
   }
@@ -18,6 +21,11 @@ export class History {
   }
 }
 
+/**
+ * @template T
+ * @param {string} file
+ * @returns {T[]}
+ */
 export const readHistory = (file) =>
   fs
     .readFileSync(file, 'utf8')

@@ -1,5 +1,6 @@
 // The options of `npm run chaos --`.
 import { parseArgs } from 'node:util';
+import { messageOf } from '../tools/terminal/errors.mjs';
 import { PLANTS } from './plants.mjs';
 import { APART, FAULTS, shortestFor, TOGETHER } from './schedule.mjs';
 
@@ -32,7 +33,7 @@ node chaos/check.mjs FOLDER judges one again. Exit code 0: every invariant holds
 mistake in the options.
 `;
 
-const OPTIONS = {
+const OPTIONS = /** @type {const} */ ({
   seed: { type: 'string', default: '1' },
   minutes: { type: 'string' },
   faults: { type: 'string' },
@@ -43,38 +44,51 @@ const OPTIONS = {
   all: { type: 'boolean' },
   record: { type: 'string' }, // the folder; given by --all
   help: { type: 'boolean' },
-};
+});
 
+/**
+ * @param {string} name
+ * @param {string} text
+ */
 function positive(name, text) {
   const value = Number(text);
   if (Number.isFinite(value) && value > 0 && value <= 100_000) return value;
   throw new Mistake(`--${name} is "${text}", but must be a number above 0.`);
 }
 
+/**
+ * @template T
+ * @param {string} name
+ * @param {Readonly<Record<string, T>>} all
+ * @param {string} what
+ * @returns {T}
+ */
 function known(name, all, what) {
-  if (name in all) return name;
+  const found = all[name];
+  if (found !== undefined) return found;
   throw new Mistake(`There is no ${what} "${name}": it is one of ${Object.keys(all).join(', ')}.`);
 }
 
+/** @param {string[]} argv */
 function parse(argv) {
   try {
     return parseArgs({ args: argv, options: OPTIONS }).values;
   } catch (error) {
-    throw new Mistake(`${error.message.split('.')[0]}. See npm run chaos -- --help.`);
+    throw new Mistake(`${messageOf(error).split('.')[0]}. See npm run chaos -- --help.`);
   }
 }
 
+/** @typedef {ReturnType<typeof chaosOptions>} ChaosOptions */
+
+/** @param {string[]} argv */
 export function chaosOptions(argv) {
   const values = parse(argv);
-  const plant =
-    values.planted === undefined
-      ? undefined
-      : known(values.planted, PLANTS, 'plant') && PLANTS[values.planted];
+  const plant = values.planted === undefined ? undefined : known(values.planted, PLANTS, 'plant');
   const faults =
     values.faults
       ?.split(',')
       .filter(Boolean)
-      .map((id) => known(id, FAULTS, 'fault')) ??
+      .map((id) => (known(id, FAULTS, 'fault'), id)) ??
     plant?.faults ??
     TOGETHER;
   if (faults.some((id) => id in APART) && !faults.every((id) => id in APART))

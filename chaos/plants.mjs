@@ -11,11 +11,23 @@ const ONE_HANGS = { faults: ['F20'], minutes: 1.5 };
 /** Found without any harm, in a few orders. */
 const PLAIN = { faults: [], minutes: 0.4 };
 
+/** @import { Edit } from './edits.mjs' */
+
 /**
  * `finds`: the invariants that it breaks, one of which the judge must name. `faults`, `gaps`,
  * `minutes`: the harm that shows it. `edits` of the sources (see edits.mjs), or a module to
  * `preload`.
+ * @typedef {object} Plant
+ * @property {string} what
+ * @property {readonly string[]} finds
+ * @property {readonly string[]} faults
+ * @property {readonly string[]} [gaps]
+ * @property {number} minutes
+ * @property {readonly Edit[]} [edits]
+ * @property {string} [preload]
  */
+
+/** @type {Readonly<Record<string, Plant>>} */
 export const PLANTS = {
   'dedup-off': {
     what: 'handled events are not recorded: after a crash they are handled again',
@@ -229,11 +241,17 @@ export const PLANTS = {
   },
 };
 
-/** For Node, in every process of the run. */
-export const flagsOf = (name) =>
-  PLANTS[name]?.preload && `--require ${path.join(import.meta.dirname, PLANTS[name].preload)}`;
+/**
+ * For Node, in every process of the run.
+ * @param {string} [name]
+ */
+export function flagsOf(name = '') {
+  const preload = PLANTS[name]?.preload;
+  return preload && `--require ${path.join(import.meta.dirname, preload)}`;
+}
 
-export const editsOf = (name) => PLANTS[name]?.edits ?? [];
+/** @param {string} [name] */
+export const editsOf = (name = '') => PLANTS[name]?.edits ?? [];
 
 /**
  * Records of the run in its own database: a lane leased again after a lease without an outcome,

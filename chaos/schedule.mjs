@@ -1,10 +1,30 @@
 // The schedule of faults: a pure function of the seed, so that a run can be repeated.
 import { randomOf } from './random.mjs';
 
+/** @import { Gap, Planned } from './record.mjs' */
+/** @import { Random } from './random.mjs' */
+
 /**
- * `seconds`: the duration of a fault; these run one after the other. A fault without it goes on
- * during the whole run, beside the others.
+ * @typedef {object} FaultKind
+ * @property {string} what
+ * @property {number} [seconds] its duration; these run one after the other. A fault without it goes
+ * on during the whole run, beside the others
+ * @property {number} [costs] seconds that others may wait
+ * @property {boolean} [catches] some others, of which none may wait longer
  */
+
+/**
+ * What makes a schedule.
+ * @typedef {object} Plan
+ * @property {number} seed
+ * @property {number} seconds
+ * @property {readonly string[]} faults
+ * @property {readonly string[]} [gaps]
+ */
+
+/** @typedef {Planned & { until: number }} Turn */
+
+/** @type {Readonly<Record<string, FaultKind>>} */
 export const FAULTS = {
   F01: { what: 'kill -9 of a random process every 3 s' },
   F02: { what: 'processes end themselves between two steps of a message', seconds: 60 },
@@ -48,6 +68,19 @@ export const APART = Object.fromEntries(
 );
 export const TOGETHER = Object.keys(FAULTS).filter((id) => !(id in APART));
 
+/**
+ * @param {string} id
+ * @returns {FaultKind}
+ */
+export function faultOf(id) {
+  const fault = FAULTS[id];
+  if (!fault) throw new Error(`there is no fault "${id}"`);
+  return fault;
+}
+
+/** @param {string} id */
+const secondsOf = (id) => faultOf(id).seconds ?? 0;
+
 /** Instances: more than one where another process must take over. */
 export const SCALE = { orders: 2, inventory: 2, payments: 2 };
 const VICTIMS = [
@@ -75,11 +108,13 @@ const WITH_A_CLOCK = [
   'payments-2',
   'shipping-1',
 ];
+/** @param {string} service */
 const twins = (service) => [`${service}-1`, `${service}-2`];
 
 /**
  * By fail point of the kit: the steps between which a process ends, and the processes that reach
  * it.
+ * @type {Readonly<Record<string, { what: string, of: readonly string[], all?: boolean }>>}
  */
 export const GAPS = {
   'relay.read': { what: 'commit → publish', of: twins('orders'), all: true }, // only one of them relays, and which one is not known
@@ -97,22 +132,30 @@ const CALM_BEFORE_APART = 20;
 const KILL_EVERY = 3;
 const RUBBISH_EVERY = 10;
 
-const inTurn = (faults) => faults.filter((id) => FAULTS[id].seconds);
+/** @param {readonly string[]} faults */
+const inTurn = (faults) => faults.filter((id) => secondsOf(id) > 0);
 
+/** @param {readonly string[]} faults */
 const calmBefore = (faults) => (faults.some((id) => id in APART) ? CALM_BEFORE_APART : CALM);
 
-/** In seconds. */
+/**
+ * In seconds.
+ * @param {readonly string[]} faults
+ */
 export const shortestFor = (faults) =>
-  calmBefore(faults) + inTurn(faults).reduce((sum, id) => sum + FAULTS[id].seconds + CALM, 0);
+  calmBefore(faults) + inTurn(faults).reduce((sum, id) => sum + secondsOf(id) + CALM, 0);
 
 /**
  * Rounds of the faults that run one after the other, as many as there is time for, each round in
  * another order.
+ * @param {Plan} plan
+ * @returns {Turn[]}
  */
 function rounds({ seed, seconds, faults, gaps }) {
   const random = randomOf(seed, 'rounds');
   const calm = calmBefore(faults);
   const round = shortestFor(faults) - calm;
+  /** @type {Turn[]} */
   const found = [];
   if (round === 0) return found;
   for (let from = calm; from + round <= seconds; from += round) {
@@ -120,16 +163,17 @@ function rounds({ seed, seconds, faults, gaps }) {
     for (const fault of random.shuffled(inTurn(faults))) {
       found.push({
         at,
-        until: at + FAULTS[fault].seconds,
+        until: at + secondsOf(fault),
         fault,
         ...DETAILS[fault]?.(random, gaps),
       });
-      at += FAULTS[fault].seconds + CALM;
+      at += secondsOf(fault) + CALM;
     }
   }
   return found;
 }
 
+/** @type {Readonly<Record<string, (random: Random, gaps?: readonly string[]) => Partial<Planned>>>} */
 const DETAILS = {
   F02: (random, gaps = Object.keys(GAPS)) => ({ gaps: gaps.map((point) => gap(point, random)) }),
   F03: (random) => ({ victims: [random.pick(twins('payments')), random.pick(twins('orders'))] }),
@@ -142,16 +186,25 @@ const DETAILS = {
   }),
 };
 
+/**
+ * @param {string} point
+ * @param {Random} random
+ * @returns {Gap}
+ */
 function gap(point, random) {
-  const { of, all } = GAPS[point];
+  const known = GAPS[point];
+  if (!known) throw new Error(`there is no gap "${point}"`);
+  const { of, all } = known;
   return { point, victims: all ? of : [random.pick(of)], pass: 1 + random.below(MOST_PASSES) };
 }
 
+/** @param {string} name */
 export const serviceOf = (name) => name.replace(/-\d+$/, '');
 
 /**
  * The processes that F01 leaves alone during a fault: all in a power cut; else those of the fault,
  * and their twins, which must take over.
+ * @param {Pick<Planned, 'fault' | 'victims' | 'gaps'>} turn
  */
 export function sparedBy({ fault, victims = [], gaps = [] }) {
   if (fault === 'F17') return VICTIMS;
@@ -159,11 +212,20 @@ export function sparedBy({ fault, victims = [], gaps = [] }) {
   return VICTIMS.filter((name) => services.includes(serviceOf(name)));
 }
 
+/**
+ * @param {number} at
+ * @param {readonly Turn[]} turns
+ */
 const spared = (at, turns) =>
   turns
     .filter((turn) => at >= turn.at - KILL_EVERY && at < turn.until + KILL_EVERY)
     .flatMap(sparedBy);
 
+/**
+ * @param {Plan} plan
+ * @param {readonly Turn[]} turns
+ * @returns {Planned[]}
+ */
 function kills({ seed, seconds }, turns) {
   const random = randomOf(seed, 'kills');
   const times = Array.from(
@@ -176,6 +238,10 @@ function kills({ seed, seconds }, turns) {
   });
 }
 
+/**
+ * @param {Plan} plan
+ * @returns {Planned[]}
+ */
 function rubbish({ seed, seconds }) {
   const random = randomOf(seed, 'rubbish');
   const times = Array.from(
@@ -190,7 +256,11 @@ function rubbish({ seed, seconds }) {
   }));
 }
 
-/** [{ at, until?, fault, … }] in seconds from the beginning of the load, earliest first. */
+/**
+ * Earliest first.
+ * @param {Plan} options
+ * @returns {Planned[]}
+ */
 export function scheduleOf(options) {
   const turns = rounds(options);
   return [
@@ -200,6 +270,7 @@ export function scheduleOf(options) {
   ].sort((a, b) => a.at - b.at);
 }
 
+/** @param {Planned} planned */
 export function described({ at, until, fault, victim, victims, gaps, queue }) {
   const ends = gaps
     ?.map(({ point, pass, victims: those }) => `${those.join(' or ')} at ${point}:${pass}`)
@@ -209,6 +280,6 @@ export function described({ at, until, fault, victim, victims, gaps, queue }) {
     victims?.join(' and ') ??
     ends ??
     (queue && `rubbish into ${queue}`) ??
-    FAULTS[fault].what;
+    faultOf(fault).what;
   return `${at.toFixed(1).padStart(6)} s  ${fault}  ${whom}${until ? `, until ${until.toFixed(1)} s` : ''}`;
 }

@@ -11,6 +11,10 @@ import { hasExited, isReady, ready, runIn } from '../tools/shop/launched-shop.mj
 import { applyEdit } from './edits.mjs';
 import { SCALE } from './schedule.mjs';
 
+/** @import { ChildProcess } from 'node:child_process' */
+/** @import { ProcessIdentity } from '../tools/dev/process-tree.mjs' */
+/** @import { Edit } from './edits.mjs' */
+
 const COPIED = [
   'chaos',
   'apps',
@@ -31,21 +35,27 @@ const READY_WITHIN_MS = 150_000;
 export const CIRCUMSTANCES = '.data/circumstances';
 
 export class Shop {
+  /** @type {ChildProcess | undefined} */
   #launcher;
-  /** Every pid that got a SIGKILL from here. */
+  /**
+   * Every pid that got a SIGKILL from here.
+   * @type {Set<number>}
+   */
   #killed = new Set();
 
   /** Where its PostgreSQL will listen. */
   postgresPort = Number(process.env.PARLEY_POSTGRES_PORT ?? 15432);
 
   /**
-   * @param nodeFlags for every process, to load a plant
-   * @param edits changes to the sources of the copy
+   * @param {object} [options]
+   * @param {string} [options.nodeFlags] for every process, to load a plant
+   * @param {readonly Edit[]} [options.edits] changes to the sources of the copy
    */
   constructor({ nodeFlags, edits = [] } = {}) {
     this.nodeFlags = nodeFlags;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-'));
     fs.chmodSync(this.dir, 0o755); // PostgreSQL may run as another user
+    /** @type {fs.CopySyncOptions} */
     const keep = {
       recursive: true,
       preserveTimestamps: true,
@@ -84,20 +94,37 @@ export class Shop {
     await this.allReady();
   }
 
-  allReady(withinMs = READY_WITHIN_MS) {
-    return ready(this.#launcher, { log: this.log, withinMs, isReady: () => this.isReady() });
+  /** Resolves when every process is ready, also those that start again. */
+  async allReady(withinMs = READY_WITHIN_MS) {
+    return ready(this.#running(), { log: this.log, withinMs, isReady: () => this.isReady() });
+  }
+
+  #running() {
+    if (!this.#launcher) throw new Error('The shop was not started.');
+    return this.#launcher;
   }
 
   isReady() {
     const run = this.run();
-    return run?.launcher.pid === this.#launcher.pid && isReady(run);
+    return run?.launcher.pid === this.#running().pid && isReady(run);
   }
 
   run() {
     return runIn(this.dir);
   }
 
-  /** The pid that got the signal; undefined when there was none, for example between two starts. */
+  /** What runs now. @throws while nothing does */
+  launched() {
+    const run = this.run();
+    if (!run) throw new Error(`Nothing runs in ${this.dir}.`);
+    return run;
+  }
+
+  /**
+   * The pid that got the signal; undefined when there was none, for example between two starts.
+   * @param {string} name
+   * @param {NodeJS.Signals} signal
+   */
   signal(name, signal) {
     const instance = this.run()?.instances[name];
     if (!instance?.pid || !isSame(instance)) return undefined;
@@ -106,23 +133,36 @@ export class Shop {
     return instance.pid;
   }
 
+  /** @param {number} pid */
   wasKilled(pid) {
     return this.#killed.has(pid);
   }
 
-  /** The environment of a process from its next start on. Without `variables`: the usual one. */
+  /**
+   * The environment of a process from its next start on.
+   * @param {string} name
+   * @param {NodeJS.ProcessEnv} [variables] without: the usual one
+   */
   setEnvironment(name, variables) {
     if (variables) fs.writeFileSync(this.#circumstance(name), JSON.stringify(variables));
     else fs.rmSync(this.#circumstance(name), { force: true });
   }
 
-  /** … for its next start only. */
+  /**
+   * The environment of a process for its next start only.
+   * @param {string} name
+   * @param {NodeJS.ProcessEnv} variables
+   */
   setEnvironmentOnce(name, variables) {
     fs.rmSync(this.#circumstance(`${name}.armed`), { force: true });
     fs.writeFileSync(this.#circumstance(`${name}.once`), JSON.stringify(variables));
   }
 
-  /** {pid, started} of the process that was started with it. */
+  /**
+   * The process that was started with it.
+   * @param {string} name
+   * @returns {ProcessIdentity | undefined}
+   */
   startedWithIt(name) {
     try {
       return JSON.parse(fs.readFileSync(this.#circumstance(`${name}.armed`), 'utf8'));
@@ -131,38 +171,44 @@ export class Shop {
     }
   }
 
+  /** @param {string} name */
   forgetEnvironmentOnce(name) {
     for (const which of ['once', 'armed'])
       fs.rmSync(this.#circumstance(`${name}.${which}`), { force: true });
   }
 
+  /** @param {string} name */
   #circumstance(name) {
     return path.join(this.dir, CIRCUMSTANCES, `${name}.json`);
   }
 
+  /** @param {string} name */
   logSize(name) {
     return fs.statSync(this.#log(name), { throwIfNoEntry: false })?.size ?? 0;
   }
 
-  /** The log of a process, from this byte on. */
+  /**
+   * The log of a process, from this byte on.
+   * @param {string} name
+   * @param {number} place
+   */
   logFrom(name, place) {
     return fs.readFileSync(this.#log(name)).subarray(place).toString('utf8');
   }
 
+  /** @param {string} name */
   #log(name) {
     return path.join(this.dir, '.data/logs', `${name}.log`);
   }
 
   /** Everything at once, PostgreSQL included. */
   async powerCut() {
-    const victims = [this.#launcher.pid];
-    tryKill(this.#launcher.pid, 'SIGKILL'); // first: it would start the others again
-    const run = this.run();
-    victims.push(
-      ...Object.values(run.instances)
-        .filter((instance) => instance.pid && isSame(instance))
-        .map(({ pid }) => pid),
-      run.postgresPid,
+    const launcher = this.#running().pid;
+    tryKill(launcher, 'SIGKILL'); // first: it would start the others again
+    const run = this.launched();
+    const instances = Object.values(run.instances).filter(isSame);
+    const victims = [launcher, ...instances.map(({ pid }) => pid), run.postgresPid].filter(
+      (pid) => pid !== undefined,
     );
     for (const pid of victims) tryKill(pid, 'SIGKILL');
     for (const until = Date.now() + 10_000; Date.now() < until && victims.some(isAlive);)
@@ -184,6 +230,7 @@ export class Shop {
   /**
    * After `stop`: the copy and its data are gone; logs are worth keeping only when something was
    * found.
+   * @param {string} [keepLogsIn]
    */
   remove(keepLogsIn) {
     if (keepLogsIn) {

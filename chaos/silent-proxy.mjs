@@ -3,20 +3,33 @@
 import net from 'node:net';
 import { once } from 'node:events';
 
+/** @typedef {{ client: net.Socket, server: net.Socket, silent: boolean }} Pair */
+
 export class SilentProxy {
+  /** @type {Set<Pair>} */
   #pairs = new Set();
+  /** @type {net.Server} */
   #server;
+  /** Bytes that did not arrive. */
   swallowed = 0;
 
+  /** @param {number} port of PostgreSQL */
+  constructor(port) {
+    this.#server = net.createServer((client) => this.#join(client, port));
+  }
+
+  /** @param {number} port of PostgreSQL */
   static async before(port) {
-    const proxy = new SilentProxy();
-    proxy.#server = net.createServer((client) => proxy.#join(client, port)).listen(0, '127.0.0.1');
+    const proxy = new SilentProxy(port);
+    proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
   }
 
   get port() {
-    return this.#server.address().port;
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('it does not listen');
+    return address.port;
   }
 
   /** How many connections fell silent. */
@@ -36,6 +49,10 @@ export class SilentProxy {
     for (const pair of this.#pairs) this.#end(pair);
   }
 
+  /**
+   * @param {net.Socket} client
+   * @param {number} port
+   */
   #join(client, port) {
     const server = net.connect(port, '127.0.0.1');
     const pair = { client, server, silent: false };
@@ -44,6 +61,11 @@ export class SilentProxy {
     this.#carry(pair, server, client);
   }
 
+  /**
+   * @param {Pair} pair
+   * @param {net.Socket} from
+   * @param {net.Socket} to
+   */
   #carry(pair, from, to) {
     from.on('data', (data) => {
       if (pair.silent) this.swallowed += data.length;
@@ -54,6 +76,7 @@ export class SilentProxy {
       from.on(event, () => pair.silent || this.#end(pair)); // it carries no end either
   }
 
+  /** @param {Pair} pair */
   #end(pair) {
     this.#pairs.delete(pair);
     for (const socket of [pair.client, pair.server]) socket.destroy();

@@ -1,6 +1,10 @@
 // The state after a run: the books of the payment provider, the mails, and the services' own books.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readBooks, withDatabase } from '../tools/shop/books-read.mjs';
+import { messageOf } from '../tools/terminal/errors.mjs';
+
+/** @import { Run } from '../tools/dev/run-file.mjs' */
+/** @import { DeadRow, LoggedEvent, Rest, Sinks } from './record.mjs' */
 
 /** In the order in which subscriptions read them. */
 const EVENTS = `select e.id::text, e.contract, e.key, e.message, convert_from(e.body, 'UTF8')::json as body
@@ -16,26 +20,27 @@ const OPEN = `select (select count(*)::int from orders.order_view where finished
   (select count(*)::int from orders.saga where ended_at is null) as sagas,
   (select count(*)::int from orders.order_view) - (select count(*)::int from insights.order_fact where finished_at is not null and mails > 0) as figures`;
 
+const REDELIVERIES = 'select count(*)::int as count from chaos.redelivery';
+
 /** Longest wait for rest in milliseconds, even with progress. */
 const LONGEST = 1_200_000;
 
 /**
  * Asks until all is at rest, or there was no progress for so long: a slow machine may take its
  * time, a stuck message may not.
- * @returns { atRest, after, stoodStill, waiting }: seconds since healing, and the longest time
- * without progress
+ * @param {Run} run
+ * @param {number} milliseconds
+ * @param {(text: string) => void} say
+ * @returns {Promise<Rest>}
  */
 export async function rest(run, milliseconds, say) {
   const began = Date.now();
   let [moved, fewest, stoodStill] = [began, Infinity, 0];
-  for (let open, looks = 0; ; await sleep(1000)) {
-    open = await withDatabase(run, async (rows) => ({
-      ...(await rows(OPEN))[0],
-      ...(await rows(LEFT))[0],
-    })).catch((error) => ({ unreachable: error.message }));
+  for (let looks = 0; ; await sleep(1000)) {
+    const open = await stillOpen(run);
     const waiting = Object.entries(open).filter(([, count]) => count !== 0);
     const now = Date.now();
-    const left = open.unreachable ? Infinity : waiting.reduce((sum, [, count]) => sum + count, 0);
+    const left = waiting.reduce((sum, [, count]) => sum + (Number(count) || Infinity), 0);
     stoodStill = Math.max(stoodStill, now - moved);
     if (left < fewest) [fewest, moved] = [left, now];
     const after = (now - began) / 1000;
@@ -53,6 +58,22 @@ export async function rest(run, milliseconds, say) {
   }
 }
 
+/**
+ * What is under way, by its sort; the reason where the database cannot be asked.
+ * @param {Run} run
+ * @returns {Promise<Record<string, number | string>>}
+ */
+function stillOpen(run) {
+  return withDatabase(run, async (rows) => ({
+    ...(await rows(OPEN))[0],
+    ...(await rows(LEFT))[0],
+  })).catch((error) => ({ unreachable: messageOf(error) }));
+}
+
+/**
+ * @param {Run} run
+ * @returns {Promise<Sinks>}
+ */
 export function readSinks(run) {
   return withDatabase(run, async (rows) => ({
     ...(await readBooks(rows, run)),
@@ -60,7 +81,7 @@ export function readSinks(run) {
     dead: await rows(
       'select q.name as queue, d.message_id, d.contract, d.error, d.cause from parley.dead d join parley.queue q on q.id = d.queue',
     ),
-    left: (await rows(LEFT))[0],
-    redeliveries: (await rows('select count(*)::int as count from chaos.redelivery'))[0].count,
+    left: (await rows(LEFT))[0] ?? {},
+    redeliveries: Number((await rows(REDELIVERIES))[0]?.['count']),
   }));
 }

@@ -20,13 +20,18 @@ export function faketime() {
     .find((file) => fs.existsSync(file));
 }
 
+/** @param {string} place */
 const foldersIn = (place) =>
   fs
     .readdirSync(place, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => path.join(place, name));
 
-/** Environment of a process that reads its clock's error, in seconds, from `file` each second. */
+/**
+ * Environment of a process that reads its clock's error, in seconds, from `file` each second.
+ * @param {string} file
+ * @param {string} library
+ */
 export const skewedBy = (file, library) => ({
   LD_PRELOAD: library,
   FAKETIME_TIMESTAMP_FILE: file,
@@ -36,7 +41,11 @@ export const skewedBy = (file, library) => ({
   NO_FAKE_STAT: '1',
 });
 
-/** Writes another file and renames it, so that no process reads half of it. */
+/**
+ * Writes another file and renames it, so that no process reads half of it.
+ * @param {string} file
+ * @param {number} seconds
+ */
 export function setSkew(file, seconds) {
   fs.writeFileSync(`${file}.new`, `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}\n`);
   fs.renameSync(`${file}.new`, file);

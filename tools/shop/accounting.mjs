@@ -21,13 +21,20 @@
  * @property {number} total
  * @property {Line[]} lines
  * @property {HistoryLine[]} history
- * @property {Date} placed_at
- * @property {Date | null} finished_at
+ * @property {Time} placed_at
+ * @property {Time | null} finished_at
  */
 
-/** @typedef {{ at: string, what: string, by: string }} HistoryLine */
+/**
+ * The record of a run, which is JSON, has it as text.
+ * @typedef {Date | string} Time
+ */
 
-/** @typedef {{ key: string, stage: string, ended_at: Date | null, history: unknown }} SagaRow */
+/** @typedef {{ number: number, at: string, what: string, by: string }} HistoryLine */
+
+/** @typedef {{ from?: string, to: string }} SagaStep */
+
+/** @typedef {{ key: string, stage: string, ended_at: Time | null, history: SagaStep[] }} SagaRow */
 
 /**
  * @typedef {object} StockRow
@@ -65,6 +72,8 @@
  * @property {'charge' | 'refund'} kind
  * @property {string} key the idempotency key: the order before a colon
  * @property {string} [charge] of a refund: the key of its charge
+ * @property {string} [reference] of a charge: the order
+ * @property {string} [token] of a charge: the card
  * @property {string} status
  * @property {number} amount
  * @property {string} at
