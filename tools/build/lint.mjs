@@ -15,7 +15,7 @@ const { values } = commandLine(HELP, { options: { fix: { type: 'boolean' } } });
 const run = (program, ...args) =>
   spawnSync(process.execPath, [program, ...args], {
     stdio: ['ignore', program.includes('nx') ? 'ignore' : 'inherit', 'inherit'],
-  }).status;
+  }).status ?? 1; // null: ended by a signal
 
 const format = run(
   'node_modules/prettier/bin/prettier.cjs',
