@@ -40,18 +40,25 @@ const { values: options } = commandLine(HELP, {
     plant: { type: 'string' },
   },
 });
+/** @param {'seed' | 'kills' | 'failpoints' | 'from'} name */
 const number = (name) => wholeNumber(name, options[name]);
 const seed = number('seed');
 const until = Date.now() + minutes(options.minutes) * 60_000;
 const [kills, failPoints, first] = [number('kills'), number('failpoints'), number('from')];
 
-/** Half a minute is enough for a look. */
+/**
+ * Half a minute is enough for a look.
+ * @param {string} text
+ */
 function minutes(text) {
   const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   return Number.isNaN(number) ? wholeNumber('minutes', text) : number;
 }
 
-/** Mulberry32. */
+/**
+ * Mulberry32.
+ * @param {number} state
+ */
 function randomOf(state) {
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -61,7 +68,24 @@ function randomOf(state) {
   };
 }
 
-/** Who dies where, and which part of the deaths it gets. */
+/** @import { CampaignOptions, CrashSite, Plant } from '../../libs/parley/conformance/src/crash/index.js' */
+/** @typedef {typeof import('../../libs/parley/conformance/src/crash/index.js')} Kit */
+
+/**
+ * @typedef {object} Plan
+ * @property {string} title
+ * @property {'own database' | 'another database'} where
+ * @property {'CONSUMER' | 'SENDER'} victim
+ * @property {number} share of the deaths
+ * @property {readonly Plant[]} plants
+ */
+
+/** @typedef {Awaited<ReturnType<typeof run>>} Report */
+
+/**
+ * Who dies where, and which part of the deaths it gets.
+ * @type {readonly Plan[]}
+ */
 const CAMPAIGNS = [
   {
     title: 'consumer, its messages in its database',
@@ -86,8 +110,14 @@ const CAMPAIGNS = [
   },
 ];
 
+/**
+ * @param {Plan} plan
+ * @param {number} index
+ */
 async function run({ title, where, victim, share }, index) {
+  /** @type {Kit} */
   const kit = require('./libs/parley/conformance/src/crash/index.js');
+  /** @type {{ postgresSite: (where: Plan['where']) => Promise<CrashSite> }} */
   const { postgresSite } = require(path.resolve(PLACE));
   const site = await postgresSite(where);
   const campaign = new kit.Campaign({
@@ -98,10 +128,10 @@ async function run({ title, where, victim, share }, index) {
     kills: Math.round(kills * share),
     failPoints: Math.round(failPoints * share),
     from: Math.round(first * share),
-    plant: options.plant,
-    steps: options.steps?.split(','),
+    plant,
+    ...stepsOf(kit, kit[victim], site),
     over: () => Date.now() > until,
-    progress: (text) => progress(title, text),
+    progress: (/** @type {string} */ text) => progress(title, text),
   });
   try {
     return { title, ...(await campaign.run()) };
@@ -110,13 +140,48 @@ async function run({ title, where, victim, share }, index) {
   }
 }
 
+/** A step that no victim takes would end none, and the run would say that all is well. */
+function checkSteps() {
+  /** @type {Kit} */
+  const kit = require('./libs/parley/conformance/src/crash/index.js');
+  /** @type {readonly CampaignOptions['victim'][]} */
+  const victims = [kit.SENDER, kit.CONSUMER];
+  /** @type {readonly string[]} */
+  const known = victims.flatMap((victim) => kit.stepsOf(victim, true));
+  const unknown = options.steps?.split(',').find((step) => !known.includes(step));
+  if (unknown === undefined) return;
+  fs.rmSync(ONE_FILE, { recursive: true });
+  console.error(
+    `There is no step "${unknown}": it is one of ${[...new Set(known)].sort().join(', ')}.`,
+  );
+  process.exit(2);
+}
+
+/**
+ * The steps of --steps that this victim takes. If it takes none, it is only killed.
+ * @param {Kit} kit
+ * @param {CampaignOptions['victim']} victim
+ * @param {CrashSite} site
+ */
+function stepsOf(kit, victim, site) {
+  const wanted = options.steps?.split(',');
+  if (!wanted) return {};
+  const steps = kit.stepsOf(victim, site.relays).filter((step) => wanted.includes(step));
+  return steps.length > 0 ? { steps } : { failPoints: 0 };
+}
+
 let shown = 0;
+/**
+ * @param {string} title
+ * @param {string} text
+ */
 function progress(title, text) {
   if (Date.now() - shown < 5_000) return;
   shown = Date.now();
   console.log(`${title}: ${text}`);
 }
 
+/** @param {readonly Report[]} results */
 function print(results) {
   for (const { title, kills, cut, ends, said, effects, faults, milliseconds } of results) {
     console.log(`\n${title} (${Math.round(milliseconds / 1000)} s)`);
@@ -134,7 +199,8 @@ function print(results) {
 }
 
 const PLANTS = CAMPAIGNS.flatMap(({ plants }) => plants);
-if (options.plant && !PLANTS.includes(options.plant)) {
+const plant = PLANTS.find((one) => one === options.plant);
+if (options.plant && !plant) {
   console.error(`There is no plant "${options.plant}": it is one of ${PLANTS.join(', ')}.`);
   process.exit(2);
 }
@@ -142,13 +208,14 @@ const { files } = await build(OUT, { withFixtures: true });
 execFileSync(process.execPath, ['tools/build/one-file.cjs', ONE_FILE, WORKER, PLACE], {
   stdio: 'inherit',
 });
+checkSteps();
 console.log(
   `${files} files compiled; seed ${seed}${options.plant ? `; planted: ${options.plant}` : ''}`,
 );
 const postgres = await useTestPostgres();
 process.env.PARLEY_TEST_POSTGRES = postgres.url;
 try {
-  const chosen = CAMPAIGNS.filter(({ plants }) => !options.plant || plants.includes(options.plant));
+  const chosen = CAMPAIGNS.filter(({ plants }) => !plant || plants.includes(plant));
   const results = await Promise.all(chosen.map(run));
   print(results);
   process.exitCode = results.every(({ faults }) => faults.length === 0) ? 0 : 1;
