@@ -10,6 +10,10 @@ const roots = FOLDERS.flatMap((folder) =>
   readdirSync(join(__dirname, folder)).map((name) => join(__dirname, folder, name)),
 ).filter((root) => existsSync(join(root, 'project.json')));
 
+/**
+ * @param {string} root
+ * @returns {string}
+ */
 const nameOf = (root) => JSON.parse(readFileSync(join(root, 'project.json'), 'utf8')).name;
 const { testMatch: _everySpec, ...shared } = preset;
 

@@ -38,10 +38,10 @@ describe('the identity provider for development', () => {
     jwtVerify(token, createRemoteJWKSet(new URL(provider.keysUrl)), { issuer: provider.issuer });
 
   it('gives an operator a token with the role, for operations alone', async () => {
-    for (const [name, role] of [
+    for (const [name, role] of /** @type {const} */ ([
       ['otto', 'operator'],
       ['vera', 'viewer'],
-    ]) {
+    ])) {
       const { token, expiresAt } = await (await tokenOf(name, 'operations')).token;
       const { payload, protectedHeader } = await claimsOf(token);
       assert.equal(protectedHeader.typ, 'at+jwt');
@@ -88,7 +88,7 @@ describe('the identity provider for development', () => {
         resource: AUDIENCES[audience],
       }),
     });
-    const { verification_uri_complete: url, user_code: code } = await response.json();
+    const { verification_uri_complete: url, user_code: code } = JSON.parse(await response.text());
     return { url, code };
   }
 });

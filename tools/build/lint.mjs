@@ -12,6 +12,10 @@ const HELP = `npm run lint [-- options]      format, links of the documentation,
   --help`;
 
 const { values } = commandLine(HELP, { options: { fix: { type: 'boolean' } } });
+/**
+ * @param {string} program
+ * @param {...string} args
+ */
 const run = (program, ...args) =>
   spawnSync(process.execPath, [program, ...args], {
     stdio: ['ignore', program.includes('nx') ? 'ignore' : 'inherit', 'inherit'],

@@ -6,11 +6,16 @@ import path from 'node:path';
 import { instancesOf, OPERATIONS_FILE as FILE } from '../topology/environment.mjs';
 import { topology } from '../topology/topology.mjs';
 
-/** @import { Instance, Scale } from '../topology/environment.mjs' */
+/** @import { Scale } from '../topology/environment.mjs' */
 
 /**
  * URLs by the service whose instances they are.
  * @typedef {Record<string, string[]>} Addresses
+ */
+
+/**
+ * An instance of a service, whether the topology knows it or not.
+ * @typedef {{ service: string, operationsUrl: string }} Address
  */
 
 /** @returns {Addresses | undefined} */
@@ -49,7 +54,7 @@ export function writeAddresses(scale = {}) {
 }
 
 /**
- * @param {Pick<Instance, 'service' | 'operationsUrl'>} instance
+ * @param {Address} instance
  * @param {boolean} beside whether a start runs: else the addresses of an earlier one are forgotten
  */
 export function addAddress({ service, operationsUrl: url }, beside) {
@@ -58,7 +63,7 @@ export function addAddress({ service, operationsUrl: url }, beside) {
   write({ ...others, [service]: [...new Set([...urls, url])] });
 }
 
-/** @param {Pick<Instance, 'service' | 'operationsUrl'>} instance */
+/** @param {Address} instance */
 export function removeAddress({ service, operationsUrl: url }) {
   const { [service]: urls = [], ...others } = readAddresses() ?? {};
   write({ ...others, [service]: urls.filter((one) => one !== url) });

@@ -4,7 +4,10 @@ import { loginToken } from '../auth/login-file.mjs';
 import { readAddresses } from './operations-file.mjs';
 import { readRun } from './run-file.mjs';
 
-/** Undefined when nothing runs here. */
+/**
+ * Undefined when nothing runs here.
+ * @returns {{ addresses: Record<string, string[]>, token?: string } | undefined}
+ */
 export function placeHere() {
   const run = readRun();
   if (!run) return undefined;

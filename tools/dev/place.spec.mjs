@@ -6,7 +6,9 @@ import { after, before, test } from 'node:test';
 import { forgetLogins, keepLogin } from '../auth/login-file.mjs';
 import { addAddress, removeAddress, writeAddresses } from './operations-file.mjs';
 import { placeHere } from './place.mjs';
-import { removeRun, writeRun } from './run-file.mjs';
+import { identity, removeRun, writeRun } from './run-file.mjs';
+
+const NOWHERE = 'http://127.0.0.1:1';
 
 const former = process.cwd();
 
@@ -23,9 +25,22 @@ test('without a run file nothing runs here', () => {
 });
 
 test('the instances and the token are those of the start that runs here', () => {
-  writeRun({ operationsToken: 'token-of-the-running-start' });
-  const { addresses, token } = placeHere();
-  assert.match(addresses.orders[0], /^http:\/\/127\.0\.0\.1:\d+$/);
+  writeRun({
+    operationsToken: 'token-of-the-running-start',
+    launcher: identity(process.pid),
+    basePort: 1,
+    environment: {},
+    providerUrl: NOWHERE,
+    mailUrl: NOWHERE,
+    databaseUrl: NOWHERE,
+    commandsUrl: NOWHERE,
+    broadcastsUrl: NOWHERE,
+    eventsUrl: NOWHERE,
+    postgresPid: undefined,
+    instances: {},
+  });
+  const { addresses, token } = placeHere() ?? {};
+  assert.match(addresses?.['orders']?.[0] ?? '', /^http:\/\/127\.0\.0\.1:\d+$/);
   assert.equal(token, 'token-of-the-running-start');
 });
 
@@ -43,11 +58,12 @@ test('the token is that of the operator who logged in, until it is over or a sta
 
 test('an instance that joined while it runs is known, until it leaves', () => {
   addAddress({ service: 'loyalty', operationsUrl: 'http://127.0.0.1:4700' }, true);
-  assert.deepEqual(placeHere().addresses.loyalty, ['http://127.0.0.1:4700']);
-  const { orders } = placeHere().addresses;
+  assert.deepEqual(placeHere()?.addresses['loyalty'], ['http://127.0.0.1:4700']);
+  const orders = placeHere()?.addresses['orders'];
+  assert.ok(orders);
   removeAddress({ service: 'loyalty', operationsUrl: 'http://127.0.0.1:4700' });
-  assert.deepEqual(placeHere().addresses.loyalty, []);
-  assert.deepEqual(placeHere().addresses.orders, orders);
+  assert.deepEqual(placeHere()?.addresses['loyalty'], []);
+  assert.deepEqual(placeHere()?.addresses['orders'], orders);
   removeRun();
   assert.equal(placeHere(), undefined);
 });

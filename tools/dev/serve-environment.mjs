@@ -7,7 +7,7 @@ import { operationsToken } from './operations-token.mjs';
 
 /**
  * The variables of the running start, unless this shell has its own.
- * @param {Run | undefined} run
+ * @param {Pick<Run, 'environment' | 'operationsToken'> | undefined} run
  * @param {Instance} instance
  * @param {Record<string, string>} databaseUrls
  * @returns {NodeJS.ProcessEnv}
@@ -24,7 +24,7 @@ export function environmentBeside(run, instance, databaseUrls) {
 
 /**
  * Alone, operations ask for none, unless this shell has one: it listens on loopback.
- * @param {Run | undefined} run
+ * @param {Pick<Run, 'operationsToken'> | undefined} run
  */
 function tokenBeside(run) {
   const token = run && operationsToken(run);

@@ -4,10 +4,9 @@ import { instanceOf } from '../topology/environment.mjs';
 import { topology } from '../topology/topology.mjs';
 import { environmentBeside } from './serve-environment.mjs';
 
-const orders = instanceOf(
-  topology.find(({ name }) => name === 'orders'),
-  1,
-);
+const inTopology = topology.find(({ name }) => name === 'orders');
+assert.ok(inTopology);
+const orders = instanceOf(inTopology, 1);
 const databaseUrls = { orders: 'postgres://orders@127.0.0.1:5432/parley' };
 /** As `npm start -- --on rabbitmq` at other ports writes it down. */
 const run = {

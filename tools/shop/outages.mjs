@@ -10,6 +10,9 @@ import { OUTAGES } from './outages/harm.mjs';
 import { statusTable } from './outages/table.mjs';
 import { table } from '../terminal/progress.mjs';
 import { readRun } from '../dev/run-file.mjs';
+import { codeOf, messageOf } from '../terminal/errors.mjs';
+
+/** @import { Answer } from './outages/table.mjs' */
 
 process.chdir(path.resolve(import.meta.dirname, '../..'));
 
@@ -29,7 +32,7 @@ const options = readOptions();
 const run = () =>
   readRun() ?? fail('Parley is not running: type "npm start" in another terminal first.');
 const gateway = run().gatewayUrl;
-const orderId = (await place().then((response) => response.json())).orderId;
+const { orderId } = JSON.parse(await place().then((response) => response.text()));
 const results = [];
 for (const name of options.names) results.push({ name, ...(await tried(name)) });
 console.log(statusTable(results, options.markdown, table));
@@ -50,6 +53,7 @@ function routes() {
   };
 }
 
+/** @param {string} url */
 function get(url) {
   return fetch(`${gateway}${url}`, {
     headers: asCustomer,
@@ -81,7 +85,11 @@ function place() {
   });
 }
 
-/** What became of one request: its status, or how it failed. */
+/**
+ * The outcome of one request: its status, or how it failed.
+ * @param {[route: string, ask: () => Promise<Response>]} question
+ * @returns {Promise<Answer>}
+ */
 async function asked([route, ask]) {
   const began = performance.now();
   try {
@@ -91,26 +99,38 @@ async function asked([route, ask]) {
   } catch (error) {
     return {
       route,
-      status: error.name === 'TimeoutError' ? 'no answer' : (error.cause?.code ?? error.name),
+      status: failureOf(error),
       took: performance.now() - began,
     };
   }
 }
 
+/** @param {unknown} error */
+function failureOf(error) {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer';
+  return codeOf(error.cause) ?? error.name;
+}
+
 /** At an even pace until it is told to stop; resolves when the last one is answered. */
 function asking() {
   const all = Object.entries(routes());
+  /** @type {Promise<Answer>[]} */
   const answers = [];
   let turn = 0;
-  const timer = setInterval(
-    () => answers.push(asked(all[turn++ % all.length])),
-    1000 / options.rate,
-  );
+  const ask = () => {
+    const question = all[turn++ % all.length];
+    if (question) answers.push(asked(question));
+  };
+  const timer = setInterval(ask, 1000 / options.rate);
   return { stop: () => (clearInterval(timer), Promise.all(answers)) };
 }
 
+/** @param {string} name */
 async function tried(name) {
-  const { begin, skip } = OUTAGES[name];
+  const outage = OUTAGES[name];
+  if (!outage) throw new Error(`There is no outage "${name}".`);
+  const { begin, skip } = outage;
   const why = skip?.(run());
   if (why) return { during: [], recovered: why };
   console.log(`${name} …`);
@@ -126,11 +146,14 @@ async function tried(name) {
   return { during, recovered };
 }
 
-/** Every route answers as in good times. */
+/**
+ * Resolves when every route answers as in good times.
+ * @param {number} ended
+ */
 async function recoveredAfter(ended) {
   while (performance.now() - ended < RECOVERED_WITHIN_MS) {
     const answers = await Promise.all(Object.entries(routes()).map(asked));
-    if (answers.every(({ status }) => status < 300 || status === 404))
+    if (answers.every(({ status }) => Number(status) < 300 || status === 404))
       return `${((performance.now() - ended) / 1000).toFixed(1)} s`;
     await sleep(200);
   }
@@ -138,7 +161,8 @@ async function recoveredAfter(ended) {
 }
 
 function readOptions() {
-  const text = (of) => ({ type: 'string', default: of });
+  /** @param {string} of */
+  const text = (of) => /** @type {const} */ ({ type: 'string', default: of });
   try {
     const { values } = parseArgs({
       options: {
@@ -155,7 +179,7 @@ function readOptions() {
     }
     const names = values.only?.split(',') ?? Object.keys(OUTAGES);
     for (const name of names) if (!OUTAGES[name]) throw new Error(`There is no outage "${name}".`);
-    for (const name of ['seconds', 'rate'])
+    for (const name of /** @type {const} */ (['seconds', 'rate']))
       if (!/^[1-9]\d{0,2}$/.test(values[name]))
         throw new Error(
           `--${name} is "${values[name]}", but must be a whole number from 1 to 999.`,
@@ -167,10 +191,14 @@ function readOptions() {
       markdown: values.markdown,
     };
   } catch (error) {
-    return fail(`${error.message}\n\n${HELP}`);
+    return fail(`${messageOf(error)}\n\n${HELP}`);
   }
 }
 
+/**
+ * @param {string} why
+ * @returns {never}
+ */
 function fail(why) {
   console.error(why);
   process.exit(1);

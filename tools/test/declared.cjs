@@ -13,10 +13,10 @@ Object.assign(globalThis, {
   afterAll: nothing,
   beforeEach: nothing,
   afterEach: nothing,
-});
-globalThis.describe = Object.assign((_name, body) => body(), {
-  each: () => nothing,
-  skip: nothing,
+  describe: Object.assign((/** @type {string} */ _name, /** @type {() => void} */ body) => body(), {
+    each: () => nothing,
+    skip: nothing,
+  }),
 });
 
 const specs = readdirSync(TRANSPORTS).flatMap((name) => {
@@ -29,7 +29,7 @@ const specs = readdirSync(TRANSPORTS).flatMap((name) => {
 });
 for (const spec of specs) {
   // A technology that is not reached declares all the same.
-  for (const [, name] of readFileSync(spec, 'utf8').matchAll(/process\.env\.(\w+_URL)/g))
+  for (const [, name = ''] of readFileSync(spec, 'utf8').matchAll(/process\.env\.(\w+_URL)/g))
     process.env[name] ??=
       `${name.slice(0, -4).toLowerCase()}://key:secret@127.0.0.1:1?insecure=true`;
   require(join(process.cwd(), spec));

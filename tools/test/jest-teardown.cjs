@@ -1,1 +1,3 @@
-module.exports = async () => globalThis.releaseTestPostgres?.();
+/** @type {typeof globalThis & { releaseTestPostgres?: () => Promise<void> }} */
+const shared = globalThis;
+module.exports = async () => shared.releaseTestPostgres?.();

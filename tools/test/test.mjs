@@ -35,8 +35,9 @@ const isWhole = args.length === 0;
 const UNSTEADY_AT_MOST = 5;
 const total = path.join(os.tmpdir(), `parley-test-total-${process.pid}`);
 
+/** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
-for (const signal of ['SIGINT', 'SIGTERM'])
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
   process.on(signal, () => {
     for (const child of running) endGroup(child, signal);
   });
@@ -44,8 +45,11 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 /**
  * Jest leaves its workers to themselves when it is stopped, and one may be blocked: the whole group
  * goes.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {NodeJS.Signals} signal
  */
 function endGroup(child, signal) {
+  if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch {
@@ -53,6 +57,12 @@ function endGroup(child, signal) {
   }
 }
 
+/**
+ * @param {string} program
+ * @param {readonly string[]} flags
+ * @param {NodeJS.ProcessEnv} [env]
+ * @returns whether it exited with 0
+ */
 async function run(program, flags, env = {}) {
   const child = spawn(process.execPath, [program, ...flags], {
     stdio: 'inherit',
@@ -78,7 +88,7 @@ async function plainSpecs() {
   const files = ['tools', 'chaos']
     .flatMap((folder) =>
       fs
-        .readdirSync(folder, { recursive: true })
+        .readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.spec.mjs'))
         .map((name) => path.join(folder, name)),
     )
@@ -87,6 +97,7 @@ async function plainSpecs() {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const output = await text(child.stdout);
+  /** @param {string} what */
   const count = (what) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(output)?.[1] ?? 0);
   const [passed, failed] = [count('pass'), count('fail') + count('cancelled')];
   if (failed > 0 || passed === 0) console.log(output);
@@ -94,7 +105,19 @@ async function plainSpecs() {
   return { passed, failed: failed || (passed === 0 ? 1 : 0) };
 }
 
-/** @returns what Jest counted: { passed, failed, skipped, failures } */
+/**
+ * What Jest counted.
+ * @typedef {object} Counted
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ * @property {{ file: string, passed: number, failed: number }[]} failures
+ */
+
+/**
+ * @param {readonly string[]} flags
+ * @returns {Promise<Counted>}
+ */
 async function specs(flags) {
   const postgres = await useTestPostgres();
   try {
@@ -114,7 +137,11 @@ async function specs(flags) {
   }
 }
 
-/** The sum after a second look at what failed. */
+/**
+ * The sum after a second look at what failed.
+ * @param {Counted} first
+ * @returns {Promise<Counted>}
+ */
 async function secondLook(first) {
   let { passed, failed } = first;
   for (const one of first.failures) {
