@@ -8,8 +8,19 @@ import { poison } from './poison.mjs';
 
 process.chdir(path.dirname(import.meta.dirname));
 const OUT = '.data/bench/dist'; // of its own: a run must not change because somebody builds
+
+/** @typedef {'events' | 'keys' | 'rate' | 'pairs' | 'calls' | 'rounds' | 'concurrency'} NumberName */
+/** @typedef {'technologies' | 'resilience' | 'with'} TextName */
+/** @typedef {{ [name in NumberName]?: number } & { [name in TextName]?: string }} Options */
+
+/**
+ * @typedef {object} Bench
+ * @property {(dist: string, options: Options) => Promise<boolean>} run resolves with whether it holds
+ * @property {boolean} [onPostgres] whether it needs a PostgreSQL
+ */
+
+/** @type {Readonly<Record<string, Bench>>} */
 const BENCHES = { calls: { run: calls }, poison: { run: poison, onPostgres: true } };
-const NUMBERS = ['events', 'keys', 'rate', 'pairs', 'calls', 'rounds', 'concurrency'];
 
 const HELP = `npm run bench -- <name> [options]      measures side by side
 
@@ -29,23 +40,41 @@ const HELP = `npm run bench -- <name> [options]      measures side by side
 
 const { values, positionals } = commandLine(HELP, {
   allowPositionals: true,
-  options: Object.fromEntries(
-    [...NUMBERS, 'technologies', 'resilience', 'with'].map((name) => [name, { type: 'string' }]),
-  ),
+  options: {
+    events: { type: 'string' },
+    keys: { type: 'string' },
+    rate: { type: 'string' },
+    pairs: { type: 'string' },
+    calls: { type: 'string' },
+    rounds: { type: 'string' },
+    concurrency: { type: 'string' },
+    technologies: { type: 'string' },
+    resilience: { type: 'string' },
+    with: { type: 'string' },
+  },
 });
-const bench = BENCHES[positionals[0]];
+const bench = BENCHES[positionals[0] ?? ''];
 if (!bench) {
   console.error(
     `${positionals[0] ? `There is no bench "${positionals[0]}".` : 'Which bench?'}\n\n${HELP}`,
   );
   process.exit(2);
 }
-const options = Object.fromEntries(
-  Object.entries(values).map(([name, value]) => [
-    name,
-    NUMBERS.includes(name) ? wholeNumber(name, value, 1) : value,
-  ]),
-);
+/** @param {NumberName} name */
+const number = (name) => {
+  const text = values[name];
+  return text === undefined ? undefined : wholeNumber(name, text, 1);
+};
+const options = {
+  ...values,
+  events: number('events'),
+  keys: number('keys'),
+  rate: number('rate'),
+  pairs: number('pairs'),
+  calls: number('calls'),
+  rounds: number('rounds'),
+  concurrency: number('concurrency'),
+};
 await build(OUT, { withFixtures: true });
 const postgres = bench.onPostgres ? await useTestPostgres() : undefined;
 if (postgres) process.env.PARLEY_TEST_POSTGRES = postgres.url;

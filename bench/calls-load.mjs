@@ -17,6 +17,7 @@ export const request = {
   })),
 };
 
+/** @param {z.infer<typeof Request>} request */
 export const answer = ({ orderId, lines }) => ({
   orderId,
   total: lines.reduce((sum, { quantity }) => sum + quantity, 0),
@@ -34,10 +35,12 @@ function used() {
 /**
  * Takes the orders of calls.mjs: `{ calls, concurrency }` makes so many calls, `{}` none; both tell
  * the CPU that was used.
+ * @param {() => Promise<unknown>} call
  */
 export const measured = (call) =>
   takeOrders(async ({ calls, concurrency }) => {
     if (!calls) return { cpu: used() };
+    /** @type {number[]} */
     const took = [];
     let left = calls;
     const caller = async () => {

@@ -3,8 +3,8 @@
 import { kitIn, startKit } from '../tools/calls/kit-process.mjs';
 import { answer, DEADLINE_MS, measured, Reply, Request, request } from './calls-load.mjs';
 
-const [dist, given, port, role] = process.argv.slice(2);
-const [name, form] = given.split('-');
+const [dist = '', given = '', port, role] = process.argv.slice(2);
+const [name = '', form] = given.split('-');
 const kit = kitIn(dist);
 const { call, fieldNumbers } = kit('contract');
 const technology = kit(`transports/${name}`)[name];

@@ -9,17 +9,40 @@ import { median } from './median.mjs';
 /** Calls of which each waits for the one before it. */
 const ONE_AT_A_TIME = 300;
 
-/** A caller and one that answers, on one technology, of one build. */
+/**
+ * One run, on both sides.
+ * @typedef {object} Measured
+ * @property {number} alone p50 of calls of which each waits for the one before it, in milliseconds
+ * @property {number} caller CPU a call, in microseconds, as the next one
+ * @property {number} server
+ * @property {number} p50 in milliseconds
+ * @property {number} rate calls a second
+ */
+
+/**
+ * A caller and one that answers, on one technology, of one build.
+ * @param {{ dist: string, label: string }} build
+ * @param {string} technology
+ * @param {string} resilience
+ */
 async function pair({ dist, label }, technology, resilience) {
   const file = technology === 'by-hand' ? 'calls-by-hand.mjs' : 'calls-process.mjs';
   const program = path.join(import.meta.dirname, file);
   const args = [path.resolve(dist), technology, String(await freePort())];
+  /** @param {string[]} role */
   const begin = (...role) => start(program, [...args, ...role], { CALLS_RESILIENCE: resilience });
   const server = await begin('serve');
   const caller = await begin();
+  /** @type {Measured[]} */
+  const runs = [];
   return {
     name: `${technology}${resilience === 'off' ? ', policies off' : ''}${label}`,
-    runs: [],
+    runs,
+    /**
+     * @param {number} calls
+     * @param {number} concurrency
+     * @returns {Promise<Measured>}
+     */
     async run(calls, concurrency) {
       await ask(server, {});
       const asked = await ask(caller, { calls, concurrency });
@@ -69,7 +92,9 @@ export async function calls(dist, options) {
   );
   console.log('|---|--:|--:|--:|--:|--:|--:|--:|');
   for (const { name, runs } of pairs) {
+    /** @param {(run: Measured) => number} value */
     const lowest = (value) => `${Math.min(...runs.map(value)).toFixed(0)} µs`;
+    /** @param {(run: Measured) => number} value */
     const of = (value) => median(runs.map(value));
     console.log(
       `| ${[
