@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Controller } from '@nestjs/common';
 import { command, event } from '@parley/contract';
 import { Harness, type TestService } from '@parley/testing';
@@ -5,6 +6,7 @@ import { z } from 'zod';
 import { DeadLetterService, EditRefusedError } from './dead-letter-service';
 import { Handles } from '../handlers/handles';
 import { Subscription } from '../handlers/handler-registry';
+import { UnrecoverableError } from '../message/failure';
 import { Messaging } from '../messaging';
 
 const Weigh = command(
@@ -16,6 +18,12 @@ const Weighed = event(
   'scales.parcel-weighed',
   z.object({ parcel: z.string(), grams: z.number() }),
   { key: 'parcel' },
+);
+
+const Pack = command(
+  'scales.pack-crate',
+  z.object({ crate: z.string(), parcels: z.array(z.object({ parcel: z.string() })) }),
+  { key: 'crate' },
 );
 
 /** The heaviest load, in grams: heavier parcels are refused. */
@@ -32,6 +40,11 @@ class ScalesController {
   @Handles(Weigh)
   async weigh({ parcel, grams }: { parcel: string; grams: number }) {
     refuseHeavy(parcel, grams);
+  }
+
+  @Handles(Pack)
+  pack(): void {
+    throw new UnrecoverableError('the crate is broken');
   }
 }
 
@@ -95,6 +108,39 @@ describe('the desk where people decide about dead letters', () => {
       action: 'replay',
       became: 'handled',
     });
+  });
+
+  it('says which letter the lane of a letter waits for', async () => {
+    await send('a', 500, 600);
+    const [first] = await letters();
+    await service.store.lanes.deadLetter(
+      undefined,
+      { ...first!, key: 'a', headers: { ...first!.headers, id: randomUUID() } },
+      first!.failure,
+      false,
+    );
+    const [behind] = await desk.letters.list({ newest: true, limit: 1 });
+    expect((await desk.find(behind!.id))!.preview).toMatchObject({
+      expect: 'waits',
+      why: `its lane waits for letter ${first!.id}`,
+      lane: { key: 'a', held: true, heldBy: first!.id },
+    });
+    await desk.letters.discard(first!.id, by);
+    expect((await desk.find(behind!.id))!.preview).toMatchObject({
+      expect: 'handled',
+      why: 'BookController.write runs; whether it succeeds, only a replay tells',
+      lane: { key: 'a', held: false },
+    });
+  });
+
+  it('says of a letter that somebody discarded first that it is gone', async () => {
+    await send('a', 500);
+    const [letter] = await letters();
+    await desk.letters.discard(letter!.id, by);
+    expect(await desk.find(letter!.id)).toBeUndefined();
+    const edit = { ...by, replay: true };
+    expect(await desk.edit(letter!.id, Buffer.from('{"parcel":"a","grams":1}'), edit)).toBe('gone');
+    expect(weighed).toEqual([]);
   });
 
   it('lets a lane go on when the letter that holds it is discarded', async () => {
@@ -172,6 +218,43 @@ describe('the desk where people decide about dead letters', () => {
     });
   });
 
+  it('refuses a name that its contract does not have deep in the body, and records who tried', async () => {
+    await harness.send(Pack, { crate: 'c', parcels: [{ parcel: 'a' }, { parcel: 'b' }] });
+    await harness.settled();
+    const [letter] = await letters();
+    const body = Buffer.from('{"crate":"c","parcels":[{"parcel":"a"},{"parcel":"b","gram":1}]}');
+    await expect(desk.edit(letter!.id, body, { ...by, reason: 'heavy' })).rejects.toThrow(
+      'has no parcels.1.gram',
+    );
+    expect((await desk.letters.audit())[0]).toMatchObject({
+      ...by,
+      reason: 'heavy',
+      action: 'edit',
+    });
+  });
+
+  it('keeps fields of a newer sender, which its contract does not have', async () => {
+    const { lanes } = service.store;
+    await send('a', 500);
+    const [sent] = await letters();
+    await desk.letters.discard(sent!.id, by);
+    const newer = '{"parcel":"a","grams":500,"scale":{"room":7}}';
+    await lanes.deadLetter(
+      undefined,
+      {
+        ...sent!,
+        headers: { ...sent!.headers, id: randomUUID() },
+        body: Buffer.from(newer),
+      },
+      sent!.failure,
+      true,
+    );
+    const [letter] = await letters();
+    const edited = Buffer.from(newer.replace('500', '50'));
+    expect(await desk.edit(letter!.id, edited, by)).toBe('done');
+    expect((await letters())[0]!.body).toEqual(edited);
+  });
+
   it('knows which replays are hopeless', async () => {
     const { deadLetters } = service.store.lanes;
     const failure = {
@@ -198,10 +281,18 @@ describe('the desk where people decide about dead letters', () => {
       return (await desk.find((await deadLetters.list({ newest: true, limit: 1 }))[0]!.id))!
         .preview;
     };
-    expect(await bury({ id, type: 'scales.melted' })).toMatchObject({
-      expect: 'dead again',
-      why: 'nothing in scales.book handles scales.melted',
-    });
+    for (const badId of [id, 'no uuid'])
+      expect(await bury({ id: badId, type: 'scales.melted' })).toEqual({
+        letter: expect.any(String),
+        subscription: 'scales.book',
+        contract: 'scales.melted',
+        expect: 'dead again',
+        why: 'nothing in scales.book handles scales.melted',
+      });
+    const [unknown] = await deadLetters.list();
+    await expect(desk.edit(unknown!.id, Buffer.from('{}'), by)).rejects.toThrow(
+      'nothing in scales.book handles scales.melted',
+    );
     expect(await bury({ id: id.replace('3', '4'), type: Weighed.name }, '{}')).toMatchObject({
       expect: 'dead again',
       why: expect.stringContaining('parcel'),
@@ -229,6 +320,7 @@ describe('the desk where people decide about dead letters', () => {
     );
     expect(await bury({ id: id.replace('3', '6'), type: Weighed.name })).toMatchObject({
       expect: 'no effect',
+      why: 'the inbox has it: it was handled before',
     });
   });
 
@@ -260,7 +352,9 @@ describe('the desk where people decide about dead letters', () => {
       desk.replayNext({ who, filter: { group }, rate: 100 }),
     );
     const [ada, bob] = await paced(Promise.all(operators));
-    expect([...ada!.done, ...bob!.done].sort()).toEqual(['1', '2', '3', '4', '5', '6']);
+    const all = ['1', '2', '3', '4', '5', '6'];
+    expect([...ada!.done, ...bob!.done].sort()).toEqual(all);
+    expect([...ada!.gone, ...bob!.gone].sort()).toEqual(all);
     await harness.settled();
     expect([...weighed].sort()).toEqual([
       'p-0:500',
@@ -270,6 +364,45 @@ describe('the desk where people decide about dead letters', () => {
       'p-4:500',
       'p-5:500',
     ]);
+  });
+
+  it.each<[string, { rate?: number; limit?: number }, number, number]>([
+    ['ten a second when nobody says how many', {}, 10, 1_000],
+    ['no more than a limit', { rate: 50, limit: 3 }, 3, 60],
+    ['one at a time at less than one a second', { rate: 0.5 }, 1, 2_000],
+    ['a hundred at once at most', { rate: 1_000 }, 100, 100],
+  ])('discards many, too: %s', async (_, pace, many, milliseconds) => {
+    await send('a', 500);
+    const [letter] = await letters();
+    for (let n = 0; n < 105; n++) {
+      const headers = { ...letter!.headers, id: randomUUID() };
+      await service.store.lanes.deadLetter(
+        undefined,
+        { ...letter!, headers },
+        letter!.failure,
+        false,
+      );
+    }
+    const [began, all] = [harness.clock.now(), await desk.letters.count()];
+    const reason = 'all of them were wrong';
+    const { done, left } = await paced(
+      desk.discardNext({ ...by, reason, filter: { error: 'RangeError' }, ...pace }),
+    );
+    expect([done.length, left]).toEqual([many, all - many]);
+    expect(harness.clock.now() - began).toBeGreaterThanOrEqual(milliseconds);
+    expect(await desk.letters.audit()).toMatchObject(
+      Array(many).fill({ ...by, reason, action: 'discard' }),
+    );
+    await harness.settled();
+    expect(weighed).toEqual([]);
+  });
+
+  it('has nothing to do where no letter is', async () => {
+    expect(await desk.replayNext({ ...by, filter: { error: 'RangeError' } })).toEqual({
+      done: [],
+      gone: [],
+      left: 0,
+    });
   });
 
   it('stops when told to', async () => {

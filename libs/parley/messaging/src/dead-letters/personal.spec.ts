@@ -92,10 +92,30 @@ describe('the letters of a person', () => {
       { who: 'ann' },
     );
     await expect(edit).rejects.toThrow(/guest/);
-    expect((await hotel.store.lanes.deadLetters.audit())[0]).toMatchObject({
+    const [entry] = await hotel.store.lanes.deadLetters.audit();
+    expect(entry).toMatchObject({
+      who: 'ann',
       outcome: expect.stringContaining('guest') as string,
     });
-    expect(JSON.stringify(await hotel.store.lanes.deadLetters.audit())).not.toContain('King');
+    expect(entry!.after).toBeUndefined();
+    expect(String(entry!.before)).not.toContain('Ada');
+  });
+
+  it('lose, when they are edited, what their contract does not know: it could hold anything', async () => {
+    const { hotel, id } = await died();
+    const { lanes } = hotel.store;
+    const [letter] = await lanes.deadLetters.list();
+    await lanes.deadLetters.discard(id, { who: 'ann' });
+    const noted = (body: object) =>
+      Buffer.from(JSON.stringify({ ...body, note: 'a friend of Ada' }));
+    const sent = JSON.parse(String(letter!.body)) as object;
+    await lanes.deadLetter(undefined, { ...letter!, body: noted(sent) }, letter!.failure, true);
+    const [newer] = await lanes.deadLetters.list();
+    const edited = noted({ bookingId: 'b-1', guest: 'Ada King', nights: 2 });
+    expect(await desk(hotel).edit(newer!.id, edited, { who: 'ann' })).toBe('done');
+    const [kept] = await lanes.deadLetters.list();
+    expect(Object.keys(JSON.parse(String(kept!.body)) as object)).not.toContain('note');
+    expect(String(kept!.body)).not.toContain('Ada');
   });
 
   it('are shown without the person once that was erased, and cannot be given one again', async () => {
