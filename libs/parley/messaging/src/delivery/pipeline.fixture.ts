@@ -1,6 +1,7 @@
 import type { Clock } from '../clock';
 import { InFlight } from '../in-flight';
 import { PayloadProcessor } from '../payload/payload-processor';
+import type { DeliveryObserver } from '../ports/observer';
 import type { Store } from '../ports/store';
 import type { TransportContext } from '../ports/transport';
 import { Publisher } from '../sending/publisher';
@@ -15,6 +16,7 @@ interface Surroundings {
   readonly instance: string;
   readonly log?: TransportContext['log'];
   readonly inFlight?: InFlight;
+  readonly observer?: DeliveryObserver;
 }
 
 /** A pipeline without technologies, circuit breakers and jitter: specs deliver to it themselves. */
@@ -24,6 +26,7 @@ export function pipelineOn({
   instance,
   log = () => undefined,
   inFlight = new InFlight(),
+  observer,
 }: Surroundings): Pipeline {
   const payloads = new PayloadProcessor(undefined, undefined);
   const publisher = new Publisher({ of: () => undefined, all: () => [] }, store, payloads);
@@ -34,6 +37,6 @@ export function pipelineOn({
     new HandlerRuns(clock, log),
     new CircuitBreakers(false, clock, log),
     payloads,
-    { instance, clock, random: () => 0, log },
+    { instance, clock, random: () => 0, log, observer },
   );
 }
