@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { VirtualClock } from '@parley/testing';
 import { CircuitBreaker, type Permit } from './circuit-breaker';
 
@@ -83,6 +84,19 @@ describe('a circuit breaker', () => {
     expect([first.admitted, second.admitted]).toEqual([true, undefined]);
   });
 
+  it('lets one message try at a time, and says meanwhile why it pauses, and since when', async () => {
+    fail(20);
+    const { since, reason } = circuitBreaker.paused!;
+    const probe = wait();
+    await clock.advance('5s');
+    const late = wait();
+    await clock.advance(0);
+    expect([probe.admitted, late.admitted]).toEqual([true, undefined]);
+    expect(circuitBreaker.paused).toMatchObject({ since, reason });
+    probe.turn!.failed(DOWN, 'message-1');
+    expect(circuitBreaker.paused).toMatchObject({ since, reason });
+  });
+
   it('lets all go on when the probe succeeds', async () => {
     fail(20);
     const [first, second, third] = [wait(), wait(), wait()];
@@ -165,6 +179,7 @@ describe('a circuit breaker', () => {
     const underway = turn();
     fail(20);
     expect(underway.failed(DOWN, 'late')).toBe(true);
+    expect(changes).toEqual(['paused']);
   });
 
   it('does not take the success of what was under way for a proof', () => {
@@ -186,6 +201,31 @@ describe('a circuit breaker', () => {
     expect(excused).toEqual([...Array<boolean>(10).fill(true), false]);
   });
 
+  it('excuses a message ten times in each pause, whatever was excused in the one before', async () => {
+    for (let pauses = 0; pauses < 2; pauses++) {
+      fail(20);
+      for (let i = 0; i < 10; i++) {
+        await clock.advance('30s');
+        const probe = wait();
+        await clock.advance(0);
+        expect(probe.turn!.failed(DOWN, 'unlucky')).toBe(true);
+      }
+      await clock.advance('30s');
+      const probe = wait();
+      await clock.advance(0);
+      probe.turn!.succeeded();
+    }
+  });
+
+  it('pauses at the share of failures that it is told', () => {
+    circuitBreaker = new CircuitBreaker({ ...OPTIONS, failureRatio: 0.8 }, clock);
+    succeed(20);
+    fail(79);
+    expect(circuitBreaker.paused).toBeUndefined();
+    fail(1);
+    expect(circuitBreaker.paused).toBeDefined();
+  });
+
   it('gives back what it held for a minute', async () => {
     fail(20);
     const [probe, held] = [wait(), wait()];
@@ -200,8 +240,20 @@ describe('a circuit breaker', () => {
     const lease = new AbortController();
     const held = wait(lease.signal);
     lease.abort();
+    const lost = wait(lease.signal);
     await clock.advance(0);
-    expect(held.admitted).toBe(false);
+    expect([held.admitted, lost.admitted]).toEqual([false, false]);
+  });
+
+  it('leaves nothing behind at the signals of what it held', async () => {
+    fail(20);
+    const lease = new AbortController();
+    const probe = wait(lease.signal);
+    await clock.advance('1s');
+    expect(probe.admitted).toBe(true);
+    expect([never, lease.signal].flatMap((signal) => getEventListeners(signal, 'abort'))).toEqual(
+      [],
+    );
   });
 
   it('probes when its timer fires, also when that is before the clock has come so far', async () => {
@@ -224,5 +276,15 @@ describe('a circuit breaker', () => {
     const late = wait();
     await clock.advance(0);
     expect([held.admitted, late.admitted]).toEqual([false, false]);
+  });
+
+  it('sets no timer for another probe when the service has stopped', async () => {
+    fail(20);
+    const probe = wait();
+    await clock.advance('1s');
+    circuitBreaker.stop();
+    const after = jest.spyOn(clock, 'after');
+    probe.turn!.failed(DOWN, 'message-1');
+    expect(after).not.toHaveBeenCalled();
   });
 });
