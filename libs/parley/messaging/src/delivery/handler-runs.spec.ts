@@ -344,6 +344,49 @@ describe('the bound', () => {
     expect([await at(60_000), await at(60_999), await at(61_000)]).toEqual([0, 0, 1]);
   });
 
+  it('does not come nearer while the handler waits for a connection', async () => {
+    let goOn = () => {};
+    const ended = jest.fn();
+    void runs.bounded(facts(2_000), async (run) => ((goOn = run.pause()), never())).catch(ended);
+    await clock.advance('1m');
+    goOn();
+    await clock.advance(1_999);
+    expect(runs.overdue()).toEqual([]);
+    await clock.advance(1_000);
+    expect(runs.overdue()).toMatchObject([{ age: 2_999, ended: false }]);
+    expect(ended).not.toHaveBeenCalled();
+    await clock.advance(1);
+    expect(ended).toHaveBeenCalledWith(expect.any(HandlerTimeoutError));
+  });
+
+  it('of a stopping process is now: every handler ends, and is told by its signal', async () => {
+    const signals: AbortSignal[] = [];
+    const ended = ['a', 'b'].map((id) =>
+      runs
+        .bounded({ ...facts(60_000), id }, (run) => (signals.push(run.signal([])), never()))
+        .catch((error: Error) => error.name),
+    );
+    runs.stop();
+    expect(await Promise.all(ended)).toEqual(['StoppedError', 'StoppedError']);
+    expect(signals.map(({ reason }) => (reason as Error).name)).toEqual([
+      'StoppedError',
+      'StoppedError',
+    ]);
+  });
+
+  it('is passed by the oldest first, ended or not', async () => {
+    for (const id of ['oldest', 'old', 'young']) {
+      void runs.bounded({ ...facts(100), id }, never).catch(() => undefined);
+      await clock.advance(500);
+    }
+    await clock.advance(100);
+    expect(runs.overdue().map(({ id, ended, age }) => [id, ended, age])).toEqual([
+      ['oldest', true, 1_600],
+      ['old', true, 1_100],
+      ['young', false, 600],
+    ]);
+  });
+
   it('takes one timer for many messages, and none while nothing runs', async () => {
     const after = jest.spyOn(clock, 'after');
     for (let n = 0; n < 100; n++) await runs.bounded(facts(1_000), async () => n);
