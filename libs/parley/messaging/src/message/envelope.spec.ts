@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { broadcast, command } from '@parley/contract';
+import { broadcast, call, command, type Contract } from '@parley/contract';
 import { z } from 'zod';
 import { InvalidMessageError } from './codec';
 import { inConversation } from './handler-context';
@@ -12,6 +12,10 @@ const Stamp = command('postoffice.stamp-letter', z.object({ letter: z.string() }
   version: 2,
 });
 const Sort = command('postoffice.sort-letters', z.object({ letter: z.string() }));
+const Ask = call('postoffice.ask-weight', {
+  request: z.object({ letter: z.string() }),
+  reply: z.object({ grams: z.int() }),
+});
 const Rang = broadcast('postoffice.bell-rang', z.object({ letter: z.string() }));
 const Closed = broadcast('postoffice.desk-closed', z.object({ letter: z.string() }));
 
@@ -65,6 +69,39 @@ describe('an envelope that is written', () => {
     );
   });
 
+  it('has the same id again under the same idempotency key, but as a call: a reply is kept instead', () => {
+    const ids = (contract: Contract) =>
+      [{ idempotencyKey: 'k-1' }, { idempotencyKey: 'k-1' }, { idempotencyKey: 'k-2' }, {}].map(
+        (options) => office().write(contract, letter, options).id,
+      );
+    expect(new Set(ids(Stamp)).size).toBe(3);
+    expect(ids(Stamp).slice(0, 3)).toEqual(ids(Stamp).slice(0, 3));
+    expect(new Set(ids(Ask)).size).toBe(4);
+    expect(office().write(Ask, letter, { idempotencyKey: 'k-1' }).idempotencykey).toBe('k-1');
+  });
+
+  it('says whether it passes dead letters', () => {
+    expect(office().write(Stamp, letter).passdeadletters).toBeUndefined();
+    expect(office().write(Stamp, letter, { passDeadLetters: true }).passdeadletters).toBe('true');
+  });
+
+  it.each([
+    [undefined, undefined, undefined],
+    ['batch', undefined, 'batch'],
+    [undefined, 'batch', 'batch'],
+    ['batch', 'interactive', undefined],
+    [undefined, 'interactive', undefined],
+  ] as const)(
+    'in a conversation of priority %s, sent with priority %s, has priority %s',
+    (conversation, priority, written) => {
+      const envelope = inConversation(
+        { correlationId: 'c-1', traceparent: '', priority: conversation },
+        () => office().write(Stamp, letter, { priority }),
+      );
+      expect(envelope.priority).toBe(written);
+    },
+  );
+
   it('counts broadcasts up, each contract by itself, and nothing else', () => {
     const envelopes = office();
     const sent = [Rang, Stamp, Rang, Closed, Rang].map(
@@ -116,6 +153,7 @@ describe('an envelope of a stranger', () => {
     ['a blank id', { ...least, id: '' }, 'id'],
     ['an id that is no UUID', { ...least, id: '42' }, 'id'],
     ['an id with something behind', { ...least, id: `${id}\n` }, 'id'],
+    ['an id with something before', { ...least, id: `x${id}` }, 'id'],
     ['no contract', { id }, 'type'],
     ['a blank contract', { ...least, type: '' }, 'type'],
     ['a contract of blanks', { ...least, type: '  ' }, 'type'],
@@ -125,6 +163,15 @@ describe('an envelope of a stranger', () => {
     ['a huge correlation', { ...least, correlationid: 'k'.repeat(100_000) }, 'correlationid'],
     ['a huge producer', { ...least, producerinstance: 'k'.repeat(2_000) }, 'producerinstance'],
     ['a time of expiry that is no time', { ...least, expirytime: 'soon' }, 'expirytime'],
+    ['a CloudEvents version of its own', { ...least, specversion: '0.3' }, 'specversion'],
+    ['a body of text', { ...least, datacontenttype: 'text/plain' }, 'datacontenttype'],
+    ['a body of lines', { ...least, datacontenttype: 'application/jsonl' }, 'datacontenttype'],
+    ['a kind of JSON', { ...least, datacontenttype: 'x-application/json' }, 'datacontenttype'],
+    ['version zero', { ...least, contractversion: '0' }, 'contractversion'],
+    ['half a version', { ...least, contractversion: '1.5' }, 'contractversion'],
+    ['a named version', { ...least, contractversion: 'v2' }, 'contractversion'],
+    ['a huge version', { ...least, contractversion: '1'.repeat(10) }, 'contractversion'],
+    ['headers that its technology could not read', { ...least, unreadable: 'no AMQP' }, ''],
   ])('with %s is refused', (_, headers, attribute) => {
     expect(refusal(headers)).toEqual([attribute]);
   });
@@ -151,6 +198,37 @@ describe('an envelope of a stranger', () => {
       expect(readEnvelope({ ...least, correlationid }).correlationid).toBe(id);
     },
   );
+
+  it('keeps what it came with', () => {
+    const headers = {
+      ...least,
+      datacontenttype: 'application/json; charset=utf-8',
+      contractversion: '10',
+      time: '2025-12-31T23:59:59Z',
+      source: '/postoffice',
+      correlationid: 'c'.repeat(1_024),
+      causationid: 'm-1',
+      partitionkey: 'l-1',
+      expirytime: '2026-01-01T13:00:00Z',
+      sequence: '7',
+      dataref: 'claim-1',
+      idempotencykey: 'k-1',
+      producerinstance: 'postoffice-1',
+      producerbuild: 'abc',
+    };
+    expect(readEnvelope(headers)).toMatchObject({
+      ...headers,
+      datacontenttype: 'application/json',
+    });
+  });
+
+  it.each([
+    ['batch', 'batch'],
+    ['interactive', undefined],
+    ['at once', undefined],
+  ])('with the priority %j has the priority %j', (priority, read) => {
+    expect(readEnvelope({ ...least, priority }).priority).toBe(read);
+  });
 
   it('with a time that is none counts as said long ago', () => {
     expect(readEnvelope({ ...least, time: 'yesterday' }).time).toBe('1970-01-01T00:00:00.000Z');
