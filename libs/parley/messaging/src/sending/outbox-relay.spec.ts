@@ -45,6 +45,7 @@ let store: MemoryStore;
 let counter: Counter;
 let carried: Map<Contract, Transport>;
 let complaints: string[];
+let relayed: number;
 const relays: OutboxRelay[] = [];
 
 beforeEach(() => {
@@ -55,6 +56,7 @@ beforeEach(() => {
     [Print, counter.transport],
   ]);
   complaints = [];
+  relayed = 0;
 });
 afterEach(async () => {
   await Promise.all(relays.splice(0).map((relay) => relay.stop(1_000)));
@@ -71,6 +73,7 @@ function relay(instance = 'till-1', routes = carried, clock: Clock = systemClock
     instance,
     clock,
     log: (level, message) => void (level === 'debug' || complaints.push(message)),
+    observer: { relayed: (messages) => void (relayed += messages) },
   });
   relays.push(made);
   made.start();
@@ -92,6 +95,13 @@ const emptied = () =>
 const letters = () => store.lanes.deadLetters.list();
 
 describe('the relay', () => {
+  it('counts what it published, and has no reason to name when all is well', async () => {
+    await add(...['a', 'b', 'c'].map((name) => sent(idOf(name), name)));
+    const made = relay();
+    await eventually(() => relayed === 3, 'three to be counted');
+    expect([made.reasons(), complaints]).toEqual([[], []]);
+  });
+
   it('removes a message from the outbox after it was published, not before', async () => {
     let inOutbox: number | undefined;
     counter.arrived = async () => void (inOutbox ??= (await store.outbox.state()).waiting);
@@ -278,6 +288,155 @@ describe('the relay', () => {
     expect(counter.published).toEqual([other, unknown, behind]);
     expect(old.reasons()).toEqual([]);
     expect(complaints.join()).toContain('nothing carries commands');
+  });
+
+  it('names an outage once, however many messages wait for its end', async () => {
+    const clock = new VirtualClock();
+    store = new MemoryStore(clock);
+    let isDown = true;
+    counter.refusing = () => (isDown ? new Error('nobody there') : undefined);
+    await add(...['a', 'b', 'c'].map((name) => sent(idOf(name), name)));
+    const made = relay('till-1', carried, clock);
+    await clock.advance('50ms');
+    expect(made.reasons()).toEqual(['till.bill-paid: nobody there']);
+    expect(complaints).toEqual(['till.bill-paid: nobody there; published again in 100 ms']);
+    isDown = false;
+    await clock.advance('1s');
+    expect([counter.published.length, made.reasons()]).toEqual([3, []]);
+    relays.splice(0); // its clock stands still
+  });
+
+  it('tries more and more rarely, and as soon as at first after it succeeded', async () => {
+    const clock = new VirtualClock();
+    store = new MemoryStore(clock);
+    const tried: number[] = [];
+    let isDown = true;
+    counter.refusing = () => (tried.push(clock.elapsed()), isDown ? new Error('no') : undefined);
+    await add(sent(idOf('a'), 'a'));
+    relay('till-1', carried, clock);
+    await clock.advance('20s');
+    const waits = () => tried.slice(1).map((at, n) => at - tried[n]!);
+    expect(waits()).toEqual([100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+    isDown = false;
+    await clock.advance('5s');
+    expect(counter.published).toHaveLength(1);
+    isDown = true;
+    tried.length = 0;
+    await add(sent(idOf('b'), 'a'));
+    await clock.advance('250ms');
+    expect(waits()).toEqual([100]);
+    relays.splice(0); // its clock stands still
+  });
+
+  it('goes on after its store was away, when it led, read or removed', async () => {
+    const clock = new VirtualClock();
+    store = new MemoryStore(clock);
+    const { lead, due, remove } = store.outbox;
+    const away = () => Promise.reject(new Error('the database is away'));
+    Object.assign(store.outbox, { lead: away, due: away, remove: away });
+    const id = idOf('a');
+    await add(sent(id, 'a'));
+    relay('till-1', carried, clock);
+    await clock.advance('2s');
+    expect(complaints).toContain('the outbox cannot be reached');
+    Object.assign(store.outbox, { lead });
+    await clock.advance('3s');
+    expect(complaints.at(-1)).toMatch(
+      /could not be relayed, again in \d+ ms: the database is away/,
+    );
+    expect(counter.published).toEqual([]);
+    Object.assign(store.outbox, { due });
+    await clock.advance('10s');
+    expect(counter.published).toEqual([id]);
+    expect(await store.outbox.state()).toMatchObject({ waiting: 1 });
+    Object.assign(store.outbox, { remove });
+    await clock.advance('10s');
+    expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
+    expect(counter.published).toEqual([id]);
+    relays.splice(0); // its clock stands still
+  });
+
+  it('publishes nothing more once it lost the lead', async () => {
+    const clock = new VirtualClock();
+    store = new MemoryStore(clock);
+    const lead = new AbortController();
+    const release = jest.fn(async () => undefined);
+    let leads = 0;
+    store.outbox.lead = async () => (leads++ === 0 ? { lost: lead.signal, release } : undefined);
+    let refusals = 0;
+    counter.refusing = () => (refusals++ === 0 ? new Error('not now') : undefined);
+    await add(sent(idOf('a'), 'a'));
+    relay('till-1', carried, clock);
+    await clock.advance('50ms');
+    lead.abort();
+    await add(sent(idOf('b'), 'b'));
+    await clock.advance('10s');
+    expect([refusals, counter.published]).toEqual([1, []]);
+    expect(release).toHaveBeenCalledTimes(1);
+    expect(leads).toBeGreaterThan(2); // it stands by
+    relays.splice(0); // its clock stands still
+  });
+
+  it('publishes what is there before it stops, and nothing afterwards', async () => {
+    const ids = ['a', 'b'].map(idOf);
+    await add(...ids.map((id, n) => sent(id, `k${n}`)));
+    const made = relay();
+    await made.stop(5_000);
+    expect(counter.published).toEqual(ids);
+    await add(sent(idOf('c'), 'c'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(counter.published).toEqual(ids);
+  });
+
+  it('stops in its time although a technology does not answer', async () => {
+    const clock = new VirtualClock();
+    store = new MemoryStore(clock);
+    counter.arrived = () => new Promise(() => undefined);
+    await add(sent(idOf('a'), 'a'));
+    const made = relay('till-1', carried, clock);
+    await clock.advance('100ms');
+    let isStopped = false;
+    void made.stop(2_000).then(() => (isStopped = true));
+    await clock.advance('1999ms');
+    expect(isStopped).toBe(false);
+    await clock.advance('1ms');
+    expect(isStopped).toBe(true);
+    relays.splice(0);
+  });
+
+  it('keeps a message without a key as a dead letter that holds nobody, and tells how many there are', async () => {
+    const [bad, other, keyed, behind] = ['bad0', 'othe', 'keye', 'behi'].map(idOf);
+    counter.refusing = (id) =>
+      id === bad || id === keyed ? new UnpublishableError('no') : undefined;
+    await add(sent(bad!), sent(keyed!, 'a'), sent(behind!, 'a'), sent(other!));
+    const made = relay();
+    await emptied();
+    await eventually(() => counter.published.length === 1, 'the other');
+    expect(counter.published).toEqual([other]);
+    expect((await letters()).map(({ headers, holds }) => [headers.id, holds])).toEqual([
+      [bad, false],
+      [keyed, true],
+    ]);
+    expect(await made.backlog()).toMatchObject([
+      { subscription: 'till.outbox', dead: 2, parked: 1 },
+    ]);
+  });
+
+  it('publishes a replayed message again while it is refused for now, its lane behind it', async () => {
+    const [bad, behind] = ['bad0', 'behi'].map(idOf);
+    const refusals: Error[] = [
+      new UnpublishableError('never'),
+      new Error('not now'),
+      new Error('not yet'),
+    ];
+    counter.refusing = (id) => (id === bad ? refusals.shift() : undefined);
+    await add(sent(bad!, 'a'), sent(behind!, 'a'));
+    relay();
+    await emptied();
+    await store.lanes.deadLetters.replay((await letters())[0]!.id);
+    await eventually(() => counter.published.length === 2, 'both');
+    expect([refusals, counter.published]).toEqual([[], [bad, behind]]);
+    expect(await letters()).toEqual([]);
   });
 
   it('makes a dead letter of what no instance can address, after a while', async () => {
