@@ -1,16 +1,19 @@
-import { command, type Contract } from '@parley/contract';
+import { broadcast, command, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { z } from 'zod';
 import { PayloadProcessor } from '../payload/payload-processor';
 import type { OutgoingMessage } from '../message/message';
 import { Publisher } from './publisher';
+import { PartlyPublishedError } from '../ports/publish-errors';
+import type { Store } from '../ports/store';
 import type { Transport } from '../ports/transport';
 
 const Remind = command('desk.remind-clerk', z.object({ n: z.int() }));
-const message = (id: string, delay?: number): OutgoingMessage =>
+const Rang = broadcast('desk.bell-rang', z.object({ n: z.int() }));
+const message = (id: string, delay?: number, contract: Contract = Remind): OutgoingMessage =>
   ({
-    contract: Remind as Contract,
-    envelope: { specversion: '1.0', id, type: Remind.name, source: '/desk' },
+    contract,
+    envelope: { specversion: '1.0', id, type: contract.name, source: '/desk' },
     body: Buffer.from('{"n":1}'),
     delay,
   }) as OutgoingMessage;
@@ -49,5 +52,92 @@ describe('a delayed message', () => {
     await publisher(true).now([message('later', 60_000)]);
     expect(published).toEqual(['later']);
     expect(await store.outbox.state()).toMatchObject({ waiting: 0 });
+  });
+});
+
+it('without a store, a message that must wait somewhere is refused', async () => {
+  const transport = { technology: 'plain', publish: async () => undefined } as unknown as Transport;
+  const storeless = new Publisher(
+    { of: () => transport, all: () => [transport] },
+    undefined,
+    new PayloadProcessor(undefined, undefined),
+  );
+  await storeless.connect();
+  await expect(storeless.now([message('later', 60_000)])).rejects.toThrow(
+    'this service has no store to keep messages in; give MessagingModule one',
+  );
+});
+
+describe('messages of one technology', () => {
+  const one = message('one');
+  const other = message('other');
+  const failuresOf = async (error?: unknown) => {
+    const publish = () => (error === undefined ? Promise.resolve() : Promise.reject(error));
+    const transport = { technology: 'plain', publish } as unknown as Transport;
+    return [...(await publisher(true).each(transport, [one, other]))];
+  };
+
+  it('fail together, unless it tells which of them failed', async () => {
+    const error = new Error('nobody there');
+    expect(await failuresOf()).toEqual([]);
+    expect(await failuresOf(error)).toEqual([
+      [one, error],
+      [other, error],
+    ]);
+    expect(await failuresOf(new PartlyPublishedError(new Map([[other, error]])))).toEqual([
+      [other, error],
+    ]);
+  });
+});
+
+describe('a transaction', () => {
+  const stored = [message('a'), message('rang', undefined, Rang), message('b')];
+  let appended: string[];
+  let woken: string[];
+
+  /** A technology that stores its messages in the database `home`. */
+  async function inDatabase(home: Store): Promise<[Publisher, Transport]> {
+    const idsOf = (messages: readonly OutgoingMessage[]) =>
+      messages.map(({ envelope: { id } }) => id);
+    const transport = {
+      technology: 'database',
+      local: {
+        sharesDatabaseWith: async (other: Store) => other === home,
+        append: async (_: unknown, messages: readonly OutgoingMessage[]) =>
+          void appended.push(...idsOf(messages)),
+        wake: (messages: readonly OutgoingMessage[]) => void woken.push(...idsOf(messages)),
+      },
+    } as unknown as Transport;
+    const routes = { of: () => transport, all: () => [transport] };
+    const joining = new Publisher(routes, store, new PayloadProcessor(undefined, undefined));
+    await joining.connect();
+    return [joining, transport];
+  }
+  const inOutbox = async () => (await store.outbox.due(9)).map(({ headers: { id } }) => id);
+
+  beforeEach(() => ([appended, woken] = [[], []]));
+
+  it('stores its messages in the technology itself where that is its own database, and broadcasts in the outbox', async () => {
+    const [joining, transport] = await inDatabase(store);
+    await store.transaction((tx) => joining.join(tx, stored));
+    expect([joining.joins(transport), appended, await inOutbox()]).toEqual([
+      true,
+      ['a', 'b'],
+      ['rang'],
+    ]);
+    joining.wake(stored);
+    expect(woken).toEqual(['a', 'b']);
+  });
+
+  it('stores all of its messages in the outbox where it is another database', async () => {
+    const [joining, transport] = await inDatabase(new MemoryStore());
+    await store.transaction((tx) => joining.join(tx, stored));
+    expect([joining.joins(transport), appended, await inOutbox()]).toEqual([
+      false,
+      [],
+      ['a', 'rang', 'b'],
+    ]);
+    joining.wake(stored);
+    expect(woken).toEqual([]);
   });
 });
