@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CommandBus } from '@nestjs/cqrs';
-import { event, wire, type Contract } from '@parley/contract';
+import { broadcast as broadcastOf, event, wire, type Contract } from '@parley/contract';
 import { MemoryStore } from '@parley/memory';
 import { currentConversation, type Envelope, UnrecoverableError } from '@parley/messaging';
 import { HandlerRuns } from '@parley/messaging/transport';
@@ -8,6 +8,7 @@ import { VirtualClock } from '@parley/testing';
 import { z } from 'zod';
 import {
   BookFlight,
+  CancelFlight,
   FlightBooked,
   FlightCancelled,
   HotelBooked,
@@ -21,14 +22,15 @@ import { MemorySagaStore } from './memory-saga-store';
 import { saga } from './saga';
 import type { Definition } from './definition';
 import { SagaDispatcher } from './saga-dispatcher';
-import { end, execute, next, send } from './step';
+import { broadcast, end, execute, next, send } from './step';
 import { Timeouts } from './timeouts';
 import { SagaRunner } from './saga-runner';
 
 function system({
   sagas = [trip],
   bus = true,
-}: { sagas?: readonly Definition[]; bus?: boolean } = {}) {
+  counts = true,
+}: { sagas?: readonly Definition[]; bus?: boolean; counts?: boolean } = {}) {
   const clock = new VirtualClock();
   const store = new MemorySagaStore(clock);
   const database = new MemoryStore(clock);
@@ -75,12 +77,14 @@ function system({
     clock,
     log,
     transactions,
+    ...(counts && { suspects: database.suspects }),
     bounded: (facts, work) => runs.bounded(facts, work),
   });
   const deliver = (contract: Contract, message: object, id: string = randomUUID()) =>
     transactions.run((tx) => turns.onMessage(tx, sagas[0]!, contract, message, envelope(id)));
   const find = (key: string, name = 'trip') => transactions.run((tx) => store.find(tx, name, key));
-  return { clock, sent, log, broken, hanging, runs, timeouts, deliver, find };
+  const { suspects } = database;
+  return { clock, sent, log, broken, hanging, runs, timeouts, store, suspects, deliver, find };
 }
 
 const envelope = (id: string) =>
@@ -105,6 +109,7 @@ describe('a message', () => {
       correlationId: 'the journey',
       history: [
         {
+          at: '2026-01-01T00:00:00.000Z',
           trigger: TripRequested.name,
           messageId: 'message-1',
           to: 'flying',
@@ -187,7 +192,36 @@ describe('a message', () => {
       unknown: 'dead-letter',
     }).on(HotelBooked, (state) => end(state));
     const { deliver } = system({ sagas: [strict] });
-    await expect(deliver(HotelBooked, { tripId })).rejects.toThrow(UnrecoverableError);
+    const delivered = deliver(HotelBooked, { tripId });
+    await expect(delivered).rejects.toThrow(UnrecoverableError);
+    await expect(delivered).rejects.toThrow(
+      'hotels.hotel-booked is for strict trip-1, which never started; replay it when it did',
+    );
+  });
+
+  it('for a saga that started twice or is over is ignored where those for unknown ones are dead-lettered', async () => {
+    const strict = saga('strict', {
+      state: z.object({ tripId: z.string() }),
+      by: 'tripId',
+      unknown: 'dead-letter',
+    })
+      .startsOn(TripRequested, ({ tripId }) => next({ tripId }))
+      .on(HotelBooked, (state) => end(state));
+    const { deliver, find } = system({ sagas: [strict] });
+    for (let copy = 0; copy < 2; copy++) await deliver(TripRequested, { tripId, city: 'Rome' });
+    for (let copy = 0; copy < 2; copy++) await deliver(HotelBooked, { tripId });
+    expect(await find(tripId, 'strict')).toMatchObject({ version: 2, done: true });
+  });
+
+  it('may make a saga broadcast', async () => {
+    const Left = broadcastOf('trips.trip-left', z.object({ tripId: z.string() }));
+    const loud = saga('loud', { state: z.object({ tripId: z.string() }), by: 'tripId' }).startsOn(
+      TripRequested,
+      ({ tripId }) => end({ tripId }, broadcast(Left, { tripId })),
+    );
+    const { deliver, sent } = system({ sagas: [loud] });
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    expect(sent).toMatchObject([{ verb: 'broadcast', what: Left.name, message: { tripId } }]);
   });
 
   it('S8 whose step breaks the rules is not tried again', async () => {
@@ -213,13 +247,25 @@ describe('a message', () => {
   });
 });
 
+/** Takes the steps that are due, in a process that ends as soon as the first of them has begun. */
+async function endingIn(timeouts: Timeouts, suspects: MemoryStore['suspects']): Promise<void> {
+  const { begin, end } = suspects;
+  suspects.begin = async (...step) => {
+    suspects.begin = begin;
+    await begin.apply(suspects, step);
+    throw new Error('the process ends here');
+  };
+  suspects.end = async () => void (suspects.end = end);
+  await timeouts.takeDue();
+}
+
 describe('a timeout', () => {
   it('takes its step when it is due, in the conversation of the saga, and not before', async () => {
     const { deliver, timeouts, clock, sent } = system();
     await deliver(TripRequested, { tripId, city: 'Rome' });
-    await clock.advance(119_000);
-    expect(await timeouts.takeDue()).toBe(1_000);
-    await clock.advance(1_000);
+    await clock.advance(118_500);
+    expect(await timeouts.takeDue()).toBe(1_500);
+    await clock.advance(1_500);
     await timeouts.takeDue();
     expect(names(sent)).toEqual([BookFlight.name, BookFlight.name]);
     expect(sent[1]).toMatchObject({ correlationId: 'the journey' });
@@ -238,6 +284,94 @@ describe('a timeout', () => {
       timeouts: [],
       history: [{}, { trigger: 'in flying' }, {}, { to: 'refused', said: [] }],
     });
+  });
+
+  it.each(['a message', 'a timeout'])(
+    'of a stage that %s began runs from then on, and counts from one',
+    async (beginning) => {
+      const State = z.object({
+        tripId: z.string(),
+        stage: z.enum(['flying', 'sleeping', 'refused']),
+        times: z.int().optional(),
+      });
+      const staged = saga('staged', { state: State, by: 'tripId' })
+        .startsOn(TripRequested, ({ tripId }) => next({ tripId, stage: 'flying' }))
+        .on(FlightBooked, (state) => next({ ...state, stage: 'sleeping' }))
+        .after('1m', { in: 'flying' }, (state, { times }) =>
+          next(times < 2 ? state : { ...state, stage: 'sleeping' }),
+        )
+        .after('1m', { in: 'sleeping' }, (state, { times }) =>
+          end({ ...state, stage: 'refused', times }),
+        );
+      const { deliver, timeouts, clock, find } = system({ sagas: [staged] });
+      await deliver(TripRequested, { tripId, city: 'Rome' });
+      for (const _ of [1, 2]) {
+        await clock.advance('1m');
+        if (beginning === 'a timeout') await timeouts.takeDue();
+      }
+      if (beginning === 'a message') await deliver(FlightBooked, { tripId, seat: '4A' });
+      expect(await find(tripId, 'staged')).toMatchObject({
+        stage: 'sleeping',
+        timeouts: [{ name: 'in sleeping' }],
+      });
+      await clock.advance('59s');
+      await timeouts.takeDue();
+      expect(await find(tripId, 'staged')).toMatchObject({ done: false });
+      await clock.advance('1s');
+      await timeouts.takeDue();
+      expect(await find(tripId, 'staged')).toMatchObject({ done: true, state: { times: 1 } });
+    },
+  );
+
+  it('whose step stays leaves the saga running', async () => {
+    const { deliver, timeouts, clock, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await deliver(FlightBooked, { tripId, seat: '4A' });
+    await deliver(HotelFull, { tripId, reason: 'no room' });
+    await clock.advance('15m');
+    await timeouts.takeDue();
+    expect(await find(tripId)).toMatchObject({ done: false, stage: 'unbooking', timeouts: [] });
+    await deliver(FlightCancelled, { tripId });
+    expect(await find(tripId)).toMatchObject({ done: true });
+  });
+
+  it('gives things other ids each time, and the same when its step is taken again after a crash', async () => {
+    const asking = saga('asking', {
+      state: z.object({ tripId: z.string(), stage: z.enum(['asking']) }),
+      by: 'tripId',
+    })
+      .startsOn(TripRequested, ({ tripId }) => next({ tripId, stage: 'asking' }))
+      .after('1m', { in: 'asking' }, (state, { id }) =>
+        next(state, send(CancelFlight, { tripId: state.tripId, refundId: id('refund') })),
+      );
+    const refunds = async () => {
+      const { deliver, timeouts, clock, sent } = system({ sagas: [asking] });
+      await deliver(TripRequested, { tripId, city: 'Rome' });
+      for (const _ of [1, 2]) {
+        await clock.advance('1m');
+        await timeouts.takeDue();
+      }
+      return sent.map(({ message }) => (message as { refundId: string }).refundId);
+    };
+    const ids = await refunds();
+    expect(new Set(ids).size).toBe(2);
+    expect(await refunds()).toEqual(ids);
+  });
+
+  it('that another instance holds is looked for again a second later', async () => {
+    const { deliver, timeouts, clock, store } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance('2m');
+    store.claim = async () => undefined;
+    expect(await timeouts.takeDue()).toBe(1_000);
+  });
+
+  it('is taken, too, where unfinished steps are not counted', async () => {
+    const { deliver, timeouts, clock, sent } = system({ counts: false });
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance('2m');
+    await timeouts.takeDue();
+    expect(sent).toHaveLength(2);
   });
 
   it('of a stage that was left never runs out', async () => {
@@ -281,10 +415,27 @@ describe('a timeout', () => {
       expect.stringContaining('again in 10000 ms'),
       expect.anything(),
     );
+    for (const [waited, again] of [
+      [10_000, 60_000],
+      [60_000, 300_000],
+      [300_000, 300_000],
+      [300_000, 300_000],
+    ]) {
+      await clock.advance(waited!);
+      await timeouts.takeDue();
+      expect(log).toHaveBeenLastCalledWith(
+        'error',
+        expect.stringContaining(`again in ${again} ms`),
+        expect.anything(),
+      );
+    }
     broken.by = undefined;
-    await clock.advance(10_000);
+    await clock.advance(300_000);
     await timeouts.takeDue();
-    expect(sent.slice(2)).toHaveLength(2);
+    expect((await find(tripId))!.timeouts).not.toContainEqual(
+      expect.objectContaining({ failures: 6 }),
+    );
+    expect(names(sent.slice(2))).toContain(BookFlight.name);
   });
 
   it('whose local command never ends is ended, told of and taken again later; others are taken meanwhile', async () => {
@@ -302,7 +453,14 @@ describe('a timeout', () => {
     await clock.advance('1m');
     await clock.advance('34s');
     expect(runs.overdue()).toMatchObject([
-      { contract: 'refusing', id: 'hangs', handler: 'the timeout "refusal"', ended: false },
+      {
+        kind: 'event',
+        contract: 'refusing',
+        subscription: 'trips.refusing',
+        id: 'hangs',
+        handler: 'the timeout "refusal"',
+        ended: false,
+      },
     ]);
     await clock.advance('1.5s');
     expect(sent).toEqual([{ verb: 'execute', what: new RefuseTrip('good', 'late') }]);
@@ -314,6 +472,84 @@ describe('a timeout', () => {
     hanging.clear();
     await clock.advance('2s');
     expect(await find('hangs', 'refusing')).toMatchObject({ done: true });
+    await timeouts.stop();
+  });
+
+  it('whose process ended while its step was taken counts as failed, and is taken again later', async () => {
+    const { deliver, timeouts, clock, suspects, find, sent } = system();
+    for (const key of [tripId, 'trip-2'])
+      await deliver(TripRequested, { tripId: key, city: 'Rome' });
+    await clock.advance('2m');
+    await endingIn(timeouts, suspects);
+    expect(sent.slice(2)).toMatchObject([{ message: { tripId: 'trip-2' } }]);
+    await clock.advance('1s');
+    await timeouts.takeDue();
+    expect(sent).toHaveLength(3);
+    expect((await find(tripId))!.timeouts).toContainEqual(
+      expect.objectContaining({
+        name: 'in flying',
+        failures: 2,
+        error: expect.stringMatching(/its process ended, .* while the step was taken: .* trips-1$/),
+      }),
+    );
+    await clock.advance('10s');
+    await timeouts.takeDue();
+    expect(sent.slice(3)).toMatchObject([{ message: { tripId } }]);
+  });
+
+  it('is not blamed for the step of another one of its saga', async () => {
+    const { deliver, timeouts, clock, suspects, find } = system();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    await clock.advance('2m');
+    await endingIn(timeouts, suspects);
+    await deliver(FlightBooked, { tripId, seat: '4A' });
+    await clock.advance('13m');
+    await timeouts.takeDue();
+    expect(await find(tripId)).toMatchObject({ stage: 'unbooking' });
+  });
+
+  it('whose step is under way when the service stops ends first, and no other begins', async () => {
+    const refusing = saga('refusing', { state: z.object({ tripId: z.string() }), by: 'tripId' })
+      .startsOn(TripRequested, ({ tripId }) => next({ tripId }))
+      .after('1m', 'refusal', (state) => end(state, execute(new RefuseTrip(state.tripId, 'late'))));
+    const { deliver, timeouts, clock, hanging, sent, store } = system({ sagas: [refusing] });
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    hanging.add('hangs');
+    for (const key of ['hangs', 'other'])
+      await deliver(TripRequested, { tripId: key, city: 'Rome' });
+    await clock.advance('1m');
+    let isStopped = false;
+    const stopped = timeouts.stop().then(() => (isStopped = true));
+    await clock.advance('34s');
+    expect(isStopped).toBe(false);
+    await clock.advance('2s');
+    await stopped;
+    const asked = jest.spyOn(store, 'nextDue');
+    await clock.advance('10m');
+    expect([sent, asked.mock.calls]).toEqual([[], []]);
+  });
+
+  it('is looked for again a second after its store was away', async () => {
+    const { deliver, timeouts, clock, store, sent, log } = system();
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    await deliver(TripRequested, { tripId, city: 'Rome' });
+    const { nextDue, claim } = store;
+    const away = () => Promise.reject(new Error('nobody there'));
+    for (const what of ['nextDue', 'claim'] as const) {
+      Object.assign(store, { nextDue, claim, [what]: away });
+      log.mockClear();
+      await clock.advance('2m');
+      expect(log).toHaveBeenLastCalledWith(
+        'warn',
+        'the timeouts of sagas cannot be read, again in 1000 ms: nobody there',
+        expect.anything(),
+      );
+    }
+    store.claim = claim;
+    await clock.advance('1s');
+    expect(sent).toHaveLength(2);
     await timeouts.stop();
   });
 
@@ -353,6 +589,27 @@ describe('a finished saga', () => {
     expect(await find(tripId, 'brief')).toBeUndefined();
     await deliver(TripRequested, { tripId, city: 'Rome' });
     expect(sent).toHaveLength(2);
+  });
+});
+
+describe('finished sagas', () => {
+  it('are forgotten as long as the service runs, each after its time', async () => {
+    const brief = saga('brief', {
+      state: z.object({ tripId: z.string() }),
+      by: 'tripId',
+      keep: '1h',
+    }).startsOn(TripRequested, ({ tripId }) => end({ tripId }));
+    const { deliver, timeouts, clock, find } = system({ sagas: [brief] });
+    timeouts.onApplicationBootstrap();
+    await timeouts.start();
+    for (const key of ['first', 'second']) {
+      await deliver(TripRequested, { tripId: key, city: 'Rome' });
+      await clock.advance('59m');
+      expect(await find(key, 'brief')).toBeDefined();
+      await clock.advance('12m');
+      expect(await find(key, 'brief')).toBeUndefined();
+    }
+    await timeouts.stop();
   });
 });
 

@@ -86,11 +86,14 @@ describe('a saga', () => {
     expect(() => renaming.given().when(Named, { id: 'one' })).toThrow('the key of a saga stays');
   });
 
-  it('refuses a message whose key is empty', () => {
-    expect(() => trip.given().when(TripRequested, { tripId: '', city: 'Rome' })).toThrow(
-      'belongs to no saga',
-    );
-  });
+  it.each([{ tripId: '' }, { tripId: 7 }, {}])(
+    'refuses a message without a key, which is a text: %j',
+    (key) => {
+      expect(() => trip.given().when(TripRequested, { ...key, city: 'Rome' } as never)).toThrow(
+        'belongs to no saga',
+      );
+    },
+  );
 
   it.each(['x'.repeat(801), 'a\0b'])('refuses a key that no store can look up', (tooLong) => {
     expect(() => trip.given().when(TripRequested, { tripId: tooLong, city: 'Rome' })).toThrow(
@@ -102,8 +105,17 @@ describe('a saga', () => {
   });
 
   it('refuses a state its schema does not know, also one stored by another version', () => {
-    const stored = { state: { tripId, stage: 'swimming' }, done: false };
-    expect(() => trip.take(stored, HotelBooked, { tripId }, info)).toThrow(SagaError);
+    const stored = { state: { tripId, city: 'Rome', stage: 'swimming' }, done: false };
+    const take = () => trip.take(stored, HotelBooked, { tripId }, info);
+    expect(take).toThrow(SagaError);
+    expect(take).toThrow(/^trip: the stored state is not what the schema says: stage: \S/);
+    const lost = saga('lost', {
+      state: z.object({ id: z.string(), at: z.object({ city: z.string() }) }),
+      by: 'id',
+    }).startsOn(Named, ({ id }) => next({ id, at: {} as never }));
+    expect(() => lost.given().when(Named, { id: 'a' })).toThrow(
+      /^lost: the state after names.named is not what the schema says: at\.city: \S/,
+    );
   });
 
   it('refuses a step for what it has no step for, and two steps for one contract', () => {
@@ -115,10 +127,23 @@ describe('a saga', () => {
     );
   });
 
+  it.each(['Trip', '2nd', 'a_trip', 'a trip', '', '-trip'])(
+    'refuses the name "%s", which is none in lower case with dashes',
+    (name) => {
+      expect(() => saga(name, { state: z.object({ id: z.string() }), by: 'id' })).toThrow(
+        `"${name}" is not a saga's name`,
+      );
+    },
+  );
+
+  it('is remembered for 30 days when it is finished, and ignores strangers, if it says nothing else', () => {
+    expect(counter()).toMatchObject({ keep: 30 * 86_400_000, unknown: 'ignore' });
+  });
+
   it('refuses a state that is not JSON while it is defined', () => {
     expect(() =>
       saga('dated', { state: z.object({ id: z.string(), due: z.date() }), by: 'id' }),
-    ).toThrow('z.iso.datetime()');
+    ).toThrow(/^dated is stored as JSON: the state.* z\.iso\.datetime\(\)/);
   });
 });
 
@@ -147,6 +172,33 @@ describe('the timeouts of a saga', () => {
     ).toMatchObject({ done: true, arm: [], disarm: [] });
   });
 
+  it('of a stage begin when it is entered, and those of the saga are not armed again', () => {
+    const staged = saga('staged', {
+      state: z.object({ id: z.string(), stage: z.enum(['one', 'two']) }),
+      by: 'id',
+    })
+      .startsOn(Named, ({ id }) => next({ id, stage: 'one' }))
+      .on(Renamed, (state) => next({ ...state, stage: 'two' }))
+      .after('1m', { in: 'two' }, (state) => next(state))
+      .after('2m', 'overdue', (state) => end(state));
+    const named = (state?: object) =>
+      staged.take(state && { state, done: false }, state ? Renamed : Named, { id: 'a' }, info);
+    expect(named()).toMatchObject({ arm: [{ name: 'overdue' }], disarm: [] });
+    expect(named({ id: 'a', stage: 'one' })).toMatchObject({
+      arm: [{ name: 'in two', after: 60_000, stage: 'two' }],
+      disarm: [],
+    });
+    expect(named({ id: 'a', stage: 'two' })).toMatchObject({ arm: [], disarm: [] });
+  });
+
+  it('are told apart by their names', () => {
+    const twice = () =>
+      counter()
+        .after('1m', 'reminder', (state) => end(state))
+        .after('2m', 'reminder', (state) => end(state));
+    expect(twice).toThrow('counter: there are two timeouts "reminder"');
+  });
+
   it('run again while their step leaves the saga in the stage', () => {
     const turn = trip.takeTimeout({ state: flying.state, done: false }, 'in flying', {
       ...info,
@@ -169,7 +221,11 @@ describe('the timeouts of a saga', () => {
     );
   });
 
-  it('that a later version no longer has are ignored', () => {
+  it('of a finished saga are ignored, and so are those that a later version no longer has', () => {
+    const booked = { state: { ...flying.state, stage: 'booked' }, done: true };
+    expect(trip.takeTimeout(booked, 'overdue', { ...info, times: 1 })).toEqual({
+      ignored: 'finished',
+    });
     expect(
       trip.takeTimeout({ state: flying.state, done: false }, 'of old', { ...info, times: 1 }),
     ).toEqual({ ignored: 'unknown' });
@@ -187,6 +243,7 @@ describe('the ids a step derives', () => {
 });
 
 const Named = event('names.named', z.object({ id: z.string() }), { key: 'id' });
+const Renamed = event('names.renamed', z.object({ id: z.string() }), { key: 'id' });
 const counter = () =>
   saga('counter', { state: z.object({ id: z.string() }), by: 'id' }).startsOn(Named, ({ id }) =>
     end({ id }),
