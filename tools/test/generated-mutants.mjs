@@ -8,6 +8,22 @@ import { COPIED } from './scratch-copy.mjs';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
+/** Specs of the way of a message, each of which passes all of its files. */
+const DELIVERY = [
+  'delivery/pipeline',
+  'pipeline-settle',
+  'observe',
+  'batch-order',
+  'pass-dead-letters',
+  'micro-batcher',
+  'handler-runs',
+  'suspects',
+  'upcasting',
+  'claims',
+  'payload/personal',
+  'pipeline-pause',
+];
+
 /**
  * By project: source files, each with the specs that should notice. Without any: the spec of the
  * same name. Only specs that need nothing running.
@@ -23,18 +39,13 @@ const MUTATED = {
     'circuit-breaker': [],
     'circuit-breakers': ['pipeline-pause'],
     'failure-decision': [],
-    'open-message': ['delivery/pipeline', 'upcasting'],
-    'lane-guard': ['pipeline-settle', 'pass-dead-letters', 'batch-order'],
-    'handler-execution': ['delivery/pipeline', 'pipeline-settle', 'batch-order', 'handler-runs'],
-    settlement: ['pipeline-settle'],
-    'failed-message-store': ['pipeline-settle'],
-    'delivery/pipeline': [
-      'delivery/pipeline',
-      'pipeline-settle',
-      'pipeline-pause',
-      'suspects',
-      'micro-batcher',
-    ],
+    'open-message': DELIVERY,
+    'lane-guard': DELIVERY,
+    'handler-execution': DELIVERY,
+    settlement: DELIVERY,
+    'failed-message-store': DELIVERY,
+    'delivery/pipeline': DELIVERY,
+    observe: DELIVERY,
     'micro-batcher': [],
     'broadcast-consumer': [],
     'keyed-executor': [],
@@ -55,6 +66,14 @@ const MUTATED = {
     routes: [],
     'structured-mode': [],
     'envelope-limits': [],
+    'message/envelope': ['message/envelope', 'envelope-limits', 'message-id'],
+    codec: ['codec', 'message/wire', 'wire-proof', 'envelope-limits'],
+    transactions: [],
+    redelivery: [],
+    'offset-tracker': [],
+    checkpoints: [],
+    'dead-letter-service': ['dead-letter-service', 'dead-letters/personal', 'outbox-relay'],
+    'payload-processor': ['claims', 'payload/personal', 'secret'],
   },
   resilience: {
     deadline: [],
@@ -65,7 +84,12 @@ const MUTATED = {
     'concurrency-limit': [],
     hedge: [],
   },
-  sagas: { 'saga-runner': [], timeouts: ['saga-runner'], step: ['saga-runner'], saga: [] },
+  sagas: {
+    'saga-runner': [],
+    timeouts: ['saga-runner'],
+    step: ['saga-runner'],
+    saga: ['sagas/src/saga', 'saga-runner'],
+  },
   'transports/postgres': {
     address: [],
     cloudevents: [],
