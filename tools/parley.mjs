@@ -1,9 +1,10 @@
 // npm run parley: the operators' command line, which is libs/parley/cli. Finds the system that
-// runs here.
+// runs here. `scale` and `restart` change that system, as an orchestrator does elsewhere.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { build, isCurrent } from './build/build.mjs';
+import { CHANGES_HELP, changeRunning, isChange } from './dev/change-running.mjs';
 import { placeHere } from './dev/place.mjs';
 import { NOT_RUNNING } from './dev/run-file.mjs';
 import { topology } from './topology/topology.mjs';
@@ -38,12 +39,16 @@ function sendersOf({ kind, owner }) {
     .map(({ name }) => name);
 }
 
+const words = process.argv.slice(2);
+if (isChange(words)) process.exit(await changeRunning(words));
+
 await compiled();
 /** @type {{ main: typeof Main }} */
 const { main } = createRequire(import.meta.url)(path.resolve('dist', SOURCES, 'index.js'));
-process.exitCode = await main(process.argv.slice(2), {
+process.exitCode = await main(words, {
   program: 'npm run parley --',
   place: placeHere,
   notRunning: `${NOT_RUNNING} Or name its operations: --url, PARLEY_URL or CONSOLE_URL.`,
   sendersOf,
 });
+if (['--help', '-h', 'help', undefined].includes(words[0])) console.log(`\n${CHANGES_HELP}`);

@@ -6,8 +6,6 @@ import path from 'node:path';
 import { instancesOf, OPERATIONS_FILE as FILE } from '../topology/environment.mjs';
 import { topology } from '../topology/topology.mjs';
 
-/** @import { Scale } from '../topology/environment.mjs' */
-
 /**
  * URLs by the service whose instances they are.
  * @typedef {Record<string, string[]>} Addresses
@@ -38,16 +36,18 @@ function write(addresses) {
 }
 
 /**
- * Written by `npm start`: the instances of the topology.
- * @param {Scale} [scale]
+ * Written by `npm start`, of every service, also of those without an instance.
+ * @param {readonly Address[]} [instances] default: those of the topology
  */
-export function writeAddresses(scale = {}) {
+export function writeAddresses(instances = topology.flatMap((process) => instancesOf(process))) {
   const inside = topology.filter(({ place }) => place !== 'outside');
   write(
     Object.fromEntries(
-      inside.map((process) => [
-        process.name,
-        instancesOf(process, scale).map(({ operationsUrl }) => operationsUrl),
+      inside.map(({ name }) => [
+        name,
+        instances
+          .filter(({ service }) => service === name)
+          .map(({ operationsUrl }) => operationsUrl),
       ]),
     ),
   );

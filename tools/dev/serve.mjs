@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { build } from '../build/build.mjs';
 import { installDatabase } from '../database/database.mjs';
 import { instanceOf, postgresPort } from '../topology/environment.mjs';
+import { addCalls, removeCalls } from './calls-files.mjs';
 import { addAddress, removeAddress } from './operations-file.mjs';
 import { listens } from './ports.mjs';
 import { keepPrivate } from './private-folder.mjs';
@@ -172,6 +173,7 @@ async function serve(name) {
     ].join(', '),
   );
   addAddress(instance, run !== undefined);
+  addCalls(instance, run !== undefined);
   const served = new Served(name, env);
   served.start();
   const watcher = watchSources(['libs', `apps/${name}/src`], (file) => served.restart(file));
@@ -179,6 +181,7 @@ async function serve(name) {
     process.on(signal, () => void served.stop());
   const code = await served.ended;
   removeAddress(instance);
+  removeCalls(instance);
   await watcher.close();
   await postgres.release();
   return code;

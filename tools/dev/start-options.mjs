@@ -25,6 +25,9 @@ export const HELP = `npm start [-- options]      starts the whole system on this
                                  passwords are printed; npm run login gets a token
   --help                         this
 
+While it runs, "npm run parley -- scale inventory=3" adds or removes instances, and "npm run parley -- restart inventory"
+replaces each one.
+
 Environment: PARLEY_PORT (${PORTS.base}) the first port, PARLEY_POSTGRES_PORT (${PORTS.postgres}), LOG_LEVEL (info), and
 COMMANDS_URL, BROADCASTS_URL, EVENTS_URL, MAIL_URL, PAYMENT_PROVIDER_URL: yours win over what is computed here.
 PARLEY_NODE_FLAGS: more flags for Node in every service, for example --cpu-prof.
@@ -39,23 +42,28 @@ const list = (values = []) => values.flatMap((value) => value.split(',')).filter
  * @param {string} name
  * @param {readonly string[]} all
  * @param {string} what
+ * @throws {Mistake}
  */
-function known(name, all, what) {
+export function known(name, all, what) {
   if (all.includes(name)) return name;
   throw new Mistake(`There is no ${what} "${name}": it is one of ${all.join(', ')}.`);
 }
 
 /**
+ * Reads `catalog=3,orders=2`.
  * @param {string[] | undefined} values
+ * @param {readonly string[]} services that may be named
+ * @param {string} word what was typed before them
  * @returns {Record<string, number>}
+ * @throws {Mistake}
  */
-function scaleOf(values) {
+export function scaleOf(values, services, word) {
   return Object.fromEntries(
     list(values).map((pair) => {
       const [name = '', count = ''] = pair.split('=');
-      known(name, names, 'service');
+      known(name, services, 'service');
       if (!/^\d+$/.test(count) || Number(count) < 1 || Number(count) > PORTS.slots)
-        throw new Mistake(`--scale ${pair}: say ${name}=1 to ${name}=${PORTS.slots}.`);
+        throw new Mistake(`${word} ${pair}: say ${name}=1 to ${name}=${PORTS.slots}.`);
       return [name, Number(count)];
     }),
   );
@@ -86,7 +94,7 @@ export function startOptions(argv) {
   return {
     help,
     auth,
-    scale: scaleOf(scale),
+    scale: scaleOf(scale, names, '--scale'),
     technologies: list(on).map((name) =>
       known(name, [...Object.keys(TECHNOLOGIES), ...CALL_TECHNOLOGIES], 'technology'),
     ),

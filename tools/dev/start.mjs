@@ -17,9 +17,12 @@ import {
   sharedEnvironment,
 } from '../topology/environment.mjs';
 import { messageOf, Mistake } from '../terminal/errors.mjs';
+import { writeCalls, addCalls, removeCalls } from './calls-files.mjs';
+import { takeChanges } from './changes.mjs';
+import { Fleet, READY_WITHIN_MS } from './fleet.mjs';
 import { lastWords, LogWatch } from './log-watch.mjs';
 import { serverOf } from '../database/postgres.mjs';
-import { writeAddresses } from './operations-file.mjs';
+import { addAddress, removeAddress, writeAddresses } from './operations-file.mjs';
 import { newToken } from './operations-token.mjs';
 import { checkFolders, keepPrivate } from './private-folder.mjs';
 import { Progress, seconds, table } from '../terminal/progress.mjs';
@@ -37,7 +40,6 @@ import { topology } from '../topology/topology.mjs';
 
 /** @typedef {ReturnType<typeof startOptions>} StartOptions */
 
-const READY_WITHIN = 120_000;
 const LOG_KEPT = 20 * 1024 * 1024;
 // A dozen processes share this machine: a small young generation, and an old one that grows in
 // small steps, keep each about 30 MB smaller. Node's own source maps would cost 20 MB each:
@@ -53,7 +55,7 @@ const progress = new Progress();
 const since = () => seconds(performance.now() - began);
 
 /** @type {Supervised[]} */
-let supervised = [];
+const supervised = [];
 /** @type {Awaited<ReturnType<typeof usePostgres>>} */
 let postgres;
 /** @type {Promise<Awaited<ReturnType<typeof usePostgres>> | undefined> | undefined} */
@@ -212,14 +214,43 @@ function watch(service, options) {
     );
   });
   const log = new LogWatch(name, path.relative('.', service.log), (line) => progress.send(line));
-  setInterval(() => log.poll(), 500).unref();
+  const polling = setInterval(() => log.poll(), 500).unref();
+  service.once('stopped', () => clearInterval(polling));
+}
+
+/**
+ * The instances of this start, for changes while it runs.
+ * @param {StartOptions} options
+ * @param {Record<string, string>} databaseUrls
+ */
+function fleetOf(options, databaseUrls) {
+  return new Fleet(supervised, {
+    create(instance) {
+      const env = environmentOf(instance, { databaseUrls, ...options });
+      const service = new Supervised(instance, env, NODE_FLAGS);
+      rotate(service.log);
+      watch(service, options);
+      return service;
+    },
+    list(instance) {
+      addAddress(instance, true);
+      addCalls(instance, true);
+    },
+    unlist(instance) {
+      removeAddress(instance);
+      removeCalls(instance);
+    },
+    stop: stopOne,
+    changed: () => stopping ?? writeRun(describeRun(options)),
+    isStopping: () => stopping !== undefined,
+  });
 }
 
 async function allReady() {
   const waitingFor = () =>
     supervised.filter(({ ready }) => !ready).map(({ instance }) => instance.name);
   for (
-    const until = Date.now() + READY_WITHIN;
+    const until = Date.now() + READY_WITHIN_MS;
     waitingFor().length;
     await new Promise((r) => setTimeout(r, 50))
   ) {
@@ -232,7 +263,7 @@ async function allReady() {
       throw new Mistake(`${refusing.instance.name} cannot start: ${lastWords(refusing.log)}`);
     if (Date.now() > until)
       throw new Mistake(
-        `Not ready after ${READY_WITHIN / 1000} s: ${waitingFor().join(', ')}. Their logs are in ${LOGS}.`,
+        `Not ready after ${READY_WITHIN_MS / 1000} s: ${waitingFor().join(', ')}. Their logs are in ${LOGS}.`,
       );
   }
   return true;
@@ -255,18 +286,19 @@ function showTable() {
   if (gateway) progress.send(`Try: npm run order   or open ${gateway.instance.url}/docs`);
 }
 
+/** @param {Supervised} service */
+async function stopOne(service) {
+  const { name, place } = service.instance;
+  const { forced } = await service.stop(PATIENCE[place]);
+  if (forced)
+    progress.send(
+      `${name} did not stop within ${PATIENCE[place] / 1000} s and was ended by force.`,
+    );
+}
+
 /** @param {Process['place']} place */
 async function stopPlace(place) {
-  const those = supervised.filter(({ instance }) => instance.place === place);
-  await Promise.all(
-    those.map(async (service) => {
-      const { forced } = await service.stop(PATIENCE[place]);
-      if (forced)
-        progress.send(
-          `${service.instance.name} did not stop within ${PATIENCE[place] / 1000} s and was ended by force.`,
-        );
-    }),
-  );
+  await Promise.all(supervised.filter(({ instance }) => instance.place === place).map(stopOne));
 }
 
 /** Stops the processes that bring work in first, and the database last. */
@@ -313,19 +345,15 @@ async function start(options) {
     const why = [error.message, error.cause?.message, error.cause?.hint].filter(Boolean).join(': ');
     throw new Mistake(`The database in .data could not be brought up to date: ${why}`);
   });
-  supervised = instances.map(
-    (instance) =>
-      new Supervised(instance, environmentOf(instance, { databaseUrls, ...options }), NODE_FLAGS),
-  );
-  for (const service of supervised) {
-    rotate(service.log);
-    watch(service, options);
-  }
+  const fleet = fleetOf(options, databaseUrls);
+  supervised.push(...instances.map((instance) => fleet.parts.create(instance)));
   if (stopping) return;
-  writeAddresses(options.scale);
+  writeAddresses(instances);
+  writeCalls(instances);
   for (const service of supervised) service.start();
   void keepPostgres(options);
   if (!(await allReady())) return;
+  await takeChanges((change, say) => fleet.change(change, say));
   progress.done();
   showTable();
   if (identityProvider) progress.send(usersTable(identityProvider));

@@ -23,8 +23,8 @@ const GIVEN_UP_AFTER = 2;
 export const LOGS = '.data/logs';
 
 /**
- * Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}. One that never was ready and
- * refuses to start is not started for ever.
+ * Emits `started` {pid}, `ready` {took}, `crashed` {how, delay}, `stopped`. One that never was ready
+ * and refuses to start is not started for ever.
  */
 export class Supervised extends EventEmitter {
   ready = false;
@@ -32,7 +32,8 @@ export class Supervised extends EventEmitter {
   givenUp = false;
   #everReady = false;
   #refusals = 0;
-  #stopping = false;
+  /** @type {Promise<{ forced: boolean }> | undefined} */
+  #stopping;
   #crashes = 0;
   /** @type {ChildProcess | undefined} */
   #child;
@@ -119,11 +120,23 @@ export class Supervised extends EventEmitter {
   }
 
   /**
-   * Asks it to drain; ends it by force when `patience` is over.
-   * @param {number} patience
+   * Asks it to drain; ends it by force when `patience` is over. Asked again, waits for the same end.
+   * @param {number} patience milliseconds
    */
-  async stop(patience) {
-    this.#stopping = true;
+  stop(patience) {
+    this.#stopping ??= this.#end(patience);
+    return this.#stopping;
+  }
+
+  /** @param {number} patience */
+  async #end(patience) {
+    const ending = await this.#endChild(patience);
+    this.emit('stopped');
+    return ending;
+  }
+
+  /** @param {number} patience */
+  async #endChild(patience) {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return { forced: false };
     const exited = once(child, 'exit');

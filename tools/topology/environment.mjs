@@ -74,17 +74,20 @@ export function instancesOf(process, scale = {}) {
 }
 
 /**
- * @param {Scale} scale
- * @param {string[]} technologies
+ * Lists where the instances of an owner answer calls. Callers read it again while they use it.
+ * @param {string} owner
  */
-function callsUrls(scale, technologies) {
+export const callsFile = (owner) => path.resolve('.data/calls', owner);
+
+/** @param {string[]} technologies */
+function callsUrls(technologies) {
   const scheme = technologies.find((name) => CALL_TECHNOLOGIES.includes(name)) ?? 'grpc';
   const owners = topology.filter((process) => process.answersCalls);
   const own = Object.fromEntries(
-    owners.map((owner) => {
-      const targets = instancesOf(owner, scale).map(({ callsPort }) => `127.0.0.1:${callsPort}`);
-      return [`CALLS_URL_${variable(owner.name)}`, `${scheme}://${targets.join(',')}`];
-    }),
+    owners.map(({ name }) => [
+      `CALLS_URL_${variable(name)}`,
+      `${scheme}://${pathToFileURL(callsFile(name)).pathname}`,
+    ]),
   );
   // Its scheme is the technology of calls, also of those services that only call.
   return { CALLS_URL: `${scheme}://{owner}:5000`, ...own };
@@ -101,12 +104,12 @@ export function usersOwn() {
 
 /**
  * What every process is told alike, each taking what it knows.
- * @param {{ scale?: Scale, technologies?: string[] }} [options]
+ * @param {{ technologies?: string[] }} [options]
  * @returns {Record<'PAYMENT_PROVIDER_URL' | 'MAIL_URL', string> & Partial<Record<string, string>>}
  */
-export function sharedEnvironment({ scale = {}, technologies = [] } = {}) {
+export function sharedEnvironment({ technologies = [] } = {}) {
   return {
-    ...callsUrls(scale, technologies),
+    ...callsUrls(technologies),
     PAYMENT_PROVIDER_URL: instanceOf(processOf('payment-provider'), 0).url,
     MAIL_URL: pathToFileURL(path.resolve('.data/mail')).href,
     ...technologyUrls(technologies),
@@ -132,11 +135,10 @@ const DRAIN_TIMEOUT = { edge: '2s', inside: '4s', outside: '1s' };
  * @param {Instance} instance
  * @param {object} system
  * @param {Record<string, string>} system.databaseUrls service → URL with its own role
- * @param {Scale} [system.scale]
  * @param {string[]} [system.technologies]
  * @returns {NodeJS.ProcessEnv}
  */
-export function environmentOf(instance, { databaseUrls, scale, technologies }) {
+export function environmentOf(instance, { databaseUrls, technologies }) {
   const ports = {
     PORT: instance.port,
     CALLS_PORT: instance.callsPort,
@@ -159,6 +161,6 @@ export function environmentOf(instance, { databaseUrls, scale, technologies }) {
     ...(instance.service === 'console'
       ? { OPERATIONS_URLS: pathToFileURL(path.resolve(OPERATIONS_FILE)).href }
       : {}),
-    ...sharedEnvironment({ scale, technologies }),
+    ...sharedEnvironment({ technologies }),
   };
 }
