@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { ReserveStock } from '@contracts/inventory';
 import { RunningShop } from './running-shop.fixture';
 import { scenarios } from './scenarios.fixture';
@@ -17,6 +18,32 @@ if (runFile)
         const orderId = await shop.placeByGraphql();
         expect((await shop.followed(orderId)).at(-1)).toBe('delivered');
         expect((await shop.order(orderId)).status).toBe('delivered');
+      } finally {
+        await shop.close();
+      }
+    });
+
+    it('takes every order while instances are added, replaced and removed', async () => {
+      const shop = await RunningShop.open(runFile);
+      try {
+        const before = shop.pidsOf('catalog');
+        const count = before.length;
+        let isChanging = true;
+        const placing = (async () => {
+          for (; isChanging; await setTimeout(100)) await shop.place();
+        })();
+        const changing = (async () => {
+          await shop.parley('scale', `catalog=${count + 1}`);
+          expect(shop.pidsOf('catalog')).toEqual([...before, expect.any(Number)]);
+          await shop.parley('restart', 'catalog');
+          const after = shop.pidsOf('catalog');
+          expect(after).toHaveLength(count + 1);
+          expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+          await shop.parley('scale', `catalog=${count}`);
+          expect(shop.pidsOf('catalog')).toHaveLength(count);
+        })().finally(() => (isChanging = false));
+        await Promise.all([changing, placing]);
+        await shop.finish();
       } finally {
         await shop.close();
       }

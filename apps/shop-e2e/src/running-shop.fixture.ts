@@ -193,6 +193,18 @@ export class RunningShop implements Stage {
     });
   }
 
+  /** `npm run parley -- scale catalog=2`, and the like. */
+  async parley(...words: readonly string[]): Promise<void> {
+    await promisify(execFile)(process.execPath, ['tools/parley.mjs', ...words], { cwd: ROOT });
+  }
+
+  /** Pids of the ready instances of a service. */
+  pidsOf(service: Service): readonly number[] {
+    return Object.values(this.run.instances)
+      .filter((instance) => instance.service === service && instance.ready)
+      .map(({ pid }) => pid);
+  }
+
   /** As if it were later than it is, for this order alone. */
   async patienceEnds(orderId: string): Promise<void> {
     const { rowCount } = await this.database.query(
