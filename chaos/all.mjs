@@ -10,6 +10,26 @@ import { tryKill } from '../tools/dev/process-tree.mjs';
 
 const SEEDS = [1, 7, 42];
 
+/** @import { ChaosOptions } from './options.mjs' */
+/** @import { Finding } from './record.mjs' */
+
+/** @typedef {{ name: string, what?: string, args: (string | number)[] }} Proof */
+
+/**
+ * What a run said of itself (verdict.json).
+ * @typedef {object} Verdict
+ * @property {boolean} good
+ * @property {readonly string[]} broken the invariants that do not hold
+ * @property {readonly string[]} [found] those of them that a plant breaks
+ * @property {readonly Finding[]} [findings]
+ */
+
+/** @typedef {Omit<Proof, 'args'> & Verdict & { minutes: number }} Proved */
+
+/**
+ * @param {Pick<ChaosOptions, 'seconds' | 'rate' | 'within'>} options
+ * @returns {Proof[]}
+ */
 const proofs = ({ seconds, rate, within }) => [
   ...SEEDS.map((seed) => ({
     name: `seed ${seed}`,
@@ -33,13 +53,18 @@ const proofs = ({ seconds, rate, within }) => [
   })),
 ];
 
-/** @returns whether every run was good */
+/**
+ * @param {ChaosOptions} options
+ * @param {(text: string) => void} say
+ * @returns whether every run was good
+ */
 export async function proveAll(options, say) {
   const folder = path.resolve(
     '.data/chaos',
     `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}-all`,
   );
   fs.mkdirSync(folder, { recursive: true });
+  /** @type {Proved[]} */
   const done = [];
   for (const proof of proofs(options)) {
     say(`\n=== ${proof.name}`);
@@ -53,6 +78,11 @@ export async function proveAll(options, say) {
   return done.every(({ good }) => good);
 }
 
+/**
+ * @param {Proof} proof
+ * @param {string} record its folder
+ * @returns {Promise<Verdict & { minutes: number }>}
+ */
 async function prove({ args }, record) {
   fs.mkdirSync(record, { recursive: true });
   const began = Date.now();
@@ -61,6 +91,7 @@ async function prove({ args }, record) {
     ['chaos/run.mjs', ...args.map(String), '--record', record],
     { stdio: ['ignore', 'inherit', 'inherit'] },
   );
+  /** @param {NodeJS.Signals} signal */
   const pass = (signal) => tryKill(child.pid, signal);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, pass);
   const [code] = await once(child, 'exit');
@@ -74,9 +105,9 @@ async function prove({ args }, record) {
   }
 }
 
-/** @param done [{ name, what?, good, broken, found?, findings, minutes }] */
+/** @param {readonly Proved[]} done */
 export function tableOf(done) {
-  const rows = done.map(({ name, what, good, broken, found, findings = [], minutes }) => {
+  const rows = done.map(({ name, what, good, broken, found = [], findings = [], minutes }) => {
     const verdict =
       what === undefined
         ? good

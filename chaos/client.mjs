@@ -5,6 +5,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { follow } from './follower.mjs';
 import { hostileRequest } from './hostile.mjs';
 import { randomOf } from './random.mjs';
+import { codeOf } from '../tools/terminal/errors.mjs';
+
+/** @import { History } from './history.mjs' */
+/** @import { NewOrder } from './hostile.mjs' */
+
+/** @typedef {{ sku: string, price: number }} Product */
+
+/**
+ * What a customer knows after an attempt. With `unknown` the order may have been taken.
+ * @typedef {{ type: 'ok' | 'fail' | 'unknown', orderId?: string, why?: string }} Outcome
+ */
+
+/** @typedef {[line1: string, city: string, postcode: string, country: string]} Address */
 
 const ANSWER_WITHIN = 8000;
 const PAUSE = 700;
@@ -17,13 +30,17 @@ const TOKENS = [
   ...Array(5).fill('tok_slow'),
   ...Array(2).fill('tok_unknown'),
 ];
+/** @type {readonly Address[]} */
 const PLACES = [
   ['1 Mill Lane', 'Bath', 'BA1 1AA', 'GB'],
   ['Rua do Ouro 12', 'Lisboa', '1100-060', 'PT'],
   ['Hauptstraße 7', 'Köln', '50667', 'DE'],
   ['1 Brīvības iela', 'Rīga', 'LV-1010', 'LV'],
 ];
-/** Nothing is shipped there: money and stock must come back. */
+/**
+ * Nothing is shipped there: money and stock must come back.
+ * @type {Address}
+ */
 const UNSHIPPABLE = ['Mars Base', 'Atlantis', '00000', 'AQ'];
 /** One in so many orders is paid and cannot be shipped, so that every run has orders to undo. */
 const UNSHIPPABLE_EVERY = 30;
@@ -35,14 +52,31 @@ export class Customers {
   haste = 1;
   placed = 0;
   since = Date.now();
+  /** @type {number[]} */
   #lately = [];
+  /** @type {Set<Promise<void>>} */
   #open = new Set();
+  /** @type {Set<{ done: Promise<void>, leave: AbortController }>} */
   #following = new Set();
   #ending = false;
   #patientUntil = Infinity;
 
+  /**
+   * @param {object} options
+   * @param {number} options.seed
+   * @param {number} options.rate orders a second
+   * @param {string} options.gatewayUrl
+   * @param {readonly Product[]} options.products
+   * @param {History} options.history
+   * @param {boolean} options.hostile whether there are requests that must be refused
+   */
   constructor({ seed, rate, gatewayUrl, products, history, hostile }) {
-    Object.assign(this, { seed, rate, gatewayUrl, products, history, hostile });
+    this.seed = seed;
+    this.rate = rate;
+    this.gatewayUrl = gatewayUrl;
+    this.products = products;
+    this.history = history;
+    this.hostile = hostile;
     this.random = randomOf(seed, 'orders');
     history.add({
       type: 'prices',
@@ -62,14 +96,20 @@ export class Customers {
     }
   }
 
-  /** Places no new orders; customers without an answer go on asking for so long. */
+  /**
+   * Places no new orders; customers without an answer go on asking for so long.
+   * @param {number} milliseconds
+   */
   async end(milliseconds) {
     this.#ending = true;
     this.#patientUntil = Date.now() + milliseconds;
     await Promise.all(this.#open);
   }
 
-  /** Waits until the followers of orders have seen the end, at most for so long. */
+  /**
+   * Waits until the followers of orders have seen the end, at most for so long.
+   * @param {number} milliseconds
+   */
   async seenTheEnd(milliseconds) {
     const following = [...this.#following];
     const late = setTimeout(() => following.forEach(({ leave }) => leave.abort()), milliseconds);
@@ -97,10 +137,15 @@ export class Customers {
     void work.finally(() => this.#open.delete(work));
   }
 
+  /**
+   * @param {number} number
+   * @returns {NewOrder}
+   */
   #invent(number) {
     const { random } = this;
     const unshippable = number % UNSHIPPABLE_EVERY === UNSHIPPABLE_EVERY - 1;
     const [line1, city, postcode, country] = unshippable ? UNSHIPPABLE : random.pick(PLACES);
+    /** @type {Map<string, number>} */
     const quantities = new Map(
       Array.from({ length: 1 + random.below(3) }, () => [
         random.pick(this.products).sku,
@@ -118,12 +163,17 @@ export class Customers {
     };
   }
 
+  /**
+   * @param {number} number
+   * @param {NewOrder} order
+   */
   async #shop(number, order) {
     const orderId = await this.#place(`chaos-${this.seed}-${number}`, order);
     if (orderId && number % FOLLOWED_EVERY === 0 && this.#following.size < MOST_FOLLOWED)
       this.#follow(orderId);
   }
 
+  /** @param {string} orderId */
   #follow(orderId) {
     const leave = new AbortController();
     const done = follow(this.gatewayUrl, orderId, this.history, leave.signal);
@@ -132,7 +182,10 @@ export class Customers {
     void done.finally(() => this.#following.delete(one));
   }
 
-  /** Places one order with this card. Resolves as `#place`. */
+  /**
+   * Places one order with this card. Resolves as `#place`.
+   * @param {string} token
+   */
   placeOne(token) {
     const order = this.#invent(0);
     return this.#place(`chaos-${this.seed}-${token}-${Date.now()}`, {
@@ -141,7 +194,11 @@ export class Customers {
     });
   }
 
-  /** Resolves with the order's id; undefined when it was refused, or patience ended first. */
+  /**
+   * Resolves with the order's id; undefined when it was refused, or patience ended first.
+   * @param {string} key
+   * @param {NewOrder} order
+   */
   async #place(key, order) {
     const { lines, payment, customer } = order;
     for (let attempt = 1; ; attempt++) {
@@ -158,22 +215,29 @@ export class Customers {
     }
   }
 
+  /**
+   * @param {string} key
+   * @param {NewOrder} order
+   * @returns {Promise<Outcome>}
+   */
   async #ask(key, order) {
     try {
       const response = await this.#send({
         headers: { 'content-type': 'application/json', 'idempotency-key': key },
         body: JSON.stringify(order),
       });
-      const answer = await response.json();
+      /** @type {{ orderId?: string, title?: string }} */
+      const answer = JSON.parse(await response.text());
       if (response.status === 202) return { type: 'ok', orderId: answer.orderId };
       // 408 and 429 ask to try again; a request answered with 5xx may have been carried out.
       const sure = response.status < 500 && ![408, 429].includes(response.status);
       return { type: sure ? 'fail' : 'unknown', why: `${response.status} ${answer.title ?? ''}` };
     } catch (error) {
-      return { type: 'unknown', why: error.cause?.code ?? error.name };
+      return { type: 'unknown', why: failureOf(error) };
     }
   }
 
+  /** @param {Pick<RequestInit, 'headers' | 'body'>} request */
   #send(request) {
     return fetch(`${this.gatewayUrl}/orders`, {
       method: 'POST',
@@ -182,6 +246,10 @@ export class Customers {
     });
   }
 
+  /**
+   * @param {number} number
+   * @param {NewOrder} order
+   */
   async #attack(number, order) {
     const key = `hostile-${this.seed}-${number}`;
     const { sort, request } = hostileRequest(this.random, key, order);
@@ -192,3 +260,7 @@ export class Customers {
     this.history.add({ type: 'hostile', key, sort, status });
   }
 }
+
+/** @param {unknown} error */
+const failureOf = (error) =>
+  error instanceof Error ? (codeOf(error.cause) ?? error.name) : String(error);

@@ -3,6 +3,8 @@
 require('reflect-metadata');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+/** @import { SqlStockStore as Store } from '../../apps/inventory/src/stock.store.js' */
+/** @type {typeof import('../../apps/inventory/src/stock.store.js')} */
 const { SqlStockStore } = require(path.resolve('dist/apps/inventory/src/stock.store.js'));
 const { replace } = require('../planted/replace.cjs');
 
@@ -12,6 +14,7 @@ replace(
   SqlStockStore.prototype,
   'reserve',
   (reserve) =>
+    /** @this {Store} */
     async function (tx, orderId, lines) {
       const reservation = await reserve.call(this, tx, orderId, lines);
       await sleep(OPEN_FOR_MS);

@@ -3,9 +3,12 @@
 require('reflect-metadata');
 const { appendFileSync, existsSync } = require('node:fs');
 const path = require('node:path');
+/** @import { PaymentProvider as Provider } from '../../apps/payments/src/provider.js' */
+/** @type {typeof import('../../apps/payments/src/provider.js')} */
 const { PaymentProvider } = require(path.resolve('dist/apps/payments/src/provider.js'));
 const { replace } = require('../planted/replace.cjs');
 
+/** @type {Readonly<Record<string, () => unknown>>} */
 const HARM = {
   tok_hangs: () => new Promise(() => undefined),
   tok_exits: () => process.exit(70),
@@ -22,11 +25,12 @@ replace(
   PaymentProvider.prototype,
   'charge',
   (charge) =>
+    /** @this {Provider} */
     async function (command, signal) {
       const { token } = command;
       if (Object.hasOwn(HARM, token) && !existsSync(path.join(folder, `${token}.repaired`))) {
         appendFileSync(path.join(folder, `${token}.done`), `${process.pid}\n`);
-        await HARM[token]();
+        await HARM[token]?.();
       }
       return charge.call(this, command, signal);
     },
