@@ -5,10 +5,11 @@ import { z } from 'zod';
 import { takeOrders } from './forked.mjs';
 import { kitIn, startKit } from './kit-process.mjs';
 
-const [dist, catalogPort, inventoryPort, role] = process.argv.slice(2);
+const [dist = '', catalogPort, inventoryPort, role = ''] = process.argv.slice(2);
 const kit = kitIn(dist);
 const { call } = kit('contract');
 
+/** @type {Readonly<Record<string, number>>} */
 const PORTS = { catalog: Number(catalogPort), inventory: Number(inventoryPort) };
 const definition = {
   request: z.object({ n: z.int() }),
@@ -19,14 +20,27 @@ const definition = {
 const QuotePrice = call('catalog.quote-price', definition);
 const ListStock = call('inventory.list-stock', definition);
 
+/** @typedef {{ n: number }} Request */
+/** @typedef {NonNullable<Parameters<typeof startKit>[1]['answers']>} Answers */
+/** @typedef {{ perSecond: number, seconds: number }} Load */
+/** @typedef {{ at: number, took: number, outcome: string }} Result times in milliseconds */
+/** @typedef {{ at: number, circuit: string, rss: number }} State */
+/** @typedef {{ contract: string, circuit: string }} Target */
+
 /** Quotes that catalog makes at the same time; the others wait. */
 const WORKERS = 2;
 const WORK_MS = 20;
 let busy = 0;
+/** @type {(() => void)[]} */
 const queue = [];
 
+/**
+ * @param {Request} request
+ * @param {{ signal: AbortSignal }} context
+ */
 async function quote({ n }, { signal }) {
-  if (busy >= WORKERS) await new Promise((resolve) => queue.push(resolve));
+  if (busy >= WORKERS)
+    await /** @type {Promise<void>} */ (new Promise((resolve) => queue.push(resolve)));
   busy += 1;
   // The caller has given up: no work for its reply.
   if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, WORK_MS));
@@ -35,19 +49,26 @@ async function quote({ n }, { signal }) {
   return { n };
 }
 
-const answers = {
-  catalog: { contract: QuotePrice, port: PORTS.catalog, answer: quote },
-  inventory: { contract: ListStock, port: PORTS.inventory, answer: ({ n }) => ({ n }) },
-}[role];
+/** @type {Readonly<Record<string, Answers>>} */
+const ANSWERS = {
+  catalog: { contract: QuotePrice, port: Number(catalogPort), answer: quote },
+  inventory: { contract: ListStock, port: Number(inventoryPort), answer: ({ n }) => ({ n }) },
+};
 const { messaging, messenger } = await startKit(kit, {
   service: role,
   technology: kit('transports/grpc').grpc,
   urlOf: (owner) => `grpc://127.0.0.1:${PORTS[owner]}`,
-  answers,
+  answers: ANSWERS[role],
 });
 
-/** Calls at an even pace, however slowly they are answered. */
+/**
+ * Calls at an even pace, however slowly they are answered.
+ * @param {object} contract
+ * @param {Load} order
+ * @returns {Promise<Result[]>}
+ */
 function load(contract, { perSecond, seconds }) {
+  /** @type {Result[]} */
   const results = [];
   const began = performance.now();
   let made = 0;
@@ -55,12 +76,13 @@ function load(contract, { perSecond, seconds }) {
     const started = performance.now();
     const outcome = await messenger.call(contract, { n: made }).then(
       () => 'ok',
-      (error) => error.reason ?? error.name,
+      (/** @type {Error & { reason?: string }} */ error) => error.reason ?? error.name,
     );
     const ended = performance.now();
     results.push({ at: ended - began, took: ended - started, outcome });
   };
   return new Promise((resolve) => {
+    /** @type {Promise<void>[]} */
     const under = [];
     const timer = setInterval(() => {
       const due = Math.min(
@@ -78,11 +100,16 @@ function load(contract, { perSecond, seconds }) {
   });
 }
 
-/** Each half second: the circuit of the quotes, and the memory. */
+/**
+ * Each half second: the circuit of the quotes, and the memory.
+ * @param {Promise<Result[]>} work
+ */
 async function watched(work) {
   const began = performance.now();
+  /** @type {State[]} */
   const states = [];
   const look = () => {
+    /** @type {{ targets: Target[] }} */
     const { targets } = messaging.introspection.callState();
     states.push({
       at: performance.now() - began,
